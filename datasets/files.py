@@ -1,0 +1,70 @@
+"""Files that are whole or absent, and their digests."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+_CHUNK_BYTES = 1 << 20
+
+
+def sha256_of_bytes(content: bytes) -> str:
+    """SHA-256 of `content` as 64 lower-case hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sha256_of_file(path: Path) -> str:
+    """SHA-256 of the file's bytes, read in chunks, as 64 lower-case hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+@contextmanager
+def replaced_when_whole(path: Path) -> Iterator[Path]:
+    """Gives a temporary path beside `path` (same suffixes) and moves it there when the block ends without error.
+
+    A crash or an error leaves what was at `path` before.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix="".join(path.suffixes[-2:]))
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        _flush_to_disk(part)
+        part.chmod(0o644)
+        part.replace(path)
+        _flush_to_disk(path.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes `content` to `path`, whole or not at all."""
+    with replaced_when_whole(path) as part:
+        part.write_bytes(content)
+
+
+def canonical_json(value: Any) -> bytes:
+    """UTF-8 JSON with sorted keys, two spaces of indent and a final newline: the same value gives the same bytes."""
+    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes `value` as `canonical_json`, whole or not at all."""
+    write_bytes(path, canonical_json(value))
+
+
+def _flush_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

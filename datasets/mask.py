@@ -1,0 +1,57 @@
+"""Mask: a label map on a grid."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.errors import GeometryError
+from datasets.volume import Grid
+
+TUMOUR = "Tumour"
+OEDEMA = "Oedema"
+
+DEFAULT_LABELS: Mapping[int, str] = MappingProxyType({1: TUMOUR})
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """A label map: 0 is background, every other value a named label.
+
+    Args:
+        data: uint8 array of `grid.shape`.
+        grid: Where its voxels lie.
+        labels: Name of each value that may occur.
+
+    Raises:
+        GeometryError: `data` has another shape than `grid`.
+    """
+
+    data: NDArray[np.uint8]
+    grid: Grid
+    labels: Mapping[int, str] = field(default_factory=lambda: DEFAULT_LABELS)
+
+    def __post_init__(self) -> None:
+        if tuple(self.data.shape) != self.grid.shape:
+            raise GeometryError(
+                "mask-shape",
+                f"Expected a mask of {self.grid.shape}, got {tuple(self.data.shape)}.",
+                remedy="Draw or resample the mask on the grid of its image.",
+            )
+
+    @property
+    def foreground(self) -> NDArray[np.bool_]:
+        """Boolean array of `grid.shape`: every labelled voxel."""
+        return self.data > 0
+
+    @property
+    def volume_ml(self) -> float:
+        """Volume of all labelled voxels in millilitres."""
+        return float(np.count_nonzero(self.data)) * self.grid.voxel_volume_mm3 / 1000.0
+
+    def label(self, name: str) -> NDArray[np.bool_]:
+        """Boolean array of `grid.shape`: the voxels of one label; all False where the name does not occur."""
+        values = [value for value, known in self.labels.items() if known == name]
+        return np.isin(self.data, values)
