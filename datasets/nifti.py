@@ -62,7 +62,8 @@ def read_mask(path: Path, *, labels: Mapping[int, str] = DEFAULT_LABELS) -> Mask
     volume = read_volume(path)
     values = np.asarray(volume.data, dtype=np.float32)
     rounded = np.rint(values)
-    if not np.isfinite(values).all() or np.abs(values - rounded).max() > 1e-3 or rounded.min() < 0 or rounded.max() > 255:
+    whole = np.isfinite(values).all() and np.abs(values - rounded).max() <= 1e-3
+    if not whole or rounded.min() < 0 or rounded.max() > 255:
         raise RejectedInput(
             "mask-values",
             "Expected whole numbers from 0 to 255 in a mask.",

@@ -1,0 +1,38 @@
+"""A finding: what a check has to say about something, how serious it is, and what to do (after nibabel's batteries)."""
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    """How serious a finding is."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing a check found; carries no patient data.
+
+    Args:
+        level: How serious it is; an error keeps the thing out.
+        code: Stable identifier in kebab-case.
+        message: What was expected and what was found.
+        remedy: What the person can do.
+        subject: What it is about, in Maskloop's own names (a case code, "file 17"), never a path or a patient.
+    """
+
+    level: Level
+    code: str
+    message: str
+    remedy: str
+    subject: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """Plain values for JSON."""
+        return {key: str(value) for key, value in asdict(self).items()}
+
+    def __str__(self) -> str:
+        return f"{self.subject + ': ' if self.subject else ''}{self.message} {self.remedy} [{self.code}]"

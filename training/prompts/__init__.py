@@ -1,0 +1,1 @@
+"""Prompts: what a person points at, in millimetres."""

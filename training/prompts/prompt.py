@@ -1,0 +1,34 @@
+"""Clicks and boxes in RAS+ millimetres, so that a prompt outlives the grid it was made on."""
+
+from dataclasses import dataclass
+
+PointMm = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Click:
+    """One click: inside the tumour (positive) or outside (negative)."""
+
+    point_mm: PointMm
+    positive: bool = True
+
+
+@dataclass(frozen=True)
+class Box:
+    """Two opposite corners of a box whose edges run along the grid's axes; flat when drawn on one slice."""
+
+    corner_mm: PointMm
+    opposite_mm: PointMm
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """All prompts of one request, in the order they were made."""
+
+    clicks: tuple[Click, ...] = ()
+    boxes: tuple[Box, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody pointed at anything."""
+        return not self.clicks and not self.boxes

@@ -1,0 +1,1 @@
+"""Segmenters: one file a method, one interface (`segmenter.py`), one way to load them (`loading.py`)."""

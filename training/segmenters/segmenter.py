@@ -1,0 +1,60 @@
+"""The one interface of all methods: a case's volumes and prompts in, a probability volume on the same grid out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from datasets.case import SeriesRole
+from datasets.volume import Volume
+from training.prompts.prompt import Prompts
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentationRequest:
+    """What a segmenter is asked.
+
+    Args:
+        volumes: The case's images, all on one grid.
+        target: The sequence the annotators draw on.
+        prompts: Clicks and boxes in millimetres; empty for an automatic method.
+        slice_axis: The grid axis (0, 1, 2) that runs through the slices.
+        slices: Indices along `slice_axis` to answer; None for all. The others stay at probability 0.
+        cache_key: Names the images, so that features computed once can be used again; empty for no cache.
+        previous: Probability from before these prompts, on the same grid, for methods that refine it.
+    """
+
+    volumes: Mapping[SeriesRole, Volume]
+    target: SeriesRole
+    prompts: Prompts = field(default_factory=Prompts)
+    slice_axis: int = 2
+    slices: tuple[int, ...] | None = None
+    cache_key: str = ""
+    previous: Volume | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """What a segmenter answers.
+
+    Args:
+        probability: float32 in 0..1 on the request's grid; above 0.5 is inside.
+        model_version: Name and version of the model and, where it matters, how the prompt was read
+            (e.g. ``lite-medsam-1+box-around-point``).
+        score: The model's own estimate of its quality in 0..1, or None where it has none.
+    """
+
+    probability: Volume
+    model_version: str
+    score: float | None = None
+
+
+class Segmenter(Protocol):
+    """A loaded model that draws."""
+
+    def segment(self, request: SegmentationRequest) -> Segmentation:
+        """Draws the tumour; thread-safe.
+
+        Raises:
+            RejectedInput: The prompts or the images are not what this method needs.
+        """
+        ...
