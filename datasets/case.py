@@ -37,7 +37,7 @@ class QualityScore(StrEnum):
 QUALITY_MEANINGS = {
     QualityScore.EXCELLENT: "Perfectly aligned with the tumour, no adjustment needed: overlap of at least 95 %.",
     QualityScore.SUFFICIENT: "Aligned with the tumour, could benefit from minor adjustments: overlap of at least 75 %.",
-    QualityScore.INSUFFICIENT: "Misses parts or covers normal tissue, needs major adjustments: overlap of at least 50 %.",
+    QualityScore.INSUFFICIENT: "Misses parts or covers normal tissue, major adjustments: overlap of at least 50 %.",
     QualityScore.INCORRECT: "Does not overlap with the tumour or misses large areas of it: overlap below 50 %.",
     QualityScore.CANNOT_LOCATE: "The tumour cannot be located in the image.",
 }
