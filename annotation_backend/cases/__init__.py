@@ -1,0 +1,1 @@
+"""Patients, cases, their series, registrations and slices: what curation brought in."""

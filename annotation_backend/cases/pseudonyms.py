@@ -1,0 +1,43 @@
+"""Pseudonyms: the same hospital identifier gives the same patient code, and nobody can go back without the key."""
+
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from django.conf import settings
+
+from annotation_backend.cases.models import Patient
+
+_KEY_BYTES = 32
+_PRIVATE_MODE = 0o600
+
+
+def patient_of(patient_key: str) -> Patient:
+    """The patient behind a hospital identifier; made when new.
+
+    Args:
+        patient_key: The identifier as the studies carry it; it is hashed here and goes no further.
+    """
+    pseudonym = hmac.new(_key(), patient_key.strip().encode(), hashlib.sha256).hexdigest()
+    patient = Patient.objects.filter(pseudonym=pseudonym).first()
+    return patient or Patient.objects.create(code=next_code(Patient, "P"), pseudonym=pseudonym)
+
+
+def next_code(model: type, prefix: str) -> str:
+    """The next free code of a kind of record, e.g. ``P0007``."""
+    newest = model.objects.order_by("pk").last()  # type: ignore[attr-defined]
+    return f"{prefix}{(int(newest.code[len(prefix) :]) if newest else 0) + 1:04d}"
+
+
+def _key() -> bytes:
+    """This installation's key, drawn at first use; it never leaves the data folder."""
+    path = Path(settings.DATA_FOLDER) / "pseudonym.key"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE_MODE)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(secrets.token_bytes(_KEY_BYTES))
+    return path.read_bytes()

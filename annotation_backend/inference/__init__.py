@@ -1,0 +1,1 @@
+"""Predictions: loads the serving model and lets it draw on a case."""

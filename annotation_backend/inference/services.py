@@ -1,0 +1,138 @@
+"""Letting the serving model draw on one slice or many slices of a case."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annotation_backend.cases.models import Case
+from annotation_backend.cases.services import case_volumes, picture_plane
+from annotation_backend.inference.models import Prediction
+from annotation_backend.registry.models import Model, PromptKind
+from annotation_backend.registry.services import serving_model
+from datasets.case import CaseVolumes, SeriesRole
+from datasets.files import sha256_of_bytes
+from training.prompts.prompt import Prompts
+
+if TYPE_CHECKING:
+    from training.segmenters.segmenter import Segmenter
+
+CASES_IN_MEMORY = 4
+"""Volumes of this many cases stay loaded (about 80 MB each at 512 x 512 x 40)."""
+
+MODELS_IN_MEMORY = 3
+
+INSIDE_ABOVE_PROBABILITY = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class SlicePrediction:
+    """A model's mask of one slice.
+
+    Args:
+        index: The slice.
+        mask: Boolean (height, width) in picture orientation.
+        score: The model's own estimate of its quality, where it has one.
+        model: Who drew.
+        model_version: Name, version and how the prompt was read.
+    """
+
+    index: int
+    mask: NDArray[np.bool_]
+    score: float | None
+    model: Model
+    model_version: str
+
+
+def kind_of(prompts: Prompts) -> PromptKind:
+    """Which kind of prompt decides the model: a box before clicks, nothing means automatic."""
+    if prompts.boxes:
+        return PromptKind.BOX
+    return PromptKind.POINT if prompts.clicks else PromptKind.AUTOMATIC
+
+
+def predict_slices(
+    case: Case, indices: Sequence[int], *, prompts: Prompts, model: Model | None = None
+) -> list[SlicePrediction]:
+    """Draws the tumour on slices of a case and keeps a record of each drawing.
+
+    Args:
+        case: A registered case with exported slices.
+        indices: Slices to draw on.
+        prompts: What a person pointed at, in millimetres; empty for an automatic drawing.
+        model: Who draws; the serving model for this kind of prompt when None.
+
+    Raises:
+        RejectedInput: No model serves, or the prompts are not what it needs.
+    """
+    from training.segmenters.segmenter import SegmentationRequest
+
+    plane = picture_plane(case)
+    model = model or serving_model(kind_of(prompts))
+    volumes = _loaded_volumes(case)
+    request = SegmentationRequest(
+        volumes={SeriesRole.T1: volumes.t1, SeriesRole.T2: volumes.t2},
+        target=case.annotated_role,
+        prompts=prompts,
+        slice_axis=plane.slice_axis,
+        slices=tuple(indices),
+        cache_key=case.registration.record_sha256,
+    )
+    answer = _loaded_segmenter(str(model.path), model.digest).segment(request)
+    inside = np.asarray(answer.probability.data) > INSIDE_ABOVE_PROBABILITY
+    predictions = [
+        SlicePrediction(index, plane.to_picture(inside, index), answer.score, model, answer.model_version)
+        for index in indices
+    ]
+    _keep_record(case, predictions, prompts)
+    return predictions
+
+
+def _keep_record(case: Case, predictions: list[SlicePrediction], prompts: Prompts) -> None:
+    described = {
+        "clicks": [{"point_mm": click.point_mm, "positive": click.positive} for click in prompts.clicks],
+        "boxes": [{"corner_mm": box.corner_mm, "opposite_mm": box.opposite_mm} for box in prompts.boxes],
+    }
+    Prediction.objects.bulk_create(
+        Prediction(
+            case=case,
+            slice_index=prediction.index,
+            model=prediction.model,
+            model_version=prediction.model_version,
+            prompts=described,
+            score=prediction.score,
+            mask_sha256=sha256_of_bytes(np.packbits(prediction.mask).tobytes()),
+            pixels=int(prediction.mask.sum()),
+        )
+        for prediction in predictions
+    )
+
+
+_volumes: "OrderedDict[str, CaseVolumes]" = OrderedDict()
+_volumes_lock = threading.Lock()
+
+
+def _loaded_volumes(case: Case) -> CaseVolumes:
+    """The case's volumes from memory, keyed by what they came from, so that a new registration is never missed."""
+    key = case.registration.record_sha256
+    with _volumes_lock:
+        if key not in _volumes:
+            _volumes[key] = case_volumes(case)
+        _volumes.move_to_end(key)
+        while len(_volumes) > CASES_IN_MEMORY:
+            _volumes.popitem(last=False)
+        return _volumes[key]
+
+
+@lru_cache(maxsize=MODELS_IN_MEMORY)
+def _loaded_segmenter(folder: str, digest: str) -> "Segmenter":
+    from pathlib import Path
+
+    from training.segmenters.loading import load_segmenter
+
+    return load_segmenter(Path(folder), expected_digest=digest)

@@ -1,0 +1,1 @@
+"""Label Studio: its process, project and tasks, its ML backend protocol, and the annotations that come back."""

@@ -1,0 +1,79 @@
+"""From the annotations of a case's slices to one mask volume on the case's grid."""
+
+from collections.abc import Iterable
+
+from django.db import transaction
+
+from annotation_backend.cases.models import Case
+from annotation_backend.cases.services import picture_plane
+from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask
+from annotation_backend.labeling.regions import mask_of
+from curation.assemble import assemble_mask
+from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file
+from datasets.finding import Finding, Level
+from datasets.nifti import write_mask
+
+
+def assemble(case: Case) -> CaseMask | None:
+    """Assembles the newest saves of all slices into a mask file and its record; the same saves give the same record.
+
+    Slices that nobody submitted are empty in the mask and listed as such.
+
+    Returns:
+        The mask, or None while no slice was submitted.
+    """
+    tasks = list(LabelingTask.objects.filter(case=case))
+    current = {task.slice_index: Annotation.objects.current(task) for task in tasks}
+    saves = {index: save for index, save in current.items() if save is not None}
+    if not saves:
+        return None
+    inputs = _inputs_digest(case, saves.values())
+    known = CaseMask.objects.filter(case=case, inputs_sha256=inputs).first()
+    return known or _write(case, saves, inputs, unannotated=sorted(set(current) - set(saves)))
+
+
+def _write(case: Case, saves: dict[int, Annotation], inputs: str, *, unannotated: list[int]) -> CaseMask:
+    plane = picture_plane(case)
+    pictures, findings = {}, []
+    for index, save in saves.items():
+        drawn = mask_of(save.raw.get("result") or [], height=plane.height, width=plane.width)
+        pictures[index] = drawn.pixels
+        if drawn.unreadable:
+            findings.append(_unreadable(case, index, drawn.unreadable))
+    mask = assemble_mask(pictures, plane, plane.grid)
+    file = f"masks/{inputs[:16]}.nii.gz"
+    write_mask(case.folder / file, mask)
+    with transaction.atomic():
+        record, is_new = CaseMask.objects.get_or_create(
+            case=case,
+            inputs_sha256=inputs,
+            defaults={
+                "file": file,
+                "sha256": sha256_of_file(case.folder / file),
+                "annotated_slices": sorted(saves),
+                "unannotated_slices": unannotated,
+                "findings": [finding.as_dict() for finding in findings],
+            },
+        )
+        if is_new:
+            record.annotations.set(saves.values())
+    return record
+
+
+def _inputs_digest(case: Case, saves: Iterable[Annotation]) -> str:
+    content = {
+        "registration": case.registration.record_sha256,
+        "saves": sorted(save.content_sha256 for save in saves),
+        "annotations": sorted(save.label_studio_id for save in saves),
+    }
+    return sha256_of_bytes(canonical_json(content))
+
+
+def _unreadable(case: Case, index: int, count: int) -> Finding:
+    return Finding(
+        Level.ERROR,
+        "brush-code",
+        f"{count} brush region(s) could not be read and are missing from the mask.",
+        "Open the task in Label Studio, look at it, and submit it again.",
+        f"{case.code} slice {index}",
+    )

@@ -1,0 +1,154 @@
+"""What Label Studio says happened: saves become immutable Annotations, deletions become marks."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils.dateparse import parse_datetime
+
+from annotation_backend.accounts.models import User
+from annotation_backend.labeling.jobs import assemble_case
+from annotation_backend.labeling.models import (
+    Annotation,
+    AnnotationDeletion,
+    LabelingTask,
+    ReceivedBy,
+    TaskState,
+)
+from datasets.errors import RejectedInput
+from datasets.files import canonical_json, sha256_of_bytes
+
+logger = logging.getLogger(__name__)
+
+
+def receive(body: Mapping[str, Any]) -> str:
+    """Takes one webhook body.
+
+    Returns:
+        What became of it: ``stored``, ``known``, ``deleted`` or ``ignored``.
+
+    Raises:
+        RejectedInput: A save without the fields a save has, or of a task that belongs to no case.
+    """
+    action = body.get("action")
+    if action in ("ANNOTATION_CREATED", "ANNOTATION_UPDATED"):
+        _, is_new = store_save(_mapping(body.get("annotation")), received_by=ReceivedBy.WEBHOOK)
+        return "stored" if is_new else "known"
+    if action == "ANNOTATIONS_DELETED":
+        mark_deleted([_whole(_mapping(row).get("id")) for row in body.get("annotations") or []])
+        return "deleted"
+    return "ignored"
+
+
+def store_save(save: Mapping[str, Any], *, received_by: ReceivedBy) -> tuple[Annotation, bool]:
+    """Stores one save and queues the assembly of its case's mask; the same save twice is one row.
+
+    Args:
+        save: An annotation as Label Studio sends it.
+        received_by: The way it came.
+
+    Returns:
+        The row, and whether it is new.
+
+    Raises:
+        RejectedInput: Fields are missing (``save-malformed``) or the task is unknown (``task-unknown``).
+    """
+    identifier, task = _whole(save.get("id")), _task(save.get("task"))
+    digest = _content_digest(save)
+    known = Annotation.objects.filter(label_studio_id=identifier, content_sha256=digest).first()
+    if known is not None:
+        return known, False
+    try:
+        with transaction.atomic():
+            annotation = Annotation.objects.create(
+                task=task,
+                label_studio_id=identifier,
+                author=_author(save),
+                raw=dict(save),
+                content_sha256=digest,
+                was_cancelled=bool(save.get("was_cancelled")),
+                saved_at=_saved_at(save),
+                received_by=received_by,
+            )
+            _update_state(task)
+            assemble_case.enqueue(case_code=task.case.code)
+    except IntegrityError:
+        return Annotation.objects.get(label_studio_id=identifier, content_sha256=digest), False
+    logger.info("stored %s by %s", annotation, received_by)
+    return annotation, True
+
+
+def mark_deleted(identifiers: list[int]) -> None:
+    """Marks annotations as deleted in Label Studio; their rows stay."""
+    with transaction.atomic():
+        for identifier in identifiers:
+            AnnotationDeletion.objects.get_or_create(label_studio_id=identifier)
+        tasks = LabelingTask.objects.filter(annotations__label_studio_id__in=identifiers).distinct()
+        for task in tasks.select_related("case"):
+            _update_state(task)
+            assemble_case.enqueue(case_code=task.case.code)
+
+
+def _update_state(task: LabelingTask) -> None:
+    drawn = Annotation.objects.current(task) is not None
+    task.state = TaskState.ANNOTATED if drawn else TaskState.PENDING
+    task.save(update_fields=["state"])
+
+
+def _content_digest(save: Mapping[str, Any]) -> str:
+    """Digest of what a save says, equal whether it came by webhook or by poll."""
+    content = {
+        "result": save.get("result"),
+        "was_cancelled": bool(save.get("was_cancelled")),
+        "saved_at": _saved_at(save).isoformat(),
+    }
+    return sha256_of_bytes(canonical_json(content))
+
+
+def _author(save: Mapping[str, Any]) -> User | None:
+    """Who drew: the last to change it, else who completed it; Label Studio sends a number or an object."""
+    for field in ("updated_by", "completed_by"):
+        value = save.get(field)
+        identifier = value.get("id") if isinstance(value, Mapping) else value
+        if isinstance(identifier, int):
+            return User.objects.filter(label_studio_id=identifier).first()
+    return None
+
+
+def _saved_at(save: Mapping[str, Any]) -> Any:
+    value = save.get("updated_at")
+    moment = parse_datetime(value) if isinstance(value, str) else None
+    if moment is None or moment.tzinfo is None:
+        raise _malformed("a time of the save (updated_at)")
+    return moment
+
+
+def _task(value: object) -> LabelingTask:
+    identifier = value.get("id") if isinstance(value, Mapping) else value
+    task = LabelingTask.objects.select_related("case").filter(label_studio_id=_whole(identifier)).first()
+    if task is None:
+        raise RejectedInput(
+            "task-unknown",
+            f"Task {identifier} belongs to no case here.",
+            remedy="Delete the task in Label Studio, or publish its case again with `manage.py publish_tasks`.",
+        )
+    return task
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise _malformed("an annotation")
+    return value
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**31:
+        raise _malformed("a positive whole number as id")
+    return value
+
+
+def _malformed(expected: str) -> RejectedInput:
+    return RejectedInput(
+        "save-malformed", f"Expected {expected} in the save.", remedy="Is it Label Studio 1.23 that sends this?"
+    )

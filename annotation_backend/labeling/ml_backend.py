@@ -1,0 +1,148 @@
+"""The ML backend protocol that Label Studio speaks to us: /health, /setup, /predict, /versions, /webhook."""
+
+import json
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_POST
+
+from annotation_backend.cases.services import picture_plane
+from annotation_backend.inference.services import kind_of, predict_slices
+from annotation_backend.labeling import events
+from annotation_backend.labeling.models import LabelingTask
+from annotation_backend.labeling.project import basic_auth
+from annotation_backend.labeling.regions import prompts_of, region_of
+from annotation_backend.registry.models import Model, PromptKind
+from annotation_backend.registry.services import serving_model
+from datasets.errors import MaskloopError, RejectedInput
+from training.prompts.prompt import Prompts
+
+logger = logging.getLogger(__name__)
+
+View = Callable[[HttpRequest], HttpResponse]
+
+
+def label_studio_only(view: View) -> View:
+    """Lets Label Studio through by Basic auth, compared in constant time; errors of ours become readable answers."""
+
+    @csrf_exempt
+    @wraps(view)
+    def guarded(request: HttpRequest) -> HttpResponse:
+        if not constant_time_compare(request.headers.get("Authorization", ""), basic_auth()):
+            answer = JsonResponse({"error": "Basic authentication required."}, status=401)
+            answer["WWW-Authenticate"] = 'Basic realm="maskloop"'
+            return answer
+        try:
+            return view(request)
+        except RejectedInput as error:
+            logger.warning("%s refused: %s", request.path, error)
+            return JsonResponse({"error": str(error), "code": error.code}, status=400)
+        except MaskloopError as error:
+            logger.exception("%s failed", request.path)
+            return JsonResponse({"error": str(error), "code": error.code}, status=503)
+
+    return guarded
+
+
+@label_studio_only
+@require_GET
+def health(_request: HttpRequest) -> HttpResponse:
+    """Answers at once; loads nothing."""
+    return JsonResponse({"status": "UP", "model_class": "Maskloop"})
+
+
+@label_studio_only
+@require_POST
+def setup(_request: HttpRequest) -> HttpResponse:
+    """Names the automatic model that serves; called at every page, so it does nothing else."""
+    return JsonResponse({"model_version": str(serving_model(PromptKind.AUTOMATIC))})
+
+
+@label_studio_only
+@require_GET
+def versions(_request: HttpRequest) -> HttpResponse:
+    """All registered models."""
+    return JsonResponse({"versions": [str(model) for model in Model.objects.all()]})
+
+
+@label_studio_only
+@require_POST
+def predict(request: HttpRequest) -> HttpResponse:
+    """Draws on each task, in the order of the tasks; with a context, what its prompts ask for."""
+    body = _json_object(request)
+    tasks = body.get("tasks")
+    if not isinstance(tasks, list):
+        raise _malformed("a list of tasks")
+    context = _context(body)
+    return JsonResponse({"results": [_answer(task, context) for task in tasks]})
+
+
+@label_studio_only
+@require_POST
+def webhook(request: HttpRequest) -> HttpResponse:
+    """Stores what was saved, at once; Label Studio waits one second and never asks again."""
+    return JsonResponse({"received": events.receive(_json_object(request))})
+
+
+def _answer(task: object, context: list[Mapping[str, Any]] | None) -> dict[str, Any]:
+    record = _task_record(task)
+    plane = picture_plane(record.case)
+    prompts = Prompts() if context is None else prompts_of(context, plane=plane, index=record.slice_index)
+    if context is not None and prompts.is_empty:
+        return {"result": [], "score": 0.0, "model_version": str(serving_model(PromptKind.AUTOMATIC))}
+    [drawn] = predict_slices(record.case, [record.slice_index], prompts=prompts)
+    logger.info("drew %s for %s (%s)", drawn.model_version, record, kind_of(prompts))
+    region = region_of(drawn.mask, region_id=uuid.uuid4().hex[:10], score=drawn.score)
+    return {
+        "result": [region] if drawn.mask.any() else [],
+        "score": drawn.score or 0.0,
+        "model_version": drawn.model_version,
+    }
+
+
+def _task_record(task: object) -> LabelingTask:
+    identifier = task.get("id") if isinstance(task, Mapping) else None
+    if not isinstance(identifier, int):
+        raise _malformed("tasks with whole numbers as ids")
+    record = LabelingTask.objects.select_related("case__registration").filter(label_studio_id=identifier).first()
+    if record is None:
+        raise RejectedInput(
+            "task-unknown",
+            f"Task {identifier} belongs to no case here.",
+            remedy="Publish the case again with `manage.py publish_tasks`, or delete the task in Label Studio.",
+        )
+    return record
+
+
+def _context(body: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
+    """The interactive context's regions; None where the request is not interactive."""
+    params = body.get("params")
+    context = params.get("context") if isinstance(params, Mapping) else None
+    if not context:
+        return None
+    regions = context.get("result") if isinstance(context, Mapping) else None
+    if not isinstance(regions, list) or not all(isinstance(region, Mapping) for region in regions):
+        raise _malformed("a context with a list of regions")
+    return regions
+
+
+def _json_object(request: HttpRequest) -> dict[str, Any]:
+    try:
+        body = json.loads(request.body)
+    except (ValueError, RecursionError) as error:
+        raise _malformed("a JSON object") from error
+    if not isinstance(body, dict):
+        raise _malformed("a JSON object")
+    return body
+
+
+def _malformed(expected: str) -> RejectedInput:
+    return RejectedInput(
+        "request-malformed", f"Expected {expected}.", remedy="Is it Label Studio 1.23 that sends this request?"
+    )

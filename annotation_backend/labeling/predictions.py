@@ -1,0 +1,109 @@
+"""Pushing predictions into Label Studio, so that opening a task never waits for a model."""
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from annotation_backend.cases.models import Case
+from annotation_backend.cases.services import imported_tumour, picture_plane
+from annotation_backend.inference.services import SlicePrediction, predict_slices
+from annotation_backend.labeling.client import call
+from annotation_backend.labeling.models import LabelingProject, LabelingTask, TaskState
+from annotation_backend.labeling.regions import region_of
+from annotation_backend.registry.models import Model, PromptKind
+from annotation_backend.registry.services import serving_model
+from curation.picture_plane import PicturePlane
+from datasets.mask import Mask
+from training.prompts.prompt import Box, Prompts
+
+logger = logging.getLogger(__name__)
+
+BOX_MARGIN_PIXELS = 3
+"""An imported contour's box is widened by this much, as LiteMedSAM's own 3D recipe does from slice to slice."""
+
+AUTOMATIC_BOX_METHOD = "lite-medsam"
+
+
+def push_predictions(case: Case, *, progress: Callable[[int, int], None] | None = None) -> int:
+    """Draws on the slices that nobody submitted and this model has not drawn yet; replaces what Label Studio shows.
+
+    While the serving automatic model is LiteMedSAM, which only draws what a box points at, a contour that came with
+    the studies gives the box of its slices (the other slices then hold no tumour and get no prediction); without one
+    the whole picture is the box (MSTT-199's automatic mode). A trained automatic model needs no prompt.
+
+    Args:
+        case: A registered case with published tasks.
+        progress: Called with (slices done, slices to do).
+
+    Returns:
+        How many predictions were pushed; slices that this model drew before are left as they are.
+
+    Raises:
+        TryAgain: Label Studio does not answer.
+        RejectedInput: No model serves.
+    """
+    model = serving_model(PromptKind.AUTOMATIC)
+    tasks = list(case.labeling_tasks.filter(state=TaskState.PENDING).exclude(drawn_by=model).select_related("project"))
+    drawn: list[tuple[LabelingTask, SlicePrediction]] = []
+    for done, task in enumerate(tasks):
+        drawn += [(task, prediction) for prediction in _draw(case, task.slice_index, model) if prediction.mask.any()]
+        if progress:
+            progress(done + 1, len(tasks))
+    if tasks:
+        _replace_predictions(tasks, [_prediction_body(task, prediction) for task, prediction in drawn])
+        LabelingTask.objects.filter(pk__in=[task.pk for task in tasks]).update(drawn_by=model)
+    logger.info("pushed %d predictions for %s", len(drawn), case)
+    return len(drawn)
+
+
+def _draw(case: Case, index: int, model: Model) -> list[SlicePrediction]:
+    imported = imported_tumour(case) if model.method == AUTOMATIC_BOX_METHOD else None
+    if imported is None:
+        return predict_slices(case, [index], prompts=Prompts(), model=model)
+    box = _box_around(imported, picture_plane(case), index)
+    return predict_slices(case, [index], prompts=Prompts(boxes=(box,)), model=model) if box else []
+
+
+def _box_around(mask: Mask, plane: PicturePlane, index: int) -> Box | None:
+    """The box around the mask on one slice, widened by the margin; None where the slice holds none of it."""
+    rows, columns = np.nonzero(plane.to_picture(mask.foreground, index))
+    if rows.size == 0:
+        return None
+    low = np.array([columns.min(), rows.min()]) - BOX_MARGIN_PIXELS
+    high = np.array([columns.max(), rows.max()]) + 1 + BOX_MARGIN_PIXELS
+    limits = np.array([plane.width, plane.height])
+    corners = plane.grid.to_world(plane.pixel_to_voxel(np.clip([low, high], 0, limits), index=index))
+    (ax, ay, az), (bx, by, bz) = corners.tolist()
+    return Box((ax, ay, az), (bx, by, bz))
+
+
+def _prediction_body(task: LabelingTask, prediction: SlicePrediction) -> dict[str, Any]:
+    region = region_of(prediction.mask, region_id=f"t{task.pk}m{prediction.model.pk}", score=prediction.score)
+    return {
+        "task": task.label_studio_id,
+        "result": [region],
+        "score": prediction.score or 0.0,
+        "model_version": prediction.model_version,
+    }
+
+
+def _replace_predictions(tasks: Iterable[LabelingTask], bodies: list[dict[str, Any]]) -> None:
+    """Removes the shown predictions of `tasks`, puts `bodies` in their place, and shows all versions."""
+    project = next(iter(tasks)).project
+    selected = {"all": False, "included": [task.label_studio_id for task in tasks]}
+    call(
+        "POST",
+        "/api/dm/actions",
+        params={"id": "delete_tasks_predictions", "project": project.label_studio_id},
+        json={"selectedItems": selected},
+    )
+    if bodies:
+        call("POST", f"/api/projects/{project.label_studio_id}/import/predictions", json=bodies)
+    show_all_versions(project)
+
+
+def show_all_versions(project: LabelingProject) -> None:
+    """Label Studio hides predictions of other versions than the project's; ours says none."""
+    call("PATCH", f"/api/projects/{project.label_studio_id}/", json={"model_version": ""})

@@ -1,0 +1,162 @@
+"""Our project in Label Studio: made once, with its people, its ML backend, its webhook and its tabs."""
+
+import base64
+import os
+import re
+from typing import Any
+
+import requests
+from django.conf import settings
+
+from annotation_backend.accounts.models import User
+from annotation_backend.environment import password_variable
+from annotation_backend.labeling.client import call, readable_errors, sdk
+from annotation_backend.labeling.config import LABEL_CONFIG
+from annotation_backend.labeling.models import LabelingProject, TaskState
+from datasets.errors import ProgramFault
+
+TITLE = "Maskloop: tumours on MRI"
+BACKEND_TITLE = "Maskloop models"
+
+_INSTRUCTION = """<p>Brush the tumour (key 1), or let a model draw: switch on <b>Auto-Annotation</b>, choose the box or
+the point tool, draw, and accept the suggestion. Then submit. A picture without tumour: submit it empty.</p>"""
+
+
+def ensure_project() -> LabelingProject:
+    """The project with everything connected; what is there already is left as it is.
+
+    Raises:
+        TryAgain: Label Studio does not answer.
+        RejectedInput: It refuses our token.
+    """
+    project = LabelingProject.objects.order_by("pk").last()
+    if project is None or not _exists(project):
+        project = _create_project()
+    _ensure_ml_backend(project)
+    _ensure_webhook_header(project)
+    _ensure_tabs(project)
+    return project
+
+
+def ensure_people() -> None:
+    """Gives everyone with an account here one in Label Studio (same address and first password), and notes its id."""
+    with readable_errors():
+        known = {user["email"]: user["id"] for user in call("GET", "/api/users/")}
+    for user in User.objects.all():
+        if user.email not in known and user.email.endswith("@maskloop.local"):
+            _sign_up(user)
+            known = {found["email"]: found["id"] for found in call("GET", "/api/users/")}
+        if user.label_studio_id != known.get(user.email):
+            user.label_studio_id = known.get(user.email)
+            user.save(update_fields=["label_studio_id"])
+
+
+def basic_auth() -> str:
+    """The Authorization header with which Label Studio comes to us."""
+    pair = f"{settings.ML_BACKEND_USER}:{settings.ML_BACKEND_PASSWORD}"
+    return "Basic " + base64.b64encode(pair.encode()).decode()
+
+
+def ml_backend_url() -> str:
+    """Where Label Studio finds our ML backend; its webhook is this plus ``/webhook``."""
+    return f"{settings.MASKLOOP_URL}/ml"
+
+
+def _exists(project: LabelingProject) -> bool:
+    found = call("GET", "/api/projects/", params={"page_size": 1000, "include": "id"})
+    return any(row["id"] == project.label_studio_id for row in found["results"])
+
+
+def _create_project() -> LabelingProject:
+    with readable_errors():
+        created = sdk().projects.create(
+            title=TITLE,
+            label_config=LABEL_CONFIG,
+            expert_instruction=_INSTRUCTION,
+            show_instruction=False,
+            show_skip_button=True,
+            show_collab_predictions=True,
+            enable_empty_annotation=True,
+            maximum_annotations=1,
+        )
+    return LabelingProject.objects.create(label_studio_id=created.id, title=TITLE)
+
+
+def _ensure_ml_backend(project: LabelingProject) -> None:
+    backends: list[dict[str, Any]] = call("GET", "/api/ml", params={"project": project.label_studio_id})
+    ours = next((b for b in backends if b["url"].rstrip("/") == ml_backend_url()), None)
+    if ours is None:
+        ours = call(
+            "POST",
+            "/api/ml",
+            json={
+                "url": ml_backend_url(),
+                "project": project.label_studio_id,
+                "title": BACKEND_TITLE,
+                "is_interactive": True,
+                "auth_method": "BASIC_AUTH",
+                "basic_auth_user": settings.ML_BACKEND_USER,
+                "basic_auth_pass": settings.ML_BACKEND_PASSWORD,
+            },
+        )
+    if project.ml_backend_id != ours["id"]:
+        project.ml_backend_id = ours["id"]
+        project.save(update_fields=["ml_backend_id"])
+
+
+def _ensure_webhook_header(project: LabelingProject) -> None:
+    """Label Studio makes the webhook together with the backend, but without our password."""
+    url = f"{ml_backend_url()}/webhook"
+    hooks = call("GET", "/api/webhooks/", params={"project": project.label_studio_id})
+    ours = next((hook for hook in hooks if hook["url"] == url), None)
+    wanted = {"Authorization": basic_auth()}
+    if ours is None:
+        body = {"url": url, "project": project.label_studio_id, "headers": wanted, "send_for_all_actions": True}
+        call("POST", "/api/webhooks/", json=body)
+    elif ours.get("headers") != wanted:
+        call("PATCH", f"/api/webhooks/{ours['id']}/", json={"headers": wanted})
+
+
+def _ensure_tabs(project: LabelingProject) -> None:
+    tabs = call("GET", "/api/dm/views/", params={"project": project.label_studio_id})
+    by_title = {tab["data"].get("title"): tab["id"] for tab in tabs}
+    for state in (TaskState.PENDING, TaskState.RETURNED):
+        if state.label not in by_title:
+            by_title[state.label] = _create_tab(project, state)["id"]
+    if project.returned_tab_id != by_title[TaskState.RETURNED.label]:
+        project.returned_tab_id = by_title[TaskState.RETURNED.label]
+        project.save(update_fields=["returned_tab_id"])
+
+
+def _create_tab(project: LabelingProject, state: TaskState) -> dict[str, Any]:
+    condition = {"filter": "filter:tasks:data.state", "operator": "equal", "type": "String", "value": state.value}
+    data = {
+        "title": state.label,
+        "ordering": ["tasks:id"],
+        "filters": {"conjunction": "and", "items": [condition]},
+    }
+    created: dict[str, Any] = call("POST", "/api/dm/views/", json={"project": project.label_studio_id, "data": data})
+    return created
+
+
+def _sign_up(user: User) -> None:
+    """Signs a person up through the invitation link, the one way that gives an organisation and a working password."""
+    link = settings.LABEL_STUDIO_URL + call("GET", "/api/invite")["invite_url"]
+    with readable_errors(), requests.Session() as browser:
+        page = browser.get(link, timeout=30)
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+        if token is None:
+            raise ProgramFault("label-studio-signup", "Label Studio's sign-up page has changed.", remedy="Report it.")
+        form = {
+            "email": user.email,
+            "password": os.environ[password_variable(user.role)],
+            "csrfmiddlewaretoken": token.group(1),
+            "allow_newsletters": "false",
+        }
+        answer = browser.post(link, data=form, headers={"Referer": link}, timeout=30, allow_redirects=False)
+        if answer.status_code != 302:
+            raise ProgramFault(
+                "label-studio-signup",
+                f"Label Studio did not accept a new account (status {answer.status_code}).",
+                remedy="Invite the person in Label Studio by hand (Organization, Add People) and run this again.",
+            )

@@ -1,0 +1,136 @@
+"""Label Studio results: regions of a picture to prompts and masks, and a mask to a region."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annotation_backend.labeling import brush
+from annotation_backend.labeling.config import BRUSH, IMAGE
+from curation.picture_plane import PicturePlane
+from datasets.errors import RejectedInput
+from datasets.mask import TUMOUR
+from training.prompts.prompt import Box, Click, PointMm, Prompts
+
+Region = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class DrawnMask:
+    """The brush regions of one save, joined; `unreadable` counts regions that could not be read."""
+
+    pixels: NDArray[np.bool_]
+    unreadable: int
+
+
+def mask_of(regions: Iterable[Region], *, height: int, width: int, label: str = TUMOUR) -> DrawnMask:
+    """Joins the brush regions of one label; prompts that were never accepted are dropped.
+
+    Args:
+        regions: An annotation's result.
+        height: Picture height in pixels.
+        width: Picture width in pixels.
+        label: The brush label to collect.
+    """
+    pixels = np.zeros((height, width), dtype=bool)
+    unreadable = 0
+    for region in regions:
+        value = region.get("value")
+        if region.get("type") != "brushlabels" or not isinstance(value, Mapping):
+            continue
+        if label not in value.get("brushlabels", []):
+            continue
+        try:
+            pixels |= brush.decode(value.get("rle") or [], height=height, width=width)
+        except RejectedInput:
+            unreadable += 1
+    return DrawnMask(pixels, unreadable)
+
+
+def region_of(mask: NDArray[np.bool_], *, region_id: str, score: float | None) -> dict[str, Any]:
+    """A mask in picture orientation (height, width) as a brush region on the annotated picture."""
+    height, width = mask.shape
+    region: dict[str, Any] = {
+        "id": region_id,
+        "type": "brushlabels",
+        "from_name": BRUSH,
+        "to_name": IMAGE,
+        "original_width": width,
+        "original_height": height,
+        "image_rotation": 0,
+        "value": {"format": "rle", "rle": brush.encode(mask), "brushlabels": [TUMOUR]},
+    }
+    if score is not None:
+        region["score"] = score
+    return region
+
+
+def prompts_of(regions: Iterable[Region], *, plane: PicturePlane, index: int) -> Prompts:
+    """Smart points and boxes of an interactive request, in millimetres.
+
+    Args:
+        regions: The context's result; other kinds of region are passed over.
+        plane: The picture's plane.
+        index: The slice's index.
+
+    Raises:
+        RejectedInput: A point or box that is not on the picture (``prompt-position``) or that was made on a rotated
+            picture (``prompt-rotated``).
+    """
+    clicks: list[Click] = []
+    boxes: list[Box] = []
+    for region in regions:
+        value = region.get("value")
+        if not isinstance(value, Mapping) or region.get("type") not in ("keypointlabels", "rectanglelabels"):
+            continue
+        _refuse_rotation(region, value)
+        x, y = _percent(value.get("x")), _percent(value.get("y"))
+        if region["type"] == "keypointlabels":
+            positive = bool(region.get("is_positive", True))
+            clicks.append(Click(_point(plane, index, (x, y)), positive=positive))
+        else:
+            opposite = (_percent(x + _length(value.get("width"))), _percent(y + _length(value.get("height"))))
+            boxes.append(Box(_point(plane, index, (x, y)), _point(plane, index, opposite)))
+    return Prompts(tuple(clicks), tuple(boxes))
+
+
+def _point(plane: PicturePlane, index: int, percent: tuple[float, float]) -> PointMm:
+    x, y, z = (float(value) for value in plane.percent_to_world(percent, index=index))
+    return x, y, z
+
+
+_OVERSHOOT_PERCENT = 1e-3
+"""Label Studio's own rounding may put a box's far edge this far past the picture."""
+
+
+def _percent(value: object) -> float:
+    number = _length(value)
+    if not -_OVERSHOOT_PERCENT <= number <= 100 + _OVERSHOOT_PERCENT:
+        raise _off_picture(f"{number:.4g}")
+    return min(max(number, 0.0), 100.0)
+
+
+def _length(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise _off_picture("no finite number")
+    return float(value)
+
+
+def _off_picture(got: str) -> RejectedInput:
+    return RejectedInput(
+        "prompt-position",
+        f"Expected a position of 0 to 100 percent of the picture, got {got}.",
+        remedy="Draw the prompt inside the picture.",
+    )
+
+
+def _refuse_rotation(region: Region, value: Mapping[str, Any]) -> None:
+    if region.get("image_rotation") or value.get("rotation"):
+        raise RejectedInput(
+            "prompt-rotated",
+            "Expected a prompt on an upright picture, got a rotated one.",
+            remedy="Turn the picture or the box back and draw the prompt again.",
+        )

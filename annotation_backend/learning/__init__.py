@@ -1,0 +1,1 @@
+"""Snapshots of approved masks, training runs, and the models that come of them."""

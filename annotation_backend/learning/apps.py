@@ -1,0 +1,10 @@
+"""Django's handle on this app."""
+
+from django.apps import AppConfig
+
+
+class LearningConfig(AppConfig):
+    """Snapshots of approved masks, training runs, and the models that come of them."""
+
+    name = "annotation_backend.learning"
+    default_auto_field = "django.db.models.BigAutoField"

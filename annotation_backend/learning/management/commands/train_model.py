@@ -1,0 +1,38 @@
+"""`train_model`: a 2.5D U-Net learns from the approved masks."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from annotation_backend.learning.services import take_snapshot, train
+from annotation_backend.management.arguments import MaskloopCommand
+
+
+class Command(MaskloopCommand):
+    """Trains on approved masks only and registers the model; `promote_model` lets it serve."""
+
+    help = "Train a 2.5D U-Net on the approved masks and register it (promote_model lets it serve)."
+
+    def add_own_arguments(self, parser: ArgumentParser) -> None:
+        """Steps and seed, and a look at what would be learned from."""
+        parser.add_argument("--steps", type=int, default=60, help="optimizer steps (default 60)")
+        parser.add_argument("--seed", type=int, default=0, help="seed of every random choice (default 0)")
+        parser.add_argument("--dry-run", action="store_true", help="only say what it would learn from")
+
+    def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
+        """Snapshot, training, registration."""
+        from training.fitting import FitSettings
+
+        snapshot = take_snapshot()
+        cases = [entry["case"] for entry in snapshot.content["cases"]]
+        self.say(f"{snapshot}: {len(cases)} approved mask(s): {', '.join(cases)}")
+        if options["dry_run"]:
+            return {"snapshot": snapshot.digest, "cases": cases}, []
+        settings = FitSettings(steps=options["steps"], seed=options["seed"])
+        run = train(snapshot, settings, progress=self._show)
+        self.say(f"\n{run.model}: registered. `manage.py promote_model {run.model}` lets it serve.")
+        document = {"model": str(run.model), "snapshot": snapshot.digest, "cases": cases, "final_loss": run.losses[-1]}
+        return document, []
+
+    def _show(self, step: int, steps: int, loss: float) -> None:
+        self.stderr.write(f"\rstep {step} of {steps}, loss {loss:.4f} ", ending="")
+        self.stderr.flush()

@@ -1,0 +1,126 @@
+"""Taking a snapshot of the approved masks, training on it, and registering what comes out."""
+
+import logging
+import platform
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from annotation_backend.cases.models import Case
+from annotation_backend.cases.services import case_volumes, picture_plane
+from annotation_backend.labeling.models import CaseMask
+from annotation_backend.learning.models import Run, RunStatus, Snapshot
+from annotation_backend.registry.services import models_folder, register_package
+from annotation_backend.review.models import Review, approved_review
+from datasets.errors import RejectedInput
+from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, write_json
+from datasets.nifti import read_mask
+
+if TYPE_CHECKING:
+    from training.fitting import FitSettings, TrainingCase
+
+logger = logging.getLogger(__name__)
+
+METHOD = "unet-2.5d"
+MODEL_NAME = "unet-2.5d"
+
+
+def approved_reviews() -> list[Review]:
+    """The approving verdict of each case whose newest verdict approves, in the order of the cases."""
+    reviews = [approved_review(case) for case in Case.objects.order_by("code")]
+    return [review for review in reviews if review is not None]
+
+
+def take_snapshot() -> Snapshot:
+    """Freezes the list of approved masks; the same masks give the same snapshot.
+
+    Raises:
+        RejectedInput: No mask is approved.
+    """
+    reviews = approved_reviews()
+    if not reviews:
+        raise RejectedInput(
+            "nothing-approved",
+            "No mask is approved, and models learn from approved masks only.",
+            remedy="Have a radiologist approve a case on the review page.",
+        )
+    content = {"cases": [_entry(review) for review in reviews]}
+    digest = sha256_of_bytes(canonical_json(content))
+    snapshot, is_new = Snapshot.objects.get_or_create(digest=digest, defaults={"content": content})
+    if is_new:
+        write_json(settings.DATA_FOLDER / "snapshots" / f"{digest}.json", content)
+    return snapshot
+
+
+def train(
+    snapshot: Snapshot, fit_settings: "FitSettings", *, progress: Callable[[int, int, float], None] | None = None
+) -> Run:
+    """Trains a 2.5D U-Net on a snapshot and registers the package; nothing is promoted.
+
+    Args:
+        snapshot: What to learn from.
+        fit_settings: Steps, batch size, learning rate, seed and the like.
+        progress: Called with (step, steps, loss).
+
+    Raises:
+        RejectedInput: A file of the snapshot is gone or was changed.
+    """
+    from training.fitting import fit_unet25d, package_fitted
+
+    run = Run.objects.create(snapshot=snapshot, method=METHOD, settings=asdict(fit_settings))
+    try:
+        fitted = fit_unet25d(_training_cases(snapshot), settings=fit_settings, progress=progress)
+        folder = models_folder() / f"{MODEL_NAME}-{run.pk}"
+        package_fitted(fitted, folder, name=MODEL_NAME, version=str(run.pk), snapshot_digest=snapshot.digest)
+        run.model = register_package(folder, snapshot_digest=snapshot.digest)
+        run.losses = [round(float(loss), 6) for loss in fitted.losses]
+        run.status = RunStatus.DONE
+    except BaseException as error:
+        run.status, run.error = RunStatus.FAILED, f"{type(error).__name__}: {error}"[:1000]
+        raise
+    finally:
+        run.ended = timezone.now()
+        run.save()
+    logger.info("%s gave %s on %s", run, run.model, platform.machine())
+    return run
+
+
+def _entry(review: Review) -> dict[str, Any]:
+    """What is learned from one case, by digest; no person, no time."""
+    mask, case = review.mask, review.mask.case
+    return {
+        "case": case.code,
+        "patient": case.patient.code,
+        "tissue_type": case.tissue_type,
+        "mask": mask.pk,
+        "mask_sha256": mask.sha256,
+        "registration_sha256": case.registration.record_sha256,
+        "quality_score": review.quality_score,
+    }
+
+
+def _training_cases(snapshot: Snapshot) -> "list[TrainingCase]":
+    from training.fitting import TrainingCase
+
+    return [_training_case(entry, TrainingCase) for entry in snapshot.content["cases"]]
+
+
+def _training_case(entry: dict[str, Any], make: "type[TrainingCase]") -> "TrainingCase":
+    case = Case.objects.get(code=entry["case"])
+    mask = CaseMask.objects.get(pk=entry["mask"])
+    if not mask.path.exists() or sha256_of_file(mask.path) != entry["mask_sha256"]:
+        raise RejectedInput(
+            "snapshot-changed",
+            f"The approved mask of {case.code} is gone or was changed.",
+            remedy="Restore the data folder from its backup.",
+        )
+    return make(
+        case_id=case.code,
+        patient_id=case.patient.code,
+        volumes=case_volumes(case),
+        mask=read_mask(mask.path),
+        slice_axis=picture_plane(case).slice_axis,
+    )

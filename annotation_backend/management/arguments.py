@@ -1,0 +1,70 @@
+"""What all commands share: --json, findings, and errors that become exit statuses."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from collections.abc import Callable
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from datasets.errors import MaskloopError, TryAgain
+
+DONE, DONE_WITH_FINDINGS, WRONG_USAGE, NOT_FIT = 0, 1, 2, 3
+
+
+class MaskloopCommand(BaseCommand):
+    """A thin face of a service: people's text goes to stderr, and with --json one document to stdout.
+
+    `run` does the work and returns (document, findings). The exit status is 0 done, 1 done but with findings,
+    2 wrong usage or rejected input, 3 the environment is not fit.
+    """
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Adds --json; subclasses add theirs in `add_own_arguments`."""
+        parser.add_argument("--json", action="store_true", help="print one JSON document on stdout")
+        self.add_own_arguments(parser)
+
+    def add_own_arguments(self, parser: ArgumentParser) -> None:
+        """The command's own arguments."""
+
+    def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
+        """Does the work.
+
+        Returns:
+            What was done, as plain values for JSON; and one line for each finding.
+        """
+        raise RuntimeError(f"{type(self).__name__} does nothing.")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Runs the command and leaves with its exit status."""
+        try:
+            document, findings = self.run(**options)
+        except TryAgain as error:
+            self._leave({"error": str(error), "code": error.code}, [str(error)], NOT_FIT, options)
+        except MaskloopError as error:
+            self._leave({"error": str(error), "code": error.code}, [str(error)], WRONG_USAGE, options)
+        else:
+            status = DONE_WITH_FINDINGS if findings else DONE
+            self._leave({**document, "findings": findings}, findings, status, options)
+
+    def say(self, text: str) -> None:
+        """One line for the person at the terminal."""
+        self.stderr.write(self.style.NOTICE(text) if self.stderr.isatty() else text)
+
+    def progress(self, what: str) -> Callable[[int, int], None]:
+        """A counter that rewrites its own line."""
+
+        def show(done: int, total: int) -> None:
+            self.stderr.write(f"\r{what} {done} of {total} ", ending="" if done < total else "\n")
+            self.stderr.flush()
+
+        return show
+
+    def _leave(self, document: dict[str, Any], findings: list[str], status: int, options: dict[str, Any]) -> None:
+        for finding in findings:
+            self.stderr.write(self.style.WARNING(finding))
+        if options.get("json"):
+            self.stdout.write(json.dumps(document, indent=2, sort_keys=True))
+        if status:
+            sys.exit(status)

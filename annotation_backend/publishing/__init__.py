@@ -1,0 +1,1 @@
+"""Releases: frozen datasets of approved cases."""

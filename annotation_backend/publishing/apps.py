@@ -1,0 +1,10 @@
+"""Django's handle on this app."""
+
+from django.apps import AppConfig
+
+
+class PublishingConfig(AppConfig):
+    """Releases: frozen datasets of approved cases."""
+
+    name = "annotation_backend.publishing"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,27 @@
+"""`verify_release`: checks every byte of a release folder."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from annotation_backend.management.arguments import MaskloopCommand
+
+
+class Command(MaskloopCommand):
+    """Names what is missing, extra or changed in a release folder, ours or anybody's."""
+
+    help = "Verify a release folder: every file against its manifest."
+
+    def add_own_arguments(self, parser: ArgumentParser) -> None:
+        """The folder."""
+        parser.add_argument("folder", type=Path, help="a release's folder")
+
+    def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
+        """Verifies."""
+        from datasets.release.verify import verify_release
+
+        report = verify_release(options["folder"])
+        findings = [str(finding) for finding in report.findings]
+        if not findings:
+            self.say(f"Verified: {report.files} files, digest {report.digest}")
+        return {"digest": report.digest, "files": report.files}, findings

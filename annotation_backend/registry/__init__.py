@@ -1,0 +1,1 @@
+"""Which models exist, and which one serves each kind of prompt."""

@@ -1,0 +1,10 @@
+"""Django's handle on this app."""
+
+from django.apps import AppConfig
+
+
+class RegistryConfig(AppConfig):
+    """Which models exist, and which one serves each kind of prompt."""
+
+    name = "annotation_backend.registry"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,24 @@
+"""`list_models`: which models there are and which serve."""
+
+from typing import Any
+
+from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.registry.models import Model, Promotion, PromptKind
+
+
+class Command(MaskloopCommand):
+    """Lists the registered models."""
+
+    help = "List the registered models and what each serves."
+
+    def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
+        """One line a model."""
+        serving = {kind: Promotion.objects.filter(prompt_kind=kind).first() for kind in PromptKind}
+        rows = []
+        for model in Model.objects.all():
+            serves = [kind.value for kind, found in serving.items() if found and found.model_id == model.pk]
+            rows.append({"model": str(model), "digest": model.digest, "answers": model.prompt_kinds, "serves": serves})
+            self.say(f"{model}  answers {', '.join(model.prompt_kinds)}  serves {', '.join(serves) or 'nothing'}")
+        if not rows:
+            self.say("No model is registered. `manage.py up` registers LiteMedSAM, `manage.py train_model` makes one.")
+        return {"models": rows}, []

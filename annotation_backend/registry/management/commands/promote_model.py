@@ -1,0 +1,34 @@
+"""`promote_model`: lets a model serve."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.registry.models import PromptKind
+from annotation_backend.registry.services import find_model, promote
+
+
+class Command(MaskloopCommand):
+    """From now on the model answers; the web service takes it up at its next prediction, without a restart."""
+
+    help = "Let a registered model serve from its next prediction on."
+
+    def add_own_arguments(self, parser: ArgumentParser) -> None:
+        """Which model, for which prompts."""
+        parser.add_argument("model", help="name-version, as list_models shows it")
+        parser.add_argument(
+            "--for", dest="kinds", nargs="+", choices=PromptKind.values, help="kinds of prompt to serve"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="only check that it could serve")
+
+    def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
+        """Checks and promotes."""
+        model = find_model(options["model"])
+        kinds = [PromptKind(kind) for kind in options["kinds"] or model.prompt_kinds]
+        if options["dry_run"]:
+            return {"model": str(model), "serves": [kind.value for kind in kinds]}, []
+        promote(model, kinds=kinds)
+        self.say(f"{model} serves {', '.join(kind.label for kind in kinds)} from its next prediction on.")
+        if PromptKind.AUTOMATIC in kinds:
+            self.say("The worker now draws the tasks that nobody submitted anew with it.")
+        return {"model": str(model), "serves": [kind.value for kind in kinds]}, []

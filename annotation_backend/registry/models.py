@@ -1,0 +1,53 @@
+"""Model (a package with a version) and Promotion (which model serves which kind of prompt)."""
+
+from pathlib import Path
+
+from django.conf import settings
+from django.db import models
+
+
+class PromptKind(models.TextChoices):
+    """What a person gives a model."""
+
+    AUTOMATIC = "automatic", "nothing (automatic)"
+    BOX = "box", "a box"
+    POINT = "point", "clicks"
+
+
+class Model(models.Model):
+    """A model package in the data folder; its files never change."""
+
+    name = models.CharField(max_length=60)
+    version = models.CharField(max_length=30)
+    method = models.CharField(max_length=60)
+    digest = models.CharField(max_length=64, unique=True)
+    folder = models.CharField(max_length=200, help_text="Relative to the data folder")
+    prompt_kinds = models.JSONField(help_text="The kinds of prompt it can answer")
+    snapshot_digest = models.CharField(max_length=64, blank=True, help_text="The snapshot it learned from, if ours")
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name", "created"]
+        constraints = [models.UniqueConstraint(fields=["name", "version"], name="one_model_per_version")]
+
+    def __str__(self) -> str:
+        return f"{self.name}-{self.version}"
+
+    @property
+    def path(self) -> Path:
+        """The package's folder."""
+        return Path(settings.DATA_FOLDER) / self.folder
+
+
+class Promotion(models.Model):
+    """From `created` on, `model` serves `prompt_kind`; the newest promotion counts, the older ones are the history."""
+
+    model = models.ForeignKey(Model, on_delete=models.PROTECT, related_name="promotions")
+    prompt_kind = models.CharField(max_length=20, choices=PromptKind.choices)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.model} serves {self.prompt_kind}"

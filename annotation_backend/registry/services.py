@@ -1,0 +1,125 @@
+"""Registering packages, promoting them, and finding the one that serves."""
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import transaction
+
+from annotation_backend.registry.models import Model, Promotion, PromptKind
+from annotation_backend.registry.signals import automatic_model_promoted
+from datasets.errors import RejectedInput
+
+if TYPE_CHECKING:
+    from training.model_package import ModelDescription
+
+METHOD_PROMPTS = {
+    "lite-medsam": [PromptKind.BOX, PromptKind.POINT, PromptKind.AUTOMATIC],
+    "unet-2.5d": [PromptKind.AUTOMATIC],
+}
+"""The kinds of prompt that each method answers."""
+
+
+def models_folder() -> Path:
+    """Where packages lie."""
+    return Path(settings.DATA_FOLDER) / "models"
+
+
+def register_package(folder: Path, *, snapshot_digest: str = "") -> Model:
+    """Makes a record of a package that lies in the data folder; the same package twice is one record.
+
+    Raises:
+        RejectedInput: Not a whole package, or another package of this name and version is registered.
+    """
+    from training.model_package import read_package
+
+    package = read_package(folder)
+    description: ModelDescription = package.description
+    known = Model.objects.filter(digest=package.digest).first()
+    if known is not None:
+        return known
+    if Model.objects.filter(name=description.name, version=description.version).exists():
+        raise RejectedInput(
+            "model-version-taken",
+            f"Another package is registered as {description.name} {description.version}.",
+            remedy="Give the new package another version.",
+        )
+    return Model.objects.create(
+        name=description.name,
+        version=description.version,
+        method=description.method,
+        digest=package.digest,
+        folder=str(folder.relative_to(settings.DATA_FOLDER)),
+        prompt_kinds=[str(kind.value) for kind in METHOD_PROMPTS[description.method]],
+        snapshot_digest=snapshot_digest,
+    )
+
+
+def ensure_lite_medsam() -> Model:
+    """The LiteMedSAM package, converted from its published weights when it is not there yet."""
+    from training.pretrained.lite_medsam import convert_lite_medsam
+
+    folder = models_folder() / "lite-medsam-1"
+    if not (folder / "model.json").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        convert_lite_medsam(folder)
+    return register_package(folder)
+
+
+def promote(model: Model, *, kinds: list[PromptKind] | None = None) -> list[Promotion]:
+    """Lets `model` serve from now on; running services take it up at their next prediction.
+
+    Args:
+        model: A registered model.
+        kinds: The kinds of prompt to serve; all that it can answer when None.
+
+    Raises:
+        RejectedInput: It cannot answer one of `kinds`, or its package is damaged.
+    """
+    from training.model_package import read_package
+
+    wanted = kinds or [PromptKind(kind) for kind in model.prompt_kinds]
+    impossible = [kind.value for kind in wanted if kind.value not in model.prompt_kinds]
+    if impossible:
+        raise RejectedInput(
+            "model-prompt-kind",
+            f"{model} answers {', '.join(model.prompt_kinds)}, not {', '.join(impossible)}.",
+            remedy="Leave --for out, or choose another model with `manage.py list_models`.",
+        )
+    read_package(model.path, expected_digest=model.digest)
+    with transaction.atomic():
+        promotions = [Promotion.objects.create(model=model, prompt_kind=kind) for kind in wanted]
+        if PromptKind.AUTOMATIC in wanted:
+            automatic_model_promoted.send(sender=Model, model=model)
+    return promotions
+
+
+def serving_model(kind: PromptKind) -> Model:
+    """The model that answers `kind` now.
+
+    Raises:
+        RejectedInput: None was promoted.
+    """
+    promotion = Promotion.objects.filter(prompt_kind=kind).select_related("model").first()
+    if promotion is None:
+        raise RejectedInput(
+            "no-serving-model",
+            f"No model serves {kind.label}.",
+            remedy="See `manage.py list_models` and promote one with `manage.py promote_model`.",
+        )
+    return promotion.model
+
+
+def find_model(name: str) -> Model:
+    """The model written as ``name-version``.
+
+    Raises:
+        RejectedInput: There is none.
+    """
+    for model in Model.objects.all():
+        if str(model) == name:
+            return model
+    raise RejectedInput(
+        "model-unknown", f"No model is called {name!r}.", remedy="`manage.py list_models` shows the names."
+    )

@@ -1,0 +1,6 @@
+"""Signals: what the apps above may react to."""
+
+from django.dispatch import Signal
+
+automatic_model_promoted = Signal()
+"""Sent after a model was promoted for automatic drawing; carries ``model``."""

@@ -1,0 +1,1 @@
+"""Radiologists' verdicts on a case's mask."""

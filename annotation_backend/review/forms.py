@@ -1,0 +1,25 @@
+"""The verdict form."""
+
+from django import forms
+
+from annotation_backend.review.models import Verdict
+from datasets.case import QUALITY_MEANINGS, QualityScore
+
+
+class VerdictForm(forms.Form):
+    """Approve or return, with a quality score and a comment."""
+
+    quality_score = forms.ChoiceField(
+        widget=forms.RadioSelect,
+        choices=[
+            (score.value, f"{score.value.replace('_', ' ').capitalize()}: {meaning}")
+            for score, meaning in QUALITY_MEANINGS.items()
+        ],
+    )
+    comment = forms.CharField(required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 3}))
+    accepts_unannotated = forms.BooleanField(required=False)
+    verdict = forms.ChoiceField(choices=Verdict.choices)
+
+    def score(self) -> QualityScore:
+        """The chosen score."""
+        return QualityScore(self.cleaned_data["quality_score"])

@@ -1,0 +1,139 @@
+"""Settings of the Django project, read from the environment and the private `.env`; no secret has a default."""
+
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from annotation_backend.environment import ENV_FILE, ROOT
+
+env = environ.Env()
+if ENV_FILE.exists():
+    env.read_env(str(ENV_FILE))
+
+SHORTEST_SECRET = 32
+
+
+def _secret(name: str) -> str:
+    value = env.str(name, default="")
+    if len(value) < SHORTEST_SECRET:
+        raise ImproperlyConfigured(
+            f"{name} is missing or shorter than {SHORTEST_SECRET} characters. `make setup` draws one into .env."
+        )
+    return str(value)
+
+
+SECRET_KEY = _secret("MASKLOOP_SECRET_KEY")
+DEBUG = env.bool("MASKLOOP_DEBUG", default=False)
+
+DATA_FOLDER = Path(env.str("MASKLOOP_DATA", default=str(ROOT / "data"))).resolve()
+MASKLOOP_URL = env.str("MASKLOOP_URL", default="http://127.0.0.1:8000").rstrip("/")
+LABEL_STUDIO_URL = env.str("LABEL_STUDIO_URL", default="http://127.0.0.1:8080").rstrip("/")
+LABEL_STUDIO_TOKEN = _secret("LABEL_STUDIO_TOKEN")
+ML_BACKEND_USER = env.str("ML_BACKEND_USER", default="label-studio")
+ML_BACKEND_PASSWORD = _secret("ML_BACKEND_PASSWORD")
+
+PICTURE_LIFETIME_DAYS = env.int("MASKLOOP_PICTURE_LIFETIME_DAYS", default=365)
+"""How long a picture's address in a Label Studio task stays valid; `publish_tasks --renew` draws new ones."""
+
+ALLOWED_HOSTS = env.list("MASKLOOP_ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
+CSRF_TRUSTED_ORIGINS = [MASKLOOP_URL]
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_tasks",
+    "django_tasks_db",
+    "annotation_backend",
+    "annotation_backend.accounts",
+    "annotation_backend.cases",
+    "annotation_backend.registry",
+    "annotation_backend.inference",
+    "annotation_backend.labeling",
+    "annotation_backend.review",
+    "annotation_backend.learning",
+    "annotation_backend.publishing",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "annotation_backend.urls"
+WSGI_APPLICATION = "annotation_backend.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "annotation_backend.views.installation",
+            ],
+        },
+    },
+]
+
+DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{DATA_FOLDER / 'maskloop.sqlite3'}")}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 30,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+
+AUTH_USER_MODEL = "accounts.User"
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+SESSION_COOKIE_NAME = "maskloop_session"
+CSRF_COOKIE_NAME = "maskloop_csrf"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = MASKLOOP_URL.startswith("https://")
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CSP_DEFAULT_SRC = ("'self'",)
+CSP_FRAME_ANCESTORS = ("'none'",)
+CSP_BASE_URI = ("'none'",)
+CSP_FORM_ACTION = ("'self'",)
+CSP_OBJECT_SRC = ("'none'",)
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024 * 1024
+"""Largest request body: a task's annotations with their masks come back with every prediction request."""
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+}

@@ -1,0 +1,35 @@
+"""All addresses."""
+
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path
+
+from annotation_backend import views
+from annotation_backend.cases import views as cases
+from annotation_backend.labeling import ml_backend
+from annotation_backend.publishing import views as publishing
+from annotation_backend.registry import views as registry
+from annotation_backend.review import views as review
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("alive", views.alive, name="alive"),
+    path("accounts/login/", LoginView.as_view(template_name="accounts/login.html"), name="login"),
+    path("accounts/logout/", LogoutView.as_view(), name="logout"),
+    path("cases/", cases.case_list, name="case-list"),
+    path("cases/<slug:code>/", cases.case_page, name="case-page"),
+    path("cases/<slug:code>/checkerboard.png", cases.checkerboard, name="case-checkerboard"),
+    path("cases/<slug:code>/<slug:role>/<int:index>.png", cases.slice_picture, name="slice-picture"),
+    path("pictures/<str:token>.png", cases.capability_picture, name="capability-picture"),
+    path("models/", registry.model_list, name="model-list"),
+    path("ml/health", ml_backend.health, name="ml-health"),
+    path("ml/setup", ml_backend.setup, name="ml-setup"),
+    path("ml/predict", ml_backend.predict, name="ml-predict"),
+    path("ml/versions", ml_backend.versions, name="ml-versions"),
+    path("ml/webhook", ml_backend.webhook, name="ml-webhook"),
+    path("review/", review.review_queue, name="review-queue"),
+    path("review/<slug:code>/", review.review_case, name="review-case"),
+    path("review/masks/<int:mask_id>/<slug:role>/<int:index>.png", review.slice_with_mask, name="slice-with-mask"),
+    path("releases/", publishing.release_list, name="release-list"),
+    path("releases/<int:pk>/", publishing.release_page, name="release-page"),
+    path("releases/<int:pk>/download", publishing.download, name="release-download"),
+]

@@ -1,0 +1,303 @@
+"""What one DICOM file's header says: where its slice lies, and the evidence for what sequence it belongs to.
+
+Values come from files that anyone may have written: a field that is absent or cannot be read is empty, never an error.
+Identifiers (patient, study, series) stay inside the values, out of their `repr`, and must never be stored or shown.
+"""
+
+import math
+import warnings
+from dataclasses import dataclass, field
+from enum import StrEnum
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset, dcmread
+
+from datasets.errors import RejectedInput
+
+Vector = tuple[float, float, float]
+
+OBLIQUE_LIMIT_DEGREES = 30.0
+"""A slice is axial, coronal or sagittal when its normal lies within this angle of that axis: limbs are often scanned
+along the bone, some 20 degrees off the table's axis, and are still read as axial."""
+
+_DICOM_MAGIC_OFFSET = 128
+_DICOM_MAGIC = b"DICM"
+_STRUCTURE_SET_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
+
+_HEADER_KEYWORDS = [
+    "SOPClassUID", "SOPInstanceUID", "Modality", "PatientID", "StudyInstanceUID", "SeriesInstanceUID",
+    "FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns",
+    "NumberOfFrames", "SamplesPerPixel", "SeriesDescription", "ScanningSequence", "SequenceVariant", "ScanOptions",
+    "RepetitionTime", "EchoTime", "InversionTime", "ImageType", "ContrastBolusAgent", "Manufacturer",
+    "BodyPartExamined", "ReferencedFrameOfReferenceSequence",
+]  # fmt: skip
+
+
+class Plane(StrEnum):
+    """How a series' slices lie in the patient."""
+
+    AXIAL = "axial"
+    CORONAL = "coronal"
+    SAGITTAL = "sagittal"
+    OBLIQUE = "oblique"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class SeriesEvidence:
+    """What the header says about the kind of a series. Free text is kept out of `repr`: people type names into it.
+
+    Args:
+        modality: DICOM modality, ``MR`` for magnetic resonance; empty for NIfTI.
+        series_description: Free text; look for words in it, never show it.
+        scanning_sequence: ``SE``, ``GR``, ``IR``, ``EP``...
+        sequence_variant: ``SK``, ``SP``, ``OSP``...
+        scan_options: ``FS`` (fat saturation), ``PFP``...
+        repetition_time_ms: TR in milliseconds, None where absent.
+        echo_time_ms: TE in milliseconds, None where absent.
+        inversion_time_ms: TI in milliseconds, None where absent.
+        image_type: ``ORIGINAL`` or ``DERIVED``, ``PRIMARY`` or ``SECONDARY``, then the manufacturer's own words.
+        contrast_agent: Free text, empty where none was given.
+        orientation: How the slices lie.
+        slice_count: Number of slices.
+        spacing: Distance between columns, rows and slices in millimetres; None where it is not known.
+        manufacturer: Of the scanner.
+        body_part: DICOM body part examined.
+    """
+
+    modality: str = ""
+    series_description: str = field(default="", repr=False)
+    scanning_sequence: tuple[str, ...] = ()
+    sequence_variant: tuple[str, ...] = ()
+    scan_options: tuple[str, ...] = ()
+    repetition_time_ms: float | None = None
+    echo_time_ms: float | None = None
+    inversion_time_ms: float | None = None
+    image_type: tuple[str, ...] = ()
+    contrast_agent: str = field(default="", repr=False)
+    orientation: Plane = Plane.UNKNOWN
+    slice_count: int = 0
+    spacing: Vector | None = None
+    manufacturer: str = ""
+    body_part: str = ""
+
+
+@dataclass(frozen=True)
+class SliceHeader:
+    """One DICOM file's header, as far as Maskloop reads it. Lengths in millimetres, directions in DICOM's LPS+ axes.
+
+    Args:
+        path: The file.
+        sop_class_uid: What kind of object it is.
+        sop_instance_uid: The object's own identifier.
+        patient_key: PatientID, or the study's UID where that is empty. Never to be stored or shown.
+        study_uid: Never to be stored or shown.
+        series_uid: Never to be stored or shown.
+        frame_of_reference_uid: Empty where absent.
+        size: Columns and rows; (0, 0) for an object without an image.
+        frames: Number of frames in the file.
+        samples: Samples a pixel: 1 for grey values, 3 for colour.
+        position: Centre of the first pixel, or None.
+        row_direction: Unit vector along a row (towards the next column), or None.
+        column_direction: Unit vector along a column (towards the next row), or None.
+        spacing: Distance between columns and between rows, or None.
+        referenced_series: UIDs of the series that a structure set was drawn on.
+        evidence: What it says about the series' kind; slice count 1.
+    """
+
+    path: Path = field(repr=False)
+    sop_class_uid: str
+    sop_instance_uid: str = field(repr=False)
+    patient_key: str = field(repr=False)
+    study_uid: str = field(repr=False)
+    series_uid: str = field(repr=False)
+    frame_of_reference_uid: str = field(repr=False)
+    size: tuple[int, int]
+    frames: int
+    samples: int
+    position: Vector | None
+    row_direction: Vector | None
+    column_direction: Vector | None
+    spacing: tuple[float, float] | None
+    referenced_series: tuple[str, ...] = field(repr=False)
+    evidence: SeriesEvidence
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the object says it holds an image."""
+        return min(self.size) > 0
+
+    @property
+    def is_structure_set(self) -> bool:
+        """Whether the object is an RTSTRUCT."""
+        return self.sop_class_uid == _STRUCTURE_SET_CLASS or self.evidence.modality == "RTSTRUCT"
+
+    @property
+    def normal(self) -> NDArray[np.float64]:
+        """Unit vector (3,) at right angles to the slice, right-handed with row and column; zeros where not known."""
+        if self.row_direction is None or self.column_direction is None:
+            return np.zeros(3)
+        return np.cross(self.row_direction, self.column_direction)
+
+
+def looks_like_dicom(path: Path) -> bool:
+    """Whether the file carries DICOM's magic bytes, whatever its name."""
+    with path.open("rb") as stream:
+        return stream.read(_DICOM_MAGIC_OFFSET + 4)[_DICOM_MAGIC_OFFSET:] == _DICOM_MAGIC
+
+
+def read_header(path: Path) -> SliceHeader:
+    """Reads one file's header and leaves its pixels alone.
+
+    Raises:
+        RejectedInput: Not a DICOM file, or a damaged one.
+    """
+    dataset = read_dataset(path, keywords=_HEADER_KEYWORDS)
+    row, column = _directions(dataset)
+    study_uid = text(dataset, "StudyInstanceUID")
+    pixel_spacing = numbers(dataset, "PixelSpacing", count=2)
+    return SliceHeader(
+        path=path,
+        sop_class_uid=text(dataset, "SOPClassUID"),
+        sop_instance_uid=text(dataset, "SOPInstanceUID"),
+        patient_key=text(dataset, "PatientID") or study_uid,
+        study_uid=study_uid,
+        series_uid=text(dataset, "SeriesInstanceUID"),
+        frame_of_reference_uid=text(dataset, "FrameOfReferenceUID"),
+        size=(int(number(dataset, "Columns") or 0), int(number(dataset, "Rows") or 0)),
+        frames=int(number(dataset, "NumberOfFrames") or 1),
+        samples=int(number(dataset, "SamplesPerPixel") or 1),
+        position=_vector(numbers(dataset, "ImagePositionPatient", count=3)),
+        row_direction=row,
+        column_direction=column,
+        spacing=(pixel_spacing[1], pixel_spacing[0]) if pixel_spacing and min(pixel_spacing) > 0 else None,
+        referenced_series=_referenced_series(dataset),
+        evidence=_evidence(dataset),
+    )
+
+
+def read_dataset(path: Path, *, keywords: list[str] | None = None) -> Dataset:
+    """Reads a DICOM file whole, or only `keywords` without pixels; pydicom's warnings, which quote values, are dropped.
+
+    Raises:
+        RejectedInput: Not a DICOM file, or a damaged one. The cause is cut off: pydicom's messages quote the file.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            content = path.read_bytes() if keywords is None else None
+            if content is not None:
+                return dcmread(BytesIO(content))
+            return dcmread(path, stop_before_pixels=True, specific_tags=keywords)
+    except Exception as error:  # a parser facing hostile bytes raises anything; all of it means one thing
+        raise unreadable(error) from None
+
+
+def unreadable(error: Exception) -> RejectedInput:
+    """The refusal of a DICOM file that cannot be parsed, naming the kind of fault and nothing of its content."""
+    return RejectedInput(
+        "dicom-unreadable",
+        f"Expected a whole DICOM file, got one that cannot be read ({type(error).__name__}).",
+        remedy="Export or copy the file again.",
+    )
+
+
+def text(dataset: Dataset, keyword: str) -> str:
+    """A field as text, its values joined by a backslash; empty where absent or unreadable."""
+    return "\\".join(texts(dataset, keyword))
+
+
+def texts(dataset: Dataset, keyword: str) -> tuple[str, ...]:
+    """A field's values as stripped text; () where absent or unreadable."""
+    return tuple(stripped for value in _values(dataset, keyword) if (stripped := str(value).strip(" \0")))
+
+
+def number(dataset: Dataset, keyword: str) -> float | None:
+    """A field's first value as a finite number; None where absent or unreadable."""
+    values = numbers(dataset, keyword)
+    return values[0] if values else None
+
+
+def numbers(dataset: Dataset, keyword: str, *, count: int | None = None) -> tuple[float, ...] | None:
+    """A field's values as finite numbers; None where absent, unreadable or not `count` of them."""
+    try:
+        values = tuple(float(value) for value in _values(dataset, keyword))
+    except (TypeError, ValueError):
+        return None
+    if not values or not all(map(math.isfinite, values)) or (count is not None and len(values) != count):
+        return None
+    return values
+
+
+def plane_of(normal: NDArray[np.float64]) -> Plane:
+    """The plane of slices with this normal (LPS+ or RAS+, any length); UNKNOWN for a zero vector."""
+    length = float(np.linalg.norm(normal))
+    if length == 0.0:
+        return Plane.UNKNOWN
+    cosines = np.abs(normal) / length
+    axis = int(np.argmax(cosines))
+    if cosines[axis] < math.cos(math.radians(OBLIQUE_LIMIT_DEGREES)):
+        return Plane.OBLIQUE
+    return (Plane.SAGITTAL, Plane.CORONAL, Plane.AXIAL)[axis]
+
+
+def _values(dataset: Dataset, keyword: str) -> tuple[Any, ...]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            value = dataset.get(keyword)
+    except Exception:  # values are parsed on access, and a damaged one raises anything
+        return ()
+    if value is None or value == "":
+        return ()
+    return (value,) if isinstance(value, str | bytes) or not hasattr(value, "__iter__") else tuple(value)
+
+
+def _vector(values: tuple[float, ...] | None) -> Vector | None:
+    return (values[0], values[1], values[2]) if values else None
+
+
+def _directions(dataset: Dataset) -> tuple[Vector | None, Vector | None]:
+    """Row and column direction, made exactly unit and orthogonal; (None, None) where the header's are not nearly so."""
+    values = numbers(dataset, "ImageOrientationPatient", count=6)
+    if values is None:
+        return None, None
+    row, column = np.array(values[:3]), np.array(values[3:])
+    if abs(np.linalg.norm(row) - 1) > 1e-2 or abs(np.linalg.norm(column) - 1) > 1e-2 or abs(row @ column) > 1e-2:
+        return None, None
+    row = row / np.linalg.norm(row)
+    column = column - (column @ row) * row
+    return _vector(tuple(row.tolist())), _vector(tuple((column / np.linalg.norm(column)).tolist()))
+
+
+def _referenced_series(dataset: Dataset) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for frame in _values(dataset, "ReferencedFrameOfReferenceSequence"):
+        for study in _values(frame, "RTReferencedStudySequence"):
+            for series in _values(study, "RTReferencedSeriesSequence"):
+                found[text(series, "SeriesInstanceUID")] = None
+    return tuple(uid for uid in found if uid)
+
+
+def _evidence(dataset: Dataset) -> SeriesEvidence:
+    row, column = _directions(dataset)
+    return SeriesEvidence(
+        modality=text(dataset, "Modality").upper(),
+        series_description=text(dataset, "SeriesDescription"),
+        scanning_sequence=texts(dataset, "ScanningSequence"),
+        sequence_variant=texts(dataset, "SequenceVariant"),
+        scan_options=texts(dataset, "ScanOptions"),
+        repetition_time_ms=number(dataset, "RepetitionTime"),
+        echo_time_ms=number(dataset, "EchoTime"),
+        inversion_time_ms=number(dataset, "InversionTime"),
+        image_type=texts(dataset, "ImageType"),
+        contrast_agent=text(dataset, "ContrastBolusAgent"),
+        orientation=plane_of(np.cross(row, column)) if row and column else Plane.UNKNOWN,
+        slice_count=1,
+        manufacturer=text(dataset, "Manufacturer"),
+        body_part=text(dataset, "BodyPartExamined"),
+    )

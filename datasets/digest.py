@@ -1,0 +1,38 @@
+"""Digests of volumes and masks: what something was made from, in 64 hexadecimal digits."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from datasets.files import canonical_json
+from datasets.mask import Mask
+from datasets.volume import Grid, Volume
+
+
+def grid_as_dict(grid: Grid) -> dict[str, Any]:
+    """Shape and affine as plain values for JSON; float64 survives the way there and back exactly."""
+    return {"shape": list(grid.shape), "affine": grid.affine.tolist()}
+
+
+def grid_from_dict(values: dict[str, Any]) -> Grid:
+    """The grid that `grid_as_dict` described.
+
+    Raises:
+        GeometryError: The values are not a grid.
+    """
+    i, j, k = values["shape"]
+    return Grid((i, j, k), np.array(values["affine"], dtype=np.float64))
+
+
+def content_sha256(content: Volume | Mask) -> str:
+    """SHA-256 over the grid, the element type and the voxels (little-endian, i slowest) of a volume or a mask.
+
+    Independent of any file format and compression, so that a volume keeps its digest when it is stored again.
+    """
+    data = np.ascontiguousarray(content.data)
+    data = data.astype(data.dtype.newbyteorder("<"), copy=False)
+    header = grid_as_dict(content.grid) | {"dtype": data.dtype.str}
+    digest = hashlib.sha256(canonical_json(header))
+    digest.update(data.data)
+    return digest.hexdigest()
