@@ -251,6 +251,6 @@ def _pair(values: Any) -> tuple[float, float]:
 def _not_a_description(error: Exception) -> RejectedInput:
     return RejectedInput(
         "slices-description",
-        f"Expected a whole {SLICES_FILE} of format {SLICES_FORMAT}, got none that can be read ({type(error).__name__}).",
+        f"Expected a whole {SLICES_FILE} of format {SLICES_FORMAT}, got another ({type(error).__name__}).",
         remedy="Export the case's slices again.",
     )
