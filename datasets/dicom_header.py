@@ -141,7 +141,7 @@ class SliceHeader:
         """Unit vector (3,) at right angles to the slice, right-handed with row and column; zeros where not known."""
         if self.row_direction is None or self.column_direction is None:
             return np.zeros(3)
-        return np.cross(self.row_direction, self.column_direction)
+        return np.cross(self.row_direction, self.column_direction).astype(np.float64)
 
 
 def looks_like_dicom(path: Path) -> bool:
@@ -233,7 +233,7 @@ def numbers(dataset: Dataset, keyword: str, *, count: int | None = None) -> tupl
     return values
 
 
-def plane_of(normal: NDArray[np.float64]) -> Plane:
+def plane_of(normal: NDArray[np.floating]) -> Plane:
     """The plane of slices with this normal (LPS+ or RAS+, any length); UNKNOWN for a zero vector."""
     length = float(np.linalg.norm(normal))
     if length == 0.0:

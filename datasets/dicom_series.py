@@ -150,10 +150,10 @@ def _add_to_stack(stacks: list[list[SliceHeader]], header: SliceHeader) -> None:
 def _same_orientation(one: SliceHeader, other: SliceHeader) -> bool:
     if one.row_direction is None or other.row_direction is None:
         return one.row_direction is other.row_direction
-    return bool(
-        np.abs(np.subtract(one.row_direction, other.row_direction)).max() <= ORIENTATION_TOLERANCE
-        and np.abs(np.subtract(one.column_direction, other.column_direction)).max() <= ORIENTATION_TOLERANCE
-    )
+    directions = [
+        np.array([header.row_direction, header.column_direction], dtype=np.float64) for header in (one, other)
+    ]
+    return bool(np.abs(directions[0] - directions[1]).max() <= ORIENTATION_TOLERANCE)
 
 
 def _series(stack: list[SliceHeader], *, number_in_series: int) -> DicomSeries:
@@ -231,9 +231,9 @@ def _refuse_wrong_steps(series: DicomSeries) -> None:
         )
     gaps = np.diff(_positions(series) @ series.slices[0].normal)
     typical = float(np.median(gaps))
+    if (gaps <= SLICE_POSITION_TOLERANCE_MM).any():
+        raise _step_refusal("series-duplicate-slices", series, int(gaps.argmin()) + 1, f"{gaps.min():.2f} mm")
     for index, gap in enumerate(gaps.tolist(), start=1):
-        if abs(gap) <= SLICE_POSITION_TOLERANCE_MM:
-            raise _step_refusal("series-duplicate-slices", series, index, f"{gap:.2f} mm")
         missing = round(gap / typical) - 1
         if missing >= 1 and abs(gap - (missing + 1) * typical) <= SLICE_POSITION_TOLERANCE_MM * (missing + 1):
             raise _step_refusal("series-missing-slices", series, index, f"{gap:.2f} mm, {missing} missing")
