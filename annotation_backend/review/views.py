@@ -37,9 +37,10 @@ def review_case(request: HttpRequest, code: str) -> HttpResponse:
     status = 200
     if request.method == "POST":
         shown = get_object_or_404(CaseMask, pk=request.POST.get("mask") or 0, case=case)
-        if form.is_valid() and _decided(request, form, shown):
+        well_formed = form.is_valid()
+        if well_formed and _decided(request, form, shown):
             return redirect("review-queue")
-        status = 409 if form.is_valid() else 400
+        status = 409 if well_formed else 400
     context = {
         "case": case,
         "mask": mask,

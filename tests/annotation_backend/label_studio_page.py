@@ -1,0 +1,147 @@
+"""Label Studio in headless Chromium, as an annotator works in it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+_SETTLE_MS = 2000
+
+
+def require_chromium() -> None:
+    """Fails on CI, and skips loudly elsewhere, where there is no Chromium."""
+    if CHROMIUM.exists():
+        return
+    reason = f"NO CHROMIUM at {CHROMIUM}: the browser tests did not run. Install it (apt-get install chromium)."
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@contextmanager
+def browser_page() -> Iterator[Page]:
+    """One page of a fresh browser."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), headless=True, args=_FLAGS)
+        try:
+            yield browser.new_page(viewport={"width": 1500, "height": 950})
+        finally:
+            browser.close()
+
+
+class LabelStudioPage:
+    """What an annotator does: sign in, open a task, brush, box, accept, submit."""
+
+    def __init__(self, page: Page, url: str, artefacts: Path | None = None) -> None:
+        self.page = page
+        self._url = url
+        self._artefacts = artefacts
+
+    def sign_in(self, email: str, password: str) -> None:
+        """Signs in on the login page."""
+        self.page.goto(f"{self._url}/user/login/")
+        self.page.fill("input[name=email]", email)
+        self.page.fill("input[name=password]", password)
+        self.page.click("button[type=submit]")
+        self.page.wait_for_url(lambda url: "login" not in url)
+
+    def open_task(self, project: int, task: int) -> None:
+        """Opens a task in the editor and waits until its pictures are drawn."""
+        self.page.goto(f"{self._url}/projects/{project}/data?task={task}")
+        self.page.wait_for_selector(".lsf-main-view")
+        self.page.wait_for_selector("canvas")
+        self.page.wait_for_timeout(_SETTLE_MS)
+
+    def picture(self) -> dict[str, float]:
+        """Where the annotated picture lies on the screen (x, y, width, height in pixels)."""
+        image = self.page.locator("img[alt='image']").first
+        box = image.bounding_box()
+        assert box is not None, "the annotated picture is not on the screen"
+        return dict(box)
+
+    def at(self, percent: tuple[float, float]) -> tuple[float, float]:
+        """Screen position of a percent of the annotated picture."""
+        box = self.picture()
+        return box["x"] + box["width"] * percent[0] / 100, box["y"] + box["height"] * percent[1] / 100
+
+    def drag(self, start: tuple[float, float], *through: tuple[float, float]) -> None:
+        """Drags from one percent of the picture through others."""
+        mouse = self.page.mouse
+        mouse.move(*self.at(start))
+        mouse.down()
+        for point in through:
+            mouse.move(*self.at(point), steps=12)
+        mouse.up()
+
+    def brush(self, *percents: tuple[float, float]) -> None:
+        """Brushes a stroke with the tumour label."""
+        self.page.keyboard.press("Escape")
+        self.page.keyboard.press("1")
+        self.page.wait_for_timeout(300)
+        self.drag(percents[0], *percents[1:])
+        self.page.wait_for_timeout(500)
+        self.page.keyboard.press("Escape")
+
+    def smart_box(self, corner: tuple[float, float], opposite: tuple[float, float]) -> None:
+        """Draws a smart box and waits for the model's suggestion."""
+        self.switch_on_suggestions()
+        self.choose_smart_tool("rectangle-tool")
+        self.page.keyboard.press("3")
+        self.page.wait_for_timeout(300)
+        with self.page.expect_response(lambda answer: "interactive-annotating" in answer.url, timeout=90_000):
+            self.drag(corner, opposite)
+        self.page.wait_for_selector("[data-testid=bottombar-accept-suggestions-button]", timeout=30_000)
+
+    def smart_click(self, percent: tuple[float, float]) -> None:
+        """Places a smart point and waits for the model's suggestion."""
+        self.switch_on_suggestions()
+        self.choose_smart_tool("key-point-tool")
+        self.page.keyboard.press("2")
+        self.page.wait_for_timeout(300)
+        with self.page.expect_response(lambda answer: "interactive-annotating" in answer.url, timeout=90_000):
+            self.page.mouse.click(*self.at(percent))
+        self.page.wait_for_selector("[data-testid=bottombar-accept-suggestions-button]", timeout=30_000)
+
+    def accept_suggestion(self) -> None:
+        """Accepts what the model drew."""
+        self.page.click("[data-testid=bottombar-accept-suggestions-button]")
+        self.page.wait_for_timeout(800)
+
+    def submit(self) -> dict[str, Any]:
+        """Submits, or updates, and returns what the server stored."""
+        button = self.page.locator("[data-testid=bottombar-submit-button], [data-testid=bottombar-update-button]").first
+        with self.page.expect_response(
+            lambda answer: "/annotations" in answer.url and answer.request.method in ("POST", "PATCH")
+        ) as stored:
+            button.click()
+        return dict(stored.value.json())
+
+    def shown_prediction_versions(self) -> list[str]:
+        """Model versions of the predictions that the editor shows as tabs of this task."""
+        return list(self.page.locator(".lsf-annotation-button, .lsf-annotations-carousel").all_inner_texts())
+
+    def switch_on_suggestions(self) -> None:
+        """Switches auto-annotation on where it is off."""
+        toggle = self.page.locator("[data-testid=bottombar-auto-annotation-toggle]")
+        if not toggle.is_checked():
+            toggle.check(force=True)
+            self.page.wait_for_timeout(_SETTLE_MS)
+
+    def choose_smart_tool(self, name: str) -> None:
+        """Chooses ``rectangle-tool`` or ``key-point-tool`` among the smart tools."""
+        self.page.hover(".lsf-tool_smart:not([aria-label])")
+        self.page.click(".lsf-tool_smart:not([aria-label])")
+        self.page.click(f".lsf-tool_smart[aria-label='{name}']")
+        self.page.wait_for_timeout(300)
+
+    def screenshot(self, name: str) -> None:
+        """Keeps a picture of the page among the test artefacts."""
+        if self._artefacts is not None:
+            self._artefacts.mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=self._artefacts / f"{name}.png")

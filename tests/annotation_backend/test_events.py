@@ -1,0 +1,119 @@
+"""Saves become immutable Annotations once, whichever way and however often they come."""
+
+import pytest
+
+from annotation_backend.accounts.models import Role
+from annotation_backend.cases.models import Case
+from annotation_backend.labeling.assembly import assemble
+from annotation_backend.labeling.events import receive, store_save
+from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask, ReceivedBy, TaskState
+from datasets.errors import RejectedInput
+from datasets.nifti import read_mask
+from tests.annotation_backend.records import accounts, drawn, published, registered_case, save_body
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def task() -> LabelingTask:
+    accounts()
+    return published(registered_case())[2]
+
+
+def _webhook(body: dict[str, object], action: str = "ANNOTATION_CREATED") -> str:
+    return receive({"action": action, "annotation": body})
+
+
+def test_a_save_is_stored_with_its_author_and_marks_the_task(task: LabelingTask) -> None:
+    assert _webhook(save_body(task)) == "stored"
+    annotation = Annotation.objects.get()
+    task.refresh_from_db()
+    assert annotation.author is not None
+    assert annotation.author.role == Role.ANNOTATOR
+    assert annotation.raw["result"][0]["value"]["rle"]
+    assert task.state == TaskState.ANNOTATED
+
+
+def test_the_same_save_by_webhook_twice_and_by_pull_is_one_row(task: LabelingTask) -> None:
+    _webhook(save_body(task))
+    assert _webhook(save_body(task), "ANNOTATION_UPDATED") == "known"
+    pulled = save_body(task, completed_by={"id": 4, "email": "x"}, extra="field that only the poll has")
+    _, is_new = store_save(pulled, received_by=ReceivedBy.PULL)
+    assert not is_new
+    assert Annotation.objects.count() == 1
+
+
+def test_an_edit_is_a_new_row_and_the_newest_counts_even_out_of_order(task: LabelingTask) -> None:
+    later = save_body(task, updated_at="2026-11-21T11:00:00Z", result=[])
+    _webhook(later, "ANNOTATION_UPDATED")
+    _webhook(save_body(task))
+    current = Annotation.objects.current(task)
+    assert Annotation.objects.count() == 2
+    assert current is not None
+    assert current.raw["result"] == []
+
+
+def test_a_stored_save_cannot_be_changed(task: LabelingTask) -> None:
+    _webhook(save_body(task))
+    annotation = Annotation.objects.get()
+    annotation.raw = {}
+    with pytest.raises(TypeError, match="never changes"):
+        annotation.save()
+
+
+def test_a_deletion_is_a_mark_and_opens_the_task_again(task: LabelingTask) -> None:
+    _webhook(save_body(task))
+    assert receive({"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 7}]}) == "deleted"
+    task.refresh_from_db()
+    assert Annotation.objects.count() == 1
+    assert Annotation.objects.current(task) is None
+    assert task.state == TaskState.PENDING
+
+
+def test_a_skip_does_not_count_as_drawn(task: LabelingTask) -> None:
+    _webhook(save_body(task, was_cancelled=True))
+    assert Annotation.objects.current(task) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"id": "7"}, "save-malformed"),
+        ({"id": -1}, "save-malformed"),
+        ({"id": 2**63}, "save-malformed"),
+        ({"task": None}, "save-malformed"),
+        ({"task": 999}, "task-unknown"),
+        ({"updated_at": "yesterday"}, "save-malformed"),
+    ],
+)
+def test_a_malformed_save_is_refused_and_nothing_is_stored(
+    task: LabelingTask, change: dict[str, object], code: str
+) -> None:
+    with pytest.raises(RejectedInput, match=code):
+        _webhook(save_body(task, **change))
+    assert Annotation.objects.count() == 0
+
+
+def test_other_actions_are_ignored(task: LabelingTask) -> None:
+    assert receive({"action": "PROJECT_UPDATED", "project": {}}) == "ignored"
+
+
+def test_saves_become_one_mask_on_the_cases_grid(task: LabelingTask) -> None:
+    _webhook(save_body(task))
+    case: Case = task.case
+    record = assemble(case)
+    assert record is not None
+    mask = read_mask(record.path)
+    assert mask.foreground.sum() == drawn().sum()
+    assert mask.foreground[:, :, 2].sum() == drawn().sum()
+    assert record.annotated_slices == [2]
+    assert record.unannotated_slices == [0, 1, 3, 4]
+    assert assemble(case) == record
+    assert CaseMask.objects.count() == 1
+
+
+def test_a_save_without_author_here_keeps_the_mask_but_names_nobody(task: LabelingTask) -> None:
+    _webhook(save_body(task, completed_by=99, updated_by=99))
+    record = assemble(task.case)
+    assert record is not None
+    assert record.authors() == set()

@@ -1,0 +1,85 @@
+"""The rules of a verdict, and where a returned case goes."""
+
+import pytest
+
+from annotation_backend.accounts.models import Role, User
+from annotation_backend.labeling.assembly import assemble
+from annotation_backend.labeling.events import receive
+from annotation_backend.labeling.models import CaseMask, LabelingTask, TaskState
+from annotation_backend.review.models import Review, Verdict, approved_review
+from annotation_backend.review.services import decide, queue
+from datasets.case import QualityScore
+from datasets.errors import RejectedInput
+from tests.annotation_backend.records import accounts, published, registered_case, save_body
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def people() -> dict[Role, User]:
+    return accounts()
+
+
+@pytest.fixture
+def mask(people: dict[Role, User]) -> CaseMask:
+    task = published(registered_case())[2]
+    receive({"action": "ANNOTATION_CREATED", "annotation": save_body(task)})
+    made = assemble(task.case)
+    assert made is not None
+    return made
+
+
+def _approve(mask: CaseMask, reviewer: User, **changes: object) -> Review:
+    choices = {"verdict": Verdict.APPROVE, "quality_score": QualityScore.EXCELLENT, "accepts_unannotated": True}
+    return decide(mask, reviewer, **{**choices, **changes})  # type: ignore[arg-type]
+
+
+def test_a_radiologist_approves_and_the_case_has_an_approved_mask(mask: CaseMask, people: dict[Role, User]) -> None:
+    review = _approve(mask, people[Role.RADIOLOGIST])
+    assert approved_review(mask.case) == review
+    assert [entry.is_waiting for entry in queue()] == [False]
+
+
+@pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.DATA_MANAGER, Role.ANNOTATOR])
+def test_nobody_else_approves(mask: CaseMask, people: dict[Role, User], role: Role) -> None:
+    with pytest.raises(RejectedInput, match="not-a-radiologist"):
+        _approve(mask, people[role])
+    assert approved_review(mask.case) is None
+
+
+def test_nobody_approves_their_own_drawing_not_even_an_edited_one(mask: CaseMask, people: dict[Role, User]) -> None:
+    task = LabelingTask.objects.get(slice_index=2)
+    radiologist = people[Role.RADIOLOGIST]
+    own = save_body(task, updated_by=radiologist.label_studio_id, updated_at="2026-11-21T11:00:00Z")
+    receive({"action": "ANNOTATION_UPDATED", "annotation": own})
+    polished = save_body(task, updated_at="2026-11-21T12:00:00Z")
+    receive({"action": "ANNOTATION_UPDATED", "annotation": polished})
+    newest = assemble(task.case)
+    assert newest is not None
+    with pytest.raises(RejectedInput, match="own-drawing"):
+        _approve(newest, radiologist)
+
+
+def test_slices_that_nobody_submitted_need_a_word(mask: CaseMask, people: dict[Role, User]) -> None:
+    with pytest.raises(RejectedInput, match="slices-unannotated"):
+        _approve(mask, people[Role.RADIOLOGIST], accepts_unannotated=False)
+
+
+def test_a_return_needs_a_comment_and_goes_to_the_annotators_tab(mask: CaseMask, people: dict[Role, User]) -> None:
+    with pytest.raises(RejectedInput, match="comment-missing"):
+        _approve(mask, people[Role.RADIOLOGIST], verdict=Verdict.RETURN, comment="  ")
+    _approve(mask, people[Role.RADIOLOGIST], verdict=Verdict.RETURN, comment="Lower border.")
+    assert LabelingTask.objects.get(slice_index=2).state == TaskState.RETURNED
+    assert LabelingTask.objects.get(slice_index=0).state == TaskState.PENDING
+    assert approved_review(mask.case) is None
+
+
+def test_a_second_verdict_and_a_verdict_on_an_old_mask_are_refused(mask: CaseMask, people: dict[Role, User]) -> None:
+    _approve(mask, people[Role.RADIOLOGIST])
+    with pytest.raises(RejectedInput, match="already-decided"):
+        _approve(mask, people[Role.RADIOLOGIST])
+    task = LabelingTask.objects.get(slice_index=3)
+    receive({"action": "ANNOTATION_CREATED", "annotation": save_body(task, identifier=8)})
+    assemble(mask.case)
+    with pytest.raises(RejectedInput, match="mask-superseded"):
+        _approve(mask, people[Role.RADIOLOGIST])
