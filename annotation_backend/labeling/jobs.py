@@ -15,19 +15,30 @@ logger = logging.getLogger(__name__)
 @task()
 def assemble_case(*, case_code: str) -> int | None:
     """Assembles the case's mask from its newest saves and mirrors the tasks' states to Label Studio."""
-    case = Case.objects.get(code=case_code)
-    mask = assemble(case)
-    mirror_states(case)
+    case = _case(case_code)
+    mask = assemble(case) if case else None
+    if case:
+        mirror_states(case)
     return mask.pk if mask else None
 
 
 @task()
 def predict_case(*, case_code: str) -> int:
     """Draws on the case's tasks that nobody submitted and pushes the predictions to Label Studio."""
-    return push_predictions(Case.objects.get(code=case_code))
+    case = _case(case_code)
+    return push_predictions(case) if case else 0
 
 
 @task()
 def mirror_case_states(*, case_code: str) -> int:
     """Brings the case's states to Label Studio, where the annotators' tabs filter by them."""
-    return mirror_states(Case.objects.get(code=case_code))
+    case = _case(case_code)
+    return mirror_states(case) if case else 0
+
+
+def _case(code: str) -> Case | None:
+    """The case, or None where it was removed after the job was queued."""
+    case = Case.objects.filter(code=code).first()
+    if case is None:
+        logger.warning("%s is gone; its job has nothing to do", code)
+    return case

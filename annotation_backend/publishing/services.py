@@ -42,7 +42,7 @@ def release_cases() -> list[ReleaseCase]:
             "No case is approved, and releases hold approved cases only.",
             remedy="Have a radiologist approve a case on the review page.",
         )
-    return [_release_case(review) for review in reviews]
+    return [release_case(review) for review in reviews]
 
 
 def publish_release(release_settings: ReleaseSettings) -> BuiltRelease:
@@ -63,7 +63,8 @@ def publish_release(release_settings: ReleaseSettings) -> BuiltRelease:
     return BuiltRelease(release, verify_release(built.folder))
 
 
-def _release_case(review: Review) -> ReleaseCase:
+def release_case(review: Review) -> ReleaseCase:
+    """An approved case's files and what each came from."""
     mask, case = review.mask, review.mask.case
     series = {f"{row.role}_series": row.source_sha256 for row in case.series.all()}
     saves = {f"annotation_{save.label_studio_id}": save.content_sha256 for save in mask.annotations.all()}
