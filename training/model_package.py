@@ -1,0 +1,270 @@
+"""A model package: a folder with `model.safetensors` and `model.json`, named by one digest, written once.
+
+The description says what the model is and what it came from, and holds the SHA-256 of the weights; the SHA-256 of the
+description therefore names the whole package. Nothing here unpickles, and nothing here imports torch.
+"""
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.errors import RejectedInput
+from datasets.files import canonical_json, sha256_of_bytes, write_bytes
+
+DESCRIPTION_NAME = "model.json"
+WEIGHTS_NAME = "model.safetensors"
+
+Tensors = Mapping[str, NDArray[Any]]
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,63}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+_DESCRIPTION_LIMIT = 1 << 20
+"""A description larger than one mebibyte is not ours."""
+
+_PICKLE_STARTS = (b"PK\x03\x04", b"\x80")
+"""How torch's archives and bare pickles begin; no safetensors file does."""
+
+
+class Method(StrEnum):
+    """How a model draws: which network and which reading of the prompts its weights belong to."""
+
+    LITE_MEDSAM = "lite-medsam"
+    UNET_25D = "unet-25d"
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """What a model is and what it came from.
+
+    Args:
+        name: Kebab-case name, e.g. ``lite-medsam``.
+        version: Version of that name, e.g. ``1``.
+        method: Which segmenter loads it.
+        parameters: All that the network and its preprocessing need, as plain JSON values.
+        inputs: SHA-256 of each thing it came from, by what it is (``published_weights``, ``snapshot``).
+        software: Versions of the software that made it.
+        weights_sha256: SHA-256 of `model.safetensors`; filled in by `write_package`.
+
+    Raises:
+        RejectedInput: A field does not have the form said above.
+    """
+
+    name: str
+    version: str
+    method: Method
+    parameters: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    software: Mapping[str, str] = field(default_factory=lambda: software_versions())
+    weights_sha256: str = ""
+
+    def __post_init__(self) -> None:
+        if not (_NAME.fullmatch(self.name) and _VERSION.fullmatch(self.version)):
+            _refuse_description("a kebab-case name and a version of letters, digits, dots and hyphens")
+        if not all(_DIGEST.fullmatch(digest) for digest in self.inputs.values()):
+            _refuse_description("the SHA-256 of every input as 64 hexadecimal digits")
+        if self.weights_sha256 and not _DIGEST.fullmatch(self.weights_sha256):
+            _refuse_description("the SHA-256 of the weights as 64 hexadecimal digits")
+
+    @property
+    def title(self) -> str:
+        """Name and version in one word, as predictions carry it."""
+        return f"{self.name}-{self.version}"
+
+    @property
+    def encoded(self) -> bytes:
+        """The canonical JSON that lies in the package."""
+        return canonical_json(asdict(self) | {"method": self.method.value})
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of `encoded`: names the package, its weights included."""
+        return sha256_of_bytes(self.encoded)
+
+
+def software_versions() -> dict[str, str]:
+    """Versions of the installed software that a model's numbers depend on."""
+    found = {}
+    for name in ("maskloop", "monai", "numpy", "safetensors", "torch", "transformers"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def write_package(folder: Path, description: ModelDescription, tensors: Tensors) -> str:
+    """Writes a package, whole or not at all; the same description and tensors give the same bytes.
+
+    Args:
+        folder: Where the package shall lie. A package with the same digest that lies there already is kept.
+        description: What the model is; its `weights_sha256` is filled in here.
+        tensors: Weights by name, any dtype that NumPy knows.
+
+    Returns:
+        The package's digest.
+
+    Raises:
+        RejectedInput: Something else lies at `folder`, or the description is not plain JSON.
+    """
+    from safetensors.numpy import save
+
+    weights = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
+    complete = replace(description, weights_sha256=sha256_of_bytes(weights))
+    try:
+        content = {DESCRIPTION_NAME: complete.encoded, WEIGHTS_NAME: weights}
+    except (TypeError, ValueError):
+        _refuse_description("parameters that are plain JSON values")
+    if not folder.exists():
+        _move_in_when_whole(folder, content)
+    elif read_description(folder).digest != complete.digest:
+        raise RejectedInput(
+            "package-exists",
+            "Expected a free place for the model, got one that holds another model.",
+            remedy="Give the model a new version; a package is never changed.",
+        )
+    return complete.digest
+
+
+def read_description(folder: Path) -> ModelDescription:
+    """Reads what a package says about itself, without its weights.
+
+    Raises:
+        RejectedInput: No package, a damaged description, or a method this version does not know.
+    """
+    try:
+        values = json.loads(_read(folder / DESCRIPTION_NAME, limit=_DESCRIPTION_LIMIT), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        _refuse_description("one JSON document", cause=error)
+    expected = {known.name: known.type for known in fields(ModelDescription)}
+    if not isinstance(values, dict) or set(values) != set(expected):
+        _refuse_description(f"the fields {', '.join(sorted(expected))} and no others")
+    _require_types(values)
+    return ModelDescription(**values | {"method": _known_method(values["method"])})
+
+
+def read_package(folder: Path, *, expected_digest: str) -> tuple[ModelDescription, dict[str, NDArray[Any]]]:
+    """Reads a package after checking that it is the expected one, to the last bit.
+
+    Args:
+        folder: The package.
+        expected_digest: The digest that `write_package` returned.
+
+    Returns:
+        The description and the tensors by name.
+
+    Raises:
+        RejectedInput: Missing, truncated, changed, another model's, pickled, or of an unknown method.
+    """
+    description = read_description(folder)
+    if description.digest != expected_digest:
+        _refuse_digest("package-digest", "the model's description", expected=expected_digest, got=description.digest)
+    weights = _read(folder / WEIGHTS_NAME)
+    _refuse_pickle(weights)
+    found = sha256_of_bytes(weights)
+    if found != description.weights_sha256:
+        _refuse_digest("package-weights-digest", "the weights", expected=description.weights_sha256, got=found)
+    return description, _decoded(weights)
+
+
+def _decoded(weights: bytes) -> dict[str, NDArray[Any]]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        return load(weights)
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise RejectedInput(
+            "package-weights",
+            "Expected weights as safetensors, got something else.",
+            remedy="Write the package again from its source.",
+        ) from error
+
+
+def _move_in_when_whole(folder: Path, content: Mapping[str, bytes]) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".part-"))
+    try:
+        for name, encoded in content.items():
+            write_bytes(part / name, encoded)
+        part.chmod(0o755)
+        part.rename(folder)
+        descriptor = os.open(folder.parent, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _read(path: Path, *, limit: int | None = None) -> bytes:
+    try:
+        if limit is not None and path.stat().st_size > limit:
+            _refuse_description(f"at most {limit} bytes")
+        return path.read_bytes()
+    except OSError as error:
+        raise RejectedInput(
+            "package-missing",
+            f"Expected a model package with {path.name}, got none that can be read.",
+            remedy="Restore the package from its backup, or convert or train the model again.",
+        ) from error
+
+
+def _require_types(values: Mapping[str, Any]) -> None:
+    texts = [values[key] for key in ("name", "version", "method", "weights_sha256")]
+    tables = [values[key] for key in ("parameters", "inputs", "software")]
+    if not (all(isinstance(text, str) for text in texts) and all(isinstance(table, dict) for table in tables)):
+        _refuse_description("text and tables in their fields")
+    if not all(isinstance(text, str) for table in tables[1:] for text in table.values()):
+        _refuse_description("text for every input and every software version")
+
+
+def _known_method(value: str) -> Method:
+    try:
+        return Method(value)
+    except ValueError as error:
+        raise RejectedInput(
+            "package-method",
+            f"Expected one of the methods {', '.join(Method)}, got another.",
+            remedy="Use the version of Maskloop that made this model, or a newer one.",
+        ) from error
+
+
+def _refuse_pickle(weights: bytes) -> None:
+    if weights.startswith(_PICKLE_STARTS):
+        raise RejectedInput(
+            "package-pickled",
+            "Expected weights as safetensors, got a pickle or an archive of one, which could run any code.",
+            remedy="Convert the checkpoint once with the conversion command of its method.",
+        )
+
+
+def _refuse_digest(code: str, what: str, *, expected: str, got: str) -> NoReturn:
+    raise RejectedInput(
+        code,
+        f"Expected {what} with SHA-256 {expected[:12]}…, got {got[:12]}….",
+        remedy="Restore the package from its backup; it was changed or belongs to another model.",
+    )
+
+
+def _refuse_description(expected: str, *, cause: Exception | None = None) -> NoReturn:
+    raise RejectedInput(
+        "package-description",
+        f"Expected a model's description to have {expected}.",
+        remedy="Restore the package from its backup, or write it again.",
+    ) from cause
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)

@@ -1,0 +1,1 @@
+"""Networks: torch modules and nothing else. Import the modules here only when a network is needed: torch is slow."""

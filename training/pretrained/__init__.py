@@ -1,0 +1,1 @@
+"""Published weights and their one-off conversion to model packages."""

