@@ -4,6 +4,7 @@ Values come from files that anyone may have written: a field that is absent or c
 Identifiers (patient, study, series) stay inside the values, out of their `repr`, and must never be stored or shown.
 """
 
+import logging
 import math
 import warnings
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
 
 from datasets.errors import RejectedInput
+
+logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # its messages quote values, patients' names among them
 
 Vector = tuple[float, float, float]
 
