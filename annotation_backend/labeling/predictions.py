@@ -16,14 +16,13 @@ from annotation_backend.registry.models import Model, PromptKind
 from annotation_backend.registry.services import serving_model
 from curation.picture_plane import PicturePlane
 from datasets.mask import Mask
+from training.model_package import Method
 from training.prompts.prompt import Box, Prompts
 
 logger = logging.getLogger(__name__)
 
 BOX_MARGIN_PIXELS = 3
 """An imported contour's box is widened by this much, as LiteMedSAM's own 3D recipe does from slice to slice."""
-
-AUTOMATIC_BOX_METHOD = "lite-medsam"
 
 
 def push_predictions(case: Case, *, progress: Callable[[int, int], None] | None = None) -> int:
@@ -59,7 +58,7 @@ def push_predictions(case: Case, *, progress: Callable[[int, int], None] | None 
 
 
 def _draw(case: Case, index: int, model: Model) -> list[SlicePrediction]:
-    imported = imported_tumour(case) if model.method == AUTOMATIC_BOX_METHOD else None
+    imported = imported_tumour(case) if model.method == Method.LITE_MEDSAM.value else None
     if imported is None:
         return predict_slices(case, [index], prompts=Prompts(), model=model)
     box = _box_around(imported, picture_plane(case), index)

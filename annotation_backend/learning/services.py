@@ -18,14 +18,15 @@ from annotation_backend.review.models import Review, approved_review
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, write_json
 from datasets.nifti import read_mask
+from training.model_package import Method
 
 if TYPE_CHECKING:
     from training.fitting import FitSettings, TrainingCase
 
 logger = logging.getLogger(__name__)
 
-METHOD = "unet-2.5d"
-MODEL_NAME = "unet-2.5d"
+METHOD = Method.UNET_25D.value
+MODEL_NAME = "unet-25d"
 
 
 def approved_reviews() -> list[Review]:

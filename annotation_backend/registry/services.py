@@ -2,7 +2,6 @@
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import transaction
@@ -10,13 +9,11 @@ from django.db import transaction
 from annotation_backend.registry.models import Model, Promotion, PromptKind
 from annotation_backend.registry.signals import automatic_model_promoted
 from datasets.errors import RejectedInput
-
-if TYPE_CHECKING:
-    from training.model_package import ModelDescription
+from training.model_package import Method, read_description, read_package
 
 METHOD_PROMPTS = {
-    "lite-medsam": [PromptKind.BOX, PromptKind.POINT, PromptKind.AUTOMATIC],
-    "unet-2.5d": [PromptKind.AUTOMATIC],
+    Method.LITE_MEDSAM: [PromptKind.BOX, PromptKind.POINT, PromptKind.AUTOMATIC],
+    Method.UNET_25D: [PromptKind.AUTOMATIC],
 }
 """The kinds of prompt that each method answers."""
 
@@ -32,11 +29,9 @@ def register_package(folder: Path, *, snapshot_digest: str = "") -> Model:
     Raises:
         RejectedInput: Not a whole package, or another package of this name and version is registered.
     """
-    from training.model_package import read_package
-
-    package = read_package(folder)
-    description: ModelDescription = package.description
-    known = Model.objects.filter(digest=package.digest).first()
+    description = read_description(folder)
+    read_package(folder, expected_digest=description.digest)
+    known = Model.objects.filter(digest=description.digest).first()
     if known is not None:
         return known
     if Model.objects.filter(name=description.name, version=description.version).exists():
@@ -48,8 +43,8 @@ def register_package(folder: Path, *, snapshot_digest: str = "") -> Model:
     return Model.objects.create(
         name=description.name,
         version=description.version,
-        method=description.method,
-        digest=package.digest,
+        method=description.method.value,
+        digest=description.digest,
         folder=str(folder.relative_to(settings.DATA_FOLDER)),
         prompt_kinds=[str(kind.value) for kind in METHOD_PROMPTS[description.method]],
         snapshot_digest=snapshot_digest,
@@ -77,8 +72,6 @@ def promote(model: Model, *, kinds: list[PromptKind] | None = None) -> list[Prom
     Raises:
         RejectedInput: It cannot answer one of `kinds`, or its package is damaged.
     """
-    from training.model_package import read_package
-
     wanted = kinds or [PromptKind(kind) for kind in model.prompt_kinds]
     impossible = [kind.value for kind in wanted if kind.value not in model.prompt_kinds]
     if impossible:
