@@ -1,0 +1,186 @@
+"""Structure sets: contours land on their own series' grid, holes stay holes, foreign ones are refused by name."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom import Dataset, dcmread
+
+from datasets.dicom_header import read_header
+from datasets.dicom_series import DicomSeries, group_series
+from datasets.errors import GeometryError, RejectedInput
+from datasets.mask import Mask
+from datasets.nifti import read_mask
+from datasets.phantom_dicom import Protocol, write_protocol
+from datasets.rtstruct import read_rtstruct, write_rtstruct
+from datasets.volume import Grid
+
+STS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "sts"
+needs_sts = pytest.mark.skipif(not STS.is_dir(), reason="the sarcoma data are not beside the checkout")
+
+GRID = Grid((40, 30, 5), np.diag([-0.8, -1.25, 4.0, 1.0]))
+PROTOCOL = Protocol(
+    name="t2", description="AX T2", size=40, slices=5, gap_mm=4.0, sequence="SE", scan_options="FS",
+    repetition_time_ms=4000.0, echo_time_ms=80.0, number=2,
+)  # fmt: skip
+
+
+def _write_series(folder: Path, patient: str) -> DicomSeries:
+    pixels = np.zeros(GRID.shape, dtype=np.uint16)
+    return write_protocol(folder, PROTOCOL, pixels, GRID, identity=["test", patient], name="Canary^Nightingale")
+
+
+@pytest.fixture
+def series(tmp_path: Path) -> DicomSeries:
+    return _write_series(tmp_path / "image", "CANARY-1")
+
+
+@pytest.fixture
+def regions(tmp_path: Path, series: DicomSeries) -> Path:
+    data = np.zeros(GRID.shape, dtype=np.uint8)
+    data[5:15, 8:20, 1:3] = 1
+    write_rtstruct(tmp_path / "regions.dcm", {"GTV_Mass": Mask(data, GRID)}, series)
+    return tmp_path / "regions.dcm"
+
+
+def _random_mask(seed: int) -> Mask:
+    """Blobs with holes, islands, diagonal neighbours and pixels on the picture's edge."""
+    noise = np.random.default_rng(seed).random(GRID.shape)
+    return Mask((noise > 0.6).astype(np.uint8), GRID)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_any_mask_comes_back_voxel_by_voxel(tmp_path: Path, series: DicomSeries, seed: int) -> None:
+    masks = {"GTV_Mass": _random_mask(seed), "GTV_Edema": _random_mask(seed + 100)}
+    write_rtstruct(tmp_path / "regions.dcm", masks, series)
+    back = read_rtstruct(tmp_path / "regions.dcm", series)
+    assert list(back) == list(masks)
+    for name, mask in masks.items():
+        assert back[name].grid.matches(GRID)
+        assert np.array_equal(back[name].data, mask.data)
+        assert back[name].labels == {1: name}
+
+
+def test_a_contour_within_a_contour_is_a_hole(tmp_path: Path, series: DicomSeries) -> None:
+    data = np.zeros(GRID.shape, dtype=np.uint8)
+    data[5:25, 5:25, 2] = 1
+    data[10:20, 12:18, 2] = 0
+    data[13:16, 14:16, 2] = 1  # an island in the hole
+    write_rtstruct(tmp_path / "regions.dcm", {"ring": Mask(data, GRID)}, series)
+    contours = dcmread(tmp_path / "regions.dcm").ROIContourSequence[0].ContourSequence
+    assert len(contours) == 3
+    assert np.array_equal(read_rtstruct(tmp_path / "regions.dcm", series)["ring"].data, data)
+
+
+def test_the_same_masks_give_the_same_bytes(tmp_path: Path, series: DicomSeries) -> None:
+    for name in ("a.dcm", "b.dcm"):
+        write_rtstruct(tmp_path / name, {"GTV_Mass": _random_mask(0)}, series)
+    assert (tmp_path / "a.dcm").read_bytes() == (tmp_path / "b.dcm").read_bytes()
+
+
+def test_a_mask_on_another_grid_is_not_written(tmp_path: Path, series: DicomSeries) -> None:
+    other = Grid(GRID.shape, np.diag([-0.8, -1.25, 4.5, 1.0]))
+    with pytest.raises(GeometryError):
+        write_rtstruct(tmp_path / "regions.dcm", {"GTV": Mask(np.zeros(GRID.shape, np.uint8), other)}, series)
+    assert not (tmp_path / "regions.dcm").exists()
+
+
+def test_another_series_is_refused(tmp_path: Path, regions: Path) -> None:
+    other = _write_series(tmp_path / "other", "CANARY-2")
+    with pytest.raises(RejectedInput) as caught:
+        read_rtstruct(regions, other)
+    assert caught.value.code == "rtstruct-other-series"
+    assert "CANARY" not in str(caught.value)
+
+
+def test_an_image_is_no_structure_set(series: DicomSeries) -> None:
+    with pytest.raises(RejectedInput) as caught:
+        read_rtstruct(series.files[0], series)
+    assert caught.value.code == "rtstruct-other-object"
+
+
+def _first_contour(dataset: Dataset) -> Dataset:
+    return dataset.ROIContourSequence[0].ContourSequence[0]
+
+
+def _move_contour(dataset: Dataset, *, axis: int, millimetres: float) -> None:
+    points = np.array(_first_contour(dataset).ContourData, dtype=np.float64).reshape(-1, 3)
+    points[:, axis] += millimetres
+    _first_contour(dataset).ContourData = [f"{value:.3f}" for value in points.ravel()]
+
+
+def _leave_frame(dataset: Dataset) -> None:
+    dataset.StructureSetROISequence[0].ReferencedFrameOfReferenceUID = "1.2.3"
+
+
+EDITS: dict[str, list[Callable[[Dataset], object]]] = {
+    "rtstruct-other-frame": [_leave_frame],
+    "contour-open": [lambda dataset: setattr(_first_contour(dataset), "ContourGeometricType", "OPEN_PLANAR")],
+    "contour-off-slice": [lambda dataset: _move_contour(dataset, axis=2, millimetres=2.0)],
+    "contour-outside": [
+        lambda dataset: _move_contour(dataset, axis=2, millimetres=40.0),
+        lambda dataset: _move_contour(dataset, axis=0, millimetres=40.0),
+        lambda dataset: _move_contour(dataset, axis=1, millimetres=-40.0),
+    ],
+    "contour-coordinates": [lambda dataset: setattr(_first_contour(dataset), "ContourData", ["1", "2", "3", "4"])],
+}
+
+
+def _cases() -> Iterator[tuple[str, Callable[[Dataset], object]]]:
+    for code, edits in EDITS.items():
+        for edit in edits:
+            yield code, edit
+
+
+@pytest.mark.parametrize(("code", "edit"), list(_cases()))
+def test_an_unsound_contour_is_refused_by_name(
+    series: DicomSeries, regions: Path, code: str, edit: Callable[[Dataset], object]
+) -> None:
+    dataset = dcmread(regions)
+    edit(dataset)
+    dataset.save_as(regions)
+    with pytest.raises(RejectedInput) as caught:
+        read_rtstruct(regions, series)
+    assert caught.value.code == code
+
+
+def test_points_are_left_out_and_names_stay_apart(series: DicomSeries, regions: Path) -> None:
+    dataset = dcmread(regions)
+    for number, kind in ((2, "POINT"), (3, "CLOSED_PLANAR")):
+        region, contours = (
+            Dataset.from_json(sequence[0].to_json())
+            for sequence in (dataset.StructureSetROISequence, dataset.ROIContourSequence)
+        )
+        region.ROINumber = contours.ReferencedROINumber = number
+        for contour in contours.ContourSequence:
+            contour.ContourGeometricType = kind
+        dataset.StructureSetROISequence.append(region)
+        dataset.ROIContourSequence.append(contours)
+    dataset.save_as(regions)
+    assert list(read_rtstruct(regions, series)) == ["GTV_Mass", "GTV_Mass (2)"]
+
+
+def _real(name: str) -> dict[str, Mask]:
+    folder = STS / "dicom" / name
+    (series,) = group_series(read_header(path) for path in sorted((folder / "image").iterdir()))
+    return read_rtstruct(next((folder / "mask").iterdir()), series)
+
+
+@needs_sts
+def test_t1_and_t2_of_a_real_patient_agree() -> None:
+    t1, t2 = _real("STS_001/MR_T1"), _real("STS_001/MR_T2")
+    assert list(t1) == list(t2) == ["GTV_Mass", "GTV_Edema"]
+    for name, least, most in (("GTV_Mass", 350, 380), ("GTV_Edema", 560, 600)):
+        assert least < t1[name].volume_ml < most
+        assert t1[name].volume_ml == pytest.approx(t2[name].volume_ml, rel=0.02)
+
+
+@needs_sts
+@pytest.mark.parametrize("patient", ["STS_002", "STS_003"])
+def test_real_contours_agree_with_the_published_masks(patient: str) -> None:
+    mask = _real(f"{patient}/MR_T1")["GTV_Mass_MR_T1"]
+    published = read_mask(STS / "nifti" / patient / "MR_T1_mask.nii.gz")
+    voxels = np.rint(mask.grid.to_voxel(published.grid.to_world(np.argwhere(published.foreground)))).astype(int)
+    inside = mask.foreground[tuple(voxels.T)].sum()
+    assert 2 * inside / (np.count_nonzero(mask.data) + np.count_nonzero(published.data)) > 0.999
