@@ -2,7 +2,9 @@
 
 import gzip
 import io
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import nibabel as nib
@@ -19,6 +21,11 @@ from datasets.volume import Affine, Grid, Volume
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 
 _GZIP_LEVEL = 6
+_CHUNK_BYTES = 1 << 20
+_PADDING_BYTES = 1 << 24
+"""Most that may follow the voxels of a compressed file (some writers pad); more is taken for a decompression bomb."""
+
+_DAMAGE = (OSError, EOFError, ValueError, OverflowError, MemoryError, zlib.error, ImageFileError, HeaderDataError)
 
 
 def is_nifti(path: Path) -> bool:
@@ -33,24 +40,64 @@ def read_volume(path: Path) -> Volume:
         RejectedInput: Not NIfTI, damaged, or not three-dimensional.
         GeometryError: The header's geometry is not a grid.
     """
-    try:
+    with _refusing_damage():
+        data, affine = _whole_image(path)
+    shape = _three_sizes(data.shape)
+    return Volume(data.reshape(shape), Grid(shape, affine))
+
+
+def read_grid(path: Path) -> Grid:
+    """Reads only where a 3D NIfTI image's voxels lie, from its header.
+
+    Raises:
+        RejectedInput: Not NIfTI, or not three-dimensional; voxels are not looked at.
+        GeometryError: The header's geometry is not a grid.
+    """
+    with _refusing_damage():
         image = nib.Nifti1Image.from_filename(path)
-        data = np.asarray(image.dataobj, dtype=np.float32)
-    except (OSError, EOFError, ValueError, MemoryError, ImageFileError, HeaderDataError) as error:
+        shape, affine = image.shape, np.array(image.affine)
+    return Grid(_three_sizes(shape), affine)
+
+
+@contextmanager
+def _refusing_damage() -> Iterator[None]:
+    try:
+        yield
+    except _DAMAGE as error:
         raise RejectedInput(
             "nifti-unreadable",
             f"Expected a whole NIfTI file, got one that cannot be read ({type(error).__name__}).",
             remedy="Export or copy the file again.",
         ) from error
-    while data.ndim > 3 and data.shape[-1] == 1:
-        data = data[..., 0]
-    if data.ndim != 3:
+
+
+def _whole_image(path: Path) -> tuple[NDArray[np.float32], Affine]:
+    """Voxels and affine; a compressed file is read to its end, because only there does gzip check its CRC."""
+    if not path.name.lower().endswith(".gz"):
+        image = nib.Nifti1Image.from_filename(path)
+        return np.asarray(image.dataobj, dtype=np.float32), np.array(image.affine)
+    with gzip.open(path, "rb") as stream:
+        image = nib.Nifti1Image.from_stream(stream)
+        data = np.asarray(image.dataobj, dtype=np.float32)
+        left = _PADDING_BYTES
+        while chunk := stream.read(_CHUNK_BYTES):
+            left -= len(chunk)
+            if left < 0:
+                raise ValueError("bytes after the voxels")
+    return data, np.array(image.affine)
+
+
+def _three_sizes(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    sizes = shape
+    while len(sizes) > 3 and sizes[-1] == 1:
+        sizes = sizes[:-1]
+    if len(sizes) != 3:
         raise RejectedInput(
             "nifti-not-3d",
-            f"Expected one 3D volume, got {data.ndim} dimensions of {data.shape}.",
+            f"Expected one 3D volume, got {len(sizes)} dimensions of {tuple(sizes)}.",
             remedy="Split the series into single volumes.",
         )
-    return Volume(data, Grid((data.shape[0], data.shape[1], data.shape[2]), np.array(image.affine)))
+    return int(sizes[0]), int(sizes[1]), int(sizes[2])
 
 
 def read_mask(path: Path, *, labels: Mapping[int, str] = DEFAULT_LABELS) -> Mask:
