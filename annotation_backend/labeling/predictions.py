@@ -47,7 +47,7 @@ def push_predictions(case: Case, *, progress: Callable[[int, int], None] | None 
     tasks = list(case.labeling_tasks.filter(state=TaskState.PENDING).exclude(drawn_by=model).select_related("project"))
     drawn: list[tuple[LabelingTask, SlicePrediction]] = []
     for done, task in enumerate(tasks):
-        drawn += [(task, prediction) for prediction in _draw(case, task.slice_index, model) if prediction.mask.any()]
+        drawn += [(task, prediction) for prediction in _draw(case, task.slice_index, model)]
         if progress:
             progress(done + 1, len(tasks))
     if tasks:
@@ -82,7 +82,7 @@ def _prediction_body(task: LabelingTask, prediction: SlicePrediction) -> dict[st
     region = region_of(prediction.mask, region_id=f"t{task.pk}m{prediction.model.pk}", score=prediction.score)
     return {
         "task": task.label_studio_id,
-        "result": [region],
+        "result": [region] if prediction.mask.any() else [],
         "score": prediction.score or 0.0,
         "model_version": prediction.model_version,
     }

@@ -94,7 +94,9 @@ def running(installation: Installation, *, data: Path | None = None) -> Iterator
             process.wait(timeout=60)
     for url in (installation.url, installation.label_studio_url):
         with socket.socket() as probe:
-            assert probe.connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))) != 0, f"something still answers at {url}"
+            assert probe.connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))) != 0, (
+                f"something still answers at {url}"
+            )
 
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, Response, sync_playwright
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 _FLAGS = [
@@ -96,25 +96,33 @@ class LabelStudioPage:
         self.page.wait_for_timeout(500)
         self.page.keyboard.press("Escape")
 
-    def smart_box(self, corner: tuple[float, float], opposite: tuple[float, float]) -> None:
-        """Draws a smart box and waits for the model's suggestion."""
+    def smart_box(self, corner: tuple[float, float], opposite: tuple[float, float]) -> dict[str, Any]:
+        """Draws a smart box, waits for the model's suggestion and returns what the model sent."""
         self.switch_on_suggestions()
         self.choose_smart_tool("rectangle-tool")
         self.page.keyboard.press("3")
         self.page.wait_for_timeout(300)
-        with self.page.expect_response(lambda answer: "interactive-annotating" in answer.url, timeout=90_000):
+        with self.page.expect_response(_is_suggestion, timeout=90_000) as answered:
             self.drag(corner, opposite)
-        self.page.wait_for_selector("[data-testid=bottombar-accept-suggestions-button]", timeout=30_000)
+        return self._suggestion(answered.value)
 
-    def smart_click(self, percent: tuple[float, float]) -> None:
-        """Places a smart point and waits for the model's suggestion."""
+    def smart_click(self, percent: tuple[float, float]) -> dict[str, Any]:
+        """Places a smart point (inside another region too) and returns what the model sent."""
         self.switch_on_suggestions()
         self.choose_smart_tool("key-point-tool")
         self.page.keyboard.press("2")
         self.page.wait_for_timeout(300)
-        with self.page.expect_response(lambda answer: "interactive-annotating" in answer.url, timeout=90_000):
+        with self.page.expect_response(_is_suggestion, timeout=90_000) as answered:
+            self.page.keyboard.down("Control")
             self.page.mouse.click(*self.at(percent))
+            self.page.keyboard.up("Control")
+        return self._suggestion(answered.value)
+
+    def _suggestion(self, answer: Response) -> dict[str, Any]:
+        body = answer.json()
+        assert body.get("data", {}).get("result"), f"the model sent no mask: {body}"
         self.page.wait_for_selector("[data-testid=bottombar-accept-suggestions-button]", timeout=30_000)
+        return dict(body["data"])
 
     def accept_suggestion(self) -> None:
         """Accepts what the model drew."""
@@ -130,9 +138,9 @@ class LabelStudioPage:
             button.click()
         return dict(stored.value.json())
 
-    def shown_prediction_versions(self) -> list[str]:
-        """Model versions of the predictions that the editor shows as tabs of this task."""
-        return list(self.page.locator(".lsf-annotation-button, .lsf-annotations-carousel").all_inner_texts())
+    def tabs(self) -> str:
+        """The text of the tabs above the editor: annotations, and predictions by model version."""
+        return self.page.locator(".lsf-annotations-carousel").inner_text()
 
     def switch_on_suggestions(self) -> None:
         """Switches auto-annotation on where it is off."""
@@ -153,3 +161,7 @@ class LabelStudioPage:
         if self._artefacts is not None:
             self._artefacts.mkdir(parents=True, exist_ok=True)
             self.page.screenshot(path=self._artefacts / f"{name}.png")
+
+
+def _is_suggestion(answer: Response) -> bool:
+    return "interactive-annotating" in answer.url
