@@ -1,0 +1,191 @@
+"""Registration: T1 is brought onto T2, rigid then affine, and both onto the case's grid. T2 never moves.
+
+`curation.alignment` says how the motion is searched and which one is believed; nothing heavy is imported before that.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from curation.alignment import RegistrationSettings, Similarity, align
+from curation.ants_search import antspyx_version
+from curation.case_grid import case_grid
+from curation.similarity import rotation_degrees, scales
+from datasets.case import CaseVolumes
+from datasets.digest import content_sha256, grid_as_dict
+from datasets.errors import RejectedInput
+from datasets.mask import Mask
+from datasets.resample import Interpolation, resample_mask, resample_volume
+from datasets.volume import Affine, Grid, Volume
+
+MIN_VOXELS = 4
+"""Fewest voxels along an axis that leave something to compare after smoothing."""
+
+_CLIPPED_AT = (0.5, 99.5)
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How far the kept transform moves T1.
+
+    Args:
+        shift_mm: Length of the shift at the centre of T2's field of view.
+        rotation_degrees: Angle of the rotation.
+        stretch: Factors along the three main directions, largest first; 1 for a rigid motion.
+    """
+
+    shift_mm: float
+    rotation_degrees: float
+    stretch: tuple[float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Registration:
+    """A registered case and how it came about.
+
+    Args:
+        transform: (4, 4) float64, RAS+ millimetres: takes a point of T2's world, which is the case's, to the point of
+            T1's world that shows the same anatomy. It carries images and masks of T1 onto the case's grid.
+        volumes: T1 and T2 as float32 on the case's grid.
+        kept: ``header``, ``rigid`` or ``affine``.
+        reason: Why that and not the next one, in one sentence.
+        before: Agreement under the scanner's own alignment.
+        after: Agreement under `transform`.
+        motion: How far `transform` moves T1.
+        sources: `content_sha256` of the two images as they came, by role.
+        settings: How the motion was searched.
+        antspyx: Version of the library that searched.
+    """
+
+    transform: Affine
+    volumes: CaseVolumes
+    kept: str
+    reason: str
+    before: Similarity
+    after: Similarity
+    motion: Motion
+    sources: dict[str, str]
+    settings: RegistrationSettings
+    antspyx: str = field(default_factory=antspyx_version)
+
+    def as_record(self) -> dict[str, Any]:
+        """Plain values for JSON: everything but the images."""
+        return {
+            "format": "maskloop-registration-1",
+            "transform": self.transform.tolist(),
+            "transform_maps": "RAS+ mm of the case (T2) to RAS+ mm of T1",
+            "grid": grid_as_dict(self.volumes.t2.grid),
+            "kept": self.kept,
+            "reason": self.reason,
+            "before": asdict(self.before),
+            "after": asdict(self.after),
+            "motion": asdict(self.motion) | {"stretch": list(self.motion.stretch)},
+            "sources": self.sources,
+            "settings": _plain(asdict(self.settings)),
+            "method": "ANTs, Mattes mutual information, rigid then affine",
+            "antspyx": self.antspyx,
+        }
+
+
+def register(t1: Volume, t2: Volume, *, settings: RegistrationSettings | None = None) -> Registration:
+    """Brings T1 onto T2, and both onto the case's grid (see `case_grid`).
+
+    The same input gives the same bytes, in this process or another.
+
+    Args:
+        t1: T1 on its own grid.
+        t2: T2 on its own grid.
+        settings: How to search; None for the defaults.
+
+    Raises:
+        RejectedInput: An image has values that are not finite (``image-not-finite``), is constant
+            (``image-constant``), too thin (``image-too-thin``) or sheared (``grid-sheared``); the two show different
+            places (``no-overlap``); or ANTs gave up (``registration-failed``).
+    """
+    settings = settings or RegistrationSettings()
+    _require_image(t1, "T1")
+    _require_image(t2, "T2")
+    grid = case_grid(t1.grid, t2.grid)
+    alignment = align(t1, t2, settings)
+    volumes = CaseVolumes(
+        t1=resample_volume(t1, grid, transform=alignment.transform, interpolation=settings.interpolation),
+        t2=_on(t2, grid, settings),
+    )
+    return Registration(
+        transform=alignment.transform,
+        volumes=volumes,
+        kept=alignment.kept,
+        reason=alignment.reason,
+        before=alignment.before,
+        after=alignment.after,
+        motion=_motion(alignment.transform, t2.grid),
+        sources={"t1": content_sha256(t1), "t2": content_sha256(t2)},
+        settings=settings,
+    )
+
+
+def carry_mask(mask: Mask, *, transform: Affine | None, target: Grid) -> Mask:
+    """A mask made on one series, on another grid: what was made on T1 goes through the registration's transform.
+
+    Args:
+        mask: The mask on its own series' grid.
+        transform: `Registration.transform` for a mask made on T1; None for one made on T2.
+        target: The case's grid, or any other grid in T2's world.
+
+    Returns:
+        The mask on `target`; a voxel is inside where the label's interpolated share is at least
+        `datasets.resample.INSIDE_FROM`.
+    """
+    return resample_mask(mask, target, transform=transform)
+
+
+def _motion(transform: Affine, grid: Grid) -> Motion:
+    centre = grid.to_world((np.array(grid.shape) - 1) / 2)
+    moved = transform[:3, :3] @ centre + transform[:3, 3]
+    return Motion(float(np.linalg.norm(moved - centre)), rotation_degrees(transform), scales(transform))
+
+
+def _on(volume: Volume, grid: Grid, settings: RegistrationSettings) -> Volume:
+    """The volume on a grid in its own world; untouched where it is its own."""
+    if grid is volume.grid:
+        return Volume(np.asarray(volume.data, dtype=np.float32), grid)
+    return resample_volume(volume, grid, interpolation=settings.interpolation)
+
+
+def _require_image(volume: Volume, role: str) -> None:
+    values = np.asarray(volume.data)
+    if not np.isfinite(values).all():
+        raise RejectedInput(
+            "image-not-finite",
+            f"Expected finite values in {role}, got not-a-number or infinite ones.",
+            remedy="Export the series again, without a mask applied to it.",
+        )
+    if min(values.shape) < MIN_VOXELS:
+        raise RejectedInput(
+            "image-too-thin",
+            f"Expected at least {MIN_VOXELS} voxels along each axis of {role}, got {volume.grid.describe()}.",
+            remedy="Give the whole series.",
+        )
+    low, high = np.percentile(values, _CLIPPED_AT)
+    if low == high:
+        raise RejectedInput(
+            "image-constant",
+            f"Expected {role} to show something, got one value in at least 99 % of its voxels.",
+            remedy="Export the series again; its pixels did not arrive.",
+        )
+    if not volume.grid.is_orthogonal:
+        raise RejectedInput(
+            "grid-sheared",
+            f"Expected the axes of {role} at right angles, got a sheared grid.",
+            remedy="Resample the series onto a grid without shear (gantry tilt corrected) first.",
+        )
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, enums as their words."""
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value.value if isinstance(value, Interpolation) else value
