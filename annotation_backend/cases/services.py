@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from django.db import transaction
 from django.utils.text import slugify
 
@@ -74,7 +75,7 @@ def register_case(case: Case, *, again: bool = False) -> bool:
         RejectedInput: The volumes cannot be registered.
     """
     from curation.quality import checkerboard
-    from curation.registration import RegistrationSettings, register
+    from curation.registration import register
 
     if case.is_registered and not again:
         return False
@@ -87,9 +88,9 @@ def register_case(case: Case, *, again: bool = False) -> bool:
     record = {**found.as_record(), "inputs": {role.value: row.sha256 for role, row in series.items()}}
     digest = sha256_of_bytes(canonical_json(record))
     folder = f"registration/{digest[:16]}"
-    write_volume(case.folder / folder / "t1.nii.gz", found.t1)
-    write_volume(case.folder / folder / "t2.nii.gz", found.t2)
-    write_bytes(case.folder / folder / "checkerboard.png", checkerboard(found.t1, found.t2))
+    write_volume(case.folder / folder / "t1.nii.gz", found.volumes.t1)
+    write_volume(case.folder / folder / "t2.nii.gz", found.volumes.t2)
+    write_bytes(case.folder / folder / "checkerboard.png", checkerboard(found.volumes.t1, found.volumes.t2))
     write_json(case.folder / folder / "registration.json", record)
     values = {
         "record": record,
@@ -192,9 +193,10 @@ def imported_tumour(case: Case) -> Mask | None:
 
 def carried_mask(case: Case, mask: Mask, role: SeriesRole) -> Mask:
     """A mask on the grid of one of the case's series, brought onto the case's grid by the stored transform."""
-    from curation.registration import carry_mask, transform_of
+    from curation.registration import carry_mask
 
-    return carry_mask(mask, transform=transform_of(case.registration.record, role), target=case_volumes(case).t2.grid)
+    transform = np.array(case.registration.record["transform"]) if role is SeriesRole.T1 else None
+    return carry_mask(mask, transform=transform, target=picture_plane(case).grid)
 
 
 def _tumour_rank(roi_name: str) -> int:

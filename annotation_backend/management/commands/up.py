@@ -18,9 +18,12 @@ from annotation_backend.cases.models import Case
 from annotation_backend.cases.services import export_case, ingest, register_case
 from annotation_backend.environment import ENV_FILE, ROOT
 from annotation_backend.labeling import client, server
+from annotation_backend.labeling.jobs import assemble_case
+from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.predictions import push_predictions
 from annotation_backend.labeling.project import ensure_people, ensure_project
 from annotation_backend.labeling.publish import publish
+from annotation_backend.labeling.reconcile import pull
 from annotation_backend.management.arguments import MaskloopCommand
 from annotation_backend.processes import Processes, require_free
 from annotation_backend.registry.models import Promotion
@@ -90,12 +93,22 @@ class Command(MaskloopCommand):
         project = ensure_project()
         ensure_people()
         self.say(f"Label Studio is up with project {project.label_studio_id}; its tasks follow.")
+        findings += self._take_up(project)
         for case in Case.objects.filter(registration__isnull=False):
             processes.require_alive()
             made = publish(case)
             drawn = push_predictions(case, progress=self.progress(f"{case.code}: drawing slice"))
             self.say(f"{case.code}: {made} new tasks, {drawn} new predictions")
         return findings
+
+    def _take_up(self, project: LabelingProject) -> list[str]:
+        """What happened in Label Studio while we were down, and masks that a stopped worker did not assemble."""
+        report = pull(project)
+        for code in (
+            Case.objects.filter(labeling_tasks__annotations__isnull=False).values_list("code", flat=True).distinct()
+        ):
+            assemble_case.enqueue(case_code=code)
+        return report.refused
 
     def _bring_in(self, processes: Processes, folder: Path | None) -> list[str]:
         """Model, cohort, registration and pictures, while Label Studio starts."""
