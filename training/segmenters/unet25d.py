@@ -1,0 +1,100 @@
+"""The 2.5D U-Net on the slices of a case: automatic, prompts are ignored. Imports torch: imported by `loading.py`."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from datasets.errors import RejectedInput
+from datasets.volume import Volume
+from training.model_package import ModelDescription, Tensors
+from training.networks.unet25d import unet25d
+from training.segmenters.segmenter import Segmentation, SegmentationRequest
+from training.segmenters.weights import best_device, with_weights
+from training.slice_pictures import SlicePictures
+from training.slice_triplets import SEQUENCES, PictureRule, case_stack, resized_stack, triplets
+
+_BATCH = 8
+"""Slices that go through the network together: what two cores and a small GPU both hold."""
+
+
+class UNet25dSegmenter:
+    """Draws the tumour on its own from T1 and T2.
+
+    Args:
+        network: With its weights, in evaluation mode.
+        description: What the package says.
+        device: Where the network lies.
+
+    Raises:
+        RejectedInput: The package's parameters are not those of this method.
+    """
+
+    def __init__(self, network: torch.nn.Module, description: ModelDescription, *, device: torch.device) -> None:
+        self._network = network
+        self._title = description.title
+        self._rule = PictureRule.from_parameters(description.parameters)
+        self._device = device
+
+    @classmethod
+    def from_package(cls, description: ModelDescription, tensors: Tensors) -> "UNet25dSegmenter":
+        """The segmenter of a package, on the best device there is.
+
+        Raises:
+            RejectedInput: The parameters or tensors are not those of a 2.5D U-Net.
+        """
+        device = best_device()
+        try:
+            network = unet25d(description.parameters["widths"])
+            return cls(with_weights(network, tensors, device=device), description, device=device)
+        except (KeyError, TypeError, ValueError) as error:
+            raise RejectedInput(
+                "package-parameters",
+                "Expected the parameters of a 2.5D U-Net (widths, input size, percentiles), got others.",
+                remedy="Train the model again, or use the version of Maskloop that made it.",
+            ) from error
+
+    def segment(self, request: SegmentationRequest) -> Segmentation:
+        """Draws the tumour on the requested slices; thread-safe; needs T1 and T2 on one grid.
+
+        Raises:
+            RejectedInput: A sequence or a slice is missing.
+            GeometryError: T1 and T2 lie on different grids.
+        """
+        pictures = self._pictures(request)
+        indices = pictures.indices(request.slices)
+        probability = np.zeros(pictures.grid.shape, dtype=np.float32)
+        if indices:
+            drawn = pictures.stack(probability)
+            drawn[list(indices)] = self._drawn(request, pictures, indices)
+        return Segmentation(Volume(probability, pictures.grid), self._title)
+
+    def _drawn(
+        self, request: SegmentationRequest, pictures: SlicePictures, indices: Sequence[int]
+    ) -> NDArray[np.float32]:
+        """Probability (N, height, width) of the slices; logits are resized, then squashed (MSTT-199)."""
+        stack = case_stack(request.volumes, pictures, self._rule)
+        logits = [
+            self._logits(triplets(stack, indices[start : start + _BATCH])) for start in range(0, len(indices), _BATCH)
+        ]
+        full = resized_stack(np.concatenate(logits), pictures.shape)
+        probability: NDArray[np.float32] = torch.from_numpy(full).sigmoid().numpy()
+        return probability
+
+    def _logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            logits: NDArray[np.float32] = self._network(torch.from_numpy(batch).to(self._device))[:, 0].cpu().numpy()
+        return logits
+
+    @staticmethod
+    def _pictures(request: SegmentationRequest) -> SlicePictures:
+        if missing := [role.value for role in SEQUENCES if role not in request.volumes]:
+            raise RejectedInput(
+                "sequence-missing",
+                f"Expected T1 and T2 of the case, got no {' and no '.join(missing)}.",
+                remedy="Register the case first; the 2.5D U-Net sees both sequences.",
+            )
+        one, other = (request.volumes[role].grid for role in SEQUENCES)
+        one.require_match(other, what="T1 and T2 of a request")
+        return SlicePictures(one, request.slice_axis)

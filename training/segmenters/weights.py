@@ -1,0 +1,37 @@
+"""Puts a package's tensors into a network. Imports torch: imported by segmenters only."""
+
+from typing import Any, TypeVar
+
+import torch
+
+from datasets.errors import RejectedInput
+from training.model_package import Tensors
+
+Network = TypeVar("Network", bound=torch.nn.Module)
+
+
+def with_weights(network: Network, tensors: Tensors, *, device: torch.device) -> Network:
+    """The network with these weights, on `device`, in evaluation mode.
+
+    Raises:
+        RejectedInput: A tensor is missing, superfluous or of another shape.
+    """
+    try:
+        network.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()}, strict=True)
+    except RuntimeError as error:
+        raise RejectedInput(
+            "package-network",
+            "Expected the tensors of the method's network, got others.",
+            remedy="Use the version of Maskloop that made this model, or train or convert it again.",
+        ) from error
+    return network.to(device).eval()
+
+
+def tensors_of(network: torch.nn.Module) -> dict[str, Any]:
+    """The network's tensors as NumPy arrays by name."""
+    return {name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()}
+
+
+def best_device() -> torch.device:
+    """The GPU where there is one, else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
