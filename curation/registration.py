@@ -3,6 +3,7 @@
 `curation.alignment` says how the motion is searched and which one is believed; nothing heavy is imported before that.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -12,12 +13,14 @@ from curation.alignment import RegistrationSettings, Similarity, align
 from curation.ants_search import antspyx_version
 from curation.case_grid import case_grid
 from curation.similarity import rotation_degrees, scales
-from datasets.case import CaseVolumes
+from datasets.case import CaseVolumes, SeriesRole
 from datasets.digest import content_sha256, grid_as_dict
 from datasets.errors import RejectedInput
 from datasets.mask import Mask
-from datasets.resample import Interpolation, resample_mask, resample_volume
+from datasets.resample import Interpolation, checked_affine, resample_mask, resample_volume
 from datasets.volume import Affine, Grid, Volume
+
+RECORD_FORMAT = "maskloop-registration-1"
 
 MIN_VOXELS = 4
 """Fewest voxels along an axis that leave something to compare after smoothing."""
@@ -69,10 +72,20 @@ class Registration:
     settings: RegistrationSettings
     antspyx: str = field(default_factory=antspyx_version)
 
+    @property
+    def t1(self) -> Volume:
+        """T1 on the case's grid."""
+        return self.volumes.t1
+
+    @property
+    def t2(self) -> Volume:
+        """T2 on the case's grid."""
+        return self.volumes.t2
+
     def as_record(self) -> dict[str, Any]:
         """Plain values for JSON: everything but the images."""
         return {
-            "format": "maskloop-registration-1",
+            "format": RECORD_FORMAT,
             "transform": self.transform.tolist(),
             "transform_maps": "RAS+ mm of the case (T2) to RAS+ mm of T1",
             "grid": grid_as_dict(self.volumes.t2.grid),
@@ -138,6 +151,28 @@ def carry_mask(mask: Mask, *, transform: Affine | None, target: Grid) -> Mask:
         `datasets.resample.INSIDE_FROM`.
     """
     return resample_mask(mask, target, transform=transform)
+
+
+def transform_of(record: Mapping[str, Any], role: SeriesRole) -> Affine:
+    """What carries a mask made on one of the series onto the case's grid, from a stored `Registration.as_record`.
+
+    Args:
+        record: The record.
+        role: The series the mask was made on.
+
+    Returns:
+        (4, 4) float64: the record's transform for T1; the identity for T2, which never moves.
+
+    Raises:
+        RejectedInput: The record is of another format or damaged.
+    """
+    if record.get("format") != RECORD_FORMAT:
+        raise RejectedInput(
+            "registration-record",
+            f"Expected a registration record of format {RECORD_FORMAT}, got another.",
+            remedy="Register the case again.",
+        )
+    return checked_affine(np.array(record.get("transform"), dtype=np.float64) if role is SeriesRole.T1 else None)
 
 
 def _motion(transform: Affine, grid: Grid) -> Motion:
