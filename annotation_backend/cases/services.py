@@ -1,6 +1,7 @@
 """From a folder of studies to registered cases with pictures: curation's results, kept as records."""
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.db import transaction
-from django.utils.text import slugify
 
 from annotation_backend.cases.models import Case, ImportedMask, Registration, Series, Slice
 from annotation_backend.cases.pseudonyms import next_code, patient_of
@@ -29,6 +29,13 @@ Progress = Callable[[int, int], None]
 
 TUMOUR_NAMES = ("gtv_mass", "gtv-mass", "tumour", "tumor", "mass", "lesion", "gtv")
 """Names of imported masks that mean the tumour, the surest first; anything with oedema in its name is not."""
+
+
+REGION_WORDS = {
+    *("gtv", "ctv", "ptv", "mass", "tumour", "tumor", "lesion", "edema", "oedema", "necrosis"),
+    *("mask", "seg", "segmentation", "label", "t1", "t2", "mr"),
+}
+"""Words of an imported region's name that are kept."""
 
 
 @dataclass
@@ -83,7 +90,6 @@ def register_case(case: Case, *, again: bool = False) -> bool:
     found = register(
         read_volume(series[SeriesRole.T1].path),
         read_volume(series[SeriesRole.T2].path),
-        settings=RegistrationSettings(),
     )
     record = {**found.as_record(), "inputs": {role.value: row.sha256 for role, row in series.items()}}
     digest = sha256_of_bytes(canonical_json(record))
@@ -251,9 +257,17 @@ def _store_series(case: Case, role: SeriesRole, choice: Any, loaded: "LoadedPair
         sha256=sha256_of_file(case.folder / file),
         evidence={"reasons": list(choice.reasons), "score": choice.score},
     )
-    for roi_name, mask in loaded.masks.get(role, {}).items():
-        mask_file = f"series/{role.value}-{slugify(roi_name) or 'mask'}.nii.gz"
+    for number, (roi_name, mask) in enumerate(loaded.masks.get(role, {}).items(), start=1):
+        name = _known_words(roi_name) or f"region_{number}"
+        mask_file = f"series/{role.value}-{name}.nii.gz"
+        if (case.folder / mask_file).exists():
+            name, mask_file = f"{name}_{number}", f"series/{role.value}-{name}_{number}.nii.gz"
         write_mask(case.folder / mask_file, mask)
-        ImportedMask.objects.create(
-            series=series, roi_name=roi_name[:80], file=mask_file, sha256=sha256_of_file(case.folder / mask_file)
-        )
+        digest = sha256_of_file(case.folder / mask_file)
+        ImportedMask.objects.create(series=series, roi_name=name, file=mask_file, sha256=digest)
+
+
+def _known_words(roi_name: str) -> str:
+    """The words of a region's name that say what it is; people type patients' names into it, so others are left out."""
+    words = re.split(r"[^a-z0-9]+", roi_name.lower())
+    return "_".join(word for word in words if word in REGION_WORDS)
