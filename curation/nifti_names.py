@@ -4,8 +4,9 @@ The rule: a name is cut into words at every sign that is not a letter or a digit
 ``t2`` gives the role (``t1``, ``T1w``, ``t2fs``), ``stir`` and ``tirm`` mean T2. A word that begins with ``mask``,
 ``seg``, ``label`` or ``roi``, or is ``gtv``, makes it a mask. ``ct``, ``pet`` and ``suv`` say that it is no MRI. Common
 words (``MR``, ``image``, ``axial``, ``manual``...) say nothing. What is left over is the prefix that the files of one
-patient share. The patient is the folder together with that prefix. A folder whose name holds such words only (``t1/``, ``images/``, ``labelsTr/``) is no patient's: its
-parent is taken, and it speaks for a file whose own name does not say role or mask. So these are pairs:
+patient share. The patient is the folder together with that prefix. A folder whose name holds such words only (``t1/``,
+``images/``, ``labelsTr/``) is no patient's: its parent is taken, and it speaks for a file whose own name does not say
+role or mask. So these are pairs:
 
     STS_001/MR_T1_image.nii.gz    STS_001/MR_T2_image.nii.gz    (mask: STS_001/MR_T1_mask.nii.gz)
     images/case7_t1.nii.gz        images/case7_t2_fs.nii.gz     (mask: labels/case7_t2_seg.nii.gz)

@@ -329,7 +329,7 @@ def _foreign_mask(mask: FoundMask, who: str, *, is_present: bool) -> Finding:
 def _read_masks(
     found: FoundMask, role: SeriesRole | None, pair: PatientPair, volumes: Mapping[SeriesRole, Volume]
 ) -> tuple[SeriesRole, dict[str, Mask]]:
-    """A file's regions and whose they are; a NIfTI mask without a role belongs to T2, or else T1, if it has its grid."""
+    """A file's regions and whose they are; a NIfTI mask without a role goes to T2, or else T1, by its grid."""
     dicom = pair.by_role[role].series.dicom if role is not None else None
     if found.is_structure_set and role is not None and dicom is not None:
         return role, read_rtstruct(found.path, dicom)

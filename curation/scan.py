@@ -144,8 +144,9 @@ class FolderScan:
 def scan_folder(folder: Path, *, progress: Progress | None = None) -> FolderScan:
     """Looks at every file below a folder once.
 
-    Links, pipes and devices are not followed and named in a finding; hidden files and files that are clearly not meant
-    as images, and second copies of a DICOM file, are passed over; every other file that is no image, or a damaged one, is named in a finding.
+    Links, pipes and devices are not followed and named in a finding. Hidden files, files that are clearly not meant as
+    images, and second copies of a DICOM file are passed over. Every other file that is no image, or a damaged one, is
+    named in a finding.
 
     Args:
         folder: Studies of one or more patients, nested as they are; may hold a `cases.csv`.

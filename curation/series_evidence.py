@@ -29,7 +29,7 @@ _CONTRAST_TEXT = re.compile(r"\b(gd|gad\w*|post|ce|km|contrast|dotarem|magnevist
 _NO_CONTRAST_TEXT = re.compile(r"\b(no|non|without|w o|pre) ?(contrast|gd|gad\w*|km|c)\b|\b(pre|nativ\w*)\b")
 _SCOUT_TEXT = re.compile(r"\b(loc|locali[sz]er|scout|survey|topogram|calibration|3 ?plane|a+(head|knee)?scout)\b")
 _OTHER_KIND_TEXT = re.compile(
-    r"\b(dwi|dti|adc|diff\w*|trace|ep2d|epi|sub\w*|mip|mpr|perf\w*|dce|dyn\w*|map|twist|angio|mra|tof|swi|pd)\b"
+    r"\b(dwi|dti|adc|diff\w*|trace|ep2d|epi|sub(tract\w*)?|mip|mpr|perf\w*|dce|dyn\w*|map|twist|angio|mra|tof|swi|pd)\b"
     r"|\bt2 ?(\*|star|map)|(in|opp) ?(phase|ph)\b|dixon.* f\b"
 )
 _OTHER_KIND_TYPES = frozenset(

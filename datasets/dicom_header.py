@@ -7,6 +7,8 @@ Identifiers (patient, study, series) stay inside the values, out of their `repr`
 import logging
 import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from io import BytesIO
@@ -16,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
+from pydicom.uid import CTImageStorage, EnhancedMRImageStorage, MRImageStorage
 
 from datasets.errors import RejectedInput
 
@@ -30,6 +33,7 @@ along the bone, some 20 degrees off the table's axis, and are still read as axia
 _DICOM_MAGIC_OFFSET = 128
 _DICOM_MAGIC = b"DICM"
 _STRUCTURE_SET_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
+_IMAGE_CLASSES = frozenset({MRImageStorage, EnhancedMRImageStorage, CTImageStorage})
 
 _HEADER_KEYWORDS = [
     "SOPClassUID", "SOPInstanceUID", "Modality", "PatientID", "StudyInstanceUID", "SeriesInstanceUID",
@@ -163,7 +167,7 @@ def read_header(path: Path) -> SliceHeader:
     row, column = _directions(dataset)
     study_uid = text(dataset, "StudyInstanceUID")
     pixel_spacing = numbers(dataset, "PixelSpacing", count=2)
-    return SliceHeader(
+    header = SliceHeader(
         path=path,
         sop_class_uid=text(dataset, "SOPClassUID"),
         sop_instance_uid=text(dataset, "SOPInstanceUID"),
@@ -181,23 +185,33 @@ def read_header(path: Path) -> SliceHeader:
         referenced_series=_referenced_series(dataset),
         evidence=_evidence(dataset),
     )
+    if not header.sop_class_uid or (header.sop_class_uid in _IMAGE_CLASSES and not header.is_image):
+        raise unreadable(EOFError())  # pydicom gives what it understood of a file that is cut off, without an error
+    return header
 
 
 def read_dataset(path: Path, *, keywords: list[str] | None = None) -> Dataset:
-    """Reads a DICOM file whole, or only `keywords` without pixels; pydicom's warnings, which quote values, are dropped.
+    """Reads a DICOM file whole, or only `keywords` without pixels; no warnings.
 
     Raises:
         RejectedInput: Not a DICOM file, or a damaged one. The cause is cut off: pydicom's messages quote the file.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with without_warnings():
             content = path.read_bytes() if keywords is None else None
             if content is not None:
                 return dcmread(BytesIO(content))
             return dcmread(path, stop_before_pixels=True, specific_tags=keywords)
     except Exception as error:  # a parser facing hostile bytes raises anything; all of it means one thing
         raise unreadable(error) from None
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Drops Python's warnings inside the block: pydicom's quote the values that they are about."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def unreadable(error: Exception) -> RejectedInput:
@@ -250,8 +264,7 @@ def plane_of(normal: NDArray[np.floating]) -> Plane:
 
 def _values(dataset: Dataset, keyword: str) -> tuple[Any, ...]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with without_warnings():
             value = dataset.get(keyword)
     except Exception:  # values are parsed on access, and a damaged one raises anything
         return ()

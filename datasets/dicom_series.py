@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.dicom_header import SeriesEvidence, SliceHeader, number, read_dataset, unreadable
+from datasets.dicom_header import SeriesEvidence, SliceHeader, number, read_dataset, unreadable, without_warnings
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes, sha256_of_file
 from datasets.volume import Grid, Volume
@@ -284,7 +284,8 @@ def _read_pixels(header: SliceHeader, *, what: str) -> NDArray[np.float32]:
     if "PixelData" not in dataset:
         raise RejectedInput("dicom-no-pixels", f"Expected pixels in {what}, got none.", remedy=_RESEND)
     try:
-        pixels = np.asarray(dataset.pixel_array)
+        with without_warnings():
+            pixels = np.asarray(dataset.pixel_array)
     except Exception as error:  # decoders raise anything, and their messages quote the file
         refusal = unreadable(error)
         raise RejectedInput(

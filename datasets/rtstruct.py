@@ -4,7 +4,6 @@ A pixel is inside when its centre is. Contours of one region on one slice combin
 within a contour is a hole.
 """
 
-import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from pydicom import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
-from datasets.dicom_header import read_dataset, read_header, text
+from datasets.dicom_header import read_dataset, read_header, text, without_warnings
 from datasets.dicom_series import DicomSeries, series_grid
 from datasets.errors import RejectedInput
 from datasets.files import replaced_when_whole
@@ -77,8 +76,7 @@ def write_rtstruct(path: Path, masks: Mapping[str, Mask], series: DicomSeries) -
     grid = series_grid(series)
     for name, mask in masks.items():
         grid.require_match(mask.grid, what=f"Mask {name} of the series")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # over-long values copied from the source would be quoted
+    with without_warnings():
         dataset = _structure_set(series, masks)
         with replaced_when_whole(path) as part:
             dataset.save_as(part, enforce_file_format=True)
@@ -158,7 +156,8 @@ def _closed_contours(contours: Dataset) -> Iterator[NDArray[np.float64]]:
 
 def _coordinates(contour: Dataset) -> NDArray[np.float64]:
     try:
-        points = np.array([float(value) for value in contour.ContourData], dtype=np.float64).reshape(-1, 3)
+        with without_warnings():
+            points = np.array([float(value) for value in contour.ContourData], dtype=np.float64).reshape(-1, 3)
     except Exception:  # a damaged number raises anything when pydicom parses it
         points = np.full((1, 3), np.nan)
     if not np.isfinite(points).all():
@@ -263,8 +262,7 @@ def _dataset(**values: Any) -> Dataset:
 
 
 def _items(dataset: Dataset, keyword: str) -> list[Dataset]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with without_warnings():
         return list(dataset.get(keyword) or [])
 
 

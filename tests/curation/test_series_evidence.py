@@ -1,0 +1,128 @@
+"""Which headers are an axial T1 and which an axial fat-suppressed T2: several vendors' dialects and the distractors."""
+
+from dataclasses import replace
+
+import pytest
+
+from curation.series_evidence import is_contrast_enhanced, is_fat_suppressed, judge
+from datasets.case import SeriesRole
+from datasets.dicom_header import Plane, SeriesEvidence
+
+BASE = SeriesEvidence(modality="MR", orientation=Plane.AXIAL, slice_count=30, spacing=(0.5, 0.5, 5.0))
+
+
+def series(description: str = "", *, sequence: str = "SE", tr: float | None = None, te: float | None = None,
+           ti: float | None = None, options: tuple[str, ...] = (), image_type: tuple[str, ...] = (),
+           agent: str = "") -> SeriesEvidence:  # fmt: skip
+    return replace(
+        BASE,
+        series_description=description,
+        scanning_sequence=(sequence,),
+        repetition_time_ms=tr,
+        echo_time_ms=te,
+        inversion_time_ms=ti,
+        scan_options=options,
+        image_type=image_type,
+        contrast_agent=agent,
+    )
+
+
+T1_SERIES = {
+    "Siemens": series("t1_tse_tra", tr=550, te=12),
+    "Philips": series("sT1W_TSE", tr=620, te=18),
+    "GE": series("AX T1 FSE", tr=700, te=10, options=("FAST_GEMS", "NPW")),
+    "times only": series("", tr=500, te=14),
+    "text only": series("AXIAL SE T1 - RESEARCH"),
+}
+T2_SERIES = {
+    "Siemens": series("t2_tse_fs_tra", tr=4000, te=80, options=("FS",)),
+    "Philips SPAIR": series("T2W_SPAIR", tr=3800, te=70, options=("SPAIR",)),
+    "Siemens Dixon": series("t2_tse_dixon_tra_W", tr=4500, te=85, image_type=("DERIVED", "PRIMARY", "DIXON", "WATER")),
+    "STIR": series("STIR_longTE", sequence="IR", tr=4300, te=60, ti=160),
+    "TIRM without times": series("tirm tra"),
+    "text only": series("AXIAL SE T2 FAT SAT - RESEARCH"),
+}
+
+
+@pytest.mark.parametrize("name", T1_SERIES)
+def test_t1(name: str) -> None:
+    assert judge(T1_SERIES[name], SeriesRole.T1).is_plausible
+    assert not judge(T1_SERIES[name], SeriesRole.T2).is_plausible
+    assert not is_fat_suppressed(T1_SERIES[name])
+
+
+@pytest.mark.parametrize("name", T2_SERIES)
+def test_t2(name: str) -> None:
+    assert judge(T2_SERIES[name], SeriesRole.T2).is_plausible
+    assert not judge(T2_SERIES[name], SeriesRole.T1).is_plausible
+    assert is_fat_suppressed(T2_SERIES[name])
+
+
+@pytest.mark.parametrize(
+    "distractor",
+    [
+        replace(T1_SERIES["Siemens"], orientation=Plane.CORONAL),
+        replace(T2_SERIES["Siemens"], orientation=Plane.SAGITTAL),
+        replace(T1_SERIES["Siemens"], slice_count=3),
+        replace(T1_SERIES["Siemens"], modality="CT"),
+        series("LOCALIZER T1", sequence="GR", tr=8, te=4),
+        series("survey", sequence="GR", tr=11, te=5, image_type=("ORIGINAL", "PRIMARY", "LOCALIZER")),
+        series("ep2d_diff_b50_400_800", sequence="EP", tr=5000, te=70, options=("FS",)),
+        series("ADC map", sequence="EP", tr=5000, te=70, image_type=("DERIVED", "PRIMARY", "ADC")),
+        series("t1_vibe_dyn SUB", sequence="GR", tr=4, te=2, agent="Gadovist"),
+        series("PD fs tra", tr=3000, te=20, options=("FS",)),
+        series("t2* gre tra", sequence="GR", tr=600, te=18),
+        series("T2 map", tr=2000, te=50),
+        series("t2_tse_dixon_tra_F", tr=4500, te=85, image_type=("DERIVED", "PRIMARY", "DIXON", "FAT")),
+        series("T1 tra", tr=4000, te=90),
+        series("T2 tra fs", tr=500, te=12),
+        series("T1 and T2"),
+        series(""),
+        SeriesEvidence(),
+    ],
+)
+def test_distractors(distractor: SeriesEvidence) -> None:
+    assert not judge(distractor, SeriesRole.T1).is_plausible
+    assert not judge(distractor, SeriesRole.T2).is_plausible
+
+
+def test_contrast_and_fat_suppression_cost_a_t1_its_place() -> None:
+    plain = judge(T1_SERIES["Siemens"], SeriesRole.T1).score
+    enhanced = judge(replace(T1_SERIES["Siemens"], contrast_agent="Gadovist"), SeriesRole.T1).score
+    suppressed = judge(replace(T1_SERIES["Siemens"], scan_options=("FS",)), SeriesRole.T1).score
+    assert plain > suppressed > enhanced
+
+
+def test_fat_suppression_gives_a_t2_its_place() -> None:
+    plain = judge(series("t2_tse_tra", tr=4000, te=80), SeriesRole.T2)
+    assert plain.is_plausible
+    assert judge(T2_SERIES["Siemens"], SeriesRole.T2).score == plain.score + 3
+
+
+@pytest.mark.parametrize(
+    ("words", "suppressed"),
+    [("T2 FS", True), ("t2fs", True), ("T2 FatSat", True), ("T2 w/o FS", False), ("T2 non fat sat", False),
+     ("T2 no FatSat", False), ("T2 OFFSET", False), ("T2 fat", False)],
+)  # fmt: skip
+def test_words_of_fat_suppression(words: str, suppressed: bool) -> None:
+    assert is_fat_suppressed(series(words)) is suppressed
+
+
+@pytest.mark.parametrize(
+    ("words", "agent", "enhanced"),
+    [("T1 +C", "", True), ("T1 post Gd", "", True), ("t1c", "", True), ("T1 without contrast", "", False),
+     ("T1 pre contrast", "", False), ("T1 nativ", "", False), ("T1", "NONE", False), ("T1", "Dotarem", True)],
+)  # fmt: skip
+def test_words_of_contrast(words: str, agent: str, enhanced: bool) -> None:
+    assert is_contrast_enhanced(series(words, agent=agent)) is enhanced
+
+
+def test_reasons_say_why_and_never_quote() -> None:
+    reasons = judge(series("T1 Florence Nightingale +C", tr=550, te=12, agent="Nightingale"), SeriesRole.T1).reasons
+    assert reasons == (
+        "axial (+2)",
+        "30 slices (+1)",
+        "TR 550 ms and TE 12 ms: T1-weighted (+4)",
+        "the description says T1 (+3)",
+        "contrast-enhanced (-4)",
+    )
