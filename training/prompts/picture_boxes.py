@@ -157,6 +157,8 @@ def _covered(ends: NDArray[np.float64], pictures: SlicePictures) -> tuple[NDArra
     size = np.array([pictures.count, *pictures.shape])
     if (upper < -0.5 - _EDGE_TOLERANCE).any() or (lower > size - 0.5 + _EDGE_TOLERANCE).any():
         _refuse_outside("a box")
+    # Cut first: numbers too large for an integer stay out of the rounding.
+    lower, upper = np.clip(lower, -0.5, size - 0.5), np.clip(upper, -0.5, size - 0.5)
     first = np.ceil(lower - _EDGE_TOLERANCE).astype(np.int64)
     last = np.floor(upper + _EDGE_TOLERANCE).astype(np.int64)
     middle = np.rint((lower + upper) / 2).astype(np.int64)

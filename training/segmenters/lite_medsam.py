@@ -204,7 +204,7 @@ def prepared(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
         float32 (256, 256).
     """
     height, width = scaled_shape((grey.shape[0], grey.shape[1]))
-    small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = cv2.resize(np.ascontiguousarray(grey), (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
     picture = np.zeros((IMAGE_SIZE, IMAGE_SIZE), dtype=np.float32)
     picture[:height, :width] = (small - small.min()) / max(float(small.max() - small.min()), 1e-8)
     return picture
