@@ -221,6 +221,7 @@ def _ingest_pair(pair: "PatientPair", report: IngestReport, *, dry_run: bool) ->
         return
     if dry_run:
         report.reasons[pair.reference] = [reason for choice in pair.choices for reason in choice.reasons]
+        report.findings += pair.findings
         return
     loaded = load_pair(pair)
     case = _store(pair, loaded)

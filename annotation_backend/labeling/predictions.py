@@ -80,12 +80,12 @@ def _box_around(mask: Mask, plane: PicturePlane, index: int) -> Box | None:
 
 def _prediction_body(task: LabelingTask, prediction: SlicePrediction) -> dict[str, Any]:
     region = region_of(prediction.mask, region_id=f"t{task.pk}m{prediction.model.pk}", score=prediction.score)
-    return {
+    body = {
         "task": task.label_studio_id,
         "result": [region] if prediction.mask.any() else [],
-        "score": prediction.score or 0.0,
         "model_version": prediction.model_version,
     }
+    return body if prediction.score is None else {**body, "score": prediction.score}
 
 
 def _replace_predictions(tasks: Iterable[LabelingTask], bodies: list[dict[str, Any]]) -> None:

@@ -14,6 +14,8 @@ from datasets.nifti import read_mask
 
 OUTLINE_COLOUR = (232, 89, 12)
 
+OUTLINE_PIXELS = 2
+
 MASKS_IN_MEMORY = 4
 
 
@@ -42,7 +44,9 @@ def _read(path: Path) -> Mask:
 
 
 def _border(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Pixels inside with a neighbour (4) outside."""
-    padded = np.pad(inside, 1)
-    core = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    """Pixels inside that have a pixel outside within `OUTLINE_PIXELS` steps along rows and columns."""
+    core = inside
+    for _ in range(OUTLINE_PIXELS):
+        padded = np.pad(core, 1)
+        core = core & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
     return np.asarray(inside & ~core)
