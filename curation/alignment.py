@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.ants_search import AFFINE_KIND, RIGID_KIND, Level, search
+from curation.ants_search import AFFINE_KIND, RIGID_KIND, search
 from curation.case_grid import divided
 from curation.similarity import edge_agreement, mutual_information, scales
 from datasets.errors import RejectedInput
@@ -22,30 +22,51 @@ HEADER, RIGID, AFFINE = "header", "rigid", "affine"
 
 
 @dataclass(frozen=True)
+class Level:
+    """One step of a search from coarse to fine.
+
+    Args:
+        spacing_mm: Voxels finer than this are averaged to about this size; coarser ones stay.
+        iterations: Most steps of the optimiser.
+    """
+
+    spacing_mm: float
+    iterations: int
+
+
+@dataclass(frozen=True)
 class RegistrationSettings:
     """How the motion is searched.
 
     Args:
         seed: Places the sampled points.
-        search_spacing_mm: Voxels finer than this are made about this large for the search; coarser ones stay.
-        levels: From coarse to fine, for the rigid motion.
+        levels: From coarse to fine, for the rigid motion; the last one is also where agreement is measured.
         affine_levels: From coarse to fine, for the affine motion that starts from the rigid one; empty for none.
-        sampling_rate: Share of the voxels that are compared, 0 to 1.
+        samples: How many points of a level are compared, all where it has fewer. With far fewer the optimiser
+            stops early: 14,000 left errors of up to 5 mm on a phantom where 70,000 left 0.3 mm.
         interpolation: How T1 and T2 come onto the case's grid.
         min_affine_gain: Share of mutual information an affine motion must gain over the rigid one to be kept.
         max_stretch: Largest share by which an affine motion may stretch or squeeze along any direction.
         min_overlap: Smallest share of T2's field of view that T1 must cover, before and after.
+
+    Raises:
+        RejectedInput: There is no level for the rigid motion.
     """
 
     seed: int = 20
-    search_spacing_mm: float = 1.0
-    levels: tuple[Level, ...] = (Level(4, 2, 300), Level(2, 1, 200), Level(1, 0, 50))
-    affine_levels: tuple[Level, ...] = (Level(2, 1, 200), Level(1, 0, 50))
-    sampling_rate: float = 0.1
+    levels: tuple[Level, ...] = (Level(4.0, 300), Level(2.0, 200), Level(1.0, 50))
+    affine_levels: tuple[Level, ...] = (Level(2.0, 200), Level(1.0, 50))
+    samples: int = 100_000
     interpolation: Interpolation = Interpolation.LINEAR
     min_affine_gain: float = 0.01
     max_stretch: float = 0.06
     min_overlap: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not self.levels:
+            raise RejectedInput(
+                "registration-levels", "Expected at least one level, got none.", remedy="Give the search a level."
+            )
 
 
 @dataclass(frozen=True)
@@ -88,10 +109,10 @@ def align(t1: Volume, t2: Volume, settings: RegistrationSettings) -> Alignment:
     Raises:
         RejectedInput: T1 and T2 show different places (``no-overlap``), or ANTs gave up (``registration-failed``).
     """
-    pair = _SearchPair(search_image(t1, settings), search_image(t2, settings))
+    pair = _Pair(t1, t2, settings)
     before = pair.similarity(np.eye(4))
     _require_overlap(before, settings, when="as the scanner placed them")
-    rigid = pair.find(RIGID_KIND, start=_start(pair, before), levels=settings.levels, settings=settings)
+    rigid = pair.find(RIGID_KIND, start=_start(pair, before), levels=settings.levels)
     turned = pair.similarity(rigid)
     _require_overlap(turned, settings, when="after the rigid motion")
     if turned.mutual_information <= before.mutual_information:
@@ -99,7 +120,7 @@ def align(t1: Volume, t2: Volume, settings: RegistrationSettings) -> Alignment:
         return Alignment(np.eye(4), HEADER, reason, before=before, after=before)
     if not settings.affine_levels:
         return Alignment(rigid, RIGID, "No affine motion was asked for.", before=before, after=turned)
-    affine = pair.find(AFFINE_KIND, start=rigid, levels=settings.affine_levels, settings=settings)
+    affine = pair.find(AFFINE_KIND, start=rigid, levels=settings.affine_levels)
     stretched = pair.similarity(affine)
     if doubt := _doubt(affine, stretched, rigid=turned, settings=settings):
         return Alignment(rigid, RIGID, doubt, before=before, after=turned)
@@ -107,27 +128,29 @@ def align(t1: Volume, t2: Volume, settings: RegistrationSettings) -> Alignment:
     return Alignment(affine, AFFINE, reason, before=before, after=stretched)
 
 
-def search_image(volume: Volume, settings: RegistrationSettings) -> Volume:
+def search_image(volume: Volume, *, spacing_mm: float) -> Volume:
     """The image as the search sees it: clipped at percentiles 0.5 and 99.5, fine voxels averaged to coarser ones."""
-    wanted = tuple(max(step, settings.search_spacing_mm) for step in volume.grid.spacing)
     from scipy.ndimage import gaussian_filter
 
+    wanted = tuple(max(step, spacing_mm) for step in volume.grid.spacing)
     grid = divided(volume.grid, (wanted[0], wanted[1], wanted[2]))
     clipped = np.clip(np.asarray(volume.data, dtype=np.float32), *percentile_window(volume.data))
     coarser = np.array(grid.spacing) / volume.grid.spacing
-    if (coarser > 1.0 + 1e-6).any():
-        clipped = gaussian_filter(clipped, sigma=np.sqrt(np.maximum(coarser**2 - 1.0, 0.0)) / 2.0, mode="nearest")
-    return resample_volume(Volume(clipped, volume.grid), grid)
+    sigma = np.sqrt(np.maximum(coarser**2 - 1.0, 0.0)) / 2.0
+    return resample_volume(Volume(gaussian_filter(clipped, sigma=sigma, mode="nearest"), volume.grid), grid)
 
 
-@dataclass(frozen=True, eq=False)
-class _SearchPair:
-    """T1 and T2 as the search sees them."""
+class _Pair:
+    """T1 and T2 as the search sees them, level by level."""
 
-    t1: Volume
-    t2: Volume
+    def __init__(self, t1: Volume, t2: Volume, settings: RegistrationSettings) -> None:
+        self._volumes = t1, t2
+        self._settings = settings
+        self._seen: dict[float, tuple[Volume, Volume]] = {}
+        self.t1, self.t2 = self._at(settings.levels[-1])
 
     def similarity(self, transform: Affine) -> Similarity:
+        """Agreement at the finest level."""
         moved = np.asarray(resample_volume(self.t1, self.t2.grid, transform=transform, outside=np.nan).data)
         still = np.asarray(self.t2.data)
         return Similarity(
@@ -136,19 +159,30 @@ class _SearchPair:
             overlap=float(np.isfinite(moved).mean()),
         )
 
-    def find(self, kind: str, *, start: Affine, levels: tuple[Level, ...], settings: RegistrationSettings) -> Affine:
-        return search(
-            self.t2,
-            self.t1,
-            kind=kind,
-            start=start,
-            levels=levels,
-            sampling_rate=settings.sampling_rate,
-            seed=settings.seed,
-        )
+    def find(self, kind: str, *, start: Affine, levels: tuple[Level, ...]) -> Affine:
+        """The motion found from `start`, each level starting where the one before ended."""
+        for level in levels:
+            moving, fixed = self._at(level)
+            rate = min(1.0, self._settings.samples / fixed.data.size)
+            start = search(
+                fixed,
+                moving,
+                kind=kind,
+                start=start,
+                iterations=level.iterations,
+                sampling_rate=rate,
+                seed=self._settings.seed,
+            )
+        return start
+
+    def _at(self, level: Level) -> tuple[Volume, Volume]:
+        if level.spacing_mm not in self._seen:
+            t1, t2 = (search_image(volume, spacing_mm=level.spacing_mm) for volume in self._volumes)
+            self._seen[level.spacing_mm] = t1, t2
+        return self._seen[level.spacing_mm]
 
 
-def _start(pair: _SearchPair, before: Similarity) -> Affine:
+def _start(pair: _Pair, before: Similarity) -> Affine:
     """The scanner's own alignment, or the two centres of intensity on each other where that agrees better."""
     centred = np.eye(4)
     centred[:3, 3] = _centre(pair.t1) - _centre(pair.t2)

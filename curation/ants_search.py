@@ -10,9 +10,8 @@ import os
 import random
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -35,21 +34,6 @@ _THREADS = "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"
 _ONE_AT_A_TIME = threading.Lock()
 
 
-@dataclass(frozen=True)
-class Level:
-    """One step of a search from coarse to fine.
-
-    Args:
-        shrink: The images are made smaller by this factor.
-        sigma: Width of the Gaussian that smooths them, in voxels.
-        iterations: Most steps of the optimiser.
-    """
-
-    shrink: int
-    sigma: int
-    iterations: int
-
-
 def antspyx_version() -> str:
     """Version of the installed antspyx."""
     return version("antspyx")
@@ -61,18 +45,18 @@ def search(
     *,
     kind: str,
     start: Affine,
-    levels: Sequence[Level],
+    iterations: int,
     sampling_rate: float,
     seed: int,
 ) -> Affine:
-    """The motion that brings `moving` onto `fixed`, by Mattes mutual information.
+    """The motion that brings `moving` onto `fixed`, by Mattes mutual information, at the images' own resolution.
 
     Args:
         fixed: Image that stays; on a grid without shear.
         moving: Image that is brought onto it; on a grid without shear.
         kind: `RIGID_KIND` or `AFFINE_KIND`; a rigid motion is rigid to float64, though ANTs keeps it as float32.
         start: (4, 4) first guess, RAS+ millimetres of `fixed` to RAS+ millimetres of `moving`.
-        levels: From coarse to fine.
+        iterations: Most steps of the optimiser.
         sampling_rate: Share of the voxels that are compared, 0 to 1.
         seed: Places the sampled points.
 
@@ -96,9 +80,9 @@ def search(
                 aff_metric="mattes",
                 aff_sampling=HISTOGRAM_LEVELS,
                 aff_random_sampling_rate=sampling_rate,
-                aff_iterations=tuple(level.iterations for level in levels),
-                aff_shrink_factors=tuple(level.shrink for level in levels),
-                aff_smoothing_sigmas=tuple(level.sigma for level in levels),
+                aff_iterations=(iterations,),
+                aff_shrink_factors=(1,),
+                aff_smoothing_sigmas=(0,),
             )
             rest = _from_ants(ants.read_transform(found["fwdtransforms"][0]))
             if kind == RIGID_KIND:
