@@ -35,7 +35,7 @@ _DESCRIPTION_LIMIT = 1 << 20
 """A description larger than one mebibyte is not ours."""
 
 _PICKLE_STARTS = (b"PK\x03\x04", b"\x80")
-"""How torch's archives and bare pickles begin; no safetensors file does."""
+"""How torch's archives and bare pickles begin. A safetensors file may by chance, but its ninth byte is a brace."""
 
 
 class Method(StrEnum):
@@ -246,7 +246,7 @@ def _known_method(value: str) -> Method:
 
 
 def _refuse_pickle(weights: bytes) -> None:
-    if weights.startswith(_PICKLE_STARTS):
+    if weights.startswith(_PICKLE_STARTS) and weights[8:9] != b"{":
         raise RejectedInput(
             "package-pickled",
             "Expected weights as safetensors, got a pickle or an archive of one, which could run any code.",

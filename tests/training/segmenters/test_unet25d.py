@@ -1,0 +1,128 @@
+"""A fitted U-Net draws where the tumour lies, on any axis order, and refuses what it cannot read."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from datasets.case import SeriesRole
+from datasets.errors import GeometryError, RejectedInput
+from datasets.volume import Grid, Volume
+from tests.training.synthetic import blob_case, reordered
+from training.fitting import FitSettings, fit_unet25d, package_fitted
+from training.metrics import dice
+from training.model_package import Method, ModelDescription, write_package
+from training.prompts.prompt import Click, Prompts
+from training.segmenters.loading import load_segmenter
+from training.segmenters.segmenter import SegmentationRequest, Segmenter
+from training.slice_triplets import PictureRule, triplets
+
+SETTINGS = FitSettings(steps=120, batch_size=8, learning_rate=1e-2, widths=(8, 16, 32), rule=PictureRule(input_size=48))
+
+
+@pytest.fixture(scope="module")
+def segmenter(tmp_path_factory: pytest.TempPathFactory) -> Segmenter:
+    folder = tmp_path_factory.mktemp("models") / "unet"
+    fitted = fit_unet25d([blob_case(number) for number in range(4)], settings=SETTINGS)
+    digest = package_fitted(fitted, folder, name="unet", version="3", snapshot_digest="b" * 64)
+    return load_segmenter(folder, expected_digest=digest)
+
+
+def request(number: int, **rest: object) -> SegmentationRequest:
+    case = blob_case(number)
+    return SegmentationRequest({SeriesRole.T1: case.volumes.t1, SeriesRole.T2: case.volumes.t2}, SeriesRole.T2, **rest)
+
+
+def test_dice_rises_on_what_it_learned_from(segmenter: Segmenter, tmp_path: Path) -> None:
+    fitted = fit_unet25d([blob_case(number) for number in range(4)], settings=replace(SETTINGS, steps=1))
+    digest = package_fitted(fitted, tmp_path / "raw", name="unet", version="0", snapshot_digest="b" * 64)
+    raw = load_segmenter(tmp_path / "raw", expected_digest=digest)
+    truth = blob_case(0).mask.data
+    before, after = (
+        dice(np.asarray(model.segment(request(0)).probability.data) > 0.5, truth) for model in (raw, segmenter)
+    )
+    assert after > 0.85
+    assert after > before + 0.3
+
+
+def test_draws_a_tumour_it_never_saw(segmenter: Segmenter) -> None:
+    answer = segmenter.segment(request(9))
+    assert dice(np.asarray(answer.probability.data) > 0.5, blob_case(9).mask.data) > 0.8
+    assert (answer.model_version, answer.score) == ("unet-3", None)
+    assert answer.probability.data.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("order", "flips"), [((2, 0, 1), (True, False, True)), ((0, 2, 1), (False, True, True)), ((1, 0, 2), (True,) * 3)]
+)
+def test_lies_where_the_tumour_lies_on_any_axis_order(segmenter: Segmenter, order, flips) -> None:
+    asked = request(9)
+    turned = replace(
+        asked,
+        volumes={role: reordered(volume, order=order, flips=flips) for role, volume in asked.volumes.items()},
+        slice_axis=order.index(2),
+    )
+    found = segmenter.segment(turned).probability
+    mask = blob_case(9).mask
+    truth = reordered(Volume(mask.data, mask.grid), order=order, flips=flips)
+    assert found.grid.matches(truth.grid)
+    inside = np.asarray(found.data) > 0.5
+    assert dice(inside, truth.data) > 0.8
+    centre, expected = (found.grid.to_world(np.argwhere(where).mean(axis=0)) for where in (inside, truth.data))
+    assert np.linalg.norm(centre - expected) < 2.0
+
+
+def test_prompts_change_nothing(segmenter: Segmenter) -> None:
+    alone = segmenter.segment(request(9)).probability.data
+    clicked = segmenter.segment(request(9, prompts=Prompts(clicks=(Click((0.0, 0.0, 0.0)),)))).probability.data
+    assert np.array_equal(alone, clicked)
+
+
+def test_only_the_requested_slices_are_drawn(segmenter: Segmenter) -> None:
+    whole = np.asarray(segmenter.segment(request(9)).probability.data)
+    some = np.asarray(segmenter.segment(request(9, slices=(4, 3))).probability.data)
+    assert np.allclose(some[:, :, 3:5], whole[:, :, 3:5], atol=1e-5)
+    assert not some[:, :, [0, 1, 2, 5, 6, 7]].any()
+    assert not np.asarray(segmenter.segment(request(9, slices=())).probability.data).any()
+
+
+def test_a_missing_sequence_or_another_grid_is_refused(segmenter: Segmenter) -> None:
+    asked = request(9)
+    with pytest.raises(RejectedInput) as caught:
+        segmenter.segment(replace(asked, volumes={SeriesRole.T2: asked.volumes[SeriesRole.T2]}))
+    assert caught.value.code == "sequence-missing"
+    moved = Grid(asked.volumes[SeriesRole.T1].grid.shape, np.eye(4))
+    other = asked.volumes | {SeriesRole.T1: Volume(asked.volumes[SeriesRole.T1].data, moved)}
+    with pytest.raises(GeometryError):
+        segmenter.segment(replace(asked, volumes=other))
+
+
+def test_triplets_clamp_at_the_edges() -> None:
+    stack = np.arange(2 * 4, dtype=np.uint8).reshape(2, 4, 1, 1) * np.uint8(10)
+    found = np.rint(triplets(stack, [0, 2, 3])[:, :, 0, 0] * 255)
+    assert found.tolist() == [[0, 0, 10, 40, 40, 50], [10, 20, 30, 50, 60, 70], [20, 30, 30, 60, 70, 70]]
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({}, "package-network"),
+        ({"widths": [8, "wide"]}, "package-parameters"),
+        ({"widths": None}, "package-parameters"),
+    ],
+)
+def test_a_package_that_does_not_fit_its_network_is_refused(tmp_path: Path, changed, code: str) -> None:
+    parameters = {"input_size": 48, "low_percentile": 0.5, "high_percentile": 99.5, "widths": [8, 16]}
+    description = ModelDescription("unet", "1", Method.UNET_25D, parameters | changed, {})
+    digest = write_package(tmp_path / "model", description, {"weight": np.zeros(3)})
+    with pytest.raises(RejectedInput) as caught:
+        load_segmenter(tmp_path / "model", expected_digest=digest)
+    assert caught.value.code == code
+
+
+def test_a_picture_rule_out_of_range_is_refused() -> None:
+    for wrong in ({"input_size": 5}, {"low_percentile": 99.6}, {"high_percentile": float("nan")}):
+        with pytest.raises(RejectedInput) as caught:
+            PictureRule.from_parameters({"input_size": 48, "low_percentile": 0.5, "high_percentile": 99.5} | wrong)
+        assert caught.value.code == "picture-rule"
