@@ -3,14 +3,21 @@
 import json
 import sys
 from argparse import ArgumentParser
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from django.core.management.base import BaseCommand
 
 from datasets.errors import MaskloopError, TryAgain
 
 DONE, DONE_WITH_FINDINGS, WRONG_USAGE, NOT_FIT = 0, 1, 2, 3
+
+
+class Show(Protocol):
+    """Called with what is done, what there is to do, and a loss where there is one."""
+
+    def __call__(self, done: int, total: int, note: float | None = None) -> None:
+        """Shows it."""
+        ...
 
 
 class MaskloopCommand(BaseCommand):
@@ -52,12 +59,19 @@ class MaskloopCommand(BaseCommand):
         """One line for the person at the terminal."""
         self.stderr.write(self.style.NOTICE(text) if self.stderr.isatty() else text)
 
-    def progress(self, what: str) -> Callable[[int, int], None]:
-        """A counter that rewrites its own line."""
+    def progress(self, what: str) -> "Show":
+        """A progress bar with the time left, on a terminal; nothing in a log."""
+        from tqdm import tqdm
 
-        def show(done: int, total: int) -> None:
-            self.stderr.write(f"\r{what} {done} of {total} ", ending="" if done < total else "\n")
-            self.stderr.flush()
+        bar = tqdm(desc=what, disable=None, leave=False, dynamic_ncols=True)
+
+        def show(done: int, total: int, note: float | None = None) -> None:
+            bar.total = total
+            if note is not None:
+                bar.set_postfix_str(f"loss {note:.4f}", refresh=False)
+            bar.update(done - bar.n)
+            if done >= total:
+                bar.close()
 
         return show
 

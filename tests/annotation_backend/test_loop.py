@@ -23,7 +23,7 @@ from annotation_backend.labeling.regions import region_of
 from curation.registration import carry_mask
 from curation.slices import PicturePlane, read_slices
 from datasets.nifti import read_mask, read_volume
-from tests.annotation_backend.installation import Installation, fresh_installation, running
+from tests.annotation_backend.installation import Installation, free_port, fresh_installation, running
 from tests.annotation_backend.label_studio_page import LabelStudioPage, browser_page, require_chromium
 from tests.data import STS_DICOM
 
@@ -292,6 +292,15 @@ def test_a_save_whose_webhook_was_lost_is_pulled(world: World) -> None:
         world.api("PATCH", f"/api/webhooks/{hooks[0]['id']}/", json={"is_active": True})
     assert world.installation.manage("pull_annotations")["stored"] == 1
     assert world.installation.manage("pull_annotations")["stored"] == 0
+
+
+def test_a_refused_token_and_a_silent_label_studio_are_one_line_each_and_nothing_is_lost(world: World) -> None:
+    sound = world.installation
+    refused = Installation({**sound.environment, "LABEL_STUDIO_TOKEN": "0" * 40}, sound.folder)
+    assert refused.manage("pull_annotations", expect=2)["code"] == "label-studio-token"
+    silent = Installation({**sound.environment, "LABEL_STUDIO_URL": f"http://127.0.0.1:{free_port()}"}, sound.folder)
+    assert silent.manage("publish_tasks", "--renew", expect=3)["code"] == "label-studio-down"
+    assert sound.manage("pull_annotations")["deleted"] == 0
 
 
 def test_the_doctor_finds_every_link_good_and_leaves_nothing_behind(world: World) -> None:

@@ -28,11 +28,7 @@ class Command(MaskloopCommand):
         if options["dry_run"]:
             return {"snapshot": snapshot.digest, "cases": cases}, []
         settings = FitSettings(steps=options["steps"], seed=options["seed"])
-        run = train(snapshot, settings, progress=self._show)
-        self.say(f"\n{run.model}: registered. `manage.py promote_model {run.model}` lets it serve.")
+        run = train(snapshot, settings, progress=self.progress("training step"))
+        self.say(f"{run.model}: registered. `manage.py promote_model {run.model}` lets it serve.")
         document = {"model": str(run.model), "snapshot": snapshot.digest, "cases": cases, "final_loss": run.losses[-1]}
         return document, []
-
-    def _show(self, step: int, steps: int, loss: float) -> None:
-        self.stderr.write(f"\rstep {step} of {steps}, loss {loss:.4f} ", ending="")
-        self.stderr.flush()
