@@ -38,10 +38,10 @@ def replaced_when_whole(path: Path) -> Iterator[Path]:
     part = Path(name)
     try:
         yield part
-        _flush_to_disk(part)
+        flush_to_disk(part)
         part.chmod(0o644)
         part.replace(path)
-        _flush_to_disk(path.parent)
+        flush_to_disk(path.parent)
     finally:
         part.unlink(missing_ok=True)
 
@@ -62,7 +62,8 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, canonical_json(value))
 
 
-def _flush_to_disk(path: Path) -> None:
+def flush_to_disk(path: Path) -> None:
+    """Waits until the file's bytes, or the folder's list of names, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

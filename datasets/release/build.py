@@ -1,0 +1,303 @@
+"""Building a release: checked before anything is written, built beside its place, moved there when whole.
+
+The same cases and settings give the same bytes: images are encoded anew (no header text travels), nothing names a day,
+a machine or a person.
+"""
+
+import csv
+import io
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.case import CaseVolumes
+from datasets.errors import RejectedInput
+from datasets.files import canonical_json, flush_to_disk, sha256_of_file, write_bytes
+from datasets.finding import Finding
+from datasets.mask import Mask
+from datasets.nifti import encode, read_volume
+from datasets.release.card import dataset_card
+from datasets.release.manifest import (
+    CARD_NAME,
+    LICENCE_NAME,
+    MANIFEST_NAME,
+    SPLITS_NAME,
+    SUMS_NAME,
+    TABLE_NAME,
+    CaseEntry,
+    FileEntry,
+    Manifest,
+    case_paths,
+    file_entry,
+)
+from datasets.release.request import (
+    ReleaseCase,
+    ReleaseSettings,
+    check_case,
+    check_case_list,
+    check_settings,
+    checked_mask,
+    naming_case,
+)
+from datasets.release.verify import verify_release
+from datasets.splits import SplitCase, fold_findings, stratified_folds
+
+__all__ = ["Release", "ReleaseCase", "ReleaseSettings", "build_release", "check_release"]
+
+_TABLE_COLUMNS = (
+    *("case", "patient", "tissue_type", "anatomical_site", "annotated_sequence", "quality_score", "volume_ml"),
+    *("spacing_i_mm", "spacing_j_mm", "spacing_k_mm", "unannotated_slices"),
+)
+
+Progress = Callable[[int, int], None]
+"""Told how many cases are done, of how many."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release that lies whole in its folder.
+
+    Args:
+        folder: Where it lies.
+        name: Its name.
+        version: Its version.
+        digest: Its `release_digest`.
+        cases: How many cases it holds.
+        created: False where the very same release lay there before.
+    """
+
+    folder: Path
+    name: str
+    version: str
+    digest: str
+    cases: int
+    created: bool
+
+
+def check_release(cases: Sequence[ReleaseCase], settings: ReleaseSettings) -> None:
+    """Everything that is checked before a byte is written; writes nothing.
+
+    Raises:
+        GeometryError: The images and the mask of a case do not lie on one grid; the message names the case.
+        RejectedInput: Settings, codes, words, files or masks that are not fit.
+    """
+    check_settings(settings)
+    check_case_list(cases, settings)
+    for case in cases:
+        check_case(case, settings)
+
+
+def build_release(
+    cases: Sequence[ReleaseCase],
+    settings: ReleaseSettings,
+    destination: Path,
+    *,
+    progress: Progress = lambda done, total: None,
+) -> Release:
+    """Writes the release folder ``<name>-<version>`` into `destination`, whole or not at all.
+
+    One case is in memory at a time. A release never changes: where its folder exists, the same release is built and
+    compared, and anything but the same is refused.
+
+    Args:
+        cases: Approved cases, in any order.
+        settings: What the release is called and says.
+        destination: The folder of all releases; made where it is not there.
+        progress: Called after each case.
+
+    Raises:
+        GeometryError: The images and the mask of a case do not lie on one grid; the message names the case.
+        RejectedInput: Something is not fit (see `check_release`), or the version exists with other content.
+    """
+    check_release(cases, settings)
+    target = destination / f"{settings.name}-{settings.version}"
+    destination.mkdir(parents=True, exist_ok=True)
+    with _folder_beside(target) as part:
+        manifest = _write_all(part, sorted(cases, key=lambda case: case.code), settings, progress=progress)
+        created = _settle(part, target, manifest.release_digest)
+    return Release(target, settings.name, settings.version, manifest.release_digest, len(cases), created)
+
+
+def _write_all(part: Path, cases: Sequence[ReleaseCase], settings: ReleaseSettings, *, progress: Progress) -> Manifest:
+    entries: list[CaseEntry] = []
+    files: list[FileEntry] = []
+    for done, case in enumerate(cases, start=1):
+        with naming_case(case.code):
+            entry, written = _write_case(part, case, settings)
+        entries.append(entry)
+        files += written
+        progress(done, len(cases))
+    for path, content in _texts(settings, entries).items():
+        files.append(_write(part, path, content))
+    manifest = _manifest(settings, entries, files)
+    _write(part, MANIFEST_NAME, manifest.encode())
+    write_bytes(part / SUMS_NAME, manifest.sums())
+    return manifest
+
+
+def _write_case(part: Path, case: ReleaseCase, settings: ReleaseSettings) -> tuple[CaseEntry, list[FileEntry]]:
+    """Writes a case's three files, all with the affine of T2, and says what they are."""
+    sources = _sources(case)
+    volumes = CaseVolumes(read_volume(case.t1), read_volume(case.t2))
+    grid = volumes.t2.grid
+    mask = checked_mask(case, settings, grid)
+    arrays = (_compact(volumes.t1.data), _compact(volumes.t2.data), mask.data)
+    paths = case_paths(case.code)
+    written = [_write(part, path, encode(data, grid.affine)) for path, data in zip(paths, arrays, strict=True)]
+    return _entry(case, mask, sources), written
+
+
+def _entry(case: ReleaseCase, mask: Mask, sources: dict[str, str]) -> CaseEntry:
+    return CaseEntry(
+        case=case.code,
+        patient=case.patient_code,
+        tissue_type=str(case.tissue_type),
+        anatomical_site=case.anatomical_site,
+        annotated_sequence=str(case.annotated_sequence),
+        quality_score=str(case.quality_score) if case.quality_score else None,
+        shape=mask.grid.shape,
+        spacing_mm=tuple(round(value, 6) for value in mask.grid.spacing),
+        volume_ml=round(mask.volume_ml, 3),
+        mask_empty=not mask.foreground.any(),
+        unannotated_slices=tuple(sorted(case.unannotated_slices)),
+        sources=sources,
+        parameters=dict(case.parameters),
+    )
+
+
+def _sources(case: ReleaseCase) -> dict[str, str]:
+    """The case's sources and the digests of its three files as they lie there now."""
+    files = {"t1_file": case.t1, "t2_file": case.t2, "mask_file": case.mask}
+    found = {name: sha256_of_file(path) for name, path in files.items()}
+    changed = sorted(name for name in found if case.sources.get(name, found[name]) != found[name])
+    if changed:
+        raise RejectedInput(
+            "source-changed",
+            f"Expected the digest that was recorded, got another for {', '.join(changed)}.",
+            remedy="The file was changed after it was recorded: restore it, or have the case reviewed again.",
+        )
+    return {**case.sources, **found}
+
+
+def _compact(data: NDArray[np.generic]) -> NDArray[np.generic]:
+    """The image as int16 where that loses nothing, as scanners write it, else as float32."""
+    values = np.asarray(data, dtype=np.float32)
+    if not np.isfinite(values).all():
+        raise RejectedInput(
+            "image-not-finite",
+            "Expected finite intensities, got not-a-number or infinity.",
+            remedy="Import or register the image again.",
+        )
+    within = values.min() >= np.iinfo(np.int16).min and values.max() <= np.iinfo(np.int16).max
+    return values.astype(np.int16) if within and np.array_equal(values, np.rint(values)) else values
+
+
+def _texts(settings: ReleaseSettings, entries: Sequence[CaseEntry]) -> dict[str, bytes]:
+    """Every file that is not an image or a mask, by its path."""
+    splits, findings = _splits(settings, entries)
+    licence = f"SPDX-License-Identifier: {settings.licence}\n"
+    if settings.licence_text.strip():
+        licence += f"\n{settings.licence_text.strip()}\n"
+    return {
+        TABLE_NAME: _table(entries).encode(),
+        SPLITS_NAME: splits,
+        CARD_NAME: dataset_card(settings, entries, split_findings=findings).encode(),
+        LICENCE_NAME: licence.encode(),
+    }
+
+
+def _splits(settings: ReleaseSettings, entries: Sequence[CaseEntry]) -> tuple[bytes, tuple[Finding, ...]]:
+    cases = [SplitCase(entry.case, entry.patient, entry.tissue_type) for entry in entries]
+    folds = stratified_folds(cases, folds=settings.folds, seed=settings.seed)
+    findings = fold_findings(cases, folds, folds=settings.folds)
+    content = {
+        "method": "test sets of a cross-validation, balanced by tissue type, each patient in one fold",
+        "seed": settings.seed,
+        "folds": [list(fold) for fold in folds],
+        "findings": [finding.as_dict() for finding in findings],
+    }
+    return canonical_json(content), findings
+
+
+def _table(entries: Sequence[CaseEntry]) -> str:
+    """cases.csv: one line a case."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(_TABLE_COLUMNS)
+    for entry in entries:
+        named = (entry.case, entry.patient, entry.tissue_type, entry.anatomical_site, entry.annotated_sequence)
+        measured = (entry.quality_score or "", entry.volume_ml, *entry.spacing_mm, len(entry.unannotated_slices))
+        writer.writerow((*named, *measured))
+    return stream.getvalue()
+
+
+def _manifest(settings: ReleaseSettings, entries: Sequence[CaseEntry], files: Sequence[FileEntry]) -> Manifest:
+    return Manifest(
+        name=settings.name,
+        version=settings.version,
+        follows=settings.follows,
+        licence=settings.licence,
+        labels={str(value): name for value, name in settings.labels.items()},
+        seed=settings.seed,
+        software=_software(),
+        withdrawn=tuple(sorted(settings.withdrawn)),
+        cases=tuple(entries),
+        files=tuple(sorted(files)),
+    )
+
+
+def _software() -> dict[str, str]:
+    try:
+        return {"maskloop": version("maskloop")}
+    except PackageNotFoundError:  # a checkout that was never installed has no version
+        return {"maskloop": "not installed"}
+
+
+def _write(part: Path, path: str, content: bytes) -> FileEntry:
+    write_bytes(part / path, content)
+    return file_entry(path, content)
+
+
+@contextmanager
+def _folder_beside(target: Path) -> Iterator[Path]:
+    """A temporary folder beside `target`, gone when the block ends unless it was moved there."""
+    part = Path(tempfile.mkdtemp(dir=target.parent, prefix=".part-"))
+    try:
+        yield part
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _settle(part: Path, target: Path, digest: str) -> bool:
+    """Moves the whole release to its place; False where the same one lies there.
+
+    Raises:
+        RejectedInput: Something else lies there.
+    """
+    if not os.path.lexists(target):
+        part.chmod(0o755)
+        try:
+            part.rename(target)
+        except OSError:  # another build of this version may have come first
+            if not os.path.lexists(target):
+                raise
+        else:
+            flush_to_disk(target.parent)
+            return True
+    report = verify_release(target, expected_digest=digest)
+    if report.findings:
+        raise RejectedInput(
+            "release-exists",
+            f"Expected {target.name} not to exist or to be this very release, got other content "
+            f"({len(report.findings)} differences).",
+            remedy="Published releases never change: raise the version, or verify the folder if it may be damaged.",
+        )
+    return False

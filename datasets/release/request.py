@@ -1,0 +1,301 @@
+"""What a release is asked to hold: its settings, its cases, and the checks they pass before anything is written."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+
+from datasets.case import QualityScore, SeriesRole, TissueType
+from datasets.errors import RejectedInput
+from datasets.mask import DEFAULT_LABELS, Mask
+from datasets.nifti import read_grid, read_mask
+from datasets.splits import LARGEST_SEED
+from datasets.volume import Grid
+
+Parameter = str | int | float | bool | None
+
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
+_CODE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
+_NUMBER = r"(?:0|[1-9][0-9]{0,8})"
+_VERSION = re.compile(rf"({_NUMBER})\.({_NUMBER})\.({_NUMBER})(?:-(rc|beta|alpha)\.({_NUMBER}))?")
+_SITE = re.compile(r"(?:[^\W_][\w ,.()/'-]{0,99})?")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
+"""Names that Windows keeps for devices: a folder of that name cannot be unpacked there."""
+
+_PRE_RELEASES = {"alpha": 0, "beta": 1, "rc": 2, None: 3}
+
+
+@dataclass(frozen=True)
+class ReleaseSettings:
+    """What a release is called, under which terms it goes out, and what its card says.
+
+    Args:
+        name: Lower-case letters, digits and hyphens, e.g. ``thigh-tumours``.
+        version: ``major.minor.patch``, or with ``-alpha.N``, ``-beta.N`` or ``-rc.N`` behind it.
+        licence: Name of the data's licence, best its SPDX identifier, e.g. ``CC-BY-4.0``.
+        description: One or more paragraphs of Markdown for the dataset card.
+        seed: Seed of the suggested folds.
+        licence_text: The licence in full, for LICENSE.txt; without it the file names the licence only.
+        masks_made_by: Who drew and reviewed the masks, and how, without names of people.
+        known_limits: Sentences that a reader must know before using the data.
+        citations: What to cite.
+        labels: Name of each value in the masks.
+        folds: How many folds to suggest.
+        follows: The version before this one, which this one must be newer than.
+        withdrawn: Codes of cases that earlier versions held and that must not be used any more.
+    """
+
+    name: str
+    version: str
+    licence: str
+    description: str = ""
+    seed: int = 0
+    licence_text: str = ""
+    masks_made_by: str = ""
+    known_limits: tuple[str, ...] = ()
+    citations: tuple[str, ...] = ()
+    labels: Mapping[int, str] = field(default_factory=lambda: DEFAULT_LABELS)
+    folds: int = 5
+    follows: str | None = None
+    withdrawn: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReleaseCase:
+    """An approved case: its files on one grid, and what they came from.
+
+    Args:
+        code: The case's code.
+        patient_code: The patient's pseudonymous code.
+        tissue_type: Tissue of origin.
+        anatomical_site: In words; may be empty.
+        annotated_sequence: The sequence that annotators drew on.
+        t1: NIfTI file of T1.
+        t2: NIfTI file of T2, on T1's grid.
+        mask: NIfTI label map on the same grid.
+        sources: SHA-256 of everything the files came from, by name (series, registration record, annotations). Where
+            one is called ``t1_file``, ``t2_file`` or ``mask_file`` that file must still have this digest.
+        quality_score: The reviewer's score of the mask.
+        unannotated_slices: Indices of slices that nobody drew on; they are empty in the mask.
+        parameters: Further facts about how the case was made (a verdict, a threshold), without names of people.
+        empty_mask_approved: A reviewer says that the mask is rightly empty; so does the score "cannot locate tumour".
+    """
+
+    code: str
+    patient_code: str
+    tissue_type: TissueType
+    anatomical_site: str
+    annotated_sequence: SeriesRole
+    t1: Path
+    t2: Path
+    mask: Path
+    sources: Mapping[str, str] = field(default_factory=dict)
+    quality_score: QualityScore | None = None
+    unannotated_slices: tuple[int, ...] = ()
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    empty_mask_approved: bool = False
+
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether a mask without a single voxel is what the reviewer approved."""
+        return self.empty_mask_approved or self.quality_score is QualityScore.CANNOT_LOCATE
+
+
+def version_key(version: str) -> tuple[int, int, int, int, int]:
+    """What versions are ordered by: a pre-release comes before its release.
+
+    Raises:
+        RejectedInput: Not a version of ours.
+    """
+    parts = _VERSION.fullmatch(version)
+    _require(
+        parts is not None,
+        "release-version",
+        f"Expected a version such as 1.0.0 or 1.1.0-rc.1, got {version[:40]!r}.",
+        remedy="Give three numbers with dots between them (semantic versioning).",
+    )
+    major, minor, patch, stage, number = parts.groups()  # type: ignore[union-attr]
+    return int(major), int(minor), int(patch), _PRE_RELEASES[stage], int(number or 0)
+
+
+def check_settings(settings: ReleaseSettings) -> None:
+    """Refuses settings that no release can have.
+
+    Raises:
+        RejectedInput: Says which one and why.
+    """
+    _require(
+        _NAME.fullmatch(settings.name) is not None and not _RESERVED.fullmatch(settings.name),
+        "release-name",
+        f"Expected a name of lower-case letters, digits and hyphens, got {settings.name[:80]!r}.",
+        remedy="Give a name such as thigh-tumours.",
+    )
+    key = version_key(settings.version)
+    _require(
+        settings.follows is None or version_key(settings.follows) < key,
+        "release-version-order",
+        f"Expected a version newer than {settings.follows}, got {settings.version}.",
+        remedy="Give a higher version.",
+    )
+    _require(
+        bool(settings.licence.strip()) and settings.licence.isprintable() and len(settings.licence) <= 100,
+        "release-licence",
+        "Expected the name of a licence in one line.",
+        remedy="Give the licence the data goes out under, e.g. CC-BY-4.0.",
+    )
+    _require(
+        0 <= settings.seed <= LARGEST_SEED and settings.folds >= 1,
+        "release-seed",
+        f"Expected a seed from 0 to {LARGEST_SEED} and at least one fold, got {settings.seed} and {settings.folds}.",
+        remedy="Give another seed or number of folds.",
+    )
+    _check_texts(settings)
+
+
+def check_case_list(cases: Sequence[ReleaseCase], settings: ReleaseSettings) -> None:
+    """Refuses a list of cases that cannot lie in one folder or that must not go out.
+
+    Raises:
+        RejectedInput: No cases, an unfit code, two codes that differ in case only, or a withdrawn case.
+    """
+    _require(bool(cases), "release-empty", "Expected at least one case, got none.", remedy="Approve a case first.")
+    for code in [code for case in cases for code in (case.code, case.patient_code)] + list(settings.withdrawn):
+        _require(
+            _CODE.fullmatch(code) is not None and not _RESERVED.fullmatch(code),
+            "release-code",
+            "Expected codes of letters, digits, dots, hyphens and underscores, at most 64, got one that is not.",
+            remedy="Give every case and patient a pseudonymous code such as C0001 and P0001.",
+        )
+    _refuse_twins([case.code for case in cases], "case")
+    _refuse_twins(sorted({case.patient_code for case in cases}), "patient")
+    back = {code.casefold() for code in settings.withdrawn} & {case.code.casefold() for case in cases}
+    _require(
+        not back,
+        "release-withdrawn",
+        f"Expected no withdrawn case, got {len(back)}.",
+        remedy="Leave withdrawn cases out.",
+    )
+
+
+def check_case(case: ReleaseCase, settings: ReleaseSettings) -> None:
+    """Reads a case's grids and mask and refuses what must not go out; images' voxels are not looked at.
+
+    Raises:
+        GeometryError: T1, T2 and mask do not lie on one grid; the message names the case.
+        RejectedInput: Anything else that is unfit; the message names the case.
+    """
+    with naming_case(case.code):
+        _check_words(case)
+        grid = read_grid(case.t2)
+        grid.require_match(read_grid(case.t1), what="T1 and T2")
+        checked_mask(case, settings, grid)
+
+
+def checked_mask(case: ReleaseCase, settings: ReleaseSettings, grid: Grid) -> Mask:
+    """The case's mask, on `grid`, with known labels only, and not empty unless a reviewer said so.
+
+    Raises:
+        GeometryError: It lies on another grid.
+        RejectedInput: It is unreadable, empty or has an unknown label.
+    """
+    mask = read_mask(case.mask, labels=settings.labels)
+    grid.require_match(mask.grid, what="Images and mask")
+    unknown = sorted(set(np.unique(mask.data).tolist()) - {0, *settings.labels})
+    _require(
+        not unknown,
+        "mask-labels",
+        f"Expected labels {sorted(settings.labels)} in the mask, got {unknown} too.",
+        remedy="Name every label in the release's settings, or correct the mask.",
+    )
+    _require(
+        case.may_be_empty or bool(mask.foreground.any()),
+        "mask-empty",
+        "Expected a mask with a tumour, got an empty one.",
+        remedy="Leave the case out, or have a reviewer say that the mask is rightly empty.",
+    )
+    _require(
+        all(0 <= index < max(grid.shape) for index in case.unannotated_slices),
+        "slices-outside",
+        "Expected indices of slices of the grid, got one outside it.",
+        remedy="Assemble the mask again.",
+    )
+    return mask
+
+
+@contextmanager
+def naming_case(code: str) -> Iterator[None]:
+    """Puts the case's code in front of whatever is refused within."""
+    try:
+        yield
+    except RejectedInput as error:
+        raise type(error)(error.code, f"Case {code}: {error.message}", remedy=error.remedy) from error
+
+
+def _check_words(case: ReleaseCase) -> None:
+    _require(
+        _SITE.fullmatch(case.anatomical_site) is not None and _WORD.fullmatch(case.tissue_type) is not None,
+        "case-words",
+        "Expected a tissue type in one word and an anatomical site in plain words of at most 100 characters.",
+        remedy="Correct the case's tissue type or site; a table must not read it as a formula.",
+    )
+    _require(
+        all(_WORD.fullmatch(name) and _DIGEST.fullmatch(digest) for name, digest in case.sources.items()),
+        "case-sources",
+        "Expected sources as one-word names with SHA-256 digests of 64 lower-case hexadecimal digits.",
+        remedy="Give digests only; a source's own name may tell whose it is.",
+    )
+    _require(
+        all(_WORD.fullmatch(name) and _is_plain(value) for name, value in case.parameters.items()),
+        "case-parameters",
+        "Expected parameters as one-word names with short texts, finite numbers, true, false or nothing.",
+        remedy="Give plain values.",
+    )
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, str):
+        return value.isprintable() and len(value) <= 200
+    return value is None or (isinstance(value, bool | int | float) and isfinite(value))
+
+
+def _check_texts(settings: ReleaseSettings) -> None:
+    texts = (settings.description, settings.licence_text, settings.masks_made_by)
+    lines = (*settings.known_limits, *settings.citations, *settings.labels.values())
+    _require(
+        all(_is_text(text.replace("\n", "").replace("\t", "")) for text in texts) and all(map(_is_text, lines)),
+        "release-text",
+        "Expected texts without control characters, and limits, citations and labels of one line each.",
+        remedy="Take the control characters out.",
+    )
+    _require(
+        bool(settings.labels) and all(1 <= value <= 255 for value in settings.labels),
+        "release-labels",
+        "Expected at least one label, with values from 1 to 255.",
+        remedy="Name the values that the masks hold; 0 is background.",
+    )
+
+
+def _is_text(text: str) -> bool:
+    return text.isprintable()
+
+
+def _refuse_twins(codes: Sequence[str], kind: str) -> None:
+    twins = sorted(code for code, times in Counter(code.casefold() for code in codes).items() if times > 1)
+    _require(
+        not twins,
+        "release-code-twice",
+        f"Expected every {kind} code once, upper and lower case taken as one, got {', '.join(twins)} more than once.",
+        remedy="Give each its own code.",
+    )
+
+
+def _require(fit: bool, code: str, message: str, *, remedy: str) -> None:
+    if not fit:
+        raise RejectedInput(code, message, remedy=remedy)
