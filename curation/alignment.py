@@ -45,7 +45,9 @@ class RegistrationSettings:
         samples: How many points of a level are compared, all where it has fewer. With far fewer the optimiser
             stops early: 14,000 left errors of up to 5 mm on a phantom where 70,000 left 0.3 mm.
         interpolation: How T1 and T2 come onto the case's grid.
-        min_affine_gain: Share of mutual information an affine motion must gain over the rigid one to be kept.
+        min_affine_gain: Share of mutual information an affine motion must gain over the rigid one to be kept. On pairs
+            that were moved rigidly it gained 0.007 to 0.012 and was further from the truth; on a phantom stretched
+            by 3 percent it gained 0.09.
         max_stretch: Largest share by which an affine motion may stretch or squeeze along any direction.
         min_overlap: Smallest share of T2's field of view that T1 must cover, before and after.
 
@@ -58,7 +60,7 @@ class RegistrationSettings:
     affine_levels: tuple[Level, ...] = (Level(2.0, 200), Level(1.0, 50))
     samples: int = 100_000
     interpolation: Interpolation = Interpolation.LINEAR
-    min_affine_gain: float = 0.01
+    min_affine_gain: float = 0.03
     max_stretch: float = 0.06
     min_overlap: float = 0.1
 
