@@ -11,6 +11,7 @@ import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from datasets.errors import GeometryError, RejectedInput
@@ -25,7 +26,10 @@ _CHUNK_BYTES = 1 << 20
 _PADDING_BYTES = 1 << 24
 """Most that may follow the voxels of a compressed file (some writers pad); more is taken for a decompression bomb."""
 
-_DAMAGE = (OSError, EOFError, ValueError, OverflowError, MemoryError, zlib.error, ImageFileError, HeaderDataError)
+_DAMAGE = (
+    *(OSError, EOFError, ValueError, OverflowError, MemoryError, zlib.error),
+    *(ImageFileError, HeaderDataError, WrapStructError),
+)
 
 
 def is_nifti(path: Path) -> bool:

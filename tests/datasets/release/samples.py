@@ -1,0 +1,123 @@
+"""Tiny synthetic cases to build releases of: five cases of four patients, oblique grids, one empty mask."""
+
+import gzip
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from datasets.case import QualityScore, SeriesRole, TissueType
+from datasets.files import canonical_json, sha256_of_file
+from datasets.mask import Mask
+from datasets.nifti import write_mask, write_volume
+from datasets.release.build import ReleaseCase, ReleaseSettings
+from datasets.release.manifest import MANIFEST_NAME, SUMS_NAME, file_entry
+from datasets.volume import Grid, Volume
+
+CANARY = "CANARY^PATIENT 1931-02-03"
+
+SETTINGS = ReleaseSettings(
+    name="thigh-tumours",
+    version="1.2.0",
+    licence="CC-BY-4.0",
+    licence_text="Creative Commons Attribution 4.0 International",
+    description="Phantoms of tumours.",
+    known_limits=("Nobody has these tumours.",),
+    citations=("Nobody et al., 2024.",),
+    seed=7,
+)
+
+_TYPES = (TissueType.FAT, TissueType.MYXOID, TissueType.NERVE, TissueType.FIBROUS, TissueType.FAT)
+
+
+def oblique_affine(*, spacing: tuple[float, float, float] = (0.5, 0.6, 4.0), degrees: float = 20.0) -> np.ndarray:
+    """An affine turned about the patient's x axis."""
+    turn = np.deg2rad(degrees)
+    rotation = np.array([[1, 0, 0], [0, np.cos(turn), -np.sin(turn)], [0, np.sin(turn), np.cos(turn)]])
+    affine = np.eye(4)
+    affine[:3, :3] = rotation @ np.diag(spacing)
+    affine[:3, 3] = (-11.0, 7.5, 3.25)
+    return affine
+
+
+def write_case(folder: Path, number: int, *, empty: bool = False, affine: np.ndarray | None = None) -> ReleaseCase:
+    """Writes the three files of a case and describes it."""
+    random = np.random.default_rng(number)
+    grid = Grid((7 + number, 6, 4), oblique_affine() if affine is None else affine)
+    folder = folder / f"source-{number}"
+    t1, t2, mask = folder / "t1.nii.gz", folder / "t2.nii.gz", folder / "mask.nii.gz"
+    write_volume(t1, Volume(random.integers(0, 900, grid.shape).astype(np.float32), grid))
+    write_volume(t2, Volume(random.normal(size=grid.shape).astype(np.float32), grid))
+    data = np.zeros(grid.shape, np.uint8)
+    data[1:4, 2:5, 1:3] = 0 if empty else 1
+    write_mask(mask, Mask(data, grid))
+    return ReleaseCase(
+        code=f"C{number:04d}",
+        patient_code=f"P{number // 2:04d}",
+        tissue_type=_TYPES[number % len(_TYPES)],
+        anatomical_site="thigh, left",
+        annotated_sequence=SeriesRole.T2,
+        t1=t1,
+        t2=t2,
+        mask=mask,
+        sources={"t1_series": hashlib.sha256(b"t1").hexdigest(), "mask_file": sha256_of_file(mask)},
+        quality_score=QualityScore.CANNOT_LOCATE if empty else QualityScore.SUFFICIENT,
+        unannotated_slices=(0, 3),
+        parameters={"verdict": "approve", "stages": 2},
+    )
+
+
+def write_cases(folder: Path) -> list[ReleaseCase]:
+    """Five cases, the last with a rightly empty mask."""
+    return [write_case(folder, number, empty=number == 5) for number in range(1, 6)]
+
+
+def rewrite(release: Path, change: Callable[[dict], None], *, honest: bool = True) -> None:
+    """Changes the manifest as somebody would who knows how it is made; `honest` makes digest and sums agree again."""
+    value = json.loads((release / MANIFEST_NAME).read_bytes())
+    change(value)
+    if honest:
+        value.pop("release_digest")
+        value["release_digest"] = hashlib.sha256(canonical_json(value)).hexdigest()
+    content = canonical_json(value)
+    (release / MANIFEST_NAME).write_bytes(content)
+    digests = {entry["path"]: entry["sha256"] for entry in value["files"]}
+    digests[MANIFEST_NAME] = hashlib.sha256(content).hexdigest()
+    (release / SUMS_NAME).write_text("".join(f"{digest}  {path}\n" for path, digest in sorted(digests.items())))
+
+
+def replace_file(release: Path, path: str, content: bytes) -> None:
+    """Puts other bytes at `path` and lists them everywhere, as somebody would who rebuilds a release by hand."""
+    (release / path).write_bytes(content)
+    entry = file_entry(path, content)
+
+    def change(value: dict) -> None:
+        value["files"] = [
+            {"path": path, "sha256": entry.sha256, "bytes": entry.bytes, "media_type": entry.media_type}
+            if each["path"] == path
+            else each
+            for each in value["files"]
+        ]
+
+    rewrite(release, change)
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """Every file's bytes by its path."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+    }
+
+
+def with_header_text(path: Path, text: str) -> None:
+    """Writes `text` into every free-text place of a NIfTI file: header fields, an extension, the gzip file name."""
+    image = nib.load(path)
+    copy = nib.Nifti1Image(np.asarray(image.dataobj), image.affine, image.header)
+    for name in ("descrip", "aux_file", "db_name", "intent_name"):
+        copy.header[name] = text.encode()[: copy.header[name].dtype.itemsize]
+    copy.header.extensions.append(nib.nifti1.Nifti1Extension("comment", text.encode()))
+    with path.open("wb") as file, gzip.GzipFile(text, "wb", fileobj=file, mtime=1_700_000_000) as stream:
+        stream.write(copy.to_bytes())

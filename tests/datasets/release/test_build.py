@@ -1,0 +1,372 @@
+"""Building releases: the same bytes twice, whole or not at all, and nothing unfit inside."""
+
+import gzip
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+import datasets.files
+import datasets.release.build as build_module
+from datasets.case import QualityScore
+from datasets.errors import GeometryError, RejectedInput
+from datasets.mask import Mask
+from datasets.nifti import read_mask, read_volume, write_mask, write_volume
+from datasets.release.build import ReleaseCase, ReleaseSettings, build_release, check_release
+from datasets.release.verify import verify_release
+from datasets.volume import Grid, Volume
+from tests.datasets.release.samples import (
+    CANARY,
+    SETTINGS,
+    files_of,
+    oblique_affine,
+    with_header_text,
+    write_case,
+    write_cases,
+)
+
+
+@pytest.fixture
+def cases(tmp_path: Path) -> list[ReleaseCase]:
+    return write_cases(tmp_path / "sources")
+
+
+def test_two_builds_give_the_same_bytes_and_rights(cases: list[ReleaseCase], tmp_path: Path) -> None:
+    first = build_release(cases, SETTINGS, tmp_path / "one")
+    second = build_release(cases[::-1], SETTINGS, tmp_path / "elsewhere" / "two")
+    assert files_of(first.folder) == files_of(second.folder)
+    assert first.digest == second.digest
+    assert (first.folder.name, first.cases, first.created) == ("thigh-tumours-1.2.0", 5, True)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in first.folder.rglob("*") if path.is_file()} == {0o644}
+
+
+def test_layout(cases: list[ReleaseCase], tmp_path: Path) -> None:
+    folder = build_release(cases, SETTINGS, tmp_path / "out").folder
+    expected = {"manifest.json", "README.md", "LICENSE.txt", "splits.json", "cases.csv", "SHA256SUMS"}
+    for number in range(1, 6):
+        expected |= {f"images/C000{number}/t1.nii.gz", f"images/C000{number}/t2.nii.gz", f"masks/C000{number}.nii.gz"}
+    assert set(files_of(folder)) == expected
+
+
+def test_images_and_masks_keep_their_voxels_and_lie_on_one_grid(cases: list[ReleaseCase], tmp_path: Path) -> None:
+    folder = build_release(cases, SETTINGS, tmp_path / "out").folder
+    for case in cases:
+        t1, t2 = (read_volume(folder / f"images/{case.code}/{role}.nii.gz") for role in ("t1", "t2"))
+        mask = read_mask(folder / f"masks/{case.code}.nii.gz")
+        np.testing.assert_array_equal(t1.data, read_volume(case.t1).data)
+        np.testing.assert_array_equal(t2.data, read_volume(case.t2).data)
+        np.testing.assert_array_equal(mask.data, read_mask(case.mask).data)
+        assert np.array_equal(t1.grid.affine, t2.grid.affine)
+        assert np.array_equal(mask.grid.affine, t2.grid.affine)
+        np.testing.assert_allclose(t2.grid.affine, read_volume(case.t2).grid.affine, atol=1e-6)
+
+
+def test_whole_numbers_are_stored_as_int16_and_others_as_float32(cases: list[ReleaseCase], tmp_path: Path) -> None:
+    folder = build_release(cases, SETTINGS, tmp_path / "out").folder / "images" / "C0001"
+    assert nib.load(folder / "t1.nii.gz").get_data_dtype() == np.int16
+    assert nib.load(folder / "t2.nii.gz").get_data_dtype() == np.float32
+
+
+def test_the_same_release_again_is_no_error_and_changes_nothing(cases: list[ReleaseCase], tmp_path: Path) -> None:
+    first = build_release(cases, SETTINGS, tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in first.folder.rglob("*")}
+    again = build_release(cases, SETTINGS, tmp_path)
+    assert (again.created, again.digest) == (False, first.digest)
+    assert {path: path.stat().st_mtime_ns for path in first.folder.rglob("*")} == before
+    assert _leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize("what", ["fewer cases", "other mask", "other source", "damaged", "stranger's folder", "file"])
+def test_a_version_that_exists_is_never_changed(cases: list[ReleaseCase], tmp_path: Path, what: str) -> None:
+    out = tmp_path / "out"
+    folder = build_release(cases, SETTINGS, out).folder
+    if what == "fewer cases":
+        cases = cases[:-1]
+    elif what == "other mask":
+        cases[0] = replace(cases[0], mask=write_case(tmp_path / "other", 1).mask, sources={})
+    elif what == "other source":
+        cases[0] = replace(cases[0], sources={"review": "0" * 64})
+    elif what == "damaged":
+        (folder / "README.md").write_text("other")
+    else:
+        folder.rename(tmp_path / "away")
+        if what == "file":
+            folder.write_text("in the way")
+        else:
+            folder.mkdir()
+            (folder / "notes.txt").write_text("mine")
+    before = files_of(out)
+    with pytest.raises(RejectedInput, match="release-exists"):
+        build_release(cases, SETTINGS, out)
+    assert files_of(out) == before
+    assert _leftovers(out) == []
+
+
+def test_of_two_builds_of_one_version_one_wins(
+    cases: list[ReleaseCase], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other build moves in between this one's look and its move."""
+    out = tmp_path / "out"
+    real = os.path.lexists
+    looked = []
+
+    def lexists(path: Path) -> bool:
+        if not looked:
+            looked.append(path)
+            build_release(cases[:2], SETTINGS, out)
+            return False
+        return real(path)
+
+    monkeypatch.setattr(build_module.os.path, "lexists", lexists)
+    with pytest.raises(RejectedInput, match="release-exists"):
+        build_release(cases, SETTINGS, out)
+    monkeypatch.undo()
+    report = verify_release(out / "thigh-tumours-1.2.0")
+    assert report.is_sound
+    assert report.cases == 2
+    assert _leftovers(out) == []
+
+
+def _leftovers(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.name.startswith(".")]
+
+
+def _shifted(case: ReleaseCase, name: str) -> ReleaseCase:
+    """The case with one of its files on a grid that lies 0.01 mm off."""
+    affine = oblique_affine()
+    affine[0, 3] += 0.01
+    path: Path = getattr(case, name)
+    volume = read_volume(path)
+    if name == "mask":
+        write_mask(path, Mask(np.asarray(volume.data, np.uint8), Grid(volume.grid.shape, affine)))
+    else:
+        write_volume(path, Volume(volume.data, Grid(volume.grid.shape, affine)))
+    return replace(case, sources={})
+
+
+@pytest.mark.parametrize("name", ["t1", "t2", "mask"])
+def test_another_grid_is_refused_by_case_and_nothing_is_written(
+    cases: list[ReleaseCase], tmp_path: Path, name: str
+) -> None:
+    cases[3] = _shifted(cases[3], name)
+    with pytest.raises(GeometryError, match="Case C0004") as refusal:
+        build_release(cases, SETTINGS, tmp_path / "out")
+    assert refusal.value.code == "grid-mismatch"
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_grid_within_tolerance_is_taken_and_becomes_the_case_s_own(cases: list[ReleaseCase], tmp_path: Path) -> None:
+    volume = read_volume(cases[0].t1)
+    affine = volume.grid.affine.copy()
+    affine[0, 3] += 2e-4
+    write_volume(cases[0].t1, Volume(volume.data, Grid(volume.grid.shape, affine)))
+    folder = build_release(cases[:1], SETTINGS, tmp_path / "out").folder
+    images = folder / "images" / "C0001"
+    assert np.array_equal(read_volume(images / "t1.nii.gz").grid.affine, read_volume(images / "t2.nii.gz").grid.affine)
+
+
+BAD_SETTINGS = {
+    "version-two-numbers": ({"version": "1.0"}, "release-version"),
+    "version-leading-zero": ({"version": "01.0.0"}, "release-version"),
+    "version-letter": ({"version": "v1.0.0"}, "release-version"),
+    "version-newline": ({"version": "1.0.0\n"}, "release-version"),
+    "version-path": ({"version": "1.0.0/.."}, "release-version"),
+    "version-other-digits": ({"version": "١.0.0"}, "release-version"),
+    "version-older": ({"follows": "1.2.0"}, "release-version-order"),
+    "version-before-candidate": ({"version": "1.2.0-rc.1", "follows": "1.2.0"}, "release-version-order"),
+    "name-capital": ({"name": "Thigh"}, "release-name"),
+    "name-path": ({"name": "../thigh"}, "release-name"),
+    "name-empty": ({"name": ""}, "release-name"),
+    "name-device": ({"name": "con"}, "release-name"),
+    "licence-empty": ({"licence": "  "}, "release-licence"),
+    "licence-lines": ({"licence": "MIT\nMIT"}, "release-licence"),
+    "seed-negative": ({"seed": -1}, "release-seed"),
+    "folds-none": ({"folds": 0}, "release-seed"),
+    "text-nul": ({"description": "a\0b"}, "release-text"),
+    "limit-lines": ({"known_limits": ("a\n# b",)}, "release-text"),
+    "labels-none": ({"labels": {}}, "release-labels"),
+    "label-zero": ({"labels": {0: "Background"}}, "release-labels"),
+    "withdrawn-case": ({"withdrawn": ("c0002",)}, "release-withdrawn"),
+}
+
+
+@pytest.mark.parametrize(("changes", "code"), BAD_SETTINGS.values(), ids=BAD_SETTINGS)
+def test_unfit_settings_are_refused(cases: list[ReleaseCase], tmp_path: Path, changes: dict, code: str) -> None:
+    with pytest.raises(RejectedInput) as refusal:
+        build_release(cases, replace(SETTINGS, **changes), tmp_path / "out")
+    assert refusal.value.code == code
+    assert not (tmp_path / "out").exists()
+
+
+BAD_CASES = {
+    "code-path": ({"code": "../C0001"}, "release-code"),
+    "code-empty": ({"code": ""}, "release-code"),
+    "code-dot": ({"code": ".."}, "release-code"),
+    "code-trailing-dot": ({"code": "C0001."}, "release-code"),
+    "code-device": ({"code": "NUL.x"}, "release-code"),
+    "code-long": ({"code": "C" * 65}, "release-code"),
+    "code-letters": ({"code": "Ä"}, "release-code"),
+    "code-twin": ({"code": "c0002"}, "release-code-twice"),
+    "code-twice": ({"code": "C0002"}, "release-code-twice"),
+    "patient-name": ({"patient_code": "Doe^Jane"}, "release-code"),
+    "patient-twin": ({"patient_code": "p0001"}, "release-code-twice"),
+    "site-formula": ({"anatomical_site": "=HYPERLINK(1)"}, "case-words"),
+    "site-lines": ({"anatomical_site": "thigh\nleft"}, "case-words"),
+    "type-words": ({"tissue_type": "fat | fat"}, "case-words"),
+    "source-no-digest": ({"sources": {"series": "1.2.840.113619"}}, "case-sources"),
+    "source-name": ({"sources": {"a b": "0" * 64}}, "case-sources"),
+    "parameter-nan": ({"parameters": {"score": float("nan")}}, "case-parameters"),
+    "parameter-list": ({"parameters": {"score": [1]}}, "case-parameters"),
+    "slice-outside": ({"unannotated_slices": (8,)}, "slices-outside"),
+    "file-gone": ({"t1": Path("gone.nii.gz")}, "nifti-unreadable"),
+    "source-changed": ({"sources": {"t1_file": "0" * 64}}, "source-changed"),
+}
+
+
+@pytest.mark.parametrize(("changes", "code"), BAD_CASES.values(), ids=BAD_CASES)
+def test_unfit_cases_are_refused(cases: list[ReleaseCase], tmp_path: Path, changes: dict, code: str) -> None:
+    cases[0] = replace(cases[0], **changes)
+    with pytest.raises(RejectedInput) as refusal:
+        build_release(cases, SETTINGS, tmp_path / "out")
+    assert refusal.value.code == code
+    assert files_of(tmp_path / "out") == {}
+
+
+def test_no_cases_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(RejectedInput, match="release-empty"):
+        build_release([], SETTINGS, tmp_path)
+
+
+def test_an_empty_mask_needs_somebody_who_says_so(cases: list[ReleaseCase], tmp_path: Path) -> None:
+    empty = replace(cases[4], quality_score=QualityScore.EXCELLENT)
+    with pytest.raises(RejectedInput, match=r"Case C0005.*mask-empty"):
+        build_release([empty], SETTINGS, tmp_path)
+    build_release([replace(empty, empty_mask_approved=True)], SETTINGS, tmp_path)
+
+
+def test_a_label_without_a_name_is_refused(cases: list[ReleaseCase], tmp_path: Path) -> None:
+    mask = read_mask(cases[0].mask)
+    data = mask.data.copy()
+    data[0, 0, 0] = 2
+    write_mask(cases[0].mask, Mask(data, mask.grid))
+    cases[0] = replace(cases[0], sources={})
+    with pytest.raises(RejectedInput, match=r"Case C0001.*\[2\].*mask-labels"):
+        build_release(cases, SETTINGS, tmp_path)
+    build_release(cases, replace(SETTINGS, labels={1: "Tumour", 2: "Oedema"}), tmp_path)
+
+
+def test_not_a_number_in_an_image_is_refused_and_leaves_nothing(cases: list[ReleaseCase], tmp_path: Path) -> None:
+    volume = read_volume(cases[2].t2)
+    data = np.array(volume.data)
+    data[0, 0, 0] = np.nan
+    write_volume(cases[2].t2, Volume(data, volume.grid))
+    with pytest.raises(RejectedInput, match=r"Case C0003.*image-not-finite"):
+        build_release(cases, SETTINGS, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_checking_alone_writes_nothing(cases: list[ReleaseCase], tmp_path: Path) -> None:
+    before = set(tmp_path.rglob("*"))
+    check_release(cases, SETTINGS)
+    with pytest.raises(RejectedInput, match="release-version"):
+        check_release(cases, ReleaseSettings("a", "1", "MIT"))
+    assert set(tmp_path.rglob("*")) == before
+
+
+def test_progress_is_told_after_each_case(cases: list[ReleaseCase], tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    build_release(cases, SETTINGS, tmp_path, progress=lambda done, total: told.append((done, total)))
+    assert told == [(number, 5) for number in range(1, 6)]
+
+
+def test_no_byte_of_a_patient_travels(tmp_path: Path) -> None:
+    """Header fields, extensions, gzip's file name and the folders of the sources hold a patient's name."""
+    case = write_case(tmp_path / CANARY, 1)
+    for path in (case.t1, case.t2, case.mask):
+        with_header_text(path, CANARY)
+        assert CANARY.encode() in gzip.decompress(path.read_bytes())
+    released = build_release([replace(case, sources={})], SETTINGS, tmp_path / "out").folder
+    for path, content in files_of(released).items():
+        inside = gzip.decompress(content) if path.endswith(".gz") else b""
+        for trace in (CANARY.encode(), b"CANARY", b"1931", str(tmp_path).encode()):
+            assert trace not in content + inside, path
+
+
+def test_refusals_name_no_file_and_no_patient(tmp_path: Path) -> None:
+    case = write_case(tmp_path / CANARY, 1)
+    case.t1.write_bytes(b"not an image")
+    with pytest.raises(RejectedInput) as refusal:
+        build_release([case], SETTINGS, tmp_path / "out")
+    assert "CANARY" not in str(refusal.value)
+    assert "Case C0001" in str(refusal.value)
+
+
+def _failing_at(call: int, real: Callable[..., object]) -> Callable[..., object]:
+    calls = []
+
+    def fail(*arguments: object, **named: object) -> object:
+        calls.append(1)
+        if len(calls) == call:
+            raise OSError(28, "No space left on device")
+        return real(*arguments, **named)
+
+    return fail
+
+
+@pytest.mark.parametrize("call", range(1, 19))
+def test_a_disk_that_fails_at_any_step_leaves_the_whole_release_or_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    """A release of one case has nine files: 18 flushes while it is written and one after it was moved in."""
+    cases = [write_case(tmp_path, 1)]
+    out = tmp_path / "out"
+    monkeypatch.setattr(datasets.files, "flush_to_disk", _failing_at(call, datasets.files.flush_to_disk))
+    with pytest.raises(OSError, match="No space"):
+        build_release(cases, SETTINGS, out)
+    assert list(out.iterdir()) == []
+    monkeypatch.undo()
+    assert verify_release(build_release(cases, SETTINGS, out).folder).is_sound
+
+
+def test_a_move_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Path, target: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(OSError, match="Input/output"):
+        build_release([write_case(tmp_path, 1)], SETTINGS, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("flush", [1, 9, 18, 19])
+def test_a_killed_build_leaves_no_half_release_and_the_next_one_works(tmp_path: Path, flush: int) -> None:
+    cases = [write_case(tmp_path, 1)]
+    out = tmp_path / "out"
+    child = os.fork()
+    if child == 0:
+        _die_at_flush(flush)
+        build_release(cases, SETTINGS, out)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    release = out / "thigh-tumours-1.2.0"
+    assert verify_release(release).is_sound if flush == 19 else not release.exists()
+    assert verify_release(build_release(cases, SETTINGS, out).folder).is_sound
+
+
+def _die_at_flush(flush: int) -> None:
+    real = datasets.files.flush_to_disk
+    calls = []
+
+    def flush_or_die(path: Path) -> None:
+        calls.append(path)
+        if len(calls) == flush:
+            os._exit(9)
+        real(path)
+
+    datasets.files.flush_to_disk = flush_or_die
+    build_module.flush_to_disk = flush_or_die
