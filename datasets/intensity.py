@@ -25,11 +25,11 @@ def percentile_window(
     if values.size == 0:
         return 0.0, 1.0
     lower, upper = (float(value) for value in np.percentile(values, [low, high]))
-    return (lower, upper) if upper > lower else (lower, lower + 1.0)
+    return (lower, upper) if upper > lower else (lower, lower + max(1.0, abs(lower) * 1e-6))
 
 
 def to_uint8(data: NDArray[np.generic], *, window: tuple[float, float]) -> NDArray[np.uint8]:
     """Clips to `window` and scales it to 0..255; not-a-number becomes 0."""
     lower, upper = window
-    scaled = (np.nan_to_num(np.asarray(data, dtype=np.float32), nan=lower) - lower) / (upper - lower)
-    return np.rint(np.clip(scaled, 0.0, 1.0) * 255.0).astype(np.uint8)
+    clipped = np.clip(np.nan_to_num(np.asarray(data, dtype=np.float32), nan=lower), lower, upper)
+    return np.rint((clipped - lower) / (upper - lower) * 255.0).astype(np.uint8)

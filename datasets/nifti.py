@@ -22,6 +22,7 @@ from datasets.volume import Affine, Grid, Volume
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 
 _GZIP_LEVEL = 6
+_HEADER_BYTES = 352
 _CHUNK_BYTES = 1 << 20
 _PADDING_BYTES = 1 << 24
 """Most that may follow the voxels of a compressed file (some writers pad); more is taken for a decompression bomb."""
@@ -79,16 +80,22 @@ def _whole_image(path: Path) -> tuple[NDArray[np.float32], Affine]:
     """Voxels and affine; a compressed file is read to its end, because only there does gzip check its CRC."""
     if not path.name.lower().endswith(".gz"):
         image = nib.Nifti1Image.from_filename(path)
-        return np.asarray(image.dataobj, dtype=np.float32), np.array(image.affine)
+        return _voxels(image), np.array(image.affine)
     with gzip.open(path, "rb") as stream:
         image = nib.Nifti1Image.from_stream(stream)
-        data = np.asarray(image.dataobj, dtype=np.float32)
+        data = _voxels(image)
         left = _PADDING_BYTES
         while chunk := stream.read(_CHUNK_BYTES):
             left -= len(chunk)
             if left < 0:
                 raise ValueError("bytes after the voxels")
     return data, np.array(image.affine)
+
+
+def _voxels(image: nib.Nifti1Image) -> NDArray[np.float32]:
+    if image.dataobj.offset < _HEADER_BYTES:  # nibabel takes an offset of 0 at its word and the header for voxels
+        raise ValueError("voxels inside the header")
+    return np.asarray(image.dataobj, dtype=np.float32)
 
 
 def _three_sizes(shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -145,6 +152,8 @@ def encode(data: NDArray[np.generic], affine: Affine) -> bytes:
             "Expected axes at right angles, got a sheared grid.",
             remedy="Resample the volume onto a grid without shear (gantry tilt corrected) first.",
         )
+    # In the file's own precision, so that the qform of a volume that was read and is written again is the same.
+    affine = np.asarray(affine, dtype=np.float32).astype(np.float64)
     image = nib.Nifti1Image(data, affine)
     image.header.set_xyzt_units("mm")
     image.set_sform(affine, code=1)
