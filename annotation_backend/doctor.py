@@ -253,7 +253,8 @@ class _Rehearsal:
             tasks.delete()
             patient = self._case.patient
             self._case.delete()
-            patient.delete()
+            if not patient.cases.exists():
+                patient.delete()
         shutil.rmtree(self._case.folder, ignore_errors=True)
 
 
