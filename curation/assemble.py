@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.picture_plane import PicturePlane
 from datasets.errors import RejectedInput
 from datasets.mask import DEFAULT_LABELS, Mask
+from datasets.picture_plane import PicturePlane
 from datasets.volume import Grid
 
 DrawnSlice = NDArray[np.bool_] | NDArray[np.uint8]

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from curation.picture_plane import PicturePlane
 from datasets.errors import RejectedInput
+from datasets.picture_plane import PicturePlane
 from datasets.volume import Grid
 
 FINER_BY = 0.01

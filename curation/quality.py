@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.picture_plane import PicturePlane, View
 from curation.slices import encode_png
 from datasets.intensity import percentile_window, to_uint8
+from datasets.picture_plane import PicturePlane, View
 from datasets.volume import Volume
 
 TILES_ACROSS = 8

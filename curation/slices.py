@@ -16,24 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from curation.picture_plane import PicturePlane, View
 from datasets.case import CaseVolumes, SeriesRole, TissueType
 from datasets.digest import content_sha256
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes, write_bytes, write_json
 from datasets.intensity import percentile_window, to_uint8
+from datasets.picture_plane import PicturePlane
 from datasets.volume import Volume
-
-__all__ = [
-    "ExportedSlice",
-    "PicturePlane",
-    "SliceExport",
-    "SliceSubject",
-    "View",
-    "encode_png",
-    "export_slices",
-    "read_slices",
-]
 
 SLICES_FILE = "slices.json"
 SLICES_FORMAT = "maskloop-slices-1"
@@ -178,9 +167,7 @@ def export_slices(
         RejectedInput: There is no such slice.
     """
     plane.grid.require_match(case_volumes.t2.grid, what="Picture plane and case")
-    chosen = sorted(range(plane.slice_count) if indices is None else set(indices))
-    for index in chosen:
-        plane.require_index(index)
+    chosen = plane.indices(indices)
     volumes = {SeriesRole.T1: case_volumes.t1, SeriesRole.T2: case_volumes.t2}
     windows = {
         role: percentile_window(volume.data, low=percentiles[0], high=percentiles[1])
@@ -222,7 +209,7 @@ def _pictures(
     plane: PicturePlane,
     *,
     windows: Mapping[SeriesRole, tuple[float, float]],
-    indices: list[int],
+    indices: tuple[int, ...],
 ) -> Iterator[tuple[SeriesRole, int, NDArray[np.uint8]]]:
     for role, volume in volumes.items():
         for index in indices:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from datasets.case import CaseVolumes, SeriesRole
 from datasets.errors import RejectedInput
 from datasets.mask import Mask
+from datasets.picture_plane import PicturePlane
 from training.model_package import Method, ModelDescription, write_package
-from training.slice_pictures import SlicePictures
 from training.slice_triplets import PictureRule, case_stack, resized_stack, triplets
 
 if TYPE_CHECKING:
@@ -273,7 +273,7 @@ def _ordered(cases: Sequence[TrainingCase]) -> list[TrainingCase]:
 
 def _pictures_of(case: TrainingCase, rule: PictureRule) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """A case's grey pictures (2, count, size, size) and its mask (count, size, size)."""
-    pictures = SlicePictures(case.volumes.t2.grid, case.slice_axis)
+    pictures = PicturePlane.along(case.volumes.t2.grid, case.slice_axis)
     volumes = {SeriesRole.T1: case.volumes.t1, SeriesRole.T2: case.volumes.t2}
     foreground = pictures.stack(case.mask.foreground).astype(np.float32)
     target = resized_stack(foreground, (rule.input_size, rule.input_size)) >= 0.5

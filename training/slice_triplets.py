@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from datasets.case import SeriesRole
 from datasets.errors import RejectedInput
 from datasets.intensity import percentile_window, to_uint8
+from datasets.picture_plane import PicturePlane
 from datasets.volume import Volume
-from training.slice_pictures import SlicePictures
 
 SEQUENCES = (SeriesRole.T1, SeriesRole.T2)
 """The order of the sequences in the network's channels."""
@@ -48,7 +48,7 @@ class PictureRule:
         return cls(**{name: parameters[name] for name in cls.__dataclass_fields__})
 
 
-def grey_stack(volume: Volume, pictures: SlicePictures, rule: PictureRule) -> NDArray[np.uint8]:
+def grey_stack(volume: Volume, pictures: PicturePlane, rule: PictureRule) -> NDArray[np.uint8]:
     """All slices of a volume as grey pictures of the network's size.
 
     Returns:
@@ -60,7 +60,7 @@ def grey_stack(volume: Volume, pictures: SlicePictures, rule: PictureRule) -> ND
     return np.rint(np.clip(resized, 0.0, 255.0)).astype(np.uint8)
 
 
-def case_stack(volumes: Mapping[SeriesRole, Volume], pictures: SlicePictures, rule: PictureRule) -> NDArray[np.uint8]:
+def case_stack(volumes: Mapping[SeriesRole, Volume], pictures: PicturePlane, rule: PictureRule) -> NDArray[np.uint8]:
     """Grey pictures of T1 and T2, uint8 (2, count, size, size)."""
     return np.stack([grey_stack(volumes[role], pictures, rule) for role in SEQUENCES])
 

@@ -12,13 +12,13 @@ from django.db import transaction
 
 from annotation_backend.cases.models import Case, ImportedMask, Registration, Series, Slice
 from annotation_backend.cases.pseudonyms import next_code, patient_of
-from curation.picture_plane import PicturePlane
 from datasets.case import CaseVolumes, SeriesRole, Stage, TissueType
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, write_bytes, write_json
 from datasets.finding import Finding, Level
 from datasets.mask import Mask
 from datasets.nifti import read_mask, read_volume, write_mask, write_volume
+from datasets.picture_plane import PicturePlane
 
 if TYPE_CHECKING:
     from curation.pairing import LoadedPair, PatientPair

@@ -14,8 +14,8 @@ from annotation_backend.labeling.models import LabelingProject, LabelingTask, Ta
 from annotation_backend.labeling.regions import region_of
 from annotation_backend.registry.models import Model, PromptKind
 from annotation_backend.registry.services import serving_model
-from curation.picture_plane import PicturePlane
 from datasets.mask import Mask
+from datasets.picture_plane import PicturePlane
 from training.model_package import Method
 from training.prompts.prompt import Box, Prompts
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from annotation_backend.labeling import brush
 from annotation_backend.labeling.config import BRUSH, IMAGE
-from curation.picture_plane import PicturePlane
 from datasets.errors import RejectedInput
 from datasets.mask import TUMOUR
+from datasets.picture_plane import PicturePlane
 from training.prompts.prompt import Box, Click, PointMm, Prompts
 
 Region = Mapping[str, Any]

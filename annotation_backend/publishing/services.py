@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets.release.build import ReleaseCase, ReleaseSettings, build_release
-from datasets.release.verify import VerificationReport, verify_release
 from django.conf import settings
 from django.db import transaction
 
@@ -14,6 +12,8 @@ from annotation_backend.publishing.models import Release
 from annotation_backend.review.models import Review
 from datasets.case import QualityScore, SeriesRole, TissueType
 from datasets.errors import RejectedInput
+from datasets.release.build import ReleaseCase, ReleaseSettings, build_release
+from datasets.release.verify import VerificationReport, verify_release
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from curation.picture_plane import PicturePlane
 from datasets.mask import Mask
 from datasets.nifti import read_mask
+from datasets.picture_plane import PicturePlane
 
 OUTLINE_COLOUR = (232, 89, 12)
 

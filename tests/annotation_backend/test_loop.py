@@ -21,8 +21,9 @@ from annotation_backend.accounts.services import email_of
 from annotation_backend.labeling.brush import decode
 from annotation_backend.labeling.regions import region_of
 from curation.registration import carry_mask
-from curation.slices import PicturePlane, read_slices
+from curation.slices import read_slices
 from datasets.nifti import read_mask, read_volume
+from datasets.picture_plane import PicturePlane
 from tests.annotation_backend.installation import Installation, free_port, fresh_installation, running
 from tests.annotation_backend.label_studio_page import LabelStudioPage, browser_page, require_chromium
 from tests.data import STS_DICOM

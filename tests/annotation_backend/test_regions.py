@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from annotation_backend.labeling.regions import mask_of, prompts_of, region_of
-from curation.picture_plane import PicturePlane
 from datasets.errors import RejectedInput
+from datasets.picture_plane import PicturePlane
 from datasets.volume import Grid
 from tests.annotation_backend.records import drawn, unaccepted_prompt
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from curation.assemble import assemble_mask
-from curation.picture_plane import PicturePlane, View
 from datasets.errors import GeometryError, RejectedInput
 from datasets.mask import OEDEMA, TUMOUR
+from datasets.picture_plane import PicturePlane, View
 from datasets.volume import Grid
 
 LABELS = {1: TUMOUR, 2: OEDEMA}

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from curation.picture_plane import PicturePlane
 from curation.slices import SLICES_FILE, SliceSubject, export_slices, read_slices
 from datasets.case import CaseVolumes, SeriesRole, TissueType
 from datasets.digest import content_sha256
 from datasets.errors import GeometryError, RejectedInput
 from datasets.files import sha256_of_file
+from datasets.picture_plane import PicturePlane
 from datasets.volume import Grid, Volume
 
 SUBJECT = SliceSubject("F02", tissue_type=TissueType.FIBROUS, site="thigh", stage="delineation")

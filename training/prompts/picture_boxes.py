@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
+from datasets.picture_plane import PicturePlane
 from training.prompts.prompt import PointMm, Prompts
-from training.slice_pictures import SlicePictures
 
 POINT_BOX_MM = 80.0
 """Side of the box put around a click, a little more than the median sarcoma is long in a slice (73 mm in 34 patients of
@@ -95,7 +95,7 @@ class SliceBoxes:
         return None if self.only_spanned else min(self.boxes, key=lambda other: (abs(other - index), other))
 
 
-def read_boxes(prompts: Prompts, pictures: SlicePictures) -> SliceBoxes:
+def read_boxes(prompts: Prompts, pictures: PicturePlane) -> SliceBoxes:
     """Reads clicks and boxes as boxes on slices.
 
     Raises:
@@ -137,7 +137,7 @@ def _cut(boxes: Sequence[PictureBox], clicks: Sequence[Pixel], *, keeping: Seque
     return tuple(cut)
 
 
-def _drawn_boxes(prompts: Prompts, pictures: SlicePictures) -> tuple[dict[int, list[PictureBox]], bool]:
+def _drawn_boxes(prompts: Prompts, pictures: PicturePlane) -> tuple[dict[int, list[PictureBox]], bool]:
     """The drawn boxes by slice, and whether any of them has depth."""
     found: dict[int, list[PictureBox]] = {}
     deep = False
@@ -151,10 +151,10 @@ def _drawn_boxes(prompts: Prompts, pictures: SlicePictures) -> tuple[dict[int, l
     return found, deep
 
 
-def _covered(ends: NDArray[np.float64], pictures: SlicePictures) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _covered(ends: NDArray[np.float64], pictures: PicturePlane) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """First and last (slice, row, column) whose centres a box holds, at least one, cut at the image's border."""
     lower, upper = ends.min(axis=0), ends.max(axis=0)
-    size = np.array([pictures.count, *pictures.shape])
+    size = np.array([pictures.slice_count, *pictures.shape])
     if (upper < -0.5 - _EDGE_TOLERANCE).any() or (lower > size - 0.5 + _EDGE_TOLERANCE).any():
         _refuse_outside("a box")
     # Cut first: numbers too large for an integer stay out of the rounding.
@@ -166,10 +166,10 @@ def _covered(ends: NDArray[np.float64], pictures: SlicePictures) -> tuple[NDArra
     return np.clip(first, 0, size - 1), np.clip(last, 0, size - 1)
 
 
-def _clicks(prompts: Prompts, pictures: SlicePictures, *, positive: bool) -> dict[int, list[Pixel]]:
+def _clicks(prompts: Prompts, pictures: PicturePlane, *, positive: bool) -> dict[int, list[Pixel]]:
     """Clicks of one sign by slice, as (row, column)."""
     found: dict[int, list[Pixel]] = {}
-    size = np.array([pictures.count, *pictures.shape])
+    size = np.array([pictures.slice_count, *pictures.shape])
     for click in prompts.clicks:
         (pixel,) = _pixels([click.point_mm], pictures)
         if (pixel < -0.5 - _EDGE_TOLERANCE).any() or (pixel > size - 0.5 + _EDGE_TOLERANCE).any():
@@ -180,7 +180,7 @@ def _clicks(prompts: Prompts, pictures: SlicePictures, *, positive: bool) -> dic
     return found
 
 
-def _pixels(points_mm: Sequence[PointMm], pictures: SlicePictures) -> NDArray[np.float64]:
+def _pixels(points_mm: Sequence[PointMm], pictures: PicturePlane) -> NDArray[np.float64]:
     points = np.array(points_mm, dtype=np.float64)
     if points.shape != (len(points_mm), 3) or not np.isfinite(points).all():
         raise RejectedInput(
@@ -188,13 +188,13 @@ def _pixels(points_mm: Sequence[PointMm], pictures: SlicePictures) -> NDArray[np
             "Expected a prompt as three finite numbers in millimetres, got something else.",
             remedy="Place the prompt again.",
         )
-    return pictures.to_pixels(points)
+    return pictures.world_to_index(points)
 
 
-def _box_around(clicks: Sequence[Pixel], pictures: SlicePictures) -> PictureBox:
+def _box_around(clicks: Sequence[Pixel], pictures: PicturePlane) -> PictureBox:
     """A box of `POINT_BOX_MM` around the clicks' middle, grown to hold them all and cut at the image's border."""
     points = np.array(clicks)
-    reach = POINT_BOX_MM / 2 / np.array(pictures.spacing_mm)
+    reach = POINT_BOX_MM / 2 / np.array(pictures.pixel_spacing_mm)
     middle = (points.min(axis=0) + points.max(axis=0)) / 2
     limit = np.array(pictures.shape) - 1
     first = np.clip(np.rint(np.minimum(middle - reach, points.min(axis=0))), 0, limit)

@@ -23,6 +23,7 @@ from torch.nn import functional
 
 from datasets.errors import RejectedInput
 from datasets.intensity import percentile_window, to_uint8
+from datasets.picture_plane import PicturePlane
 from datasets.volume import Volume
 from training.model_package import ModelDescription, Tensors
 from training.networks.lite_medsam import IMAGE_SIZE, LiteMedSam
@@ -30,7 +31,6 @@ from training.prompts.picture_boxes import PictureBox, SliceBoxes, read_boxes
 from training.segmenters.embedding_cache import EmbeddingCache
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
 from training.segmenters.weights import best_device, with_weights
-from training.slice_pictures import SlicePictures
 
 
 class LiteMedSamSegmenter:
@@ -177,7 +177,7 @@ class _GreySlices:
             )
         self._volume = request.volumes[request.target]
         self._rule = rule
-        self.pictures = SlicePictures(self._volume.grid, request.slice_axis)
+        self.pictures = PicturePlane.along(self._volume.grid, request.slice_axis)
 
     def prepared(self, index: int) -> NDArray[np.float32]:
         """Slice `index` as the network takes it, float32 (256, 256)."""
@@ -222,7 +222,7 @@ def scaled_box(box: PictureBox, *, shape: tuple[int, int]) -> tuple[int, int, in
     return int(box.left * scale), int(box.top * scale), int(box.right * scale), int(box.bottom * scale)
 
 
-def _boxes_on(index: int, prompted: SliceBoxes | None, pictures: SlicePictures) -> tuple[PictureBox, ...]:
+def _boxes_on(index: int, prompted: SliceBoxes | None, pictures: PicturePlane) -> tuple[PictureBox, ...]:
     if prompted is None:
         height, width = pictures.shape
         return (PictureBox(0, 0, height, width),)

@@ -7,12 +7,12 @@ import torch
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
+from datasets.picture_plane import PicturePlane
 from datasets.volume import Volume
 from training.model_package import ModelDescription, Tensors
 from training.networks.unet25d import unet25d
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
 from training.segmenters.weights import best_device, with_weights
-from training.slice_pictures import SlicePictures
 from training.slice_triplets import SEQUENCES, PictureRule, case_stack, resized_stack, triplets
 
 _BATCH = 8
@@ -71,7 +71,7 @@ class UNet25dSegmenter:
         return Segmentation(Volume(probability, pictures.grid), self._title)
 
     def _drawn(
-        self, request: SegmentationRequest, pictures: SlicePictures, indices: Sequence[int]
+        self, request: SegmentationRequest, pictures: PicturePlane, indices: Sequence[int]
     ) -> NDArray[np.float32]:
         """Probability (N, height, width) of the slices; logits are resized, then squashed (MSTT-199)."""
         stack = case_stack(request.volumes, pictures, self._rule)
@@ -88,7 +88,7 @@ class UNet25dSegmenter:
         return logits
 
     @staticmethod
-    def _pictures(request: SegmentationRequest) -> SlicePictures:
+    def _pictures(request: SegmentationRequest) -> PicturePlane:
         if missing := [role.value for role in SEQUENCES if role not in request.volumes]:
             raise RejectedInput(
                 "sequence-missing",
@@ -97,4 +97,4 @@ class UNet25dSegmenter:
             )
         one, other = (request.volumes[role].grid for role in SEQUENCES)
         one.require_match(other, what="T1 and T2 of a request")
-        return SlicePictures(one, request.slice_axis)
+        return PicturePlane.along(one, request.slice_axis)

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from datasets.errors import RejectedInput
+from datasets.picture_plane import PicturePlane
 from tests.training.synthetic import lps_grid
 from training.prompts.picture_boxes import POINT_BOX_MM, PictureBox, read_boxes
 from training.prompts.prompt import Box, Click, Prompts
-from training.slice_pictures import SlicePictures
 
 GRID = lps_grid((100, 120, 10), (1.0, 2.0, 5.0))
-PICTURES = SlicePictures(GRID, 2)
+PICTURES = PicturePlane.along(GRID, 2)
 
 
 def at(i: float, j: float, k: float) -> tuple[float, float, float]:

@@ -10,6 +10,7 @@ This is the one place where the two meet. Four coordinates are told apart:
 One voxel is one pixel, also where voxels are not square: no picture is ever interpolated.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -83,9 +84,29 @@ class PicturePlane:
         The slice axis is the grid axis most along the view's normal; the other two take rows and columns so that
         together they lie nearest to the view's directions.
         """
-        normal, down, across = _DIRECTIONS[view]
-        cosines = grid.affine[:3, :3] / np.array(grid.spacing)
-        slice_axis = int(np.argmax(np.abs(cosines[normal])))
+        normal = _DIRECTIONS[view][0]
+        slice_axis = int(np.argmax(np.abs(_cosines(grid)[normal])))
+        return cls._cut_along(grid, slice_axis, view)
+
+    @classmethod
+    def along(cls, grid: Grid, slice_axis: int) -> "PicturePlane":
+        """The plane whose slices are counted by a given grid axis, turned as that view is shown.
+
+        Raises:
+            RejectedInput: There is no such axis.
+        """
+        if slice_axis not in (0, 1, 2):
+            raise RejectedInput(
+                "slice-axis", f"Expected slice axis 0, 1 or 2, got {slice_axis}.", remedy="Give a grid axis."
+            )
+        normal = int(np.argmax(np.abs(_cosines(grid)[:, slice_axis])))
+        [view] = [view for view, directions in _DIRECTIONS.items() if directions[0] == normal]
+        return cls._cut_along(grid, slice_axis, view)
+
+    @classmethod
+    def _cut_along(cls, grid: Grid, slice_axis: int, view: View) -> "PicturePlane":
+        cosines = _cosines(grid)
+        _, down, across = _DIRECTIONS[view]
         one, other = (axis for axis in range(3) if axis != slice_axis)
         straight = abs(cosines[across, one]) + abs(cosines[down, other])
         crossed = abs(cosines[across, other]) + abs(cosines[down, one])
@@ -116,6 +137,11 @@ class PicturePlane:
         return self.grid.shape[self.slice_axis]
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of a picture in pixels."""
+        return self.height, self.width
+
+    @property
     def pixel_spacing_mm(self) -> tuple[float, float]:
         """Height and width of a pixel in millimetres."""
         return self.grid.spacing[self.row_axis], self.grid.spacing[self.column_axis]
@@ -133,9 +159,8 @@ class PicturePlane:
         Raises:
             RejectedInput: The array has another shape, or there is no such slice.
         """
-        self._require_shape(data)
         self.require_index(index)
-        return np.array(self._turned(self._cut(data, index)), order="C")
+        return np.array(self.stack(data)[index], order="C")
 
     def from_picture(self, picture: NDArray[Element], *, into: NDArray[Element], index: int) -> None:
         """Writes a picture into slice `index` of an array on the grid; the inverse of `to_picture`.
@@ -148,7 +173,6 @@ class PicturePlane:
         Raises:
             RejectedInput: The picture or the array has another size, or there is no such slice.
         """
-        self._require_shape(into)
         self.require_index(index)
         if tuple(picture.shape) != (self.height, self.width):
             raise RejectedInput(
@@ -156,7 +180,28 @@ class PicturePlane:
                 f"Expected a picture of {self.width} x {self.height} pixels, got an array of {tuple(picture.shape)}.",
                 remedy="Draw on the exported picture itself, not on a scaled copy.",
             )
-        self._turned(self._cut(into, index))[...] = picture
+        self.stack(into)[index] = picture
+
+    def stack(self, data: NDArray[Element]) -> NDArray[Element]:
+        """All slices of an array on the grid as pictures (slices, height, width); a view, so that writing to it works.
+
+        Raises:
+            RejectedInput: The array has another shape.
+        """
+        self._require_shape(data)
+        turned = data.transpose(self.slice_axis, self.row_axis, self.column_axis)
+        return turned[:, :: -1 if self.rows_reversed else 1, :: -1 if self.columns_reversed else 1]
+
+    def indices(self, requested: Iterable[int] | None) -> tuple[int, ...]:
+        """The requested slices, sorted and without doubles; all for None.
+
+        Raises:
+            RejectedInput: One of them does not exist.
+        """
+        chosen = range(self.slice_count) if requested is None else sorted(set(requested))
+        for index in chosen:
+            self.require_index(index)
+        return tuple(chosen)
 
     def percent_to_pixel(self, percent: ArrayLike) -> NDArray[np.float64]:
         """Pixel (..., 2) of percent (..., 2), both as (x, y)."""
@@ -198,6 +243,12 @@ class PicturePlane:
         """Percent (..., 2) as (x, y) and fractional slice index (...) of points (..., 3) in RAS+ millimetres."""
         voxel = self.grid.to_voxel(points_mm)
         return self.voxel_to_percent(voxel), voxel[..., self.slice_axis]
+
+    def world_to_index(self, points_mm: ArrayLike) -> NDArray[np.float64]:
+        """Fractional (slice, row, column) (..., 3) of points (..., 3) in RAS+ millimetres; pixel centres are whole."""
+        voxel = self.grid.to_voxel(points_mm)
+        pixel = self.voxel_to_pixel(voxel) - 0.5
+        return np.stack([voxel[..., self.slice_axis], pixel[..., 1], pixel[..., 0]], axis=-1)
 
     def voxel_under(self, percent: tuple[float, float], *, index: int) -> tuple[int, int, int]:
         """The voxel whose pixel covers one point of slice `index`; the picture's far edges belong to its last pixels.
@@ -260,15 +311,6 @@ class PicturePlane:
                 remedy="Export the slices again; their description was changed.",
             ) from error
 
-    def _cut(self, data: NDArray[Element], index: int) -> NDArray[Element]:
-        """Slice `index` in grid order, as a view."""
-        return np.moveaxis(data, self.slice_axis, 0)[index]
-
-    def _turned(self, cut: NDArray[Element]) -> NDArray[Element]:
-        """A slice in grid order as a picture, as a view."""
-        picture = cut.T if self.row_axis > self.column_axis else cut
-        return picture[:: -1 if self.rows_reversed else 1, :: -1 if self.columns_reversed else 1]
-
     def _require_shape(self, data: NDArray[Any]) -> None:
         if tuple(data.shape) != self.grid.shape:
             raise RejectedInput(
@@ -276,6 +318,11 @@ class PicturePlane:
                 f"Expected an array of {self.grid.shape}, got {tuple(data.shape)}.",
                 remedy="Use the plane that belongs to this array's grid.",
             )
+
+
+def _cosines(grid: Grid) -> NDArray[np.float64]:
+    """Direction of each grid axis (column) in the world (row)."""
+    return np.asarray(grid.affine[:3, :3] / np.array(grid.spacing))
 
 
 def _mirrored(along: NDArray[np.float64], size: int, *, when: bool) -> NDArray[np.float64]:

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from curation.picture_plane import PicturePlane, View
 from datasets.errors import RejectedInput
+from datasets.picture_plane import PicturePlane, View
 from datasets.volume import Grid
 
 
