@@ -18,6 +18,17 @@ from datasets.errors import ProgramFault
 TITLE = "Maskloop: tumours on MRI"
 BACKEND_TITLE = "Maskloop models"
 
+_HIDDEN_COLUMNS = [
+    f"tasks:{name}"
+    for name in (
+        *("inner_id", "completed_at", "cancelled_annotations", "annotators", "annotations_results", "annotations_ids"),
+        *("predictions_score", "predictions_results", "file_upload", "storage_filename", "created_at", "updated_at"),
+        *("updated_by", "avg_lead_time", "draft_exists", "data.title", "data.annotated", "data.companion"),
+        *("data.annotated_sequence", "data.companion_sequence", "data.stage"),
+    )
+]
+"""What an annotator's tab leaves out: the case, the slice, the tissue type, the site and the counts stay."""
+
 _INSTRUCTION = """<p>Brush the tumour (key 1), or let a model draw: switch on <b>Auto-Annotation</b>, choose the box or
 the point tool, draw, and accept the suggestion. Then submit. A picture without tumour: submit it empty.</p>"""
 
@@ -134,6 +145,7 @@ def _create_tab(project: LabelingProject, state: TaskState) -> dict[str, Any]:
         "title": state.label,
         "ordering": ["tasks:id"],
         "filters": {"conjunction": "and", "items": [condition]},
+        "hiddenColumns": {"explore": _HIDDEN_COLUMNS, "labeling": _HIDDEN_COLUMNS},
     }
     created: dict[str, Any] = call("POST", "/api/dm/views/", json={"project": project.label_studio_id, "data": data})
     return created
