@@ -130,7 +130,7 @@ def _eventually(found: Callable[[], Any], *, seconds: float, what: str) -> Any:
     return value
 
 
-def test_brush_box_accept_submit_and_the_mask_is_assembled(world: World) -> None:
+def test_brush_box_accept_submit_and_the_mask_is_assembled(world: World, tell_figure: Callable[[str], None]) -> None:
     index, plane = world.middle, world.plane
     true_slice = plane.to_picture(world.truth, index)
     with browser_page() as page:
@@ -149,7 +149,7 @@ def test_brush_box_accept_submit_and_the_mask_is_assembled(world: World) -> None
     brushed = [region for region in stored["result"] if region["type"] == "brushlabels"]
     [accepted] = [region for region in brushed if region["id"] == suggestion["result"][0]["id"]]
     dice = _dice(_pixels(accepted, plane), true_slice)
-    print(f"\naccepted LiteMedSAM mask on slice {index}: Dice {dice:.3f} with GTV_Mass")
+    tell_figure(f"accepted LiteMedSAM mask on slice {index}: Dice {dice:.3f} with GTV_Mass")
     assert dice >= 0.85
     assert len(brushed) >= 2, "the brushed stroke did not come along"
     union = np.logical_or.reduce([_pixels(region, plane) for region in brushed])
@@ -244,7 +244,9 @@ def _give_verdict(world: World, verdict: str, *, comment: str = "") -> None:
     assert ("approved" if verdict == "approve" else "returned") in row
 
 
-def test_a_model_learns_from_the_approved_mask_and_draws_in_the_editor(world: World) -> None:
+def test_a_model_learns_from_the_approved_mask_and_draws_in_the_editor(
+    world: World, tell_figure: Callable[[str], None]
+) -> None:
     manage = world.installation.manage
     trained = manage("train_model", "--steps", str(TRAINING_STEPS))
     assert trained["cases"] == ["C0001"]
@@ -264,7 +266,9 @@ def test_a_model_learns_from_the_approved_mask_and_draws_in_the_editor(world: Wo
         editor.screenshot("trained-model-prediction")
     assert prediction["result"], "the trained model drew nothing on a slice with tumour"
     dice = _dice(_pixels(prediction["result"][0], world.plane), world.plane.to_picture(world.truth, index))
-    print(f"\ntrained for {TRAINING_STEPS} steps on one case: Dice {dice:.3f} on its slice {index}, which nobody drew")
+    tell_figure(
+        f"trained for {TRAINING_STEPS} steps on one case: Dice {dice:.3f} on its slice {index}, which nobody drew"
+    )
 
 
 def test_the_release_is_built_twice_alike_verified_and_a_flipped_bit_is_named(world: World) -> None:

@@ -1,9 +1,11 @@
 """Registration of a real patient, STS_001: T1 is moved by a known rigid motion and has to be brought back.
 
+from collections.abc import Callable
 The pair itself is aligned, and its tumour was contoured on both series; so how well GTV_Mass, carried from T1, meets
 T2's own GTV_Mass says how well T1 was brought back. The figures are printed; `pytest -rP` shows them.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,7 +75,7 @@ def mean_surface_distance_mm(one: np.ndarray, other: np.ndarray, spacing: tuple[
     return float(np.concatenate([nearest[1][surfaces[0]], nearest[0][surfaces[1]]]).mean())
 
 
-def test_a_known_motion_of_a_real_patient_is_undone() -> None:
+def test_a_known_motion_of_a_real_patient_is_undone(tell_figure: Callable[[str], None]) -> None:
     folder = require(STS_DICOM / "STS_001")
     t2 = read_sequence(folder / "MR_T2")
     aligned = read_sequence(folder / "MR_T1")
@@ -89,9 +91,9 @@ def test_a_known_motion_of_a_real_patient_is_undone() -> None:
     ):
         carried = carry_mask(source, transform=transform, target=t2.tumour.grid).foreground
         figures[name] = dice(carried, own), mean_surface_distance_mm(carried, own, spacing)
-        print(f"{name:>10}: Dice {figures[name][0]:.4f}, mean surface distance {figures[name][1]:.3f} mm")
-    print(f"kept: {found.kept}. {found.reason}")
-    print(f"found {found.motion.shift_mm:.2f} mm and {found.motion.rotation_degrees:.2f} degrees")
+        overlap, distance = figures[name]
+        tell_figure(f"STS_001 GTV_Mass, T1 to T2, {name}: Dice {overlap:.4f}, mean surface distance {distance:.3f} mm")
+    tell_figure(f"found {found.motion.shift_mm:.2f} mm, {found.motion.rotation_degrees:.2f} degrees; kept {found.kept}")
     assert figures["before"][0] < 0.9
     assert figures["after"][0] >= 0.97
     assert figures["after"][1] < figures["before"][1] / 5

@@ -1,5 +1,6 @@
 """Fitting learns, repeats itself to the bit, and refuses what it cannot learn from."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,15 +24,14 @@ def same(one: FittedModel, other: FittedModel) -> bool:
     )
 
 
-def test_loss_falls_and_progress_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_loss_falls_and_progress_is_told(tell_figure: Callable[[str], None]) -> None:
     settings = replace(FAST, steps=100, batch_size=8, widths=(8, 16, 32), learning_rate=1e-2)
     told: list[tuple[int, int, float]] = []
     fitted = fit_unet25d([blob_case(0), blob_case(1)], settings=settings, progress=lambda *now: told.append(now))
     assert [now[:2] for now in told] == [(step, 100) for step in range(1, 101)]
     assert tuple(now[2] for now in told) == fitted.losses
     first, last = np.mean(fitted.losses[:5]), np.mean(fitted.losses[-5:])
-    with capsys.disabled():
-        print(f"\nfit of two synthetic cases: loss {first:.3f} -> {last:.3f} in 100 steps")
+    tell_figure(f"fit of two synthetic cases: loss {first:.3f} -> {last:.3f} in 100 steps")
     assert last < 0.6 * first
     assert (fitted.case_count, fitted.patient_count, fitted.device) == (2, 2, "cpu")
 
