@@ -1,8 +1,7 @@
 """Registration of a real patient, STS_001: T1 is moved by a known rigid motion and has to be brought back.
 
-from collections.abc import Callable
 The pair itself is aligned, and its tumour was contoured on both series; so how well GTV_Mass, carried from T1, meets
-T2's own GTV_Mass says how well T1 was brought back. The figures are printed; `pytest -rP` shows them.
+T2's own GTV_Mass says how well T1 was brought back. The figures end the run's output.
 """
 
 from collections.abc import Callable
