@@ -1,8 +1,10 @@
 """The doctor: one rehearsal case through the installed system, link by link, and everything put away again."""
 
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ WEBHOOK_SECONDS = 10.0
 WORKER_SECONDS = 90.0
 
 _REHEARSAL_SEED = 20_261_121
+_REHEARSAL_PREFIX = "REHEARSAL"
 
 
 @dataclass
@@ -43,31 +46,56 @@ class Examination:
 
 
 def examine(*, tell: Callable[[str], None]) -> Examination:
-    """Runs the links in order, stops at the first that fails, and removes the rehearsal case in any case.
+    """Runs the links in order, stops at the first that fails, and puts the rehearsal case away in any case.
 
     Args:
         tell: Called with one line for each link that holds.
     """
     found = Examination()
-    rehearsal = _Rehearsal()
-    try:
-        for name, link in rehearsal.links():
-            started = time.monotonic()
-            link()
-            found.good.append(name)
-            tell(f"good  {name} ({time.monotonic() - started:.1f} s)")
-    except MaskloopError as error:
-        found.failed, found.why = name, str(error)
-    finally:
-        rehearsal.put_away()
+    put_away_rehearsals()
+    with tempfile.TemporaryDirectory(prefix="maskloop-doctor-") as folder:
+        try:
+            for name, link in _Rehearsal(Path(folder)).links():
+                started = time.monotonic()
+                found.failed = name
+                link()
+                found.good.append(name)
+                tell(f"good  {name} ({time.monotonic() - started:.1f} s)")
+            found.failed = ""
+        except MaskloopError as error:
+            found.why = str(error)
+        finally:
+            put_away_rehearsals()
     return found
+
+
+def put_away_rehearsals() -> None:
+    """Removes the rehearsal's records and files, and its tasks in Label Studio where that answers."""
+    for case in Case.objects.filter(is_rehearsal=True):
+        tasks = LabelingTask.objects.filter(case=case)
+        identifiers = list(tasks.values_list("label_studio_id", flat=True))
+        with transaction.atomic():
+            saves = Annotation.objects.filter(task__in=tasks)
+            AnnotationDeletion.objects.filter(label_studio_id__in=saves.values("label_studio_id")).delete()
+            Review.objects.filter(mask__case=case).delete()
+            CaseMask.objects.filter(case=case).delete()
+            saves.delete()
+            tasks.delete()
+            patient = case.patient
+            case.delete()
+            if not patient.cases.exists():
+                patient.delete()
+        shutil.rmtree(case.folder, ignore_errors=True)
+        for identifier in identifiers:
+            with suppress(MaskloopError):
+                call("DELETE", f"/api/tasks/{identifier}/")
 
 
 class _Rehearsal:
     """A phantom patient on its way through the loop."""
 
-    def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="maskloop-doctor-")
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._case: Case | None = None
         self._task: LabelingTask | None = None
         self._region: dict[str, Any] = {}
@@ -117,9 +145,9 @@ class _Rehearsal:
     def _ingest(self) -> None:
         from datasets.phantom import write_phantom_cohort
 
-        folder = Path(self._folder.name)
-        write_phantom_cohort(folder, patients=1, seed=_REHEARSAL_SEED)
-        report = ingest(folder)
+        folder = self._folder
+        write_phantom_cohort(folder, patients=1, seed=_REHEARSAL_SEED, prefix=_REHEARSAL_PREFIX)
+        report = ingest(folder, is_rehearsal=True)
         arrived = [*report.new, *report.known]
         if len(arrived) != 1:
             raise RejectedInput(
@@ -219,7 +247,7 @@ class _Rehearsal:
         if self._review is None:
             raise RejectedInput("rehearsal-no-verdict", "The rehearsal has no verdict.", remedy="Report it.")
         release_settings = ReleaseSettings(name="rehearsal", version="0.0.1", licence="CC0-1.0")
-        built = build_release([release_case(self._review)], release_settings, Path(self._folder.name) / "releases")
+        built = build_release([release_case(self._review)], release_settings, self._folder / "releases")
         report = verify_release(built.folder)
         if report.findings:
             raise RejectedInput("release-unsound", str(report.findings[0]), remedy="Report it.")
@@ -233,29 +261,6 @@ class _Rehearsal:
         if self._task is None:
             raise RejectedInput("rehearsal-no-task", "The rehearsal has no task.", remedy="Report it.")
         return self._task
-
-    def put_away(self) -> None:
-        """Removes the rehearsal's tasks in Label Studio, its records and its files."""
-        import shutil
-
-        self._folder.cleanup()
-        if self._case is None:
-            return
-        tasks = LabelingTask.objects.filter(case=self._case)
-        for identifier in tasks.values_list("label_studio_id", flat=True):
-            call("DELETE", f"/api/tasks/{identifier}/")
-        with transaction.atomic():
-            saves = Annotation.objects.filter(task__in=tasks)
-            AnnotationDeletion.objects.filter(label_studio_id__in=saves.values("label_studio_id")).delete()
-            Review.objects.filter(mask__case=self._case).delete()
-            CaseMask.objects.filter(case=self._case).delete()
-            saves.delete()
-            tasks.delete()
-            patient = self._case.patient
-            self._case.delete()
-            if not patient.cases.exists():
-                patient.delete()
-        shutil.rmtree(self._case.folder, ignore_errors=True)
 
 
 def _smart_box(inside: Any) -> dict[str, Any]:

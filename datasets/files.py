@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,19 @@ def replaced_when_whole(path: Path) -> Iterator[Path]:
     try:
         yield part
         flush_to_disk(part)
-        part.chmod(0o644)
+        part.chmod(_ordinary_mode())
         part.replace(path)
         flush_to_disk(path.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+@cache
+def _ordinary_mode() -> int:
+    """What a newly opened file would get; temporary files are always private."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 def write_bytes(path: Path, content: bytes) -> None:

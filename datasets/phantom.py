@@ -67,7 +67,9 @@ class PhantomCase:
         return np.linalg.inv(self.t2_to_t1).astype(np.float64)
 
 
-def write_phantom_cohort(folder: Path, *, patients: int = 5, seed: int = 0) -> tuple[PhantomCase, ...]:
+def write_phantom_cohort(
+    folder: Path, *, patients: int = 5, seed: int = 0, prefix: str = "PHANTOM"
+) -> tuple[PhantomCase, ...]:
     """Writes phantom patients, one of each tissue type in turn, and `cases.csv` beside them.
 
     Each has an axial T1 (160 x 160 x 20 voxels of 1 x 1 x 4.5 mm), an axial fat-saturated T2 (128 x 128 x 18 voxels of
@@ -78,11 +80,12 @@ def write_phantom_cohort(folder: Path, *, patients: int = 5, seed: int = 0) -> t
         folder: Created if absent; files of the same name are replaced.
         patients: How many.
         seed: The same seed gives the same bytes, and the same patient whatever the number of patients.
+        prefix: Of the patients' identifiers.
 
     Returns:
         What is true of each, in the order of their ids.
     """
-    cases = tuple(_write_patient(folder, index=index, seed=seed) for index in range(patients))
+    cases = tuple(_write_patient(folder, index=index, seed=seed, prefix=prefix) for index in range(patients))
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(["patient_id", "tissue_type", "anatomical_site"])
@@ -91,12 +94,12 @@ def write_phantom_cohort(folder: Path, *, patients: int = 5, seed: int = 0) -> t
     return cases
 
 
-def _write_patient(folder: Path, *, index: int, seed: int) -> PhantomCase:
+def _write_patient(folder: Path, *, index: int, seed: int, prefix: str) -> PhantomCase:
     rng = np.random.default_rng([seed, index])
     tissue_type = _TISSUE_TYPES[index % len(_TISSUE_TYPES)]
     anatomy = draw_anatomy(tissue_type, rng)
     motion = rigid_matrix(degrees=_drawn_motion(rng, 3.0), millimetres=_drawn_motion(rng, 4.0))
-    patient_id = f"PHANTOM-{index + 1:04d}"
+    patient_id = f"{prefix}-{index + 1:04d}"
     home = folder / f"patient_{index + 1:04d}" / "study"
     identity = [str(seed), patient_id]
     write_protocol(home / "1_scout", _SCOUT, _pixels(_SCOUT, anatomy, rng), grid_of(_SCOUT),

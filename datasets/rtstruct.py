@@ -137,6 +137,10 @@ def _regions_by_number(dataset: Dataset, series: DicomSeries) -> dict[str, str]:
     return regions
 
 
+_OPEN_KINDS = ("OPEN_PLANAR", "OPEN_NONPLANAR", "CLOSEDPLANAR_XOR")
+"""DICOM's other kinds of contour; anything else is free text and not shown."""
+
+
 def _closed_contours(contours: Dataset) -> Iterator[NDArray[np.float64]]:
     """RAS+ millimetres (n, 3), n ≥ 3, of every contour of a region that encloses an area."""
     for contour in _items(contours, "ContourSequence"):
@@ -144,9 +148,10 @@ def _closed_contours(contours: Dataset) -> Iterator[NDArray[np.float64]]:
         if kind == "POINT":
             continue
         if kind != "CLOSED_PLANAR":
+            known = kind if kind in _OPEN_KINDS else "unknown"
             raise RejectedInput(
                 "contour-open",
-                f"Expected closed planar contours, got one of another kind ({kind[:16] or 'none given'}).",
+                f"Expected closed planar contours, got one of another kind ({known}).",
                 remedy="Close the contour in the drawing tool and export again.",
             )
         points = _coordinates(contour)

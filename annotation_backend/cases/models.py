@@ -35,6 +35,7 @@ class Case(models.Model):
     tissue_type = models.CharField(max_length=20, choices=choices(TissueType), default=TissueType.UNKNOWN.value)
     anatomical_site = models.CharField(max_length=80, blank=True)
     source_sha256 = models.CharField(max_length=64, unique=True, help_text="Digest of both series' source digests")
+    is_rehearsal = models.BooleanField(default=False, help_text="The doctor's own; never reviewed, learned or released")
     findings = models.JSONField(default=list)
     picture_plane = models.JSONField(null=True, help_text="How a picture's pixel goes back to its voxel")
     created = models.DateTimeField(auto_now_add=True)
@@ -87,8 +88,9 @@ class ImportedMask(models.Model):
     """A mask that came with the studies, on its own series' grid; a reference, never an approved mask."""
 
     series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="imported_masks")
-    roi_name = models.CharField(max_length=80)
+    roi_name = models.CharField(max_length=80, help_text="Known words of the name only")
     file = models.CharField(max_length=200, help_text="Relative to the case's folder")
+    source_sha256 = models.CharField(max_length=64, help_text="Of the file that it came from")
     sha256 = models.CharField(max_length=64)
 
     def __str__(self) -> str:

@@ -2,12 +2,14 @@
 
 import logging
 import re
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from django.conf import settings
 from django.db import transaction
 
 from annotation_backend.cases.models import Case, ImportedMask, Registration, Series, Slice
@@ -19,9 +21,10 @@ from datasets.finding import Finding, Level
 from datasets.mask import Mask
 from datasets.nifti import read_mask, read_volume, write_mask, write_volume
 from datasets.picture_plane import PicturePlane
+from datasets.volume import Volume
 
 if TYPE_CHECKING:
-    from curation.pairing import LoadedPair, PatientPair
+    from curation.pairing import LoadedPair, PatientPair, SeriesChoice
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +51,9 @@ class IngestReport:
     reasons: dict[str, list[str]] = field(default_factory=dict)
 
 
-def ingest(folder: Path, *, progress: Progress | None = None, dry_run: bool = False) -> IngestReport:
+def ingest(
+    folder: Path, *, progress: Progress | None = None, dry_run: bool = False, is_rehearsal: bool = False
+) -> IngestReport:
     """Brings in every patient of a folder who has a T1 and a T2; the others are named in the findings.
 
     A study that came in before (by the digest of its files) is left as it is.
@@ -57,6 +62,7 @@ def ingest(folder: Path, *, progress: Progress | None = None, dry_run: bool = Fa
         folder: DICOM or NIfTI files, nested as they are.
         progress: Called with (files read, files).
         dry_run: Only look and report.
+        is_rehearsal: The cases are the doctor's own.
     """
     from curation.pairing import pair_series
     from curation.scan import scan_folder
@@ -66,13 +72,13 @@ def ingest(folder: Path, *, progress: Progress | None = None, dry_run: bool = Fa
     report = IngestReport(findings=[*scan.findings, *pairing.findings])
     for pair in pairing.pairs:
         try:
-            _ingest_pair(pair, report, dry_run=dry_run)
+            _ingest_pair(pair, report, dry_run=dry_run, is_rehearsal=is_rehearsal)
         except RejectedInput as error:
             report.findings.append(Finding(Level.ERROR, error.code, error.message, error.remedy, pair.reference))
     return report
 
 
-def register_case(case: Case, *, again: bool = False) -> bool:
+def register_case(case: Case) -> bool:
     """Brings the case's T1 onto its T2 and stores both on one grid.
 
     Returns:
@@ -84,19 +90,21 @@ def register_case(case: Case, *, again: bool = False) -> bool:
     from curation.quality import checkerboard
     from curation.registration import register
 
-    if case.is_registered and not again:
+    if case.is_registered:
         return False
     series = {SeriesRole(row.role): row for row in case.series.all()}
     found = register(
         read_volume(series[SeriesRole.T1].path),
         read_volume(series[SeriesRole.T2].path),
     )
-    record = {**found.as_record(), "inputs": {role.value: row.sha256 for role, row in series.items()}}
-    digest = sha256_of_bytes(canonical_json(record))
-    folder = f"registration/{digest[:16]}"
+    inputs = {**found.as_record(), "inputs": {role.value: row.sha256 for role, row in series.items()}}
+    folder = f"registration/{sha256_of_bytes(canonical_json(inputs))[:16]}"
     write_volume(case.folder / folder / "t1.nii.gz", found.volumes.t1)
     write_volume(case.folder / folder / "t2.nii.gz", found.volumes.t2)
     write_bytes(case.folder / folder / "checkerboard.png", checkerboard(found.volumes.t1, found.volumes.t2))
+    outputs = {role.value: sha256_of_file(case.folder / folder / f"{role.value}.nii.gz") for role in SeriesRole}
+    record = {**inputs, "outputs": outputs}
+    digest = sha256_of_bytes(canonical_json(record))
     write_json(case.folder / folder / "registration.json", record)
     values = {
         "record": record,
@@ -145,13 +153,13 @@ def export_case(case: Case) -> int:
 
 
 def select_cases(codes: Sequence[str] | None) -> list[Case]:
-    """The named cases, or all.
+    """The named cases, or all but the doctor's.
 
     Raises:
         RejectedInput: A code belongs to no case.
     """
     if not codes:
-        return list(Case.objects.all())
+        return list(Case.objects.filter(is_rehearsal=False))
     cases = list(Case.objects.filter(code__in=codes))
     missing = sorted(set(codes) - {case.code for case in cases})
     if missing:
@@ -169,10 +177,19 @@ def case_volumes(case: Case) -> CaseVolumes:
     """
     if not case.is_registered:
         raise RejectedInput("case-not-registered", f"{case.code} is not registered.", remedy="Run `register_cases`.")
-    return CaseVolumes(
-        t1=read_volume(case.registration.volume_path(SeriesRole.T1)),
-        t2=read_volume(case.registration.volume_path(SeriesRole.T2)),
-    )
+    return CaseVolumes(t1=_registered(case, SeriesRole.T1), t2=_registered(case, SeriesRole.T2))
+
+
+def _registered(case: Case, role: SeriesRole) -> Volume:
+    """A registered volume, after it was found to be the one that registration wrote."""
+    path = case.registration.volume_path(role)
+    if not path.exists() or sha256_of_file(path) != case.registration.record["outputs"][role.value]:
+        raise RejectedInput(
+            "case-volume-changed",
+            f"The registered {role.value.upper()} of {case.code} is gone or is not the one that registration wrote.",
+            remedy="Restore the data folder from its backup.",
+        )
+    return read_volume(path)
 
 
 def picture_plane(case: Case) -> PicturePlane:
@@ -212,60 +229,83 @@ def _tumour_rank(roi_name: str) -> int:
     return next((rank for rank, known in enumerate(TUMOUR_NAMES) if known in name), len(TUMOUR_NAMES))
 
 
-def _ingest_pair(pair: "PatientPair", report: IngestReport, *, dry_run: bool) -> None:
+def _ingest_pair(pair: "PatientPair", report: IngestReport, *, dry_run: bool, is_rehearsal: bool) -> None:
     from curation.pairing import load_pair
 
     known = Case.objects.filter(source_sha256=pair.source_sha256).first()
     if known is not None:
         report.known.append(known)
+        report.findings += pair.findings
         return
     if dry_run:
         report.reasons[pair.reference] = [reason for choice in pair.choices for reason in choice.reasons]
         report.findings += pair.findings
         return
     loaded = load_pair(pair)
-    case = _store(pair, loaded)
+    case = _store(pair, loaded, is_rehearsal=is_rehearsal)
     report.findings += loaded.findings
     report.new.append(case)
     logger.info("ingested %s", case)
 
 
-def _store(pair: "PatientPair", loaded: "LoadedPair") -> Case:
-    """Files first, then all records at once: a crash leaves files that nobody points at, never half a case."""
-    with transaction.atomic():
-        case = Case(
-            code=next_code(Case, "C"),
-            patient=patient_of(pair.patient_key),
-            tissue_type=pair.tissue_type.value,
-            anatomical_site=pair.anatomical_site,
-            source_sha256=pair.source_sha256,
-            findings=[finding.as_dict() for finding in loaded.findings],
-        )
-        case.save()
-        for role, choice in pair.by_role.items():
-            _store_series(case, role, choice, loaded)
+def _store(pair: "PatientPair", loaded: "LoadedPair", *, is_rehearsal: bool) -> Case:
+    """Files first, in a folder of their own; then all records and the folder's move in one short transaction."""
+    incoming = Path(settings.DATA_FOLDER) / "cases" / f".incoming-{pair.source_sha256[:16]}"
+    shutil.rmtree(incoming, ignore_errors=True)
+    try:
+        stored = {role: _write_series(incoming, role, choice, loaded) for role, choice in pair.by_role.items()}
+        with transaction.atomic():
+            case = Case.objects.create(
+                code=next_code(Case, "C"),
+                patient=patient_of(pair.patient_key),
+                tissue_type=pair.tissue_type.value,
+                anatomical_site=pair.anatomical_site,
+                source_sha256=pair.source_sha256,
+                is_rehearsal=is_rehearsal,
+                findings=[finding.as_dict() for finding in loaded.findings],
+            )
+            for series, masks in stored.values():
+                series.case = case
+                series.save()
+                for mask in masks:
+                    mask.series = series
+                    mask.save()
+            shutil.rmtree(case.folder, ignore_errors=True)
+            incoming.rename(case.folder)
+    finally:
+        shutil.rmtree(incoming, ignore_errors=True)
     return case
 
 
-def _store_series(case: Case, role: SeriesRole, choice: Any, loaded: "LoadedPair") -> None:
+def _write_series(
+    folder: Path, role: SeriesRole, choice: "SeriesChoice", loaded: "LoadedPair"
+) -> tuple[Series, list[ImportedMask]]:
+    """Writes a series and its masks; returns their records, not saved yet."""
     file = f"series/{role.value}.nii.gz"
-    write_volume(case.folder / file, loaded.volumes[role])
-    series = Series.objects.create(
-        case=case,
+    write_volume(folder / file, loaded.volumes[role])
+    series = Series(
         role=role.value,
         file=file,
         source_sha256=choice.source_sha256,
-        sha256=sha256_of_file(case.folder / file),
+        sha256=sha256_of_file(folder / file),
         evidence={"reasons": list(choice.reasons), "score": choice.score},
     )
+    masks: list[ImportedMask] = []
     for number, (roi_name, mask) in enumerate(loaded.masks.get(role, {}).items(), start=1):
         name = _known_words(roi_name) or f"region_{number}"
+        if name in {other.roi_name for other in masks}:
+            name = f"{name}_{number}"
         mask_file = f"series/{role.value}-{name}.nii.gz"
-        if (case.folder / mask_file).exists():
-            name, mask_file = f"{name}_{number}", f"series/{role.value}-{name}_{number}.nii.gz"
-        write_mask(case.folder / mask_file, mask)
-        digest = sha256_of_file(case.folder / mask_file)
-        ImportedMask.objects.create(series=series, roi_name=name, file=mask_file, sha256=digest)
+        write_mask(folder / mask_file, mask)
+        masks.append(
+            ImportedMask(
+                roi_name=name,
+                file=mask_file,
+                sha256=sha256_of_file(folder / mask_file),
+                source_sha256=loaded.mask_sources[role][roi_name],
+            )
+        )
+    return series, masks
 
 
 def _known_words(roi_name: str) -> str:

@@ -13,7 +13,7 @@ from annotation_backend.cases.models import Case, Slice
 @require_GET
 def case_list(request: HttpRequest) -> HttpResponse:
     """All cases and how far each is."""
-    cases = Case.objects.select_related("patient", "registration").prefetch_related("series")
+    cases = Case.objects.filter(is_rehearsal=False).select_related("patient", "registration").prefetch_related("series")
     return render(request, "cases/list.html", {"cases": cases})
 
 

@@ -1,10 +1,10 @@
 """Letting the serving model draw on one slice or many slices of a case."""
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,14 +13,17 @@ from numpy.typing import NDArray
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.services import case_volumes, picture_plane
 from annotation_backend.inference.models import Prediction
-from annotation_backend.registry.models import Model, PromptKind
+from annotation_backend.registry.models import Model, Promotion, PromptKind
 from annotation_backend.registry.services import serving_model
 from datasets.case import CaseVolumes, SeriesRole
+from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes
 from training.prompts.prompt import Prompts
 
 if TYPE_CHECKING:
     from training.segmenters.segmenter import Segmenter
+
+logger = logging.getLogger(__name__)
 
 CASES_IN_MEMORY = 4
 """Volumes of this many cases stay loaded (about 80 MB each at 512 x 512 x 40)."""
@@ -83,7 +86,7 @@ def predict_slices(
         slices=tuple(indices),
         cache_key=case.registration.record_sha256,
     )
-    answer = _loaded_segmenter(str(model.path), model.digest).segment(request)
+    answer = _loaded_segmenter(model).segment(request)
     inside = np.asarray(answer.probability.data) > INSIDE_ABOVE_PROBABILITY
     predictions = [
         SlicePrediction(index, plane.to_picture(inside, index), answer.score, model, answer.model_version)
@@ -129,10 +132,33 @@ def _loaded_volumes(case: Case) -> CaseVolumes:
         return _volumes[key]
 
 
-@lru_cache(maxsize=MODELS_IN_MEMORY)
-def _loaded_segmenter(folder: str, digest: str) -> "Segmenter":
-    from pathlib import Path
+_segmenters: "OrderedDict[str, Segmenter]" = OrderedDict()
+_segmenters_lock = threading.Lock()
 
+
+def _loaded_segmenter(model: Model) -> "Segmenter":
+    """The model from memory, keyed by its digest; loaded once, however many ask at the same time."""
     from training.segmenters.loading import load_segmenter
 
-    return load_segmenter(Path(folder), expected_digest=digest)
+    with _segmenters_lock:
+        if model.digest not in _segmenters:
+            _segmenters[model.digest] = load_segmenter(model.path, expected_digest=model.digest)
+        _segmenters.move_to_end(model.digest)
+        while len(_segmenters) > MODELS_IN_MEMORY:
+            _segmenters.popitem(last=False)
+        return _segmenters[model.digest]
+
+
+def warm_up() -> None:
+    """Loads the serving models in the background, so that the first prompt does not wait for it; returns at once."""
+    promotions = [Promotion.objects.filter(prompt_kind=kind).select_related("model").first() for kind in PromptKind]
+    cold = {p.model.digest: p.model for p in promotions if p is not None and p.model.digest not in _segmenters}
+    for model in cold.values():
+        threading.Thread(target=_load_quietly, args=(model,), daemon=True).start()
+
+
+def _load_quietly(model: Model) -> None:
+    try:
+        _loaded_segmenter(model)
+    except RejectedInput:
+        logger.exception("%s cannot be loaded", model)

@@ -5,8 +5,6 @@ converter reads and writes it; this module adds what it leaves out: one threshol
 errors a person can read.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,7 +32,7 @@ def encode(mask: NDArray[np.bool_]) -> list[int]:
     return [int(byte) for byte in mask2rle(mask.astype(np.uint8) * _FILLED)]
 
 
-def decode(rle: Sequence[int], *, height: int, width: int) -> NDArray[np.bool_]:
+def decode(rle: object, *, height: int, width: int) -> NDArray[np.bool_]:
     """The mask behind a run-length code.
 
     Args:
@@ -50,14 +48,16 @@ def decode(rle: Sequence[int], *, height: int, width: int) -> NDArray[np.bool_]:
     """
     from label_studio_sdk.converter.brush import decode_rle
 
-    if len(rle) < _SMALLEST_CODE_BYTES or not all(isinstance(byte, int) and 0 <= byte <= 255 for byte in rle):
-        raise _not_a_code(f"{len(rle)} values")
+    if not isinstance(rle, list) or len(rle) < _SMALLEST_CODE_BYTES:
+        raise _not_a_code("something shorter or of another kind")
+    if not all(isinstance(byte, int) and 0 <= byte <= 255 for byte in rle):
+        raise _not_a_code("values that are no bytes")
     declared = int.from_bytes(bytes(rle[:4]), "big")
     if declared != height * width * _CHANNELS:
         raise _not_a_code(f"a code for {declared // _CHANNELS} pixels instead of {height} x {width}")
     try:
         values = decode_rle(list(rle))
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, OverflowError) as error:
         raise _not_a_code("a code that ends too early") from error
     alpha = values.reshape(height, width, _CHANNELS)[..., _CHANNELS - 1]
     return np.asarray(alpha > INSIDE_ABOVE_ALPHA)

@@ -27,6 +27,7 @@ LABEL_CONFIG = f"""<View>
       <Label value="{BOX_LABEL}" background="{_PROMPT_COLOUR}" hotkey="3"/>
     </RectangleLabels>
   </View>
+  <Header size="6" value="$review_comment"/>
   <View style="display: flex; gap: 8px; width: 100%">
     <View style="flex: 1 1 50%; width: 50%">
       <Header size="6" value="$annotated_sequence"/>

@@ -21,6 +21,8 @@ from datasets.files import canonical_json, sha256_of_bytes
 
 logger = logging.getLogger(__name__)
 
+LARGEST_ID = 2**31
+
 
 def receive(body: Mapping[str, Any]) -> str:
     """Takes one webhook body.
@@ -33,10 +35,12 @@ def receive(body: Mapping[str, Any]) -> str:
     """
     action = body.get("action")
     if action in ("ANNOTATION_CREATED", "ANNOTATION_UPDATED"):
-        _, is_new = store_save(_mapping(body.get("annotation")), received_by=ReceivedBy.WEBHOOK)
+        save = _mapping(body.get("annotation"))
+        _, is_new = store_save({**save, "project": _project_id(body, save)}, received_by=ReceivedBy.WEBHOOK)
         return "stored" if is_new else "known"
     if action == "ANNOTATIONS_DELETED":
-        mark_deleted([_whole(_mapping(row).get("id")) for row in body.get("annotations") or []])
+        rows = body.get("annotations")
+        mark_deleted([_whole(_mapping(row).get("id")) for row in rows] if isinstance(rows, list) else [])
         return "deleted"
     return "ignored"
 
@@ -54,7 +58,9 @@ def store_save(save: Mapping[str, Any], *, received_by: ReceivedBy) -> tuple[Ann
     Raises:
         RejectedInput: Fields are missing (``save-malformed``) or the task is unknown (``task-unknown``).
     """
-    identifier, task = _whole(save.get("id")), _task(save.get("task"))
+    identifier = _whole(save.get("id"))
+    task = task_of(_whole(_number(save.get("task"))), project=_whole(_number(save.get("project"))))
+    _require_regions(save.get("result"))
     digest = _content_digest(save)
     known = Annotation.objects.filter(label_studio_id=identifier, content_sha256=digest).first()
     if known is not None:
@@ -71,7 +77,7 @@ def store_save(save: Mapping[str, Any], *, received_by: ReceivedBy) -> tuple[Ann
                 saved_at=_saved_at(save),
                 received_by=received_by,
             )
-            _update_state(task)
+            update_state(task)
             assemble_case.enqueue(case_code=task.case.code)
     except IntegrityError:
         return Annotation.objects.get(label_studio_id=identifier, content_sha256=digest), False
@@ -86,14 +92,16 @@ def mark_deleted(identifiers: list[int]) -> None:
             AnnotationDeletion.objects.get_or_create(label_studio_id=identifier)
         tasks = LabelingTask.objects.filter(annotations__label_studio_id__in=identifiers).distinct()
         for task in tasks.select_related("case"):
-            _update_state(task)
+            update_state(task)
             assemble_case.enqueue(case_code=task.case.code)
 
 
-def _update_state(task: LabelingTask) -> None:
+def update_state(task: LabelingTask) -> None:
+    """Sets the state that a task's saves give it; a new save ends what a reviewer asked for."""
     drawn = Annotation.objects.current(task) is not None
     task.state = TaskState.ANNOTATED if drawn else TaskState.PENDING
-    task.save(update_fields=["state"])
+    task.review_comment = ""
+    task.save(update_fields=["state", "review_comment"])
 
 
 def _content_digest(save: Mapping[str, Any]) -> str:
@@ -103,14 +111,16 @@ def _content_digest(save: Mapping[str, Any]) -> str:
         "was_cancelled": bool(save.get("was_cancelled")),
         "saved_at": _saved_at(save).isoformat(),
     }
-    return sha256_of_bytes(canonical_json(content))
+    try:
+        return sha256_of_bytes(canonical_json(content))
+    except ValueError as error:
+        raise _malformed("finite numbers and whole characters") from error
 
 
 def _author(save: Mapping[str, Any]) -> User | None:
     """Who drew: the last to change it, else who completed it; Label Studio sends a number or an object."""
     for field in ("updated_by", "completed_by"):
-        value = save.get(field)
-        identifier = value.get("id") if isinstance(value, Mapping) else value
+        identifier = _number(save.get(field))
         if isinstance(identifier, int):
             return User.objects.filter(label_studio_id=identifier).first()
     return None
@@ -118,22 +128,47 @@ def _author(save: Mapping[str, Any]) -> User | None:
 
 def _saved_at(save: Mapping[str, Any]) -> Any:
     value = save.get("updated_at")
-    moment = parse_datetime(value) if isinstance(value, str) else None
+    try:
+        moment = parse_datetime(value) if isinstance(value, str) else None
+    except ValueError:
+        moment = None
     if moment is None or moment.tzinfo is None:
         raise _malformed("a time of the save (updated_at)")
     return moment
 
 
-def _task(value: object) -> LabelingTask:
-    identifier = value.get("id") if isinstance(value, Mapping) else value
-    task = LabelingTask.objects.select_related("case").filter(label_studio_id=_whole(identifier)).first()
+def task_of(identifier: int, *, project: int) -> LabelingTask:
+    """The record of a task; both ids are needed, because Label Studio gives ids again after a project is deleted.
+
+    Raises:
+        RejectedInput: There is none (``task-unknown``).
+    """
+    found = LabelingTask.objects.select_related("case__registration").filter(
+        label_studio_id=identifier, project__label_studio_id=project, project__is_retired=False
+    )
+    task = found.first() if identifier < LARGEST_ID else None
     if task is None:
         raise RejectedInput(
             "task-unknown",
-            f"Task {identifier} belongs to no case here.",
+            f"Task {identifier} of project {project} belongs to no case here.",
             remedy="Delete the task in Label Studio, or publish its case again with `manage.py publish_tasks`.",
         )
     return task
+
+
+def _project_id(body: Mapping[str, Any], save: Mapping[str, Any]) -> object:
+    """The project's id, from the save or from the project that comes with it."""
+    return save.get("project") or _number(body.get("project"))
+
+
+def _number(value: object) -> object:
+    """Label Studio sends a thing as its number or as an object with an id."""
+    return value.get("id") if isinstance(value, Mapping) else value
+
+
+def _require_regions(result: object) -> None:
+    if not isinstance(result, list) or not all(isinstance(region, Mapping) for region in result):
+        raise _malformed("a list of regions")
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
@@ -143,7 +178,7 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _whole(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**31:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < LARGEST_ID:
         raise _malformed("a positive whole number as id")
     return value
 

@@ -12,16 +12,16 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
-from annotation_backend.cases.services import picture_plane
-from annotation_backend.inference.services import kind_of, predict_slices
+from annotation_backend.cases.services import imported_tumour, picture_plane
+from annotation_backend.inference.services import predict_slices, warm_up
 from annotation_backend.labeling import events
 from annotation_backend.labeling.models import LabelingTask
+from annotation_backend.labeling.predictions import draw_unprompted
 from annotation_backend.labeling.project import basic_auth
 from annotation_backend.labeling.regions import prompts_of, region_of
 from annotation_backend.registry.models import Model, PromptKind
 from annotation_backend.registry.services import serving_model
 from datasets.errors import MaskloopError, RejectedInput
-from training.prompts.prompt import Prompts
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,8 @@ def health(_request: HttpRequest) -> HttpResponse:
 @label_studio_only
 @require_POST
 def setup(_request: HttpRequest) -> HttpResponse:
-    """Names the automatic model that serves; called at every page, so it does nothing else."""
+    """Names the automatic model that serves, and has the serving models loaded beside it before anyone prompts them."""
+    warm_up()
     return JsonResponse({"model_version": str(serving_model(PromptKind.AUTOMATIC))})
 
 
@@ -80,7 +81,8 @@ def predict(request: HttpRequest) -> HttpResponse:
     if not isinstance(tasks, list):
         raise _malformed("a list of tasks")
     context = _context(body)
-    return JsonResponse({"results": [_answer(task, context) for task in tasks]})
+    project = _project(body)
+    return JsonResponse({"results": [_answer(_task_record(task, project), context) for task in tasks]})
 
 
 @label_studio_only
@@ -90,14 +92,16 @@ def webhook(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"received": events.receive(_json_object(request))})
 
 
-def _answer(task: object, context: list[Mapping[str, Any]] | None) -> dict[str, Any]:
-    record = _task_record(task)
-    plane = picture_plane(record.case)
-    prompts = Prompts() if context is None else prompts_of(context, plane=plane, index=record.slice_index)
-    if context is not None and prompts.is_empty:
-        return {"result": [], "score": 0.0, "model_version": str(serving_model(PromptKind.AUTOMATIC))}
-    [drawn] = predict_slices(record.case, [record.slice_index], prompts=prompts)
-    logger.info("drew %s for %s (%s)", drawn.model_version, record, kind_of(prompts))
+def _answer(record: LabelingTask, context: list[Mapping[str, Any]] | None) -> dict[str, Any]:
+    if context is None:
+        model = serving_model(PromptKind.AUTOMATIC)
+        drawn = draw_unprompted(record.case, record.slice_index, model=model, contour=imported_tumour(record.case))
+    else:
+        prompts = prompts_of(context, plane=picture_plane(record.case), index=record.slice_index)
+        if prompts.is_empty:
+            return {"result": [], "score": 0.0, "model_version": str(serving_model(PromptKind.AUTOMATIC))}
+        [drawn] = predict_slices(record.case, [record.slice_index], prompts=prompts)
+    logger.info("drew %s for %s", drawn.model_version, record)
     region = region_of(drawn.mask, region_id=uuid.uuid4().hex[:10], score=drawn.score)
     return {
         "result": [region] if drawn.mask.any() else [],
@@ -106,25 +110,26 @@ def _answer(task: object, context: list[Mapping[str, Any]] | None) -> dict[str, 
     }
 
 
-def _task_record(task: object) -> LabelingTask:
+def _project(body: Mapping[str, Any]) -> int:
+    """Label Studio names its project as ``<id>.<seconds>``."""
+    number, _, _ = str(body.get("project")).partition(".")
+    if not number.isdecimal():
+        raise _malformed("a project named as <id>.<seconds>")
+    return int(number)
+
+
+def _task_record(task: object, project: int) -> LabelingTask:
     identifier = task.get("id") if isinstance(task, Mapping) else None
-    if not isinstance(identifier, int):
+    if isinstance(identifier, bool) or not isinstance(identifier, int):
         raise _malformed("tasks with whole numbers as ids")
-    record = LabelingTask.objects.select_related("case__registration").filter(label_studio_id=identifier).first()
-    if record is None:
-        raise RejectedInput(
-            "task-unknown",
-            f"Task {identifier} belongs to no case here.",
-            remedy="Publish the case again with `manage.py publish_tasks`, or delete the task in Label Studio.",
-        )
-    return record
+    return events.task_of(identifier, project=project)
 
 
 def _context(body: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
     """The interactive context's regions; None where the request is not interactive."""
     params = body.get("params")
     context = params.get("context") if isinstance(params, Mapping) else None
-    if not context:
+    if context is None:
         return None
     regions = context.get("result") if isinstance(context, Mapping) else None
     if not isinstance(regions, list) or not all(isinstance(region, Mapping) for region in regions):

@@ -1,5 +1,6 @@
 """The Label Studio project, its tasks, the Annotations that came back, and the masks assembled from them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from annotation_backend.registry.models import Model
 class LabelingProject(models.Model):
     """Our project in Label Studio and how it is connected."""
 
-    label_studio_id = models.PositiveIntegerField(unique=True)
+    label_studio_id = models.PositiveIntegerField()
+    is_retired = models.BooleanField(default=False, help_text="It was deleted in Label Studio, which gives ids again")
     title = models.CharField(max_length=50)
     ml_backend_id = models.PositiveIntegerField(null=True)
     returned_tab_id = models.PositiveIntegerField(null=True)
@@ -34,13 +36,15 @@ class TaskState(models.TextChoices):
 
 
 class LabelingTask(models.Model):
-    """One slice of a case as a task in Label Studio."""
+    """One slice of a case as a task in Label Studio; the record outlives a task that is deleted there."""
 
     project = models.ForeignKey(LabelingProject, on_delete=models.PROTECT, related_name="tasks")
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="labeling_tasks")
     slice_index = models.PositiveIntegerField()
-    label_studio_id = models.PositiveIntegerField(unique=True)
+    label_studio_id = models.PositiveIntegerField()
     state = models.CharField(max_length=20, choices=TaskState.choices, default=TaskState.PENDING)
+    review_comment = models.TextField(blank=True, help_text="What the reviewer asks for, while the task is returned")
+    mirrored_comment = models.TextField(blank=True, help_text="As Label Studio has it")
     mirrored_state = models.CharField(max_length=20, default=TaskState.PENDING, help_text="As Label Studio has it")
     drawn_by = models.ForeignKey(
         Model,
@@ -54,7 +58,8 @@ class LabelingTask(models.Model):
     class Meta:
         ordering = ["case", "slice_index"]
         constraints = [
-            models.UniqueConstraint(fields=["project", "case", "slice_index"], name="one_task_per_slice"),
+            models.UniqueConstraint(fields=["case", "slice_index"], name="one_task_per_slice"),
+            models.UniqueConstraint(fields=["project", "label_studio_id"], name="one_record_per_task"),
         ]
 
     def __str__(self) -> str:
@@ -154,8 +159,15 @@ class CaseMask(models.Model):
         """The mask's NIfTI file."""
         return self.case.folder / self.file
 
-    def authors(self) -> set[int]:
-        """Primary keys of everyone who saved any version of the annotations in this mask."""
+    def drawers(self) -> set[int]:
+        """Label Studio ids of everyone who made or changed any version of the annotations in this mask."""
         drawn = self.annotations.values("label_studio_id")
-        saves = Annotation.objects.filter(label_studio_id__in=drawn).exclude(author=None)
-        return set(saves.values_list("author", flat=True))
+        saves = Annotation.objects.filter(label_studio_id__in=drawn)
+        return {person for save in saves for person in people_of(save.raw)}
+
+
+def people_of(save: Mapping[str, Any]) -> set[int]:
+    """Label Studio ids of who completed and who last changed a save; it sends a number or an object with an id."""
+    found = (save.get(field) for field in ("completed_by", "updated_by"))
+    numbers = (value.get("id") if isinstance(value, Mapping) else value for value in found)
+    return {number for number in numbers if isinstance(number, int) and not isinstance(number, bool)}

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+from django.db.models import QuerySet
 
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.services import imported_tumour, picture_plane
@@ -28,41 +29,54 @@ BOX_MARGIN_PIXELS = 3
 def push_predictions(case: Case, *, progress: Callable[[int, int], None] | None = None) -> int:
     """Draws on the slices that nobody submitted and this model has not drawn yet; replaces what Label Studio shows.
 
-    While the serving automatic model is LiteMedSAM, which only draws what a box points at, a contour that came with
-    the studies gives the box of its slices (the other slices then hold no tumour and get no prediction); without one
-    the whole picture is the box (MSTT-199's automatic mode). A trained automatic model needs no prompt.
-
     Args:
         case: A registered case with published tasks.
         progress: Called with (slices done, slices to do).
 
     Returns:
-        How many predictions were pushed; slices that this model drew before are left as they are.
+        How many predictions with a mask were pushed; slices that this model drew before are left as they are.
 
     Raises:
         TryAgain: Label Studio does not answer.
         RejectedInput: No model serves.
     """
     model = serving_model(PromptKind.AUTOMATIC)
-    tasks = list(case.labeling_tasks.filter(state=TaskState.PENDING).exclude(drawn_by=model).select_related("project"))
+    tasks = list(waiting_tasks(case).exclude(drawn_by=model).select_related("project"))
+    contour = imported_tumour(case)
     drawn: list[tuple[LabelingTask, SlicePrediction]] = []
     for done, task in enumerate(tasks):
-        drawn += [(task, prediction) for prediction in _draw(case, task.slice_index, model)]
+        drawn.append((task, draw_unprompted(case, task.slice_index, model=model, contour=contour)))
         if progress:
             progress(done + 1, len(tasks))
     if tasks:
         _replace_predictions(tasks, [_prediction_body(task, prediction) for task, prediction in drawn])
         LabelingTask.objects.filter(pk__in=[task.pk for task in tasks]).update(drawn_by=model)
-    logger.info("pushed %d predictions for %s", len(drawn), case)
-    return len(drawn)
+    found = sum(bool(prediction.mask.any()) for _, prediction in drawn)
+    logger.info("pushed %d predictions for %s, %d with a mask", len(drawn), case, found)
+    return found
 
 
-def _draw(case: Case, index: int, model: Model) -> list[SlicePrediction]:
-    imported = imported_tumour(case) if model.method == Method.LITE_MEDSAM.value else None
-    if imported is None:
-        return predict_slices(case, [index], prompts=Prompts(), model=model)
-    box = _box_around(imported, picture_plane(case), index)
-    return predict_slices(case, [index], prompts=Prompts(boxes=(box,)), model=model) if box else []
+def waiting_tasks(case: Case) -> QuerySet[LabelingTask]:
+    """Living tasks of a case that nobody submitted."""
+    return case.labeling_tasks.filter(state=TaskState.PENDING, project__is_retired=False)
+
+
+def draw_unprompted(case: Case, index: int, *, model: Model, contour: Mask | None) -> SlicePrediction:
+    """What a model draws on a slice before a person pointed at anything.
+
+    LiteMedSAM only draws what a box points at. A contour that came with the studies (see `imported_tumour`) gives the
+    box of its slices; elsewhere it draws nothing, because with the whole picture as its box it paints the whole limb. A
+    trained automatic model needs no prompt.
+    """
+    if model.method != Method.LITE_MEDSAM.value:
+        [drawn] = predict_slices(case, [index], prompts=Prompts(), model=model)
+        return drawn
+    plane = picture_plane(case)
+    box = None if contour is None else _box_around(contour, plane, index)
+    if box is None:
+        return SlicePrediction(index, np.zeros(plane.shape, dtype=bool), None, model, str(model))
+    [drawn] = predict_slices(case, [index], prompts=Prompts(boxes=(box,)), model=model)
+    return drawn
 
 
 def _box_around(mask: Mask, plane: PicturePlane, index: int) -> Box | None:

@@ -24,13 +24,20 @@ _HIDDEN_COLUMNS = [
         *("inner_id", "completed_at", "cancelled_annotations", "annotators", "annotations_results", "annotations_ids"),
         *("predictions_score", "predictions_results", "file_upload", "storage_filename", "created_at", "updated_at"),
         *("updated_by", "avg_lead_time", "draft_exists", "data.title", "data.annotated", "data.companion"),
-        *("data.annotated_sequence", "data.companion_sequence", "data.stage"),
+        *("data.annotated_sequence", "data.companion_sequence", "data.stage", "data.state"),
     )
 ]
 """What an annotator's tab leaves out: the case, the slice, the tissue type, the site and the counts stay."""
 
-_INSTRUCTION = """<p>Brush the tumour (key 1), or let a model draw: switch on <b>Auto-Annotation</b>, choose the box or
-the point tool, draw, and accept the suggestion. Then submit. A picture without tumour: submit it empty.</p>"""
+_INSTRUCTION = """<ol>
+<li><b>Brush</b> the tumour on the left picture: key 1. Eraser and size are in the tool bar. A mask that a model drew is
+there already: correct it, or select it and press Backspace.</li>
+<li><b>Let a model draw</b>: switch on Auto-Annotation below, choose the box or the point at the end of the tool bar,
+press 3 (box) or 2 (point), and draw around or click into the tumour. Alt+click says "not here"; inside a mask use
+Ctrl+click. Press the key again before each prompt. Accept with the tick.</li>
+<li><b>Submit</b>. A picture without tumour: submit it empty.</li>
+<li>A returned task shows the reviewer's comment above the pictures: correct it and press Update.</li>
+</ol>"""
 
 
 def ensure_project() -> LabelingProject:
@@ -40,8 +47,12 @@ def ensure_project() -> LabelingProject:
         TryAgain: Label Studio does not answer.
         RejectedInput: It refuses our token.
     """
-    project = LabelingProject.objects.order_by("pk").last()
-    if project is None or not _exists(project):
+    project = LabelingProject.objects.filter(is_retired=False).order_by("pk").last()
+    if project is not None and not _exists(project):
+        project.is_retired = True
+        project.save(update_fields=["is_retired"])
+        project = None
+    if project is None:
         project = _create_project()
     _ensure_ml_backend(project)
     _ensure_webhook_header(project)

@@ -6,12 +6,14 @@ from django.db import transaction
 
 from annotation_backend.cases.models import Case, Slice
 from annotation_backend.labeling.client import call
+from annotation_backend.labeling.jobs import mirror_case_states
 from annotation_backend.labeling.models import LabelingProject, LabelingTask, TaskState
 from annotation_backend.labeling.project import ensure_project
 from datasets.case import SeriesRole, Stage
 from datasets.errors import RejectedInput
 
-SEQUENCE_NAMES = {SeriesRole.T1: "T1 (registered)", SeriesRole.T2: "T2 fat-saturated"}
+NOT_FAT_SUPPRESSED = "t2-not-fat-suppressed"
+"""Code of the finding that a case's T2 shows no sign of fat suppression."""
 
 
 def publish(case: Case) -> int:
@@ -35,11 +37,13 @@ def publish(case: Case) -> int:
             remedy=f"Run `manage.py register_cases` and `manage.py export_slices --case {case.code}` first.",
         )
     project = ensure_project()
-    _forget_vanished_tasks(project, case)
-    published = set(LabelingTask.objects.filter(project=project, case=case).values_list("slice_index", flat=True))
+    records = LabelingTask.objects.filter(project=project, case=case)
+    alive = _alive(project) if records else set()
+    published = {record.slice_index for record in records if record.label_studio_id in alive}
     missing = [index for index in sorted(pictures) if index not in published]
     if missing:
-        _import(project, case, {index: pictures[index] for index in missing})
+        identifiers = _import(project, case, {index: pictures[index] for index in missing})
+        _keep(project, case, identifiers)
     return len(missing)
 
 
@@ -49,16 +53,26 @@ def refresh_addresses(case: Case) -> int:
     Returns:
         How many tasks were changed.
     """
+    pictures = _pictures_by_index(case)
+    alive: dict[int, set[int]] = {}
+    changed = 0
+    for task in LabelingTask.objects.filter(case=case, project__is_retired=False).select_related("project"):
+        if task.project_id not in alive:
+            alive[task.project_id] = _alive(task.project)
+        if task.label_studio_id in alive[task.project_id]:
+            _renew(case, task, pictures[task.slice_index])
+            changed += 1
+    return changed
+
+
+def _renew(case: Case, task: LabelingTask, pair: dict[SeriesRole, Slice]) -> None:
+    """New addresses for one task: they work once Label Studio has them, and the old ones work until then."""
     with transaction.atomic():
-        for picture in case.slices.all():
+        for picture in pair.values():
             picture.renew_token()
             picture.save()
-    pictures = _pictures_by_index(case)
-    tasks = LabelingTask.objects.filter(case=case)
-    for task in tasks:
-        data = _task_data(case, task.slice_index, pictures[task.slice_index], state=task.mirrored_state)
+        data = _task_data(case, task.slice_index, pair, state=task.mirrored_state, comment=task.mirrored_comment)
         call("PATCH", f"/api/tasks/{task.label_studio_id}/", json={"data": data})
-    return len(tasks)
 
 
 def _pictures_by_index(case: Case) -> dict[int, dict[SeriesRole, Slice]]:
@@ -68,38 +82,43 @@ def _pictures_by_index(case: Case) -> dict[int, dict[SeriesRole, Slice]]:
     return pictures
 
 
-def _forget_vanished_tasks(project: LabelingProject, case: Case) -> None:
-    """Drops our records of tasks that were deleted in Label Studio, unless annotations hang on them."""
-    known = LabelingTask.objects.filter(project=project, case=case, annotations=None)
-    if known.exists():
-        found = call(
-            "GET",
-            "/api/tasks/",
-            params={"project": project.label_studio_id, "page_size": 100000, "fields": "task_only"},
-        )
-        alive = {row["id"] for row in found["tasks"]}
-        known.exclude(label_studio_id__in=alive).delete()
+def _alive(project: LabelingProject) -> set[int]:
+    """Ids of all tasks that Label Studio has in the project."""
+    parameters = {"project": project.label_studio_id, "page_size": 100_000, "fields": "task_only"}
+    return {row["id"] for row in call("GET", "/api/tasks/", params=parameters)["tasks"]}
 
 
-def _import(project: LabelingProject, case: Case, pictures: dict[int, dict[SeriesRole, Slice]]) -> None:
+def _import(project: LabelingProject, case: Case, pictures: dict[int, dict[SeriesRole, Slice]]) -> dict[int, int]:
+    """Makes tasks; returns the id of each slice's."""
     bodies = [
         {"data": _task_data(case, index, pair), "meta": {"case": case.code, "slice": index}}
         for index, pair in pictures.items()
     ]
-    answer = call(
-        "POST",
-        f"/api/projects/{project.label_studio_id}/import",
-        params={"return_task_ids": "true"},
-        json=bodies,
-    )
-    LabelingTask.objects.bulk_create(
-        LabelingTask(project=project, case=case, slice_index=index, label_studio_id=identifier)
-        for index, identifier in zip(pictures, answer["task_ids"], strict=True)
-    )
+    path = f"/api/projects/{project.label_studio_id}/import"
+    answer = call("POST", path, params={"return_task_ids": "true"}, json=bodies)
+    return dict(zip(pictures, answer["task_ids"], strict=True))
+
+
+def _keep(project: LabelingProject, case: Case, identifiers: dict[int, int]) -> None:
+    """Records the tasks; a slice whose task was deleted in Label Studio keeps its state and its annotations."""
+    with transaction.atomic():
+        for index, identifier in identifiers.items():
+            LabelingTask.objects.update_or_create(
+                case=case,
+                slice_index=index,
+                defaults={
+                    "project": project,
+                    "label_studio_id": identifier,
+                    "mirrored_state": TaskState.PENDING,
+                    "mirrored_comment": "",
+                    "drawn_by": None,
+                },
+            )
+        mirror_case_states.enqueue(case_code=case.code)
 
 
 def _task_data(
-    case: Case, index: int, pair: dict[SeriesRole, Slice], *, state: str = TaskState.PENDING.value
+    case: Case, index: int, pair: dict[SeriesRole, Slice], *, state: str = TaskState.PENDING.value, comment: str = ""
 ) -> dict[str, Any]:
     annotated = case.annotated_role
     companion = SeriesRole.T1 if annotated is SeriesRole.T2 else SeriesRole.T2
@@ -107,12 +126,20 @@ def _task_data(
         "title": f"{case.code} · slice {index}",
         "annotated": pair[annotated].url,
         "companion": pair[companion].url,
-        "annotated_sequence": f"Draw here: {SEQUENCE_NAMES[annotated]}",
-        "companion_sequence": SEQUENCE_NAMES[companion],
+        "annotated_sequence": f"Draw here: {_sequence_name(case, annotated)}",
+        "companion_sequence": _sequence_name(case, companion),
         "case": case.code,
         "slice": index,
         "tissue_type": case.tissue_type,
         "anatomical_site": case.anatomical_site,
         "stage": Stage.ANNOTATION.value,
         "state": state,
+        "review_comment": comment,
     }
+
+
+def _sequence_name(case: Case, role: SeriesRole) -> str:
+    if role is SeriesRole.T1:
+        return "T1 (registered)"
+    plain = any(finding["code"] == NOT_FAT_SUPPRESSED for finding in case.findings)
+    return "T2" if plain else "T2 fat-saturated"

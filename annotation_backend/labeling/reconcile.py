@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from annotation_backend.cases.models import Case
 from annotation_backend.labeling.client import call
-from annotation_backend.labeling.events import mark_deleted, store_save
+from annotation_backend.labeling.events import mark_deleted, store_save, update_state
+from annotation_backend.labeling.jobs import assemble_case
 from annotation_backend.labeling.models import Annotation, AnnotationDeletion, LabelingProject, LabelingTask, ReceivedBy
 from datasets.errors import RejectedInput
 
@@ -30,7 +32,9 @@ def pull(project: LabelingProject) -> PullReport:
         RejectedInput: It refuses our token.
     """
     report = PullReport()
+    known_before = set(Annotation.objects.filter(task__project=project).values_list("label_studio_id", flat=True))
     alive: set[int] = set()
+    living_tasks: set[int] = set()
     ours = set(LabelingTask.objects.filter(project=project).values_list("label_studio_id", flat=True))
     for task in _tasks(project):
         if task["id"] not in ours and task.get("annotations"):
@@ -38,10 +42,21 @@ def pull(project: LabelingProject) -> PullReport:
                 f"Task {task['id']} belongs to no case here; delete it in Label Studio. [task-unknown]"
             )
             continue
+        living_tasks.add(task["id"])
         for save in task.get("annotations") or []:
             alive.add(save["id"])
-            _take({**save, "task": task["id"]}, report)
-    _mark_vanished(project, alive, report)
+            _take({**save, "task": task["id"], "project": project.label_studio_id}, report)
+    _mark_vanished(known_before - alive, living_tasks, report)
+    _unmark(alive)
+    return report
+
+
+def take_up(project: LabelingProject) -> PullReport:
+    """Pulls, then queues what a stopped worker or a silent Label Studio left undone: masks and mirrored states."""
+    report = pull(project)
+    drawn = Case.objects.filter(labeling_tasks__annotations__isnull=False).distinct()
+    for code in drawn.values_list("code", flat=True):
+        assemble_case.enqueue(case_code=code)
     return report
 
 
@@ -55,13 +70,26 @@ def _take(save: Mapping[str, Any], report: PullReport) -> None:
         report.stored += is_new
 
 
-def _mark_vanished(project: LabelingProject, alive: set[int], report: PullReport) -> None:
-    known = set(Annotation.objects.filter(task__project=project).values_list("label_studio_id", flat=True))
-    marked = set(AnnotationDeletion.objects.values_list("label_studio_id", flat=True))
-    vanished = sorted(known - alive - marked)
+def _mark_vanished(missing: set[int], living_tasks: set[int], report: PullReport) -> None:
+    """Marks what was deleted from a living task; where the whole task is gone, our annotations stay valid.
+
+    `missing` holds annotations that were here before Label Studio was asked: one saved since then is not missing.
+    """
+    here = Annotation.objects.filter(label_studio_id__in=missing, task__label_studio_id__in=living_tasks)
+    marked = AnnotationDeletion.objects.values_list("label_studio_id", flat=True)
+    vanished = sorted(set(here.values_list("label_studio_id", flat=True)) - set(marked))
     if vanished:
         mark_deleted(vanished)
     report.deleted = len(vanished)
+
+
+def _unmark(alive: set[int]) -> None:
+    """Takes the mark off annotations that Label Studio has after all."""
+    marks = AnnotationDeletion.objects.filter(label_studio_id__in=alive)
+    marked = set(marks.values_list("label_studio_id", flat=True))
+    marks.delete()
+    for task in LabelingTask.objects.filter(annotations__label_studio_id__in=marked).distinct():
+        update_state(task)
 
 
 def _tasks(project: LabelingProject) -> list[dict[str, Any]]:

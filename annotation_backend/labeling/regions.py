@@ -18,6 +18,10 @@ from training.prompts.prompt import Box, Click, PointMm, Prompts
 Region = Mapping[str, Any]
 
 
+MOST_PROMPTS = 64
+"""Each costs the decoder about 20 MB and a person a click."""
+
+
 @dataclass(frozen=True)
 class DrawnMask:
     """The brush regions of one save, joined; `unreadable` counts regions that could not be read."""
@@ -41,10 +45,11 @@ def mask_of(regions: Iterable[Region], *, height: int, width: int, label: str = 
         value = region.get("value")
         if region.get("type") != "brushlabels" or not isinstance(value, Mapping):
             continue
-        if label not in value.get("brushlabels", []):
+        labels = value.get("brushlabels")
+        if isinstance(labels, list) and label not in labels:
             continue
         try:
-            pixels |= brush.decode(value.get("rle") or [], height=height, width=width)
+            pixels |= brush.decode(value.get("rle") if isinstance(labels, list) else [], height=height, width=width)
         except RejectedInput:
             unreadable += 1
     return DrawnMask(pixels, unreadable)
@@ -94,6 +99,12 @@ def prompts_of(regions: Iterable[Region], *, plane: PicturePlane, index: int) ->
         else:
             opposite = (_percent(x + _length(value.get("width"))), _percent(y + _length(value.get("height"))))
             boxes.append(Box(_point(plane, index, (x, y)), _point(plane, index, opposite)))
+    if len(clicks) + len(boxes) > MOST_PROMPTS:
+        raise RejectedInput(
+            "too-many-prompts",
+            f"Expected at most {MOST_PROMPTS} prompts at once, got {len(clicks) + len(boxes)}.",
+            remedy="Accept or reject the suggestion, then go on.",
+        )
     return Prompts(tuple(clicks), tuple(boxes))
 
 
@@ -114,9 +125,13 @@ def _percent(value: object) -> float:
 
 
 def _length(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    try:
+        number = math.nan if isinstance(value, bool) or not isinstance(value, int | float) else float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
         raise _off_picture("no finite number")
-    return float(value)
+    return number
 
 
 def _off_picture(got: str) -> RejectedInput:

@@ -40,7 +40,7 @@ def environment() -> dict[str, str]:
         "LABEL_STUDIO_HOST": settings.LABEL_STUDIO_URL,
         "LABEL_STUDIO_CORS_ALLOWED_ORIGINS": settings.MASKLOOP_URL,
     }
-    return {**_without_our_django(os.environ), **ours}
+    return {**_without_ours(os.environ), **ours}
 
 
 def command() -> list[str]:
@@ -67,7 +67,12 @@ def use_write_ahead_log() -> None:
             connection.execute("PRAGMA journal_mode=WAL")
 
 
-def _without_our_django(environment: os._Environ[str]) -> dict[str, str]:
-    """Our settings module and database address mean something else to Label Studio's Django."""
-    ours = ("DJANGO_SETTINGS_MODULE", "DATABASE_URL", "SECRET_KEY")
-    return {name: value for name, value in environment.items() if name not in ours}
+def _without_ours(environment: os._Environ[str]) -> dict[str, str]:
+    """Our secrets are no business of Label Studio's, and our settings module means something else to its Django."""
+    ours = ("DJANGO_SETTINGS_MODULE", "DATABASE_URL", "SECRET_KEY", "LABEL_STUDIO_TOKEN", "LABEL_STUDIO_URL")
+    prefixes, passwords = ("MASKLOOP_", "ML_BACKEND_"), tuple(password_variable(role.value) for role in Role)
+    return {
+        name: value
+        for name, value in environment.items()
+        if name not in ours and not name.startswith(prefixes) and name not in passwords
+    }

@@ -31,12 +31,12 @@ MODEL_NAME = "unet-25d"
 
 def approved_reviews() -> list[Review]:
     """The approving verdict of each case whose newest verdict approves, in the order of the cases."""
-    reviews = [approved_review(case) for case in Case.objects.order_by("code")]
+    reviews = [approved_review(case) for case in Case.objects.filter(is_rehearsal=False)]
     return [review for review in reviews if review is not None]
 
 
-def take_snapshot() -> Snapshot:
-    """Freezes the list of approved masks; the same masks give the same snapshot.
+def snapshot_content() -> dict[str, Any]:
+    """The approved masks as they would be frozen now.
 
     Raises:
         RejectedInput: No mask is approved.
@@ -48,7 +48,16 @@ def take_snapshot() -> Snapshot:
             "No mask is approved, and models learn from approved masks only.",
             remedy="Have a radiologist approve a case on the review page.",
         )
-    content = {"cases": [_entry(review) for review in reviews]}
+    return {"cases": [_entry(review) for review in reviews]}
+
+
+def take_snapshot() -> Snapshot:
+    """Freezes the list of approved masks; the same masks give the same snapshot.
+
+    Raises:
+        RejectedInput: No mask is approved.
+    """
+    content = snapshot_content()
     digest = sha256_of_bytes(canonical_json(content))
     snapshot, is_new = Snapshot.objects.get_or_create(digest=digest, defaults={"content": content})
     if is_new:

@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from typing import Any, Protocol
 
 from django.core.management.base import BaseCommand
+from django.db import OperationalError
 
 from datasets.errors import MaskloopError, TryAgain
 
@@ -47,6 +48,9 @@ class MaskloopCommand(BaseCommand):
         """Runs the command and leaves with its exit status."""
         try:
             document, findings = self.run(**options)
+        except OperationalError:
+            line = "The database is not there or of another version. Run `make up` first. [database]"
+            self._leave({"error": line, "code": "database"}, [line], NOT_FIT, options)
         except TryAgain as error:
             self._leave({"error": str(error), "code": error.code}, [str(error)], NOT_FIT, options)
         except MaskloopError as error:

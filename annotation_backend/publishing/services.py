@@ -67,6 +67,7 @@ def release_case(review: Review) -> ReleaseCase:
     """An approved case's files and what each came from."""
     mask, case = review.mask, review.mask.case
     series = {f"{row.role}_series": row.source_sha256 for row in case.series.all()}
+    registered = {f"{role}_file": digest for role, digest in case.registration.record["outputs"].items()}
     saves = {f"annotation_{save.label_studio_id}": save.content_sha256 for save in mask.annotations.all()}
     return ReleaseCase(
         code=case.code,
@@ -77,7 +78,13 @@ def release_case(review: Review) -> ReleaseCase:
         t1=case.registration.volume_path(SeriesRole.T1),
         t2=case.registration.volume_path(SeriesRole.T2),
         mask=mask.path,
-        sources={**series, **saves, "registration_record": case.registration.record_sha256, "mask_file": mask.sha256},
+        sources={
+            **series,
+            **registered,
+            **saves,
+            "registration_record": case.registration.record_sha256,
+            "mask_file": mask.sha256,
+        },
         quality_score=QualityScore(review.quality_score),
         unannotated_slices=tuple(mask.unannotated_slices),
     )

@@ -9,9 +9,9 @@ from django.db import models
 class PromptKind(models.TextChoices):
     """What a person gives a model."""
 
-    AUTOMATIC = "automatic", "nothing (automatic)"
-    BOX = "box", "a box"
-    POINT = "point", "clicks"
+    AUTOMATIC = "automatic", "automatic"
+    BOX = "box", "box"
+    POINT = "point", "click"
 
 
 class Model(models.Model):

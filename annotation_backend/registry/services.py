@@ -62,8 +62,8 @@ def ensure_lite_medsam() -> Model:
     return register_package(folder)
 
 
-def promote(model: Model, *, kinds: list[PromptKind] | None = None) -> list[Promotion]:
-    """Lets `model` serve from now on; running services take it up at their next prediction.
+def check_promotion(model: Model, kinds: list[PromptKind] | None) -> list[PromptKind]:
+    """The kinds of prompt that `model` would serve.
 
     Args:
         model: A registered model.
@@ -81,6 +81,20 @@ def promote(model: Model, *, kinds: list[PromptKind] | None = None) -> list[Prom
             remedy="Leave --for out, or choose another model with `manage.py list_models`.",
         )
     read_package(model.path, expected_digest=model.digest)
+    return wanted
+
+
+def promote(model: Model, *, kinds: list[PromptKind] | None = None) -> list[Promotion]:
+    """Lets `model` serve from now on; running services take it up at their next prediction.
+
+    Args:
+        model: A registered model.
+        kinds: The kinds of prompt to serve; all that it can answer when None.
+
+    Raises:
+        RejectedInput: It cannot answer one of `kinds`, or its package is damaged.
+    """
+    wanted = check_promotion(model, kinds)
     with transaction.atomic():
         promotions = [Promotion.objects.create(model=model, prompt_kind=kind) for kind in wanted]
         if PromptKind.AUTOMATIC in wanted:
@@ -98,7 +112,7 @@ def serving_model(kind: PromptKind) -> Model:
     if promotion is None:
         raise RejectedInput(
             "no-serving-model",
-            f"No model serves {kind.label}.",
+            f"No model serves {kind.label} prompts.",
             remedy="See `manage.py list_models` and promote one with `manage.py promote_model`.",
         )
     return promotion.model

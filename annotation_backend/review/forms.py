@@ -9,6 +9,7 @@ from datasets.case import QUALITY_MEANINGS, QualityScore
 class VerdictForm(forms.Form):
     """Approve or return, with a quality score and a comment."""
 
+    mask = forms.IntegerField(widget=forms.HiddenInput, min_value=1, max_value=2**31)
     quality_score = forms.ChoiceField(
         widget=forms.RadioSelect,
         choices=[

@@ -7,7 +7,7 @@ from django.db import transaction
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.jobs import mirror_case_states
-from annotation_backend.labeling.models import CaseMask, LabelingTask, TaskState
+from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask, TaskState
 from annotation_backend.review.models import Review, Verdict, latest_review
 from datasets.case import QualityScore
 from datasets.errors import RejectedInput
@@ -44,7 +44,7 @@ def newest_mask(case: Case) -> CaseMask | None:
 
 def queue() -> list[QueueEntry]:
     """All cases with a mask, the waiting ones first."""
-    cases = Case.objects.filter(masks__isnull=False).distinct()
+    cases = Case.objects.filter(masks__isnull=False, is_rehearsal=False).distinct()
     entries = [QueueEntry(case, mask, latest_review(case)) for case in cases if (mask := newest_mask(case))]
     return sorted(entries, key=lambda entry: (not entry.is_waiting, entry.case.code))
 
@@ -76,6 +76,7 @@ def decide(
         _check_reviewer(mask, reviewer)
         _check_mask(mask, newest_mask(case), latest_review(case))
         if verdict is Verdict.APPROVE:
+            _check_current(mask)
             _check_approval(mask, accepts_unannotated=accepts_unannotated)
         elif not comment.strip():
             raise RejectedInput("comment-missing", "A returned case needs a comment.", remedy="Say what to change.")
@@ -83,7 +84,8 @@ def decide(
             mask=mask, reviewer=reviewer, verdict=verdict, quality_score=quality_score.value, comment=comment.strip()
         )
         state = TaskState.APPROVED if verdict is Verdict.APPROVE else TaskState.RETURNED
-        LabelingTask.objects.filter(case=case).exclude(state=TaskState.PENDING).update(state=state)
+        said = review.comment if verdict is Verdict.RETURN else ""
+        LabelingTask.objects.filter(case=case).exclude(state=TaskState.PENDING).update(state=state, review_comment=said)
         mirror_case_states.enqueue(case_code=case.code)
     return review
 
@@ -93,9 +95,17 @@ def _check_reviewer(mask: CaseMask, reviewer: User) -> None:
         raise RejectedInput(
             "not-a-radiologist", "Only a radiologist gives a verdict.", remedy="Sign in as a radiologist."
         )
-    if reviewer.pk in mask.authors():
+    drawers = mask.drawers()
+    if reviewer.label_studio_id in drawers:
         raise RejectedInput(
             "own-drawing", "You drew in this mask yourself.", remedy="Another radiologist gives the verdict."
+        )
+    known = User.objects.filter(label_studio_id__in=drawers).values_list("label_studio_id", flat=True)
+    if drawers - set(known):
+        raise RejectedInput(
+            "author-unknown",
+            "Somebody drew in this mask who has no account here.",
+            remedy="Run `manage.py pull_annotations`, which looks for new people in Label Studio.",
         )
 
 
@@ -107,6 +117,17 @@ def _check_mask(mask: CaseMask, newest: CaseMask | None, review: Review | None) 
     if review is not None and review.mask_id == mask.pk:
         raise RejectedInput(
             "already-decided", "This mask has its verdict already.", remedy="A new annotation opens the case again."
+        )
+
+
+def _check_current(mask: CaseMask) -> None:
+    """A save whose mask is not assembled yet must not be approved unseen."""
+    current = (Annotation.objects.current(task) for task in LabelingTask.objects.filter(case=mask.case))
+    if {save.pk for save in current if save} != set(mask.annotations.values_list("pk", flat=True)):
+        raise RejectedInput(
+            "mask-behind",
+            "A newer save is not in this mask yet.",
+            remedy="Wait a moment and load the page; if it stays, look at data/logs/worker.log.",
         )
 
 

@@ -9,7 +9,7 @@ from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.permissions import roles_required, signed_in_user
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.services import picture_plane
-from annotation_backend.labeling.models import CaseMask
+from annotation_backend.labeling.models import CaseMask, TaskState
 from annotation_backend.review.forms import VerdictForm
 from annotation_backend.review.models import Review, Verdict
 from annotation_backend.review.overlay import outlined_png
@@ -36,8 +36,8 @@ def review_case(request: HttpRequest, code: str) -> HttpResponse:
     form = VerdictForm(request.POST or None)
     status = 200
     if request.method == "POST":
-        shown = get_object_or_404(CaseMask, pk=request.POST.get("mask") or 0, case=case)
         well_formed = form.is_valid()
+        shown = get_object_or_404(CaseMask, pk=form.cleaned_data.get("mask") or 0, case=case)
         if well_formed and _decided(request, form, shown):
             return redirect("review-queue")
         status = 409 if well_formed else 400
@@ -48,7 +48,8 @@ def review_case(request: HttpRequest, code: str) -> HttpResponse:
         "roles": list(SeriesRole),
         "indices": sorted(set(case.slices.values_list("index", flat=True))),
         "reviews": Review.objects.filter(mask__case=case).select_related("reviewer"),
-        "may_decide": signed_in_user(request).has_role(Role.RADIOLOGIST),
+        "returned_count": case.labeling_tasks.filter(state=TaskState.RETURNED).count(),
+        "may_decide": signed_in_user(request).has_role(Role.RADIOLOGIST) and not (mask and mask.reviews.exists()),
     }
     return render(request, "review/case.html", context, status=status)
 
@@ -78,5 +79,6 @@ def _decided(request: HttpRequest, form: VerdictForm, mask: CaseMask) -> bool:
     except RejectedInput as error:
         form.add_error(None, f"{error.message} {error.remedy}")
         return False
-    messages.success(request, f"{mask.case.code}: {review.get_verdict_display().lower()}.")
+    outcome = "is approved" if review.verdict == Verdict.APPROVE else "was returned to the annotator"
+    messages.success(request, f"{mask.case.code} {outcome}.")
     return True

@@ -101,7 +101,7 @@ def running(installation: Installation, *, data: Path | None = None) -> Iterator
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + READY_SECONDS
-    while "Maskloop is ready" not in log.read_text(errors="replace"):
+    while "Ctrl-C stops it" not in log.read_text(errors="replace"):
         assert process.poll() is None, f"up ended with {process.returncode}:\n{log.read_text(errors='replace')}"
         assert time.monotonic() < deadline, f"up was not ready in time:\n{log.read_text(errors='replace')}"
         time.sleep(1)

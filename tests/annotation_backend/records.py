@@ -39,15 +39,17 @@ def registered_case(code: str = "C0001", *, tissue_type: str = "nerve") -> Case:
         code=code, patient=patient, tissue_type=tissue_type, source_sha256=sha256_of_bytes(code.encode())
     )
     random = np.random.default_rng(int(code[1:]))
+    outputs: dict[str, str] = {}
     for role in SeriesRole:
         volume = Volume(random.normal(100, 20, SHAPE).astype(np.float32), Grid(SHAPE, AFFINE))
         write_volume(case.folder / f"{role}.nii.gz", volume)
         digest = sha256_of_file(case.folder / f"{role}.nii.gz")
+        outputs[role.value] = digest
         Series.objects.create(case=case, role=role.value, file=f"{role}.nii.gz", source_sha256=digest, sha256=digest)
     write_bytes(case.folder / "board.png", b"png")
     Registration.objects.create(
         case=case,
-        record={"method": "identity"},
+        record={"method": "identity", "transform": np.eye(4).tolist(), "outputs": outputs},
         record_sha256=sha256_of_bytes(b"record" + code.encode()),
         t1_file="t1.nii.gz",
         t2_file="t2.nii.gz",
@@ -78,6 +80,7 @@ def save_body(of: LabelingTask, *, identifier: int = 7, person: int = 4, **chang
     body = {
         "id": identifier,
         "task": of.label_studio_id,
+        "project": of.project.label_studio_id,
         "result": [region_of(drawn(), region_id="a", score=None)],
         "was_cancelled": False,
         "updated_at": "2026-11-21T10:00:00.000001Z",

@@ -84,6 +84,12 @@ def test_a_skip_does_not_count_as_drawn(task: LabelingTask) -> None:
         ({"task": None}, "save-malformed"),
         ({"task": 999}, "task-unknown"),
         ({"updated_at": "yesterday"}, "save-malformed"),
+        ({"updated_at": "2026-13-45T10:00:00Z"}, "save-malformed"),
+        ({"project": None}, "save-malformed"),
+        ({"result": None}, "save-malformed"),
+        ({"result": ["x"]}, "save-malformed"),
+        ({"updated_at": "2026-11-21T25:00:00Z"}, "save-malformed"),
+        ({"result": [{"x": "\ud800"}]}, "save-malformed"),
     ],
 )
 def test_a_malformed_save_is_refused_and_nothing_is_stored(
@@ -112,8 +118,38 @@ def test_saves_become_one_mask_on_the_cases_grid(task: LabelingTask) -> None:
     assert CaseMask.objects.count() == 1
 
 
-def test_a_save_without_author_here_keeps_the_mask_but_names_nobody(task: LabelingTask) -> None:
-    _webhook(save_body(task, completed_by=99, updated_by=99))
+def test_everyone_who_made_or_changed_any_version_drew_in_the_mask(task: LabelingTask) -> None:
+    _webhook(save_body(task, completed_by=3, updated_by={"id": 4}))
+    _webhook(save_body(task, completed_by=3, updated_by=99, updated_at="2026-11-21T11:00:00Z"))
     record = assemble(task.case)
     assert record is not None
-    assert record.authors() == set()
+    assert record.drawers() == {3, 4, 99}
+
+
+def test_a_save_of_another_project_with_the_same_task_number_is_not_ours(task: LabelingTask) -> None:
+    with pytest.raises(RejectedInput, match="task-unknown"):
+        _webhook(save_body(task, project=2))
+    task.project.is_retired = True
+    task.project.save()
+    with pytest.raises(RejectedInput, match="task-unknown"):
+        _webhook(save_body(task))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"brushlabels": None, "rle": [1]},
+        {"brushlabels": ["Tumour"], "rle": 7},
+        {"brushlabels": ["Tumour"], "rle": "abc"},
+        {"brushlabels": ["Tumour"], "rle": [0, 0, 7, 128, *[255] * 60]},
+    ],
+)
+def test_a_malformed_region_is_a_finding_and_does_not_stop_the_mask(
+    task: LabelingTask, value: dict[str, object]
+) -> None:
+    sound = save_body(task)["result"]
+    _webhook(save_body(task, result=[{"type": "brushlabels", "value": value}, *sound]))
+    record = assemble(task.case)
+    assert record is not None
+    assert [finding["code"] for finding in record.findings] == ["brush-code"]
+    assert read_mask(record.path).foreground.sum() == drawn().sum()

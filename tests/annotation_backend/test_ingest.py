@@ -144,7 +144,7 @@ def test_a_case_whose_volume_was_damaged_is_refused_by_name() -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF
     path.write_bytes(content)
-    with pytest.raises(RejectedInput, match="nifti-unreadable"):
+    with pytest.raises(RejectedInput, match="case-volume-changed"):
         services.case_volumes(case)
 
 

@@ -98,6 +98,16 @@ def test_a_verdict_by_the_form_is_recorded_and_a_forbidden_one_explained(
     assert Review.objects.get().mask == mask
 
 
+@pytest.mark.parametrize("number", ["abc", "1.5", "", "999", "\0"])
+def test_a_verdict_on_a_mask_that_is_none_is_refused(
+    client: Client, people: dict[Role, User], mask: CaseMask, number: str
+) -> None:
+    client.force_login(people[Role.RADIOLOGIST])
+    form = {"mask": number, "verdict": "approve", "quality_score": "excellent"}
+    assert client.post(reverse("review-case", args=["C0001"]), form).status_code in (400, 404)
+    assert Review.objects.count() == 0
+
+
 def test_a_comment_is_escaped(client: Client, people: dict[Role, User], mask: CaseMask) -> None:
     Review.objects.create(
         mask=mask,
@@ -165,9 +175,13 @@ def test_health_answers_with_the_password(client: Client) -> None:
         ([], "request-malformed"),
         ({}, "request-malformed"),
         ({"tasks": "all"}, "request-malformed"),
-        ({"tasks": [{"id": "1"}]}, "request-malformed"),
-        ({"tasks": [{"id": 424242}]}, "task-unknown"),
-        ({"tasks": [{"id": 102}], "params": {"context": {"result": "x"}}}, "request-malformed"),
+        ({"tasks": [{"id": 102}]}, "request-malformed"),
+        ({"project": "1.5", "tasks": [{"id": "1"}]}, "request-malformed"),
+        ({"project": "1.5", "tasks": [{"id": True}]}, "request-malformed"),
+        ({"project": "1.5", "tasks": [{"id": 424242}]}, "task-unknown"),
+        ({"project": "2.5", "tasks": [{"id": 102}]}, "task-unknown"),
+        ({"project": "1.5", "tasks": [{"id": 102}], "params": {"context": {}}}, "request-malformed"),
+        ({"project": "1.5", "tasks": [{"id": 102}], "params": {"context": {"result": "x"}}}, "request-malformed"),
     ],
 )
 def test_a_bad_prediction_request_gets_one_named_answer(

@@ -46,10 +46,15 @@ def test_clicks_keep_their_sign() -> None:
     assert [click.positive for click in prompts_of(regions, plane=PLANE, index=0).clicks] == [True, False]
 
 
-@pytest.mark.parametrize("x", [-1, 100.5, float("nan"), float("inf"), "50", None, True])
+@pytest.mark.parametrize("x", [-1, 100.5, float("nan"), float("inf"), 10**400, "50", None, True])
 def test_a_point_that_is_not_on_the_picture_is_refused(x: object) -> None:
     with pytest.raises(RejectedInput, match="prompt-position"):
         prompts_of([_point(x=x)], plane=PLANE, index=0)
+
+
+def test_a_thousand_prompts_at_once_are_refused() -> None:
+    with pytest.raises(RejectedInput, match="too-many-prompts"):
+        prompts_of([unaccepted_prompt()] * 1000, plane=PLANE, index=0)
 
 
 def test_a_rotated_box_is_refused() -> None:

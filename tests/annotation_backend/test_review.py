@@ -60,6 +60,34 @@ def test_nobody_approves_their_own_drawing_not_even_an_edited_one(mask: CaseMask
         _approve(newest, radiologist)
 
 
+def test_a_drawing_that_somebody_else_touched_last_stays_the_drawers_own(
+    people: dict[Role, User], mask: CaseMask
+) -> None:
+    task = LabelingTask.objects.get(slice_index=3)
+    touched = save_body(task, identifier=8, completed_by=people[Role.RADIOLOGIST].label_studio_id)
+    receive({"action": "ANNOTATION_CREATED", "annotation": touched})
+    newest = assemble(task.case)
+    assert newest is not None
+    with pytest.raises(RejectedInput, match="own-drawing"):
+        _approve(newest, people[Role.RADIOLOGIST])
+
+
+def test_a_mask_by_a_stranger_waits_until_the_stranger_is_known(people: dict[Role, User], mask: CaseMask) -> None:
+    task = LabelingTask.objects.get(slice_index=3)
+    receive({"action": "ANNOTATION_CREATED", "annotation": save_body(task, identifier=8, person=99)})
+    newest = assemble(task.case)
+    assert newest is not None
+    with pytest.raises(RejectedInput, match="author-unknown"):
+        _approve(newest, people[Role.RADIOLOGIST])
+
+
+def test_a_save_that_is_not_in_the_mask_yet_keeps_it_from_approval(people: dict[Role, User], mask: CaseMask) -> None:
+    task = LabelingTask.objects.get(slice_index=3)
+    receive({"action": "ANNOTATION_CREATED", "annotation": save_body(task, identifier=8)})
+    with pytest.raises(RejectedInput, match="mask-behind"):
+        _approve(mask, people[Role.RADIOLOGIST])
+
+
 def test_slices_that_nobody_submitted_need_a_word(mask: CaseMask, people: dict[Role, User]) -> None:
     with pytest.raises(RejectedInput, match="slices-unannotated"):
         _approve(mask, people[Role.RADIOLOGIST], accepts_unannotated=False)

@@ -1,6 +1,5 @@
 """`up`: the whole platform on one machine, from nothing to tasks with predictions."""
 
-import os
 import signal
 import time
 from argparse import ArgumentParser
@@ -15,20 +14,20 @@ from django.core.management import call_command
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.services import create_first_accounts, email_of
 from annotation_backend.cases.models import Case
-from annotation_backend.cases.services import export_case, ingest, register_case
+from annotation_backend.cases.services import export_case, ingest, register_case, select_cases
+from annotation_backend.doctor import put_away_rehearsals
 from annotation_backend.environment import ENV_FILE, ROOT
 from annotation_backend.labeling import client, server
-from annotation_backend.labeling.jobs import assemble_case
 from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.predictions import push_predictions
 from annotation_backend.labeling.project import ensure_people, ensure_project
 from annotation_backend.labeling.publish import publish
-from annotation_backend.labeling.reconcile import pull
+from annotation_backend.labeling.reconcile import take_up
 from annotation_backend.management.arguments import MaskloopCommand
 from annotation_backend.processes import Processes, require_free
 from annotation_backend.registry.models import Promotion
 from annotation_backend.registry.services import ensure_lite_medsam, promote
-from datasets.errors import RejectedInput
+from datasets.errors import MaskloopError, ProgramFault, RejectedInput
 
 START_SECONDS = 300.0
 """Label Studio's first start migrates its database; 40 s were measured on two idle cores."""
@@ -54,29 +53,35 @@ class Command(MaskloopCommand):
         require_free(settings.MASKLOOP_URL, what="MASKLOOP_URL")
         require_free(settings.LABEL_STUDIO_URL, what="LABEL_STUDIO_URL")
         settings.DATA_FOLDER.mkdir(parents=True, exist_ok=True)
+        settings.DATA_FOLDER.chmod(0o700)
         call_command("migrate", verbosity=0)
         create_first_accounts()
         processes = self._processes()
-        signal.signal(signal.SIGTERM, _interrupt)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _interrupt)
         findings: list[str] = []
         try:
             for name in ("label_studio", "web", "worker"):
                 processes.start(name)
             findings = self._prepare(processes, folder)
-            self._tell()
+            self._tell(findings)
             while not options["exit_when_ready"]:
                 processes.require_alive()
                 time.sleep(1)
         except KeyboardInterrupt:
             self.say("\nStopping.")
         finally:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
             processes.stop()
         return {"labelling": settings.LABEL_STUDIO_URL, "cases": Case.objects.count()}, findings
 
     def _data_folder(self, given: Path | None) -> Path | None:
         if given is not None and not given.is_dir():
             raise RejectedInput(
-                "no-such-folder", "DATA is not a folder.", remedy="Give the folder that holds the studies."
+                "no-such-folder",
+                "DATA is not a folder.",
+                remedy="Give the folder that holds the studies, e.g. make up DATA=/data/studies.",
             )
         return given.resolve() if given else None
 
@@ -94,53 +99,73 @@ class Command(MaskloopCommand):
         ensure_people()
         self.say(f"Label Studio is up with project {project.label_studio_id}; its tasks follow.")
         findings += self._take_up(project)
-        for case in Case.objects.filter(registration__isnull=False):
+        put_away_rehearsals()
+        for case in select_cases(None):
             processes.require_alive()
+            findings += self._publish(case)
+        return findings
+
+    def _publish(self, case: Case) -> list[str]:
+        """One case's tasks and predictions; what is wrong with it does not stop the others."""
+        if not case.slices.exists():
+            return []
+        try:
             made = publish(case)
             drawn = push_predictions(case, progress=self.progress(f"{case.code}: drawing slice"))
-            self.say(f"{case.code}: {made} new tasks, {drawn} new predictions")
+        except (RejectedInput, ProgramFault) as error:
+            return self._tell_findings([f"{case.code}: {error}"])
+        self.say(f"{case.code}: {made} new tasks, {drawn} new predictions")
+        return []
+
+    def _tell_findings(self, findings: list[str]) -> list[str]:
+        for finding in findings:
+            self.say(finding)
         return findings
 
     def _take_up(self, project: LabelingProject) -> list[str]:
-        """What happened in Label Studio while we were down, and masks that a stopped worker did not assemble."""
-        report = pull(project)
-        for code in (
-            Case.objects.filter(labeling_tasks__annotations__isnull=False).values_list("code", flat=True).distinct()
-        ):
-            assemble_case.enqueue(case_code=code)
-        return report.refused
+        """What happened in Label Studio while we were down, and what a stopped worker left undone."""
+        try:
+            return self._tell_findings(take_up(project).refused)
+        except MaskloopError as error:
+            return self._tell_findings([str(error)])
 
     def _bring_in(self, processes: Processes, folder: Path | None) -> list[str]:
         """Model, cohort, registration and pictures, while Label Studio starts."""
         if not Promotion.objects.exists():
             self.say("Preparing LiteMedSAM")
             promote(ensure_lite_medsam())
-        report = ingest(folder or self._phantom(), progress=self.progress("reading file"))
-        findings = [str(finding) for finding in report.findings]
-        for case in Case.objects.all():
+        findings = self._ingest(folder)
+        for case in select_cases(None):
             processes.require_alive()
             try:
                 if register_case(case):
                     self.say(f"{case.code}: T1 registered onto T2")
                 export_case(case)
             except RejectedInput as error:
-                findings.append(f"{case.code}: {error}")
+                findings += self._tell_findings([f"{case.code}: {error}"])
         return findings
+
+    def _ingest(self, folder: Path | None) -> list[str]:
+        """The given folder; without one, the cases that are there, or a phantom cohort where there are none."""
+        if folder is None and Case.objects.filter(is_rehearsal=False).exists():
+            return []
+        report = ingest(folder or self._phantom(), progress=self.progress("reading file"))
+        self.say(f"{len(report.new)} new case(s), {len(report.known)} known, {len(report.findings)} finding(s)")
+        return self._tell_findings([str(finding) for finding in report.findings])
 
     def _phantom(self) -> Path:
         from datasets.phantom import write_phantom_cohort
 
         folder = Path(settings.DATA_FOLDER) / "phantom"
-        if not folder.exists():
-            self.say("Writing a phantom cohort as DICOM (give your own studies with DATA=<folder>)")
-            write_phantom_cohort(folder)
+        self.say("Writing a phantom cohort as DICOM (give your own studies with DATA=<folder>)")
+        write_phantom_cohort(folder)
         return folder
 
-    def _tell(self) -> None:
+    def _tell(self, findings: list[str]) -> None:
         first = email_of(Role.ANNOTATOR)
         self.say(
             f"""
-Maskloop is ready. Ctrl-C stops it.
+Maskloop is ready{f", with {len(findings)} finding(s) above" if findings else ""}. Ctrl-C stops it.
 
   Labelling  {settings.LABEL_STUDIO_URL}/projects/
   Review     {settings.MASKLOOP_URL}/review/
@@ -160,5 +185,5 @@ def _web_is_up() -> bool:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """SIGTERM ends `up` as Ctrl-C does."""
-    os.kill(os.getpid(), signal.SIGINT)
+    """A signal ends `up` as Ctrl-C does, also where a shell started it in the background with SIGINT ignored."""
+    raise KeyboardInterrupt

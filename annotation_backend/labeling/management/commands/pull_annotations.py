@@ -4,7 +4,7 @@ from typing import Any
 
 from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.project import ensure_people
-from annotation_backend.labeling.reconcile import pull
+from annotation_backend.labeling.reconcile import take_up
 from annotation_backend.management.arguments import MaskloopCommand
 from datasets.errors import RejectedInput
 
@@ -16,7 +16,7 @@ class Command(MaskloopCommand):
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Pulls every project of ours."""
-        projects = list(LabelingProject.objects.all())
+        projects = list(LabelingProject.objects.filter(is_retired=False))
         if not projects:
             raise RejectedInput(
                 "no-project", "Nothing was published yet.", remedy="Run `manage.py publish_tasks` first."
@@ -25,7 +25,7 @@ class Command(MaskloopCommand):
         totals = {"seen": 0, "stored": 0, "deleted": 0}
         findings = []
         for project in projects:
-            report = pull(project)
+            report = take_up(project)
             totals = {key: count + getattr(report, key) for key, count in totals.items()}
             findings += report.refused
         self.say("{seen} saves in Label Studio, {stored} were new, {deleted} were deleted there.".format(**totals))

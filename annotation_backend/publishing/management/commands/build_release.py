@@ -23,7 +23,7 @@ class Command(MaskloopCommand):
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Builds, verifies, records."""
-        from datasets.release.build import ReleaseSettings
+        from datasets.release.build import ReleaseSettings, check_release
 
         settings = ReleaseSettings(
             name=options["name"],
@@ -33,7 +33,9 @@ class Command(MaskloopCommand):
             seed=options["seed"],
         )
         if options["dry_run"]:
-            codes = [case.code for case in release_cases()]
+            cases = release_cases()
+            check_release(cases, settings)
+            codes = [case.code for case in cases]
             self.say(f"{len(codes)} approved case(s) would go in: {', '.join(codes)}")
             return {"cases": codes}, []
         built = publish_release(settings)

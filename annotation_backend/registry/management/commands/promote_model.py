@@ -5,7 +5,7 @@ from typing import Any
 
 from annotation_backend.management.arguments import MaskloopCommand
 from annotation_backend.registry.models import PromptKind
-from annotation_backend.registry.services import find_model, promote
+from annotation_backend.registry.services import check_promotion, find_model, promote
 
 
 class Command(MaskloopCommand):
@@ -24,11 +24,11 @@ class Command(MaskloopCommand):
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Checks and promotes."""
         model = find_model(options["model"])
-        kinds = [PromptKind(kind) for kind in options["kinds"] or model.prompt_kinds]
+        kinds = check_promotion(model, [PromptKind(kind) for kind in options["kinds"] or model.prompt_kinds])
         if options["dry_run"]:
             return {"model": str(model), "serves": [kind.value for kind in kinds]}, []
         promote(model, kinds=kinds)
-        self.say(f"{model} serves {', '.join(kind.label for kind in kinds)} from its next prediction on.")
+        self.say(f"{model} answers from the next prediction on: {', '.join(kind.label for kind in kinds)}.")
         if PromptKind.AUTOMATIC in kinds:
             self.say("The worker now draws the tasks that nobody submitted anew with it.")
         return {"model": str(model), "serves": [kind.value for kind in kinds]}, []
