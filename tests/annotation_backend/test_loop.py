@@ -33,6 +33,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.label_studio]
 ARTEFACTS = Path(__file__).resolve().parents[2] / "test-artefacts"
 BOX_MARGIN_PIXELS = 3
 TRAINING_STEPS = 80
+EMPTY = 1
+"""A slice without tumour, in STS_001 and in the phantom."""
+
 NEIGHBOUR = 2
 """The slice this far from the middle is left to the trained model; nobody draws on it."""
 
@@ -163,6 +166,13 @@ def test_brush_box_accept_submit_and_the_mask_is_assembled(world: World, tell_fi
     assert mask.foreground.sum() == union.sum()
 
 
+def test_a_slice_without_tumour_starts_empty_and_is_submitted_so(world: World) -> None:
+    with browser_page() as page:
+        editor = _editor(page, world)
+        editor.open_task(world.project, world.tasks[EMPTY])
+        assert editor.submit()["result"] == []
+
+
 def test_a_smart_point_is_answered_and_says_that_a_box_was_grown(world: World) -> None:
     index = world.middle + 1
     with browser_page() as page:
@@ -184,7 +194,11 @@ def test_a_radiologist_returns_the_case_and_it_is_in_the_annotators_tab(world: W
     [tab] = [view for view in views if view["data"]["title"] == "Returned by review"]
     params = {"view": tab["id"], "project": world.project, "fields": "all"}
     shown = world.api("GET", "/api/tasks/", params=params)["tasks"]
-    assert [task["id"] for task in shown] == [returned]
+    assert returned in [task["id"] for task in shown]
+    assert {task["data"]["state"] for task in shown} == {"returned"}
+    with browser_page() as page:
+        _editor(page, world).open_task(world.project, returned)
+        assert page.get_by_text("The lower border, please.").is_visible()
 
 
 def test_the_annotator_updates_and_the_radiologist_approves(world: World) -> None:
@@ -197,7 +211,7 @@ def test_the_annotator_updates_and_the_radiologist_approves(world: World) -> Non
         editor.submit()
     masks = world.case_folder / "masks"
     _eventually(lambda: set(masks.glob("*.nii.gz")) - before, seconds=60, what="the mask of the update")
-    _annotate_the_rest(world, leaving={0, world.middle, world.middle + NEIGHBOUR})
+    _annotate_the_rest(world, leaving={0, EMPTY, world.middle, world.middle + NEIGHBOUR})
     _eventually(lambda: _annotated_count(world) == len(world.tasks) - 2, seconds=120, what="the whole case's mask")
     _give_verdict(world, "approve")
 
@@ -316,6 +330,22 @@ def test_the_doctor_finds_every_link_good_and_leaves_nothing_behind(world: World
     assert sorted(path.name for path in world.case_folder.parent.iterdir()) == before
     tasks = world.api("GET", "/api/tasks/", params={"project": world.project, "page_size": 1000})
     assert {row["data"]["case"] for row in tasks["tasks"]} == set(before)
+
+
+def test_a_project_deleted_in_label_studio_is_published_again_and_loses_no_annotation(world: World) -> None:
+    annotated = _annotated_count(world)
+    world.api("DELETE", f"/api/projects/{world.project}/")
+    published = world.installation.manage("publish_tasks", "--no-predictions")["cases"][0]
+    assert published["tasks"] == len(world.tasks)
+    [project] = world.api("GET", "/api/projects/")["results"]
+    rows = world.api("GET", "/api/tasks/", params={"project": project["id"], "page_size": 1000})["tasks"]
+    [anew] = [
+        row["id"] for row in rows if row["data"]["case"] == "C0001" and row["data"]["slice"] == world.middle + NEIGHBOUR
+    ]
+    world.api("POST", f"/api/tasks/{anew}/annotations/", json={"result": [], "lead_time": 1.0})
+    pulled = world.installation.manage("pull_annotations")
+    assert (pulled["deleted"], pulled["findings"]) == (0, [])
+    _eventually(lambda: _annotated_count(world) == annotated + 1, seconds=120, what="the mask with the new save")
 
 
 def test_no_patient_identifier_left_the_ingest_step(world: World) -> None:
