@@ -1,9 +1,14 @@
-"""The four first accounts, one for each role."""
+"""The four first accounts, one for each role, and those that follow."""
 
 import os
+import secrets
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.environment import password_variable
+from datasets.errors import RejectedInput
 
 
 def email_of(role: Role) -> str:
@@ -33,3 +38,24 @@ def create_first_accounts() -> list[User]:
             )
         )
     return created
+
+
+def create_person(email: str, role: Role) -> tuple[User, str]:
+    """Creates an account with a freshly drawn password.
+
+    Returns:
+        The account, and its password, which is stored nowhere in clear.
+
+    Raises:
+        RejectedInput: No e-mail address, or one that has an account.
+    """
+    try:
+        validate_email(email)
+    except ValidationError as error:
+        raise RejectedInput(
+            "email", "Expected an e-mail address.", remedy="Give one, e.g. anna@hospital.org."
+        ) from error
+    if User.objects.filter(username__iexact=email).exists():
+        raise RejectedInput("account-exists", "This address has an account.", remedy="Give another address.")
+    password = secrets.token_urlsafe(12)
+    return User.objects.create_user(username=email, email=email, password=password, role=role), password

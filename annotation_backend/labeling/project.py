@@ -61,12 +61,12 @@ def ensure_project() -> LabelingProject:
 
 
 def ensure_people() -> None:
-    """Gives everyone with an account here one in Label Studio (same address and first password), and notes its id."""
+    """Gives the first accounts one in Label Studio (same address and password), and notes everyone's id there."""
     with readable_errors():
         known = {user["email"]: user["id"] for user in call("GET", "/api/users/")}
     for user in User.objects.all():
-        if user.email not in known and user.email.endswith("@maskloop.local"):
-            _sign_up(user)
+        if user.email not in known and user.email == email_of(Role(user.role)):
+            sign_up(user, os.environ[password_variable(user.role)])
             known = {found["email"]: found["id"] for found in call("GET", "/api/users/")}
         if user.label_studio_id != known.get(user.email):
             user.label_studio_id = known.get(user.email)
@@ -162,8 +162,13 @@ def _create_tab(project: LabelingProject, state: TaskState) -> dict[str, Any]:
     return created
 
 
-def _sign_up(user: User) -> None:
-    """Signs a person up through the invitation link, the one way that gives an organisation and a working password."""
+def sign_up(user: User, password: str) -> None:
+    """Signs a person up through the invitation link, the one way that gives an organisation and a working password.
+
+    Raises:
+        TryAgain: Label Studio does not answer.
+        ProgramFault: It does not accept the account.
+    """
     link = settings.LABEL_STUDIO_URL + call("GET", "/api/invite")["invite_url"]
     with readable_errors(), requests.Session() as browser:
         page = browser.get(link, timeout=30)
@@ -172,7 +177,7 @@ def _sign_up(user: User) -> None:
             raise ProgramFault("label-studio-signup", "Label Studio's sign-up page has changed.", remedy="Report it.")
         form = {
             "email": user.email,
-            "password": os.environ[password_variable(user.role)],
+            "password": password,
             "csrfmiddlewaretoken": token.group(1),
             "allow_newsletters": "false",
         }

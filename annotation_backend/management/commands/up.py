@@ -114,7 +114,7 @@ class Command(MaskloopCommand):
             drawn = push_predictions(case, progress=self.progress(f"{case.code}: drawing slice"))
         except (RejectedInput, ProgramFault) as error:
             return self._tell_findings([f"{case.code}: {error}"])
-        self.say(f"{case.code}: {made} new tasks, {drawn} new predictions")
+        self.say(f"{case.code}: {made} new tasks, {drawn} new predictions with a mask")
         return []
 
     def _tell_findings(self, findings: list[str]) -> list[str]:
