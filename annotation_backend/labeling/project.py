@@ -8,7 +8,8 @@ from typing import Any
 import requests
 from django.conf import settings
 
-from annotation_backend.accounts.models import User
+from annotation_backend.accounts.models import Role, User
+from annotation_backend.accounts.services import email_of
 from annotation_backend.environment import password_variable
 from annotation_backend.labeling.client import call, readable_errors, sdk
 from annotation_backend.labeling.config import LABEL_CONFIG
