@@ -322,6 +322,18 @@ def test_a_refused_token_and_a_silent_label_studio_are_one_line_each_and_nothing
     assert sound.manage("pull_annotations")["deleted"] == 0
 
 
+def test_a_second_radiologist_is_added_to_both_services(world: World) -> None:
+    added = world.installation.manage("add_person", "second@hospital.org", "radiologist")
+    with browser_page() as page:
+        editor = LabelStudioPage(page, world.installation.label_studio_url)
+        editor.sign_in("second@hospital.org", added["password"])
+        page.goto(f"{world.installation.url}/review/")
+        page.fill("input[name=username]", "second@hospital.org")
+        page.fill("input[name=password]", added["password"])
+        page.click("main button")
+        assert page.get_by_role("heading", name="Review").is_visible()
+
+
 def test_the_doctor_finds_every_link_good_and_leaves_nothing_behind(world: World) -> None:
     before = sorted(path.name for path in world.case_folder.parent.iterdir())
     examined = world.installation.manage("doctor")
