@@ -59,7 +59,7 @@ def store_save(save: Mapping[str, Any], *, received_by: ReceivedBy) -> tuple[Ann
         RejectedInput: Fields are missing (``save-malformed``) or the task is unknown (``task-unknown``).
     """
     identifier = _whole(save.get("id"))
-    task = task_of(_whole(_number(save.get("task"))), project=_whole(_number(save.get("project"))))
+    task = task_of(_whole(number_of(save.get("task"))), project=_whole(number_of(save.get("project"))))
     _require_regions(save.get("result"))
     digest = _content_digest(save)
     known = Annotation.objects.filter(label_studio_id=identifier, content_sha256=digest).first()
@@ -120,7 +120,7 @@ def _content_digest(save: Mapping[str, Any]) -> str:
 def _author(save: Mapping[str, Any]) -> User | None:
     """Who drew: the last to change it, else who completed it; Label Studio sends a number or an object."""
     for field in ("updated_by", "completed_by"):
-        identifier = _number(save.get(field))
+        identifier = number_of(save.get(field))
         if isinstance(identifier, int):
             return User.objects.filter(label_studio_id=identifier).first()
     return None
@@ -158,10 +158,10 @@ def task_of(identifier: int, *, project: int) -> LabelingTask:
 
 def _project_id(body: Mapping[str, Any], save: Mapping[str, Any]) -> object:
     """The project's id, from the save or from the project that comes with it."""
-    return save.get("project") or _number(body.get("project"))
+    return save.get("project") or number_of(body.get("project"))
 
 
-def _number(value: object) -> object:
+def number_of(value: object) -> object:
     """Label Studio sends a thing as its number or as an object with an id."""
     return value.get("id") if isinstance(value, Mapping) else value
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.client import call
-from annotation_backend.labeling.events import mark_deleted, store_save, update_state
+from annotation_backend.labeling.events import mark_deleted, number_of, store_save, update_state
 from annotation_backend.labeling.jobs import assemble_case
 from annotation_backend.labeling.models import Annotation, AnnotationDeletion, LabelingProject, LabelingTask, ReceivedBy
 from datasets.errors import RejectedInput
@@ -32,7 +32,7 @@ def pull(project: LabelingProject) -> PullReport:
         RejectedInput: It refuses our token.
     """
     report = PullReport()
-    known_before = set(Annotation.objects.filter(task__project=project).values_list("label_studio_id", flat=True))
+    known_before = _known(project)
     alive: set[int] = set()
     living_tasks: set[int] = set()
     ours = set(LabelingTask.objects.filter(project=project).values_list("label_studio_id", flat=True))
@@ -60,6 +60,12 @@ def take_up(project: LabelingProject) -> PullReport:
     return report
 
 
+def _known(project: LabelingProject) -> set[int]:
+    """Annotations that were saved in this project of Label Studio, not in one that was deleted before."""
+    ours = Annotation.objects.filter(task__project=project)
+    return {save.label_studio_id for save in ours if number_of(save.raw["project"]) == project.label_studio_id}
+
+
 def _take(save: Mapping[str, Any], report: PullReport) -> None:
     report.seen += 1
     try:
@@ -71,15 +77,15 @@ def _take(save: Mapping[str, Any], report: PullReport) -> None:
 
 
 def _mark_vanished(missing: set[int], living_tasks: set[int], report: PullReport) -> None:
-    """Marks what was deleted from a living task; where the whole task is gone, our annotations stay valid.
+    """Marks what was deleted from a living task; where the task itself was deleted, our annotations stay valid.
 
     `missing` holds annotations that were here before Label Studio was asked: one saved since then is not missing.
     """
-    here = Annotation.objects.filter(label_studio_id__in=missing, task__label_studio_id__in=living_tasks)
-    marked = AnnotationDeletion.objects.values_list("label_studio_id", flat=True)
-    vanished = sorted(set(here.values_list("label_studio_id", flat=True)) - set(marked))
+    marked = set(AnnotationDeletion.objects.values_list("label_studio_id", flat=True))
+    candidates = Annotation.objects.filter(label_studio_id__in=missing - marked)
+    vanished = {save.label_studio_id for save in candidates if number_of(save.raw["task"]) in living_tasks}
     if vanished:
-        mark_deleted(vanished)
+        mark_deleted(sorted(vanished))
     report.deleted = len(vanished)
 
 
