@@ -46,6 +46,7 @@ def review_case(request: HttpRequest, code: str) -> HttpResponse:
         "mask": mask,
         "form": form,
         "roles": list(SeriesRole),
+        "plane": picture_plane(case) if case.picture_plane else None,
         "indices": sorted(set(case.slices.values_list("index", flat=True))),
         "reviews": Review.objects.filter(mask__case=case).select_related("reviewer"),
         "returned_count": case.labeling_tasks.filter(state=TaskState.RETURNED).count(),
