@@ -19,7 +19,7 @@ from datasets.files import sha256_of_bytes, sha256_of_file
 from datasets.finding import Finding, Level
 from datasets.mask import TUMOUR, Mask
 from datasets.nifti import read_mask
-from datasets.rtstruct import read_rtstruct
+from datasets.rtstruct import read_rtstruct, unused_name
 from datasets.volume import Volume
 
 SAME_STUDY_POINTS = 2
@@ -170,7 +170,7 @@ def load_pair(pair: PatientPair) -> LoadedPair:
             findings.append(_left_out(pair, found, error))
             continue
         for name, mask in regions.items():
-            name = _unused(name, masks[own_role])
+            name = unused_name(name, masks[own_role])
             masks[own_role][name], sources[own_role][name] = mask, digest
     return LoadedPair(volumes, masks, sources, tuple(findings))
 
@@ -363,11 +363,3 @@ def _left_out(pair: PatientPair, found: FoundMask, error: RejectedInput | OSErro
         return Finding(Level.ERROR, error.code, f"{error.message} The mask is left out.", error.remedy, subject)
     message = f"Expected a mask that can be read, got none ({type(error).__name__}); it is left out."
     return Finding(Level.ERROR, "file-unreadable", message, "Check the file's permissions and the disk.", subject)
-
-
-def _unused(name: str, taken: Mapping[str, Mask]) -> str:
-    number, candidate = 1, name
-    while candidate in taken:
-        number += 1
-        candidate = f"{name} ({number})"
-    return candidate

@@ -58,7 +58,7 @@ def read_rtstruct(path: Path, series: DicomSeries) -> dict[str, Mask]:
         name = regions.get(text(contours, "ReferencedROINumber"))
         data = None if name is None else _rasterise(list(_closed_contours(contours)), grid)
         if name is not None and data is not None:
-            name = _unused(name, masks)
+            name = unused_name(name, masks)
             masks[name] = Mask(data, grid, {1: name})
     return masks
 
@@ -271,7 +271,8 @@ def _items(dataset: Dataset, keyword: str) -> list[Dataset]:
         return list(dataset.get(keyword) or [])
 
 
-def _unused(name: str, taken: Mapping[str, Mask]) -> str:
+def unused_name(name: str, taken: Mapping[str, Mask]) -> str:
+    """The name, with a number behind it where it is taken."""
     number, candidate = 1, name
     while candidate in taken:
         number += 1

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from django.conf import settings
 from django.db import transaction
 
@@ -30,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 
-TUMOUR_NAMES = ("gtv_mass", "gtv-mass", "tumour", "tumor", "mass", "lesion", "gtv")
+TUMOUR_NAMES = ("gtv_mass", "tumour", "tumor", "mass", "lesion", "gtv")
 """Names of imported masks that mean the tumour, the surest first; anything with oedema in its name is not."""
 
 
@@ -216,9 +215,9 @@ def imported_tumour(case: Case) -> Mask | None:
 
 def carried_mask(case: Case, mask: Mask, role: SeriesRole) -> Mask:
     """A mask on the grid of one of the case's series, brought onto the case's grid by the stored transform."""
-    from curation.registration import carry_mask
+    from curation.registration import carry_mask, transform_of
 
-    transform = np.array(case.registration.record["transform"]) if role is SeriesRole.T1 else None
+    transform = transform_of(case.registration.record, role)
     return carry_mask(mask, transform=transform, target=picture_plane(case).grid)
 
 

@@ -22,14 +22,18 @@ def assemble(case: Case) -> CaseMask | None:
     Returns:
         The mask, or None while no slice was submitted.
     """
-    tasks = list(LabelingTask.objects.filter(case=case))
-    current = {task.slice_index: Annotation.objects.current(task) for task in tasks}
+    current = current_saves(case)
     saves = {index: save for index, save in current.items() if save is not None}
     if not saves:
         return None
     inputs = _inputs_digest(case, saves.values())
     known = CaseMask.objects.filter(case=case, inputs_sha256=inputs).first()
     return known or _write(case, saves, inputs, unannotated=sorted(set(current) - set(saves)))
+
+
+def current_saves(case: Case) -> dict[int, Annotation | None]:
+    """The save that counts for each published slice; None where nobody submitted it."""
+    return {task.slice_index: Annotation.objects.current(task) for task in LabelingTask.objects.filter(case=case)}
 
 
 def _write(case: Case, saves: dict[int, Annotation], inputs: str, *, unannotated: list[int]) -> CaseMask:

@@ -15,6 +15,7 @@ from annotation_backend.labeling.models import (
     LabelingTask,
     ReceivedBy,
     TaskState,
+    number_of,
 )
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes
@@ -159,11 +160,6 @@ def task_of(identifier: int, *, project: int) -> LabelingTask:
 def _project_id(body: Mapping[str, Any], save: Mapping[str, Any]) -> object:
     """The project's id, from the save or from the project that comes with it."""
     return save.get("project") or number_of(body.get("project"))
-
-
-def number_of(value: object) -> object:
-    """Label Studio sends a thing as its number or as an object with an id."""
-    return value.get("id") if isinstance(value, Mapping) else value
 
 
 def _require_regions(result: object) -> None:

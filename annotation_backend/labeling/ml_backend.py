@@ -12,11 +12,11 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
-from annotation_backend.cases.services import imported_tumour, picture_plane
+from annotation_backend.cases.services import picture_plane
 from annotation_backend.inference.services import predict_slices, warm_up
 from annotation_backend.labeling import events
 from annotation_backend.labeling.models import LabelingTask
-from annotation_backend.labeling.predictions import draw_unprompted
+from annotation_backend.labeling.predictions import contour_for, draw_unprompted
 from annotation_backend.labeling.project import basic_auth
 from annotation_backend.labeling.regions import prompts_of, region_of
 from annotation_backend.registry.models import Model, PromptKind
@@ -95,7 +95,7 @@ def webhook(request: HttpRequest) -> HttpResponse:
 def _answer(record: LabelingTask, context: list[Mapping[str, Any]] | None) -> dict[str, Any]:
     if context is None:
         model = serving_model(PromptKind.AUTOMATIC)
-        drawn = draw_unprompted(record.case, record.slice_index, model=model, contour=imported_tumour(record.case))
+        drawn = draw_unprompted(record.case, record.slice_index, model=model, contour=contour_for(model, record.case))
     else:
         prompts = prompts_of(context, plane=picture_plane(record.case), index=record.slice_index)
         if prompts.is_empty:

@@ -19,7 +19,6 @@ class LabelingProject(models.Model):
     is_retired = models.BooleanField(default=False, help_text="It was deleted in Label Studio, which gives ids again")
     title = models.CharField(max_length=50)
     ml_backend_id = models.PositiveIntegerField(null=True)
-    returned_tab_id = models.PositiveIntegerField(null=True)
     created = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -163,11 +162,11 @@ class CaseMask(models.Model):
         """Label Studio ids of everyone who made or changed any version of the annotations in this mask."""
         drawn = self.annotations.values("label_studio_id")
         saves = Annotation.objects.filter(label_studio_id__in=drawn)
-        return {person for save in saves for person in people_of(save.raw)}
+        pairs = saves.values_list("raw__completed_by", "raw__updated_by")
+        people = {number_of(person) for pair in pairs for person in pair}
+        return {person for person in people if isinstance(person, int) and not isinstance(person, bool)}
 
 
-def people_of(save: Mapping[str, Any]) -> set[int]:
-    """Label Studio ids of who completed and who last changed a save; it sends a number or an object with an id."""
-    found = (save.get(field) for field in ("completed_by", "updated_by"))
-    numbers = (value.get("id") if isinstance(value, Mapping) else value for value in found)
-    return {number for number in numbers if isinstance(number, int) and not isinstance(number, bool)}
+def number_of(value: object) -> object:
+    """Label Studio sends a thing as its number or as an object with an id."""
+    return value.get("id") if isinstance(value, Mapping) else value

@@ -42,7 +42,7 @@ def push_predictions(case: Case, *, progress: Callable[[int, int], None] | None 
     """
     model = serving_model(PromptKind.AUTOMATIC)
     tasks = list(waiting_tasks(case).exclude(drawn_by=model).select_related("project"))
-    contour = imported_tumour(case)
+    contour = contour_for(model, case)
     drawn: list[tuple[LabelingTask, SlicePrediction]] = []
     for done, task in enumerate(tasks):
         drawn.append((task, draw_unprompted(case, task.slice_index, model=model, contour=contour)))
@@ -61,10 +61,15 @@ def waiting_tasks(case: Case) -> QuerySet[LabelingTask]:
     return case.labeling_tasks.filter(state=TaskState.PENDING, project__is_retired=False)
 
 
+def contour_for(model: Model, case: Case) -> Mask | None:
+    """The contour that came with the studies, where this model can only draw what a box points at."""
+    return imported_tumour(case) if model.method == Method.LITE_MEDSAM.value else None
+
+
 def draw_unprompted(case: Case, index: int, *, model: Model, contour: Mask | None) -> SlicePrediction:
     """What a model draws on a slice before a person pointed at anything.
 
-    LiteMedSAM only draws what a box points at. A contour that came with the studies (see `imported_tumour`) gives the
+    LiteMedSAM only draws what a box points at. A contour that came with the studies (see `contour_for`) gives the
     box of its slices; elsewhere it draws nothing, because with the whole picture as its box it paints the whole limb. A
     trained automatic model needs no prompt.
     """

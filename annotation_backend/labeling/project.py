@@ -142,16 +142,13 @@ def _ensure_webhook_header(project: LabelingProject) -> None:
 
 def _ensure_tabs(project: LabelingProject) -> None:
     tabs = call("GET", "/api/dm/views/", params={"project": project.label_studio_id})
-    by_title = {tab["data"].get("title"): tab["id"] for tab in tabs}
+    titles = {tab["data"].get("title") for tab in tabs}
     for state in (TaskState.PENDING, TaskState.RETURNED):
-        if state.label not in by_title:
-            by_title[state.label] = _create_tab(project, state)["id"]
-    if project.returned_tab_id != by_title[TaskState.RETURNED.label]:
-        project.returned_tab_id = by_title[TaskState.RETURNED.label]
-        project.save(update_fields=["returned_tab_id"])
+        if state.label not in titles:
+            _create_tab(project, state)
 
 
-def _create_tab(project: LabelingProject, state: TaskState) -> dict[str, Any]:
+def _create_tab(project: LabelingProject, state: TaskState) -> None:
     condition = {"filter": "filter:tasks:data.state", "operator": "equal", "type": "String", "value": state.value}
     data = {
         "title": state.label,
@@ -159,8 +156,7 @@ def _create_tab(project: LabelingProject, state: TaskState) -> dict[str, Any]:
         "filters": {"conjunction": "and", "items": [condition]},
         "hiddenColumns": {"explore": _HIDDEN_COLUMNS, "labeling": _HIDDEN_COLUMNS},
     }
-    created: dict[str, Any] = call("POST", "/api/dm/views/", json={"project": project.label_studio_id, "data": data})
-    return created
+    call("POST", "/api/dm/views/", json={"project": project.label_studio_id, "data": data})
 
 
 def sign_up(user: User, password: str) -> None:

@@ -54,15 +54,12 @@ def refresh_addresses(case: Case) -> int:
         How many tasks were changed.
     """
     pictures = _pictures_by_index(case)
-    alive: dict[int, set[int]] = {}
-    changed = 0
-    for task in LabelingTask.objects.filter(case=case, project__is_retired=False).select_related("project"):
-        if task.project_id not in alive:
-            alive[task.project_id] = _alive(task.project)
-        if task.label_studio_id in alive[task.project_id]:
-            _renew(case, task, pictures[task.slice_index])
-            changed += 1
-    return changed
+    records = LabelingTask.objects.filter(case=case, project__is_retired=False).select_related("project")
+    alive = _alive(records[0].project) if records else set()
+    tasks = [task for task in records if task.label_studio_id in alive]
+    for task in tasks:
+        _renew(case, task, pictures[task.slice_index])
+    return len(tasks)
 
 
 def _renew(case: Case, task: LabelingTask, pair: dict[SeriesRole, Slice]) -> None:

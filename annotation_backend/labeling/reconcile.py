@@ -6,9 +6,16 @@ from typing import Any
 
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.client import call
-from annotation_backend.labeling.events import mark_deleted, number_of, store_save, update_state
+from annotation_backend.labeling.events import mark_deleted, store_save, update_state
 from annotation_backend.labeling.jobs import assemble_case
-from annotation_backend.labeling.models import Annotation, AnnotationDeletion, LabelingProject, LabelingTask, ReceivedBy
+from annotation_backend.labeling.models import (
+    Annotation,
+    AnnotationDeletion,
+    LabelingProject,
+    LabelingTask,
+    ReceivedBy,
+    number_of,
+)
 from datasets.errors import RejectedInput
 
 PAGE_SIZE = 200
@@ -62,8 +69,8 @@ def take_up(project: LabelingProject) -> PullReport:
 
 def _known(project: LabelingProject) -> set[int]:
     """Annotations that were saved in this project of Label Studio, not in one that was deleted before."""
-    ours = Annotation.objects.filter(task__project=project)
-    return {save.label_studio_id for save in ours if number_of(save.raw["project"]) == project.label_studio_id}
+    ours = Annotation.objects.filter(task__project=project).values_list("label_studio_id", "raw__project")
+    return {identifier for identifier, saved_in in ours if number_of(saved_in) == project.label_studio_id}
 
 
 def _take(save: Mapping[str, Any], report: PullReport) -> None:
@@ -83,7 +90,8 @@ def _mark_vanished(missing: set[int], living_tasks: set[int], report: PullReport
     """
     marked = set(AnnotationDeletion.objects.values_list("label_studio_id", flat=True))
     candidates = Annotation.objects.filter(label_studio_id__in=missing - marked)
-    vanished = {save.label_studio_id for save in candidates if number_of(save.raw["task"]) in living_tasks}
+    rows = candidates.values_list("label_studio_id", "raw__task")
+    vanished = {identifier for identifier, task in rows if number_of(task) in living_tasks}
     if vanished:
         mark_deleted(sorted(vanished))
     report.deleted = len(vanished)

@@ -6,8 +6,9 @@ from django.db import transaction
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
+from annotation_backend.labeling.assembly import current_saves
 from annotation_backend.labeling.jobs import mirror_case_states
-from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask, TaskState
+from annotation_backend.labeling.models import CaseMask, LabelingTask, TaskState
 from annotation_backend.review.models import Review, Verdict, latest_review
 from datasets.case import QualityScore
 from datasets.errors import RejectedInput
@@ -122,8 +123,9 @@ def _check_mask(mask: CaseMask, newest: CaseMask | None, review: Review | None) 
 
 def _check_current(mask: CaseMask) -> None:
     """A save whose mask is not assembled yet must not be approved unseen."""
-    current = (Annotation.objects.current(task) for task in LabelingTask.objects.filter(case=mask.case))
-    if {save.pk for save in current if save} != set(mask.annotations.values_list("pk", flat=True)):
+    if {save.pk for save in current_saves(mask.case).values() if save} != set(
+        mask.annotations.values_list("pk", flat=True)
+    ):
         raise RejectedInput(
             "mask-behind",
             "A newer save is not in this mask yet.",

@@ -36,7 +36,6 @@ class Migration(migrations.Migration):
                 ),
                 ("title", models.CharField(max_length=50)),
                 ("ml_backend_id", models.PositiveIntegerField(null=True)),
-                ("returned_tab_id", models.PositiveIntegerField(null=True)),
                 ("created", models.DateTimeField(auto_now_add=True)),
             ],
         ),
