@@ -16,7 +16,8 @@ import numpy as np
 from curation.case_table import CASE_TABLE_NAME, CaseDescription, CaseTable, read_case_table
 from curation.nifti_names import NiftiName, read_name
 from datasets.case import SeriesRole
-from datasets.dicom_header import SeriesEvidence, SliceHeader, looks_like_dicom, plane_of, read_header
+from datasets.dicom_file import looks_like_dicom
+from datasets.dicom_header import SeriesEvidence, SliceHeader, plane_of, read_header
 from datasets.dicom_series import DicomSeries, files_digest, group_series, read_series, series_grid
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_file

@@ -4,25 +4,17 @@ Values come from files that anyone may have written: a field that is absent or c
 Identifiers (patient, study, series) stay inside the values, out of their `repr`, and must never be stored or shown.
 """
 
-import logging
 import math
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 from pydicom.uid import CTImageStorage, EnhancedMRImageStorage, MRImageStorage
 
-from datasets.errors import RejectedInput
-
-logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # its messages quote values, patients' names among them
+from datasets.dicom_file import number, numbers, read_dataset, text, texts, unreadable, values
 
 Vector = tuple[float, float, float]
 
@@ -30,8 +22,6 @@ OBLIQUE_LIMIT_DEGREES = 30.0
 """A slice is axial, coronal or sagittal when its normal lies within this angle of that axis: limbs are often scanned
 along the bone, some 20 degrees off the table's axis, and are still read as axial."""
 
-_DICOM_MAGIC_OFFSET = 128
-_DICOM_MAGIC = b"DICM"
 _STRUCTURE_SET_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
 _IMAGE_CLASSES = frozenset({MRImageStorage, EnhancedMRImageStorage, CTImageStorage})
 
@@ -151,12 +141,6 @@ class SliceHeader:
         return np.cross(self.row_direction, self.column_direction).astype(np.float64)
 
 
-def looks_like_dicom(path: Path) -> bool:
-    """Whether the file carries DICOM's magic bytes, whatever its name."""
-    with path.open("rb") as stream:
-        return stream.read(_DICOM_MAGIC_OFFSET + 4)[_DICOM_MAGIC_OFFSET:] == _DICOM_MAGIC
-
-
 def read_header(path: Path) -> SliceHeader:
     """Reads one file's header and leaves its pixels alone.
 
@@ -190,66 +174,6 @@ def read_header(path: Path) -> SliceHeader:
     return header
 
 
-def read_dataset(path: Path, *, keywords: list[str] | None = None) -> Dataset:
-    """Reads a DICOM file whole, or only `keywords` without pixels; no warnings.
-
-    Raises:
-        RejectedInput: Not a DICOM file, or a damaged one. The cause is cut off: pydicom's messages quote the file.
-    """
-    try:
-        with without_warnings():
-            content = path.read_bytes() if keywords is None else None
-            if content is not None:
-                return dcmread(BytesIO(content))
-            return dcmread(path, stop_before_pixels=True, specific_tags=keywords)
-    except Exception as error:  # a parser facing hostile bytes raises anything; all of it means one thing
-        raise unreadable(error) from None
-
-
-@contextmanager
-def without_warnings() -> Iterator[None]:
-    """Drops Python's warnings inside the block: pydicom's quote the values that they are about."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def unreadable(error: Exception) -> RejectedInput:
-    """The refusal of a DICOM file that cannot be parsed, naming the kind of fault and nothing of its content."""
-    return RejectedInput(
-        "dicom-unreadable",
-        f"Expected a whole DICOM file, got one that cannot be read ({type(error).__name__}).",
-        remedy="Export or copy the file again.",
-    )
-
-
-def text(dataset: Dataset, keyword: str) -> str:
-    """A field as text, its values joined by a backslash; empty where absent or unreadable."""
-    return "\\".join(texts(dataset, keyword))
-
-
-def texts(dataset: Dataset, keyword: str) -> tuple[str, ...]:
-    """A field's values as stripped text; () where absent or unreadable."""
-    return tuple(stripped for value in _values(dataset, keyword) if (stripped := str(value).strip(" \0")))
-
-
-def number(dataset: Dataset, keyword: str) -> float | None:
-    """A field's first value as a finite number; None where absent or unreadable."""
-    values = numbers(dataset, keyword)
-    return values[0] if values else None
-
-
-def numbers(dataset: Dataset, keyword: str, *, count: int | None = None) -> tuple[float, ...] | None:
-    """A field's values as finite numbers; None where absent, unreadable or not `count` of them."""
-    try:
-        values = tuple(float(value) for value in _values(dataset, keyword))
-    except (TypeError, ValueError):
-        return None
-    if not values or not all(map(math.isfinite, values)) or (count is not None and len(values) != count):
-        return None
-    return values
-
-
 def plane_of(normal: NDArray[np.floating]) -> Plane:
     """The plane of slices with this normal (LPS+ or RAS+, any length); UNKNOWN for a zero vector."""
     length = float(np.linalg.norm(normal))
@@ -262,27 +186,16 @@ def plane_of(normal: NDArray[np.floating]) -> Plane:
     return (Plane.SAGITTAL, Plane.CORONAL, Plane.AXIAL)[axis]
 
 
-def _values(dataset: Dataset, keyword: str) -> tuple[Any, ...]:
-    try:
-        with without_warnings():
-            value = dataset.get(keyword)
-    except Exception:  # values are parsed on access, and a damaged one raises anything
-        return ()
-    if value is None or value == "":
-        return ()
-    return (value,) if isinstance(value, str | bytes) or not hasattr(value, "__iter__") else tuple(value)
-
-
 def _vector(values: tuple[float, ...] | None) -> Vector | None:
     return (values[0], values[1], values[2]) if values else None
 
 
 def _directions(dataset: Dataset) -> tuple[Vector | None, Vector | None]:
     """Row and column direction, made exactly unit and orthogonal; (None, None) where the header's are not nearly so."""
-    values = numbers(dataset, "ImageOrientationPatient", count=6)
-    if values is None:
+    found = numbers(dataset, "ImageOrientationPatient", count=6)
+    if found is None:
         return None, None
-    row, column = np.array(values[:3]), np.array(values[3:])
+    row, column = np.array(found[:3]), np.array(found[3:])
     if abs(np.linalg.norm(row) - 1) > 1e-2 or abs(np.linalg.norm(column) - 1) > 1e-2 or abs(row @ column) > 1e-2:
         return None, None
     row = row / np.linalg.norm(row)
@@ -292,9 +205,9 @@ def _directions(dataset: Dataset) -> tuple[Vector | None, Vector | None]:
 
 def _referenced_series(dataset: Dataset) -> tuple[str, ...]:
     found: dict[str, None] = {}
-    for frame in _values(dataset, "ReferencedFrameOfReferenceSequence"):
-        for study in _values(frame, "RTReferencedStudySequence"):
-            for series in _values(study, "RTReferencedSeriesSequence"):
+    for frame in values(dataset, "ReferencedFrameOfReferenceSequence"):
+        for study in values(frame, "RTReferencedStudySequence"):
+            for series in values(study, "RTReferencedSeriesSequence"):
                 found[text(series, "SeriesInstanceUID")] = None
     return tuple(uid for uid in found if uid)
 

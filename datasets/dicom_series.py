@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.dicom_header import SeriesEvidence, SliceHeader, number, read_dataset, unreadable, without_warnings
+from datasets.dicom_header import SeriesEvidence, SliceHeader
+from datasets.dicom_pixels import RESEND, read_pixels
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes, sha256_of_file
 from datasets.volume import Grid, Volume
@@ -27,7 +28,6 @@ ORIENTATION_TOLERANCE = 1e-3
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 _REFERENCE_DIGITS = 10
-_RESEND = "Send the series again from the archive."
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def read_series(series: DicomSeries) -> Volume:
     grid = series_grid(series)
     data = np.empty(grid.shape, dtype=np.float32)
     for k, header in enumerate(series.slices):
-        data[:, :, k] = _read_pixels(header, what=f"slice {k + 1} of {len(series.slices)} of series {series.reference}")
+        data[:, :, k] = read_pixels(header, what=f"slice {k + 1} of {len(series.slices)} of series {series.reference}")
     return Volume(data, grid)
 
 
@@ -227,7 +227,7 @@ def _refuse_wrong_steps(series: DicomSeries) -> None:
         raise RejectedInput(
             "series-single-slice",
             f"Expected a stack of slices, got one in series {series.reference}.",
-            remedy=_RESEND,
+            remedy=RESEND,
         )
     gaps = np.diff(_positions(series) @ series.slices[0].normal)
     typical = float(np.median(gaps))
@@ -248,7 +248,7 @@ def _step_refusal(code: str, series: DicomSeries, index: int, found: str) -> Rej
         f"{series.reference}, got {found} between slices {index} and {index + 1} of {len(series.slices)}.",
         remedy="Two acquisitions may share one series number: export them as separate series."
         if code == "series-duplicate-slices"
-        else _RESEND,
+        else RESEND,
     )
 
 
@@ -276,27 +276,3 @@ _CHECKS: tuple[Callable[[DicomSeries], None], ...] = (
     _refuse_wrong_steps,
     _refuse_tilt,
 )
-
-
-def _read_pixels(header: SliceHeader, *, what: str) -> NDArray[np.float32]:
-    """One slice as (column, row) float32 with slope and intercept applied."""
-    dataset = read_dataset(header.path)
-    if "PixelData" not in dataset:
-        raise RejectedInput("dicom-no-pixels", f"Expected pixels in {what}, got none.", remedy=_RESEND)
-    try:
-        with without_warnings():
-            pixels = np.asarray(dataset.pixel_array)
-    except Exception as error:  # decoders raise anything, and their messages quote the file
-        refusal = unreadable(error)
-        raise RejectedInput(
-            "dicom-pixels-unreadable", f"{what.capitalize()}: {refusal.message}", remedy=refusal.remedy
-        ) from None
-    slope, intercept = number(dataset, "RescaleSlope"), number(dataset, "RescaleIntercept")
-    if pixels.shape != header.size[::-1] or slope == 0.0:
-        raise RejectedInput(
-            "dicom-pixels-differ",
-            f"Expected {header.size[0]} x {header.size[1]} pixels and a slope other than zero in {what}.",
-            remedy=_RESEND,
-        )
-    values = pixels.astype(np.float32) * np.float32(1.0 if slope is None else slope) + np.float32(intercept or 0.0)
-    return np.ascontiguousarray(values.T)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from pydicom import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
-from datasets.dicom_header import read_dataset, read_header, text, without_warnings
+from datasets.dicom_file import read_dataset, text, without_warnings
+from datasets.dicom_header import read_header
 from datasets.dicom_series import DicomSeries, series_grid
 from datasets.errors import RejectedInput
 from datasets.files import replaced_when_whole

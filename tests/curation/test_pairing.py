@@ -14,7 +14,7 @@ from pydicom import Dataset, dcmread
 from curation.pairing import Pairing, load_pair, pair_series
 from curation.scan import scan_folder
 from datasets.case import SeriesRole, TissueType
-from datasets.dicom_header import without_warnings
+from datasets.dicom_file import without_warnings
 from datasets.dicom_series import files_digest
 from datasets.files import sha256_of_bytes, sha256_of_file
 from datasets.finding import Level

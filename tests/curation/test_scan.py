@@ -68,7 +68,7 @@ def test_pixels_are_not_read(studies: Path, monkeypatch: pytest.MonkeyPatch) -> 
     def fail(*_: object, **__: object) -> None:
         raise AssertionError("pixels were read")
 
-    monkeypatch.setattr("datasets.dicom_series.read_dataset", fail)
+    monkeypatch.setattr("datasets.dicom_pixels.read_dataset", fail)
     monkeypatch.setattr("pydicom.Dataset.convert_pixel_data", fail)
     for path in studies.rglob("IM0001.dcm"):
         dataset = dcmread(path)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 
-from datasets.dicom_header import Plane, looks_like_dicom, plane_of, read_header
+from datasets.dicom_file import looks_like_dicom
+from datasets.dicom_header import Plane, plane_of, read_header
 from datasets.dicom_series import DicomSeries, files_digest, group_series, read_series, series_grid
 from datasets.errors import RejectedInput
 from datasets.phantom_dicom import Protocol, write_protocol
