@@ -6,6 +6,7 @@ Identifiers (patient, study, series) stay inside the values, out of their `repr`
 
 import math
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -30,7 +31,10 @@ _HEADER_KEYWORDS = [
     "FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns",
     "NumberOfFrames", "SamplesPerPixel", "SeriesDescription", "ScanningSequence", "SequenceVariant", "ScanOptions",
     "RepetitionTime", "EchoTime", "InversionTime", "ImageType", "ContrastBolusAgent", "Manufacturer",
-    "BodyPartExamined", "ReferencedFrameOfReferenceSequence",
+    "BodyPartExamined", "ReferencedFrameOfReferenceSequence", "MRAcquisitionType", "SequenceName", "PulseSequenceName",
+    "ProtocolName", "EchoTrainLength", "EchoNumbers", "FlipAngle", "DiffusionBValue", "AcquisitionNumber",
+    "NumberOfTemporalPositions", "ManufacturerModelName", "MagneticFieldStrength", "BurnedInAnnotation",
+    "AcquisitionDateTime", "AcquisitionDate", "AcquisitionTime", "SeriesDate", "SeriesTime", "StudyDate", "StudyTime",
 ]  # fmt: skip
 
 
@@ -64,6 +68,23 @@ class SeriesEvidence:
         spacing: Distance between columns, rows and slices in millimetres; None where it is not known.
         manufacturer: Of the scanner.
         body_part: DICOM body part examined.
+        mr_acquisition_type: ``2D`` or ``3D``.
+        sequence_name: The scanner's own word for the sequence, such as ``*tse2d1_15``.
+        protocol_name: Free text; look for words in it, never show it.
+        echo_train_length: Lines acquired for each excitation; 1 for a conventional spin echo.
+        echo_number: Which echo this is, from 1.
+        flip_angle: In degrees.
+        number_of_echoes: How many echo times share the series' UID; 1 unless it was split.
+        b_value: Diffusion weighting in s/mm²; None where absent.
+        acquisition_number: The scanner's count of acquisitions within the series.
+        temporal_positions: How many times the same slices were taken; 1 for a series that is no time course.
+        coverage_mm: From the outer face of the first slice to that of the last, had they no gaps; None where not known.
+        manufacturer_model: The scanner's model.
+        field_strength_t: In tesla.
+        burned_in_annotation: ``YES`` or ``NO``; empty where the header does not say.
+        sop_class: UID of the kind of object.
+        acquisition_time: When it was acquired (else when its series or study began); only for comparing series of one
+            patient. Never to be stored or shown.
     """
 
     modality: str = ""
@@ -81,6 +102,22 @@ class SeriesEvidence:
     spacing: Vector | None = None
     manufacturer: str = ""
     body_part: str = ""
+    mr_acquisition_type: str = ""
+    sequence_name: str = field(default="", repr=False)
+    protocol_name: str = field(default="", repr=False)
+    echo_train_length: int | None = None
+    echo_number: int | None = None
+    flip_angle: float | None = None
+    number_of_echoes: int = 1
+    b_value: float | None = None
+    acquisition_number: int | None = None
+    temporal_positions: int = 1
+    coverage_mm: float | None = None
+    manufacturer_model: str = field(default="", repr=False)
+    field_strength_t: float | None = None
+    burned_in_annotation: str = ""
+    sop_class: str = ""
+    acquisition_time: datetime | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -229,4 +266,41 @@ def _evidence(dataset: Dataset) -> SeriesEvidence:
         slice_count=1,
         manufacturer=text(dataset, "Manufacturer"),
         body_part=text(dataset, "BodyPartExamined"),
+        mr_acquisition_type=text(dataset, "MRAcquisitionType"),
+        sequence_name=text(dataset, "SequenceName") or text(dataset, "PulseSequenceName"),
+        protocol_name=text(dataset, "ProtocolName"),
+        echo_train_length=_whole(dataset, "EchoTrainLength"),
+        echo_number=_whole(dataset, "EchoNumbers"),
+        flip_angle=number(dataset, "FlipAngle"),
+        b_value=number(dataset, "DiffusionBValue"),
+        acquisition_number=_whole(dataset, "AcquisitionNumber"),
+        temporal_positions=_whole(dataset, "NumberOfTemporalPositions") or 1,
+        manufacturer_model=text(dataset, "ManufacturerModelName"),
+        field_strength_t=number(dataset, "MagneticFieldStrength"),
+        burned_in_annotation=text(dataset, "BurnedInAnnotation").upper(),
+        sop_class=text(dataset, "SOPClassUID"),
+        acquisition_time=_acquisition_time(dataset),
     )
+
+
+def _whole(dataset: Dataset, keyword: str) -> int | None:
+    """A field's first value as a whole number; None where absent, unreadable or not whole."""
+    found = number(dataset, keyword)
+    return int(found) if found is not None and found == int(found) else None
+
+
+def _acquisition_time(dataset: Dataset) -> datetime | None:
+    """The first moment that the header gives: of the acquisition, else of the series, else of the study."""
+    moments = [text(dataset, "AcquisitionDateTime")]
+    for event in ("Acquisition", "Series", "Study"):
+        date = text(dataset, f"{event}Date")
+        moments.append(date + (text(dataset, f"{event}Time") or "000000") if date else "")
+    return next((found for moment in moments if (found := _moment(moment)) is not None), None)
+
+
+def _moment(value: str) -> datetime | None:
+    """DICOM's date and time, to the second, as a scanner's own clock shows it."""
+    try:
+        return datetime.strptime(value[:14].ljust(14, "0"), "%Y%m%d%H%M%S") if len(value) >= 8 else None
+    except ValueError:
+        return None

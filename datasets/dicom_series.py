@@ -162,12 +162,16 @@ def _series(stack: list[SliceHeader], *, number_in_series: int) -> DicomSeries:
         stack = sorted(stack, key=lambda header: float(normal @ np.array(header.position)))
     suffix = "" if number_in_series == 1 else f"-{number_in_series}"
     first = stack[0]
-    spacing = (*first.spacing, _slice_gap(stack)) if first.spacing else None
+    gap = _slice_gap(stack)
+    spacing = (*first.spacing, gap) if first.spacing else None
     return DicomSeries(
         reference=short_reference(first.series_uid) + suffix,
         slices=tuple(stack),
         evidence=replace(
-            first.evidence, slice_count=len(stack) if first.frames == 1 else first.frames, spacing=spacing
+            first.evidence,
+            slice_count=len(stack) if first.frames == 1 else first.frames,
+            spacing=spacing,
+            coverage_mm=gap * len(stack) or None,
         ),
     )
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,29 @@ def test_evidence_is_read(folder: Path) -> None:
     assert (evidence.repetition_time_ms, evidence.echo_time_ms, evidence.inversion_time_ms) == (4000.0, 80.0, None)
     assert (evidence.orientation, evidence.slice_count) == (Plane.AXIAL, 6)
     assert evidence.spacing == pytest.approx((0.8, 1.1, 4.0), abs=1e-6)
+    assert evidence.coverage_mm == pytest.approx(24.0)
+    assert (evidence.mr_acquisition_type, evidence.echo_train_length, evidence.field_strength_t) == ("2D", 12, 1.5)
+    assert (evidence.temporal_positions, evidence.number_of_echoes, evidence.burned_in_annotation) == (1, 1, "")
+    assert evidence.sop_class == "1.2.840.10008.5.1.4.1.1.4"
+    assert evidence.acquisition_time == datetime(2020, 1, 1, 12)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"AcquisitionDateTime": "20200103101112.5+0100"}, datetime(2020, 1, 3, 10, 11, 12)),
+        ({"AcquisitionDate": "20200104", "AcquisitionTime": "0930"}, datetime(2020, 1, 4, 9, 30)),
+        ({"AcquisitionDate": "20201399", "SeriesTime": "130000"}, datetime(2020, 1, 1, 13)),
+        ({"SeriesDate": "", "StudyDate": ""}, None),
+    ],
+)
+def test_the_time_of_acquisition_falls_back_to_series_and_study(
+    folder: Path, fields: dict[str, str], expected: datetime | None
+) -> None:
+    _edit(folder, 1, lambda dataset: [setattr(dataset, keyword, value) for keyword, value in fields.items()])
+    evidence = read_header(folder / "IM0001.dcm").evidence
+    assert evidence.acquisition_time == expected
+    assert "2020" not in repr(evidence)
 
 
 def test_order_of_files_does_not_matter(folder: Path) -> None:
