@@ -141,6 +141,8 @@ class SliceHeader:
         spacing: Distance between columns and between rows, or None.
         referenced_series: UIDs of the series that a structure set was drawn on.
         evidence: What it says about the series' kind; slice count 1.
+        frame: Which frame of the file this is, from 0.
+        rescale: Slope and intercept of an enhanced object's frame; a classic slice's are read with its pixels.
     """
 
     path: Path = field(repr=False)
@@ -159,6 +161,8 @@ class SliceHeader:
     spacing: tuple[float, float] | None
     referenced_series: tuple[str, ...] = field(repr=False)
     evidence: SeriesEvidence
+    frame: int = 0
+    rescale: tuple[float, float] = (1.0, 0.0)
 
     @property
     def is_image(self) -> bool:
