@@ -36,6 +36,15 @@ ML_BACKEND_PASSWORD = _secret("ML_BACKEND_PASSWORD")
 PICTURE_LIFETIME_DAYS = env.int("MASKLOOP_PICTURE_LIFETIME_DAYS", default=365)
 """How long a picture's address in a Label Studio task stays valid; `publish_tasks --renew` draws new ones."""
 
+WORKERS = env.int("MASKLOOP_WORKERS", default=0)
+"""Processes that compute side by side on this machine; 0 for as many as there are cores and memory for."""
+
+DASK_SCHEDULER = env.str("DASK_SCHEDULER", default="")
+"""Address of a Dask scheduler that computes instead, e.g. tls://head-node:8786; see decision 9."""
+
+ALLOW_PLAIN_DASK = env.bool("MASKLOOP_ALLOW_PLAIN_DASK", default=False)
+"""Lets DASK_SCHEDULER be on another machine without TLS: anybody in that network can then have code run here."""
+
 ALLOWED_HOSTS = env.list("MASKLOOP_ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
 CSRF_TRUSTED_ORIGINS = [MASKLOOP_URL]
 
@@ -136,5 +145,5 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
-    "loggers": {"httpx": {"level": "WARNING"}},
+    "loggers": {"httpx": {"level": "WARNING"}, "distributed": {"level": "WARNING"}},
 }

@@ -11,6 +11,8 @@ _folder = tempfile.mkdtemp(prefix="maskloop-test-")
 atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 os.environ.update(fresh_environment())
 os.environ["MASKLOOP_DATA"] = _folder
+os.environ["MASKLOOP_WORKERS"] = "1"
+os.environ.pop("DASK_SCHEDULER", None)
 
 from annotation_backend.settings import *  # noqa: E402, F403
 

@@ -1,0 +1,50 @@
+"""A Dask scheduler and workers as separate processes on this machine, started as a person would."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from annotation_backend.compute import ONE_THREAD_EACH
+from annotation_backend.environment import ROOT
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def dask_processes(*, workers: int = 0, memory: str = "3GB") -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The scheduler's address and its process; the workers, one thread each, are restarted when they die."""
+    address = f"tcp://127.0.0.1:{free_port()}"
+    with tempfile.TemporaryDirectory(prefix="maskloop-dask-") as folder:
+        scheduler = _start("scheduler", "--port", address.rpartition(":")[2])
+        own = ["--nthreads", "1", "--memory-limit", memory, "--local-directory", folder]
+        started = [_start("worker", address, *own) for _ in range(workers)]
+        try:
+            yield address, scheduler
+        finally:
+            for process in (*started, scheduler):
+                process.terminate()
+            for process in (*started, scheduler):
+                _end(process)
+
+
+def _start(*words: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "dask", *words, "--host", "127.0.0.1", "--no-dashboard"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **ONE_THREAD_EACH}, **quiet)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(timeout=15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
