@@ -20,9 +20,14 @@ def patient_of(patient_key: str) -> Patient:
     Args:
         patient_key: The identifier as the studies carry it; it is hashed here and goes no further.
     """
-    pseudonym = hmac.new(_key(), patient_key.strip().encode(), hashlib.sha256).hexdigest()
+    pseudonym = pseudonym_of(patient_key)
     patient = Patient.objects.filter(pseudonym=pseudonym).first()
     return patient or Patient.objects.create(code=next_code(Patient, "P"), pseudonym=pseudonym)
+
+
+def pseudonym_of(patient_key: str) -> str:
+    """Keyed hash of a hospital identifier, in 64 hexadecimal digits; makes no record."""
+    return hmac.new(_key(), patient_key.strip().encode(), hashlib.sha256).hexdigest()
 
 
 def next_code(model: type, prefix: str) -> str:
