@@ -4,13 +4,14 @@ A pixel is inside when its centre is. Contours of one region on one slice combin
 within a contour is a hole.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset, FileMetaDataset
+from pydicom.dataelem import RawDataElement
 from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
 from datasets.dicom_file import read_dataset, text, without_warnings
@@ -19,6 +20,7 @@ from datasets.dicom_series import DicomSeries, series_grid
 from datasets.errors import RejectedInput
 from datasets.files import replaced_when_whole
 from datasets.mask import Mask
+from datasets.polygon_fill import polygon_mask
 from datasets.volume import Grid
 
 CONTOUR_PLANE_TOLERANCE = 0.1
@@ -163,7 +165,7 @@ def _closed_contours(contours: Dataset) -> Iterator[NDArray[np.float64]]:
 def _coordinates(contour: Dataset) -> NDArray[np.float64]:
     try:
         with without_warnings():
-            points = np.array([float(value) for value in contour.ContourData], dtype=np.float64).reshape(-1, 3)
+            points = np.array([float(value) for value in _contour_data(contour)], dtype=np.float64).reshape(-1, 3)
     except Exception:  # a damaged number raises anything when pydicom parses it
         points = np.full((1, 3), np.nan)
     if not np.isfinite(points).all():
@@ -175,17 +177,21 @@ def _coordinates(contour: Dataset) -> NDArray[np.float64]:
     return points * _LPS_TO_RAS
 
 
+def _contour_data(contour: Dataset) -> Iterable[Any]:
+    """The numbers as the file has them: pydicom's own decimal strings take ten times as long for a long contour."""
+    element = contour.get_item("ContourData")
+    return element.value.split(b"\\") if isinstance(element, RawDataElement) else contour.ContourData
+
+
 def _rasterise(contours: list[NDArray[np.float64]], grid: Grid) -> NDArray[np.uint8] | None:
     """Label map (i, j, k) of a region's contours; None for a region without any."""
-    from skimage.draw import polygon2mask
-
     if not contours:
         return None
     data = np.zeros(grid.shape, dtype=np.bool_)
     for points in contours:
         voxels = grid.to_voxel(points)
         k = _slice_of(voxels, grid)
-        data[:, :, k] ^= polygon2mask(grid.shape[:2], voxels[:, :2])  # first axis of both is i, second is j
+        data[:, :, k] ^= polygon_mask(voxels[:, :2], grid.shape[:2])  # first axis of both is i, second is j
     return data.astype(np.uint8)
 
 
