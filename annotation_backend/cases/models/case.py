@@ -1,13 +1,12 @@
-"""Patient, Case, Series, Registration and Slice: the records behind a case's files."""
+"""Patient, Case, Series and the masks that came with them: the records behind a case's files."""
 
-import secrets
-from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
 from django.db import models
-from django.utils import timezone
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from annotation_backend.accounts.models import User
 from datasets.case import SeriesRole, TissueType, annotated_role
 
 
@@ -27,6 +26,19 @@ class Patient(models.Model):
         return self.code
 
 
+class CaseQuerySet(QuerySet["Case"]):
+    """Which cases count."""
+
+    def in_use(self) -> "CaseQuerySet":
+        """All but the doctor's and the excluded ones."""
+        open_exclusions = Exclusion.objects.filter(case=OuterRef("pk"), ended__isnull=True)
+        return self.filter(~Exists(open_exclusions), is_rehearsal=False)
+
+    def sound(self) -> "CaseQuerySet":
+        """Those in use whose registration nobody and nothing rejected: what is learned from and released."""
+        return self.in_use().exclude(registration__verdict="reject")
+
+
 class Case(models.Model):
     """One tumour of one patient: a T1 and a T2 that end up on one grid."""
 
@@ -38,7 +50,10 @@ class Case(models.Model):
     is_rehearsal = models.BooleanField(default=False, help_text="The doctor's own; never reviewed, learned or released")
     findings = models.JSONField(default=list)
     picture_plane = models.JSONField(null=True, help_text="How a picture's pixel goes back to its voxel")
+    pictured_sha256 = models.CharField(max_length=64, blank=True, help_text="The registration that the slices show")
     created = models.DateTimeField(auto_now_add=True)
+
+    objects = CaseQuerySet.as_manager()
 
     class Meta:
         ordering = ["code"]
@@ -60,6 +75,36 @@ class Case(models.Model):
     def is_registered(self) -> bool:
         """Whether T1 and T2 lie on one grid."""
         return hasattr(self, "registration")
+
+    @property
+    def exclusion(self) -> "Exclusion | None":
+        """Why the case is left out; None while it is in use."""
+        return next((row for row in self.exclusions.all() if row.ended is None), None)
+
+    @property
+    def is_annotated(self) -> bool:
+        """Whether somebody submitted a slice of it."""
+        return self.labeling_tasks.exclude(state="pending").exists()
+
+
+class Exclusion(models.Model):
+    """A case left out with a reason, until somebody takes that back; rows are never deleted."""
+
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="exclusions")
+    reason = models.CharField(max_length=200)
+    person = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+", help_text="Or a command")
+    created = models.DateTimeField(auto_now_add=True)
+    ended = models.DateTimeField(null=True)
+    ended_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["case"], condition=Q(ended__isnull=True), name="one_open_exclusion")
+        ]
+
+    def __str__(self) -> str:
+        return f"exclusion of {self.case}"
 
 
 class Series(models.Model):
@@ -83,6 +128,11 @@ class Series(models.Model):
         """The volume's NIfTI file."""
         return self.case.folder / self.file
 
+    @property
+    def thumbnail_path(self) -> Path:
+        """A small PNG of the middle slice; cases of earlier versions have none."""
+        return self.case.folder / "series" / f"{self.role}.png"
+
 
 class ImportedMask(models.Model):
     """A mask that came with the studies, on its own series' grid; a reference, never an approved mask."""
@@ -100,68 +150,3 @@ class ImportedMask(models.Model):
     def path(self) -> Path:
         """The mask's NIfTI file."""
         return self.series.case.folder / self.file
-
-
-class Registration(models.Model):
-    """How T1 was brought onto T2, and the two volumes on the case's grid."""
-
-    case = models.OneToOneField(Case, on_delete=models.CASCADE, related_name="registration")
-    record = models.JSONField(help_text="Transform, parameters, seed, versions, inputs")
-    record_sha256 = models.CharField(max_length=64)
-    t1_file = models.CharField(max_length=200)
-    t2_file = models.CharField(max_length=200)
-    checkerboard_file = models.CharField(max_length=200)
-    created = models.DateTimeField(auto_now_add=True)
-
-    def __str__(self) -> str:
-        return f"registration of {self.case}"
-
-    def volume_path(self, role: SeriesRole) -> Path:
-        """The volume of `role` on the case's grid."""
-        return self.case.folder / (self.t1_file if role is SeriesRole.T1 else self.t2_file)
-
-    @property
-    def checkerboard_path(self) -> Path:
-        """PNG of T1 and T2 in alternating tiles."""
-        return self.case.folder / self.checkerboard_file
-
-
-class Slice(models.Model):
-    """One exported picture: its case, sequence and index, and the capability that opens it in a browser."""
-
-    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="slices")
-    role = models.CharField(max_length=8, choices=choices(SeriesRole))
-    index = models.PositiveIntegerField()
-    file = models.CharField(max_length=200, help_text="Relative to the case's folder")
-    sha256 = models.CharField(max_length=64)
-    token = models.CharField(max_length=64, unique=True)
-    expires = models.DateTimeField()
-    revoked = models.BooleanField(default=False)
-
-    class Meta:
-        ordering = ["case", "index", "role"]
-        constraints = [models.UniqueConstraint(fields=["case", "role", "index"], name="one_picture_per_slice")]
-
-    def __str__(self) -> str:
-        return f"{self.case} {self.role} {self.index}"
-
-    @property
-    def path(self) -> Path:
-        """The PNG file."""
-        return self.case.folder / self.file
-
-    def renew_token(self) -> None:
-        """Draws a new capability; the old address stops working."""
-        self.token = secrets.token_urlsafe(32)
-        self.expires = timezone.now() + timedelta(days=settings.PICTURE_LIFETIME_DAYS)
-        self.revoked = False
-
-    @property
-    def opens(self) -> bool:
-        """Whether the capability is still good."""
-        return not self.revoked and timezone.now() < self.expires
-
-    @property
-    def url(self) -> str:
-        """Absolute address that a browser can open without signing in."""
-        return f"{settings.MASKLOOP_URL}/pictures/{self.token}.png"

@@ -1,0 +1,30 @@
+"""The records behind a case's files."""
+
+from annotation_backend.cases.models.case import Case, Exclusion, ImportedMask, Patient, Series
+from annotation_backend.cases.models.ingest import ChosenSeries, Ingest, IngestPatient, Outcome
+from annotation_backend.cases.models.registration import (
+    AlignmentVerdict,
+    RedoState,
+    Registration,
+    RegistrationRedo,
+    RegistrationVerdict,
+)
+from annotation_backend.cases.models.slice import Slice
+
+__all__ = [
+    "AlignmentVerdict",
+    "Case",
+    "ChosenSeries",
+    "Exclusion",
+    "ImportedMask",
+    "Ingest",
+    "IngestPatient",
+    "Outcome",
+    "Patient",
+    "RedoState",
+    "Registration",
+    "RegistrationRedo",
+    "RegistrationVerdict",
+    "Series",
+    "Slice",
+]

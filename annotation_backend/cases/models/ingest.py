@@ -1,0 +1,68 @@
+"""Ingest: one look at a folder, what became of each patient in it, and the series that people chose."""
+
+from django.db import models
+
+from annotation_backend.accounts.models import User
+from annotation_backend.cases.models.case import Case, Patient, choices
+from datasets.case import SeriesRole
+
+
+class Ingest(models.Model):
+    """One run over a folder, which is not written down because paths hold names."""
+
+    file_count = models.PositiveIntegerField()
+    findings = models.JSONField(default=list, help_text="Of files; what concerns a patient is with the patient")
+    started = models.DateTimeField(auto_now_add=True)
+    ended = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"ingest {self.pk}"
+
+
+class Outcome(models.TextChoices):
+    """What became of a patient."""
+
+    NEW = "new", "New case"
+    KNOWN = "known", "Known case"
+    UNDECIDED = "undecided", "A person has to choose"
+    REFUSED = "refused", "Refused"
+
+
+class IngestPatient(models.Model):
+    """One patient of one ingest: which series were considered, chosen and refused, and why."""
+
+    ingest = models.ForeignKey(Ingest, on_delete=models.CASCADE, related_name="patients")
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="ingests")
+    case = models.ForeignKey(Case, null=True, on_delete=models.SET_NULL, related_name="ingests")
+    outcome = models.CharField(max_length=10, choices=Outcome.choices)
+    reference = models.CharField(max_length=80, help_text="How the findings name the patient: by position")
+    considered = models.JSONField(default=list, help_text="Each series: reference, what it shows, points and reasons")
+    chosen = models.JSONField(default=dict, help_text="Per role: reference, points, reasons, runner-up")
+    findings = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["ingest", "patient"], name="one_row_per_patient_and_ingest")]
+
+    def __str__(self) -> str:
+        return f"{self.patient} in {self.ingest}"
+
+
+class ChosenSeries(models.Model):
+    """The series that a person chose for a role of a patient; the newest counts in every later ingest."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="chosen_series")
+    role = models.CharField(max_length=8, choices=choices(SeriesRole))
+    reference = models.CharField(max_length=40, help_text="The series' short name in the report")
+    reason = models.CharField(max_length=200, blank=True)
+    person = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+", help_text="Or a command")
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.patient} {self.role}: {self.reference}"
