@@ -7,23 +7,22 @@ content, with or without ``.dcm``; NIfTI by its suffix, its role by its name (`c
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from curation.case_table import CASE_TABLE_NAME, CaseDescription, CaseTable, read_case_table
+from curation.found_series import FolderScan, FoundMask, FoundSeries
 from curation.nifti_names import NiftiName, read_name
-from datasets.case import SeriesRole
 from datasets.dicom_file import looks_like_dicom
 from datasets.dicom_header import SeriesEvidence, SliceHeader, plane_of, read_header
-from datasets.dicom_series import DicomSeries, files_digest, group_series, read_series, series_grid
+from datasets.dicom_series import DicomSeries, group_series
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_file
 from datasets.finding import Finding, Level
-from datasets.nifti import is_nifti, read_grid, read_volume
-from datasets.volume import Grid, Volume
+from datasets.nifti import is_nifti, read_grid
+from datasets.volume import Grid
 
 Progress = Callable[[int, int], None]
 
@@ -37,109 +36,6 @@ _NOT_IMAGE_NAMES = frozenset({"license", "licence", "readme", "dicomdir", "check
 _DICOM_SUFFIXES = frozenset({".dcm", ".dicom", ".ima"})
 _ANISOTROPIC = 1.5
 _DIGEST_DIGITS = 12
-
-
-@dataclass(frozen=True)
-class FoundSeries:
-    """One image series of one patient.
-
-    Args:
-        reference: Short name for reports; says nothing about the patient.
-        patient_key: DICOM's PatientID, or the folder and prefix of NIfTI files. Never to be stored or shown.
-        study_key: Which visit. Never to be stored or shown.
-        evidence: What the header, or a NIfTI file's name, says about its kind.
-        files: Its files.
-        dicom: Its headers; None for NIfTI.
-        named_role: What a NIfTI file's name says; None for DICOM.
-    """
-
-    reference: str
-    patient_key: str = field(repr=False)
-    study_key: str = field(repr=False)
-    evidence: SeriesEvidence
-    files: tuple[Path, ...] = field(repr=False)
-    dicom: DicomSeries | None = field(default=None, repr=False)
-    named_role: SeriesRole | None = None
-
-    @property
-    def grid(self) -> Grid:
-        """Where its voxels lie, from the headers alone.
-
-        Raises:
-            RejectedInput: It is no sound stack of slices.
-        """
-        return read_grid(self.files[0]) if self.dicom is None else series_grid(self.dicom)
-
-    @property
-    def source_sha256(self) -> str:
-        """Digest over the digests of its files; reads them all."""
-        return files_digest(self.files)
-
-    def read(self) -> Volume:
-        """Its voxels as float32.
-
-        Raises:
-            RejectedInput: It cannot be read or is no sound stack of slices.
-        """
-        return read_volume(self.files[0]) if self.dicom is None else read_series(self.dicom)
-
-
-@dataclass(frozen=True)
-class FoundMask:
-    """A structure set or a NIfTI mask.
-
-    Args:
-        reference: "file 17", as findings name it.
-        patient_key: As of a series. Never to be stored or shown.
-        path: The file.
-        series_uids: The series that a structure set was drawn on; () for NIfTI.
-        named_role: The role in a NIfTI mask's name.
-        modality: Another modality than MR in a NIfTI mask's name.
-        region: Name of a NIfTI mask's region.
-    """
-
-    reference: str
-    patient_key: str = field(repr=False)
-    path: Path = field(repr=False)
-    series_uids: tuple[str, ...] = field(default=(), repr=False)
-    named_role: SeriesRole | None = None
-    modality: str = ""
-    region: str = ""
-
-    @property
-    def is_structure_set(self) -> bool:
-        """Whether it is an RTSTRUCT."""
-        return not is_nifti(self.path)
-
-
-@dataclass(frozen=True)
-class FolderScan:
-    """Everything of use in a folder, and what was wrong with the rest.
-
-    Args:
-        series: In the order of their first files.
-        masks: In the order of their files.
-        first_files: Patient key to the number of the patient's first file, in that order. Never to be shown.
-        descriptions: Patient key to what `cases.csv` says. Never to be shown.
-        findings: Files and rows that are of no use, and why.
-        file_count: How many files were looked at.
-    """
-
-    series: tuple[FoundSeries, ...]
-    masks: tuple[FoundMask, ...]
-    first_files: Mapping[str, int] = field(repr=False)
-    descriptions: Mapping[str, CaseDescription] = field(repr=False)
-    findings: tuple[Finding, ...]
-    file_count: int
-
-    @property
-    def patient_keys(self) -> tuple[str, ...]:
-        """Every patient once; never to be stored or shown."""
-        return tuple(self.first_files)
-
-    def patient_reference(self, patient_key: str) -> str:
-        """How reports name a patient: by position, with the number of the first file."""
-        return f"patient {self.patient_keys.index(patient_key) + 1} (first file: {self.first_files[patient_key]})"
 
 
 def scan_folder(folder: Path, *, progress: Progress | None = None) -> FolderScan:

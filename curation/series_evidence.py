@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from curation.series_kind import SeriesKind
 from datasets.case import SeriesRole
 from datasets.dicom_header import Plane, SeriesEvidence
 
@@ -57,21 +58,37 @@ class Reason:
 
 @dataclass(frozen=True)
 class Judgement:
-    """How well one series fits one role."""
+    """How well one series fits one role.
+
+    Args:
+        score: Its points.
+        reasons: A rule each, with its points.
+        refusals: Codes of what keeps it from the role whatever its points.
+    """
 
     score: int
     reasons: tuple[str, ...]
+    refusals: tuple[str, ...] = ()
 
     @property
     def is_plausible(self) -> bool:
         """Whether the series may be chosen."""
-        return self.score >= PLAUSIBLE_SCORE
+        return self.score >= PLAUSIBLE_SCORE and not self.refusals
 
 
 def judge(evidence: SeriesEvidence, role: SeriesRole) -> Judgement:
     """Weighs everything the header says for and against a role."""
     reasons = [reason for rule in _RULES for reason in rule(evidence, role)]
     return Judgement(sum(reason.points for reason in reasons), tuple(map(str, reasons)))
+
+
+def kind_of(evidence: SeriesEvidence) -> SeriesKind:
+    """What the series is."""
+    if judge(evidence, SeriesRole.T1).is_plausible:
+        return SeriesKind.T1_ENHANCED if is_contrast_enhanced(evidence) else SeriesKind.T1
+    if judge(evidence, SeriesRole.T2).is_plausible:
+        return SeriesKind.T2_FAT_SUPPRESSED if is_fat_suppressed(evidence) else SeriesKind.T2
+    return SeriesKind.UNKNOWN
 
 
 def is_fat_suppressed(evidence: SeriesEvidence) -> bool:

@@ -1,5 +1,6 @@
 """Which T1 and T2 make a case: chosen with reasons, asked about when unsure, and nobody is named."""
 
+import json
 import logging
 import shutil
 import warnings
@@ -173,6 +174,72 @@ def test_a_plain_t2_is_taken_with_a_warning(tmp_path: Path) -> None:
     _write(tmp_path, replace(T2, description="AX T2", scan_options=""))
     (pair,) = _pairing(tmp_path).pairs
     assert [(finding.level, finding.code) for finding in pair.findings] == [(Level.WARNING, "t2-not-fat-suppressed")]
+
+
+def _references(folder: Path) -> dict[str, str]:
+    """Description to reference of every series."""
+    return {found.evidence.series_description: found.reference for found in scan_folder(folder).series}
+
+
+def test_a_person_decides_a_tie_for_good(tmp_path: Path) -> None:
+    again = replace(T1, description="AX T1 repeated")
+    for protocol in (T1, again, T2):
+        _write(tmp_path, protocol)
+    reference = _references(tmp_path)[again.description]
+    pairing = pair_series(scan_folder(tmp_path), choices={"CANARY-1": {SeriesRole.T1: reference}, "nobody": {}})
+    (pair,) = pairing.pairs
+    assert pairing.findings == ()
+    assert pair.t1.series.evidence.series_description == again.description
+    assert (pair.t1.is_by_person, pair.t2.is_by_person) == (True, False)
+    assert pair.t1.reasons[0] == "chosen by a person"
+    assert pair.t1.as_dict()["chosen_by"] == "person"
+    assert pair.t1.runner_up == _references(tmp_path)[T1.description]
+
+
+def test_a_person_may_choose_what_the_rules_refuse_but_no_unsound_stack(tmp_path: Path) -> None:
+    enhanced = replace(T1, description="AX T1 GD", scan_options="FS")
+    _write(tmp_path, T2)
+    home = _write(tmp_path, enhanced)
+    _edit(home, lambda dataset: setattr(dataset, "ContrastBolusAgent", "Gadovist"))
+    choices = {"CANARY-1": {SeriesRole.T1: _references(tmp_path)[enhanced.description]}}
+    (pair,) = pair_series(scan_folder(tmp_path), choices=choices).pairs
+    assert [finding.code for finding in pair.findings] == ["t1-contrast-enhanced"]
+    (home / "IM0004.dcm").unlink()
+    pairing = pair_series(scan_folder(tmp_path), choices=choices)
+    assert (pairing.pairs, _codes(pairing)) == ((), ["series-missing-slices"])
+
+
+def test_a_choice_that_is_not_there_is_told(tmp_path: Path) -> None:
+    _write(tmp_path, T1)
+    _write(tmp_path, T2)
+    pairing = pair_series(scan_folder(tmp_path), choices={"CANARY-1": {SeriesRole.T2: "0123456789"}})
+    assert (pairing.pairs, _codes(pairing)) == ((), ["choice-absent"])
+
+
+def test_one_series_chosen_for_both_roles_is_asked_about(tmp_path: Path) -> None:
+    _write(tmp_path, T1)
+    _write(tmp_path, T2)
+    reference = _references(tmp_path)[T1.description]
+    pairing = pair_series(scan_folder(tmp_path), choices={"CANARY-1": dict.fromkeys(SeriesRole, reference)})
+    assert (pairing.pairs, _codes(pairing)) == ((), ["ambiguous-series"])
+
+
+def test_what_was_considered_is_told_of_every_patient_in_safe_words(tmp_path: Path) -> None:
+    _write(tmp_path, T1)
+    _write(tmp_path, T2)
+    scout = replace(T1, description="LOCALIZER Nightingale", sequence="GR", repetition_time_ms=8.0, echo_time_ms=4.0)
+    _write(tmp_path, scout)
+    _write(tmp_path, T1, patient="CANARY-2")
+    pairing = _pairing(tmp_path)
+    assert [(patient.has_pair, len(patient.considered)) for patient in pairing.patients] == [(True, 3), (False, 1)]
+    assert [finding.code for finding in pairing.patients[1].findings] == ["no-t2"]
+    by_reference = {one.reference: one for one in pairing.summary_of("CANARY-1").considered}
+    chosen = {by_reference[choice.series.reference].chosen_as for choice in pairing.pairs[0].choices}
+    assert chosen == set(SeriesRole)
+    refused = by_reference[_references(tmp_path)[scout.description]]
+    assert (refused.chosen_as, bool(refused.left_out)) == (None, True)
+    shown = json.dumps([patient.as_dict() for patient in pairing.patients])
+    assert not any(secret in shown for secret in ("Nightingale", "CANARY", str(tmp_path), "AX T1"))
 
 
 def test_mixed_patients_are_kept_apart(tmp_path: Path) -> None:
