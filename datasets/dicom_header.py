@@ -4,10 +4,8 @@ Values come from files that anyone may have written: a field that is absent or c
 Identifiers (patient, study, series) stay inside the values, out of their `repr`, and must never be stored or shown.
 """
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +14,17 @@ from pydicom import Dataset
 from pydicom.uid import CTImageStorage, EnhancedMRImageStorage, MRImageStorage
 
 from datasets.dicom_file import number, numbers, read_dataset, text, texts, unreadable, values
+from datasets.enhanced_mr import FUNCTIONAL_GROUPS, LEGACY_CONVERTED_MR, classic_frames
+from datasets.evidence import OBLIQUE_LIMIT_DEGREES, Plane, SeriesEvidence, Vector, plane_of
 
-Vector = tuple[float, float, float]
+__all__ = ["OBLIQUE_LIMIT_DEGREES", "Plane", "SeriesEvidence", "SliceHeader", "Vector", "plane_of", "read_header"]
 
-OBLIQUE_LIMIT_DEGREES = 30.0
-"""A slice is axial, coronal or sagittal when its normal lies within this angle of that axis: limbs are often scanned
-along the bone, some 20 degrees off the table's axis, and are still read as axial."""
+LABEL_MAP_SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.7"
 
 _STRUCTURE_SET_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
-_IMAGE_CLASSES = frozenset({MRImageStorage, EnhancedMRImageStorage, CTImageStorage})
+_SEGMENTATION_CLASSES = frozenset({"1.2.840.10008.5.1.4.1.1.66.4", LABEL_MAP_SEGMENTATION})
+_ENHANCED_CLASSES = frozenset({EnhancedMRImageStorage, LEGACY_CONVERTED_MR})
+_IMAGE_CLASSES = frozenset({MRImageStorage, CTImageStorage}) | _ENHANCED_CLASSES
 
 _HEADER_KEYWORDS = [
     "SOPClassUID", "SOPInstanceUID", "Modality", "PatientID", "StudyInstanceUID", "SeriesInstanceUID",
@@ -35,89 +35,9 @@ _HEADER_KEYWORDS = [
     "ProtocolName", "EchoTrainLength", "EchoNumbers", "FlipAngle", "DiffusionBValue", "AcquisitionNumber",
     "NumberOfTemporalPositions", "ManufacturerModelName", "MagneticFieldStrength", "BurnedInAnnotation",
     "AcquisitionDateTime", "AcquisitionDate", "AcquisitionTime", "SeriesDate", "SeriesTime", "StudyDate", "StudyTime",
+    "InstanceNumber", "TemporalPositionIdentifier", "TriggerTime", "ImagesInAcquisition", "StackID", "RescaleSlope",
+    "RescaleIntercept", "SliceThickness", "SpacingBetweenSlices",
 ]  # fmt: skip
-
-
-class Plane(StrEnum):
-    """How a series' slices lie in the patient."""
-
-    AXIAL = "axial"
-    CORONAL = "coronal"
-    SAGITTAL = "sagittal"
-    OBLIQUE = "oblique"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True)
-class SeriesEvidence:
-    """What the header says about the kind of a series. Free text is kept out of `repr`: people type names into it.
-
-    Args:
-        modality: DICOM modality, ``MR`` for magnetic resonance; empty for NIfTI.
-        series_description: Free text; look for words in it, never show it.
-        scanning_sequence: ``SE``, ``GR``, ``IR``, ``EP``...
-        sequence_variant: ``SK``, ``SP``, ``OSP``...
-        scan_options: ``FS`` (fat saturation), ``PFP``...
-        repetition_time_ms: TR in milliseconds, None where absent.
-        echo_time_ms: TE in milliseconds, None where absent.
-        inversion_time_ms: TI in milliseconds, None where absent.
-        image_type: ``ORIGINAL`` or ``DERIVED``, ``PRIMARY`` or ``SECONDARY``, then the manufacturer's own words.
-        contrast_agent: Free text, empty where none was given.
-        orientation: How the slices lie.
-        slice_count: Number of slices.
-        spacing: Distance between columns, rows and slices in millimetres; None where it is not known.
-        manufacturer: Of the scanner.
-        body_part: DICOM body part examined.
-        mr_acquisition_type: ``2D`` or ``3D``.
-        sequence_name: The scanner's own word for the sequence, such as ``*tse2d1_15``.
-        protocol_name: Free text; look for words in it, never show it.
-        echo_train_length: Lines acquired for each excitation; 1 for a conventional spin echo.
-        echo_number: Which echo this is, from 1.
-        flip_angle: In degrees.
-        number_of_echoes: How many echo times share the series' UID; 1 unless it was split.
-        b_value: Diffusion weighting in s/mm²; None where absent.
-        acquisition_number: The scanner's count of acquisitions within the series.
-        temporal_positions: How many times the same slices were taken; 1 for a series that is no time course.
-        coverage_mm: From the outer face of the first slice to that of the last, had they no gaps; None where not known.
-        manufacturer_model: The scanner's model.
-        field_strength_t: In tesla.
-        burned_in_annotation: ``YES`` or ``NO``; empty where the header does not say.
-        sop_class: UID of the kind of object.
-        acquisition_time: When it was acquired (else when its series or study began); only for comparing series of one
-            patient. Never to be stored or shown.
-    """
-
-    modality: str = ""
-    series_description: str = field(default="", repr=False)
-    scanning_sequence: tuple[str, ...] = ()
-    sequence_variant: tuple[str, ...] = ()
-    scan_options: tuple[str, ...] = ()
-    repetition_time_ms: float | None = None
-    echo_time_ms: float | None = None
-    inversion_time_ms: float | None = None
-    image_type: tuple[str, ...] = ()
-    contrast_agent: str = field(default="", repr=False)
-    orientation: Plane = Plane.UNKNOWN
-    slice_count: int = 0
-    spacing: Vector | None = None
-    manufacturer: str = ""
-    body_part: str = ""
-    mr_acquisition_type: str = ""
-    sequence_name: str = field(default="", repr=False)
-    protocol_name: str = field(default="", repr=False)
-    echo_train_length: int | None = None
-    echo_number: int | None = None
-    flip_angle: float | None = None
-    number_of_echoes: int = 1
-    b_value: float | None = None
-    acquisition_number: int | None = None
-    temporal_positions: int = 1
-    coverage_mm: float | None = None
-    manufacturer_model: str = field(default="", repr=False)
-    field_strength_t: float | None = None
-    burned_in_annotation: str = ""
-    sop_class: str = ""
-    acquisition_time: datetime | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -139,10 +59,18 @@ class SliceHeader:
         row_direction: Unit vector along a row (towards the next column), or None.
         column_direction: Unit vector along a column (towards the next row), or None.
         spacing: Distance between columns and between rows, or None.
-        referenced_series: UIDs of the series that a structure set was drawn on.
+        referenced_series: UIDs of the series that a structure set or a segmentation was drawn on.
         evidence: What it says about the series' kind; slice count 1.
         frame: Which frame of the file this is, from 0.
         rescale: Slope and intercept of an enhanced object's frame; a classic slice's are read with its pixels.
+        instance_number: The file's, or the frame's within its stack, counted by the scanner; None where absent.
+        temporal_position: Which of several times the slice was taken; None where absent.
+        trigger_time_ms: Delay after the trigger; None where absent.
+        images_in_acquisition: How many images the scanner says it made; None where absent.
+        thickness_mm: Of the slice; None where absent.
+        declared_gap_mm: Distance between slice centres as the scanner says; None where absent. Positions decide.
+        stack: Name of the stack that an enhanced object's frame belongs to.
+        frame_headers: Of an enhanced MR object, one header a frame.
     """
 
     path: Path = field(repr=False)
@@ -163,11 +91,29 @@ class SliceHeader:
     evidence: SeriesEvidence
     frame: int = 0
     rescale: tuple[float, float] = (1.0, 0.0)
+    instance_number: int | None = None
+    temporal_position: int | None = None
+    trigger_time_ms: float | None = None
+    images_in_acquisition: int | None = None
+    thickness_mm: float | None = None
+    declared_gap_mm: float | None = None
+    stack: str = field(default="", repr=False)
+    frame_headers: tuple["SliceHeader", ...] = field(default=(), repr=False)
 
     @property
     def is_image(self) -> bool:
-        """Whether the object says it holds an image."""
-        return min(self.size) > 0
+        """Whether the object says it holds an image; a segmentation is a mask and no image."""
+        return min(self.size) > 0 and not self.is_segmentation
+
+    @property
+    def is_segmentation(self) -> bool:
+        """Whether the object is a DICOM SEG."""
+        return self.sop_class_uid in _SEGMENTATION_CLASSES
+
+    @property
+    def is_frame(self) -> bool:
+        """Whether this is one frame of an enhanced MR object."""
+        return self.sop_class_uid in _ENHANCED_CLASSES and self.frames == 1 and not self.frame_headers
 
     @property
     def is_structure_set(self) -> bool:
@@ -186,13 +132,27 @@ def read_header(path: Path) -> SliceHeader:
     """Reads one file's header and leaves its pixels alone.
 
     Raises:
-        RejectedInput: Not a DICOM file, or a damaged one.
+        RejectedInput: Not a DICOM file, a damaged one (``dicom-unreadable``), or an enhanced object that describes
+            another number of frames than it declares (``enhanced-frames``).
     """
-    dataset = read_dataset(path, keywords=_HEADER_KEYWORDS)
+    dataset = read_dataset(path, keywords=[*_HEADER_KEYWORDS, *FUNCTIONAL_GROUPS, "ReferencedSeriesSequence"])
+    header = _header(path, dataset)
+    if not header.sop_class_uid or (header.sop_class_uid in _IMAGE_CLASSES and not header.is_image):
+        raise unreadable(EOFError())  # pydicom gives what it understood of a file that is cut off, without an error
+    if header.sop_class_uid not in _ENHANCED_CLASSES:
+        return header
+    frames = [
+        replace(_header(path, frame), frames=1, frame=index, rescale=_rescale(frame))
+        for index, frame in enumerate(classic_frames(dataset, _HEADER_KEYWORDS))
+    ]
+    return replace(header, frame_headers=tuple(frames))
+
+
+def _header(path: Path, dataset: Dataset) -> SliceHeader:
     row, column = _directions(dataset)
     study_uid = text(dataset, "StudyInstanceUID")
     pixel_spacing = numbers(dataset, "PixelSpacing", count=2)
-    header = SliceHeader(
+    return SliceHeader(
         path=path,
         sop_class_uid=text(dataset, "SOPClassUID"),
         sop_instance_uid=text(dataset, "SOPInstanceUID"),
@@ -209,22 +169,19 @@ def read_header(path: Path) -> SliceHeader:
         spacing=(pixel_spacing[1], pixel_spacing[0]) if pixel_spacing and min(pixel_spacing) > 0 else None,
         referenced_series=_referenced_series(dataset),
         evidence=_evidence(dataset),
+        instance_number=_whole(dataset, "InstanceNumber"),
+        temporal_position=_whole(dataset, "TemporalPositionIdentifier"),
+        trigger_time_ms=number(dataset, "TriggerTime"),
+        images_in_acquisition=_whole(dataset, "ImagesInAcquisition"),
+        thickness_mm=number(dataset, "SliceThickness"),
+        declared_gap_mm=number(dataset, "SpacingBetweenSlices"),
+        stack=text(dataset, "StackID"),
     )
-    if not header.sop_class_uid or (header.sop_class_uid in _IMAGE_CLASSES and not header.is_image):
-        raise unreadable(EOFError())  # pydicom gives what it understood of a file that is cut off, without an error
-    return header
 
 
-def plane_of(normal: NDArray[np.floating]) -> Plane:
-    """The plane of slices with this normal (LPS+ or RAS+, any length); UNKNOWN for a zero vector."""
-    length = float(np.linalg.norm(normal))
-    if length == 0.0:
-        return Plane.UNKNOWN
-    cosines = np.abs(normal) / length
-    axis = int(np.argmax(cosines))
-    if cosines[axis] < math.cos(math.radians(OBLIQUE_LIMIT_DEGREES)):
-        return Plane.OBLIQUE
-    return (Plane.SAGITTAL, Plane.CORONAL, Plane.AXIAL)[axis]
+def _rescale(frame: Dataset) -> tuple[float, float]:
+    slope, intercept = number(frame, "RescaleSlope"), number(frame, "RescaleIntercept")
+    return 1.0 if slope is None else slope, intercept or 0.0
 
 
 def _vector(values: tuple[float, ...] | None) -> Vector | None:
@@ -250,6 +207,8 @@ def _referenced_series(dataset: Dataset) -> tuple[str, ...]:
         for study in values(frame, "RTReferencedStudySequence"):
             for series in values(study, "RTReferencedSeriesSequence"):
                 found[text(series, "SeriesInstanceUID")] = None
+    for series in values(dataset, "ReferencedSeriesSequence"):
+        found[text(series, "SeriesInstanceUID")] = None
     return tuple(uid for uid in found if uid)
 
 

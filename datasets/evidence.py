@@ -1,0 +1,109 @@
+"""What headers say about the kind of a series: the evidence by which a person, or a rule, picks the right one."""
+
+import math
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = tuple[float, float, float]
+
+OBLIQUE_LIMIT_DEGREES = 30.0
+"""A slice is axial, coronal or sagittal when its normal lies within this angle of that axis: limbs are often scanned
+along the bone, some 20 degrees off the table's axis, and are still read as axial."""
+
+
+class Plane(StrEnum):
+    """How a series' slices lie in the patient."""
+
+    AXIAL = "axial"
+    CORONAL = "coronal"
+    SAGITTAL = "sagittal"
+    OBLIQUE = "oblique"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class SeriesEvidence:
+    """What the header says about the kind of a series. Free text is kept out of `repr`: people type names into it.
+
+    Args:
+        modality: DICOM modality, ``MR`` for magnetic resonance; empty for NIfTI.
+        series_description: Free text; look for words in it, never show it.
+        scanning_sequence: ``SE``, ``GR``, ``IR``, ``EP``...
+        sequence_variant: ``SK``, ``SP``, ``OSP``...
+        scan_options: ``FS`` (fat saturation), ``PFP``...
+        repetition_time_ms: TR in milliseconds, None where absent.
+        echo_time_ms: TE in milliseconds, None where absent.
+        inversion_time_ms: TI in milliseconds, None where absent.
+        image_type: ``ORIGINAL`` or ``DERIVED``, ``PRIMARY`` or ``SECONDARY``, then the manufacturer's own words.
+        contrast_agent: Free text, empty where none was given.
+        orientation: How the slices lie.
+        slice_count: Number of slices.
+        spacing: Distance between columns, rows and slices in millimetres; None where it is not known.
+        manufacturer: Of the scanner.
+        body_part: DICOM body part examined.
+        mr_acquisition_type: ``2D`` or ``3D``.
+        sequence_name: The scanner's own word for the sequence, such as ``*tse2d1_15``.
+        protocol_name: Free text; look for words in it, never show it.
+        echo_train_length: Lines acquired for each excitation; 1 for a conventional spin echo.
+        echo_number: Which echo this is, from 1.
+        flip_angle: In degrees.
+        number_of_echoes: How many echo times share the series' UID; 1 unless it was split.
+        b_value: Diffusion weighting in s/mm²; None where absent.
+        acquisition_number: The scanner's count of acquisitions within the series.
+        temporal_positions: How many times the same slices were taken; 1 for a series that is no time course.
+        coverage_mm: From the outer face of the first slice to that of the last, had they no gaps; None where not known.
+        manufacturer_model: The scanner's model.
+        field_strength_t: In tesla.
+        burned_in_annotation: ``YES`` or ``NO``; empty where the header does not say.
+        sop_class: UID of the kind of object.
+        acquisition_time: When it was acquired (else when its series or study began); only for comparing series of one
+            patient. Never to be stored or shown.
+    """
+
+    modality: str = ""
+    series_description: str = field(default="", repr=False)
+    scanning_sequence: tuple[str, ...] = ()
+    sequence_variant: tuple[str, ...] = ()
+    scan_options: tuple[str, ...] = ()
+    repetition_time_ms: float | None = None
+    echo_time_ms: float | None = None
+    inversion_time_ms: float | None = None
+    image_type: tuple[str, ...] = ()
+    contrast_agent: str = field(default="", repr=False)
+    orientation: Plane = Plane.UNKNOWN
+    slice_count: int = 0
+    spacing: Vector | None = None
+    manufacturer: str = ""
+    body_part: str = ""
+    mr_acquisition_type: str = ""
+    sequence_name: str = field(default="", repr=False)
+    protocol_name: str = field(default="", repr=False)
+    echo_train_length: int | None = None
+    echo_number: int | None = None
+    flip_angle: float | None = None
+    number_of_echoes: int = 1
+    b_value: float | None = None
+    acquisition_number: int | None = None
+    temporal_positions: int = 1
+    coverage_mm: float | None = None
+    manufacturer_model: str = field(default="", repr=False)
+    field_strength_t: float | None = None
+    burned_in_annotation: str = ""
+    sop_class: str = ""
+    acquisition_time: datetime | None = field(default=None, repr=False)
+
+
+def plane_of(normal: NDArray[np.floating]) -> Plane:
+    """The plane of slices with this normal (LPS+ or RAS+, any length); UNKNOWN for a zero vector."""
+    length = float(np.linalg.norm(normal))
+    if length == 0.0:
+        return Plane.UNKNOWN
+    cosines = np.abs(normal) / length
+    axis = int(np.argmax(cosines))
+    if cosines[axis] < math.cos(math.radians(OBLIQUE_LIMIT_DEGREES)):
+        return Plane.OBLIQUE
+    return (Plane.SAGITTAL, Plane.CORONAL, Plane.AXIAL)[axis]
