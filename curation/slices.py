@@ -1,13 +1,15 @@
 """Slices: the 8-bit pictures that annotators draw on, and the file that says how to come back to their voxels.
 
-A folder of exported slices holds one PNG per role and index and one `slices.json`. The same volumes give the same
-bytes. File names carry the case's code, the role and the index, nothing of the patient.
+A folder of exported slices holds one PNG per role, index and window preset, and one `slices.json`. The same volumes
+give the same bytes. File names carry the case's code, the role, the index and, but for the preset that annotators draw
+on, the preset's name (`C0001_t1_0007.png`, `C0001_t1_0007_bright.png`); nothing of the patient.
 """
 
 import io
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+import zlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,16 +21,13 @@ from PIL import Image
 from datasets.case import CaseVolumes, SeriesRole, TissueType
 from datasets.digest import content_sha256
 from datasets.errors import RejectedInput
-from datasets.files import sha256_of_bytes, write_bytes, write_json
-from datasets.intensity import percentile_window, to_uint8
+from datasets.files import flush_to_disk, sha256_of_bytes, write_bytes, write_json
+from datasets.intensity import WINDOW_PRESETS, Window, WindowPreset, percentile_windows, to_uint8
 from datasets.picture_plane import PicturePlane
 from datasets.volume import Volume
 
 SLICES_FILE = "slices.json"
-SLICES_FORMAT = "maskloop-slices-1"
-
-MSTT_PERCENTILES = (0.5, 99.5)
-"""Window of MSTT-199's code, over all voxels of the volume (its paper prints 0.05 and 99.95)."""
+SLICES_FORMAT = "maskloop-slices-2"
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -72,6 +71,7 @@ class ExportedSlice:
     Args:
         role: The sequence it shows.
         index: Voxel index along the plane's slice axis.
+        preset: Name of the window preset that it is shown in.
         file_name: Its name in the folder.
         sha256: Digest of the file.
         width: Pixels across.
@@ -80,6 +80,7 @@ class ExportedSlice:
 
     role: SeriesRole
     index: int
+    preset: str
     file_name: str
     sha256: str
     width: int
@@ -93,18 +94,23 @@ class SliceExport:
     Args:
         subject: The case.
         plane: How the grid was cut, with the grid.
-        percentiles: Percentiles in percent that set the windows.
-        windows: Intensities that became 0 and 255, by role.
+        presets: The window presets; the first is the one that annotators draw on.
+        windows: Intensities that became 0 and 255, by role and name of the preset.
         volumes: `content_sha256` of the volume behind each role.
-        slices: The pictures, by role and index.
+        slices: The pictures, by role, index and preset.
     """
 
     subject: SliceSubject
     plane: PicturePlane
-    percentiles: tuple[float, float]
-    windows: Mapping[SeriesRole, tuple[float, float]]
+    presets: tuple[WindowPreset, ...]
+    windows: Mapping[SeriesRole, Mapping[str, Window]]
     volumes: Mapping[SeriesRole, str]
     slices: tuple[ExportedSlice, ...]
+
+    @property
+    def for_drawing(self) -> tuple[ExportedSlice, ...]:
+        """The pictures that annotators draw on: those of the first preset, T1 before T2, by rising index."""
+        return tuple(one for one in self.slices if one.preset == self.presets[0].name)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -112,8 +118,11 @@ class SliceExport:
             "format": SLICES_FORMAT,
             "subject": self.subject.as_dict(),
             "plane": self.plane.as_dict(),
-            "percentiles": list(self.percentiles),
-            "windows": {role.value: list(window) for role, window in self.windows.items()},
+            "presets": [asdict(preset) for preset in self.presets],
+            "windows": {
+                role.value: {name: list(window) for name, window in windows.items()}
+                for role, windows in self.windows.items()
+            },
             "volumes": {role.value: digest for role, digest in self.volumes.items()},
             "slices": [asdict(one) | {"role": one.role.value} for one in self.slices],
         }
@@ -131,8 +140,11 @@ class SliceExport:
             return cls(
                 subject=_subject_from(values["subject"]),
                 plane=PicturePlane.from_dict(values["plane"]),
-                percentiles=_pair(values["percentiles"]),
-                windows={SeriesRole(role): _pair(window) for role, window in values["windows"].items()},
+                presets=tuple(WindowPreset(**preset) for preset in values["presets"]),
+                windows={
+                    SeriesRole(role): {name: _pair(window) for name, window in windows.items()}
+                    for role, windows in values["windows"].items()
+                },
                 volumes={SeriesRole(role): str(digest) for role, digest in values["volumes"].items()},
                 slices=tuple(ExportedSlice(**(one | {"role": SeriesRole(one["role"])})) for one in values["slices"]),
             )
@@ -147,8 +159,8 @@ def export_slices(
     *,
     subject: SliceSubject,
     indices: Collection[int] | None = None,
-    percentiles: tuple[float, float] = MSTT_PERCENTILES,
-) -> tuple[ExportedSlice, ...]:
+    presets: Sequence[WindowPreset] = WINDOW_PRESETS,
+) -> SliceExport:
     """Writes T1 and T2 slices as 8-bit grey PNGs, and `slices.json` once all of them are there.
 
     Args:
@@ -157,31 +169,33 @@ def export_slices(
         folder: Where to write; made if it is not there.
         subject: The case's code and what is known of it.
         indices: Voxel indices along the slice axis; None for all.
-        percentiles: Lower and upper percentile over all voxels of a volume that become 0 and 255.
+        presets: How to window each slice, at least one; the first is for drawing.
 
     Returns:
-        The pictures, T1 before T2, by rising index.
+        What was written; the pictures T1 before T2, by rising index, then by preset.
 
     Raises:
         GeometryError: The plane is of another grid than the volumes.
-        RejectedInput: There is no such slice.
+        RejectedInput: There is no such slice (``slice-index``), or no preset or two of one name (``window-preset``).
     """
     plane.grid.require_match(case_volumes.t2.grid, what="Picture plane and case")
+    _require_own_names(presets)
     chosen = plane.indices(indices)
     volumes = {SeriesRole.T1: case_volumes.t1, SeriesRole.T2: case_volumes.t2}
-    windows = {
-        role: percentile_window(volume.data, low=percentiles[0], high=percentiles[1])
-        for role, volume in volumes.items()
-    }
+    windows = {role: _windows(volume, presets) for role, volume in volumes.items()}
     (folder / SLICES_FILE).unlink(missing_ok=True)
-    pictures = _pictures(volumes, plane, windows=windows, indices=chosen)
-    slices = tuple(
-        _write_slice(folder, subject, picture=picture, role=role, index=index) for role, index, picture in pictures
-    )
+    slices = []
+    for role, index, cut in _cuts(volumes, plane, chosen):
+        for preset in presets:
+            picture = to_uint8(cut, window=windows[role][preset.name])
+            stem = f"{subject.case_code}_{role}_{index:04d}"
+            name = f"{stem}.png" if preset is presets[0] else f"{stem}_{preset.name}.png"
+            slices.append(_write_picture(folder / name, picture, role=role, index=index, preset=preset.name))
+    flush_to_disk(folder)
     digests = {role: content_sha256(volume) for role, volume in volumes.items()}
-    export = SliceExport(subject, plane, percentiles, windows=windows, volumes=digests, slices=slices)
+    export = SliceExport(subject, plane, tuple(presets), windows=windows, volumes=digests, slices=tuple(slices))
     write_json(folder / SLICES_FILE, export.as_dict())
-    return slices
+    return export
 
 
 def read_slices(folder: Path) -> SliceExport:
@@ -198,32 +212,48 @@ def read_slices(folder: Path) -> SliceExport:
 
 
 def encode_png(picture: NDArray[np.uint8]) -> bytes:
-    """PNG bytes of a (height, width) grey or (height, width, 3) colour picture, without time or text."""
+    """PNG bytes of a (height, width) grey or (height, width, 3) colour picture, without time or text.
+
+    Noise leaves nothing for a search for longer matches to find: on scans, runs and frequent bytes alone give files as
+    small, in a third of the time.
+    """
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(picture)).save(buffer, format="PNG", compress_level=6)
+    image = Image.fromarray(np.ascontiguousarray(picture))
+    image.save(buffer, format="PNG", compress_level=6, compress_type=zlib.Z_RLE)
     return buffer.getvalue()
 
 
-def _pictures(
-    volumes: Mapping[SeriesRole, Volume],
-    plane: PicturePlane,
-    *,
-    windows: Mapping[SeriesRole, tuple[float, float]],
-    indices: tuple[int, ...],
-) -> Iterator[tuple[SeriesRole, int, NDArray[np.uint8]]]:
+def _require_own_names(presets: Sequence[WindowPreset]) -> None:
+    if not presets or len({preset.name for preset in presets}) < len(presets):
+        raise RejectedInput(
+            "window-preset",
+            f"Expected one window preset or more, each with a name of its own, got {len(presets)}.",
+            remedy="Give each window preset another name.",
+        )
+
+
+def _windows(volume: Volume, presets: Sequence[WindowPreset]) -> dict[str, Window]:
+    """Intensities that become black and white, by name of the preset."""
+    windows = percentile_windows(volume.data, [preset.percentiles for preset in presets])
+    return {preset.name: window for preset, window in zip(presets, windows, strict=True)}
+
+
+def _cuts(
+    volumes: Mapping[SeriesRole, Volume], plane: PicturePlane, indices: tuple[int, ...]
+) -> Iterator[tuple[SeriesRole, int, NDArray[np.generic]]]:
     for role, volume in volumes.items():
         for index in indices:
-            yield role, index, to_uint8(plane.to_picture(volume.data, index), window=windows[role])
+            yield role, index, plane.to_picture(volume.data, index)
 
 
-def _write_slice(
-    folder: Path, subject: SliceSubject, *, picture: NDArray[np.uint8], role: SeriesRole, index: int
+def _write_picture(
+    path: Path, picture: NDArray[np.uint8], *, role: SeriesRole, index: int, preset: str
 ) -> ExportedSlice:
     content = encode_png(picture)
-    name = f"{subject.case_code}_{role}_{index:04d}.png"
-    write_bytes(folder / name, content)
+    write_bytes(path, content, is_one_of_many=True)
     height, width = picture.shape
-    return ExportedSlice(role, index, name, sha256=sha256_of_bytes(content), width=width, height=height)
+    digest = sha256_of_bytes(content)
+    return ExportedSlice(role, index, preset, file_name=path.name, sha256=digest, width=width, height=height)
 
 
 def _subject_from(values: Mapping[str, Any]) -> SliceSubject:

@@ -28,10 +28,15 @@ def sha256_of_file(path: Path) -> str:
 
 
 @contextmanager
-def replaced_when_whole(path: Path) -> Iterator[Path]:
+def replaced_when_whole(path: Path, *, is_one_of_many: bool = False) -> Iterator[Path]:
     """Gives a temporary path beside `path` (same suffixes) and moves it there when the block ends without error.
 
     A crash or an error leaves what was at `path` before.
+
+    Args:
+        path: Where the file goes.
+        is_one_of_many: Leave it to the caller to wait, once for all files of a folder, until the folder's list of names
+            is on the disk (`flush_to_disk`); a crash before that leaves each file whole, old or new.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix="".join(path.suffixes[-2:]))
@@ -42,7 +47,8 @@ def replaced_when_whole(path: Path) -> Iterator[Path]:
         flush_to_disk(part)
         part.chmod(_ordinary_mode())
         part.replace(path)
-        flush_to_disk(path.parent)
+        if not is_one_of_many:
+            flush_to_disk(path.parent)
     finally:
         part.unlink(missing_ok=True)
 
@@ -55,9 +61,9 @@ def _ordinary_mode() -> int:
     return 0o666 & ~mask
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Writes `content` to `path`, whole or not at all."""
-    with replaced_when_whole(path) as part:
+def write_bytes(path: Path, content: bytes, *, is_one_of_many: bool = False) -> None:
+    """Writes `content` to `path`, whole or not at all; see `replaced_when_whole`."""
+    with replaced_when_whole(path, is_one_of_many=is_one_of_many) as part:
         part.write_bytes(content)
 
 

@@ -1,171 +1,45 @@
-"""From a folder of studies to registered cases with pictures: curation's results, kept as records."""
+"""What other apps ask of cases: which there are, their volumes on one grid, and the masks that came with them."""
 
-import logging
-import re
-import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from django.conf import settings
-from django.db import transaction
+from django.db.models import QuerySet
 
-from annotation_backend.cases.models import Case, ImportedMask, Registration, Series, Slice
-from annotation_backend.cases.pseudonyms import next_code, patient_of
-from datasets.case import CaseVolumes, SeriesRole, Stage, TissueType
+from annotation_backend.cases.models import Case, ImportedMask
+from annotation_backend.cases.registering import require_in_use
+from datasets.case import CaseVolumes, SeriesRole
 from datasets.errors import RejectedInput
-from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, write_bytes, write_json
-from datasets.finding import Finding, Level
+from datasets.files import sha256_of_file
 from datasets.mask import Mask
-from datasets.nifti import read_mask, read_volume, write_mask, write_volume
+from datasets.nifti import read_mask, read_volume
 from datasets.picture_plane import PicturePlane
 from datasets.volume import Volume
-
-if TYPE_CHECKING:
-    from curation.pairing import LoadedPair, PatientPair, SeriesChoice
-
-logger = logging.getLogger(__name__)
-
-Progress = Callable[[int, int], None]
 
 TUMOUR_NAMES = ("gtv_mass", "tumour", "tumor", "mass", "lesion", "gtv")
 """Names of imported masks that mean the tumour, the surest first; anything with oedema in its name is not."""
 
 
-REGION_WORDS = {
-    *("gtv", "ctv", "ptv", "mass", "tumour", "tumor", "lesion", "edema", "oedema", "necrosis"),
-    *("mask", "seg", "segmentation", "label", "t1", "t2", "mr"),
-}
-"""Words of an imported region's name that are kept."""
-
-
-@dataclass
-class IngestReport:
-    """What came in."""
-
-    new: list[Case] = field(default_factory=list)
-    known: list[Case] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    reasons: dict[str, list[str]] = field(default_factory=dict)
-
-
-def ingest(
-    folder: Path, *, progress: Progress | None = None, dry_run: bool = False, is_rehearsal: bool = False
-) -> IngestReport:
-    """Brings in every patient of a folder who has a T1 and a T2; the others are named in the findings.
-
-    A study that came in before (by the digest of its files) is left as it is.
-
-    Args:
-        folder: DICOM or NIfTI files, nested as they are.
-        progress: Called with (files read, files).
-        dry_run: Only look and report.
-        is_rehearsal: The cases are the doctor's own.
-    """
-    from curation.pairing import pair_series
-    from curation.scan import scan_folder
-
-    scan = scan_folder(folder, progress=progress)
-    pairing = pair_series(scan)
-    report = IngestReport(findings=[*scan.findings, *pairing.findings])
-    for pair in pairing.pairs:
-        try:
-            _ingest_pair(pair, report, dry_run=dry_run, is_rehearsal=is_rehearsal)
-        except RejectedInput as error:
-            report.findings.append(Finding(Level.ERROR, error.code, error.message, error.remedy, pair.reference))
-    return report
-
-
-def register_case(case: Case) -> bool:
-    """Brings the case's T1 onto its T2 and stores both on one grid.
-
-    Returns:
-        Whether it was done now (False: it was registered before).
-
-    Raises:
-        RejectedInput: The volumes cannot be registered.
-    """
-    from curation.quality import checkerboard
-    from curation.registration import register
-
-    if case.is_registered:
-        return False
-    series = {SeriesRole(row.role): row for row in case.series.all()}
-    found = register(
-        read_volume(series[SeriesRole.T1].path),
-        read_volume(series[SeriesRole.T2].path),
-    )
-    inputs = {**found.as_record(), "inputs": {role.value: row.sha256 for role, row in series.items()}}
-    folder = f"registration/{sha256_of_bytes(canonical_json(inputs))[:16]}"
-    write_volume(case.folder / folder / "t1.nii.gz", found.volumes.t1)
-    write_volume(case.folder / folder / "t2.nii.gz", found.volumes.t2)
-    write_bytes(case.folder / folder / "checkerboard.png", checkerboard(found.volumes.t1, found.volumes.t2))
-    outputs = {role.value: sha256_of_file(case.folder / folder / f"{role.value}.nii.gz") for role in SeriesRole}
-    record = {**inputs, "outputs": outputs}
-    digest = sha256_of_bytes(canonical_json(record))
-    write_json(case.folder / folder / "registration.json", record)
-    values = {
-        "record": record,
-        "record_sha256": digest,
-        "t1_file": f"{folder}/t1.nii.gz",
-        "t2_file": f"{folder}/t2.nii.gz",
-        "checkerboard_file": f"{folder}/checkerboard.png",
-    }
-    Registration.objects.update_or_create(case=case, defaults=values)
-    case.refresh_from_db()
-    return True
-
-
-def export_case(case: Case) -> int:
-    """Exports the case's axial pictures of both sequences; what was exported before is left as it is.
-
-    Returns:
-        How many pictures were exported now.
-
-    Raises:
-        RejectedInput: The case is not registered.
-    """
-    from curation.slices import SliceSubject, export_slices
-
-    if not case.is_registered:
-        raise RejectedInput("case-not-registered", f"{case.code} is not registered.", remedy="Run `register_cases`.")
-    if case.slices.exists():
-        return 0
-    volumes = case_volumes(case)
-    plane = PicturePlane.of(volumes.t2.grid)
-    subject = SliceSubject(
-        case.code, tissue_type=TissueType(case.tissue_type), site=case.anatomical_site, stage=Stage.ANNOTATION.value
-    )
-    exported = export_slices(volumes, plane, case.folder / "slices", subject=subject)
-    pictures = [
-        Slice(case=case, role=one.role.value, index=one.index, file=f"slices/{one.file_name}", sha256=one.sha256)
-        for one in exported
-    ]
-    for picture in pictures:
-        picture.renew_token()
-    with transaction.atomic():
-        Slice.objects.bulk_create(pictures)
-        case.picture_plane = plane.as_dict()
-        case.save(update_fields=["picture_plane"])
-    return len(pictures)
-
-
 def select_cases(codes: Sequence[str] | None) -> list[Case]:
-    """The named cases, or all but the doctor's.
+    """The named cases, or all that are in use.
 
     Raises:
-        RejectedInput: A code belongs to no case.
+        RejectedInput: A code belongs to no case (``case-unknown``), or to one that is excluded (``case-excluded``).
     """
     if not codes:
-        return list(Case.objects.filter(is_rehearsal=False))
-    cases = list(Case.objects.filter(code__in=codes))
+        return list(_with_what_is_asked(Case.objects.in_use()))
+    cases = list(_with_what_is_asked(Case.objects.filter(code__in=codes)))
     missing = sorted(set(codes) - {case.code for case in cases})
     if missing:
         raise RejectedInput(
             "case-unknown", f"No case is called {', '.join(missing)}.", remedy="The cases page lists them."
         )
+    for case in cases:
+        require_in_use(case)
     return cases
+
+
+def _with_what_is_asked(cases: QuerySet[Case]) -> QuerySet[Case]:
+    """With the records that every step looks at, in a few queries for all cases."""
+    return cases.select_related("registration").prefetch_related("series", "exclusions")
 
 
 def case_volumes(case: Case) -> CaseVolumes:
@@ -226,88 +100,3 @@ def _tumour_rank(roi_name: str) -> int:
     if "edema" in name:
         return len(TUMOUR_NAMES)
     return next((rank for rank, known in enumerate(TUMOUR_NAMES) if known in name), len(TUMOUR_NAMES))
-
-
-def _ingest_pair(pair: "PatientPair", report: IngestReport, *, dry_run: bool, is_rehearsal: bool) -> None:
-    from curation.pairing import load_pair
-
-    known = Case.objects.filter(source_sha256=pair.source_sha256).first()
-    if known is not None:
-        report.known.append(known)
-        report.findings += pair.findings
-        return
-    if dry_run:
-        report.reasons[pair.reference] = [reason for choice in pair.choices for reason in choice.reasons]
-        report.findings += pair.findings
-        return
-    loaded = load_pair(pair)
-    case = _store(pair, loaded, is_rehearsal=is_rehearsal)
-    report.findings += loaded.findings
-    report.new.append(case)
-    logger.info("ingested %s", case)
-
-
-def _store(pair: "PatientPair", loaded: "LoadedPair", *, is_rehearsal: bool) -> Case:
-    """Files first, in a folder of their own; then all records and the folder's move in one short transaction."""
-    incoming = Path(settings.DATA_FOLDER) / "cases" / f".incoming-{pair.source_sha256[:16]}"
-    shutil.rmtree(incoming, ignore_errors=True)
-    try:
-        stored = {role: _write_series(incoming, role, choice, loaded) for role, choice in pair.by_role.items()}
-        with transaction.atomic():
-            case = Case.objects.create(
-                code=next_code(Case, "C"),
-                patient=patient_of(pair.patient_key),
-                tissue_type=pair.tissue_type.value,
-                anatomical_site=pair.anatomical_site,
-                source_sha256=pair.source_sha256,
-                is_rehearsal=is_rehearsal,
-                findings=[finding.as_dict() for finding in loaded.findings],
-            )
-            for series, masks in stored.values():
-                series.case = case
-                series.save()
-                for mask in masks:
-                    mask.series = series
-                    mask.save()
-            shutil.rmtree(case.folder, ignore_errors=True)
-            incoming.rename(case.folder)
-    finally:
-        shutil.rmtree(incoming, ignore_errors=True)
-    return case
-
-
-def _write_series(
-    folder: Path, role: SeriesRole, choice: "SeriesChoice", loaded: "LoadedPair"
-) -> tuple[Series, list[ImportedMask]]:
-    """Writes a series and its masks; returns their records, not saved yet."""
-    file = f"series/{role.value}.nii.gz"
-    write_volume(folder / file, loaded.volumes[role])
-    series = Series(
-        role=role.value,
-        file=file,
-        source_sha256=choice.source_sha256,
-        sha256=sha256_of_file(folder / file),
-        evidence={"reasons": list(choice.reasons), "score": choice.score},
-    )
-    masks: list[ImportedMask] = []
-    for number, (roi_name, mask) in enumerate(loaded.masks.get(role, {}).items(), start=1):
-        name = _known_words(roi_name) or f"region_{number}"
-        if name in {other.roi_name for other in masks}:
-            name = f"{name}_{number}"
-        mask_file = f"series/{role.value}-{name}.nii.gz"
-        write_mask(folder / mask_file, mask)
-        masks.append(
-            ImportedMask(
-                roi_name=name,
-                file=mask_file,
-                sha256=sha256_of_file(folder / mask_file),
-                source_sha256=loaded.mask_sources[role][roi_name],
-            )
-        )
-    return series, masks
-
-
-def _known_words(roi_name: str) -> str:
-    """The words of a region's name that say what it is; people type patients' names into it, so others are left out."""
-    words = re.split(r"[^a-z0-9]+", roi_name.lower())
-    return "_".join(word for word in words if word in REGION_WORDS)

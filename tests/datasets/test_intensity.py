@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from datasets.intensity import percentile_window, to_uint8
+from datasets.errors import RejectedInput
+from datasets.intensity import WINDOW_PRESETS, WindowPreset, percentile_window, percentile_windows, to_uint8
 
 
 def test_window_of_all_voxels() -> None:
@@ -58,3 +59,24 @@ def test_grey_values_keep_the_order(data: np.ndarray, lower: float, width: float
 def test_a_window_is_never_empty(data: np.ndarray, foreground_only: bool) -> None:
     lower, upper = percentile_window(data, foreground_only=foreground_only)
     assert lower < upper
+
+
+def test_several_windows_are_those_of_one_at_a_time() -> None:
+    data = np.random.default_rng(0).gamma(2.0, 100.0, (30, 20, 10)).astype(np.float32)
+    pairs = [preset.percentiles for preset in WINDOW_PRESETS]
+    assert percentile_windows(data, pairs) == tuple(percentile_window(data, low=low, high=high) for low, high in pairs)
+    standard, bright, wide = percentile_windows(data, pairs)
+    assert wide == (data.min(), data.max())
+    assert bright[1] < standard[1] < wide[1]
+    dark = np.array([np.percentile(data, 20.0)])
+    assert to_uint8(dark, window=bright) > to_uint8(dark, window=standard) > to_uint8(dark, window=wide)
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [("Wide", 0, 100), ("../up", 0, 100), ("", 0, 100), ("wide", 50, 50), ("wide", -1, 99), ("wide", 1, float("nan"))],
+)
+def test_an_unsound_preset_is_refused(name: str, low: float, high: float) -> None:
+    with pytest.raises(RejectedInput) as caught:
+        WindowPreset(name, low, high)
+    assert caught.value.code == "window-preset"
