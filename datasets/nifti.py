@@ -1,22 +1,23 @@
 """NIfTI files in and out; written so that the same volume gives the same bytes."""
 
-import gzip
+import math
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
-from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from datasets.errors import GeometryError, RejectedInput
 from datasets.files import write_bytes
+from datasets.finding import Finding
+from datasets.gate import DEFAULT_BUDGET, Budget, Inflated, opened, refuse_errors, require_affordable, size_of
 from datasets.mask import DEFAULT_LABELS, Mask
+from datasets.nifti_header import NiftiHeader, check_extensions, check_header, parse_header
 from datasets.volume import Affine, Grid, Volume
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
@@ -25,15 +26,8 @@ _GZIP_LEVEL = 6
 _GZIP_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 """Deflate; no flags, no time, no name, no system (RFC 1952, section 2.3)."""
 
-_HEADER_BYTES = 352
-_CHUNK_BYTES = 1 << 20
-_PADDING_BYTES = 1 << 24
-"""Most that may follow the voxels of a compressed file (some writers pad); more is taken for a decompression bomb."""
-
-_DAMAGE = (
-    *(OSError, EOFError, ValueError, OverflowError, MemoryError, zlib.error),
-    *(ImageFileError, HeaderDataError, WrapStructError),
-)
+_GZIP_MAGIC = b"\x1f\x8b"
+_PIECE_VOXELS = 1 << 18
 
 
 def is_nifti(path: Path) -> bool:
@@ -41,77 +35,132 @@ def is_nifti(path: Path) -> bool:
     return path.name.lower().endswith(NIFTI_SUFFIXES)
 
 
-def read_volume(path: Path) -> Volume:
-    """Reads a 3D NIfTI image as float32 with its affine.
+def read_volume(path: Path, *, budget: Budget = DEFAULT_BUDGET) -> Volume:
+    """Reads a 3D NIfTI image as float32 with its affine; a header that lies about its size costs no memory.
+
+    Args:
+        path: A .nii or .nii.gz file.
+        budget: What reading it may cost.
 
     Raises:
-        RejectedInput: Not NIfTI, damaged, or not three-dimensional.
-        GeometryError: The header's geometry is not a grid.
+        RejectedInput: What `check_header` and `opened` refuse, ``nifti-unreadable``, ``nifti-not-gzip``,
+            ``declared-too-large``, ``nifti-truncated``, ``nifti-trailing``, or what `Inflated` refuses.
     """
-    with _refusing_damage():
-        data, affine = _whole_image(path)
-    shape = _three_sizes(data.shape)
-    return Volume(data.reshape(shape), Grid(shape, affine))
+    with _opened_image(path, budget) as (header, source, _):
+        voxels = _read_voxels(header, source)
+        _refuse_more(source, budget)
+    return Volume(voxels, _grid(header))
 
 
-def read_grid(path: Path) -> Grid:
-    """Reads only where a 3D NIfTI image's voxels lie, from its header.
+def read_grid(path: Path, *, budget: Budget = DEFAULT_BUDGET) -> Grid:
+    """Reads only where a 3D NIfTI image's voxels lie, from its header; voxels are not looked at.
 
     Raises:
-        RejectedInput: Not NIfTI, or not three-dimensional; voxels are not looked at.
-        GeometryError: The header's geometry is not a grid.
+        RejectedInput: As `read_volume`, but for what only the voxels show.
     """
-    with _refusing_damage():
-        image = nib.Nifti1Image.from_filename(path)
-        shape, affine = image.shape, np.array(image.affine)
-    return Grid(_three_sizes(shape), affine)
+    with _opened_image(path, budget) as (header, _, _):
+        return _grid(header)
+
+
+def nifti_findings(path: Path, *, budget: Budget = DEFAULT_BUDGET) -> tuple[Finding, ...]:
+    """What a person should know about a NIfTI file that can be read: warnings and information from its header.
+
+    Raises:
+        RejectedInput: As `read_grid`.
+    """
+    with _opened_image(path, budget) as (_, _, findings):
+        return findings
 
 
 @contextmanager
-def _refusing_damage() -> Iterator[None]:
+def _opened_image(path: Path, budget: Budget) -> Iterator[tuple[NiftiHeader, BinaryIO | Inflated, tuple[Finding, ...]]]:
+    """A checked header, the source of its voxels, at the first of them, and what there is to say."""
     try:
-        yield
-    except _DAMAGE as error:
+        with opened(path, budget=budget) as stream:
+            source = _source(path, stream, budget)
+            header = parse_header(source)
+            findings = refuse_errors(check_header(header))
+            _require_room(header, size_of(stream), source, budget)
+            between = source.read(header.voxel_offset - header.size)
+            yield header, source, (*findings, *refuse_errors(check_extensions(header, between)))
+    except OSError as error:
         raise RejectedInput(
             "nifti-unreadable",
-            f"Expected a whole NIfTI file, got one that cannot be read ({type(error).__name__}).",
+            f"Expected a NIfTI file that can be read, got one that cannot ({type(error).__name__}).",
             remedy="Export or copy the file again.",
         ) from error
 
 
-def _whole_image(path: Path) -> tuple[NDArray[np.float32], Affine]:
-    """Voxels and affine; a compressed file is read to its end, because only there does gzip check its CRC."""
-    if not path.name.lower().endswith(".gz"):
-        image = nib.Nifti1Image.from_filename(path)
-        return _voxels(image), np.array(image.affine)
-    with gzip.open(path, "rb") as stream:
-        image = nib.Nifti1Image.from_stream(stream)
-        data = _voxels(image)
-        left = _PADDING_BYTES
-        while chunk := stream.read(_CHUNK_BYTES):
-            left -= len(chunk)
-            if left < 0:
-                raise ValueError("bytes after the voxels")
-    return data, np.array(image.affine)
-
-
-def _voxels(image: nib.Nifti1Image) -> NDArray[np.float32]:
-    if image.dataobj.offset < _HEADER_BYTES:  # nibabel takes an offset of 0 at its word and the header for voxels
-        raise ValueError("voxels inside the header")
-    return np.asarray(image.dataobj, dtype=np.float32)
-
-
-def _three_sizes(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    sizes = shape
-    while len(sizes) > 3 and sizes[-1] == 1:
-        sizes = sizes[:-1]
-    if len(sizes) != 3:
+def _source(path: Path, stream: BinaryIO, budget: Budget) -> BinaryIO | Inflated:
+    """The file's own bytes, inflated where its name says that they are compressed."""
+    is_gzip = stream.read(2) == _GZIP_MAGIC
+    stream.seek(0)
+    if is_gzip != path.name.lower().endswith(".gz"):
+        expected, found = ("an uncompressed", "a gzip") if is_gzip else ("a gzip", "another")
         raise RejectedInput(
-            "nifti-not-3d",
-            f"Expected one 3D volume, got {len(sizes)} dimensions of {tuple(sizes)}.",
-            remedy="Split the series into single volumes.",
+            "nifti-not-gzip",
+            f"Expected {expected} file, as its name says, got {found} one.",
+            remedy="Name compressed files .nii.gz and others .nii.",
         )
-    return int(sizes[0]), int(sizes[1]), int(sizes[2])
+    if not is_gzip:
+        return stream
+    return Inflated(stream, is_gzip=True, compressed_bytes=size_of(stream), budget=budget)
+
+
+def _require_room(header: NiftiHeader, file_bytes: int, source: BinaryIO | Inflated, budget: Budget) -> None:
+    """The declared voxels must fit into the budget and, where nothing is compressed, into the file."""
+    is_compressed = isinstance(source, Inflated)
+    require_affordable(header.declared_bytes, compressed_bytes=file_bytes if is_compressed else None, budget=budget)
+    if header.voxel_offset > (budget.header_bytes if is_compressed else min(budget.header_bytes, file_bytes)):
+        raise RejectedInput(
+            "nifti-offset",
+            f"Expected voxels within the file's first {budget.header_bytes} bytes, got byte {header.voxel_offset}.",
+            remedy="Export or copy the file again.",
+        )
+    if not is_compressed and file_bytes < header.voxel_offset + header.voxel_bytes:
+        raise _truncated(header, file_bytes - header.voxel_offset)
+
+
+def _truncated(header: NiftiHeader, found: int) -> RejectedInput:
+    return RejectedInput(
+        "nifti-truncated",
+        f"Expected {header.voxel_bytes} bytes of voxels, got {found}.",
+        remedy="Export or copy the file again.",
+    )
+
+
+def _read_voxels(header: NiftiHeader, source: BinaryIO | Inflated) -> NDArray[np.float32]:
+    """The voxels (i, j, k), scaled; memory is only taken as bytes arrive."""
+    stored, (slope, intercept) = header.stored_type, header.scaling
+    count = math.prod(header.sizes)
+    voxels = np.empty(count, dtype=np.float32)
+    for start in range(0, count, _PIECE_VOXELS):
+        wanted = min(_PIECE_VOXELS, count - start)
+        content = source.read(wanted * stored.itemsize)
+        if len(content) < wanted * stored.itemsize:
+            raise _truncated(header, start * stored.itemsize + len(content))
+        piece = np.frombuffer(content, stored)
+        with np.errstate(over="ignore", invalid="ignore"):
+            if (slope, intercept) != (1.0, 0.0):
+                piece = piece.astype(np.float64) * slope + intercept
+            voxels[start : start + wanted] = piece
+    return voxels.reshape(header.sizes, order="F")
+
+
+def _refuse_more(source: BinaryIO | Inflated, budget: Budget) -> None:
+    """Reads to the end, because only there does gzip check its sum; a little padding may follow the voxels."""
+    rest = source.read(budget.padding_bytes + 1)
+    if len(rest) > budget.padding_bytes or rest.strip(b"\0"):
+        raise RejectedInput(
+            "nifti-trailing",
+            "Expected the file to end behind its voxels, got more bytes.",
+            remedy="Export or copy the file again; two files may have been joined.",
+        )
+
+
+def _grid(header: NiftiHeader) -> Grid:
+    i, j, k = header.sizes
+    return Grid((i, j, k), header.affine)
 
 
 def read_mask(path: Path, *, labels: Mapping[int, str] = DEFAULT_LABELS) -> Mask:

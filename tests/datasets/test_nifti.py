@@ -164,7 +164,7 @@ def test_every_truncation_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.nii.gz"
     for size in [*range(0, len(content), 53), *range(len(content) - 9, len(content))]:
         path.write_bytes(content[:size])
-        with pytest.raises(RejectedInput, match="nifti-unreadable"):
+        with pytest.raises(RejectedInput, match="compressed-truncated" if size > 1 else "file-empty"):
             read_volume(path)
 
 
@@ -183,7 +183,7 @@ def test_every_changed_byte_behind_the_gzip_header_is_refused(tmp_path: Path) ->
 def test_garbage_behind_the_gzip_stream_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.nii.gz"
     path.write_bytes(encode(_volume().data, oblique_affine()) + b"garbage")
-    with pytest.raises(RejectedInput, match="nifti-unreadable"):
+    with pytest.raises(RejectedInput, match="compressed-trailing"):
         read_volume(path)
 
 
@@ -192,7 +192,7 @@ def test_a_little_padding_behind_the_voxels_is_read_over_and_a_bomb_is_not(tmp_p
     (tmp_path / "padded.nii.gz").write_bytes(gzip.compress(image + bytes(512)))
     np.testing.assert_array_equal(read_volume(tmp_path / "padded.nii.gz").data, _volume().data)
     (tmp_path / "bomb.nii.gz").write_bytes(gzip.compress(image) + gzip.compress(bytes(1 << 25), compresslevel=1))
-    with pytest.raises(RejectedInput, match="nifti-unreadable"):
+    with pytest.raises(RejectedInput, match="nifti-trailing"):
         read_volume(tmp_path / "bomb.nii.gz")
 
 
@@ -207,13 +207,16 @@ def test_no_changed_header_raises_anything_else(tmp_path: Path, position: int, v
             read(tmp_path / "a.nii")
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.0])
-def test_an_affine_of_no_numbers_is_refused(tmp_path: Path, value: float) -> None:
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [(float("nan"), "nifti-affine"), (float("inf"), "nifti-affine"), (0.0, "nifti-affine-singular")],
+)
+def test_an_affine_of_no_numbers_is_refused(tmp_path: Path, value: float, code: str) -> None:
     content = bytearray(gzip.decompress(encode(_volume(np.eye(4)).data, np.eye(4))))
     struct.pack_into("<f", content, 280, value)
     (tmp_path / "a.nii").write_bytes(content)
     for read in (read_volume, read_grid):
-        with pytest.raises(GeometryError, match="grid-affine"):
+        with pytest.raises(RejectedInput, match=rf"\[{code}\]"):
             read(tmp_path / "a.nii")
 
 
@@ -221,8 +224,12 @@ def test_a_grid_is_read_from_the_header_alone(tmp_path: Path) -> None:
     volume = _volume()
     write_volume(tmp_path / "a.nii.gz", volume)
     assert read_grid(tmp_path / "a.nii.gz").matches(volume.grid)
-    (tmp_path / "huge.nii").write_bytes(_header(dim=[3, 9999, 9999, 9999, 1, 1, 1, 1]))
-    assert read_grid(tmp_path / "huge.nii").shape == (9999, 9999, 9999)
+    content = bytearray((tmp_path / "a.nii.gz").read_bytes())
+    content[-8] ^= 1  # the checksum, which only who reads to the end sees
+    (tmp_path / "b.nii.gz").write_bytes(content)
+    assert read_grid(tmp_path / "b.nii.gz").matches(volume.grid)
+    with pytest.raises(RejectedInput, match="compressed-crc"):
+        read_volume(tmp_path / "b.nii.gz")
 
 
 def test_a_mask_keeps_its_labels(tmp_path: Path) -> None:
