@@ -1,7 +1,6 @@
 """RTSTRUCT in and out: contours on the slices of one series become masks on that series' grid, and the other way round.
 
-A pixel is inside when its centre is. Contours of one region on one slice combine by exclusive or, so that a contour
-within a contour is a hole.
+How contours become voxels is `datasets.contours`' to say.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,21 +13,18 @@ from pydicom import Dataset, FileMetaDataset
 from pydicom.dataelem import RawDataElement
 from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
-from datasets.dicom_file import read_dataset, text, without_warnings
-from datasets.dicom_header import read_header
+from datasets.contours import fill_contours
+from datasets.dicom_file import read_dataset, text, values, without_warnings
+from datasets.dicom_header import SliceHeader, read_header
 from datasets.dicom_series import DicomSeries, series_grid
 from datasets.errors import RejectedInput
 from datasets.files import replaced_when_whole
+from datasets.finding import Finding, Level
 from datasets.mask import Mask
-from datasets.polygon_fill import polygon_mask
+from datasets.mask_set import MaskSet, unused_name
 from datasets.volume import Grid
 
-CONTOUR_PLANE_TOLERANCE = 0.1
-"""How far a contour may lie from a slice, in slice steps: above the rounding of coordinates to a tenth of a
-millimetre, far below the half step of a contour drawn between two slices."""
-
-OUTSIDE_TOLERANCE_PIXELS = 1.0
-"""How far a contour may leave the picture: drawing tools place points on the outer edge of the last pixel."""
+__all__ = ["read_rtstruct", "read_structure_set", "unused_name", "write_rtstruct"]
 
 _LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
 _IMPLEMENTATION_UID = "2.25.160396259226480402041064293811386710393"
@@ -37,6 +33,15 @@ _IMPLEMENTATION_UID = "2.25.160396259226480402041064293811386710393"
 def read_rtstruct(path: Path, series: DicomSeries) -> dict[str, Mask]:
     """Reads every closed planar region as a mask on the grid of the series that it was drawn on.
 
+    Raises:
+        RejectedInput: What `read_structure_set` raises, or the first region that it could not read.
+    """
+    return read_structure_set(path, series).sound()
+
+
+def read_structure_set(path: Path, series: DicomSeries) -> MaskSet:
+    """Reads the closed planar regions of a structure set, and says what was noteworthy; a bad region spares the others.
+
     Regions without an area (no contour, points only) are left out. A second region of the same name gets `` (2)``.
 
     Args:
@@ -44,26 +49,34 @@ def read_rtstruct(path: Path, series: DicomSeries) -> dict[str, Mask]:
         series: The series it was drawn on, and no other.
 
     Returns:
-        Name of the region to its mask: value 1, labelled with the region's name.
+        Masks on `series_grid`. Findings about one region: an error for one in another frame of reference
+        (``rtstruct-other-frame``), with an open contour (``contour-open``), one that is not parallel to the slices
+        (``contour-off-slice``), leaves the grid (``contour-outside``) or has damaged coordinates
+        (``contour-coordinates``); the warnings of `fill_contours`. About the file: ``rtstruct-images-absent`` where it
+        refers to slices that the series lacks.
 
     Raises:
-        RejectedInput: Not an RTSTRUCT (``rtstruct-other-object``), drawn on another series (``rtstruct-other-series``)
-            or in another frame of reference (``rtstruct-other-frame``), an open contour (``contour-open``), one between
-            two slices (``contour-off-slice``) or outside the grid (``contour-outside``), damaged coordinates
-            (``contour-coordinates``), or what `series_grid` refuses.
+        RejectedInput: Not an RTSTRUCT (``rtstruct-other-object``), drawn on another series (``rtstruct-other-series``),
+            or what `series_grid` refuses.
     """
     dataset = read_dataset(path)
     _refuse_other_source(path, series)
     grid = series_grid(series)
-    regions = _regions_by_number(dataset, series)
+    regions = {text(region, "ROINumber"): region for region in _items(dataset, "StructureSetROISequence")}
     masks: dict[str, Mask] = {}
-    for contours in _items(dataset, "ROIContourSequence"):
-        name = regions.get(text(contours, "ReferencedROINumber"))
-        data = None if name is None else _rasterise(list(_closed_contours(contours)), grid)
-        if name is not None and data is not None:
-            name = unused_name(name, masks)
+    findings = list(_absent_images(dataset, series))
+    for index, contours in enumerate(_items(dataset, "ROIContourSequence"), start=1):
+        region = regions.get(text(contours, "ReferencedROINumber"), Dataset())
+        try:
+            data, noted = _region(region, contours, series=series, grid=grid, subject=f"region {index}")
+        except RejectedInput as error:
+            findings.append(Finding(Level.ERROR, error.code, error.message, error.remedy, f"region {index}"))
+            continue
+        findings.extend(noted)
+        if data is not None:
+            name = unused_name(text(region, "ROIName") or f"region {index}", masks)
             masks[name] = Mask(data, grid, {1: name})
-    return masks
+    return MaskSet(masks, tuple(findings))
 
 
 def write_rtstruct(path: Path, masks: Mapping[str, Mask], series: DicomSeries) -> None:
@@ -124,23 +137,44 @@ def _refuse_other_source(path: Path, series: DicomSeries) -> None:
         )
 
 
-def _regions_by_number(dataset: Dataset, series: DicomSeries) -> dict[str, str]:
-    """Number to name of every region; refuses one in another frame of reference than the series."""
-    regions = {}
-    for region in _items(dataset, "StructureSetROISequence"):
-        frame = text(region, "ReferencedFrameOfReferenceUID")
-        if frame and series.frame_of_reference_uid and frame != series.frame_of_reference_uid:
-            raise RejectedInput(
-                "rtstruct-other-frame",
-                f"Expected regions in the frame of reference of series {series.reference}, got another one.",
-                remedy="Give the structure set of this series.",
-            )
-        number = text(region, "ROINumber")
-        regions[number] = text(region, "ROIName") or f"region {number}"
-    return regions
+def _region(
+    region: Dataset, contours: Dataset, *, series: DicomSeries, grid: Grid, subject: str
+) -> tuple[NDArray[np.uint8] | None, list[Finding]]:
+    """A region's voxels, None for one without an area, and what was noteworthy."""
+    frame = text(region, "ReferencedFrameOfReferenceUID")
+    if frame and series.frame_of_reference_uid and frame != series.frame_of_reference_uid:
+        raise RejectedInput(
+            "rtstruct-other-frame",
+            f"Expected regions in the frame of reference of series {series.reference}, got another one.",
+            remedy="Give the structure set of this series.",
+        )
+    closed = list(_closed_contours(contours))
+    return fill_contours(closed, grid, subject=subject) if closed else (None, [])
 
 
-_OPEN_KINDS = ("OPEN_PLANAR", "OPEN_NONPLANAR", "CLOSEDPLANAR_XOR")
+def _absent_images(dataset: Dataset, series: DicomSeries) -> Iterator[Finding]:
+    """A warning where the structure set was drawn on slices of this series UID that are not there."""
+    named = {
+        text(image, "ReferencedSOPInstanceUID")
+        for frame in values(dataset, "ReferencedFrameOfReferenceSequence")
+        for study in values(frame, "RTReferencedStudySequence")
+        for referenced in values(study, "RTReferencedSeriesSequence")
+        if text(referenced, "SeriesInstanceUID") == series.series_uid
+        for image in values(referenced, "ContourImageSequence")
+    }
+    absent = len(named - {header.sop_instance_uid for header in series.slices})
+    if absent and not series.split_by:
+        yield Finding(
+            Level.WARNING,
+            "rtstruct-images-absent",
+            f"Expected the {len(named)} images that the structure set was drawn on in series {series.reference}, "
+            f"{absent} are not there.",
+            "Send the whole series again from the archive.",
+        )
+
+
+_CLOSED_KINDS = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
+_OPEN_KINDS = ("OPEN_PLANAR", "OPEN_NONPLANAR")
 """DICOM's other kinds of contour; anything else is free text and not shown."""
 
 
@@ -150,7 +184,7 @@ def _closed_contours(contours: Dataset) -> Iterator[NDArray[np.float64]]:
         kind = text(contour, "ContourGeometricType")
         if kind == "POINT":
             continue
-        if kind != "CLOSED_PLANAR":
+        if kind not in _CLOSED_KINDS:
             known = kind if kind in _OPEN_KINDS else "unknown"
             raise RejectedInput(
                 "contour-open",
@@ -183,38 +217,6 @@ def _contour_data(contour: Dataset) -> Iterable[Any]:
     return element.value.split(b"\\") if isinstance(element, RawDataElement) else contour.ContourData
 
 
-def _rasterise(contours: list[NDArray[np.float64]], grid: Grid) -> NDArray[np.uint8] | None:
-    """Label map (i, j, k) of a region's contours; None for a region without any."""
-    if not contours:
-        return None
-    data = np.zeros(grid.shape, dtype=np.bool_)
-    for points in contours:
-        voxels = grid.to_voxel(points)
-        k = _slice_of(voxels, grid)
-        data[:, :, k] ^= polygon_mask(voxels[:, :2], grid.shape[:2])  # first axis of both is i, second is j
-    return data.astype(np.uint8)
-
-
-def _slice_of(voxels: NDArray[np.float64], grid: Grid) -> int:
-    """The slice that a contour in voxel coordinates (n, 3) lies on."""
-    k = int(np.rint(np.median(voxels[:, 2])))
-    off = float(np.abs(voxels[:, 2] - k).max())
-    if off > CONTOUR_PLANE_TOLERANCE:
-        raise RejectedInput(
-            "contour-off-slice",
-            f"Expected every contour on a slice, got one that lies {off * grid.spacing[2]:.2f} mm from the nearest.",
-            remedy="Export the structure set on the slices of its own series.",
-        )
-    last = np.array(grid.shape[:2]) - 1 + OUTSIDE_TOLERANCE_PIXELS
-    if not 0 <= k < grid.shape[2] or (voxels[:, :2] < -OUTSIDE_TOLERANCE_PIXELS).any() or (voxels[:, :2] > last).any():
-        raise RejectedInput(
-            "contour-outside",
-            f"Expected every contour within the series ({grid.describe()}), got one outside.",
-            remedy="Give the whole series that the structure set was drawn on.",
-        )
-    return k
-
-
 def _contour_items(mask: Mask, series: DicomSeries) -> Iterator[Dataset]:
     from skimage.measure import find_contours
 
@@ -223,7 +225,7 @@ def _contour_items(mask: Mask, series: DicomSeries) -> Iterator[Dataset]:
             corners = outline[:-1] - 1.0  # closed contours repeat their first point; the padding moved them by one
             points = mask.grid.to_world(np.column_stack([corners, np.full(len(corners), k)])) * _LPS_TO_RAS
             yield _dataset(
-                ContourImageSequence=[_reference_to(header.sop_class_uid, header.sop_instance_uid)],
+                ContourImageSequence=[_reference_to_slice(header)],
                 ContourGeometricType="CLOSED_PLANAR",
                 NumberOfContourPoints=len(points),
                 ContourData=[f"{value:.4f}" for value in points.ravel()],
@@ -254,12 +256,19 @@ def _empty_structure_set(series: DicomSeries) -> Dataset:
 
 
 def _describe_reference(dataset: Dataset, series: DicomSeries) -> None:
-    images = [_reference_to(header.sop_class_uid, header.sop_instance_uid) for header in series.slices]
+    images = [_reference_to_slice(header) for header in series.slices]
     study = _reference_to("1.2.840.10008.3.1.2.3.1", series.study_uid)
     study.RTReferencedSeriesSequence = [_dataset(SeriesInstanceUID=series.series_uid, ContourImageSequence=images)]
     dataset.ReferencedFrameOfReferenceSequence = [
         _dataset(FrameOfReferenceUID=series.frame_of_reference_uid, RTReferencedStudySequence=[study])
     ]
+
+
+def _reference_to_slice(header: SliceHeader) -> Dataset:
+    reference = _reference_to(header.sop_class_uid, header.sop_instance_uid)
+    if header.is_frame:
+        reference.ReferencedFrameNumber = header.frame + 1
+    return reference
 
 
 def _reference_to(class_uid: str, instance_uid: str) -> Dataset:
@@ -276,12 +285,3 @@ def _dataset(**values: Any) -> Dataset:
 def _items(dataset: Dataset, keyword: str) -> list[Dataset]:
     with without_warnings():
         return list(dataset.get(keyword) or [])
-
-
-def unused_name(name: str, taken: Mapping[str, Mask]) -> str:
-    """The name, with a number behind it where it is taken."""
-    number, candidate = 1, name
-    while candidate in taken:
-        number += 1
-        candidate = f"{name} ({number})"
-    return candidate

@@ -110,6 +110,12 @@ def _move_contour(dataset: Dataset, *, axis: int, millimetres: float) -> None:
     _first_contour(dataset).ContourData = [f"{value:.3f}" for value in points.ravel()]
 
 
+def _tilt_contour(dataset: Dataset, *, millimetres: float) -> None:
+    points = np.array(_first_contour(dataset).ContourData, dtype=np.float64).reshape(-1, 3)
+    points[:, 2] += millimetres * (points[:, 0] - points[:, 0].mean()) / np.ptp(points[:, 0])
+    _first_contour(dataset).ContourData = [f"{value:.3f}" for value in points.ravel()]
+
+
 def _leave_frame(dataset: Dataset) -> None:
     dataset.StructureSetROISequence[0].ReferencedFrameOfReferenceUID = "1.2.3"
 
@@ -117,7 +123,7 @@ def _leave_frame(dataset: Dataset) -> None:
 EDITS: dict[str, list[Callable[[Dataset], object]]] = {
     "rtstruct-other-frame": [_leave_frame],
     "contour-open": [lambda dataset: setattr(_first_contour(dataset), "ContourGeometricType", "OPEN_PLANAR")],
-    "contour-off-slice": [lambda dataset: _move_contour(dataset, axis=2, millimetres=2.0)],
+    "contour-off-slice": [lambda dataset: _tilt_contour(dataset, millimetres=2.0)],
     "contour-outside": [
         lambda dataset: _move_contour(dataset, axis=2, millimetres=40.0),
         lambda dataset: _move_contour(dataset, axis=0, millimetres=40.0),
