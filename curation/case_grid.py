@@ -1,28 +1,31 @@
-"""The grid of a case: T2 stays where it is, and the coarser image is brought to the finer voxels (MSTT-199)."""
+"""The grid of a case: T2 stays where it is, and pixels are as large as those of the sequence that is annotated."""
 
 import numpy as np
 
+from datasets.case import SeriesRole
 from datasets.errors import RejectedInput
 from datasets.picture_plane import PicturePlane
 from datasets.volume import Grid
 
-FINER_BY = 0.01
-"""Voxels count as finer when they are smaller by more than this share: scanners print spacings with rounding."""
+SAME_WITHIN = 0.01
+"""Spacings that differ by less than this share are the same: scanners print them with rounding."""
 
 MAX_CASE_VOXELS = 2**28
 """Largest grid a case may get: 1 GiB per image as float32, six times the largest of the STS cohort."""
 
 
-def case_grid(t1: Grid, t2: Grid) -> Grid:
-    """The grid that both images of a case are brought to.
+def case_grid(t1: Grid, t2: Grid, *, annotated: SeriesRole = SeriesRole.T2) -> Grid:
+    """The grid that both images of a case are brought to, on which its pictures are drawn and its masks lie.
 
-    T2's own grid, unless T1's voxels are finer in the axial plane. Then a grid over T2's field of view: same
-    directions, same outer edge, T1's spacing in the axial plane and the finer spacing of the two across the slices.
-    Spacings are rounded to what divides the field of view into whole voxels.
+    Where T2 is annotated, T2's own grid: the annotated image is not interpolated at all. Where T1 is annotated (fat
+    tumours), a grid over T2's field of view with T1's spacing in the axial plane and the finer spacing of the two
+    across the slices, rounded to what divides the field of view into whole voxels; T2's own grid where that is the
+    same. See `docs/decisions/0008-pixels-of-the-annotated-sequence.md`.
 
     Args:
         t1: T1's own grid, wherever it lies.
         t2: T2's own grid.
+        annotated: The sequence that annotators draw on.
 
     Returns:
         A grid in T2's space.
@@ -30,18 +33,15 @@ def case_grid(t1: Grid, t2: Grid) -> Grid:
     Raises:
         RejectedInput: The grid would have more than `MAX_CASE_VOXELS` voxels.
     """
-    wanted = list(t2.spacing)
-    ours, theirs = PicturePlane.of(t2), PicturePlane.of(t1)
-    axes = (
-        (ours.row_axis, theirs.row_axis),
-        (ours.column_axis, theirs.column_axis),
-        (ours.slice_axis, theirs.slice_axis),
-    )
-    if not any(_finer(t1.spacing[their], t2.spacing[our]) for our, their in axes[:2]):
+    if annotated is SeriesRole.T2:
         return t2
-    for our, their in axes:
-        if _finer(t1.spacing[their], t2.spacing[our]):
-            wanted[our] = t1.spacing[their]
+    ours, theirs = PicturePlane.of(t2), PicturePlane.of(t1)
+    wanted = list(t2.spacing)
+    for our, their in ((ours.row_axis, theirs.row_axis), (ours.column_axis, theirs.column_axis)):
+        wanted[our] = t1.spacing[their]
+    wanted[ours.slice_axis] = min(t1.spacing[theirs.slice_axis], t2.spacing[ours.slice_axis])
+    if np.allclose(wanted, t2.spacing, rtol=SAME_WITHIN, atol=0.0):
+        return t2
     return divided(t2, (wanted[0], wanted[1], wanted[2]))
 
 
@@ -64,7 +64,3 @@ def divided(grid: Grid, spacing: tuple[float, float, float]) -> Grid:
     voxel[:3, :3] = np.diag(step)
     voxel[:3, 3] = (step - 1.0) / 2.0
     return Grid((int(shape[0]), int(shape[1]), int(shape[2])), grid.affine @ voxel)
-
-
-def _finer(one: float, other: float) -> bool:
-    return one < other * (1.0 - FINER_BY)

@@ -101,7 +101,9 @@ class Registration:
         }
 
 
-def register(t1: Volume, t2: Volume, *, settings: RegistrationSettings | None = None) -> Registration:
+def register(
+    t1: Volume, t2: Volume, *, settings: RegistrationSettings | None = None, annotated: SeriesRole = SeriesRole.T2
+) -> Registration:
     """Brings T1 onto T2, and both onto the case's grid (see `case_grid`).
 
     The same input gives the same bytes, in this process or another.
@@ -110,6 +112,7 @@ def register(t1: Volume, t2: Volume, *, settings: RegistrationSettings | None = 
         t1: T1 on its own grid.
         t2: T2 on its own grid.
         settings: How to search; None for the defaults.
+        annotated: The sequence that annotators draw on; the case's pixels are as large as its own.
 
     Raises:
         RejectedInput: An image has values that are not finite (``image-not-finite``), is constant
@@ -119,7 +122,7 @@ def register(t1: Volume, t2: Volume, *, settings: RegistrationSettings | None = 
     settings = settings or RegistrationSettings()
     _require_image(t1, "T1")
     _require_image(t2, "T2")
-    grid = case_grid(t1.grid, t2.grid)
+    grid = case_grid(t1.grid, t2.grid, annotated=annotated)
     alignment = align(t1, t2, settings)
     volumes = CaseVolumes(
         t1=resample_volume(t1, grid, transform=alignment.transform, interpolation=settings.interpolation),
