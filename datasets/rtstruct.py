@@ -153,7 +153,11 @@ def _region(
 
 
 def _absent_images(dataset: Dataset, series: DicomSeries) -> Iterator[Finding]:
-    """A warning where the structure set was drawn on slices of this series UID that are not there."""
+    """A warning where the structure set was drawn on slices of this series UID that are not there.
+
+    None of as many known by its UID means that only the UIDs were changed, as archives do; contours are placed by their
+    coordinates.
+    """
     named = {
         text(image, "ReferencedSOPInstanceUID")
         for frame in values(dataset, "ReferencedFrameOfReferenceSequence")
@@ -163,7 +167,8 @@ def _absent_images(dataset: Dataset, series: DicomSeries) -> Iterator[Finding]:
         for image in values(referenced, "ContourImageSequence")
     }
     absent = len(named - {header.sop_instance_uid for header in series.slices})
-    if absent and not series.split_by:
+    is_renamed = absent == len(named) == len(series.slices)
+    if absent and not is_renamed and not series.split_by:
         yield Finding(
             Level.WARNING,
             "rtstruct-images-absent",
