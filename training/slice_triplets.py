@@ -11,10 +11,8 @@ from datasets.case import SeriesRole
 from datasets.errors import RejectedInput
 from datasets.intensity import percentile_window, to_uint8
 from datasets.picture_plane import PicturePlane
+from datasets.triplets import SEQUENCES, triplet_indices
 from datasets.volume import Volume
-
-SEQUENCES = (SeriesRole.T1, SeriesRole.T2)
-"""The order of the sequences in the network's channels."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +74,7 @@ def triplets(stack: NDArray[np.uint8], indices: Sequence[int]) -> NDArray[np.flo
         float32 (N, 6, size, size) in 0..1: T1 at z-1, z, z+1, then T2; beyond the first and the last slice the edge
         slice stands in (MSTT-199).
     """
-    around = np.array(indices)[:, None] + np.array([-1, 0, 1])
-    chosen = stack[:, np.clip(around, 0, stack.shape[1] - 1)]
+    chosen = stack[:, triplet_indices(indices, stack.shape[1])]
     ordered = chosen.transpose(1, 0, 2, 3, 4).reshape(len(indices), -1, *stack.shape[2:])
     return np.ascontiguousarray(ordered, dtype=np.float32) / np.float32(255.0)
 
