@@ -14,33 +14,55 @@ from typing import Any
 
 from pydicom import Dataset, dcmread
 
+from datasets.dicom_checks import check_structure
+from datasets.dicom_structure import MAGIC, PREAMBLE_BYTES, walk
 from datasets.errors import RejectedInput
+from datasets.finding import Finding
+from datasets.gate import DEFAULT_BUDGET, Budget, opened, refuse_errors
 
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # its messages quote values, patients' names among them
-
-_DICOM_MAGIC_OFFSET = 128
-_DICOM_MAGIC = b"DICM"
 
 
 def looks_like_dicom(path: Path) -> bool:
     """Whether the file carries DICOM's magic bytes, whatever its name."""
     with path.open("rb") as stream:
-        return stream.read(_DICOM_MAGIC_OFFSET + 4)[_DICOM_MAGIC_OFFSET:] == _DICOM_MAGIC
+        return stream.read(PREAMBLE_BYTES + len(MAGIC))[PREAMBLE_BYTES:] == MAGIC
 
 
-def read_dataset(path: Path, *, keywords: list[str] | None = None) -> Dataset:
+def read_dataset(path: Path, *, keywords: list[str] | None = None, budget: Budget = DEFAULT_BUDGET) -> Dataset:
     """Reads a DICOM file whole, or only `keywords` without pixels; no warnings.
 
+    The file's skeleton is walked first (`datasets.dicom_structure`), so that no parser recurses, inflates or allocates
+    more than the budget allows.
+
     Raises:
-        RejectedInput: Not a DICOM file, or a damaged one. The cause is cut off: pydicom's messages quote the file.
+        RejectedInput: Not a DICOM file, a damaged one, or one that costs too much. The cause is cut off: pydicom's
+            messages quote the file.
     """
     try:
-        with without_warnings():
-            content = path.read_bytes() if keywords is None else None
-            if content is not None:
-                return dcmread(BytesIO(content))
-            return dcmread(path, stop_before_pixels=True, specific_tags=keywords)
+        with opened(path, budget=budget) as stream:
+            walk(stream, budget=budget)
+            stream.seek(0)
+            with without_warnings():
+                if keywords is None:
+                    return dcmread(BytesIO(stream.read()))
+                return dcmread(stream, stop_before_pixels=True, specific_tags=keywords)
+    except RejectedInput:
+        raise
     except Exception as error:  # a parser facing hostile bytes raises anything; all of it means one thing
+        raise unreadable(error) from None
+
+
+def dicom_findings(path: Path, *, budget: Budget = DEFAULT_BUDGET) -> tuple[Finding, ...]:
+    """What a person should know about a DICOM file that can be read: warnings from its skeleton, without its pixels.
+
+    Raises:
+        RejectedInput: As `read_dataset`, and the errors of `check_structure`.
+    """
+    try:
+        with opened(path, budget=budget) as stream:
+            return refuse_errors(check_structure(walk(stream, budget=budget)))
+    except OSError as error:
         raise unreadable(error) from None
 
 

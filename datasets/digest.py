@@ -28,8 +28,8 @@ def grid_from_dict(values: dict[str, Any]) -> Grid:
 def content_sha256(content: Volume | Mask) -> str:
     """SHA-256 over the grid, the element type and the voxels (little-endian, i slowest) of a volume or a mask.
 
-    Independent of any file format and compression, so that a float32 volume or a mask keeps its digest when it is stored
-    and read again: the affine counts in float32, the precision in which NIfTI keeps it.
+    Independent of any file format and compression, so that a float32 volume or a mask keeps its digest when it is
+    stored and read again: the affine counts in float32, the precision in which NIfTI keeps it.
     """
     data = np.ascontiguousarray(content.data)
     data = data.astype(data.dtype.newbyteorder("<"), copy=False)

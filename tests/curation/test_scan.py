@@ -123,7 +123,7 @@ def test_other_files_are_named(studies: Path) -> None:
     assert levels == {
         "file-not-image": Level.WARNING,
         "dicom-unreadable": Level.ERROR,
-        "nifti-unreadable": Level.ERROR,
+        "nifti-not-gzip": Level.ERROR,
     }
 
 
