@@ -7,8 +7,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.errors import GeometryError
-from datasets.volume import Grid
+from datasets.errors import GeometryError, RejectedInput
+from datasets.volume import Grid, Volume
 
 TUMOUR = "Tumour"
 OEDEMA = "Oedema"
@@ -55,3 +55,21 @@ class Mask:
         """Boolean array of `grid.shape`: the voxels of one label; all False where the name does not occur."""
         values = [value for value, known in self.labels.items() if known == name]
         return np.isin(self.data, values)
+
+
+def as_mask(volume: Volume, labels: Mapping[int, str] = DEFAULT_LABELS) -> Mask:
+    """A volume of label values as a mask.
+
+    Raises:
+        RejectedInput: ``mask-values``: its values are not whole numbers from 0 to 255.
+    """
+    values = np.asarray(volume.data, dtype=np.float32)
+    rounded = np.rint(values)
+    whole = np.isfinite(values).all() and np.abs(values - rounded).max() <= 1e-3
+    if not whole or rounded.min() < 0 or rounded.max() > 255:
+        raise RejectedInput(
+            "mask-values",
+            "Expected whole numbers from 0 to 255 in a mask.",
+            remedy="Save the mask as a label map, not as an image or a probability.",
+        )
+    return Mask(rounded.astype(np.uint8), volume.grid, labels)

@@ -16,7 +16,7 @@ from datasets.errors import GeometryError, RejectedInput
 from datasets.files import write_bytes
 from datasets.finding import Finding
 from datasets.gate import DEFAULT_BUDGET, Budget, Inflated, opened, refuse_errors, require_affordable, size_of
-from datasets.mask import DEFAULT_LABELS, Mask
+from datasets.mask import DEFAULT_LABELS, Mask, as_mask
 from datasets.nifti_header import NiftiHeader, check_extensions, check_header, parse_header
 from datasets.volume import Affine, Grid, Volume
 
@@ -169,17 +169,7 @@ def read_mask(path: Path, *, labels: Mapping[int, str] = DEFAULT_LABELS) -> Mask
     Raises:
         RejectedInput: Unreadable, or with values that are not whole numbers from 0 to 255.
     """
-    volume = read_volume(path)
-    values = np.asarray(volume.data, dtype=np.float32)
-    rounded = np.rint(values)
-    whole = np.isfinite(values).all() and np.abs(values - rounded).max() <= 1e-3
-    if not whole or rounded.min() < 0 or rounded.max() > 255:
-        raise RejectedInput(
-            "mask-values",
-            "Expected whole numbers from 0 to 255 in a mask.",
-            remedy="Save the mask as a label map, not as an image or a probability.",
-        )
-    return Mask(rounded.astype(np.uint8), volume.grid, labels)
+    return as_mask(read_volume(path), labels)
 
 
 def write_volume(path: Path, volume: Volume) -> None:
