@@ -15,8 +15,11 @@ from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from annotation_backend.accounts.models import Role, User
+from annotation_backend.cases.exporting import export_case
+from annotation_backend.cases.ingest import ingest
 from annotation_backend.cases.models import Case
-from annotation_backend.cases.services import export_case, imported_tumour, ingest, picture_plane, register_case
+from annotation_backend.cases.registering import register_case
+from annotation_backend.cases.services import imported_tumour, picture_plane
 from annotation_backend.labeling.client import call
 from annotation_backend.labeling.config import IMAGE, SMART_BOX
 from annotation_backend.labeling.models import Annotation, AnnotationDeletion, CaseMask, LabelingProject, LabelingTask

@@ -4,6 +4,8 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
 from annotation_backend import views
+from annotation_backend.cases import registration_views as registrations
+from annotation_backend.cases import report_views as reports
 from annotation_backend.cases import views as cases
 from annotation_backend.labeling import ml_backend
 from annotation_backend.publishing import views as publishing
@@ -16,8 +18,18 @@ urlpatterns = [
     path("accounts/login/", LoginView.as_view(template_name="accounts/login.html"), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
     path("cases/", cases.case_list, name="case-list"),
+    path("cases/registrations/", registrations.registration_queue, name="registration-queue"),
+    path("cases/report/", reports.cohort_report, name="cohort-report"),
+    path("cases/patients/<slug:code>/", cases.patient_page, name="patient-page"),
     path("cases/<slug:code>/", cases.case_page, name="case-page"),
     path("cases/<slug:code>/checkerboard.png", cases.checkerboard, name="case-checkerboard"),
+    path("cases/<slug:code>/thumbnails/<slug:kind>.png", cases.thumbnail, name="case-thumbnail"),
+    path("cases/<slug:code>/registration/", registrations.registration_page, name="registration-page"),
+    path(
+        "cases/<slug:code>/registration/<slug:kind>/<int:index>.png",
+        registrations.registration_slice,
+        name="registration-slice",
+    ),
     path("cases/<slug:code>/<slug:role>/<int:index>.png", cases.slice_picture, name="slice-picture"),
     path("pictures/<str:token>.png", cases.capability_picture, name="capability-picture"),
     path("models/", registry.model_list, name="model-list"),

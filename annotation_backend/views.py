@@ -30,7 +30,7 @@ def home(request: HttpRequest) -> HttpResponse:
     project = LabelingProject.objects.order_by("pk").last()
     entries = queue()
     context = {
-        "case_count": Case.objects.filter(is_rehearsal=False).count(),
+        "case_count": Case.objects.in_use().count(),
         "mask_count": CaseMask.objects.values("case").distinct().count(),
         "waiting_count": sum(entry.is_waiting for entry in entries),
         "release_count": Release.objects.count(),

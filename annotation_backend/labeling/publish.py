@@ -5,6 +5,7 @@ from typing import Any
 from django.db import transaction
 
 from annotation_backend.cases.models import Case, Slice
+from annotation_backend.cases.registering import require_sound
 from annotation_backend.labeling.client import call
 from annotation_backend.labeling.jobs import mirror_case_states
 from annotation_backend.labeling.models import LabelingProject, LabelingTask, TaskState
@@ -29,6 +30,7 @@ def publish(case: Case) -> int:
         RejectedInput: The case's slices were not exported (``case-not-exported``).
         TryAgain: Label Studio does not answer.
     """
+    require_sound(case)
     pictures = _pictures_by_index(case)
     if not pictures:
         raise RejectedInput(

@@ -31,7 +31,7 @@ MODEL_NAME = "unet-25d"
 
 def approved_reviews() -> list[Review]:
     """The approving verdict of each case whose newest verdict approves, in the order of the cases."""
-    reviews = [approved_review(case) for case in Case.objects.filter(is_rehearsal=False)]
+    reviews = [approved_review(case) for case in Case.objects.sound()]
     return [review for review in reviews if review is not None]
 
 

@@ -21,6 +21,17 @@ class Show(Protocol):
         ...
 
 
+def add_workers(parser: ArgumentParser) -> None:
+    """Adds --workers, for commands that compute over cases."""
+    parser.add_argument(
+        "--workers",
+        type=int,
+        choices=range(1, 513),
+        metavar="N",
+        help="processes on this machine (default: DASK_SCHEDULER, or else MASKLOOP_WORKERS, or else one a core)",
+    )
+
+
 class MaskloopCommand(BaseCommand):
     """A thin face of a service: people's text goes to stderr, and with --json one document to stdout.
 

@@ -45,7 +45,7 @@ def newest_mask(case: Case) -> CaseMask | None:
 
 def queue() -> list[QueueEntry]:
     """All cases with a mask, the waiting ones first."""
-    cases = Case.objects.filter(masks__isnull=False, is_rehearsal=False).distinct()
+    cases = Case.objects.in_use().filter(masks__isnull=False).distinct()
     entries = [QueueEntry(case, mask, latest_review(case)) for case in cases if (mask := newest_mask(case))]
     return sorted(entries, key=lambda entry: (not entry.is_waiting, entry.case.code))
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.accounts.services import create_first_accounts, email_of
+from annotation_backend.cases.exporting import export_case
 from annotation_backend.cases.models import Case, Patient, Registration, Series
-from annotation_backend.cases.services import export_case
 from annotation_backend.labeling.config import IMAGE
 from annotation_backend.labeling.models import LabelingProject, LabelingTask
 from annotation_backend.labeling.regions import region_of

@@ -1,5 +1,6 @@
 """From a folder of studies to cases: what comes in, what is refused by name, and what never leaves the step."""
 
+import errno
 import json
 from pathlib import Path
 
@@ -8,9 +9,12 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from annotation_backend.cases import services
-from annotation_backend.cases.models import Case, ImportedMask, Patient
-from annotation_backend.cases.services import export_case, imported_tumour, ingest, picture_plane, register_case
+from annotation_backend.cases import services, work
+from annotation_backend.cases.exporting import export_case
+from annotation_backend.cases.ingest import ingest
+from annotation_backend.cases.models import Case, ImportedMask, Ingest, Patient
+from annotation_backend.cases.registering import register_case
+from annotation_backend.cases.services import imported_tumour, picture_plane
 from datasets.errors import RejectedInput
 from datasets.phantom import write_phantom_cohort
 from tests.annotation_backend.records import registered_case
@@ -57,20 +61,25 @@ def test_a_dry_run_stores_nothing(cohort: Path, own_data: Path) -> None:
     assert len(report.reasons) == 2
     assert Case.objects.count() == 0
     assert list(own_data.iterdir()) == []
+    assert Ingest.objects.count() == Patient.objects.count() == 0
 
 
-def test_a_crash_in_the_middle_leaves_no_half_case(
+def test_a_failure_in_the_middle_leaves_no_half_case_and_the_others_go_on(
     cohort: Path, own_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full_disk(*_args: object) -> None:
-        raise OSError("No space left on device")
+        monkeypatch.undo()
+        raise OSError(errno.ENOSPC, CANARY)
 
-    monkeypatch.setattr(services, "write_mask", full_disk)
-    with pytest.raises(OSError, match="No space"):
-        ingest(cohort)
-    assert Case.objects.count() == Patient.objects.count() == 0
-    monkeypatch.undo()
-    assert len(ingest(cohort).new) == 2
+    monkeypatch.setattr(work, "write_mask", full_disk)
+    report = ingest(cohort)
+    assert len(report.new) == 1
+    assert "ENOSPC" in str(report.findings)
+    assert CANARY not in str(report.findings)
+    assert list((own_data / "cases").iterdir()) == [report.new[0].folder]
+    assert list((own_data / "scratch").iterdir()) == []
+    assert len(ingest(cohort).new) == 1
+    assert Case.objects.count() == Patient.objects.count() == 2
 
 
 def test_a_bad_patient_is_named_without_a_name_and_the_others_go_on(tmp_path: Path, own_data: Path) -> None:

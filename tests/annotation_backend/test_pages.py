@@ -44,7 +44,7 @@ def mask(case: Case) -> CaseMask:
 
 
 def _address(pattern: URLPattern) -> str:
-    values = {"code": "C0001", "role": "t2", "index": 2, "token": "x", "mask_id": 1, "pk": 1}
+    values = {"code": "C0001", "role": "t2", "index": 2, "token": "x", "mask_id": 1, "pk": 1, "kind": "t1"}
     wanted = pattern.pattern.converters
     return reverse(str(pattern.name), kwargs={name: values[name] for name in wanted})
 
@@ -64,6 +64,11 @@ def test_nothing_opens_without_signing_in(client: Client, case: Case, pattern: U
         ("case-list", set(Role)),
         ("case-page", set(Role)),
         ("slice-picture", set(Role)),
+        ("registration-page", set(Role)),
+        ("registration-slice", set(Role)),
+        ("registration-queue", REVIEWERS),
+        ("patient-page", REVIEWERS),
+        ("cohort-report", REVIEWERS),
         ("model-list", set(Role)),
         ("release-list", set(Role)),
         ("review-queue", REVIEWERS),
@@ -77,6 +82,9 @@ def test_each_role_opens_its_pages_and_no_others(
     client.force_login(people[role])
     values = {
         "case-page": {"code": "C0001"},
+        "registration-page": {"code": "C0001"},
+        "registration-slice": {"code": "C0001", "kind": "edges", "index": 2},
+        "patient-page": {"code": "P0001"},
         "review-case": {"code": "C0001"},
         "slice-picture": {"code": "C0001", "role": "t2", "index": 2},
         "slice-with-mask": {"mask_id": mask.pk, "role": "t2", "index": 2},

@@ -13,8 +13,11 @@ from django.core.management import call_command
 
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.services import create_first_accounts, email_of
+from annotation_backend.cases.exporting import export_cases
+from annotation_backend.cases.ingest import ingest
 from annotation_backend.cases.models import Case
-from annotation_backend.cases.services import export_case, ingest, register_case, select_cases
+from annotation_backend.cases.registering import register_cases
+from annotation_backend.cases.services import select_cases
 from annotation_backend.doctor import put_away_rehearsals
 from annotation_backend.environment import ENV_FILE, ROOT
 from annotation_backend.labeling import client, server
@@ -135,21 +138,24 @@ class Command(MaskloopCommand):
             self.say("Preparing LiteMedSAM")
             promote(ensure_lite_medsam())
         findings = self._ingest(folder)
-        for case in select_cases(None):
-            processes.require_alive()
-            try:
-                if register_case(case):
-                    self.say(f"{case.code}: T1 registered onto T2")
-                export_case(case)
-            except RejectedInput as error:
-                findings += self._tell_findings([f"{case.code}: {error}"])
-        return findings
+        processes.require_alive()
+        registered = register_cases(select_cases(None), progress=self.progress("registering case"))
+        self.say(f"{len(registered.done)} case(s) registered, T1 onto T2")
+        processes.require_alive()
+        cases = [case for case in select_cases(None) if case.is_registered]
+        exported = export_cases(cases, progress=self.progress("exporting case"))
+        told = dict.fromkeys(map(str, [*registered.findings, *exported.findings]))
+        return findings + self._tell_findings(list(told))
 
     def _ingest(self, folder: Path | None) -> list[str]:
         """The given folder; without one, the cases that are there, or a phantom cohort where there are none."""
         if folder is None and Case.objects.filter(is_rehearsal=False).exists():
             return []
-        report = ingest(folder or self._phantom(), progress=self.progress("reading file"))
+        report = ingest(
+            folder or self._phantom(),
+            progress=self.progress("reading file"),
+            storing=self.progress("storing case"),
+        )
         self.say(f"{len(report.new)} new case(s), {len(report.known)} known, {len(report.findings)} finding(s)")
         return self._tell_findings([str(finding) for finding in report.findings])
 

@@ -3,13 +3,13 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from annotation_backend.cases.services import export_case, select_cases
-from annotation_backend.management.arguments import MaskloopCommand
-from datasets.errors import RejectedInput
+from annotation_backend.cases.exporting import export_cases
+from annotation_backend.cases.services import select_cases
+from annotation_backend.management.arguments import MaskloopCommand, add_workers
 
 
 class Command(MaskloopCommand):
-    """Exports axial pictures of T1 and T2; a case that was exported keeps its pictures."""
+    """Exports axial pictures of T1 and T2; a case that was exported keeps its pictures until it is registered anew."""
 
     help = "Export axial pictures for annotation."
 
@@ -17,18 +17,14 @@ class Command(MaskloopCommand):
         """Which cases."""
         parser.add_argument("--case", nargs="+", metavar="CODE", help="only these cases")
         parser.add_argument("--dry-run", action="store_true", help="only say what would be exported")
+        add_workers(parser)
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Exports case by case."""
-        rows: list[dict[str, Any]] = []
-        findings = []
-        for case in select_cases(options["case"]):
-            if options["dry_run"]:
-                rows.append({"case": case.code, "pictures": 0})
-                continue
-            try:
-                rows.append({"case": case.code, "pictures": export_case(case)})
-            except RejectedInput as error:
-                findings.append(f"{case.code}: {error}")
-        self.say(f"{sum(row['pictures'] for row in rows)} pictures exported")
-        return {"cases": rows}, findings
+        cases = select_cases(options["case"])
+        if options["dry_run"]:
+            return {"cases": [{"case": case.code, "pictures": 0} for case in cases]}, []
+        report = export_cases(cases, workers=options["workers"], progress=self.progress("exporting case"))
+        self.say(f"{sum(report.pictures.values())} pictures exported")
+        rows = [{"case": code, "pictures": count} for code, count in sorted(report.pictures.items())]
+        return {"cases": rows}, [str(finding) for finding in report.findings]

@@ -4,8 +4,10 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from annotation_backend.cases.services import ingest
-from annotation_backend.management.arguments import MaskloopCommand
+from django.urls import reverse
+
+from annotation_backend.cases.ingest import IngestReport, ingest
+from annotation_backend.management.arguments import MaskloopCommand, add_workers
 from datasets.errors import RejectedInput
 
 
@@ -18,6 +20,7 @@ class Command(MaskloopCommand):
         """The folder."""
         parser.add_argument("folder", type=Path, help="DICOM or NIfTI files, nested as they are")
         parser.add_argument("--dry-run", action="store_true", help="only look and report")
+        add_workers(parser)
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Ingests and reports."""
@@ -25,13 +28,29 @@ class Command(MaskloopCommand):
             raise RejectedInput(
                 "no-such-folder", "The folder is not there.", remedy="Give the folder with the studies."
             )
-        report = ingest(options["folder"], progress=self.progress("reading file"), dry_run=options["dry_run"])
+        report = ingest(
+            options["folder"],
+            progress=self.progress("reading file"),
+            storing=self.progress("storing case"),
+            dry_run=options["dry_run"],
+            workers=options["workers"],
+        )
+        self._tell(report)
+        document = {
+            "new": [case.code for case in report.new],
+            "known": [case.code for case in report.known],
+            "undecided": [patient.code for patient in report.undecided],
+            "details": [finding.as_dict() for finding in report.findings],
+        }
+        return document, [str(finding) for finding in report.findings]
+
+    def _tell(self, report: IngestReport) -> None:
         for case in report.new:
             self.say(f"{case.code}: new")
             for series in case.series.all():
                 self.say(f"  {series.get_role_display()}: {'; '.join(series.evidence['reasons'])}")
         for reference, reasons in report.reasons.items():
             self.say(f"{reference}: {'; '.join(reasons)}")
+        for patient in report.undecided:
+            self.say(f"{patient.code}: choose its series on {reverse('patient-page', args=[patient.code])}")
         self.say(f"{len(report.new)} new case(s), {len(report.known)} known, {len(report.findings)} finding(s)")
-        document = {"new": [case.code for case in report.new], "known": [case.code for case in report.known]}
-        return {**document, "details": [f.as_dict() for f in report.findings]}, [str(f) for f in report.findings]

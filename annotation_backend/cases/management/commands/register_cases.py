@@ -3,9 +3,9 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from annotation_backend.cases.services import register_case, select_cases
-from annotation_backend.management.arguments import MaskloopCommand
-from datasets.errors import RejectedInput
+from annotation_backend.cases.registering import MOTIONS, PRESETS, register_cases, settings_of
+from annotation_backend.cases.services import select_cases
+from annotation_backend.management.arguments import MaskloopCommand, add_workers
 
 
 class Command(MaskloopCommand):
@@ -14,25 +14,26 @@ class Command(MaskloopCommand):
     help = "Register T1 onto T2 for each case."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """Which cases."""
+        """Which cases, and how."""
         parser.add_argument("--case", nargs="+", metavar="CODE", help="only these cases")
+        parser.add_argument("--redo", action="store_true", help="also those that are registered")
+        parser.add_argument("--preset", choices=PRESETS, help="which search")
+        parser.add_argument("--motion", choices=MOTIONS, help="how freely T1 may move")
         parser.add_argument("--dry-run", action="store_true", help="only say what would be registered")
+        add_workers(parser)
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Registers case by case."""
         cases = select_cases(options["case"])
-        todo = [case for case in cases if not case.is_registered]
         if options["dry_run"]:
-            return {"to_register": [case.code for case in todo]}, []
-        done, findings = [], []
-        show = self.progress("registering case")
-        for number, case in enumerate(todo):
-            show(number, len(todo))
-            try:
-                register_case(case)
-                done.append(case.code)
-            except RejectedInput as error:
-                findings.append(f"{case.code}: {error}")
-        show(len(todo), len(todo))
-        self.say(f"{len(done)} registered now, {len(cases) - len(todo)} before")
-        return {"registered": done}, findings
+            return {"to_register": [case.code for case in cases if options["redo"] or not case.is_registered]}, []
+        report = register_cases(
+            cases,
+            settings=settings_of(options["preset"], options["motion"]),
+            again=options["redo"],
+            workers=options["workers"],
+            progress=self.progress("registering case"),
+        )
+        self.say(f"{len(report.done)} registered now, {len(cases) - len(report.done)} others")
+        findings = [str(finding) for finding in report.findings]
+        return {"registered": sorted(case.code for case in report.done)}, findings

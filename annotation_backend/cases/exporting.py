@@ -1,0 +1,139 @@
+"""Export of slices: workers draw the pictures, this process moves them in and keeps their records."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from django.db import transaction
+
+from annotation_backend.cases.models import Case, Slice
+from annotation_backend.cases.registering import require_sound
+from annotation_backend.cases.scratch import move_in, scratch_folder
+from annotation_backend.cases.work import ExportTask, StoredPictures, export_pictures
+from annotation_backend.compute import Progress, each_done
+from datasets.case import SeriesRole, Stage, TissueType
+from datasets.errors import RejectedInput
+from datasets.finding import Finding, Level
+
+
+@dataclass
+class ExportReport:
+    """How many pictures each case got now, and what a person should know."""
+
+    pictures: dict[str, int] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def export_cases(
+    cases: Sequence[Case], *, workers: int | None = None, progress: Progress | None = None
+) -> ExportReport:
+    """Exports each case's axial pictures of both sequences; one that fails never stops the rest.
+
+    A case whose pictures show its registration is left as it is. After another registration its pictures are drawn
+    anew, and their addresses stay.
+
+    Args:
+        cases: Which.
+        workers: As for `each_done`.
+        progress: Called with (cases done, cases to do).
+    """
+    report = ExportReport()
+    todo = {case.code: case for case in cases if _may_export(case, report)}
+    with scratch_folder() as scratch:
+        tasks = [_task(case, scratch) for case in todo.values()]
+        for outcome in each_done(
+            export_pictures, tasks, key=lambda task: task.subject.case_code, workers=workers, progress=progress
+        ):
+            case = todo[outcome.item.subject.case_code]
+            if outcome.result is None:
+                report.findings.append(outcome.finding_about(case.code))
+            else:
+                report.pictures[case.code] = keep_pictures(case, outcome.result)
+    return report
+
+
+def export_case(case: Case) -> int:
+    """Exports one case's pictures, in this process.
+
+    Returns:
+        How many pictures were exported now.
+
+    Raises:
+        RejectedInput: The case is not registered or excluded, its registration is in doubt, or a file was changed.
+    """
+    require_sound(case)
+    if is_exported(case):
+        return 0
+    with scratch_folder() as scratch:
+        return keep_pictures(case, export_pictures(_task(case, scratch)))
+
+
+def is_exported(case: Case) -> bool:
+    """Whether the case's pictures show its registration as it is now."""
+    return case.pictured_sha256 == case.registration.record_sha256
+
+
+def keep_pictures(case: Case, stored: StoredPictures) -> int:
+    """Moves pictures from scratch to their case; a slice that has a record keeps its address.
+
+    Returns:
+        How many pictures there are now.
+    """
+    place = f"slices/{case.registration.record_sha256[:16]}"
+    move_in(stored.folder, case.folder / place)
+    with transaction.atomic():
+        known = {(picture.role, picture.index): picture for picture in case.slices.all()}
+        pictures = []
+        for one in stored.slices:
+            picture = known.pop((one.role.value, one.index), None) or _new_slice(case, one.role, one.index)
+            picture.file, picture.sha256 = f"{place}/{one.file_name}", one.sha256
+            pictures.append(picture)
+        Slice.objects.filter(pk__in=[picture.pk for picture in known.values()]).delete()
+        Slice.objects.bulk_create([picture for picture in pictures if picture.pk is None])
+        Slice.objects.bulk_update([picture for picture in pictures if picture.pk], ["file", "sha256"])
+        case.picture_plane, case.pictured_sha256 = stored.plane, case.registration.record_sha256
+        case.save(update_fields=["picture_plane", "pictured_sha256"])
+    _remove_others(case, Path(place).name)
+    return len(stored.slices)
+
+
+def _new_slice(case: Case, role: SeriesRole, index: int) -> Slice:
+    picture = Slice(case=case, role=role.value, index=index)
+    picture.renew_token()
+    return picture
+
+
+def _remove_others(case: Case, kept: str) -> None:
+    """Pictures of earlier registrations."""
+    for path in (case.folder / "slices").iterdir():
+        if path.is_dir() and path.name != kept:
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.is_file():
+            path.unlink()
+
+
+def _may_export(case: Case, report: ExportReport) -> bool:
+    try:
+        require_sound(case)
+    except RejectedInput as error:
+        report.findings.append(Finding(Level.ERROR, error.code, error.message, error.remedy, case.code))
+        return False
+    if is_exported(case):
+        report.pictures[case.code] = 0
+        return False
+    return True
+
+
+def _task(case: Case, scratch: Path) -> ExportTask:
+    from curation.slices import SliceSubject
+
+    subject = SliceSubject(
+        case.code, tissue_type=TissueType(case.tissue_type), site=case.anatomical_site, stage=Stage.ANNOTATION.value
+    )
+    return ExportTask(
+        subject=subject,
+        volumes={role: case.registration.volume_path(role) for role in SeriesRole},
+        digests={role: case.registration.record["outputs"][role.value] for role in SeriesRole},
+        scratch=scratch,
+    )

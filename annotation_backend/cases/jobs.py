@@ -1,0 +1,46 @@
+"""Jobs: what a person asks for on a case's page and no request waits for. Each is safe to run twice."""
+
+import logging
+
+from django.utils import timezone
+from django_tasks import task
+
+from annotation_backend.cases.exporting import export_case
+from annotation_backend.cases.models import RedoState, RegistrationRedo
+from annotation_backend.cases.registering import register_cases, settings_of
+from datasets.errors import MaskloopError
+
+logger = logging.getLogger(__name__)
+
+
+@task()
+def register_again(*, redo_id: int) -> bool:
+    """Registers a case again as a person asked, and draws its pictures anew where it had some.
+
+    Returns:
+        Whether there is a new registration.
+    """
+    redo = RegistrationRedo.objects.select_related("case").filter(pk=redo_id).first()
+    if redo is None or redo.state in (RedoState.DONE, RedoState.FAILED):
+        logger.warning("redo %d is gone or done; its job has nothing to do", redo_id)
+        return False
+    _set(redo, RedoState.RUNNING)
+    try:
+        settings = settings_of(redo.preset, redo.motion)
+        report = register_cases([redo.case], settings=settings, again=True, workers=1)
+        if report.done and redo.case.slices.exists() and not redo.case.registration.is_doubtful:
+            export_case(redo.case)
+    except MaskloopError as error:
+        _set(redo, RedoState.FAILED, str(error))
+        return False
+    except BaseException as error:
+        _set(redo, RedoState.FAILED, f"It broke off: {type(error).__name__}.")
+        raise
+    _set(redo, RedoState.DONE if report.done else RedoState.FAILED, " ".join(map(str, report.findings)))
+    return bool(report.done)
+
+
+def _set(redo: RegistrationRedo, state: RedoState, finding: str = "") -> None:
+    redo.state, redo.finding = state, finding
+    redo.ended = timezone.now() if state in (RedoState.DONE, RedoState.FAILED) else None
+    redo.save(update_fields=["state", "finding", "ended"])

@@ -1,0 +1,205 @@
+"""Registration of cases: workers compute, this process keeps what they found."""
+
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.urls import reverse
+
+from annotation_backend.cases.models import AlignmentVerdict, Case, Registration
+from annotation_backend.cases.scratch import move_in, scratch_folder
+from annotation_backend.cases.work import RegistrationTask, StoredRegistration, register_pair
+from annotation_backend.compute import Progress, each_done
+from datasets.case import SeriesRole
+from datasets.errors import RejectedInput
+from datasets.finding import Finding, Level
+
+if TYPE_CHECKING:
+    from curation.alignment import RegistrationSettings
+
+logger = logging.getLogger(__name__)
+
+
+PRESETS = ("fast", "ants")
+MOTIONS = ("rigid", "affine", "deformable")
+"""What a person may ask for; `curation.registration.RegistrationSettings` says what each means."""
+
+
+@dataclass
+class RegistrationReport:
+    """What was registered now, and what a person should know."""
+
+    done: list[Case] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def register_cases(
+    cases: Sequence[Case],
+    *,
+    settings: "RegistrationSettings | None" = None,
+    again: bool = False,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> RegistrationReport:
+    """Brings each case's T1 onto its T2; one that fails never stops the rest, and a run that was killed goes on.
+
+    Args:
+        cases: Which; those that are registered are left alone.
+        settings: How; None for the defaults.
+        again: Register also those that are registered, unless somebody drew on them.
+        workers: As for `each_done`.
+        progress: Called with (cases done, cases to do).
+    """
+    report = RegistrationReport()
+    todo = [case for case in cases if _may_register(case, report, again=again)]
+    by_code = {case.code: case for case in todo}
+    with scratch_folder() as scratch:
+        tasks = [_task(case, scratch, settings) for case in todo]
+        for outcome in each_done(
+            register_pair, tasks, key=lambda task: task.case_code, workers=workers, progress=progress
+        ):
+            case = by_code[outcome.item.case_code]
+            if outcome.result is None:
+                report.findings.append(outcome.finding_about(case.code))
+                continue
+            if _moves_published_slices(case, outcome.result):
+                report.findings.append(_published_on_another_grid(case))
+                continue
+            keep_registration(case, outcome.result)
+            report.done.append(case)
+            report.findings += doubts_about(case)
+    return report
+
+
+def register_case(case: Case) -> bool:
+    """Brings one case's T1 onto its T2, in this process.
+
+    Returns:
+        Whether it was done now (False: it was registered before).
+
+    Raises:
+        RejectedInput: The volumes cannot be registered.
+    """
+    if case.is_registered:
+        return False
+    with scratch_folder() as scratch:
+        keep_registration(case, register_pair(_task(case, scratch, None)))
+    return True
+
+
+def settings_of(preset: str | None, motion: str | None) -> "RegistrationSettings":
+    """Settings with a person's wishes, and the defaults for the rest."""
+    from curation.alignment import RegistrationSettings
+
+    wishes: dict[str, Any] = {"preset": preset, "motion": motion}
+    return RegistrationSettings(**{name: value for name, value in wishes.items() if value is not None})
+
+
+def keep_registration(case: Case, stored: StoredRegistration) -> Registration:
+    """Moves a registration from scratch to its case and records it; the case's earlier one goes."""
+    place = f"registration/{stored.name}"
+    before = Path(case.registration.t1_file).parent if case.is_registered else None
+    verdict = str(stored.record.get("quality", {}).get("verdict", ""))
+    move_in(stored.folder, case.folder / place)
+    with transaction.atomic():
+        registration, _ = Registration.objects.update_or_create(
+            case=case,
+            defaults={
+                "record": stored.record,
+                "record_sha256": stored.record_sha256,
+                "t1_file": f"{place}/t1.nii.gz",
+                "t2_file": f"{place}/t2.nii.gz",
+                "checkerboard_file": f"{place}/checkerboard.png",
+                "automatic_verdict": verdict,
+                "verdict": verdict,
+            },
+        )
+    if before is not None and before != Path(place) and before.parts[:1] == ("registration",):
+        shutil.rmtree(case.folder / before, ignore_errors=True)
+    case.refresh_from_db()
+    logger.info("registered %s: %s", case, verdict or "not checked")
+    return registration
+
+
+def doubts_about(case: Case) -> list[Finding]:
+    """What keeps the case's registration from being built upon; empty where nothing does."""
+    verdict = case.registration.verdict if case.is_registered else ""
+    page = reverse("registration-page", args=[case.code])
+    if verdict == AlignmentVerdict.LOOK:
+        message = "Expected a registration beyond doubt, got one that a person has to look at first."
+        return [Finding(Level.WARNING, "registration-doubtful", message, f"Look at {page} and decide.", case.code)]
+    if verdict == AlignmentVerdict.REJECT:
+        message = "Expected a sound registration, got one that was rejected."
+        remedy = f"Look at {page}: register it again with other settings, or exclude the case."
+        return [Finding(Level.ERROR, "registration-rejected", message, remedy, case.code)]
+    return []
+
+
+def require_sound(case: Case) -> None:
+    """Lets a case through whose registration may be built upon.
+
+    Raises:
+        RejectedInput: It is not registered, excluded, or its registration is rejected or waits for a person.
+    """
+    if not case.is_registered:
+        raise RejectedInput("case-not-registered", f"{case.code} is not registered.", remedy="Run `register_cases`.")
+    require_in_use(case)
+    for doubt in doubts_about(case):
+        raise RejectedInput(doubt.code, doubt.message, remedy=doubt.remedy)
+
+
+def require_in_use(case: Case) -> None:
+    """Lets a case through that is not excluded.
+
+    Raises:
+        RejectedInput: It is (``case-excluded``).
+    """
+    if case.exclusion is not None:
+        raise RejectedInput(
+            "case-excluded",
+            f"{case.code} is excluded: {case.exclusion.reason}.",
+            remedy=f"Take that back on {reverse('registration-page', args=[case.code])} first.",
+        )
+
+
+def _may_register(case: Case, report: RegistrationReport, *, again: bool) -> bool:
+    if not case.is_registered:
+        return True
+    if again and case.is_annotated:
+        message = (
+            "Expected a case that nobody drew on, got one with annotations, which another registration would move."
+        )
+        remedy = "Delete the case's annotations in Label Studio first, or exclude the case."
+        report.findings.append(Finding(Level.ERROR, "case-annotated", message, remedy, case.code))
+        return False
+    return again
+
+
+def _moves_published_slices(case: Case, stored: StoredRegistration) -> bool:
+    """Whether the case has tasks on another grid than the new one (its tissue type may have changed)."""
+    before = case.registration.record.get("grid") if case.is_registered else None
+    return before is not None and before != stored.record.get("grid") and case.labeling_tasks.exists()
+
+
+def _published_on_another_grid(case: Case) -> Finding:
+    message = (
+        "Expected the grid that the case's tasks were published on, got another; the registration stays as it was."
+    )
+    remedy = "Exclude the case, or give it back the tissue type that it had when it was published."
+    return Finding(Level.ERROR, "case-published", message, remedy, case.code)
+
+
+def _task(case: Case, scratch: Path, settings: "RegistrationSettings | None") -> RegistrationTask:
+    series = {SeriesRole(row.role): row for row in case.series.all()}
+    return RegistrationTask(
+        case_code=case.code,
+        series={role: case.folder / row.file for role, row in series.items()},
+        digests={role: row.sha256 for role, row in series.items()},
+        annotated=case.annotated_role,
+        scratch=scratch,
+        settings=settings,
+    )

@@ -1,0 +1,165 @@
+"""Pages of registrations: the queue of doubts, and one case's T1 on T2 with its checks and verdicts."""
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_http_methods
+
+from annotation_backend.accounts.models import Role
+from annotation_backend.accounts.permissions import roles_required, signed_in_user
+from annotation_backend.cases.exclusion import exclude, take_back
+from annotation_backend.cases.forms import ExclusionForm, RedoForm, RegistrationVerdictForm
+from annotation_backend.cases.jobs import register_again
+from annotation_backend.cases.models import AlignmentVerdict, Case, RedoState, RegistrationRedo
+from annotation_backend.cases.pictures import KINDS, registration_picture, shown_size
+from annotation_backend.cases.verdicts import decide_registration, registrations
+from annotation_backend.cases.views import READERS, png_answer
+from datasets.case import SeriesRole
+from datasets.errors import RejectedInput
+from datasets.nifti import read_grid
+from datasets.picture_plane import PicturePlane
+
+UNCHECKED = "unchecked"
+
+
+@roles_required(*READERS)
+@require_GET
+def registration_queue(request: HttpRequest) -> HttpResponse:
+    """The registrations of one verdict, those to be looked at by default."""
+    asked = request.GET.get("verdict", AlignmentVerdict.LOOK.value)
+    choices = [*AlignmentVerdict.choices, (UNCHECKED, "Not checked")]
+    if asked not in dict(choices):
+        raise Http404
+    rows = registrations("" if asked == UNCHECKED else asked)
+    context = {"registrations": rows, "choices": choices, "asked": asked}
+    return render(request, "cases/registrations.html", context)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def registration_page(request: HttpRequest, code: str) -> HttpResponse:
+    """T1 and T2 one over the other, what the checks say, and what people may decide."""
+    case = get_object_or_404(Case.objects.select_related("registration", "patient"), code=code)
+    status = 200
+    if request.method == "POST":
+        refusal = _acted(request, case)
+        if not refusal:
+            return redirect("registration-page", code=code)
+        messages.error(request, refusal)
+        status = 409
+        case = get_object_or_404(Case.objects.select_related("registration", "patient"), code=code)
+    person = signed_in_user(request)
+    context = {
+        "case": case,
+        "exclusion": case.exclusion,
+        "may_judge": person.has_role(*READERS),
+        "may_manage": person.has_role(Role.DATA_MANAGER),
+        "verdicts": case.registration_verdicts.order_by("-pk"),
+        "redo": case.redos.order_by("-pk").first(),
+        "verdict_choices": AlignmentVerdict,
+        "redo_form": RedoForm(),
+        "exclusion_form": ExclusionForm(),
+        **_shown(request, case),
+    }
+    return render(request, "cases/registration.html", context, status=status)
+
+
+@login_required
+@require_GET
+def registration_slice(request: HttpRequest, code: str, kind: str, index: int) -> HttpResponse:
+    """One slice of T1, T2, both in tiles, or T1's edges on T2."""
+    case = get_object_or_404(Case, code=code, registration__isnull=False)
+    if kind not in KINDS:
+        raise Http404
+    t1, t2 = (case.registration.volume_path(role) for role in (SeriesRole.T1, SeriesRole.T2))
+    try:
+        return png_answer(registration_picture(t1, t2, kind=kind, index=index))
+    except RejectedInput as error:
+        raise Http404(error.code) from error
+
+
+def _shown(request: HttpRequest, case: Case) -> dict[str, object]:
+    """What is needed to show a slice; nothing where the case is not registered."""
+    if not case.is_registered:
+        return {}
+    plane = PicturePlane.of(read_grid(case.registration.volume_path(SeriesRole.T2)))
+    asked = request.GET.get("slice", "")
+    index = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else plane.slice_count // 2
+    width, height = shown_size(plane)
+    return {
+        "index": min(index, plane.slice_count - 1),
+        "last": plane.slice_count - 1,
+        "width": width,
+        "height": height,
+        "version": case.registration.record_sha256[:12],
+    }
+
+
+def _acted(request: HttpRequest, case: Case) -> str:
+    """Does what a form asks; returns why not, or nothing."""
+    act = _ACTS.get(request.POST.get("action", ""))
+    if act is None:
+        return "This form is not known here. Load the page and try again."
+    roles, do = act
+    if not signed_in_user(request).has_role(*roles):
+        raise PermissionDenied(f"This is for: {', '.join(role.label for role in roles)}.")
+    try:
+        return do(request, case)
+    except RejectedInput as error:
+        return f"{error.message} {error.remedy}"
+
+
+def _judge(request: HttpRequest, case: Case) -> str:
+    form = RegistrationVerdictForm(request.POST)
+    if not form.is_valid():
+        return "Choose a verdict."
+    verdict = AlignmentVerdict(form.cleaned_data["verdict"])
+    decide_registration(
+        case,
+        signed_in_user(request),
+        verdict=verdict,
+        record_sha256=form.cleaned_data["record_sha256"],
+        comment=form.cleaned_data["comment"],
+    )
+    messages.success(request, f"{case.code}: {verdict.label.lower()}.")
+    return ""
+
+
+def _redo(request: HttpRequest, case: Case) -> str:
+    form = RedoForm(request.POST)
+    if not form.is_valid():
+        return "Choose a preset and a motion."
+    if case.is_annotated:
+        return f"Somebody drew on {case.code}: another registration would move the image under the mask."
+    if case.redos.filter(state__in=(RedoState.QUEUED, RedoState.RUNNING)).exists():
+        return f"{case.code} waits for a worker already."
+    redo = RegistrationRedo.objects.create(case=case, person=signed_in_user(request), **form.cleaned_data)
+    register_again.enqueue(redo_id=redo.pk)
+    messages.success(request, f"{case.code} will be registered again; load this page in a minute.")
+    return ""
+
+
+def _exclude(request: HttpRequest, case: Case) -> str:
+    form = ExclusionForm(request.POST)
+    exclude(case, reason=form.cleaned_data["reason"] if form.is_valid() else "", person=signed_in_user(request))
+    messages.success(request, f"{case.code} is excluded.")
+    return ""
+
+
+def _take_back(request: HttpRequest, case: Case) -> str:
+    take_back(case, person=signed_in_user(request))
+    messages.success(request, f"{case.code} is in use again.")
+    return ""
+
+
+_MANAGERS = (Role.DATA_MANAGER,)
+_ACTS: dict[str, tuple[tuple[Role, ...], Callable[[HttpRequest, Case], str]]] = {
+    "judge": (READERS, _judge),
+    "redo": (_MANAGERS, _redo),
+    "exclude": (_MANAGERS, _exclude),
+    "take_back": (_MANAGERS, _take_back),
+}

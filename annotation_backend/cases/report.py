@@ -1,0 +1,167 @@
+"""The cohort's report: what came in, what was chosen, refused and why, how registrations fared, with small pictures.
+
+It names patients and cases by their codes and series by their short names; there is nothing else of a patient in it.
+"""
+
+import base64
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count, Max
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+
+from annotation_backend.cases.models import AlignmentVerdict, Case, Ingest, IngestPatient, Outcome
+from datasets.files import write_bytes
+
+THUMBNAILS = {"t1": "T1", "t2": "T2", "registration": "T1 and T2 in tiles"}
+"""Kinds of small pictures, and what they show."""
+
+NOT_CHECKED = "Not checked"
+_STYLE = Path(__file__).parent.parent / "static" / "maskloop" / "maskloop.css"
+
+
+@dataclass(frozen=True)
+class ReportCase:
+    """One case in the report.
+
+    Args:
+        case: With its registration, series and exclusions.
+        state: How far it came, in a word or two.
+        findings: What is to be said of it.
+        chosen: Per role: reasons and runner-up.
+        pictures: Kind to the picture's address.
+    """
+
+    case: Case
+    state: str
+    findings: list[dict[str, str]]
+    chosen: list[tuple[str, dict[str, Any]]]
+    pictures: dict[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class CohortReport:
+    """Everything in the report.
+
+    Args:
+        ingest: The last one; None before the first.
+        outcomes: What became of the patients of the last ingest, in numbers.
+        verdicts: Effective verdicts on the registrations of cases in use, in numbers.
+        cases: All cases, excluded ones too.
+        without_case: The last that was seen of patients who have no case.
+    """
+
+    ingest: Ingest | None
+    outcomes: dict[str, int]
+    verdicts: dict[str, int]
+    cases: list[ReportCase]
+    without_case: list[IngestPatient]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "outcomes": self.outcomes,
+            "verdicts": self.verdicts,
+            "cases": {
+                row.case.code: {"state": row.state, "findings": [finding["code"] for finding in row.findings]}
+                for row in self.cases
+            },
+            "without_case": {
+                row.patient.code: {
+                    "outcome": row.outcome,
+                    "findings": [finding["code"] for finding in row.findings],
+                    "considered": len(row.considered),
+                }
+                for row in self.without_case
+            },
+        }
+
+
+def cohort(*, source: Callable[[Case, str, Path], str] | None = None) -> CohortReport:
+    """Gathers the report, in a few queries however large the cohort is.
+
+    Args:
+        source: Gives the address of a case's small picture of a kind; None for the pages' own addresses.
+    """
+    rows = IngestPatient.objects.filter(
+        pk__in=IngestPatient.objects.values("patient").annotate(newest=Max("pk")).values("newest")
+    )
+    last_seen = list(rows.select_related("patient").order_by("patient__code"))
+    said = {row.case_id: row for row in last_seen if row.case_id is not None}
+    cases = Case.objects.filter(is_rehearsal=False).select_related("patient", "registration")
+    cases = cases.prefetch_related("series", "exclusions").annotate(slice_count=Count("slices"))
+    listed = [_report_case(case, said.get(case.pk), source or _page_source) for case in cases]
+    patients_with_case = {row.case.patient_id for row in listed}
+    ingest = Ingest.objects.last()
+    outcomes = Counter(ingest.patients.values_list("outcome", flat=True)) if ingest else Counter()
+    verdicts = Counter(_verdict(row.case) for row in listed if row.case.is_registered and not row.case.exclusion)
+    return CohortReport(
+        ingest=ingest,
+        outcomes={label: outcomes[value] for value, label in Outcome.choices if outcomes[value]},
+        verdicts={label: verdicts[label] for label in [*AlignmentVerdict.labels, NOT_CHECKED] if verdicts[label]},
+        cases=listed,
+        without_case=[row for row in last_seen if row.patient_id not in patients_with_case],
+    )
+
+
+def write_report(folder: Path) -> tuple[Path, CohortReport]:
+    """Writes the report as one HTML file that needs nothing else.
+
+    Returns:
+        The file and what is in it.
+    """
+    report = cohort(source=_embedded)
+    context = {"report": report, "site": settings.MASKLOOP_URL, "style": _STYLE.read_text(), "made": timezone.now()}
+    path = folder / "cohort.html"
+    write_bytes(path, render_to_string("cases/report_file.html", context).encode())
+    return path, report
+
+
+def thumbnails(case: Case) -> dict[str, Path]:
+    """The small pictures that a case has, by kind; cases of earlier versions have none."""
+    paths = {role: case.folder / "series" / f"{role}.png" for role in ("t1", "t2")}
+    if case.is_registered:
+        paths["registration"] = case.registration.checkerboard_path.with_name("thumbnail.png")
+    return {kind: path for kind, path in paths.items() if path.exists()}
+
+
+def _report_case(case: Case, seen: IngestPatient | None, source: Callable[[Case, str, Path], str]) -> ReportCase:
+    pictures = {kind: source(case, kind, path) for kind, path in thumbnails(case).items()}
+    chosen = [(series.get_role_display(), series.evidence) for series in case.series.all()]
+    findings = [*(seen.findings if seen else case.findings), *_failed_checks(case)]
+    return ReportCase(case, _state(case), findings=findings, chosen=chosen, pictures=pictures)
+
+
+def _failed_checks(case: Case) -> Iterable[dict[str, str]]:
+    checks = case.registration.checks if case.is_registered else []
+    for check in checks:
+        if check.get("verdict") != AlignmentVerdict.ACCEPT:
+            yield {"level": "warning", "code": str(check.get("code")), "message": str(check.get("message"))}
+
+
+def _state(case: Case) -> str:
+    if case.exclusion is not None:
+        return "excluded"
+    if not case.is_registered:
+        return "not registered"
+    if case.registration.is_doubtful:
+        return "to be looked at" if case.registration.verdict == AlignmentVerdict.LOOK else "rejected"
+    return "exported" if getattr(case, "slice_count", 0) else "registered"
+
+
+def _verdict(case: Case) -> str:
+    return case.registration.get_verdict_display() or NOT_CHECKED
+
+
+def _page_source(case: Case, kind: str, _path: Path) -> str:
+    return reverse("case-thumbnail", args=[case.code, kind])
+
+
+def _embedded(_case: Case, _kind: str, path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
