@@ -26,10 +26,13 @@ def rotation(angles_deg: tuple[float, float, float]) -> np.ndarray:
     return matrix
 
 
+small_sizes = st.integers(1, 9)
+
+
 @st.composite
-def grids(draw: st.DrawFn) -> Grid:
+def grids(draw: st.DrawFn, sizes: st.SearchStrategy[int] = small_sizes) -> Grid:
     """Odd and even sizes; axes in any order, flipped, oblique; any spacing and origin."""
-    shape = tuple(draw(st.integers(1, 9)) for _ in range(3))
+    shape = tuple(draw(sizes) for _ in range(3))
     order = draw(st.permutations([0, 1, 2]))
     signs = draw(st.tuples(*[st.sampled_from([-1.0, 1.0])] * 3))
     spacing = draw(st.tuples(*[st.floats(0.2, 8.0)] * 3))
@@ -52,6 +55,55 @@ def test_percent_to_world_and_back(plane: PicturePlane, percent: tuple[float, fl
     back, slice_index = plane.world_to_percent(plane.percent_to_world(percent, index=index))
     np.testing.assert_allclose(back, percent, atol=1e-6)
     np.testing.assert_allclose(slice_index, index, atol=1e-6)
+
+
+odd_sizes = st.integers(0, 300).map(lambda half: 2 * half + 1)
+
+
+@pytest.mark.parametrize("view", View)
+@settings(deadline=None, max_examples=150)
+@given(grid=grids(sizes=odd_sizes), percent=percents, along=st.floats(0.0, 1.0))
+def test_every_link_of_the_chain_and_its_inverse(
+    view: View, grid: Grid, percent: tuple[float, float], along: float
+) -> None:
+    """Percent, pixel, voxel, millimetre and back, link by link, for odd sizes, oblique and flipped grids, pixels that
+    are not square; and the same place by another way, from the picture's corner along its edges."""
+    plane = PicturePlane.of(grid, view=view)
+    index = along * (plane.slice_count - 1)
+    pixel = plane.percent_to_pixel(percent)
+    voxel = plane.pixel_to_voxel(pixel, index=index)
+    world = grid.to_world(voxel)
+    np.testing.assert_allclose(pixel, np.array(percent) * (plane.width, plane.height) / 100, atol=1e-9)
+    np.testing.assert_allclose(plane.percent_to_world(percent, index=index), world, atol=1e-6)
+    assert (voxel >= -0.5 - 1e-9).all()
+    assert (voxel <= np.array(grid.shape) - 0.5 + 1e-9).all()
+    across, down = (np.array(grid.affine[:3, axis]) for axis in (plane.column_axis, plane.row_axis))
+    across *= -plane.width if plane.columns_reversed else plane.width
+    down *= -plane.height if plane.rows_reversed else plane.height
+    corner = plane.percent_to_world((0.0, 0.0), index=index)
+    np.testing.assert_allclose(corner + across * percent[0] / 100 + down * percent[1] / 100, world, atol=1e-6)
+
+    back_voxel = grid.to_voxel(world)
+    back_pixel = plane.voxel_to_pixel(back_voxel)
+    np.testing.assert_allclose(back_voxel, voxel, atol=1e-6)
+    np.testing.assert_allclose(back_voxel[plane.slice_axis], index, atol=1e-6)
+    np.testing.assert_allclose(back_pixel, pixel, atol=1e-6)
+    np.testing.assert_allclose(plane.pixel_to_percent(back_pixel), percent, atol=1e-4)
+    found, found_index = plane.world_to_percent(world)
+    np.testing.assert_allclose(found, percent, atol=1e-4)
+    np.testing.assert_allclose(found_index, index, atol=1e-6)
+    np.testing.assert_allclose(plane.world_to_index(world), (index, pixel[1] - 0.5, pixel[0] - 0.5), atol=1e-6)
+
+
+@settings(deadline=None, max_examples=100)
+@given(grids(sizes=odd_sizes), st.sampled_from(View))
+def test_the_middle_of_an_odd_picture_is_its_middle_pixel(grid: Grid, view: View) -> None:
+    plane = PicturePlane.of(grid, view=view)
+    middle = tuple((size - 1) // 2 for size in grid.shape)
+    assert plane.voxel_under((50.0, 50.0), index=middle[plane.slice_axis]) == middle
+    percent, index = plane.world_to_percent(grid.to_world(middle))
+    np.testing.assert_allclose(percent, (50.0, 50.0), atol=1e-4)
+    assert index == pytest.approx(middle[plane.slice_axis], abs=1e-6)
 
 
 @settings(deadline=None, max_examples=200)
