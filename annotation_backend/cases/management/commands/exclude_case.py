@@ -1,0 +1,37 @@
+"""`exclude_case`: leaves a case out with a reason, or takes that back."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from annotation_backend.cases.exclusion import exclude, take_back
+from annotation_backend.cases.models import Case
+from annotation_backend.management.arguments import MaskloopCommand
+from datasets.errors import RejectedInput
+
+
+class Command(MaskloopCommand):
+    """An excluded case is registered, exported, published, learned and released no more; its page stays."""
+
+    help = "Leave a case out with a reason, or take that back."
+
+    def add_own_arguments(self, parser: ArgumentParser) -> None:
+        """Which case, and why."""
+        parser.add_argument("case", metavar="CODE", help="e.g. C0003")
+        either = parser.add_mutually_exclusive_group(required=True)
+        either.add_argument("--reason", help="why, without names or dates")
+        either.add_argument("--take-back", action="store_true", help="use the case again")
+        parser.add_argument("--dry-run", action="store_true", help="only say whether it is excluded")
+
+    def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
+        """Excludes or takes back."""
+        case = Case.objects.filter(code=options["case"]).first()
+        if case is None:
+            raise RejectedInput("case-unknown", "No case has this code.", remedy="The cases page lists them.")
+        if not options["dry_run"]:
+            if options["take_back"]:
+                take_back(case)
+            else:
+                exclude(case, reason=options["reason"])
+        exclusion = Case.objects.get(pk=case.pk).exclusion
+        self.say(f"{case.code} is excluded: {exclusion.reason}" if exclusion else f"{case.code} is in use")
+        return {"case": case.code, "excluded": exclusion is not None}, []

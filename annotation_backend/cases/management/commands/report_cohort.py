@@ -1,0 +1,26 @@
+"""`report_cohort`: the cohort's report as one HTML file."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from annotation_backend.cases.report import write_report
+from annotation_backend.management.arguments import MaskloopCommand
+
+
+class Command(MaskloopCommand):
+    """Writes what came in, what was chosen, refused and why, with pictures; nothing else is needed to read it."""
+
+    help = "Write the cohort's report as one HTML file with its pictures in it."
+
+    def add_own_arguments(self, parser: ArgumentParser) -> None:
+        """Where to."""
+        parser.add_argument("--output", type=Path, metavar="FOLDER", help="default: reports/ in the data folder")
+
+    def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
+        """Writes it."""
+        path, report = write_report(options["output"] or Path(settings.DATA_FOLDER) / "reports")
+        self.say(f"{path.name} is written: {len(report.cases)} cases, {len(report.without_case)} patients without one")
+        return {"file": str(path), **report.as_dict()}, []
