@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.slices import encode_png
+from curation.png import encode_png
 from datasets.intensity import percentile_window, to_uint8
 from datasets.picture_plane import PicturePlane, View
 from datasets.volume import Volume

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from curation.slices import SliceSubject, encode_png
+from curation.png import encode_png
+from curation.slices import SliceSubject
 from curation.training_slices import (
     IsotropicCase,
     TrainingSlice,

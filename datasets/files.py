@@ -8,9 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 _CHUNK_BYTES = 1 << 20
+
+_UMASK_READ = Lock()
+"""The mask can be read only by setting it: two threads at once would leave it at 0."""
 
 
 def sha256_of_bytes(content: bytes) -> str:
@@ -56,8 +60,9 @@ def replaced_when_whole(path: Path, *, is_one_of_many: bool = False) -> Iterator
 @cache
 def _ordinary_mode() -> int:
     """What a newly opened file would get; temporary files are always private."""
-    mask = os.umask(0)
-    os.umask(mask)
+    with _UMASK_READ:
+        mask = os.umask(0)
+        os.umask(mask)
     return 0o666 & ~mask
 
 
