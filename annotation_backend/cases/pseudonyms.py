@@ -12,6 +12,8 @@ from annotation_backend.cases.models import Patient
 
 _KEY_BYTES = 32
 _PRIVATE_MODE = 0o600
+_CODE_USE = "patient code outside this installation: "
+_CODE_DIGITS = 12
 
 
 def patient_of(patient_key: str) -> Patient:
@@ -27,7 +29,15 @@ def patient_of(patient_key: str) -> Patient:
 
 def pseudonym_of(patient_key: str) -> str:
     """Keyed hash of a hospital identifier, in 64 hexadecimal digits; makes no record."""
-    return hmac.new(_key(), patient_key.strip().encode(), hashlib.sha256).hexdigest()
+    return hmac.new(installation_key(), patient_key.strip().encode(), hashlib.sha256).hexdigest()
+
+
+def outside_code(patient_key: str) -> str:
+    """The code of a patient in studies that leave, e.g. ``D3F0A9C1B7E52``; the same in every run, and no record.
+
+    It is not the patient's code here (``P0007``), so that nobody outside can tell the two sets of codes to be one.
+    """
+    return "D" + pseudonym_of(_CODE_USE + patient_key.strip())[:_CODE_DIGITS].upper()
 
 
 def next_code(model: type, prefix: str) -> str:
@@ -36,7 +46,7 @@ def next_code(model: type, prefix: str) -> str:
     return f"{prefix}{(int(newest.code[len(prefix) :]) if newest else 0) + 1:04d}"
 
 
-def _key() -> bytes:
+def installation_key() -> bytes:
     """This installation's key, drawn at first use; it never leaves the data folder."""
     path = Path(settings.DATA_FOLDER) / "pseudonym.key"
     try:

@@ -1,0 +1,52 @@
+"""`deidentify_studies`: a folder of DICOM studies becomes one that may leave."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from annotation_backend.cases.pseudonyms import installation_key, outside_code
+from annotation_backend.management.arguments import MaskloopCommand
+
+
+class Command(MaskloopCommand):
+    """Takes out what may identify a patient, by DICOM PS3.15's Basic Profile; what may not leave is named."""
+
+    help = "De-identify a folder of DICOM studies into another folder."
+
+    def add_own_arguments(self, parser: ArgumentParser) -> None:
+        """The folders and the options of the profile."""
+        parser.add_argument("source", type=Path, help="DICOM files, nested as they are; only read")
+        parser.add_argument("target", type=Path, help="an empty folder, or that of an earlier run")
+        parser.add_argument("--shift-dates", action="store_true", help="move dates by days instead of removing them")
+        parser.add_argument(
+            "--keep-characteristics", action="store_true", help="keep age (up to 89), sex, size, weight"
+        )
+        parser.add_argument("--keep-safe-private", action="store_true", help="keep private tags known to be harmless")
+        parser.add_argument(
+            "--clean-descriptors", action="store_true", help="keep known words of descriptions and labels"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="only look and report")
+
+    def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
+        """De-identifies and reports."""
+        from curation.deidentify import Policy, deidentify_folder
+
+        policy = Policy(
+            shift_dates=options["shift_dates"],
+            keep_characteristics=options["keep_characteristics"],
+            keep_safe_private=options["keep_safe_private"],
+            clean_descriptors=options["clean_descriptors"],
+        )
+        report = deidentify_folder(
+            options["source"],
+            options["target"],
+            policy,
+            key=installation_key(),
+            code_of=outside_code,
+            progress=self.progress("de-identifying file"),
+            dry_run=options["dry_run"],
+        )
+        self.say(
+            f"{report.file_count} file(s) of {len(report.series)} series may leave, {len(report.findings)} held back"
+        )
+        return report.as_dict(), [str(finding) for finding in report.findings]

@@ -1,0 +1,55 @@
+"""What was done to an object: one line for each attribute, with its tag and never its value."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Done(StrEnum):
+    """What became of an attribute."""
+
+    KEPT = "kept"
+    REMOVED = "removed"
+    EMPTIED = "emptied"
+    DUMMY = "replaced by a dummy"
+    UID_MAPPED = "uid mapped"
+    DATE_SHIFTED = "date shifted"
+    WORDS_CLEANED = "reduced to known words"
+    LIMITED = "limited to known values"
+    PSEUDONYM = "replaced by the patient code"
+    WRITTEN = "written"
+
+
+class Why(StrEnum):
+    """Which rule decided."""
+
+    PROFILE = "Table E.1-1"
+    OPTION = "option of Table E.1-1"
+    NEEDED = "needed by images"
+    NOT_LISTED = "neither in the table nor needed"
+    PRIVATE = "private"
+    VALUE = "value not of the expected kind"
+    MALFORMED_DATE = "malformed date"
+    UNREADABLE = "unreadable"
+    SAFE_PRIVATE = "safe private"
+    RECORD = "record of this de-identification"
+
+
+@dataclass(frozen=True, order=True)
+class ActionDone:
+    """One attribute and what became of it.
+
+    Args:
+        tag: ``(gggg,eeee)``, behind the tags of the sequences around it: ``(3006,0020) > (3006,0026)``.
+        keyword: The dictionary's keyword; empty for private and unknown attributes.
+        done: What became of it.
+        why: Which rule decided.
+    """
+
+    tag: str
+    keyword: str
+    done: Done
+    why: Why
+
+    def as_row(self) -> dict[str, str]:
+        """Plain values for JSON and CSV."""
+        return {"tag": self.tag, "keyword": self.keyword, "done": self.done.value, "why": self.why.value}

@@ -1,0 +1,53 @@
+"""Pixel data without what may hide beside the picture: bytes behind the last pixel, and bits above the stored ones.
+
+Old overlays lie in the unused high bits of each pixel, and padding may be anything. Compressed pixels are copied as
+they are.
+"""
+
+import numpy as np
+from pydicom import Dataset
+from pydicom.uid import ExplicitVRBigEndian
+
+from datasets.dicom_file import number
+from datasets.errors import RejectedInput
+
+_INTEGERS = {8: "u1", 16: "u2", 32: "u4"}
+
+
+def bare_pixels(dataset: Dataset) -> bytes:
+    """The object's pixel data, cut to the picture and with its unused bits as the sign, or zero.
+
+    Raises:
+        RejectedInput: Fewer bytes than the picture has (``pixels-too-few``).
+    """
+    content = bytes(dataset.PixelData)
+    if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        return content
+    allocated = _count(dataset, "BitsAllocated")
+    samples = [_count(dataset, name) for name in ("Rows", "Columns", "SamplesPerPixel", "NumberOfFrames")]
+    needed = (int(np.prod(samples)) * allocated + 7) // 8
+    if len(content) < needed:
+        raise RejectedInput(
+            "pixels-too-few",
+            f"Expected {needed} bytes of pixels, got {len(content)}.",
+            remedy="Export the image from the archive again.",
+        )
+    picture = _wiped(content[:needed], dataset, allocated)
+    return picture + b"\0" * (len(picture) % 2)
+
+
+def _wiped(content: bytes, dataset: Dataset, allocated: int) -> bytes:
+    stored, high = _count(dataset, "BitsStored"), number(dataset, "HighBit")
+    if allocated not in _INTEGERS or not 0 < stored < allocated or high != stored - 1:
+        return content
+    is_big_endian = dataset.file_meta.TransferSyntaxUID == ExplicitVRBigEndian
+    order = ">" if is_big_endian else "<"
+    kind = _INTEGERS[allocated].replace("u", "i" if number(dataset, "PixelRepresentation") == 1 else "u")
+    values = np.frombuffer(content, dtype=order + kind).astype(kind)
+    unused = allocated - stored
+    return ((values << unused) >> unused).astype(order + kind).tobytes()
+
+
+def _count(dataset: Dataset, keyword: str) -> int:
+    found = number(dataset, keyword)
+    return int(found) if found and found > 0 else 1

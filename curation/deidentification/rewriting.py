@@ -1,0 +1,235 @@
+"""One object rewritten: every attribute is looked up, in the table first, then among those that images need, at every
+depth by the same rules; what is in neither goes.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydicom import DataElement, Dataset, config
+from pydicom.datadict import dictionary_VM, dictionary_VR, keyword_for_tag
+from pydicom.filewriter import correct_ambiguous_vr_element
+from pydicom.uid import UID_dictionary
+
+from curation.deidentification.actions_done import ActionDone, Done, Why
+from curation.deidentification.attributes import SafePrivate, kept_attributes, patient_characteristics, safe_private
+from curation.deidentification.codes import known_codes
+from curation.deidentification.dummies import dummy
+from curation.deidentification.pixels import bare_pixels
+from curation.deidentification.policy import Policy
+from curation.deidentification.profile import Action, Rule, rule_of
+from curation.deidentification.pseudonymous import days_moved, mapped_uid
+from curation.deidentification.shifted_dates import shifted
+from curation.deidentification.tables import tag_text
+from curation.deidentification.value_checks import checked
+
+PATIENT_NAME, PATIENT_ID = 0x00100010, 0x00100020
+IDENTITY_REMOVED, METHOD, METHOD_CODES, DATES_MODIFIED = 0x00120062, 0x00120063, 0x00120064, 0x00280303
+RECORD = frozenset({IDENTITY_REMOVED, METHOD, METHOD_CODES, DATES_MODIFIED})
+"""What an object says of its own de-identification; written afresh."""
+
+_FIRST_GROUP_OF_DATA_SETS = 0x0008
+_DATE_VRS = ("DA", "DT", "TM")
+_LONGEST = {"SH": 16, "CS": 16, "AE": 16}
+_LONGEST_TEXT = 64
+
+
+@dataclass
+class Rewriting:
+    """What is needed while one object is rewritten, and what was done to it so far.
+
+    Args:
+        policy: Which options apply.
+        key: The installation's key.
+        patient_code: Takes the place of the patient's name and id.
+    """
+
+    policy: Policy
+    key: bytes = field(repr=False)
+    patient_code: str
+    done: list[ActionDone] = field(default_factory=list)
+
+    def rewritten(self, source: Dataset, *, inside: str = "") -> Dataset:
+        """A new data set with what may stay of `source`, which is left as it is."""
+        target = Dataset()
+        for tag in sorted(tag for tag in source.keys() if inside or tag not in RECORD):  # noqa: SIM118, elements stay raw
+            place = _Place(self, source, int(tag), inside)
+            element = place.result()
+            if element is not None:
+                place.put(target, element)
+        return target
+
+    def note(self, tag: int, done: Done, why: Why, *, inside: str = "") -> None:
+        """Remembers what became of an attribute."""
+        number = f"({tag >> 16:04X},xx{tag & 0xFF:02X})" if (tag >> 16) % 2 else tag_text(tag)
+        self.done.append(ActionDone(inside + number, keyword_for_tag(tag), done, why))
+
+
+@dataclass
+class _Place:
+    """One attribute at one place of the object."""
+
+    rewriting: Rewriting
+    source: Dataset
+    tag: int
+    inside: str
+
+    def result(self) -> DataElement | None:
+        """The element that takes its place; None where none does."""
+        rule = rule_of(self.tag)
+        if self.tag & 0xFFFF == 0 or self.tag >> 16 < _FIRST_GROUP_OF_DATA_SETS:
+            return self._removed(Why.NOT_LISTED if rule is None else Why.PROFILE)
+        check = kept_attributes().get(self.tag)
+        if rule is None and check is None:
+            return self._removed(Why.NOT_LISTED)
+        try:
+            element = self._read()
+        except Exception:  # values are parsed on access, and a damaged one raises anything; it never leaves
+            return self._removed(Why.UNREADABLE)
+        if rule is not None:
+            return self._by_rule(rule, element)
+        return self._checked(check or "", element, Why.NEEDED)
+
+    def put(self, target: Dataset, element: DataElement) -> None:
+        """Adds the element, and for a private one the reservation of its block."""
+        if self.tag >> 16 & 1:
+            block = self.tag & 0xFFFF0000 | (self.tag >> 8 & 0xFF)
+            target[block] = DataElement(block, "LO", self._creator())
+        target[self.tag] = element
+
+    def _read(self) -> DataElement:
+        element = self.source[self.tag]
+        if " or " in element.VR:
+            element = DataElement(element.tag, element.VR, element.value, validation_mode=config.IGNORE)
+            is_little = getattr(self.source, "original_encoding", (None, True))[1] is not False
+            element = correct_ambiguous_vr_element(element, self.source, is_little)
+        return element
+
+    def _by_rule(self, rule: Rule, element: DataElement) -> DataElement | None:
+        is_sequence = self._vr(element) == "SQ"
+        action = rule.action(self.rewriting.policy.options, is_sequence=is_sequence)
+        if action is Action.CLEAN_PRIVATE:
+            return self._private(element)
+        if action is Action.KEEP and self.tag in patient_characteristics():
+            return self._checked(patient_characteristics()[self.tag], element, Why.OPTION)
+        if action is Action.SHIFT and self._vr(element) in _DATE_VRS:
+            return self._shifted(rule, element)
+        if action is Action.CLEAN_WORDS and not is_sequence:
+            return self._cleaned(rule, element)
+        if action in (Action.KEEP, Action.SHIFT, Action.CLEAN_WORDS):
+            action = rule.basic_action(is_sequence=is_sequence)
+        return self._basic(action, element, Why.PRIVATE if self.tag >> 16 & 1 else Why.PROFILE)
+
+    def _basic(self, action: Action, element: DataElement, why: Why) -> DataElement | None:
+        if self.tag in (PATIENT_NAME, PATIENT_ID):
+            return self._as(self.rewriting.patient_code, element, Done.PSEUDONYM, why)
+        if action is Action.EMPTY:
+            return self._as([] if self._vr(element) == "SQ" else None, element, Done.EMPTIED, why)
+        if action is Action.MAP_REFERENCES:
+            return self._sequence(element, why)
+        if action is Action.MAP_UID or (action is Action.DUMMY and self._vr(element) == "UI"):
+            return self._mapped(element, why)
+        if action is Action.DUMMY:
+            return self._as(dummy(self._vr(element)), element, Done.DUMMY, why)
+        return self._removed(why)
+
+    def _mapped(self, element: DataElement, why: Why) -> DataElement:
+        uids = [_uid(str(value), self.rewriting.key) for value in _values(element)]
+        return self._as(uids or None, element, Done.UID_MAPPED, why)
+
+    def _shifted(self, rule: Rule, element: DataElement) -> DataElement | None:
+        days = days_moved(self.rewriting.patient_code, self.rewriting.key)
+        values = [str(value) for value in _values(element)]
+        moved = [shifted(value, self._vr(element), days) for value in values]
+        if not values or None in moved:
+            why = Why.MALFORMED_DATE if values else Why.OPTION
+            return self._basic(rule.basic_action(is_sequence=False), element, why)
+        return self._as(moved, element, Done.DATE_SHIFTED, Why.OPTION)
+
+    def _cleaned(self, rule: Rule, element: DataElement) -> DataElement | None:
+        longest = _LONGEST.get(self._vr(element), _LONGEST_TEXT)
+        is_text = self._vr(element) in ("LO", "SH", "ST", "LT", "UT", "CS", "UC")
+        kept = checked("words", _values(element), longest=longest) if is_text else None
+        if not kept:
+            return self._basic(rule.basic_action(is_sequence=False), element, Why.PROFILE)
+        return self._as(kept, element, Done.WORDS_CLEANED, Why.OPTION)
+
+    def _private(self, element: DataElement) -> DataElement | None:
+        known = SafePrivate(self.tag >> 16, self.tag & 0xFF, self._creator())
+        check = safe_private().get(known) if self.tag & 0xFF00 else None
+        kept = checked(check, _values(element)) if check and element.VR not in ("UN", "SQ") else None
+        if kept is None:
+            return self._removed(Why.PRIVATE)
+        return self._as(kept, element, Done.KEPT, Why.SAFE_PRIVATE)
+
+    def _checked(self, check: str, element: DataElement, why: Why) -> DataElement | None:
+        if element.VR not in dictionary_VR(self.tag).split(" or "):
+            return self._removed(Why.VALUE)
+        if check == "pixels":
+            return self._pixels(element)
+        if check == "sequence":
+            return self._sequence(element, why)
+        if check == "code":
+            return self._as(known_codes(element.value), element, Done.LIMITED, why)
+        values = _values(element)
+        kept = checked(check, values, most=_most(self.tag), longest=_LONGEST.get(element.VR, _LONGEST_TEXT))
+        if kept is None and not values:
+            return self._as(None, element, Done.KEPT, why)
+        if kept is None:
+            return self._as(None, element, Done.EMPTIED, why if check == "empty" else Why.VALUE)
+        if element.VR == "CS":
+            kept = [str(value).upper() if check == "label" else value for value in kept]
+        return self._as(kept, element, Done.KEPT if kept == values else Done.LIMITED, why)
+
+    def _pixels(self, element: DataElement) -> DataElement | None:
+        if self.inside:
+            return self._removed(Why.NOT_LISTED)
+        pixels = self._as(bare_pixels(self.source), element, Done.KEPT, Why.NEEDED)
+        pixels.is_undefined_length = element.is_undefined_length
+        return pixels
+
+    def _sequence(self, element: DataElement, why: Why) -> DataElement:
+        inside = f"{self.inside}{tag_text(self.tag)} > "
+        items = [self.rewriting.rewritten(item, inside=inside) for item in element.value]
+        return self._as(items, element, Done.KEPT, why)
+
+    def _as(self, value: Any, element: DataElement, done: Done, why: Why) -> DataElement:
+        self.rewriting.note(self.tag, done, why, inside=self.inside)
+        value = value[0] if isinstance(value, list) and len(value) == 1 and self._vr(element) != "SQ" else value
+        return DataElement(self.tag, self._vr(element), value, validation_mode=config.IGNORE)
+
+    def _removed(self, why: Why) -> DataElement | None:
+        self.rewriting.note(self.tag, Done.REMOVED, why, inside=self.inside)
+        return None
+
+    def _vr(self, element: DataElement) -> str:
+        """The dictionary's VR: a file may lie about it. Where the dictionary has none or a choice, the file's."""
+        try:
+            known = dictionary_VR(self.tag)
+        except KeyError:
+            return str(element.VR)
+        return str(element.VR) if " or " in known else str(known)
+
+    def _creator(self) -> str:
+        reserved = self.tag & 0xFFFF0000 | (self.tag >> 8 & 0xFF)
+        try:
+            return str(self.source[reserved].value).strip(" \0")
+        except Exception:  # absent, or not to be decoded
+            return ""
+
+
+def _values(element: DataElement) -> list[Any]:
+    value = element.value
+    if value is None or (isinstance(value, str | bytes) and not value):
+        return []
+    return [value] if isinstance(value, str | bytes) or not hasattr(value, "__iter__") else list(value)
+
+
+def _uid(original: str, key: bytes) -> str:
+    """The standard's own UIDs say nothing of a patient and stay."""
+    original = original.strip(" \0")
+    return original if original in UID_dictionary else mapped_uid(original, key)
+
+
+def _most(tag: int) -> int | None:
+    last = dictionary_VM(tag).split("-")[-1]
+    return int(last) if last.isdigit() else None
