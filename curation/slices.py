@@ -29,7 +29,7 @@ SLICES_FILE = "slices.json"
 SLICES_FORMAT = "maskloop-slices-2"
 
 WRITERS = 4
-"""Pictures on their way to the disk at once: each waits until it is safe there, and disks take waiting files together."""
+"""Pictures on their way to the disk at once: each waits until it is safe, and a disk takes waiting files together."""
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
