@@ -1,12 +1,15 @@
-"""The pixels of one DICOM file, decoded and scaled."""
+"""The pixels of one DICOM file, decoded and scaled; what is compressed is decoded in a child process."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom import Dataset
 
-from datasets.dicom_file import number, read_dataset, unreadable, without_warnings
+from datasets.codestream import NATIVE_SYNTAXES
+from datasets.decoding import PixelForm, decode_picture
+from datasets.dicom_file import number, read_dataset, text, unreadable, without_warnings
 from datasets.dicom_header import SliceHeader
 from datasets.errors import RejectedInput
 
@@ -14,18 +17,16 @@ RESEND = "Send the series again from the archive."
 
 
 def read_pixels(header: SliceHeader, *, what: str) -> NDArray[np.float32]:
-    """One slice as (column, row) float32 with slope and intercept applied."""
+    """One slice as (column, row) float32 with slope and intercept applied.
+
+    Raises:
+        RejectedInput: ``dicom-no-pixels``, ``dicom-pixels-unreadable``, ``dicom-pixels-differ``, or what
+            `decode_picture` refuses.
+    """
     dataset = read_dataset(header.path)
-    if "PixelData" not in dataset:
-        raise RejectedInput("dicom-no-pixels", f"Expected pixels in {what}, got none.", remedy=RESEND)
-    try:
-        with without_warnings():
-            pixels = np.asarray(dataset.pixel_array)
-    except Exception as error:  # decoders raise anything, and their messages quote the file
-        refusal = unreadable(error)
-        raise RejectedInput(
-            "dicom-pixels-unreadable", f"{what.capitalize()}: {refusal.message}", remedy=refusal.remedy
-        ) from None
+    if header.frames != 1 or header.samples != 1:
+        raise _differ(header, what)
+    pixels = _stored_frames(dataset, [0], what=what)[0]
     slope, intercept = number(dataset, "RescaleSlope"), number(dataset, "RescaleIntercept")
     if pixels.shape != header.size[::-1] or slope == 0.0:
         raise _differ(header, what)
@@ -54,22 +55,55 @@ def read_stored_frames(path: Path, frames: Sequence[int], *, what: str) -> NDArr
     """Frames of one grey multi-frame file as stored, (frame, column, row); frames count from 0.
 
     Raises:
-        RejectedInput: ``dicom-no-pixels`` or ``dicom-pixels-unreadable``.
+        RejectedInput: ``dicom-no-pixels``, ``dicom-pixels-unreadable``, or what `decode_picture` refuses.
     """
-    from pydicom.pixels import iter_pixels
+    return _stored_frames(read_dataset(path), frames, what=what).swapaxes(1, 2)
 
-    dataset = read_dataset(path)
+
+def _stored_frames(dataset: Dataset, frames: Sequence[int], *, what: str) -> NDArray[np.integer]:
+    """Frames as stored, (frame, row, column)."""
     if "PixelData" not in dataset:
         raise RejectedInput("dicom-no-pixels", f"Expected pixels in {what}, got none.", remedy=RESEND)
     try:
         with without_warnings():
-            stored = np.stack([frame.T for frame in iter_pixels(dataset, indices=list(frames), raw=True)])
-    except Exception as error:  # decoders raise anything, and their messages quote the file
-        refusal = unreadable(error)
-        raise RejectedInput(
-            "dicom-pixels-unreadable", f"{what.capitalize()}: {refusal.message}", remedy=refusal.remedy
-        ) from None
-    return stored
+            if dataset.file_meta.TransferSyntaxUID in NATIVE_SYNTAXES:
+                return _native_frames(dataset, frames)
+            return _decoded_frames(dataset, frames)
+    except RejectedInput as refusal:
+        message = f"{what.capitalize()}: {refusal.message}"
+        raise RejectedInput(refusal.code, message, remedy=refusal.remedy) from None
+    except Exception as error:  # parsers raise anything, and their messages quote the file
+        message = f"{what.capitalize()}: {unreadable(error).message}"
+        raise RejectedInput("dicom-pixels-unreadable", message, remedy=RESEND) from None
+
+
+def _native_frames(dataset: Dataset, frames: Sequence[int]) -> NDArray[np.integer]:
+    from pydicom.pixels import iter_pixels
+
+    found = list(iter_pixels(dataset, indices=list(frames), raw=True))
+    return found[0][None] if len(found) == 1 else np.stack(found)
+
+
+def _decoded_frames(dataset: Dataset, frames: Sequence[int]) -> NDArray[np.integer]:
+    from pydicom.encaps import generate_frames
+
+    form = PixelForm(
+        transfer_syntax=str(dataset.file_meta.TransferSyntaxUID),
+        rows=int(dataset.Rows),
+        columns=int(dataset.Columns),
+        bits_allocated=int(dataset.BitsAllocated),
+        bits_stored=int(dataset.BitsStored),
+        is_signed=dataset.PixelRepresentation == 1,
+        photometric=text(dataset, "PhotometricInterpretation"),
+    )
+    count = int(number(dataset, "NumberOfFrames") or 1)
+    wanted = set(frames)
+    decoded = {
+        index: decode_picture(compressed, form)
+        for index, compressed in enumerate(generate_frames(dataset.PixelData, number_of_frames=count))
+        if index in wanted
+    }
+    return np.stack([decoded[index] for index in frames])
 
 
 def _differ(header: SliceHeader, what: str) -> RejectedInput:
