@@ -1,0 +1,73 @@
+"""Training slices of approved cases as files, for trainers outside Maskloop."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+from annotation_backend.cases.services import case_volumes
+from annotation_backend.learning.services import approved_reviews
+from annotation_backend.review.models import Review
+from datasets.case import TissueType
+from datasets.errors import RejectedInput
+from datasets.files import sha256_of_file
+from datasets.nifti import read_mask
+
+if TYPE_CHECKING:
+    from curation.training_slices import TrainingSliceSettings
+
+
+def export_approved(
+    codes: Sequence[str] | None,
+    slice_settings: "TrainingSliceSettings",
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Writes the training slices of approved cases to ``training_slices/<case>`` in the data folder.
+
+    Args:
+        codes: Which cases; None for all that are approved.
+        slice_settings: Which slices, and how.
+        progress: Called with (cases done, cases to do).
+
+    Returns:
+        Case code to its manifest.
+
+    Raises:
+        RejectedInput: A case has no approved mask (``nothing-approved``), or its mask's file was changed
+            (``mask-changed``).
+    """
+    approved = {review.mask.case.code: review for review in approved_reviews()}
+    wanted = list(codes) if codes else list(approved)
+    if not wanted or (missing := sorted(set(wanted) - set(approved))):
+        named = f" for {', '.join(missing)}" if wanted else ""
+        raise RejectedInput(
+            "nothing-approved",
+            f"Expected an approved mask{named}, got none; training slices are made of approved masks only.",
+            remedy="Have a radiologist approve the case on the review page.",
+        )
+    manifests = {}
+    for number, code in enumerate(wanted, start=1):
+        manifests[code] = _export(approved[code], slice_settings)
+        if progress is not None:
+            progress(number, len(wanted))
+    return manifests
+
+
+def _export(review: Review, slice_settings: "TrainingSliceSettings") -> dict[str, Any]:
+    from curation.slices import SliceSubject
+    from curation.training_slice_files import export_training_slices
+
+    case, mask = review.mask.case, review.mask
+    if not mask.path.exists() or sha256_of_file(mask.path) != mask.sha256:
+        raise RejectedInput(
+            "mask-changed",
+            f"The approved mask of {case.code} is gone or was changed.",
+            remedy="Restore the data folder from its backup.",
+        )
+    subject = SliceSubject(case.code, tissue_type=TissueType(case.tissue_type), site=case.anatomical_site)
+    folder = Path(settings.DATA_FOLDER) / "training_slices" / case.code
+    return export_training_slices(
+        case_volumes(case), read_mask(mask.path), folder, subject=subject, settings=slice_settings
+    )

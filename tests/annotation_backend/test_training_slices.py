@@ -1,0 +1,67 @@
+"""Training slices are exported of approved masks only."""
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+
+from annotation_backend.accounts.models import Role
+from annotation_backend.cases.services import case_volumes
+from annotation_backend.labeling.assembly import assemble
+from annotation_backend.labeling.events import receive
+from annotation_backend.labeling.models import CaseMask
+from annotation_backend.learning.training_slices import export_approved
+from annotation_backend.review.models import Verdict
+from annotation_backend.review.services import decide
+from curation.training_slice_files import read_training_slices
+from curation.training_slices import TrainingSliceSettings, isotropic_case, training_slices
+from datasets.case import QualityScore
+from datasets.errors import RejectedInput
+from datasets.nifti import read_mask
+from tests.annotation_backend.records import accounts, published, registered_case, save_body
+
+pytestmark = pytest.mark.django_db
+
+
+def _reviewed(verdict: Verdict) -> CaseMask:
+    task = published(registered_case())[2]
+    receive({"action": "ANNOTATION_CREATED", "annotation": save_body(task)})
+    mask = assemble(task.case)
+    assert mask is not None
+    person = accounts()[Role.RADIOLOGIST]
+    decide(mask, person, verdict=verdict, quality_score=QualityScore.SUFFICIENT, comment="x", accepts_unannotated=True)
+    return mask
+
+
+def test_an_approved_case_is_exported_by_the_command() -> None:
+    mask = _reviewed(Verdict.APPROVE)
+    out = StringIO()
+    call_command("export_training_slices", "--json", "--negatives", "0.5", stdout=out)
+    folder = Path(settings.DATA_FOLDER) / "training_slices" / mask.case.code
+    wanted = TrainingSliceSettings(negatives_per_positive=0.5)
+    made = list(training_slices(isotropic_case(case_volumes(mask.case), read_mask(mask.path), wanted), wanted))
+    read = list(read_training_slices(folder))
+    assert json.loads(out.getvalue())["slices"] == {mask.case.code: len(made)}
+    assert [(one.view, one.index, one.tumour_pixels) for one in read] == [
+        (one.view, one.index, one.tumour_pixels) for one in made
+    ]
+    assert all((one.channels == other.channels).all() for one, other in zip(read, made, strict=True))
+
+
+def test_a_returned_or_unknown_case_is_refused() -> None:
+    code = _reviewed(Verdict.RETURN).case.code
+    for codes in (None, [code], ["C0099"]):
+        with pytest.raises(RejectedInput) as caught:
+            export_approved(codes, TrainingSliceSettings())
+        assert caught.value.code == "nothing-approved"
+
+
+def test_a_changed_mask_is_refused() -> None:
+    mask = _reviewed(Verdict.APPROVE)
+    mask.path.write_bytes(mask.path.read_bytes() + b" ")
+    with pytest.raises(RejectedInput) as caught:
+        export_approved(None, TrainingSliceSettings())
+    assert caught.value.code == "mask-changed"
