@@ -36,6 +36,7 @@ OUTSIDE_TOLERANCE_PIXELS = 1.0
 
 _PAIRS_AT_ONCE = 1_000_000
 _MOST_PAIRS = 10_000_000
+_MOST_OVERLAPS_LOOKED_AT = 2_000
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,20 @@ class _Contour:
 
     points: Points
     height: float
+
+
+@dataclass(frozen=True)
+class _Patch:
+    """The box of pixels from `low` up to `high` (i, j) that a contour lies in, and which of them are inside."""
+
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    inside: Pixels
+
+    def within(self, low: NDArray[np.int64], high: NDArray[np.int64]) -> Pixels:
+        """The part of `inside` from `low` up to `high`."""
+        first, last = low - self.low, high - self.low
+        return self.inside[first[0] : last[0], first[1] : last[1]]
 
 
 def fill_contours(contours: Sequence[Points], grid: Grid, *, subject: str) -> tuple[NDArray[np.uint8], list[Finding]]:
@@ -67,15 +82,16 @@ def fill_contours(contours: Sequence[Points], grid: Grid, *, subject: str) -> tu
     nearest = _nearest_planes(placed)
     overlaps = 0
     for k, plane in nearest.items():
-        pictures = [polygon_mask(contour.points, grid.shape[:2]) for contour in plane]
-        overlaps += _count_overlaps(pictures)
-        data[:, :, k] = np.logical_xor.reduce(pictures)
+        patches = [_patch(contour.points, grid.shape[:2]) for contour in plane]
+        overlaps += _count_overlaps(patches)
+        for patch in patches:
+            data[patch.low[0] : patch.high[0], patch.low[1] : patch.high[1], k] ^= patch.inside
     findings.extend(_between(placed, nearest, grid=grid, subject=subject))
     crossing = sum(crosses_itself(contour.points) for plane in nearest.values() for contour in plane)
     if crossing:
         findings.append(_warning("contour-self-crossing", f"{crossing} that cross themselves", subject, _EVEN_ODD))
     if overlaps:
-        findings.append(_warning("contour-overlap", f"{overlaps} that partly overlap another", subject, _EVEN_ODD))
+        findings.append(_warning("contour-overlap", f"{overlaps} times two that partly overlap", subject, _EVEN_ODD))
     return data, findings
 
 
@@ -196,14 +212,30 @@ def _between(
         )
 
 
-def _count_overlaps(pictures: list[Pixels]) -> int:
-    """Contours of one plane that share pixels with another without lying within it or around it."""
-    sizes = [int(picture.sum()) for picture in pictures]
-    return sum(
-        0 < int((pictures[a] & pictures[b]).sum()) < min(sizes[a], sizes[b])
-        for a in range(len(pictures))
-        for b in range(a)
-    )
+def _patch(points: Points, shape: tuple[int, int]) -> _Patch:
+    low = np.clip(np.floor(points.min(axis=0)), 0, shape).astype(np.int64)
+    high = np.clip(np.floor(points.max(axis=0)) + 1, low, shape).astype(np.int64)
+    return _Patch(low, high, polygon_mask(points - low, (int(high[0] - low[0]), int(high[1] - low[1]))))
+
+
+def _count_overlaps(patches: list[_Patch]) -> int:
+    """Pairs of contours of one plane that share pixels although neither lies within the other.
+
+    Beyond `_MOST_OVERLAPS_LOOKED_AT` pairs whose boxes meet, which nobody draws, pairs count without a look.
+    """
+    looked_at = overlaps = 0
+    for place, one in enumerate(patches):
+        for other in patches[:place]:
+            low, high = np.maximum(one.low, other.low), np.minimum(one.high, other.high)
+            if (low < high).all():
+                looked_at += 1
+                overlaps += looked_at > _MOST_OVERLAPS_LOOKED_AT or _overlap(one, other, low=low, high=high)
+    return overlaps
+
+
+def _overlap(one: _Patch, other: _Patch, *, low: NDArray[np.int64], high: NDArray[np.int64]) -> bool:
+    shared = np.count_nonzero(one.within(low, high) & other.within(low, high))
+    return bool(0 < shared < min(np.count_nonzero(one.inside), np.count_nonzero(other.inside)))
 
 
 _EVEN_ODD = "What lies inside an even number of turns counts as outside."

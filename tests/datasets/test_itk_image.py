@@ -202,13 +202,13 @@ def test_what_cannot_be_trusted_is_refused_by_name_and_costs_nothing(
     path = _write(folder / f"Canary{suffix}", _image(np.eye(3))[0])
     path.write_bytes(change(path.read_bytes()))
     tracemalloc.start()
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(RejectedInput) as caught:
         read_volume(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert caught.value.code == code
-    assert time.monotonic() - began < 1.0
+    assert time.process_time() - began < 1.0
     assert peak < 20 << 20
     assert "Canary" not in str(caught.value)
     assert str(tmp_path) not in str(caught.value)

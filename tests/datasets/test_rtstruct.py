@@ -10,11 +10,13 @@ from pydicom import Dataset, dcmread
 from datasets.dicom_header import read_header
 from datasets.dicom_series import DicomSeries, group_series
 from datasets.errors import GeometryError, RejectedInput
+from datasets.finding import Level
 from datasets.mask import Mask
 from datasets.nifti import read_mask
 from datasets.phantom_dicom import Protocol, write_protocol
-from datasets.rtstruct import read_rtstruct, write_rtstruct
+from datasets.rtstruct import read_rtstruct, read_structure_set, write_rtstruct
 from datasets.volume import Grid
+from tests.datasets.enhanced_files import stack, write_enhanced
 
 STS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "sts"
 needs_sts = pytest.mark.skipif(not STS.is_dir(), reason="the sarcoma data are not beside the checkout")
@@ -149,6 +151,75 @@ def test_an_unsound_contour_is_refused_by_name(
     with pytest.raises(RejectedInput) as caught:
         read_rtstruct(regions, series)
     assert caught.value.code == code
+
+
+def test_a_bad_region_spares_the_others(tmp_path: Path, series: DicomSeries) -> None:
+    masks = {name: _random_mask(seed) for seed, name in enumerate(("Canary", "GTV_Mass", "GTV_Edema"))}
+    write_rtstruct(tmp_path / "regions.dcm", masks, series)
+    dataset = dcmread(tmp_path / "regions.dcm")
+    _first_contour(dataset).ContourGeometricType = "OPEN_NONPLANAR"
+    dataset.StructureSetROISequence[2].ReferencedFrameOfReferenceUID = "1.2.3"
+    dataset.save_as(tmp_path / "regions.dcm")
+    found = read_structure_set(tmp_path / "regions.dcm", series)
+    assert list(found.masks) == ["GTV_Mass"]
+    assert np.array_equal(found.masks["GTV_Mass"].data, masks["GTV_Mass"].data)
+    assert [(finding.level, finding.code, finding.subject) for finding in found.findings] == [
+        (Level.ERROR, "contour-open", "region 1"),
+        (Level.ERROR, "rtstruct-other-frame", "region 3"),
+    ]
+    assert "Canary" not in str(found.findings)
+    with pytest.raises(RejectedInput) as caught:
+        read_rtstruct(tmp_path / "regions.dcm", series)
+    assert caught.value.code == "contour-open"
+
+
+def test_a_contour_between_slices_is_read_and_named(series: DicomSeries, regions: Path) -> None:
+    before = read_rtstruct(regions, series)["GTV_Mass"]
+    dataset = dcmread(regions)
+    for contour in dataset.ROIContourSequence[0].ContourSequence:
+        points = np.array(contour.ContourData, dtype=np.float64).reshape(-1, 3)
+        contour.ContourData = [f"{value:.3f}" for value in (points + np.array([0, 0, 1.2])).ravel()]
+    dataset.save_as(regions)
+    found = read_structure_set(regions, series)
+    assert np.array_equal(found.masks["GTV_Mass"].data, before.data)
+    (finding,) = found.findings
+    assert (finding.level, finding.code) == (Level.WARNING, "contour-between-slices")
+    assert "1.20 mm" in finding.message
+
+
+def test_contours_marked_for_exclusive_or_are_holes_too(tmp_path: Path, series: DicomSeries) -> None:
+    data = np.zeros(GRID.shape, dtype=np.uint8)
+    data[5:25, 5:25, 2] = 1
+    data[10:20, 12:18, 2] = 0
+    write_rtstruct(tmp_path / "regions.dcm", {"ring": Mask(data, GRID)}, series)
+    dataset = dcmread(tmp_path / "regions.dcm")
+    for contour in dataset.ROIContourSequence[0].ContourSequence:
+        contour.ContourGeometricType = "CLOSEDPLANAR_XOR"
+    dataset.save_as(tmp_path / "regions.dcm")
+    assert np.array_equal(read_rtstruct(tmp_path / "regions.dcm", series)["ring"].data, data)
+
+
+def test_slices_that_the_contours_were_drawn_on_and_that_are_not_there_are_named(
+    series: DicomSeries, regions: Path
+) -> None:
+    (shorter,) = group_series(series.slices[:4])
+    found = read_structure_set(regions, shorter)
+    assert list(found.masks) == ["GTV_Mass"]
+    (finding,) = found.findings
+    assert finding.code == "rtstruct-images-absent"
+    assert "the 5 images" in finding.message
+    assert "1 are not there" in finding.message
+
+
+def test_masks_go_through_contours_on_an_enhanced_series(tmp_path: Path) -> None:
+    frames = stack(GRID, np.zeros(GRID.shape, dtype=np.uint16))
+    path = write_enhanced(tmp_path / "image.dcm", frames, identity=["test", "CANARY-3"])
+    (enhanced,) = group_series([read_header(path)])
+    mask = _random_mask(7)
+    write_rtstruct(tmp_path / "regions.dcm", {"GTV": mask}, enhanced)
+    assert np.array_equal(read_rtstruct(tmp_path / "regions.dcm", enhanced)["GTV"].data, mask.data)
+    image = _first_contour(dcmread(tmp_path / "regions.dcm")).ContourImageSequence[0]
+    assert image.ReferencedFrameNumber == 1
 
 
 def test_points_are_left_out_and_names_stay_apart(series: DicomSeries, regions: Path) -> None:
