@@ -8,6 +8,7 @@ content, with or without ``.dcm``; NIfTI by its suffix, its role by its name (`c
 import os
 import stat
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,13 @@ import numpy as np
 from curation.case_table import CASE_TABLE_NAME, CaseDescription, CaseTable, read_case_table
 from curation.found_series import FolderScan, FoundMask, FoundSeries
 from curation.nifti_names import NiftiName, read_name
-from datasets.dicom_file import looks_like_dicom
+from datasets.dicom_file import dicom_findings, looks_like_dicom
 from datasets.dicom_header import SeriesEvidence, SliceHeader, plane_of, read_header
 from datasets.dicom_series import DicomSeries, group_series
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_file
 from datasets.finding import Finding, Level
-from datasets.nifti import is_nifti, read_grid
+from datasets.nifti import is_nifti, nifti_findings, read_grid
 from datasets.volume import Grid
 
 Progress = Callable[[int, int], None]
@@ -72,6 +73,7 @@ class _Looks:
         self.nifti: list[FoundSeries] = []
         self.masks: list[FoundMask] = []
         self.findings: list[Finding] = []
+        self.notes: dict[str, tuple[int, int, Finding]] = {}
         self.numbers: dict[Path, int] = {}
         self.objects: dict[str, Path] = {}
 
@@ -84,7 +86,8 @@ class _Looks:
             elif not _is_no_image(path):
                 self._sort_in(path, number)
         except RejectedInput as error:
-            self._refuse(number, error, digest=sha256_of_file(path)[:_DIGEST_DIGITS])
+            digest = "" if error.code == "file-too-large" else sha256_of_file(path)[:_DIGEST_DIGITS]
+            self._refuse(number, error, digest=digest)
         except OSError as error:
             self._refuse(number, _unopened(error))
 
@@ -101,7 +104,7 @@ class _Looks:
             masks=tuple(self.masks),
             first_files=first_files,
             descriptions=descriptions,
-            findings=(*self.findings, *table.findings, *unused),
+            findings=(*self.findings, *self._noted(), *table.findings, *unused),
             file_count=file_count,
         )
 
@@ -113,8 +116,10 @@ class _Looks:
 
     def _sort_in(self, path: Path, number: int) -> None:
         if is_nifti(path):
+            self._note(number, nifti_findings(path))
             self._sort_in_nifti(path, read_name(path.relative_to(self.folder)), number)
         elif looks_like_dicom(path):
+            self._note(number, dicom_findings(path))
             self._sort_in_dicom(read_header(path), number)
         elif path.suffix.lower() in _DICOM_SUFFIXES:
             raise RejectedInput(
@@ -168,6 +173,16 @@ class _Looks:
             named_role=name.role,
         )
         self.nifti.append(found)
+
+    def _note(self, number: int, findings: tuple[Finding, ...]) -> None:
+        """Keeps what is worth knowing of files that can be used: once a kind, for all slices of a series share it."""
+        for finding in findings:
+            first, count, _ = self.notes.get(finding.code, (number, 0, finding))
+            self.notes[finding.code] = (first, count + 1, finding)
+
+    def _noted(self) -> Iterator[Finding]:
+        for first, count, finding in self.notes.values():
+            yield replace(finding, subject=f"file {first}" + (f" and {count - 1} others" if count > 1 else ""))
 
     def _refuse(self, number: int, error: RejectedInput, *, digest: str = "") -> None:
         """A damaged image is an error; a file that was perhaps never meant as one is a warning."""

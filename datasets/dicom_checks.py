@@ -32,13 +32,8 @@ _PROGRAMS = (
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 _LONGEST_UID = 64
 _CHARACTER_SET = 0x00080005
-_SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES, _FRAME_OF_REFERENCE = (
-    0x00080016,
-    0x00080018,
-    0x0020000D,
-    0x0020000E,
-    0x00200052,
-)
+_SOP_CLASS, _SOP_INSTANCE = 0x00080016, 0x00080018
+_STUDY, _SERIES, _FRAME_OF_REFERENCE = 0x0020000D, 0x0020000E, 0x00200052
 _SAMPLES, _PHOTOMETRIC, _FRAMES, _ROWS, _COLUMNS, _BITS = (
     0x00280002, 0x00280004, 0x00280008, 0x00280010, 0x00280011, 0x00280100,
 )  # fmt: skip
@@ -57,9 +52,10 @@ def check_structure(structure: DicomStructure) -> Iterator[Finding]:
     """Everything there is to say about a file's skeleton.
 
     Yields:
-        Errors: ``dicom-uid``, ``dicom-no-instance-uid``, ``dicom-transfer-syntax``, ``dicom-transfer-syntax-differs``,
-        ``dicom-pixels-differ``, ``dicom-offset-table``. Warnings: ``dicom-preamble``, ``dicom-no-frame-of-reference``,
-        ``dicom-pixels-padded``, ``dicom-odd-length``, ``dicom-character-set``.
+        Errors: ``dicom-uid`` (a warning where it could be no path), ``dicom-no-instance-uid``,
+        ``dicom-transfer-syntax``, ``dicom-transfer-syntax-differs``, ``dicom-pixels-differ``, ``dicom-offset-table``.
+        Warnings: ``dicom-preamble``, ``dicom-no-frame-of-reference``, ``dicom-pixels-padded``, ``dicom-odd-length``,
+        ``dicom-character-set``.
     """
     for check in _CHECKS:
         yield from check(structure)
@@ -79,8 +75,8 @@ def _uids(structure: DicomStructure) -> Iterator[Finding]:
     for tag in (_SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES, _FRAME_OF_REFERENCE):
         uid = structure.text(tag)
         if uid and (len(uid) > _LONGEST_UID or not _UID.fullmatch(uid)):
-            yield _error("dicom-uid", "Expected UIDs of at most 64 digits and dots, got another kind of text.")
-            return
+            yield _wrong_uid(uid)
+            break
     if not structure.text(_SOP_INSTANCE):
         yield _error("dicom-no-instance-uid", "Expected the object's own UID, got none.")
     elif _is_tomogram(structure) and not structure.text(_FRAME_OF_REFERENCE):
@@ -89,6 +85,14 @@ def _uids(structure: DicomStructure) -> Iterator[Finding]:
             "Expected a frame of reference, got none; whether two series share their coordinates is not known.",
             "Nothing, if the images are registered.",
         )
+
+
+def _wrong_uid(uid: str) -> Finding:
+    """One that could be taken for a path is an attack; letters and lengths come from careless anonymisers."""
+    message = "Expected UIDs of at most 64 digits and dots, got another kind of text."
+    if set("/\\\0") & set(uid):
+        return _error("dicom-uid", message)
+    return _warning("dicom-uid", message, "Nothing here; another program may refuse the file.")
 
 
 def _transfer_syntax(structure: DicomStructure) -> Iterator[Finding]:
