@@ -10,7 +10,9 @@ The same case, mask and settings give the same bytes. Nothing names the patient.
 
 import json
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path, PurePosixPath
@@ -21,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from curation.png import encode_png
-from curation.slices import SliceSubject
+from curation.slices import WRITERS, SliceSubject
 from curation.training_slices import (
     IsotropicCase,
     TrainingSlice,
@@ -69,7 +71,8 @@ def export_training_slices(
     settings = settings or TrainingSliceSettings()
     case = isotropic_case(volumes, mask, settings)
     (folder / TRAINING_SLICES_FILE).unlink(missing_ok=True)
-    slices = [_write_slice(folder, subject.case_code, one) for one in training_slices(case, settings)]
+    with ThreadPoolExecutor(WRITERS) as pool:
+        slices = list(pool.map(partial(_write_slice, folder, subject.case_code), training_slices(case, settings)))
     for view in {one["view"] for one in slices}:
         flush_to_disk(folder / view)
     sources = {"t1": content_sha256(volumes.t1), "t2": content_sha256(volumes.t2), "mask": content_sha256(mask)}
