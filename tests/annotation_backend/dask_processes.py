@@ -1,12 +1,16 @@
 """A Dask scheduler and workers as separate processes on this machine, started as a person would."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psutil
 
 from annotation_backend.compute import ONE_THREAD_EACH
 from annotation_backend.environment import ROOT
@@ -19,16 +23,38 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@dataclass(frozen=True)
+class DaskProcesses:
+    """A scheduler, and workers with one thread each, which are restarted when they die."""
+
+    address: str
+    scheduler: subprocess.Popen[bytes]
+    workers: list[subprocess.Popen[bytes]]
+
+    def kill_a_worker(self) -> int:
+        """Ends a worker as the system's out-of-memory killer would; returns its process id."""
+        [process] = [
+            child for child in psutil.Process(self.workers[0].pid).children(recursive=True) if _computes(child)
+        ]
+        process.send_signal(signal.SIGKILL)
+        return int(process.pid)
+
+
+def _computes(process: psutil.Process) -> bool:
+    """The nanny's other child is Python's resource tracker."""
+    return "resource_tracker" not in " ".join(process.cmdline())
+
+
 @contextmanager
-def dask_processes(*, workers: int = 0, memory: str = "3GB") -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The scheduler's address and its process; the workers, one thread each, are restarted when they die."""
+def dask_processes(*, workers: int = 0, memory: str = "3GB") -> Iterator[DaskProcesses]:
+    """Starts them, and ends them."""
     address = f"tcp://127.0.0.1:{free_port()}"
     with tempfile.TemporaryDirectory(prefix="maskloop-dask-") as folder:
         scheduler = _start("scheduler", "--port", address.rpartition(":")[2])
         own = ["--nthreads", "1", "--memory-limit", memory, "--local-directory", folder]
         started = [_start("worker", address, *own) for _ in range(workers)]
         try:
-            yield address, scheduler
+            yield DaskProcesses(address, scheduler, started)
         finally:
             for process in (*started, scheduler):
                 process.terminate()

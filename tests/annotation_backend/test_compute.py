@@ -93,26 +93,26 @@ def test_a_scheduler_that_is_not_there_is_said_so(settings, monkeypatch: pytest.
 
 def test_a_scheduler_without_workers_is_said_so(settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compute, "WORKER_WAIT_SECONDS", 0.5)
-    with dask_processes() as (address, _scheduler):
-        settings.DASK_SCHEDULER = address
+    with dask_processes() as dask:
+        settings.DASK_SCHEDULER = dask.address
         with pytest.raises(TryAgain, match="no-workers"):
             list(each_done(work.double, [1, 2], key=str))
 
 
 def test_workers_that_do_not_see_the_data_folder_are_refused(settings) -> None:
-    with dask_processes(workers=1) as (address, _scheduler):
-        settings.DASK_SCHEDULER = address
+    with dask_processes(workers=1) as dask:
+        settings.DASK_SCHEDULER = dask.address
         settings.DATA_FOLDER = Path("/nowhere")
         with pytest.raises(RejectedInput, match="workers-unfit"):
             list(each_done(work.double, [1, 2], key=str))
 
 
 def test_a_scheduler_that_goes_away_ends_the_run(tmp_path: Path, settings) -> None:
-    with dask_processes(workers=1) as (address, scheduler):
-        settings.DASK_SCHEDULER = address
+    with dask_processes(workers=1) as dask:
+        settings.DASK_SCHEDULER = dask.address
         settings.DATA_FOLDER = tmp_path
         marker = tmp_path / "a"
-        Thread(target=lambda: (_wait_for(marker), scheduler.kill()), daemon=True).start()
+        Thread(target=lambda: (_wait_for(marker), dask.scheduler.kill()), daemon=True).start()
         with pytest.raises(TryAgain, match="scheduler-silent"):
             list(each_done(work.wait_in, [marker, tmp_path / "b"], key=lambda path: path.name))
         assert marker.exists()
