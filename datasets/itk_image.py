@@ -70,7 +70,7 @@ def read_mask(path: Path, *, labels: Mapping[int, str] = DEFAULT_LABELS, budget:
     """Reads a label map.
 
     Raises:
-        RejectedInput: As `read_volume`, or values that are not whole numbers from 0 to 255 (``mask-values``).
+        RejectedInput: As `read_volume`, or values that are not whole numbers from 0 to 255.
         GeometryError: As `read_volume`.
     """
     return as_mask(read_volume(path, budget=budget), labels)

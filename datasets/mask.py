@@ -13,6 +13,9 @@ from datasets.volume import Grid, Volume
 TUMOUR = "Tumour"
 OEDEMA = "Oedema"
 
+_WHOLE = 1e-3
+"""How far a stored label may lie from a whole number: what scaling in float32 loses."""
+
 DEFAULT_LABELS: Mapping[int, str] = MappingProxyType({1: TUMOUR})
 
 
@@ -61,15 +64,25 @@ def as_mask(volume: Volume, labels: Mapping[int, str] = DEFAULT_LABELS) -> Mask:
     """A volume of label values as a mask.
 
     Raises:
-        RejectedInput: ``mask-values``: its values are not whole numbers from 0 to 255.
+        RejectedInput: ``mask-not-finite``, ``mask-negative``, ``mask-too-large`` or ``mask-not-whole``: its values are
+            not whole numbers from 0 to 255.
     """
     values = np.asarray(volume.data, dtype=np.float32)
+    if not np.isfinite(values).all():
+        raise _no_labels("mask-not-finite", "some that are no numbers")
+    if values.min() < -_WHOLE:
+        raise _no_labels("mask-negative", "negative ones")
+    if values.max() > 255 + _WHOLE:
+        raise _no_labels("mask-too-large", "larger ones")
     rounded = np.rint(values)
-    whole = np.isfinite(values).all() and np.abs(values - rounded).max() <= 1e-3
-    if not whole or rounded.min() < 0 or rounded.max() > 255:
-        raise RejectedInput(
-            "mask-values",
-            "Expected whole numbers from 0 to 255 in a mask.",
-            remedy="Save the mask as a label map, not as an image or a probability.",
-        )
+    if np.abs(values - rounded).max() > _WHOLE:
+        raise _no_labels("mask-not-whole", "fractions")
     return Mask(rounded.astype(np.uint8), volume.grid, labels)
+
+
+def _no_labels(code: str, found: str) -> RejectedInput:
+    return RejectedInput(
+        code,
+        f"Expected whole numbers from 0 to 255 in a mask, got {found}.",
+        remedy="Save the mask as a label map, not as an image or a probability.",
+    )

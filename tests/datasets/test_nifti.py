@@ -243,13 +243,22 @@ def test_a_mask_keeps_its_labels(tmp_path: Path) -> None:
     assert again.labels == mask.labels
 
 
-@pytest.mark.parametrize("value", [0.5, -1.0, 256.0, np.nan, np.inf])
-def test_values_that_are_no_labels_are_refused(tmp_path: Path, value: float) -> None:
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        (0.5, "mask-not-whole"),
+        (-1.0, "mask-negative"),
+        (256.0, "mask-too-large"),
+        (np.nan, "mask-not-finite"),
+        (np.inf, "mask-not-finite"),
+    ],
+)
+def test_values_that_are_no_labels_are_refused(tmp_path: Path, value: float, code: str) -> None:
     volume = _volume()
     data = np.zeros(SHAPE, np.float32)
     data[0, 0, 0] = value
     write_volume(tmp_path / "a.nii.gz", Volume(data, volume.grid))
-    with pytest.raises(RejectedInput, match="mask-values"):
+    with pytest.raises(RejectedInput, match=code):
         read_mask(tmp_path / "a.nii.gz")
 
 
