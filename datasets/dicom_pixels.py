@@ -80,8 +80,20 @@ def _stored_frames(dataset: Dataset, frames: Sequence[int], *, what: str) -> NDA
 def _native_frames(dataset: Dataset, frames: Sequence[int]) -> NDArray[np.integer]:
     from pydicom.pixels import iter_pixels
 
+    if dataset.BitsAllocated == 1:
+        return np.stack([_bit_frame(dataset, frame) for frame in frames])
     found = list(iter_pixels(dataset, indices=list(frames), raw=True))
     return found[0][None] if len(found) == 1 else np.stack(found)
+
+
+def _bit_frame(dataset: Dataset, frame: int) -> NDArray[np.uint8]:
+    """A frame of single bits. They follow each other without regard to bytes (DICOM PS3.5, 8.1.1), and pydicom finds
+    such a frame only when it reads them all."""
+    size = dataset.Rows * dataset.Columns
+    first, last = frame * size, (frame + 1) * size
+    packed = np.frombuffer(dataset.PixelData[first // 8 : -(-last // 8)], dtype=np.uint8)
+    bits = np.unpackbits(packed, bitorder="little")[first % 8 :][:size]
+    return bits.reshape(dataset.Rows, dataset.Columns)
 
 
 def _decoded_frames(dataset: Dataset, frames: Sequence[int]) -> NDArray[np.integer]:
