@@ -12,6 +12,7 @@ from curation.candidates import Candidate, JudgedSeries, candidates_for, conside
 from curation.case_table import CaseDescription
 from curation.found_series import FolderScan
 from curation.mask_assignment import LoadedPair, assign_masks, load_pair
+from curation.overlap import overlap
 from curation.series_choice import (
     Choices,
     ConsideredSeries,
@@ -29,11 +30,14 @@ __all__ = [
     "load_pair", "pair_series",
 ]  # fmt: skip
 
-SAME_STUDY_POINTS = 2
-"""Added to a pair of one study: T1 and T2 of one visit show one state of the tumour."""
+MARGIN = 4
+"""Points by which a pair must lead the next one. Two series that are both right differ by up to 3 points, by how much
+their headers happen to say: 5 for times that the description confirms or 3 for a description alone, and 1 for ten or
+more slices. A plainly worse one (`curation.candidates.BESIDE_A_BETTER_ONE`) falls behind by 5 at least."""
 
-MARGIN = 1
-"""Points by which a pair must lead the next one."""
+LEAST_OVERLAP = 0.5
+"""T1 and T2 of one frame of reference must show the same part of the body: at least this share of the smaller one.
+The stations of a long limb share some slices, a fifth at most."""
 
 _CHOOSE = "Choose the series that are meant, or leave only those in the folder, and ingest again."
 
@@ -89,7 +93,10 @@ def _choose(
         findings += [finding for finding in said if finding not in findings]
         if not usable[role] and not chosen.get(role):
             findings.append(_none_plausible(role, judged, who))
-    return (_best_pair(usable, who, findings) if all(usable.values()) else None), findings
+    if not all(usable.values()):
+        return None, findings
+    best = _best_pair(list(product(usable[SeriesRole.T1], usable[SeriesRole.T2])), who)
+    return (None, [*findings, best]) if isinstance(best, Finding) else (best, findings)
 
 
 def _pair(scan: FolderScan, patient_key: str, judged: list[JudgedSeries], best: Chosen) -> PatientPair:
@@ -108,35 +115,58 @@ def _pair(scan: FolderScan, patient_key: str, judged: list[JudgedSeries], best: 
     )
 
 
-def _best_pair(usable: Mapping[SeriesRole, list[Candidate]], who: str, findings: list[Finding]) -> Chosen | None:
-    """The pair of most points; None, with a finding, where another comes too close."""
-    pairs = [
-        pair for pair in product(usable[SeriesRole.T1], usable[SeriesRole.T2]) if pair[0].series is not pair[1].series
-    ]
+def _best_pair(pairs: list[Chosen], who: str) -> Chosen | Finding:
+    """The pair that leads all others of its visit, or the question to ask."""
+    pairs = [pair for pair in pairs if pair[0].series is not pair[1].series]
     if not pairs:
-        findings.append(_ambiguous("ambiguous-series", "one series that may be the T1 as well as the T2", who))
-        return None
-    most = max(map(_points, pairs))
-    close = [pair for pair in pairs if most - _points(pair) < MARGIN]
-    if len(close) > 1:
-        findings.append(_too_close(close, who))
-        return None
-    return close[0]
+        return _ambiguous("ambiguous-series", "one series that may be the T1 as well as the T2", who)
+    if all(candidate.is_by_person for candidate in pairs[0]):
+        return pairs[0]
+    visits = {pair[0].series.study_key for pair in pairs if _is_one_study(pair)}
+    if len(visits) > 1:
+        return _ambiguous("several-studies", f"{len(visits)} studies with both: {_listed(pairs)}", who)
+    same_visit = [pair for pair in pairs if (_is_one_study(pair) if visits else _is_one_day(pair))]
+    if not same_visit:
+        return _ambiguous("different-studies", f"them in different studies: {_listed(pairs)}", who)
+    overlapping = [pair for pair in same_visit if _overlap(pair) >= LEAST_OVERLAP]
+    if not overlapping:
+        return _ambiguous("no-overlap", f"two that show different parts of the body: {_listed(same_visit)}", who)
+    most = max(map(_points, overlapping))
+    close = [pair for pair in overlapping if most - _points(pair) < MARGIN]
+    return close[0] if len(close) == 1 else _too_close(close, who)
+
+
+def _is_one_study(pair: Chosen) -> bool:
+    return pair[0].series.study_key == pair[1].series.study_key
+
+
+def _is_one_day(pair: Chosen) -> bool:
+    """Whether two studies are one visit that was filed twice."""
+    frames = {candidate.series.frame_of_reference for candidate in pair}
+    days = {candidate.series.acquired and candidate.series.acquired.date() for candidate in pair}
+    return (len(frames) == 1 and "" not in frames) or (len(days) == 1 and None not in days)
+
+
+def _overlap(pair: Chosen) -> float:
+    """The share of the body that both show; 1 where they have no frame of reference in common to tell."""
+    frames = {candidate.series.frame_of_reference for candidate in pair}
+    return overlap(pair[0].grid, pair[1].grid) if len(frames) == 1 and "" not in frames else 1.0
 
 
 def _points(pair: Chosen) -> int:
-    same_study = pair[0].series.study_key == pair[1].series.study_key
-    return pair[0].judgement.score + pair[1].judgement.score + (SAME_STUDY_POINTS if same_study else 0)
+    return pair[0].judgement.score + pair[1].judgement.score
+
+
+def _listed(pairs: list[Chosen]) -> str:
+    """The candidates of both roles with their points."""
+    t1s, t2s = ({str(pair[index]): None for pair in pairs} for index in (0, 1))
+    return f"T1 series {' and '.join(t1s)}, T2 series {' and '.join(t2s)}"
 
 
 def _too_close(close: list[Chosen], who: str) -> Finding:
     t1s, t2s = ({str(pair[index]): None for pair in close} for index in (0, 1))
-    if len(t2s) == 1:
-        return _ambiguous("ambiguous-t1", f"equally good T1 series {' and '.join(t1s)}", who)
-    if len(t1s) == 1:
-        return _ambiguous("ambiguous-t2", f"equally good T2 series {' and '.join(t2s)}", who)
-    found = f"several equally good pairs: T1 series {' and '.join(t1s)}, T2 series {' and '.join(t2s)}"
-    return _ambiguous("ambiguous-pair", found, who)
+    code = "ambiguous-t1" if len(t2s) == 1 else "ambiguous-t2" if len(t1s) == 1 else "ambiguous-pair"
+    return _ambiguous(code, f"several that fit about as well: {_listed(close)}", who)
 
 
 def _choice(chosen: Candidate, role: SeriesRole, judged: list[JudgedSeries]) -> SeriesChoice:
@@ -155,20 +185,22 @@ def _choice(chosen: Candidate, role: SeriesRole, judged: list[JudgedSeries]) -> 
 
 
 def _none_plausible(role: SeriesRole, judged: list[JudgedSeries], who: str) -> Finding:
+    """That a role has no candidate, with the series that came nearest and what is against it."""
     name = "axial T1" if role is SeriesRole.T1 else "axial fat-suppressed T2"
     nearest = max(judged, key=lambda one: one.judgements[role].score, default=None)
-    found = "no series"
+    code, found = f"no-{role.value}", "no series"
     if nearest is not None:
         judgement = nearest.judgements[role]
-        against = "; ".join(judgement.reasons) or "the header says nothing"
+        against = "; ".join(judgement.reasons)
         found = (
             f"{len(judged)} series, the nearest {nearest.series.reference} with {judgement.score} points ({against})"
         )
+        code = "t2-not-fat-suppressed" if judgement.refusals == ("not-fat-suppressed",) else code
     return Finding(
         Level.ERROR,
-        f"no-{role.value}",
+        code,
         f"Expected an {name}, got {found}.",
-        "Add the series to the folder; name NIfTI files by role, such as t1.nii.gz and t2.nii.gz.",
+        "Choose the series if it is meant, or add it to the folder; name NIfTI files by role, such as t1.nii.gz.",
         who,
     )
 
@@ -184,8 +216,13 @@ def _doubts(t1: Candidate, t2: Candidate, who: str) -> Iterator[Finding]:
          "one without any sign of it"),
         (is_contrast_enhanced(t1.series.evidence), "t1-contrast-enhanced", "a T1 without contrast agent",
          "a contrast-enhanced one"),
-        (t1.series.study_key != t2.series.study_key, "different-studies", "T1 and T2 of one study", "two studies"),
+        (not _is_one_study((t1, t2)), "different-studies", "T1 and T2 of one study", "two studies"),
+        (_overlap((t1, t2)) < LEAST_OVERLAP, "no-overlap", "T1 and T2 of one part of the body", "two parts"),
     )  # fmt: skip
     for doubtful, code, expected, found in checks:
         if doubtful:
             yield Finding(Level.WARNING, code, f"Expected {expected}, got {found}.", "Check that this is meant.", who)
+    for candidate in (t1, t2):
+        for finding in candidate.series.dicom.findings if candidate.series.dicom else ():
+            subject = f"{who}, series {candidate.series.reference}"
+            yield Finding(finding.level, finding.code, finding.message, finding.remedy, subject)

@@ -1,43 +1,62 @@
 """How well a series fits a role: small rules over the header, each giving points and a reason in plain words.
 
 What the scanner wrote about the physics (sequence, TR, TE, TI, scan options) weighs more than what a person typed into
-the description; the description decides where the physics is absent, as in many de-identified archives. Reasons quote
-the rule's own words, never the description, into which people type names.
+the description; the description decides where the physics is absent, as in many de-identified archives, and cannot beat
+it. Reasons quote the rule's own words, never the description, into which people type names.
+
+The points of two series that are both right lie close together, however much or little their headers say: evidence is
+not added up, the surest of a kind counts. So `curation.pairing` can ask for a margin before it decides.
 """
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from curation.series_kind import SeriesKind
+from curation.description_words import DescriptionWords, TextWeighting, plain, read_words
+from curation.header_physics import (
+    WATER_IMAGE,
+    Weighed,
+    Weighting,
+    contradiction,
+    fat_suppression,
+    image_type_words,
+    is_gradient_echo,
+    is_single_shot,
+    weighting,
+)
+from curation.series_exclusions import exclusions
+from curation.series_kind import KIND_OF_REFUSAL, SeriesKind
 from datasets.case import SeriesRole
 from datasets.dicom_header import Plane, SeriesEvidence
 
 PLAUSIBLE_SCORE = 4
-"""A series with fewer points is not chosen: less than one sure sign of its weighting in an axial stack."""
+"""A series with fewer points is not chosen: less than one sign of its weighting in an axial stack."""
 
 FEWEST_SLICES = 5
 """A stack of fewer slices is a scout."""
 
-_T1_TEXT = re.compile(r"\b[se]?t1")
-_T2_TEXT = re.compile(r"\b[se]?t2(?! ?(\*|star|map))")
-_STIR_TEXT = re.compile(r"\b(stir|tirm)")
-_FAT_SUPPRESSED_TEXT = re.compile(
-    r"\b(fs|fat ?sat\w*|fat ?sup\w*|sp[ai]+r|stir|tirm|chess|water|we)\b|\bt[12][a-z]*fs\b|\bfst[12]|dixon.* w\b"
+REFUSED = -20
+"""Points of what rules a series out: more than everything else together."""
+
+_NO_AGENT = re.compile(
+    r"^(?:no\w*|n|na|n a|0+(?: ?ml)?|nil|null|(?:without|w o|ohne|sans|sin|senza|zonder|kein|nativ|unenh|unknown).*)?$"
 )
-_NOT_FAT_SUPPRESSED_TEXT = re.compile(r"\b(no|non|without|w o)( fat)? ?(fs|sat\w*|fat ?sat\w*|sup\w*)\b")
-_CONTRAST_TEXT = re.compile(r"\b(gd|gad\w*|post|ce|km|contrast|dotarem|magnevist|t1(c|ce|gd|post))\b|\+ ?(c|gd|km)\b")
-_NO_CONTRAST_TEXT = re.compile(r"\b(no|non|without|w o|pre) ?(contrast|gd|gad\w*|km|c)\b|\b(pre|nativ\w*)\b")
-_SCOUT_TEXT = re.compile(r"\b(loc|locali[sz]er|scout|survey|topogram|calibration|3 ?plane|a+(head|knee)?scout)\b")
-_OTHER_KIND_TEXT = re.compile(
-    r"\b(dwi|dti|adc|diff\w*|trace|ep2d|epi|sub(tract\w*)?|mip|mpr|perf\w*|dce|dyn\w*|map|twist|angio|mra|tof|swi|pd)\b"
-    r"|\bt2 ?(\*|star|map)|(in|opp) ?(phase|ph)\b|dixon.* f\b"
-)
-_OTHER_KIND_TYPES = frozenset(
-    {"ADC", "MIP", "MPR", "PROJECTION IMAGE", "SUBTRACTION", "SUB", "T2 MAP", "T1 MAP", "TRACEW", "DIFFUSION", "FAT",
-     "IN_PHASE", "OPP_PHASE", "OUT_PHASE", "SCREEN SAVE"}
-)  # fmt: skip
-_FAT_SUPPRESSING_OPTIONS = frozenset({"FS", "FATSAT", "FAT_SAT", "SFS", "SPIR", "SPAIR", "WE", "FSS", "FSI"})
+"""What people write into the field for the contrast agent when none was given."""
+
+_ROLE_OF_TEXT = {
+    TextWeighting.T1: SeriesRole.T1,
+    TextWeighting.T2: SeriesRole.T2,
+    TextWeighting.STIR: SeriesRole.T2,
+}
+_FLAVOURS = {
+    "T1": TextWeighting.T1,
+    "T2": TextWeighting.T2,
+    "STIR": TextWeighting.STIR,
+    "PROTON_DENSITY": TextWeighting.PROTON_DENSITY,
+    "T2_STAR": TextWeighting.T2_STAR,
+    "FLUID_ATTENUATED": TextWeighting.FLAIR,
+}
+"""Words of an enhanced object's image type for its contrast (DICOM PS3.3 C.8.13.3.1.1)."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +66,12 @@ class Reason:
     Args:
         points: For (positive) or against (negative).
         words: Why, in plain words without anything a person typed.
+        refusal: Code of what rules the series out; empty otherwise.
     """
 
     points: int
     words: str
+    refusal: str = ""
 
     def __str__(self) -> str:
         return f"{self.words} ({self.points:+d})"
@@ -75,143 +96,161 @@ class Judgement:
         """Whether the series may be chosen."""
         return self.score >= PLAUSIBLE_SCORE and not self.refusals
 
+    def and_also(self, *reasons: Reason) -> "Judgement":
+        """This judgement with further reasons."""
+        return Judgement(
+            self.score + sum(reason.points for reason in reasons),
+            (*self.reasons, *map(str, reasons)),
+            (*self.refusals, *(reason.refusal for reason in reasons if reason.refusal)),
+        )
+
 
 def judge(evidence: SeriesEvidence, role: SeriesRole) -> Judgement:
     """Weighs everything the header says for and against a role."""
-    reasons = [reason for rule in _RULES for reason in rule(evidence, role)]
-    return Judgement(sum(reason.points for reason in reasons), tuple(map(str, reasons)))
+    said = words_of(evidence)
+    return Judgement(0, ()).and_also(*(reason for rule in _RULES for reason in rule(evidence, said, role)))
+
+
+def words_of(evidence: SeriesEvidence) -> DescriptionWords:
+    """The words of the description; of the protocol's name where there is no description.
+
+    GE writes the whole examination's protocol into the latter ("thigh with contrast"), so there it is left alone.
+    """
+    is_ge = evidence.manufacturer.upper().startswith("GE")
+    return read_words(evidence.series_description or ("" if is_ge else evidence.protocol_name))
 
 
 def kind_of(evidence: SeriesEvidence) -> SeriesKind:
     """What the series is."""
-    if judge(evidence, SeriesRole.T1).is_plausible:
-        return SeriesKind.T1_ENHANCED if is_contrast_enhanced(evidence) else SeriesKind.T1
-    if judge(evidence, SeriesRole.T2).is_plausible:
-        return SeriesKind.T2_FAT_SUPPRESSED if is_fat_suppressed(evidence) else SeriesKind.T2
-    return SeriesKind.UNKNOWN
+    said = words_of(evidence)
+    for code in exclusions(evidence, said):
+        return KIND_OF_REFUSAL[code]
+    weighed = weighting(evidence)
+    name = weighed.weighting.value if weighed else getattr(_said_weighting(evidence, said), "value", "")
+    if name == "T1" and is_contrast_enhanced(evidence):
+        return SeriesKind.T1_ENHANCED
+    if name in ("T1", "T2", "STIR") and is_fat_suppressed(evidence):
+        return SeriesKind.T1_FAT_SUPPRESSED if name == "T1" else SeriesKind.T2_FAT_SUPPRESSED
+    return next((kind for kind in SeriesKind if kind.value == name), SeriesKind.UNKNOWN)
 
 
 def is_fat_suppressed(evidence: SeriesEvidence) -> bool:
     """Whether header or description say that fat is suppressed."""
-    return any(True for _ in _fat_suppression(evidence))
+    return any(True for _ in _fat_signs(evidence, words_of(evidence)))
 
 
 def is_contrast_enhanced(evidence: SeriesEvidence) -> bool:
     """Whether header or description say that a contrast agent was given."""
-    agent = evidence.contrast_agent.strip().upper()
-    text = _plain(evidence.series_description)
-    said = bool(_CONTRAST_TEXT.search(text)) and not _NO_CONTRAST_TEXT.search(text)
-    return said or (bool(agent) and agent not in {"NO", "NONE", "N", "-", "NO CONTRAST"})
+    return words_of(evidence).contrast or not _NO_AGENT.match(plain(evidence.contrast_agent))
 
 
-def _modality(evidence: SeriesEvidence, role: SeriesRole) -> Iterator[Reason]:
-    if evidence.modality not in ("MR", ""):
-        yield Reason(-20, "not magnetic resonance")
-
-
-def _orientation(evidence: SeriesEvidence, role: SeriesRole) -> Iterator[Reason]:
+def _orientation(evidence: SeriesEvidence, said: DescriptionWords, role: SeriesRole) -> Iterator[Reason]:
     if evidence.orientation is Plane.AXIAL:
         yield Reason(2, "axial")
     elif evidence.modality:
-        yield Reason(-10, f"{evidence.orientation.value} orientation, not axial")
+        yield Reason(REFUSED, f"{evidence.orientation.value} orientation, not axial", "not-axial")
 
 
-def _coverage(evidence: SeriesEvidence, role: SeriesRole) -> Iterator[Reason]:
+def _slices(evidence: SeriesEvidence, said: DescriptionWords, role: SeriesRole) -> Iterator[Reason]:
     if evidence.slice_count < FEWEST_SLICES:
-        yield Reason(-10, f"only {evidence.slice_count} slices, as in a scout")
+        yield Reason(REFUSED, f"only {evidence.slice_count} slices, as in a scout", "too-few-slices")
     elif evidence.slice_count >= 2 * FEWEST_SLICES:
         yield Reason(1, f"{evidence.slice_count} slices")
 
 
-def _timing(evidence: SeriesEvidence, role: SeriesRole) -> Iterator[Reason]:
-    weighting = _weighting(evidence)
-    if weighting is None:
+def _exclusions(evidence: SeriesEvidence, said: DescriptionWords, role: SeriesRole) -> Iterator[Reason]:
+    for code, why in exclusions(evidence, said).items():
+        yield Reason(REFUSED, f"{KIND_OF_REFUSAL[code].value}: {why}", code)
+
+
+def _weighting(evidence: SeriesEvidence, said: DescriptionWords, role: SeriesRole) -> Iterator[Reason]:
+    """Physics first; the description where it is silent, and a point where it agrees."""
+    weighed = weighting(evidence)
+    if weighed is not None and not (weighed.weighting is Weighting.T1 and is_gradient_echo(evidence)):
+        yield from _by_physics(weighed, _said_weighting(evidence, said), role)
+    elif weighed is not None and role is SeriesRole.T2:
+        yield Reason(REFUSED, weighed.words, "t1-weighted")
+    else:
+        yield from _by_text(evidence, _said_weighting(evidence, said), role)
+
+
+def _by_physics(weighed: Weighed, text: TextWeighting | None, role: SeriesRole) -> Iterator[Reason]:
+    if weighed.weighting is Weighting.SCOUT:
         return
-    name, words = weighting
-    yield Reason(4 if name == role.value else -6, words)
-
-
-def _weighting(evidence: SeriesEvidence) -> tuple[str, str] | None:
-    """What TR, TE and TI say: ``t1``, ``t2`` or another weighting, and why; None where they say nothing."""
-    tr, te, ti = evidence.repetition_time_ms, evidence.echo_time_ms, evidence.inversion_time_ms
-    if "EP" in evidence.scanning_sequence:
-        return "other", "echo-planar sequence"
-    if not tr or not te:
-        return None
-    times = f"TR {tr:.0f} ms and TE {te:.0f} ms"
-    if "GR" in evidence.scanning_sequence and "SE" not in evidence.scanning_sequence:
-        return ("t1", f"gradient echo with TE {te:.0f} ms: T1-weighted") if te < 10 else ("other", "T2*-weighted")
-    if ti and 80 <= ti <= 260 and tr >= 1500:
-        return "t2", f"TI {ti:.0f} ms with {times}: STIR"
-    if tr <= 1200 and te <= 40:
-        return "t1", f"{times}: T1-weighted"
-    if tr >= 1500 and te >= 45:
-        return "t2", f"{times}: T2-weighted"
-    return "other", f"{times}: neither T1- nor T2-weighted"
-
-
-def _description(evidence: SeriesEvidence, role: SeriesRole) -> Iterator[Reason]:
-    text = _plain(evidence.series_description)
-    is_t1, is_t2, is_stir = (bool(pattern.search(text)) for pattern in (_T1_TEXT, _T2_TEXT, _STIR_TEXT))
-    if is_t1 and (is_t2 or is_stir):
+    if weighed.weighting.value != role.value.upper():
+        yield Reason(REFUSED, weighed.words, _code_of(weighed.weighting.value))
         return
-    for found, means, points, word in (
-        (is_t1, SeriesRole.T1, 3, "T1"),
-        (is_t2, SeriesRole.T2, 3, "T2"),
-        (is_stir and not is_t2, SeriesRole.T2, 2, "STIR"),
-    ):
-        if found:
-            yield Reason(points if means is role else -5, f"the description says {word}")
+    yield Reason(4, weighed.words)
+    if text is not None and _ROLE_OF_TEXT.get(text) is role:
+        yield Reason(1, f"the description says {text.value}")
+    elif text is not None:
+        yield Reason(-1, f"the description says {text.value}, which the times contradict")
 
 
-def _fat(evidence: SeriesEvidence, role: SeriesRole) -> Iterator[Reason]:
-    for words in _fat_suppression(evidence):
-        yield Reason(3 if role is SeriesRole.T2 else -3, f"fat-suppressed: {words}")
-        return
+def _by_text(evidence: SeriesEvidence, text: TextWeighting | None, role: SeriesRole) -> Iterator[Reason]:
+    """Where the times do not tell: the description, unless what is known of the times contradicts it."""
+    against = contradiction(evidence, Weighting(role.value.upper()))
+    if against:
+        yield Reason(REFUSED, against, "times-contradict")
+    elif text is None:
+        yield Reason(REFUSED, "nothing says how it is weighted", "weighting-unknown")
+    elif _ROLE_OF_TEXT.get(text) is role:
+        yield Reason(3, f"the description says {text.value}")
+    else:
+        yield Reason(REFUSED, f"the description says {text.value}", _code_of(text.value))
 
 
-def _fat_suppression(evidence: SeriesEvidence) -> Iterator[str]:
-    text = _plain(evidence.series_description)
-    options = {option.upper().strip() for option in evidence.scan_options}
-    ti, tr = evidence.inversion_time_ms, evidence.repetition_time_ms
-    if options & _FAT_SUPPRESSING_OPTIONS:
-        yield f"scan options {', '.join(sorted(options & _FAT_SUPPRESSING_OPTIONS))}"
-    if ti and 80 <= ti <= 260 and (tr is None or tr >= 1500):
-        yield f"TI {ti:.0f} ms nulls fat"
-    if "WATER" in evidence.image_type:
-        yield "Dixon water image"
-    if _FAT_SUPPRESSED_TEXT.search(text) and not _NOT_FAT_SUPPRESSED_TEXT.search(text):
-        yield "the description says so"
+def _fat(evidence: SeriesEvidence, said: DescriptionWords, role: SeriesRole) -> Iterator[Reason]:
+    """T2 with, T1 without. A NIfTI file's name says too little to miss the words in it."""
+    sign = next(_fat_signs(evidence, said), "")
+    if sign and role is SeriesRole.T2:
+        yield Reason(3, f"fat-suppressed: {sign}")
+    elif sign:
+        yield Reason(REFUSED, f"fat-suppressed: {sign}", "fat-suppressed")
+    elif role is SeriesRole.T2 and evidence.modality:
+        yield Reason(REFUSED, "nothing says that fat is suppressed", "not-fat-suppressed")
 
 
-def _contrast(evidence: SeriesEvidence, role: SeriesRole) -> Iterator[Reason]:
-    if is_contrast_enhanced(evidence):
-        yield Reason(-4 if role is SeriesRole.T1 else -1, "contrast-enhanced")
+def _contrast(evidence: SeriesEvidence, said: DescriptionWords, role: SeriesRole) -> Iterator[Reason]:
+    if is_contrast_enhanced(evidence) and role is SeriesRole.T1:
+        yield Reason(REFUSED, "contrast-enhanced", "contrast-enhanced")
+    elif is_contrast_enhanced(evidence):
+        yield Reason(-1, "contrast-enhanced")
 
 
-def _kind(evidence: SeriesEvidence, role: SeriesRole) -> Iterator[Reason]:
-    text = _plain(evidence.series_description)
-    types = {value.upper() for value in evidence.image_type}
-    if "LOCALIZER" in types or _SCOUT_TEXT.search(text):
-        yield Reason(-10, "a localizer")
-    if types & _OTHER_KIND_TYPES or _OTHER_KIND_TEXT.search(text):
-        yield Reason(-8, "a map, a reformat or another kind of sequence")
-    if evidence.image_type[:1] == ("DERIVED",) and "WATER" not in types:
-        yield Reason(-2, "derived from other images")
+def _lesser(evidence: SeriesEvidence, said: DescriptionWords, role: SeriesRole) -> Iterator[Reason]:
+    """What makes a series the lesser of two that are otherwise alike."""
+    if evidence.image_type[:1] == ("DERIVED",) and not image_type_words(evidence) & WATER_IMAGE:
+        yield Reason(-1, "derived from other images")
+    if role is SeriesRole.T1 and is_gradient_echo(evidence):
+        yield Reason(-1, "gradient echo, not spin echo")
+    if role is SeriesRole.T2 and (is_single_shot(evidence) or said.single_shot):
+        yield Reason(-1, "single-shot")
 
 
-_RULES: tuple[Callable[[SeriesEvidence, SeriesRole], Iterator[Reason]], ...] = (
-    _modality,
+_RULES: tuple[Callable[[SeriesEvidence, DescriptionWords, SeriesRole], Iterator[Reason]], ...] = (
+    _exclusions,
     _orientation,
-    _coverage,
-    _timing,
-    _description,
+    _slices,
+    _weighting,
     _fat,
     _contrast,
-    _kind,
+    _lesser,
 )
 
 
-def _plain(text: str) -> str:
-    """Lower case, every sign but ``+`` and ``*`` a space."""
-    return " ".join(re.sub(r"[^a-z0-9+*]+", " ", text.lower()).split())
+def _said_weighting(evidence: SeriesEvidence, said: DescriptionWords) -> TextWeighting | None:
+    """What the image type of an enhanced object says, or else the description."""
+    flavour = next((_FLAVOURS[word] for word in sorted(image_type_words(evidence)) if word in _FLAVOURS), None)
+    return flavour or said.weighting
+
+
+def _fat_signs(evidence: SeriesEvidence, said: DescriptionWords) -> Iterator[str]:
+    yield from fat_suppression(evidence)
+    if said.fat_suppressed:
+        yield "the description says so"
+
+
+def _code_of(name: str) -> str:
+    """``T2`` to ``t2-weighted``."""
+    return f"{name.lower().replace('*', '-star').replace(' ', '-')}-weighted"

@@ -130,9 +130,11 @@ def test_the_better_series_wins_and_the_runner_up_is_written_down(tmp_path: Path
     _write(tmp_path, T2)
     _write(tmp_path, replace(T2, description="AX T2", scan_options=""))
     (pair,) = _pairing(tmp_path).pairs
-    assert (pair.t1.score, pair.t1.runner_up_score) == (10, 6)
-    assert (pair.t2.score, pair.t2.runner_up_score) == (13, 10)
-    assert pair.t1.reasons[-2:] == ("TR 550 ms and TE 12 ms: T1-weighted (+4)", "the description says T1 (+3)")
+    assert (pair.t1.score, pair.t1.runner_up_score, pair.t1.lead) == (8, -12, 20)
+    assert (pair.t2.score, pair.t2.runner_up_score, pair.t2.lead) == (11, -12, 23)
+    assert pair.t1.reasons[-2:] == ("TR 550 ms and TE 12 ms: T1-weighted (+4)", "the description says T1 (+1)")
+    assert "contrast-enhanced (-20)" in pair.t1.runner_up_reasons
+    assert "nothing says that fat is suppressed (-20)" in pair.t2.runner_up_reasons
     assert "fat-suppressed: scan options FS (+3)" in pair.t2.reasons
     references = {found.reference for found in scan_folder(tmp_path).series}
     chosen = {pair.t1.series.reference, pair.t2.series.reference, pair.t1.runner_up, pair.t2.runner_up}
@@ -145,7 +147,11 @@ def test_the_better_series_wins_and_the_runner_up_is_written_down(tmp_path: Path
     [
         ([(replace(T1, description="AX T1 repeated"), "1")], "ambiguous-t1"),
         ([(replace(T2, description="AX T2 FS repeated"), "1")], "ambiguous-t2"),
-        ([(T1, "2"), (T2, "2")], "ambiguous-pair"),
+        (
+            [(replace(T1, description="AX T1 repeated"), "1"), (replace(T2, description="AX T2 FS repeated"), "1")],
+            "ambiguous-pair",
+        ),
+        ([(T1, "2"), (T2, "2")], "several-studies"),
     ],
 )
 def test_a_tie_is_asked_about(tmp_path: Path, extra: list[tuple[Protocol, str]], code: str) -> None:
@@ -156,6 +162,9 @@ def test_a_tie_is_asked_about(tmp_path: Path, extra: list[tuple[Protocol, str]],
     pairing = _pairing(tmp_path)
     assert pairing.pairs == ()
     assert _codes(pairing) == [code]
+    points = {"ambiguous-t1": (2, 1), "ambiguous-t2": (1, 2)}.get(code, (2, 2))
+    message = pairing.findings[0].message
+    assert (message.count("(8 points)"), message.count("(11 points)")) == points
 
 
 def test_one_study_is_preferred_and_two_are_told(tmp_path: Path) -> None:
@@ -169,11 +178,65 @@ def test_one_study_is_preferred_and_two_are_told(tmp_path: Path) -> None:
     assert [finding.code for finding in pair.findings] == ["different-studies"]
 
 
-def test_a_plain_t2_is_taken_with_a_warning(tmp_path: Path) -> None:
+def test_two_studies_of_different_days_are_asked_about(tmp_path: Path) -> None:
+    _write(tmp_path, T1, visit="1")
+    home = _write(tmp_path, T2, visit="2")
+    assert len(_pairing(tmp_path).pairs) == 1
+    for name in ("StudyDate", "SeriesDate"):
+        _edit(home, lambda dataset, name=name: setattr(dataset, name, "20200807"))
+    pairing = _pairing(tmp_path)
+    assert (pairing.pairs, _codes(pairing)) == ((), ["different-studies"])
+
+
+def test_a_t2_without_fat_suppression_is_asked_about_and_taken_when_a_person_says_so(tmp_path: Path) -> None:
     _write(tmp_path, T1)
-    _write(tmp_path, replace(T2, description="AX T2", scan_options=""))
+    plain = replace(T2, description="AX T2", scan_options="")
+    _write(tmp_path, plain)
+    pairing = _pairing(tmp_path)
+    assert (pairing.pairs, _codes(pairing)) == ((), ["t2-not-fat-suppressed"])
+    reference = _references(tmp_path)[plain.description]
+    assert reference in pairing.findings[0].message
+    (pair,) = pair_series(scan_folder(tmp_path), choices={"CANARY-1": {SeriesRole.T2: reference}}).pairs
+    assert [(finding.level, finding.code) for finding in pair.findings] == [(Level.WARNING, "t2-not-fat-suppressed")]
+
+
+def test_a_nifti_file_named_t2_is_taken_with_a_warning(tmp_path: Path) -> None:
+    _write_nifti(tmp_path, {})
+    (tmp_path / "case" / "t2_fs.nii.gz").rename(tmp_path / "case" / "t2.nii.gz")
     (pair,) = _pairing(tmp_path).pairs
     assert [(finding.level, finding.code) for finding in pair.findings] == [(Level.WARNING, "t2-not-fat-suppressed")]
+
+
+def test_two_that_show_different_parts_of_the_body_are_no_pair(tmp_path: Path) -> None:
+    elsewhere = Grid(GRID.shape, np.array([[-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 4, 200], [0, 0, 0, 1]]))
+    _write(tmp_path, T1)
+    _write(tmp_path, T2, grid=elsewhere)
+    pairing = _pairing(tmp_path)
+    assert (pairing.pairs, _codes(pairing)) == ((), ["no-overlap"])
+    chosen = {
+        role: _references(tmp_path)[protocol.description] for role, protocol in zip(SeriesRole, (T1, T2), strict=True)
+    }
+    (pair,) = pair_series(scan_folder(tmp_path), choices={"CANARY-1": chosen}).pairs
+    assert [finding.code for finding in pair.findings] == ["no-overlap"]
+
+
+def test_of_two_stations_the_one_with_both_is_taken(tmp_path: Path) -> None:
+    station = np.array([[-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 4, 40], [0, 0, 0, 1]])
+    _write(tmp_path, T1)
+    _write(tmp_path, replace(T1, description="AX T1 distal"), grid=Grid(GRID.shape, station))
+    _write(tmp_path, T2)
+    (pair,) = _pairing(tmp_path).pairs
+    assert pair.t1.series.evidence.series_description == "AX T1"
+
+
+def test_a_repeat_that_was_broken_off_stands_back(tmp_path: Path) -> None:
+    short = Grid((8, 8, 7), GRID.affine)
+    _write(tmp_path, replace(T1, description="AX T1 moved", slices=7), grid=short)
+    _write(tmp_path, T1)
+    _write(tmp_path, T2)
+    (pair,) = _pairing(tmp_path).pairs
+    assert pair.t1.series.evidence.slice_count == 12
+    assert "covers a part of what another with the same pixels covers (-8)" in pair.t1.runner_up_reasons
 
 
 def _references(folder: Path) -> dict[str, str]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from curation.pairing import MARGIN
 from curation.series_evidence import is_contrast_enhanced, is_fat_suppressed, judge
 from datasets.case import SeriesRole
 from datasets.dicom_header import Plane, SeriesEvidence
@@ -86,23 +87,44 @@ def test_distractors(distractor: SeriesEvidence) -> None:
     assert not judge(distractor, SeriesRole.T2).is_plausible
 
 
-def test_contrast_and_fat_suppression_cost_a_t1_its_place() -> None:
-    plain = judge(T1_SERIES["Siemens"], SeriesRole.T1).score
-    enhanced = judge(replace(T1_SERIES["Siemens"], contrast_agent="Gadovist"), SeriesRole.T1).score
-    suppressed = judge(replace(T1_SERIES["Siemens"], scan_options=("FS",)), SeriesRole.T1).score
-    assert plain > suppressed > enhanced
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (replace(T1_SERIES["Siemens"], contrast_agent="Gadovist"), "contrast-enhanced"),
+        (replace(T1_SERIES["Siemens"], scan_options=("PFP", "FS")), "fat-suppressed"),
+        (replace(T1_SERIES["Siemens"], burned_in_annotation="YES"), "burned-in-annotation"),
+        (replace(T1_SERIES["Siemens"], orientation=Plane.CORONAL), "not-axial"),
+        (replace(T1_SERIES["Siemens"], sop_class="1.2.840.10008.5.1.4.1.1.7"), "screen-capture"),
+        (replace(T1_SERIES["Siemens"], image_type=("DERIVED", "SECONDARY", "MPR")), "reformat"),
+        (replace(T1_SERIES["Siemens"], image_type=("ORIGINAL", "PRIMARY", "P", "ND")), "phase-image"),
+    ],
+)
+def test_what_rules_a_t1_out_has_a_name(change: SeriesEvidence, code: str) -> None:
+    judgement = judge(change, SeriesRole.T1)
+    assert code in judgement.refusals
+    assert not judgement.is_plausible
 
 
-def test_fat_suppression_gives_a_t2_its_place() -> None:
+def test_a_t2_without_fat_suppression_is_no_candidate() -> None:
     plain = judge(series("t2_tse_tra", tr=4000, te=80), SeriesRole.T2)
-    assert plain.is_plausible
-    assert judge(T2_SERIES["Siemens"], SeriesRole.T2).score == plain.score + 3
+    assert plain.refusals == ("not-fat-suppressed",)
+    assert judge(T2_SERIES["Siemens"], SeriesRole.T2).score == plain.score + 20 + 3
+
+
+def test_two_right_series_lie_within_the_margin_whatever_their_headers_say() -> None:
+    rich = judge(replace(T2_SERIES["Siemens"], slice_count=30), SeriesRole.T2)
+    poor = judge(replace(T2_SERIES["text only"], slice_count=6, scan_options=()), SeriesRole.T2)
+    assert poor.is_plausible
+    assert 0 < rich.score - poor.score < MARGIN
 
 
 @pytest.mark.parametrize(
     ("words", "suppressed"),
     [("T2 FS", True), ("t2fs", True), ("T2 FatSat", True), ("T2 w/o FS", False), ("T2 non fat sat", False),
-     ("T2 no FatSat", False), ("T2 OFFSET", False), ("T2 fat", False)],
+     ("T2 no FatSat", False), ("T2 OFFSET", False), ("T2 fat", False),
+     ("T2 fettgesättigt", True), ("T2 sat graisse", True), ("T2 sans FS", False),
+     ("T2 supresión grasa", True), ("T2 vetsuppressie", True), ("T2 mDIXON_W", True), ("WATER: AX T2 IDEAL", True),
+     ("T2 mDIXON_F", False), ("T2 SPAIR", True), ("T2 PASTA", True)],
 )  # fmt: skip
 def test_words_of_fat_suppression(words: str, suppressed: bool) -> None:
     assert is_fat_suppressed(series(words)) is suppressed
@@ -111,7 +133,13 @@ def test_words_of_fat_suppression(words: str, suppressed: bool) -> None:
 @pytest.mark.parametrize(
     ("words", "agent", "enhanced"),
     [("T1 +C", "", True), ("T1 post Gd", "", True), ("t1c", "", True), ("T1 without contrast", "", False),
-     ("T1 pre contrast", "", False), ("T1 nativ", "", False), ("T1", "NONE", False), ("T1", "Dotarem", True)],
+     ("T1 pre contrast", "", False), ("T1 nativ", "", False), ("T1", "NONE", False), ("T1", "Dotarem", True),
+     ("T1 mit KM", "", True), ("T1 ohne KM", "", False),
+     ("T1 gado", "", True), ("T1 sans injection", "", False), ("T1 après injection", "", True),
+     ("T1 post op", "", False),
+     ("T1 poscontraste", "", True), ("T1 sin contraste", "", False), ("T1 na contrast", "", True),
+     ("T1 blanco", "", False),
+     ("T1", "ohne", False), ("T1", "10 ml", True)],
 )  # fmt: skip
 def test_words_of_contrast(words: str, agent: str, enhanced: bool) -> None:
     assert is_contrast_enhanced(series(words, agent=agent)) is enhanced
@@ -123,6 +151,6 @@ def test_reasons_say_why_and_never_quote() -> None:
         "axial (+2)",
         "30 slices (+1)",
         "TR 550 ms and TE 12 ms: T1-weighted (+4)",
-        "the description says T1 (+3)",
-        "contrast-enhanced (-4)",
+        "the description says T1 (+1)",
+        "contrast-enhanced (-20)",
     )
