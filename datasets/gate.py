@@ -82,17 +82,20 @@ def opened(path: Path, *, budget: Budget = DEFAULT_BUDGET) -> Iterator[BinaryIO]
         OSError: The file cannot be opened or read.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would block without
-    with os.fdopen(descriptor, "rb", buffering=_PIECE_BYTES) as stream:
+    try:
         before = os.fstat(descriptor)
         _require_regular(before, budget)
-        try:
-            yield stream
-        except Exception as error:
-            if _changed(before, os.fstat(descriptor)):
-                raise _file_changed() from error
-            raise
+        with open(descriptor, "rb", buffering=_PIECE_BYTES, closefd=False) as stream:  # noqa: PTH123  # no path any more
+            try:
+                yield stream
+            except Exception as error:
+                if _changed(before, os.fstat(descriptor)):
+                    raise _file_changed() from error
+                raise
         if _changed(before, os.fstat(descriptor)):
             raise _file_changed()
+    finally:
+        os.close(descriptor)
 
 
 def size_of(stream: BinaryIO) -> int:

@@ -1,0 +1,278 @@
+"""Makers of bad files: each writes, in a few bytes, what the gate must refuse or name.
+
+The numbers are those of a fixed list of bad inputs, so that a test can say which of them it covers.
+"""
+
+import gzip
+import struct
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from nibabel.nifti1 import Nifti1Header
+from pydicom import Dataset, dcmread
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+
+CANARY = "Canary^Nightingale"
+
+SHAPE = (12, 10, 8)
+AFFINE = np.diag([-1.0, -1.0, 4.0, 1.0])
+
+Content = Callable[[], bytes]
+
+
+def voxels(seed: int = 0) -> np.ndarray:
+    """An image of (12, 10, 8) int16 voxels that is no constant."""
+    return np.random.default_rng(seed).integers(1, 1000, size=SHAPE).astype(np.int16)
+
+
+def nifti(data: np.ndarray | None = None, *, offset: int = 352, **fields: object) -> bytes:
+    """An uncompressed NIfTI file of `data`, its header's fields overwritten as given."""
+    image = nib.Nifti1Image(voxels() if data is None else data, AFFINE)
+    image.header.set_xyzt_units("mm")
+    image.set_sform(AFFINE, code=1)
+    image.set_qform(AFFINE, code=1)
+    content = image.to_bytes()
+    header = Nifti1Header(content[:348], check=False)
+    header["vox_offset"] = offset
+    for name, value in fields.items():
+        header[name] = value
+    return header.binaryblock + bytes(4) + content[352:]
+
+
+def gz(content: bytes) -> bytes:
+    """As one gzip member."""
+    return gzip.compress(content, compresslevel=9, mtime=0)
+
+
+def dim(*sizes: int, count: int | None = None) -> list[int]:
+    """The eight numbers of NIfTI's `dim`."""
+    padded = [*sizes, 1, 1, 1, 1, 1, 1, 1][:7]
+    return [len(sizes) if count is None else count, *padded]
+
+
+def zeros_gz(size: int, *, before: bytes = b"") -> bytes:
+    """A gzip file of `before` and `size` zeros (a multiple of 16 MiB): members that are repeated, made in no time."""
+    member = gz(bytes(1 << 24))
+    return (gz(before) if before else b"") + member * (size >> 24)
+
+
+def _with_extension(declared: int, content: bytes, *, code: int = 6) -> bytes:
+    room = 8 + len(content) + (-(8 + len(content))) % 16
+    plain = nifti(offset=352 + room)
+    extension = struct.pack("<2i", declared or room, code) + content
+    return plain[:348] + b"\1\0\0\0" + extension.ljust(room, b"\0") + plain[352:]
+
+
+def _sform(change: Callable[[np.ndarray], None]) -> dict[str, np.ndarray]:
+    affine = AFFINE.copy()
+    change(affine)
+    return {"srow_x": affine[0], "srow_y": affine[1], "srow_z": affine[2], "qform_code": 0}
+
+
+def _put(row: int, column: int, value: float) -> Callable[[np.ndarray], None]:
+    def change(affine: np.ndarray) -> None:
+        affine[row, column] = value
+
+    return change
+
+
+def _broken(content: bytes, position: int) -> bytes:
+    damaged = bytearray(content)
+    damaged[position] ^= 1
+    return bytes(damaged)
+
+
+NAN, INF = float("nan"), float("inf")
+
+REFUSED_NIFTI: dict[str, tuple[str, str, Content]] = {
+    "1-empty": (".nii", "file-empty", lambda: b""),
+    "1-empty-gz": (".nii.gz", "file-empty", lambda: b""),
+    "2-32767-cubed": (".nii", "declared-too-large", lambda: nifti(dim=dim(32767, 32767, 32767))[:480]),
+    "2-32767-cubed-gz": (".nii.gz", "declared-too-large", lambda: gz(nifti(dim=dim(32767, 32767, 32767))[:480])),
+    "3-1200-cubed": (".nii", "declared-too-large", lambda: nifti(dim=dim(1200, 1200, 1200))[:480]),
+    "3-600-cubed": (".nii", "nifti-truncated", lambda: nifti(dim=dim(600, 600, 600))[:480]),
+    "3-600-cubed-gz": (".nii.gz", "inflation-ratio", lambda: gz(nifti(dim=dim(600, 600, 600))[:480])),
+    "3-cut-off-gz": (".nii.gz", "nifti-truncated", lambda: gz(nifti()[:-1])),
+    "4-zeros-as-declared": (
+        ".nii.gz",
+        "inflation-ratio",
+        lambda: zeros_gz(31 << 24, before=nifti(dim=dim(800, 800, 800), datatype=2)[:352]),
+    ),
+    "4-zeros-behind": (".nii.gz", "nifti-trailing", lambda: zeros_gz(90 << 24, before=nifti())),
+    "5-trailing-garbage": (".nii.gz", "compressed-trailing", lambda: gz(nifti()) + b"garbage"),
+    "5-trailing-member": (".nii.gz", "nifti-trailing", lambda: gz(nifti()) + gz(b"garbage")),
+    "5-trailing-inside": (".nii", "nifti-trailing", lambda: nifti() + b"garbage"),
+    "6-truncated": (".nii.gz", "compressed-truncated", lambda: gz(nifti())[:-20]),
+    "6-truncated-checksum": (".nii.gz", "compressed-truncated", lambda: gz(nifti())[:-1]),
+    "7-crc": (".nii.gz", "compressed-crc", lambda: _broken(gz(nifti()), -8)),
+    "7-length": (".nii.gz", "compressed-crc", lambda: _broken(gz(nifti()), -1)),
+    "8-not-gzip": (".nii.gz", "nifti-not-gzip", nifti),
+    "8-gzip-unsaid": (".nii", "nifti-not-gzip", lambda: gz(nifti())),
+    "9-no-dimensions": (".nii", "nifti-dimensions", lambda: nifti(dim=dim(*SHAPE, count=0))),
+    "9-eight-dimensions": (".nii", "nifti-dimensions", lambda: nifti(dim=dim(*SHAPE, count=8))),
+    "10-negative-size": (".nii", "nifti-size", lambda: nifti(dim=dim(12, -10, 8))),
+    "10-no-size": (".nii", "nifti-size", lambda: nifti(dim=dim(12, 0, 8))),
+    "11-four-dimensions": (".nii", "nifti-not-3d", lambda: nifti(np.zeros((4, 3, 2, 2), np.int16))),
+    "11-rgb": (".nii", "nifti-colour", lambda: nifti(datatype=128, bitpix=24)),
+    "11-complex": (".nii", "nifti-complex", lambda: nifti(voxels().astype(np.complex64))),
+    "11-complex-256": (".nii", "nifti-complex", lambda: nifti(datatype=2048, bitpix=256)),
+    "11-float-128": (".nii", "nifti-type", lambda: nifti(datatype=1536, bitpix=128)),
+    "11-no-such-type": (".nii", "nifti-type", lambda: nifti(datatype=4096)),
+    "12-nan-spacing": (".nii", "nifti-spacing", lambda: nifti(pixdim=[1, NAN, 1, 4, 0, 0, 0, 0])),
+    "12-no-spacing": (".nii", "nifti-spacing", lambda: nifti(pixdim=[1, 1, 0, 4, 0, 0, 0, 0])),
+    "12-negative-spacing": (".nii", "nifti-spacing", lambda: nifti(pixdim=[1, 1, 1, -4, 0, 0, 0, 0])),
+    "12-endless-spacing": (".nii", "nifti-spacing", lambda: nifti(pixdim=[1, 1, 1, INF, 0, 0, 0, 0])),
+    "13-nan-sform": (".nii", "nifti-affine", lambda: nifti(**_sform(_put(0, 0, NAN)))),
+    "13-endless-place": (".nii", "nifti-affine", lambda: nifti(**_sform(_put(2, 3, INF)))),
+    "13-singular": (".nii", "nifti-affine-singular", lambda: nifti(**_sform(_put(0, 0, 0.0)))),
+    "13-parallel-axes": (".nii", "nifti-affine-singular", lambda: nifti(srow_y=[-1, 0, 0, 0], qform_code=0)),
+    "13-sheared": (".nii", "nifti-sheared", lambda: nifti(**_sform(_put(0, 2, 0.4)))),
+    "14-two-places": (".nii", "nifti-two-places", lambda: nifti(**{**_sform(_put(0, 3, 0.5)), "qform_code": 1})),
+    "14-mirrored": (".nii", "nifti-two-places", lambda: nifti(**{**_sform(_put(0, 0, 1.0)), "qform_code": 1})),
+    "14-no-rotation": (".nii", "nifti-two-places", lambda: nifti(quatern_b=NAN)),
+    "15-endless-slope": (".nii", "nifti-slope", lambda: nifti(scl_slope=INF, scl_inter=0)),
+    "15-endless-intercept": (".nii", "nifti-slope", lambda: nifti(scl_slope=2, scl_inter=-INF)),
+    "15-no-intercept": (".nii", "nifti-slope", lambda: nifti(scl_slope=2, scl_inter=NAN)),
+    "16-behind-the-end": (".nii", "nifti-offset", lambda: nifti(offset=5000)),
+    "16-far-behind": (".nii", "nifti-offset", lambda: nifti(offset=10**9)),
+    "16-far-behind-gz": (".nii.gz", "nifti-offset", lambda: gz(nifti(offset=10**9))),
+    "16-nowhere": (".nii", "nifti-offset", lambda: nifti(vox_offset=NAN)),
+    "16-never": (".nii", "nifti-offset", lambda: nifti(vox_offset=INF)),
+    "16-in-the-header": (".nii", "nifti-offset", lambda: nifti(offset=0)),
+    "17-extension-overruns": (".nii", "nifti-extension", lambda: _with_extension(1 << 20, b"comment")),
+    "17-extension-of-nothing": (".nii", "nifti-extension", lambda: _with_extension(-16, b"comment")),
+    "20-metres": (".nii", "nifti-units", lambda: nifti(xyzt_units=1)),
+    "20-micrometres": (".nii", "nifti-units", lambda: nifti(xyzt_units=3)),
+    "23-one-line": (".nii", "nifti-one-line", lambda: nifti(np.arange(9, dtype=np.int16).reshape(1, 1, 9))),
+    "25-pair": (".nii", "nifti-pair", lambda: nifti(magic=b"ni1")),
+}
+"""Name (which begins with the number) to suffix, code and content. (25-pair: not of the list, but as bad.)"""
+
+NAMED_NIFTI: dict[str, tuple[str, Content]] = {
+    "15-intercept-alone": ("nifti-scaling-ignored", lambda: nifti(scl_slope=0, scl_inter=10)),
+    "17-extension-with-text": ("nifti-extension-text", lambda: _with_extension(0, CANARY.encode())),
+    "18-descrip": ("nifti-free-text", lambda: nifti(descrip=CANARY.encode())),
+    "18-intent": ("nifti-free-text", lambda: nifti(intent_name=CANARY.encode()[:15])),
+    "20-no-unit": ("nifti-units-unknown", lambda: nifti(xyzt_units=0)),
+    "23-single-slice": ("nifti-single-slice", lambda: nifti(voxels()[:, :, :1])),
+    "13-no-orientation": ("nifti-no-orientation", lambda: nifti(sform_code=0, qform_code=0)),
+    "12-spacing-differs": ("nifti-spacing-differs", lambda: nifti(pixdim=[1, 1, 1, 3, 0, 0, 0, 0], qform_code=0)),
+}
+"""Files that can be used, with the code of what a person is told."""
+
+SOUND_NIFTI: dict[str, Content] = {
+    "13-left-handed": lambda: nifti(**_sform(_put(0, 0, 1.0))),
+    "14-within-tolerance": lambda: nifti(**{**_sform(_put(0, 3, 1e-4)), "qform_code": 1}),
+    "15-no-slope": lambda: nifti(scl_slope=0, scl_inter=0),
+    "15-nan-slope": lambda: nifti(scl_slope=NAN, scl_inter=NAN),
+    "18-software": lambda: nifti(descrip=b"FSL5.0"),
+}
+"""Files that look odd and are right: nothing is said."""
+
+
+# --- DICOM
+
+
+def edit(path: Path, change: Callable[[Dataset], object]) -> None:
+    """Changes one DICOM file's data set."""
+    dataset = dcmread(path)
+    change(dataset)
+    dataset.save_as(path)
+
+
+def parts(path: Path) -> tuple[bytes, bytes]:
+    """A file's first part (preamble, magic and file meta information) and its data set, explicit little endian."""
+    content = path.read_bytes()
+    length = struct.unpack_from("<L", content, 140)[0]  # (0002,0000), the first element
+    return content[: 144 + length], content[144 + length :]
+
+
+def explicit(group: int, number: int, vr: bytes, value: bytes, *, length: int | None = None) -> bytes:
+    """One explicit little-endian element; a length other than the value's is a lie."""
+    declared = len(value) if length is None else length
+    if vr in (b"SQ", b"OB", b"OW", b"UN", b"UT"):
+        return struct.pack("<2H2s2xL", group, number, vr, declared) + value
+    return struct.pack("<2H2sH", group, number, vr, declared) + value
+
+
+def nested(depth: int, *, defined: bool) -> bytes:
+    """Sequences inside one another."""
+    content = b""
+    for _ in range(depth):
+        if defined:
+            item = struct.pack("<2HL", 0xFFFE, 0xE000, len(content)) + content
+            content = explicit(0x0008, 0x1140, b"SQ", item)
+        else:
+            item = struct.pack("<2HL", 0xFFFE, 0xE000, 0xFFFFFFFF) + content + struct.pack("<2HL", 0xFFFE, 0xE00D, 0)
+            content = explicit(0x0008, 0x1140, b"SQ", item, length=0xFFFFFFFF) + struct.pack("<2HL", 0xFFFE, 0xE0DD, 0)
+    return content
+
+
+def insert(path: Path, element: bytes, *, before: bytes = struct.pack("<2H", 0x0010, 0x0010)) -> None:
+    """Puts raw bytes before an element of an explicit little-endian file (the patient's name)."""
+    first, dataset = parts(path)
+    position = dataset.index(before)
+    path.write_bytes(first + dataset[:position] + element + dataset[position:])
+
+
+def replace_preamble(path: Path, preamble: bytes) -> None:
+    """Writes other bytes before the magic."""
+    path.write_bytes(preamble.ljust(128, b"\0") + path.read_bytes()[128:])
+
+
+def deflate(path: Path, *, zeros: int = 0) -> None:
+    """Rewrites a file with the deflated transfer syntax, its pixels replaced by `zeros` zeros (multiples of 16 MiB)."""
+    dataset = dcmread(path)
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    if zeros:
+        del dataset.PixelData
+    dataset.save_as(path)
+    _, plain = parts(path)
+    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    dataset.save_as(path)
+    first, _ = parts(path)
+    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    content = packer.compress(plain)
+    if zeros:
+        content += packer.compress(explicit(0x7FE0, 0x0010, b"OW", b"", length=zeros))
+        content += packer.flush(zlib.Z_FULL_FLUSH)  # from here on, whole blocks may be repeated
+        content += _zero_block() * (zeros >> 24)
+    path.write_bytes(first + content + packer.flush())
+
+
+def _zero_block() -> bytes:
+    """16 MiB of zeros as deflate blocks that refer to nothing before them."""
+    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    return packer.compress(bytes(1 << 24)) + packer.flush(zlib.Z_FULL_FLUSH)
+
+
+def encapsulated(fragments: Sequence[bytes], *, table: bytes = b"") -> bytes:
+    """The value of encapsulated pixel data, with its end."""
+    pieces = [table, *fragments]
+    items = b"".join(struct.pack("<2HL", 0xFFFE, 0xE000, len(piece)) + piece for piece in pieces)
+    return items + struct.pack("<2HL", 0xFFFE, 0xE0DD, 0)
+
+
+def set_encapsulated(path: Path, syntax: str, value: bytes) -> None:
+    """Gives a file another transfer syntax and already encapsulated pixels, whatever they are."""
+    dataset = dcmread(path)
+    del dataset.PixelData
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.save_as(path)
+    _, plain = parts(path)
+    dataset.file_meta.TransferSyntaxUID = syntax
+    path.write_bytes(b"")
+    dataset.save_as(path, enforce_file_format=True)
+    first, _ = parts(path)
+    path.write_bytes(first + plain + explicit(0x7FE0, 0x0010, b"OB", value, length=0xFFFFFFFF))
+
+
+def set_length(path: Path, keyword_bytes: bytes, length: int) -> None:
+    """Overwrites the 16-bit length of the first element whose tag is `keyword_bytes`."""
+    content = bytearray(path.read_bytes())
+    position = content.index(keyword_bytes, 144)
+    struct.pack_into("<H", content, position + 6, length)
+    path.write_bytes(content)
