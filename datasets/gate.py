@@ -85,7 +85,7 @@ def opened(path: Path, *, budget: Budget = DEFAULT_BUDGET) -> Iterator[BinaryIO]
     try:
         before = os.fstat(descriptor)
         _require_regular(before, budget)
-        with open(descriptor, "rb", buffering=_PIECE_BYTES, closefd=False) as stream:  # noqa: PTH123  # no path any more
+        with open(descriptor, "rb", buffering=_PIECE_BYTES, closefd=False) as stream:  # no path any more
             try:
                 yield stream
             except Exception as error:
