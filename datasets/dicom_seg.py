@@ -19,7 +19,7 @@ from datasets.dicom_file import number, numbers, read_dataset, text, values
 from datasets.dicom_header import LABEL_MAP_SEGMENTATION, SliceHeader, read_header
 from datasets.dicom_pixels import read_stored_frames
 from datasets.dicom_series import DicomSeries, series_grid
-from datasets.enhanced_mr import group_item
+from datasets.enhanced_mr import MOST_FRAMES, group_item
 from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
 from datasets.gate import DEFAULT_BUDGET, require_affordable
@@ -182,10 +182,11 @@ def _source_images(dataset: Dataset) -> Iterator[str]:
 def _frame_groups(header: SliceHeader, dataset: Dataset) -> FrameGroups:
     shared = next(iter(values(dataset, "SharedFunctionalGroupsSequence")), Dataset())
     frames = values(dataset, "PerFrameFunctionalGroupsSequence")
-    if len(frames) != header.frames:
+    if len(frames) != header.frames or header.frames > MOST_FRAMES:
         raise RejectedInput(
             "seg-frames",
-            f"Expected functional groups for {header.frames} frames of a segmentation, got {len(frames)}.",
+            f"Expected functional groups for all frames of a segmentation, at most {MOST_FRAMES}, got {len(frames)} "
+            f"for {header.frames} frames.",
             remedy="Export the segmentation again.",
         )
     return [(shared, frame) for frame in frames]

@@ -50,6 +50,10 @@ _GROUP_FIELDS = (
 """Functional group, the field in it, and the classic keyword that means the same; a later one wins."""
 
 _UNASSIGNED = ("UnassignedSharedConvertedAttributesSequence", "UnassignedPerFrameConvertedAttributesSequence")
+_GROUPS = frozenset({group for group, _, _ in _GROUP_FIELDS} | {*_UNASSIGNED, "ContrastBolusUsageSequence"})
+
+MOST_FRAMES = 10_000
+"""A hundred slices at a hundred times; reading more headers than that takes longer than anyone waits."""
 
 
 def classic_frames(dataset: Dataset, keywords: Iterable[str]) -> Iterator[FlatFrame]:
@@ -60,14 +64,15 @@ def classic_frames(dataset: Dataset, keywords: Iterable[str]) -> Iterator[FlatFr
         keywords: The classic keywords wanted; besides, those that stand for a functional group's field.
 
     Raises:
-        RejectedInput: ``enhanced-frames``: it describes another number of frames than it declares.
+        RejectedInput: ``enhanced-frames``: it describes another number of frames than it declares, or too many.
     """
     frames = values(dataset, "PerFrameFunctionalGroupsSequence")
     declared = int(number(dataset, "NumberOfFrames") or 1)
-    if len(frames) != declared:
+    if len(frames) != declared or declared > MOST_FRAMES:
         raise RejectedInput(
             "enhanced-frames",
-            f"Expected functional groups for {declared} frames of an enhanced MR object, got {len(frames)}.",
+            f"Expected functional groups for all frames of an enhanced MR object, at most {MOST_FRAMES}, got "
+            f"{len(frames)} for {declared} frames.",
             remedy="Export the object again, or as classic single-frame DICOM.",
         )
     wanted = tuple(keywords)
@@ -89,22 +94,25 @@ def _flat(
     dataset: Dataset, top: Mapping[str, Any], groups: tuple[Dataset, Dataset], *, wanted: tuple[str, ...]
 ) -> FlatFrame:
     flat = dict(top)
+    items = {name: group_item(groups, name) for name in _GROUPS}
     for sequence in _UNASSIGNED:
-        flat |= _fields(group_item(groups, sequence), wanted)
+        flat |= _fields(items[sequence], wanted)
     for group, field, keyword in _GROUP_FIELDS:
-        if found := values(group_item(groups, group), field):
+        if found := values(items[group], field):
             flat[keyword] = found
-    modifier = group_item(groups, "MRModifierSequence")
+    modifier = items["MRModifierSequence"]
     flat.setdefault("ScanningSequence", tuple(_scanning_sequence(dataset, modifier)))
     flat.setdefault("SequenceVariant", tuple(_sequence_variant(dataset)))
     flat.setdefault("ScanOptions", tuple(_scan_options(modifier)))
-    flat["ImageType"] = (*flat.get("ImageType", ()), *_complex_component(groups))
-    flat["ContrastBolusAgent"] = _contrast_agent(dataset, groups) or flat.get("ContrastBolusAgent", ())
+    flat["ImageType"] = (*flat.get("ImageType", ()), *_complex_component(items["MRImageFrameTypeSequence"]))
+    flat["ContrastBolusAgent"] = _contrast_agent(dataset, items["ContrastBolusUsageSequence"]) or flat.get(
+        "ContrastBolusAgent", ()
+    )
     return flat
 
 
 def _fields(dataset: Dataset, wanted: tuple[str, ...]) -> FlatFrame:
-    return {keyword: found for keyword in wanted if (found := values(dataset, keyword))}
+    return {keyword: found for keyword in wanted if (found := values(dataset, keyword))} if dataset else {}
 
 
 def _scanning_sequence(dataset: Dataset, modifier: Dataset) -> Iterator[str]:
@@ -136,16 +144,15 @@ def _scan_options(modifier: Dataset) -> Iterator[str]:
         yield "WE"
 
 
-def _complex_component(groups: tuple[Dataset, Dataset]) -> tuple[str, ...]:
+def _complex_component(frame_type: Dataset) -> tuple[str, ...]:
     """``PHASE``, ``REAL``, ``IMAGINARY`` or ``MIXED``; nothing for a magnitude image."""
-    component = texts(group_item(groups, "MRImageFrameTypeSequence"), "ComplexImageComponent")
+    component = texts(frame_type, "ComplexImageComponent")
     return tuple(value for value in component if value != "MAGNITUDE")
 
 
-def _contrast_agent(dataset: Dataset, groups: tuple[Dataset, Dataset]) -> str:
+def _contrast_agent(dataset: Dataset, usage: Dataset) -> str:
     """What was given, for a frame that was taken with it; empty where the frame says that none was given yet."""
     agents = values(dataset, "ContrastBolusAgentSequence")
-    usage = group_item(groups, "ContrastBolusUsageSequence")
     given = text(usage, "ContrastBolusAgentAdministered")
     if given == "NO" or (given != "YES" and not agents):
         return ""
