@@ -180,8 +180,12 @@ def _gather(
     try:
         while waiting:
             future = _next(client, done)
+            try:
+                result, finding = _answer(future)
+            except _LostAgain:
+                future.add_done_callback(done.put)
+                continue
             item = waiting.pop(future.key)
-            result, finding = _answer(future)
             if finding is not None and finding.code == "worker-lost" and lost is not None:
                 lost.append(item)
             else:
@@ -206,19 +210,28 @@ def _next(client: "Client", done: "queue.SimpleQueue[Future[Any]]") -> "Future[A
                 raise _no_workers() from None
 
 
+class _LostAgain(Exception):
+    """A worker died between finishing and handing over what it had; the scheduler lets it be done again."""
+
+
 def _answer(future: "Future[Any]") -> tuple[Any, Finding | None]:
+    from distributed.client import FutureCancelledError
     from distributed.scheduler import KilledWorker
 
-    if future.status == "finished":
-        answer: tuple[Any, Finding | None] = future.result()
-        return answer
-    if future.status in ("cancelled", "lost"):
-        raise _silent()
-    error = future.exception()
-    if not isinstance(error, KilledWorker):
+    if future.status == "pending":
+        raise _LostAgain
+    try:
+        answer: tuple[Any, Finding | None] = future.result(timeout=WORKER_WAIT_SECONDS)
+    except TimeoutError as error:
+        raise _LostAgain from error
+    except FutureCancelledError as error:
+        raise _silent() from error
+    except KilledWorker:
+        message = "Expected the work to end, got workers that died of it: too little memory, or a fault in native code."
+        return None, Finding(Level.ERROR, "worker-lost", message, "Give workers more memory, or leave this one out.")
+    except Exception as error:
         return None, _unexpected(error)
-    message = "Expected the work to end, got workers that died of it: too little memory, or a fault in native code."
-    return None, Finding(Level.ERROR, "worker-lost", message, "Give workers more memory, or leave this one out.")
+    return answer
 
 
 @contextmanager

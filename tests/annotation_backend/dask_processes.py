@@ -56,10 +56,8 @@ def dask_processes(*, workers: int = 0, memory: str = "3GB") -> Iterator[DaskPro
         try:
             yield DaskProcesses(address, scheduler, started)
         finally:
-            for process in (*started, scheduler):
-                process.terminate()
-            for process in (*started, scheduler):
-                _end(process)
+            _end(started)  # before the scheduler, for whose answer they would wait
+            _end([scheduler])
 
 
 def _start(*words: str) -> subprocess.Popen[bytes]:
@@ -68,9 +66,12 @@ def _start(*words: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **ONE_THREAD_EACH}, **quiet)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    try:
-        process.wait(timeout=15)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+def _end(processes: list[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
