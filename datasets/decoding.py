@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, cast
 
@@ -24,12 +24,15 @@ from numpy.typing import NDArray
 
 from datasets.codestream import KINDS, recognise
 from datasets.errors import RejectedInput
-from datasets.gate import DEFAULT_BUDGET, Budget
+from datasets.gate import DEFAULT_BUDGET, Budget, require_affordable
 
 _WORKER = Path(__file__).with_name("decoding_worker.py")
 _KEPT_ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG")
 _START_SECONDS = 30.0
 _PICTURES_OF_MEMORY = 8
+_FREE_PICTURE_BYTES = 16 << 20
+"""Below this size, 2048 x 4096 pixels of 16 bits, one picture may be compressed at any ratio."""
+
 _PIPE_BYTES = 1 << 20
 _LONGEST_REASON = 64
 _REMEDY = "Have the archive send the series uncompressed (Explicit VR Little Endian)."
@@ -85,8 +88,8 @@ def decode_picture(compressed: bytes, form: PixelForm, *, budget: Budget = DEFAU
 
     Raises:
         RejectedInput: ``dicom-transfer-syntax``, ``dicom-pixels-differ`` (its own size is another),
-            ``declared-too-large``, ``dicom-pixels-unreadable``, ``decoder-memory``, ``decoder-crashed`` or
-            ``decoder-timeout``.
+            ``declared-too-large``, ``inflation-ratio``, ``dicom-pixels-unreadable``, ``decoder-memory``,
+            ``decoder-crashed`` or ``decoder-timeout``.
     """
     _require_possible(compressed, form, budget)
     with _lock:
@@ -114,8 +117,8 @@ def end_decoding() -> None:
 def _require_possible(compressed: bytes, form: PixelForm, budget: Budget) -> None:
     if form.transfer_syntax not in KINDS or form.bits_allocated not in (8, 16, 32):
         raise _refusal("dicom-transfer-syntax", "pixels of 8, 16 or 32 bits in a known compression, got another kind")
-    if form.decoded_bytes > budget.volume_bytes:
-        raise _refusal("declared-too-large", f"at most {budget.volume_bytes} bytes of pixels, got {form.decoded_bytes}")
+    strict = replace(budget, ratio_free_bytes=min(budget.ratio_free_bytes, _FREE_PICTURE_BYTES))
+    require_affordable(form.decoded_bytes, compressed_bytes=len(compressed), budget=strict)
     picture = recognise(compressed[:4096])
     if picture and picture.size not in (None, (form.columns, form.rows)):
         found = "another size in its compressed bytes"

@@ -303,8 +303,8 @@ def test_sequences_are_followed_in_every_encoding(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["CT_small.dcm", "MR_small.dcm", "MR_small_RLE.dcm", "JPEG2000.dcm", "SC_rgb_jpeg.dcm", "rtplan.dcm", "reportsi.dcm",
-     "UN_sequence.dcm", "nested_priv_SQ.dcm", "liver_1frame.dcm", "examples_palette.dcm"],
+    ["CT_small.dcm", "MR_small.dcm", "MR_small_RLE.dcm", "JPEG2000.dcm", "SC_rgb_jpeg.dcm", "rtplan.dcm",
+     "reportsi.dcm", "UN_sequence.dcm", "nested_priv_SQ.dcm", "liver_1frame.dcm", "examples_palette.dcm"],
 )  # fmt: skip
 def test_the_walk_counts_what_pydicom_counts(name: str) -> None:
     found = get_testdata_file(name, download=False)
