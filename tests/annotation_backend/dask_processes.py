@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -46,12 +47,20 @@ def _computes(process: psutil.Process) -> bool:
 
 
 @contextmanager
-def dask_processes(*, workers: int = 0, memory: str = "3GB") -> Iterator[DaskProcesses]:
-    """Starts them, and ends them."""
-    address = f"tcp://127.0.0.1:{free_port()}"
+def dask_processes(*, workers: int = 0, memory: str = "3GB", tls: Path | None = None) -> Iterator[DaskProcesses]:
+    """Starts them, and ends them.
+
+    Args:
+        workers: How many.
+        memory: What each may hold.
+        tls: One PEM file with certificate and key, its own authority, for all of them; None for plain TCP.
+    """
+    port = free_port()
+    address = f"{'tls' if tls else 'tcp'}://127.0.0.1:{port}"
+    safe = ["--tls-ca-file", str(tls), "--tls-cert", str(tls), "--tls-key", str(tls)] if tls else []
     with tempfile.TemporaryDirectory(prefix="maskloop-dask-") as folder:
-        scheduler = _start("scheduler", "--port", address.rpartition(":")[2])
-        own = ["--nthreads", "1", "--memory-limit", memory, "--local-directory", folder]
+        scheduler = _start("scheduler", "--port", str(port), "--protocol", address.partition(":")[0], *safe)
+        own = ["--nthreads", "1", "--memory-limit", memory, "--local-directory", folder, *safe]
         started = [_start("worker", address, *own) for _ in range(workers)]
         try:
             yield DaskProcesses(address, scheduler, started)

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 
+import dask
 import pytest
+from distributed import Client, Security
 
 from annotation_backend import compute
 from annotation_backend.compute import ONE_THREAD_EACH, Outcome, checked_scheduler, default_workers, each_done
@@ -93,29 +95,44 @@ def test_a_scheduler_that_is_not_there_is_said_so(settings, monkeypatch: pytest.
 
 def test_a_scheduler_without_workers_is_said_so(settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compute, "WORKER_WAIT_SECONDS", 0.5)
-    with dask_processes() as dask:
-        settings.DASK_SCHEDULER = dask.address
+    with dask_processes() as processes:
+        settings.DASK_SCHEDULER = processes.address
         with pytest.raises(TryAgain, match="no-workers"):
             list(each_done(work.double, [1, 2], key=str))
 
 
 def test_workers_that_do_not_see_the_data_folder_are_refused(settings) -> None:
-    with dask_processes(workers=1) as dask:
-        settings.DASK_SCHEDULER = dask.address
+    with dask_processes(workers=1) as processes:
+        settings.DASK_SCHEDULER = processes.address
         settings.DATA_FOLDER = Path("/nowhere")
         with pytest.raises(RejectedInput, match="workers-unfit"):
             list(each_done(work.double, [1, 2], key=str))
 
 
 def test_a_scheduler_that_goes_away_ends_the_run(tmp_path: Path, settings) -> None:
-    with dask_processes(workers=1) as dask:
-        settings.DASK_SCHEDULER = dask.address
+    with dask_processes(workers=1) as processes:
+        settings.DASK_SCHEDULER = processes.address
         settings.DATA_FOLDER = tmp_path
         marker = tmp_path / "a"
-        Thread(target=lambda: (_wait_for(marker), dask.scheduler.kill()), daemon=True).start()
+        Thread(target=lambda: (_wait_for(marker), processes.scheduler.kill()), daemon=True).start()
         with pytest.raises(TryAgain, match="scheduler-silent"):
             list(each_done(work.wait_in, [marker, tmp_path / "b"], key=lambda path: path.name))
         assert marker.exists()
+
+
+def test_a_scheduler_behind_tls_takes_us_and_nobody_without_the_certificate(tmp_path: Path, settings) -> None:
+    drawn = Security.temporary()
+    pem = tmp_path / "all.pem"
+    pem.write_text(drawn.tls_ca_file + drawn.tls_client_key)
+    settings.DATA_FOLDER = tmp_path
+    ours = {f"distributed.comm.tls.{name}": str(pem) for name in ("ca-file", "client.cert", "client.key")}
+    with dask_processes(workers=1, tls=pem) as processes:
+        settings.DASK_SCHEDULER = processes.address
+        with dask.config.set(ours):
+            assert [outcome.result for outcome in each_done(work.double, [21], key=str)] == [42]
+        other = Security.temporary()
+        with pytest.raises(OSError, match=r"Timed out|certificate"):
+            Client(processes.address, security=other, timeout=2, set_as_default=False)
 
 
 def _wait_for(path: Path) -> None:
