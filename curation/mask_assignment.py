@@ -1,16 +1,18 @@
 """Which masks belong to a pair's series, and reading them onto their own series' grid."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from curation.found_series import FoundMask, FoundSeries
 from curation.series_choice import PatientPair
 from datasets.case import SeriesRole
+from datasets.content_checks import check_mask, check_volume
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_file
 from datasets.finding import Finding, Level
+from datasets.gate import refuse_errors
 from datasets.mask import TUMOUR, Mask
 from datasets.nifti import read_mask
 from datasets.rtstruct import read_rtstruct, unused_name
@@ -27,7 +29,7 @@ class LoadedPair:
         volumes: T1 and T2, each on its own grid.
         masks: Role to name of region to mask, each on its series' grid.
         mask_sources: Role to name of region to the SHA-256 of the file that it came from.
-        findings: The pair's own, and the masks that are left out.
+        findings: The pair's own, what is odd about the voxels, and the masks that are left out.
     """
 
     volumes: Mapping[SeriesRole, Volume]
@@ -42,12 +44,12 @@ def load_pair(pair: PatientPair) -> LoadedPair:
     A mask that cannot be read or lies on another grid than its series becomes a finding, and the case goes on without.
 
     Raises:
-        RejectedInput: A volume cannot be read.
+        RejectedInput: A volume cannot be read, or holds no image (`check_volume`).
     """
     volumes = {role: choice.series.read() for role, choice in pair.by_role.items()}
     masks: dict[SeriesRole, dict[str, Mask]] = {role: {} for role in volumes}
     sources: dict[SeriesRole, dict[str, str]] = {role: {} for role in volumes}
-    findings = list(pair.findings)
+    findings = [*pair.findings, *_odd_volumes(pair, volumes)]
     for role, found in pair.masks:
         try:
             own_role, regions = _read_masks(found, role, pair, volumes)
@@ -55,6 +57,7 @@ def load_pair(pair: PatientPair) -> LoadedPair:
         except (RejectedInput, OSError) as error:
             findings.append(_left_out(pair, found, error))
             continue
+        findings += _odd_masks(pair, found, regions)
         for name, mask in regions.items():
             name = unused_name(name, masks[own_role])
             masks[own_role][name], sources[own_role][name] = mask, digest
@@ -119,6 +122,27 @@ def _regions_of(mask: Mask, region: str) -> dict[str, Mask]:
         for value, name in names.items()
         if value in mask.data
     }
+
+
+def _odd_volumes(pair: PatientPair, volumes: Mapping[SeriesRole, Volume]) -> Iterator[Finding]:
+    """What a person should know of the voxels. Raises where they are no image."""
+    for role, volume in volumes.items():
+        subject = f"{pair.reference}, series {pair.by_role[role].series.reference}"
+        for finding in refuse_errors(check_volume(volume)):
+            yield replace(finding, subject=subject)
+
+
+def _odd_masks(pair: PatientPair, found: FoundMask, regions: Mapping[str, Mask]) -> Iterator[Finding]:
+    """What a person should know of a file's regions: none at all, several where one was meant, one at the border."""
+    subject = f"{pair.reference}, {found.reference}"
+    if not regions:
+        message = "Expected a tumour in the mask, got an empty one."
+        yield Finding(Level.WARNING, "mask-empty", message, "Draw it, or leave the file out.", subject)
+    if len(regions) > 1 and not found.is_structure_set:
+        message = f"Expected one label in the mask, got {len(regions)}; all but the first are named by their value."
+        yield Finding(Level.INFO, "mask-labels", message, "Check what the other labels mean.", subject)
+    noticed = {finding.code: finding for mask in regions.values() for finding in check_mask(mask)}
+    yield from (replace(finding, subject=subject) for finding in noticed.values())
 
 
 def _left_out(pair: PatientPair, found: FoundMask, error: RejectedInput | OSError) -> Finding:

@@ -361,7 +361,7 @@ def test_nifti_pairs_and_masks_by_name(tmp_path: Path) -> None:
     )
     (pair,) = _pairing(tmp_path).pairs
     loaded = load_pair(pair)
-    assert loaded.findings == ()
+    assert [finding.code for finding in loaded.findings] == ["mask-labels"]
     counts = {name: int(mask.data.sum()) for name, mask in loaded.masks[SeriesRole.T1].items()}
     assert counts == {"Tumour": 4, "Tumour (2)": 4, "label 2": 1}
     assert pair.tissue_type is TissueType.UNKNOWN
