@@ -120,13 +120,14 @@ _NOT_FAT_SUPPRESSED = re.compile(
     rf"\b{_NEGATION} ?(?:{_FAT} ?)?(?:fs|sat\w*|sup\w*|fatsat\w*)\b(?: (?:de )?{_FAT}\b)?|\bnonfs\b"
 )
 
+_INJECTED = r"in[jiy]e[ck]\w*|inj"
 _AGENT = (
-    r"(?:gd\w*|gad\w*|(?:post?)?contrast\w*|contr|kontrast\w*|km|mdc|ce|c|iv|inj\w*|dtpa|dotarem|magnevist|multihance|omniscan"
+    rf"(?:gd\w*|gad\w*|(?:post?)?contrast\w*|contr|kontrast\w*|km|mdc|ce|c|iv|{_INJECTED}|dtpa|dotarem|magnevist|multihance|omniscan"
     r"|prohance|clariscan|primovist|eovist|elucirem|vueway|optimark)"
 )
 _CONTRAST = re.compile(
     rf"\b{_AGENT}\b(?! ?spine)|\bt1(?:c|ce|cm|km|gd|gad\w*|post)\b|\bc ?\+|\+ ?(?:c|gd|km|mdc|contrast)\b"
-    r"|\bpost(?! ?(?:op|rt|chir|surg))|\b(?:enh|enhanced|enhancement)\b"
+    r"|\bpost(?:gad\w*|gd\w*|contr\w*|km|c|ce|inj\w*)?\b(?! ?(?:op|rt|chir|surg))|\b(?:enh|enhanced|enhancement)\b"
     r"|\b\d+ ?min\b|\b(?:delay\w*|late|spat|tardif|tardive|tardio)\b"
 )
 _NO_CONTRAST = re.compile(

@@ -31,13 +31,14 @@ LONG_TR_MS = 1500.0
 """A spin echo with a longer repetition time is no longer T1-weighted."""
 
 STIR_SHORTEST_TR_MS = 1000.0
-"""Low-field scanners take STIR with repetition times that would be short elsewhere."""
+"""Low-field scanners take STIR with repetition times that would be short elsewhere. Below `LONG_TR_MS` the sequence
+must be an inversion recovery by name: the spectral inversion (SPIR, SPAIR) of a T1 has inversion times like STIR's."""
 
 SHORT_TE_MS = 35.0
 """A spin echo with a longer echo time is not purely T1- or proton density-weighted."""
 
-T2_TE_MS = 50.0
-"""A spin echo with a longer echo time is T2-weighted. Between 35 and 50 ms radiologists call the same images proton
+T2_TE_MS = 45.0
+"""A spin echo with a longer echo time is T2-weighted. Between 35 and 45 ms radiologists call the same images proton
 density-weighted, intermediate or T2-weighted."""
 
 HEAVY_T2_TE_MS = 250.0
@@ -47,7 +48,10 @@ SINGLE_SHOT_TE_MS = 70.0
 """Single-shot sequences have no repetition; what their header gives as TR may be short, and TE alone tells."""
 
 GRADIENT_T1_TE_MS = 8.0
-"""A spoiled gradient echo with a longer echo time is T2*-weighted."""
+"""A spoiled gradient echo with a longer echo time is T2*-weighted; twice that at low field, where T2* is longer."""
+
+LOW_FIELD_T = 0.6
+"""Below this, times are those of low-field magnets."""
 
 SCOUT_TR_MS = 20.0
 """A two-dimensional gradient echo with a shorter repetition time is a scout or a film."""
@@ -134,7 +138,8 @@ def is_stir(evidence: SeriesEvidence) -> bool:
     ti, tr = evidence.inversion_time_ms, evidence.repetition_time_ms
     if not ti or not STIR_TI_MS[0] <= ti <= STIR_TI_MS[1]:
         return False
-    return tr is None or tr >= STIR_SHORTEST_TR_MS
+    shortest = STIR_SHORTEST_TR_MS if "IR" in _sequence(evidence) else LONG_TR_MS
+    return tr is None or tr >= shortest
 
 
 def fat_suppression(evidence: SeriesEvidence) -> Iterator[str]:
@@ -166,7 +171,7 @@ def _spin_echo(evidence: SeriesEvidence) -> Weighed | None:
         return Weighed(Weighting.FLAIR, f"TI {ti:.0f} ms nulls fluid")
     if 0 < tr <= SHORT_TR_MS and 0 < te <= SHORT_TE_MS:
         return Weighed(Weighting.T1, f"{times}: T1-weighted")
-    if tr >= LONG_TR_MS and 0 < te <= SHORT_TE_MS:
+    if tr >= LONG_TR_MS and 0 < te <= SHORT_TE_MS and "IR" not in _sequence(evidence):
         return Weighed(Weighting.PROTON_DENSITY, f"{times}: proton density-weighted")
     is_long = tr == 0 or tr >= LONG_TR_MS or (is_single_shot(evidence) and te >= SINGLE_SHOT_TE_MS)
     if T2_TE_MS < te <= HEAVY_T2_TE_MS and is_long:
@@ -176,7 +181,8 @@ def _spin_echo(evidence: SeriesEvidence) -> Weighed | None:
 
 def _gradient_echo(evidence: SeriesEvidence) -> Weighed | None:
     tr, te = evidence.repetition_time_ms, evidence.echo_time_ms
-    if te is not None and te >= GRADIENT_T1_TE_MS:
+    is_low_field = 0 < (evidence.field_strength_t or 0) < LOW_FIELD_T
+    if te is not None and te >= GRADIENT_T1_TE_MS * (2 if is_low_field else 1):
         return Weighed(Weighting.T2_STAR, f"gradient echo with TE {te:.0f} ms: T2*-weighted")
     if tr is not None and tr < SCOUT_TR_MS and evidence.mr_acquisition_type != "3D":
         return Weighed(Weighting.SCOUT, f"gradient echo with TR {tr:.0f} ms: a scout")
@@ -207,6 +213,8 @@ _GRADIENT_NAME = re.compile(r"t?fl[23]?d|tfl|fi[23]d|me[23]d|gre|fgre|ffe|fspgr|
 WATER_IMAGE = frozenset({"WATER", "W", "DIXON_WATER", "WATER_ONLY"})
 """Words of the image type for the water image of a Dixon measurement."""
 
-_FAT_SUPPRESSING_OPTION = re.compile(r"(FS|SFS|FAT_?SAT|SPIR|A?SPAIR|WE|CHESS|STIR|DIXW|WATER)(_GEMS)?")
+_FAT_SUPPRESSING_OPTION = re.compile(
+    r"(FS|SFS|FAT_?SAT|FAT_?SUP\w*|A?SP[AI]+R|WE|WATER_?EXC\w*|PROSET|CHESS|STIR|DIXW|WATER)(_GEMS)?"
+)
 """Words of scan options that mean fat suppression. GE's ``FSA_GEMS`` to ``FSL_GEMS`` say in which direction the readout
 runs, and are none of them."""

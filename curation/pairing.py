@@ -8,9 +8,10 @@ stands, whatever the points say.
 from collections.abc import Iterator, Mapping
 from itertools import product
 
-from curation.candidates import Candidate, JudgedSeries, candidates_for, considered, judge_patient
+from curation.candidates import Candidate, candidates_for, considered
 from curation.case_table import CaseDescription
 from curation.found_series import FolderScan
+from curation.judged_series import JudgedSeries, judge_patient
 from curation.mask_assignment import LoadedPair, assign_masks, load_pair
 from curation.overlap import overlap
 from curation.series_choice import (
@@ -33,7 +34,7 @@ __all__ = [
 MARGIN = 4
 """Points by which a pair must lead the next one. Two series that are both right differ by up to 3 points, by how much
 their headers happen to say: 5 for times that the description confirms or 3 for a description alone, and 1 for ten or
-more slices. A plainly worse one (`curation.candidates.BESIDE_A_BETTER_ONE`) falls behind by 5 at least."""
+more slices. A plainly worse one (`curation.judged_series.BESIDE_A_BETTER_ONE`) falls behind by 5 at least."""
 
 LEAST_OVERLAP = 0.5
 """T1 and T2 of one frame of reference must show the same part of the body: at least this share of the smaller one.
@@ -215,6 +216,8 @@ def _doubts(t1: Candidate, t2: Candidate, who: str) -> Iterator[Finding]:
         (not is_fat_suppressed(t2.series.evidence), "t2-not-fat-suppressed", "a T2 with fat suppression",
          "one without any sign of it"),
         (is_contrast_enhanced(t1.series.evidence), "t1-contrast-enhanced", "a T1 without contrast agent",
+         "a contrast-enhanced one"),
+        (is_contrast_enhanced(t2.series.evidence), "t2-contrast-enhanced", "a T2 without contrast agent",
          "a contrast-enhanced one"),
         (not _is_one_study((t1, t2)), "different-studies", "T1 and T2 of one study", "two studies"),
         (_overlap((t1, t2)) < LEAST_OVERLAP, "no-overlap", "T1 and T2 of one part of the body", "two parts"),

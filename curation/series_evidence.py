@@ -32,8 +32,11 @@ from datasets.dicom_header import Plane, SeriesEvidence
 PLAUSIBLE_SCORE = 4
 """A series with fewer points is not chosen: less than one sign of its weighting in an axial stack."""
 
-FEWEST_SLICES = 5
+FEWEST_SLICES = 4
 """A stack of fewer slices is a scout."""
+
+MANY_SLICES = 10
+"""From here on a stack covers a tumour with some certainty."""
 
 REFUSED = -20
 """Points of what rules a series out: more than everything else together."""
@@ -48,6 +51,7 @@ _ROLE_OF_TEXT = {
     TextWeighting.T2: SeriesRole.T2,
     TextWeighting.STIR: SeriesRole.T2,
 }
+_SAME = {TextWeighting.STIR: TextWeighting.T2}
 _FLAVOURS = {
     "T1": TextWeighting.T1,
     "T2": TextWeighting.T2,
@@ -112,12 +116,15 @@ def judge(evidence: SeriesEvidence, role: SeriesRole) -> Judgement:
 
 
 def words_of(evidence: SeriesEvidence) -> DescriptionWords:
-    """The words of the description; of the protocol's name where there is no description.
+    """The words of the description; where there is none, those of the protocol's name if it names a weighting.
 
-    GE writes the whole examination's protocol into the latter ("thigh with contrast"), so there it is left alone.
+    A protocol's name may be that of the sequence, or of the whole examination ("thigh with and without contrast").
     """
-    is_ge = evidence.manufacturer.upper().startswith("GE")
-    return read_words(evidence.series_description or ("" if is_ge else evidence.protocol_name))
+    said = read_words(evidence.series_description)
+    if evidence.series_description.strip():
+        return said
+    protocol = read_words(evidence.protocol_name)
+    return protocol if protocol.weighting is not None else said
 
 
 def kind_of(evidence: SeriesEvidence) -> SeriesKind:
@@ -147,14 +154,14 @@ def is_contrast_enhanced(evidence: SeriesEvidence) -> bool:
 def _orientation(evidence: SeriesEvidence, said: DescriptionWords, role: SeriesRole) -> Iterator[Reason]:
     if evidence.orientation is Plane.AXIAL:
         yield Reason(2, "axial")
-    elif evidence.modality:
+    elif _is_dicom(evidence):
         yield Reason(REFUSED, f"{evidence.orientation.value} orientation, not axial", "not-axial")
 
 
 def _slices(evidence: SeriesEvidence, said: DescriptionWords, role: SeriesRole) -> Iterator[Reason]:
     if evidence.slice_count < FEWEST_SLICES:
         yield Reason(REFUSED, f"only {evidence.slice_count} slices, as in a scout", "too-few-slices")
-    elif evidence.slice_count >= 2 * FEWEST_SLICES:
+    elif evidence.slice_count >= MANY_SLICES:
         yield Reason(1, f"{evidence.slice_count} slices")
 
 
@@ -201,13 +208,17 @@ def _by_text(evidence: SeriesEvidence, text: TextWeighting | None, role: SeriesR
 
 
 def _fat(evidence: SeriesEvidence, said: DescriptionWords, role: SeriesRole) -> Iterator[Reason]:
-    """T2 with, T1 without. A NIfTI file's name says too little to miss the words in it."""
-    sign = next(_fat_signs(evidence, said), "")
+    """T2 with, T1 without. A NIfTI file's name says too little to miss the words in it.
+
+    A description that the times contradict may still be right in this, so it keeps a T1 out and lets no T2 in.
+    """
+    signs = fat_suppression(evidence) if _is_of_another(evidence, said) else _fat_signs(evidence, said)
+    sign = next(signs if role is SeriesRole.T2 else _fat_signs(evidence, said), "")
     if sign and role is SeriesRole.T2:
         yield Reason(3, f"fat-suppressed: {sign}")
     elif sign:
         yield Reason(REFUSED, f"fat-suppressed: {sign}", "fat-suppressed")
-    elif role is SeriesRole.T2 and evidence.modality:
+    elif role is SeriesRole.T2 and _is_dicom(evidence):
         yield Reason(REFUSED, "nothing says that fat is suppressed", "not-fat-suppressed")
 
 
@@ -249,6 +260,19 @@ def _fat_signs(evidence: SeriesEvidence, said: DescriptionWords) -> Iterator[str
     yield from fat_suppression(evidence)
     if said.fat_suppressed:
         yield "the description says so"
+
+
+def _is_of_another(evidence: SeriesEvidence, said: DescriptionWords) -> bool:
+    """Whether the times contradict the description's weighting: it was then written for another series."""
+    weighed = weighting(evidence)
+    if weighed is None or said.weighting is None:
+        return False
+    return _SAME.get(said.weighting, said.weighting).value != weighed.weighting.value
+
+
+def _is_dicom(evidence: SeriesEvidence) -> bool:
+    """A NIfTI file has neither modality nor class."""
+    return bool(evidence.modality or evidence.sop_class)
 
 
 def _code_of(name: str) -> str:

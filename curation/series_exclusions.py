@@ -20,6 +20,9 @@ from datasets.dicom_header import SeriesEvidence
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 """How the UIDs of all secondary capture classes begin."""
 
+DUAL_ECHO = 2
+"""Proton density and T2 may be the two echoes of one measurement; more echoes are taken to compute a map."""
+
 _IMAGE_TYPES = {
     "localizer": ("LOCALIZER", "SCOUT", "SURVEY"),
     "computed-map": (
@@ -92,6 +95,8 @@ def _by_sequence(evidence: SeriesEvidence) -> Iterator[tuple[str, str]]:
         yield "angiography", "time of flight"
     if evidence.temporal_positions > 1 and is_gradient_echo(evidence):
         yield "dynamic", f"{evidence.temporal_positions} times of one place"
+    if evidence.number_of_echoes > DUAL_ECHO:
+        yield "computed-map", f"one of {evidence.number_of_echoes} echoes"
     weighed = weighting(evidence)
     if weighed is not None and weighed.weighting is Weighting.SCOUT:
         yield "localizer", weighed.words

@@ -1,0 +1,189 @@
+"""The series of one patient judged: one by one by their headers, then beside each other, study by study."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+
+from curation.found_series import FoundSeries
+from curation.header_physics import is_gradient_echo, is_single_shot
+from curation.overlap import share_inside
+from curation.series_evidence import (
+    REFUSED,
+    Judgement,
+    Reason,
+    is_contrast_enhanced,
+    is_fat_suppressed,
+    judge,
+    kind_of,
+    words_of,
+)
+from curation.series_kind import KIND_OF_REFUSAL, SeriesKind
+from datasets.case import SeriesRole
+from datasets.dicom_header import SeriesEvidence
+from datasets.errors import RejectedInput
+from datasets.series_relations import same_acquisition
+
+BESIDE_A_BETTER_ONE = -8
+"""Points of a series beside which there is a plainly better one of its kind: more than the evidence of two series that
+are both right may differ by, and `curation.pairing.MARGIN` on top."""
+
+INCOMPLETE_BELOW = 0.7
+"""A repeat that covers less than this share of another with the same pixels was broken off."""
+
+_CONTAINED = 0.9
+
+
+@dataclass(frozen=True)
+class JudgedSeries:
+    """One series and what the rules say of it in each role."""
+
+    series: FoundSeries
+    kind: SeriesKind
+    judgements: Mapping[SeriesRole, Judgement]
+
+    def fits(self, role: SeriesRole) -> bool:
+        """Whether it may be chosen for the role."""
+        return self.judgements[role].is_plausible and (self.series.named_role or role) is role
+
+    def and_also(self, role: SeriesRole, reason: Reason) -> "JudgedSeries":
+        """This series with a further reason in one role, which may also say what kind it is."""
+        return replace(
+            self,
+            kind=KIND_OF_REFUSAL.get(reason.refusal, self.kind),
+            judgements={**self.judgements, role: self.judgements[role].and_also(reason)},
+        )
+
+    @cached_property
+    def unsound(self) -> RejectedInput | None:
+        """Why it is no sound stack of slices; None where it is."""
+        try:
+            _ = self.series.grid
+        except RejectedInput as error:
+            return error
+        return None
+
+
+def judge_patient(series: Sequence[FoundSeries]) -> list[JudgedSeries]:
+    """Every series of one patient with its kind and its points in both roles, in the order given."""
+    judged = [
+        JudgedSeries(found, kind_of(found.evidence), {role: judge(found.evidence, role) for role in SeriesRole})
+        for found in series
+    ]
+    for role in SeriesRole:
+        for rule in (_diffusion, _after_contrast, _preferences, _broken_off, _copies):
+            for index, reason in rule(judged, role):
+                judged[index] = judged[index].and_also(role, reason)
+    return judged
+
+
+_Additions = Iterator[tuple[int, Reason]]
+
+
+def _of_studies(judged: Sequence[JudgedSeries]) -> list[list[int]]:
+    """The places of the series of each study."""
+    studies: dict[str, list[int]] = defaultdict(list)
+    for index, one in enumerate(judged):
+        studies[one.series.study_key].append(index)
+    return list(studies.values())
+
+
+def _diffusion(judged: Sequence[JudgedSeries], role: SeriesRole) -> _Additions:
+    """A b-value of zero, where other series of the study give none: the images without weighting of a diffusion series.
+
+    They are echo-planar, T2-weighted and fat-suppressed, and Philips' classic headers call them spin echoes.
+    """
+    for study in _of_studies(judged):
+        gives = {index for index in study if judged[index].series.evidence.b_value is not None}
+        if len(gives) < len(study):
+            for index in gives:
+                if judged[index].fits(role):
+                    yield index, Reason(REFUSED, "diffusion: a b-value of zero beside series without", "diffusion")
+
+
+def _after_contrast(judged: Sequence[JudgedSeries], role: SeriesRole) -> _Additions:
+    """A T1 taken after a contrast agent was given shows it, whether or not its own header says so."""
+    if role is not SeriesRole.T1:
+        return
+    for study in _of_studies(judged):
+        given = _agent_given([judged[index] for index in study])
+        for index in study:
+            time = judged[index].series.acquired
+            if given is not None and time is not None and time > given and judged[index].fits(role):
+                yield index, Reason(REFUSED, "taken after a contrast agent was given", "contrast-enhanced")
+
+
+def _agent_given(study: list[JudgedSeries]) -> datetime | None:
+    """When the first series with contrast agent was taken; None where none was, or the times cannot be trusted.
+
+    They can where they tell a likely story: the examination begins with its localizer, and everything that is neither
+    T1-weighted nor contrast-enhanced comes before the contrast agent.
+    """
+    times = [(one, time) for one in study if (time := one.series.acquired) is not None]
+    given = min((time for one, time in times if _shows_agent(one)), default=None)
+    scouts = [time for one, time in times if one.kind is SeriesKind.LOCALIZER]
+    if given is None or not scouts or min(scouts) > min(time for _, time in times):
+        return None
+    others = [time for one, time in times if one.kind in _BEFORE_CONTRAST and not _shows_agent(one)]
+    return given if others and max(others) < given else None
+
+
+_BEFORE_CONTRAST = frozenset(
+    {SeriesKind.LOCALIZER, SeriesKind.T2, SeriesKind.T2_FAT_SUPPRESSED, SeriesKind.PROTON_DENSITY, SeriesKind.T2_STAR}
+)
+
+
+def _shows_agent(one: JudgedSeries) -> bool:
+    return is_contrast_enhanced(one.series.evidence) and one.series.evidence.image_type[:1] != ("DERIVED",)
+
+
+_PREFERENCES: tuple[tuple[SeriesRole, Callable[[SeriesEvidence], bool], str], ...] = (
+    (SeriesRole.T1, lambda evidence: not is_gradient_echo(evidence), "a gradient echo beside a spin echo"),
+    (SeriesRole.T2, is_fat_suppressed, "not fat-suppressed beside one that is"),
+    (SeriesRole.T2, lambda evidence: not is_contrast_enhanced(evidence), "contrast-enhanced beside one that is not"),
+    (
+        SeriesRole.T2,
+        lambda evidence: not (is_single_shot(evidence) or words_of(evidence).single_shot),
+        "single-shot beside one that is not",
+    ),
+)
+"""Of two candidates in one study, what makes one plainly the better."""
+
+
+def _preferences(judged: Sequence[JudgedSeries], role: SeriesRole) -> _Additions:
+    for own_role, is_better, words in _PREFERENCES:
+        for study in _of_studies(judged):
+            fitting = [index for index in study if own_role is role and judged[index].fits(role)]
+            better = {index for index in fitting if is_better(judged[index].series.evidence)}
+            if better:
+                yield from ((index, Reason(BESIDE_A_BETTER_ONE, words)) for index in fitting if index not in better)
+
+
+def _broken_off(judged: Sequence[JudgedSeries], role: SeriesRole) -> _Additions:
+    """A shorter stack inside a longer one with the same pixels is a repeat that was broken off."""
+    for study in _of_studies(judged):
+        fitting = [index for index in study if judged[index].fits(role) and judged[index].unsound is None]
+        for index in fitting:
+            if any(_is_part_of(judged[index].series, judged[other].series) for other in fitting if other != index):
+                yield index, Reason(BESIDE_A_BETTER_ONE, "covers a part of what another with the same pixels covers")
+
+
+def _is_part_of(one: FoundSeries, whole: FoundSeries) -> bool:
+    if not one.frame_of_reference or one.frame_of_reference != whole.frame_of_reference:
+        return False
+    small, large = one.grid, whole.grid
+    same_pixels = small.shape[:2] == large.shape[:2] and small.spacing[:2] == large.spacing[:2]
+    is_shorter = small.shape[2] * small.spacing[2] < INCOMPLETE_BELOW * large.shape[2] * large.spacing[2]
+    return same_pixels and is_shorter and share_inside(small, large) >= _CONTAINED
+
+
+def _copies(judged: Sequence[JudgedSeries], role: SeriesRole) -> _Additions:
+    """The same images once as classic and once as enhanced DICOM are one candidate: the one that comes first."""
+    for study in _of_studies(judged):
+        fitting = [index for index in study if judged[index].fits(role)]
+        for place, index in enumerate(fitting):
+            dicom = judged[index].series.dicom
+            earlier = [judged[other].series.dicom for other in fitting[:place]]
+            if dicom is not None and any(other is not None and same_acquisition(other, dicom) for other in earlier):
+                yield index, Reason(BESIDE_A_BETTER_ONE, "the same images as another series")
