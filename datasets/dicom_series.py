@@ -21,9 +21,9 @@ from datasets.dicom_stack import (
     have_positions,
     short_reference,
 )
-from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes, sha256_of_file
 from datasets.finding import Finding, Level
+from datasets.gate import DEFAULT_BUDGET, refuse_errors, require_affordable
 from datasets.series_relations import incomplete_numbers, with_relations
 from datasets.series_splitting import Part, split_series
 from datasets.stack_checks import STACK_CHECKS, positions
@@ -40,6 +40,7 @@ __all__ = [
     "short_reference",
 ]
 
+_FLOAT32_BYTES = 4
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 
 
@@ -73,13 +74,15 @@ def series_grid(series: DicomSeries) -> Grid:
     Raises:
         RejectedInput: ``series-multi-frame``, ``series-colour``, ``series-no-geometry``, ``series-mixed-sizes``,
             ``series-duplicate-slices``, ``series-missing-slices``, ``series-uneven-slices``, ``series-tilted``,
-            ``series-mosaic`` or ``series-single-slice``; or the first error among the series' findings.
+            ``series-mosaic``, ``series-single-slice`` or ``declared-too-large``; or the first error among the series'
+            findings.
     """
     for check in STACK_CHECKS:
         check(series)
-    for finding in series.findings:
-        if finding.level is Level.ERROR:
-            raise RejectedInput(finding.code, finding.message, remedy=finding.remedy)
+    refuse_errors(series.findings)
+    columns, rows = series.slices[0].size
+    voxels = columns * rows * len(series.slices)
+    require_affordable(voxels * _FLOAT32_BYTES, compressed_bytes=None, budget=DEFAULT_BUDGET)
     first = series.slices[0]
     places = positions(series)
     step = (places[-1] - places[0]) / (len(places) - 1)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from datasets.errors import RejectedInput
-from datasets.finding import Finding, Level
+from datasets.finding import Finding
+from datasets.gate import refuse_errors
 from datasets.mask import Mask
 
 
@@ -27,9 +27,7 @@ class MaskSet:
         Raises:
             RejectedInput: The first error among the findings.
         """
-        for finding in self.findings:
-            if finding.level is Level.ERROR:
-                raise RejectedInput(finding.code, finding.message, remedy=finding.remedy)
+        refuse_errors(self.findings)
         return dict(self.masks)
 
 

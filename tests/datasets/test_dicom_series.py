@@ -160,6 +160,14 @@ def test_an_unsound_series_is_refused_by_name(folder: Path, code: str) -> None:
     _expect_no_patient(str(caught.value), folder)
 
 
+def test_pictures_that_claim_to_be_huge_cost_no_memory(folder: Path) -> None:
+    for number in range(1, 7):
+        _edit(folder, number, lambda dataset: setattr(dataset, "Rows", 65535) or setattr(dataset, "Columns", 65535))
+    with pytest.raises(RejectedInput) as caught:
+        read_series(_series(folder))
+    assert caught.value.code == "declared-too-large"
+
+
 def test_a_missing_slice_is_refused_and_counted(folder: Path) -> None:
     (folder / "IM0003.dcm").unlink()
     with pytest.raises(RejectedInput, match=r"8\.00 mm, 1 missing between slices 2 and 3 of 5") as caught:
