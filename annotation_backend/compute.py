@@ -7,6 +7,7 @@ one that stores anything. A Dask scheduler runs whatever it is sent, by whoever 
 
 import errno
 import ipaddress
+import logging
 import os
 import queue
 import secrets
@@ -239,6 +240,7 @@ def _connected(address: str, count: int) -> Iterator["Client"]:
     """A client of the scheduler at `address`, or of a cluster of `count` processes that ends with the run."""
     from distributed import Client
 
+    logging.getLogger("distributed").setLevel(logging.ERROR)  # its import set it to INFO; what matters is a finding
     with ExitStack() as stack:
         if address:
             try:
@@ -263,6 +265,8 @@ def _cluster(count: int) -> Iterator[Any]:
         "distributed.nanny.pre-spawn-environ": ONE_THREAD_EACH,
         "distributed.scheduler.allowed-failures": 1,
         "distributed.scheduler.worker-saturation": 1.0,
+        "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
         "temporary-directory": str(scratch),
     }
     with (
@@ -272,7 +276,7 @@ def _cluster(count: int) -> Iterator[Any]:
             threads_per_worker=1,
             host="127.0.0.1",
             security=True,
-            dashboard_address=None,
+            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
             memory_limit=WORKER_MEMORY_BYTES,
         ) as cluster,
     ):

@@ -8,6 +8,7 @@ from threading import Thread
 
 import dask
 import pytest
+import requests
 from distributed import Client, Security
 
 from annotation_backend import compute
@@ -59,6 +60,20 @@ def test_an_item_that_kills_its_workers_becomes_a_finding_and_the_others_are_don
 def test_workers_have_one_thread_each() -> None:
     found = _by_item(each_done(work.environment, list(ONE_THREAD_EACH), key=str, workers=2))
     assert {name: outcome.result for name, outcome in found.items()} == ONE_THREAD_EACH
+
+
+def test_the_machines_own_cluster_listens_on_loopback_and_shows_nothing() -> None:
+    with compute._cluster(1) as cluster, Client(cluster, set_as_default=False) as client:
+        client.wait_for_workers(1, timeout=30)
+        assert cluster.scheduler_address.startswith("tls://127.0.0.1:")
+        [worker] = client.scheduler_info()["workers"].values()
+        pages = [cluster.scheduler.services["dashboard"].port, worker["services"]["dashboard"]]
+        for port in pages:
+            for path in ("status", "info/main/workers.html", "json/identity.json", "health", "metrics"):
+                answer = requests.get(f"http://127.0.0.1:{port}/{path}", timeout=5)
+                assert answer.status_code == 404, path
+        with pytest.raises(OSError, match=r".+"):
+            Client(cluster.scheduler_address.replace("tls", "tcp"), timeout=2, set_as_default=False)
 
 
 def test_there_is_at_least_one_worker_and_no_more_than_cores() -> None:
