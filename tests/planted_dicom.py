@@ -48,12 +48,12 @@ def image() -> Dataset:
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.SOPClassUID = MRImageStorage
     dataset.SOPInstanceUID, dataset.SeriesInstanceUID, dataset.StudyInstanceUID = "1.2.3.3", "1.2.3.2", "1.2.3.1"
-    dataset.PatientID, dataset.PatientName = "12345", "Doe^Jane"
+    dataset.PatientID, dataset.PatientName = "MRN7712390", "Doe^Jane"
     dataset.Modality = "MR"
     dataset.Rows, dataset.Columns, dataset.SamplesPerPixel = 2, 2, 1
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 12, 11, 0
     dataset.PhotometricInterpretation = "MONOCHROME2"
-    dataset.PixelData = bytes([1, 0, 2, 0, 3, 0, 4, 0])
+    dataset.add_new(0x7FE00010, "OW", bytes([1, 0, 2, 0, 3, 0, 4, 0]))
     return dataset
 
 
@@ -70,7 +70,7 @@ def planted(tag: int, vr: str, *, text: str = CANARY, encoding: str = "latin-1")
     if vr == "SQ":
         return DataElement(tag, "SQ", [_item(text)])
     content = text.encode(encoding)
-    width = _WIDTHS.get(vr, 2)
+    width = 8 if vr == "UN" else _WIDTHS.get(vr, 2)
     padded = content + (b" " if vr in TEXT_VRS else b"\0") * (-len(content) % width)
     return RawDataElement(Tag(tag), vr, len(padded), padded, 0, False, True)
 

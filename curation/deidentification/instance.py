@@ -85,10 +85,21 @@ def deidentify(dataset: Dataset, policy: Policy, *, key: bytes, patient_code: st
 
 
 def written_bytes(done: Deidentified) -> bytes:
-    """The object as a DICOM file, with an empty preamble."""
+    """The object as a DICOM file, with an empty preamble.
+
+    Raises:
+        RejectedInput: What is left of it is no sound object (``dicom-unwritable``).
+    """
     stream = BytesIO()
-    with without_warnings():
-        done.dataset.save_as(stream, enforce_file_format=True)
+    try:
+        with without_warnings():
+            done.dataset.save_as(stream, enforce_file_format=True)
+    except Exception as error:  # of a damaged header too little is left; the message may quote values, so it is cut off
+        raise RejectedInput(
+            "dicom-unwritable",
+            f"Expected a sound object, got one of which too little is left to write ({type(error).__name__}).",
+            remedy="Export the object from the archive again.",
+        ) from None
     return stream.getvalue()
 
 

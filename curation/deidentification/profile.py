@@ -6,8 +6,9 @@ they keep what identifies a hospital or a device, or need a person to read free 
 
 Where the table leaves the choice to the object's definition (``X/Z/D`` and the like), the strictest demand decides: a
 dummy value satisfies an attribute that must have a value, one that may be empty and one that may be absent, and says
-nothing of the patient. A sequence is emptied rather than given a made-up item where the table allows both, and the two
-``X/Z/U*`` sequences stay with their UIDs replaced, so that images keep pointing to each other.
+nothing of the patient; what was empty stays empty. A sequence is emptied rather than given a made-up item where the
+table allows both, and the two ``X/Z/U*`` sequences stay with their UIDs replaced, so that images keep pointing to each
+other.
 
 Source: DICOM PS3.15 2026d, Annex E, Tables E.1-1 and E.1-1a.
 """
@@ -63,6 +64,11 @@ class Rule:
     name: str
     basic: str
     options: dict[str, str] = field(hash=False)
+
+    @property
+    def leaves_a_choice(self) -> bool:
+        """Whether the attribute may be empty or absent where the object's definition allows it."""
+        return "/" in self.basic
 
     def action(self, options: frozenset[Option], *, is_sequence: bool) -> Action:
         """What to do under these options."""

@@ -27,10 +27,10 @@ IDENTITY_REMOVED, METHOD, METHOD_CODES, DATES_MODIFIED = 0x00120062, 0x00120063,
 RECORD = frozenset({IDENTITY_REMOVED, METHOD, METHOD_CODES, DATES_MODIFIED})
 """What an object says of its own de-identification; written afresh."""
 
+_CONTRAST_AGENT = 0x00180010
+_NO_AGENT = frozenset({"NO", "NONE", "N", "-", "NO CONTRAST"})
 _FIRST_GROUP_OF_DATA_SETS = 0x0008
 _DATE_VRS = ("DA", "DT", "TM")
-_LONGEST = {"SH": 16, "CS": 16, "AE": 16}
-_LONGEST_TEXT = 64
 
 
 @dataclass
@@ -115,11 +115,10 @@ class _Place:
             return self._shifted(rule, element)
         if action is Action.CLEAN_WORDS and not is_sequence:
             return self._cleaned(rule, element)
-        if action in (Action.KEEP, Action.SHIFT, Action.CLEAN_WORDS):
-            action = rule.basic_action(is_sequence=is_sequence)
-        return self._basic(action, element, Why.PRIVATE if self.tag >> 16 & 1 else Why.PROFILE)
+        return self._basic(rule, element, Why.PRIVATE if self.tag >> 16 & 1 else Why.PROFILE)
 
-    def _basic(self, action: Action, element: DataElement, why: Why) -> DataElement | None:
+    def _basic(self, rule: Rule, element: DataElement, why: Why) -> DataElement | None:
+        action = rule.basic_action(is_sequence=self._vr(element) == "SQ")
         if self.tag in (PATIENT_NAME, PATIENT_ID):
             return self._as(self.rewriting.patient_code, element, Done.PSEUDONYM, why)
         if action is Action.EMPTY:
@@ -128,6 +127,8 @@ class _Place:
             return self._sequence(element, why)
         if action is Action.MAP_UID or (action is Action.DUMMY and self._vr(element) == "UI"):
             return self._mapped(element, why)
+        if action is Action.DUMMY and rule.leaves_a_choice and self._says_nothing(element):
+            return self._as(None, element, Done.EMPTIED, why)
         if action is Action.DUMMY:
             return self._as(dummy(self._vr(element)), element, Done.DUMMY, why)
         return self._removed(why)
@@ -142,21 +143,20 @@ class _Place:
         moved = [shifted(value, self._vr(element), days) for value in values]
         if not values or None in moved:
             why = Why.MALFORMED_DATE if values else Why.OPTION
-            return self._basic(rule.basic_action(is_sequence=False), element, why)
+            return self._basic(rule, element, why)
         return self._as(moved, element, Done.DATE_SHIFTED, Why.OPTION)
 
     def _cleaned(self, rule: Rule, element: DataElement) -> DataElement | None:
-        longest = _LONGEST.get(self._vr(element), _LONGEST_TEXT)
         is_text = self._vr(element) in ("LO", "SH", "ST", "LT", "UT", "CS", "UC")
-        kept = checked("words", _values(element), longest=longest) if is_text else None
+        kept = checked("words", _values(element), vr=self._vr(element)) if is_text else None
         if not kept:
-            return self._basic(rule.basic_action(is_sequence=False), element, Why.PROFILE)
+            return self._basic(rule, element, Why.PROFILE)
         return self._as(kept, element, Done.WORDS_CLEANED, Why.OPTION)
 
     def _private(self, element: DataElement) -> DataElement | None:
         known = SafePrivate(self.tag >> 16, self.tag & 0xFF, self._creator())
         check = safe_private().get(known) if self.tag & 0xFF00 else None
-        kept = checked(check, _values(element)) if check and element.VR not in ("UN", "SQ") else None
+        kept = checked(check, _values(element), vr=element.VR) if check and element.VR not in ("UN", "SQ") else None
         if kept is None:
             return self._removed(Why.PRIVATE)
         return self._as(kept, element, Done.KEPT, Why.SAFE_PRIVATE)
@@ -171,7 +171,7 @@ class _Place:
         if check == "code":
             return self._as(known_codes(element.value), element, Done.LIMITED, why)
         values = _values(element)
-        kept = checked(check, values, most=_most(self.tag), longest=_LONGEST.get(element.VR, _LONGEST_TEXT))
+        kept = checked(check, values, vr=element.VR, most=_most(self.tag))
         if kept is None and not values:
             return self._as(None, element, Done.KEPT, why)
         if kept is None:
@@ -187,7 +187,14 @@ class _Place:
         pixels.is_undefined_length = element.is_undefined_length
         return pixels
 
-    def _sequence(self, element: DataElement, why: Why) -> DataElement:
+    def _says_nothing(self, element: DataElement) -> bool:
+        """Empty, or no contrast agent: a dummy would say that there was one."""
+        texts = {str(value).strip(" \0").upper() for value in _values(element)} - {""}
+        return not texts or (self.tag == _CONTRAST_AGENT and texts <= _NO_AGENT)
+
+    def _sequence(self, element: DataElement, why: Why) -> DataElement | None:
+        if element.VR != "SQ":
+            return self._removed(Why.VALUE)
         inside = f"{self.inside}{tag_text(self.tag)} > "
         items = [self.rewriting.rewritten(item, inside=inside) for item in element.value]
         return self._as(items, element, Done.KEPT, why)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
+import numpy as np
 from pydicom.uid import UID_dictionary
 
 from curation.deidentification.tables import words_of
@@ -19,6 +20,8 @@ from curation.deidentification.tables import words_of
 DUMMY_TEXT = "REMOVED"
 """Stands where an attribute must have a value; fits every text VR."""
 
+_LONGEST = {"SH": 16, "CS": 16, "AE": 16}
+_LONGEST_TEXT = 64
 _OTHER = "OTHER"
 _OLDEST_AGE_YEARS = 89
 _OVER_OLDEST = "090Y"
@@ -30,19 +33,21 @@ _SEQUENCE_NAME = re.compile(
     r"[123]d[0-9]{0,4}(_[0-9]{1,4})?(rr|r|t|b|p2)?"
 )
 _KERNEL = re.compile(r"([A-Z][a-z]{0,2}\d{1,2}[a-z]{0,2}|FC\d{2}|[1-5]|SOFT|STANDARD|STND|BONE|LUNG|DETAIL|EDGE|CHEST)")
+_BINARY = {"US": "<u2", "SS": "<i2", "UL": "<u4", "SL": "<i4", "FL": "<f4", "FD": "<f8", "AT": "<u2"}
+_SPELLED = re.compile(rb"([A-Za-z]\0?){6}")
 _NOT_WORD = re.compile(r"[^A-Za-z0-9]+")
 
 Values = Sequence[Any]
 
 
-def checked(check: str, values: Values, *, most: int | None = None, longest: int = 64) -> list[Any] | None:
+def checked(check: str, values: Values, *, vr: str, most: int | None = None) -> list[Any] | None:
     """The values that may stay.
 
     Args:
         check: Its name, as the data files have it.
         values: The attribute's values, one or more.
+        vr: The attribute's value representation.
         most: How many values the attribute may have; None for any number.
-        longest: How many characters a text may have.
 
     Returns:
         What to write in their place, the same values where all is well; None where nothing of them may stay.
@@ -53,21 +58,38 @@ def checked(check: str, values: Values, *, most: int | None = None, longest: int
     if name in ("terms", "other"):
         return _known_terms(values, frozenset(terms.split("|")), replace=name == "other")
     if name in ("words", "label"):
+        longest = _LONGEST.get(vr, _LONGEST_TEXT)
         kept = [text for value in values if (text := known_words(str(value), longest=longest))]
         return kept or ([DUMMY_TEXT] if name == "label" else None)
+    if vr in _BINARY and _spells_text(values, vr):
+        return None
     return _all_or_none(values, _SINGLE[name])
 
 
 def known_words(text: str, *, longest: int) -> str:
     """Of a description, the words that say what was imaged or drawn, up to `longest` characters."""
     vocabulary = words_of_descriptions()
-    return " ".join(word for word in _NOT_WORD.split(text) if word.lower() in vocabulary)[:longest].strip()
+    between = "_" if "_" in text and " " not in text else " "
+    return between.join(word for word in _NOT_WORD.split(text) if word.lower() in vocabulary)[:longest].strip(" _")
 
 
 @cache
 def words_of_descriptions() -> frozenset[str]:
     """The words that `known_words` keeps."""
     return words_of("known_words.txt")
+
+
+def _spells_text(values: Values, vr: str) -> bool:
+    """Whether six letters follow each other in the bytes of binary numbers, in one byte each or two: hardly by chance.
+
+    Fewer letters cannot be told from a number: four are any float between 2 and 10^18.
+    """
+    if vr == "AT":
+        values = [half for value in values for half in (int(value) >> 16, int(value) & 0xFFFF)]
+    try:
+        return _SPELLED.search(np.array(values, dtype=_BINARY[vr]).tobytes()) is not None
+    except (TypeError, ValueError, OverflowError):
+        return False  # no numbers at all, which the check of single values finds
 
 
 def _known_terms(values: Values, terms: frozenset[str], *, replace: bool) -> list[str] | None:
