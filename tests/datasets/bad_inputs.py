@@ -1,19 +1,15 @@
-"""Makers of bad files: each writes, in a few bytes, what the gate must refuse or name.
+"""Bad NIfTI files: each is, in a few bytes, what the gate must refuse or name.
 
 The numbers are those of a fixed list of bad inputs, so that a test can say which of them it covers.
 """
 
 import gzip
 import struct
-import zlib
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 
 import nibabel as nib
 import numpy as np
 from nibabel.nifti1 import Nifti1Header
-from pydicom import Dataset, dcmread
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 CANARY = "Canary^Nightingale"
 
@@ -171,108 +167,3 @@ SOUND_NIFTI: dict[str, Content] = {
     "18-software": lambda: nifti(descrip=b"FSL5.0"),
 }
 """Files that look odd and are right: nothing is said."""
-
-
-# --- DICOM
-
-
-def edit(path: Path, change: Callable[[Dataset], object]) -> None:
-    """Changes one DICOM file's data set."""
-    dataset = dcmread(path)
-    change(dataset)
-    dataset.save_as(path)
-
-
-def parts(path: Path) -> tuple[bytes, bytes]:
-    """A file's first part (preamble, magic and file meta information) and its data set, explicit little endian."""
-    content = path.read_bytes()
-    length = struct.unpack_from("<L", content, 140)[0]  # (0002,0000), the first element
-    return content[: 144 + length], content[144 + length :]
-
-
-def explicit(group: int, number: int, vr: bytes, value: bytes, *, length: int | None = None) -> bytes:
-    """One explicit little-endian element; a length other than the value's is a lie."""
-    declared = len(value) if length is None else length
-    if vr in (b"SQ", b"OB", b"OW", b"UN", b"UT"):
-        return struct.pack("<2H2s2xL", group, number, vr, declared) + value
-    return struct.pack("<2H2sH", group, number, vr, declared) + value
-
-
-def nested(depth: int, *, defined: bool) -> bytes:
-    """Sequences inside one another."""
-    content = b""
-    for _ in range(depth):
-        if defined:
-            item = struct.pack("<2HL", 0xFFFE, 0xE000, len(content)) + content
-            content = explicit(0x0008, 0x1140, b"SQ", item)
-        else:
-            item = struct.pack("<2HL", 0xFFFE, 0xE000, 0xFFFFFFFF) + content + struct.pack("<2HL", 0xFFFE, 0xE00D, 0)
-            content = explicit(0x0008, 0x1140, b"SQ", item, length=0xFFFFFFFF) + struct.pack("<2HL", 0xFFFE, 0xE0DD, 0)
-    return content
-
-
-def insert(path: Path, element: bytes, *, before: bytes = struct.pack("<2H", 0x0010, 0x0010)) -> None:
-    """Puts raw bytes before an element of an explicit little-endian file (the patient's name)."""
-    first, dataset = parts(path)
-    position = dataset.index(before)
-    path.write_bytes(first + dataset[:position] + element + dataset[position:])
-
-
-def replace_preamble(path: Path, preamble: bytes) -> None:
-    """Writes other bytes before the magic."""
-    path.write_bytes(preamble.ljust(128, b"\0") + path.read_bytes()[128:])
-
-
-def deflate(path: Path, *, zeros: int = 0) -> None:
-    """Rewrites a file with the deflated transfer syntax, its pixels replaced by `zeros` zeros (multiples of 16 MiB)."""
-    dataset = dcmread(path)
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    if zeros:
-        del dataset.PixelData
-    dataset.save_as(path)
-    _, plain = parts(path)
-    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
-    dataset.save_as(path)
-    first, _ = parts(path)
-    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
-    content = packer.compress(plain)
-    if zeros:
-        content += packer.compress(explicit(0x7FE0, 0x0010, b"OW", b"", length=zeros))
-        content += packer.flush(zlib.Z_FULL_FLUSH)  # from here on, whole blocks may be repeated
-        content += _zero_block() * (zeros >> 24)
-    path.write_bytes(first + content + packer.flush())
-
-
-def _zero_block() -> bytes:
-    """16 MiB of zeros as deflate blocks that refer to nothing before them."""
-    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
-    return packer.compress(bytes(1 << 24)) + packer.flush(zlib.Z_FULL_FLUSH)
-
-
-def encapsulated(fragments: Sequence[bytes], *, table: bytes = b"") -> bytes:
-    """The value of encapsulated pixel data, with its end."""
-    pieces = [table, *fragments]
-    items = b"".join(struct.pack("<2HL", 0xFFFE, 0xE000, len(piece)) + piece for piece in pieces)
-    return items + struct.pack("<2HL", 0xFFFE, 0xE0DD, 0)
-
-
-def set_encapsulated(path: Path, syntax: str, value: bytes) -> None:
-    """Gives a file another transfer syntax and already encapsulated pixels, whatever they are."""
-    dataset = dcmread(path)
-    del dataset.PixelData
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.save_as(path)
-    _, plain = parts(path)
-    dataset.file_meta.TransferSyntaxUID = syntax
-    path.write_bytes(b"")
-    dataset.save_as(path, enforce_file_format=True)
-    first, _ = parts(path)
-    path.write_bytes(first + plain + explicit(0x7FE0, 0x0010, b"OB", value, length=0xFFFFFFFF))
-
-
-def set_length(path: Path, keyword_bytes: bytes, length: int) -> None:
-    """Overwrites the 16-bit length of the first element whose tag is `keyword_bytes`."""
-    content = bytearray(path.read_bytes())
-    position = content.index(keyword_bytes, 144)
-    struct.pack_into("<H", content, position + 6, length)
-    path.write_bytes(content)
