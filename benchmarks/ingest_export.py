@@ -72,7 +72,7 @@ def measure(source: Path, folder: Path) -> list[Stage]:
     stages = Stages(folder)
     with stages.stage("imports"):
         from curation.pairing import load_pair, pair_series
-        from curation.quality import checkerboard
+        from curation.checkerboard import checkerboard
         from curation.registration import register
         from curation.scan import scan_folder
         from curation.slices import SliceSubject, export_slices

@@ -1,24 +1,52 @@
 """Alignment: the search for T1's motion, and the decision which of the motions found to believe.
 
-The scanner's own alignment stands unless the images say otherwise, and a rigid motion stands unless an affine one is
-better by two measures: an affine search gains a little mutual information on almost any pair by stretching it.
+The search starts from the scanner's own alignment and from the two bodies' centres on each other, coarse to fine; where
+neither convinces, also from T1 turned. The scanner's own alignment stands unless the images say otherwise, and a rigid
+motion stands unless an affine one is clearly better by two measures.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.ants_search import AFFINE_KIND, RIGID_KIND, search
-from curation.case_grid import divided
-from curation.similarity import edge_agreement, mutual_information, scales
+from curation import ants_search, itk_search
+from curation.search_images import SearchImage, SearchImages
+from curation.similarity import Similarity, compare, contrast_with_nearby, scales
 from datasets.errors import RejectedInput
-from datasets.intensity import percentile_window
-from datasets.resample import Interpolation, resample_volume
+from datasets.resample import Interpolation
 from datasets.volume import Affine, Volume
 
 HEADER, RIGID, AFFINE = "header", "rigid", "affine"
 """What the transform that was kept consists of: the scanner's own alignment, a rigid motion, or an affine one."""
+
+CONVINCING_EDGES = 1.25
+"""Where the edges agree this many times better than a centimetre away, a start is believed without trying others."""
+
+SAME_PLACE_MM = 3.0
+"""Motions that take the body's points to within this distance of each other, on average, found the same place."""
+
+ANTS_PATIENCE = 5
+"""ANTs' gradient descent takes several times the steps of the fast preset's quasi-Newton search."""
+
+TURNED_DEGREES = 14.0
+"""How far T1 is turned, about each axis and both ways, for the further starts."""
+
+
+class Preset(StrEnum):
+    """Which library searches."""
+
+    FAST = "fast"
+    ANTS = "ants"
+
+
+class Motion(StrEnum):
+    """The most that a registration may do to T1."""
+
+    RIGID = "rigid"
+    AFFINE = "affine"
+    DEFORMABLE = "deformable"
 
 
 @dataclass(frozen=True)
@@ -39,51 +67,51 @@ class RegistrationSettings:
     """How the motion is searched.
 
     Args:
+        preset: SimpleITK's search inside the body (`Preset.FAST`), or that of ANTs, the method of MSTT-199.
+        motion: The most that is allowed; a deformation is searched by ANTs with either preset.
         seed: Places the sampled points.
-        levels: From coarse to fine, for the rigid motion; the last one is also where agreement is measured.
-        affine_levels: From coarse to fine, for the affine motion that starts from the rigid one; empty for none.
-        samples: How many points of a level are compared, all where it has fewer. With far fewer the optimiser
-            stops early: 14,000 left errors of up to 5 mm on a phantom where 70,000 left 0.3 mm.
+        levels: From coarse to fine, for the rigid motion. The first one is where starts are compared.
+        affine_levels: From coarse to fine, for the affine motion that starts from the rigid one.
+        samples: How many points of a level are compared, all where it has fewer. On four pairs 60,000 left as small an
+            error (0.16 mm) as a million.
+        ants_samples: The same for ANTs: 14,000 left errors of up to 5 mm on a phantom where 70,000 left 0.3 mm.
         interpolation: How T1 and T2 come onto the case's grid.
         min_affine_gain: Share of mutual information an affine motion must gain over the rigid one to be kept. On pairs
-            that were moved rigidly it gained 0.007 to 0.012 and was further from the truth; on a phantom stretched
-            by 3 percent it gained 0.09.
+            of real anatomy that were moved rigidly it gained -0.005 to 0.007, on pairs that were also stretched by up
+            to 5 percent 0.05 to 1.25.
         max_stretch: Largest share by which an affine motion may stretch or squeeze along any direction.
-        min_overlap: Smallest share of T2's field of view that T1 must cover, before and after.
+        min_overlap: Smallest share of T2's body that T1 must cover, before and after.
 
     Raises:
-        RejectedInput: There is no level for the rigid motion.
+        RejectedInput: There is no level for the rigid motion, or no such preset or motion.
     """
 
+    preset: Preset = Preset.FAST
+    motion: Motion = Motion.AFFINE
     seed: int = 20
-    levels: tuple[Level, ...] = (Level(4.0, 300), Level(2.0, 200), Level(1.0, 50))
-    affine_levels: tuple[Level, ...] = (Level(2.0, 200), Level(1.0, 50))
-    samples: int = 100_000
+    levels: tuple[Level, ...] = (Level(4.0, 60), Level(2.0, 40), Level(1.0, 30))
+    affine_levels: tuple[Level, ...] = (Level(2.0, 60), Level(1.0, 30))
+    samples: int = 80_000
+    ants_samples: int = 100_000
     interpolation: Interpolation = Interpolation.LINEAR
-    min_affine_gain: float = 0.03
-    max_stretch: float = 0.06
+    min_affine_gain: float = 0.02
+    max_stretch: float = 0.12
     min_overlap: float = 0.1
 
     def __post_init__(self) -> None:
+        try:
+            object.__setattr__(self, "preset", Preset(self.preset))
+            object.__setattr__(self, "motion", Motion(self.motion))
+        except ValueError:
+            raise RejectedInput(
+                "registration-settings",
+                f"Expected a preset of {', '.join(Preset)} and a motion of {', '.join(Motion)}.",
+                remedy="Choose one of these.",
+            ) from None
         if not self.levels:
             raise RejectedInput(
                 "registration-levels", "Expected at least one level, got none.", remedy="Give the search a level."
             )
-
-
-@dataclass(frozen=True)
-class Similarity:
-    """How well T1 agrees with T2 under one transform, on the search's grid.
-
-    Args:
-        mutual_information: In nats, where T1 reaches.
-        edge_agreement: Mean squared cosine between gradients, 0 to 1, where T1 reaches.
-        overlap: Share of T2's field of view that T1 covers.
-    """
-
-    mutual_information: float
-    edge_agreement: float
-    overlap: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +124,8 @@ class Alignment:
         reason: Why that and not another, in one sentence.
         before: Agreement under the scanner's own alignment.
         after: Agreement under `transform`.
+        rival: The most convincing motion from another start that ended elsewhere; None where all ended here.
+        images: What the search saw.
     """
 
     transform: Affine
@@ -103,122 +133,188 @@ class Alignment:
     reason: str
     before: Similarity
     after: Similarity
+    rival: Affine | None
+    images: SearchImages
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """Where one start ended."""
+
+    transform: Affine
+    similarity: Similarity
+
+    @property
+    def rank(self) -> float:
+        """Mutual information, discounted by the share of T2's body that T1 does not reach."""
+        return self.similarity.mutual_information * self.similarity.overlap
 
 
 def align(t1: Volume, t2: Volume, settings: RegistrationSettings) -> Alignment:
     """Searches a rigid motion, then an affine one from there, and keeps the simplest that the images support.
 
     Raises:
-        RejectedInput: T1 and T2 show different places (``no-overlap``), or ANTs gave up (``registration-failed``).
+        RejectedInput: T1 and T2 show different places (``no-overlap``), or no search came to an end
+            (``registration-failed``).
     """
-    pair = _Pair(t1, t2, settings)
-    before = pair.similarity(np.eye(4))
-    _require_overlap(before, settings, when="as the scanner placed them")
-    rigid = pair.find(RIGID_KIND, start=_start(pair, before), levels=settings.levels)
-    turned = pair.similarity(rigid)
-    _require_overlap(turned, settings, when="after the rigid motion")
-    if turned.mutual_information <= before.mutual_information:
+    search = _Search(SearchImages(t1, t2), settings)
+    before = search.similarity(np.eye(4))
+    starts = search.from_starts()
+    best = max(starts, key=lambda found: found.rank)
+    _require_overlap(best.similarity, settings)
+    rigid = search.refined(best.transform, settings.levels[2:], is_rigid=True)
+    transform, kept, reason, after = _believed(search, before, rigid)
+    return Alignment(
+        transform, kept, reason, before=before, after=after, rival=_rival(starts, best, search), images=search.images
+    )
+
+
+def _believed(search: "_Search", before: Similarity, rigid: _Found) -> tuple[Affine, str, str, Similarity]:
+    """The simplest motion that the images support: (transform, what it consists of, why, agreement)."""
+    settings = search.settings
+    if rigid.similarity.mutual_information <= before.mutual_information:
         reason = "No rigid motion gained mutual information over the scanner's own alignment."
-        return Alignment(np.eye(4), HEADER, reason, before=before, after=before)
-    if not settings.affine_levels:
-        return Alignment(rigid, RIGID, "No affine motion was asked for.", before=before, after=turned)
-    affine = pair.find(AFFINE_KIND, start=rigid, levels=settings.affine_levels)
-    stretched = pair.similarity(affine)
-    if doubt := _doubt(affine, stretched, rigid=turned, settings=settings):
-        return Alignment(rigid, RIGID, doubt, before=before, after=turned)
-    reason = "The affine motion is better than the rigid one by both measures."
-    return Alignment(affine, AFFINE, reason, before=before, after=stretched)
+        return np.eye(4), HEADER, reason, before
+    if settings.motion is Motion.RIGID or not settings.affine_levels:
+        return rigid.transform, RIGID, "No affine motion was asked for.", rigid.similarity
+    affine = search.refined(rigid.transform, settings.affine_levels, is_rigid=False)
+    if doubt := _doubt(affine, rigid, settings):
+        return rigid.transform, RIGID, doubt, rigid.similarity
+    return (
+        affine.transform,
+        AFFINE,
+        "The affine motion is better than the rigid one by both measures.",
+        affine.similarity,
+    )
 
 
-def search_image(volume: Volume, *, spacing_mm: float) -> Volume:
-    """The image as the search sees it: clipped at percentiles 0.5 and 99.5, fine voxels averaged to coarser ones."""
-    from scipy.ndimage import gaussian_filter
+class _Search:
+    """The search of one pair, level by level."""
 
-    wanted = tuple(max(step, spacing_mm) for step in volume.grid.spacing)
-    grid = divided(volume.grid, (wanted[0], wanted[1], wanted[2]))
-    clipped = np.clip(np.asarray(volume.data, dtype=np.float32), *percentile_window(volume.data))
-    coarser = np.array(grid.spacing) / volume.grid.spacing
-    sigma = np.sqrt(np.maximum(coarser**2 - 1.0, 0.0)) / 2.0
-    return resample_volume(Volume(gaussian_filter(clipped, sigma=sigma, mode="nearest"), volume.grid), grid)
-
-
-class _Pair:
-    """T1 and T2 as the search sees them, level by level."""
-
-    def __init__(self, t1: Volume, t2: Volume, settings: RegistrationSettings) -> None:
-        self._volumes = t1, t2
-        self._settings = settings
-        self._seen: dict[float, tuple[Volume, Volume]] = {}
-        self.t1, self.t2 = self._at(settings.levels[-1])
+    def __init__(self, images: SearchImages, settings: RegistrationSettings) -> None:
+        self.images = images
+        self.settings = settings
+        self._measured_at = settings.levels[min(1, len(settings.levels) - 1)].spacing_mm
 
     def similarity(self, transform: Affine) -> Similarity:
-        """Agreement at the finest level."""
-        moved = np.asarray(resample_volume(self.t1, self.t2.grid, transform=transform, outside=np.nan).data)
-        still = np.asarray(self.t2.data)
-        return Similarity(
-            mutual_information=mutual_information(still, moved),
-            edge_agreement=edge_agreement(still, moved, spacing=self.t2.grid.spacing),
-            overlap=float(np.isfinite(moved).mean()),
-        )
+        """Agreement inside T2's body, at the second level."""
+        return compare(*self.images.at(self._measured_at), transform)
 
-    def find(self, kind: str, *, start: Affine, levels: tuple[Level, ...]) -> Affine:
+    def from_starts(self) -> list[_Found]:
+        """Where each start ends after the first two levels; more starts where the usual two do not convince.
+
+        Raises:
+            RejectedInput: None of them came to an end.
+        """
+        centred = self._centred()
+        found = self._all_from([np.eye(4), centred], self.settings.levels[:2])
+        best = max(found, key=lambda one: one.rank, default=None)
+        if best is None or self._contrast(best.transform) < CONVINCING_EDGES:
+            turned = self._all_from([*self._turned(np.eye(4)), *self._turned(centred)], self.settings.levels[:1])
+            further = sorted(turned, key=lambda one: one.rank)[-2:]
+            found += self._all_from([one.transform for one in further], self.settings.levels[1:2])
+        if not found:
+            raise RejectedInput(
+                "registration-failed",
+                "Expected a motion between T1 and T2, but no search came to an end from any start.",
+                remedy="Look at both series: they should show the same body part and be more than a few voxels thick.",
+            )
+        return found
+
+    def refined(self, start: Affine, levels: tuple[Level, ...], *, is_rigid: bool) -> _Found:
         """The motion found from `start`, each level starting where the one before ended."""
         for level in levels:
-            moving, fixed = self._at(level)
-            rate = min(1.0, self._settings.samples / fixed.data.size)
-            start = search(
-                fixed,
-                moving,
-                kind=kind,
+            start = self._step(start, level, is_rigid=is_rigid)
+        return _Found(start, self.similarity(start))
+
+    def _all_from(self, starts: list[Affine], levels: tuple[Level, ...]) -> list[_Found]:
+        """Where each start ends; those that end nowhere are left out."""
+        found = []
+        for start in starts:
+            try:
+                found.append(self.refined(start, levels, is_rigid=True))
+            except RejectedInput:  # this start leads nowhere; another may
+                continue
+        return found
+
+    def _step(self, start: Affine, level: Level, *, is_rigid: bool) -> Affine:
+        moving, fixed = self.images.at(level.spacing_mm)
+        if self.settings.preset is Preset.ANTS:
+            return ants_search.search(
+                fixed.volume,
+                moving.volume,
+                kind=ants_search.RIGID_KIND if is_rigid else ants_search.AFFINE_KIND,
                 start=start,
-                iterations=level.iterations,
-                sampling_rate=rate,
-                seed=self._settings.seed,
+                iterations=level.iterations * ANTS_PATIENCE,
+                sampling_rate=min(1.0, self.settings.ants_samples / fixed.body.size),
+                seed=self.settings.seed,
             )
-        return start
+        return itk_search.search(
+            fixed.volume,
+            moving.volume,
+            mask=fixed.body,
+            is_rigid=is_rigid,
+            start=start,
+            iterations=level.iterations,
+            samples=self.settings.samples,
+            seed=self.settings.seed,
+        )
 
-    def _at(self, level: Level) -> tuple[Volume, Volume]:
-        if level.spacing_mm not in self._seen:
-            t1, t2 = (search_image(volume, spacing_mm=level.spacing_mm) for volume in self._volumes)
-            self._seen[level.spacing_mm] = t1, t2
-        return self._seen[level.spacing_mm]
+    def _centred(self) -> Affine:
+        """The two bodies' centres on each other."""
+        t1, t2 = self.images.at(self.settings.levels[0].spacing_mm)
+        shift = np.eye(4)
+        shift[:3, 3] = _centre(t1) - _centre(t2)
+        return shift
+
+    def _turned(self, start: Affine) -> list[Affine]:
+        """`start` after T2 was turned about its body's centre, about each axis and both ways."""
+        from scipy.spatial.transform import Rotation
+
+        centre = _centre(self.images.at(self.settings.levels[0].spacing_mm)[1])
+        turned = []
+        for axis in np.vstack([np.eye(3), -np.eye(3)]):
+            turn = np.eye(4)
+            turn[:3, :3] = Rotation.from_rotvec(axis * np.radians(TURNED_DEGREES)).as_matrix()
+            turn[:3, 3] = centre - turn[:3, :3] @ centre
+            turned.append(start @ turn)
+        return turned
+
+    def _contrast(self, transform: Affine) -> float:
+        return contrast_with_nearby(*self.images.at(self._measured_at), transform).edges
 
 
-def _start(pair: _Pair, before: Similarity) -> Affine:
-    """The scanner's own alignment, or the two centres of intensity on each other where that agrees better."""
-    centred = np.eye(4)
-    centred[:3, 3] = _centre(pair.t1) - _centre(pair.t2)
-    other = pair.similarity(centred)
-    covered = other.overlap >= before.overlap / 2.0
-    return centred if covered and other.mutual_information > before.mutual_information else np.eye(4)
+def _rival(starts: list[_Found], best: _Found, search: _Search) -> Affine | None:
+    """The most convincing of the motions that ended more than `SAME_PLACE_MM` from the best one."""
+    others = [one for one in starts if search.images.distance_mm(one.transform, best.transform) > SAME_PLACE_MM]
+    rival = max(others, key=lambda found: found.rank, default=None)
+    return None if rival is None else rival.transform
 
 
-def _centre(volume: Volume) -> NDArray[np.float64]:
-    """Centre of intensity in RAS+ millimetres."""
-    weights = np.asarray(volume.data, dtype=np.float64)
-    weights = weights - weights.min()
-    sums = [weights.sum(axis=tuple(other for other in range(3) if other != axis)) for axis in range(3)]
-    return volume.grid.to_world([(np.arange(len(along)) @ along) / along.sum() for along in sums])
+def _centre(image: SearchImage) -> NDArray[np.float64]:
+    """Centre of the body in RAS+ millimetres."""
+    centre: NDArray[np.float64] = image.volume.grid.to_world(np.argwhere(image.body)).mean(axis=0)
+    return centre
 
 
-def _doubt(affine: Affine, found: Similarity, *, rigid: Similarity, settings: RegistrationSettings) -> str:
+def _doubt(affine: _Found, rigid: _Found, settings: RegistrationSettings) -> str:
     """Why the affine motion is not kept; empty where it is."""
-    largest, _, smallest = scales(affine)
-    if largest > 1.0 + settings.max_stretch or smallest < 1.0 - settings.max_stretch or np.linalg.det(affine) <= 0:
+    largest, _, smallest = scales(affine.transform)
+    upright = np.linalg.det(affine.transform) > 0
+    if largest > 1.0 + settings.max_stretch or smallest < 1.0 - settings.max_stretch or not upright:
         return f"The affine motion stretches by {smallest:.3f} to {largest:.3f}, more than a body in a scanner does."
-    if found.mutual_information < rigid.mutual_information * (1.0 + settings.min_affine_gain):
-        gained = found.mutual_information / rigid.mutual_information - 1.0
+    gained = affine.similarity.mutual_information / rigid.similarity.mutual_information - 1.0
+    if gained < settings.min_affine_gain:
         return f"The affine motion gains {gained:.2%} of mutual information, too little to trust it."
-    if found.edge_agreement < rigid.edge_agreement:
+    if affine.similarity.edge_agreement < rigid.similarity.edge_agreement:
         return "The affine motion gains mutual information, but the edges agree less."
     return ""
 
 
-def _require_overlap(similarity: Similarity, settings: RegistrationSettings, *, when: str) -> None:
+def _require_overlap(similarity: Similarity, settings: RegistrationSettings) -> None:
     if similarity.overlap < settings.min_overlap:
         raise RejectedInput(
             "no-overlap",
-            f"Expected T1 to cover at least {settings.min_overlap:.0%} of T2's field of view, "
-            f"got {similarity.overlap:.0%} {when}.",
+            f"Expected T1 to cover at least {settings.min_overlap:.0%} of T2's body, got {similarity.overlap:.0%}.",
             remedy="Choose a T1 and a T2 of the same examination and body part.",
         )

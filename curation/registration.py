@@ -4,23 +4,32 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
+from enum import Enum
 from typing import Any
 
 import numpy as np
 
-from curation.alignment import RegistrationSettings, Similarity, align
+from curation.alignment import Preset, RegistrationSettings, align
 from curation.ants_search import antspyx_version
 from curation.case_grid import case_grid
-from curation.similarity import rotation_degrees, scales
+from curation.itk_search import simpleitk_version
+from curation.quality import RegistrationQuality, check_registration
+from curation.similarity import Similarity, rotation_degrees, scales
 from datasets.case import CaseVolumes, SeriesRole
 from datasets.digest import content_sha256, grid_as_dict
 from datasets.errors import RejectedInput
 from datasets.mask import Mask
-from datasets.resample import Interpolation, checked_affine, resample_mask, resample_volume
+from datasets.resample import checked_affine, resample_mask, resample_volume
 from datasets.volume import Affine, Grid, Volume
 
 RECORD_FORMAT = "maskloop-registration-1"
+
+METHODS = {
+    Preset.FAST: "SimpleITK, Mattes mutual information inside the body, L-BFGS-B, rigid then affine",
+    Preset.ANTS: "ANTs, Mattes mutual information, gradient descent, rigid then affine",
+}
+"""What each preset does, as records say it."""
 
 MIN_VOXELS = 4
 """Fewest voxels along an axis that leave something to compare after smoothing."""
@@ -57,8 +66,8 @@ class Registration:
         after: Agreement under `transform`.
         motion: How far `transform` moves T1.
         sources: `content_sha256` of the two images as they came, by role.
+        quality: Whether it may be trusted.
         settings: How the motion was searched.
-        antspyx: Version of the library that searched.
     """
 
     transform: Affine
@@ -69,8 +78,8 @@ class Registration:
     after: Similarity
     motion: Motion
     sources: dict[str, str]
+    quality: RegistrationQuality
     settings: RegistrationSettings
-    antspyx: str = field(default_factory=antspyx_version)
 
     @property
     def t1(self) -> Volume:
@@ -94,10 +103,11 @@ class Registration:
             "before": asdict(self.before),
             "after": asdict(self.after),
             "motion": asdict(self.motion) | {"stretch": list(self.motion.stretch)},
+            "quality": self.quality.as_dict(),
             "sources": self.sources,
             "settings": _plain(asdict(self.settings)),
-            "method": "ANTs, Mattes mutual information, rigid then affine",
-            "antspyx": self.antspyx,
+            "method": METHODS[self.settings.preset],
+            "versions": {"antspyx": antspyx_version(), "SimpleITK": simpleitk_version()},
         }
 
 
@@ -117,7 +127,7 @@ def register(
     Raises:
         RejectedInput: An image has values that are not finite (``image-not-finite``), is constant
             (``image-constant``), too thin (``image-too-thin``) or sheared (``grid-sheared``); the two show different
-            places (``no-overlap``); or ANTs gave up (``registration-failed``).
+            places (``no-overlap``); or no search came to an end (``registration-failed``).
     """
     settings = settings or RegistrationSettings()
     _require_image(t1, "T1")
@@ -137,6 +147,7 @@ def register(
         after=alignment.after,
         motion=_motion(alignment.transform, t2.grid),
         sources={"t1": content_sha256(t1), "t2": content_sha256(t2)},
+        quality=check_registration(alignment),
         settings=settings,
     )
 
@@ -226,4 +237,4 @@ def _plain(value: Any) -> Any:
         return {key: _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
-    return value.value if isinstance(value, Interpolation) else value
+    return value.value if isinstance(value, Enum) else value

@@ -161,7 +161,7 @@ def register_pair(task: RegistrationTask) -> StoredRegistration:
     Raises:
         RejectedInput: A file was changed, or the volumes cannot be registered.
     """
-    from curation.quality import checkerboard
+    from curation.checkerboard import checkerboard
     from curation.registration import register
 
     _require_unchanged(task.case_code, task.series, task.digests)

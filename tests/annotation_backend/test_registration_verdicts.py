@@ -10,13 +10,15 @@ from annotation_backend.cases import jobs
 from annotation_backend.cases.exclusion import exclude, take_back
 from annotation_backend.cases.exporting import export_case, export_cases
 from annotation_backend.cases.models import AlignmentVerdict, Case, RedoState, RegistrationRedo, Slice
-from annotation_backend.cases.registering import register_cases, require_sound
+from annotation_backend.cases.registering import MOTIONS, PRESETS, register_cases, require_sound
 from annotation_backend.cases.services import select_cases
 from annotation_backend.cases.verdicts import decide_registration, registrations
 from annotation_backend.labeling.events import receive
 from annotation_backend.labeling.publish import publish
 from annotation_backend.learning.services import approved_reviews
 from annotation_backend.review.services import queue
+from curation.alignment import Motion, Preset
+from curation.quality import Verdict
 from datasets.errors import RejectedInput
 from tests.annotation_backend.records import accounts, published, registered_case, save_body
 from tests.annotation_backend.test_review import _approve, mask  # noqa: F401
@@ -48,11 +50,10 @@ def _address(case: Case) -> str:
     return reverse("registration-page", args=[case.code])
 
 
-def test_the_verdicts_are_those_of_the_checks() -> None:
-    quality = pytest.importorskip("curation.quality")
-    if not hasattr(quality, "Verdict"):
-        pytest.skip("the checks are not there yet")
-    assert {verdict.value for verdict in quality.Verdict} == set(AlignmentVerdict.values)
+def test_verdicts_presets_and_motions_are_those_of_curation() -> None:
+    assert {verdict.value for verdict in Verdict} == set(AlignmentVerdict.values)
+    assert {preset.value for preset in Preset} == set(PRESETS)
+    assert {motion.value for motion in Motion} == set(MOTIONS)
 
 
 @pytest.mark.parametrize(("verdict", "code"), [("look", "registration-doubtful"), ("reject", "registration-rejected")])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from curation.quality import checkerboard, spread
+from curation.checkerboard import checkerboard, spread
 from datasets.errors import GeometryError
 from datasets.volume import Grid, Volume
 
