@@ -115,6 +115,8 @@ class _Run:
         self._pairs = pairing.pairs
         self._summaries = {summary.patient_key: summary for summary in pairing.patients}
         for summary in pairing.patients:
+            if record is not None:
+                patient_of(summary.patient_key)  # codes follow the order of the folder
             if not summary.has_pair:
                 self._note_without_pair(summary)
 

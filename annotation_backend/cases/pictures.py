@@ -20,8 +20,11 @@ THUMBNAIL_PIXELS = 160
 TILES_ACROSS = 8
 EDGE_COLOUR = (232, 89, 12)
 
-_EDGE_SHARE = 0.08
+_EDGE_SHARE = 0.12
 """Share of a slice's pixels, those of the steepest rise, that are drawn as edges."""
+
+_DARK = 8.0
+"""Grey that is added before edges are compared by their ratio, so that noise in the air makes none."""
 
 _PAIRS_IN_MEMORY = 2
 
@@ -109,7 +112,7 @@ def _with_edges(grey: NDArray[np.uint8], edges_of: NDArray[np.uint8]) -> NDArray
     """(height, width, 3): a grey picture with another's edges in colour."""
     coloured = np.repeat(grey[:, :, np.newaxis], 3, axis=2)
     if min(grey.shape) > 2:
-        steepness = np.hypot(*np.gradient(_smoothed(edges_of)))
+        steepness = np.hypot(*np.gradient(np.log(_smoothed(edges_of) + _DARK)))
         coloured[(steepness > 0) & (steepness >= np.quantile(steepness, 1 - _EDGE_SHARE))] = EDGE_COLOUR
     return coloured
 

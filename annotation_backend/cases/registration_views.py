@@ -83,10 +83,13 @@ def registration_slice(request: HttpRequest, code: str, kind: str, index: int) -
 
 
 def _shown(request: HttpRequest, case: Case) -> dict[str, object]:
-    """What is needed to show a slice; nothing where the case is not registered."""
+    """What is needed to show a slice; nothing where the case is not registered, and why where its files are gone."""
     if not case.is_registered:
         return {}
-    plane = PicturePlane.of(read_grid(case.registration.volume_path(SeriesRole.T2)))
+    try:
+        plane = PicturePlane.of(read_grid(case.registration.volume_path(SeriesRole.T2)))
+    except RejectedInput as error:
+        return {"damage": f"The registered volume cannot be shown: {error.message} Restore the data folder."}
     asked = request.GET.get("slice", "")
     index = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else plane.slice_count // 2
     width, height = shown_size(plane)

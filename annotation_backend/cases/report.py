@@ -134,7 +134,9 @@ def thumbnails(case: Case) -> dict[str, Path]:
 def _report_case(case: Case, seen: IngestPatient | None, source: Callable[[Case, str, Path], str]) -> ReportCase:
     pictures = {kind: source(case, kind, path) for kind, path in thumbnails(case).items()}
     chosen = [(series.get_role_display(), series.evidence) for series in case.series.all()]
-    findings = [*(seen.findings if seen else case.findings), *_failed_checks(case)]
+    page = {"page": reverse("case-page", args=[case.code])}
+    findings = [finding | page for finding in (seen.findings if seen else case.findings)]
+    findings += _failed_checks(case)
     return ReportCase(case, _state(case), findings=findings, chosen=chosen, pictures=pictures)
 
 
@@ -142,7 +144,8 @@ def _failed_checks(case: Case) -> Iterable[dict[str, str]]:
     checks = case.registration.checks if case.is_registered else []
     for check in checks:
         if check.get("verdict") != AlignmentVerdict.ACCEPT:
-            yield {"level": "warning", "code": str(check.get("code")), "message": str(check.get("message"))}
+            page = reverse("registration-page", args=[case.code])
+            yield {"code": str(check.get("code")), "message": str(check.get("message")), "page": page}
 
 
 def _state(case: Case) -> str:

@@ -85,6 +85,8 @@ def _chose(request: HttpRequest, patient: Patient, form: SeriesForm) -> bool:
 def checkerboard(request: HttpRequest, code: str) -> HttpResponse:
     """T1 and T2 in alternating tiles."""
     case = get_object_or_404(Case, code=code, registration__isnull=False)
+    if not case.registration.checkerboard_path.exists():
+        raise Http404
     return png_answer(case.registration.checkerboard_path.read_bytes())
 
 
