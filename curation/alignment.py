@@ -159,9 +159,10 @@ def align(t1: Volume, t2: Volume, settings: RegistrationSettings) -> Alignment:
     """
     search = _Search(SearchImages(t1, t2), settings)
     before = search.similarity(np.eye(4))
+    _require_overlap(before, settings, when="as the scanner placed them")
     starts = search.from_starts()
     best = max(starts, key=lambda found: found.rank)
-    _require_overlap(best.similarity, settings)
+    _require_overlap(best.similarity, settings, when="after the rigid motion")
     rigid = search.refined(best.transform, settings.levels[2:], is_rigid=True)
     transform, kept, reason, after = _believed(search, before, rigid)
     return Alignment(
@@ -311,10 +312,11 @@ def _doubt(affine: _Found, rigid: _Found, settings: RegistrationSettings) -> str
     return ""
 
 
-def _require_overlap(similarity: Similarity, settings: RegistrationSettings) -> None:
+def _require_overlap(similarity: Similarity, settings: RegistrationSettings, *, when: str) -> None:
     if similarity.overlap < settings.min_overlap:
         raise RejectedInput(
             "no-overlap",
-            f"Expected T1 to cover at least {settings.min_overlap:.0%} of T2's body, got {similarity.overlap:.0%}.",
+            f"Expected T1 to cover at least {settings.min_overlap:.0%} of T2's body, "
+            f"got {similarity.overlap:.0%} {when}.",
             remedy="Choose a T1 and a T2 of the same examination and body part.",
         )

@@ -241,9 +241,10 @@ def test_the_record_says_how_it_came_about_and_carries_masks() -> None:
     np.testing.assert_array_equal(transform_of(record, SeriesRole.T2), np.eye(4))
     assert record["sources"] == {"t1": content_sha256(t1), "t2": content_sha256(t2)}
     assert record["settings"]["seed"] == 20
-    assert record["antspyx"][0].isdigit()
+    assert record["versions"]["antspyx"][0].isdigit()
     assert record["after"]["mutual_information"] > record["before"]["mutual_information"]
-    assert len(canonical_json(record)) < 5000
+    assert record["quality"]["verdict"] == found.quality.verdict.value
+    assert len(canonical_json(record)) < 8000
     with pytest.raises(RejectedInput) as caught:
         transform_of({"format": "else"}, SeriesRole.T1)
     assert caught.value.code == "registration-record"
