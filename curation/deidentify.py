@@ -1,7 +1,7 @@
 """De-identification of DICOM by the Basic Profile of PS3.15: unknown means remove, and every action is told.
 
 `deidentify` rewrites one object, `deidentify_folder` a folder of studies. What they do to each attribute is data in
-`curation/deidentification`; `docs/decisions/0008-deidentification.md` says why it is as it is.
+`curation/deidentification`; `docs/decisions/0011-deidentification.md` says why it is as it is.
 """
 
 from curation.deidentification.folder import deidentify_folder

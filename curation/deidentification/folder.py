@@ -76,12 +76,11 @@ class _FolderWork:
                 return
             self._leave(path)
         except RejectedInput as error:
-            found = Finding(Level.WARNING, error.code, error.message, error.remedy, f"file {number}")
-            self.report.findings.append(found)
+            self.report.hold_back(number, Finding(Level.WARNING, error.code, error.message, error.remedy))
         except OSError as error:
-            message = f"Expected a file that can be read, got none ({type(error).__name__})."
-            remedy = "Check the file's permissions and the disk."
-            self.report.findings.append(Finding(Level.ERROR, "file-unreadable", message, remedy, f"file {number}"))
+            message = f"Expected a file that can be read and written, got an error ({type(error).__name__})."
+            remedy = "Check the permissions and the space on the disk."
+            self.report.hold_back(number, Finding(Level.ERROR, "file-unreadable", message, remedy))
 
     def _leave(self, path: Path) -> None:
         dataset = read_dataset(path)

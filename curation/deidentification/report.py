@@ -7,7 +7,7 @@ source. Files of a series to which the same was done stand together. The same st
 import csv
 import io
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,14 +80,14 @@ class FolderReport:
     Args:
         policy: What was decided.
         series: By place.
-        findings: What was held back or could not be read, by "file 17": the place in the order of the paths.
+        held_back: What may not leave or could not be read, and why: to the files' places in the order of their paths.
         other_files: How many files are no DICOM; they are not copied.
         copies: How many files were a second copy of another.
     """
 
     policy: Policy
     series: dict[Path, SeriesReport] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
+    held_back: dict[Finding, list[int]] = field(default_factory=dict)
     other_files: int = 0
     copies: int = 0
 
@@ -96,6 +96,15 @@ class FolderReport:
         """How many files may leave."""
         return sum(series.file_count for series in self.series.values())
 
+    def hold_back(self, number: int, reason: Finding) -> None:
+        """Names one file that does not leave."""
+        self.held_back.setdefault(reason, []).append(number)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """One finding for each reason, naming the first file and the number of others."""
+        return [replace(reason, subject=_subject(numbers)) for reason, numbers in self.held_back.items()]
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
@@ -103,7 +112,7 @@ class FolderReport:
             "file_count": self.file_count,
             "other_files": self.other_files,
             "copies": self.copies,
-            "held_back": [finding.as_dict() for finding in self.findings],
+            "held_back": [reason.as_dict() | {"files": numbers} for reason, numbers in self.held_back.items()],
             "series": [self.series[place].as_dict() for place in sorted(self.series)],
         }
 
@@ -116,3 +125,8 @@ class FolderReport:
         for place in sorted(self.series):
             writer.writerows(self.series[place].rows())
         write_bytes(folder / TABLE_NAME, table.getvalue().encode())
+
+
+def _subject(numbers: list[int]) -> str:
+    others = f" and {len(numbers) - 1} others" if len(numbers) > 1 else ""
+    return f"file {numbers[0]}{others}"

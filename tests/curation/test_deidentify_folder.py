@@ -234,6 +234,8 @@ def test_what_may_not_leave_is_named_by_number_and_not_written(tmp_path: Path) -
     write(source / CANARY / "d.dcm", as_file(nobody))
     write(source / CANARY / "e.dcm", as_file(other))
     write(source / CANARY / "f.dcm", as_file(image())[:400])
+    capture.SOPInstanceUID = "1.2.3.6"
+    write(source / CANARY / "g.dcm", as_file(capture))
     write(source / CANARY / f"{CANARY}.txt", CANARY.encode())
     write(source / CANARY / f"{CANARY}.nii.gz", CANARY.encode())
     write(source / ".hidden" / "a.dcm", as_file(image()))
@@ -243,7 +245,9 @@ def test_what_may_not_leave_is_named_by_number_and_not_written(tmp_path: Path) -
 
     found = [(finding.subject, finding.code) for finding in report.findings]
     codes = ["burned-in", "dicom-no-patient", "dicom-uid-twice"]
-    assert found[:3] == [(f"file {number}", code) for number, code in zip((5, 6, 7), codes, strict=True)]
+    subjects = ("file 5 and 1 others", "file 6", "file 7")
+    assert found[:3] == list(zip(subjects, codes, strict=True))
+    assert report.as_dict()["held_back"][0]["files"] == [5, 9]
     assert found[3] in [("file 8", "dicom-unreadable"), ("file 8", "dicom-no-uid"), ("file 8", "pixels-too-few")]
     assert (report.file_count, report.copies, report.other_files) == (1, 1, 3)
     written = files_of(tmp_path / "out")

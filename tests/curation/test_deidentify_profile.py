@@ -51,7 +51,7 @@ IDS = [f"{tag:08X}-{row['basic_profile'].replace('/', '')}" for row, tag in CASE
 
 
 def expected(row: dict[str, str], tag: int) -> str:
-    """What the standard's action code means for the outcome, choices decided as ADR 0008 says."""
+    """What the standard's action code means for the outcome, choices decided as decision 0011 says."""
     if tag in (0x00100010, 0x00100020):
         return PATIENT
     by_code = OF_SEQUENCES if value_representation(tag) == "SQ" else OF_VALUES
