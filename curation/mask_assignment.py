@@ -15,7 +15,7 @@ from datasets.finding import Finding, Level
 from datasets.gate import refuse_errors
 from datasets.mask import TUMOUR, Mask
 from datasets.nifti import read_mask
-from datasets.rtstruct import read_rtstruct, unused_name
+from datasets.rtstruct import read_structure_set, unused_name
 from datasets.volume import Volume
 
 _MASK_REMEDY = "Export the mask on the slices of its own series, and ingest the study again."
@@ -41,7 +41,8 @@ class LoadedPair:
 def load_pair(pair: PatientPair) -> LoadedPair:
     """Reads both volumes and every mask that belongs to them.
 
-    A mask that cannot be read or lies on another grid than its series becomes a finding, and the case goes on without.
+    A mask or a region of it that cannot be read or lies on another grid than its series becomes a finding, and the case
+    goes on without.
 
     Raises:
         RejectedInput: A volume cannot be read, or holds no image (`check_volume`).
@@ -52,12 +53,12 @@ def load_pair(pair: PatientPair) -> LoadedPair:
     findings = [*pair.findings, *_odd_volumes(pair, volumes)]
     for role, found in pair.masks:
         try:
-            own_role, regions = _read_masks(found, role, pair, volumes)
+            own_role, regions, noted = _read_masks(found, role, pair, volumes)
             digest = sha256_of_file(found.path)
         except (RejectedInput, OSError) as error:
             findings.append(_left_out(pair, found, error))
             continue
-        findings += _odd_masks(pair, found, regions)
+        findings += _odd_masks(pair, found, regions, noted)
         for name, mask in regions.items():
             name = unused_name(name, masks[own_role])
             masks[own_role][name], sources[own_role][name] = mask, digest
@@ -95,11 +96,15 @@ def _foreign_mask(mask: FoundMask, who: str, *, is_present: bool) -> Finding:
 
 def _read_masks(
     found: FoundMask, role: SeriesRole | None, pair: PatientPair, volumes: Mapping[SeriesRole, Volume]
-) -> tuple[SeriesRole, dict[str, Mask]]:
-    """A file's regions and whose they are; a NIfTI mask without a role goes to T2, or else T1, by its grid."""
+) -> tuple[SeriesRole, Mapping[str, Mask], tuple[Finding, ...]]:
+    """A file's regions, whose they are, and what was said of reading them.
+
+    A NIfTI mask without a role goes to T2, or else T1, by its grid.
+    """
     dicom = pair.by_role[role].series.dicom if role is not None else None
     if found.is_structure_set and role is not None and dicom is not None:
-        return role, read_rtstruct(found.path, dicom)
+        regions = read_structure_set(found.path, dicom)
+        return role, regions.masks, regions.findings
     mask = read_mask(found.path)
     roles = [role] if role is not None else [SeriesRole.T2, SeriesRole.T1]
     own = next((one for one in roles if volumes[one].grid.matches(mask.grid)), None)
@@ -110,7 +115,7 @@ def _read_masks(
             f"Expected a mask on the grid of its series ({expected}), got {mask.grid.describe()}.",
             remedy=_MASK_REMEDY,
         )
-    return own, _regions_of(mask, found.region)
+    return own, _regions_of(mask, found.region), ()
 
 
 def _regions_of(mask: Mask, region: str) -> dict[str, Mask]:
@@ -132,10 +137,13 @@ def _odd_volumes(pair: PatientPair, volumes: Mapping[SeriesRole, Volume]) -> Ite
             yield replace(finding, subject=subject)
 
 
-def _odd_masks(pair: PatientPair, found: FoundMask, regions: Mapping[str, Mask]) -> Iterator[Finding]:
-    """What a person should know of a file's regions: none at all, several where one was meant, one at the border."""
+def _odd_masks(
+    pair: PatientPair, found: FoundMask, regions: Mapping[str, Mask], noted: tuple[Finding, ...]
+) -> Iterator[Finding]:
+    """What a person should know of a file's regions: how they were read, and whether they can be one tumour."""
     subject = f"{pair.reference}, {found.reference}"
-    if not regions:
+    yield from (replace(finding, subject=f"{subject}, {finding.subject}".rstrip(", ")) for finding in noted)
+    if not regions and not noted:
         message = "Expected a tumour in the mask, got an empty one."
         yield Finding(Level.WARNING, "mask-empty", message, "Draw it, or leave the file out.", subject)
     if len(regions) > 1 and not found.is_structure_set:

@@ -166,6 +166,13 @@ def _unknown_nested(path: Path) -> None:
     insert(path, content)
 
 
+def _utf_8_as_latin(path: Path) -> None:
+    edit(path, lambda dataset: delattr(dataset, "StudyDescription"))
+    edit(path, lambda dataset: setattr(dataset, "SpecificCharacterSet", "ISO_IR 100"))
+    description = explicit(0x0008, 0x1030, b"LO", "Knöchel".encode())
+    insert(path, description, before=struct.pack("<2H", 0x0008, 0x103E))
+
+
 def _relabel(syntax: str) -> Callable[[Path], None]:
     """Another transfer syntax over the same bytes."""
 
@@ -260,14 +267,7 @@ NAMED_DICOM: dict[str, tuple[str, Callable[[Path], object]]] = {
     "32-long-uid": ("dicom-uid", _set(SeriesInstanceUID="1." + "2" * 70)),
     "32-letters": ("dicom-uid", _set(StudyInstanceUID="study^one")),
     "35-padded-pixels": ("dicom-pixels-padded", _set(PixelData=bytes(160 + 128))),
-    "39-utf-8-as-latin": (
-        "dicom-character-set",
-        lambda path: insert(
-            path,
-            explicit(0x0008, 0x1030, b"LO", "Knöchel".encode()),
-            before=struct.pack("<2H", 0x0008, 0x103E),
-        ),
-    ),
+    "39-utf-8-as-latin": ("dicom-character-set", _utf_8_as_latin),
     "39-no-such-set": ("dicom-character-set", _set(SpecificCharacterSet="ISO_IR 999")),
 }
 """Files that can be used, with the code of what a person is told."""
