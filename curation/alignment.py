@@ -27,6 +27,9 @@ CONVINCING_EDGES = 1.25
 SAME_PLACE_MM = 3.0
 """Motions that take the body's points to within this distance of each other, on average, found the same place."""
 
+FURTHER_STARTS = 3
+"""How many of the turned starts, the best first, go on to the second level."""
+
 ANTS_PATIENCE = 5
 """ANTs' gradient descent takes several times the steps of the fast preset's quasi-Newton search."""
 
@@ -178,7 +181,9 @@ def _believed(search: "_Search", before: Similarity, rigid: _Found) -> tuple[Aff
         return np.eye(4), HEADER, reason, before
     if settings.motion is Motion.RIGID or not settings.affine_levels:
         return rigid.transform, RIGID, "No affine motion was asked for.", rigid.similarity
-    affine = search.refined(rigid.transform, settings.affine_levels, is_rigid=False)
+    affine = search.refined(rigid.transform, settings.affine_levels[:1], is_rigid=False)
+    if not _doubt(affine, rigid, settings):
+        affine = search.refined(affine.transform, settings.affine_levels[1:], is_rigid=False)
     if doubt := _doubt(affine, rigid, settings):
         return rigid.transform, RIGID, doubt, rigid.similarity
     return (
@@ -208,12 +213,13 @@ class _Search:
             RejectedInput: None of them came to an end.
         """
         centred = self._centred()
-        found = self._all_from([np.eye(4), centred], self.settings.levels[:2])
+        coarse = self._all_from([np.eye(4), centred], self.settings.levels[:1])
+        found = self._all_from(self._different(coarse), self.settings.levels[1:2])
         best = max(found, key=lambda one: one.rank, default=None)
         if best is None or self._contrast(best.transform) < CONVINCING_EDGES:
             turned = self._all_from([*self._turned(np.eye(4)), *self._turned(centred)], self.settings.levels[:1])
-            further = sorted(turned, key=lambda one: one.rank)[-2:]
-            found += self._all_from([one.transform for one in further], self.settings.levels[1:2])
+            further = sorted(turned, key=lambda one: one.rank, reverse=True)[:FURTHER_STARTS]
+            found += self._all_from(self._different(further), self.settings.levels[1:2])
         if not found:
             raise RejectedInput(
                 "registration-failed",
@@ -227,6 +233,14 @@ class _Search:
         for level in levels:
             start = self._step(start, level, is_rigid=is_rigid)
         return _Found(start, self.similarity(start))
+
+    def _different(self, found: list[_Found]) -> list[Affine]:
+        """Their transforms, one for each place that was found."""
+        different: list[Affine] = []
+        for one in found:
+            if all(self.images.distance_mm(one.transform, other) > SAME_PLACE_MM for other in different):
+                different.append(one.transform)
+        return different
 
     def _all_from(self, starts: list[Affine], levels: tuple[Level, ...]) -> list[_Found]:
         """Where each start ends; those that end nowhere are left out."""
