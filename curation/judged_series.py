@@ -21,7 +21,7 @@ from curation.series_evidence import (
 )
 from curation.series_kind import KIND_OF_REFUSAL, SeriesKind
 from datasets.case import SeriesRole
-from datasets.dicom_header import SeriesEvidence
+from datasets.dicom_header import Plane, SeriesEvidence
 from datasets.errors import RejectedInput
 from datasets.series_relations import same_acquisition
 
@@ -72,7 +72,7 @@ def judge_patient(series: Sequence[FoundSeries]) -> list[JudgedSeries]:
         for found in series
     ]
     for role in SeriesRole:
-        for rule in (_diffusion, _after_contrast, _preferences, _broken_off, _copies):
+        for rule in (_several_planes, _diffusion, _after_contrast, _preferences, _broken_off, _copies):
             for index, reason in rule(judged, role):
                 judged[index] = judged[index].and_also(role, reason)
     return judged
@@ -87,6 +87,18 @@ def _of_studies(judged: Sequence[JudgedSeries]) -> list[list[int]]:
     for index, one in enumerate(judged):
         studies[one.series.study_key].append(index)
     return list(studies.values())
+
+
+def _several_planes(judged: Sequence[JudgedSeries], role: SeriesRole) -> _Additions:
+    """One series of several planes is a localizer."""
+    planes: dict[str, set[Plane]] = defaultdict(set)
+    for one in judged:
+        if one.series.dicom is not None:
+            planes[one.series.dicom.series_uid].add(one.series.evidence.orientation)
+    for index, one in enumerate(judged):
+        is_known = "localizer" in one.judgements[role].refusals
+        if one.series.dicom is not None and len(planes[one.series.dicom.series_uid]) > 1 and not is_known:
+            yield index, Reason(REFUSED, "localizer: one series of several planes", "localizer")
 
 
 def _diffusion(judged: Sequence[JudgedSeries], role: SeriesRole) -> _Additions:

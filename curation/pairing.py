@@ -22,7 +22,7 @@ from curation.series_choice import (
     PatientSummary,
     SeriesChoice,
 )
-from curation.series_evidence import is_contrast_enhanced, is_fat_suppressed
+from curation.series_evidence import Reason, is_contrast_enhanced, is_fat_suppressed
 from datasets.case import SeriesRole
 from datasets.finding import Finding, Level
 
@@ -39,6 +39,9 @@ more slices. A plainly worse one (`curation.judged_series.BESIDE_A_BETTER_ONE`) 
 LEAST_OVERLAP = 0.5
 """T1 and T2 of one frame of reference must show the same part of the body: at least this share of the smaller one.
 The stations of a long limb share some slices, a fifth at most."""
+
+HAS_PARTNER = 8
+"""Points of a series that makes a pair, where others as good make none: in another study, or elsewhere in the body."""
 
 _CHOOSE = "Choose the series that are meant, or leave only those in the folder, and ingest again."
 
@@ -108,8 +111,8 @@ def _pair(scan: FolderScan, patient_key: str, judged: list[JudgedSeries], best: 
     return PatientPair(
         reference=who,
         patient_key=patient_key,
-        t1=_choice(best[0], SeriesRole.T1, judged),
-        t2=_choice(best[1], SeriesRole.T2, judged),
+        t1=_choice(best[0], best[1], SeriesRole.T1, judged=judged),
+        t2=_choice(best[1], best[0], SeriesRole.T2, judged=judged),
         masks=tuple(assigned),
         description=scan.descriptions.get(patient_key, CaseDescription()),
         findings=(*_doubts(*best, who), *mask_findings),
@@ -170,19 +173,37 @@ def _too_close(close: list[Chosen], who: str) -> Finding:
     return _ambiguous(code, f"several that fit about as well: {_listed(close)}", who)
 
 
-def _choice(chosen: Candidate, role: SeriesRole, judged: list[JudgedSeries]) -> SeriesChoice:
+def _choice(chosen: Candidate, partner: Candidate, role: SeriesRole, *, judged: list[JudgedSeries]) -> SeriesChoice:
     others = [one for one in judged if one.series is not chosen.series]
     runner_up = max(others, key=lambda one: one.judgements[role].score, default=None)
+    judgement = chosen.judgement.and_also(*_only_in_pairs(chosen, partner, role, others=others))
     return SeriesChoice(
         series=chosen.series,
-        score=chosen.judgement.score,
-        reasons=chosen.judgement.reasons,
+        score=judgement.score,
+        reasons=judgement.reasons,
         runner_up=runner_up.series.reference if runner_up else "",
         runner_up_score=runner_up.judgements[role].score if runner_up else None,
         source_sha256=chosen.series.source_sha256,
         is_by_person=chosen.is_by_person,
         runner_up_reasons=runner_up.judgements[role].reasons if runner_up else (),
     )
+
+
+def _only_in_pairs(
+    chosen: Candidate, partner: Candidate, role: SeriesRole, *, others: list[JudgedSeries]
+) -> Iterator[Reason]:
+    """What tells a chosen series from others as good that have no partner."""
+    if chosen.is_by_person:
+        return
+    rivals = [one for one in others if one.fits(role) and one.unsound is None]
+    if _is_one_study((chosen, partner)) and any(one.series.study_key != chosen.series.study_key for one in rivals):
+        yield Reason(HAS_PARTNER, "of the one study with a T1 and a T2")
+    here = [one.series for one in rivals if one.series.study_key == chosen.series.study_key]
+    frame = partner.series.frame_of_reference
+    if any(
+        frame and frame == one.frame_of_reference and overlap(one.grid, partner.grid) < LEAST_OVERLAP for one in here
+    ):
+        yield Reason(HAS_PARTNER, "shows the same part of the body as its partner")
 
 
 def _none_plausible(role: SeriesRole, judged: list[JudgedSeries], who: str) -> Finding:
