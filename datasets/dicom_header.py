@@ -33,7 +33,7 @@ _HEADER_KEYWORDS = [
     "RepetitionTime", "EchoTime", "InversionTime", "ImageType", "ContrastBolusAgent", "Manufacturer",
     "BodyPartExamined", "ReferencedFrameOfReferenceSequence", "MRAcquisitionType", "SequenceName", "PulseSequenceName",
     "ProtocolName", "EchoTrainLength", "EchoNumbers", "FlipAngle", "DiffusionBValue", "AcquisitionNumber",
-    "NumberOfTemporalPositions", "ManufacturerModelName", "MagneticFieldStrength", "BurnedInAnnotation",
+    "NumberOfTemporalPositions", "ManufacturerModelName", "MagneticFieldStrength", "BurnedInAnnotation", "SeriesNumber",
     "AcquisitionDateTime", "AcquisitionDate", "AcquisitionTime", "SeriesDate", "SeriesTime", "StudyDate", "StudyTime",
     "InstanceNumber", "TemporalPositionIdentifier", "TriggerTime", "ImagesInAcquisition", "StackID", "RescaleSlope",
     "RescaleIntercept", "SliceThickness", "SpacingBetweenSlices",
@@ -242,6 +242,7 @@ def _evidence(dataset: Dataset) -> SeriesEvidence:
         field_strength_t=number(dataset, "MagneticFieldStrength"),
         burned_in_annotation=text(dataset, "BurnedInAnnotation").upper(),
         sop_class=text(dataset, "SOPClassUID"),
+        series_number=_whole(dataset, "SeriesNumber"),
         acquisition_time=_acquisition_time(dataset),
     )
 

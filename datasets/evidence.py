@@ -60,6 +60,7 @@ class SeriesEvidence:
         field_strength_t: In tesla.
         burned_in_annotation: ``YES`` or ``NO``; empty where the header does not say.
         sop_class: UID of the kind of object.
+        series_number: By which people at the scanner call it; None where absent.
         acquisition_time: When it was acquired (else when its series or study began); only for comparing series of one
             patient. Never to be stored or shown.
     """
@@ -94,6 +95,7 @@ class SeriesEvidence:
     field_strength_t: float | None = None
     burned_in_annotation: str = ""
     sop_class: str = ""
+    series_number: int | None = None
     acquisition_time: datetime | None = field(default=None, repr=False)
 
 
