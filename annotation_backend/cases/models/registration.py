@@ -36,6 +36,11 @@ class Registration(models.Model):
     def __str__(self) -> str:
         return f"registration of {self.case}"
 
+    @property
+    def folder(self) -> Path:
+        """Where the registration's files lie."""
+        return (self.case.folder / self.t1_file).parent
+
     def volume_path(self, role: SeriesRole) -> Path:
         """The volume of `role` on the case's grid."""
         return self.case.folder / (self.t1_file if role is SeriesRole.T1 else self.t2_file)
