@@ -474,3 +474,22 @@ def test_actions_never_hold_values(tmp_path: Path) -> None:
     told = repr(leave(reread(source), EVERYTHING).actions)
     assert CANARY not in told
     assert "MRN" not in told
+
+
+def test_more_values_than_the_attribute_has_are_emptied() -> None:
+    source = image()
+    source[0x00180081] = planted(0x00180081, "DS", text="4\\7\\11\\0815")
+    source[0x00280030] = planted(0x00280030, "DS", text="1.5\\1.5")
+
+    result = come_out(source)
+
+    assert not result.EchoTime
+    assert list(result.PixelSpacing) == [1.5, 1.5]
+
+
+def test_each_patients_dates_move_by_the_patients_own_days() -> None:
+    source = image()
+    source.StudyDate = "20200301"
+    for code in ("D1", "D2", "D3"):
+        left = deidentify(source, Policy(shift_dates=True), key=KEY, patient_code=code).dataset.StudyDate
+        assert date.fromisoformat(str(left)) == date(2020, 3, 1) + timedelta(days=days_moved(code, KEY))
