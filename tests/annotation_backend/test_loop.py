@@ -82,7 +82,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def _world(installation: Installation) -> World:
     folder = installation.folder / "data" / "cases" / "C0001"
-    plane = read_slices(folder / "slices").plane
+    [exported] = (folder / "slices").iterdir()
+    plane = read_slices(exported).plane
     [imported] = (folder / "series").glob("t2-gtv_mass.nii.gz")
     truth = carry_mask(read_mask(imported), transform=np.eye(4), target=plane.grid).foreground
     bare = World(installation, plane, truth, project=0, tasks={})
