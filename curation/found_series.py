@@ -9,11 +9,11 @@ from datetime import datetime
 from pathlib import Path
 
 from curation.case_table import CaseDescription
+from curation.volume_file import is_volume_file, read_grid, read_volume
 from datasets.case import SeriesRole
 from datasets.dicom_header import SeriesEvidence
 from datasets.dicom_series import DicomSeries, files_digest, read_series, series_grid
 from datasets.finding import Finding
-from datasets.nifti import is_nifti, read_grid, read_volume
 from datasets.volume import Grid, Volume
 
 
@@ -23,13 +23,14 @@ class FoundSeries:
 
     Args:
         reference: Short name for reports; says nothing about the patient, and stays the same over runs: from a hash of
-            the series' UID, or of a NIfTI file's bytes.
-        patient_key: DICOM's PatientID, or the folder and prefix of NIfTI files. Never to be stored or shown.
+            the series' UID, or of a volume file's bytes.
+        patient_key: DICOM's PatientID, or the folder and prefix of volume files (NIfTI, NRRD, MetaImage). Never to be
+            stored or shown.
         study_key: Which visit. Never to be stored or shown.
-        evidence: What the header, or a NIfTI file's name, says about its kind.
+        evidence: What the header, or a volume file's name, says about its kind.
         files: Its files.
-        dicom: Its headers; None for NIfTI.
-        named_role: What a NIfTI file's name says; None for DICOM.
+        dicom: Its headers; None for a volume file.
+        named_role: What a volume file's name, or `cases.csv`, says; None for DICOM.
     """
 
     reference: str
@@ -75,16 +76,18 @@ class FoundSeries:
 
 @dataclass(frozen=True)
 class FoundMask:
-    """A structure set or a NIfTI mask.
+    """A structure set, a segmentation or a mask in a volume file.
 
     Args:
         reference: "file 17", as findings name it.
         patient_key: As of a series. Never to be stored or shown.
         path: The file.
-        series_uids: The series that a structure set was drawn on; () for NIfTI.
-        named_role: The role in a NIfTI mask's name.
-        modality: Another modality than MR in a NIfTI mask's name.
-        region: Name of a NIfTI mask's region.
+        series_uids: The series that a structure set or a segmentation was drawn on; () for a volume file, and for a
+            segmentation that does not say.
+        named_role: The role in a volume file's name, or in `cases.csv`.
+        modality: Another modality than MR in a volume file's name.
+        region: Name of a volume file's region.
+        is_segmentation: Whether it is a DICOM SEG.
     """
 
     reference: str
@@ -94,11 +97,17 @@ class FoundMask:
     named_role: SeriesRole | None = None
     modality: str = ""
     region: str = ""
+    is_segmentation: bool = False
+
+    @property
+    def is_volume_file(self) -> bool:
+        """Whether it is a NIfTI, NRRD or MetaImage file."""
+        return is_volume_file(self.path)
 
     @property
     def is_structure_set(self) -> bool:
         """Whether it is an RTSTRUCT."""
-        return not is_nifti(self.path)
+        return not self.is_volume_file and not self.is_segmentation
 
 
 @dataclass(frozen=True)
@@ -113,6 +122,8 @@ class FolderScan:
         findings: Files and rows that are of no use, and why.
         file_count: How many files were looked at.
         choices: Patient key to role to reference of the series that `cases.csv` names. Keys never to be shown.
+        left_out: How many DICOM objects that are neither image nor mask there were, by kind: reports, presentation
+            states...
     """
 
     series: tuple[FoundSeries, ...]
@@ -122,6 +133,7 @@ class FolderScan:
     findings: tuple[Finding, ...]
     file_count: int
     choices: Mapping[str, Mapping[SeriesRole, str]] = field(default_factory=dict, repr=False)
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def patient_keys(self) -> tuple[str, ...]:

@@ -7,15 +7,17 @@ import numpy as np
 
 from curation.found_series import FoundMask, FoundSeries
 from curation.series_choice import PatientPair
+from curation.volume_file import read_mask
 from datasets.case import SeriesRole
 from datasets.content_checks import check_mask, check_volume
+from datasets.dicom_seg import read_segment_set
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_file
 from datasets.finding import Finding, Level
 from datasets.gate import refuse_errors
 from datasets.mask import TUMOUR, Mask
-from datasets.nifti import read_mask
-from datasets.rtstruct import read_structure_set, unused_name
+from datasets.mask_set import unused_name
+from datasets.rtstruct import read_structure_set
 from datasets.volume import Volume
 
 _MASK_REMEDY = "Export the mask on the slices of its own series, and ingest the study again."
@@ -68,30 +70,42 @@ def load_pair(pair: PatientPair) -> LoadedPair:
 def assign_masks(
     masks: list[FoundMask], series: list[FoundSeries], chosen: Mapping[SeriesRole, FoundSeries], who: str
 ) -> tuple[list[tuple[SeriesRole | None, FoundMask]], list[Finding]]:
-    """Masks of the chosen series with their role; None for a NIfTI mask whose name says no role."""
+    """Masks of the chosen series with their role; None for a mask that does not say whose it is."""
     assigned: list[tuple[SeriesRole | None, FoundMask]] = []
     findings: list[Finding] = []
-    present = {found.dicom.series_uid for found in series if found.dicom}
     for mask in masks:
-        if not mask.is_structure_set:
+        if mask.is_volume_file:
             assigned += [(mask.named_role, mask)] if not mask.modality else []
-            continue
-        roles = [role for role, found in chosen.items() if found.dicom and found.dicom.series_uid in mask.series_uids]
-        assigned += [(role, mask) for role in roles]
-        if not roles:
-            findings.append(_foreign_mask(mask, who, is_present=bool(present & set(mask.series_uids))))
-    return assigned, findings
+        elif mask.is_segmentation and not mask.series_uids:
+            assigned.append((None, mask))
+        else:
+            roles = [role for role, found in chosen.items() if _is_of(mask, found)]
+            assigned += [(role, mask) for role in roles]
+            if not roles and any(_is_of(mask, found) for found in series):
+                findings.append(_of_other_series(mask, who))
+    return assigned, [*findings, *masks_without_series(masks, series, who)]
 
 
-def _foreign_mask(mask: FoundMask, who: str, *, is_present: bool) -> Finding:
-    subject = f"{who}, {mask.reference}"
-    if is_present:
-        message = "Expected a structure set of the chosen T1 or T2, got one of another series; it is left out."
-        return Finding(
-            Level.INFO, "mask-of-other-series", message, "Nothing, if the choice of series is right.", subject
+def masks_without_series(masks: list[FoundMask], series: list[FoundSeries], who: str) -> list[Finding]:
+    """Structure sets and segmentations whose series are not there."""
+    message = "Expected the series that the mask was drawn on, got none; it is left out."
+    return [
+        Finding(
+            Level.WARNING, "mask-without-series", message, "Add that series to the folder.", f"{who}, {mask.reference}"
         )
-    message = "Expected the series that the structure set was drawn on, got none; it is left out."
-    return Finding(Level.WARNING, "mask-without-series", message, "Add that series to the folder.", subject)
+        for mask in masks
+        if (mask.series_uids or mask.is_structure_set) and not any(_is_of(mask, found) for found in series)
+    ]
+
+
+def _is_of(mask: FoundMask, found: FoundSeries) -> bool:
+    return found.dicom is not None and found.dicom.series_uid in mask.series_uids
+
+
+def _of_other_series(mask: FoundMask, who: str) -> Finding:
+    message = "Expected a mask of the chosen T1 or T2, got one of another series; it is left out."
+    remedy = "Nothing, if the choice of series is right."
+    return Finding(Level.INFO, "mask-of-other-series", message, remedy, f"{who}, {mask.reference}")
 
 
 def _read_masks(
@@ -99,14 +113,12 @@ def _read_masks(
 ) -> tuple[SeriesRole, Mapping[str, Mask], tuple[Finding, ...]]:
     """A file's regions, whose they are, and what was said of reading them.
 
-    A NIfTI mask without a role goes to T2, or else T1, by its grid.
+    A mask that does not say whose it is goes to T2, or else T1, by its grid.
     """
-    dicom = pair.by_role[role].series.dicom if role is not None else None
-    if found.is_structure_set and role is not None and dicom is not None:
-        regions = read_structure_set(found.path, dicom)
-        return role, regions.masks, regions.findings
-    mask = read_mask(found.path)
     roles = [role] if role is not None else [SeriesRole.T2, SeriesRole.T1]
+    if not found.is_volume_file:
+        return _read_dicom_masks(found, roles, pair)
+    mask = read_mask(found.path)
     own = next((one for one in roles if volumes[one].grid.matches(mask.grid)), None)
     if own is None:
         expected = " or ".join(volumes[one].grid.describe() for one in roles)
@@ -116,6 +128,27 @@ def _read_masks(
             remedy=_MASK_REMEDY,
         )
     return own, _regions_of(mask, found.region), ()
+
+
+def _read_dicom_masks(
+    found: FoundMask, roles: list[SeriesRole], pair: PatientPair
+) -> tuple[SeriesRole, Mapping[str, Mask], tuple[Finding, ...]]:
+    """The regions on the first of the roles' series that they lie on; raises what the last refuses."""
+    refusal: RejectedInput | None = None
+    for role in roles:
+        dicom = pair.by_role[role].series.dicom
+        if dicom is None:
+            continue
+        try:
+            reads = read_segment_set if found.is_segmentation else read_structure_set
+            regions = reads(found.path, dicom)
+        except RejectedInput as error:
+            refusal = error
+        else:
+            return role, regions.masks, regions.findings
+    raise refusal or RejectedInput(
+        "mask-without-series", "Expected a mask of a DICOM series, got none that is.", remedy=_MASK_REMEDY
+    )
 
 
 def _regions_of(mask: Mask, region: str) -> dict[str, Mask]:
@@ -146,7 +179,7 @@ def _odd_masks(
     if not regions and not noted:
         message = "Expected a tumour in the mask, got an empty one."
         yield Finding(Level.WARNING, "mask-empty", message, "Draw it, or leave the file out.", subject)
-    if len(regions) > 1 and not found.is_structure_set:
+    if len(regions) > 1 and found.is_volume_file:
         message = f"Expected one label in the mask, got {len(regions)}; all but the first are named by their value."
         yield Finding(Level.INFO, "mask-labels", message, "Check what the other labels mean.", subject)
     noticed = {finding.code: finding for mask in regions.values() for finding in check_mask(mask)}

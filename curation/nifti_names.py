@@ -1,4 +1,4 @@
-"""What a NIfTI file's name says: whose image it is, its role, and whether it is a mask.
+"""What the name of a NIfTI, NRRD or MetaImage file says: whose image it is, its role, and whether it is a mask.
 
 The rule: a name is cut into words at every sign that is not a letter or a digit. A word that begins with ``t1`` or
 ``t2`` gives the role (``t1``, ``T1w``, ``t2fs``), ``stir`` and ``tirm`` mean T2. A word that begins with ``mask``,
@@ -35,7 +35,7 @@ _SILENT_WORD = re.compile(
 
 @dataclass(frozen=True)
 class NiftiName:
-    """What a NIfTI file's name says.
+    """What a file's name says.
 
     Args:
         patient_key: Folder and prefix that the files of one patient share. Never to be stored or shown.
@@ -92,7 +92,7 @@ def _role(words: list[str]) -> SeriesRole | None:
 
 
 def _stem(name: str) -> str:
-    return re.sub(r"\.nii(\.gz)?$", "", name, flags=re.IGNORECASE)
+    return re.sub(r"\.(nii(\.gz)?|nrrd|nhdr|mha|mhd)$", "", name, flags=re.IGNORECASE)
 
 
 def _words(text: str) -> list[str]:

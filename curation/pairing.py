@@ -12,7 +12,7 @@ from curation.candidates import Candidate, candidates_for, considered
 from curation.case_table import CaseDescription
 from curation.found_series import FolderScan
 from curation.judged_series import JudgedSeries, judge_patient
-from curation.mask_assignment import LoadedPair, assign_masks, load_pair
+from curation.mask_assignment import LoadedPair, assign_masks, load_pair, masks_without_series
 from curation.overlap import overlap
 from curation.series_choice import (
     Choices,
@@ -68,6 +68,9 @@ def pair_series(scan: FolderScan, *, choices: Choices | None = None) -> Pairing:
         judged = judge_patient([found for found in scan.series if found.patient_key == patient_key])
         best, said = _choose(judged, chosen, scan.patient_reference(patient_key))
         pair = _pair(scan, patient_key, judged, best) if best else None
+        if pair is None:
+            masks = [mask for mask in scan.masks if mask.patient_key == patient_key]
+            said += masks_without_series(masks, [one.series for one in judged], scan.patient_reference(patient_key))
         pairs += [pair] if pair else []
         findings += said
         patients.append(_summary(scan, patient_key, judged, pair=pair, said=said))

@@ -1,28 +1,32 @@
-"""What is in this folder: DICOM series, structure sets, NIfTI volumes and masks, whatever the folders are called.
+"""What is in this folder: DICOM series and masks, NIfTI, NRRD and MetaImage volumes, whatever the folders are called.
 
 Of DICOM only headers are read. Files are numbered from 1 in the order of their paths, so that a finding can name
 "file 17" and a person can find it, while no path, which often carries a patient's name, is shown. DICOM is known by its
-content, with or without ``.dcm``; NIfTI by its suffix, its role by its name (`curation.nifti_names` states the rule).
+content, with or without ``.dcm``; volume files by their suffix, their role by their name (`curation.nifti_names` states
+the rule) or by `cases.csv`. A DICOMDIR is not followed: the files are found without it.
 """
 
 import os
 import stat
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from curation.case_table import CASE_TABLE_NAME, CaseDescription, CaseTable, read_case_table
+from curation.anatomical_sites import SITE_WORDS
+from curation.case_table import CaseTable, read_case_table, row_finding
 from curation.found_series import FolderScan, FoundMask, FoundSeries
+from curation.named_files import NamedPaths, choices_of, named_paths
 from curation.nifti_names import NiftiName, read_name
+from curation.volume_file import files_of, header_findings, is_data_of_header, is_volume_file, read_grid
 from datasets.dicom_file import dicom_findings, looks_like_dicom
 from datasets.dicom_header import SeriesEvidence, SliceHeader, plane_of, read_header
 from datasets.dicom_series import DicomSeries, group_series
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_file
 from datasets.finding import Finding, Level
-from datasets.nifti import is_nifti, nifti_findings, read_grid
 from datasets.volume import Grid
 
 Progress = Callable[[int, int], None]
@@ -39,43 +43,61 @@ _ANISOTROPIC = 1.5
 _DIGEST_DIGITS = 12
 
 
-def scan_folder(folder: Path, *, progress: Progress | None = None) -> FolderScan:
+_OTHER_OBJECTS = {
+    "SR": "report", "PR": "presentation state", "KO": "key object selection", "DOC": "document", "REG": "registration",
+    "RTDOSE": "dose", "RTPLAN": "plan", "FID": "fiducials", "RWV": "value map", "ANN": "annotation",
+}  # fmt: skip
+"""DICOM objects that are neither image nor mask, by modality."""
+
+
+def scan_folder(
+    folder: Path, *, progress: Progress | None = None, site_words: frozenset[str] = SITE_WORDS
+) -> FolderScan:
     """Looks at every file below a folder once.
 
     Links, pipes and devices are not followed and named in a finding. Hidden files, files that are clearly not meant as
-    images, and second copies of a DICOM file are passed over. Every other file that is no image, or a damaged one, is
-    named in a finding.
+    images, and second copies of a DICOM file are passed over; DICOM objects that are neither images nor masks are
+    counted. Every other file that is no image, a damaged one, and a folder that cannot be opened, is named in a
+    finding.
 
     Args:
         folder: Studies of one or more patients, nested as they are; may hold a `cases.csv`.
         progress: Called with (files looked at, files).
+        site_words: Words of anatomical sites that are kept.
 
     Raises:
         RejectedInput: There is no such folder.
     """
     if not folder.is_dir():
         raise RejectedInput("folder-absent", "Expected a folder of studies, got none.", remedy="Check the path given.")
-    paths = sorted(_walk(folder), key=lambda path: path.relative_to(folder).as_posix())
-    looks = _Looks(folder)
+    closed: list[OSError] = []
+    paths = sorted(_walk(folder, closed), key=lambda path: path.relative_to(folder).as_posix())
+    table = read_case_table(folder, site_words=site_words)
+    looks = _Looks(folder, named_paths(table, (path.relative_to(folder).as_posix() for path in paths)))
     for number, path in enumerate(paths, start=1):
         looks.look_at(path, number)
         if progress is not None:
             progress(number, len(paths))
-    return looks.summed_up(read_case_table(folder), file_count=len(paths))
+    looks.findings += [_closed_folder(number, error) for number, error in enumerate(closed, start=1)]
+    return looks.summed_up(table, file_count=len(paths))
 
 
 class _Looks:
     """Gathers what the files of one folder are."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, named: NamedPaths) -> None:
         self.folder = folder
+        self.named = named
         self.headers: list[SliceHeader] = []
-        self.nifti: list[FoundSeries] = []
+        self.volumes: list[FoundSeries] = []
         self.masks: list[FoundMask] = []
         self.findings: list[Finding] = []
         self.notes: dict[str, tuple[int, int, Finding]] = {}
         self.numbers: dict[Path, int] = {}
         self.objects: dict[str, Path] = {}
+        self.left_out: Counter[str] = Counter()
+        self.presentations: list[tuple[int, tuple[str, ...]]] = []
+        self.beside: dict[str, set[str]] = defaultdict(set)
 
     def look_at(self, path: Path, number: int) -> None:
         """Sorts one file in, or says what is wrong with it."""
@@ -94,30 +116,58 @@ class _Looks:
     def summed_up(self, table: CaseTable, *, file_count: int) -> FolderScan:
         """Everything that was gathered, in the order of the files."""
         dicom = [_found(series) for series in group_series(self.headers)]
-        series = sorted([*dicom, *self.nifti], key=lambda found: min(self.numbers[path] for path in found.files))
+        volumes = [_of_patient(found, self._named_patient(found.patient_key)) for found in self.volumes]
+        series = sorted([*dicom, *volumes], key=self._number_of)
+        masks = [replace(mask, patient_key=self._named_patient(mask.patient_key)) for mask in self.masks]
         first_files: dict[str, int] = {}
-        for key, number in sorted(self._patients([*dicom, *self.nifti]), key=lambda pair: pair[1]):
+        for key, number in sorted(self._patients(series, masks), key=lambda pair: pair[1]):
             first_files.setdefault(key, number)
-        descriptions, unused = _matched(table, list(first_files))
+        known = _known_ids(list(first_files))
+        rows = {known[patient_id]: row for patient_id, row in table.named.items() if patient_id in known}
         return FolderScan(
             series=tuple(series),
-            masks=tuple(self.masks),
+            masks=tuple(masks),
             first_files=first_files,
-            descriptions=descriptions,
-            findings=(*self.findings, *self._noted(), *table.findings, *unused),
+            descriptions={known[name]: said for name, (_, said) in table.rows.items() if name in known},
+            findings=(
+                *self.findings,
+                *self._noted(),
+                *self._without_series(series),
+                *table.findings,
+                *self.named.findings,
+                *_unused_rows(table, known),
+            ),
             file_count=file_count,
+            choices={
+                key: choices_of(row, key, self._paths_of(key, series), self.named.files) for key, row in rows.items()
+            },
+            left_out=dict(self.left_out),
         )
 
-    def _patients(self, series: list[FoundSeries]) -> Iterator[tuple[str, int]]:
-        for found in series:
-            yield found.patient_key, min(self.numbers[path] for path in found.files)
-        for mask in self.masks:
-            yield mask.patient_key, self.numbers[mask.path]
+    def _number_of(self, found: FoundSeries) -> int:
+        return min(self.numbers[path] for path in found.files)
+
+    def _named_patient(self, key: str) -> str:
+        """A file beside those that `cases.csv` names for one patient belongs to the same patient."""
+        named = self.beside.get(key, set())
+        return next(iter(named)) if len(named) == 1 else key
+
+    def _paths_of(self, key: str, series: list[FoundSeries]) -> list[tuple[FoundSeries, tuple[str, ...]]]:
+        """A patient's series, with the paths of their files below the folder."""
+        return [
+            (found, tuple(path.relative_to(self.folder).as_posix() for path in found.files))
+            for found in series
+            if found.patient_key == key
+        ]
+
+    def _patients(self, series: list[FoundSeries], masks: list[FoundMask]) -> Iterator[tuple[str, int]]:
+        yield from ((found.patient_key, self._number_of(found)) for found in series)
+        yield from ((mask.patient_key, self.numbers[mask.path]) for mask in masks)
 
     def _sort_in(self, path: Path, number: int) -> None:
-        if is_nifti(path):
-            self._note(number, nifti_findings(path))
-            self._sort_in_nifti(path, read_name(path.relative_to(self.folder)), number)
+        if is_volume_file(path):
+            self._note(number, header_findings(path))
+            self._sort_in_volume(path, number)
         elif looks_like_dicom(path):
             self._note(number, dicom_findings(path))
             self._sort_in_dicom(read_header(path), number)
@@ -130,7 +180,7 @@ class _Looks:
         else:
             raise RejectedInput(
                 "file-not-image",
-                "Expected DICOM or NIfTI, got a file of another kind.",
+                "Expected DICOM, NIfTI, NRRD or MetaImage, got a file of another kind.",
                 remedy="Remove it from the folder, or convert it if it is an image.",
             )
 
@@ -138,9 +188,16 @@ class _Looks:
         first = self.objects.setdefault(header.sop_instance_uid or str(header.path), header.path)
         if first != header.path:
             _require_copy(first, header.path)
-        elif header.is_structure_set:
-            mask = FoundMask(f"file {number}", header.patient_key, header.path, series_uids=header.referenced_series)
-            self.masks.append(mask)
+        elif header.is_structure_set or header.is_segmentation:
+            self.masks.append(
+                FoundMask(
+                    f"file {number}",
+                    header.patient_key,
+                    header.path,
+                    series_uids=header.referenced_series,
+                    is_segmentation=header.is_segmentation,
+                )
+            )
         elif header.is_image and not (header.series_uid and header.patient_key):
             raise RejectedInput(
                 "dicom-no-series",
@@ -149,30 +206,41 @@ class _Looks:
             )
         elif header.is_image:
             self.headers.append(header)
+        else:
+            self.left_out[_OTHER_OBJECTS.get(header.evidence.modality, "other DICOM object")] += 1
+            if header.evidence.modality == "PR":
+                self.presentations.append((number, header.referenced_series))
 
-    def _sort_in_nifti(self, path: Path, name: NiftiName, number: int) -> None:
+    def _sort_in_volume(self, path: Path, number: int) -> None:
+        """Takes a volume or a mask in, under the patient and role that `cases.csv` or else its name says."""
+        name = read_name(path.relative_to(self.folder))
+        named = self.named.files.get(path.relative_to(self.folder).as_posix())
+        if named is not None:
+            self.beside[name.patient_key].add(named.patient_id)
+            name = replace(name, patient_key=named.patient_id, role=named.role, is_mask=named.is_mask, modality="")
         grid = read_grid(path)
         if name.is_mask:
-            self.masks.append(
-                FoundMask(
-                    f"file {number}",
-                    name.patient_key,
-                    path,
-                    named_role=name.role,
-                    modality=name.modality,
-                    region=name.region,
-                )
-            )
+            mask = FoundMask(f"file {number}", name.patient_key, path, named_role=name.role, modality=name.modality)
+            self.masks.append(replace(mask, region=name.region))
             return
         found = FoundSeries(
             reference=sha256_of_file(path)[:10],
             patient_key=name.patient_key,
             study_key=name.patient_key,
-            evidence=_nifti_evidence(grid, name),
-            files=(path,),
+            evidence=_volume_evidence(grid, name),
+            files=files_of(path),
             named_role=name.role,
         )
-        self.nifti.append(found)
+        self.volumes.append(found)
+
+    def _without_series(self, series: list[FoundSeries]) -> Iterator[Finding]:
+        """Presentation states of series that are not there."""
+        present = {found.dicom.series_uid for found in series if found.dicom}
+        for number, uids in self.presentations:
+            if uids and not present & set(uids):
+                message = "Expected the series that a presentation state belongs to, got none."
+                remedy = "Add that series to the folder, if it is wanted."
+                yield Finding(Level.INFO, "presentation-without-series", message, remedy, f"file {number}")
 
     def _note(self, number: int, findings: tuple[Finding, ...]) -> None:
         """Keeps what is worth knowing of files that can be used: once a kind, for all slices of a series share it."""
@@ -216,9 +284,19 @@ def _unopened(error: OSError) -> RejectedInput:
     )
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Every file below a folder, links to folders among them; nothing hidden."""
-    for root, folders, files in os.walk(folder, followlinks=False):
+def _closed_folder(number: int, error: OSError) -> Finding:
+    return Finding(
+        Level.ERROR,
+        "folder-unreadable",
+        f"Expected folders that can be opened, got one that cannot ({type(error).__name__}); what is in it is unknown.",
+        "Give read permission for everything below the folder, and ingest again.",
+        f"closed folder {number}",
+    )
+
+
+def _walk(folder: Path, closed: list[OSError]) -> Iterator[Path]:
+    """Every file below a folder, links to folders among them; nothing hidden. What does not open goes to `closed`."""
+    for root, folders, files in os.walk(folder, followlinks=False, onerror=closed.append):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
             if not name.startswith("."):
@@ -227,7 +305,8 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _is_no_image(path: Path) -> bool:
-    return path.suffix.lower() in NOT_IMAGES or path.name.lower().split(".")[0] in _NOT_IMAGE_NAMES
+    is_other = path.suffix.lower() in NOT_IMAGES or path.name.lower().split(".")[0] in _NOT_IMAGE_NAMES
+    return is_other or is_data_of_header(path)
 
 
 def _found(series: DicomSeries) -> FoundSeries:
@@ -241,8 +320,12 @@ def _found(series: DicomSeries) -> FoundSeries:
     )
 
 
-def _nifti_evidence(grid: Grid, name: NiftiName) -> SeriesEvidence:
-    """NIfTI says nothing of the sequence; the slices run along the axis of the largest spacing, or along k."""
+def _of_patient(found: FoundSeries, patient_key: str) -> FoundSeries:
+    return replace(found, patient_key=patient_key, study_key=patient_key)
+
+
+def _volume_evidence(grid: Grid, name: NiftiName) -> SeriesEvidence:
+    """A volume file says nothing of the sequence; the slices run along the axis of the largest spacing, or along k."""
     axis = int(np.argmax(grid.spacing)) if max(grid.spacing) > _ANISOTROPIC * min(grid.spacing) else 2
     return SeriesEvidence(
         modality=name.modality,
@@ -253,22 +336,14 @@ def _nifti_evidence(grid: Grid, name: NiftiName) -> SeriesEvidence:
     )
 
 
-def _matched(table: CaseTable, patient_keys: list[str]) -> tuple[dict[str, CaseDescription], list[Finding]]:
-    """Rows by patient key; a row's id may be the whole key or its last part. Rows of nobody become findings."""
-    known = {key: key for key in patient_keys} | {key.rsplit("/", 1)[-1]: key for key in patient_keys if "/" in key}
-    descriptions = {}
-    findings = []
-    for patient_id, (number, description) in table.rows.items():
-        if patient_id in known:
-            descriptions[known[patient_id]] = description
-            continue
-        findings.append(
-            Finding(
-                Level.WARNING,
-                "table-row-unused",
-                "Expected images of the patient in this row, got none.",
-                "Add the images, or correct the patient_id.",
-                f"{CASE_TABLE_NAME}, row {number}",
-            )
-        )
-    return descriptions, findings
+def _known_ids(patient_keys: list[str]) -> dict[str, str]:
+    """What a row may call a patient: the whole key or its last part."""
+    return {key.rsplit("/", 1)[-1]: key for key in patient_keys if "/" in key} | {key: key for key in patient_keys}
+
+
+def _unused_rows(table: CaseTable, known: dict[str, str]) -> Iterator[Finding]:
+    for patient_id, (row, _) in table.rows.items():
+        if patient_id not in known:
+            expected = "images of the patient in this row"
+            remedy = "Add the images, or correct the patient_id."
+            yield row_finding(row, "table-row-unused", expected=expected, found="none", remedy=remedy)

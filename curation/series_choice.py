@@ -19,6 +19,12 @@ from datasets.finding import Finding
 Choices = Mapping[str, Mapping[SeriesRole, str]]
 """What persons chose: patient key to role to the reference of a series."""
 
+QUESTIONS = frozenset(
+    {"ambiguous-t1", "ambiguous-t2", "ambiguous-pair", "ambiguous-series", "several-studies", "different-studies",
+     "no-overlap", "t2-not-fat-suppressed", "choice-absent"}
+)  # fmt: skip
+"""Codes of what a person's choice of series settles."""
+
 CHOSEN_BY_PERSON = "chosen by a person"
 
 
@@ -122,11 +128,17 @@ class PatientSummary:
     findings: tuple[Finding, ...]
     has_pair: bool
 
+    @property
+    def is_question(self) -> bool:
+        """Whether there is no pair, and a person's choice of series would make one."""
+        return not self.has_pair and any(finding.code in QUESTIONS for finding in self.findings)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
             "reference": self.reference,
             "has_pair": self.has_pair,
+            "is_question": self.is_question,
             "considered": [series.as_dict() for series in self.considered],
             "findings": [finding.as_dict() for finding in self.findings],
         }

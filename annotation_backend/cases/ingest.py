@@ -194,7 +194,7 @@ class _Run:
             yield Finding(Level.INFO, "case-superseded", message, "Nothing, if the choice is right.", pair.reference)
 
     def _note_without_pair(self, summary: "PatientSummary") -> None:
-        asks = any(finding.code.startswith(("ambiguous-", "choice-")) for finding in summary.findings)
+        asks = summary.is_question
         row = self._note(summary.patient_key, Outcome.UNDECIDED if asks else Outcome.REFUSED, findings=[])
         if row is not None and asks:
             self._report.undecided.append(row.patient)

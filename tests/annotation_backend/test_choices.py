@@ -60,7 +60,7 @@ def test_an_ingest_writes_down_what_became_of_each_patient_and_why(cohort: Path)
     assert new.chosen["t1"]["reasons"]
     assert [series["chosen_as"] for series in new.considered] == [None, "t1", "t2"]
     refused = run.patients.get(outcome=Outcome.REFUSED)
-    assert [finding["code"] for finding in refused.findings] == ["no-t2"]
+    assert [finding["code"] for finding in refused.findings] == ["no-t2", "mask-without-series"]
     assert "localizer" in refused.considered[0]["left_out"]
     assert [patient.code for patient in report.undecided] == [run.patients.get(outcome=Outcome.UNDECIDED).patient.code]
 

@@ -102,9 +102,11 @@ def test_a_patient_without_t2_is_named_and_the_others_go_on(
     shutil.rmtree(folder / "patient_0002" / "study" / "4_t2")
     pairing = _pairing(folder)
     assert [pair.patient_key for pair in pairing.pairs] == ["PHANTOM-0001", "PHANTOM-0003"]
-    (finding,) = pairing.findings
+    finding, mask = pairing.findings
     assert (finding.level, finding.code, finding.subject) == (Level.ERROR, "no-t2", "patient 2 (first file: 44)")
     assert "got 2 series" in finding.message
+    assert (mask.code, mask.subject) == ("mask-without-series", "patient 2 (first file: 44), file 44")
+    assert not pairing.summary_of("PHANTOM-0002").is_question
 
 
 def test_a_patient_without_t1_is_named(tmp_path: Path) -> None:
@@ -162,6 +164,7 @@ def test_a_tie_is_asked_about(tmp_path: Path, extra: list[tuple[Protocol, str]],
     pairing = _pairing(tmp_path)
     assert pairing.pairs == ()
     assert _codes(pairing) == [code]
+    assert pairing.patients[0].is_question
     points = {"ambiguous-t1": (2, 1), "ambiguous-t2": (1, 2)}.get(code, (2, 2))
     message = pairing.findings[0].message
     assert (message.count("(8 points)"), message.count("(11 points)")) == points

@@ -1,0 +1,120 @@
+"""What `cases.csv` names, found again among the files and series of the folder."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from curation.case_table import CaseTable, NamedFiles, row_finding
+from curation.found_series import FoundSeries
+from curation.volume_file import is_volume_file
+from datasets.case import SeriesRole
+from datasets.finding import Finding
+
+_DRIVE = re.compile(r"^[A-Za-z]:")
+
+
+@dataclass(frozen=True)
+class NamedFile:
+    """One file that the table names.
+
+    Args:
+        patient_id: The row's. Never to be stored or shown.
+        role: Whose column it stands in.
+        is_mask: Whether that is a mask's column.
+    """
+
+    patient_id: str = field(repr=False)
+    role: SeriesRole
+    is_mask: bool
+
+
+@dataclass(frozen=True)
+class NamedPaths:
+    """The files that the table names.
+
+    Args:
+        files: Path below the folder, with ``/``, to what it is.
+        findings: Paths that lead out of the folder, are not there, or are named twice.
+    """
+
+    files: Mapping[str, NamedFile] = field(default_factory=dict, repr=False)
+    findings: tuple[Finding, ...] = ()
+
+
+def named_paths(table: CaseTable, present: Iterable[str]) -> NamedPaths:
+    """Which of the files that are there the table names; a path that leads out of the folder is never followed.
+
+    Args:
+        table: The table.
+        present: Paths of all files below the folder, with ``/``.
+    """
+    known = set(present)
+    files: dict[str, NamedFile] = {}
+    findings: list[Finding] = []
+    for patient_id, row in table.named.items():
+        for role, value, is_mask in _cells(row):
+            path = PurePosixPath(value).as_posix()
+            if leads_outside(value):
+                findings.append(_bad(row.row, "table-path-outside", "one that leads elsewhere"))
+            elif path in files:
+                findings.append(_bad(row.row, "table-file-twice", "a file that is named already"))
+            elif path in known:
+                files[path] = NamedFile(patient_id, role, is_mask)
+            elif is_mask or is_volume_file(PurePosixPath(path)):
+                findings.append(_bad(row.row, "table-file-absent", "one that is not there"))
+    return NamedPaths(files, tuple(findings))
+
+
+def leads_outside(value: str) -> bool:
+    """Whether a path is absolute, climbs upwards or is of another system."""
+    return value.startswith(("/", "\\", "~")) or ".." in re.split(r"[/\\]", value) or bool(_DRIVE.match(value))
+
+
+def choices_of(
+    row: NamedFiles, patient_id: str, own: Sequence[tuple[FoundSeries, tuple[str, ...]]], files: Mapping[str, NamedFile]
+) -> dict[SeriesRole, str]:
+    """Role to the reference of the series that a row names; to what no series is called where it names none.
+
+    Args:
+        row: The row.
+        patient_id: Its patient id.
+        own: The patient's series, and the paths of their files below the folder.
+        files: The files that the table names.
+    """
+    choices: dict[SeriesRole, str] = {}
+    for role, value in row.series.items():
+        fitting = [series for series, paths in own if _is_named(series, paths, value)]
+        listed = [
+            series
+            for series, paths in own
+            if any(files.get(path) == NamedFile(patient_id, role, False) for path in paths)
+        ]
+        found = listed or fitting
+        choices[role] = found[0].reference if len(found) == 1 else NAMED_BUT_ABSENT
+    return choices
+
+
+NAMED_BUT_ABSENT = "named but absent"
+"""No series has this reference: a series that a person named and that is not there is never replaced by another."""
+
+
+def _is_named(series: FoundSeries, paths: tuple[str, ...], value: str) -> bool:
+    """Whether a cell names a series: by reference, number, folder, or the name of its only file."""
+    folder = PurePosixPath(value)
+    return (
+        value == series.reference
+        or (value.isdecimal() and series.evidence.series_number == int(value))
+        or (len(paths) == 1 and PurePosixPath(paths[0]).name == value)
+        or all(folder in PurePosixPath(path).parents for path in paths)
+    )
+
+
+def _cells(row: NamedFiles) -> list[tuple[SeriesRole, str, bool]]:
+    return [(role, value, False) for role, value in row.series.items()] + [
+        (role, value, True) for role, value in row.masks.items()
+    ]
+
+
+def _bad(row: int, code: str, found: str) -> Finding:
+    return row_finding(row, code, expected="the path of a file below the folder", found=found)
