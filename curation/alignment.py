@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation import ants_search, itk_search
+from curation.deformation import Deformation
 from curation.search_images import SearchImage, SearchImages
 from curation.similarity import Similarity, compare, contrast_with_nearby, scales
 from datasets.errors import RejectedInput
-from datasets.resample import Interpolation
+from datasets.resample import Interpolation, resample_volume
 from datasets.volume import Affine, Volume
 
 HEADER, RIGID, AFFINE = "header", "rigid", "affine"
@@ -127,6 +128,7 @@ class Alignment:
         reason: Why that and not another, in one sentence.
         before: Agreement under the scanner's own alignment.
         after: Agreement under `transform`.
+        deformation: What is left after `transform`, where a deformation was asked for.
         rival: The most convincing motion from another start that ended elsewhere; None where all ended here.
         images: What the search saw.
     """
@@ -138,6 +140,7 @@ class Alignment:
     after: Similarity
     rival: Affine | None
     images: SearchImages
+    deformation: Deformation | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,8 +172,22 @@ def align(t1: Volume, t2: Volume, settings: RegistrationSettings) -> Alignment:
     rigid = search.refined(best.transform, settings.levels[2:], is_rigid=True)
     transform, kept, reason, after = _believed(search, before, rigid)
     return Alignment(
-        transform, kept, reason, before=before, after=after, rival=_rival(starts, best, search), images=search.images
+        transform,
+        kept,
+        reason,
+        before=before,
+        after=after,
+        rival=_rival(starts, best, search),
+        images=search.images,
+        deformation=_deformation(search, transform) if settings.motion is Motion.DEFORMABLE else None,
     )
+
+
+def _deformation(search: "_Search", transform: Affine) -> Deformation:
+    """What is left to deform at the second level; there is little to gain from finer images, and hours to lose."""
+    t1, t2 = search.at_second_level
+    moved = resample_volume(t1.volume, t2.volume.grid, transform=transform)
+    return ants_search.deform(t2.volume, moved, seed=search.settings.seed)
 
 
 def _believed(search: "_Search", before: Similarity, rigid: _Found) -> tuple[Affine, str, str, Similarity]:
@@ -200,11 +217,15 @@ class _Search:
     def __init__(self, images: SearchImages, settings: RegistrationSettings) -> None:
         self.images = images
         self.settings = settings
-        self._measured_at = settings.levels[min(1, len(settings.levels) - 1)].spacing_mm
+
+    @property
+    def at_second_level(self) -> tuple[SearchImage, SearchImage]:
+        """T1 and T2 at the level where agreement is measured."""
+        return self.images.at(self.settings.levels[min(1, len(self.settings.levels) - 1)].spacing_mm)
 
     def similarity(self, transform: Affine) -> Similarity:
         """Agreement inside T2's body, at the second level."""
-        return compare(*self.images.at(self._measured_at), transform)
+        return compare(*self.at_second_level, transform)
 
     def from_starts(self) -> list[_Found]:
         """Where each start ends after the first two levels; more starts where the usual two do not convince.
@@ -296,7 +317,7 @@ class _Search:
         return turned
 
     def _contrast(self, transform: Affine) -> float:
-        return contrast_with_nearby(*self.images.at(self._measured_at), transform).edges
+        return contrast_with_nearby(*self.at_second_level, transform).edges
 
 
 def _rival(starts: list[_Found], best: _Found, search: _Search) -> Affine | None:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from curation.deformation import Deformation
 from curation.similarity import nearest_rotation
 from datasets.errors import RejectedInput
 from datasets.volume import Affine, Grid, Volume
@@ -28,6 +29,14 @@ RIGID_KIND, AFFINE_KIND = "Rigid", "Affine"
 
 HISTOGRAM_LEVELS = 32
 """Grey levels of Mattes mutual information."""
+
+DEFORMATION_ITERATIONS = (200, 100, 50)
+DEFORMATION_SMOOTHING = 12
+"""Steps at a quarter, a half and the whole of the resolution, and the variance in voxels that smooths each step. With
+ANTs' own 40, 20, 0 and 3, noise bent a phantom limb by 13 mm and its error rose from 4.0 to 4.9 mm; with these it fell
+to 2.5 mm."""
+
+_WAYS = ("fwdtransforms", "invtransforms")
 
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _THREADS = "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"
@@ -88,12 +97,39 @@ def search(
             if kind == RIGID_KIND:
                 rest[:3, :3] = nearest_rotation(rest[:3, :3])
         except (RuntimeError, ValueError) as error:
-            raise RejectedInput(
-                "registration-failed",
-                f"Expected ANTs to find a motion between T1 and T2, got an error ({type(error).__name__}).",
-                remedy="Look at both series: they should show the same body part and be more than a few voxels thick.",
-            ) from error
+            raise _gave_up(error) from error
     return start @ np.linalg.inv(to_centre) @ rest @ to_centre
+
+
+def deform(fixed: Volume, moving: Volume, *, seed: int) -> Deformation:
+    """The deformation that is left between two images that are aligned already, by symmetric normalisation (SyN).
+
+    Source: Avants et al., Symmetric diffeomorphic image registration with cross-correlation, Medical Image Analysis
+    2008.
+
+    Args:
+        fixed: Image that stays; its grid becomes that of the fields.
+        moving: Image on the same grid.
+        seed: Places the sampled points.
+
+    Raises:
+        RejectedInput: ANTs gave up (``registration-failed``).
+    """
+    with _deterministic(seed) as ants, tempfile.TemporaryDirectory() as folder:
+        try:
+            found = ants.registration(
+                _image(ants, fixed),
+                _image(ants, moving),
+                type_of_transform="SyNOnly",
+                initial_transform="Identity",
+                outprefix=str(Path(folder) / "found"),
+                reg_iterations=DEFORMATION_ITERATIONS,
+                flow_sigma=DEFORMATION_SMOOTHING,
+            )
+            fields = [_field(ants, next(name for name in found[way] if name.endswith("Warp.nii.gz"))) for way in _WAYS]
+        except (RuntimeError, ValueError, StopIteration) as error:
+            raise _gave_up(error) from error
+    return Deformation(fixed.grid, forward=fields[0], backward=fields[1])
 
 
 @contextmanager
@@ -131,6 +167,20 @@ def _image(ants: Any, volume: Volume) -> Any:
         origin=tuple(affine[:3, 3].tolist()),
         spacing=spacing,
         direction=affine[:3, :3] / np.array(spacing),
+    )
+
+
+def _field(ants: Any, path: str) -> NDArray[np.float32]:
+    """Displacements (i, j, k, 3), RAS+ millimetres, of an ANTs warp."""
+    field = np.asarray(ants.image_read(path).numpy(), dtype=np.float32)
+    return np.ascontiguousarray(field * np.array([-1, -1, 1], dtype=np.float32))
+
+
+def _gave_up(error: Exception) -> RejectedInput:
+    return RejectedInput(
+        "registration-failed",
+        f"Expected ANTs to find a motion between T1 and T2, got an error ({type(error).__name__}).",
+        remedy="Look at both series: they should show the same body part and be more than a few voxels thick.",
     )
 
 

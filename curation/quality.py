@@ -133,6 +133,11 @@ class _Evidence:
         """Largest share by which the body was stretched or squeezed."""
         return max(abs(scale - 1.0) for scale in scales(self.alignment.transform))
 
+    def least_volume(self) -> float:
+        """The share of a volume that the deformation leaves where it squeezes most; 1 without one."""
+        deformation = self.alignment.deformation
+        return 1.0 if deformation is None else deformation.smallest_volume_change
+
     def rival(self) -> float:
         """How convincing the best motion that another start found elsewhere is, beside the one that was kept."""
         if self.alignment.rival is None:
@@ -192,6 +197,12 @@ _BATTERY: tuple[tuple[str, Limits, str, Callable[[_Evidence], float]], ...] = (
         Limits(look=0.1, reject=0.2, at_least=False),
         "The body was stretched or squeezed by up to {:.1%}.",
         _Evidence.stretch,
+    ),
+    (
+        "folding",
+        Limits(look=0.1, reject=0.0, at_least=True),
+        "The deformation leaves at least {:.2f} of a volume where it squeezes most; at 0 it folds.",
+        _Evidence.least_volume,
     ),
     (
         "two-starts",

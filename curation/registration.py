@@ -6,6 +6,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,16 @@ import numpy as np
 from curation.alignment import Preset, RegistrationSettings, align
 from curation.ants_search import antspyx_version
 from curation.case_grid import case_grid
+from curation.deformation import Deformation, encode_deformation, read_deformation
 from curation.itk_search import simpleitk_version
 from curation.quality import RegistrationQuality, check_registration
 from curation.similarity import Similarity, rotation_degrees, scales
+from curation.transfer import CASE, Placement, transfer_volume
 from datasets.case import CaseVolumes, SeriesRole
 from datasets.digest import content_sha256, grid_as_dict
 from datasets.errors import RejectedInput
-from datasets.mask import Mask
-from datasets.resample import checked_affine, resample_mask, resample_volume
+from datasets.files import sha256_of_bytes, sha256_of_file
+from datasets.resample import checked_affine, resample_volume
 from datasets.volume import Affine, Grid, Volume
 
 RECORD_FORMAT = "maskloop-registration-1"
@@ -30,6 +33,9 @@ METHODS = {
     Preset.ANTS: "ANTs, Mattes mutual information, gradient descent, rigid then affine",
 }
 """What each preset does, as records say it."""
+
+DEFORMATION_FILE = "deformation.nii.gz"
+"""The displacement fields' file beside the registered volumes."""
 
 MIN_VOXELS = 4
 """Fewest voxels along an axis that leave something to compare after smoothing."""
@@ -59,6 +65,7 @@ class Registration:
     Args:
         transform: (4, 4) float64, RAS+ millimetres: takes a point of T2's world, which is the case's, to the point of
             T1's world that shows the same anatomy. It carries images and masks of T1 onto the case's grid.
+        deformation: What happens to a point of the case before `transform`; None where none was asked for.
         volumes: T1 and T2 as float32 on the case's grid.
         kept: ``header``, ``rigid`` or ``affine``.
         reason: Why that and not the next one, in one sentence.
@@ -80,6 +87,12 @@ class Registration:
     sources: dict[str, str]
     quality: RegistrationQuality
     settings: RegistrationSettings
+    deformation: Deformation | None = None
+
+    @property
+    def placement(self) -> Placement:
+        """Where T1 lies."""
+        return Placement(self.transform, self.deformation)
 
     @property
     def t1(self) -> Volume:
@@ -107,6 +120,7 @@ class Registration:
             "sources": self.sources,
             "settings": _plain(asdict(self.settings)),
             "method": METHODS[self.settings.preset],
+            "deformation": None if self.deformation is None else _deformed(self.deformation),
             "versions": {"antspyx": antspyx_version(), "SimpleITK": simpleitk_version()},
         }
 
@@ -134,9 +148,10 @@ def register(
     _require_image(t2, "T2")
     grid = case_grid(t1.grid, t2.grid, annotated=annotated)
     alignment = align(t1, t2, settings)
+    placement = Placement(alignment.transform, alignment.deformation)
+    how = settings.interpolation
     volumes = CaseVolumes(
-        t1=resample_volume(t1, grid, transform=alignment.transform, interpolation=settings.interpolation),
-        t2=_on(t2, grid, settings),
+        t1=transfer_volume(t1, source=placement, target=CASE, grid=grid, interpolation=how), t2=_on(t2, grid, settings)
     )
     return Registration(
         transform=alignment.transform,
@@ -149,36 +164,32 @@ def register(
         sources={"t1": content_sha256(t1), "t2": content_sha256(t2)},
         quality=check_registration(alignment),
         settings=settings,
+        deformation=alignment.deformation,
     )
 
 
-def carry_mask(mask: Mask, *, transform: Affine | None, target: Grid) -> Mask:
-    """A mask made on one series, on another grid: what was made on T1 goes through the registration's transform.
+def place_series(
+    series: Volume, t2: Volume, *, settings: RegistrationSettings | None = None
+) -> tuple[Placement, RegistrationQuality]:
+    """Registers any other series of the patient onto the case: where it lies, and whether that may be trusted.
 
-    Args:
-        mask: The mask on its own series' grid.
-        transform: `Registration.transform` for a mask made on T1; None for one made on T2.
-        target: The case's grid, or any other grid in T2's world.
-
-    Returns:
-        The mask on `target`; a voxel is inside where the label's interpolated share is at least
-        `datasets.resample.INSIDE_FROM`.
+    Raises:
+        RejectedInput: As for `register`.
     """
-    return resample_mask(mask, target, transform=transform)
+    found = register(series, t2, settings=settings)
+    return found.placement, found.quality
 
 
-def transform_of(record: Mapping[str, Any], role: SeriesRole) -> Affine:
-    """What carries a mask made on one of the series onto the case's grid, from a stored `Registration.as_record`.
+def placement_of(record: Mapping[str, Any], role: SeriesRole, *, folder: Path) -> Placement:
+    """Where one of the two series lies, from a stored `Registration.as_record`.
 
     Args:
         record: The record.
-        role: The series the mask was made on.
-
-    Returns:
-        (4, 4) float64: the record's transform for T1; the identity for T2, which never moves.
+        role: The series; T2 never moves.
+        folder: Holds the registration's files.
 
     Raises:
-        RejectedInput: The record is of another format or damaged.
+        RejectedInput: The record is of another format or damaged, or its deformation is gone or another.
     """
     if record.get("format") != RECORD_FORMAT:
         raise RejectedInput(
@@ -186,7 +197,29 @@ def transform_of(record: Mapping[str, Any], role: SeriesRole) -> Affine:
             f"Expected a registration record of format {RECORD_FORMAT}, got another.",
             remedy="Register the case again.",
         )
-    return checked_affine(np.array(record.get("transform"), dtype=np.float64) if role is SeriesRole.T1 else None)
+    if role is not SeriesRole.T1:
+        return CASE
+    transform = checked_affine(np.array(record.get("transform"), dtype=np.float64))
+    if not record.get("deformation"):
+        return Placement(transform)
+    path = folder / DEFORMATION_FILE
+    if not path.exists() or sha256_of_file(path) != record["deformation"]["sha256"]:
+        raise RejectedInput(
+            "deformation-changed",
+            "Expected the displacement fields that the registration wrote, got none or others.",
+            remedy="Register the case again, or restore the data folder from its backup.",
+        )
+    return Placement(transform, read_deformation(path))
+
+
+def _deformed(deformation: Deformation) -> dict[str, Any]:
+    """What the record says of the deformation; its file's digest among it."""
+    return {
+        "file": DEFORMATION_FILE,
+        "sha256": sha256_of_bytes(encode_deformation(deformation)),
+        "largest_mm": deformation.largest_mm,
+        "smallest_volume_change": deformation.smallest_volume_change,
+    }
 
 
 def _motion(transform: Affine, grid: Grid) -> Motion:

@@ -89,10 +89,11 @@ def imported_tumour(case: Case) -> Mask | None:
 
 def carried_mask(case: Case, mask: Mask, role: SeriesRole) -> Mask:
     """A mask on the grid of one of the case's series, brought onto the case's grid by the stored transform."""
-    from curation.registration import carry_mask, transform_of
+    from curation.registration import placement_of
+    from curation.transfer import CASE, transfer_mask
 
-    transform = transform_of(case.registration.record, role)
-    return carry_mask(mask, transform=transform, target=picture_plane(case).grid)
+    source = placement_of(case.registration.record, role, folder=case.registration.folder)
+    return transfer_mask(mask, source=source, target=CASE, grid=picture_plane(case).grid)
 
 
 def _tumour_rank(roi_name: str) -> int:

