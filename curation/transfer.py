@@ -38,7 +38,7 @@ class Placement:
 
     def to_case(self, points: Points) -> Points:
         """Points (n, 3) of the series where the case shows them, millimetres."""
-        inverse: Affine = np.linalg.inv(self.transform)
+        inverse = np.asarray(np.linalg.inv(self.transform), dtype=np.float64)
         back = affine_points(inverse, points)
         return back if self.deformation is None else self.deformation.undo(back)
 
