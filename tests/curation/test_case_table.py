@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from curation.case_table import CaseDescription, read_case_table
-from datasets.case import TissueType
+from datasets.case import SeriesRole, TissueType
 
 
 def _table(folder: Path, content: bytes) -> tuple[dict[str, CaseDescription], list[str]]:
@@ -47,6 +47,43 @@ def test_wrong_rows_are_named(tmp_path: Path) -> None:
     assert findings == ["tissue-type-unknown: cases.csv, row 2", "table-row-twice: cases.csv, row 4"]
 
 
+@pytest.mark.parametrize("patient", ["", "NaN", "nan", "N/A", "null", "None"])
+def test_a_row_without_an_id_is_named(tmp_path: Path, patient: str) -> None:
+    rows, findings = _table(tmp_path, f"patient_id,tissue_type\n{patient},fat\n,\nB,fat\n".encode())
+    assert list(rows) == ["B"]
+    assert findings == ["table-row-without-id: cases.csv, row 2"]
+
+
+@pytest.mark.parametrize(
+    ("site", "kept"),
+    [
+        ("thigh", True), ("Thigh, left", True), ("lower leg (calf), right", True), ("upper  arm", True), ("", True),
+        ("Nightingale's thigh", False), ("thigh 12.03.1961", False), ('=HYPERLINK(""http://x"")', False),
+        ("thigh\tleft; see letter", False), ("thigh " * 20, False), ("+thigh", False), ("thigh\u202eleft", False),
+    ],
+)  # fmt: skip
+def test_only_known_words_of_a_site_are_kept(tmp_path: Path, site: str, kept: bool) -> None:
+    rows, findings = _table(tmp_path, f'patient_id,anatomical_site\nA,"{site}"\n'.encode())
+    assert rows["A"].anatomical_site == (" ".join(site.split()) if kept else "")
+    assert findings == ([] if kept else ["site-unknown: cases.csv, row 2"])
+
+
+def test_a_site_may_give_words_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "cases.csv").write_text("patient_id,anatomical_site\nA,Oberschenkel\n")
+    table = read_case_table(tmp_path, site_words=frozenset({"oberschenkel"}))
+    assert table.rows["A"][1].anatomical_site == "Oberschenkel"
+    assert table.findings == ()
+
+
+def test_files_that_a_row_names(tmp_path: Path) -> None:
+    (tmp_path / "cases.csv").write_text("patient_id\tT1\tMask_T2\nA\tx.nrrd\ty.nrrd\nB\t\t\n")
+    table = read_case_table(tmp_path)
+    assert table.named["A"].series == {SeriesRole.T1: "x.nrrd"}
+    assert table.named["A"].masks == {SeriesRole.T2: "y.nrrd"}
+    assert (table.named["A"].row, list(table.named)) == (2, ["A"])
+    assert "nrrd" not in repr(table)
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -55,8 +92,24 @@ def test_wrong_rows_are_named(tmp_path: Path) -> None:
         b"patient_id,patient_id\n1,2\n",
         b"patient_id\n\xff\xfe\n",
         b"x" * 10_000_001,
+        b"patient_id,tissue_type,tissue_type\nNightingale,fat,nerve\n",
+        b"patient_id\nNight\0ingale\n",
+        b"patient_id" + b"," * 9_000_000,
+        b"patient_id\n" + b";" * 5 + b"," * 9_000_000,
+        b'patient_id\n"' + b"x" * 200_000 + b'"\n',
     ],
-    ids=["empty", "no id column", "two id columns", "not UTF-8", "too large"],
+    ids=[
+        "empty",
+        "no id column",
+        "two id columns",
+        "not UTF-8",
+        "too large",
+        "a column twice",
+        "NUL",
+        "9 million columns",
+        "9 million cells",
+        "a cell of 200 kB",
+    ],
 )
 def test_a_damaged_table_is_a_finding(tmp_path: Path, content: bytes) -> None:
     assert _table(tmp_path, content) == ({}, ["table-unreadable: cases.csv"])

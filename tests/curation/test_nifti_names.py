@@ -29,6 +29,9 @@ T1, T2 = SeriesRole.T1, SeriesRole.T2
         ("site/case7/visit2_t1.nii.gz", "site/case7/visit2", T1, False),
         ("t1w.nii.gz", "", T1, False),
         ("case7_t1_t2.nii.gz", "case7", None, False),
+        ("case7/T1.nrrd", "case7", T1, False),
+        ("case7_t2.mha", "case7", T2, False),
+        ("case7/Segmentation t2.seg.nrrd", "case7", T2, True),
         ("case7/CT_image.nii.gz", "case7", None, False),
     ],
 )

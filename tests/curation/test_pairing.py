@@ -24,6 +24,7 @@ from datasets.nifti import write_mask, write_volume
 from datasets.phantom import PhantomCase, write_phantom_cohort
 from datasets.phantom_dicom import Protocol, write_protocol
 from datasets.volume import Grid, Volume
+from tests.datasets.test_dicom_seg import write_segmentation
 
 STS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "sts" / "dicom"
 
@@ -332,6 +333,29 @@ def test_a_structure_set_of_another_series_is_left_out(
         loaded = load_pair(pair)
         assert [finding.code for finding in loaded.findings] == [code]
         assert loaded.masks == {SeriesRole.T1: {}, SeriesRole.T2: {}}
+
+
+@pytest.mark.parametrize("names_its_series", [True, False])
+def test_a_segmentation_lands_on_its_series(
+    cohort: tuple[Path, tuple[PhantomCase, ...]], tmp_path: Path, names_its_series: bool
+) -> None:
+    folder = Path(shutil.copytree(cohort[0] / "patient_0001", tmp_path / "studies"))
+    (folder / "study" / "100_regions" / "regions.dcm").unlink()
+    t2 = next(found for found in scan_folder(folder).series if "T2" in found.evidence.series_description)
+    region = np.zeros(t2.grid.shape, np.uint8)
+    region[20:30, 20:30, 5:8] = 1
+    path = write_segmentation(folder / "seg", {"Mass": region}, [dcmread(path) for path in t2.files])
+    if not names_its_series:
+        dataset = dcmread(path)
+        del dataset.ReferencedSeriesSequence
+        for group in (*dataset.SharedFunctionalGroupsSequence, *dataset.PerFrameFunctionalGroupsSequence):
+            group.pop("DerivationImageSequence", None)
+        dataset.save_as(path)
+    (pair,) = pair_series(scan_folder(folder)).pairs
+    loaded = load_pair(pair)
+    assert [finding.code for finding in loaded.findings] == ([] if names_its_series else ["seg-by-position"])
+    assert loaded.masks[SeriesRole.T1] == {}
+    assert np.array_equal(loaded.masks[SeriesRole.T2]["Mass"].data, region)
 
 
 def test_a_damaged_structure_set_is_left_out(cohort: tuple[Path, tuple[PhantomCase, ...]], tmp_path: Path) -> None:

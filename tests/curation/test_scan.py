@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
+from pydicom.sequence import Sequence
+from pydicom.uid import GrayscaleSoftcopyPresentationStateStorage
 
 from curation.scan import FolderScan, scan_folder
 from datasets.case import SeriesRole, TissueType
@@ -106,6 +108,24 @@ def test_other_dicom_objects_are_passed_over(studies: Path) -> None:
     dataset.save_as(studies / "report")
     scan = scan_folder(studies)
     assert (scan.findings, len(scan.masks)) == ((), 2)
+    assert scan.left_out == {"report": 1}
+
+
+def test_a_presentation_state_of_a_series_that_is_not_there_is_named(studies: Path) -> None:
+    series = scan_folder(studies).series[0].dicom
+    assert series is not None
+    for name, uid in (("own", series.series_uid), ("other", "1.2.3")):
+        state = dcmread(next(studies.rglob("regions.dcm")))
+        state.SOPClassUID, state.SOPInstanceUID, state.Modality = GrayscaleSoftcopyPresentationStateStorage, uid, "PR"
+        item = Dataset()
+        item.SeriesInstanceUID = uid
+        state.ReferencedSeriesSequence = Sequence([item])
+        del state.ReferencedFrameOfReferenceSequence
+        state.save_as(studies / f"zz {name}")
+    scan = scan_folder(studies)
+    assert [(finding.level, finding.code) for finding in scan.findings] == [(Level.INFO, "presentation-without-series")]
+    assert scan.findings[0].subject == f"file {scan.file_count - 1}"
+    assert scan.left_out == {"presentation state": 2}
 
 
 def test_things_that_are_no_images_are_passed_over(studies: Path) -> None:
@@ -138,6 +158,39 @@ def test_links_and_pipes_are_not_followed(studies: Path, tmp_path: Path) -> None
     scan = scan_folder(studies)
     assert _codes(scan) == ["file-not-regular"] * 4 + ["table-row-unused"]
     assert scan.patient_keys == ("PHANTOM-0002",)
+
+
+def test_a_dicomdir_is_not_followed(studies: Path) -> None:
+    secret = studies.parent / "secret.dcm"
+    shutil.copy(next(studies.rglob("IM0001.dcm")), secret)
+    record = Dataset()
+    record.DirectoryRecordType = "IMAGE"
+    record.ReferencedFileID = ["..", "secret.dcm"]
+    directory = dcmread(secret)
+    directory.DirectoryRecordSequence = Sequence([record])
+    for name in ("DICOMDIR", "patient_0001/DICOMDIR"):
+        directory.save_as(studies / name)
+    scan = scan_folder(studies)
+    assert scan.findings == ()
+    assert len(scan.series) == 6
+    assert not any(secret in found.files for found in scan.series)
+
+
+def test_a_folder_that_does_not_open_is_named(studies: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = studies / "patient_0001" / "study" / "3_t1"
+    opened = os.scandir
+
+    def refuse(path: str) -> object:
+        if Path(path) == closed:
+            raise PermissionError(13, "Permission denied", path)
+        return opened(path)
+
+    monkeypatch.setattr("os.scandir", refuse)
+    scan = scan_folder(studies)
+    (finding,) = scan.findings
+    assert (finding.level, finding.code, finding.subject) == (Level.ERROR, "folder-unreadable", "closed folder 1")
+    assert "3_t1" not in str(finding)
+    assert len(scan.series) == 5
 
 
 def test_a_file_that_cannot_be_opened_is_named(studies: Path, monkeypatch: pytest.MonkeyPatch) -> None:
