@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cached_property
 
 from curation.found_series import FoundSeries
-from curation.header_physics import is_gradient_echo, is_single_shot
+from curation.header_physics import image_type_words, is_gradient_echo, is_single_shot
 from curation.overlap import share_inside
 from curation.series_evidence import (
     REFUSED,
@@ -72,7 +72,7 @@ def judge_patient(series: Sequence[FoundSeries]) -> list[JudgedSeries]:
         for found in series
     ]
     for role in SeriesRole:
-        for rule in (_several_planes, _diffusion, _after_contrast, _preferences, _broken_off, _copies):
+        for rule in (_several_planes, _diffusion, _after_contrast, _preferences, _broken_off, _copies, _uncorrected):
             for index, reason in rule(judged, role):
                 judged[index] = judged[index].and_also(role, reason)
     return judged
@@ -199,3 +199,24 @@ def _copies(judged: Sequence[JudgedSeries], role: SeriesRole) -> _Additions:
             earlier = [judged[other].series.dicom for other in fitting[:place]]
             if dicom is not None and any(other is not None and same_acquisition(other, dicom) for other in earlier):
                 yield index, Reason(BESIDE_A_BETTER_ONE, "the same images as another series")
+
+
+_CORRECTIONS = frozenset({"DIS2D", "DIS3D", "NORM"})
+"""Siemens' words for corrected distortion and brightness; scanners may send the images with and without."""
+
+
+def _uncorrected(judged: Sequence[JudgedSeries], role: SeriesRole) -> _Additions:
+    """Of two reconstructions of one measurement, the one with fewer corrections stands back."""
+    for study in _of_studies(judged):
+        fitting = [index for index in study if judged[index].fits(role) and judged[index].unsound is None]
+        for index in fitting:
+            one = judged[index].series
+            if any(_is_better_corrected(judged[other].series, one) for other in fitting if other != index):
+                yield index, Reason(BESIDE_A_BETTER_ONE, "uncorrected beside the same measurement corrected")
+
+
+def _is_better_corrected(one: FoundSeries, other: FoundSeries) -> bool:
+    more, fewer = (_CORRECTIONS & image_type_words(series.evidence) for series in (one, other))
+    times = [(series.evidence.repetition_time_ms, series.evidence.echo_time_ms) for series in (one, other)]
+    is_same = one.acquired is not None and one.acquired == other.acquired and times[0] == times[1]
+    return is_same and fewer < more and one.grid.matches(other.grid)

@@ -24,3 +24,15 @@ def share_inside(one: Grid, other: Grid) -> float:
     voxels = other.to_voxel(one.to_world(points))
     inside = (voxels >= -0.5) & (voxels <= np.array(other.shape) - 0.5)
     return float(inside.all(axis=1).mean())
+
+
+def share_of_slices(one: Grid, other: Grid) -> float:
+    """The share of one stack's slices, from 0 to 1, whose centres lie between the first and the last of the other.
+
+    Slices are the stack's third axis. The field of view within the slices does not matter. Both must be in one frame of
+    reference.
+    """
+    middle = (np.array(one.shape[:2]) - 1) / 2
+    centres = np.column_stack([np.tile(middle, (one.shape[2], 1)), np.arange(one.shape[2])])
+    places = other.to_voxel(one.to_world(centres))[:, 2]
+    return float(((places >= -0.5) & (places <= other.shape[2] - 0.5)).mean())

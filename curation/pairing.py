@@ -10,10 +10,10 @@ from itertools import product
 
 from curation.candidates import Candidate, candidates_for, considered
 from curation.case_table import CaseDescription
-from curation.found_series import FolderScan
+from curation.found_series import FolderScan, FoundSeries
 from curation.judged_series import JudgedSeries, judge_patient
 from curation.mask_assignment import LoadedPair, assign_masks, load_pair, masks_without_series
-from curation.overlap import overlap
+from curation.overlap import overlap, share_of_slices
 from curation.series_choice import (
     Choices,
     ConsideredSeries,
@@ -40,8 +40,14 @@ LEAST_OVERLAP = 0.5
 """T1 and T2 of one frame of reference must show the same part of the body: at least this share of the smaller one.
 The stations of a long limb share some slices, a fifth at most."""
 
+COVERED = 0.8
+UNCOVERED = 0.5
+"""A pair in which each covers so many of the other's slices sets aside one in which one covers fewer than half: a stack
+through a part of the tumour is no partner where there is one through all of it."""
+
 HAS_PARTNER = 8
-"""Points of a series that makes a pair, where others as good make none: in another study, or elsewhere in the body."""
+"""Points of a series that makes a pair, where others as good make none: in another study, elsewhere in the body, or
+with too few of its partner's slices."""
 
 _CHOOSE = "Choose the series that are meant, or leave only those in the folder, and ingest again."
 
@@ -138,8 +144,10 @@ def _best_pair(pairs: list[Chosen], who: str) -> Chosen | Finding:
     overlapping = [pair for pair in same_visit if _overlap(pair) >= LEAST_OVERLAP]
     if not overlapping:
         return _ambiguous("no-overlap", f"two that show different parts of the body: {_listed(same_visit)}", who)
-    most = max(map(_points, overlapping))
-    close = [pair for pair in overlapping if most - _points(pair) < MARGIN]
+    is_covered = any(_coverage(pair) >= COVERED for pair in overlapping)
+    covered = [pair for pair in overlapping if not is_covered or _coverage(pair) >= UNCOVERED]
+    most = max(map(_points, covered))
+    close = [pair for pair in covered if most - _points(pair) < MARGIN]
     return close[0] if len(close) == 1 else _too_close(close, who)
 
 
@@ -156,8 +164,22 @@ def _is_one_day(pair: Chosen) -> bool:
 
 def _overlap(pair: Chosen) -> float:
     """The share of the body that both show; 1 where they have no frame of reference in common to tell."""
-    frames = {candidate.series.frame_of_reference for candidate in pair}
-    return overlap(pair[0].grid, pair[1].grid) if len(frames) == 1 and "" not in frames else 1.0
+    return overlap(pair[0].grid, pair[1].grid) if _share_a_frame(pair[0].series, pair[1].series) else 1.0
+
+
+def _coverage(pair: Chosen) -> float:
+    """The share of its slices that the worse covered of the two has covered; 1 where nothing tells."""
+    return _covered(pair[0].series, pair[1].series)
+
+
+def _covered(one: FoundSeries, other: FoundSeries) -> float:
+    if not _share_a_frame(one, other):
+        return 1.0
+    return min(share_of_slices(one.grid, other.grid), share_of_slices(other.grid, one.grid))
+
+
+def _share_a_frame(one: FoundSeries, other: FoundSeries) -> bool:
+    return bool(one.frame_of_reference) and one.frame_of_reference == other.frame_of_reference
 
 
 def _points(pair: Chosen) -> int:
@@ -202,11 +224,13 @@ def _only_in_pairs(
     if _is_one_study((chosen, partner)) and any(one.series.study_key != chosen.series.study_key for one in rivals):
         yield Reason(HAS_PARTNER, "of the one study with a T1 and a T2")
     here = [one.series for one in rivals if one.series.study_key == chosen.series.study_key]
-    frame = partner.series.frame_of_reference
-    if any(
-        frame and frame == one.frame_of_reference and overlap(one.grid, partner.grid) < LEAST_OVERLAP for one in here
-    ):
+    near = [one for one in here if _share_a_frame(one, partner.series)]
+    if any(overlap(one.grid, partner.grid) < LEAST_OVERLAP for one in near):
         yield Reason(HAS_PARTNER, "shows the same part of the body as its partner")
+    elif _covered(chosen.series, partner.series) >= COVERED and any(
+        _covered(one, partner.series) < UNCOVERED for one in near
+    ):
+        yield Reason(HAS_PARTNER, "covers its partner's slices")
 
 
 def _none_plausible(role: SeriesRole, judged: list[JudgedSeries], who: str) -> Finding:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from curation.overlap import overlap, share_inside
+from curation.overlap import overlap, share_inside, share_of_slices
 from datasets.volume import Grid
 
 
@@ -37,3 +37,11 @@ def test_a_share_is_of_the_first() -> None:
     part = _grid((10, 10, 8), (1.0, 1.0, 5.0), (0.0, 0.0, 40.0))
     assert share_inside(part, LONG) == 1.0
     assert share_inside(LONG, part) == pytest.approx(0.2, abs=0.06)
+
+
+def test_slices_are_covered_whatever_the_field_of_view() -> None:
+    narrow = _grid((4, 4, 8), (1.0, 1.0, 5.0), (3.0, 3.0, 40.0))
+    assert share_of_slices(narrow, LONG) == 1.0
+    assert share_of_slices(LONG, narrow) == pytest.approx(8 / 40)
+    assert share_of_slices(LONG, _grid((10, 10, 40), (1.0, 1.0, 5.0), (0.0, 0.0, 100.0))) == pytest.approx(0.5)
+    assert share_of_slices(LONG, _grid((10, 10, 40), (1.0, 1.0, -5.0), (0.0, 0.0, 195.0))) == 1.0
