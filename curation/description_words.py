@@ -50,7 +50,7 @@ def read_words(description: str) -> DescriptionWords:
         weighting=_weighting(text),
         fat_suppressed=bool(_FAT_SUPPRESSED.search(_NOT_FAT_SUPPRESSED.sub(" ", text)) or _dixon_part(text) == "water"),
         not_fat_suppressed=bool(_NOT_FAT_SUPPRESSED.search(text)),
-        contrast=bool(_CONTRAST.search(_NO_CONTRAST.sub(" ", text))),
+        contrast=bool(_CONTRAST.search(_NO_CONTRAST.sub(" ", text)) or _CONTRAST_ELSEWHERE.search(description.lower())),
         kinds=frozenset(_kinds(text)),
         single_shot=bool(_SINGLE_SHOT.search(text)),
     )
@@ -115,25 +115,33 @@ _FAT_SUPPRESSED = re.compile(
     r"|\b(?:fs|f sat|a?sp[ai]+r|f?stir|tirm|chess|water|wasser|eau|agua|wats|proset|we|h sinc|pasta|msoft)\b"
     r"|\bt[12][a-z]*(?:fs|stir|sp[ai]+r|fatsat)\b|\bfst[12]"
 )
-_NEGATION = r"(?:no|non|not|without|w o|wo|ohne|sans|sin|senza|sem|zonder|kein\w*)"
+_NEGATION = (
+    r"(?:no|non|not|without|w o|wo|w out|ohne|nicht|kein\w*|sans|sin|senza|sem|zonder|niet|utan|uden|uten|bez|minus|un)"
+)
+_SUPPRESSOR = r"(?:fs|f s|f sat|sat\w*|sup\w*|sopp\w*|ges\w*|fatsat\w*|a?sp[ai]+r|f?stir|tirm|chess|water\w*|wats|we)"
 _NOT_FAT_SUPPRESSED = re.compile(
-    rf"\b{_NEGATION} ?(?:{_FAT} ?)?(?:fs|sat\w*|sup\w*|fatsat\w*)\b(?: (?:de )?{_FAT}\b)?|\bnonfs\b"
+    rf"\b{_NEGATION} ?(?:{_FAT} ?)?{_SUPPRESSOR}\b(?: (?:de |da |la |del )*{_FAT}\b)?|\bnonfs\b"
+    rf"|\b(?:{_FAT} ?)?{_SUPPRESSOR} (?:excitation )?(?:off|no|none|aus|0)\b"
 )
 
 _INJECTED = r"in[jiy]e[ck]\w*|inj"
 _AGENT = (
-    rf"(?:gd\w*|gad\w*|(?:post?)?contrast\w*|contr|kontrast\w*|km|mdc|ce|c|iv|{_INJECTED}|dtpa|dotarem|magnevist|multihance|omniscan"
+    rf"(?:gd\w*|gad\w*|(?:post?)?[ck]ontrast\w*|[ck]ontr|cont|w con|(?:nach|post|[mnp])?km\d?|mdc"
+    rf"|(?<!(?<!t)\d )cm|ce|c|iv|i v|civ|gbca|p ?c|{_INJECTED}|dtpa|dotarem|magnevist|multihance|omniscan"
     r"|prohance|clariscan|primovist|eovist|elucirem|vueway|optimark)"
 )
 _CONTRAST = re.compile(
-    rf"\b{_AGENT}\b(?! ?spine)|\bt1(?:c|ce|cm|km|gd|gad\w*|post)\b|\bc ?\+|\+ ?(?:c|gd|km|mdc|contrast)\b"
-    r"|\bpost(?:gad\w*|gd\w*|contr\w*|km|c|ce|inj\w*)?\b(?! ?(?:op|rt|chir|surg))|\b(?:enh|enhanced|enhancement)\b"
+    rf"\b{_AGENT}\b(?! ?spine)|\bt1(?:c|ce|cm|km|gd|gad\w*|post)\b|\bc ?\+|\+ ?(?:c|gd|km|mdc|contrast)\b|\+$"
+    r"|\bpost(?:gad\w*|gd\w*|con\w*|km|c|ce|inj\w*)?\b(?! ?(?:op|rt|chir|surg))|\b(?:enh|enhanced|enhancement)\b"
     r"|\b\d+ ?min\b|\b(?:delay\w*|late|spat|tardif|tardive|tardio)\b"
 )
 _NO_CONTRAST = re.compile(
     rf"\b(?:{_NEGATION}|pre|avant|antes|prima|vor|voor|before) ?(?:de |d |di |del |iv )*{_AGENT}\b"
     rf"|\b(?:un|non) ?(?:enh\w*|contrast\w*)|\b(?:pre|nativ\w*|natif|blanco|basal|precontrast\w*)\b"
 )
+
+_CONTRAST_ELSEWHERE = re.compile("造影|增强|增強|强化|強化|조영|контраст|усилен|σκιαγραφ|ניגוד|تباين")
+"""Contrast agent in scripts that `plain` cannot keep; a negation there is not read, so a person is asked."""
 
 _SINGLE_SHOT = _any_of(r"\w*haste\w* ssfse\w* \w*sshtse ss~tse ssh single~shot fase\w*")
 
@@ -143,7 +151,7 @@ _KINDS = (
         r" ref(?:erence)?~scan shim\w* 3~pl(?:ane|an)? tri~plan\w* pilot smartbrain")),
     ("diffusion", _any_of(r"e?dwi\w* dti diff\w* trace\w* ep2d\w* ivim resolve zoomit dw~ssh dwibs b~=~\d+ b\d{2,4}")),
     ("computed-map", _any_of(
-        r"[ed]?adc\w* \w*map mapping karte ff pdff fat~frac\w* r2star k~trans synthetic magic symri")),
+        r"[ed]?adc\w* \w*map mapping relaxom\w* karte ff pdff fat~frac\w* r2star k~trans synthetic magic symri")),
     ("echo-planar", _any_of("epi")),
     ("subtraction", _any_of(r"subs? subtr\w* subst\w* soustr\w* sous sustr\w* sottr\w* aftrek\w*")),
     ("projection", _any_of("mip minip m~ip vrt vr pjn projection")),

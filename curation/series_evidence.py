@@ -41,6 +41,10 @@ MANY_SLICES = 10
 REFUSED = -20
 """Points of what rules a series out: more than everything else together."""
 
+PROTON_DENSITY_TE_MS = (20.0, 60.0)
+"""Between these echo times a description that says proton density may be right, whatever the limits of T1 and T2 say:
+3D turbo spin echoes take it with a TR of 1100 ms, and musculoskeletal protocols with a TE of 50 ms."""
+
 _NO_AGENT = re.compile(
     r"^(?:no\w*|n|na|n a|0+(?: ?ml)?|nil|null|(?:without|w o|ohne|sans|sin|senza|zonder|kein|nativ|unenh|unknown).*)?$"
 )
@@ -147,8 +151,16 @@ def is_fat_suppressed(evidence: SeriesEvidence) -> bool:
 
 
 def is_contrast_enhanced(evidence: SeriesEvidence) -> bool:
-    """Whether header or description say that a contrast agent was given."""
-    return words_of(evidence).contrast or not _NO_AGENT.match(plain(evidence.contrast_agent))
+    """Whether the header, the description or a protocol of this one weighting say that a contrast agent was given."""
+    protocol = read_words(evidence.protocol_name)
+    is_said = words_of(evidence).contrast or (protocol.weighting is not None and protocol.contrast)
+    return is_said or _names_agent(evidence.contrast_agent)
+
+
+def _names_agent(agent: str) -> bool:
+    """Whether the field names an agent, in whatever script; only known words say that none was given."""
+    words = plain(agent)
+    return any(map(str.isalpha, agent)) if not words else not _NO_AGENT.match(words)
 
 
 def _orientation(evidence: SeriesEvidence, said: DescriptionWords, role: SeriesRole) -> Iterator[Reason]:
@@ -174,18 +186,24 @@ def _weighting(evidence: SeriesEvidence, said: DescriptionWords, role: SeriesRol
     """Physics first; the description where it is silent, and a point where it agrees."""
     weighed = weighting(evidence)
     if weighed is not None and not (weighed.weighting is Weighting.T1 and is_gradient_echo(evidence)):
-        yield from _by_physics(weighed, _said_weighting(evidence, said), role)
+        text, echo_time = _said_weighting(evidence, said), evidence.echo_time_ms or 0.0
+        yield from _by_physics(weighed, text, role, echo_time=echo_time)
     elif weighed is not None and role is SeriesRole.T2:
         yield Reason(REFUSED, weighed.words, "t1-weighted")
     else:
         yield from _by_text(evidence, _said_weighting(evidence, said), role)
 
 
-def _by_physics(weighed: Weighed, text: TextWeighting | None, role: SeriesRole) -> Iterator[Reason]:
+def _by_physics(
+    weighed: Weighed, text: TextWeighting | None, role: SeriesRole, *, echo_time: float
+) -> Iterator[Reason]:
     if weighed.weighting is Weighting.SCOUT:
         return
     if weighed.weighting.value != role.value.upper():
         yield Reason(REFUSED, weighed.words, _code_of(weighed.weighting.value))
+        return
+    if text is TextWeighting.PROTON_DENSITY and PROTON_DENSITY_TE_MS[0] <= echo_time <= PROTON_DENSITY_TE_MS[1]:
+        yield Reason(REFUSED, f"the description says {text.value}, and the times allow it", _code_of(text.value))
         return
     yield Reason(4, weighed.words)
     if text is not None and _ROLE_OF_TEXT.get(text) is role:

@@ -30,7 +30,8 @@ _HEADER_KEYWORDS = [
     "SOPClassUID", "SOPInstanceUID", "Modality", "PatientID", "StudyInstanceUID", "SeriesInstanceUID",
     "FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns",
     "NumberOfFrames", "SamplesPerPixel", "SeriesDescription", "ScanningSequence", "SequenceVariant", "ScanOptions",
-    "RepetitionTime", "EchoTime", "InversionTime", "ImageType", "ContrastBolusAgent", "Manufacturer",
+    "RepetitionTime", "EchoTime", "InversionTime", "ImageType", "ContrastBolusAgent", "ContrastBolusVolume",
+    "ContrastBolusAgentSequence", "Manufacturer",
     "BodyPartExamined", "ReferencedFrameOfReferenceSequence", "MRAcquisitionType", "SequenceName", "PulseSequenceName",
     "ProtocolName", "EchoTrainLength", "EchoNumbers", "FlipAngle", "DiffusionBValue", "AcquisitionNumber",
     "NumberOfTemporalPositions", "ManufacturerModelName", "MagneticFieldStrength", "BurnedInAnnotation", "SeriesNumber",
@@ -224,7 +225,7 @@ def _evidence(dataset: Dataset) -> SeriesEvidence:
         echo_time_ms=number(dataset, "EchoTime"),
         inversion_time_ms=number(dataset, "InversionTime"),
         image_type=texts(dataset, "ImageType"),
-        contrast_agent=text(dataset, "ContrastBolusAgent"),
+        contrast_agent=_contrast_agent(dataset),
         orientation=plane_of(np.cross(row, column)) if row and column else Plane.UNKNOWN,
         slice_count=1,
         manufacturer=text(dataset, "Manufacturer"),
@@ -245,6 +246,14 @@ def _evidence(dataset: Dataset) -> SeriesEvidence:
         series_number=_whole(dataset, "SeriesNumber"),
         acquisition_time=_acquisition_time(dataset),
     )
+
+
+def _contrast_agent(dataset: Dataset) -> str:
+    """The agent's name, or that one was given, of which some scanners write the amount alone; empty where none was."""
+    agents = values(dataset, "ContrastBolusAgentSequence")
+    named = (text(dataset, "ContrastBolusAgent"), *(text(agent, "CodeMeaning") for agent in agents))
+    is_given = bool(agents) or (number(dataset, "ContrastBolusVolume") or 0.0) > 0
+    return next(filter(None, named), "administered" if is_given else "")
 
 
 def _whole(dataset: Dataset, keyword: str) -> int | None:

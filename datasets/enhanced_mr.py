@@ -108,6 +108,8 @@ def _flat(
     flat["ContrastBolusAgent"] = _contrast_agent(dataset, items["ContrastBolusUsageSequence"]) or flat.get(
         "ContrastBolusAgent", ()
     )
+    for keyword in ("ContrastBolusAgentSequence", "ContrastBolusVolume"):  # of the object, not of this frame
+        flat.pop(keyword, None)
     return flat
 
 

@@ -124,7 +124,10 @@ def test_two_right_series_lie_within_the_margin_whatever_their_headers_say() -> 
      ("T2 no FatSat", False), ("T2 OFFSET", False), ("T2 fat", False),
      ("T2 fettgesättigt", True), ("T2 sat graisse", True), ("T2 sans FS", False),
      ("T2 supresión grasa", True), ("T2 vetsuppressie", True), ("T2 mDIXON_W", True), ("WATER: AX T2 IDEAL", True),
-     ("T2 mDIXON_F", False), ("T2 SPAIR", True), ("T2 PASTA", True)],
+     ("T2 mDIXON_F", False), ("T2 SPAIR", True), ("T2 PASTA", True),
+     ("T2 w/out FS", False), ("T2 no SPAIR", False), ("T2 nicht fettges.", False), ("T2 utan FS", False),
+     ("T2 bez FS", False), ("T2 FS off", False), ("T2 ohne SPIR", False), ("T2 fat sat (no)", False),
+     ("T2 no-STIR", False), ("T2 minus FS", False), ("T2 water excitation off", False), ("T2 no chess", False)],
 )  # fmt: skip
 def test_words_of_fat_suppression(words: str, suppressed: bool) -> None:
     assert is_fat_suppressed(series(words)) is suppressed
@@ -139,7 +142,13 @@ def test_words_of_fat_suppression(words: str, suppressed: bool) -> None:
      ("T1 post op", "", False),
      ("T1 poscontraste", "", True), ("T1 sin contraste", "", False), ("T1 na contrast", "", True),
      ("T1 blanco", "", False),
-     ("T1", "ohne", False), ("T1", "10 ml", True)],
+     ("T1", "ohne", False), ("T1", "10 ml", True),
+     ("T1 postkontrast", "", True), ("T1_pKM", "", True), ("T1 POSTCON", "", True), ("T1 CM", "", True),
+     ("T1 i.v.", "", True), ("T1 CIV", "", True), ("T1 GBCA", "", True), ("T1 FSE +", "", True),
+     ("T1 km2", "", True), ("T1 nachKM", "", True), ("T1 W/CON", "", True), ("T1 P/C", "", True),
+     ("T1 造影後", "", True), ("T1 с контрастом", "", True), ("T1 增强", "", True),
+     ("T1", "ガドビスト", True), ("T1", "Гадовист", True), ("T1", "-", False), ("T1 FOV 20 cm", "", False),
+     ("T1 bez kontrastu", "", False), ("T1 w/out contrast", "", False), ("T1 w/o cont", "", False)],
 )  # fmt: skip
 def test_words_of_contrast(words: str, agent: str, enhanced: bool) -> None:
     assert is_contrast_enhanced(series(words, agent=agent)) is enhanced
@@ -154,3 +163,18 @@ def test_reasons_say_why_and_never_quote() -> None:
         "the description says T1 (+1)",
         "contrast-enhanced (-20)",
     )
+
+
+def test_a_protocol_of_one_weighting_tells_of_contrast_agent() -> None:
+    told = replace(T1_SERIES["Siemens"], protocol_name="t1_tse_tra_km")
+    whole = replace(T1_SERIES["Siemens"], protocol_name="thigh with and after contrast")
+    assert is_contrast_enhanced(told)
+    assert not is_contrast_enhanced(whole)
+
+
+@pytest.mark.parametrize(("tr", "te", "role"), [(3000.0, 48.0, SeriesRole.T2), (1100.0, 33.0, SeriesRole.T1)])
+def test_what_is_called_proton_density_and_may_be_is_neither(tr: float, te: float, role: SeriesRole) -> None:
+    like = T2_SERIES["Siemens"] if role is SeriesRole.T2 else T1_SERIES["Siemens"]
+    named = replace(like, series_description="pd tra", repetition_time_ms=tr, echo_time_ms=te)
+    assert judge(named, role).refusals == ("proton-density-weighted",)
+    assert judge(replace(named, series_description=""), role).is_plausible

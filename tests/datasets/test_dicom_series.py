@@ -288,3 +288,24 @@ def test_real_series_agree_with_simpleitk(name: str, described: str) -> None:
 def _expect_no_patient(shown: str, path: Path) -> None:
     for secret in (CANARY, "Canary", "Nightingale", "CANARY-ID", str(path), path.name):
         assert secret not in shown
+
+
+@pytest.mark.parametrize(
+    ("agent", "volume", "item", "expected"),
+    [("", None, None, ""), ("", 0.0, None, ""), ("", 15.0, None, "administered"), ("", None, "", "administered"),
+     ("", None, "Gadobutrol", "Gadobutrol"), ("Dotarem", 15.0, "Gadobutrol", "Dotarem")],
+)  # fmt: skip
+def test_contrast_agent_is_found_wherever_the_scanner_wrote_it(
+    folder: Path, agent: str, volume: float | None, item: str | None, expected: str
+) -> None:
+    def give(dataset: Dataset) -> None:
+        dataset.ContrastBolusAgent = agent
+        if volume is not None:
+            dataset.ContrastBolusVolume = volume
+        if item is not None:
+            given = Dataset()
+            given.CodeMeaning = item
+            dataset.ContrastBolusAgentSequence = [given]
+
+    _edit(folder, 1, give)
+    assert read_header(folder / "IM0001.dcm").evidence.contrast_agent == expected
