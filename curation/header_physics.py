@@ -214,7 +214,7 @@ WATER_IMAGE = frozenset({"WATER", "W", "DIXON_WATER", "WATER_ONLY"})
 """Words of the image type for the water image of a Dixon measurement."""
 
 _FAT_SUPPRESSING_OPTION = re.compile(
-    r"(FS|SFS|FAT_?SAT|FAT_?SUP\w*|A?SP[AI]+R|WE|WATER_?EXC\w*|PROSET|CHESS|PASTA|MSOFT|STIR|DIXW|WATER)(_GEMS)?"
+    r"(FS|SFS|FAT[_ ]?SAT|FAT[_ ]?SUP\w*|A?SP[AI]+R|WE|WATER_?EXC\w*|PROSET|CHESS|PASTA|MSOFT|STIR|DIXW|WATER)(_GEMS)?"
 )
 """Words of scan options that mean fat suppression. GE's ``FSA_GEMS`` to ``FSL_GEMS`` say in which direction the readout
 runs, and are none of them."""

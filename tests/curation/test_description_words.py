@@ -14,7 +14,8 @@ T1, T2, STIR = TextWeighting.T1, TextWeighting.T2, TextWeighting.STIR
         ("t2_tirm_tra", T2), ("STIR ax", STIR), ("TIRM cor", STIR), ("T1 FLAIR", T1), ("T2 FLAIR", TextWeighting.FLAIR),
         ("PD FS tra", TextWeighting.PROTON_DENSITY), ("DP FAT SAT", TextWeighting.PROTON_DENSITY),
         ("T2* GRE", TextWeighting.T2_STAR), ("t2 star", TextWeighting.T2_STAR), ("PD T2 dual", None),
-        ("T1 and T2", None), ("T10 - T12 ax", None), ("T1rho", None), ("Oberschenkel", None), ("", None), ("AXIAL SE T1 - RESEARCH", T1),
+        ("T1 and T2", None),
+        ("T10 - T12 ax", None), ("T1rho", None), ("Oberschenkel", None), ("", None), ("AXIAL SE T1 - RESEARCH", T1),
     ],
 )  # fmt: skip
 def test_weightings(text: str, weighting: TextWeighting | None) -> None:
