@@ -93,7 +93,7 @@ class RegistrationSettings:
     preset: Preset = Preset.FAST
     motion: Motion = Motion.AFFINE
     seed: int = 20
-    levels: tuple[Level, ...] = (Level(4.0, 60), Level(2.0, 40), Level(1.0, 30))
+    levels: tuple[Level, ...] = (Level(4.0, 80), Level(2.0, 40), Level(1.0, 30))
     affine_levels: tuple[Level, ...] = (Level(2.0, 60), Level(1.0, 30))
     samples: int = 80_000
     ants_samples: int = 100_000
@@ -290,6 +290,7 @@ class _Search:
             moving.volume,
             mask=fixed.body,
             is_rigid=is_rigid,
+            is_far=level is self.settings.levels[0],
             start=start,
             iterations=level.iterations,
             samples=self.settings.samples,

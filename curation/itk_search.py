@@ -1,8 +1,8 @@
-"""The search for the motion between two images with SimpleITK: Mattes mutual information inside the body, by L-BFGS-B.
+"""The search for the motion between two images with SimpleITK: Mattes mutual information inside the body.
 
 The search happens around the body's centre in units of the body's radius, where one radian of rotation moves an average
-point as far as one unit of shift. Quasi-Newton steps need that: in millimetres they stop early, and gradient descent
-with ITK's own scales took ten times the evaluations and diverged on two of six affine motions that were tried.
+point as far as one unit of shift. Far from the truth it goes by gradient descent in millimetre steps, which does not
+jump over the basin that it stands in; near it by L-BFGS-B within bounds, which ends in a tenth of the evaluations.
 
 ITK speaks LPS; everything that enters or leaves this module is RAS+ millimetres. SimpleITK is imported on first use.
 
@@ -24,8 +24,18 @@ from datasets.volume import Affine, Grid, Volume
 HISTOGRAM_BINS = 40
 """Grey levels of Mattes mutual information."""
 
+FIRST_STEP_MM = 2.0
+LAST_STEP_MM = 0.1
+RELAXATION = 0.7
+"""Gradient descent: on a real T1 and T2, moved by up to 22 mm, these steps found the way from 9 of 12 starts where
+L-BFGS-B alone found it from 3."""
+
+REACH_MM = 10.0
+"""How far L-BFGS-B may take each parameter, as a shift of the body's average point."""
+
 _CORRECTIONS = 8
 _MAX_EVALUATIONS = 200
+_FLAT = 1e-8
 _GRADIENT_TOLERANCE = 1e-3
 _COST_FACTOR = 1e9
 """Times the machine's precision: the search ends when a step gains less, which is when it moves the body by 0.02 mm."""
@@ -51,6 +61,7 @@ def search(
     *,
     mask: NDArray[np.bool_],
     is_rigid: bool,
+    is_far: bool,
     start: Affine,
     iterations: int,
     samples: int,
@@ -63,6 +74,7 @@ def search(
         moving: Image that is brought onto it.
         mask: Where to compare, of `fixed`'s shape; not empty.
         is_rigid: Six degrees of freedom; otherwise twelve.
+        is_far: Whether the start may be far from the truth: gradient descent then, L-BFGS-B otherwise.
         start: (4, 4) first guess, RAS+ millimetres of `fixed` to RAS+ millimetres of `moving`.
         iterations: Most steps of the optimiser.
         samples: How many points are compared, all of the mask where it has fewer.
@@ -82,7 +94,9 @@ def search(
     where = _image(sitk, Volume(_thinned(mask, strides, samples, seed=seed), fixed.grid), to_unit)
     started = _image(sitk, moving, to_unit @ np.linalg.inv(start))
     transform = sitk.Euler3DTransform() if is_rigid else sitk.AffineTransform(3)
-    method = _method(sitk, iterations=iterations)
+    method = _method(sitk, is_far=is_far, iterations=iterations, unit_mm=1.0 / to_unit[0, 0])
+    if is_far:
+        method.SetOptimizerScales([1.0] * transform.GetNumberOfParameters())
     method.SetVirtualDomain(
         [-(-size // stride) for size, stride in zip(fixed.grid.shape, strides, strict=True)],
         still.GetOrigin(),
@@ -126,16 +140,27 @@ def _thinned(mask: NDArray[np.bool_], strides: tuple[int, int, int], samples: in
     return (mask & (np.random.default_rng(seed).random(mask.shape, dtype=np.float32) < rate)).astype(np.uint8)
 
 
-def _method(sitk: Any, *, iterations: int) -> Any:
+def _method(sitk: Any, *, is_far: bool, iterations: int, unit_mm: float) -> Any:
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsMattesMutualInformation(HISTOGRAM_BINS)
     method.SetInterpolator(sitk.sitkLinear)
+    if is_far:
+        method.SetOptimizerAsRegularStepGradientDescent(
+            learningRate=FIRST_STEP_MM / unit_mm,
+            minStep=LAST_STEP_MM / unit_mm,
+            numberOfIterations=iterations,
+            relaxationFactor=RELAXATION,
+            gradientMagnitudeTolerance=_FLAT,
+        )
+        return method
     method.SetOptimizerAsLBFGSB(
         gradientConvergenceTolerance=_GRADIENT_TOLERANCE,
         numberOfIterations=iterations,
         maximumNumberOfCorrections=_CORRECTIONS,
         maximumNumberOfFunctionEvaluations=_MAX_EVALUATIONS,
         costFunctionConvergenceFactor=_COST_FACTOR,
+        lowerBound=-REACH_MM / unit_mm,
+        upperBound=REACH_MM / unit_mm,
     )
     return method
 
