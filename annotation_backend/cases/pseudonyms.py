@@ -28,8 +28,12 @@ def patient_of(patient_key: str) -> Patient:
 
 
 def pseudonym_of(patient_key: str) -> str:
-    """Keyed hash of a hospital identifier, in 64 hexadecimal digits; makes no record."""
-    return hmac.new(installation_key(), patient_key.strip().encode(), hashlib.sha256).hexdigest()
+    """Keyed hash of a hospital identifier, in 64 hexadecimal digits; makes no record.
+
+    An identifier may be a folder's name in another encoding than UTF-8, whose bytes Python keeps as surrogates.
+    """
+    name = patient_key.strip().encode(errors="surrogateescape")
+    return hmac.new(installation_key(), name, hashlib.sha256).hexdigest()
 
 
 def outside_code(patient_key: str) -> str:

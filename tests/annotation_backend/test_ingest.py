@@ -2,8 +2,10 @@
 
 import errno
 import json
+import os
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
 from django.core.management import call_command
@@ -16,7 +18,9 @@ from annotation_backend.cases.models import Case, ImportedMask, Ingest, Patient
 from annotation_backend.cases.registering import register_case
 from annotation_backend.cases.services import imported_tumour, picture_plane
 from datasets.errors import RejectedInput
+from datasets.nifti import write_volume
 from datasets.phantom import write_phantom_cohort
+from datasets.volume import Grid, Volume
 from tests.annotation_backend.records import registered_case
 
 pytestmark = pytest.mark.django_db
@@ -31,11 +35,27 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def noise_volume(seed: int) -> Volume:
+    """A volume of noise; only its being a volume matters."""
+    voxels = np.random.default_rng(seed).random((8, 8, 6), dtype=np.float32)
+    return Volume(voxels, Grid(voxels.shape, np.diag([2.0, 2.0, 4.0, 1.0])))
+
+
 @pytest.fixture
 def own_data(tmp_path: Path, settings) -> Path:
     settings.DATA_FOLDER = tmp_path / "data"
     settings.DATA_FOLDER.mkdir()
     return settings.DATA_FOLDER
+
+
+def test_a_folder_named_in_another_encoding_is_a_patient_like_any_other(tmp_path: Path, own_data: Path) -> None:
+    home = Path(os.fsdecode(os.fsencode(tmp_path / "studies") + b"/J\xfcrgen"))
+    home.mkdir(parents=True)
+    for number, role in enumerate(("t1", "t2")):
+        write_volume(home / f"{role}.nii.gz", noise_volume(number))
+    report = ingest(tmp_path / "studies")
+    assert [case.code for case in report.new] == ["C0001"]
+    assert ingest(tmp_path / "studies").known == report.new
 
 
 def test_patients_become_cases_with_reasons_and_their_masks(cohort: Path, own_data: Path) -> None:
@@ -59,6 +79,7 @@ def test_the_same_folder_again_changes_nothing(cohort: Path, own_data: Path) -> 
 def test_a_dry_run_stores_nothing(cohort: Path, own_data: Path) -> None:
     report = ingest(cohort, dry_run=True)
     assert len(report.reasons) == 2
+    assert all([line[:4] for line in lines] == ["T1: ", "T2: "] for lines in report.reasons.values())
     assert Case.objects.count() == 0
     assert list(own_data.iterdir()) == []
     assert Ingest.objects.count() == Patient.objects.count() == 0
