@@ -74,6 +74,7 @@ def considered(judged: list[JudgedSeries], roles: Mapping[str, SeriesRole]) -> t
             reasons={role: judgement.reasons for role, judgement in one.judgements.items()},
             left_out=_left_out(one),
             chosen_as=roles.get(one.series.reference),
+            number=one.series.evidence.series_number,
         )
         for one in judged
     )

@@ -85,6 +85,7 @@ class ConsideredSeries:
         reasons: What was said for and against it in each role.
         left_out: Codes of what keeps it from being either role; () for a candidate.
         chosen_as: The role it was chosen for, or None.
+        number: By which people at the scanner call it; None where absent.
     """
 
     reference: str
@@ -95,6 +96,7 @@ class ConsideredSeries:
     reasons: Mapping[SeriesRole, tuple[str, ...]]
     left_out: tuple[str, ...] = ()
     chosen_as: SeriesRole | None = None
+    number: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -107,6 +109,7 @@ class ConsideredSeries:
             "reasons": {role.value: list(reasons) for role, reasons in self.reasons.items()},
             "left_out": list(self.left_out),
             "chosen_as": self.chosen_as.value if self.chosen_as else None,
+            "number": self.number,
         }
 
 

@@ -136,7 +136,10 @@ def test_a_choice_of_nothing_is_refused(cohort: Path, chosen: dict[SeriesRole, s
 def test_the_command_lists_and_writes_down(cohort: Path, capsys: pytest.CaptureFixture[str]) -> None:
     patient = ingest(cohort).undecided[0]
     call_command("choose_series", "--patient", patient.code, "--json")
-    assert len(json.loads(capsys.readouterr().out)["considered"]) == 4
+    said = capsys.readouterr()
+    considered = json.loads(said.out)["considered"]
+    assert len(considered) == 4
+    assert all(f"{one['reference']} (series number {one['number']}): {one['kind']}" in said.err for one in considered)
     call_command("choose_series", "--patient", patient.code, "--t2", _t2s(patient)[0], "--json")
     assert ChosenSeries.objects.get().reference == _t2s(patient)[0]
     with pytest.raises(SystemExit) as left:
@@ -150,6 +153,7 @@ def test_a_data_manager_chooses_on_the_patients_page(cohort: Path, client: Clien
     client.force_login(people[Role.DATA_MANAGER])
     page = client.get(address).content.decode()
     assert all(reference in page for reference in _t2s(patient))
+    assert "series number 4" in page
     assert client.post(address, {"t2": "made-up"}).status_code == 400
     assert client.post(address, {}).status_code == 400
     assert client.post(address, {"t2": _t2s(patient)[1], "reason": "Sharper."}).status_code == 302

@@ -19,9 +19,11 @@ class Command(MaskloopCommand):
         """Whose, and which."""
         parser.add_argument("--patient", required=True, metavar="CODE", help="e.g. P0003")
         for role in SeriesRole:
-            parser.add_argument(f"--{role}", metavar="SERIES", help=f"short name of the {role.upper()}")
+            parser.add_argument(
+                f"--{role}", metavar="SERIES", help=f"short name of the series that is the {role.upper()}"
+            )
         parser.add_argument("--reason", default="", help="why, without names or dates")
-        parser.add_argument("--dry-run", action="store_true", help="only list the series")
+        parser.add_argument("--dry-run", action="store_true", help="only list the series, as without --t1 and --t2")
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Lists, and writes down."""
@@ -35,8 +37,14 @@ class Command(MaskloopCommand):
         if options["dry_run"] or not chosen:
             for one in series:
                 points = ", ".join(f"{points} as {role.upper()}" for role, points in one["scores"].items())
-                self.say(f"{one['reference']}: {one['kind']}, {one['plane']}, {one['slice_count']} slices; {points}")
+                what = f"{one['kind']}, {one['plane']}, {one['slice_count']} slices"
+                self.say(f"{one['reference']}{_number(one)}: {what}; {points}")
             return {"considered": series}, []
         choose_series(patient, chosen, reason=options["reason"])
         self.say(f"Written down. The next ingest takes these series for {patient.code}.")
         return {"patient": patient.code, "chosen": {role.value: name for role, name in chosen.items()}}, []
+
+
+def _number(series: dict[str, Any]) -> str:
+    """The scanner's number of the series, where it has one and the ingest kept it."""
+    return f" (series number {series['number']})" if series.get("number") is not None else ""
