@@ -39,7 +39,7 @@ def export_cases(
         progress: Called with (cases done, cases to do).
     """
     report = ExportReport()
-    todo = {case.code: case for case in cases if _may_export(case, report)}
+    todo = to_export(cases, report)
     with scratch_folder() as scratch:
         tasks = [_task(case, scratch) for case in todo.values()]
         for outcome in each_done(
@@ -51,6 +51,11 @@ def export_cases(
             else:
                 report.pictures[case.code] = keep_pictures(case, outcome.result)
     return report
+
+
+def to_export(cases: Sequence[Case], report: ExportReport) -> dict[str, Case]:
+    """The cases whose pictures are missing or show an earlier registration, by code; the report says why not others."""
+    return {case.code: case for case in cases if _may_export(case, report)}
 
 
 def export_case(case: Case) -> int:

@@ -23,7 +23,7 @@ class RedoForm(forms.Form):
     """Register again with other settings."""
 
     preset = forms.ChoiceField(choices=[(name, name) for name in PRESETS])
-    motion = forms.ChoiceField(choices=[(name, name) for name in MOTIONS])
+    motion = forms.ChoiceField(choices=[(name, name) for name in MOTIONS], initial="affine")
 
 
 class ExclusionForm(forms.Form):

@@ -34,7 +34,7 @@ class IngestReport:
         new: Cases made now.
         known: Cases that were there.
         findings: What a person should know.
-        reasons: Of a rehearsed ingest: patient to why their series were chosen.
+        reasons: Of a rehearsed ingest: patient to a line for T1 and one for T2: why it would be chosen.
         undecided: Patients whose series a person has to choose.
     """
 
@@ -102,7 +102,9 @@ def _only_look(pairing: "Pairing", report: IngestReport) -> None:
         if known is not None:
             report.known.append(known)
         else:
-            report.reasons[pair.reference] = [reason for choice in pair.choices for reason in choice.reasons]
+            report.reasons[pair.reference] = [
+                f"{role.upper()}: {'; '.join(choice.reasons)}" for role, choice in pair.by_role.items()
+            ]
         report.findings += pair.findings
 
 

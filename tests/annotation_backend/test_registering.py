@@ -87,6 +87,24 @@ def test_the_command_registers_again_with_other_settings_and_a_persons_verdict_s
     case_volumes(_fresh(case))
 
 
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(cases: list[Case], capsys) -> None:
+    call_command("register_cases", "--dry-run", "--json")
+    said = capsys.readouterr()
+    assert json.loads(said.out)["to_register"] == ["C0001", "C0002"]
+    assert "C0001, C0002" in said.err
+    register_cases(cases[:1])
+    with pytest.raises(SystemExit) as left:
+        call_command("export_slices", "--dry-run", "--json")
+    said = capsys.readouterr()
+    document = json.loads(said.out)
+    assert left.value.code == 1
+    assert document["to_export"] == ["C0001"]
+    assert "case-not-registered" in document["findings"][0]
+    assert "Would be exported: C0001" in said.err
+    assert not _fresh(cases[0]).slices.exists()
+    assert not _fresh(cases[1]).is_registered
+
+
 def test_a_redo_from_the_page_runs_as_a_job_and_draws_the_pictures_anew(cases: list[Case], client: Client) -> None:
     case = cases[0]
     register_cases([case], settings=settings_of("fast", "rigid"), workers=1)

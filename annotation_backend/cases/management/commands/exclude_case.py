@@ -20,7 +20,9 @@ class Command(MaskloopCommand):
         either = parser.add_mutually_exclusive_group(required=True)
         either.add_argument("--reason", help="why, without names or dates")
         either.add_argument("--take-back", action="store_true", help="use the case again")
-        parser.add_argument("--dry-run", action="store_true", help="only say whether it is excluded")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="change nothing; only say whether it is excluded now"
+        )
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Excludes or takes back."""

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from annotation_backend.cases.exporting import export_cases
+from annotation_backend.cases.exporting import ExportReport, export_cases, to_export
 from annotation_backend.cases.services import select_cases
 from annotation_backend.management.arguments import MaskloopCommand, add_workers
 
@@ -23,7 +23,10 @@ class Command(MaskloopCommand):
         """Exports case by case."""
         cases = select_cases(options["case"])
         if options["dry_run"]:
-            return {"cases": [{"case": case.code, "pictures": 0} for case in cases]}, []
+            rehearsed = ExportReport()
+            codes = list(to_export(cases, rehearsed))
+            self.say(f"Would be exported: {', '.join(codes) or 'none'}")
+            return {"to_export": codes}, [str(finding) for finding in rehearsed.findings]
         report = export_cases(cases, workers=options["workers"], progress=self.progress("exporting case"))
         self.say(f"{sum(report.pictures.values())} pictures exported")
         rows = [{"case": code, "pictures": count} for code, count in sorted(report.pictures.items())]

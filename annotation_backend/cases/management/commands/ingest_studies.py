@@ -14,11 +14,11 @@ from datasets.errors import RejectedInput
 class Command(MaskloopCommand):
     """Finds each patient's T1 and fat-saturated T2, says why, and refuses by name what cannot be used."""
 
-    help = "Bring in a folder of DICOM or NIfTI studies."
+    help = "Bring in a folder of studies: find T1 and T2 of each patient."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         """The folder."""
-        parser.add_argument("folder", type=Path, help="DICOM or NIfTI files, nested as they are")
+        parser.add_argument("folder", type=Path, help="DICOM, NIfTI, NRRD or MetaImage files, nested as they are")
         parser.add_argument("--dry-run", action="store_true", help="only look and report")
         add_workers(parser)
 
@@ -35,7 +35,7 @@ class Command(MaskloopCommand):
             dry_run=options["dry_run"],
             workers=options["workers"],
         )
-        self._tell(report)
+        self._tell(report, dry_run=options["dry_run"])
         document = {
             "new": [case.code for case in report.new],
             "known": [case.code for case in report.known],
@@ -44,13 +44,16 @@ class Command(MaskloopCommand):
         }
         return document, [str(finding) for finding in report.findings]
 
-    def _tell(self, report: IngestReport) -> None:
+    def _tell(self, report: IngestReport, *, dry_run: bool) -> None:
         for case in report.new:
             self.say(f"{case.code}: new")
             for series in case.series.all():
                 self.say(f"  {series.get_role_display()}: {'; '.join(series.evidence['reasons'])}")
         for reference, reasons in report.reasons.items():
-            self.say(f"{reference}: {'; '.join(reasons)}")
+            self.say(f"{reference}: would be new")
+            for line in reasons:
+                self.say(f"  {line}")
         for patient in report.undecided:
             self.say(f"{patient.code}: choose its series on {reverse('patient-page', args=[patient.code])}")
-        self.say(f"{len(report.new)} new case(s), {len(report.known)} known, {len(report.findings)} finding(s)")
+        would = f"{len(report.reasons)} would be new" if dry_run else f"{len(report.new)} new case(s)"
+        self.say(f"{would}, {len(report.known)} known, {len(report.findings)} finding(s)")

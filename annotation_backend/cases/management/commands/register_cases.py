@@ -16,9 +16,11 @@ class Command(MaskloopCommand):
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         """Which cases, and how."""
         parser.add_argument("--case", nargs="+", metavar="CODE", help="only these cases")
-        parser.add_argument("--redo", action="store_true", help="also those that are registered")
-        parser.add_argument("--preset", choices=PRESETS, help="which search")
-        parser.add_argument("--motion", choices=MOTIONS, help="how freely T1 may move")
+        parser.add_argument(
+            "--redo", action="store_true", help="also those that are registered already, unless somebody drew on them"
+        )
+        parser.add_argument("--preset", choices=PRESETS, help="which search: fast (SimpleITK; the default) or ants")
+        parser.add_argument("--motion", choices=MOTIONS, help="the freest motion that T1 may take (default: affine)")
         parser.add_argument("--dry-run", action="store_true", help="only say what would be registered")
         add_workers(parser)
 
@@ -26,7 +28,9 @@ class Command(MaskloopCommand):
         """Registers case by case."""
         cases = select_cases(options["case"])
         if options["dry_run"]:
-            return {"to_register": [case.code for case in cases if options["redo"] or not case.is_registered]}, []
+            codes = [case.code for case in cases if options["redo"] or not case.is_registered]
+            self.say(f"Would be registered: {', '.join(codes) or 'none'}")
+            return {"to_register": codes}, []
         report = register_cases(
             cases,
             settings=settings_of(options["preset"], options["motion"]),
@@ -34,6 +38,6 @@ class Command(MaskloopCommand):
             workers=options["workers"],
             progress=self.progress("registering case"),
         )
-        self.say(f"{len(report.done)} registered now, {len(cases) - len(report.done)} others")
+        self.say(f"{len(report.done)} of {len(cases)} case(s) registered now")
         findings = [str(finding) for finding in report.findings]
         return {"registered": sorted(case.code for case in report.done)}, findings
