@@ -1,13 +1,14 @@
 """Pixel data without what may hide beside the picture: bytes behind the last pixel, and bits above the stored ones.
 
-Old overlays lie in the unused high bits of each pixel, and padding may be anything. Compressed pixels are copied as
-they are.
+Old overlays lie in the unused high bits of each pixel, and padding may be anything. Compressed pictures keep their
+pixels and lose comments and whatever else lies beside them (`compressed_pixels`).
 """
 
 import numpy as np
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRBigEndian
 
+from curation.deidentification.compressed_pixels import bare_compressed
 from datasets.dicom_file import number
 from datasets.errors import RejectedInput
 
@@ -18,11 +19,14 @@ def bare_pixels(dataset: Dataset) -> bytes:
     """The object's pixel data, cut to the picture and with its unused bits as the sign, or zero.
 
     Raises:
-        RejectedInput: Fewer bytes than the picture has (``pixels-too-few``).
+        RejectedInput: Fewer bytes than the picture has (``pixels-too-few``), or compressed pictures that cannot be
+            told from what lies beside them (``pixels-not-clean``).
     """
     content = bytes(dataset.PixelData)
-    if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
-        return content
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax.is_encapsulated:
+        frames, pixels = _count(dataset, "NumberOfFrames"), _count(dataset, "Rows") * _count(dataset, "Columns")
+        return bare_compressed(content, syntax, frames=frames, pixels=pixels)
     allocated = _count(dataset, "BitsAllocated")
     samples = [_count(dataset, name) for name in ("Rows", "Columns", "SamplesPerPixel", "NumberOfFrames")]
     needed = (int(np.prod(samples)) * allocated + 7) // 8
