@@ -10,6 +10,7 @@ from pydicom.uid import SecondaryCaptureImageStorage
 
 from annotation_backend.cases.models import Patient
 from annotation_backend.cases.pseudonyms import installation_key, outside_code
+from curation.deidentification.report import REPORT_NAME, TABLE_NAME
 from tests.planted_dicom import as_file, image
 
 pytestmark = pytest.mark.django_db
@@ -69,13 +70,19 @@ def test_what_is_held_back_is_a_finding_and_the_rest_is_done(source: Path, tmp_p
     capture = image()
     capture.SOPClassUID, capture.SOPInstanceUID = SecondaryCaptureImageStorage, "1.2.3.4"
     (source / "b.dcm").write_bytes(as_file(capture))
+    capture.SOPInstanceUID = "1.2.3.5"
+    (source / "c.dcm").write_bytes(as_file(capture))
+    (source / "notes.txt").write_text("No DICOM.")
 
     with pytest.raises(SystemExit) as left:
         call_command("deidentify_studies", str(source), str(tmp_path / "out"), "--json")
 
     assert left.value.code == 1
-    document = json.loads(capsys.readouterr().out)
-    assert [(one["code"], one["files"]) for one in document["held_back"]] == [("burned-in", [2])]
+    said = capsys.readouterr()
+    document = json.loads(said.out)
+    assert [(one["code"], one["files"]) for one in document["held_back"]] == [("burned-in", [2, 3])]
+    assert "1 series may leave, 2 held back, 1 other file(s) are no DICOM" in said.err
+    assert all((tmp_path / "out" / name).is_file() and name in said.err for name in (REPORT_NAME, TABLE_NAME))
     assert the_object(tmp_path / "out").Modality == "MR"
 
 

@@ -29,6 +29,7 @@ class Command(MaskloopCommand):
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """De-identifies and reports."""
+        from curation.deidentification.report import REPORT_NAME, TABLE_NAME
         from curation.deidentify import Policy, deidentify_folder
 
         policy = Policy(
@@ -46,7 +47,11 @@ class Command(MaskloopCommand):
             progress=self.progress("de-identifying file"),
             dry_run=options["dry_run"],
         )
+        held_back = {number for numbers in report.held_back.values() for number in numbers}
         self.say(
-            f"{report.file_count} file(s) of {len(report.series)} series may leave, {len(report.findings)} held back"
+            f"{report.file_count} file(s) of {len(report.series)} series may leave, {len(held_back)} held back, "
+            f"{report.other_files} other file(s) are no DICOM and are not copied"
         )
+        if not options["dry_run"]:
+            self.say(f"What was done to every element is in {TABLE_NAME} and {REPORT_NAME} of the target folder")
         return report.as_dict(), [str(finding) for finding in report.findings]
