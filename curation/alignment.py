@@ -95,7 +95,7 @@ class RegistrationSettings:
     seed: int = 20
     levels: tuple[Level, ...] = (Level(4.0, 80), Level(2.0, 40), Level(1.0, 30))
     affine_levels: tuple[Level, ...] = (Level(2.0, 60), Level(1.0, 30))
-    samples: int = 80_000
+    samples: int = 50_000
     ants_samples: int = 100_000
     interpolation: Interpolation = Interpolation.LINEAR
     min_affine_gain: float = 0.02

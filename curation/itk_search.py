@@ -31,7 +31,7 @@ RELAXATION = 0.7
 L-BFGS-B alone found it from 3."""
 
 REACH_MM = 10.0
-"""How far L-BFGS-B may take each parameter, as a shift of the body's average point."""
+"""How far L-BFGS-B may take each parameter of a rigid motion, as a shift of the body's average point."""
 
 _CORRECTIONS = 8
 _MAX_EVALUATIONS = 200
@@ -94,7 +94,7 @@ def search(
     where = _image(sitk, Volume(_thinned(mask, strides, samples, seed=seed), fixed.grid), to_unit)
     started = _image(sitk, moving, to_unit @ np.linalg.inv(start))
     transform = sitk.Euler3DTransform() if is_rigid else sitk.AffineTransform(3)
-    method = _method(sitk, is_far=is_far, iterations=iterations, unit_mm=1.0 / to_unit[0, 0])
+    method = _method(sitk, is_rigid=is_rigid, is_far=is_far, iterations=iterations, unit_mm=1.0 / to_unit[0, 0])
     if is_far:
         method.SetOptimizerScales([1.0] * transform.GetNumberOfParameters())
     method.SetVirtualDomain(
@@ -140,10 +140,14 @@ def _thinned(mask: NDArray[np.bool_], strides: tuple[int, int, int], samples: in
     return (mask & (np.random.default_rng(seed).random(mask.shape, dtype=np.float32) < rate)).astype(np.uint8)
 
 
-def _method(sitk: Any, *, is_far: bool, iterations: int, unit_mm: float) -> Any:
+def _method(sitk: Any, *, is_rigid: bool, is_far: bool, iterations: int, unit_mm: float) -> Any:
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsMattesMutualInformation(HISTOGRAM_BINS)
     method.SetInterpolator(sitk.sitkLinear)
+    # ITK's own choice smooths the gradient over the thickest voxel; that is another function's gradient, and on slices
+    # of 5 mm the line search gave up 3 mm from where it ends with this one.
+    method.MetricUseMovingImageGradientFilterOff()
+    method.MetricUseFixedImageGradientFilterOff()
     if is_far:
         method.SetOptimizerAsRegularStepGradientDescent(
             learningRate=FIRST_STEP_MM / unit_mm,
@@ -159,8 +163,7 @@ def _method(sitk: Any, *, is_far: bool, iterations: int, unit_mm: float) -> Any:
         maximumNumberOfCorrections=_CORRECTIONS,
         maximumNumberOfFunctionEvaluations=_MAX_EVALUATIONS,
         costFunctionConvergenceFactor=_COST_FACTOR,
-        lowerBound=-REACH_MM / unit_mm,
-        upperBound=REACH_MM / unit_mm,
+        **({"lowerBound": -REACH_MM / unit_mm, "upperBound": REACH_MM / unit_mm} if is_rigid else {}),
     )
     return method
 
