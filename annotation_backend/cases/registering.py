@@ -100,10 +100,14 @@ def settings_of(preset: str | None, motion: str | None) -> "RegistrationSettings
 
 
 def keep_registration(case: Case, stored: StoredRegistration) -> Registration:
-    """Moves a registration from scratch to its case and records it; the case's earlier one goes."""
+    """Moves a registration from scratch to its case and records it; the case's earlier one goes.
+
+    What a person said of the very same registration stands: the same series with the same settings give it again.
+    """
     place = f"registration/{stored.name}"
     before = Path(case.registration.t1_file).parent if case.is_registered else None
     verdict = str(stored.record.get("quality", {}).get("verdict", ""))
+    said = case.registration_verdicts.filter(record_sha256=stored.record_sha256).order_by("pk").last()
     move_in(stored.folder, case.folder / place)
     with transaction.atomic():
         registration, _ = Registration.objects.update_or_create(
@@ -115,7 +119,7 @@ def keep_registration(case: Case, stored: StoredRegistration) -> Registration:
                 "t2_file": f"{place}/t2.nii.gz",
                 "checkerboard_file": f"{place}/checkerboard.png",
                 "automatic_verdict": verdict,
-                "verdict": verdict,
+                "verdict": said.verdict if said else verdict,
             },
         )
     if before is not None and before != Path(place) and before.parts[:1] == ("registration",):

@@ -87,6 +87,19 @@ def test_the_command_registers_again_with_other_settings_and_a_persons_verdict_s
     case_volumes(_fresh(case))
 
 
+def test_a_persons_rejection_outlives_the_very_same_registration(cases: list[Case]) -> None:
+    (case, _), person = cases, accounts()[Role.DATA_MANAGER]
+    register_cases([case], workers=1)
+    before = _fresh(case).registration
+    decide_registration(
+        case, person, verdict=AlignmentVerdict.REJECT, record_sha256=before.record_sha256, comment="Wrong leg."
+    )
+    assert register_cases([_fresh(case)], again=True, workers=1).done == [case]
+    after = _fresh(case).registration
+    assert after.record_sha256 == before.record_sha256
+    assert (after.verdict, after.automatic_verdict) == (AlignmentVerdict.REJECT, before.automatic_verdict)
+
+
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(cases: list[Case], capsys) -> None:
     call_command("register_cases", "--dry-run", "--json")
     said = capsys.readouterr()
