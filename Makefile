@@ -5,12 +5,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: help setup up test check
+.PHONY: help setup up test check bench study
 help:
 	@echo "make up [DATA=folder]   start everything and prepare a cohort"
 	@echo "make test               run the whole test suite"
 	@echo "make setup              the environment that both share"
 	@echo "make check              linters, types, floors and migrations only"
+	@echo "make bench              speed of curation, beside plain ants.registration (15 minutes)"
+	@echo "make study              recovery of known motion, and a cohort of 200 (an hour; goes on after a stop)"
 
 setup: $(READY) .env
 
@@ -37,3 +39,12 @@ check: setup
 
 test: check
 	$(BIN)/python -m pytest
+
+bench: setup
+	$(BIN)/python -m benchmarks.ingest_export
+	$(BIN)/python -m benchmarks.registration_speed
+
+study: setup
+	mkdir -p study
+	$(BIN)/python -m benchmarks.recovery --results study/recovery.jsonl
+	$(BIN)/python -m benchmarks.cohort --patients 200 --folder study/cohort

@@ -71,8 +71,8 @@ def measure(source: Path, folder: Path) -> list[Stage]:
     """Takes one patient's studies to pictures in `folder`, as ingest, registration and export do."""
     stages = Stages(folder)
     with stages.stage("imports"):
-        from curation.pairing import load_pair, pair_series
         from curation.checkerboard import checkerboard
+        from curation.pairing import load_pair, pair_series
         from curation.registration import register
         from curation.scan import scan_folder
         from curation.slices import SliceSubject, export_slices

@@ -81,8 +81,8 @@ def search(
     with _deterministic(seed) as ants, tempfile.TemporaryDirectory() as folder:
         try:
             found = ants.registration(
-                _image(ants, still),
-                _image(ants, started),
+                to_ants(ants, still),
+                to_ants(ants, started),
                 type_of_transform=kind,
                 initial_transform="Identity",
                 outprefix=str(Path(folder) / "found"),
@@ -93,7 +93,7 @@ def search(
                 aff_shrink_factors=(1,),
                 aff_smoothing_sigmas=(0,),
             )
-            rest = _from_ants(ants.read_transform(found["fwdtransforms"][0]))
+            rest = from_ants(ants.read_transform(found["fwdtransforms"][0]))
             if kind == RIGID_KIND:
                 rest[:3, :3] = nearest_rotation(rest[:3, :3])
         except (RuntimeError, ValueError) as error:
@@ -118,8 +118,8 @@ def deform(fixed: Volume, moving: Volume, *, seed: int) -> Deformation:
     with _deterministic(seed) as ants, tempfile.TemporaryDirectory() as folder:
         try:
             found = ants.registration(
-                _image(ants, fixed),
-                _image(ants, moving),
+                to_ants(ants, fixed),
+                to_ants(ants, moving),
                 type_of_transform="SyNOnly",
                 initial_transform="Identity",
                 outprefix=str(Path(folder) / "found"),
@@ -158,7 +158,7 @@ def _deterministic(seed: int) -> Iterator[Any]:
                 os.environ[_THREADS] = threads
 
 
-def _image(ants: Any, volume: Volume) -> Any:
+def to_ants(ants: Any, volume: Volume) -> Any:
     """The volume as an ANTs image: the same index order, the affine taken apart in LPS."""
     affine = _LPS @ volume.grid.affine
     spacing = volume.grid.spacing
@@ -198,7 +198,7 @@ def _moved(volume: Volume, motion: Affine) -> Volume:
     return Volume(volume.data, Grid(volume.grid.shape, motion @ volume.grid.affine))
 
 
-def _from_ants(transform: Any) -> Affine:
+def from_ants(transform: Any) -> Affine:
     """ANTs keeps y = A (x - c) + t + c: nine numbers of A row by row, three of t; c apart."""
     parameters = np.asarray(transform.parameters, dtype=np.float64)
     centre = np.asarray(transform.fixed_parameters, dtype=np.float64)[:3]

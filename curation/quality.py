@@ -194,7 +194,7 @@ _BATTERY: tuple[tuple[str, Limits, str, Callable[[_Evidence], float]], ...] = (
     ),
     (
         "stretch",
-        Limits(look=0.1, reject=0.2, at_least=False),
+        Limits(look=0.08, reject=0.2, at_least=False),  # right: up to 0.07 where 5 % and shear were true
         "The body was stretched or squeezed by up to {:.1%}.",
         _Evidence.stretch,
     ),
