@@ -1,0 +1,32 @@
+"""`transfer_mask`: a case's mask on any other series of the patient."""
+
+from argparse import ArgumentParser
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from annotation_backend.cases.services import select_cases
+from annotation_backend.cases.transfer import transfer_to_series
+from annotation_backend.management.arguments import MaskloopCommand
+
+
+class Command(MaskloopCommand):
+    """Registers the series with the case and writes the mask on the series' own grid."""
+
+    help = "Bring a case's mask to another series of the patient."
+
+    def add_own_arguments(self, parser: ArgumentParser) -> None:
+        """The case, the series, and where to write."""
+        parser.add_argument("case", metavar="CASE", help="code of a registered case")
+        parser.add_argument(
+            "series", type=Path, help="NIfTI, NRRD or MetaImage file, or a folder with one DICOM series"
+        )
+        parser.add_argument("output", type=Path, help="file to write, .nii.gz")
+        parser.add_argument("--mask", type=Path, help="mask on the case's or T1's grid (default: the imported tumour)")
+
+    def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
+        """Transfers and says whether it may be trusted."""
+        case = select_cases([options["case"]])[0]
+        report = transfer_to_series(case, options["series"], options["output"], mask=options["mask"])
+        self.say(f"{report.voxels} voxels, {report.millilitres:.1f} ml; registration of the series: {report.verdict}")
+        return asdict(report), list(report.doubts)
