@@ -1,6 +1,5 @@
 """Export of slices: workers draw the pictures, this process moves them in and keeps their records."""
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +8,7 @@ from django.db import transaction
 
 from annotation_backend.cases.models import Case, Slice
 from annotation_backend.cases.registering import require_sound
-from annotation_backend.cases.scratch import move_in, scratch_folder
+from annotation_backend.cases.scratch import move_beside, one_at_a_time, remove_others, scratch_folder
 from annotation_backend.cases.work import ExportTask, StoredPictures, export_pictures
 from annotation_backend.compute import Progress, each_done
 from datasets.case import SeriesRole, Stage, TissueType
@@ -85,37 +84,33 @@ def keep_pictures(case: Case, stored: StoredPictures) -> int:
     Returns:
         How many pictures there are now.
     """
-    place = f"slices/{case.registration.record_sha256[:16]}"
-    move_in(stored.folder, case.folder / place)
-    with transaction.atomic():
-        known = {(picture.role, picture.index): picture for picture in case.slices.all()}
-        pictures = []
-        for one in stored.slices:
-            picture = known.pop((one.role.value, one.index), None) or _new_slice(case, one.role, one.index)
-            picture.file, picture.sha256 = f"{place}/{one.file_name}", one.sha256
-            pictures.append(picture)
-        Slice.objects.filter(pk__in=[picture.pk for picture in known.values()]).delete()
-        Slice.objects.bulk_create([picture for picture in pictures if picture.pk is None])
-        Slice.objects.bulk_update([picture for picture in pictures if picture.pk], ["file", "sha256"])
-        case.picture_plane, case.pictured_sha256 = stored.plane, case.registration.record_sha256
-        case.save(update_fields=["picture_plane", "pictured_sha256"])
-    _remove_others(case, Path(place).name)
+    with one_at_a_time(case.folder):
+        place = move_beside(stored.folder, case.folder / "slices" / case.registration.record_sha256[:16])
+        _record_at(case, place.relative_to(case.folder).as_posix(), stored)
+        remove_others(place)
     return len(stored.slices)
+
+
+@transaction.atomic
+def _record_at(case: Case, place: str, stored: StoredPictures) -> None:
+    """Records pictures that lie at a place of the case's folder."""
+    known = {(picture.role, picture.index): picture for picture in case.slices.all()}
+    pictures = []
+    for one in stored.slices:
+        picture = known.pop((one.role.value, one.index), None) or _new_slice(case, one.role, one.index)
+        picture.file, picture.sha256 = f"{place}/{one.file_name}", one.sha256
+        pictures.append(picture)
+    Slice.objects.filter(pk__in=[picture.pk for picture in known.values()]).delete()
+    Slice.objects.bulk_create([picture for picture in pictures if picture.pk is None])
+    Slice.objects.bulk_update([picture for picture in pictures if picture.pk], ["file", "sha256"])
+    case.picture_plane, case.pictured_sha256 = stored.plane, case.registration.record_sha256
+    case.save(update_fields=["picture_plane", "pictured_sha256"])
 
 
 def _new_slice(case: Case, role: SeriesRole, index: int) -> Slice:
     picture = Slice(case=case, role=role.value, index=index)
     picture.renew_token()
     return picture
-
-
-def _remove_others(case: Case, kept: str) -> None:
-    """Pictures of earlier registrations."""
-    for path in (case.folder / "slices").iterdir():
-        if path.is_dir() and path.name != kept:
-            shutil.rmtree(path, ignore_errors=True)
-        elif path.is_file():
-            path.unlink()
 
 
 def _may_export(case: Case, report: ExportReport) -> bool:

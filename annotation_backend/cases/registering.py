@@ -1,17 +1,15 @@
 """Registration of cases: workers compute, this process keeps what they found."""
 
 import logging
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
 from django.urls import reverse
 
 from annotation_backend.cases.models import AlignmentVerdict, Case, Registration
-from annotation_backend.cases.scratch import move_in, scratch_folder
+from annotation_backend.cases.scratch import move_beside, one_at_a_time, remove_others, scratch_folder
 from annotation_backend.cases.work import RegistrationTask, StoredRegistration, register_pair
 from annotation_backend.compute import Progress, each_done
 from datasets.case import SeriesRole
@@ -103,29 +101,33 @@ def keep_registration(case: Case, stored: StoredRegistration) -> Registration:
     """Moves a registration from scratch to its case and records it; the case's earlier one goes.
 
     What a person said of the very same registration stands: the same series with the same settings give it again.
+    At any moment the record names a whole folder: the earlier one goes once the record names the new one.
     """
-    place = f"registration/{stored.name}"
-    before = Path(case.registration.t1_file).parent if case.is_registered else None
     verdict = str(stored.record.get("quality", {}).get("verdict", ""))
-    said = case.registration_verdicts.filter(record_sha256=stored.record_sha256).order_by("pk").last()
-    move_in(stored.folder, case.folder / place)
-    with transaction.atomic():
-        registration, _ = Registration.objects.update_or_create(
-            case=case,
-            defaults={
-                "record": stored.record,
-                "record_sha256": stored.record_sha256,
-                "t1_file": f"{place}/t1.nii.gz",
-                "t2_file": f"{place}/t2.nii.gz",
-                "checkerboard_file": f"{place}/checkerboard.png",
-                "automatic_verdict": verdict,
-                "verdict": said.verdict if said else verdict,
-            },
-        )
-    if before is not None and before != Path(place) and before.parts[:1] == ("registration",):
-        shutil.rmtree(case.folder / before, ignore_errors=True)
+    with one_at_a_time(case.folder):
+        place = move_beside(stored.folder, case.folder / "registration" / stored.name)
+        registration = _record_at(case, place.relative_to(case.folder).as_posix(), stored, verdict)
+        remove_others(place)
     case.refresh_from_db()
     logger.info("registered %s: %s", case, verdict or "not checked")
+    return registration
+
+
+def _record_at(case: Case, place: str, stored: StoredRegistration, verdict: str) -> Registration:
+    """Records a registration whose files lie at a place of the case's folder, with the verdict in force."""
+    said = case.registration_verdicts.filter(record_sha256=stored.record_sha256).order_by("pk").last()
+    registration, _ = Registration.objects.update_or_create(
+        case=case,
+        defaults={
+            "record": stored.record,
+            "record_sha256": stored.record_sha256,
+            "t1_file": f"{place}/t1.nii.gz",
+            "t2_file": f"{place}/t2.nii.gz",
+            "checkerboard_file": f"{place}/checkerboard.png",
+            "automatic_verdict": verdict,
+            "verdict": said.verdict if said else verdict,
+        },
+    )
     return registration
 
 

@@ -1,6 +1,7 @@
 """Scratch: where unfinished work lies, in the data folder, so that what is whole can be moved in with one rename."""
 
 import fcntl
+import filecmp
 import os
 import secrets
 import shutil
@@ -35,11 +36,53 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def move_in(whole: Path, place: Path) -> None:
-    """Moves a folder to its place, instead of what may lie there."""
+    """Moves a folder to a place that no record names yet, instead of what a run that was killed may have left there."""
     place.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(place, ignore_errors=True)
     whole.rename(place)
     flush_to_disk(place.parent)
+
+
+def move_beside(whole: Path, place: Path) -> Path:
+    """Moves a folder to its place and touches nothing that lies there, for a record may name it.
+
+    Returns:
+        Where the content lies now: the place, which may have held the same files before, or a new name beside it.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if _is_same(whole, place):
+        return place
+    free = place.with_name(f"{place.name}-{secrets.token_hex(4)}") if place.exists() else place
+    whole.rename(free)
+    flush_to_disk(free.parent)
+    return free
+
+
+def remove_others(kept: Path) -> None:
+    """Removes what lies beside a folder; only once the record that names the folder is written."""
+    for path in kept.parent.iterdir():
+        if path.is_dir() and path != kept:
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.is_file():
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Waits until no other process changes a folder's files and their record, and keeps others waiting meanwhile."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder / ".lock", waits=True):
+        yield
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether two folders hold the same files, byte for byte."""
+    names = [_file_names(folder) for folder in (one, other)]
+    return names[0] == names[1] and all(filecmp.cmp(one / name, other / name, shallow=False) for name in names[0])
+
+
+def _file_names(folder: Path) -> list[Path]:
+    return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
 
 
 def _remove_leftovers(home: Path) -> None:
@@ -53,11 +96,11 @@ def _remove_leftovers(home: Path) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[Path]:
-    """Holds the lock on a file; BlockingIOError where another process has it."""
+def _locked(path: Path, *, waits: bool = False) -> Iterator[Path]:
+    """Holds the lock on a file; where another has it, waits or raises BlockingIOError."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
         yield path
     finally:
         os.close(descriptor)
