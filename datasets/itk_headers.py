@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
+from datasets.plausible_geometry import geometry_faults
 from datasets.volume import Affine, Grid
 
 MOST_HEADER_BYTES = 1 << 20
@@ -80,7 +81,7 @@ def read_nrrd_header(stream: BinaryIO) -> ItkHeader:
 
     Raises:
         RejectedInput: ``itk-unreadable``, ``itk-not-3d``, ``itk-type``, ``itk-no-geometry``, ``itk-units``,
-            ``itk-encoding`` or ``itk-many-files``.
+            ``itk-spacing-range``, ``itk-origin-far``, ``itk-encoding`` or ``itk-many-files``.
         GeometryError: What it says is no grid.
     """
     fields = _nrrd_fields(stream)
@@ -212,7 +213,10 @@ def _grid(
     affine: Affine = np.eye(4)
     affine[:3, :3] = axes * signs[:, None]
     affine[:3, 3] = origin * signs
-    return Grid(sizes, affine)
+    grid = Grid(sizes, affine)
+    for code, message in geometry_faults(grid.spacing, origin):
+        raise RejectedInput(f"itk-{code}", message, remedy="Check the unit of length, and save the volume again.")
+    return grid
 
 
 def _sizes(text: str) -> tuple[int, int, int]:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
+from datasets.plausible_geometry import geometry_faults
 from datasets.volume import SHEAR_TOLERANCE, Affine
 
 SFORM_QFORM_TOLERANCE_MM = 0.2
@@ -152,7 +153,8 @@ def check_header(header: NiftiHeader) -> Iterator[Finding]:
     Yields:
         Errors: ``nifti-dimensions``, ``nifti-size``, ``nifti-not-3d``, ``nifti-one-line``, ``nifti-complex``,
         ``nifti-colour``, ``nifti-type``, ``nifti-offset``, ``nifti-slope``, ``nifti-units``, ``nifti-spacing``,
-        ``nifti-affine``, ``nifti-affine-singular``, ``nifti-sheared``, ``nifti-two-places``. Warnings:
+        ``nifti-affine``, ``nifti-spacing-range``, ``nifti-origin-far``, ``nifti-affine-singular``, ``nifti-sheared``,
+        ``nifti-two-places``. Warnings:
         ``nifti-single-slice``, ``nifti-no-orientation``, ``nifti-spacing-differs``, ``nifti-scaling-ignored``. For
         information: ``nifti-units-unknown``, ``nifti-free-text``.
     """
@@ -265,9 +267,17 @@ def _affine(header: NiftiHeader) -> Iterator[Finding]:
         yield _error("nifti-affine", "Expected an affine of finite numbers, got one that is not.")
         return
     lengths = np.linalg.norm(axes, axis=0)
-    if not lengths.all() or abs(np.linalg.det(axes / lengths)) < _SINGULAR or abs(np.linalg.det(axes)) < 1e-9:
+    if lengths.all() and (faults := list(geometry_faults(lengths, header.affine[:3, 3]))):
+        code, message = faults[0]
+        yield _error(f"nifti-{code}", message, "Check the unit of length, and export the volume again.")
+    elif not lengths.all() or abs(np.linalg.det(axes / lengths)) < _SINGULAR or abs(np.linalg.det(axes)) < 1e-9:
         yield _error("nifti-affine-singular", "Expected three independent axes, got an affine that is flat.")
-        return
+    else:
+        yield from _angles(header, axes, lengths)
+
+
+def _angles(header: NiftiHeader, axes: NDArray[np.float64], lengths: NDArray[np.float64]) -> Iterator[Finding]:
+    """Whether three independent axes stand at right angles, and are as long as the header says."""
     cosines = (axes / lengths).T @ (axes / lengths) - np.eye(3)
     if np.abs(cosines).max() > SHEAR_TOLERANCE:
         degrees = math.degrees(math.asin(min(1.0, float(np.abs(cosines).max()))))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from datasets.dicom_pixels import RESEND
 from datasets.dicom_stack import ORIENTATION_TOLERANCE, SLICE_POSITION_TOLERANCE_MM, DicomSeries
 from datasets.errors import RejectedInput
+from datasets.plausible_geometry import geometry_faults
 
 _SMALLEST_ANGLE_SHOWN = 0.05
 
@@ -45,6 +46,16 @@ def _refuse_no_geometry(series: DicomSeries) -> None:
             f"Expected position, orientation and pixel spacing in every slice of series {series.reference}.",
             remedy="Choose the original series; screen captures and some derived series have no geometry.",
         )
+
+
+def _refuse_absurd_geometry(series: DicomSeries) -> None:
+    """Pixels, and steps between slices, that no scanner makes; steps of none are for `_refuse_wrong_steps`."""
+    places = positions(series)
+    steps = np.abs(np.diff(places @ series.slices[0].normal))
+    step = [float(np.median(steps))] if len(steps) and np.median(steps) > SLICE_POSITION_TOLERANCE_MM else []
+    for code, message in geometry_faults([*(series.slices[0].spacing or ()), *step], places):
+        remedy = "Export the series from the archive again; its place was damaged on the way."
+        raise RejectedInput(f"series-{code}", f"{message[:-1]} in series {series.reference}.", remedy=remedy)
 
 
 def _refuse_mixed_sizes(series: DicomSeries) -> None:
@@ -118,6 +129,7 @@ STACK_CHECKS: tuple[Callable[[DicomSeries], None], ...] = (
     _refuse_other_kinds,
     _refuse_no_geometry,
     _refuse_mixed_sizes,
+    _refuse_absurd_geometry,
     _refuse_wrong_steps,
     _refuse_tilt,
 )

@@ -145,6 +145,7 @@ EDITS: dict[str, Callable[[Dataset], object]] = {
     "series-duplicate-slices": lambda dataset: _move(dataset, millimetres=-4.0),
     "series-uneven-slices": lambda dataset: _move(dataset, millimetres=1.0),
     "series-tilted": lambda dataset: _shift_sideways(dataset, millimetres=0.5),
+    "series-origin-far": lambda dataset: _shift_sideways(dataset, millimetres=1e30),
     "series-multi-frame": lambda dataset: setattr(dataset, "NumberOfFrames", "2"),
     "series-colour": lambda dataset: setattr(dataset, "SamplesPerPixel", 3),
     "series-no-geometry": lambda dataset: delattr(dataset, "ImagePositionPatient"),
@@ -173,6 +174,23 @@ def test_a_missing_slice_is_refused_and_counted(folder: Path) -> None:
     with pytest.raises(RejectedInput, match=r"8\.00 mm, 1 missing between slices 2 and 3 of 5") as caught:
         series_grid(_series(folder))
     assert caught.value.code == "series-missing-slices"
+
+
+@pytest.mark.parametrize("spacing", [[1e10, 1e10], [1.0, 0.009]])
+def test_pixels_that_no_scanner_makes_are_refused(folder: Path, spacing: list[float]) -> None:
+    for number in range(1, 7):
+        _edit(folder, number, lambda dataset: setattr(dataset, "PixelSpacing", spacing))
+    with pytest.raises(RejectedInput) as caught:
+        series_grid(_series(folder))
+    assert caught.value.code == "series-spacing-range"
+
+
+def test_slices_that_lie_metres_apart_are_refused(folder: Path) -> None:
+    for number in range(1, 7):
+        _edit(folder, number, lambda dataset, n=number: _move(dataset, millimetres=1000.0 * n))
+    with pytest.raises(RejectedInput) as caught:
+        series_grid(_series(folder))
+    assert caught.value.code == "series-spacing-range"
 
 
 def test_a_gantry_tilt_is_refused(folder: Path) -> None:
