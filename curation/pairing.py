@@ -14,6 +14,7 @@ from curation.found_series import FolderScan, FoundSeries
 from curation.judged_series import JudgedSeries, judge_patient
 from curation.mask_assignment import LoadedPair, assign_masks, load_pair, masks_without_series
 from curation.overlap import overlap, share_of_slices
+from curation.patient_identity import identity_problem
 from curation.series_choice import (
     Choices,
     ConsideredSeries,
@@ -109,6 +110,9 @@ def _choose(
     if not all(usable.values()):
         return None, findings
     best = _best_pair(list(product(usable[SeriesRole.T1], usable[SeriesRole.T2])), who)
+    if not isinstance(best, Finding):
+        by_person = [candidate.series for candidate in best if all(one.is_by_person for one in best)]
+        best = identity_problem([one.series for one in judged], by_person, who) or best
     return (None, [*findings, best]) if isinstance(best, Finding) else (best, findings)
 
 

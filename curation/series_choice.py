@@ -21,7 +21,7 @@ Choices = Mapping[str, Mapping[SeriesRole, str]]
 
 QUESTIONS = frozenset(
     {"ambiguous-t1", "ambiguous-t2", "ambiguous-pair", "ambiguous-series", "several-studies", "different-studies",
-     "no-overlap", "t2-not-fat-suppressed", "choice-absent"}
+     "no-overlap", "t2-not-fat-suppressed", "choice-absent", "patients-mixed", "patient-id-placeholder"}
 )  # fmt: skip
 """Codes of what a person's choice of series settles."""
 

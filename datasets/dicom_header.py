@@ -16,6 +16,7 @@ from pydicom.uid import CTImageStorage, EnhancedMRImageStorage, MRImageStorage
 from datasets.dicom_file import number, numbers, read_dataset, text, texts, unreadable, values
 from datasets.enhanced_mr import FUNCTIONAL_GROUPS, LEGACY_CONVERTED_MR, classic_frames
 from datasets.evidence import OBLIQUE_LIMIT_DEGREES, Plane, SeriesEvidence, Vector, plane_of
+from datasets.person import Person, person_of
 
 __all__ = ["OBLIQUE_LIMIT_DEGREES", "Plane", "SeriesEvidence", "SliceHeader", "Vector", "plane_of", "read_header"]
 
@@ -32,6 +33,7 @@ _HEADER_KEYWORDS = [
     "NumberOfFrames", "SamplesPerPixel", "SeriesDescription", "ScanningSequence", "SequenceVariant", "ScanOptions",
     "RepetitionTime", "EchoTime", "InversionTime", "ImageType", "ContrastBolusAgent", "ContrastBolusVolume",
     "ContrastBolusAgentSequence", "Manufacturer",
+    "PatientSex", "PatientBirthDate", "PatientName", "Laterality", "ImageLaterality",
     "BodyPartExamined", "ReferencedFrameOfReferenceSequence", "MRAcquisitionType", "SequenceName", "PulseSequenceName",
     "ProtocolName", "EchoTrainLength", "EchoNumbers", "FlipAngle", "DiffusionBValue", "AcquisitionNumber",
     "NumberOfTemporalPositions", "ManufacturerModelName", "MagneticFieldStrength", "BurnedInAnnotation", "SeriesNumber",
@@ -72,6 +74,8 @@ class SliceHeader:
         declared_gap_mm: Distance between slice centres as the scanner says; None where absent. Positions decide.
         stack: Name of the stack that an enhanced object's frame belongs to.
         frame_headers: Of an enhanced MR object, one header a frame.
+        person: Digests of what the header says of the patient, only for telling two patients apart. Never to be stored
+            or shown.
     """
 
     path: Path = field(repr=False)
@@ -100,6 +104,7 @@ class SliceHeader:
     declared_gap_mm: float | None = None
     stack: str = field(default="", repr=False)
     frame_headers: tuple["SliceHeader", ...] = field(default=(), repr=False)
+    person: Person = field(default=Person(), repr=False)
 
     @property
     def is_image(self) -> bool:
@@ -177,6 +182,11 @@ def _header(path: Path, dataset: Dataset) -> SliceHeader:
         thickness_mm=number(dataset, "SliceThickness"),
         declared_gap_mm=number(dataset, "SpacingBetweenSlices"),
         stack=text(dataset, "StackID"),
+        person=person_of(
+            sex=text(dataset, "PatientSex"),
+            birth_date=text(dataset, "PatientBirthDate"),
+            name=text(dataset, "PatientName"),
+        ),
     )
 
 
@@ -230,6 +240,7 @@ def _evidence(dataset: Dataset) -> SeriesEvidence:
         slice_count=1,
         manufacturer=text(dataset, "Manufacturer"),
         body_part=text(dataset, "BodyPartExamined"),
+        laterality=(text(dataset, "ImageLaterality") or text(dataset, "Laterality")).upper(),
         mr_acquisition_type=text(dataset, "MRAcquisitionType"),
         sequence_name=text(dataset, "SequenceName") or text(dataset, "PulseSequenceName"),
         protocol_name=text(dataset, "ProtocolName"),

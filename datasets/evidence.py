@@ -45,6 +45,7 @@ class SeriesEvidence:
         spacing: Distance between columns, rows and slices in millimetres; None where it is not known.
         manufacturer: Of the scanner.
         body_part: DICOM body part examined.
+        laterality: ``L``, ``R`` or ``B``; empty where the header does not say.
         mr_acquisition_type: ``2D`` or ``3D``.
         sequence_name: The scanner's own word for the sequence, such as ``*tse2d1_15``.
         protocol_name: Free text; look for words in it, never show it.
@@ -96,6 +97,7 @@ class SeriesEvidence:
     burned_in_annotation: str = ""
     sop_class: str = ""
     series_number: int | None = None
+    laterality: str = ""
     acquisition_time: datetime | None = field(default=None, repr=False)
 
 
