@@ -225,12 +225,29 @@ def test_the_same_input_gives_the_same_bytes_in_this_process_and_another() -> No
     assert signature(other) != signature(here)
 
 
+def test_ants_finds_the_same_motion_and_repeats_itself_to_the_bit() -> None:
+    t1, t2 = moved_pair()
+    settings = replace(QUICK, preset="ants")
+    found = register(t1, t2, settings=settings)
+    assert errors_mm(found.transform, register(t1, t2, settings=QUICK).transform).mean() < 0.5
+    assert signature(register(t1, t2, settings=settings)) == signature(found)
+    assert found.as_record()["method"].startswith("ANTs")
+    assert signature(register(t1, t2, settings=replace(settings, seed=21))) != signature(found)
+
+
+@pytest.mark.parametrize(("preset", "motion"), [("fastest", "rigid"), ("fast", "elastic")])
+def test_unknown_presets_and_motions_are_refused(preset: str, motion: str) -> None:
+    with pytest.raises(RejectedInput) as caught:
+        RegistrationSettings(preset=preset, motion=motion)
+    assert caught.value.code == "registration-settings"
+
+
 def test_nothing_of_the_determinism_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "7")
     np.random.seed(3)
     random.seed(3)
     expected = np.random.RandomState(3).random(), random.Random(3).random()
-    register(*moved_pair(), settings=QUICK)
+    register(*moved_pair(), settings=replace(QUICK, preset="ants"))
     assert (np.random.random(), random.random()) == expected
     assert os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] == "7"
 
