@@ -47,9 +47,11 @@ def load_pair(pair: PatientPair) -> LoadedPair:
     goes on without.
 
     Raises:
-        RejectedInput: A volume cannot be read, or holds no image (`check_volume`).
+        RejectedInput: A volume cannot be read, holds no image (`check_volume`), or both are the same
+            (``series-identical``).
     """
     volumes = {role: choice.series.read() for role, choice in pair.by_role.items()}
+    _require_two_images(volumes[SeriesRole.T1], volumes[SeriesRole.T2])
     masks: dict[SeriesRole, dict[str, Mask]] = {role: {} for role in volumes}
     sources: dict[SeriesRole, dict[str, str]] = {role: {} for role in volumes}
     findings = [*pair.findings, *_odd_volumes(pair, volumes)]
@@ -65,6 +67,15 @@ def load_pair(pair: PatientPair) -> LoadedPair:
             name = unused_name(name, masks[own_role])
             masks[own_role][name], sources[own_role][name] = mask, digest
     return LoadedPair(volumes, masks, sources, tuple(findings))
+
+
+def _require_two_images(t1: Volume, t2: Volume) -> None:
+    if t1.grid.matches(t2.grid) and np.ptp(t1.data) > 0 and np.array_equal(t1.data, t2.data):
+        raise RejectedInput(
+            "series-identical",
+            "Expected a T1 and a T2, got the same voxels for both.",
+            remedy="Find out which it is, and add the other.",
+        )
 
 
 def assign_masks(

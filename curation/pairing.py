@@ -8,6 +8,7 @@ stands, whatever the points say.
 from collections.abc import Iterator, Mapping
 from itertools import product
 
+from curation.body_places import other_region, other_side
 from curation.candidates import Candidate, candidates_for, considered
 from curation.case_table import CaseDescription
 from curation.found_series import FolderScan, FoundSeries
@@ -75,6 +76,8 @@ def pair_series(scan: FolderScan, *, choices: Choices | None = None) -> Pairing:
         judged = judge_patient([found for found in scan.series if found.patient_key == patient_key])
         best, said = _choose(judged, chosen, scan.patient_reference(patient_key))
         pair = _pair(scan, patient_key, judged, best) if best else None
+        if pair is not None and _is_one_source(pair):
+            pair, said = None, [*said, _identical(scan.patient_reference(patient_key))]
         if pair is None:
             masks = [mask for mask in scan.masks if mask.patient_key == patient_key]
             said += masks_without_series(masks, [one.series for one in judged], scan.patient_reference(patient_key))
@@ -145,14 +148,28 @@ def _best_pair(pairs: list[Chosen], who: str) -> Chosen | Finding:
     same_visit = [pair for pair in pairs if (_is_one_study(pair) if visits else _is_one_day(pair))]
     if not same_visit:
         return _ambiguous("different-studies", f"them in different studies: {_listed(pairs)}", who)
-    overlapping = [pair for pair in same_visit if _overlap(pair) >= LEAST_OVERLAP]
+    same_place = [pair for pair in same_visit if not _is_elsewhere(pair)]
+    if not same_place:
+        return _ambiguous("different-places", f"headers that name two parts of the body: {_listed(same_visit)}", who)
+    overlapping = [pair for pair in same_place if _overlap(pair) >= LEAST_OVERLAP]
     if not overlapping:
-        return _ambiguous("no-overlap", f"two that show different parts of the body: {_listed(same_visit)}", who)
+        return _ambiguous("no-overlap", f"two that show different parts of the body: {_listed(same_place)}", who)
     is_covered = any(_coverage(pair) >= COVERED for pair in overlapping)
     covered = [pair for pair in overlapping if not is_covered or _coverage(pair) >= UNCOVERED]
     most = max(map(_points, covered))
     close = [pair for pair in covered if most - _points(pair) < MARGIN]
     return close[0] if len(close) == 1 else _too_close(close, who)
+
+
+def _is_one_source(pair: PatientPair) -> bool:
+    """Whether both series are copies of the same bytes; two stacks of one file are not."""
+    is_one_file = pair.t1.series.dicom is not None and pair.t1.series.files == pair.t2.series.files
+    return pair.t1.source_sha256 == pair.t2.source_sha256 and not is_one_file
+
+
+def _identical(who: str) -> Finding:
+    message = "Expected a T1 and a T2, got the same images for both."
+    return Finding(Level.ERROR, "series-identical", message, "Find out which it is, and add the other.", who)
 
 
 def _is_one_study(pair: Chosen) -> bool:
@@ -166,9 +183,31 @@ def _is_one_day(pair: Chosen) -> bool:
     return (len(frames) == 1 and "" not in frames) or (len(days) == 1 and None not in days)
 
 
+def _is_elsewhere(pair: Chosen) -> bool:
+    """Whether the headers name two sides, or two regions where no common frame of reference tells better."""
+    one, other = (candidate.series for candidate in pair)
+    is_other = not _share_a_frame(one, other) and other_region(one.evidence, other.evidence)
+    return is_other or other_side(one.evidence, other.evidence)
+
+
 def _overlap(pair: Chosen) -> float:
-    """The share of the body that both show; 1 where they have no frame of reference in common to tell."""
-    return overlap(pair[0].grid, pair[1].grid) if _share_a_frame(pair[0].series, pair[1].series) else 1.0
+    """The share of the body that both show; 1 where they have no millimetres in common to tell.
+
+    Positions of one study are compared where no frame of reference is given.
+    """
+    one, other = (candidate.series for candidate in pair)
+    is_comparable = _share_a_frame(one, other) or (_is_one_study(pair) and _are_without_frame(one, other))
+    return overlap(pair[0].grid, pair[1].grid) if is_comparable else 1.0
+
+
+def _are_without_frame(one: FoundSeries, other: FoundSeries) -> bool:
+    """Whether both are DICOM and at least one gives no frame of reference."""
+    return bool(one.dicom and other.dicom) and not (one.frame_of_reference and other.frame_of_reference)
+
+
+def _have_other_frames(one: FoundSeries, other: FoundSeries) -> bool:
+    frames = {one.frame_of_reference, other.frame_of_reference}
+    return len(frames) == 2 and "" not in frames
 
 
 def _coverage(pair: Chosen) -> float:
@@ -272,6 +311,10 @@ def _doubts(t1: Candidate, t2: Candidate, who: str) -> Iterator[Finding]:
         (is_contrast_enhanced(t2.series.evidence), "t2-contrast-enhanced", "a T2 without contrast agent",
          "a contrast-enhanced one"),
         (not _is_one_study((t1, t2)), "different-studies", "T1 and T2 of one study", "two studies"),
+        (_is_one_study((t1, t2)) and _have_other_frames(t1.series, t2.series), "different-frames",
+         "T1 and T2 of one frame of reference", "two frames: nothing tells whether they show the same place"),
+        (_is_elsewhere((t1, t2)), "different-places", "T1 and T2 of one part of the body",
+         "headers that name two"),
         (_overlap((t1, t2)) < LEAST_OVERLAP, "no-overlap", "T1 and T2 of one part of the body", "two parts"),
     )  # fmt: skip
     for doubtful, code, expected, found in checks:

@@ -21,7 +21,8 @@ Choices = Mapping[str, Mapping[SeriesRole, str]]
 
 QUESTIONS = frozenset(
     {"ambiguous-t1", "ambiguous-t2", "ambiguous-pair", "ambiguous-series", "several-studies", "different-studies",
-     "no-overlap", "t2-not-fat-suppressed", "choice-absent", "patients-mixed", "patient-id-placeholder"}
+     "no-overlap", "different-places", "t2-not-fat-suppressed", "choice-absent", "patients-mixed",
+     "patient-id-placeholder", "t1-perhaps-enhanced"}
 )  # fmt: skip
 """Codes of what a person's choice of series settles."""
 
