@@ -1,12 +1,13 @@
 """From a folder of studies to cases: one look at all headers here, then pair by pair on workers; records kept here."""
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone
 
 from annotation_backend.cases.choices import choices_among
@@ -43,6 +44,10 @@ class IngestReport:
     findings: list[Finding] = field(default_factory=list)
     reasons: dict[str, list[str]] = field(default_factory=dict)
     undecided: list[Patient] = field(default_factory=list)
+
+    def name_patients(self, patients: Mapping[str, Patient]) -> None:
+        """Calls patients by their codes in the findings, where these call them by their position in the folder."""
+        self.findings = [_naming(finding, patients) for finding in self.findings]
 
 
 def ingest(
@@ -90,6 +95,7 @@ def ingest(
                 run.refuse(outcome.item.pair, outcome.finding_about(outcome.item.pair.reference))
             else:
                 run.keep(outcome.item.pair, outcome.result)
+    run.name_patients()
     if record is not None:
         record.ended = timezone.now()
         record.save(update_fields=["ended"])
@@ -116,9 +122,10 @@ class _Run:
         self._record = record
         self._pairs = pairing.pairs
         self._summaries = {summary.patient_key: summary for summary in pairing.patients}
+        self._patients: dict[str, Patient] = {}
         for summary in pairing.patients:
-            if record is not None:
-                patient_of(summary.patient_key)  # codes follow the order of the folder
+            if record is not None:  # codes follow the order of the folder
+                self._patients[summary.reference] = patient_of(summary.patient_key)
             if not summary.has_pair:
                 self._note_without_pair(summary)
 
@@ -140,6 +147,10 @@ class _Run:
             findings = [*stored.findings, *_add_masks(case, stored)] if not stored.series else [*_met_again(case, pair)]
         self._report.findings += findings
         self._note(pair.patient_key, Outcome.KNOWN if known else Outcome.NEW, case=case, findings=findings)
+
+    def name_patients(self) -> None:
+        """In the report, calls the patients by their codes, once there are some."""
+        self._report.name_patients(self._patients)
 
     def refuse(self, pair: "PatientPair", finding: Finding) -> None:
         """Notes a pair that could not be read or must not become a case."""
@@ -208,31 +219,48 @@ class _Run:
             return None
         summary = self._summaries[patient_key]
         pair = next((pair for pair in self._pairs if pair.patient_key == patient_key), None)
-        said = dict.fromkeys([*summary.findings, *findings])
+        said = dict.fromkeys(_naming(finding, self._patients) for finding in [*summary.findings, *findings])
+        patient = patient_of(patient_key)
         values = {
             "case": case,
             "outcome": outcome,
-            "reference": summary.reference,
+            "reference": patient.code,
             "considered": [series.as_dict() for series in summary.considered],
             "chosen": {role.value: choice.as_dict() for role, choice in pair.by_role.items()} if pair else {},
             "findings": [finding.as_dict() for finding in said],
         }
-        patient = patient_of(patient_key)
         row, _ = IngestPatient.objects.update_or_create(ingest=self._record, patient=patient, defaults=values)
         return row
 
 
+def _naming(finding: Finding, patients: Mapping[str, Patient]) -> Finding:
+    """The finding about a patient's code instead of a position, with the address of the patient's page.
+
+    Args:
+        finding: About a patient, a patient's series, or something else, which is left as it is.
+        patients: By position, as in findings: ``patient 3 (first file: 17)``.
+    """
+    position, comma, rest = finding.subject.partition(", ")
+    patient = patients.get(position)
+    if patient is None:
+        return finding
+    page = reverse("patient-page", args=[patient.code])
+    remedy = finding.remedy if page in finding.remedy else f"{finding.remedy} See {page}."
+    return replace(finding, subject=f"{patient.code}{comma}{rest}", remedy=remedy)
+
+
 def _make_case(pair: "PatientPair", stored: StoredPair, *, is_rehearsal: bool) -> Case:
     """All records and the folder's move in one short transaction."""
+    patient = patient_of(pair.patient_key)
     with transaction.atomic():
         case = Case.objects.create(
             code=next_code(Case, "C"),
-            patient=patient_of(pair.patient_key),
+            patient=patient,
             tissue_type=pair.tissue_type.value,
             anatomical_site=pair.anatomical_site,
             source_sha256=pair.source_sha256,
             is_rehearsal=is_rehearsal,
-            findings=[finding.as_dict() for finding in stored.findings],
+            findings=[_naming(finding, {pair.reference: patient}).as_dict() for finding in stored.findings],
         )
         series = {}
         for role, choice in pair.by_role.items():

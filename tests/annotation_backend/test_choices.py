@@ -65,6 +65,26 @@ def test_an_ingest_writes_down_what_became_of_each_patient_and_why(cohort: Path)
     assert [patient.code for patient in report.undecided] == [run.patients.get(outcome=Outcome.UNDECIDED).patient.code]
 
 
+def test_findings_name_patients_by_code_and_page_once_they_have_one(
+    cohort: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments, names in ((["--dry-run"], ("patient 2 (first file: ",)), ([], ("P0002", "P0003"))):
+        with pytest.raises(SystemExit):
+            call_command("ingest_studies", str(cohort), *arguments, "--json", "--workers", "1")
+        document = json.loads(capsys.readouterr().out)
+        assert all(any(detail["subject"].startswith(name) for detail in document["details"]) for name in names)
+        assert all(any(name in finding for finding in document["findings"]) for name in names)
+    assert "first file" not in str(document)
+    (refused,) = [detail for detail in document["details"] if detail["code"] == "no-t2"]
+    assert refused["subject"] == "P0002"
+    assert "/cases/patients/P0002/" in refused["remedy"]
+    rows = {row.patient.code: row for row in IngestPatient.objects.all()}
+    assert rows["P0002"].findings[0] == refused
+    assert all(row.reference == code for code, row in rows.items())
+    assert all("first file" not in str(row.findings) for row in rows.values())
+    assert "first file" not in str(list(Case.objects.values_list("findings", flat=True)))
+
+
 def test_nothing_of_the_studies_own_names_is_written_down(cohort: Path) -> None:
     ingest(cohort)
     written = json.dumps([list(Ingest.objects.values()), list(IngestPatient.objects.values())], default=str)

@@ -222,7 +222,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "reference",
-                    models.CharField(help_text="How the findings name the patient: by position", max_length=80),
+                    models.CharField(help_text="How the findings name the patient", max_length=80),
                 ),
                 (
                     "considered",

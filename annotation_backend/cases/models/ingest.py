@@ -38,7 +38,7 @@ class IngestPatient(models.Model):
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="ingests")
     case = models.ForeignKey(Case, null=True, on_delete=models.SET_NULL, related_name="ingests")
     outcome = models.CharField(max_length=10, choices=Outcome.choices)
-    reference = models.CharField(max_length=80, help_text="How the findings name the patient: by position")
+    reference = models.CharField(max_length=80, help_text="How the findings name the patient")
     considered = models.JSONField(default=list, help_text="Each series: reference, what it shows, points and reasons")
     chosen = models.JSONField(default=dict, help_text="Per role: reference, points, reasons, runner-up")
     findings = models.JSONField(default=list)
