@@ -28,6 +28,7 @@ class Why(StrEnum):
     NOT_LISTED = "neither in the table nor needed"
     PRIVATE = "private"
     VALUE = "value not of the expected kind"
+    IDENTIFIER = "value is an identifier of the object"
     MALFORMED_DATE = "malformed date"
     UNREADABLE = "unreadable"
     SAFE_PRIVATE = "safe private"

@@ -14,6 +14,7 @@ from curation.deidentification.actions_done import ActionDone, Done, Why
 from curation.deidentification.attributes import SafePrivate, kept_attributes, patient_characteristics, safe_private
 from curation.deidentification.codes import known_codes
 from curation.deidentification.dummies import dummy
+from curation.deidentification.hidden_numbers import hides_one, identifying_numbers
 from curation.deidentification.pixels import bare_pixels
 from curation.deidentification.policy import Policy
 from curation.deidentification.profile import Action, Rule, rule_of
@@ -30,6 +31,9 @@ RECORD = frozenset({IDENTITY_REMOVED, METHOD, METHOD_CODES, DATES_MODIFIED})
 _CONTRAST_AGENT = 0x00180010
 _NO_AGENT = frozenset({"NO", "NONE", "N", "-", "NO CONTRAST"})
 _FIRST_GROUP_OF_DATA_SETS = 0x0008
+_COUNTED_IN_PIXELS = frozenset({0x00280008, 0x00280010, 0x00280011})
+"""Frames, rows and columns: the pixels vouch for these numbers, and are lost without them."""
+
 _DATE_VRS = ("DA", "DT", "TM")
 
 
@@ -41,16 +45,20 @@ class Rewriting:
         policy: Which options apply.
         key: The installation's key.
         patient_code: Takes the place of the patient's name and id.
+        identifiers: Numbers that name the object's patient or study; found in the object itself.
     """
 
     policy: Policy
     key: bytes = field(repr=False)
     patient_code: str
     done: list[ActionDone] = field(default_factory=list)
+    identifiers: frozenset[int] = field(default=frozenset(), repr=False)
 
     def rewritten(self, source: Dataset, *, inside: str = "") -> Dataset:
         """A new data set with what may stay of `source`, which is left as it is."""
         target = Dataset()
+        if not inside:
+            self.identifiers = identifying_numbers(source)
         for tag in sorted(tag for tag in source.keys() if inside or tag not in RECORD):  # noqa: SIM118, elements stay raw
             place = _Place(self, source, int(tag), inside)
             element = place.result()
@@ -157,7 +165,7 @@ class _Place:
         known = SafePrivate(self.tag >> 16, self.tag & 0xFF, self._creator())
         check = safe_private().get(known) if self.tag & 0xFF00 else None
         kept = checked(check, _values(element), vr=element.VR) if check and element.VR not in ("UN", "SQ") else None
-        if kept is None:
+        if kept is None or hides_one(kept, self.rewriting.identifiers):
             return self._removed(Why.PRIVATE)
         return self._as(kept, element, Done.KEPT, Why.SAFE_PRIVATE)
 
@@ -174,6 +182,8 @@ class _Place:
         kept = checked(check, values, vr=element.VR, most=_most(self.tag))
         if kept is None and not values:
             return self._as(None, element, Done.KEPT, why)
+        if kept is not None and self.tag not in _COUNTED_IN_PIXELS and hides_one(kept, self.rewriting.identifiers):
+            return self._as(None, element, Done.EMPTIED, Why.IDENTIFIER)
         if kept is None:
             return self._as(None, element, Done.EMPTIED, why if check == "empty" else Why.VALUE)
         if element.VR == "CS":

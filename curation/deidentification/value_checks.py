@@ -1,8 +1,9 @@
 """What the value of a kept attribute may be. People and programs write names into any field, so nothing is kept for
 its tag alone: numbers must be numbers, codes must be codes of the standard, and words must be words of a list.
 
-The data files name the check of each attribute: ``number``, ``terms:A|B``, ``other:A|B``, ``digits``, ``age``,
-``standard-uid``, ``sequence-name``, ``kernel``, ``label``, ``words``, ``empty``, ``sequence``, ``code``, ``pixels``.
+The data files name the check of each attribute: ``number``, ``number:LOW..HIGH``, ``terms:A|B``, ``other:A|B``, ``digits``,
+``age``, ``standard-uid``, ``sequence-name``, ``kernel``, ``label``, ``words``, ``empty``, ``sequence``, ``code``,
+``pixels``.
 The last three are no matter of single values and are handled where sequences and pixels are.
 """
 
@@ -63,7 +64,8 @@ def checked(check: str, values: Values, *, vr: str, most: int | None = None) -> 
         return kept or ([DUMMY_TEXT] if name == "label" else None)
     if vr in _BINARY and _spells_text(values, vr):
         return None
-    return _all_or_none(values, _SINGLE[name])
+    numbers = _all_or_none(values, _SINGLE[name])
+    return None if numbers is not None and terms and not _lie_within(numbers, terms) else numbers
 
 
 def known_words(text: str, *, longest: int) -> str:
@@ -101,6 +103,11 @@ def _known_terms(values: Values, terms: frozenset[str], *, replace: bool) -> lis
 def _all_or_none(values: Values, single: Callable[[Any], Any]) -> list[Any] | None:
     checked = [single(value) for value in values]
     return None if not checked or any(value is None for value in checked) else checked
+
+
+def _lie_within(values: Values, bounds: str) -> bool:
+    low, high = (float(bound) for bound in bounds.split(".."))
+    return all(low <= float(value) <= high for value in values)
 
 
 def _number(value: Any) -> Any:

@@ -21,6 +21,7 @@ from pydicom.uid import (
     UltrasoundImageStorage,
 )
 
+from curation.deidentification.actions_done import Why
 from curation.deidentification.attributes import SafePrivate, kept_attributes, safe_private
 from curation.deidentification.pseudonymous import days_moved, mapped_uid
 from curation.deidentification.shifted_dates import shifted
@@ -146,6 +147,54 @@ def test_old_identifiers_are_nowhere() -> None:
 
     for old in (b"Doe", b"MRN7712390", b"19631107", b"ACC778899", b"1.2.840.99999", b"1.2.3."):
         assert old not in content
+
+
+NUMBERS = sorted(tag for tag, check in kept_attributes().items() if check == "number")
+
+
+@pytest.mark.parametrize("keyword", ["PatientID", "AccessionNumber"])
+@pytest.mark.parametrize("written", ["7712390", "7712390.0", "-7712390", "7.71239E6"])
+def test_an_identifier_stays_in_no_number(keyword: str, written: str) -> None:
+    source = image()
+    setattr(source, keyword, "MRN-0077 12390")
+    counted = {tag_for_keyword(word) for word in ("NumberOfFrames", "Rows", "Columns")}
+    tags = [tag for tag in NUMBERS if value_representation(tag) in ("DS", "IS", "FD", "UL") and tag not in counted]
+    item = Dataset()
+    for place in (source, item):
+        for tag in tags:
+            vr = value_representation(tag)
+            if vr in ("DS", "IS") and not (vr == "IS" and set(written) & set(".E")):
+                place.add(planted(tag, vr, text=written))
+            elif vr in ("FD", "UL"):
+                place.add_new(tag, vr, abs(float(written)) if vr == "FD" else 7712390)
+    source.SharedFunctionalGroupsSequence = Sequence([item])
+
+    result = come_out(source, EVERYTHING)
+
+    assert "SliceLocation" in result
+    checked = [element for place in (result, result.SharedFunctionalGroupsSequence[0]) for element in place]
+    assert {element.tag for element in checked if element.tag in tags} >= {tag for tag in tags if tag in source}
+    assert all(not element.value for element in checked if element.tag in tags)
+    told = {action.why for action in leave(reread(source)).actions if action.keyword == "SliceLocation"}
+    assert told == {Why.IDENTIFIER}
+
+
+def test_numbers_like_an_identifier_stay() -> None:
+    source = image()
+    source.PatientID, source.AccessionNumber = "12345", "0815"
+    source.SliceLocation, source.SeriesNumber, source.InstanceNumber = "123.45", "815", "1234"
+    result = come_out(source)
+    assert (result.SliceLocation, result.SeriesNumber, result.InstanceNumber) == (123.45, 815, 1234)
+
+
+def test_numbers_beyond_what_they_may_be_are_emptied() -> None:
+    source = image()
+    source.ImageOrientationPatient = [1, 0, 0, 0, 1, 77123]
+    source.SharedFunctionalGroupsSequence = Sequence([Dataset()])
+    source.SharedFunctionalGroupsSequence[0].ImageOrientationPatient = [1, 0, 0, 0, -1.0000001, 0]
+    result = come_out(source)
+    assert not result.ImageOrientationPatient
+    assert len(result.SharedFunctionalGroupsSequence[0].ImageOrientationPatient) == 6
 
 
 def test_uids_are_mapped_alike_everywhere_and_only_with_the_key() -> None:
