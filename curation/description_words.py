@@ -45,13 +45,14 @@ class DescriptionWords:
 
 def read_words(description: str) -> DescriptionWords:
     """Reads one description."""
-    text = plain(description)
+    text = plain(_with_minus(_UNLIKE_A_TECHNIQUE.sub(" ", description)))
     return DescriptionWords(
         weighting=_weighting(text),
         fat_suppressed=bool(_FAT_SUPPRESSED.search(_NOT_FAT_SUPPRESSED.sub(" ", text)) or _dixon_part(text) == "water"),
         not_fat_suppressed=bool(_NOT_FAT_SUPPRESSED.search(text)),
         contrast=bool(_CONTRAST.search(_NO_CONTRAST.sub(" ", text)) or _CONTRAST_ELSEWHERE.search(description.lower())),
-        kinds=frozenset(_kinds(text)),
+        kinds=frozenset(_kinds(text))
+        | ({"in-or-opposed-phase"} if _PHASE_SUFFIX.search(description.lower()) else set()),
         single_shot=bool(_SINGLE_SHOT.search(text)),
     )
 
@@ -60,6 +61,11 @@ def plain(text: str) -> str:
     """Lower case without accents, every sign but ``+`` and ``*`` a space."""
     unaccented = unicodedata.normalize("NFKD", text.replace("ß", "ss")).encode("ascii", "ignore").decode()
     return " ".join(re.sub(r"[^a-z0-9+*]+", " ", unaccented.lower()).split())
+
+
+def _with_minus(description: str) -> str:
+    """A minus at fat suppression in words, before `plain` takes the signs away."""
+    return re.sub(r"(?<!\S)-(fs|fat ?sat)\b|\b(fs|fat ?sat)-(?!\S)", " no fs ", description, flags=re.IGNORECASE)
 
 
 def _weighting(text: str) -> TextWeighting | None:
@@ -140,6 +146,11 @@ _NO_CONTRAST = re.compile(
     rf"|\b(?:un|non) ?(?:enh\w*|contrast\w*)|\b(?:pre|nativ\w*|natif|blanco|basal|precontrast\w*)\b"
 )
 
+_UNLIKE_A_TECHNIQUE = re.compile(r"\b(?:Fs|We)\.? +(?=[A-Z][a-z]{2,}\b)")
+"""A person's initials before a name: techniques are written all small or all large."""
+
+_PHASE_SUFFIX = re.compile(r"_(?:in|opp|out)$")
+
 _CONTRAST_ELSEWHERE = re.compile("造影|增强|增強|强化|強化|조영|контраст|усилен|σκιαγραφ|ניגוד|تباين")
 """Contrast agent in scripts that `plain` cannot keep; a negation there is not read, so a person is asked."""
 
@@ -152,6 +163,9 @@ _KINDS = (
     ("diffusion", _any_of(r"e?dwi\w* dti diff\w* trace\w* ep2d\w* ivim resolve zoomit dw~ssh dwibs b~=~\d+ b\d{2,4}")),
     ("computed-map", _any_of(
         r"[ed]?adc\w* \w*map mapping relaxom\w* karte ff pdff fat~frac\w* r2star k~trans synthetic magic symri")),
+    ("magnetisation-transfer", _any_of(r"mtc mt~on magneti[sz]ation~transfer")),
+    ("arthrography", _any_of(r"arthro\w* artrog\w* artro arthrogram\w*")),
+    ("test-object", _any_of(r"phantom\w* qa qc quality~(?:assurance|control) acr")),
     ("echo-planar", _any_of("epi")),
     ("subtraction", _any_of(r"subs? subtr\w* subst\w* soustr\w* sous sustr\w* sottr\w* aftrek\w*")),
     ("projection", _any_of("mip minip m~ip vrt vr pjn projection")),

@@ -60,6 +60,12 @@ SINGLE_SHOT_ECHOES = 80
 """So many lines after one excitation fill an image."""
 
 
+LONG_TRAIN = 16
+LONG_TRAIN_TR_MS = 900.0
+"""Of so many echoes the header's echo time says little, and with such a repetition time the image may be proton
+density-weighted (3D turbo spin echoes with variable flip angles): the times then do not tell."""
+
+
 class Weighting(StrEnum):
     """What a sequence weighs."""
 
@@ -170,6 +176,8 @@ def _spin_echo(evidence: SeriesEvidence) -> Weighed | None:
     if ti >= FLAIR_TI_MS:
         return Weighed(Weighting.FLAIR, f"TI {ti:.0f} ms nulls fluid")
     if 0 < tr <= SHORT_TR_MS and 0 < te <= SHORT_TE_MS:
+        if tr >= LONG_TRAIN_TR_MS and (evidence.echo_train_length or 0) >= LONG_TRAIN:
+            return None
         return Weighed(Weighting.T1, f"{times}: T1-weighted")
     if tr >= LONG_TR_MS and 0 < te <= SHORT_TE_MS and "IR" not in _sequence(evidence):
         return Weighed(Weighting.PROTON_DENSITY, f"{times}: proton density-weighted")

@@ -120,6 +120,7 @@ def _after_contrast(judged: Sequence[JudgedSeries], role: SeriesRole) -> _Additi
         return
     for study in _of_studies(judged):
         given = _agent_given([judged[index] for index in study])
+        yield from _without_localizer(judged, study)
         for index in study:
             time = judged[index].series.acquired
             if given is not None and time is not None and time > given and judged[index].fits(role):
@@ -139,6 +140,25 @@ def _agent_given(study: list[JudgedSeries]) -> datetime | None:
         return None
     others = [time for one, time in times if one.kind in _BEFORE_CONTRAST and not _shows_agent(one)]
     return given if others and max(others) < given else None
+
+
+def _without_localizer(judged: Sequence[JudgedSeries], study: list[int]) -> _Additions:
+    """Where no localizer came along, times and series numbers must both say whether a T1 is older than the agent."""
+    if any(judged[index].kind is SeriesKind.LOCALIZER for index in study):
+        return
+    agents = [judged[index] for index in study if _shows_agent(judged[index])]
+    given = min((time for one in agents if (time := one.series.acquired) is not None), default=None)
+    number = min((one.series.evidence.series_number or 0 for one in agents), default=0)
+    for index in study:
+        if not agents or not judged[index].fits(SeriesRole.T1):
+            continue
+        time, own_number = judged[index].series.acquired, judged[index].series.evidence.series_number
+        signs = {time > given} if time and given and time != given else set()
+        signs |= {own_number > number} if own_number and number else set()
+        if signs == {True} and time and given and time > given:
+            yield index, Reason(REFUSED, "taken after a contrast agent was given", "contrast-enhanced")
+        elif True in signs:
+            yield index, Reason(REFUSED, "perhaps taken after a contrast agent was given", "perhaps-enhanced")
 
 
 _BEFORE_CONTRAST = frozenset(

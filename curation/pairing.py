@@ -287,6 +287,7 @@ def _none_plausible(role: SeriesRole, judged: list[JudgedSeries], who: str) -> F
         found = (
             f"{len(judged)} series, the nearest {nearest.series.reference} with {judgement.score} points ({against})"
         )
+        code = "t1-perhaps-enhanced" if judgement.refusals == ("perhaps-enhanced",) else code
         code = "t2-not-fat-suppressed" if judgement.refusals == ("not-fat-suppressed",) else code
     return Finding(
         Level.ERROR,

@@ -93,6 +93,8 @@ def _by_sequence(evidence: SeriesEvidence) -> Iterator[tuple[str, str]]:
     options = {value.upper() for value in evidence.scan_options}
     if "TOF" in variant or options & _ANGIOGRAPHY_OPTIONS:
         yield "angiography", "time of flight"
+    if "MTC" in variant:
+        yield "magnetisation-transfer", "magnetisation transfer"
     if evidence.temporal_positions > 1 and is_gradient_echo(evidence):
         yield "dynamic", f"{evidence.temporal_positions} times of one place"
     if evidence.number_of_echoes > DUAL_ECHO:

@@ -24,6 +24,9 @@ class SeriesKind(StrEnum):
     DYNAMIC = "dynamic or perfusion"
     ANGIOGRAPHY = "angiography"
     STEADY_STATE = "balanced steady state"
+    MAGNETISATION_TRANSFER = "magnetisation transfer"
+    ARTHROGRAPHY = "arthrography"
+    TEST_OBJECT = "image of a test object"
     FAT_IMAGE = "fat image"
     IN_OR_OPPOSED_PHASE = "in-phase or opposed-phase image"
     PHASE_IMAGE = "phase, real or imaginary image"
@@ -52,5 +55,8 @@ KIND_OF_REFUSAL = {
     "phase-image": SeriesKind.PHASE_IMAGE,
     "processed": SeriesKind.PROCESSED,
     "steady-state": SeriesKind.STEADY_STATE,
+    "magnetisation-transfer": SeriesKind.MAGNETISATION_TRANSFER,
+    "arthrography": SeriesKind.ARTHROGRAPHY,
+    "test-object": SeriesKind.TEST_OBJECT,
 }
 """Kinds that are neither T1 nor T2, by the code of their refusal, the most telling first."""
