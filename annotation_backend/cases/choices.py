@@ -30,6 +30,20 @@ def choose_series(
         RejectedInput: Nothing or one series for both is chosen (``choice-incomplete``, ``choice-twice``), or the last
             ingest saw no such series (``series-unknown``).
     """
+    require_known(patient, chosen)
+    with transaction.atomic():
+        for role, reference in chosen.items():
+            ChosenSeries.objects.create(
+                patient=patient, role=role.value, reference=reference, person=person, reason=reason.strip()[:200]
+            )
+
+
+def require_known(patient: Patient, chosen: Mapping[SeriesRole, str]) -> None:
+    """Lets a choice through that can be written down.
+
+    Raises:
+        RejectedInput: As `choose_series`.
+    """
     if not chosen:
         raise RejectedInput("choice-incomplete", "Expected a T1 or a T2, got none.", remedy="Choose at least one.")
     if len(set(chosen.values())) < len(chosen):
@@ -41,11 +55,6 @@ def choose_series(
                 "series-unknown",
                 f"The last ingest of {patient.code} saw no series of the name given for {role.value.upper()}.",
                 remedy="Take a name from the patient's page.",
-            )
-    with transaction.atomic():
-        for role, reference in chosen.items():
-            ChosenSeries.objects.create(
-                patient=patient, role=role.value, reference=reference, person=person, reason=reason.strip()[:200]
             )
 
 

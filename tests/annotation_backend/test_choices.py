@@ -160,6 +160,14 @@ def test_the_command_lists_and_writes_down(cohort: Path, capsys: pytest.CaptureF
     considered = json.loads(said.out)["considered"]
     assert len(considered) == 4
     assert all(f"{one['reference']} (series number {one['number']}): {one['kind']}" in said.err for one in considered)
+    call_command("choose_series", "--patient", patient.code, "--t2", _t2s(patient)[0], "--dry-run", "--json")
+    assert len(json.loads(capsys.readouterr().out)["considered"]) == 4
+    for wrong in (["--t1", "typo"], ["--t1", _t2s(patient)[0], "--t2", _t2s(patient)[0]]):
+        with pytest.raises(SystemExit) as left:
+            call_command("choose_series", "--patient", patient.code, *wrong, "--dry-run", "--json")
+        assert left.value.code == 2
+    capsys.readouterr()
+    assert not ChosenSeries.objects.exists()
     call_command("choose_series", "--patient", patient.code, "--t2", _t2s(patient)[0], "--json")
     assert ChosenSeries.objects.get().reference == _t2s(patient)[0]
     with pytest.raises(SystemExit) as left:

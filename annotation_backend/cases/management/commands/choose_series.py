@@ -3,7 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from annotation_backend.cases.choices import choose_series, considered_series
+from annotation_backend.cases.choices import choose_series, considered_series, require_known
 from annotation_backend.cases.models import Patient
 from annotation_backend.management.arguments import MaskloopCommand
 from datasets.case import SeriesRole
@@ -23,7 +23,9 @@ class Command(MaskloopCommand):
                 f"--{role}", metavar="SERIES", help=f"short name of the series that is the {role.upper()}"
             )
         parser.add_argument("--reason", default="", help="why, without names or dates")
-        parser.add_argument("--dry-run", action="store_true", help="only list the series, as without --t1 and --t2")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="check the choice, list the series, and write nothing"
+        )
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Lists, and writes down."""
@@ -34,6 +36,8 @@ class Command(MaskloopCommand):
             )
         series = considered_series(patient)
         chosen = {role: options[role.value] for role in SeriesRole if options[role.value]}
+        if chosen:
+            require_known(patient, chosen)
         if options["dry_run"] or not chosen:
             for one in series:
                 points = ", ".join(f"{points} as {role.upper()}" for role, points in one["scores"].items())
