@@ -1,9 +1,9 @@
 """What the value of a kept attribute may be. People and programs write names into any field, so nothing is kept for
 its tag alone: numbers must be numbers, codes must be codes of the standard, and words must be words of a list.
 
-The data files name the check of each attribute: ``number``, ``number:LOW..HIGH``, ``terms:A|B``, ``other:A|B``, ``digits``,
-``age``, ``standard-uid``, ``sequence-name``, ``kernel``, ``label``, ``words``, ``empty``, ``sequence``, ``code``,
-``pixels``.
+The data files name the check of each attribute: ``number``, ``number:LOW..HIGH``, ``terms:A|B``, ``other:A|B``,
+``digits``, ``age``, ``standard-uid``, ``sequence-name``, ``kernel``, ``label``, ``words``, ``empty``, ``sequence``,
+``code``, ``pixels``.
 The last three are no matter of single values and are handled where sequences and pixels are.
 """
 
