@@ -217,3 +217,8 @@ _BATTERY: tuple[tuple[str, Limits, str, Callable[[_Evidence], float]], ...] = (
         lambda evidence: evidence.alignment.after.overlap,
     ),
 )
+
+
+def lower_limits() -> frozenset[str]:
+    """Codes of the checks whose values have to reach their limit; those of the others must not exceed it."""
+    return frozenset(code for code, limits, _, _ in _BATTERY if limits.at_least)

@@ -52,6 +52,8 @@ def registration_page(request: HttpRequest, code: str) -> HttpResponse:
         messages.error(request, refusal)
         status = 409
         case = get_object_or_404(Case.objects.select_related("registration", "patient"), code=code)
+    from curation.quality import lower_limits
+
     person = signed_in_user(request)
     context = {
         "case": case,
@@ -60,6 +62,7 @@ def registration_page(request: HttpRequest, code: str) -> HttpResponse:
         "may_manage": person.has_role(Role.DATA_MANAGER),
         "verdicts": case.registration_verdicts.order_by("-pk"),
         "redo": case.redos.order_by("-pk").first(),
+        "lower_limits": lower_limits(),
         "verdict_choices": AlignmentVerdict,
         "redo_form": RedoForm(),
         "exclusion_form": ExclusionForm(),
@@ -142,7 +145,11 @@ def _redo(request: HttpRequest, case: Case) -> str:
         return f"{case.code} waits for a worker already."
     redo = RegistrationRedo.objects.create(case=case, person=signed_in_user(request), **form.cleaned_data)
     register_again.enqueue(redo_id=redo.pk)
-    messages.success(request, f"{case.code} will be registered again; load this page in a minute.")
+    messages.success(
+        request,
+        f"{case.code} will be registered again by a worker; load this page in a minute. "
+        "If it still waits then, no worker runs: `manage.py up` starts one.",
+    )
     return ""
 
 

@@ -127,10 +127,17 @@ def test_a_redo_from_the_page_runs_as_a_job_and_draws_the_pictures_anew(cases: l
     address = reverse("registration-page", args=[case.code])
     form = {"action": "redo", "preset": "ants", "motion": "affine"}
     assert client.post(address, form).status_code == 302
-    assert client.post(address, form).status_code == 409
+    again = client.post(address, form)
+    assert again.status_code == 409
+    assert "If it still waits then, no worker runs" in again.content.decode()
     redo = RegistrationRedo.objects.get()
     assert redo.state == RedoState.QUEUED
-    assert "Waits for a worker" in client.get(address).content.decode()
+    page = client.get(address).content.decode()
+    assert "Waits for a worker" in page
+    assert "<code>manage.py up</code> starts a worker" in page
+    limits = {row["code"]: row["limit"] for row in case.registration.checks}
+    assert f"<td>≥ {limits['body-overlap']:.2f}</td>" in page
+    assert f"<td>≤ {limits['shift']:g}</td>" in page
     assert jobs.register_again.func(redo_id=redo.pk)
     redo.refresh_from_db()
     assert redo.state == RedoState.DONE
