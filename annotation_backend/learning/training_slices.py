@@ -38,6 +38,24 @@ def export_approved(
         RejectedInput: A case has no approved mask (``nothing-approved``), or its mask's file was changed
             (``mask-changed``).
     """
+    approved = approved_cases(codes)
+    manifests = {}
+    for number, (code, review) in enumerate(approved.items(), start=1):
+        manifests[code] = _export(review, slice_settings)
+        if progress is not None:
+            progress(number, len(approved))
+    return manifests
+
+
+def approved_cases(codes: Sequence[str] | None) -> dict[str, Review]:
+    """The reviews that approved the wanted cases' masks, by code.
+
+    Args:
+        codes: Which cases; None for all that are approved.
+
+    Raises:
+        RejectedInput: A case has no approved mask (``nothing-approved``).
+    """
     approved = {review.mask.case.code: review for review in approved_reviews()}
     wanted = list(codes) if codes else list(approved)
     if not wanted or (missing := sorted(set(wanted) - set(approved))):
@@ -47,12 +65,7 @@ def export_approved(
             f"Expected an approved mask{named}, got none; training slices are made of approved masks only.",
             remedy="Have a radiologist approve the case on the review page.",
         )
-    manifests = {}
-    for number, code in enumerate(wanted, start=1):
-        manifests[code] = _export(approved[code], slice_settings)
-        if progress is not None:
-            progress(number, len(wanted))
-    return manifests
+    return {code: approved[code] for code in wanted}
 
 
 def _export(review: Review, slice_settings: "TrainingSliceSettings") -> dict[str, Any]:

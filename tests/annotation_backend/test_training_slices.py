@@ -51,6 +51,20 @@ def test_an_approved_case_is_exported_by_the_command() -> None:
     assert all((one.channels == other.channels).all() for one, other in zip(read, made, strict=True))
 
 
+def test_a_dry_run_names_the_cases_and_writes_nothing() -> None:
+    code = _reviewed(Verdict.APPROVE).case.code
+    folder = Path(settings.DATA_FOLDER) / "training_slices"
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    out = StringIO()
+    call_command("export_training_slices", "--dry-run", "--json", stdout=out)
+    assert json.loads(out.getvalue())["to_export"] == [code]
+    for wrong in (["--case", "C0099"], ["--percentiles", "90", "10"]):
+        with pytest.raises(SystemExit) as left:
+            call_command("export_training_slices", "--dry-run", *wrong, stdout=StringIO())
+        assert left.value.code == 2
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
 def test_a_returned_or_unknown_case_is_refused() -> None:
     code = _reviewed(Verdict.RETURN).case.code
     for codes in (None, [code], ["C0099"]):

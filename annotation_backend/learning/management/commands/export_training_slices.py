@@ -3,7 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from annotation_backend.learning.training_slices import export_approved
+from annotation_backend.learning.training_slices import approved_cases, export_approved
 from annotation_backend.management.arguments import MaskloopCommand
 
 
@@ -20,6 +20,7 @@ class Command(MaskloopCommand):
         parser.add_argument(
             "--percentiles", type=float, nargs=2, default=(0.5, 99.5), metavar=("LOW", "HIGH"), help="grey window"
         )
+        parser.add_argument("--dry-run", action="store_true", help="only say which cases would be exported")
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Exports case by case."""
@@ -32,6 +33,10 @@ class Command(MaskloopCommand):
             above_tumour_pixels=options["above_pixels"],
             negatives_per_positive=options["negatives"],
         )
+        if options["dry_run"]:
+            codes = list(approved_cases(options["case"]))
+            self.say(f"Would be exported: {', '.join(codes)}")
+            return {"to_export": codes}, []
         manifests = export_approved(options["case"], settings, progress=self.progress("exporting case"))
         counts = {code: len(manifest["slices"]) for code, manifest in manifests.items()}
         self.say(f"{sum(counts.values())} training slices of {len(counts)} case(s)")
