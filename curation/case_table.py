@@ -11,7 +11,7 @@ its number, its folder or Maskloop's reference; what is named there is a person'
 import csv
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from curation.anatomical_sites import SITE_WORDS, known_site
@@ -82,7 +82,8 @@ def read_case_table(folder: Path, *, site_words: frozenset[str] = SITE_WORDS) ->
     try:
         if path.stat().st_size > _MOST_BYTES:
             return _unreadable("a file of more than 10 MB")
-        text = path.read_text(encoding="utf-8-sig")
+        content = path.read_bytes()
+        text, odd = _decoded(content)
         delimiter = _delimiter(text)
         if "\0" in text:
             return _unreadable("one with NUL signs in it")
@@ -95,7 +96,8 @@ def read_case_table(folder: Path, *, site_words: frozenset[str] = SITE_WORDS) ->
     named = [name for name in columns if name]
     if columns.count("patient_id") != 1 or len(set(named)) != len(named):
         return _unreadable("one without a single patient_id column, or with a column twice")
-    return _parsed(columns, lines[1:], site_words)
+    table = _parsed(columns, lines[1:], site_words)
+    return replace(table, findings=(*odd, *table.findings))
 
 
 def row_finding(row: int, code: str, *, expected: str, found: str, remedy: str = "") -> Finding:
@@ -107,6 +109,18 @@ def row_finding(row: int, code: str, *, expected: str, found: str, remedy: str =
         remedy or f"Correct the row in {CASE_TABLE_NAME}.",
         f"{CASE_TABLE_NAME}, row {row}",
     )
+
+
+def _decoded(content: bytes) -> tuple[str, tuple[Finding, ...]]:
+    """The table's text as UTF-8, or as a spreadsheet of Western Europe saves it, which is told with its first row."""
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n"), ()
+    except UnicodeDecodeError as error:
+        row = content.count(b"\n", 0, error.start) + 1
+        expected, found = "UTF-8 text", "another encoding from here on; read as Windows-1252"
+        odd = row_finding(row, "table-encoding", expected=expected, found=found, remedy="Save the table as UTF-8.")
+        text = content.decode("cp1252", "replace")
+        return text.replace("\r\n", "\n").replace("\r", "\n"), (odd,)
 
 
 def _delimiter(text: str) -> str:

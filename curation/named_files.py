@@ -55,14 +55,15 @@ def named_paths(table: CaseTable, present: Iterable[str]) -> NamedPaths:
     for patient_id, row in table.named.items():
         for role, value, is_mask in _cells(row):
             path = PurePosixPath(value).as_posix()
+            column = f"mask_{role.value}" if is_mask else role.value
             if leads_outside(value):
-                findings.append(_bad(row.row, "table-path-outside", "one that leads elsewhere"))
+                findings.append(_bad(row.row, column, "table-path-outside", "one that leads elsewhere"))
             elif path in files:
-                findings.append(_bad(row.row, "table-file-twice", "a file that is named already"))
+                findings.append(_bad(row.row, column, "table-file-twice", "a file that is named already"))
             elif path in known:
                 files[path] = NamedFile(patient_id, role, is_mask)
             elif is_mask or is_volume_file(PurePosixPath(path)):
-                findings.append(_bad(row.row, "table-file-absent", "one that is not there"))
+                findings.append(_bad(row.row, column, "table-file-absent", "one that is not there"))
     return NamedPaths(files, tuple(findings))
 
 
@@ -116,5 +117,5 @@ def _cells(row: NamedFiles) -> list[tuple[SeriesRole, str, bool]]:
     ]
 
 
-def _bad(row: int, code: str, found: str) -> Finding:
-    return row_finding(row, code, expected="the path of a file below the folder", found=found)
+def _bad(row: int, column: str, code: str, found: str) -> Finding:
+    return row_finding(row, code, expected=f"the path of a file below the folder in column {column}", found=found)

@@ -280,22 +280,20 @@ def _none_plausible(role: SeriesRole, judged: list[JudgedSeries], who: str) -> F
     """That a role has no candidate, with the series that came nearest and what is against it."""
     name = "axial T1" if role is SeriesRole.T1 else "axial fat-suppressed T2"
     nearest = max(judged, key=lambda one: one.judgements[role].score, default=None)
-    code, found = f"no-{role.value}", "no series"
+    code, found = f"no-{role.value}", "none"
     if nearest is not None:
         judgement = nearest.judgements[role]
         against = "; ".join(judgement.reasons)
         found = (
-            f"{len(judged)} series, the nearest {nearest.series.reference} with {judgement.score} points ({against})"
+            f"none; the nearest of {len(judged)} series, {nearest.series.reference}, has {judgement.score} points"
+            f" ({against})"
         )
         code = "t1-perhaps-enhanced" if judgement.refusals == ("perhaps-enhanced",) else code
         code = "t2-not-fat-suppressed" if judgement.refusals == ("not-fat-suppressed",) else code
-    return Finding(
-        Level.ERROR,
-        code,
-        f"Expected an {name}, got {found}.",
-        "Choose the series if it is meant, or add it to the folder; name NIfTI files by role, such as t1.nii.gz.",
-        who,
-    )
+    remedy = "Choose the series if it is meant, or add it to the folder"
+    is_dicom_only = bool(judged) and all(one.series.dicom is not None for one in judged)
+    remedy += "." if is_dicom_only else "; name volume files by role, such as t1.nii.gz."
+    return Finding(Level.ERROR, code, f"Expected an {name}, got {found}.", remedy, who)
 
 
 def _ambiguous(code: str, found: str, who: str) -> Finding:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from curation.anatomical_sites import SITE_WORDS
-from curation.case_table import CaseTable, read_case_table, row_finding
+from curation.case_table import CASE_TABLE_NAME, CaseTable, read_case_table, row_finding
 from curation.found_series import FolderScan, FoundMask, FoundSeries
 from curation.named_files import NamedPaths, choices_of, named_paths
 from curation.nifti_names import NiftiName, read_name
@@ -71,7 +71,8 @@ def scan_folder(
     if not folder.is_dir():
         raise RejectedInput("folder-absent", "Expected a folder of studies, got none.", remedy="Check the path given.")
     closed: list[OSError] = []
-    paths = sorted(_walk(folder, closed), key=lambda path: path.relative_to(folder).as_posix())
+    hidden: list[str] = []
+    paths = sorted(_walk(folder, closed, hidden), key=lambda path: path.relative_to(folder).as_posix())
     table = read_case_table(folder, site_words=site_words)
     looks = _Looks(folder, named_paths(table, (path.relative_to(folder).as_posix() for path in paths)))
     for number, path in enumerate(paths, start=1):
@@ -79,6 +80,7 @@ def scan_folder(
         if progress is not None:
             progress(number, len(paths))
     looks.findings += [_closed_folder(number, error) for number, error in enumerate(closed, start=1)]
+    looks.findings += [_hidden_folders(len(hidden))] if hidden else []
     return looks.summed_up(table, file_count=len(paths))
 
 
@@ -135,7 +137,7 @@ class _Looks:
                 *self._without_series(series),
                 *table.findings,
                 *self.named.findings,
-                *_unused_rows(table, known),
+                *_unused_rows(table, known, self.named),
             ),
             file_count=file_count,
             choices={
@@ -294,9 +296,18 @@ def _closed_folder(number: int, error: OSError) -> Finding:
     )
 
 
-def _walk(folder: Path, closed: list[OSError]) -> Iterator[Path]:
-    """Every file below a folder, links to folders among them; nothing hidden. What does not open goes to `closed`."""
+def _hidden_folders(count: int) -> Finding:
+    message = f"Expected folders whose names do not start with a dot, got {count} that were passed over."
+    return Finding(Level.INFO, "folders-hidden", message, "Rename what holds images, and ingest again.", "the folder")
+
+
+def _walk(folder: Path, closed: list[OSError], hidden: list[str]) -> Iterator[Path]:
+    """Every file below a folder, links to folders among them; nothing hidden.
+
+    What does not open goes to `closed`, and folders that were passed over to `hidden`.
+    """
     for root, folders, files in os.walk(folder, followlinks=False, onerror=closed.append):
+        hidden += [name for name in folders if name.startswith(".")]
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
             if not name.startswith("."):
@@ -341,9 +352,11 @@ def _known_ids(patient_keys: list[str]) -> dict[str, str]:
     return {key.rsplit("/", 1)[-1]: key for key in patient_keys if "/" in key} | {key: key for key in patient_keys}
 
 
-def _unused_rows(table: CaseTable, known: dict[str, str]) -> Iterator[Finding]:
+def _unused_rows(table: CaseTable, known: dict[str, str], named: NamedPaths) -> Iterator[Finding]:
+    """Rows of patients without images, unless a file that is not there was told already."""
+    told = {finding.subject for finding in named.findings}
     for patient_id, (row, _) in table.rows.items():
-        if patient_id not in known:
+        if patient_id not in known and f"{CASE_TABLE_NAME}, row {row}" not in told:
             expected = "images of the patient in this row"
             remedy = "Add the images, or correct the patient_id."
             yield row_finding(row, "table-row-unused", expected=expected, found="none", remedy=remedy)

@@ -34,6 +34,15 @@ def test_spreadsheets(tmp_path: Path, content: bytes) -> None:
     assert _table(tmp_path, content) == ({"Nightingale": CaseDescription(TissueType.FAT, "thigh")}, [])
 
 
+def test_one_odd_byte_loses_no_row(tmp_path: Path) -> None:
+    content = b"patient_id,tissue_type,anatomical_site\nA,fat,thigh\nM\xfcller,nerve,thigh\nB,fat,knee\n"
+    rows, findings = _table(tmp_path, content)
+    assert {name: row.tissue_type for name, row in rows.items()} == {
+        "A": TissueType.FAT, "M\u00fcller": TissueType.NERVE, "B": TissueType.FAT,
+    }  # fmt: skip
+    assert findings == ["table-encoding: cases.csv, row 3"]
+
+
 def test_missing_columns_and_cells_are_unknown(tmp_path: Path) -> None:
     rows, findings = _table(tmp_path, b"patient_id,tissue_type\nA,\nB\nC,nerve,surplus\n")
     assert [rows[key].tissue_type.value for key in "ABC"] == ["unknown", "unknown", "nerve"]
@@ -90,7 +99,7 @@ def test_files_that_a_row_names(tmp_path: Path) -> None:
         b"",
         b"name,site\nNightingale,thigh\n",
         b"patient_id,patient_id\n1,2\n",
-        b"patient_id\n\xff\xfe\n",
+        b"\xff\xfep\0a\0t\0i\0e\0n\0t\0",
         b"x" * 10_000_001,
         b"patient_id,tissue_type,tissue_type\nNightingale,fat,nerve\n",
         b"patient_id\nNight\0ingale\n",
@@ -102,7 +111,7 @@ def test_files_that_a_row_names(tmp_path: Path) -> None:
         "empty",
         "no id column",
         "two id columns",
-        "not UTF-8",
+        "UTF-16",
         "too large",
         "a column twice",
         "NUL",

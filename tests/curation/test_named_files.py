@@ -24,7 +24,7 @@ PROTOCOL = Protocol(
 
 def _image(path: Path, *, label: bool = False) -> None:
     """A volume of SimpleITK's, on the grid of them all; as a mask a box of 2 x 2 x 2 voxels."""
-    data = np.random.default_rng(len(path.name)).random((12, 8, 8)).astype(np.float32)
+    data = np.random.default_rng(list(path.name.encode())).random((12, 8, 8)).astype(np.float32)
     if label:
         data = np.zeros((12, 8, 8), np.uint8)
         data[4:6, 2:4, 2:4] = 1
@@ -118,8 +118,17 @@ def test_what_a_row_names_and_is_not_there_is_told_and_not_replaced(tmp_path: Pa
         ("table-file-absent", "cases.csv, row 2"),
         ("table-file-twice", "cases.csv, row 3"),
     ]
+    columns = [finding.message.rsplit(" column ", 1)[1].split(",")[0] for finding in scan.findings]
+    assert columns == ["t1", "mask_t2", "t2"]
     assert "choice-absent" in _said(scan, pairing)
     assert pairing.pairs == ()
+
+
+def test_a_row_with_a_wrong_path_is_told_once(tmp_path: Path) -> None:
+    _image(tmp_path / "p" / "t1.nrrd")
+    _table(tmp_path, "nobody,fat,p/absent.nrrd,,,")
+    scan, _ = _pairing(tmp_path)
+    assert [finding.code for finding in scan.findings] == ["table-file-absent"]
 
 
 def _write_dicom(folder: Path) -> None:

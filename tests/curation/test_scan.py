@@ -133,7 +133,11 @@ def test_things_that_are_no_images_are_passed_over(studies: Path) -> None:
     for name in ("LICENSE", "README.md", "notes.txt", "table.csv", ".DS_Store", ".cache/IM0001.dcm", "DICOMDIR"):
         (studies / name).parent.mkdir(exist_ok=True)
         (studies / name).write_bytes(b"something else")
-    assert scan_folder(studies).findings == ()
+    assert _codes(scan_folder(studies)) == ["folders-hidden"]
+    (studies / ".git").mkdir()
+    (finding,) = scan_folder(studies).findings
+    assert finding.level is Level.INFO
+    assert "got 2 that were passed over" in finding.message
 
 
 def test_other_files_are_named(studies: Path) -> None:
