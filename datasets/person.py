@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 
 from datasets.files import sha256_of_bytes
@@ -44,9 +45,19 @@ def person_of(*, sex: str, birth_date: str, name: str) -> Person:
     words = _words(name)
     return Person(
         sex=_digest(sex.strip().upper()),
-        birth_date=_digest("".join(filter(str.isdigit, birth_date))),
+        birth_date=_digest(_date(birth_date)),
         name=frozenset() if words & _NOBODY else frozenset(map(_digest, words)),
     )
+
+
+def _date(value: str) -> str:
+    """A date's eight digits; empty where there is no such day."""
+    digits = "".join(filter(str.isdigit, value))[:8]
+    try:
+        datetime.strptime(digits, "%Y%m%d")
+    except ValueError:
+        return ""
+    return digits if len(digits) == 8 else ""
 
 
 def _words(name: str) -> frozenset[str]:

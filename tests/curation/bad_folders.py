@@ -65,7 +65,7 @@ class BadFolder:
 
 
 def _sound_nifti(folder: Path, *names: str) -> None:
-    for seed, name in enumerate(names):
+    for seed, name in enumerate(names, start=1):
         volume = Volume(bad_inputs.voxels(seed).astype(np.float32), Grid(bad_inputs.SHAPE, bad_inputs.AFFINE))
         write_volume(folder / name, volume)
 
