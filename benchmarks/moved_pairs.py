@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from curation.similarity import affine_points
 from datasets.intensity import percentile_window
 from datasets.mask import Mask
 from datasets.resample import resample_volume
@@ -42,12 +43,11 @@ class MovedPair:
 
     def error_mm(self, transform: Affine) -> float:
         """Target registration error: mean distance over `points` from where the truth takes them."""
-        return float(np.linalg.norm(carried(transform, self.points) - carried(self.truth, self.points), axis=1).mean())
-
-
-def carried(transform: Affine, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Points (n, 3) through an affine (4, 4)."""
-    return points @ transform[:3, :3].T + transform[:3, 3]
+        return float(
+            np.linalg.norm(
+                affine_points(transform, self.points) - affine_points(self.truth, self.points), axis=1
+            ).mean()
+        )
 
 
 def moved_pair(t1: Volume, tumour: Mask | None, *, seed: int, affine: bool = False) -> MovedPair:
@@ -60,7 +60,7 @@ def moved_pair(t1: Volume, tumour: Mask | None, *, seed: int, affine: bool = Fal
         affine: Whether the motion stretches and shears too.
     """
     rng = np.random.default_rng(seed)
-    truth = random_motion(rng, centre=_centre(t1.grid), affine=affine)
+    truth = random_motion(rng, centre=t1.grid.centre_mm, affine=affine)
     grid = _other_grid(t1.grid, truth, rng)
     image = _contrast(t1, tumour, rng)
     seen = np.asarray(resample_volume(image, grid, transform=truth, outside=np.nan).data, dtype=np.float64)
@@ -138,7 +138,7 @@ def _other_grid(grid: Grid, truth: Affine, rng: np.random.Generator) -> Grid:
     linear = tilt @ axes[:, order] * spacing
     affine = np.eye(4)
     affine[:3, :3] = linear
-    affine[:3, 3] = _centre(grid) - linear @ ((shape - 1) / 2)
+    affine[:3, 3] = grid.centre_mm - linear @ ((shape - 1) / 2)
     return Grid((int(shape[0]), int(shape[1]), int(shape[2])), affine)
 
 
@@ -151,10 +151,6 @@ def _bias(grid: Grid, rng: np.random.Generator) -> NDArray[np.float64]:
         for other in range(one, 3):
             field += rng.uniform(-0.1, 0.1) * axes[one] * axes[other]
     return np.exp(field)
-
-
-def _centre(grid: Grid) -> NDArray[np.float64]:
-    return grid.to_world((np.array(grid.shape) - 1) / 2)
 
 
 def _direction(rng: np.random.Generator) -> NDArray[np.float64]:

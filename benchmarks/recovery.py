@@ -151,12 +151,8 @@ def _read(folder: Path) -> tuple[Volume, Mask]:
 def _placed_like(volume: Volume, other: Volume) -> Volume:
     """The volume with its field of view's centre where the other's is."""
     affine = volume.grid.affine.copy()
-    affine[:3, 3] += _centre(other.grid) - _centre(volume.grid)
+    affine[:3, 3] += other.grid.centre_mm - volume.grid.centre_mm
     return Volume(volume.data, Grid(volume.grid.shape, affine))
-
-
-def _centre(grid: Grid) -> np.ndarray:
-    return grid.to_world((np.array(grid.shape) - 1) / 2)
 
 
 if __name__ == "__main__":

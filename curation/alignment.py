@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
 from curation import ants_search, itk_search
 from curation.deformation import Deformation
 from curation.search_images import SearchImage, SearchImages
-from curation.similarity import Similarity, compare, contrast_with_nearby, scales
+from curation.similarity import Similarity, compare, contrast_with_nearby, scales, turn_about
 from datasets.errors import RejectedInput
 from datasets.resample import Interpolation, resample_volume
 from datasets.volume import Affine, Volume
@@ -301,21 +300,14 @@ class _Search:
         """The two bodies' centres on each other."""
         t1, t2 = self.images.at(self.settings.levels[0].spacing_mm)
         shift = np.eye(4)
-        shift[:3, 3] = _centre(t1) - _centre(t2)
+        shift[:3, 3] = t1.centre - t2.centre
         return shift
 
     def _turned(self, start: Affine) -> list[Affine]:
         """`start` after T2 was turned about its body's centre, about each axis and both ways."""
-        from scipy.spatial.transform import Rotation
-
-        centre = _centre(self.images.at(self.settings.levels[0].spacing_mm)[1])
-        turned = []
-        for axis in np.vstack([np.eye(3), -np.eye(3)]):
-            turn = np.eye(4)
-            turn[:3, :3] = Rotation.from_rotvec(axis * np.radians(TURNED_DEGREES)).as_matrix()
-            turn[:3, 3] = centre - turn[:3, :3] @ centre
-            turned.append(start @ turn)
-        return turned
+        centre = self.images.at(self.settings.levels[0].spacing_mm)[1].centre
+        axes = np.vstack([np.eye(3), -np.eye(3)])
+        return [start @ turn_about(axis, TURNED_DEGREES, centre=centre) for axis in axes]
 
     def _contrast(self, transform: Affine) -> float:
         return contrast_with_nearby(*self.at_second_level, transform).edges
@@ -326,12 +318,6 @@ def _rival(starts: list[_Found], best: _Found, search: _Search) -> Affine | None
     others = [one for one in starts if search.images.distance_mm(one.transform, best.transform) > SAME_PLACE_MM]
     rival = max(others, key=lambda found: found.rank, default=None)
     return None if rival is None else rival.transform
-
-
-def _centre(image: SearchImage) -> NDArray[np.float64]:
-    """Centre of the body in RAS+ millimetres."""
-    centre: NDArray[np.float64] = image.volume.grid.to_world(np.argwhere(image.body)).mean(axis=0)
-    return centre
 
 
 def _doubt(affine: _Found, rigid: _Found, settings: RegistrationSettings) -> str:

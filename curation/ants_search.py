@@ -75,7 +75,7 @@ def search(
     Raises:
         RejectedInput: ANTs gave up.
     """
-    to_centre = _shift(-fixed.grid.to_world((np.array(fixed.grid.shape) - 1) / 2))
+    to_centre = _shift(-fixed.grid.centre_mm)
     still = _moved(fixed, to_centre)
     started = _moved(moving, to_centre @ np.linalg.inv(start))
     with _deterministic(seed) as ants, tempfile.TemporaryDirectory() as folder:

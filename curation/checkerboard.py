@@ -43,14 +43,13 @@ def checkerboard(
     first.grid.require_match(second.grid, what="The two images of a checkerboard")
     plane = PicturePlane.of(first.grid, view=view)
     windows = [percentile_window(one.data, low=percentiles[0], high=percentiles[1]) for one in (first, second)]
-    pattern = _tiles(plane, tiles)
     boards = []
     for index in spread(plane.slice_count, count):
         one, other = (
             to_uint8(plane.to_picture(volume.data, index), window=window)
             for volume, window in zip((first, second), windows, strict=True)
         )
-        boards.append(np.where(pattern, one, other))
+        boards.append(alternating(one, other, tiles=tiles))
     return encode_png(_side_by_side(boards))
 
 
@@ -60,12 +59,11 @@ def spread(size: int, count: int) -> list[int]:
     return sorted({int(place) for place in np.clip(places, 0, size - 1)})
 
 
-def _tiles(plane: PicturePlane, tiles: int) -> NDArray[np.bool_]:
-    """(height, width): True where the first image shows."""
-    side = max(1.0, max(plane.height, plane.width) / tiles)
-    rows, columns = ((np.arange(size) // side).astype(int) for size in (plane.height, plane.width))
-    pattern: NDArray[np.bool_] = (rows[:, np.newaxis] + columns) % 2 == 0
-    return pattern
+def alternating(first: NDArray[np.uint8], second: NDArray[np.uint8], *, tiles: int = TILES_ACROSS) -> NDArray[np.uint8]:
+    """Two pictures (height, width) of one size in alternating tiles, `tiles` along the longer side, the first first."""
+    side = max(1.0, max(first.shape) / tiles)
+    rows, columns = ((np.arange(size) // side).astype(int) for size in first.shape)
+    return np.where((rows[:, np.newaxis] + columns) % 2 == 0, first, second)
 
 
 def _side_by_side(pictures: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
 from datasets.files import write_bytes
-from datasets.volume import Affine, Grid
+from datasets.volume import Grid
 
 Points = NDArray[np.float64]
 Field = NDArray[np.float32]
@@ -95,11 +95,6 @@ def read_deformation(path: Path) -> Deformation:
             remedy="Register the case again, or restore the data folder from its backup.",
         ) from None
     return Deformation(grid, np.ascontiguousarray(fields[..., 0, :]), np.ascontiguousarray(fields[..., 1, :]))
-
-
-def affine_points(transform: Affine, points: Points) -> Points:
-    """Points (n, 3) through an affine (4, 4)."""
-    return points @ transform[:3, :3].T + transform[:3, 3]
 
 
 def _sampled(field: Field, grid: Grid, points: Points) -> Points:

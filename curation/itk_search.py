@@ -97,12 +97,7 @@ def search(
     method = _method(sitk, is_rigid=is_rigid, is_far=is_far, iterations=iterations, unit_mm=1.0 / to_unit[0, 0])
     if is_far:
         method.SetOptimizerScales([1.0] * transform.GetNumberOfParameters())
-    method.SetVirtualDomain(
-        [-(-size // stride) for size, stride in zip(fixed.grid.shape, strides, strict=True)],
-        still.GetOrigin(),
-        [step * stride for step, stride in zip(still.GetSpacing(), strides, strict=True)],
-        still.GetDirection(),
-    )
+    _compare_at(method, still, strides)
     method.SetMetricFixedMask(where)
     method.SetInitialTransform(transform, inPlace=True)
     try:
@@ -117,6 +112,16 @@ def search(
     if is_rigid:
         rest[:3, :3] = nearest_rotation(rest[:3, :3])
     return np.round(start @ rest, _DECIMALS)
+
+
+def _compare_at(method: Any, image: Any, strides: tuple[int, int, int]) -> None:
+    """Compares at every n-th voxel of the image only."""
+    method.SetVirtualDomain(
+        [-(-size // stride) for size, stride in zip(image.GetSize(), strides, strict=True)],
+        image.GetOrigin(),
+        [step * stride for step, stride in zip(image.GetSpacing(), strides, strict=True)],
+        image.GetDirection(),
+    )
 
 
 def _strides(mask: NDArray[np.bool_], grid: Grid, samples: int) -> tuple[int, int, int]:

@@ -223,7 +223,7 @@ def _deformed(deformation: Deformation) -> dict[str, Any]:
 
 
 def _motion(transform: Affine, grid: Grid) -> Motion:
-    centre = grid.to_world((np.array(grid.shape) - 1) / 2)
+    centre = grid.centre_mm
     moved = transform[:3, :3] @ centre + transform[:3, 3]
     return Motion(float(np.linalg.norm(moved - centre)), rotation_degrees(transform), scales(transform))
 

@@ -31,6 +31,12 @@ class SearchImage:
     volume: Volume
     body: NDArray[np.bool_]
 
+    @cached_property
+    def centre(self) -> NDArray[np.float64]:
+        """(3,) RAS+ millimetres of the body's centre."""
+        centre: NDArray[np.float64] = self.volume.grid.to_world(np.argwhere(self.body)).mean(axis=0)
+        return centre
+
 
 class SearchImages:
     """The two images of a case at every level that is asked for, each made once.

@@ -85,16 +85,11 @@ def _mean(values: list[float]) -> float:
 
 def _motions_nearby(image: SearchImage) -> list[Affine]:
     """Shifts along and turns about each of the patient's axes, both ways, about the body's centre."""
-    from scipy.spatial.transform import Rotation
-
-    centre = image.volume.grid.to_world(np.argwhere(image.body)).mean(axis=0)
     motions = []
     for axis in np.vstack([np.eye(3), -np.eye(3)]):
-        shift, turn = np.eye(4), np.eye(4)
+        shift = np.eye(4)
         shift[:3, 3] = axis * NEARBY_MM
-        turn[:3, :3] = Rotation.from_rotvec(axis * np.radians(NEARBY_DEGREES)).as_matrix()
-        turn[:3, 3] = centre - turn[:3, :3] @ centre
-        motions += [shift, turn]
+        motions += [shift, turn_about(axis, NEARBY_DEGREES, centre=image.centre)]
     return motions
 
 
@@ -157,6 +152,21 @@ def edge_agreement(
     damped = [square + np.median(square) + np.finfo(np.float32).tiny for square in squared]
     along = (one.astype(np.float64) * other).sum(axis=0)
     return float((along**2 / (damped[0] * damped[1])).mean())
+
+
+def affine_points(transform: Affine, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points (n, 3) through an affine (4, 4)."""
+    return points @ transform[:3, :3].T + transform[:3, 3]
+
+
+def turn_about(axis: NDArray[np.float64], degrees: float, *, centre: NDArray[np.float64]) -> Affine:
+    """(4, 4): the rotation by `degrees` about an axis (3,) of unit length through a point (3,) in millimetres."""
+    from scipy.spatial.transform import Rotation
+
+    turn = np.eye(4)
+    turn[:3, :3] = Rotation.from_rotvec(axis * np.radians(degrees)).as_matrix()
+    turn[:3, 3] = centre - turn[:3, :3] @ centre
+    return turn
 
 
 def rotation_degrees(transform: Affine) -> float:

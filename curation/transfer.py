@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.deformation import Deformation, Points, affine_points
+from curation.deformation import Deformation, Points
+from curation.similarity import affine_points
 from datasets.mask import Mask
 from datasets.resample import INSIDE_FROM, Interpolation, resample_mask, resample_volume
 from datasets.volume import Affine, Grid, Volume

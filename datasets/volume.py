@@ -61,6 +61,11 @@ class Grid:
         return float(i), float(j), float(k)
 
     @property
+    def centre_mm(self) -> NDArray[np.float64]:
+        """(3,) RAS+ millimetres of the middle of the field of view."""
+        return self.to_world((np.array(self.shape) - 1) / 2)
+
+    @property
     def voxel_volume_mm3(self) -> float:
         """Volume of one voxel in cubic millimetres."""
         return float(abs(np.linalg.det(self.affine[:3, :3])))

@@ -1,6 +1,5 @@
 """Pictures that let a person judge a case: thumbnails, and T1 on T2 slice by slice. Knows files, no records."""
 
-import io
 from functools import lru_cache
 from pathlib import Path
 
@@ -8,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from curation.checkerboard import alternating
+from curation.png import encode_png
 from datasets.intensity import Window, percentile_window, to_uint8
 from datasets.nifti import read_volume
 from datasets.picture_plane import PicturePlane
@@ -17,7 +18,6 @@ KINDS = ("t1", "t2", "checkerboard", "edges")
 """What can be shown of a registration: each image, both in alternating tiles, and T1's edges on T2."""
 
 THUMBNAIL_PIXELS = 160
-TILES_ACROSS = 8
 EDGE_COLOUR = (232, 89, 12)
 
 _EDGE_SHARE = 0.12
@@ -47,10 +47,10 @@ def registration_picture(t1: Path, t2: Path, *, kind: str, index: int) -> bytes:
     moved = to_uint8(plane.to_picture(first.data, index), window=first_window)
     fixed = to_uint8(plane.to_picture(second.data, index), window=second_window)
     if kind == "t1":
-        return _png(moved)
+        return encode_png(moved)
     if kind == "t2":
-        return _png(fixed)
-    return _png(_tiled(moved, fixed) if kind == "checkerboard" else _with_edges(fixed, moved))
+        return encode_png(fixed)
+    return encode_png(alternating(moved, fixed) if kind == "checkerboard" else _with_edges(fixed, moved))
 
 
 def thumbnail(volume: Volume) -> bytes:
@@ -61,7 +61,7 @@ def thumbnail(volume: Volume) -> bytes:
 def checkerboard_thumbnail(t1: Volume, t2: Volume) -> bytes:
     """A small PNG of the middle slices of two images on one grid, in alternating tiles."""
     t2.grid.require_match(t1.grid, what="The two images of a checkerboard")
-    return small_png(_tiled(_middle(t1), _middle(t2)), _pixel_size(t2))
+    return small_png(alternating(_middle(t1), _middle(t2)), _pixel_size(t2))
 
 
 def small_png(picture: NDArray[np.uint8], pixel_size: tuple[float, float]) -> bytes:
@@ -74,7 +74,7 @@ def small_png(picture: NDArray[np.uint8], pixel_size: tuple[float, float]) -> by
     height, width = (count * size for count, size in zip(picture.shape, pixel_size, strict=True))
     scale = THUMBNAIL_PIXELS / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return _png(np.asarray(Image.fromarray(np.ascontiguousarray(picture)).resize(size, Image.Resampling.BOX)))
+    return encode_png(np.asarray(Image.fromarray(np.ascontiguousarray(picture)).resize(size, Image.Resampling.BOX)))
 
 
 def shown_size(plane: PicturePlane, *, across: int = 480) -> tuple[int, int]:
@@ -102,12 +102,6 @@ def _pixel_size(volume: Volume) -> tuple[float, float]:
     return volume.grid.spacing[plane.row_axis], volume.grid.spacing[plane.column_axis]
 
 
-def _tiled(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    side = max(1.0, max(first.shape) / TILES_ACROSS)
-    rows, columns = ((np.arange(size) // side).astype(int) for size in first.shape)
-    return np.where((rows[:, np.newaxis] + columns) % 2 == 0, first, second)
-
-
 def _with_edges(grey: NDArray[np.uint8], edges_of: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(height, width, 3): a grey picture with another's edges in colour."""
     coloured = np.repeat(grey[:, :, np.newaxis], 3, axis=2)
@@ -122,9 +116,3 @@ def _smoothed(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
     padded = np.pad(picture.astype(np.float64), 1, mode="edge")
     height, width = picture.shape
     return np.mean([padded[i : i + height, j : j + width] for i in range(3) for j in range(3)], axis=0)
-
-
-def _png(picture: NDArray[np.uint8]) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(picture)).save(buffer, format="PNG")
-    return buffer.getvalue()
