@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.case import SeriesRole
 from datasets.errors import RejectedInput
 from datasets.intensity import percentile_window, to_uint8
 from datasets.picture_plane import PicturePlane
@@ -58,7 +57,7 @@ def grey_stack(volume: Volume, pictures: PicturePlane, rule: PictureRule) -> NDA
     return np.rint(np.clip(resized, 0.0, 255.0)).astype(np.uint8)
 
 
-def case_stack(volumes: Mapping[SeriesRole, Volume], pictures: PicturePlane, rule: PictureRule) -> NDArray[np.uint8]:
+def case_stack(volumes: Mapping[str, Volume], pictures: PicturePlane, rule: PictureRule) -> NDArray[np.uint8]:
     """Grey pictures of T1 and T2, uint8 (2, count, size, size)."""
     return np.stack([grey_stack(volumes[role], pictures, rule) for role in SEQUENCES])
 

@@ -21,7 +21,7 @@ from datasets.nifti import read_mask
 from training.model_package import Method
 
 if TYPE_CHECKING:
-    from training.fitting import FitSettings, TrainingCase
+    from training.fitting.unet25d import FitSettings, TrainingCase
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def train(
     Raises:
         RejectedInput: A file of the snapshot is gone or was changed.
     """
-    from training.fitting import fit_unet25d, package_fitted
+    from training.fitting.unet25d import fit_unet25d, package_fitted
 
     run = Run.objects.create(snapshot=snapshot, method=METHOD, settings=asdict(fit_settings))
     try:
@@ -113,7 +113,7 @@ def _entry(review: Review) -> dict[str, Any]:
 
 
 def _training_cases(snapshot: Snapshot) -> "list[TrainingCase]":
-    from training.fitting import TrainingCase
+    from training.fitting.unet25d import TrainingCase
 
     return [_training_case(entry, TrainingCase) for entry in snapshot.content["cases"]]
 

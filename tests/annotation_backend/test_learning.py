@@ -18,7 +18,7 @@ from annotation_backend.review.services import decide
 from datasets.case import QualityScore
 from datasets.errors import RejectedInput
 from tests.annotation_backend.records import accounts, published, registered_case, save_body
-from training.fitting import FitSettings
+from training.fitting.unet25d import FitSettings
 from training.prompts.prompt import Prompts
 
 pytestmark = pytest.mark.django_db

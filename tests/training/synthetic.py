@@ -5,7 +5,7 @@ import numpy as np
 from datasets.case import CaseVolumes
 from datasets.mask import Mask
 from datasets.volume import Grid, Volume
-from training.fitting import TrainingCase
+from training.fitting.unet25d import TrainingCase
 
 
 def lps_grid(shape: tuple[int, int, int], spacing: tuple[float, float, float]) -> Grid:

@@ -11,7 +11,7 @@ LIGHT = (
     "training.segmenters.segmenter",
     "training.prompts.picture_boxes",
     "training.pretrained.lite_medsam",
-    "training.fitting",
+    "training.fitting.unet25d",
     "training.metrics",
 )
 

@@ -1,4 +1,4 @@
-"""Clicks and boxes in RAS+ millimetres, so that a prompt outlives the grid it was made on."""
+"""Clicks, boxes and extreme points in RAS+ millimetres, so that a prompt outlives the grid it was made on."""
 
 from dataclasses import dataclass
 
@@ -23,12 +23,19 @@ class Box:
 
 @dataclass(frozen=True)
 class Prompts:
-    """All prompts of one request, in the order they were made."""
+    """All prompts of one request, in the order they were made.
+
+    Args:
+        clicks: Positive and negative clicks.
+        boxes: Boxes around the tumour.
+        extreme_points: Points just inside the tumour at its ends along three axes, in any order (InteractiveNet's six).
+    """
 
     clicks: tuple[Click, ...] = ()
     boxes: tuple[Box, ...] = ()
+    extreme_points: tuple[PointMm, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether nobody pointed at anything."""
-        return not self.clicks and not self.boxes
+        return not (self.clicks or self.boxes or self.extreme_points)

@@ -108,7 +108,7 @@ class LiteMedSamSegmenter:
         """Embedding (1, 256, 64, 64) of a slice, out of the cache or fresh."""
         if not request.cache_key:
             return self._embed(slices.prepared(index))
-        key = (request.cache_key, request.target.value, request.slice_axis, index)
+        key = (request.cache_key, request.target, request.slice_axis, index)
         return self._cache.get(key, lambda: self._embed(slices.prepared(index)))
 
     def _embed(self, picture: NDArray[np.float32]) -> Tensor:
@@ -172,7 +172,7 @@ class _GreySlices:
         if request.target not in request.volumes:
             raise RejectedInput(
                 "sequence-missing",
-                f"Expected the sequence {request.target.value} among the case's images, got it not.",
+                f"Expected the sequence {request.target} among the case's images, got it not.",
                 remedy="Give the volume of the sequence that is drawn on.",
             )
         self._volume = request.volumes[request.target]

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
-from datasets.case import SeriesRole
 from datasets.volume import Volume
 from training.prompts.prompt import Prompts
 
@@ -14,17 +13,18 @@ class SegmentationRequest:
     """What a segmenter is asked.
 
     Args:
-        volumes: The case's images, all on one grid.
-        target: The sequence the annotators draw on.
-        prompts: Clicks and boxes in millimetres; empty for an automatic method.
+        volumes: The case's images, all on one grid, by what they show: ``t1``, ``t2``, ``ct`` or ``pet`` (a
+            `SeriesRole` is such a key).
+        target: The image the annotators draw on, one of the keys.
+        prompts: Clicks, boxes and extreme points in millimetres; empty for an automatic method.
         slice_axis: The grid axis (0, 1, 2) that runs through the slices.
         slices: Indices along `slice_axis` to answer; None for all. The others stay at probability 0.
         cache_key: Names the images, so that features computed once can be used again; empty for no cache.
         previous: Probability from before these prompts, on the same grid, for methods that refine it.
     """
 
-    volumes: Mapping[SeriesRole, Volume]
-    target: SeriesRole
+    volumes: Mapping[str, Volume]
+    target: str
     prompts: Prompts = field(default_factory=Prompts)
     slice_axis: int = 2
     slices: tuple[int, ...] | None = None
@@ -41,11 +41,13 @@ class Segmentation:
         model_version: Name and version of the model and, where it matters, how the prompt was read
             (e.g. ``lite-medsam-1+box-around-point``).
         score: The model's own estimate of its quality in 0..1, or None where it has none.
+        used: What it used, as plain JSON values: the region it looked at, in which resolution, seconds by part.
     """
 
     probability: Volume
     model_version: str
     score: float | None = None
+    used: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Segmenter(Protocol):

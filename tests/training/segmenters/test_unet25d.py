@@ -10,7 +10,7 @@ from datasets.case import SeriesRole
 from datasets.errors import GeometryError, RejectedInput
 from datasets.volume import Grid, Volume
 from tests.training.synthetic import blob_case, reordered
-from training.fitting import FitSettings, fit_unet25d, package_fitted
+from training.fitting.unet25d import FitSettings, fit_unet25d, package_fitted
 from training.metrics import dice
 from training.model_package import Method, ModelDescription, write_package
 from training.prompts.prompt import Click, Prompts

@@ -23,7 +23,7 @@ class Command(MaskloopCommand):
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Snapshot, training, registration."""
-        from training.fitting import FitSettings
+        from training.fitting.unet25d import FitSettings
 
         cases = [entry["case"] for entry in snapshot_content()["cases"]]
         self.say(f"{len(cases)} approved mask(s): {', '.join(cases)}")

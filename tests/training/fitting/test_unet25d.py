@@ -11,7 +11,7 @@ from datasets.errors import GeometryError, RejectedInput
 from datasets.mask import Mask
 from datasets.volume import Grid
 from tests.training.synthetic import blob_case
-from training.fitting import FitSettings, FittedModel, TrainingCase, fit_unet25d, package_fitted
+from training.fitting.unet25d import FitSettings, FittedModel, TrainingCase, fit_unet25d, package_fitted
 from training.model_package import read_description
 from training.slice_triplets import PictureRule
 
@@ -72,7 +72,7 @@ def test_package_names_its_snapshot(tmp_path: Path) -> None:
 
 
 def test_share_of_empty_slices() -> None:
-    from training.fitting import _Slices
+    from training.fitting.unet25d import _Slices
 
     case = blob_case(0, shape=(24, 24, 12), radius_mm=8.0)
     shares = {}

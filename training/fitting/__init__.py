@@ -1,0 +1,1 @@
+"""Fitting: how each method learns, one file a method."""
