@@ -26,9 +26,9 @@ def click_map(points: ArrayLike, shape: tuple[int, ...], *, sigma: float = CLICK
     """A network's input channel for the clicks of one sign.
 
     Args:
-        points: Voxel indices (N, ndim), rounded to the nearest voxel. Clicks on one voxel count once. Clicks outside
-            the map are left out: MONAI drops those below 0 and moves those beyond the end onto the border, which
-            would show the network a click where nobody clicked.
+        points: Voxel indices (N, ndim), rounded to the nearest voxel (MONAI cuts the fraction off). Clicks on one voxel
+            count once. Clicks outside the map are left out: MONAI drops those below 0 and moves those beyond the end
+            onto the border, which would show the network a click where nobody clicked.
         shape: The map's shape, 1 to 3 axes.
         sigma: Standard deviation of a spot in voxels.
 
@@ -92,5 +92,5 @@ def _scaled(values: NDArray[np.float32]) -> NDArray[np.float32]:
     if high <= low:
         return np.ones_like(values)
     values -= low
-    values *= np.float32(1.0) / (high - low)
+    values /= high - low
     return values
