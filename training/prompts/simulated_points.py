@@ -1,0 +1,126 @@
+"""Points that a simulated user places: InteractiveNet's six near the tumour's ends, random ones, or the middle.
+
+Source: InteractiveNet, interactivenet/experiment_planning/mimic_annotations.py. Two differences. It refuses a tumour
+so small that the inward move leaves the tumour's extent widened by 1 slice and 3 pixels; here the point walks back. Its
+centre of mass may lie outside a bent tumour; here the tumour's nearest voxel stands in.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from datasets.errors import RejectedInput
+from datasets.volume import Grid
+from training.prompts.prompt import PointMm
+
+INWARD_VOXELS = 5
+"""How far a point is moved from the tumour's end into the tumour."""
+
+INWARD_SLICES = 1
+"""The same along the coarsest axis of an anisotropic image."""
+
+
+def six_points(mask: NDArray[np.bool_], spacing: ArrayLike, random: np.random.Generator) -> NDArray[np.int64]:
+    """Points just inside the tumour at both ends of the three axes.
+
+    Each is a random voxel of the tumour's outermost plane, moved inward and walked back voxel by voxel to the first one
+    in the tumour; the voxel it came from is one, so that there always is a point.
+
+    Args:
+        mask: bool (i, j, k), True in the tumour.
+        spacing: (3,) millimetres between voxels; the coarsest axis of an anisotropic image is the slice axis.
+        random: Where the draws come from.
+
+    Returns:
+        Voxel indices (6, 3): k low, k high, j low, j high, i low, i high.
+
+    Raises:
+        RejectedInput: The mask is empty or not three-dimensional.
+    """
+    _require_tumour(mask)
+    ends = [(axis, inward) for axis in (2, 1, 0) for inward in (1, -1)]
+    moves = _moves(spacing)
+    return np.array([_end_point(mask, axis, inward * moves[axis], random=random) for axis, inward in ends])
+
+
+def random_points(mask: NDArray[np.bool_], random: np.random.Generator, *, count: int) -> NDArray[np.int64]:
+    """Different voxels of the tumour, each with the same chance.
+
+    Args:
+        mask: bool (i, j, k), True in the tumour.
+        random: Where the draws come from.
+        count: How many.
+
+    Returns:
+        Voxel indices (count, 3).
+
+    Raises:
+        RejectedInput: The mask is empty, not three-dimensional, or has fewer voxels than that.
+    """
+    _require_tumour(mask)
+    voxels = np.flatnonzero(mask)
+    if not 1 <= count <= len(voxels):
+        raise RejectedInput(
+            "points-count",
+            f"Expected from 1 to {len(voxels)} points, as many as the tumour has voxels, got {count}.",
+            remedy="Ask for fewer points, or at least one.",
+        )
+    return _indices(random.choice(voxels, count, replace=False), mask.shape)
+
+
+def centre_of_mass(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The voxel of the tumour nearest, in voxels, to its rounded centre of mass.
+
+    Args:
+        mask: bool (i, j, k), True in the tumour.
+
+    Returns:
+        Voxel indices (1, 3).
+
+    Raises:
+        RejectedInput: The mask is empty or not three-dimensional.
+    """
+    _require_tumour(mask)
+    voxels = _indices(np.flatnonzero(mask), mask.shape)
+    centre = np.rint(voxels.mean(axis=0))
+    nearest = int(np.square(voxels - centre).sum(axis=1).argmin())
+    return voxels[nearest : nearest + 1]
+
+
+def points_mm(voxels: NDArray[np.int64], grid: Grid) -> tuple[PointMm, ...]:
+    """Voxel indices (N, 3) of a grid as prompts hold them, in RAS+ millimetres."""
+    return tuple((float(x), float(y), float(z)) for x, y, z in grid.to_world(voxels))
+
+
+def _moves(spacing: ArrayLike) -> list[int]:
+    from training.networks.planning import is_anisotropic
+
+    moves = [INWARD_VOXELS] * 3
+    if is_anisotropic(spacing):
+        moves[int(np.argmax(spacing))] = INWARD_SLICES
+    return moves
+
+
+def _end_point(mask: NDArray[np.bool_], axis: int, move: int, *, random: np.random.Generator) -> NDArray[np.int64]:
+    """A voxel of the plane at one end (the low one where `move` is positive), moved in and walked back."""
+    planes = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
+    end = int(planes[0] if move > 0 else planes[-1])
+    candidates = np.argwhere(mask.take(end, axis=axis))
+    voxel = np.insert(candidates[random.integers(len(candidates))], axis, end)
+    line = mask[tuple(slice(None) if at == axis else int(voxel[at]) for at in range(3))]
+    step = 1 if move > 0 else -1
+    walk = range(end + move, end, -step)
+    voxel[axis] = next((at for at in walk if 0 <= at < len(line) and line[at]), end)
+    return voxel
+
+
+def _indices(flat: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.int64]:
+    return np.stack(np.unravel_index(flat, shape), axis=-1)
+
+
+def _require_tumour(mask: NDArray[np.bool_]) -> None:
+    if mask.ndim != 3 or not mask.any():
+        raise RejectedInput(
+            "points-empty-mask",
+            f"Expected a mask (i, j, k) with at least one voxel, got {np.count_nonzero(mask)} in {mask.ndim} axes.",
+            remedy="Leave out cases without tumour.",
+        )
