@@ -130,7 +130,9 @@ def _check_weight(lam: float, iterations: int) -> None:
         raise RejectedInput(
             "geodesic-lambda", f"Expected lam from 0 to 1, got {lam}.", remedy="InteractiveNet's maps take 1."
         )
-    if iterations < 1:
+    if not isinstance(iterations, int | np.integer) or iterations < 1:
         raise RejectedInput(
-            "geodesic-iterations", f"Expected at least one iteration, got {iterations}.", remedy="The usual is 4."
+            "geodesic-iterations",
+            f"Expected a whole number of iterations from 1, got {iterations}.",
+            remedy="The usual is 4.",
         )

@@ -1,11 +1,12 @@
 """The raster scans of geodesic distance maps, compiled.
 
 Of a voxel's 13 neighbours in a scan, 12 lie in other rows: these are worked off row by row, which the compiler turns
-into vector instructions. One lies before it in its own row and has to be taken voxel by voxel, last; the smallest of 13
-does not depend on their order. A row is left out while neither it nor the rows it looks at have changed since it was
-last scanned in this direction, as nothing would come of it.
+into vector instructions. One lies before it in its own row and has to be taken voxel by voxel, last; the smallest of
+13 does not depend on their order. Rows are copied and cleared by loops: numba's slice assignment took twice as long. A
+row is left out while neither it nor the rows it looks at have changed since it was last scanned in this direction, as
+nothing would come of it.
 
-The half of the neighbourhood is GeodisTK's, which is not the usual one of a raster scan: it looks at the next plane too.
+The half of the neighbourhood is GeodisTK's and not the usual one of a raster scan: it looks into the next plane too.
 """
 
 import numpy as np
@@ -88,26 +89,39 @@ def _is_due(changed, scanned, i, j, direction):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def _lower_row(image, distance, spacing, lam, direction, i, j, lowest, step):  # type: ignore[no-untyped-def]
     """Lowers one row; returns whether anything became lower."""
-    count = lowest.shape[0]
-    row = distance[i, j, 1 : count + 1]
-    for k in range(count):
+    row = distance[i, j, 1 : lowest.shape[0] + 1]
+    for k in range(lowest.shape[0]):
         lowest[k] = row[k]
     for n in range(_NEIGHBOURS.shape[0]):
         di, dj, dk = direction * _NEIGHBOURS[n, 0], direction * _NEIGHBOURS[n, 1], direction * _NEIGHBOURS[n, 2]
-        _fill_steps(image, spacing, lam, i, j, di, dj, dk, step)
-        from_there = distance[i + di, j + dj, 1 + dk : count + 1 + dk]
-        for k in range(count):
-            way = from_there[k] + step[k]
-            lowest[k] = way if way < lowest[k] else lowest[k]
+        from_there = distance[i + di, j + dj, 1 + dk : lowest.shape[0] + 1 + dk]
+        if image.shape[0] == 1 and lam == np.float32(1.0):
+            _lower_by_one_image(image, spacing, i, j, di, dj, dk, from_there, lowest)
+        else:
+            _fill_steps(image, spacing, lam, i, j, di, dj, dk, step)
+            for k in range(lowest.shape[0]):
+                way = from_there[k] + step[k]
+                lowest[k] = way if way < lowest[k] else lowest[k]
     _fill_steps(image, spacing, lam, i, j, 0, 0, -direction, step)
     return _run_along(row, lowest, step, direction)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _lower_by_one_image(image, spacing, i, j, di, dj, dk, from_there, lowest):  # type: ignore[no-untyped-def]
+    """The usual case, one channel and `lam` 1, in one loop: a third faster than through `_fill_steps`."""
+    count = lowest.shape[0]
+    length = _length(spacing, di, dj, dk)
+    here, there = image[0, i, j, 1 : count + 1], image[0, i + di, j + dj, 1 + dk : count + 1 + dk]
+    for k in range(count):
+        way = from_there[k] + length * (abs(here[k] - there[k]) + _EPSILON)
+        lowest[k] = way if way < lowest[k] else lowest[k]
 
 
 @njit(cache=True, nogil=True)
 def _run_along(row, lowest, step, direction):  # type: ignore[no-untyped-def]
     """Takes the way along the row itself, writes the row, and returns whether it changed."""
     count = row.shape[0]
-    before = np.float32(1.0e10)
+    before = np.float32(np.inf)
     changed = False
     for at in range(count):
         k = at if direction > 0 else count - 1 - at
@@ -121,19 +135,13 @@ def _run_along(row, lowest, step, direction):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def _fill_steps(image, spacing, lam, i, j, di, dj, dk, step):  # type: ignore[no-untyped-def]
     """The cost of the step to every voxel of row (i, j) from its neighbour at (di, dj, dk)."""
-    count = step.shape[0]
-    length = np.float32(np.sqrt((spacing[0] * di) ** 2 + (spacing[1] * dj) ** 2 + (spacing[2] * dk) ** 2))
-    here, there = image[0, i, j, 1 : count + 1], image[0, i + di, j + dj, 1 + dk : count + 1 + dk]
-    if image.shape[0] == 1:
-        for k in range(count):
-            step[k] = abs(here[k] - there[k])
-    else:
-        _fill_norms(image, i, j, di, dj, dk, step)
+    _fill_norms(image, i, j, di, dj, dk, step)
+    length = _length(spacing, di, dj, dk)
     if lam == np.float32(1.0):
-        for k in range(count):
+        for k in range(step.shape[0]):
             step[k] = length * (step[k] + _EPSILON)
     else:
-        for k in range(count):
+        for k in range(step.shape[0]):
             step[k] = length / ((np.float32(1.0) - lam) + lam / (step[k] + _EPSILON))
 
 
@@ -141,10 +149,18 @@ def _fill_steps(image, spacing, lam, i, j, di, dj, dk, step):  # type: ignore[no
 def _fill_norms(image, i, j, di, dj, dk, step):  # type: ignore[no-untyped-def]
     """The norm of the change of intensity over all channels."""
     count = step.shape[0]
-    step[:] = np.float32(0.0)
+    for k in range(count):
+        step[k] = np.float32(0.0)
     for channel in range(image.shape[0]):
         here, there = image[channel, i, j, 1 : count + 1], image[channel, i + di, j + dj, 1 + dk : count + 1 + dk]
         for k in range(count):
-            step[k] += (here[k] - there[k]) ** 2
+            change = here[k] - there[k]
+            step[k] += change * change
     for k in range(count):
         step[k] = np.sqrt(step[k])
+
+
+@njit(cache=True, nogil=True)
+def _length(spacing, di, dj, dk):  # type: ignore[no-untyped-def]
+    """How long the step is, in mm."""
+    return np.float32(np.sqrt((spacing[0] * di) ** 2 + (spacing[1] * dj) ** 2 + (spacing[2] * dk) ** 2))
