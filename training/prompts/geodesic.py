@@ -67,10 +67,11 @@ def geodesic_distance(
     voxels = _checked_seeds(seeds, shape)
     steps = _checked_spacing(spacing)
     _check_weight(lam, iterations)
-    padded = np.pad(channels, ((0, 0), (1, 1), (1, 1), (1, 1)))
+    padded = np.zeros((len(channels), *(size + 2 for size in shape)), np.float32)
+    padded[:, 1:-1, 1:-1, 1:-1] = channels
     distance = np.full(padded.shape[1:], UNREACHED, np.float32)
     distance[tuple((voxels + 1).T)] = 0.0
-    raster_scan(padded, distance, steps, np.float32(lam), iterations)
+    raster_scan(padded, distance, steps, np.float32(lam), int(iterations))
     return np.ascontiguousarray(distance[1:-1, 1:-1, 1:-1])
 
 
@@ -115,7 +116,7 @@ def _checked_seeds(seeds: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.intp]
 
 
 def _checked_spacing(spacing: Sequence[float]) -> NDArray[np.float32]:
-    steps = np.asarray(spacing, np.float32)
+    steps = np.ascontiguousarray(spacing, np.float32)
     if steps.shape != (3,) or not (np.isfinite(steps) & (steps > 0)).all():
         raise RejectedInput(
             "geodesic-spacing",
