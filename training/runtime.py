@@ -182,9 +182,15 @@ class _Compiled:
 def _converted(network: torch.nn.Module, shapes: Shapes) -> Any:
     """OpenVINO's model of the network, made from what it does with noise of these shapes."""
     examples = tuple(torch.from_numpy(one) for one in _noise(shapes, seed=0))
+    root = logging.getLogger()
     with _CONVERTING, torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it is traced, and that tracing is old
-        return _openvino().convert_model(network, example_input=examples)
+        level, handlers, filters = root.level, list(root.handlers), list(root.filters)
+        try:
+            return _openvino().convert_model(network, example_input=examples)
+        finally:  # the converter turns the whole program's log down to errors
+            root.handlers, root.filters = handlers, filters
+            root.setLevel(level)
 
 
 def _noise(shapes: Shapes, *, seed: int) -> list[Array]:

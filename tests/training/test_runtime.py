@@ -181,6 +181,14 @@ def test_torch_stands_in_for_the_shapes_whose_conversion_is_wrong() -> None:
     assert runtime.shapes_on_torch == (((1, 1, 4, 9),),)
 
 
+def test_the_programs_log_stays_as_it_was() -> None:
+    root = logging.getLogger()
+    before = root.level, list(root.handlers), list(root.filters)
+    runtime_of(unet(), device=CPU)(noise(1, 6, 32, 32))
+    assert (root.level, root.handlers, root.filters) == before
+    assert logging.getLogger("training").isEnabledFor(logging.WARNING)
+
+
 def test_a_network_that_trains_is_refused() -> None:
     with pytest.raises(ProgramFault, match="evaluation mode"):
         runtime_of(unet().train(), device=CPU)
