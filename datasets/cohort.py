@@ -1,0 +1,216 @@
+"""Cohort: cases as files in a folder, images and masks paired by what the stars in their names stand for.
+
+``ct=*/CT_image.nii.gz``, ``pet=*/PET_image.nii.gz`` and the mask ``*/CT_mask.nii.gz`` make one case of every subfolder
+that holds all three. A case goes by what the stars stand for, so folders should be called by codes, not by people.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from datasets.content_checks import check_volume
+from datasets.errors import RejectedInput
+from datasets.finding import Finding, Level
+from datasets.gate import DEFAULT_BUDGET, Budget, refuse_errors
+from datasets.mask import Mask, as_mask
+from datasets.nifti import read_volume
+from datasets.resample import resample_volume
+from datasets.volume import Grid, Volume
+
+_ONLY_CASE = "case"
+"""Name of the one case of globs without a star."""
+
+_STAR = re.compile(r"(\*\*/|\*\*|\*|\?|\[[^\]/]+\])")
+_MASK = "mask"
+
+
+@dataclass(frozen=True)
+class CohortCase:
+    """Where the files of a case lie.
+
+    Args:
+        case: What the stars stand for, joined by underscores.
+        images: File of each channel: ``t1``, ``t2``, ``ct`` or ``pet``.
+        mask: File of the mask.
+    """
+
+    case: str
+    images: Mapping[str, Path] = field(repr=False)
+    mask: Path = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """What was found in a folder.
+
+    Args:
+        cases: In the order of their names.
+        findings: Cases that lack a file, and so were left out.
+    """
+
+    cases: tuple[CohortCase, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedCase:
+    """A case's images and mask, all on one grid; the mask is not empty.
+
+    Args:
+        case: As in `CohortCase`.
+        volumes: Image of each channel.
+        mask: The tumour.
+    """
+
+    case: str
+    volumes: Mapping[str, Volume]
+    mask: Mask
+
+
+def read_cohort(folder: Path, image_globs: Mapping[str, str], mask_glob: str) -> Cohort:
+    """Finds the cases below a folder; nothing is opened. Hidden files and folders are passed over.
+
+    Args:
+        folder: Where the files lie.
+        image_globs: Glob of each channel's images, relative to the folder; ``*``, ``?`` and ``[...]`` stand for parts
+            of a name, ``**`` for folders in any number.
+        mask_glob: Glob of the masks, with as many stars that tell cases apart.
+
+    Raises:
+        RejectedInput: ``cohort-no-folder``, ``cohort-no-images`` (no channel), ``cohort-glob`` (one leaves the folder
+            or is none), ``cohort-nothing-matches``, ``cohort-same-case`` (two files of one channel give one case) or
+            ``cohort-no-pairs``.
+    """
+    if not folder.is_dir():
+        raise RejectedInput("cohort-no-folder", "Expected a folder, got something else.", remedy="Check the path.")
+    if not image_globs or not all(channel and channel != _MASK for channel in image_globs):
+        raise RejectedInput(
+            "cohort-no-images", "Expected a glob for at least one named image.", remedy='Say e.g. t1="*/T1.nii.gz".'
+        )
+    files = {channel: _files_by_case(folder, glob, channel) for channel, glob in image_globs.items()}
+    masks = _files_by_case(folder, mask_glob, _MASK)
+    names = sorted(masks.keys() | {case for found in files.values() for case in found})
+    found = {**files, _MASK: masks}
+    lacking = {case: [channel for channel in found if case not in found[channel]] for case in names}
+    whole = [case for case in names if not lacking[case]]
+    if not whole:
+        _refuse_no_pairs({channel: len(matched) for channel, matched in found.items()})
+    return Cohort(
+        tuple(CohortCase(case, {channel: files[channel][case] for channel in files}, masks[case]) for case in whole),
+        tuple(_left_out(case, missing) for case, missing in lacking.items() if missing),
+    )
+
+
+def load(case: CohortCase, *, resample: bool = False, budget: Budget = DEFAULT_BUDGET) -> LoadedCase:
+    """Reads a case's NIfTI files.
+
+    Args:
+        case: From `read_cohort`.
+        resample: Bring images that lie on another grid onto the mask's (a PET beside its CT), linearly, with their
+            smallest value beyond their border; otherwise they are refused. The mask is never touched.
+        budget: What reading one file may cost.
+
+    Raises:
+        RejectedInput: A file cannot be read, an image holds no picture, the mask holds no labels or is empty
+            (``cohort-empty-mask``).
+        GeometryError: An image lies on another grid than the mask.
+    """
+    mask = as_mask(read_volume(case.mask, budget=budget))
+    if not mask.foreground.any():
+        raise RejectedInput(
+            "cohort-empty-mask",
+            "Expected a tumour in the mask, got an empty one.",
+            remedy="Draw it, or leave the case out.",
+        )
+    volumes = {}
+    for channel, path in case.images.items():
+        volume = read_volume(path, budget=budget)
+        refuse_errors(check_volume(volume))
+        volumes[channel] = _on_grid(volume, mask.grid, channel, resample=resample)
+    return LoadedCase(case.case, volumes, mask)
+
+
+def _on_grid(volume: Volume, grid: Grid, channel: str, *, resample: bool) -> Volume:
+    """The image with the mask's own grid, so that rounding in a header makes no difference."""
+    if resample and not volume.grid.matches(grid):
+        return resample_volume(volume, grid, outside=float(np.min(volume.data)))
+    grid.require_match(volume.grid, what=f"A case's {channel} image beside its mask")
+    return Volume(volume.data, grid)
+
+
+def _files_by_case(folder: Path, glob: str, channel: str) -> dict[str, Path]:
+    """Files that a glob matches, by the case that its stars give."""
+    _require_inside(glob, channel)
+    pattern = _as_pattern(glob)
+    found: dict[str, Path] = {}
+    for path in sorted(folder.glob(glob)):
+        relative = path.relative_to(folder)
+        matched = pattern.fullmatch(relative.as_posix())
+        if matched is None or not path.is_file() or any(part.startswith(".") for part in relative.parts):
+            continue
+        case = "_".join(part.strip("/").replace("/", "_") for part in matched.groups() if part) or _ONLY_CASE
+        if case in found:
+            raise RejectedInput(
+                "cohort-same-case",
+                f"Expected one {channel} file for each case, got two whose stars give the same case.",
+                remedy="Write a glob that matches one file of each case only.",
+            )
+        found[case] = path
+    if not found:
+        raise RejectedInput(
+            "cohort-nothing-matches",
+            f"Expected files that match the glob of {channel}, got none.",
+            remedy="Write it relative to the cohort's folder, in quotes so that the shell leaves its stars alone.",
+        )
+    return found
+
+
+def _require_inside(glob: str, channel: str) -> None:
+    """The glob stays in the folder, and stars in pairs stand alone between slashes, as `Path.glob` wants it."""
+    parts = PurePosixPath(glob).parts
+    paired = [part for part in parts if "**" in part and part != "**"]
+    if not parts or glob.startswith("/") or ".." in parts or paired or glob.endswith("**") or "\0" in glob:
+        raise RejectedInput(
+            "cohort-glob",
+            f"Expected a glob of files inside the cohort's folder for {channel}, got one that leaves it or names none.",
+            remedy='Write it relative to the folder, without "..", and ** alone between slashes.',
+        )
+
+
+def _as_pattern(glob: str) -> "re.Pattern[str]":
+    """The glob as a regular expression whose groups are what the stars stand for."""
+    # Written anew without doubled slashes and "./", which Path.glob passes over too.
+    pieces = _STAR.split(PurePosixPath(glob).as_posix())
+    return re.compile("".join(_as_group(piece) if _STAR.fullmatch(piece) else re.escape(piece) for piece in pieces))
+
+
+def _as_group(star: str) -> str:
+    if star == "**/":
+        return "((?:[^/]+/)*)"
+    if star.startswith("["):
+        return (
+            f"([{'^' if star[1] == '!' else ''}{re.escape(star[1:-1].removeprefix('!')).replace(chr(92) + '-', '-')}])"
+        )
+    return "([^/]*)" if star == "*" else "([^/])"
+
+
+def _left_out(case: str, missing: list[str]) -> Finding:
+    return Finding(
+        Level.ERROR,
+        "cohort-no-mask" if missing == [_MASK] else "cohort-no-image",
+        f"Expected an image of each channel and a mask, got no {' and no '.join(missing)}.",
+        "Add the file, or ignore this if the case is not meant.",
+        subject=case,
+    )
+
+
+def _refuse_no_pairs(counts: Mapping[str, int]) -> None:
+    listed = ", ".join(f"{count} of {channel}" for channel, count in counts.items())
+    raise RejectedInput(
+        "cohort-no-pairs",
+        f"Expected files whose stars stand for the same in each glob, got {listed} that share none.",
+        remedy="Put the stars where the case's name is, the same number of times in each glob.",
+    )
