@@ -6,7 +6,7 @@ import pytest
 from datasets.errors import RejectedInput
 from datasets.picture_plane import PicturePlane
 from tests.training.synthetic import lps_grid
-from training.prompts.picture_boxes import POINT_BOX_MM, PictureBox, read_boxes
+from training.prompts.picture_boxes import POINT_BOX_MM, DeepBox, PictureBox, read_boxes
 from training.prompts.prompt import Box, Click, Prompts
 
 GRID = lps_grid((100, 120, 10), (1.0, 2.0, 5.0))
@@ -44,6 +44,39 @@ def test_box_with_depth_leaves_the_other_slices_empty() -> None:
     read = read_boxes(Prompts(boxes=(box((10, 20, 3), (29, 49, 6)),)), PICTURES)
     assert sorted(read.boxes) == [3, 4, 5, 6]
     assert read.nearest(2) is None
+
+
+def test_the_only_box_with_depth_says_where_to_start() -> None:
+    read = read_boxes(Prompts(boxes=(box((10, 20, 3), (29, 49, 6)),)), PICTURES)
+    assert read.deep == DeepBox(3, 6, PictureBox(top=20, left=10, bottom=49, right=29))
+    assert read.deep.middle == 4
+    assert DeepBox(3, 7, read.deep.box).middle == 5
+
+
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        (box((10, 20, 3), (29, 49, 3)),),
+        (box((10, 20, 3), (29, 49, 6)), box((10, 20, 3), (29, 49, 3))),
+        (box((10, 20, 3), (29, 49, 6)), box((50, 60, 3), (60, 70, 6))),
+    ],
+)
+def test_no_start_where_the_box_is_flat_or_not_alone(boxes: tuple[Box, ...]) -> None:
+    assert read_boxes(Prompts(boxes=boxes), PICTURES).deep is None
+
+
+def test_clicks_correct_the_boxes_of_their_slice_only() -> None:
+    clicks = (Click(at(35, 35, 4)), Click(at(12, 35, 4), positive=False))
+    read = read_boxes(Prompts(clicks, (box((10, 20, 3), (29, 49, 6)),)), PICTURES)
+    other = PictureBox(top=20.5, left=10.5, bottom=48.5, right=30.5)
+    assert read.corrected([other], 4) == (PictureBox(top=20.5, left=13, bottom=48.5, right=35),)
+    assert read.corrected([other], 5) == (other,)
+
+
+def test_extreme_points_alone_are_refused() -> None:
+    with pytest.raises(RejectedInput) as caught:
+        read_boxes(Prompts(extreme_points=(at(10, 20, 3),)), PICTURES)
+    assert caught.value.code == "prompt-kind"
 
 
 def test_two_flat_boxes_share_the_slices_between_them() -> None:
@@ -88,7 +121,7 @@ def test_negative_click_moves_the_edge_that_costs_least_but_keeps_positive_click
 def test_negative_click_elsewhere_changes_nothing() -> None:
     drawn = (box((10, 20, 4), (29, 49, 4)),)
     clicks = (Click(at(90, 35, 4), positive=False), Click(at(15, 35, 2), positive=False))
-    assert read_boxes(Prompts(clicks, drawn), PICTURES) == read_boxes(Prompts(boxes=drawn), PICTURES)
+    assert read_boxes(Prompts(clicks, drawn), PICTURES).boxes == read_boxes(Prompts(boxes=drawn), PICTURES).boxes
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])

@@ -1,5 +1,6 @@
 """LiteMedSAM with its real weights: on sarcomas, and on what a caller can get wrong."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -117,6 +118,41 @@ def test_two_boxes_are_joined(lite_medsam, disc: Volume) -> None:
     assert np.allclose(both, np.maximum(one, other), atol=1e-4)
 
 
+def test_a_box_with_depth_follows_a_tumour_from_its_middle(lite_medsam) -> None:
+    """A leaning cone: the box around all of it fits its upper end badly."""
+    i, j, k = np.indices(SHAPE)
+    truth = ((i - 24 - 3 * k) / (14 - k)) ** 2 + ((j - 40) / (18 - k)) ** 2 < 1
+    ground = 60 + 15 * np.sin(i / 5) * np.cos(j / 7)
+    cone = Volume((ground + 90 * truth).astype(np.float32), lps_grid(SHAPE, (1.0, 1.0, 5.0)))
+    deep = Prompts(boxes=(Box(world(cone, 11, 23, 0), world(cone, 43, 57, 3)),))
+    answer = lite_medsam.segment(request(cone, deep, slices=None, cache_key="cone"))
+    inside = np.asarray(answer.probability.data) > 0.5
+    assert answer.model_version == "lite-medsam-1+from-middle-slice"
+    assert answer.used["boxes"] == "from-middle-slice"
+    assert (answer.used["slices_drawn"], answer.used["slices_encoded"]) == (4, 4)
+    assert not inside[:, :, 4].any()
+    assert min(dice(inside[:, :, at], truth[:, :, at]) for at in range(4)) > 0.9
+    flat = Prompts(boxes=(Box(world(cone, 11, 23, 3), world(cone, 43, 57, 3)),))
+    same = lite_medsam.segment(request(cone, flat, slices=(3,), cache_key="cone")).probability.data[:, :, 3] > 0.5
+    assert dice(inside[:, :, 3], truth[:, :, 3]) > dice(same, truth[:, :, 3]) + 0.02
+    # One slice asked for alone is drawn the same way, through those between it and the middle.
+    alone = lite_medsam.segment(request(cone, deep, slices=(3,), cache_key="cone"))
+    assert alone.used["slices_drawn"] == 3
+    assert np.array_equal(np.asarray(alone.probability.data)[:, :, 3], np.asarray(answer.probability.data)[:, :, 3])
+    assert not np.asarray(alone.probability.data)[:, :, [0, 1, 2, 4]].any()
+
+
+def test_a_click_corrects_its_slice_of_a_box_with_depth(lite_medsam, disc: Volume) -> None:
+    deep = Box(world(disc, 14, 20, 1), world(disc, 46, 60, 3))
+    wrong = Click(world(disc, 18, 40, 3), positive=False)
+    drawn, cut = (
+        np.asarray(lite_medsam.segment(request(disc, prompts, slices=None, cache_key="disc")).probability.data) > 0.5
+        for prompts in (Prompts(boxes=(deep,)), Prompts((wrong,), (deep,)))
+    )
+    assert np.array_equal(drawn[:, :, :3], cut[:, :, :3])
+    assert cut[:, :, 3].sum() < drawn[:, :, 3].sum()
+
+
 def test_a_box_with_depth_leaves_other_slices_empty_without_work(lite_medsam, disc: Volume) -> None:
     deep = Box(world(disc, 14, 20, 0), world(disc, 46, 60, 1))
     answer = lite_medsam.segment(request(disc, Prompts(boxes=(deep,)), slices=(3, 4)))
@@ -124,21 +160,25 @@ def test_a_box_with_depth_leaves_other_slices_empty_without_work(lite_medsam, di
     assert answer.score is None
 
 
-def test_embeddings_are_computed_once_for_one_key(lite_medsam, disc: Volume, monkeypatch) -> None:
-    calls = []
-    embed = lite_medsam._embed
-    monkeypatch.setattr(lite_medsam, "_embed", lambda picture: calls.append(1) or embed(picture))
+def test_embeddings_are_computed_once_for_one_key(lite_medsam, disc: Volume) -> None:
     asked = request(disc, Prompts(boxes=(box_around(disc),)), cache_key="once")
     lite_medsam.prepare(asked)
-    first = lite_medsam.segment(asked).probability.data
-    second = lite_medsam.segment(asked).probability.data
-    assert len(calls) == 1
-    assert np.array_equal(first, second)
+    first, second = lite_medsam.segment(asked), lite_medsam.segment(asked)
+    assert first.used["slices_encoded"] == second.used["slices_encoded"] == 0
+    assert first.used["slices_drawn"] == 1
+    assert np.array_equal(first.probability.data, second.probability.data)
     # Other images under another key are not mistaken for these.
     inverted = Volume(np.asarray(255.0 - disc.data, dtype=np.float32), disc.grid)
-    third = lite_medsam.segment(request(inverted, asked.prompts, cache_key="other")).probability.data
-    assert len(calls) == 2
-    assert not np.array_equal(first, third)
+    third = lite_medsam.segment(request(inverted, asked.prompts, cache_key="other"))
+    assert third.used["slices_encoded"] == 1
+    assert not np.array_equal(first.probability.data, third.probability.data)
+
+
+def test_what_was_used_is_said_in_plain_json(lite_medsam, disc: Volume) -> None:
+    used = lite_medsam.segment(request(disc, Prompts(boxes=(box_around(disc),)), cache_key="disc")).used
+    assert json.loads(json.dumps(used)) == used
+    assert used["boxes"] == "drawn-box"
+    assert used["seconds"]["network"] > 0
 
 
 @pytest.mark.parametrize("value", [0.0, 7.0, np.nan, np.inf])

@@ -1,0 +1,99 @@
+"""Slices of a volume in 8 bits, as MedSAM and LiteMedSAM were shown them.
+
+Source: Ma et al., Segment anything in medical images, Nat Commun 2024 (doi 10.1038/s41467-024-44824-z), preprocessing
+of MR volumes: the window of the voxels above zero between two percentiles, scaled to 0..255 and truncated.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.errors import RejectedInput
+from datasets.intensity import Window, percentile_window
+from datasets.picture_plane import PicturePlane
+from training.segmenters.segmenter import SegmentationRequest
+
+
+@dataclass(frozen=True)
+class GreyRule:
+    """How a volume becomes grey values; stored in the model package.
+
+    Args:
+        low_percentile: Lower end of the grey window, in percent of the voxels looked at.
+        high_percentile: Upper end of the grey window.
+        foreground_only: Whether only voxels above zero are looked at.
+    """
+
+    low_percentile: float
+    high_percentile: float
+    foreground_only: bool
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> "GreyRule":
+        """The rule among a package's parameters.
+
+        Raises:
+            RejectedInput: They hold no rule, or one that cannot be.
+        """
+        try:
+            rule = cls(
+                float(parameters["low_percentile"]),
+                float(parameters["high_percentile"]),
+                bool(parameters["foreground_only"]),
+            )
+            if not 0.0 <= rule.low_percentile < rule.high_percentile <= 100.0:
+                raise ValueError("percentiles")
+        except (KeyError, TypeError, ValueError) as error:
+            raise RejectedInput(
+                "package-parameters",
+                "Expected the rising percentiles of a grey window, got other parameters.",
+                remedy="Convert the model again, or use the version of Maskloop that made it.",
+            ) from error
+        return rule
+
+
+class GreySlices:
+    """The slices of a request's target sequence; its window is found when the first slice is asked for.
+
+    Raises:
+        RejectedInput: The target sequence is missing, or there is no such slice axis.
+    """
+
+    def __init__(self, request: SegmentationRequest, rule: GreyRule) -> None:
+        if request.target not in request.volumes:
+            raise RejectedInput(
+                "sequence-missing",
+                f"Expected the sequence {request.target} among the case's images, got it not.",
+                remedy="Give the volume of the sequence that is drawn on.",
+            )
+        self._volume = request.volumes[request.target]
+        self._rule = rule
+        self.pictures = PicturePlane.along(self._volume.grid, request.slice_axis)
+
+    def grey(self, index: int) -> NDArray[np.uint8]:
+        """Slice `index` as uint8 (height, width)."""
+        return truncated_to_8_bits(self.pictures.to_picture(self._volume.data, index), window=self._window)
+
+    @cached_property
+    def _window(self) -> Window:
+        rule = self._rule
+        return percentile_window(
+            self._volume.data,
+            low=rule.low_percentile,
+            high=rule.high_percentile,
+            foreground_only=rule.foreground_only,
+        )
+
+
+def truncated_to_8_bits(data: NDArray[np.generic], *, window: Window) -> NDArray[np.uint8]:
+    """Clips to `window`, scales it to 0..255 and drops the fraction, as published; not-a-number becomes 0.
+
+    Pictures for people are rounded instead (`datasets.intensity.to_uint8`).
+    """
+    lower, upper = window
+    clipped = np.clip(np.nan_to_num(data.astype(np.float64), nan=lower), lower, upper)
+    return ((clipped - lower) / (upper - lower) * 255.0).astype(np.uint8)
