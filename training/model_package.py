@@ -43,6 +43,11 @@ class Method(StrEnum):
 
     LITE_MEDSAM = "lite-medsam"
     UNET_25D = "unet-25d"
+    SIX_POINTS = "six-points"
+    CLICKS_2D = "clicks-2d"
+    CLICKS_3D = "clicks-3d"
+    DEEPEDIT = "deepedit"
+    TWO_STAGE = "two-stage"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from datasets.case import CaseVolumes, SeriesRole
 from datasets.errors import RejectedInput
 from datasets.mask import Mask
 from datasets.picture_plane import PicturePlane
+from datasets.volume import Volume
 from training.model_package import Method, ModelDescription, write_package
 from training.slice_triplets import PictureRule, case_stack, resized_stack, triplets
 
@@ -274,7 +275,7 @@ def _ordered(cases: Sequence[TrainingCase]) -> list[TrainingCase]:
 def _pictures_of(case: TrainingCase, rule: PictureRule) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """A case's grey pictures (2, count, size, size) and its mask (count, size, size)."""
     pictures = PicturePlane.along(case.volumes.t2.grid, case.slice_axis)
-    volumes = {SeriesRole.T1: case.volumes.t1, SeriesRole.T2: case.volumes.t2}
+    volumes: dict[str, Volume] = {SeriesRole.T1: case.volumes.t1, SeriesRole.T2: case.volumes.t2}
     foreground = pictures.stack(case.mask.foreground).astype(np.float32)
     target = resized_stack(foreground, (rule.input_size, rule.input_size)) >= 0.5
     return case_stack(volumes, pictures, rule), target

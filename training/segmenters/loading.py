@@ -27,5 +27,17 @@ def load_segmenter(folder: Path, *, expected_digest: str) -> Segmenter:
             from training.segmenters.unet25d import UNet25dSegmenter
 
             return UNet25dSegmenter.from_package(description, tensors)
+        case Method.SIX_POINTS:
+            from training.segmenters.six_points import SixPointsSegmenter
+
+            return SixPointsSegmenter.from_package(description, tensors)
+        case Method.CLICKS_2D:
+            from training.segmenters.clicks_2d import Clicks2dSegmenter
+
+            return Clicks2dSegmenter.from_package(description, tensors)
+        case Method.CLICKS_3D | Method.DEEPEDIT | Method.TWO_STAGE:
+            from training.segmenters.clicks_3d import Clicks3dSegmenter
+
+            return Clicks3dSegmenter.from_package(description, tensors)
         case _ as never:
             assert_never(never)

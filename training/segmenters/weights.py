@@ -1,7 +1,9 @@
 """Puts a package's tensors into a network. Imports torch: imported by segmenters only."""
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 
 from datasets.errors import RejectedInput
@@ -35,3 +37,27 @@ def tensors_of(network: torch.nn.Module) -> dict[str, Any]:
 def best_device() -> torch.device:
     """The GPU where there is one, else the processor."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def members_of(tensors: Tensors, count: int) -> list[dict[str, Any]]:
+    """The tensors of each network of an ensemble, kept as ``<number>/<name>``, in full precision.
+
+    Raises:
+        RejectedInput: A tensor belongs to none of the `count` networks.
+    """
+    members: list[dict[str, Any]] = [{} for _ in range(count)]
+    for name, tensor in tensors.items():
+        number, _, own = name.partition("/")
+        if not number.isdigit() or int(number) >= count:
+            raise RejectedInput(
+                "package-network",
+                f"Expected the tensors of {count} networks, got others.",
+                remedy="Use the version of Maskloop that made this model, or train it again.",
+            )
+        members[int(number)][own] = tensor.astype(np.float32) if tensor.dtype == np.float16 else tensor
+    return members
+
+
+def as_members(networks: Sequence[Tensors]) -> dict[str, Any]:
+    """The tensors of several networks as one package keeps them."""
+    return {f"{number}/{name}": tensor for number, each in enumerate(networks) for name, tensor in each.items()}

@@ -1,0 +1,108 @@
+"""Augmentation of canvases: mirrored, turned, stretched; brighter, noisier, blurred, sometimes inverted.
+
+Imports torch: imported where something is fitted. Ranges follow InteractiveNet and 2S-ICR, except rotation: 30 degrees
+where MONAI's radians gave InteractiveNet any angle by accident.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How strongly, and how often (0..1).
+
+    Args:
+        mirror: How often each axis is mirrored.
+        turn: How often the canvas is turned and stretched.
+        degrees: Largest turn about each axis.
+        stretch: Largest share by which each axis grows or shrinks.
+        intensity: How often contrast and brightness change.
+        noise: How often noise is added.
+        blur: How often it is blurred.
+        gamma: How often greys are bent.
+        invert: How often dark and bright change places (a T1 lesion is dark where a T2 lesion is bright).
+    """
+
+    mirror: float = 0.5
+    turn: float = 0.5
+    degrees: float = 30.0
+    stretch: float = 0.2
+    intensity: float = 0.5
+    noise: float = 0.2
+    blur: float = 0.15
+    gamma: float = 0.3
+    invert: float = 0.0
+
+
+def augmented(images: Tensor, others: Tensor, random: np.random.Generator, rule: Augmentation) -> tuple[Tensor, Tensor]:
+    """Images and what belongs to them, moved alike; only images change their greys.
+
+    Args:
+        images: (C, …) float32, two or three axes.
+        others: (D, …) float32: masks and maps.
+        random: Where every choice comes from.
+        rule: How strongly and how often.
+
+    Returns:
+        Both, of the same shapes; beyond the border the border's values are repeated in images, 0 in the others.
+    """
+    axes = images.ndim - 1
+    both = torch.cat([images, others])
+    flipped = [axis + 1 for axis in range(axes) if random.random() < rule.mirror]
+    if flipped:
+        both = both.flip(flipped)
+    images, others = both[: len(images)], both[len(images) :]
+    if random.random() < rule.turn:
+        grid = _moved_grid(images.shape, random, rule)
+        images = functional.grid_sample(images[None], grid, padding_mode="border", align_corners=False)[0]
+        others = functional.grid_sample(others[None], grid, padding_mode="zeros", align_corners=False)[0]
+    return _greys(images, random, rule), others
+
+
+def _moved_grid(shape: torch.Size, random: np.random.Generator, rule: Augmentation) -> Tensor:
+    axes = len(shape) - 1
+    matrix = np.diag(1.0 + random.uniform(-rule.stretch, rule.stretch, axes))
+    for one in range(axes):
+        for other in range(one + 1, axes):
+            angle = math.radians(random.uniform(-rule.degrees, rule.degrees))
+            turn = np.eye(axes)
+            turn[one, one] = turn[other, other] = math.cos(angle)
+            turn[one, other], turn[other, one] = -math.sin(angle), math.sin(angle)
+            matrix = matrix @ turn
+    # grid_sample counts axes from the last to the first and every axis from -1 to 1, whatever its length.
+    sizes = np.array(shape[1:][::-1], dtype=np.float64)
+    theta = np.zeros((axes, axes + 1))
+    theta[:, :axes] = matrix * (sizes[None, :] / sizes[:, None])
+    return functional.affine_grid(torch.from_numpy(theta).float()[None], [1, 1, *shape[1:]], align_corners=False)
+
+
+def _greys(images: Tensor, random: np.random.Generator, rule: Augmentation) -> Tensor:
+    for channel in range(len(images)):
+        image = images[channel]
+        if random.random() < rule.invert:
+            image = -image
+        if random.random() < rule.intensity:
+            image = image * float(random.uniform(0.75, 1.25)) + float(random.normal(0.0, 0.15))
+        if random.random() < rule.gamma:
+            low, span = image.min(), (image.max() - image.min()).clamp_min(1e-6)
+            image = ((image - low) / span) ** float(random.uniform(0.65, 1.5)) * span + low
+        if random.random() < rule.noise:
+            noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(int(random.integers(2**31))))
+            image = image + noise * float(random.uniform(0.0, 0.15))
+        if random.random() < rule.blur:
+            image = _blurred(image)
+        images = torch.cat([images[:channel], image[None], images[channel + 1 :]])
+    return images
+
+
+def _blurred(image: Tensor) -> Tensor:
+    """Mean of three voxels along every axis."""
+    for axis in range(image.ndim):
+        image = (image + image.roll(1, axis) + image.roll(-1, axis)) / 3.0
+    return image

@@ -1,0 +1,102 @@
+"""Canvas: a box of voxels brought to the size a network takes, and what the network says brought back.
+
+The axes are resampled one after the other by small matrices. Where the canvas is coarser than the box, each of its
+voxels is a weighted mean of all it covers (a triangle as wide as two canvas voxels), so that nothing falls between the
+samples; where it is finer, it interpolates linearly.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Shape = tuple[int, ...]
+Picture = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Region:
+    """A box of voxels of an array of two or three axes.
+
+    Args:
+        first: Index of its first voxel along each axis.
+        size: Voxels along each axis, at least 1.
+    """
+
+    first: Shape
+    size: Shape
+
+    @classmethod
+    def whole(cls, shape: Sequence[int]) -> "Region":
+        """All of an array of `shape`."""
+        return cls((0,) * len(shape), tuple(int(size) for size in shape))
+
+    @classmethod
+    def around(
+        cls,
+        lower: ArrayLike,
+        upper: ArrayLike,
+        *,
+        shape: Sequence[int],
+        relaxed: float = 0.0,
+        least: ArrayLike = 0,
+    ) -> "Region":
+        """The box from `lower` to `upper` (voxels, both inside), wider by a share of its size, cut at the border.
+
+        Args:
+            lower: First voxel.
+            upper: Last voxel.
+            shape: Of the array.
+            relaxed: Share of the size added on every side (InteractiveNet: 0.1).
+            least: Voxels added on every side at least.
+        """
+        first, last = np.asarray(lower, dtype=np.float64), np.asarray(upper, dtype=np.float64)
+        margin = np.maximum(np.ceil((last - first + 1) * relaxed), np.asarray(least))
+        limit = np.asarray(shape) - 1
+        first = np.clip(np.floor(first - margin), 0, limit).astype(int)
+        last = np.clip(np.ceil(last + margin), first, limit).astype(int)
+        size = last - first + 1
+        return cls(tuple(int(index) for index in first), tuple(int(length) for length in size))
+
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """What cuts it out of an array."""
+        return tuple(slice(first, first + size) for first, size in zip(self.first, self.size, strict=True))
+
+    def on_canvas(self, voxels: ArrayLike, shape: Sequence[int]) -> NDArray[np.float64]:
+        """Fractional canvas indices (N, axes) of voxels (N, axes) of the array, for a canvas of `shape`."""
+        scale = np.asarray(shape) / np.asarray(self.size)
+        return (np.asarray(voxels, dtype=np.float64).reshape(-1, len(self.first)) - self.first + 0.5) * scale - 0.5
+
+
+def resized(data: NDArray[np.generic], shape: Sequence[int]) -> Picture:
+    """An array brought to `shape`: averaged where it becomes coarser, interpolated linearly where it becomes finer.
+
+    Args:
+        data: (..., n) array of two or three axes, real.
+        shape: As many sizes.
+
+    Returns:
+        float32 of `shape`.
+    """
+    found = np.ascontiguousarray(data, dtype=np.float32)
+    # Axes that shrink go first: the rest then has less to do.
+    order = sorted(range(found.ndim), key=lambda axis: shape[axis] / found.shape[axis])
+    for axis in order:
+        if found.shape[axis] != shape[axis]:
+            weights = _weights(found.shape[axis], int(shape[axis]))
+            found = np.moveaxis(np.tensordot(weights, found, axes=(1, axis)), 0, axis)
+    return np.ascontiguousarray(found)
+
+
+@lru_cache(maxsize=512)
+def _weights(size: int, wanted: int) -> Picture:
+    """Matrix (wanted, size) whose rows sum to 1."""
+    scale = size / wanted
+    reach = max(scale, 1.0)
+    centres = (np.arange(wanted) + 0.5) * scale - 0.5
+    distance = np.abs(np.arange(size)[None, :] - np.clip(centres, 0, size - 1)[:, None]) / reach
+    weights = np.maximum(1.0 - distance, 0.0)
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)

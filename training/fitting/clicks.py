@@ -1,0 +1,265 @@
+"""Clicks: how DeepGrow, DeepEdit and 2S-ICR learn, in 2D and 3D, from simulated users. Imports torch.
+
+Two ways: *gathered*, where a session is simulated without learning and the last answer is learned from (DeepGrow,
+DeepEdit), and *at every click*, where each answer is (2S-ICR), on top of the previous probability.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from datasets.errors import RejectedInput
+from training.augmentation import Augmentation
+from training.canvas import Picture, Shape
+from training.fitting.examples import Example, PreparedExamples
+from training.fitting.loop import (
+    LoopSettings,
+    Progress,
+    channels_last,
+    fit_network,
+    half_precision,
+    laid_out,
+    mixed_precision,
+)
+from training.fitting.losses import dice_and_cross_entropy
+from training.fitting.shown import ShownCanvases, ShownSlices, ShownVolumes
+from training.intensity_rules import RULE_OF
+from training.model_package import Tensors
+from training.networks.dyn_unet import dyn_unet
+from training.networks.unet_plan import UNetPlan
+from training.prompts.simulated_clicks import ClickRule, next_click
+from training.segmenters.click_drawer import INSIDE
+from training.segmenters.click_plan import CanvasClicks, ClickPlan
+from training.segmenters.weights import best_device
+
+Predict = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class ClickSettings:
+    """How a click model learns.
+
+    Args:
+        loop: Iterations, learning rate, seed.
+        channels: Images the networks see.
+        canvas: What regions are brought to; two sizes for a method that draws slice by slice.
+        widths: Channels of the networks' levels.
+        batch: Canvases an iteration.
+        most_clicks: Clicks of a session are drawn from 1 to this (2S-ICR: 15).
+        click_free: Share of iterations without clicks (DeepEdit: 0.25, 0.5; DeepGrow: 0).
+        at_every_click: Whether an optimizer step is done at every click, on the previous probability (2S-ICR).
+        mask_dropout: How often the previous probability is replaced by no information (2S-ICR: 0.2).
+        rule: Where the simulated user clicks.
+        whole: How often most of the image is shown instead of the tumour's surroundings.
+        augmentation: How examples are varied.
+    """
+
+    loop: LoopSettings
+    channels: tuple[str, ...] = ("t1",)
+    canvas: Shape = (64, 64, 40)
+    widths: tuple[int, ...] = (16, 32, 64, 96)
+    batch: int = 1
+    most_clicks: int = 10
+    click_free: float = 0.0
+    at_every_click: bool = False
+    mask_dropout: float = 0.2
+    rule: ClickRule = ClickRule.DEEPGROW
+    whole: float = 0.4
+    augmentation: Augmentation = field(default_factory=lambda: Augmentation(invert=0.1))
+
+    def __post_init__(self) -> None:
+        shares = (self.click_free, self.mask_dropout, self.whole)
+        if not (self.batch >= 1 and self.most_clicks >= 1 and all(0.0 <= share <= 1.0 for share in shares)):
+            raise RejectedInput(
+                "fit-settings",
+                "Expected at least one canvas and one click, and shares between 0 and 1, got others.",
+                remedy="Correct the settings.",
+            )
+
+    def plan(self, *, automatic: bool) -> ClickPlan:
+        """The plan of the model that comes out; with a first network of its own, or not."""
+        images = len(self.channels)
+        refiner = UNetPlan.uniform(
+            channels=images + 2 + self.at_every_click, widths=self.widths, dimensions=len(self.canvas)
+        )
+        first = UNetPlan.uniform(channels=images, widths=self.widths, dimensions=len(self.canvas))
+        return ClickPlan(
+            channels={name: RULE_OF[name] for name in self.channels},
+            canvas=self.canvas,
+            refiner=refiner,
+            automatic=first if automatic else None,
+            sees_previous=self.at_every_click,
+        )
+
+
+def fit_automatic(
+    examples: Sequence[Example],
+    settings: ClickSettings,
+    *,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+) -> tuple[dict[str, NDArray[Any]], list[float]]:
+    """Fits 2S-ICR's first network, which sees images only.
+
+    Returns:
+        The tensors in half precision, and the losses.
+
+    Raises:
+        RejectedInput: An image is missing, the loss diverged, or the checkpoint is another training's.
+    """
+    device, plan = best_device(), settings.plan(automatic=True)
+    shown = _shown(examples, settings, plan)
+    network = _network(plan.automatic or plan.refiner, settings, device)
+
+    def learn(network: nn.Module, random: np.random.Generator) -> Iterator[Tensor]:
+        images, target = shown.batch(random, settings.batch)
+        yield dice_and_cross_entropy(_predict(network, device)(images), target.to(device))
+
+    losses = fit_network(network, learn, settings.loop, checkpoint=checkpoint, progress=progress)
+    return half_precision(network), losses
+
+
+def fit_refiner(
+    examples: Sequence[Example],
+    settings: ClickSettings,
+    *,
+    automatic: Tensors | None = None,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+) -> tuple[dict[str, NDArray[Any]], list[float]]:
+    """Fits the network that sees clicks.
+
+    Args:
+        examples: Masks with their images.
+        settings: How to learn.
+        automatic: The first network's tensors, for 2S-ICR; its answer is what the first click corrects.
+        checkpoint: File to go on from and to keep up to date.
+        progress: Told about every iteration.
+
+    Returns:
+        The tensors in half precision, and the losses.
+
+    Raises:
+        RejectedInput: An image is missing, the loss diverged, or the checkpoint is another training's.
+    """
+    device, plan = best_device(), settings.plan(automatic=automatic is not None)
+    shown = _shown(examples, settings, plan)
+    first = None
+    if automatic is not None and plan.automatic is not None:
+        built = dyn_unet(plan.automatic)
+        built.load_state_dict({name: torch.from_numpy(tensor).float() for name, tensor in automatic.items()})
+        first = _predict(laid_out(built, device).eval(), device)
+    session = _Session(plan, settings, device)
+    network = _network(plan.refiner, settings, device)
+
+    def learn(network: nn.Module, random: np.random.Generator) -> Iterator[Tensor]:
+        images, target = shown.batch(random, settings.batch)
+        run = session.at_every_click if settings.at_every_click else session.gathered
+        yield from run(_predict(network, device), images, target, random=random, first=first)
+
+    losses = fit_network(network, learn, settings.loop, checkpoint=checkpoint, progress=progress)
+    return half_precision(network), losses
+
+
+class _Session:
+    """A simulated user's clicks on a batch of canvases."""
+
+    def __init__(self, plan: ClickPlan, settings: ClickSettings, device: torch.device) -> None:
+        self._plan = plan
+        self._settings = settings
+        self._device = device
+
+    def gathered(
+        self, predict: Predict, images: Tensor, target: Tensor, *, random: np.random.Generator, first: Predict | None
+    ) -> Iterator[Tensor]:
+        """One loss, after all clicks of the session (DeepGrow); or after none (DeepEdit's click-free iterations)."""
+        truth = target[:, 0].numpy() > INSIDE
+        clicks: list[list[Any]] = [[] for _ in truth]
+        count = (
+            0 if random.random() < self._settings.click_free else int(random.integers(self._settings.most_clicks)) + 1
+        )
+        inside = np.zeros_like(truth)
+        for number in range(count):
+            self._click(clicks, truth, inside, random)
+            if number < count - 1:
+                with torch.no_grad():
+                    inside = predict(self._input(images, clicks, None))[:, 0].cpu().float().numpy() > 0.0
+        yield dice_and_cross_entropy(predict(self._input(images, clicks, None)), target.to(self._device))
+
+    def at_every_click(
+        self, predict: Predict, images: Tensor, target: Tensor, *, random: np.random.Generator, first: Predict | None
+    ) -> Iterator[Tensor]:
+        """A loss at every click, each on top of the last answer (2S-ICR, section 4.3)."""
+        truth = target[:, 0].numpy() > INSIDE
+        clicks: list[list[Any]] = [[] for _ in truth]
+        previous = self._start(images, random, first)
+        for _ in range(int(random.integers(self._settings.most_clicks)) + 1):
+            inside = np.zeros_like(truth) if previous is None else previous > INSIDE
+            self._click(clicks, truth, inside, random)
+            dropped = previous is None or random.random() < self._settings.mask_dropout
+            logits = predict(self._input(images, clicks, None if dropped else previous))
+            previous = torch.sigmoid(logits.detach())[:, 0].cpu().float().numpy()
+            yield dice_and_cross_entropy(logits, target.to(self._device))
+
+    def _start(self, images: Tensor, random: np.random.Generator, first: Predict | None) -> NDArray[np.float32] | None:
+        """The first network's probability, made worse at random: on its own training images it errs too little."""
+        if first is None:
+            return None
+        with torch.no_grad():
+            logits = first(images).cpu().float()
+        coarse = torch.from_numpy(
+            random.normal(0.0, random.uniform(0.0, 4.0), (len(logits), 1, *(4,) * len(self._plan.canvas)))
+        )
+        mode = "trilinear" if len(self._plan.canvas) == 3 else "bilinear"
+        noise = functional.interpolate(coarse.float(), size=self._plan.canvas, mode=mode)
+        found: NDArray[np.float32] = torch.sigmoid(logits + noise)[:, 0].numpy()
+        return found
+
+    def _click(
+        self, clicks: list[list[Any]], truth: NDArray[np.bool_], inside: NDArray[np.bool_], random: np.random.Generator
+    ) -> None:
+        for own, wanted, drawn in zip(clicks, truth, inside, strict=True):
+            made = next_click(wanted, drawn, random, rule=self._settings.rule)
+            if made is not None:
+                own.append(made)
+
+    def _input(self, images: Tensor, clicks: list[list[Any]], previous: NDArray[np.float32] | None) -> Tensor:
+        """What the network sees, by the plan that also serves."""
+        axes = len(self._plan.canvas)
+        shown: list[Picture] = []
+        for number, own in enumerate(clicks):
+            signs = [
+                np.array([c.index for c in own if c.positive is sign], float).reshape(-1, axes)
+                for sign in (True, False)
+            ]
+            before = None if previous is None else previous[number]
+            shown.append(self._plan.shown(images[number].numpy(), CanvasClicks(*signs), before))
+        return torch.from_numpy(np.stack(shown))
+
+
+def _predict(network: nn.Module, device: torch.device) -> Predict:
+    def predict(images: Tensor) -> Tensor:
+        with mixed_precision(device):
+            logits: Tensor = network(images.to(device, memory_format=channels_last(images.ndim - 2)))
+        return logits
+
+    return predict
+
+
+def _network(plan: UNetPlan, settings: ClickSettings, device: torch.device) -> nn.Module:
+    torch.manual_seed(settings.loop.seed)
+    return laid_out(dyn_unet(plan), device)
+
+
+def _shown(examples: Sequence[Example], settings: ClickSettings, plan: ClickPlan) -> ShownCanvases:
+    prepared = PreparedExamples(examples, plan.channels)
+    if len(settings.canvas) == 2:
+        return ShownSlices(prepared, settings.canvas, settings.augmentation)
+    return ShownVolumes(prepared, settings.canvas, settings.augmentation, whole=settings.whole)

@@ -1,0 +1,140 @@
+"""Examples: what prompted methods learn from, turned, normalised and held in memory, and the regions shown of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.errors import RejectedInput
+from datasets.mask import Mask
+from datasets.orientation import as_ras
+from datasets.volume import Volume
+from training.canvas import Picture, Region, Shape, resized
+from training.intensity_rules import Greys, IntensityRule, on_canvas
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One patient's images with the approved mask, on one grid.
+
+    Args:
+        case: The case's name.
+        patient: So that no split tears a patient apart.
+        volumes: Images by what they show (``t1``, ``t2``, ``ct``, ``pet``).
+        mask: Every labelled voxel counts as tumour.
+
+    Raises:
+        GeometryError: An image lies on another grid than the mask.
+        RejectedInput: The mask is empty.
+    """
+
+    case: str
+    patient: str
+    volumes: Mapping[str, Volume]
+    mask: Mask
+
+    def __post_init__(self) -> None:
+        for name, volume in self.volumes.items():
+            self.mask.grid.require_match(volume.grid, what=f"The mask and the image {name} of an example")
+        if not self.mask.foreground.any():
+            raise RejectedInput(
+                "example-empty",
+                "Expected a tumour in the mask of every example, got an empty mask.",
+                remedy="Leave the case out, or correct its mask.",
+            )
+
+    @cached_property
+    def inside(self) -> NDArray[np.bool_]:
+        """Where the tumour is, axes towards right, anterior, superior."""
+        return np.ascontiguousarray(as_ras(Volume(self.mask.foreground, self.mask.grid)).data)
+
+    @cached_property
+    def spacing(self) -> tuple[float, float, float]:
+        """Millimetres along right, anterior, superior."""
+        return as_ras(Volume(self.mask.foreground, self.mask.grid)).grid.spacing
+
+    @cached_property
+    def bounds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """First and last voxel of the tumour along each axis of `inside`."""
+        where = [np.flatnonzero(self.inside.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+        return np.array([axis[0] for axis in where]), np.array([axis[-1] for axis in where])
+
+    def raw(self, channel: str) -> NDArray[np.generic]:
+        """An image as it is, axes towards right, anterior, superior.
+
+        Raises:
+            RejectedInput: There is no such image.
+        """
+        if channel not in self.volumes:
+            raise RejectedInput(
+                "sequence-missing",
+                f"Expected the image {channel} in every example, got one without it.",
+                remedy="Leave the case out, or train on the images that every case has.",
+            )
+        return np.ascontiguousarray(as_ras(self.volumes[channel]).data)
+
+
+class PreparedExamples:
+    """Examples turned and held in memory, with the greys of each image known.
+
+    Args:
+        examples: In any order; names decide the order they are drawn in.
+        channels: Which images, and the rule of each.
+
+    Raises:
+        RejectedInput: None, one twice, or an image is missing.
+    """
+
+    def __init__(self, examples: Sequence[Example], channels: Mapping[str, IntensityRule]) -> None:
+        if not examples or len({example.case for example in examples}) != len(examples):
+            raise RejectedInput(
+                "fit-no-cases",
+                "Expected at least one example and each case once, got none or one twice.",
+                remedy="Give each approved case once.",
+            )
+        self.examples = sorted(examples, key=lambda example: example.case)
+        self._images = [[example.raw(name) for name in channels] for example in self.examples]
+        self._greys = [
+            [Greys.of(image, rule) for image, rule in zip(images, channels.values(), strict=True)]
+            for images in self._images
+        ]
+
+    def drawn(self, random: np.random.Generator) -> int:
+        """The number of one example."""
+        return int(random.integers(len(self.examples)))
+
+    def arrays(self, number: int) -> list[NDArray[np.generic]]:
+        """An example's images as they are."""
+        return self._images[number]
+
+    def greys(self, number: int) -> list[Greys]:
+        """How each of them becomes network input."""
+        return self._greys[number]
+
+    def images(self, number: int, region: Region, shape: Shape) -> Picture:
+        """The images of a region on a canvas as the network sees them, (C, *shape)."""
+        return on_canvas(self._images[number], self._greys[number], region, shape=shape)
+
+    def target(self, number: int, region: Region, shape: Shape) -> Picture:
+        """Share of each canvas voxel that is tumour, (1, *shape)."""
+        return resized(self.examples[number].inside[region.slices], shape)[None]
+
+
+def shown_region(example: Example, random: np.random.Generator, *, whole: float) -> Region:
+    """A region as a session may look at: most of the volume, or a box around the tumour that is up to twice as long.
+
+    Args:
+        example: Whose tumour.
+        random: Where every choice comes from.
+        whole: How often (0..1) most of the volume is shown; each side then loses up to half its margin to the tumour.
+    """
+    lower, upper = example.bounds
+    limit = np.array(example.inside.shape) - 1
+    if random.random() < whole:
+        lost = random.uniform(0.0, 0.5, (2, 3)) * (random.random() < 0.5)
+        return Region.around(lower * lost[0], limit - (limit - upper) * lost[1], shape=example.inside.shape)
+    size = upper - lower + 1
+    margins = random.uniform(0.05, 0.5, (2, 3)) * size + 1
+    return Region.around(lower - margins[0], upper + margins[1], shape=example.inside.shape)

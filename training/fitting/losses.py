@@ -1,0 +1,35 @@
+"""Losses of the prompted methods. Imports torch."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_SMOOTHING = 1e-5
+"""Keeps an empty mask's Dice from dividing by zero (2S-ICR, equation 2)."""
+
+
+def dice_and_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """1 - Dice of each sample, averaged, plus binary cross-entropy.
+
+    Args:
+        logits: (B, 1, …).
+        target: (B, 1, …) of 0 and 1.
+
+    Source: 2S-ICR, equations 1 to 3.
+    """
+    logits, target = logits.float(), target.float()
+    axes = tuple(range(1, logits.ndim))
+    probability = torch.sigmoid(logits)
+    overlap = (probability * target).sum(axes)
+    total = probability.sum(axes) + target.sum(axes)
+    dice = (2.0 * overlap + _SMOOTHING) / (total + _SMOOTHING)
+    return (1.0 - dice).mean() + functional.binary_cross_entropy_with_logits(logits, target)
+
+
+def supervised_loss(heads: Sequence[Tensor], target: Tensor) -> Tensor:
+    """`dice_and_cross_entropy` of every head, halved from one to the next coarser, weights adding up to 1 (nnU-Net)."""
+    weights = [0.5**level for level in range(len(heads))]
+    found = [weight * dice_and_cross_entropy(head, target) for weight, head in zip(weights, heads, strict=True)]
+    return torch.stack(found).sum() / sum(weights)

@@ -1,0 +1,158 @@
+"""Six points: InteractiveNet's network learns on regions around synthetic extreme points. Imports torch."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from datasets.orientation import as_ras
+from datasets.volume import Grid
+from training.augmentation import Augmentation, augmented
+from training.canvas import resized
+from training.fitting.examples import Example
+from training.fitting.loop import (
+    LoopSettings,
+    Progress,
+    channels_last,
+    fit_network,
+    half_precision,
+    laid_out,
+    mixed_precision,
+)
+from training.fitting.losses import supervised_loss
+from training.intensity_rules import RULE_OF
+from training.networks.dyn_unet import dyn_unet, heads
+from training.networks.planning import canvas_shape, plan_unet, target_spacing
+from training.prompts.simulated_points import six_points
+from training.segmenters.six_points import PointsMap, PointsPlan, points_input
+from training.segmenters.weights import best_device
+
+WIDTHS = (8, 16, 32, 48, 64)
+"""Between InteractiveNet's 4 to 128 and nnU-Net's 32 to 320: five folds fit into one small file."""
+
+
+@dataclass(frozen=True)
+class PointsSettings:
+    """How six points learn.
+
+    Args:
+        loop: Iterations, learning rate, seed.
+        channels: Images the network sees.
+        maps: What it is shown of the points.
+        widths: Channels of its levels.
+        budget: Most voxels of a canvas.
+        batch: Regions whose gradients are added up before a step (InteractiveNet: 4).
+        supervised: Coarser heads in training.
+        relaxations: Range of the share by which boxes are relaxed in training.
+        augmentation: How examples are varied.
+    """
+
+    loop: LoopSettings
+    channels: tuple[str, ...] = ("t1",)
+    maps: tuple[PointsMap, ...] = (PointsMap.GEODESIC, PointsMap.ELLIPSOID, PointsMap.SPOTS)
+    widths: tuple[int, ...] = WIDTHS
+    budget: int = 180_000
+    batch: int = 1
+    supervised: int = 2
+    relaxations: tuple[float, float] = (0.05, 0.2)
+    augmentation: Augmentation = field(default_factory=lambda: Augmentation(degrees=15.0, stretch=0.1))
+
+
+def plan_points(examples: Sequence[Example], settings: PointsSettings) -> PointsPlan:
+    """Target spacing, kernels and strides from the training examples."""
+    spacing = target_spacing([example.spacing for example in examples])
+    extents = [(upper - lower + 1) * np.array(e.spacing) * 1.2 for e in examples for lower, upper in [e.bounds]]
+    typical = canvas_shape(np.median(extents, axis=0), spacing, budget=settings.budget, divisor=(1, 1, 1))
+    coarser = np.median(extents, axis=0) / np.array(typical)
+    network = plan_unet(
+        channels=len(settings.channels) + len(settings.maps),
+        widths=settings.widths,
+        spacing=(float(coarser[0]), float(coarser[1]), float(coarser[2])),
+        shape=typical,
+        supervised=settings.supervised,
+    )
+    rules = {name: RULE_OF[name] for name in settings.channels}
+    return PointsPlan(channels=rules, spacing=spacing, budget=settings.budget, network=network, maps=settings.maps)
+
+
+def fit_six_points(
+    examples: Sequence[Example],
+    settings: PointsSettings,
+    *,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+) -> tuple[PointsPlan, dict[str, NDArray[Any]], list[float]]:
+    """Fits one network.
+
+    Args:
+        examples: Masks with their images.
+        settings: How to learn.
+        checkpoint: File to go on from and to keep up to date.
+        progress: Told about every iteration.
+
+    Returns:
+        The plan, the tensors in half precision, and the losses.
+
+    Raises:
+        RejectedInput: An image is missing, the loss diverged, or the checkpoint is another training's.
+    """
+    ordered = sorted(examples, key=lambda example: example.case)
+    plan, device = plan_points(ordered, settings), best_device()
+    torch.manual_seed(settings.loop.seed)
+    network = laid_out(dyn_unet(plan.network), device)
+    learner = _Learner(ordered, plan, settings, device=device)
+    losses = fit_network(network, learner.learn, settings.loop, checkpoint=checkpoint, progress=progress)
+    kept = dyn_unet(replace(plan.network, supervised=0))
+    names = kept.state_dict().keys()
+    tensors = {name: tensor for name, tensor in half_precision(network).items() if name in names}
+    return plan, tensors, losses
+
+
+class _Learner:
+    """Shows one example after the other."""
+
+    def __init__(
+        self, examples: Sequence[Example], plan: PointsPlan, settings: PointsSettings, *, device: torch.device
+    ) -> None:
+        self._examples = examples
+        self._plan = plan
+        self._settings = settings
+        self._device = device
+        self._images = [[example.raw(name) for name in settings.channels] for example in examples]
+
+    def learn(self, network: nn.Module, random: np.random.Generator) -> Iterator[Tensor]:
+        """The loss of a batch of regions."""
+        losses = []
+        for _ in range(self._settings.batch):
+            images, target = self._shown(random)
+            with mixed_precision(self._device):
+                logits = network(images[None].to(self._device, memory_format=channels_last(images.ndim - 1)))
+            losses.append(supervised_loss(heads(logits, self._plan.network), target[None].to(self._device)))
+        yield torch.stack(losses).mean()
+
+    def _shown(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        number = int(random.integers(len(self._examples)))
+        example, settings = self._examples[number], self._settings
+        grid = _ras_grid(example)
+        points = six_points(example.inside, grid.spacing, random).astype(np.float64)
+        region = self._plan.region(points, grid, relaxed=float(random.uniform(*settings.relaxations)))
+        picture = points_input(self._images[number], points, grid, region=region, plan=self._plan)
+        target = resized(example.inside[region.slices], picture.shape[1:])[None]
+        # The map belongs to what is moved but keeps its own greys.
+        channels = len(settings.channels)
+        greys, others = augmented(
+            torch.from_numpy(picture[:channels]),
+            torch.from_numpy(np.concatenate([picture[channels:], target])),
+            random,
+            settings.augmentation,
+        )
+        return torch.cat([greys, others[:-1]]), (others[-1:] > 0.5).float()
+
+
+def _ras_grid(example: Example) -> Grid:
+    return as_ras(next(iter(example.volumes.values()))).grid

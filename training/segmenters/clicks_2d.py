@@ -1,0 +1,101 @@
+"""Clicks in 2D (DeepGrow, Sakinis): every slice on its own, drawn where it was clicked. Imports torch.
+
+A slice without clicks keeps what it had. Beside DeepGrow's image and two click maps the network sees the slice's
+previous probability, as 2S-ICR does in 3D.
+
+Source: Sakinis et al., Interactive segmentation of medical images through fully convolutional neural networks, 2019.
+"""
+
+from dataclasses import asdict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.errors import RejectedInput
+from datasets.orientation import as_ras, axis_in_ras, from_ras
+from datasets.volume import Volume
+from training.model_package import ModelDescription, Tensors
+from training.segmenters.click_drawer import ClickDrawer, DrawnImages
+from training.segmenters.click_plan import CanvasClicks, ClickPlan
+from training.segmenters.clicks_3d import KnownGreys, drawer_of, ras_clicks, ras_previous
+from training.segmenters.request_images import ras_images
+from training.segmenters.segmenter import Segmentation, SegmentationRequest
+
+
+class Clicks2dSegmenter:
+    """Draws the slices that were clicked.
+
+    Args:
+        drawer: Draws a picture.
+        plan: What the package says.
+        title: Name and version.
+    """
+
+    def __init__(self, drawer: ClickDrawer, plan: ClickPlan, *, title: str) -> None:
+        self._drawer = drawer
+        self._plan = plan
+        self._title = title
+        self._greys = KnownGreys(plan)
+
+    @classmethod
+    def from_package(cls, description: ModelDescription, tensors: Tensors) -> "Clicks2dSegmenter":
+        """The segmenter of a package, on the best device there is.
+
+        Raises:
+            RejectedInput: The parameters or tensors are not those of this method.
+        """
+        plan = ClickPlan.from_parameters(description.parameters)
+        return cls(drawer_of(plan, tensors), plan, title=description.title)
+
+    def segment(self, request: SegmentationRequest) -> Segmentation:
+        """Draws the clicked slices among those asked for; thread-safe.
+
+        Raises:
+            RejectedInput: A click is outside the image or not finite, an image is missing, or no such slice.
+            GeometryError: The images, or the previous probability, lie on different grids.
+        """
+        arrays, grid = ras_images(request, self._plan.channels)
+        axis = axis_in_ras(request.slice_axis, request.volumes[next(iter(self._plan.channels))].grid)
+        clicks, previous = ras_clicks(request.prompts.clicks, grid), ras_previous(request)
+        probability = np.zeros(grid.shape, np.float32) if previous is None else previous.copy()
+        seconds: dict[str, float] = {}
+        regions = {}
+        greys = self._greys.of(arrays, request.cache_key)
+        for index in self._asked(request, clicks, axis):
+            name = f"{request.cache_key}/{axis}/{index}" if request.cache_key else ""
+            images = DrawnImages([np.take(array, index, axis) for array in arrays], greys, name)
+            own = CanvasClicks(*(_on_slice(each, axis, index) for each in (clicks.positive, clicks.negative)))
+            earlier = None if previous is None else np.take(previous, index, axis)
+            drawing = self._drawer.draw(images, own, earlier if earlier is not None and earlier.any() else None)
+            probability[(slice(None),) * axis + (index,)] = drawing.probability
+            seconds = {part: seconds.get(part, 0.0) + spent for part, spent in drawing.seconds.items()}
+            regions[str(index)] = asdict(drawing.region)
+        original = request.volumes[next(iter(self._plan.channels))].grid
+        return Segmentation(
+            Volume(np.ascontiguousarray(from_ras(probability, original)), original),
+            self._title,
+            used={"regions": regions, "seconds": seconds},
+        )
+
+    @staticmethod
+    def _asked(request: SegmentationRequest, clicks: CanvasClicks, axis: int) -> list[int]:
+        """The clicked slices among those asked for, as indices of the RAS grid."""
+        original = request.volumes[request.target if request.target in request.volumes else next(iter(request.volumes))]
+        count = original.grid.shape[request.slice_axis]
+        clicked = {int(index) for each in (clicks.positive, clicks.negative) for index in np.rint(each[:, axis])}
+        if request.slices is None:
+            return sorted(clicked)
+        if any(not 0 <= index < count for index in request.slices):
+            raise RejectedInput(
+                "slice-outside",
+                f"Expected slices from 0 to {count - 1}, got one beyond them.",
+                remedy="Ask for slices of the image.",
+            )
+        reversed_axis = as_ras(original).grid.affine[:3, axis] @ original.grid.affine[:3, request.slice_axis] < 0
+        asked = {count - 1 - index if reversed_axis else index for index in request.slices}
+        return sorted(clicked & asked)
+
+
+def _on_slice(points: NDArray[np.float64], axis: int, index: int) -> NDArray[np.float64]:
+    """The clicks (N, 3) on one slice, as (N, 2)."""
+    return np.delete(points[np.rint(points[:, axis]) == index], axis, axis=1)

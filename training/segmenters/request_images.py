@@ -1,0 +1,63 @@
+"""What all prompted methods take out of a request: images and points, with axes to right, anterior, superior."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.errors import RejectedInput
+from datasets.orientation import as_ras
+from datasets.volume import Grid
+from training.prompts.prompt import PointMm
+from training.segmenters.segmenter import SegmentationRequest
+
+_EDGE = 1e-6
+"""Voxels by which a point may miss the image's outer edge through rounding."""
+
+
+def ras_images(request: SegmentationRequest, names: Iterable[str]) -> tuple[list[NDArray[np.generic]], Grid]:
+    """The images called `names`, turned, and the grid they share.
+
+    Raises:
+        RejectedInput: One of them is missing.
+        GeometryError: They lie on different grids.
+    """
+    volumes = []
+    for name in names:
+        if name not in request.volumes:
+            raise RejectedInput(
+                "sequence-missing",
+                f"Expected the image {name} among the case's images, got it not.",
+                remedy=f"Give the volume of {name}, or choose a model that was trained on other images.",
+            )
+        volumes.append(request.volumes[name])
+        volumes[0].grid.require_match(volumes[-1].grid, what="The images of a request")
+    turned = [as_ras(volume) for volume in volumes]
+    return [volume.data for volume in turned], turned[0].grid
+
+
+def points_in(points: Sequence[PointMm], grid: Grid) -> NDArray[np.float64]:
+    """Points in millimetres as fractional voxels (N, 3) of `grid`.
+
+    Raises:
+        RejectedInput: One is not finite or lies outside the image.
+    """
+    found = np.array(points, dtype=np.float64).reshape(-1, 3) if _are_triples(points) else np.full((1, 3), np.nan)
+    if not np.isfinite(found).all():
+        raise RejectedInput(
+            "prompt-not-finite",
+            "Expected a prompt as three finite numbers in millimetres, got something else.",
+            remedy="Place the prompt again.",
+        )
+    voxels = grid.to_voxel(found)
+    if (voxels < -0.5 - _EDGE).any() or (voxels > np.array(grid.shape) - 0.5 + _EDGE).any():
+        raise RejectedInput(
+            "prompt-outside",
+            "Expected a prompt inside the image, got one outside it.",
+            remedy="Place the prompt on the image.",
+        )
+    return np.clip(voxels, 0, np.array(grid.shape) - 1)
+
+
+def _are_triples(points: Sequence[PointMm]) -> bool:
+    return all(len(point) == 3 for point in points)

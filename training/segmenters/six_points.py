@@ -1,0 +1,286 @@
+"""Six points: a box around extreme points, a geodesic map from them, a U-Net on both. Imports torch: see `loading.py`.
+
+Training, evaluation and service share `PointsPlan` and `points_input`. One difference from InteractiveNet: it cuts its
+training boxes around the mask and its test boxes around the points, which lie further in; here both come from points.
+
+Source: Spaanderman et al., InteractiveNet (the relaxed box, z-score of the box, the exponentialized geodesic map, eight
+mirrored copies, mean of the folds' logits).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from datasets.errors import RejectedInput
+from datasets.orientation import from_ras
+from datasets.volume import Grid, Volume
+from training.canvas import Picture, Region, Shape, resized
+from training.intensity_rules import Greys, IntensityRule
+from training.model_package import ModelDescription, Tensors
+from training.networks.dyn_unet import dyn_unet
+from training.networks.planning import Spacing, canvas_shape, is_anisotropic
+from training.networks.unet_plan import UNetPlan
+from training.postprocessing import Cleaning, cleaned
+from training.prompts.click_maps import click_map
+from training.prompts.geodesic import exponentialized_geodesic
+from training.prompts.prompt import PointMm
+from training.runtime import Runtime, runtime_of
+from training.segmenters.request_images import points_in, ras_images
+from training.segmenters.segmenter import Segmentation, SegmentationRequest
+from training.segmenters.weights import best_device, members_of, with_weights
+
+LEAST_POINTS = 6
+"""Two ends along each of three axes."""
+
+_LEAST_MARGIN = 8
+"""Voxels added around the points' box at least (InteractiveNet)."""
+
+_LEAST_MARGIN_ACROSS = 3
+"""The same along the coarsest axis of an anisotropic volume."""
+
+
+class PointsMap(StrEnum):
+    """What a network is shown of the points, each a channel."""
+
+    GEODESIC = "geodesic"
+    """InteractiveNet's: near 1 where no edge lies between a voxel and the nearest point."""
+
+    ELLIPSOID = "ellipsoid"
+    """1 in the middle of the points' box, 0.37 on the ellipsoid through its faces: place and size, without greys."""
+
+    SPOTS = "spots"
+    """DeepGrow's Gaussian at each point."""
+
+
+@dataclass(frozen=True)
+class PointsPlan:
+    """All that six points need beside the weights; stored in the model package.
+
+    Args:
+        channels: The rule of each image, in the order the network takes them.
+        spacing: Target spacing of the canvas in millimetres (right, anterior, superior).
+        budget: Most voxels of a canvas.
+        relaxed: Share of the points' box added on every side.
+        network: What the network is built from; its channels are the images and the maps.
+        maps: What it is shown of the points.
+        iterations: Scans of the geodesic map.
+        members: Networks whose logits are averaged (the folds).
+        mirrored: Whether eight mirrored copies are averaged.
+        cleaning: What is done to the mask at the end, chosen on validation folds.
+    """
+
+    channels: Mapping[str, IntensityRule]
+    spacing: Spacing
+    budget: int
+    network: UNetPlan
+    maps: tuple[PointsMap, ...] = (PointsMap.GEODESIC, PointsMap.ELLIPSOID, PointsMap.SPOTS)
+    relaxed: float = 0.1
+    iterations: int = 4
+    members: int = 1
+    mirrored: bool = True
+    cleaning: Cleaning = Cleaning.NONE
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        channels = [{"image": name, "rule": rule.value} for name, rule in self.channels.items()]
+        return asdict(self) | {
+            "channels": channels,
+            "maps": [str(kind) for kind in self.maps],
+            "cleaning": self.cleaning.value,
+        }
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> "PointsPlan":
+        """The plan that a package's parameters hold; what else they say (how it was fitted) is left aside.
+
+        Raises:
+            RejectedInput: They hold no plan.
+        """
+        try:
+            known = {key: parameters[key] for key in cls.__dataclass_fields__}
+            known["channels"] = {entry["image"]: IntensityRule(entry["rule"]) for entry in known["channels"]}
+            known["spacing"] = tuple(float(size) for size in known["spacing"])
+            known["maps"] = tuple(PointsMap(kind) for kind in known["maps"])
+            known["network"] = UNetPlan.from_parameters(known["network"])
+            known["cleaning"] = Cleaning(known["cleaning"])
+            plan = cls(**known)
+            if (
+                plan.network.channels != len(plan.channels) + len(plan.maps)
+                or len(plan.spacing) != 3
+                or plan.members < 1
+            ):
+                raise ValueError("channels")
+            return plan
+        except (KeyError, TypeError, ValueError) as error:
+            raise RejectedInput(
+                "package-parameters",
+                "Expected the plan of a six-point model (channels, spacing, budget, network), got something else.",
+                remedy="Train the model again, or use the version of Maskloop that made it.",
+            ) from error
+
+    def region(self, points: NDArray[np.float64], grid: Grid, *, relaxed: float | None = None) -> Region:
+        """The box around points (N, 3) in voxels of a RAS grid, relaxed and cut at the border."""
+        least = [_LEAST_MARGIN] * 3
+        if is_anisotropic(grid.spacing):
+            least[int(np.argmax(grid.spacing))] = _LEAST_MARGIN_ACROSS
+        return Region.around(
+            points.min(axis=0),
+            points.max(axis=0),
+            shape=grid.shape,
+            relaxed=self.relaxed if relaxed is None else relaxed,
+            least=least,
+        )
+
+    def canvas(self, region: Region, grid: Grid) -> Shape:
+        """The size that a region is brought to."""
+        extent = np.array(region.size) * grid.spacing
+        return canvas_shape(extent, self.spacing, budget=self.budget, divisor=self.network.divisor)
+
+
+def points_input(
+    images: Sequence[NDArray[np.generic]], points: NDArray[np.float64], grid: Grid, *, region: Region, plan: PointsPlan
+) -> Picture:
+    """What the network sees of a region: the images and the geodesic map.
+
+    Args:
+        images: (i, j, k) each, on the RAS grid, in the plan's order.
+        points: (N, 3) voxels of the grid; never interpolated, only rounded on the canvas.
+        grid: The RAS grid.
+        region: From `PointsPlan.region`.
+        plan: The model's.
+
+    Returns:
+        float32 (images + maps, *canvas).
+    """
+    shape = plan.canvas(region, grid)
+    rules = plan.channels.values()
+    greys = [
+        resized(Greys.of(image[region.slices], rule).apply(image[region.slices]), shape)
+        for image, rule in zip(images, rules, strict=True)
+    ]
+    placed = region.on_canvas(points, shape)
+    seeds = np.clip(np.rint(placed), 0, np.array(shape) - 1).astype(np.int64)
+    maps: list[Picture] = []
+    for kind in plan.maps:
+        if kind is PointsMap.GEODESIC:
+            spacing = np.array(region.size) * grid.spacing / shape
+            maps.append(_geodesic(greys, seeds, spacing=spacing, iterations=plan.iterations))
+        else:
+            maps.append(_ellipsoid(placed, shape) if kind is PointsMap.ELLIPSOID else click_map(seeds, shape))
+    return np.stack([*greys, *maps])
+
+
+def _geodesic(greys: list[Picture], seeds: NDArray[np.int64], *, spacing: ArrayLike, iterations: int) -> Picture:
+    i, j, k = (float(size) for size in np.asarray(spacing))
+    return exponentialized_geodesic(np.stack(greys), seeds, spacing=(i, j, k), iterations=iterations)
+
+
+def _ellipsoid(points: NDArray[np.float64], shape: Shape) -> Picture:
+    """exp(-r²), where r is 1 on the ellipsoid through the faces of the points' box."""
+    middle = (points.min(axis=0) + points.max(axis=0)) / 2
+    half = np.maximum(np.ptp(points, axis=0) / 2, 1.0)
+    i, j, k = (np.exp(-(((np.arange(shape[axis]) - middle[axis]) / half[axis]) ** 2)) for axis in range(3))
+    return (i[:, None, None] * j[None, :, None] * k[None, None, :]).astype(np.float32)
+
+
+class SixPointsSegmenter:
+    """Draws the tumour between extreme points.
+
+    Args:
+        members: Networks whose logits are averaged.
+        plan: What the package says.
+        title: Name and version.
+    """
+
+    def __init__(self, members: Sequence[Runtime], plan: PointsPlan, *, title: str) -> None:
+        self._members = members
+        self._plan = plan
+        self._title = title
+
+    @classmethod
+    def from_package(cls, description: ModelDescription, tensors: Tensors) -> "SixPointsSegmenter":
+        """The segmenter of a package, on the best device there is.
+
+        Raises:
+            RejectedInput: The parameters or tensors are not those of this method.
+        """
+        plan, device = PointsPlan.from_parameters(description.parameters), best_device()
+        unsupervised = replace(plan.network, supervised=0)
+        networks = [
+            with_weights(dyn_unet(unsupervised), each, device=device) for each in members_of(tensors, plan.members)
+        ]
+        return cls([runtime_of(network, device=device) for network in networks], plan, title=description.title)
+
+    def segment(self, request: SegmentationRequest) -> Segmentation:
+        """Draws the tumour; thread-safe.
+
+        Raises:
+            RejectedInput: Too few points, points outside the image, all at one place or on one plane, or no such image.
+            GeometryError: The images lie on different grids.
+        """
+        start = perf_counter()
+        images, grid = ras_images(request, self._plan.channels)
+        points = self._points(request.prompts.extreme_points, grid)
+        region = self._plan.region(points, grid)
+        picture = points_input(images, points, grid, region=region, plan=self._plan)
+        mapped = perf_counter()
+        logits = self._logits(picture)
+        drawn = perf_counter()
+        probability = np.zeros(grid.shape, dtype=np.float32)
+        fine = torch.from_numpy(resized(logits, region.size)).sigmoid().numpy()
+        probability[region.slices] = cleaned(fine, self._plan.cleaning)
+        seconds = {"map": mapped - start, "network": drawn - mapped, "postprocessing": perf_counter() - drawn}
+        original = request.volumes[next(iter(self._plan.channels))].grid
+        return Segmentation(
+            Volume(np.ascontiguousarray(from_ras(probability, original)), original),
+            self._title,
+            used={"region": asdict(region), "canvas": list(picture.shape[1:]), "seconds": seconds},
+        )
+
+    def _logits(self, picture: Picture) -> Picture:
+        """Mean logits of all members and mirrored copies, (…)."""
+        copies = _mirrors(picture.ndim - 1) if self._plan.mirrored else [()]
+        total = np.zeros(picture.shape[1:], dtype=np.float32)
+        for axes in copies:
+            mirrored = np.ascontiguousarray(np.flip(picture, [axis + 1 for axis in axes]))[None]
+            for member in self._members:
+                total += np.flip(member(mirrored)[0, 0], axes)
+        return total / np.float32(len(copies) * len(self._members))
+
+    @staticmethod
+    def _points(points: Sequence[PointMm], grid: Grid) -> NDArray[np.float64]:
+        """The points in voxels of the RAS grid."""
+        long = np.array(grid.shape) > 1
+        if len(points) < 2 * int(long.sum()):
+            raise RejectedInput(
+                "points-few",
+                f"Expected {LEAST_POINTS} points, two at the tumour's ends along each axis, got {len(points)}.",
+                remedy="Place the missing points just inside the tumour's edge.",
+            )
+        found = points_in(points, grid)
+        extent = np.ptp(found, axis=0)
+        if (extent[long] < 1.0).all():
+            raise RejectedInput(
+                "points-identical",
+                "Expected points at the tumour's ends, got all of them at one place.",
+                remedy="Place two points along each axis, at opposite ends of the tumour.",
+            )
+        if (extent[long] < 1.0).any():
+            raise RejectedInput(
+                "points-on-one-plane",
+                "Expected points at the tumour's ends along each axis, got all of them on one plane.",
+                remedy="Add the first and the last slice that show the tumour.",
+            )
+        return found
+
+
+def _mirrors(axes: int) -> list[tuple[int, ...]]:
+    """All sets of axes."""
+    return [tuple(axis for axis in range(axes) if number >> axis & 1) for number in range(2**axes)]
