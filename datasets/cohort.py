@@ -136,7 +136,7 @@ def load(case: CohortCase, *, resample: bool = False, budget: Budget = DEFAULT_B
 def _on_grid(volume: Volume, grid: Grid, channel: str, *, resample: bool) -> Volume:
     """The image with the mask's own grid, so that rounding in a header makes no difference."""
     if resample and not volume.grid.matches(grid):
-        return resample_volume(volume, grid, outside=float(np.min(volume.data)))
+        return resample_volume(volume, grid, outside=float(np.nanmin(volume.data)))
     grid.require_match(volume.grid, what=f"A case's {channel} image beside its mask")
     return Volume(volume.data, grid)
 

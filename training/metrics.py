@@ -1,8 +1,8 @@
 """Metrics: how well two masks on one grid agree. Distances are in millimetres and honour the grid's spacing.
 
 The surface of a mask is the same for all measures: the voxels inside that have a face neighbour outside, at their
-centres; the volume's border counts as outside. It is the surface of the voxel-based measures of MONAI and of 2S-ICR,
-not the triangles of a mesh.
+centres; the volume's border counts as outside, but along an axis of one voxel there is no outside (a single slice has
+a rim, not two faces). It is the surface of MONAI's voxel-based measures, not the triangles of a mesh.
 """
 
 from dataclasses import dataclass
@@ -168,7 +168,8 @@ def _distances(
     one: NDArray[np.bool_], other: NDArray[np.bool_], grid: Grid
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Both ways between the surfaces of two masks that are cut to a window beyond which everything is outside."""
-    first, second = _surface(one), _surface(other)
+    flat = [axis for axis in range(3) if grid.shape[axis] == 1]
+    first, second = _surface(one, flat), _surface(other, flat)
     if not (first.any() and second.any()):
         return np.full(np.count_nonzero(first), np.inf), np.full(np.count_nonzero(second), np.inf)
     return _to_nearest(second, grid)[first], _to_nearest(first, grid)[second]
@@ -227,10 +228,14 @@ def _require_grid(inside: NDArray[np.bool_], grid: Grid) -> None:
         )
 
 
-def _surface(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    from scipy.ndimage import binary_erosion
+def _surface(inside: NDArray[np.bool_], flat: list[int]) -> NDArray[np.bool_]:
+    """Voxels inside with a face neighbour outside, whatever lies along the flat axes."""
+    from scipy.ndimage import binary_erosion, generate_binary_structure
 
-    surface: NDArray[np.bool_] = inside & ~binary_erosion(inside)
+    neighbours = generate_binary_structure(inside.ndim, 1)
+    for axis in flat:
+        neighbours[tuple((0, 2) if at == axis else slice(None) for at in range(inside.ndim))] = False
+    surface: NDArray[np.bool_] = inside & ~binary_erosion(inside, neighbours)
     return surface
 
 

@@ -103,6 +103,25 @@ def test_surface_dice_by_hand() -> None:
     assert surface_dice(long, short, grid, tolerance_mm=2.99) == pytest.approx(4 / 5)
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_single_slice_has_a_rim_as_in_two_dimensions(axis: int) -> None:
+    import torch
+    from monai.metrics import compute_average_surface_distance, compute_surface_dice
+
+    random = np.random.default_rng(axis)
+    spacing = [0.8, 1.1]
+    one, other = random.random((2, 12, 9)) < 0.6
+    a, b = (torch.from_numpy(mask.astype(np.float32))[None, None] for mask in (one, other))
+    shape, sizes = np.insert([12, 9], axis, 1), np.insert(spacing, axis, 4.0)
+    found = agreement(
+        np.expand_dims(one, axis), np.expand_dims(other, axis), lps_grid(tuple(shape), tuple(sizes)), axis
+    )
+    theirs = compute_average_surface_distance(a, b, include_background=True, symmetric=True, spacing=spacing)
+    assert found.assd_mm == pytest.approx(float(theirs), abs=1e-5)
+    theirs = compute_surface_dice(a, b, [1.0], include_background=True, spacing=spacing)
+    assert found.surface_dice_1mm == pytest.approx(float(theirs), abs=1e-5)
+
+
 def test_a_surface_exactly_at_the_tolerance_counts_whatever_the_rounding() -> None:
     turn = np.array([[np.cos(0.3), -np.sin(0.3), 0], [np.sin(0.3), np.cos(0.3), 0], [0, 0, 1]])
     affine = np.eye(4)
