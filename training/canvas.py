@@ -1,8 +1,8 @@
 """Canvas: a box of voxels brought to the size a network takes, and what the network says brought back.
 
-The axes are resampled one after the other by small matrices. Where the canvas is coarser than the box, each of its
-voxels is a weighted mean of all it covers (a triangle as wide as two canvas voxels), so that nothing falls between the
-samples; where it is finer, it interpolates linearly.
+The axes are resampled one after the other. Where the canvas is coarser than the box, each of its voxels is a weighted
+mean of all it covers (a triangle as wide as two canvas voxels), so that nothing falls between the samples; where it is
+finer, it interpolates linearly.
 """
 
 from collections.abc import Sequence
@@ -86,12 +86,34 @@ def resized(data: NDArray[np.generic], shape: Sequence[int]) -> Picture:
     order = sorted(range(found.ndim), key=lambda axis: shape[axis] / found.shape[axis])
     for axis in order:
         if found.shape[axis] != shape[axis]:
-            weights = _weights(found.shape[axis], int(shape[axis]))
-            found = np.moveaxis(np.tensordot(weights, found, axes=(1, axis)), 0, axis)
-    return np.ascontiguousarray(found)
+            found = _along(found, axis, int(shape[axis]))
+    return found
+
+
+def _along(data: Picture, axis: int, wanted: int) -> Picture:
+    """One axis resampled; a sum over few shifted copies, since a matrix product would start threads for so little."""
+    sources, weights = _taps(data.shape[axis], wanted)
+    beside = [1] * data.ndim
+    beside[axis] = wanted
+    total: Picture = data.take(sources[0], axis) * weights[0].reshape(beside)
+    for source, weight in zip(sources[1:], weights[1:], strict=True):
+        part = data.take(source, axis)
+        part *= weight.reshape(beside)
+        total += part
+    return total
 
 
 @lru_cache(maxsize=512)
+def _taps(size: int, wanted: int) -> tuple[NDArray[np.intp], Picture]:
+    """Which samples make each new one, and their shares: (taps, wanted) each; the shares sum to 1."""
+    weights = _weights(size, wanted)
+    shared = weights != 0
+    count = int(shared.sum(axis=1).max())
+    first = np.minimum(shared.argmax(axis=1), size - count)
+    sources = first[:, None] + np.arange(count)
+    return np.ascontiguousarray(sources.T), np.ascontiguousarray(np.take_along_axis(weights, sources, axis=1).T)
+
+
 def _weights(size: int, wanted: int) -> Picture:
     """Matrix (wanted, size) whose rows sum to 1."""
     scale = size / wanted
