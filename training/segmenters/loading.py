@@ -23,6 +23,10 @@ def load_segmenter(folder: Path, *, expected_digest: str) -> Segmenter:
             from training.segmenters.lite_medsam import LiteMedSamSegmenter
 
             return LiteMedSamSegmenter.from_package(description, tensors)
+        case Method.MEDSAM_VIT:
+            from training.segmenters.medsam_vit import MedSamVitSegmenter
+
+            return MedSamVitSegmenter.from_package(description, tensors)
         case Method.UNET_25D:
             from training.segmenters.unet25d import UNet25dSegmenter
 

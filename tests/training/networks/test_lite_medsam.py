@@ -23,7 +23,7 @@ def network(lite_medsam_package: tuple[Path, str]):
 def test_all_435_published_tensors_are_used_unchanged(network) -> None:
     import torch
 
-    from training.networks.lite_medsam import renamed
+    from training.networks.sam_boxes import renamed
 
     published = torch.load(published_weights(), map_location="cpu", weights_only=True)
     ours = network.state_dict()

@@ -8,7 +8,7 @@ import pytest
 
 from datasets.errors import RejectedInput
 from training.model_package import Method, ModelDescription, read_description, write_package
-from training.pretrained.lite_medsam import WEIGHTS_SHA256, convert_lite_medsam, unwrapped
+from training.pretrained.lite_medsam import WEIGHTS_SHA256, convert_lite_medsam
 
 
 class Canary:
@@ -68,8 +68,3 @@ def test_missing_checkpoint(tmp_path: Path) -> None:
         convert_lite_medsam(tmp_path / "model", source=tmp_path / "absent")
     assert caught.value.code == "lite-medsam-missing"
     assert str(tmp_path) not in str(caught.value)
-
-
-def test_training_states_are_unwrapped() -> None:
-    assert unwrapped({"model": {"module.a.b": 1, "c": 2}, "epoch": 3}) == {"a.b": 1, "c": 2}
-    assert unwrapped({"a": 1}) == {"a": 1}
