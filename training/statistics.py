@@ -108,7 +108,7 @@ def pearson_r(one: ArrayLike, other: ArrayLike) -> float | None:
         RejectedInput: There are not as many of one as of the other.
     """
     a, b = _pairs(one, other)
-    if a.size < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
+    if a.size < 2 or not (_varies(a, np.abs(a).max()) and _varies(b, np.abs(b).max())):
         return None
     from scipy.stats import pearsonr
 
@@ -170,8 +170,7 @@ def adjusted(p_values: Sequence[float | None]) -> list[float | None]:
 def _paired_t(one: NDArray[np.float64], other: NDArray[np.float64]) -> float | None:
     from scipy.stats import ttest_rel
 
-    # Differences that are equal but for rounding would give a p-value that is only rounding too.
-    if np.ptp(one - other) <= 1e-12 * max(np.abs(one).max(), np.abs(other).max()):
+    if not _varies(one - other, max(np.abs(one).max(), np.abs(other).max())):
         return None
     return _finite(ttest_rel(one, other).pvalue)
 
@@ -184,6 +183,11 @@ def _wilcoxon(one: NDArray[np.float64], other: NDArray[np.float64]) -> float | N
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that few pairs make the p-value approximate
         return _finite(wilcoxon(one, other).pvalue)
+
+
+def _varies(values: NDArray[np.float64], largest: float) -> bool:
+    """Whether values differ by more than rounding at the size of `largest`: what is made of less is rounding too."""
+    return bool(np.ptp(values) > 1e-12 * largest)
 
 
 def _known(values: Sequence[float | None]) -> NDArray[np.float64]:
