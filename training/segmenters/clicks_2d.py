@@ -57,7 +57,11 @@ class Clicks2dSegmenter:
         arrays, grid = ras_images(request, self._plan.channels)
         axis = axis_in_ras(request.slice_axis, request.volumes[next(iter(self._plan.channels))].grid)
         clicks, previous = ras_clicks(request.prompts.clicks, grid), ras_previous(request)
-        probability = np.zeros(grid.shape, np.float32) if previous is None else previous.copy()
+        original = request.volumes[next(iter(self._plan.channels))].grid
+        probability = np.zeros(original.shape, np.float32)
+        if previous is not None:
+            probability[...] = from_ras(previous, original)
+        turned = as_ras(Volume(probability, original)).data
         seconds: dict[str, float] = {}
         regions = {}
         greys = self._greys.of(arrays, request.cache_key)
@@ -67,12 +71,11 @@ class Clicks2dSegmenter:
             own = CanvasClicks(*(_on_slice(each, axis, index) for each in (clicks.positive, clicks.negative)))
             earlier = None if previous is None else np.take(previous, index, axis)
             drawing = self._drawer.draw(images, own, earlier if earlier is not None and earlier.any() else None)
-            probability[(slice(None),) * axis + (index,)] = drawing.probability
+            turned[(slice(None),) * axis + (index,)] = drawing.probability
             seconds = {part: seconds.get(part, 0.0) + spent for part, spent in drawing.seconds.items()}
             regions[str(index)] = asdict(drawing.region)
-        original = request.volumes[next(iter(self._plan.channels))].grid
         return Segmentation(
-            Volume(np.ascontiguousarray(from_ras(probability, original)), original),
+            Volume(probability, original),
             self._title,
             used={"regions": regions, "seconds": seconds},
         )

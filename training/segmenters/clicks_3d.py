@@ -121,7 +121,7 @@ def ras_clicks(clicks: Sequence[Click], grid: Grid) -> CanvasClicks:
 
 
 def ras_previous(request: SegmentationRequest) -> Picture | None:
-    """The previous probability with axes towards right, anterior, superior.
+    """The previous probability with axes towards right, anterior, superior; brought into 0..1 where it is not.
 
     Raises:
         GeometryError: It lies on another grid than the images.
@@ -130,4 +130,7 @@ def ras_previous(request: SegmentationRequest) -> Picture | None:
         return None
     for volume in request.volumes.values():
         volume.grid.require_match(request.previous.grid, what="The previous probability and the images of a request")
-    return np.nan_to_num(np.asarray(as_ras(request.previous).data, dtype=np.float32))
+    found = np.asarray(as_ras(request.previous).data, dtype=np.float32)
+    if found.min() >= 0.0 and found.max() <= 1.0:  # neither is so where a voxel is no number
+        return found
+    return np.clip(np.nan_to_num(found), 0.0, 1.0)
