@@ -1,4 +1,4 @@
-"""An array brought to a canvas: linear where it becomes finer, averaged where it becomes coarser, whatever its shape."""
+"""An array brought to a canvas: linear where it becomes finer, averaged where it becomes coarser, in any shape."""
 
 import time
 from collections.abc import Callable
