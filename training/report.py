@@ -98,29 +98,31 @@ def _several(documents: Sequence[Document], names: Sequence[str]) -> str:
         legend = "".join(f'<li class="m{place % 6}">{escape(curve.title)}</li>' for place, curve in enumerate(shown))
         figure = dice_curves(shown)
         content += _card("Mean Dice against clicks", f'<ul class="legend">{legend}</ul>{figure}')
-    heads = ["Model", "Cases", "One request", *(clicks_in_words(count) for count in _SHOWN_CLICKS), "Mean of 1–10",
-             "Clicks to 0.85", "Clicks to 0.90", "Worst", "Volume r", "Diameter r"]  # fmt: skip
-    rows = [_overview(document, name) for document, name in named]
-    content += _card("Dice, mean ± standard deviation over cases", _table(heads, rows))
+    lines = ["Cases", "One request", *(clicks_in_words(count) for count in _SHOWN_CLICKS), "Mean of 1–10 clicks",
+             "Worst case at last", "Median clicks to 0.85", "Median clicks to 0.90", "Volume r",
+             "Diameter r"]  # fmt: skip
+    columns = [_overview(document) for document in documents]
+    table = _table(["", *map(escape, names)], [[line, *row] for line, *row in zip(lines, *columns, strict=True)])
+    content += _card("Dice, mean ± standard deviation over cases", table)
     tests = compare_evaluations(documents)
     if tests:
         content += _card("Differences on shared cases", _tests(tests))
     return content
 
 
-def _overview(document: Document, name: str) -> list[str]:
+def _overview(document: Document) -> list[str]:
+    """A column of the table of models."""
     summary = document["summary"]
     worst, needed = summary["worst"], summary["clicks_to_dice"]
     average = summary["average_1_to_10"]["dice"]
     single = makes_one_request(document)
     return [
-        escape(name),
         str(int(summary["evaluated"])),
         _mean_at(summary, summary["clicks"][0]) if single else _NOTHING,
         *(_NOTHING if single else _mean_at(summary, count) for count in _SHOWN_CLICKS),
         _spread(average["mean"], average["sd"]),
-        *(_NOTHING if single else _reached(needed[goal]) for goal in ("0.85", "0.90")),
         _number(worst and worst["dice"]),
+        *(_NOTHING if single else _reached(needed[goal]) for goal in ("0.85", "0.90")),
         *(_number(summary["agreement"][size]["pearson_r"]) for size in ("volume_ml", "diameter_mm")),
     ]
 

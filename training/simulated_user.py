@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from datasets.mask import Mask
 from datasets.picture_plane import PicturePlane
 from training.prompts.prompt import Click, Prompts
-from training.prompts.simulated_boxes import TRAINING_JITTER, BoxMargin, slice_boxes
+from training.prompts.simulated_boxes import TRAINING_JITTER, BoxMargin, box_with_depth, slice_boxes
 from training.prompts.simulated_clicks import ClickRule, next_click
 from training.prompts.simulated_points import points_mm, six_points
 
@@ -126,19 +126,25 @@ class SixPointUser(_OneRequest):
 
 @dataclass(frozen=True)
 class BoxUser(_OneRequest):
-    """Draws a box around the tumour on every slice.
+    """Draws a box around the tumour on every slice, or one box around all of it.
 
     Args:
         margin: By how much the boxes are too large.
+        with_depth: One box from the tumour's first slice to its last.
     """
 
     margin: BoxMargin = TRAINING_JITTER
+    with_depth: bool = False
 
     @property
     def name(self) -> str:
         """What the user does, in a phrase."""
-        return f"a box on every slice, {self.margin.least} to {self.margin.most} of 256 pixels too large on each side"
+        what = "one box with depth" if self.with_depth else "a box on every slice"
+        return f"{what}, {self.margin.least} to {self.margin.most} of 256 pixels too large on each side"
 
     def start(self, target: Mask, random: np.random.Generator) -> Prompts:
-        """A flat box on each slice with tumour."""
-        return Prompts(boxes=slice_boxes(target.foreground, PicturePlane.of(target.grid), random, margin=self.margin))
+        """A flat box on each slice with tumour, or one with depth."""
+        pictures = PicturePlane.of(target.grid)
+        if self.with_depth:
+            return Prompts(boxes=(box_with_depth(target.foreground, pictures, random, margin=self.margin),))
+        return Prompts(boxes=slice_boxes(target.foreground, pictures, random, margin=self.margin))

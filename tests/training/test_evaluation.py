@@ -18,6 +18,7 @@ from tests.training.growing_segmenter import GrowingSegmenter
 from tests.training.synthetic import blob_case, lps_grid
 from training.evaluation import LEAST_SLICE_PIXELS, evaluate
 from training.metrics import agreement, dice
+from training.prompts.simulated_boxes import TIGHT
 from training.prompts.simulated_clicks import ClickRule
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
 from training.simulated_user import BoxUser, ClickUser, SixPointUser
@@ -111,6 +112,11 @@ def test_users_of_one_request() -> None:
     # A ball fills 52 % of the cube around it and 79 % of the squares around its slices: 2 * 0.79 / 1.79.
     assert boxes.summary()["dice"]["mean"][0] == pytest.approx(0.84, abs=0.05)
     assert boxes.model == "boxes-1"
+    deep = evaluate(BoxFiller(), CASES, user=BoxUser(TIGHT, with_depth=True), seeds=1)
+    extents = [np.ptp(np.argwhere(case.mask.data), axis=0) + 1 for case in CASES]
+    voxels = [int(case.mask.foreground.sum()) for case in CASES]
+    expected = [2 * inside / (inside + extent.prod()) for inside, extent in zip(voxels, extents, strict=True)]
+    assert [case.dice[0] for case in deep.cases] == pytest.approx(expected)
 
 
 def test_slices_are_sessions_of_their_own() -> None:

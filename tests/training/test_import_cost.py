@@ -13,6 +13,8 @@ LIGHT = (
     "training.pretrained.lite_medsam",
     "training.fitting.unet25d",
     "training.metrics",
+    "training.statistics",
+    "training.report",
 )
 
 
