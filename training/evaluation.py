@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.cohort import CohortCase, LoadedCase, load
+from datasets.digest import content_sha256
 from datasets.errors import RejectedInput
 from datasets.mask import Mask
 from datasets.picture_plane import PicturePlane
@@ -222,13 +223,18 @@ def _scenes(case: LoadedCase, plan: _Plan) -> Iterator[_Scene]:
             remedy="Name one of the cohort's channels.",
         )
     axis = PicturePlane.of(case.mask.grid).slice_axis
-    request = SegmentationRequest(case.volumes, target, slice_axis=axis, cache_key=case.case)
+    request = SegmentationRequest(case.volumes, target, slice_axis=axis, cache_key=_cache_key(case))
     if not plan.per_slice:
         yield _Scene(request, case.mask, (slice(None),) * 3)
         return
     for index in _chosen_slices(case.mask, axis, plan.slices_per_case):
         part = tuple(slice(index, index + 1) if at == axis else slice(None) for at in range(3))
         yield _Scene(replace(request, slices=(index,)), _cut(case.mask, part), part)
+
+
+def _cache_key(case: LoadedCase) -> str:
+    """Names the images by their content: another cohort may use the same names for other images."""
+    return "".join(content_sha256(volume)[:16] for volume in case.volumes.values())
 
 
 def _chosen_slices(mask: Mask, axis: int, most: int | None) -> list[int]:

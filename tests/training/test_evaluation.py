@@ -16,12 +16,13 @@ from datasets.volume import Volume
 from tests.data import STS_NIFTI, require
 from tests.training.growing_segmenter import GrowingSegmenter
 from tests.training.synthetic import blob_case, lps_grid
+from tests.training.tiny_models import tiny_segmenter
 from training.evaluation import LEAST_SLICE_PIXELS, evaluate
 from training.metrics import agreement, dice
 from training.prompts.simulated_boxes import TIGHT
 from training.prompts.simulated_clicks import ClickRule
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
-from training.simulated_user import BoxUser, ClickUser, SixPointUser
+from training.simulated_user import BoxUser, ClickUser, SimulatedUser, SixPointUser
 
 
 def phantom(number: int) -> LoadedCase:
@@ -73,7 +74,12 @@ def test_the_session_carries_the_last_probability_and_the_cache_key() -> None:
     assert np.array_equal(third.previous.data, GrowingSegmenter().segment(second).probability.data)
     assert third.prompts.clicks[:1] == second.prompts.clicks
     assert segmenter.requests[3].previous is None  # the next seed begins anew
-    assert [request.cache_key for request in segmenter.requests] == ["case-1"] * 6 + ["case-2"] * 6
+    keys = [request.cache_key for request in segmenter.requests]
+    assert len(set(keys[:6])) == len(set(keys[6:])) == 1
+    assert keys[0] != keys[6]
+    renamed = replace(CASES[1], case="case-1")  # other images under a name that was seen
+    evaluate(segmenter, [renamed], user=ClickUser(), clicks=0, seeds=1)
+    assert segmenter.requests[-1].cache_key == keys[6]
 
 
 def test_seeds_repeat_and_do_not_depend_on_other_cases() -> None:
@@ -184,8 +190,9 @@ def test_every_patient_is_drawn_by_the_fold_that_never_saw_it() -> None:
 
     found = evaluate(fold_of, CASES, user=ClickUser(), clicks=1, seeds=1)
     assert [case.code for case in found.refused] == ["fold-unknown"]
-    assert {request.cache_key for request in folds["case-1"].requests} == {"case-1"}
-    assert {request.cache_key for request in folds["case-2"].requests} == {"case-2"}
+    for case in CASES[:2]:
+        assert all(request.volumes is case.volumes for request in folds[case.case].requests)
+        assert len(folds[case.case].requests) == 2
 
 
 def test_refusals_of_the_call() -> None:
@@ -238,6 +245,28 @@ def test_the_document_is_strict_json_of_one_shape() -> None:
 def test_nothing_but_refusals_is_still_a_document() -> None:
     found = evaluate(GrowingSegmenter(needs_click=True), CASES, user=ClickUser(), clicks=2)
     assert json.loads(canonical_json(found.as_dict()))["summary"]["evaluated"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "user", "per_slice", "clicks"),
+    [
+        ("six-points", SixPointUser(), False, (1,)),
+        ("clicks-3d", ClickUser(), False, (0, 1, 2)),
+        ("two-stage", ClickUser(ClickRule.TWO_STAGE), False, (0, 1, 2)),
+        ("clicks-2d", ClickUser(), True, (0, 1, 2)),
+    ],
+)
+def test_the_methods_that_ship_fit_their_users(
+    name: str, user: SimulatedUser, per_slice: bool, clicks: tuple[int, ...]
+) -> None:
+    """Untrained networks draw nonsense, but every request is one that the method accepts."""
+    case = replace(CASES[0], volumes={"t1": CASES[0].volumes["t1"]})
+    segmenter = tiny_segmenter(name)
+    found = evaluate(segmenter, [case], user=user, clicks=2, seeds=1, per_slice=per_slice, slices_per_case=2)
+    assert found.refused == ()
+    assert found.cases[0].clicks == clicks
+    assert found.cases[0].sessions == (2 if per_slice else 1)
+    assert all(0 <= value <= 1 for value in found.cases[0].dice)
 
 
 def test_a_real_patient() -> None:
