@@ -187,7 +187,9 @@ def _converted(network: torch.nn.Module, shapes: Shapes) -> Any:
         warnings.simplefilter("ignore")  # that it is traced, and that tracing is old
         level, handlers, filters = root.level, list(root.handlers), list(root.filters)
         try:
-            return _openvino().convert_model(network, example_input=examples)
+            # OpenVINO's own tracing runs the network several times more, to check what `_checked` checks.
+            traced = torch.jit.trace(network, examples, check_trace=False, strict=False)
+            return _openvino().convert_model(traced, example_input=examples)
         finally:  # the converter turns the whole program's log down to errors
             root.handlers, root.filters = handlers, filters
             root.setLevel(level)
