@@ -143,7 +143,10 @@ class ClickDrawer:
         logits = [network(picture[None])[0, 0] for network in networks]
         answered = perf_counter()
         # Logits are brought back, not probabilities: an edge between two canvas voxels stays where it is.
-        found = np.stack([_sigmoid(resized(each, region.size)) for each in logits]).mean(axis=0, dtype=np.float32)
+        found = _sigmoid(resized(logits[0], region.size))
+        for each in logits[1:]:
+            found += _sigmoid(resized(each, region.size))
+        found /= np.float32(len(logits))
         drawing.passes += 1
         seconds["crop"] += cropped - start
         seconds["map"] += mapped - cropped
@@ -189,4 +192,9 @@ def _is_closer(region: Region, last: Region) -> bool:
 
 
 def _sigmoid(logits: Picture) -> Picture:
-    return np.float32(1.0) / (np.float32(1.0) + np.exp(-np.clip(logits, -30.0, 30.0)))
+    """1 / (1 + exp(-logits)), with one array beside the given one: a whole volume may be large."""
+    found = np.clip(logits, -30.0, 30.0)
+    np.negative(found, out=found)
+    np.exp(found, out=found)
+    found += np.float32(1.0)
+    return np.reciprocal(found, out=found)
