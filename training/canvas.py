@@ -84,9 +84,10 @@ def resized(data: NDArray[np.generic], shape: Sequence[int]) -> Picture:
     found = np.ascontiguousarray(data, dtype=np.float32)
     # Axes that shrink go first: the rest then has less to do.
     order = sorted(range(found.ndim), key=lambda axis: shape[axis] / found.shape[axis])
-    for axis in order:
-        if found.shape[axis] != shape[axis]:
-            found = _along(found, axis, int(shape[axis]))
+    with np.errstate(invalid="ignore"):  # what is infinite becomes no number around it
+        for axis in order:
+            if found.shape[axis] != shape[axis]:
+                found = _along(found, axis, int(shape[axis]))
     return found
 
 
