@@ -7,11 +7,25 @@ import sys
 NOT_FIT = 3
 """Exit status of an environment that is not fit."""
 
+WITHOUT_INSTALLATION = ("evaluate_model", "segment_volume", "train_model", "verify_release")
+"""Commands that work on files in a fresh checkout, where nobody needs a secret yet."""
+
+
+def _draw_passing_secrets() -> None:
+    """Secrets for this process alone, where there is no `.env`; nothing that they protect outlives it."""
+    from annotation_backend.environment import ENV_FILE, fresh_environment
+
+    if not ENV_FILE.exists():
+        for name, value in fresh_environment().items():
+            os.environ.setdefault(name, value)
+
 
 def main() -> None:
     """Runs a management command; what it writes is its owner's alone."""
     os.umask(0o077)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "annotation_backend.settings")
+    if sys.argv[1:2] and sys.argv[1] in WITHOUT_INSTALLATION:
+        _draw_passing_secrets()
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 

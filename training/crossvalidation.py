@@ -71,6 +71,36 @@ class TrainedFolds:
         return found
 
 
+class FoldSegmenters:
+    """For a case's name, the model that never saw it; a fold is loaded when its first case is asked for.
+
+    Args:
+        trained: The folds; those that were not trained yet refuse their cases.
+    """
+
+    def __init__(self, trained: TrainedFolds) -> None:
+        self._trained = trained
+        self._loaded: dict[int, Segmenter] = {}
+
+    def __call__(self, case: str) -> Segmenter:
+        """The segmenter of a case.
+
+        Raises:
+            RejectedInput: The case is in no fold, its fold was not trained, or the package is damaged.
+        """
+        number = next((number for number, cases in enumerate(self._trained.folds) if case in cases), None)
+        if number is None:
+            raise RejectedInput(
+                "case-in-no-fold",
+                "Expected a case that one of the folds was tested on, got one that is in none.",
+                remedy="Use the globs that the folds were trained with, or evaluate one final model on new cases.",
+            )
+        if number not in self._loaded:
+            folder = self._trained.package(number)
+            self._loaded[number] = load_segmenter(folder, expected_digest=read_description(folder).digest)
+        return self._loaded[number]
+
+
 def split_examples(cases: Sequence[tuple[str, str]], *, folds: int, seed: int) -> Folds:
     """Test sets over (case, patient) pairs.
 

@@ -1,5 +1,6 @@
 """Puts a package's tensors into a network. Imports torch: imported by segmenters only."""
 
+import os
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -35,8 +36,20 @@ def tensors_of(network: torch.nn.Module) -> dict[str, Any]:
 
 
 def best_device() -> torch.device:
-    """The GPU where there is one, else the processor."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """The device that `MASKLOOP_DEVICE` names (``cpu``, ``cuda``), else the GPU where there is one, else the processor.
+
+    Raises:
+        RejectedInput: A GPU is asked for where there is none, or something that is no device.
+    """
+    has_gpu = torch.cuda.is_available()
+    wanted = os.environ.get("MASKLOOP_DEVICE") or ("cuda" if has_gpu else "cpu")
+    if wanted not in ("cpu", "cuda") or (wanted == "cuda" and not has_gpu):
+        raise RejectedInput(
+            "device",
+            "Expected cpu, or cuda where there is a GPU, as the device, got another or a machine without a GPU.",
+            remedy="Leave --device and MASKLOOP_DEVICE out to use what there is.",
+        )
+    return torch.device(wanted)
 
 
 def members_of(tensors: Tensors, count: int) -> list[dict[str, Any]]:

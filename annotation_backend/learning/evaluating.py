@@ -1,0 +1,155 @@
+"""Trying models on a folder of images and masks with simulated users; no database is needed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from annotation_backend.management.cohort_arguments import Named, by_channel
+from annotation_backend.registry.chosen_model import ChosenModel
+from datasets.cohort import Cohort, CohortCase, read_cohort
+from datasets.errors import RejectedInput
+from datasets.finding import Finding
+from training.comparison import compare_evaluations
+from training.evaluation_results import Evaluation
+from training.method_needs import CLICKED, channels_of, user_of
+from training.model_package import Method
+from training.prompts.simulated_clicks import ClickRule
+
+
+@dataclass(frozen=True)
+class EvaluationCohort:
+    """The files to try models on.
+
+    Args:
+        folder: Where they lie.
+        images: Glob of each channel; one without a name is each model's own first.
+        mask: Glob of the masks.
+        only: Names of the cases to take; empty for all.
+        resample: Bring images on other grids onto the mask's.
+    """
+
+    folder: Path
+    images: Sequence[Named]
+    mask: str
+    only: tuple[str, ...] = ()
+    resample: bool = False
+
+
+@dataclass(frozen=True)
+class EvaluationPlan:
+    """How models are tried.
+
+    Args:
+        clicks: Most clicks of a session.
+        seeds: Sessions of each case.
+        rule: Where click users click.
+        per_slice: Whether every slice is a session of its own; None for what suits the method.
+        slices_per_case: At most so many slices of a case; None for all.
+    """
+
+    clicks: int = 10
+    seeds: int = 3
+    rule: ClickRule = ClickRule.DEEPGROW
+    per_slice: bool | None = None
+    slices_per_case: int | None = None
+
+
+def cohort_for(model: ChosenModel, given: EvaluationCohort) -> Cohort:
+    """The cases with the images that a model sees.
+
+    Raises:
+        RejectedInput: As `read_cohort`; an image that the model sees has no glob; a case of `only` is not there.
+    """
+    needed = channels_of(model.description)
+    globs = by_channel(given.images, needed[0])
+    if model.description.method in (Method.LITE_MEDSAM, Method.MEDSAM_VIT):
+        needed = tuple(globs)[:1]  # an image is an image to them
+    if missing := [channel for channel in needed if channel not in globs]:
+        raise RejectedInput(
+            "cohort-channels",
+            f"Expected a glob for each image that {model.title} sees ({', '.join(needed)}), "
+            f"got none for {', '.join(missing)}.",
+            remedy="Give each by name, e.g. --image-glob t1='*/T1.nii.gz' t2='*/T2.nii.gz'.",
+        )
+    cohort = read_cohort(given.folder, {channel: globs[channel] for channel in needed}, given.mask)
+    return _only(cohort, given.only)
+
+
+def evaluate_model(
+    model: ChosenModel,
+    cases: Sequence[CohortCase],
+    plan: EvaluationPlan,
+    *,
+    resample: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Tries one model; cases that it cannot draw are refused by name and the others go on.
+
+    Raises:
+        RejectedInput: No case could be drawn, the model is damaged, or a number is out of range.
+    """
+    from training.evaluation import evaluate
+
+    method = model.description.method
+    found = evaluate(
+        model.for_cases(),
+        cases,
+        user=user_of(method, plan.rule),
+        clicks=plan.clicks,
+        seeds=plan.seeds,
+        per_slice=method is Method.CLICKS_2D if plan.per_slice is None else plan.per_slice,
+        slices_per_case=plan.slices_per_case,
+        resample=resample,
+        model=model.title,
+        progress=progress,
+    )
+    if not found.cases:
+        reasons = sorted({f"{each.message} {each.remedy} [{each.code}]" for each in found.refused})
+        raise RejectedInput(
+            "nothing-evaluated",
+            f"Expected at least one case that {model.title} can draw, got none of {len(cases)}: {' '.join(reasons)}",
+            remedy="Correct what is said above.",
+        )
+    return found
+
+
+def require_clicks_for(models: Sequence[ChosenModel]) -> None:
+    """A rule for clicks was chosen: some model must take clicks.
+
+    Raises:
+        RejectedInput: None does.
+    """
+    if not any(model.description.method in CLICKED for model in models):
+        raise RejectedInput(
+            "user-without-clicks",
+            "Expected a model that is corrected by clicks for --user, got others.",
+            remedy="Leave --user out; points and boxes have one simulated user each.",
+        )
+
+
+def comparison_of(documents: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Paired tests between models on the cases they share, as plain values."""
+    return [
+        {"first": row.first, "second": row.second, "measure": row.measure} | asdict(row.found)
+        for row in compare_evaluations(documents)
+    ]
+
+
+def refusals(found: Evaluation, left_out: Sequence[Finding]) -> list[str]:
+    """One line for each case that was left out or refused."""
+    lines = [f"{each.subject}: {each.message} {each.remedy} [{each.code}]" for each in left_out]
+    return lines + [f"{each.case}: {found.model}: {each.message} {each.remedy} [{each.code}]" for each in found.refused]
+
+
+def _only(cohort: Cohort, names: Sequence[str]) -> Cohort:
+    if not names:
+        return cohort
+    known = {case.case: case for case in cohort.cases}
+    if missing := sorted(set(names) - known.keys()):
+        raise RejectedInput(
+            "cohort-only",
+            f"Expected cases of the cohort in --only, got {', '.join(missing)} that are none.",
+            remedy=f"Its cases are {', '.join(list(known)[:20])}{' …' if len(known) > 20 else ''}.",
+        )
+    return Cohort(tuple(known[name] for name in sorted(set(names))))

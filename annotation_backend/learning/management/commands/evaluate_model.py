@@ -1,0 +1,104 @@
+"""`evaluate_model`: simulated users try a model on a folder of images and masks."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from annotation_backend.learning.evaluating import (
+    EvaluationCohort,
+    EvaluationPlan,
+    cohort_for,
+    comparison_of,
+    evaluate_model,
+    refusals,
+    require_clicks_for,
+)
+from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.management.cohort_arguments import add_cohort, add_device, use_device
+from annotation_backend.registry.chosen_model import choose_model
+from datasets.files import write_bytes
+from training.prompts.simulated_clicks import ClickRule
+
+
+class Command(MaskloopCommand):
+    """Measures masks after every prompt, case by case; needs no database for models that are folders or shipped."""
+
+    help = "Evaluate a model on a folder of images and masks with a simulated user."
+
+    def add_own_arguments(self, parser: ArgumentParser) -> None:
+        """The model, the cohort, and how it is tried."""
+        parser.add_argument("model", help="shipped name (six-points), folder of a model or of folds, or name-version")
+        add_cohort(parser, required=True)
+        parser.add_argument("--only", type=_names, default=(), metavar="CASE,CASE", help="only these cases")
+        parser.add_argument("--clicks", type=int, default=10, help="most clicks of a session (default 10)")
+        parser.add_argument("--seeds", type=int, default=3, help="sessions of each case (default 3)")
+        parser.add_argument(
+            "--user", choices=[rule.value for rule in ClickRule], help="whose clicks (default deepgrow)"
+        )
+        parser.add_argument(
+            "--per-slice", action="store_true", default=None, help="each slice is a session (clicks-2d: always)"
+        )
+        parser.add_argument("--slices-per-case", type=int, metavar="N", help="at most so many slices of each case")
+        parser.add_argument("--against", nargs="+", default=[], metavar="MODEL", help="other models, compared in pairs")
+        parser.add_argument("--page", type=Path, metavar="FILE.html", help="write a page with Dice against clicks")
+        parser.add_argument("--dry-run", action="store_true", help="only say which cases would be drawn")
+        add_device(parser)
+
+    def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
+        """Tries each model."""
+        use_device(options)
+        models = [choose_model(name) for name in (options["model"], *options["against"])]
+        if options["user"]:
+            require_clicks_for(models)
+        given = EvaluationCohort(
+            options["cohort"], options["image_glob"], options["mask_glob"], options["only"], options["resample"]
+        )
+        cohorts = [cohort_for(model, given) for model in models]
+        if options["dry_run"]:
+            cases = [case.case for case in cohorts[0].cases]
+            self.say(f"{len(cases)} case(s): {', '.join(cases)}")
+            return {"model": models[0].title, "would_evaluate": cases}, [str(each) for each in cohorts[0].findings]
+        plan = _plan(options)
+        documents, findings = [], []
+        for model, cohort in zip(models, cohorts, strict=True):
+            show = self.progress(f"{model.title}: session")
+            found = evaluate_model(model, cohort.cases, plan, resample=given.resample, progress=show)
+            documents.append(found.as_dict())
+            findings += refusals(found, cohort.findings)
+            self._tell(documents[-1])
+        return self._document(documents, options["page"]), list(dict.fromkeys(findings))
+
+    def _document(self, documents: list[dict[str, Any]], page: Path | None) -> dict[str, Any]:
+        """The model's own document, with the others and the tests where there are others."""
+        if page is not None:
+            from training.report import report_page
+
+            write_bytes(page, report_page(documents).encode())
+            self.say(f"Page written: {page.name}")
+        if len(documents) == 1:
+            return documents[0]
+        return {**documents[0], "against": documents[1:], "comparison": comparison_of(documents)}
+
+    def _tell(self, document: dict[str, Any]) -> None:
+        summary = document["summary"]
+        self.say(f"{document['model']}: {summary['evaluated']} case(s), {summary['user']}")
+        dice = summary["dice"]
+        for count, mean, spread in zip(summary["clicks"], dice["mean"], dice["sd"], strict=True):
+            around = "" if spread is None else f" ± {spread:.3f}"
+            self.say(f"  Dice {mean:.3f}{around}" + (f" after {count} click(s)" if len(dice["mean"]) > 1 else ""))
+        worst = summary["worst"]
+        self.say(f"  worst: {worst['case']}, {worst['dice']:.3f}")
+
+
+def _names(value: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def _plan(options: dict[str, Any]) -> EvaluationPlan:
+    return EvaluationPlan(
+        clicks=options["clicks"],
+        seeds=options["seeds"],
+        rule=ClickRule(options["user"] or ClickRule.DEEPGROW.value),
+        per_slice=options["per_slice"],
+        slices_per_case=options["slices_per_case"],
+    )

@@ -1,0 +1,136 @@
+"""The model that a command was told to use: a shipped one, a package folder, a folder of folds, or a registered one.
+
+Only registered models need a database, so that models can be tried on files in a fresh checkout.
+"""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.db import DatabaseError
+
+from annotation_backend.registry.services import find_model, models_folder
+from datasets.errors import RejectedInput
+from training.crossvalidation import FOLDS_NAME, FoldSegmenters, TrainedFolds
+from training.model_package import DESCRIPTION_NAME, Method, ModelDescription, read_description
+from training.pretrained.shipped import shipped_packages
+
+if TYPE_CHECKING:
+    from training.evaluation import SegmenterOf
+    from training.segmenters.segmenter import Segmenter
+
+LITE_MEDSAM = "lite-medsam"
+"""Shipped as the distribution that holds its published weights; converted when it is first used."""
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenModel:
+    """A model that was named.
+
+    Args:
+        title: Name and version; for folds, their folder's name and how many they are.
+        description: What the package says; of folds, the first trained one.
+        folder: The package, or the folder of the folds.
+        digest: Expected of the package; empty for folds, whose packages are checked against themselves.
+    """
+
+    title: str
+    description: ModelDescription
+    folder: Path
+    digest: str
+
+    @property
+    def is_of_folds(self) -> bool:
+        """Whether each case has a model of its own: that of the fold which never saw it."""
+        return not self.digest
+
+    def segmenter(self) -> "Segmenter":
+        """The loaded model.
+
+        Raises:
+            RejectedInput: These are folds, or the package is damaged.
+        """
+        from training.segmenters.loading import load_segmenter
+
+        if self.is_of_folds:
+            raise RejectedInput(
+                "model-of-folds",
+                "Expected one model, got the folds of a cross-validation.",
+                remedy="Name one of its packages, such as fold-1, or a final model.",
+            )
+        return load_segmenter(self.folder, expected_digest=self.digest)
+
+    def for_cases(self) -> "Segmenter | SegmenterOf":
+        """The loaded model, or for folds a function from a case's name to the one that never saw it."""
+        return FoldSegmenters(TrainedFolds.read(self.folder)) if self.is_of_folds else self.segmenter()
+
+
+def choose_model(name: str) -> ChosenModel:
+    """Finds a model.
+
+    Args:
+        name: A shipped model's name (``six-points``), a folder, or a registered model's name-version; taken for the
+            first of these that it fits (``./six-points`` is a folder).
+
+    Raises:
+        RejectedInput: There is no such model, or its description is damaged.
+    """
+    shipped = shipped_packages()
+    if name in shipped:
+        return _package(shipped[name])
+    if name == LITE_MEDSAM:
+        return _package(_lite_medsam())
+    folder = Path(name)
+    if (folder / FOLDS_NAME).is_file():
+        return _folds(folder)
+    if folder.is_dir():
+        return _package(folder)
+    return _registered(name)
+
+
+def _package(folder: Path) -> ChosenModel:
+    description = read_description(folder)
+    return ChosenModel(description.title, description, folder, description.digest)
+
+
+def _folds(folder: Path) -> ChosenModel:
+    trained = TrainedFolds.read(folder)
+    packages = [trained.package(number) for number in range(len(trained.folds))]
+    found = [package for package in packages if (package / DESCRIPTION_NAME).exists()]
+    if not found:
+        raise RejectedInput(
+            "folds-untrained", "Expected folds that were trained, got none yet.", remedy="Train at least one of them."
+        )
+    return ChosenModel(f"{folder.resolve().name} ({len(packages)} folds)", read_description(found[0]), folder, "")
+
+
+def _lite_medsam() -> Path:
+    """Its package in the data folder, or one that lasts as long as the machine where that cannot be written."""
+    from training.pretrained.lite_medsam import convert_lite_medsam
+
+    folder = models_folder() / "lite-medsam-1"
+    try:
+        convert_lite_medsam(folder)
+    except OSError:
+        folder = Path(tempfile.mkdtemp(prefix="maskloop-")) / "lite-medsam-1"
+        convert_lite_medsam(folder)
+    return folder
+
+
+def _registered(name: str) -> ChosenModel:
+    try:
+        model = find_model(name)
+    except DatabaseError as error:
+        raise RejectedInput(
+            "model-unknown",
+            "Expected a shipped model, a model's folder or a registered model, got another name, and no database "
+            "that could hold it.",
+            remedy=f"Name one of {', '.join(_names())}, or give a folder with {DESCRIPTION_NAME} or {FOLDS_NAME}.",
+        ) from error
+    description = read_description(model.path)
+    return ChosenModel(str(model), description, model.path, model.digest)
+
+
+def _names() -> list[str]:
+    return [*shipped_packages(), Method.LITE_MEDSAM.value]
