@@ -200,7 +200,8 @@ def _session(
     request = scene.request
     prompts: Prompts | None = user.start(scene.truth, random)
     while prompts is not None and len(steps) < rounds:
-        request = replace(request, prompts=prompts)
+        slices = scene.request.slices or user.slices(prompts, PicturePlane.of(scene.truth.grid))
+        request = replace(request, prompts=prompts, slices=slices)
         probability, seconds = segmenter.segment(request)
         predicted = np.asarray(probability.data[scene.part], dtype=np.float32) > 0.5
         steps.append(_Step(_measured(predicted, scene), seconds))

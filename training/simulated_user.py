@@ -43,6 +43,10 @@ class SimulatedUser(Protocol):
         """
         ...
 
+    def slices(self, prompts: Prompts, pictures: PicturePlane) -> tuple[int, ...] | None:
+        """The slices that the user wants drawn; None for all."""
+        ...
+
     def next(
         self, target: Mask, predicted: NDArray[np.bool_], prompts: Prompts, *, random: np.random.Generator
     ) -> Prompts | None:
@@ -86,6 +90,9 @@ class ClickUser:
             prompts = self.next(target, nothing, prompts, random=random) or prompts
         return prompts
 
+    def slices(self, prompts: Prompts, pictures: PicturePlane) -> None:
+        """All: a click says nothing of where the tumour ends."""
+
     def next(
         self, target: Mask, predicted: NDArray[np.bool_], prompts: Prompts, *, random: np.random.Generator
     ) -> Prompts | None:
@@ -103,6 +110,10 @@ class _OneRequest:
     def rounds(self, clicks: int) -> tuple[int, ...]:
         """One, however many clicks are allowed."""
         return (1,)
+
+    def slices(self, prompts: Prompts, pictures: PicturePlane) -> tuple[int, ...] | None:
+        """All."""
+        return None
 
     def next(self, target: Mask, predicted: NDArray[np.bool_], prompts: Prompts, *, random: Any) -> Prompts | None:
         """Nothing more."""
@@ -148,3 +159,10 @@ class BoxUser(_OneRequest):
         if self.with_depth:
             return Prompts(boxes=(box_with_depth(target.foreground, pictures, random, margin=self.margin),))
         return Prompts(boxes=slice_boxes(target.foreground, pictures, random, margin=self.margin))
+
+    def slices(self, prompts: Prompts, pictures: PicturePlane) -> tuple[int, ...] | None:
+        """Those with a box: who draws one on every slice of the tumour says that the others hold none."""
+        if self.with_depth:
+            return None
+        places = pictures.grid.to_voxel([box.corner_mm for box in prompts.boxes])[:, pictures.slice_axis]
+        return tuple(sorted({int(place) for place in np.rint(places)}))

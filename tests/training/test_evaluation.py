@@ -19,7 +19,7 @@ from tests.training.synthetic import blob_case, lps_grid
 from tests.training.tiny_models import tiny_segmenter
 from training.evaluation import LEAST_SLICE_PIXELS, evaluate
 from training.metrics import agreement, dice
-from training.prompts.simulated_boxes import TIGHT
+from training.prompts.simulated_boxes import LEAST_PIXELS, TIGHT
 from training.prompts.simulated_clicks import ClickRule
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
 from training.simulated_user import BoxUser, ClickUser, SimulatedUser, SixPointUser
@@ -123,6 +123,16 @@ def test_users_of_one_request() -> None:
     voxels = [int(case.mask.foreground.sum()) for case in CASES]
     expected = [2 * inside / (inside + extent.prod()) for inside, extent in zip(voxels, extents, strict=True)]
     assert [case.dice[0] for case in deep.cases] == pytest.approx(expected)
+
+
+def test_a_box_on_every_slice_asks_about_those_slices_only() -> None:
+    """Methods that carry a box on to slices without one must not draw beyond the tumour's ends."""
+    segmenter = GrowingSegmenter()
+    evaluate(segmenter, CASES[:1], user=BoxUser(), seeds=1)
+    enough = np.flatnonzero(CASES[0].mask.foreground.sum(axis=(0, 1)) >= LEAST_PIXELS)
+    assert segmenter.requests[0].slices == tuple(enough)
+    evaluate(segmenter, CASES[:1], user=BoxUser(with_depth=True), seeds=1)
+    assert segmenter.requests[1].slices is None
 
 
 def test_slices_are_sessions_of_their_own() -> None:
