@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
+from datasets.intensity import Window
 from datasets.picture_plane import PicturePlane
 from datasets.volume import Volume
 from training.prompts.picture_boxes import PictureBox, SliceBoxes, read_boxes
@@ -54,6 +55,7 @@ class BoxSegmenter:
         self._title = title
         self._rule = rule
         self._cache = EmbeddingCache[Embedding]()
+        self._windows = EmbeddingCache[Window]()
         self._encoding = Lock()
 
     def prepare(self, request: SegmentationRequest) -> None:
@@ -124,12 +126,20 @@ class BoxSegmenter:
     def _embed(self, work: "_Work", index: int) -> Embedding:
         """One picture at a time, since one fills the machine."""
         started = perf_counter()
-        grey = work.slices.grey(index)
+        grey = work.slices.grey(index, window=self._window(work))
         with self._encoding:
             embedding = self._drawer.embed(grey)
         work.encoded += 1
         work.encoding_seconds += perf_counter() - started
         return embedding
+
+    def _window(self, work: "_Work") -> Window:
+        """Grey window of the volume, out of the cache or fresh."""
+        request = work.request
+        if not request.cache_key:
+            work.window = work.window or work.slices.window()
+            return work.window
+        return self._windows.get((request.cache_key, request.target, 0, 0), work.slices.window)
 
 
 @dataclass
@@ -141,6 +151,7 @@ class _Work:
     encoded: int = 0
     encoding_seconds: float = 0.0
     network_seconds: float = 0.0
+    window: Window | None = None
     pictures: PicturePlane = field(init=False)
 
     def __post_init__(self) -> None:

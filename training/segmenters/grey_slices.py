@@ -6,7 +6,6 @@ of MR volumes: the window of the voxels above zero between two percentiles, scal
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -57,7 +56,7 @@ class GreyRule:
 
 
 class GreySlices:
-    """The slices of a request's target sequence; its window is found when the first slice is asked for.
+    """The slices of a request's target sequence.
 
     Raises:
         RejectedInput: The target sequence is missing, or there is no such slice axis.
@@ -74,12 +73,12 @@ class GreySlices:
         self._rule = rule
         self.pictures = PicturePlane.along(self._volume.grid, request.slice_axis)
 
-    def grey(self, index: int) -> NDArray[np.uint8]:
+    def grey(self, index: int, *, window: Window) -> NDArray[np.uint8]:
         """Slice `index` as uint8 (height, width)."""
-        return truncated_to_8_bits(self.pictures.to_picture(self._volume.data, index), window=self._window)
+        return truncated_to_8_bits(self.pictures.to_picture(self._volume.data, index), window=window)
 
-    @cached_property
-    def _window(self) -> Window:
+    def window(self) -> Window:
+        """The grey window of the whole volume; seconds for the largest ones."""
         rule = self._rule
         return percentile_window(
             self._volume.data,

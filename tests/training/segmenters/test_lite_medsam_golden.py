@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from datasets.nifti import read_volume
 from tests.data import STS_NIFTI, require
 from tests.training.segmenters.golden.make_lite_medsam_golden import EVERY, synthetic_grey
-from training.model_package import read_package
 from training.prompts.picture_boxes import PictureBox
 from training.segmenters.grey_slices import GreyRule, GreySlices
 from training.segmenters.segmenter import SegmentationRequest
@@ -53,23 +52,15 @@ SYNTHETIC = [line for line in golden() if line.case == "synthetic"]
 
 
 @pytest.fixture(scope="module")
-def drawer(lite_medsam_package):
+def drawer(lite_medsam):
     """LiteMedSAM as it serves: its encoder in the fastest runtime."""
-    import torch
-
-    from training.networks.lite_medsam import LiteMedSam
-    from training.segmenters.lite_medsam import LiteMedSamDrawer
-    from training.segmenters.weights import with_weights
-
-    folder, digest = lite_medsam_package
-    tensors = read_package(folder, expected_digest=digest)[1]
-    network = with_weights(LiteMedSam(), tensors, device=torch.device("cpu"))
-    return LiteMedSamDrawer(network, device=torch.device("cpu"))
+    return lite_medsam._drawer
 
 
 def patient_grey(line: Expected) -> NDArray[np.uint8]:
     volume = read_volume(require(STS_NIFTI / line.case) / "MR_T1_image.nii.gz")
-    return GreySlices(SegmentationRequest({"t1": volume}, "t1"), PUBLISHED_RULE).grey(line.index)
+    slices = GreySlices(SegmentationRequest({"t1": volume}, "t1"), PUBLISHED_RULE)
+    return slices.grey(line.index, window=slices.window())
 
 
 def differences(drawer, line: Expected, grey: NDArray[np.uint8], *, in_torch: bool) -> tuple[float, int]:
