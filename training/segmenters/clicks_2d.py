@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
-from datasets.orientation import as_ras, axis_in_ras, from_ras
-from datasets.volume import Volume
+from datasets.orientation import as_ras, axis_in_ras, from_ras, is_reversed_in_ras
+from datasets.volume import Grid, Volume
 from training.model_package import ModelDescription, Tensors
 from training.segmenters.click_drawer import ClickDrawer, DrawnImages
 from training.segmenters.click_plan import CanvasClicks, ClickPlan
@@ -65,13 +65,14 @@ class Clicks2dSegmenter:
         seconds: dict[str, float] = {}
         regions = {}
         greys = self._greys.of(arrays, request.cache_key)
-        for index in self._asked(request, clicks, axis):
+        for index in _asked(request, clicks, axis, original):
             name = f"{request.cache_key}/{axis}/{index}" if request.cache_key else ""
-            images = DrawnImages([np.take(array, index, axis) for array in arrays], greys, name)
+            place = (slice(None),) * axis + (index,)
+            images = DrawnImages([array[place] for array in arrays], greys, name)
             own = CanvasClicks(*(_on_slice(each, axis, index) for each in (clicks.positive, clicks.negative)))
-            earlier = None if previous is None else np.take(previous, index, axis)
+            earlier = None if previous is None else previous[place]
             drawing = self._drawer.draw(images, own, earlier if earlier is not None and earlier.any() else None)
-            turned[(slice(None),) * axis + (index,)] = drawing.probability
+            turned[place] = drawing.probability
             seconds = {part: seconds.get(part, 0.0) + spent for part, spent in drawing.seconds.items()}
             regions[str(index)] = asdict(drawing.region)
         return Segmentation(
@@ -80,23 +81,22 @@ class Clicks2dSegmenter:
             used={"regions": regions, "seconds": seconds},
         )
 
-    @staticmethod
-    def _asked(request: SegmentationRequest, clicks: CanvasClicks, axis: int) -> list[int]:
-        """The clicked slices among those asked for, as indices of the RAS grid."""
-        original = request.volumes[request.target if request.target in request.volumes else next(iter(request.volumes))]
-        count = original.grid.shape[request.slice_axis]
-        clicked = {int(index) for each in (clicks.positive, clicks.negative) for index in np.rint(each[:, axis])}
-        if request.slices is None:
-            return sorted(clicked)
-        if any(not 0 <= index < count for index in request.slices):
-            raise RejectedInput(
-                "slice-outside",
-                f"Expected slices from 0 to {count - 1}, got one beyond them.",
-                remedy="Ask for slices of the image.",
-            )
-        reversed_axis = as_ras(original).grid.affine[:3, axis] @ original.grid.affine[:3, request.slice_axis] < 0
-        asked = {count - 1 - index if reversed_axis else index for index in request.slices}
-        return sorted(clicked & asked)
+
+def _asked(request: SegmentationRequest, clicks: CanvasClicks, axis: int, grid: Grid) -> list[int]:
+    """The clicked slices among those asked for, as indices along `axis` of the RAS grid that `grid` becomes."""
+    count = grid.shape[request.slice_axis]
+    clicked = {int(index) for each in (clicks.positive, clicks.negative) for index in np.rint(each[:, axis])}
+    if request.slices is None:
+        return sorted(clicked)
+    if any(not 0 <= index < count for index in request.slices):
+        raise RejectedInput(
+            "slice-outside",
+            f"Expected slices from 0 to {count - 1}, got one beyond them.",
+            remedy="Ask for slices of the image.",
+        )
+    turned = is_reversed_in_ras(request.slice_axis, grid)
+    asked = {count - 1 - index if turned else index for index in request.slices}
+    return sorted(clicked & asked)
 
 
 def _on_slice(points: NDArray[np.float64], axis: int, index: int) -> NDArray[np.float64]:
