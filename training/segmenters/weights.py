@@ -12,15 +12,24 @@ from training.model_package import Tensors
 
 Network = TypeVar("Network", bound=torch.nn.Module)
 
+_SECOND_NAMES = "skip_layers."
+"""MONAI's DynUNet names each of its blocks a second time, along its skips; packages hold every tensor once."""
+
 
 def with_weights(network: Network, tensors: Tensors, *, device: torch.device) -> Network:
     """The network with these weights, on `device`, in evaluation mode.
 
+    A tensor that the network knows by two names may be given by either.
+
     Raises:
         RejectedInput: A tensor is missing, superfluous or of another shape.
     """
+    known = network.state_dict()
+    given = {name: torch.from_numpy(value) for name, value in tensors.items()}
+    place = {known[name].data_ptr(): value for name, value in given.items() if name in known}
+    again = {name: place[own.data_ptr()] for name, own in known.items() if own.data_ptr() in place}
     try:
-        network.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()}, strict=True)
+        network.load_state_dict(again | given, strict=True)
     except RuntimeError as error:
         raise RejectedInput(
             "package-network",
@@ -72,5 +81,10 @@ def members_of(tensors: Tensors, count: int) -> list[dict[str, Any]]:
 
 
 def as_members(networks: Sequence[Tensors]) -> dict[str, Any]:
-    """The tensors of several networks as one package keeps them."""
-    return {f"{number}/{name}": tensor for number, each in enumerate(networks) for name, tensor in each.items()}
+    """The tensors of several networks as one package keeps them, each once."""
+    return {
+        f"{number}/{name}": tensor
+        for number, each in enumerate(networks)
+        for name, tensor in each.items()
+        if not name.startswith(_SECOND_NAMES)
+    }
