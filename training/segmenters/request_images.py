@@ -14,6 +14,9 @@ from training.segmenters.segmenter import SegmentationRequest
 _EDGE = 1e-6
 """Voxels by which a point may miss the image's outer edge through rounding."""
 
+_DIGITS = 6
+"""Decimals of a voxel that a point in millimetres tells."""
+
 
 def ras_images(request: SegmentationRequest, names: Iterable[str]) -> tuple[list[NDArray[np.generic]], Grid]:
     """The images called `names`, turned, and the grid they share.
@@ -49,14 +52,16 @@ def points_in(points: Sequence[PointMm], grid: Grid) -> NDArray[np.float64]:
             "Expected a prompt as three finite numbers in millimetres, got something else.",
             remedy="Place the prompt again.",
         )
-    voxels = grid.to_voxel(found)
-    if (voxels < -0.5 - _EDGE).any() or (voxels > np.array(grid.shape) - 0.5 + _EDGE).any():
+    with np.errstate(over="ignore", invalid="ignore"):  # a point at the end of the number range is outside
+        voxels = grid.to_voxel(found)
+    if not ((voxels >= -0.5 - _EDGE) & (voxels <= np.array(grid.shape) - 0.5 + _EDGE)).all():
         raise RejectedInput(
             "prompt-outside",
             "Expected a prompt inside the image, got one outside it.",
             remedy="Place the prompt on the image.",
         )
-    return np.clip(voxels, 0, np.array(grid.shape) - 1)
+    # What rounding left of a whole voxel would move a box by a voxel, and a click halfway between two to either.
+    return np.clip(np.round(voxels, _DIGITS), 0, np.array(grid.shape) - 1)
 
 
 def _are_triples(points: Sequence[PointMm]) -> bool:
