@@ -40,3 +40,8 @@ def from_ras(data: NDArray[np.generic], grid: Grid) -> NDArray[np.generic]:
 def axis_in_ras(axis: int, grid: Grid) -> int:
     """Which axis of `as_ras` the axis (0, 1, 2) of `grid` becomes."""
     return int(io_orientation(grid.affine)[axis, 0])
+
+
+def is_reversed_in_ras(axis: int, grid: Grid) -> bool:
+    """Whether the axis (0, 1, 2) of `grid` runs the other way in `as_ras`, so that its last index becomes the first."""
+    return bool(io_orientation(grid.affine)[axis, 1] < 0)
