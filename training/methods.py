@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datasets.errors import RejectedInput
+from training.intensity_rules import RULE_OF
 from training.model_package import Method, ModelDescription, Tensors, write_package
 
 if TYPE_CHECKING:
@@ -67,6 +68,20 @@ class TrainingChoice:
         if any(count is not None and count < 1 for count in (self.iterations, self.automatic_iterations)):
             raise RejectedInput(
                 "fit-settings", "Expected at least one iteration, got fewer.", remedy="Give a positive number."
+            )
+        if not self.channels or len({*self.channels}) != len(self.channels) or not RULE_OF.keys() >= {*self.channels}:
+            raise RejectedInput(
+                "fit-channels",
+                f"Expected images out of {', '.join(RULE_OF)}, each once, got others.",
+                remedy="Name the images that every case has.",
+            )
+        axes = 2 if self.method is Method.CLICKS_2D else 3
+        if self.canvas is not None and (len(self.canvas) != axes or self.method is Method.SIX_POINTS):
+            raise RejectedInput(
+                "fit-canvas",
+                "Expected a canvas of two sizes for clicks-2d, of three for the other click methods, and none for "
+                "six-points, got another.",
+                remedy="Correct the canvas, or leave it out.",
             )
 
 
@@ -136,7 +151,7 @@ def package_trained(
         The package's digest.
 
     Raises:
-        RejectedInput: The members are of several choices, or another model lies at `folder`.
+        RejectedInput: The members are of several choices or plans, or another model lies at `folder`.
     """
     from training.segmenters.weights import as_members
 
@@ -144,6 +159,12 @@ def package_trained(
     if any(replace(member.choice, seed=0) != replace(first.choice, seed=0) for member in members):
         raise RejectedInput(
             "members-differ", "Expected members trained alike, got several settings.", remedy="Train them alike."
+        )
+    if any(member.parameters.get("network") != first.parameters.get("network") for member in members):
+        raise RejectedInput(
+            "members-differ",
+            "Expected members whose networks are built alike, got several plans.",
+            remedy="Leave out the members whose cases led to other kernels or strides.",
         )
     # All refiners first, then all automatic networks, as the segmenters expect them.
     networks = [member.networks[kind] for kind in range(len(first.networks)) for member in members]
