@@ -76,6 +76,21 @@ class Example:
         return np.ascontiguousarray(as_ras(self.volumes[channel]).data)
 
 
+def ordered_examples(examples: Sequence[Example]) -> list[Example]:
+    """The examples by name.
+
+    Raises:
+        RejectedInput: None, or one twice.
+    """
+    if not examples or len({example.case for example in examples}) != len(examples):
+        raise RejectedInput(
+            "fit-no-cases",
+            "Expected at least one example and each case once, got none or one twice.",
+            remedy="Give each approved case once.",
+        )
+    return sorted(examples, key=lambda example: example.case)
+
+
 class PreparedExamples:
     """Examples turned and held in memory, with the greys of each image known.
 
@@ -88,13 +103,7 @@ class PreparedExamples:
     """
 
     def __init__(self, examples: Sequence[Example], channels: Mapping[str, IntensityRule]) -> None:
-        if not examples or len({example.case for example in examples}) != len(examples):
-            raise RejectedInput(
-                "fit-no-cases",
-                "Expected at least one example and each case once, got none or one twice.",
-                remedy="Give each approved case once.",
-            )
-        self.examples = sorted(examples, key=lambda example: example.case)
+        self.examples = ordered_examples(examples)
         self._images = [[example.raw(name) for name in channels] for example in self.examples]
         self._greys = [
             [Greys.of(image, rule) for image, rule in zip(images, channels.values(), strict=True)]

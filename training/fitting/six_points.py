@@ -14,7 +14,7 @@ from datasets.orientation import as_ras
 from datasets.volume import Grid
 from training.augmentation import Augmentation, augmented
 from training.canvas import resized
-from training.fitting.examples import Example
+from training.fitting.examples import Example, ordered_examples
 from training.fitting.loop import (
     LoopSettings,
     Progress,
@@ -101,7 +101,7 @@ def fit_six_points(
     Raises:
         RejectedInput: An image is missing, the loss diverged, or the checkpoint is another training's.
     """
-    ordered = sorted(examples, key=lambda example: example.case)
+    ordered = ordered_examples(examples)
     plan, device = plan_points(ordered, settings), best_device()
     torch.manual_seed(settings.loop.seed)
     network = laid_out(dyn_unet(plan.network), device)
