@@ -47,8 +47,8 @@ def canvas_shape(extent_mm: ArrayLike, spacing: Spacing, *, budget: int, divisor
     Args:
         extent_mm: (3,) millimetres of the region's edges.
         spacing: Target spacing in millimetres.
-        budget: Most voxels, before the sizes are rounded up.
-        divisor: What each size is rounded up to a multiple of.
+        budget: Most voxels, before the sizes are rounded.
+        divisor: What each size is rounded to a multiple of, at least one.
     """
     sizes: NDArray[np.float64] = np.maximum(np.asarray(extent_mm) / np.asarray(spacing), 1.0)
     for _ in range(4):  # an axis that is cut off at one voxel gives its share to the others
