@@ -5,7 +5,7 @@ DeepEdit), and *at every click*, where each answer is (2S-ICR), on top of the pr
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +122,8 @@ def fit_automatic(
         images, target = shown.batch(random, settings.batch)
         yield dice_and_cross_entropy(_predict(network, device)(images), target.to(device))
 
-    losses = fit_network(network, learn, settings.loop, checkpoint=checkpoint, progress=progress)
+    about = _about("automatic", examples, settings)
+    losses = fit_network(network, learn, settings.loop, checkpoint=checkpoint, progress=progress, about=about)
     return half_precision(network), losses
 
 
@@ -164,7 +165,8 @@ def fit_refiner(
         run = session.at_every_click if settings.at_every_click else session.gathered
         yield from run(_predict(network, device), images, target, random=random, first=first)
 
-    losses = fit_network(network, learn, settings.loop, checkpoint=checkpoint, progress=progress)
+    about = _about("refiner" if first is None else "refiner of an automatic network", examples, settings)
+    losses = fit_network(network, learn, settings.loop, checkpoint=checkpoint, progress=progress, about=about)
     return half_precision(network), losses
 
 
@@ -251,6 +253,11 @@ def _predict(network: nn.Module, device: torch.device) -> Predict:
         return logits
 
     return predict
+
+
+def _about(network: str, examples: Sequence[Example], settings: ClickSettings) -> dict[str, Any]:
+    """What a checkpoint belongs to."""
+    return {"network": network, "cases": sorted(each.case for each in examples), "settings": asdict(settings)}
 
 
 def _network(plan: UNetPlan, settings: ClickSettings, device: torch.device) -> nn.Module:

@@ -6,7 +6,7 @@ that was stopped goes on as if it had not been.
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from datasets.errors import RejectedInput
-from datasets.files import write_bytes
+from datasets.files import canonical_json, sha256_of_bytes, write_bytes
 
 Progress = Callable[[int, int, float], None]
 """Called after every iteration with the number done, of all, and the iteration's mean loss."""
@@ -74,6 +74,7 @@ def fit_network(
     *,
     checkpoint: Path | None = None,
     progress: Progress | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> list[float]:
     """Fits `network`, leaving the averaged weights in it.
 
@@ -83,6 +84,7 @@ def fit_network(
         settings: How long and how fast.
         checkpoint: File to go on from and to keep up to date; None for none.
         progress: Told about every iteration; what it raises stops the fit (the last checkpoint stays).
+        about: What else the fit depends on, as plain JSON values: a checkpoint of anything else is refused.
 
     Returns:
         Mean loss of each iteration.
@@ -90,7 +92,7 @@ def fit_network(
     Raises:
         RejectedInput: A loss is not finite, or the checkpoint belongs to another network or other settings.
     """
-    state = _State(network, settings)
+    state = _State(network, settings, sha256_of_bytes(canonical_json(about or {})))
     losses = state.restore(checkpoint) if checkpoint is not None and checkpoint.exists() else []
     network.train()
     for iteration in range(len(losses), settings.iterations):
@@ -109,9 +111,10 @@ def fit_network(
 class _State:
     """Weights, their running mean and the optimizer's moments."""
 
-    def __init__(self, network: nn.Module, settings: LoopSettings) -> None:
+    def __init__(self, network: nn.Module, settings: LoopSettings, purpose: str) -> None:
         self._network = network
         self._settings = settings
+        self._purpose = purpose
         self._optimiser = torch.optim.AdamW(
             network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
@@ -156,7 +159,7 @@ class _State:
         tensors |= {f"average/{name}": tensor for name, tensor in self._average.items()}
         for number, moments in self._optimiser.state_dict()["state"].items():
             tensors |= {f"optimizer/{number}/{key}": torch.as_tensor(value) for key, value in moments.items()}
-        about = {"settings": asdict(self._settings), "steps": self._steps, "losses": losses}
+        about = {"settings": asdict(self._settings), "purpose": self._purpose, "steps": self._steps, "losses": losses}
         path.parent.mkdir(parents=True, exist_ok=True)
         whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
         write_bytes(path, save(whole, metadata={"about": json.dumps(about)}))
@@ -169,7 +172,8 @@ class _State:
             with safe_open(path, framework="pt") as opened:
                 about = json.loads(opened.metadata()["about"])
                 tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-            if about["settings"] != asdict(self._settings):
+            # Checkpoints of before the purpose was kept go on.
+            if about["settings"] != asdict(self._settings) or about.get("purpose", self._purpose) != self._purpose:
                 raise ValueError("settings")
             self._take(tensors)
             self._steps = int(about["steps"])

@@ -1,7 +1,7 @@
 """Six points: InteractiveNet's network learns on regions around synthetic extreme points. Imports torch."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +106,8 @@ def fit_six_points(
     torch.manual_seed(settings.loop.seed)
     network = laid_out(dyn_unet(plan.network), device)
     learner = _Learner(ordered, plan, settings, device=device)
-    losses = fit_network(network, learner.learn, settings.loop, checkpoint=checkpoint, progress=progress)
+    about = {"cases": [example.case for example in ordered], "settings": asdict(settings)}
+    losses = fit_network(network, learner.learn, settings.loop, checkpoint=checkpoint, progress=progress, about=about)
     kept = dyn_unet(replace(plan.network, supervised=0))
     names = kept.state_dict().keys()
     tensors = {name: tensor for name, tensor in half_precision(network).items() if name in names}
