@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datasets.errors import RejectedInput
-from datasets.files import write_json
+from datasets.files import canonical_json, write_json
 from datasets.splits import Folds, SplitCase, stratified_folds
 from training.methods import TrainingChoice, package_trained, train_method
 from training.model_package import read_description
@@ -119,7 +119,7 @@ def train_fold(
     inputs: dict[str, str],
     progress: "Progress | None" = None,
 ) -> Path:
-    """Trains one fold on all cases but its own; a fold that was trained already is kept.
+    """Trains one fold on all patients but its own; a fold that was trained already is kept.
 
     Args:
         choice: What to train.
@@ -133,16 +133,30 @@ def train_fold(
         The fold's package.
 
     Raises:
-        RejectedInput: As `train_method`; no case is left to learn from.
+        RejectedInput: As `train_method`; no case is left to learn from, or the fold was trained otherwise.
     """
     folder = trained.package(number)
     if folder.exists():
+        _require_choice(folder, choice)
         return folder
     own = set(trained.folds[number])
-    seen = [example for example in examples if example.case not in own]
+    patients = {example.patient for example in examples if example.case in own}
+    seen = [example for example in examples if example.case not in own and example.patient not in patients]
     fitted = train_method(choice, seen, checkpoints=trained.folder / "checkpoints" / folder.name, progress=progress)
     package_trained([fitted], folder, name=f"{choice.method.value}-fold", version=str(number + 1), inputs=inputs)
     return folder
+
+
+def _require_choice(folder: Path, choice: TrainingChoice) -> None:
+    """Refuses a package that another choice made; choices that were not known to it are left aside."""
+    fit = read_description(folder).parameters.get("fit", {})
+    wanted = json.loads(canonical_json(choice.described))
+    if any(wanted.get(name) != value for name, value in fit.get("choice", {}).items()):
+        raise RejectedInput(
+            "fold-differs",
+            "Expected a fold trained with these settings, got one trained with others in this folder.",
+            remedy="Choose another folder, or give the settings it was begun with.",
+        )
 
 
 def begin_folds(folder: Path, folds: Folds) -> TrainedFolds:

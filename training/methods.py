@@ -84,6 +84,11 @@ class TrainingChoice:
                 remedy="Correct the canvas, or leave it out.",
             )
 
+    @property
+    def described(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self) | {"method": self.method.value}
+
 
 @dataclass(frozen=True, eq=False)
 class Trained:
@@ -171,9 +176,8 @@ def package_trained(
     fitted = [
         {"cases": list(each.cases), "last_loss": [round(losses[-1], 4) for losses in each.losses]} for each in members
     ]
-    choice = asdict(first.choice) | {"method": first.choice.method.value}
     described = dict(first.parameters) | {"members": len(members)} | dict(parameters or {})
-    described["fit"] = {"choice": choice, "members": fitted}
+    described["fit"] = {"choice": first.choice.described, "members": fitted}
     description = ModelDescription(name, version, first.choice.method, described, dict(inputs))
     return write_package(folder, description, as_members(networks))
 
