@@ -16,6 +16,7 @@ from datasets.nifti import read_volume
 from tests.data import STS_NIFTI, require
 from tests.training.segmenters.golden.make_lite_medsam_golden import EVERY, synthetic_grey
 from training.prompts.picture_boxes import PictureBox
+from training.runtime import OpenVinoRuntime
 from training.segmenters.grey_slices import GreyRule, GreySlices
 from training.segmenters.segmenter import SegmentationRequest
 
@@ -100,6 +101,8 @@ def test_synthetic_pictures(drawer, tell_figure: Callable[[str], None], in_torch
 
 def test_patients(drawer, tell_figure: Callable[[str], None]) -> None:
     found = [differences(drawer, line, patient_grey(line), in_torch=False) for line in PATIENTS]
+    if isinstance(drawer._encoder, OpenVinoRuntime):
+        assert drawer._encoder.shapes_on_torch == ()
     largest = max(difference for difference, _ in found)
     pixels = max(abs(pixels) for _, pixels in found)
     tell_figure(f"LiteMedSAM as served, 20 patients: logits differ by {largest:.1e} at most, masks by {pixels} pixels")

@@ -18,6 +18,7 @@ from training.networks.medsam_vit import SamArchitecture, decode, medsam_vit
 from training.pretrained.medsam_vit import convert_medsam_vit
 from training.prompts.picture_boxes import PictureBox
 from training.prompts.prompt import Box, Prompts
+from training.runtime import OpenVinoRuntime
 from training.segmenters.loading import load_segmenter
 from training.segmenters.medsam_vit import MedSamVitDrawer, prepared, stretched_box
 from training.segmenters.segmenter import SegmentationRequest
@@ -56,6 +57,8 @@ def test_numbers_of_segment_anything(network, tell_figure) -> None:
     assert hashlib.sha256(picture.tobytes()).hexdigest() == str(expected["picture_sha256"])
     drawer = MedSamVitDrawer(network, image_size=IMAGE_SIZE, device=CPU)
     embedding = drawer.embed(grey)
+    if isinstance(drawer._encoder, OpenVinoRuntime):
+        assert drawer._encoder.shapes_on_torch == ()
     corners = torch.tensor([stretched_box(box, shape=(200, 160), side=IMAGE_SIZE) for box in boxes()])
     with torch.inference_mode():
         logits, quality = decode(network, torch.from_numpy(embedding), corners.float())
