@@ -11,6 +11,8 @@ LIGHT = (
     "training.segmenters.segmenter",
     "training.prompts.picture_boxes",
     "training.pretrained.lite_medsam",
+    "training.pretrained.medsam_vit",
+    "training.segmenters.box_segmenter",
     "training.fitting.unet25d",
     "training.metrics",
     "training.statistics",

@@ -10,7 +10,6 @@ Source: Ma et al., MedSAM, branch LiteMedSAM (CVPR24_LiteMedSAM_infer.py).
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -70,6 +69,8 @@ def box_around_mask(mask: NDArray[np.bool_]) -> PictureBox | None:
     Returns:
         In pixels of the mask, found on a copy whose longer side is 256, as published.
     """
+    import cv2
+
     scale = _SIDE / max(mask.shape)
     height, width = (max(int(side * scale + 0.5), 1) for side in mask.shape)
     small = cv2.resize(mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_AREA)
