@@ -60,5 +60,5 @@ def phantom_case(images: tuple[str, ...], *, seed: int = 0) -> ClickCase:
     anatomy = draw_anatomy(TissueType.MYXOID, random)
     points = grid.to_world(np.moveaxis(np.indices(PHANTOM_SHAPE), 0, -1))
     signal = 600.0 * anatomy.signal(points, sequence="t1")
-    volumes = {name: Volume(np.float32(signal + random.normal(0, 12, signal.shape)), grid) for name in images}
+    volumes = {name: Volume((signal + random.normal(0, 12, signal.shape)).astype(np.float32), grid) for name in images}
     return ClickCase(volumes, anatomy.tumour_distance(points) < 0)

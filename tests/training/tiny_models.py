@@ -23,7 +23,7 @@ Built = tuple[ModelDescription, dict[str, Any]]
 def six_points() -> Built:
     """InteractiveNet's, of one image and all maps, without mirrored copies."""
     network = UNetPlan.uniform(channels=4, widths=WIDTHS)
-    plan = PointsPlan({"t1": RULE_OF["t1"]}, (2.0, 2.0, 4.0), 4096, network, mirrored=False)
+    plan = PointsPlan({"t1": RULE_OF["t1"]}, (2.0, 2.0, 4.0), 4096, network, mirrored=())
     return _built(Method.SIX_POINTS, plan.parameters, [network])
 
 
