@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
 from datasets.mask import Mask
+from datasets.picture_plane import PicturePlane
 from training.model_package import Method, ModelDescription
 from training.prompts.prompt import Prompts
 from training.prompts.simulated_clicks import ClickRule
@@ -15,6 +16,9 @@ from training.simulated_user import BoxUser, ClickUser, SimulatedUser, SixPointU
 
 CLICKED = (Method.CLICKS_2D, Method.CLICKS_3D, Method.DEEPEDIT, Method.TWO_STAGE)
 """Methods that are corrected click by click."""
+
+BOXED = (Method.LITE_MEDSAM, Method.MEDSAM_VIT)
+"""Methods that draw what boxes hold, slice by slice, on any kind of image."""
 
 _ANY_IMAGE = "t1"
 """What the image is called for methods to which all images are grey values."""
@@ -26,7 +30,7 @@ def channels_of(description: ModelDescription) -> tuple[str, ...]:
     Raises:
         RejectedInput: The package does not say.
     """
-    if description.method in (Method.LITE_MEDSAM, Method.MEDSAM_VIT):
+    if description.method in BOXED:
         return (_ANY_IMAGE,)
     if description.method is Method.UNET_25D:
         return ("t1", "t2")
@@ -40,17 +44,18 @@ def channels_of(description: ModelDescription) -> tuple[str, ...]:
         ) from error
 
 
-def user_of(method: Method, rule: ClickRule = ClickRule.DEEPGROW) -> SimulatedUser:
+def user_of(method: Method, rule: ClickRule = ClickRule.DEEPGROW, *, with_depth: bool = False) -> SimulatedUser:
     """Who tries a method: six points, clicks, boxes as they are drawn by people, or nobody's prompts.
 
     Args:
         method: The model's.
         rule: Where a user of a click method clicks.
+        with_depth: Whether a user of a box method draws one box around all of the tumour, not one on every slice.
     """
     if method is Method.SIX_POINTS:
         return SixPointUser()
-    if method in (Method.LITE_MEDSAM, Method.MEDSAM_VIT):
-        return BoxUser()
+    if method in BOXED:
+        return BoxUser(with_depth=with_depth)
     if method is Method.UNET_25D:
         return SilentUser()
     return ClickUser(rule, from_click=int(method is Method.CLICKS_2D))
@@ -72,6 +77,9 @@ class SilentUser:
     def start(self, target: Mask, random: np.random.Generator) -> Prompts:
         """No prompts."""
         return Prompts()
+
+    def slices(self, prompts: Prompts, pictures: PicturePlane) -> None:
+        """All."""
 
     def next(self, target: Mask, predicted: NDArray[np.bool_], prompts: Prompts, *, random: Any) -> Prompts | None:
         """Nothing more."""

@@ -12,7 +12,7 @@ from datasets.errors import RejectedInput
 from datasets.finding import Finding
 from training.comparison import compare_evaluations
 from training.evaluation_results import Evaluation
-from training.method_needs import CLICKED, channels_of, user_of
+from training.method_needs import BOXED, CLICKED, channels_of, user_of
 from training.model_package import Method
 from training.prompts.simulated_clicks import ClickRule
 
@@ -46,6 +46,7 @@ class EvaluationPlan:
         rule: Where click users click.
         per_slice: Whether every slice is a session of its own; None for what suits the method.
         slices_per_case: At most so many slices of a case; None for all.
+        with_depth: Whether box users draw one box around all of the tumour, not one on every slice.
     """
 
     clicks: int = 10
@@ -53,6 +54,7 @@ class EvaluationPlan:
     rule: ClickRule = ClickRule.DEEPGROW
     per_slice: bool | None = None
     slices_per_case: int | None = None
+    with_depth: bool = False
 
 
 def cohort_for(model: ChosenModel, given: EvaluationCohort) -> Cohort:
@@ -63,7 +65,7 @@ def cohort_for(model: ChosenModel, given: EvaluationCohort) -> Cohort:
     """
     needed = channels_of(model.description)
     globs = by_channel(given.images, needed[0])
-    if model.description.method in (Method.LITE_MEDSAM, Method.MEDSAM_VIT):
+    if model.description.method in BOXED:
         needed = tuple(globs)[:1]  # an image is an image to them
     if missing := [channel for channel in needed if channel not in globs]:
         raise RejectedInput(
@@ -95,7 +97,7 @@ def evaluate_model(
     found = evaluate(
         model.for_cases(),
         cases,
-        user=user_of(method, plan.rule),
+        user=user_of(method, plan.rule, with_depth=plan.with_depth),
         clicks=plan.clicks,
         seeds=plan.seeds,
         per_slice=method is Method.CLICKS_2D if plan.per_slice is None else plan.per_slice,

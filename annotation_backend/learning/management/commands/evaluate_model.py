@@ -35,6 +35,7 @@ class Command(MaskloopCommand):
         parser.add_argument(
             "--user", choices=[rule.value for rule in ClickRule], help="whose clicks (default deepgrow)"
         )
+        parser.add_argument("--box-with-depth", action="store_true", help="one box for boxes' users, not one a slice")
         parser.add_argument(
             "--per-slice", action="store_true", default=None, help="each slice is a session (clicks-2d: always)"
         )
@@ -101,4 +102,5 @@ def _plan(options: dict[str, Any]) -> EvaluationPlan:
         rule=ClickRule(options["user"] or ClickRule.DEEPGROW.value),
         per_slice=options["per_slice"],
         slices_per_case=options["slices_per_case"],
+        with_depth=options["box_with_depth"],
     )

@@ -1,0 +1,205 @@
+"""Letting a model draw on one person's files; no database is needed."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from annotation_backend.registry.chosen_model import ChosenModel
+from curation.volume_file import read_volume
+from datasets.content_checks import check_volume
+from datasets.errors import RejectedInput
+from datasets.gate import refuse_errors
+from datasets.mask import Mask
+from datasets.nifti import write_mask, write_volume
+from datasets.picture_plane import PicturePlane
+from datasets.resample import resample_volume
+from datasets.volume import Grid, Volume
+from training.method_needs import BOXED, channels_of
+from training.prompts.prompt import Box, Click, PointMm, Prompts
+from training.prompts.prompt_document import from_document
+
+_SUFFIX = ".nii.gz"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where the answer goes.
+
+    Args:
+        mask: File of the mask.
+        probability: File of the probability; None for none.
+        overwrite: Whether files that are there already may be replaced.
+    """
+
+    mask: Path
+    probability: Path | None = None
+    overwrite: bool = False
+
+    def require_free(self, inputs: Sequence[Path]) -> None:
+        """Refuses before anything is computed.
+
+        Raises:
+            RejectedInput: A name is not one of a compressed NIfTI, the two are one file, a file is there already, or
+                it is one that is read.
+        """
+        paths = [path for path in (self.mask, self.probability) if path is not None]
+        if not all(path.name.endswith(_SUFFIX) for path in paths) or len({path.resolve() for path in paths}) < len(
+            paths
+        ):
+            raise RejectedInput(
+                "output-name", f"Expected different names that end with {_SUFFIX}, got others.", remedy="Rename them."
+            )
+        if {path.resolve() for path in paths} & {path.resolve() for path in inputs}:
+            raise RejectedInput(
+                "output-is-input", "Expected a new file to write, got one that is read.", remedy="Choose another name."
+            )
+        if not self.overwrite and any(path.exists() for path in paths):
+            raise RejectedInput(
+                "output-exists",
+                "Expected a free name to write to, got a file that is there already.",
+                remedy="Choose another name, or allow it with --overwrite.",
+            )
+
+
+def read_images(files: Mapping[str, Path], *, resample: bool) -> dict[str, Volume]:
+    """The images, all on the first one's grid.
+
+    Raises:
+        RejectedInput: A file cannot be read, or holds no picture.
+        GeometryError: One lies on another grid and may not be resampled.
+    """
+    volumes: dict[str, Volume] = {}
+    grid: Grid | None = None
+    for channel, path in files.items():
+        volume = read_volume(path)
+        refuse_errors(check_volume(volume))
+        grid = grid or volume.grid
+        if resample and not volume.grid.matches(grid):
+            volume = resample_volume(volume, grid, outside=float(np.nanmin(volume.data)))
+        grid.require_match(volume.grid, what=f"The image {channel} beside the first")
+        volumes[channel] = Volume(volume.data, grid)
+    return volumes
+
+
+def images_of(model: ChosenModel, files: Mapping[str, Path]) -> dict[str, Path]:
+    """The files that a model sees, in its order; methods to which all images are grey values take the first.
+
+    Raises:
+        RejectedInput: One is missing.
+    """
+    needed = channels_of(model.description)
+    if model.description.method in BOXED:
+        needed = tuple(files)[:1]
+    if missing := [channel for channel in needed if channel not in files]:
+        raise RejectedInput(
+            "sequence-missing",
+            f"Expected the images {', '.join(needed)} for {model.title}, got no {' and no '.join(missing)}.",
+            remedy="Give each by name, e.g. --image t1=T1.nii.gz t2=T2.nii.gz.",
+        )
+    return {channel: files[channel] for channel in needed}
+
+
+def read_prompts(path: Path) -> Prompts:
+    """Prompts from a JSON file (see `training.prompts.prompt_document`).
+
+    Raises:
+        RejectedInput: It cannot be read, or holds no prompts.
+    """
+    try:
+        return from_document(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RejectedInput(
+            "prompt-file", "Expected a JSON file with prompts, got none that can be read.", remedy="Check the path."
+        ) from error
+
+
+def joined(prompts: Sequence[Prompts]) -> Prompts:
+    """All of several prompts, in order."""
+    return Prompts(
+        tuple(click for each in prompts for click in each.clicks),
+        tuple(box for each in prompts for box in each.boxes),
+        tuple(point for each in prompts for point in each.extreme_points),
+    )
+
+
+def from_voxels(prompts: Prompts, grid: Grid) -> Prompts:
+    """Prompts whose points are voxel indices (i, j, k) of a grid, in millimetres."""
+    world = _to_world(grid)
+    return replace(
+        prompts,
+        clicks=tuple(Click(world(click.point_mm), positive=click.positive) for click in prompts.clicks),
+        boxes=tuple(Box(world(box.corner_mm), world(box.opposite_mm)) for box in prompts.boxes),
+        extreme_points=tuple(world(point) for point in prompts.extreme_points),
+    )
+
+
+def segment_files(
+    model: ChosenModel,
+    volumes: Mapping[str, Volume],
+    prompts: Prompts,
+    *,
+    outputs: Outputs,
+    previous: Path | None = None,
+) -> dict[str, Any]:
+    """Draws and writes the mask on the images' grid.
+
+    Args:
+        model: Who draws.
+        volumes: From `read_images`.
+        prompts: In millimetres.
+        outputs: Where mask and probability go.
+        previous: A probability from before, for methods that refine it.
+
+    Returns:
+        What was used and drawn, as plain values.
+
+    Raises:
+        RejectedInput: The prompts or images are not what the model needs.
+    """
+    from training.segmenters.segmenter import SegmentationRequest
+
+    target = next(iter(volumes))
+    grid = volumes[target].grid
+    earlier = None if previous is None else read_volume(previous)
+    if earlier is not None:
+        grid.require_match(earlier.grid, what="The image and the previous probability")
+        earlier = Volume(np.clip(np.nan_to_num(earlier.data), 0.0, 1.0), grid)
+    pictures = PicturePlane.of(grid)
+    slices = _pointed_at(prompts, pictures) if model.description.method in BOXED else None
+    axis = pictures.slice_axis
+    request = SegmentationRequest(volumes, target, prompts, slice_axis=axis, slices=slices, previous=earlier)
+    answer = model.segmenter().segment(request)
+    mask = Mask((np.asarray(answer.probability.data) > 0.5).astype(np.uint8), grid)
+    write_mask(outputs.mask, mask)
+    if outputs.probability is not None:
+        write_volume(outputs.probability, Volume(np.asarray(answer.probability.data, dtype=np.float32), grid))
+    return {
+        "model": answer.model_version,
+        "images": list(volumes),
+        "voxels": int(mask.foreground.sum()),
+        "millilitres": round(mask.volume_ml, 3),
+        "score": answer.score,
+        "used": dict(answer.used),
+    }
+
+
+def _pointed_at(prompts: Prompts, pictures: PicturePlane) -> tuple[int, ...] | None:
+    """For methods that draw slice by slice: the slices with a prompt; None, for all, where a box has depth."""
+    from training.prompts.picture_boxes import read_boxes
+
+    if prompts.is_empty:
+        return None
+    read = read_boxes(prompts, pictures)
+    return None if read.deep is not None else tuple(sorted(read.boxes))
+
+
+def _to_world(grid: Grid) -> Callable[[PointMm], PointMm]:
+    def world(voxel: PointMm) -> PointMm:
+        x, y, z = (float(value) for value in np.ravel(grid.to_world([voxel])))
+        return x, y, z
+
+    return world

@@ -1,0 +1,58 @@
+"""Prompts as plain JSON values, as files and records keep them: points in RAS+ millimetres.
+
+{"extreme_points": [[x, y, z], …], "clicks": [{"point_mm": [x, y, z], "positive": true}, …],
+ "boxes": [{"corner_mm": [x, y, z], "opposite_mm": [x, y, z]}, …]}
+"""
+
+from typing import Any
+
+from datasets.errors import RejectedInput
+from training.prompts.prompt import Box, Click, PointMm, Prompts
+
+_LISTS = ("extreme_points", "clicks", "boxes")
+
+
+def as_document(prompts: Prompts) -> dict[str, Any]:
+    """Prompts as plain JSON values."""
+    return {
+        "extreme_points": [list(point) for point in prompts.extreme_points],
+        "clicks": [{"point_mm": list(click.point_mm), "positive": click.positive} for click in prompts.clicks],
+        "boxes": [{"corner_mm": list(box.corner_mm), "opposite_mm": list(box.opposite_mm)} for box in prompts.boxes],
+    }
+
+
+def from_document(document: Any) -> Prompts:
+    """Prompts from plain JSON values; lists that are left out are empty.
+
+    Raises:
+        RejectedInput: The values are no prompts.
+    """
+    try:
+        if set(document) - set(_LISTS):
+            raise ValueError("keys")
+        points, clicks, boxes = (list(document.get(name, [])) for name in _LISTS)
+        return Prompts(
+            clicks=tuple(
+                Click(_point(each["point_mm"]), positive=_truth(each.get("positive", True))) for each in clicks
+            ),
+            boxes=tuple(Box(_point(each["corner_mm"]), _point(each["opposite_mm"])) for each in boxes),
+            extreme_points=tuple(_point(each) for each in points),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise RejectedInput(
+            "prompt-document",
+            f"Expected a JSON object with lists {', '.join(_LISTS)} of points in millimetres, got something else.",
+            remedy='Write e.g. {"extreme_points": [[x, y, z], …], "clicks": [{"point_mm": [x, y, z], '
+            '"positive": true}], "boxes": [{"corner_mm": [x, y, z], "opposite_mm": [x, y, z]}]}.',
+        ) from error
+
+
+def _point(values: Any) -> PointMm:
+    x, y, z = (float(value) for value in values)
+    return x, y, z
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("positive")
+    return value
