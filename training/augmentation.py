@@ -18,7 +18,8 @@ class Augmentation:
     """How strongly, and how often (0..1).
 
     Args:
-        mirror: How often each axis is mirrored.
+        mirror: How often each of `mirrored` is mirrored.
+        mirrored: Axes that may be mirrored; not top to bottom (see docs/decisions/0017).
         turn: How often the canvas is turned and stretched.
         degrees: Largest turn about each axis.
         stretch: Largest share by which each axis grows or shrinks.
@@ -30,6 +31,7 @@ class Augmentation:
     """
 
     mirror: float = 0.5
+    mirrored: tuple[int, ...] = (0, 1)
     turn: float = 0.5
     degrees: float = 30.0
     stretch: float = 0.2
@@ -54,7 +56,7 @@ def augmented(images: Tensor, others: Tensor, random: np.random.Generator, rule:
     """
     axes = images.ndim - 1
     both = torch.cat([images, others])
-    flipped = [axis + 1 for axis in range(axes) if random.random() < rule.mirror]
+    flipped = [axis + 1 for axis in range(axes) if axis in rule.mirrored and random.random() < rule.mirror]
     if flipped:
         both = both.flip(flipped)
     images, others = both[: len(images)], both[len(images) :]

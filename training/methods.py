@@ -20,10 +20,10 @@ TRAINABLE = (Method.SIX_POINTS, Method.CLICKS_2D, Method.CLICKS_3D, Method.DEEPE
 """Methods that learn from a cohort's images and masks alone."""
 
 _ITERATIONS = {
-    Method.SIX_POINTS: 1500,
-    Method.CLICKS_2D: 200,
-    Method.CLICKS_3D: 450,
-    Method.DEEPEDIT: 450,
+    Method.SIX_POINTS: 600,
+    Method.CLICKS_2D: 150,
+    Method.CLICKS_3D: 350,
+    Method.DEEPEDIT: 350,
     Method.TWO_STAGE: 130,
 }
 """Iterations that two processor cores finish within minutes a fold; an iteration of two-stage and of clicks-2d holds an

@@ -19,17 +19,20 @@ def dice_and_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
 
     Source: 2S-ICR, equations 1 to 3.
     """
-    logits, target = logits.float(), target.float()
+    missed = functional.binary_cross_entropy_with_logits(logits.float(), target.float())
+    return (1.0 - soft_dice(logits, target)).mean() + missed
+
+
+def soft_dice(logits: Tensor, target: Tensor) -> Tensor:
+    """Dice of each sample's probabilities, (B,)."""
+    probability, truth = torch.sigmoid(logits.float()), target.float()
     axes = tuple(range(1, logits.ndim))
-    probability = torch.sigmoid(logits)
-    overlap = (probability * target).sum(axes)
-    total = probability.sum(axes) + target.sum(axes)
-    dice = (2.0 * overlap + _SMOOTHING) / (total + _SMOOTHING)
-    return (1.0 - dice).mean() + functional.binary_cross_entropy_with_logits(logits, target)
+    overlap = (probability * truth).sum(axes)
+    return (2.0 * overlap + _SMOOTHING) / (probability.sum(axes) + truth.sum(axes) + _SMOOTHING)
 
 
-def supervised_loss(heads: Sequence[Tensor], target: Tensor) -> Tensor:
-    """`dice_and_cross_entropy` of every head, halved from one to the next coarser, weights adding up to 1 (nnU-Net)."""
+def supervised_dice(heads: Sequence[Tensor], target: Tensor) -> Tensor:
+    """1 - Dice of every head, halved from one to the next coarser, weights adding up to 1 (nnU-Net)."""
     weights = [0.5**level for level in range(len(heads))]
-    found = [weight * dice_and_cross_entropy(head, target) for weight, head in zip(weights, heads, strict=True)]
+    found = [weight * (1.0 - soft_dice(head, target)).mean() for weight, head in zip(weights, heads, strict=True)]
     return torch.stack(found).sum() / sum(weights)

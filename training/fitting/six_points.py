@@ -24,7 +24,7 @@ from training.fitting.loop import (
     laid_out,
     mixed_precision,
 )
-from training.fitting.losses import supervised_loss
+from training.fitting.losses import supervised_dice
 from training.intensity_rules import RULE_OF
 from training.networks.dyn_unet import dyn_unet, heads
 from training.networks.planning import canvas_shape, plan_unet, target_spacing
@@ -133,7 +133,7 @@ class _Learner:
             images, target = self._shown(random)
             with mixed_precision(self._device):
                 logits = network(images[None].to(self._device, memory_format=channels_last(images.ndim - 1)))
-            losses.append(supervised_loss(heads(logits, self._plan.network), target[None].to(self._device)))
+            losses.append(supervised_dice(heads(logits, self._plan.network), target[None].to(self._device)))
         yield torch.stack(losses).mean()
 
     def _shown(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:

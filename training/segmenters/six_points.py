@@ -71,7 +71,7 @@ class PointsPlan:
         maps: What it is shown of the points.
         iterations: Scans of the geodesic map.
         members: Networks whose logits are averaged (the folds).
-        mirrored: Whether eight mirrored copies are averaged.
+        mirrored: Axes along which mirrored copies are averaged: the copies are all their combinations.
         cleaning: What is done to the mask at the end, chosen on validation folds.
     """
 
@@ -83,7 +83,7 @@ class PointsPlan:
     relaxed: float = 0.1
     iterations: int = 4
     members: int = 1
-    mirrored: bool = True
+    mirrored: tuple[int, ...] = (0, 1)
     cleaning: Cleaning = Cleaning.NONE
 
     @property
@@ -93,6 +93,7 @@ class PointsPlan:
         return asdict(self) | {
             "channels": channels,
             "maps": [str(kind) for kind in self.maps],
+            "mirrored": list(self.mirrored),
             "cleaning": self.cleaning.value,
         }
 
@@ -107,6 +108,7 @@ class PointsPlan:
             known = {key: parameters[key] for key in cls.__dataclass_fields__}
             known["channels"] = {entry["image"]: IntensityRule(entry["rule"]) for entry in known["channels"]}
             known["spacing"] = tuple(float(size) for size in known["spacing"])
+            known["mirrored"] = tuple(int(axis) for axis in known["mirrored"])
             known["maps"] = tuple(PointsMap(kind) for kind in known["maps"])
             known["network"] = UNetPlan.from_parameters(known["network"])
             known["cleaning"] = Cleaning(known["cleaning"])
@@ -246,7 +248,7 @@ class SixPointsSegmenter:
 
     def _logits(self, picture: Picture) -> Picture:
         """Mean logits of all members and mirrored copies, (…)."""
-        copies = _mirrors(picture.ndim - 1) if self._plan.mirrored else [()]
+        copies = _combinations(self._plan.mirrored)
         total = np.zeros(picture.shape[1:], dtype=np.float32)
         for axes in copies:
             mirrored = np.ascontiguousarray(np.flip(picture, [axis + 1 for axis in axes]))[None]
@@ -281,6 +283,6 @@ class SixPointsSegmenter:
         return found
 
 
-def _mirrors(axes: int) -> list[tuple[int, ...]]:
-    """All sets of axes."""
-    return [tuple(axis for axis in range(axes) if number >> axis & 1) for number in range(2**axes)]
+def _combinations(axes: Sequence[int]) -> list[tuple[int, ...]]:
+    """All sets of axes, the empty one first."""
+    return [tuple(axis for bit, axis in enumerate(axes) if number >> bit & 1) for number in range(2 ** len(axes))]
