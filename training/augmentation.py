@@ -13,6 +13,10 @@ from torch import Tensor
 from torch.nn import functional
 
 
+_MOST_BENT = 0.15
+"""Largest standard deviation of a bending field, where the canvas is 2 long."""
+
+
 @dataclass(frozen=True)
 class Augmentation:
     """How strongly, and how often (0..1).
@@ -108,3 +112,28 @@ def _blurred(image: Tensor) -> Tensor:
     for axis in range(image.ndim):
         image = (image + image.roll(1, axis) + image.roll(-1, axis)) / 3.0
     return image
+
+
+def bent(masks: Tensor, random: np.random.Generator) -> Tensor:
+    """Masks moved and bent by a smooth random field, each by its own; one that would be empty stays as it is.
+
+    Args:
+        masks: (B, 1, …) of 0 and 1.
+        random: Where every choice comes from.
+
+    Returns:
+        (B, 1, …) of 0 and 1; most of an edge lies within a tenth of the canvas of where it was.
+    """
+    count, axes = len(masks), masks.ndim - 2
+    amount = random.uniform(0.0, _MOST_BENT)
+    coarse = torch.from_numpy(random.normal(0.0, amount, (count, axes, *(4,) * axes))).float()
+    mode = "trilinear" if axes == 3 else "bilinear"
+    field = functional.interpolate(coarse, size=masks.shape[2:], mode=mode).movedim(1, -1)
+    shift = torch.from_numpy(random.normal(0.0, amount / 2, (count, *(1,) * axes, axes))).float()
+    still = functional.affine_grid(
+        torch.eye(axes, axes + 1).repeat(count, 1, 1), list(masks.shape), align_corners=False
+    )
+    moved = (functional.grid_sample(masks, still + field + shift, align_corners=False) > 0.5).float()
+    empty = moved.flatten(1).amax(1) == 0
+    moved[empty] = masks[empty]
+    return moved

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from datasets.errors import RejectedInput
-from training.augmentation import Augmentation
+from training.augmentation import Augmentation, bent
 from training.canvas import Picture, Shape
 from training.fitting.examples import Example, PreparedExamples
 from training.fitting.loop import (
@@ -55,6 +55,8 @@ class ClickSettings:
         most_clicks: Clicks of a session are drawn from 1 to this (2S-ICR: 15).
         click_free: Share of iterations without clicks (DeepEdit: 0.25, 0.5; DeepGrow: 0).
         at_every_click: Whether an optimizer step is done at every click, on the previous probability (2S-ICR).
+        wander: Share of sessions whose wanted mask is bent away from the drawn one, so that only clicks tell where it
+            lies; without it a network that knows its training cases learns to pass clicks over.
         mask_dropout: How often the previous probability is replaced by no information (2S-ICR: 0.2).
         rule: Where the simulated user clicks.
         whole: How often most of the image is shown instead of the tumour's surroundings.
@@ -69,13 +71,14 @@ class ClickSettings:
     most_clicks: int = 10
     click_free: float = 0.0
     at_every_click: bool = False
+    wander: float = 0.5
     mask_dropout: float = 0.2
     rule: ClickRule = ClickRule.DEEPGROW
     whole: float = 0.4
     augmentation: Augmentation = field(default_factory=lambda: Augmentation(invert=0.1))
 
     def __post_init__(self) -> None:
-        shares = (self.click_free, self.mask_dropout, self.whole)
+        shares = (self.click_free, self.wander, self.mask_dropout, self.whole)
         if not (self.batch >= 1 and self.most_clicks >= 1 and all(0.0 <= share <= 1.0 for share in shares)):
             raise RejectedInput(
                 "fit-settings",
@@ -199,6 +202,8 @@ class _Session:
         self, predict: Predict, images: Tensor, target: Tensor, *, random: np.random.Generator, first: Predict | None
     ) -> Iterator[Tensor]:
         """A loss at every click, each on top of the last answer (2S-ICR, section 4.3)."""
+        if random.random() < self._settings.wander:
+            target = bent(target, random)
         truth = target[:, 0].numpy() > INSIDE
         clicks: list[list[Any]] = [[] for _ in truth]
         previous = self._start(images, random, first)
