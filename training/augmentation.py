@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-
 _MOST_BENT = 0.15
 """Largest standard deviation of a bending field, where the canvas is 2 long."""
 

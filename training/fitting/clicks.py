@@ -185,11 +185,12 @@ class _Session:
         self, predict: Predict, images: Tensor, target: Tensor, *, random: np.random.Generator, first: Predict | None
     ) -> Iterator[Tensor]:
         """One loss, after all clicks of the session (DeepGrow); or after none (DeepEdit's click-free iterations)."""
+        free = random.random() < self._settings.click_free
+        count = 0 if free else int(random.integers(self._settings.most_clicks)) + 1
+        if count and random.random() < self._settings.wander:
+            target = bent(target, random)
         truth = target[:, 0].numpy() > INSIDE
         clicks: list[list[Any]] = [[] for _ in truth]
-        count = (
-            0 if random.random() < self._settings.click_free else int(random.integers(self._settings.most_clicks)) + 1
-        )
         inside = np.zeros_like(truth)
         for number in range(count):
             self._click(clicks, truth, inside, random)
