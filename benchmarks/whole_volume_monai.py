@@ -1,6 +1,6 @@
 """The peer of `prompted_speed`: the same networks as a MONAI pipeline over the whole volume.
 
-Orientation, Spacing (to the resolution in which our networks saw the tumour), NormalizeIntensity, a Gaussian signal at
+Orientation, Spacing (to the resolution in which our networks saw the tumour), normalised intensities, a Gaussian signal at
 every click over the whole volume, sliding windows of the network's own size, a sigmoid, and everything undone again.
 A network of two dimensions goes over every slice of what it is given.
 """
@@ -14,10 +14,11 @@ import torch
 from monai.data import MetaTensor
 from monai.inferers import sliding_window_inference
 from monai.networks.layers import GaussianFilter
-from monai.transforms import Compose, NormalizeIntensity, Orientation, Spacing
+from monai.transforms import Compose, NormalizeIntensity, Orientation, ScaleIntensityRange, Spacing, Transform
 from numpy.typing import NDArray
 
 from datasets.volume import Grid, Volume
+from training.intensity_rules import CT_WINDOW_HU, IntensityRule
 from training.prompts.prompt import Click
 from training.segmenters.click_plan import NO_INFORMATION, ClickPlan
 
@@ -51,7 +52,9 @@ class WholeVolume:
 
     def prepared(self) -> MetaTensor:
         """All images on the networks' grid (C, i, j, k): what a server may keep from click to click."""
-        return torch.cat([NormalizeIntensity(nonzero=True)(self._placed(volume)) for volume in self.volumes])
+        rules = self.plan.channels.values()
+        pairs = zip(self.volumes, rules, strict=True)
+        return torch.cat([_normalizing(rule)(self._placed(volume)) for volume, rule in pairs])
 
     def answer(
         self, images: MetaTensor, clicks: Sequence[Click], previous: Volume | None
@@ -97,3 +100,11 @@ class WholeVolume:
 
     def _unbatched(self, answer: torch.Tensor) -> torch.Tensor:
         return answer[0] if len(self.plan.canvas) == 3 else answer.movedim(0, 1 + self.axis)
+
+
+def _normalizing(rule: IntensityRule) -> Transform:
+    """MONAI's transform for one of our rules."""
+    if rule is IntensityRule.CT_WINDOW:
+        low, high = CT_WINDOW_HU
+        return ScaleIntensityRange(low, high, -1.0, 1.0, clip=True)
+    return NormalizeIntensity(nonzero=rule is IntensityRule.FOREGROUND_ZSCORE)
