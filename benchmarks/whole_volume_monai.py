@@ -1,7 +1,7 @@
 """The peer of `prompted_speed`: the same networks as a MONAI pipeline over the whole volume.
 
-Orientation, Spacing (to the resolution in which our networks saw the tumour), normalised intensities, a Gaussian signal at
-every click over the whole volume, sliding windows of the network's own size, a sigmoid, and everything undone again.
+Orientation, Spacing (to the resolution in which our networks saw the tumour), normalised intensities, a Gaussian signal
+at every click over the whole volume, sliding windows of the network's own size, a sigmoid, and everything undone again.
 A network of two dimensions goes over every slice of what it is given.
 """
 
