@@ -15,6 +15,8 @@ LIGHT = (
     "training.segmenters.box_segmenter",
     "training.fitting.unet25d",
     "training.metrics",
+    "training.postprocessing",
+    "training.changed_slices",
     "training.statistics",
     "training.report",
 )
