@@ -28,6 +28,8 @@ class UNetPlan:
     def __post_init__(self) -> None:
         levels = len(self.widths)
         fit = levels >= 3 and len(self.strides) == len(self.kernels) == levels and self.channels >= 1
+        sizes = [*self.strides, *self.kernels]
+        fit = fit and {len(each) for each in sizes} in ({2}, {3}) and min(min(each) for each in sizes) >= 1
         if not (fit and 0 <= self.supervised <= levels - 2 and min(self.widths) >= 1):
             raise RejectedInput(
                 "network-plan",
