@@ -60,7 +60,9 @@ class PointsSettings:
     batch: int = 1
     supervised: int = 2
     relaxations: tuple[float, float] = (0.05, 0.2)
-    augmentation: Augmentation = field(default_factory=lambda: Augmentation(degrees=15.0, stretch=0.1))
+    augmentation: Augmentation = field(
+        default_factory=lambda: Augmentation(degrees=15.0, stretch=0.1, gamma=0.5, invert=0.3)
+    )
 
 
 def plan_points(examples: Sequence[Example], settings: PointsSettings) -> PointsPlan:
