@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.augmentation import Augmentation, augmented
+from training.augmentation import Augmentation, augmented, bent
 
 STILL = Augmentation(mirror=0, turn=0, intensity=0, noise=0, blur=0, gamma=0, invert=0)
 MOVED = Augmentation(mirror=0.5, turn=1.0, degrees=30, stretch=0.2, intensity=0, noise=0, blur=0, gamma=0)
@@ -117,3 +117,28 @@ def test_the_generator_decides_all(shape: tuple[int, ...]) -> None:
     before = mask.clone()
     augmented(mask, mask, np.random.default_rng(7), ALL)
     assert torch.equal(mask, before), "what is given stays as it was"
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_bent_masks_stay_near_and_differ(shape: tuple[int, ...]) -> None:
+    masks = torch.stack([blob(shape), blob(shape).flip(1)])
+    kept = masks.clone()
+    dices = []
+    for seed in range(30):
+        found = bent(masks, np.random.default_rng(seed))
+        assert torch.equal(found, bent(masks, np.random.default_rng(seed)))
+        assert found.shape == masks.shape
+        assert set(torch.unique(found).tolist()) <= {0.0, 1.0}
+        assert (found.flatten(1).sum(1) > 0).all()
+        dices += [dice(one > 0.5, other > 0.5) for one, other in zip(found, masks, strict=True)]
+    assert torch.equal(masks, kept)
+    assert 0.5 < np.mean(dices) < 0.95
+    assert min(dices) < 0.7 < 0.95 < max(dices)
+
+
+def test_a_mask_that_would_be_lost_stays() -> None:
+    speck = torch.zeros((40, 1, 16, 16))
+    speck[:, 0, 0, 0] = 1.0
+    found = bent(speck, np.random.default_rng(0))
+    assert (found.flatten(1).sum(1) > 0).all()
+    assert (found[:, 0, 0, 0] == 1.0).sum() > 5, "moved out of the canvas, therefore as it was"

@@ -310,3 +310,32 @@ def test_settings_out_of_range(wrong: dict[str, Any]) -> None:
 def test_a_canvas_that_does_not_halve_is_refused() -> None:
     with pytest.raises(RejectedInput, match="click-plan"):
         fit_refiner(EXAMPLES, replace(DEEPGROW, canvas=(15, 16, 8)))
+
+
+@pytest.mark.parametrize("way", ["gathered", "at_every_click"])
+def test_in_some_sessions_another_mask_is_wanted_in_clicks_and_loss_alike(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(TWO_STAGE if way == "at_every_click" else DEEPGROW, wander=0.5)
+    images, target = ball_batch(settings)
+    clicked, learned = [], []
+    real_click, real_loss = fitting.next_click, fitting.dice_and_cross_entropy
+
+    def click(wanted: np.ndarray, *rest: Any, **named: Any) -> Any:
+        clicked.append(wanted)
+        return real_click(wanted, *rest, **named)
+
+    def loss(logits: Tensor, wanted: Tensor) -> Tensor:
+        learned.append(wanted[0, 0].numpy() > 0.5)
+        return real_loss(logits, wanted)
+
+    monkeypatch.setattr(fitting, "next_click", click)
+    monkeypatch.setattr(fitting, "dice_and_cross_entropy", loss)
+    wandered = 0
+    for seed in range(40):
+        clicked.clear()
+        learned.clear()
+        list(getattr(session(settings), way)(Watched(), images, target, random=np.random.default_rng(seed), first=None))
+        assert all(np.array_equal(each, clicked[0]) for each in [*clicked, *learned])
+        wandered += not np.array_equal(clicked[0], target[0, 0].numpy() > 0.5)
+    assert 10 <= wandered <= 28
