@@ -21,15 +21,15 @@ TRAINABLE = (Method.SIX_POINTS, Method.CLICKS_2D, Method.CLICKS_3D, Method.DEEPE
 
 _ITERATIONS = {
     Method.SIX_POINTS: 600,
-    Method.CLICKS_2D: 150,
-    Method.CLICKS_3D: 350,
-    Method.DEEPEDIT: 350,
-    Method.TWO_STAGE: 130,
+    Method.CLICKS_2D: 300,
+    Method.CLICKS_3D: 900,
+    Method.DEEPEDIT: 900,
+    Method.TWO_STAGE: 350,
 }
 """Iterations that two processor cores finish within minutes a fold; an iteration of two-stage and of clicks-2d holds an
 optimizer step at each of its clicks, five or six on average."""
 
-_AUTOMATIC_ITERATIONS = 500
+_AUTOMATIC_ITERATIONS = 700
 """Iterations of two-stage's first network."""
 
 

@@ -65,7 +65,7 @@ class ClickSettings:
 
     loop: LoopSettings
     channels: tuple[str, ...] = ("t1",)
-    canvas: Shape = (64, 64, 40)
+    canvas: Shape = (48, 48, 32)
     widths: tuple[int, ...] = (16, 32, 64, 96)
     batch: int = 1
     most_clicks: int = 10
@@ -162,6 +162,8 @@ def fit_refiner(
         first = _predict(laid_out(built, device).eval(), device)
     session = _Session(plan, settings, device)
     network = _network(plan.refiner, settings, device)
+    if automatic is not None:
+        _begin_with(network, automatic)
 
     def learn(network: nn.Module, random: np.random.Generator) -> Iterator[Tensor]:
         images, target = shown.batch(random, settings.batch)
@@ -217,8 +219,11 @@ class _Session:
             yield dice_and_cross_entropy(logits, target.to(self._device))
 
     def _start(self, images: Tensor, random: np.random.Generator, first: Predict | None) -> NDArray[np.float32] | None:
-        """The first network's probability, made worse at random: on its own training images it errs too little."""
-        if first is None:
+        """The first network's probability, made worse at random: on its own training images it errs too little.
+
+        Now and then there is none, so that a session can also begin with a click.
+        """
+        if first is None or random.random() < self._settings.mask_dropout:
             return None
         with torch.no_grad():
             logits = first(images).cpu().float()
@@ -269,6 +274,22 @@ def _about(network: str, examples: Sequence[Example], settings: ClickSettings) -
 def _network(plan: UNetPlan, settings: ClickSettings, device: torch.device) -> nn.Module:
     torch.manual_seed(settings.loop.seed)
     return laid_out(dyn_unet(plan), device)
+
+
+def _begin_with(network: nn.Module, automatic: Tensors) -> None:
+    """Lets a refiner begin as the first network, blind to clicks and to the previous probability.
+
+    2S-ICR trains both from nothing; with few cases and steps it is better spent on learning what clicks mean.
+    """
+    known = network.state_dict()
+    for name, tensor in automatic.items():
+        begun = torch.from_numpy(tensor).to(known[name].dtype)
+        if begun.shape == known[name].shape:
+            known[name] = begun
+        else:
+            known[name] = torch.zeros_like(known[name])
+            known[name][:, : begun.shape[1]] = begun
+    network.load_state_dict(known)
 
 
 def _shown(examples: Sequence[Example], settings: ClickSettings, plan: ClickPlan) -> ShownCanvases:
