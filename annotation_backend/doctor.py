@@ -142,7 +142,7 @@ class _Rehearsal:
         call("GET", "/api/current-user/whoami")
 
     def _models(self) -> None:
-        for kind in PromptKind:
+        for kind in (PromptKind.AUTOMATIC, PromptKind.BOX, PromptKind.POINT):  # what Label Studio asks for
             serving_model(kind)
 
     def _ingest(self) -> None:

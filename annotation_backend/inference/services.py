@@ -19,6 +19,7 @@ from datasets.case import CaseVolumes, SeriesRole
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes
 from training.prompts.prompt import Prompts
+from training.prompts.prompt_document import as_document
 
 if TYPE_CHECKING:
     from training.segmenters.segmenter import Segmenter
@@ -53,7 +54,9 @@ class SlicePrediction:
 
 
 def kind_of(prompts: Prompts) -> PromptKind:
-    """Which kind of prompt decides the model: a box before clicks, nothing means automatic."""
+    """Which kind of prompt decides the model: extreme points, then a box, then clicks; nothing means automatic."""
+    if prompts.extreme_points:
+        return PromptKind.EXTREME_POINTS
     if prompts.boxes:
         return PromptKind.BOX
     return PromptKind.POINT if prompts.clicks else PromptKind.AUTOMATIC
@@ -97,10 +100,7 @@ def predict_slices(
 
 
 def _keep_record(case: Case, predictions: list[SlicePrediction], prompts: Prompts) -> None:
-    described = {
-        "clicks": [{"point_mm": click.point_mm, "positive": click.positive} for click in prompts.clicks],
-        "boxes": [{"corner_mm": box.corner_mm, "opposite_mm": box.opposite_mm} for box in prompts.boxes],
-    }
+    described = as_document(prompts)
     Prediction.objects.bulk_create(
         Prediction(
             case=case,

@@ -2,8 +2,11 @@
 
 import logging
 import platform
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -12,16 +15,28 @@ from django.utils import timezone
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.services import case_volumes, picture_plane
 from annotation_backend.labeling.models import CaseMask
+from annotation_backend.learning.lessons import Lessons
 from annotation_backend.learning.models import Run, RunStatus, Snapshot
+from annotation_backend.learning.prompted_training import (
+    ProgressOf,
+    fit_all,
+    package_final,
+    planned_folds,
+    train_folds,
+    write_ensemble,
+)
 from annotation_backend.registry.services import models_folder, register_package
 from annotation_backend.review.models import Review, approved_review
+from datasets.case import SeriesRole
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, write_json
 from datasets.nifti import read_mask
 from training.model_package import Method
 
 if TYPE_CHECKING:
+    from training.fitting.examples import Example
     from training.fitting.unet25d import FitSettings, TrainingCase
+    from training.methods import TrainingChoice
 
 logger = logging.getLogger(__name__)
 
@@ -80,13 +95,58 @@ def train(
     """
     from training.fitting.unet25d import fit_unet25d, package_fitted
 
-    run = Run.objects.create(snapshot=snapshot, method=METHOD, settings=asdict(fit_settings))
-    try:
+    with recorded_run(snapshot, METHOD, asdict(fit_settings)) as run:
         fitted = fit_unet25d(_training_cases(snapshot), settings=fit_settings, progress=progress)
         folder = models_folder() / f"{MODEL_NAME}-{run.pk}"
         package_fitted(fitted, folder, name=MODEL_NAME, version=str(run.pk), snapshot_digest=snapshot.digest)
         run.model = register_package(folder, snapshot_digest=snapshot.digest)
         run.losses = [round(float(loss), 6) for loss in fitted.losses]
+    return run
+
+
+def train_prompted(
+    snapshot: Snapshot, choice: "TrainingChoice", *, name: str, progress_of: ProgressOf, folds: int | None = None
+) -> Run:
+    """Trains a prompted method on a snapshot and registers the package; nothing is promoted.
+
+    Stopped and started again with the same approved masks and settings, it goes on where it was.
+
+    Args:
+        snapshot: What to learn from.
+        choice: Method, images, iterations, seed.
+        name: Of the model; its version is the run's number.
+        progress_of: Shows how far each part is.
+        folds: Train so many folds and register their ensemble; None for one model of all cases.
+
+    Raises:
+        RejectedInput: A file of the snapshot is gone or was changed, or there are fewer patients than folds.
+    """
+    lessons = lessons_of(snapshot)
+    described = choice.described | {"folds": folds}
+    work = Path(settings.DATA_FOLDER) / "training" / sha256_of_bytes(canonical_json([snapshot.digest, described]))[:16]
+    with recorded_run(snapshot, choice.method.value, described) as run:
+        destination, version = models_folder() / f"{name}-{run.pk}", str(run.pk)
+        if folds is None:
+            fitted = fit_all(choice, lessons, work, progress_of=progress_of)
+            package_final(fitted, destination, name=name, version=version, inputs=lessons.inputs)
+            run.losses = [round(float(loss), 6) for losses in fitted.losses for loss in losses]
+        else:
+            trained = planned_folds(lessons, work, folds=folds, seed=choice.seed)
+            train_folds(choice, lessons, trained, range(len(trained.folds)), progress_of=progress_of)
+            write_ensemble(
+                lessons, trained, destination, name=name, version=version, seed=choice.seed, progress_of=progress_of
+            )
+        run.model = register_package(destination, snapshot_digest=snapshot.digest)
+    shutil.rmtree(work, ignore_errors=True)
+    return run
+
+
+@contextmanager
+def recorded_run(snapshot: Snapshot, method: str, described: dict[str, Any]) -> Iterator[Run]:
+    """A record of a training: done when the block ends, failed with the reason when it raises."""
+    run = Run.objects.create(snapshot=snapshot, method=method, settings=described)
+    try:
+        yield run
         run.status = RunStatus.DONE
     except BaseException as error:
         run.status, run.error = RunStatus.FAILED, f"{type(error).__name__}: {error}"[:1000]
@@ -95,7 +155,25 @@ def train(
         run.ended = timezone.now()
         run.save()
     logger.info("%s gave %s on %s", run, run.model, platform.machine())
-    return run
+
+
+def lessons_of(snapshot: Snapshot) -> Lessons:
+    """A snapshot's cases as prompted methods learn from them."""
+    entries = {entry["case"]: entry for entry in snapshot.content["cases"]}
+    return Lessons(
+        patients={case: entry["patient"] for case, entry in entries.items()},
+        load=lambda case: _example(entries[case]),
+        inputs={"snapshot": snapshot.digest},
+    )
+
+
+def _example(entry: dict[str, Any]) -> "Example":
+    from training.fitting.examples import Example
+    from training.fitting.unet25d import TrainingCase
+
+    case = _training_case(entry, TrainingCase)
+    volumes = {SeriesRole.T1.value: case.volumes.t1, SeriesRole.T2.value: case.volumes.t2}
+    return Example(case.case_id, case.patient_id, volumes, case.mask)
 
 
 def _entry(review: Review) -> dict[str, Any]:

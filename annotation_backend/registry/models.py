@@ -12,6 +12,7 @@ class PromptKind(models.TextChoices):
     AUTOMATIC = "automatic", "automatic"
     BOX = "box", "box"
     POINT = "point", "click"
+    EXTREME_POINTS = "extreme-points", "extreme points"
 
 
 class Model(models.Model):
@@ -44,6 +45,7 @@ class Promotion(models.Model):
 
     model = models.ForeignKey(Model, on_delete=models.PROTECT, related_name="promotions")
     prompt_kind = models.CharField(max_length=20, choices=PromptKind.choices)
+    is_default = models.BooleanField(default=False, help_text="Not a person's choice: a shipped model took the place")
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -13,9 +13,22 @@ from training.model_package import Method, read_description, read_package
 
 METHOD_PROMPTS = {
     Method.LITE_MEDSAM: [PromptKind.BOX, PromptKind.POINT, PromptKind.AUTOMATIC],
+    Method.MEDSAM_VIT: [PromptKind.BOX],
     Method.UNET_25D: [PromptKind.AUTOMATIC],
+    Method.SIX_POINTS: [PromptKind.EXTREME_POINTS],
+    Method.CLICKS_2D: [PromptKind.POINT],
+    Method.CLICKS_3D: [PromptKind.POINT],
+    Method.DEEPEDIT: [PromptKind.POINT, PromptKind.AUTOMATIC],
+    Method.TWO_STAGE: [PromptKind.POINT, PromptKind.AUTOMATIC],
 }
 """The kinds of prompt that each method answers."""
+
+ONLY_WHEN_ASKED = {
+    Method.DEEPEDIT: [PromptKind.AUTOMATIC],
+    Method.TWO_STAGE: [PromptKind.AUTOMATIC],
+}
+"""Kinds that a model serves only where a person says so: these learned from images cut around a tumour, and draw one
+where there is none."""
 
 
 def models_folder() -> Path:
@@ -67,12 +80,13 @@ def check_promotion(model: Model, kinds: list[PromptKind] | None) -> list[Prompt
 
     Args:
         model: A registered model.
-        kinds: The kinds of prompt to serve; all that it can answer when None.
+        kinds: The kinds of prompt to serve; all that it can answer when None, but those of `ONLY_WHEN_ASKED`.
 
     Raises:
         RejectedInput: It cannot answer one of `kinds`, or its package is damaged.
     """
-    wanted = kinds or [PromptKind(kind) for kind in model.prompt_kinds]
+    held_back = ONLY_WHEN_ASKED.get(Method(model.method), [])
+    wanted = kinds or [PromptKind(kind) for kind in model.prompt_kinds if kind not in held_back]
     impossible = [kind.value for kind in wanted if kind.value not in model.prompt_kinds]
     if impossible:
         raise RejectedInput(
@@ -84,19 +98,20 @@ def check_promotion(model: Model, kinds: list[PromptKind] | None) -> list[Prompt
     return wanted
 
 
-def promote(model: Model, *, kinds: list[PromptKind] | None = None) -> list[Promotion]:
+def promote(model: Model, *, kinds: list[PromptKind] | None = None, is_default: bool = False) -> list[Promotion]:
     """Lets `model` serve from now on; running services take it up at their next prediction.
 
     Args:
         model: A registered model.
-        kinds: The kinds of prompt to serve; all that it can answer when None.
+        kinds: The kinds of prompt to serve; those of `check_promotion` when None.
+        is_default: That no person chose it.
 
     Raises:
         RejectedInput: It cannot answer one of `kinds`, or its package is damaged.
     """
     wanted = check_promotion(model, kinds)
     with transaction.atomic():
-        promotions = [Promotion.objects.create(model=model, prompt_kind=kind) for kind in wanted]
+        promotions = [Promotion.objects.create(model=model, prompt_kind=kind, is_default=is_default) for kind in wanted]
         if PromptKind.AUTOMATIC in wanted:
             automatic_model_promoted.send(sender=Model, model=model)
     return promotions

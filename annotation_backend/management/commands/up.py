@@ -29,7 +29,7 @@ from annotation_backend.labeling.reconcile import take_up
 from annotation_backend.management.arguments import MaskloopCommand
 from annotation_backend.processes import Processes, require_free
 from annotation_backend.registry.models import Promotion
-from annotation_backend.registry.services import ensure_lite_medsam, promote
+from annotation_backend.registry.shipped import ensure_shipped_models
 from datasets.errors import MaskloopError, ProgramFault, RejectedInput
 
 START_SECONDS = 300.0
@@ -135,9 +135,9 @@ class Command(MaskloopCommand):
     def _bring_in(self, processes: Processes, folder: Path | None) -> list[str]:
         """Model, cohort, registration and pictures, while Label Studio starts."""
         if not Promotion.objects.exists():
-            self.say("Preparing LiteMedSAM")
-            promote(ensure_lite_medsam())
-        findings = self._ingest(folder)
+            self.say("Preparing the models that come with Maskloop")
+        findings = self._tell_findings(ensure_shipped_models())
+        findings += self._ingest(folder)
         processes.require_alive()
         registered = register_cases(select_cases(None), progress=self.progress("registering case"))
         self.say(f"{len(registered.done)} case(s) registered, T1 onto T2")

@@ -13,6 +13,7 @@ from annotation_backend.learning.evaluating import (
     refusals,
     require_clicks_for,
 )
+from annotation_backend.learning.training_arguments import names
 from annotation_backend.management.arguments import MaskloopCommand
 from annotation_backend.management.cohort_arguments import add_cohort, add_device, use_device
 from annotation_backend.registry.chosen_model import choose_model
@@ -29,7 +30,7 @@ class Command(MaskloopCommand):
         """The model, the cohort, and how it is tried."""
         parser.add_argument("model", help="shipped name (six-points), folder of a model or of folds, or name-version")
         add_cohort(parser, required=True)
-        parser.add_argument("--only", type=_names, default=(), metavar="CASE,CASE", help="only these cases")
+        parser.add_argument("--only", type=names, default=(), metavar="CASE,CASE", help="only these cases")
         parser.add_argument("--clicks", type=int, default=10, help="most clicks of a session (default 10)")
         parser.add_argument("--seeds", type=int, default=3, help="sessions of each case (default 3)")
         parser.add_argument(
@@ -89,10 +90,6 @@ class Command(MaskloopCommand):
             self.say(f"  Dice {mean:.3f}{around}" + (f" after {count} click(s)" if len(dice["mean"]) > 1 else ""))
         worst = summary["worst"]
         self.say(f"  worst: {worst['case']}, {worst['dice']:.3f}")
-
-
-def _names(value: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
 def _plan(options: dict[str, Any]) -> EvaluationPlan:

@@ -1,39 +1,137 @@
-"""`train_model`: a 2.5D U-Net learns from the approved masks."""
+"""`train_model`: a model learns from the approved masks, or from a folder of images and masks."""
 
 from argparse import ArgumentParser
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from annotation_backend.learning.services import snapshot_content, take_snapshot, train
+from annotation_backend.learning.lessons import Lessons, lessons_of_folder
+from annotation_backend.learning.prompted_training import (
+    ENSEMBLE,
+    planned_folds,
+    split,
+    train_final,
+    train_folds,
+    write_ensemble,
+)
+from annotation_backend.learning.services import snapshot_content, take_snapshot, train, train_prompted
+from annotation_backend.learning.training_arguments import add_training, choice_of, fold_numbers, require_fitting
 from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.management.cohort_arguments import use_device
+from training.model_package import Method, read_description
+from training.postprocessing import Cleaning
+
+if TYPE_CHECKING:
+    from training.methods import TrainingChoice
 
 FEW_CASES = 10
 
+DEFAULT_STEPS = 60
+
 
 class Command(MaskloopCommand):
-    """Trains on approved masks only and registers the model; `promote_model` lets it serve."""
+    """Approved masks give a registered model (`promote_model` lets it serve); a folder gives packages in a folder."""
 
-    help = "Train a 2.5D U-Net on the approved masks and register it (promote_model lets it serve)."
+    help = "Train a model on the approved masks and register it, or on a folder without the database."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """Steps and seed, and a look at what would be learned from."""
-        parser.add_argument("--steps", type=int, default=60, help="optimizer steps (default 60)")
-        seeds = range(2**32)
-        parser.add_argument("--seed", type=int, default=0, choices=seeds, metavar="SEED", help="of every random choice")
-        parser.add_argument("--dry-run", action="store_true", help="only say what it would learn from")
+        """What to train, on what, how long, and where it goes."""
+        add_training(parser)
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
-        """Snapshot, training, registration."""
-        from training.fitting.unet25d import FitSettings
+        """The 2.5D U-Net, or a prompted method on approved masks or on a folder."""
+        use_device(options)
+        require_fitting(options)
+        if options["cohort"] is None:
+            return self._on_approved(options), []
+        lessons, channels = lessons_of_folder(
+            options["cohort"],
+            options["image_glob"],
+            options["mask_glob"],
+            resample=options["resample"],
+            without=options["without"],
+        )
+        choice = choice_of(options, channels)
+        work = self._final if options["folds"] is None else self._folds
+        return self._about(choice, lessons) | work(options, lessons, choice), list(lessons.findings)
 
+    def _on_approved(self, options: dict[str, Any]) -> dict[str, Any]:
         cases = [entry["case"] for entry in snapshot_content()["cases"]]
         self.say(f"{len(cases)} approved mask(s): {', '.join(cases)}")
         if len(cases) < FEW_CASES:
             self.say("So few cases teach a model little: expect it to draw poorly on other patients.")
         if options["dry_run"]:
-            return {"cases": cases}, []
-        snapshot = take_snapshot()
-        settings = FitSettings(steps=options["steps"], seed=options["seed"])
-        run = train(snapshot, settings, progress=self.progress("training step"))
+            return {"cases": cases}
+        run = self._unet(options) if options["method"] == Method.UNET_25D else self._prompted(options)
         self.say(f"{run.model}: registered. `manage.py promote_model {run.model}` lets it serve.")
-        document = {"model": str(run.model), "snapshot": snapshot.digest, "cases": cases, "final_loss": run.losses[-1]}
-        return document, []
+        snapshot = run.snapshot.digest
+        return {"model": str(run.model), "snapshot": snapshot, "cases": cases, "final_loss": (run.losses or [None])[-1]}
+
+    def _unet(self, options: dict[str, Any]) -> Any:
+        from training.fitting.unet25d import FitSettings
+
+        steps = DEFAULT_STEPS if options["steps"] is None else options["steps"]
+        settings = FitSettings(steps=steps, seed=options["seed"], device=options["device"])
+        return train(take_snapshot(), settings, progress=self.progress("training step"))
+
+    def _prompted(self, options: dict[str, Any]) -> Any:
+        choice = choice_of(options, tuple(options["channels"] or ("t1",)))
+        name = options["name"] or f"own-{choice.method.value}"
+        return train_prompted(take_snapshot(), choice, name=name, progress_of=self._progress_of, folds=options["folds"])
+
+    def _about(self, choice: "TrainingChoice", lessons: Lessons) -> dict[str, Any]:
+        cases = sorted(lessons.patients)
+        self.say(f"{choice.method.value} from {', '.join(choice.channels)} of {len(cases)} case(s): {', '.join(cases)}")
+        return {"method": choice.method.value, "channels": list(choice.channels), "cases": cases}
+
+    def _final(self, options: dict[str, Any], lessons: Lessons, choice: "TrainingChoice") -> dict[str, Any]:
+        if options["dry_run"]:
+            return {}
+        package = train_final(
+            choice,
+            lessons,
+            options["out"],
+            **_title(options),
+            cleaning=Cleaning(options["cleaning"] or Cleaning.NONE),
+            progress_of=self._progress_of,
+        )
+        return {"packages": [self._written(package)]}
+
+    def _folds(self, options: dict[str, Any], lessons: Lessons, choice: "TrainingChoice") -> dict[str, Any]:
+        count, seed, folder = options["folds"], options["seed"], options["out"]
+        folds = split(lessons, folds=count, seed=seed)
+        numbers = fold_numbers(options["fold"], len(folds))
+        document: dict[str, Any] = {"folds": [list(fold) for fold in folds]}
+        if options["dry_run"]:
+            return document
+        trained = planned_folds(lessons, folder, folds=count, seed=seed)
+        packages = train_folds(choice, lessons, trained, numbers, progress_of=self._progress_of)
+        if options["ensemble"]:
+            packages.append(folder / ENSEMBLE)
+            document["cleaning"] = write_ensemble(
+                lessons, trained, packages[-1], **_title(options), seed=seed, progress_of=self._progress_of
+            ).value
+        return document | {"packages": [self._written(package) for package in packages]}
+
+    def _written(self, package: Path) -> dict[str, str]:
+        found = read_description(package)
+        self.say(f"{package.name}: {found.title}")
+        return {"folder": package.name, "model": found.title, "digest": found.digest}
+
+    def _progress_of(self, what: str) -> Callable[..., None]:
+        """A bar for each network of a training: two-stage has two, one after the other."""
+        show, last = self.progress(what), 0
+
+        def told(done: int, total: int, note: float | None = None) -> None:
+            nonlocal show, last
+            if done <= last:
+                show = self.progress(f"{what}, next network")
+            last = done
+            show(done, total, note)
+
+        return told
+
+
+def _title(options: dict[str, Any]) -> dict[str, str]:
+    """Name and version of what comes out."""
+    return {"name": options["name"] or options["method"], "version": options["model_version"] or "1"}

@@ -24,7 +24,7 @@ class Command(MaskloopCommand):
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Checks and promotes."""
         model = find_model(options["model"])
-        kinds = check_promotion(model, [PromptKind(kind) for kind in options["kinds"] or model.prompt_kinds])
+        kinds = check_promotion(model, [PromptKind(kind) for kind in options["kinds"] or []])
         if options["dry_run"]:
             return {"model": str(model), "serves": [kind.value for kind in kinds]}, []
         promote(model, kinds=kinds)

@@ -1,0 +1,152 @@
+"""The arguments of `train_model`, and which of them go together."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from annotation_backend.management.cohort_arguments import CHANNELS, add_cohort, add_device
+from datasets.errors import RejectedInput
+from training.methods import TRAINABLE
+from training.model_package import Method
+from training.postprocessing import Cleaning
+
+if TYPE_CHECKING:
+    from training.methods import TrainingChoice
+
+_FOLDER_ONLY = ("image_glob", "mask_glob", "resample", "without", "out", "model_version", "fold", "cleaning")
+"""Options that go with --cohort."""
+
+_PROMPTED_ONLY = (
+    *("channels", "iterations", "automatic_iterations", "click_free", "canvas", "folds", "ensemble", "name", "cohort"),
+    *_FOLDER_ONLY,
+)
+"""Options that the 2.5D U-Net does not have."""
+
+
+def add_training(parser: ArgumentParser) -> None:
+    """Adds what to train, on what, how long, and where it goes."""
+    methods = [Method.UNET_25D.value, *(method.value for method in TRAINABLE)]
+    parser.add_argument("method", nargs="?", choices=methods, default=methods[0], help=f"default {methods[0]}")
+    parser.add_argument("--steps", type=int, help="optimizer steps of unet-25d (default 60)")
+    seeds = range(2**32)
+    parser.add_argument("--seed", type=int, default=0, choices=seeds, metavar="SEED", help="of every random choice")
+    parser.add_argument("--dry-run", action="store_true", help="only say what it would learn from")
+    add_device(parser)
+    _add_prompted(parser.add_argument_group("all methods but unet-25d"))
+    add_cohort(parser, required=False)
+    _add_folder(parser.add_argument_group("with --cohort"))
+
+
+def _add_prompted(group: Any) -> None:
+    group.add_argument("--channels", nargs="+", choices=CHANNELS[:2], help="images of approved cases (default t1)")
+    group.add_argument("--iterations", type=int, help="default: minutes a fold on two cores")
+    group.add_argument("--automatic-iterations", type=int, help="of two-stage's first network")
+    group.add_argument("--click-free", type=float, metavar="SHARE", help="of deepedit's iterations (default 0.25)")
+    group.add_argument("--canvas", type=_sizes, metavar="I,J,K", help="what click methods bring regions to")
+    group.add_argument("--folds", type=int, metavar="N", help="cross-validation instead of one final model")
+    group.add_argument("--ensemble", action="store_true", help="write the folds as one model")
+    group.add_argument("--name", help="of the model (default: the method; own-METHOD from approved masks)")
+
+
+def _add_folder(group: Any) -> None:
+    group.add_argument("--without", type=names, default=(), metavar="CASE,CASE", help="leave these cases out")
+    group.add_argument("--out", type=Path, metavar="FOLDER", help="folds, packages and checkpoints; goes on there")
+    group.add_argument("--fold", type=int, metavar="K", help="only fold K, from 1, so that machines share the work")
+    group.add_argument("--model-version", metavar="VERSION", help="of the model (default 1)")
+    group.add_argument("--cleaning", choices=list(Cleaning), help="at the end of a final model (default none)")
+
+
+def require_fitting(options: dict[str, Any]) -> None:
+    """Refuses options that belong to another training, or lack what they need.
+
+    Raises:
+        RejectedInput: Saying which.
+    """
+    method = Method(options["method"])
+    if method is Method.UNET_25D:
+        _refuse_given(options, _PROMPTED_ONLY, "a prompted method", "Name one, e.g. train_model six-points.")
+        return
+    _refuse_given(options, ("steps",), "unet-25d", "Give --iterations.")
+    if method is not Method.DEEPEDIT:
+        _refuse_given(options, ("click_free",), "deepedit", "Leave it out.")
+    if method is not Method.TWO_STAGE:
+        _refuse_given(options, ("automatic_iterations",), "two-stage", "Give --iterations.")
+    if method is Method.SIX_POINTS:
+        _refuse_given(options, ("canvas",), "the click methods", "Leave it out.")
+    if options["cohort"] is None:
+        _require_approved(options)
+    else:
+        _require_folder(options)
+
+
+def choice_of(options: dict[str, Any], channels: tuple[str, ...]) -> "TrainingChoice":
+    """What to train.
+
+    Raises:
+        RejectedInput: A number is out of range.
+    """
+    from training.methods import TrainingChoice
+
+    share = options["click_free"]
+    return TrainingChoice(
+        Method(options["method"]),
+        channels=channels,
+        iterations=options["iterations"],
+        automatic_iterations=options["automatic_iterations"],
+        click_free=0.25 if share is None else share,
+        canvas=options["canvas"],
+        seed=options["seed"],
+    )
+
+
+def fold_numbers(fold: int | None, count: int) -> list[int]:
+    """Which folds to train, counted from 0.
+
+    Raises:
+        RejectedInput: There is no such fold.
+    """
+    if fold is None:
+        return list(range(count))
+    if not 1 <= fold <= count:
+        raise RejectedInput("fold-number", f"Expected a fold from 1 to {count}, got {fold}.", remedy="Choose one.")
+    return [fold - 1]
+
+
+def names(value: str) -> tuple[str, ...]:
+    """Cases with commas between them."""
+    return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def _require_approved(options: dict[str, Any]) -> None:
+    _refuse_given(options, _FOLDER_ONLY, "a folder", "Give --cohort, or leave it out.")
+    if (options["folds"] is None) == options["ensemble"]:
+        _refuse("--folds N and --ensemble together, as approved masks give one registered model", "one of them")
+
+
+def _require_folder(options: dict[str, Any]) -> None:
+    if not (options["image_glob"] and options["mask_glob"] and options["out"]):
+        _refuse("--image-glob, --mask-glob and --out with --cohort", "less")
+    _refuse_given(options, ("channels",), "approved masks", "Name the globs, e.g. --image-glob t1=… t2=….")
+    if options["folds"] is not None:
+        _refuse_given(options, ("cleaning",), "a final model", "Leave it out: --ensemble chooses on the folds' cases.")
+    elif options["fold"] is not None or options["ensemble"]:
+        _refuse("--folds N with --fold and --ensemble", "none")
+
+
+def _refuse_given(options: dict[str, Any], those: tuple[str, ...], owner: str, remedy: str) -> None:
+    given = [name for name in those if options[name] not in (None, False, (), [])]
+    if given:
+        listed = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise RejectedInput(
+            "option-elsewhere",
+            f"Expected options of this training, got {listed}, which belong to {owner}.",
+            remedy=remedy,
+        )
+
+
+def _refuse(expected: str, got: str) -> NoReturn:
+    raise RejectedInput("options-incomplete", f"Expected {expected}, got {got}.", remedy="See --help.")
+
+
+def _sizes(value: str) -> tuple[int, ...]:
+    return tuple(int(size) for size in value.split(","))

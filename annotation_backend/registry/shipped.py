@@ -1,0 +1,79 @@
+"""The models that come with Maskloop, registered, and serving where no person chose another; see decision 16."""
+
+import shutil
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from annotation_backend.registry.models import Model, Promotion, PromptKind
+from annotation_backend.registry.services import ensure_lite_medsam, models_folder, promote, register_package
+from datasets.errors import RejectedInput
+from training.model_package import DESCRIPTION_NAME, WEIGHTS_NAME, read_description
+from training.pretrained.shipped import shipped_packages
+
+DEFAULTS = {
+    PromptKind.AUTOMATIC: ("lite-medsam",),
+    PromptKind.BOX: ("lite-medsam",),
+    PromptKind.POINT: ("clicks-2d", "lite-medsam"),
+    PromptKind.EXTREME_POINTS: ("six-points",),
+}
+"""The shipped model that serves a kind of prompt unless a person chose another: the first that there is."""
+
+
+def ensure_shipped_models() -> list[str]:
+    """Registers LiteMedSAM and all shipped models, and lets the default ones serve.
+
+    Returns:
+        One line for each model that could not be registered; the others go on.
+    """
+    findings: list[str] = []
+    registered: dict[str, Model] = {}
+    makers = {"lite-medsam": ensure_lite_medsam}
+    makers |= {name: partial(_registered, package) for name, package in shipped_packages().items()}
+    for name, make in makers.items():
+        try:
+            registered[name] = make()
+        except RejectedInput as error:
+            findings.append(f"{name}: {error}")
+    for kind, preferred in DEFAULTS.items():
+        found = next((registered[name] for name in preferred if name in registered), None)
+        if found is not None:
+            _let_serve(kind, found)
+    return findings
+
+
+def _registered(package: Path) -> Model:
+    return register_package(_copied(package))
+
+
+def _let_serve(kind: PromptKind, model: Model) -> None:
+    """Promotes a shipped model, unless it serves already or a person chose another."""
+    newest = Promotion.objects.filter(prompt_kind=kind).first()
+    if newest is None or (newest.is_default and newest.model_id != model.pk):
+        promote(model, kinds=[kind], is_default=True)
+
+
+def _copied(package: Path) -> Path:
+    """A shipped package in the data folder, whole; one that lies there already is kept."""
+    folder = models_folder() / read_description(package).title
+    if folder.exists():
+        return _same(folder, package)
+    models_folder().mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(dir=models_folder(), prefix=".part-"))
+    try:
+        for name in (DESCRIPTION_NAME, WEIGHTS_NAME):
+            shutil.copyfile(package / name, part / name)
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return folder
+
+
+def _same(folder: Path, package: Path) -> Path:
+    if read_description(folder).digest != read_description(package).digest:
+        raise RejectedInput(
+            "model-version-taken",
+            "Expected a free place for a shipped model, got another model of its name and version there.",
+            remedy="Use it from its folder training/pretrained, e.g. with evaluate_model.",
+        )
+    return folder
