@@ -7,7 +7,7 @@ MSTT-199). Clicks are a makeshift here: models that learned from clicks draw bet
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Lock
 from time import perf_counter
@@ -76,8 +76,8 @@ class BoxSegmenter:
         """Draws the tumour on the requested slices; thread-safe.
 
         One box with depth is followed from its middle slice outwards, and the slices beyond it stay empty. Where
-        several boxes lie on a slice, their masks are joined. The score is the mean over slices of the network's own
-        IoU estimate.
+        several boxes lie on a slice, their masks are joined, and what leaks out of boxes drawn on slices by more than a
+        pixel is left out. The score is the mean over slices of the network's own IoU estimate.
 
         Raises:
             RejectedInput: The target sequence is missing, or a prompt or a slice does not lie in the image.
@@ -103,7 +103,10 @@ class BoxSegmenter:
         if prompted is not None and prompted.deep is not None:
             return drawn_from_middle(prompted.deep, indices, partial(self._draw_corrected, work, prompted))
         boxes = {index: _boxes_on(index, prompted, work.pictures) for index in indices}
-        return {index: self._draw(work, index, found) for index, found in boxes.items() if found}
+        drawn = {index: self._draw(work, index, found) for index, found in boxes.items() if found}
+        if prompted is None or prompted.from_points:
+            return drawn
+        return {index: _kept_inside(drawing, boxes[index]) for index, drawing in drawn.items()}
 
     def _draw_corrected(self, work: "_Work", prompted: SliceBoxes, index: int, box: PictureBox) -> SliceDrawing:
         return self._draw(work, index, prompted.corrected([box], index))
@@ -165,6 +168,15 @@ class _Work:
             "slices_encoded": self.encoded,
             "seconds": {"encoding": self.encoding_seconds, "network": self.network_seconds},
         }
+
+
+def _kept_inside(drawing: SliceDrawing, boxes: Sequence[PictureBox]) -> SliceDrawing:
+    """A drawing without what leaks out of the boxes that a person drew around the tumour."""
+    inside = np.zeros(drawing.probability.shape, dtype=bool)
+    for box in boxes:
+        top, left = max(int(np.floor(box.top)) - 1, 0), max(int(np.floor(box.left)) - 1, 0)
+        inside[top : int(np.ceil(box.bottom)) + 2, left : int(np.ceil(box.right)) + 2] = True
+    return replace(drawing, probability=np.where(inside, drawing.probability, np.float32(0.0)))
 
 
 def _boxes_on(index: int, prompted: SliceBoxes | None, pictures: PicturePlane) -> tuple[PictureBox, ...]:
