@@ -96,3 +96,20 @@ def test_another_structure_is_of_one_grey_and_connected() -> None:
 
 def test_where_there_is_no_structure_nothing_is_to_be_drawn() -> None:
     assert not other_structure(np.zeros((32, 32), np.float32), np.random.default_rng(0)).any()
+
+
+def test_slices_with_a_tumour_in_the_corner_show_all_of_it() -> None:
+    example = ball_example(0, tuple(RULES))
+    data = np.zeros_like(example.mask.data)
+    data[2:9, 3:8, 1:6] = 1
+    cornered = Example("a", "a", example.volumes, Mask(data, example.mask.grid))
+    still = Augmentation(mirror=0, turn=0, intensity=0, noise=0, blur=0, gamma=0, invert=0)
+    made = ShownSlices(PreparedExamples([cornered], RULES), (24, 20), still)
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        truth = cornered.inside[:, :, 3]
+        region = shown._slice_region(truth, random)
+        assert truth[region.slices].sum() == truth.sum()
+    _, targets = made.batch(random, 40)
+    assert (targets.flatten(1).sum(1) > 0).all()
+    assert (targets.flatten(1).mean(1) > 0.1).sum() > 10, "most are shown close"
