@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from datasets.errors import RejectedInput
 from training.intensity_rules import RULE_OF
 from training.model_package import Method, ModelDescription, Tensors, write_package
+from training.networks.unet_plan import UNetPlan
 
 if TYPE_CHECKING:
     from training.fitting.examples import Example
@@ -165,21 +166,37 @@ def package_trained(
         raise RejectedInput(
             "members-differ", "Expected members trained alike, got several settings.", remedy="Train them alike."
         )
-    if any(member.parameters.get("network") != first.parameters.get("network") for member in members):
-        raise RejectedInput(
-            "members-differ",
-            "Expected members whose networks are built alike, got several plans.",
-            remedy="Leave out the members whose cases led to other kernels or strides.",
-        )
     # All refiners first, then all automatic networks, as the segmenters expect them.
     networks = [member.networks[kind] for kind in range(len(first.networks)) for member in members]
     fitted = [
         {"cases": list(each.cases), "last_loss": [round(losses[-1], 4) for losses in each.losses]} for each in members
     ]
-    described = dict(first.parameters) | {"members": len(members)} | dict(parameters or {})
+    described = dict(first.parameters) | {"members": len(members)} | _own_plans(members) | dict(parameters or {})
     described["fit"] = {"choice": first.choice.described, "members": fitted}
     description = ModelDescription(name, version, first.choice.method, described, dict(inputs))
     return write_package(folder, description, as_members(networks))
+
+
+def _own_plans(members: Sequence[Trained]) -> dict[str, Any]:
+    """The plan of each member's network where six points' folds, each from its own cases, planned several.
+
+    Raises:
+        RejectedInput: The plans differ for another method, or in more than kernels and strides.
+    """
+    plans = [member.parameters.get("network") for member in members]
+    if all(plan == plans[0] for plan in plans):
+        return {}
+    try:
+        alike = {(plan.channels, plan.widths) for plan in map(UNetPlan.from_parameters, plans)}
+    except RejectedInput:
+        alike = set()
+    if members[0].choice.method is not Method.SIX_POINTS or len(alike) != 1:
+        raise RejectedInput(
+            "members-differ",
+            "Expected members whose networks take and give the same, got several plans.",
+            remedy="Leave out the members whose plans differ.",
+        )
+    return {"networks": plans}
 
 
 def _six_points(

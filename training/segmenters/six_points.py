@@ -73,6 +73,7 @@ class PointsPlan:
         members: Networks whose logits are averaged (the folds).
         mirrored: Axes along which mirrored copies are averaged: the copies are all their combinations.
         cleaning: What is done to the mask at the end, chosen on validation folds.
+        networks: What each member is built from, where the folds planned several; empty where all are `network`.
     """
 
     channels: Mapping[str, IntensityRule]
@@ -85,17 +86,24 @@ class PointsPlan:
     members: int = 1
     mirrored: tuple[int, ...] = (0, 1)
     cleaning: Cleaning = Cleaning.NONE
+    networks: tuple[UNetPlan, ...] = ()
 
     @property
     def parameters(self) -> dict[str, Any]:
         """As plain JSON values."""
         channels = [{"image": name, "rule": rule.value} for name, rule in self.channels.items()]
-        return asdict(self) | {
-            "channels": channels,
-            "maps": [str(kind) for kind in self.maps],
-            "mirrored": list(self.mirrored),
-            "cleaning": self.cleaning.value,
-        }
+        own = {"networks": [each.parameters for each in self.networks]} if self.networks else {}
+        rest = {key: value for key, value in asdict(self).items() if key != "networks"}
+        return (
+            rest
+            | own
+            | {
+                "channels": channels,
+                "maps": [str(kind) for kind in self.maps],
+                "mirrored": list(self.mirrored),
+                "cleaning": self.cleaning.value,
+            }
+        )
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> "PointsPlan":
@@ -105,7 +113,8 @@ class PointsPlan:
             RejectedInput: They hold no plan.
         """
         try:
-            known = {key: parameters[key] for key in cls.__dataclass_fields__}
+            known = {key: parameters[key] for key in cls.__dataclass_fields__ if key != "networks"}
+            known["networks"] = tuple(UNetPlan.from_parameters(each) for each in parameters.get("networks", ()))
             known["channels"] = {entry["image"]: IntensityRule(entry["rule"]) for entry in known["channels"]}
             known["spacing"] = tuple(float(size) for size in known["spacing"])
             known["mirrored"] = tuple(int(axis) for axis in known["mirrored"])
@@ -113,11 +122,9 @@ class PointsPlan:
             known["network"] = UNetPlan.from_parameters(known["network"])
             known["cleaning"] = Cleaning(known["cleaning"])
             plan = cls(**known)
-            if (
-                plan.network.channels != len(plan.channels) + len(plan.maps)
-                or len(plan.spacing) != 3
-                or plan.members < 1
-            ):
+            channels = len(plan.channels) + len(plan.maps)
+            fit = len(plan.spacing) == 3 and len(plan.member_networks) == plan.members >= 1
+            if not fit or any(each.channels != channels for each in plan.member_networks):
                 raise ValueError("channels")
             return plan
         except (KeyError, TypeError, ValueError) as error:
@@ -126,6 +133,11 @@ class PointsPlan:
                 "Expected the plan of a six-point model (channels, spacing, budget, network), got something else.",
                 remedy="Train the model again, or use the version of Maskloop that made it.",
             ) from error
+
+    @property
+    def member_networks(self) -> tuple[UNetPlan, ...]:
+        """What each member is built from."""
+        return self.networks or (self.network,) * self.members
 
     def region(self, points: NDArray[np.float64], grid: Grid, *, relaxed: float | None = None) -> Region:
         """The box around points (N, 3) in voxels of a RAS grid, relaxed and cut at the border."""
@@ -143,7 +155,8 @@ class PointsPlan:
     def canvas(self, region: Region, grid: Grid) -> Shape:
         """The size that a region is brought to."""
         extent = np.array(region.size) * grid.spacing
-        return canvas_shape(extent, self.spacing, budget=self.budget, divisor=self.network.divisor)
+        divisor = np.lcm.reduce([each.divisor for each in self.member_networks], axis=0)
+        return canvas_shape(extent, self.spacing, budget=self.budget, divisor=divisor.tolist())
 
 
 def points_input(
@@ -214,10 +227,8 @@ class SixPointsSegmenter:
             RejectedInput: The parameters or tensors are not those of this method.
         """
         plan, device = PointsPlan.from_parameters(description.parameters), best_device()
-        unsupervised = replace(plan.network, supervised=0)
-        networks = [
-            with_weights(dyn_unet(unsupervised), each, device=device) for each in members_of(tensors, plan.members)
-        ]
+        members = zip(plan.member_networks, members_of(tensors, plan.members), strict=True)
+        networks = [with_weights(dyn_unet(replace(each, supervised=0)), own, device=device) for each, own in members]
         return cls([runtime_of(network, device=device) for network in networks], plan, title=description.title)
 
     def segment(self, request: SegmentationRequest) -> Segmentation:
