@@ -1,11 +1,12 @@
 """The arguments of `train_model`, and which of them go together."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from annotation_backend.management.cohort_arguments import CHANNELS, add_cohort, add_device
 from datasets.errors import RejectedInput
+from datasets.splits import LARGEST_SEED
 from training.methods import TRAINABLE
 from training.model_package import Method
 from training.postprocessing import Cleaning
@@ -28,13 +29,20 @@ def add_training(parser: ArgumentParser) -> None:
     methods = [Method.UNET_25D.value, *(method.value for method in TRAINABLE)]
     parser.add_argument("method", nargs="?", choices=methods, default=methods[0], help=f"default {methods[0]}")
     parser.add_argument("--steps", type=int, help="optimizer steps of unet-25d (default 60)")
-    seeds = range(2**32)
-    parser.add_argument("--seed", type=int, default=0, choices=seeds, metavar="SEED", help="of every random choice")
+    parser.add_argument("--seed", type=seed, default=0, help="of every random choice")
     parser.add_argument("--dry-run", action="store_true", help="only say what it would learn from")
     add_device(parser)
     _add_prompted(parser.add_argument_group("all methods but unet-25d"))
     add_cohort(parser, required=False)
     _add_folder(parser.add_argument_group("with --cohort"))
+
+
+def seed(text: str) -> int:
+    """A seed, 0 to 2**32 - 1; argparse would write all of them into its help if they were choices."""
+    found = int(text)
+    if not 0 <= found <= LARGEST_SEED:
+        raise ArgumentTypeError(f"expected a seed from 0 to {LARGEST_SEED}, got {found}")
+    return found
 
 
 def _add_prompted(group: Any) -> None:
