@@ -166,8 +166,9 @@ def test_the_first_networks_answer_is_what_the_first_click_corrects() -> None:
         half = previous.shape[0] // 2
         assert previous[:half].mean() > previous[half:].mean() + 0.2, "worse than it was, but the same"
         assert 0.0 <= previous.min() <= previous.max() <= 1.0
-    assert dropped / 40 == pytest.approx(0.2, abs=0.15)
-    assert seen > 20
+    # A fifth of the sessions begins without it, and of the others a fifth has it dropped.
+    assert dropped / 40 == pytest.approx(0.36, abs=0.15)
+    assert seen > 15
 
 
 @pytest.mark.parametrize(("dropout", "share"), [(0.0, 0.0), (1.0, 1.0)])
@@ -339,3 +340,15 @@ def test_in_some_sessions_another_mask_is_wanted_in_clicks_and_loss_alike(
         assert all(np.array_equal(each, clicked[0]) for each in [*clicked, *learned])
         wandered += not np.array_equal(clicked[0], target[0, 0].numpy() > 0.5)
     assert 10 <= wandered <= 28
+
+
+def test_a_refiner_begins_as_the_first_network_blind_to_clicks() -> None:
+    plan = replace(TWO_STAGE, channels=("ct", "pet")).plan(automatic=True)
+    assert plan.automatic is not None
+    torch.manual_seed(0)
+    first, refiner = fitting.dyn_unet(plan.automatic).eval(), fitting.dyn_unet(plan.refiner).eval()
+    fitting._begin_with(refiner, fitting.half_precision(first))
+    shown = torch.randn(1, 5, *TWO_STAGE.canvas)
+    with torch.no_grad():
+        expected = first(shown[:, :2])
+        torch.testing.assert_close(refiner(shown), expected, atol=5e-3 * float(expected.abs().max()), rtol=0)
