@@ -7,7 +7,7 @@ import sys
 NOT_FIT = 3
 """Exit status of an environment that is not fit."""
 
-WITHOUT_INSTALLATION = ("evaluate_model", "segment_volume", "train_model", "verify_release")
+WITHOUT_INSTALLATION = ("convert_medsam", "evaluate_model", "segment_volume", "train_model", "verify_release")
 """Commands that work on files in a fresh checkout, where nobody needs a secret yet."""
 
 
