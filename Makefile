@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: help setup up test check bench study
+.PHONY: help setup up test check bench study models
 help:
 	@echo "make up [DATA=folder]   start everything and prepare a cohort"
 	@echo "make test               run the whole test suite"
 	@echo "make setup              the environment that both share"
 	@echo "make check              linters, types, floors and migrations only"
-	@echo "make bench              speed of curation, beside plain ants.registration (15 minutes)"
+	@echo "make bench              speed of curation and of prompted models, beside their peers (20 minutes)"
+	@echo "make models COHORT=...  train the shipped models anew (two hours; goes on after a stop)"
 	@echo "make study              recovery of known motion, and a cohort of 200 (an hour; goes on after a stop)"
 
 setup: $(READY) .env
@@ -43,6 +44,21 @@ test: check
 bench: setup
 	$(BIN)/python -m benchmarks.ingest_export
 	$(BIN)/python -m benchmarks.registration_speed
+	$(BIN)/python -m benchmarks.geodesic_maps
+	$(BIN)/python -m benchmarks.prompted_speed training/pretrained/two-stage training/pretrained/clicks-2d
+
+# The shipped models anew, with the folds that their cards' figures come from: make models COHORT=folder
+T1 := --cohort "$(COHORT)" --image-glob '*/MR_T1_image.nii.gz' --mask-glob '*/MR_T1_mask.nii.gz'
+TRAIN := OMP_NUM_THREADS=1 $(BIN)/python manage.py train_model
+models: setup
+	@test -n "$(COHORT)" || { echo "Say where the patients' folders lie: make models COHORT=folder"; exit 2; }
+	$(TRAIN) six-points $(T1) --folds 5 --ensemble --out study/train/six-points
+	$(TRAIN) two-stage $(T1) --folds 3 --out study/train/two-stage
+	$(TRAIN) two-stage $(T1) --out study/train/two-stage
+	$(TRAIN) clicks-2d $(T1) --folds 3 --out study/train/clicks-2d
+	$(TRAIN) clicks-2d $(T1) --out study/train/clicks-2d
+	$(TRAIN) clicks-3d $(T1) --iterations 600 --folds 3 --fold 1 --out study/train/clicks-3d
+	$(TRAIN) deepedit $(T1) --iterations 600 --click-free 0.25 --folds 3 --fold 1 --out study/train/deepedit
 
 study: setup
 	mkdir -p study
