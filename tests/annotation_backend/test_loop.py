@@ -174,13 +174,20 @@ def test_a_slice_without_tumour_starts_empty_and_is_submitted_so(world: World) -
         assert editor.submit()["result"] == []
 
 
-def test_a_smart_point_is_answered_and_says_that_a_box_was_grown(world: World) -> None:
+def test_a_smart_point_is_answered_by_the_shipped_click_model(world: World, tell_figure: Callable[[str], None]) -> None:
     index = world.middle + 1
+    true_slice = world.plane.to_picture(world.truth, index)
     with browser_page() as page:
         editor = _editor(page, world)
         editor.open_task(world.project, world.tasks[index])
-        suggestion = editor.smart_click(_centre(world.plane.to_picture(world.truth, index)))
-    assert "box-around-point" in suggestion["model_version"]
+        suggestion = editor.smart_click(_centre(true_slice))
+        editor.screenshot("smart-point-suggestion")
+    assert suggestion["model_version"] == "clicks-2d-1"
+    dice = _dice(_pixels(suggestion["result"][0], world.plane), true_slice)
+    tell_figure(
+        f"clicks-2d after one click on slice {index}: Dice {dice:.3f} with GTV_Mass (it learned from this patient)"
+    )
+    assert dice >= 0.5
 
 
 def test_a_radiologist_returns_the_case_and_it_is_in_the_annotators_tab(world: World) -> None:
