@@ -14,38 +14,17 @@ from numpy.typing import NDArray
 from datasets.errors import RejectedInput
 from datasets.orientation import as_ras, axis_in_ras, from_ras, is_reversed_in_ras
 from datasets.volume import Grid, Volume
-from training.model_package import ModelDescription, Tensors
-from training.segmenters.click_drawer import ClickDrawer, DrawnImages
-from training.segmenters.click_plan import CanvasClicks, ClickPlan
-from training.segmenters.clicks_3d import KnownGreys, drawer_of, ras_clicks, ras_previous
+from training.segmenters.click_drawer import DrawnImages
+from training.segmenters.click_plan import CanvasClicks
+from training.segmenters.click_segmenter import ClickSegmenter, ras_clicks, ras_previous
 from training.segmenters.request_images import ras_images
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
 
 
-class Clicks2dSegmenter:
-    """Draws the slices that were clicked.
+class Clicks2dSegmenter(ClickSegmenter):
+    """Draws the slices that were clicked."""
 
-    Args:
-        drawer: Draws a picture.
-        plan: What the package says.
-        title: Name and version.
-    """
-
-    def __init__(self, drawer: ClickDrawer, plan: ClickPlan, *, title: str) -> None:
-        self._drawer = drawer
-        self._plan = plan
-        self._title = title
-        self._greys = KnownGreys(plan)
-
-    @classmethod
-    def from_package(cls, description: ModelDescription, tensors: Tensors) -> "Clicks2dSegmenter":
-        """The segmenter of a package, on the best device there is.
-
-        Raises:
-            RejectedInput: The parameters or tensors are not those of this method.
-        """
-        plan = ClickPlan.from_parameters(description.parameters)
-        return cls(drawer_of(plan, tensors), plan, title=description.title)
+    dimensions = 2
 
     def segment(self, request: SegmentationRequest) -> Segmentation:
         """Draws the clicked slices among those asked for; thread-safe.

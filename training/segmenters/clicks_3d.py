@@ -5,52 +5,22 @@ Source: Sakinis et al., DeepGrow; Diaz-Pinto et al., DeepEdit; Saukkoriipi et al
 answer's cost does not grow with the image.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict
-from threading import Lock
 
 import numpy as np
-from numpy.typing import NDArray
 
-from datasets.orientation import as_ras, from_ras
-from datasets.volume import Grid, Volume
-from training.canvas import Picture
-from training.intensity_rules import Greys
-from training.model_package import ModelDescription, Tensors
-from training.networks.dyn_unet import dyn_unet
-from training.prompts.prompt import Click
-from training.runtime import runtime_of
-from training.segmenters.click_drawer import ClickDrawer, DrawnImages
-from training.segmenters.click_plan import CanvasClicks, ClickPlan
-from training.segmenters.request_images import points_in, ras_images
+from datasets.orientation import from_ras
+from datasets.volume import Volume
+from training.segmenters.click_drawer import DrawnImages
+from training.segmenters.click_segmenter import ClickSegmenter, ras_clicks, ras_previous
+from training.segmenters.request_images import ras_images
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
-from training.segmenters.weights import best_device, members_of, with_weights
 
 
-class Clicks3dSegmenter:
-    """Draws the tumour from clicks; without any, on its own.
+class Clicks3dSegmenter(ClickSegmenter):
+    """Draws the tumour from clicks; without any, on its own."""
 
-    Args:
-        drawer: Draws an array.
-        plan: What the package says.
-        title: Name and version.
-    """
-
-    def __init__(self, drawer: ClickDrawer, plan: ClickPlan, *, title: str) -> None:
-        self._drawer = drawer
-        self._plan = plan
-        self._title = title
-        self._greys = KnownGreys(plan)
-
-    @classmethod
-    def from_package(cls, description: ModelDescription, tensors: Tensors) -> "Clicks3dSegmenter":
-        """The segmenter of a package, on the best device there is.
-
-        Raises:
-            RejectedInput: The parameters or tensors are not those of this method.
-        """
-        plan = ClickPlan.from_parameters(description.parameters)
-        return cls(drawer_of(plan, tensors), plan, title=description.title)
+    dimensions = 3
 
     def segment(self, request: SegmentationRequest) -> Segmentation:
         """Draws the tumour; thread-safe.
@@ -68,69 +38,3 @@ class Clicks3dSegmenter:
             self._title,
             used={"region": asdict(drawing.region), "passes": drawing.passes, "seconds": drawing.seconds},
         )
-
-
-class KnownGreys:
-    """The greys of the last few cases' images."""
-
-    def __init__(self, plan: ClickPlan) -> None:
-        self._rules = list(plan.channels.values())
-        self._known: dict[str, list[Greys]] = {}
-        self._lock = Lock()
-
-    def of(self, arrays: Sequence[NDArray[np.generic]], key: str) -> list[Greys]:
-        """The greys of a case's images, by its cache key."""
-        with self._lock:
-            if key and key in self._known:
-                return self._known[key]
-        found = [Greys.of(array, rule) for array, rule in zip(arrays, self._rules, strict=True)]
-        with self._lock:
-            if len(self._known) >= 64:
-                self._known.clear()
-            if key:
-                self._known[key] = found
-        return found
-
-
-def drawer_of(plan: ClickPlan, tensors: Tensors) -> ClickDrawer:
-    """The networks of a package, refiners first, automatic ones after them.
-
-    Raises:
-        RejectedInput: The tensors are not those of the plan's networks.
-    """
-    device = best_device()
-    plans = [plan.refiner] * plan.members + [plan.automatic] * plan.members
-    built = [each for each in plans if each is not None]
-    members = members_of(tensors, len(built))
-    networks = [
-        runtime_of(with_weights(dyn_unet(each), own, device=device), device=device)
-        for each, own in zip(built, members, strict=True)
-    ]
-    return ClickDrawer(plan, networks[: plan.members], networks[plan.members :])
-
-
-def ras_clicks(clicks: Sequence[Click], grid: Grid) -> CanvasClicks:
-    """Clicks in voxels of a RAS grid.
-
-    Raises:
-        RejectedInput: One is outside the image or not finite.
-    """
-    found = points_in([click.point_mm for click in clicks], grid)
-    positive = np.array([click.positive for click in clicks], dtype=bool)
-    return CanvasClicks(found[positive], found[~positive])
-
-
-def ras_previous(request: SegmentationRequest) -> Picture | None:
-    """The previous probability with axes towards right, anterior, superior; brought into 0..1 where it is not.
-
-    Raises:
-        GeometryError: It lies on another grid than the images.
-    """
-    if request.previous is None:
-        return None
-    for volume in request.volumes.values():
-        volume.grid.require_match(request.previous.grid, what="The previous probability and the images of a request")
-    found = np.asarray(as_ras(request.previous).data, dtype=np.float32)
-    if found.min() >= 0.0 and found.max() <= 1.0:  # neither is so where a voxel is no number
-        return found
-    return np.clip(np.nan_to_num(found), 0.0, 1.0)
