@@ -13,6 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Shape = tuple[int, ...]
+
+MOST_VOXELS = 1 << 25
+"""Voxels of the largest canvas a model may ask for (320 x 320 x 320): the numbers of a damaged one are refused."""
+
 Picture = NDArray[np.float32]
 
 

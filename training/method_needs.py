@@ -35,8 +35,11 @@ def channels_of(description: ModelDescription) -> tuple[str, ...]:
     if description.method is Method.UNET_25D:
         return ("t1", "t2")
     try:
-        return tuple(str(entry["image"]) for entry in description.parameters["channels"])
-    except (KeyError, TypeError) as error:
+        found = tuple(str(entry["image"]) for entry in description.parameters["channels"])
+        if not found:
+            raise ValueError("channels")
+        return found
+    except (KeyError, TypeError, ValueError) as error:
         raise RejectedInput(
             "package-parameters",
             "Expected a package that names its images, got one that does not.",

@@ -158,7 +158,12 @@ def read_description(folder: Path) -> ModelDescription:
     if not isinstance(values, dict) or set(values) != set(expected):
         _refuse_description(f"the fields {', '.join(sorted(expected))} and no others")
     _require_types(values)
-    return ModelDescription(**values | {"method": _known_method(values["method"])})
+    found = ModelDescription(**values | {"method": _known_method(values["method"])})
+    try:
+        found.encoded  # noqa: B018
+    except (ValueError, RecursionError) as error:  # a number beyond all, half a character
+        _refuse_description("finite numbers and whole characters", cause=error)
+    return found
 
 
 def read_package(folder: Path, *, expected_digest: str) -> tuple[ModelDescription, dict[str, NDArray[Any]]]:
@@ -220,6 +225,8 @@ def _move_in_when_whole(folder: Path, content: Mapping[str, bytes]) -> None:
 
 def _read(path: Path, *, limit: int | None = None) -> bytes:
     try:
+        if not path.is_file():
+            raise FileNotFoundError
         if limit is not None and path.stat().st_size > limit:
             _refuse_description(f"at most {limit} bytes")
         return path.read_bytes()

@@ -2,9 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from math import prod
 from typing import Any
 
 from datasets.errors import RejectedInput
+
+MOST_MEMBERS = 64
+"""Networks of the largest ensemble."""
+
+_MOST_WEIGHTS = 100_000_000
+"""Weights of the largest network that is built: a plan that asks for more (ours have 1 to 3 million) is damaged."""
+
+_MOST_LEVELS, _LARGEST_STEP = 10, 16
+"""Levels, and voxels of a stride or a kernel."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +37,13 @@ class UNetPlan:
 
     def __post_init__(self) -> None:
         levels = len(self.widths)
-        fit = levels >= 3 and len(self.strides) == len(self.kernels) == levels and self.channels >= 1
+        fit = 3 <= levels <= _MOST_LEVELS and len(self.strides) == len(self.kernels) == levels
+        fit = fit and type(self.channels) is int and self.channels >= 1
         sizes = [*self.strides, *self.kernels]
-        fit = fit and {len(each) for each in sizes} in ({2}, {3}) and min(min(each) for each in sizes) >= 1
-        if not (fit and 0 <= self.supervised <= levels - 2 and min(self.widths) >= 1):
+        fit = fit and {len(each) for each in sizes} in ({2}, {3})
+        fit = fit and all(1 <= size <= _LARGEST_STEP for each in sizes for size in each)
+        fit = fit and min(self.widths) >= 1 and _weights(self) <= _MOST_WEIGHTS
+        if not (fit and type(self.supervised) is int and 0 <= self.supervised <= levels - 2):
             raise RejectedInput(
                 "network-plan",
                 "Expected a width, a stride and a kernel for each of at least three levels, got others.",
@@ -57,7 +70,7 @@ class UNetPlan:
             for key in ("strides", "kernels"):
                 rest[key] = tuple(tuple(int(size) for size in level) for level in rest[key])
             return cls(**rest)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise RejectedInput(
                 "package-parameters",
                 "Expected the plan of a U-Net (channels, widths, strides, kernels), got something else.",
@@ -81,3 +94,14 @@ class UNetPlan:
         for stride in self.strides:
             found = [size * step for size, step in zip(found, stride, strict=True)]
         return tuple(found)
+
+
+def _weights(plan: UNetPlan) -> int:
+    """About how many weights the network has: two convolutions a level, down and up, and the first one's."""
+    taps = [prod(kernel) for kernel in plan.kernels]
+    inside = sum(4 * size * width * width for size, width in zip(taps, plan.widths, strict=True))
+    between = sum(
+        prod(step) * width * next_width
+        for step, width, next_width in zip(plan.strides[1:], plan.widths, plan.widths[1:], strict=False)
+    )
+    return inside + between + taps[0] * plan.channels * plan.widths[0]

@@ -6,15 +6,16 @@ network, then one that also sees the previous probability).
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
-from training.canvas import Picture, Region, Shape
+from training.canvas import MOST_VOXELS, Picture, Region, Shape
 from training.intensity_rules import IntensityRule
-from training.networks.unet_plan import UNetPlan
+from training.networks.unet_plan import MOST_MEMBERS, UNetPlan
 from training.postprocessing import Cleaning
 from training.prompts.click_maps import CLICK_SIGMA, click_map
 
@@ -37,6 +38,7 @@ class ClickPlan:
         sigma: Of a click's spot, in canvas voxels.
         margin: Share by which the previous mask's box is relaxed on every side.
         cleaning: What is done to the mask at the end, chosen on validation folds.
+        local: Length of a second look around the newest click, as a share of the first look's; 0 for none (FocalClick).
     """
 
     channels: Mapping[str, IntensityRule]
@@ -48,12 +50,16 @@ class ClickPlan:
     sigma: float = CLICK_SIGMA
     margin: float = 0.25
     cleaning: Cleaning = Cleaning.NONE
+    local: float = 0.0
 
     def __post_init__(self) -> None:
-        fit = self.refiner.channels == len(self.channels) + 2 + self.sees_previous and self.members >= 1
+        fit = self.refiner.channels == len(self.channels) + 2 + self.sees_previous and self.channels
+        fit = fit and type(self.members) is int and 1 <= self.members <= MOST_MEMBERS
         fit = fit and (self.automatic is None or self.automatic.channels == len(self.channels))
-        fit = fit and len(self.canvas) == self.refiner.dimensions and 0.0 <= self.margin <= 2.0 and self.sigma > 0
-        if not (fit and all(size % step == 0 for size, step in zip(self.canvas, self.refiner.divisor, strict=True))):
+        fit = fit and len(self.canvas) == self.refiner.dimensions and 0.0 <= self.margin <= 2.0
+        fit = fit and self.sigma > 0 and isfinite(self.sigma) and min(self.canvas) >= 1
+        fit = fit and prod(self.canvas) <= MOST_VOXELS
+        if not (fit and all(_halves(self.canvas, each) for each in (self.refiner, self.automatic))):
             raise RejectedInput(
                 "click-plan",
                 "Expected networks that take the images, two click maps and the previous probability, and a canvas "
@@ -75,7 +81,8 @@ class ClickPlan:
             RejectedInput: They hold no plan.
         """
         try:
-            known = {key: parameters[key] for key in cls.__dataclass_fields__}
+            known = {key: parameters[key] for key in cls.__dataclass_fields__ if key != "local"}
+            known["local"] = float(parameters.get("local", 0.0))
             known["channels"] = {entry["image"]: IntensityRule(entry["rule"]) for entry in known["channels"]}
             known["canvas"] = tuple(int(size) for size in known["canvas"])
             known["refiner"] = UNetPlan.from_parameters(known["refiner"])
@@ -83,7 +90,7 @@ class ClickPlan:
                 known["automatic"] = UNetPlan.from_parameters(known["automatic"])
             known["cleaning"] = Cleaning(known["cleaning"])
             return cls(**known)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise RejectedInput(
                 "package-parameters",
                 "Expected the plan of a click model (channels, canvas, networks), got something else.",
@@ -112,10 +119,11 @@ class ClickPlan:
 
 @dataclass(frozen=True, eq=False)
 class CanvasClicks:
-    """Clicks of both signs as indices (N, axes), fractional on a canvas, of an array otherwise."""
+    """Clicks of both signs as indices (N, axes), fractional on a canvas, of an array otherwise; and the last one made."""
 
     positive: NDArray[np.float64]
     negative: NDArray[np.float64]
+    newest: NDArray[np.float64] | None = None
 
     @property
     def are_none(self) -> bool:
@@ -125,6 +133,14 @@ class CanvasClicks:
     def moved(self, region: Region, shape: Shape) -> "CanvasClicks":
         """From voxels of an array to a canvas of one of its regions; clicks beyond it are left out."""
         return CanvasClicks(*(_inside(region.on_canvas(each, shape), shape) for each in (self.positive, self.negative)))
+
+
+def _halves(canvas: Shape, plan: UNetPlan | None) -> bool:
+    """Whether a canvas has a network's axes and can be divided at every level."""
+    if plan is None:
+        return True
+    steps = plan.divisor
+    return len(steps) == len(canvas) and all(size % step == 0 for size, step in zip(canvas, steps, strict=True))
 
 
 def _inside(points: NDArray[np.float64], shape: Shape) -> NDArray[np.float64]:

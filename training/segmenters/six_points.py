@@ -20,12 +20,12 @@ from numpy.typing import ArrayLike, NDArray
 from datasets.errors import RejectedInput
 from datasets.orientation import from_ras
 from datasets.volume import Grid, Volume
-from training.canvas import Picture, Region, Shape, resized
+from training.canvas import MOST_VOXELS, Picture, Region, Shape, resized
 from training.intensity_rules import Greys, IntensityRule
 from training.model_package import ModelDescription, Tensors
 from training.networks.dyn_unet import dyn_unet
 from training.networks.planning import Spacing, canvas_shape, is_anisotropic
-from training.networks.unet_plan import UNetPlan
+from training.networks.unet_plan import MOST_MEMBERS, UNetPlan
 from training.postprocessing import Cleaning, cleaned
 from training.prompts.click_maps import click_map
 from training.prompts.geodesic import exponentialized_geodesic
@@ -43,6 +43,9 @@ _LEAST_MARGIN = 8
 
 _LEAST_MARGIN_ACROSS = 3
 """The same along the coarsest axis of an anisotropic volume."""
+
+_MOST_ITERATIONS = 64
+"""Scans of the geodesic map; it stands still after four to eight."""
 
 
 class PointsMap(StrEnum):
@@ -122,12 +125,9 @@ class PointsPlan:
             known["network"] = UNetPlan.from_parameters(known["network"])
             known["cleaning"] = Cleaning(known["cleaning"])
             plan = cls(**known)
-            channels = len(plan.channels) + len(plan.maps)
-            fit = len(plan.spacing) == 3 and len(plan.member_networks) == plan.members >= 1
-            if not fit or any(each.channels != channels for each in plan.member_networks):
-                raise ValueError("channels")
+            _require_sane(plan)
             return plan
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise RejectedInput(
                 "package-parameters",
                 "Expected the plan of a six-point model (channels, spacing, budget, network), got something else.",
@@ -157,6 +157,23 @@ class PointsPlan:
         extent = np.array(region.size) * grid.spacing
         divisor = np.lcm.reduce([each.divisor for each in self.member_networks], axis=0)
         return canvas_shape(extent, self.spacing, budget=self.budget, divisor=divisor.tolist())
+
+
+def _require_sane(plan: PointsPlan) -> None:
+    """Refuses a plan whose parts do not go together, or whose numbers nobody would train with.
+
+    Raises:
+        ValueError: They do not.
+    """
+    fit = type(plan.members) is int and 1 <= plan.members <= MOST_MEMBERS
+    fit = fit and type(plan.budget) is int and 1 <= plan.budget <= MOST_VOXELS
+    fit = fit and type(plan.iterations) is int and 1 <= plan.iterations <= _MOST_ITERATIONS
+    fit = fit and len(plan.spacing) == 3 and all(1e-3 <= size <= 1e3 for size in plan.spacing)
+    fit = fit and 0.0 <= plan.relaxed <= 2.0 and len({*plan.mirrored}) == len(plan.mirrored)
+    fit = fit and {*plan.mirrored} <= {0, 1, 2} and len(plan.member_networks) == plan.members
+    channels = len(plan.channels) + len(plan.maps)
+    if not fit or any(each.channels != channels or each.dimensions != 3 for each in plan.member_networks):
+        raise ValueError("plan")
 
 
 def points_input(

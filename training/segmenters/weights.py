@@ -1,6 +1,7 @@
 """Puts a package's tensors into a network. Imports torch: imported by segmenters only."""
 
 import os
+import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -12,6 +13,8 @@ from training.model_package import Tensors
 
 Network = TypeVar("Network", bound=torch.nn.Module)
 
+_COUNTED = re.compile(r"[0-9]{1,4}")
+
 _SECOND_NAMES = "skip_layers."
 """MONAI's DynUNet names each of its blocks a second time, along its skips; packages hold every tensor once."""
 
@@ -22,8 +25,14 @@ def with_weights(network: Network, tensors: Tensors, *, device: torch.device) ->
     A tensor that the network knows by two names may be given by either.
 
     Raises:
-        RejectedInput: A tensor is missing, superfluous or of another shape.
+        RejectedInput: A tensor is missing, superfluous, of another shape, or holds what is no finite number.
     """
+    if not all(value.dtype.kind in "fiu" and np.isfinite(value).all() for value in tensors.values()):
+        raise RejectedInput(
+            "package-not-finite",
+            "Expected weights that are finite real numbers, got others.",
+            remedy="Train or convert the model again.",
+        )
     known = network.state_dict()
     given = {name: torch.from_numpy(value) for name, value in tensors.items()}
     place = {known[name].data_ptr(): value for name, value in given.items() if name in known}
@@ -70,7 +79,7 @@ def members_of(tensors: Tensors, count: int) -> list[dict[str, Any]]:
     members: list[dict[str, Any]] = [{} for _ in range(count)]
     for name, tensor in tensors.items():
         number, _, own = name.partition("/")
-        if not number.isdigit() or int(number) >= count:
+        if not _COUNTED.fullmatch(number) or int(number) >= count:
             raise RejectedInput(
                 "package-network",
                 f"Expected the tensors of {count} networks, got others.",
