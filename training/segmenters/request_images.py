@@ -58,7 +58,8 @@ def points_in(points: Sequence[PointMm], grid: Grid) -> NDArray[np.float64]:
         raise RejectedInput(
             "prompt-outside",
             "Expected a prompt inside the image, got one outside it.",
-            remedy="Place the prompt on the image.",
+            remedy="Place it on the image. Prompts are RAS+ millimetres, not voxel indices; "
+            "x and y from DICOM change their signs.",
         )
     # What rounding left of a whole voxel would move a box by a voxel, and a click halfway between two to either.
     return np.clip(np.round(voxels, _DIGITS), 0, np.array(grid.shape) - 1)
