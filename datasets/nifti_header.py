@@ -143,7 +143,9 @@ def _order_and_length(first: bytes) -> tuple[str, int]:
         if first == struct.pack(f"{order}i", length):
             return order, length
     raise RejectedInput(
-        "nifti-unreadable", "Expected a NIfTI header, got something else.", remedy="Export or copy the file again."
+        "nifti-unreadable",
+        "Expected a NIfTI header, got something else.",
+        remedy="Export or copy the file again; a DICOM series has to be converted to NIfTI first.",
     )
 
 
