@@ -38,7 +38,6 @@ class ClickPlan:
         sigma: Of a click's spot, in canvas voxels.
         margin: Share by which the previous mask's box is relaxed on every side.
         cleaning: What is done to the mask at the end, chosen on validation folds.
-        local: Length of a second look around the newest click, as a share of the first look's; 0 for none (FocalClick).
     """
 
     channels: Mapping[str, IntensityRule]
@@ -50,10 +49,9 @@ class ClickPlan:
     sigma: float = CLICK_SIGMA
     margin: float = 0.25
     cleaning: Cleaning = Cleaning.NONE
-    local: float = 0.0
 
     def __post_init__(self) -> None:
-        fit = self.refiner.channels == len(self.channels) + 2 + self.sees_previous and self.channels
+        fit = self.refiner.channels == len(self.channels) + 2 + self.sees_previous and len(self.channels) > 0
         fit = fit and type(self.members) is int and 1 <= self.members <= MOST_MEMBERS
         fit = fit and (self.automatic is None or self.automatic.channels == len(self.channels))
         fit = fit and len(self.canvas) == self.refiner.dimensions and 0.0 <= self.margin <= 2.0
@@ -81,8 +79,7 @@ class ClickPlan:
             RejectedInput: They hold no plan.
         """
         try:
-            known = {key: parameters[key] for key in cls.__dataclass_fields__ if key != "local"}
-            known["local"] = float(parameters.get("local", 0.0))
+            known = {key: parameters[key] for key in cls.__dataclass_fields__}
             known["channels"] = {entry["image"]: IntensityRule(entry["rule"]) for entry in known["channels"]}
             known["canvas"] = tuple(int(size) for size in known["canvas"])
             known["refiner"] = UNetPlan.from_parameters(known["refiner"])
@@ -119,11 +116,10 @@ class ClickPlan:
 
 @dataclass(frozen=True, eq=False)
 class CanvasClicks:
-    """Clicks of both signs as indices (N, axes), fractional on a canvas, of an array otherwise; and the last one made."""
+    """Clicks of both signs as indices (N, axes), fractional on a canvas, of an array otherwise."""
 
     positive: NDArray[np.float64]
     negative: NDArray[np.float64]
-    newest: NDArray[np.float64] | None = None
 
     @property
     def are_none(self) -> bool:
