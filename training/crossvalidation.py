@@ -46,7 +46,7 @@ class TrainedFolds:
         try:
             found = json.loads((folder / FOLDS_NAME).read_text(encoding="utf-8"))
             return cls(folder, tuple(tuple(str(case) for case in fold) for fold in found["folds"]))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise RejectedInput(
                 "folds-missing",
                 f"Expected a folder with {FOLDS_NAME} and a model for each fold, got none that can be read.",

@@ -31,6 +31,9 @@ LEAST_SLICE_PIXELS = 20
 """Slices with less tumour are not evaluated on their own: at about 1 mm a pixel, 20 pixels are 5 mm across, where one
 pixel's rim is most of the tumour and Dice says little about the method."""
 
+_MOST = 1000
+"""Clicks of a session, and sessions of a case, at most."""
+
 SegmenterOf = Callable[[str], Segmenter]
 """Which segmenter draws a case, so that each patient is drawn by the fold that never saw it."""
 
@@ -49,12 +52,13 @@ class _Plan:
     resample: bool
 
     def __post_init__(self) -> None:
-        if self.clicks < 0 or self.seeds < 1 or (self.slices_per_case is not None and self.slices_per_case < 1):
+        many = self.clicks > _MOST or self.seeds > _MOST
+        if many or self.clicks < 0 or self.seeds < 1 or (self.slices_per_case is not None and self.slices_per_case < 1):
             raise RejectedInput(
                 "evaluation-plan",
-                f"Expected 0 clicks or more, 1 seed or more and 1 slice or more, got {self.clicks}, {self.seeds} and "
-                f"{self.slices_per_case}.",
-                remedy="Give larger numbers.",
+                f"Expected 0 to {_MOST} clicks, 1 to {_MOST} seeds and 1 slice or more, got {self.clicks}, "
+                f"{self.seeds} and {self.slices_per_case}.",
+                remedy="Give numbers in these ranges.",
             )
 
 

@@ -18,7 +18,8 @@ from datasets.nifti import write_mask, write_volume
 from datasets.picture_plane import PicturePlane
 from datasets.resample import resample_volume
 from datasets.volume import Grid, Volume
-from training.method_needs import BOXED, channels_of
+from training.method_needs import BOXED, CLICKED, channels_of
+from training.model_package import Method
 from training.prompts.prompt import Box, Click, PointMm, Prompts
 from training.prompts.prompt_document import from_document
 
@@ -43,8 +44,8 @@ class Outputs:
         """Refuses before anything is computed.
 
         Raises:
-            RejectedInput: A name is not one of a compressed NIfTI, the two are one file, a file is there already, or
-                it is one that is read.
+            RejectedInput: A name is not one of a compressed NIfTI, the two are one file, one is a folder or is
+                there already, or it is one that is read.
         """
         paths = [path for path in (self.mask, self.probability) if path is not None]
         if not all(path.name.endswith(_SUFFIX) for path in paths) or len({path.resolve() for path in paths}) < len(
@@ -56,6 +57,10 @@ class Outputs:
         if {path.resolve() for path in paths} & {path.resolve() for path in inputs}:
             raise RejectedInput(
                 "output-is-input", "Expected a new file to write, got one that is read.", remedy="Choose another name."
+            )
+        if any(path.is_dir() for path in paths):
+            raise RejectedInput(
+                "output-is-folder", "Expected a file to write, got a folder.", remedy="Add a file's name to it."
             )
         if not self.overwrite and any(path.exists() for path in paths):
             raise RejectedInput(
@@ -107,14 +112,59 @@ def read_prompts(path: Path) -> Prompts:
     """Prompts from a JSON file (see `training.prompts.prompt_document`).
 
     Raises:
-        RejectedInput: It cannot be read, or holds no prompts.
+        RejectedInput: It cannot be read, names something twice, or holds no prompts.
     """
     try:
-        return from_document(json.loads(path.read_text(encoding="utf-8")))
+        return from_document(json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_each_once))
     except (OSError, ValueError, RecursionError) as error:
         raise RejectedInput(
             "prompt-file", "Expected a JSON file with prompts, got none that can be read.", remedy="Check the path."
         ) from error
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; of two lists of one name, the first would be lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("twice")
+    return found
+
+
+def require_understood(model: ChosenModel, prompts: Prompts, *, refines: bool) -> None:
+    """Refuses what a model would pass over in silence.
+
+    Args:
+        model: Who draws.
+        prompts: What it is shown.
+        refines: Whether it is given a probability to go on from.
+
+    Raises:
+        RejectedInput: It does not read prompts of a kind that is given, or does not go on from a probability.
+    """
+    method = model.description.method
+    given = {"extreme points": prompts.extreme_points, "clicks": prompts.clicks, "boxes": prompts.boxes}
+    kinds = _reads(method)
+    if unread := [kind for kind, found in given.items() if found and kind not in kinds]:
+        raise RejectedInput(
+            "prompt-kind",
+            f"Expected {' and '.join(kinds) or 'no prompts'} for {model.title}, got {' and '.join(unread)}.",
+            remedy="Leave them out, or choose a model that reads them.",
+        )
+    if refines and method not in CLICKED:
+        raise RejectedInput(
+            "previous-unread",
+            f"Expected no --previous for {model.title}, which draws anew each time, got one.",
+            remedy="Leave it out, or choose a model that is corrected by clicks.",
+        )
+
+
+def _reads(method: Method) -> tuple[str, ...]:
+    """The kinds of prompt that a method reads."""
+    if method is Method.SIX_POINTS:
+        return ("extreme points",)
+    if method in BOXED:
+        return ("boxes", "clicks")
+    return ("clicks",) if method in CLICKED else ()
 
 
 def joined(prompts: Sequence[Prompts]) -> Prompts:

@@ -8,7 +8,7 @@ from annotation_backend.management.cohort_arguments import CHANNELS, add_cohort,
 from datasets.errors import RejectedInput
 from datasets.splits import LARGEST_SEED
 from training.methods import TRAINABLE
-from training.model_package import Method
+from training.model_package import Method, ModelDescription
 from training.postprocessing import Cleaning
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def require_fitting(options: dict[str, Any]) -> None:
         _refuse_given(options, ("automatic_iterations",), "two-stage", "Give --iterations.")
     if method is Method.SIX_POINTS:
         _refuse_given(options, ("canvas",), "the click methods", "Leave it out.")
+    _require_name(options["name"] or method.value, options["model_version"] or "1")
     if options["cohort"] is None:
         _require_approved(options)
     else:
@@ -123,6 +124,19 @@ def fold_numbers(fold: int | None, count: int) -> list[int]:
 def names(value: str) -> tuple[str, ...]:
     """Cases with commas between them."""
     return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def _require_name(name: str, version: str) -> None:
+    """Before hours of training, rather than after them."""
+    try:
+        ModelDescription(name, version, Method.SIX_POINTS, {}, {})
+    except RejectedInput as error:
+        raise RejectedInput(
+            "model-name",
+            "Expected a name of small letters, digits and hyphens and a version of letters, digits, dots and hyphens, "
+            "at most 64 each, got others.",
+            remedy="Correct --name or --model-version.",
+        ) from error
 
 
 def _require_approved(options: dict[str, Any]) -> None:

@@ -66,6 +66,10 @@ class MaskloopCommand(BaseCommand):
             self._leave({"error": str(error), "code": error.code}, [str(error)], NOT_FIT, options)
         except MaskloopError as error:
             self._leave({"error": str(error), "code": error.code}, [str(error)], WRONG_USAGE, options)
+        except OSError as error:  # a place that cannot be read or written, a full disk; the system's words name no file
+            line = f"Expected files that can be read and written, got: {error.strerror or type(error).__name__}. "
+            line += "Check the paths given, who may write there, and the space on the disk. [file-access]"
+            self._leave({"error": line, "code": "file-access"}, [line], WRONG_USAGE, options)
         else:
             status = DONE_WITH_FINDINGS if findings else DONE
             self._leave({**document, "findings": findings}, findings, status, options)

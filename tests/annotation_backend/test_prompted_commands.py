@@ -223,6 +223,7 @@ def test_a_final_model_learns_and_is_kept(cohort: Path, tmp_path: Path) -> None:
 
 TRAIN = ("train_model", "six-points", "--cohort", "COHORT", *GLOBS, "--out", "OUT")
 EVALUATE = ("evaluate_model", "MODELS/six-points", "--cohort", "COHORT")
+CLICK = ("segment_volume", "--model", "MODELS/clicks-3d", "--image", "COHORT/P1/T1.nii.gz", "--out")
 SEGMENT = ("segment_volume", "--model", "MODELS/six-points", "--image", "COHORT/P1/T1.nii.gz", "--out")
 
 
@@ -238,6 +239,8 @@ SEGMENT = ("segment_volume", "--model", "MODELS/six-points", "--image", "COHORT/
         ((*TRAIN, "--without", "P1,P2,P3,P4"), "cohort-without"),
         ((*TRAIN, "--click-free", "0.5"), "option-elsewhere"),
         ((*TRAIN, "--iterations", 0), "fit-settings"),
+        ((*TRAIN, "--name", "../../model"), "model-name"),
+        ((*TRAIN, "--model-version", "1/2"), "model-name"),
         (TRAIN[:-2], "options-incomplete"),
         (("train_model", *TRAIN[2:]), "option-elsewhere"),
         ((*EVALUATE, "--image-glob", "*/none.nii.gz", "--mask-glob", "*/mask.nii.gz"), "cohort-nothing-matches"),
@@ -254,12 +257,31 @@ SEGMENT = ("segment_volume", "--model", "MODELS/six-points", "--image", "COHORT/
         ((*SEGMENT, "COHORT/P1/T2.nii.gz"), "output-exists"),
         ((*SEGMENT, "OUT/x.nii.gz", "--points", "OUT/none.json"), "prompt-file"),
         ((*SEGMENT, "OUT/x.nii.gz", "--points", "COHORT/wrong.json"), "prompt-document"),
+        ((*SEGMENT, "OUT/x.nii.gz", "--points", "COHORT/twice.json"), "prompt-file"),
+        ((*SEGMENT, "OUT/x.nii.gz", "--points", "COHORT/deep.json"), "prompt-file"),
+        ((*SEGMENT, "OUT/folder.nii.gz", "--overwrite"), "output-is-folder"),
+        ((*SEGMENT, "OUT/x.nii.gz", "--click", "1,1,1"), "prompt-kind"),
+        ((*SEGMENT, "OUT/x.nii.gz", "--box", "1,1,1,2,2,2"), "prompt-kind"),
+        ((*CLICK, "OUT/x.nii.gz", "--extreme-point", "1,1,1"), "prompt-kind"),
+        ((*CLICK, "OUT/x.nii.gz", "--click", "1e9,1,1"), "prompt-outside"),
+        ((*CLICK, "OUT/x.nii.gz", "--click", "nan,1,1"), "prompt-not-finite"),
+        ((*SEGMENT, "OUT/x.nii.gz", "--previous", "COHORT/P1/T1.nii.gz"), "previous-unread"),
+        ((*CLICK, "COHORT/P1/T1.nii.gz/x.nii.gz"), "file-access"),
+        (("segment_volume", "--model", "n" * 400, *SEGMENT[3:], "OUT/x.nii.gz"), "file-access"),
+        ((*EVALUATE, *GLOBS, "--page", "OUT/page.nii.gz"), "page-name"),
+        ((*EVALUATE, *GLOBS, "--page", "OUT"), "page-name"),
+        ((*EVALUATE, *GLOBS, "--page", "COHORT/P1/T1.nii.gz/page.html"), "page-name"),
+        ((*EVALUATE, *GLOBS, "--seeds", 10**9), "evaluation-plan"),
+        ((*EVALUATE, *GLOBS, "--clicks", 10**9), "evaluation-plan"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(
     arguments: tuple[object, ...], code: str, models: Path, cohort: Path, tmp_path: Path
 ) -> None:
     (cohort / "wrong.json").write_text('{"extreme_points": [[1, 2]]}')
+    (cohort / "twice.json").write_text('{"clicks": [], "clicks": []}')
+    (cohort / "deep.json").write_text("[" * 100_000)
+    (tmp_path / "folder.nii.gz").mkdir()
     places = {"COHORT": cohort, "MODELS": models, "OUT": tmp_path}
     filled = [_filled(str(each), places) for each in arguments]
     status, document = run(*filled)

@@ -10,6 +10,7 @@ from datasets.errors import RejectedInput
 from training.prompts.prompt import Box, Click, PointMm, Prompts
 
 _LISTS = ("extreme_points", "clicks", "boxes")
+_CLICK, _BOX = ("point_mm", "positive"), ("corner_mm", "opposite_mm")
 
 
 def as_document(prompts: Prompts) -> dict[str, Any]:
@@ -28,9 +29,11 @@ def from_document(document: Any) -> Prompts:
         RejectedInput: The values are no prompts.
     """
     try:
-        if set(document) - set(_LISTS):
-            raise ValueError("keys")
-        points, clicks, boxes = (list(document.get(name, [])) for name in _LISTS)
+        _require_keys(document, _LISTS)
+        points, clicks, boxes = (_listed(document.get(name, [])) for name in _LISTS)
+        for names, entries in ((_CLICK, clicks), (_BOX, boxes)):
+            for entry in entries:
+                _require_keys(entry, names)
         return Prompts(
             clicks=tuple(
                 Click(_point(each["point_mm"]), positive=_truth(each.get("positive", True))) for each in clicks
@@ -38,7 +41,7 @@ def from_document(document: Any) -> Prompts:
             boxes=tuple(Box(_point(each["corner_mm"]), _point(each["opposite_mm"])) for each in boxes),
             extreme_points=tuple(_point(each) for each in points),
         )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise RejectedInput(
             "prompt-document",
             f"Expected a JSON object with lists {', '.join(_LISTS)} of points in millimetres, got something else.",
@@ -48,8 +51,27 @@ def from_document(document: Any) -> Prompts:
 
 
 def _point(values: Any) -> PointMm:
-    x, y, z = (float(value) for value in values)
+    x, y, z = (_number(value) for value in _listed(values))
     return x, y, z
+
+
+def _number(value: Any) -> float:
+    """A number; text and truth values, which `float` would take, are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError("number")
+    return float(value)
+
+
+def _listed(value: Any) -> list[Any]:
+    if not isinstance(value, list | tuple):
+        raise TypeError("list")
+    return list(value)
+
+
+def _require_keys(entry: Any, names: tuple[str, ...]) -> None:
+    """A misspelt ``positive`` would turn a click around."""
+    if not isinstance(entry, dict) or set(entry) - set(names):
+        raise ValueError("keys")
 
 
 def _truth(value: Any) -> bool:

@@ -12,6 +12,7 @@ from annotation_backend.inference.one_volume import (
     joined,
     read_images,
     read_prompts,
+    require_understood,
     segment_files,
 )
 from annotation_backend.management.arguments import MaskloopCommand
@@ -76,8 +77,9 @@ class Command(MaskloopCommand):
         outputs = Outputs(options["out"], options["probability"], overwrite=options["overwrite"])
         given = [path for path in (options["points"], options["previous"]) if path is not None]
         outputs.require_free([*files.values(), *given])
-        volumes = read_images(files, resample=options["resample"])
         prompts = _prompts(options)
+        require_understood(model, prompts, refines=options["previous"] is not None)
+        volumes = read_images(files, resample=options["resample"])
         if options["voxels"]:
             prompts = from_voxels(prompts, next(iter(volumes.values())).grid)
         if options["dry_run"]:

@@ -1,5 +1,6 @@
 """`evaluate_model`: simulated users try a model on a folder of images and masks."""
 
+import os
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from annotation_backend.learning.training_arguments import names
 from annotation_backend.management.arguments import MaskloopCommand
 from annotation_backend.management.cohort_arguments import add_cohort, add_device, use_device
 from annotation_backend.registry.chosen_model import choose_model
+from datasets.errors import RejectedInput
 from datasets.files import write_bytes
 from training.prompts.simulated_clicks import ClickRule
 
@@ -49,6 +51,7 @@ class Command(MaskloopCommand):
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Tries each model."""
         use_device(options)
+        _require_page(options["page"])
         models = [choose_model(name) for name in (options["model"], *options["against"])]
         if options["user"]:
             require_clicks_for(models)
@@ -90,6 +93,19 @@ class Command(MaskloopCommand):
             self.say(f"  Dice {mean:.3f}{around}" + (f" after {count} click(s)" if len(dice["mean"]) > 1 else ""))
         worst = summary["worst"]
         self.say(f"  worst: {worst['case']}, {worst['dice']:.3f}")
+
+
+def _require_page(page: Path | None) -> None:
+    """Before hours of evaluation, rather than after them."""
+    if page is None:
+        return
+    nearest = next(place for place in (page.parent, *page.absolute().parents) if place.exists())
+    if page.suffix.lower() not in (".html", ".htm") or page.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise RejectedInput(
+            "page-name",
+            "Expected a file that ends with .html in a folder that can be written, got another.",
+            remedy="Choose another name for --page.",
+        )
 
 
 def _plan(options: dict[str, Any]) -> EvaluationPlan:
