@@ -144,7 +144,10 @@ def _on_grid(volume: Volume, grid: Grid, channel: str, *, resample: bool) -> Vol
 def _files_by_case(folder: Path, glob: str, channel: str) -> dict[str, Path]:
     """Files that a glob matches, by the case that its stars give."""
     _require_inside(glob, channel)
-    pattern = _as_pattern(glob)
+    try:
+        pattern = _as_pattern(glob)
+    except re.error as error:  # brackets with nothing in them, or a range that runs backwards
+        raise _no_glob(channel) from error
     found: dict[str, Path] = {}
     for path in sorted(folder.glob(glob)):
         relative = path.relative_to(folder)
@@ -173,11 +176,15 @@ def _require_inside(glob: str, channel: str) -> None:
     parts = PurePosixPath(glob).parts
     paired = [part for part in parts if "**" in part and part != "**"]
     if not parts or glob.startswith("/") or ".." in parts or paired or glob.endswith("**") or "\0" in glob:
-        raise RejectedInput(
-            "cohort-glob",
-            f"Expected a glob of files inside the cohort's folder for {channel}, got one that leaves it or names none.",
-            remedy='Write it relative to the folder, without "..", and ** alone between slashes.',
-        )
+        raise _no_glob(channel)
+
+
+def _no_glob(channel: str) -> RejectedInput:
+    return RejectedInput(
+        "cohort-glob",
+        f"Expected a glob of files inside the cohort's folder for {channel}, got one that leaves it or names none.",
+        remedy='Write it relative to the folder, without "..", and ** alone between slashes.',
+    )
 
 
 def _as_pattern(glob: str) -> "re.Pattern[str]":

@@ -90,6 +90,8 @@ def test_what_lacks_a_file_is_left_out_by_name(tmp_path: Path) -> None:
         ("", "*/mask", "cohort-glob"),
         ("**", "*/mask", "cohort-glob"),
         ("a**/image", "*/mask", "cohort-glob"),
+        ("[!]/image", "*/mask", "cohort-glob"),
+        ("[z-a]/image", "*/mask", "cohort-glob"),
         ("*/image", "other/*", "cohort-no-pairs"),
         ("*/**/image", "*/mask", "cohort-same-case"),
     ],
