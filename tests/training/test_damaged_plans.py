@@ -135,7 +135,8 @@ def tampered(folder: Path, old: str, new: str) -> Path:
     write_package(folder / "model", description, tensors)
     path = folder / "model" / DESCRIPTION_NAME
     text = path.read_text(encoding="utf-8")
-    assert old in text and json.loads(text)
+    assert old in text
+    assert json.loads(text)
     path.write_text(text.replace(old, new), encoding="utf-8")
     return folder / "model"
 
