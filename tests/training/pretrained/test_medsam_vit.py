@@ -174,3 +174,13 @@ def test_other_weights_need_another_version(checkpoint: Path, tmp_path: Path) ->
     assert caught.value.code == "package-exists"
     convert_medsam_vit(tmp_path / "other.pth", tmp_path / "model-2", version="2")
     assert read_description(tmp_path / "model-2").title == "medsam-vit-2"
+
+
+@pytest.mark.parametrize("value", [[1], "x", None, {"hidden_size": "wide"}, {"num_attention_heads": 0}])
+def test_a_config_of_strange_values(saved_folder: Path, tmp_path: Path, value: object) -> None:
+    folder = tmp_path / "strange"
+    shutil.copytree(saved_folder, folder)
+    config = json.loads((folder / "config.json").read_text())
+    given = config["vision_config"] | value if isinstance(value, dict) else value
+    (folder / "config.json").write_text(json.dumps(config | {"vision_config": given}))
+    assert refusal(folder, tmp_path / "model") in ("medsam-vit-damaged", "medsam-vit-architecture")
