@@ -139,7 +139,8 @@ def require_understood(model: ChosenModel, prompts: Prompts, *, refines: bool) -
         refines: Whether it is given a probability to go on from.
 
     Raises:
-        RejectedInput: It does not read prompts of a kind that is given, or does not go on from a probability.
+        RejectedInput: It does not read prompts of a kind that is given, draws nothing without any, or does not go on
+            from a probability.
     """
     method = model.description.method
     given = {"extreme points": prompts.extreme_points, "clicks": prompts.clicks, "boxes": prompts.boxes}
@@ -149,6 +150,12 @@ def require_understood(model: ChosenModel, prompts: Prompts, *, refines: bool) -
             "prompt-kind",
             f"Expected {' and '.join(kinds) or 'no prompts'} for {model.title}, got {' and '.join(unread)}.",
             remedy="Leave them out, or choose a model that reads them.",
+        )
+    if method is Method.CLICKS_2D and not prompts.clicks:
+        raise RejectedInput(
+            "clicks-missing",
+            f"Expected at least one click for {model.title}, which draws the clicked slices only, got none.",
+            remedy="Click in the tumour, on every slice to draw; two-stage draws whole volumes.",
         )
     if refines and method not in CLICKED:
         raise RejectedInput(

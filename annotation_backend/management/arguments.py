@@ -70,6 +70,9 @@ class MaskloopCommand(BaseCommand):
             line = f"Expected files that can be read and written, got: {error.strerror or type(error).__name__}. "
             line += "Check the paths given, who may write there, and the space on the disk. [file-access]"
             self._leave({"error": line, "code": "file-access"}, [line], WRONG_USAGE, options)
+        except MemoryError:
+            line = "This needs more memory than the machine has. Take a smaller image or a larger machine. [memory]"
+            self._leave({"error": line, "code": "memory"}, [line], NOT_FIT, options)
         else:
             status = DONE_WITH_FINDINGS if findings else DONE
             self._leave({**document, "findings": findings}, findings, status, options)

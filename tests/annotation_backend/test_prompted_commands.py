@@ -219,6 +219,14 @@ def test_a_final_model_learns_and_is_kept(cohort: Path, tmp_path: Path) -> None:
     assert (status, refused["code"]) == (2, "trained-otherwise")
     _, found = run("evaluate_model", tmp_path / "final", "--cohort", cohort, *GLOBS, "--clicks", 1, "--seeds", 1)
     assert found["summary"]["dice"]["mean"][1] > 0.3
+    [finding] = found["findings"]
+    assert "learned-from" in finding
+
+
+def test_clicks_in_2d_need_a_click(models: Path, cohort: Path, tmp_path: Path) -> None:
+    image, out = cohort / "P1" / "T1.nii.gz", tmp_path / "mask.nii.gz"
+    status, refused = run("segment_volume", "--model", models / "clicks-2d", "--image", image, "--out", out)
+    assert (status, refused["code"], out.exists()) == (2, "clicks-missing", False)
 
 
 TRAIN = ("train_model", "six-points", "--cohort", "COHORT", *GLOBS, "--out", "OUT")

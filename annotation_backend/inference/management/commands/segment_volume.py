@@ -83,6 +83,7 @@ class Command(MaskloopCommand):
         if options["voxels"]:
             prompts = from_voxels(prompts, next(iter(volumes.values())).grid)
         if options["dry_run"]:
+            self.say(f"{model.title} would draw on {', '.join(volumes)}.")
             return {"model": model.title, "images": list(volumes)}, []
         document = segment_files(model, volumes, prompts, outputs=outputs, previous=options["previous"])
         self._tell(document)
@@ -92,8 +93,14 @@ class Command(MaskloopCommand):
         self.say(f"{document['model']} on {', '.join(document['images'])}: {document['voxels']} voxels, "
                  f"{document['millilitres']:.1f} ml")  # fmt: skip
         for name, value in document["used"].items():
-            if name == "seconds":
-                value = ", ".join(f"{part} {spent:.2f}" for part, spent in value.items())
+            if name == "regions":
+                self.say(f"  slices drawn: {len(value)}, those that were clicked")
+                continue
+            if isinstance(value, dict):
+                value = ", ".join(
+                    f"{part} {found:.2f}" if isinstance(found, float) else f"{part} {found}"
+                    for part, found in value.items()
+                )
             self.say(f"  {name}: {value}")
 
 

@@ -17,7 +17,7 @@ from annotation_backend.learning.evaluating import (
 from annotation_backend.learning.training_arguments import names
 from annotation_backend.management.arguments import MaskloopCommand
 from annotation_backend.management.cohort_arguments import add_cohort, add_device, use_device
-from annotation_backend.registry.chosen_model import choose_model
+from annotation_backend.registry.chosen_model import ChosenModel, choose_model
 from datasets.errors import RejectedInput
 from datasets.files import write_bytes
 from training.prompts.simulated_clicks import ClickRule
@@ -69,7 +69,7 @@ class Command(MaskloopCommand):
             show = self.progress(f"{model.title}: session")
             found = evaluate_model(model, cohort.cases, plan, resample=given.resample, progress=show)
             documents.append(found.as_dict())
-            findings += refusals(found, cohort.findings)
+            findings += refusals(found, cohort.findings) + _learned_from(model, [case.case for case in cohort.cases])
             self._tell(documents[-1])
         return self._document(documents, options["page"]), list(dict.fromkeys(findings))
 
@@ -93,6 +93,22 @@ class Command(MaskloopCommand):
             self.say(f"  Dice {mean:.3f}{around}" + (f" after {count} click(s)" if len(dice["mean"]) > 1 else ""))
         worst = summary["worst"]
         self.say(f"  worst: {worst['case']}, {worst['dice']:.3f}")
+
+
+def _learned_from(model: ChosenModel, cases: list[str]) -> list[str]:
+    """What to say of cases that bear the names of those that a single model learned from; folds are told apart."""
+    if model.is_of_folds:
+        return []
+    members = dict(model.description.parameters.get("fit", {})).get("members", [])
+    learned = {case for member in members for case in member.get("cases", [])}
+    seen = [case for case in cases if case in learned]
+    if not seen:
+        return []
+    names = ", ".join(seen[:5]) + (f" and {len(seen) - 5} more" if len(seen) > 5 else "")
+    return [
+        f"Expected patients that {model.title} never saw, got {len(seen)} with the name of a case it learned from: "
+        f"{names}. Their figures say little; evaluate the folder of its folds instead. [learned-from]"
+    ]
 
 
 def _require_page(page: Path | None) -> None:
