@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
 from training.metrics import dice
@@ -64,36 +64,10 @@ def cleaned_mask(mask: Inside, cleaning: Cleaning) -> Inside:
     if (box := _box(mask)) is not None:
         inside = mask[box]
         if cleaning in (Cleaning.LARGEST_COMPONENT, Cleaning.BOTH):
-            inside = _kept(inside, np.empty((0, mask.ndim), dtype=np.intp))
+            inside = _largest(inside)
         if cleaning in (Cleaning.FILL_HOLES, Cleaning.BOTH):
             inside = _filled(inside)
         found[box] = inside
-    return found
-
-
-def keep_clicked(mask: Inside, clicks: ArrayLike) -> Inside:
-    """The largest component, and each that holds a positive click; the rest are strays.
-
-    Args:
-        mask: Boolean array of two or three axes.
-        clicks: (N, axes) indices of the voxels clicked as tumour; those that hit no component change nothing.
-
-    Raises:
-        RejectedInput: A click lies outside the array.
-    """
-    voxels = np.asarray(clicks, dtype=np.intp).reshape(-1, mask.ndim)
-    if ((voxels < 0) | (voxels >= mask.shape)).any():
-        raise RejectedInput(
-            "click-outside",
-            f"Expected clicks inside an array of {mask.shape}, got one outside.",
-            remedy="Click inside the image.",
-        )
-    found = np.zeros_like(mask)
-    if (box := _box(mask)) is not None:
-        first = [along.start for along in box]
-        last = [along.stop for along in box]
-        hitting = voxels[((voxels >= first) & (voxels < last)).all(axis=1)]
-        found[box] = _kept(mask[box], hitting - first)
     return found
 
 
@@ -136,19 +110,15 @@ def best_cleaning(pairs: Iterable[tuple[Inside, Inside]]) -> Cleaning:
     return list(Cleaning)[int(np.argmax(means))]
 
 
-def _kept(mask: Inside, voxels: NDArray[np.intp]) -> Inside:
-    """The largest component and those at `voxels` of a mask that is not empty."""
+def _largest(mask: Inside) -> Inside:
+    """The largest component of a mask that is not empty."""
     import cc3d
 
     labels, count = cc3d.connected_components(mask, connectivity=_CORNERS[mask.ndim], return_N=True)
     if count <= 1:
         return mask
-    sizes = np.bincount(labels.ravel(order="K"), minlength=count + 1)
-    is_kept = np.zeros(count + 1, dtype=np.bool_)
-    is_kept[1 + int(np.argmax(sizes[1:]))] = True
-    is_kept[labels[tuple(voxels.T)]] = True
-    is_kept[0] = False
-    return is_kept[labels]
+    largest: Inside = labels == 1 + int(np.argmax(np.bincount(labels.ravel(order="K"))[1:]))
+    return largest
 
 
 def _filled(mask: Inside) -> Inside:

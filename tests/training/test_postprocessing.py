@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from datasets.errors import RejectedInput
 from training.metrics import dice
-from training.postprocessing import Cleaning, best_cleaning, cleaned, cleaned_mask, imposed, keep_clicked
+from training.postprocessing import Cleaning, best_cleaning, cleaned, cleaned_mask, imposed
 
 
 def cube(*corner: int, size: int = 6, shape: tuple[int, int, int] = (30, 28, 20)) -> np.ndarray:
@@ -90,26 +90,6 @@ def test_nothing_to_clean_copies_nothing() -> None:
     for cleaning in Cleaning:
         assert cleaned(probability, cleaning) is probability
     assert imposed(probability, cube(2, 2, 2)) is probability
-
-
-def test_clicked_islands_stay() -> None:
-    large, clicked, stray = cube(2, 2, 2, size=8), cube(20, 20, 12, size=3), cube(20, 2, 12, size=3)
-    mask = large | clicked | stray
-    np.testing.assert_array_equal(keep_clicked(mask, [(21, 21, 13), (0, 0, 0)]), large | clicked)
-    np.testing.assert_array_equal(keep_clicked(mask, []), large)
-    np.testing.assert_array_equal(keep_clicked(mask, [(29, 27, 19)]), large)
-    np.testing.assert_array_equal(keep_clicked(np.zeros_like(mask), [(3, 3, 3)]), np.zeros_like(mask))
-
-
-def test_a_click_on_the_background_between_islands_keeps_no_background() -> None:
-    mask = cube(2, 2, 2, size=8) | cube(20, 20, 12, size=3)
-    np.testing.assert_array_equal(keep_clicked(mask, [(14, 14, 9)]), cube(2, 2, 2, size=8))
-
-
-@pytest.mark.parametrize("click", [(-1, 0, 0), (30, 0, 0), (0, 0, 20)])
-def test_a_click_outside_is_refused(click: tuple[int, int, int]) -> None:
-    with pytest.raises(RejectedInput, match="click-outside"):
-        keep_clicked(cube(2, 2, 2), [click])
 
 
 def test_the_best_cleaning_is_chosen() -> None:

@@ -1,8 +1,7 @@
-"""Points that a simulated user places: InteractiveNet's six near the tumour's ends, random ones, or the middle.
+"""Points that a simulated user places: InteractiveNet's six near the tumour's ends.
 
-Source: InteractiveNet, interactivenet/experiment_planning/mimic_annotations.py. Two differences. It refuses a tumour
-so small that the inward move leaves the tumour's extent widened by 1 slice and 3 pixels; here the point walks back. Its
-centre of mass may lie outside a bent tumour; here the tumour's nearest voxel stands in.
+Source: InteractiveNet, interactivenet/experiment_planning/mimic_annotations.py. One difference: it refuses a tumour so
+small that the inward move leaves the tumour's extent widened by 1 slice and 3 pixels; here the point walks back.
 """
 
 import numpy as np
@@ -40,50 +39,6 @@ def six_points(mask: NDArray[np.bool_], spacing: ArrayLike, random: np.random.Ge
     ends = [(axis, inward) for axis in (2, 1, 0) for inward in (1, -1)]
     moves = _moves(spacing)
     return np.array([_end_point(mask, axis, inward * moves[axis], random=random) for axis, inward in ends])
-
-
-def random_points(mask: NDArray[np.bool_], random: np.random.Generator, *, count: int) -> NDArray[np.int64]:
-    """Different voxels of the tumour, each with the same chance.
-
-    Args:
-        mask: bool (i, j, k), True in the tumour.
-        random: Where the draws come from.
-        count: How many.
-
-    Returns:
-        Voxel indices (count, 3).
-
-    Raises:
-        RejectedInput: The mask is empty, not three-dimensional, or has fewer voxels than that.
-    """
-    _require_tumour(mask)
-    voxels = np.flatnonzero(mask)
-    if not 1 <= count <= len(voxels):
-        raise RejectedInput(
-            "points-count",
-            f"Expected from 1 to {len(voxels)} points, as many as the tumour has voxels, got {count}.",
-            remedy="Ask for fewer points, or at least one.",
-        )
-    return _indices(random.choice(voxels, count, replace=False), mask.shape)
-
-
-def centre_of_mass(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The voxel of the tumour nearest, in voxels, to its rounded centre of mass.
-
-    Args:
-        mask: bool (i, j, k), True in the tumour.
-
-    Returns:
-        Voxel indices (1, 3).
-
-    Raises:
-        RejectedInput: The mask is empty or not three-dimensional.
-    """
-    _require_tumour(mask)
-    voxels = _indices(np.flatnonzero(mask), mask.shape)
-    centre = np.rint(voxels.mean(axis=0))
-    nearest = int(np.square(voxels - centre).sum(axis=1).argmin())
-    return voxels[nearest : nearest + 1]
 
 
 def points_mm(voxels: NDArray[np.int64], grid: Grid) -> tuple[PointMm, ...]:

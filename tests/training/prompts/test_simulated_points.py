@@ -11,7 +11,7 @@ from datasets.errors import RejectedInput
 from datasets.volume import Grid
 from tests.training.synthetic import lps_grid
 from training.prompts.prompt import Prompts
-from training.prompts.simulated_points import centre_of_mass, points_mm, random_points, six_points
+from training.prompts.simulated_points import points_mm, six_points
 
 Mask = NDArray[np.bool_]
 
@@ -38,14 +38,9 @@ def coordinates(mask: Mask, spacing: tuple[float, float, float], seed: int = 0) 
 def test_points_lie_in_the_tumour_near_its_ends(mask: Mask, spacing: tuple[float, float, float], seed: int) -> None:
     random = np.random.default_rng(seed)
     if not mask.any():
-        for refused in (
-            lambda: six_points(mask, spacing, random),
-            lambda: random_points(mask, random, count=1),
-            lambda: centre_of_mass(mask),
-        ):
-            with pytest.raises(RejectedInput) as caught:
-                refused()
-            assert caught.value.code == "points-empty-mask"
+        with pytest.raises(RejectedInput) as caught:
+            six_points(mask, spacing, random)
+        assert caught.value.code == "points-empty-mask"
         return
     points = six_points(mask, spacing, random)
     assert points.shape == (6, 3)
@@ -55,7 +50,6 @@ def test_points_lie_in_the_tumour_near_its_ends(mask: Mask, spacing: tuple[float
         ends = np.argwhere(mask)[:, axis]
         depth = points[number, axis] - ends.min() if number % 2 == 0 else ends.max() - points[number, axis]
         assert 0 <= depth <= (1 if spacing[axis] == 5.0 else 5)
-    assert mask[tuple(centre_of_mass(mask).T)].all()
 
 
 def test_points_of_a_block_are_five_voxels_inside_in_the_documented_order() -> None:
@@ -96,8 +90,6 @@ def test_one_voxel_gives_that_voxel() -> None:
     random = np.random.default_rng(0)
     expected = np.array([[1, 2, 3]])
     np.testing.assert_array_equal(six_points(mask, (1.0, 1.0, 1.0), random), expected.repeat(6, axis=0))
-    np.testing.assert_array_equal(random_points(mask, random, count=1), expected)
-    np.testing.assert_array_equal(centre_of_mass(mask), expected)
 
 
 def test_all_voxels_of_an_end_are_drawn_alike() -> None:
@@ -107,23 +99,6 @@ def test_all_voxels_of_an_end_are_drawn_alike() -> None:
     counts = np.histogramdd(drawn, bins=[np.arange(5, 10), np.arange(5, 16)])[0]
     statistic = np.square(counts - 100).sum() / 100
     assert statistic < 39 + 5 * np.sqrt(2 * 39)
-
-
-def test_random_points_differ_and_are_counted() -> None:
-    mask = block((5, 5, 5), (1, 1, 1), (2, 2, 2))
-    points = random_points(mask, np.random.default_rng(2), count=8)
-    np.testing.assert_array_equal(np.unique(points, axis=0), np.argwhere(mask))
-    for count in (0, 9):
-        with pytest.raises(RejectedInput) as caught:
-            random_points(mask, np.random.default_rng(2), count=count)
-        assert caught.value.code == "points-count"
-
-
-def test_centre_of_a_ring_is_on_the_ring() -> None:
-    ring = block((9, 9, 3), (1, 1, 1), (7, 7, 1)) & ~block((9, 9, 3), (2, 2, 1), (6, 6, 1))
-    (centre,) = centre_of_mass(ring)
-    assert ring[tuple(centre)]
-    assert np.abs(centre - (4, 4, 1)).sum() == 3
 
 
 def test_flat_arrays_are_refused() -> None:
