@@ -27,6 +27,7 @@ from datasets.resample import resample_mask
 from tests.annotation_backend.installation import Installation, free_port, fresh_installation, running
 from tests.annotation_backend.label_studio_page import LabelStudioPage, browser_page, require_chromium
 from tests.data import STS_DICOM
+from training.pretrained.shipped import shipped_packages
 
 pytestmark = [pytest.mark.browser, pytest.mark.label_studio]
 
@@ -369,11 +370,17 @@ def test_a_project_deleted_in_label_studio_is_published_again_and_loses_no_annot
 
 
 def test_no_patient_identifier_left_the_ingest_step(world: World) -> None:
-    """The patient's identifier is in no file, file name, record or log of the installation."""
+    """The patient's identifier is in no file, file name, record or log of the installation.
+
+    Models that come with Maskloop say in public which patients of a public collection they learned from: those files,
+    byte for byte as they are shipped, are left out.
+    """
     canary = b"STS_001" if STS_DICOM.exists() else b"PHANTOM-0001"
     data = world.installation.folder / "data"
     files = [path for path in data.rglob("*") if path.is_file() and "phantom" not in path.relative_to(data).parts]
     assert len(files) > 50
+    shipped = {(package / "model.json").read_bytes() for package in shipped_packages().values()}
+    files = [path for path in files if path.name != "model.json" or path.read_bytes() not in shipped]
     hits = [path for path in files if canary in _content(path) or canary.decode() in path.name]
     assert hits == []
 
