@@ -175,7 +175,9 @@ def _tiles(summary: Mapping[str, Any]) -> str:
     average = summary["average_1_to_10"]["dice"]
     if average["n"]:
         found.append(("Dice, mean of 1 to 10 clicks", _spread(average["mean"], average["sd"])))
-    found.append((f"worst Dice: {summary['worst']['case']}", _number(summary["worst"]["dice"])))
+    worst = summary["worst"]
+    after = f", {clicks_in_words(worst['clicks'])}" if len(summary["clicks"]) > 1 else ""
+    found.append((f"worst Dice{after}: {worst['case']}", _number(worst["dice"])))
     later = summary["later_request_seconds"] or summary["first_request_seconds"]
     what = "later requests" if summary["later_request_seconds"] else "requests"
     found.append((f"95 % of {what} within", f"{later['p95']:.2f} s"))

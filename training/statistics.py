@@ -102,13 +102,13 @@ def bland_altman(measured: ArrayLike, reference: ArrayLike) -> BlandAltman:
 
 
 def pearson_r(one: ArrayLike, other: ArrayLike) -> float | None:
-    """Pearson's correlation; None for fewer than two pairs or where either does not vary.
+    """Pearson's correlation; None for fewer than three pairs (two always lie on a line) or where either does not vary.
 
     Raises:
         RejectedInput: There are not as many of one as of the other.
     """
     a, b = _pairs(one, other)
-    if a.size < 2 or not (_varies(a, np.abs(a).max()) and _varies(b, np.abs(b).max())):
+    if a.size < 3 or not (_varies(a, np.abs(a).max()) and _varies(b, np.abs(b).max())):
         return None
     from scipy.stats import pearsonr
 

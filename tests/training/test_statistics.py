@@ -105,3 +105,8 @@ def test_benjamini_hochberg() -> None:
     ]
     assert adjusted([None]) == [None]
     assert adjusted([]) == []
+
+
+def test_two_pairs_correlate_by_themselves() -> None:
+    assert pearson_r([1.0, 2.0], [3.0, 5.0]) is None
+    assert pearson_r([1.0, 2.0, 4.0], [3.0, 5.0, 9.0]) == pytest.approx(1.0)
