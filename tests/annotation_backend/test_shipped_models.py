@@ -154,12 +154,12 @@ def test_a_click_is_answered_by_clicks_in_2d(tmp_path: Path) -> None:
 def test_a_damaged_shipped_model_is_not_copied_and_a_whole_one_is_later(
     packages: dict[str, Path], tmp_path: Path
 ) -> None:
-    packages["clicks-2d"] = _package(tmp_path / "shipped", "clicks-2d")
+    packages["clicks-2d"] = _package(tmp_path / "shipped", "clicks-2d", version="9")
     weights = packages["clicks-2d"] / "model.safetensors"
     whole = weights.read_bytes()
     weights.write_bytes(whole[:-10])
     assert ["package-weights-digest" in finding for finding in ensure_shipped_models()] == [True]
-    assert not (models_folder() / "clicks-2d-1").exists()
+    assert not (models_folder() / "clicks-2d-9").exists()
     weights.write_bytes(whole)
     assert ensure_shipped_models() == []
-    assert str(serving_model(PromptKind.POINT)) == "clicks-2d-1"
+    assert str(serving_model(PromptKind.POINT)) == "clicks-2d-9"
