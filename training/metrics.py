@@ -12,10 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import GeometryError
+from datasets.mask_box import mask_box
 from datasets.volume import Grid
 from training.diameter import transverse_diameter_mm
 
 Region = NDArray[Any]
+
+_NOWHERE = (slice(0, 0),) * 3
+"""The window of two empty masks."""
 
 SURFACE_TOLERANCE_MM = 1.0
 """How far apart two surfaces may lie and still count as one (2S-ICR, section 4.4): about one pixel of the T1 images."""
@@ -63,7 +67,7 @@ def agreement(predicted: Region, reference: Region, grid: Grid, slice_axis: int)
     """
     one, other = _inside(predicted, reference)
     _require_grid(one, grid)
-    window = _window(one | other)
+    window = mask_box(one | other) or _NOWHERE
     one, other = one[window], other[window]
     ways = _distances(one, other, grid)
     return Agreement(
@@ -114,7 +118,7 @@ def surface_distances(a: Region, b: Region, grid: Grid) -> tuple[NDArray[np.floa
     """
     one, other = _inside(a, b)
     _require_grid(one, grid)
-    window = _window(one | other)
+    window = mask_box(one | other) or _NOWHERE
     return _distances(one[window], other[window], grid)
 
 
@@ -237,14 +241,3 @@ def _surface(inside: NDArray[np.bool_], flat: list[int]) -> NDArray[np.bool_]:
         neighbours[tuple((0, 2) if at == axis else slice(None) for at in range(inside.ndim))] = False
     surface: NDArray[np.bool_] = inside & ~binary_erosion(inside, neighbours)
     return surface
-
-
-def _window(inside: NDArray[np.bool_]) -> tuple[slice, ...]:
-    """The smallest box of the array that holds all of `inside`; beyond it everything is outside."""
-    if not inside.any():
-        return (slice(0, 0),) * inside.ndim
-    ranges = []
-    for axis in range(inside.ndim):
-        along = np.flatnonzero(inside.any(axis=tuple(other for other in range(inside.ndim) if other != axis)))
-        ranges.append(slice(int(along[0]), int(along[-1]) + 1))
-    return tuple(ranges)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
+from datasets.mask_box import mask_box
 from training.metrics import dice
 
 Inside = NDArray[np.bool_]
@@ -61,7 +62,7 @@ def cleaned_mask(mask: Inside, cleaning: Cleaning) -> Inside:
     if cleaning is Cleaning.NONE:
         return mask
     found = np.zeros_like(mask)
-    if (box := _box(mask)) is not None:
+    if (box := mask_box(mask)) is not None:
         inside = mask[box]
         if cleaning in (Cleaning.LARGEST_COMPONENT, Cleaning.BOTH):
             inside = _largest(inside)
@@ -129,16 +130,3 @@ def _filled(mask: Inside) -> Inside:
     outside = cc3d.connected_components(~around, connectivity=_FACES[mask.ndim])
     filled: Inside = (outside != outside.flat[0])[(slice(1, -1),) * mask.ndim]
     return filled
-
-
-def _box(mask: Inside) -> tuple[slice, ...] | None:
-    """The smallest box that holds all of a mask; None where it is empty."""
-    box: list[slice] = []
-    rest = mask
-    for axis in range(mask.ndim):
-        along = np.flatnonzero(rest.any(axis=tuple(other for other in range(mask.ndim) if other != axis)))
-        if not along.size:
-            return None
-        box.append(slice(int(along[0]), int(along[-1]) + 1))
-        rest = rest[(slice(None),) * axis + (box[-1],)]
-    return tuple(box)

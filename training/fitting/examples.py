@@ -7,8 +7,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.errors import RejectedInput
+from datasets.errors import ProgramFault, RejectedInput
 from datasets.mask import Mask
+from datasets.mask_box import mask_bounds
 from datasets.orientation import as_ras
 from datasets.volume import Volume
 from training.canvas import Picture, Region, Shape, resized
@@ -58,8 +59,14 @@ class Example:
     @cached_property
     def bounds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """First and last voxel of the tumour along each axis of `inside`."""
-        where = [np.flatnonzero(self.inside.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
-        return np.array([axis[0] for axis in where]), np.array([axis[-1] for axis in where])
+        found = mask_bounds(self.inside)
+        if found is None:
+            raise ProgramFault(
+                "example-empty",
+                "Expected a checked mask to hold a tumour, got an empty one.",
+                remedy="Report it.",
+            )
+        return found
 
     def raw(self, channel: str) -> NDArray[np.generic]:
         """An image as it is, axes towards right, anterior, superior.

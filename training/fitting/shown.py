@@ -3,13 +3,14 @@
 Imports torch.
 """
 
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from datasets.mask_box import mask_bounds
 from training.augmentation import Augmentation, augmented
 from training.canvas import Picture, Region, Shape, resized
 from training.fitting.examples import PreparedExamples, shown_region
@@ -25,15 +26,20 @@ _LEAST_PIXELS = 10
 _TRIES = 8
 
 
-class ShownCanvases(Protocol):
+class ShownCanvases(ABC):
     """Makes batches."""
 
     def batch(self, random: np.random.Generator, size: int) -> tuple[Tensor, Tensor]:
         """Images (size, C, *canvas) and targets of 0 and 1 (size, 1, *canvas); every target holds something."""
-        ...
+        images, targets = zip(*(self._one(random) for _ in range(size)), strict=True)
+        return torch.stack(images), torch.stack(targets)
+
+    @abstractmethod
+    def _one(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """One canvas: images (C, *canvas) and target (1, *canvas)."""
 
 
-class ShownVolumes:
+class ShownVolumes(ShownCanvases):
     """Regions of volumes.
 
     Args:
@@ -49,11 +55,6 @@ class ShownVolumes:
         self._rule = rule
         self._whole = whole
 
-    def batch(self, random: np.random.Generator, size: int) -> tuple[Tensor, Tensor]:
-        """See `ShownCanvases`."""
-        images, targets = zip(*(self._one(random) for _ in range(size)), strict=True)
-        return torch.stack(images), torch.stack(targets)
-
     def _one(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         for _ in range(_TRIES):
             number = self._prepared.drawn(random)
@@ -68,7 +69,7 @@ class ShownVolumes:
         return varied, (moved > 0.5).float()
 
 
-class ShownSlices:
+class ShownSlices(ShownCanvases):
     """Slices of volumes, mostly along the slice axis.
 
     Args:
@@ -81,11 +82,6 @@ class ShownSlices:
         self._prepared = prepared
         self._canvas = canvas
         self._rule = rule
-
-    def batch(self, random: np.random.Generator, size: int) -> tuple[Tensor, Tensor]:
-        """See `ShownCanvases`."""
-        images, targets = zip(*(self._one(random) for _ in range(size)), strict=True)
-        return torch.stack(images), torch.stack(targets)
 
     def _one(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         while True:
@@ -108,10 +104,10 @@ class ShownSlices:
 
 def _slice_region(truth: NDArray[np.bool_], random: np.random.Generator) -> Region:
     """The whole slice, or a box around the tumour with margins from a twentieth to twice its size."""
-    if random.random() < 0.35:
+    bounds = mask_bounds(truth)
+    if random.random() < 0.35 or bounds is None:
         return Region.whole(truth.shape)
-    where = [np.flatnonzero(truth.any(axis=1 - axis)) for axis in range(2)]
-    lower, upper = np.array([each[0] for each in where]), np.array([each[-1] for each in where])
+    lower, upper = bounds
     margins = np.exp(random.uniform(np.log(0.05), np.log(2.0), (2, 2))) * (upper - lower + 1) + 1
     return Region.around(lower - margins[0], upper + margins[1], shape=truth.shape)
 

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
+from datasets.mask_box import mask_box
 
 FIRST_CLICKS_2D = 5
 """Connected regions that get a first click on one slice (MONAI's `connected_regions`)."""
@@ -163,20 +164,8 @@ def _depth(region: NDArray[np.bool_]) -> tuple[Index, NDArray[np.int32]]:
     """Chessboard distance to the border, with a ring of zeros, on the region's part; and where that part starts."""
     from scipy.ndimage import distance_transform_cdt
 
-    slices = _extent(region)
+    slices = mask_box(region) or (slice(0, 0),) * region.ndim
     thick = [length > 1 or max(region.shape) == 1 for length in region.shape]
     ring = np.pad(region[slices], [(int(on), int(on)) for on in thick])
     start = tuple(part.start - int(on) for part, on in zip(slices, thick, strict=True))
     return start, distance_transform_cdt(ring, metric="chessboard")
-
-
-def _extent(region: NDArray[np.bool_]) -> tuple[slice, ...]:
-    """The smallest block that holds the region, cut axis by axis so that later axes look at less."""
-    slices: list[slice] = []
-    part = region
-    for axis in range(region.ndim):
-        others = tuple(other for other in range(region.ndim) if other != axis)
-        held = np.flatnonzero(part.any(axis=others))
-        slices.append(slice(int(held[0]), int(held[-1]) + 1))
-        part = part[(slice(None),) * axis + (slices[-1],)]
-    return tuple(slices)

@@ -13,6 +13,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.mask_box import mask_bounds
 from training.canvas import Picture, Region, resized
 from training.intensity_rules import Greys, on_canvas
 from training.postprocessing import cleaned
@@ -157,17 +158,11 @@ class ClickDrawer:
     def _region(
         self, probability: Picture, within: Region, clicks: CanvasClicks, *, shape: Sequence[int]
     ) -> Region | None:
-        """The relaxed box of a mask and the positive clicks; None where there is neither."""
-        inside = probability > INSIDE
-        corners = []
-        if inside.any():
-            axes = set(range(inside.ndim))
-            where = [np.flatnonzero(inside.any(axis=tuple(axes - {axis}))) for axis in range(inside.ndim)]
-            corners = [[each[0] for each in where], [each[-1] for each in where]]
-        found = np.array(corners, dtype=np.float64).reshape(-1, inside.ndim) + within.first
-        found = np.concatenate([found, clicks.positive])
-        if not len(corners):
+        """The relaxed box of a mask and the positive clicks; None where there is no mask."""
+        bounds = mask_bounds(probability > INSIDE)
+        if bounds is None:
             return None
+        found = np.concatenate([np.array(bounds) + within.first, clicks.positive])
         lower, upper = found.min(axis=0), found.max(axis=0)
         return Region.around(lower, upper, shape=shape, relaxed=self._plan.margin, least=_LEAST_MARGIN)
 
