@@ -5,6 +5,7 @@ from datasets.mask import TUMOUR
 IMAGE = "image"
 COMPANION = "companion"
 BRUSH = "brush"
+BITMASK = "bitmask"
 SMART_POINT = "smart_point"
 SMART_BOX = "smart_box"
 
