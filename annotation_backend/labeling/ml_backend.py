@@ -18,7 +18,8 @@ from annotation_backend.labeling import events
 from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.labeling.predictions import contour_for, draw_unprompted
 from annotation_backend.labeling.project import basic_auth
-from annotation_backend.labeling.regions import prompts_of, region_of
+from annotation_backend.labeling.prompts import prompts_of
+from annotation_backend.labeling.regions import region_of
 from annotation_backend.registry.models import Model, PromptKind
 from annotation_backend.registry.services import serving_model
 from datasets.errors import MaskloopError, RejectedInput
