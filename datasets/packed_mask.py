@@ -1,0 +1,38 @@
+"""A picture's mask as a few hundred bytes, for a database row: one bit a pixel, deflated."""
+
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.errors import RejectedInput
+
+_LEVEL = 1
+"""Masks are long runs: higher levels take three times as long for a tenth less."""
+
+
+def packed(mask: NDArray[np.bool_]) -> bytes:
+    """The bits of a mask (height, width), row by row, deflated."""
+    return zlib.compress(np.packbits(mask).tobytes(), _LEVEL)
+
+
+def unpacked(content: bytes, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """The mask (height, width) behind `packed`.
+
+    Raises:
+        RejectedInput: The bytes are damaged, or are those of another size (``packed-mask``).
+    """
+    pixels = shape[0] * shape[1]
+    wanted = (pixels + 7) // 8
+    try:
+        reader = zlib.decompressobj()
+        bits = reader.decompress(bytes(content), wanted + 1)
+    except zlib.error:
+        bits = b""
+    if len(bits) != wanted:
+        raise RejectedInput(
+            "packed-mask",
+            f"Expected the packed mask of {shape[0]} x {shape[1]} pixels, got other bytes.",
+            remedy="Restore the database from its backup.",
+        )
+    return np.unpackbits(np.frombuffer(bits, np.uint8), count=pixels).astype(bool).reshape(shape)
