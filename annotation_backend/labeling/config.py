@@ -8,8 +8,7 @@ BRUSH = "brush"
 BITMASK = "bitmask"
 SMART_POINT = "smart_point"
 SMART_BOX = "smart_box"
-EXTREME_POINT = "extreme_point"
-SESSION = "session"
+EXTREME_POINT = SESSION = SMART_POINT
 HINT = "hint"
 
 POINT_LABEL = "Tumour point"
@@ -17,6 +16,8 @@ BOX_LABEL = "Tumour box"
 EXTREME_LABEL = "Extreme point"
 UNDO_LABEL = "Undo last prompt"
 START_OVER_LABEL = "Start over"
+"""All of them on the control of the points: each control would bring a smart point tool of its own, all with the same
+picture, and a label does nothing while another control's tool is chosen."""
 
 _COLOUR = "#e8590c"
 _PROMPT_COLOUR = "#1971c2"
