@@ -29,6 +29,8 @@ DEBUG = env.bool("MASKLOOP_DEBUG", default=False)
 DATA_FOLDER = Path(env.str("MASKLOOP_DATA", default=str(ROOT / "data"))).resolve()
 MASKLOOP_URL = env.str("MASKLOOP_URL", default="http://127.0.0.1:8000").rstrip("/")
 LABEL_STUDIO_URL = env.str("LABEL_STUDIO_URL", default="http://127.0.0.1:8080").rstrip("/")
+LABEL_STUDIO_DATABASE_URL = env.str("LABEL_STUDIO_DATABASE_URL", default="")
+"""PostgreSQL for the Label Studio that `up` starts; SQLite in the data folder when empty. See decision 21."""
 LABEL_STUDIO_TOKEN = _secret("LABEL_STUDIO_TOKEN")
 ML_BACKEND_USER = env.str("ML_BACKEND_USER", default="label-studio")
 ML_BACKEND_PASSWORD = _secret("ML_BACKEND_PASSWORD")
@@ -68,6 +70,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "annotation_backend.timing.server_timing",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -104,6 +107,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
+else:
+    DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
+    DATABASES["default"].setdefault("CONN_HEALTH_CHECKS", True)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}

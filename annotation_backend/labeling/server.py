@@ -4,13 +4,19 @@ import os
 import sqlite3
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.conf import settings
 
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.services import email_of
 from annotation_backend.environment import password_variable
+from datasets.errors import RejectedInput
+
+POSTGRESQL_SCHEMES = ("postgres", "postgresql")
+
+_LIBPQ_VARIABLES = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT"}
+"""What Label Studio has no setting for; the PostgreSQL client reads it from its own environment."""
 
 
 def data_folder() -> Path:
@@ -40,7 +46,47 @@ def environment() -> dict[str, str]:
         "LABEL_STUDIO_HOST": settings.LABEL_STUDIO_URL,
         "LABEL_STUDIO_CORS_ALLOWED_ORIGINS": settings.MASKLOOP_URL,
     }
-    return {**_without_ours(os.environ), **ours}
+    return {**_without_ours(os.environ), **ours, **database_environment(settings.LABEL_STUDIO_DATABASE_URL)}
+
+
+def database_environment(url: str) -> dict[str, str]:
+    """Label Studio's own variables for a database address.
+
+    Args:
+        url: ``postgresql://user:password@host:port/name``, with ``?sslmode=`` and ``&sslrootcert=`` where the database
+            asks for them; empty for SQLite in our data folder.
+
+    Raises:
+        RejectedInput: Something else (``label-studio-database``).
+    """
+    if not url:
+        return {}
+    try:
+        parts = urlsplit(url)
+        options, port = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query))), parts.port or 5432
+    except ValueError as error:
+        raise _not_a_database() from error
+    name = unquote(parts.path.removeprefix("/"))
+    if parts.scheme not in POSTGRESQL_SCHEMES or not parts.username or not name or options.keys() - _LIBPQ_VARIABLES:
+        raise _not_a_database()
+    return {
+        "LABEL_STUDIO_DJANGO_DB": "default",
+        "LABEL_STUDIO_POSTGRE_HOST": parts.hostname or "127.0.0.1",
+        "LABEL_STUDIO_POSTGRE_PORT": str(port),
+        "LABEL_STUDIO_POSTGRE_NAME": name,
+        "LABEL_STUDIO_POSTGRE_USER": unquote(parts.username),
+        "LABEL_STUDIO_POSTGRE_PASSWORD": unquote(parts.password or ""),
+        **{_LIBPQ_VARIABLES[option]: value for option, value in options.items()},
+    }
+
+
+def _not_a_database() -> RejectedInput:
+    return RejectedInput(
+        "label-studio-database",
+        "Expected LABEL_STUDIO_DATABASE_URL to be empty or postgresql://user:password@host:port/name, with no options "
+        f"but {' and '.join(_LIBPQ_VARIABLES)}.",
+        remedy="Correct it in .env; write a special character of the password as %XX.",
+    )
 
 
 def command() -> list[str]:
@@ -69,7 +115,10 @@ def use_write_ahead_log() -> None:
 
 def _without_ours(environment: os._Environ[str]) -> dict[str, str]:
     """Our secrets are no business of Label Studio's, and our settings module means something else to its Django."""
-    ours = ("DJANGO_SETTINGS_MODULE", "DATABASE_URL", "SECRET_KEY", "LABEL_STUDIO_TOKEN", "LABEL_STUDIO_URL")
+    ours = (
+        *("DJANGO_SETTINGS_MODULE", "DATABASE_URL", "SECRET_KEY"),
+        *("LABEL_STUDIO_TOKEN", "LABEL_STUDIO_URL", "LABEL_STUDIO_DATABASE_URL"),
+    )
     prefixes, passwords = ("MASKLOOP_", "ML_BACKEND_"), tuple(password_variable(role.value) for role in Role)
     return {
         name: value

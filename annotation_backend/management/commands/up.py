@@ -55,6 +55,7 @@ class Command(MaskloopCommand):
         folder = self._data_folder(options["data"])
         require_free(settings.MASKLOOP_URL, what="MASKLOOP_URL")
         require_free(settings.LABEL_STUDIO_URL, what="LABEL_STUDIO_URL")
+        server.database_environment(settings.LABEL_STUDIO_DATABASE_URL)
         settings.DATA_FOLDER.mkdir(parents=True, exist_ok=True)
         settings.DATA_FOLDER.chmod(0o700)
         call_command("migrate", verbosity=0)
