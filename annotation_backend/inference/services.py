@@ -18,11 +18,12 @@ from annotation_backend.registry.services import serving_model
 from datasets.case import CaseVolumes, SeriesRole
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes
+from datasets.volume import Volume
 from training.prompts.prompt import Prompts
 from training.prompts.prompt_document import as_document
 
 if TYPE_CHECKING:
-    from training.segmenters.segmenter import Segmenter
+    from training.segmenters.segmenter import Segmentation, SegmentationRequest, Segmenter
 
 logger = logging.getLogger(__name__)
 
@@ -76,30 +77,61 @@ def predict_slices(
     Raises:
         RejectedInput: No model serves, or the prompts are not what it needs.
     """
-    from training.segmenters.segmenter import SegmentationRequest
-
     plane = picture_plane(case)
     model = model or serving_model(kind_of(prompts))
-    volumes = _loaded_volumes(case)
-    request = SegmentationRequest(
-        volumes={SeriesRole.T1: volumes.t1, SeriesRole.T2: volumes.t2},
-        target=case.annotated_role,
-        prompts=prompts,
-        slice_axis=plane.slice_axis,
-        slices=tuple(indices),
-        cache_key=case.registration.record_sha256,
-    )
-    answer = _loaded_segmenter(model).segment(request)
+    answer = segment_case(case, prompts, model=model, slices=indices)
     inside = np.asarray(answer.probability.data) > INSIDE_ABOVE_PROBABILITY
     predictions = [
         SlicePrediction(index, plane.to_picture(inside, index), answer.score, model, answer.model_version)
         for index in indices
     ]
-    _keep_record(case, predictions, prompts)
+    keep_record(case, predictions, prompts)
     return predictions
 
 
-def _keep_record(case: Case, predictions: list[SlicePrediction], prompts: Prompts) -> None:
+def segment_case(
+    case: Case,
+    prompts: Prompts,
+    *,
+    model: Model,
+    slices: Sequence[int] | None,
+    previous: Volume | None = None,
+) -> "Segmentation":
+    """What a model says of a case, on the case's grid.
+
+    Args:
+        case: A registered case with exported slices.
+        prompts: In millimetres.
+        model: Who draws.
+        slices: Those to answer; None for all.
+        previous: Probability from before these prompts, for methods that refine it.
+
+    Raises:
+        RejectedInput: The prompts are not what the model needs.
+    """
+    return _loaded_segmenter(model).segment(request_of(case, prompts, slices=slices, previous=previous))
+
+
+def request_of(
+    case: Case, prompts: Prompts, *, slices: Sequence[int] | None, previous: Volume | None = None
+) -> "SegmentationRequest":
+    """A case as models are shown it: both sequences, the annotated one as target."""
+    from training.segmenters.segmenter import SegmentationRequest
+
+    volumes = _loaded_volumes(case)
+    return SegmentationRequest(
+        volumes={SeriesRole.T1: volumes.t1, SeriesRole.T2: volumes.t2},
+        target=case.annotated_role,
+        prompts=prompts,
+        slice_axis=picture_plane(case).slice_axis,
+        slices=None if slices is None else tuple(slices),
+        cache_key=case.registration.record_sha256,
+        previous=previous,
+    )
+
+
+def keep_record(case: Case, predictions: Sequence[SlicePrediction], prompts: Prompts) -> None:
+    """Notes which model drew what from which prompts."""
     described = as_document(prompts)
     Prediction.objects.bulk_create(
         Prediction(
