@@ -1,5 +1,7 @@
 """The labelling interface: which controls an annotator sees."""
 
+from enum import StrEnum
+
 from datasets.mask import TUMOUR
 
 IMAGE = "image"
@@ -18,6 +20,17 @@ UNDO_LABEL = "Undo last prompt"
 START_OVER_LABEL = "Start over"
 """All of them on the control of the points: each control would bring a smart point tool of its own, all with the same
 picture, and a label does nothing while another control's tool is chosen."""
+
+
+class MaskFormat(StrEnum):
+    """What annotators draw with and predictions are written in; each value is the name of its control.
+
+    Masks of both formats are read always.
+    """
+
+    BRUSH = "brush"
+    BITMASK = "bitmask"
+
 
 _COLOUR = "#e8590c"
 _PROMPT_COLOUR = "#1971c2"
