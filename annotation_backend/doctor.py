@@ -79,10 +79,11 @@ def put_away_rehearsals() -> None:
         identifiers = list(tasks.values_list("label_studio_id", flat=True))
         with transaction.atomic():
             saves = Annotation.objects.filter(task__in=tasks)
-            AnnotationDeletion.objects.filter(label_studio_id__in=saves.values("label_studio_id")).delete()
+            for project, identifier in set(saves.values_list("project", "label_studio_id")):
+                AnnotationDeletion.objects.filter(project=project, label_studio_id=identifier).delete()
             Review.objects.filter(mask__case=case).delete()
             CaseMask.objects.filter(case=case).delete()
-            saves.delete()
+            saves.discard_rehearsals()
             tasks.delete()
             patient = case.patient
             case.delete()

@@ -70,7 +70,11 @@ def store_save(save: Mapping[str, Any], *, received_by: ReceivedBy) -> tuple[Ann
         with transaction.atomic():
             annotation = Annotation.objects.create(
                 task=task,
+                project=task.project,
                 label_studio_id=identifier,
+                number=Annotation.objects.filter(task=task).count() + 1,
+                completed_by=_person(save.get("completed_by")),
+                updated_by=_person(save.get("updated_by")),
                 author=_author(save),
                 raw=dict(save),
                 content_sha256=digest,
@@ -90,7 +94,10 @@ def mark_deleted(identifiers: list[int]) -> None:
     """Marks annotations as deleted in Label Studio; their rows stay."""
     with transaction.atomic():
         for identifier in identifiers:
-            AnnotationDeletion.objects.get_or_create(label_studio_id=identifier)
+            for saved_in in set(
+                Annotation.objects.filter(label_studio_id=identifier).values_list("project", flat=True)
+            ):
+                AnnotationDeletion.objects.get_or_create(project_id=saved_in, label_studio_id=identifier)
         tasks = LabelingTask.objects.filter(annotations__label_studio_id__in=identifiers).distinct()
         for task in tasks.select_related("case"):
             update_state(task)
@@ -125,6 +132,12 @@ def _author(save: Mapping[str, Any]) -> User | None:
         if isinstance(identifier, int):
             return User.objects.filter(label_studio_id=identifier).first()
     return None
+
+
+def _person(value: object) -> int:
+    """Label Studio's number of a person; 0 where it says none."""
+    number = number_of(value)
+    return number if isinstance(number, int) and not isinstance(number, bool) and 0 < number < LARGEST_ID else 0
 
 
 def _saved_at(save: Mapping[str, Any]) -> Any:

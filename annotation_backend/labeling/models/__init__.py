@@ -1,0 +1,34 @@
+"""The Label Studio project, its tasks, the Annotations that came back, and the masks assembled from them."""
+
+from annotation_backend.labeling.models.annotation import (
+    DENIED,
+    Annotation,
+    AnnotationDeletion,
+    AnnotationQuerySet,
+    Confirmation,
+    Outcome,
+    ReceivedBy,
+)
+from annotation_backend.labeling.models.mask import CaseMask
+from annotation_backend.labeling.models.project import FormerTask, LabelingProject, LabelingTask, TaskState, number_of
+from annotation_backend.labeling.models.version import AnnotationFinding, DrawnMasks, FindingKind, Restoration
+
+__all__ = [
+    "DENIED",
+    "Annotation",
+    "AnnotationDeletion",
+    "AnnotationFinding",
+    "AnnotationQuerySet",
+    "CaseMask",
+    "Confirmation",
+    "DrawnMasks",
+    "FindingKind",
+    "FormerTask",
+    "LabelingProject",
+    "LabelingTask",
+    "Outcome",
+    "ReceivedBy",
+    "Restoration",
+    "TaskState",
+    "number_of",
+]

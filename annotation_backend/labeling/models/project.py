@@ -1,0 +1,83 @@
+"""The Label Studio project, its tasks, and the numbers that tasks had there before."""
+
+from collections.abc import Mapping
+
+from django.db import models
+
+from annotation_backend.cases.models import Case
+from annotation_backend.registry.models import Model
+
+
+class LabelingProject(models.Model):
+    """Our project in Label Studio and how it is connected."""
+
+    label_studio_id = models.PositiveIntegerField()
+    is_retired = models.BooleanField(default=False, help_text="It was deleted in Label Studio, which gives ids again")
+    title = models.CharField(max_length=50)
+    ml_backend_id = models.PositiveIntegerField(null=True)
+    pulled_until = models.DateTimeField(null=True, help_text="What Label Studio changed before this was compared")
+    created = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class TaskState(models.TextChoices):
+    """Where a task stands in the protocol; mirrored into the task's data, so that tabs can filter by it."""
+
+    PENDING = "pending", "To annotate"
+    ANNOTATED = "annotated", "Annotated"
+    RETURNED = "returned", "Returned by review"
+    APPROVED = "approved", "Approved"
+
+
+class LabelingTask(models.Model):
+    """One slice of a case as a task in Label Studio; the record outlives a task that is deleted there."""
+
+    project = models.ForeignKey(LabelingProject, on_delete=models.PROTECT, related_name="tasks")
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="labeling_tasks")
+    slice_index = models.PositiveIntegerField()
+    label_studio_id = models.PositiveIntegerField()
+    state = models.CharField(max_length=20, choices=TaskState.choices, default=TaskState.PENDING)
+    review_comment = models.TextField(blank=True, help_text="What the reviewer asks for, while the task is returned")
+    mirrored_comment = models.TextField(blank=True, help_text="As Label Studio has it")
+    mirrored_state = models.CharField(max_length=20, default=TaskState.PENDING, help_text="As Label Studio has it")
+    drawn_by = models.ForeignKey(
+        Model,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The model whose prediction was pushed last",
+    )
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["case", "slice_index"]
+        constraints = [
+            models.UniqueConstraint(fields=["case", "slice_index"], name="one_task_per_slice"),
+            models.UniqueConstraint(fields=["project", "label_studio_id"], name="one_record_per_task"),
+        ]
+
+    def __str__(self) -> str:
+        return f"task of {self.case} slice {self.slice_index}"
+
+
+class FormerTask(models.Model):
+    """A number that a task had in Label Studio before it was deleted there and published again."""
+
+    task = models.ForeignKey(LabelingTask, on_delete=models.CASCADE, related_name="former")
+    project = models.ForeignKey(LabelingProject, on_delete=models.CASCADE, related_name="former_tasks")
+    label_studio_id = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "label_studio_id"], name="one_record_per_former_task")
+        ]
+
+    def __str__(self) -> str:
+        return f"former task {self.label_studio_id} of {self.task}"
+
+
+def number_of(value: object) -> object:
+    """Label Studio sends a thing as its number or as an object with an id."""
+    return value.get("id") if isinstance(value, Mapping) else value

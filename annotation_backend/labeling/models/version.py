@@ -1,0 +1,65 @@
+"""What is known about a version: its decoded masks, what a person should look at, and who restored it."""
+
+from django.db import models
+
+from annotation_backend.accounts.models import User
+from annotation_backend.labeling.models.annotation import Annotation
+
+
+class DrawnMasks(models.Model):
+    """The masks that a save holds, decoded once: one packed bit a pixel and label, compressed."""
+
+    annotation = models.OneToOneField(Annotation, on_delete=models.CASCADE, related_name="drawn")
+    height = models.PositiveIntegerField(help_text="pixels")
+    width = models.PositiveIntegerField(help_text="pixels")
+    areas = models.JSONField(help_text="Pixels inside, by label")
+    regions = models.JSONField(help_text="Count of mask regions, by label")
+    unreadable = models.PositiveIntegerField(help_text="Regions that could not be read; the save itself keeps them")
+    bits = models.BinaryField(help_text="The labels' masks in alphabetical order, row by row, packed and compressed")
+
+    def __str__(self) -> str:
+        return f"masks of {self.annotation}"
+
+
+class FindingKind(models.TextChoices):
+    """What a person should look at."""
+
+    AREA = "area", "Most of the mask is gone"
+    REGIONS = "regions", "A region is gone"
+    LABEL = "label", "A label is gone"
+    WITHDRAWN = "withdrawn", "What was drawn last counts no more"
+    UNCONFIRMED = "unconfirmed", "Label Studio does not confirm this save"
+
+
+class AnnotationFinding(models.Model):
+    """A sudden loss, or a save that Label Studio does not confirm, until a person has looked at it."""
+
+    annotation = models.ForeignKey(Annotation, on_delete=models.CASCADE, related_name="findings")
+    before = models.ForeignKey(Annotation, null=True, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=12, choices=FindingKind.choices)
+    label = models.CharField(max_length=100, blank=True)
+    numbers = models.JSONField(default=dict, help_text="Pixels and regions before and after")
+    seen_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="seen_findings")
+    seen_at = models.DateTimeField(null=True)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["annotation", "before", "kind", "label"], name="one_finding_per_loss")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.annotation}"
+
+
+class Restoration(models.Model):
+    """A person had an earlier version written back to Label Studio; it came back as a version of its own."""
+
+    source = models.ForeignKey(Annotation, on_delete=models.CASCADE, related_name="restorations")
+    result = models.OneToOneField(Annotation, null=True, on_delete=models.CASCADE, related_name="restored_from")
+    person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="restorations")
+    created = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.source} restored by {self.person}"
