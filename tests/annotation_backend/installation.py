@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from annotation_backend.accounts.models import Role
 from annotation_backend.environment import ROOT, fresh_environment, password_variable
+
+if TYPE_CHECKING:
+    from annotation_backend.accounts.models import Role
 
 READY_SECONDS = 900.0
 
@@ -41,7 +43,7 @@ class Installation:
         """Label Studio's token."""
         return self.environment["LABEL_STUDIO_TOKEN"]
 
-    def password(self, role: Role) -> str:
+    def password(self, role: "Role") -> str:
         """First password of a role's account."""
         return self.environment[password_variable(role.value)]
 
