@@ -1,7 +1,7 @@
 """The bit stream of Label Studio's brush masks, compiled: runs of RGBA values to a picture's alpha and back.
 
-Most significant bit first. Header: the number of values (32 bits), the bits of a value less one (5), four sizes less one
-(4 each). Then runs until there are so many values: whether all values are equal (1), which size (2), the run's length
+Most significant bit first. Header: the number of values (32 bits), the bits of a value less one (5), four sizes less
+one (4 each). Then runs until there are so many values: whether all are equal (1), which size (2), the run's length
 less one (so many), and the value once or, where they are not equal, each of them (8).
 
 Source: thi.ng/umbrella, packages/rle-pack, which the editor uses; label_studio_sdk.converter.brush, which writes the
