@@ -1,7 +1,8 @@
-"""Prediction: what a model drew on one slice of a case. InitialMask: what it drew there before anyone pointed."""
+"""Prediction: what a model drew. InitialMask: what it drew before anyone pointed. Session: one person's prompts."""
 
 from django.db import models
 
+from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
 from annotation_backend.registry.models import Model
 
@@ -48,3 +49,86 @@ class InitialMask(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model_version} on {self.case} slice {self.slice_index}, unprompted"
+
+
+class Session(models.Model):
+    """One person's prompts on one case, and the whole volume's mask that they gave so far."""
+
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="sessions")
+    person = models.ForeignKey(
+        User,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="sessions",
+        help_text="Empty where Label Studio did not say who",
+    )
+    turn = models.PositiveIntegerField(default=0, help_text="How often it was asked")
+    created = models.DateTimeField(auto_now_add=True)
+    changed = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["case", "person"], name="one_session_per_person_and_case"),
+            models.UniqueConstraint(
+                fields=["case"], condition=models.Q(person__isnull=True), name="one_session_without_a_person"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"session {self.pk} on {self.case}"
+
+
+class PromptState(models.TextChoices):
+    """What became of a prompt."""
+
+    ACTIVE = "active", "counts"
+    UNDONE = "undone", "taken back"
+    REJECTED = "rejected", "its mask was rejected"
+
+
+class SessionPrompt(models.Model):
+    """One point or box of a session, or a wish (undo, start over); rows are kept, their state changes."""
+
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="prompts")
+    region_id = models.CharField(max_length=64, help_text="Label Studio's")
+    asks = models.CharField(max_length=20, help_text="The kind of prompt, or the wish")
+    slice_index = models.PositiveIntegerField()
+    place = models.JSONField(help_text="In RAS+ millimetres")
+    state = models.CharField(max_length=10, choices=PromptState.choices, default=PromptState.ACTIVE)
+    turn = models.PositiveIntegerField(help_text="The session's when it was made")
+    batch = models.PositiveIntegerField(help_text="The turn of the first prompt of its suggestion")
+    before = models.BinaryField(help_text="The slice's mask before it, packed; empty for none")
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["session", "region_id"], name="one_row_per_smart_prompt")]
+
+    def __str__(self) -> str:
+        return f"{self.asks} of {self.session} on slice {self.slice_index}"
+
+
+class MaskOrigin(models.TextChoices):
+    """How a session came to the mask of a slice."""
+
+    ANSWERED = "answered", "a prompt on it was answered"
+    CARRIED = "carried", "it was drawn from its neighbours"
+
+
+class SessionSlice(models.Model):
+    """The mask of one slice in a session."""
+
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="slices")
+    index = models.PositiveIntegerField()
+    bits = models.BinaryField(help_text="The mask's pixels in picture orientation, packed")
+    origin = models.CharField(max_length=10, choices=MaskOrigin.choices)
+    turn = models.PositiveIntegerField(help_text="The session's turn that it answers")
+    model_version = models.CharField(max_length=120)
+    changed = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["index"]
+        constraints = [models.UniqueConstraint(fields=["session", "index"], name="one_mask_per_session_and_slice")]
+
+    def __str__(self) -> str:
+        return f"slice {self.index} of {self.session}"

@@ -109,7 +109,7 @@ def segment_case(
     Raises:
         RejectedInput: The prompts are not what the model needs.
     """
-    return _loaded_segmenter(model).segment(request_of(case, prompts, slices=slices, previous=previous))
+    return segmenter_of(model).segment(request_of(case, prompts, slices=slices, previous=previous))
 
 
 def request_of(
@@ -168,8 +168,12 @@ _segmenters: "OrderedDict[str, Segmenter]" = OrderedDict()
 _segmenters_lock = threading.Lock()
 
 
-def _loaded_segmenter(model: Model) -> "Segmenter":
-    """The model from memory, keyed by its digest; loaded once, however many ask at the same time."""
+def segmenter_of(model: Model) -> "Segmenter":
+    """A model from memory, keyed by its digest; loaded once, however many ask at the same time.
+
+    Raises:
+        RejectedInput: Its package is damaged.
+    """
     from training.segmenters.loading import load_segmenter
 
     with _segmenters_lock:
@@ -191,6 +195,6 @@ def warm_up() -> None:
 
 def _load_quietly(model: Model) -> None:
     try:
-        _loaded_segmenter(model)
+        segmenter_of(model)
     except RejectedInput:
         logger.exception("%s cannot be loaded", model)

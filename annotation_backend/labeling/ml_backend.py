@@ -2,7 +2,6 @@
 
 import json
 import logging
-import uuid
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
@@ -12,13 +11,11 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
-from annotation_backend.cases.services import picture_plane
-from annotation_backend.inference.services import predict_slices, warm_up
-from annotation_backend.labeling import events
+from annotation_backend.inference.services import warm_up
+from annotation_backend.labeling import events, interactive
 from annotation_backend.labeling.models import LabelingTask
-from annotation_backend.labeling.predictions import contour_for, draw_unprompted
+from annotation_backend.labeling.predictions import contour_for, draw_unprompted, region_id_of
 from annotation_backend.labeling.project import basic_auth
-from annotation_backend.labeling.prompts import prompts_of
 from annotation_backend.labeling.regions import region_of
 from annotation_backend.registry.models import Model, PromptKind
 from annotation_backend.registry.services import serving_model
@@ -83,7 +80,10 @@ def predict(request: HttpRequest) -> HttpResponse:
         raise _malformed("a list of tasks")
     context = _context(body)
     project = _project(body)
-    return JsonResponse({"results": [_answer(_task_record(task, project), context) for task in tasks]})
+    if context is not None:
+        [task] = _the_open_task(tasks)
+        return JsonResponse({"results": [interactive.answer(_task_record(task, project), task, context)]})
+    return JsonResponse({"results": [_answer(_task_record(task, project)) for task in tasks]})
 
 
 @label_studio_only
@@ -93,17 +93,18 @@ def webhook(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"received": events.receive(_json_object(request))})
 
 
-def _answer(record: LabelingTask, context: list[Mapping[str, Any]] | None) -> dict[str, Any]:
-    if context is None:
-        model = serving_model(PromptKind.AUTOMATIC)
-        drawn = draw_unprompted(record.case, record.slice_index, model=model, contour=contour_for(model, record.case))
-    else:
-        prompts = prompts_of(context, plane=picture_plane(record.case), index=record.slice_index)
-        if prompts.is_empty:
-            return {"result": [], "score": 0.0, "model_version": str(serving_model(PromptKind.AUTOMATIC))}
-        [drawn] = predict_slices(record.case, [record.slice_index], prompts=prompts)
+def _the_open_task(tasks: list[Any]) -> list[Mapping[str, Any]]:
+    """The one task that an interactive request is about."""
+    if len(tasks) != 1 or not isinstance(tasks[0], Mapping):
+        raise _malformed("one task with an interactive context")
+    return tasks
+
+
+def _answer(record: LabelingTask) -> dict[str, Any]:
+    model = serving_model(PromptKind.AUTOMATIC)
+    drawn = draw_unprompted(record.case, record.slice_index, model=model, contour=contour_for(model, record.case))
     logger.info("drew %s for %s", drawn.model_version, record)
-    region = region_of(drawn.mask, region_id=uuid.uuid4().hex[:10], score=drawn.score)
+    region = region_of(drawn.mask, region_id=region_id_of(record), score=drawn.score)
     return {
         "result": [region] if drawn.mask.any() else [],
         "score": drawn.score or 0.0,

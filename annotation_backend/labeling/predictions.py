@@ -1,11 +1,12 @@
 """Pushing predictions into Label Studio, so that opening a task never waits for a model."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from django.db.models import QuerySet
+from numpy.typing import NDArray
 
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.services import imported_tumour, picture_plane
@@ -21,6 +22,8 @@ from training.model_package import Method
 from training.prompts.prompt import Box, Prompts
 
 logger = logging.getLogger(__name__)
+
+Inside = NDArray[np.bool_]
 
 BOX_MARGIN_PIXELS = 3
 """An imported contour's box is widened by this much, as LiteMedSAM's own 3D recipe does from slice to slice."""
@@ -54,6 +57,11 @@ def push_predictions(case: Case, *, progress: Callable[[int, int], None] | None 
     found = sum(bool(prediction.mask.any()) for _, prediction in drawn)
     logger.info("pushed %d predictions for %s, %d with a mask", len(drawn), case, found)
     return found
+
+
+def region_id_of(task: LabelingTask) -> str:
+    """Id of the tumour's region on a task: always the same, so that Label Studio puts a newer mask in its place."""
+    return f"tumour{task.pk}"
 
 
 def waiting_tasks(case: Case) -> QuerySet[LabelingTask]:
@@ -97,8 +105,25 @@ def _box_around(mask: Mask, plane: PicturePlane, index: int) -> Box | None:
     return Box((ax, ay, az), (bx, by, bz))
 
 
+def push_masks(drawn: Sequence[tuple[LabelingTask, Inside, str]]) -> None:
+    """Shows masks as the predictions of tasks, in place of those that are there.
+
+    Args:
+        drawn: Task, boolean mask (height, width) and model version of each; all of one project.
+
+    Raises:
+        TryAgain: Label Studio does not answer.
+    """
+    bodies = []
+    for task, mask, version in drawn:
+        region = region_of(mask, region_id=region_id_of(task), score=None)
+        result = [region] if mask.any() else []
+        bodies.append({"task": task.label_studio_id, "result": result, "model_version": version})
+    _replace_predictions([task for task, _, _ in drawn], bodies)
+
+
 def _prediction_body(task: LabelingTask, prediction: SlicePrediction) -> dict[str, Any]:
-    region = region_of(prediction.mask, region_id=f"t{task.pk}m{prediction.model.pk}", score=prediction.score)
+    region = region_of(prediction.mask, region_id=region_id_of(task), score=prediction.score)
     body = {
         "task": task.label_studio_id,
         "result": [region] if prediction.mask.any() else [],

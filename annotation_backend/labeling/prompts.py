@@ -1,9 +1,23 @@
-"""Label Studio results: smart points and boxes of a picture to prompts in millimetres."""
+"""Smart prompts of an interactive request: Label Studio's points and boxes, in millimetres, and what they ask for."""
 
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from annotation_backend.inference.smart_prompts import SmartPrompt, Wish
+from annotation_backend.labeling.config import (
+    BOX_LABEL,
+    EXTREME_LABEL,
+    EXTREME_POINT,
+    IMAGE,
+    POINT_LABEL,
+    SESSION,
+    SMART_BOX,
+    SMART_POINT,
+    START_OVER_LABEL,
+    UNDO_LABEL,
+)
+from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput
 from datasets.picture_plane import PicturePlane
 from training.prompts.prompt import Box, Click, PointMm, Prompts
@@ -13,40 +27,99 @@ Region = Mapping[str, Any]
 MOST_PROMPTS = 64
 """Each costs the decoder about 20 MB and a person a click."""
 
+_LONGEST_ID = 64
 
-def prompts_of(regions: Iterable[Region], *, plane: PicturePlane, index: int) -> Prompts:
-    """Smart points and boxes of an interactive request, in millimetres.
+_KEYPOINT, _RECTANGLE = "keypointlabels", "rectanglelabels"
+
+
+_CONTROLS: Mapping[tuple[str, str], tuple[PromptKind | Wish, str]] = {
+    (SMART_POINT, POINT_LABEL): (PromptKind.POINT, _KEYPOINT),
+    (SMART_BOX, BOX_LABEL): (PromptKind.BOX, _RECTANGLE),
+    (EXTREME_POINT, EXTREME_LABEL): (PromptKind.EXTREME_POINTS, _KEYPOINT),
+    (SESSION, UNDO_LABEL): (Wish.UNDO, _KEYPOINT),
+    (SESSION, START_OVER_LABEL): (Wish.START_OVER, _KEYPOINT),
+}
+"""What a region means, by its control and label, and the type that such a region has."""
+
+
+def read_context(regions: Iterable[Region], *, plane: PicturePlane, index: int) -> tuple[SmartPrompt, ...]:
+    """The smart prompts of an interactive request; regions that are no points or boxes are passed over.
 
     Args:
-        regions: The context's result; other kinds of region are passed over.
+        regions: The context's result.
         plane: The picture's plane.
         index: The slice's index.
 
     Raises:
-        RejectedInput: A point or box that is not on the picture (``prompt-position``) or that was made on a rotated
-            picture (``prompt-rotated``).
+        RejectedInput: A prompt that is not on the picture (``prompt-position``), that was made on a rotated picture
+            (``prompt-rotated``) or on another one (``prompt-picture``), of a control or label that is not ours
+            (``prompt-control``), or too many of them (``too-many-prompts``).
     """
-    clicks: list[Click] = []
-    boxes: list[Box] = []
-    for region in regions:
-        value = region.get("value")
-        if not isinstance(value, Mapping) or region.get("type") not in ("keypointlabels", "rectanglelabels"):
-            continue
-        _refuse_rotation(region, value)
-        x, y = _percent(value.get("x")), _percent(value.get("y"))
-        if region["type"] == "keypointlabels":
-            positive = bool(region.get("is_positive", True))
-            clicks.append(Click(_point(plane, index, (x, y)), positive=positive))
-        else:
-            opposite = (_percent(x + _length(value.get("width"))), _percent(y + _length(value.get("height"))))
-            boxes.append(Box(_point(plane, index, (x, y)), _point(plane, index, opposite)))
-    if len(clicks) + len(boxes) > MOST_PROMPTS:
+    pointing = [region for region in regions if region.get("type") in (_KEYPOINT, _RECTANGLE)]
+    if len(pointing) > MOST_PROMPTS:
         raise RejectedInput(
             "too-many-prompts",
-            f"Expected at most {MOST_PROMPTS} prompts at once, got {len(clicks) + len(boxes)}.",
+            f"Expected at most {MOST_PROMPTS} prompts at once, got {len(pointing)}.",
             remedy="Accept or reject the suggestion, then go on.",
         )
-    return Prompts(tuple(clicks), tuple(boxes))
+    return tuple(_read(region, plane, index) for region in pointing)
+
+
+def _read(region: Region, plane: PicturePlane, index: int) -> SmartPrompt:
+    value = region.get("value")
+    if not isinstance(value, Mapping):
+        raise _unknown_control("a region without a value")
+    meaning = _meaning(region, value)
+    _require_picture(region, plane)
+    _refuse_rotation(region, value)
+    identifier = region.get("id")
+    if not isinstance(identifier, str) or not 0 < len(identifier) <= _LONGEST_ID:
+        raise _unknown_control("a region without an id")
+    return SmartPrompt(identifier, meaning, _prompts(region, value, meaning, at=(plane, index)))
+
+
+def _meaning(region: Region, value: Mapping[str, Any]) -> PromptKind | Wish:
+    labels = value.get(region["type"])
+    label = labels[0] if isinstance(labels, list) and len(labels) == 1 else None
+    control = region.get("from_name")
+    if not isinstance(label, str) or not isinstance(control, str) or region.get("to_name") != IMAGE:
+        raise _unknown_control("another picture or no label")
+    meaning, kind = _CONTROLS.get((control, label), (None, ""))
+    if meaning is None or kind != region["type"]:
+        raise _unknown_control("a control or label that is not ours")
+    return meaning
+
+
+def _prompts(
+    region: Region, value: Mapping[str, Any], meaning: PromptKind | Wish, *, at: tuple[PicturePlane, int]
+) -> Prompts:
+    x, y = _percent(value.get("x")), _percent(value.get("y"))
+    point = _point(*at, (x, y))
+    if meaning is PromptKind.EXTREME_POINTS:
+        return Prompts(extreme_points=(point,))
+    if meaning is PromptKind.BOX:
+        opposite = (_percent(x + _length(value.get("width"))), _percent(y + _length(value.get("height"))))
+        return Prompts(boxes=(Box(point, _point(*at, opposite)),))
+    return Prompts(clicks=(Click(point, positive=region.get("is_positive", True) is not False),))
+
+
+def _require_picture(region: Region, plane: PicturePlane) -> None:
+    """Label Studio may leave the size out; one that is there is the picture's."""
+    size = (region.get("original_width"), region.get("original_height"))
+    if size not in ((None, None), (plane.width, plane.height)) or region.get("item_index") not in (None, 0):
+        raise RejectedInput(
+            "prompt-picture",
+            f"Expected a prompt on a picture of {plane.width} x {plane.height} pixels, got one on another picture.",
+            remedy="Reload the page; if that does not help, publish the case again with `manage.py publish_tasks`.",
+        )
+
+
+def _unknown_control(got: str) -> RejectedInput:
+    return RejectedInput(
+        "prompt-control",
+        f"Expected a smart point or box with one of our labels on the annotated picture, got {got}.",
+        remedy="Was the labelling interface changed in Label Studio? `manage.py publish_tasks` sets it up again.",
+    )
 
 
 def _point(plane: PicturePlane, index: int, percent: tuple[float, float]) -> PointMm:

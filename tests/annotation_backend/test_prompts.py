@@ -1,9 +1,21 @@
-"""Smart points and boxes of a Label Studio result to prompts."""
+"""Smart points and boxes of an interactive request: what they mean, and which are refused."""
+
+from typing import Any
 
 import numpy as np
 import pytest
 
-from annotation_backend.labeling.prompts import prompts_of
+from annotation_backend.inference.smart_prompts import Wish
+from annotation_backend.labeling.config import (
+    EXTREME_LABEL,
+    IMAGE,
+    POINT_LABEL,
+    SMART_POINT,
+    START_OVER_LABEL,
+    UNDO_LABEL,
+)
+from annotation_backend.labeling.prompts import MOST_PROMPTS, read_context
+from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput
 from datasets.picture_plane import PicturePlane
 from datasets.volume import Grid
@@ -12,35 +24,88 @@ from tests.annotation_backend.records import unaccepted_prompt
 PLANE = PicturePlane.of(Grid((24, 20, 5), np.diag([-1.0, -1.0, 4.0, 1.0])))
 
 
-def _point(**value: object) -> dict[str, object]:
-    return {"type": "keypointlabels", "is_positive": True, "value": {"x": 50.0, "y": 50.0, "width": 0.3, **value}}
+def _point(label: str = POINT_LABEL, **value: object) -> dict[str, Any]:
+    return {
+        "id": "a1",
+        "type": "keypointlabels",
+        "from_name": SMART_POINT,
+        "to_name": IMAGE,
+        "is_positive": True,
+        "original_width": 24,
+        "original_height": 20,
+        "value": {"x": 50.0, "y": 50.0, "width": 0.3, "keypointlabels": [label], **value},
+    }
+
+
+def _refusal(region: object) -> str:
+    with pytest.raises(RejectedInput) as refused:
+        read_context([region], plane=PLANE, index=0)  # type: ignore[list-item]
+    return refused.value.code
 
 
 def test_a_box_lands_on_its_voxels() -> None:
-    [box] = prompts_of([unaccepted_prompt()], plane=PLANE, index=3).boxes
+    [prompt] = read_context([unaccepted_prompt()], plane=PLANE, index=3)
+    [box] = prompt.prompts.boxes
     corner, opposite = PLANE.grid.to_voxel([box.corner_mm, box.opposite_mm])
+    assert prompt.asks is PromptKind.BOX
     assert corner[2] == opposite[2] == 3
     assert sorted([corner[0], opposite[0]]) == pytest.approx([24 * 0.1 - 0.5, 24 * 0.6 - 0.5])
 
 
-def test_clicks_keep_their_sign() -> None:
-    regions = [_point(), {**_point(x=10.0), "is_positive": False}]
-    assert [click.positive for click in prompts_of(regions, plane=PLANE, index=0).clicks] == [True, False]
+def test_clicks_keep_their_sign_and_their_id() -> None:
+    regions = [_point(), {**_point(x=10.0), "is_positive": False, "id": "b2"}]
+    read = read_context(regions, plane=PLANE, index=0)
+    assert [prompt.region_id for prompt in read] == ["a1", "b2"]
+    assert [prompt.prompts.clicks[0].positive for prompt in read] == [True, False]
+
+
+def test_each_label_of_the_points_means_something_else() -> None:
+    labels = [POINT_LABEL, EXTREME_LABEL, UNDO_LABEL, START_OVER_LABEL]
+    asked = [read_context([_point(label)], plane=PLANE, index=0)[0].asks for label in labels]
+    assert asked == [PromptKind.POINT, PromptKind.EXTREME_POINTS, Wish.UNDO, Wish.START_OVER]
 
 
 @pytest.mark.parametrize("x", [-1, 100.5, float("nan"), float("inf"), 10**400, "50", None, True])
 def test_a_point_that_is_not_on_the_picture_is_refused(x: object) -> None:
-    with pytest.raises(RejectedInput, match="prompt-position"):
-        prompts_of([_point(x=x)], plane=PLANE, index=0)
+    assert _refusal(_point(x=x)) == "prompt-position"
 
 
-def test_a_thousand_prompts_at_once_are_refused() -> None:
-    with pytest.raises(RejectedInput, match="too-many-prompts"):
-        prompts_of([unaccepted_prompt()] * 1000, plane=PLANE, index=0)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"from_name": "other"},
+        {"to_name": "companion"},
+        {"from_name": 7},
+        {"id": None},
+        {"id": "x" * 65},
+        {"type": "rectanglelabels"},
+        {"value": None},
+        {"value": {"x": 1, "y": 1, "keypointlabels": ["Liver"]}},
+        {"value": {"x": 1, "y": 1, "keypointlabels": [POINT_LABEL, EXTREME_LABEL]}},
+        {"value": {"x": 1, "y": 1, "keypointlabels": "Tumour point"}},
+        {"value": {"x": 1, "y": 1}},
+    ],
+)
+def test_a_prompt_that_is_not_of_our_controls_is_refused(change: dict[str, Any]) -> None:
+    assert _refusal({**_point(), **change}) == "prompt-control"
 
 
-def test_a_rotated_box_is_refused() -> None:
+@pytest.mark.parametrize("change", [{"original_width": 512}, {"original_height": None}, {"item_index": 2}])
+def test_a_prompt_on_another_picture_is_refused(change: dict[str, Any]) -> None:
+    assert _refusal({**_point(), **change}) == "prompt-picture"
+
+
+def test_ten_thousand_prompts_at_once_are_refused() -> None:
+    with pytest.raises(RejectedInput, match=f"at most {MOST_PROMPTS}.*too-many-prompts"):
+        read_context([unaccepted_prompt()] * 10_000, plane=PLANE, index=0)
+
+
+def test_a_rotated_box_or_picture_is_refused() -> None:
     region = unaccepted_prompt()
     region["value"]["rotation"] = 20
-    with pytest.raises(RejectedInput, match="prompt-rotated"):
-        prompts_of([region], plane=PLANE, index=0)
+    assert _refusal(region) == "prompt-rotated"
+    assert _refusal({**_point(), "image_rotation": 90}) == "prompt-rotated"
+
+
+def test_regions_that_are_no_prompts_are_passed_over() -> None:
+    assert read_context([{"type": "brushlabels"}, {"type": "textarea"}, {}], plane=PLANE, index=0) == ()

@@ -1,0 +1,131 @@
+"""The answer to a turn: which prompts the model is shown, what it goes on from, and the masks that follow."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annotation_backend.cases.services import picture_plane
+from annotation_backend.inference.services import INSIDE_ABOVE_PROBABILITY, segment_case
+from annotation_backend.inference.sessions import Turn, kept_masks
+from annotation_backend.registry.models import Model, PromptKind
+from datasets.errors import RejectedInput
+from datasets.picture_plane import PicturePlane
+from datasets.volume import Volume
+from training.method_needs import BOXED
+from training.model_package import Method
+from training.prompts.prompt import Prompts
+
+Inside = NDArray[np.bool_]
+
+WHOLE_VOLUME = (Method.SIX_POINTS, Method.CLICKS_3D, Method.DEEPEDIT, Method.TWO_STAGE)
+"""Methods whose answer is the mask of the whole case."""
+
+EXTREME_POINTS_NEEDED = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a model drew.
+
+    Args:
+        masks: Boolean (height, width) by slice: the open one, or all of them where the method draws volumes.
+        model_version: Who drew, and how the prompt was read.
+        score: The model's own estimate of its quality, where it has one.
+        seconds: What it took.
+    """
+
+    masks: Mapping[int, Inside]
+    model_version: str
+    score: float | None
+    seconds: float
+
+
+def answer_turn(turn: Turn, heard: Prompts, *, model: Model) -> Answer:
+    """Lets a model draw what a turn asks for.
+
+    Args:
+        turn: From `sessions.take_turn`.
+        heard: What is drawn on the open slice and not accepted yet.
+        model: Who draws.
+
+    Raises:
+        RejectedInput: The prompts are not what the model needs.
+    """
+    started = perf_counter()
+    method, case = Method(model.method), turn.session.case
+    plane = picture_plane(case)
+    if method in WHOLE_VOLUME:
+        masks, version, score = _volume(turn, plane, model=model)
+    else:
+        masks, version, score = _slice(turn, heard, plane, model=model)
+    return Answer(masks, version, score, perf_counter() - started)
+
+
+def _slice(
+    turn: Turn, heard: Prompts, plane: PicturePlane, *, model: Model
+) -> tuple[dict[int, Inside], str, float | None]:
+    boxed = Method(model.method) in BOXED
+    clicks = turn.prompts.get(PromptKind.POINT, Prompts())
+    if not boxed:
+        _require_a_start(clicks, turn.base)
+    drawn = segment_case(
+        turn.session.case,
+        heard if boxed else clicks,
+        model=model,
+        slices=(turn.index,),
+        previous=None if boxed or not turn.base.any() else _probability({turn.index: turn.base}, plane),
+    )
+    mask = plane.to_picture(np.asarray(drawn.probability.data), turn.index) > INSIDE_ABOVE_PROBABILITY
+    if heard.boxes:
+        mask |= _away_from(mask, turn.base, plane, heard, index=turn.index)
+    return {turn.index: mask}, drawn.model_version, drawn.score
+
+
+def _volume(turn: Turn, plane: PicturePlane, *, model: Model) -> tuple[dict[int, Inside], str, float | None]:
+    kind = turn.kind or PromptKind.POINT
+    prompts = turn.everywhere(kind)
+    previous = None
+    if kind is PromptKind.POINT:
+        known = kept_masks(turn.session, plane.shape)
+        known[turn.index] = turn.base
+        drawn_before = any(mask.any() for mask in known.values())
+        _require_a_start(prompts, np.array([drawn_before]))
+        previous = _probability(known, plane) if drawn_before else None
+    drawn = segment_case(turn.session.case, prompts, model=model, slices=None, previous=previous)
+    pictures = plane.stack(np.asarray(drawn.probability.data)) > INSIDE_ABOVE_PROBABILITY
+    return dict(enumerate(pictures)), drawn.model_version, drawn.score
+
+
+def _require_a_start(prompts: Prompts, base: Inside) -> None:
+    """Negative clicks take away; where there is nothing, they say nothing."""
+    if not base.any() and not any(click.positive for click in prompts.clicks):
+        raise RejectedInput(
+            "prompt-negative-only",
+            "Expected a click in the tumour first, got only clicks that say where it is not.",
+            remedy="Click in the tumour, without Alt.",
+        )
+
+
+def _probability(masks: Mapping[int, Inside], plane: PicturePlane) -> Volume:
+    """Masks by slice as a probability of 0 and 1 on the case's grid."""
+    data = np.zeros(plane.grid.shape, dtype=np.float32)
+    for index, mask in masks.items():
+        plane.from_picture(mask.astype(np.float32), into=data, index=index)
+    return Volume(data, plane.grid)
+
+
+def _away_from(mask: Inside, base: Inside, plane: PicturePlane, heard: Prompts, *, index: int) -> Inside:
+    """The parts of the earlier mask that no box touches: a box redraws what it holds, not another tumour."""
+    from scipy import ndimage
+
+    boxed = mask.copy()
+    for box in heard.boxes:
+        ends = plane.world_to_index([box.corner_mm, box.opposite_mm])[:, 1:]
+        low, high = np.floor(ends.min(axis=0)).astype(int), np.ceil(ends.max(axis=0)).astype(int) + 1
+        boxed[max(low[0], 0) : high[0], max(low[1], 0) : high[1]] = True
+    parts, _ = ndimage.label(base)
+    touched = np.unique(parts[boxed])
+    return np.asarray(base & ~np.isin(parts, touched))

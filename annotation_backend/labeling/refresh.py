@@ -1,0 +1,180 @@
+"""Refreshing a case's other slices behind a prompt or a save, so that the next slice opens already right (2D to 3D).
+
+Runs in the web process that answered, where models and volumes are in memory, one case at a time and after the answer;
+a newer prompt of the same session ends it. What it draws are predictions: nothing is lost when the process ends.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from django.db import close_old_connections, transaction
+from numpy.typing import NDArray
+
+from annotation_backend.cases.models import Case
+from annotation_backend.cases.services import picture_plane
+from annotation_backend.inference.carrying import carried_masks
+from annotation_backend.inference.models import MaskOrigin, Session
+from annotation_backend.inference.sessions import keep_carried, kept_masks
+from annotation_backend.labeling.assembly import current_saves
+from annotation_backend.labeling.models import LabelingTask, TaskState
+from annotation_backend.labeling.predictions import push_masks, push_predictions
+from annotation_backend.labeling.regions import mask_of
+from datasets.errors import MaskloopError
+
+logger = logging.getLogger(__name__)
+
+Inside = NDArray[np.bool_]
+
+REACH = 8
+"""Slices on either side that follow one prompt; further ones follow the prompts and saves on these."""
+
+_QUIET_SECONDS = 0.5
+"""So long after the last prompt: who clicks on does not wait for what the next click changes."""
+
+_PUSHED_FIRST, _PUSHED_TOGETHER = 2, 6
+
+
+@dataclass(frozen=True)
+class _Due:
+    session: int
+    turn: int
+    index: int
+    at: float
+    is_drawn: bool
+
+
+class _Refresher:
+    """One thread a process, and the newest refresh that each session waits for."""
+
+    def __init__(self) -> None:
+        self._due: dict[int, _Due] = {}
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def ask(self, due: _Due) -> None:
+        with self._changed:
+            self._due[due.session] = due
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="refresh", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            due = self._next()
+            try:
+                _refresh(due)
+            except MaskloopError as error:
+                logger.warning("the neighbours of slice %d stay as they were: %s", due.index, error)
+            except Exception:
+                logger.exception("refreshing behind slice %d failed", due.index)
+            finally:
+                close_old_connections()
+
+    def _next(self) -> _Due:
+        with self._changed:
+            while True:
+                first = min(self._due.values(), key=lambda due: due.at, default=None)
+                wait = None if first is None else first.at - time.monotonic()
+                if first is not None and wait is not None and wait <= 0:
+                    return self._due.pop(first.session)
+                self._changed.wait(wait)
+
+
+_refresher = _Refresher()
+
+
+def behind(session: Session, index: int, *, is_drawn: bool = False) -> None:
+    """Has the slices around one refreshed soon, in the background; returns at once.
+
+    Args:
+        session: Whose prompt or save it was.
+        index: The slice that changed.
+        is_drawn: Whether the session holds the neighbours' new masks already (methods that draw volumes).
+    """
+    due = _Due(session.pk, session.turn, index, time.monotonic() + _QUIET_SECONDS, is_drawn)
+    transaction.on_commit(lambda: _refresher.ask(due))
+
+
+def _refresh(due: _Due) -> None:
+    session = Session.objects.select_related("case__registration", "person").filter(pk=due.session).first()
+    if session is None or session.turn != due.turn:
+        return
+    tasks = _waiting(session)
+    answered = kept_masks(session, picture_plane(session.case).shape, origin=MaskOrigin.ANSWERED)
+    known = {**answered, **_saved(session.case)}
+    free = {index: task for index, task in tasks.items() if index not in known}
+    if not any(mask.any() for mask in known.values()):
+        _back_to_the_start(session, free)
+        return
+    masks = _kept(session, free) if due.is_drawn else _carried(session, due, known, free)
+    _push(session, masks, free, due=due)
+
+
+def _saved(case: Case) -> dict[int, Inside]:
+    """What people submitted, by slice: it always wins over what a model drew."""
+    plane = picture_plane(case)
+    saves = {index: save for index, save in current_saves(case).items() if save is not None}
+    return {
+        index: mask_of(save.raw.get("result") or [], height=plane.height, width=plane.width).pixels
+        for index, save in saves.items()
+    }
+
+
+def _waiting(session: Session) -> dict[int, LabelingTask]:
+    """The tasks that nobody submitted, by slice."""
+    rows = LabelingTask.objects.filter(case=session.case, state=TaskState.PENDING, project__is_retired=False)
+    return {row.slice_index: row for row in rows.select_related("project")}
+
+
+def _back_to_the_start(session: Session, tasks: Mapping[int, LabelingTask]) -> None:
+    """Nothing is known any more: the models' own first masks again."""
+    LabelingTask.objects.filter(pk__in=[task.pk for task in tasks.values()]).update(drawn_by=None)
+    push_predictions(session.case)
+
+
+def _kept(session: Session, tasks: Mapping[int, LabelingTask]) -> Iterator[tuple[int, Inside, str]]:
+    shape = picture_plane(session.case).shape
+    versions = dict(session.slices.values_list("index", "model_version"))
+    for index, mask in kept_masks(session, shape, origin=MaskOrigin.CARRIED).items():
+        if index in tasks:
+            yield index, mask, versions[index]
+
+
+def _carried(
+    session: Session, due: _Due, known: Mapping[int, Inside], tasks: Mapping[int, LabelingTask]
+) -> Iterator[tuple[int, Inside, str]]:
+    wanted = [index for index in tasks if abs(index - due.index) <= REACH]
+    for index, mask, version in carried_masks(session.case, known, wanted):
+        if not _is_newest(due):
+            return
+        keep_carried(session, {index: mask}, turn=due.turn, model_version=version)
+        yield index, mask, version
+
+
+def _push(
+    session: Session,
+    masks: Iterator[tuple[int, Inside, str]],
+    tasks: Mapping[int, LabelingTask],
+    *,
+    due: _Due,
+) -> None:
+    """The nearest at once, the others in larger parts: each push is two requests to Label Studio."""
+    part: list[tuple[LabelingTask, Inside, str]] = []
+    limit = _PUSHED_FIRST
+    for index, mask, version in masks:
+        part.append((tasks[index], mask, version))
+        if len(part) == limit:
+            push_masks(part)
+            part, limit = [], _PUSHED_TOGETHER
+    if part and _is_newest(due):
+        push_masks(part)
+    logger.info("refreshed the slices around %d of %s", due.index, session.case)
+
+
+def _is_newest(due: _Due) -> bool:
+    return Session.objects.filter(pk=due.session, turn=due.turn).exists()
