@@ -13,10 +13,11 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _UP = 2
 _BIT_DEPTH = 8
 _GREY, _COLOUR = 0, 2
+COLOUR_AND_ALPHA = 6
 
 
 def encode_png(picture: NDArray[np.uint8]) -> bytes:
@@ -29,9 +30,20 @@ def encode_png(picture: NDArray[np.uint8]) -> bytes:
     np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
     stream = zlib.compressobj(6, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_RLE)
     pixels = stream.compress(filtered.data) + stream.flush()
-    colour = _GREY if picture.ndim == 2 else _COLOUR
+    return png_around(pixels, width=width, height=height, colour=_GREY if picture.ndim == 2 else _COLOUR)
+
+
+def png_around(pixels: bytes, *, width: int, height: int, colour: int) -> bytes:
+    """A PNG file of deflated rows of 8-bit channels, each row behind its filter's number.
+
+    Args:
+        pixels: The deflated rows.
+        width: Pixels across.
+        height: Pixels down.
+        colour: PNG's number of the channels' meaning.
+    """
     header = struct.pack(">IIBBBBB", width, height, _BIT_DEPTH, colour, 0, 0, 0)
-    return _SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
+    return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
