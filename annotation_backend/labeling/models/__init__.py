@@ -11,6 +11,7 @@ from annotation_backend.labeling.models.annotation import (
 )
 from annotation_backend.labeling.models.mask import CaseMask
 from annotation_backend.labeling.models.project import FormerTask, LabelingProject, LabelingTask, TaskState, number_of
+from annotation_backend.labeling.models.settings import ProjectTab, SettingsChange
 from annotation_backend.labeling.models.version import AnnotationFinding, DrawnMasks, FindingKind, Restoration
 
 __all__ = [
@@ -27,8 +28,10 @@ __all__ = [
     "LabelingProject",
     "LabelingTask",
     "Outcome",
+    "ProjectTab",
     "ReceivedBy",
     "Restoration",
+    "SettingsChange",
     "TaskState",
     "number_of",
 ]
