@@ -20,23 +20,27 @@ from datasets.errors import RejectedInput
 from datasets.intensity import Window
 from datasets.picture_plane import PicturePlane
 from datasets.volume import Volume
+from training.memory import process_memory
 from training.prompts.picture_boxes import PictureBox, SliceBoxes, read_boxes
 from training.segmenters.box_propagation import SliceDrawing, drawn_from_middle
-from training.segmenters.embedding_cache import EmbeddingCache
+from training.segmenters.embedding_cache import Embedding, EmbeddingCache, EmbeddingStore, SliceKey
 from training.segmenters.grey_slices import GreyRule, GreySlices
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
 
-Embedding = NDArray[np.float32]
+Features = NDArray[np.float32]
+
+_WINDOW_BYTES = 256
+"""About what a grey window and its key take."""
 
 
 class BoxDrawer(Protocol):
     """A network of the MedSAM family: it embeds a slice once and then draws what boxes hold."""
 
-    def embed(self, grey: NDArray[np.uint8]) -> Embedding:
+    def embed(self, grey: NDArray[np.uint8]) -> Features:
         """The image embedding, float32 (1, C, h, w), of a slice (height, width) in 8 bits."""
         ...
 
-    def draw(self, embedding: Embedding, boxes: Sequence[PictureBox], shape: tuple[int, int]) -> SliceDrawing:
+    def draw(self, embedding: Features, boxes: Sequence[PictureBox], shape: tuple[int, int]) -> SliceDrawing:
         """What the boxes hold on a slice of `shape` (height, width), the masks of several joined."""
         ...
 
@@ -48,18 +52,18 @@ class BoxSegmenter:
         drawer: The network with its weights.
         title: Name and version of the model.
         rule: How volumes become grey values.
+        store: Where embeddings outlive the process.
     """
 
-    def __init__(self, drawer: BoxDrawer, *, title: str, rule: GreyRule) -> None:
+    def __init__(self, drawer: BoxDrawer, *, title: str, rule: GreyRule, store: EmbeddingStore | None = None) -> None:
         self._drawer = drawer
         self._title = title
         self._rule = rule
-        self._cache = EmbeddingCache[Embedding]()
-        self._windows = EmbeddingCache[Window]()
+        self._cache = EmbeddingCache(store)
         self._encoding = Lock()
 
     def prepare(self, request: SegmentationRequest) -> None:
-        """Embeds the requested slices ahead of the first prompt, as far as the cache has room.
+        """Embeds the requested slices, in their order, ahead of the first prompt; those that are embedded cost nothing.
 
         Raises:
             RejectedInput: The target sequence or a slice is missing, or the request has no cache key.
@@ -69,8 +73,9 @@ class BoxSegmenter:
                 "cache-key", "Expected a cache key to prepare slices, got none.", remedy="Name the images."
             )
         work = _Work(request, GreySlices(request, self._rule))
-        for index in work.pictures.indices(request.slices):
-            self._embedding(work, index)
+        known = work.pictures.indices(request.slices)
+        for index in known if request.slices is None else request.slices:
+            self._cache.prepare(_key(request, index), partial(self._embed, work, index))
 
     def segment(self, request: SegmentationRequest) -> Segmentation:
         """Draws the tumour on the requested slices; thread-safe.
@@ -96,7 +101,8 @@ class BoxSegmenter:
             probability=Volume(probability, work.pictures.grid),
             model_version=self._title + (f"+{reading}" if reading else ""),
             score=float(np.mean(scores)) if scores else None,
-            used=work.report(reading=reading or "drawn-box", drawn=len(drawn)),
+            used=work.report(reading=reading or "drawn-box", drawn=len(drawn))
+            | {"scores": {str(index): drawn[index].quality for index in indices if index in drawn}},
         )
 
     def _drawn(self, work: "_Work", indices: Sequence[int], prompted: SliceBoxes | None) -> dict[int, SliceDrawing]:
@@ -114,7 +120,7 @@ class BoxSegmenter:
     def _draw(self, work: "_Work", index: int, boxes: Sequence[PictureBox]) -> SliceDrawing:
         embedding = self._embedding(work, index)
         started = perf_counter()
-        drawing = self._drawer.draw(embedding, boxes, work.pictures.shape)
+        drawing = self._drawer.draw(embedding.astype(np.float32), boxes, work.pictures.shape)
         work.network_seconds += perf_counter() - started
         return drawing
 
@@ -123,15 +129,14 @@ class BoxSegmenter:
         request = work.request
         if not request.cache_key:
             return self._embed(work, index)
-        key = (request.cache_key, request.target, request.slice_axis, index)
-        return self._cache.get(key, lambda: self._embed(work, index))
+        return self._cache.get(_key(request, index), partial(self._embed, work, index))
 
     def _embed(self, work: "_Work", index: int) -> Embedding:
         """One picture at a time, since one fills the machine."""
         started = perf_counter()
         grey = work.slices.grey(index, window=self._window(work))
         with self._encoding:
-            embedding = self._drawer.embed(grey)
+            embedding = self._drawer.embed(grey).astype(np.float16)
         work.encoded += 1
         work.encoding_seconds += perf_counter() - started
         return embedding
@@ -142,7 +147,12 @@ class BoxSegmenter:
         if not request.cache_key:
             work.window = work.window or work.slices.window()
             return work.window
-        return self._windows.get((request.cache_key, request.target, 0, 0), work.slices.window)
+        key = ("window", self._rule, request.cache_key, str(request.target))
+        return process_memory().get(key, work.slices.window, size=lambda _: _WINDOW_BYTES)
+
+
+def _key(request: SegmentationRequest, index: int) -> SliceKey:
+    return SliceKey(request.cache_key, str(request.target), request.slice_axis, index)
 
 
 @dataclass

@@ -4,10 +4,10 @@ Without an earlier answer it looks at the whole array first and then closer at w
 earlier mask's box and the clicks at once, so that a later click costs one pass, however large the image is.
 """
 
-from collections import OrderedDict
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from threading import Lock
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from datasets.mask_box import mask_bounds
 from training.canvas import Picture, Region, resized
 from training.intensity_rules import Greys, on_canvas
+from training.memory import process_memory
 from training.postprocessing import cleaned
 from training.runtime import Runtime
 from training.segmenters.click_plan import CanvasClicks, ClickPlan
@@ -31,9 +32,6 @@ _CLOSER = 0.7
 
 _PASSES = 3
 """Most passes of one answer."""
-
-_KEPT = 32
-"""Canvases kept for the next click: about 25 MB at 64 x 64 x 48 with one image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +81,8 @@ class ClickDrawer:
         self._plan = plan
         self._refiners = refiners
         self._automatics = automatics
-        self._canvases: OrderedDict[tuple[str, Region], Picture] = OrderedDict()
-        self._lock = Lock()
+        self._name = object()
+        weakref.finalize(self, process_memory().forget_all, of=self._name)
 
     def draw(self, images: DrawnImages, clicks: CanvasClicks, previous: Picture | None = None) -> Drawing:
         """The probability after these clicks.
@@ -168,18 +166,11 @@ class ClickDrawer:
 
     def _canvas(self, images: DrawnImages, region: Region) -> Picture:
         """A region's images on the canvas, out of memory or fresh."""
-        key = (images.name, region)
-        with self._lock:
-            if images.name and key in self._canvases:
-                self._canvases.move_to_end(key)
-                return self._canvases[key]
-        made = on_canvas(images.arrays, images.greys, region, shape=self._plan.canvas)
-        if images.name:
-            with self._lock:
-                self._canvases[key] = made
-                while len(self._canvases) > _KEPT:
-                    self._canvases.popitem(last=False)
-        return made
+        make = partial(on_canvas, images.arrays, images.greys, region, shape=self._plan.canvas)
+        if not images.name:
+            return make()
+        key = (self._name, images.name, region)
+        return process_memory().get(key, make, size=lambda made: made.nbytes)
 
 
 def _is_closer(region: Region, last: Region) -> bool:

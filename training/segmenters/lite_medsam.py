@@ -18,7 +18,8 @@ from training.networks.lite_medsam import IMAGE_SIZE, LiteMedSam
 from training.prompts.picture_boxes import PictureBox
 from training.runtime import runtime_of
 from training.segmenters.box_propagation import SliceDrawing
-from training.segmenters.box_segmenter import BoxSegmenter, Embedding
+from training.segmenters.box_segmenter import BoxSegmenter, Features
+from training.segmenters.embedding_cache import EmbeddingStore
 from training.segmenters.grey_slices import GreyRule
 from training.segmenters.weights import best_device, with_weights
 
@@ -30,8 +31,10 @@ class LiteMedSamSegmenter(BoxSegmenter):
     """Draws what the prompts' boxes hold, slice by slice, with LiteMedSAM."""
 
     @classmethod
-    def from_package(cls, description: ModelDescription, tensors: Tensors) -> "LiteMedSamSegmenter":
-        """The segmenter of a package, on the best device there is.
+    def from_package(
+        cls, description: ModelDescription, tensors: Tensors, store: EmbeddingStore | None = None
+    ) -> "LiteMedSamSegmenter":
+        """The segmenter of a package, on the best device there is, with a store for its embeddings.
 
         Raises:
             RejectedInput: The parameters or tensors are not those of LiteMedSAM.
@@ -45,7 +48,7 @@ class LiteMedSamSegmenter(BoxSegmenter):
         rule = GreyRule.from_parameters(description.parameters)
         device = best_device()
         drawer = LiteMedSamDrawer(with_weights(LiteMedSam(), tensors, device=device), device=device)
-        return cls(drawer, title=description.title, rule=rule)
+        return cls(drawer, title=description.title, rule=rule, store=store)
 
 
 class LiteMedSamDrawer:
@@ -61,11 +64,11 @@ class LiteMedSamDrawer:
         self._device = device
         self._encoder = runtime_of(network.image_encoder, device=device)
 
-    def embed(self, grey: NDArray[np.uint8]) -> Embedding:
+    def embed(self, grey: NDArray[np.uint8]) -> Features:
         """Image embedding (1, 256, 64, 64) of a slice (height, width) in 8 bits."""
         return self._encoder(np.broadcast_to(prepared(grey), (1, 3, IMAGE_SIZE, IMAGE_SIZE)))
 
-    def draw(self, embedding: Embedding, boxes: Sequence[PictureBox], shape: tuple[int, int]) -> SliceDrawing:
+    def draw(self, embedding: Features, boxes: Sequence[PictureBox], shape: tuple[int, int]) -> SliceDrawing:
         """What the boxes hold: logits brought to the slice's size, then made probabilities, as published."""
         logits, quality = self.logits(embedding, [scaled_box(box, shape=shape) for box in boxes])
         height, width = scaled_shape(shape)
@@ -75,7 +78,7 @@ class LiteMedSamDrawer:
 
     @torch.inference_mode()
     def logits(
-        self, embedding: Embedding, boxes: Sequence[tuple[int, int, int, int]]
+        self, embedding: Features, boxes: Sequence[tuple[int, int, int, int]]
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The network's own answer to boxes.
 

@@ -4,15 +4,17 @@ from pathlib import Path
 from typing import assert_never
 
 from training.model_package import Method, read_package
+from training.segmenters.embedding_cache import EmbeddingStore
 from training.segmenters.segmenter import Segmenter
 
 
-def load_segmenter(folder: Path, *, expected_digest: str) -> Segmenter:
+def load_segmenter(folder: Path, *, expected_digest: str, embeddings: EmbeddingStore | None = None) -> Segmenter:
     """Loads a model.
 
     Args:
         folder: The model package.
         expected_digest: The digest it was registered with.
+        embeddings: Where this model's embeddings of slices outlive the process, for methods that make any.
 
     Raises:
         RejectedInput: The package is not the expected one, is damaged, or does not fit its method's network.
@@ -22,11 +24,11 @@ def load_segmenter(folder: Path, *, expected_digest: str) -> Segmenter:
         case Method.LITE_MEDSAM:
             from training.segmenters.lite_medsam import LiteMedSamSegmenter
 
-            return LiteMedSamSegmenter.from_package(description, tensors)
+            return LiteMedSamSegmenter.from_package(description, tensors, embeddings)
         case Method.MEDSAM_VIT:
             from training.segmenters.medsam_vit import MedSamVitSegmenter
 
-            return MedSamVitSegmenter.from_package(description, tensors)
+            return MedSamVitSegmenter.from_package(description, tensors, embeddings)
         case Method.UNET_25D:
             from training.segmenters.unet25d import UNet25dSegmenter
 

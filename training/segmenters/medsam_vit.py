@@ -20,7 +20,8 @@ from training.networks.medsam_vit import SamArchitecture, VisionEncoder, decode,
 from training.prompts.picture_boxes import PictureBox
 from training.runtime import runtime_of
 from training.segmenters.box_propagation import SliceDrawing
-from training.segmenters.box_segmenter import BoxSegmenter, Embedding
+from training.segmenters.box_segmenter import BoxSegmenter, Features
+from training.segmenters.embedding_cache import EmbeddingStore
 from training.segmenters.grey_slices import GreyRule
 from training.segmenters.weights import best_device, with_weights
 
@@ -29,8 +30,10 @@ class MedSamVitSegmenter(BoxSegmenter):
     """Draws what the prompts' boxes hold, slice by slice, with MedSAM."""
 
     @classmethod
-    def from_package(cls, description: ModelDescription, tensors: Tensors) -> "MedSamVitSegmenter":
-        """The segmenter of a package, on the best device there is.
+    def from_package(
+        cls, description: ModelDescription, tensors: Tensors, store: EmbeddingStore | None = None
+    ) -> "MedSamVitSegmenter":
+        """The segmenter of a package, on the best device there is, with a store for its embeddings.
 
         Raises:
             RejectedInput: The parameters or tensors are not those of a MedSAM.
@@ -49,7 +52,7 @@ class MedSamVitSegmenter(BoxSegmenter):
         drawer = MedSamVitDrawer(
             with_weights(network, tensors, device=device), image_size=architecture.image_size, device=device
         )
-        return cls(drawer, title=description.title, rule=rule)
+        return cls(drawer, title=description.title, rule=rule, store=store)
 
 
 class MedSamVitDrawer:
@@ -67,12 +70,12 @@ class MedSamVitDrawer:
         self._device = device
         self._encoder = runtime_of(VisionEncoder(network).eval(), device=device)
 
-    def embed(self, grey: NDArray[np.uint8]) -> Embedding:
+    def embed(self, grey: NDArray[np.uint8]) -> Features:
         """Image embedding (1, C, h, w) of a slice (height, width) in 8 bits."""
         side = self._image_size
         return self._encoder(np.broadcast_to(prepared(grey, side=side), (1, 3, side, side)))
 
-    def draw(self, embedding: Embedding, boxes: Sequence[PictureBox], shape: tuple[int, int]) -> SliceDrawing:
+    def draw(self, embedding: Features, boxes: Sequence[PictureBox], shape: tuple[int, int]) -> SliceDrawing:
         """What the boxes hold: probabilities brought to the slice's size, as published."""
         corners = torch.tensor([stretched_box(box, shape=shape, side=self._image_size) for box in boxes])
         with torch.inference_mode():

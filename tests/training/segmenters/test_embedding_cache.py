@@ -1,53 +1,75 @@
-"""The cache is bounded, keeps what was used last, and makes each thing once."""
+"""An embedding is made once, looked for in the store first, and prepared without being kept twice."""
 
-import threading
-import time
+import gc
 
-import pytest
+import numpy as np
+from numpy.typing import NDArray
 
-from training.segmenters.embedding_cache import EmbeddingCache
+from training.memory import MemoryBudget
+from training.segmenters.embedding_cache import EmbeddingCache, SliceKey
 
-
-def test_keeps_the_most_recently_used() -> None:
-    cache = EmbeddingCache[int](capacity=2)
-    made = []
-
-    def get(index: int) -> int:
-        return cache.get(("images", "t2", 2, index), lambda: made.append(index) or index * 10)
-
-    assert [get(1), get(2), get(1), get(3), get(1), get(2)] == [10, 20, 10, 30, 10, 20]
-    assert made == [1, 2, 3, 2]
-    assert len(cache) == 2
+KEY = SliceKey("images", "t2", 2, 0)
 
 
-def test_many_threads_make_an_embedding_once() -> None:
-    cache = EmbeddingCache[int]()
-    made, answers = [], []
+class Shelf:
+    """A store in a dictionary."""
 
-    def make() -> int:
-        time.sleep(0.05)
-        made.append(1)
-        return 7
+    def __init__(self) -> None:
+        self.kept: dict[SliceKey, NDArray[np.float16]] = {}
 
-    def ask() -> None:
-        answers.append(cache.get(("images", "t2", 2, 0), make))
+    def __contains__(self, key: SliceKey) -> bool:
+        return key in self.kept
 
-    threads = [threading.Thread(target=ask) for _ in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert answers == [7] * 16
-    assert made == [1]
+    def get(self, key: SliceKey) -> NDArray[np.float16] | None:
+        return self.kept.get(key)
+
+    def put(self, key: SliceKey, embedding: NDArray[np.float16]) -> None:
+        self.kept[key] = embedding
 
 
-def test_a_failure_is_not_kept() -> None:
-    cache = EmbeddingCache[int]()
+class Encoder:
+    """Counts how often it was asked."""
 
-    def fail() -> int:
-        raise MemoryError
+    def __init__(self) -> None:
+        self.asked = 0
 
-    for _ in range(2):
-        with pytest.raises(MemoryError):
-            cache.get(("images", "t2", 2, 0), fail)
-    assert cache.get(("images", "t2", 2, 0), lambda: 5) == 5
+    def __call__(self) -> NDArray[np.float16]:
+        self.asked += 1
+        return np.full((1, 2), self.asked, np.float16)
+
+
+def test_made_once_in_memory() -> None:
+    memory, encoder = MemoryBudget(), Encoder()
+    cache = EmbeddingCache(memory=memory)
+    assert cache.get(KEY, encoder) is cache.get(KEY, encoder)
+    assert (encoder.asked, memory.used) == (1, 4)
+
+
+def test_a_store_outlives_the_cache_and_is_shared() -> None:
+    shelf, encoder = Shelf(), Encoder()
+    EmbeddingCache(shelf, memory=MemoryBudget()).get(KEY, encoder)
+    again = EmbeddingCache(shelf, memory=MemoryBudget()).get(KEY, encoder)
+    assert encoder.asked == 1
+    assert (again == 1).all()
+
+
+def test_preparing_fills_the_store_and_leaves_memory_alone() -> None:
+    shelf, encoder, memory = Shelf(), Encoder(), MemoryBudget()
+    cache = EmbeddingCache(shelf, memory=memory)
+    cache.prepare(KEY, encoder)
+    cache.prepare(KEY, encoder)
+    assert (encoder.asked, len(memory), list(shelf.kept)) == (1, 0, [KEY])
+    EmbeddingCache(memory=memory).prepare(KEY, encoder)
+    assert encoder.asked == 2
+
+
+def test_two_models_do_not_see_each_others_and_leave_nothing_behind() -> None:
+    memory = MemoryBudget()
+    one, other = EmbeddingCache(memory=memory), EmbeddingCache(memory=memory)
+    first, second = Encoder(), Encoder()
+    one.get(KEY, first)
+    other.get(KEY, second)
+    assert (first.asked, second.asked, len(memory)) == (1, 1, 2)
+    del one
+    gc.collect()
+    assert len(memory) == 1
