@@ -41,6 +41,21 @@ PICTURE_LIFETIME_DAYS = env.int("MASKLOOP_PICTURE_LIFETIME_DAYS", default=365)
 WORKERS = env.int("MASKLOOP_WORKERS", default=0)
 """Processes that compute side by side on this machine; 0 for as many as there are cores and memory for."""
 
+WEB_PROCESSES = env.int("MASKLOOP_WEB_PROCESSES", default=0)
+"""Processes of the web service; 0 for one for every two cores, and one on a GPU."""
+
+INFERENCE_THREADS = env.int("MASKLOOP_INFERENCE_THREADS", default=0)
+"""Threads that compute one answer; 0 for the cores shared out among the web processes."""
+
+CACHE_MB = env.int("MASKLOOP_CACHE_MB", default=0)
+"""What each process keeps of images, models and embeddings; 0 for its share of a quarter of the memory."""
+
+EMBEDDINGS_GB = env.float("MASKLOOP_EMBEDDINGS_GB", default=20.0)
+"""Embeddings of slices that lie in the data folder at most, about 2 MB each; 0 for none."""
+
+WAIT_SECONDS = env.float("MASKLOOP_WAIT_SECONDS", default=4.0)
+"""How long a prompt may wait for others' answers; where it would take longer, it is refused at once with 503."""
+
 DASK_SCHEDULER = env.str("DASK_SCHEDULER", default="")
 """Address of a Dask scheduler that computes instead, e.g. tls://head-node:8786; see decision 9."""
 

@@ -1,36 +1,38 @@
 """Letting the serving model draw on one slice or many slices of a case."""
 
-import logging
-import threading
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from annotation_backend.cases.models import Case
-from annotation_backend.cases.services import case_volumes, picture_plane
+from annotation_backend.cases.services import picture_plane
+from annotation_backend.inference.loaded import loaded_volumes, segmenter_of
 from annotation_backend.inference.models import Prediction
-from annotation_backend.registry.models import Model, Promotion, PromptKind
-from annotation_backend.registry.services import serving_model
-from datasets.case import CaseVolumes, SeriesRole
-from datasets.errors import RejectedInput
+from annotation_backend.inference.serving import model_for, warm_up
+from annotation_backend.registry.models import Model, PromptKind
+from datasets.case import SeriesRole
 from datasets.files import sha256_of_bytes
 from datasets.volume import Volume
 from training.prompts.prompt import Prompts
 from training.prompts.prompt_document import as_document
 
 if TYPE_CHECKING:
-    from training.segmenters.segmenter import Segmentation, SegmentationRequest, Segmenter
+    from training.segmenters.segmenter import Segmentation, SegmentationRequest
 
-logger = logging.getLogger(__name__)
-
-CASES_IN_MEMORY = 4
-"""Volumes of this many cases stay loaded (about 80 MB each at 512 x 512 x 40)."""
-
-MODELS_IN_MEMORY = 3
+__all__ = [
+    "INSIDE_ABOVE_PROBABILITY",
+    "SlicePrediction",
+    "keep_record",
+    "kind_of",
+    "predict_slices",
+    "request_of",
+    "segment_case",
+    "segmenter_of",
+    "warm_up",
+]
 
 INSIDE_ABOVE_PROBABILITY = 0.5
 
@@ -78,15 +80,27 @@ def predict_slices(
         RejectedInput: No model serves, or the prompts are not what it needs.
     """
     plane = picture_plane(case)
-    model = model or serving_model(kind_of(prompts))
+    model = model or model_for(kind_of(prompts))
     answer = segment_case(case, prompts, model=model, slices=indices)
-    inside = np.asarray(answer.probability.data) > INSIDE_ABOVE_PROBABILITY
+    probability, scores = np.asarray(answer.probability.data), _scores(answer.used)
     predictions = [
-        SlicePrediction(index, plane.to_picture(inside, index), answer.score, model, answer.model_version)
+        SlicePrediction(
+            index,
+            plane.to_picture(probability, index) > INSIDE_ABOVE_PROBABILITY,
+            scores.get(str(index), answer.score),
+            model,
+            answer.model_version,
+        )
         for index in indices
     ]
     keep_record(case, predictions, prompts)
     return predictions
+
+
+def _scores(used: Mapping[str, Any]) -> Mapping[str, float]:
+    """A score for each slice, from methods that give one."""
+    found = used.get("scores")
+    return found if isinstance(found, Mapping) else {}
 
 
 def segment_case(
@@ -118,7 +132,7 @@ def request_of(
     """A case as models are shown it: both sequences, the annotated one as target."""
     from training.segmenters.segmenter import SegmentationRequest
 
-    volumes = _loaded_volumes(case)
+    volumes = loaded_volumes(case)
     return SegmentationRequest(
         volumes={SeriesRole.T1: volumes.t1, SeriesRole.T2: volumes.t2},
         target=case.annotated_role,
@@ -146,55 +160,3 @@ def keep_record(case: Case, predictions: Sequence[SlicePrediction], prompts: Pro
         )
         for prediction in predictions
     )
-
-
-_volumes: "OrderedDict[str, CaseVolumes]" = OrderedDict()
-_volumes_lock = threading.Lock()
-
-
-def _loaded_volumes(case: Case) -> CaseVolumes:
-    """The case's volumes from memory, keyed by what they came from, so that a new registration is never missed."""
-    key = case.registration.record_sha256
-    with _volumes_lock:
-        if key not in _volumes:
-            _volumes[key] = case_volumes(case)
-        _volumes.move_to_end(key)
-        while len(_volumes) > CASES_IN_MEMORY:
-            _volumes.popitem(last=False)
-        return _volumes[key]
-
-
-_segmenters: "OrderedDict[str, Segmenter]" = OrderedDict()
-_segmenters_lock = threading.Lock()
-
-
-def segmenter_of(model: Model) -> "Segmenter":
-    """A model from memory, keyed by its digest; loaded once, however many ask at the same time.
-
-    Raises:
-        RejectedInput: Its package is damaged.
-    """
-    from training.segmenters.loading import load_segmenter
-
-    with _segmenters_lock:
-        if model.digest not in _segmenters:
-            _segmenters[model.digest] = load_segmenter(model.path, expected_digest=model.digest)
-        _segmenters.move_to_end(model.digest)
-        while len(_segmenters) > MODELS_IN_MEMORY:
-            _segmenters.popitem(last=False)
-        return _segmenters[model.digest]
-
-
-def warm_up() -> None:
-    """Loads the serving models in the background, so that the first prompt does not wait for it; returns at once."""
-    promotions = [Promotion.objects.filter(prompt_kind=kind).select_related("model").first() for kind in PromptKind]
-    cold = {p.model.digest: p.model for p in promotions if p is not None and p.model.digest not in _segmenters}
-    for model in cold.values():
-        threading.Thread(target=_load_quietly, args=(model,), daemon=True).start()
-
-
-def _load_quietly(model: Model) -> None:
-    try:
-        segmenter_of(model)
-    except RejectedInput:
-        logger.exception("%s cannot be loaded", model)

@@ -1,0 +1,216 @@
+"""Admission: so many answers are computed at once, a few wait their turn, and who would wait too long is told when.
+
+A processor that computes more answers than it has cores for gives all of them late. So each process computes
+`computing_at_once` and lets others wait while the expected wait is short, in turns by person; beyond that a request is
+refused at once with the seconds after which to come again. A GPU is used by one process at a time (`gpu.lock`).
+"""
+
+import fcntl
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from django.conf import settings
+
+from annotation_backend.machine import cores, has_gpu, inference_threads, web_processes
+from datasets.errors import TryAgain
+
+MOST_WAITING = 8
+"""Requests that wait in a process at most: fewer than its threads, which also answer health checks and webhooks."""
+
+_FIRST_GUESS_SECONDS = 0.5
+"""What an answer is thought to take before any was measured."""
+
+_WEIGHT_OF_NEWEST = 0.2
+_POLL_SECONDS = 0.005
+
+
+class Overloaded(TryAgain):
+    """More people ask than can be answered soon.
+
+    Args:
+        retry_after: Whole seconds after which a request will probably be taken.
+    """
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(
+            "overloaded",
+            "Expected room for one more answer, got more requests than are answered soon.",
+            remedy=f"Ask again in {retry_after} s.",
+        )
+        self.retry_after = retry_after
+
+
+class ClientGone(TryAgain):
+    """Who asked has hung up; nothing is computed for them."""
+
+    def __init__(self) -> None:
+        super().__init__("client-gone", "Expected somebody who waits for the answer, got nobody.", remedy="Ask again.")
+
+
+@dataclass(eq=False)
+class _Ticket:
+    who: str
+    called: threading.Event = field(default_factory=threading.Event)
+
+
+class Admission:
+    """A short queue before what computes; thread-safe.
+
+    Args:
+        at_once: Answers computed at the same time.
+        patience: Seconds that a request waits at most.
+        most_waiting: Requests that wait at most.
+    """
+
+    def __init__(self, *, at_once: int, patience: float, most_waiting: int = MOST_WAITING) -> None:
+        self._at_once = at_once
+        self._patience = patience
+        self._most_waiting = most_waiting
+        self._computing = 0
+        self._waiting: list[_Ticket] = []
+        self._served: dict[str, float] = {}
+        self._seconds = _FIRST_GUESS_SECONDS
+        self._lock = threading.Lock()
+
+    @property
+    def expected_wait(self) -> float:
+        """Seconds until a request that comes now is begun, as measured on the last answers."""
+        with self._lock:
+            return self._expected()
+
+    @contextmanager
+    def turn(self, who: str = "", *, is_gone: Callable[[], bool] | None = None) -> Iterator[None]:
+        """Waits for a turn, then runs the block in it.
+
+        Args:
+            who: Whose turns are shared out fairly: a person, else a case.
+            is_gone: Whether the client hung up; asked once, before the block.
+
+        Raises:
+            Overloaded: The wait would be too long, or became so.
+            ClientGone: `is_gone` says so.
+        """
+        self._wait(who)
+        started = time.monotonic()
+        answered = False
+        try:
+            if is_gone is not None and is_gone():
+                raise ClientGone
+            yield
+            answered = True
+        finally:
+            self._leave(time.monotonic() - started if answered else None)
+
+    def _wait(self, who: str) -> None:
+        with self._lock:
+            if self._computing < self._at_once and not self._waiting:
+                self._begin(who)
+                return
+            expected = self._expected()
+            if expected > self._patience or len(self._waiting) >= self._most_waiting:
+                raise self._refusal(expected)
+            ticket = _Ticket(who)
+            self._waiting.append(ticket)
+        if ticket.called.wait(self._patience):
+            return
+        with self._lock:
+            if ticket.called.is_set():  # called while it gave up: the turn is its own
+                return
+            self._waiting.remove(ticket)
+            raise self._refusal(self._expected())
+
+    def _leave(self, seconds: float | None) -> None:
+        with self._lock:
+            if seconds is not None:
+                self._seconds += _WEIGHT_OF_NEWEST * (seconds - self._seconds)
+            self._computing -= 1
+            if self._waiting and self._computing < self._at_once:
+                ticket = min(self._waiting, key=lambda waiting: self._served.get(waiting.who, 0.0))
+                self._waiting.remove(ticket)
+                self._begin(ticket.who)
+                ticket.called.set()
+            elif not self._waiting and not self._computing:
+                self._served.clear()
+
+    def _begin(self, who: str) -> None:
+        self._computing += 1
+        self._served[who] = time.monotonic()
+
+    def _expected(self) -> float:
+        ahead = self._computing + len(self._waiting) - self._at_once + 1
+        return max(ahead, 0) * self._seconds / self._at_once
+
+    def _refusal(self, expected: float) -> Overloaded:
+        return Overloaded(max(1, math.ceil(expected - self._patience / 2)))
+
+
+@contextmanager
+def admitted(who: str = "", *, is_gone: Callable[[], bool] | None = None) -> Iterator[None]:
+    """A turn at computing an answer that a person waits for; see `Admission.turn`.
+
+    Raises:
+        Overloaded: Answer 503 with Retry-After.
+        ClientGone: Nobody waits for an answer any more.
+    """
+    with process_admission().turn(who, is_gone=is_gone), gpu_turn(patience=settings.WAIT_SECONDS):
+        yield
+
+
+@cache
+def process_admission() -> Admission:
+    """This process's queue."""
+    return Admission(at_once=computing_at_once(), patience=settings.WAIT_SECONDS)
+
+
+def computing_at_once() -> int:
+    """Answers that a process computes at the same time: its cores by the threads of one; 1 on a GPU."""
+    return 1 if has_gpu() else max(1, cores() // web_processes() // inference_threads())
+
+
+@contextmanager
+def gpu_turn(*, patience: float) -> Iterator[None]:
+    """Where models run on a GPU, the one process that uses it now; elsewhere nothing.
+
+    Raises:
+        Overloaded: Another process kept it for longer than `patience` seconds.
+    """
+    if not has_gpu():
+        yield
+        return
+    with one_at_a_time(Path(settings.DATA_FOLDER) / "gpu.lock", patience=patience):
+        yield
+
+
+@contextmanager
+def one_at_a_time(path: Path, *, patience: float) -> Iterator[None]:
+    """Runs the block while no other process runs one with this file; the system frees it when a process dies.
+
+    Raises:
+        Overloaded: Another one ran for longer than `patience` seconds.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        deadline = time.monotonic() + patience
+        while not _locked(descriptor):
+            if time.monotonic() > deadline:
+                raise Overloaded(max(1, math.ceil(patience)))
+            time.sleep(_POLL_SECONDS)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
