@@ -81,7 +81,7 @@ def drawn_masks(
     """Joins the brush and bitmask regions of each label; prompts that were never accepted are dropped.
 
     A region that cannot be read is left out and its refusal kept: ``brush-code``, ``bitmask-code``,
-    ``region-malformed`` (no mapping), ``region-label`` (no list of names), ``region-size`` and ``region-rotated`` (drawn
+    ``region-malformed`` (no mapping), ``region-label`` (no names), ``region-size`` and ``region-rotated`` (drawn
     on a picture of another size, or on a turned one: nothing is resampled), ``region-picture`` (on another picture).
 
     Args:
