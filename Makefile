@@ -11,7 +11,7 @@ help:
 	@echo "make test               run the whole test suite"
 	@echo "make setup              the environment that both share"
 	@echo "make check              linters, types, floors and migrations only"
-	@echo "make bench              speed of curation and of prompted models, beside their peers (20 minutes)"
+	@echo "make bench              speed of curation, prompted models and mask codecs, beside their peers (20 minutes)"
 	@echo "make models COHORT=...  train the shipped models anew (two hours; goes on after a stop)"
 	@echo "make study              recovery of known motion, and a cohort of 200 (an hour; goes on after a stop)"
 
@@ -45,6 +45,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.ingest_export
 	$(BIN)/python -m benchmarks.registration_speed
 	$(BIN)/python -m benchmarks.geodesic_maps
+	$(BIN)/python -m benchmarks.mask_codec
 	$(BIN)/python -m benchmarks.prompted_speed training/pretrained/two-stage training/pretrained/clicks-2d
 
 # The shipped models anew, with the folds that their cards' figures come from: make models COHORT=folder
