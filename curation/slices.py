@@ -192,8 +192,8 @@ def export_slices(
     def write(job: tuple[SeriesRole, int, WindowPreset]) -> ExportedSlice:
         role, index, preset = job
         picture = to_uint8(plane.to_picture(volumes[role].data, index), window=windows[role][preset.name])
-        stem = f"{subject.case_code}_{role}_{index:04d}"
-        name = f"{stem}.png" if preset is presets[0] else f"{stem}_{preset.name}.png"
+        drawing = f"{subject.case_code}_{role}_{index:04d}.png"
+        name = drawing if preset is presets[0] else name_in_window(drawing, preset.name)
         return _write_picture(folder / name, picture, role=role, index=index, preset=preset.name)
 
     with ThreadPoolExecutor(WRITERS) as pool:
@@ -203,6 +203,12 @@ def export_slices(
     export = SliceExport(subject, plane, tuple(presets), windows=windows, volumes=digests, slices=slices)
     write_json(folder / SLICES_FILE, export.as_dict())
     return export
+
+
+def name_in_window(drawing: str, preset: str) -> str:
+    """Name of the picture that shows a slice in another window, from the name of the one that annotators draw on."""
+    stem, _, ending = drawing.rpartition(".")
+    return f"{stem}_{preset}.{ending}"
 
 
 def read_slices(folder: Path) -> SliceExport:

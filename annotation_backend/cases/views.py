@@ -15,6 +15,7 @@ from annotation_backend.cases.forms import SeriesForm
 from annotation_backend.cases.models import Case, Patient, Slice
 from annotation_backend.cases.report import thumbnails
 from datasets.errors import RejectedInput
+from datasets.intensity import STANDARD
 
 READERS = (Role.DATA_MANAGER, Role.RADIOLOGIST)
 
@@ -98,17 +99,23 @@ def slice_picture(request: HttpRequest, code: str, role: str, index: int) -> Htt
     return png_answer(picture.path.read_bytes())
 
 
-@require_GET
+@require_http_methods(["GET", "HEAD", "OPTIONS"])
 def capability_picture(request: HttpRequest, token: str) -> HttpResponse:
     """An exported picture for whoever holds its address, until it expires or is revoked.
 
     Label Studio's editor fetches pictures from the browser without cookies, so the address itself is the permission.
+    ``?window=bright`` shows the same slice in another window preset.
     """
     picture = Slice.objects.select_related("case").filter(token=token).first()
-    if picture is None or not picture.opens:
-        answer: HttpResponse = HttpResponseNotFound("No picture here, or its address has expired.")
+    path = picture.path_in(request.GET.get("window", STANDARD.name)) if picture and picture.opens else None
+    answer: HttpResponse
+    if request.method == "OPTIONS":  # a browser's question beforehand, which says nothing about any picture
+        answer = HttpResponse(status=204)
+        answer["Access-Control-Allow-Methods"] = "GET, HEAD, OPTIONS"
+    elif path is None:
+        answer = HttpResponseNotFound("No picture here, or its address has expired.")
     else:
-        answer = png_answer(picture.path.read_bytes())
+        answer = png_answer(path.read_bytes())
     answer["Access-Control-Allow-Origin"] = settings.LABEL_STUDIO_URL
     answer["Vary"] = "Origin"
     answer["Cross-Origin-Resource-Policy"] = "cross-origin"

@@ -42,6 +42,7 @@ _STYLE = """
     .chair .lsf-label { margin: 2px 6px 2px 0 !important; }
     .windows [class*="withPagination--"] { padding-top: 0; }
     .windows [class*="pagination--"] { position: absolute; top: -34px; left: auto; right: 0; width: auto; }
+    .windows [class*="arrow-left-double"], .windows [class*="arrow-right-double"] { display: none; }
     [aria-label="rectangle-3-point-tool"] { display: none !important; }"""
 """The hint's line keeps its place while it is empty, so that no picture moves under a person's hand. A box drawn by
 three points would be a turned one, which no model takes."""
@@ -92,6 +93,7 @@ def label_config(mask_format: MaskFormat, *, has_oedema: bool, kept: Collection[
     <View className="windows" style="flex: 1 1 50%; width: 50%">
       <Header size="6" value="$companion_sequence"/>
       <Image name="{COMPANION}" valueList="$companions" {_IMAGE}/>
+      <Header size="6" value="$windows" style="margin: 4px 0; font-weight: 400"/>
     </View>
   </View>
 </View>
@@ -101,6 +103,21 @@ def label_config(mask_format: MaskFormat, *, has_oedema: bool, kept: Collection[
 def guide_url() -> str:
     """Where the guide is, for a browser."""
     return escape(f"{django_settings.MASKLOOP_URL}{GUIDE_PATH}")
+
+
+def instruction() -> str:
+    """What Label Studio shows behind its button for instructions, as HTML: the guide in short."""
+    return f"""<ol>
+<li><b>Look</b> at the left picture. A mask that a model drew is there already. Is it right? Press Submit.</li>
+<li><b>Brush</b> what is missing: key 1, then draw. To change a mask that is there, click it first. Eraser and size are
+in the tool bar. Press Esc before anything new.</li>
+<li><b>Let a model draw</b>: switch on Auto-Annotation below, choose the point or the box at the end of the tool bar,
+press 2 (point) or 3 (box), then click into the tumour or draw around it. Alt+click says "not here"; inside a mask use
+Ctrl+click. Press the key again before each prompt. Take the mask with the tick, refuse it with the cross.</li>
+<li><b>Submit</b>. A picture without tumour: submit it empty.</li>
+<li>A returned task shows the reviewer's comment above the pictures: correct it and press Update.</li>
+</ol>
+<p><a href="{guide_url()}" target="_blank" rel="noopener">How to, on one page with pictures</a></p>"""
 
 
 _IMAGE = 'zoom="true" zoomControl="true" brightnessControl="true" contrastControl="true" smoothing="false"'

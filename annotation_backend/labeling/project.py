@@ -12,33 +12,15 @@ from annotation_backend.accounts.models import Role, User
 from annotation_backend.accounts.services import email_of
 from annotation_backend.environment import password_variable
 from annotation_backend.labeling.client import call, readable_errors, sdk
-from annotation_backend.labeling.config import LABEL_CONFIG
-from annotation_backend.labeling.models import LabelingProject, TaskState
+from annotation_backend.labeling.editor import bring_interface_up_to_date
+from annotation_backend.labeling.interface import instruction, label_config
+from annotation_backend.labeling.models import LabelingProject
+from annotation_backend.labeling.project_settings import keep_settings, last_settings
+from annotation_backend.labeling.tabs import ensure_tabs
 from datasets.errors import ProgramFault
 
 TITLE = "Maskloop: tumours on MRI"
 BACKEND_TITLE = "Maskloop models"
-
-_HIDDEN_COLUMNS = [
-    f"tasks:{name}"
-    for name in (
-        *("inner_id", "completed_at", "cancelled_annotations", "annotators", "annotations_results", "annotations_ids"),
-        *("predictions_score", "predictions_results", "file_upload", "storage_filename", "created_at", "updated_at"),
-        *("updated_by", "avg_lead_time", "draft_exists", "data.title", "data.annotated", "data.companion"),
-        *("data.annotated_sequence", "data.companion_sequence", "data.stage", "data.state"),
-    )
-]
-"""What an annotator's tab leaves out: the case, the slice, the tissue type, the site and the counts stay."""
-
-_INSTRUCTION = """<ol>
-<li><b>Brush</b> the tumour on the left picture: key 1. Eraser and size are in the tool bar. A mask that a model drew is
-there already: correct it, or select it and press Backspace.</li>
-<li><b>Let a model draw</b>: switch on Auto-Annotation below, choose the box or the point at the end of the tool bar,
-press 3 (box) or 2 (point), and draw around or click into the tumour. Alt+click says "not here"; inside a mask use
-Ctrl+click. Press the key again before each prompt. Accept with the tick.</li>
-<li><b>Submit</b>. A picture without tumour: submit it empty.</li>
-<li>A returned task shows the reviewer's comment above the pictures: correct it and press Update.</li>
-</ol>"""
 
 
 def ensure_project() -> LabelingProject:
@@ -48,21 +30,29 @@ def ensure_project() -> LabelingProject:
         TryAgain: Label Studio does not answer.
         RejectedInput: It refuses our token.
     """
-    project = LabelingProject.objects.filter(is_retired=False).order_by("pk").last()
+    project = current_project()
     if project is not None and not _exists(project):
         project.is_retired = True
         project.save(update_fields=["is_retired"])
         project = None
     if project is None:
         project = _create_project()
+    else:
+        bring_interface_up_to_date(project)
     _ensure_ml_backend(project)
     _ensure_webhook_header(project)
-    _ensure_tabs(project)
+    ensure_tabs(project)
     return project
 
 
+def current_project() -> LabelingProject | None:
+    """The project that is used now; None where nothing was published yet."""
+    return LabelingProject.objects.filter(is_retired=False).order_by("pk").last()
+
+
 def ensure_people() -> None:
-    """Gives the first accounts one in Label Studio (same address and password), and notes everyone's id there."""
+    """Gives the first accounts one in Label Studio (same address and password), notes everyone's id there, and makes
+    the tab of each annotator."""
     with readable_errors():
         known = {user["email"]: user["id"] for user in call("GET", "/api/users/")}
     for user in User.objects.all():
@@ -72,6 +62,9 @@ def ensure_people() -> None:
         if user.label_studio_id != known.get(user.email):
             user.label_studio_id = known.get(user.email)
             user.save(update_fields=["label_studio_id"])
+    project = current_project()
+    if project is not None:
+        ensure_tabs(project)
 
 
 def basic_auth() -> str:
@@ -91,18 +84,21 @@ def _exists(project: LabelingProject) -> bool:
 
 
 def _create_project() -> LabelingProject:
+    settings_now = last_settings()
     with readable_errors():
         created = sdk().projects.create(
             title=TITLE,
-            label_config=LABEL_CONFIG,
-            expert_instruction=_INSTRUCTION,
+            label_config=label_config(settings_now.mask_format, has_oedema=settings_now.has_oedema),
+            expert_instruction=instruction(),
             show_instruction=False,
             show_skip_button=True,
             show_collab_predictions=True,
             enable_empty_annotation=True,
             maximum_annotations=1,
         )
-    return LabelingProject.objects.create(label_studio_id=created.id, title=TITLE)
+    project = LabelingProject.objects.create(label_studio_id=created.id, title=TITLE)
+    keep_settings(project, settings_now, person=None)
+    return project
 
 
 def _ensure_ml_backend(project: LabelingProject) -> None:
@@ -138,25 +134,6 @@ def _ensure_webhook_header(project: LabelingProject) -> None:
         call("POST", "/api/webhooks/", json=body)
     elif ours.get("headers") != wanted:
         call("PATCH", f"/api/webhooks/{ours['id']}/", json={"headers": wanted})
-
-
-def _ensure_tabs(project: LabelingProject) -> None:
-    tabs = call("GET", "/api/dm/views/", params={"project": project.label_studio_id})
-    titles = {tab["data"].get("title") for tab in tabs}
-    for state in (TaskState.PENDING, TaskState.RETURNED):
-        if state.label not in titles:
-            _create_tab(project, state)
-
-
-def _create_tab(project: LabelingProject, state: TaskState) -> None:
-    condition = {"filter": "filter:tasks:data.state", "operator": "equal", "type": "String", "value": state.value}
-    data = {
-        "title": state.label,
-        "ordering": ["tasks:id"],
-        "filters": {"conjunction": "and", "items": [condition]},
-        "hiddenColumns": {"explore": _HIDDEN_COLUMNS, "labeling": _HIDDEN_COLUMNS},
-    }
-    call("POST", "/api/dm/views/", json={"project": project.label_studio_id, "data": data})
 
 
 def sign_up(user: User, password: str) -> None:

@@ -39,7 +39,15 @@ class ProjectSettings:
 
 def project_settings(project: LabelingProject) -> ProjectSettings:
     """The settings that count now, by one query; the defaults where nobody ever chose."""
-    row = SettingsChange.objects.filter(project=project).first()
+    return _read(SettingsChange.objects.filter(project=project).first())
+
+
+def last_settings() -> ProjectSettings:
+    """What was chosen last for any project: what a new one starts with where the old one was deleted."""
+    return _read(SettingsChange.objects.first())
+
+
+def _read(row: SettingsChange | None) -> ProjectSettings:
     if row is None:
         return ProjectSettings()
     known = set(PromptKind.values)

@@ -1,5 +1,7 @@
 """Publishing a case: one Label Studio task a slice."""
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
@@ -15,6 +17,9 @@ from datasets.errors import RejectedInput
 
 NOT_FAT_SUPPRESSED = "t2-not-fat-suppressed"
 """Code of the finding that a case's T2 shows no sign of fat suppression."""
+
+_MIRRORED = frozenset({"state", "review_comment"})
+"""What `states` brings into a task's data."""
 
 
 def publish(case: Case) -> int:
@@ -39,9 +44,11 @@ def publish(case: Case) -> int:
             remedy=f"Run `manage.py register_cases` and `manage.py export_slices --case {case.code}` first.",
         )
     project = ensure_project()
-    records = LabelingTask.objects.filter(project=project, case=case)
-    alive = _alive(project) if records else set()
-    published = {record.slice_index for record in records if record.label_studio_id in alive}
+    records = list(LabelingTask.objects.filter(project=project, case=case))
+    found = _in_label_studio(project, records)
+    living = [record for record in records if record.label_studio_id in found]
+    _bring_up_to_date(case, living, pictures, found=found)
+    published = {record.slice_index for record in living}
     missing = [index for index in sorted(pictures) if index not in published]
     if missing:
         identifiers = _import(project, case, {index: pictures[index] for index in missing})
@@ -56,9 +63,9 @@ def refresh_addresses(case: Case) -> int:
         How many tasks were changed.
     """
     pictures = _pictures_by_index(case)
-    records = LabelingTask.objects.filter(case=case, project__is_retired=False).select_related("project")
-    alive = _alive(records[0].project) if records else set()
-    tasks = [task for task in records if task.label_studio_id in alive]
+    records = list(LabelingTask.objects.filter(case=case, project__is_retired=False).select_related("project"))
+    found = _in_label_studio(records[0].project, records) if records else {}
+    tasks = [task for task in records if task.label_studio_id in found]
     for task in tasks:
         _renew(case, task, pictures[task.slice_index])
     return len(tasks)
@@ -81,10 +88,34 @@ def _pictures_by_index(case: Case) -> dict[int, dict[SeriesRole, Slice]]:
     return pictures
 
 
-def _alive(project: LabelingProject) -> set[int]:
-    """Ids of all tasks that Label Studio has in the project."""
-    parameters = {"project": project.label_studio_id, "page_size": 100_000, "fields": "task_only"}
-    return {row["id"] for row in call("GET", "/api/tasks/", params=parameters)["tasks"]}
+def _in_label_studio(project: LabelingProject, records: Sequence[LabelingTask]) -> dict[int, dict[str, Any]]:
+    """Data of those tasks that Label Studio has, by their number there; others of its tasks may be among them."""
+    if not records:
+        return {}
+    numbers = [record.label_studio_id for record in records]
+    between = {"filter": "filter:tasks:id", "operator": "in", "type": "Number"}
+    condition = {**between, "value": {"min": min(numbers), "max": max(numbers)}}
+    query = json.dumps({"filters": {"conjunction": "and", "items": [condition]}})
+    parameters = {"project": project.label_studio_id, "page_size": 100_000, "fields": "task_only", "query": query}
+    return {row["id"]: row["data"] for row in call("GET", "/api/tasks/", params=parameters)["tasks"]}
+
+
+def _bring_up_to_date(
+    case: Case,
+    tasks: Sequence[LabelingTask],
+    pictures: dict[int, dict[SeriesRole, Slice]],
+    *,
+    found: dict[int, dict[str, Any]],
+) -> None:
+    """Gives tasks of an earlier version what today's interface shows; their state and comment stay."""
+    for task in tasks:
+        if task.slice_index not in pictures:
+            continue
+        has = found[task.label_studio_id]
+        wanted = _task_data(case, task.slice_index, pictures[task.slice_index])
+        lacking = {key: value for key, value in wanted.items() if key not in _MIRRORED and has.get(key) != value}
+        if lacking:
+            call("PATCH", f"/api/tasks/{task.label_studio_id}/", json={"data": {**has, **lacking}})
 
 
 def _import(project: LabelingProject, case: Case, pictures: dict[int, dict[SeriesRole, Slice]]) -> dict[int, int]:
@@ -121,10 +152,14 @@ def _task_data(
 ) -> dict[str, Any]:
     annotated = case.annotated_role
     companion = SeriesRole.T1 if annotated is SeriesRole.T2 else SeriesRole.T2
+    windows = _windows(pair[companion], pair[annotated])
     return {
         "title": f"{case.code} · slice {index}",
+        "order": f"{case.patient.code}-{case.code}-{index:04d}",
         "annotated": pair[annotated].url,
         "companion": pair[companion].url,
+        "companions": [url for _, url in windows],
+        "windows": f"On the right: {', '.join(f'{number} {name}' for number, (name, _) in enumerate(windows, 1))}",
         "annotated_sequence": f"Draw here: {_sequence_name(case, annotated)}",
         "companion_sequence": _sequence_name(case, companion),
         "case": case.code,
@@ -135,6 +170,19 @@ def _task_data(
         "state": state,
         "review_comment": comment,
     }
+
+
+def _windows(companion: Slice, annotated: Slice) -> list[tuple[str, str]]:
+    """Name and address of the pictures that an annotator leafs through: the companion, then other windows of both."""
+    own, drawn_on = companion.urls_in_windows(), annotated.urls_in_windows()
+    first = [(companion.role.upper(), companion.url)]
+    others = [
+        (f"{picture.role.upper()} {name}", url)
+        for picture, urls in ((annotated, drawn_on), (companion, own))
+        for name, url in urls.items()
+        if url not in (companion.url, annotated.url)
+    ]
+    return first + others
 
 
 def _sequence_name(case: Case, role: SeriesRole) -> str:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from annotation_backend.cases.models.case import Case, choices
 from datasets.case import SeriesRole
+from datasets.intensity import WINDOW_PRESETS
 
 
 class Slice(models.Model):
@@ -35,6 +36,28 @@ class Slice(models.Model):
     def path(self) -> Path:
         """The PNG file."""
         return self.case.folder / self.file
+
+    def path_in(self, window: str) -> Path | None:
+        """The same slice in another window.
+
+        Args:
+            window: A preset's name; any other word, however it was meant, names no file.
+
+        Returns:
+            The PNG file; None where there is no such preset, or the pictures were exported before there was.
+        """
+        from curation.slices import name_in_window
+
+        if window not in {preset.name for preset in WINDOW_PRESETS}:
+            return None
+        drawing = self.path
+        path = drawing if window == WINDOW_PRESETS[0].name else drawing.with_name(name_in_window(drawing.name, window))
+        return path if path.is_file() else None
+
+    def urls_in_windows(self) -> dict[str, str]:
+        """Address of this slice in each window that there is, by the preset's name; the one for drawing first."""
+        names = [preset.name for preset in WINDOW_PRESETS if self.path_in(preset.name)]
+        return {name: self.url if name == WINDOW_PRESETS[0].name else f"{self.url}?window={name}" for name in names}
 
     def renew_token(self) -> None:
         """Draws a new capability; the old address stops working."""

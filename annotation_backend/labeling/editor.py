@@ -1,0 +1,93 @@
+"""The living project's editor: its interface kept as the settings say, and changes of the settings."""
+
+from django.db import transaction
+
+from annotation_backend.accounts.models import User
+from annotation_backend.cases.models import Case
+from annotation_backend.labeling.client import call
+from annotation_backend.labeling.config import MaskFormat
+from annotation_backend.labeling.interface import instruction, label_config
+from annotation_backend.labeling.jobs import predict_case
+from annotation_backend.labeling.models import LabelingProject, LabelingTask, TaskState
+from annotation_backend.labeling.project_settings import (
+    ProjectSettings,
+    check_settings,
+    keep_settings,
+    project_settings,
+)
+from annotation_backend.registry.models import PromptKind
+from datasets.mask import OEDEMA
+
+
+def bring_interface_up_to_date(project: LabelingProject) -> bool:
+    """Gives the project in Label Studio the interface that its settings and this version ask for.
+
+    Returns:
+        Whether it had another.
+
+    Raises:
+        TryAgain: Label Studio does not answer.
+    """
+    settings = project_settings(project)
+    address = f"/api/projects/{project.label_studio_id}/"
+    wanted = {
+        "label_config": label_config(settings.mask_format, has_oedema=settings.has_oedema, kept=_in_use(project)),
+        "expert_instruction": instruction(),
+    }
+    there = call("GET", address)
+    if all(there.get(key) == value for key, value in wanted.items()):
+        return False
+    call("PATCH", address, json=wanted)
+    return True
+
+
+def change_settings(project: LabelingProject, settings: ProjectSettings, *, person: User | None) -> bool:
+    """Changes a project's settings, in Label Studio too; predictions that would now look otherwise are drawn anew.
+
+    Args:
+        project: Ours.
+        settings: All of them, as they should be.
+        person: Who says so; None for a command.
+
+    Returns:
+        Whether anything was changed.
+
+    Raises:
+        RejectedInput: As `check_settings`.
+        TryAgain: Label Studio does not answer; then nothing was changed.
+    """
+    check_settings(settings)
+    before = project_settings(project)
+    if settings == before:
+        return False
+    with transaction.atomic():
+        keep_settings(project, settings, person=person)
+        bring_interface_up_to_date(project)
+        if _look_otherwise(before, settings):
+            _draw_anew(project)
+    return True
+
+
+def _look_otherwise(before: ProjectSettings, after: ProjectSettings) -> bool:
+    automatic = PromptKind.AUTOMATIC
+    return (before.mask_format, before.prompt_models.get(automatic)) != (
+        after.mask_format,
+        after.prompt_models.get(automatic),
+    )
+
+
+def _draw_anew(project: LabelingProject) -> None:
+    """Has the worker push the predictions of the tasks that nobody submitted."""
+    waiting = LabelingTask.objects.filter(project=project, state=TaskState.PENDING)
+    waiting.update(drawn_by=None)
+    for code in Case.objects.filter(labeling_tasks__in=waiting).distinct().values_list("code", flat=True):
+        predict_case.enqueue(case_code=code)
+
+
+def _in_use(project: LabelingProject) -> frozenset[str]:
+    """Controls and labels that annotations or drafts of the project use, and that Label Studio refuses to lose."""
+    summary = call("GET", f"/api/projects/{project.label_studio_id}/summary/")
+    labels = [summary["created_labels"], summary["created_labels_drafts"]]
+    controls = {key.partition("|")[0] for key in summary["created_annotations"]}.union(*labels)
+    used = {name for counts in labels for of_control in counts.values() for name in of_control}
+    return frozenset(controls & {one.value for one in MaskFormat} | used & {OEDEMA})

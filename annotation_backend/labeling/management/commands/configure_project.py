@@ -1,0 +1,69 @@
+"""`configure_project`: how annotators draw, whether oedema too, which model answers which prompt."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from annotation_backend.labeling.config import MaskFormat
+from annotation_backend.labeling.editor import change_settings
+from annotation_backend.labeling.project import current_project, ensure_project
+from annotation_backend.labeling.project_settings import check_settings, last_settings, project_settings, settings_from
+from annotation_backend.labeling.tabs import ensure_tabs
+from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.registry.models import PromptKind
+from datasets.errors import RejectedInput
+
+PROMOTED = "promoted"
+
+
+class Command(MaskloopCommand):
+    """Without an option it only says what is set."""
+
+    help = "Show or change how annotators draw and which model answers which kind of prompt."
+
+    def add_own_arguments(self, parser: ArgumentParser) -> None:
+        """The settings."""
+        parser.add_argument(
+            "--mask-format", choices=[one.value for one in MaskFormat], help="what annotators draw with"
+        )
+        parser.add_argument("--oedema", choices=["on", "off"], help="whether annotators draw oedema as well")
+        parser.add_argument(
+            "--model",
+            action="append",
+            default=[],
+            metavar="KIND=NAME-VERSION",
+            help=f"the model that answers a kind of prompt ({', '.join(PromptKind.values)}), or {PROMOTED}; repeatable",
+        )
+        parser.add_argument("--tabs", action="store_true", help="make tabs again that were deleted in Label Studio")
+        parser.add_argument("--dry-run", action="store_true", help="only say what would be set")
+
+    def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
+        """Changes what is asked."""
+        project = current_project()
+        before = project_settings(project) if project else last_settings()
+        oedema = options["oedema"]
+        after = settings_from(
+            before,
+            mask_format=options["mask_format"],
+            has_oedema=None if oedema is None else oedema == "on",
+            prompt_models=dict(_pair(word) for word in options["model"]),
+        )
+        check_settings(after)
+        document: dict[str, Any] = {"settings": after.as_dict(), "changed": after != before, "tabs": 0}
+        if not options["dry_run"] and (after != before or options["tabs"]):
+            project = ensure_project()
+            change_settings(project, after, person=None)
+            document["tabs"] = ensure_tabs(project, anew=True) if options["tabs"] else 0
+        for name, value in after.as_dict().items():
+            self.say(f"{name}: {value}")
+        return document, []
+
+
+def _pair(word: str) -> tuple[str, str | None]:
+    kind, separator, name = word.partition("=")
+    if not (separator and name):
+        raise RejectedInput(
+            "model-choice",
+            "Expected a kind of prompt and a model, got another word.",
+            remedy=f"Write e.g. --model point=clicks-2d-1, or --model point={PROMOTED} to go back.",
+        )
+    return kind, None if name == PROMOTED else name
