@@ -6,15 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotation_backend.cases.models import Case
-from annotation_backend.inference.services import request_of, segmenter_of
-from annotation_backend.registry.models import PromptKind
-from annotation_backend.registry.services import serving_model
+from annotation_backend.inference.services import request_of
 from training.prompts.prompt import Prompts
 
 Inside = NDArray[np.bool_]
 
+CARRIED = "carried-over"
+"""What Label Studio shows as the model of such a mask."""
 
-def carried_masks(case: Case, known: Mapping[int, Inside], wanted: Sequence[int]) -> Iterator[tuple[int, Inside, str]]:
+
+def carried_masks(case: Case, known: Mapping[int, Inside], wanted: Sequence[int]) -> Iterator[tuple[int, Inside]]:
     """Draws slices from the masks of others, the nearest first.
 
     Args:
@@ -23,14 +24,8 @@ def carried_masks(case: Case, known: Mapping[int, Inside], wanted: Sequence[int]
         wanted: Slices to draw.
 
     Yields:
-        Slice, mask and model version.
-
-    Raises:
-        RejectedInput: No model serves.
+        Slice and mask.
     """
     from training.propagation import refreshed
 
-    model = serving_model(PromptKind.BOX)
-    request = request_of(case, Prompts(), slices=None)
-    for index, mask in refreshed(request, known, wanted, segmenter=segmenter_of(model)):
-        yield index, mask, f"{model}+carried"
+    yield from refreshed(request_of(case, Prompts(), slices=None), known, wanted)

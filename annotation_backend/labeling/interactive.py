@@ -10,6 +10,7 @@ from django.utils import timezone
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.services import picture_plane
+from annotation_backend.inference.admission import admitted
 from annotation_backend.inference.answering import Answer, answer_turn
 from annotation_backend.inference.extreme_points import NEEDED, missing_ends
 from annotation_backend.inference.models import Session
@@ -21,10 +22,10 @@ from annotation_backend.labeling.hints import hint_region
 from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.labeling.open_task import OpenTask, read_open_task
 from annotation_backend.labeling.predictions import region_id_of
+from annotation_backend.labeling.project_settings import answering_model, project_settings
 from annotation_backend.labeling.prompts import read_context
 from annotation_backend.labeling.regions import region_of
-from annotation_backend.registry.models import Model, PromptKind
-from annotation_backend.registry.services import serving_model
+from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput
 from datasets.picture_plane import PicturePlane
 from training.prompts.prompt import Prompts
@@ -82,8 +83,9 @@ def _answered(record: LabelingTask, turn: Turn, pending: Prompts, *, seen: OpenT
     points = turn.everywhere(PromptKind.EXTREME_POINTS).extreme_points
     if kind is PromptKind.EXTREME_POINTS and len(points) < NEEDED:
         return _result([hint_region(_points_missing(points, plane))], model_version="")
-    model = model_for(kind, record)
-    answer = answer_turn(turn, pending, model=model)
+    model = answering_model(record.project, kind)
+    with admitted(f"session {turn.session.pk}"):
+        answer = answer_turn(turn, pending, model=model)
     mask = answer.masks[record.slice_index]
     keep_answer(turn, answer.masks, model_version=answer.model_version)
     drawn = SlicePrediction(record.slice_index, mask, answer.score, model, answer.model_version)
@@ -95,15 +97,6 @@ def _answered(record: LabelingTask, turn: Turn, pending: Prompts, *, seen: OpenT
         hint_region(_heard(turn, answer, seen=mask.any())),
     ]
     return _result(regions, model_version=answer.model_version, score=answer.score)
-
-
-def model_for(kind: PromptKind, record: LabelingTask) -> Model:
-    """The model that answers a kind of prompt in a task's project.
-
-    Raises:
-        RejectedInput: None does.
-    """
-    return serving_model(kind)
 
 
 def _granted(record: LabelingTask, turn: Turn, seen: OpenTask) -> Result:
@@ -129,10 +122,11 @@ def _mask_regions(record: LabelingTask, seen: OpenTask, mask: Any, *, score: flo
     """
     sizes = {identifier: int(part.sum()) for identifier, part in seen.parts.items()}
     main = max(sizes, key=lambda identifier: sizes[identifier], default=region_id_of(record))
-    regions = [region_of(mask, region_id=main, score=score)]
+    mask_format = project_settings(record.project).mask_format
+    regions = [region_of(mask, region_id=main, score=score, mask_format=mask_format)]
     for identifier, part in seen.parts.items():
         if identifier != main and (part & ~mask).any():
-            regions.append(region_of(part & mask, region_id=identifier, score=None))
+            regions.append(region_of(part & mask, region_id=identifier, score=None, mask_format=mask_format))
     return regions
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.services import picture_plane
-from annotation_backend.inference.carrying import carried_masks
+from annotation_backend.inference.carrying import CARRIED, carried_masks
 from annotation_backend.inference.models import MaskOrigin, Session
 from annotation_backend.inference.sessions import keep_carried, kept_masks
 from annotation_backend.labeling.assembly import current_saves
@@ -149,11 +149,11 @@ def _carried(
     session: Session, due: _Due, known: Mapping[int, Inside], tasks: Mapping[int, LabelingTask]
 ) -> Iterator[tuple[int, Inside, str]]:
     wanted = [index for index in tasks if abs(index - due.index) <= REACH]
-    for index, mask, version in carried_masks(session.case, known, wanted):
+    for index, mask in carried_masks(session.case, known, wanted):
         if not _is_newest(due):
             return
-        keep_carried(session, {index: mask}, turn=due.turn, model_version=version)
-        yield index, mask, version
+        keep_carried(session, {index: mask}, turn=due.turn, model_version=CARRIED)
+        yield index, mask, CARRIED
 
 
 def _push(
