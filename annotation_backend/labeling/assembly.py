@@ -6,23 +6,28 @@ from django.db import transaction
 
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.services import picture_plane
+from annotation_backend.labeling.drawn import mask_in, stored_masks
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask
-from annotation_backend.labeling.regions import mask_of
 from curation.assemble import assemble_mask
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file
 from datasets.finding import Finding, Level
+from datasets.mask import TUMOUR
 from datasets.nifti import write_mask
 
 
-def assemble(case: Case) -> CaseMask | None:
+def assemble(case: Case, *, confirmed_only: bool = False) -> CaseMask | None:
     """Assembles the newest saves of all slices into a mask file and its record; the same saves give the same record.
 
     Slices that nobody submitted are empty in the mask and listed as such.
 
+    Args:
+        case: A case with published tasks.
+        confirmed_only: Leaves out what only a webhook vouches for so far.
+
     Returns:
         The mask, or None while no slice was submitted.
     """
-    current = current_saves(case)
+    current = current_saves(case, confirmed_only=confirmed_only)
     saves = {index: save for index, save in current.items() if save is not None}
     if not saves:
         return None
@@ -31,19 +36,27 @@ def assemble(case: Case) -> CaseMask | None:
     return known or _write(case, saves, inputs, unannotated=sorted(set(current) - set(saves)))
 
 
-def current_saves(case: Case) -> dict[int, Annotation | None]:
-    """The save that counts for each published slice; None where nobody submitted it."""
-    return {task.slice_index: Annotation.objects.current(task) for task in LabelingTask.objects.filter(case=case)}
+def current_saves(case: Case, *, confirmed_only: bool = False) -> dict[int, Annotation | None]:
+    """The save that counts for each published slice, in two queries; None where nobody submitted it.
+
+    Args:
+        case: The case.
+        confirmed_only: Leaves out what only a webhook vouches for so far.
+    """
+    rows = Annotation.objects.filter(task__case=case)
+    counting = (rows.confirmed() if confirmed_only else rows).newest_of_each_task()
+    tasks = LabelingTask.objects.filter(case=case).values_list("pk", "slice_index")
+    return {index: counting.get(key) for key, index in tasks}
 
 
 def _write(case: Case, saves: dict[int, Annotation], inputs: str, *, unannotated: list[int]) -> CaseMask:
     plane = picture_plane(case)
     pictures, findings = {}, []
     for index, save in saves.items():
-        drawn = mask_of(save.raw.get("result") or [], height=plane.height, width=plane.width)
-        pictures[index] = drawn.pixels
-        if drawn.unreadable:
-            findings.append(_unreadable(case, index, drawn.unreadable))
+        stored = stored_masks(save)
+        pictures[index] = mask_in(stored, TUMOUR)
+        if stored.unreadable:
+            findings.append(_unreadable(case, index, stored.unreadable))
     mask = assemble_mask(pictures, plane, plane.grid)
     file = f"masks/{inputs[:16]}.nii.gz"
     write_mask(case.folder / file, mask)

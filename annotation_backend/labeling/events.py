@@ -1,154 +1,139 @@
 """What Label Studio says happened: saves become immutable Annotations, deletions become marks."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from django.db import IntegrityError, transaction
-from django.utils.dateparse import parse_datetime
+from django.db import transaction
 
 from annotation_backend.accounts.models import User
-from annotation_backend.labeling.jobs import assemble_case
+from annotation_backend.labeling.incoming import LARGEST_ID, Save, malformed, read_save, whole
 from annotation_backend.labeling.models import (
     Annotation,
     AnnotationDeletion,
+    FormerTask,
+    LabelingProject,
     LabelingTask,
     ReceivedBy,
     TaskState,
     number_of,
 )
+from annotation_backend.labeling.queue import queue_assembly
 from datasets.errors import RejectedInput
-from datasets.files import canonical_json, sha256_of_bytes
 
 logger = logging.getLogger(__name__)
-
-LARGEST_ID = 2**31
 
 
 def receive(body: Mapping[str, Any]) -> str:
     """Takes one webhook body.
 
     Returns:
-        What became of it: ``stored``, ``known``, ``deleted`` or ``ignored``.
+        What became of it: ``stored``, ``known``, ``deleted``, ``noted`` or ``ignored``.
 
     Raises:
         RejectedInput: A save without the fields a save has, or of a task that belongs to no case.
     """
     action = body.get("action")
-    if action in ("ANNOTATION_CREATED", "ANNOTATION_UPDATED"):
-        save = _mapping(body.get("annotation"))
-        _, is_new = store_save({**save, "project": _project_id(body, save)}, received_by=ReceivedBy.WEBHOOK)
-        return "stored" if is_new else "known"
-    if action == "ANNOTATIONS_DELETED":
-        rows = body.get("annotations")
-        mark_deleted([_whole(_mapping(row).get("id")) for row in rows] if isinstance(rows, list) else [])
-        return "deleted"
-    return "ignored"
+    handler = _HANDLERS.get(action) if isinstance(action, str) else None
+    return handler(body) if handler else "ignored"
 
 
-def store_save(save: Mapping[str, Any], *, received_by: ReceivedBy) -> tuple[Annotation, bool]:
+def store(save: Save, *, received_by: ReceivedBy) -> tuple[Annotation, bool]:
     """Stores one save and queues the assembly of its case's mask; the same save twice is one row.
 
     Args:
-        save: An annotation as Label Studio sends it.
+        save: What was read.
         received_by: The way it came.
 
     Returns:
         The row, and whether it is new.
 
     Raises:
-        RejectedInput: Fields are missing (``save-malformed``) or the task is unknown (``task-unknown``).
+        RejectedInput: The task is unknown (``task-unknown``).
     """
-    identifier = _whole(save.get("id"))
-    task = task_of(_whole(number_of(save.get("task"))), project=_whole(number_of(save.get("project"))))
-    _require_regions(save.get("result"))
-    digest = _content_digest(save)
-    known = Annotation.objects.filter(label_studio_id=identifier, content_sha256=digest).first()
-    if known is not None:
-        return known, False
-    try:
-        with transaction.atomic():
+    with transaction.atomic():
+        task, project = _place_of(save)
+        known = Annotation.objects.filter(
+            project=project,
+            label_studio_id=save.identifier,
+            content_sha256=save.content_sha256,
+            completed_by=save.completed_by,
+            updated_by=save.updated_by,
+        ).defer("raw")
+        if row := known.first():
+            return row, False
+        with settled(task):
             annotation = Annotation.objects.create(
                 task=task,
-                project=task.project,
-                label_studio_id=identifier,
-                number=Annotation.objects.filter(task=task).count() + 1,
-                completed_by=_person(save.get("completed_by")),
-                updated_by=_person(save.get("updated_by")),
+                project=project,
+                label_studio_id=save.identifier,
+                label_studio_task=save.task,
+                number=_next_number(task),
                 author=_author(save),
-                raw=dict(save),
-                content_sha256=digest,
-                was_cancelled=bool(save.get("was_cancelled")),
-                saved_at=_saved_at(save),
+                completed_by=save.completed_by,
+                updated_by=save.updated_by,
+                raw=save.raw,
+                content_sha256=save.content_sha256,
+                was_cancelled=save.was_cancelled,
+                saved_at=save.saved_at,
                 received_by=received_by,
             )
-            update_state(task)
-            assemble_case.enqueue(case_code=task.case.code)
-    except IntegrityError:
-        return Annotation.objects.get(label_studio_id=identifier, content_sha256=digest), False
     logger.info("stored %s by %s", annotation, received_by)
     return annotation, True
 
 
-def mark_deleted(identifiers: list[int]) -> None:
-    """Marks annotations as deleted in Label Studio; their rows stay."""
-    with transaction.atomic():
-        for identifier in identifiers:
-            for saved_in in set(
-                Annotation.objects.filter(label_studio_id=identifier).values_list("project", flat=True)
-            ):
-                AnnotationDeletion.objects.get_or_create(project_id=saved_in, label_studio_id=identifier)
-        tasks = LabelingTask.objects.filter(annotations__label_studio_id__in=identifiers).distinct()
-        for task in tasks.select_related("case"):
-            update_state(task)
-            assemble_case.enqueue(case_code=task.case.code)
+def mark_deleted(identifiers: Iterable[int], *, project: LabelingProject, is_confirmed: bool = False) -> int:
+    """Marks annotations as deleted in Label Studio; their rows stay.
+
+    Args:
+        identifiers: Label Studio's numbers, also of annotations whose save has not come yet.
+        project: Where they were.
+        is_confirmed: Whether Label Studio was asked, rather than that a webhook says so.
+
+    Returns:
+        How many were not marked before.
+    """
+    wanted = set(identifiers)
+    with transaction.atomic(), settled(*_tasks_of(project, wanted)):
+        there = AnnotationDeletion.objects.filter(project=project, label_studio_id__in=wanted)
+        new = wanted - set(there.values_list("label_studio_id", flat=True))
+        rows = [
+            AnnotationDeletion(project=project, label_studio_id=number, is_confirmed=is_confirmed) for number in new
+        ]
+        AnnotationDeletion.objects.bulk_create(rows, ignore_conflicts=True)
+        if is_confirmed:
+            there.filter(is_confirmed=False).update(is_confirmed=True)
+    return len(new)
 
 
-def update_state(task: LabelingTask) -> None:
-    """Sets the state that a task's saves give it; a new save ends what a reviewer asked for."""
-    drawn = Annotation.objects.current(task) is not None
-    task.state = TaskState.ANNOTATED if drawn else TaskState.PENDING
-    task.review_comment = ""
-    task.save(update_fields=["state", "review_comment"])
+def unmark(identifiers: Iterable[int], *, project: LabelingProject) -> int:
+    """Takes the mark off annotations that Label Studio has after all; returns how many had one."""
+    marks = AnnotationDeletion.objects.filter(project=project, label_studio_id__in=set(identifiers))
+    alive = set(marks.values_list("label_studio_id", flat=True))
+    if alive:
+        with transaction.atomic(), settled(*_tasks_of(project, alive)):
+            marks.delete()
+    return len(alive)
 
 
-def _content_digest(save: Mapping[str, Any]) -> str:
-    """Digest of what a save says, equal whether it came by webhook or by poll."""
-    content = {
-        "result": save.get("result"),
-        "was_cancelled": bool(save.get("was_cancelled")),
-        "saved_at": _saved_at(save).isoformat(),
-    }
-    try:
-        return sha256_of_bytes(canonical_json(content))
-    except ValueError as error:
-        raise _malformed("finite numbers and whole characters") from error
+@contextmanager
+def settled(*tasks: LabelingTask) -> Iterator[None]:
+    """Around a change to the saves of tasks: sets their states if another save counts now, and queues the assembly.
 
-
-def _author(save: Mapping[str, Any]) -> User | None:
-    """Who drew: the last to change it, else who completed it; Label Studio sends a number or an object."""
-    for field in ("updated_by", "completed_by"):
-        identifier = number_of(save.get(field))
-        if isinstance(identifier, int):
-            return User.objects.filter(label_studio_id=identifier).first()
-    return None
-
-
-def _person(value: object) -> int:
-    """Label Studio's number of a person; 0 where it says none."""
-    number = number_of(value)
-    return number if isinstance(number, int) and not isinstance(number, bool) and 0 < number < LARGEST_ID else 0
-
-
-def _saved_at(save: Mapping[str, Any]) -> Any:
-    value = save.get("updated_at")
-    try:
-        moment = parse_datetime(value) if isinstance(value, str) else None
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise _malformed("a time of the save (updated_at)")
-    return moment
+    A save that is late or known changes nothing that a reviewer said; one that counts ends it. Must run in a
+    transaction, with the tasks' rows locked.
+    """
+    before = {task.pk: _counting(task) for task in tasks}
+    yield
+    for task in tasks:
+        after = _counting(task)
+        if after != before[task.pk]:
+            task.state = TaskState.ANNOTATED if after else TaskState.PENDING
+            task.review_comment = ""
+            task.save(update_fields=["state", "review_comment"])
+    for code in dict.fromkeys(task.case.code for task in tasks):
+        queue_assembly(code)
 
 
 def task_of(identifier: int, *, project: int) -> LabelingTask:
@@ -157,42 +142,126 @@ def task_of(identifier: int, *, project: int) -> LabelingTask:
     Raises:
         RejectedInput: There is none (``task-unknown``).
     """
-    found = LabelingTask.objects.select_related("case__registration").filter(
-        label_studio_id=identifier, project__label_studio_id=project, project__is_retired=False
-    )
-    task = found.first() if identifier < LARGEST_ID else None
+    living = LabelingTask.objects.select_related("case__registration", "project")
+    found = living.filter(label_studio_id=identifier, project__label_studio_id=project, project__is_retired=False)
+    task = found.first() if identifier <= LARGEST_ID else None
     if task is None:
-        raise RejectedInput(
-            "task-unknown",
-            f"Task {identifier} of project {project} belongs to no case here.",
-            remedy="Delete the task in Label Studio, or publish its case again with `manage.py publish_tasks`.",
-        )
+        raise _unknown(identifier, project)
     return task
 
 
-def _project_id(body: Mapping[str, Any], save: Mapping[str, Any]) -> object:
-    """The project's id, from the save or from the project that comes with it."""
-    return save.get("project") or number_of(body.get("project"))
+def _place_of(save: Save) -> tuple[LabelingTask, LabelingProject]:
+    """The task, locked, and the project of a save; also where the task was deleted there and published again.
+
+    Label Studio gives a deleted task's number to the next one. So a number may be a living task's and have been others'
+    before; case and slice, where they came along, say whose.
+    """
+    in_project = {"project__label_studio_id": save.project, "project__is_retired": False}
+    rows = LabelingTask.objects.select_related("case", "project").select_for_update(of=("self",))
+    living = rows.filter(label_studio_id=save.task, **in_project).first()
+    if living is not None and save.place in (None, (living.case.code, living.slice_index)):
+        return living, living.project
+    formers = FormerTask.objects.select_related("project").filter(label_studio_id=save.task, **in_project)
+    if save.place is not None:
+        code, index = save.place
+        formers = formers.filter(task__case__code=code, task__slice_index=index)
+    former = formers.order_by("pk").last()
+    if former is None:
+        raise _unknown(save.task, save.project)
+    return rows.get(pk=former.task_id), former.project
 
 
-def _require_regions(result: object) -> None:
-    if not isinstance(result, list) or not all(isinstance(region, Mapping) for region in result):
-        raise _malformed("a list of regions")
+def _tasks_of(project: LabelingProject, identifiers: set[int]) -> list[LabelingTask]:
+    """The tasks that hold saves of these annotations, locked; in one order, so that two never wait for each other."""
+    saves = Annotation.objects.filter(project=project, label_studio_id__in=identifiers)
+    rows = LabelingTask.objects.select_related("case").select_for_update(of=("self",)).order_by("pk")
+    return list(rows.filter(pk__in=saves.values("task")))
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise _malformed("an annotation")
-    return value
+def _counting(task: LabelingTask) -> int | None:
+    """Key of the save that counts for a task."""
+    counting = Annotation.objects.filter(task=task).counting().order_by("-saved_at", "-pk")
+    return counting.values_list("pk", flat=True).first()
 
 
-def _whole(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < LARGEST_ID:
-        raise _malformed("a positive whole number as id")
-    return value
+def _next_number(task: LabelingTask) -> int:
+    last = Annotation.objects.filter(task=task).order_by("-number").values_list("number", flat=True).first()
+    return (last or 0) + 1
 
 
-def _malformed(expected: str) -> RejectedInput:
+def _author(save: Save) -> User | None:
+    """Who drew: the last to change it, else who completed it."""
+    number = save.updated_by or save.completed_by
+    return User.objects.filter(label_studio_id=number).first() if number else None
+
+
+def _saved(body: Mapping[str, Any]) -> str:
+    save = read_save(body.get("annotation"), project=body.get("project"), task=body.get("task"))
+    _, is_new = store(save, received_by=ReceivedBy.WEBHOOK)
+    return "stored" if is_new else "known"
+
+
+def _saved_many(body: Mapping[str, Any]) -> str:
+    """A bulk: what is sound is stored, then the first that is not is named."""
+    bodies = body.get("annotation", body.get("annotations"))
+    if not isinstance(bodies, list):
+        raise malformed("a list of annotations")
+    tasks = body.get("task")
+    along = tasks if isinstance(tasks, list) and len(tasks) == len(bodies) else [None] * len(bodies)
+    refused: list[RejectedInput] = []
+    stored = 0
+    for one, task in zip(bodies, along, strict=True):
+        try:
+            save = read_save(one, project=body.get("project"), task=task)
+            stored += store(save, received_by=ReceivedBy.WEBHOOK)[1]
+        except RejectedInput as error:
+            refused.append(error)
+    if refused:
+        raise refused[0]
+    return "stored" if stored else "known"
+
+
+def _deleted(body: Mapping[str, Any]) -> str:
+    rows = body.get("annotations")
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+        raise malformed("a list of deleted annotations")
+    numbers = [whole(row.get("id")) for row in rows]
+    mark_deleted(numbers, project=_project_of(body))
+    return "deleted"
+
+
+def _noted(body: Mapping[str, Any]) -> str:
+    """A deleted task or project takes nothing away here; `publish_tasks` makes it anew."""
+    logger.warning("Label Studio says %s; what was saved stays here", body["action"])
+    return "noted"
+
+
+def _project_of(body: Mapping[str, Any]) -> LabelingProject:
+    named = number_of(body.get("project"))
+    living = LabelingProject.objects.filter(is_retired=False)
+    project = living.filter(label_studio_id=whole(named)).first() if named is not None else None
+    if project is None:
+        raise RejectedInput(
+            "project-unknown",
+            "Expected the number of a project of ours beside what was deleted.",
+            remedy="Remove this webhook from the other project in Label Studio.",
+        )
+    return project
+
+
+def _unknown(identifier: int, project: int) -> RejectedInput:
     return RejectedInput(
-        "save-malformed", f"Expected {expected} in the save.", remedy="Is it Label Studio 1.23 that sends this?"
+        "task-unknown",
+        f"Task {identifier} of project {project} belongs to no case here.",
+        remedy="Delete the task in Label Studio, or publish its case again with `manage.py publish_tasks`.",
     )
+
+
+_HANDLERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "ANNOTATION_CREATED": _saved,
+    "ANNOTATION_UPDATED": _saved,
+    "ANNOTATIONS_CREATED": _saved_many,
+    "ANNOTATIONS_DELETED": _deleted,
+    "TASKS_DELETED": _noted,
+    "PROJECT_DELETED": _noted,
+}

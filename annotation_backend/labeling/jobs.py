@@ -2,10 +2,14 @@
 
 import logging
 
+from django.utils import timezone
 from django_tasks import task
 
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.assembly import assemble
+from annotation_backend.labeling.confirm import PATIENCE, confirm_saves
+from annotation_backend.labeling.drawn import decode_missing
+from annotation_backend.labeling.losses import note_losses
 from annotation_backend.labeling.predictions import push_predictions
 from annotation_backend.labeling.states import mirror_states
 
@@ -14,12 +18,23 @@ logger = logging.getLogger(__name__)
 
 @task()
 def assemble_case(*, case_code: str) -> int | None:
-    """Assembles the case's mask from its newest saves and mirrors the tasks' states to Label Studio."""
+    """All that a case's new saves ask for: decoded masks, Label Studio's word, sudden losses, the mask, the states."""
     case = _case(case_code)
-    mask = assemble(case) if case else None
-    if case:
-        mirror_states(case)
+    if case is None:
+        return None
+    decode_missing(case)
+    if confirm_saves(case):
+        _assemble_again(case)
+    note_losses(case)
+    mask = assemble(case, confirmed_only=True)
+    mirror_states(case)
     return mask.pk if mask else None
+
+
+def _assemble_again(case: Case) -> None:
+    """Label Studio denied a save too soon to be believed: it is asked again."""
+    later = timezone.now() + PATIENCE
+    assemble_case.using(run_after=later).enqueue(case_code=case.code)
 
 
 @task()

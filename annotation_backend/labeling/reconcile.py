@@ -1,24 +1,34 @@
 """Reconciliation: what a webhook lost is found by asking Label Studio."""
 
-from collections.abc import Mapping
+import json
+import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
-from annotation_backend.cases.models import Case
+from django.utils.dateparse import parse_datetime
+
 from annotation_backend.labeling.client import call
-from annotation_backend.labeling.events import mark_deleted, store_save, update_state
-from annotation_backend.labeling.jobs import assemble_case
+from annotation_backend.labeling.confirm import note
+from annotation_backend.labeling.events import mark_deleted, store, unmark
+from annotation_backend.labeling.incoming import place_of, read_save
 from annotation_backend.labeling.models import (
     Annotation,
     AnnotationDeletion,
     LabelingProject,
     LabelingTask,
+    Outcome,
     ReceivedBy,
-    number_of,
 )
 from datasets.errors import RejectedInput
 
+logger = logging.getLogger(__name__)
+
 PAGE_SIZE = 200
+
+OVERLAP = timedelta(minutes=2)
+"""A change may be written with an earlier time than one that was seen already."""
 
 
 @dataclass
@@ -31,92 +41,124 @@ class PullReport:
     refused: list[str] = field(default_factory=list)
 
 
-def pull(project: LabelingProject) -> PullReport:
+def pull(project: LabelingProject, *, is_full: bool = True) -> PullReport:
     """Compares Label Studio's annotations with ours and takes over what is missing here.
 
+    Args:
+        project: A project of ours.
+        is_full: Compares all of it, rather than the tasks that Label Studio changed since the last time.
+
     Raises:
-        TryAgain: Label Studio does not answer; nothing is changed.
-        RejectedInput: It refuses our token.
+        TryAgain: Label Studio does not answer; nothing is lost, the next reconciliation takes up the rest.
+        RejectedInput: It refuses our token, or has deleted the project (``label-studio-missing``).
     """
     report = PullReport()
-    known_before = _known(project)
-    alive: set[int] = set()
-    living_tasks: set[int] = set()
-    ours = set(LabelingTask.objects.filter(project=project).values_list("label_studio_id", flat=True))
-    for task in _tasks(project):
-        if task["id"] not in ours and task.get("annotations"):
-            report.refused.append(
-                f"Task {task['id']} belongs to no case here; delete it in Label Studio. [task-unknown]"
-            )
-            continue
-        living_tasks.add(task["id"])
-        for save in task.get("annotations") or []:
-            alive.add(save["id"])
-            _take({**save, "task": task["id"], "project": project.label_studio_id}, report)
-    _mark_vanished(known_before - alive, living_tasks, report)
-    _unmark(alive)
+    before = _Before(project)
+    since = None if is_full or project.pulled_until is None else project.pulled_until - OVERLAP
+    newest = project.pulled_until
+    for task in _tasks(project, since):
+        _take_task(project, task, before, report)
+        newest = _later(newest, task.get("updated_at"))
+    if newest != project.pulled_until:
+        LabelingProject.objects.filter(pk=project.pk).update(pulled_until=newest)
     return report
 
 
-def take_up(project: LabelingProject) -> PullReport:
-    """Pulls, then queues what a stopped worker or a silent Label Studio left undone: masks and mirrored states."""
-    report = pull(project)
-    drawn = Case.objects.filter(labeling_tasks__annotations__isnull=False).distinct()
-    for code in drawn.values_list("code", flat=True):
-        assemble_case.enqueue(case_code=code)
-    return report
+class _Before:
+    """What was here before Label Studio was asked: an annotation that is saved meanwhile is not missing there."""
+
+    def __init__(self, project: LabelingProject) -> None:
+        self.in_task: dict[int, set[int]] = {}
+        self.settled: set[tuple[object, ...]] = set()
+        saves = Annotation.objects.filter(project=project).order_by()
+        for task, *save, way, outcome in saves.values_list("label_studio_task", *_SAME, "received_by", _OUTCOME):
+            self.in_task.setdefault(task, set()).add(save[0])
+            if way != ReceivedBy.WEBHOOK or outcome in (Outcome.CONFIRMED, Outcome.ASSUMED):
+                self.settled.add(tuple(save))
+        marks = AnnotationDeletion.objects.filter(project=project)
+        self.marked = set(marks.values_list("label_studio_id", flat=True))
 
 
-def _known(project: LabelingProject) -> set[int]:
-    """Annotations that were saved in this project of Label Studio, not in one that was deleted before."""
-    ours = Annotation.objects.filter(task__project=project).values_list("label_studio_id", "raw__project")
-    return {identifier for identifier, saved_in in ours if number_of(saved_in) == project.label_studio_id}
+_SAME = ("label_studio_id", "content_sha256", "completed_by", "updated_by")
+_OUTCOME = "confirmation__outcome"
 
 
-def _take(save: Mapping[str, Any], report: PullReport) -> None:
+def _take_task(project: LabelingProject, task: Mapping[str, Any], before: _Before, report: PullReport) -> None:
+    """One living task: its saves are taken over, and what is here and not there was deleted.
+
+    Where a task itself was deleted nothing is asked: what was saved in it stays valid.
+    """
+    saves = task.get("annotations") or []
+    if saves and not _is_ours(project, task):
+        report.refused.append(f"Task {task['id']} belongs to no case here; delete it in Label Studio. [task-unknown]")
+        return
+    for save in saves:
+        _take({**save, "task": task["id"], "project": project.label_studio_id}, task, before, report)
+    alive = {save["id"] for save in saves}
+    if returned := before.marked & alive:
+        unmark(returned, project=project)
+    if gone := before.in_task.get(task["id"], set()) - alive - before.marked:
+        report.deleted += mark_deleted(_saved_in(project, task, gone), project=project, is_confirmed=True)
+
+
+def _is_ours(project: LabelingProject, task: Mapping[str, Any]) -> bool:
+    rows = LabelingTask.objects.filter(project=project, label_studio_id=task["id"])
+    if place := place_of(task):
+        rows = rows.filter(case__code=place[0], slice_index=place[1])
+    return rows.exists()
+
+
+def _saved_in(project: LabelingProject, task: Mapping[str, Any], gone: set[int]) -> set[int]:
+    """Those of `gone` that were saved in this task, and not in one that had its number before."""
+    saves = Annotation.objects.filter(project=project, label_studio_id__in=gone, label_studio_task=task["id"])
+    if place := place_of(task):
+        saves = saves.filter(task__case__code=place[0], task__slice_index=place[1])
+    began = _moment(task.get("created_at"))
+    if began is not None:
+        saves = saves.filter(saved_at__gte=began)
+    return set(saves.values_list("label_studio_id", flat=True))
+
+
+def _take(save: Mapping[str, Any], task: Mapping[str, Any], before: _Before, report: PullReport) -> None:
     report.seen += 1
     try:
-        _, is_new = store_save(save, received_by=ReceivedBy.PULL)
+        read = read_save(save, task=task)
+        if (read.identifier, read.content_sha256, *read.people) in before.settled:
+            return
+        row, is_new = store(read, received_by=ReceivedBy.PULL)
     except RejectedInput as error:
         report.refused.append(str(error))
-    else:
-        report.stored += is_new
+        return
+    report.stored += is_new
+    if row.received_by == ReceivedBy.WEBHOOK:
+        note(row, Outcome.CONFIRMED)
 
 
-def _mark_vanished(missing: set[int], living_tasks: set[int], report: PullReport) -> None:
-    """Marks what was deleted from a living task; where the task itself was deleted, our annotations stay valid.
-
-    `missing` holds annotations that were here before Label Studio was asked: one saved since then is not missing.
-    """
-    marked = set(AnnotationDeletion.objects.values_list("label_studio_id", flat=True))
-    candidates = Annotation.objects.filter(label_studio_id__in=missing - marked)
-    rows = candidates.values_list("label_studio_id", "raw__task")
-    vanished = {identifier for identifier, task in rows if number_of(task) in living_tasks}
-    if vanished:
-        mark_deleted(sorted(vanished))
-    report.deleted = len(vanished)
-
-
-def _unmark(alive: set[int]) -> None:
-    """Takes the mark off annotations that Label Studio has after all."""
-    marks = AnnotationDeletion.objects.filter(label_studio_id__in=alive)
-    marked = set(marks.values_list("label_studio_id", flat=True))
-    marks.delete()
-    for task in LabelingTask.objects.filter(annotations__label_studio_id__in=marked).distinct():
-        update_state(task)
-
-
-def _tasks(project: LabelingProject) -> list[dict[str, Any]]:
-    """All tasks that have annotations, with their results."""
-    tasks: list[dict[str, Any]] = []
+def _tasks(project: LabelingProject, since: datetime | None) -> Iterator[dict[str, Any]]:
+    """Tasks with their annotations and results, page by page."""
+    query = {"filters": _changed_since(since)} if since else {}
+    parameters = {"project": project.label_studio_id, "page_size": PAGE_SIZE, "fields": "all"}
+    if query:
+        parameters["query"] = json.dumps(query)
     page = 1
     while True:
-        answer = call(
-            "GET",
-            "/api/tasks/",
-            params={"project": project.label_studio_id, "page": page, "page_size": PAGE_SIZE, "fields": "all"},
-        )
-        tasks += answer["tasks"]
+        answer = call("GET", "/api/tasks/", params={**parameters, "page": page})
+        yield from answer["tasks"]
         if page * PAGE_SIZE >= answer["total"]:
-            return tasks
+            return
         page += 1
+
+
+def _changed_since(moment: datetime) -> dict[str, Any]:
+    value = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    condition = {"filter": "filter:tasks:updated_at", "operator": "greater", "type": "Datetime", "value": value}
+    return {"conjunction": "and", "items": [condition]}
+
+
+def _later(newest: datetime | None, value: object) -> datetime | None:
+    moment = _moment(value)
+    return newest if moment is None or (newest is not None and newest >= moment) else moment
+
+
+def _moment(value: object) -> datetime | None:
+    return parse_datetime(value) if isinstance(value, str) else None

@@ -31,6 +31,9 @@ def mirror_states(case: Case) -> int:
         except RejectedInput as error:
             logger.warning("%s was deleted in Label Studio; publish_tasks makes it anew (%s)", task, error.code)
             continue
+        if (data.get("case"), data.get("slice")) != (case.code, task.slice_index):
+            logger.warning("%s was deleted in Label Studio, and its number is another task's now", task)
+            continue
         call("PATCH", path, json={"data": {**data, "state": task.state, "review_comment": task.review_comment}})
         LabelingTask.objects.filter(pk=task.pk).update(mirrored_state=task.state, mirrored_comment=task.review_comment)
     return len(stale)

@@ -5,7 +5,8 @@ import pytest
 from annotation_backend.accounts.models import Role
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.assembly import assemble
-from annotation_backend.labeling.events import receive, store_save
+from annotation_backend.labeling.events import receive, store
+from annotation_backend.labeling.incoming import read_save
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask, ReceivedBy, TaskState
 from datasets.errors import RejectedInput
 from datasets.nifti import read_mask
@@ -38,7 +39,7 @@ def test_the_same_save_by_webhook_twice_and_by_pull_is_one_row(task: LabelingTas
     _webhook(save_body(task))
     assert _webhook(save_body(task), "ANNOTATION_UPDATED") == "known"
     pulled = save_body(task, completed_by={"id": 4, "email": "x"}, extra="field that only the poll has")
-    _, is_new = store_save(pulled, received_by=ReceivedBy.PULL)
+    _, is_new = store(read_save(pulled), received_by=ReceivedBy.PULL)
     assert not is_new
     assert Annotation.objects.count() == 1
 
@@ -63,7 +64,7 @@ def test_a_stored_save_cannot_be_changed(task: LabelingTask) -> None:
 
 def test_a_deletion_is_a_mark_and_opens_the_task_again(task: LabelingTask) -> None:
     _webhook(save_body(task))
-    assert receive({"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 7}]}) == "deleted"
+    assert receive({"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 7}], "project": {"id": 1}}) == "deleted"
     task.refresh_from_db()
     assert Annotation.objects.count() == 1
     assert Annotation.objects.current(task) is None

@@ -20,7 +20,8 @@ def fill_in(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
         row.number = counts[row.task_id]
         row.project_id = _project(row, projects)
         row.completed_by, row.updated_by = _person(row.raw, "completed_by"), _person(row.raw, "updated_by")
-        row.save(update_fields=["number", "project", "completed_by", "updated_by"])
+        row.label_studio_task = _number(row.raw.get("task"))
+        row.save(update_fields=["number", "project", "completed_by", "updated_by", "label_studio_task"])
         if row.received_by == "webhook":
             confirmations.objects.create(annotation_id=row.pk, outcome="assumed")
     _place_deletions(apps)
@@ -64,6 +65,20 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RemoveConstraint("labelingtask", "one_record_per_task"),
+        migrations.AlterField(
+            "labelingtask",
+            "label_studio_id",
+            models.PositiveIntegerField(help_text="0: Label Studio has deleted it and given its number to another"),
+        ),
+        migrations.AddConstraint(
+            "labelingtask",
+            models.UniqueConstraint(
+                fields=["project", "label_studio_id"],
+                condition=models.Q(label_studio_id__gt=0),
+                name="one_record_per_task",
+            ),
+        ),
         migrations.AddField(
             "labelingproject",
             "pulled_until",
@@ -79,6 +94,12 @@ class Migration(migrations.Migration):
             "annotation",
             "updated_by",
             models.PositiveIntegerField(default=0, help_text="Label Studio's number of a person; 0: not said"),
+        ),
+        migrations.AddField(
+            "annotation",
+            "label_studio_task",
+            models.PositiveIntegerField(default=0, help_text="Label Studio's number of the task it was saved in"),
+            preserve_default=False,
         ),
         migrations.AddField("annotation", "number", models.PositiveIntegerField(null=True)),
         migrations.AddField(
@@ -141,7 +162,7 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name="DrawnMasks",
+            name="VersionMasks",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("height", models.PositiveIntegerField(help_text="pixels")),
@@ -188,7 +209,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 "constraints": [
-                    models.UniqueConstraint(fields=("project", "label_studio_id"), name="one_record_per_former_task")
+                    models.UniqueConstraint(
+                        fields=("task", "project", "label_studio_id"), name="one_record_per_former_task"
+                    )
                 ]
             },
         ),

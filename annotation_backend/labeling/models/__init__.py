@@ -12,7 +12,7 @@ from annotation_backend.labeling.models.annotation import (
 from annotation_backend.labeling.models.mask import CaseMask
 from annotation_backend.labeling.models.project import FormerTask, LabelingProject, LabelingTask, TaskState, number_of
 from annotation_backend.labeling.models.settings import ProjectTab, SettingsChange
-from annotation_backend.labeling.models.version import AnnotationFinding, DrawnMasks, FindingKind, Restoration
+from annotation_backend.labeling.models.version import AnnotationFinding, FindingKind, Restoration, VersionMasks
 
 __all__ = [
     "DENIED",
@@ -22,7 +22,6 @@ __all__ = [
     "AnnotationQuerySet",
     "CaseMask",
     "Confirmation",
-    "DrawnMasks",
     "FindingKind",
     "FormerTask",
     "LabelingProject",
@@ -33,5 +32,6 @@ __all__ = [
     "Restoration",
     "SettingsChange",
     "TaskState",
+    "VersionMasks",
     "number_of",
 ]

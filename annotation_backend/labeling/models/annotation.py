@@ -112,6 +112,7 @@ class Annotation(models.Model):
         help_text="Where it was saved; its number means nothing in another project",
     )
     label_studio_id = models.PositiveIntegerField()
+    label_studio_task = models.PositiveIntegerField(help_text="Label Studio's number of the task it was saved in")
     number = models.PositiveIntegerField(help_text="Counts the versions of a task in the order they came here")
     author = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="annotations")
     completed_by = models.PositiveIntegerField(default=0, help_text="Label Studio's number of a person; 0: not said")

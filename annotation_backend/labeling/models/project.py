@@ -37,7 +37,9 @@ class LabelingTask(models.Model):
     project = models.ForeignKey(LabelingProject, on_delete=models.PROTECT, related_name="tasks")
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="labeling_tasks")
     slice_index = models.PositiveIntegerField()
-    label_studio_id = models.PositiveIntegerField()
+    label_studio_id = models.PositiveIntegerField(
+        help_text="0: Label Studio has deleted it and given its number to another"
+    )
     state = models.CharField(max_length=20, choices=TaskState.choices, default=TaskState.PENDING)
     review_comment = models.TextField(blank=True, help_text="What the reviewer asks for, while the task is returned")
     mirrored_comment = models.TextField(blank=True, help_text="As Label Studio has it")
@@ -55,7 +57,11 @@ class LabelingTask(models.Model):
         ordering = ["case", "slice_index"]
         constraints = [
             models.UniqueConstraint(fields=["case", "slice_index"], name="one_task_per_slice"),
-            models.UniqueConstraint(fields=["project", "label_studio_id"], name="one_record_per_task"),
+            models.UniqueConstraint(
+                fields=["project", "label_studio_id"],
+                condition=models.Q(label_studio_id__gt=0),
+                name="one_record_per_task",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -63,7 +69,7 @@ class LabelingTask(models.Model):
 
 
 class FormerTask(models.Model):
-    """A number that a task had in Label Studio before it was deleted there and published again."""
+    """A number that a task had in Label Studio before it was deleted there; it may be another task's by now."""
 
     task = models.ForeignKey(LabelingTask, on_delete=models.CASCADE, related_name="former")
     project = models.ForeignKey(LabelingProject, on_delete=models.CASCADE, related_name="former_tasks")
@@ -71,7 +77,7 @@ class FormerTask(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["project", "label_studio_id"], name="one_record_per_former_task")
+            models.UniqueConstraint(fields=["task", "project", "label_studio_id"], name="one_record_per_former_task")
         ]
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ from annotation_backend.accounts.models import User
 from annotation_backend.labeling.models.annotation import Annotation
 
 
-class DrawnMasks(models.Model):
+class VersionMasks(models.Model):
     """The masks that a save holds, decoded once: one packed bit a pixel and label, compressed."""
 
     annotation = models.OneToOneField(Annotation, on_delete=models.CASCADE, related_name="drawn")

@@ -25,7 +25,7 @@ from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.predictions import push_predictions
 from annotation_backend.labeling.project import ensure_people, ensure_project
 from annotation_backend.labeling.publish import publish
-from annotation_backend.labeling.reconcile import take_up
+from annotation_backend.labeling.upkeep import take_up
 from annotation_backend.management.arguments import MaskloopCommand
 from annotation_backend.processes import Processes, require_free
 from annotation_backend.registry.models import Promotion

@@ -4,7 +4,7 @@ from typing import Any
 
 from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.project import ensure_people
-from annotation_backend.labeling.reconcile import take_up
+from annotation_backend.labeling.upkeep import take_up
 from annotation_backend.management.arguments import MaskloopCommand
 from datasets.errors import RejectedInput
 

@@ -1,0 +1,132 @@
+"""A save as Label Studio sends it, read and checked before anything is stored."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.dateparse import parse_datetime
+
+from annotation_backend.labeling.models import Annotation, number_of
+from datasets.errors import RejectedInput
+from datasets.files import canonical_json, sha256_of_bytes
+
+LARGEST_ID = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Save:
+    """One save of one annotation.
+
+    Args:
+        identifier: Label Studio's number of the annotation.
+        task: Label Studio's number of the task.
+        project: Label Studio's number of the project.
+        completed_by: Label Studio's number of who made it, 0 where it does not say.
+        updated_by: Label Studio's number of who changed it last, 0 where it does not say.
+        saved_at: Label Studio's time of the save.
+        was_cancelled: Whether the task was skipped.
+        content_sha256: Digest of what was drawn and when, equal whether it came by webhook or by poll.
+        raw: All of it.
+        place: Code of the case and index of the slice that the task said it shows, where it was sent along.
+    """
+
+    identifier: int
+    task: int
+    project: int
+    completed_by: int
+    updated_by: int
+    saved_at: datetime
+    was_cancelled: bool
+    content_sha256: str
+    raw: dict[str, Any]
+    place: tuple[str, int] | None = None
+
+    @property
+    def people(self) -> tuple[int, int]:
+        """Who made it and who changed it last."""
+        return self.completed_by, self.updated_by
+
+    def is_the_same_as(self, row: Annotation) -> bool:
+        """Whether a stored row is this save."""
+        return row.content_sha256 == self.content_sha256 and (row.completed_by, row.updated_by) == self.people
+
+
+def read_save(body: object, *, project: object = None, task: object = None) -> Save:
+    """Reads one annotation of a webhook or of an answer.
+
+    Args:
+        body: The annotation.
+        project: The project that came beside it, where the annotation names none.
+        task: The task that came beside it.
+
+    Raises:
+        RejectedInput: Fields that a save has are missing or of another kind (``save-malformed``).
+    """
+    if not isinstance(body, Mapping):
+        raise malformed("an annotation")
+    result = body.get("result")
+    if not isinstance(result, list) or not all(isinstance(region, Mapping) for region in result):
+        raise malformed("a list of regions")
+    saved_at, was_cancelled = _moment(body.get("updated_at")), bool(body.get("was_cancelled"))
+    saved_in = whole(number_of(body.get("project")) or number_of(project))
+    return Save(
+        identifier=whole(body.get("id")),
+        task=whole(number_of(body.get("task"))),
+        project=saved_in,
+        completed_by=_person(body.get("completed_by")),
+        updated_by=_person(body.get("updated_by")),
+        saved_at=saved_at,
+        was_cancelled=was_cancelled,
+        content_sha256=_digest({"result": result, "was_cancelled": was_cancelled, "saved_at": saved_at.isoformat()}),
+        raw={**body, "project": saved_in},
+        place=place_of(task),
+    )
+
+
+def place_of(task: object) -> tuple[str, int] | None:
+    """Case and slice that a task of Label Studio says it shows; its number alone may have been another task's."""
+    data = task.get("data") if isinstance(task, Mapping) else None
+    case, index = (data.get("case"), data.get("slice")) if isinstance(data, Mapping) else (None, None)
+    return (case, index) if isinstance(case, str) and isinstance(index, int) else None
+
+
+def whole(value: object) -> int:
+    """An id.
+
+    Raises:
+        RejectedInput: Not a whole number that a database row can have (``save-malformed``).
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= LARGEST_ID:
+        raise malformed("a positive whole number as id")
+    return value
+
+
+def malformed(expected: str) -> RejectedInput:
+    """Something that no save of Label Studio looks like."""
+    return RejectedInput(
+        "save-malformed", f"Expected {expected} in the save.", remedy="Is it Label Studio 1.23 that sends this?"
+    )
+
+
+def _digest(content: dict[str, object]) -> str:
+    try:
+        return sha256_of_bytes(canonical_json(content))
+    except (ValueError, RecursionError) as error:
+        raise malformed("finite numbers and whole characters") from error
+
+
+def _person(value: object) -> int:
+    number = number_of(value)
+    known = isinstance(number, int) and not isinstance(number, bool) and 0 < number <= LARGEST_ID
+    return int(str(number)) if known else 0
+
+
+def _moment(value: object) -> datetime:
+    try:
+        moment = parse_datetime(value) if isinstance(value, str) else None
+    except (ValueError, OverflowError):
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise malformed("a time of the save (updated_at)")
+    return moment

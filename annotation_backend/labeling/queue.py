@@ -1,0 +1,30 @@
+"""Which job waits for which case: one at most, however many saves ask for it."""
+
+from typing import Any
+
+from django_tasks_db.models import DBTaskResult
+
+
+def queue_assembly(case_code: str) -> None:
+    """Queues the assembly of a case's mask, unless one waits already; call it in the transaction of the change."""
+    from annotation_backend.labeling.jobs import assemble_case  # the job stores saves, which queue it
+
+    queue_once(assemble_case, case_code=case_code)
+
+
+def queue_once(job: Any, *, case_code: str) -> bool:
+    """Queues a job for a case, unless the same waits already.
+
+    The waiting row is locked until the caller's transaction ends, so that a worker which takes it up sees what the
+    caller wrote. One that runs already does not count: it may have looked before.
+
+    Returns:
+        Whether it was queued.
+    """
+    waiting = DBTaskResult.objects.ready().filter(
+        task_path=job.module_path, args_kwargs__kwargs__case_code=case_code, queue_name=job.queue_name
+    )
+    if waiting.select_for_update(skip_locked=True).values_list("pk", flat=True).first() is not None:
+        return False
+    job.enqueue(case_code=case_code)
+    return True
