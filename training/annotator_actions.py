@@ -1,0 +1,105 @@
+"""What a person does in the chair, action by action, and how long each takes.
+
+Counted as actions are prompts, strokes, undos, accepted suggestions and cleared slices. Opening a slice and submitting
+it cost seconds but are counted apart: whoever draws by hand does both as often. A change of tool or brush size is a key
+press that costs seconds and is no action; it is the same for both.
+
+Source of the seconds: the Keystroke-Level Model (Card, Moran and Newell, Comm ACM 1980;23:396): K 0.28 s (a key, average
+typist), P 1.1 s (pointing), B 0.1 s (pressing or releasing a button), M 1.35 s (deciding), and for drawing its
+0.16 s per centimetre on the screen, where 1 cm of the patient is taken to be shown as 1.5 cm.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+_KEY, _POINT, _BUTTON, _DECIDE = 0.28, 1.1, 0.1, 1.35
+_TRACING_MM_PER_SECOND = 10.0 / 1.5 / 0.16
+
+ANSWER_SECONDS = 0.5
+"""Until a model's mask is on the screen; what Maskloop's answers are to keep to (a box 0.5 s, a click 1.0 s at most)."""
+
+OPEN_SECONDS = 2.0
+"""Until a slice that was asked for is on the screen in Label Studio."""
+
+
+class Action(StrEnum):
+    """One thing that a person does."""
+
+    CLICK = "click"
+    BOX = "box"
+    POINT = "point"
+    STROKE = "stroke"
+    UNDO = "undo"
+    ACCEPT = "accept"
+    CLEAR = "clear"
+    TOOL = "tool"
+    OPEN = "open"
+    SUBMIT = "submit"
+
+
+COUNTED = (Action.CLICK, Action.BOX, Action.POINT, Action.STROKE, Action.UNDO, Action.ACCEPT, Action.CLEAR)
+"""What makes up the number of actions."""
+
+PROMPTS = (Action.CLICK, Action.BOX, Action.POINT)
+
+SECONDS = {
+    Action.CLICK: _DECIDE + _POINT + 2 * _BUTTON + ANSWER_SECONDS,
+    Action.BOX: _DECIDE + 2 * _POINT + 2 * _BUTTON + ANSWER_SECONDS,
+    Action.POINT: _DECIDE + _POINT + 2 * _BUTTON,
+    Action.STROKE: _DECIDE + _POINT + 2 * _BUTTON,
+    Action.UNDO: _DECIDE + 2 * _KEY,
+    Action.ACCEPT: _POINT + 2 * _BUTTON,
+    Action.CLEAR: _DECIDE + _POINT + 2 * _BUTTON + _KEY,
+    Action.TOOL: _KEY,
+    Action.OPEN: OPEN_SECONDS + _DECIDE,
+    Action.SUBMIT: 2 * _KEY,
+}
+"""Seconds of each action; a stroke takes its way on top."""
+
+
+@dataclass
+class ActionLog:
+    """What was done on a case.
+
+    Args:
+        counts: How often each action was done.
+        way_mm: Of all strokes, on the patient's scale.
+        changed_pixels: Pixels that strokes changed.
+    """
+
+    counts: Counter[Action] = field(default_factory=Counter)
+    way_mm: float = 0.0
+    changed_pixels: int = 0
+
+    def add(self, action: Action, times: int = 1) -> None:
+        """Notes an action."""
+        self.counts[action] += times
+
+    @property
+    def actions(self) -> int:
+        """Prompts, strokes, undos, accepted suggestions and cleared slices."""
+        return sum(self.counts[action] for action in COUNTED)
+
+    @property
+    def prompts(self) -> int:
+        """Clicks, boxes and extreme points."""
+        return sum(self.counts[action] for action in PROMPTS)
+
+    @property
+    def seconds(self) -> float:
+        """Predicted time of it all."""
+        fixed = sum(SECONDS[action] * count for action, count in self.counts.items())
+        return fixed + self.way_mm / _TRACING_MM_PER_SECOND
+
+    def as_dict(self) -> dict[str, float | int]:
+        """As plain JSON values."""
+        return {
+            **{action.value: self.counts[action] for action in Action},
+            "actions": self.actions,
+            "with_submits": self.actions + self.counts[Action.SUBMIT],
+            "prompts": self.prompts,
+            "way_mm": round(self.way_mm, 1),
+            "changed_pixels": self.changed_pixels,
+            "seconds": round(self.seconds, 1),
+        }

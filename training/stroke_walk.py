@@ -1,0 +1,186 @@
+"""The way of a round brush over a picture, compiled: from pixel to pixel, always to where it mends most.
+
+Everything is counted in pixels. `worth` says what covering a pixel does: 1 mends it, -1 spoils it, 0 changes nothing.
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+_STEPS = np.array([(0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1)])
+
+_DIAGONAL = 2.0**0.5
+
+LEAST_GAIN = 0.5
+"""Pixels that a step has to mend; a hand that gets less lifts the brush."""
+
+
+@njit(cache=True, nogil=True)
+def stroke_path(
+    worth: NDArray[np.int8],
+    allowed: NDArray[np.bool_],
+    start: NDArray[np.int64],
+    radius: float,
+    longest: float,
+) -> tuple[NDArray[np.int64], int, float]:
+    """Leads a brush from `start` as long as it mends something.
+
+    A step goes to the neighbour that mends most a pixel of way. Where no neighbour mends anything, the brush is led
+    over the allowed pixels to the nearest that does.
+
+    Args:
+        worth: int8 (height, width), 1, 0 or -1; left as it is.
+        allowed: bool (height, width), where the brush's middle may be; `start` is one.
+        start: Row and column.
+        radius: Of the brush.
+        longest: Length of the way at most.
+
+    Returns:
+        Rows and columns of the way (N, 2); pixels mended less pixels spoilt; its length.
+    """
+    left = worth.copy()
+    path = np.empty((int(longest) + 3, 2), np.int64)
+    path[0] = start
+    gain = _cover(left, start[0], start[1], radius)
+    best_count, best_gain, best_length = 1, gain, 0.0
+    count, length, heading = 1, 0.0, -1
+    while True:
+        row, column = path[count - 1]
+        found, rate = -1, LEAST_GAIN
+        for direction in range(8):
+            to_row, to_column = row + _STEPS[direction, 0], column + _STEPS[direction, 1]
+            step = _DIAGONAL if direction % 2 else 1.0
+            if not _is_allowed(allowed, to_row, to_column) or length + step > longest:
+                continue
+            own = _gain(left, to_row, to_column, radius) / step
+            if direction == heading:
+                own *= 1.1  # hands go on as they went
+            if own >= rate:
+                found, rate = direction, own
+        if found >= 0:
+            way = np.empty((1, 2), np.int64)
+            way[0, 0], way[0, 1] = row + _STEPS[found, 0], column + _STEPS[found, 1]
+            heading = found
+        else:
+            way = _way_to_more(left, allowed, path[count - 1], radius, longest - length)
+            heading = -1
+            if len(way) == 0:
+                break
+        for at in range(len(way)):
+            length += _step_length(path[count - 1], way[at])
+            path[count] = way[at]
+            gain += _cover(left, way[at, 0], way[at, 1], radius)
+            count += 1
+        if gain > best_gain:
+            best_count, best_gain, best_length = count, gain, length
+    return path[:best_count].copy(), best_gain, best_length
+
+
+@njit(cache=True, nogil=True)
+def far_end(allowed: NDArray[np.bool_], start: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The allowed pixel that is reached last from `start`, step by step over allowed pixels."""
+    before = np.full(allowed.shape, -1, np.int64)
+    queue = np.empty((allowed.size, 2), np.int64)
+    queue[0] = start
+    before[start[0], start[1]] = 0
+    head, tail = 0, 1
+    while head < tail:
+        row, column = queue[head]
+        head += 1
+        for direction in range(8):
+            to_row, to_column = row + _STEPS[direction, 0], column + _STEPS[direction, 1]
+            if _is_allowed(allowed, to_row, to_column) and before[to_row, to_column] < 0:
+                before[to_row, to_column] = 0
+                queue[tail, 0], queue[tail, 1] = to_row, to_column
+                tail += 1
+    return queue[tail - 1].copy()
+
+
+@njit(cache=True, nogil=True)
+def covered(path: NDArray[np.float64], radius: float, height: int, width: int) -> NDArray[np.bool_]:
+    """Pixels whose centres a brush covers on its way.
+
+    Args:
+        path: Rows and columns (N, 2), which may be fractions, at most a pixel or two apart.
+        radius: Of the brush.
+        height: Of the picture.
+        width: Of the picture.
+
+    Returns:
+        bool (height, width).
+    """
+    found = np.zeros((height, width), np.bool_)
+    for at in range(len(path)):
+        row, column = path[at]
+        for y in range(max(int(np.ceil(row - radius)), 0), min(int(np.floor(row + radius)), height - 1) + 1):
+            half = np.sqrt(max(radius * radius - (y - row) ** 2, 0.0))
+            for x in range(max(int(np.ceil(column - half)), 0), min(int(np.floor(column + half)), width - 1) + 1):
+                found[y, x] = True
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _way_to_more(
+    left: NDArray[np.int8], allowed: NDArray[np.bool_], start: NDArray[np.int64], radius: float, longest: float
+) -> NDArray[np.int64]:
+    """The pixels from `start` (left out) to the nearest allowed one that mends something; none where it is too far."""
+    before = np.full(allowed.size, -1, np.int64)
+    steps = np.zeros(allowed.size, np.int64)
+    width = allowed.shape[1]
+    queue = np.empty(allowed.size, np.int64)
+    queue[0] = start[0] * width + start[1]
+    before[queue[0]] = queue[0]
+    head, tail = 0, 1
+    while head < tail:
+        here = queue[head]
+        head += 1
+        if steps[here] * _DIAGONAL > longest:
+            break
+        row, column = here // width, here % width
+        # Every pixel of the way may have to be worth its step, or moving on would never end.
+        if steps[here] > 0 and _gain(left, row, column, radius) >= LEAST_GAIN * max(steps[here], 2):
+            way = np.empty((steps[here], 2), np.int64)
+            for at in range(steps[here] - 1, -1, -1):
+                way[at, 0], way[at, 1] = here // width, here % width
+                here = before[here]
+            return way
+        for direction in range(8):
+            to_row, to_column = row + _STEPS[direction, 0], column + _STEPS[direction, 1]
+            if _is_allowed(allowed, to_row, to_column) and before[to_row * width + to_column] < 0:
+                before[to_row * width + to_column] = here
+                steps[to_row * width + to_column] = steps[here] + 1
+                queue[tail] = to_row * width + to_column
+                tail += 1
+    return np.empty((0, 2), np.int64)
+
+
+@njit(cache=True, nogil=True)
+def _is_allowed(allowed: NDArray[np.bool_], row: int, column: int) -> bool:
+    return 0 <= row < allowed.shape[0] and 0 <= column < allowed.shape[1] and allowed[row, column]
+
+
+@njit(cache=True, nogil=True)
+def _step_length(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
+    return np.sqrt(float((one[0] - other[0]) ** 2 + (one[1] - other[1]) ** 2))
+
+
+@njit(cache=True, nogil=True)
+def _gain(left: NDArray[np.int8], row: int, column: int, radius: float) -> int:
+    """What a brush that stands on a pixel would still mend."""
+    total = 0
+    for y in range(max(int(np.ceil(row - radius)), 0), min(int(np.floor(row + radius)), left.shape[0] - 1) + 1):
+        half = int(np.sqrt(radius * radius - (y - row) ** 2))
+        for x in range(max(column - half, 0), min(column + half, left.shape[1] - 1) + 1):
+            total += left[y, x]
+    return total
+
+
+@njit(cache=True, nogil=True)
+def _cover(left: NDArray[np.int8], row: int, column: int, radius: float) -> int:
+    """What a brush that stands on a pixel mends; it is worth nothing afterwards."""
+    total = _gain(left, row, column, radius)
+    for y in range(max(int(np.ceil(row - radius)), 0), min(int(np.floor(row + radius)), left.shape[0] - 1) + 1):
+        half = int(np.sqrt(radius * radius - (y - row) ** 2))
+        for x in range(max(column - half, 0), min(column + half, left.shape[1] - 1) + 1):
+            left[y, x] = 0
+    return total
