@@ -9,6 +9,7 @@ from django.db import transaction
 from annotation_backend.cases.models import Case, Slice
 from annotation_backend.cases.registering import require_sound
 from annotation_backend.labeling.client import call
+from annotation_backend.labeling.former import make_way
 from annotation_backend.labeling.jobs import mirror_case_states
 from annotation_backend.labeling.models import LabelingProject, LabelingTask, TaskState
 from annotation_backend.labeling.project import ensure_project
@@ -132,6 +133,7 @@ def _import(project: LabelingProject, case: Case, pictures: dict[int, dict[Serie
 def _keep(project: LabelingProject, case: Case, identifiers: dict[int, int]) -> None:
     """Records the tasks; a slice whose task was deleted in Label Studio keeps its state and its annotations."""
     with transaction.atomic():
+        make_way(project, case, identifiers)
         for index, identifier in identifiers.items():
             LabelingTask.objects.update_or_create(
                 case=case,
