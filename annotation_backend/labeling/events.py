@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from annotation_backend.accounts.models import User
+from annotation_backend.labeling import refresh
 from annotation_backend.labeling.incoming import LARGEST_ID, Save, malformed, read_save, whole
 from annotation_backend.labeling.models import (
     Annotation,
@@ -197,7 +198,9 @@ def _author(save: Save) -> User | None:
 
 def _saved(body: Mapping[str, Any]) -> str:
     save = read_save(body.get("annotation"), project=body.get("project"), task=body.get("task"))
-    _, is_new = store(save, received_by=ReceivedBy.WEBHOOK)
+    annotation, is_new = store(save, received_by=ReceivedBy.WEBHOOK)
+    if is_new and not annotation.was_cancelled:
+        refresh.behind_save(annotation)
     return "stored" if is_new else "known"
 
 

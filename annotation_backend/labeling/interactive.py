@@ -21,8 +21,8 @@ from annotation_backend.labeling import refresh
 from annotation_backend.labeling.hints import hint_region
 from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.labeling.open_task import OpenTask, read_open_task
-from annotation_backend.labeling.predictions import region_id_of
-from annotation_backend.labeling.project_settings import answering_model, project_settings
+from annotation_backend.labeling.predictions import model_in, region_id_of
+from annotation_backend.labeling.project_settings import project_settings
 from annotation_backend.labeling.prompts import read_context
 from annotation_backend.labeling.regions import region_of
 from annotation_backend.registry.models import PromptKind
@@ -83,18 +83,18 @@ def _answered(record: LabelingTask, turn: Turn, pending: Prompts, *, seen: OpenT
     points = turn.everywhere(PromptKind.EXTREME_POINTS).extreme_points
     if kind is PromptKind.EXTREME_POINTS and len(points) < NEEDED:
         return _result([hint_region(_points_missing(points, plane))], model_version="")
-    model = answering_model(record.project, kind)
+    model = model_in(record.project, kind)
     with admitted(f"session {turn.session.pk}"):
         answer = answer_turn(turn, pending, model=model)
     mask = answer.masks[record.slice_index]
     keep_answer(turn, answer.masks, model_version=answer.model_version)
     drawn = SlicePrediction(record.slice_index, mask, answer.score, model, answer.model_version)
     keep_record(record.case, [drawn], joined(turn.prompts.values()))
-    refresh.behind(turn.session, record.slice_index, is_drawn=len(answer.masks) > 1)
+    refresh.behind(turn, is_drawn=len(answer.masks) > 1)
     logger.info("answered %s on %s with %s in %.3f s", kind, record, answer.model_version, answer.seconds)
     regions = [
         *_mask_regions(record, seen, mask, score=answer.score),
-        hint_region(_heard(turn, answer, seen=mask.any())),
+        hint_region(_heard(turn, answer, seen=bool(mask.any()))),
     ]
     return _result(regions, model_version=answer.model_version, score=answer.score)
 
@@ -109,7 +109,7 @@ def _granted(record: LabelingTask, turn: Turn, seen: OpenTask) -> Result:
         index = next(iter(turn.restored))
         where = "this slice" if index == record.slice_index else f"slice {index}"
         text = f"Took back the last prompt, on {where}."
-    refresh.behind(turn.session, record.slice_index)
+    refresh.behind(turn)
     mask = turn.restored.get(record.slice_index)
     regions = [] if mask is None else _mask_regions(record, seen, mask, score=None)
     return _result([*regions, hint_region(text)], model_version="")

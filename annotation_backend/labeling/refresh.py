@@ -8,50 +8,63 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from django.db import close_old_connections, transaction
 from numpy.typing import NDArray
 
+from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.services import picture_plane
+from annotation_backend.inference.admission import process_admission
 from annotation_backend.inference.carrying import CARRIED, carried_masks
 from annotation_backend.inference.models import MaskOrigin, Session
-from annotation_backend.inference.sessions import keep_carried, kept_masks
+from annotation_backend.inference.sessions import Turn, keep_carried, kept_masks, session_of
 from annotation_backend.labeling.assembly import current_saves
-from annotation_backend.labeling.models import LabelingTask, TaskState
+from annotation_backend.labeling.drawn import mask_in, stored_masks
+from annotation_backend.labeling.models import Annotation, LabelingTask, TaskState
 from annotation_backend.labeling.predictions import push_masks, push_predictions
-from annotation_backend.labeling.regions import mask_of
 from datasets.errors import MaskloopError
+from datasets.mask import TUMOUR
 
 logger = logging.getLogger(__name__)
 
 Inside = NDArray[np.bool_]
 
-REACH = 8
+REACH = 5
 """Slices on either side that follow one prompt; further ones follow the prompts and saves on these."""
 
 _QUIET_SECONDS = 0.5
 """So long after the last prompt: who clicks on does not wait for what the next click changes."""
+
+_GIVES_WAY_SECONDS = 2.0
 
 _PUSHED_FIRST, _PUSHED_TOGETHER = 2, 6
 
 
 @dataclass(frozen=True)
 class _Due:
-    session: int
-    turn: int
+    """One refresh: around slice `index`, for a person's session on a case, from its `turn` on; any turn for None."""
+
+    case: int
+    person: int | None
     index: int
     at: float
-    is_drawn: bool
+    turn: int | None = None
+    is_drawn: bool = False
+
+    @property
+    def session(self) -> tuple[int, int | None]:
+        """Whose: the newest of each counts."""
+        return self.case, self.person
 
 
 class _Refresher:
     """One thread a process, and the newest refresh that each session waits for."""
 
     def __init__(self) -> None:
-        self._due: dict[int, _Due] = {}
+        self._due: dict[tuple[int, int | None], _Due] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -88,22 +101,36 @@ class _Refresher:
 _refresher = _Refresher()
 
 
-def behind(session: Session, index: int, *, is_drawn: bool = False) -> None:
-    """Has the slices around one refreshed soon, in the background; returns at once.
+def behind(turn: Turn, *, is_drawn: bool = False) -> None:
+    """Has the slices around a prompt refreshed soon, in the background; returns at once.
 
     Args:
-        session: Whose prompt or save it was.
-        index: The slice that changed.
+        turn: The prompt's.
         is_drawn: Whether the session holds the neighbours' new masks already (methods that draw volumes).
     """
-    due = _Due(session.pk, session.turn, index, time.monotonic() + _QUIET_SECONDS, is_drawn)
+    session = turn.session
+    _ask(_Due(session.case_id, session.person_id, turn.index, _soon(), turn.number, is_drawn))
+
+
+def behind_save(annotation: Annotation) -> None:
+    """Has the slices around a submitted one refreshed soon, in the background; returns at once."""
+    task = annotation.task
+    _ask(_Due(task.case_id, annotation.author_id, task.slice_index, _soon()))
+
+
+def _soon() -> float:
+    return time.monotonic() + _QUIET_SECONDS
+
+
+def _ask(due: _Due) -> None:
     transaction.on_commit(lambda: _refresher.ask(due))
 
 
 def _refresh(due: _Due) -> None:
-    session = Session.objects.select_related("case__registration", "person").filter(pk=due.session).first()
-    if session is None or session.turn != due.turn:
+    session = _session(due)
+    if session is None:
         return
+    due = replace(due, turn=session.turn)
     tasks = _waiting(session)
     answered = kept_masks(session, picture_plane(session.case).shape, origin=MaskOrigin.ANSWERED)
     known = {**answered, **_saved(session.case)}
@@ -115,14 +142,19 @@ def _refresh(due: _Due) -> None:
     _push(session, masks, free, due=due)
 
 
+def _session(due: _Due) -> Session | None:
+    """Whose the refresh is; None where a newer prompt has one of its own."""
+    case = Case.objects.select_related("registration").get(pk=due.case)
+    person = None if due.person is None else User.objects.get(pk=due.person)
+    session = session_of(case, person)
+    session.case = case
+    return session if due.turn in (None, session.turn) else None
+
+
 def _saved(case: Case) -> dict[int, Inside]:
     """What people submitted, by slice: it always wins over what a model drew."""
-    plane = picture_plane(case)
     saves = {index: save for index, save in current_saves(case).items() if save is not None}
-    return {
-        index: mask_of(save.raw.get("result") or [], height=plane.height, width=plane.width).pixels
-        for index, save in saves.items()
-    }
+    return {index: mask_in(stored_masks(save), TUMOUR) for index, save in saves.items()}
 
 
 def _waiting(session: Session) -> dict[int, LabelingTask]:
@@ -152,7 +184,8 @@ def _carried(
     for index, mask in carried_masks(session.case, known, wanted):
         if not _is_newest(due):
             return
-        keep_carried(session, {index: mask}, turn=due.turn, model_version=CARRIED)
+        keep_carried(session, {index: mask}, turn=session.turn, model_version=CARRIED)
+        _let_people_first()
         yield index, mask, CARRIED
 
 
@@ -177,4 +210,12 @@ def _push(
 
 
 def _is_newest(due: _Due) -> bool:
-    return Session.objects.filter(pk=due.session, turn=due.turn).exists()
+    rows = Session.objects.filter(case=due.case, person=due.person)
+    return due.turn is None or rows.filter(turn=due.turn).exists()
+
+
+def _let_people_first() -> None:
+    """A person who waits for an answer goes before slices that nobody looks at yet."""
+    until = time.monotonic() + _GIVES_WAY_SECONDS
+    while process_admission().expected_wait > 0 and time.monotonic() < until:
+        time.sleep(0.02)

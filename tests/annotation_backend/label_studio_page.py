@@ -50,6 +50,8 @@ class LabelStudioPage:
         self.page = page
         self._url = url
         self._artefacts = artefacts
+        self.answered_within = 0.0
+        """Seconds from the browser's last smart request to the end of its answer."""
 
     def sign_in(self, email: str, password: str) -> None:
         """Signs in on the login page."""
@@ -104,19 +106,43 @@ class LabelStudioPage:
         self.page.wait_for_timeout(300)
         with self.page.expect_response(_is_suggestion, timeout=90_000) as answered:
             self.drag(corner, opposite)
-        return self._suggestion(answered.value)
+        return self._suggestion(self._timed(answered.value))
 
-    def smart_click(self, percent: tuple[float, float]) -> dict[str, Any]:
-        """Places a smart point (inside another region too) and returns what the model sent."""
+    def smart_click(self, percent: tuple[float, float], *, negative: bool = False) -> dict[str, Any]:
+        """Places a smart point (inside another region too) and returns what the model sent; Alt makes it negative."""
+        return self._suggestion(self._point(percent, "2", negative=negative))
+
+    def extreme_point(self, percent: tuple[float, float]) -> dict[str, Any]:
+        """Places one of six extreme points and returns what the model sent: a hint, and a mask with the sixth."""
+        return dict(self._point(percent, "4").json()["data"])
+
+    def undo_prompt(self) -> dict[str, Any]:
+        """Takes the last prompt back with the session's label, and returns what came."""
+        return dict(self._point((50.0, 93.0), "5").json()["data"])
+
+    def start_over(self) -> dict[str, Any]:
+        """Forgets all prompts with the session's label, and returns what came."""
+        return dict(self._point((50.0, 93.0), "6").json()["data"])
+
+    def _point(self, percent: tuple[float, float], hotkey: str, *, negative: bool = False) -> Response:
         self.switch_on_suggestions()
         self.choose_smart_tool("key-point-tool")
-        self.page.keyboard.press("2")
+        self.page.keyboard.press(hotkey)
         self.page.wait_for_timeout(300)
+        keys = ["Control", *(["Alt"] if negative else [])]
         with self.page.expect_response(_is_suggestion, timeout=90_000) as answered:
-            self.page.keyboard.down("Control")
+            for key in keys:
+                self.page.keyboard.down(key)
             self.page.mouse.click(*self.at(percent))
-            self.page.keyboard.up("Control")
-        return self._suggestion(answered.value)
+            for key in reversed(keys):
+                self.page.keyboard.up(key)
+        self.page.wait_for_timeout(300)
+        return self._timed(answered.value)
+
+    def _timed(self, answer: Response) -> Response:
+        answer.finished()
+        self.answered_within = answer.request.timing["responseEnd"] / 1000
+        return answer
 
     def _suggestion(self, answer: Response) -> dict[str, Any]:
         body = answer.json()
@@ -129,12 +155,33 @@ class LabelStudioPage:
         self.page.click("[data-testid=bottombar-accept-suggestions-button]")
         self.page.wait_for_timeout(800)
 
+    def reject_suggestion(self) -> None:
+        """Rejects what the model drew."""
+        self.page.click("[data-testid=bottombar-reject-suggestions-button]")
+        self.page.wait_for_timeout(800)
+
+    def hint(self) -> str:
+        """What the model says above the pictures."""
+        line = self.page.locator("textarea, .lsf-text-area, [class*='textarea']")
+        return " ".join(line.all_inner_texts())
+
+    def label_all(self, project: int) -> None:
+        """Goes through the tasks as *Label All Tasks* offers them; only there is a skip button."""
+        self.page.goto(f"{self._url}/projects/{project}/data?labeling=1")
+        self.page.wait_for_selector(".lsf-main-view")
+        self.page.wait_for_selector("canvas")
+        self.page.wait_for_timeout(_SETTLE_MS)
+
+    def skip(self) -> dict[str, Any]:
+        """Skips the task and returns what the server stored."""
+        with self.page.expect_response(_is_save) as stored:
+            self.page.click("[data-testid=bottombar-skip-button]")
+        return dict(stored.value.json())
+
     def submit(self) -> dict[str, Any]:
         """Submits, or updates, and returns what the server stored."""
         button = self.page.locator("[data-testid=bottombar-submit-button], [data-testid=bottombar-update-button]").first
-        with self.page.expect_response(
-            lambda answer: "/annotations" in answer.url and answer.request.method in ("POST", "PATCH")
-        ) as stored:
+        with self.page.expect_response(_is_save) as stored:
             button.click()
         return dict(stored.value.json())
 
@@ -165,3 +212,7 @@ class LabelStudioPage:
 
 def _is_suggestion(answer: Response) -> bool:
     return "interactive-annotating" in answer.url
+
+
+def _is_save(answer: Response) -> bool:
+    return "/annotations" in answer.url and answer.request.method in ("POST", "PATCH")
