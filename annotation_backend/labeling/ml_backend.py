@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
@@ -11,19 +12,20 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
-from annotation_backend.inference.services import warm_up
+from annotation_backend.inference.serving import promoted_model, warm_up
 from annotation_backend.labeling import events, interactive
+from annotation_backend.labeling.batches import answer_batch, records_of
 from annotation_backend.labeling.models import LabelingTask
-from annotation_backend.labeling.predictions import contour_for, draw_unprompted, region_id_of
 from annotation_backend.labeling.project import basic_auth
-from annotation_backend.labeling.regions import region_of
 from annotation_backend.registry.models import Model, PromptKind
-from annotation_backend.registry.services import serving_model
 from datasets.errors import MaskloopError, RejectedInput
 
 logger = logging.getLogger(__name__)
 
 View = Callable[[HttpRequest], HttpResponse]
+
+BATCH_SECONDS = 60.0
+"""How long a batch may take; Label Studio waits 100 s."""
 
 
 def label_studio_only(view: View) -> View:
@@ -60,7 +62,7 @@ def health(_request: HttpRequest) -> HttpResponse:
 def setup(_request: HttpRequest) -> HttpResponse:
     """Names the automatic model that serves, and has the serving models loaded beside it before anyone prompts them."""
     warm_up()
-    return JsonResponse({"model_version": str(serving_model(PromptKind.AUTOMATIC))})
+    return JsonResponse({"model_version": str(promoted_model(PromptKind.AUTOMATIC))})
 
 
 @label_studio_only
@@ -83,7 +85,9 @@ def predict(request: HttpRequest) -> HttpResponse:
     if context is not None:
         [task] = _the_open_task(tasks)
         return JsonResponse({"results": [interactive.answer(_task_record(task, project), task, context)]})
-    return JsonResponse({"results": [_answer(_task_record(task, project)) for task in tasks]})
+    deadline = time.monotonic() + BATCH_SECONDS
+    records = records_of([_identifier(task) for task in tasks], project=project)
+    return JsonResponse({"results": answer_batch(records, deadline=deadline)})
 
 
 @label_studio_only
@@ -100,18 +104,6 @@ def _the_open_task(tasks: list[Any]) -> list[Mapping[str, Any]]:
     return tasks
 
 
-def _answer(record: LabelingTask) -> dict[str, Any]:
-    model = serving_model(PromptKind.AUTOMATIC)
-    drawn = draw_unprompted(record.case, record.slice_index, model=model, contour=contour_for(model, record.case))
-    logger.info("drew %s for %s", drawn.model_version, record)
-    region = region_of(drawn.mask, region_id=region_id_of(record), score=drawn.score)
-    return {
-        "result": [region] if drawn.mask.any() else [],
-        "score": drawn.score or 0.0,
-        "model_version": drawn.model_version,
-    }
-
-
 def _project(body: Mapping[str, Any]) -> int:
     """Label Studio names its project as ``<id>.<seconds>``."""
     number, _, _ = str(body.get("project")).partition(".")
@@ -121,10 +113,14 @@ def _project(body: Mapping[str, Any]) -> int:
 
 
 def _task_record(task: object, project: int) -> LabelingTask:
+    return events.task_of(_identifier(task), project=project)
+
+
+def _identifier(task: object) -> int:
     identifier = task.get("id") if isinstance(task, Mapping) else None
     if isinstance(identifier, bool) or not isinstance(identifier, int):
         raise _malformed("tasks with whole numbers as ids")
-    return events.task_of(identifier, project=project)
+    return identifier
 
 
 def _context(body: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:

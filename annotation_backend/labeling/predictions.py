@@ -5,32 +5,36 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from django.db import transaction
 from django.db.models import QuerySet
 from numpy.typing import NDArray
 
 from annotation_backend.cases.models import Case
-from annotation_backend.cases.services import imported_tumour, picture_plane
-from annotation_backend.inference.services import SlicePrediction, predict_slices
+from annotation_backend.inference.initial_masks import initial_masks
+from annotation_backend.inference.jobs import embed_case
+from annotation_backend.inference.services import SlicePrediction
+from annotation_backend.inference.serving import model_for
 from annotation_backend.labeling.client import call
+from annotation_backend.labeling.config import MaskFormat
 from annotation_backend.labeling.models import LabelingProject, LabelingTask, TaskState
+from annotation_backend.labeling.project_settings import project_settings
+from annotation_backend.labeling.queue import queue_once
 from annotation_backend.labeling.regions import region_of
 from annotation_backend.registry.models import Model, PromptKind
-from annotation_backend.registry.services import serving_model
-from datasets.mask import Mask
-from datasets.picture_plane import PicturePlane
-from training.model_package import Method
-from training.prompts.prompt import Box, Prompts
+from annotation_backend.registry.services import find_model
 
 logger = logging.getLogger(__name__)
 
 Inside = NDArray[np.bool_]
 
-BOX_MARGIN_PIXELS = 3
-"""An imported contour's box is widened by this much, as LiteMedSAM's own 3D recipe does from slice to slice."""
+PUSHED_TOGETHER = 100
+"""Predictions in one request to Label Studio: about half a megabyte."""
 
 
 def push_predictions(case: Case, *, progress: Callable[[int, int], None] | None = None) -> int:
-    """Draws on the slices that nobody submitted and this model has not drawn yet; replaces what Label Studio shows.
+    """Shows a model's masks on the slices that nobody submitted and this model has not drawn yet; safe to run twice.
+
+    Masks that were drawn before come out of the database. The slices are embedded by a job that this queues.
 
     Args:
         case: A registered case with published tasks.
@@ -40,23 +44,44 @@ def push_predictions(case: Case, *, progress: Callable[[int, int], None] | None 
         How many predictions with a mask were pushed; slices that this model drew before are left as they are.
 
     Raises:
-        TryAgain: Label Studio does not answer.
+        TryAgain: Label Studio does not answer; what it took stays, and the same call goes on there.
         RejectedInput: No model serves.
     """
-    model = serving_model(PromptKind.AUTOMATIC)
-    tasks = list(waiting_tasks(case).exclude(drawn_by=model).select_related("project"))
-    contour = contour_for(model, case)
-    drawn: list[tuple[LabelingTask, SlicePrediction]] = []
-    for done, task in enumerate(tasks):
-        drawn.append((task, draw_unprompted(case, task.slice_index, model=model, contour=contour)))
-        if progress:
-            progress(done + 1, len(tasks))
-    if tasks:
-        _replace_predictions(tasks, [_prediction_body(task, prediction) for task, prediction in drawn])
-        LabelingTask.objects.filter(pk__in=[task.pk for task in tasks]).update(drawn_by=model)
-    found = sum(bool(prediction.mask.any()) for _, prediction in drawn)
+    waiting = list(waiting_tasks(case).select_related("project"))
+    if not waiting:
+        return 0
+    model = model_in(waiting[0].project, PromptKind.AUTOMATIC)
+    tasks = [task for task in waiting if task.drawn_by_id != model.pk]
+    drawn = initial_masks(case, [task.slice_index for task in tasks], model=model, progress=progress)
+    for start in range(0, len(tasks), PUSHED_TOGETHER):
+        push_drawn(tasks[start : start + PUSHED_TOGETHER], drawn[start : start + PUSHED_TOGETHER])
+    found = sum(bool(prediction.mask.any()) for prediction in drawn)
     logger.info("pushed %d predictions for %s, %d with a mask", len(drawn), case, found)
+    if tasks:
+        with transaction.atomic():
+            queue_once(embed_case, case_code=case.code)
     return found
+
+
+def push_drawn(tasks: Sequence[LabelingTask], drawn: Sequence[SlicePrediction]) -> None:
+    """Shows one model's masks in place of what Label Studio shows on tasks of one project.
+
+    Raises:
+        TryAgain: Label Studio does not answer.
+    """
+    bodies = [prediction_body(task, prediction) for task, prediction in zip(tasks, drawn, strict=True)]
+    _replace_predictions(tasks, bodies)
+    LabelingTask.objects.filter(pk__in=[task.pk for task in tasks]).update(drawn_by=drawn[0].model)
+
+
+def model_in(project: LabelingProject, kind: PromptKind) -> Model:
+    """The model that answers a kind of prompt in a project now: the one its settings name, else the promoted one.
+
+    Raises:
+        RejectedInput: There is none, or none that can be loaded.
+    """
+    name = project_settings(project).prompt_models.get(kind)
+    return model_for(kind) if name is None else find_model(name)
 
 
 def region_id_of(task: LabelingTask) -> str:
@@ -69,40 +94,10 @@ def waiting_tasks(case: Case) -> QuerySet[LabelingTask]:
     return case.labeling_tasks.filter(state=TaskState.PENDING, project__is_retired=False)
 
 
-def contour_for(model: Model, case: Case) -> Mask | None:
-    """The contour that came with the studies, where this model can only draw what a box points at."""
-    return imported_tumour(case) if model.method == Method.LITE_MEDSAM.value else None
-
-
-def draw_unprompted(case: Case, index: int, *, model: Model, contour: Mask | None) -> SlicePrediction:
-    """What a model draws on a slice before a person pointed at anything.
-
-    LiteMedSAM only draws what a box points at. A contour that came with the studies (see `contour_for`) gives the
-    box of its slices; elsewhere it draws nothing, because with the whole picture as its box it paints the whole limb. A
-    trained automatic model needs no prompt.
-    """
-    if model.method != Method.LITE_MEDSAM.value:
-        [drawn] = predict_slices(case, [index], prompts=Prompts(), model=model)
-        return drawn
-    plane = picture_plane(case)
-    box = None if contour is None else _box_around(contour, plane, index)
-    if box is None:
-        return SlicePrediction(index, np.zeros(plane.shape, dtype=bool), None, model, str(model))
-    [drawn] = predict_slices(case, [index], prompts=Prompts(boxes=(box,)), model=model)
+def draw_unprompted(case: Case, index: int, *, model: Model) -> SlicePrediction:
+    """What a model draws on a slice before a person pointed at anything (`inference.initial_masks`)."""
+    [drawn] = initial_masks(case, [index], model=model)
     return drawn
-
-
-def _box_around(mask: Mask, plane: PicturePlane, index: int) -> Box | None:
-    """The box around the mask on one slice, widened by the margin; None where the slice holds none of it."""
-    rows, columns = np.nonzero(plane.to_picture(mask.foreground, index))
-    if rows.size == 0:
-        return None
-    low = np.array([columns.min(), rows.min()]) - BOX_MARGIN_PIXELS
-    high = np.array([columns.max(), rows.max()]) + 1 + BOX_MARGIN_PIXELS
-    limits = np.array([plane.width, plane.height])
-    corners = plane.grid.to_world(plane.pixel_to_voxel(np.clip([low, high], 0, limits), index=index))
-    (ax, ay, az), (bx, by, bz) = corners.tolist()
-    return Box((ax, ay, az), (bx, by, bz))
 
 
 def push_masks(drawn: Sequence[tuple[LabelingTask, Inside, str]]) -> None:
@@ -122,13 +117,28 @@ def push_masks(drawn: Sequence[tuple[LabelingTask, Inside, str]]) -> None:
     _replace_predictions([task for task, _, _ in drawn], bodies)
 
 
-def _prediction_body(task: LabelingTask, prediction: SlicePrediction) -> dict[str, Any]:
-    region = region_of(prediction.mask, region_id=region_id_of(task), score=prediction.score)
-    body = {
-        "task": task.label_studio_id,
-        "result": [region] if prediction.mask.any() else [],
-        "model_version": prediction.model_version,
-    }
+def prediction_body(task: LabelingTask, prediction: SlicePrediction) -> dict[str, Any]:
+    """A prediction as ``import/predictions`` takes it; ``result`` is empty where nothing was found."""
+    return {"task": task.label_studio_id, **result_of(task, prediction)}
+
+
+def result_of(
+    task: LabelingTask, prediction: SlicePrediction, *, mask_format: MaskFormat | None = None
+) -> dict[str, Any]:
+    """A prediction as an answer to /predict.
+
+    Args:
+        task: Whose slice it is, with its project.
+        prediction: What was drawn.
+        mask_format: The project's, where it is known.
+    """
+    body: dict[str, Any] = {"result": [], "model_version": prediction.model_version}
+    if prediction.mask.any():
+        mask_format = mask_format or project_settings(task.project).mask_format
+        region_id = region_id_of(task)
+        body["result"] = [
+            region_of(prediction.mask, region_id=region_id, score=prediction.score, mask_format=mask_format)
+        ]
     return body if prediction.score is None else {**body, "score": prediction.score}
 
 

@@ -5,16 +5,33 @@ from typing import Any
 from django.dispatch import receiver
 
 from annotation_backend.cases.models import Case
+from annotation_backend.inference.jobs import embed_case
 from annotation_backend.labeling.jobs import predict_case
 from annotation_backend.labeling.models import TaskState
-from annotation_backend.registry.signals import automatic_model_promoted
+from annotation_backend.labeling.queue import queue_once
+from annotation_backend.registry.models import Model
+from annotation_backend.registry.signals import automatic_model_promoted, model_promoted
+from training.method_needs import BOXED
+from training.model_package import Method
 
 
 @receiver(automatic_model_promoted)
 def draw_waiting_tasks_anew(**_signal: Any) -> None:
     """Queues fresh predictions for every case with tasks that nobody submitted."""
+    for code in _waiting_cases():
+        queue_once(predict_case, case_code=code)
+
+
+@receiver(model_promoted)
+def embed_waiting_tasks(*, model: Model, **_signal: Any) -> None:
+    """Where the model embeds slices: queues that for every case with tasks that nobody submitted."""
+    if Method(model.method) in BOXED:
+        for code in _waiting_cases():
+            queue_once(embed_case, case_code=code)
+
+
+def _waiting_cases() -> list[str]:
     waiting = Case.objects.filter(
         labeling_tasks__state=TaskState.PENDING, labeling_tasks__project__is_retired=False
     ).distinct()
-    for code in waiting.values_list("code", flat=True):
-        predict_case.enqueue(case_code=code)
+    return list(waiting.values_list("code", flat=True))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -10,18 +9,12 @@ from numpy.typing import NDArray
 
 from annotation_backend.labeling import bitmask, brush
 from annotation_backend.labeling.config import BITMASK, BRUSH, IMAGE
+from annotation_backend.labeling.config import MaskFormat as MaskFormat
 from datasets.errors import RejectedInput
 from datasets.mask import TUMOUR
 
 Region = Mapping[str, Any]
 Decode = Callable[..., NDArray[np.bool_]]
-
-
-class MaskFormat(StrEnum):
-    """How a mask stands in a region: as run lengths of a brush, or as a PNG."""
-
-    BRUSH = "brush"
-    BITMASK = "bitmask"
 
 
 @dataclass(frozen=True)
@@ -39,6 +32,9 @@ _FORMS = {
     MaskFormat.BITMASK: _Form("bitmasklabels", "imageDataURL", BITMASK, bitmask.decode),
 }
 _FORM_OF_TYPE = {form.type: form for form in _FORMS.values()}
+
+MASK_TYPES = tuple(_FORM_OF_TYPE)
+"""The types of regions that hold a mask."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import transaction
 
 from annotation_backend.registry.models import Model, Promotion, PromptKind
-from annotation_backend.registry.signals import automatic_model_promoted
+from annotation_backend.registry.signals import automatic_model_promoted, model_promoted
 from datasets.errors import RejectedInput
 from training.model_package import Method, read_description, read_package
 
@@ -99,7 +99,7 @@ def check_promotion(model: Model, kinds: list[PromptKind] | None) -> list[Prompt
 
 
 def promote(model: Model, *, kinds: list[PromptKind] | None = None, is_default: bool = False) -> list[Promotion]:
-    """Lets `model` serve from now on; running services take it up at their next prediction.
+    """Lets `model` serve from now on; running services take it up within 5 s, when they have loaded it.
 
     Args:
         model: A registered model.
@@ -114,6 +114,7 @@ def promote(model: Model, *, kinds: list[PromptKind] | None = None, is_default: 
         promotions = [Promotion.objects.create(model=model, prompt_kind=kind, is_default=is_default) for kind in wanted]
         if PromptKind.AUTOMATIC in wanted:
             automatic_model_promoted.send(sender=Model, model=model)
+        model_promoted.send(sender=Model, model=model, kinds=wanted)
     return promotions
 
 

@@ -4,3 +4,6 @@ from django.dispatch import Signal
 
 automatic_model_promoted = Signal()
 """Sent after a model was promoted for automatic drawing; carries ``model``."""
+
+model_promoted = Signal()
+"""Sent after a model was promoted for anything; carries ``model`` and ``kinds``."""

@@ -6,8 +6,9 @@ An encoder takes a second or more on a processor and a decoder a tenth of one. E
 
 import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,8 @@ Embedding = NDArray[np.float16]
 sarcomas, none changed. It is rounded before it is used, so that an answer does not depend on where it was kept."""
 
 
-class SliceKey(NamedTuple):
+@dataclass(frozen=True)
+class SliceKey:
     """A slice of an image.
 
     Args:

@@ -1,0 +1,29 @@
+"""Jobs: what models do before anyone asks. Each is safe to run twice."""
+
+import logging
+
+from django_tasks import task
+
+from annotation_backend.cases.models import Case
+from annotation_backend.inference.preparing import prepare_case
+
+logger = logging.getLogger(__name__)
+
+PORTION_SECONDS = 10.0
+"""A job that embeds lets the others have the worker after so long, and queues itself again."""
+
+AFTER_ALL_OTHERS = -50
+"""Priority of what makes later clicks quicker and nothing else."""
+
+
+@task(priority=AFTER_ALL_OTHERS)
+def embed_case(*, case_code: str) -> int:
+    """Embeds some of a case's slices; the next portion is a job of its own. Returns how many slices are left."""
+    case = Case.objects.select_related("registration").filter(code=case_code).first()
+    if case is None or not case.is_registered or case.picture_plane is None:
+        logger.warning("%s is gone or has no pictures; there is nothing to embed", case_code)
+        return 0
+    left = prepare_case(case, seconds=PORTION_SECONDS)
+    if left:
+        embed_case.enqueue(case_code=case_code)
+    return left
