@@ -1,7 +1,6 @@
 """How our Label Studio is started: its environment, its folder, its command."""
 
 import os
-import sqlite3
 import sys
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -31,6 +30,7 @@ def environment() -> dict[str, str]:
     when its first user is created.
     """
     ours = {
+        "DJANGO_SETTINGS_MODULE": "annotation_backend.labeling.label_studio_settings",
         "LABEL_STUDIO_BASE_DATA_DIR": str(data_folder()),
         "LABEL_STUDIO_COLLECT_ANALYTICS": "false",
         "LABEL_STUDIO_LATEST_VERSION_CHECK": "false",
@@ -104,13 +104,6 @@ def command() -> list[str]:
         "--log-level",
         "WARNING",
     ]
-
-
-def use_write_ahead_log() -> None:
-    """Puts Label Studio's SQLite file into WAL mode (measured 2.6 times the writes a second); stays once set."""
-    for file in data_folder().glob("*.sqlite3"):
-        with sqlite3.connect(file, timeout=30) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _without_ours(environment: os._Environ[str]) -> dict[str, str]:

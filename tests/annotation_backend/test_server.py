@@ -1,6 +1,11 @@
 """What Label Studio's process is told about its database, and what it is not told about ours."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
+from django.conf import settings
 
 from annotation_backend.labeling import server
 from datasets.errors import RejectedInput
@@ -46,3 +51,30 @@ def test_our_own_database_is_no_business_of_label_studio(monkeypatch: pytest.Mon
     for name in ("DATABASE_URL", "LABEL_STUDIO_DATABASE_URL"):
         monkeypatch.setenv(name, "postgresql://ours:secret@db.local/ours")
     assert not [value for value in server.environment().values() if "ours" in value]
+
+
+def _database_of_label_studio(url: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
+    """What Label Studio's own Django, with its own paths, makes of the environment that we give it."""
+    monkeypatch.setattr(settings, "LABEL_STUDIO_DATABASE_URL", url)
+    monkeypatch.setattr(settings, "DATA_FOLDER", folder)
+    code = (
+        "import importlib, os, sys, label_studio; sys.path.insert(0, os.path.dirname(label_studio.__file__));"
+        "found = importlib.import_module(os.environ['DJANGO_SETTINGS_MODULE']).DATABASES['default'];"
+        "print(found['ENGINE'].rpartition('.')[2], found['NAME'], found.get('HOST'), found.get('PORT'),"
+        " found.get('OPTIONS', {}).get('transaction_mode'))"
+    )
+    server.data_folder().mkdir(parents=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=server.environment(), capture_output=True, text=True, check=True
+    )
+    return done.stdout.splitlines()[-1]
+
+
+def test_label_studio_waits_for_its_turn_on_sqlite(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = _database_of_label_studio("", monkeypatch, tmp_path)
+    assert found == f"sqlite3 {tmp_path}/label_studio/label_studio.sqlite3 None None IMMEDIATE"
+
+
+def test_label_studio_takes_postgresql(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = _database_of_label_studio("postgresql://ls:secret@127.0.0.1:6432/label", monkeypatch, tmp_path)
+    assert found == "postgresql label 127.0.0.1 6432 None"

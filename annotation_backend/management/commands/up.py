@@ -98,7 +98,6 @@ class Command(MaskloopCommand):
         findings = self._bring_in(processes, folder)
         processes.wait_until(_web_is_up, what="The web service", seconds=60)
         processes.wait_until(client.is_up, what="Label Studio", seconds=START_SECONDS)
-        server.use_write_ahead_log()
         project = ensure_project()
         ensure_people()
         self.say(f"Label Studio is up with project {project.label_studio_id}; its tasks follow.")

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from annotation_backend.labeling.server import command, data_folder, environment, use_write_ahead_log
+from annotation_backend.labeling.server import command, data_folder, environment
 
 
 class Command(BaseCommand):
@@ -16,6 +16,5 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Replaces this process."""
         data_folder().mkdir(parents=True, exist_ok=True)
-        use_write_ahead_log()
         program = command()
         os.execve(program[0], program, environment())  # noqa: S606 (our own environment's program, no shell)
