@@ -2,9 +2,9 @@
 
     python -m benchmarks.annotator_load [--annotators 50] [--seconds 300] [--database sqlite|postgresql]
 
-Each opens a task, clicks three times (one negative), accepts, paints a stroke, drafts, submits, and goes on; before each
-action it thinks for 8 to 15 seconds. They start one after another during the ramp; then the clock runs. The annotators
-share this machine with the servers. PostgreSQL is started for the run where `--postgresql-url` names none.
+Each opens a task, clicks three times (one negative), accepts, paints a stroke, drafts, submits, and goes on, and thinks
+for 8 to 15 seconds before each action. They start one after another during the ramp; then the clock runs. The
+annotators share this machine with the servers. PostgreSQL is started for the run unless `--postgresql-url` names one.
 The exit status is 1 where a save was lost, doubled or changed, an action failed, or our memory grew.
 """
 
