@@ -12,6 +12,7 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
+from annotation_backend.inference.admission import Overloaded
 from annotation_backend.inference.serving import promoted_model, warm_up
 from annotation_backend.labeling import events, interactive
 from annotation_backend.labeling.batches import answer_batch, records_of
@@ -40,6 +41,10 @@ def label_studio_only(view: View) -> View:
             return answer
         try:
             return view(request)
+        except Overloaded as error:
+            answer = JsonResponse({"error": str(error), "code": error.code}, status=503)
+            answer["Retry-After"] = str(error.retry_after)
+            return answer
         except RejectedInput as error:
             logger.warning("%s refused: %s", request.path, error)
             return JsonResponse({"error": str(error), "code": error.code}, status=400)

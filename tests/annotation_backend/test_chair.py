@@ -24,6 +24,7 @@ from annotation_backend.labeling.regions import mask_of
 from curation.slices import read_slices
 from datasets.dicom_header import read_header
 from datasets.dicom_series import group_series
+from datasets.errors import RejectedInput
 from datasets.mask import Mask
 from datasets.phantom import write_phantom_cohort
 from datasets.picture_plane import PicturePlane
@@ -129,7 +130,7 @@ def _studies(folder: Path) -> Mask:
 def _read(drawn: Path, series: Any) -> dict[str, Mask] | None:
     try:
         return read_rtstruct(drawn, series)
-    except ValueError:
+    except RejectedInput:
         return None
 
 
