@@ -48,7 +48,14 @@ def web_processes() -> int:
 
 
 def inference_threads() -> int:
-    """Threads with which one answer is computed: the cores, shared out among the web processes."""
+    """Threads with which one answer is computed: the cores, shared out among the web processes.
+
+    torch and OpenVINO take them from OMP_NUM_THREADS when they are imported. They are not changed later: another number
+    of threads trains another model.
+    """
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    if given.isdecimal() and int(given):
+        return int(given)
     return int(settings.INFERENCE_THREADS) or max(1, cores() // web_processes())
 
 

@@ -45,7 +45,8 @@ WEB_PROCESSES = env.int("MASKLOOP_WEB_PROCESSES", default=0)
 """Processes of the web service; 0 for one for every two cores, and one on a GPU."""
 
 INFERENCE_THREADS = env.int("MASKLOOP_INFERENCE_THREADS", default=0)
-"""Threads that compute one answer; 0 for the cores shared out among the web processes."""
+"""Threads that compute one answer of the web service that `up` starts; 0 for its cores shared out among its processes.
+Where it is started otherwise, OMP_NUM_THREADS says so."""
 
 CACHE_MB = env.int("MASKLOOP_CACHE_MB", default=0)
 """What each process keeps of images, models and embeddings; 0 for its share of a quarter of the memory."""

@@ -79,11 +79,6 @@ def runtime_of(network: torch.nn.Module, *, device: torch.device, precision: Pre
     return TorchRuntime(network, device=device)
 
 
-def use_threads(count: int) -> None:
-    """How many threads compute one answer in this process, for networks that are made ready from now on."""
-    torch.set_num_threads(count)
-
-
 class TorchRuntime:
     """Plain torch without gradients; on a GPU in half precision and with channels last."""
 

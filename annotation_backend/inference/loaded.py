@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.services import case_volumes
 from annotation_backend.inference.embedding_folder import EmbeddingFolder, embeddings_folder
-from annotation_backend.machine import inference_threads
 from annotation_backend.registry.models import Model
 from datasets.case import CaseVolumes
 from training.memory import process_memory
@@ -62,11 +61,9 @@ def _key(model: Model) -> tuple[str, str]:
 
 def _loaded(model: Model) -> "Segmenter":
     from training.model_package import read_description
-    from training.runtime import use_threads
     from training.segmenters.loading import load_segmenter
     from training.segmenters.warming import warm
 
-    use_threads(inference_threads())
     store = EmbeddingFolder(embeddings_folder(), model.digest)
     segmenter = load_segmenter(model.path, expected_digest=model.digest, embeddings=store)
     warm(segmenter, read_description(model.path))
