@@ -31,6 +31,10 @@ BROKEN_SECONDS = 60.0
 """A package that could not be loaded is tried again after this long: it may have been restored."""
 
 
+WARMED = (PromptKind.POINT, PromptKind.EXTREME_POINTS, PromptKind.BOX, PromptKind.AUTOMATIC)
+"""In this order: click models are ready in a second, LiteMedSAM in several."""
+
+
 @dataclass(frozen=True)
 class _Failure:
     """A package that could not be loaded, and when."""
@@ -44,6 +48,7 @@ _answering: dict[PromptKind, str] = {}
 
 _broken: dict[str, _Failure] = {}
 _loading: dict[str, threading.Thread] = {}
+_warming: threading.Thread | None = None
 _lock = threading.Lock()
 
 
@@ -86,28 +91,38 @@ def broken_models() -> dict[str, RejectedInput]:
 
 def warm_up() -> None:
     """Loads the promoted models beside what runs, so that the first prompt does not wait; returns at once."""
-    for kind in PromptKind:
-        promoted = _promoted(kind)
-        if promoted is not None and not is_loaded(promoted.model) and not _is_broken(promoted.model):
-            _load_beside(promoted.model)
+    global _warming
+    with _lock:
+        if _warming is None or not _warming.is_alive():
+            _warming = threading.Thread(target=_warm_quietly, name="warming", daemon=True)
+            _warming.start()
 
 
-def watch_promotions() -> threading.Thread:
-    """Warms up now and after every promotion, for as long as the process lives."""
-    thread = threading.Thread(target=_watch, name="promotions", daemon=True)
-    thread.start()
-    return thread
+def watch_promotions() -> None:
+    """Warms up now and after every promotion, for as long as the process lives; returns at once."""
+    global _warming
+    with _lock:
+        _warming = threading.Thread(target=_watch, name="promotions", daemon=True)
+        _warming.start()
 
 
 def _watch() -> None:
     while True:
-        try:
-            warm_up()
-        except DatabaseError as error:  # not migrated yet, or away: the service says so where somebody asks
-            logger.debug("promotions cannot be read (%s)", type(error).__name__)
-        finally:
-            close_old_connections()
+        _warm_quietly()
         time.sleep(WATCH_SECONDS)
+
+
+def _warm_quietly() -> None:
+    """One model after the other: side by side each would take as long as all."""
+    try:
+        for kind in WARMED:
+            promoted = _promoted(kind)
+            if promoted is not None and not is_loaded(promoted.model):
+                _load_beside(promoted.model).join()
+    except DatabaseError as error:  # not migrated yet, or away: the service says so where somebody asks
+        logger.debug("promotions cannot be read (%s)", type(error).__name__)
+    finally:
+        close_old_connections()
 
 
 def _promoted(kind: PromptKind) -> Promotion | None:

@@ -57,9 +57,8 @@ def push_predictions(case: Case, *, progress: Callable[[int, int], None] | None 
         push_drawn(tasks[start : start + PUSHED_TOGETHER], drawn[start : start + PUSHED_TOGETHER])
     found = sum(bool(prediction.mask.any()) for prediction in drawn)
     logger.info("pushed %d predictions for %s, %d with a mask", len(drawn), case, found)
-    if tasks:
-        with transaction.atomic():
-            queue_once(embed_case, case_code=case.code)
+    with transaction.atomic():
+        queue_once(embed_case, case_code=case.code)
     return found
 
 

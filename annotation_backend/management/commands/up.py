@@ -11,6 +11,7 @@ import requests
 from django.conf import settings
 from django.core.management import call_command
 
+from annotation_backend import machine
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.services import create_first_accounts, email_of
 from annotation_backend.cases.exporting import export_cases
@@ -37,7 +38,7 @@ START_SECONDS = 300.0
 
 
 class Command(MaskloopCommand):
-    """Starts Label Studio, the web service and a worker, prepares a cohort, and watches until Ctrl-C."""
+    """Starts Label Studio, the web service and its workers, prepares a cohort, and watches until Ctrl-C."""
 
     help = "Start everything on this machine and prepare a cohort; stops all on Ctrl-C."
 
@@ -65,7 +66,7 @@ class Command(MaskloopCommand):
             signal.signal(number, _interrupt)
         findings: list[str] = []
         try:
-            for name in ("label_studio", "web", "worker"):
+            for name in ("label_studio", "web", "worker", "trainer"):
                 processes.start(name)
             findings = self._prepare(processes, folder)
             self._tell(findings)
@@ -91,7 +92,13 @@ class Command(MaskloopCommand):
 
     def _processes(self) -> Processes:
         address = settings.MASKLOOP_URL.rpartition("/")[2]
-        environment = {"MASKLOOP_BIND": address, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"}
+        environment = {
+            "MASKLOOP_BIND": address,
+            "MASKLOOP_WEB_PROCESSES": str(machine.web_processes()),
+            "OMP_NUM_THREADS": str(machine.inference_threads()),
+            "OMP_WAIT_POLICY": "PASSIVE",
+            "PYTHONUNBUFFERED": "1",
+        }
         return Processes(ROOT / "Procfile", logs=settings.DATA_FOLDER / "logs", environment=environment)
 
     def _prepare(self, processes: Processes, folder: Path | None) -> list[str]:
