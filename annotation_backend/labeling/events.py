@@ -21,6 +21,7 @@ from annotation_backend.labeling.models import (
     number_of,
 )
 from annotation_backend.labeling.queue import queue_assembly
+from annotation_backend.labeling.signals import training_asked
 from datasets.errors import RejectedInput
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ def receive(body: Mapping[str, Any]) -> str:
     """Takes one webhook body.
 
     Returns:
-        What became of it: ``stored``, ``known``, ``deleted``, ``noted`` or ``ignored``.
+        What became of it: ``stored``, ``known``, ``deleted``, ``noted``, ``queued`` or ``ignored``.
 
     Raises:
         RejectedInput: A save without the fields a save has, or of a task that belongs to no case.
@@ -239,6 +240,14 @@ def _noted(body: Mapping[str, Any]) -> str:
     return "noted"
 
 
+def _asked_to_train(body: Mapping[str, Any]) -> str:
+    """Label Studio's button; the body holds the project itself."""
+    project = body.get("project")
+    _project_of({"project": project.get("id") if isinstance(project, Mapping) else project})
+    training_asked.send(sender=LabelingProject)
+    return "queued"
+
+
 def _project_of(body: Mapping[str, Any]) -> LabelingProject:
     named = number_of(body.get("project"))
     living = LabelingProject.objects.filter(is_retired=False)
@@ -267,4 +276,5 @@ _HANDLERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "ANNOTATIONS_DELETED": _deleted,
     "TASKS_DELETED": _noted,
     "PROJECT_DELETED": _noted,
+    "START_TRAINING": _asked_to_train,
 }

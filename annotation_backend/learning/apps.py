@@ -8,3 +8,7 @@ class LearningConfig(AppConfig):
 
     name = "annotation_backend.learning"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """A training that somebody asks for in Label Studio is queued."""
+        from annotation_backend.learning import reactions  # noqa: F401
