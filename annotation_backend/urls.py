@@ -7,7 +7,7 @@ from annotation_backend import views
 from annotation_backend.cases import registration_views as registrations
 from annotation_backend.cases import report_views as reports
 from annotation_backend.cases import views as cases
-from annotation_backend.labeling import ml_backend
+from annotation_backend.labeling import ml_backend, settings_views
 from annotation_backend.publishing import views as publishing
 from annotation_backend.registry import views as registry
 from annotation_backend.review import views as review
@@ -15,6 +15,8 @@ from annotation_backend.review import views as review
 urlpatterns = [
     path("", views.home, name="home"),
     path("alive", views.alive, name="alive"),
+    path("guide/", views.guide, name="guide"),
+    path("settings/", settings_views.settings_page, name="project-settings"),
     path("accounts/login/", LoginView.as_view(template_name="accounts/login.html"), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
     path("cases/", cases.case_list, name="case-list"),

@@ -23,6 +23,12 @@ def alive(_request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "UP"})
 
 
+@require_GET
+def guide(request: HttpRequest) -> HttpResponse:
+    """The annotator's guide, linked from each task; open to all, its pictures show phantoms."""
+    return render(request, "guide.html")
+
+
 @login_required
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:

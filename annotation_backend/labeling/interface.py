@@ -93,7 +93,7 @@ def label_config(mask_format: MaskFormat, *, has_oedema: bool, kept: Collection[
     <View className="windows" style="flex: 1 1 50%; width: 50%">
       <Header size="6" value="$companion_sequence"/>
       <Image name="{COMPANION}" valueList="$companions" {_IMAGE}/>
-      <Header size="6" value="$windows" style="margin: 4px 0; font-weight: 400"/>
+      <Header size="6" value="$windows" style="margin: 4px 0; font-size: 13px; font-weight: 400"/>
     </View>
   </View>
 </View>

@@ -20,7 +20,7 @@ from tests.annotation_backend.records import accounts, published, registered_cas
 
 pytestmark = pytest.mark.django_db
 
-OPEN = {"login", "logout", "alive", "capability-picture"}
+OPEN = {"login", "logout", "alive", "guide", "capability-picture"}
 REVIEWERS = {Role.ADMINISTRATOR, Role.DATA_MANAGER, Role.RADIOLOGIST}
 
 
@@ -74,6 +74,8 @@ def test_nothing_opens_without_signing_in(client: Client, case: Case, pattern: U
         ("review-queue", REVIEWERS),
         ("review-case", REVIEWERS),
         ("slice-with-mask", REVIEWERS),
+        ("project-settings", {Role.ADMINISTRATOR, Role.DATA_MANAGER}),
+        ("guide", set(Role)),
     ],
 )
 def test_each_role_opens_its_pages_and_no_others(
