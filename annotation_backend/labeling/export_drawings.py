@@ -1,0 +1,304 @@
+"""From the saves of an export to the label maps of its cases and tasks, each with what it came from.
+
+A picture lies on its case's grid where the case's exported slices (`slices.json`) or a volume say so. Elsewhere a task
+becomes a volume of its own, one page a slice, whose place and pixel size nobody knows.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annotation_backend.labeling.export_file import ExportedTask, Save
+from annotation_backend.labeling.regions import MASK_TYPES, Region, drawn_masks
+from curation.assemble import assemble_mask
+from datasets.errors import RejectedInput
+from datasets.finding import Finding, Level
+from datasets.mask import OEDEMA, TUMOUR, Mask
+from datasets.picture_plane import PicturePlane
+from datasets.volume import Grid
+
+MOST_LABELS = 255
+LARGEST_PICTURE = 1 << 26
+"""Pixels of a picture of unknown origin: 8192 x 8192."""
+
+LARGEST_VOLUME = 1 << 30
+"""Voxels of a volume of unknown origin: 512 x 512 x 4096."""
+
+MASK_FORMAT = "maskloop-mask-1"
+
+_CODE = re.compile(r"(?!task-|volume$)[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_PROMPT_TYPES = ("keypointlabels", "rectanglelabels")
+_UNNAMED_CASE = "volume"
+
+Packed = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a task's pictures lie.
+
+    Args:
+        name: The volume they belong to.
+        plane: How that volume was cut; None where nobody knows.
+        first: Index of the task's first page.
+        count: How many slices the volume has.
+        geometry: ``case``, ``grid`` or ``unknown``.
+        case: The case's code, where the task says it.
+    """
+
+    name: str
+    plane: PicturePlane | None
+    first: int
+    count: int
+    geometry: str
+    case: str | None = None
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What is known of where pictures lie.
+
+    Args:
+        planes: The planes of exported cases, by code.
+        grid: The plane of the one volume that all other tasks were cut from, or None.
+    """
+
+    planes: Mapping[str, PicturePlane] = field(default_factory=dict)
+    grid: PicturePlane | None = None
+
+    def place_of(self, task: ExportedTask) -> Place:
+        """Where a task's pictures lie.
+
+        Raises:
+            RejectedInput: The volume has no such slice (``slice-index``), or not as many as the task has pages, or the
+                task does not say which slice it shows (``export-slice``).
+        """
+        code = task.case if task.case is not None and _CODE.fullmatch(task.case) else None
+        if code is not None and code in self.planes and task.slice_index is not None:
+            return _placed(code, self.planes[code], task.slice_index, "case")
+        if self.grid is None:
+            return Place(f"task-{task.identifier}", None, 0, count=task.pages, geometry="unknown")
+        if task.slice_index is not None:
+            return _placed(code, self.grid, task.slice_index, "grid")
+        if task.pages != self.grid.slice_count:
+            raise RejectedInput(
+                "export-slice",
+                f"Expected a task with data.slice, or with {self.grid.slice_count} pages as the volume has slices, got "
+                f"{task.pages} page(s).",
+                remedy="Give the volume that the pictures were cut from, or leave --grid out.",
+            )
+        return Place(f"task-{task.identifier}", self.grid, 0, count=self.grid.slice_count, geometry="grid")
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnPage:
+    """One picture of a save: its labels' pixels, packed, and what it came from."""
+
+    shape: tuple[int, int]
+    pixels: Mapping[str, Packed]
+    task: int
+    save: Save
+
+    def unpacked(self, label: str) -> NDArray[np.bool_]:
+        """Boolean (height, width) of one label."""
+        height, width = self.shape
+        return np.unpackbits(self.pixels[label], count=height * width).view(np.bool_).reshape(height, width)
+
+
+@dataclass
+class DrawnVolume:
+    """The pages of one volume by one annotator or of the newest saves, by slice index."""
+
+    place: Place
+    annotator: int | None
+    pages: dict[int, DrawnPage] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The file's name without suffix."""
+        return self.place.name if self.annotator is None else f"{self.place.name}_by-{self.annotator}"
+
+
+@dataclass
+class Drawings:
+    """Everything that an export holds, page by page, and what was left out of it."""
+
+    volumes: dict[tuple[str, int | None], DrawnVolume] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    passed_over: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def labels(self) -> list[str]:
+        """Labels that occur: tumour and oedema first, then by name."""
+        found = {label for volume in self.volumes.values() for page in volume.pages.values() for label in page.pixels}
+        return [label for label in (TUMOUR, OEDEMA) if label in found] + sorted(found - {TUMOUR, OEDEMA})
+
+    def add(self, task: ExportedTask, *, sources: Sources, each_annotator: bool) -> None:
+        """Decodes what counts of a task; what cannot be read becomes a finding."""
+        try:
+            place = sources.place_of(task)
+            for save in task.newest_of_each if each_annotator else task.newest:
+                self._add_save(task, save, place, annotator=(save.annotator or 0) if each_annotator else None)
+        except RejectedInput as error:
+            self._tell(error, task)
+
+    def _add_save(self, task: ExportedTask, save: Save, place: Place, *, annotator: int | None) -> None:
+        drawn = dict(self._drawn_pages(task, save, place))
+        if len({page.shape for page in drawn.values()}) > 1:
+            raise RejectedInput("export-pages", "Expected pages of one size, got several.", remedy="Split the task.")
+        known = self.volumes.setdefault((place.name, annotator), DrawnVolume(place, annotator))
+        for index, page in drawn.items():
+            self._keep(known, index, page)
+
+    def _drawn_pages(self, task: ExportedTask, save: Save, place: Place) -> Iterator[tuple[int, DrawnPage]]:
+        """The decoded pages of a save by slice index; where nothing says how large an empty page is, it is left out."""
+        pages = _by_page(save.regions)
+        if place.plane is None:
+            pages = {page: found for page, found in pages.items() if any(map(_is_mask, found))} or {0: []}
+        for page, regions in pages.items():
+            self.passed_over.update(_other_types(regions))
+            if page >= task.pages:
+                raise _no_page(page, task.pages)
+            height, width = _shape_of(regions, place)
+            drawn = drawn_masks(regions, height=height, width=width, labels=None, picture=None)
+            for refusal in drawn.refusals:
+                self._tell(refusal, task)
+            require_few_labels(drawn.pixels)
+            packed = {label: np.packbits(pixels) for label, pixels in drawn.pixels.items()}
+            yield place.first + page, DrawnPage((height, width), packed, task.identifier, save)
+
+    def _tell(self, error: RejectedInput, task: ExportedTask) -> None:
+        self.findings.append(Finding(Level.ERROR, error.code, error.message, error.remedy, f"task {task.identifier}"))
+
+    def _keep(self, volume: DrawnVolume, index: int, page: DrawnPage) -> None:
+        """Of two tasks that show one slice the newer save counts; a person should know of it."""
+        other = volume.pages.get(index)
+        if other is not None and other.task != page.task:
+            text = f"Tasks {other.task} and {page.task} show the same slice; the newer save counts."
+            remedy = "Delete one of the tasks, or export them apart."
+            self.findings.append(Finding(Level.WARNING, "slice-twice", text, remedy, volume.name))
+        if other is None or page.save.moment >= other.save.moment:
+            volume.pages[index] = page
+
+
+def require_few_labels(labels: Collection[str]) -> None:
+    """Refuses more labels than a label map has values for (``export-labels``)."""
+    if len(labels) > MOST_LABELS:
+        raise RejectedInput(
+            "export-labels",
+            f"Expected at most {MOST_LABELS} labels in one label map, got {len(labels)}.",
+            remedy="Name those that you want (--labels).",
+        )
+
+
+def mask_of_volume(volume: DrawnVolume, labels: Sequence[str]) -> tuple[Mask, int]:
+    """The label map of a volume and in how many voxels several labels met: there the first of `labels` counts.
+
+    Raises:
+        RejectedInput: The volume would be larger than `LARGEST_VOLUME` voxels (``export-volume``).
+    """
+    plane = volume.place.plane or _unknown_plane(volume)
+    overlap, pictures = 0, {}
+    for index, page in volume.pages.items():
+        picture, taken = np.zeros(page.shape, np.uint8), np.zeros(page.shape, np.uint8)
+        for value, label in reversed(list(enumerate(labels, start=1))):
+            if label in page.pixels:
+                inside = page.unpacked(label)
+                picture[inside] = value
+                taken += inside
+        overlap += int(np.count_nonzero(taken > 1))
+        pictures[index] = picture
+    return assemble_mask(pictures, plane, plane.grid, labels=dict(enumerate(labels, start=1))), overlap
+
+
+def sidecar_of(volume: DrawnVolume, mask: Mask) -> dict[str, Any]:
+    """What the label map's values mean, where it lies and what it came from, as plain values for JSON."""
+    plane = volume.place.plane or PicturePlane.of(mask.grid)
+    return {
+        "format": MASK_FORMAT,
+        "labels": {str(value): label for value, label in mask.labels.items()},
+        "geometry": volume.place.geometry,
+        "plane": plane.as_dict(),
+        "case": volume.place.case,
+        "slices": [
+            {"index": index, "task": page.task, "annotation": page.save.identifier, "annotator": page.save.annotator}
+            for index, page in sorted(volume.pages.items())
+        ],
+    }
+
+
+def _placed(code: str | None, plane: PicturePlane, index: int, geometry: str) -> Place:
+    plane.require_index(index)
+    return Place(code or _UNNAMED_CASE, plane, index, count=plane.slice_count, geometry=geometry, case=code)
+
+
+def _unknown_plane(volume: DrawnVolume) -> PicturePlane:
+    """Pixels of 1 mm, upright in a viewer: across is the patient's left, down is posterior, as far as anyone knows."""
+    height, width = next(iter(volume.pages.values())).shape
+    count = volume.place.count
+    if height * width * count > LARGEST_VOLUME:
+        raise RejectedInput(
+            "export-volume",
+            f"Expected pages that make at most {LARGEST_VOLUME} voxels, got {width} x {height} x {count}.",
+            remedy="Split the task.",
+        )
+    return PicturePlane.of(Grid((width, height, count), np.diag([-1.0, -1.0, 1.0, 1.0])))
+
+
+def _by_page(regions: Sequence[Region]) -> dict[int, list[Region]]:
+    """The regions of each page, without their page; a save without any still says that its first page is empty."""
+    pages: dict[int, list[Region]] = {0: []}
+    for region in regions:
+        page = region.get("item_index") if isinstance(region, Mapping) else None
+        if isinstance(page, int) and not isinstance(page, bool) and page > 0:
+            pages.setdefault(page, []).append({**region, "item_index": 0})
+        else:
+            pages[0].append(region)
+    return pages if pages[0] or len(pages) == 1 else {page: found for page, found in pages.items() if page}
+
+
+def _shape_of(regions: Sequence[Region], place: Place) -> tuple[int, int]:
+    """Height and width of the picture: the plane's, or what its first mask says.
+
+    Raises:
+        RejectedInput: There is no mask that says it, or it says something that no picture has (``export-size``).
+    """
+    if place.plane is not None:
+        return place.plane.shape
+    region = next(filter(_is_mask, regions), {})
+    height, width = region.get("original_height"), region.get("original_width")
+    if _is_side(height) and _is_side(width) and height * width <= LARGEST_PICTURE:
+        return height, width
+    raise RejectedInput(
+        "export-size",
+        f"Expected a mask that says how large its picture is, at most {LARGEST_PICTURE} pixels, got none.",
+        remedy="Give the volume that the pictures were cut from (--grid), or leave the task out.",
+    )
+
+
+def _is_mask(region: Any) -> bool:
+    return isinstance(region, Mapping) and region.get("type") in MASK_TYPES
+
+
+def _is_side(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _other_types(regions: Sequence[Region]) -> Iterator[str]:
+    """The types of regions that are neither masks nor prompts, as far as a name can be one."""
+    for region in regions:
+        kind = region.get("type") if isinstance(region, Mapping) else None
+        if not _is_mask(region) and kind not in _PROMPT_TYPES:
+            yield kind if isinstance(kind, str) and re.fullmatch("[a-z]{1,32}", kind) else "unknown"
+
+
+def _no_page(page: int, pages: int) -> RejectedInput:
+    return RejectedInput(
+        "export-pages", f"Expected a mask on one of {pages} page(s), got one on page {page + 1}.",
+        remedy="Open the task and draw the mask again.",
+    )  # fmt: skip

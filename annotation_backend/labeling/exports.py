@@ -1,0 +1,224 @@
+"""A Label Studio export to NIfTI: one label map a case or task, a JSON beside each, and one for the whole folder."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from annotation_backend.labeling.export_drawings import (
+    Drawings,
+    DrawnVolume,
+    Sources,
+    mask_of_volume,
+    require_few_labels,
+    sidecar_of,
+)
+from annotation_backend.labeling.export_file import exported_tasks
+from curation.slices import SLICES_FILE, read_slices
+from datasets.errors import RejectedInput
+from datasets.files import flush_to_disk, sha256_of_file, write_json
+from datasets.finding import Finding, Level
+from datasets.nifti import read_grid, write_mask
+from datasets.picture_plane import PicturePlane, View
+
+EXPORT_FILE = "export.json"
+EXPORT_FORMAT = "maskloop-export-1"
+
+
+@dataclass
+class ConvertedExport:
+    """What became of an export.
+
+    Args:
+        tasks: Tasks in it.
+        volumes: Of each volume its name, geometry, annotated slices and voxels by label.
+        findings: What a person should know.
+    """
+
+    tasks: int = 0
+    volumes: list[dict[str, Any]] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def sources_of(slices: Sequence[Path], grid: Path | None, *, view: View = View.AXIAL) -> Sources:
+    """What is known of where pictures lie, from exported slices at or below folders, and from a volume.
+
+    Raises:
+        RejectedInput: A folder without exported slices (``slices-description``), or a volume that cannot be read.
+    """
+    planes: dict[str, PicturePlane] = {}
+    for folder in slices:
+        found = sorted(folder.rglob(SLICES_FILE))
+        for export in map(read_slices, [path.parent for path in found] or [folder]):
+            known = planes.setdefault(export.subject.case_code, export.plane)
+            known.grid.require_match(export.plane.grid, what="Two exports of one case's slices")
+    return Sources(planes, None if grid is None else PicturePlane.of(read_grid(grid), view=view))
+
+
+def export_to_nifti(
+    file: Path,
+    out: Path | None,
+    *,
+    sources: Sources,
+    each_annotator: bool = False,
+    labels: Sequence[str] = (),
+    overwrite: bool = False,
+) -> ConvertedExport:
+    """Converts an export; of several annotations of a task the newest that was not cancelled counts.
+
+    Args:
+        file: JSON or JSON-MIN.
+        out: Folder to be made, whole or not at all; None only to say what would become of the export.
+        sources: Where pictures lie.
+        each_annotator: One volume an annotator instead.
+        labels: Those to keep, the first with value 1; otherwise all, tumour and oedema first.
+        overwrite: Replace a folder that such a conversion made.
+
+    Raises:
+        RejectedInput: The file is no export, there is nothing in it, or the folder is in use.
+    """
+    if out is not None:
+        _require_free(out, overwrite=overwrite)
+    report, drawings = ConvertedExport(), Drawings()
+    for task in exported_tasks(file):
+        report.tasks += 1
+        if isinstance(task, RejectedInput):
+            report.findings.append(Finding(Level.ERROR, task.code, task.message, task.remedy))
+        else:
+            drawings.add(task, sources=sources, each_annotator=each_annotator)
+    _require_one_case(drawings)
+    report.findings += [*drawings.findings, *_left_out(drawings, labels)]
+    kept = list(labels) or drawings.labels
+    require_few_labels(kept)
+    with _folder_beside(out) as part:
+        for key in sorted(drawings.volumes, key=str):
+            _convert(drawings.volumes.pop(key), kept, part, report)
+        if out is not None and part is not None:
+            write_json(part / EXPORT_FILE, _description(file, kept, report))
+            _move_in(part, out)
+    return report
+
+
+def _convert(volume: DrawnVolume, labels: Sequence[str], part: Path | None, report: ConvertedExport) -> None:
+    """One volume and its JSON; a volume that cannot be made is a finding."""
+    try:
+        mask, overlap = mask_of_volume(volume, labels)
+    except RejectedInput as error:
+        report.findings.append(Finding(Level.ERROR, error.code, error.message, error.remedy, volume.name))
+        return
+    report.findings += _doubts(volume, overlap)
+    voxels = {label: int(mask.label(label).sum()) for label in labels}
+    report.volumes.append(
+        {
+            "name": volume.name,
+            "geometry": volume.place.geometry,
+            "slices": len(volume.pages),
+            "voxels": {label: count for label, count in voxels.items() if count},
+        }
+    )
+    if part is not None:
+        write_mask(part / f"{volume.name}.nii.gz", mask)
+        write_json(part / f"{volume.name}.json", sidecar_of(volume, mask))
+
+
+def _doubts(volume: DrawnVolume, overlap: int) -> Iterator[Finding]:
+    if volume.place.geometry == "unknown":
+        yield Finding(
+            Level.WARNING,
+            "geometry-unknown",
+            "Nobody knows where its voxels lie or how large they are; 1 mm was written.",
+            "Give the folders of exported slices (--slices) or the volume that the pictures were cut from (--grid).",
+            volume.name,
+        )
+    if overlap:
+        yield Finding(
+            Level.WARNING,
+            "label-overlap",
+            f"{overlap} voxels have several labels; the one with the smaller value was written.",
+            "Name the labels in the order that you want (--labels).",
+            volume.name,
+        )
+
+
+def _left_out(drawings: Drawings, labels: Collection[str]) -> Iterator[Finding]:
+    if drawings.passed_over:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(drawings.passed_over.items()))
+        text = f"Regions that are no masks were left out: {kinds}."
+        yield Finding(Level.INFO, "regions-left-out", text, "Only brush and bitmask regions become voxels.")
+    if labels and (others := len(set(drawings.labels) - set(labels))):
+        text = f"{others} other label(s) of the export were left out."
+        yield Finding(Level.INFO, "labels-left-out", text, "Name them too (--labels) if you want them.")
+
+
+def _require_one_case(drawings: Drawings) -> None:
+    names = {volume.place.name for volume in drawings.volumes.values() if volume.place.geometry == "grid"}
+    cases = {name for name in names if not name.startswith("task-")}
+    if len(cases) > 1:
+        raise RejectedInput(
+            "export-cases",
+            f"Expected slices of one case to lie on the given volume, got those of {len(cases)}.",
+            remedy="Export one case at a time, or give the folders of exported slices (--slices).",
+        )
+
+
+def _description(file: Path, labels: Sequence[str], report: ConvertedExport) -> dict[str, Any]:
+    try:
+        software = version("maskloop")
+    except PackageNotFoundError:
+        software = "not installed"
+    return {
+        "format": EXPORT_FORMAT,
+        "software": {"maskloop": software},
+        "source_sha256": sha256_of_file(file),
+        "labels": {str(value): label for value, label in enumerate(labels, start=1)},
+        "tasks": report.tasks,
+        "volumes": report.volumes,
+        "findings": [finding.as_dict() for finding in report.findings],
+    }
+
+
+def _require_free(out: Path, *, overwrite: bool) -> None:
+    if not os.path.lexists(out) or (out.is_dir() and not any(out.iterdir())):
+        return
+    if overwrite and (out / EXPORT_FILE).is_file():
+        return
+    raise RejectedInput(
+        "out-exists",
+        "Expected a folder that is not there yet, got one that is in use.",
+        remedy="Name another, or --overwrite one that a conversion made.",
+    )
+
+
+@contextmanager
+def _folder_beside(out: Path | None) -> Iterator[Path | None]:
+    """A temporary folder beside `out`, gone when the block ends unless it was moved there; None without `out`."""
+    if out is None:
+        yield None
+        return
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(dir=out.parent, prefix=".part-"))
+    try:
+        yield part
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _move_in(part: Path, out: Path) -> None:
+    """The whole folder takes its place; one that was there goes only then."""
+    part.chmod(0o755)
+    old = part.with_name(f"{part.name}-old")
+    if os.path.lexists(out):
+        out.rename(old)
+    try:
+        part.rename(out)
+    except OSError:
+        if old.exists():
+            old.rename(out)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+    flush_to_disk(out.parent)
