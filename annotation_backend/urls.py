@@ -7,7 +7,7 @@ from annotation_backend import views
 from annotation_backend.cases import registration_views as registrations
 from annotation_backend.cases import report_views as reports
 from annotation_backend.cases import views as cases
-from annotation_backend.labeling import ml_backend, settings_views
+from annotation_backend.labeling import ml_backend, settings_views, webhook
 from annotation_backend.publishing import views as publishing
 from annotation_backend.registry import views as registry
 from annotation_backend.review import views as review
@@ -39,7 +39,7 @@ urlpatterns = [
     path("ml/setup", ml_backend.setup, name="ml-setup"),
     path("ml/predict", ml_backend.predict, name="ml-predict"),
     path("ml/versions", ml_backend.versions, name="ml-versions"),
-    path("ml/webhook", ml_backend.webhook, name="ml-webhook"),
+    path("ml/webhook", webhook.webhook, name="ml-webhook"),
     path("review/", review.review_queue, name="review-queue"),
     path("review/<slug:code>/", review.review_case, name="review-case"),
     path("review/masks/<int:mask_id>/<slug:role>/<int:index>.png", review.slice_with_mask, name="slice-with-mask"),

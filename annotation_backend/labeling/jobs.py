@@ -2,7 +2,6 @@
 
 import logging
 
-from django.utils import timezone
 from django_tasks import task
 
 from annotation_backend.cases.models import Case
@@ -11,6 +10,7 @@ from annotation_backend.labeling.confirm import PATIENCE, confirm_saves
 from annotation_backend.labeling.drawn import decode_missing
 from annotation_backend.labeling.losses import note_losses
 from annotation_backend.labeling.predictions import push_predictions
+from annotation_backend.labeling.queue import queue_later
 from annotation_backend.labeling.states import mirror_states
 
 logger = logging.getLogger(__name__)
@@ -24,17 +24,11 @@ def assemble_case(*, case_code: str) -> int | None:
         return None
     decode_missing(case)
     if confirm_saves(case):
-        _assemble_again(case)
+        queue_later(assemble_case, case_code=case_code, after=PATIENCE)
     note_losses(case)
     mask = assemble(case, confirmed_only=True)
     mirror_states(case)
     return mask.pk if mask else None
-
-
-def _assemble_again(case: Case) -> None:
-    """Label Studio denied a save too soon to be believed: it is asked again."""
-    later = timezone.now() + PATIENCE
-    assemble_case.using(run_after=later).enqueue(case_code=case.code)
 
 
 @task()

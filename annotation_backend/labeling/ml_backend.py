@@ -1,4 +1,4 @@
-"""The ML backend protocol that Label Studio speaks to us: /health, /setup, /predict, /versions, /webhook."""
+"""The ML backend protocol that Label Studio speaks to us: /health, /setup, /predict, /versions; see also `webhook`."""
 
 import json
 import logging
@@ -93,13 +93,6 @@ def predict(request: HttpRequest) -> HttpResponse:
     deadline = time.monotonic() + BATCH_SECONDS
     records = records_of([_identifier(task) for task in tasks], project=project)
     return JsonResponse({"results": answer_batch(records, deadline=deadline)})
-
-
-@label_studio_only
-@require_POST
-def webhook(request: HttpRequest) -> HttpResponse:
-    """Stores what was saved, at once; Label Studio waits one second and never asks again."""
-    return JsonResponse({"received": events.receive(_json_object(request))})
 
 
 def _the_open_task(tasks: list[Any]) -> list[Mapping[str, Any]]:

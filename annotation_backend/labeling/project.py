@@ -17,6 +17,7 @@ from annotation_backend.labeling.interface import instruction, label_config
 from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.project_settings import keep_settings, last_settings
 from annotation_backend.labeling.tabs import ensure_tabs
+from annotation_backend.labeling.webhook_secret import webhook_headers
 from datasets.errors import ProgramFault
 
 TITLE = "Maskloop: tumours on MRI"
@@ -124,11 +125,11 @@ def _ensure_ml_backend(project: LabelingProject) -> None:
 
 
 def _ensure_webhook_header(project: LabelingProject) -> None:
-    """Label Studio makes the webhook together with the backend, but without our password."""
+    """Label Studio makes the webhook together with the backend, but without its secret."""
     url = f"{ml_backend_url()}/webhook"
     hooks = call("GET", "/api/webhooks/", params={"project": project.label_studio_id})
     ours = next((hook for hook in hooks if hook["url"] == url), None)
-    wanted = {"Authorization": basic_auth()}
+    wanted = webhook_headers()
     if ours is None:
         body = {"url": url, "project": project.label_studio_id, "headers": wanted, "send_for_all_actions": True}
         call("POST", "/api/webhooks/", json=body)

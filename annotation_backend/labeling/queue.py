@@ -1,7 +1,10 @@
 """Which job waits for which case: one at most, however many saves ask for it."""
 
+from datetime import timedelta
 from typing import Any
 
+from django.utils import timezone
+from django_tasks.base import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
 
@@ -27,4 +30,24 @@ def queue_once(job: Any, *, case_code: str) -> bool:
     if waiting.select_for_update(skip_locked=True).values_list("pk", flat=True).first() is not None:
         return False
     job.enqueue(case_code=case_code)
+    return True
+
+
+def queue_later(job: Any, *, case_code: str, after: timedelta) -> bool:
+    """Queues a job for a case at a later time, unless one waits for a later time already.
+
+    Returns:
+        Whether it was queued.
+    """
+    now = timezone.now()
+    waiting = DBTaskResult.objects.filter(
+        status=TaskResultStatus.READY,
+        task_path=job.module_path,
+        args_kwargs__kwargs__case_code=case_code,
+        run_after__gt=now,
+        run_after__lt=now + 2 * after,  # a job without a time has the end of all times
+    )
+    if waiting.exists():
+        return False
+    job.using(run_after=now + after).enqueue(case_code=case_code)
     return True
