@@ -11,10 +11,11 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import islice
 from typing import Any
 
-from django.db import transaction
+from django.utils import timezone
 from django_tasks import task
 from django_tasks_db.models import DBTaskResult
 
@@ -45,6 +46,12 @@ LARGEST_ID = 2**31 - 1
 
 _FIRST_GUESS_SECONDS = 3.0
 """What a slice is thought to take before any was drawn."""
+
+PORTION_SECONDS = 20.0
+"""A job that pushes lets the others have the worker after so long."""
+
+AGAIN_SECONDS, MOST_ATTEMPTS = 60, 30
+"""Where Label Studio does not answer, it is asked again for half an hour."""
 
 AFTER_SAVES = -5
 """Priority of the job: what people saved is assembled first."""
@@ -145,12 +152,12 @@ class _Batch:
                 self._answer(place, record, drawn[record.slice_index])
 
     def leave_rest(self) -> None:
-        """Queues what has no answer, a job for each case."""
-        rest = [(place, record) for place, record in self.waiting if self.answers[place] is LATER]
-        for same_case in _by_case(rest):
-            queue_pushing(same_case[0][1].case, [record.slice_index for _, record in same_case])
-        if rest:
-            logger.info("%d of %d tasks of a batch are drawn later", len(rest), len(self.answers))
+        """Queues what has no answer."""
+        rest: dict[str, list[int]] = {}
+        for place, record in self.waiting:
+            if self.answers[place] is LATER:
+                rest.setdefault(record.case.code, []).append(record.slice_index)
+        queue_pushing(rest)
 
     def _is_time_for(self, slices: int) -> bool:
         return time.monotonic() + slices * self.seconds < self.deadline
@@ -164,22 +171,51 @@ class _Batch:
         return True
 
 
-def queue_pushing(case: Case, indices: Sequence[int]) -> None:
-    """Queues that a case's slices are drawn and pushed, unless the same waits already."""
-    wanted = {"case_code": case.code, "indices": sorted(set(indices))}
-    with transaction.atomic():
-        same = DBTaskResult.objects.ready().filter(task_path=push_slices.module_path, args_kwargs__kwargs=wanted)
-        if not same.exists():
-            push_slices.enqueue(**wanted)
+def queue_pushing(slices: Mapping[str, Sequence[int]]) -> None:
+    """Queues that slices are drawn and pushed, by case code; those that wait for it already are left out."""
+    waiting: dict[str, set[int]] = {}
+    for row in DBTaskResult.objects.ready().filter(task_path=push_slices.module_path):
+        for code, indices in row.args_kwargs["kwargs"]["slices"].items():
+            waiting.setdefault(code, set()).update(indices)
+    rest = {code: sorted(set(indices) - waiting.get(code, set())) for code, indices in slices.items()}
+    rest = {code: indices for code, indices in rest.items() if indices}
+    if rest:
+        push_slices.enqueue(slices=rest)
+        logger.info("slices of %d cases of a batch are drawn later", len(rest))
 
 
 @task(priority=AFTER_SAVES)
-def push_slices(*, case_code: str, indices: list[int]) -> int:
-    """Draws slices of a case unprompted, or takes them from the database, and shows them in Label Studio."""
-    found = LabelingTask.objects.filter(case__code=case_code, slice_index__in=indices, project__is_retired=False)
+def push_slices(*, slices: dict[str, list[int]], attempt: int = 1) -> int:
+    """Draws slices unprompted, or takes them from the database, and shows them in Label Studio, case by case.
+
+    It goes on for `PORTION_SECONDS`; the rest is a job of its own, so that others come in between.
+    """
+    until, pushed, rest = time.monotonic() + PORTION_SECONDS, 0, dict(slices)
+    while rest and time.monotonic() < until:
+        code = next(iter(rest))
+        try:
+            pushed += _push(code, rest[code])
+        except TryAgain as error:
+            if attempt >= MOST_ATTEMPTS:
+                raise
+            logger.warning("pushing goes on in %d s: %s", AGAIN_SECONDS, error.code)
+            later = timezone.now() + timedelta(seconds=AGAIN_SECONDS)
+            push_slices.using(run_after=later).enqueue(slices=rest, attempt=attempt + 1)
+            return pushed
+        except RejectedInput as error:
+            logger.warning("%s stays without predictions: %s", code, error)
+        del rest[code]
+    if rest:
+        push_slices.enqueue(slices=rest)
+    return pushed
+
+
+def _push(code: str, indices: Sequence[int]) -> int:
+    """One case's slices; returns how many tasks were given a prediction."""
+    found = LabelingTask.objects.filter(case__code=code, slice_index__in=indices, project__is_retired=False)
     tasks = list(found.filter(label_studio_id__gt=0).select_related("project", "case__registration"))
     if not tasks or not _can_be_drawn(tasks[0].case):
-        logger.warning("%s has no such slices any more; there is nothing to push", case_code)
+        logger.warning("%s has no such slices any more; there is nothing to push", code)
         return 0
     model = model_in(tasks[0].project, PromptKind.AUTOMATIC)
     drawn = initial_masks(tasks[0].case, [record.slice_index for record in tasks], model=model)
