@@ -5,7 +5,7 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -59,10 +59,65 @@ def load_installation(
         fresh = fresh_installation(folder)
         own = {**_access_log(folder), **_databases(stack, folder, database, postgresql_url)}
         installation = replace(fresh, environment={**fresh.environment, **own})
-        _set_up_django(installation)
+        _set_up_django(installation.environment)
         logger.info("starting everything on %s; several minutes", database)
         stack.enter_context(running(installation, data=studies))
         yield installation
+
+
+@contextmanager
+def service_alone(
+    folder: Path, *, database: str, postgresql_url: str = "", patients: int, size: int = 160
+) -> Iterator["Installation"]:
+    """Our records, filled with registered phantoms and their pictures, without Label Studio; nothing runs yet.
+
+    Args:
+        folder: Empty; everything is kept there.
+        database: One of `DATABASES`.
+        postgresql_url: A running server where databases may be made; empty for a cluster of its own.
+        patients: Phantoms.
+        size: The phantoms' T1 columns and rows.
+    """
+    from datasets.phantom import write_phantom_cohort
+    from tests.annotation_backend.installation import fresh_installation
+
+    logger.info("writing %d phantom patients", patients)
+    write_phantom_cohort(folder / "studies", patients=patients, size=size)
+    with ExitStack() as stack:
+        fresh = fresh_installation(folder)
+        own = {**_access_log(folder), **_databases(stack, folder, database, postgresql_url)}
+        installation = replace(fresh, environment={**fresh.environment, **own})
+        (folder / "data").mkdir()
+        _set_up_django(installation.environment)
+        _fill(folder / "studies")
+        yield installation
+
+
+@contextmanager
+def web_and_worker(installation: "Installation") -> Iterator[None]:
+    """Runs the Procfile's web service and worker until the block ends."""
+    import requests
+
+    from annotation_backend.environment import ROOT
+    from annotation_backend.processes import Processes
+
+    address = installation.url.rpartition("/")[2]
+    environment = {**installation.environment, "MASKLOOP_BIND": address}
+    processes = Processes(ROOT / "Procfile", logs=installation.folder / "data" / "logs", environment=environment)
+
+    def is_up() -> bool:
+        try:
+            return bool(requests.get(f"{installation.url}/alive", timeout=3).ok)
+        except requests.RequestException:
+            return False
+
+    try:
+        for name in ("web", "worker"):
+            processes.start(name)
+        processes.wait_until(is_up, what="The web service", seconds=120)
+        yield
+    finally:
+        processes.stop()
 
 
 def access_log(folder: Path) -> Path:
@@ -112,7 +167,7 @@ def assignments() -> list[Assignment]:
 
     found = []
     for case in select_cases(None):
-        tumours = _tumours(case)
+        tumours = tumours_of(case)
         for task in waiting_tasks(case):
             nearest = min(tumours, key=lambda index: abs(index - task.slice_index))
             found.append(Assignment(task.label_studio_id, tumours[nearest]))
@@ -171,15 +226,32 @@ def _databases(stack: ExitStack, folder: Path, database: str, url: str) -> dict[
     }
 
 
-def _set_up_django(installation: "Installation") -> None:
-    os.environ.update(installation.environment)
+def _fill(studies: Path) -> None:
+    from django.core.management import call_command
+
+    from annotation_backend.accounts.services import create_first_accounts
+    from annotation_backend.cases.exporting import export_cases
+    from annotation_backend.cases.ingest import ingest
+    from annotation_backend.cases.registering import register_cases
+    from annotation_backend.cases.services import select_cases
+
+    call_command("migrate", verbosity=0)
+    create_first_accounts()
+    logger.info("reading and registering them")
+    ingest(studies)
+    register_cases(select_cases(None))
+    export_cases(select_cases(None))
+
+
+def _set_up_django(environment: Mapping[str, str]) -> None:
+    os.environ.update(environment)
     import django
 
     django.setup()
     logging.getLogger("annotation_backend").setLevel(logging.WARNING)
 
 
-def _tumours(case: "Case") -> dict[int, NDArray[Any]]:
+def tumours_of(case: "Case") -> dict[int, NDArray[Any]]:
     """The tumour (height, width) on each slice that it reaches."""
     from annotation_backend.cases.services import imported_tumour, picture_plane
 

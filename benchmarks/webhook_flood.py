@@ -3,15 +3,16 @@
     python -m benchmarks.webhook_flood [--rate 100] [--seconds 60] [--database sqlite|postgresql]
 
 The schedule is open: a delivery goes out when its time has come, whatever became of those before, on a connection of
-its own, as Label Studio sends it. Beside the web service, Label Studio and the worker run on the same machine. The exit
-status is 1 where a save has no row or two, a task shows another save than the newest, or jobs pile up.
+its own, as Label Studio sends it. The worker runs beside the web service; a stand-in answers what it asks of Label
+Studio, which could not give a hundred saves a second. The exit status is 1 where a save has no row or two, a task shows
+another save than the newest, or jobs pile up.
 """
 
 import argparse
 import http.client
+import json
 import logging
 import queue
-import random
 import sys
 import tempfile
 import threading
@@ -20,7 +21,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -30,13 +31,17 @@ from benchmarks.load_figures import MemoryWatch, Timings, percentile, read_acces
 from benchmarks.load_installation import (
     DATABASES,
     access_log,
-    assignments,
     described_machine,
     jobs_waiting,
-    load_installation,
-    server_to_load,
+    service_alone,
+    tumours_of,
+    web_and_worker,
 )
+from benchmarks.stand_in_label_studio import stand_in
 from benchmarks.webhook_plan import Delivery, Place, plan
+
+if TYPE_CHECKING:
+    from tests.annotation_backend.installation import Installation
 
 logger = logging.getLogger("benchmarks.webhook_flood")
 
@@ -56,6 +61,8 @@ class Flood:
     late: list[float] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
     jobs: list[int] = field(default_factory=list)
+    memory: MemoryWatch = field(default_factory=MemoryWatch)
+    began: float = 0.0
     lines: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
@@ -73,7 +80,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="maskloop-flood-") as name:
         folder = options.folder or Path(name)
         folder.mkdir(parents=True, exist_ok=True)
-        with load_installation(
+        with service_alone(
             folder,
             database=options.database,
             postgresql_url=options.postgresql_url,
@@ -81,15 +88,10 @@ def main() -> int:
             size=options.size,
         ) as installation:
             deliveries = plan(_places(), _results(), rate=options.rate, seconds=options.seconds)
-            memory = MemoryWatch()
-            memory.start()
-            began, since = time.monotonic(), time.time()
-            _send_all(flood, deliveries, installation.url)
-            memory.stop()
-            _check(flood, deliveries)
+            _run(flood, deliveries, installation)
             flood.lines += _figures(flood, deliveries, options)
-            flood.lines += [*served_table(read_access_log(access_log(folder), since=since)), ""]
-            flood.lines += [*memory.table(since=began + min(10.0, options.seconds / 2)), ""]
+            flood.lines += [*served_table(read_access_log(access_log(folder))), ""]
+            flood.lines += [*flood.memory.table(since=flood.began + min(10.0, options.seconds / 2)), ""]
             flood.lines += described_machine(folder)
     sys.stdout.write("\n".join([*flood.lines, *(f"WRONG: {line}" for line in flood.wrong), ""]))
     return 1 if flood.wrong else 0
@@ -107,41 +109,66 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _places() -> list[Place]:
-    """All tasks, worked on by the first annotator."""
-    from annotation_backend.accounts.models import Role, User
+def _run(flood: Flood, deliveries: Sequence[Delivery], installation: "Installation") -> None:
+    """The flood, and then what the worker makes of it."""
     from annotation_backend.labeling.models import LabelingTask
 
-    person = User.objects.filter(role=Role.ANNOTATOR).first()
-    tasks = LabelingTask.objects.filter(project__is_retired=False).select_related("project")
-    return [
-        Place(task.label_studio_id, task.project.label_studio_id, person.label_studio_id if person else 0)
-        for task in tasks
-    ]
+    port = urlsplit(installation.label_studio_url).port or 80
+    saves = sorted({delivery.save for delivery in deliveries}, key=lambda save: save.version)
+    annotations = {save.annotation: json.loads(save.body)["annotation"] for save in saves}
+    rows = LabelingTask.objects.select_related("case")
+    data = {row.label_studio_id: {"case": row.case.code, "slice": row.slice_index} for row in rows}
+    with stand_in(port, annotations=annotations, tasks=data), web_and_worker(installation):
+        flood.memory.start()
+        flood.began = time.monotonic()
+        _send_all(flood, deliveries, installation.url)
+        flood.memory.stop()
+        _check(flood, deliveries)
+        shown = Counter(task.get("state") for task in data.values())
+        flood.require(set(shown) == {"annotated"}, f"Label Studio shows {dict(shown)}")
+
+
+def _places() -> list[Place]:
+    """A task for each slice of each case, worked on by the first annotator."""
+    from annotation_backend.accounts.models import Role, User
+    from annotation_backend.cases.services import picture_plane, select_cases
+    from annotation_backend.labeling.models import LabelingProject, LabelingTask
+
+    person = User.objects.get(role=Role.ANNOTATOR)
+    person.label_studio_id = 1
+    person.save()
+    project = LabelingProject.objects.create(label_studio_id=1, title="Flood")
+    slices = [(case, index) for case in select_cases(None) for index in range(picture_plane(case).slice_count)]
+    tasks = LabelingTask.objects.bulk_create(
+        LabelingTask(project=project, case=case, slice_index=index, label_studio_id=number)
+        for number, (case, index) in enumerate(slices, start=1)
+    )
+    return [Place(task.label_studio_id, project.label_studio_id, person.label_studio_id) for task in tasks]
 
 
 def _results() -> list[list[dict[str, Any]]]:
     """Results with ragged tumours, by the SDK's codec."""
     from label_studio_sdk.converter.brush import mask2rle
 
-    controls, drawn, found = server_to_load().controls, random.Random(0), []  # noqa: S311
+    from annotation_backend.cases.services import select_cases
+    from annotation_backend.labeling.config import BRUSH, IMAGE
+    from datasets.mask import TUMOUR
+
     noise = np.random.default_rng(0)
-    tasks = assignments()
+    tumours = [picture for case in select_cases(None) for picture in tumours_of(case).values()]
+    found = []
     for number in range(_RESULTS):
-        tumour = drawn.choice(tasks).tumour
+        tumour = tumours[number % len(tumours)]
         ragged = tumour & (noise.random(tumour.shape) > 0.1)
+        code = list(map(int, mask2rle(ragged.astype(np.uint8) * 255)))
         region = {
             "original_width": tumour.shape[1],
             "original_height": tumour.shape[0],
             "image_rotation": 0,
-            "value": {
-                "format": "rle",
-                "rle": list(map(int, mask2rle(ragged.astype(np.uint8) * 255))),
-                "brushlabels": [controls["brush_label"]],
-            },
+            "value": {"format": "rle", "rle": code, "brushlabels": [TUMOUR]},
             "id": f"flood{number}",
-            "from_name": controls["brush"],
-            "to_name": controls["image"],
+            "from_name": BRUSH,
+            "to_name": IMAGE,
             "type": "brushlabels",
             "origin": "manual",
         }
