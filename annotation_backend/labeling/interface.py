@@ -32,10 +32,13 @@ _TOOLS = {MaskFormat.BRUSH: "brush-tool", MaskFormat.BITMASK: "bitmask-tool"}
 _STYLE = """
     .chair { position: sticky; top: 0; z-index: 5; padding-bottom: 4px; }
     .chair { background: var(--color-neutral-background, #fff); }
-    .chair .line { display: flex; gap: 14px; align-items: center; min-height: 50px; }
-    .chair .line > * { flex: none; }
+    .chair .line { display: flex; gap: 14px; align-items: center; height: 52px; }
+    .chair .line > * { flex: none; white-space: nowrap; }
     .chair .line p, .chair .lsf-text-area, .said [data-testid=textarea-regions] { margin: 0 !important; }
-    .chair .line .said { flex: 1 1 auto; min-width: 0; }
+    .chair .line .said { flex: 1 1 0; min-width: 0; max-height: 52px; overflow-y: auto; white-space: normal; }
+    .said * { font-size: 13px !important; line-height: 17px !important; }
+    .said .lsf-row { margin: 0 !important; }
+    .said [data-testid=htx-textbox-content] { padding: 5px 10px !important; min-height: 0 !important; }
     .said form, .said button, .said .ant-form { display: none; }
     .chair .controls { display: flex; flex-wrap: wrap; gap: 0 10px; align-items: center; }
     .chair .lsf-labels { margin: 0 !important; }
