@@ -1,7 +1,7 @@
 """What a person does in the chair, action by action, and how long each takes.
 
-Counted as actions are prompts, strokes, undos, accepted suggestions and cleared slices. Opening a slice and submitting
-it cost seconds but are counted apart: whoever draws by hand does both as often. A change of tool or brush size is a key
+Counted as actions are prompts, strokes, undos, accepted suggestions and cleared slices. Opening and submitting a slice
+cost seconds but are counted apart: whoever draws by hand does both as often. A change of tool or brush size is a key
 press that costs seconds and is no action; it is the same for both.
 
 Source of the seconds: the Keystroke-Level Model (Card, Moran and Newell, Comm ACM 1980;23:396): K 0.28 s (a key, average
@@ -17,7 +17,7 @@ _KEY, _POINT, _BUTTON, _DECIDE = 0.28, 1.1, 0.1, 1.35
 _TRACING_MM_PER_SECOND = 10.0 / 1.5 / 0.16
 
 ANSWER_SECONDS = 0.5
-"""Until a model's mask is on the screen; what Maskloop's answers are to keep to (a box 0.5 s, a click 1.0 s at most)."""
+"""Until a model's mask is on the screen; Maskloop is to keep to 0.5 s for a box and 1.0 s for a click."""
 
 OPEN_SECONDS = 2.0
 """Until a slice that was asked for is on the screen in Label Studio."""

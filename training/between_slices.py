@@ -1,10 +1,10 @@
 """Masks of slices between slices that a person has finished: shape-based interpolation, corrected model masks.
 
 A mask becomes its signed distance from the edge (pixels, positive inside). Between two finished slices the distances
-are interpolated in the proportion of the slices' places: that gives the shape. The size comes from the areas of all
+are interpolated in the proportion of the slices' places: that gives the shape. The size may come from the areas of all
 finished slices, through which a smooth curve is laid without overshoot: tumours are round, so a slice between a small
-end and a large middle is larger than the proportion says. Where a model has drawn the volume, the finished slices say by
-how much it is wrong there, and this difference is interpolated instead, so that between them the model's shape
+end and a large middle is larger than the proportion says. Where a model has drawn the volume, the finished slices say
+by how much it is wrong there, and this difference is interpolated instead, so that between them the model's shape
 counts. Beyond the outermost finished slices a copy stands for what is not known.
 
 On the masks of 34 sarcomas, with the largest slice, both ends and then the middles finished, the Dice of the whole is
@@ -30,7 +30,11 @@ _FAR = 20.0
 
 
 def drawn_between(
-    known: Mapping[int, Picture], wanted: Iterable[int], *, drawn: Mapping[int, Picture] | None = None
+    known: Mapping[int, Picture],
+    wanted: Iterable[int],
+    *,
+    drawn: Mapping[int, Picture] | None = None,
+    by_area: bool = False,
 ) -> Iterator[tuple[int, Picture]]:
     """Masks of the wanted slices, from those that are known.
 
@@ -38,6 +42,8 @@ def drawn_between(
         known: Finished masks, bool (height, width), by slice index.
         wanted: Slices to draw; those that are known come back as they are.
         drawn: What a model drew on the whole volume; None where none did. Slices it left out count as empty.
+        by_area: Whether sizes come from the areas of the known slices. It wants known masks that are quite right: with
+            masks that a tired hand left a tenth short, shape alone leaves less to mend.
 
     Returns:
         Index and mask of each wanted slice, in that order; where nothing is known and nothing drawn, none.
@@ -54,7 +60,7 @@ def drawn_between(
         found = _between(distances, models, index, below=below, above=above)
         if found is None:
             continue
-        is_sized = below is not None and above is not None
+        is_sized = by_area and below is not None and above is not None
         yield index, sized(found, area_at(known, index)) if is_sized else found > 0
 
 
@@ -103,7 +109,7 @@ class _Models:
     def are_there(self) -> bool:
         return self._drawn is not None
 
-    def at(self, index: int, like: Distance | None = None) -> Distance:
+    def at(self, index: int) -> Distance:
         if self._drawn is None:
             raise ValueError("No model drew anything.")
         if index not in self._made:
@@ -119,8 +125,10 @@ def _between(
 ) -> Distance | None:
     if below is None and above is None:
         return models.at(index) if models.are_there else None
-    if below is None or above is None:
-        return _beyond(distances, models, index, place=above if below is None else below)
+    if below is None:
+        return _beyond(distances, models, index, place=int(above or 0))
+    if above is None:
+        return _beyond(distances, models, index, place=below)
     share = np.float32((index - below) / (above - below))
     found = (1 - share) * distances[below] + share * distances[above]
     if models.are_there:
@@ -129,9 +137,8 @@ def _between(
     return np.asarray(found, dtype=np.float32)
 
 
-def _beyond(distances: Mapping[int, Distance], models: _Models, index: int, *, place: int | None) -> Distance:
+def _beyond(distances: Mapping[int, Distance], models: _Models, index: int, *, place: int) -> Distance:
     """Outside the known slices: the model with the nearest known slice's difference, or that slice again."""
-    assert place is not None
     if not models.are_there:
         return distances[place]
     fades = np.float32(0.5 ** (abs(index - place) / 4.0))

@@ -1,9 +1,9 @@
 """Brush strokes that a simulated hand makes: which one mends most of a slice's mask, and what it covers.
 
-A stroke is one press, drag and release of a round brush or eraser: one of a few sizes, a way of bounded length. The hand
-knows where the tumour ends and keeps the brush inside it (the eraser outside), but for a pixel; it picks the tool, the
-size and the way that mend the most pixels, and then trembles while it draws. The rules are the same whether the mask it
-starts from is a model's or empty.
+A stroke is one press, drag and release of a round brush or eraser: one of a few sizes, a way of bounded length. The
+hand knows where the tumour ends and keeps the brush inside it (the eraser outside), but for a pixel; it picks the tool,
+the size and the way that mend the most pixels, and then trembles while it draws. The rules are the same whether the
+mask it starts from is a model's or empty.
 """
 
 from dataclasses import dataclass
@@ -54,8 +54,8 @@ class Hand:
         if not (fit and 0.0 < self.longest_mm <= 1e4 and 0.0 <= self.tremor_mm <= 10.0 and self.least_gain >= 1):
             raise RejectedInput(
                 "hand-settings",
-                "Expected brushes of 1 to 100 pixels, strokes of up to 10000 mm, a tremor of 0 to 10 mm and a gain of at "
-                "least 1 pixel, got other numbers.",
+                "Expected brushes of 1 to 100 pixels, strokes of up to 10000 mm, a tremor of 0 to 10 mm and a gain "
+                "of at least 1 pixel, got other numbers.",
                 remedy="Correct them.",
             )
 
@@ -113,13 +113,30 @@ def best_stroke(
     return Stroke(tool, radius, _trembling(path, hand.tremor_mm / pixel_mm, random), float(steps) * pixel_mm)
 
 
+def outline(truth: Picture, radius: float) -> tuple[Picture, float]:
+    """What a brush covers that is led once along the inside of a tumour's edge.
+
+    Args:
+        truth: bool (height, width), not empty.
+        radius: Of the brush, in pixels.
+
+    Returns:
+        bool (height, width), and the length of the way in pixels.
+    """
+    import cv2
+
+    depth = _depth(truth)
+    rim = truth & (depth <= 2 * radius)
+    way = (depth > radius if (depth > radius).any() else truth).astype(np.uint8)
+    edges, _ = cv2.findContours(way, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    return rim, float(sum(cv2.arcLength(edge, closed=True) for edge in edges))
+
+
 def _ways(
     truth: Picture, drawn: Picture, tool: Tool, *, radius: float, longest: float
 ) -> list[tuple[int, NDArray[np.int64]]]:
     """Ways of one tool and size with what they mend: from where most is wrong, and from the far end of that place."""
-    import cv2
-
-    from training.stroke_walk import far_end, stroke_path
+    from training.stroke_walk import far_end, gains, stroke_path
 
     # An eraser is a brush that paints what is no tumour.
     wanted, done = (truth, drawn) if tool is Tool.BRUSH else (~truth, ~drawn)
@@ -127,16 +144,12 @@ def _ways(
         return []
     worth = np.where(wanted & ~done, 1, np.where(~wanted & ~done, -1, 0)).astype(np.int8)
     allowed = _depth(wanted) > radius - _SPILL
-    reach = int(radius)
-    rows, columns = np.ogrid[-reach : reach + 1, -reach : reach + 1]
-    disc = (rows**2 + columns**2 <= radius**2).astype(np.float32)
-    gains = cv2.filter2D(worth.astype(np.float32), -1, disc, borderType=cv2.BORDER_CONSTANT)
-    gains = np.where(allowed, gains, 0.0)
-    first = np.array(np.unravel_index(int(np.argmax(gains)), gains.shape))
-    most = gains[tuple(first)]
-    if most < 1.0:
+    mended = gains(worth, allowed, radius)
+    first = np.array(np.unravel_index(int(np.argmax(mended)), mended.shape))
+    most = mended[tuple(first)]
+    if most < 1:
         return []
-    last = far_end(gains > 0.25 * most, first)
+    last = far_end(mended > 0.25 * most, first)
     starts = [first] if (first == last).all() else [first, last]
     found = [stroke_path(worth, allowed, start, radius, longest) for start in starts]
     return [(int(gain), path) for path, gain, _ in found]

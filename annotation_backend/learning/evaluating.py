@@ -63,14 +63,32 @@ def cohort_for(model: ChosenModel, given: EvaluationCohort) -> Cohort:
     Raises:
         RejectedInput: As `read_cohort`; an image that the model sees has no glob; a case of `only` is not there.
     """
-    needed = channels_of(model.description)
+    return _cohort_with(model.title, channels_of(model.description), given, is_boxed=model.description.method in BOXED)
+
+
+def chosen_cases(models: Sequence[ChosenModel], given: EvaluationCohort) -> Cohort:
+    """The cases with the images that several models see, or only those given where there is no model.
+
+    Raises:
+        RejectedInput: As `cohort_for`.
+    """
+    needed = tuple(
+        dict.fromkeys(
+            name for each in models if each.description.method not in BOXED for name in channels_of(each.description)
+        )
+    )
+    title = " and ".join(each.title for each in models) or "the study"
+    return _cohort_with(title, needed or ("t1",), given, is_boxed=not needed)
+
+
+def _cohort_with(title: str, needed: tuple[str, ...], given: EvaluationCohort, *, is_boxed: bool) -> Cohort:
     globs = by_channel(given.images, needed[0])
-    if model.description.method in BOXED:
+    if is_boxed:
         needed = tuple(globs)[:1]  # an image is an image to them
     if missing := [channel for channel in needed if channel not in globs]:
         raise RejectedInput(
             "cohort-channels",
-            f"Expected a glob for each image that {model.title} sees ({', '.join(needed)}), "
+            f"Expected a glob for each image that {title} sees ({', '.join(needed)}), "
             f"got none for {', '.join(missing)}.",
             remedy="Give each by name, e.g. --image-glob t1='*/T1.nii.gz' t2='*/T2.nii.gz'.",
         )

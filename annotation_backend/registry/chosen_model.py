@@ -4,6 +4,7 @@ Only registered models need a database, so that models can be tried on files in 
 """
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,6 +88,15 @@ def choose_model(name: str) -> ChosenModel:
     if folder.is_dir():
         return _package(folder)
     return _registered(name)
+
+
+def seen_cases(model: ChosenModel, cases: Sequence[str]) -> list[str]:
+    """Those cases that bear the name of one that a single model learned from; none for folds, which are told apart."""
+    if model.is_of_folds:
+        return []
+    members = dict(model.description.parameters.get("fit", {})).get("members", [])
+    learned = {case for member in members for case in member.get("cases", [])}
+    return [case for case in cases if case in learned]
 
 
 def _package(folder: Path) -> ChosenModel:

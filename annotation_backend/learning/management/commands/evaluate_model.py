@@ -17,7 +17,7 @@ from annotation_backend.learning.evaluating import (
 from annotation_backend.learning.training_arguments import names
 from annotation_backend.management.arguments import MaskloopCommand
 from annotation_backend.management.cohort_arguments import add_cohort, add_device, use_device
-from annotation_backend.registry.chosen_model import ChosenModel, choose_model
+from annotation_backend.registry.chosen_model import ChosenModel, choose_model, seen_cases
 from datasets.errors import RejectedInput
 from datasets.files import write_bytes
 from training.prompts.simulated_clicks import ClickRule
@@ -97,12 +97,7 @@ class Command(MaskloopCommand):
 
 def _learned_from(model: ChosenModel, cases: list[str]) -> list[str]:
     """What to say of cases that bear the names of those that a single model learned from; folds are told apart."""
-    if model.is_of_folds:
-        return []
-    members = dict(model.description.parameters.get("fit", {})).get("members", [])
-    learned = {case for member in members for case in member.get("cases", [])}
-    seen = [case for case in cases if case in learned]
-    if not seen:
+    if not (seen := seen_cases(model, cases)):
         return []
     names = ", ".join(seen[:5]) + (f" and {len(seen) - 5} more" if len(seen) > 5 else "")
     return [

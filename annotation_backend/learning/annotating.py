@@ -1,0 +1,194 @@
+"""Simulated annotators on a folder of images and masks: cases go to workers, rows come back; no database is needed."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from annotation_backend.compute import each_done
+from annotation_backend.registry.chosen_model import ChosenModel
+from datasets.cohort import CohortCase, load
+from datasets.errors import RejectedInput
+from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file
+from datasets.finding import Finding
+from training.annotator_study import Row, StudyRules, studied
+from training.crossvalidation import FoldSegmenters, TrainedFolds
+from training.method_needs import BOXED
+from training.model_package import DESCRIPTION_NAME, Method, read_description
+from training.simulated_annotator import STRATEGIES, Help, Helpers, Strategy
+
+if TYPE_CHECKING:
+    from training.segmenters.segmenter import Segmenter
+
+ROWS_NAME = "cases.jsonl"
+"""One line a case that was worked through, as far as the study has come."""
+
+_METHODS = {"clicks": (Method.CLICKS_2D,), "box": BOXED, "points": (Method.SIX_POINTS,)}
+
+
+@dataclass(frozen=True)
+class StudyModel:
+    """A model as workers find it.
+
+    Args:
+        folder: The package, or the folder of the folds.
+        digest: Expected of the package; empty for folds.
+    """
+
+    folder: Path
+    digest: str
+
+
+@dataclass(frozen=True)
+class StudyTask:
+    """A case and how it is worked through."""
+
+    case: CohortCase
+    strategies: tuple[Strategy, ...]
+    models: tuple[tuple[str, StudyModel], ...]
+    rules: StudyRules
+    resample: bool = False
+
+
+def strategies_called(names: Sequence[str]) -> tuple[Strategy, ...]:
+    """Strategies by their names, each once.
+
+    Raises:
+        RejectedInput: There is no such strategy.
+    """
+    if not names or (unknown := [name for name in names if name not in STRATEGIES]):
+        raise RejectedInput(
+            "annotator-strategy",
+            f"Expected strategies out of {', '.join(STRATEGIES)}, got {', '.join(unknown) if names else 'none'}.",
+            remedy="Correct --strategies.",
+        )
+    return tuple(STRATEGIES[name] for name in dict.fromkeys(names))
+
+
+def needed_models(strategies: Sequence[Strategy]) -> tuple[str, ...]:
+    """Which of ``clicks``, ``box`` and ``points`` some strategy asks for."""
+    found = {
+        "clicks": any(each.help is Help.CLICKS for each in strategies),
+        "box": any(each.help is Help.BOX for each in strategies),
+        "points": any(each.points for each in strategies),
+    }
+    return tuple(name for name, is_needed in found.items() if is_needed)
+
+
+def study_models(chosen: dict[str, ChosenModel]) -> tuple[tuple[str, StudyModel], ...]:
+    """Models as workers find them.
+
+    Raises:
+        RejectedInput: A model is of another method than the prompts it is to answer.
+    """
+    for name, model in chosen.items():
+        if model.description.method not in _METHODS[name]:
+            raise RejectedInput(
+                "annotator-model-method",
+                f"Expected a model of {' or '.join(each.value for each in _METHODS[name])} for {name}, got one of "
+                f"{model.description.method.value}.",
+                remedy=f"Choose another with --{name}-model.",
+            )
+    return tuple((name, StudyModel(model.folder, model.digest)) for name, model in sorted(chosen.items()))
+
+
+def work_through(
+    tasks: Sequence[StudyTask],
+    *,
+    out: Path | None = None,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[list[Row], list[Finding]]:
+    """Works cases through; one that fails becomes a finding and the others go on.
+
+    Args:
+        tasks: One a case.
+        out: Folder where finished cases are kept, so that a stopped study goes on; None to keep none.
+        workers: As for `each_done`.
+        progress: Told how many cases are done, and of how many.
+
+    Returns:
+        Rows in the order of the cases' names, and what went wrong.
+    """
+    keys = {task.case.case: _key(task) for task in tasks}
+    kept = {} if out is None else _kept(out / ROWS_NAME)
+    rows = {case: kept[key] for case, key in keys.items() if key in kept}
+    left = [task for task in tasks if task.case.case not in rows]
+    findings = []
+    for outcome in each_done(one_case, left, key=lambda task: task.case.case, workers=workers, progress=progress):
+        case = outcome.item.case.case
+        if outcome.result is None:
+            findings.append(outcome.finding_about(case))
+            continue
+        rows[case] = outcome.result
+        if out is not None:
+            _keep(out / ROWS_NAME, keys[case], outcome.result)
+    return [rows[case] for case in sorted(rows)], findings
+
+
+def one_case(task: StudyTask) -> Row:
+    """What a worker does: reads a case and works it through."""
+    case = load(task.case, resample=task.resample)
+    models = {name: _segmenter(model, case.case) for name, model in task.models}
+    return studied(case, task.strategies, Helpers(**models), task.rules)
+
+
+def _segmenter(model: StudyModel, case: str) -> "Segmenter":
+    return _folds(model.folder)(case) if not model.digest else _package(model.folder, model.digest)
+
+
+@cache
+def _folds(folder: Path) -> FoldSegmenters:
+    return FoldSegmenters(TrainedFolds.read(folder))
+
+
+@cache
+def _package(folder: Path, digest: str) -> "Segmenter":
+    from training.segmenters.loading import load_segmenter
+
+    return load_segmenter(folder, expected_digest=digest)
+
+
+def _key(task: StudyTask) -> str:
+    """Names a case's files, the models and the rules: what was kept counts only where all are the same."""
+    files = [sha256_of_file(path) for path in (*task.case.images.values(), task.case.mask)]
+    models = {name: model.digest or _fold_digests(model.folder) for name, model in task.models}
+    strategies = [repr(each) for each in task.strategies]
+    return sha256_of_bytes(canonical_json([task.case.case, files, models, strategies, task.rules.described]))
+
+
+def _fold_digests(folder: Path) -> list[str]:
+    trained = TrainedFolds.read(folder)
+    packages = [trained.package(number) for number in range(len(trained.folds))]
+    return [read_description(each).digest if (each / DESCRIPTION_NAME).exists() else "" for each in packages]
+
+
+def _kept(path: Path) -> dict[str, Row]:
+    """Rows by their keys; a line that a crash cut off is left out."""
+    if not path.exists():
+        return {}
+    found: dict[str, Row] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            entry: dict[str, Any] = json.loads(line)
+            found[str(entry["key"])] = dict(entry["row"])
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found
+
+
+def _keep(path: Path, key: str, row: Row) -> None:
+    """Appends a line; a line that was cut off before it is ended first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as stream:
+        stream.seek(0, os.SEEK_END)
+        if stream.tell():
+            stream.seek(-1, os.SEEK_END)
+            if stream.read(1) != b"\n":
+                stream.write(b"\n")
+        stream.write((json.dumps({"key": key, "row": row}, sort_keys=True) + "\n").encode())
+        stream.flush()
+        os.fsync(stream.fileno())

@@ -1,0 +1,109 @@
+"""`simulate_annotators`: simulated people complete cases with models and brush, against drawing every slice by hand."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from annotation_backend.learning.annotating import (
+    StudyTask,
+    needed_models,
+    strategies_called,
+    study_models,
+    work_through,
+)
+from annotation_backend.learning.evaluating import EvaluationCohort, chosen_cases
+from annotation_backend.learning.training_arguments import names, seed
+from annotation_backend.management.arguments import MaskloopCommand, add_workers
+from annotation_backend.management.cohort_arguments import add_cohort, add_device, use_device
+from annotation_backend.registry.chosen_model import ChosenModel, choose_model, seen_cases
+from datasets.files import write_bytes
+from training.annotator_study import StudyRules, summary
+from training.brush_strokes import Hand
+
+DEFAULT_STRATEGIES = ("strokes", "clicks")
+
+
+class Command(MaskloopCommand):
+    """Counts actions and predicts seconds, case by case; needs no database for models that are folders or shipped."""
+
+    help = "Simulate annotators who complete cases with models and brush, and compare with drawing by hand."
+
+    def add_own_arguments(self, parser: ArgumentParser) -> None:
+        """The cohort, the models, and how people work."""
+        add_cohort(parser, required=True)
+        parser.add_argument("--cases", type=names, default=(), metavar="CASE,CASE", help="only these cases")
+        parser.add_argument(
+            "--strategies",
+            type=names,
+            default=DEFAULT_STRATEGIES,
+            metavar="NAME,NAME",
+            help="how people work: strokes, clicks, points, points-clicks, box, clicks-outwards, box-outwards",
+        )
+        parser.add_argument("--clicks-model", default="clicks-2d", help="answers clicks (default the shipped one)")
+        parser.add_argument("--points-model", default="six-points", help="answers six points (default the shipped one)")
+        parser.add_argument("--box-model", default="lite-medsam", help="answers boxes (default lite-medsam)")
+        parser.add_argument("--longest-stroke", type=float, default=100.0, metavar="MM", help="default 100 mm")
+        parser.add_argument("--seed", type=seed, default=0, help="of every random choice")
+        parser.add_argument("--out", type=Path, metavar="FOLDER", help="keeps finished cases; goes on there")
+        parser.add_argument("--page", type=Path, metavar="FILE.html", help="write a page with every case")
+        add_workers(parser)
+        add_device(parser)
+
+    def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
+        """Works the cases through."""
+        use_device(options)
+        strategies = strategies_called(options["strategies"])
+        chosen = {name: choose_model(options[f"{name}_model"]) for name in needed_models(strategies)}
+        models = study_models(chosen)
+        given = EvaluationCohort(
+            options["cohort"], options["image_glob"], options["mask_glob"], options["cases"], options["resample"]
+        )
+        cohort = chosen_cases(list(chosen.values()), given)
+        rules = StudyRules(hand=Hand(longest_mm=options["longest_stroke"]), seed=options["seed"])
+        tasks = [StudyTask(case, strategies, models, rules, given.resample) for case in cohort.cases]
+        show = self.progress("case")
+        rows, failed = work_through(tasks, out=options["out"], workers=options["workers"], progress=show)
+        findings = [str(each) for each in (*cohort.findings, *failed)]
+        findings += _learned_from(chosen, [case.case for case in cohort.cases])
+        document = {
+            "models": {name: model.title for name, model in chosen.items()},
+            "strategies": [each.name for each in strategies],
+            "rules": rules.described,
+            "summary": summary(rows),
+            "cases": rows,
+        }
+        self._tell(document["summary"])
+        if options["page"] is not None:
+            self._write_page(options["page"], document | {"findings": findings})
+        return document, findings
+
+    def _write_page(self, page: Path, document: dict[str, Any]) -> None:
+        from training.annotator_page import annotator_page
+
+        write_bytes(page, annotator_page(document).encode())
+        self.say(f"Page written: {page.name}")
+
+    def _tell(self, found: Any) -> None:
+        if not found["cases"]:
+            return
+        hand, outlined = found["by_hand"], found["outlined"]
+        self.say(f"{found['cases']} case(s), {found['slices']} slices with tumour")
+        self.say(f"  by hand: {hand['actions']:.1f} actions, outlined {outlined['actions']:.1f}; means over cases")
+        for name, own in found["strategies"].items():
+            self.say(
+                f"  {name}: {own['actions']:.1f} actions, {own['ratio']['mean']:.2f} times fewer "
+                f"(median {own['ratio']['median']:.2f}, worst {own['ratio']['worst']:.2f}; outlined "
+                f"{own['ratio_outlined']['mean']:.2f}), Dice {own['dice']:.3f}, worst {own['dice_worst']:.3f}"
+            )
+
+
+def _learned_from(chosen: dict[str, ChosenModel], cases: list[str]) -> list[str]:
+    """What to say of cases that bear the names of those that a single model learned from."""
+    lines = []
+    for model in chosen.values():
+        if seen := seen_cases(model, cases):
+            lines.append(
+                f"Expected patients that {model.title} never saw, got {len(seen)} with the name of a case it learned "
+                "from. Their figures are not held-out; give the folder of its folds instead. [learned-from]"
+            )
+    return lines
