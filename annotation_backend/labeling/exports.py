@@ -4,11 +4,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from annotation_backend.labeling.export_drawings import (
     Drawings,
@@ -19,11 +22,11 @@ from annotation_backend.labeling.export_drawings import (
     sidecar_of,
 )
 from annotation_backend.labeling.export_file import exported_tasks
-from curation.slices import SLICES_FILE, read_slices
+from curation.slices import SLICES_FILE, WRITERS, read_slices
 from datasets.errors import RejectedInput
-from datasets.files import flush_to_disk, sha256_of_file, write_json
+from datasets.files import canonical_json, flush_to_disk, sha256_of_file, write_bytes, write_json
 from datasets.finding import Finding, Level
-from datasets.nifti import read_grid, write_mask
+from datasets.nifti import encode, read_grid
 from datasets.picture_plane import PicturePlane, View
 
 EXPORT_FILE = "export.json"
@@ -96,34 +99,38 @@ def export_to_nifti(
     kept = list(labels) or drawings.labels
     require_few_labels(kept)
     with _folder_beside(out) as part:
-        for key in sorted(drawings.volumes, key=str):
-            _convert(drawings.volumes.pop(key), kept, part, report)
+        keys = sorted(drawings.volumes, key=str)
+        with ThreadPoolExecutor(WRITERS) as pool:
+            for volume, findings in pool.map(lambda key: _convert(drawings.volumes.pop(key), kept, part), keys):
+                report.volumes += volume
+                report.findings += findings
         if out is not None and part is not None:
             write_json(part / EXPORT_FILE, _description(file, kept, report))
             _move_in(part, out)
     return report
 
 
-def _convert(volume: DrawnVolume, labels: Sequence[str], part: Path | None, report: ConvertedExport) -> None:
-    """One volume and its JSON; a volume that cannot be made is a finding."""
+def _convert(
+    volume: DrawnVolume, labels: Sequence[str], part: Path | None
+) -> tuple[list[dict[str, Any]], list[Finding]]:
+    """Writes one volume and its JSON; its line of the report, and what there is to say of it."""
     try:
         mask, overlap = mask_of_volume(volume, labels)
     except RejectedInput as error:
-        report.findings.append(Finding(Level.ERROR, error.code, error.message, error.remedy, volume.name))
-        return
-    report.findings += _doubts(volume, overlap)
-    voxels = {label: int(mask.label(label).sum()) for label in labels}
-    report.volumes.append(
-        {
-            "name": volume.name,
-            "geometry": volume.place.geometry,
-            "slices": len(volume.pages),
-            "voxels": {label: count for label, count in voxels.items() if count},
-        }
-    )
+        return [], [Finding(Level.ERROR, error.code, error.message, error.remedy, volume.name)]
     if part is not None:
-        write_mask(part / f"{volume.name}.nii.gz", mask)
-        write_json(part / f"{volume.name}.json", sidecar_of(volume, mask))
+        content = encode(mask.data, mask.grid.affine)
+        write_bytes(part / f"{volume.name}.nii.gz", content, is_one_of_many=True)
+        beside = canonical_json(sidecar_of(volume, mask))
+        write_bytes(part / f"{volume.name}.json", beside, is_one_of_many=True)
+    counts = np.bincount(mask.data.ravel(), minlength=len(labels) + 1)
+    line = {
+        "name": volume.name,
+        "geometry": volume.place.geometry,
+        "slices": len(volume.pages),
+        "voxels": {label: int(count) for label, count in zip(labels, counts[1:], strict=True) if count},
+    }
+    return [line], list(_doubts(volume, overlap))
 
 
 def _doubts(volume: DrawnVolume, overlap: int) -> Iterator[Finding]:

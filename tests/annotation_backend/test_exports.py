@@ -315,10 +315,10 @@ def test_a_crash_leaves_the_folder_as_it_was(tmp_path: Path, monkeypatch: pytest
     export_to_nifti(file, tmp_path / "out", sources=sources_of([], None))
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("annotation_backend.labeling.exports.write_mask", full)
+    monkeypatch.setattr("annotation_backend.labeling.exports.write_bytes", full)
     with pytest.raises(OSError, match="disk full"):
         export_to_nifti(file, tmp_path / "out", sources=sources_of([], None), overwrite=True)
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
