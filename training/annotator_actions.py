@@ -4,9 +4,9 @@ Counted as actions are prompts, strokes, undos, accepted suggestions and cleared
 cost seconds but are counted apart: whoever draws by hand does both as often. A change of tool or brush size is a key
 press that costs seconds and is no action; it is the same for both.
 
-Source of the seconds: the Keystroke-Level Model (Card, Moran and Newell, Comm ACM 1980;23:396): K 0.28 s (a key, average
-typist), P 1.1 s (pointing), B 0.1 s (pressing or releasing a button), M 1.35 s (deciding), and for drawing its
-0.16 s per centimetre on the screen, where 1 cm of the patient is taken to be shown as 1.5 cm.
+Source of the seconds: the Keystroke-Level Model (Card, Moran and Newell, Comm ACM 1980;23:396): K 0.28 s (a key),
+P 1.1 s (pointing), B 0.1 s (pressing or releasing a button), M 1.35 s (deciding), and for drawing its 0.16 s per
+centimetre on the screen, where 1 cm of the patient is taken to be shown as 1.5 cm.
 """
 
 from collections import Counter

@@ -25,6 +25,9 @@ Distance = NDArray[np.float32]
 MODEL_SHARE = 0.75
 """How much of the model's own change between slices is believed; 0 is interpolation alone."""
 
+SIZED_GAP = 4
+"""Slices closer together than this say the size by their shapes; areas of nearly right masks would add noise."""
+
 _FAR = 20.0
 """Pixels at which a model's distance is cut off: far from its edge it says nothing of the edge."""
 
@@ -60,7 +63,7 @@ def drawn_between(
         found = _between(distances, models, index, below=below, above=above)
         if found is None:
             continue
-        is_sized = by_area and below is not None and above is not None
+        is_sized = by_area and below is not None and above is not None and above - below > SIZED_GAP
         yield index, sized(found, area_at(known, index)) if is_sized else found > 0
 
 

@@ -3,54 +3,25 @@
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from annotation_backend.compute import each_done
 from annotation_backend.registry.chosen_model import ChosenModel
-from datasets.cohort import CohortCase, load
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file
 from datasets.finding import Finding
-from training.annotator_study import Row, StudyRules, studied
-from training.crossvalidation import FoldSegmenters, TrainedFolds
+from training.annotator_study import Row
+from training.annotator_worker import StudyModel, StudyTask, one_case
+from training.crossvalidation import TrainedFolds
 from training.method_needs import BOXED
 from training.model_package import DESCRIPTION_NAME, Method, read_description
-from training.simulated_annotator import STRATEGIES, Help, Helpers, Strategy
-
-if TYPE_CHECKING:
-    from training.segmenters.segmenter import Segmenter
+from training.simulated_annotator import STRATEGIES, Help, Strategy
 
 ROWS_NAME = "cases.jsonl"
 """One line a case that was worked through, as far as the study has come."""
 
 _METHODS = {"clicks": (Method.CLICKS_2D,), "box": BOXED, "points": (Method.SIX_POINTS,)}
-
-
-@dataclass(frozen=True)
-class StudyModel:
-    """A model as workers find it.
-
-    Args:
-        folder: The package, or the folder of the folds.
-        digest: Expected of the package; empty for folds.
-    """
-
-    folder: Path
-    digest: str
-
-
-@dataclass(frozen=True)
-class StudyTask:
-    """A case and how it is worked through."""
-
-    case: CohortCase
-    strategies: tuple[Strategy, ...]
-    models: tuple[tuple[str, StudyModel], ...]
-    rules: StudyRules
-    resample: bool = False
 
 
 def strategies_called(names: Sequence[str]) -> tuple[Strategy, ...]:
@@ -127,29 +98,6 @@ def work_through(
         if out is not None:
             _keep(out / ROWS_NAME, keys[case], outcome.result)
     return [rows[case] for case in sorted(rows)], findings
-
-
-def one_case(task: StudyTask) -> Row:
-    """What a worker does: reads a case and works it through."""
-    case = load(task.case, resample=task.resample)
-    models = {name: _segmenter(model, case.case) for name, model in task.models}
-    return studied(case, task.strategies, Helpers(**models), task.rules)
-
-
-def _segmenter(model: StudyModel, case: str) -> "Segmenter":
-    return _folds(model.folder)(case) if not model.digest else _package(model.folder, model.digest)
-
-
-@cache
-def _folds(folder: Path) -> FoldSegmenters:
-    return FoldSegmenters(TrainedFolds.read(folder))
-
-
-@cache
-def _package(folder: Path, digest: str) -> "Segmenter":
-    from training.segmenters.loading import load_segmenter
-
-    return load_segmenter(folder, expected_digest=digest)
 
 
 def _key(task: StudyTask) -> str:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from annotation_backend.learning.annotating import (
-    StudyTask,
     needed_models,
     strategies_called,
     study_models,
@@ -18,6 +17,7 @@ from annotation_backend.management.cohort_arguments import add_cohort, add_devic
 from annotation_backend.registry.chosen_model import ChosenModel, choose_model, seen_cases
 from datasets.files import write_bytes
 from training.annotator_study import StudyRules, summary
+from training.annotator_worker import StudyTask
 from training.brush_strokes import Hand
 
 DEFAULT_STRATEGIES = ("strokes", "clicks")
