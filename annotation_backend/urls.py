@@ -8,6 +8,7 @@ from annotation_backend.cases import registration_views as registrations
 from annotation_backend.cases import report_views as reports
 from annotation_backend.cases import views as cases
 from annotation_backend.labeling import ml_backend, settings_views, webhook
+from annotation_backend.labeling import version_views as versions
 from annotation_backend.publishing import views as publishing
 from annotation_backend.registry import views as registry
 from annotation_backend.review import views as review
@@ -40,6 +41,24 @@ urlpatterns = [
     path("ml/predict", ml_backend.predict, name="ml-predict"),
     path("ml/versions", ml_backend.versions, name="ml-versions"),
     path("ml/webhook", webhook.webhook, name="ml-webhook"),
+    path("cases/<slug:code>/slices/<int:index>/versions/", versions.slice_versions, name="slice-versions"),
+    path(
+        "cases/<slug:code>/slices/<int:index>/versions/<int:one>/<int:other>/",
+        versions.compare_versions,
+        name="compare-versions",
+    ),
+    path(
+        "cases/<slug:code>/slices/<int:index>/versions/<int:one>/<int:other>.png",
+        versions.comparison_picture,
+        name="comparison-picture",
+    ),
+    path(
+        "cases/<slug:code>/slices/<int:index>/versions/<int:number>/restore",
+        versions.restore_version,
+        name="restore-version",
+    ),
+    path("findings/", versions.finding_list, name="finding-list"),
+    path("findings/<int:pk>/seen", versions.finding_seen, name="finding-seen"),
     path("review/", review.review_queue, name="review-queue"),
     path("review/<slug:code>/", review.review_case, name="review-case"),
     path("review/masks/<int:mask_id>/<slug:role>/<int:index>.png", review.slice_with_mask, name="slice-with-mask"),

@@ -36,7 +36,7 @@ def masks_in(stored: VersionMasks) -> dict[str, NDArray[np.bool_]]:
     labels, shape = sorted(stored.areas), (stored.height, stored.width)
     if not labels:
         return {}
-    stack = unpacked(stored.bits, (len(labels) * stored.height, stored.width)).reshape(len(labels), *shape)
+    stack = unpacked(bytes(stored.bits), (len(labels) * stored.height, stored.width)).reshape(len(labels), *shape)
     return dict(zip(labels, stack, strict=True))
 
 

@@ -20,6 +20,7 @@ from annotation_backend.labeling.models import (
     LabelingTask,
     ReceivedBy,
 )
+from annotation_backend.labeling.project import ensure_people
 from annotation_backend.labeling.queue import queue_assembly, queue_once
 from annotation_backend.labeling.reconcile import PullReport, pull
 from datasets.errors import MaskloopError, RejectedInput
@@ -78,6 +79,8 @@ def keep_up(every: float, *, tell: Callable[[str], None], is_over: Callable[[], 
 
 
 def _one_round(*, is_full: bool, tell: Callable[[str], None]) -> None:
+    if is_full:
+        ensure_people()
     for project in LabelingProject.objects.filter(is_retired=False):
         report = take_up(project, is_full=is_full)
         for line in report.refused:

@@ -8,6 +8,7 @@ from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.assembly import current_saves
 from annotation_backend.labeling.jobs import mirror_case_states
+from annotation_backend.labeling.losses import open_findings
 from annotation_backend.labeling.models import CaseMask, LabelingTask, TaskState
 from annotation_backend.review.models import Review, Verdict, latest_review
 from datasets.case import QualityScore
@@ -78,6 +79,7 @@ def decide(
         _check_mask(mask, newest_mask(case), latest_review(case))
         if verdict is Verdict.APPROVE:
             _check_current(mask)
+            _check_losses(case)
             _check_approval(mask, accepts_unannotated=accepts_unannotated)
         elif not comment.strip():
             raise RejectedInput("comment-missing", "A returned case needs a comment.", remedy="Say what to change.")
@@ -130,6 +132,17 @@ def _check_current(mask: CaseMask) -> None:
             "mask-behind",
             "A newer save is not in this mask yet.",
             remedy="Wait a moment and load the page; if it stays, look at data/logs/worker.log.",
+        )
+
+
+def _check_losses(case: Case) -> None:
+    """A sudden loss that nobody has looked at may be a slip of the hand; the rehearsal's are nobody's."""
+    count = 0 if case.is_rehearsal else open_findings(case).count()
+    if count:
+        raise RejectedInput(
+            "losses-unseen",
+            f"Nobody has looked at {count} sudden loss(es) of this case.",
+            remedy="Compare the versions; restore the earlier one, or say that it was meant.",
         )
 
 

@@ -44,7 +44,18 @@ def mask(case: Case) -> CaseMask:
 
 
 def _address(pattern: URLPattern) -> str:
-    values = {"code": "C0001", "role": "t2", "index": 2, "token": "x", "mask_id": 1, "pk": 1, "kind": "t1"}
+    values = {
+        "code": "C0001",
+        "role": "t2",
+        "index": 2,
+        "token": "x",
+        "mask_id": 1,
+        "pk": 1,
+        "kind": "t1",
+        "one": 1,
+        "other": 1,
+        "number": 1,
+    }
     wanted = pattern.pattern.converters
     return reverse(str(pattern.name), kwargs={name: values[name] for name in wanted})
 
@@ -74,6 +85,10 @@ def test_nothing_opens_without_signing_in(client: Client, case: Case, pattern: U
         ("review-queue", REVIEWERS),
         ("review-case", REVIEWERS),
         ("slice-with-mask", REVIEWERS),
+        ("finding-list", REVIEWERS),
+        ("slice-versions", set(Role)),
+        ("compare-versions", set(Role)),
+        ("comparison-picture", set(Role)),
         ("project-settings", {Role.ADMINISTRATOR, Role.DATA_MANAGER}),
         ("guide", set(Role)),
     ],
@@ -90,6 +105,9 @@ def test_each_role_opens_its_pages_and_no_others(
         "review-case": {"code": "C0001"},
         "slice-picture": {"code": "C0001", "role": "t2", "index": 2},
         "slice-with-mask": {"mask_id": mask.pk, "role": "t2", "index": 2},
+        "slice-versions": {"code": "C0001", "index": 2},
+        "compare-versions": {"code": "C0001", "index": 2, "one": 1, "other": 1},
+        "comparison-picture": {"code": "C0001", "index": 2, "one": 1, "other": 1},
     }
     answer = client.get(reverse(name, kwargs=values.get(name)))
     assert answer.status_code == (200 if role in allowed else 403)

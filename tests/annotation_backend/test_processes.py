@@ -59,7 +59,7 @@ def test_what_is_not_ready_in_time_is_named(tmp_path: Path) -> None:
 
 
 def test_the_projects_procfile_names_three_processes() -> None:
-    assert list(read_procfile(ROOT / "Procfile")) == ["label_studio", "web", "worker"]
+    assert list(read_procfile(ROOT / "Procfile")) == ["label_studio", "web", "worker", "trainer", "reconciler"]
 
 
 def test_a_taken_port_is_refused_by_name() -> None:

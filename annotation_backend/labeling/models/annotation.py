@@ -146,7 +146,7 @@ class Annotation(models.Model):
             raise TypeError(_NEVER_CHANGES)
         super().save(**kwargs)
 
-    def delete(self, **_kwargs: Any) -> tuple[int, dict[str, int]]:
+    def delete(self, using: Any = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
         """Refused.
 
         Raises:

@@ -70,6 +70,7 @@ class Command(MaskloopCommand):
                 processes.start(name)
             findings = self._prepare(processes, folder)
             self._tell(findings)
+            processes.start("reconciler")
             while not options["exit_when_ready"]:
                 processes.require_alive()
                 time.sleep(1)

@@ -1,21 +1,35 @@
-"""`pull_annotations`: takes over the saves that a webhook lost."""
+"""`pull_annotations`: takes over the saves that a webhook lost, once or again and again."""
 
+from argparse import ArgumentParser
 from typing import Any
 
 from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.project import ensure_people
-from annotation_backend.labeling.upkeep import take_up
+from annotation_backend.labeling.upkeep import keep_up, take_up
 from annotation_backend.management.arguments import MaskloopCommand
 from datasets.errors import RejectedInput
+
+SHORTEST_SECONDS = 1.0
 
 
 class Command(MaskloopCommand):
     """Compares Label Studio's annotations with ours; safe to run at any time, and again."""
 
-    help = "Take over annotations that a webhook lost."
+    help = "Take over annotations that a webhook lost, and queue again what a stopped worker left undone."
+
+    def add_own_arguments(self, parser: ArgumentParser) -> None:
+        """Once, or for as long as the service runs."""
+        parser.add_argument(
+            "--every",
+            type=float,
+            metavar="SECONDS",
+            help="go on until stopped; most rounds ask only for what Label Studio changed since the last",
+        )
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Pulls every project of ours."""
+        if options["every"] is not None:
+            keep_up(max(SHORTEST_SECONDS, options["every"]), tell=self.say)
         projects = list(LabelingProject.objects.filter(is_retired=False))
         if not projects:
             raise RejectedInput(

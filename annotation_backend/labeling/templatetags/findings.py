@@ -1,0 +1,29 @@
+"""Findings about annotations, for the pages of cases, reviews and the first page."""
+
+from django import template
+from django.db.models import QuerySet
+
+from annotation_backend.cases.models import Case
+from annotation_backend.labeling.losses import open_findings
+from annotation_backend.labeling.models import AnnotationFinding
+
+register = template.Library()
+
+
+@register.simple_tag
+def open_findings_of(case: Case) -> QuerySet[AnnotationFinding]:
+    """Findings of a case that nobody has looked at."""
+    return open_findings(case)
+
+
+@register.simple_tag
+def open_finding_count() -> int:
+    """How many findings nobody has looked at."""
+    return open_findings().count()
+
+
+@register.simple_tag
+def slices_with_versions(case: Case) -> list[int]:
+    """Indices of the slices that were ever saved."""
+    saved = case.labeling_tasks.filter(annotations__isnull=False)
+    return sorted(set(saved.values_list("slice_index", flat=True)))

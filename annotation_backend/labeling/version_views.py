@@ -1,0 +1,184 @@
+"""Pages of a slice's versions, and of findings that a person should look at."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_GET, require_POST
+
+from annotation_backend.accounts.models import Role, User
+from annotation_backend.accounts.permissions import roles_required, signed_in_user
+from annotation_backend.cases.views import png_answer
+from annotation_backend.labeling.drawn import mask_in, stored_masks
+from annotation_backend.labeling.losses import mark_seen, open_findings
+from annotation_backend.labeling.models import (
+    DENIED,
+    Annotation,
+    AnnotationDeletion,
+    AnnotationFinding,
+    LabelingTask,
+    Restoration,
+)
+from annotation_backend.labeling.outlines import BLUE, ORANGE, outlined_png
+from annotation_backend.labeling.versions import differences, restore, task_of_slice, version_of
+from datasets.errors import MaskloopError, RejectedInput
+from datasets.mask import TUMOUR
+
+LOOKERS = (Role.RADIOLOGIST, Role.DATA_MANAGER)
+"""Who looks at findings; an annotator's own loss is for somebody else to wave through."""
+
+
+def of_a_slice(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Gives the view the slice's task; lets reviewers through, and annotators to slices that they drew on."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, code: str, index: int, **kwargs: Any) -> HttpResponse:
+        try:
+            task = task_of_slice(code, index)
+        except RejectedInput as error:
+            raise Http404 from error
+        person = signed_in_user(request)
+        if not person.has_role(*LOOKERS) and not _drew_on(task, person):
+            raise PermissionDenied("This page is for reviewers, and for who drew on the slice.")
+        try:
+            return view(request, task, **kwargs)
+        except RejectedInput as error:
+            if error.code != "version-unknown":
+                raise
+            raise Http404 from error
+
+    return guarded
+
+
+@login_required
+@require_GET
+@of_a_slice
+def slice_versions(request: HttpRequest, task: LabelingTask) -> HttpResponse:
+    """All versions of a slice, the newest first."""
+    context = {"task": task, "case": task.case, "rows": _rows(task), "task_url": task_url(task)}
+    return render(request, "labeling/versions.html", context)
+
+
+@login_required
+@require_GET
+@of_a_slice
+def compare_versions(request: HttpRequest, task: LabelingTask, one: int, other: int) -> HttpResponse:
+    """Two versions of a slice: both outlines on its picture, and numbers."""
+    first, second = version_of(task, one), version_of(task, other)
+    context = {
+        "task": task,
+        "case": task.case,
+        "one": first,
+        "other": second,
+        "differences": differences(first, second),
+        "unreadable": [stored_masks(version).unreadable for version in (first, second)],
+        "task_url": task_url(task),
+    }
+    return render(request, "labeling/compare.html", context)
+
+
+@login_required
+@require_GET
+@of_a_slice
+def comparison_picture(request: HttpRequest, task: LabelingTask, one: int, other: int) -> HttpResponse:
+    """The slice's picture with the tumour of one version outlined in blue, of the other in orange."""
+    picture = get_object_or_404(task.case.slices, role=task.case.annotated_role.value, index=task.slice_index)
+    first, second = (mask_in(stored_masks(version_of(task, number)), TUMOUR) for number in (one, other))
+    return png_answer(outlined_png(picture.path, [(first, BLUE), (second, ORANGE)]))
+
+
+@login_required
+@require_POST
+@of_a_slice
+def restore_version(request: HttpRequest, task: LabelingTask, number: int) -> HttpResponse:
+    """Writes a version back to Label Studio."""
+    try:
+        made = restore(version_of(task, number), person=signed_in_user(request)).result
+    except MaskloopError as error:
+        messages.error(request, f"{error.message} {error.remedy}")
+    else:
+        messages.success(
+            request, f"Version {number} is back in Label Studio, as version {made.number if made else '?'}."
+        )
+    return redirect("slice-versions", code=task.case.code, index=task.slice_index)
+
+
+@roles_required(*LOOKERS)
+@require_GET
+def finding_list(request: HttpRequest) -> HttpResponse:
+    """Findings that nobody has looked at."""
+    return render(request, "labeling/findings.html", {"findings": open_findings()})
+
+
+@roles_required(*LOOKERS)
+@require_POST
+def finding_seen(request: HttpRequest, pk: int) -> HttpResponse:
+    """Marks one as looked at and meant."""
+    get_object_or_404(AnnotationFinding, pk=pk)
+    mark_seen(AnnotationFinding.objects.filter(pk=pk), signed_in_user(request))
+    messages.success(request, "Written down as meant.")
+    back = request.POST.get("back", "")
+    safe = url_has_allowed_host_and_scheme(back, allowed_hosts=None)
+    return redirect(back if safe else reverse("finding-list"))
+
+
+def task_url(task: LabelingTask) -> str | None:
+    """Where a person opens the task in Label Studio; None where it is not there now."""
+    if task.project.is_retired or task.label_studio_id == 0:
+        return None
+    project = task.project.label_studio_id
+    return f"{settings.LABEL_STUDIO_URL}/projects/{project}/data?task={task.label_studio_id}"
+
+
+def _drew_on(task: LabelingTask, person: User) -> bool:
+    own = Q(author=person)
+    if person.label_studio_id:
+        own |= Q(completed_by=person.label_studio_id) | Q(updated_by=person.label_studio_id)
+    return Annotation.objects.filter(own, task=task).exists()
+
+
+def _rows(task: LabelingTask) -> list[dict[str, Any]]:
+    """What the page says of each version, the newest first; six queries for all of them."""
+    versions = list(
+        Annotation.objects.filter(task=task)
+        .select_related("author", "drawn", "confirmation")
+        .defer("raw", "drawn__bits")
+        .order_by("saved_at", "pk")
+    )
+    current = Annotation.objects.current(task)
+    identifiers = {version.label_studio_id for version in versions}
+    deleted = set(
+        AnnotationDeletion.objects.filter(label_studio_id__in=identifiers).values_list("project", "label_studio_id")
+    )
+    restorations = {
+        row.result_id: row for row in Restoration.objects.filter(result__task=task).select_related("source", "person")
+    }
+    findings: dict[int, list[AnnotationFinding]] = {}
+    for finding in AnnotationFinding.objects.filter(annotation__task=task).select_related("seen_by"):
+        findings.setdefault(finding.annotation_id, []).append(finding)
+    rows = []
+    for before, version in zip([None, *versions], versions, strict=False):
+        drawn, confirmation = getattr(version, "drawn", None), getattr(version, "confirmation", None)
+        rows.append(
+            {
+                "version": version,
+                "before": before,
+                "areas": sorted(drawn.areas.items()) if drawn else None,
+                "unreadable": drawn.unreadable if drawn else 0,
+                "is_current": current is not None and current.pk == version.pk,
+                "is_deleted": (version.project_id, version.label_studio_id) in deleted,
+                "denied": confirmation if confirmation and confirmation.outcome in DENIED else None,
+                "restoration": restorations.get(version.pk),
+                "findings": findings.get(version.pk, []),
+            }
+        )
+    return rows[::-1]
