@@ -8,3 +8,10 @@ class InferenceConfig(AppConfig):
 
     name = "annotation_backend.inference"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """This process keeps its share of the machine's memory."""
+        from annotation_backend.machine import cache_bytes
+        from training.memory import process_memory
+
+        process_memory().set_limit(cache_bytes())

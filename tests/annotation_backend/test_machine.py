@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from annotation_backend import machine
+from training.memory import process_memory
 
 GB = 1 << 30
 
@@ -42,3 +43,7 @@ def test_a_container_has_less_than_its_machine(monkeypatch: pytest.MonkeyPatch, 
     none.write_text("max\n")
     monkeypatch.setattr(machine, "_CGROUP_LIMITS", (none, limit, tmp_path / "absent"))
     assert machine.memory_bytes() == 1_000_000
+
+
+def test_this_process_keeps_its_share() -> None:
+    assert process_memory().limit == machine.cache_bytes()
