@@ -111,7 +111,9 @@ def _require_a_start(prompts: Prompts, base: Inside) -> None:
 
 def _probability(masks: Mapping[int, Inside], plane: PicturePlane) -> Volume:
     """Masks by slice as a probability of 0 and 1 on the case's grid."""
-    data = np.zeros(plane.grid.shape, dtype=np.float32)
+    others = [size for axis, size in enumerate(plane.grid.shape) if axis != plane.slice_axis]
+    # Slices lie together in memory, so that only those with a mask are ever touched.
+    data = np.moveaxis(np.zeros((plane.slice_count, *others), dtype=np.float32), 0, plane.slice_axis)
     for index, mask in masks.items():
         plane.from_picture(mask.astype(np.float32), into=data, index=index)
     return Volume(data, plane.grid)

@@ -45,6 +45,8 @@ def missing_ends(points_mm: Sequence[PointMm], plane: PicturePlane) -> list[End]
         return ends
     steps_mm = (plane.grid.spacing[plane.slice_axis], *plane.pixel_spacing_mm)
     places = plane.world_to_index(np.array(points_mm)) * steps_mm
-    reach = (places - (places.min(axis=0) + places.max(axis=0)) / 2) @ _DIRECTIONS.T
+    middle = (places.min(axis=0) + places.max(axis=0)) / 2
+    middle[0] = np.median(places[:, 0])  # most points lie on one slice, which is then neither first nor last
+    reach = (places - middle) @ _DIRECTIONS.T
     _, taken = linear_sum_assignment(reach, maximize=True)
     return [end for at, end in enumerate(ends) if at not in taken]

@@ -37,6 +37,12 @@ def test_after_the_four_ends_of_a_slice_the_first_and_the_last_slice_are_missing
     assert missing_ends(points, PLANE) == [End.FIRST_SLICE, End.LAST_SLICE]
 
 
+def test_a_first_slice_far_away_and_to_the_side_leaves_the_last_slice_missing() -> None:
+    points = [_point(end) for end in (End.LEFT, End.RIGHT, End.TOP, End.BOTTOM)]
+    x, y, z = PLANE.percent_to_world((30.0, 15.0), index=0).tolist()
+    assert missing_ends([*points, (x, y, z)], PLANE) == [End.LAST_SLICE]
+
+
 def test_the_order_of_the_points_does_not_matter() -> None:
     points = [_point(end) for end in (End.LAST_SLICE, End.TOP, End.LEFT)]
     assert missing_ends(points, PLANE) == missing_ends(points[::-1], PLANE)

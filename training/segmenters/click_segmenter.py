@@ -109,7 +109,7 @@ def ras_clicks(clicks: Sequence[Click], grid: Grid) -> CanvasClicks:
 
 
 def ras_previous(request: SegmentationRequest) -> Picture | None:
-    """The previous probability with axes towards right, anterior, superior; brought into 0..1 where it is not.
+    """The previous probability with axes towards right, anterior, superior: a view, as it was given.
 
     Raises:
         GeometryError: It lies on another grid than the images.
@@ -118,7 +118,11 @@ def ras_previous(request: SegmentationRequest) -> Picture | None:
         return None
     for volume in request.volumes.values():
         volume.grid.require_match(request.previous.grid, what="The previous probability and the images of a request")
-    found = np.asarray(as_ras(request.previous).data, dtype=np.float32)
-    if found.min() >= 0.0 and found.max() <= 1.0:  # neither is so where a voxel is no number
-        return found
-    return np.clip(np.nan_to_num(found), 0.0, 1.0)
+    return np.asarray(as_ras(request.previous).data, dtype=np.float32)
+
+
+def in_0_to_1(probability: Picture) -> Picture:
+    """A probability brought into 0..1 where it is not."""
+    if probability.min() >= 0.0 and probability.max() <= 1.0:  # neither is so where a voxel is no number
+        return probability
+    return np.clip(np.nan_to_num(probability), 0.0, 1.0)

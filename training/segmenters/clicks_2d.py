@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
-from datasets.orientation import as_ras, axis_in_ras, from_ras, is_reversed_in_ras
+from datasets.orientation import as_ras, axis_in_ras, is_reversed_in_ras
 from datasets.volume import Grid, Volume
 from training.segmenters.click_drawer import DrawnImages
 from training.segmenters.click_plan import CanvasClicks
-from training.segmenters.click_segmenter import ClickSegmenter, ras_clicks, ras_previous
+from training.segmenters.click_segmenter import ClickSegmenter, in_0_to_1, ras_clicks, ras_previous
 from training.segmenters.request_images import ras_images
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
 
@@ -34,22 +34,24 @@ class Clicks2dSegmenter(ClickSegmenter):
             GeometryError: The images, or the previous probability, lie on different grids.
         """
         arrays, grid = ras_images(request, self._plan.channels)
-        axis = axis_in_ras(request.slice_axis, request.volumes[next(iter(self._plan.channels))].grid)
-        clicks, previous = ras_clicks(request.prompts.clicks, grid), ras_previous(request)
         original = request.volumes[next(iter(self._plan.channels))].grid
-        probability = np.zeros(original.shape, np.float32)
-        if previous is not None:
-            probability[...] = from_ras(previous, original)
+        axis = axis_in_ras(request.slice_axis, original)
+        clicks, previous = ras_clicks(request.prompts.clicks, grid), ras_previous(request)
+        probability = _empty(original.shape, request.slice_axis)
         turned = as_ras(Volume(probability, original)).data
         seconds: dict[str, float] = {}
         regions = {}
         greys = self._greys.of(arrays, request.cache_key)
-        for index in _asked(request, clicks, axis, original):
-            name = f"{request.cache_key}/{axis}/{index}" if request.cache_key else ""
+        clicked = _clicked(clicks, axis)
+        for index in _asked(request, clicked, axis, original, keeps=previous is not None):
             place = (slice(None),) * axis + (index,)
+            earlier = None if previous is None else in_0_to_1(previous[place])
+            if index not in clicked:
+                turned[place] = earlier
+                continue
+            name = f"{request.cache_key}/{axis}/{index}" if request.cache_key else ""
             images = DrawnImages([array[place] for array in arrays], greys, name)
             own = CanvasClicks(*(_on_slice(each, axis, index) for each in (clicks.positive, clicks.negative)))
-            earlier = None if previous is None else previous[place]
             drawing = self._drawer.draw(images, own, earlier if earlier is not None and earlier.any() else None)
             turned[place] = drawing.probability
             seconds = {part: seconds.get(part, 0.0) + spent for part, spent in drawing.seconds.items()}
@@ -61,21 +63,38 @@ class Clicks2dSegmenter(ClickSegmenter):
         )
 
 
-def _asked(request: SegmentationRequest, clicks: CanvasClicks, axis: int, grid: Grid) -> list[int]:
-    """The clicked slices among those asked for, as indices along `axis` of the RAS grid that `grid` becomes."""
+def _empty(shape: tuple[int, int, int], axis: int) -> NDArray[np.float32]:
+    """Zeros whose slices along `axis` each lie together, so that memory is touched for drawn slices only."""
+    others = [size for at, size in enumerate(shape) if at != axis]
+    return np.moveaxis(np.zeros((shape[axis], *others), np.float32), 0, axis)
+
+
+def _clicked(clicks: CanvasClicks, axis: int) -> set[int]:
+    return {int(index) for each in (clicks.positive, clicks.negative) for index in np.rint(each[:, axis])}
+
+
+def _asked(request: SegmentationRequest, clicked: set[int], axis: int, grid: Grid, *, keeps: bool) -> list[int]:
+    """The slices to write, along `axis` of the RAS grid that `grid` becomes.
+
+    Args:
+        request: Which slices are asked for.
+        clicked: Those with clicks.
+        axis: Of the RAS grid.
+        grid: The images'.
+        keeps: Whether slices without clicks keep what they had; else they stay empty.
+    """
     count = grid.shape[request.slice_axis]
-    clicked = {int(index) for each in (clicks.positive, clicks.negative) for index in np.rint(each[:, axis])}
-    if request.slices is None:
-        return sorted(clicked)
-    if any(not 0 <= index < count for index in request.slices):
-        raise RejectedInput(
-            "slice-outside",
-            f"Expected slices from 0 to {count - 1}, got one beyond them.",
-            remedy="Ask for slices of the image.",
-        )
-    turned = is_reversed_in_ras(request.slice_axis, grid)
-    asked = {count - 1 - index if turned else index for index in request.slices}
-    return sorted(clicked & asked)
+    wanted = set(range(count))
+    if request.slices is not None:
+        if any(not 0 <= index < count for index in request.slices):
+            raise RejectedInput(
+                "slice-outside",
+                f"Expected slices from 0 to {count - 1}, got one beyond them.",
+                remedy="Ask for slices of the image.",
+            )
+        turned = is_reversed_in_ras(request.slice_axis, grid)
+        wanted = {count - 1 - index if turned else index for index in request.slices}
+    return sorted(wanted if keeps else wanted & clicked)
 
 
 def _on_slice(points: NDArray[np.float64], axis: int, index: int) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ import numpy as np
 from datasets.orientation import from_ras
 from datasets.volume import Volume
 from training.segmenters.click_drawer import DrawnImages
-from training.segmenters.click_segmenter import ClickSegmenter, ras_clicks, ras_previous
+from training.segmenters.click_segmenter import ClickSegmenter, in_0_to_1, ras_clicks, ras_previous
 from training.segmenters.request_images import ras_images
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
 
@@ -31,7 +31,9 @@ class Clicks3dSegmenter(ClickSegmenter):
         """
         arrays, grid = ras_images(request, self._plan.channels)
         images = DrawnImages(arrays, self._greys.of(arrays, request.cache_key), request.cache_key)
-        drawing = self._drawer.draw(images, ras_clicks(request.prompts.clicks, grid), ras_previous(request))
+        previous = ras_previous(request)
+        clicks = ras_clicks(request.prompts.clicks, grid)
+        drawing = self._drawer.draw(images, clicks, None if previous is None else in_0_to_1(previous))
         original = request.volumes[next(iter(self._plan.channels))].grid
         return Segmentation(
             Volume(np.ascontiguousarray(from_ras(drawing.probability, original)), original),
