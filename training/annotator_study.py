@@ -14,6 +14,7 @@ import numpy as np
 
 from datasets.cohort import LoadedCase
 from datasets.digest import content_sha256
+from datasets.picture_plane import PicturePlane
 from training.annotator_actions import ANSWER_SECONDS, COUNTED, OPEN_SECONDS, SECONDS
 from training.brush_strokes import Hand
 from training.metrics import dice
@@ -86,7 +87,7 @@ def studied(case: LoadedCase, strategies: Sequence[Strategy], helpers: Helpers, 
     by_hand, outlined = found.pop(BY_HAND.name), found.pop(OUTLINED.name)
     return {
         "case": case.case,
-        "slices": int(by_hand["submit"]),
+        "slices": int(np.count_nonzero(PicturePlane.of(case.mask.grid).stack(case.mask.foreground).any(axis=(1, 2)))),
         "volume_ml": round(case.mask.volume_ml, 1),
         "by_hand": by_hand,
         "outlined": outlined,

@@ -159,8 +159,8 @@ def _depth(inside: Picture) -> NDArray[np.float32]:
     """Pixels from each pixel inside to the nearest outside; the picture's border is no edge."""
     import cv2
 
-    found: NDArray[np.float32] = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return found
+    found = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(found, dtype=np.float32)
 
 
 def _trembling(path: NDArray[np.int64], sd: float, random: np.random.Generator) -> NDArray[np.float64]:

@@ -356,7 +356,7 @@ class _Chair:
             request = replace(request, prompts=Prompts(clicks=(*request.prompts.clicks, own)))
             self._log.add(Action.CLICK)
             before, probability = self._wrong(index), self._answer(self._helpers.clicks, request)
-            found = self._pictures.to_picture(probability.data, index) > 0.5
+            found = self._pictures.to_picture(np.asarray(probability.data, np.float32), index) > 0.5
             if np.count_nonzero(found != self._truth[index]) >= before:
                 self._log.add(Action.UNDO)
                 break
@@ -368,7 +368,8 @@ class _Chair:
         """A box around the slice's tumour; what it gives is taken where it is better."""
         request = replace(self._request, slices=(index,), prompts=Prompts(boxes=self._boxes(index)))
         self._log.add(Action.BOX)
-        found = self._pictures.to_picture(self._answer(self._helpers.box, request).data, index) > 0.5
+        probability = self._answer(self._helpers.box, request)
+        found = self._pictures.to_picture(np.asarray(probability.data, np.float32), index) > 0.5
         if np.count_nonzero(found != self._truth[index]) < self._wrong(index):
             self._drawn[index] = found
             self._log.add(Action.ACCEPT)

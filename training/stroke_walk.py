@@ -58,7 +58,7 @@ def stroke_path(
             if own >= rate:
                 found, rate = direction, own
         if found >= 0:
-            way = np.empty((1, 2), np.int64)
+            way: NDArray[np.int64] = np.empty((1, 2), np.int64)
             way[0, 0], way[0, 1] = row + _STEPS[found, 0], column + _STEPS[found, 1]
             heading = found
         else:
