@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotation_backend.cases.services import picture_plane
+from annotation_backend.inference.carrying import as_probability
 from annotation_backend.inference.services import INSIDE_ABOVE_PROBABILITY, segment_case
 from annotation_backend.inference.sessions import Turn, kept_masks
 from annotation_backend.registry.models import Model, PromptKind
 from datasets.errors import RejectedInput
 from datasets.picture_plane import PicturePlane
-from datasets.volume import Volume
 from training.method_needs import BOXED
 from training.model_package import Method
 from training.prompts.prompt import Prompts
@@ -76,7 +76,7 @@ def _slice(
         heard if boxed else clicks,
         model=model,
         slices=(turn.index,),
-        previous=None if boxed or not turn.base.any() else _probability({turn.index: turn.base}, plane),
+        previous=None if boxed or not turn.base.any() else as_probability({turn.index: turn.base}, plane),
     )
     mask = plane.to_picture(np.asarray(drawn.probability.data), turn.index) > INSIDE_ABOVE_PROBABILITY
     if heard.boxes:
@@ -93,7 +93,7 @@ def _volume(turn: Turn, plane: PicturePlane, *, model: Model) -> tuple[dict[int,
         known[turn.index] = turn.base
         drawn_before = any(mask.any() for mask in known.values())
         _require_a_start(prompts, np.array([drawn_before]))
-        previous = _probability(known, plane) if drawn_before else None
+        previous = as_probability(known, plane) if drawn_before else None
     drawn = segment_case(turn.session.case, prompts, model=model, slices=None, previous=previous)
     pictures = plane.stack(np.asarray(drawn.probability.data)) > INSIDE_ABOVE_PROBABILITY
     return dict(enumerate(pictures)), drawn.model_version, drawn.score
@@ -107,16 +107,6 @@ def _require_a_start(prompts: Prompts, base: Inside) -> None:
             "Expected a click in the tumour first, got only clicks that say where it is not.",
             remedy="Click in the tumour, without Alt.",
         )
-
-
-def _probability(masks: Mapping[int, Inside], plane: PicturePlane) -> Volume:
-    """Masks by slice as a probability of 0 and 1 on the case's grid."""
-    others = [size for axis, size in enumerate(plane.grid.shape) if axis != plane.slice_axis]
-    # Slices lie together in memory, so that only those with a mask are ever touched.
-    data = np.moveaxis(np.zeros((plane.slice_count, *others), dtype=np.float32), 0, plane.slice_axis)
-    for index, mask in masks.items():
-        plane.from_picture(mask.astype(np.float32), into=data, index=index)
-    return Volume(data, plane.grid)
 
 
 def _away_from(mask: Inside, base: Inside, plane: PicturePlane, heard: Prompts, *, index: int) -> Inside:

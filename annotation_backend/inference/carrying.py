@@ -6,7 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotation_backend.cases.models import Case
+from annotation_backend.cases.services import picture_plane
 from annotation_backend.inference.services import request_of
+from datasets.picture_plane import PicturePlane
+from datasets.volume import Volume
 from training.prompts.prompt import Prompts
 
 Inside = NDArray[np.bool_]
@@ -15,17 +18,31 @@ CARRIED = "carried-over"
 """What Label Studio shows as the model of such a mask."""
 
 
-def carried_masks(case: Case, known: Mapping[int, Inside], wanted: Sequence[int]) -> Iterator[tuple[int, Inside]]:
+def carried_masks(
+    case: Case, known: Mapping[int, Inside], wanted: Sequence[int], *, drawn: Mapping[int, Inside] | None = None
+) -> Iterator[tuple[int, Inside]]:
     """Draws slices from the masks of others, the nearest first.
 
     Args:
         case: A registered case with exported slices.
         known: Boolean (height, width) by slice: what a person saved or pointed at.
         wanted: Slices to draw.
+        drawn: What a model drew on the whole volume, by slice; it tells where the tumour ends.
 
     Yields:
         Slice and mask.
     """
     from training.propagation import refreshed
 
-    yield from refreshed(request_of(case, Prompts(), slices=None), known, wanted)
+    previous = None if drawn is None else as_probability(drawn, picture_plane(case))
+    yield from refreshed(request_of(case, Prompts(), slices=None, previous=previous), known, wanted)
+
+
+def as_probability(masks: Mapping[int, Inside], plane: PicturePlane) -> Volume:
+    """Masks by slice as a probability of 0 and 1 on the case's grid."""
+    others = [size for axis, size in enumerate(plane.grid.shape) if axis != plane.slice_axis]
+    # Slices lie together in memory, so that only those with a mask are ever touched.
+    data = np.moveaxis(np.zeros((plane.slice_count, *others), dtype=np.float32), 0, plane.slice_axis)
+    for index, mask in masks.items():
+        plane.from_picture(mask.astype(np.float32), into=data, index=index)
+    return Volume(data, plane.grid)

@@ -181,12 +181,19 @@ def _carried(
     session: Session, due: _Due, known: Mapping[int, Inside], tasks: Mapping[int, LabelingTask]
 ) -> Iterator[tuple[int, Inside, str]]:
     wanted = [index for index in tasks if abs(index - due.index) <= REACH]
-    for index, mask in carried_masks(session.case, known, wanted):
+    for index, mask in carried_masks(session.case, known, wanted, drawn=_drawn_by_a_model(session)):
         if not _is_newest(due):
             return
         keep_carried(session, {index: mask}, turn=session.turn, model_version=CARRIED)
         _let_people_first()
         yield index, mask, CARRIED
+
+
+def _drawn_by_a_model(session: Session) -> dict[int, Inside] | None:
+    """The session's whole volume, where a model drew it; what was carried over since counts in it."""
+    if not session.slices.filter(origin=MaskOrigin.CARRIED).exclude(model_version=CARRIED).exists():
+        return None
+    return kept_masks(session, picture_plane(session.case).shape)
 
 
 def _push(
