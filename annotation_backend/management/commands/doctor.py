@@ -7,14 +7,13 @@ from annotation_backend.management.arguments import MaskloopCommand
 
 
 class Command(MaskloopCommand):
-    """Sends a phantom case through the running system and names the first link that fails."""
+    """Tries every link of the running system, with a phantom case, and names each that fails."""
 
-    help = "Send a phantom case through the running system; name the first link that fails and what to do."
+    help = "Try every link of the running system with a phantom case; name each that fails and what to do."
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Examines."""
         found = examine(tell=self.say)
-        if found.failed:
-            return {"good": found.good, "failed": found.failed}, [f"{found.failed} fails: {found.why}"]
-        self.say("All links hold.")
-        return {"good": found.good, "failed": None}, []
+        if not found.failures:
+            self.say("All links hold.")
+        return found.as_dict(), [str(failure) for failure in found.failures]

@@ -1,0 +1,46 @@
+"""The doctor: every link of the installation, one rehearsal case through all of it, and everything put away again."""
+
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from django.db import DatabaseError
+
+from annotation_backend.doctor import configuration, services
+from annotation_backend.doctor.examination import Examination, Failure, Link, try_links
+from annotation_backend.doctor.putting_away import put_away_rehearsals
+from annotation_backend.doctor.rehearsal import Rehearsal
+
+__all__ = ["Examination", "Failure", "Link", "examine", "put_away_rehearsals"]
+
+
+def examine(*, tell: Callable[[str], None]) -> Examination:
+    """Tries every link; one that fails stops only those that need it. The rehearsal case is put away in any case.
+
+    Args:
+        tell: Called with one line for each link.
+    """
+    with tempfile.TemporaryDirectory(prefix="maskloop-doctor-") as folder:
+        try:
+            return try_links([*_standing_links(), *Rehearsal(Path(folder)).links()], tell=tell)
+        finally:
+            with suppress(DatabaseError):  # then it was told of as a link
+                put_away_rehearsals()
+
+
+def _standing_links() -> list[Link]:
+    """What can be told without a case."""
+    return [
+        Link("addresses", configuration.addresses),
+        Link("secrets", configuration.secrets),
+        Link("data folder", configuration.data_folder),
+        Link("database", configuration.database),
+        Link("no rehearsal left behind", put_away_rehearsals, ("database",)),
+        Link("web service", services.web_service),
+        Link("ML backend's password", services.ml_backend_password, ("web service",)),
+        Link("webhook's header", services.webhook_header, ("web service",)),
+        Link("Label Studio", services.label_studio),
+        Link("Label Studio's token", services.token, ("Label Studio",)),
+        Link("models", services.models, ("database",)),
+    ]

@@ -1,0 +1,144 @@
+"""Links of the running services: the web service, Label Studio, the models, and who may speak with whom."""
+
+from typing import Any
+
+from django.conf import settings
+
+from annotation_backend.doctor.examination import ask
+from annotation_backend.labeling.client import call
+from annotation_backend.labeling.models import LabelingProject
+from annotation_backend.labeling.project import basic_auth, ml_backend_url
+from annotation_backend.labeling.project_settings import answering_model
+from annotation_backend.labeling.webhook_secret import webhook_headers
+from annotation_backend.registry.models import PromptKind
+from annotation_backend.registry.services import serving_model
+from datasets.errors import RejectedInput, TryAgain
+
+WEBHOOK_REMEDY = "`manage.py publish_tasks` sets the webhook up again."
+
+_ASKED_FOR = (PromptKind.AUTOMATIC, PromptKind.BOX, PromptKind.POINT)
+"""What every annotator's tools ask for."""
+
+_NOTHING_HAPPENED = {"action": "MASKLOOP_DOCTOR"}
+"""A webhook's body that we take and do nothing with."""
+
+
+def web_service() -> None:
+    """It answers at the address that people and Label Studio are given."""
+    if not ask("GET", f"{settings.MASKLOOP_URL}/alive", who="The web service").ok:
+        raise TryAgain("web-down", "The web service answers with an error.", remedy="See data/logs/web.log.")
+
+
+def label_studio() -> None:
+    """It answers."""
+    if not ask("GET", f"{settings.LABEL_STUDIO_URL}/health", who="Label Studio").ok:
+        raise TryAgain(
+            "label-studio-error", "Label Studio answers with an error.", remedy="See data/logs/label_studio.log."
+        )
+
+
+def token() -> None:
+    """Label Studio takes our token."""
+    call("GET", "/api/current-user/whoami")
+
+
+def models() -> None:
+    """Each kind of prompt that annotators' tools send has a model with whole files."""
+    project = LabelingProject.objects.filter(is_retired=False).order_by("pk").last()
+    for kind in _ASKED_FOR:
+        model = serving_model(kind) if project is None else answering_model(project, kind)
+        if not (model.path / "model.json").is_file():
+            raise RejectedInput(
+                "model-gone",
+                f"The files of {model} are gone.",
+                remedy="Bring the data folder back, or promote another model with `manage.py promote_model`.",
+            )
+
+
+def ml_backend_password() -> None:
+    """The ML backend answers Label Studio's password and no other."""
+    address = f"{ml_backend_url()}/health"
+    _require_closed(ask("GET", address, who="The web service").status_code, what="ML backend")
+    wrong = ask("GET", address, who="The web service", headers={"Authorization": "Basic d3Jvbmc6d3Jvbmc="})
+    _require_closed(wrong.status_code, what="ML backend")
+    right = ask("GET", address, who="The web service", headers={"Authorization": basic_auth()})
+    if not right.ok:
+        raise _refused(right.status_code, what="ML backend")
+
+
+def webhook_header() -> None:
+    """The webhook takes what carries its header and nothing else."""
+    address = f"{ml_backend_url()}/webhook"
+    wrong = {name: "0" * len(value) for name, value in webhook_headers().items()}
+    for headers in ({}, wrong):
+        answer = ask("POST", address, who="The web service", headers=headers, json=_NOTHING_HAPPENED)
+        _require_closed(answer.status_code, what="webhook")
+    right = ask("POST", address, who="The web service", headers=webhook_headers(), json=_NOTHING_HAPPENED)
+    if not right.ok:
+        raise _refused(right.status_code, what="webhook")
+
+
+def webhook_in_label_studio(project: LabelingProject) -> None:
+    """Label Studio has our webhook, switched on, for everything, with the header that we take."""
+    found: list[dict[str, Any]] = call("GET", "/api/webhooks/", params={"project": project.label_studio_id})
+    ours = next((hook for hook in found if hook["url"] == f"{ml_backend_url()}/webhook"), None)
+    if ours is None:
+        raise RejectedInput("webhook-missing", "Label Studio has no webhook to us.", remedy=WEBHOOK_REMEDY)
+    if not ours.get("is_active", True):
+        raise RejectedInput(
+            "webhook-off", "Our webhook is switched off in Label Studio.", remedy="Switch it on: Settings, Webhooks."
+        )
+    if not ours.get("send_for_all_actions", True):
+        raise RejectedInput(
+            "webhook-partial",
+            "Our webhook is not sent for all actions.",
+            remedy="Choose `Send for all actions` in Label Studio: Settings, Webhooks.",
+        )
+    if not ours.get("send_payload", True):
+        raise RejectedInput(
+            "webhook-empty", "Our webhook is sent without its content.", remedy="Choose `Send payload` in Label Studio."
+        )
+    if ours.get("headers") != webhook_headers():
+        raise RejectedInput("webhook-header", "Our webhook has another header there.", remedy=WEBHOOK_REMEDY)
+
+
+def ml_backend_in_label_studio(project: LabelingProject) -> None:
+    """Label Studio knows our ML backend, for prompts too, and reaches it."""
+    found: list[dict[str, Any]] = call("GET", "/api/ml", params={"project": project.label_studio_id})
+    ours = next((one for one in found if one["url"].rstrip("/") == ml_backend_url()), None)
+    if ours is None:
+        raise RejectedInput(
+            "ml-backend-missing",
+            "Label Studio does not know our ML backend.",
+            remedy="`manage.py publish_tasks` connects it again.",
+        )
+    if not ours.get("is_interactive"):
+        raise RejectedInput(
+            "ml-backend-silent",
+            "Our ML backend is not asked when annotators prompt.",
+            remedy="Switch on `Interactive preannotations` in Label Studio: Settings, Model.",
+        )
+    if ours.get("state") != "CO":
+        raise TryAgain(
+            "ml-backend-unreached",
+            f"Label Studio does not reach our ML backend (state {str(ours.get('state'))[:4]}).",
+            remedy="Can Label Studio's machine open MASKLOOP_URL, and has it our ML_BACKEND_PASSWORD? Where that was "
+            "changed, delete the backend in Label Studio (Settings, Model) and run `manage.py publish_tasks`.",
+        )
+
+
+def _require_closed(status: int, *, what: str) -> None:
+    if status != 401:
+        raise RejectedInput(
+            f"{what.replace(' ', '-').lower()}-open",
+            f"Expected the {what} to refuse a request without its password (401), got {status}.",
+            remedy="Does a proxy add a password, or answer for us? Let it pass requests on as they are.",
+        )
+
+
+def _refused(status: int, *, what: str) -> RejectedInput:
+    return RejectedInput(
+        f"{what.replace(' ', '-').lower()}-refuses",
+        f"The {what} refuses its own password (status {status}).",
+        remedy="Was .env changed after `make up`? Restart. Does a proxy drop headers? Let it pass them on.",
+    )
