@@ -1,6 +1,7 @@
 """WSGI entry point for the web service: each of its processes loads the serving models before anyone asks."""
 
 import os
+from threading import Thread
 
 from django.core.wsgi import get_wsgi_application
 
@@ -8,5 +9,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "annotation_backend.settings")
 application = get_wsgi_application()
 
 from annotation_backend.inference.serving import watch_promotions  # noqa: E402 (Django is set up now)
+from annotation_backend.labeling.brush import prepare  # noqa: E402
 
 watch_promotions()
+Thread(target=prepare, name="codec", daemon=True).start()
