@@ -2,9 +2,9 @@
 
 From slice to slice the edges of a tumour shift by a few pixels, and so does what lies around it. The shift is dense
 optical flow between the two pictures; the mask's signed distance follows it. No network is needed, so it works on
-whatever is drawn on. Where a model has drawn the volume, its own change between the two slices is added, as far as it
-agrees with the mask that is carried: it knows where a tumour ends. Between two finished slices both are carried and
-meet in the proportion of their places, with the size that the areas of all finished slices tell.
+whatever is drawn on. Between two finished slices both are carried and meet in the proportion of their places, with the
+size that the areas of all finished slices tell. Beyond the outermost one, where a model has drawn the volume, its own
+change from slice to slice is added, as far as it agrees with the mask that is carried: it knows where a tumour ends.
 
 Source: Kroeger et al., Fast optical flow using dense inverse search, ECCV 2016; Raya and Udupa, Shape-based
 interpolation of multidimensional objects, IEEE TMI 1990;9:32.
@@ -92,6 +92,8 @@ class _Carrier:
         carried = [self._from(place, index) for place in (below, above) if place is not None]
         if below is None or above is None:
             return carried[0]
+        if not (carried[0].any() or carried[1].any()):
+            return carried[0]
         share = np.float32((index - below) / (above - below))
         met = (1 - share) * signed_distance(carried[0]) + share * signed_distance(carried[1])
         if above - below > SIZED_GAP or not (carried[0].any() and carried[1].any()):
@@ -114,7 +116,7 @@ class _Carrier:
             return mask
         offsets = flow(self._picture(index), self._picture(before))
         carried = moved(signed_distance(mask), offsets)
-        if self._model is not None:
+        if self._model is not None and not min(self._known) < index < max(self._known):
             trust = np.float32(dice(mask, self._model[before]) ** 2)  # a model that is wrong here says little of there
             own, next_own = (np.clip(signed_distance(self._model[each]), -_FAR, _FAR) for each in (before, index))
             own = moved(own, offsets)

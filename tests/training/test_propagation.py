@@ -103,6 +103,22 @@ def test_a_wide_gap_gets_its_size_from_all_finished_slices() -> None:
         assert dice(found[index], truth(index)) > 0.9
 
 
+def test_between_two_slices_the_model_does_not_count() -> None:
+    known = {0: truth(0), LAST: truth(LAST)}
+    broken = replace(request(), previous=volume(lambda index: truth(index) & (index in known)))
+    alone, beside = (dict(refreshed(asked, known, range(12))) for asked in (request(), broken))
+    assert all((alone[index] == beside[index]).all() for index in range(1, LAST))
+    assert alone[LAST + 1].any()
+    assert not beside[LAST + 1].any()
+
+
+def test_a_speck_never_becomes_a_picture() -> None:
+    speck = np.zeros_like(truth(0))
+    speck[30, 30] = True
+    for known in ({0: speck, 11: speck}, {0: speck, 3: speck}, {5: speck}):
+        assert all(mask.sum() <= 20 for _, mask in refreshed(request(), known, range(12)))
+
+
 def test_slices_known_to_be_empty_end_the_tumour() -> None:
     empty = np.zeros_like(truth(0))
     found = dict(refreshed(request(), {6: truth(6), 9: empty}, range(12)))
