@@ -16,7 +16,10 @@ ACCESS_LOG_FORMAT = "%(t)s %(m)s %(U)s %(s)s %(D)s %({server-timing}o)s"
 """For gunicorn: when, method, path, status, microseconds in the server, and what our middleware measured."""
 
 _ACCESS_LINE = re.compile(r"\[(?P<when>[^]]+)\] \S+ (?P<path>\S+) (?P<status>\d+) (?P<micro>\d+) (?P<timing>\S+)")
-_KINDS = (("web", "gunicorn"), ("worker", "db_worker"), ("Label Studio", "label-studio"))
+_KINDS = (
+    *(("web", "gunicorn"), ("trainer", "db_worker --no-reload --queue-name training")),
+    *(("worker", "db_worker"), ("Label Studio", "label-studio")),
+)
 _EDGE_SHARE = 0.1
 
 
@@ -137,7 +140,7 @@ class MemoryWatch(threading.Thread):
         ]
         for kind, _ in _KINDS:
             held = [sample.resident.get(kind, 0) / 1e6 for sample in self.samples if sample.at >= since]
-            if held:
+            if any(held):
                 first, last = edges(held)
                 lines.append(f"| {kind} | {first:.0f} | {last:.0f} | {max(held):.0f} | {growth(held):+.1f} |")
         return lines

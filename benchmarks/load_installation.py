@@ -98,11 +98,16 @@ def web_and_worker(installation: "Installation") -> Iterator[None]:
     """Runs the Procfile's web service and worker until the block ends."""
     import requests
 
+    from annotation_backend import machine
     from annotation_backend.environment import ROOT
     from annotation_backend.processes import Processes
 
-    address = installation.url.rpartition("/")[2]
-    environment = {**installation.environment, "MASKLOOP_BIND": address}
+    environment = {
+        **installation.environment,
+        "MASKLOOP_BIND": installation.url.rpartition("/")[2],
+        "MASKLOOP_WEB_PROCESSES": str(machine.web_processes()),
+        "OMP_NUM_THREADS": str(machine.inference_threads()),
+    }
     processes = Processes(ROOT / "Procfile", logs=installation.folder / "data" / "logs", environment=environment)
 
     def is_up() -> bool:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 from django_tasks.base import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
@@ -27,9 +28,10 @@ def queue_once(job: Any, *, case_code: str) -> bool:
     waiting = DBTaskResult.objects.ready().filter(
         task_path=job.module_path, args_kwargs__kwargs__case_code=case_code, queue_name=job.queue_name
     )
-    if waiting.select_for_update(skip_locked=True).values_list("pk", flat=True).first() is not None:
-        return False
-    job.enqueue(case_code=case_code)
+    with transaction.atomic():
+        if waiting.select_for_update(skip_locked=True).values_list("pk", flat=True).first() is not None:
+            return False
+        job.enqueue(case_code=case_code)
     return True
 
 

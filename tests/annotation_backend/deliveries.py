@@ -15,11 +15,12 @@ SAVES = 6
 
 
 def main() -> None:
-    """Sends each save from all threads, the newest first."""
+    """Sends each save from all threads, the newest first; then asks for the case's assembly once more."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     import django
 
     django.setup()
+    from annotation_backend.labeling.queue import queue_assembly
     from tests.annotation_backend.records import accounts, published, registered_case, save_body
 
     accounts()
@@ -27,6 +28,7 @@ def main() -> None:
     saves = [save_body(task, updated_at=f"2026-11-21T11:00:{second:02d}Z") for second in reversed(range(SAVES))]
     with ThreadPoolExecutor(THREADS) as pool:
         answers = Counter(pool.map(_deliver, [save for save in saves for _ in range(THREADS)]))
+    queue_assembly(task.case.code)
     sys.stdout.write(json.dumps({"answers": answers, **_found(task.pk)}))
 
 

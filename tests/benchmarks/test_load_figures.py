@@ -80,6 +80,7 @@ def test_memory_before_the_warm_up_does_not_count() -> None:
     [
         (["/venv/bin/python", "/venv/bin/gunicorn", "annotation_backend.wsgi"], "web"),
         (["python", "manage.py", "db_worker", "--no-reload"], "worker"),
+        (["python", "manage.py", "db_worker", "--no-reload", "--queue-name", "training"], "trainer"),
         (["/venv/bin/python", "/venv/bin/label-studio", "start"], "Label Studio"),
         (["python", "manage.py", "up"], None),
     ],
