@@ -177,12 +177,12 @@ def _results() -> list[list[dict[str, Any]]]:
 
 
 def _send_all(flood: Flood, deliveries: Sequence[Delivery], url: str) -> None:
-    from annotation_backend.labeling.project import basic_auth
+    from annotation_backend.labeling.webhook_secret import webhook_headers
 
     waiting: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
     for delivery in [*deliveries, *[None] * _SENDERS]:
         waiting.put(delivery)
-    headers = {"Authorization": basic_auth(), "Content-Type": "application/json", "Connection": "close"}
+    headers = {**webhook_headers(), "Content-Type": "application/json", "Connection": "close"}
     began = time.monotonic() + 1.0
     senders = [
         threading.Thread(target=_send, args=(flood, waiting, urlsplit(url).netloc, headers, began))
