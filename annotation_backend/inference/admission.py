@@ -73,6 +73,7 @@ class Admission:
         self._at_once = at_once
         self._patience = patience
         self._most_waiting = most_waiting
+        self._inside = 0
         self._computing = 0
         self._waiting: list[_Ticket] = []
         self._served: dict[str, float] = {}
@@ -84,6 +85,28 @@ class Admission:
         """Seconds until a request that comes now is begun, as measured on the last answers."""
         with self._lock:
             return self._expected()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an answer is computed or waited for: what nobody waits for may pause."""
+        return self._inside > 0 or self._computing > 0
+
+    @contextmanager
+    def arrival(self) -> Iterator[None]:
+        """Runs the whole handling of a request, its turn included; refuses it before any work where too many are here.
+
+        Raises:
+            Overloaded: As many are handled as may compute and wait together.
+        """
+        with self._lock:
+            if self._inside >= self._at_once + self._most_waiting:
+                raise self._refusal(self._expected())
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
 
     @contextmanager
     def turn(self, who: str = "", *, is_gone: Callable[[], bool] | None = None) -> Iterator[None]:

@@ -12,7 +12,7 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
-from annotation_backend.inference.admission import Overloaded
+from annotation_backend.inference.admission import Overloaded, process_admission
 from annotation_backend.inference.serving import promoted_model, warm_up
 from annotation_backend.labeling import events, interactive
 from annotation_backend.labeling.batches import answer_batch, records_of
@@ -89,7 +89,8 @@ def predict(request: HttpRequest) -> HttpResponse:
     project = _project(body)
     if context is not None:
         [task] = _the_open_task(tasks)
-        return JsonResponse({"results": [interactive.answer(_task_record(task, project), task, context)]})
+        with process_admission().arrival():
+            return JsonResponse({"results": [interactive.answer(_task_record(task, project), task, context)]})
     deadline = time.monotonic() + BATCH_SECONDS
     records = records_of([_identifier(task) for task in tasks], project=project)
     return JsonResponse({"results": answer_batch(records, deadline=deadline)})

@@ -106,6 +106,31 @@ def test_who_asks_much_does_not_keep_others_waiting() -> None:
     assert Counter(order) == {"busy": 6, "quiet": 1}
 
 
+def test_too_many_are_refused_before_any_work() -> None:
+    admission, here, release = (
+        Admission(at_once=1, patience=1.0, most_waiting=2),
+        threading.Barrier(4),
+        threading.Event(),
+    )
+
+    def handle() -> None:
+        with admission.arrival():
+            here.wait(5)
+            release.wait(5)
+
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(3):
+            pool.submit(handle)
+        here.wait(5)
+        assert admission.is_busy
+        with pytest.raises(Overloaded), admission.arrival():
+            pytest.fail("one too many")
+        release.set()
+    assert not admission.is_busy
+    with admission.arrival():
+        pass
+
+
 def test_a_client_that_hung_up_costs_nothing_and_frees_its_turn() -> None:
     admission = Admission(at_once=1, patience=1.0)
     with pytest.raises(ClientGone), admission.turn(is_gone=lambda: True):
