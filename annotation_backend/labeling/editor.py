@@ -15,6 +15,7 @@ from annotation_backend.labeling.project_settings import (
     keep_settings,
     project_settings,
 )
+from annotation_backend.labeling.queue import queue_once
 from annotation_backend.registry.models import PromptKind
 from datasets.mask import OEDEMA
 
@@ -81,7 +82,7 @@ def _draw_anew(project: LabelingProject) -> None:
     waiting = LabelingTask.objects.filter(project=project, state=TaskState.PENDING)
     waiting.update(drawn_by=None)
     for code in Case.objects.filter(labeling_tasks__in=waiting).distinct().values_list("code", flat=True):
-        predict_case.enqueue(case_code=code)
+        queue_once(predict_case, case_code=code)
 
 
 def _in_use(project: LabelingProject) -> frozenset[str]:
