@@ -11,6 +11,8 @@ from annotation_backend.doctor import configuration, services
 from annotation_backend.doctor.examination import Examination, Failure, Link, try_links
 from annotation_backend.doctor.putting_away import put_away_rehearsals
 from annotation_backend.doctor.rehearsal import Rehearsal
+from annotation_backend.labeling.models import LabelingProject
+from annotation_backend.labeling.project import current_project
 
 __all__ = ["Examination", "Failure", "Link", "examine", "put_away_rehearsals"]
 
@@ -43,4 +45,21 @@ def _standing_links() -> list[Link]:
         Link("Label Studio", services.label_studio),
         Link("Label Studio's token", services.token, ("Label Studio",)),
         Link("models", services.models, ("database",)),
+        Link("ML backend in Label Studio", _of_project(services.ml_backend_in_label_studio), _WHERE_WE_PUBLISH),
+        Link("webhook in Label Studio", _of_project(services.webhook_in_label_studio), _WHERE_WE_PUBLISH),
     ]
+
+
+_WHERE_WE_PUBLISH = ("database", "Label Studio's token")
+
+
+def _of_project(check: Callable[[LabelingProject], None]) -> Callable[[], None]:
+    """The check on our project as it is before the rehearsal's publication, which repairs it; nothing before the first
+    publication."""
+
+    def of_project() -> None:
+        project = current_project()
+        if project is not None:
+            check(project)
+
+    return of_project

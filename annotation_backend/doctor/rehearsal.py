@@ -1,6 +1,5 @@
 """A phantom patient on its way through the loop, link by link."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,10 @@ from annotation_backend.cases.registering import register_case
 from annotation_backend.cases.services import imported_tumour, picture_plane
 from annotation_backend.doctor.examination import Link, wait_for
 from annotation_backend.doctor.pictures import picture_address, picture_in_browser
-from annotation_backend.doctor.services import WEBHOOK_REMEDY, ml_backend_in_label_studio, webhook_in_label_studio
+from annotation_backend.doctor.services import WEBHOOK_REMEDY
 from annotation_backend.labeling.client import call
 from annotation_backend.labeling.config import BOX_LABEL, IMAGE, SMART_BOX
-from annotation_backend.labeling.models import Annotation, CaseMask, LabelingProject, LabelingTask
+from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask
 from annotation_backend.labeling.project_settings import project_settings
 from annotation_backend.labeling.publish import publish
 from annotation_backend.labeling.regions import MASK_TYPES, region_of
@@ -61,10 +60,8 @@ class Rehearsal:
             Link("a picture's address", lambda: picture_address(self._picture()), ("pictures", "web service")),
             Link("a picture in a browser", lambda: picture_in_browser(self._picture()), ("pictures", "web service")),
             Link("publication", self._publish, ("pictures", label_studio)),
-            Link("ML backend in Label Studio", self._of_project(ml_backend_in_label_studio), ("publication",)),
-            Link("webhook in Label Studio", self._of_project(webhook_in_label_studio), ("publication",)),
-            Link("a prediction through Label Studio", self._predict, ("ML backend in Label Studio", "models")),
-            Link("an annotation through the webhook", self._annotate, ("webhook in Label Studio",)),
+            Link("a prediction through Label Studio", self._predict, ("publication", "models")),
+            Link("an annotation through the webhook", self._annotate, ("publication",)),
             Link("worker", self._assemble, ("an annotation through the webhook",)),
             Link("review", self._verdict, ("worker",)),
             Link("release", self._release, ("review",)),
@@ -151,9 +148,6 @@ class Rehearsal:
         report = verify_release(built.folder)
         if report.findings:
             raise RejectedInput("release-unsound", str(report.findings[0]), remedy="Report it.")
-
-    def _of_project(self, check: Callable[[LabelingProject], None]) -> Callable[[], None]:
-        return lambda: check(LabelingTask.objects.filter(case=self._require_case()).latest("pk").project)
 
     def _largest_slice(self) -> tuple[Inside, LabelingTask]:
         """The phantom's contour on its largest slice, in picture orientation, and that slice's task."""

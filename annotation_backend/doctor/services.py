@@ -14,7 +14,7 @@ from annotation_backend.registry.models import PromptKind
 from annotation_backend.registry.services import serving_model
 from datasets.errors import RejectedInput, TryAgain
 
-WEBHOOK_REMEDY = "`manage.py publish_tasks` sets the webhook up again."
+WEBHOOK_REMEDY = "`manage.py publish_tasks` sets it up again; where this run could publish, it did."
 
 _ASKED_FOR = (PromptKind.AUTOMATIC, PromptKind.BOX, PromptKind.POINT)
 """What every annotator's tools ask for."""
@@ -85,19 +85,15 @@ def webhook_in_label_studio(project: LabelingProject) -> None:
     if ours is None:
         raise RejectedInput("webhook-missing", "Label Studio has no webhook to us.", remedy=WEBHOOK_REMEDY)
     if not ours.get("is_active", True):
-        raise RejectedInput(
-            "webhook-off", "Our webhook is switched off in Label Studio.", remedy="Switch it on: Settings, Webhooks."
-        )
+        raise RejectedInput("webhook-off", "Our webhook is switched off in Label Studio.", remedy=WEBHOOK_REMEDY)
     if not ours.get("send_for_all_actions", True):
         raise RejectedInput(
             "webhook-partial",
             "Our webhook is not sent for all actions.",
-            remedy="Choose `Send for all actions` in Label Studio: Settings, Webhooks.",
+            remedy=WEBHOOK_REMEDY,
         )
     if not ours.get("send_payload", True):
-        raise RejectedInput(
-            "webhook-empty", "Our webhook is sent without its content.", remedy="Choose `Send payload` in Label Studio."
-        )
+        raise RejectedInput("webhook-empty", "Our webhook is sent without its content.", remedy=WEBHOOK_REMEDY)
     if ours.get("headers") != webhook_headers():
         raise RejectedInput("webhook-header", "Our webhook has another header there.", remedy=WEBHOOK_REMEDY)
 
@@ -110,13 +106,13 @@ def ml_backend_in_label_studio(project: LabelingProject) -> None:
         raise RejectedInput(
             "ml-backend-missing",
             "Label Studio does not know our ML backend.",
-            remedy="`manage.py publish_tasks` connects it again.",
+            remedy=WEBHOOK_REMEDY,
         )
     if not ours.get("is_interactive"):
         raise RejectedInput(
             "ml-backend-silent",
             "Our ML backend is not asked when annotators prompt.",
-            remedy="Switch on `Interactive preannotations` in Label Studio: Settings, Model.",
+            remedy=WEBHOOK_REMEDY,
         )
     if ours.get("state") != "CO":
         raise TryAgain(

@@ -119,6 +119,8 @@ def _ensure_ml_backend(project: LabelingProject) -> None:
                 "basic_auth_pass": settings.ML_BACKEND_PASSWORD,
             },
         )
+    elif not ours.get("is_interactive"):
+        call("PATCH", f"/api/ml/{ours['id']}", json={"is_interactive": True})
     if project.ml_backend_id != ours["id"]:
         project.ml_backend_id = ours["id"]
         project.save(update_fields=["ml_backend_id"])
@@ -129,12 +131,16 @@ def _ensure_webhook_header(project: LabelingProject) -> None:
     url = f"{ml_backend_url()}/webhook"
     hooks = call("GET", "/api/webhooks/", params={"project": project.label_studio_id})
     ours = next((hook for hook in hooks if hook["url"] == url), None)
-    wanted = webhook_headers()
+    wanted = {
+        "headers": webhook_headers(),
+        "is_active": True,
+        "send_payload": True,
+        "send_for_all_actions": True,
+    }
     if ours is None:
-        body = {"url": url, "project": project.label_studio_id, "headers": wanted, "send_for_all_actions": True}
-        call("POST", "/api/webhooks/", json=body)
-    elif ours.get("headers") != wanted:
-        call("PATCH", f"/api/webhooks/{ours['id']}/", json={"headers": wanted})
+        call("POST", "/api/webhooks/", json={"url": url, "project": project.label_studio_id, **wanted})
+    elif any(ours.get(name) != value for name, value in wanted.items()):
+        call("PATCH", f"/api/webhooks/{ours['id']}/", json=wanted)
 
 
 def sign_up(user: User, password: str) -> None:

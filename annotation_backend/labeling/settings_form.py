@@ -20,7 +20,7 @@ class SettingsForm(forms.Form):
     def __init__(self, current: ProjectSettings, *args: Any, **kwargs: Any) -> None:
         initial = {"mask_format": current.mask_format.value, "has_oedema": current.has_oedema}
         initial |= {_field(kind): name for kind, name in current.prompt_models.items()}
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(*args, **{"initial": initial, **kwargs})
         self._current = current
         for kind in PromptKind:
             able = [str(model) for model in Model.objects.all() if kind.value in model.prompt_kinds]
