@@ -120,13 +120,16 @@ def _mask_regions(record: LabelingTask, seen: OpenTask, mask: Any, *, score: flo
 
     The largest region of the tumour becomes the mask; of any other only what the mask no longer holds is taken away.
     """
-    sizes = {identifier: int(part.sum()) for identifier, part in seen.parts.items()}
-    main = max(sizes, key=lambda identifier: sizes[identifier], default=region_id_of(record))
-    mask_format = project_settings(record.project).mask_format
-    regions = [region_of(mask, region_id=main, score=score, mask_format=mask_format)]
+    sizes = {identifier: int(part.mask.sum()) for identifier, part in seen.parts.items()}
+    main = max(sizes, key=lambda identifier: sizes[identifier], default=None)
+    if main is None:
+        chosen = project_settings(record.project).mask_format
+        return [region_of(mask, region_id=region_id_of(record), score=score, mask_format=chosen)]
+    regions = [region_of(mask, region_id=main, score=score, mask_format=seen.parts[main].mask_format)]
     for identifier, part in seen.parts.items():
-        if identifier != main and (part & ~mask).any():
-            regions.append(region_of(part & mask, region_id=identifier, score=None, mask_format=mask_format))
+        if identifier != main and (part.mask & ~mask).any():
+            rest = part.mask & mask
+            regions.append(region_of(rest, region_id=identifier, score=None, mask_format=part.mask_format))
     return regions
 
 

@@ -15,13 +15,27 @@ from django.utils.dateparse import parse_datetime
 from numpy.typing import NDArray
 
 from annotation_backend.accounts.models import User
+from annotation_backend.labeling.config import MaskFormat
 from annotation_backend.labeling.regions import mask_of
 from datasets.mask import TUMOUR
 from datasets.picture_plane import PicturePlane
 
 Region = Mapping[str, Any]
 
-_MASK_TYPES = ("brushlabels", "bitmasklabels")
+_FORMATS = {"brushlabels": MaskFormat.BRUSH, "bitmasklabels": MaskFormat.BITMASK}
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One region of the tumour.
+
+    Args:
+        mask: Boolean (height, width).
+        mask_format: How it is written; the editor's picture breaks where a region comes back in the other format.
+    """
+
+    mask: NDArray[np.bool_]
+    mask_format: MaskFormat
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +51,7 @@ class OpenTask:
 
     person: User | None
     mask: NDArray[np.bool_]
-    parts: Mapping[str, NDArray[np.bool_]]
+    parts: Mapping[str, Part]
     saved: datetime | None
 
 
@@ -56,14 +70,19 @@ def read_open_task(task: Mapping[str, Any], plane: PicturePlane, *, asking: Coll
     saved = _time(shown) if shown else None
     shown = shown or _newest(_rows(task.get("predictions"))) or {}
     parts = {
-        str(region["id"]): mask_of([region], height=plane.height, width=plane.width).pixels
+        str(region["id"]): _part(region, plane)
         for region in _regions(shown)
-        if region.get("type") in _MASK_TYPES and region.get("id") and _is_tumour(region)
+        if region.get("type") in _FORMATS and region.get("id") and _is_tumour(region)
     }
     mask = np.zeros(plane.shape, dtype=bool)
     for part in parts.values():
-        mask |= part
+        mask |= part.mask
     return OpenTask(_person(own), mask, parts, saved)
+
+
+def _part(region: Region, plane: PicturePlane) -> Part:
+    pixels = mask_of([region], height=plane.height, width=plane.width).pixels
+    return Part(pixels, _FORMATS[region["type"]])
 
 
 def _person(draft: Mapping[str, Any] | None) -> User | None:

@@ -47,7 +47,7 @@ class Clicks2dSegmenter(ClickSegmenter):
             place = (slice(None),) * axis + (index,)
             earlier = None if previous is None else in_0_to_1(previous[place])
             if index not in clicked:
-                turned[place] = earlier
+                turned[place] = 0.0 if earlier is None else earlier
                 continue
             name = f"{request.cache_key}/{axis}/{index}" if request.cache_key else ""
             images = DrawnImages([array[place] for array in arrays], greys, name)
