@@ -42,7 +42,7 @@ WORKERS = env.int("MASKLOOP_WORKERS", default=0)
 """Processes that compute side by side on this machine; 0 for as many as there are cores and memory for."""
 
 WEB_PROCESSES = env.int("MASKLOOP_WEB_PROCESSES", default=0)
-"""Processes of the web service; 0 for one for every two cores, and one on a GPU."""
+"""Processes of the web service; 0 for one a core as far as memory goes (4 GB each), at most 8, and one on a GPU."""
 
 INFERENCE_THREADS = env.int("MASKLOOP_INFERENCE_THREADS", default=0)
 """Threads that compute one answer of the web service that `up` starts; 0 for its cores shared out among its processes.

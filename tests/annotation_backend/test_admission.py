@@ -183,6 +183,7 @@ def test_a_process_computes_one_answer_for_its_threads(monkeypatch: pytest.Monke
 
     for module in (machine, admission):
         monkeypatch.setattr(module, "cores", lambda: 8)
+    monkeypatch.setattr(machine, "memory_bytes", lambda: 16 << 30)
     monkeypatch.setattr(machine, "has_gpu", lambda: False)
     monkeypatch.setattr(admission, "has_gpu", lambda: False)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)

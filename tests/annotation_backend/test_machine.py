@@ -19,9 +19,20 @@ def large(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-@pytest.mark.parametrize(("cores", "gpu", "expected"), [(1, False, 1), (2, False, 1), (16, False, 8), (64, True, 1)])
-def test_web_processes(large: pytest.MonkeyPatch, cores: int, gpu: bool, expected: int) -> None:
+@pytest.mark.parametrize(
+    ("cores", "memory", "gpu", "expected"),
+    [
+        (1, 24, False, 1),
+        (2, 24, False, 2),
+        (2, 6, False, 1),
+        (16, 24, False, 6),
+        (64, 512, False, 8),
+        (64, 512, True, 1),
+    ],
+)
+def test_web_processes(large: pytest.MonkeyPatch, cores: int, memory: int, gpu: bool, expected: int) -> None:
     large.setattr(machine, "cores", lambda: cores)
+    large.setattr(machine, "memory_bytes", lambda: memory * GB)
     large.setattr(machine, "has_gpu", lambda: gpu)
     assert machine.web_processes() == expected
 
