@@ -224,5 +224,5 @@ def _is_newest(due: _Due) -> bool:
 def _let_people_first() -> None:
     """A person who waits for an answer goes before slices that nobody looks at yet."""
     until = time.monotonic() + _GIVES_WAY_SECONDS
-    while process_admission().expected_wait > 0 and time.monotonic() < until:
+    while process_admission().is_busy and time.monotonic() < until:
         time.sleep(0.02)

@@ -256,11 +256,16 @@ def test_the_next_slices_arrive_drawn_and_better_than_before(
 ) -> None:
     neighbours = [chair.middle + step for step in (-2, -1, 1, 2)]
 
-    def all_carried() -> bool:
-        return all(chair.predicted(index)[0] == "carried-over" for index in neighbours)
+    def carried() -> list[float]:
+        """Dice of all, once all are there; a newer push takes a prediction away before it brings another."""
+        found = [chair.predicted(index) for index in neighbours]
+        return [dice for version, dice in found if version == "carried-over"]
 
-    _eventually(all_carried, seconds=REFRESHED_SECONDS, what="the neighbours' predictions")
-    after = [chair.predicted(index)[1] for index in neighbours]
+    after = _eventually(
+        lambda: dices if len(dices := carried()) == len(neighbours) and min(dices) > 0 else None,
+        seconds=REFRESHED_SECONDS,
+        what="the neighbours' predictions",
+    )
     tell_figure(f"chair: Dice of the neighbours' predictions 0 before, {[f'{dice:.2f}' for dice in after]} after")
     assert min(after) > 0.5
     editor.open_task(chair.project, chair.tasks[chair.middle + 1])
