@@ -1,18 +1,19 @@
 """Label Studio is asked about what came by webhook, because anybody who can read the webhook's header can send one."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.client import call
 from annotation_backend.labeling.events import mark_deleted, settled, store, unmark
-from annotation_backend.labeling.incoming import Save, read_save
+from annotation_backend.labeling.incoming import Save, place_of, read_save
 from annotation_backend.labeling.models import (
     DENIED,
     Annotation,
@@ -36,6 +37,8 @@ PATIENCE = timedelta(seconds=10)
 MOST_AT_ONCE = 200
 """Annotations asked about in one job, at some 20 ms each; the next one asks about the rest."""
 
+_Tasks = dict[int, Mapping[str, Any] | None]
+
 
 def confirm_saves(case: Case) -> int:
     """Asks Label Studio about every save and deletion of a case that only a webhook vouches for.
@@ -51,9 +54,9 @@ def confirm_saves(case: Case) -> int:
     deletions = _waiting_deletions(case).values_list("project", "label_studio_id")
     asked = list(dict.fromkeys([*saves, *deletions]))[:MOST_AT_ONCE]
     projects = LabelingProject.objects.in_bulk({project for project, _ in asked})
-    living: dict[int, bool] = {}
+    tasks: _Tasks = {}
     for project, identifier in asked:
-        _ask(projects[project], identifier, living)
+        _ask(projects[project], identifier, tasks)
     return waiting_saves(case).count()
 
 
@@ -82,15 +85,16 @@ def _waiting_deletions(case: Case) -> Any:
     return AnnotationDeletion.objects.filter(Exists(saves), is_confirmed=False)
 
 
-def _ask(project: LabelingProject, identifier: int, living: dict[int, bool]) -> None:
+def _ask(project: LabelingProject, identifier: int, tasks: _Tasks) -> None:
     rows = list(
         Annotation.objects.filter(project=project, label_studio_id=identifier, received_by=ReceivedBy.WEBHOOK)
         .filter(confirmation__isnull=True)
+        .select_related("task__case")
         .defer("raw")
     )
     truth = None if project.is_retired else _truth(project, identifier)
     if truth is None:
-        _settle_missing(project, identifier, rows, living)
+        _settle_missing(project, identifier, rows, tasks)
     else:
         _settle(project, truth, rows)
 
@@ -132,9 +136,7 @@ def _is_of(row: Annotation, label_studio_task: int) -> bool:
     return label_studio_task in numbers | {row.task.label_studio_id}
 
 
-def _settle_missing(
-    project: LabelingProject, identifier: int, rows: Sequence[Annotation], living: dict[int, bool]
-) -> None:
+def _settle_missing(project: LabelingProject, identifier: int, rows: Sequence[Annotation], tasks: _Tasks) -> None:
     """Label Studio has no such annotation: it was deleted, or its task was, or it never was there.
 
     What was saved in a deleted task stays valid here, if it was confirmed before.
@@ -142,27 +144,35 @@ def _settle_missing(
     marks = AnnotationDeletion.objects.filter(project=project, label_studio_id=identifier)
     was_told = marks.exists()
     marks.update(is_confirmed=True)
+    saves = Annotation.objects.filter(project=project, label_studio_id=identifier).confirmed()
     for row in rows:
-        if was_told:
+        if was_told or saves.filter(saved_at__gt=row.saved_at).exists():
             note(row, Outcome.SUPERSEDED)
         elif _is_final(row):
             note(row, Outcome.UNKNOWN)
-            number = row.label_studio_task
-            living[number] = living[number] if number in living else _has_task(project, number)
-            if living[number]:
+            if _has_its_task(project, row, tasks):
                 mark_deleted([identifier], project=project, is_confirmed=True)
 
 
-def _has_task(project: LabelingProject, number: int) -> bool:
-    if project.is_retired:
+def _has_its_task(project: LabelingProject, row: Annotation, tasks: _Tasks) -> bool:
+    """Whether the task of the save is there now, and not another one that was given its number."""
+    number = row.label_studio_task
+    if number not in tasks:
+        tasks[number] = None if project.is_retired else _task(number)
+    task = tasks[number]
+    if task is None or place_of(task) not in (None, (row.task.case.code, row.task.slice_index)):
         return False
+    began = parse_datetime(str(task.get("created_at")))
+    return began is None or began <= row.saved_at
+
+
+def _task(number: int) -> Mapping[str, Any] | None:
     try:
-        call("GET", f"/api/tasks/{number}/", params={"fields": "task_only"})
+        return dict(call("GET", f"/api/tasks/{number}/", params={"fields": "task_only"}))
     except RejectedInput as error:
         if error.code != "label-studio-missing":
             raise
-        return False
-    return True
+        return None
 
 
 def _is_final(row: Annotation) -> bool:
