@@ -24,8 +24,8 @@ from annotation_backend.inference.initial_masks import drawn_and_kept, initial_m
 from annotation_backend.inference.services import SlicePrediction
 from annotation_backend.labeling.config import MaskFormat
 from annotation_backend.labeling.models import LabelingTask
-from annotation_backend.labeling.predictions import PUSHED_TOGETHER, model_in, push_drawn, result_of
-from annotation_backend.labeling.project_settings import project_settings
+from annotation_backend.labeling.predictions import PUSHED_TOGETHER, push_drawn, result_of
+from annotation_backend.labeling.project_settings import answering_model, project_settings
 from annotation_backend.registry.models import Model, PromptKind
 from datasets.errors import RejectedInput, TryAgain
 
@@ -86,7 +86,7 @@ def answer_batch(records: Sequence[LabelingTask | None], *, deadline: float) -> 
     if known is None:
         return [LATER] * len(records)
     batch = _Batch(
-        model_in(known.project, PromptKind.AUTOMATIC),
+        answering_model(known.project, PromptKind.AUTOMATIC),
         project_settings(known.project).mask_format,
         [LATER] * len(records),
         deadline,
@@ -217,7 +217,7 @@ def _push(code: str, indices: Sequence[int]) -> int:
     if not tasks or not _can_be_drawn(tasks[0].case):
         logger.warning("%s has no such slices any more; there is nothing to push", code)
         return 0
-    model = model_in(tasks[0].project, PromptKind.AUTOMATIC)
+    model = answering_model(tasks[0].project, PromptKind.AUTOMATIC)
     drawn = initial_masks(tasks[0].case, [record.slice_index for record in tasks], model=model)
     for start in range(0, len(tasks), PUSHED_TOGETHER):
         push_drawn(tasks[start : start + PUSHED_TOGETHER], drawn[start : start + PUSHED_TOGETHER])

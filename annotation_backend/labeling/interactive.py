@@ -21,8 +21,8 @@ from annotation_backend.labeling import refresh
 from annotation_backend.labeling.hints import hint_region
 from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.labeling.open_task import OpenTask, read_open_task
-from annotation_backend.labeling.predictions import model_in, region_id_of
-from annotation_backend.labeling.project_settings import project_settings
+from annotation_backend.labeling.predictions import region_id_of
+from annotation_backend.labeling.project_settings import answering_model, project_settings
 from annotation_backend.labeling.prompts import read_context
 from annotation_backend.labeling.regions import region_of
 from annotation_backend.registry.models import PromptKind
@@ -83,7 +83,7 @@ def _answered(record: LabelingTask, turn: Turn, pending: Prompts, *, seen: OpenT
     points = turn.everywhere(PromptKind.EXTREME_POINTS).extreme_points
     if kind is PromptKind.EXTREME_POINTS and len(points) < NEEDED:
         return _result([hint_region(_points_missing(points, plane))], model_version="")
-    model = model_in(record.project, kind)
+    model = answering_model(record.project, kind)
     with admitted(f"session {turn.session.pk}"):
         answer = answer_turn(turn, pending, model=model)
     mask = answer.masks[record.slice_index]

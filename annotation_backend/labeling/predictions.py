@@ -13,15 +13,13 @@ from annotation_backend.cases.models import Case
 from annotation_backend.inference.initial_masks import initial_masks
 from annotation_backend.inference.jobs import embed_case
 from annotation_backend.inference.services import SlicePrediction
-from annotation_backend.inference.serving import model_for
 from annotation_backend.labeling.client import call
 from annotation_backend.labeling.config import MaskFormat
 from annotation_backend.labeling.models import LabelingProject, LabelingTask, TaskState
-from annotation_backend.labeling.project_settings import project_settings
+from annotation_backend.labeling.project_settings import answering_model, project_settings
 from annotation_backend.labeling.queue import queue_once
 from annotation_backend.labeling.regions import region_of
 from annotation_backend.registry.models import Model, PromptKind
-from annotation_backend.registry.services import find_model
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +48,7 @@ def push_predictions(case: Case, *, progress: Callable[[int, int], None] | None 
     waiting = list(waiting_tasks(case).select_related("project"))
     if not waiting:
         return 0
-    model = model_in(waiting[0].project, PromptKind.AUTOMATIC)
+    model = answering_model(waiting[0].project, PromptKind.AUTOMATIC)
     tasks = [task for task in waiting if task.drawn_by_id != model.pk]
     drawn = initial_masks(case, [task.slice_index for task in tasks], model=model, progress=progress)
     for start in range(0, len(tasks), PUSHED_TOGETHER):
@@ -71,16 +69,6 @@ def push_drawn(tasks: Sequence[LabelingTask], drawn: Sequence[SlicePrediction]) 
     bodies = [prediction_body(task, prediction) for task, prediction in zip(tasks, drawn, strict=True)]
     _replace_predictions(tasks, bodies)
     LabelingTask.objects.filter(pk__in=[task.pk for task in tasks]).update(drawn_by=drawn[0].model)
-
-
-def model_in(project: LabelingProject, kind: PromptKind) -> Model:
-    """The model that answers a kind of prompt in a project now: the one its settings name, else the promoted one.
-
-    Raises:
-        RejectedInput: There is none, or none that can be loaded.
-    """
-    name = project_settings(project).prompt_models.get(kind)
-    return model_for(kind) if name is None else find_model(name)
 
 
 def region_id_of(task: LabelingTask) -> str:

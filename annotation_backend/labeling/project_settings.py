@@ -6,10 +6,11 @@ from types import MappingProxyType
 from typing import Any
 
 from annotation_backend.accounts.models import User
+from annotation_backend.inference.serving import model_for
 from annotation_backend.labeling.config import MaskFormat
 from annotation_backend.labeling.models import LabelingProject, SettingsChange
 from annotation_backend.registry.models import Model, PromptKind
-from annotation_backend.registry.services import check_promotion, find_model, serving_model
+from annotation_backend.registry.services import check_promotion, find_model
 from datasets.errors import RejectedInput
 
 
@@ -56,13 +57,13 @@ def _read(row: SettingsChange | None) -> ProjectSettings:
 
 
 def answering_model(project: LabelingProject, kind: PromptKind) -> Model:
-    """The model that answers `kind` in a project: the one its settings name, else the promoted one.
+    """The model that answers `kind` in a project now: the one its settings name, else the promoted one.
 
     Raises:
-        RejectedInput: None was promoted (``no-serving-model``).
+        RejectedInput: There is none, or no promoted one can be loaded.
     """
     name = project_settings(project).prompt_models.get(kind)
-    return serving_model(kind) if name is None else find_model(name)
+    return model_for(kind) if name is None else find_model(name)
 
 
 def check_settings(settings: ProjectSettings) -> None:
