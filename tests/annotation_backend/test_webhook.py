@@ -1,0 +1,245 @@
+"""The webhook at its door: who is let in, and that whatever comes gets one named answer and harms nothing."""
+
+import json
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django_tasks_db.models import DBTaskResult
+
+from annotation_backend.labeling import upkeep
+from annotation_backend.labeling.confirm import note
+from annotation_backend.labeling.events import receive
+from annotation_backend.labeling.jobs import assemble_case, predict_case
+from annotation_backend.labeling.models import (
+    Annotation,
+    AnnotationDeletion,
+    LabelingProject,
+    LabelingTask,
+    Outcome,
+    TaskState,
+)
+from annotation_backend.labeling.project import basic_auth
+from annotation_backend.labeling.queue import queue_once
+from annotation_backend.labeling.webhook_secret import webhook_headers
+from tests.annotation_backend.records import accounts, published, registered_case, save_body
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def task(monkeypatch: pytest.MonkeyPatch) -> LabelingTask:
+    monkeypatch.setattr("annotation_backend.labeling.refresh.behind_save", lambda _save: None)
+    accounts()
+    return published(registered_case())[2]
+
+
+def _post(client: Client, body: object, headers: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
+    content = body if isinstance(body, str) else json.dumps(body)
+    answer = client.post(
+        reverse("ml-webhook"), content, content_type="application/json", headers=headers or webhook_headers()
+    )
+    return answer.status_code, answer.json()
+
+
+def _saved(of: LabelingTask, /, identifier: int = 7, **changes: Any) -> dict[str, Any]:
+    return {"action": "ANNOTATION_CREATED", "annotation": save_body(of, identifier=identifier) | changes}
+
+
+def test_the_webhooks_own_secret_opens_the_webhook_and_nothing_else(client: Client, task: LabelingTask) -> None:
+    assert _post(client, _saved(task)) == (200, {"received": "stored"})
+    for name in ("ml-health", "ml-setup", "ml-predict", "ml-versions"):
+        for send in (client.get, client.post):
+            assert send(reverse(name), headers=webhook_headers()).status_code == 401
+    secret = next(iter(webhook_headers().values()))
+    assert client.get(reverse("ml-health"), headers={"authorization": f"Basic {secret}"}).status_code == 401
+
+
+def test_an_installation_set_up_before_is_let_in_with_its_password(client: Client, task: LabelingTask) -> None:
+    assert _post(client, _saved(task), {"authorization": basic_auth()})[0] == 200
+
+
+@pytest.mark.parametrize("secret", ["", "0" * 64, "ü"])
+def test_nobody_else_is_let_in(client: Client, task: LabelingTask, secret: str) -> None:
+    header = secret.encode().decode("latin-1")
+    assert _post(client, _saved(task), {"X-Maskloop-Webhook": header})[0] == 401
+    assert not Annotation.objects.exists()
+
+
+def test_a_body_that_is_too_large_is_named(client: Client, task: LabelingTask, settings: Any) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
+    status, answer = _post(client, _saved(task))
+    assert (status, answer["code"]) == (413, "request-too-large")
+
+
+BAD_IDS = ["7", -1, 0, 2**31, 2**63, 10**40, True, None, 1.5, [], {}]
+NAMED = {"save-malformed", "request-malformed", "task-unknown", "project-unknown"}
+
+
+@pytest.mark.parametrize("field", ["id", "task", "project", "completed_by", "updated_by"])
+@pytest.mark.parametrize("value", BAD_IDS, ids=repr)
+def test_a_number_that_is_none_is_refused_by_name_or_passed_over(
+    client: Client, task: LabelingTask, field: str, value: object
+) -> None:
+    status, answer = _post(client, _saved(task, **{field: value}))
+    if field in ("completed_by", "updated_by"):
+        assert (status, answer) == (200, {"received": "stored"})
+        assert getattr(Annotation.objects.get(), field) == 0
+    else:
+        assert (status, answer["code"] in NAMED) == (400, True)
+        assert not Annotation.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("", 400),
+        ("{", 400),
+        ("[" * 100_000, 400),
+        ("[]", 400),
+        ('"text"', 400),
+        ('{"action": NaN}', 200),
+        ({}, 200),
+        ({"action": None}, 200),
+        ({"action": 7}, 200),
+        ({"action": ["ANNOTATION_CREATED"]}, 200),
+        ({"action": "ANNOTATION_ERASED"}, 200),
+        ({"action": "PROJECT_UPDATED", "project": None}, 200),
+        ({"action": "TASKS_DELETED", "tasks": "all"}, 200),
+        ({"action": "PROJECT_DELETED"}, 200),
+        ({"action": "ANNOTATION_CREATED"}, 400),
+        ({"action": "ANNOTATION_UPDATED", "annotation": []}, 400),
+        ({"action": "ANNOTATIONS_CREATED"}, 400),
+        ({"action": "ANNOTATIONS_CREATED", "annotation": [7]}, 400),
+        ({"action": "ANNOTATIONS_DELETED"}, 400),
+        ({"action": "ANNOTATIONS_DELETED", "annotations": [7]}, 400),
+        ({"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 7}]}, 400),
+        ({"action": "ANNOTATIONS_DELETED", "annotations": [{"id": "7"}], "project": {"id": 1}}, 400),
+        ({"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 2**63}], "project": {"id": 1}}, 400),
+        ({"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 7}], "project": {"id": 2**63}}, 400),
+        ({"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 7}], "project": {"id": 99}}, 400),
+    ],
+)
+def test_whatever_comes_gets_one_named_answer(client: Client, task: LabelingTask, body: object, status: int) -> None:
+    _post(client, _saved(task, identifier=7))
+    found, answer = _post(client, body)
+    assert found == status
+    assert answer.get("code") in NAMED if status == 400 else answer["received"] in ("ignored", "noted")
+    assert Annotation.objects.current(task) is not None
+
+
+def test_a_bulk_stores_what_is_sound_and_names_what_is_not(client: Client, task: LabelingTask) -> None:
+    first, second = save_body(task, identifier=8), save_body(task, identifier=9)
+    body = {"action": "ANNOTATIONS_CREATED", "annotation": [first, {"id": "x"}, second]}
+    status, answer = _post(client, body)
+    assert (status, answer["code"]) == (400, "save-malformed")
+    assert set(Annotation.objects.values_list("label_studio_id", flat=True)) == {8, 9}
+    assert _post(client, {**body, "annotation": [first, second]}) == (200, {"received": "known"})
+
+
+def test_a_deleted_task_or_project_takes_nothing_away(client: Client, task: LabelingTask) -> None:
+    _post(client, _saved(task))
+    for action in ("TASKS_DELETED", "PROJECT_DELETED"):
+        body = {"action": action, "tasks": [{"id": task.label_studio_id}], "project": {"id": 1}}
+        assert _post(client, body) == (200, {"received": "noted"})
+    assert Annotation.objects.current(task) is not None
+
+
+def test_a_deletion_that_overtakes_its_save_counts(client: Client, task: LabelingTask) -> None:
+    body = {"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 7}], "project": {"id": 1}}
+    assert _post(client, body) == (200, {"received": "deleted"})
+    assert _post(client, _saved(task, identifier=7)) == (200, {"received": "stored"})
+    assert Annotation.objects.current(task) is None
+    task.refresh_from_db()
+    assert task.state == TaskState.PENDING
+
+
+def test_a_deletion_in_one_project_leaves_the_same_number_of_another(client: Client, task: LabelingTask) -> None:
+    _post(client, _saved(task, identifier=7))
+    task.project.is_retired = True
+    task.project.save()
+    other = LabelingProject.objects.create(label_studio_id=1, title="Made anew")
+    body = {"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 7}], "project": {"id": 1}}
+    _post(client, body)
+    assert AnnotationDeletion.objects.get().project == other
+    assert Annotation.objects.current(task) is not None
+
+
+def test_the_same_save_by_another_person_is_another_row(client: Client, task: LabelingTask) -> None:
+    _post(client, _saved(task))
+    assert _post(client, _saved(task, updated_by=3))[1] == {"received": "stored"}
+    assert list(Annotation.objects.values_list("number", flat=True)) == [1, 2]
+
+
+def test_a_hundred_saves_of_a_case_queue_one_job(task: LabelingTask) -> None:
+    for second in range(10):
+        receive(_saved(task, updated_at=f"2026-11-21T10:00:{second:02}.000001Z"))
+    jobs = DBTaskResult.objects.filter(task_path=assemble_case.module_path)
+    assert jobs.count() == 1
+    jobs.update(status="RUNNING")  # it may have looked before the next save
+    receive(_saved(task, updated_at="2026-11-21T11:00:00.000001Z"))
+    assert jobs.count() == 2
+
+
+def test_another_job_or_another_case_is_queued_beside(task: LabelingTask) -> None:
+    assert queue_once(assemble_case, case_code="C0001")
+    assert not queue_once(assemble_case, case_code="C0001")
+    assert queue_once(assemble_case, case_code="C0002")
+    assert queue_once(predict_case, case_code="C0001")
+
+
+def test_a_webhook_takes_few_queries_and_a_doubled_one_fewer(client: Client, task: LabelingTask) -> None:
+    _post(client, _saved(task))
+    later = _saved(task, updated_at="2026-11-21T11:00:00.000001Z")
+    with CaptureQueriesContext(connection) as new:
+        _post(client, later)
+    with CaptureQueriesContext(connection) as doubled:
+        _post(client, later)
+    assert len(new) <= 14
+    assert len(doubled) <= 4
+
+
+def test_what_counts_is_the_same_by_both_queries(task: LabelingTask) -> None:
+    from annotation_backend.labeling.events import _counting
+
+    def counted() -> None:
+        current = Annotation.objects.current(task)
+        assert _counting(task) == (current.pk if current else None)
+
+    counted()
+    for second, changes in enumerate([{}, {"identifier": 8}, {"was_cancelled": True}, {"identifier": 9}]):
+        receive(_saved(task, updated_at=f"2026-11-21T10:00:{second:02}.000001Z", **changes))
+        counted()
+    note(Annotation.objects.get(label_studio_id=9), Outcome.OTHERWISE)
+    counted()
+    receive({"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 8}], "project": {"id": 1}})
+    counted()
+    assert Annotation.objects.current(task) is None
+
+
+def test_what_a_worker_left_undone_is_queued_again(task: LabelingTask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "pull", lambda *_args, **_options: upkeep.PullReport())
+    receive(_saved(task))
+    jobs = DBTaskResult.objects.filter(task_path=assemble_case.module_path)
+    jobs.update(status="RUNNING")  # and then the worker was killed
+    upkeep.take_up(task.project, is_full=False)
+    assert jobs.filter(status="READY").count() == 1
+
+
+def test_a_failed_job_is_repeated_until_it_succeeds_or_failed_too_often(
+    task: LabelingTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "pull", lambda *_args, **_options: upkeep.PullReport())
+    jobs = DBTaskResult.objects.filter(task_path=predict_case.module_path)
+    queue_once(predict_case, case_code="C0001")
+    for failed in range(1, upkeep.MOST_ATTEMPTS + 3):
+        jobs.filter(status="READY").update(status="FAILED")
+        upkeep.take_up(task.project, is_full=False)
+        expected = failed + 1 if failed < upkeep.MOST_ATTEMPTS else upkeep.MOST_ATTEMPTS
+        assert jobs.count() == expected
+    jobs.update(status="SUCCESSFUL")
+    upkeep.take_up(task.project, is_full=False)
+    assert not jobs.filter(status="READY").exists()
