@@ -1,7 +1,7 @@
 """The answer to a turn: which prompts the model is shown, what it goes on from, and the masks that follow."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
@@ -16,14 +16,15 @@ from datasets.errors import RejectedInput
 from datasets.picture_plane import PicturePlane
 from training.method_needs import BOXED
 from training.model_package import Method
-from training.prompts.prompt import Prompts
+from training.prompts.prompt import Box, Prompts
 
 Inside = NDArray[np.bool_]
 
 WHOLE_VOLUME = (Method.SIX_POINTS, Method.CLICKS_3D, Method.DEEPEDIT, Method.TWO_STAGE)
 """Methods whose answer is the mask of the whole case."""
 
-EXTREME_POINTS_NEEDED = 6
+_SAME_TUMOUR = 0.5
+"""Boxes that overlap by more than this (intersection over union) are drawn around the same tumour."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +69,7 @@ def _slice(
     turn: Turn, heard: Prompts, plane: PicturePlane, *, model: Model
 ) -> tuple[dict[int, Inside], str, float | None]:
     boxed = Method(model.method) in BOXED
+    heard = replace(heard, boxes=_last_of_each(heard.boxes, plane))
     clicks = turn.prompts.get(PromptKind.POINT, Prompts())
     if not boxed:
         _require_a_start(clicks, turn.base)
@@ -80,7 +82,7 @@ def _slice(
     )
     mask = plane.to_picture(np.asarray(drawn.probability.data), turn.index) > INSIDE_ABOVE_PROBABILITY
     if heard.boxes:
-        mask |= _away_from(mask, turn.base, plane, heard, index=turn.index)
+        mask |= _away_from(mask, turn.base, plane, heard)
     return {turn.index: mask}, drawn.model_version, drawn.score
 
 
@@ -109,15 +111,31 @@ def _require_a_start(prompts: Prompts, base: Inside) -> None:
         )
 
 
-def _away_from(mask: Inside, base: Inside, plane: PicturePlane, heard: Prompts, *, index: int) -> Inside:
+def _last_of_each(boxes: Sequence[Box], plane: PicturePlane) -> tuple[Box, ...]:
+    """The boxes without those that a later one redraws: who draws a box anew around a tumour means one, not both."""
+    kept: list[tuple[Box, Inside]] = []
+    for box in reversed(boxes):
+        place = _held_by([box], plane)
+        if not any((place & other).sum() > _SAME_TUMOUR * (place | other).sum() for _, other in kept):
+            kept.insert(0, (box, place))
+    return tuple(box for box, _ in kept)
+
+
+def _held_by(boxes: Sequence[Box], plane: PicturePlane) -> Inside:
+    """The pixels that boxes hold."""
+    inside = np.zeros(plane.shape, dtype=bool)
+    for box in boxes:
+        ends = plane.world_to_index([box.corner_mm, box.opposite_mm])[:, 1:]
+        low, high = np.floor(ends.min(axis=0)).astype(int), np.ceil(ends.max(axis=0)).astype(int) + 1
+        inside[max(low[0], 0) : high[0], max(low[1], 0) : high[1]] = True
+    return inside
+
+
+def _away_from(mask: Inside, base: Inside, plane: PicturePlane, heard: Prompts) -> Inside:
     """The parts of the earlier mask that no box touches: a box redraws what it holds, not another tumour."""
     from scipy import ndimage
 
-    boxed = mask.copy()
-    for box in heard.boxes:
-        ends = plane.world_to_index([box.corner_mm, box.opposite_mm])[:, 1:]
-        low, high = np.floor(ends.min(axis=0)).astype(int), np.ceil(ends.max(axis=0)).astype(int) + 1
-        boxed[max(low[0], 0) : high[0], max(low[1], 0) : high[1]] = True
+    boxed = mask | _held_by(heard.boxes, plane)
     parts, _ = ndimage.label(base)
     touched = np.unique(parts[boxed])
     return np.asarray(base & ~np.isin(parts, touched))
