@@ -34,6 +34,7 @@ from benchmarks.load_installation import (
     jobs_waiting,
     load_installation,
     server_to_load,
+    stop_cleanly,
 )
 from benchmarks.simulated_annotator import Annotator, Assignment, Pace
 
@@ -69,6 +70,7 @@ class Load:
 def main() -> int:
     """Runs the load and prints what was found; the exit status says whether everything held."""
     options = _options()
+    stop_cleanly()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s")
     with tempfile.TemporaryDirectory(prefix="maskloop-load-") as name:
         folder = options.folder or Path(name)

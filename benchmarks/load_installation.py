@@ -4,7 +4,9 @@ import logging
 import os
 import platform
 import re
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -123,6 +125,16 @@ def web_and_worker(installation: "Installation") -> Iterator[None]:
         yield
     finally:
         processes.stop()
+
+
+def stop_cleanly() -> None:
+    """Lets a SIGTERM end this process as an exception does, so that what it started is stopped with it."""
+
+    def end(_number: int, _frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not end the tidying up
+        sys.exit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def access_log(folder: Path) -> Path:

@@ -34,6 +34,7 @@ from benchmarks.load_installation import (
     described_machine,
     jobs_waiting,
     service_alone,
+    stop_cleanly,
     tumours_of,
     web_and_worker,
 )
@@ -75,6 +76,7 @@ class Flood:
 def main() -> int:
     """Runs the flood and prints what was found; the exit status says whether everything held."""
     options = _options()
+    stop_cleanly()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s")
     flood = Flood()
     with tempfile.TemporaryDirectory(prefix="maskloop-flood-") as name:
@@ -221,6 +223,8 @@ def _check(flood: Flood, deliveries: Sequence[Delivery]) -> None:
     from annotation_backend.labeling.assembly import current_saves
     from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask
 
+    waited = finish_jobs(_JOBS_SECONDS)
+    flood.require(waited is not None, f"the worker was not done after {_JOBS_SECONDS:.0f} s")
     expected = {delivery.save.key for delivery in deliveries}
     rows = Counter(Annotation.objects.values_list("label_studio_id", "saved_at"))
     flood.require(
@@ -231,8 +235,6 @@ def _check(flood: Flood, deliveries: Sequence[Delivery]) -> None:
     flood.lines.append(
         f"{len(deliveries)} deliveries of {len(expected)} saves: {len(expected - set(rows))} lost, {doubled} doubled."
     )
-    waited = finish_jobs(_JOBS_SECONDS)
-    flood.require(waited is not None, f"the worker was not done after {_JOBS_SECONDS:.0f} s")
     newest: dict[int, tuple[Any, int]] = {}
     for delivery in deliveries:
         annotation, moment = delivery.save.key
