@@ -9,7 +9,7 @@ from annotation_backend.inference.preparing import prepare_case
 
 logger = logging.getLogger(__name__)
 
-PORTION_SECONDS = 10.0
+PORTION_SECONDS = 5.0
 """A job that embeds lets the others have the worker after so long, and queues itself again."""
 
 AFTER_ALL_OTHERS = -50

@@ -1,7 +1,7 @@
 """Pushing predictions into Label Studio, so that opening a task never waits for a model."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,10 @@ from annotation_backend.cases.models import Case
 from annotation_backend.inference.initial_masks import initial_masks
 from annotation_backend.inference.jobs import embed_case
 from annotation_backend.inference.services import SlicePrediction
-from annotation_backend.labeling.client import call
 from annotation_backend.labeling.config import MaskFormat
-from annotation_backend.labeling.models import LabelingProject, LabelingTask, TaskState
+from annotation_backend.labeling.models import LabelingTask, TaskState
 from annotation_backend.labeling.project_settings import answering_model, project_settings
+from annotation_backend.labeling.pushing import show_predictions
 from annotation_backend.labeling.queue import queue_once
 from annotation_backend.labeling.regions import region_of
 from annotation_backend.registry.models import Model, PromptKind
@@ -67,7 +67,7 @@ def push_drawn(tasks: Sequence[LabelingTask], drawn: Sequence[SlicePrediction]) 
         TryAgain: Label Studio does not answer.
     """
     bodies = [prediction_body(task, prediction) for task, prediction in zip(tasks, drawn, strict=True)]
-    _replace_predictions(tasks, bodies)
+    show_predictions(tasks, bodies)
     LabelingTask.objects.filter(pk__in=[task.pk for task in tasks]).update(drawn_by=drawn[0].model)
 
 
@@ -101,7 +101,7 @@ def push_masks(drawn: Sequence[tuple[LabelingTask, Inside, str]]) -> None:
         region = region_of(mask, region_id=region_id_of(task), score=None)
         result = [region] if mask.any() else []
         bodies.append({"task": task.label_studio_id, "result": result, "model_version": version})
-    _replace_predictions([task for task, _, _ in drawn], bodies)
+    show_predictions([task for task, _, _ in drawn], bodies)
 
 
 def prediction_body(task: LabelingTask, prediction: SlicePrediction) -> dict[str, Any]:
@@ -127,23 +127,3 @@ def result_of(
             region_of(prediction.mask, region_id=region_id, score=prediction.score, mask_format=mask_format)
         ]
     return body if prediction.score is None else {**body, "score": prediction.score}
-
-
-def _replace_predictions(tasks: Iterable[LabelingTask], bodies: list[dict[str, Any]]) -> None:
-    """Removes the shown predictions of `tasks`, puts `bodies` in their place, and shows all versions."""
-    project = next(iter(tasks)).project
-    selected = {"all": False, "included": [task.label_studio_id for task in tasks]}
-    call(
-        "POST",
-        "/api/dm/actions",
-        params={"id": "delete_tasks_predictions", "project": project.label_studio_id},
-        json={"selectedItems": selected},
-    )
-    if bodies:
-        call("POST", f"/api/projects/{project.label_studio_id}/import/predictions", json=bodies)
-    show_all_versions(project)
-
-
-def show_all_versions(project: LabelingProject) -> None:
-    """Label Studio hides predictions of other versions than the project's; ours says none."""
-    call("PATCH", f"/api/projects/{project.label_studio_id}/", json={"model_version": ""})
