@@ -106,19 +106,26 @@ def test_more_than_one_answer_holds_is_pushed(drawer: BrightDrawer, monkeypatch:
 
 
 def test_the_job_pushes_what_was_not_answered(drawer: BrightDrawer, monkeypatch: pytest.MonkeyPatch) -> None:
-    from annotation_backend.labeling import predictions
+    from annotation_backend.labeling import pushing
 
     model = known_model(kinds=(PromptKind.AUTOMATIC,))
     case = registered_case("C0001")
     tasks = published(case)
     calls: list[tuple[str, str, Any]] = []
-    monkeypatch.setattr(predictions, "call", lambda verb, path, **given: calls.append((verb, path, given.get("json"))))
+
+    def label_studio(verb: str, path: str, **given: Any) -> Any:
+        """Task 104 has a prediction, which an open editor may have begun with."""
+        calls.append((verb, path, given.get("json")))
+        return [{"id": 9}] if verb == "GET" and given["params"] == {"task": 104} else []
+
+    monkeypatch.setattr(pushing, "call", label_studio)
     assert push_slices.func(slices={"C9999": [1], "C0001": [1, 3]}) == 2
     bodies = next(body for _, path, body in calls if path.endswith("/import/predictions"))
-    assert [body["task"] for body in bodies] == [102, 104]
-    assert all(body["result"] for body in bodies)
-    removed = next(body for _, path, body in calls if path == "/api/dm/actions")
-    assert removed["selectedItems"] == {"all": False, "included": [102, 104]}
+    assert [body["task"] for body in bodies] == [102]
+    changed = next(body for verb, path, body in calls if (verb, path) == ("PATCH", "/api/predictions/9/"))
+    assert changed["result"]
+    assert changed["model_version"] == bodies[0]["model_version"]
+    assert not any(verb == "DELETE" or "delete" in path for verb, path, _ in calls)
     assert LabelingTask.objects.filter(drawn_by=model).count() == 2
     assert tasks[0].drawn_by is None
 
@@ -126,14 +133,14 @@ def test_the_job_pushes_what_was_not_answered(drawer: BrightDrawer, monkeypatch:
 def test_the_job_goes_on_later_where_label_studio_is_down(
     drawer: BrightDrawer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from annotation_backend.labeling import predictions
+    from annotation_backend.labeling import pushing
 
     def down(*_words: str, **_given: Any) -> None:
         raise TryAgain("label-studio-down", "Label Studio does not answer.", remedy="Start it.")
 
     known_model(kinds=(PromptKind.AUTOMATIC,))
     published(registered_case("C0001"))
-    monkeypatch.setattr(predictions, "call", down)
+    monkeypatch.setattr(pushing, "call", down)
     assert push_slices.func(slices={"C0001": [1]}) == 0
     [row] = DBTaskResult.objects.filter(task_path=push_slices.module_path)
     assert row.args_kwargs["kwargs"] == {"slices": {"C0001": [1]}, "attempt": 2}
