@@ -123,6 +123,7 @@ def restore(version: Annotation, *, person: User) -> Restoration:
         RejectedInput: The slice has no task in Label Studio now (``slice-unpublished``).
         TryAgain: Label Studio does not answer; nothing is changed.
     """
+    version = Annotation.objects.select_related("task__case", "task__project").get(pk=version.pk)
     task = version.task
     if task.project.is_retired or task.label_studio_id == 0:
         raise _without_task(task)

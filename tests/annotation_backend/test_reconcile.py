@@ -244,7 +244,7 @@ def _said(save: Annotation | None) -> tuple[object, ...] | None:
 
 def _versions() -> set[tuple[object, ...]]:
     rows = Annotation.objects.not_denied()
-    return set(rows.values_list("task", "label_studio_id", "content_sha256", "was_cancelled"))
+    return set(rows.values_list("task__slice_index", "label_studio_id", "content_sha256", "was_cancelled"))
 
 
 def _require_truth(server: LabelStudio) -> None:
