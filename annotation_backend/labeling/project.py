@@ -106,24 +106,25 @@ def _ensure_ml_backend(project: LabelingProject) -> None:
     backends: list[dict[str, Any]] = call("GET", "/api/ml", params={"project": project.label_studio_id})
     ours = next((b for b in backends if b["url"].rstrip("/") == ml_backend_url()), None)
     if ours is None:
-        ours = call(
-            "POST",
-            "/api/ml",
-            json={
-                "url": ml_backend_url(),
-                "project": project.label_studio_id,
-                "title": BACKEND_TITLE,
-                "is_interactive": True,
-                "auth_method": "BASIC_AUTH",
-                "basic_auth_user": settings.ML_BACKEND_USER,
-                "basic_auth_pass": settings.ML_BACKEND_PASSWORD,
-            },
-        )
+        ours = call("POST", "/api/ml", json=_ml_backend(project))
     elif not ours.get("is_interactive"):
-        call("PATCH", f"/api/ml/{ours['id']}", json={"is_interactive": True})
+        call("PATCH", f"/api/ml/{ours['id']}", json=_ml_backend(project))
     if project.ml_backend_id != ours["id"]:
         project.ml_backend_id = ours["id"]
         project.save(update_fields=["ml_backend_id"])
+
+
+def _ml_backend(project: LabelingProject) -> dict[str, Any]:
+    """Our ML backend as Label Studio takes it; a change needs all of it too, or it fails there."""
+    return {
+        "url": ml_backend_url(),
+        "project": project.label_studio_id,
+        "title": BACKEND_TITLE,
+        "is_interactive": True,
+        "auth_method": "BASIC_AUTH",
+        "basic_auth_user": settings.ML_BACKEND_USER,
+        "basic_auth_pass": settings.ML_BACKEND_PASSWORD,
+    }
 
 
 def _ensure_webhook_header(project: LabelingProject) -> None:
