@@ -44,7 +44,7 @@ def current_saves(case: Case, *, confirmed_only: bool = False) -> dict[int, Anno
         confirmed_only: Leaves out what only a webhook vouches for so far.
     """
     rows = Annotation.objects.filter(task__case=case)
-    counting = (rows.confirmed() if confirmed_only else rows).newest_of_each_task()
+    counting = rows.newest_of_each_task(confirmed_only=confirmed_only)
     tasks = LabelingTask.objects.filter(case=case).values_list("pk", "slice_index")
     return {index: counting.get(key) for key, index in tasks}
 

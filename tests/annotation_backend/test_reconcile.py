@@ -291,6 +291,15 @@ def case(monkeypatch: pytest.MonkeyPatch) -> Case:
 @example(
     history=[("create", 0, "late", 2), ("delete", 0, "late", 2), ("install anew", 0, "now", 1), ("create", 0, "now", 1)]
 )
+@example(
+    history=[
+        ("create", 0, "twice", 3),
+        ("delete", 0, "now", 1),
+        ("install anew", 0, "now", 1),
+        ("edit", 2, "lost", 1),
+        ("create", 1, "now", 1),
+    ]
+)
 def test_the_state_after_a_reconciliation_is_that_of_an_undisturbed_delivery(
     case: Case, monkeypatch: pytest.MonkeyPatch, history: list[tuple[str, int, str, int]]
 ) -> None:
@@ -376,6 +385,12 @@ def test_a_denial_right_after_the_webhook_is_not_final(world: World, monkeypatch
 def test_what_is_not_confirmed_yet_is_in_no_mask_of_the_job(world: World) -> None:
     world.deliver(world.server.save(0, again=False, skips=False))
     assert assemble(world.case, confirmed_only=True) is None
+    world.work()
+    before = assemble(world.case, confirmed_only=True)
+    world.deliver(world.server.save(0, again=True, skips=False))
+    assert assemble(world.case, confirmed_only=True) == before
+    world.work()
+    assert assemble(world.case, confirmed_only=True) != before
 
 
 def test_a_late_save_does_not_end_an_approval(world: World) -> None:
@@ -409,3 +424,16 @@ def test_rounds_go_on_after_one_that_was_broken_off(world: World, monkeypatch: p
     upkeep.keep_up(0, tell=told.append, is_over=lambda: rounds.__length_hint__() == 0)
     assert len(told) == 1
     assert "It is down" in told[0]
+
+
+def test_the_loop_takes_over_what_was_lost_and_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    people: list[int] = []
+    monkeypatch.setattr(upkeep, "ensure_people", lambda: people.append(1))
+    world.server.save(0, again=False, skips=False)
+    rounds = iter(range(upkeep.ROUNDS_OF_CHANGES + 2))
+    last = upkeep.ROUNDS_OF_CHANGES + 1
+    upkeep.keep_up(0, tell=told.append, is_over=lambda: next(rounds) == last)
+    assert told == ["1 saves and 0 deletions had been missed."]
+    assert len(people) == 2, "everything is compared at the start and once more after the rounds of changes"
+    assert current_saves(world.case, confirmed_only=True)[0] is not None

@@ -35,21 +35,23 @@ DENIED = (Outcome.OTHERWISE, Outcome.UNKNOWN)
 class AnnotationQuerySet(QuerySet["Annotation"]):
     """Which saves count; and no way to change or remove a stored one."""
 
-    def counting(self) -> "AnnotationQuerySet":
-        """The newest save of every Label Studio annotation, unless it is skipped, deleted, or unconfirmed.
+    def counting(self, *, confirmed_only: bool = False) -> "AnnotationQuerySet":
+        """The newest save of every Label Studio annotation, unless it is skipped, deleted, or denied.
 
         Two annotations of one slice may both be among them; see `newest_of_each_task`.
+
+        Args:
+            confirmed_only: Passes over what only a webhook vouches for so far, as if it had not come.
         """
         of_the_same = Annotation.objects.filter(
-            project=OuterRef("project"), label_studio_id=OuterRef("label_studio_id")
+            task=OuterRef("task"), project=OuterRef("project"), label_studio_id=OuterRef("label_studio_id")
         )
         later = Q(saved_at__gt=OuterRef("saved_at")) | Q(saved_at=OuterRef("saved_at"), pk__gt=OuterRef("pk"))
         deletion = AnnotationDeletion.objects.filter(
             project=OuterRef("project"), label_studio_id=OuterRef("label_studio_id")
         )
-        return self.not_denied().filter(
-            ~Exists(of_the_same.not_denied().filter(later)), ~Exists(deletion), was_cancelled=False
-        )
+        rows, others = (found.confirmed() if confirmed_only else found.not_denied() for found in (self, of_the_same))
+        return rows.filter(~Exists(others.filter(later)), ~Exists(deletion), was_cancelled=False)
 
     def not_denied(self) -> "AnnotationQuerySet":
         """Without what Label Studio was asked about and did not confirm."""
@@ -59,9 +61,10 @@ class AnnotationQuerySet(QuerySet["Annotation"]):
         """What Label Studio itself told us, or confirmed when it was asked."""
         return self.filter(~Q(received_by=ReceivedBy.WEBHOOK) | Q(confirmation__isnull=False)).not_denied()
 
-    def newest_of_each_task(self) -> dict[int, "Annotation"]:
+    def newest_of_each_task(self, *, confirmed_only: bool = False) -> dict[int, "Annotation"]:
         """By task: the save that counts among these; one query, without the bodies as Label Studio sent them."""
-        return {save.task_id: save for save in self.counting().order_by("saved_at", "pk").defer("raw")}
+        counting = self.counting(confirmed_only=confirmed_only).order_by("saved_at", "pk")
+        return {save.task_id: save for save in counting.defer("raw")}
 
     def current(self, task: LabelingTask) -> "Annotation | None":
         """The save that counts for `task`: the newest that is neither skipped nor deleted."""
