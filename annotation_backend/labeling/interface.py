@@ -116,7 +116,7 @@ def instruction() -> str:
 in the tool bar. Press Esc before anything new.</li>
 <li><b>Let a model draw</b>: switch on Auto-Annotation below, click the tool at the end of the tool bar (once: point,
 twice: box), press 2 (point) or 3 (box), then click into the tumour or draw around it. Alt+click says "not here"; inside
-a mask use Ctrl+click. Press the key again before each prompt. Take the mask with the tick, refuse it with the cross.</li>
+a mask use Ctrl+click. Press the key again before each prompt. The tick takes the mask, the cross refuses it.</li>
 <li><b>Submit</b>. A picture without tumour: submit it empty.</li>
 <li>A returned task shows the reviewer's comment above the pictures: correct it and press Update.</li>
 </ol>
