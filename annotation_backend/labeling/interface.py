@@ -112,11 +112,11 @@ def instruction() -> str:
     """What Label Studio shows behind its button for instructions, as HTML: the guide in short."""
     return f"""<ol>
 <li><b>Look</b> at the left picture. A mask that a model drew is there already. Is it right? Press Submit.</li>
-<li><b>Brush</b> what is missing: key 1, then draw. To change a mask that is there, click it first. Eraser and size are
-in the tool bar. Press Esc before anything new.</li>
-<li><b>Let a model draw</b>: switch on Auto-Annotation below, click the tool at the end of the tool bar (once: point,
-twice: box), press 2 (point) or 3 (box), then click into the tumour or draw around it. Alt+click says "not here"; inside
-a mask use Ctrl+click. Press the key again before each prompt. The tick takes the mask, the cross refuses it.</li>
+<li><b>Brush</b> what is missing: key 1, then draw. To change a mask that is there, click its line under Regions first.
+Eraser and size are in the tool bar. Press Esc before anything new.</li>
+<li><b>Let a model draw</b>: switch on Auto-Annotation below and click the tool at the end of the tool bar. Then K and 2
+for a point: Ctrl+click into the tumour, Ctrl+Alt+click for "not here". Or R and 3 for a box: draw it around the tumour.
+Press the keys again before each prompt. The tick takes the mask, the cross refuses it.</li>
 <li><b>Submit</b>. A picture without tumour: submit it empty.</li>
 <li>A returned task shows the reviewer's comment above the pictures: correct it and press Update.</li>
 </ol>
