@@ -1,6 +1,5 @@
 """The ML backend protocol that Label Studio speaks to us: /health, /setup, /predict, /versions; see also `webhook`."""
 
-import json
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ from annotation_backend.labeling import events, interactive
 from annotation_backend.labeling.batches import answer_batch, records_of
 from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.labeling.project import basic_auth
+from annotation_backend.labeling.request_body import json_object, malformed, status_of
 from annotation_backend.registry.models import Model, PromptKind
 from datasets.errors import MaskloopError, RejectedInput
 
@@ -27,6 +27,8 @@ View = Callable[[HttpRequest], HttpResponse]
 
 BATCH_SECONDS = 60.0
 """How long a batch may take; Label Studio waits 100 s."""
+
+_MOST_DIGITS = 19
 
 
 def label_studio_only(view: View) -> View:
@@ -47,7 +49,7 @@ def label_studio_only(view: View) -> View:
             return answer
         except RejectedInput as error:
             logger.warning("%s refused: %s", request.path, error)
-            return JsonResponse({"error": str(error), "code": error.code}, status=400)
+            return JsonResponse({"error": str(error), "code": error.code}, status=status_of(error))
         except MaskloopError as error:
             logger.exception("%s failed", request.path)
             return JsonResponse({"error": str(error), "code": error.code}, status=503)
@@ -81,10 +83,10 @@ def versions(_request: HttpRequest) -> HttpResponse:
 @require_POST
 def predict(request: HttpRequest) -> HttpResponse:
     """Draws on each task, in the order of the tasks; with a context, what its prompts ask for."""
-    body = _json_object(request)
+    body = json_object(request)
     tasks = body.get("tasks")
     if not isinstance(tasks, list):
-        raise _malformed("a list of tasks")
+        raise malformed("a list of tasks")
     context = _context(body)
     project = _project(body)
     if context is not None:
@@ -99,15 +101,15 @@ def predict(request: HttpRequest) -> HttpResponse:
 def _the_open_task(tasks: list[Any]) -> list[Mapping[str, Any]]:
     """The one task that an interactive request is about."""
     if len(tasks) != 1 or not isinstance(tasks[0], Mapping):
-        raise _malformed("one task with an interactive context")
+        raise malformed("one task with an interactive context")
     return tasks
 
 
 def _project(body: Mapping[str, Any]) -> int:
     """Label Studio names its project as ``<id>.<seconds>``."""
     number, _, _ = str(body.get("project")).partition(".")
-    if not number.isdecimal():
-        raise _malformed("a project named as <id>.<seconds>")
+    if not number.isdecimal() or len(number) > _MOST_DIGITS:
+        raise malformed("a project named as <id>.<seconds>")
     return int(number)
 
 
@@ -118,7 +120,7 @@ def _task_record(task: object, project: int) -> LabelingTask:
 def _identifier(task: object) -> int:
     identifier = task.get("id") if isinstance(task, Mapping) else None
     if isinstance(identifier, bool) or not isinstance(identifier, int):
-        raise _malformed("tasks with whole numbers as ids")
+        raise malformed("tasks with whole numbers as ids")
     return identifier
 
 
@@ -130,21 +132,5 @@ def _context(body: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
         return None
     regions = context.get("result") if isinstance(context, Mapping) else None
     if not isinstance(regions, list) or not all(isinstance(region, Mapping) for region in regions):
-        raise _malformed("a context with a list of regions")
+        raise malformed("a context with a list of regions")
     return regions
-
-
-def _json_object(request: HttpRequest) -> dict[str, Any]:
-    try:
-        body = json.loads(request.body)
-    except (ValueError, RecursionError) as error:
-        raise _malformed("a JSON object") from error
-    if not isinstance(body, dict):
-        raise _malformed("a JSON object")
-    return body
-
-
-def _malformed(expected: str) -> RejectedInput:
-    return RejectedInput(
-        "request-malformed", f"Expected {expected}.", remedy="Is it Label Studio 1.23 that sends this request?"
-    )

@@ -72,7 +72,7 @@ def read_open_task(task: Mapping[str, Any], plane: PicturePlane, *, asking: Coll
     parts = {
         str(region["id"]): _part(region, plane)
         for region in _regions(shown)
-        if region.get("type") in _FORMATS and region.get("id") and _is_tumour(region)
+        if region.get("type") in tuple(_FORMATS) and region.get("id") and _is_tumour(region)
     }
     mask = np.zeros(plane.shape, dtype=bool)
     for part in parts.values():
@@ -87,7 +87,9 @@ def _part(region: Region, plane: PicturePlane) -> Part:
 
 def _person(draft: Mapping[str, Any] | None) -> User | None:
     email = draft.get("user") if draft else None
-    return User.objects.filter(email__iexact=email).first() if isinstance(email, str) and email else None
+    if not isinstance(email, str) or not email or not email.isprintable():
+        return None
+    return User.objects.filter(email__iexact=email).first()
 
 
 def _is_tumour(region: Region) -> bool:

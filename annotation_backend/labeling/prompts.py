@@ -73,7 +73,7 @@ def _read(region: Region, plane: PicturePlane, index: int) -> SmartPrompt:
     _require_picture(region, plane)
     _refuse_rotation(region, value)
     identifier = region.get("id")
-    if not isinstance(identifier, str) or not 0 < len(identifier) <= _LONGEST_ID:
+    if not isinstance(identifier, str) or not 0 < len(identifier) <= _LONGEST_ID or not identifier.isprintable():
         raise _unknown_control("a region without an id")
     return SmartPrompt(identifier, meaning, _prompts(region, value, meaning, at=(plane, index)))
 
