@@ -5,7 +5,9 @@ accepted or rejected its prompts vanish there, and nothing says which of the two
 what is on the slice then (`Shown`). All of a session lies in the database, so any web process takes the next turn.
 """
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,9 +22,12 @@ from annotation_backend.cases.models import Case
 from annotation_backend.inference.models import MaskOrigin, PromptState, Session, SessionPrompt, SessionSlice
 from annotation_backend.inference.smart_prompts import SmartPrompt, Wish
 from annotation_backend.registry.models import PromptKind
+from datasets.errors import RejectedInput
 from datasets.packed_mask import packed, unpacked
 from training.prompts.prompt import Prompts
 from training.prompts.prompt_document import as_document, from_document
+
+logger = logging.getLogger(__name__)
 
 Inside = NDArray[np.bool_]
 
@@ -88,6 +93,17 @@ def take_turn(session: Session, index: int, heard: Sequence[SmartPrompt], *, sho
         heard: All that is drawn there and not accepted yet; not empty.
         shown: What lies on the slice.
     """
+    try:
+        return _taken_down(session, index, heard, shown=shown)
+    except RejectedInput as error:
+        if error.code != "packed-mask":
+            raise
+        logger.warning("%s is of pictures that were replaced since; it begins anew", session)
+        _forget(session)
+        return _taken_down(session, index, heard, shown=shown)
+
+
+def _taken_down(session: Session, index: int, heard: Sequence[SmartPrompt], *, shown: Shown) -> Turn:
     with transaction.atomic():
         session = Session.objects.select_for_update().get(pk=session.pk)
         session.turn = F("turn") + 1
@@ -96,8 +112,18 @@ def take_turn(session: Session, index: int, heard: Sequence[SmartPrompt], *, sho
         return _Taken(session, index, shown).turn(heard)
 
 
+def _forget(session: Session) -> None:
+    """Masks and prompts that no longer fit the case's pictures count no more."""
+    with transaction.atomic():
+        session.slices.all().delete()
+        session.prompts.filter(state=PromptState.ACTIVE).update(state=PromptState.UNDONE)
+        session.prompts.update(before=b"")
+
+
 def keep_answer(turn: Turn, masks: Mapping[int, Inside], *, model_version: str) -> None:
-    """Keeps what a turn was answered with, unless a newer turn was: the open slice's mask, and those that came along.
+    """Keeps what a turn was answered with: the open slice's mask, and those that came along.
+
+    What a newer turn was answered with stays; after a newer undo or new start nothing is kept.
 
     Args:
         turn: That they answer.
@@ -116,7 +142,10 @@ def keep_carried(session: Session, masks: Mapping[int, Inside], *, turn: int, mo
 
 def _keep(session: Session, masks: Mapping[int, Inside], origin: MaskOrigin, *, turn: int, version: str) -> None:
     with transaction.atomic():
-        known = {row.index: row for row in session.slices.select_for_update().filter(index__in=list(masks))}
+        Session.objects.select_for_update().get(pk=session.pk)
+        if session.prompts.filter(asks__in=[*Wish], turn__gt=turn).exists():
+            return
+        known = {row.index: row for row in session.slices.filter(index__in=list(masks))}
         rows = [
             SessionSlice(
                 session=session,
@@ -139,9 +168,13 @@ def _keep(session: Session, masks: Mapping[int, Inside], origin: MaskOrigin, *, 
 
 
 def kept_masks(session: Session, shape: tuple[int, int], *, origin: MaskOrigin | None = None) -> dict[int, Inside]:
-    """The session's masks by slice, all or those of one origin."""
+    """The session's masks by slice, all or those of one origin; none of pictures that were replaced since."""
     rows = session.slices.all() if origin is None else session.slices.filter(origin=origin)
-    return {row.index: unpacked(bytes(row.bits), shape) for row in rows}
+    found: dict[int, Inside] = {}
+    for row in rows:
+        with suppress(RejectedInput):
+            found[row.index] = unpacked(bytes(row.bits), shape)
+    return found
 
 
 def joined(parts: Iterable[Prompts]) -> Prompts:

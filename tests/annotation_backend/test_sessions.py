@@ -20,6 +20,7 @@ from annotation_backend.inference.sessions import (
 )
 from annotation_backend.inference.smart_prompts import SmartPrompt, Wish
 from annotation_backend.registry.models import PromptKind
+from datasets.packed_mask import packed
 from tests.annotation_backend.records import accounts, registered_case
 from training.prompts.prompt import Box, Click, Prompts
 
@@ -174,3 +175,25 @@ def test_what_a_person_pointed_at_is_not_replaced_by_what_was_carried_there(sess
 def test_a_box_beside_clicks_decides_the_model(session: Session) -> None:
     box = SmartPrompt("b", PromptKind.BOX, Prompts(boxes=(Box((0.0, 0.0, 0.0), (1.0, 1.0, 0.0)),)))
     assert _turn(session, [_click("a"), box]).kind is PromptKind.BOX
+
+
+@pytest.mark.parametrize("wish", list(Wish))
+def test_an_answer_that_an_undo_or_a_new_start_overtook_is_not_kept(session: Session, wish: Wish) -> None:
+    overtaken = _turn(session, [_click("a")])
+    _turn(session, [_wish("w", wish)])
+    keep_answer(overtaken, {2: _disc(5), 3: _disc(5)}, model_version="late")
+    assert not session.slices.exists()
+
+
+@pytest.mark.parametrize("wish", [None, *Wish])
+def test_a_session_on_pictures_that_were_replaced_begins_anew(session: Session, wish: Wish | None) -> None:
+    for name in ("a", "b"):
+        _answered(session, [_click(name)], _disc(5))
+    session.slices.update(bits=packed(np.ones((3, 5), bool)))
+    session.prompts.update(before=packed(np.ones((3, 5), bool)))
+    assert kept_masks(session, SHAPE) == {}
+    turn = _turn(session, [_click("c") if wish is None else _wish("w", wish)])
+    assert not turn.base.any()
+    again = _answered(session, [_click("d")], _disc(3))
+    assert not again.base.any()
+    assert np.array_equal(kept_masks(session, SHAPE)[2], _disc(3))
