@@ -98,7 +98,8 @@ def push_masks(drawn: Sequence[tuple[LabelingTask, Inside, str]]) -> None:
     """
     bodies = []
     for task, mask, version in drawn:
-        region = region_of(mask, region_id=region_id_of(task), score=None)
+        chosen = project_settings(task.project).mask_format
+        region = region_of(mask, region_id=region_id_of(task), score=None, mask_format=chosen)
         result = [region] if mask.any() else []
         bodies.append({"task": task.label_studio_id, "result": result, "model_version": version})
     show_predictions([task for task, _, _ in drawn], bodies)
