@@ -13,6 +13,8 @@ from datasets.files import canonical_json, sha256_of_bytes
 
 LARGEST_ID = 2**31 - 1
 
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
+
 
 @dataclass(frozen=True)
 class Save:
@@ -65,6 +67,7 @@ def read_save(body: object, *, project: object = None, task: object = None) -> S
     """
     if not isinstance(body, Mapping):
         raise malformed("an annotation")
+    body = dict(_storable(body))
     result = body.get("result")
     if not isinstance(result, list) or not all(isinstance(region, Mapping) for region in result):
         raise malformed("a list of regions")
@@ -107,6 +110,19 @@ def malformed(expected: str) -> RejectedInput:
     return RejectedInput(
         "save-malformed", f"Expected {expected} in the save.", remedy="Is it Label Studio 1.23 that sends this?"
     )
+
+
+def _storable(value: Any) -> Any:
+    """The same with NUL and halves of characters replaced: no database takes them, and a mask beside them must stay."""
+    if isinstance(value, str):
+        return value.replace("\0", _REPLACED).encode("utf-8", "replace").decode() if _is_strange(value) else value
+    if isinstance(value, Mapping):
+        return {_storable(name): each if name == "rle" else _storable(each) for name, each in value.items()}
+    return [_storable(each) for each in value] if isinstance(value, list) else value
+
+
+def _is_strange(text: str) -> bool:
+    return (not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text)) or "\0" in text
 
 
 def _digest(content: dict[str, object]) -> str:

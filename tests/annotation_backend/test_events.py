@@ -90,7 +90,7 @@ def test_a_skip_does_not_count_as_drawn(task: LabelingTask) -> None:
         ({"result": None}, "save-malformed"),
         ({"result": ["x"]}, "save-malformed"),
         ({"updated_at": "2026-11-21T25:00:00Z"}, "save-malformed"),
-        ({"result": [{"x": "\ud800"}]}, "save-malformed"),
+        ({"result": [{"x": float("nan")}]}, "save-malformed"),
     ],
 )
 def test_a_malformed_save_is_refused_and_nothing_is_stored(
