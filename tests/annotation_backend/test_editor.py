@@ -179,7 +179,7 @@ def test_the_format_changes_on_a_living_project_and_what_was_drawn_stays(world: 
     changed = world.installation.manage("configure_project", "--mask-format", "bitmask", "--oedema", "on")
     assert changed["settings"] == {"mask_format": "bitmask", "has_oedema": True, "prompt_models": {}}
     _draw(world, world.tasks[4], expect=["bitmasklabels", "bitmasklabels"], oedema=True)
-    _draw(world, world.tasks[3], expect=["brushlabels", "bitmasklabels"], at=20.0)
+    _draw(world, world.tasks[3], expect=["brushlabels", "bitmasklabels"], at=85.0)
     world.installation.manage("configure_project", "--mask-format", "brush", "--oedema", "off")
     config = world.api("GET", f"/api/projects/{world.project}/")["label_config"]
     assert config.count('value="Oedema"') == config.count('value="Oedema" background="#1098ad" visible="false"') == 2
@@ -192,7 +192,7 @@ def test_the_format_changes_on_a_living_project_and_what_was_drawn_stays(world: 
         editor.screenshot("bitmask-in-brush-project")
 
 
-def _draw(world: World, task: int, *, expect: list[str], at: float = 40.0, oedema: bool = False) -> None:
+def _draw(world: World, task: int, *, expect: list[str], at: float = 10.0, oedema: bool = False) -> None:
     """Adds a stroke (and one of oedema) to a task, submits, and checks which types of region were stored."""
     with browser_page() as page:
         editor = _editor(page, world)
