@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from annotation_backend.cases.services import picture_plane
 from annotation_backend.inference.carrying import as_probability
+from annotation_backend.inference.local_edit import edited
 from annotation_backend.inference.services import INSIDE_ABOVE_PROBABILITY, segment_case
 from annotation_backend.inference.sessions import Turn, kept_masks
 from annotation_backend.registry.models import Model, PromptKind
@@ -81,6 +82,8 @@ def _slice(
         previous=None if boxed or not turn.base.any() else as_probability({turn.index: turn.base}, plane),
     )
     mask = plane.to_picture(np.asarray(drawn.probability.data), turn.index) > INSIDE_ABOVE_PROBABILITY
+    if not boxed and turn.start.any():
+        mask = edited(turn.start, mask, heard.clicks, plane)
     if heard.boxes:
         mask |= _away_from(mask, turn.base, plane, heard)
     return {turn.index: mask}, drawn.model_version, drawn.score

@@ -58,6 +58,7 @@ class Turn:
         index: The open slice.
         kind: Which kind of prompt decides the model; None after a wish.
         base: The slice's mask to go on from.
+        start: The slice's mask before the first prompt of this suggestion.
         prompts: Active prompts of the slice by kind.
         elsewhere: Active prompts of the case's other slices by kind.
         wish: What was asked for instead of a mask.
@@ -69,6 +70,7 @@ class Turn:
     index: int
     kind: PromptKind | None
     base: Inside
+    start: Inside
     prompts: Mapping[PromptKind, Prompts] = field(default_factory=dict)
     elsewhere: Mapping[PromptKind, Prompts] = field(default_factory=dict)
     wish: Wish | None = None
@@ -219,6 +221,7 @@ class _Taken:
             self._index,
             kind,
             base,
+            self._start(pointed, base),
             prompts=self._by_kind(here=True),
             elsewhere=self._by_kind(here=False),
         )
@@ -244,6 +247,7 @@ class _Taken:
             self._index,
             None,
             restored.get(self._index, self._shown.mask),
+            self._shown.mask,
             prompts=self._by_kind(here=True),
             elsewhere=self._by_kind(here=False),
             wish=Wish(wishes[-1].asks),
@@ -269,6 +273,12 @@ class _Taken:
             return self._answer() if self._slice else self._shown.mask
         self._settle_rejected()
         return self._current()
+
+    def _start(self, heard: Sequence[SmartPrompt], base: Inside) -> Inside:
+        """The mask before the first prompt that is still drawn."""
+        identifiers = {prompt.region_id for prompt in heard}
+        first = next((row for row in self._here() if row.region_id in identifiers), None)
+        return base if first is None else self._before(first)
 
     def _current(self) -> Inside:
         """What the person kept: the newer of the saved draft and the last answer, which may not be saved yet."""

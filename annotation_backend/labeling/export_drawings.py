@@ -13,6 +13,7 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from annotation_backend.labeling.config import HINT
 from annotation_backend.labeling.export_file import ExportedTask, Save
 from annotation_backend.labeling.regions import MASK_TYPES, Region, drawn_masks
 from curation.assemble import assemble_mask
@@ -290,10 +291,11 @@ def _is_side(value: object) -> TypeGuard[int]:
 
 
 def _other_types(regions: Sequence[Region]) -> Iterator[str]:
-    """The types of regions that are neither masks nor prompts, as far as a name can be one."""
+    """The types of regions that are neither masks nor prompts nor our hints, as far as a name can be one."""
     for region in regions:
         kind = region.get("type") if isinstance(region, Mapping) else None
-        if not _is_mask(region) and kind not in _PROMPT_TYPES:
+        is_hint = isinstance(region, Mapping) and region.get("from_name") == HINT and kind == "textarea"
+        if not _is_mask(region) and kind not in _PROMPT_TYPES and not is_hint:
             yield kind if isinstance(kind, str) and re.fullmatch("[a-z]{1,32}", kind) else "unknown"
 
 

@@ -136,9 +136,8 @@ def _mask_regions(record: LabelingTask, seen: OpenTask, mask: Any, *, score: flo
 def _heard(turn: Turn, answer: Answer, *, seen: bool) -> str:
     """What the annotator reads after an answer."""
     prompts = turn.prompts.get(turn.kind or PromptKind.POINT, Prompts())
-    negative = sum(not click.positive for click in prompts.clicks)
     if turn.kind is PromptKind.POINT:
-        heard = f"{len(prompts.clicks)} click(s) on this slice, {negative} of them negative"
+        heard = _counted(prompts)
     elif turn.kind is PromptKind.BOX:
         heard = "Box"
     else:
@@ -148,6 +147,13 @@ def _heard(turn: Turn, answer: Answer, *, seen: bool) -> str:
     return (
         f"{heard}: drawn by {answer.model_version} in {answer.seconds:.1f} s. Accept with the tick; next slices follow."
     )
+
+
+def _counted(prompts: Prompts) -> str:
+    inside = sum(click.positive for click in prompts.clicks)
+    outside = len(prompts.clicks) - inside
+    beside = f", {outside} beside it" if outside else ""
+    return f"{inside} click{'' if inside == 1 else 's'} in the tumour{beside}"
 
 
 def _points_missing(points: Sequence[Any], plane: PicturePlane) -> str:

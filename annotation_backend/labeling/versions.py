@@ -116,8 +116,8 @@ def restore(version: Annotation, *, person: User) -> Restoration:
     """Writes a version back to Label Studio, where it becomes the newest; nothing that came between is lost.
 
     It changes the annotation it was a save of, or the slice's present one where that was deleted, and makes a new one
-    where there is none. Label Studio writes the person down as who completed it, we as who restored it. The slice's
-    open findings are taken as seen by that person.
+    where there is none. It stays the drawing of who made it; we write down who restored it. The slice's open findings
+    are taken as seen by that person.
 
     Raises:
         RejectedInput: The slice has no task in Label Studio now (``slice-unpublished``).
@@ -129,7 +129,7 @@ def restore(version: Annotation, *, person: User) -> Restoration:
         raise _without_task(task)
     record = Restoration.objects.create(source=version, person=person)
     try:
-        answer = _write_back(version, person)
+        answer = _write_back(version)
     except MaskloopError:
         record.delete()
         raise
@@ -141,10 +141,11 @@ def restore(version: Annotation, *, person: User) -> Restoration:
     return record
 
 
-def _write_back(version: Annotation, person: User) -> Mapping[str, Any]:
+def _write_back(version: Annotation) -> Mapping[str, Any]:
+    """Whose drawing it is does not change: who brings it back drew nothing."""
     body: dict[str, Any] = {"result": version.raw["result"], "was_cancelled": version.was_cancelled}
-    if person.label_studio_id:
-        body["completed_by"] = person.label_studio_id
+    if version.completed_by:
+        body["completed_by"] = version.completed_by
     for identifier in _living(version):
         try:
             return dict(call("PATCH", f"/api/annotations/{identifier}/", json=body))

@@ -225,7 +225,7 @@ def test_box_reject_clicks_undo_accept_brush_and_submit(
     extra = chair.mask(second["result"]) & ~true
     outside = _deepest(extra) if extra.any() else (2.0, 2.0)
     third = editor.smart_click(chair.at(outside), negative=True)
-    assert "3 click(s) on this slice, 1 of them negative" in _said(third)
+    assert "2 clicks in the tumour, 1 beside it" in _said(third)
     editor.screenshot("chair-04-negative-click")
     undone = editor.undo_prompt()
     assert "Took back the last prompt" in _said(undone)

@@ -91,7 +91,7 @@ def _ids(answer: dict[str, Any]) -> list[str]:
 def test_a_click_is_answered_with_a_mask_a_hint_and_a_record(task: LabelingTask) -> None:
     answer = _answer(task, _point("a"))
     assert _ids(answer) == [f"tumour{task.pk}"]
-    assert _hint(answer).startswith("1 click(s) on this slice, 0 of them negative")
+    assert _hint(answer).startswith("1 click in the tumour:")
     assert answer["model_version"] == "clicks-2d-1"
     assert Prediction.objects.get().prompts["clicks"]
 

@@ -167,11 +167,12 @@ def test_a_restored_version_is_a_new_one_with_the_same_content_and_a_name_to_it(
     assert Annotation.objects.count() == 3
     assert record.result.raw["result"] == two[0].raw["result"]
     assert record.result == Annotation.objects.current(two[0].task)
-    assert record.result.completed_by == people[Role.RADIOLOGIST].label_studio_id
+    assert record.person == people[Role.RADIOLOGIST]
+    assert record.result.completed_by == two[0].completed_by
     assert Annotation.objects.confirmed().filter(pk=record.result.pk).exists()
 
 
-def test_who_restored_counts_as_who_drew(
+def test_who_restores_draws_nothing_and_may_still_give_the_verdict(
     two: tuple[Annotation, Annotation], people: dict[Role, User], answering: Any
 ) -> None:
     from annotation_backend.labeling.assembly import assemble
@@ -183,7 +184,7 @@ def test_who_restored_counts_as_who_drew(
     restore(two[0], person=people[Role.DATA_MANAGER])
     mask = assemble(two[0].task.case)
     assert isinstance(mask, CaseMask)
-    assert people[Role.DATA_MANAGER].label_studio_id in mask.drawers()
+    assert people[Role.DATA_MANAGER].label_studio_id not in mask.drawers()
 
 
 def test_a_version_of_a_deleted_annotation_becomes_a_new_annotation(

@@ -7,7 +7,6 @@ from django.db.models import Exists, OuterRef
 
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models.annotation import Annotation
-from annotation_backend.labeling.models.version import Restoration
 
 
 class CaseMask(models.Model):
@@ -36,9 +35,8 @@ class CaseMask(models.Model):
         return self.case.folder / self.file
 
     def drawers(self) -> set[int]:
-        """Label Studio ids of everyone who made, changed or restored any version of the annotations in this mask."""
+        """Label Studio ids of everyone who made or changed any version of the annotations in this mask."""
         drawn = self.annotations.filter(project=OuterRef("project"), label_studio_id=OuterRef("label_studio_id"))
         versions = Annotation.objects.not_denied().filter(Exists(drawn))
         people = {person for pair in versions.values_list("completed_by", "updated_by") for person in pair}
-        restored = Restoration.objects.filter(result__in=versions).values_list("person__label_studio_id", flat=True)
-        return (people | {person for person in restored if person is not None}) - {0}
+        return people - {0}
