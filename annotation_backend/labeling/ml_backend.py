@@ -94,7 +94,10 @@ def predict(request: HttpRequest) -> HttpResponse:
         with process_admission().arrival():
             return JsonResponse({"results": [interactive.answer(_task_record(task, project), task, context)]})
     deadline = time.monotonic() + BATCH_SECONDS
-    records = records_of([_identifier(task) for task in tasks], project=project)
+    identifiers = [_identifier(task) for task in tasks]
+    records = records_of(identifiers, project=project)
+    if identifiers and not any(records):
+        events.task_of(identifiers[0], project=project)  # says that it belongs to no case here
     return JsonResponse({"results": answer_batch(records, deadline=deadline)})
 
 

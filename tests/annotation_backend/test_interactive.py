@@ -37,7 +37,7 @@ HEIGHT, WIDTH = SHAPE[1], SHAPE[0]
 @pytest.fixture
 def task() -> LabelingTask:
     accounts()
-    folder = models_folder() / "clicks-2d-1"
+    folder = models_folder() / "shipped-clicks-2d"
     if not folder.exists():
         shutil.copytree(shipped_packages()["clicks-2d"], folder)
     promote(register_package(folder), kinds=[PromptKind.POINT])

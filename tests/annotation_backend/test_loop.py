@@ -159,7 +159,7 @@ def test_brush_box_accept_submit_and_the_mask_is_assembled(world: World, tell_fi
     assert len(brushed) >= 2, "the brushed stroke did not come along"
     union = np.logical_or.reduce([_pixels(region, plane) for region in brushed])
     [file] = _eventually(
-        lambda: list((world.case_folder / "masks").glob("*.nii.gz")), seconds=60, what="the assembled mask"
+        lambda: list((world.case_folder / "masks").glob("*.nii.gz")), seconds=180, what="the assembled mask"
     )
     mask = read_mask(file)
     [registered] = (world.case_folder / "registration").glob("*/t2.nii.gz")
@@ -219,9 +219,9 @@ def test_the_annotator_updates_and_the_radiologist_approves(world: World) -> Non
         editor.brush((x, y), (x - 1.5, y + 1.5))
         editor.submit()
     masks = world.case_folder / "masks"
-    _eventually(lambda: set(masks.glob("*.nii.gz")) - before, seconds=60, what="the mask of the update")
+    _eventually(lambda: set(masks.glob("*.nii.gz")) - before, seconds=180, what="the mask of the update")
     _annotate_the_rest(world, leaving={0, EMPTY, world.middle, world.middle + NEIGHBOUR})
-    _eventually(lambda: _annotated_count(world) == len(world.tasks) - 2, seconds=120, what="the whole case's mask")
+    _eventually(lambda: _annotated_count(world) == len(world.tasks) - 2, seconds=240, what="the whole case's mask")
     _give_verdict(world, "approve")
 
 
@@ -366,7 +366,7 @@ def test_a_project_deleted_in_label_studio_is_published_again_and_loses_no_annot
     world.api("POST", f"/api/tasks/{anew}/annotations/", json={"result": [], "lead_time": 1.0})
     pulled = world.installation.manage("pull_annotations")
     assert (pulled["deleted"], pulled["findings"]) == (0, [])
-    _eventually(lambda: _annotated_count(world) == annotated + 1, seconds=120, what="the mask with the new save")
+    _eventually(lambda: _annotated_count(world) == annotated + 1, seconds=240, what="the mask with the new save")
 
 
 def test_no_patient_identifier_left_the_ingest_step(world: World) -> None:
