@@ -83,7 +83,8 @@ def _slice(
     )
     mask = plane.to_picture(np.asarray(drawn.probability.data), turn.index) > INSIDE_ABOVE_PROBABILITY
     if not boxed and turn.start.any():
-        mask = edited(turn.start, mask, heard.clicks, plane)
+        counting = [click for click in heard.clicks if click in clicks.clicks]  # a click taken back may still be drawn
+        mask = edited(turn.start, mask, counting, plane)
     if heard.boxes:
         mask |= _away_from(mask, turn.base, plane, heard)
     return {turn.index: mask}, drawn.model_version, drawn.score
