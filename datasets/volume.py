@@ -134,3 +134,9 @@ class Volume:
                 f"Expected an array of {self.grid.shape}, got {tuple(self.data.shape)}.",
                 remedy="Give the array together with the grid it was read with.",
             )
+
+
+def zeros_by_slice(shape: tuple[int, int, int], axis: int) -> NDArray[np.float32]:
+    """Zeros of `shape` whose slices along `axis` each lie together in memory, so that only written slices take any."""
+    others = [size for at, size in enumerate(shape) if at != axis]
+    return np.moveaxis(np.zeros((shape[axis], *others), np.float32), 0, axis)

@@ -9,7 +9,7 @@ from annotation_backend.cases.models import Case
 from annotation_backend.cases.services import picture_plane
 from annotation_backend.inference.services import request_of
 from datasets.picture_plane import PicturePlane
-from datasets.volume import Volume
+from datasets.volume import Volume, zeros_by_slice
 from training.prompts.prompt import Prompts
 
 Inside = NDArray[np.bool_]
@@ -40,9 +40,7 @@ def carried_masks(
 
 def as_probability(masks: Mapping[int, Inside], plane: PicturePlane) -> Volume:
     """Masks by slice as a probability of 0 and 1 on the case's grid."""
-    others = [size for axis, size in enumerate(plane.grid.shape) if axis != plane.slice_axis]
-    # Slices lie together in memory, so that only those with a mask are ever touched.
-    data = np.moveaxis(np.zeros((plane.slice_count, *others), dtype=np.float32), 0, plane.slice_axis)
+    data = zeros_by_slice(plane.grid.shape, plane.slice_axis)
     for index, mask in masks.items():
         plane.from_picture(mask.astype(np.float32), into=data, index=index)
     return Volume(data, plane.grid)

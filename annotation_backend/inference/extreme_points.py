@@ -6,9 +6,7 @@ from enum import StrEnum
 import numpy as np
 
 from datasets.picture_plane import PicturePlane
-from training.prompts.prompt import PointMm
-
-NEEDED = 6
+from training.prompts.prompt import LEAST_EXTREME_POINTS, PointMm
 
 
 class End(StrEnum):
@@ -39,7 +37,7 @@ def missing_ends(points_mm: Sequence[PointMm], plane: PicturePlane) -> list[End]
     from scipy.optimize import linear_sum_assignment
 
     ends = list(End)
-    if len(points_mm) >= NEEDED:
+    if len(points_mm) >= LEAST_EXTREME_POINTS:
         return []
     if len(points_mm) < 2:
         return ends

@@ -174,15 +174,6 @@ def _reads(method: Method) -> tuple[str, ...]:
     return ("clicks",) if method in CLICKED else ()
 
 
-def joined(prompts: Sequence[Prompts]) -> Prompts:
-    """All of several prompts, in order."""
-    return Prompts(
-        tuple(click for each in prompts for click in each.clicks),
-        tuple(box for each in prompts for box in each.boxes),
-        tuple(point for each in prompts for point in each.extreme_points),
-    )
-
-
 def from_voxels(prompts: Prompts, grid: Grid) -> Prompts:
     """Prompts whose points are voxel indices (i, j, k) of a grid, in millimetres."""
     world = _to_world(grid)

@@ -6,7 +6,7 @@ what is on the slice then (`Shown`). All of a session lies in the database, so a
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,7 +24,7 @@ from annotation_backend.inference.smart_prompts import SmartPrompt, Wish
 from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput
 from datasets.packed_mask import packed, unpacked
-from training.prompts.prompt import Prompts
+from training.prompts.prompt import Prompts, joined
 from training.prompts.prompt_document import as_document, from_document
 
 logger = logging.getLogger(__name__)
@@ -177,16 +177,6 @@ def kept_masks(session: Session, shape: tuple[int, int], *, origin: MaskOrigin |
         with suppress(RejectedInput):
             found[row.index] = unpacked(bytes(row.bits), shape)
     return found
-
-
-def joined(parts: Iterable[Prompts]) -> Prompts:
-    """All of several prompts, in order."""
-    parts = list(parts)
-    return Prompts(
-        tuple(click for part in parts for click in part.clicks),
-        tuple(box for part in parts for box in part.boxes),
-        tuple(point for part in parts for point in part.extreme_points),
-    )
 
 
 def _gives_way(row: SessionSlice, turn: int, origin: MaskOrigin) -> bool:

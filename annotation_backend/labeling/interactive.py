@@ -12,10 +12,10 @@ from annotation_backend.cases.models import Case
 from annotation_backend.cases.services import picture_plane
 from annotation_backend.inference.admission import admitted
 from annotation_backend.inference.answering import Answer, answer_turn
-from annotation_backend.inference.extreme_points import NEEDED, missing_ends
+from annotation_backend.inference.extreme_points import missing_ends
 from annotation_backend.inference.models import Session
 from annotation_backend.inference.services import SlicePrediction, keep_record
-from annotation_backend.inference.sessions import Shown, Turn, joined, keep_answer, session_of, take_turn
+from annotation_backend.inference.sessions import Shown, Turn, keep_answer, session_of, take_turn
 from annotation_backend.inference.smart_prompts import Wish
 from annotation_backend.labeling import refresh
 from annotation_backend.labeling.hints import hint_region
@@ -28,7 +28,7 @@ from annotation_backend.labeling.regions import region_of
 from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput
 from datasets.picture_plane import PicturePlane
-from training.prompts.prompt import Prompts
+from training.prompts.prompt import LEAST_EXTREME_POINTS, Prompts, joined
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def _likely_person(case: Case) -> User | None:
 def _answered(record: LabelingTask, turn: Turn, pending: Prompts, *, seen: OpenTask, plane: PicturePlane) -> Result:
     kind = turn.kind or PromptKind.POINT
     points = turn.everywhere(PromptKind.EXTREME_POINTS).extreme_points
-    if kind is PromptKind.EXTREME_POINTS and len(points) < NEEDED:
+    if kind is PromptKind.EXTREME_POINTS and len(points) < LEAST_EXTREME_POINTS:
         return _result([hint_region(_points_missing(points, plane))], model_version="")
     model = answering_model(record.project, kind)
     with admitted(f"session {turn.session.pk}"):
@@ -158,9 +158,10 @@ def _counted(prompts: Prompts) -> str:
 
 def _points_missing(points: Sequence[Any], plane: PicturePlane) -> str:
     missing = missing_ends(points, plane)
+    so_far = f"{len(points)} of {LEAST_EXTREME_POINTS} extreme points."
     if len(points) < 2:
-        return f"{len(points)} of {NEEDED} extreme points. Two more ends on this slice, or go on on other slices."
-    return f"{len(points)} of {NEEDED} extreme points. Missing: {'; '.join(missing)}."
+        return f"{so_far} Two more ends on this slice, or go on on other slices."
+    return f"{so_far} Missing: {'; '.join(missing)}."
 
 
 def _refused(error: RejectedInput) -> Result:

@@ -1,8 +1,12 @@
 """Clicks, boxes and extreme points in RAS+ millimetres, so that a prompt outlives the grid it was made on."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 PointMm = tuple[float, float, float]
+
+LEAST_EXTREME_POINTS = 6
+"""Two ends of the tumour along each of three axes."""
 
 
 @dataclass(frozen=True)
@@ -39,3 +43,13 @@ class Prompts:
     def is_empty(self) -> bool:
         """Whether nobody pointed at anything."""
         return not (self.clicks or self.boxes or self.extreme_points)
+
+
+def joined(parts: Iterable[Prompts]) -> Prompts:
+    """All of several prompts, in order."""
+    parts = list(parts)
+    return Prompts(
+        tuple(click for part in parts for click in part.clicks),
+        tuple(box for part in parts for box in part.boxes),
+        tuple(point for part in parts for point in part.extreme_points),
+    )

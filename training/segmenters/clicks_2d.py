@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
 from datasets.orientation import as_ras, axis_in_ras, is_reversed_in_ras
-from datasets.volume import Grid, Volume
+from datasets.volume import Grid, Volume, zeros_by_slice
 from training.segmenters.click_drawer import DrawnImages
 from training.segmenters.click_plan import CanvasClicks
 from training.segmenters.click_segmenter import ClickSegmenter, in_0_to_1, ras_clicks, ras_previous
@@ -37,7 +37,7 @@ class Clicks2dSegmenter(ClickSegmenter):
         original = request.volumes[next(iter(self._plan.channels))].grid
         axis = axis_in_ras(request.slice_axis, original)
         clicks, previous = ras_clicks(request.prompts.clicks, grid), ras_previous(request)
-        probability = _empty(original.shape, request.slice_axis)
+        probability = zeros_by_slice(original.shape, request.slice_axis)
         turned = as_ras(Volume(probability, original)).data
         seconds: dict[str, float] = {}
         regions = {}
@@ -61,12 +61,6 @@ class Clicks2dSegmenter(ClickSegmenter):
             self._title,
             used={"regions": regions, "seconds": seconds},
         )
-
-
-def _empty(shape: tuple[int, int, int], axis: int) -> NDArray[np.float32]:
-    """Zeros whose slices along `axis` each lie together, so that memory is touched for drawn slices only."""
-    others = [size for at, size in enumerate(shape) if at != axis]
-    return np.moveaxis(np.zeros((shape[axis], *others), np.float32), 0, axis)
 
 
 def _clicked(clicks: CanvasClicks, axis: int) -> set[int]:

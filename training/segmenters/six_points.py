@@ -29,14 +29,11 @@ from training.networks.unet_plan import MOST_MEMBERS, UNetPlan
 from training.postprocessing import Cleaning, cleaned
 from training.prompts.click_maps import click_map
 from training.prompts.geodesic import exponentialized_geodesic
-from training.prompts.prompt import PointMm
+from training.prompts.prompt import LEAST_EXTREME_POINTS, PointMm
 from training.runtime import Runtime, runtime_of
 from training.segmenters.request_images import points_in, ras_images
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
 from training.segmenters.weights import best_device, members_of, with_weights
-
-LEAST_POINTS = 6
-"""Two ends along each of three axes."""
 
 _LEAST_MARGIN = 8
 """Voxels added around the points' box at least (InteractiveNet)."""
@@ -291,7 +288,7 @@ class SixPointsSegmenter:
         if len(points) < 2 * int(long.sum()):
             raise RejectedInput(
                 "points-few",
-                f"Expected {LEAST_POINTS} points, two at the tumour's ends along each axis, got {len(points)}.",
+                f"Expected {LEAST_EXTREME_POINTS} points, two at the tumour's ends along each axis, got {len(points)}.",
                 remedy="Place the missing points just inside the tumour's edge.",
             )
         found = points_in(points, grid)

@@ -9,7 +9,6 @@ from annotation_backend.inference.one_volume import (
     Outputs,
     from_voxels,
     images_of,
-    joined,
     read_images,
     read_prompts,
     require_understood,
@@ -20,7 +19,7 @@ from annotation_backend.management.cohort_arguments import Named, add_device, by
 from annotation_backend.registry.chosen_model import choose_model
 from datasets.errors import RejectedInput
 from training.method_needs import channels_of
-from training.prompts.prompt import Box, Click, PointMm, Prompts
+from training.prompts.prompt import Box, Click, PointMm, Prompts, joined
 
 _NUMBERS = re.compile(r"-[0-9.][-+0-9.,eE]*")
 
