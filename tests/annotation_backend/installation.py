@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import requests
+
 from annotation_backend.environment import ROOT, fresh_environment, password_variable
 
 if TYPE_CHECKING:
@@ -59,6 +61,19 @@ class Installation:
         )
         assert done.returncode == expect, f"{words} left with {done.returncode}\n{done.stdout}\n{done.stderr}"
         return dict(json.loads(done.stdout)) if done.stdout.strip() else {}
+
+    def api(self, method: str, path: str, **options: Any) -> Any:
+        """One request to Label Studio as its administrator; JSON or None."""
+        headers = {"Authorization": f"Token {self.token}"}
+        answer = requests.request(method, self.label_studio_url + path, headers=headers, timeout=60, **options)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def project_and_tasks(self, case: str = "C0001") -> tuple[int, dict[int, int]]:
+        """The one project's number, and a case's tasks by slice."""
+        [project] = self.api("GET", "/api/projects/")["results"]
+        rows = self.api("GET", "/api/tasks/", params={"project": project["id"], "page_size": 1000})["tasks"]
+        return project["id"], {row["data"]["slice"]: row["id"] for row in rows if row["data"]["case"] == case}
 
 
 def free_port() -> int:

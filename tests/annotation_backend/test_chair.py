@@ -7,7 +7,6 @@ printed here say that the chair works, not how well the models draw.
 
 import shutil
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import requests
 from playwright.sync_api import Page
 
 from annotation_backend.accounts.models import Role
@@ -32,6 +30,8 @@ from datasets.resample import resample_mask
 from datasets.rtstruct import read_rtstruct
 from tests.annotation_backend.installation import Installation, fresh_installation, running
 from tests.annotation_backend.label_studio_page import LabelStudioPage, browser_page, require_chromium
+from tests.annotation_backend.pictures import box_around, deepest, dice_of, percent_of
+from tests.annotation_backend.waiting import eventually
 from tests.data import STS_DICOM
 
 pytestmark = [pytest.mark.browser, pytest.mark.label_studio]
@@ -65,18 +65,9 @@ class Chair:
         """The tumour on a slice, in picture orientation."""
         return self.plane.to_picture(self.truth, index)
 
-    def api(self, method: str, path: str, **kwargs: Any) -> Any:
-        """One request to Label Studio as its administrator."""
-        headers = {"Authorization": f"Token {self.installation.token}"}
-        answer = requests.request(
-            method, self.installation.label_studio_url + path, headers=headers, timeout=60, **kwargs
-        )
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
-
     def task(self, index: int) -> dict[str, Any]:
         """The task of a slice as Label Studio has it."""
-        return dict(self.api("GET", f"/api/tasks/{self.tasks[index]}/"))
+        return dict(self.installation.api("GET", f"/api/tasks/{self.tasks[index]}/"))
 
     def mask(self, regions: list[dict[str, Any]]) -> np.ndarray:
         """The tumour that a result draws."""
@@ -84,8 +75,7 @@ class Chair:
 
     def dice(self, regions: list[dict[str, Any]], index: int) -> float:
         """Dice of what a result draws with the truth."""
-        drawn, true = self.mask(regions), self.true_slice(index)
-        return float(2 * (drawn & true).sum() / max(drawn.sum() + true.sum(), 1))
+        return dice_of(self.mask(regions), self.true_slice(index))
 
     def predicted(self, index: int) -> tuple[str, float]:
         """Model version and Dice of the prediction that opens with a slice."""
@@ -101,7 +91,7 @@ class Chair:
 
     def at(self, pixel: tuple[float, float]) -> tuple[float, float]:
         """Percent of a pixel (row, column)."""
-        return (pixel[1] + 0.5) * 100 / self.plane.width, (pixel[0] + 0.5) * 100 / self.plane.height
+        return percent_of(pixel, self.plane.shape)
 
 
 @pytest.fixture(scope="module")
@@ -143,11 +133,8 @@ def _read(drawn: Path, series: Any) -> dict[str, Mask] | None:
 def _chair(installation: Installation, truth: Mask) -> Chair:
     [exported] = (installation.folder / "data" / "cases" / "C0001" / "slices").iterdir()
     plane = read_slices(exported).plane
-    bare = Chair(installation, plane, resample_mask(truth, plane.grid).foreground, project=0, tasks={})
-    [project] = bare.api("GET", "/api/projects/")["results"]
-    rows = bare.api("GET", "/api/tasks/", params={"project": project["id"], "page_size": 1000})["tasks"]
-    tasks = {row["data"]["slice"]: row["id"] for row in rows}
-    return Chair(installation, plane, bare.truth, project=project["id"], tasks=tasks)
+    project, tasks = installation.project_and_tasks()
+    return Chair(installation, plane, resample_mask(truth, plane.grid).foreground, project, tasks)
 
 
 @pytest.fixture(scope="module")
@@ -165,33 +152,6 @@ def _sign_in(page: Page, chair: Chair) -> None:
 @pytest.fixture
 def editor(page: Page, chair: Chair) -> LabelStudioPage:
     return LabelStudioPage(page, chair.installation.label_studio_url, ARTEFACTS)
-
-
-def _box(inside: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The box around a picture's mask, three pixels wider, in percent."""
-    height, width = inside.shape
-    rows, columns = np.nonzero(inside)
-    size = np.array([width, height])
-    low = np.array([columns.min(), rows.min()]) - 3
-    high = np.array([columns.max(), rows.max()]) + 4
-    (x0, y0), (x1, y1) = (np.clip([low, high], 0, size) * 100 / size).tolist()
-    return (x0, y0), (x1, y1)
-
-
-def _deepest(inside: np.ndarray) -> tuple[float, float]:
-    """The pixel (row, column) furthest from the border of a mask."""
-    from scipy.ndimage import distance_transform_edt
-
-    row, column = np.unravel_index(distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1].argmax(), inside.shape)
-    return float(row), float(column)
-
-
-def _eventually(found: Callable[[], Any], *, seconds: float, what: str) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := found()):
-        assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} s"
-        time.sleep(0.5)
-    return value
 
 
 def _said(answer: dict[str, Any]) -> str:
@@ -213,17 +173,17 @@ def test_box_reject_clicks_undo_accept_brush_and_submit(
     index, true = chair.middle, chair.true_slice(chair.middle)
     editor.open_task(chair.project, chair.tasks[index])
     editor.screenshot("chair-01-open")
-    boxed = editor.smart_box(*_box(true))
+    boxed = editor.smart_box(*box_around(true))
     assert _said(boxed).startswith("Box")
     editor.screenshot("chair-02-box")
     editor.reject_suggestion()
     editor.page.wait_for_timeout(6000)  # until the draft is saved, which says that it was rejected
-    first = editor.smart_click(chair.at(_deepest(true)))
+    first = editor.smart_click(chair.at(deepest(true)))
     missed = true & ~chair.mask(first["result"])
-    second = editor.smart_click(chair.at(_deepest(missed if missed.any() else true)))
+    second = editor.smart_click(chair.at(deepest(missed if missed.any() else true)))
     editor.screenshot("chair-03-two-clicks")
     extra = chair.mask(second["result"]) & ~true
-    outside = _deepest(extra) if extra.any() else (2.0, 2.0)
+    outside = deepest(extra) if extra.any() else (2.0, 2.0)
     third = editor.smart_click(chair.at(outside), negative=True)
     assert "2 clicks in the tumour, 1 beside it" in _said(third)
     editor.screenshot("chair-04-negative-click")
@@ -233,7 +193,7 @@ def test_box_reject_clicks_undo_accept_brush_and_submit(
     editor.screenshot("chair-05-undone")
     editor.accept_suggestion()
     missed = true & ~chair.mask(undone["result"])
-    row, column = _deepest(missed if missed.any() else true)
+    row, column = deepest(missed if missed.any() else true)
     x, y = chair.at((row, column))
     editor.brush((x, y), (x + 1, y + 1))
     editor.screenshot("chair-06-brushed")
@@ -249,7 +209,7 @@ def test_box_reject_clicks_undo_accept_brush_and_submit(
     assert dice > 0.5
     assert chair.mask(stored["result"])[int(row), int(column)]
     kept = f"select count(*) from labeling_annotation where label_studio_id = {stored['id']}"
-    _eventually(lambda: chair.rows(kept)[0][0] == 1, seconds=30, what="the stored version")
+    eventually(lambda: chair.rows(kept)[0][0] == 1, seconds=30, what="the stored version")
 
 
 def test_the_next_slices_arrive_drawn_and_better_than_before(
@@ -262,7 +222,7 @@ def test_the_next_slices_arrive_drawn_and_better_than_before(
         found = [chair.predicted(index) for index in neighbours]
         return [dice for version, dice in found if version == "carried-over"]
 
-    after = _eventually(
+    after = eventually(
         lambda: dices if len(dices := carried()) == len(neighbours) and min(dices) > 0 else None,
         seconds=REFRESHED_SECONDS,
         what="the neighbours' predictions",
@@ -280,12 +240,12 @@ def test_an_earlier_annotation_is_edited_and_its_first_version_stays(chair: Chai
     index = chair.middle
     before = chair.task(index)["annotations"][0]
     editor.open_task(chair.project, chair.tasks[index])
-    x, y = chair.at(_deepest(chair.true_slice(index)))
+    x, y = chair.at(deepest(chair.true_slice(index)))
     editor.brush((x, y), (x - 2, y + 2))
     stored = editor.submit()
     assert stored["id"] == before["id"]
     query = f"select number from labeling_annotation where label_studio_id = {stored['id']} order by number"
-    _eventually(lambda: chair.rows(query) == [(1,), (2,)], seconds=30, what="the second version")
+    eventually(lambda: chair.rows(query) == [(1,), (2,)], seconds=30, what="the second version")
 
 
 def test_bitmasks_are_drawn_and_read_as_well(
@@ -294,7 +254,7 @@ def test_bitmasks_are_drawn_and_read_as_well(
     chair.installation.manage("configure_project", "--mask-format", "bitmask")
     index = chair.far
     editor.open_task(chair.project, chair.tasks[index])
-    boxed = editor.smart_box(*_box(chair.true_slice(index)))
+    boxed = editor.smart_box(*box_around(chair.true_slice(index)))
     assert [region["type"] for region in _masks(boxed["result"])] == ["bitmasklabels"]
     editor.accept_suggestion()
     editor.screenshot("chair-11-bitmask")
@@ -322,10 +282,10 @@ def test_six_points_over_slices_draw_the_tumour(
     assert "last slice" in said[3]
     editor.screenshot("chair-09-four-extreme-points")
     editor.open_task(chair.project, chair.tasks[int(slices[0])])
-    fifth = editor.extreme_point(chair.at(_deepest(chair.true_slice(int(slices[0])))))
+    fifth = editor.extreme_point(chair.at(deepest(chair.true_slice(int(slices[0])))))
     assert "Missing: its last slice" in _said(fifth)
     editor.open_task(chair.project, chair.tasks[int(slices[-1])])
-    sixth = editor.extreme_point(chair.at(_deepest(chair.true_slice(int(slices[-1])))))
+    sixth = editor.extreme_point(chair.at(deepest(chair.true_slice(int(slices[-1])))))
     assert sixth["model_version"].startswith("six-points"), _said(sixth)
     editor.screenshot("chair-10-six-points")
     further = chair.middle + 5
@@ -333,7 +293,7 @@ def test_six_points_over_slices_draw_the_tumour(
     def drawn() -> bool:
         return chair.predicted(further)[0].startswith("six-points")
 
-    _eventually(drawn, seconds=REFRESHED_SECONDS, what="the six points' masks on the other slices")
+    eventually(drawn, seconds=REFRESHED_SECONDS, what="the six points' masks on the other slices")
     tell_figure(
         f"chair: six points, Dice on slice {further}, which nobody pointed at: {chair.predicted(further)[1]:.3f}"
     )
@@ -352,7 +312,7 @@ def test_a_task_is_skipped(chair: Chair, editor: LabelStudioPage) -> None:
     stored = editor.skip()
     assert stored["was_cancelled"]
     query = f"select was_cancelled from labeling_annotation where label_studio_id = {stored['id']}"
-    _eventually(lambda: chair.rows(query) == [(1,)], seconds=30, what="the skip")
+    eventually(lambda: chair.rows(query) == [(1,)], seconds=30, what="the skip")
     assert index in chair.tasks
 
 
@@ -363,13 +323,13 @@ def test_how_long_an_answer_takes_in_the_browser(
     true = chair.true_slice(index)
     random = np.random.default_rng(5)
     editor.open_task(chair.project, chair.tasks[index])
-    editor.smart_box(*_box(true))
+    editor.smart_box(*box_around(true))
     editor.reject_suggestion()
     boxes = []
     for _ in range(6):
-        boxes.append(_seconds(editor, lambda: editor.smart_box(*_box(true))))
+        boxes.append(_seconds(editor, lambda: editor.smart_box(*box_around(true))))
         editor.reject_suggestion()
-    editor.smart_click(chair.at(_deepest(true)))
+    editor.smart_click(chair.at(deepest(true)))
     inside = np.argwhere(true)
     clicks = [
         _seconds(editor, lambda: editor.smart_click(chair.at(tuple(random.choice(inside).tolist())))) for _ in range(12)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from playwright.sync_api import Page
 
 from annotation_backend.accounts.models import Role
@@ -30,23 +29,15 @@ class World:
     project: int
     tasks: dict[int, int]
 
-    def api(self, method: str, path: str, **options: Any) -> Any:
-        """One request to Label Studio as its administrator."""
-        headers = {"Authorization": f"Token {self.installation.token}"}
-        url = self.installation.label_studio_url + path
-        answer = requests.request(method, url, headers=headers, timeout=60, **options)
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
-
     def tabs(self) -> dict[str, dict[str, Any]]:
         """Tabs by title."""
-        found = self.api("GET", "/api/dm/views/", params={"project": self.project})
+        found = self.installation.api("GET", "/api/dm/views/", params={"project": self.project})
         return {tab["data"]["title"]: tab for tab in found}
 
     def rows(self, title: str) -> list[dict[str, Any]]:
         """A tab's tasks in its order."""
         tab = {"project": self.project, "view": self.tabs()[title]["id"], "page_size": 1000}
-        return list(self.api("GET", "/api/tasks/", params=tab)["tasks"])
+        return list(self.installation.api("GET", "/api/tasks/", params=tab)["tasks"])
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +47,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     write_phantom_cohort(studies, patients=1)
     installation = fresh_installation(tmp_path_factory.mktemp("installation"))
     with running(installation, data=studies):
-        bare = World(installation, 0, {})
-        [project] = bare.api("GET", "/api/projects/")["results"]
-        rows = bare.api("GET", "/api/tasks/", params={"project": project["id"], "page_size": 1000})["tasks"]
-        yield World(installation, project["id"], {row["data"]["slice"]: row["id"] for row in rows})
+        yield World(installation, *installation.project_and_tasks())
 
 
 def _editor(page: Page, world: World) -> LabelStudioPage:
@@ -170,7 +158,7 @@ def test_what_the_guide_says_about_keys_is_so(world: World) -> None:
         page.wait_for_timeout(3000)
         page.keyboard.press("Control+z")
         page.wait_for_timeout(6000)  # drafts are saved every 5 s
-        stored = world.api("GET", f"/api/tasks/{world.tasks[2]}/drafts")
+        stored = world.installation.api("GET", f"/api/tasks/{world.tasks[2]}/drafts")
         assert len([region for region in stored[0]["result"] if region.get("origin") == "manual"]) == 1
 
 
@@ -181,7 +169,7 @@ def test_the_format_changes_on_a_living_project_and_what_was_drawn_stays(world: 
     _draw(world, world.tasks[4], expect=["bitmasklabels", "bitmasklabels"], oedema=True)
     _draw(world, world.tasks[3], expect=["brushlabels", "bitmasklabels"], at=85.0)
     world.installation.manage("configure_project", "--mask-format", "brush", "--oedema", "off")
-    config = world.api("GET", f"/api/projects/{world.project}/")["label_config"]
+    config = world.installation.api("GET", f"/api/projects/{world.project}/")["label_config"]
     assert config.count('value="Oedema"') == config.count('value="Oedema" background="#1098ad" visible="false"') == 2
     with browser_page() as page:
         editor = _editor(page, world)
@@ -220,7 +208,7 @@ def test_tabs_are_sorted_and_stay_as_people_leave_them_and_a_new_person_gets_one
     assert world.tasks[5] not in submitted
     tab = world.tabs()["Annotated"]
     renamed = {"project": world.project, "data": {**tab["data"], "title": "Done this week"}}
-    world.api("PATCH", f"/api/dm/views/{tab['id']}/", params={"project": world.project}, json=renamed)
+    world.installation.api("PATCH", f"/api/dm/views/{tab['id']}/", params={"project": world.project}, json=renamed)
     before = set(world.tabs())
     world.installation.manage("add_person", SECOND_ANNOTATOR, "annotator")
     world.installation.manage("publish_tasks", "--no-predictions")
@@ -228,13 +216,13 @@ def test_tabs_are_sorted_and_stay_as_people_leave_them_and_a_new_person_gets_one
 
 
 def test_the_doctor_names_what_was_broken_in_label_studio_and_publishing_repairs_it(world: World) -> None:
-    [hook] = world.api("GET", "/api/webhooks/", params={"project": world.project})
-    world.api("PATCH", f"/api/webhooks/{hook['id']}/", json={"is_active": False})
-    [backend] = world.api("GET", "/api/ml", params={"project": world.project})
+    [hook] = world.installation.api("GET", "/api/webhooks/", params={"project": world.project})
+    world.installation.api("PATCH", f"/api/webhooks/{hook['id']}/", json={"is_active": False})
+    [backend] = world.installation.api("GET", "/api/ml", params={"project": world.project})
     whole = {name: backend[name] for name in ("url", "project", "title", "auth_method", "basic_auth_user")}
     password = world.installation.environment["ML_BACKEND_PASSWORD"]
     body = {**whole, "basic_auth_pass": password, "is_interactive": False}
-    world.api("PATCH", f"/api/ml/{backend['id']}", json=body)
+    world.installation.api("PATCH", f"/api/ml/{backend['id']}", json=body)
     examined = world.installation.manage("doctor", expect=1)
     assert [failure["code"] for failure in examined["failures"]] == ["ml-backend-silent", "webhook-off"]
     assert examined["good"][-1] == "release"

@@ -5,7 +5,6 @@ Runs on STS_001 (a real patient) where the shared data are, on the phantom cohor
 
 import gzip
 import re
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,13 +25,14 @@ from datasets.picture_plane import PicturePlane
 from datasets.resample import resample_mask
 from tests.annotation_backend.installation import Installation, free_port, fresh_installation, running
 from tests.annotation_backend.label_studio_page import LabelStudioPage, browser_page, require_chromium
+from tests.annotation_backend.pictures import box_around, centre, dice_of
+from tests.annotation_backend.waiting import eventually
 from tests.data import STS_DICOM
 from training.pretrained.shipped import shipped_packages
 
 pytestmark = [pytest.mark.browser, pytest.mark.label_studio]
 
 ARTEFACTS = Path(__file__).resolve().parents[2] / "test-artefacts"
-BOX_MARGIN_PIXELS = 3
 TRAINING_STEPS = 80
 EMPTY = 1
 """A slice without tumour, in STS_001 and in the phantom."""
@@ -62,15 +62,6 @@ class World:
         """Files of the first case."""
         return self.installation.folder / "data" / "cases" / "C0001"
 
-    def api(self, method: str, path: str, **kwargs: Any) -> Any:
-        """One request to Label Studio as its administrator."""
-        headers = {"Authorization": f"Token {self.installation.token}"}
-        answer = requests.request(
-            method, self.installation.label_studio_url + path, headers=headers, timeout=60, **kwargs
-        )
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
-
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
@@ -87,11 +78,7 @@ def _world(installation: Installation) -> World:
     plane = read_slices(exported).plane
     [imported] = (folder / "series").glob("t2-gtv_mass.nii.gz")
     truth = resample_mask(read_mask(imported), plane.grid).foreground
-    bare = World(installation, plane, truth, project=0, tasks={})
-    [project] = bare.api("GET", "/api/projects/")["results"]
-    rows = bare.api("GET", "/api/tasks/", params={"project": project["id"], "page_size": 1000})["tasks"]
-    tasks = {row["data"]["slice"]: row["id"] for row in rows if row["data"]["case"] == "C0001"}
-    return World(installation, plane, truth, project=project["id"], tasks=tasks)
+    return World(installation, plane, truth, *installation.project_and_tasks())
 
 
 def _editor(page: Page, world: World, role: Role = Role.ANNOTATOR) -> LabelStudioPage:
@@ -100,39 +87,8 @@ def _editor(page: Page, world: World, role: Role = Role.ANNOTATOR) -> LabelStudi
     return editor
 
 
-def _dice(one: np.ndarray, other: np.ndarray) -> float:
-    return float(2 * (one & other).sum() / (one.sum() + other.sum()))
-
-
-def _box(inside: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The box around a picture's mask, widened by the margin, in percent."""
-    height, width = inside.shape
-    rows, columns = np.nonzero(inside)
-    size = np.array([width, height])
-    low = np.array([columns.min(), rows.min()]) - BOX_MARGIN_PIXELS
-    high = np.array([columns.max(), rows.max()]) + 1 + BOX_MARGIN_PIXELS
-    (x0, y0), (x1, y1) = (np.clip([low, high], 0, size) * 100 / size).tolist()
-    return (x0, y0), (x1, y1)
-
-
-def _centre(inside: np.ndarray) -> tuple[float, float]:
-    """Percent of a pixel deep inside a picture's mask."""
-    from scipy.ndimage import distance_transform_edt
-
-    row, column = np.unravel_index(distance_transform_edt(inside).argmax(), inside.shape)
-    return (float(column) + 0.5) * 100 / inside.shape[1], (float(row) + 0.5) * 100 / inside.shape[0]
-
-
 def _pixels(region: dict[str, Any], plane: PicturePlane) -> np.ndarray:
     return decode(region["value"]["rle"], height=plane.height, width=plane.width)
-
-
-def _eventually(found: Callable[[], Any], *, seconds: float, what: str) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := found()):
-        assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} s"
-        time.sleep(0.5)
-    return value
 
 
 def test_brush_box_accept_submit_and_the_mask_is_assembled(world: World, tell_figure: Callable[[str], None]) -> None:
@@ -143,22 +99,22 @@ def test_brush_box_accept_submit_and_the_mask_is_assembled(world: World, tell_fi
         editor.open_task(world.project, world.tasks[index])
         assert "lite-medsam-1" in editor.tabs()
         editor.screenshot("task-with-prediction")
-        suggestion = editor.smart_box(*_box(true_slice))
+        suggestion = editor.smart_box(*box_around(true_slice))
         editor.screenshot("smart-box-suggestion")
         editor.accept_suggestion()
-        x, y = _centre(true_slice)
+        x, y = centre(true_slice)
         editor.brush((x, y), (x + 1.5, y + 1.5))
         stored = editor.submit()
         editor.screenshot("submitted")
     assert suggestion["model_version"].startswith("lite-medsam-1")
     brushed = [region for region in stored["result"] if region["type"] == "brushlabels"]
     [accepted] = [region for region in brushed if region["id"] == suggestion["result"][0]["id"]]
-    dice = _dice(_pixels(accepted, plane), true_slice)
+    dice = dice_of(_pixels(accepted, plane), true_slice)
     tell_figure(f"accepted LiteMedSAM mask on slice {index}: Dice {dice:.3f} with GTV_Mass")
     assert dice >= 0.85
     assert len(brushed) >= 2, "the brushed stroke did not come along"
     union = np.logical_or.reduce([_pixels(region, plane) for region in brushed])
-    [file] = _eventually(
+    [file] = eventually(
         lambda: list((world.case_folder / "masks").glob("*.nii.gz")), seconds=180, what="the assembled mask"
     )
     mask = read_mask(file)
@@ -181,10 +137,10 @@ def test_a_smart_point_is_answered_by_the_shipped_click_model(world: World, tell
     with browser_page() as page:
         editor = _editor(page, world)
         editor.open_task(world.project, world.tasks[index])
-        suggestion = editor.smart_click(_centre(true_slice))
+        suggestion = editor.smart_click(centre(true_slice))
         editor.screenshot("smart-point-suggestion")
     assert suggestion["model_version"] == "clicks-2d-1"
-    dice = _dice(_pixels(suggestion["result"][0], world.plane), true_slice)
+    dice = dice_of(_pixels(suggestion["result"][0], world.plane), true_slice)
     tell_figure(
         f"clicks-2d after one click on slice {index}: Dice {dice:.3f} with GTV_Mass (it learned from this patient)"
     )
@@ -196,13 +152,13 @@ def test_a_radiologist_returns_the_case_and_it_is_in_the_annotators_tab(world: W
     returned = world.tasks[world.middle]
 
     def state() -> bool:
-        return bool(world.api("GET", f"/api/tasks/{returned}/")["data"]["state"] == "returned")
+        return bool(world.installation.api("GET", f"/api/tasks/{returned}/")["data"]["state"] == "returned")
 
-    _eventually(state, seconds=60, what="the returned state in Label Studio")
-    views = world.api("GET", "/api/dm/views/", params={"project": world.project})
+    eventually(state, seconds=60, what="the returned state in Label Studio")
+    views = world.installation.api("GET", "/api/dm/views/", params={"project": world.project})
     [tab] = [view for view in views if view["data"]["title"] == "Returned by review"]
     params = {"view": tab["id"], "project": world.project, "fields": "all"}
-    shown = world.api("GET", "/api/tasks/", params=params)["tasks"]
+    shown = world.installation.api("GET", "/api/tasks/", params=params)["tasks"]
     assert returned in [task["id"] for task in shown]
     assert {task["data"]["state"] for task in shown} == {"returned"}
     with browser_page() as page:
@@ -215,13 +171,13 @@ def test_the_annotator_updates_and_the_radiologist_approves(world: World) -> Non
     with browser_page() as page:
         editor = _editor(page, world)
         editor.open_task(world.project, world.tasks[world.middle])
-        x, y = _centre(world.plane.to_picture(world.truth, world.middle))
+        x, y = centre(world.plane.to_picture(world.truth, world.middle))
         editor.brush((x, y), (x - 1.5, y + 1.5))
         editor.submit()
     masks = world.case_folder / "masks"
-    _eventually(lambda: set(masks.glob("*.nii.gz")) - before, seconds=180, what="the mask of the update")
+    eventually(lambda: set(masks.glob("*.nii.gz")) - before, seconds=180, what="the mask of the update")
     _annotate_the_rest(world, leaving={0, EMPTY, world.middle, world.middle + NEIGHBOUR})
-    _eventually(lambda: _annotated_count(world) == len(world.tasks) - 2, seconds=240, what="the whole case's mask")
+    eventually(lambda: _annotated_count(world) == len(world.tasks) - 2, seconds=240, what="the whole case's mask")
     _give_verdict(world, "approve")
 
 
@@ -231,7 +187,9 @@ def _annotate_the_rest(world: World, *, leaving: set[int]) -> None:
         inside = world.plane.to_picture(world.truth, index)
         regions = [region_of(inside, region_id=f"true{index}", score=None)] if inside.any() else []
         if index not in leaving:
-            world.api("POST", f"/api/tasks/{task}/annotations/", json={"result": regions, "lead_time": 1.0})
+            world.installation.api(
+                "POST", f"/api/tasks/{task}/annotations/", json={"result": regions, "lead_time": 1.0}
+            )
 
 
 def _annotated_count(world: World) -> int:
@@ -278,17 +236,17 @@ def test_a_model_learns_from_the_approved_mask_and_draws_in_the_editor(
     assert manage("promote_model", trained["model"])["serves"] == ["automatic"]
 
     def predictions() -> list[dict[str, Any]]:
-        rows = world.api("GET", f"/api/tasks/{task}/")["predictions"]
+        rows = world.installation.api("GET", f"/api/tasks/{task}/")["predictions"]
         return [row for row in rows if row["model_version"] == trained["model"]]
 
-    [prediction] = _eventually(predictions, seconds=180, what="the new model's prediction")
+    [prediction] = eventually(predictions, seconds=180, what="the new model's prediction")
     with browser_page() as page:
         editor = _editor(page, world)
         editor.open_task(world.project, task)
         assert trained["model"] in editor.tabs()
         editor.screenshot("trained-model-prediction")
     assert prediction["result"], "the trained model drew nothing on a slice with tumour"
-    dice = _dice(_pixels(prediction["result"][0], world.plane), world.plane.to_picture(world.truth, index))
+    dice = dice_of(_pixels(prediction["result"][0], world.plane), world.plane.to_picture(world.truth, index))
     tell_figure(
         f"trained for {TRAINING_STEPS} steps on one case: Dice {dice:.3f} on its slice {index}, which nobody drew"
     )
@@ -312,12 +270,14 @@ def test_the_release_is_built_twice_alike_verified_and_a_flipped_bit_is_named(wo
 
 
 def test_a_save_whose_webhook_was_lost_is_pulled(world: World) -> None:
-    hooks = world.api("GET", "/api/webhooks/", params={"project": world.project})
-    world.api("PATCH", f"/api/webhooks/{hooks[0]['id']}/", json={"is_active": False})
+    hooks = world.installation.api("GET", "/api/webhooks/", params={"project": world.project})
+    world.installation.api("PATCH", f"/api/webhooks/{hooks[0]['id']}/", json={"is_active": False})
     try:
-        world.api("POST", f"/api/tasks/{world.tasks[0]}/annotations/", json={"result": [], "lead_time": 1.0})
+        world.installation.api(
+            "POST", f"/api/tasks/{world.tasks[0]}/annotations/", json={"result": [], "lead_time": 1.0}
+        )
     finally:
-        world.api("PATCH", f"/api/webhooks/{hooks[0]['id']}/", json={"is_active": True})
+        world.installation.api("PATCH", f"/api/webhooks/{hooks[0]['id']}/", json={"is_active": True})
     assert world.installation.manage("pull_annotations")["stored"] == 1
     assert world.installation.manage("pull_annotations")["stored"] == 0
 
@@ -349,24 +309,24 @@ def test_the_doctor_finds_every_link_good_and_leaves_nothing_behind(world: World
     assert examined["failed"] is None
     assert examined["good"][-1] == "release"
     assert sorted(path.name for path in world.case_folder.parent.iterdir()) == before
-    tasks = world.api("GET", "/api/tasks/", params={"project": world.project, "page_size": 1000})
+    tasks = world.installation.api("GET", "/api/tasks/", params={"project": world.project, "page_size": 1000})
     assert {row["data"]["case"] for row in tasks["tasks"]} == set(before)
 
 
 def test_a_project_deleted_in_label_studio_is_published_again_and_loses_no_annotation(world: World) -> None:
     annotated = _annotated_count(world)
-    world.api("DELETE", f"/api/projects/{world.project}/")
+    world.installation.api("DELETE", f"/api/projects/{world.project}/")
     published = world.installation.manage("publish_tasks", "--no-predictions")["cases"][0]
     assert published["tasks"] == len(world.tasks)
-    [project] = world.api("GET", "/api/projects/")["results"]
-    rows = world.api("GET", "/api/tasks/", params={"project": project["id"], "page_size": 1000})["tasks"]
+    [project] = world.installation.api("GET", "/api/projects/")["results"]
+    rows = world.installation.api("GET", "/api/tasks/", params={"project": project["id"], "page_size": 1000})["tasks"]
     [anew] = [
         row["id"] for row in rows if row["data"]["case"] == "C0001" and row["data"]["slice"] == world.middle + NEIGHBOUR
     ]
-    world.api("POST", f"/api/tasks/{anew}/annotations/", json={"result": [], "lead_time": 1.0})
+    world.installation.api("POST", f"/api/tasks/{anew}/annotations/", json={"result": [], "lead_time": 1.0})
     pulled = world.installation.manage("pull_annotations")
     assert (pulled["deleted"], pulled["findings"]) == (0, [])
-    _eventually(lambda: _annotated_count(world) == annotated + 1, seconds=240, what="the mask with the new save")
+    eventually(lambda: _annotated_count(world) == annotated + 1, seconds=240, what="the mask with the new save")
 
 
 def test_no_patient_identifier_left_the_ingest_step(world: World) -> None:
