@@ -22,7 +22,7 @@ TRAINABLE = (Method.SIX_POINTS, Method.CLICKS_2D, Method.CLICKS_3D, Method.DEEPE
 
 _ITERATIONS = {
     Method.SIX_POINTS: 600,
-    Method.CLICKS_2D: 300,
+    Method.CLICKS_2D: 1200,
     Method.CLICKS_3D: 900,
     Method.DEEPEDIT: 900,
     Method.TWO_STAGE: 350,

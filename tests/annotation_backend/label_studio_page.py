@@ -1,13 +1,14 @@
 """Label Studio in headless Chromium, as an annotator works in it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Response, sync_playwright
+from playwright.sync_api import Page, Request, Response, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 _FLAGS = [
@@ -20,6 +21,14 @@ _FLAGS = [
     "--disable-sync",
 ]
 _SETTLE_MS = 2000
+
+_SHOWS_ITS_PICTURE = """() => {
+    const picture = document.querySelector("img[alt='image']");
+    return picture !== null && picture.complete && picture.naturalWidth > 0;
+}"""
+
+_HEARD_MS = 15_000
+"""So long after a click a person who sees nothing happen clicks again; on a busy machine the editor misses one."""
 
 
 def require_chromium() -> None:
@@ -63,9 +72,13 @@ class LabelStudioPage:
 
     def open_task(self, project: int, task: int) -> None:
         """Opens a task in the editor and waits until its pictures are drawn."""
-        self.page.goto(f"{self._url}/projects/{project}/data?task={task}")
+        self._go(f"/projects/{project}/data?task={task}")
+
+    def _go(self, path: str) -> None:
+        self.page.goto(f"{self._url}{path}")
         self.page.wait_for_selector(".lsf-main-view")
         self.page.wait_for_selector("canvas")
+        self.page.wait_for_function(_SHOWS_ITS_PICTURE)
         self.page.wait_for_timeout(_SETTLE_MS)
 
     def picture(self) -> dict[str, float]:
@@ -131,13 +144,21 @@ class LabelStudioPage:
         self.page.wait_for_timeout(300)
         keys = ["Control", *(["Alt"] if negative else [])]
         with self.page.expect_response(_is_suggestion, timeout=90_000) as answered:
-            for key in keys:
-                self.page.keyboard.down(key)
-            self.page.mouse.click(*self.at(percent))
-            for key in reversed(keys):
-                self.page.keyboard.up(key)
+            try:
+                with self.page.expect_request(_asks_for_a_suggestion, timeout=_HEARD_MS):
+                    self._click(percent, keys)
+            except PlaywrightTimeout:
+                self.screenshot("click-not-heard")
+                self._click(percent, keys)
         self.page.wait_for_timeout(300)
         return self._timed(answered.value)
+
+    def _click(self, percent: tuple[float, float], keys: Sequence[str]) -> None:
+        for key in keys:
+            self.page.keyboard.down(key)
+        self.page.mouse.click(*self.at(percent))
+        for key in reversed(keys):
+            self.page.keyboard.up(key)
 
     def _timed(self, answer: Response) -> Response:
         answer.finished()
@@ -167,10 +188,7 @@ class LabelStudioPage:
 
     def label_all(self, project: int) -> None:
         """Goes through the tasks as *Label All Tasks* offers them; only there is a skip button."""
-        self.page.goto(f"{self._url}/projects/{project}/data?labeling=1")
-        self.page.wait_for_selector(".lsf-main-view")
-        self.page.wait_for_selector("canvas")
-        self.page.wait_for_timeout(_SETTLE_MS)
+        self._go(f"/projects/{project}/data?labeling=1")
 
     def skip(self) -> dict[str, Any]:
         """Skips the task and returns what the server stored."""
@@ -210,8 +228,12 @@ class LabelStudioPage:
             self.page.screenshot(path=self._artefacts / f"{name}.png")
 
 
+def _asks_for_a_suggestion(request: Request) -> bool:
+    return "interactive-annotating" in request.url
+
+
 def _is_suggestion(answer: Response) -> bool:
-    return "interactive-annotating" in answer.url
+    return _asks_for_a_suggestion(answer.request)
 
 
 def _is_save(answer: Response) -> bool:
