@@ -140,7 +140,7 @@ def test_a_two_stage_training_goes_on_from_both_checkpoints(tmp_path: Path, monk
     monkeypatch.setattr(
         clicks, "dice_and_cross_entropy", lambda logits, target: (logits - target.float()).square().mean()
     )
-    object.__setattr__(chosen, "canvas", (8, 8, 8))
+    object.__setattr__(chosen, "canvas", (16, 16, 16))
     done: list[int] = []
 
     def progress(number: int, of: int, loss: float) -> None:
