@@ -16,17 +16,10 @@ from datasets.cohort import LoadedCase
 from datasets.digest import content_sha256
 from datasets.picture_plane import PicturePlane
 from training.annotator_actions import ANSWER_SECONDS, COUNTED, OPEN_SECONDS, SECONDS
+from training.annotator_strategy import BY_HAND, OUTLINED, GoodEnough, Strategy
 from training.brush_strokes import Hand
 from training.metrics import dice
-from training.simulated_annotator import (
-    BY_HAND,
-    OUTLINED,
-    Finished,
-    GoodEnough,
-    Helpers,
-    Strategy,
-    annotate,
-)
+from training.simulated_annotator import Finished, Helpers, annotate
 
 GOAL_RATIO = 5.0
 """So many times fewer actions than by hand are wanted."""

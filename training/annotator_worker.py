@@ -5,11 +5,12 @@ from functools import cache
 from pathlib import Path
 
 from datasets.cohort import CohortCase, load
+from training.annotator_strategy import Strategy
 from training.annotator_study import Row, StudyRules, studied
 from training.crossvalidation import FoldSegmenters, TrainedFolds
 from training.segmenters.loading import load_segmenter
 from training.segmenters.segmenter import Segmenter
-from training.simulated_annotator import Helpers, Strategy
+from training.simulated_annotator import Helpers
 
 
 @dataclass(frozen=True)

@@ -13,21 +13,11 @@ from tests.training.growing_segmenter import GrowingSegmenter
 from tests.training.synthetic import lps_grid
 from training.annotator_actions import COUNTED, SECONDS, Action, ActionLog
 from training.annotator_page import annotator_page
+from training.annotator_strategy import BY_HAND, OUTLINED, STRATEGIES, GoodEnough, Order, Strategy, halving_order
 from training.annotator_study import StudyRules, studied, summary
 from training.metrics import dice
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
-from training.simulated_annotator import (
-    BY_HAND,
-    OUTLINED,
-    STRATEGIES,
-    Finished,
-    GoodEnough,
-    Helpers,
-    Order,
-    Strategy,
-    annotate,
-    halving_order,
-)
+from training.simulated_annotator import Finished, Helpers, annotate
 
 
 @pytest.fixture(scope="module")
