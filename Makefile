@@ -12,7 +12,7 @@ help:
 	@echo "make setup              the environment that both share"
 	@echo "make check              linters, types, floors and migrations only"
 	@echo "make bench              speed of curation, prompted models and mask codecs, beside their peers (20 minutes)"
-	@echo "make models COHORT=...  train the shipped models anew (two hours; goes on after a stop)"
+	@echo "make models COHORT=...  train the shipped models anew (three hours; goes on after a stop)"
 	@echo "make study              recovery of known motion, and a cohort of 200 (an hour; goes on after a stop)"
 
 setup: $(READY) .env
@@ -57,7 +57,7 @@ models: setup
 	$(TRAIN) two-stage $(T1) --folds 3 --out study/train/two-stage
 	$(TRAIN) two-stage $(T1) --out study/train/two-stage
 	$(TRAIN) clicks-2d $(T1) --folds 3 --out study/train/clicks-2d
-	$(TRAIN) clicks-2d $(T1) --out study/train/clicks-2d
+	$(TRAIN) clicks-2d $(T1) --model-version 2 --out study/train/clicks-2d
 	$(TRAIN) clicks-3d $(T1) --iterations 600 --folds 3 --fold 1 --out study/train/clicks-3d
 	$(TRAIN) deepedit $(T1) --iterations 600 --click-free 0.25 --folds 3 --fold 1 --out study/train/deepedit
 

@@ -392,7 +392,7 @@ def test_six_points_that_span_nothing(ends_desk: Desk, name: str) -> None:
     assert "refused" in result or result["model_version"] == "six-points-1"
     assert any(region["type"] == "textarea" for region in result["result"])
     clicked = ends_desk.send(ends_desk.prompted(point("a"), of=ends_desk.tasks[3]))
-    assert clicked.json()["results"][0]["model_version"] == "clicks-2d-1"
+    assert clicked.json()["results"][0]["model_version"] == "clicks-2d-2"
 
 
 def test_52_a_point_outside(ends_desk: Desk) -> None:

@@ -92,7 +92,7 @@ def test_a_click_is_answered_with_a_mask_a_hint_and_a_record(task: LabelingTask)
     answer = _answer(task, _point("a"))
     assert _ids(answer) == [f"tumour{task.pk}"]
     assert _hint(answer).startswith("1 click in the tumour:")
-    assert answer["model_version"] == "clicks-2d-1"
+    assert answer["model_version"] == "clicks-2d-2"
     assert Prediction.objects.get().prompts["clicks"]
 
 
@@ -201,7 +201,7 @@ def test_overload_is_answered_with_when_to_come_again(task: LabelingTask, monkey
         answer = _request(task, _point("a"))
     assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
     assert int(answer["Retry-After"]) >= 1
-    assert _answer(task, _point("a"))["model_version"] == "clicks-2d-1"
+    assert _answer(task, _point("a"))["model_version"] == "clicks-2d-2"
 
 
 def test_an_interactive_request_is_about_one_task(task: LabelingTask) -> None:

@@ -139,7 +139,7 @@ def test_a_smart_point_is_answered_by_the_shipped_click_model(world: World, tell
         editor.open_task(world.project, world.tasks[index])
         suggestion = editor.smart_click(centre(true_slice))
         editor.screenshot("smart-point-suggestion")
-    assert suggestion["model_version"] == "clicks-2d-1"
+    assert suggestion["model_version"] == "clicks-2d-2"
     dice = dice_of(_pixels(suggestion["result"][0], world.plane), true_slice)
     tell_figure(
         f"clicks-2d after one click on slice {index}: Dice {dice:.3f} with GTV_Mass (it learned from this patient)"

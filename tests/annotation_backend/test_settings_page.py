@@ -125,7 +125,7 @@ def test_the_command_shows_and_a_dry_run_changes_nothing(project: LabelingProjec
     [
         (["--model", "point"], "model-choice"),
         (["--model", "point="], "model-choice"),
-        (["--model", "guess=clicks-2d-1"], "prompt-kind"),
+        (["--model", "guess=clicks-2d-2"], "prompt-kind"),
         (["--model", "point=nobody-1"], "model-unknown"),
     ],
 )

@@ -64,6 +64,6 @@ def _pair(word: str) -> tuple[str, str | None]:
         raise RejectedInput(
             "model-choice",
             "Expected a kind of prompt and a model, got another word.",
-            remedy=f"Write e.g. --model point=clicks-2d-1, or --model point={PROMOTED} to go back.",
+            remedy=f"Write e.g. --model point=clicks-2d-2, or --model point={PROMOTED} to go back.",
         )
     return kind, None if name == PROMOTED else name
