@@ -72,11 +72,11 @@ def test_shipped_models_take_their_places_once(packages: dict[str, Path], tmp_pa
     packages["six-points"] = _package(tmp_path, "six-points", method=Method.SIX_POINTS)
     for _ in range(2):
         assert ensure_shipped_models() == []
-        assert str(serving_model(PromptKind.POINT)) == "clicks-2d-2"
+        assert str(serving_model(PromptKind.POINT)) == "clicks-2d-1"
         assert str(serving_model(PromptKind.EXTREME_POINTS)) == "six-points-1"
         assert str(serving_model(PromptKind.AUTOMATIC)) == "lite-medsam-1"
     assert Promotion.objects.count() == 5
-    assert (models_folder() / "clicks-2d-2" / "model.safetensors").read_bytes() == (
+    assert (models_folder() / "clicks-2d-1" / "model.safetensors").read_bytes() == (
         packages["clicks-2d"] / "model.safetensors"
     ).read_bytes()
 
