@@ -82,7 +82,7 @@ class Strategy:
     outline: bool = False
 
 
-BY_HAND = Strategy("by-hand", pre_drawn=False, order=Order.OUTWARDS, careful=1.0)
+BY_HAND = Strategy("by-hand", pre_drawn=False, order=Order.OUTWARDS)
 """Every slice from empty with the strokes that mend most: a hand that plans like nobody does."""
 
 OUTLINED = replace(BY_HAND, name="by-hand-outlined", outline=True)

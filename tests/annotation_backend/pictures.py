@@ -1,4 +1,4 @@
-"""Where to point on a picture whose tumour is known, and how well a mask meets it."""
+"""Where to point on a picture whose tumour is known."""
 
 import numpy as np
 
@@ -33,8 +33,3 @@ def centre(inside: np.ndarray) -> tuple[float, float]:
     """Percent (x, y) of a pixel deep inside a picture's mask."""
     height, width = inside.shape
     return percent_of(deepest(inside), (height, width))
-
-
-def dice_of(one: np.ndarray, other: np.ndarray) -> float:
-    """Dice of two masks; 0 where both are empty."""
-    return float(2 * (one & other).sum() / max(int(one.sum() + other.sum()), 1))

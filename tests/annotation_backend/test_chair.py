@@ -30,9 +30,10 @@ from datasets.resample import resample_mask
 from datasets.rtstruct import read_rtstruct
 from tests.annotation_backend.installation import Installation, fresh_installation, running
 from tests.annotation_backend.label_studio_page import LabelStudioPage, browser_page, require_chromium
-from tests.annotation_backend.pictures import box_around, deepest, dice_of, percent_of
+from tests.annotation_backend.pictures import box_around, deepest, percent_of
 from tests.annotation_backend.waiting import eventually
 from tests.data import STS_DICOM
+from training.metrics import dice as dice_of_masks
 
 pytestmark = [pytest.mark.browser, pytest.mark.label_studio]
 
@@ -75,7 +76,7 @@ class Chair:
 
     def dice(self, regions: list[dict[str, Any]], index: int) -> float:
         """Dice of what a result draws with the truth."""
-        return dice_of(self.mask(regions), self.true_slice(index))
+        return dice_of_masks(self.mask(regions), self.true_slice(index))
 
     def predicted(self, index: int) -> tuple[str, float]:
         """Model version and Dice of the prediction that opens with a slice."""

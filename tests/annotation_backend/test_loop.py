@@ -25,9 +25,10 @@ from datasets.picture_plane import PicturePlane
 from datasets.resample import resample_mask
 from tests.annotation_backend.installation import Installation, free_port, fresh_installation, running
 from tests.annotation_backend.label_studio_page import LabelStudioPage, browser_page, require_chromium
-from tests.annotation_backend.pictures import box_around, centre, dice_of
+from tests.annotation_backend.pictures import box_around, centre
 from tests.annotation_backend.waiting import eventually
 from tests.data import STS_DICOM
+from training.metrics import dice as dice_of_masks
 from training.pretrained.shipped import shipped_packages
 
 pytestmark = [pytest.mark.browser, pytest.mark.label_studio]
@@ -109,7 +110,7 @@ def test_brush_box_accept_submit_and_the_mask_is_assembled(world: World, tell_fi
     assert suggestion["model_version"].startswith("lite-medsam-1")
     brushed = [region for region in stored["result"] if region["type"] == "brushlabels"]
     [accepted] = [region for region in brushed if region["id"] == suggestion["result"][0]["id"]]
-    dice = dice_of(_pixels(accepted, plane), true_slice)
+    dice = dice_of_masks(_pixels(accepted, plane), true_slice)
     tell_figure(f"accepted LiteMedSAM mask on slice {index}: Dice {dice:.3f} with GTV_Mass")
     assert dice >= 0.85
     assert len(brushed) >= 2, "the brushed stroke did not come along"
@@ -140,7 +141,7 @@ def test_a_smart_point_is_answered_by_the_shipped_click_model(world: World, tell
         suggestion = editor.smart_click(centre(true_slice))
         editor.screenshot("smart-point-suggestion")
     assert suggestion["model_version"] == "clicks-2d-2"
-    dice = dice_of(_pixels(suggestion["result"][0], world.plane), true_slice)
+    dice = dice_of_masks(_pixels(suggestion["result"][0], world.plane), true_slice)
     tell_figure(
         f"clicks-2d after one click on slice {index}: Dice {dice:.3f} with GTV_Mass (it learned from this patient)"
     )
@@ -246,7 +247,7 @@ def test_a_model_learns_from_the_approved_mask_and_draws_in_the_editor(
         assert trained["model"] in editor.tabs()
         editor.screenshot("trained-model-prediction")
     assert prediction["result"], "the trained model drew nothing on a slice with tumour"
-    dice = dice_of(_pixels(prediction["result"][0], world.plane), world.plane.to_picture(world.truth, index))
+    dice = dice_of_masks(_pixels(prediction["result"][0], world.plane), world.plane.to_picture(world.truth, index))
     tell_figure(
         f"trained for {TRAINING_STEPS} steps on one case: Dice {dice:.3f} on its slice {index}, which nobody drew"
     )

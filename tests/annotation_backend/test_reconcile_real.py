@@ -39,6 +39,7 @@ from datasets.errors import TryAgain
 from datasets.nifti import read_mask
 from tests.annotation_backend.installation import Installation, fresh_installation
 from tests.annotation_backend.records import SHAPE, accounts, registered_case
+from tests.annotation_backend.waiting import eventually
 
 pytestmark = [pytest.mark.label_studio, pytest.mark.django_db(transaction=True)]
 
@@ -94,10 +95,7 @@ def case(
     settings.LABEL_STUDIO_URL = label_studio.label_studio_url
     settings.LABEL_STUDIO_TOKEN = label_studio.token
     settings.MASKLOOP_URL = live_server.url
-    deadline = time.monotonic() + START_SECONDS
-    while not is_up():
-        assert time.monotonic() < deadline, "Label Studio did not start"
-        time.sleep(1)
+    eventually(is_up, seconds=START_SECONDS, what="Label Studio's start")
     body = {"title": "Reconciled", "label_config": label_config(MaskFormat.BRUSH, has_oedema=False)}
     made = call("POST", "/api/projects/", json=body)
     project = LabelingProject.objects.create(label_studio_id=made["id"], title="Reconciled")
