@@ -218,7 +218,7 @@ class World:
         decode_missing(self.case)
         assert confirm_saves(self.case) == 0
         note_losses(self.case)
-        assemble(self.case, confirmed_only=True)
+        assemble(self.case)
 
     def end(self) -> dict[str, Any]:
         """Everything late comes, Label Studio is asked once more, and this is what stands."""
@@ -226,9 +226,8 @@ class World:
             self.deliver(body)
         self.reconcile()
         self.reconcile(is_full=False)
-        mask = assemble(self.case, confirmed_only=True)
-        current = current_saves(self.case, confirmed_only=True)
-        assert current == current_saves(self.case)
+        mask = assemble(self.case)
+        current = current_saves(self.case)
         return {
             "current": {index: _said(save) for index, save in current.items()},
             "states": dict(LabelingTask.objects.values_list("slice_index", "state")),
@@ -384,13 +383,13 @@ def test_a_denial_right_after_the_webhook_is_not_final(world: World, monkeypatch
 
 def test_what_is_not_confirmed_yet_is_in_no_mask_of_the_job(world: World) -> None:
     world.deliver(world.server.save(0, again=False, skips=False))
-    assert assemble(world.case, confirmed_only=True) is None
+    assert assemble(world.case) is None
     world.work()
-    before = assemble(world.case, confirmed_only=True)
+    before = assemble(world.case)
     world.deliver(world.server.save(0, again=True, skips=False))
-    assert assemble(world.case, confirmed_only=True) == before
+    assert assemble(world.case) == before
     world.work()
-    assert assemble(world.case, confirmed_only=True) != before
+    assert assemble(world.case) != before
 
 
 def test_a_late_save_does_not_end_an_approval(world: World) -> None:
@@ -436,4 +435,4 @@ def test_the_loop_takes_over_what_was_lost_and_says_so(world: World, monkeypatch
     upkeep.keep_up(0, tell=told.append, is_over=lambda: next(rounds) == last)
     assert told == ["1 saves and 0 deletions had been missed."]
     assert len(people) == 2, "everything is compared at the start and once more after the rounds of changes"
-    assert current_saves(world.case, confirmed_only=True)[0] is not None
+    assert current_saves(world.case)[0] is not None

@@ -145,14 +145,14 @@ def _work(case: Case) -> None:
     decode_missing(case)
     assert confirm_saves(case) == 0
     note_losses(case)
-    assemble(case, confirmed_only=True)
+    assemble(case)
 
 
 def _sizes(case: Case) -> dict[int, int | None]:
     """By slice: pixels of the mask that counts, None where nothing does; and the assembled mask says the same."""
-    current = current_saves(case, confirmed_only=True)
+    current = current_saves(case)
     sizes = {index: save.drawn.areas.get("Tumour", 0) if save else None for index, save in current.items()}
-    made = assemble(case, confirmed_only=True)
+    made = assemble(case)
     if made is not None and any(current.values()):
         per_slice = read_mask(made.path).foreground.sum(axis=(0, 1))
         assert per_slice.tolist() == [sizes[index] or 0 for index in range(SHAPE[2])]

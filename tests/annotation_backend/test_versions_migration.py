@@ -40,8 +40,8 @@ def test_saves_of_before_are_numbered_placed_and_still_count() -> None:
     found = Annotation.objects.order_by("pk").values_list("number", "completed_by", "updated_by", "label_studio_task")
     assert list(found) == [(1, 4, 0, 101), (2, 4, 0, 101), (1, 4, 0, 102), (1, 4, 0, 103)]
     assert AnnotationDeletion.objects.get().project == tasks[0].project
-    current = current_saves(tasks[0].case, confirmed_only=True)
+    current = current_saves(tasks[0].case)
     assert [save and save.content_sha256[-1] for save in current.values()] == ["1", None, "3", None, None]
-    mask = assemble(tasks[0].case, confirmed_only=True)
+    mask = assemble(tasks[0].case)
     assert mask is not None
     assert mask.annotated_slices == [0, 2]

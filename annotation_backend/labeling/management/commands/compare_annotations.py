@@ -5,7 +5,7 @@ from typing import Any
 
 from annotation_backend.labeling.drawn import stored_masks
 from annotation_backend.labeling.models import Annotation
-from annotation_backend.labeling.versions import differences, task_of_slice, version_of
+from annotation_backend.labeling.versions import differences, is_restorable, task_of_slice, version_of
 from annotation_backend.management.arguments import MaskloopCommand
 from datasets.errors import RejectedInput
 
@@ -52,6 +52,7 @@ def _described(version: Annotation) -> dict[str, Any]:
         "received_by": version.received_by,
         "was_cancelled": version.was_cancelled,
         "is_deleted": version.is_deleted,
+        "is_proved": is_restorable(version),
         "content_sha256": version.content_sha256,
         "areas": stored_masks(version).areas,
     }
