@@ -464,7 +464,7 @@ def test_rounds_go_on_after_one_that_was_broken_off(world: World, monkeypatch: p
 def test_the_loop_takes_over_what_was_lost_and_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     people: list[int] = []
-    monkeypatch.setattr(upkeep, "ensure_people", lambda: people.append(1))
+    monkeypatch.setattr(upkeep, "ensure_people", lambda: people.append(1) or [])
     world.server.save(0, again=False, skips=False)
     rounds = iter(range(upkeep.ROUNDS_OF_CHANGES + 2))
     last = upkeep.ROUNDS_OF_CHANGES + 1
