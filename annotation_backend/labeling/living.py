@@ -30,7 +30,7 @@ def is_gone(project: LabelingProject) -> bool:
     if found is None:
         require_organisation(project)
         return True
-    if _is_another(project, found):
+    if project.made_at and _is_another(project, found):
         return True
     remember(project, found)
     return False
