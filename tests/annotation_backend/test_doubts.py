@@ -1,4 +1,4 @@
-"""What Label Studio does not confirm, or nobody known drew, counts nowhere and is one finding a case that can be settled."""
+"""What Label Studio does not confirm, or nobody known drew, counts nowhere and is one finding a case."""
 
 from datetime import timedelta
 from typing import Any

@@ -130,6 +130,49 @@ def test_whatever_comes_gets_one_named_answer(client: Client, task: LabelingTask
     assert Annotation.objects.count() == 1
 
 
+HALF = "\ud800"
+
+
+@pytest.mark.parametrize(
+    ("along", "changes", "status"),
+    [
+        ({"task": {"id": 103, "data": {"case": f"C{HALF}", "slice": 2}}}, {}, 400),
+        ({"task": {"id": 103, "data": {"case": "C\0", "slice": 2}}}, {}, 400),
+        ({"task": {"id": 103, "data": {"case": "C0001", "slice": 10**30}}}, {}, 200),
+        ({"task": {"id": 103, "data": {"case": "C0001", "slice": -(10**30)}}}, {}, 200),
+        ({"task": {HALF: HALF}, "project": {HALF: HALF}}, {}, 200),
+        ({}, {HALF: HALF}, 200),
+        ({}, {"result": [{HALF: [HALF, {"text": HALF}]}]}, 200),
+        ({}, {"result": [{"rle": HALF}]}, 400),
+        ({}, {"updated_at": f"2026-{HALF}"}, 400),
+        ({}, {"updated_at": "0001-01-01T00:00:00+14:00"}, 400),
+        ({}, {"updated_at": "9999-12-31T23:59:59.999999-14:00"}, 400),
+        ({}, {"updated_at": "0001-01-01T00:00:00Z"}, 200),
+        ({}, {"updated_at": "9999-12-31T23:59:59.999999Z"}, 200),
+        ({}, {"created_at": "0001-01-01T00:00:00+23:59"}, 400),
+        ({}, {"created_at": HALF}, 400),
+    ],
+)
+def test_half_characters_and_the_ends_of_the_calendar_get_a_named_answer(
+    client: Client, task: LabelingTask, along: dict[str, Any], changes: dict[str, Any], status: int
+) -> None:
+    found, answer = _post(client, {**_saved(task, **changes), **along})
+    assert found == status, answer
+    if found == 400:
+        assert answer["code"] in NAMED
+    else:
+        Annotation.objects.get().refresh_from_db()
+        assert Annotation.objects.count() == 1
+
+
+@pytest.mark.parametrize("depth", [10, 200, 400, 900])
+def test_regions_that_are_nested_very_deep_get_a_named_answer(client: Client, task: LabelingTask, depth: int) -> None:
+    nested = '{"a":' * depth + "1" + "}" * depth
+    body = json.dumps(_saved(task, result=["nested"])).replace('"nested"', nested)
+    status, answer = _post(client, body)
+    assert (status, answer) == (200, {"received": "stored"}) or answer["code"] in NAMED
+
+
 def test_a_bulk_stores_what_is_sound_and_names_what_is_not(client: Client, task: LabelingTask) -> None:
     first, second = save_body(task, identifier=8), save_body(task, identifier=9)
     body = {"action": "ANNOTATIONS_CREATED", "annotation": [first, {"id": "x"}, second]}
