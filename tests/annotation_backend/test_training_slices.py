@@ -26,11 +26,11 @@ pytestmark = pytest.mark.django_db
 
 
 def _reviewed(verdict: Verdict) -> CaseMask:
+    person = accounts()[Role.RADIOLOGIST]
     task = published(registered_case())[2]
     saved(task)
     mask = assemble(task.case)
     assert mask is not None
-    person = accounts()[Role.RADIOLOGIST]
     decide(mask, person, verdict=verdict, quality_score=QualityScore.SUFFICIENT, comment="x", accepts_unannotated=True)
     return mask
 
