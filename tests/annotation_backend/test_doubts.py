@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from annotation_backend.accounts.models import Role, User
-from annotation_backend.labeling import confirm, versions
+from annotation_backend.labeling import confirm, refresh, versions
 from annotation_backend.labeling.assembly import assemble, current_saves
 from annotation_backend.labeling.confirm import confirm_saves, note
 from annotation_backend.labeling.doubts import name_drawer, note_doubts, unexplained, unproved
@@ -19,6 +19,7 @@ from annotation_backend.labeling.models import (
     Annotation,
     AnnotationDeletion,
     AnnotationFinding,
+    Confirmation,
     FindingKind,
     LabelingProject,
     LabelingTask,
@@ -420,3 +421,21 @@ def test_what_label_studio_denied_and_has_after_all_counts_when_it_is_seen(real:
     assert current_saves(real.task.case)[2] == real
     assert saved(real.task, updated_at=LATER, result=[]) == late
     assert current_saves(real.task.case)[2] == late
+
+
+def test_the_slices_around_a_save_follow_it_once_label_studio_has_confirmed_it(
+    real: Annotation, tasks: list[LabelingTask], server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followed: list[set[int]] = []
+    monkeypatch.setattr(
+        refresh, "carried_masks", lambda _case, known, *_words, **_more: followed.append(set(known)) or []
+    )
+    body = save_body(tasks[4], identifier=9, updated_at=LATER, created_at=LATER)
+    receive({"action": "ANNOTATION_CREATED", "annotation": body})
+    due = refresh._Due(tasks[4].case_id, None, 4, 0.0, is_save=True)
+    refresh._refresh(due)
+    assert followed == [{2}], "Label Studio does not have it"
+    server.annotations[9] = body
+    Confirmation.objects.all().delete()
+    refresh._refresh(due)
+    assert followed == [{2}, {2, 4}]
