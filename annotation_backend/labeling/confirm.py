@@ -17,6 +17,7 @@ from annotation_backend.labeling.events import mark_deleted, settled, store, unm
 from annotation_backend.labeling.incoming import Save, place_of, read_save
 from annotation_backend.labeling.models import (
     Annotation,
+    AnnotationQuerySet,
     Confirmation,
     DeletionAsked,
     LabelingProject,
@@ -55,7 +56,7 @@ def confirm_saves(case: Case) -> int:
     return waiting_saves(case).count()
 
 
-def waiting_saves(case: Case) -> QuerySet[Annotation]:
+def waiting_saves(case: Case) -> AnnotationQuerySet:
     """Saves of a case that came by webhook and that Label Studio was not asked about yet."""
     return Annotation.objects.filter(task__case=case).waiting().defer("raw")
 
@@ -82,8 +83,7 @@ class _Answers:
         save = read_save(found)
         if save.project != self.project.label_studio_id:
             return None
-        is_current = LabelingTask.objects.filter(project=self.project, label_studio_id=save.task).exists()
-        return save if is_current else replace(save, place=place_of(self.task(save.task)))
+        return replace(save, place=place_of(self.task(save.task)))
 
     def task(self, number: int) -> Mapping[str, Any] | None:
         """The task of that number; None where Label Studio has none, or does not show it."""
@@ -128,7 +128,7 @@ def _ask(answers: _Answers, identifier: int) -> None:
     DeletionAsked.objects.filter(project=answers.project, label_studio_id=identifier).delete()
 
 
-def _settle(truth: Save, saves: QuerySet[Annotation]) -> None:
+def _settle(truth: Save, saves: AnnotationQuerySet) -> None:
     """Takes over what Label Studio has; what it has not is older than that, or was never there."""
     try:
         store(truth, received_by=ReceivedBy.PULL)
@@ -147,7 +147,7 @@ def _outcome(row: Annotation, truth: Save) -> Outcome:
     return Outcome.SUPERSEDED if began <= row.saved_at < truth.saved_at else Outcome.OTHERWISE
 
 
-def _settle_missing(saves: QuerySet[Annotation]) -> None:
+def _settle_missing(saves: AnnotationQuerySet) -> None:
     """Label Studio has no such annotation: it was deleted, or its task was, or it never was there.
 
     What was saved in a deleted task stays valid here, if it was confirmed before.
@@ -160,7 +160,7 @@ def _settle_missing(saves: QuerySet[Annotation]) -> None:
             note(row, Outcome.UNKNOWN)
 
 
-def _leave_other_tasks(answers: _Answers, saves: QuerySet[Annotation]) -> None:
+def _leave_other_tasks(answers: _Answers, saves: AnnotationQuerySet) -> None:
     """Marks the annotation as deleted in those tasks that Label Studio still has and that hold it no more."""
     places = set(saves.confirmed().order_by().values_list("task", "label_studio_task"))
     for task, number in places:

@@ -26,9 +26,9 @@ def is_gone(project: LabelingProject) -> bool:
             (``label-studio-organisation``).
         TryAgain: Label Studio does not answer.
     """
+    require_organisation(project)
     found = _found(project)
     if found is None:
-        require_organisation(project)
         return True
     if project.made_at and _is_another(project, found):
         return True

@@ -11,7 +11,7 @@ from django_tasks_db.models import DBTaskResult
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.assembly import current_saves
 from annotation_backend.labeling.jobs import assemble_case, mirror_case_states, predict_case
-from annotation_backend.labeling.living import bring_back, is_gone, retire
+from annotation_backend.labeling.living import bring_back, is_gone, require_organisation, retire
 from annotation_backend.labeling.models import (
     Annotation,
     AnnotationFinding,
@@ -22,9 +22,10 @@ from annotation_backend.labeling.models import (
     LabelingTask,
 )
 from annotation_backend.labeling.people import ensure_people
+from annotation_backend.labeling.project import current_project
 from annotation_backend.labeling.queue import queue_assembly, queue_once
 from annotation_backend.labeling.reconcile import PullReport, pull
-from datasets.errors import MaskloopError, RejectedInput
+from datasets.errors import MaskloopError
 from datasets.finding import Finding
 
 logger = logging.getLogger(__name__)
@@ -49,7 +50,8 @@ def take_up(project: LabelingProject, *, is_full: bool = True) -> PullReport:
     """
     try:
         report = pull(project, is_full=is_full)
-    except RejectedInput as error:
+    except MaskloopError as error:
+        require_organisation(project)  # or Label Studio fails, or has nothing: neither says why
         if error.code != "label-studio-missing" or not is_gone(project):
             raise
         report = PullReport(refused=[str(retire(project))])
@@ -60,7 +62,12 @@ def take_up(project: LabelingProject, *, is_full: bool = True) -> PullReport:
 
 
 def look_around() -> list[Finding]:
-    """Before everything is compared: who is new in Label Studio, and which project is there after all."""
+    """Before everything is compared: who is new in Label Studio, and which project is there after all.
+
+    Raises:
+        RejectedInput: Our account does not see the project's organisation (``label-studio-organisation``).
+    """
+    require_organisation(current_project())
     return [*bring_back(), *ensure_people()]
 
 

@@ -78,6 +78,7 @@ def decide(
         _check_reviewer(mask, reviewer)
         _check_mask(mask, newest_mask(case), latest_review(case))
         if verdict is Verdict.APPROVE:
+            _check_drawers(mask)
             _check_current(mask)
             _check_losses(case)
             _check_approval(mask, accepts_unannotated=accepts_unannotated)
@@ -102,6 +103,9 @@ def _check_reviewer(mask: CaseMask, reviewer: User) -> None:
         raise RejectedInput(
             "own-drawing", "You drew in this mask yourself.", remedy="Another radiologist gives the verdict."
         )
+
+
+def _check_drawers(mask: CaseMask) -> None:
     if mask.is_in_doubt():
         raise RejectedInput(
             "author-unknown",
