@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -43,7 +44,7 @@ from annotation_backend.labeling.people import ensure_people
 from annotation_backend.labeling.project import _ensure_webhook_header, ml_backend_url
 from annotation_backend.labeling.reconcile import pull
 from annotation_backend.labeling.regions import MaskFormat, region_of
-from annotation_backend.labeling.upkeep import take_up
+from annotation_backend.labeling.upkeep import look_around, take_up
 from annotation_backend.labeling.versions import restore
 from annotation_backend.labeling.webhook_secret import webhook_headers
 from datasets.errors import RejectedInput, TryAgain
@@ -399,14 +400,18 @@ def test_a_project_that_our_account_does_not_see_is_not_taken_for_deleted(
     me = f"/api/users/{User.objects.get(role=Role.ADMINISTRATOR).label_studio_id}/"
     annotator("PATCH", me, json={"active_organization": None})
     try:
-        for ask in (lambda: is_gone(project), lambda: take_up(project)):
+        for ask in (lambda: is_gone(project), look_around):
             with pytest.raises(RejectedInput, match="label-studio-organisation"):
                 ask()
+        with suppress(RejectedInput):  # Label Studio 1.23 lists the tasks all the same
+            take_up(project)
     finally:
         annotator("PATCH", me, json={"active_organization": project.organisation})
     project.refresh_from_db()
     assert not project.is_retired
-    assert take_up(project).stored == 1
+    take_up(project)
+    _work(case)
+    assert _sizes(case)[0] == 9
 
     LabelingProject.objects.update(is_retired=True)
     annotator.draw(1, 4)
