@@ -146,7 +146,8 @@ def add_people(count: int) -> list[Person]:
     """Makes annotators' accounts here and in Label Studio."""
     from annotation_backend.accounts.models import Role
     from annotation_backend.accounts.services import create_person
-    from annotation_backend.labeling.project import ensure_people, sign_up
+    from annotation_backend.labeling.people import ensure_people
+    from annotation_backend.labeling.project import sign_up
 
     logger.info("making %d accounts", count)
     people = []

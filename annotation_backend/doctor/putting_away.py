@@ -7,7 +7,7 @@ from django.db import transaction
 
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.client import call
-from annotation_backend.labeling.models import Annotation, AnnotationDeletion, CaseMask, LabelingTask
+from annotation_backend.labeling.models import Annotation, CaseMask, DeletionAsked, LabelingTask
 from annotation_backend.review.models import Review
 from datasets.errors import MaskloopError
 
@@ -20,7 +20,7 @@ def put_away_rehearsals() -> None:
         with transaction.atomic():
             saves = Annotation.objects.filter(task__in=tasks)
             for project, identifier in set(saves.values_list("project", "label_studio_id")):
-                AnnotationDeletion.objects.filter(project=project, label_studio_id=identifier).delete()
+                DeletionAsked.objects.filter(project=project, label_studio_id=identifier).delete()
             Review.objects.filter(mask__case=case).delete()
             CaseMask.objects.filter(case=case).delete()
             saves.discard_rehearsals()

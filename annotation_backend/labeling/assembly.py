@@ -15,19 +15,18 @@ from datasets.mask import TUMOUR
 from datasets.nifti import write_mask
 
 
-def assemble(case: Case, *, confirmed_only: bool = False) -> CaseMask | None:
-    """Assembles the newest saves of all slices into a mask file and its record; the same saves give the same record.
+def assemble(case: Case) -> CaseMask | None:
+    """Assembles what counts of all slices into a mask file and its record; the same saves give the same record.
 
     Slices that nobody submitted are empty in the mask and listed as such.
 
     Args:
         case: A case with published tasks.
-        confirmed_only: Leaves out what only a webhook vouches for so far.
 
     Returns:
         The mask, or None while no slice was submitted.
     """
-    current = current_saves(case, confirmed_only=confirmed_only)
+    current = current_saves(case)
     saves = {index: save for index, save in current.items() if save is not None}
     if not saves:
         return None
@@ -36,15 +35,9 @@ def assemble(case: Case, *, confirmed_only: bool = False) -> CaseMask | None:
     return known or _write(case, saves, inputs, unannotated=sorted(set(current) - set(saves)))
 
 
-def current_saves(case: Case, *, confirmed_only: bool = False) -> dict[int, Annotation | None]:
-    """The save that counts for each published slice, in two queries; None where nobody submitted it.
-
-    Args:
-        case: The case.
-        confirmed_only: Leaves out what only a webhook vouches for so far.
-    """
-    rows = Annotation.objects.filter(task__case=case)
-    counting = rows.newest_of_each_task(confirmed_only=confirmed_only)
+def current_saves(case: Case) -> dict[int, Annotation | None]:
+    """The save that counts for each published slice, in two queries; None where nobody submitted it."""
+    counting = Annotation.objects.filter(task__case=case).newest_of_each_task()
     tasks = LabelingTask.objects.filter(case=case).values_list("pk", "slice_index")
     return {index: counting.get(key) for key, index in tasks}
 

@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -15,13 +16,10 @@ from annotation_backend.labeling.client import call
 from annotation_backend.labeling.events import mark_deleted, settled, store, unmark
 from annotation_backend.labeling.incoming import Save, place_of, read_save
 from annotation_backend.labeling.models import (
-    DENIED,
     Annotation,
-    AnnotationDeletion,
-    AnnotationFinding,
+    AnnotationQuerySet,
     Confirmation,
-    FindingKind,
-    FormerTask,
+    DeletionAsked,
     LabelingProject,
     LabelingTask,
     Outcome,
@@ -37,15 +35,13 @@ PATIENCE = timedelta(seconds=10)
 MOST_AT_ONCE = 200
 """Annotations asked about in one job, at some 20 ms each; the next one asks about the rest."""
 
-_Tasks = dict[int, Mapping[str, Any] | None]
-
 
 def confirm_saves(case: Case) -> int:
     """Asks Label Studio about every save and deletion of a case that only a webhook vouches for.
 
     Returns:
-        How many saves are still without an answer: Label Studio denied them too soon to be believed, or there are more
-        than are asked about at once.
+        How many saves are still without an answer: Label Studio denied them too soon to be believed, it does not show
+        us their project now, or there are more than are asked about at once.
 
     Raises:
         TryAgain: Label Studio does not answer.
@@ -54,125 +50,132 @@ def confirm_saves(case: Case) -> int:
     deletions = _waiting_deletions(case).values_list("project", "label_studio_id")
     asked = list(dict.fromkeys([*saves, *deletions]))[:MOST_AT_ONCE]
     projects = LabelingProject.objects.in_bulk({project for project, _ in asked})
-    tasks: _Tasks = {}
+    answers = {key: _Answers(project) for key, project in projects.items()}
     for project, identifier in asked:
-        _ask(projects[project], identifier, tasks)
+        _ask(answers[project], identifier)
     return waiting_saves(case).count()
 
 
-def waiting_saves(case: Case) -> Any:
+def waiting_saves(case: Case) -> AnnotationQuerySet:
     """Saves of a case that came by webhook and that Label Studio was not asked about yet."""
-    return Annotation.objects.filter(task__case=case, received_by=ReceivedBy.WEBHOOK, confirmation__isnull=True).defer(
-        "raw"
-    )
+    return Annotation.objects.filter(task__case=case).waiting().defer("raw")
 
 
 def note(row: Annotation, outcome: Outcome) -> None:
-    """Writes down what Label Studio said of a save, and raises a finding where it denies it."""
+    """Writes down what Label Studio said of a save."""
     with transaction.atomic():
         task = LabelingTask.objects.select_related("case").select_for_update(of=("self",)).get(pk=row.task_id)
         with settled(task):
             Confirmation.objects.update_or_create(annotation=row, defaults={"outcome": outcome})
-            if outcome in DENIED:
-                AnnotationFinding.objects.get_or_create(annotation=row, before=None, kind=FindingKind.UNCONFIRMED)
-                logger.warning("%s: %s", row, outcome.label)
 
 
-def _waiting_deletions(case: Case) -> Any:
-    saves = Annotation.objects.filter(
-        task__case=case, project=OuterRef("project"), label_studio_id=OuterRef("label_studio_id")
-    )
-    return AnnotationDeletion.objects.filter(Exists(saves), is_confirmed=False)
+class _Answers:
+    """What Label Studio says of one project's annotations and tasks; each is asked for once."""
+
+    def __init__(self, project: LabelingProject) -> None:
+        self.project = project
+        self._tasks: dict[int, Mapping[str, Any] | None] = {}
+
+    def annotation(self, identifier: int) -> Save | None:
+        """The annotation of that number with the place of its task; None where the project has none."""
+        if self.project.is_retired or (found := _found(f"/api/annotations/{identifier}/")) is None:
+            return None
+        save = read_save(found)
+        if save.project != self.project.label_studio_id:
+            return None
+        return replace(save, place=place_of(self.task(save.task)))
+
+    def task(self, number: int) -> Mapping[str, Any] | None:
+        """The task of that number; None where Label Studio has none, or does not show it."""
+        if number not in self._tasks:
+            path = f"/api/tasks/{number}/"
+            self._tasks[number] = None if self.project.is_retired else _found(path, fields="task_only")
+        return self._tasks[number]
+
+    def shows_the_project(self) -> bool:
+        """Whether what is missing is missing: an account that sees another organisation sees nothing of ours."""
+        number = self.project.label_studio_id
+        return self.project.is_retired or _found(f"/api/projects/{number}/") is not None
 
 
-def _ask(project: LabelingProject, identifier: int, tasks: _Tasks) -> None:
-    rows = list(
-        Annotation.objects.filter(project=project, label_studio_id=identifier, received_by=ReceivedBy.WEBHOOK)
-        .filter(confirmation__isnull=True)
-        .select_related("task__case")
-        .defer("raw")
-    )
-    truth = None if project.is_retired else _truth(project, identifier)
-    if truth is None:
-        _settle_missing(project, identifier, rows, tasks)
-    else:
-        _settle(project, truth, rows)
-
-
-def _truth(project: LabelingProject, identifier: int) -> Save | None:
-    """What Label Studio has; None where it has nothing of that number in the project."""
+def _found(path: str, **params: str) -> Mapping[str, Any] | None:
     try:
-        save = read_save(call("GET", f"/api/annotations/{identifier}/"))
+        return dict(call("GET", path, params=params) if params else call("GET", path))
     except RejectedInput as error:
         if error.code != "label-studio-missing":
             raise
         return None
-    return save if save.project == project.label_studio_id else None
 
 
-def _settle(project: LabelingProject, truth: Save, rows: Sequence[Annotation]) -> None:
-    unmark([truth.identifier], project=project)
-    for row in rows:
-        outcome = _outcome(row, truth)
-        if outcome not in DENIED or _is_final(row):
-            note(row, outcome)
+def _waiting_deletions(case: Case) -> QuerySet[DeletionAsked]:
+    saves = Annotation.objects.filter(
+        task__case=case, project=OuterRef("project"), label_studio_id=OuterRef("label_studio_id")
+    )
+    return DeletionAsked.objects.filter(Exists(saves))
+
+
+def _ask(answers: _Answers, identifier: int) -> None:
+    saves = Annotation.objects.filter(project=answers.project, label_studio_id=identifier).defer("raw")
+    truth = answers.annotation(identifier)
+    if truth is not None:
+        _settle(truth, saves)
+        _leave_other_tasks(answers, saves.exclude(label_studio_task=truth.task))
+    elif answers.shows_the_project():
+        _leave_other_tasks(answers, saves)
+        _settle_missing(saves)
+    else:
+        return
+    DeletionAsked.objects.filter(project=answers.project, label_studio_id=identifier).delete()
+
+
+def _settle(truth: Save, saves: AnnotationQuerySet) -> None:
+    """Takes over what Label Studio has; what it has not is older than that, or was never there."""
     try:
         store(truth, received_by=ReceivedBy.PULL)
     except RejectedInput as error:
         logger.warning("%s", error)
+    unmark(saves.filter(label_studio_task=truth.task))
+    for row in saves.waiting():
+        outcome = _outcome(row, truth)
+        if outcome == Outcome.SUPERSEDED or _is_final(row):
+            note(row, outcome)
 
 
 def _outcome(row: Annotation, truth: Save) -> Outcome:
-    if not _is_of(row, truth.task):
-        return Outcome.OTHERWISE
-    if truth.is_the_same_as(row):
-        return Outcome.CONFIRMED
-    return Outcome.SUPERSEDED if row.saved_at < truth.saved_at else Outcome.OTHERWISE
+    """An older save than Label Studio's may have been there; one from before the annotation was made may not."""
+    began = truth.made_at or row.saved_at
+    return Outcome.SUPERSEDED if began <= row.saved_at < truth.saved_at else Outcome.OTHERWISE
 
 
-def _is_of(row: Annotation, label_studio_task: int) -> bool:
-    """Whether the row's slice has or had that number in Label Studio."""
-    numbers = set(FormerTask.objects.filter(task=row.task_id).values_list("label_studio_id", flat=True))
-    return label_studio_task in numbers | {row.task.label_studio_id}
-
-
-def _settle_missing(project: LabelingProject, identifier: int, rows: Sequence[Annotation], tasks: _Tasks) -> None:
+def _settle_missing(saves: AnnotationQuerySet) -> None:
     """Label Studio has no such annotation: it was deleted, or its task was, or it never was there.
 
     What was saved in a deleted task stays valid here, if it was confirmed before.
     """
-    marks = AnnotationDeletion.objects.filter(project=project, label_studio_id=identifier)
-    was_told = marks.exists()
-    marks.update(is_confirmed=True)
-    saves = Annotation.objects.filter(project=project, label_studio_id=identifier).confirmed()
-    for row in rows:
-        if was_told or saves.filter(saved_at__gt=row.saved_at).exists():
+    confirmed: Sequence[Annotation] = list(saves.confirmed())
+    for row in saves.waiting():
+        if any(row.saved_at < later.saved_at for later in confirmed):
             note(row, Outcome.SUPERSEDED)
         elif _is_final(row):
             note(row, Outcome.UNKNOWN)
-            if _has_its_task(project, row, tasks):
-                mark_deleted([identifier], project=project, is_confirmed=True)
 
 
-def _has_its_task(project: LabelingProject, row: Annotation, tasks: _Tasks) -> bool:
+def _leave_other_tasks(answers: _Answers, saves: AnnotationQuerySet) -> None:
+    """Marks the annotation as deleted in those tasks that Label Studio still has and that hold it no more."""
+    places = set(saves.confirmed().order_by().values_list("task", "label_studio_task"))
+    for task, number in places:
+        here = saves.filter(task=task, label_studio_task=number)
+        if any(_has_its_task(answers, row) for row in here.confirmed().select_related("task__case")[:1]):
+            mark_deleted(here)
+
+
+def _has_its_task(answers: _Answers, row: Annotation) -> bool:
     """Whether the task of the save is there now, and not another one that was given its number."""
-    number = row.label_studio_task
-    if number not in tasks:
-        tasks[number] = None if project.is_retired else _task(number)
-    task = tasks[number]
+    task = answers.task(row.label_studio_task)
     if task is None or place_of(task) not in (None, (row.task.case.code, row.task.slice_index)):
         return False
     began = parse_datetime(str(task.get("created_at")))
     return began is None or began <= row.saved_at
-
-
-def _task(number: int) -> Mapping[str, Any] | None:
-    try:
-        return dict(call("GET", f"/api/tasks/{number}/", params={"fields": "task_only"}))
-    except RejectedInput as error:
-        if error.code != "label-studio-missing":
-            raise
-        return None
 
 
 def _is_final(row: Annotation) -> bool:

@@ -13,8 +13,8 @@ from datasets.packed_mask import packed, unpacked
 
 
 def decode_missing(case: Case) -> int:
-    """Decodes every save of a case that was not decoded yet; returns how many."""
-    missing = Annotation.objects.filter(task__case=case, drawn__isnull=True)
+    """Decodes every confirmed save of a case that was not decoded yet; returns how many."""
+    missing = Annotation.objects.filter(task__case=case, drawn__isnull=True).confirmed()
     keys = list(missing.values_list("pk", flat=True))
     for key in keys:  # one at a time: each may hold megabytes
         stored_masks(Annotation.objects.select_related("task__case").get(pk=key))

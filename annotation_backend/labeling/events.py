@@ -1,4 +1,4 @@
-"""What Label Studio says happened: saves become immutable Annotations, deletions become marks."""
+"""What Label Studio says happened: saves become immutable Annotations, deletions become questions."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -7,16 +7,21 @@ from functools import lru_cache
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from annotation_backend.accounts.models import User
 from annotation_backend.labeling import refresh
 from annotation_backend.labeling.incoming import LARGEST_ID, Save, malformed, read_save, whole
 from annotation_backend.labeling.models import (
+    ANNOTATION,
     Annotation,
     AnnotationDeletion,
+    Confirmation,
+    DeletionAsked,
     FormerTask,
     LabelingProject,
     LabelingTask,
+    Outcome,
     ReceivedBy,
     TaskState,
     number_of,
@@ -32,7 +37,7 @@ def receive(body: Mapping[str, Any]) -> str:
     """Takes one webhook body.
 
     Returns:
-        What became of it: ``stored``, ``known``, ``deleted``, ``noted``, ``queued`` or ``ignored``.
+        What became of it: ``stored``, ``known``, ``asked``, ``noted``, ``queued`` or ``ignored``.
 
     Raises:
         RejectedInput: A save without the fields a save has, or of a task that belongs to no case.
@@ -44,6 +49,9 @@ def receive(body: Mapping[str, Any]) -> str:
 
 def store(save: Save, *, received_by: ReceivedBy) -> tuple[Annotation, bool]:
     """Stores one save and queues the assembly of its case's mask; the same save twice is one row.
+
+    One that came by webhook changes nothing but this: Label Studio is asked about it. One that Label Studio itself gave
+    us is confirmed by that, also where its webhook was here before.
 
     Args:
         save: What was read.
@@ -58,74 +66,106 @@ def store(save: Save, *, received_by: ReceivedBy) -> tuple[Annotation, bool]:
     with transaction.atomic():
         task, project = _place_of(save)
         known = Annotation.objects.filter(
+            task=task,
             project=project,
+            label_studio_task=save.task,
             label_studio_id=save.identifier,
             content_sha256=save.content_sha256,
             completed_by=save.completed_by,
             updated_by=save.updated_by,
-        ).defer("raw")
-        if row := known.first():
+        )
+        if row := known.defer("raw").first():
+            if received_by == ReceivedBy.PULL:
+                _vouch(row, task)
             return row, False
-        with settled(task):
-            annotation = Annotation.objects.create(
-                task=task,
-                project=project,
-                label_studio_id=save.identifier,
-                label_studio_task=save.task,
-                number=_next_number(task),
-                author=_author(save),
-                completed_by=save.completed_by,
-                updated_by=save.updated_by,
-                raw=save.raw,
-                content_sha256=save.content_sha256,
-                was_cancelled=save.was_cancelled,
-                saved_at=save.saved_at,
-                received_by=received_by,
-            )
+        if received_by == ReceivedBy.WEBHOOK:
+            annotation = _create(save, task, project, received_by)
+            queue_assembly(task.case.code)
+        else:
+            with settled(task):
+                annotation = _create(save, task, project, received_by)
     logger.info("stored %s by %s", annotation, received_by)
     return annotation, True
 
 
-def mark_deleted(identifiers: Iterable[int], *, project: LabelingProject, is_confirmed: bool = False) -> int:
-    """Marks annotations as deleted in Label Studio; their rows stay.
+def _create(save: Save, task: LabelingTask, project: LabelingProject, received_by: ReceivedBy) -> Annotation:
+    return Annotation.objects.create(
+        task=task,
+        project=project,
+        label_studio_id=save.identifier,
+        label_studio_task=save.task,
+        number=_next_number(task),
+        author=_author(save),
+        completed_by=save.completed_by,
+        updated_by=save.updated_by,
+        raw=save.raw,
+        content_sha256=save.content_sha256,
+        was_cancelled=save.was_cancelled,
+        saved_at=save.saved_at,
+        received_by=received_by,
+    )
 
-    Args:
-        identifiers: Label Studio's numbers, also of annotations whose save has not come yet.
-        project: Where they were.
-        is_confirmed: Whether Label Studio was asked, rather than that a webhook says so.
+
+def _vouch(row: Annotation, task: LabelingTask) -> None:
+    """Label Studio has this very save, whatever it said when it was asked before."""
+    if not Annotation.objects.filter(pk=row.pk).confirmed().exists() or _is_only_assumed(row):
+        with settled(task):
+            Confirmation.objects.update_or_create(annotation=row, defaults={"outcome": Outcome.CONFIRMED})
+
+
+def _is_only_assumed(row: Annotation) -> bool:
+    return Confirmation.objects.filter(annotation=row, outcome=Outcome.ASSUMED).exists()
+
+
+def mark_deleted(saves: QuerySet[Annotation]) -> int:
+    """Marks the annotations of `saves` as deleted, after Label Studio was asked; their rows stay.
 
     Returns:
         How many were not marked before.
     """
-    wanted = set(identifiers)
-    with transaction.atomic(), settled(*_tasks_of(project, wanted)):
-        there = AnnotationDeletion.objects.filter(project=project, label_studio_id__in=wanted)
-        new = wanted - set(there.values_list("label_studio_id", flat=True))
-        rows = [
-            AnnotationDeletion(project=project, label_studio_id=number, is_confirmed=is_confirmed) for number in new
-        ]
+    wanted = set(saves.order_by().values_list(*ANNOTATION))
+    with transaction.atomic(), settled(*_locked(saves)):
+        known = set(_marks_of(wanted).values_list(*ANNOTATION))
+        rows = [AnnotationDeletion(**_named(key)) for key in wanted - known]
         AnnotationDeletion.objects.bulk_create(rows, ignore_conflicts=True)
-        if is_confirmed:
-            there.filter(is_confirmed=False).update(is_confirmed=True)
-    return len(new)
+    return len(rows)
 
 
-def unmark(identifiers: Iterable[int], *, project: LabelingProject) -> int:
-    """Takes the mark off annotations that Label Studio has after all; returns how many had one."""
-    marks = AnnotationDeletion.objects.filter(project=project, label_studio_id__in=set(identifiers))
-    alive = set(marks.values_list("label_studio_id", flat=True))
-    if alive:
-        with transaction.atomic(), settled(*_tasks_of(project, alive)):
-            marks.delete()
-    return len(alive)
+def unmark(saves: QuerySet[Annotation]) -> int:
+    """Takes the mark off the annotations of `saves`, which Label Studio has after all; returns how many had one."""
+    marks = _marks_of(set(saves.order_by().values_list(*ANNOTATION)))
+    if not marks.exists():
+        return 0
+    with transaction.atomic(), settled(*_locked(saves)):
+        return marks.delete()[0]
+
+
+def _named(key: tuple[Any, ...]) -> dict[str, Any]:
+    task, project, *numbers = key
+    return dict(zip(("task_id", "project_id", *ANNOTATION[2:]), (task, project, *numbers), strict=True))
+
+
+def _marks_of(annotations: set[tuple[Any, ...]]) -> QuerySet[AnnotationDeletion]:
+    found = [
+        mark.pk
+        for mark in AnnotationDeletion.objects.filter(label_studio_id__in={key[3] for key in annotations})
+        if (mark.task_id, mark.project_id, mark.label_studio_task, mark.label_studio_id) in annotations
+    ]
+    return AnnotationDeletion.objects.filter(pk__in=found)
+
+
+def _locked(saves: QuerySet[Annotation]) -> list[LabelingTask]:
+    """The tasks of saves, locked; in one order, so that two never wait for each other."""
+    rows = LabelingTask.objects.select_related("case").select_for_update(of=("self",)).order_by("pk")
+    return list(rows.filter(pk__in=list(saves.order_by().values_list("task", flat=True).distinct())))
 
 
 @contextmanager
 def settled(*tasks: LabelingTask) -> Iterator[None]:
     """Around a change to the saves of tasks: sets their states if another save counts now, and queues the assembly.
 
-    A save that is late or known changes nothing that a reviewer said; one that counts ends it. Must run in a
-    transaction, with the tasks' rows locked.
+    A save that is late, known or not confirmed changes nothing that a reviewer said; one that counts ends it. Must run
+    in a transaction, with the tasks' rows locked.
     """
     before = {task.pk: _counting(task) for task in tasks}
     yield
@@ -174,17 +214,10 @@ def _place_of(save: Save) -> tuple[LabelingTask, LabelingProject]:
     return rows.get(pk=former.task_id), former.project
 
 
-def _tasks_of(project: LabelingProject, identifiers: set[int]) -> list[LabelingTask]:
-    """The tasks that hold saves of these annotations, locked; in one order, so that two never wait for each other."""
-    saves = Annotation.objects.filter(project=project, label_studio_id__in=identifiers)
-    rows = LabelingTask.objects.select_related("case").select_for_update(of=("self",)).order_by("pk")
-    return list(rows.filter(pk__in=saves.values("task")))
-
-
 def _counting(task: LabelingTask) -> int | None:
     """Key of the save that counts for a task.
 
-    The query's text is made once: Django takes far longer to build it than the database to answer it, and every webhook
+    The query's text is made once: Django takes far longer to build it than the database to answer it, and every change
     asks twice.
     """
     sql, parameters = _counting_query(connection.vendor)
@@ -248,8 +281,19 @@ def _deleted(body: Mapping[str, Any]) -> str:
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
         raise malformed("a list of deleted annotations")
     numbers = [whole(row.get("id")) for row in rows]
-    mark_deleted(numbers, project=_project_of(body))
-    return "deleted"
+    _ask_whether_deleted(_project_of(body), numbers)
+    return "asked"
+
+
+def _ask_whether_deleted(project: LabelingProject, numbers: Iterable[int]) -> None:
+    """Has Label Studio asked about annotations that we hold saves of; about others there is nothing to ask."""
+    with transaction.atomic():
+        saves = Annotation.objects.filter(project=project, label_studio_id__in=set(numbers)).order_by()
+        rows = list(saves.values_list("label_studio_id", "task__case__code").distinct())
+        asked = [DeletionAsked(project=project, label_studio_id=number) for number in {number for number, _ in rows}]
+        DeletionAsked.objects.bulk_create(asked, ignore_conflicts=True)
+        for code in sorted({code for _, code in rows}):
+            queue_assembly(code)
 
 
 def _noted(body: Mapping[str, Any]) -> str:

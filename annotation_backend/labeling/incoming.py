@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
 
-from annotation_backend.labeling.models import Annotation, number_of
+from annotation_backend.labeling.models import number_of
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes
 
@@ -31,6 +31,7 @@ class Save:
         content_sha256: Digest of what was drawn and when, equal whether it came by webhook or by poll.
         raw: All of it.
         place: Code of the case and index of the slice that the task said it shows, where it was sent along.
+        made_at: Label Studio's time of the annotation's first save, where it says.
     """
 
     identifier: int
@@ -43,15 +44,12 @@ class Save:
     content_sha256: str
     raw: dict[str, Any]
     place: tuple[str, int] | None = None
+    made_at: datetime | None = None
 
     @property
     def people(self) -> tuple[int, int]:
         """Who made it and who changed it last."""
         return self.completed_by, self.updated_by
-
-    def is_the_same_as(self, row: Annotation) -> bool:
-        """Whether a stored row is this save."""
-        return row.content_sha256 == self.content_sha256 and (row.completed_by, row.updated_by) == self.people
 
 
 def read_save(body: object, *, project: object = None, task: object = None) -> Save:
@@ -67,7 +65,7 @@ def read_save(body: object, *, project: object = None, task: object = None) -> S
     """
     if not isinstance(body, Mapping):
         raise malformed("an annotation")
-    body = dict(_storable(body))
+    body = dict(_whole(body))
     result = body.get("result")
     if not isinstance(result, list) or not all(isinstance(region, Mapping) for region in result):
         raise malformed("a list of regions")
@@ -84,6 +82,7 @@ def read_save(body: object, *, project: object = None, task: object = None) -> S
         content_sha256=_digest({"result": result, "was_cancelled": was_cancelled, "saved_at": saved_at.isoformat()}),
         raw={**body, "project": saved_in},
         place=place_of(task),
+        made_at=_moment(body["created_at"]) if body.get("created_at") is not None else None,
     )
 
 
@@ -91,7 +90,9 @@ def place_of(task: object) -> tuple[str, int] | None:
     """Case and slice that a task of Label Studio says it shows; its number alone may have been another task's."""
     data = task.get("data") if isinstance(task, Mapping) else None
     case, index = (data.get("case"), data.get("slice")) if isinstance(data, Mapping) else (None, None)
-    return (case, index) if isinstance(case, str) and isinstance(index, int) else None
+    if not isinstance(case, str) or not isinstance(index, int) or not 0 <= index <= LARGEST_ID:
+        return None
+    return str(_storable(case)), index
 
 
 def whole(value: object) -> int:
@@ -110,6 +111,18 @@ def malformed(expected: str) -> RejectedInput:
     return RejectedInput(
         "save-malformed", f"Expected {expected} in the save.", remedy="Is it Label Studio 1.23 that sends this?"
     )
+
+
+def _whole(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The body as it can be stored.
+
+    Raises:
+        RejectedInput: It is nested deeper than any save is (``save-malformed``).
+    """
+    try:
+        return dict(_storable(body))
+    except RecursionError as error:
+        raise malformed("regions that are not nested so deep") from error
 
 
 def _storable(value: Any) -> Any:
@@ -139,10 +152,12 @@ def _person(value: object) -> int:
 
 
 def _moment(value: object) -> datetime:
+    """A time in UTC; those of the first and last day that have none there are no time of a save either."""
     try:
         moment = parse_datetime(value) if isinstance(value, str) else None
+        moment = moment.astimezone(UTC) if moment is not None and moment.tzinfo is not None else None
     except (ValueError, OverflowError):
         moment = None
-    if moment is None or moment.tzinfo is None:
+    if moment is None:
         raise malformed("a time of the save (updated_at)")
     return moment

@@ -7,6 +7,7 @@ from django_tasks import task
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.assembly import assemble
 from annotation_backend.labeling.confirm import PATIENCE, confirm_saves
+from annotation_backend.labeling.doubts import note_doubts
 from annotation_backend.labeling.drawn import decode_missing
 from annotation_backend.labeling.losses import note_losses
 from annotation_backend.labeling.predictions import push_predictions
@@ -18,15 +19,16 @@ logger = logging.getLogger(__name__)
 
 @task()
 def assemble_case(*, case_code: str) -> int | None:
-    """All that a case's new saves ask for: decoded masks, Label Studio's word, sudden losses, the mask, the states."""
+    """All that a case's new saves ask for: Label Studio's word, decoded masks, losses, doubts, the mask, the states."""
     case = _case(case_code)
     if case is None:
         return None
-    decode_missing(case)
     if confirm_saves(case):
         queue_later(assemble_case, case_code=case_code, after=PATIENCE)
+    decode_missing(case)
     note_losses(case)
-    mask = assemble(case, confirmed_only=True)
+    note_doubts(case)
+    mask = assemble(case)
     mirror_states(case)
     return mask.pk if mask else None
 

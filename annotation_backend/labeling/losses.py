@@ -8,11 +8,14 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from annotation_backend.accounts.models import User
+from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.drawn import mask_in
 from annotation_backend.labeling.models import Annotation, AnnotationFinding, FindingKind, VersionMasks
 from annotation_backend.labeling.regions import drawn_masks
+
+LOOKERS = (Role.RADIOLOGIST, Role.DATA_MANAGER)
+"""Who looks at findings; an own loss is for somebody else to wave through."""
 
 REMAINS = 0.2
 """A label of which less than this is left has lost most of its area."""
@@ -21,6 +24,8 @@ REGION_REMAINS = 0.5
 """A region of which less than this is inside the new mask is gone; one that was joined with another is not."""
 
 LONGEST_LABEL = 100
+
+LOSSES = [kind for kind in FindingKind if not kind.is_of_a_case]
 
 Key = tuple[int, int | None, str, str]
 
@@ -35,7 +40,7 @@ def note_losses(case: Case) -> int:
         How many findings are new.
     """
     versions: dict[int, list[Annotation]] = {}
-    rows = Annotation.objects.filter(task__case=case, was_cancelled=False, drawn__isnull=False).not_denied()
+    rows = Annotation.objects.filter(task__case=case, was_cancelled=False, drawn__isnull=False).proved()
     for row in rows.select_related("drawn").defer("raw", "drawn__bits").order_by("saved_at", "pk"):
         versions.setdefault(row.task_id, []).append(row)
     counting = Annotation.objects.filter(task__case=case).newest_of_each_task()
@@ -55,8 +60,25 @@ def open_findings(case: Case | None = None) -> QuerySet[AnnotationFinding]:
 
 
 def mark_seen(findings: QuerySet[AnnotationFinding], person: User) -> int:
-    """A person has looked at findings and says that it was meant; who and when stay written down."""
-    return findings.filter(seen_at__isnull=True).update(seen_by=person, seen_at=timezone.now())
+    """A person has looked at findings and says that it was meant; who and when stay written down.
+
+    Returns:
+        How many; those that somebody else has to look at are left open.
+    """
+    own = [finding.pk for finding in findings.filter(seen_at__isnull=True) if may_wave(finding, person)]
+    return AnnotationFinding.objects.filter(pk__in=own).update(seen_by=person, seen_at=timezone.now())
+
+
+def may_wave(finding: AnnotationFinding, person: User) -> bool:
+    """Whether a person may say that it was meant: a looker, who did not make the save, nor stands in the doubt.
+
+    Those who never give a verdict may leave out any save in doubt: whom it names is free to choose.
+    """
+    if not person.has_role(*LOOKERS):
+        return False
+    if not FindingKind(finding.kind).is_of_a_case:
+        return person.label_studio_id is None or finding.annotation.updated_by != person.label_studio_id
+    return person.has_role(Role.DATA_MANAGER) or person.label_studio_id not in finding.numbers.get("people", [])
 
 
 def _losses(series: Sequence[Annotation], counting: Annotation | None) -> Iterator[tuple[Key, dict[str, Any]]]:
@@ -106,7 +128,7 @@ def _gone_regions(before: Annotation, after: Annotation, label: str) -> int:
 def _write(case: Case, found: dict[Key, dict[str, Any]]) -> int:
     with transaction.atomic():
         Case.objects.select_for_update().get(pk=case.pk)  # two workers on one case would each raise them
-        rows = AnnotationFinding.objects.filter(annotation__task__case=case).exclude(kind=FindingKind.UNCONFIRMED)
+        rows = AnnotationFinding.objects.filter(annotation__task__case=case).filter(kind__in=LOSSES)
         there = {(row.annotation_id, row.before_id, row.kind, row.label): row for row in rows}
         stale = [row.pk for key, row in there.items() if key not in found and row.seen_at is None]
         rows.filter(pk__in=stale).delete()

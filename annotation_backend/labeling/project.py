@@ -1,19 +1,17 @@
-"""Our project in Label Studio: made once, with its people, its ML backend, its webhook and its tabs."""
+"""Our project in Label Studio: made once, with its ML backend, its webhook and its tabs; and accounts there."""
 
 import base64
-import os
 import re
 from typing import Any
 
 import requests
 from django.conf import settings
 
-from annotation_backend.accounts.models import Role, User
-from annotation_backend.accounts.services import email_of
-from annotation_backend.environment import password_variable
+from annotation_backend.accounts.models import User
 from annotation_backend.labeling.client import call, readable_errors, sdk
 from annotation_backend.labeling.editor import bring_interface_up_to_date
 from annotation_backend.labeling.interface import instruction, label_config
+from annotation_backend.labeling.living import is_gone, remember, retire
 from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.project_settings import keep_settings, last_settings
 from annotation_backend.labeling.tabs import ensure_tabs
@@ -29,12 +27,12 @@ def ensure_project() -> LabelingProject:
 
     Raises:
         TryAgain: Label Studio does not answer.
-        RejectedInput: It refuses our token.
+        RejectedInput: It refuses our token, or our account there does not see the organisation that the project is in
+            (``label-studio-organisation``).
     """
     project = current_project()
-    if project is not None and not _exists(project):
-        project.is_retired = True
-        project.save(update_fields=["is_retired"])
+    if project is not None and is_gone(project):
+        retire(project)
         project = None
     if project is None:
         project = _create_project()
@@ -51,23 +49,6 @@ def current_project() -> LabelingProject | None:
     return LabelingProject.objects.filter(is_retired=False).order_by("pk").last()
 
 
-def ensure_people() -> None:
-    """Gives the first accounts one in Label Studio (same address and password), notes everyone's id there, and makes
-    the tab of each annotator."""
-    with readable_errors():
-        known = {user["email"]: user["id"] for user in call("GET", "/api/users/")}
-    for user in User.objects.all():
-        if user.email not in known and user.email == email_of(Role(user.role)):
-            sign_up(user, os.environ[password_variable(user.role)])
-            known = {found["email"]: found["id"] for found in call("GET", "/api/users/")}
-        if user.label_studio_id != known.get(user.email):
-            user.label_studio_id = known.get(user.email)
-            user.save(update_fields=["label_studio_id"])
-    project = current_project()
-    if project is not None:
-        ensure_tabs(project)
-
-
 def basic_auth() -> str:
     """The Authorization header with which Label Studio comes to us."""
     pair = f"{settings.ML_BACKEND_USER}:{settings.ML_BACKEND_PASSWORD}"
@@ -77,11 +58,6 @@ def basic_auth() -> str:
 def ml_backend_url() -> str:
     """Where Label Studio finds our ML backend; its webhook is this plus ``/webhook``."""
     return f"{settings.MASKLOOP_URL}/ml"
-
-
-def _exists(project: LabelingProject) -> bool:
-    found = call("GET", "/api/projects/", params={"page_size": 1000, "include": "id"})
-    return any(row["id"] == project.label_studio_id for row in found["results"])
 
 
 def _create_project() -> LabelingProject:
@@ -98,6 +74,7 @@ def _create_project() -> LabelingProject:
             maximum_annotations=1,
         )
     project = LabelingProject.objects.create(label_studio_id=created.id, title=TITLE)
+    remember(project)
     keep_settings(project, settings_now, person=None)
     return project
 

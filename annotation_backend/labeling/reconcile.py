@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.dateparse import parse_datetime
 
 from annotation_backend.labeling.client import call
-from annotation_backend.labeling.confirm import note
 from annotation_backend.labeling.events import mark_deleted, store, unmark
 from annotation_backend.labeling.incoming import place_of, read_save
 from annotation_backend.labeling.models import (
     Annotation,
     AnnotationDeletion,
+    FormerTask,
     LabelingProject,
     LabelingTask,
     Outcome,
@@ -71,16 +72,15 @@ class _Before:
         self.in_task: dict[int, set[int]] = {}
         self.settled: set[tuple[object, ...]] = set()
         saves = Annotation.objects.filter(project=project).order_by()
-        for task, *save, way, outcome in saves.values_list("label_studio_task", *_SAME, "received_by", _OUTCOME):
-            self.in_task.setdefault(task, set()).add(save[0])
-            if way != ReceivedBy.WEBHOOK or outcome in (Outcome.CONFIRMED, Outcome.ASSUMED):
+        for *save, way, outcome in saves.values_list(*_SAME, "received_by", "confirmation__outcome"):
+            self.in_task.setdefault(save[0], set()).add(save[1])
+            if way == ReceivedBy.PULL or outcome == Outcome.CONFIRMED:
                 self.settled.add(tuple(save))
         marks = AnnotationDeletion.objects.filter(project=project)
-        self.marked = set(marks.values_list("label_studio_id", flat=True))
+        self.marked = set(marks.values_list("label_studio_task", "label_studio_id"))
 
 
-_SAME = ("label_studio_id", "content_sha256", "completed_by", "updated_by")
-_OUTCOME = "confirmation__outcome"
+_SAME = ("label_studio_task", "label_studio_id", "content_sha256", "completed_by", "updated_by")
 
 
 def _take_task(project: LabelingProject, task: Mapping[str, Any], before: _Before, report: PullReport) -> None:
@@ -88,50 +88,48 @@ def _take_task(project: LabelingProject, task: Mapping[str, Any], before: _Befor
 
     Where a task itself was deleted nothing is asked: what was saved in it stays valid.
     """
-    saves = task.get("annotations") or []
+    number, saves = task["id"], task.get("annotations") or []
     if saves and not _is_ours(project, task):
-        report.refused.append(f"Task {task['id']} belongs to no case here; delete it in Label Studio. [task-unknown]")
+        report.refused.append(f"Task {number} belongs to no case here; delete it in Label Studio. [task-unknown]")
         return
     for save in saves:
-        _take({**save, "task": task["id"], "project": project.label_studio_id}, task, before, report)
+        _take({**save, "task": number, "project": project.label_studio_id}, task, before, report)
     alive = {save["id"] for save in saves}
-    if returned := before.marked & alive:
-        unmark(returned, project=project)
-    if gone := before.in_task.get(task["id"], set()) - alive - before.marked:
-        report.deleted += mark_deleted(_saved_in(project, task, gone), project=project, is_confirmed=True)
+    marked = {identifier for place, identifier in before.marked if place == number}
+    if returned := marked & alive:
+        unmark(_saved_in(project, task, returned))
+    if gone := before.in_task.get(number, set()) - alive - marked:
+        report.deleted += mark_deleted(_saved_in(project, task, gone))
 
 
 def _is_ours(project: LabelingProject, task: Mapping[str, Any]) -> bool:
-    rows = LabelingTask.objects.filter(project=project, label_studio_id=task["id"])
-    if place := place_of(task):
-        rows = rows.filter(case__code=place[0], slice_index=place[1])
-    return rows.exists()
+    """Whether a slice of ours has that task, or had it: a project that was given up may be seen again."""
+    number, place = {"project": project, "label_studio_id": task["id"]}, place_of(task)
+    here, before = LabelingTask.objects.filter(**number), FormerTask.objects.filter(**number)
+    if place is None:
+        return here.exists()
+    here = here.filter(case__code=place[0], slice_index=place[1])
+    return here.exists() or before.filter(task__case__code=place[0], task__slice_index=place[1]).exists()
 
 
-def _saved_in(project: LabelingProject, task: Mapping[str, Any], gone: set[int]) -> set[int]:
-    """Those of `gone` that were saved in this task, and not in one that had its number before."""
-    saves = Annotation.objects.filter(project=project, label_studio_id__in=gone, label_studio_task=task["id"])
+def _saved_in(project: LabelingProject, task: Mapping[str, Any], identifiers: set[int]) -> QuerySet[Annotation]:
+    """Confirmed saves of these annotations in this task, and not in one that had its number before."""
+    saves = Annotation.objects.filter(project=project, label_studio_id__in=identifiers, label_studio_task=task["id"])
     if place := place_of(task):
         saves = saves.filter(task__case__code=place[0], task__slice_index=place[1])
     began = _moment(task.get("created_at"))
-    if began is not None:
-        saves = saves.filter(saved_at__gte=began)
-    return set(saves.values_list("label_studio_id", flat=True))
+    return saves.confirmed().filter(saved_at__gte=began) if began is not None else saves.confirmed()
 
 
 def _take(save: Mapping[str, Any], task: Mapping[str, Any], before: _Before, report: PullReport) -> None:
     report.seen += 1
     try:
         read = read_save(save, task=task)
-        if (read.identifier, read.content_sha256, *read.people) in before.settled:
+        if (read.task, read.identifier, read.content_sha256, *read.people) in before.settled:
             return
-        row, is_new = store(read, received_by=ReceivedBy.PULL)
+        report.stored += store(read, received_by=ReceivedBy.PULL)[1]
     except RejectedInput as error:
         report.refused.append(str(error))
-        return
-    report.stored += is_new
-    if row.received_by == ReceivedBy.WEBHOOK:
-        note(row, Outcome.CONFIRMED)
 
 
 def _tasks(project: LabelingProject, since: datetime | None) -> Iterator[dict[str, Any]]:

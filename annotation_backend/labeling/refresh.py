@@ -53,6 +53,7 @@ class _Due:
     at: float
     turn: int | None = None
     is_drawn: bool = False
+    is_save: bool = False
 
     @property
     def session(self) -> tuple[int, int | None]:
@@ -115,7 +116,7 @@ def behind(turn: Turn, *, is_drawn: bool = False) -> None:
 def behind_save(annotation: Annotation) -> None:
     """Has the slices around a submitted one refreshed soon, in the background; returns at once."""
     task = annotation.task
-    _ask(_Due(task.case_id, annotation.author_id, task.slice_index, _soon()))
+    _ask(_Due(task.case_id, annotation.author_id, task.slice_index, _soon(), is_save=True))
 
 
 def _soon() -> float:
@@ -127,10 +128,14 @@ def _ask(due: _Due) -> None:
 
 
 def _refresh(due: _Due) -> None:
+    from annotation_backend.labeling.confirm import confirm_saves  # it stores saves, behind which slices are refreshed
+
     session = _session(due)
     if session is None:
         return
     due = replace(due, turn=session.turn)
+    if due.is_save:
+        confirm_saves(session.case)
     tasks = _waiting(session)
     answered = kept_masks(session, picture_plane(session.case).shape, origin=MaskOrigin.ANSWERED)
     known = {**answered, **_saved(session.case)}

@@ -5,25 +5,28 @@ import time
 from collections.abc import Callable
 
 from django.db import OperationalError, close_old_connections
-from django.db.models import F, Q
+from django.db.models import F
 from django_tasks_db.models import DBTaskResult
 
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.assembly import current_saves
-from annotation_backend.labeling.client import call
 from annotation_backend.labeling.jobs import assemble_case, mirror_case_states, predict_case
+from annotation_backend.labeling.living import bring_back, is_gone, require_organisation, retire
 from annotation_backend.labeling.models import (
     Annotation,
-    AnnotationDeletion,
+    AnnotationFinding,
     CaseMask,
+    DeletionAsked,
+    FindingKind,
     LabelingProject,
     LabelingTask,
-    ReceivedBy,
 )
-from annotation_backend.labeling.project import ensure_people
+from annotation_backend.labeling.people import ensure_people
+from annotation_backend.labeling.project import current_project
 from annotation_backend.labeling.queue import queue_assembly, queue_once
 from annotation_backend.labeling.reconcile import PullReport, pull
-from datasets.errors import MaskloopError, RejectedInput
+from datasets.errors import MaskloopError
+from datasets.finding import Finding
 
 logger = logging.getLogger(__name__)
 
@@ -47,14 +50,25 @@ def take_up(project: LabelingProject, *, is_full: bool = True) -> PullReport:
     """
     try:
         report = pull(project, is_full=is_full)
-    except RejectedInput as error:
-        if error.code != "label-studio-missing" or _is_there(project):
+    except MaskloopError as error:
+        require_organisation(project)  # or Label Studio fails, or has nothing: neither says why
+        if error.code != "label-studio-missing" or not is_gone(project):
             raise
-        report = _retire(project)
+        report = PullReport(refused=[str(retire(project))])
     for code in sorted(_unfinished() | (_behind() if is_full else set())):
         queue_assembly(code)
     _repeat_failed_jobs()
     return report
+
+
+def look_around() -> list[Finding]:
+    """Before everything is compared: who is new in Label Studio, and which project is there after all.
+
+    Raises:
+        RejectedInput: Our account does not see the project's organisation (``label-studio-organisation``).
+    """
+    require_organisation(current_project())
+    return [*bring_back(), *ensure_people()]
 
 
 def keep_up(every: float, *, tell: Callable[[str], None], is_over: Callable[[], bool] = lambda: False) -> None:
@@ -80,7 +94,8 @@ def keep_up(every: float, *, tell: Callable[[str], None], is_over: Callable[[], 
 
 def _one_round(*, is_full: bool, tell: Callable[[str], None]) -> None:
     if is_full:
-        ensure_people()
+        for finding in look_around():
+            tell(str(finding))
     for project in LabelingProject.objects.filter(is_retired=False):
         report = take_up(project, is_full=is_full)
         for line in report.refused:
@@ -89,28 +104,11 @@ def _one_round(*, is_full: bool, tell: Callable[[str], None]) -> None:
             tell(f"{report.stored} saves and {report.deleted} deletions had been missed.")
 
 
-def _is_there(project: LabelingProject) -> bool:
-    try:
-        call("GET", f"/api/projects/{project.label_studio_id}/")
-    except RejectedInput as error:
-        return error.code != "label-studio-missing"
-    return True
-
-
-def _retire(project: LabelingProject) -> PullReport:
-    LabelingProject.objects.filter(pk=project.pk).update(is_retired=True)
-    return PullReport(
-        refused=["The project was deleted in Label Studio; `manage.py publish_tasks` makes it anew. [project-gone]"]
-    )
-
-
 def _unfinished() -> set[str]:
     """Cases with a save that is not decoded or not asked about, or a state that Label Studio does not show yet."""
-    asked = Q(received_by=ReceivedBy.WEBHOOK, confirmation__isnull=True)
-    saves = Annotation.objects.filter(asked | Q(drawn__isnull=True))
+    saves = Annotation.objects.waiting() | Annotation.objects.filter(drawn__isnull=True).confirmed()
     codes = set(saves.order_by().values_list("task__case__code", flat=True).distinct())
-    marks = AnnotationDeletion.objects.filter(is_confirmed=False).values_list("project", "label_studio_id")
-    for project, identifier in marks:
+    for project, identifier in DeletionAsked.objects.values_list("project", "label_studio_id"):
         rows = Annotation.objects.filter(project=project, label_studio_id=identifier)
         codes |= set(rows.values_list("task__case__code", flat=True))
     stale = LabelingTask.objects.filter(project__is_retired=False, label_studio_id__gt=0).exclude(
@@ -120,15 +118,24 @@ def _unfinished() -> set[str]:
 
 
 def _behind() -> set[str]:
-    """Cases whose newest mask was not made from the saves that count now."""
+    """Cases whose newest mask was not made from the saves that count now, or with doubts that nobody named yet."""
     drawn = Case.objects.filter(labeling_tasks__annotations__isnull=False).distinct()
-    return {case.code for case in drawn if _is_behind(case)}
+    return {case.code for case in drawn if _is_behind(case)} | _doubted()
+
+
+def _doubted() -> set[str]:
+    """Cases with evidence, or saves of nobody known, and no finding about such."""
+    doubts = Annotation.objects.all().evidence() | Annotation.objects.all().unproved()
+    codes = set(doubts.order_by().values_list("task__case__code", flat=True).distinct())
+    kinds = [kind for kind in FindingKind if kind.is_of_a_case]
+    named = AnnotationFinding.objects.filter(kind__in=kinds)
+    return codes - set(named.values_list("annotation__task__case__code", flat=True))
 
 
 def _is_behind(case: Case) -> bool:
     mask = CaseMask.objects.filter(case=case).order_by("pk").last()
     held = set(mask.annotations.values_list("pk", flat=True)) if mask else set()
-    now = {save.pk for save in current_saves(case, confirmed_only=True).values() if save}
+    now = {save.pk for save in current_saves(case).values() if save}
     return bool(now) and now != held
 
 

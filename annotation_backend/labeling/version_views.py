@@ -18,23 +18,22 @@ from django.views.decorators.http import require_GET, require_POST
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.accounts.permissions import roles_required, signed_in_user
 from annotation_backend.cases.views import png_answer
+from annotation_backend.labeling.doubts import name_drawer
 from annotation_backend.labeling.drawn import mask_in, stored_masks
-from annotation_backend.labeling.losses import mark_seen, open_findings
+from annotation_backend.labeling.losses import LOOKERS, mark_seen, open_findings
 from annotation_backend.labeling.models import (
-    DENIED,
+    EVIDENCE,
     Annotation,
     AnnotationDeletion,
     AnnotationFinding,
     LabelingTask,
+    ReceivedBy,
     Restoration,
 )
 from annotation_backend.labeling.outlines import BLUE, ORANGE, outlined_png
-from annotation_backend.labeling.versions import differences, restore, task_of_slice, version_of
+from annotation_backend.labeling.versions import differences, is_restorable, restore, task_of_slice, version_of
 from datasets.errors import MaskloopError, RejectedInput
 from datasets.mask import TUMOUR
-
-LOOKERS = (Role.RADIOLOGIST, Role.DATA_MANAGER)
-"""Who looks at findings; an annotator's own loss is for somebody else to wave through."""
 
 
 def of_a_slice(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -79,8 +78,10 @@ def compare_versions(request: HttpRequest, task: LabelingTask, one: int, other: 
         "case": task.case,
         "one": first,
         "other": second,
+        "pair": [first, second],
         "differences": differences(first, second),
         "unreadable": [stored_masks(version).unreadable for version in (first, second)],
+        "restorable": [version for version in (first, second) if is_restorable(version)],
         "task_url": task_url(task),
     }
     return render(request, "labeling/compare.html", context)
@@ -122,10 +123,35 @@ def finding_list(request: HttpRequest) -> HttpResponse:
 @roles_required(*LOOKERS)
 @require_POST
 def finding_seen(request: HttpRequest, pk: int) -> HttpResponse:
-    """Marks one as looked at and meant."""
-    get_object_or_404(AnnotationFinding, pk=pk)
-    mark_seen(AnnotationFinding.objects.filter(pk=pk), signed_in_user(request))
-    messages.success(request, "Written down as meant.")
+    """Marks one as looked at and meant, unless it is about the person's own work."""
+    finding = get_object_or_404(AnnotationFinding, pk=pk)
+    if finding.seen_at is not None or mark_seen(AnnotationFinding.objects.filter(pk=pk), signed_in_user(request)):
+        messages.success(request, "Written down as meant.")
+    else:
+        messages.error(request, "This is about a save of your own: somebody else looks at it, e.g. a data manager.")
+    return _back(request)
+
+
+@roles_required(Role.DATA_MANAGER)
+@require_POST
+def finding_drawer(request: HttpRequest, pk: int) -> HttpResponse:
+    """A data manager names who drew the saves of a finding."""
+    finding = get_object_or_404(AnnotationFinding.objects.select_related("annotation__task__case"), pk=pk)
+    number = request.POST.get("person", "")
+    person = get_object_or_404(User, pk=int(number) if number.isascii() and number.isdigit() else 0)
+    if request.POST.get("newest") != str(finding.annotation_id):
+        messages.error(request, "More saves came in meanwhile. Look at them, then name again.")
+        return _back(request)
+    try:
+        count = name_drawer(finding, person, named_by=signed_in_user(request))
+    except RejectedInput as error:
+        messages.error(request, f"{error.message} {error.remedy}")
+    else:
+        messages.success(request, f"Written down: {person} drew {count} save{'' if count == 1 else 's'}.")
+    return _back(request)
+
+
+def _back(request: HttpRequest) -> HttpResponse:
     back = request.POST.get("back", "")
     safe = url_has_allowed_host_and_scheme(back, allowed_hosts=None)
     return redirect(back if safe else reverse("finding-list"))
@@ -140,25 +166,25 @@ def task_url(task: LabelingTask) -> str | None:
 
 
 def _drew_on(task: LabelingTask, person: User) -> bool:
-    own = Q(author=person)
+    """Whether Label Studio itself says so, or a data manager: a name in a file or in a webhook opens nothing."""
+    own = Q(author=person) | Q(named__person=person)
     if person.label_studio_id:
         own |= Q(completed_by=person.label_studio_id) | Q(updated_by=person.label_studio_id)
-    return Annotation.objects.filter(own, task=task).exists()
+    return Annotation.objects.filter(own, task=task).proved().exists()
 
 
 def _rows(task: LabelingTask) -> list[dict[str, Any]]:
-    """What the page says of each version, the newest first; six queries for all of them."""
+    """What the page says of each version, the newest first; seven queries for all of them."""
+    saves = Annotation.objects.filter(task=task)
+    proved = set(saves.proved().order_by().values_list("pk", flat=True))
     versions = list(
-        Annotation.objects.filter(task=task)
-        .select_related("author", "drawn", "confirmation")
+        saves.select_related("author", "drawn", "confirmation", "named__person")
         .defer("raw", "drawn__bits")
         .order_by("saved_at", "pk")
     )
     current = Annotation.objects.current(task)
-    identifiers = {version.label_studio_id for version in versions}
-    deleted = set(
-        AnnotationDeletion.objects.filter(label_studio_id__in=identifiers).values_list("project", "label_studio_id")
-    )
+    marks = AnnotationDeletion.objects.filter(task=task)
+    deleted = set(marks.values_list("project", "label_studio_task", "label_studio_id"))
     restorations = {
         row.result_id: row for row in Restoration.objects.filter(result__task=task).select_related("source", "person")
     }
@@ -175,8 +201,11 @@ def _rows(task: LabelingTask) -> list[dict[str, Any]]:
                 "areas": sorted(drawn.areas.items()) if drawn else None,
                 "unreadable": drawn.unreadable if drawn else 0,
                 "is_current": current is not None and current.pk == version.pk,
-                "is_deleted": (version.project_id, version.label_studio_id) in deleted,
-                "denied": confirmation if confirmation and confirmation.outcome in DENIED else None,
+                "is_deleted": (version.project_id, version.label_studio_task, version.label_studio_id) in deleted,
+                "is_proved": version.pk in proved,
+                "is_waiting": version.received_by == ReceivedBy.WEBHOOK and confirmation is None,
+                "named": getattr(version, "named", None),
+                "evidence": confirmation if confirmation and confirmation.outcome in EVIDENCE else None,
                 "restoration": restorations.get(version.pk),
                 "findings": findings.get(version.pk, []),
             }

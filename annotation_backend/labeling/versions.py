@@ -10,16 +10,15 @@ from numpy.typing import NDArray
 
 from annotation_backend.accounts.models import User
 from annotation_backend.labeling.client import call
-from annotation_backend.labeling.confirm import note
 from annotation_backend.labeling.drawn import masks_in, stored_masks
 from annotation_backend.labeling.events import store
 from annotation_backend.labeling.incoming import read_save
-from annotation_backend.labeling.losses import mark_seen
+from annotation_backend.labeling.losses import LOSSES, mark_seen
 from annotation_backend.labeling.models import (
     Annotation,
     AnnotationFinding,
     LabelingTask,
-    Outcome,
+    NamedDrawer,
     ReceivedBy,
     Restoration,
 )
@@ -116,15 +115,18 @@ def restore(version: Annotation, *, person: User) -> Restoration:
     """Writes a version back to Label Studio, where it becomes the newest; nothing that came between is lost.
 
     It changes the annotation it was a save of, or the slice's present one where that was deleted, and makes a new one
-    where there is none. It stays the drawing of who made it; we write down who restored it. The slice's open findings
-    are taken as seen by that person.
+    where there is none. It stays the drawing of who made it; we write down who restored it. Those of the slice's open
+    losses that the person may wave through are taken as seen.
 
     Raises:
-        RejectedInput: The slice has no task in Label Studio now (``slice-unpublished``).
+        RejectedInput: The slice has no task in Label Studio now (``slice-unpublished``), or the version is none that
+            somebody known here is proved to have drawn (``version-unproved``).
         TryAgain: Label Studio does not answer; nothing is changed.
     """
     version = Annotation.objects.select_related("task__case", "task__project").get(pk=version.pk)
     task = version.task
+    if not is_restorable(version):
+        raise _unproved(version)
     if task.project.is_retired or task.label_studio_id == 0:
         raise _without_task(task)
     record = Restoration.objects.create(source=version, person=person)
@@ -135,17 +137,25 @@ def restore(version: Annotation, *, person: User) -> Restoration:
         raise
     record.result = _take(answer, task)
     record.save(update_fields=["result"])
-    findings = AnnotationFinding.objects.filter(annotation__task=task, annotation__pk__lt=record.result.pk)
-    mark_seen(findings, person)
+    losses = AnnotationFinding.objects.filter(
+        annotation__task=task, annotation__pk__lt=record.result.pk, kind__in=LOSSES
+    )
+    mark_seen(losses, person)
     logger.info("%s restored %s as %s", person, version, record.result)
     return record
 
 
+def is_restorable(version: Annotation) -> bool:
+    """Whether Label Studio confirmed it, and somebody known here drew it."""
+    return Annotation.objects.filter(pk=version.pk).proved().exists()
+
+
 def _write_back(version: Annotation) -> Mapping[str, Any]:
     """Whose drawing it is does not change: who brings it back drew nothing."""
+    drawer = _drawer(version)
     body: dict[str, Any] = {"result": version.raw["result"], "was_cancelled": version.was_cancelled}
-    if version.completed_by:
-        body["completed_by"] = version.completed_by
+    if drawer:
+        body["completed_by"] = drawer
     for identifier in _living(version):
         try:
             return dict(call("PATCH", f"/api/annotations/{identifier}/", json=body))
@@ -171,10 +181,21 @@ def _living(version: Annotation) -> list[int]:
 def _take(answer: Mapping[str, Any], task: LabelingTask) -> Annotation:
     """The new version, whether its webhook came first or was lost."""
     save = read_save(answer, project=task.project.label_studio_id)
-    row, _ = store(save, received_by=ReceivedBy.PULL)
-    if row.received_by == ReceivedBy.WEBHOOK:
-        note(row, Outcome.CONFIRMED)
-    return row
+    return store(save, received_by=ReceivedBy.PULL)[0]
+
+
+def _drawer(version: Annotation) -> int | None:
+    """Label Studio's number of who drew a version: whom it names, or whom a data manager named."""
+    named = NamedDrawer.objects.filter(annotation=version).select_related("person").first()
+    return named.person.label_studio_id if named else version.completed_by or version.updated_by
+
+
+def _unproved(version: Annotation) -> RejectedInput:
+    return RejectedInput(
+        "version-unproved",
+        f"{version} was not confirmed by Label Studio, or nobody knows who drew it.",
+        remedy="Have the slice drawn anew, or have a data manager name who drew it, on the page of findings.",
+    )
 
 
 def _without_task(task: LabelingTask) -> RejectedInput:

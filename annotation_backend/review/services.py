@@ -78,6 +78,7 @@ def decide(
         _check_reviewer(mask, reviewer)
         _check_mask(mask, newest_mask(case), latest_review(case))
         if verdict is Verdict.APPROVE:
+            _check_drawers(mask)
             _check_current(mask)
             _check_losses(case)
             _check_approval(mask, accepts_unannotated=accepts_unannotated)
@@ -98,17 +99,18 @@ def _check_reviewer(mask: CaseMask, reviewer: User) -> None:
         raise RejectedInput(
             "not-a-radiologist", "Only a radiologist gives a verdict.", remedy="Sign in as a radiologist."
         )
-    drawers = mask.drawers()
-    if reviewer.label_studio_id in drawers:
+    if mask.is_drawn_by(reviewer):
         raise RejectedInput(
             "own-drawing", "You drew in this mask yourself.", remedy="Another radiologist gives the verdict."
         )
-    known = User.objects.filter(label_studio_id__in=drawers).values_list("label_studio_id", flat=True)
-    if drawers - set(known):
+
+
+def _check_drawers(mask: CaseMask) -> None:
+    if mask.is_in_doubt():
         raise RejectedInput(
             "author-unknown",
-            "Somebody drew in this mask who has no account here.",
-            remedy="Run `manage.py pull_annotations`, which looks for new people in Label Studio.",
+            "Somebody drew in this mask who is not known here.",
+            remedy="A data manager says who, on the page of findings, once the worker has raised one.",
         )
 
 

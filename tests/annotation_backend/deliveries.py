@@ -49,13 +49,18 @@ def _found(task: int) -> dict[str, Any]:
     from django.db import connection
     from django_tasks_db.models import DBTaskResult
 
-    from annotation_backend.labeling.models import Annotation, LabelingTask
+    from annotation_backend.labeling.confirm import note
+    from annotation_backend.labeling.models import Annotation, LabelingTask, Outcome
 
+    before = Annotation.objects.current(LabelingTask.objects.get(pk=task))
+    for row in Annotation.objects.all():
+        note(row, Outcome.CONFIRMED)
     current = Annotation.objects.current(LabelingTask.objects.get(pk=task))
     return {
         "vendor": connection.vendor,
         "rows": Annotation.objects.count(),
         "saved_at": sorted(row.saved_at.second for row in Annotation.objects.all()),
+        "believed": before.saved_at.second if before else None,
         "current": current.saved_at.second if current else None,
         "state": LabelingTask.objects.get(pk=task).state,
         "jobs": DBTaskResult.objects.count(),

@@ -5,12 +5,12 @@ import pytest
 from annotation_backend.accounts.models import Role
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.assembly import assemble
-from annotation_backend.labeling.events import receive, store
+from annotation_backend.labeling.events import mark_deleted, receive, store
 from annotation_backend.labeling.incoming import read_save
-from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask, ReceivedBy, TaskState
+from annotation_backend.labeling.models import Annotation, CaseMask, DeletionAsked, LabelingTask, ReceivedBy, TaskState
 from datasets.errors import RejectedInput
 from datasets.nifti import read_mask
-from tests.annotation_backend.records import accounts, drawn, published, registered_case, save_body
+from tests.annotation_backend.records import accounts, drawn, published, registered_case, save_body, saved
 
 pytestmark = pytest.mark.django_db
 
@@ -25,10 +25,15 @@ def _webhook(body: dict[str, object], action: str = "ANNOTATION_CREATED") -> str
     return receive({"action": action, "annotation": body})
 
 
-def test_a_save_is_stored_with_its_author_and_marks_the_task(task: LabelingTask) -> None:
+def test_a_webhook_stores_and_changes_nothing_until_label_studio_confirms(task: LabelingTask) -> None:
     assert _webhook(save_body(task)) == "stored"
     annotation = Annotation.objects.get()
     task.refresh_from_db()
+    assert Annotation.objects.current(task) is None
+    assert task.state == TaskState.PENDING
+    saved(task)
+    task.refresh_from_db()
+    assert Annotation.objects.current(task) == annotation
     assert annotation.author is not None
     assert annotation.author.role == Role.ANNOTATOR
     assert annotation.raw["result"][0]["value"]["rle"]
@@ -45,9 +50,8 @@ def test_the_same_save_by_webhook_twice_and_by_pull_is_one_row(task: LabelingTas
 
 
 def test_an_edit_is_a_new_row_and_the_newest_counts_even_out_of_order(task: LabelingTask) -> None:
-    later = save_body(task, updated_at="2026-11-21T11:00:00Z", result=[])
-    _webhook(later, "ANNOTATION_UPDATED")
-    _webhook(save_body(task))
+    saved(task, updated_at="2026-11-21T11:00:00Z", result=[])
+    saved(task)
     current = Annotation.objects.current(task)
     assert Annotation.objects.count() == 2
     assert current is not None
@@ -62,9 +66,12 @@ def test_a_stored_save_cannot_be_changed(task: LabelingTask) -> None:
         annotation.save()
 
 
-def test_a_deletion_is_a_mark_and_opens_the_task_again(task: LabelingTask) -> None:
-    _webhook(save_body(task))
-    assert receive({"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 7}], "project": {"id": 1}}) == "deleted"
+def test_a_deletion_is_a_question_first_and_a_mark_that_opens_the_task_again_then(task: LabelingTask) -> None:
+    saved(task)
+    assert receive({"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 7}], "project": {"id": 1}}) == "asked"
+    assert Annotation.objects.current(task) is not None
+    assert DeletionAsked.objects.count() == 1
+    mark_deleted(Annotation.objects.all())
     task.refresh_from_db()
     assert Annotation.objects.count() == 1
     assert Annotation.objects.current(task) is None
@@ -72,7 +79,7 @@ def test_a_deletion_is_a_mark_and_opens_the_task_again(task: LabelingTask) -> No
 
 
 def test_a_skip_does_not_count_as_drawn(task: LabelingTask) -> None:
-    _webhook(save_body(task, was_cancelled=True))
+    saved(task, was_cancelled=True)
     assert Annotation.objects.current(task) is None
 
 
@@ -86,6 +93,9 @@ def test_a_skip_does_not_count_as_drawn(task: LabelingTask) -> None:
         ({"task": 999}, "task-unknown"),
         ({"updated_at": "yesterday"}, "save-malformed"),
         ({"updated_at": "2026-13-45T10:00:00Z"}, "save-malformed"),
+        ({"updated_at": "0001-01-01T00:00:00+14:00"}, "save-malformed"),
+        ({"updated_at": "9999-12-31T23:59:59-14:00"}, "save-malformed"),
+        ({"created_at": "0001-01-01T00:00:00+14:00"}, "save-malformed"),
         ({"project": None}, "save-malformed"),
         ({"result": None}, "save-malformed"),
         ({"result": ["x"]}, "save-malformed"),
@@ -106,7 +116,7 @@ def test_other_actions_are_ignored(task: LabelingTask) -> None:
 
 
 def test_saves_become_one_mask_on_the_cases_grid(task: LabelingTask) -> None:
-    _webhook(save_body(task))
+    saved(task)
     case: Case = task.case
     record = assemble(case)
     assert record is not None
@@ -120,11 +130,12 @@ def test_saves_become_one_mask_on_the_cases_grid(task: LabelingTask) -> None:
 
 
 def test_everyone_who_made_or_changed_any_version_drew_in_the_mask(task: LabelingTask) -> None:
-    _webhook(save_body(task, completed_by=3, updated_by={"id": 4}))
-    _webhook(save_body(task, completed_by=3, updated_by=99, updated_at="2026-11-21T11:00:00Z"))
+    saved(task, completed_by=3, updated_by={"id": 4})
+    saved(task, completed_by=3, updated_by=2, updated_at="2026-11-21T11:00:00Z")
+    _webhook(save_body(task, completed_by=1, updated_by=99, updated_at="2026-11-21T10:30:00Z"))
     record = assemble(task.case)
     assert record is not None
-    assert record.drawers() == {3, 4, 99}
+    assert record.drawers() == {2, 3, 4}, "what only a webhook says names nobody"
 
 
 def test_a_save_of_another_project_with_the_same_task_number_is_not_ours(task: LabelingTask) -> None:
@@ -149,7 +160,7 @@ def test_a_malformed_region_is_a_finding_and_does_not_stop_the_mask(
     task: LabelingTask, value: dict[str, object]
 ) -> None:
     sound = save_body(task)["result"]
-    _webhook(save_body(task, result=[{"type": "brushlabels", "value": value}, *sound]))
+    saved(task, result=[{"type": "brushlabels", "value": value}, *sound])
     record = assemble(task.case)
     assert record is not None
     assert [finding["code"] for finding in record.findings] == ["brush-code"]

@@ -10,16 +10,16 @@ from django.urls import reverse
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.labeling.assembly import assemble
 from annotation_backend.labeling.drawn import decode_missing
-from annotation_backend.labeling.events import mark_deleted, receive, unmark
+from annotation_backend.labeling.events import mark_deleted, unmark
 from annotation_backend.labeling.losses import mark_seen, note_losses, open_findings
-from annotation_backend.labeling.models import AnnotationFinding, FindingKind, LabelingTask
+from annotation_backend.labeling.models import Annotation, AnnotationFinding, FindingKind, LabelingTask
 from annotation_backend.labeling.regions import region_of
 from annotation_backend.review.models import Verdict
 from annotation_backend.review.services import decide
 from datasets.case import QualityScore
 from datasets.errors import RejectedInput
 from datasets.mask import OEDEMA, TUMOUR
-from tests.annotation_backend.records import SHAPE, accounts, published, registered_case, save_body
+from tests.annotation_backend.records import SHAPE, accounts, published, registered_case, saved
 
 pytestmark = pytest.mark.django_db
 
@@ -50,8 +50,7 @@ BOTH_LABELS = [*WHOLE, _region((11, 15), (0, 10), OEDEMA)]
 
 
 def _save(task: LabelingTask, result: list[dict[str, Any]], *, hour: int, **changes: Any) -> None:
-    body = save_body(task, result=result, updated_at=f"2026-11-21T{hour}:00:00.000001Z", **changes)
-    receive({"action": "ANNOTATION_UPDATED", "annotation": body})
+    saved(task, result=result, updated_at=f"2026-11-21T{hour}:00:00.000001Z", **changes)
 
 
 def _note(task: LabelingTask) -> list[tuple[str, str]]:
@@ -120,9 +119,9 @@ def test_a_late_save_does_not_unsay_what_a_person_saw(task: LabelingTask, people
 
 def test_a_drawn_slice_whose_annotation_is_deleted_or_skipped_is_a_loss_until_it_is_back(task: LabelingTask) -> None:
     _save(task, WHOLE, hour=10)
-    mark_deleted([7], project=task.project)
+    mark_deleted(Annotation.objects.filter(label_studio_id=7))
     assert _note(task) == [(FindingKind.WITHDRAWN, TUMOUR)]
-    unmark([7], project=task.project)
+    unmark(Annotation.objects.filter(label_studio_id=7))
     assert _note(task) == []
     _save(task, WHOLE, hour=11, was_cancelled=True)
     assert _note(task) == [(FindingKind.WITHDRAWN, TUMOUR)]
@@ -131,7 +130,7 @@ def test_a_drawn_slice_whose_annotation_is_deleted_or_skipped_is_a_loss_until_it
 def test_a_deleted_second_annotation_that_leaves_the_first_is_no_loss(task: LabelingTask) -> None:
     _save(task, WHOLE, hour=10)
     _save(task, JOINED, hour=11, identifier=8)
-    mark_deleted([8], project=task.project)
+    mark_deleted(Annotation.objects.filter(label_studio_id=8))
     assert _note(task) == []
 
 

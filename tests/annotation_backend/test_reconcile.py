@@ -17,13 +17,22 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from annotation_backend.cases.models import Case
-from annotation_backend.labeling import confirm, reconcile, upkeep
+from annotation_backend.labeling import confirm, living, reconcile, upkeep
 from annotation_backend.labeling.assembly import assemble, current_saves
 from annotation_backend.labeling.confirm import confirm_saves
+from annotation_backend.labeling.doubts import note_doubts, unexplained
 from annotation_backend.labeling.drawn import decode_missing, stored_masks
 from annotation_backend.labeling.events import receive
 from annotation_backend.labeling.losses import note_losses, open_findings
-from annotation_backend.labeling.models import Annotation, LabelingProject, LabelingTask, ReceivedBy, TaskState
+from annotation_backend.labeling.models import (
+    Annotation,
+    DeletionAsked,
+    FindingKind,
+    LabelingProject,
+    LabelingTask,
+    ReceivedBy,
+    TaskState,
+)
 from annotation_backend.labeling.publish import _keep
 from annotation_backend.labeling.reconcile import pull
 from annotation_backend.labeling.regions import region_of
@@ -47,6 +56,7 @@ class LabelStudio:
 
     def __init__(self) -> None:
         self.project = 1
+        self.organisation: int | None = 1
         self.seconds = 0
         self.tasks: dict[int, dict[str, Any]] = {}
         self.next_annotation = 1
@@ -111,17 +121,23 @@ class LabelStudio:
         words = path.strip("/").split("/")
         if path == "/api/tasks/":
             return self._listed(params or {})
+        if path == "/api/current-user/whoami":
+            return {"id": 1, "active_organization": self.organisation}
         if words[1] == "annotations":
             saves = [save for task in self.tasks.values() for save in task["annotations"]]
             found = next((save for save in saves if save["id"] == int(words[2])), None)
         else:
-            found = self.tasks.get(int(words[2])) if words[1] == "tasks" else {"id": self.project}
-        if found is None or (words[1] == "projects" and int(words[2]) != self.project):
+            found = self.tasks.get(int(words[2])) if words[1] == "tasks" else self._project(int(words[2]))
+        if found is None or (words[1] != "annotations" and self.organisation != 1):
             raise _missing()
         return json.loads(json.dumps(found))
 
+    def _project(self, number: int) -> dict[str, Any] | None:
+        made_at = f"2026-11-21T09:00:{self.project:02}.000001Z"
+        return {"id": number, "organization": 1, "created_at": made_at} if number == self.project else None
+
     def _listed(self, params: dict[str, Any]) -> dict[str, Any]:
-        if params["project"] != self.project:
+        if params["project"] != self.project or self.organisation != 1:
             raise _missing()
         tasks = [self.tasks[number] for number in sorted(self.tasks)]
         if "query" in params:
@@ -149,7 +165,7 @@ class World:
         self.case, self.server = case, LabelStudio()
         self.late: list[tuple[int, dict[str, Any]]] = []
         self.step = 0
-        for module in (confirm, reconcile, upkeep):
+        for module in (confirm, reconcile, living):
             monkeypatch.setattr(module, "call", self.server.call)
         self._publish(range(SLICES))
 
@@ -215,10 +231,11 @@ class World:
 
     def work(self) -> None:
         """What the case's job does, mirrored states aside."""
-        decode_missing(self.case)
         assert confirm_saves(self.case) == 0
+        decode_missing(self.case)
         note_losses(self.case)
-        assemble(self.case, confirmed_only=True)
+        note_doubts(self.case)
+        assemble(self.case)
 
     def end(self) -> dict[str, Any]:
         """Everything late comes, Label Studio is asked once more, and this is what stands."""
@@ -226,9 +243,8 @@ class World:
             self.deliver(body)
         self.reconcile()
         self.reconcile(is_full=False)
-        mask = assemble(self.case, confirmed_only=True)
-        current = current_saves(self.case, confirmed_only=True)
-        assert current == current_saves(self.case)
+        mask = assemble(self.case)
+        current = current_saves(self.case)
         return {
             "current": {index: _said(save) for index, save in current.items()},
             "states": dict(LabelingTask.objects.values_list("slice_index", "state")),
@@ -243,7 +259,8 @@ def _said(save: Annotation | None) -> tuple[object, ...] | None:
 
 
 def _versions() -> set[tuple[object, ...]]:
-    rows = Annotation.objects.not_denied()
+    """All that is kept, also what Label Studio could not confirm any more: it counts nowhere, but it is here."""
+    rows = Annotation.objects.all()
     return set(rows.values_list("task__slice_index", "label_studio_id", "content_sha256", "was_cancelled"))
 
 
@@ -256,6 +273,18 @@ def _require_truth(server: LabelStudio) -> None:
         assert (current and current.raw["result"]) == (true and true["result"])
         assert (current and current.label_studio_id) == (true and true["id"])
         assert record.state == (TaskState.ANNOTATED if true else TaskState.PENDING)
+
+
+def _require_nobody_is_silent(case: Case) -> None:
+    """What could not be confirmed is one finding, or explained by a later save of the same people that was."""
+    found = [row for row in open_findings(case) if row.kind == FindingKind.UNCONFIRMED]
+    doubted = unexplained(case)
+    assert [row.numbers["count"] for row in found] == ([len(doubted)] if doubted else [])
+    for row in Annotation.objects.all().evidence():
+        later = (
+            Annotation.objects.all().confirmed().filter(label_studio_id=row.label_studio_id, saved_at__gt=row.saved_at)
+        )
+        assert row in doubted or later.exists()
 
 
 def _in_a_fresh_world(act: Callable[[], Any]) -> Any:
@@ -303,7 +332,7 @@ def case(monkeypatch: pytest.MonkeyPatch) -> Case:
 def test_the_state_after_a_reconciliation_is_that_of_an_undisturbed_delivery(
     case: Case, monkeypatch: pytest.MonkeyPatch, history: list[tuple[str, int, str, int]]
 ) -> None:
-    def run(*, disturbed: bool) -> tuple[dict[str, Any], set[tuple[object, ...]], set[tuple[str, str]]]:
+    def run(*, disturbed: bool) -> tuple[dict[str, Any], set[tuple[object, ...]], set[tuple[str, str]], int]:
         world = World(case, monkeypatch)
         for what, index, way, delay in history:
             world.happen(what, index, way if disturbed else "now", delay)
@@ -312,16 +341,19 @@ def test_the_state_after_a_reconciliation_is_that_of_an_undisturbed_delivery(
         state = world.end()
         _require_truth(world.server)
         findings = {(finding.kind, finding.annotation.content_sha256) for finding in open_findings(case)}
-        return state, _versions(), findings
+        _require_nobody_is_silent(case)
+        return state, _versions(), findings, Annotation.objects.all().evidence().count()
 
-    expected, all_versions, expected_findings = _in_a_fresh_world(lambda: run(disturbed=False))
-    found, versions, findings = _in_a_fresh_world(lambda: run(disturbed=True))
+    expected, all_versions, expected_findings, evidence = _in_a_fresh_world(lambda: run(disturbed=False))
+    assert evidence == 0, "what comes at once and is asked about is confirmed"
+    found, versions, findings, evidence = _in_a_fresh_world(lambda: run(disturbed=True))
     assert found == expected
     lost = any(way == "lost" for _, _, way, _ in history)
     anew = any(what in ("project anew", "install anew") for what, _, _, _ in history)
     assert {version[2] for version in versions} <= {version[2] for version in all_versions}
     if not lost and not anew:  # what Label Studio overwrote or deleted with a project does not come back
         assert versions == all_versions
+    if not lost and not anew and not evidence:
         assert findings == expected_findings
 
 
@@ -361,14 +393,17 @@ def test_a_forged_save_never_counts_and_a_person_sees_it(world: World, changes: 
     assert save.received_by == ReceivedBy.PULL
 
 
-def test_a_forged_deletion_is_taken_back(world: World) -> None:
+def test_a_forged_deletion_has_no_effect(world: World) -> None:
     world.deliver(world.server.save(0, again=False, skips=False))
     world.work()
+    LabelingTask.objects.filter(slice_index=0).update(state=TaskState.RETURNED, review_comment="Lower border.")
     world.deliver({"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 1}], "project": {"id": 1}})
-    assert current_saves(world.case)[0] is None
-    world.work()
-    assert current_saves(world.case)[0] is not None
-    assert LabelingTask.objects.get(slice_index=0).state == TaskState.ANNOTATED
+    for _ in range(2):
+        assert current_saves(world.case)[0] is not None
+        record = LabelingTask.objects.get(slice_index=0)
+        assert (record.state, record.review_comment) == (TaskState.RETURNED, "Lower border.")
+        world.work()
+    assert not DeletionAsked.objects.exists()
 
 
 def test_a_denial_right_after_the_webhook_is_not_final(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -384,13 +419,13 @@ def test_a_denial_right_after_the_webhook_is_not_final(world: World, monkeypatch
 
 def test_what_is_not_confirmed_yet_is_in_no_mask_of_the_job(world: World) -> None:
     world.deliver(world.server.save(0, again=False, skips=False))
-    assert assemble(world.case, confirmed_only=True) is None
+    assert assemble(world.case) is None
     world.work()
-    before = assemble(world.case, confirmed_only=True)
+    before = assemble(world.case)
     world.deliver(world.server.save(0, again=True, skips=False))
-    assert assemble(world.case, confirmed_only=True) == before
+    assert assemble(world.case) == before
     world.work()
-    assert assemble(world.case, confirmed_only=True) != before
+    assert assemble(world.case) != before
 
 
 def test_a_late_save_does_not_end_an_approval(world: World) -> None:
@@ -405,11 +440,56 @@ def test_a_late_save_does_not_end_an_approval(world: World) -> None:
 
 def test_a_project_that_label_studio_deleted_is_retired(world: World) -> None:
     project = LabelingProject.objects.get()
+    assert not living.is_gone(project)
     world.server.project = 2
     report = upkeep.take_up(project)
     project.refresh_from_db()
     assert project.is_retired
     assert "project-gone" in report.refused[0]
+    assert living.bring_back() == []
+
+
+@pytest.mark.parametrize("seen", [None, 2])
+def test_a_project_of_an_organisation_that_our_account_does_not_see_is_not_retired(
+    world: World, seen: int | None
+) -> None:
+    project = LabelingProject.objects.get()
+    assert not living.is_gone(project)
+    world.server.organisation = seen
+    for ask in (upkeep.take_up, living.is_gone):
+        with pytest.raises(RejectedInput, match="label-studio-organisation") as refused:
+            ask(project)
+        assert '{"active_organization": 1}' in refused.value.remedy
+    world.server.organisation = 1
+    world.server.save(0, again=False, skips=False)
+    assert upkeep.take_up(project).stored == 1
+    assert not LabelingProject.objects.get().is_retired
+
+
+def test_a_project_that_was_taken_for_deleted_comes_back_with_what_was_saved_in_it(world: World) -> None:
+    project = LabelingProject.objects.get()
+    assert not living.is_gone(project)
+    living.retire(project)
+    newer = LabelingProject.objects.create(label_studio_id=9, title="Made anew")
+    LabelingTask.objects.filter(slice_index=1).update(project=newer, label_studio_id=900)
+    task = LabelingTask.objects.get(slice_index=1)
+    task.former.create(project=project, label_studio_id=world.server.task_of(1)["id"])
+    for index in (0, 1):
+        world.server.save(index, again=False, skips=False)
+    [finding] = living.bring_back()
+    assert finding.code == "project-back"
+    assert upkeep.take_up(LabelingProject.objects.get(pk=project.pk)).stored == 2
+    assert [save is not None for save in current_saves(world.case).values()] == [True, True, False]
+
+
+def test_another_project_of_the_same_number_is_not_taken_for_ours(world: World) -> None:
+    project = LabelingProject.objects.get()
+    assert not living.is_gone(project)
+    living.retire(project)
+    LabelingProject.objects.filter(pk=project.pk).update(made_at="2026-01-01T00:00:00Z")
+    assert living.bring_back() == []
+    LabelingProject.objects.filter(pk=project.pk).update(made_at=None)
+    assert living.bring_back() == [], "an older record tells it by when it was made"
 
 
 def test_rounds_go_on_after_one_that_was_broken_off(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -429,11 +509,11 @@ def test_rounds_go_on_after_one_that_was_broken_off(world: World, monkeypatch: p
 def test_the_loop_takes_over_what_was_lost_and_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     people: list[int] = []
-    monkeypatch.setattr(upkeep, "ensure_people", lambda: people.append(1))
+    monkeypatch.setattr(upkeep, "ensure_people", lambda: people.append(1) or [])
     world.server.save(0, again=False, skips=False)
     rounds = iter(range(upkeep.ROUNDS_OF_CHANGES + 2))
     last = upkeep.ROUNDS_OF_CHANGES + 1
     upkeep.keep_up(0, tell=told.append, is_over=lambda: next(rounds) == last)
     assert told == ["1 saves and 0 deletions had been missed."]
     assert len(people) == 2, "everything is compared at the start and once more after the rounds of changes"
-    assert current_saves(world.case, confirmed_only=True)[0] is not None
+    assert current_saves(world.case)[0] is not None

@@ -4,11 +4,13 @@ Only Label Studio is started, beside the test's own web service.
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -19,23 +21,33 @@ from pytest_django.live_server_helper import LiveServer
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
-from annotation_backend.environment import ROOT
+from annotation_backend.environment import ROOT, password_variable
 from annotation_backend.labeling import confirm, publish, refresh, webhook
 from annotation_backend.labeling.assembly import assemble, current_saves
 from annotation_backend.labeling.client import call, is_up
 from annotation_backend.labeling.confirm import confirm_saves
+from annotation_backend.labeling.doubts import name_drawer, note_doubts
 from annotation_backend.labeling.drawn import decode_missing
 from annotation_backend.labeling.events import receive
 from annotation_backend.labeling.interface import label_config
+from annotation_backend.labeling.living import bring_back, is_gone
 from annotation_backend.labeling.losses import note_losses, open_findings
-from annotation_backend.labeling.models import Annotation, LabelingProject, LabelingTask, ReceivedBy, TaskState
+from annotation_backend.labeling.models import (
+    Annotation,
+    CaseMask,
+    LabelingProject,
+    LabelingTask,
+    ReceivedBy,
+    TaskState,
+)
+from annotation_backend.labeling.people import ensure_people
 from annotation_backend.labeling.project import _ensure_webhook_header, ml_backend_url
 from annotation_backend.labeling.reconcile import pull
 from annotation_backend.labeling.regions import MaskFormat, region_of
-from annotation_backend.labeling.upkeep import take_up
+from annotation_backend.labeling.upkeep import look_around, take_up
 from annotation_backend.labeling.versions import restore
 from annotation_backend.labeling.webhook_secret import webhook_headers
-from datasets.errors import TryAgain
+from datasets.errors import RejectedInput, TryAgain
 from datasets.nifti import read_mask
 from tests.annotation_backend.installation import Installation, fresh_installation
 from tests.annotation_backend.records import SHAPE, accounts, registered_case
@@ -142,17 +154,18 @@ def _number(index: int) -> int:
 
 
 def _work(case: Case) -> None:
-    decode_missing(case)
     assert confirm_saves(case) == 0
+    decode_missing(case)
     note_losses(case)
-    assemble(case, confirmed_only=True)
+    note_doubts(case)
+    assemble(case)
 
 
 def _sizes(case: Case) -> dict[int, int | None]:
     """By slice: pixels of the mask that counts, None where nothing does; and the assembled mask says the same."""
-    current = current_saves(case, confirmed_only=True)
+    current = current_saves(case)
     sizes = {index: save.drawn.areas.get("Tumour", 0) if save else None for index, save in current.items()}
-    made = assemble(case, confirmed_only=True)
+    made = assemble(case)
     if made is not None and any(current.values()):
         per_slice = read_mask(made.path).foreground.sum(axis=(0, 1))
         assert per_slice.tolist() == [sizes[index] or 0 for index in range(SHAPE[2])]
@@ -187,7 +200,8 @@ def test_lost_late_doubled_and_reordered_webhooks_and_a_task_made_anew_end_in_wh
     assert _sizes(case) == {0: 16, 1: 36, 2: None, 3: 64, 4: 100}
     states = dict(LabelingTask.objects.values_list("slice_index", "state"))
     assert [index for index, state in states.items() if state == TaskState.PENDING] == [2]
-    assert not open_findings(case).filter(kind="unconfirmed").exists()
+    [doubt] = open_findings(case).filter(kind="unconfirmed")
+    assert (doubt.annotation.task.slice_index, doubt.numbers["count"]) == (2, 1), "it was deleted before anybody asked"
     versions = {row.slice_index: row.annotations.count() for row in LabelingTask.objects.all()}
     assert versions == {0: 1, 1: 2, 2: 1, 3: 1, 4: 2}  # what was lost and overwritten before anybody asked is gone
     tell_figure(
@@ -207,6 +221,7 @@ def test_versions_go_back_and_forgeries_do_not_count(case: Case, door: Door, liv
     person = Person(door)
     admin = User.objects.get(role=Role.ADMINISTRATOR)
     drawn = person.create(0, 10, way="take")
+    _work(case)
     person.edit(drawn, 2, way="take")
     _work(case)
     [loss] = open_findings(case)
@@ -245,8 +260,163 @@ def test_versions_go_back_and_forgeries_do_not_count(case: Case, door: Door, liv
     _work(case)
     assert _sizes(case)[0] == 100
     assert [finding.kind for finding in open_findings(case)] == ["unconfirmed"]
+    with pytest.raises(RejectedInput, match="version-unproved"):
+        restore(Annotation.objects.get(saved_at__year=2030), person=admin)
 
     project = LabelingProject.objects.get()
     call("DELETE", f"/api/projects/{project.label_studio_id}/")
     assert "project-gone" in take_up(project).refused[0]
     assert _sizes(case)[0] == 100
+
+
+@pytest.fixture
+def colleagues(case: Case, label_studio: Installation, monkeypatch: pytest.MonkeyPatch) -> dict[Role, "Colleague"]:
+    """An annotator and a radiologist with accounts of their own in Label Studio."""
+    User.objects.update(label_studio_id=None)
+    for role in Role:
+        monkeypatch.setenv(password_variable(role.value), label_studio.password(role))
+    assert ensure_people() == []
+    return {role: Colleague(role, label_studio) for role in (Role.ANNOTATOR, Role.RADIOLOGIST)}
+
+
+class Colleague:
+    """Somebody signed in to Label Studio, who asks its API as a browser does."""
+
+    def __init__(self, role: Role, label_studio: Installation) -> None:
+        self.user = User.objects.get(role=role)
+        self.number = self.user.label_studio_id
+        self.address = label_studio.label_studio_url
+        self.session = requests.Session()
+        form = {"email": self.user.email, "password": label_studio.password(role)}
+        page = self.session.get(f"{self.address}/user/login/", timeout=60).text
+        found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
+        assert found is not None
+        form["csrfmiddlewaretoken"] = found.group(1)
+        headers = {"Referer": f"{self.address}/user/login/"}
+        answer = self.session.post(
+            f"{self.address}/user/login/", data=form, headers=headers, allow_redirects=False, timeout=60
+        )
+        assert answer.status_code == 302
+        self.session.headers.update({"X-CSRFToken": self.session.cookies["csrftoken"], "Referer": self.address})
+
+    def __call__(self, method: str, path: str, **options: Any) -> Any:
+        answer = self.session.request(method, self.address + path, timeout=60, **options)
+        assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text[:300]}"
+        return answer.json() if answer.content else None
+
+    def draw(self, index: int, size: int, **claims: Any) -> int:
+        body = {"result": _result(size), "lead_time": 1.0, **claims}
+        return int(self("POST", f"/api/tasks/{_number(index)}/annotations/", json=body)["id"])
+
+
+def _mask_of(case: Case) -> CaseMask:
+    _work(case)
+    made = assemble(case)
+    assert made is not None
+    return made
+
+
+def _drew(case: Case) -> set[Role]:
+    """Whom the mask that stands says drew in it."""
+    mask = _mask_of(case)
+    return {Role(user.role) for user in User.objects.all() if mask.is_drawn_by(user)}
+
+
+def test_whichever_way_a_mask_comes_into_being_it_says_who_drew_it_or_waits_for_a_name(
+    case: Case, door: Door, colleagues: dict[Role, Colleague]
+) -> None:
+    annotator, radiologist = colleagues[Role.ANNOTATOR], colleagues[Role.RADIOLOGIST]
+    project = LabelingProject.objects.get()
+    annotator.draw(0, 3)
+    assert _drew(case) == {Role.ANNOTATOR}, "as the editor saves"
+
+    claimed = radiologist.draw(1, 4, completed_by=annotator.number, updated_by=annotator.number)
+    assert _drew(case) == {Role.ANNOTATOR, Role.RADIOLOGIST}, "saved in another's name"
+    radiologist("DELETE", f"/api/annotations/{claimed}/")
+    assert _drew(case) == {Role.ANNOTATOR}
+
+    changed = radiologist.draw(1, 4)
+    radiologist("PATCH", f"/api/annotations/{changed}/", json={"completed_by": annotator.number})
+    assert _drew(case) == {Role.ANNOTATOR, Role.RADIOLOGIST}, "signed over to another"
+    radiologist("PATCH", f"/api/annotations/{changed}/", json={"task": _number(2)})
+    assert _drew(case) == {Role.ANNOTATOR, Role.RADIOLOGIST}, "moved to another task"
+    assert (_sizes(case)[1], _sizes(case)[2]) == (None, 16)
+    for _ in range(2):
+        pull(project)
+        _work(case)
+        assert (_sizes(case)[1], _sizes(case)[2]) == (None, 16), "a number that moved does not flip"
+    whole = Annotation.objects.filter(label_studio_id=changed).order_by("pk").last()
+    radiologist("DELETE", f"/api/annotations/{changed}/")
+    assert _drew(case) == {Role.ANNOTATOR}
+
+    assert whole is not None
+    restored = restore(whole, person=annotator.user).result
+    assert _drew(case) == {Role.ANNOTATOR, Role.RADIOLOGIST, Role.ADMINISTRATOR}, "restored as a new annotation"
+    assert restored is not None
+    call("DELETE", f"/api/annotations/{restored.label_studio_id}/")
+
+    before = _mask_of(case)
+    last = max(_number(index) for index in range(SHAPE[2]))
+    slice_of = LabelingTask.objects.get(label_studio_id=last).slice_index
+    data = radiologist("GET", f"/api/tasks/{last}/")["data"]
+    radiologist("DELETE", f"/api/tasks/{last}/")
+    imported = [{"data": data, "annotations": [{"completed_by": annotator.number, "result": _result(9)}]}]
+    path = f"/api/projects/{project.label_studio_id}/import"
+    assert radiologist("POST", path, params={"return_task_ids": "true"}, json=imported)["task_ids"] == [last]
+    pull(project)
+    assert _mask_of(case) == before, "what was imported counts in no mask"
+    assert [(row.kind, row.numbers["count"]) for row in open_findings(case) if row.kind == "author"] == [("author", 1)]
+    [came] = call("GET", f"/api/tasks/{last}/")["annotations"]
+    annotator("PATCH", f"/api/annotations/{came['id']}/", json={"result": _result(9)})
+    assert _mask_of(case) == before, "nor when somebody saves it once more"
+
+    predicted = radiologist("POST", "/api/predictions/", json={"task": _number(1), "result": _result(8), "score": 0.5})
+    where = {"id": "predictions_to_annotations", "project": project.label_studio_id}
+    body = {"selectedItems": {"all": False, "included": [_number(1)]}}
+    radiologist("POST", "/api/dm/actions", params=where, json=body)
+    assert predicted["id"]
+    pull(project)
+    assert _mask_of(case) == before, "nor what was copied from predictions"
+    [finding] = [row for row in open_findings(case) if row.kind == "author"]
+    assert finding.numbers["count"] == 2
+
+    manager = User.objects.get(role=Role.DATA_MANAGER)
+    assert name_drawer(finding, radiologist.user, named_by=manager) == 2
+    assert _drew(case) == {Role.ANNOTATOR, Role.RADIOLOGIST}, "a data manager says who it was"
+    assert (_sizes(case)[1], _sizes(case)[slice_of]) == (64, 81)
+
+    annotator.draw(slice_of, 5)
+    _mask_of(case)
+    assert _sizes(case)[slice_of] == 25, "drawn anew, in an annotation of its own"
+
+
+def test_a_project_that_our_account_does_not_see_is_not_taken_for_deleted(
+    case: Case, door: Door, colleagues: dict[Role, Colleague]
+) -> None:
+    annotator, project = colleagues[Role.ANNOTATOR], LabelingProject.objects.get()
+    door.way = "lose"
+    assert not is_gone(project)
+    annotator.draw(0, 3)
+    me = f"/api/users/{User.objects.get(role=Role.ADMINISTRATOR).label_studio_id}/"
+    annotator("PATCH", me, json={"active_organization": None})
+    try:
+        for ask in (lambda: is_gone(project), look_around):
+            with pytest.raises(RejectedInput, match="label-studio-organisation"):
+                ask()
+        with suppress(RejectedInput):  # Label Studio 1.23 lists the tasks all the same
+            take_up(project)
+    finally:
+        annotator("PATCH", me, json={"active_organization": project.organisation})
+    project.refresh_from_db()
+    assert not project.is_retired
+    take_up(project)
+    _work(case)
+    assert _sizes(case)[0] == 9
+
+    LabelingProject.objects.update(is_retired=True)
+    annotator.draw(1, 4)
+    assert ["project-back" in str(finding) for finding in bring_back()] == [True]
+    project.refresh_from_db()
+    assert take_up(project).stored == 1
+    _work(case)
+    assert _sizes(case) == {0: 9, 1: 16, 2: None, 3: None, 4: None}

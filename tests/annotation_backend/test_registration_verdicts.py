@@ -13,14 +13,13 @@ from annotation_backend.cases.models import AlignmentVerdict, Case, RedoState, R
 from annotation_backend.cases.registering import MOTIONS, PRESETS, register_cases, require_sound
 from annotation_backend.cases.services import select_cases
 from annotation_backend.cases.verdicts import decide_registration, registrations
-from annotation_backend.labeling.events import receive
 from annotation_backend.labeling.publish import publish
 from annotation_backend.learning.services import approved_reviews
 from annotation_backend.review.services import queue
 from curation.alignment import Motion, Preset
 from curation.quality import Verdict
 from datasets.errors import RejectedInput
-from tests.annotation_backend.records import accounts, published, registered_case, save_body
+from tests.annotation_backend.records import accounts, published, registered_case, saved
 from tests.annotation_backend.test_review import _approve, mask  # noqa: F401
 
 pytestmark = pytest.mark.django_db
@@ -262,7 +261,7 @@ def test_lists_ask_as_often_for_many_cases_as_for_one(
 
 def test_a_case_that_somebody_drew_on_is_not_registered_again(case: Case) -> None:
     task = published(case)[2]
-    receive({"action": "ANNOTATION_CREATED", "annotation": save_body(task)})
+    saved(task)
     before = case.registration.record_sha256
     report = register_cases([case], again=True, workers=1)
     assert report.done == []

@@ -21,7 +21,7 @@ from annotation_backend.labeling.regions import region_of
 from annotation_backend.labeling.versions import differences, restore
 from datasets.errors import RejectedInput
 from datasets.mask import OEDEMA, TUMOUR
-from tests.annotation_backend.records import SHAPE, accounts, drawn, published, registered_case, save_body
+from tests.annotation_backend.records import SHAPE, accounts, drawn, published, registered_case, save_body, saved
 
 pytestmark = pytest.mark.django_db
 
@@ -43,9 +43,7 @@ def _mask(rows: slice, columns: slice) -> np.ndarray:
 
 
 def _save(task: LabelingTask, *regions: dict[str, Any], hour: int = 10, **changes: Any) -> Annotation:
-    body = save_body(task, result=list(regions), updated_at=f"2026-11-21T{hour}:00:00.000001Z", **changes)
-    receive({"action": "ANNOTATION_UPDATED", "annotation": body})
-    return Annotation.objects.order_by("pk").last()
+    return saved(task, result=list(regions), updated_at=f"2026-11-21T{hour}:00:00.000001Z", **changes)
 
 
 def _tumour(mask: np.ndarray) -> dict[str, Any]:
@@ -190,7 +188,7 @@ def test_who_restores_draws_nothing_and_may_still_give_the_verdict(
 def test_a_version_of_a_deleted_annotation_becomes_a_new_annotation(
     two: tuple[Annotation, Annotation], people: dict[Role, User], answering: Any
 ) -> None:
-    mark_deleted([7], project=two[0].project)
+    mark_deleted(Annotation.objects.filter(label_studio_id=7))
     server = answering(alive=set())
     record = restore(two[0], person=people[Role.RADIOLOGIST])
     assert server.asked == [("POST", f"/api/tasks/{two[0].task.label_studio_id}/annotations/")]

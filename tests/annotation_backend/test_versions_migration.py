@@ -7,7 +7,8 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from annotation_backend.labeling.assembly import assemble, current_saves
-from annotation_backend.labeling.models import Annotation, AnnotationDeletion
+from annotation_backend.labeling.doubts import note_doubts
+from annotation_backend.labeling.models import Annotation, AnnotationDeletion, AnnotationFinding, DeletionAsked
 from tests.annotation_backend.records import accounts, published, registered_case, save_body
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,7 +30,7 @@ def test_saves_of_before_are_numbered_placed_and_still_count() -> None:
             rows.create(
                 task_id=tasks[task].pk,
                 label_studio_id=identifier,
-                raw=save_body(tasks[task], identifier=identifier, completed_by={"id": 4}, updated_by="?"),
+                raw=save_body(tasks[task], identifier=identifier, completed_by={"id": 4}, updated_by={"id": 4}),
                 content_sha256=f"{number:064}",
                 saved_at=f"2026-11-21T{hour}:00:00Z",
                 received_by="webhook" if number else "pull",
@@ -38,10 +39,56 @@ def test_saves_of_before_are_numbered_placed_and_still_count() -> None:
     finally:
         _migrate(newest)
     found = Annotation.objects.order_by("pk").values_list("number", "completed_by", "updated_by", "label_studio_task")
-    assert list(found) == [(1, 4, 0, 101), (2, 4, 0, 101), (1, 4, 0, 102), (1, 4, 0, 103)]
-    assert AnnotationDeletion.objects.get().project == tasks[0].project
-    current = current_saves(tasks[0].case, confirmed_only=True)
-    assert [save and save.content_sha256[-1] for save in current.values()] == ["1", None, "3", None, None]
-    mask = assemble(tasks[0].case, confirmed_only=True)
+    assert list(found) == [(1, 4, 4, 101), (2, 4, 4, 101), (1, 4, 4, 102), (1, 4, 4, 103)]
+    assert DeletionAsked.objects.get().project == tasks[0].project, "a webhook's word is a question now"
+    current = current_saves(tasks[0].case)
+    assert [save and save.content_sha256[-1] for save in current.values()] == ["1", "2", "3", None, None]
+    mask = assemble(tasks[0].case)
     assert mask is not None
-    assert mask.annotated_slices == [0, 2]
+    assert mask.annotated_slices == [0, 1, 2]
+
+
+def test_marks_that_label_studio_confirmed_become_those_of_an_annotation_in_its_task() -> None:
+    accounts()
+    tasks = published(registered_case())
+    newest = MigrationExecutor(connection).loader.graph.leaf_nodes("labeling")[0][1]
+    try:
+        models = _migrate("0003_project_settings").get_model
+        for task, outcome, by in (
+            (0, None, 4),
+            (1, "superseded", 4),
+            (2, "otherwise", 99),
+            (3, "unknown", 99),
+            (4, None, 0),
+        ):
+            row = models("labeling", "Annotation").objects.create(
+                task_id=tasks[task].pk,
+                project_id=tasks[task].project_id,
+                label_studio_id=7 if task < 2 else 7 + task,
+                label_studio_task=tasks[task].label_studio_id,
+                number=1,
+                raw=save_body(tasks[task]),
+                content_sha256=f"{task:064}",
+                completed_by=4,
+                updated_by=by,
+                saved_at="2026-11-21T10:00:00Z",
+                received_by="webhook" if outcome else "pull",
+            )
+            if outcome:
+                models("labeling", "Confirmation").objects.create(annotation_id=row.pk, outcome=outcome)
+            if outcome in ("otherwise", "unknown"):
+                models("labeling", "AnnotationFinding").objects.create(annotation_id=row.pk, kind="unconfirmed")
+        for number, is_confirmed in ((7, True), (9, False), (500, True)):
+            models("labeling", "AnnotationDeletion").objects.create(
+                project_id=tasks[0].project_id, label_studio_id=number, is_confirmed=is_confirmed
+            )
+    finally:
+        _migrate(newest)
+    marks = AnnotationDeletion.objects.values_list("task", "label_studio_task", "label_studio_id")
+    assert set(marks) == {(tasks[0].pk, 101, 7), (tasks[1].pk, 102, 7)}
+    assert DeletionAsked.objects.values_list("label_studio_id", flat=True).get() == 9
+    assert AnnotationFinding.objects.values_list("numbers", flat=True).get() == {"count": 2}
+    assert not any(current_saves(tasks[0].case).values()), "one is deleted, three are evidence, one was imported"
+    assert note_doubts(tasks[0].case) == 2
+    kinds = AnnotationFinding.objects.order_by("kind").values_list("kind", "numbers__count")
+    assert list(kinds) == [("author", 1), ("unconfirmed", 3)]

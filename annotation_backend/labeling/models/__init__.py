@@ -1,11 +1,14 @@
 """The Label Studio project, its tasks, the Annotations that came back, and the masks assembled from them."""
 
 from annotation_backend.labeling.models.annotation import (
-    DENIED,
+    ANNOTATION,
+    EVIDENCE,
     Annotation,
     AnnotationDeletion,
     AnnotationQuerySet,
     Confirmation,
+    DeletionAsked,
+    NamedDrawer,
     Outcome,
     ReceivedBy,
 )
@@ -15,17 +18,20 @@ from annotation_backend.labeling.models.settings import ProjectTab, SettingsChan
 from annotation_backend.labeling.models.version import AnnotationFinding, FindingKind, Restoration, VersionMasks
 
 __all__ = [
-    "DENIED",
+    "ANNOTATION",
+    "EVIDENCE",
     "Annotation",
     "AnnotationDeletion",
     "AnnotationFinding",
     "AnnotationQuerySet",
     "CaseMask",
     "Confirmation",
+    "DeletionAsked",
     "FindingKind",
     "FormerTask",
     "LabelingProject",
     "LabelingTask",
+    "NamedDrawer",
     "Outcome",
     "ProjectTab",
     "ReceivedBy",

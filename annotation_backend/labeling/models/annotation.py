@@ -8,6 +8,11 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from annotation_backend.accounts.models import User
 from annotation_backend.labeling.models.project import LabelingProject, LabelingTask
 
+ANNOTATION = ("task", "project", "label_studio_task", "label_studio_id")
+"""What names one annotation: its number may stand in two tasks, after a move or an import, and says nothing alone."""
+
+_KEYS = ("task_id", "project_id", "label_studio_task", "label_studio_id")
+
 _NEVER_CHANGES = "An Annotation never changes; an edit in Label Studio makes a new one."
 
 
@@ -22,49 +27,65 @@ class Outcome(models.TextChoices):
     """What Label Studio answered when it was asked about a save that came by webhook."""
 
     CONFIRMED = "confirmed", "confirmed"
-    SUPERSEDED = "superseded", "already replaced by a newer save when Label Studio was asked"
+    SUPERSEDED = "superseded", "replaced by a newer save before Label Studio could confirm it"
     ASSUMED = "assumed", "taken before saves were checked"
     OTHERWISE = "otherwise", "Label Studio has something else"
     UNKNOWN = "unknown", "Label Studio does not have it"
 
 
-DENIED = (Outcome.OTHERWISE, Outcome.UNKNOWN)
-"""A save with one of these never counts."""
+BELIEVED = (Outcome.CONFIRMED, Outcome.ASSUMED)
+"""Label Studio gave us that very save, or it came before saves were checked."""
+
+EVIDENCE = (Outcome.SUPERSEDED, Outcome.OTHERWISE, Outcome.UNKNOWN)
+"""A save with one of these is kept, but counts nowhere and is nobody's: Label Studio did not give it to us."""
 
 
 class AnnotationQuerySet(QuerySet["Annotation"]):
     """Which saves count; and no way to change or remove a stored one."""
 
-    def counting(self, *, confirmed_only: bool = False) -> "AnnotationQuerySet":
-        """The newest save of every Label Studio annotation, unless it is skipped, deleted, or denied.
-
-        Two annotations of one slice may both be among them; see `newest_of_each_task`.
-
-        Args:
-            confirmed_only: Passes over what only a webhook vouches for so far, as if it had not come.
-        """
-        of_the_same = Annotation.objects.filter(
-            task=OuterRef("task"), project=OuterRef("project"), label_studio_id=OuterRef("label_studio_id")
-        )
-        later = Q(saved_at__gt=OuterRef("saved_at")) | Q(saved_at=OuterRef("saved_at"), pk__gt=OuterRef("pk"))
-        deletion = AnnotationDeletion.objects.filter(
-            project=OuterRef("project"), label_studio_id=OuterRef("label_studio_id")
-        )
-        rows, others = (found.confirmed() if confirmed_only else found.not_denied() for found in (self, of_the_same))
-        return rows.filter(~Exists(others.filter(later)), ~Exists(deletion), was_cancelled=False)
-
-    def not_denied(self) -> "AnnotationQuerySet":
-        """Without what Label Studio was asked about and did not confirm."""
-        return self.exclude(confirmation__outcome__in=DENIED)
-
     def confirmed(self) -> "AnnotationQuerySet":
         """What Label Studio itself told us, or confirmed when it was asked."""
-        return self.filter(~Q(received_by=ReceivedBy.WEBHOOK) | Q(confirmation__isnull=False)).not_denied()
+        return self.filter(Q(received_by=ReceivedBy.PULL) | Q(confirmation__outcome__in=BELIEVED))
 
-    def newest_of_each_task(self, *, confirmed_only: bool = False) -> dict[int, "Annotation"]:
+    def waiting(self) -> "AnnotationQuerySet":
+        """What came by webhook and Label Studio was not asked about yet."""
+        return self.filter(received_by=ReceivedBy.WEBHOOK, confirmation__isnull=True)
+
+    def evidence(self) -> "AnnotationQuerySet":
+        """What Label Studio was asked about and did not confirm."""
+        return self.filter(confirmation__outcome__in=EVIDENCE)
+
+    def unproved(self) -> "AnnotationQuerySet":
+        """Confirmed saves of which nobody knows who made them, until a data manager says so.
+
+        Label Studio notes who is signed in (`updated_by`) at every save, but not where annotations are imported or
+        copied from predictions; whom such a one names (`completed_by`) is what somebody wrote into a file.
+        """
+        saved_by, made_by = (
+            User.objects.filter(label_studio_id=OuterRef(name)) for name in ("updated_by", "completed_by")
+        )
+        stranger = ~Exists(saved_by) | (Q(completed_by__gt=0) & ~Exists(made_by))
+        return self.confirmed().filter(stranger, named__isnull=True)
+
+    def proved(self) -> "AnnotationQuerySet":
+        """Confirmed saves of annotations all of whose versions were made by somebody known here."""
+        doubted = Annotation.objects.filter(project=OuterRef("project"), label_studio_id=OuterRef("label_studio_id"))
+        return self.confirmed().filter(~Exists(doubted.unproved()))
+
+    def counting(self) -> "AnnotationQuerySet":
+        """The newest confirmed save of every annotation, by people known here, neither skipped nor deleted.
+
+        Two annotations of one slice may both be among them; see `newest_of_each_task`.
+        """
+        same = {name: OuterRef(name) for name in ANNOTATION}
+        later = Q(saved_at__gt=OuterRef("saved_at")) | Q(saved_at=OuterRef("saved_at"), pk__gt=OuterRef("pk"))
+        others, deletion = Annotation.objects.filter(**same), AnnotationDeletion.objects.filter(**same)
+        rows = self.proved().filter(~Exists(others.confirmed().filter(later)), ~Exists(deletion))
+        return rows.filter(was_cancelled=False)
+
+    def newest_of_each_task(self) -> dict[int, "Annotation"]:
         """By task: the save that counts among these; one query, without the bodies as Label Studio sent them."""
-        counting = self.counting(confirmed_only=confirmed_only).order_by("saved_at", "pk")
-        return {save.task_id: save for save in counting.defer("raw")}
+        return {save.task_id: save for save in self.counting().order_by("saved_at", "pk").defer("raw")}
 
     def current(self, task: LabelingTask) -> "Annotation | None":
         """The save that counts for `task`: the newest that is neither skipped nor deleted."""
@@ -134,7 +155,7 @@ class Annotation(models.Model):
         indexes = [models.Index(fields=["project", "label_studio_id", "saved_at"], name="saves_of_an_annotation")]
         constraints = [
             models.UniqueConstraint(
-                fields=["project", "label_studio_id", "content_sha256", "completed_by", "updated_by"],
+                fields=[*ANNOTATION, "content_sha256", "completed_by", "updated_by"],
                 name="one_row_per_save",
             ),
             models.UniqueConstraint(fields=["task", "number"], name="one_number_per_version"),
@@ -160,25 +181,44 @@ class Annotation(models.Model):
     @property
     def is_deleted(self) -> bool:
         """Whether the annotation was deleted in Label Studio (the row stays)."""
-        marks = AnnotationDeletion.objects.filter(project_id=self.project_id, label_studio_id=self.label_studio_id)
-        return marks.exists()
+        return AnnotationDeletion.objects.filter(**{name: getattr(self, name) for name in _KEYS}).exists()
+
+    @property
+    def people(self) -> set[int]:
+        """Label Studio's numbers of those whom this save names."""
+        return {self.completed_by, self.updated_by} - {0}
 
 
 class AnnotationDeletion(models.Model):
-    """A mark that an annotation was deleted in Label Studio."""
+    """Label Studio was asked, and has an annotation no more in a task that it still has; its saves stay here."""
 
+    task = models.ForeignKey(LabelingTask, on_delete=models.CASCADE, related_name="deletions")
     project = models.ForeignKey(LabelingProject, on_delete=models.CASCADE, related_name="deletions")
+    label_studio_task = models.PositiveIntegerField()
     label_studio_id = models.PositiveIntegerField()
-    is_confirmed = models.BooleanField(default=False, help_text="Label Studio was asked and does not have it")
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=list(ANNOTATION), name="one_mark_per_deleted_annotation")]
+
+    def __str__(self) -> str:
+        return f"deletion of annotation {self.label_studio_id}"
+
+
+class DeletionAsked(models.Model):
+    """A webhook says that an annotation was deleted: Label Studio is asked, and nothing else happens until then."""
+
+    project = models.ForeignKey(LabelingProject, on_delete=models.CASCADE, related_name="deletions_asked")
+    label_studio_id = models.PositiveIntegerField()
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["project", "label_studio_id"], name="one_mark_per_deleted_annotation")
+            models.UniqueConstraint(fields=["project", "label_studio_id"], name="one_question_per_annotation")
         ]
 
     def __str__(self) -> str:
-        return f"deletion of annotation {self.label_studio_id}"
+        return f"whether annotation {self.label_studio_id} was deleted"
 
 
 class Confirmation(models.Model):
@@ -190,3 +230,15 @@ class Confirmation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.annotation}: {self.outcome}"
+
+
+class NamedDrawer(models.Model):
+    """A data manager says who drew a save that Label Studio cannot vouch for."""
+
+    annotation = models.OneToOneField(Annotation, on_delete=models.CASCADE, related_name="named")
+    person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="named_for")
+    named_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    created = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.annotation}: drawn by {self.person}"

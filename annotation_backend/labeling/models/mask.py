@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from django.db import models
-from django.db.models import Exists, OuterRef
+from django.db.models import Q
 
+from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
-from annotation_backend.labeling.models.annotation import Annotation
+from annotation_backend.labeling.models.annotation import Annotation, AnnotationQuerySet, NamedDrawer
+from annotation_backend.labeling.models.version import Restoration
 
 
 class CaseMask(models.Model):
@@ -35,8 +37,47 @@ class CaseMask(models.Model):
         return self.case.folder / self.file
 
     def drawers(self) -> set[int]:
-        """Label Studio ids of everyone who made or changed any version of the annotations in this mask."""
-        drawn = self.annotations.filter(project=OuterRef("project"), label_studio_id=OuterRef("label_studio_id"))
-        versions = Annotation.objects.not_denied().filter(Exists(drawn))
-        people = {person for pair in versions.values_list("completed_by", "updated_by") for person in pair}
+        """Label Studio ids of everyone who made or changed any version of the annotations in this mask.
+
+        A restored version was drawn by whoever drew what it was restored from.
+        """
+        people = {person for pair in self._versions().values_list("completed_by", "updated_by") for person in pair}
         return people - {0}
+
+    def is_drawn_by(self, person: User) -> bool:
+        """Whether a person drew in this mask, by Label Studio's word or a data manager's.
+
+        Who restored a version that is nobody's answers for it.
+        """
+        if person.label_studio_id is not None and person.label_studio_id in self.drawers():
+            return True
+        versions = self._versions()
+        named = NamedDrawer.objects.filter(annotation__in=versions, person=person)
+        restored = Restoration.objects.filter(result__in=versions, person=person)
+        return named.exists() or restored.exclude(source__in=Annotation.objects.all().proved()).exists()
+
+    def is_in_doubt(self) -> bool:
+        """Whether a version in this mask is of somebody who is not known here (any more)."""
+        return self._versions().unproved().exists()
+
+    def _versions(self) -> AnnotationQuerySet:
+        """Confirmed versions of this mask's annotations, and of those that they were restored from."""
+        known: set[tuple[int, int]] = set()
+        new = set(self.annotations.order_by().values_list(*_NUMBER))
+        while new - known:
+            known |= new
+            results = Restoration.objects.filter(_any_of(known, "result__"))
+            new = set(results.values_list(*(f"source__{name}" for name in _NUMBER)))
+        return Annotation.objects.filter(_any_of(known)).confirmed() if known else Annotation.objects.none()
+
+
+_NUMBER = ("project", "label_studio_id")
+
+
+def _any_of(numbers: set[tuple[int, int]], prefix: str = "") -> Q:
+    """Saves of annotations, by project and number: whatever task they were in, one annotation is one history."""
+    found = Q()
+    for project in sorted({project for project, _ in numbers}):
+        identifiers = [number for place, number in numbers if place == project]
+        found |= Q(**{f"{prefix}project": project, f"{prefix}label_studio_id__in": identifiers})
+    return found

@@ -13,6 +13,8 @@ class LabelingProject(models.Model):
 
     label_studio_id = models.PositiveIntegerField()
     is_retired = models.BooleanField(default=False, help_text="It was deleted in Label Studio, which gives ids again")
+    organisation = models.PositiveIntegerField(null=True, help_text="Label Studio's number of the one it is in")
+    made_at = models.DateTimeField(null=True, help_text="Label Studio's own time: tells it from another of its number")
     title = models.CharField(max_length=50)
     ml_backend_id = models.PositiveIntegerField(null=True)
     pulled_until = models.DateTimeField(null=True, help_text="What Label Studio changed before this was compared")

@@ -28,17 +28,26 @@ class FindingKind(models.TextChoices):
     REGIONS = "regions", "A region is gone"
     LABEL = "label", "A label is gone"
     WITHDRAWN = "withdrawn", "What was drawn last counts no more"
-    UNCONFIRMED = "unconfirmed", "Label Studio does not confirm this save"
+    UNCONFIRMED = "unconfirmed", "Label Studio does not confirm it"
+    AUTHOR = "author", "Nobody knows who drew it"
+
+    @property
+    def is_of_a_case(self) -> bool:
+        """Whether one finding stands for all such saves of a case; the others are of one save each."""
+        return self in (FindingKind.UNCONFIRMED, FindingKind.AUTHOR)
 
 
 class AnnotationFinding(models.Model):
-    """A sudden loss, or a save that Label Studio does not confirm, until a person has looked at it."""
+    """A sudden loss, or saves of a case that are in doubt, until a person has looked at it.
+
+    `annotation` is the save that took something away; for a doubt about a case, the newest save in doubt.
+    """
 
     annotation = models.ForeignKey(Annotation, on_delete=models.CASCADE, related_name="findings")
     before = models.ForeignKey(Annotation, null=True, on_delete=models.CASCADE, related_name="+")
     kind = models.CharField(max_length=12, choices=FindingKind.choices)
     label = models.CharField(max_length=100, blank=True)
-    numbers = models.JSONField(default=dict, help_text="Pixels and regions before and after")
+    numbers = models.JSONField(default=dict, help_text="Pixels and regions before and after, or how many saves")
     seen_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="seen_findings")
     seen_at = models.DateTimeField(null=True)
     created = models.DateTimeField(auto_now_add=True)

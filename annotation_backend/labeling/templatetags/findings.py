@@ -3,6 +3,7 @@
 from django import template
 from django.db.models import QuerySet
 
+from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.losses import open_findings
 from annotation_backend.labeling.models import AnnotationFinding
@@ -20,6 +21,12 @@ def open_findings_of(case: Case) -> QuerySet[AnnotationFinding]:
 def open_finding_count() -> int:
     """How many findings nobody has looked at."""
     return open_findings().count()
+
+
+@register.simple_tag
+def people_here() -> QuerySet[User]:
+    """Everybody with an account, also who has left: one of them drew."""
+    return User.objects.order_by("username")
 
 
 @register.simple_tag

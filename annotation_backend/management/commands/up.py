@@ -23,8 +23,9 @@ from annotation_backend.doctor import put_away_rehearsals
 from annotation_backend.environment import ENV_FILE, ROOT
 from annotation_backend.labeling import client, server
 from annotation_backend.labeling.models import LabelingProject
+from annotation_backend.labeling.people import ensure_people
 from annotation_backend.labeling.predictions import push_predictions
-from annotation_backend.labeling.project import ensure_people, ensure_project
+from annotation_backend.labeling.project import ensure_project
 from annotation_backend.labeling.publish import publish
 from annotation_backend.labeling.upkeep import take_up
 from annotation_backend.management.arguments import MaskloopCommand

@@ -5,7 +5,7 @@ from typing import Any
 
 from annotation_backend.labeling.drawn import stored_masks
 from annotation_backend.labeling.models import Annotation
-from annotation_backend.labeling.versions import differences, task_of_slice, version_of
+from annotation_backend.labeling.versions import differences, is_restorable, task_of_slice, version_of
 from annotation_backend.management.arguments import MaskloopCommand
 from datasets.errors import RejectedInput
 
@@ -45,13 +45,16 @@ def _two(numbers: list[int]) -> list[int]:
 
 
 def _described(version: Annotation) -> dict[str, Any]:
+    """A version; what Label Studio did not confirm, or nobody known drew, is nobody's."""
+    is_proved = is_restorable(version)
     return {
         "number": version.number,
         "saved_at": version.saved_at.isoformat(),
-        "author": str(version.author) if version.author else None,
+        "author": str(version.author) if version.author and is_proved else None,
         "received_by": version.received_by,
         "was_cancelled": version.was_cancelled,
         "is_deleted": version.is_deleted,
+        "is_proved": is_proved,
         "content_sha256": version.content_sha256,
         "areas": stored_masks(version).areas,
     }

@@ -4,8 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from annotation_backend.labeling.models import LabelingProject
-from annotation_backend.labeling.project import ensure_people
-from annotation_backend.labeling.upkeep import keep_up, take_up
+from annotation_backend.labeling.upkeep import keep_up, look_around, take_up
 from annotation_backend.management.arguments import MaskloopCommand
 from datasets.errors import RejectedInput
 
@@ -30,14 +29,15 @@ class Command(MaskloopCommand):
         """Pulls every project of ours."""
         if options["every"] is not None:
             keep_up(max(SHORTEST_SECONDS, options["every"]), tell=self.say)
+        findings = [str(finding) for finding in look_around()] if LabelingProject.objects.exists() else []
         projects = list(LabelingProject.objects.filter(is_retired=False))
         if not projects:
             raise RejectedInput(
-                "no-project", "Nothing was published yet.", remedy="Run `manage.py publish_tasks` first."
+                "no-project",
+                "Expected a project of ours in Label Studio, got none.",
+                remedy="Run `manage.py publish_tasks` first.",
             )
-        ensure_people()
         totals = {"seen": 0, "stored": 0, "deleted": 0}
-        findings = []
         for project in projects:
             report = take_up(project)
             totals = {key: count + getattr(report, key) for key, count in totals.items()}

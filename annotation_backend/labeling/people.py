@@ -1,0 +1,69 @@
+"""Who is who in Label Studio: its numbers of people, noted once and never forgotten, because drawings hang on them."""
+
+import os
+from collections.abc import Mapping
+
+from django.db import transaction
+from django.db.models import Q
+
+from annotation_backend.accounts.models import Role, User
+from annotation_backend.accounts.services import email_of
+from annotation_backend.environment import password_variable
+from annotation_backend.labeling.client import call, readable_errors
+from annotation_backend.labeling.events import settled
+from annotation_backend.labeling.models import Annotation, LabelingTask
+from annotation_backend.labeling.project import current_project, sign_up
+from annotation_backend.labeling.tabs import ensure_tabs
+from datasets.finding import Finding, Level
+
+
+def ensure_people() -> list[Finding]:
+    """Gives the first accounts one in Label Studio (same address and password), notes everyone's number there, and
+    makes the tab of each annotator.
+
+    Who left Label Studio keeps the number: what was drawn under it stays that person's.
+
+    Returns:
+        Numbers there that do not fit the people here; they are left as they were noted.
+    """
+    known = _numbers()
+    for user in User.objects.all():
+        if user.email.casefold() not in known and user.email == email_of(Role(user.role)):
+            sign_up(user, os.environ[password_variable(user.role)])
+            known = _numbers()
+    findings = [found for user in User.objects.order_by("pk") if (found := _note_number(user, known))]
+    project = current_project()
+    if project is not None:
+        ensure_tabs(project)
+    return findings
+
+
+def _numbers() -> dict[str, int]:
+    """Label Studio's number of everybody in its organisation, by address in small letters."""
+    with readable_errors():
+        return {str(user["email"]).casefold(): user["id"] for user in call("GET", "/api/users/")}
+
+
+def _note_number(user: User, known: Mapping[str, int]) -> Finding | None:
+    """Notes a number that is nobody's yet for a person who has none; what was drawn under it is that person's."""
+    number = known.get(user.email.casefold())
+    if number is None or number == user.label_studio_id:
+        return None
+    if user.label_studio_id is not None or User.objects.filter(label_studio_id=number).exists():
+        return _other_number(user, number)
+    with transaction.atomic():
+        drew = Annotation.objects.filter(Q(updated_by=number) | Q(completed_by=number)).order_by().values("task")
+        tasks = LabelingTask.objects.filter(pk__in=drew).select_related("case").select_for_update(of=("self",))
+        with settled(*tasks.order_by("pk")):
+            User.objects.filter(pk=user.pk).update(label_studio_id=number)
+    return None
+
+
+def _other_number(user: User, number: int) -> Finding:
+    return Finding(
+        Level.WARNING,
+        "label-studio-number",
+        f"Label Studio has account {number} under the address of {user}, who was account {user.label_studio_id or '-'} "
+        "before, or it is somebody else's here.",
+        "Saves of that account count once a data manager says who drew them, on the page of findings.",
+    )
