@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_datetime
 
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.client import call
-from annotation_backend.labeling.events import mark_deleted, settled, store, unmark
+from annotation_backend.labeling.events import lock_cases, mark_deleted, settled, store, unmark
 from annotation_backend.labeling.incoming import Save, place_of, read_save
 from annotation_backend.labeling.models import (
     DENIED,
@@ -70,6 +70,7 @@ def waiting_saves(case: Case) -> Any:
 def note(row: Annotation, outcome: Outcome) -> None:
     """Writes down what Label Studio said of a save, and raises a finding where it denies it."""
     with transaction.atomic():
+        lock_cases(LabelingTask.objects.filter(pk=row.task_id))
         task = LabelingTask.objects.select_related("case").select_for_update(of=("self",)).get(pk=row.task_id)
         with settled(task):
             Confirmation.objects.update_or_create(annotation=row, defaults={"outcome": outcome})
@@ -141,9 +142,9 @@ def _settle_missing(project: LabelingProject, identifier: int, rows: Sequence[An
 
     What was saved in a deleted task stays valid here, if it was confirmed before.
     """
-    marks = AnnotationDeletion.objects.filter(project=project, label_studio_id=identifier)
-    was_told = marks.exists()
-    marks.update(is_confirmed=True)
+    was_told = AnnotationDeletion.objects.filter(project=project, label_studio_id=identifier).exists()
+    if was_told:
+        mark_deleted([identifier], project=project, is_confirmed=True)
     saves = Annotation.objects.filter(project=project, label_studio_id=identifier).confirmed()
     for row in rows:
         if was_told or saves.filter(saved_at__gt=row.saved_at).exists():

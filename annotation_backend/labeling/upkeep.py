@@ -9,13 +9,11 @@ from django.db.models import F, Q
 from django_tasks_db.models import DBTaskResult
 
 from annotation_backend.cases.models import Case
-from annotation_backend.labeling.assembly import current_saves
 from annotation_backend.labeling.client import call
 from annotation_backend.labeling.jobs import assemble_case, mirror_case_states, predict_case
 from annotation_backend.labeling.models import (
     Annotation,
     AnnotationDeletion,
-    CaseMask,
     LabelingProject,
     LabelingTask,
     ReceivedBy,
@@ -23,6 +21,7 @@ from annotation_backend.labeling.models import (
 from annotation_backend.labeling.project import ensure_people
 from annotation_backend.labeling.queue import queue_assembly, queue_once
 from annotation_backend.labeling.reconcile import PullReport, pull
+from annotation_backend.labeling.standing import standings
 from datasets.errors import MaskloopError, RejectedInput
 
 logger = logging.getLogger(__name__)
@@ -120,16 +119,11 @@ def _unfinished() -> set[str]:
 
 
 def _behind() -> set[str]:
-    """Cases whose newest mask was not made from the saves that count now."""
-    drawn = Case.objects.filter(labeling_tasks__annotations__isnull=False).distinct()
-    return {case.code for case in drawn if _is_behind(case)}
-
-
-def _is_behind(case: Case) -> bool:
-    mask = CaseMask.objects.filter(case=case).order_by("pk").last()
-    held = set(mask.annotations.values_list("pk", flat=True)) if mask else set()
-    now = {save.pk for save in current_saves(case, confirmed_only=True).values() if save}
-    return bool(now) and now != held
+    """Cases that have no mask yet of what counts now: saves without one, or with one on an earlier registration."""
+    drawn = Annotation.objects.order_by().values("task__case")
+    cases = list(Case.objects.filter(pk__in=drawn).select_related("registration"))
+    found = standings(cases)
+    return {case.code for case in cases if found[case.pk].is_behind}
 
 
 def _repeat_failed_jobs() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 
 from annotation_backend.cases.services import case_volumes
-from annotation_backend.learning.services import approved_reviews
+from annotation_backend.review.approvals import approved_reviews
 from annotation_backend.review.models import Review
 from datasets.case import TissueType
 from datasets.errors import RejectedInput

@@ -1,5 +1,7 @@
 """Building a release of the approved cases, and finding it again."""
 
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,21 +9,27 @@ from django.conf import settings
 from django.db import transaction
 
 from annotation_backend.cases.models import Case
-from annotation_backend.learning.services import approved_reviews
+from annotation_backend.cases.scratch import one_at_a_time
 from annotation_backend.publishing.models import Release
+from annotation_backend.review.approvals import approved_reviews, lock_approvals, why_unapproved
 from annotation_backend.review.models import Review
 from datasets.case import QualityScore, SeriesRole, TissueType
 from datasets.errors import RejectedInput
-from datasets.release.build import ReleaseCase, ReleaseSettings, build_release
+from datasets.finding import Finding, Level
+from datasets.release.build import ReleaseCase, ReleaseSettings, WrittenRelease, written_release
 from datasets.release.verify import VerificationReport, verify_release
+
+MOST_BUILDS = 3
+"""How often a release is begun anew because a case left it meanwhile."""
 
 
 @dataclass(frozen=True)
 class BuiltRelease:
-    """A release and how its verification right after the build went."""
+    """A release, how its verification right after the build went, and which cases left it while it was built."""
 
     release: Release
     report: VerificationReport
+    findings: tuple[Finding, ...] = ()
 
 
 def releases_folder() -> Path:
@@ -48,19 +56,71 @@ def release_cases() -> list[ReleaseCase]:
 def publish_release(release_settings: ReleaseSettings) -> BuiltRelease:
     """Builds a release, verifies it as a stranger would, and makes a record of it.
 
+    A case that was excluded, returned or changed while the release was built is not in it: it is built again without.
+
     Raises:
-        RejectedInput: Nothing is approved, or this version exists with other content.
+        RejectedInput: Nothing is approved (any more), cases go on leaving, or this version exists with other content.
     """
-    cases = release_cases()
-    built = build_release(cases, release_settings, releases_folder())
-    with transaction.atomic():
-        release, _ = Release.objects.update_or_create(
-            name=release_settings.name,
-            version=release_settings.version,
-            defaults={"digest": built.digest, "folder": str(built.folder.relative_to(settings.DATA_FOLDER))},
-        )
-        release.cases.set(Case.objects.filter(code__in=[case.code for case in cases]))
-    return BuiltRelease(release, verify_release(built.folder))
+    cases, findings = release_cases(), list[Finding]()
+    for _ in range(MOST_BUILDS):
+        release, left = _freeze(cases, release_settings)
+        if release is not None:
+            return BuiltRelease(release, verify_release(release.path), tuple(findings))
+        findings += [_left_behind(code, why) for code, why in left.items()]
+        cases = [case for case in cases if case.code not in left]
+        if not cases:
+            break
+    left = "; ".join(f"{finding.subject}: {finding.message}" for finding in findings)
+    raise RejectedInput(
+        "approvals-changed",
+        f"Expected approvals that hold until the release is whole, got changes meanwhile. {left}",
+        remedy="Nothing was released. Run it again when nobody changes the cases.",
+    )
+
+
+def _freeze(
+    cases: Sequence[ReleaseCase], release_settings: ReleaseSettings
+) -> tuple[Release | None, Mapping[str, str]]:
+    """Writes a release, and moves it in and records it if all its approvals still hold.
+
+    The folder is moved in and its record written while the approvals are locked: there is never one without the other.
+
+    Returns:
+        The record and nothing; or None and, by case, why it must not be in the release.
+    """
+    with written_release(cases, release_settings, releases_folder()) as written, one_at_a_time(releases_folder()):
+        was_there = written.target.exists()
+        try:
+            with transaction.atomic():
+                left = _left(cases)
+                return (None, left) if left else (_record(written, cases), {})
+        except BaseException:
+            if not was_there:
+                shutil.rmtree(written.target, ignore_errors=True)
+            raise
+
+
+def _left(cases: Sequence[ReleaseCase]) -> dict[str, str]:
+    """The cases that are no longer approved as they were written, and why; locks all of them."""
+    lock_approvals([case.code for case in cases])
+    now = {review.mask.case.code: release_case(review) for review in approved_reviews()}
+    return {case.code: why_unapproved(case.code) for case in cases if now.get(case.code) != case}
+
+
+def _record(written: WrittenRelease, cases: Sequence[ReleaseCase]) -> Release:
+    built = written.settle()
+    release, _ = Release.objects.update_or_create(
+        name=built.name,
+        version=built.version,
+        defaults={"digest": built.digest, "folder": str(built.folder.relative_to(settings.DATA_FOLDER))},
+    )
+    release.cases.set(Case.objects.filter(code__in=[case.code for case in cases]))
+    return release
+
+
+def _left_behind(code: str, why: str) -> Finding:
+    message = f"Expected an approval that holds until the release is whole, got a change meanwhile: {why}."
+    return Finding(Level.WARNING, "case-left", message, "The release is built without it; nothing, if meant.", code)
 
 
 def release_case(review: Review) -> ReleaseCase:

@@ -9,7 +9,9 @@ from annotation_backend.accounts.services import create_first_accounts, email_of
 from annotation_backend.cases.exporting import export_case
 from annotation_backend.cases.models import Case, Patient, Registration, Series
 from annotation_backend.labeling.config import IMAGE
-from annotation_backend.labeling.models import LabelingProject, LabelingTask
+from annotation_backend.labeling.events import store
+from annotation_backend.labeling.incoming import read_save
+from annotation_backend.labeling.models import Annotation, LabelingProject, LabelingTask, ReceivedBy
 from annotation_backend.labeling.regions import region_of
 from datasets.case import SeriesRole
 from datasets.files import sha256_of_bytes, sha256_of_file, write_bytes
@@ -88,6 +90,11 @@ def save_body(of: LabelingTask, *, identifier: int = 7, person: int = 4, **chang
         "updated_by": person,
     }
     return {**body, **changes}
+
+
+def confirmed_save(of: LabelingTask, **changes: Any) -> Annotation:
+    """A save that Label Studio itself told us of; arguments as for `save_body`."""
+    return store(read_save(save_body(of, **changes)), received_by=ReceivedBy.PULL)[0]
 
 
 def unaccepted_prompt() -> dict[str, Any]:

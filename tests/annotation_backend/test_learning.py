@@ -7,7 +7,6 @@ import pytest
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.inference.services import predict_slices
 from annotation_backend.labeling.assembly import assemble
-from annotation_backend.labeling.events import receive
 from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.learning.models import Run, RunStatus
 from annotation_backend.learning.services import take_snapshot, train
@@ -17,7 +16,7 @@ from annotation_backend.review.models import Verdict
 from annotation_backend.review.services import decide
 from datasets.case import QualityScore
 from datasets.errors import RejectedInput
-from tests.annotation_backend.records import accounts, published, registered_case, save_body
+from tests.annotation_backend.records import accounts, confirmed_save, published, registered_case
 from training.fitting.unet25d import FitSettings
 from training.prompts.prompt import Prompts
 
@@ -33,7 +32,7 @@ def people() -> dict[Role, User]:
 
 def _reviewed(people: dict[Role, User], code: str, verdict: Verdict, *, identifier: int) -> LabelingTask:
     task = published(registered_case(code), first_task=identifier * 100)[2]
-    receive({"action": "ANNOTATION_CREATED", "annotation": save_body(task, identifier=identifier)})
+    confirmed_save(task, identifier=identifier)
     mask = assemble(task.case)
     assert mask is not None
     choices = {"quality_score": QualityScore.SUFFICIENT, "comment": "x", "accepts_unannotated": True}

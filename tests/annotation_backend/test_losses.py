@@ -10,7 +10,7 @@ from django.urls import reverse
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.labeling.assembly import assemble
 from annotation_backend.labeling.drawn import decode_missing
-from annotation_backend.labeling.events import mark_deleted, receive, unmark
+from annotation_backend.labeling.events import mark_deleted, unmark
 from annotation_backend.labeling.losses import mark_seen, note_losses, open_findings
 from annotation_backend.labeling.models import AnnotationFinding, FindingKind, LabelingTask
 from annotation_backend.labeling.regions import region_of
@@ -19,7 +19,7 @@ from annotation_backend.review.services import decide
 from datasets.case import QualityScore
 from datasets.errors import RejectedInput
 from datasets.mask import OEDEMA, TUMOUR
-from tests.annotation_backend.records import SHAPE, accounts, published, registered_case, save_body
+from tests.annotation_backend.records import SHAPE, accounts, confirmed_save, published, registered_case
 
 pytestmark = pytest.mark.django_db
 
@@ -50,8 +50,7 @@ BOTH_LABELS = [*WHOLE, _region((11, 15), (0, 10), OEDEMA)]
 
 
 def _save(task: LabelingTask, result: list[dict[str, Any]], *, hour: int, **changes: Any) -> None:
-    body = save_body(task, result=result, updated_at=f"2026-11-21T{hour}:00:00.000001Z", **changes)
-    receive({"action": "ANNOTATION_UPDATED", "annotation": body})
+    confirmed_save(task, result=result, updated_at=f"2026-11-21T{hour}:00:00.000001Z", **changes)
 
 
 def _note(task: LabelingTask) -> list[tuple[str, str]]:

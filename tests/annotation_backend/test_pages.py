@@ -11,12 +11,11 @@ from django.utils import timezone
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.assembly import assemble
-from annotation_backend.labeling.events import receive
 from annotation_backend.labeling.models import Annotation, CaseMask
 from annotation_backend.labeling.project import basic_auth
 from annotation_backend.review.models import Review
 from annotation_backend.urls import urlpatterns
-from tests.annotation_backend.records import accounts, published, registered_case, save_body
+from tests.annotation_backend.records import accounts, confirmed_save, published, registered_case, save_body
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +36,7 @@ def case(people: dict[Role, User]) -> Case:
 @pytest.fixture
 def mask(case: Case) -> CaseMask:
     task = published(case)[2]
-    receive({"action": "ANNOTATION_CREATED", "annotation": save_body(task)})
+    confirmed_save(task)
     made = assemble(case)
     assert made is not None
     return made

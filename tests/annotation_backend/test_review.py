@@ -4,13 +4,12 @@ import pytest
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.labeling.assembly import assemble
-from annotation_backend.labeling.events import receive
 from annotation_backend.labeling.models import CaseMask, LabelingTask, TaskState
 from annotation_backend.review.models import Review, Verdict, approved_review
 from annotation_backend.review.services import decide, queue
 from datasets.case import QualityScore
 from datasets.errors import RejectedInput
-from tests.annotation_backend.records import accounts, published, registered_case, save_body
+from tests.annotation_backend.records import accounts, confirmed_save, published, registered_case
 
 pytestmark = pytest.mark.django_db
 
@@ -23,7 +22,7 @@ def people() -> dict[Role, User]:
 @pytest.fixture
 def mask(people: dict[Role, User]) -> CaseMask:
     task = published(registered_case())[2]
-    receive({"action": "ANNOTATION_CREATED", "annotation": save_body(task)})
+    confirmed_save(task)
     made = assemble(task.case)
     assert made is not None
     return made
@@ -50,10 +49,8 @@ def test_nobody_else_approves(mask: CaseMask, people: dict[Role, User], role: Ro
 def test_nobody_approves_their_own_drawing_not_even_an_edited_one(mask: CaseMask, people: dict[Role, User]) -> None:
     task = LabelingTask.objects.get(slice_index=2)
     radiologist = people[Role.RADIOLOGIST]
-    own = save_body(task, updated_by=radiologist.label_studio_id, updated_at="2026-11-21T11:00:00Z")
-    receive({"action": "ANNOTATION_UPDATED", "annotation": own})
-    polished = save_body(task, updated_at="2026-11-21T12:00:00Z")
-    receive({"action": "ANNOTATION_UPDATED", "annotation": polished})
+    confirmed_save(task, updated_by=radiologist.label_studio_id, updated_at="2026-11-21T11:00:00Z")
+    confirmed_save(task, updated_at="2026-11-21T12:00:00Z")
     newest = assemble(task.case)
     assert newest is not None
     with pytest.raises(RejectedInput, match="own-drawing"):
@@ -64,8 +61,7 @@ def test_a_drawing_that_somebody_else_touched_last_stays_the_drawers_own(
     people: dict[Role, User], mask: CaseMask
 ) -> None:
     task = LabelingTask.objects.get(slice_index=3)
-    touched = save_body(task, identifier=8, completed_by=people[Role.RADIOLOGIST].label_studio_id)
-    receive({"action": "ANNOTATION_CREATED", "annotation": touched})
+    confirmed_save(task, identifier=8, completed_by=people[Role.RADIOLOGIST].label_studio_id)
     newest = assemble(task.case)
     assert newest is not None
     with pytest.raises(RejectedInput, match="own-drawing"):
@@ -74,7 +70,7 @@ def test_a_drawing_that_somebody_else_touched_last_stays_the_drawers_own(
 
 def test_a_mask_by_a_stranger_waits_until_the_stranger_is_known(people: dict[Role, User], mask: CaseMask) -> None:
     task = LabelingTask.objects.get(slice_index=3)
-    receive({"action": "ANNOTATION_CREATED", "annotation": save_body(task, identifier=8, person=99)})
+    confirmed_save(task, identifier=8, person=99)
     newest = assemble(task.case)
     assert newest is not None
     with pytest.raises(RejectedInput, match="author-unknown"):
@@ -83,7 +79,7 @@ def test_a_mask_by_a_stranger_waits_until_the_stranger_is_known(people: dict[Rol
 
 def test_a_save_that_is_not_in_the_mask_yet_keeps_it_from_approval(people: dict[Role, User], mask: CaseMask) -> None:
     task = LabelingTask.objects.get(slice_index=3)
-    receive({"action": "ANNOTATION_CREATED", "annotation": save_body(task, identifier=8)})
+    confirmed_save(task, identifier=8)
     with pytest.raises(RejectedInput, match="mask-behind"):
         _approve(mask, people[Role.RADIOLOGIST])
 
@@ -107,7 +103,7 @@ def test_a_second_verdict_and_a_verdict_on_an_old_mask_are_refused(mask: CaseMas
     with pytest.raises(RejectedInput, match="already-decided"):
         _approve(mask, people[Role.RADIOLOGIST])
     task = LabelingTask.objects.get(slice_index=3)
-    receive({"action": "ANNOTATION_CREATED", "annotation": save_body(task, identifier=8)})
+    confirmed_save(task, identifier=8)
     assemble(mask.case)
     with pytest.raises(RejectedInput, match="mask-superseded"):
         _approve(mask, people[Role.RADIOLOGIST])

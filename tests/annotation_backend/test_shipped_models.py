@@ -10,7 +10,6 @@ from annotation_backend.cases.services import case_volumes
 from annotation_backend.inference.models import Prediction
 from annotation_backend.inference.services import predict_slices
 from annotation_backend.labeling.assembly import assemble
-from annotation_backend.labeling.events import receive
 from annotation_backend.learning.models import RunStatus
 from annotation_backend.learning.services import take_snapshot, train_prompted
 from annotation_backend.registry import shipped
@@ -27,7 +26,7 @@ from annotation_backend.review.models import Verdict
 from annotation_backend.review.services import decide
 from datasets.case import QualityScore
 from datasets.errors import RejectedInput
-from tests.annotation_backend.records import accounts, published, registered_case, save_body
+from tests.annotation_backend.records import accounts, confirmed_save, published, registered_case
 from tests.training.tiny_models import clicks_2d, six_points
 from training.methods import TrainingChoice
 from training.model_package import Method, ModelDescription, write_package
@@ -110,7 +109,7 @@ def test_two_stage_never_draws_unprompted_unless_asked_to(packages: dict[str, Pa
 def test_six_points_learn_from_approved_masks_and_answer_extreme_points() -> None:
     people, tasks = accounts(), published(registered_case("C0091"), first_task=9100)
     for number, task in enumerate(tasks[1:4], start=1):
-        receive({"action": "ANNOTATION_CREATED", "annotation": save_body(task, identifier=number)})
+        confirmed_save(task, identifier=number)
     mask = assemble(tasks[2].case)
     assert mask is not None
     decide(

@@ -11,7 +11,6 @@ from django.core.management import call_command
 from annotation_backend.accounts.models import Role
 from annotation_backend.cases.services import case_volumes
 from annotation_backend.labeling.assembly import assemble
-from annotation_backend.labeling.events import receive
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.learning.training_slices import export_approved
 from annotation_backend.review.models import Verdict
@@ -21,14 +20,14 @@ from curation.training_slices import TrainingSliceSettings, isotropic_case, trai
 from datasets.case import QualityScore
 from datasets.errors import RejectedInput
 from datasets.nifti import read_mask
-from tests.annotation_backend.records import accounts, published, registered_case, save_body
+from tests.annotation_backend.records import accounts, confirmed_save, published, registered_case
 
 pytestmark = pytest.mark.django_db
 
 
 def _reviewed(verdict: Verdict) -> CaseMask:
     task = published(registered_case())[2]
-    receive({"action": "ANNOTATION_CREATED", "annotation": save_body(task)})
+    confirmed_save(task)
     mask = assemble(task.case)
     assert mask is not None
     person = accounts()[Role.RADIOLOGIST]

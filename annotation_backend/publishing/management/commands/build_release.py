@@ -41,7 +41,7 @@ class Command(MaskloopCommand):
         built = publish_release(settings)
         self.say(f"{built.release}: {built.release.cases.count()} case(s), digest {built.release.digest}")
         self.say(f"It lies in {built.release.path}")
-        findings = [str(finding) for finding in built.report.findings]
+        findings = [str(finding) for finding in (*built.findings, *built.report.findings)]
         return {
             "release": str(built.release),
             "digest": built.release.digest,
