@@ -1,6 +1,7 @@
 """Registration of cases: workers compute, this process keeps what they found."""
 
 import logging
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -131,7 +132,10 @@ def keep_registration(case: Case, stored: StoredRegistration) -> Registration:
 def _remove_what_no_record_names(case: Case, place: Path) -> None:
     """Removes the earlier registration's folder, or the new one where it was refused."""
     registration = Registration.objects.filter(case=case).first()
-    remove_others(registration.folder if registration else place)
+    if registration is not None and registration.folder == place:
+        remove_others(place)
+    else:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 @transaction.atomic

@@ -1,7 +1,7 @@
 """Building a release of the approved cases, and finding it again."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from annotation_backend.review.models import Review
 from datasets.case import QualityScore, SeriesRole, TissueType
 from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
-from datasets.release.build import ReleaseCase, ReleaseSettings, WrittenRelease, written_release
+from datasets.release.build import Progress, ReleaseCase, ReleaseSettings, WrittenRelease, written_release
 from datasets.release.verify import VerificationReport, verify_release
 
 MOST_BUILDS = 3
@@ -53,17 +53,23 @@ def release_cases() -> list[ReleaseCase]:
     return [release_case(review) for review in reviews]
 
 
-def publish_release(release_settings: ReleaseSettings) -> BuiltRelease:
+def publish_release(
+    release_settings: ReleaseSettings, *, progress_of: Callable[[], Progress] = lambda: lambda _done, _all: None
+) -> BuiltRelease:
     """Builds a release, verifies it as a stranger would, and makes a record of it.
 
     A case that was excluded, returned or changed while the release was built is not in it: it is built again without.
+
+    Args:
+        release_settings: What the release is called and says.
+        progress_of: Shows how many cases are written; asked for one display a build.
 
     Raises:
         RejectedInput: Nothing is approved (any more), cases go on leaving, or this version exists with other content.
     """
     cases, findings = release_cases(), list[Finding]()
     for _ in range(MOST_BUILDS):
-        release, left = _freeze(cases, release_settings)
+        release, left = _freeze(cases, release_settings, progress_of())
         if release is not None:
             return BuiltRelease(release, verify_release(release.path), tuple(findings))
         findings += [_left_behind(code, why) for code, why in left.items()]
@@ -79,7 +85,7 @@ def publish_release(release_settings: ReleaseSettings) -> BuiltRelease:
 
 
 def _freeze(
-    cases: Sequence[ReleaseCase], release_settings: ReleaseSettings
+    cases: Sequence[ReleaseCase], release_settings: ReleaseSettings, progress: Progress
 ) -> tuple[Release | None, Mapping[str, str]]:
     """Writes a release, and moves it in and records it if all its approvals still hold.
 
@@ -88,7 +94,8 @@ def _freeze(
     Returns:
         The record and nothing; or None and, by case, why it must not be in the release.
     """
-    with written_release(cases, release_settings, releases_folder()) as written, one_at_a_time(releases_folder()):
+    folder = releases_folder()
+    with written_release(cases, release_settings, folder, progress=progress) as written, one_at_a_time(folder):
         was_there = written.target.exists()
         try:
             with transaction.atomic():

@@ -11,7 +11,7 @@ from annotation_backend.labeling.jobs import mirror_case_states
 from annotation_backend.labeling.models import LabelingTask, TaskState
 from annotation_backend.labeling.queue import queue_once
 from annotation_backend.labeling.standing import Standing
-from annotation_backend.review.models import EndReason, VerdictEnd, latest_review
+from annotation_backend.review.models import EndReason, Verdict, VerdictEnd, latest_review
 from annotation_backend.review.seen import seen_now
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def end_what_changed(case: Case) -> VerdictEnd | None:
         end, is_new = VerdictEnd.objects.get_or_create(
             review=review, defaults={"reason": reason_of(review.seen, now.record)}
         )
-        if is_new and review.holds_approval:
+        if is_new and review.verdict == Verdict.APPROVE:
             reopen_tasks(case, now.standing)
     logger.info("%s", end)
     return end if is_new else None

@@ -38,7 +38,7 @@ class Command(MaskloopCommand):
             codes = [case.code for case in cases]
             self.say(f"{len(codes)} approved case(s) would go in: {', '.join(codes)}")
             return {"cases": codes}, []
-        built = publish_release(settings)
+        built = publish_release(settings, progress_of=lambda: self.progress("writing case"))
         self.say(f"{built.release}: {built.release.cases.count()} case(s), digest {built.release.digest}")
         self.say(f"It lies in {built.release.path}")
         findings = [str(finding) for finding in (*built.findings, *built.report.findings)]
