@@ -1,14 +1,14 @@
 """Building a release of the approved cases, and finding it again."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
 
-from annotation_backend.cases.models import Case
+from annotation_backend.cases.models import Case, Exclusion
 from annotation_backend.cases.scratch import one_at_a_time
 from annotation_backend.publishing.models import Release
 from annotation_backend.review.approvals import approved_reviews, lock_approvals, why_unapproved
@@ -69,9 +69,9 @@ def publish_release(
     """
     cases, findings = release_cases(), list[Finding]()
     for _ in range(MOST_BUILDS):
-        release, left = _freeze(cases, release_settings, progress_of())
+        release, left = _freeze(cases, naming_withdrawn(release_settings), progress_of())
         if release is not None:
-            return BuiltRelease(release, verify_release(release.path), tuple(findings))
+            return BuiltRelease(release, verify_release(release.path), (*findings, *_unrecorded()))
         findings += [_left_behind(code, why) for code, why in left.items()]
         cases = [case for case in cases if case.code not in left]
         if not cases:
@@ -82,6 +82,14 @@ def publish_release(
         f"Expected approvals that hold until the release is whole, got changes meanwhile. {left}",
         remedy="Nothing was released. Run it again when nobody changes the cases.",
     )
+
+
+def naming_withdrawn(release_settings: ReleaseSettings) -> ReleaseSettings:
+    """The settings with the cases that earlier versions of the release held and that are excluded now."""
+    earlier = Release.objects.filter(name=release_settings.name).exclude(version=release_settings.version)
+    excluded = Exclusion.objects.filter(case__releases__in=earlier, ended__isnull=True)
+    codes = {*release_settings.withdrawn, *excluded.values_list("case__code", flat=True)}
+    return replace(release_settings, withdrawn=tuple(sorted(codes)))
 
 
 def _freeze(
@@ -123,6 +131,16 @@ def _record(written: WrittenRelease, cases: Sequence[ReleaseCase]) -> Release:
     )
     release.cases.set(Case.objects.filter(code__in=[case.code for case in cases]))
     return release
+
+
+def _unrecorded() -> Iterator[Finding]:
+    """Folders without a record: a build was killed in the moment between both, or the database is an older one."""
+    recorded = {Path(folder).name for folder in Release.objects.values_list("folder", flat=True)}
+    for folder in sorted(releases_folder().iterdir()):
+        if folder.is_dir() and not folder.name.startswith(".") and folder.name not in recorded:
+            message = f"Expected a record of each release, got none of {folder.name}."
+            remedy = "Build that version again, which records it; where that is refused and nobody has it, remove it."
+            yield Finding(Level.WARNING, "release-unrecorded", message, remedy)
 
 
 def _left_behind(code: str, why: str) -> Finding:

@@ -1,5 +1,7 @@
 """Review: a radiologist's verdict on a case's mask, what it was given on, and how it came to an end."""
 
+from collections.abc import Collection
+
 from django.db import models
 
 from annotation_backend.accounts.models import User
@@ -72,7 +74,13 @@ class VerdictEnd(models.Model):
 
 def latest_review(case: Case) -> Review | None:
     """The newest verdict on any mask of the case, ended or not."""
-    return Review.objects.filter(mask__case=case).select_related("mask", "end").order_by("pk").last()
+    return latest_reviews([case]).get(case.pk)
+
+
+def latest_reviews(cases: Collection[Case]) -> dict[int, Review]:
+    """The newest verdict of each case that has one, by the case's key; one query for all of them."""
+    rows = Review.objects.filter(mask__case__in=[case.pk for case in cases]).select_related("mask", "end")
+    return {review.mask.case_id: review for review in rows.order_by("pk")}
 
 
 def approved_review(case: Case) -> Review | None:

@@ -11,7 +11,7 @@ from annotation_backend.labeling.jobs import mirror_case_states
 from annotation_backend.labeling.losses import open_findings
 from annotation_backend.labeling.models import CaseMask, LabelingTask, TaskState
 from annotation_backend.labeling.standing import Standing, standings
-from annotation_backend.review.models import Review, Verdict, latest_review
+from annotation_backend.review.models import Review, Verdict, latest_review, latest_reviews
 from annotation_backend.review.seen import Seen, seen_now
 from datasets.case import QualityScore
 from datasets.errors import RejectedInput
@@ -43,14 +43,15 @@ class QueueEntry:
     @property
     def slice_count(self) -> int:
         """Published slices."""
-        return self.case.labeling_tasks.count()
+        mask = self.mask
+        return len(mask.annotated_slices) + len(mask.unannotated_slices) if mask else self.case.labeling_tasks.count()
 
 
 def queue() -> list[QueueEntry]:
     """All cases with a mask, those first that need a look."""
     cases = list(Case.objects.in_use().filter(masks__isnull=False).select_related("registration").distinct())
-    found = standings(cases)
-    entries = [QueueEntry(case, found[case.pk], latest_review(case)) for case in cases]
+    found, reviews = standings(cases), latest_reviews(cases)
+    entries = [QueueEntry(case, found[case.pk], reviews.get(case.pk)) for case in cases]
     return sorted(entries, key=lambda entry: (not entry.is_waiting, entry.case.code))
 
 

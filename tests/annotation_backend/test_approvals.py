@@ -1,6 +1,7 @@
 """An approval is bound to what was looked at: what ends it, and that it is asked again when something is made of it."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -120,12 +121,6 @@ def test_deleting_all_annotations_ends_the_approval_and_is_no_way_to_register_ag
         release_cases()
     for page in (_page(client, people, "review-queue"), _page(client, people, "case-page", case.code)):
         assert re.search(r"pproval ended on \d+ \w+ \d{4}, \d\d:\d\d: what was drawn has changed", page)
-
-
-def test_the_remedy_of_a_drawn_case_works(approval: Review) -> None:
-    """Excluded, its patient's series may be chosen otherwise; `test_choices` ingests that choice."""
-    exclude(approval.mask.case, reason="Registered wrongly.")
-    assert not Case.objects.in_use().exists()
 
 
 def test_another_registration_ends_an_approval_and_its_mask_stands_no_more(
@@ -397,3 +392,26 @@ def test_a_folder_is_not_left_without_its_record(approval: Review, monkeypatch: 
     with pytest.raises(OSError, match="No space"):
         publish_release(SETTINGS)
     assert [path.name for path in releases_folder().iterdir() if path.is_dir()] == []
+
+
+def test_a_later_version_names_the_cases_that_were_excluded_since_as_withdrawn(three: list[Review]) -> None:
+    publish_release(SETTINGS)
+    exclude(three[1].mask.case, reason="Consent withdrawn.")
+    later = publish_release(replace(SETTINGS, version="1.1.0"))
+    assert [case.code for case in later.release.cases.all()] == ["C0001", "C0003"]
+    card = (later.release.path / "README.md").read_text(encoding="utf-8")
+    assert "withdrawn and must not be used any more:\n\n- C0002" in card
+    take_back(three[1].mask.case)
+    assert (
+        "withdrawn" not in (publish_release(replace(SETTINGS, version="1.2.0")).release.path / "README.md").read_text()
+    )
+
+
+def test_a_release_without_a_record_is_named_and_recorded_by_building_it_again(approval: Review) -> None:
+    """A build was killed after its folder was moved in and before its record was kept."""
+    publish_release(SETTINGS)
+    Release.objects.all().delete()
+    other = publish_release(replace(SETTINGS, version="2.0.0"))
+    assert [finding.code for finding in other.findings] == ["release-unrecorded"]
+    assert "tumours-1.0.0" in other.findings[0].message
+    assert publish_release(SETTINGS).findings == ()
