@@ -76,10 +76,10 @@ def publish_release(
         cases = [case for case in cases if case.code not in left]
         if not cases:
             break
-    left = "; ".join(f"{finding.subject}: {finding.message}" for finding in findings)
+    changes = "; ".join(f"{finding.subject}: {finding.message}" for finding in findings)
     raise RejectedInput(
         "approvals-changed",
-        f"Expected approvals that hold until the release is whole, got changes meanwhile. {left}",
+        f"Expected approvals that hold until the release is whole, got changes meanwhile. {changes}",
         remedy="Nothing was released. Run it again when nobody changes the cases.",
     )
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from django.db import connection
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.exclusion import exclude
@@ -21,12 +20,9 @@ from tests.annotation_backend.on_disk import at_once, database_on_disk, in_a_thr
 from tests.annotation_backend.records import accounts, confirmed_save, published, registered_case
 from tests.annotation_backend.test_approvals import _register_otherwise
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(connection.vendor != "sqlite", reason="copies SQLite's database"),
-]
+pytestmark = pytest.mark.django_db(transaction=True)
 
-ROUNDS = 4
+ROUNDS = 3
 
 
 @pytest.fixture(autouse=True)

@@ -30,10 +30,10 @@ class Command(MaskloopCommand):
         """Registers case by case."""
         cases = select_cases(options["case"])
         if options["dry_run"]:
-            todo, findings = would_register(cases, again=options["redo"])
+            todo, doubts = would_register(cases, again=options["redo"])
             codes = [case.code for case in todo]
             self.say(f"Would be registered: {', '.join(codes) or 'none'}")
-            return {"to_register": codes}, list(map(str, findings))
+            return {"to_register": codes}, list(map(str, doubts))
         report = register_cases(
             cases,
             settings=settings_of(options["preset"], options["motion"]),
