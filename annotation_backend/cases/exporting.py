@@ -6,9 +6,10 @@ from pathlib import Path
 
 from django.db import transaction
 
-from annotation_backend.cases.models import Case, Slice
+from annotation_backend.cases.models import Case, Registration, Slice
 from annotation_backend.cases.registering import require_sound
 from annotation_backend.cases.scratch import move_beside, one_at_a_time, remove_others, scratch_folder
+from annotation_backend.cases.signals import shown_changed
 from annotation_backend.cases.work import ExportTask, StoredPictures, export_pictures
 from annotation_backend.compute import Progress, each_done
 from datasets.case import SeriesRole, Stage, TissueType
@@ -47,8 +48,11 @@ def export_cases(
             case = todo[outcome.item.subject.case_code]
             if outcome.result is None:
                 report.findings.append(outcome.finding_about(case.code))
-            else:
+                continue
+            try:
                 report.pictures[case.code] = keep_pictures(case, outcome.result)
+            except RejectedInput as error:
+                report.findings.append(Finding(Level.ERROR, error.code, error.message, error.remedy, case.code))
     return report
 
 
@@ -81,19 +85,39 @@ def is_exported(case: Case) -> bool:
 def keep_pictures(case: Case, stored: StoredPictures) -> int:
     """Moves pictures from scratch to their case; a slice that has a record keeps its address.
 
+    Args:
+        case: With the registration that was drawn.
+        stored: The pictures in scratch.
+
     Returns:
         How many pictures there are now.
+
+    Raises:
+        RejectedInput: The case was registered again meanwhile (``registration-superseded``).
     """
     with one_at_a_time(case.folder):
+        _require_the_same(case)
         place = move_beside(stored.folder, case.folder / "slices" / case.registration.record_sha256[:16])
         _record_at(case, place.relative_to(case.folder).as_posix(), stored)
         remove_others(place)
     return len(stored.slices)
 
 
+def _require_the_same(case: Case) -> None:
+    """Pictures of an earlier registration must not come after those of a later one; both wait for the folder."""
+    if Registration.objects.get(case=case).record_sha256 != case.registration.record_sha256:
+        raise RejectedInput(
+            "registration-superseded",
+            f"Expected pictures of the registration of {case.code}, got those of an earlier one: it was registered "
+            "again meanwhile.",
+            remedy=f"Run `manage.py export_slices --case {case.code}` again.",
+        )
+
+
 @transaction.atomic
 def _record_at(case: Case, place: str, stored: StoredPictures) -> None:
-    """Records pictures that lie at a place of the case's folder."""
+    """Records pictures that lie at a place of the case's folder; verdicts wait meanwhile, they lock the case too."""
+    Case.objects.select_for_update().get(pk=case.pk)
     known = {(picture.role, picture.index): picture for picture in case.slices.all()}
     pictures = []
     for one in stored.slices:
@@ -105,6 +129,7 @@ def _record_at(case: Case, place: str, stored: StoredPictures) -> None:
     Slice.objects.bulk_update([picture for picture in pictures if picture.pk], ["file", "sha256"])
     case.picture_plane, case.pictured_sha256 = stored.plane, case.registration.record_sha256
     case.save(update_fields=["picture_plane", "pictured_sha256"])
+    shown_changed.send(sender=Slice, case=case)
 
 
 def _new_slice(case: Case, role: SeriesRole, index: int) -> Slice:

@@ -1,15 +1,18 @@
 """Registration of cases: workers compute, this process keeps what they found."""
 
 import logging
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from django.db import transaction
 from django.urls import reverse
 
 from annotation_backend.cases.models import AlignmentVerdict, Case, Registration
 from annotation_backend.cases.scratch import move_beside, one_at_a_time, remove_others, scratch_folder
+from annotation_backend.cases.signals import shown_changed
 from annotation_backend.cases.work import RegistrationTask, StoredRegistration, register_pair
 from annotation_backend.compute import Progress, each_done
 from datasets.case import SeriesRole
@@ -48,7 +51,7 @@ def register_cases(
     Args:
         cases: Which; those that are registered are left alone.
         settings: How; None for the defaults.
-        again: Register also those that are registered, unless somebody drew on them.
+        again: Register also those that are registered, unless somebody drew on them; asked again when it is done.
         workers: As for `each_done`.
         progress: Called with (cases done, cases to do).
     """
@@ -64,13 +67,20 @@ def register_cases(
             if outcome.result is None:
                 report.findings.append(outcome.finding_about(case.code))
                 continue
-            if _moves_published_slices(case, outcome.result):
-                report.findings.append(_published_on_another_grid(case))
+            try:
+                keep_registration(case, outcome.result)
+            except RejectedInput as error:
+                report.findings.append(_about(case, error))
                 continue
-            keep_registration(case, outcome.result)
             report.done.append(case)
             report.findings += doubts_about(case)
     return report
+
+
+def would_register(cases: Sequence[Case], *, again: bool = False) -> tuple[list[Case], list[Finding]]:
+    """The cases that `register_cases` would do now, and why not the others that it was asked for."""
+    report = RegistrationReport()
+    return [case for case in cases if _may_register(case, report, again=again)], report.findings
 
 
 def register_case(case: Case) -> bool:
@@ -102,19 +112,42 @@ def keep_registration(case: Case, stored: StoredRegistration) -> Registration:
 
     What a person said of the very same registration stands: the same series with the same settings give it again.
     At any moment the record names a whole folder: the earlier one goes once the record names the new one.
+
+    Raises:
+        RejectedInput: Since the registration was begun somebody drew on the case (``case-annotated``), or its tasks
+            lie on another grid (``case-published``); the earlier registration stays.
     """
     verdict = str(stored.record.get("quality", {}).get("verdict", ""))
     with one_at_a_time(case.folder):
         place = move_beside(stored.folder, case.folder / "registration" / stored.name)
-        registration = _record_at(case, place.relative_to(case.folder).as_posix(), stored, verdict)
-        remove_others(place)
+        try:
+            registration = _record_at(case, place.relative_to(case.folder).as_posix(), stored, verdict)
+        finally:
+            _remove_what_no_record_names(case, place)
     case.refresh_from_db()
     logger.info("registered %s: %s", case, verdict or "not checked")
     return registration
 
 
+def _remove_what_no_record_names(case: Case, place: Path) -> None:
+    """Removes the earlier registration's folder, or the new one where it was refused."""
+    registration = Registration.objects.filter(case=case).first()
+    if registration is not None and registration.folder == place:
+        remove_others(place)
+    else:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+@transaction.atomic
 def _record_at(case: Case, place: str, stored: StoredRegistration, verdict: str) -> Registration:
-    """Records a registration whose files lie at a place of the case's folder, with the verdict in force."""
+    """Records a registration whose files lie at a place of the case's folder, with the verdict in force.
+
+    Saves and verdicts wait meanwhile (they lock the case too), so that the rules are asked of what is true now.
+    """
+    locked = Case.objects.select_for_update().get(pk=case.pk)
+    if locked.is_registered:
+        _require_undrawn(locked)
+        _require_grid_of_tasks(locked, stored)
     said = case.registration_verdicts.filter(record_sha256=stored.record_sha256).order_by("pk").last()
     registration, _ = Registration.objects.update_or_create(
         case=case,
@@ -128,6 +161,7 @@ def _record_at(case: Case, place: str, stored: StoredRegistration, verdict: str)
             "verdict": said.verdict if said else verdict,
         },
     )
+    shown_changed.send(sender=Registration, case=locked)
     return registration
 
 
@@ -175,28 +209,40 @@ def require_in_use(case: Case) -> None:
 def _may_register(case: Case, report: RegistrationReport, *, again: bool) -> bool:
     if not case.is_registered:
         return True
-    if again and case.is_annotated:
-        message = (
-            "Expected a case that nobody drew on, got one with annotations, which another registration would move."
-        )
-        remedy = "Delete the case's annotations in Label Studio first, or exclude the case."
-        report.findings.append(Finding(Level.ERROR, "case-annotated", message, remedy, case.code))
+    try:
+        if again:
+            _require_undrawn(case)
+    except RejectedInput as error:
+        report.findings.append(_about(case, error))
         return False
     return again
 
 
-def _moves_published_slices(case: Case, stored: StoredRegistration) -> bool:
-    """Whether the case has tasks on another grid than the new one (its tissue type may have changed)."""
-    before = case.registration.record.get("grid") if case.is_registered else None
-    return before is not None and before != stored.record.get("grid") and case.labeling_tasks.exists()
+def _require_undrawn(case: Case) -> None:
+    """Lets a case through whose image nobody drew on."""
+    if case.is_annotated:
+        raise RejectedInput(
+            "case-annotated",
+            "Expected a case that nobody ever drew on, got one with drawings, under which another registration would "
+            "move the image; the registration stays as it was.",
+            remedy="Keep it; or, where it is wrong, exclude the case: another choice of the patient's series, ingested "
+            "after that, makes a case of its own.",
+        )
 
 
-def _published_on_another_grid(case: Case) -> Finding:
-    message = (
-        "Expected the grid that the case's tasks were published on, got another; the registration stays as it was."
-    )
-    remedy = "Exclude the case, or give it back the tissue type that it had when it was published."
-    return Finding(Level.ERROR, "case-published", message, remedy, case.code)
+def _require_grid_of_tasks(case: Case, stored: StoredRegistration) -> None:
+    """Lets a registration through on the grid of the case's tasks; the tissue type, which says it, may have changed."""
+    before = case.registration.record.get("grid")
+    if before is not None and before != stored.record.get("grid") and case.labeling_tasks.exists():
+        raise RejectedInput(
+            "case-published",
+            "Expected the grid that the case's tasks were published on, got another; the registration stays as it was.",
+            remedy="Exclude the case, or give it back the tissue type that it had when it was published.",
+        )
+
+
+def _about(case: Case, error: RejectedInput) -> Finding:
+    return Finding(Level.ERROR, error.code, error.message, error.remedy, case.code)
 
 
 def _task(case: Case, scratch: Path, settings: "RegistrationSettings | None") -> RegistrationTask:

@@ -140,7 +140,10 @@ def _redo(request: HttpRequest, case: Case) -> str:
     if not form.is_valid():
         return "Choose a preset and a motion."
     if case.is_annotated:
-        return f"Somebody drew on {case.code}: another registration would move the image under the mask."
+        return (
+            f"Somebody drew on {case.code}: another registration would move the image under the mask. Keep it; or, if "
+            "it is wrong, exclude the case."
+        )
     if case.redos.filter(state__in=(RedoState.QUEUED, RedoState.RUNNING)).exists():
         return f"{case.code} waits for a worker already."
     redo = RegistrationRedo.objects.create(case=case, person=signed_in_user(request), **form.cleaned_data)

@@ -27,6 +27,7 @@ def decide_registration(
     if verdict is not AlignmentVerdict.ACCEPT and not comment.strip():
         raise RejectedInput("comment-missing", "This verdict needs a comment.", remedy="Say what is wrong.")
     with transaction.atomic():
+        Case.objects.select_for_update().get(pk=case.pk)  # a verdict on its mask asks for this one
         registration = Registration.objects.select_for_update().filter(case=case).first()
         if registration is None:
             raise RejectedInput(

@@ -1,15 +1,14 @@
 """From the annotations of a case's slices to one mask volume on the case's grid."""
 
-from collections.abc import Iterable
-
 from django.db import transaction
 
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.services import picture_plane
 from annotation_backend.labeling.drawn import mask_in, stored_masks
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask
+from annotation_backend.labeling.standing import inputs_digest
 from curation.assemble import assemble_mask
-from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file
+from datasets.files import sha256_of_file
 from datasets.finding import Finding, Level
 from datasets.mask import TUMOUR
 from datasets.nifti import write_mask
@@ -30,7 +29,7 @@ def assemble(case: Case) -> CaseMask | None:
     saves = {index: save for index, save in current.items() if save is not None}
     if not saves:
         return None
-    inputs = _inputs_digest(case, saves.values())
+    inputs = inputs_digest(case, list(saves.values()))
     known = CaseMask.objects.filter(case=case, inputs_sha256=inputs).first()
     return known or _write(case, saves, inputs, unannotated=sorted(set(current) - set(saves)))
 
@@ -68,15 +67,6 @@ def _write(case: Case, saves: dict[int, Annotation], inputs: str, *, unannotated
         if is_new:
             record.annotations.set(saves.values())
     return record
-
-
-def _inputs_digest(case: Case, saves: Iterable[Annotation]) -> str:
-    content = {
-        "registration": case.registration.record_sha256,
-        "saves": sorted(save.content_sha256 for save in saves),
-        "annotations": sorted(save.label_studio_id for save in saves),
-    }
-    return sha256_of_bytes(canonical_json(content))
 
 
 def _unreadable(case: Case, index: int, count: int) -> Finding:

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from annotation_backend.accounts.models import User
+from annotation_backend.cases.models import Case
 from annotation_backend.labeling import refresh
 from annotation_backend.labeling.incoming import LARGEST_ID, Save, malformed, read_save, whole
 from annotation_backend.labeling.models import (
@@ -27,7 +28,7 @@ from annotation_backend.labeling.models import (
     number_of,
 )
 from annotation_backend.labeling.queue import queue_assembly
-from annotation_backend.labeling.signals import training_asked
+from annotation_backend.labeling.signals import saves_settled, training_asked
 from datasets.errors import RejectedInput
 
 logger = logging.getLogger(__name__)
@@ -156,8 +157,10 @@ def _marks_of(annotations: set[tuple[Any, ...]]) -> QuerySet[AnnotationDeletion]
 
 def _locked(saves: QuerySet[Annotation]) -> list[LabelingTask]:
     """The tasks of saves, locked; in one order, so that two never wait for each other."""
+    keys = list(saves.order_by().values_list("task", flat=True).distinct())
+    lock_cases(LabelingTask.objects.filter(pk__in=keys))
     rows = LabelingTask.objects.select_related("case").select_for_update(of=("self",)).order_by("pk")
-    return list(rows.filter(pk__in=list(saves.order_by().values_list("task", flat=True).distinct())))
+    return list(rows.filter(pk__in=keys))
 
 
 @contextmanager
@@ -175,8 +178,9 @@ def settled(*tasks: LabelingTask) -> Iterator[None]:
             task.state = TaskState.ANNOTATED if after else TaskState.PENDING
             task.review_comment = ""
             task.save(update_fields=["state", "review_comment"])
-    for code in dict.fromkeys(task.case.code for task in tasks):
-        queue_assembly(code)
+    for case in {task.case_id: task.case for task in tasks}.values():
+        saves_settled.send(sender=Annotation, case=case)
+        queue_assembly(case.code)
 
 
 def task_of(identifier: int, *, project: int) -> LabelingTask:
@@ -201,6 +205,7 @@ def _place_of(save: Save) -> tuple[LabelingTask, LabelingProject]:
     """
     in_project = {"project__label_studio_id": save.project, "project__is_retired": False}
     rows = LabelingTask.objects.select_related("case", "project").select_for_update(of=("self",))
+    lock_cases(LabelingTask.objects.filter(label_studio_id=save.task, **in_project))
     living = rows.filter(label_studio_id=save.task, **in_project).first()
     if living is not None and save.place in (None, (living.case.code, living.slice_index)):
         return living, living.project
@@ -211,7 +216,18 @@ def _place_of(save: Save) -> tuple[LabelingTask, LabelingProject]:
     former = formers.order_by("pk").last()
     if former is None:
         raise _unknown(save.task, save.project)
+    lock_cases(LabelingTask.objects.filter(pk=former.task_id))
     return rows.get(pk=former.task_id), former.project
+
+
+def lock_cases(tasks: QuerySet[LabelingTask]) -> None:
+    """Keeps registrations and verdicts of the tasks' cases waiting until the transaction ends.
+
+    They lock the case before they look at its saves. Always before the tasks are locked, so that two never wait for
+    each other. SQLite has one writer at a time, who need not ask.
+    """
+    if connection.features.has_select_for_update:
+        list(Case.objects.filter(pk__in=tasks.values("case")).order_by("pk").select_for_update().values_list("pk"))
 
 
 def _counting(task: LabelingTask) -> int | None:

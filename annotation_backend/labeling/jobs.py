@@ -10,8 +10,10 @@ from annotation_backend.labeling.confirm import PATIENCE, confirm_saves
 from annotation_backend.labeling.doubts import note_doubts
 from annotation_backend.labeling.drawn import decode_missing
 from annotation_backend.labeling.losses import note_losses
+from annotation_backend.labeling.models import CaseMask
 from annotation_backend.labeling.predictions import push_predictions
 from annotation_backend.labeling.queue import queue_later
+from annotation_backend.labeling.signals import saves_settled
 from annotation_backend.labeling.states import mirror_states
 
 logger = logging.getLogger(__name__)
@@ -29,6 +31,7 @@ def assemble_case(*, case_code: str) -> int | None:
     note_losses(case)
     note_doubts(case)
     mask = assemble(case)
+    saves_settled.send(sender=CaseMask, case=case)
     mirror_states(case)
     return mask.pk if mask else None
 

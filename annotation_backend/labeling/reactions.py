@@ -5,14 +5,27 @@ from typing import Any
 from django.dispatch import receiver
 
 from annotation_backend.cases.models import Case
+from annotation_backend.cases.signals import drawn_on_asked
 from annotation_backend.inference.jobs import embed_case
 from annotation_backend.labeling.jobs import predict_case
-from annotation_backend.labeling.models import TaskState
+from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask, TaskState
 from annotation_backend.labeling.queue import queue_once
 from annotation_backend.registry.models import Model
 from annotation_backend.registry.signals import automatic_model_promoted, model_promoted
 from training.method_needs import BOXED
 from training.model_package import Method
+
+
+@receiver(drawn_on_asked)
+def was_drawn_on(*, case: Case, **_signal: Any) -> bool:
+    """Whether anybody ever saved a drawing on the case, or it got further than that.
+
+    A skip without a region is no drawing, and a save that Label Studio denied is nobody's. One that was deleted counts:
+    it can be restored.
+    """
+    saves = Annotation.objects.filter(task__case=case).not_denied().exclude(was_cancelled=True, raw__result=[])
+    further = LabelingTask.objects.filter(case=case).exclude(state=TaskState.PENDING)
+    return saves.exists() or further.exists() or CaseMask.objects.filter(case=case).exists()
 
 
 @receiver(automatic_model_promoted)

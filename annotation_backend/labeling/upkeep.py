@@ -9,13 +9,11 @@ from django.db.models import F
 from django_tasks_db.models import DBTaskResult
 
 from annotation_backend.cases.models import Case
-from annotation_backend.labeling.assembly import current_saves
 from annotation_backend.labeling.jobs import assemble_case, mirror_case_states, predict_case
 from annotation_backend.labeling.living import bring_back, is_gone, require_organisation, retire
 from annotation_backend.labeling.models import (
     Annotation,
     AnnotationFinding,
-    CaseMask,
     DeletionAsked,
     FindingKind,
     LabelingProject,
@@ -25,6 +23,7 @@ from annotation_backend.labeling.people import ensure_people
 from annotation_backend.labeling.project import current_project
 from annotation_backend.labeling.queue import queue_assembly, queue_once
 from annotation_backend.labeling.reconcile import PullReport, pull
+from annotation_backend.labeling.standing import standings
 from datasets.errors import MaskloopError
 from datasets.finding import Finding
 
@@ -118,9 +117,11 @@ def _unfinished() -> set[str]:
 
 
 def _behind() -> set[str]:
-    """Cases whose newest mask was not made from the saves that count now, or with doubts that nobody named yet."""
-    drawn = Case.objects.filter(labeling_tasks__annotations__isnull=False).distinct()
-    return {case.code for case in drawn if _is_behind(case)} | _doubted()
+    """Cases that have no mask yet of what counts now, or have doubts that nobody named yet."""
+    drawn = Annotation.objects.order_by().values("task__case")
+    cases = list(Case.objects.filter(pk__in=drawn).select_related("registration"))
+    found = standings(cases)
+    return {case.code for case in cases if found[case.pk].is_behind} | _doubted()
 
 
 def _doubted() -> set[str]:
@@ -130,13 +131,6 @@ def _doubted() -> set[str]:
     kinds = [kind for kind in FindingKind if kind.is_of_a_case]
     named = AnnotationFinding.objects.filter(kind__in=kinds)
     return codes - set(named.values_list("annotation__task__case__code", flat=True))
-
-
-def _is_behind(case: Case) -> bool:
-    mask = CaseMask.objects.filter(case=case).order_by("pk").last()
-    held = set(mask.annotations.values_list("pk", flat=True)) if mask else set()
-    now = {save.pk for save in current_saves(case).values() if save}
-    return bool(now) and now != held
 
 
 def _repeat_failed_jobs() -> None:

@@ -21,15 +21,16 @@ def train_on_approved() -> str | None:
     """Trains the 2.5D U-Net on the masks that are approved now and registers it; nothing is promoted.
 
     Returns:
-        The model; None where nothing is approved. What was learned from the same masks before is not learned again.
+        The model; None where nothing is approved, or a case left while it was learned from. What was learned from the
+        same masks before is not learned again.
     """
     from training.fitting.unet25d import FitSettings
 
     try:
         snapshot = take_snapshot()
+        known = Run.objects.filter(snapshot=snapshot, method=METHOD, status=RunStatus.DONE, model__isnull=False).last()
+        run = known or train(snapshot, FitSettings(steps=STEPS))
     except RejectedInput as error:
-        logger.warning("nothing to train on: %s", error)
+        logger.warning("no model was trained: %s", error)
         return None
-    known = Run.objects.filter(snapshot=snapshot, method=METHOD, status=RunStatus.DONE, model__isnull=False).last()
-    run = known or train(snapshot, FitSettings(steps=STEPS))
     return str(run.model)

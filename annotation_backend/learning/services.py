@@ -3,13 +3,14 @@
 import logging
 import platform
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from annotation_backend.cases.models import Case
@@ -25,8 +26,10 @@ from annotation_backend.learning.prompted_training import (
     train_folds,
     write_ensemble,
 )
+from annotation_backend.registry.models import Model
 from annotation_backend.registry.services import models_folder, register_package
-from annotation_backend.review.models import Review, approved_review
+from annotation_backend.review.approvals import approved_reviews, lock_approvals, why_unapproved
+from annotation_backend.review.models import Review
 from datasets.case import SeriesRole
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, write_json
@@ -42,12 +45,6 @@ logger = logging.getLogger(__name__)
 
 METHOD = Method.UNET_25D.value
 MODEL_NAME = "unet-25d"
-
-
-def approved_reviews() -> list[Review]:
-    """The approving verdict of each case whose newest verdict approves, in the order of the cases."""
-    reviews = [approved_review(case) for case in Case.objects.sound()]
-    return [review for review in reviews if review is not None]
 
 
 def snapshot_content() -> dict[str, Any]:
@@ -74,7 +71,9 @@ def take_snapshot() -> Snapshot:
     """
     content = snapshot_content()
     digest = sha256_of_bytes(canonical_json(content))
-    snapshot, is_new = Snapshot.objects.get_or_create(digest=digest, defaults={"content": content})
+    with transaction.atomic():
+        _require_approved(content)
+        snapshot, is_new = Snapshot.objects.get_or_create(digest=digest, defaults={"content": content})
     if is_new:
         write_json(settings.DATA_FOLDER / "snapshots" / f"{digest}.json", content)
     return snapshot
@@ -91,7 +90,8 @@ def train(
         progress: Called with (step, steps, loss).
 
     Raises:
-        RejectedInput: A file of the snapshot is gone or was changed.
+        RejectedInput: A file of the snapshot is gone or was changed, or a case of it is no longer approved as it was
+            learned when the package would be registered (``snapshot-left``): nothing is registered then.
     """
     from training.fitting.unet25d import fit_unet25d, package_fitted
 
@@ -99,7 +99,7 @@ def train(
         fitted = fit_unet25d(_training_cases(snapshot), settings=fit_settings, progress=progress)
         folder = models_folder() / f"{MODEL_NAME}-{run.pk}"
         package_fitted(fitted, folder, name=MODEL_NAME, version=str(run.pk), snapshot_digest=snapshot.digest)
-        run.model = register_package(folder, snapshot_digest=snapshot.digest)
+        run.model = _register(folder, snapshot)
         run.losses = [round(float(loss), 6) for loss in fitted.losses]
     return run
 
@@ -119,7 +119,7 @@ def train_prompted(
         folds: Train so many folds and register their ensemble; None for one model of all cases.
 
     Raises:
-        RejectedInput: A file of the snapshot is gone or was changed, or there are fewer patients than folds.
+        RejectedInput: As `train`, or there are fewer patients than folds.
     """
     lessons = lessons_of(snapshot)
     described = choice.described | {"folds": folds}
@@ -136,9 +136,40 @@ def train_prompted(
             write_ensemble(
                 lessons, trained, destination, name=name, version=version, seed=choice.seed, progress_of=progress_of
             )
-        run.model = register_package(destination, snapshot_digest=snapshot.digest)
+        run.model = _register(destination, snapshot)
     shutil.rmtree(work, ignore_errors=True)
     return run
+
+
+def _register(folder: Path, snapshot: Snapshot) -> Model:
+    """Registers a package if all that it learned from is still approved; otherwise the package goes.
+
+    Raises:
+        RejectedInput: A case of the snapshot is no longer approved as it was learned (``snapshot-left``).
+    """
+    try:
+        with transaction.atomic():
+            _require_approved(snapshot.content)
+            return register_package(folder, snapshot_digest=snapshot.digest)
+    except RejectedInput as error:
+        if error.code == "snapshot-left":
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _require_approved(content: Mapping[str, Any]) -> None:
+    """Lets a snapshot through whose every case is approved now as it says; keeps them so until the transaction ends."""
+    entries = {entry["case"]: entry for entry in content["cases"]}
+    lock_approvals(list(entries))
+    now = {review.mask.case.code: _entry(review) for review in approved_reviews()}
+    left = [code for code, entry in entries.items() if now.get(code) != entry]
+    if left:
+        reasons = "; ".join(f"{code}: {why_unapproved(code)}" for code in left)
+        raise RejectedInput(
+            "snapshot-left",
+            f"Expected cases that stay approved while a model learns from them, got changes: {reasons}.",
+            remedy="No model was registered. Train again: it learns from what is approved then.",
+        )
 
 
 @contextmanager
@@ -204,6 +235,12 @@ def _training_case(entry: dict[str, Any], make: "type[TrainingCase]") -> "Traini
             "snapshot-changed",
             f"The approved mask of {case.code} is gone or was changed.",
             remedy="Restore the data folder from its backup.",
+        )
+    if case.registration.record_sha256 != entry["registration_sha256"]:
+        raise RejectedInput(
+            "snapshot-left",
+            f"Expected the images that the approved mask of {case.code} was drawn on, got another registration.",
+            remedy="Have the case reviewed again, and train again.",
         )
     return make(
         case_id=case.code,

@@ -1,5 +1,6 @@
 """Training slices of approved cases as files, for trainers outside Maskloop."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 
 from annotation_backend.cases.services import case_volumes
-from annotation_backend.learning.services import approved_reviews
+from annotation_backend.review.approvals import approved_reviews, why_unapproved
 from annotation_backend.review.models import Review
 from datasets.case import TissueType
 from datasets.errors import RejectedInput
@@ -35,13 +36,14 @@ def export_approved(
         Case code to its manifest.
 
     Raises:
-        RejectedInput: A case has no approved mask (``nothing-approved``), or its mask's file was changed
-            (``mask-changed``).
+        RejectedInput: A case has no approved mask (``nothing-approved``), or has it no longer when its slices are
+            written (``approval-ended``: they go); or the mask's file was changed (``mask-changed``).
     """
     approved = approved_cases(codes)
     manifests = {}
     for number, (code, review) in enumerate(approved.items(), start=1):
         manifests[code] = _export(review, slice_settings)
+        _require_still_approved(review)
         if progress is not None:
             progress(number, len(approved))
     return manifests
@@ -68,6 +70,23 @@ def approved_cases(codes: Sequence[str] | None) -> dict[str, Review]:
     return {code: approved[code] for code in wanted}
 
 
+def _require_still_approved(review: Review) -> None:
+    """Removes the slices of a case that was excluded, returned or changed while they were written."""
+    code = review.mask.case.code
+    if review not in approved_reviews():
+        shutil.rmtree(_folder(code), ignore_errors=True)
+        raise RejectedInput(
+            "approval-ended",
+            f"Expected an approval of {code} that holds until its slices are written, got a change meanwhile: "
+            f"{why_unapproved(code)}.",
+            remedy="Its slices were removed. Run it again: it takes what is approved then.",
+        )
+
+
+def _folder(code: str) -> Path:
+    return Path(settings.DATA_FOLDER) / "training_slices" / code
+
+
 def _export(review: Review, slice_settings: "TrainingSliceSettings") -> dict[str, Any]:
     from curation.slices import SliceSubject
     from curation.training_slice_files import export_training_slices
@@ -80,7 +99,6 @@ def _export(review: Review, slice_settings: "TrainingSliceSettings") -> dict[str
             remedy="Restore the data folder from its backup.",
         )
     subject = SliceSubject(case.code, tissue_type=TissueType(case.tissue_type), site=case.anatomical_site)
-    folder = Path(settings.DATA_FOLDER) / "training_slices" / case.code
     return export_training_slices(
-        case_volumes(case), read_mask(mask.path), folder, subject=subject, settings=slice_settings
+        case_volumes(case), read_mask(mask.path), _folder(case.code), subject=subject, settings=slice_settings
     )

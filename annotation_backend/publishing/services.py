@@ -1,27 +1,35 @@
 """Building a release of the approved cases, and finding it again."""
 
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
 
-from annotation_backend.cases.models import Case
-from annotation_backend.learning.services import approved_reviews
+from annotation_backend.cases.models import Case, Exclusion
+from annotation_backend.cases.scratch import one_at_a_time
 from annotation_backend.publishing.models import Release
+from annotation_backend.review.approvals import approved_reviews, lock_approvals, why_unapproved
 from annotation_backend.review.models import Review
 from datasets.case import QualityScore, SeriesRole, TissueType
 from datasets.errors import RejectedInput
-from datasets.release.build import ReleaseCase, ReleaseSettings, build_release
+from datasets.finding import Finding, Level
+from datasets.release.build import Progress, ReleaseCase, ReleaseSettings, WrittenRelease, written_release
 from datasets.release.verify import VerificationReport, verify_release
+
+MOST_BUILDS = 3
+"""How often a release is begun anew because a case left it meanwhile."""
 
 
 @dataclass(frozen=True)
 class BuiltRelease:
-    """A release and how its verification right after the build went."""
+    """A release, how its verification right after the build went, and which cases left it while it was built."""
 
     release: Release
     report: VerificationReport
+    findings: tuple[Finding, ...] = ()
 
 
 def releases_folder() -> Path:
@@ -45,22 +53,99 @@ def release_cases() -> list[ReleaseCase]:
     return [release_case(review) for review in reviews]
 
 
-def publish_release(release_settings: ReleaseSettings) -> BuiltRelease:
+def publish_release(
+    release_settings: ReleaseSettings, *, progress_of: Callable[[], Progress] = lambda: lambda _done, _all: None
+) -> BuiltRelease:
     """Builds a release, verifies it as a stranger would, and makes a record of it.
 
+    A case that was excluded, returned or changed while the release was built is not in it: it is built again without.
+
+    Args:
+        release_settings: What the release is called and says.
+        progress_of: Shows how many cases are written; asked for one display a build.
+
     Raises:
-        RejectedInput: Nothing is approved, or this version exists with other content.
+        RejectedInput: Nothing is approved (any more), cases go on leaving, or this version exists with other content.
     """
-    cases = release_cases()
-    built = build_release(cases, release_settings, releases_folder())
-    with transaction.atomic():
-        release, _ = Release.objects.update_or_create(
-            name=release_settings.name,
-            version=release_settings.version,
-            defaults={"digest": built.digest, "folder": str(built.folder.relative_to(settings.DATA_FOLDER))},
-        )
-        release.cases.set(Case.objects.filter(code__in=[case.code for case in cases]))
-    return BuiltRelease(release, verify_release(built.folder))
+    cases, findings = release_cases(), list[Finding]()
+    for _ in range(MOST_BUILDS):
+        release, left = _freeze(cases, naming_withdrawn(release_settings), progress_of())
+        if release is not None:
+            return BuiltRelease(release, verify_release(release.path), (*findings, *_unrecorded()))
+        findings += [_left_behind(code, why) for code, why in left.items()]
+        cases = [case for case in cases if case.code not in left]
+        if not cases:
+            break
+    changes = "; ".join(f"{finding.subject}: {finding.message}" for finding in findings)
+    raise RejectedInput(
+        "approvals-changed",
+        f"Expected approvals that hold until the release is whole, got changes meanwhile. {changes}",
+        remedy="Nothing was released. Run it again when nobody changes the cases.",
+    )
+
+
+def naming_withdrawn(release_settings: ReleaseSettings) -> ReleaseSettings:
+    """The settings with the cases that earlier versions of the release held and that are excluded now."""
+    earlier = Release.objects.filter(name=release_settings.name).exclude(version=release_settings.version)
+    excluded = Exclusion.objects.filter(case__releases__in=earlier, ended__isnull=True)
+    codes = {*release_settings.withdrawn, *excluded.values_list("case__code", flat=True)}
+    return replace(release_settings, withdrawn=tuple(sorted(codes)))
+
+
+def _freeze(
+    cases: Sequence[ReleaseCase], release_settings: ReleaseSettings, progress: Progress
+) -> tuple[Release | None, Mapping[str, str]]:
+    """Writes a release, and moves it in and records it if all its approvals still hold.
+
+    The folder is moved in and its record written while the approvals are locked: there is never one without the other.
+
+    Returns:
+        The record and nothing; or None and, by case, why it must not be in the release.
+    """
+    folder = releases_folder()
+    with written_release(cases, release_settings, folder, progress=progress) as written, one_at_a_time(folder):
+        was_there = written.target.exists()
+        try:
+            with transaction.atomic():
+                left = _left(cases)
+                return (None, left) if left else (_record(written, cases), {})
+        except BaseException:
+            if not was_there:
+                shutil.rmtree(written.target, ignore_errors=True)
+            raise
+
+
+def _left(cases: Sequence[ReleaseCase]) -> dict[str, str]:
+    """The cases that are no longer approved as they were written, and why; locks all of them."""
+    lock_approvals([case.code for case in cases])
+    now = {review.mask.case.code: release_case(review) for review in approved_reviews()}
+    return {case.code: why_unapproved(case.code) for case in cases if now.get(case.code) != case}
+
+
+def _record(written: WrittenRelease, cases: Sequence[ReleaseCase]) -> Release:
+    built = written.settle()
+    release, _ = Release.objects.update_or_create(
+        name=built.name,
+        version=built.version,
+        defaults={"digest": built.digest, "folder": str(built.folder.relative_to(settings.DATA_FOLDER))},
+    )
+    release.cases.set(Case.objects.filter(code__in=[case.code for case in cases]))
+    return release
+
+
+def _unrecorded() -> Iterator[Finding]:
+    """Folders without a record: a build was killed in the moment between both, or the database is an older one."""
+    recorded = {Path(folder).name for folder in Release.objects.values_list("folder", flat=True)}
+    for folder in sorted(releases_folder().iterdir()):
+        if folder.is_dir() and not folder.name.startswith(".") and folder.name not in recorded:
+            message = f"Expected a record of each release, got none of {folder.name}."
+            remedy = "Build that version again, which records it; where that is refused and nobody has it, remove it."
+            yield Finding(Level.WARNING, "release-unrecorded", message, remedy)
+
+
+def _left_behind(code: str, why: str) -> Finding:
+    message = f"Expected an approval that holds until the release is whole, got a change meanwhile: {why}."
+    return Finding(Level.WARNING, "case-left", message, "The release is built without it; nothing, if meant.", code)
 
 
 def release_case(review: Review) -> ReleaseCase:

@@ -10,6 +10,7 @@ class VerdictForm(forms.Form):
     """Approve or return, with a quality score and a comment."""
 
     mask = forms.IntegerField(widget=forms.HiddenInput, min_value=1, max_value=2**31)
+    seen = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
     quality_score = forms.ChoiceField(
         widget=forms.RadioSelect,
         choices=[

@@ -1,10 +1,13 @@
-"""Review: a radiologist's verdict on a case's mask."""
+"""Review: a radiologist's verdict on a case's mask, what it was given on, and how it came to an end."""
+
+from collections.abc import Collection
 
 from django.db import models
 
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models import CaseMask
+from annotation_backend.review.seen import seen_now
 from datasets.case import QualityScore
 
 
@@ -16,13 +19,15 @@ class Verdict(models.TextChoices):
 
 
 class Review(models.Model):
-    """One verdict; never changed, a new one follows it."""
+    """One verdict; never changed: a new one follows it, or a row says when and why it ended."""
 
     mask = models.ForeignKey(CaseMask, on_delete=models.PROTECT, related_name="reviews")
     reviewer = models.ForeignKey(User, on_delete=models.PROTECT, related_name="reviews")
     verdict = models.CharField(max_length=10, choices=Verdict.choices)
     quality_score = models.CharField(max_length=24, choices=[(score.value, score.name) for score in QualityScore])
     comment = models.TextField(blank=True, max_length=4000)
+    seen = models.JSONField(default=dict, help_text="What was looked at, by digest; empty: of an earlier version")
+    seen_sha256 = models.CharField(max_length=64, blank=True, help_text="Digest of that record")
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -31,13 +36,59 @@ class Review(models.Model):
     def __str__(self) -> str:
         return f"{self.verdict} of {self.mask}"
 
+    @property
+    def ending(self) -> "VerdictEnd | None":
+        """How it came to an end; None while it holds."""
+        return getattr(self, "end", None)
+
+    def holds_on(self, mask: CaseMask) -> bool:
+        """Whether it is a verdict on this mask and nothing has ended it."""
+        return self.mask_id == mask.pk and self.ending is None
+
+    @property
+    def holds_approval(self) -> bool:
+        """Whether it approves and nothing has ended it."""
+        return self.verdict == Verdict.APPROVE and self.ending is None
+
+
+class EndReason(models.TextChoices):
+    """What changed of that which a verdict was given on."""
+
+    REGISTRATION = "registration", "the case was registered again"
+    PICTURES = "pictures", "its pictures were drawn anew"
+    SEQUENCE = "sequence", "another sequence is drawn on now"
+    SAVES = "saves", "what was drawn has changed"
+    UNPROVEN = "unproven", "it was given before verdicts were bound to what was looked at; look again"
+
+
+class VerdictEnd(models.Model):
+    """A verdict ended because something of what was looked at changed; rows are never changed."""
+
+    review = models.OneToOneField(Review, on_delete=models.CASCADE, related_name="end")
+    reason = models.CharField(max_length=12, choices=EndReason.choices)
+    created = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"end of {self.review}: {self.get_reason_display()}"
+
 
 def latest_review(case: Case) -> Review | None:
-    """The newest verdict on any mask of the case."""
-    return Review.objects.filter(mask__case=case).select_related("mask").order_by("pk").last()
+    """The newest verdict on any mask of the case, ended or not."""
+    return latest_reviews([case]).get(case.pk)
+
+
+def latest_reviews(cases: Collection[Case]) -> dict[int, Review]:
+    """The newest verdict of each case that has one, by the case's key; one query for all of them."""
+    rows = Review.objects.filter(mask__case__in=[case.pk for case in cases]).select_related("mask", "end")
+    return {review.mask.case_id: review for review in rows.order_by("pk")}
 
 
 def approved_review(case: Case) -> Review | None:
-    """The verdict that makes a mask of the case an approved mask: the newest one, if it approves."""
+    """The verdict that makes a mask of the case an approved mask.
+
+    The newest one, if it approves and if all that it was given on is as it was: images, pictures, saves and mask.
+    """
     review = latest_review(case)
-    return review if review is not None and review.verdict == Verdict.APPROVE else None
+    if review is None or not review.holds_approval:
+        return None
+    return review if review.seen_sha256 == seen_now(case).sha256 else None

@@ -6,48 +6,52 @@ from django.db import transaction
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
-from annotation_backend.labeling.assembly import current_saves
+from annotation_backend.cases.registering import require_sound
 from annotation_backend.labeling.jobs import mirror_case_states
 from annotation_backend.labeling.losses import open_findings
 from annotation_backend.labeling.models import CaseMask, LabelingTask, TaskState
-from annotation_backend.review.models import Review, Verdict, latest_review
+from annotation_backend.labeling.standing import Standing, standings
+from annotation_backend.review.models import Review, Verdict, latest_review, latest_reviews
+from annotation_backend.review.seen import Seen, seen_now
 from datasets.case import QualityScore
 from datasets.errors import RejectedInput
 
 
 @dataclass(frozen=True)
 class QueueEntry:
-    """A case with a mask, and where it stands."""
+    """A case that somebody drew on, and where it stands."""
 
     case: Case
-    mask: CaseMask
+    standing: Standing
     review: Review | None
 
     @property
+    def mask(self) -> CaseMask | None:
+        """The mask that counts."""
+        return self.standing.mask
+
+    @property
     def is_waiting(self) -> bool:
-        """Whether the newest mask has no verdict yet."""
-        return self.review is None or self.review.mask_id != self.mask.pk
+        """Whether the mask that counts has no verdict that holds."""
+        return self.mask is not None and not (self.review and self.review.holds_on(self.mask))
 
     @property
     def annotated_count(self) -> int:
         """Slices that a person submitted."""
-        return len(self.mask.annotated_slices)
+        return len(self.standing.saves)
 
     @property
     def slice_count(self) -> int:
         """Published slices."""
-        return len(self.mask.annotated_slices) + len(self.mask.unannotated_slices)
-
-
-def newest_mask(case: Case) -> CaseMask | None:
-    """The mask that was assembled last."""
-    return CaseMask.objects.filter(case=case).order_by("pk").last()
+        mask = self.mask
+        return len(mask.annotated_slices) + len(mask.unannotated_slices) if mask else self.case.labeling_tasks.count()
 
 
 def queue() -> list[QueueEntry]:
-    """All cases with a mask, the waiting ones first."""
-    cases = Case.objects.in_use().filter(masks__isnull=False).distinct()
-    entries = [QueueEntry(case, mask, latest_review(case)) for case in cases if (mask := newest_mask(case))]
+    """All cases with a mask, those first that need a look."""
+    cases = list(Case.objects.in_use().filter(masks__isnull=False).select_related("registration").distinct())
+    found, reviews = standings(cases), latest_reviews(cases)
+    entries = [QueueEntry(case, found[case.pk], reviews.get(case.pk)) for case in cases]
     return sorted(entries, key=lambda entry: (not entry.is_waiting, entry.case.code))
 
 
@@ -59,33 +63,45 @@ def decide(
     quality_score: QualityScore,
     comment: str = "",
     accepts_unannotated: bool = False,
+    seen_sha256: str = "",
 ) -> Review:
-    """Records a verdict and sends a returned case back to the annotator's tab.
+    """Records a verdict, bound to what was looked at, and sends a returned case back to the annotator's tab.
+
+    Registrations, pictures, saves and exclusions wait meanwhile: all of them lock the case.
 
     Args:
-        mask: The newest mask of its case.
+        mask: The mask that was looked at; it must be the one that counts.
         reviewer: A radiologist who drew none of it.
         verdict: Approve or return.
         quality_score: With the meanings of the InteractiveNet paper's Table S3.
         comment: Needed when the mask is returned.
         accepts_unannotated: The reviewer says that slices nobody submitted hold no tumour.
+        seen_sha256: Digest of all that the reviewer's page showed; empty where only the mask's number is known.
 
     Raises:
         RejectedInput: One of the rules is broken; its code says which.
     """
     with transaction.atomic():
         case = Case.objects.select_for_update().get(pk=mask.case_id)
+        require_sound(case)
         _check_reviewer(mask, reviewer)
-        _check_mask(mask, newest_mask(case), latest_review(case))
+        seen = seen_now(case)
+        _check_seen(mask, seen, seen_sha256 or seen.sha256)
+        _check_undecided(mask, latest_review(case))
         if verdict is Verdict.APPROVE:
             _check_drawers(mask)
-            _check_current(mask)
             _check_losses(case)
             _check_approval(mask, accepts_unannotated=accepts_unannotated)
         elif not comment.strip():
             raise RejectedInput("comment-missing", "A returned case needs a comment.", remedy="Say what to change.")
         review = Review.objects.create(
-            mask=mask, reviewer=reviewer, verdict=verdict, quality_score=quality_score.value, comment=comment.strip()
+            mask=mask,
+            reviewer=reviewer,
+            verdict=verdict,
+            quality_score=quality_score.value,
+            comment=comment.strip(),
+            seen=seen.record,
+            seen_sha256=seen.sha256,
         )
         state = TaskState.APPROVED if verdict is Verdict.APPROVE else TaskState.RETURNED
         said = review.comment if verdict is Verdict.RETURN else ""
@@ -114,26 +130,36 @@ def _check_drawers(mask: CaseMask) -> None:
         )
 
 
-def _check_mask(mask: CaseMask, newest: CaseMask | None, review: Review | None) -> None:
-    if newest is None or newest.pk != mask.pk:
-        raise RejectedInput(
-            "mask-superseded", "A newer mask of this case has been assembled.", remedy="Load the page and look at it."
-        )
-    if review is not None and review.mask_id == mask.pk:
-        raise RejectedInput(
-            "already-decided", "This mask has its verdict already.", remedy="A new annotation opens the case again."
-        )
-
-
-def _check_current(mask: CaseMask) -> None:
-    """A save whose mask is not assembled yet must not be approved unseen."""
-    if {save.pk for save in current_saves(mask.case).values() if save} != set(
-        mask.annotations.values_list("pk", flat=True)
-    ):
+def _check_seen(mask: CaseMask, now: Seen, seen_sha256: str) -> None:
+    """Only what counts takes a verdict, and only what its reviewer looked at."""
+    if now.standing.is_behind:
         raise RejectedInput(
             "mask-behind",
             "A newer save is not in this mask yet.",
             remedy="Wait a moment and load the page; if it stays, look at data/logs/worker.log.",
+        )
+    if now.standing.mask is None or now.standing.mask.pk != mask.pk:
+        raise RejectedInput(
+            "mask-superseded", "This mask of the case does not count any more.", remedy="Load the page and look at it."
+        )
+    if now.record["pictured"] != now.record["registration"]:
+        raise RejectedInput(
+            "pictures-behind",
+            "The case was registered again, and its pictures show the earlier registration.",
+            remedy=f"Have a data manager run `manage.py export_slices --case {mask.case.code}`; then load the page.",
+        )
+    if now.sha256 != seen_sha256:
+        raise RejectedInput(
+            "seen-superseded",
+            "Images, pictures or drawings of this case have changed since the page was loaded.",
+            remedy="Load the page and look at it.",
+        )
+
+
+def _check_undecided(mask: CaseMask, review: Review | None) -> None:
+    if review is not None and review.holds_on(mask):
+        raise RejectedInput(
+            "already-decided", "This mask has its verdict already.", remedy="A new annotation opens the case again."
         )
 
 

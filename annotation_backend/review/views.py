@@ -8,12 +8,14 @@ from django.views.decorators.http import require_GET, require_http_methods
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.permissions import roles_required, signed_in_user
 from annotation_backend.cases.models import Case
+from annotation_backend.cases.registering import require_sound
 from annotation_backend.cases.services import picture_plane
 from annotation_backend.labeling.models import CaseMask, TaskState
 from annotation_backend.review.forms import VerdictForm
-from annotation_backend.review.models import Review, Verdict
+from annotation_backend.review.models import Review, Verdict, latest_review
 from annotation_backend.review.overlay import outlined_png
-from annotation_backend.review.services import decide, newest_mask, queue
+from annotation_backend.review.seen import seen_now
+from annotation_backend.review.services import decide, queue
 from datasets.case import SeriesRole
 from datasets.errors import RejectedInput
 
@@ -32,8 +34,7 @@ def review_queue(request: HttpRequest) -> HttpResponse:
 def review_case(request: HttpRequest, code: str) -> HttpResponse:
     """One case: its slices with T1, T2 and the mask's outline, and the verdict form."""
     case = get_object_or_404(Case, code=code)
-    mask = newest_mask(case)
-    form = VerdictForm(request.POST or None)
+    form = VerdictForm(request.POST if request.method == "POST" else None)
     status = 200
     if request.method == "POST":
         well_formed = form.is_valid()
@@ -43,14 +44,14 @@ def review_case(request: HttpRequest, code: str) -> HttpResponse:
         status = 409 if well_formed else 400
     context = {
         "case": case,
-        "mask": mask,
         "form": form,
         "roles": list(SeriesRole),
         "plane": picture_plane(case) if case.picture_plane else None,
         "indices": sorted(set(case.slices.values_list("index", flat=True))),
-        "reviews": Review.objects.filter(mask__case=case).select_related("reviewer"),
+        "reviews": Review.objects.filter(mask__case=case).select_related("reviewer", "end"),
         "returned_count": case.labeling_tasks.filter(state=TaskState.RETURNED).count(),
-        "may_decide": signed_in_user(request).has_role(Role.RADIOLOGIST) and not (mask and mask.reviews.exists()),
+        "is_radiologist": signed_in_user(request).has_role(Role.RADIOLOGIST),
+        **_standing(case),
     }
     return render(request, "review/case.html", context, status=status)
 
@@ -67,6 +68,31 @@ def slice_with_mask(request: HttpRequest, mask_id: int, role: str, index: int) -
     return answer
 
 
+def _standing(case: Case) -> dict[str, object]:
+    """What counts of the case, what its page shows by digest, and whether it takes a verdict now."""
+    if not case.is_registered:
+        return {}
+    seen = seen_now(case)
+    mask, review = seen.standing.mask, latest_review(case)
+    return {
+        "mask": mask,
+        "is_behind": seen.standing.is_behind,
+        "seen": seen.sha256,
+        "review": review,
+        "is_decided": mask is not None and review is not None and review.holds_on(mask),
+        "refusal": _why_unsound(case),
+    }
+
+
+def _why_unsound(case: Case) -> str:
+    """Why the case takes no verdict, or nothing."""
+    try:
+        require_sound(case)
+    except RejectedInput as error:
+        return f"{error.message} {error.remedy}"
+    return ""
+
+
 def _decided(request: HttpRequest, form: VerdictForm, mask: CaseMask) -> bool:
     try:
         review = decide(
@@ -76,6 +102,7 @@ def _decided(request: HttpRequest, form: VerdictForm, mask: CaseMask) -> bool:
             quality_score=form.score(),
             comment=form.cleaned_data["comment"],
             accepts_unannotated=form.cleaned_data["accepts_unannotated"],
+            seen_sha256=form.cleaned_data["seen"],
         )
     except RejectedInput as error:
         form.add_error(None, f"{error.message} {error.remedy}")

@@ -50,7 +50,15 @@ from datasets.release.request import (
 from datasets.release.verify import verify_release
 from datasets.splits import SplitCase, fold_findings, stratified_folds
 
-__all__ = ["Release", "ReleaseCase", "ReleaseSettings", "build_release", "check_release"]
+__all__ = [
+    "Release",
+    "ReleaseCase",
+    "ReleaseSettings",
+    "WrittenRelease",
+    "build_release",
+    "check_release",
+    "written_release",
+]
 
 _TABLE_COLUMNS = (
     *("case", "patient", "tissue_type", "anatomical_site", "annotated_sequence", "quality_score", "volume_ml"),
@@ -117,13 +125,57 @@ def build_release(
         GeometryError: The images and the mask of a case do not lie on one grid; the message names the case.
         RejectedInput: Something is not fit (see `check_release`), or the version exists with other content.
     """
+    with written_release(cases, settings, destination, progress=progress) as written:
+        return written.settle()
+
+
+@dataclass(frozen=True)
+class WrittenRelease:
+    """A release that is written whole, beside its place.
+
+    Args:
+        part: Where it lies now.
+        target: Its place.
+        settings: What it is called and says.
+        digest: Its `release_digest`.
+        cases: How many cases it holds.
+    """
+
+    part: Path
+    target: Path
+    settings: ReleaseSettings
+    digest: str
+    cases: int
+
+    def settle(self) -> Release:
+        """Moves it to its place, from where it never changes.
+
+        Raises:
+            RejectedInput: The version exists with other content.
+        """
+        created = _settle(self.part, self.target, self.digest)
+        return Release(self.target, self.settings.name, self.settings.version, self.digest, self.cases, created)
+
+
+@contextmanager
+def written_release(
+    cases: Sequence[ReleaseCase],
+    settings: ReleaseSettings,
+    destination: Path,
+    *,
+    progress: Progress = lambda done, total: None,
+) -> Iterator[WrittenRelease]:
+    """Writes a release and leaves it to the caller to settle it; without that it is gone when the block ends.
+
+    So what was true of the cases when it was begun can be asked again before it is frozen. Arguments and errors are
+    those of `build_release`.
+    """
     check_release(cases, settings)
     target = destination / f"{settings.name}-{settings.version}"
     destination.mkdir(parents=True, exist_ok=True)
     with _folder_beside(target) as part:
         manifest = _write_all(part, sorted(cases, key=lambda case: case.code), settings, progress=progress)
-        created = _settle(part, target, manifest.release_digest)
-    return Release(target, settings.name, settings.version, manifest.release_digest, len(cases), created)
+        yield WrittenRelease(part, target, settings, manifest.release_digest, len(cases))
 
 
 def _write_all(part: Path, cases: Sequence[ReleaseCase], settings: ReleaseSettings, *, progress: Progress) -> Manifest:

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.choices import choose_series, considered_series
-from annotation_backend.cases.exclusion import SUPERSEDED
+from annotation_backend.cases.exclusion import SUPERSEDED, exclude
 from annotation_backend.cases.ingest import ingest
 from annotation_backend.cases.models import Case, ChosenSeries, ImportedMask, Ingest, IngestPatient, Outcome, Patient
 from annotation_backend.labeling.models import LabelingProject, LabelingTask
@@ -136,6 +136,9 @@ def test_a_case_that_somebody_drew_on_is_not_replaced(cohort: Path) -> None:
     assert "choice-too-late" in {finding.code for finding in report.findings}
     assert list(Case.objects.in_use().filter(patient=patient)) == [old]
     assert IngestPatient.objects.filter(patient=patient).last().outcome == Outcome.REFUSED
+    exclude(old, reason="Registered wrongly.")  # the remedy of `case-annotated` and of `choice-too-late`
+    [new] = ingest(cohort).new
+    assert list(Case.objects.in_use().filter(patient=patient)) == [new]
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,15 @@ from pathlib import Path
 import pytest
 
 from annotation_backend.accounts.models import Role, User
+from annotation_backend.cases.exclusion import exclude
+from annotation_backend.cases.models import Registration
 from annotation_backend.inference.services import predict_slices
 from annotation_backend.labeling.assembly import assemble
 from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.learning.models import Run, RunStatus
 from annotation_backend.learning.services import take_snapshot, train
 from annotation_backend.registry.models import Model, PromptKind
-from annotation_backend.registry.services import promote, register_package, serving_model
+from annotation_backend.registry.services import models_folder, promote, register_package, serving_model
 from annotation_backend.review.models import Verdict
 from annotation_backend.review.services import decide
 from datasets.case import QualityScore
@@ -102,3 +104,38 @@ def test_a_damaged_package_is_neither_registered_nor_promoted(people: dict[Role,
         promote(model)
     with pytest.raises(RejectedInput, match="package-weights-digest"):
         register_package(model.path)
+
+
+@pytest.mark.parametrize("leaves", ["excluded", "returned", "drawn on"])
+def test_a_model_that_learned_from_a_case_that_left_meanwhile_is_not_registered(
+    people: dict[Role, User], leaves: str, tmp_path: Path, settings
+) -> None:
+    settings.DATA_FOLDER = tmp_path
+    task = _reviewed(people, "C0001", Verdict.APPROVE, identifier=1)
+    _reviewed(people, "C0002", Verdict.APPROVE, identifier=2)
+
+    def meanwhile(step: int, _steps: int, _loss: float) -> None:
+        if step != 1:
+            return
+        if leaves == "excluded":
+            exclude(task.case, reason="Consent withdrawn.")
+        saved(task, identifier=1, updated_at="2026-11-21T11:00:00Z")
+        if leaves == "returned":
+            mask = assemble(task.case)
+            assert mask is not None
+            choices = {"quality_score": QualityScore.SUFFICIENT, "comment": "The lower border."}
+            decide(mask, people[Role.RADIOLOGIST], verdict=Verdict.RETURN, **choices)  # type: ignore[arg-type]
+
+    with pytest.raises(RejectedInput, match="snapshot-left"):
+        train(take_snapshot(), QUICK, progress=meanwhile)
+    assert Run.objects.get().status == RunStatus.FAILED
+    assert Model.objects.count() == 0
+    assert not any(models_folder().glob("unet-25d-*"))
+
+
+def test_a_snapshot_does_not_take_the_images_of_another_registration(people: dict[Role, User]) -> None:
+    _reviewed(people, "C0001", Verdict.APPROVE, identifier=1)
+    snapshot = take_snapshot()
+    Registration.objects.update(record_sha256="f" * 64)
+    with pytest.raises(RejectedInput, match="snapshot-left"):
+        train(snapshot, QUICK)

@@ -13,6 +13,8 @@ from annotation_backend.environment import ROOT, fresh_environment
 from benchmarks.throwaway_postgresql import create_database, program_folder, throwaway_postgresql
 from tests.annotation_backend.deliveries import SAVES, THREADS
 
+RACES = "tests/annotation_backend/test_approval_races.py"
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
@@ -48,6 +50,12 @@ def test_the_same_save_from_many_threads_at_once_is_one_row(
     assert found["rows"] == SAVES
     assert (found["current"], found["state"]) == (SAVES - 1, "annotated")
     assert 1 <= found["jobs"] <= SAVES
+
+
+def test_verdicts_saves_registrations_and_builds_at_the_same_moment(server: str) -> None:
+    """The same races as on SQLite: here the case's row is what they wait for."""
+    url = create_database(server, "races")
+    assert "skipped" not in _run(url, "-m", "pytest", "-q", "-p", "no:cacheprovider", RACES)
 
 
 def test_connections_are_kept_and_checked_on_postgresql_only() -> None:

@@ -19,7 +19,7 @@ from annotation_backend.cases.verdicts import decide_registration
 from annotation_backend.labeling.models import LabelingProject, LabelingTask
 from datasets.nifti import read_grid
 from tests.annotation_backend.cohorts import write_small_cohort
-from tests.annotation_backend.records import accounts
+from tests.annotation_backend.records import accounts, saved
 
 pytestmark = pytest.mark.django_db
 
@@ -162,3 +162,39 @@ def test_a_published_case_keeps_its_grid(cases: list[Case]) -> None:
     report = register_cases([_fresh(case)], again=True, workers=1)
     assert [finding.code for finding in report.findings] == ["case-published"]
     assert _fresh(case).registration.record_sha256 == before
+
+
+def test_a_case_that_is_drawn_on_while_the_cases_before_it_are_registered_keeps_its_registration(
+    cases: list[Case],
+) -> None:
+    """The rule is asked before the minutes of computing, and again when the registration would be replaced."""
+    register_cases(cases, settings=settings_of("fast", "rigid"), workers=1)
+    first, second = (_fresh(case) for case in cases)
+    project = LabelingProject.objects.create(label_studio_id=1, title="Test")
+    export_cases([second], workers=1)
+    task = LabelingTask.objects.create(project=project, case=second, slice_index=0, label_studio_id=101)
+    before = {path.name: path.stat().st_mtime_ns for path in second.registration.folder.iterdir()}
+
+    def drawn_meanwhile(done: int, _total: int) -> None:
+        if done == 1:
+            saved(task, result=[])
+
+    report = register_cases([first, second], again=True, workers=1, progress=drawn_meanwhile)
+    assert report.done == [first]
+    assert [(finding.code, finding.subject) for finding in report.findings] == [("case-annotated", second.code)]
+    kept = _fresh(second).registration
+    assert kept.record_sha256 == second.registration.record_sha256
+    assert {path.name: path.stat().st_mtime_ns for path in kept.folder.iterdir()} == before
+    assert [folder.name for folder in kept.folder.parent.iterdir()] == [kept.folder.name]
+
+
+def test_a_dry_run_of_a_redo_names_the_cases_that_it_would_refuse(cases: list[Case], capsys) -> None:
+    register_cases(cases[:1], workers=1)
+    project = LabelingProject.objects.create(label_studio_id=1, title="Test")
+    saved(LabelingTask.objects.create(project=project, case=cases[0], slice_index=0, label_studio_id=101))
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as left:
+        call_command("register_cases", "--redo", "--dry-run", "--json")
+    document = json.loads(capsys.readouterr().out)
+    assert (left.value.code, document["to_register"]) == (1, [cases[1].code])
+    assert "case-annotated" in document["findings"][0]

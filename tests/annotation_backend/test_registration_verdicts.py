@@ -14,7 +14,7 @@ from annotation_backend.cases.registering import MOTIONS, PRESETS, register_case
 from annotation_backend.cases.services import select_cases
 from annotation_backend.cases.verdicts import decide_registration, registrations
 from annotation_backend.labeling.publish import publish
-from annotation_backend.learning.services import approved_reviews
+from annotation_backend.review.approvals import approved_reviews
 from annotation_backend.review.services import queue
 from curation.alignment import Motion, Preset
 from curation.quality import Verdict

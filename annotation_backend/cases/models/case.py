@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from annotation_backend.accounts.models import User
+from annotation_backend.cases.signals import drawn_on_asked
 from datasets.case import SeriesRole, TissueType, annotated_role
 
 
@@ -83,8 +84,8 @@ class Case(models.Model):
 
     @property
     def is_annotated(self) -> bool:
-        """Whether somebody submitted a slice of it."""
-        return self.labeling_tasks.exclude(state="pending").exists()
+        """Whether anybody ever drew on it, also where that was deleted since: what was drawn can come back."""
+        return any(answer for _, answer in drawn_on_asked.send(sender=Case, case=self))
 
 
 class Exclusion(models.Model):

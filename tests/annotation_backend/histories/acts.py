@@ -181,9 +181,7 @@ def bring_in(world: World, who: int, what: int) -> None:
         world.studio.delete_task(task)
     number = world.studio.publish(world.case.code, index)
     name = world.number(_one("abs", what))
-    world.studio.bring_in(
-        world.studio.tasks[number], world.number(_one(DRAWERS, who)), world.fresh_pixels(), name=name
-    )
+    world.studio.bring_in(world.studio.tasks[number], world.number(_one(DRAWERS, who)), world.fresh_pixels(), name=name)
 
 
 def claim(world: World, who: int, what: int) -> None:

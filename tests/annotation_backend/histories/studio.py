@@ -167,7 +167,11 @@ class ModelStudio:
         ]
 
     def _owner(self) -> Json:
-        return {"id": OWNER, "email": "administrator@maskloop.local", "active_organization": 1 if self.is_visible else None}
+        return {
+            "id": OWNER,
+            "email": "administrator@maskloop.local",
+            "active_organization": 1 if self.is_visible else None,
+        }
 
     def _project(self, number: int) -> Json:
         if number != PROJECT or not self.is_visible:
@@ -226,7 +230,13 @@ class ModelStudio:
 
     def _numbered(self, task: Json, content: Json) -> Json:
         fixed = {"id": self.next_annotation, "task": task["id"], "project": PROJECT, "created_at": self.clock.text()}
-        annotation = {**fixed, "unique_id": str(self.next_annotation), "import_id": None, "last_action": None, **content}
+        annotation = {
+            **fixed,
+            "unique_id": str(self.next_annotation),
+            "import_id": None,
+            "last_action": None,
+            **content,
+        }
         self.next_annotation += 1
         task["annotations"].append(annotation)
         self.truth[annotation["id"]] = []

@@ -79,9 +79,7 @@ class Stage:
         studio = ModelStudio(Clock(), shape=(SHAPE[1], SHAPE[0]))
         for index in range(SLICES):
             number = studio.publish(self.case.code, index)
-            LabelingTask.objects.create(
-                project=self.project, case=self.case, slice_index=index, label_studio_id=number
-            )
+            LabelingTask.objects.create(project=self.project, case=self.case, slice_index=index, label_studio_id=number)
         return World(self.case, studio, self.people, self.clients)
 
 
@@ -98,9 +96,7 @@ def _another(role: Role, number: int) -> User:
     database=None,
 )
 @given(steps=histories())
-def test_nothing_unseen_and_nothing_of_ones_own_is_approved_or_released(
-    stage: Stage, steps: Steps
-) -> None:
+def test_nothing_unseen_and_nothing_of_ones_own_is_approved_or_released(stage: Stage, steps: Steps) -> None:
     assert not complaints_of(stage, steps)
 
 

@@ -217,9 +217,9 @@ class World:
 
     def restore(self, letter: str, which: int) -> None:
         """A person restores some version of some slice on our page."""
-        versions = list(Annotation.objects.filter(task__case=self.case).order_by("pk").values_list(
-            "task__slice_index", "number"
-        ))
+        versions = list(
+            Annotation.objects.filter(task__case=self.case).order_by("pk").values_list("task__slice_index", "number")
+        )
         if versions:
             index, number = versions[which % len(versions)]
             path = f"/cases/{self.case.code}/slices/{index}/versions/{number}/restore"
@@ -295,7 +295,7 @@ class World:
 
     def _judge_rest(self) -> None:
         """Where everybody was honest, what counts here is what Label Studio has, and an approval is of that."""
-        current = Annotation.objects.filter(task__case=self.case).newest_of_each_task(confirmed_only=True)
+        current = Annotation.objects.filter(task__case=self.case).newest_of_each_task()
         here = {save.task.slice_index: save for save in current.values()}
         for index in range(SLICES):
             task = self.studio.task_of(index)
@@ -306,7 +306,7 @@ class World:
 
 
 def registered_anew(world: World) -> Callable[..., Iterator[Outcome[RegistrationTask, StoredRegistration]]]:
-    """Takes the place of the computing of registrations: other images on the same grid, and time in which things happen."""
+    """Takes the place of computing registrations: other images on the same grid, and time in which things happen."""
 
     def each_done(_function: Any, tasks: list[RegistrationTask], **_: Any) -> Iterator[Outcome[Any, Any]]:
         for task in tasks:

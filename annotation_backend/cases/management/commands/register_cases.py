@@ -3,7 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from annotation_backend.cases.registering import MOTIONS, PRESETS, register_cases, settings_of
+from annotation_backend.cases.registering import MOTIONS, PRESETS, register_cases, settings_of, would_register
 from annotation_backend.cases.services import select_cases
 from annotation_backend.management.arguments import MaskloopCommand, add_workers
 
@@ -17,7 +17,9 @@ class Command(MaskloopCommand):
         """Which cases, and how."""
         parser.add_argument("--case", nargs="+", metavar="CODE", help="only these cases")
         parser.add_argument(
-            "--redo", action="store_true", help="also those that are registered already, unless somebody drew on them"
+            "--redo",
+            action="store_true",
+            help="also those that are registered already, unless anybody ever drew on them",
         )
         parser.add_argument("--preset", choices=PRESETS, help="which search: fast (SimpleITK; the default) or ants")
         parser.add_argument("--motion", choices=MOTIONS, help="the freest motion that T1 may take (default: affine)")
@@ -28,9 +30,10 @@ class Command(MaskloopCommand):
         """Registers case by case."""
         cases = select_cases(options["case"])
         if options["dry_run"]:
-            codes = [case.code for case in cases if options["redo"] or not case.is_registered]
+            todo, doubts = would_register(cases, again=options["redo"])
+            codes = [case.code for case in todo]
             self.say(f"Would be registered: {', '.join(codes) or 'none'}")
-            return {"to_register": codes}, []
+            return {"to_register": codes}, list(map(str, doubts))
         report = register_cases(
             cases,
             settings=settings_of(options["preset"], options["motion"]),

@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from annotation_backend.management.arguments import MaskloopCommand
-from annotation_backend.publishing.services import publish_release, release_cases
+from annotation_backend.publishing.services import naming_withdrawn, publish_release, release_cases
 
 
 class Command(MaskloopCommand):
@@ -34,14 +34,14 @@ class Command(MaskloopCommand):
         )
         if options["dry_run"]:
             cases = release_cases()
-            check_release(cases, settings)
+            check_release(cases, naming_withdrawn(settings))
             codes = [case.code for case in cases]
             self.say(f"{len(codes)} approved case(s) would go in: {', '.join(codes)}")
             return {"cases": codes}, []
-        built = publish_release(settings)
+        built = publish_release(settings, progress_of=lambda: self.progress("writing case"))
         self.say(f"{built.release}: {built.release.cases.count()} case(s), digest {built.release.digest}")
         self.say(f"It lies in {built.release.path}")
-        findings = [str(finding) for finding in built.report.findings]
+        findings = [str(finding) for finding in (*built.findings, *built.report.findings)]
         return {
             "release": str(built.release),
             "digest": built.release.digest,

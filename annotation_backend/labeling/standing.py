@@ -1,0 +1,69 @@
+"""What counts of a case now: the saves that Label Studio confirmed, and the mask made of exactly these on its images.
+
+Review, releases, snapshots, upkeep and pages all ask here. The mask that was made last is not asked for: when a save is
+deleted again, the one before counts, and none counts that was made on an earlier registration.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from annotation_backend.cases.models import Case
+from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask
+from datasets.files import canonical_json, sha256_of_bytes
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What counts of a case.
+
+    Args:
+        saves: The confirmed save that counts, by slice index.
+        mask: The mask made of these saves on the case's registration; None where there is none (yet).
+    """
+
+    saves: Mapping[int, Annotation]
+    mask: CaseMask | None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the mask of what counts still has to be made."""
+        return bool(self.saves) and self.mask is None
+
+
+def standing_of(case: Case) -> Standing:
+    """What counts of one case, as the database has it now."""
+    return standings([Case.objects.select_related("registration").get(pk=case.pk)])[case.pk]
+
+
+def standings(cases: Sequence[Case]) -> dict[int, Standing]:
+    """What counts of each of many cases, by their keys; three queries for all of them.
+
+    Args:
+        cases: With their registrations as they are now.
+    """
+    saves = _counting_saves(cases)
+    wanted = {case.pk: inputs_digest(case, saves[case.pk].values()) for case in cases if saves[case.pk]}
+    made = CaseMask.objects.filter(case__in=wanted, inputs_sha256__in=wanted.values())
+    masks = {(mask.case_id, mask.inputs_sha256): mask for mask in made}
+    return {case.pk: Standing(saves[case.pk], masks.get((case.pk, wanted.get(case.pk, "")))) for case in cases}
+
+
+def inputs_digest(case: Case, saves: Collection[Annotation]) -> str:
+    """Digest of what a mask is made of: the case's registration and the saves of its slices."""
+    content = {
+        "registration": case.registration.record_sha256,
+        "saves": sorted(save.content_sha256 for save in saves),
+        "annotations": sorted(save.label_studio_id for save in saves),
+    }
+    return sha256_of_bytes(canonical_json(content))
+
+
+def _counting_saves(cases: Sequence[Case]) -> dict[int, dict[int, Annotation]]:
+    """By case and slice: the confirmed save that counts."""
+    rows = Annotation.objects.filter(task__case__in=[case.pk for case in cases])
+    counting = rows.newest_of_each_task()
+    places = LabelingTask.objects.filter(pk__in=counting).values_list("pk", "case", "slice_index")
+    found: dict[int, dict[int, Annotation]] = {case.pk: {} for case in cases}
+    for task, case, index in sorted(places, key=lambda place: place[2]):
+        found[case][index] = counting[task]
+    return found

@@ -1,0 +1,42 @@
+"""Approvals asked again: under a lock, at the moment when something is made of them for good."""
+
+from collections.abc import Collection
+
+from annotation_backend.cases.models import AlignmentVerdict, Case
+from annotation_backend.review.endings import end_what_changed
+from annotation_backend.review.models import Review, Verdict, approved_review, latest_review
+
+
+def approved_reviews() -> list[Review]:
+    """The approving verdict of each sound case that has an approved mask now, in the order of the cases.
+
+    A verdict whose ground changed without anybody's notice ends here, with a row that says so.
+    """
+    reviews = {case: approved_review(case) for case in Case.objects.sound()}
+    for case, review in reviews.items():
+        if review is None:
+            end_what_changed(case)
+    return [review for review in reviews.values() if review is not None]
+
+
+def lock_approvals(codes: Collection[str]) -> None:
+    """Keeps the approvals of cases as they are until the transaction ends.
+
+    Whatever ends an approval or takes its case out locks the case first: saves, verdicts, registrations, exclusions.
+    """
+    list(Case.objects.filter(code__in=codes).order_by("pk").select_for_update().values_list("pk"))
+
+
+def why_unapproved(code: str) -> str:
+    """Why a case that was approved a while ago is not now, in words for a finding."""
+    case = Case.objects.select_related("registration").get(code=code)
+    if case.exclusion is not None:
+        return f"it was excluded: {case.exclusion.reason}"
+    if case.registration.verdict == AlignmentVerdict.REJECT:
+        return "its registration was rejected"
+    review = latest_review(case)
+    if review is not None and review.verdict == Verdict.RETURN:
+        return "it was returned to the annotator"
+    if review is not None and review.ending is not None:
+        return f"its approval ended: {review.ending.get_reason_display()}"
+    return "what is known of it has changed"

@@ -1,0 +1,64 @@
+"""The end of verdicts: whatever changes of what was looked at ends the verdict, in the transaction of the change."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+
+from annotation_backend.cases.models import Case
+from annotation_backend.labeling.jobs import mirror_case_states
+from annotation_backend.labeling.models import LabelingTask, TaskState
+from annotation_backend.labeling.queue import queue_once
+from annotation_backend.labeling.standing import Standing
+from annotation_backend.review.models import EndReason, Verdict, VerdictEnd, latest_review
+from annotation_backend.review.seen import seen_now
+
+logger = logging.getLogger(__name__)
+
+_REASONS = {
+    "registration": EndReason.REGISTRATION,
+    "images": EndReason.REGISTRATION,
+    "pictured": EndReason.PICTURES,
+    "pictures": EndReason.PICTURES,
+    "sequence": EndReason.SEQUENCE,
+}
+"""What is said of a part of the record that changed, the first of them; anything else is about what was drawn."""
+
+
+def end_what_changed(case: Case) -> VerdictEnd | None:
+    """Ends the case's newest verdict where it was given on something else than there is now.
+
+    The tasks of an ended approval go back to the annotators' tabs as annotated, or to be annotated.
+
+    Returns:
+        The end, where there is one now and was none before.
+    """
+    review = latest_review(case)
+    if review is None or review.ending is not None or not review.seen_sha256:
+        return None
+    with transaction.atomic():
+        Case.objects.select_for_update().get(pk=case.pk)
+        now = seen_now(case)
+        if now.sha256 == review.seen_sha256:
+            return None
+        end, is_new = VerdictEnd.objects.get_or_create(
+            review=review, defaults={"reason": reason_of(review.seen, now.record)}
+        )
+        if is_new and review.verdict == Verdict.APPROVE:
+            reopen_tasks(case, now.standing)
+    logger.info("%s", end)
+    return end if is_new else None
+
+
+def reason_of(before: Mapping[str, Any], now: Mapping[str, Any]) -> EndReason:
+    """The first thing that differs between two records."""
+    return next((reason for key, reason in _REASONS.items() if before.get(key) != now.get(key)), EndReason.SAVES)
+
+
+def reopen_tasks(case: Case, standing: Standing) -> None:
+    """Takes "approved" off a case's tasks, here and in Label Studio."""
+    approved = LabelingTask.objects.filter(case=case, state=TaskState.APPROVED)
+    approved.filter(slice_index__in=standing.saves).update(state=TaskState.ANNOTATED)
+    approved.update(state=TaskState.PENDING)
+    queue_once(mirror_case_states, case_code=case.code)

@@ -1,0 +1,16 @@
+"""What review does when something happens in the apps below."""
+
+from typing import Any
+
+from django.dispatch import receiver
+
+from annotation_backend.cases.models import Case
+from annotation_backend.cases.signals import shown_changed
+from annotation_backend.labeling.signals import saves_settled
+from annotation_backend.review.endings import end_what_changed
+
+
+@receiver([shown_changed, saves_settled])
+def end_verdict(*, case: Case, **_signal: Any) -> None:
+    """Ends the case's verdict where it was given on something else than there is now."""
+    end_what_changed(case)

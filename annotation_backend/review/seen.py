@@ -1,0 +1,61 @@
+"""What a reviewer of a case looks at, by digest, as one record: images, registration, pictures, mask and saves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from annotation_backend.cases.models import Case
+from annotation_backend.labeling.standing import Standing, standing_of
+from datasets.case import TissueType, annotated_role
+from datasets.files import canonical_json, sha256_of_bytes
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the review page of a case shows.
+
+    Args:
+        record: As `seen_record` gives it.
+        standing: What counts of the case.
+    """
+
+    record: Mapping[str, Any]
+    standing: Standing
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the record; an approval holds as long as it stays the same."""
+        return sha256_of_bytes(canonical_json(dict(self.record)))
+
+
+def seen_now(case: Case) -> Seen:
+    """What the case's review page shows now, whatever the object at hand remembers of the case."""
+    fresh = Case.objects.select_related("registration").get(pk=case.pk)
+    standing = standing_of(fresh)
+    return Seen(seen_record(fresh, standing.mask, standing.saves), standing)
+
+
+def seen_record(case: Any, mask: Any, saves: Mapping[int, Any]) -> dict[str, Any]:
+    """The record of what is looked at; plain values, equal for equal content.
+
+    Args:
+        case: With a registration; also as a migration has it.
+        mask: The mask that counts, or None.
+        saves: The saves that count, by slice index.
+    """
+    pictures = sorted(case.slices.values_list("role", "index", "sha256"))
+    return {
+        "registration": case.registration.record_sha256,
+        "images": dict(case.registration.record["outputs"]),
+        "pictured": case.pictured_sha256,
+        "pictures": sha256_of_bytes(canonical_json([list(picture) for picture in pictures])),
+        "sequence": annotated_role(TissueType(case.tissue_type)).value,
+        "mask": mask.sha256 if mask else None,
+        "mask_inputs": mask.inputs_sha256 if mask else None,
+        "saves": [_save(index, save) for index, save in sorted(saves.items())],
+    }
+
+
+def _save(index: int, save: Any) -> list[Any]:
+    """One save: where, which, what was drawn, and who drew."""
+    return [index, save.label_studio_id, save.content_sha256, save.completed_by, save.updated_by]

@@ -1,0 +1,1 @@
+"""Tags of review, for the pages of apps below and above."""

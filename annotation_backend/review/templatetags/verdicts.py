@@ -1,0 +1,14 @@
+"""Verdicts, for the page of a case."""
+
+from django import template
+
+from annotation_backend.cases.models import Case
+from annotation_backend.review.models import Review, latest_review
+
+register = template.Library()
+
+
+@register.simple_tag
+def latest_verdict_of(case: Case) -> Review | None:
+    """The newest verdict on the case, with how it ended; None where there is none."""
+    return latest_review(case)
