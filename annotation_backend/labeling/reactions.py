@@ -8,7 +8,7 @@ from annotation_backend.cases.models import Case
 from annotation_backend.cases.signals import drawn_on_asked
 from annotation_backend.inference.jobs import embed_case
 from annotation_backend.labeling.jobs import predict_case
-from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask, TaskState
+from annotation_backend.labeling.models import EVIDENCE, Annotation, CaseMask, LabelingTask, TaskState
 from annotation_backend.labeling.queue import queue_once
 from annotation_backend.registry.models import Model
 from annotation_backend.registry.signals import automatic_model_promoted, model_promoted
@@ -20,10 +20,11 @@ from training.model_package import Method
 def was_drawn_on(*, case: Case, **_signal: Any) -> bool:
     """Whether anybody ever saved a drawing on the case, or it got further than that.
 
-    A skip without a region is no drawing, and a save that Label Studio denied is nobody's. One that was deleted counts:
-    it can be restored.
+    A skip without a region is no drawing, and a save that Label Studio did not confirm is nobody's; one that it was not
+    asked about yet may be somebody's. One that was deleted counts: it can be restored.
     """
-    saves = Annotation.objects.filter(task__case=case).not_denied().exclude(was_cancelled=True, raw__result=[])
+    saves = Annotation.objects.filter(task__case=case).exclude(confirmation__outcome__in=EVIDENCE)
+    saves = saves.exclude(was_cancelled=True, raw__result=[])
     further = LabelingTask.objects.filter(case=case).exclude(state=TaskState.PENDING)
     return saves.exists() or further.exists() or CaseMask.objects.filter(case=case).exists()
 
