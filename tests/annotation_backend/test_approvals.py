@@ -124,7 +124,7 @@ def test_deleting_all_annotations_ends_the_approval_and_is_no_way_to_register_ag
 
 
 def test_another_registration_ends_an_approval_and_its_mask_stands_no_more(
-    approval: Review, people: dict[Role, User]
+    approval: Review, people: dict[Role, User], client: Client
 ) -> None:
     """No command replaces a registration under a drawing; a restored data folder may."""
     case = approval.mask.case
@@ -134,14 +134,15 @@ def test_another_registration_ends_an_approval_and_its_mask_stands_no_more(
     assert VerdictEnd.objects.get().reason == EndReason.REGISTRATION
     assert standing_of(case).mask is None
     assert _behind() == {case.code}
+    with pytest.raises(RejectedInput, match="pictures-behind"):
+        _decided(approval.mask, people)
+    assert "manage.py export_slices --case C0001" in _page(client, people, "review-case", case.code)
+    assert export_case(Case.objects.get())
     with pytest.raises(RejectedInput, match="mask-behind"):
         _decided(approval.mask, people)
     anew = assemble(Case.objects.get(), confirmed_only=True)
     assert anew is not None
     assert anew != approval.mask
-    with pytest.raises(RejectedInput, match="pictures-behind"):
-        _decided(anew, people)
-    assert export_case(Case.objects.get())
     assert approved_review(Case.objects.get()) is None
     assert _decided(anew, people).mask == anew
 
