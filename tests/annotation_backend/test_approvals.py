@@ -416,3 +416,16 @@ def test_a_release_without_a_record_is_named_and_recorded_by_building_it_again(a
     assert [finding.code for finding in other.findings] == ["release-unrecorded"]
     assert "tumours-1.0.0" in other.findings[0].message
     assert publish_release(SETTINGS).findings == ()
+
+
+def test_while_the_mask_of_newer_saves_is_missing_the_page_says_so(
+    task: LabelingTask, people: dict[Role, User], client: Client
+) -> None:
+    """The worker is stopped, or cannot write masks."""
+    confirmed_save(task)
+    page = _page(client, people, "review-case", "C0001")
+    assert "Newer saves are being put together into a mask." in page
+    assert "No slice of this case" not in page
+    assemble(task.case, confirmed_only=True)
+    confirmed_save(task, updated_at="2026-11-21T11:00:00Z")
+    assert "being put together" in _page(client, people, "review-queue")
