@@ -42,7 +42,8 @@ def standings(cases: Sequence[Case]) -> dict[int, Standing]:
         cases: With their registrations as they are now.
     """
     saves = _counting_saves(cases)
-    wanted = {case.pk: inputs_digest(case, saves[case.pk].values()) for case in cases if saves[case.pk]}
+    drawn = [case for case in cases if saves[case.pk] and case.is_registered]
+    wanted = {case.pk: inputs_digest(case, saves[case.pk].values()) for case in drawn}
     made = CaseMask.objects.filter(case__in=wanted, inputs_sha256__in=wanted.values())
     masks = {(mask.case_id, mask.inputs_sha256): mask for mask in made}
     return {case.pk: Standing(saves[case.pk], masks.get((case.pk, wanted.get(case.pk, "")))) for case in cases}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from annotation_backend.accounts.models import Role, User
+from annotation_backend.cases.exporting import is_exported
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.registering import require_sound
 from annotation_backend.labeling.jobs import mirror_case_states
@@ -83,7 +84,7 @@ def decide(
     """
     with transaction.atomic():
         case = Case.objects.select_for_update().get(pk=mask.case_id)
-        require_sound(case)
+        require_reviewable(case)
         _check_reviewer(mask, reviewer)
         seen = seen_now(case)
         _check_seen(mask, seen, seen_sha256 or seen.sha256)
@@ -108,6 +109,22 @@ def decide(
         LabelingTask.objects.filter(case=case).exclude(state=TaskState.PENDING).update(state=state, review_comment=said)
         mirror_case_states.enqueue(case_code=case.code)
     return review
+
+
+def require_reviewable(case: Case) -> None:
+    """Lets a case through that takes verdicts.
+
+    Raises:
+        RejectedInput: It is excluded, its registration is rejected or waits for a person, or its pictures show an
+            earlier registration (``pictures-behind``).
+    """
+    require_sound(case)
+    if not is_exported(case):
+        raise RejectedInput(
+            "pictures-behind",
+            "Expected pictures of the case's registration, got those of an earlier one.",
+            remedy=f"Have a data manager run `manage.py export_slices --case {case.code}`; then load the page.",
+        )
 
 
 def _check_reviewer(mask: CaseMask, reviewer: User) -> None:
@@ -141,12 +158,6 @@ def _check_seen(mask: CaseMask, now: Seen, seen_sha256: str) -> None:
     if now.standing.mask is None or now.standing.mask.pk != mask.pk:
         raise RejectedInput(
             "mask-superseded", "This mask of the case does not count any more.", remedy="Load the page and look at it."
-        )
-    if now.record["pictured"] != now.record["registration"]:
-        raise RejectedInput(
-            "pictures-behind",
-            "The case was registered again, and its pictures show the earlier registration.",
-            remedy=f"Have a data manager run `manage.py export_slices --case {mask.case.code}`; then load the page.",
         )
     if now.sha256 != seen_sha256:
         raise RejectedInput(

@@ -8,14 +8,13 @@ from django.views.decorators.http import require_GET, require_http_methods
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.permissions import roles_required, signed_in_user
 from annotation_backend.cases.models import Case
-from annotation_backend.cases.registering import require_sound
 from annotation_backend.cases.services import picture_plane
 from annotation_backend.labeling.models import CaseMask, TaskState
 from annotation_backend.review.forms import VerdictForm
 from annotation_backend.review.models import Review, Verdict, latest_review
 from annotation_backend.review.overlay import outlined_png
 from annotation_backend.review.seen import seen_now
-from annotation_backend.review.services import decide, queue
+from annotation_backend.review.services import decide, queue, require_reviewable
 from datasets.case import SeriesRole
 from datasets.errors import RejectedInput
 
@@ -80,14 +79,14 @@ def _standing(case: Case) -> dict[str, object]:
         "seen": seen.sha256,
         "review": review,
         "is_decided": mask is not None and review is not None and review.holds_on(mask),
-        "refusal": _why_unsound(case),
+        "refusal": _why_unreviewable(case),
     }
 
 
-def _why_unsound(case: Case) -> str:
+def _why_unreviewable(case: Case) -> str:
     """Why the case takes no verdict, or nothing."""
     try:
-        require_sound(case)
+        require_reviewable(case)
     except RejectedInput as error:
         return f"{error.message} {error.remedy}"
     return ""

@@ -124,7 +124,7 @@ def test_deleting_all_annotations_ends_the_approval_and_is_no_way_to_register_ag
 
 
 def test_another_registration_ends_an_approval_and_its_mask_stands_no_more(
-    approval: Review, people: dict[Role, User]
+    approval: Review, people: dict[Role, User], client: Client
 ) -> None:
     """No command replaces a registration under a drawing; a restored data folder may."""
     case = approval.mask.case
@@ -134,14 +134,15 @@ def test_another_registration_ends_an_approval_and_its_mask_stands_no_more(
     assert VerdictEnd.objects.get().reason == EndReason.REGISTRATION
     assert standing_of(case).mask is None
     assert _behind() == {case.code}
+    with pytest.raises(RejectedInput, match="pictures-behind"):
+        _decided(approval.mask, people)
+    assert "manage.py export_slices --case C0001" in _page(client, people, "review-case", case.code)
+    assert export_case(Case.objects.get())
     with pytest.raises(RejectedInput, match="mask-behind"):
         _decided(approval.mask, people)
     anew = assemble(Case.objects.get())
     assert anew is not None
     assert anew != approval.mask
-    with pytest.raises(RejectedInput, match="pictures-behind"):
-        _decided(anew, people)
-    assert export_case(Case.objects.get())
     assert approved_review(Case.objects.get()) is None
     assert _decided(anew, people).mask == anew
 
@@ -415,3 +416,16 @@ def test_a_release_without_a_record_is_named_and_recorded_by_building_it_again(a
     assert [finding.code for finding in other.findings] == ["release-unrecorded"]
     assert "tumours-1.0.0" in other.findings[0].message
     assert publish_release(SETTINGS).findings == ()
+
+
+def test_while_the_mask_of_newer_saves_is_missing_the_page_says_so(
+    task: LabelingTask, people: dict[Role, User], client: Client
+) -> None:
+    """The worker is stopped, or cannot write masks."""
+    saved(task)
+    page = _page(client, people, "review-case", "C0001")
+    assert "Newer saves are being put together into a mask." in page
+    assert "No slice of this case" not in page
+    assemble(task.case)
+    saved(task, updated_at="2026-11-21T11:00:00Z")
+    assert "being put together" in _page(client, people, "review-queue")

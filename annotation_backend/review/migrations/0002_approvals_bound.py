@@ -1,78 +1,12 @@
-"""Verdicts are bound to what they were given on; where that cannot be proved, an approval ends and asks for a look.
-
-Proved is: the mask was made of the saves that count now, on the registration that there is now, and the pictures show
-that registration. Then the page shows today what it showed when the verdict was given.
-"""
-
-from collections.abc import Mapping
-from typing import Any
+"""Verdicts keep what they were given on, and how they ended."""
 
 import django.db.models.deletion
 from django.db import migrations, models
-
-from annotation_backend.review.seen import seen_record
-from datasets.files import canonical_json, sha256_of_bytes
-
-NOT_CONFIRMED = ("superseded", "otherwise", "unknown")
-
-
-def bind_verdicts(apps: Any, _schema_editor: Any) -> None:
-    """Binds the newest verdict of each case, or ends it where it approves and nothing proves what it was given on."""
-    review_rows = apps.get_model("review", "Review").objects.select_related("mask__case__registration").order_by("pk")
-    newest = {review.mask.case_id: review for review in review_rows}
-    for review in newest.values():
-        case, saves = review.mask.case, _counting_saves(apps, review.mask.case_id)
-        if _is_proved(review.mask, case, saves):
-            review.seen = seen_record(case, review.mask, saves)
-            review.seen_sha256 = sha256_of_bytes(canonical_json(review.seen))
-            review.save(update_fields=["seen", "seen_sha256"])
-        elif review.verdict == "approve":
-            apps.get_model("review", "VerdictEnd").objects.create(review=review, reason="unproven")
-            tasks = apps.get_model("labeling", "LabelingTask").objects.filter(case=case, state="approved")
-            tasks.filter(slice_index__in=saves).update(state="annotated")
-            tasks.update(state="pending")
-
-
-def _is_proved(mask: Any, case: Any, saves: Mapping[int, Any]) -> bool:
-    registration = getattr(case, "registration", None)
-    if registration is None or case.pictured_sha256 != registration.record_sha256:
-        return False
-    made_of = {
-        "registration": registration.record_sha256,
-        "saves": sorted(save.content_sha256 for save in saves.values()),
-        "annotations": sorted(save.label_studio_id for save in saves.values()),
-    }
-    held = set(mask.annotations.values_list("pk", flat=True))
-    same = held == {save.pk for save in saves.values()}
-    return same and mask.inputs_sha256 == sha256_of_bytes(canonical_json(made_of))
-
-
-def _counting_saves(apps: Any, case: int) -> dict[int, Any]:
-    """The confirmed save that counts for each slice, as `AnnotationQuerySet.counting` knew it then."""
-    marks = apps.get_model("labeling", "AnnotationDeletion").objects.values_list("project", "label_studio_id")
-    deleted = set(marks)
-    rows = apps.get_model("labeling", "Annotation").objects.filter(task__case=case)
-    rows = rows.select_related("task").defer("raw").order_by("saved_at", "pk")
-    asked = dict(
-        apps.get_model("labeling", "Confirmation")
-        .objects.filter(annotation__task__case=case)
-        .values_list("annotation", "outcome")
-    )
-    newest: dict[tuple[int, int, int], Any] = {}
-    for row in rows:
-        outcome = asked.get(row.pk)
-        if outcome not in NOT_CONFIRMED and (row.received_by != "webhook" or outcome is not None):
-            newest[row.task_id, row.project_id, row.label_studio_id] = row
-    counting = [row for row in newest.values() if not row.was_cancelled]
-    counting = [row for row in counting if (row.project_id, row.label_studio_id) not in deleted]
-    return {row.task.slice_index: row for row in sorted(counting, key=lambda row: (row.saved_at, row.pk))}
 
 
 class Migration(migrations.Migration):
     dependencies = [
         ("review", "0001_initial"),
-        ("cases", "0002_cohort"),
-        ("labeling", "0004_confirmed_and_proved"),
     ]
 
     operations = [
@@ -117,5 +51,4 @@ class Migration(migrations.Migration):
                 ),
             ],
         ),
-        migrations.RunPython(bind_verdicts, migrations.RunPython.noop, elidable=True),
     ]
