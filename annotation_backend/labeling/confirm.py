@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_datetime
 
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.client import call
-from annotation_backend.labeling.events import lock_cases, mark_deleted, settled, store, unmark
+from annotation_backend.labeling.events import lock_cases, mark_deleted, settled, sharing, store, unmark
 from annotation_backend.labeling.incoming import Save, place_of, read_save
 from annotation_backend.labeling.models import (
     Annotation,
@@ -66,7 +66,7 @@ def note(row: Annotation, outcome: Outcome) -> None:
     with transaction.atomic():
         lock_cases(LabelingTask.objects.filter(pk=row.task_id))
         task = LabelingTask.objects.select_related("case").select_for_update(of=("self",)).get(pk=row.task_id)
-        with settled(task):
+        with settled(*sharing(task, row.project_id, row.label_studio_id)):
             Confirmation.objects.update_or_create(annotation=row, defaults={"outcome": outcome})
 
 

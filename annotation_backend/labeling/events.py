@@ -83,7 +83,7 @@ def store(save: Save, *, received_by: ReceivedBy) -> tuple[Annotation, bool]:
             annotation = _create(save, task, project, received_by)
             queue_assembly(task.case.code)
         else:
-            with settled(task):
+            with settled(*sharing(task, project.pk, save.identifier)):
                 annotation = _create(save, task, project, received_by)
     logger.info("stored %s by %s", annotation, received_by)
     return annotation, True
@@ -110,7 +110,7 @@ def _create(save: Save, task: LabelingTask, project: LabelingProject, received_b
 def _vouch(row: Annotation, task: LabelingTask) -> None:
     """Label Studio has this very save, whatever it said when it was asked before."""
     if not Annotation.objects.filter(pk=row.pk).confirmed().exists() or _is_only_assumed(row):
-        with settled(task):
+        with settled(*sharing(task, row.project_id, row.label_studio_id)):
             Confirmation.objects.update_or_create(annotation=row, defaults={"outcome": Outcome.CONFIRMED})
 
 
@@ -161,6 +161,12 @@ def _locked(saves: QuerySet[Annotation]) -> list[LabelingTask]:
     lock_cases(LabelingTask.objects.filter(pk__in=keys))
     rows = LabelingTask.objects.select_related("case").select_for_update(of=("self",)).order_by("pk")
     return list(rows.filter(pk__in=keys))
+
+
+def sharing(task: LabelingTask, project: int, identifier: int) -> list[LabelingTask]:
+    """A locked task, and the others that hold saves of the same number, locked: who drew is asked of all of them."""
+    saves = Annotation.objects.filter(project=project, label_studio_id=identifier).exclude(task=task)
+    return [task, *_locked(saves)]
 
 
 @contextmanager

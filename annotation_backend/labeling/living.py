@@ -49,14 +49,9 @@ def require_organisation(project: LabelingProject | None) -> None:
             "label-studio-organisation",
             f"Expected our account in Label Studio to see organisation {wanted or '1'}, got {seen or 'none'}: "
             "nothing of the project can be seen, and nothing of it is taken for deleted.",
-            remedy=_REMEDY.format(wanted or "<number>"),
+            remedy="Anybody there can have taken it away. Sign in to Label Studio as the administrator (sign out first where "
+            "you are signed in), which gives it back; then run this again.",
         )
-
-
-_REMEDY = (
-    "Anybody in Label Studio can have taken it away. Signed in there as somebody who sees the project, give it back: "
-    'PATCH /api/users/<number of the administrator>/ with {{"active_organization": {}}}; then run this again.'
-)
 
 
 def remember(project: LabelingProject, found: Mapping[str, Any] | None = None) -> None:

@@ -24,8 +24,7 @@ from annotation_backend.labeling.project import current_project
 from annotation_backend.labeling.queue import queue_assembly, queue_once
 from annotation_backend.labeling.reconcile import PullReport, pull
 from annotation_backend.labeling.standing import standings
-from datasets.errors import MaskloopError
-from datasets.finding import Finding
+from datasets.errors import MaskloopError, RejectedInput
 
 logger = logging.getLogger(__name__)
 
@@ -60,14 +59,17 @@ def take_up(project: LabelingProject, *, is_full: bool = True) -> PullReport:
     return report
 
 
-def look_around() -> list[Finding]:
+def look_around() -> list[str]:
     """Before everything is compared: who is new in Label Studio, and which project is there after all.
 
-    Raises:
-        RejectedInput: Our account does not see the project's organisation (``label-studio-organisation``).
+    Returns:
+        What to tell; also why neither could be asked, which keeps nobody's saves from being taken over.
     """
-    require_organisation(current_project())
-    return [*bring_back(), *ensure_people()]
+    try:
+        require_organisation(current_project())
+        return [str(finding) for finding in (*bring_back(), *ensure_people())]
+    except RejectedInput as error:
+        return [str(error)]
 
 
 def keep_up(every: float, *, tell: Callable[[str], None], is_over: Callable[[], bool] = lambda: False) -> None:
@@ -93,8 +95,8 @@ def keep_up(every: float, *, tell: Callable[[str], None], is_over: Callable[[], 
 
 def _one_round(*, is_full: bool, tell: Callable[[str], None]) -> None:
     if is_full:
-        for finding in look_around():
-            tell(str(finding))
+        for line in look_around():
+            tell(line)
     for project in LabelingProject.objects.filter(is_retired=False):
         report = take_up(project, is_full=is_full)
         for line in report.refused:

@@ -1,11 +1,15 @@
 """What Label Studio does not confirm, or nobody known drew, counts nowhere and is one finding a case."""
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.labeling import confirm, refresh, versions
@@ -439,3 +443,64 @@ def test_the_slices_around_a_save_follow_it_once_label_studio_has_confirmed_it(
     Confirmation.objects.all().delete()
     refresh._refresh(due)
     assert followed == [{2}, {2, 4}]
+
+
+MOMENTS = [
+    EARLY,
+    MADE,
+    EARLIER,
+    "2026-11-21T10:00:00.000001Z",
+    LATER,
+    "2031-01-01T00:00:00Z",
+    "1970-01-01T00:00:00+14:00",
+]
+FORGERIES = st.fixed_dictionaries(
+    {
+        "action": st.sampled_from(["ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_DELETED"]),
+        "identifier": st.integers(6, 9),
+        "slice": st.integers(0, 4),
+        "completed_by": st.integers(0, 5),
+        "updated_by": st.integers(0, 5),
+        "updated_at": st.sampled_from(MOMENTS),
+        "is_empty": st.booleans(),
+        "was_cancelled": st.booleans(),
+        "place": st.sampled_from([None, 0, 2, 4]),
+    }
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(forgeries=st.lists(FORGERIES, min_size=1, max_size=5))
+def test_whatever_is_forged_what_counts_who_drew_it_and_where_it_stands_stays_the_same(
+    real: Annotation, tasks: list[LabelingTask], forgeries: list[dict[str, Any]]
+) -> None:
+    mark = transaction.savepoint()
+    LabelingTask.objects.filter(slice_index=2).update(state=TaskState.RETURNED, review_comment="Lower border.")
+    before = _stands(tasks[0])
+    for forged in forgeries:
+        with suppress(RejectedInput):  # of a slice that never had the number
+            receive(_forgery(tasks, forged))
+    assert _stands(tasks[0]) == before
+    _work(tasks[0])
+    assert _stands(tasks[0]) == before
+    assert len(_doubts(tasks[0])) == bool(unexplained(tasks[0].case))
+    assert not AnnotationDeletion.objects.exists()
+    transaction.savepoint_rollback(mark)
+
+
+def _forgery(tasks: list[LabelingTask], forged: dict[str, Any]) -> dict[str, Any]:
+    if forged["action"] == "ANNOTATIONS_DELETED":
+        return {"action": forged["action"], "annotations": [{"id": forged["identifier"]}], "project": {"id": 1}}
+    fields = ("completed_by", "updated_by", "updated_at", "was_cancelled")
+    changes = {name: forged[name] for name in fields} | ({"result": []} if forged["is_empty"] else {})
+    body = save_body(tasks[forged["slice"]], identifier=forged["identifier"], **changes)
+    place = forged["place"]
+    along = {} if place is None else {"task": {"id": body["task"], "data": {"case": "C0001", "slice": place}}}
+    return {"action": forged["action"], "annotation": body, **along}
+
+
+def _stands(task: LabelingTask) -> tuple[object, ...]:
+    """What counts on each slice, the mask made of it and who drew in it, and the states that people see."""
+    mask = assemble(task.case)
+    states = LabelingTask.objects.filter(case=task.case).order_by("slice_index").values_list("state", "review_comment")
+    return current_saves(task.case), mask, mask and mask.drawers(), list(states)

@@ -451,7 +451,7 @@ def test_a_project_that_label_studio_deleted_is_retired(world: World) -> None:
 
 @pytest.mark.parametrize("seen", [None, 2])
 def test_a_project_of_an_organisation_that_our_account_does_not_see_is_not_retired(
-    world: World, seen: int | None
+    world: World, monkeypatch: pytest.MonkeyPatch, seen: int | None
 ) -> None:
     project = LabelingProject.objects.get()
     assert not living.is_gone(project)
@@ -459,7 +459,9 @@ def test_a_project_of_an_organisation_that_our_account_does_not_see_is_not_retir
     for ask in (upkeep.take_up, living.is_gone):
         with pytest.raises(RejectedInput, match="label-studio-organisation") as refused:
             ask(project)
-        assert '{"active_organization": 1}' in refused.value.remedy
+        assert "Sign in to Label Studio as the administrator" in refused.value.remedy
+    monkeypatch.setattr(upkeep, "ensure_people", lambda: [])
+    assert ["label-studio-organisation" in line for line in upkeep.look_around()] == [True]
     world.server.organisation = 1
     world.server.save(0, again=False, skips=False)
     assert upkeep.take_up(project).stored == 1

@@ -29,7 +29,7 @@ class Command(MaskloopCommand):
         """Pulls every project of ours."""
         if options["every"] is not None:
             keep_up(max(SHORTEST_SECONDS, options["every"]), tell=self.say)
-        findings = [str(finding) for finding in look_around()] if LabelingProject.objects.exists() else []
+        findings = look_around() if LabelingProject.objects.exists() else []
         projects = list(LabelingProject.objects.filter(is_retired=False))
         if not projects:
             raise RejectedInput(
