@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from annotation_backend.cases.models import AlignmentVerdict, Case, Registration
 from annotation_backend.cases.scratch import move_beside, one_at_a_time, remove_others, scratch_folder
+from annotation_backend.cases.stored import forget_damages
 from annotation_backend.cases.work import RegistrationTask, StoredRegistration, register_pair
 from annotation_backend.compute import Progress, each_done
 from datasets.case import SeriesRole
@@ -108,6 +109,7 @@ def keep_registration(case: Case, stored: StoredRegistration) -> Registration:
         place = move_beside(stored.folder, case.folder / "registration" / stored.name)
         registration = _record_at(case, place.relative_to(case.folder).as_posix(), stored, verdict)
         remove_others(place)
+        forget_damages(case, "registration")
     case.refresh_from_db()
     logger.info("registered %s: %s", case, verdict or "not checked")
     return registration

@@ -5,24 +5,24 @@ import time
 from collections.abc import Callable
 
 from django.db import OperationalError, close_old_connections
-from django.db.models import F, Q
+from django.db.models import Q
 from django_tasks_db.models import DBTaskResult
 
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.assembly import current_saves
 from annotation_backend.labeling.client import call
-from annotation_backend.labeling.jobs import assemble_case, mirror_case_states, predict_case
+from annotation_backend.labeling.jobs import assemble_case, follow_exclusion, mirror_case_states, predict_case
 from annotation_backend.labeling.models import (
     Annotation,
     AnnotationDeletion,
     CaseMask,
     LabelingProject,
-    LabelingTask,
     ReceivedBy,
 )
 from annotation_backend.labeling.project import ensure_people
 from annotation_backend.labeling.queue import queue_assembly, queue_once
 from annotation_backend.labeling.reconcile import PullReport, pull
+from annotation_backend.labeling.states import stale_tasks
 from datasets.errors import MaskloopError, RejectedInput
 
 logger = logging.getLogger(__name__)
@@ -113,15 +113,12 @@ def _unfinished() -> set[str]:
     for project, identifier in marks:
         rows = Annotation.objects.filter(project=project, label_studio_id=identifier)
         codes |= set(rows.values_list("task__case__code", flat=True))
-    stale = LabelingTask.objects.filter(project__is_retired=False, label_studio_id__gt=0).exclude(
-        state=F("mirrored_state"), review_comment=F("mirrored_comment")
-    )
-    return codes | set(stale.order_by().values_list("case__code", flat=True).distinct())
+    return codes | set(stale_tasks().order_by().values_list("case__code", flat=True).distinct())
 
 
 def _behind() -> set[str]:
     """Cases whose newest mask was not made from the saves that count now."""
-    drawn = Case.objects.filter(labeling_tasks__annotations__isnull=False).distinct()
+    drawn = Case.objects.not_excluded().filter(labeling_tasks__annotations__isnull=False).distinct()
     return {case.code for case in drawn if _is_behind(case)}
 
 
@@ -134,7 +131,7 @@ def _is_behind(case: Case) -> bool:
 
 def _repeat_failed_jobs() -> None:
     """Queues what failed for a case and did not succeed since; a few times, then it waits for a person."""
-    for job in (assemble_case, predict_case, mirror_case_states):
+    for job in (assemble_case, predict_case, mirror_case_states, follow_exclusion):
         runs = DBTaskResult.objects.filter(task_path=job.module_path).order_by("-enqueued_at")
         attempts: dict[str, list[str]] = {}
         for status, words in runs.values_list("status", "args_kwargs")[:2000]:
