@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotation_backend.accounts.models import User
+from annotation_backend.cases.registering import require_in_use
 from annotation_backend.labeling.client import call
 from annotation_backend.labeling.confirm import note
 from annotation_backend.labeling.drawn import masks_in, stored_masks
@@ -120,11 +121,13 @@ def restore(version: Annotation, *, person: User) -> Restoration:
     are taken as seen by that person.
 
     Raises:
-        RejectedInput: The slice has no task in Label Studio now (``slice-unpublished``).
+        RejectedInput: The slice has no task in Label Studio now (``slice-unpublished``), or its case is excluded
+            (``case-excluded``).
         TryAgain: Label Studio does not answer; nothing is changed.
     """
     version = Annotation.objects.select_related("task__case", "task__project").get(pk=version.pk)
     task = version.task
+    require_in_use(task.case)
     if task.project.is_retired or task.label_studio_id == 0:
         raise _without_task(task)
     record = Restoration.objects.create(source=version, person=person)
