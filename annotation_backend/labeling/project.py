@@ -53,10 +53,10 @@ def current_project() -> LabelingProject | None:
 
 def ensure_people() -> None:
     """Gives the first accounts one in Label Studio (same address and password), notes everyone's id there, and makes
-    the tab of each annotator."""
+    the tab of each annotator. Who was removed gets nothing, and keeps the id by which their drawings are theirs."""
     with readable_errors():
         known = {user["email"]: user["id"] for user in call("GET", "/api/users/")}
-    for user in User.objects.all():
+    for user in User.objects.filter(is_active=True):
         if user.email not in known and user.email == email_of(Role(user.role)):
             sign_up(user, os.environ[password_variable(user.role)])
             known = {found["email"]: found["id"] for found in call("GET", "/api/users/")}
