@@ -55,7 +55,7 @@ def is_here() -> bool:
 
 def _inside(wish: str, email: str, password: str = "") -> bool:
     """Has Label Studio's own code change an account; whether there is one."""
-    done = subprocess.run(  # noqa: S603 (our own program, no shell)
+    done = subprocess.run(
         [sys.executable, "-m", "annotation_backend.labeling.inside_label_studio"],
         input=json.dumps({"wish": wish, "email": email, "password": password}),
         env=environment(),
