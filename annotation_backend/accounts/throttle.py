@@ -2,8 +2,8 @@
 
 A try is counted when it begins and taken back when it succeeds, so that many at once are no way round. Who tried too
 often waits, each time longer, up to `LONGEST_LOCK`; tries meanwhile cost a look into the database, count for nothing
-and prolong nothing. A browser in which a person signed in before has a count of its own, so that strangers who guess at an
-account, or who share an address with its owner, do not keep the owner out.
+and prolong nothing. A browser in which a person signed in before has a count of its own, so that strangers who guess
+at an account, or who share an address with its owner, do not keep the owner out.
 """
 
 import ipaddress
