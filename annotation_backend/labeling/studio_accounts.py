@@ -55,22 +55,24 @@ def is_here() -> bool:
 
 def _inside(wish: str, email: str, password: str = "") -> bool:
     """Has Label Studio's own code change an account; whether there is one."""
-    done = subprocess.run(
-        [sys.executable, "-m", "annotation_backend.labeling.inside_label_studio"],
-        input=json.dumps({"wish": wish, "email": email, "password": password}),
-        env=environment(),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE_SECONDS,
-    )
-    if done.returncode:
+    words = json.dumps({"wish": wish, "email": email, "password": password})
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "annotation_backend.labeling.inside_label_studio"],
+            input=words,
+            env=environment(),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=PATIENCE_SECONDS,
+        )
+    except subprocess.SubprocessError as error:
         raise TryAgain(
             "label-studio-accounts",
             "Label Studio's accounts could not be reached.",
             remedy="Is its database there (see data/logs/label_studio.log)? Then run the same command again.",
-        )
+        ) from error
     return bool(json.loads(done.stdout.splitlines()[-1])["found"])
 
 
