@@ -5,7 +5,8 @@ What was found whole is written down as it goes, so that a check which was stopp
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
@@ -15,7 +16,7 @@ from annotation_backend.cases.models import Case, Damage
 from annotation_backend.cases.stored import FROM_BACKUP, StoredFile, compare
 from annotation_backend.cases.stored_files import files_of
 from annotation_backend.labeling.models import Annotation, CaseMask
-from annotation_backend.labeling.stored_masks import mask_file
+from annotation_backend.labeling.stored_masks import make_again, mask_file
 from annotation_backend.labeling.stored_versions import damaged_versions
 from annotation_backend.publishing.models import Release
 from annotation_backend.publishing.stored_release import REMEDY, checked
@@ -36,11 +37,13 @@ class _Item:
         name: What it is called: a path relative to the data folder, or a code.
         state: Changes with everything that is touched of it.
         look: Says what is wrong with it.
+        make_again: Makes it again as it was, and says whether it could; None where nothing can.
     """
 
     name: str
     state: str
     look: Callable[[], list[Finding]]
+    make_again: Callable[[], bool] | None = None
 
 
 @dataclass
@@ -50,18 +53,21 @@ class DataReport:
     Args:
         checked: How many things were looked at now.
         known: How many a check that was stopped had found whole before.
+        mended: What was damaged and is whole again.
         findings: What is wrong.
     """
 
     checked: int = 0
     known: int = 0
+    mended: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
 
-def check_data(*, progress: Tell | None = None) -> DataReport:
+def check_data(*, mend: bool = False, progress: Tell | None = None) -> DataReport:
     """Compares everything that is stored with what was written down of it.
 
     Args:
+        mend: Make masks again that are damaged, from their saves.
         progress: Called with (things done, things to do).
     """
     items, report = list(_everything()), DataReport()
@@ -73,9 +79,7 @@ def check_data(*, progress: Tell | None = None) -> DataReport:
             if (item.name, item.state) in whole:
                 report.known += 1
             else:
-                found = item.look()
-                report.checked += 1
-                report.findings += found
+                found = _looked_at(item, report, mend=mend)
                 if not found:
                     stream.write(json.dumps([item.name, item.state]) + "\n")
                     stream.flush()
@@ -86,11 +90,22 @@ def check_data(*, progress: Tell | None = None) -> DataReport:
     return report
 
 
+def _looked_at(item: _Item, report: DataReport, *, mend: bool) -> list[Finding]:
+    found = item.look()
+    if found and mend and item.make_again is not None and item.make_again():
+        found = item.look()
+        report.mended += [] if found else [item.name]
+    report.checked += 1
+    report.findings += found
+    return found
+
+
 def _everything() -> Iterator[_Item]:
     for case in Case.objects.select_related("registration").prefetch_related("series__imported_masks", "slices__case"):
         yield from map(_file_item, files_of(case))
         yield _versions_item(case)
-    yield from (_file_item(mask_file(mask)) for mask in CaseMask.objects.select_related("case"))
+    for mask in CaseMask.objects.select_related("case"):
+        yield replace(_file_item(mask_file(mask)), make_again=partial(make_again, mask))
     yield from map(_model_item, Model.objects.all())
     yield from map(_release_item, Release.objects.all())
 

@@ -193,6 +193,29 @@ def test_check_data_takes_back_what_was_mended(case: Case) -> None:
     assert Damage.objects.count() == 0
 
 
+@pytest.mark.parametrize("damage", [name for name in DAMAGES if name != "a folder"])
+def test_the_remedy_of_a_damaged_mask_makes_it_again_byte_for_byte(
+    mask: CaseMask, radiologist: Client, damage: str
+) -> None:
+    kept = mask.path.read_bytes()
+    DAMAGES[damage](mask.path)
+    refused = radiologist.get(reverse("slice-with-mask", args=[mask.pk, "t2", 2]))
+    assert b"check_data --mend" in refused.content
+    assert len(stored_data.check_data().findings) == 1
+    report = stored_data.check_data(mend=True)
+    assert (report.findings, report.mended) == ([], [mask.path.relative_to(settings.DATA_FOLDER).as_posix()])
+    assert mask.path.read_bytes() == kept
+    assert radiologist.get(reverse("slice-with-mask", args=[mask.pk, "t2", 2])).status_code == 200
+
+
+def test_a_mask_that_would_come_out_otherwise_is_not_made_again(mask: CaseMask) -> None:
+    mask.annotations.clear()
+    mask.path.unlink()
+    report = stored_data.check_data(mend=True)
+    assert [finding.code for finding in report.findings] == ["stored-file-missing"]
+    assert not mask.path.exists()
+
+
 def test_check_data_goes_on_where_it_was_stopped(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     everything = stored_data.check_data().checked
     looked: list[str] = []
