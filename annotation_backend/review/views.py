@@ -9,7 +9,7 @@ from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.permissions import roles_required, signed_in_user
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.services import picture_plane
-from annotation_backend.cases.stored import whole_bytes
+from annotation_backend.cases.stored import damages, whole_bytes
 from annotation_backend.cases.stored_files import picture_file
 from annotation_backend.cases.views import png_answer
 from annotation_backend.labeling.models import CaseMask, TaskState
@@ -48,6 +48,7 @@ def review_case(request: HttpRequest, code: str) -> HttpResponse:
     context = {
         "case": case,
         "mask": mask,
+        "damages": damages(case),
         "form": form,
         "roles": list(SeriesRole),
         "plane": picture_plane(case) if case.picture_plane else None,

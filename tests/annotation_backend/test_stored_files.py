@@ -119,6 +119,7 @@ def test_a_damaged_mask_is_not_shown_to_the_reviewer(radiologist: Client, mask: 
     answer = radiologist.get(address)
     assert answer.status_code == 409
     assert f"mask {mask.pk} of C0001".encode() in answer.content
+    assert f"mask {mask.pk} of C0001" in radiologist.get(reverse("review-case", args=["C0001"])).content.decode()
 
 
 def test_another_readable_mask_in_its_place_is_refused(radiologist: Client, mask: CaseMask) -> None:
