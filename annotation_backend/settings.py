@@ -66,6 +66,10 @@ ALLOW_PLAIN_DASK = env.bool("MASKLOOP_ALLOW_PLAIN_DASK", default=False)
 ALLOWED_HOSTS = env.list("MASKLOOP_ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
 CSRF_TRUSTED_ORIGINS = [MASKLOOP_URL]
 
+TRUSTED_PROXIES = env.int("MASKLOOP_TRUSTED_PROXIES", default=0)
+"""Proxies of yours before the service: so many entries at the end of X-Forwarded-For are believed, for the limit on
+sign-ins. Without it everybody behind a proxy has its address, and one who guesses makes newcomers wait."""
+
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -90,12 +94,14 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "annotation_backend.refusals.nothing_is_kept",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "annotation_backend.refusals.NamedRefusals",
 ]
 
 ROOT_URLCONF = "annotation_backend.urls"
@@ -164,8 +170,14 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024 * 1024
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {
+        "not_throttled": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": lambda record: getattr(record, "status_code", None) != 429,
+        }
+    },
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
-    "loggers": {"httpx": {"level": "WARNING"}},
+    "loggers": {"httpx": {"level": "WARNING"}, "django.request": {"filters": ["not_throttled"]}},
 }

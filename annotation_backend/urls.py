@@ -1,9 +1,10 @@
 """All addresses."""
 
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from annotation_backend import views
+from annotation_backend.accounts.sign_in import SignIn
 from annotation_backend.cases import registration_views as registrations
 from annotation_backend.cases import report_views as reports
 from annotation_backend.cases import views as cases
@@ -18,7 +19,7 @@ urlpatterns = [
     path("alive", views.alive, name="alive"),
     path("guide/", views.guide, name="guide"),
     path("settings/", settings_views.settings_page, name="project-settings"),
-    path("accounts/login/", LoginView.as_view(template_name="accounts/login.html"), name="login"),
+    path("accounts/login/", SignIn.as_view(), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
     path("cases/", cases.case_list, name="case-list"),
     path("cases/registrations/", registrations.registration_queue, name="registration-queue"),

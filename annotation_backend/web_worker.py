@@ -19,6 +19,9 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker 
 PATIENCE_SECONDS = 10
 """For the head and the beginning of the body to come, and for any further part of a body."""
 
+TAKING_SECONDS = 60
+"""For a client to take the next part of an answer; whose download stood still for longer goes on with a range."""
+
 _LARGEST_PEEK = 32 * 1024
 """Bytes that every socket's buffer holds; a longer body is read by a thread, with `PATIENCE_SECONDS` for each part."""
 
@@ -46,6 +49,7 @@ class PatientWorker(ThreadWorker):
     def enqueue_req(self, conn: TConn) -> None:
         """Hands a connection over now, or when its request is there."""
         conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", PATIENCE_SECONDS, 0))
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", TAKING_SECONDS, 0))
         if is_there(conn):
             self._hand_over(conn)
         else:

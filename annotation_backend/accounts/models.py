@@ -1,4 +1,4 @@
-"""User: a person with one role."""
+"""User: a person with one role. SignInCount: how often a password was tried."""
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
@@ -25,3 +25,15 @@ class User(AbstractUser):
     def has_role(self, *roles: Role) -> bool:
         """Whether the person has one of `roles`; an administrator may do what a data manager may."""
         return self.role in roles or (self.role == Role.ADMINISTRATOR and Role.DATA_MANAGER in roles)
+
+
+class SignInCount(models.Model):
+    """Passwords that were tried in a row for one account, from one address or in one browser (`throttle`)."""
+
+    key = models.CharField(max_length=80, unique=True, help_text="What is counted, and a keyed hash of which")
+    tries = models.PositiveIntegerField(default=0)
+    locked_until = models.DateTimeField(null=True)
+    changed = models.DateTimeField(auto_now=True, db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.tries} tries of {self.key[:16]}"

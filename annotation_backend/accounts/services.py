@@ -3,6 +3,8 @@
 import os
 import secrets
 
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
@@ -41,7 +43,7 @@ def create_first_accounts() -> list[User]:
 
 
 def create_person(email: str, role: Role) -> tuple[User, str]:
-    """Creates an account with a freshly drawn password.
+    """Creates an account with a freshly drawn password, or opens one again that was closed.
 
     Returns:
         The account, and its password, which is stored nowhere in clear.
@@ -55,7 +57,52 @@ def create_person(email: str, role: Role) -> tuple[User, str]:
         raise RejectedInput(
             "email", "Expected an e-mail address.", remedy="Give one, e.g. anna@hospital.org."
         ) from error
-    if User.objects.filter(username__iexact=email).exists():
-        raise RejectedInput("account-exists", "This address has an account.", remedy="Give another address.")
     password = secrets.token_urlsafe(12)
-    return User.objects.create_user(username=email, email=email, password=password, role=role), password
+    known = User.objects.filter(username__iexact=email).first()
+    if known is None:
+        return User.objects.create_user(username=email, email=email, password=password, role=role), password
+    if known.is_active:
+        raise RejectedInput("account-exists", "This address has an account.", remedy="Give another address.")
+    known.is_active, known.role = True, role
+    known.set_password(password)
+    known.save()
+    return known, password
+
+
+def person_called(email: str) -> User:
+    """The person with an address, however it is capitalised.
+
+    Raises:
+        RejectedInput: Nobody has it (``account-unknown``).
+    """
+    person = User.objects.filter(username__iexact=email).first()
+    if person is None:
+        raise RejectedInput("account-unknown", "Nobody here has this address.", remedy="Give it as `add_person` did.")
+    return person
+
+
+def close_person(person: User) -> int:
+    """Ends a person's account here: no password, no session; what they did keeps their name. Safe to run twice.
+
+    Returns:
+        How many sessions ended.
+
+    Raises:
+        RejectedInput: It is the account by which Maskloop speaks to Label Studio (``account-needed``).
+    """
+    if person.username == email_of(Role.ADMINISTRATOR):
+        raise RejectedInput(
+            "account-needed",
+            "Maskloop speaks to Label Studio by this account; without it nothing goes on.",
+            remedy="Give it a new password and LABEL_STUDIO_TOKEN in .env instead.",
+        )
+    person.is_active = False
+    person.set_unusable_password()
+    person.save(update_fields=["is_active", "password"])
+    return _end_sessions(person)
+
+
+def _end_sessions(person: User) -> int:
+    own = [row.pk for row in Session.objects.all() if row.get_decoded().get(SESSION_KEY) == str(person.pk)]
+    Session.objects.filter(pk__in=own).delete()
+    return len(own)

@@ -1,17 +1,28 @@
 """Leaving a case out with a reason, and taking that back. An excluded case stays on its page and goes nowhere else."""
 
+from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.utils import timezone
 
-from annotation_backend.accounts.models import User
-from annotation_backend.cases.models import Case, Exclusion
+from annotation_backend.accounts.models import Role, User
+from annotation_backend.cases.models import Case, Exclusion, Slice
+from annotation_backend.cases.signals import case_excluded, case_taken_back
 from datasets.errors import RejectedInput
 
 SUPERSEDED = "superseded by another choice of series"
 
+DECIDERS = (Role.DATA_MANAGER, Role.RADIOLOGIST)
+"""Who still sees an excluded case's pictures: those who say whether it comes back."""
+
+
+class CaseClosed(RejectedInput):
+    """Something of an excluded case that is shown to nobody but those who decide about it."""
+
 
 def exclude(case: Case, *, reason: str, person: User | None = None) -> Exclusion:
-    """Leaves a case out of registration, export, publication, training and releases.
+    """Leaves a case out of registration, export, publication, training and releases, and closes what shows it.
+
+    Its pictures' addresses end at once; the apps above close their part (`signals.case_excluded`).
 
     Args:
         case: Which.
@@ -27,15 +38,43 @@ def exclude(case: Case, *, reason: str, person: User | None = None) -> Exclusion
         locked = Case.objects.select_for_update().get(pk=case.pk)
         if locked.exclusion is not None:
             raise RejectedInput("case-excluded", f"{case.code} is excluded already.", remedy="Nothing is to be done.")
-        return Exclusion.objects.create(case=case, reason=reason.strip()[:200], person=person)
+        exclusion = Exclusion.objects.create(case=case, reason=reason.strip()[:200], person=person)
+        Slice.objects.filter(case=case).update(revoked=True)
+        case_excluded.send(sender=Case, case=locked)
+    return exclusion
 
 
 def take_back(case: Case, *, person: User | None = None) -> None:
-    """Brings an excluded case back.
+    """Brings an excluded case back; its pictures get new addresses, the former ones stay closed.
 
     Raises:
         RejectedInput: It is not excluded (``case-not-excluded``).
     """
-    ended = Exclusion.objects.filter(case=case, ended__isnull=True).update(ended=timezone.now(), ended_by=person)
-    if not ended:
-        raise RejectedInput("case-not-excluded", f"{case.code} is not excluded.", remedy="Nothing is to be done.")
+    with transaction.atomic():
+        locked = Case.objects.select_for_update().get(pk=case.pk)
+        ended = Exclusion.objects.filter(case=case, ended__isnull=True).update(ended=timezone.now(), ended_by=person)
+        if not ended:
+            raise RejectedInput("case-not-excluded", f"{case.code} is not excluded.", remedy="Nothing is to be done.")
+        _draw_new_addresses(locked)
+        case_taken_back.send(sender=Case, case=locked)
+
+
+def require_shown(case: Case, person: User | AnonymousUser) -> None:
+    """Lets a signed-in person see a case's pictures.
+
+    Raises:
+        CaseClosed: It is excluded, and the person does not decide about that (``case-excluded``).
+    """
+    if case.exclusion is not None and not (isinstance(person, User) and person.has_role(*DECIDERS)):
+        raise CaseClosed(
+            "case-excluded",
+            f"{case.code} is excluded; its pictures are closed.",
+            remedy="A data manager can take the exclusion back.",
+        )
+
+
+def _draw_new_addresses(case: Case) -> None:
+    pictures = list(case.slices.all())
+    for picture in pictures:
+        picture.renew_token()
+    Slice.objects.bulk_update(pictures, ["token", "expires", "revoked"], batch_size=200)

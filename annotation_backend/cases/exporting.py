@@ -10,6 +10,7 @@ from annotation_backend.cases.models import Case, Registration, Slice
 from annotation_backend.cases.registering import require_sound
 from annotation_backend.cases.scratch import move_beside, one_at_a_time, remove_others, scratch_folder
 from annotation_backend.cases.signals import shown_changed
+from annotation_backend.cases.stored import forget_damages
 from annotation_backend.cases.work import ExportTask, StoredPictures, export_pictures
 from annotation_backend.compute import Progress, each_done
 from datasets.case import SeriesRole, Stage, TissueType
@@ -26,7 +27,7 @@ class ExportReport:
 
 
 def export_cases(
-    cases: Sequence[Case], *, workers: int | None = None, progress: Progress | None = None
+    cases: Sequence[Case], *, again: bool = False, workers: int | None = None, progress: Progress | None = None
 ) -> ExportReport:
     """Exports each case's axial pictures of both sequences; one that fails never stops the rest.
 
@@ -35,11 +36,12 @@ def export_cases(
 
     Args:
         cases: Which.
+        again: Draw also those anew that show their registration; the same pictures come out, whole.
         workers: As for `each_done`.
         progress: Called with (cases done, cases to do).
     """
     report = ExportReport()
-    todo = to_export(cases, report)
+    todo = to_export(cases, report, again=again)
     with scratch_folder() as scratch:
         tasks = [_task(case, scratch) for case in todo.values()]
         for outcome in each_done(
@@ -56,9 +58,9 @@ def export_cases(
     return report
 
 
-def to_export(cases: Sequence[Case], report: ExportReport) -> dict[str, Case]:
+def to_export(cases: Sequence[Case], report: ExportReport, *, again: bool = False) -> dict[str, Case]:
     """The cases whose pictures are missing or show an earlier registration, by code; the report says why not others."""
-    return {case.code: case for case in cases if _may_export(case, report)}
+    return {case.code: case for case in cases if _may_export(case, report, again=again)}
 
 
 def export_case(case: Case) -> int:
@@ -123,13 +125,15 @@ def _record_at(case: Case, place: str, stored: StoredPictures) -> None:
     for one in stored.slices:
         picture = known.pop((one.role.value, one.index), None) or _new_slice(case, one.role, one.index)
         picture.file, picture.sha256 = f"{place}/{one.file_name}", one.sha256
+        picture.windows = stored.windows.get((one.role, one.index), {})
         pictures.append(picture)
     Slice.objects.filter(pk__in=[picture.pk for picture in known.values()]).delete()
     Slice.objects.bulk_create([picture for picture in pictures if picture.pk is None])
-    Slice.objects.bulk_update([picture for picture in pictures if picture.pk], ["file", "sha256"])
+    Slice.objects.bulk_update([picture for picture in pictures if picture.pk], ["file", "sha256", "windows"])
     case.picture_plane, case.pictured_sha256 = stored.plane, case.registration.record_sha256
     case.save(update_fields=["picture_plane", "pictured_sha256"])
     shown_changed.send(sender=Slice, case=case)
+    forget_damages(case, "slices")
 
 
 def _new_slice(case: Case, role: SeriesRole, index: int) -> Slice:
@@ -138,13 +142,13 @@ def _new_slice(case: Case, role: SeriesRole, index: int) -> Slice:
     return picture
 
 
-def _may_export(case: Case, report: ExportReport) -> bool:
+def _may_export(case: Case, report: ExportReport, *, again: bool) -> bool:
     try:
         require_sound(case)
     except RejectedInput as error:
         report.findings.append(Finding(Level.ERROR, error.code, error.message, error.remedy, case.code))
         return False
-    if is_exported(case):
+    if is_exported(case) and not again:
         report.pictures[case.code] = 0
         return False
     return True

@@ -13,6 +13,7 @@ from django.urls import reverse
 from annotation_backend.cases.models import AlignmentVerdict, Case, Registration
 from annotation_backend.cases.scratch import move_beside, one_at_a_time, remove_others, scratch_folder
 from annotation_backend.cases.signals import shown_changed
+from annotation_backend.cases.stored import forget_damages
 from annotation_backend.cases.work import RegistrationTask, StoredRegistration, register_pair
 from annotation_backend.compute import Progress, each_done
 from datasets.case import SeriesRole
@@ -124,6 +125,7 @@ def keep_registration(case: Case, stored: StoredRegistration) -> Registration:
             registration = _record_at(case, place.relative_to(case.folder).as_posix(), stored, verdict)
         finally:
             _remove_what_no_record_names(case, place)
+        forget_damages(case, "registration")
     case.refresh_from_db()
     logger.info("registered %s: %s", case, verdict or "not checked")
     return registration

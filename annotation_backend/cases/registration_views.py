@@ -11,11 +11,13 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.permissions import roles_required, signed_in_user
-from annotation_backend.cases.exclusion import exclude, take_back
+from annotation_backend.cases.exclusion import CaseClosed, exclude, require_shown, take_back
 from annotation_backend.cases.forms import ExclusionForm, RedoForm, RegistrationVerdictForm
 from annotation_backend.cases.jobs import register_again
 from annotation_backend.cases.models import AlignmentVerdict, Case, RedoState, RegistrationRedo
 from annotation_backend.cases.pictures import KINDS, registration_picture, shown_size
+from annotation_backend.cases.stored import DamagedFile, whole_file
+from annotation_backend.cases.stored_files import registered_file
 from annotation_backend.cases.verdicts import decide_registration, registrations
 from annotation_backend.cases.views import READERS, png_answer
 from datasets.case import SeriesRole
@@ -78,21 +80,25 @@ def registration_slice(request: HttpRequest, code: str, kind: str, index: int) -
     case = get_object_or_404(Case, code=code, registration__isnull=False)
     if kind not in KINDS:
         raise Http404
-    t1, t2 = (case.registration.volume_path(role) for role in (SeriesRole.T1, SeriesRole.T2))
+    require_shown(case, signed_in_user(request))
+    t1, t2 = (whole_file(registered_file(case, role)) for role in (SeriesRole.T1, SeriesRole.T2))
     try:
-        return png_answer(registration_picture(t1, t2, kind=kind, index=index))
+        picture = registration_picture(t1, t2, kind=kind, index=index)
     except RejectedInput as error:
         raise Http404(error.code) from error
+    return png_answer(request, picture)
 
 
 def _shown(request: HttpRequest, case: Case) -> dict[str, object]:
-    """What is needed to show a slice; nothing where the case is not registered, and why where its files are gone."""
+    """What is needed to show a slice; nothing where the case is not registered, and why where its files are damaged."""
     if not case.is_registered:
         return {}
     try:
-        plane = PicturePlane.of(read_grid(case.registration.volume_path(SeriesRole.T2)))
-    except RejectedInput as error:
-        return {"damage": f"The registered volume cannot be shown: {error.message} Restore the data folder."}
+        require_shown(case, signed_in_user(request))
+        t2, _ = (whole_file(registered_file(case, role)) for role in (SeriesRole.T2, SeriesRole.T1))
+    except (CaseClosed, DamagedFile) as error:
+        return {"damage": f"{error.message} {error.remedy}"}
+    plane = PicturePlane.of(read_grid(t2))
     asked = request.GET.get("slice", "")
     index = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else plane.slice_count // 2
     width, height = shown_size(plane)

@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from annotation_backend.cases.models import AlignmentVerdict, Case, Ingest, IngestPatient, Outcome
+from annotation_backend.cases.stored import as_findings, damages
 from datasets.files import write_bytes
 
 THUMBNAILS = {"t1": "T1", "t2": "T2", "registration": "T1 and T2 in tiles"}
@@ -95,7 +96,7 @@ def cohort(*, source: Callable[[Case, str, Path], str] | None = None) -> CohortR
     last_seen = list(rows.select_related("patient").order_by("patient__code"))
     said = {row.case_id: row for row in last_seen if row.case_id is not None}
     cases = Case.objects.filter(is_rehearsal=False).select_related("patient", "registration")
-    cases = cases.prefetch_related("series", "exclusions").annotate(slice_count=Count("slices"))
+    cases = cases.prefetch_related("series", "exclusions", "damages").annotate(slice_count=Count("slices"))
     listed = [_report_case(case, said.get(case.pk), source or _page_source) for case in cases]
     patients_with_case = {row.case.patient_id for row in listed}
     ingest = Ingest.objects.last()
@@ -136,7 +137,7 @@ def _report_case(case: Case, seen: IngestPatient | None, source: Callable[[Case,
     chosen = [(series.get_role_display(), series.evidence) for series in case.series.all()]
     page = {"page": reverse("case-page", args=[case.code])}
     findings = [finding | page for finding in (seen.findings if seen else case.findings)]
-    findings += _failed_checks(case)
+    findings += [*_failed_checks(case), *(damage | page for damage in as_findings(damages(case)))]
     return ReportCase(case, _state(case), findings=findings, chosen=chosen, pictures=pictures)
 
 

@@ -7,3 +7,9 @@ shown_changed = Signal()
 
 drawn_on_asked = Signal()
 """Whether anybody ever drew on a `case`: a receiver that knows of a drawing answers True."""
+
+case_excluded = Signal()
+"""A `case` was excluded just now; sent inside the transaction that says so."""
+
+case_taken_back = Signal()
+"""A `case` is in use again; sent inside the transaction that says so."""

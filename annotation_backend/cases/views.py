@@ -4,20 +4,24 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotFound
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotFound, HttpResponseNotModified
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.permissions import roles_required, signed_in_user
 from annotation_backend.cases.choices import choose_series, chosen_by_people
+from annotation_backend.cases.exclusion import DECIDERS, require_shown
 from annotation_backend.cases.forms import SeriesForm
 from annotation_backend.cases.models import Case, Patient, Slice
 from annotation_backend.cases.report import thumbnails
+from annotation_backend.cases.stored import damages, whole_bytes
+from annotation_backend.cases.stored_files import picture_file, picture_in
 from datasets.errors import RejectedInput
+from datasets.files import sha256_of_bytes
 from datasets.intensity import STANDARD
 
-READERS = (Role.DATA_MANAGER, Role.RADIOLOGIST)
+READERS = DECIDERS
 
 
 @login_required
@@ -34,11 +38,14 @@ def case_list(request: HttpRequest) -> HttpResponse:
 def case_page(request: HttpRequest, code: str) -> HttpResponse:
     """One case: why its series were chosen, how it was registered, its slices."""
     case = get_object_or_404(Case.objects.select_related("patient"), code=code)
+    may_read = signed_in_user(request).has_role(*READERS)
     context = {
         "case": case,
         "exclusion": case.exclusion,
+        "damages": damages(case),
+        "shows_pictures": may_read or case.exclusion is None,
         "pictures": case.slices.filter(role=case.annotated_role.value),
-        "may_read": signed_in_user(request).has_role(*READERS),
+        "may_read": may_read,
     }
     return render(request, "cases/case.html", context)
 
@@ -86,17 +93,19 @@ def _chose(request: HttpRequest, patient: Patient, form: SeriesForm) -> bool:
 def checkerboard(request: HttpRequest, code: str) -> HttpResponse:
     """T1 and T2 in alternating tiles."""
     case = get_object_or_404(Case, code=code, registration__isnull=False)
+    require_shown(case, signed_in_user(request))
     if not case.registration.checkerboard_path.exists():
         raise Http404
-    return png_answer(case.registration.checkerboard_path.read_bytes())
+    return png_answer(request, case.registration.checkerboard_path.read_bytes())
 
 
 @login_required
 @require_GET
 def slice_picture(request: HttpRequest, code: str, role: str, index: int) -> HttpResponse:
     """An exported picture, for a signed-in person."""
-    picture = get_object_or_404(Slice, case__code=code, role=role, index=index)
-    return png_answer(picture.path.read_bytes())
+    picture = get_object_or_404(Slice.objects.select_related("case"), case__code=code, role=role, index=index)
+    require_shown(picture.case, signed_in_user(request))
+    return png_answer(request, whole_bytes(picture_file(picture)))
 
 
 @require_http_methods(["GET", "HEAD", "OPTIONS"])
@@ -107,15 +116,16 @@ def capability_picture(request: HttpRequest, token: str) -> HttpResponse:
     ``?window=bright`` shows the same slice in another window preset.
     """
     picture = Slice.objects.select_related("case").filter(token=token).first()
-    path = picture.path_in(request.GET.get("window", STANDARD.name)) if picture and picture.opens else None
+    window = request.GET.get("window", STANDARD.name)
+    stored = picture_in(picture, window) if picture and picture.opens else None
     answer: HttpResponse
     if request.method == "OPTIONS":  # a browser's question beforehand, which says nothing about any picture
         answer = HttpResponse(status=204)
         answer["Access-Control-Allow-Methods"] = "GET, HEAD, OPTIONS"
-    elif path is None:
-        answer = HttpResponseNotFound("No picture here, or its address has expired.")
+    elif stored is None:
+        answer = HttpResponseNotFound("No picture here, or its address has expired.", content_type="text/plain")
     else:
-        answer = png_answer(path.read_bytes())
+        answer = png_answer(request, whole_bytes(stored))
     answer["Access-Control-Allow-Origin"] = settings.LABEL_STUDIO_URL
     answer["Vary"] = "Origin"
     answer["Cross-Origin-Resource-Policy"] = "cross-origin"
@@ -127,16 +137,21 @@ def capability_picture(request: HttpRequest, token: str) -> HttpResponse:
 @require_GET
 def thumbnail(request: HttpRequest, code: str, kind: str) -> HttpResponse:
     """A small picture of a case: its T1, its T2, or both in tiles."""
-    path = thumbnails(get_object_or_404(Case.objects.select_related("registration"), code=code)).get(kind)
+    case = get_object_or_404(Case.objects.select_related("registration"), code=code)
+    require_shown(case, signed_in_user(request))
+    path = thumbnails(case).get(kind)
     if path is None:
         raise Http404
-    return png_answer(path.read_bytes())
+    return png_answer(request, path.read_bytes())
 
 
-def png_answer(content: bytes) -> HttpResponse:
-    """A PNG that the browser may keep for an hour, and nobody between."""
+def png_answer(request: HttpRequest, content: bytes) -> HttpResponse:
+    """A PNG that the browser may keep, and nobody between; it asks each time whether it may still show it."""
     if not content:
         raise Http404
-    answer = HttpResponse(content, content_type="image/png")
-    answer["Cache-Control"] = "private, max-age=3600"
+    etag = f'"{sha256_of_bytes(content)}"'
+    known = etag in request.headers.get("If-None-Match", "")
+    answer = HttpResponseNotModified() if known else HttpResponse(content, content_type="image/png")
+    answer["ETag"] = etag
+    answer["Cache-Control"] = "private, no-cache"
     return answer

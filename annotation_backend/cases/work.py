@@ -23,7 +23,7 @@ from datasets.picture_plane import PicturePlane
 if TYPE_CHECKING:
     from curation.alignment import RegistrationSettings
     from curation.pairing import LoadedPair, PatientPair
-    from curation.slices import ExportedSlice, SliceSubject
+    from curation.slices import ExportedSlice, SliceExport, SliceSubject
 
 REGION_WORDS = {
     *("gtv", "ctv", "ptv", "mass", "tumour", "tumor", "lesion", "edema", "oedema", "necrosis"),
@@ -132,12 +132,14 @@ class StoredPictures:
 
     Args:
         folder: Holds them all.
-        slices: Those that annotators draw on; other windows of the same slices lie beside them.
+        slices: Those that annotators draw on.
+        windows: The same slices in other windows: role and index to the digest by the window's name.
         plane: How the grid was cut.
     """
 
     folder: Path = field(repr=False)
     slices: "tuple[ExportedSlice, ...]"
+    windows: Mapping[tuple[SeriesRole, int], dict[str, str]]
     plane: dict[str, Any]
 
 
@@ -196,7 +198,15 @@ def export_pictures(task: ExportTask) -> StoredPictures:
     plane = PicturePlane.of(volumes.t2.grid)
     folder = _new_folder(task.scratch)
     export = export_slices(volumes, plane, folder, subject=task.subject)
-    return StoredPictures(folder, export.for_drawing, plane.as_dict())
+    return StoredPictures(folder, export.for_drawing, _other_windows(export), plane.as_dict())
+
+
+def _other_windows(export: "SliceExport") -> dict[tuple[SeriesRole, int], dict[str, str]]:
+    windows: dict[tuple[SeriesRole, int], dict[str, str]] = {}
+    for one in export.slices:
+        if one.preset != export.presets[0].name:
+            windows.setdefault((one.role, one.index), {})[one.preset] = one.sha256
+    return windows
 
 
 def known_words(roi_name: str) -> str:

@@ -10,7 +10,8 @@ class InferenceConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """This process keeps its share of the machine's memory."""
+        """This process keeps its share of the machine's memory; sessions hear what becomes of their case."""
+        from annotation_backend.inference import reactions  # noqa: F401
         from annotation_backend.machine import cache_bytes
         from training.memory import process_memory
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 from numpy.typing import NDArray
 
 from annotation_backend.accounts.models import User
-from annotation_backend.cases.models import Case
+from annotation_backend.cases.models import Case, Exclusion
 from annotation_backend.inference.models import MaskOrigin, PromptState, Session, SessionPrompt, SessionSlice
 from annotation_backend.inference.smart_prompts import SmartPrompt, Wish
 from annotation_backend.registry.models import PromptKind
@@ -114,6 +114,12 @@ def _taken_down(session: Session, index: int, heard: Sequence[SmartPrompt], *, s
         return _Taken(session, index, shown).turn(heard)
 
 
+def end_sessions(case: Case) -> None:
+    """Forgets what anybody prompted on a case; an answer that is under way to an excluded one is not kept."""
+    for session in Session.objects.filter(case=case):
+        _forget(session)
+
+
 def _forget(session: Session) -> None:
     """Masks and prompts that no longer fit the case's pictures count no more."""
     with transaction.atomic():
@@ -125,7 +131,7 @@ def _forget(session: Session) -> None:
 def keep_answer(turn: Turn, masks: Mapping[int, Inside], *, model_version: str) -> None:
     """Keeps what a turn was answered with: the open slice's mask, and those that came along.
 
-    What a newer turn was answered with stays; after a newer undo or new start nothing is kept.
+    What a newer turn was answered with stays; after a newer undo or new start, and of an excluded case, none is kept.
 
     Args:
         turn: That they answer.
@@ -145,7 +151,8 @@ def keep_carried(session: Session, masks: Mapping[int, Inside], *, turn: int, mo
 def _keep(session: Session, masks: Mapping[int, Inside], origin: MaskOrigin, *, turn: int, version: str) -> None:
     with transaction.atomic():
         Session.objects.select_for_update().get(pk=session.pk)
-        if session.prompts.filter(asks__in=[*Wish], turn__gt=turn).exists():
+        closed = Exclusion.objects.filter(case=session.case_id, ended__isnull=True).exists()
+        if closed or session.prompts.filter(asks__in=[*Wish], turn__gt=turn).exists():
             return
         known = {row.index: row for row in session.slices.filter(index__in=list(masks))}
         rows = [

@@ -66,7 +66,7 @@ def records_of(identifiers: Sequence[int], *, project: int) -> list[LabelingTask
     """
     found: dict[int, LabelingTask] = {}
     living = LabelingTask.objects.filter(project__label_studio_id=project, project__is_retired=False)
-    living = living.select_related("case__registration", "project")
+    living = living.select_related("case__registration", "project").prefetch_related("case__exclusions")
     for some in _portions([each for each in identifiers if 0 < each <= LARGEST_ID]):
         found |= {record.label_studio_id: record for record in living.filter(label_studio_id__in=some)}
     return [found.get(identifier) for identifier in identifiers]
@@ -225,7 +225,7 @@ def _push(code: str, indices: Sequence[int]) -> int:
 
 
 def _can_be_drawn(case: Case) -> bool:
-    return case.is_registered and case.picture_plane is not None
+    return case.is_registered and case.picture_plane is not None and case.exclusion is None
 
 
 def _size_of(value: Mapping[str, Any]) -> int:

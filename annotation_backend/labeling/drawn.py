@@ -1,6 +1,7 @@
 """The masks that a save holds, decoded once and kept beside it."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,19 +47,35 @@ def mask_in(stored: VersionMasks, label: str) -> NDArray[np.bool_]:
     return masks_in(stored).get(label, empty)
 
 
+@dataclass(frozen=True)
+class DecodedSave:
+    """The masks of a save as `VersionMasks` keeps them."""
+
+    areas: dict[str, int]
+    regions: dict[str, int]
+    unreadable: int
+    bits: bytes
+
+
+def masks_of(annotation: Annotation, *, height: int, width: int) -> DecodedSave:
+    """Decodes a save, whatever is stored of it.
+
+    Args:
+        annotation: The save.
+        height: Of its picture, in pixels.
+        width: Likewise.
+    """
+    drawn = drawn_masks(annotation.raw.get("result") or [], height=height, width=width, labels=None)
+    areas = {label: int(mask.sum()) for label, mask in drawn.pixels.items()}
+    bits = _bits(drawn.pixels[label] for label in sorted(drawn.pixels))
+    return DecodedSave(areas, dict(drawn.regions), drawn.unreadable, bits)
+
+
 def _decode(annotation: Annotation) -> VersionMasks:
     plane = picture_plane(annotation.task.case)
-    drawn = drawn_masks(annotation.raw.get("result") or [], height=plane.height, width=plane.width, labels=None)
+    decoded = masks_of(annotation, height=plane.height, width=plane.width)
     row, _ = VersionMasks.objects.get_or_create(
-        annotation=annotation,
-        defaults={
-            "height": plane.height,
-            "width": plane.width,
-            "areas": {label: int(mask.sum()) for label, mask in drawn.pixels.items()},
-            "regions": dict(drawn.regions),
-            "unreadable": drawn.unreadable,
-            "bits": _bits(drawn.pixels[label] for label in sorted(drawn.pixels)),
-        },
+        annotation=annotation, defaults={"height": plane.height, "width": plane.width, **vars(decoded)}
     )
     return row
 

@@ -79,11 +79,22 @@ def read_save(body: object, *, project: object = None, task: object = None) -> S
         updated_by=_person(body.get("updated_by")),
         saved_at=saved_at,
         was_cancelled=was_cancelled,
-        content_sha256=_digest({"result": result, "was_cancelled": was_cancelled, "saved_at": saved_at.isoformat()}),
+        content_sha256=digest_of_save(body, saved_at=saved_at),
         raw={**body, "project": saved_in},
         place=place_of(task),
         made_at=_moment(body["created_at"]) if body.get("created_at") is not None else None,
     )
+
+
+def digest_of_save(body: Mapping[str, Any], *, saved_at: datetime) -> str:
+    """Digest of what was drawn and when.
+
+    Raises:
+        RejectedInput: It holds what no JSON holds (``save-malformed``).
+    """
+    was_cancelled = bool(body.get("was_cancelled"))
+    content = {"result": body["result"], "was_cancelled": was_cancelled, "saved_at": saved_at.isoformat()}
+    return _digest(content)
 
 
 def place_of(task: object) -> tuple[str, int] | None:

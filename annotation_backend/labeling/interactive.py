@@ -54,6 +54,8 @@ def answer(record: LabelingTask, task: Mapping[str, Any], context: Sequence[Regi
     Raises:
         RejectedInput: The request is not one that Label Studio's editor makes.
     """
+    if record.case.exclusion is not None:
+        return _refused(excluded(record.case))
     plane = picture_plane(record.case)
     heard = read_context(context, plane=plane, index=record.slice_index)
     if not heard:
@@ -167,6 +169,15 @@ def _points_missing(points: Sequence[Any], plane: PicturePlane) -> str:
 def _refused(error: RejectedInput) -> Result:
     answered = _result([hint_region(f"{error.message} {error.remedy}")], model_version="")
     return {**answered, "refused": {"code": error.code, "message": str(error)}}
+
+
+def excluded(case: Case) -> RejectedInput:
+    """Why nothing is drawn on an excluded case; without the reason, which is no business of whoever draws."""
+    return RejectedInput(
+        "case-excluded",
+        f"{case.code} is excluded: nothing is drawn on it, and saves on it count nowhere.",
+        remedy="Go on with another case; a data manager can take the exclusion back.",
+    )
 
 
 def _result(regions: list[dict[str, Any]], *, model_version: str, score: float | None = None) -> Result:

@@ -21,7 +21,10 @@ logger = logging.getLogger(__name__)
 
 @task()
 def assemble_case(*, case_code: str) -> int | None:
-    """All that a case's new saves ask for: Label Studio's word, decoded masks, losses, doubts, the mask, the states."""
+    """All that a case's new saves ask for: Label Studio's word, decoded masks, losses, doubts, the mask, the states.
+
+    Saves of an excluded case are kept and asked about like others, but no mask is made of them until it is taken back.
+    """
     case = _case(case_code)
     if case is None:
         return None
@@ -30,7 +33,7 @@ def assemble_case(*, case_code: str) -> int | None:
     decode_missing(case)
     note_losses(case)
     note_doubts(case)
-    mask = assemble(case)
+    mask = assemble(case) if case.exclusion is None else None
     saves_settled.send(sender=CaseMask, case=case)
     mirror_states(case)
     return mask.pk if mask else None
@@ -48,6 +51,20 @@ def mirror_case_states(*, case_code: str) -> int:
     """Brings the case's states to Label Studio, where the annotators' tabs filter by them."""
     case = _case(case_code)
     return mirror_states(case) if case else 0
+
+
+@task()
+def follow_exclusion(*, case_code: str) -> int:
+    """Takes an excluded case's tasks out of sight, or shows them again with the new addresses of their pictures."""
+    from annotation_backend.labeling.publish import show_addresses  # publishing queues jobs of this module
+
+    case = _case(case_code)
+    if case is None:
+        return 0
+    if case.exclusion is None:
+        renewed = show_addresses(case)
+        logger.info("%d tasks of %s show their pictures again", renewed, case)
+    return mirror_states(case)
 
 
 def _case(code: str) -> Case | None:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any
 
@@ -98,7 +98,15 @@ def predict(request: HttpRequest) -> HttpResponse:
     records = records_of(identifiers, project=project)
     if identifiers and not any(records):
         events.task_of(identifiers[0], project=project)  # says that it belongs to no case here
+    _refuse_excluded(records)
     return JsonResponse({"results": answer_batch(records, deadline=deadline)})
+
+
+def _refuse_excluded(records: Sequence[LabelingTask | None]) -> None:
+    """Where only tasks of excluded cases are asked for, it is said; among others they are left without an answer."""
+    known = [record.case for record in records if record is not None]
+    if known and all(case.exclusion is not None for case in known):
+        raise interactive.excluded(known[0])
 
 
 def _the_open_task(tasks: list[Any]) -> list[Mapping[str, Any]]:

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +16,14 @@ WHITE: Colour = (255, 255, 255)
 OUTLINE_PIXELS = 2
 
 
-def outlined_png(picture: Path, outlines: Sequence[tuple[NDArray[np.bool_], Colour]]) -> bytes:
+def outlined_png(picture: bytes, outlines: Sequence[tuple[NDArray[np.bool_], Colour]]) -> bytes:
     """PNG bytes of an exported picture with the inner borders of masks in colour; white where borders coincide.
 
     Args:
-        picture: An 8-bit grey PNG of the case's export.
+        picture: The bytes of an 8-bit grey PNG of the case's export.
         outlines: Masks (height, width) of the picture's size, each with its colour.
     """
-    with Image.open(picture) as source:
+    with Image.open(io.BytesIO(picture)) as source:
         pixels = np.array(source.convert("RGB"))
     drawn = np.zeros(pixels.shape[:2], dtype=np.uint8)
     for inside, colour in outlines:

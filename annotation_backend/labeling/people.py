@@ -21,13 +21,13 @@ def ensure_people() -> list[Finding]:
     """Gives the first accounts one in Label Studio (same address and password), notes everyone's number there, and
     makes the tab of each annotator.
 
-    Who left Label Studio keeps the number: what was drawn under it stays that person's.
+    Who left keeps the number: what was drawn under it stays that person's. Who was removed here gets no account there.
 
     Returns:
         Numbers there that do not fit the people here; they are left as they were noted.
     """
     known = _numbers()
-    for user in User.objects.all():
+    for user in User.objects.filter(is_active=True):
         if user.email.casefold() not in known and user.email == email_of(Role(user.role)):
             sign_up(user, os.environ[password_variable(user.role)])
             known = _numbers()

@@ -77,8 +77,9 @@ def region_id_of(task: LabelingTask) -> str:
 
 
 def waiting_tasks(case: Case) -> QuerySet[LabelingTask]:
-    """Living tasks of a case that nobody submitted."""
-    return case.labeling_tasks.filter(state=TaskState.PENDING, project__is_retired=False)
+    """Living tasks of a case that nobody submitted; none of an excluded case."""
+    tasks = case.labeling_tasks.filter(state=TaskState.PENDING, project__is_retired=False)
+    return tasks if case.exclusion is None else tasks.none()
 
 
 def draw_unprompted(case: Case, index: int, *, model: Model) -> SlicePrediction:

@@ -72,6 +72,23 @@ def refresh_addresses(case: Case) -> int:
     return len(tasks)
 
 
+def show_addresses(case: Case) -> int:
+    """Writes the addresses that a case's pictures have now into those of its tasks that show others.
+
+    Returns:
+        How many tasks the case has in Label Studio.
+
+    Raises:
+        TryAgain: Label Studio does not answer.
+    """
+    pictures = _pictures_by_index(case)
+    records = list(LabelingTask.objects.filter(case=case, project__is_retired=False).select_related("project"))
+    found = _in_label_studio(records[0].project, records) if records else {}
+    living = [task for task in records if task.label_studio_id in found]
+    _bring_up_to_date(case, living, pictures, found=found)
+    return len(living)
+
+
 def _renew(case: Case, task: LabelingTask, pair: dict[SeriesRole, Slice]) -> None:
     """New addresses for one task: they work once Label Studio has them, and the old ones work until then."""
     with transaction.atomic():

@@ -5,11 +5,11 @@ from typing import Any
 from django.dispatch import receiver
 
 from annotation_backend.cases.models import Case
-from annotation_backend.cases.signals import drawn_on_asked
+from annotation_backend.cases.signals import case_excluded, case_taken_back, drawn_on_asked
 from annotation_backend.inference.jobs import embed_case
-from annotation_backend.labeling.jobs import predict_case
+from annotation_backend.labeling.jobs import follow_exclusion, predict_case
 from annotation_backend.labeling.models import EVIDENCE, Annotation, CaseMask, LabelingTask, TaskState
-from annotation_backend.labeling.queue import queue_once
+from annotation_backend.labeling.queue import queue_assembly, queue_once
 from annotation_backend.registry.models import Model
 from annotation_backend.registry.signals import automatic_model_promoted, model_promoted
 from training.method_needs import BOXED
@@ -44,8 +44,26 @@ def embed_waiting_tasks(*, model: Model, **_signal: Any) -> None:
             queue_once(embed_case, case_code=code)
 
 
+@receiver(case_excluded)
+def take_out_of_sight(*, case: Case, **_signal: Any) -> None:
+    """Queues that the case's tasks leave the tabs in Label Studio; what is saved in them still is kept here."""
+    if case.labeling_tasks.exists():
+        queue_once(follow_exclusion, case_code=case.code)
+
+
+@receiver(case_taken_back)
+def show_again(*, case: Case, **_signal: Any) -> None:
+    """Queues that the case's tasks come back with their pictures' new addresses, and that saves since are taken up."""
+    if case.labeling_tasks.exists():
+        queue_once(follow_exclusion, case_code=case.code)
+        queue_once(predict_case, case_code=case.code)
+        queue_assembly(case.code)
+
+
 def _waiting_cases() -> list[str]:
-    waiting = Case.objects.filter(
-        labeling_tasks__state=TaskState.PENDING, labeling_tasks__project__is_retired=False
-    ).distinct()
+    waiting = (
+        Case.objects.not_excluded()
+        .filter(labeling_tasks__state=TaskState.PENDING, labeling_tasks__project__is_retired=False)
+        .distinct()
+    )
     return list(waiting.values_list("code", flat=True))

@@ -23,8 +23,8 @@ from annotation_backend.inference.models import MaskOrigin, Session
 from annotation_backend.inference.sessions import Turn, keep_carried, kept_masks, session_of
 from annotation_backend.labeling.assembly import current_saves
 from annotation_backend.labeling.drawn import mask_in, stored_masks
-from annotation_backend.labeling.models import Annotation, LabelingTask, TaskState
-from annotation_backend.labeling.predictions import push_masks, push_predictions
+from annotation_backend.labeling.models import Annotation, LabelingTask
+from annotation_backend.labeling.predictions import push_masks, push_predictions, waiting_tasks
 from datasets.errors import MaskloopError
 from datasets.mask import TUMOUR
 
@@ -148,8 +148,10 @@ def _refresh(due: _Due) -> None:
 
 
 def _session(due: _Due) -> Session | None:
-    """Whose the refresh is; None where a newer prompt has one of its own."""
+    """Whose the refresh is; None where a newer prompt has one of its own, or the case was excluded."""
     case = Case.objects.select_related("registration").get(pk=due.case)
+    if case.exclusion is not None:
+        return None
     person = None if due.person is None else User.objects.get(pk=due.person)
     session = session_of(case, person)
     session.case = case
@@ -164,8 +166,7 @@ def _saved(case: Case) -> dict[int, Inside]:
 
 def _waiting(session: Session) -> dict[int, LabelingTask]:
     """The tasks that nobody submitted, by slice."""
-    rows = LabelingTask.objects.filter(case=session.case, state=TaskState.PENDING, project__is_retired=False)
-    return {row.slice_index: row for row in rows.select_related("project")}
+    return {row.slice_index: row for row in waiting_tasks(session.case).select_related("project")}
 
 
 def _back_to_the_start(session: Session, tasks: Mapping[int, LabelingTask]) -> None:
@@ -222,6 +223,8 @@ def _push(
 
 
 def _is_newest(due: _Due) -> bool:
+    if Case.objects.get(pk=due.case).exclusion is not None:
+        return False
     rows = Session.objects.filter(case=due.case, person=due.person)
     return due.turn is None or rows.filter(turn=due.turn).exists()
 

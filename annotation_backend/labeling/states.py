@@ -1,15 +1,30 @@
-"""The state of each task and the reviewer's comment, mirrored into its data in Label Studio for tabs and editor."""
+"""The state of each task and the reviewer's comment, mirrored into its data in Label Studio for tabs and editor.
+
+A task of an excluded case is shown as `EXCLUDED`, a state that no tab asks for; its own state stays here, and is shown
+again once the exclusion is taken back.
+"""
 
 import logging
 
-from django.db.models import F
+from django.db.models import Case as Choice
+from django.db.models import Exists, F, OuterRef, QuerySet, Value, When
 
-from annotation_backend.cases.models import Case
+from annotation_backend.cases.models import Case, Exclusion
 from annotation_backend.labeling.client import call
 from annotation_backend.labeling.models import LabelingTask
 from datasets.errors import RejectedInput
 
 logger = logging.getLogger(__name__)
+
+EXCLUDED = "excluded"
+
+
+def stale_tasks() -> QuerySet[LabelingTask]:
+    """Tasks whose state or comment Label Studio does not show as it is."""
+    closed = Exists(Exclusion.objects.filter(case=OuterRef("case"), ended__isnull=True))
+    tasks = LabelingTask.objects.filter(project__is_retired=False, label_studio_id__gt=0)
+    tasks = tasks.alias(shown=Choice(When(closed, then=Value(EXCLUDED)), default=F("state")))
+    return tasks.exclude(mirrored_state=F("shown"), mirrored_comment=F("review_comment"))
 
 
 def mirror_states(case: Case) -> int:
@@ -21,9 +36,8 @@ def mirror_states(case: Case) -> int:
     Raises:
         TryAgain: Label Studio does not answer.
     """
-    stale = LabelingTask.objects.filter(case=case, project__is_retired=False).exclude(
-        state=F("mirrored_state"), review_comment=F("mirrored_comment")
-    )
+    is_excluded = Case.objects.get(pk=case.pk).exclusion is not None
+    stale = list(stale_tasks().filter(case=case))
     for task in stale:
         path = f"/api/tasks/{task.label_studio_id}/"
         try:
@@ -34,6 +48,7 @@ def mirror_states(case: Case) -> int:
         if (data.get("case"), data.get("slice")) != (case.code, task.slice_index):
             logger.warning("%s was deleted in Label Studio, and its number is another task's now", task)
             continue
-        call("PATCH", path, json={"data": {**data, "state": task.state, "review_comment": task.review_comment}})
-        LabelingTask.objects.filter(pk=task.pk).update(mirrored_state=task.state, mirrored_comment=task.review_comment)
+        state = EXCLUDED if is_excluded else task.state
+        call("PATCH", path, json={"data": {**data, "state": state, "review_comment": task.review_comment}})
+        LabelingTask.objects.filter(pk=task.pk).update(mirrored_state=state, mirrored_comment=task.review_comment)
     return len(stale)

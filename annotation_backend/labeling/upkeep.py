@@ -5,11 +5,10 @@ import time
 from collections.abc import Callable
 
 from django.db import OperationalError, close_old_connections
-from django.db.models import F
 from django_tasks_db.models import DBTaskResult
 
 from annotation_backend.cases.models import Case
-from annotation_backend.labeling.jobs import assemble_case, mirror_case_states, predict_case
+from annotation_backend.labeling.jobs import assemble_case, follow_exclusion, mirror_case_states, predict_case
 from annotation_backend.labeling.living import bring_back, is_gone, require_organisation, retire
 from annotation_backend.labeling.models import (
     Annotation,
@@ -17,13 +16,13 @@ from annotation_backend.labeling.models import (
     DeletionAsked,
     FindingKind,
     LabelingProject,
-    LabelingTask,
 )
 from annotation_backend.labeling.people import ensure_people
 from annotation_backend.labeling.project import current_project
 from annotation_backend.labeling.queue import queue_assembly, queue_once
 from annotation_backend.labeling.reconcile import PullReport, pull
 from annotation_backend.labeling.standing import standings
+from annotation_backend.labeling.states import stale_tasks
 from datasets.errors import MaskloopError, RejectedInput
 
 logger = logging.getLogger(__name__)
@@ -112,16 +111,13 @@ def _unfinished() -> set[str]:
     for project, identifier in DeletionAsked.objects.values_list("project", "label_studio_id"):
         rows = Annotation.objects.filter(project=project, label_studio_id=identifier)
         codes |= set(rows.values_list("task__case__code", flat=True))
-    stale = LabelingTask.objects.filter(project__is_retired=False, label_studio_id__gt=0).exclude(
-        state=F("mirrored_state"), review_comment=F("mirrored_comment")
-    )
-    return codes | set(stale.order_by().values_list("case__code", flat=True).distinct())
+    return codes | set(stale_tasks().order_by().values_list("case__code", flat=True).distinct())
 
 
 def _behind() -> set[str]:
     """Cases that have no mask yet of what counts now, or have doubts that nobody named yet."""
     drawn = Annotation.objects.order_by().values("task__case")
-    cases = list(Case.objects.filter(pk__in=drawn).select_related("registration"))
+    cases = list(Case.objects.not_excluded().filter(pk__in=drawn).select_related("registration"))
     found = standings(cases)
     return {case.code for case in cases if found[case.pk].is_behind} | _doubted()
 
@@ -137,7 +133,7 @@ def _doubted() -> set[str]:
 
 def _repeat_failed_jobs() -> None:
     """Queues what failed for a case and did not succeed since; a few times, then it waits for a person."""
-    for job in (assemble_case, predict_case, mirror_case_states):
+    for job in (assemble_case, predict_case, mirror_case_states, follow_exclusion):
         runs = DBTaskResult.objects.filter(task_path=job.module_path).order_by("-enqueued_at")
         attempts: dict[str, list[str]] = {}
         for status, words in runs.values_list("status", "args_kwargs")[:2000]:

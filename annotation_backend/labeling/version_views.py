@@ -17,6 +17,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.accounts.permissions import roles_required, signed_in_user
+from annotation_backend.cases.exclusion import require_shown
+from annotation_backend.cases.stored import whole_bytes
+from annotation_backend.cases.stored_files import picture_file
 from annotation_backend.cases.views import png_answer
 from annotation_backend.labeling.doubts import name_drawer
 from annotation_backend.labeling.drawn import mask_in, stored_masks
@@ -48,6 +51,7 @@ def of_a_slice(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
         person = signed_in_user(request)
         if not person.has_role(*LOOKERS) and not _drew_on(task, person):
             raise PermissionDenied("This page is for reviewers, and for who drew on the slice.")
+        require_shown(task.case, person)
         try:
             return view(request, task, **kwargs)
         except RejectedInput as error:
@@ -94,7 +98,8 @@ def comparison_picture(request: HttpRequest, task: LabelingTask, one: int, other
     """The slice's picture with the tumour of one version outlined in blue, of the other in orange."""
     picture = get_object_or_404(task.case.slices, role=task.case.annotated_role.value, index=task.slice_index)
     first, second = (mask_in(stored_masks(version_of(task, number)), TUMOUR) for number in (one, other))
-    return png_answer(outlined_png(picture.path, [(first, BLUE), (second, ORANGE)]))
+    content = whole_bytes(picture_file(picture))
+    return png_answer(request, outlined_png(content, [(first, BLUE), (second, ORANGE)]))
 
 
 @login_required

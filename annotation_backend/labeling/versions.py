@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotation_backend.accounts.models import User
+from annotation_backend.cases.registering import require_in_use
 from annotation_backend.labeling.client import call
 from annotation_backend.labeling.drawn import masks_in, stored_masks
 from annotation_backend.labeling.events import store
@@ -119,12 +120,14 @@ def restore(version: Annotation, *, person: User) -> Restoration:
     losses that the person may wave through are taken as seen.
 
     Raises:
-        RejectedInput: The slice has no task in Label Studio now (``slice-unpublished``), or the version is none that
-            somebody known here is proved to have drawn (``version-unproved``).
+        RejectedInput: The slice has no task in Label Studio now (``slice-unpublished``), its case is excluded
+            (``case-excluded``), or the version is none that somebody known here is proved to have drawn
+            (``version-unproved``).
         TryAgain: Label Studio does not answer; nothing is changed.
     """
     version = Annotation.objects.select_related("task__case", "task__project").get(pk=version.pk)
     task = version.task
+    require_in_use(task.case)
     if not is_restorable(version):
         raise _unproved(version)
     if task.project.is_retired or task.label_studio_id == 0:

@@ -9,7 +9,11 @@ from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.permissions import roles_required, signed_in_user
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.services import picture_plane
+from annotation_backend.cases.stored import damages, whole_bytes
+from annotation_backend.cases.stored_files import picture_file
+from annotation_backend.cases.views import png_answer
 from annotation_backend.labeling.models import CaseMask, TaskState
+from annotation_backend.labeling.stored_masks import mask_file
 from annotation_backend.review.forms import VerdictForm
 from annotation_backend.review.models import Review, Verdict, latest_review
 from annotation_backend.review.overlay import outlined_png
@@ -43,6 +47,7 @@ def review_case(request: HttpRequest, code: str) -> HttpResponse:
         status = 409 if well_formed else 400
     context = {
         "case": case,
+        "damages": damages(case),
         "form": form,
         "roles": list(SeriesRole),
         "plane": picture_plane(case) if case.picture_plane else None,
@@ -59,12 +64,10 @@ def review_case(request: HttpRequest, code: str) -> HttpResponse:
 @require_GET
 def slice_with_mask(request: HttpRequest, mask_id: int, role: str, index: int) -> HttpResponse:
     """A slice's picture with the mask's outline."""
-    mask = get_object_or_404(CaseMask, pk=mask_id)
-    picture = get_object_or_404(mask.case.slices, role=role, index=index)
-    png = outlined_png(picture.path, mask.path, plane=picture_plane(mask.case), index=index)
-    answer = HttpResponse(png, content_type="image/png")
-    answer["Cache-Control"] = "private, max-age=3600"
-    return answer
+    mask = get_object_or_404(CaseMask.objects.select_related("case"), pk=mask_id)
+    picture = get_object_or_404(mask.case.slices.select_related("case"), role=role, index=index)
+    shown = whole_bytes(picture_file(picture))
+    return png_answer(request, outlined_png(shown, mask_file(mask), plane=picture_plane(mask.case), index=index))
 
 
 def _standing(case: Case) -> dict[str, object]:

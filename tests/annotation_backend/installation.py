@@ -76,6 +76,17 @@ class Installation:
         return project["id"], {row["data"]["slice"]: row["id"] for row in rows if row["data"]["case"] == case}
 
 
+def signed_in_at_label_studio(url: str, email: str, password: str) -> requests.Session:
+    """A session of Label Studio after a sign-in by its page, whether that was let in or not."""
+    session = requests.Session()
+    page = session.get(f"{url}/user/login/", timeout=60).text
+    token = page.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
+    form = {"email": email, "password": password, "csrfmiddlewaretoken": token}
+    session.post(f"{url}/user/login/", form, headers={"Referer": url}, timeout=60)
+    session.headers |= {"X-CSRFToken": session.cookies.get("csrftoken", ""), "Referer": url}
+    return session
+
+
 def free_port() -> int:
     """A port that nothing uses now."""
     with socket.socket() as probe:

@@ -32,6 +32,8 @@ class LabelStudioDouble:
         if path == "/api/tasks/":
             return {"tasks": [{"id": number, "data": data} for number, data in self.tasks.items()]}
         if found := re.fullmatch(r"/api/tasks/(\d+)/", path):
+            if method == "GET":
+                return {"data": self.tasks[int(found[1])]}
             self.tasks[int(found[1])] = body["data"]
             return None
         raise AssertionError(f"unexpected request: {method} {path}")

@@ -7,13 +7,16 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import requests
 
+from annotation_backend.accounts.throttle import TRIES_OF_AN_ACCOUNT
 from annotation_backend.environment import ROOT, fresh_environment
 from annotation_backend.processes import STOP_SECONDS, read_procfile
 
@@ -99,7 +102,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def _wait(server: Server) -> None:
     for _ in range(300):
-        with suppress(OSError, IndexError):
+        with suppress(OSError, IndexError, AssertionError):  # the first request loads what all need
             server.is_well()
             return
         time.sleep(0.1)
@@ -212,3 +215,31 @@ def test_60_clients_that_hang_up(server: Server) -> None:
             with closing(server.connect()) as connection:
                 connection.sendall(whole[:end])
     server.is_well()
+
+
+def test_a_flood_of_wrong_passwords_is_told_to_wait_and_keeps_nobody_else_waiting(server: Server) -> None:
+    site = f"http://127.0.0.1:{server.port}"
+    over, statuses = threading.Event(), Counter[int]()
+
+    def guess() -> None:
+        with requests.Session() as browser:
+            page = browser.get(f"{site}/accounts/login/", timeout=20).text
+            token = page.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
+            form = {"username": "nobody@x.org", "password": "wrong", "csrfmiddlewaretoken": token}
+            while not over.is_set():
+                answer = browser.post(f"{site}/accounts/login/", form, headers={"Referer": site}, timeout=20)
+                statuses[answer.status_code] += 1
+
+    threads = [threading.Thread(target=guess) for _ in range(30)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(10):
+            time.sleep(0.2)
+            server.is_well()
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert statuses[200] <= TRIES_OF_AN_ACCOUNT
+    assert statuses.keys() == {200, 429}

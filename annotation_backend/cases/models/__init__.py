@@ -1,6 +1,7 @@
 """The records behind a case's files."""
 
 from annotation_backend.cases.models.case import Case, Exclusion, ImportedMask, Patient, Series
+from annotation_backend.cases.models.damage import Damage
 from annotation_backend.cases.models.ingest import ChosenSeries, Ingest, IngestPatient, Outcome
 from annotation_backend.cases.models.registration import (
     AlignmentVerdict,
@@ -15,6 +16,7 @@ __all__ = [
     "AlignmentVerdict",
     "Case",
     "ChosenSeries",
+    "Damage",
     "Exclusion",
     "ImportedMask",
     "Ingest",

@@ -30,10 +30,13 @@ class Patient(models.Model):
 class CaseQuerySet(QuerySet["Case"]):
     """Which cases count."""
 
+    def not_excluded(self) -> "CaseQuerySet":
+        """All but the excluded ones."""
+        return self.filter(~Exists(Exclusion.objects.filter(case=OuterRef("pk"), ended__isnull=True)))
+
     def in_use(self) -> "CaseQuerySet":
         """All but the doctor's and the excluded ones."""
-        open_exclusions = Exclusion.objects.filter(case=OuterRef("pk"), ended__isnull=True)
-        return self.filter(~Exists(open_exclusions), is_rehearsal=False)
+        return self.not_excluded().filter(is_rehearsal=False)
 
     def sound(self) -> "CaseQuerySet":
         """Those in use whose registration nobody and nothing rejected: what is learned from and released."""

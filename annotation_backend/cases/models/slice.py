@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from annotation_backend.cases.models.case import Case, choices
 from datasets.case import SeriesRole
-from datasets.intensity import WINDOW_PRESETS
+from datasets.intensity import STANDARD, WINDOW_PRESETS
 
 
 class Slice(models.Model):
@@ -21,6 +21,7 @@ class Slice(models.Model):
     index = models.PositiveIntegerField()
     file = models.CharField(max_length=200, help_text="Relative to the case's folder")
     sha256 = models.CharField(max_length=64)
+    windows = models.JSONField(default=dict, help_text="Digests of the same slice in other windows, by their names")
     token = models.CharField(max_length=64, unique=True)
     expires = models.DateTimeField()
     revoked = models.BooleanField(default=False)
@@ -44,20 +45,23 @@ class Slice(models.Model):
             window: A preset's name; any other word, however it was meant, names no file.
 
         Returns:
-            The PNG file; None where there is no such preset, or the pictures were exported before there was.
+            The PNG file; None where no such picture was exported.
         """
         from curation.slices import name_in_window
 
-        if window not in {preset.name for preset in WINDOW_PRESETS}:
+        if self.digest_in(window) is None:
             return None
         drawing = self.path
-        path = drawing if window == WINDOW_PRESETS[0].name else drawing.with_name(name_in_window(drawing.name, window))
-        return path if path.is_file() else None
+        return drawing if window == STANDARD.name else drawing.with_name(name_in_window(drawing.name, window))
+
+    def digest_in(self, window: str) -> str | None:
+        """Digest of the picture in a window; None where no such picture was exported."""
+        return self.sha256 if window == STANDARD.name else self.windows.get(window)
 
     def urls_in_windows(self) -> dict[str, str]:
         """Address of this slice in each window that there is, by the preset's name; the one for drawing first."""
-        names = [preset.name for preset in WINDOW_PRESETS if self.path_in(preset.name)]
-        return {name: self.url if name == WINDOW_PRESETS[0].name else f"{self.url}?window={name}" for name in names}
+        names = [preset.name for preset in WINDOW_PRESETS if self.digest_in(preset.name)]
+        return {name: self.url if name == STANDARD.name else f"{self.url}?window={name}" for name in names}
 
     def renew_token(self) -> None:
         """Draws a new capability; the old address stops working."""
@@ -67,8 +71,8 @@ class Slice(models.Model):
 
     @property
     def opens(self) -> bool:
-        """Whether the capability is still good."""
-        return not self.revoked and timezone.now() < self.expires
+        """Whether the capability is still good; an excluded case's is not, whatever was renewed meanwhile."""
+        return not self.revoked and timezone.now() < self.expires and self.case.exclusion is None
 
     @property
     def url(self) -> str:

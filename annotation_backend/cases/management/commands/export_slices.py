@@ -16,6 +16,9 @@ class Command(MaskloopCommand):
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         """Which cases."""
         parser.add_argument("--case", nargs="+", metavar="CODE", help="only these cases")
+        parser.add_argument(
+            "--again", action="store_true", help="draw pictures anew that are there, e.g. where a file was damaged"
+        )
         parser.add_argument("--dry-run", action="store_true", help="only say what would be exported")
         add_workers(parser)
 
@@ -24,10 +27,12 @@ class Command(MaskloopCommand):
         cases = select_cases(options["case"])
         if options["dry_run"]:
             rehearsed = ExportReport()
-            codes = list(to_export(cases, rehearsed))
+            codes = list(to_export(cases, rehearsed, again=options["again"]))
             self.say(f"Would be exported: {', '.join(codes) or 'none'}")
             return {"to_export": codes}, [str(finding) for finding in rehearsed.findings]
-        report = export_cases(cases, workers=options["workers"], progress=self.progress("exporting case"))
+        report = export_cases(
+            cases, again=options["again"], workers=options["workers"], progress=self.progress("exporting case")
+        )
         self.say(f"{sum(report.pictures.values())} pictures exported")
         rows = [{"case": code, "pictures": count} for code, count in sorted(report.pictures.items())]
         return {"cases": rows}, [str(finding) for finding in report.findings]

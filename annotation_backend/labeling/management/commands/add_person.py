@@ -8,14 +8,14 @@ from django.db import transaction
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.services import create_person
 from annotation_backend.labeling.people import ensure_people
-from annotation_backend.labeling.project import sign_up
+from annotation_backend.labeling.studio_accounts import open_account
 from annotation_backend.management.arguments import MaskloopCommand
 
 
 class Command(MaskloopCommand):
     """Makes both accounts, or none where Label Studio does not answer."""
 
-    help = "Add a person, here and in Label Studio; prints the password once."
+    help = "Add a person, or one who was removed again, here and in Label Studio; prints the password once."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         """Who."""
@@ -26,7 +26,7 @@ class Command(MaskloopCommand):
         """Creates, signs up, notes the id."""
         with transaction.atomic():
             person, password = create_person(options["email"], Role(options["role"]))
-            sign_up(person, password)
+            open_account(person, password)
         ensure_people()
         self.say(f"{person.get_role_display()} added. Password, shown only now: {password}")
         return {"role": person.role, "password": password}, []

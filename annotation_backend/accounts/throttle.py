@@ -1,0 +1,175 @@
+"""How often a password may be tried: per account and per address, counted before anything is hashed.
+
+A try is counted when it begins and taken back when it succeeds, so that many at once are no way round. Who tried too
+often waits, each time longer, up to `LONGEST_LOCK`; tries meanwhile cost a look into the database, count for nothing
+and prolong nothing. A browser in which a person signed in before has a count of its own, so that strangers who guess
+at an account, or who share an address with its owner, do not keep the owner out.
+"""
+
+import ipaddress
+import logging
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from threading import BoundedSemaphore
+
+from django.conf import settings
+from django.core.signing import BadSignature, TimestampSigner
+from django.db import transaction
+from django.db.models import Max
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from annotation_backend.accounts.models import SignInCount, User
+
+logger = logging.getLogger(__name__)
+
+FIRST_LOCK, LONGEST_LOCK = timedelta(seconds=30), timedelta(minutes=5)
+FORGOTTEN_AFTER = timedelta(minutes=30)
+"""Tries that lie back so far count no more."""
+
+TRIES_OF_AN_ACCOUNT, TRIES_OF_AN_ADDRESS = 5, 20
+
+AT_ONCE, HASHED_AT_ONCE = 8, 2
+"""Sign-ins under way in one process, whose 16 threads serve everybody else too, and those of them that hash."""
+
+DEVICE_COOKIE, DEVICE_DAYS = "maskloop_device", 180
+
+_signer = TimestampSigner(salt="annotation_backend.accounts.device")
+_places, _hashing = BoundedSemaphore(AT_ONCE), BoundedSemaphore(HASHED_AT_ONCE)
+
+
+class TooManyTries(Exception):
+    """A password may not be tried now.
+
+    Args:
+        retry_after: Seconds to wait.
+    """
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(retry_after)
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class Try:
+    """A password that is tried now, and where it is counted: key to how many are allowed in a row."""
+
+    limits: dict[str, int]
+
+
+@contextmanager
+def place_to_sign_in() -> Iterator[None]:
+    """Lets a few sign in at once and fewer hash, so that the other threads answer others.
+
+    Raises:
+        TooManyTries: Too many are at it.
+    """
+    if not _places.acquire(blocking=False):
+        raise TooManyTries(1)
+    try:
+        with _hashing:
+            yield
+    finally:
+        _places.release()
+
+
+def begin(request: HttpRequest, email: str) -> Try:
+    """Counts a try, before the password is looked at.
+
+    Args:
+        request: From where.
+        email: Whose account, as it was typed.
+
+    Raises:
+        TooManyTries: The account or the address waits.
+    """
+    device = _device_of(request, email)
+    if device is not None:
+        limits = {_key("device", device): TRIES_OF_AN_ACCOUNT}
+    else:
+        account, address = _key("account", email.strip().lower()), _key("address", address_of(request))
+        limits = {account: TRIES_OF_AN_ACCOUNT, address: TRIES_OF_AN_ADDRESS}
+    require_free(list(limits))
+    with transaction.atomic():
+        SignInCount.objects.filter(changed__lt=timezone.now() - FORGOTTEN_AFTER).delete()
+        SignInCount.objects.bulk_create([SignInCount(key=key) for key in limits], ignore_conflicts=True)
+        rows = list(SignInCount.objects.select_for_update().filter(key__in=limits).order_by("key"))
+        require_free(list(limits))
+        for row in rows:
+            _count(row, limits[row.key])
+    return Try(limits)
+
+
+def require_free(keys: Sequence[str]) -> None:
+    """Lets through what may be tried now; one question, nothing written.
+
+    Raises:
+        TooManyTries: One of the keys waits.
+    """
+    now = timezone.now()
+    until = SignInCount.objects.filter(key__in=keys, locked_until__gt=now).aggregate(until=Max("locked_until"))["until"]
+    if until is not None:
+        raise TooManyTries(int((until - now).total_seconds()) + 1)
+
+
+def succeeded(tried: Try) -> None:
+    """Takes a try back that was right: the account's count begins anew, the address's is as before."""
+    with transaction.atomic():
+        for row in SignInCount.objects.select_for_update().filter(key__in=tried.limits).order_by("key"):
+            if tried.limits[row.key] == TRIES_OF_AN_ACCOUNT:
+                row.delete()
+                continue
+            row.tries = max(row.tries - 1, 0)
+            if row.tries < TRIES_OF_AN_ADDRESS:
+                row.locked_until = None
+            row.save(update_fields=["tries", "locked_until"])
+
+
+def failed(tried: Try) -> None:
+    """Tells the log of a wrong password; whose and from where by codes that say so only to who holds the key."""
+    logger.warning("a sign-in failed: %s", ", ".join(key[:16] for key in tried.limits))
+
+
+def device_cookie(person: User) -> str:
+    """What a browser keeps in which a person signed in."""
+    return _signer.sign(f"{person.pk}.{secrets.token_urlsafe(12)}")
+
+
+def address_of(request: HttpRequest) -> str:
+    """Where a request comes from: the address of a client, or of its network where everybody has millions (IPv6)."""
+    forwarded = [each.strip() for each in request.headers.get("X-Forwarded-For", "").split(",")]
+    proxies = settings.TRUSTED_PROXIES
+    known = forwarded[-proxies] if 0 < proxies <= len(forwarded) else request.META.get("REMOTE_ADDR", "")
+    try:
+        address = ipaddress.ip_address(known)
+    except ValueError:
+        return "unknown"
+    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
+
+
+def _count(row: SignInCount, limit: int) -> None:
+    row.tries += 1
+    if row.tries >= limit:
+        wait = min(FIRST_LOCK * 2 ** min(row.tries - limit, 10), LONGEST_LOCK)
+        row.locked_until = timezone.now() + wait
+        logger.warning("%s waits %d s after %d tries", row.key[:16], wait.total_seconds(), row.tries)
+    row.save()
+
+
+def _device_of(request: HttpRequest, email: str) -> str | None:
+    """The browser's own name, where the account's owner signed in with it before."""
+    try:
+        value = _signer.unsign(request.COOKIES.get(DEVICE_COOKIE, ""), max_age=timedelta(days=DEVICE_DAYS))
+    except BadSignature:
+        return None
+    number = value.partition(".")[0]
+    known = User.objects.filter(pk=int(number), username__iexact=email.strip()) if number.isdecimal() else None
+    return value if known is not None and known.exists() else None
+
+
+def _key(kind: str, value: str) -> str:
+    return f"{kind}-{salted_hmac('annotation_backend.accounts.throttle', value, algorithm='sha256').hexdigest()}"

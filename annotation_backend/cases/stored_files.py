@@ -1,0 +1,58 @@
+"""Which files a case has whose digests are written down: series, masks that came in, registered volumes, pictures."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from annotation_backend.cases.models import Case, ImportedMask, Series, Slice
+from annotation_backend.cases.stored import StoredFile
+from datasets.case import SeriesRole
+from datasets.intensity import STANDARD
+
+
+def files_of(case: Case) -> Iterator[StoredFile]:
+    """All of them."""
+    for series in case.series.all():
+        yield series_file(case, series)
+        for mask in series.imported_masks.all():
+            yield imported_mask_file(case, mask)
+    if case.is_registered:
+        yield from (registered_file(case, role) for role in SeriesRole)
+    for picture in case.slices.all():
+        windows = [STANDARD.name, *sorted(picture.windows)]
+        yield from (found for window in windows if (found := picture_in(picture, window)) is not None)
+
+
+def series_file(case: Case, series: Series) -> StoredFile:
+    """An imported volume."""
+    return StoredFile(series.path, series.sha256, f"the {series.role.upper()} of {case.code}", case=case)
+
+
+def imported_mask_file(case: Case, mask: ImportedMask) -> StoredFile:
+    """A mask that came with the studies."""
+    return StoredFile(mask.path, mask.sha256, f"a mask that came with {case.code}", case=case)
+
+
+def registered_file(case: Case, role: SeriesRole) -> StoredFile:
+    """A volume on the case's grid."""
+    registration = case.registration
+    digest = str(registration.record["outputs"][role.value])
+    what = f"the registered {role.value.upper()} of {case.code}"
+    return StoredFile(registration.volume_path(role), digest, what, case=case)
+
+
+def picture_file(picture: Slice) -> StoredFile:
+    """The exported picture that annotators draw on."""
+    return _picture(picture, STANDARD.name, picture.path, picture.sha256)
+
+
+def picture_in(picture: Slice, window: str) -> StoredFile | None:
+    """An exported picture in a window; None where no such picture was exported."""
+    path, digest = picture.path_in(window), picture.digest_in(window)
+    return None if path is None or digest is None else _picture(picture, window, path, digest)
+
+
+def _picture(picture: Slice, window: str, path: Path, digest: str) -> StoredFile:
+    case = picture.case
+    what = f"the picture of slice {picture.index} of {case.code} ({picture.role}, {window})"
+    remedy = f"Run `manage.py export_slices --again --case {case.code}`, which draws its pictures anew."
+    return StoredFile(path, digest, what, remedy, case=case)

@@ -1,0 +1,32 @@
+"""`remove_person`: ends a person's accounts, here and in Label Studio; what they drew stays theirs."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from annotation_backend.accounts.services import close_person, person_called
+from annotation_backend.labeling.studio_accounts import close_account
+from annotation_backend.management.arguments import MaskloopCommand
+
+
+class Command(MaskloopCommand):
+    """Closes the account here first; where Label Studio does not answer, the same command does the rest later."""
+
+    help = "End a person's accounts, here and in Label Studio; add_person opens them again."
+
+    def add_own_arguments(self, parser: ArgumentParser) -> None:
+        """Who."""
+        parser.add_argument("email", help="the user name in both services")
+        parser.add_argument("--dry-run", action="store_true", help="only say whose account would be closed")
+
+    def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
+        """Closes both."""
+        person = person_called(options["email"])
+        if options["dry_run"]:
+            self.say(f"{person} would be removed")
+            return {"role": person.role, "active": person.is_active}, []
+        ended = close_person(person)
+        self.say(f"{person} is closed here; {ended} session(s) ended")
+        findings = close_account(person)
+        if not findings:
+            self.say("The account in Label Studio is closed: its password, sessions and tokens open nothing")
+        return {"role": person.role, "active": False, "sessions": ended}, [str(finding) for finding in findings]

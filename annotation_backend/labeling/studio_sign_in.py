@@ -1,0 +1,79 @@
+"""Middleware of Label Studio's own process: how often a password may be tried there.
+
+The same passwords open both services, so a limit on one alone would be none. Label Studio is one process, and counts
+in memory are enough; they are gone when it starts again, which nobody without the machine can bring about.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from threading import Lock
+from typing import Any
+
+from django.http import HttpResponse
+
+LOGIN_PATH = "/user/login/"
+
+TRIES_FROM_AN_ADDRESS, TRIES_OF_AN_ACCOUNT = 5, 50
+"""Wrong passwords in a row for one account: from one address, and from all together."""
+
+FIRST_LOCK_SECONDS, LONGEST_LOCK_SECONDS, FORGOTTEN_SECONDS = 30.0, 300.0, 1800.0
+
+_MOST_KEYS = 10_000
+
+Key = tuple[str, str]
+
+
+class SignInLimit:
+    """Counts a try when it begins, and takes it back when it was right."""
+
+    def __init__(self, get_response: Callable[[Any], Any]) -> None:
+        self._get_response = get_response
+        self._counts: OrderedDict[Key, tuple[int, float, float]] = OrderedDict()
+        self._lock = Lock()
+
+    def __call__(self, request: Any) -> Any:
+        """Answers 429 to who tried too often; everything else is passed on."""
+        email = request.POST.get("email") if self._is_try(request) else None
+        if not email:
+            return self._get_response(request)
+        account = email.strip().lower()[:200]
+        address = request.META.get("REMOTE_ADDR", "")
+        keys = {(account, address): TRIES_FROM_AN_ADDRESS, (account, "*"): TRIES_OF_AN_ACCOUNT}
+        wait = self._begin(keys)
+        if wait > 0:
+            words = f"Too many passwords were tried. Wait {wait} seconds; then the right one works."
+            return HttpResponse(words, status=429, content_type="text/plain", headers={"Retry-After": str(wait)})
+        response = self._get_response(request)
+        if response.status_code == 302:
+            self._forget(keys)
+        return response
+
+    def _is_try(self, request: Any) -> bool:
+        return bool(request.method == "POST" and request.path.endswith(LOGIN_PATH))
+
+    def _begin(self, limits: dict[Key, int]) -> int:
+        """Seconds to wait; 0, and the try is counted, where there is no need to."""
+        now = time.monotonic()
+        with self._lock:
+            rows = {key: self._row(key, now) for key in limits}
+            wait = max(until - now for _, until, _ in rows.values())
+            if wait > 0:
+                return int(wait) + 1
+            for key, limit in limits.items():
+                tries = rows[key][0] + 1
+                lock = FIRST_LOCK_SECONDS * 2 ** min(tries - limit, 10) if tries >= limit else 0.0
+                self._counts[key] = (tries, now + min(lock, LONGEST_LOCK_SECONDS), now)
+                self._counts.move_to_end(key)
+            while len(self._counts) > _MOST_KEYS:
+                self._counts.popitem(last=False)
+        return 0
+
+    def _row(self, key: Key, now: float) -> tuple[int, float, float]:
+        row = self._counts.get(key, (0, now, now))
+        return row if now - row[2] < FORGOTTEN_SECONDS else (0, now, now)
+
+    def _forget(self, keys: Iterable[Key]) -> None:
+        with self._lock:
+            for key in keys:
+                self._counts.pop(key, None)

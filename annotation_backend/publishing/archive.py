@@ -1,0 +1,150 @@
+"""A ZIP archive that is never written: every byte of it is known beforehand, so any part can be sent at once.
+
+Files are stored as they are (they are compressed already), so that sizes and checksums decide all that lies between
+them. The form is APPNOTE.TXT 6.3.10 of PKWARE, with the 64-bit fields (4.5.3) where a file or the archive is larger
+than 4 GB. `zipstream-ng` and `stream-zip` write such archives forwards only, from the first byte to the last.
+"""
+
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from datasets.errors import ProgramFault
+
+_CHUNK_BYTES = 1 << 20
+
+_CENTRAL = struct.Struct("<4s4B4H3L5H2L")
+_END = struct.Struct("<4s4H2LH")
+_END_64 = struct.Struct("<4sQ2H2L4Q")
+_LOCATOR_64 = struct.Struct("<4sLQL")
+_LIMIT_32, _LIMIT_16 = 0xFFFFFFFF, 0xFFFF
+_MADE_BY_UNIX, _VERSION, _VERSION_64 = 3, 20, 45
+_UTF_8 = 0x800
+_ORDINARY_FILE = 0o100644 << 16
+_DATE, _TIME = (1 << 5) | 1, 0
+"""1 January 1980, the earliest that there is: the same files give the same bytes."""
+
+
+@dataclass(frozen=True)
+class ArchivedFile:
+    """One file of an archive.
+
+    Args:
+        path: Where its bytes are.
+        name: Its name in the archive, with forward slashes.
+        size: Bytes.
+        crc32: Of its bytes.
+    """
+
+    path: Path
+    name: str
+    size: int
+    crc32: int
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Bytes of the archive that lie together: made up by us, or a file's."""
+
+    start: int
+    size: int
+    content: bytes | ArchivedFile
+
+
+class Archive:
+    """Where each byte of an archive comes from."""
+
+    def __init__(self, files: Sequence[ArchivedFile]) -> None:
+        self._pieces: list[_Piece] = []
+        self.size = 0
+        directory = []
+        for file in files:
+            directory.append(_central_entry(file, self.size))
+            self._add(_local_header(file))
+            self._add(file)
+        self._add(b"".join(directory))
+        self._add(_ending(len(files), sum(map(len, directory)), self.size))
+
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """The bytes from `start` up to `stop`, in portions.
+
+        Raises:
+            ProgramFault: A file is shorter than it was, or not what it was; what was sent is no whole archive.
+        """
+        for piece in self._pieces:
+            first, last = max(start - piece.start, 0), min(stop - piece.start, piece.size)
+            if first >= last:
+                continue
+            if isinstance(piece.content, bytes):
+                yield piece.content[first:last]
+            else:
+                yield from _read(piece.content, first, last)
+
+    def _add(self, content: bytes | ArchivedFile) -> None:
+        size = len(content) if isinstance(content, bytes) else content.size
+        self._pieces.append(_Piece(self.size, size, content))
+        self.size += size
+
+
+def _read(file: ArchivedFile, first: int, last: int) -> Iterator[bytes]:
+    """A part of a file; of a whole one the last portion is held back until its checksum is known to be right."""
+    is_whole, crc, held = (first, last) == (0, file.size), 0, b""
+    with file.path.open("rb") as stream:
+        stream.seek(first)
+        for at in range(first, last, _CHUNK_BYTES):
+            portion = stream.read(min(_CHUNK_BYTES, last - at))
+            if len(portion) < min(_CHUNK_BYTES, last - at):
+                raise _changed(file)
+            if held:
+                yield held
+            held, crc = portion, zlib.crc32(portion, crc)
+    if is_whole and crc != file.crc32:
+        raise _changed(file)
+    yield held
+
+
+def _changed(file: ArchivedFile) -> ProgramFault:
+    return ProgramFault(
+        "release-changed", f"{file.name} was changed while it was sent.", remedy="Run `manage.py check_data`."
+    )
+
+
+def _local_header(file: ArchivedFile) -> bytes:
+    info = zipfile.ZipInfo(file.name)
+    info.file_size = info.compress_size = file.size
+    info.CRC = file.crc32
+    info.create_system = _MADE_BY_UNIX
+    return info.FileHeader()
+
+
+def _central_entry(file: ArchivedFile, offset: int) -> bytes:
+    """The file's line in the directory; what is too large for its place stands behind the name (4.5.3)."""
+    name = file.name.encode()
+    is_large, is_far = file.size > zipfile.ZIP64_LIMIT, offset > zipfile.ZIP64_LIMIT
+    large = [file.size, file.size] * is_large + [offset] * is_far
+    extra = struct.pack(f"<2H{len(large)}Q", 1, 8 * len(large), *large) if large else b""
+    version = _VERSION_64 if large else _VERSION
+    size = _LIMIT_32 if is_large else file.size
+    flags = 0 if file.name.isascii() else _UTF_8
+    head = _CENTRAL.pack(
+        *(b"PK\1\2", version, _MADE_BY_UNIX, version, 0, flags, zipfile.ZIP_STORED, _TIME, _DATE),
+        *(file.crc32, size, size, len(name), len(extra), 0, 0, 0),
+        *(_ORDINARY_FILE, _LIMIT_32 if is_far else offset),
+    )
+    return head + name + extra
+
+
+def _ending(count: int, size: int, end: int) -> bytes:
+    """What stands behind the directory, which is `size` long and ends at `end`."""
+    start = end - size
+    short = _END.pack(
+        *(b"PK\5\6", 0, 0, min(count, _LIMIT_16), min(count, _LIMIT_16)),
+        *(min(size, _LIMIT_32), min(start, _LIMIT_32), 0),
+    )
+    if count < _LIMIT_16 and end <= zipfile.ZIP64_LIMIT:
+        return short
+    long = _END_64.pack(b"PK\6\6", 44, _VERSION_64, _VERSION_64, 0, 0, count, count, size, start)
+    return long + _LOCATOR_64.pack(b"PK\6\7", 0, end, 1) + short

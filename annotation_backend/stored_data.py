@@ -1,0 +1,178 @@
+"""Looks over everything that is stored: every file whose digest is written down, every version, release and model.
+
+What was found whole is written down as it goes, so that a check which was stopped goes on where it was.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from django.conf import settings
+from django.db.models import Max
+
+from annotation_backend.cases.models import Case, Damage
+from annotation_backend.cases.stored import FROM_BACKUP, StoredFile, compare
+from annotation_backend.cases.stored_files import files_of
+from annotation_backend.labeling.models import Annotation, CaseMask
+from annotation_backend.labeling.stored_masks import make_again, mask_file
+from annotation_backend.labeling.stored_versions import damaged_versions
+from annotation_backend.publishing.models import Release
+from annotation_backend.publishing.stored_release import REMEDY, checked
+from annotation_backend.registry.models import Model
+from datasets.errors import RejectedInput
+from datasets.files import canonical_json, sha256_of_bytes
+from datasets.finding import Finding, Level
+from training.model_package import read_package
+
+Tell = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class _Item:
+    """One thing to look at.
+
+    Args:
+        name: What it is called: a path relative to the data folder, or a code.
+        state: Changes with everything that is touched of it.
+        look: Says what is wrong with it.
+        make_again: Makes it again as it was, and says whether it could; None where nothing can.
+    """
+
+    name: str
+    state: str
+    look: Callable[[], list[Finding]]
+    make_again: Callable[[], bool] | None = None
+
+
+@dataclass
+class DataReport:
+    """What a check found.
+
+    Args:
+        checked: How many things were looked at now.
+        known: How many a check that was stopped had found whole before.
+        mended: What was damaged and is whole again.
+        findings: What is wrong.
+    """
+
+    checked: int = 0
+    known: int = 0
+    mended: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def check_data(*, mend: bool = False, progress: Tell | None = None) -> DataReport:
+    """Compares everything that is stored with what was written down of it.
+
+    Args:
+        mend: Make masks again that are damaged, from their saves.
+        progress: Called with (things done, things to do).
+    """
+    items, report = list(_everything()), DataReport()
+    place = Path(settings.DATA_FOLDER) / "checks" / "check_data.progress"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    whole = _found_whole(place)
+    with place.open("a", encoding="utf-8") as stream:
+        for done, item in enumerate(items, start=1):
+            if (item.name, item.state) in whole:
+                report.known += 1
+            else:
+                found = _looked_at(item, report, mend=mend)
+                if not found:
+                    stream.write(json.dumps([item.name, item.state]) + "\n")
+                    stream.flush()
+            if progress is not None:
+                progress(done, len(items))
+    place.unlink()
+    Damage.objects.exclude(file__in=[item.name for item in items]).delete()
+    return report
+
+
+def _looked_at(item: _Item, report: DataReport, *, mend: bool) -> list[Finding]:
+    found = item.look()
+    if found and mend and item.make_again is not None and item.make_again():
+        found = item.look()
+        report.mended += [] if found else [item.name]
+    report.checked += 1
+    report.findings += found
+    return found
+
+
+def _everything() -> Iterator[_Item]:
+    for case in Case.objects.select_related("registration").prefetch_related("series__imported_masks", "slices__case"):
+        yield from map(_file_item, files_of(case))
+        yield _versions_item(case)
+    for mask in CaseMask.objects.select_related("case"):
+        yield replace(_file_item(mask_file(mask)), make_again=partial(make_again, mask))
+    yield from map(_model_item, Model.objects.all())
+    yield from map(_release_item, Release.objects.all())
+
+
+def _file_item(stored: StoredFile) -> _Item:
+    def look() -> list[Finding]:
+        found = compare(stored)
+        return [] if found is None else [_finding(found, stored.name)]
+
+    return _Item(stored.name, _state(stored.path, stored.sha256), look)
+
+
+def _versions_item(case: Case) -> _Item:
+    saves = Annotation.objects.filter(task__case=case)
+    newest = saves.aggregate(newest=Max("pk"))["newest"] or 0
+    return _Item(f"versions of {case.code}", str(newest), lambda: list(damaged_versions(case)))
+
+
+def _model_item(model: Model) -> _Item:
+    def look() -> list[Finding]:
+        try:
+            read_package(model.path, expected_digest=model.digest)
+        except RejectedInput as error:
+            return [Finding(Level.ERROR, error.code, error.message, f"{error.remedy} {FROM_BACKUP}", model.folder)]
+        return []
+
+    files = sorted(model.path.glob("*")) if model.path.is_dir() else []
+    return _Item(model.folder, _joined([_state(path, model.digest) for path in files]), look)
+
+
+def _release_item(release: Release) -> _Item:
+    def look() -> list[Finding]:
+        findings = checked(release, anew=True).findings
+        subjects = [f"{release.folder}/{each.subject}" if each.subject else release.folder for each in findings]
+        return [
+            Finding(each.level, each.code, each.message, REMEDY, subject)
+            for each, subject in zip(findings, subjects, strict=True)
+        ]
+
+    files = sorted(path for path in release.path.rglob("*") if path.is_file()) if release.path.is_dir() else []
+    return _Item(release.folder, _joined([_state(path, release.digest) for path in files]), look)
+
+
+def _finding(error: RejectedInput, name: str) -> Finding:
+    return Finding(Level.ERROR, error.code, error.message, error.remedy, name)
+
+
+def _state(path: Path, sha256: str) -> str:
+    """A file's time, size and place on the disk, and what its digest must be."""
+    try:
+        status = path.stat()
+    except OSError:
+        return "none"
+    return f"{status.st_mtime_ns}-{status.st_size}-{status.st_ino}-{sha256}"
+
+
+def _joined(states: list[str]) -> str:
+    return sha256_of_bytes(canonical_json(states))
+
+
+def _found_whole(place: Path) -> set[tuple[str, str]]:
+    """What a check that was stopped found whole; its last line may be half written."""
+    found: set[tuple[str, str]] = set()
+    for line in place.read_text(encoding="utf-8").splitlines() if place.exists() else []:
+        try:
+            name, state = json.loads(line)
+        except ValueError:
+            continue
+        found.add((str(name), str(state)))
+    return found
