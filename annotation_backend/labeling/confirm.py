@@ -78,13 +78,13 @@ class _Answers:
         self._tasks: dict[int, Mapping[str, Any] | None] = {}
 
     def annotation(self, identifier: int) -> Save | None:
-        """The annotation of that number with the place of its task; None where the project has none."""
+        """The annotation of that number with its task's place; None where the project shows none, or not its task."""
         if self.project.is_retired or (found := _found(f"/api/annotations/{identifier}/")) is None:
             return None
         save = read_save(found)
-        if save.project != self.project.label_studio_id:
+        if save.project != self.project.label_studio_id or (task := self.task(save.task)) is None:
             return None
-        return replace(save, place=place_of(self.task(save.task)))
+        return replace(save, place=place_of(task))
 
     def task(self, number: int) -> Mapping[str, Any] | None:
         """The task of that number; None where Label Studio has none, or does not show it."""

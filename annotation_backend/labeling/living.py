@@ -49,8 +49,8 @@ def require_organisation(project: LabelingProject | None) -> None:
             "label-studio-organisation",
             f"Expected our account in Label Studio to see organisation {wanted or '1'}, got {seen or 'none'}: "
             "nothing of the project can be seen, and nothing of it is taken for deleted.",
-            remedy="Anybody there can have taken it away. Sign in to Label Studio as the administrator (sign out first where "
-            "you are signed in), which gives it back; then run this again.",
+            remedy="Sign in to Label Studio as the administrator (sign out first if you are signed in), which gives it "
+            "back. Then run this again. Anybody with an account there can have taken it away.",
         )
 
 

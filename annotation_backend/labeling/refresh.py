@@ -38,6 +38,9 @@ REACH = 5
 _QUIET_SECONDS = 0.5
 """So long after the last prompt: who clicks on does not wait for what the next click changes."""
 
+_ASKS = 4
+"""A webhook comes before Label Studio has answered the annotator, and has what was saved a moment later."""
+
 _GIVES_WAY_SECONDS = 2.0
 
 _PUSHED_FIRST, _PUSHED_TOGETHER = 2, 6
@@ -45,7 +48,10 @@ _PUSHED_FIRST, _PUSHED_TOGETHER = 2, 6
 
 @dataclass(frozen=True)
 class _Due:
-    """One refresh: around slice `index`, for a person's session on a case, from its `turn` on; any turn for None."""
+    """One refresh: around slice `index`, for a person's session on a case, from its `turn` on; any turn for None.
+
+    Where it follows a save, Label Studio is asked about that first, up to `asks` times.
+    """
 
     case: int
     person: int | None
@@ -53,7 +59,7 @@ class _Due:
     at: float
     turn: int | None = None
     is_drawn: bool = False
-    is_save: bool = False
+    asks: int = 0
 
     @property
     def session(self) -> tuple[int, int | None]:
@@ -116,7 +122,7 @@ def behind(turn: Turn, *, is_drawn: bool = False) -> None:
 def behind_save(annotation: Annotation) -> None:
     """Has the slices around a submitted one refreshed soon, in the background; returns at once."""
     task = annotation.task
-    _ask(_Due(task.case_id, annotation.author_id, task.slice_index, _soon(), is_save=True))
+    _ask(_Due(task.case_id, annotation.author_id, task.slice_index, _soon(), asks=_ASKS))
 
 
 def _soon() -> float:
@@ -133,9 +139,10 @@ def _refresh(due: _Due) -> None:
     session = _session(due)
     if session is None:
         return
+    if due.asks and confirm_saves(session.case):
+        _refresher.ask(replace(due, at=time.monotonic() + _QUIET_SECONDS, asks=due.asks - 1))
+        return
     due = replace(due, turn=session.turn)
-    if due.is_save:
-        confirm_saves(session.case)
     tasks = _waiting(session)
     answered = kept_masks(session, picture_plane(session.case).shape, origin=MaskOrigin.ANSWERED)
     known = {**answered, **_saved(session.case)}

@@ -23,7 +23,6 @@ from annotation_backend.labeling.models import (
     Annotation,
     AnnotationDeletion,
     AnnotationFinding,
-    Confirmation,
     FindingKind,
     LabelingProject,
     LabelingTask,
@@ -436,12 +435,16 @@ def test_the_slices_around_a_save_follow_it_once_label_studio_has_confirmed_it(
     )
     body = save_body(tasks[4], identifier=9, updated_at=LATER, created_at=LATER)
     receive({"action": "ANNOTATION_CREATED", "annotation": body})
-    due = refresh._Due(tasks[4].case_id, None, 4, 0.0, is_save=True)
-    refresh._refresh(due)
-    assert followed == [{2}], "Label Studio does not have it"
+    again: list[refresh._Due] = []
+    monkeypatch.setattr(refresh._refresher, "ask", again.append)
+    monkeypatch.setattr(confirm, "PATIENCE", timedelta(minutes=1))
+    refresh._refresh(refresh._Due(tasks[4].case_id, None, 4, 0.0, asks=2))
+    refresh._refresh(again[0])
+    assert [due.asks for due in again] == [1, 0], "Label Studio is asked again while it does not have it"
+    refresh._refresh(again[1])
+    assert followed == [{2}]
     server.annotations[9] = body
-    Confirmation.objects.all().delete()
-    refresh._refresh(due)
+    refresh._refresh(again[0])
     assert followed == [{2}, {2, 4}]
 
 
