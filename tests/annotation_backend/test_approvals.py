@@ -68,8 +68,7 @@ def _delete(*saves: Annotation) -> None:
     """As reconciliation does it when Label Studio has these annotations no more."""
     from annotation_backend.labeling.events import mark_deleted
 
-    for save in saves:
-        mark_deleted([save.label_studio_id], project=save.project, is_confirmed=True)
+    mark_deleted(Annotation.objects.filter(pk__in=[save.pk for save in saves]))
 
 
 def _register_otherwise(case: Case, words: str = "otherwise") -> None:

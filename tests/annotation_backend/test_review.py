@@ -86,9 +86,9 @@ def test_a_drawing_by_a_stranger_is_in_no_mask_and_waits_for_a_name(people: dict
         _approve(newest, people[Role.RADIOLOGIST])
 
 
-def test_a_mask_whose_drawer_is_not_known_any_more_is_not_approved(people: dict[Role, User], mask: CaseMask) -> None:
+def test_a_mask_whose_drawer_is_not_known_any_more_does_not_count(people: dict[Role, User], mask: CaseMask) -> None:
     User.objects.filter(pk=people[Role.ANNOTATOR].pk).update(label_studio_id=None)
-    with pytest.raises(RejectedInput, match="author-unknown"):
+    with pytest.raises(RejectedInput, match="mask-superseded"):
         _approve(mask, people[Role.RADIOLOGIST])
 
 
