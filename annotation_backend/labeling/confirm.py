@@ -142,9 +142,9 @@ def _settle_missing(project: LabelingProject, identifier: int, rows: Sequence[An
 
     What was saved in a deleted task stays valid here, if it was confirmed before.
     """
-    was_told = AnnotationDeletion.objects.filter(project=project, label_studio_id=identifier).exists()
-    if was_told:
-        mark_deleted([identifier], project=project, is_confirmed=True)
+    marks = AnnotationDeletion.objects.filter(project=project, label_studio_id=identifier)
+    was_told = marks.exists()
+    marks.update(is_confirmed=True)
     saves = Annotation.objects.filter(project=project, label_studio_id=identifier).confirmed()
     for row in rows:
         if was_told or saves.filter(saved_at__gt=row.saved_at).exists():

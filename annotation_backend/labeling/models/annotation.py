@@ -50,8 +50,6 @@ class AnnotationQuerySet(QuerySet["Annotation"]):
         deletion = AnnotationDeletion.objects.filter(
             project=OuterRef("project"), label_studio_id=OuterRef("label_studio_id")
         )
-        if confirmed_only:
-            deletion = deletion.filter(is_confirmed=True)
         rows, others = (found.confirmed() if confirmed_only else found.not_denied() for found in (self, of_the_same))
         return rows.filter(~Exists(others.filter(later)), ~Exists(deletion), was_cancelled=False)
 
