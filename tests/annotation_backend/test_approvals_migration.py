@@ -48,7 +48,7 @@ def test_approvals_of_before_are_bound_to_what_they_saw_or_end_and_ask_for_a_loo
     radiologist = people[Role.RADIOLOGIST]
     for number, code in enumerate((PROVED, REGISTERED_AGAIN, DRAWN_ON, OTHER_PICTURES, RETURNED), start=1):
         _drawn_case(code, number)
-    newest = MigrationExecutor(connection).loader.graph.leaf_nodes("review")[0][1]
+    newest = MigrationExecutor(connection).loader.graph.leaf_nodes()
     try:
         rows = _migrate("0001_initial").get_model("review", "Review").objects
         for code in (PROVED, REGISTERED_AGAIN, DRAWN_ON, OTHER_PICTURES, RETURNED):
@@ -58,7 +58,7 @@ def test_approvals_of_before_are_bound_to_what_they_saw_or_end_and_ask_for_a_loo
         Case.objects.filter(code=OTHER_PICTURES).update(pictured_sha256="e" * 64)
     finally:
         _drawn_on_after_the_verdict()
-        _migrate(newest)
+        MigrationExecutor(connection).migrate(newest)
     assert [review.mask.case.code for review in approved_reviews()] == [PROVED]
     ended = VerdictEnd.objects.order_by("pk").values_list("review__mask__case__code", "reason")
     assert list(ended) == [(code, EndReason.UNPROVEN) for code in (REGISTERED_AGAIN, DRAWN_ON, OTHER_PICTURES)]
