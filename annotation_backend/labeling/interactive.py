@@ -88,6 +88,8 @@ def _answered(record: LabelingTask, turn: Turn, pending: Prompts, *, seen: OpenT
     model = answering_model(record.project, kind)
     with admitted(f"session {turn.session.pk}"):
         answer = answer_turn(turn, pending, model=model)
+    if not Case.objects.not_excluded().filter(pk=record.case_id).exists():
+        raise excluded(record.case)  # while the model drew
     mask = answer.masks[record.slice_index]
     keep_answer(turn, answer.masks, model_version=answer.model_version)
     drawn = SlicePrediction(record.slice_index, mask, answer.score, model, answer.model_version)

@@ -61,11 +61,14 @@ def push_predictions(case: Case, *, progress: Callable[[int, int], None] | None 
 
 
 def push_drawn(tasks: Sequence[LabelingTask], drawn: Sequence[SlicePrediction]) -> None:
-    """Shows one model's masks in place of what Label Studio shows on tasks of one project.
+    """Shows one model's masks in place of what Label Studio shows on tasks of one case; none of an excluded one.
 
     Raises:
         TryAgain: Label Studio does not answer.
     """
+    if not Case.objects.not_excluded().filter(pk=tasks[0].case_id).exists():  # it may have been while they were drawn
+        logger.info("predictions of %s are not shown: it was excluded meanwhile", tasks[0].case)
+        return
     bodies = [prediction_body(task, prediction) for task, prediction in zip(tasks, drawn, strict=True)]
     show_predictions(tasks, bodies)
     LabelingTask.objects.filter(pk__in=[task.pk for task in tasks]).update(drawn_by=drawn[0].model)

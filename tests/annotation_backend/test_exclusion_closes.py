@@ -11,17 +11,22 @@ from django_tasks_db.models import DBTaskResult
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.exclusion import exclude, take_back
 from annotation_backend.cases.models import Case, Slice
+from annotation_backend.inference.answering import Answer
 from annotation_backend.inference.jobs import embed_case
 from annotation_backend.inference.models import MaskOrigin, PromptState, SessionPrompt
+from annotation_backend.inference.services import SlicePrediction
 from annotation_backend.inference.sessions import Turn, keep_answer, kept_masks, session_of
-from annotation_backend.labeling import batches, jobs, predictions, publish, states, upkeep
+from annotation_backend.labeling import batches, interactive, jobs, predictions, publish, states, upkeep
+from annotation_backend.labeling.config import IMAGE, POINT_LABEL, SMART_POINT
 from annotation_backend.labeling.events import receive, store
 from annotation_backend.labeling.incoming import read_save
 from annotation_backend.labeling.jobs import assemble_case, follow_exclusion
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask, ReceivedBy
 from annotation_backend.labeling.project import basic_auth
 from annotation_backend.labeling.versions import restore
+from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput
+from tests.annotation_backend.drawers import BrightDrawer, drawn_by, known_model
 from tests.annotation_backend.label_studio_double import LabelStudioDouble
 from tests.annotation_backend.records import accounts, drawn, published, registered_case, save_body
 
@@ -150,6 +155,38 @@ def test_jobs_that_wait_draw_nothing_on_an_excluded_case(case: Case, tasks: list
     assert predictions.push_predictions(case) == 0
     assert embed_case.call(case_code="C0001") == 0
     assert batches.push_slices.call(slices={"C0001": [1, 2]}) == 0
+
+
+def test_what_was_drawn_while_the_case_was_excluded_is_shown_to_nobody(
+    case: Case, tasks: list[LabelingTask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn_by(monkeypatch, BrightDrawer())
+    model = known_model(kinds=(PromptKind.AUTOMATIC, PromptKind.POINT))
+    shown: list[Any] = []
+    monkeypatch.setattr(predictions, "show_predictions", lambda *_: shown.append(1))
+
+    def drawn_late(_case: Case, indices: list[int], **_: Any) -> list[SlicePrediction]:
+        exclude(case, reason="consent withdrawn")
+        return [SlicePrediction(index, drawn(), 0.5, model, "m") for index in indices]
+
+    def answered_late(*_: Any, **__: Any) -> Answer:
+        exclude(case, reason="consent withdrawn")
+        return Answer({2: drawn()}, "m", 0.5, 0.1)
+
+    monkeypatch.setattr(predictions, "initial_masks", drawn_late)
+    predictions.push_predictions(case)
+    assert shown == []
+    take_back(case)
+    monkeypatch.setattr(interactive, "answer_turn", answered_late)
+    [prompted] = _asked(tasks[2], [_point()]).json()["results"]
+    assert prompted["refused"]["code"] == "case-excluded"
+    assert not [region for region in prompted["result"] if region["type"] == "brushlabels"]
+
+
+def _point() -> dict[str, Any]:
+    value = {"x": 45.0, "y": 30.0, "width": 0.3, "keypointlabels": [POINT_LABEL]}
+    named = {"type": "keypointlabels", "from_name": SMART_POINT, "to_name": IMAGE}
+    return {"id": "p", **named, "is_positive": True, "value": value}
 
 
 def test_tasks_leave_the_tabs_and_come_back_as_they_were_with_their_pictures_new_addresses(
