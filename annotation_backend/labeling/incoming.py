@@ -13,6 +13,9 @@ from datasets.files import canonical_json, sha256_of_bytes
 
 LARGEST_ID = 2**31 - 1
 
+_NO_SLICE = -1
+"""What is said, but is no slice of ours, stays said: the task's number alone is not taken for it."""
+
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -101,9 +104,9 @@ def place_of(task: object) -> tuple[str, int] | None:
     """Case and slice that a task of Label Studio says it shows; its number alone may have been another task's."""
     data = task.get("data") if isinstance(task, Mapping) else None
     case, index = (data.get("case"), data.get("slice")) if isinstance(data, Mapping) else (None, None)
-    if not isinstance(case, str) or not isinstance(index, int) or not 0 <= index <= LARGEST_ID:
+    if not isinstance(case, str) or not isinstance(index, int):
         return None
-    return str(_storable(case)), index
+    return str(_storable(case)), index if 0 <= index <= LARGEST_ID else _NO_SLICE
 
 
 def whole(value: object) -> int:

@@ -34,7 +34,8 @@ from annotation_backend.labeling.config import (
     SMART_BOX,
     SMART_POINT,
 )
-from annotation_backend.labeling.models import Annotation, LabelingTask
+from annotation_backend.labeling.confirm import note
+from annotation_backend.labeling.models import Annotation, DeletionAsked, LabelingTask, Outcome
 from annotation_backend.labeling.project import basic_auth
 from annotation_backend.labeling.regions import mask_of, region_of
 from annotation_backend.labeling.webhook_secret import SECRET_HEADER, webhook_headers
@@ -823,6 +824,16 @@ def test_62_an_old_secret(desk: Desk, settings: Any) -> None:
     assert desk.answers(body, url="ml-webhook") == {"received": "stored"}
 
 
+def _current(desk: Desk) -> Annotation:
+    """What counts on the task once Label Studio has confirmed all that came; nothing before."""
+    assert Annotation.objects.current(desk.task) is None
+    for row in Annotation.objects.all():
+        note(row, Outcome.CONFIRMED)
+    current = Annotation.objects.current(desk.task)
+    assert current is not None
+    return current
+
+
 def test_62_a_replay_changes_nothing_even_after_newer_saves(desk: Desk) -> None:
     first = {"action": "ANNOTATION_CREATED", "annotation": save_body(desk.task)}
     newer = save_body(desk.task, updated_at="2026-11-21T11:00:00.000001Z", result=[])
@@ -830,8 +841,7 @@ def test_62_a_replay_changes_nothing_even_after_newer_saves(desk: Desk) -> None:
     assert desk.answers({**first, "annotation": newer}, url="ml-webhook") == {"received": "stored"}
     for _ in range(3):
         assert desk.answers(first, url="ml-webhook") == {"received": "known"}
-    current = Annotation.objects.current(desk.task)
-    assert current is not None
+    current = _current(desk)
     assert (Annotation.objects.count(), current.raw["result"]) == (2, [])
 
 
@@ -845,24 +855,21 @@ def test_63_doubled_and_reordered(desk: Desk) -> None:
     assert [_told(desk, "ANNOTATION_UPDATED", updated_at=moment) for moment in moments] == [
         "stored", "stored", "stored", "known", "known",
     ]  # fmt: skip
-    current = Annotation.objects.current(desk.task)
-    assert current is not None
-    assert current.saved_at.second == 3
+    assert _current(desk).saved_at.second == 3
 
 
 def test_63_an_update_before_its_create(desk: Desk) -> None:
     assert _told(desk, "ANNOTATION_UPDATED", updated_at="2026-11-21T11:00:00.000001Z") == "stored"
     assert _told(desk, "ANNOTATION_CREATED") == "stored"
-    current = Annotation.objects.current(desk.task)
-    assert current is not None
-    assert current.saved_at.hour == 11
+    assert _current(desk).saved_at.hour == 11
 
 
 def test_63_a_deletion_of_what_nobody_knows(desk: Desk) -> None:
     _told(desk, "ANNOTATION_CREATED", identifier=7)
     body = {"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 999}], "project": {"id": 1}}
-    assert desk.answers(body, url="ml-webhook") == {"received": "deleted"}
-    assert Annotation.objects.current(desk.task) is not None
+    assert desk.answers(body, url="ml-webhook") == {"received": "asked"}
+    assert not DeletionAsked.objects.exists()
+    assert _current(desk) is not None
 
 
 HOOKS: dict[str, tuple[Body, str]] = {
@@ -911,8 +918,7 @@ def test_text_that_no_database_takes_leaves_the_mask(desk: Desk, text: str) -> N
     save["result"].append(hint)
     body = {"action": "ANNOTATION_CREATED", "annotation": {**save, "lead": text}}
     assert desk.answers(body, url="ml-webhook") == {"received": "stored"}
-    current = Annotation.objects.current(desk.task)
-    assert current is not None
+    current = _current(desk)
     said = json.dumps(current.raw)
     assert "\\u0000" not in said
     assert "\\ud800" not in said

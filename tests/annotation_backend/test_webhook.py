@@ -138,8 +138,8 @@ HALF = "\ud800"
     [
         ({"task": {"id": 103, "data": {"case": f"C{HALF}", "slice": 2}}}, {}, 400),
         ({"task": {"id": 103, "data": {"case": "C\0", "slice": 2}}}, {}, 400),
-        ({"task": {"id": 103, "data": {"case": "C0001", "slice": 10**30}}}, {}, 200),
-        ({"task": {"id": 103, "data": {"case": "C0001", "slice": -(10**30)}}}, {}, 200),
+        ({"task": {"id": 103, "data": {"case": "C0001", "slice": 10**30}}}, {}, 400),
+        ({"task": {"id": 103, "data": {"case": "C0001", "slice": -(10**30)}}}, {}, 400),
         ({"task": {HALF: HALF}, "project": {HALF: HALF}}, {}, 200),
         ({}, {HALF: HALF}, 200),
         ({}, {"result": [{HALF: [HALF, {"text": HALF}]}]}, 200),
