@@ -1,4 +1,4 @@
-"""Which value of a cohort's masks is meant: the same in every case, as a person, the dataset or a plain mask says it."""
+"""Which value of a cohort's masks is meant, the same in every case: a person, the dataset or a plain mask says it."""
 
 import re
 from collections import Counter
@@ -66,7 +66,7 @@ def _labels_of(mask: Path) -> tuple[int, ...] | None:
 def _meant(said: str, folder: Path, seen: Seen) -> tuple[int, ...]:
     if re.fullmatch(r"\d{1,3}(,\d{1,3})*", said):
         values = tuple(sorted({int(value) for value in said.split(",")}))
-        if 0 < values[0] and values[-1] <= MOST_LABEL:
+        if values[0] > 0 and values[-1] <= MOST_LABEL:
             return values
     labels = _named_labels(folder)
     if said:

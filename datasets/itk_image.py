@@ -78,9 +78,7 @@ def read_mask(path: Path, *, labels: Mapping[int, str] = DEFAULT_LABELS, budget:
     return as_mask(read_volume(path, budget=budget), labels)
 
 
-def read_values(
-    path: Path, *, most: int = MOST_VALUES, budget: Budget = DEFAULT_BUDGET
-) -> tuple[float, ...] | None:
+def read_values(path: Path, *, most: int = MOST_VALUES, budget: Budget = DEFAULT_BUDGET) -> tuple[float, ...] | None:
     """Which values the voxels take, in order; None where there are more than `most`.
 
     Raises:

@@ -73,9 +73,7 @@ def nifti_findings(path: Path, *, budget: Budget = DEFAULT_BUDGET) -> tuple[Find
         return findings
 
 
-def read_values(
-    path: Path, *, most: int = MOST_VALUES, budget: Budget = DEFAULT_BUDGET
-) -> tuple[float, ...] | None:
+def read_values(path: Path, *, most: int = MOST_VALUES, budget: Budget = DEFAULT_BUDGET) -> tuple[float, ...] | None:
     """Which values the voxels take, in order; None where there are more than `most`, and then the rest is not read.
 
     Raises:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_VALUES = 24
-"""More distinct values than this are no handful of labels. Images have hundreds, also of eight bits and without noise."""
+"""More distinct values than this are no handful of labels. Images have hundreds, of eight bits too."""
 
 MOST_LABEL = 255
 
