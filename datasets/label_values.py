@@ -28,6 +28,9 @@ _MOST_BYTES = 1 << 20
 _BACKGROUNDS = frozenset({"background", "bg", "hintergrund", "fond", "0"})
 _OEDEMA_NAME = re.compile(r"o?edema|ödem|oedem")
 _TUMOUR_NAME = re.compile(r"tumou?r|lesion|läsion|lésion|sarcoma|neoplasm|gtv|\bmass\b")
+_SAYS_NOTHING = re.compile(
+    r"(?:segment|segmentation|label|region|roi|mask|class|object|untitled|contour|foreground)?[\s_.-]*\d*"
+)
 _PAIR = re.compile(r"\s*([^=,]+?)\s*=\s*(\d{1,3})\s*")
 
 LabelValues = Mapping[int, str]
@@ -40,6 +43,11 @@ def region_called(name: str) -> str:
     if _OEDEMA_NAME.search(plain):
         return OEDEMA
     return TUMOUR if _TUMOUR_NAME.search(plain) else name.strip()
+
+
+def says_nothing(name: str) -> bool:
+    """Whether a label's name is one that programs give: ``Segment_1``, ``label 2``, ``foreground``."""
+    return bool(_SAYS_NOTHING.fullmatch(name.strip().lower()))
 
 
 def parse_label_values(text: str) -> dict[int, str]:
@@ -64,7 +72,7 @@ def parse_label_values(text: str) -> dict[int, str]:
 
 
 def read_label_list(path: Path) -> dict[int, str]:
-    """The labels that a `dataset.json` or a BIDS table names; {} where it names none.
+    """The labels that a `dataset.json` or a BIDS table names; {} where it names none, or only numbers them.
 
     Raises:
         RejectedInput: ``label-list``: it cannot be read, or says two things of one value.
@@ -77,7 +85,7 @@ def read_label_list(path: Path) -> dict[int, str]:
         named = [(int(value), str(name)) for value, name in pairs]
     except (OSError, ValueError, csv.Error, RecursionError) as error:
         raise _unreadable() from error
-    labels = {value: region_called(name) for value, name in named if name.lower() not in _BACKGROUNDS and value}
+    labels = {value: region_called(name) for value, name in named if value and not _is_background(name)}
     if len({value for value, _ in named}) < len(named) or not _in_range(labels):
         raise _unreadable()
     return labels
@@ -87,6 +95,10 @@ def tumour_value(labels: LabelValues) -> int | None:
     """The value that the names call the tumour; None where none or several do."""
     values = [value for value, name in labels.items() if name == TUMOUR]
     return values[0] if len(values) == 1 else None
+
+
+def _is_background(name: str) -> bool:
+    return name.strip().lower() in _BACKGROUNDS or says_nothing(name)
 
 
 def _of_document(document: object) -> Iterable[tuple[object, object]]:

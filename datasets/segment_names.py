@@ -8,11 +8,11 @@ from pathlib import Path
 
 from datasets.gate import DEFAULT_BUDGET, Budget, opened
 from datasets.itk_headers import MOST_HEADER_BYTES
+from datasets.label_values import says_nothing
 from datasets.stored_values import MOST_LABEL
 
 _SUFFIXES = (".nrrd", ".nhdr")
 _SEGMENT = re.compile(r"Segment(\d{1,4})_(Name|LabelValue):=(.*)")
-_SAYS_NOTHING = re.compile(r"(?:segment|segmentation|label|region|roi|mask|untitled|contour)?[\s_.-]*\d*", re.IGNORECASE)
 
 
 def segment_names(path: Path, *, budget: Budget = DEFAULT_BUDGET) -> dict[int, str]:
@@ -31,7 +31,7 @@ def segment_names(path: Path, *, budget: Budget = DEFAULT_BUDGET) -> dict[int, s
             if found := _SEGMENT.fullmatch(line.decode("utf-8", "replace")):
                 said.setdefault(found[1], {})[found[2]] = found[3].strip()
     named = [(segment.get("LabelValue", ""), segment.get("Name", "")) for segment in said.values()]
-    return {int(value): name for value, name in named if _is_label(value) and not _SAYS_NOTHING.fullmatch(name)}
+    return {int(value): name for value, name in named if _is_label(value) and not says_nothing(name)}
 
 
 def _is_label(value: str) -> bool:

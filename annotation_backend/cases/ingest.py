@@ -12,10 +12,11 @@ from django.utils import timezone
 
 from annotation_backend.cases.choices import choices_among
 from annotation_backend.cases.exclusion import SUPERSEDED, exclude, take_back
+from annotation_backend.cases.former_patients import carry_over
 from annotation_backend.cases.models import Case, ImportedMask, Ingest, IngestPatient, Outcome, Patient, Series
 from annotation_backend.cases.pseudonyms import next_code, patient_of
 from annotation_backend.cases.scratch import move_in, scratch_folder
-from annotation_backend.cases.work import PairTask, StoredMask, StoredPair, store_pair
+from annotation_backend.cases.work import PairTask, StoredMask, StoredPair, known_words, store_pair
 from annotation_backend.compute import Progress, each_done
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_file
@@ -58,6 +59,7 @@ def ingest(
     dry_run: bool = False,
     is_rehearsal: bool = False,
     workers: int | None = None,
+    label_values: Mapping[int, str] | None = None,
 ) -> IngestReport:
     """Brings in every patient of a folder who has a T1 and a T2; the others are named in the findings.
 
@@ -71,11 +73,14 @@ def ingest(
         dry_run: Only look and report.
         is_rehearsal: The cases are the doctor's own; no record is made of the run.
         workers: As for `each_done`.
+        label_values: What a person says that the values of mask files mean; written down with the run.
     """
     from curation.pairing import pair_series
     from curation.scan import scan_folder
 
-    scan = scan_folder(folder, progress=progress)
+    scan = scan_folder(folder, progress=progress, label_values=label_values)
+    if not dry_run:
+        carry_over(scan)
     pairing = pair_series(scan, choices=choices_among(scan.patient_keys))
     report = IngestReport(findings=[*scan.findings, *pairing.findings])
     if dry_run:
@@ -84,7 +89,8 @@ def ingest(
     record = None
     if not is_rehearsal:
         findings = [finding.as_dict() for finding in scan.findings]
-        record = Ingest.objects.create(file_count=scan.file_count, findings=findings)
+        said = {str(value): known_words(name) for value, name in (label_values or {}).items()}
+        record = Ingest.objects.create(file_count=scan.file_count, findings=findings, label_values=said)
     run = _Run(pairing, report, record)
     with scratch_folder() as scratch:
         tasks = run.tasks(scratch)
