@@ -246,14 +246,11 @@ class _SeenMasks:
             others = [other for other, drawn in earlier if other is not found and not _is_same(drawn, mask)]
             earlier.append((found, mask))
             if others and region_called(name) in (TUMOUR, OEDEMA):
-                yield Finding(
-                    Level.WARNING,
-                    "masks-differ",
-                    f"Expected one {region_called(name).lower()}, got another one than in {others[0].reference}; both are"
-                    " kept.",
-                    "Look at both, and leave only the right one in the folder before the ingest if the case is new.",
-                    f"{pair.reference}, {found.reference}",
+                message = (
+                    f"Expected one mask of the {region_called(name).lower()}, got another than {others[0].reference}'s."
                 )
+                remedy = "Both are kept. To have one, leave only that in the folder before the case is first ingested."
+                yield Finding(Level.WARNING, "masks-differ", message, remedy, f"{pair.reference}, {found.reference}")
 
 
 def _is_same(one: Mask, other: Mask) -> bool:

@@ -65,7 +65,8 @@ class MaskOwners:
         only = next(iter(held)) if len(held) == 1 else UNCLEAR
         if only != UNCLEAR and self._may_own(only, holder, relative, name):
             return only
-        return self._named(relative, name, held - {UNCLEAR}, named_key)
+        below = relative.parent.parts[len(holder.parts) :]
+        return self._named(below, name, held - {UNCLEAR}, named_key)
 
     @property
     def _all(self) -> set[str]:
@@ -91,11 +92,11 @@ class MaskOwners:
         others = self._names.get("_".join(name.prefix), set()) | self._names.get("_".join(name.whose), set())
         return bool(name.prefix) and bool(others) and key not in others
 
-    def _named(self, relative: PurePath, name: NiftiName, held: set[str], named_key: str) -> str:
+    def _named(self, below: tuple[str, ...], name: NiftiName, held: set[str], named_key: str) -> str:
         """The one of several patients that the mask's key, one of its folders or the beginning of its name says."""
         if named_key in held:
             return named_key
-        by_folder = set().union(*(self._names.get(_as_name(part), set()) for part in relative.parent.parts)) & held
+        by_folder = set().union(*(self._names.get(_as_name(part), set()) for part in below)) & held
         if len(by_folder) == 1 and not (name.whose and self._is_of_another(name, next(iter(by_folder)))):
             return next(iter(by_folder))
         found = {key for key in by_folder or held if self._begins(name, key)}

@@ -86,9 +86,14 @@ def initials(found: Sequence[str]) -> tuple[str, ...]:
     return tuple(
         word
         for index, word in enumerate(found)
-        if not is_telling(word) and word not in OTHER_MODALITIES and not _is_plain(word) and not _PLANE_WORD.match(word)
+        if not is_telling(word) and word not in OTHER_MODALITIES and not _is_plain(word)
         if index < place or not _SILENT_WORD.match(word)
     )
+
+
+def is_plane(word: str) -> bool:
+    """Whether one of the `initials` is a plane's short name, which it is as a rule."""
+    return bool(_PLANE_WORD.match(word))
 
 
 def may_be_a_visit(word: str) -> bool:

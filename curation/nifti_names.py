@@ -89,7 +89,7 @@ def _plain_name(relative: PurePath) -> NiftiName:
         is_mask=any(MASK_WORD.match(word) for word in [*found, *split, *shared]),
         modality=next((OTHER_MODALITIES[word] for word in [*found, *shared] if word in OTHER_MODALITIES), ""),
         region="_".join(region).upper() if region == ["gtv"] else "_".join(region) or TUMOUR,
-        words=" ".join(_without_code(found)),
+        words=" ".join(_without_code(found) if role_of(found) else [*shared, *found]),
         folders=tuple(own),
         passed=tuple(passed),
         prefix=prefix,

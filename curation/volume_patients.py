@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from curation import former_keys
-from curation.name_words import may_be_a_visit, says_what_is_in_it
+from curation.name_words import is_plane, may_be_a_visit, says_what_is_in_it
 from curation.nifti_names import NiftiName
 from datasets.finding import Finding, Level
 
@@ -63,10 +63,11 @@ def patients_of(
     groups: dict[str, list[NamedVolume]] = defaultdict(list)
     for image in images:
         groups[key_of(image.name, root=root, datasets=datasets)].append(image)
+    shared = {image.relative.parent for image in images if image.name.prefix}
     keys: dict[int, str] = {}
     findings: list[Finding] = []
     for key, members in groups.items():
-        own = _split(key, members, said)
+        own = _split(key, members, said, shared)
         keys.update(own)
         asked = [image.number for image in members if image.number not in own]
         findings += [_question(asked)] if asked else []
@@ -89,14 +90,14 @@ def key_of(name: NiftiName, *, root: str, datasets: Mapping[tuple[str, ...], str
     return "/".join([*(above or (() if title else (top,))), *((title,) if title else ()), name.bids.subject])
 
 
-def _split(key: str, members: Sequence[NamedVolume], said: Collection[str]) -> dict[int, str]:
+def _split(
+    key: str, members: Sequence[NamedVolume], said: Collection[str], shared: Collection[PurePath]
+) -> dict[int, str]:
     """The patients within one key: images in silent folders are kept apart from the others, and are asked about unless
     there is but one such folder."""
     places = {image.number: silent_place(image.name) for image in members}
     is_one = len(set(places.values())) == 1
-    initials = [{image.name.initials for image in members if not has_name(image.name) and image.name.initials}]
-    initials.append({named for image in members if (named := _names_among(image.name))})
-    doubtful = {words for found in initials if len(found) > 1 for words in found}
+    doubtful = _doubtful_words(members, shared)
     found: dict[int, str] = {}
     for image in members:
         place = places[image.number]
@@ -106,6 +107,21 @@ def _split(key: str, members: Sequence[NamedVolume], said: Collection[str]) -> d
         if is_said or not (is_unclear or (image.name.bids is not None and image.name.bids.is_contradictory)):
             found[image.number] = own
     return found
+
+
+def _doubtful_words(members: Sequence[NamedVolume], shared: Collection[PurePath]) -> set[tuple[str, ...]]:
+    """The initials in a group that would be one person's by all else, where they differ.
+
+    In a folder of several patients, or without a folder's name, any may be somebody's; in a folder with a name of its
+    own ``SE_T1`` and ``W_T2`` are sequences, and only words such as ``t1meier`` are doubted.
+    """
+    plain = [image for image in members if not image.name.prefix]
+    in_shared = {image.name.initials for image in plain if image.relative.parent in shared}
+    nameless = {image.name.initials for image in plain if not image.name.folders} - {()}
+    if all(is_plane(word) for words in nameless for word in words):
+        nameless = set()
+    named = {_names_among(image.name) for image in plain} - {()}
+    return {words for found in (in_shared, nameless, named) if len(found) > 1 for words in found}
 
 
 def has_name(name: NiftiName) -> bool:

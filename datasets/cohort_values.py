@@ -42,7 +42,8 @@ def with_meant_values(cohort: Cohort, folder: Path, said: str = "") -> Cohort:
     """
     seen = {case.case: _labels_of(case.mask) for case in cohort.cases}
     meant = _meant(said, folder, seen)
-    if not any(labels is None or set(meant) & set(labels) for labels in seen.values()):
+    drawn = [labels for labels in seen.values() if labels != ()]
+    if drawn and not any(labels is None or set(meant) & set(labels) for labels in drawn):
         raise RejectedInput(
             "cohort-value-absent",
             f"Expected masks with value {_joined(meant)}, got {_counted(seen)}.",

@@ -65,8 +65,7 @@ def add_cohort(parser: ArgumentParser, *, required: bool) -> None:
         "--mask-value",
         default="",
         metavar="VALUE",
-        help="which value of the masks is the tumour, where they hold several: 2, or 1,2 for both, or a label's name in "
-        "dataset.json",
+        help="which value of the masks is the tumour: 2, or 1,2 for both together, or a label's name in dataset.json",
     )
     parser.add_argument("--resample", action="store_true", help="bring images on other grids onto the mask's")
 
