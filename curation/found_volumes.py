@@ -22,7 +22,8 @@ from datasets.dicom_header import SeriesEvidence, plane_of
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_file
 from datasets.finding import Finding, Level
-from datasets.label_values import LabelValues
+from datasets.label_values import LabelValues, region_called
+from datasets.mask import OEDEMA, TUMOUR
 from datasets.stored_values import are_labels, labels_in
 from datasets.volume import Grid
 
@@ -197,7 +198,19 @@ def _masks(
         for file, key in found
         if key
     ]
-    return masks, [*(nobodys(file.number) for file, key in found if not key), *meanings.findings]
+    nobody = [nobodys(file.number) for file, key in found if not key]
+    return masks, [*nobody, *(_other_part(mask) for mask in masks if _is_other_part(mask)), *meanings.findings]
+
+
+def _is_other_part(mask: FoundMask) -> bool:
+    """Whether a mask is called after a part of the body, or after what BIDS names in it, and not after a tumour."""
+    return bool(mask.labels) and not any(region_called(name) in (TUMOUR, OEDEMA) for name in mask.labels.values())
+
+
+def _other_part(mask: FoundMask) -> Finding:
+    message = "Expected a mask of a tumour, got one that is named after something else; it is kept, but as no tumour."
+    remedy = "Nothing, or call it a tumour: in its name, or with --label-values."
+    return Finding(Level.INFO, "mask-of-another-part", message, remedy, mask.reference)
 
 
 def _series(file: VolumeFile, key: str) -> FoundSeries:

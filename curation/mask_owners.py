@@ -49,6 +49,9 @@ class MaskOwners:
         self._names: dict[str, set[str]] = defaultdict(set)
         for key in self._held.get(PurePath(), set()) - {UNCLEAR}:
             self._names[_as_name(key.rsplit("/", 1)[-1])].add(key)
+        for folder, keys in self._held.items():
+            if folder.parts and len(keys) == 1 and tells_a_patient(folder.name):
+                self._names[_as_name(folder.name)] |= keys - {UNCLEAR}
 
     def owner_of(self, relative: PurePath, name: NiftiName, named_key: str) -> str:
         """The patient's key; empty where the mask is nobody's.
@@ -99,19 +102,19 @@ class MaskOwners:
         by_folder = set().union(*(self._names.get(_as_name(part), set()) for part in below)) & held
         if len(by_folder) == 1 and not (name.whose and self._is_of_another(name, next(iter(by_folder)))):
             return next(iter(by_folder))
-        found = {key for key in by_folder or held if self._begins(name, key)}
-        longest = max((len(self._code(key)) for key in found), default=0)
-        best = [key for key in found if len(self._code(key)) == longest]
-        return best[0] if len(best) == 1 else ""
+        return self._beginning(name, by_folder or held)
 
-    def _begins(self, name: NiftiName, key: str) -> bool:
-        """Whether the mask's name is the patient's code, and what follows says who drew it or how often."""
-        code = self._code(key)
-        rest = name.prefix[len(code) :]
-        return bool(code) and name.prefix[: len(code)] == code and not any(map(_may_be_code, rest))
-
-    def _code(self, key: str) -> tuple[str, ...]:
-        return self._prefixes.get(key) or tuple(words(key.rsplit("/", 1)[-1]))
+    def _beginning(self, name: NiftiName, keys: set[str]) -> str:
+        """The patient whose code, or folder, the mask's name begins with, the longest; what follows says who drew it or
+        how often. Empty where several are called so."""
+        for length in range(len(name.prefix), 0, -1):
+            code, rest = name.prefix[:length], name.prefix[length:]
+            found = {key for key in keys if self._prefixes.get(key) == code} | (
+                self._names.get("_".join(code), set()) & keys
+            )
+            if found:
+                return found.pop() if len(found) == 1 and not any(map(_may_be_code, rest)) else ""
+        return ""
 
 
 def nobodys(number: int) -> Finding:

@@ -14,6 +14,12 @@ REGION_WORD = re.compile(r"^(gtv|ctv|ptv|mass|tumou?rs?|lesions?|o?edema|ödem|s
 MASK_WORD = re.compile(
     r"^(masks?|segs?|segm|segment(s|ed|ation|ations)?|dseg|probseg|labels?(tr|ts)?|labelmaps?|rois?|gtv|ctv|ptv)$"
 )
+OTHER_PART = re.compile(
+    r"^(brain|body|bones?|muscles?|skin|vessels?|arter(y|ies)|veins?|nerves?|liver|kidneys?|lungs?|heart|spleen|prostate"
+    r"|bladder|cord|spine|vertebrae?|femur|tibia|fibula|humerus|organs?|background|air)$"
+)
+"""What masks are drawn of beside tumours. Where a tumour sits (``thigh``) is none of them."""
+
 OTHER_MODALITIES = {"ct": "CT", "pet": "PT", "suv": "PT"}
 
 _KEY_MASK_WORD = re.compile(r"^(masks?|seg[a-z]*|labels?(tr|ts)?|rois?|gtv)$")

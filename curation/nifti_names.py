@@ -24,7 +24,16 @@ from pathlib import PurePath
 from curation import name_words
 from curation.bids_names import BidsName, read_bids_name
 from curation.description_words import read_words
-from curation.name_words import MASK_WORD, OTHER_MODALITIES, REGION_WORD, is_telling, role_of, says_whose, words
+from curation.name_words import (
+    MASK_WORD,
+    OTHER_MODALITIES,
+    OTHER_PART,
+    REGION_WORD,
+    is_telling,
+    role_of,
+    says_whose,
+    words,
+)
 from datasets.case import SeriesRole
 from datasets.mask import TUMOUR
 
@@ -83,6 +92,7 @@ def _plain_name(relative: PurePath) -> NiftiName:
     shared = [word for folder in reversed(passed) for word in words(folder)]
     prefix = tuple(word for word in found if is_telling(word))
     region = [word for word in split if REGION_WORD.match(word)]
+    region = region or [word for word in split if OTHER_PART.match(word)]
     return NiftiName(
         patient_key="/".join([*own, "_".join(prefix)] if prefix else own),
         role=role_of(found) or role_of(split) or role_of(shared),

@@ -82,7 +82,7 @@ def read_label_list(path: Path) -> dict[int, str]:
             raise _unreadable()
         text = path.read_text(encoding="utf-8-sig")
         pairs = _of_table(text) if path.name.lower().endswith(".tsv") else _of_document(json.loads(text))
-        named = [(int(value), str(name)) for value, name in pairs]
+        named = [(int(str(value)), str(name)) for value, name in pairs]
     except (OSError, ValueError, csv.Error, RecursionError) as error:
         raise _unreadable() from error
     labels = {value: region_called(name) for value, name in named if value and not _is_background(name)}

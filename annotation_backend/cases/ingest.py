@@ -13,6 +13,7 @@ from django.utils import timezone
 from annotation_backend.cases.choices import choices_among
 from annotation_backend.cases.exclusion import SUPERSEDED, exclude, take_back
 from annotation_backend.cases.former_patients import carry_over
+from annotation_backend.cases.known_masks import forget, known_masks
 from annotation_backend.cases.models import Case, ImportedMask, Ingest, IngestPatient, Outcome, Patient, Series
 from annotation_backend.cases.pseudonyms import next_code, patient_of
 from annotation_backend.cases.scratch import move_in, scratch_folder
@@ -168,11 +169,13 @@ class _Run:
     def _tasks_of(self, pair: "PatientPair", scratch: Path) -> Iterator[PairTask]:
         known = Case.objects.filter(source_sha256=pair.source_sha256).first()
         if known is not None:
-            masks = list(ImportedMask.objects.filter(series__case=known).select_related("series"))
-            sources = frozenset(mask.source_sha256 for mask in masks)
-            if _mask_digests(pair) - sources:
-                taken = frozenset(f"{mask.series.role}/{mask.roi_name}" for mask in masks)
-                yield PairTask(pair, scratch, known_masks=sources, taken_names=taken)
+            masks = list(ImportedMask.objects.filter(series__case=known).select_related("series__case"))
+            compared = known_masks(masks, pair)
+            self._report.findings += compared.findings
+            if _mask_digests(pair) - compared.sound:
+                kept = [mask for mask in masks if mask.source_sha256 in compared.sound]
+                taken = frozenset(f"{mask.series.role}/{mask.roi_name}" for mask in kept)
+                yield PairTask(pair, scratch, known_masks=compared.sound, taken_names=taken)
             else:
                 self._meet_again(known, pair)
             return
@@ -284,9 +287,10 @@ def _make_case(pair: "PatientPair", stored: StoredPair, *, is_rehearsal: bool) -
 
 
 def _add_masks(case: Case, stored: StoredPair) -> Iterator[Finding]:
-    """Moves masks that came after the case to it."""
+    """Moves masks that came after the case to it, or that are read anew with what their values mean now."""
     series = {row.role: row for row in case.series.all()}
     with transaction.atomic():
+        forget(case, (mask.source_sha256 for mask in stored.masks))
         for mask in stored.masks:
             (stored.folder / mask.file).replace(case.folder / mask.file)
             _mask_record(mask, series[mask.role.value]).save()

@@ -94,3 +94,23 @@ def test_a_patient_s_choice_stays_with_the_patient_who_keeps_the_code(tmp_path: 
     report = ingest(studies)
     assert (report.known, report.findings) == ([case], [])
     assert Case.objects.get().patient.code == case.patient.code
+
+
+def _read_as_before(case: Case) -> None:
+    """Gives a case's masks the names that the smallest value as the tumour gave them."""
+    for mask in ImportedMask.objects.filter(series__case=case):
+        ImportedMask.objects.filter(pk=mask.pk).update(roi_name="label" if mask.roi_name == "tumour" else "tumour")
+
+
+def test_a_mask_that_was_read_with_another_meaning_is_read_anew(tmp_path: Path, own_data: Path) -> None:
+    studies = tmp_path / "studies"
+    _patient(studies / "A")
+    put_mask(studies / "A" / "T2_seg.nii", 1, 1, 2)
+    (case,) = ingest(studies, label_values={1: "Oedema", 2: "Tumour"}).new
+    _read_as_before(case)
+    assert [finding.code for finding in ingest(studies).findings] == ["mask-values-unclear", "mask-meaning-unsaid"]
+    report = ingest(studies, label_values={1: "Oedema", 2: "Tumour"})
+    assert [finding.code for finding in report.findings] == ["mask-added"]
+    masks = {mask.roi_name: read_mask(mask.path).data.sum() for mask in ImportedMask.objects.all()}
+    assert masks == {"oedema": 4, "tumour": 2}
+    assert ingest(studies, label_values={1: "Oedema", 2: "Tumour"}).findings == []

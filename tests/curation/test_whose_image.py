@@ -302,3 +302,22 @@ def test_keys_of_patients_who_came_in_rightly_are_what_they_were(tmp_path: Path)
     assert scan.former_keys == {}
     _write(tmp_path, "Müller_T1", "Müller_T2_fs")
     assert scan_folder(tmp_path).former_keys == {"müller": "m_ller"}
+
+
+def test_masks_apart_from_dicom_are_found_by_the_folder_of_their_patient(tmp_path: Path) -> None:
+    for name, patient in (("meier", "ANON-1"), ("schulz", "ANON-2")):
+        for protocol in (T1, T2):
+            write(tmp_path / name, protocol, patient=patient, visit=patient)
+    _write(tmp_path, "masks/meier_reader1_mask", "masks/schulz/mask")
+    scan, pairing = _read(tmp_path)
+    assert (_codes(scan), _masks(pairing)) == ([], [1, 1])
+
+
+@pytest.mark.parametrize(("mask", "is_tumour"), [("muscle_mask", False), ("muscle_lesion", True), ("thigh_mask", True)])
+def test_a_mask_that_is_called_after_a_part_of_the_body_is_no_tumour_and_said(
+    tmp_path: Path, mask: str, is_tumour: bool
+) -> None:
+    _write(tmp_path, "P1/T1", "P1/T2_fs", f"P1/{mask}")
+    scan, pairing = _read(tmp_path)
+    assert _codes(scan) == ([] if is_tumour else ["mask-of-another-part"])
+    assert _masks(pairing) == [1]
