@@ -44,6 +44,7 @@ _TECHNIQUE = re.compile(
 """Words that begin with a role and say nothing but how the image was made; ``T1meier`` does."""
 
 _PLANE_WORD = re.compile(r"^(ax|tra|cor|sag)$")
+_SEQUENCE_WORD = re.compile(r"^(ax|tra|cor|sag|se|fs|fat|sat|water|gd|ce)$")
 _NOBODYS_WORD = re.compile(
     r"^(reader|rater|observer|annotator|annotation|annotated|expert|user|operator|untitled|copy|new|old|version|v|r|auto"
     r"|automatic|pred|prediction|predicted|corrected|edited|consensus|gt|ground|truth|groundtruth|contours?|outline|outlined"
@@ -86,6 +87,16 @@ def says_what_is_in_it(folder: str) -> bool:
     return all(_is_plain(word) or (speaks and bool(_SILENT_WORD.match(word))) for word in found)
 
 
+def leading_signs(text: str) -> list[str]:
+    """Signs before the first word that part no words: as good as a name, where it has no letter."""
+    signs = "".join(sign for sign in text[: _first_word(text)] if sign not in " _-.,")
+    return [signs] if signs else []
+
+
+def _first_word(text: str) -> int:
+    return next((place for place, sign in enumerate(text) if not _is_between(sign)), len(text))
+
+
 def initials(found: Sequence[str]) -> tuple[str, ...]:
     """Words that no key holds and that may still be somebody's name or initials, or a visit."""
     place = next((index for index, word in enumerate(found) if role_of([word]) is not None), len(found))
@@ -100,6 +111,11 @@ def initials(found: Sequence[str]) -> tuple[str, ...]:
 def is_plane(word: str) -> bool:
     """Whether one of the `initials` is a plane's short name, which it is as a rule."""
     return bool(_PLANE_WORD.match(word))
+
+
+def describes_a_sequence(word: str) -> bool:
+    """Whether one of the `initials` is common before a role (``se_T1``, ``fs_T2``)."""
+    return bool(_SEQUENCE_WORD.match(word))
 
 
 def may_be_a_visit(word: str) -> bool:

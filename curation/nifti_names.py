@@ -103,7 +103,10 @@ def _plain_name(relative: PurePath) -> NiftiName:
         folders=tuple(own),
         passed=tuple(passed),
         prefix=prefix,
-        initials=name_words.initials([*(word for folder in passed for word in words(folder)), *found]),
+        initials=(
+            *name_words.leading_signs(relative.name),
+            *name_words.initials([*(word for folder in passed for word in words(folder)), *found]),
+        ),
         whose=tuple(word for index, word in enumerate(split) if says_whose(word) or (not index and word.isdigit())),
         has_region=bool(region),
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from curation import former_keys
-from curation.name_words import is_plane, may_be_a_visit, says_what_is_in_it
+from curation.name_words import describes_a_sequence, is_plane, may_be_a_visit, says_what_is_in_it
 from curation.nifti_names import NiftiName
 from datasets.finding import Finding, Level
 
@@ -63,7 +63,7 @@ def patients_of(
     groups: dict[str, list[NamedVolume]] = defaultdict(list)
     for image in images:
         groups[key_of(image.name, root=root, datasets=datasets)].append(image)
-    shared = {image.relative.parent for image in images if image.name.prefix}
+    shared = {image.relative.parent for image in images if image.name.prefix or _is_flat_subject(image)}
     keys: dict[int, str] = {}
     findings: list[Finding] = []
     for key, members in groups.items():
@@ -103,7 +103,7 @@ def _split(
         place = places[image.number]
         own = _own_key(key, place, is_nameless=not has_name(image.name), is_one=is_one)
         is_said = bool(place) and bool({own, own.rsplit("/", 1)[-1]} & set(said))
-        is_unclear = (bool(place) and not is_one) or bool({image.name.initials, _names_among(image.name)} & doubtful)
+        is_unclear = (bool(place) and not is_one) or (not image.name.prefix and image.name.initials in doubtful)
         if is_said or not (is_unclear or (image.name.bids is not None and image.name.bids.is_contradictory)):
             found[image.number] = own
     return found
@@ -112,16 +112,23 @@ def _split(
 def _doubtful_words(members: Sequence[NamedVolume], shared: Collection[PurePath]) -> set[tuple[str, ...]]:
     """The initials in a group that would be one person's by all else, where they differ.
 
-    In a folder of several patients, or without a folder's name, any may be somebody's; in a folder with a name of its
-    own ``SE_T1`` and ``W_T2`` are sequences, and only words such as ``t1meier`` are doubted.
+    In a folder of several patients, or without a folder's name, any may be somebody's. In a folder with a name of its
+    own ``SE_T1`` and ``FS_T2`` are sequences; another word (``W_T2``, ``Raw_T2``, ``T2meier``) is a doubt.
     """
     plain = [image for image in members if not image.name.prefix]
     in_shared = {image.name.initials for image in plain if image.relative.parent in shared}
-    nameless = {image.name.initials for image in plain if not image.name.folders} - {()}
-    if all(is_plane(word) for words in nameless for word in words):
-        nameless = set()
-    named = {_names_among(image.name) for image in plain} - {()}
-    return {words for found in (in_shared, nameless, named) if len(found) > 1 for words in found}
+    named = {image.name.initials for image in plain if any(_names_among(each.name) for each in plain)}
+    others = {image.name.initials for image in plain} - {()}
+    nameless = all(not image.name.folders for image in plain)
+    is_usual = is_plane if nameless else describes_a_sequence
+    if all(is_usual(word) for words in others for word in words):
+        others = set()
+    return {words for found in (in_shared, named, others) if len(found) > 1 for words in found}
+
+
+def _is_flat_subject(image: NamedVolume) -> bool:
+    """Whether a subject of BIDS lies in no folder of its own."""
+    return image.name.bids is not None and image.name.bids.subject not in image.relative.parts[:-1]
 
 
 def has_name(name: NiftiName) -> bool:

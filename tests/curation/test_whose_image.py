@@ -53,6 +53,7 @@ def test_two_patients_in_folders_of_any_script_are_never_one_case(tmp_path: Path
         ("T1meier", "T2schulz"),
         ("T1meier/image", "T2schulz/image"),
         ("P1/T1meier", "P1/T2schulz"),
+        ("clinic/SE_T1", "clinic/W_T2_fs"),
     ],
 )
 def test_names_that_say_nothing_of_a_person_ask(tmp_path: Path, names: tuple[str, ...]) -> None:
@@ -84,7 +85,7 @@ def test_what_is_asked_about_is_settled_by_the_table(tmp_path: Path) -> None:
         ("T1", "T2_fs", "mask"),
         ("t1/image", "t2/image_fs", "masks/t2"),
         ("case7/AX_T1_SE/image", "case7/AX_T2_TSE_FS/image", "case7/AX_T2_TSE_FS/seg"),
-        ("P1/SE_T1", "P1/W_T2_fs", "P1/mask"),
+        ("P1/SE_T1", "P1/FS_T2", "P1/mask"),
         ("P1/Raw/T1", "P1/Raw/T2_fs", "P1/Raw/mask"),
         ("W/T1", "W/T2_fs", "W/mask"),
         ("T1vibe", "T2haste_fs", "seg_2"),
