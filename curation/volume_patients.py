@@ -5,6 +5,7 @@ passed over only where nothing else may be meant by it: as soon as two such name
 made of them and a person is asked.
 """
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -71,6 +72,9 @@ def patients_of(
         keys.update(own)
         asked = [image.number for image in members if image.number not in own]
         findings += [_question(asked)] if asked else []
+    for asked in _twins(keys):
+        findings.append(_question(asked))
+        keys = {number: key for number, key in keys.items() if number not in asked}
     former = {keys[image.number]: former_keys.key_of(image.relative) for image in images if image.number in keys}
     return VolumePatients(keys, {key: old for key, old in former.items() if key != old}, tuple(findings))
 
@@ -124,6 +128,14 @@ def _doubtful_words(members: Sequence[NamedVolume], shared: Collection[PurePath]
     if all(is_usual(word) for words in others for word in words):
         others = set()
     return {words for found in (in_shared, named, others) if len(found) > 1 for words in found}
+
+
+def _twins(keys: Mapping[int, str]) -> list[list[int]]:
+    """Files of patients whose names look the same: apart by blanks at the end, or by how accents are written."""
+    looks: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for number, key in keys.items():
+        looks["/".join(part.strip() for part in unicodedata.normalize("NFC", key).split("/"))][key].append(number)
+    return [[number for numbers in same.values() for number in numbers] for same in looks.values() if len(same) > 1]
 
 
 def _is_flat_subject(image: NamedVolume) -> bool:

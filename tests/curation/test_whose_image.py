@@ -66,6 +66,14 @@ def test_names_that_say_nothing_of_a_person_ask(tmp_path: Path, names: tuple[str
     assert finding.subject == ", ".join(f"file {number}" for number in range(1, len(names) + 1))
 
 
+@pytest.mark.parametrize(("one", "other"), [("P1", "P1 "), ("Jose\u0301", "Jos\u00e9")])
+def test_names_that_only_look_the_same_ask(tmp_path: Path, one: str, other: str) -> None:
+    """Blanks at the end of a name are no part of a patient's code: both would be one patient."""
+    _write(tmp_path, f"{one}/T1", f"{one}/T2_fs", f"{other}/T1", f"{other}/T2_fs")
+    scan, pairing = _read(tmp_path)
+    assert (_codes(scan), pairing.pairs) == (["patient-unclear"], ())
+
+
 def test_what_is_asked_about_is_settled_by_the_table(tmp_path: Path) -> None:
     """Both remedies of ``patient-unclear``: the files named, or a row that says that the folder is a patient."""
     _write(tmp_path, "Post/T1", "Post/T2_fs", "Raw/T1", "Raw/T2_fs", "Raw/mask")
