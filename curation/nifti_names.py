@@ -37,6 +37,9 @@ from curation.name_words import (
 from datasets.case import SeriesRole
 from datasets.mask import TUMOUR
 
+_VISIT = re.compile(r"(?<![^_])ses-[^_]+", re.IGNORECASE)
+"""A visit's name describes no sequence: ``ses-post`` is no contrast agent."""
+
 
 @dataclass(frozen=True)
 class NiftiName:
@@ -87,6 +90,7 @@ def read_name(relative: PurePath) -> NiftiName:
 
 def _plain_name(relative: PurePath) -> NiftiName:
     found = words(name_words.stem(relative.name))
+    described = words(_VISIT.sub(" ", name_words.stem(relative.name)))
     split = name_words.camel_words(name_words.stem(relative.name))
     own, passed = _split_folders(relative)
     shared = [word for folder in reversed(passed) for word in words(folder)]
@@ -99,7 +103,7 @@ def _plain_name(relative: PurePath) -> NiftiName:
         is_mask=any(MASK_WORD.match(word) for word in [*found, *split, *shared]),
         modality=next((OTHER_MODALITIES[word] for word in [*found, *shared] if word in OTHER_MODALITIES), ""),
         region="_".join(region).upper() if region == ["gtv"] else "_".join(region) or TUMOUR,
-        words=" ".join(_without_code(found) if role_of(found) else [*shared, *found]),
+        words=" ".join(_without_code(described) if role_of(found) else [*shared, *described]),
         folders=tuple(own),
         passed=tuple(passed),
         prefix=prefix,

@@ -207,7 +207,7 @@ def test_a_lesion_in_grey_values_is_an_image(tmp_path: Path) -> None:
     assert len(_read(tmp_path)[1].pairs) == 1
 
 
-@pytest.mark.parametrize("name", ["B12", "CM", "IV", "PD7", "sub7", "Loc 3"])
+@pytest.mark.parametrize("name", ["B12", "CM", "IV", "PD7", "sub7", "Loc 3", "P1_ses-post", "Sub-01_ses-pre"])
 def test_a_patient_s_code_is_no_description_of_a_sequence(tmp_path: Path, name: str) -> None:
     """``b12`` is a b-value, ``cm`` a contrast agent, elsewhere."""
     _write(tmp_path, f"{name}_T1", f"{name}_T2_fs")
