@@ -31,6 +31,7 @@ class FoundSeries:
         files: Its files.
         dicom: Its headers; None for a volume file.
         named_role: What a volume file's name, or `cases.csv`, says; None for DICOM.
+        made_by: What BIDS's name says of how it was made, run and session among it. Never to be shown.
     """
 
     reference: str
@@ -40,6 +41,7 @@ class FoundSeries:
     files: tuple[Path, ...] = field(repr=False)
     dicom: DicomSeries | None = field(default=None, repr=False)
     named_role: SeriesRole | None = None
+    made_by: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def grid(self) -> Grid:
@@ -86,8 +88,9 @@ class FoundMask:
             segmentation that does not say.
         named_role: The role in a volume file's name, or in `cases.csv`.
         modality: Another modality than MR in a volume file's name.
-        region: Name of a volume file's region.
+        labels: Name of the region of each value of a volume file; {} where nothing says what its values mean.
         is_segmentation: Whether it is a DICOM SEG.
+        made_by: As of a series: of the image that BIDS's name says it was drawn on. Never to be shown.
     """
 
     reference: str
@@ -96,8 +99,9 @@ class FoundMask:
     series_uids: tuple[str, ...] = field(default=(), repr=False)
     named_role: SeriesRole | None = None
     modality: str = ""
-    region: str = ""
+    labels: Mapping[int, str] = field(default_factory=dict, repr=False)
     is_segmentation: bool = False
+    made_by: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def is_volume_file(self) -> bool:
@@ -124,6 +128,7 @@ class FolderScan:
         choices: Patient key to role to reference of the series that `cases.csv` names. Keys never to be shown.
         left_out: How many DICOM objects that are neither image nor mask there were, by kind: reports, presentation
             states...
+        former_keys: Patient key to the key that earlier versions took, where that was another. Never to be shown.
     """
 
     series: tuple[FoundSeries, ...]
@@ -134,6 +139,7 @@ class FolderScan:
     file_count: int
     choices: Mapping[str, Mapping[SeriesRole, str]] = field(default_factory=dict, repr=False)
     left_out: Mapping[str, int] = field(default_factory=dict)
+    former_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def patient_keys(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from curation.bids_names import contradict
 from curation.found_series import FoundMask, FoundSeries
 from curation.series_choice import PatientPair
 from curation.volume_file import read_mask
@@ -15,7 +16,8 @@ from datasets.errors import RejectedInput
 from datasets.files import sha256_of_file
 from datasets.finding import Finding, Level
 from datasets.gate import refuse_errors
-from datasets.mask import TUMOUR, Mask
+from datasets.label_values import region_called
+from datasets.mask import OEDEMA, TUMOUR, Mask
 from datasets.mask_set import unused_name
 from datasets.rtstruct import read_structure_set
 from datasets.volume import Volume
@@ -55,6 +57,7 @@ def load_pair(pair: PatientPair) -> LoadedPair:
     masks: dict[SeriesRole, dict[str, Mask]] = {role: {} for role in volumes}
     sources: dict[SeriesRole, dict[str, str]] = {role: {} for role in volumes}
     findings = [*pair.findings, *_odd_volumes(pair, volumes)]
+    seen = _SeenMasks()
     for role, found in pair.masks:
         try:
             own_role, regions, noted = _read_masks(found, role, pair, volumes)
@@ -62,7 +65,7 @@ def load_pair(pair: PatientPair) -> LoadedPair:
         except (RejectedInput, OSError) as error:
             findings.append(_left_out(pair, found, error))
             continue
-        findings += _odd_masks(pair, found, regions, noted)
+        findings += [*_odd_masks(pair, found, regions, noted), *seen.compared(pair, own_role, found, regions)]
         for name, mask in regions.items():
             name = unused_name(name, masks[own_role])
             masks[own_role][name], sources[own_role][name] = mask, digest
@@ -86,7 +89,9 @@ def assign_masks(
     findings: list[Finding] = []
     for mask in masks:
         if mask.is_volume_file:
-            assigned += [(mask.named_role, mask)] if not mask.modality else []
+            role, problem = _role_of_file(mask, series, chosen, who)
+            findings += [problem] if problem else []
+            assigned += [] if problem else [(role, mask)]
         elif mask.is_segmentation and not mask.series_uids:
             assigned.append((None, mask))
         else:
@@ -95,6 +100,20 @@ def assign_masks(
             if not roles and any(_is_of(mask, found) for found in series):
                 findings.append(_of_other_series(mask, who))
     return assigned, [*findings, *masks_without_series(masks, series, who)]
+
+
+def _role_of_file(
+    mask: FoundMask, series: list[FoundSeries], chosen: Mapping[SeriesRole, FoundSeries], who: str
+) -> tuple[SeriesRole | None, Finding | None]:
+    """The role of a volume file's mask, None where it does not say, or why it is neither's."""
+    roles = [mask.named_role] if mask.named_role is not None else list(chosen)
+    fitting = [role for role in roles if not contradict(mask.made_by, chosen[role].made_by)]
+    visits = {found.made_by.get("ses", "") for found in series if found.dicom is None}
+    if mask.modality or not fitting:
+        return None, _of_other_series(mask, who)
+    if len(visits) > 1 and "ses" not in mask.made_by:
+        return None, _of_which_visit(mask, who)
+    return (fitting[0] if len(fitting) == 1 else None), None
 
 
 def masks_without_series(masks: list[FoundMask], series: list[FoundSeries], who: str) -> list[Finding]:
@@ -119,6 +138,12 @@ def _of_other_series(mask: FoundMask, who: str) -> Finding:
     return Finding(Level.INFO, "mask-of-other-series", message, remedy, f"{who}, {mask.reference}")
 
 
+def _of_which_visit(mask: FoundMask, who: str) -> Finding:
+    message = "Expected a mask that says of which session it is, as its patient has several; it is left out."
+    remedy = "Give it the session of its image (ses-…)."
+    return Finding(Level.WARNING, "mask-session-unclear", message, remedy, f"{who}, {mask.reference}")
+
+
 def _read_masks(
     found: FoundMask, role: SeriesRole | None, pair: PatientPair, volumes: Mapping[SeriesRole, Volume]
 ) -> tuple[SeriesRole, Mapping[str, Mask], tuple[Finding, ...]]:
@@ -138,7 +163,7 @@ def _read_masks(
             f"Expected a mask on the grid of its series ({expected}), got {mask.grid.describe()}.",
             remedy=_MASK_REMEDY,
         )
-    return own, _regions_of(mask, found.region), ()
+    return own, _regions_of(mask, found.labels), ()
 
 
 def _read_dicom_masks(
@@ -162,15 +187,23 @@ def _read_dicom_masks(
     )
 
 
-def _regions_of(mask: Mask, region: str) -> dict[str, Mask]:
-    """One mask a label value; the first is the file's region, the others are named by their value."""
-    names = {int(value): f"label {value}" for value in np.unique(mask.data) if value} or {1: region}
-    names[min(names)] = region or TUMOUR
-    return {
-        name: Mask((mask.data == value).astype(np.uint8), mask.grid, {1: name})
-        for value, name in names.items()
-        if value in mask.data
-    }
+def _regions_of(mask: Mask, labels: Mapping[int, str]) -> dict[str, Mask]:
+    """One mask a label value, named by what the value means; one that nobody named is called by its number.
+
+    Raises:
+        RejectedInput: Nothing says what the values mean (``mask-values-unclear``).
+    """
+    if not labels:
+        raise RejectedInput(
+            "mask-values-unclear",
+            "Expected to be told what this mask's values mean, as those of the folder's masks differ or are several.",
+            remedy="Say it with --label-values, such as --label-values tumour=2,oedema=1, and ingest again.",
+        )
+    regions: dict[str, Mask] = {}
+    for value in (int(value) for value in np.unique(mask.data) if value):
+        name = unused_name(labels.get(value, f"label {value}"), regions)
+        regions[name] = Mask((mask.data == value).astype(np.uint8), mask.grid, {1: name})
+    return regions
 
 
 def _odd_volumes(pair: PatientPair, volumes: Mapping[SeriesRole, Volume]) -> Iterator[Finding]:
@@ -190,11 +223,38 @@ def _odd_masks(
     if not regions and not noted:
         message = "Expected a tumour in the mask, got an empty one."
         yield Finding(Level.WARNING, "mask-empty", message, "Draw it, or leave the file out.", subject)
-    if len(regions) > 1 and found.is_volume_file:
-        message = f"Expected one label in the mask, got {len(regions)}; all but the first are named by their value."
-        yield Finding(Level.INFO, "mask-labels", message, "Check what the other labels mean.", subject)
+    unnamed = [name for name in regions if found.is_volume_file and name not in found.labels.values()]
+    if unnamed:
+        message = f"Expected labels that have a name, got {len(unnamed)} without; they are named by their value."
+        yield Finding(Level.INFO, "mask-labels", message, "Check what these labels mean.", subject)
     noticed = {finding.code: finding for mask in regions.values() for finding in check_mask(mask)}
     yield from (replace(finding, subject=subject) for finding in noticed.values())
+
+
+class _SeenMasks:
+    """The tumours and oedemas of the files read so far, to notice where two files say two things."""
+
+    def __init__(self) -> None:
+        self._masks: dict[tuple[SeriesRole, str], list[tuple[FoundMask, Mask]]] = {}
+
+    def compared(
+        self, pair: PatientPair, role: SeriesRole, found: FoundMask, regions: Mapping[str, Mask]
+    ) -> Iterator[Finding]:
+        """A finding for each region that another file draws otherwise."""
+        for name, mask in regions.items():
+            earlier = self._masks.setdefault((role, region_called(name)), [])
+            others = [other for other, drawn in earlier if other is not found and not _is_same(drawn, mask)]
+            earlier.append((found, mask))
+            if others and region_called(name) in (TUMOUR, OEDEMA):
+                message = (
+                    f"Expected one mask of the {region_called(name).lower()}, got another than {others[0].reference}'s."
+                )
+                remedy = "Both are kept. To have one, leave only that in the folder before the case is first ingested."
+                yield Finding(Level.WARNING, "masks-differ", message, remedy, f"{pair.reference}, {found.reference}")
+
+
+def _is_same(one: Mask, other: Mask) -> bool:
+    return bool(np.array_equal(one.foreground, other.foreground))
 
 
 def _left_out(pair: PatientPair, found: FoundMask, error: RejectedInput | OSError) -> Finding:

@@ -2,8 +2,8 @@
 
 Of DICOM only headers are read. Files are numbered from 1 in the order of their paths, so that a finding can name
 "file 17" and a person can find it, while no path, which often carries a patient's name, is shown. DICOM is known by its
-content, with or without ``.dcm``; volume files by their suffix, their role by their name (`curation.nifti_names` states
-the rule) or by `cases.csv`. A DICOMDIR is not followed: the files are found without it.
+content, with or without ``.dcm``; volume files by their suffix, their role by their voxels and their name
+(`curation.nifti_names` states the rule) or by `cases.csv`. A DICOMDIR is not followed: the files are found without it.
 """
 
 import os
@@ -11,23 +11,22 @@ import stat
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
-
-import numpy as np
+from pathlib import Path, PurePath
 
 from curation.anatomical_sites import SITE_WORDS
 from curation.case_table import CASE_TABLE_NAME, CaseTable, read_case_table, row_finding
 from curation.found_series import FolderScan, FoundMask, FoundSeries
+from curation.found_volumes import PlacedVolumes, VolumeFile, look_at_volume, place_volumes
+from curation.mask_values import label_lists
 from curation.named_files import NamedPaths, choices_of, named_paths
-from curation.nifti_names import NiftiName, read_name
-from curation.volume_file import files_of, header_findings, is_data_of_header, is_volume_file, read_grid
+from curation.volume_file import header_findings, is_data_of_header, is_volume_file
 from datasets.dicom_file import dicom_findings, looks_like_dicom
-from datasets.dicom_header import SeriesEvidence, SliceHeader, plane_of, read_header
+from datasets.dicom_header import SliceHeader, read_header
 from datasets.dicom_series import DicomSeries, group_series
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_file
 from datasets.finding import Finding, Level
-from datasets.volume import Grid
+from datasets.label_values import LabelValues
 
 Progress = Callable[[int, int], None]
 
@@ -39,7 +38,6 @@ NOT_IMAGES = frozenset(
 
 _NOT_IMAGE_NAMES = frozenset({"license", "licence", "readme", "dicomdir", "checksums", "thumbs.db", "autorun.inf"})
 _DICOM_SUFFIXES = frozenset({".dcm", ".dicom", ".ima"})
-_ANISOTROPIC = 1.5
 _DIGEST_DIGITS = 12
 
 
@@ -51,7 +49,11 @@ _OTHER_OBJECTS = {
 
 
 def scan_folder(
-    folder: Path, *, progress: Progress | None = None, site_words: frozenset[str] = SITE_WORDS
+    folder: Path,
+    *,
+    progress: Progress | None = None,
+    site_words: frozenset[str] = SITE_WORDS,
+    label_values: LabelValues | None = None,
 ) -> FolderScan:
     """Looks at every file below a folder once.
 
@@ -64,6 +66,7 @@ def scan_folder(
         folder: Studies of one or more patients, nested as they are; may hold a `cases.csv`.
         progress: Called with (files looked at, files).
         site_words: Words of anatomical sites that are kept.
+        label_values: What a person says that the values of mask files mean; None where nobody does.
 
     Raises:
         RejectedInput: There is no such folder.
@@ -81,7 +84,17 @@ def scan_folder(
             progress(number, len(paths))
     looks.findings += [_closed_folder(number, error) for number, error in enumerate(closed, start=1)]
     looks.findings += [_hidden_folders(len(hidden))] if hidden else []
-    return looks.summed_up(table, file_count=len(paths))
+    lists, unreadable = label_lists(folder, paths)
+    looks.findings += unreadable
+    placed = place_volumes(
+        looks.volumes,
+        folder,
+        said_patients=table.rows,
+        dicom_places=looks.dicom_places(),
+        label_values=label_values or {},
+        label_lists=lists,
+    )
+    return looks.summed_up(table, placed, file_count=len(paths))
 
 
 class _Looks:
@@ -91,7 +104,7 @@ class _Looks:
         self.folder = folder
         self.named = named
         self.headers: list[SliceHeader] = []
-        self.volumes: list[FoundSeries] = []
+        self.volumes: list[VolumeFile] = []
         self.masks: list[FoundMask] = []
         self.findings: list[Finding] = []
         self.notes: dict[str, tuple[int, int, Finding]] = {}
@@ -99,7 +112,6 @@ class _Looks:
         self.objects: dict[str, Path] = {}
         self.left_out: Counter[str] = Counter()
         self.presentations: list[tuple[int, tuple[str, ...]]] = []
-        self.beside: dict[str, set[str]] = defaultdict(set)
 
     def look_at(self, path: Path, number: int) -> None:
         """Sorts one file in, or says what is wrong with it."""
@@ -115,16 +127,19 @@ class _Looks:
         except OSError as error:
             self._refuse(number, _unopened(error))
 
-    def summed_up(self, table: CaseTable, *, file_count: int) -> FolderScan:
+    def dicom_places(self) -> set[tuple[PurePath, str]]:
+        """Where DICOM images lie, and whose they are."""
+        return {(header.path.relative_to(self.folder).parent, header.patient_key) for header in self.headers}
+
+    def summed_up(self, table: CaseTable, placed: PlacedVolumes, *, file_count: int) -> FolderScan:
         """Everything that was gathered, in the order of the files."""
         dicom = [_found(series) for series in group_series(self.headers)]
-        volumes = [_of_patient(found, self._named_patient(found.patient_key)) for found in self.volumes]
-        series = sorted([*dicom, *volumes], key=self._number_of)
-        masks = [replace(mask, patient_key=self._named_patient(mask.patient_key)) for mask in self.masks]
+        series = sorted([*dicom, *placed.series], key=self._number_of)
+        masks = sorted([*self.masks, *placed.masks], key=lambda mask: self.numbers[mask.path])
         first_files: dict[str, int] = {}
         for key, number in sorted(self._patients(series, masks), key=lambda pair: pair[1]):
             first_files.setdefault(key, number)
-        known = _known_ids(list(first_files))
+        known, shared = _known_ids(list(first_files))
         rows = {known[patient_id]: row for patient_id, row in table.named.items() if patient_id in known}
         return FolderScan(
             series=tuple(series),
@@ -137,22 +152,19 @@ class _Looks:
                 *self._without_series(series),
                 *table.findings,
                 *self.named.findings,
-                *_unused_rows(table, known, self.named),
+                *placed.findings,
+                *_unused_rows(table, known, shared, self.named),
             ),
             file_count=file_count,
             choices={
                 key: choices_of(row, key, self._paths_of(key, series), self.named.files) for key, row in rows.items()
             },
             left_out=dict(self.left_out),
+            former_keys=placed.former_keys,
         )
 
     def _number_of(self, found: FoundSeries) -> int:
         return min(self.numbers[path] for path in found.files)
-
-    def _named_patient(self, key: str) -> str:
-        """A file beside those that `cases.csv` names for one patient belongs to the same patient."""
-        named = self.beside.get(key, set())
-        return next(iter(named)) if len(named) == 1 else key
 
     def _paths_of(self, key: str, series: list[FoundSeries]) -> list[tuple[FoundSeries, tuple[str, ...]]]:
         """A patient's series, with the paths of their files below the folder."""
@@ -214,26 +226,8 @@ class _Looks:
                 self.presentations.append((number, header.referenced_series))
 
     def _sort_in_volume(self, path: Path, number: int) -> None:
-        """Takes a volume or a mask in, under the patient and role that `cases.csv` or else its name says."""
-        name = read_name(path.relative_to(self.folder))
-        named = self.named.files.get(path.relative_to(self.folder).as_posix())
-        if named is not None:
-            self.beside[name.patient_key].add(named.patient_id)
-            name = replace(name, patient_key=named.patient_id, role=named.role, is_mask=named.is_mask, modality="")
-        grid = read_grid(path)
-        if name.is_mask:
-            mask = FoundMask(f"file {number}", name.patient_key, path, named_role=name.role, modality=name.modality)
-            self.masks.append(replace(mask, region=name.region))
-            return
-        found = FoundSeries(
-            reference=sha256_of_file(path)[:10],
-            patient_key=name.patient_key,
-            study_key=name.patient_key,
-            evidence=_volume_evidence(grid, name),
-            files=files_of(path),
-            named_role=name.role,
-        )
-        self.volumes.append(found)
+        relative = path.relative_to(self.folder)
+        self.volumes.append(look_at_volume(path, relative, number, self.named.files.get(relative.as_posix())))
 
     def _without_series(self, series: list[FoundSeries]) -> Iterator[Finding]:
         """Presentation states of series that are not there."""
@@ -331,32 +325,26 @@ def _found(series: DicomSeries) -> FoundSeries:
     )
 
 
-def _of_patient(found: FoundSeries, patient_key: str) -> FoundSeries:
-    return replace(found, patient_key=patient_key, study_key=patient_key)
+def _known_ids(patient_keys: list[str]) -> tuple[dict[str, str], set[str]]:
+    """What a row may call a patient: the whole key or its last part, unless several patients share that; and those."""
+    last: dict[str, list[str]] = defaultdict(list)
+    for key in patient_keys:
+        if "/" in key:
+            last[key.rsplit("/", 1)[-1]].append(key)
+    single = {name: keys[0] for name, keys in last.items() if len(keys) == 1}
+    shared = {name for name, keys in last.items() if len(keys) > 1} - set(patient_keys)
+    return single | {key: key for key in patient_keys}, shared
 
 
-def _volume_evidence(grid: Grid, name: NiftiName) -> SeriesEvidence:
-    """A volume file says nothing of the sequence; the slices run along the axis of the largest spacing, or along k."""
-    axis = int(np.argmax(grid.spacing)) if max(grid.spacing) > _ANISOTROPIC * min(grid.spacing) else 2
-    return SeriesEvidence(
-        modality=name.modality,
-        series_description=name.words,
-        orientation=plane_of(grid.affine[:3, axis]),
-        slice_count=grid.shape[axis],
-        spacing=grid.spacing,
-    )
-
-
-def _known_ids(patient_keys: list[str]) -> dict[str, str]:
-    """What a row may call a patient: the whole key or its last part."""
-    return {key.rsplit("/", 1)[-1]: key for key in patient_keys if "/" in key} | {key: key for key in patient_keys}
-
-
-def _unused_rows(table: CaseTable, known: dict[str, str], named: NamedPaths) -> Iterator[Finding]:
-    """Rows of patients without images, unless a file that is not there was told already."""
+def _unused_rows(table: CaseTable, known: dict[str, str], shared: set[str], named: NamedPaths) -> Iterator[Finding]:
+    """Rows of patients without images, unless a file that is not there was told already; and rows of several."""
     told = {finding.subject for finding in named.findings}
     for patient_id, (row, _) in table.rows.items():
-        if patient_id not in known and f"{CASE_TABLE_NAME}, row {row}" not in told:
+        if patient_id in shared:
+            expected, found = "a row of one patient", "a name that patients in several folders have"
+            remedy = "Write the patient's folders before it, joined by slashes, or name the files."
+            yield row_finding(row, "table-row-of-several", expected=expected, found=found, remedy=remedy)
+        elif patient_id not in known and f"{CASE_TABLE_NAME}, row {row}" not in told:
             expected = "images of the patient in this row"
             remedy = "Add the images, or correct the patient_id."
             yield row_finding(row, "table-row-unused", expected=expected, found="none", remedy=remedy)

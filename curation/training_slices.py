@@ -18,7 +18,7 @@ from curation.case_grid import isotropic
 from datasets.case import CaseVolumes
 from datasets.errors import RejectedInput
 from datasets.intensity import STANDARD, Window, percentile_window, to_uint8
-from datasets.mask import TUMOUR, Mask
+from datasets.mask import Mask, tumour_alone
 from datasets.picture_plane import PicturePlane, View
 from datasets.resample import resample_mask, resample_volume
 from datasets.triplets import triplet_indices
@@ -133,7 +133,7 @@ def isotropic_case(volumes: CaseVolumes, mask: Mask, settings: TrainingSliceSett
     grid = isotropic(volumes.t2.grid, settings.spacing_mm)
     t1, t1_window = _grey(volumes.t1, grid, settings)
     t2, t2_window = _grey(volumes.t2, grid, settings)
-    tumour = resample_mask(_tumour_alone(mask), grid).foreground
+    tumour = resample_mask(tumour_alone(mask), grid).foreground
     return IsotropicCase(grid, t1, t2, tumour=tumour, t1_window=t1_window, t2_window=t2_window)
 
 
@@ -165,9 +165,3 @@ def _grey(volume: Volume, grid: Grid, settings: TrainingSliceSettings) -> tuple[
     resampled = resample_volume(volume, grid)
     window = percentile_window(resampled.data, low=settings.low_percentile, high=settings.high_percentile)
     return to_uint8(resampled.data, window=window), window
-
-
-def _tumour_alone(mask: Mask) -> Mask:
-    """The label called Tumour, or all there is where no label has that name."""
-    has_tumour = TUMOUR in mask.labels.values()
-    return Mask((mask.label(TUMOUR) if has_tumour else mask.foreground).astype(np.uint8), mask.grid)

@@ -45,6 +45,11 @@ def read_mask(path: Path) -> Mask:
     return itk_image.read_mask(path) if is_itk_image(path) else nifti.read_mask(path)
 
 
+def read_values(path: Path) -> tuple[float, ...] | None:
+    """Which values the voxels take, None where they are many; raises what the format's own reader raises."""
+    return itk_image.read_values(path) if is_itk_image(path) else nifti.read_values(path)
+
+
 def header_findings(path: Path) -> tuple[Finding, ...]:
     """What is worth knowing of a file that can be used."""
     return nifti_findings(path) if is_nifti(path) else ()

@@ -35,11 +35,14 @@ class CohortCase:
         case: What the stars stand for, joined by underscores.
         images: File of each channel: ``t1``, ``t2``, ``ct`` or ``pet``.
         mask: File of the mask.
+        values: Values of the mask that are meant (`datasets.cohort_values`); () where nobody said, and the mask must
+            then hold a single one.
     """
 
     case: str
     images: Mapping[str, Path] = field(repr=False)
     mask: Path = field(repr=False)
+    values: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Cohort:
 
     Args:
         cases: In the order of their names.
-        findings: Cases that lack a file, and so were left out.
+        findings: Cases that lack a file, and so were left out; values of the masks that are not meant.
     """
 
     cases: tuple[CohortCase, ...]
@@ -62,7 +65,7 @@ class LoadedCase:
     Args:
         case: As in `CohortCase`.
         volumes: Image of each channel.
-        mask: The tumour.
+        mask: The tumour as value 1, whatever its value in the file.
     """
 
     case: str
@@ -114,23 +117,38 @@ def load(case: CohortCase, *, resample: bool = False, budget: Budget = DEFAULT_B
         budget: What reading one file may cost.
 
     Raises:
-        RejectedInput: A file cannot be read, an image holds no picture, the mask holds no labels or is empty
-            (``cohort-empty-mask``).
+        RejectedInput: A file cannot be read, an image holds no picture, the mask holds no labels, nothing of what is
+            meant (``cohort-empty-mask``), or several values of which nobody said which is meant
+            (``cohort-mask-values``).
         GeometryError: An image lies on another grid than the mask.
     """
-    mask = as_mask(read_volume(case.mask, budget=budget))
-    if not mask.foreground.any():
-        raise RejectedInput(
-            "cohort-empty-mask",
-            "Expected a tumour in the mask, got an empty one.",
-            remedy="Draw it, or leave the case out.",
-        )
+    mask = _meant(as_mask(read_volume(case.mask, budget=budget)), case.values)
     volumes = {}
     for channel, path in case.images.items():
         volume = read_volume(path, budget=budget)
         refuse_errors(check_volume(volume))
         volumes[channel] = _on_grid(volume, mask.grid, channel, resample=resample)
     return LoadedCase(case.case, volumes, mask)
+
+
+def _meant(mask: Mask, values: tuple[int, ...]) -> Mask:
+    """The meant values of a mask as value 1."""
+    found = [int(value) for value in np.unique(mask.data) if value]
+    if len(found) > 1 and not values:
+        raise RejectedInput(
+            "cohort-mask-values",
+            f"Expected a mask of one value, or to be told which is meant, got the values {found}.",
+            remedy="Say which is the tumour with --mask-value.",
+        )
+    meant = np.isin(mask.data, values or found).astype(np.uint8)
+    if not meant.any():
+        got = f"only the values {found}, not {list(values)}" if found else "an empty one"
+        raise RejectedInput(
+            "cohort-empty-mask",
+            f"Expected a tumour in the mask, got {got}.",
+            remedy="Draw it, or leave the case out.",
+        )
+    return Mask(meant, mask.grid)
 
 
 def _on_grid(volume: Volume, grid: Grid, channel: str, *, resample: bool) -> Volume:

@@ -20,6 +20,7 @@ from datasets.errors import GeometryError, RejectedInput
 from datasets.gate import DEFAULT_BUDGET, Budget, Inflated, opened, require_affordable, size_of
 from datasets.itk_headers import ItkHeader, read_meta_header, read_nrrd_header
 from datasets.mask import DEFAULT_LABELS, Mask, as_mask
+from datasets.stored_values import MOST_VALUES, distinct
 from datasets.volume import Grid, Volume
 
 ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
@@ -29,6 +30,7 @@ _ZLIB_HEADER_BYTES = 2
 _ZLIB_CHECKSUM_BYTES = 4
 _FLOAT32_BYTES = 4
 _LONGEST_NAME = 128
+_PIECE_VOXELS = 1 << 18
 _COPY_AGAIN = "Export or copy the file again."
 
 
@@ -74,6 +76,17 @@ def read_mask(path: Path, *, labels: Mapping[int, str] = DEFAULT_LABELS, budget:
         GeometryError: As `read_volume`.
     """
     return as_mask(read_volume(path, budget=budget), labels)
+
+
+def read_values(path: Path, *, most: int = MOST_VALUES, budget: Budget = DEFAULT_BUDGET) -> tuple[float, ...] | None:
+    """Which values the voxels take, in order; None where there are more than `most`.
+
+    Raises:
+        RejectedInput: As `read_volume`.
+        GeometryError: As `read_volume`.
+    """
+    data = np.asarray(read_volume(path, budget=budget).data).ravel(order="K")
+    return distinct((data[start : start + _PIECE_VOXELS] for start in range(0, data.size, _PIECE_VOXELS)), most)
 
 
 def _header(path: Path, stream: BinaryIO) -> ItkHeader:

@@ -60,6 +60,12 @@ class Mask:
         return np.isin(self.data, values)
 
 
+def tumour_alone(mask: Mask) -> Mask:
+    """The label called `TUMOUR` as a mask of its own, or all there is where no label has that name."""
+    has_tumour = TUMOUR in mask.labels.values()
+    return Mask((mask.label(TUMOUR) if has_tumour else mask.foreground).astype(np.uint8), mask.grid)
+
+
 def as_mask(volume: Volume, labels: Mapping[int, str] = DEFAULT_LABELS) -> Mask:
     """A volume of label values as a mask.
 

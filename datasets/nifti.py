@@ -18,6 +18,7 @@ from datasets.finding import Finding
 from datasets.gate import DEFAULT_BUDGET, Budget, Inflated, opened, refuse_errors, require_affordable, size_of
 from datasets.mask import DEFAULT_LABELS, Mask, as_mask
 from datasets.nifti_header import NiftiHeader, check_extensions, check_header, parse_header
+from datasets.stored_values import MOST_VALUES, distinct
 from datasets.volume import Affine, Grid, Volume
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
@@ -70,6 +71,19 @@ def nifti_findings(path: Path, *, budget: Budget = DEFAULT_BUDGET) -> tuple[Find
     """
     with _opened_image(path, budget) as (_, _, findings):
         return findings
+
+
+def read_values(path: Path, *, most: int = MOST_VALUES, budget: Budget = DEFAULT_BUDGET) -> tuple[float, ...] | None:
+    """Which values the voxels take, in order; None where there are more than `most`, and then the rest is not read.
+
+    Raises:
+        RejectedInput: As `read_volume`, but for what only the rest shows.
+    """
+    with _opened_image(path, budget) as (header, source, _):
+        found = distinct(_scaled_pieces(header, source), most)
+        if found is not None:
+            _refuse_more(source, budget)
+    return found
 
 
 @contextmanager
@@ -131,9 +145,19 @@ def _truncated(header: NiftiHeader, found: int) -> RejectedInput:
 
 def _read_voxels(header: NiftiHeader, source: BinaryIO | Inflated) -> NDArray[np.float32]:
     """The voxels (i, j, k), scaled; memory is only taken as bytes arrive."""
+    voxels = np.empty(math.prod(header.sizes), dtype=np.float32)
+    start = 0
+    for piece in _scaled_pieces(header, source):
+        with np.errstate(over="ignore", invalid="ignore"):
+            voxels[start : start + piece.size] = piece
+        start += piece.size
+    return voxels.reshape(header.sizes, order="F")
+
+
+def _scaled_pieces(header: NiftiHeader, source: BinaryIO | Inflated) -> Iterator[NDArray[np.generic]]:
+    """The voxels one after the other, in pieces of bounded size, scaled."""
     stored, (slope, intercept) = header.stored_type, header.scaling
     count = math.prod(header.sizes)
-    voxels = np.empty(count, dtype=np.float32)
     for start in range(0, count, _PIECE_VOXELS):
         wanted = min(_PIECE_VOXELS, count - start)
         content = source.read(wanted * stored.itemsize)
@@ -141,10 +165,7 @@ def _read_voxels(header: NiftiHeader, source: BinaryIO | Inflated) -> NDArray[np
             raise _truncated(header, start * stored.itemsize + len(content))
         piece = np.frombuffer(content, stored)
         with np.errstate(over="ignore", invalid="ignore"):
-            if (slope, intercept) != (1.0, 0.0):
-                piece = piece.astype(np.float64) * slope + intercept
-            voxels[start : start + wanted] = piece
-    return voxels.reshape(header.sizes, order="F")
+            yield piece if (slope, intercept) == (1.0, 0.0) else piece.astype(np.float64) * slope + intercept
 
 
 def _refuse_more(source: BinaryIO | Inflated, budget: Budget) -> None:

@@ -12,10 +12,12 @@ from django.utils import timezone
 
 from annotation_backend.cases.choices import choices_among
 from annotation_backend.cases.exclusion import SUPERSEDED, exclude, take_back
+from annotation_backend.cases.former_patients import carry_over
+from annotation_backend.cases.known_masks import forget, known_masks
 from annotation_backend.cases.models import Case, ImportedMask, Ingest, IngestPatient, Outcome, Patient, Series
 from annotation_backend.cases.pseudonyms import next_code, patient_of
 from annotation_backend.cases.scratch import move_in, scratch_folder
-from annotation_backend.cases.work import PairTask, StoredMask, StoredPair, store_pair
+from annotation_backend.cases.work import PairTask, StoredMask, StoredPair, known_words, store_pair
 from annotation_backend.compute import Progress, each_done
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_file
@@ -58,6 +60,7 @@ def ingest(
     dry_run: bool = False,
     is_rehearsal: bool = False,
     workers: int | None = None,
+    label_values: Mapping[int, str] | None = None,
 ) -> IngestReport:
     """Brings in every patient of a folder who has a T1 and a T2; the others are named in the findings.
 
@@ -71,11 +74,14 @@ def ingest(
         dry_run: Only look and report.
         is_rehearsal: The cases are the doctor's own; no record is made of the run.
         workers: As for `each_done`.
+        label_values: What a person says that the values of mask files mean; written down with the run.
     """
     from curation.pairing import pair_series
     from curation.scan import scan_folder
 
-    scan = scan_folder(folder, progress=progress)
+    scan = scan_folder(folder, progress=progress, label_values=label_values)
+    if not dry_run:
+        carry_over(scan)
     pairing = pair_series(scan, choices=choices_among(scan.patient_keys))
     report = IngestReport(findings=[*scan.findings, *pairing.findings])
     if dry_run:
@@ -84,7 +90,8 @@ def ingest(
     record = None
     if not is_rehearsal:
         findings = [finding.as_dict() for finding in scan.findings]
-        record = Ingest.objects.create(file_count=scan.file_count, findings=findings)
+        said = {str(value): known_words(name) for value, name in (label_values or {}).items()}
+        record = Ingest.objects.create(file_count=scan.file_count, findings=findings, label_values=said)
     run = _Run(pairing, report, record)
     with scratch_folder() as scratch:
         tasks = run.tasks(scratch)
@@ -162,11 +169,13 @@ class _Run:
     def _tasks_of(self, pair: "PatientPair", scratch: Path) -> Iterator[PairTask]:
         known = Case.objects.filter(source_sha256=pair.source_sha256).first()
         if known is not None:
-            masks = list(ImportedMask.objects.filter(series__case=known).select_related("series"))
-            sources = frozenset(mask.source_sha256 for mask in masks)
-            if _mask_digests(pair) - sources:
-                taken = frozenset(f"{mask.series.role}/{mask.roi_name}" for mask in masks)
-                yield PairTask(pair, scratch, known_masks=sources, taken_names=taken)
+            masks = list(ImportedMask.objects.filter(series__case=known).select_related("series__case"))
+            compared = known_masks(masks, pair)
+            self._report.findings += compared.findings
+            if _mask_digests(pair) - compared.sound:
+                kept = [mask for mask in masks if mask.source_sha256 in compared.sound]
+                taken = frozenset(f"{mask.series.role}/{mask.roi_name}" for mask in kept)
+                yield PairTask(pair, scratch, known_masks=compared.sound, taken_names=taken)
             else:
                 self._meet_again(known, pair)
             return
@@ -278,9 +287,10 @@ def _make_case(pair: "PatientPair", stored: StoredPair, *, is_rehearsal: bool) -
 
 
 def _add_masks(case: Case, stored: StoredPair) -> Iterator[Finding]:
-    """Moves masks that came after the case to it."""
+    """Moves masks that came after the case to it, or that are read anew with what their values mean now."""
     series = {row.role: row for row in case.series.all()}
     with transaction.atomic():
+        forget(case, (mask.source_sha256 for mask in stored.masks))
         for mask in stored.masks:
             (stored.folder / mask.file).replace(case.folder / mask.file)
             _mask_record(mask, series[mask.role.value]).save()

@@ -8,6 +8,7 @@ from typing import Any
 from annotation_backend.management.cohort_arguments import Named, by_channel
 from annotation_backend.registry.chosen_model import ChosenModel
 from datasets.cohort import Cohort, CohortCase, read_cohort
+from datasets.cohort_values import with_meant_values
 from datasets.errors import RejectedInput
 from datasets.finding import Finding
 from training.comparison import compare_evaluations
@@ -27,6 +28,7 @@ class EvaluationCohort:
         mask: Glob of the masks.
         only: Names of the cases to take; empty for all.
         resample: Bring images on other grids onto the mask's.
+        mask_value: Which value of the masks is meant, as a person says it; empty where nobody does.
     """
 
     folder: Path
@@ -34,6 +36,7 @@ class EvaluationCohort:
     mask: str
     only: tuple[str, ...] = ()
     resample: bool = False
+    mask_value: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,8 @@ def cohort_for(model: ChosenModel, given: EvaluationCohort) -> Cohort:
     """The cases with the images that a model sees.
 
     Raises:
-        RejectedInput: As `read_cohort`; an image that the model sees has no glob; a case of `only` is not there.
+        RejectedInput: As `read_cohort` and `with_meant_values`; an image that the model sees has no glob; a case of
+            `only` is not there.
     """
     return _cohort_with(model.title, channels_of(model.description), given, is_boxed=model.description.method in BOXED)
 
@@ -93,7 +97,7 @@ def _cohort_with(title: str, needed: tuple[str, ...], given: EvaluationCohort, *
             remedy="Give each by name, e.g. --image-glob t1='*/T1.nii.gz' t2='*/T2.nii.gz'.",
         )
     cohort = read_cohort(given.folder, {channel: globs[channel] for channel in needed}, given.mask)
-    return _only(cohort, given.only)
+    return _only(with_meant_values(cohort, given.folder, given.mask_value), given.only)
 
 
 def evaluate_model(
@@ -172,4 +176,5 @@ def _only(cohort: Cohort, names: Sequence[str]) -> Cohort:
             f"Expected cases of the cohort in --only, got {', '.join(missing)} that are none.",
             remedy=f"Its cases are {', '.join(list(known)[:20])}{' …' if len(known) > 20 else ''}.",
         )
-    return Cohort(tuple(known[name] for name in sorted(set(names))))
+    said = tuple(finding for finding in cohort.findings if not finding.code.startswith("cohort-no-"))
+    return Cohort(tuple(known[name] for name in sorted(set(names))), said)

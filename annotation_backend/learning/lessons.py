@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from annotation_backend.management.cohort_arguments import Named, by_channel
 from datasets.cohort import CohortCase, load, read_cohort
+from datasets.cohort_values import OTHER_VALUES, with_meant_values
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file
 
@@ -47,7 +48,13 @@ class Lessons:
 
 
 def lessons_of_folder(
-    folder: Path, images: Sequence[Named], mask_glob: str, *, resample: bool = False, without: Sequence[str] = ()
+    folder: Path,
+    images: Sequence[Named],
+    mask_glob: str,
+    *,
+    resample: bool = False,
+    without: Sequence[str] = (),
+    mask_value: str = "",
 ) -> tuple[Lessons, tuple[str, ...]]:
     """The cases below a folder; each counts as a patient of its own.
 
@@ -57,15 +64,16 @@ def lessons_of_folder(
         mask_glob: Glob of the masks.
         resample: Bring images on other grids onto the mask's.
         without: Names of cases to leave out.
+        mask_value: Which value of the masks is meant, as a person says it; empty where nobody does.
 
     Returns:
         The cases, and the channels.
 
     Raises:
-        RejectedInput: As `read_cohort`; a case to leave out is not there, or no other is.
+        RejectedInput: As `read_cohort` and `with_meant_values`; a case to leave out is not there, or no other is.
     """
     globs = by_channel(images, "t1")
-    cohort = read_cohort(folder, globs, mask_glob)
+    cohort = with_meant_values(read_cohort(folder, globs, mask_glob), folder, mask_value)
     cases = {case.case: case for case in cohort.cases if case.case not in without}
     if (unknown := sorted(set(without) - {case.case for case in cohort.cases})) or not cases:
         raise RejectedInput(
@@ -73,10 +81,11 @@ def lessons_of_folder(
             f"Expected cases of the cohort to leave out, and others to learn from; got {', '.join(unknown) or 'all'}.",
             remedy="Name cases as --dry-run lists them.",
         )
+    has_others = any(finding.code == OTHER_VALUES for finding in cohort.findings)
     found = Lessons(
         patients={name: name for name in cases},
         load=lambda name: _example(cases[name], resample=resample),
-        inputs={"cohort": _digest(cases)},
+        inputs={"cohort": _digest(cases, are_whole=not has_others)},
         findings=tuple(str(finding) for finding in cohort.findings),
     )
     return found, tuple(globs)
@@ -89,7 +98,10 @@ def _example(case: CohortCase, *, resample: bool) -> "Example":
     return Example(case.case, case.case, loaded.volumes, loaded.mask)
 
 
-def _digest(cases: Mapping[str, CohortCase]) -> str:
-    """SHA-256 over the SHA-256 of each case's images and mask."""
+def _digest(cases: Mapping[str, CohortCase], *, are_whole: bool) -> str:
+    """SHA-256 over the SHA-256 of each case's images and mask, and over the values that are meant where others are."""
     files = {name: [*case.images.values(), case.mask] for name, case in cases.items()}
-    return sha256_of_bytes(canonical_json({name: [sha256_of_file(path) for path in files[name]] for name in files}))
+    digests = {name: [sha256_of_file(path) for path in files[name]] for name in files}
+    if not are_whole:
+        digests |= {name: [*digests[name], f"values {list(case.values)}"] for name, case in cases.items()}
+    return sha256_of_bytes(canonical_json(digests))

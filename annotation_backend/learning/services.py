@@ -33,6 +33,7 @@ from annotation_backend.review.models import Review
 from datasets.case import SeriesRole
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, write_json
+from datasets.mask import tumour_alone
 from datasets.nifti import read_mask
 from training.model_package import Method
 
@@ -246,6 +247,6 @@ def _training_case(entry: dict[str, Any], make: "type[TrainingCase]") -> "Traini
         case_id=case.code,
         patient_id=case.patient.code,
         volumes=case_volumes(case),
-        mask=read_mask(mask.path),
+        mask=tumour_alone(read_mask(mask.path)),  # oedema that was drawn beside it is not learned as tumour
         slice_axis=picture_plane(case).slice_axis,
     )

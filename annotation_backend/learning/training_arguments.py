@@ -14,7 +14,17 @@ from training.postprocessing import Cleaning
 if TYPE_CHECKING:
     from training.methods import TrainingChoice
 
-_FOLDER_ONLY = ("image_glob", "mask_glob", "resample", "without", "out", "model_version", "fold", "cleaning")
+_FOLDER_ONLY = (
+    "image_glob",
+    "mask_glob",
+    "mask_value",
+    "resample",
+    "without",
+    "out",
+    "model_version",
+    "fold",
+    "cleaning",
+)
 """Options that go with --cohort."""
 
 _PROMPTED_ONLY = (

@@ -48,7 +48,7 @@ def by_channel(given: Sequence[Named], first: str) -> dict[str, str]:
 
 
 def add_cohort(parser: ArgumentParser, *, required: bool) -> None:
-    """Adds --cohort, --image-glob, --mask-glob and --resample."""
+    """Adds --cohort, --image-glob, --mask-glob, --mask-value and --resample."""
     parser.add_argument("--cohort", type=Path, required=required, metavar="FOLDER", help="folder with the cases' files")
     parser.add_argument(
         "--image-glob",
@@ -61,6 +61,12 @@ def add_cohort(parser: ArgumentParser, *, required: bool) -> None:
         help="images below the folder, e.g. t1='*/T1.nii.gz' (t1, t2, ct, pet); without a name, the model's first",
     )
     parser.add_argument("--mask-glob", required=required, metavar="GLOB", help="masks, with the same stars")
+    parser.add_argument(
+        "--mask-value",
+        default="",
+        metavar="VALUE",
+        help="which value of the masks is the tumour: 2, or 1,2 for both together, or a label's name in dataset.json",
+    )
     parser.add_argument("--resample", action="store_true", help="bring images on other grids onto the mask's")
 
 

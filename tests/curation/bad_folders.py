@@ -151,7 +151,7 @@ _NIFTI = [
     BadFolder("22-negative", "mask-negative", partial(_with_mask, _labels(-1), bad_inputs.AFFINE)),
     BadFolder("22-too-large", "mask-too-large", partial(_with_mask, _labels(300), bad_inputs.AFFINE)),
     BadFolder("22-nan", "mask-not-finite", partial(_with_mask, _labels(np.nan), bad_inputs.AFFINE)),
-    BadFolder("22-unknown-labels", "mask-labels", partial(_with_mask, _labels(1, 7), bad_inputs.AFFINE)),
+    BadFolder("22-unknown-labels", "mask-values-unclear", partial(_with_mask, _labels(1, 7), bad_inputs.AFFINE)),
     BadFolder("22-empty", "mask-empty", partial(_with_mask, _labels(), bad_inputs.AFFINE)),
     BadFolder("22-at-the-border", "mask-at-border", partial(_with_mask, _at_border(), bad_inputs.AFFINE)),
     BadFolder("24-link", "file-not-regular", partial(_link, "/etc/hostname"), pairs=False),

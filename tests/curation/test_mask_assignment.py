@@ -88,19 +88,32 @@ def test_a_damaged_structure_set_is_left_out(cohort: tuple[Path, tuple[PhantomCa
     assert loaded.volumes.keys() == {SeriesRole.T1, SeriesRole.T2}
 
 
-def test_nifti_pairs_and_masks_by_name(tmp_path: Path) -> None:
+def _two_labels(folder: Path) -> None:
     labels = np.zeros(GRID.shape, np.uint8)
     labels[2:4, 2:4, 3] = 1
     labels[5, 5, 3] = 2
     write_nifti_case(
-        tmp_path, {"t1_seg.nii.gz": Mask(labels, GRID), "mask.nii.gz": Mask((labels == 1).astype(np.uint8), GRID)}
+        folder, {"t1_seg.nii.gz": Mask(labels, GRID), "mask.nii.gz": Mask((labels == 1).astype(np.uint8), GRID)}
     )
-    (pair,) = pairing_of(tmp_path).pairs
+
+
+def test_nifti_pairs_and_masks_by_name(tmp_path: Path) -> None:
+    _two_labels(tmp_path)
+    (pair,) = pair_series(scan_folder(tmp_path, label_values={1: "Tumour"})).pairs
     loaded = load_pair(pair)
     assert [finding.code for finding in loaded.findings] == ["mask-labels"]
     counts = {name: int(mask.data.sum()) for name, mask in loaded.masks[SeriesRole.T1].items()}
     assert counts == {"Tumour": 4, "Tumour (2)": 4, "label 2": 1}
     assert pair.tissue_type is TissueType.UNKNOWN
+
+
+def test_values_of_which_nobody_said_what_they_mean_are_asked_about(tmp_path: Path) -> None:
+    """The smallest value used to be the tumour, in each file anew."""
+    _two_labels(tmp_path)
+    (pair,) = pairing_of(tmp_path).pairs
+    loaded = load_pair(pair)
+    assert [finding.code for finding in loaded.findings] == ["mask-values-unclear"] * 2
+    assert loaded.masks == {SeriesRole.T1: {}, SeriesRole.T2: {}}
 
 
 def test_a_nifti_mask_on_another_grid_is_left_out(tmp_path: Path) -> None:

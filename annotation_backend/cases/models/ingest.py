@@ -12,6 +12,7 @@ class Ingest(models.Model):
 
     file_count = models.PositiveIntegerField()
     findings = models.JSONField(default=list, help_text="Of files; what concerns a patient is with the patient")
+    label_values = models.JSONField(default=dict, help_text="What a person said that the values of mask files mean")
     started = models.DateTimeField(auto_now_add=True)
     ended = models.DateTimeField(null=True)
 

@@ -9,6 +9,7 @@ from django.urls import reverse
 from annotation_backend.cases.ingest import IngestReport, ingest
 from annotation_backend.management.arguments import MaskloopCommand, add_workers
 from datasets.errors import RejectedInput
+from datasets.label_values import parse_label_values
 
 
 class Command(MaskloopCommand):
@@ -20,6 +21,12 @@ class Command(MaskloopCommand):
         """The folder."""
         parser.add_argument("folder", type=Path, help="DICOM, NIfTI, NRRD or MetaImage files, nested as they are")
         parser.add_argument("--dry-run", action="store_true", help="only look and report")
+        parser.add_argument(
+            "--label-values",
+            default="",
+            metavar="NAME=VALUE,NAME=VALUE",
+            help="what the values of mask files mean, in the whole folder: tumour=2,oedema=1",
+        )
         add_workers(parser)
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
@@ -34,6 +41,7 @@ class Command(MaskloopCommand):
             storing=self.progress("storing case"),
             dry_run=options["dry_run"],
             workers=options["workers"],
+            label_values=parse_label_values(options["label_values"]) if options["label_values"] else None,
         )
         self._tell(report, dry_run=options["dry_run"])
         document = {

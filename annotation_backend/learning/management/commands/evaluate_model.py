@@ -56,7 +56,12 @@ class Command(MaskloopCommand):
         if options["user"]:
             require_clicks_for(models)
         given = EvaluationCohort(
-            options["cohort"], options["image_glob"], options["mask_glob"], options["only"], options["resample"]
+            options["cohort"],
+            options["image_glob"],
+            options["mask_glob"],
+            options["only"],
+            options["resample"],
+            options["mask_value"],
         )
         cohorts = [cohort_for(model, given) for model in models]
         if options["dry_run"]:
@@ -68,7 +73,7 @@ class Command(MaskloopCommand):
         for model, cohort in zip(models, cohorts, strict=True):
             show = self.progress(f"{model.title}: session")
             found = evaluate_model(model, cohort.cases, plan, resample=given.resample, progress=show)
-            documents.append(found.as_dict())
+            documents.append(found.as_dict() | {"mask_values": list(cohort.cases[0].values)})
             findings += refusals(found, cohort.findings) + _learned_from(model, [case.case for case in cohort.cases])
             self._tell(documents[-1])
         return self._document(documents, options["page"]), list(dict.fromkeys(findings))

@@ -56,7 +56,12 @@ class Command(MaskloopCommand):
         chosen = {name: choose_model(options[f"{name}_model"]) for name in needed_models(strategies)}
         models = study_models(chosen)
         given = EvaluationCohort(
-            options["cohort"], options["image_glob"], options["mask_glob"], options["cases"], options["resample"]
+            options["cohort"],
+            options["image_glob"],
+            options["mask_glob"],
+            options["cases"],
+            options["resample"],
+            options["mask_value"],
         )
         cohort = chosen_cases(list(chosen.values()), given)
         rules = StudyRules(hand=Hand(longest_mm=options["longest_stroke"]), seed=options["seed"])
@@ -69,6 +74,7 @@ class Command(MaskloopCommand):
             "models": {name: model.title for name, model in chosen.items()},
             "strategies": [each.name for each in strategies],
             "rules": rules.described,
+            "mask_values": list(cohort.cases[0].values),
             "summary": summary(rows),
             "cases": rows,
         }

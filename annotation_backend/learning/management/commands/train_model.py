@@ -50,6 +50,7 @@ class Command(MaskloopCommand):
             options["mask_glob"],
             resample=options["resample"],
             without=options["without"],
+            mask_value=options["mask_value"],
         )
         choice = choice_of(options, channels)
         work = self._final if options["folds"] is None else self._folds

@@ -1,0 +1,41 @@
+"""Which values the voxels of a file take: an image has many, a label map has few, and few tell which they are."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_VALUES = 24
+"""More distinct values than this are no handful of labels. Images have hundreds, of eight bits too."""
+
+MOST_LABEL = 255
+
+_WHOLE = 1e-3
+
+
+def distinct(pieces: Iterable[NDArray[np.generic]], most: int) -> tuple[float, ...] | None:
+    """The distinct values of all pieces in order, as float32; None as soon as there are more than `most`.
+
+    What is no number counts as one value, and comes last.
+    """
+    found = np.empty(0, np.float32)
+    for piece in pieces:
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = np.unique(np.concatenate([found, np.unique(piece).astype(np.float32)]))
+        if found.size > most:
+            return None
+    return tuple(float(value) for value in found)
+
+
+def are_labels(values: tuple[float, ...] | None) -> bool:
+    """Whether the values can be those of a label map: background, and few other whole numbers up to 255."""
+    if values is None or len(values) < 2:
+        return False
+    stored = np.array(values)
+    whole = np.isfinite(stored).all() and np.abs(stored - np.rint(stored)).max() <= _WHOLE
+    return bool(whole) and round(values[0]) == 0 and round(values[-1]) <= MOST_LABEL
+
+
+def labels_in(values: tuple[float, ...]) -> tuple[int, ...]:
+    """The labels that occur, without the background; of values of which `are_labels` holds, or of a constant."""
+    return tuple(sorted({round(value) for value in values if np.isfinite(value)} - {0}))
