@@ -87,12 +87,13 @@ def assign_masks(
     for mask in masks:
         if mask.is_volume_file:
             assigned += [(mask.named_role, mask)] if not mask.modality else []
-        elif mask.is_segmentation and not mask.series_uids:
+        elif _says_nothing(mask):
             assigned.append((None, mask))
         else:
-            roles = [role for role, found in chosen.items() if _is_of(mask, found)]
+            own = _series_of(mask, series)
+            roles = [role for role, found in chosen.items() if any(found is one for one in own)]
             assigned += [(role, mask) for role in roles]
-            if not roles and any(_is_of(mask, found) for found in series):
+            if own and not roles:
                 findings.append(_of_other_series(mask, who))
     return assigned, [*findings, *masks_without_series(masks, series, who)]
 
@@ -105,12 +106,21 @@ def masks_without_series(masks: list[FoundMask], series: list[FoundSeries], who:
             Level.WARNING, "mask-without-series", message, "Add that series to the folder.", f"{who}, {mask.reference}"
         )
         for mask in masks
-        if (mask.series_uids or mask.is_structure_set) and not any(_is_of(mask, found) for found in series)
+        if not mask.is_volume_file and not _says_nothing(mask) and not _series_of(mask, series)
     ]
 
 
-def _is_of(mask: FoundMask, found: FoundSeries) -> bool:
-    return found.dicom is not None and found.dicom.series_uid in mask.series_uids
+def _says_nothing(mask: FoundMask) -> bool:
+    """Whether a DICOM mask names neither series nor images: then its place decides."""
+    return not mask.is_volume_file and not mask.series_uids and not mask.image_uids
+
+
+def _series_of(mask: FoundMask, series: list[FoundSeries]) -> list[FoundSeries]:
+    """The series whose images a mask's contours name, else those that it lists: planning systems list all that were
+    open."""
+    dicom = [(found, found.dicom) for found in series if found.dicom is not None]
+    named = [found for found, one in dicom if any(header.sop_instance_uid in mask.image_uids for header in one.slices)]
+    return named or [found for found, one in dicom if one.series_uid in mask.series_uids]
 
 
 def _of_other_series(mask: FoundMask, who: str) -> Finding:

@@ -197,6 +197,7 @@ class _Looks:
                     header.patient_key,
                     header.path,
                     series_uids=header.referenced_series,
+                    image_uids=header.contour_images,
                     is_segmentation=header.is_segmentation,
                 )
             )

@@ -71,7 +71,8 @@ def read_segment_set(path: Path, series: DicomSeries) -> MaskSet:
 
     Returns:
         Masks on `series_grid`, and warnings: ``seg-fractional`` (cut at `FRACTION_INSIDE`), ``seg-segment-empty``,
-        ``seg-by-position`` (it names neither series nor slices).
+        ``seg-by-position`` (it names neither series nor slices), ``seg-background`` (a segment with the background's
+        number, which is no region).
 
     Raises:
         RejectedInput: Not a SEG (``seg-other-object``), of another series (``seg-other-series``) or frame of reference
@@ -92,6 +93,9 @@ def read_segment_set(path: Path, series: DicomSeries) -> MaskSet:
     masks: dict[str, Mask] = {}
     for segment in values(dataset, "SegmentSequence"):
         key = int(number(segment, "SegmentNumber") or 0)
+        if key in _background(dataset):
+            findings.append(_no_segment(header))
+            continue
         data = np.zeros(grid.shape, dtype=np.uint8)
         for inside, placement in _inside(key, header=header, groups=groups, frames=frames, placements=placements,
                                          largest=largest):  # fmt: skip
@@ -249,6 +253,22 @@ def _largest_value(dataset: Dataset) -> float | None:
     if text(dataset, "SegmentationType") != "FRACTIONAL":
         return None
     return number(dataset, "MaximumFractionalValue") or 255.0
+
+
+def _background(dataset: Dataset) -> set[int]:
+    """The numbers that stand for no segment: 0, and what a label map says pads it."""
+    return {0, int(number(dataset, "PixelPaddingValue") or 0)}
+
+
+def _no_segment(header: SliceHeader) -> Finding:
+    """Label maps may describe their background among the segments; in others the number 0 stands for nothing."""
+    is_label_map = header.sop_class_uid == LABEL_MAP_SEGMENTATION
+    return Finding(
+        Level.INFO if is_label_map else Level.WARNING,
+        "seg-background",
+        "Expected segments numbered from 1, got one with the background's number; it was left out.",
+        "Nothing, if it is the background; else number the segments from 1 and export the segmentation again.",
+    )
 
 
 def _name(segment: Dataset, key: int) -> str:

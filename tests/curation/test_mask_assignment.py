@@ -42,6 +42,8 @@ def test_a_structure_set_of_another_series_is_left_out(
     regions = folder / "study" / "100_regions" / "regions.dcm"
     dataset = dcmread(regions)
     reference = dataset.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence[0].RTReferencedSeriesSequence[0]
+    for contour in dataset.ROIContourSequence[0].ContourSequence:
+        del contour.ContourImageSequence  # what a contour names counts before what the file lists
     scout = next(found for found in scan_folder(folder).series if found.evidence.slice_count == 3)
     assert scout.dicom is not None
     for uid, code in ((scout.dicom.series_uid, "mask-of-other-series"), ("1.2.3", "mask-without-series")):
