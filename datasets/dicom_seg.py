@@ -94,7 +94,7 @@ def read_segment_set(path: Path, series: DicomSeries) -> MaskSet:
     for segment in values(dataset, "SegmentSequence"):
         key = int(number(segment, "SegmentNumber") or 0)
         if key in _background(dataset):
-            findings.append(_no_segment(header))
+            findings.extend(_no_segment(header))
             continue
         data = np.zeros(grid.shape, dtype=np.uint8)
         for inside, placement in _inside(key, header=header, groups=groups, frames=frames, placements=placements,
@@ -260,15 +260,15 @@ def _background(dataset: Dataset) -> set[int]:
     return {0, int(number(dataset, "PixelPaddingValue") or 0)}
 
 
-def _no_segment(header: SliceHeader) -> Finding:
-    """Label maps may describe their background among the segments; in others the number 0 stands for nothing."""
-    is_label_map = header.sop_class_uid == LABEL_MAP_SEGMENTATION
-    return Finding(
-        Level.INFO if is_label_map else Level.WARNING,
-        "seg-background",
-        "Expected segments numbered from 1, got one with the background's number; it was left out.",
-        "Nothing, if it is the background; else number the segments from 1 and export the segmentation again.",
-    )
+def _no_segment(header: SliceHeader) -> Iterator[Finding]:
+    """Label maps describe their background among the segments; in others the number 0 stands for nothing."""
+    if header.sop_class_uid != LABEL_MAP_SEGMENTATION:
+        yield Finding(
+            Level.WARNING,
+            "seg-background",
+            "Expected segments numbered from 1, got one with the background's number; it was left out.",
+            "Nothing, if it is the background; else number the segments from 1 and export the segmentation again.",
+        )
 
 
 def _name(segment: Dataset, key: int) -> str:
