@@ -11,14 +11,15 @@ from curation.volume_file import read_mask
 from datasets.case import SeriesRole
 from datasets.content_checks import check_mask, check_volume
 from datasets.dicom_seg import read_segment_set
-from datasets.errors import RejectedInput
+from datasets.errors import GeometryError, RejectedInput
 from datasets.files import sha256_of_file
 from datasets.finding import Finding, Level
 from datasets.gate import refuse_errors
+from datasets.lattice import mask_on
 from datasets.mask import TUMOUR, Mask
 from datasets.mask_set import unused_name
 from datasets.rtstruct import read_structure_set
-from datasets.volume import Volume
+from datasets.volume import Grid, Volume
 
 _MASK_REMEDY = "Export the mask on the slices of its own series, and ingest the study again."
 
@@ -139,16 +140,27 @@ def _read_masks(
     roles = [role] if role is not None else [SeriesRole.T2, SeriesRole.T1]
     if not found.is_volume_file:
         return _read_dicom_masks(found, roles, pair)
-    mask = read_mask(found.path)
-    own = next((one for one in roles if volumes[one].grid.matches(mask.grid)), None)
-    if own is None:
-        expected = " or ".join(volumes[one].grid.describe() for one in roles)
-        raise RejectedInput(
-            "mask-grid",
-            f"Expected a mask on the grid of its series ({expected}), got {mask.grid.describe()}.",
-            remedy=_MASK_REMEDY,
-        )
-    return own, _regions_of(mask, found.region), ()
+    own, mask, noted = _on_its_series(read_mask(found.path), {one: volumes[one].grid for one in roles})
+    return own, _regions_of(mask, found.region), noted
+
+
+def _on_its_series(mask: Mask, grids: Mapping[SeriesRole, Grid]) -> tuple[SeriesRole, Mask, tuple[Finding, ...]]:
+    """The mask on the first of the grids that has its points, the whole of them rather than a box.
+
+    Raises:
+        RejectedInput: None has (``mask-grid``); with how far it lies from the first, and which way.
+    """
+    refusal: GeometryError | None = None
+    found: list[tuple[SeriesRole, Mask, tuple[Finding, ...]]] = []
+    for role, grid in grids.items():
+        try:
+            found.append((role, *mask_on(mask, grid, what="The mask")))
+        except GeometryError as error:
+            refusal = refusal or error
+    if not found and refusal is not None:
+        raise RejectedInput("mask-grid", refusal.message, remedy=_MASK_REMEDY)
+    whole = [one for one in found if np.prod(grids[one[0]].shape) == mask.data.size]
+    return (whole or found)[0]
 
 
 def _read_dicom_masks(

@@ -23,6 +23,7 @@ from datasets.enhanced_mr import MOST_FRAMES, group_item
 from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
 from datasets.gate import DEFAULT_BUDGET, require_affordable
+from datasets.grid_difference import towards
 from datasets.mask import Mask
 from datasets.mask_set import MaskSet, unused_name
 from datasets.volume import Grid
@@ -225,9 +226,12 @@ def _checked(
     one_axis = (np.abs(whole_steps).sum(axis=0) == 1).all() and (np.abs(whole_steps).sum(axis=1) <= 1).all()
     is_near = np.abs(corners - whole).max() <= FRAME_TOLERANCE_VOXELS
     if not one_axis or not is_near or (whole < 0).any() or (whole > np.array(grid.shape) - 1).any():
+        nearest = np.clip(whole, 0, np.array(grid.shape) - 1)
+        aside = (corners - nearest) @ grid.affine[:3, :3].T
         raise RejectedInput(
             "seg-other-grid",
-            f"Expected frames on the pixels and slices of the series ({grid.describe()}), got one that lies elsewhere.",
+            f"Expected frames on the pixels and slices of the series ({grid.describe()}), got one with a corner "
+            f"{towards(aside[np.linalg.norm(aside, axis=1).argmax()])} of the nearest.",
             remedy=_EXPORT_ON_SERIES,
         )
     steps_along = whole_steps.astype(np.int64)
