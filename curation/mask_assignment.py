@@ -120,7 +120,7 @@ def _series_of(mask: FoundMask, series: list[FoundSeries]) -> list[FoundSeries]:
     """The series whose images a mask's contours name, else those that it lists: planning systems list all that were
     open."""
     dicom = [(found, found.dicom) for found in series if found.dicom is not None]
-    named = [found for found, one in dicom if any(header.sop_instance_uid in mask.image_uids for header in one.slices)]
+    named = [found for found, one in dicom if any(header.uids & mask.image_uids for header in one.slices)]
     return named or [found for found, one in dicom if one.series_uid in mask.series_uids]
 
 

@@ -74,6 +74,7 @@ class SliceHeader:
         thickness_mm: Of the slice; None where absent.
         declared_gap_mm: Distance between slice centres as the scanner says; None where absent. Positions decide.
         stack: Name of the stack that an enhanced object's frame belongs to.
+        copy_uids: UIDs of other objects with the same pixels at the same place, which are not used.
         contour_images: UIDs of the images that a structure set's contours name.
         frame_headers: Of an enhanced MR object, one header a frame.
         person: Digests of what the header says of the patient, only for telling two patients apart. Never to be stored
@@ -105,9 +106,15 @@ class SliceHeader:
     thickness_mm: float | None = None
     declared_gap_mm: float | None = None
     stack: str = field(default="", repr=False)
+    copy_uids: frozenset[str] = field(default=frozenset(), repr=False)
     contour_images: frozenset[str] = field(default=frozenset(), repr=False)
     frame_headers: tuple["SliceHeader", ...] = field(default=(), repr=False)
     person: Person = field(default=Person(), repr=False)
+
+    @property
+    def uids(self) -> frozenset[str]:
+        """The object's own identifier, and those of its copies. Never to be shown."""
+        return self.copy_uids | {self.sop_instance_uid}
 
     @property
     def is_image(self) -> bool:

@@ -155,7 +155,7 @@ def _refuse_other_source(header: SliceHeader, dataset: Dataset, series: DicomSer
             f"Expected a segmentation in the frame of reference of series {series.reference}, got another one.",
             remedy="Give the segmentation of this series.",
         )
-    known = {slice_header.sop_instance_uid for slice_header in series.slices}
+    known = {uid for slice_header in series.slices for uid in slice_header.uids}
     sources = set(_source_images(dataset))
     if header.referenced_series and series.series_uid in header.referenced_series:
         return

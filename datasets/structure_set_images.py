@@ -48,8 +48,9 @@ class StructureSetImages:
     def of(cls, dataset: Dataset, series: DicomSeries) -> "StructureSetImages":
         """Of a structure set beside a series."""
         slices = {
-            (header.sop_instance_uid, header.frame + 1 if header.is_frame else None): k
+            (uid, header.frame + 1 if header.is_frame else None): k
             for k, header in enumerate(series.slices)
+            for uid in header.uids
         }
         return cls(series, listed_images(dataset), frozenset(contour_images(dataset)), slices)
 
