@@ -91,14 +91,18 @@ def _refuse_wrong_steps(series: DicomSeries) -> None:
     typical = float(np.median(gaps))
     if (gaps <= SLICE_POSITION_TOLERANCE_MM).any():
         raise _duplicate_refusal(series, int(gaps.argmin()) + 1)
-    if even_steps(places)[1] <= _rounded_along(series):
+    rounded = _rounded_along(series)
+    if even_steps(places)[1] <= rounded:
         return
     for index, gap in enumerate(gaps.tolist(), start=1):
         missing = round(gap / typical) - 1
-        if missing >= 1 and abs(gap - (missing + 1) * typical) <= SLICE_POSITION_TOLERANCE_MM * (missing + 1):
+        tolerance = (SLICE_POSITION_TOLERANCE_MM + 2 * rounded) * (missing + 1)
+        if missing >= 1 and abs(gap - (missing + 1) * typical) <= tolerance:
             raise _step_refusal("series-missing-slices", series, index, f"{gap:.2f} mm, {missing} missing")
-        if abs(gap - typical) > SLICE_POSITION_TOLERANCE_MM:
-            raise _step_refusal("series-uneven-slices", series, index, f"{gap:.2f} mm")
+    uneven = np.abs(gaps - typical)
+    if uneven.max() > SLICE_POSITION_TOLERANCE_MM:
+        worst = int(uneven.argmax())
+        raise _step_refusal("series-uneven-slices", series, worst + 1, f"{gaps[worst]:.2f} mm")
 
 
 def _rounded_along(series: DicomSeries) -> float:
