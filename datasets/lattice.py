@@ -58,10 +58,16 @@ class Lattice:
     drift_mm: float
 
     @property
-    def high(self) -> tuple[int, int, int]:
-        """Index in the grid beyond the other's highest corner."""
-        i, j, k = np.add(self.low, self.shape).tolist()
+    def box(self) -> tuple[slice, slice, slice]:
+        """The other's voxels among the grid's."""
+        i, j, k = (slice(low, low + size) for low, size in zip(self.low, self.shape, strict=True))
         return i, j, k
+
+    def is_inside(self, grid: Grid) -> bool:
+        """Whether the grid has all of the other's voxels."""
+        return all(
+            low >= 0 and low + size <= most for low, size, most in zip(self.low, self.shape, grid.shape, strict=True)
+        )
 
     def ordered(self, data: NDArray[np.generic]) -> NDArray[np.generic]:
         """The other's array (its own shape) in the grid's order."""
@@ -98,13 +104,11 @@ def lattice_of(grid: Grid, other: Grid) -> Lattice | None:
 def is_box_of(grid: Grid, other: Grid) -> bool:
     """Whether the other grid's voxels are all, or a box, of the grid's."""
     lattice = lattice_of(grid, other)
-    return lattice is not None and all(
-        low >= 0 and high <= size for low, high, size in zip(lattice.low, lattice.high, grid.shape, strict=True)
-    )
+    return lattice is not None and lattice.is_inside(grid)
 
 
 def mask_on(mask: Mask, grid: Grid, *, what: str) -> tuple[Mask, tuple[Finding, ...]]:
-    """A mask on a grid that has its points: reordered, with background where its box does not reach.
+    """A mask on a grid that has all its points: reordered, with background where its box does not reach.
 
     Args:
         mask: On its own grid.
@@ -112,36 +116,28 @@ def mask_on(mask: Mask, grid: Grid, *, what: str) -> tuple[Mask, tuple[Finding, 
         what: How messages call it.
 
     Returns:
-        The mask on `grid`; and what is to be said: ``grid-drift``, ``grid-box`` (its box was filled up),
-        ``grid-cut`` (labelled voxels lay beyond the image).
+        The mask on `grid`; and what is to be said: ``grid-drift``, ``grid-box`` (its box was filled up).
 
     Raises:
-        GeometryError: It lies on other points, or beside the grid (``grid-mismatch``).
+        GeometryError: It lies on other points, or reaches beyond the grid (``grid-mismatch``).
     """
     if mask.grid.matches(grid):
         return Mask(mask.data, grid, mask.labels), ()
-    lattice = lattice_of(grid, mask.grid)
-    if lattice is None or not _is_inside_or_around(lattice, grid):
-        raise mismatch(grid, mask.grid, what=what)
+    lattice = _require_box(grid, mask.grid, what)
     data = np.zeros(grid.shape, dtype=np.uint8)
-    here, there = _common(lattice, grid)
-    data[here] = lattice.ordered(mask.data)[there]
-    lost = int(np.count_nonzero(mask.data)) - int(np.count_nonzero(data))
-    found = [*_drift(lattice, what), *_box(lattice, grid, what), *_cut(lost, what)]
-    return Mask(data, grid, mask.labels), tuple(found)
+    data[lattice.box] = lattice.ordered(mask.data)
+    return Mask(data, grid, mask.labels), (*_drift(lattice, what), *_box(lattice, grid, what))
 
 
 def grid_findings(grid: Grid, other: Grid, *, what: str) -> tuple[Finding, ...]:
     """What is to be said of a grid that has the points of another, from their headers alone: drift, and a box.
 
     Raises:
-        GeometryError: It lies on other points, or beside the grid (``grid-mismatch``).
+        GeometryError: It lies on other points, or reaches beyond the grid (``grid-mismatch``).
     """
     if other.matches(grid):
         return ()
-    lattice = lattice_of(grid, other)
-    if lattice is None or not _is_inside_or_around(lattice, grid):
-        raise mismatch(grid, other, what=what)
+    lattice = _require_box(grid, other, what)
     return (*_drift(lattice, what), *_box(lattice, grid, what))
 
 
@@ -149,12 +145,11 @@ def volume_on(volume: Volume, grid: Grid, *, what: str) -> tuple[Volume, tuple[F
     """An image on a grid all of whose points it has, reordered and cut to them; raises as `mask_on` does."""
     if volume.grid.matches(grid):
         return Volume(volume.data, grid), ()
-    lattice = lattice_of(volume.grid, grid)
-    if lattice is None or not is_box_of(volume.grid, grid):
+    if not is_box_of(volume.grid, grid):
         raise mismatch(grid, volume.grid, what=what)
-    here, _ = _common(lattice, volume.grid)
+    lattice = _require_box(volume.grid, grid, what)
     order = np.argsort(lattice.axes)
-    cut = volume.data[here][tuple(slice(None, None, step) for step in lattice.steps)].transpose(order)
+    cut = volume.data[lattice.box][tuple(slice(None, None, step) for step in lattice.steps)].transpose(order)
     return Volume(np.ascontiguousarray(cut), grid), tuple(_drift(lattice, what))
 
 
@@ -172,22 +167,11 @@ def _triple(values: NDArray[np.integer]) -> tuple[int, int, int]:
     return i, j, k
 
 
-def _is_inside_or_around(lattice: Lattice, grid: Grid) -> bool:
-    """Whether the other reaches as far as the grid or less far on both sides, along each axis: never shifted."""
-    return all(
-        (low >= 0 and high <= size) or (low <= 0 and high >= size)
-        for low, high, size in zip(lattice.low, lattice.high, grid.shape, strict=True)
-    )
-
-
-def _common(lattice: Lattice, grid: Grid) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """The box that both have, in the grid's indices and in those of the other in the grid's order."""
-    low = np.maximum(lattice.low, 0)
-    high = np.minimum(lattice.high, grid.shape)
-    offset = np.array(lattice.low)
-    here = tuple(slice(int(first), int(last)) for first, last in zip(low, high, strict=True))
-    there = tuple(slice(int(first), int(last)) for first, last in zip(low - offset, high - offset, strict=True))
-    return here, there
+def _require_box(grid: Grid, other: Grid, what: str) -> Lattice:
+    lattice = lattice_of(grid, other)
+    if lattice is None or not lattice.is_inside(grid):
+        raise mismatch(grid, other, what=what)
+    return lattice
 
 
 def _is_rounded(grid: Grid, other: Grid, steps: NDArray[np.float64], first: NDArray[np.float64]) -> bool:
@@ -232,16 +216,8 @@ def _drift(lattice: Lattice, what: str) -> list[Finding]:
 
 
 def _box(lattice: Lattice, grid: Grid, what: str) -> list[Finding]:
-    if all(low <= 0 and high >= size for low, high, size in zip(lattice.low, lattice.high, grid.shape, strict=True)):
+    if lattice.shape == grid.shape:
         return []
     sizes = [" x ".join(map(str, shape)) for shape in (grid.shape, lattice.shape)]
     message = f"{what}: expected {sizes[0]} voxels, got a box of {sizes[1]} of them; outside it is background."
     return [Finding(Level.INFO, "grid-box", message, "Nothing, if nothing was drawn outside the box.")]
-
-
-def _cut(lost: int, what: str) -> list[Finding]:
-    if not lost:
-        return []
-    message = f"{what}: expected labelled voxels inside the image, got {lost} beyond it; they were left out."
-    remedy = "Give the whole image, if the mask was drawn on a larger one."
-    return [Finding(Level.WARNING, "grid-cut", message, remedy)]
