@@ -28,6 +28,14 @@ def without_copies(stack: list[SliceHeader]) -> tuple[list[SliceHeader], int]:
     return kept, len(stack) - len(kept)
 
 
+def is_same_picture(one: SliceHeader, other: SliceHeader) -> bool:
+    """Whether two files hold one slice: all that is read of their headers is the same, and so are their pixels."""
+    if not one.is_image or one.frame_headers or replace(one, path=other.path) != other:
+        return False
+    pixels = _pixels(one)
+    return pixels is not None and np.array_equal(pixels, _pixels(other))
+
+
 def _places(stack: list[SliceHeader]) -> Iterator[list[SliceHeader]]:
     """Runs of slices that lie at one place along the normal."""
     gaps = np.diff(along_normal(stack))
