@@ -130,7 +130,7 @@ def _flat(planes: dict[int, list[_Contour]]) -> Iterator[_Contour]:
 
 def _draw(data: NDArray[np.uint8], k: int, plane: list[_Contour]) -> int:
     """Fills one slice; how many times two of its contours partly overlap."""
-    patches = [_patch(contour.points, data.shape[:2]) for contour in plane]
+    patches = [_patch(contour.points, (data.shape[0], data.shape[1])) for contour in plane]
     for patch in patches:
         data[patch.low[0] : patch.high[0], patch.low[1] : patch.high[1], k] ^= patch.inside
     return _count_overlaps(patches)

@@ -32,8 +32,8 @@ def is_same_picture(one: SliceHeader, other: SliceHeader) -> bool:
     """Whether two files hold one slice: all that is read of their headers is the same, and so are their pixels."""
     if not one.is_image or one.frame_headers or replace(one, path=other.path) != other:
         return False
-    pixels = _pixels(one)
-    return pixels is not None and np.array_equal(pixels, _pixels(other))
+    pixels, others = _pixels(one), _pixels(other)
+    return pixels is not None and others is not None and np.array_equal(pixels, others)
 
 
 def _places(stack: list[SliceHeader]) -> Iterator[list[SliceHeader]]:
