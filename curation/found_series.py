@@ -86,6 +86,7 @@ class FoundMask:
         path: The file.
         series_uids: The series that a structure set or a segmentation was drawn on; () for a volume file, and for a
             segmentation that does not say.
+        image_uids: The images that a structure set's contours name. Never to be shown.
         named_role: The role in a volume file's name, or in `cases.csv`.
         modality: Another modality than MR in a volume file's name.
         labels: Name of the region of each value of a volume file; {} where nothing says what its values mean.
@@ -97,6 +98,7 @@ class FoundMask:
     patient_key: str = field(repr=False)
     path: Path = field(repr=False)
     series_uids: tuple[str, ...] = field(default=(), repr=False)
+    image_uids: frozenset[str] = field(default=frozenset(), repr=False)
     named_role: SeriesRole | None = None
     modality: str = ""
     labels: Mapping[int, str] = field(default_factory=dict, repr=False)

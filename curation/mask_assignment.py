@@ -12,15 +12,16 @@ from curation.volume_file import read_mask
 from datasets.case import SeriesRole
 from datasets.content_checks import check_mask, check_volume
 from datasets.dicom_seg import read_segment_set
-from datasets.errors import RejectedInput
+from datasets.errors import GeometryError, RejectedInput
 from datasets.files import sha256_of_file
 from datasets.finding import Finding, Level
 from datasets.gate import refuse_errors
 from datasets.label_values import region_called
+from datasets.lattice import mask_on
 from datasets.mask import OEDEMA, TUMOUR, Mask
 from datasets.mask_set import unused_name
 from datasets.rtstruct import read_structure_set
-from datasets.volume import Volume
+from datasets.volume import Grid, Volume
 
 _MASK_REMEDY = "Export the mask on the slices of its own series, and ingest the study again."
 
@@ -92,12 +93,13 @@ def assign_masks(
             role, problem = _role_of_file(mask, series, chosen, who)
             findings += [problem] if problem else []
             assigned += [] if problem else [(role, mask)]
-        elif mask.is_segmentation and not mask.series_uids:
+        elif _says_nothing(mask):
             assigned.append((None, mask))
         else:
-            roles = [role for role, found in chosen.items() if _is_of(mask, found)]
+            own = _series_of(mask, series)
+            roles = [role for role, found in chosen.items() if any(found is one for one in own)]
             assigned += [(role, mask) for role in roles]
-            if not roles and any(_is_of(mask, found) for found in series):
+            if own and not roles:
                 findings.append(_of_other_series(mask, who))
     return assigned, [*findings, *masks_without_series(masks, series, who)]
 
@@ -124,12 +126,21 @@ def masks_without_series(masks: list[FoundMask], series: list[FoundSeries], who:
             Level.WARNING, "mask-without-series", message, "Add that series to the folder.", f"{who}, {mask.reference}"
         )
         for mask in masks
-        if (mask.series_uids or mask.is_structure_set) and not any(_is_of(mask, found) for found in series)
+        if not mask.is_volume_file and not _says_nothing(mask) and not _series_of(mask, series)
     ]
 
 
-def _is_of(mask: FoundMask, found: FoundSeries) -> bool:
-    return found.dicom is not None and found.dicom.series_uid in mask.series_uids
+def _says_nothing(mask: FoundMask) -> bool:
+    """Whether a DICOM mask names neither series nor images: then its place decides."""
+    return not mask.is_volume_file and not mask.series_uids and not mask.image_uids
+
+
+def _series_of(mask: FoundMask, series: list[FoundSeries]) -> list[FoundSeries]:
+    """The series whose images a mask's contours name, else those that it lists: planning systems list all that were
+    open."""
+    dicom = [(found, found.dicom) for found in series if found.dicom is not None]
+    named = [found for found, one in dicom if any(header.uids & mask.image_uids for header in one.slices)]
+    return named or [found for found, one in dicom if one.series_uid in mask.series_uids]
 
 
 def _of_other_series(mask: FoundMask, who: str) -> Finding:
@@ -154,16 +165,27 @@ def _read_masks(
     roles = [role] if role is not None else [SeriesRole.T2, SeriesRole.T1]
     if not found.is_volume_file:
         return _read_dicom_masks(found, roles, pair)
-    mask = read_mask(found.path)
-    own = next((one for one in roles if volumes[one].grid.matches(mask.grid)), None)
-    if own is None:
-        expected = " or ".join(volumes[one].grid.describe() for one in roles)
-        raise RejectedInput(
-            "mask-grid",
-            f"Expected a mask on the grid of its series ({expected}), got {mask.grid.describe()}.",
-            remedy=_MASK_REMEDY,
-        )
-    return own, _regions_of(mask, found.labels), ()
+    own, mask, noted = _on_its_series(read_mask(found.path), {one: volumes[one].grid for one in roles})
+    return own, _regions_of(mask, found.labels), noted
+
+
+def _on_its_series(mask: Mask, grids: Mapping[SeriesRole, Grid]) -> tuple[SeriesRole, Mask, tuple[Finding, ...]]:
+    """The mask on the first of the grids that has its points, the whole of them rather than a box.
+
+    Raises:
+        RejectedInput: None has (``mask-grid``); with how far it lies from the first, and which way.
+    """
+    refusal: GeometryError | None = None
+    found: list[tuple[SeriesRole, Mask, tuple[Finding, ...]]] = []
+    for role, grid in grids.items():
+        try:
+            found.append((role, *mask_on(mask, grid, what="The mask")))
+        except GeometryError as error:
+            refusal = refusal or error
+    if not found and refusal is not None:
+        raise RejectedInput("mask-grid", refusal.message, remedy=_MASK_REMEDY)
+    whole = [one for one in found if np.prod(grids[one[0]].shape) == mask.data.size]
+    return (whole or found)[0]
 
 
 def _read_dicom_masks(

@@ -27,6 +27,7 @@ from datasets.errors import RejectedInput
 from datasets.files import sha256_of_file
 from datasets.finding import Finding, Level
 from datasets.label_values import LabelValues
+from datasets.repeated_slices import is_same_picture
 
 Progress = Callable[[int, int], None]
 
@@ -201,7 +202,7 @@ class _Looks:
     def _sort_in_dicom(self, header: SliceHeader, number: int) -> None:
         first = self.objects.setdefault(header.sop_instance_uid or str(header.path), header.path)
         if first != header.path:
-            _require_copy(first, header.path)
+            self._note(number, tuple(_copy_of(first, header)))
         elif header.is_structure_set or header.is_segmentation:
             self.masks.append(
                 FoundMask(
@@ -209,6 +210,7 @@ class _Looks:
                     header.patient_key,
                     header.path,
                     series_uids=header.referenced_series,
+                    image_uids=header.contour_images,
                     is_segmentation=header.is_segmentation,
                 )
             )
@@ -255,14 +257,24 @@ class _Looks:
         self.findings.append(Finding(level, error.code, error.message, error.remedy, subject))
 
 
-def _require_copy(first: Path, second: Path) -> None:
-    """A second copy of the same bytes is no news; two different objects of one UID cannot both be right."""
-    if sha256_of_file(first) != sha256_of_file(second):
+def _copy_of(first: Path, second: SliceHeader) -> Iterator[Finding]:
+    """A second copy of the same bytes is no news; one with the same header and pixels, but for what we do not read, is
+    passed over with a word; two different objects of one UID cannot both be right."""
+    if sha256_of_file(first) == sha256_of_file(second.path):
+        return
+    if not is_same_picture(read_header(first), second):
         raise RejectedInput(
             "dicom-uid-twice",
             "Expected one object of each UID, got a second one with other content.",
             remedy="Find out which of the two is right, and remove the other.",
         )
+    yield Finding(
+        Level.WARNING,
+        "dicom-twice",
+        "Expected one file of each object, got a second one with the same picture and another header; the first in the "
+        "order of the files was used.",
+        "Nothing, if the images are right.",
+    )
 
 
 _NOT_REGULAR = RejectedInput(

@@ -77,10 +77,12 @@ class Codestream:
     Args:
         kind: How it is compressed.
         size: Columns and rows; None where the first bytes do not say.
+        depth: Bits of a sample; None where the first bytes do not say.
     """
 
     kind: Kind
     size: tuple[int, int] | None = None
+    depth: int | None = None
 
 
 def recognise(beginning: bytes) -> Codestream | None:
@@ -89,7 +91,8 @@ def recognise(beginning: bytes) -> Codestream | None:
         return _jpeg(beginning)
     if beginning.startswith(_JPEG_2000_START) and len(beginning) >= 24:
         right, bottom, left, top = struct.unpack_from(">4L", beginning, 8)
-        return Codestream(Kind.JPEG_2000, (right - left, bottom - top))
+        depth = (beginning[42] & 0x7F) + 1 if len(beginning) > 42 else None  # of the first component
+        return Codestream(Kind.JPEG_2000, (right - left, bottom - top), depth)
     if beginning.startswith(_JPEG_2000_BOX):
         return Codestream(Kind.JPEG_2000)
     if len(beginning) >= 64 and 1 <= struct.unpack_from("<L", beginning)[0] <= _MOST_SEGMENTS:
@@ -103,7 +106,7 @@ def _jpeg(beginning: bytes) -> Codestream | None:
     while position + 9 <= len(beginning) and beginning[position] == 0xFF:
         marker, length = beginning[position + 1], struct.unpack_from(">H", beginning, position + 2)[0]
         if marker in _FRAMES:
-            rows, columns = struct.unpack_from(">2H", beginning, position + 5)
-            return Codestream(_FRAMES[marker], (columns, rows))
+            depth, rows, columns = struct.unpack_from(">B2H", beginning, position + 4)
+            return Codestream(_FRAMES[marker], (columns, rows), depth)
         position += 1 if marker == 0xFF else 2 + length
     return None

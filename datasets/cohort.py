@@ -6,7 +6,8 @@ that holds all three. A case goes by what the stars stand for, so folders should
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -15,8 +16,9 @@ from datasets.content_checks import check_volume
 from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
 from datasets.gate import DEFAULT_BUDGET, Budget, refuse_errors
+from datasets.lattice import grid_findings, is_box_of, mask_on, volume_on
 from datasets.mask import Mask, as_mask
-from datasets.nifti import read_volume
+from datasets.nifti import read_grid, read_volume
 from datasets.resample import resample_volume
 from datasets.volume import Grid, Volume
 
@@ -74,7 +76,7 @@ class LoadedCase:
 
 
 def read_cohort(folder: Path, image_globs: Mapping[str, str], mask_glob: str) -> Cohort:
-    """Finds the cases below a folder; nothing is opened. Hidden files and folders are passed over.
+    """Finds the cases below a folder; only headers are read. Hidden files and folders are passed over.
 
     Args:
         folder: Where the files lie.
@@ -101,10 +103,9 @@ def read_cohort(folder: Path, image_globs: Mapping[str, str], mask_glob: str) ->
     whole = [case for case in names if not lacking[case]]
     if not whole:
         _refuse_no_pairs({channel: len(matched) for channel, matched in found.items()})
-    return Cohort(
-        tuple(CohortCase(case, {channel: files[channel][case] for channel in files}, masks[case]) for case in whole),
-        tuple(_left_out(case, missing) for case, missing in lacking.items() if missing),
-    )
+    cases = tuple(CohortCase(case, {channel: files[channel][case] for channel in files}, masks[case]) for case in whole)
+    left_out = [_left_out(case, missing) for case, missing in lacking.items() if missing]
+    return Cohort(cases, (*left_out, *(finding for case in cases for finding in _apart(case))))
 
 
 def load(case: CohortCase, *, resample: bool = False, budget: Budget = DEFAULT_BUDGET) -> LoadedCase:
@@ -112,23 +113,36 @@ def load(case: CohortCase, *, resample: bool = False, budget: Budget = DEFAULT_B
 
     Args:
         case: From `read_cohort`.
-        resample: Bring images that lie on another grid onto the mask's (a PET beside its CT), linearly, with their
-            smallest value beyond their border; otherwise they are refused. The mask is never touched.
+        resample: Bring images that lie on other points than the mask (a PET beside its CT) onto its grid, linearly,
+            with their smallest value beyond their border; otherwise they are refused. The mask is never resampled.
         budget: What reading one file may cost.
 
     Raises:
         RejectedInput: A file cannot be read, an image holds no picture, the mask holds no labels, nothing of what is
             meant (``cohort-empty-mask``), or several values of which nobody said which is meant
             (``cohort-mask-values``).
-        GeometryError: An image lies on another grid than the mask.
+        GeometryError: An image lies on other points than the mask, which may be counted in any order and be a box of
+            the image's.
     """
     mask = _meant(as_mask(read_volume(case.mask, budget=budget)), case.values)
     volumes = {}
     for channel, path in case.images.items():
         volume = read_volume(path, budget=budget)
         refuse_errors(check_volume(volume))
-        volumes[channel] = _on_grid(volume, mask.grid, channel, resample=resample)
-    return LoadedCase(case.case, volumes, mask)
+        volumes[channel] = volume
+    mask = _on_an_image(mask, volumes)
+    on_one_grid = {
+        channel: _on_grid(volume, mask.grid, channel, resample=resample) for channel, volume in volumes.items()
+    }
+    return LoadedCase(case.case, on_one_grid, mask)
+
+
+def _on_an_image(mask: Mask, volumes: Mapping[str, Volume]) -> Mask:
+    """The mask on the grid of the first image that has its points; as it is where none has."""
+    for volume in volumes.values():
+        if is_box_of(volume.grid, mask.grid):
+            return mask_on(mask, volume.grid, what="The mask")[0]
+    return mask
 
 
 def _meant(mask: Mask, values: tuple[int, ...]) -> Mask:
@@ -152,11 +166,10 @@ def _meant(mask: Mask, values: tuple[int, ...]) -> Mask:
 
 
 def _on_grid(volume: Volume, grid: Grid, channel: str, *, resample: bool) -> Volume:
-    """The image with the mask's own grid, so that rounding in a header makes no difference."""
-    if resample and not volume.grid.matches(grid):
+    """The image on the mask's grid: its own points in the mask's order, or resampled where that was asked for."""
+    if resample and not is_box_of(volume.grid, grid):
         return resample_volume(volume, grid, outside=float(np.nanmin(volume.data)))
-    grid.require_match(volume.grid, what=f"A case's {channel} image beside its mask")
-    return Volume(volume.data, grid)
+    return volume_on(volume, grid, what=f"A case's {channel} image beside its mask")[0]
 
 
 def _files_by_case(folder: Path, glob: str, channel: str) -> dict[str, Path]:
@@ -220,6 +233,15 @@ def _as_group(star: str) -> str:
             f"([{'^' if star[1] == '!' else ''}{re.escape(star[1:-1].removeprefix('!')).replace(chr(92) + '-', '-')}])"
         )
     return "([^/]*)" if star == "*" else "([^/])"
+
+
+def _apart(case: CohortCase) -> tuple[Finding, ...]:
+    """What to say of a mask whose points are not quite, or not all, its image's; nothing of what `load` refuses."""
+    for path in case.images.values():
+        with suppress(RejectedInput, OSError):
+            found = grid_findings(read_grid(path), read_grid(case.mask), what="The mask beside its image")
+            return tuple(replace(finding, subject=case.case) for finding in found)
+    return ()
 
 
 def _left_out(case: str, missing: list[str]) -> Finding:

@@ -10,7 +10,7 @@ import numpy as np
 
 from datasets.finding import Finding, Level
 from datasets.mask import Mask
-from datasets.volume import GRID_TOLERANCE_MM, Grid, Volume
+from datasets.volume import Volume
 
 MOST_NOT_FINITE = 0.5
 """Largest share of voxels that may be no finite numbers, as outside a resampled or masked field of view."""
@@ -37,28 +37,6 @@ def check_mask(mask: Mask) -> tuple[Finding, ...]:
         Warnings ``mask-labels`` (values that have no name), ``mask-empty`` and ``mask-at-border``.
     """
     return _until_error(mask, _MASK_CHECKS)
-
-
-def check_mask_on(mask: Grid, image: Grid) -> tuple[Finding, ...]:
-    """Whether a mask lies on its image's grid.
-
-    Grids are the same within `GRID_TOLERANCE_MM` at every corner: a drift of 1e-4 mm, as float32 headers and text in
-    DICOM bring about, is none. What lies further away is refused, and never resampled silently.
-
-    Returns:
-        Errors ``mask-shape-differs``, ``mask-spacing-differs`` or ``mask-place-differs``.
-    """
-    if mask.matches(image):
-        return ()
-    expected, found = image.describe(), mask.describe()
-    if mask.shape != image.shape:
-        code, message = "mask-shape-differs", f"Expected a mask of {expected}, got one of {found}."
-    elif np.abs(np.subtract(mask.spacing, image.spacing)).max() * max(image.shape) > GRID_TOLERANCE_MM:
-        code, message = "mask-spacing-differs", f"Expected a mask of {expected}, got one of {found}."
-    else:
-        message = f"Expected a mask in its image's place, got one {_distance(mask, image):.3g} mm away."
-        code = "mask-place-differs"
-    return (Finding(Level.ERROR, code, message, "Export the mask on the slices of its own series."),)
 
 
 def _not_numbers(volume: Volume) -> Iterator[Finding]:
@@ -107,12 +85,6 @@ def _at_border(mask: Mask) -> Iterator[Finding]:
     if touched:
         message = f"Expected a mask inside the field of view, got one that touches its border along axes {touched}."
         yield Finding(Level.WARNING, "mask-at-border", message, "Check that the whole tumour was imaged.")
-
-
-def _distance(one: Grid, other: Grid) -> float:
-    """Largest distance in millimetres between corner voxels of two grids of one shape."""
-    corners = np.array(np.meshgrid(*[(0, size - 1) for size in one.shape])).reshape(3, -1).T
-    return float(np.linalg.norm(one.to_world(corners) - other.to_world(corners), axis=1).max())
 
 
 def _error(code: str, message: str) -> Finding:

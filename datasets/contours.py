@@ -2,21 +2,28 @@
 
 A pixel is inside when its centre is (`datasets.polygon_fill`). Contours of one region in one plane combine by exclusive
 or, so that a contour within a contour is a hole; one that enters a hole through a channel (the keyhole technique of
-DICOM's ``CLOSED_PLANAR``) gives the same pixels.
+DICOM's ``CLOSED_PLANAR``) gives the same pixels. Two outlines that run along one another are one
+(`datasets.contour_repeats`).
 
-A contour between two slices belongs to the nearest slice; half-way belongs to the upper one, so that contours drawn on
-slices shifted by half a step keep their number. Where several planes fall to one slice, as when a region was drawn on
-a finer reformation, the nearest plane is taken and the others are left out: each slice shows what was drawn closest.
+A contour belongs to the slice whose image it names. One that names none belongs to the nearest slice; half-way belongs
+to the upper one, so that contours drawn on slices shifted by half a step keep their number. Where several planes fall
+to one slice, as when a region was drawn on a finer reformation, the nearest plane is taken and the others are left out:
+each slice shows what was drawn closest. What lies between contours drawn on every n-th slice is filled
+(`datasets.contour_gaps`).
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.contour_findings import between_slices, gap_findings, outside_findings, tangled, twice
+from datasets.contour_gaps import fill_gaps
+from datasets.contour_repeats import RIM_PIXELS, close_pairs, distinct, once_round, repeat_tolerance
 from datasets.errors import RejectedInput
-from datasets.finding import Finding, Level
+from datasets.finding import Finding
+from datasets.polygon_crossing import crosses_itself
 from datasets.polygon_fill import polygon_mask
 from datasets.volume import Grid
 
@@ -31,20 +38,38 @@ SAME_PLANE_TOLERANCE = 0.05
 """How far two contours of one plane may lie apart, in slice steps: a tenth of it is usual where coordinates are
 rounded, and a reformation of a tenth of the slice distance still has planes of its own."""
 
-OUTSIDE_TOLERANCE_PIXELS = 1.0
-"""How far a contour may leave the picture: drawing tools place points on the outer edge of the last pixel."""
+NAMED_IMAGE_TOLERANCE = 1.0 + CONTOUR_PLANE_TOLERANCE
+"""How far a contour may lie from the image that it names, in slice steps: contours are drawn at a slice's edge or in
+its middle, but not beyond the next one."""
 
-_PAIRS_AT_ONCE = 1_000_000
-_MOST_PAIRS = 10_000_000
+OUTSIDE_TOLERANCE_PIXELS = 1.0
+"""How far a contour may leave the picture without a word: drawing tools place points on the outer edge of the last
+pixel."""
+
+_HALF_PIXEL = 0.5
 _MOST_OVERLAPS_LOOKED_AT = 2_000
 
 
 @dataclass(frozen=True)
+class DrawnContour:
+    """A closed contour as it was drawn.
+
+    Args:
+        points: (n, 3) RAS+ millimetres, n ≥ 3, closed from the last point to the first.
+        slice_index: Of the slice whose image it names; None where it names none of the series.
+    """
+
+    points: Points
+    slice_index: int | None = None
+
+
+@dataclass(frozen=True)
 class _Contour:
-    """A contour in voxel coordinates: (n, 2) in plane, and the slice coordinate of its plane."""
+    """A contour in voxel coordinates: (n, 2) in plane, the slice coordinate of its plane, and its slice."""
 
     points: Points
     height: float
+    k: int
 
 
 @dataclass(frozen=True)
@@ -61,89 +86,58 @@ class _Patch:
         return self.inside[first[0] : last[0], first[1] : last[1]]
 
 
-def fill_contours(contours: Sequence[Points], grid: Grid, *, subject: str) -> tuple[NDArray[np.uint8], list[Finding]]:
+def fill_contours(
+    contours: Sequence[DrawnContour], grid: Grid, *, subject: str
+) -> tuple[NDArray[np.uint8], list[Finding]]:
     """A region's contours as a mask.
 
     Args:
-        contours: Each (n, 3) RAS+ millimetres, n ≥ 3, closed from the last point to the first.
+        contours: At least one.
         grid: The series' grid.
         subject: What findings call the region.
 
     Returns:
-        Array of `grid.shape`, 1 inside; and warnings: ``contour-between-slices``, ``contour-twice``,
-        ``contour-self-crossing``, ``contour-overlap``.
+        Array of `grid.shape`, 1 inside; and warnings: ``contour-outside`` (cut at the picture's edge),
+        ``contour-twice``, ``contour-between-slices``, ``contour-thin-rim``, ``contour-self-crossing``,
+        ``contour-overlap``, ``contour-filled-between``, ``contour-gap``.
 
     Raises:
-        RejectedInput: A contour that is not parallel to the slices (``contour-off-slice``) or leaves the grid
-            (``contour-outside``).
+        RejectedInput: A contour that is not parallel to the slices (``contour-off-slice``) or lies elsewhere than the
+            image that it names (``contour-image-differs``), or a region wholly outside the grid (``contour-outside``).
     """
-    placed, findings = _without_repeats([_placed(points, grid) for points in contours], subject)
+    there, findings = _in_picture([_placed(contour, grid) for contour in contours], grid, subject)
+    nearest = _nearest_planes(there)
+    once = {k: _without_repeats(plane, grid) for k, plane in nearest.items()}
+    findings += twice(len(list(_flat(nearest))) - len(list(_flat(once))), subject)
     data = np.zeros(grid.shape, dtype=np.uint8)
-    nearest = _nearest_planes(placed)
-    overlaps = 0
-    for k, plane in nearest.items():
-        patches = [_patch(contour.points, grid.shape[:2]) for contour in plane]
-        overlaps += _count_overlaps(patches)
-        for patch in patches:
-            data[patch.low[0] : patch.high[0], patch.low[1] : patch.high[1], k] ^= patch.inside
-    findings.extend(_between(placed, nearest, grid=grid, subject=subject))
-    crossing = sum(crosses_itself(contour.points) for plane in nearest.values() for contour in plane)
-    if crossing:
-        findings.append(_warning("contour-self-crossing", f"{crossing} that cross themselves", subject, _EVEN_ODD))
-    if overlaps:
-        findings.append(_warning("contour-overlap", f"{overlaps} times two that partly overlap", subject, _EVEN_ODD))
+    overlaps = sum(_draw(data, k, plane) for k, plane in once.items())
+    findings += _between(there, nearest, grid=grid, subject=subject)
+    findings += tangled(
+        crossing=sum(crosses_itself(contour.points) for contour in _flat(once)),
+        overlaps=overlaps,
+        rims=sum(_thin_rims(plane, grid) for plane in once.values()),
+        subject=subject,
+    )
+    heights = {k: plane[0].height for k, plane in once.items()}
+    findings += gap_findings(fill_gaps(data, heights, grid.spacing[:2]), grid.spacing[2], subject)
     return data, findings
 
 
-def crosses_itself(points: Points) -> bool:
-    """Whether two edges of a polygon (n, 2) cross; edges that touch or run into each other, as a keyhole's, do not.
-
-    A polygon with millions of pairs of edges side by side, which nobody draws, counts as crossing without a look.
-    """
-    start, end = points, np.roll(points, -1, axis=0)
-    order = np.argsort(np.minimum(start[:, 1], end[:, 1]), kind="stable")
-    start, end = start[order], end[order]
-    low, high = np.minimum(start[:, 1], end[:, 1]), np.maximum(start[:, 1], end[:, 1])
-    until = np.searchsorted(low, high, side="right")
-    counts = np.maximum(until - np.arange(len(low)) - 1, 0)  # partners further up the order that begin below the end
-    if counts.sum() > _MOST_PAIRS:
-        return True
-    for first, last in _batches(counts):
-        one = np.repeat(np.arange(first, last), counts[first:last])
-        within = np.arange(len(one)) - np.repeat(np.cumsum(counts[first:last]) - counts[first:last], counts[first:last])
-        other = one + 1 + within
-        if (_apart(start[one], end[one], start[other], end[other])).any():
-            return True
-    return False
+def _flat(planes: dict[int, list[_Contour]]) -> Iterator[_Contour]:
+    for plane in planes.values():
+        yield from plane
 
 
-def _batches(counts: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """Runs of edges with a bounded number of pairs each."""
-    total = np.cumsum(counts)
-    first = 0
-    while first < len(counts):
-        done = total[first - 1] if first else 0
-        last = max(int(np.searchsorted(total, done + _PAIRS_AT_ONCE)), first + 1)
-        yield first, last
-        first = last
+def _draw(data: NDArray[np.uint8], k: int, plane: list[_Contour]) -> int:
+    """Fills one slice; how many times two of its contours partly overlap."""
+    patches = [_patch(contour.points, (data.shape[0], data.shape[1])) for contour in plane]
+    for patch in patches:
+        data[patch.low[0] : patch.high[0], patch.low[1] : patch.high[1], k] ^= patch.inside
+    return _count_overlaps(patches)
 
 
-def _apart(a: Points, b: Points, c: Points, d: Points) -> Pixels:
-    """Whether edges a-b and c-d cross: each has its ends strictly on both sides of the other."""
-    crosses: Pixels = (_side(a, b, c) * _side(a, b, d) < 0) & (_side(c, d, a) * _side(c, d, b) < 0)
-    return crosses
-
-
-def _side(a: Points, b: Points, c: Points) -> Points:
-    """1, 0 or -1: on which side of the line a-b the point c lies; 0 within rounding."""
-    one, other = b - a, c - a
-    area = one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]
-    scale = np.abs(one).max(axis=1) * np.abs(other).max(axis=1)
-    return np.where(np.abs(area) <= 1e-9 * scale, 0.0, np.sign(area))
-
-
-def _placed(points: Points, grid: Grid) -> _Contour:
-    voxels = grid.to_voxel(points)
+def _placed(contour: DrawnContour, grid: Grid) -> _Contour:
+    voxels = grid.to_voxel(contour.points)
     height = float(np.median(voxels[:, 2]))
     off = float(np.abs(voxels[:, 2] - height).max())
     if off > CONTOUR_PLANE_TOLERANCE:
@@ -153,15 +147,21 @@ def _placed(points: Points, grid: Grid) -> _Contour:
             f"{off * grid.spacing[2]:.2f} mm from its plane.",
             remedy="Export the structure set on the slices of its own series.",
         )
-    last = np.array(grid.shape[:2]) - 1 + OUTSIDE_TOLERANCE_PIXELS
-    is_beside = (voxels[:, :2] < -OUTSIDE_TOLERANCE_PIXELS).any() or (voxels[:, :2] > last).any()
-    if not 0 <= _slice_of(height) < grid.shape[2] or is_beside:
+    if contour.slice_index is None:
+        return _Contour(voxels[:, :2], height, _slice_of(height))
+    return _on_its_image(_Contour(voxels[:, :2], height, contour.slice_index), grid)
+
+
+def _on_its_image(contour: _Contour, grid: Grid) -> _Contour:
+    """The contour of a named image, in the image's own plane where no more than rounding lies between."""
+    apart = abs(contour.height - contour.k)
+    if apart > NAMED_IMAGE_TOLERANCE:
         raise RejectedInput(
-            "contour-outside",
-            f"Expected every contour within the series ({grid.describe()}), got one outside.",
-            remedy="Give the whole series that the structure set was drawn on.",
+            "contour-image-differs",
+            f"Expected every contour at the image that it names, got one {apart * grid.spacing[2]:.2f} mm away.",
+            remedy="Find out in the drawing tool which slice it was drawn on, and export the structure set again.",
         )
-    return _Contour(voxels[:, :2], height)
+    return replace(contour, height=float(contour.k)) if apart <= CONTOUR_PLANE_TOLERANCE else contour
 
 
 def _slice_of(height: float) -> int:
@@ -169,25 +169,37 @@ def _slice_of(height: float) -> int:
     return int(np.floor(height + 0.5 + 1e-6))
 
 
-def _without_repeats(contours: list[_Contour], subject: str) -> tuple[list[_Contour], list[Finding]]:
-    """Each contour once: two copies of one would cancel by exclusive or."""
-    once: dict[bytes, _Contour] = {}
-    for contour in contours:
-        once.setdefault(np.round(np.column_stack([contour.points, _column(contour)]), 6).tobytes(), contour)
-    repeats = len(contours) - len(once)
-    findings = [_warning("contour-twice", f"{repeats} a second time", subject, "Each was used once.")]
-    return list(once.values()), findings if repeats else []
+def _in_picture(contours: list[_Contour], grid: Grid, subject: str) -> tuple[list[_Contour], list[Finding]]:
+    """The contours that lie in the series at least in part, and how far they leave it."""
+    last = np.array(grid.shape[:2]) - 1
+    there = [contour for contour in contours if 0 <= contour.k < grid.shape[2] and _meets(contour.points, last)]
+    if not there:
+        raise RejectedInput(
+            "contour-outside",
+            f"Expected contours within the series ({grid.describe()}), got none inside.",
+            remedy="Give the whole series that the structure set was drawn on.",
+        )
+    beyond = [_beyond(contour.points, last) for contour in there]
+    cut = [place for place in beyond if place.max() > OUTSIDE_TOLERANCE_PIXELS]
+    farthest = max((float((place * grid.spacing[:2]).max()) for place in cut), default=0.0)
+    return there, outside_findings(len(cut), len(contours) - len(there), farthest_mm=farthest, subject=subject)
 
 
-def _column(contour: _Contour) -> Points:
-    return np.full(len(contour.points), contour.height)
+def _meets(points: Points, last: NDArray[np.int64]) -> bool:
+    """Whether a contour's box and the picture, up to its pixels' outer edges, have something in common."""
+    return bool((points.max(axis=0) >= -_HALF_PIXEL).all() and (points.min(axis=0) <= last + _HALF_PIXEL).all())
+
+
+def _beyond(points: Points, last: NDArray[np.int64]) -> Points:
+    """Pixels (2,) along i and j that a contour reaches beyond the centres of the picture's outermost pixels."""
+    return np.maximum(np.maximum(-points.min(axis=0), points.max(axis=0) - last), 0.0)
 
 
 def _nearest_planes(contours: list[_Contour]) -> dict[int, list[_Contour]]:
     """The contours of each slice: those of the plane that lies nearest to it."""
     by_slice: dict[int, list[_Contour]] = {}
     for contour in contours:
-        by_slice.setdefault(_slice_of(contour.height), []).append(contour)
+        by_slice.setdefault(contour.k, []).append(contour)
     nearest = {}
     for k, candidates in sorted(by_slice.items()):
         _, height = min((abs(contour.height - k), contour.height) for contour in candidates)
@@ -195,21 +207,26 @@ def _nearest_planes(contours: list[_Contour]) -> dict[int, list[_Contour]]:
     return nearest
 
 
+def _without_repeats(plane: list[_Contour], grid: Grid) -> list[_Contour]:
+    """Each contour of a plane once, and once round."""
+    spacing = np.array(grid.spacing[:2])
+    tolerance = repeat_tolerance(grid.spacing[:2])
+    outlines = [once_round(contour.points * spacing, tolerance) for contour in plane]
+    return [replace(plane[index], points=outlines[index] / spacing) for index in distinct(outlines, tolerance)]
+
+
+def _thin_rims(plane: list[_Contour], grid: Grid) -> int:
+    """Pairs of contours that run along one another less than a pixel apart, which is a rim or a second drawing."""
+    return close_pairs([contour.points * grid.spacing[:2] for contour in plane], RIM_PIXELS * min(grid.spacing[:2]))
+
+
 def _between(
     contours: list[_Contour], nearest: dict[int, list[_Contour]], *, grid: Grid, subject: str
-) -> Iterator[Finding]:
+) -> Iterable[Finding]:
     distances = [abs(contour.height - k) for k, plane in nearest.items() for contour in plane]
-    moved = [distance for distance in distances if distance > CONTOUR_PLANE_TOLERANCE]
-    left_out = len(contours) - len(distances)
-    if moved or left_out:
-        farthest = max(distances) * grid.spacing[2]
-        yield _warning(
-            "contour-between-slices",
-            f"{len(moved) + left_out} between slices",
-            subject,
-            f"{len(moved)} went to the nearest slice, up to {farthest:.2f} mm away; {left_out} lay further from their "
-            f"slice than another plane and were left out.",
-        )
+    moved = sum(distance > CONTOUR_PLANE_TOLERANCE for distance in distances)
+    farthest = max(distances) * grid.spacing[2]
+    return between_slices(moved, len(contours) - len(distances), farthest_mm=farthest, subject=subject)
 
 
 def _patch(points: Points, shape: tuple[int, int]) -> _Patch:
@@ -236,16 +253,3 @@ def _count_overlaps(patches: list[_Patch]) -> int:
 def _overlap(one: _Patch, other: _Patch, *, low: NDArray[np.int64], high: NDArray[np.int64]) -> bool:
     shared = np.count_nonzero(one.within(low, high) & other.within(low, high))
     return bool(0 < shared < min(np.count_nonzero(one.inside), np.count_nonzero(other.inside)))
-
-
-_EVEN_ODD = "What lies inside an even number of turns counts as outside."
-
-
-def _warning(code: str, got: str, subject: str, rule: str) -> Finding:
-    return Finding(
-        Level.WARNING,
-        code,
-        f"Expected simple closed contours on the slices, got {got}. {rule}",
-        "Look at the mask; if it is wrong, mend the contours in the drawing tool and export again.",
-        subject,
-    )

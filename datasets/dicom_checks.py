@@ -54,15 +54,21 @@ def check_structure(structure: DicomStructure) -> Iterator[Finding]:
     Yields:
         Errors: ``dicom-uid`` (a warning where it could be no path), ``dicom-no-instance-uid``,
         ``dicom-transfer-syntax``, ``dicom-transfer-syntax-differs``, ``dicom-pixels-differ``, ``dicom-offset-table``.
-        Warnings: ``dicom-preamble``, ``dicom-no-frame-of-reference``, ``dicom-pixels-padded``, ``dicom-odd-length``,
-        ``dicom-character-set``.
+        Warnings: ``dicom-preamble``, ``dicom-no-preamble``, ``dicom-no-frame-of-reference``, ``dicom-pixels-padded``,
+        ``dicom-odd-length``, ``dicom-character-set``.
     """
     for check in _CHECKS:
         yield from check(structure)
 
 
 def _preamble(structure: DicomStructure) -> Iterator[Finding]:
-    """Bytes before DICOM's own that make the file something else as well (CVE-2019-11687)."""
+    """Bytes before DICOM's own that make the file something else as well (CVE-2019-11687), or none at all."""
+    if structure.is_bare:
+        yield _warning(
+            "dicom-no-preamble",
+            "Expected a preamble before the object, got none; it was read as its first elements are written.",
+            "Nothing, if the image is right; another program may refuse the file.",
+        )
     if structure.preamble.startswith(_PROGRAMS):
         yield _warning(
             "dicom-preamble",

@@ -12,10 +12,12 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from pydicom import Dataset, dcmread
+from pydicom import Dataset, FileDataset, dcmread
+from pydicom.uid import UID
 
 from datasets.dicom_checks import check_structure
-from datasets.dicom_structure import MAGIC, PREAMBLE_BYTES, walk
+from datasets.dicom_start import BEGINNING_BYTES, start_of
+from datasets.dicom_structure import DicomStructure, walk
 from datasets.errors import RejectedInput
 from datasets.finding import Finding
 from datasets.gate import DEFAULT_BUDGET, Budget, opened, refuse_errors
@@ -24,9 +26,9 @@ logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # its messages quote va
 
 
 def looks_like_dicom(path: Path) -> bool:
-    """Whether the file carries DICOM's magic bytes, whatever its name."""
+    """Whether the file begins as DICOM does, with or without preamble, whatever its name."""
     with path.open("rb") as stream:
-        return stream.read(PREAMBLE_BYTES + len(MAGIC))[PREAMBLE_BYTES:] == MAGIC
+        return start_of(stream.read(BEGINNING_BYTES)) is not None
 
 
 def read_dataset(path: Path, *, keywords: list[str] | None = None, budget: Budget = DEFAULT_BUDGET) -> Dataset:
@@ -41,16 +43,25 @@ def read_dataset(path: Path, *, keywords: list[str] | None = None, budget: Budge
     """
     try:
         with opened(path, budget=budget) as stream:
-            walk(stream, budget=budget)
+            structure = walk(stream, budget=budget)
             stream.seek(0)
             with without_warnings():
                 if keywords is None:
-                    return dcmread(BytesIO(stream.read()))
-                return dcmread(stream, stop_before_pixels=True, specific_tags=keywords)
+                    dataset = dcmread(BytesIO(stream.read()), force=structure.is_bare)
+                else:
+                    dataset = dcmread(stream, stop_before_pixels=True, specific_tags=keywords, force=structure.is_bare)
+            return _with_syntax(dataset, structure)
     except RejectedInput:
         raise
     except Exception as error:  # a parser facing hostile bytes raises anything; all of it means one thing
         raise unreadable(error) from None
+
+
+def _with_syntax(dataset: FileDataset, structure: DicomStructure) -> FileDataset:
+    """What a file without meta information is written in, said where others say it."""
+    if structure.is_bare and structure.transfer_syntax and "TransferSyntaxUID" not in dataset.file_meta:
+        dataset.file_meta.TransferSyntaxUID = UID(structure.transfer_syntax)
+    return dataset
 
 
 def dicom_findings(path: Path, *, budget: Budget = DEFAULT_BUDGET) -> tuple[Finding, ...]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.uid import CTImageStorage, EnhancedMRImageStorage, MRImageStorage
 
+from datasets.contour_references import contour_images
 from datasets.dicom_file import number, numbers, read_dataset, text, texts, unreadable, values
 from datasets.enhanced_mr import FUNCTIONAL_GROUPS, LEGACY_CONVERTED_MR, classic_frames
 from datasets.evidence import OBLIQUE_LIMIT_DEGREES, Plane, SeriesEvidence, Vector, plane_of
@@ -73,6 +74,8 @@ class SliceHeader:
         thickness_mm: Of the slice; None where absent.
         declared_gap_mm: Distance between slice centres as the scanner says; None where absent. Positions decide.
         stack: Name of the stack that an enhanced object's frame belongs to.
+        copy_uids: UIDs of other objects with the same pixels at the same place, which are not used.
+        contour_images: UIDs of the images that a structure set's contours name.
         frame_headers: Of an enhanced MR object, one header a frame.
         person: Digests of what the header says of the patient, only for telling two patients apart. Never to be stored
             or shown.
@@ -103,8 +106,15 @@ class SliceHeader:
     thickness_mm: float | None = None
     declared_gap_mm: float | None = None
     stack: str = field(default="", repr=False)
+    copy_uids: frozenset[str] = field(default=frozenset(), repr=False)
+    contour_images: frozenset[str] = field(default=frozenset(), repr=False)
     frame_headers: tuple["SliceHeader", ...] = field(default=(), repr=False)
     person: Person = field(default=Person(), repr=False)
+
+    @property
+    def uids(self) -> frozenset[str]:
+        """The object's own identifier, and those of its copies. Never to be shown."""
+        return self.copy_uids | {self.sop_instance_uid}
 
     @property
     def is_image(self) -> bool:
@@ -145,6 +155,9 @@ def read_header(path: Path) -> SliceHeader:
     header = _header(path, dataset)
     if not header.sop_class_uid or (header.sop_class_uid in _IMAGE_CLASSES and not header.is_image):
         raise unreadable(EOFError())  # pydicom gives what it understood of a file that is cut off, without an error
+    if header.is_structure_set:
+        named = contour_images(read_dataset(path, keywords=["ROIContourSequence"]))
+        return replace(header, contour_images=frozenset(named))
     if header.sop_class_uid not in _ENHANCED_CLASSES:
         return header
     frames = [

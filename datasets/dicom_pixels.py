@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 
-from datasets.codestream import NATIVE_SYNTAXES
+from datasets.codestream import KINDS, NATIVE_SYNTAXES, Kind
 from datasets.decoding import PixelForm, decode_picture
 from datasets.dicom_file import number, read_dataset, text, unreadable, without_warnings
 from datasets.dicom_header import SliceHeader
 from datasets.errors import RejectedInput
+from datasets.stored_bits import StoredBits
 
 RESEND = "Send the series again from the archive."
 
@@ -20,8 +21,8 @@ def read_pixels(header: SliceHeader, *, what: str) -> NDArray[np.float32]:
     """One slice as (column, row) float32 with slope and intercept applied.
 
     Raises:
-        RejectedInput: ``dicom-no-pixels``, ``dicom-pixels-unreadable``, ``dicom-pixels-differ``, or what
-            `decode_picture` refuses.
+        RejectedInput: ``dicom-no-pixels``, ``dicom-pixels-unreadable``, ``dicom-pixels-differ``, ``dicom-bits`` (what
+            the header says of the stored bits cannot be), or what `decode_picture` refuses.
     """
     dataset = read_dataset(header.path)
     if header.frames != 1 or header.samples != 1:
@@ -66,15 +67,37 @@ def _stored_frames(dataset: Dataset, frames: Sequence[int], *, what: str) -> NDA
         raise RejectedInput("dicom-no-pixels", f"Expected pixels in {what}, got none.", remedy=RESEND)
     try:
         with without_warnings():
-            if dataset.file_meta.TransferSyntaxUID in NATIVE_SYNTAXES:
-                return _native_frames(dataset, frames)
-            return _decoded_frames(dataset, frames)
+            return _frames_in_place(dataset, frames)
     except RejectedInput as refusal:
         message = f"{what.capitalize()}: {refusal.message}"
         raise RejectedInput(refusal.code, message, remedy=refusal.remedy) from None
     except Exception as error:  # parsers raise anything, and their messages quote the file
         message = f"{what.capitalize()}: {unreadable(error).message}"
         raise RejectedInput("dicom-pixels-unreadable", message, remedy=RESEND) from None
+
+
+def _frames_in_place(dataset: Dataset, frames: Sequence[int]) -> NDArray[np.integer]:
+    """Frames whose values begin at the lowest bit, wherever the file has them."""
+    bits = StoredBits.of(dataset)
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if bits.below and syntax not in NATIVE_SYNTAXES and Kind.RLE not in KINDS.get(syntax, ()):
+        raise RejectedInput(
+            "dicom-bits",
+            f"Expected compressed pixels whose {bits.stored} bits are the lowest, got a header that has them up to bit "
+            f"{bits.high}.",
+            remedy="Have the archive send the series uncompressed (Explicit VR Little Endian).",
+        )
+    dataset.BitsStored, dataset.HighBit = bits.high + 1, bits.high  # pydicom believes them to begin at the lowest bit
+    native = syntax in NATIVE_SYNTAXES
+    found = _native_frames(dataset, frames) if native else _decoded_frames(dataset, frames)
+    if bits.below and (found & ((1 << bits.below) - 1)).any():
+        raise RejectedInput(
+            "dicom-bits",
+            f"Expected pixels whose {bits.stored} bits end at bit {bits.high}, as their header says, got something "
+            f"below them: the header is wrong, or an overlay lies there.",
+            remedy="Export the series again with its high bit one less than its stored bits.",
+        )
+    return bits.values(found)
 
 
 def _native_frames(dataset: Dataset, frames: Sequence[int]) -> NDArray[np.integer]:

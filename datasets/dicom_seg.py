@@ -23,6 +23,7 @@ from datasets.enhanced_mr import MOST_FRAMES, group_item
 from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
 from datasets.gate import DEFAULT_BUDGET, require_affordable
+from datasets.grid_difference import towards
 from datasets.mask import Mask
 from datasets.mask_set import MaskSet, unused_name
 from datasets.volume import Grid
@@ -71,7 +72,8 @@ def read_segment_set(path: Path, series: DicomSeries) -> MaskSet:
 
     Returns:
         Masks on `series_grid`, and warnings: ``seg-fractional`` (cut at `FRACTION_INSIDE`), ``seg-segment-empty``,
-        ``seg-by-position`` (it names neither series nor slices).
+        ``seg-by-position`` (it names neither series nor slices), ``seg-background`` (a segment with the background's
+        number, which is no region).
 
     Raises:
         RejectedInput: Not a SEG (``seg-other-object``), of another series (``seg-other-series``) or frame of reference
@@ -92,6 +94,9 @@ def read_segment_set(path: Path, series: DicomSeries) -> MaskSet:
     masks: dict[str, Mask] = {}
     for segment in values(dataset, "SegmentSequence"):
         key = int(number(segment, "SegmentNumber") or 0)
+        if key in _background(dataset):
+            findings.extend(_no_segment(header))
+            continue
         data = np.zeros(grid.shape, dtype=np.uint8)
         for inside, placement in _inside(key, header=header, groups=groups, frames=frames, placements=placements,
                                          largest=largest):  # fmt: skip
@@ -150,7 +155,7 @@ def _refuse_other_source(header: SliceHeader, dataset: Dataset, series: DicomSer
             f"Expected a segmentation in the frame of reference of series {series.reference}, got another one.",
             remedy="Give the segmentation of this series.",
         )
-    known = {slice_header.sop_instance_uid for slice_header in series.slices}
+    known = {uid for slice_header in series.slices for uid in slice_header.uids}
     sources = set(_source_images(dataset))
     if header.referenced_series and series.series_uid in header.referenced_series:
         return
@@ -221,9 +226,12 @@ def _checked(
     one_axis = (np.abs(whole_steps).sum(axis=0) == 1).all() and (np.abs(whole_steps).sum(axis=1) <= 1).all()
     is_near = np.abs(corners - whole).max() <= FRAME_TOLERANCE_VOXELS
     if not one_axis or not is_near or (whole < 0).any() or (whole > np.array(grid.shape) - 1).any():
+        nearest = np.clip(whole, 0, np.array(grid.shape) - 1)
+        aside = (corners - nearest) @ grid.affine[:3, :3].T
         raise RejectedInput(
             "seg-other-grid",
-            f"Expected frames on the pixels and slices of the series ({grid.describe()}), got one that lies elsewhere.",
+            f"Expected frames on the pixels and slices of the series ({grid.describe()}), got one with a corner "
+            f"{towards(aside[np.linalg.norm(aside, axis=1).argmax()])} of the nearest.",
             remedy=_EXPORT_ON_SERIES,
         )
     steps_along = whole_steps.astype(np.int64)
@@ -249,6 +257,22 @@ def _largest_value(dataset: Dataset) -> float | None:
     if text(dataset, "SegmentationType") != "FRACTIONAL":
         return None
     return number(dataset, "MaximumFractionalValue") or 255.0
+
+
+def _background(dataset: Dataset) -> set[int]:
+    """The numbers that stand for no segment: 0, and what a label map says pads it."""
+    return {0, int(number(dataset, "PixelPaddingValue") or 0)}
+
+
+def _no_segment(header: SliceHeader) -> Iterator[Finding]:
+    """Label maps describe their background among the segments; in others the number 0 stands for nothing."""
+    if header.sop_class_uid != LABEL_MAP_SEGMENTATION:
+        yield Finding(
+            Level.WARNING,
+            "seg-background",
+            "Expected segments numbered from 1, got one with the background's number; it was left out.",
+            "Nothing, if it is the background; else number the segments from 1 and export the segmentation again.",
+        )
 
 
 def _name(segment: Dataset, key: int) -> str:

@@ -5,11 +5,12 @@ every volume read here is right-handed (its affine's determinant is positive); a
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from datasets.dicom_header import SliceHeader
 from datasets.dicom_pixels import read_frames, read_pixels
@@ -18,12 +19,15 @@ from datasets.dicom_stack import (
     SLICE_POSITION_TOLERANCE_MM,
     DicomSeries,
     along_normal,
+    even_steps,
     have_positions,
+    position_rounding,
     short_reference,
 )
 from datasets.files import sha256_of_bytes, sha256_of_file
 from datasets.finding import Finding, Level
 from datasets.gate import DEFAULT_BUDGET, refuse_errors, require_affordable
+from datasets.repeated_slices import without_copies
 from datasets.series_relations import incomplete_numbers, with_relations
 from datasets.series_splitting import Part, split_series
 from datasets.stack_checks import STACK_CHECKS, positions
@@ -41,6 +45,7 @@ __all__ = [
 ]
 
 _FLOAT32_BYTES = 4
+_ALIGNED_MM = 1e-6
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 
 
@@ -52,6 +57,7 @@ def group_series(headers: Iterable[SliceHeader]) -> tuple[DicomSeries, ...]:
     `DicomSeries.findings` what is wrong with a series as one among the others:
 
     - ``series-two-patients`` (error): two patients share its UID.
+    - ``series-slices-twice`` (warning): slices came again with the same pixels.
     - ``series-incomplete``: slices are missing that its sibling parts have (error), or that the scanner counted
       (warning).
     - ``series-split``: another series has the slices between or beyond its own (error, or a warning where the two may
@@ -85,7 +91,7 @@ def series_grid(series: DicomSeries) -> Grid:
     require_affordable(voxels * _FLOAT32_BYTES, compressed_bytes=None, budget=DEFAULT_BUDGET)
     first = series.slices[0]
     places = positions(series)
-    step = (places[-1] - places[0]) / (len(places) - 1)
+    step = _step(series)
     spacing = first.spacing or (1.0, 1.0)
     axes = np.column_stack(
         [np.array(first.row_direction) * spacing[0], np.array(first.column_direction) * spacing[1], step]
@@ -94,6 +100,16 @@ def series_grid(series: DicomSeries) -> Grid:
     affine[:3, :3] = _LPS_TO_RAS @ axes
     affine[:3, 3] = _LPS_TO_RAS @ places[0]
     return Grid((first.size[0], first.size[1], len(places)), affine)
+
+
+def _step(series: DicomSeries) -> NDArray[np.float64]:
+    """The way (3,) from slice to slice: along the normal where positions leave it by no more than their rounding."""
+    places, normal = positions(series), series.slices[0].normal
+    step = (places[-1] - places[0]) / (len(places) - 1)
+    sideways = np.linalg.norm(step - normal * (normal @ step))
+    if _ALIGNED_MM < sideways * (len(places) - 1) <= 2 * np.sqrt(3) * position_rounding(series.slices):
+        return np.asarray(normal * even_steps(places @ normal)[0], dtype=np.float64)
+    return np.asarray(step, dtype=np.float64)
 
 
 def read_series(series: DicomSeries) -> Volume:
@@ -135,7 +151,8 @@ def _series_of(headers: list[SliceHeader]) -> list[DicomSeries]:
     found = [_series(part, number_in_series=number) for number, part in enumerate(parts, start=1)]
     if len(of_patient) > 1:
         return [replace(series, findings=(_two_patients(series), *series.findings)) for series in found]
-    counted = incomplete_numbers(headers, found[0].reference)
+    used = [header for series in found for header in series.slices]
+    counted = list(incomplete_numbers(used, found[0].reference))
     return [replace(series, findings=(*series.findings, *counted)) for series in found]
 
 
@@ -144,6 +161,7 @@ def _series(part: Part, *, number_in_series: int) -> DicomSeries:
     if have_positions(stack):
         order = np.argsort(along_normal(stack), kind="stable")
         stack = [stack[index] for index in order.tolist()]
+    stack, copies = without_copies(stack)
     first = stack[0]
     gap = _slice_gap(stack)
     suffix = "" if number_in_series == 1 else f"-{number_in_series}"
@@ -159,8 +177,19 @@ def _series(part: Part, *, number_in_series: int) -> DicomSeries:
             temporal_positions=max(part.times, first.evidence.temporal_positions),
         ),
         split_by=part.split_by,
-        findings=part.findings,
+        findings=(*part.findings, *_copies_finding(copies, short_reference(first.series_uid) + suffix)),
     )
+
+
+def _copies_finding(copies: int, reference: str) -> Iterator[Finding]:
+    if copies:
+        yield Finding(
+            Level.WARNING,
+            "series-slices-twice",
+            f"Expected one slice at each place in series {reference}, got {copies} again with the same pixels; each "
+            f"was used once.",
+            "Nothing, if the images are right.",
+        )
 
 
 def _slice_gap(stack: list[SliceHeader]) -> float:

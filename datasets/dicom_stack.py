@@ -12,13 +12,16 @@ from datasets.evidence import SeriesEvidence
 from datasets.finding import Finding
 
 SLICE_POSITION_TOLERANCE_MM = 0.1
-"""How far a slice may lie from where even spacing puts it: above the rounding of positions written with one or two
-decimals, far below the smallest gap between slices that scanners make."""
+"""How far the distance of two slices may differ from the others: far below the smallest gap between slices that
+scanners make. Slices whose positions are written with one decimal may differ by more, as far as the rounding of each
+coordinate goes (`position_rounding`)."""
 
 ORIENTATION_TOLERANCE = 1e-3
 """Largest difference between the direction cosines of two slices of one stack (about 0.06 degrees)."""
 
 _REFERENCE_DIGITS = 10
+_WRITTEN_EXACTLY = 1e-6
+_HALVINGS = 100
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,34 @@ def have_positions(slices: tuple[SliceHeader, ...] | list[SliceHeader]) -> bool:
 def along_normal(slices: tuple[SliceHeader, ...] | list[SliceHeader]) -> NDArray[np.float64]:
     """Millimetres (n,) of every slice along the normal of the first; every slice has a position."""
     return np.array([header.position for header in slices], dtype=np.float64) @ slices[0].normal
+
+
+def position_rounding(slices: tuple[SliceHeader, ...] | list[SliceHeader]) -> float:
+    """By how much, in millimetres, rounding may have moved a coordinate of the slices' positions: half of the last
+    decimal that all of them are written with; 0 where they have more than three."""
+    places = np.array([header.position for header in slices], dtype=np.float64)
+    for decimals in (1, 2, 3):
+        scaled = places * 10.0**decimals
+        if np.abs(scaled - np.rint(scaled)).max() <= _WRITTEN_EXACTLY:
+            return float(0.5 * 10.0**-decimals)
+    return 0.0
+
+
+def even_steps(places: NDArray[np.float64]) -> tuple[float, float]:
+    """The step that fits sorted places (n,) best, and how far the worst of them lies from where even spacing puts it.
+
+    The largest distance is what is made small, so that no rounding of the places is taken for more than it is.
+    """
+    counts = np.arange(len(places))
+    ends = float(places[-1] - places[0]) / max(1, len(places) - 1)
+    reach = float(np.abs(np.diff(places) - ends).max(initial=0.0))
+    low, high = ends - reach, ends + reach
+    for _ in range(_HALVINGS):  # the spread around a line is convex in its slope
+        one, other = low + (high - low) / 3, high - (high - low) / 3
+        is_lower = np.ptp(places - one * counts) < np.ptp(places - other * counts)
+        low, high = (low, other) if is_lower else (one, high)
+    step = (low + high) / 2
+    return step, float(np.ptp(places - step * counts)) / 2
 
 
 def same_orientation(one: SliceHeader, other: SliceHeader) -> bool:

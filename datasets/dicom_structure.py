@@ -20,11 +20,9 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
+from datasets.dicom_start import BEGINNING_BYTES, Start, start_of
 from datasets.errors import RejectedInput
 from datasets.gate import DEFAULT_BUDGET, Budget, Inflated, size_of
-
-PREAMBLE_BYTES = 128
-MAGIC = b"DICM"
 
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
@@ -60,7 +58,9 @@ class DicomStructure:
 
     Args:
         preamble: The 128 bytes before the magic, which belong to nobody.
-        transfer_syntax: As the file meta information says; empty where it says nothing.
+        is_bare: Whether preamble and magic are lacking.
+        transfer_syntax: As the file meta information says, or the elements of a file without; empty where it says
+            nothing.
         is_mislabelled: Whether the elements are written in another way than the transfer syntax says.
         is_little_endian: Byte order of the elements.
         values: Short values of the elements outside sequences, by tag. They name the patient: never to be shown.
@@ -73,6 +73,7 @@ class DicomStructure:
     """
 
     preamble: bytes = field(repr=False)
+    is_bare: bool
     transfer_syntax: str
     is_mislabelled: bool
     is_little_endian: bool
@@ -103,23 +104,26 @@ def walk(stream: BinaryIO, *, budget: Budget = DEFAULT_BUDGET) -> DicomStructure
             lies in, or without a length), ``dicom-nesting``, ``dicom-items``, ``dicom-elements``,
             ``declared-too-large``, or what `Inflated` refuses.
     """
-    start = stream.read(PREAMBLE_BYTES + len(MAGIC))
-    if start[PREAMBLE_BYTES:] != MAGIC:
+    start = start_of(stream.read(BEGINNING_BYTES))
+    if start is None:
         raise unreadable("no DICOM magic")
-    walk_of_meta = _Walk(stream, size_of(stream) - len(start), is_implicit=False, order="<", budget=budget)
-    walk_of_meta.run(only_group=0x0002)
-    meta_bytes = walk_of_meta.position
-    syntax = walk_of_meta.values.get(_TRANSFER_SYNTAX, b"").decode("latin-1").strip(" \0")
-    left: int | None = size_of(stream) - len(start) - meta_bytes
+    stream.seek(start.length)
+    left: int | None = size_of(stream) - start.length
+    syntax = start.syntax
+    if not syntax:
+        walk_of_meta = _Walk(stream, left, is_implicit=False, order="<", budget=budget)
+        walk_of_meta.run(only_group=0x0002)
+        syntax = walk_of_meta.values.get(_TRANSFER_SYNTAX, b"").decode("latin-1").strip(" \0")
+        left = size_of(stream) - start.length - walk_of_meta.position
     source: BinaryIO | Inflated = stream
     if syntax == DeflatedExplicitVRLittleEndian:
         source = Inflated(stream, is_gzip=False, compressed_bytes=left or 0, budget=budget)
         left = None
-    return _walk_elements(source, left, start[:PREAMBLE_BYTES], syntax, budget)
+    return _walk_elements(source, left, start, syntax, budget)
 
 
 def _walk_elements(
-    source: BinaryIO | Inflated, left: int | None, preamble: bytes, syntax: str, budget: Budget
+    source: BinaryIO | Inflated, left: int | None, start: Start, syntax: str, budget: Budget
 ) -> DicomStructure:
     order = ">" if syntax == ExplicitVRBigEndian else "<"
     ahead = source.read(8)
@@ -129,7 +133,8 @@ def _walk_elements(
     if isinstance(source, Inflated):
         elements.read_to_the_end()
     return DicomStructure(
-        preamble=preamble,
+        preamble=start.preamble,
+        is_bare=start.is_bare,
         transfer_syntax=syntax,
         is_mislabelled=bool(ahead) and is_implicit != (syntax == ImplicitVRLittleEndian),
         is_little_endian=order == "<",

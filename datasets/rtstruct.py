@@ -3,31 +3,31 @@
 How contours become voxels is `datasets.contours`' to say.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import Dataset, FileMetaDataset
+from pydicom import Dataset
 from pydicom.dataelem import RawDataElement
-from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
-from datasets.contours import fill_contours
-from datasets.dicom_file import read_dataset, text, values, without_warnings
-from datasets.dicom_header import SliceHeader, read_header
+from datasets.contours import CONTOUR_PLANE_TOLERANCE, DrawnContour, fill_contours
+from datasets.dicom_file import read_dataset, text, without_warnings
+from datasets.dicom_header import read_header
 from datasets.dicom_series import DicomSeries, series_grid
 from datasets.errors import RejectedInput
-from datasets.files import replaced_when_whole
 from datasets.finding import Finding, Level
 from datasets.mask import Mask
 from datasets.mask_set import MaskSet, unused_name
+from datasets.rtstruct_writing import write_rtstruct
+from datasets.structure_set_images import Source, StructureSetImages
 from datasets.volume import Grid
 
 __all__ = ["read_rtstruct", "read_structure_set", "unused_name", "write_rtstruct"]
 
 _LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
-_IMPLEMENTATION_UID = "2.25.160396259226480402041064293811386710393"
 
 
 def read_rtstruct(path: Path, series: DicomSeries) -> dict[str, Mask]:
@@ -42,7 +42,8 @@ def read_rtstruct(path: Path, series: DicomSeries) -> dict[str, Mask]:
 def read_structure_set(path: Path, series: DicomSeries) -> MaskSet:
     """Reads the closed planar regions of a structure set, and says what was noteworthy; a bad region spares the others.
 
-    Regions without an area (no contour, points only) are left out. A second region of the same name gets `` (2)``.
+    Contours that name images of another series are left out. Regions without an area (no contour, points only) are left
+    out. A second region of the same name gets `` (2)``.
 
     Args:
         path: The structure set.
@@ -50,129 +51,147 @@ def read_structure_set(path: Path, series: DicomSeries) -> MaskSet:
 
     Returns:
         Masks on `series_grid`. Findings about one region: an error for one in another frame of reference
-        (``rtstruct-other-frame``), with an open contour (``contour-open``), one that is not parallel to the slices
-        (``contour-off-slice``), leaves the grid (``contour-outside``) or has damaged coordinates
-        (``contour-coordinates``); the warnings of `fill_contours`. About the file: ``rtstruct-images-absent`` where it
-        refers to slices that the series lacks.
+        (``rtstruct-other-frame``), with an open contour (``contour-open``), damaged coordinates
+        (``contour-coordinates``) or what `fill_contours` refuses; ``contour-other-image`` where contours name images
+        that are not the series'; the warnings of `fill_contours`. About the file: ``rtstruct-images-absent`` where it
+        lists slices that the series lacks, ``rtstruct-by-position`` where it does not say which series it belongs to.
 
     Raises:
         RejectedInput: Not an RTSTRUCT (``rtstruct-other-object``), drawn on another series (``rtstruct-other-series``),
             or what `series_grid` refuses.
     """
     dataset = read_dataset(path)
-    _refuse_other_source(path, series)
-    grid = series_grid(series)
+    if not read_header(path).is_structure_set:
+        raise RejectedInput(
+            "rtstruct-other-object",
+            "Expected an RTSTRUCT, got another DICOM object.",
+            remedy="Give the structure set that was drawn on the series.",
+        )
+    images = StructureSetImages.of(dataset, series)
+    if images.source is Source.OTHER:
+        raise _other_series(series)
+    reading = _Reading(images, series_grid(series))
     regions = {text(region, "ROINumber"): region for region in _items(dataset, "StructureSetROISequence")}
+    drawn = [
+        (regions.get(text(contours, "ReferencedROINumber"), Dataset()), contours)
+        for contours in _items(dataset, "ROIContourSequence")
+    ]
+    if images.source is Source.PLACE:
+        reading.require_place(drawn)
     masks: dict[str, Mask] = {}
-    findings = list(_absent_images(dataset, series))
-    for index, contours in enumerate(_items(dataset, "ROIContourSequence"), start=1):
-        region = regions.get(text(contours, "ReferencedROINumber"), Dataset())
+    findings = list(reading.file_findings())
+    for index, (region, contours) in enumerate(drawn, start=1):
         try:
-            data, noted = _region(region, contours, series=series, grid=grid, subject=f"region {index}")
+            data, noted = reading.region(region, contours, subject=f"region {index}")
         except RejectedInput as error:
             findings.append(Finding(Level.ERROR, error.code, error.message, error.remedy, f"region {index}"))
             continue
         findings.extend(noted)
         if data is not None:
             name = unused_name(text(region, "ROIName") or f"region {index}", masks)
-            masks[name] = Mask(data, grid, {1: name})
+            masks[name] = Mask(data, reading.grid, {1: name})
     return MaskSet(masks, tuple(findings))
 
 
-def write_rtstruct(path: Path, masks: Mapping[str, Mask], series: DicomSeries) -> None:
-    """Writes masks as a minimal RTSTRUCT that refers to the series; patient and study are copied from its first slice.
+@dataclass(frozen=True, eq=False)
+class _Reading:
+    """A structure set being read onto a series' grid."""
 
-    Contours run half-way between pixel centres, so that `read_rtstruct` gives the same masks back. The same masks and
-    series give the same bytes.
+    images: StructureSetImages
+    grid: Grid
 
-    Raises:
-        GeometryError: A mask lies on another grid than the series.
-        RejectedInput: What `series_grid` refuses, or a series that cannot be read.
-    """
-    grid = series_grid(series)
-    for name, mask in masks.items():
-        grid.require_match(mask.grid, what=f"Mask {name} of the series")
-    with without_warnings():
-        dataset = _structure_set(series, masks)
-        with replaced_when_whole(path) as part:
-            dataset.save_as(part, enforce_file_format=True)
+    def region(
+        self, region: Dataset, contours: Dataset, *, subject: str
+    ) -> tuple[NDArray[np.uint8] | None, list[Finding]]:
+        """A region's voxels, None for one without an area here, and what was noteworthy."""
+        series = self.images.series
+        if not self._shares_frame(region):
+            raise RejectedInput(
+                "rtstruct-other-frame",
+                f"Expected regions in the frame of reference of series {series.reference}, got another one.",
+                remedy="Give the structure set of this series.",
+            )
+        closed = _closed_contours(contours)
+        own = [(contour, points) for contour, points in closed if not self.images.is_of_other_images(contour)]
+        findings = list(self._left_out([contour for contour, _ in closed], len(closed) - len(own), subject))
+        if not own:
+            return None, findings
+        drawn = [DrawnContour(points, self._slice_of(contour, points)) for contour, points in own]
+        data, noted = fill_contours(drawn, self.grid, subject=subject)
+        return data, [*findings, *noted]
 
+    def file_findings(self) -> Iterator[Finding]:
+        """What is to be said of the whole file."""
+        yield from _absent_images(self.images)
+        if self.images.source is Source.PLACE or self.images.is_ambiguous:
+            yield Finding(
+                Level.WARNING,
+                "rtstruct-by-position",
+                f"Expected contours that name their images, got a structure set that does not say which series it was "
+                f"drawn on; it was read on series {self.images.series.reference}.",
+                "Make sure that it was drawn on this series.",
+            )
 
-def _structure_set(series: DicomSeries, masks: Mapping[str, Mask]) -> Dataset:
-    dataset = _empty_structure_set(series)
-    _describe_reference(dataset, series)
-    dataset.StructureSetROISequence = [
-        _dataset(
-            ROINumber=number,
-            ReferencedFrameOfReferenceUID=series.frame_of_reference_uid,
-            ROIName=name,
-            ROIGenerationAlgorithm="MANUAL",
+    def require_place(self, drawn: list[tuple[Dataset, Dataset]]) -> None:
+        """Refuses a structure set that names nothing, unless its contours lie on the series' slices."""
+        placed = [
+            self._shares_frame(region) and self._lies_on_slice(points)
+            for region, contours in drawn
+            for _, points in _closed_contours(contours)
+        ]
+        if not placed or not all(placed):
+            raise _other_series(self.images.series)
+
+    def _lies_on_slice(self, points: NDArray[np.float64]) -> bool:
+        heights = self.grid.to_voxel(points)[:, 2]
+        k = np.rint(np.median(heights))
+        return bool(0 <= k < self.grid.shape[2] and np.abs(heights - k).max() <= CONTOUR_PLANE_TOLERANCE)
+
+    def _shares_frame(self, region: Dataset) -> bool:
+        frame, own = text(region, "ReferencedFrameOfReferenceUID"), self.images.series.frame_of_reference_uid
+        return not frame or not own or frame == own
+
+    def _slice_of(self, contour: Dataset, points: NDArray[np.float64]) -> int | None:
+        return self.images.slice_of(contour, height=float(np.median(self.grid.to_voxel(points)[:, 2])))
+
+    def _left_out(self, contours: list[Dataset], count: int, subject: str) -> Iterator[Finding]:
+        if not count:
+            return
+        named = {uid for contour in contours for uid in self.images.image_uids(contour)}
+        is_known = all(self.images.is_listed_elsewhere(uid) for uid in named - self.images.own_uids)
+        yield Finding(
+            Level.INFO if is_known else Level.WARNING,
+            "contour-other-image",
+            f"Expected contours on images of series {self.images.series.reference}, got {count} that name others; they "
+            f"were left out.",
+            "Nothing, if they were drawn on another series; else send the whole series again from the archive.",
+            subject,
         )
-        for number, name in enumerate(masks, start=1)
-    ]
-    dataset.ROIContourSequence = [
-        _dataset(ReferencedROINumber=number, ContourSequence=list(_contour_items(mask, series)))
-        for number, mask in enumerate(masks.values(), start=1)
-    ]
-    dataset.RTROIObservationsSequence = [
-        _dataset(ObservationNumber=number, ReferencedROINumber=number, RTROIInterpretedType="GTV", ROIInterpreter="")
-        for number in range(1, len(masks) + 1)
-    ]
-    return dataset
 
 
-def _refuse_other_source(path: Path, series: DicomSeries) -> None:
-    header = read_header(path)
-    if not header.is_structure_set:
-        raise RejectedInput(
-            "rtstruct-other-object",
-            "Expected an RTSTRUCT, got another DICOM object.",
-            remedy="Give the structure set that was drawn on the series.",
-        )
-    if series.series_uid not in header.referenced_series:
-        raise RejectedInput(
-            "rtstruct-other-series",
-            f"Expected a structure set drawn on series {series.reference}, got one that refers to another series.",
-            remedy="Give the series that it was drawn on, or the structure set of this series.",
-        )
+def _other_series(series: DicomSeries) -> RejectedInput:
+    return RejectedInput(
+        "rtstruct-other-series",
+        f"Expected a structure set drawn on series {series.reference}, got one that refers to another series.",
+        remedy="Give the series that it was drawn on, or the structure set of this series.",
+    )
 
 
-def _region(
-    region: Dataset, contours: Dataset, *, series: DicomSeries, grid: Grid, subject: str
-) -> tuple[NDArray[np.uint8] | None, list[Finding]]:
-    """A region's voxels, None for one without an area, and what was noteworthy."""
-    frame = text(region, "ReferencedFrameOfReferenceUID")
-    if frame and series.frame_of_reference_uid and frame != series.frame_of_reference_uid:
-        raise RejectedInput(
-            "rtstruct-other-frame",
-            f"Expected regions in the frame of reference of series {series.reference}, got another one.",
-            remedy="Give the structure set of this series.",
-        )
-    closed = list(_closed_contours(contours))
-    return fill_contours(closed, grid, subject=subject) if closed else (None, [])
-
-
-def _absent_images(dataset: Dataset, series: DicomSeries) -> Iterator[Finding]:
+def _absent_images(images: StructureSetImages) -> Iterator[Finding]:
     """A warning where the structure set was drawn on slices of this series UID that are not there.
 
     None of as many known by its UID means that only the UIDs were changed, as archives do; contours are placed by their
     coordinates.
     """
-    named = {
-        text(image, "ReferencedSOPInstanceUID")
-        for frame in values(dataset, "ReferencedFrameOfReferenceSequence")
-        for study in values(frame, "RTReferencedStudySequence")
-        for referenced in values(study, "RTReferencedSeriesSequence")
-        if text(referenced, "SeriesInstanceUID") == series.series_uid
-        for image in values(referenced, "ContourImageSequence")
-    }
-    absent = len(named - {header.sop_instance_uid for header in series.slices})
-    is_renamed = absent == len(named) == len(series.slices)
+    series = images.series
+    listed = images.listed.get(series.series_uid, set())
+    absent = len(listed - images.own_uids)
+    is_renamed = absent == len(listed) == len(series.slices)
     if absent and not is_renamed and not series.split_by:
         yield Finding(
             Level.WARNING,
             "rtstruct-images-absent",
-            f"Expected the {len(named)} images that the structure set was drawn on in series {series.reference}, "
+            f"Expected the {len(listed)} images that the structure set was drawn on in series {series.reference}, "
             f"{absent} are not there.",
             "Send the whole series again from the archive.",
         )
@@ -183,8 +202,9 @@ _OPEN_KINDS = ("OPEN_PLANAR", "OPEN_NONPLANAR")
 """DICOM's other kinds of contour; anything else is free text and not shown."""
 
 
-def _closed_contours(contours: Dataset) -> Iterator[NDArray[np.float64]]:
-    """RAS+ millimetres (n, 3), n ≥ 3, of every contour of a region that encloses an area."""
+def _closed_contours(contours: Dataset) -> list[tuple[Dataset, NDArray[np.float64]]]:
+    """Every contour of a region that encloses an area, and its points: RAS+ millimetres (n, 3), n ≥ 3."""
+    found = []
     for contour in _items(contours, "ContourSequence"):
         kind = text(contour, "ContourGeometricType")
         if kind == "POINT":
@@ -198,7 +218,8 @@ def _closed_contours(contours: Dataset) -> Iterator[NDArray[np.float64]]:
             )
         points = _coordinates(contour)
         if len(points) >= 3:
-            yield points
+            found.append((contour, points))
+    return found
 
 
 def _coordinates(contour: Dataset) -> NDArray[np.float64]:
@@ -220,71 +241,6 @@ def _contour_data(contour: Dataset) -> Iterable[Any]:
     """The numbers as the file has them: pydicom's own decimal strings take ten times as long for a long contour."""
     element = contour.get_item("ContourData")
     return element.value.split(b"\\") if isinstance(element, RawDataElement) else contour.ContourData
-
-
-def _contour_items(mask: Mask, series: DicomSeries) -> Iterator[Dataset]:
-    from skimage.measure import find_contours
-
-    for k, header in enumerate(series.slices):
-        for outline in find_contours(np.pad(mask.foreground[:, :, k], 1).astype(np.float32), 0.5):
-            corners = outline[:-1] - 1.0  # closed contours repeat their first point; the padding moved them by one
-            points = mask.grid.to_world(np.column_stack([corners, np.full(len(corners), k)])) * _LPS_TO_RAS
-            yield _dataset(
-                ContourImageSequence=[_reference_to_slice(header)],
-                ContourGeometricType="CLOSED_PLANAR",
-                NumberOfContourPoints=len(points),
-                ContourData=[f"{value:.4f}" for value in points.ravel()],
-            )
-
-
-def _empty_structure_set(series: DicomSeries) -> Dataset:
-    """Patient, study and object, without any region."""
-    source = read_dataset(series.slices[0].path)
-    dataset = Dataset()
-    for keyword in ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyInstanceUID", "StudyDate",
-                    "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName"):  # fmt: skip
-        setattr(dataset, keyword, source.get(keyword, ""))
-    dataset.SOPClassUID = RTStructureSetStorage
-    dataset.SOPInstanceUID = generate_uid(entropy_srcs=[series.series_uid, "structure set"])
-    dataset.SeriesInstanceUID = generate_uid(entropy_srcs=[series.series_uid, "structure set series"])
-    dataset.FrameOfReferenceUID = series.frame_of_reference_uid
-    dataset.Modality = "RTSTRUCT"
-    dataset.Manufacturer = "Maskloop"
-    dataset.SeriesNumber = "100"
-    dataset.StructureSetLabel = "REGIONS"
-    dataset.StructureSetDate, dataset.StructureSetTime = dataset.StudyDate, dataset.StudyTime
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.file_meta.ImplementationClassUID = _IMPLEMENTATION_UID
-    dataset.file_meta.ImplementationVersionName = "MASKLOOP"
-    return dataset
-
-
-def _describe_reference(dataset: Dataset, series: DicomSeries) -> None:
-    images = [_reference_to_slice(header) for header in series.slices]
-    study = _reference_to("1.2.840.10008.3.1.2.3.1", series.study_uid)
-    study.RTReferencedSeriesSequence = [_dataset(SeriesInstanceUID=series.series_uid, ContourImageSequence=images)]
-    dataset.ReferencedFrameOfReferenceSequence = [
-        _dataset(FrameOfReferenceUID=series.frame_of_reference_uid, RTReferencedStudySequence=[study])
-    ]
-
-
-def _reference_to_slice(header: SliceHeader) -> Dataset:
-    reference = _reference_to(header.sop_class_uid, header.sop_instance_uid)
-    if header.is_frame:
-        reference.ReferencedFrameNumber = header.frame + 1
-    return reference
-
-
-def _reference_to(class_uid: str, instance_uid: str) -> Dataset:
-    return _dataset(ReferencedSOPClassUID=class_uid, ReferencedSOPInstanceUID=instance_uid)
-
-
-def _dataset(**values: Any) -> Dataset:
-    dataset = Dataset()
-    for keyword, value in values.items():
-        setattr(dataset, keyword, value)
-    return dataset
 
 
 def _items(dataset: Dataset, keyword: str) -> list[Dataset]:

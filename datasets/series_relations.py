@@ -13,7 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.dicom_header import SliceHeader
-from datasets.dicom_stack import SLICE_POSITION_TOLERANCE_MM, DicomSeries, along_normal, have_positions
+from datasets.dicom_stack import (
+    SLICE_POSITION_TOLERANCE_MM,
+    DicomSeries,
+    along_normal,
+    have_positions,
+    position_rounding,
+)
 from datasets.dicom_stack import same_orientation as turned_alike
 from datasets.finding import Finding, Level
 
@@ -37,7 +43,9 @@ def joinable(one: DicomSeries, other: DicomSeries) -> bool:
     across = np.array([header.position for header in slices], dtype=np.float64)
     across = across - np.outer(along_normal(slices), slices[0].normal)
     gaps = np.diff(np.sort(along_normal(slices)))
-    is_even = gaps.min() > SLICE_POSITION_TOLERANCE_MM and np.ptp(gaps) <= 2 * SLICE_POSITION_TOLERANCE_MM
+    rounded = position_rounding(slices) * float(np.abs(slices[0].normal).sum())
+    uneven = 2 * max(SLICE_POSITION_TOLERANCE_MM, 2 * rounded)
+    is_even = gaps.min() > SLICE_POSITION_TOLERANCE_MM and np.ptp(gaps) <= uneven
     return bool(len(slices) > 2 and is_even and np.ptp(across, axis=0).max() <= 2 * SLICE_POSITION_TOLERANCE_MM)
 
 

@@ -6,11 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.dicom_pixels import RESEND
-from datasets.dicom_stack import ORIENTATION_TOLERANCE, SLICE_POSITION_TOLERANCE_MM, DicomSeries
+from datasets.dicom_stack import (
+    ORIENTATION_TOLERANCE,
+    SLICE_POSITION_TOLERANCE_MM,
+    DicomSeries,
+    even_steps,
+    position_rounding,
+)
 from datasets.errors import RejectedInput
 from datasets.plausible_geometry import geometry_faults
 
 _SMALLEST_ANGLE_SHOWN = 0.05
+_NOTHING_MM = 1e-6
 
 
 def positions(series: DicomSeries) -> NDArray[np.float64]:
@@ -79,16 +86,38 @@ def _refuse_wrong_steps(series: DicomSeries) -> None:
             f"Expected a stack of slices, got one in series {series.reference}.",
             remedy=RESEND,
         )
-    gaps = np.diff(positions(series) @ series.slices[0].normal)
+    places = positions(series) @ series.slices[0].normal
+    gaps = np.diff(places)
     typical = float(np.median(gaps))
     if (gaps <= SLICE_POSITION_TOLERANCE_MM).any():
-        raise _step_refusal("series-duplicate-slices", series, int(gaps.argmin()) + 1, f"{gaps.min():.2f} mm")
+        raise _duplicate_refusal(series, int(gaps.argmin()) + 1)
+    rounded = _rounded_along(series)
+    if even_steps(places)[1] <= rounded:
+        return
     for index, gap in enumerate(gaps.tolist(), start=1):
         missing = round(gap / typical) - 1
-        if missing >= 1 and abs(gap - (missing + 1) * typical) <= SLICE_POSITION_TOLERANCE_MM * (missing + 1):
+        tolerance = (SLICE_POSITION_TOLERANCE_MM + 2 * rounded) * (missing + 1)
+        if missing >= 1 and abs(gap - (missing + 1) * typical) <= tolerance:
             raise _step_refusal("series-missing-slices", series, index, f"{gap:.2f} mm, {missing} missing")
-        if abs(gap - typical) > SLICE_POSITION_TOLERANCE_MM:
-            raise _step_refusal("series-uneven-slices", series, index, f"{gap:.2f} mm")
+    uneven = np.abs(gaps - typical)
+    if uneven.max() > SLICE_POSITION_TOLERANCE_MM:
+        worst = int(uneven.argmax())
+        raise _step_refusal("series-uneven-slices", series, worst + 1, f"{gaps[worst]:.2f} mm")
+
+
+def _rounded_along(series: DicomSeries) -> float:
+    """How far along the normal rounding of its position may have moved a slice."""
+    return position_rounding(series.slices) * float(np.abs(series.slices[0].normal).sum()) + _NOTHING_MM
+
+
+def _duplicate_refusal(series: DicomSeries, index: int) -> RejectedInput:
+    """Copies of one slice were passed over when the series was put together; these are others."""
+    return RejectedInput(
+        "series-duplicate-slices",
+        f"Expected one slice at each place in series {series.reference}, got two that are no copies of one "
+        f"another: slices {index} and {index + 1} of {len(series.slices)}.",
+        remedy="Two acquisitions may share one series number: export them as separate series.",
+    )
 
 
 def _step_refusal(code: str, series: DicomSeries, index: int, found: str) -> RejectedInput:
@@ -96,9 +125,7 @@ def _step_refusal(code: str, series: DicomSeries, index: int, found: str) -> Rej
         code,
         f"Expected slices {series.evidence.spacing[2] if series.evidence.spacing else 0:.2f} mm apart in series "
         f"{series.reference}, got {found} between slices {index} and {index + 1} of {len(series.slices)}.",
-        remedy="Two acquisitions may share one series number: export them as separate series."
-        if code == "series-duplicate-slices"
-        else RESEND,
+        remedy=RESEND,
     )
 
 
@@ -108,9 +135,9 @@ def _refuse_tilt(series: DicomSeries) -> None:
     steps = np.linspace(places[0], places[-1], len(places))
     along = series.slices[0].normal
     sideways = (places[-1] - places[0]) - along * (along @ (places[-1] - places[0]))
-    if np.abs(places - steps).max() > SLICE_POSITION_TOLERANCE_MM * 2 or (
-        np.linalg.norm(sideways) > max(ORIENTATION_TOLERANCE * np.linalg.norm(places[-1] - places[0]), 1e-6)
-    ):
+    rounded = 2 * np.sqrt(3) * position_rounding(series.slices)
+    straight = max(ORIENTATION_TOLERANCE * np.linalg.norm(places[-1] - places[0]), rounded, _NOTHING_MM)
+    if np.abs(places - steps).max() > SLICE_POSITION_TOLERANCE_MM * 2 or np.linalg.norm(sideways) > straight:
         raise RejectedInput(
             "series-tilted",
             f"Expected slices stacked at right angles to their plane in series {series.reference}, "

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from datasets.errors import GeometryError
+from datasets.grid_difference import describe_difference
 
 Affine = NDArray[np.float64]
 
@@ -96,12 +97,13 @@ class Grid:
         """Refuses to go on when `other` is another grid.
 
         Raises:
-            GeometryError: With both shapes and spacings in the message.
+            GeometryError: With both shapes and spacings, and how far and which way they differ, in the message.
         """
         if not self.matches(other):
+            difference = describe_difference(self, other)
             raise GeometryError(
                 "grid-mismatch",
-                f"{what}: expected a grid of {self.describe()}, got {other.describe()}.",
+                f"{what}: expected a grid of {self.describe()}, got {other.describe()}, {difference}.",
                 remedy="Resample or transfer one onto the other's grid first; nothing is resampled silently.",
             )
 

@@ -8,6 +8,8 @@ from annotation_backend.cases.registering import require_sound
 from annotation_backend.cases.services import case_volumes, imported_tumour
 from datasets.case import SeriesRole
 from datasets.errors import RejectedInput
+from datasets.finding import Finding
+from datasets.lattice import is_box_of, mask_on
 from datasets.mask import Mask
 from datasets.nifti import read_mask, read_volume, write_mask
 from datasets.volume import Volume
@@ -22,12 +24,14 @@ class TransferReport:
         millilitres: Their volume.
         verdict: Of the other series' registration with the case: accept, look or reject.
         doubts: What the checks that doubt it say.
+        findings: How a mask that was given came onto the case's grid, where that is worth knowing.
     """
 
     voxels: int
     millilitres: float
     verdict: str
     doubts: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
 
 
 def transfer_to_series(case: Case, series: Path, output: Path, *, mask: Path | None = None) -> TransferReport:
@@ -50,7 +54,7 @@ def transfer_to_series(case: Case, series: Path, output: Path, *, mask: Path | N
     if not output.name.endswith(".nii.gz"):
         raise RejectedInput("output-name", "Expected an output that ends in .nii.gz.", remedy="Name it so.")
     require_sound(case)
-    drawn = _mask_on_case(case, mask)
+    drawn, findings = _mask_on_case(case, mask)
     other = _read_series(series)
     placed, quality = place_series(other, case_volumes(case).t2)
     doubts = tuple(check.message for check in quality.checks if check.verdict is not Verdict.ACCEPT)
@@ -63,11 +67,12 @@ def transfer_to_series(case: Case, series: Path, output: Path, *, mask: Path | N
     there = transfer_mask(drawn, source=CASE, target=placed, grid=other.grid)
     write_mask(output, there)
     voxels = int(there.foreground.sum())
-    return TransferReport(voxels, voxels * other.grid.voxel_volume_mm3 / 1000.0, quality.verdict.value, doubts)
+    millilitres = voxels * other.grid.voxel_volume_mm3 / 1000.0
+    return TransferReport(voxels, millilitres, quality.verdict.value, doubts, findings)
 
 
-def _mask_on_case(case: Case, path: Path | None) -> Mask:
-    """The mask on the case's grid, through T1's placement where it was made on T1's own grid."""
+def _mask_on_case(case: Case, path: Path | None) -> tuple[Mask, tuple[Finding, ...]]:
+    """The mask on the case's grid, through T1's placement where it was made on T1's own grid, and what to say of it."""
     from curation.registration import placement_of
     from curation.transfer import CASE, transfer_mask
 
@@ -77,14 +82,14 @@ def _mask_on_case(case: Case, path: Path | None) -> Mask:
             raise RejectedInput(
                 "case-no-mask", f"{case.code} has no imported tumour mask.", remedy="Give one with --mask."
             )
-        return tumour
+        return tumour, ()
     mask, grid = read_mask(path), case_volumes(case).t2.grid
-    if mask.grid.matches(grid):
-        return mask
+    if is_box_of(grid, mask.grid):
+        return mask_on(mask, grid, what="The mask")
     t1 = read_volume(case.series.get(role=SeriesRole.T1.value).path)
-    mask.grid.require_match(t1.grid, what=f"The mask, beside {case.code}'s grid ({grid.describe()}) and its T1")
+    mask, findings = mask_on(mask, t1.grid, what=f"The mask, beside {case.code}'s grid ({grid.describe()}) and its T1")
     source = placement_of(case.registration.record, SeriesRole.T1, folder=case.registration.folder)
-    return transfer_mask(mask, source=source, target=CASE, grid=grid)
+    return transfer_mask(mask, source=source, target=CASE, grid=grid), findings
 
 
 def _read_series(path: Path) -> Volume:

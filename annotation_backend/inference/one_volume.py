@@ -12,7 +12,9 @@ from annotation_backend.registry.chosen_model import ChosenModel
 from curation.volume_file import read_volume
 from datasets.content_checks import check_volume
 from datasets.errors import RejectedInput
+from datasets.finding import Finding
 from datasets.gate import refuse_errors
+from datasets.lattice import is_box_of, volume_on
 from datasets.mask import Mask
 from datasets.nifti import write_mask, write_volume
 from datasets.picture_plane import PicturePlane
@@ -70,24 +72,25 @@ class Outputs:
             )
 
 
-def read_images(files: Mapping[str, Path], *, resample: bool) -> dict[str, Volume]:
-    """The images, all on the first one's grid.
+def read_images(files: Mapping[str, Path], *, resample: bool) -> tuple[dict[str, Volume], tuple[Finding, ...]]:
+    """The images, all on the first one's grid, and what is to be said of bringing them there.
 
     Raises:
         RejectedInput: A file cannot be read, or holds no picture.
         GeometryError: One lies on another grid and may not be resampled.
     """
     volumes: dict[str, Volume] = {}
+    findings: list[Finding] = []
     grid: Grid | None = None
     for channel, path in files.items():
         volume = read_volume(path)
         refuse_errors(check_volume(volume))
         grid = grid or volume.grid
-        if resample and not volume.grid.matches(grid):
+        if resample and not is_box_of(volume.grid, grid):
             volume = resample_volume(volume, grid, outside=float(np.nanmin(volume.data)))
-        grid.require_match(volume.grid, what=f"The image {channel} beside the first")
-        volumes[channel] = Volume(volume.data, grid)
-    return volumes
+        volumes[channel], said = volume_on(volume, grid, what=f"The image {channel} beside the first")
+        findings += said
+    return volumes, tuple(findings)
 
 
 def images_of(model: ChosenModel, files: Mapping[str, Path]) -> dict[str, Path]:
@@ -214,7 +217,7 @@ def segment_files(
     grid = volumes[target].grid
     earlier = None if previous is None else read_volume(previous)
     if earlier is not None:
-        grid.require_match(earlier.grid, what="The image and the previous probability")
+        earlier, _ = volume_on(earlier, grid, what="The image and the previous probability")
         earlier = Volume(np.clip(np.nan_to_num(earlier.data), 0.0, 1.0), grid)
     pictures = PicturePlane.of(grid)
     slices = _pointed_at(prompts, pictures) if model.description.method in BOXED else None

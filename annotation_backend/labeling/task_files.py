@@ -13,6 +13,8 @@ from annotation_backend.labeling.export_drawings import MASK_FORMAT
 from annotation_backend.labeling.regions import MaskFormat, region_of
 from datasets.errors import RejectedInput
 from datasets.files import write_bytes
+from datasets.finding import Finding
+from datasets.lattice import mask_on
 from datasets.mask import DEFAULT_LABELS, Mask
 from datasets.nifti import NIFTI_SUFFIXES, read_mask
 from datasets.picture_plane import PicturePlane, View
@@ -30,11 +32,12 @@ class Drawn(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class LabelMap:
-    """A label map with how it is cut into pictures, and its case's code where one is known."""
+    """A label map with how it is cut into pictures, its case's code where one is known, and what to say of it."""
 
     mask: Mask
     plane: PicturePlane
     case: str | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,10 @@ def read_label_map(
             f"Expected a name for each value, got none for {', '.join(map(str, unnamed[:5]))}.",
             remedy="Name the values, e.g. --labels 1=Tumour 2=Oedema.",
         )
-    if beside.plane is not None:
-        beside.plane.grid.require_match(mask.grid, what="The mask and the JSON beside it")
-    return LabelMap(mask, beside.plane or PicturePlane.of(mask.grid, view=view), case or beside.case)
+    if beside.plane is None:
+        return LabelMap(mask, PicturePlane.of(mask.grid, view=view), case or beside.case)
+    mask, findings = mask_on(mask, beside.plane.grid, what="The mask, beside its JSON")
+    return LabelMap(mask, beside.plane, case or beside.case, findings)
 
 
 def tasks_of(volume: LabelMap, form: TaskForm) -> Iterator[dict[str, Any]]:

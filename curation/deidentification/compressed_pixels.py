@@ -13,8 +13,8 @@ from pydicom.encaps import encapsulate, generate_frames
 from datasets.codestream import KINDS, Kind
 from datasets.errors import RejectedInput
 
-_JPEG_NEEDED = frozenset({*range(0xC0, 0xD0), 0xDB, 0xDC, 0xDD, 0xF8})
-"""Frame headers, tables, restarts and JPEG-LS parameters; comments and programs' own segments are not among them."""
+_JPEG_NEEDED = frozenset({*range(0xC0, 0xD0), 0xDB, 0xDC, 0xDD, 0xF7, 0xF8})
+"""Frame headers, JPEG-LS's among them, tables, restarts and parameters; no comments and no programs' own segments."""
 
 _RESTARTS = range(0xD0, 0xD8)
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA

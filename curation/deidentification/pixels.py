@@ -9,8 +9,10 @@ from pydicom import Dataset
 from pydicom.uid import ExplicitVRBigEndian
 
 from curation.deidentification.compressed_pixels import bare_compressed
+from curation.deidentification.hidden_bits import refuse_hidden_bits
 from datasets.dicom_file import number
 from datasets.errors import RejectedInput
+from datasets.stored_bits import StoredBits
 
 _INTEGERS = {8: "u1", 16: "u2", 32: "u4"}
 
@@ -19,14 +21,17 @@ def bare_pixels(dataset: Dataset) -> bytes:
     """The object's pixel data, cut to the picture and with its unused bits as the sign, or zero.
 
     Raises:
-        RejectedInput: Fewer bytes than the picture has (``pixels-too-few``), or compressed pictures that cannot be
-            told from what lies beside them (``pixels-not-clean``).
+        RejectedInput: Fewer bytes than the picture has (``pixels-too-few``), stored bits that cannot be
+            (``dicom-bits``), compressed pictures that cannot be told from what lies beside them
+            (``pixels-not-clean``), or that have something in their unused bits (``pixels-hidden-bits``).
     """
     content = bytes(dataset.PixelData)
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax.is_encapsulated:
         frames, pixels = _count(dataset, "NumberOfFrames"), _count(dataset, "Rows") * _count(dataset, "Columns")
-        return bare_compressed(content, syntax, frames=frames, pixels=pixels)
+        bare = bare_compressed(content, syntax, frames=frames, pixels=pixels)
+        refuse_hidden_bits(bare, dataset, frames=frames)
+        return bare
     allocated = _count(dataset, "BitsAllocated")
     samples = [_count(dataset, name) for name in ("Rows", "Columns", "SamplesPerPixel", "NumberOfFrames")]
     needed = (int(np.prod(samples)) * allocated + 7) // 8
@@ -41,15 +46,16 @@ def bare_pixels(dataset: Dataset) -> bytes:
 
 
 def _wiped(content: bytes, dataset: Dataset, allocated: int) -> bytes:
-    stored, high = _count(dataset, "BitsStored"), number(dataset, "HighBit")
-    if allocated not in _INTEGERS or not 0 < stored < allocated or high != stored - 1:
+    if allocated not in _INTEGERS:
+        return content
+    bits = StoredBits.of(dataset)
+    if not bits.above and not bits.below:
         return content
     is_big_endian = dataset.file_meta.TransferSyntaxUID == ExplicitVRBigEndian
     order = ">" if is_big_endian else "<"
     kind = _INTEGERS[allocated].replace("u", "i" if number(dataset, "PixelRepresentation") == 1 else "u")
     values = np.frombuffer(content, dtype=order + kind).astype(kind)
-    unused = allocated - stored
-    return ((values << unused) >> unused).astype(order + kind).tobytes()
+    return bits.cleaned(values).astype(order + kind).tobytes()
 
 
 def _count(dataset: Dataset, keyword: str) -> int:

@@ -226,6 +226,14 @@ def _repeated_slice(folder: Path) -> None:
     edit(folder / "t1" / "again.dcm", _put_values(SOPInstanceUID=generate_uid()))
 
 
+def _second_slice(folder: Path) -> None:
+    """Another picture at the place of one that is there."""
+    _repeated_slice(folder)
+    dataset = dcmread(folder / "t1" / "again.dcm")
+    dataset.PixelData = dataset.PixelData[2:] + b"\1\0"
+    dataset.save_as(folder / "t1" / "again.dcm")
+
+
 def _capture(folder: Path) -> None:
     """A screen capture that says nothing of burned-in text, in the place of the T1."""
     change = _put_values(SOPClassUID=_SECONDARY_CAPTURE, ConversionType="WSD")
@@ -292,6 +300,13 @@ def _other_series(dataset: Dataset) -> None:
     study.RTReferencedSeriesSequence[0].SeriesInstanceUID = generate_uid()
 
 
+def _absent_series(dataset: Dataset) -> None:
+    """Neither its list nor its contours name anything that is there."""
+    _other_series(dataset)
+    for contour in dataset.ROIContourSequence[0].ContourSequence:
+        contour.ContourImageSequence[0].ReferencedSOPInstanceUID = generate_uid()
+
+
 def _contour(dataset: Dataset) -> Dataset:
     return dataset.ROIContourSequence[0].ContourSequence[0]
 
@@ -325,7 +340,8 @@ _DICOM = [
     BadFolder("33-two-echoes", "series-incomplete",
               partial(_with_t1, _put_values(EchoTime=99.0), numbers=range(5, 8)), pairs=False),
     BadFolder("34-missing", "series-missing-slices", _without_slice, pairs=False),
-    BadFolder("34-duplicate", "series-duplicate-slices", _repeated_slice, pairs=False),
+    BadFolder("34-duplicate", "series-duplicate-slices", _second_slice, pairs=False),
+    BadFolder("34-sent-twice", "series-slices-twice", _repeated_slice),
     BadFolder("34-uneven", "series-uneven-slices", partial(_with_t1, _shift(1.3, 2, only=5)), pairs=False),
     BadFolder("34-gantry-tilt", "series-tilted", partial(_with_t1, _shift(0.7, 1)), pairs=False),
     BadFolder("36-nothing-behind-the-markers", "dicom-pixels-unreadable",
@@ -345,7 +361,8 @@ _DICOM = [
               pairs=True),
     BadFolder("41-classic-and-enhanced", "series-twice", _mixed_with_enhanced),
     BadFolder("42-directory", None, _directory, pairs=True),
-    BadFolder("43-absent-series", "mask-without-series", partial(_regions, change=_other_series), pairs=True),
+    BadFolder("43-absent-series", "mask-without-series", partial(_regions, change=_absent_series), pairs=True),
+    BadFolder("43-other-list", None, partial(_regions, change=_other_series), pairs=True),
     BadFolder("43-open-contour", "contour-open",
               partial(_regions, change=_open_contour),
               pairs=True),

@@ -1,8 +1,12 @@
 """Compressed pixels leave with the same picture and nothing beside it."""
 
 import struct
+from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 
+import gdcm
 import numpy as np
 import pytest
 from PIL import Image
@@ -90,6 +94,106 @@ def test_the_pictures_stay_the_same(picture: bytes, syntax: str) -> None:
     after = dcmread(BytesIO(left_of([picture, picture], syntax, frames=2))).pixel_array
     assert before.shape == (2, *PIXELS.shape)
     assert np.array_equal(before, after)
+
+
+VALUES = np.random.default_rng(1).integers(0, 4096, (12, 10)).astype(np.uint16)
+OVERLAY = (np.indices(VALUES.shape).sum(axis=0) % 5 == 0).astype(np.uint16)
+
+
+def _rle_encoded(dataset: Dataset) -> None:
+    dataset.compress(RLELossless, encoding_plugin="pydicom", generate_instance_uid=False)
+
+
+def _jpeg_ls_encoded(dataset: Dataset) -> None:
+    dataset.compress(JPEGLSLossless, generate_instance_uid=False)
+
+
+def _by_gdcm(syntax: gdcm.TransferSyntax) -> Callable[[Dataset], None]:
+    def encode(dataset: Dataset) -> None:
+        stream = BytesIO()
+        dataset.save_as(stream, enforce_file_format=True)
+        with NamedTemporaryFile(suffix=".dcm") as file:
+            Path(file.name).write_bytes(stream.getvalue())
+            reader = gdcm.ImageReader()
+            reader.SetFileName(file.name)
+            assert reader.Read()
+            change = gdcm.ImageChangeTransferSyntax()
+            change.SetTransferSyntax(gdcm.TransferSyntax(syntax))
+            change.SetInput(reader.GetImage())
+            assert change.Change()
+            writer = gdcm.ImageWriter()
+            writer.SetFileName(file.name)
+            writer.SetFile(reader.GetFile())
+            writer.SetImage(change.GetOutput())
+            assert writer.Write()
+            changed = dcmread(file.name)
+        dataset.PixelData = changed.PixelData
+        dataset["PixelData"].is_undefined_length = True
+        dataset.file_meta.TransferSyntaxUID = changed.file_meta.TransferSyntaxUID
+
+    return encode
+
+
+CODINGS: dict[str, Callable[[Dataset], None]] = {
+    "RLE": _rle_encoded,
+    "JPEG-LS": _jpeg_ls_encoded,
+    "JPEG lossless": _by_gdcm(gdcm.TransferSyntax.JPEGLosslessProcess14_1),
+    "JPEG 2000": _by_gdcm(gdcm.TransferSyntax.JPEG2000Lossless),
+}
+
+
+def hidden_in(words: np.ndarray, coding: str, *, high: int = 11, frames: int = 1) -> Dataset:
+    """Pixels of twelve bits, coded as if all sixteen were theirs."""
+    dataset = image()
+    dataset.Rows, dataset.Columns = words.shape
+    dataset.NumberOfFrames = frames
+    dataset.BitsStored, dataset.HighBit = 16, 15
+    dataset.PixelData = b"".join([VALUES.tobytes()] * (frames - 1)) + words.astype("<u2").tobytes()
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = UID(str(dataset.SOPClassUID))
+    CODINGS[coding](dataset)
+    dataset.BitsStored, dataset.HighBit = 12, high
+    return dataset
+
+
+def leaves(dataset: Dataset) -> Dataset:
+    return dcmread(BytesIO(written_bytes(deidentify(dataset, Policy(), key=b"k" * 32, patient_code="D1"))))
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+@pytest.mark.parametrize("bit", [12, 14, 15])
+def test_an_overlay_hidden_in_unused_bits_of_compressed_pixels_is_held_back(coding: str, bit: int) -> None:
+    with pytest.raises(RejectedInput) as error:
+        leaves(hidden_in(VALUES | (OVERLAY << bit), coding))
+    assert error.value.code == "pixels-hidden-bits"
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_compressed_pixels_with_nothing_in_their_unused_bits_leave_as_they_are(coding: str) -> None:
+    left = leaves(hidden_in(VALUES, coding))
+    left.BitsStored, left.HighBit = 16, 15
+    assert np.array_equal(left.pixel_array, VALUES)
+
+
+@pytest.mark.parametrize("coding", ["RLE", "JPEG-LS"])
+def test_an_overlay_below_the_values_is_held_back(coding: str) -> None:
+    leaves(hidden_in(VALUES << 4, coding, high=15))
+    with pytest.raises(RejectedInput) as error:
+        leaves(hidden_in((VALUES << 4) | OVERLAY, coding, high=15))
+    assert error.value.code == "pixels-hidden-bits"
+
+
+def test_an_overlay_in_the_last_of_several_frames_is_held_back() -> None:
+    with pytest.raises(RejectedInput) as error:
+        leaves(hidden_in(VALUES | (OVERLAY << 12), "RLE", frames=3))
+    assert error.value.code == "pixels-hidden-bits"
+
+
+def test_an_overlay_below_plain_values_is_cleared() -> None:
+    dataset = image()
+    dataset.Rows, dataset.Columns = VALUES.shape
+    dataset.BitsStored, dataset.HighBit = 12, 15
+    dataset.PixelData = ((VALUES << 4) | OVERLAY).astype("<u2").tobytes()
+    assert np.array_equal(np.frombuffer(leaves(dataset).PixelData, "<u2").reshape(VALUES.shape), VALUES << 4)
 
 
 def test_a_scan_is_copied_whole() -> None:

@@ -15,6 +15,7 @@ from datasets.files import sha256_of_bytes, sha256_of_file
 from datasets.finding import Level
 from datasets.mask import Mask
 from datasets.phantom import PhantomCase, write_phantom_cohort
+from datasets.volume import Grid
 from tests.curation.small_studies import GRID, pairing_of, write_nifti_case
 from tests.datasets.test_dicom_seg import write_segmentation
 
@@ -42,6 +43,8 @@ def test_a_structure_set_of_another_series_is_left_out(
     regions = folder / "study" / "100_regions" / "regions.dcm"
     dataset = dcmread(regions)
     reference = dataset.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence[0].RTReferencedSeriesSequence[0]
+    for contour in dataset.ROIContourSequence[0].ContourSequence:
+        del contour.ContourImageSequence  # what a contour names counts before what the file lists
     scout = next(found for found in scan_folder(folder).series if found.evidence.slice_count == 3)
     assert scout.dicom is not None
     for uid, code in ((scout.dicom.series_uid, "mask-of-other-series"), ("1.2.3", "mask-without-series")):
@@ -114,6 +117,30 @@ def test_values_of_which_nobody_said_what_they_mean_are_asked_about(tmp_path: Pa
     loaded = load_pair(pair)
     assert [finding.code for finding in loaded.findings] == ["mask-values-unclear"] * 2
     assert loaded.masks == {SeriesRole.T1: {}, SeriesRole.T2: {}}
+
+
+@pytest.mark.parametrize("low", [0, 2])
+def test_a_mask_counted_from_another_corner_or_cropped_lands_on_its_voxels(tmp_path: Path, low: int) -> None:
+    labels = np.zeros(GRID.shape, np.uint8)
+    labels[2:5, 3:6, 4:8] = 1
+    affine = GRID.affine.copy()
+    affine[:3, 3] = GRID.to_world([low, GRID.shape[1] - 1, low])
+    affine[:3, 1] *= -1
+    part = labels[low:, ::-1, low:]
+    shape = (part.shape[0], part.shape[1], part.shape[2])
+    write_nifti_case(tmp_path, {"t1_mask.nii.gz": Mask(np.ascontiguousarray(part), Grid(shape, affine))})
+    loaded = load_pair(pairing_of(tmp_path).pairs[0])
+    assert [finding.code for finding in loaded.findings] == (["grid-box"] if low else [])
+    assert np.array_equal(loaded.masks[SeriesRole.T1]["Tumour"].data, labels)
+
+
+def test_a_mask_beside_its_image_is_left_out_with_how_far_and_which_way(tmp_path: Path) -> None:
+    affine = GRID.affine.copy()
+    affine[2, 3] -= 3.2
+    write_nifti_case(tmp_path, {"t1_mask.nii.gz": Mask(np.ones(GRID.shape, np.uint8), Grid(GRID.shape, affine))})
+    (finding,) = load_pair(pairing_of(tmp_path).pairs[0]).findings
+    assert finding.code == "mask-grid"
+    assert "3.2 mm towards the feet" in finding.message
 
 
 def test_a_nifti_mask_on_another_grid_is_left_out(tmp_path: Path) -> None:

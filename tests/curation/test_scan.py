@@ -220,6 +220,19 @@ def test_a_second_copy_is_no_news_but_another_object_of_the_same_uid_is(studies:
     assert _codes(scan_folder(studies)) == ["dicom-uid-twice"]
 
 
+def test_the_same_picture_under_another_header_is_used_once_and_said(studies: Path) -> None:
+    study = studies / "patient_0001" / "study"
+    before = scan_folder(studies)
+    shutil.copytree(study / "4_t2", studies / "sent again")
+    for path in (studies / "sent again").iterdir():
+        dataset = dcmread(path)
+        dataset.InstitutionName = "Elsewhere"
+        dataset.save_as(path)
+    scan = scan_folder(studies)
+    assert _codes(scan) == ["dicom-twice"]
+    assert [found.reference for found in scan.series] == [found.reference for found in before.series]
+
+
 def test_nifti_by_name(tmp_path: Path) -> None:
     _write_nifti(tmp_path, "p1/MR_T1_image.nii.gz", "p1/t2_fs.nii.gz", "p2/CT_image.nii.gz")
     write_mask(tmp_path / "p1" / "t2_fs_mask.nii.gz", Mask(np.ones(GRID.shape, np.uint8), GRID))

@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from datasets.content_checks import check_mask, check_mask_on, check_volume
+from datasets.content_checks import check_mask, check_volume
 from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
 from datasets.gate import Budget
@@ -189,25 +189,3 @@ def test_a_mask_in_one_slice_is_not_at_its_border() -> None:
     data = np.zeros((9, 9, 1), np.uint8)
     data[4, 4, 0] = 1
     assert check_mask(Mask(data, Grid(data.shape, np.eye(4)))) == ()
-
-
-def _moved(column: int, millimetres: float) -> Grid:
-    affine = bad_inputs.AFFINE.copy()
-    affine[0, column] += millimetres
-    return Grid(bad_inputs.SHAPE, affine)
-
-
-@pytest.mark.parametrize(
-    ("grid", "expected"),
-    [
-        (_moved(3, 0.0), []),
-        (_moved(3, 1e-4), []),
-        (_moved(0, 5e-5), []),
-        (_moved(3, 2e-3), ["mask-place-differs"]),
-        (_moved(0, 0.01), ["mask-spacing-differs"]),
-        (Grid((12, 10, 9), bad_inputs.AFFINE), ["mask-shape-differs"]),
-        (Grid(bad_inputs.SHAPE, np.diag([1.0, -1.0, 4.0, 1.0])), ["mask-place-differs"]),
-    ],
-)
-def test_a_mask_s_grid_is_its_image_s_within_a_thousandth_of_a_millimetre(grid: Grid, expected: list[str]) -> None:
-    assert _codes(check_mask_on(grid, GRID)) == expected

@@ -39,7 +39,10 @@ def test_real_patients_pair_by_folder() -> None:
     both = {"ct": "*/CT_image.nii.gz", "pet": "*/PET_image.nii.gz"}
     assert len(read_cohort(folder, both, "*/CT_mask.nii.gz").cases) == 16
     partly = read_cohort(folder, {"t1": "*/MR_T1_image.nii.gz", **both}, "*/CT_mask.nii.gz")
-    assert (len(partly.cases), len(partly.findings)) == (16, 18)
+    left_out = [finding for finding in partly.findings if finding.code.startswith("cohort-no-")]
+    assert (len(partly.cases), len(left_out)) == (16, 18)
+    beside = [finding for finding in partly.findings if finding not in left_out]
+    assert {finding.code for finding in beside} == {"grid-drift"}  # CT and its mask, by thousandths of a millimetre
 
 
 def test_stars_pair_across_folders(tmp_path: Path) -> None:
@@ -130,6 +133,22 @@ def test_load_reads_image_and_mask(tmp_path: Path) -> None:
     assert str(tmp_path) not in repr(case)
     with pytest.raises(RejectedInput, match="declared-too-large"):
         load(case, budget=Budget(volume_bytes=10))
+
+
+def test_a_mask_counted_from_the_other_side_or_cropped_lies_on_its_image(tmp_path: Path) -> None:
+    mask = np.zeros(GRID.shape)
+    mask[1:3, 2:4, 1:3] = 1
+    affine = GRID.affine.copy()
+    affine[:3, 3] = GRID.to_world([1, GRID.shape[1] - 1, 1])
+    affine[:3, 1] *= -1
+    for reach in (slice(1, None), slice(1, 3)):
+        turned = mask[reach, ::-1, reach]
+        shape = (turned.shape[0], turned.shape[1], turned.shape[2])
+        loaded = load(written(tmp_path, turned, mask_grid=Grid(shape, affine)))
+        assert np.array_equal(loaded.mask.data, mask)
+        assert loaded.volumes["t1"].grid is loaded.mask.grid
+        cohort = read_cohort(tmp_path, {"t1": "t1.nii.gz"}, "mask.nii.gz")
+        assert [(finding.code, finding.subject) for finding in cohort.findings] == [("grid-box", "case")]
 
 
 def test_load_refuses_what_is_no_case(tmp_path: Path) -> None:

@@ -146,6 +146,39 @@ def test_a_label_map_becomes_one_mask_a_label(tmp_path: Path, series: DicomSerie
     assert all(np.array_equal(masks[name].data, region) for name, region in apart.items())
 
 
+@pytest.mark.parametrize("padding", [None, 7])
+def test_a_label_maps_background_is_no_region(tmp_path: Path, series: DicomSeries, padding: int | None) -> None:
+    mass, oedema = _regions().values()
+    apart = {"Mass": mass, "Oedema": (oedema & (1 - mass)).astype(np.uint8)}
+    path = write_segmentation(tmp_path / "seg.dcm", apart, _sources(series), kind="LABELMAP")
+
+    def describe_background(dataset: Dataset) -> None:
+        background = Dataset.from_json(dataset.SegmentSequence[0].to_json())
+        background.SegmentNumber, background.SegmentLabel = padding or 0, "Background"
+        dataset.SegmentSequence.insert(0, background)
+        if padding is not None:
+            dataset.PixelPaddingValue = padding
+            values = np.frombuffer(dataset.PixelData, np.uint8)
+            dataset.PixelData = np.where(values == 0, padding, values).astype(np.uint8).tobytes()
+
+    found = read_segment_set(_edit(path, describe_background), series)
+    assert list(found.masks) == ["Mass", "Oedema"]
+    assert all(np.array_equal(found.masks[name].data, region) for name, region in apart.items())
+    assert found.findings == ()
+
+
+def test_a_segment_numbered_zero_is_no_region_and_it_is_said(path: Path, series: DicomSeries) -> None:
+    def number_from_zero(dataset: Dataset) -> None:
+        for segment in dataset.SegmentSequence:
+            segment.SegmentNumber -= 1
+        for frame in dataset.PerFrameFunctionalGroupsSequence:
+            frame.SegmentIdentificationSequence[0].ReferencedSegmentNumber -= 1
+
+    found = read_segment_set(_edit(path, number_from_zero), series)
+    assert list(found.masks) == ["Oedema"]
+    assert [(finding.level, finding.code) for finding in found.findings] == [(Level.WARNING, "seg-background")]
+
+
 def test_fractions_are_cut_in_half_and_it_is_said(tmp_path: Path, series: DicomSeries) -> None:
     fractions = np.linspace(0, 1, np.prod(SHAPE)).reshape(SHAPE)
     path = write_segmentation(

@@ -151,7 +151,7 @@ def _moved(k: int, by: float) -> list[Frame]:
     ("code", "frames"),
     [
         ("series-missing-slices", lambda: [frame for frame in stack(_grid(), PIXELS) if frame.k != 2]),
-        ("series-duplicate-slices", lambda: [*stack(_grid(), PIXELS), Frame(_grid(), 3, PIXELS[:, :, 3])]),
+        ("series-duplicate-slices", lambda: [*stack(_grid(), PIXELS), Frame(_grid(), 3, PIXELS[:, :, 2])]),
         ("series-uneven-slices", lambda: _moved(3, 1.0)),
         ("series-single-slice", lambda: stack(_grid(), PIXELS)[:1]),
     ],
@@ -163,6 +163,13 @@ def test_unsound_stacks_of_frames_are_refused_like_classic_ones(
     with pytest.raises(RejectedInput) as caught:
         read_series(_only(path))
     assert caught.value.code == code
+
+
+def test_a_frame_that_stands_twice_is_used_once_and_said(tmp_path: Path) -> None:
+    frames = [*stack(_grid(), PIXELS), Frame(_grid(), 3, PIXELS[:, :, 3])]
+    series = _only(write_enhanced(tmp_path / "a.dcm", frames, identity=IDENTITY))
+    assert np.array_equal(read_series(series).data, PIXELS)
+    assert [finding.code for finding in series.findings] == ["series-slices-twice"]
 
 
 def _lose_groups(dataset: Dataset) -> None:

@@ -29,4 +29,4 @@ class Command(MaskloopCommand):
         case = select_cases([options["case"]])[0]
         report = transfer_to_series(case, options["series"], options["output"], mask=options["mask"])
         self.say(f"{report.voxels} voxels, {report.millilitres:.1f} ml; registration of the series: {report.verdict}")
-        return asdict(report), list(report.doubts)
+        return asdict(report), [*report.doubts, *map(str, report.findings)]

@@ -54,10 +54,10 @@ class Command(MaskloopCommand):
         document = asdict(form) | {"tasks": volume.plane.slice_count, "labels": sorted(volume.mask.labels.values())}
         if options["dry_run"]:
             self.say(f"{volume.plane.slice_count} {volume.plane.view} slices would become tasks.")
-            return document, []
+            return document, list(map(str, volume.findings))
         drawn = nifti_to_tasks(volume, options["out"], form=form, overwrite=options["overwrite"])
         self.say(f"{volume.plane.slice_count} tasks, {drawn} of them with a mask")
-        return document | {"with_mask": drawn}, []
+        return document | {"with_mask": drawn}, list(map(str, volume.findings))
 
 
 def _add_to_nifti(parser: ArgumentParser) -> None:
