@@ -11,6 +11,7 @@ from annotation_backend.labeling.regions import MaskFormat
 from annotation_backend.labeling.task_files import Drawn, TaskForm, nifti_to_tasks, read_label_map
 from annotation_backend.management.arguments import MaskloopCommand
 from datasets.picture_plane import View
+from datasets.picture_turn import DIRECTIONS
 
 
 class Command(MaskloopCommand):
@@ -32,7 +33,13 @@ class Command(MaskloopCommand):
         report = export_to_nifti(
             options["export"],
             None if options["dry_run"] else options["out"],
-            sources=sources_of(options["slices"], options["grid"], view=View(options["view"])),
+            sources=sources_of(
+                options["slices"],
+                options["grid"],
+                view=View(options["view"]),
+                across=options["across"],
+                down=options["down"],
+            ),
             each_annotator=options["each_annotator"],
             labels=options["labels"],
             overwrite=options["overwrite"],
@@ -69,6 +76,13 @@ def _add_to_nifti(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--grid", type=Path, metavar="IMAGE.nii.gz", help="the volume that all other pictures (or pages) were cut from"
     )
+    for name, edges in (("--across", "left to its right"), ("--down", "upper to its lower")):
+        parser.add_argument(
+            name,
+            choices=DIRECTIONS,
+            help=f"what the pictures cut from --grid run along, from a picture's {edges} edge; RL: from the patient's "
+            "right to the left",
+        )
     parser.add_argument("--each-annotator", action="store_true", help="one volume an annotator, not the newest save")
     parser.add_argument(
         "--labels", nargs="+", default=[], metavar="NAME", help="labels to keep; the first gets value 1 and wins"
