@@ -96,8 +96,8 @@ def inside_of(alpha: NDArray[np.uint8]) -> NDArray[np.bool_]:
         return drawn
     raise RejectedInput(
         "region-faint",
-        f"Expected a mask with pixels above alpha {INSIDE_ABOVE_ALPHA}, or all of one alpha, got alphas from {faintest} "
-        f"to {strongest}.",
+        f"Expected a mask with pixels above alpha {INSIDE_ABOVE_ALPHA}, or of one alpha, got alphas from {faintest} to "
+        f"{strongest}.",
         remedy="Open the task, draw the mask again there or delete the region, and submit it.",
     )
 

@@ -63,8 +63,8 @@ def _assumed(volume: DrawnVolume) -> Finding:
     across, down = RADIOLOGICAL[view] if view else ("RL", "AP")
     text = (
         f"Expected a task that says how its picture was cut, got none; taken for {view} slices with the patient's "
-        f"{_WORDS[across[0]]} on the left and {_WORDS[down[0]]} above (--across {across} --down {down}), numbered as in "
-        "the volume, from 0."
+        f"{_WORDS[across[0]]} on the left and {_WORDS[down[0]]} above (--across {across} --down {down}), numbered as "
+        "in the volume, from 0."
     )
     remedy = (
         f"Compare a slice with the volume. If it is right, say so with --across {across} --down {down}; if it is "
@@ -81,7 +81,9 @@ def _holes(volume: DrawnVolume, drawings: Drawings) -> Iterator[Finding]:
     unsaved = [index for index in range(min(drawn), max(drawn)) if index not in volume.pages]
     if unsaved:
         drafts = sum(
-            count for place, count in drawings.drafts.items() if place.name == volume.place.name and place.first in unsaved
+            count
+            for place, count in drawings.drafts.items()
+            if place.name == volume.place.name and place.first in unsaved
         )
         text = f"Expected a save of every slice between drawn ones, got none of {_named('slice', unsaved)}"
         text += f" ({drafts} draft(s))." if drafts else "."

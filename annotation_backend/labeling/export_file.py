@@ -4,6 +4,7 @@ Nothing of a task's addresses, file names or people's names is kept; a task is k
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -103,23 +104,32 @@ def exported_tasks(path: Path) -> Iterator[ExportedTask | RejectedInput]:
     with opened(path) as stream:
         begin = stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
         if begin[:1] not in (b"[", b"{"):
-            raise _not_an_export(next((form for sign, form in _OTHER_FORMS if begin.startswith(sign)), "something else"))
+            raise _not_an_export(
+                next((form for sign, form in _OTHER_FORMS if begin.startswith(sign)), "something else")
+            )
         stream.seek(0)
-        tasks = enumerate(json_elements(stream), start=1)
-        place = 0
-        while True:
-            try:
-                place, task = next(tasks)
-            except StopIteration:
-                return
-            except ValueError as error:
-                is_lines = begin[:1] == b"{" and place == 1
-                raise _not_an_export("JSON lines" if is_lines else "JSON that is broken or cut") from error
-            _require_no_other_tools(task)
-            try:
-                yield _task_from(task, place)
-            except RejectedInput as error:
-                yield error
+        with closing(json_elements(stream)) as elements:
+            for place, task in _numbered(elements, has_list=begin[:1] == b"["):
+                _require_no_other_tools(task)
+                try:
+                    yield _task_from(task, place)
+                except RejectedInput as error:
+                    yield error
+
+
+def _numbered(elements: Iterator[Any], *, has_list: bool) -> Iterator[tuple[int, Any]]:
+    """The elements with their places, counted from 1."""
+    place = 0
+    while True:
+        try:
+            element = next(elements)
+        except StopIteration:
+            return
+        except ValueError as error:
+            is_lines = place == 1 and not has_list
+            raise _not_an_export("JSON lines" if is_lines else "JSON that is broken or cut") from error
+        place += 1
+        yield place, element
 
 
 def _require_no_other_tools(task: object) -> None:
