@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 
@@ -349,7 +350,8 @@ def _volume_evidence(grid: Grid, name: NiftiName) -> SeriesEvidence:
 
 def _known_ids(patient_keys: list[str]) -> dict[str, str]:
     """What a row may call a patient: the whole key or its last part."""
-    return {key.rsplit("/", 1)[-1]: key for key in patient_keys if "/" in key} | {key: key for key in patient_keys}
+    last = {normalize("NFC", key.rsplit("/", 1)[-1]): key for key in patient_keys if "/" in key}
+    return last | {normalize("NFC", key): key for key in patient_keys}
 
 
 def _unused_rows(table: CaseTable, known: dict[str, str], named: NamedPaths) -> Iterator[Finding]:
