@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from annotation_backend.cases.choices import choices_among
+from annotation_backend.cases.description import take_description
 from annotation_backend.cases.exclusion import SUPERSEDED, exclude, take_back
 from annotation_backend.cases.models import Case, ImportedMask, Ingest, IngestPatient, Outcome, Patient, Series
 from annotation_backend.cases.pseudonyms import next_code, patient_of
@@ -145,6 +146,7 @@ class _Run:
             case = known
             self._report.known.append(case)
             findings = [*stored.findings, *_add_masks(case, stored)] if not stored.series else [*_met_again(case, pair)]
+            findings += take_description(case, pair)
         self._report.findings += findings
         self._note(pair.patient_key, Outcome.KNOWN if known else Outcome.NEW, case=case, findings=findings)
 
@@ -183,6 +185,7 @@ class _Run:
             take_back(case)
         self._report.known.append(case)
         findings = [*pair.findings, *_met_again(case, pair), *self._supersede(case, pair)]
+        findings += take_description(case, pair)
         self._report.findings += findings
         self._note(pair.patient_key, Outcome.KNOWN, case=case, findings=findings)
 

@@ -2,10 +2,9 @@
 
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,6 +27,7 @@ from datasets.errors import RejectedInput
 from datasets.files import canonical_json, flush_to_disk, sha256_of_file, write_bytes, write_json
 from datasets.finding import Finding, Level
 from datasets.nifti import encode, read_grid
+from datasets.part_folder import part_folder
 from datasets.picture_plane import PicturePlane, View
 from datasets.picture_turn import RADIOLOGICAL, turned
 
@@ -126,7 +126,7 @@ def export_to_nifti(
     report.findings += [*drawings.findings, *doubts_of_export(drawings, labels)]
     kept = list(labels) or drawings.labels
     require_few_labels(kept)
-    with _folder_beside(out) as part:
+    with nullcontext() if out is None else part_folder(out.parent) as part:
         keys = sorted(drawings.volumes, key=str)
         with ThreadPoolExecutor(WRITERS) as pool:
             for volume, findings in pool.map(lambda key: _convert(drawings.volumes.pop(key), kept, part), keys):
@@ -198,20 +198,6 @@ def _require_free(out: Path, *, overwrite: bool) -> None:
         "Expected a folder that is not there yet, got one that is in use.",
         remedy="Name another, or --overwrite one that a conversion made.",
     )
-
-
-@contextmanager
-def _folder_beside(out: Path | None) -> Iterator[Path | None]:
-    """A temporary folder beside `out`, gone when the block ends unless it was moved there; None without `out`."""
-    if out is None:
-        yield None
-        return
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=out.parent, prefix=".part-"))
-    try:
-        yield part
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _move_in(part: Path, out: Path) -> None:

@@ -12,6 +12,7 @@ from annotation_backend.publishing.models import Release
 from annotation_backend.review.models import Review
 from datasets.case import QualityScore, SeriesRole, TissueType
 from datasets.errors import RejectedInput
+from datasets.part_folder import remove_remains
 from datasets.release.build import ReleaseCase, ReleaseSettings, build_release
 from datasets.release.verify import VerificationReport, verify_release
 
@@ -52,6 +53,7 @@ def publish_release(release_settings: ReleaseSettings) -> BuiltRelease:
         RejectedInput: Nothing is approved, or this version exists with other content.
     """
     cases = release_cases()
+    remove_remains(releases_folder())
     built = build_release(cases, release_settings, releases_folder())
     with transaction.atomic():
         release, _ = Release.objects.update_or_create(

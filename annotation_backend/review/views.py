@@ -33,12 +33,13 @@ def review_case(request: HttpRequest, code: str) -> HttpResponse:
     """One case: its slices with T1, T2 and the mask's outline, and the verdict form."""
     case = get_object_or_404(Case, code=code)
     mask = newest_mask(case)
-    form = VerdictForm(request.POST or None)
+    form = VerdictForm(request.POST if request.method == "POST" else None)
     status = 200
     if request.method == "POST":
         well_formed = form.is_valid()
-        shown = get_object_or_404(CaseMask, pk=form.cleaned_data.get("mask") or 0, case=case)
-        if well_formed and _decided(request, form, shown):
+        number = form.cleaned_data.get("mask")
+        shown = get_object_or_404(CaseMask, pk=number, case=case) if number else None
+        if well_formed and shown and _decided(request, form, shown):
             return redirect("review-queue")
         status = 409 if well_formed else 400
     context = {

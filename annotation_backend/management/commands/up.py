@@ -30,9 +30,12 @@ from annotation_backend.labeling.publish import publish
 from annotation_backend.labeling.upkeep import take_up
 from annotation_backend.management.arguments import MaskloopCommand, a_path
 from annotation_backend.processes import Processes, require_free
+from annotation_backend.publishing.services import releases_folder
 from annotation_backend.registry.models import Promotion
+from annotation_backend.registry.services import models_folder
 from annotation_backend.registry.shipped import ensure_shipped_models
 from datasets.errors import MaskloopError, ProgramFault, RejectedInput
+from datasets.part_folder import remove_remains
 
 START_SECONDS = 300.0
 """Label Studio's first start migrates its database; 40 s were measured on two idle cores."""
@@ -62,6 +65,8 @@ class Command(MaskloopCommand):
         settings.DATA_FOLDER.chmod(0o700)
         call_command("migrate", verbosity=0)
         create_first_accounts()
+        for folder in (releases_folder(), models_folder()):
+            remove_remains(folder)
         processes = self._processes()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
