@@ -9,7 +9,7 @@ from django.core.management.commands.migrate import Command as DjangosCommand
 class Command(DjangosCommand):
     """Makes the private data folder first, where the database lies by default."""
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        """Makes the folder, then migrates."""
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Makes the folder before Django's checks, which open the database already; then migrates."""
         settings.DATA_FOLDER.mkdir(parents=True, exist_ok=True, mode=0o700)
-        super().handle(*args, **options)
+        return super().execute(*args, **options)
