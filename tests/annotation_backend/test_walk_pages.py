@@ -86,8 +86,9 @@ def test_no_address_fails_whoever_asks_and_whatever_is_sent(asking: Client, mask
             address = _address(pattern, values)
             answers = {"GET": asking.get(address, {"slice": "9" * 40, "verdict": "\0", "window": "\0", "next": "//x"})}
             answers["plain GET"] = asking.get(address)
+            bodies = BODIES if values is PLAIN else {"empty": BODIES["empty"]}
             if pattern.name != "logout":
-                answers |= {name: asking.generic("POST", address, *body) for name, body in BODIES.items()}
+                answers |= {name: asking.generic("POST", address, *body) for name, body in bodies.items()}
             failed += [
                 (pattern.name, name, answer.status_code)
                 for name, answer in answers.items()
