@@ -104,5 +104,5 @@ def _not_a_bitmask(got: str) -> RejectedInput:
     return RejectedInput(
         "bitmask-code",
         f"Expected Label Studio's bitmask, a PNG with transparency in a data URL, got {got}.",
-        remedy="Open the task and submit it again.",
+        remedy="Open the task, draw the mask again there or delete the region, and submit it.",
     )

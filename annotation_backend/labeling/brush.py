@@ -153,5 +153,5 @@ def _not_a_code(got: str) -> RejectedInput:
     return RejectedInput(
         "brush-code",
         f"Expected Label Studio's run-length code of a brush mask, got {got}.",
-        remedy="Open the task and submit it again.",
+        remedy="Open the task, draw the mask again there or delete the region, and submit it.",
     )

@@ -88,7 +88,7 @@ class MaskloopCommand(BaseCommand):
         try:
             _require_sound(options)
             document, findings = self.run(**options)
-        except (MaskloopError, ImproperlyConfigured, OSError, *_REFUSALS) as error:
+        except _ENDS as error:
             line, code, status = _refusal(error)
             self._leave({"error": line, "code": code}, [line], status, options)
         else:
@@ -151,6 +151,8 @@ _REFUSALS: dict[type[BaseException], tuple[str, str, int]] = {
     ),
 }
 """What may end any command that is no error of ours: what to say, its code, and the exit status."""
+
+_ENDS: tuple[type[BaseException], ...] = (MaskloopError, ImproperlyConfigured, OSError, *_REFUSALS)
 
 
 def _refusal(error: BaseException) -> tuple[str, str, int]:
