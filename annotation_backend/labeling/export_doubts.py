@@ -49,8 +49,7 @@ def doubts_of_export(drawings: Drawings, labels: Collection[str]) -> Iterator[Fi
         text = "Expected saves with masks, got none; no volume was made."
         remedy = "Submit the slices in Label Studio and export again with their annotations."
         yield Finding(Level.WARNING, "nothing-drawn", text, remedy)
-    for volume in drawings.volumes.values():
-        yield from _holes(volume, drawings)
+    yield from _holes(drawings)
     yield from _drafts(drawings)
     if drawings.blank:
         text = f"{drawings.blank} mask region(s) have no pixel at all and count as empty."
@@ -73,31 +72,51 @@ def _assumed(volume: DrawnVolume) -> Finding:
     return Finding(Level.WARNING, "cut-assumed", text, remedy, volume.name)
 
 
-def _holes(volume: DrawnVolume, drawings: Drawings) -> Iterator[Finding]:
-    """Slices between drawn ones of which nobody saved anything: they are empty in the mask, and may be tumour."""
-    drawn = [index for index, page in volume.pages.items() if page.is_drawn]
-    if volume.place.plane is None or not drawn or volume.place.name.startswith("task-"):
-        return
-    unsaved = [index for index in range(min(drawn), max(drawn)) if index not in volume.pages]
-    if unsaved:
-        drafts = sum(
-            count
-            for place, count in drawings.drafts.items()
-            if place.name == volume.place.name and place.first in unsaved
-        )
-        text = f"Expected a save of every slice between drawn ones, got none of {_named('slice', unsaved)}"
-        text += f" ({drafts} draft(s))." if drafts else "."
-        remedy = "Open them in Label Studio, submit them, and export again."
-        yield Finding(Level.WARNING, "slice-unsaved", text, remedy, volume.name)
+def _holes(drawings: Drawings) -> Iterator[Finding]:
+    """Slices between drawn ones of which nobody saved anything: they are empty in the mask, and may be tumour.
+
+    On a volume that is known every slice counts; elsewhere only those of which the export has a task, as strangers
+    count slices in their own ways.
+    """
+    for (name, _), (subject, is_known, slices) in _slices(drawings).items():
+        drawn = [index for index, is_drawn in slices.items() if is_drawn]
+        between = range(min(drawn, default=0), max(drawn, default=0))
+        asked = between if is_known else sorted(i for case, i in drawings.unsaved if case == name and i in between)
+        unsaved = [index for index in asked if index not in slices]
+        if unsaved:
+            holes = {(name, index) for index in unsaved}
+            drafts = sum(count for place, count in drawings.drafts.items() if place.slice in holes)
+            text = f"Expected a save of every slice between drawn ones, got none of {_named('slice', unsaved)}"
+            text += f" ({drafts} draft(s))." if drafts else "."
+            remedy = "Open them in Label Studio, submit them, and export again."
+            yield Finding(Level.WARNING, "slice-unsaved", text, remedy, subject)
+
+
+def _slices(drawings: Drawings) -> dict[tuple[str, int | None], tuple[str, bool, dict[int, bool]]]:
+    """By case or volume, and annotator: what to call it, whether its volume is known, and which slices are drawn on."""
+    found: dict[tuple[str, int | None], tuple[str, bool, dict[int, bool]]] = {}
+    for volume in drawings.volumes.values():
+        shown = volume.place.slice
+        if shown is None:
+            continue
+        is_known = volume.place.plane is not None
+        subject = volume.name if is_known else shown[0]
+        _, _, slices = found.setdefault((shown[0], volume.annotator), (subject, is_known, {}))
+        if is_known:
+            slices.update((index, page.is_drawn) for index, page in volume.pages.items())
+        else:
+            slices[shown[1]] = any(page.is_drawn for page in volume.pages.values())
+    return found
 
 
 def _drafts(drawings: Drawings) -> Iterator[Finding]:
     """Drafts are in no export's masks, though somebody drew them."""
     known: dict[str, list[int]] = {}
     for place in drawings.drafts:
-        known.setdefault(place.name if place.plane is not None else "", []).append(place.first)
+        name, index = place.slice or (place.name, -1)
+        known.setdefault(name if index >= 0 else "", []).append(index)
     for name, slices in sorted(known.items()):
-        of = _named("slice", slices) if name else f"{len(slices)} task(s)"
+        of = f"{len(slices)} task(s)" if -1 in slices else _named("slice", slices)
         text = f"Expected saves, got drafts of {of} too, which nobody submitted; they are left out."
         yield Finding(Level.WARNING, "draft-left-out", text, "Submit them in Label Studio, and export again.", name)
 

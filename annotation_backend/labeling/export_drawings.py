@@ -96,6 +96,7 @@ class Drawings:
     findings: list[Finding] = field(default_factory=list)
     passed_over: Counter[str] = field(default_factory=Counter)
     drafts: dict[Place, int] = field(default_factory=dict)
+    unsaved: set[tuple[str, int]] = field(default_factory=set)
     blank: int = 0
 
     @property
@@ -110,6 +111,8 @@ class Drawings:
             place = sources.place_of(task)
             if task.drafts:
                 self.drafts[place] = self.drafts.get(place, 0) + task.drafts
+            if not task.saves and place.slice is not None:
+                self.unsaved.add(place.slice)
             self._doubt_order(task.identifier, task.saves)
             for save in task.newest_of_each if each_annotator else task.newest:
                 if each_annotator and save.is_by_somebody:

@@ -39,6 +39,7 @@ class Place:
         geometry: ``case``, ``grid`` or ``unknown``.
         case: The case's code, where the task says it.
         cut: How sure that is.
+        shown: Where nobody knows the place: the case, empty without one, and the slice that the task says it shows.
     """
 
     name: str
@@ -48,6 +49,13 @@ class Place:
     geometry: str
     case: str | None = None
     cut: Cut = Cut.UNKNOWN
+    shown: tuple[str, int] | None = None
+
+    @property
+    def slice(self) -> tuple[str, int] | None:
+        """The case or volume and the slice that the task shows; None where it shows several or does not say."""
+        is_one = self.plane is not None and not self.name.startswith("task-")
+        return (self.name, self.first) if is_one else self.shown
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,8 @@ class Sources:
                 raise _no_slice("a task with data.slice, as Maskloop publishes it", "one without")
             return _placed(task, code, self.planes[code], "case", Cut.PROVED)
         if self.grid is None:
-            return Place(f"task-{task.identifier}", None, 0, count=task.pages, geometry="unknown")
+            shown = None if task.slice_index is None else (code or "", task.slice_index)
+            return Place(f"task-{task.identifier}", None, 0, count=task.pages, geometry="unknown", shown=shown)
         cut = Cut.SAID if self.is_cut_said else Cut.ASSUMED
         if task.slice_index is not None:
             return _placed(task, code, self.grid, "grid", cut)

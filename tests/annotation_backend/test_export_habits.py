@@ -127,6 +127,12 @@ def test_a_gap_between_drawn_slices_is_named_whatever_left_it(tmp_path: Path, ga
     assert not data[:, :, 4].any()
 
 
+def test_a_gap_is_named_also_where_nobody_knows_where_the_slices_lie(tmp_path: Path) -> None:
+    tasks = [_task(k, *([_save(_region())] if k != 20 else []), slice=k, case="C7") for k in (10, 20, 30)]
+    [finding] = [finding for finding in _converted(tmp_path, tasks).findings if finding.code == "slice-unsaved"]
+    assert (finding.subject, "slice 20." in finding.message) == ("C7", True)
+
+
 def test_a_saved_empty_slice_between_drawn_ones_is_no_gap(tmp_path: Path) -> None:
     report, data = _on_grid(tmp_path, [_task(k, _save(*([_region()] if k != 4 else [])), slice=k) for k in (3, 4, 5)])
     assert _codes(report) == []
