@@ -142,15 +142,17 @@ def _replace(path: Path, content: str) -> None:
 def main() -> int:
     """Writes or completes the file; the exit status."""
     try:
-        if write_environment():
-            said = "written, mode 0600"
-        else:
-            drawn = draw_missing()
-            said = f"drawn: {', '.join(drawn)}" if drawn else "already there, nothing is missing"
+        drawn = ["mode 0600"] if write_environment() else draw_missing()
     except UnreadableEnvironment as error:
         sys.stderr.write(f"{error}\n")
         return _NOT_FIT
-    sys.stderr.write(f"{ENV_FILE.name}: {said}\n")
+    except OSError as error:
+        sys.stderr.write(
+            f"Expected to write {ENV_FILE.name} into the checkout, got: {error.strerror}. Make it writable.\n"
+        )
+        return _NOT_FIT
+    if drawn:
+        sys.stderr.write(f"{ENV_FILE.name}: written, {', '.join(drawn)}\n")
     return 0
 
 
