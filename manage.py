@@ -7,7 +7,11 @@ import sys
 NOT_FIT = 3
 """Exit status of an environment that is not fit."""
 
-WITHOUT_INSTALLATION = ("convert_medsam", "evaluate_model", "segment_volume", "train_model", "verify_release")
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
+WITHOUT_INSTALLATION = ("convert_export", "convert_medsam", "evaluate_model", "segment_volume", "train_model",
+                        "verify_release")  # fmt: skip
 """Commands that work on files in a fresh checkout, where nobody needs a secret yet."""
 
 
@@ -20,20 +24,33 @@ def _draw_passing_secrets() -> None:
             os.environ.setdefault(name, value)
 
 
-def main() -> None:
-    """Runs a management command; what it writes is its owner's alone."""
-    os.umask(0o077)
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "annotation_backend.settings")
+def _execute() -> None:
+    """Runs the command; what is wrong with the environment is one line, whatever command it is."""
     if sys.argv[1:2] and sys.argv[1] in WITHOUT_INSTALLATION:
         _draw_passing_secrets()
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.db import Error
 
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(NOT_FIT)
+    except Error:
+        sys.stderr.write("The database is not there or of another version. Run `make up` first. [database]\n")
+        sys.exit(NOT_FIT)
+
+
+def main() -> None:
+    """Runs a management command; what it writes is its owner's alone."""
+    os.umask(0o077)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "annotation_backend.settings")
+    try:
+        _execute()
+    except KeyboardInterrupt:
+        sys.stderr.write("\nInterrupted. What was whole is kept; run the command again to go on. [interrupted]\n")
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import logging
 import os
 import queue
 import secrets
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -48,6 +49,9 @@ ONE_THREAD_EACH = {
     "MALLOC_TRIM_THRESHOLD_": "65536",
 }
 """Environment of a worker: the cases are what runs side by side."""
+
+_QUIET = {"DASK_LOGGING__DISTRIBUTED": "critical"}
+"""What a worker of this machine would say of a run that was interrupted; what became of an item is its outcome."""
 
 _OUR_PACKAGES = ("annotation_backend", "curation", "training", "datasets")
 _POLL_SECONDS = 2.0
@@ -262,25 +266,42 @@ def _cluster(count: int) -> Iterator[Any]:
 
     scratch = settings.DATA_FOLDER / "scratch"
     own = {
-        "distributed.nanny.pre-spawn-environ": ONE_THREAD_EACH,
+        "distributed.nanny.pre-spawn-environ": {**ONE_THREAD_EACH, **_QUIET},
         "distributed.scheduler.allowed-failures": 1,
         "distributed.scheduler.worker-saturation": 1.0,
         "distributed.scheduler.http.routes": [],
         "distributed.worker.http.routes": [],
         "temporary-directory": str(scratch),
     }
-    with (
-        dask.config.set(own),
-        LocalCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            host="127.0.0.1",
-            security=True,
-            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-            memory_limit=WORKER_MEMORY_BYTES,
-        ) as cluster,
-    ):
+    with dask.config.set(own), ExitStack() as stack:
+        with _interrupts_wait():
+            cluster = LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                host="127.0.0.1",
+                security=True,
+                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+                memory_limit=WORKER_MEMORY_BYTES,
+            )
+            stack.enter_context(cluster)
         yield cluster
+
+
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Ctrl-C waits until the block ends, and never reaches the processes that are started in it, nor their successors.
+
+    A terminal sends it to all processes at once; only this one ends the others in good order. The thread that starts
+    workers is made in the block and so inherits what is held back, as they do from it.
+    """
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # whose own start would let interrupts through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _require_fit(client: "Client") -> None:

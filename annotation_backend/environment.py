@@ -1,11 +1,14 @@
 """The private `.env` file: freshly drawn secrets and this installation's addresses. Imports nothing but Python.
 
-`python -m annotation_backend.environment` writes it where it is missing; an existing file is never changed.
+`python -m annotation_backend.environment` writes it where it is missing, and draws what an existing one lacks; nothing
+that stands in it is changed.
 """
 
 import os
+import re
 import secrets
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -13,7 +16,12 @@ ENV_FILE = ROOT / ".env"
 
 ROLE_NAMES = ("administrator", "data_manager", "radiologist", "annotator")
 
+SECRETS = ("MASKLOOP_SECRET_KEY", "LABEL_STUDIO_TOKEN", "ML_BACKEND_PASSWORD")
+"""What nothing starts without."""
+
 _PRIVATE_MODE = 0o600
+_NOT_FIT = 3
+_LINE = re.compile(r"\s*(?:export\s+)?(?P<name>[A-Za-z_0-9]+)\s*=[ \t]*(?P<value>.*?)[ \t]*")
 
 
 def fresh_environment() -> dict[str, str]:
@@ -35,6 +43,23 @@ def password_variable(role: str) -> str:
     return f"{role.upper()}_PASSWORD"
 
 
+class UnreadableEnvironment(Exception):
+    """Says what is wrong with the file and what to do."""
+
+
+def read_environment(path: Path = ENV_FILE) -> dict[str, str]:
+    """What the file says, one ``NAME=value`` a line, perhaps in quotes; of a name that stands twice the last line.
+
+    Raises:
+        UnreadableEnvironment: It cannot be opened or is no UTF-8 text.
+    """
+    found = {}
+    for line in _lines(path):
+        if matched := _LINE.fullmatch(line.rstrip("\r")):
+            found[matched["name"]] = matched["value"] if (value := _unquoted(matched["value"])) is None else value
+    return found
+
+
 def write_environment(path: Path = ENV_FILE) -> bool:
     """Writes a fresh `.env`, readable by its owner only; leaves an existing one as it is.
 
@@ -52,6 +77,84 @@ def write_environment(path: Path = ENV_FILE) -> bool:
     return True
 
 
+def draw_missing(path: Path = ENV_FILE) -> list[str]:
+    """Draws the secrets that an existing `.env` lacks, or has an empty line for; every other line stays as it is.
+
+    First passwords are not drawn: a new one would not be that of the account that is there.
+
+    Returns:
+        The names of what was drawn.
+
+    Raises:
+        UnreadableEnvironment: As `read_environment`.
+    """
+    there = read_environment(path)
+    missing = {name: fresh_environment()[name] for name in SECRETS if not there.get(name, "").strip()}
+    if missing:
+        kept = [line for line in _lines(path) if _name_in(line) not in missing]
+        lines = [*kept, *(f"{name}={value}" for name, value in missing.items())]
+        _replace(path.resolve(), "\n".join(lines) + "\n")
+    return sorted(missing)
+
+
+def _name_in(line: str) -> str | None:
+    matched = _LINE.fullmatch(line.rstrip("\r"))
+    return matched["name"] if matched else None
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_bytes().decode("utf-8-sig").rstrip("\n").split("\n")
+    except UnicodeDecodeError as error:
+        line = path.read_bytes().count(b"\n", 0, error.start) + 1
+        raise UnreadableEnvironment(
+            f"Expected {path.name} as UTF-8 text, got another encoding in line {line}. Save it as UTF-8."
+        ) from error
+    except OSError as error:
+        raise UnreadableEnvironment(
+            f"Expected {path.name} as a file that can be read, got: {error.strerror or type(error).__name__}. "
+            "Let the account that runs Maskloop own it, with mode 600."
+        ) from error
+
+
+def _unquoted(value: str) -> str | None:
+    """What stands between quotes, in double ones with its escapes; None without quotes."""
+    if matched := re.fullmatch(r"'(.*)'", value):
+        return matched[1]
+    if matched := re.fullmatch(r'"(.*)"', value):
+        return re.sub(r"\\(.)", lambda found: "\\" + found[1] if found[1] in "rnt" else found[1], matched[1])
+    return None
+
+
+def _replace(path: Path, content: str) -> None:
+    """The whole new file takes the old one's place, private from its first byte on."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".env-")  # mode 600
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def main() -> int:
+    """Writes or completes the file; the exit status."""
+    try:
+        drawn = ["mode 0600"] if write_environment() else draw_missing()
+    except UnreadableEnvironment as error:
+        sys.stderr.write(f"{error}\n")
+        return _NOT_FIT
+    except OSError as error:
+        sys.stderr.write(
+            f"Expected to write {ENV_FILE.name} into the checkout, got: {error.strerror}. Make it writable.\n"
+        )
+        return _NOT_FIT
+    if drawn:
+        sys.stderr.write(f"{ENV_FILE.name}: written, {', '.join(drawn)}\n")
+    return 0
+
+
 if __name__ == "__main__":
-    written = write_environment()
-    sys.stderr.write(f"{ENV_FILE.name}: {'written, mode 0600' if written else 'already there, left as it is'}\n")
+    sys.exit(main())

@@ -1,72 +1,63 @@
 """Settings of the Django project, read from the environment and the private `.env`; no secret has a default."""
 
-from pathlib import Path
+import os
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from annotation_backend.environment import ENV_FILE, ROOT
+from annotation_backend import configured
+from annotation_backend.environment import ENV_FILE, ROOT, UnreadableEnvironment, read_environment
 
-env = environ.Env()
 if ENV_FILE.exists():
-    env.read_env(str(ENV_FILE))
+    try:
+        for _name, _value in read_environment().items():
+            os.environ.setdefault(_name, _value)
+    except UnreadableEnvironment as error:
+        raise ImproperlyConfigured(str(error)) from error
 
-SHORTEST_SECRET = 32
+SECRET_KEY = configured.secret("MASKLOOP_SECRET_KEY")
+DEBUG = configured.flag("MASKLOOP_DEBUG")
 
-
-def _secret(name: str) -> str:
-    value = env.str(name, default="")
-    if len(value) < SHORTEST_SECRET:
-        raise ImproperlyConfigured(
-            f"{name} is missing or shorter than {SHORTEST_SECRET} characters. `make setup` draws one into .env."
-        )
-    return str(value)
-
-
-SECRET_KEY = _secret("MASKLOOP_SECRET_KEY")
-DEBUG = env.bool("MASKLOOP_DEBUG", default=False)
-
-DATA_FOLDER = Path(env.str("MASKLOOP_DATA", default=str(ROOT / "data"))).resolve()
-MASKLOOP_URL = env.str("MASKLOOP_URL", default="http://127.0.0.1:8000").rstrip("/")
-LABEL_STUDIO_URL = env.str("LABEL_STUDIO_URL", default="http://127.0.0.1:8080").rstrip("/")
-LABEL_STUDIO_DATABASE_URL = env.str("LABEL_STUDIO_DATABASE_URL", default="")
+DATA_FOLDER = configured.folder("MASKLOOP_DATA", default=ROOT / "data")
+MASKLOOP_URL = configured.address("MASKLOOP_URL", default="http://127.0.0.1:8000")
+LABEL_STUDIO_URL = configured.address("LABEL_STUDIO_URL", default="http://127.0.0.1:8080")
+LABEL_STUDIO_DATABASE_URL = configured.text("LABEL_STUDIO_DATABASE_URL")
 """PostgreSQL for the Label Studio that `up` starts; SQLite in the data folder when empty. See decision 21."""
-LABEL_STUDIO_TOKEN = _secret("LABEL_STUDIO_TOKEN")
-ML_BACKEND_USER = env.str("ML_BACKEND_USER", default="label-studio")
-ML_BACKEND_PASSWORD = _secret("ML_BACKEND_PASSWORD")
+LABEL_STUDIO_TOKEN = configured.secret("LABEL_STUDIO_TOKEN")
+ML_BACKEND_USER = configured.text("ML_BACKEND_USER", default="label-studio")
+ML_BACKEND_PASSWORD = configured.secret("ML_BACKEND_PASSWORD")
 
-PICTURE_LIFETIME_DAYS = env.int("MASKLOOP_PICTURE_LIFETIME_DAYS", default=365)
+PICTURE_LIFETIME_DAYS = configured.whole("MASKLOOP_PICTURE_LIFETIME_DAYS", default=365, least=1, most=36_500)
 """How long a picture's address in a Label Studio task stays valid; `publish_tasks --renew` draws new ones."""
 
-WORKERS = env.int("MASKLOOP_WORKERS", default=0)
+WORKERS = configured.whole("MASKLOOP_WORKERS", default=0, most=512)
 """Processes that compute side by side on this machine; 0 for as many as there are cores and memory for."""
 
-WEB_PROCESSES = env.int("MASKLOOP_WEB_PROCESSES", default=0)
+WEB_PROCESSES = configured.whole("MASKLOOP_WEB_PROCESSES", default=0, most=512)
 """Processes of the web service; 0 for one a core as far as memory goes (4 GB each), at most 8, and one on a GPU."""
 
-INFERENCE_THREADS = env.int("MASKLOOP_INFERENCE_THREADS", default=0)
+INFERENCE_THREADS = configured.whole("MASKLOOP_INFERENCE_THREADS", default=0, most=4096)
 """Threads that compute one answer of the web service that `up` starts; 0 for its cores shared out among its processes.
 Where it is started otherwise, OMP_NUM_THREADS says so."""
 
-CACHE_MB = env.int("MASKLOOP_CACHE_MB", default=0)
+CACHE_MB = configured.whole("MASKLOOP_CACHE_MB", default=0, most=10_000_000)
 """What each process keeps of images, models and embeddings; 0 for its share of a quarter of the memory."""
 
-EMBEDDINGS_GB = env.float("MASKLOOP_EMBEDDINGS_GB", default=20.0)
+EMBEDDINGS_GB = configured.number("MASKLOOP_EMBEDDINGS_GB", default=20.0, most=1e6)
 """Embeddings of slices that lie in the data folder at most, about 2 MB each; 0 for none."""
 
-WAIT_SECONDS = env.float("MASKLOOP_WAIT_SECONDS", default=4.0)
+WAIT_SECONDS = configured.number("MASKLOOP_WAIT_SECONDS", default=4.0, most=3600.0)
 """How long a prompt may wait for others' answers; where it would take longer, it is refused at once with 503."""
 
-DASK_SCHEDULER = env.str("DASK_SCHEDULER", default="")
+DASK_SCHEDULER = configured.text("DASK_SCHEDULER")
 """Address of a Dask scheduler that computes instead, e.g. tls://head-node:8786; see decision 9."""
 
-ALLOW_PLAIN_DASK = env.bool("MASKLOOP_ALLOW_PLAIN_DASK", default=False)
+ALLOW_PLAIN_DASK = configured.flag("MASKLOOP_ALLOW_PLAIN_DASK")
 """Lets DASK_SCHEDULER be on another machine without TLS: anybody in that network can then have code run here."""
 
-ALLOWED_HOSTS = env.list("MASKLOOP_ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
+ALLOWED_HOSTS = configured.words("MASKLOOP_ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
 CSRF_TRUSTED_ORIGINS = [MASKLOOP_URL]
 
-TRUSTED_PROXIES = env.int("MASKLOOP_TRUSTED_PROXIES", default=0)
+TRUSTED_PROXIES = configured.whole("MASKLOOP_TRUSTED_PROXIES", default=0, most=32)
 """Proxies of yours before the service: so many entries at the end of X-Forwarded-For are believed, for the limit on
 sign-ins. Without it everybody behind a proxy has its address, and one who guesses makes newcomers wait."""
 
@@ -122,7 +113,7 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{DATA_FOLDER / 'maskloop.sqlite3'}")}
+DATABASES = {"default": configured.database("DATABASE_URL", default=DATA_FOLDER / "maskloop.sqlite3")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 30,

@@ -6,23 +6,25 @@
 
 Only ``patient_id`` must be there. ``t1`` and ``t2`` name a file by its path below the folder, or, of DICOM, a series by
 its number, its folder or Maskloop's reference; what is named there is a person's choice. Masks are named by path.
+How the table's text becomes cells stands in `curation.table_text`.
 """
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from unicodedata import normalize
 
 from curation.anatomical_sites import SITE_WORDS, known_site
+from curation.table_text import UnreadableTable, cells_of
 from datasets.case import SeriesRole, TissueType
 from datasets.finding import Finding, Level
 
 CASE_TABLE_NAME = "cases.csv"
 
+_COLUMNS = ("patient_id", "tissue_type", "anatomical_site", "t1", "t2", "mask_t1", "mask_t2")
+_ALIASES = {"patientid": "patient_id", "tissuetype": "tissue_type", "anatomicalsite": "anatomical_site"}
 _MOST_BYTES = 10_000_000
-_MOST_COLUMNS = 100
-_REMEDY = "Save it as UTF-8 text with the columns patient_id, tissue_type, anatomical_site, t1, t2, mask_t1, mask_t2."
+_REMEDY = f"Save it as UTF-8 text with the columns {', '.join(_COLUMNS)}."
 _NO_ID = frozenset({"", "nan", "n/a", "#n/a", "null", "none", "na"})
 """What spreadsheets and data frames write for an empty cell."""
 
@@ -68,36 +70,63 @@ class CaseTable:
 def read_case_table(folder: Path, *, site_words: frozenset[str] = SITE_WORDS) -> CaseTable:
     """Reads `cases.csv` of a folder; an absent table is an empty one, a damaged one is a finding.
 
-    Columns in any order and case, separated by commas, semicolons or tabs; all but ``patient_id`` may be missing. The
-    patient id is DICOM's PatientID, or for other files the patient's folder or file prefix, or any name where the row
-    names the files.
+    The file's name and its columns in any capitals, the columns in any order; all but ``patient_id`` may be missing.
+    The patient id is DICOM's PatientID, or for other files the patient's folder or file prefix, or any name where the
+    row names the files. Letters with marks may be composed or not: ids are kept composed.
 
     Args:
         folder: That holds the table.
         site_words: Words of anatomical sites that are kept.
     """
-    path = folder / CASE_TABLE_NAME
-    if path.is_symlink() or not path.is_file():
-        return CaseTable()
     try:
-        if path.stat().st_size > _MOST_BYTES:
+        paths = _tables_in(folder)
+        if len(paths) != 1:
+            return _unreadable("several, whose names differ in capitals only") if paths else CaseTable()
+        if paths[0].stat().st_size > _MOST_BYTES:
             return _unreadable("a file of more than 10 MB")
-        content = path.read_bytes()
-        text, odd = _decoded(content)
-        delimiter = _delimiter(text)
-        if "\0" in text:
-            return _unreadable("one with NUL signs in it")
-        if max(line.count(delimiter) for line in text.split("\n")) >= _MOST_COLUMNS:
-            return _unreadable(f"one of more than {_MOST_COLUMNS} columns")
-        lines = list(csv.reader(io.StringIO(text), delimiter=delimiter))
-    except (OSError, UnicodeError, csv.Error) as error:
+        cells = cells_of(paths[0].read_bytes(), key=_column, wanted="patient_id")
+    except OSError as error:
         return _unreadable(f"one that cannot be read ({type(error).__name__})")
-    columns = [name.strip().lower() for name in lines[0]] if lines else []
+    except UnreadableTable as error:
+        return _unreadable(str(error))
+    columns = [_column(name) for name in cells.header]
     named = [name for name in columns if name]
     if columns.count("patient_id") != 1 or len(set(named)) != len(named):
         return _unreadable("one without a single patient_id column, or with a column twice")
-    table = _parsed(columns, lines[1:], site_words)
-    return replace(table, findings=(*odd, *table.findings))
+    table = _parsed(columns, cells.lines, cells.first_row, site_words)
+    return replace(table, findings=(*_odd(cells.odd_row), *_passed_over(named), *table.findings))
+
+
+def is_case_table(name: str) -> bool:
+    """Whether a file is called as the table is, in any capitals."""
+    return name.lower() == CASE_TABLE_NAME
+
+
+def _tables_in(folder: Path) -> list[Path]:
+    """The table; files that differ from it in capitals only where there is none of its very name."""
+    found = [path for path in folder.iterdir() if is_case_table(path.name) and not path.is_symlink() and path.is_file()]
+    return [path for path in found if path.name == CASE_TABLE_NAME] or found
+
+
+def _column(name: str) -> str:
+    """A column's name as we write it: small letters, underscores."""
+    words = "_".join(name.strip().lower().replace("-", " ").split())
+    return _ALIASES.get(words, words)
+
+
+def _odd(row: int | None) -> Iterator[Finding]:
+    if row is not None:
+        expected, found = "UTF-8 text", "another encoding from here on; read as Windows-1252"
+        yield row_finding(row, "table-encoding", expected=expected, found=found, remedy="Save the table as UTF-8.")
+
+
+def _passed_over(columns: list[str]) -> Iterator[Finding]:
+    """A column whose name is misspelt would else be passed over in silence."""
+    others = [name for name in columns if name not in _COLUMNS]
+    if others:
+        message = f"Expected columns called {', '.join(_COLUMNS)}, got {len(others)} other(s), passed over."
+        remedy = "Nothing, unless a name is misspelt."
+        yield Finding(Level.INFO, "table-columns-other", message, remedy, CASE_TABLE_NAME)
 
 
 def row_finding(row: int, code: str, *, expected: str, found: str, remedy: str = "") -> Finding:
@@ -111,31 +140,13 @@ def row_finding(row: int, code: str, *, expected: str, found: str, remedy: str =
     )
 
 
-def _decoded(content: bytes) -> tuple[str, tuple[Finding, ...]]:
-    """The table's text as UTF-8, or as a spreadsheet of Western Europe saves it, which is told with its first row."""
-    try:
-        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n"), ()
-    except UnicodeDecodeError as error:
-        row = content.count(b"\n", 0, error.start) + 1
-        expected, found = "UTF-8 text", "another encoding from here on; read as Windows-1252"
-        odd = row_finding(row, "table-encoding", expected=expected, found=found, remedy="Save the table as UTF-8.")
-        text = content.decode("cp1252", "replace")
-        return text.replace("\r\n", "\n").replace("\r", "\n"), (odd,)
-
-
-def _delimiter(text: str) -> str:
-    """The comma, unless the first line has none but a semicolon or a tab."""
-    first_line = text.split("\n", 1)[0]
-    return next((sign for sign in (",", ";", "\t") if sign in first_line), ",")
-
-
-def _parsed(columns: list[str], lines: list[list[str]], site_words: frozenset[str]) -> CaseTable:
+def _parsed(columns: list[str], lines: list[list[str]], first_row: int, site_words: frozenset[str]) -> CaseTable:
     rows: dict[str, tuple[int, CaseDescription]] = {}
     named: dict[str, NamedFiles] = {}
     findings: list[Finding] = []
-    for number, line in enumerate(lines, start=2):
+    for number, line in enumerate(lines, start=first_row):
         values = dict(zip(columns, (value.strip() for value in line), strict=False))
-        patient_id = values.get("patient_id", "")
+        patient_id = normalize("NFC", values.get("patient_id", ""))
         if patient_id.lower() in _NO_ID or patient_id in rows:
             findings += _useless(number, patient_id, values, rows)
             continue

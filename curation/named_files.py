@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from unicodedata import normalize
 
 from curation.case_table import CaseTable, NamedFiles, row_finding
 from curation.found_series import FoundSeries
@@ -49,22 +50,44 @@ def named_paths(table: CaseTable, present: Iterable[str]) -> NamedPaths:
         table: The table.
         present: Paths of all files below the folder, with ``/``.
     """
-    known = set(present)
+    known = _Present(present)
     files: dict[str, NamedFile] = {}
     findings: list[Finding] = []
     for patient_id, row in table.named.items():
         for role, value, is_mask in _cells(row):
-            path = PurePosixPath(value).as_posix()
             column = f"mask_{role.value}" if is_mask else role.value
+            found = known.called(value)
             if leads_outside(value):
                 findings.append(_bad(row.row, column, "table-path-outside", "one that leads elsewhere"))
-            elif path in files:
+            elif len(found) > 1:
+                findings.append(_bad(row.row, column, "table-file-ambiguous", "one of several that are written alike"))
+            elif found and found[0] in files:
                 findings.append(_bad(row.row, column, "table-file-twice", "a file that is named already"))
-            elif path in known:
-                files[path] = NamedFile(patient_id, role, is_mask)
-            elif is_mask or is_volume_file(PurePosixPath(path)):
+            elif found:
+                files[found[0]] = NamedFile(patient_id, role, is_mask)
+            elif is_mask or is_volume_file(PurePosixPath(plain_path(value))):
                 findings.append(_bad(row.row, column, "table-file-absent", "one that is not there"))
     return NamedPaths(files, tuple(findings))
+
+
+class _Present:
+    """The files that are there, by how a person of another system may write their paths."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._exact = set(paths)
+        self._alike: dict[str, list[str]] = {}
+        for path in sorted(self._exact):
+            self._alike.setdefault(plain_path(path), []).append(path)
+
+    def called(self, value: str) -> list[str]:
+        """The file of this very path, or else all that are written alike."""
+        path = PurePosixPath(value).as_posix()
+        return [path] if path in self._exact else self._alike.get(plain_path(value), [])
+
+
+def plain_path(value: str) -> str:
+    """A path without what systems differ in: the way of its strokes, capitals, and how letters with marks are made."""
+    return normalize("NFC", PurePosixPath(value.replace("\\", "/")).as_posix()).casefold()
 
 
 def leads_outside(value: str) -> bool:
@@ -102,12 +125,13 @@ NAMED_BUT_ABSENT = "named but absent"
 
 def _is_named(series: FoundSeries, paths: tuple[str, ...], value: str) -> bool:
     """Whether a cell names a series: by reference, number, folder, or the name of its only file."""
-    folder = PurePosixPath(value)
+    wanted = PurePosixPath(plain_path(value))
+    plain = [PurePosixPath(plain_path(path)) for path in paths]
     return (
         value == series.reference
-        or (value.isdecimal() and series.evidence.series_number == int(value))
-        or (len(paths) == 1 and PurePosixPath(paths[0]).name == value)
-        or all(folder in PurePosixPath(path).parents for path in paths)
+        or (value.isascii() and value.isdecimal() and series.evidence.series_number == int(value[:18]))
+        or (len(plain) == 1 and plain[0].name == str(wanted))
+        or all(wanted in path.parents for path in plain)
     )
 
 

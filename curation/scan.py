@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePath
+from unicodedata import normalize
 
 from curation.anatomical_sites import SITE_WORDS
 from curation.case_table import CASE_TABLE_NAME, CaseTable, read_case_table, row_finding
@@ -342,10 +343,11 @@ def _known_ids(patient_keys: list[str]) -> tuple[dict[str, str], set[str]]:
     last: dict[str, list[str]] = defaultdict(list)
     for key in patient_keys:
         if "/" in key:
-            last[key.rsplit("/", 1)[-1]].append(key)
+            last[normalize("NFC", key.rsplit("/", 1)[-1])].append(key)
+    whole = {normalize("NFC", key): key for key in patient_keys}
     single = {name: keys[0] for name, keys in last.items() if len(keys) == 1}
-    shared = {name for name, keys in last.items() if len(keys) > 1} - set(patient_keys)
-    return single | {key: key for key in patient_keys}, shared
+    shared = {name for name, keys in last.items() if len(keys) > 1} - set(whole)
+    return single | whole, shared
 
 
 def _unused_rows(table: CaseTable, known: dict[str, str], shared: set[str], named: NamedPaths) -> Iterator[Finding]:

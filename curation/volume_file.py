@@ -22,7 +22,7 @@ def is_volume_file(path: PurePath) -> bool:
 def is_data_of_header(path: Path) -> bool:
     """Whether the file holds the voxels of an NRRD or MetaImage header of the same name beside it."""
     stem = next((path.name[: -len(end)] for end in _DATA_SUFFIXES if path.name.lower().endswith(end)), "")
-    return bool(stem) and any(path.with_name(stem + suffix).is_file() for suffix in _HEADER_SUFFIXES)
+    return bool(stem) and any(_called(path, stem, _HEADER_SUFFIXES))
 
 
 def files_of(path: Path) -> tuple[Path, ...]:
@@ -57,6 +57,11 @@ def header_findings(path: Path) -> tuple[Finding, ...]:
 
 def _data_files(path: Path) -> Iterator[Path]:
     if path.suffix.lower() in _HEADER_SUFFIXES:
-        for suffix in _DATA_SUFFIXES:
-            if (data := path.with_name(path.name[: -len(path.suffix)] + suffix)).is_file():
-                yield data
+        yield from _called(path, path.name[: -len(path.suffix)], _DATA_SUFFIXES)
+
+
+def _called(path: Path, stem: str, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """The files beside a path with one of the suffixes, in small letters or in capitals."""
+    for suffix in dict.fromkeys(written for each in suffixes for written in (each, each.upper())):
+        if (beside := path.with_name(stem + suffix)).is_file():
+            yield beside

@@ -5,10 +5,7 @@ description therefore names the whole package. Nothing here unpickles, and nothi
 """
 
 import json
-import os
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
@@ -20,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
-from datasets.files import canonical_json, sha256_of_bytes, write_bytes
+from datasets.files import canonical_json, flush_to_disk, sha256_of_bytes, write_bytes
+from datasets.part_folder import part_folder
 
 DESCRIPTION_NAME = "model.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -205,22 +203,17 @@ def _decoded(weights: bytes) -> dict[str, NDArray[Any]]:
 
 
 def _move_in_when_whole(folder: Path, content: Mapping[str, bytes]) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".part-"))
     try:
-        for name, encoded in content.items():
-            write_bytes(part / name, encoded)
-        part.chmod(0o755)
-        part.rename(folder)
-        descriptor = os.open(folder.parent, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
+        with part_folder(folder.parent) as part:
+            for name, encoded in content.items():
+                write_bytes(part / name, encoded)
+            part.chmod(0o755)
+            part.rename(folder)
+            flush_to_disk(folder.parent)
     except OSError:
         if not folder.exists():
             raise
         # Another process was first; what it wrote is compared with ours.
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _read(path: Path, *, limit: int | None = None) -> bytes:

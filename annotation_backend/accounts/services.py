@@ -5,7 +5,7 @@ import secrets
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
 
 from annotation_backend.accounts.models import Role, User
@@ -25,7 +25,7 @@ def create_first_accounts() -> list[User]:
         The accounts that were created now.
 
     Raises:
-        KeyError: A role's password is in neither the environment nor `.env`.
+        ImproperlyConfigured: A role's password is in neither the environment nor `.env`.
     """
     created = []
     for role in Role:
@@ -35,11 +35,26 @@ def create_first_accounts() -> list[User]:
             User.objects.create_user(
                 username=email_of(role),
                 email=email_of(role),
-                password=os.environ[password_variable(role.value)],
+                password=first_password(role),
                 role=role,
             )
         )
     return created
+
+
+def first_password(role: Role) -> str:
+    """The password of a role's first account, as it stands in the environment or `.env`.
+
+    Raises:
+        ImproperlyConfigured: It stands in neither.
+    """
+    name = password_variable(role.value)
+    if not os.environ.get(name, "").strip():
+        raise ImproperlyConfigured(
+            f"Expected {name} in .env, the first password of {email_of(role)}, got none. Add a line {name}= with a "
+            "password of 12 letters or more."
+        )
+    return os.environ[name]
 
 
 def create_person(email: str, role: Role) -> tuple[User, str]:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from annotation_backend.cases.choices import choices_among
+from annotation_backend.cases.description import take_description
 from annotation_backend.cases.exclusion import SUPERSEDED, exclude, take_back
 from annotation_backend.cases.former_patients import carry_over
 from annotation_backend.cases.known_masks import forget, known_masks
@@ -152,6 +153,7 @@ class _Run:
             case = known
             self._report.known.append(case)
             findings = [*stored.findings, *_add_masks(case, stored)] if not stored.series else [*_met_again(case, pair)]
+            findings += take_description(case, pair)
         self._report.findings += findings
         self._note(pair.patient_key, Outcome.KNOWN if known else Outcome.NEW, case=case, findings=findings)
 
@@ -192,6 +194,7 @@ class _Run:
             take_back(case)
         self._report.known.append(case)
         findings = [*pair.findings, *_met_again(case, pair), *self._supersede(case, pair)]
+        findings += take_description(case, pair)
         self._report.findings += findings
         self._note(pair.patient_key, Outcome.KNOWN, case=case, findings=findings)
 

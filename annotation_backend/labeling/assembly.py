@@ -74,6 +74,6 @@ def _unreadable(case: Case, index: int, count: int) -> Finding:
         Level.ERROR,
         "brush-code",
         f"{count} brush region(s) could not be read and are missing from the mask.",
-        "Open the task in Label Studio, look at it, and submit it again.",
+        "Open the task in Label Studio, draw them again or delete them, and submit it again.",
         f"{case.code} slice {index}",
     )

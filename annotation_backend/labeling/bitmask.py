@@ -12,7 +12,7 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
-from annotation_backend.labeling.brush import INSIDE_ABOVE_ALPHA
+from annotation_backend.labeling.brush import inside_of
 from datasets.errors import RejectedInput
 
 _PREFIX = "data:image/png;base64,"
@@ -51,14 +51,15 @@ def decode(url: object, *, height: int, width: int) -> NDArray[np.bool_]:
         width: Picture width in pixels.
 
     Returns:
-        Boolean (height, width): where alpha is above `INSIDE_ABOVE_ALPHA`.
+        Boolean (height, width), as `brush.inside_of`.
 
     Raises:
-        RejectedInput: Not such a picture, one without alpha, or one of another size (``bitmask-code``).
+        RejectedInput: Not such a picture, one without alpha, or one of another size (``bitmask-code``), or as
+            `brush.inside_of`.
     """
     content = _content_of(url, largest=height * width * _LARGEST_PIXEL_BYTES + _LARGEST_OVERHEAD_BYTES)
     _require_size(content, height, width)
-    return np.asarray(_alpha_of(content) > INSIDE_ABOVE_ALPHA)
+    return inside_of(_alpha_of(content))
 
 
 def _content_of(url: object, *, largest: int) -> bytes:
@@ -103,5 +104,5 @@ def _not_a_bitmask(got: str) -> RejectedInput:
     return RejectedInput(
         "bitmask-code",
         f"Expected Label Studio's bitmask, a PNG with transparency in a data URL, got {got}.",
-        remedy="Open the task and submit it again.",
+        remedy="Open the task, draw the mask again there or delete the region, and submit it.",
     )

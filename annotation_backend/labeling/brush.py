@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from datasets.errors import RejectedInput
 
 INSIDE_ABOVE_ALPHA = 127
-"""Strokes are anti-aliased (alpha 1 to 254); above this a pixel is inside."""
+"""The editor writes 255 and anti-aliased edges (alpha 1 to 254); above this a pixel is inside."""
 
 _CHANNELS = 4
 _HEADER_BYTES = 7
@@ -65,12 +65,41 @@ def decode(rle: object, *, height: int, width: int) -> NDArray[np.bool_]:
         width: Picture width in pixels.
 
     Returns:
-        Boolean (height, width): where alpha is above `INSIDE_ABOVE_ALPHA`.
+        Boolean (height, width), as `inside_of`.
 
     Raises:
-        RejectedInput: Not such a code, or one of another picture size (``brush-code``).
+        RejectedInput: Not such a code, or one of another picture size (``brush-code``), or as `inside_of`.
     """
-    return np.asarray(decode_alpha(rle, height=height, width=width) > INSIDE_ABOVE_ALPHA)
+    return inside_of(decode_alpha(rle, height=height, width=width))
+
+
+def inside_of(alpha: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """What the writer of a mask meant to be inside.
+
+    Where some pixel is above `INSIDE_ABOVE_ALPHA`, those pixels: the rest are the edges of strokes. Where all that is
+    there has one and the same fainter alpha, all of it: scripts write 1 (the SDK's ``mask2rle`` of a mask of 0 and 1)
+    or 100 (its ``contour2rle``). A wholly transparent picture is an empty mask, as the editor writes it after *Undo*.
+
+    Args:
+        alpha: uint8 (height, width); 255 is opaque.
+
+    Raises:
+        RejectedInput: Several alphas, none of them above the threshold (``region-faint``): the remains of an eraser, or
+            a map of something else. Nobody knows which of it was meant.
+    """
+    inside = np.asarray(alpha > INSIDE_ABOVE_ALPHA)
+    if inside.any():
+        return inside
+    drawn = np.asarray(alpha > 0)
+    faintest, strongest = (alpha[drawn].min(), alpha[drawn].max()) if drawn.any() else (0, 0)
+    if faintest == strongest:
+        return drawn
+    raise RejectedInput(
+        "region-faint",
+        f"Expected a mask with pixels above alpha {INSIDE_ABOVE_ALPHA}, or of one alpha, got alphas from {faintest} to "
+        f"{strongest}.",
+        remedy="Open the task, draw the mask again there or delete the region, and submit it.",
+    )
 
 
 def decode_alpha(rle: object, *, height: int, width: int) -> NDArray[np.uint8]:
@@ -124,5 +153,5 @@ def _not_a_code(got: str) -> RejectedInput:
     return RejectedInput(
         "brush-code",
         f"Expected Label Studio's run-length code of a brush mask, got {got}.",
-        remedy="Open the task and submit it again.",
+        remedy="Open the task, draw the mask again there or delete the region, and submit it.",
     )

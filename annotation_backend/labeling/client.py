@@ -74,6 +74,12 @@ def readable_errors() -> Iterator[None]:
             "Label Studio does not answer.",
             remedy="Start it with `make up` (or look at data/logs/label_studio.log) and run the command again.",
         ) from error
+    except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, httpx.InvalidURL) as error:
+        raise RejectedInput(
+            "label-studio-address",
+            "Expected LABEL_STUDIO_URL to be an address such as http://127.0.0.1:8080, got something else.",
+            remedy="Correct it in .env.",
+        ) from error
     except requests.HTTPError as error:
         raise _refusal(error.response.status_code, error.response.text) from error
     except ApiError as error:

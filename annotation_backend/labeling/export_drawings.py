@@ -7,7 +7,7 @@ becomes a volume of its own, one page a slice, whose place and pixel size nobody
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from annotation_backend.labeling.config import HINT
 from annotation_backend.labeling.export_file import ExportedTask, Save
+from annotation_backend.labeling.export_places import Cut, Place, Sources
 from annotation_backend.labeling.regions import MASK_TYPES, Region, drawn_masks
 from curation.assemble import assemble_mask
 from datasets.errors import RejectedInput
@@ -32,82 +33,30 @@ LARGEST_VOLUME = 1 << 30
 
 MASK_FORMAT = "maskloop-mask-1"
 
-_CODE = re.compile(r"(?!task-|volume$)[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _PROMPT_TYPES = ("keypointlabels", "rectanglelabels")
-_UNNAMED_CASE = "volume"
+
+_CUT_REMEDY = "Give the volume that the pictures were cut from, and how they were cut (--view, --across, --down)."
 
 Packed = NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a task's pictures lie.
-
-    Args:
-        name: The volume they belong to.
-        plane: How that volume was cut; None where nobody knows.
-        first: Index of the task's first page.
-        count: How many slices the volume has.
-        geometry: ``case``, ``grid`` or ``unknown``.
-        case: The case's code, where the task says it.
-    """
-
-    name: str
-    plane: PicturePlane | None
-    first: int
-    count: int
-    geometry: str
-    case: str | None = None
-
-
-@dataclass(frozen=True)
-class Sources:
-    """What is known of where pictures lie.
-
-    Args:
-        planes: The planes of exported cases, by code.
-        grid: The plane of the one volume that all other tasks were cut from, or None.
-    """
-
-    planes: Mapping[str, PicturePlane] = field(default_factory=dict)
-    grid: PicturePlane | None = None
-
-    def place_of(self, task: ExportedTask) -> Place:
-        """Where a task's pictures lie.
-
-        Raises:
-            RejectedInput: The volume has no such slice (``slice-index``), or not as many as the task has pages, or the
-                task does not say which slice it shows (``export-slice``).
-        """
-        code = task.case if task.case is not None and _CODE.fullmatch(task.case) else None
-        if code is not None and code in self.planes and task.slice_index is not None:
-            return _placed(code, self.planes[code], task.slice_index, "case")
-        if self.grid is None:
-            return Place(f"task-{task.identifier}", None, 0, count=task.pages, geometry="unknown")
-        if task.slice_index is not None:
-            return _placed(code, self.grid, task.slice_index, "grid")
-        if task.pages != self.grid.slice_count:
-            raise RejectedInput(
-                "export-slice",
-                f"Expected a task with data.slice, or with {self.grid.slice_count} pages as the volume has slices, got "
-                f"{task.pages} page(s).",
-                remedy="Give the volume that the pictures were cut from, or leave --grid out.",
-            )
-        return Place(f"task-{task.identifier}", self.grid, 0, count=self.grid.slice_count, geometry="grid")
-
-
 @dataclass(frozen=True, eq=False)
 class DrawnPage:
-    """One picture of a save: its labels' pixels, packed, and what it came from."""
+    """One picture of a save: its labels' pixels, packed, and what it came from; no shape where nothing says it."""
 
-    shape: tuple[int, int]
+    shape: tuple[int, int] | None
     pixels: Mapping[str, Packed]
     task: int
     save: Save
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether any pixel is inside."""
+        return any(packed.any() for packed in self.pixels.values())
+
     def unpacked(self, label: str) -> NDArray[np.bool_]:
         """Boolean (height, width) of one label."""
-        height, width = self.shape
+        height, width = self.shape or (0, 0)
         return np.unpackbits(self.pixels[label], count=height * width).view(np.bool_).reshape(height, width)
 
 
@@ -118,11 +67,25 @@ class DrawnVolume:
     place: Place
     annotator: int | None
     pages: dict[int, DrawnPage] = field(default_factory=dict)
+    shape: tuple[int, int] | None = None
 
     @property
     def name(self) -> str:
         """The file's name without suffix."""
         return self.place.name if self.annotator is None else f"{self.place.name}_by-{self.annotator}"
+
+    def keep(self, index: int, page: DrawnPage) -> None:
+        """Keeps a page, unless a newer save of it is there.
+
+        Raises:
+            RejectedInput: It is of another size than the others (``export-pages``).
+        """
+        if page.shape is not None and self.shape not in (None, page.shape):
+            raise RejectedInput("export-pages", "Expected pages of one size, got several.", remedy="Split the task.")
+        self.shape = self.shape or page.shape
+        other = self.pages.get(index)
+        if other is None or page.save.moment >= other.save.moment:
+            self.pages[index] = page
 
 
 @dataclass
@@ -132,6 +95,9 @@ class Drawings:
     volumes: dict[tuple[str, int | None], DrawnVolume] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     passed_over: Counter[str] = field(default_factory=Counter)
+    drafts: dict[Place, int] = field(default_factory=dict)
+    unsaved: set[tuple[str, int]] = field(default_factory=set)
+    blank: int = 0
 
     @property
     def labels(self) -> list[str]:
@@ -143,18 +109,26 @@ class Drawings:
         """Decodes what counts of a task; what cannot be read becomes a finding."""
         try:
             place = sources.place_of(task)
+            if task.drafts:
+                self.drafts[place] = self.drafts.get(place, 0) + task.drafts
+            if not task.saves and place.slice is not None:
+                self.unsaved.add(place.slice)
+            self._doubt_order(task.identifier, task.saves)
             for save in task.newest_of_each if each_annotator else task.newest:
+                if each_annotator and save.is_by_somebody:
+                    raise _nobodys_number()
                 self._add_save(task, save, place, annotator=(save.annotator or 0) if each_annotator else None)
         except RejectedInput as error:
             self._tell(error, task)
 
     def _add_save(self, task: ExportedTask, save: Save, place: Place, *, annotator: int | None) -> None:
         drawn = dict(self._drawn_pages(task, save, place))
-        if len({page.shape for page in drawn.values()}) > 1:
-            raise RejectedInput("export-pages", "Expected pages of one size, got several.", remedy="Split the task.")
         known = self.volumes.setdefault((place.name, annotator), DrawnVolume(place, annotator))
+        if place.cut is Cut.ASSUMED:
+            known.place = replace(known.place, cut=place.cut)
         for index, page in drawn.items():
-            self._keep(known, index, page)
+            self._doubt_twice(known, index, page)
+            known.keep(index, page)
 
     def _drawn_pages(self, task: ExportedTask, save: Save, place: Place) -> Iterator[tuple[int, DrawnPage]]:
         """The decoded pages of a save by slice index; where nothing says how large an empty page is, it is left out."""
@@ -165,26 +139,43 @@ class Drawings:
             self.passed_over.update(_other_types(regions))
             if page >= task.pages:
                 raise _no_page(page, task.pages)
-            height, width = _shape_of(regions, place)
-            drawn = drawn_masks(regions, height=height, width=width, labels=None, picture=None)
-            for refusal in drawn.refusals:
-                self._tell(refusal, task)
-            require_few_labels(drawn.pixels)
-            packed = {label: np.packbits(pixels) for label, pixels in drawn.pixels.items()}
-            yield place.first + page, DrawnPage((height, width), packed, task.identifier, save)
+            shape = _shape_of(regions, task, place)
+            pixels = {} if shape is None else self._decoded(regions, shape, task, place)
+            yield place.first + page, DrawnPage(shape, pixels, task.identifier, save)
 
-    def _tell(self, error: RejectedInput, task: ExportedTask) -> None:
-        self.findings.append(Finding(Level.ERROR, error.code, error.message, error.remedy, f"task {task.identifier}"))
+    def _decoded(
+        self, regions: Sequence[Region], shape: tuple[int, int], task: ExportedTask, place: Place
+    ) -> dict[str, Packed]:
+        drawn = drawn_masks(regions, height=shape[0], width=shape[1], labels=None, picture=None)
+        self.blank += drawn.blank
+        for refusal in drawn.refusals:
+            self._tell(refusal, task, _CUT_REMEDY if place.geometry == "grid" else None)
+        require_few_labels(drawn.pixels)
+        return {label: np.packbits(pixels) for label, pixels in drawn.pixels.items()}
 
-    def _keep(self, volume: DrawnVolume, index: int, page: DrawnPage) -> None:
+    def _tell(self, error: RejectedInput, task: ExportedTask, remedy: str | None = None) -> None:
+        remedy = remedy if remedy and error.code == "region-size" else error.remedy
+        self.findings.append(Finding(Level.ERROR, error.code, error.message, remedy, f"task {task.identifier}"))
+
+    def _doubt_order(self, task: int, saves: Sequence[Save]) -> None:
+        """Without a moment at each save it is a guess which is the newest."""
+        if len(saves) > 1 and not all(save.is_dated for save in saves):
+            text = "Expected every save to say when it was made, got some without; the one with the highest number, of "
+            text += "those with a moment if there are any, counts as the newest."
+            remedy = "Export again as JSON, which has the moments, or delete the saves that do not count."
+            self.findings.append(Finding(Level.WARNING, "save-order", text, remedy, f"task {task}"))
+
+    def _doubt_twice(self, volume: DrawnVolume, index: int, page: DrawnPage) -> None:
         """Of two tasks that show one slice the newer save counts; a person should know of it."""
         other = volume.pages.get(index)
-        if other is not None and other.task != page.task:
-            text = f"Tasks {other.task} and {page.task} show the same slice; the newer save counts."
-            remedy = "Delete one of the tasks, or export them apart."
-            self.findings.append(Finding(Level.WARNING, "slice-twice", text, remedy, volume.name))
-        if other is None or page.save.moment >= other.save.moment:
-            volume.pages[index] = page
+        if other is None:
+            return
+        if other.task == page.task:
+            self._doubt_order(page.task, (other.save, page.save))
+            return
+        text = f"Tasks {other.task} and {page.task} show the same slice; the newer save counts."
+        remedy = "Delete one of the tasks, or export them apart."
+        self.findings.append(Finding(Level.WARNING, "slice-twice", text, remedy, volume.name))
 
 
 def require_few_labels(labels: Collection[str]) -> None:
@@ -201,12 +192,13 @@ def mask_of_volume(volume: DrawnVolume, labels: Sequence[str]) -> tuple[Mask, in
     """The label map of a volume and in how many voxels several labels met: there the first of `labels` counts.
 
     Raises:
-        RejectedInput: The volume would be larger than `LARGEST_VOLUME` voxels (``export-volume``).
+        RejectedInput: The volume would be larger than `LARGEST_VOLUME` voxels (``export-volume``), or nothing says how
+            large its pictures are (``export-size``).
     """
     plane = volume.place.plane or _unknown_plane(volume)
     overlap, pictures = 0, {}
     for index, page in volume.pages.items():
-        picture, taken = np.zeros(page.shape, np.uint8), np.zeros(page.shape, np.uint8)
+        picture, taken = np.zeros(plane.shape, np.uint8), np.zeros(plane.shape, np.uint8)
         for value, label in reversed(list(enumerate(labels, start=1))):
             if label in page.pixels:
                 inside = page.unpacked(label)
@@ -224,6 +216,7 @@ def sidecar_of(volume: DrawnVolume, mask: Mask) -> dict[str, Any]:
         "format": MASK_FORMAT,
         "labels": {str(value): label for value, label in mask.labels.items()},
         "geometry": volume.place.geometry,
+        "cut": volume.place.cut.value,
         "plane": plane.as_dict(),
         "case": volume.place.case,
         "slices": [
@@ -233,14 +226,11 @@ def sidecar_of(volume: DrawnVolume, mask: Mask) -> dict[str, Any]:
     }
 
 
-def _placed(code: str | None, plane: PicturePlane, index: int, geometry: str) -> Place:
-    plane.require_index(index)
-    return Place(code or _UNNAMED_CASE, plane, index, count=plane.slice_count, geometry=geometry, case=code)
-
-
 def _unknown_plane(volume: DrawnVolume) -> PicturePlane:
     """Pixels of 1 mm, upright in a viewer: across is the patient's left, down is posterior, as far as anyone knows."""
-    height, width = next(iter(volume.pages.values())).shape
+    if volume.shape is None:
+        raise _no_size("none, as nothing is drawn")
+    height, width = volume.shape
     count = volume.place.count
     if height * width * count > LARGEST_VOLUME:
         raise RejectedInput(
@@ -263,22 +253,39 @@ def _by_page(regions: Sequence[Region]) -> dict[int, list[Region]]:
     return pages if pages[0] or len(pages) == 1 else {page: found for page, found in pages.items() if page}
 
 
-def _shape_of(regions: Sequence[Region], place: Place) -> tuple[int, int]:
-    """Height and width of the picture: the plane's, or what its first mask says.
+def _shape_of(regions: Sequence[Region], task: ExportedTask, place: Place) -> tuple[int, int] | None:
+    """Height and width of the picture: the plane's, or what a mask says; None where there is no mask.
+
+    An emptied save says nothing of the size, but an earlier one of the task may.
 
     Raises:
-        RejectedInput: There is no mask that says it, or it says something that no picture has (``export-size``).
+        RejectedInput: The mask says something that no picture has (``export-size``).
     """
     if place.plane is not None:
         return place.plane.shape
-    region = next(filter(_is_mask, regions), {})
+    earlier = (region for save in task.saves for region in save.regions)
+    region = next(filter(_is_mask, regions), None) or next(filter(_is_mask, earlier), None)
+    if region is None:
+        return None
     height, width = region.get("original_height"), region.get("original_width")
     if _is_side(height) and _is_side(width) and height * width <= LARGEST_PICTURE:
         return height, width
-    raise RejectedInput(
+    raise _no_size("none")
+
+
+def _no_size(got: str) -> RejectedInput:
+    return RejectedInput(
         "export-size",
-        f"Expected a mask that says how large its picture is, at most {LARGEST_PICTURE} pixels, got none.",
+        f"Expected a mask that says how large its picture is, at most {LARGEST_PICTURE} pixels, got {got}.",
         remedy="Give the volume that the pictures were cut from (--grid), or leave the task out.",
+    )
+
+
+def _nobodys_number() -> RejectedInput:
+    return RejectedInput(
+        "export-annotator",
+        "Expected the number of who drew, got something else.",
+        remedy="Export as JSON, which has the numbers, or leave --each-annotator out.",
     )
 
 

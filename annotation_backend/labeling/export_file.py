@@ -4,21 +4,40 @@ Nothing of a task's addresses, file names or people's names is kept; a task is k
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from annotation_backend.labeling.export_rows import (
+    annotation_of_row,
+    counted,
+    is_said,
+    readable,
+    texts_of,
+    whole_number,
+    with_labels,
+)
 from annotation_backend.labeling.json_elements import json_elements
+from annotation_backend.labeling.picture_corners import Corners, corners_from
 from annotation_backend.labeling.regions import Region
 from datasets.errors import RejectedInput
 from datasets.gate import opened
 
 _NO_MOMENT = datetime.min.replace(tzinfo=UTC)
-_LARGEST_NUMBER = 1 << 53
-_TWINS = {"rle": ("brush", "brushlabels"), "imageDataURL": ("bitmask", "bitmasklabels")}
-_UNNAMED = "Mask"
-"""The label of masks that were drawn without one."""
+_FIRST_SECOND, _FIRST_MILLISECOND, _LAST_MILLISECOND = 10**8, 10**11, 10**14
+"""Moments as numbers: seconds since 1970 up to the year 5138, milliseconds from 1973 on."""
+
+_OTHER_FORMS = (
+    (b"PK", "a ZIP archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"\xff\xfe", "text in UTF-16"),
+    (b"\xfe\xff", "text in UTF-16"),
+    (b"<", "XML or a page"),
+    (b"id,", "a table (CSV)"),
+    (b"id\t", "a table (TSV)"),
+)
 
 
 @dataclass(frozen=True)
@@ -30,12 +49,16 @@ class Save:
         annotator: The number of who drew, or None.
         moment: When it was saved last, and its number, to be compared.
         regions: Its result.
+        is_dated: Whether it says when it was saved.
+        is_by_somebody: Whether it names somebody who has no number: people like that cannot be told apart.
     """
 
     identifier: int | None
     annotator: int | None
     moment: tuple[datetime, int]
     regions: Sequence[Region]
+    is_dated: bool = True
+    is_by_somebody: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,6 +71,8 @@ class ExportedTask:
         slice_index: ``data.slice``, or None.
         pages: Pictures of the task; 1 where it has no list of them.
         saves: Its annotations, but for the cancelled ones.
+        drafts: Unsaved drawings, which no export says the content of for sure.
+        corners: Where the picture lies, in millimetres, where the task says it.
     """
 
     identifier: int
@@ -55,6 +80,8 @@ class ExportedTask:
     slice_index: int | None
     pages: int
     saves: tuple[Save, ...]
+    drafts: int = 0
+    corners: Corners | None = None
 
     @property
     def newest(self) -> tuple[Save, ...]:
@@ -75,21 +102,39 @@ def exported_tasks(path: Path) -> Iterator[ExportedTask | RejectedInput]:
         RejectedInput: The file is no JSON, or no list of tasks (``export-malformed``), or as `opened`.
     """
     with opened(path) as stream:
-        if stream.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"[", b"{"):
-            raise _not_an_export("something else")
+        begin = stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
+        if begin[:1] not in (b"[", b"{"):
+            raise _not_an_export(
+                next((form for sign, form in _OTHER_FORMS if begin.startswith(sign)), "something else")
+            )
         stream.seek(0)
-        tasks = enumerate(json_elements(stream), start=1)
-        while True:
-            try:
-                place, task = next(tasks)
-            except StopIteration:
-                return
-            except ValueError as error:
-                raise _not_an_export("JSON that is broken or cut") from error
-            try:
-                yield _task_from(task, place)
-            except RejectedInput as error:
-                yield error
+        with closing(json_elements(stream)) as elements:
+            for place, task in _numbered(elements, has_list=begin[:1] == b"["):
+                _require_no_other_tools(task)
+                try:
+                    yield _task_from(task, place)
+                except RejectedInput as error:
+                    yield error
+
+
+def _numbered(elements: Iterator[Any], *, has_list: bool) -> Iterator[tuple[int, Any]]:
+    """The elements with their places, counted from 1."""
+    place = 0
+    while True:
+        try:
+            element = next(elements)
+        except StopIteration:
+            return
+        except ValueError as error:
+            is_lines = place == 1 and not has_list
+            raise _not_an_export("JSON lines" if is_lines else "JSON that is broken or cut") from error
+        place += 1
+        yield place, element
+
+
+def _require_no_other_tools(task: object) -> None:
+    if isinstance(task, Mapping) and {"images", "categories"} <= task.keys():
+        raise _not_an_export("COCO's JSON")
 
 
 def _task_from(task: object, place: int) -> ExportedTask:
@@ -97,11 +142,11 @@ def _task_from(task: object, place: int) -> ExportedTask:
         raise _no_task(place)
     is_short = "annotation_id" in task and "annotations" not in task
     data = task if is_short else task.get("data")
-    annotations = [_from_short(task)] if is_short else task.get("annotations", [])
+    annotations = _rows_of(task) if is_short else task.get("annotations", task.get("completions", []))
     if not isinstance(data, Mapping) or not isinstance(annotations, list):
         raise _no_task(place)
-    lists = [value for value in data.values() if isinstance(value, list) and value and isinstance(value[0], str)]
-    if is_short and lists:
+    pages = max(map(len, texts_of(data)), default=1)
+    if is_short and list(texts_of(data)):
         raise RejectedInput(
             "export-pages",
             f"Expected task {place} of a JSON-MIN export to have one picture, got a list: such an export does not say "
@@ -109,83 +154,67 @@ def _task_from(task: object, place: int) -> ExportedTask:
             remedy="Export as JSON.",
         )
     case = data.get("case")
+    saves = tuple(_saves(annotations, place))
     return ExportedTask(
-        identifier=place if (number := _number(task.get("id"))) is None else number,
+        identifier=place if (number := counted(task.get("id"))) is None else number,
         case=case if isinstance(case, str) else None,
-        slice_index=_number(data.get("slice")),
-        pages=max(map(len, lists), default=1),
-        saves=tuple(_saves(annotations, place)),
+        slice_index=counted(data.get("slice")),
+        pages=pages,
+        saves=saves,
+        drafts=_drafts(task, has_saves=bool(saves)),
+        corners=corners_from(data.get("corners")),
     )
+
+
+def _rows_of(task: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The annotation of a JSON-MIN row; none where the row only says that its task has none."""
+    annotation = annotation_of_row(task)
+    return [annotation] if annotation["result"] or annotation["id"] is not None else []
+
+
+def _drafts(task: Mapping[str, Any], *, has_saves: bool) -> int:
+    """How many drafts there are; one that says that nothing was drawn on an unsaved slice is none."""
+    drafts = task.get("drafts")
+    if not isinstance(drafts, list):
+        return 0
+    return sum(has_saves or not isinstance(draft, Mapping) or draft.get("result") != [] for draft in drafts)
 
 
 def _saves(annotations: list[Any], place: int) -> Iterator[Save]:
     for annotation in annotations:
         if not isinstance(annotation, Mapping):
             raise _no_task(place)
-        if annotation.get("was_cancelled") or annotation.get("skipped"):
-            continue
-        regions = annotation.get("result") or []
-        if not isinstance(regions, list):
-            raise _no_task(place)
-        person = annotation.get("completed_by")
-        identifier = _number(annotation.get("id"))
-        moment = _moment(annotation.get("updated_at")) or _moment(annotation.get("created_at")) or _NO_MOMENT
-        yield Save(
-            identifier=identifier,
-            annotator=_number(person.get("id") if isinstance(person, Mapping) else person),
-            moment=(moment, identifier or 0),
-            regions=_with_labels(regions),
-        )
+        if not (is_said(annotation.get("was_cancelled")) or is_said(annotation.get("skipped"))):
+            yield _save_from(annotation, place)
 
 
-def _from_short(task: Mapping[str, Any]) -> dict[str, Any]:
-    """The annotation of a JSON-MIN row, whose regions lie under their controls' names and without their type."""
-    regions = []
-    for value in task.values():
-        for region in value if isinstance(value, list) else ():
-            kind = next((kind for _, kind in _TWINS.values() if isinstance(region, Mapping) and kind in region), None)
-            if kind:
-                size = {key: region[key] for key in ("original_width", "original_height") if key in region}
-                regions.append({"type": kind, "value": region, **size})
-    identifier, person = task.get("annotation_id"), task.get("annotator")
-    return {
-        "id": identifier,
-        "completed_by": person,
-        "result": regions,
-        **{key: task.get(key) for key in ("updated_at", "created_at")},
-    }
-
-
-def _with_labels(regions: list[Any]) -> list[Any]:
-    """Masks of bare Brush and Bitmask tags as those with labels; their names come from a region of the same id."""
-    named = {str(each.get("id")) for each in regions if isinstance(each, Mapping) and each.get("type") == "labels"}
-    found = []
-    for region in regions:
-        value = region.get("value") if isinstance(region, Mapping) else None
-        content = next((key for key in _TWINS if isinstance(value, Mapping) and key in value), None)
-        if content is None or value is None:
-            found.append(region)
-            continue
-        bare, labelled = _TWINS[content]
-        if region.get("type") == "labels":
-            region = {**region, "type": labelled, "value": {**value, labelled: value.get("labels")}}
-        elif region.get("type") == bare:
-            if str(region.get("id")) in named:
-                continue
-            region = {**region, "type": labelled, "value": {**value, labelled: [_UNNAMED]}}
-        found.append(region)
-    return found
-
-
-def _number(value: object) -> int | None:
-    is_number = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST_NUMBER
-    return int(value) if is_number and isinstance(value, int) else None
+def _save_from(annotation: Mapping[str, Any], place: int) -> Save:
+    """An annotation's save. An empty result says that nothing is drawn; without a result nobody knows what is."""
+    regions = [] if (found := annotation.get("result", "")) is None else found
+    if not isinstance(regions, list):
+        raise _no_task(place)
+    person = annotation.get("completed_by")
+    person = person.get("id") if isinstance(person, Mapping) else person
+    identifier = counted(annotation.get("id"))
+    moment = _moment(annotation.get("updated_at")) or _moment(annotation.get("created_at"))
+    return Save(
+        identifier=identifier,
+        annotator=counted(person),
+        moment=(moment or _NO_MOMENT, identifier or 0),
+        regions=with_labels([readable(region) for region in regions]),
+        is_dated=moment is not None,
+        is_by_somebody=person is not None and counted(person) is None,
+    )
 
 
 def _moment(value: object) -> datetime | None:
+    """A moment as text, or as seconds or milliseconds since 1970."""
+    number = value if isinstance(value, float) else whole_number(value) or 0
     try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+        if _FIRST_SECOND <= number < _LAST_MILLISECOND:
+            return datetime.fromtimestamp(number if number < _FIRST_MILLISECOND else number / 1000, UTC)
+        moment = datetime.fromisoformat(value.strip()) if isinstance(value, str) else None
+    except (ValueError, OverflowError):
         return None
     return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
@@ -202,5 +231,5 @@ def _not_an_export(got: str) -> RejectedInput:
     return RejectedInput(
         "export-malformed",
         f"Expected a Label Studio export, a JSON list of tasks, got {got}.",
-        remedy="Export the project again as JSON.",
+        remedy="Export the project again as JSON (in Label Studio: Export, JSON), and unpack it where it is packed.",
     )

@@ -2,10 +2,9 @@
 
 import os
 import shutil
-import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,21 +12,24 @@ from typing import Any
 
 import numpy as np
 
+from annotation_backend.labeling.export_doubts import doubts_of_export, doubts_of_volume
 from annotation_backend.labeling.export_drawings import (
     Drawings,
     DrawnVolume,
-    Sources,
     mask_of_volume,
     require_few_labels,
     sidecar_of,
 )
 from annotation_backend.labeling.export_file import exported_tasks
+from annotation_backend.labeling.export_places import Sources
 from curation.slices import SLICES_FILE, WRITERS, read_slices
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, flush_to_disk, sha256_of_file, write_bytes, write_json
 from datasets.finding import Finding, Level
 from datasets.nifti import encode, read_grid
+from datasets.part_folder import part_folder
 from datasets.picture_plane import PicturePlane, View
+from datasets.picture_turn import RADIOLOGICAL, turned
 
 EXPORT_FILE = "export.json"
 EXPORT_FORMAT = "maskloop-export-1"
@@ -48,19 +50,45 @@ class ConvertedExport:
     findings: list[Finding] = field(default_factory=list)
 
 
-def sources_of(slices: Sequence[Path], grid: Path | None, *, view: View = View.AXIAL) -> Sources:
+def sources_of(
+    slices: Sequence[Path],
+    grid: Path | None,
+    *,
+    view: View = View.AXIAL,
+    across: str | None = None,
+    down: str | None = None,
+) -> Sources:
     """What is known of where pictures lie, from exported slices at or below folders, and from a volume.
 
+    Args:
+        slices: Folders with exported slices at or below them.
+        grid: The volume that all other pictures were cut from.
+        view: How it was cut.
+        across: The direction of its pictures' rows, where somebody says it; see `datasets.picture_turn`.
+        down: The direction of their columns.
+
     Raises:
-        RejectedInput: A folder without exported slices (``slices-description``), or a volume that cannot be read.
+        RejectedInput: A folder without exported slices (``slices-description``), a volume that cannot be read, or
+            directions that are none of such slices (``picture-directions``) or of no volume (``grid-missing``).
     """
+    if grid is None and (across or down):
+        raise RejectedInput(
+            "grid-missing", "Expected the volume that was cut that way, got none.", remedy="Give it (--grid)."
+        )
     planes: dict[str, PicturePlane] = {}
     for folder in slices:
         found = sorted(folder.rglob(SLICES_FILE))
         for export in map(read_slices, [path.parent for path in found] or [folder]):
             known = planes.setdefault(export.subject.case_code, export.plane)
             known.grid.require_match(export.plane.grid, what="Two exports of one case's slices")
-    return Sources(planes, None if grid is None else PicturePlane.of(read_grid(grid), view=view))
+    if grid is None:
+        return Sources(planes)
+    default_across, default_down = RADIOLOGICAL[view]
+    plane = PicturePlane.of(read_grid(grid), view=view)
+    is_said = across is not None or down is not None
+    if is_said:
+        plane = turned(plane, across=across or default_across, down=down or default_down)
+    return Sources(planes, plane, is_cut_said=is_said)
 
 
 def export_to_nifti(
@@ -95,10 +123,10 @@ def export_to_nifti(
         else:
             drawings.add(task, sources=sources, each_annotator=each_annotator)
     _require_one_case(drawings)
-    report.findings += [*drawings.findings, *_left_out(drawings, labels)]
+    report.findings += [*drawings.findings, *doubts_of_export(drawings, labels)]
     kept = list(labels) or drawings.labels
     require_few_labels(kept)
-    with _folder_beside(out) as part:
+    with nullcontext() if out is None else part_folder(out.parent) as part:
         keys = sorted(drawings.volumes, key=str)
         with ThreadPoolExecutor(WRITERS) as pool:
             for volume, findings in pool.map(lambda key: _convert(drawings.volumes.pop(key), kept, part), keys):
@@ -130,36 +158,7 @@ def _convert(
         "slices": len(volume.pages),
         "voxels": {label: int(count) for label, count in zip(labels, counts[1:], strict=True) if count},
     }
-    return [line], list(_doubts(volume, overlap))
-
-
-def _doubts(volume: DrawnVolume, overlap: int) -> Iterator[Finding]:
-    if volume.place.geometry == "unknown":
-        yield Finding(
-            Level.WARNING,
-            "geometry-unknown",
-            "Nobody knows where its voxels lie or how large they are; 1 mm was written.",
-            "Give the folders of exported slices (--slices) or the volume that the pictures were cut from (--grid).",
-            volume.name,
-        )
-    if overlap:
-        yield Finding(
-            Level.WARNING,
-            "label-overlap",
-            f"{overlap} voxels have several labels; the one with the smaller value was written.",
-            "Name the labels in the order that you want (--labels).",
-            volume.name,
-        )
-
-
-def _left_out(drawings: Drawings, labels: Collection[str]) -> Iterator[Finding]:
-    if drawings.passed_over:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(drawings.passed_over.items()))
-        text = f"Regions that are no masks were left out: {kinds}."
-        yield Finding(Level.INFO, "regions-left-out", text, "Only brush and bitmask regions become voxels.")
-    if labels and (others := len(set(drawings.labels) - set(labels))):
-        text = f"{others} other label(s) of the export were left out."
-        yield Finding(Level.INFO, "labels-left-out", text, "Name them too (--labels) if you want them.")
+    return [line], list(doubts_of_volume(volume, overlap))
 
 
 def _require_one_case(drawings: Drawings) -> None:
@@ -199,20 +198,6 @@ def _require_free(out: Path, *, overwrite: bool) -> None:
         "Expected a folder that is not there yet, got one that is in use.",
         remedy="Name another, or --overwrite one that a conversion made.",
     )
-
-
-@contextmanager
-def _folder_beside(out: Path | None) -> Iterator[Path | None]:
-    """A temporary folder beside `out`, gone when the block ends unless it was moved there; None without `out`."""
-    if out is None:
-        yield None
-        return
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=out.parent, prefix=".part-"))
-    try:
-        yield part
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _move_in(part: Path, out: Path) -> None:

@@ -1,7 +1,7 @@
 """The elements of a large JSON list, one at a time: no export of a hundred thousand tasks is in memory as a whole."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from io import TextIOWrapper
 from typing import Any, BinaryIO
 
@@ -12,7 +12,7 @@ _ENDS = (*_BETWEEN, ",", "]")
 """What follows a number or word that is whole; elsewhere it might go on in the next piece."""
 
 
-def json_elements(stream: BinaryIO) -> Iterator[Any]:
+def json_elements(stream: BinaryIO) -> Generator[Any, None, None]:
     """The elements of a list, or the one value of a file that holds no list.
 
     Raises:

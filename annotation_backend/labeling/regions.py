@@ -54,11 +54,13 @@ class DrawnMasks:
         pixels: Of each label the joined pixels, boolean (height, width).
         regions: Of each label how many regions were joined.
         refusals: Why each region that could not be read was left out, in the order of the regions.
+        blank: How many regions have no pixel at all.
     """
 
     pixels: Mapping[str, NDArray[np.bool_]]
     regions: Mapping[str, int]
     refusals: tuple[RejectedInput, ...]
+    blank: int = 0
 
     @property
     def unreadable(self) -> int:
@@ -76,7 +78,7 @@ def drawn_masks(
 ) -> DrawnMasks:
     """Joins the brush and bitmask regions of each label; prompts that were never accepted are dropped.
 
-    A region that cannot be read is left out and its refusal kept: ``brush-code``, ``bitmask-code``,
+    A region that cannot be read is left out and its refusal kept: ``brush-code``, ``bitmask-code``, ``region-faint``,
     ``region-malformed`` (no mapping), ``region-label`` (no names), ``region-size`` and ``region-rotated`` (drawn
     on a picture of another size, or on a turned one: nothing is resampled), ``region-picture`` (on another picture).
 
@@ -90,6 +92,7 @@ def drawn_masks(
     pixels: dict[str, NDArray[np.bool_]] = {label: np.zeros((height, width), np.bool_) for label in labels or ()}
     counts = dict.fromkeys(pixels, 0)
     refusals: list[RejectedInput] = []
+    blank = 0
     for region in regions:
         try:
             wanted = [label for label in _labels_of(region) if labels is None or label in labels]
@@ -101,10 +104,11 @@ def drawn_masks(
         except RejectedInput as error:
             refusals.append(error)
             continue
+        blank += not mask.any()
         for label in wanted:
             pixels[label] = pixels[label] | mask if label in pixels else mask
             counts[label] = counts.get(label, 0) + 1
-    return DrawnMasks(pixels, counts, tuple(refusals))
+    return DrawnMasks(pixels, counts, tuple(refusals), blank)
 
 
 def mask_of(regions: Iterable[Region], *, height: int, width: int, label: str = TUMOUR) -> DrawnMask:

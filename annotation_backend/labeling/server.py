@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from django.conf import settings
 
 from annotation_backend.accounts.models import Role
-from annotation_backend.accounts.services import email_of
+from annotation_backend.accounts.services import email_of, first_password
 from annotation_backend.environment import password_variable
 from datasets.errors import RejectedInput
 
@@ -28,6 +28,9 @@ def environment() -> dict[str, str]:
 
     Label Studio refuses ML backends and webhooks on 127.0.0.1 unless told otherwise, and reads several of these only
     when its first user is created.
+
+    Raises:
+        ImproperlyConfigured: The administrator's first password is missing.
     """
     ours = {
         "DJANGO_SETTINGS_MODULE": "annotation_backend.labeling.label_studio_settings",
@@ -37,7 +40,7 @@ def environment() -> dict[str, str]:
         "LABEL_STUDIO_SENTRY_DSN": "",
         "LABEL_STUDIO_FRONTEND_SENTRY_DSN": "",
         "LABEL_STUDIO_USERNAME": email_of(Role.ADMINISTRATOR),
-        "LABEL_STUDIO_PASSWORD": os.environ[password_variable(Role.ADMINISTRATOR)],
+        "LABEL_STUDIO_PASSWORD": first_password(Role.ADMINISTRATOR),
         "LABEL_STUDIO_USER_TOKEN": settings.LABEL_STUDIO_TOKEN,
         "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
         "LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK": "true",

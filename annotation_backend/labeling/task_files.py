@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from annotation_backend.labeling.export_drawings import MASK_FORMAT
+from annotation_backend.labeling.picture_corners import corners_as_list
 from annotation_backend.labeling.regions import MaskFormat, region_of
 from datasets.errors import RejectedInput
 from datasets.files import write_bytes
@@ -93,7 +94,10 @@ def read_label_map(
 
 
 def tasks_of(volume: LabelMap, form: TaskForm) -> Iterator[dict[str, Any]]:
-    """One task a slice, by rising index; a slice without a mask has an empty result."""
+    """One task a slice, by rising index; a slice without a mask has an empty result.
+
+    Its picture's corners in millimetres prove, when the task comes back, how the picture was cut.
+    """
     name = {"from_name": form.from_name, "to_name": form.to_name}
     changes = {key: value for key, value in name.items() if value is not None}
     for index in range(volume.plane.slice_count):
@@ -104,7 +108,11 @@ def tasks_of(volume: LabelMap, form: TaskForm) -> Iterator[dict[str, Any]]:
             for value, label in volume.mask.labels.items()
             if (picture == value).any()
         ]  # fmt: skip
-        data = {form.data_key: _address(form.picture, volume.case, index), "slice": index}
+        data = {
+            form.data_key: _address(form.picture, volume.case, index),
+            "slice": index,
+            "corners": corners_as_list(volume.plane, index),
+        }
         drawn: dict[str, Any] = {"result": regions}
         if form.drawn is Drawn.PREDICTIONS:
             drawn["model_version"] = form.model_version

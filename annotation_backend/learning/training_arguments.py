@@ -1,9 +1,9 @@
 """The arguments of `train_model`, and which of them go together."""
 
 from argparse import ArgumentParser, ArgumentTypeError
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from annotation_backend.management.arguments import a_path
 from annotation_backend.management.cohort_arguments import CHANNELS, add_cohort, add_device
 from datasets.errors import RejectedInput
 from datasets.splits import LARGEST_SEED
@@ -68,7 +68,7 @@ def _add_prompted(group: Any) -> None:
 
 def _add_folder(group: Any) -> None:
     group.add_argument("--without", type=names, default=(), metavar="CASE,CASE", help="leave these cases out")
-    group.add_argument("--out", type=Path, metavar="FOLDER", help="folds, packages and checkpoints; goes on there")
+    group.add_argument("--out", type=a_path, metavar="FOLDER", help="folds, packages and checkpoints; goes on there")
     group.add_argument("--fold", type=int, metavar="K", help="only fold K, from 1, so that machines share the work")
     group.add_argument("--model-version", metavar="VERSION", help="of the model (default 1)")
     group.add_argument("--cleaning", choices=list(Cleaning), help="at the end of a final model (default none)")

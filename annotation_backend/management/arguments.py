@@ -2,15 +2,20 @@
 
 import json
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand
-from django.db import OperationalError
+from django.db import DataError, OperationalError, ProgrammingError
 
-from datasets.errors import MaskloopError, TryAgain
+from datasets.errors import MaskloopError, RejectedInput, TryAgain
 
 DONE, DONE_WITH_FINDINGS, WRONG_USAGE, NOT_FIT = 0, 1, 2, 3
+INTERRUPTED = 130
+"""Status after Ctrl-C, as shells have it."""
 
 
 class Show(Protocol):
@@ -32,12 +37,35 @@ def add_workers(parser: ArgumentParser) -> None:
     )
 
 
+def a_path(text: str) -> Path:
+    """A path that was really given: an unset variable of a script is an empty word, which would be the working folder.
+
+    Raises:
+        ArgumentTypeError: It is empty.
+    """
+    if not text.strip():
+        raise ArgumentTypeError("expected a path, got an empty word; is a variable of your script unset?")
+    return Path(text)
+
+
 class MaskloopCommand(BaseCommand):
     """A thin face of a service: people's text goes to stderr, and with --json one document to stdout.
 
     `run` does the work and returns (document, findings). The exit status is 0 done, 1 done but with findings,
-    2 wrong usage or rejected input, 3 the environment is not fit.
+    2 wrong usage or rejected input, 3 the environment is not fit, 130 interrupted by Ctrl-C.
     """
+
+    _has_answered = False
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Runs the command; wrong usage, too, is one document where --json is given."""
+        try:
+            super().run_from_argv(argv)
+        except SystemExit as ended:
+            if ended.code == WRONG_USAGE and not self._has_answered and "--json" in argv:
+                line = "Wrong usage; the line above says what was expected. [usage]"
+                self._leave({"error": line, "code": "usage"}, [], WRONG_USAGE, {"json": True})
+            raise
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Adds --json; subclasses add theirs in `add_own_arguments`."""
@@ -58,21 +86,11 @@ class MaskloopCommand(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Runs the command and leaves with its exit status."""
         try:
+            _require_sound(options)
             document, findings = self.run(**options)
-        except OperationalError:
-            line = "The database is not there or of another version. Run `make up` first. [database]"
-            self._leave({"error": line, "code": "database"}, [line], NOT_FIT, options)
-        except TryAgain as error:
-            self._leave({"error": str(error), "code": error.code}, [str(error)], NOT_FIT, options)
-        except MaskloopError as error:
-            self._leave({"error": str(error), "code": error.code}, [str(error)], WRONG_USAGE, options)
-        except OSError as error:  # a place that cannot be read or written, a full disk; the system's words name no file
-            line = f"Expected files that can be read and written, got: {error.strerror or type(error).__name__}. "
-            line += "Check the paths given, who may write there, and the space on the disk. [file-access]"
-            self._leave({"error": line, "code": "file-access"}, [line], WRONG_USAGE, options)
-        except MemoryError:
-            line = "This needs more memory than the machine has. Take a smaller image or a larger machine. [memory]"
-            self._leave({"error": line, "code": "memory"}, [line], NOT_FIT, options)
+        except _ENDS as error:
+            line, code, status = _refusal(error)
+            self._leave({"error": line, "code": code}, [line], status, options)
         else:
             status = DONE_WITH_FINDINGS if findings else DONE
             self._leave({**document, "findings": findings}, findings, status, options)
@@ -98,9 +116,83 @@ class MaskloopCommand(BaseCommand):
         return show
 
     def _leave(self, document: dict[str, Any], findings: list[str], status: int, options: dict[str, Any]) -> None:
+        self._has_answered = True
         for finding in findings:
             self.stderr.write(self.style.WARNING(finding))
         if options.get("json"):
             self.stdout.write(json.dumps(document, indent=2, sort_keys=True))
         if status:
             sys.exit(status)
+
+
+_NO_DATABASE = ("The database is not there or of another version. Run `make up` first.", "database", NOT_FIT)
+_REFUSALS: dict[type[BaseException], tuple[str, str, int]] = {
+    OperationalError: _NO_DATABASE,
+    ProgrammingError: _NO_DATABASE,
+    MemoryError: (
+        "This needs more memory than the machine has. Take a smaller image or a larger machine.",
+        "memory",
+        NOT_FIT,
+    ),
+    OverflowError: (
+        "Expected numbers that fit, got one that is larger than anything here can be. Correct it.",
+        "argument-range",
+        WRONG_USAGE,
+    ),
+    DataError: (
+        "Expected numbers and words that fit the database, got others. Correct them.",
+        "argument-range",
+        WRONG_USAGE,
+    ),
+    KeyboardInterrupt: (
+        "Interrupted. What was whole is kept; run the command again to go on.",
+        "interrupted",
+        INTERRUPTED,
+    ),
+}
+"""What may end any command that is no error of ours: what to say, its code, and the exit status."""
+
+_ENDS: tuple[type[BaseException], ...] = (MaskloopError, ImproperlyConfigured, OSError, *_REFUSALS)
+
+
+def _refusal(error: BaseException) -> tuple[str, str, int]:
+    """One line that holds no path and no traceback, a code, and the exit status."""
+    if isinstance(error, MaskloopError):
+        return str(error), error.code, NOT_FIT if isinstance(error, TryAgain) else WRONG_USAGE
+    if isinstance(error, ImproperlyConfigured):
+        return str(error), "environment", NOT_FIT
+    known = next((said for kind, said in _REFUSALS.items() if isinstance(error, kind)), None)
+    if known is not None:
+        text, code, status = known
+        return f"{text} [{code}]", code, status
+    # a place that cannot be read or written, a full disk; the system's words name no file
+    line = (
+        f"Expected files that can be read and written, got: {getattr(error, 'strerror', '') or type(error).__name__}."
+    )
+    line += " Check the paths given, who may write there, and the space on the disk. [file-access]"
+    return line, "file-access", WRONG_USAGE
+
+
+def _require_sound(options: Mapping[str, Any]) -> None:
+    """Refuses words that no database or system takes: half characters, as bytes that are no UTF-8 become, and NUL.
+
+    Raises:
+        RejectedInput: ``argument-text``. A path may hold any bytes but NUL, as a file's name may.
+    """
+    for value in _words(options.values()):
+        text = str(value)
+        is_broken = not isinstance(value, Path) and any(0xD800 <= ord(sign) <= 0xDFFF for sign in text)
+        if is_broken or "\0" in text:
+            raise RejectedInput(
+                "argument-text",
+                "Expected words in UTF-8 without NUL signs, got others.",
+                remedy="Write the arguments anew; a copied word may hold signs that do not show.",
+            )
+
+
+def _words(values: Iterable[Any]) -> Iterator[str | Path]:
+    for value in values:
+        if isinstance(value, str | Path):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from _words(value)

@@ -4,9 +4,9 @@ import os
 import re
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+from annotation_backend.management.arguments import a_path
 from datasets.errors import RejectedInput
 
 CHANNELS = ("t1", "t2", "ct", "pet")
@@ -49,7 +49,9 @@ def by_channel(given: Sequence[Named], first: str) -> dict[str, str]:
 
 def add_cohort(parser: ArgumentParser, *, required: bool) -> None:
     """Adds --cohort, --image-glob, --mask-glob, --mask-value and --resample."""
-    parser.add_argument("--cohort", type=Path, required=required, metavar="FOLDER", help="folder with the cases' files")
+    parser.add_argument(
+        "--cohort", type=a_path, required=required, metavar="FOLDER", help="folder with the cases' files"
+    )
     parser.add_argument(
         "--image-glob",
         type=named,

@@ -16,6 +16,7 @@ from annotation_backend.review.models import Review
 from datasets.case import QualityScore, SeriesRole, TissueType
 from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
+from datasets.part_folder import remove_remains
 from datasets.release.build import Progress, ReleaseCase, ReleaseSettings, WrittenRelease, written_release
 from datasets.release.verify import VerificationReport, verify_release
 
@@ -68,6 +69,7 @@ def publish_release(
         RejectedInput: Nothing is approved (any more), cases go on leaving, or this version exists with other content.
     """
     cases, findings = release_cases(), list[Finding]()
+    remove_remains(releases_folder())
     for _ in range(MOST_BUILDS):
         release, left = _freeze(cases, naming_withdrawn(release_settings), progress_of())
         if release is not None:

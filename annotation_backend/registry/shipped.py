@@ -1,13 +1,13 @@
 """The models that come with Maskloop, registered, and serving where no person chose another; see decision 16."""
 
 import shutil
-import tempfile
 from functools import partial
 from pathlib import Path
 
 from annotation_backend.registry.models import Model, Promotion, PromptKind
 from annotation_backend.registry.services import ensure_lite_medsam, models_folder, promote, register_package
 from datasets.errors import RejectedInput
+from datasets.part_folder import part_folder
 from training.model_package import DESCRIPTION_NAME, WEIGHTS_NAME, read_description, read_package
 from training.pretrained.shipped import shipped_packages
 
@@ -60,15 +60,11 @@ def _copied(package: Path) -> Path:
         return _same(folder, package)
     # Before it is copied: a damaged package would stay in the data folder when the checkout is whole again.
     read_package(package, expected_digest=read_description(package).digest)
-    models_folder().mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=models_folder(), prefix=".part-"))
-    try:
+    with part_folder(models_folder()) as part:
         for name in (DESCRIPTION_NAME, WEIGHTS_NAME):
             shutil.copyfile(package / name, part / name)
         part.chmod(0o755)
         part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return folder
 
 

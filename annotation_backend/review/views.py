@@ -41,8 +41,9 @@ def review_case(request: HttpRequest, code: str) -> HttpResponse:
     status = 200
     if request.method == "POST":
         well_formed = form.is_valid()
-        shown = get_object_or_404(CaseMask, pk=form.cleaned_data.get("mask") or 0, case=case)
-        if well_formed and _decided(request, form, shown):
+        number = form.cleaned_data.get("mask")
+        shown = get_object_or_404(CaseMask, pk=number, case=case) if number else None
+        if well_formed and shown and _decided(request, form, shown):
             return redirect("review-queue")
         status = 409 if well_formed else 400
     context = {

@@ -7,8 +7,6 @@ a machine or a person.
 import csv
 import io
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ from datasets.files import canonical_json, flush_to_disk, sha256_of_file, write_
 from datasets.finding import Finding
 from datasets.mask import Mask
 from datasets.nifti import encode, read_volume
+from datasets.part_folder import part_folder
 from datasets.release.card import dataset_card
 from datasets.release.manifest import (
     CARD_NAME,
@@ -172,8 +171,7 @@ def written_release(
     """
     check_release(cases, settings)
     target = destination / f"{settings.name}-{settings.version}"
-    destination.mkdir(parents=True, exist_ok=True)
-    with _folder_beside(target) as part:
+    with part_folder(destination) as part:
         manifest = _write_all(part, sorted(cases, key=lambda case: case.code), settings, progress=progress)
         yield WrittenRelease(part, target, settings, manifest.release_digest, len(cases))
 
@@ -316,16 +314,6 @@ def _software() -> dict[str, str]:
 def _write(part: Path, path: str, content: bytes) -> FileEntry:
     write_bytes(part / path, content)
     return file_entry(path, content)
-
-
-@contextmanager
-def _folder_beside(target: Path) -> Iterator[Path]:
-    """A temporary folder beside `target`, gone when the block ends unless it was moved there."""
-    part = Path(tempfile.mkdtemp(dir=target.parent, prefix=".part-"))
-    try:
-        yield part
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _settle(part: Path, target: Path, digest: str) -> bool:

@@ -421,7 +421,7 @@ def test_while_the_mask_of_newer_saves_is_missing_the_page_says_so(
     """The worker is stopped, or cannot write masks."""
     saved(task)
     page = _page(client, people, "review-case", "C0001")
-    assert "Newer saves are being put together into a mask." in page
+    assert "a worker puts them together into a mask." in page
     assert "No slice of this case" not in page
     assemble(task.case)
     saved(task, updated_at="2026-11-21T11:00:00Z")

@@ -53,8 +53,16 @@ def test_a_mask_comes_back_and_others_read_the_same(mask: np.ndarray) -> None:
 @given(arrays.arrays(np.uint8, SIDES))
 def test_any_alpha_is_read_as_opencv_reads_it(alpha: np.ndarray) -> None:
     height, width = alpha.shape
+    alpha[-1, -1] = 255  # fainter ones throughout are read by what they are
     written = cv2.imencode(".png", np.dstack([alpha // 2, alpha, alpha // 3, alpha]))[1].tobytes()
     assert np.array_equal(bitmask.decode(_url(written), height=height, width=width), alpha > 127)
+
+
+@pytest.mark.parametrize("alpha", [1, 100])
+def test_a_bitmask_of_one_faint_alpha_is_drawn(alpha: int) -> None:
+    pixels = np.zeros((3, 5, 4), np.uint8)
+    pixels[1, 1:4, 3] = alpha
+    assert np.array_equal(bitmask.decode(_url(_png(Image.fromarray(pixels))), height=3, width=5), pixels[..., 3] > 0)
 
 
 def test_masks_in_any_memory_order_are_encoded_as_they_look() -> None:

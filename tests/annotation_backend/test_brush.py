@@ -79,9 +79,30 @@ def test_what_the_sdk_makes_of_a_contour_is_read_like_the_sdk_does() -> None:
     contour = np.array([[[3, 2]], [[3, 11]], [[14, 11]], [[14, 2]]], np.int32)
     code = contour2rle([contour], 0, 16, 20)
     expected = decode_rle(code).reshape(16, 20, 4)[..., 3]
-    assert expected.max() == 100  # half transparent: outside by our one rule
+    assert expected.max() == 100  # faint throughout: what there is was meant
     assert np.array_equal(brush.decode_alpha(code, height=16, width=20), expected)
-    assert not brush.decode(code, height=16, width=20).any()
+    assert np.array_equal(brush.decode(code, height=16, width=20), expected == 100)
+
+
+@pytest.mark.parametrize("alpha", [1, 2, 100, 127, 128, 255])
+def test_a_mask_of_one_alpha_throughout_is_drawn_however_faint(alpha: int) -> None:
+    drawn = np.zeros((16, 20), np.uint8)
+    drawn[3:9, 4:11] = alpha
+    assert np.array_equal(brush.decode(mask2rle(drawn), height=16, width=20), drawn > 0)
+
+
+def test_several_faint_alphas_without_one_above_the_threshold_are_refused_and_named() -> None:
+    remains = np.zeros((16, 20), np.uint8)
+    remains[3, 4:11] = np.arange(20, 90, 10)
+    with pytest.raises(RejectedInput, match=r"from 20 to 80\..*region-faint"):
+        brush.decode(mask2rle(remains), height=16, width=20)
+
+
+def test_the_soft_edges_of_a_stroke_are_outside() -> None:
+    stroke = np.zeros((16, 20), np.uint8)
+    stroke[3:9, 4:11] = 255
+    stroke[2, 4:11], stroke[9, 4:11] = 100, 1
+    assert np.array_equal(brush.decode(mask2rle(stroke), height=16, width=20), stroke == 255)
 
 
 @given(SHADES)

@@ -1,10 +1,12 @@
 """Saves become immutable Annotations once, whichever way and however often they come."""
 
+import numpy as np
 import pytest
 
 from annotation_backend.accounts.models import Role
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.assembly import assemble
+from annotation_backend.labeling.brush import encode_alpha
 from annotation_backend.labeling.events import mark_deleted, receive, store
 from annotation_backend.labeling.incoming import read_save
 from annotation_backend.labeling.models import Annotation, CaseMask, DeletionAsked, LabelingTask, ReceivedBy, TaskState
@@ -145,6 +147,29 @@ def test_a_save_of_another_project_with_the_same_task_number_is_not_ours(task: L
     task.project.save()
     with pytest.raises(RejectedInput, match="task-unknown"):
         _webhook(save_body(task))
+
+
+@pytest.mark.parametrize("alpha", [1, 100])
+def test_a_save_that_a_script_wrote_faintly_is_in_the_mask(task: LabelingTask, alpha: int) -> None:
+    [region] = save_body(task)["result"]
+    region["value"]["rle"] = encode_alpha(drawn().astype(np.uint8) * np.uint8(alpha))
+    _webhook(save_body(task, result=[region]))
+    record = assemble(task.case)
+    assert record is not None
+    assert record.findings == []
+    assert read_mask(record.path).foreground.sum() == drawn().sum()
+
+
+def test_a_save_of_several_faint_alphas_is_a_finding_of_the_mask(task: LabelingTask) -> None:
+    [region] = save_body(task)["result"]
+    alpha = drawn().astype(np.uint8) * np.uint8(60)
+    alpha[5] //= 2
+    region["value"]["rle"] = encode_alpha(alpha)
+    _webhook(save_body(task, result=[region]))
+    record = assemble(task.case)
+    assert record is not None
+    assert [finding["code"] for finding in record.findings] == ["brush-code"]
+    assert "draw them again or delete them" in record.findings[0]["remedy"]
 
 
 @pytest.mark.parametrize(

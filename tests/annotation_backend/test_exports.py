@@ -127,7 +127,7 @@ def test_tasks_of_several_cases_are_placed_by_their_exported_slices(tmp_path: Pa
         for index in range(plane.slice_count):
             picture = plane.to_picture(mask.data, index)
             regions = [region_of(picture == value, region_id=f"{value}", score=None, label=label)
-                       for value, label in LABELS.items()]  # fmt: skip
+                       for value, label in LABELS.items() if (picture == value).any()]  # fmt: skip
             tasks.append(_task(10 * number + index, _save(*regions), case=code, slice=index))
     status, document = _run(capsys, "to-nifti", _file(tmp_path, tasks), tmp_path / "out", "--slices", tmp_path / "s")
     assert (status, document["tasks"], document["findings"]) == (0, 10, [])

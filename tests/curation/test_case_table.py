@@ -1,10 +1,15 @@
 """`cases.csv`: what people's spreadsheets write is read, what is wrong is named by row and never by patient."""
 
 from pathlib import Path
+from typing import Any
+from unicodedata import normalize
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from curation.case_table import CaseDescription, read_case_table
+from curation.named_files import named_paths
 from datasets.case import SeriesRole, TissueType
 
 
@@ -32,6 +37,93 @@ def test_no_table_is_an_empty_one(tmp_path: Path) -> None:
 )
 def test_spreadsheets(tmp_path: Path, content: bytes) -> None:
     assert _table(tmp_path, content) == ({"Nightingale": CaseDescription(TissueType.FAT, "thigh")}, [])
+
+
+@pytest.mark.parametrize("name", ["Cases.csv", "CASES.CSV", "cases.CSV"])
+def test_the_tables_name_in_other_capitals(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("patient_id,tissue_type\nA,fat\n")
+    assert list(read_case_table(tmp_path).rows) == ["A"]
+    (tmp_path / "cAses.csv").write_text("patient_id,tissue_type\nB,fat\n")
+    assert [finding.code for finding in read_case_table(tmp_path).findings] == ["table-unreadable"]
+    (tmp_path / "cases.csv").write_text("patient_id,tissue_type\nC,fat\n")
+    assert list(read_case_table(tmp_path).rows) == ["C"]
+
+
+def test_a_misspelt_column_is_said(tmp_path: Path) -> None:
+    rows, findings = _table(tmp_path, b"Patient ID,Tissue Typ\nA,fat\n")
+    assert rows["A"].tissue_type is TissueType.UNKNOWN
+    assert findings == ["table-columns-other: cases.csv"]
+
+
+PATHS = ["scans/Müller/a.nrrd", "scans/b.NRRD", "c.nii.gz"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("stroke", ["/", "\\"])
+def test_a_path_as_another_system_writes_it_is_that_file(tmp_path: Path, path: str, form: Any, stroke: str) -> None:
+    for written in (path, path.upper(), f".{stroke}{path}"):
+        text = normalize(form, written.replace("/", stroke))
+        (tmp_path / "cases.csv").write_text(f"patient_id,t1\nA,{text}\n", encoding="utf-8")
+        found = named_paths(read_case_table(tmp_path), [normalize("NFD", each) for each in PATHS])
+        assert list(found.files) == [normalize("NFD", path)]
+        assert found.findings == ()
+
+
+def test_a_path_that_two_files_are_written_like_is_asked_about(tmp_path: Path) -> None:
+    (tmp_path / "cases.csv").write_text("patient_id,t1\nA,SCAN.nrrd\nB,scan.nrrd\n")
+    found = named_paths(read_case_table(tmp_path), ["scan.nrrd", "Scan.nrrd"])
+    assert list(found.files) == ["scan.nrrd"]
+    assert [finding.code for finding in found.findings] == ["table-file-ambiguous"]
+
+
+@pytest.mark.parametrize("path", ["C:\\studies\\a.nrrd", "\\\\server\\a.nrrd", "..\\a.nrrd", "/a.nrrd"])
+def test_a_path_of_elsewhere_is_refused_on_every_system(tmp_path: Path, path: str) -> None:
+    (tmp_path / "cases.csv").write_text(f"patient_id,t1\nA,{path}\n")
+    found = named_paths(read_case_table(tmp_path), ["a.nrrd", "studies/a.nrrd"])
+    assert [finding.code for finding in found.findings] == ["table-path-outside"]
+
+
+COLUMNS = ("patient_id", "tissue_type", "anatomical_site")
+TISSUES = st.sampled_from(list(TissueType))
+WRITTEN = st.sampled_from([str.lower, str.upper, str.title, lambda name: f" {name.replace('_', ' ')} "])
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    rows=st.dictionaries(st.sampled_from(["Müller", "P7", "山田", "Ω-1"]), TISSUES, min_size=1),
+    columns=st.permutations(COLUMNS),
+    written=WRITTEN,
+    separator=st.sampled_from([",", ";", "\t", "|"]),
+    says=st.booleans(),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    form=st.sampled_from(["NFC", "NFD"]),
+)
+def test_every_dialect_of_spreadsheets_says_the_same(
+    tmp_path_factory: pytest.TempPathFactory, rows: dict[str, TissueType], columns: list[str], written: Any,
+    separator: str, says: bool, encoding: str, end: str, form: Any,
+) -> None:  # fmt: skip
+    lines = [separator.join(map(written, columns))]
+    for patient, tissue in rows.items():
+        cells = {"patient_id": normalize(form, patient), "tissue_type": written(tissue.value)}
+        lines.append(separator.join(cells.get(column, '"thigh, left"') for column in columns))
+    text = end.join([f"sep={separator}", *lines] if says else lines)
+    found, findings = _table(tmp_path_factory.mktemp("table"), text.encode(encoding))
+    assert found == {patient: CaseDescription(tissue, "thigh, left") for patient, tissue in rows.items()}
+    assert findings == []
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.binary(max_size=200) | st.text(max_size=200).map(lambda text: f"patient_id,t1\n{text}".encode("utf-8", "ignore"))
+)
+def test_no_bytes_end_the_reading_of_a_table(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    folder = tmp_path_factory.mktemp("table")
+    (folder / "cases.csv").write_bytes(content)
+    table = read_case_table(folder)
+    named_paths(table, ["a.nrrd"])
+    assert table.rows or table.findings or not content.strip() or content.startswith(b"patient_id")
 
 
 def test_one_odd_byte_loses_no_row(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from annotation_backend.cases.ingest import ingest
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.registering import register_cases
 from annotation_backend.cases.services import select_cases
+from annotation_backend.cases.studies_folder import PHANTOM, studies_folder
 from annotation_backend.doctor import put_away_rehearsals
 from annotation_backend.environment import ENV_FILE, ROOT
 from annotation_backend.labeling import client, server
@@ -28,11 +29,14 @@ from annotation_backend.labeling.predictions import push_predictions
 from annotation_backend.labeling.project import ensure_project
 from annotation_backend.labeling.publish import publish
 from annotation_backend.labeling.upkeep import take_up
-from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.management.arguments import MaskloopCommand, a_path
 from annotation_backend.processes import Processes, require_free
+from annotation_backend.publishing.services import releases_folder
 from annotation_backend.registry.models import Promotion
+from annotation_backend.registry.services import models_folder
 from annotation_backend.registry.shipped import ensure_shipped_models
 from datasets.errors import MaskloopError, ProgramFault, RejectedInput
+from datasets.part_folder import remove_remains
 
 START_SECONDS = 300.0
 """Label Studio's first start migrates its database; 40 s were measured on two idle cores."""
@@ -46,7 +50,7 @@ class Command(MaskloopCommand):
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         """The user's own data, and a way to come back once everything is ready."""
         parser.add_argument(
-            "--data", type=Path, help="folder of DICOM or NIfTI studies; a phantom cohort when left out"
+            "--data", type=a_path, help="folder of DICOM or NIfTI studies; a phantom cohort when left out"
         )
         parser.add_argument(
             "--exit-when-ready", action="store_true", help="stop everything once the cohort is published"
@@ -54,7 +58,7 @@ class Command(MaskloopCommand):
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Starts, prepares, watches."""
-        folder = self._data_folder(options["data"])
+        folder = studies_folder(options["data"]) if options["data"] else None
         require_free(settings.MASKLOOP_URL, what="MASKLOOP_URL")
         require_free(settings.LABEL_STUDIO_URL, what="LABEL_STUDIO_URL")
         server.database_environment(settings.LABEL_STUDIO_DATABASE_URL)
@@ -62,6 +66,8 @@ class Command(MaskloopCommand):
         settings.DATA_FOLDER.chmod(0o700)
         call_command("migrate", verbosity=0)
         create_first_accounts()
+        for folder in (releases_folder(), models_folder()):
+            remove_remains(folder)
         processes = self._processes()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
@@ -82,15 +88,6 @@ class Command(MaskloopCommand):
                 signal.signal(number, signal.SIG_IGN)
             processes.stop()
         return {"labelling": settings.LABEL_STUDIO_URL, "cases": Case.objects.count()}, findings
-
-    def _data_folder(self, given: Path | None) -> Path | None:
-        if given is not None and not given.is_dir():
-            raise RejectedInput(
-                "no-such-folder",
-                "DATA is not a folder.",
-                remedy="Give the folder that holds the studies, e.g. make up DATA=/data/studies.",
-            )
-        return given.resolve() if given else None
 
     def _processes(self) -> Processes:
         address = settings.MASKLOOP_URL.rpartition("/")[2]
@@ -171,7 +168,7 @@ class Command(MaskloopCommand):
     def _phantom(self) -> Path:
         from datasets.phantom import write_phantom_cohort
 
-        folder = Path(settings.DATA_FOLDER) / "phantom"
+        folder = Path(settings.DATA_FOLDER) / PHANTOM
         self.say("Writing a phantom cohort as DICOM (give your own studies with DATA=<folder>)")
         write_phantom_cohort(folder)
         return folder

@@ -1,11 +1,10 @@
 """`deidentify_studies`: a folder of DICOM studies becomes one that may leave."""
 
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
 from annotation_backend.cases.pseudonyms import installation_key, outside_code
-from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.management.arguments import MaskloopCommand, a_path
 
 
 class Command(MaskloopCommand):
@@ -15,8 +14,8 @@ class Command(MaskloopCommand):
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         """The folders and the options of the profile."""
-        parser.add_argument("source", type=Path, help="DICOM files, nested as they are; only read")
-        parser.add_argument("target", type=Path, help="an empty folder, or that of an earlier run")
+        parser.add_argument("source", type=a_path, help="DICOM files, nested as they are; only read")
+        parser.add_argument("target", type=a_path, help="an empty folder, or that of an earlier run")
         parser.add_argument("--shift-dates", action="store_true", help="move dates by days instead of removing them")
         parser.add_argument(
             "--keep-characteristics", action="store_true", help="keep age (up to 89), sex, size, weight"

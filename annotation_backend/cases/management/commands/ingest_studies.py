@@ -1,14 +1,13 @@
 """`ingest_studies`: a folder of studies becomes cases."""
 
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
 from django.urls import reverse
 
 from annotation_backend.cases.ingest import IngestReport, ingest
-from annotation_backend.management.arguments import MaskloopCommand, add_workers
-from datasets.errors import RejectedInput
+from annotation_backend.cases.studies_folder import studies_folder
+from annotation_backend.management.arguments import MaskloopCommand, a_path, add_workers
 from datasets.label_values import parse_label_values
 
 
@@ -19,7 +18,7 @@ class Command(MaskloopCommand):
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         """The folder."""
-        parser.add_argument("folder", type=Path, help="DICOM, NIfTI, NRRD or MetaImage files, nested as they are")
+        parser.add_argument("folder", type=a_path, help="DICOM, NIfTI, NRRD or MetaImage files, nested as they are")
         parser.add_argument("--dry-run", action="store_true", help="only look and report")
         parser.add_argument(
             "--label-values",
@@ -31,12 +30,8 @@ class Command(MaskloopCommand):
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Ingests and reports."""
-        if not options["folder"].is_dir():
-            raise RejectedInput(
-                "no-such-folder", "The folder is not there.", remedy="Give the folder with the studies."
-            )
         report = ingest(
-            options["folder"],
+            studies_folder(options["folder"]),
             progress=self.progress("reading file"),
             storing=self.progress("storing case"),
             dry_run=options["dry_run"],

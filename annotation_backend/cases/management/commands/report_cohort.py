@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from annotation_backend.cases.report import write_report
-from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.management.arguments import MaskloopCommand, a_path
 
 
 class Command(MaskloopCommand):
@@ -17,7 +17,7 @@ class Command(MaskloopCommand):
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         """Where to."""
-        parser.add_argument("--output", type=Path, metavar="FOLDER", help="default: reports/ in the data folder")
+        parser.add_argument("--output", type=a_path, metavar="FOLDER", help="default: reports/ in the data folder")
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Writes it."""

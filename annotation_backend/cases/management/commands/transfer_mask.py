@@ -2,12 +2,11 @@
 
 from argparse import ArgumentParser
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from annotation_backend.cases.services import select_cases
 from annotation_backend.cases.transfer import transfer_to_series
-from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.management.arguments import MaskloopCommand, a_path
 
 
 class Command(MaskloopCommand):
@@ -19,10 +18,12 @@ class Command(MaskloopCommand):
         """The case, the series, and where to write."""
         parser.add_argument("case", metavar="CASE", help="code of a registered case")
         parser.add_argument(
-            "series", type=Path, help="NIfTI, NRRD or MetaImage file, or a folder with one DICOM series"
+            "series", type=a_path, help="NIfTI, NRRD or MetaImage file, or a folder with one DICOM series"
         )
-        parser.add_argument("output", type=Path, help="file to write, .nii.gz")
-        parser.add_argument("--mask", type=Path, help="mask on the case's or T1's grid (default: the imported tumour)")
+        parser.add_argument("output", type=a_path, help="file to write, .nii.gz")
+        parser.add_argument(
+            "--mask", type=a_path, help="mask on the case's or T1's grid (default: the imported tumour)"
+        )
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Transfers and says whether it may be trusted."""

@@ -14,7 +14,7 @@ from annotation_backend.inference.one_volume import (
     require_understood,
     segment_files,
 )
-from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.management.arguments import MaskloopCommand, a_path
 from annotation_backend.management.cohort_arguments import Named, add_device, by_channel, named, use_device
 from annotation_backend.registry.chosen_model import choose_model
 from datasets.errors import RejectedInput
@@ -43,7 +43,7 @@ class Command(MaskloopCommand):
         )
         parser.add_argument(
             "--points",
-            type=Path,
+            type=a_path,
             metavar="FILE.json",
             help='{"extreme_points": [[x, y, z], ...], "clicks": [{"point_mm": [x, y, z], "positive": true}, ...], '
             '"boxes": [{"corner_mm": [x, y, z], "opposite_mm": [x, y, z]}, ...]}, RAS+ mm',
@@ -56,9 +56,9 @@ class Command(MaskloopCommand):
             "--box", metavar="X,Y,Z,X,Y,Z", help="two opposite corners", **(triples | {"type": _numbers(6)})
         )
         parser.add_argument("--voxels", action="store_true", help="all points are indices i,j,k of the image, not mm")
-        parser.add_argument("--out", type=Path, required=True, metavar="FILE.nii.gz", help="mask to write")
-        parser.add_argument("--probability", type=Path, metavar="FILE.nii.gz", help="write the probability too")
-        parser.add_argument("--previous", type=Path, metavar="FILE", help="a probability from before, to be refined")
+        parser.add_argument("--out", type=a_path, required=True, metavar="FILE.nii.gz", help="mask to write")
+        parser.add_argument("--probability", type=a_path, metavar="FILE.nii.gz", help="write the probability too")
+        parser.add_argument("--previous", type=a_path, metavar="FILE", help="a probability from before, to be refined")
         parser.add_argument("--resample", action="store_true", help="bring the other images onto the first one's grid")
         parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
         parser.add_argument("--dry-run", action="store_true", help="only check the model, the images and the names")

@@ -3,14 +3,14 @@
 import re
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from annotation_backend.labeling.exports import export_to_nifti, sources_of
 from annotation_backend.labeling.regions import MaskFormat
 from annotation_backend.labeling.task_files import Drawn, TaskForm, nifti_to_tasks, read_label_map
-from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.management.arguments import MaskloopCommand, a_path
 from datasets.picture_plane import View
+from datasets.picture_turn import DIRECTIONS
 
 
 class Command(MaskloopCommand):
@@ -32,7 +32,13 @@ class Command(MaskloopCommand):
         report = export_to_nifti(
             options["export"],
             None if options["dry_run"] else options["out"],
-            sources=sources_of(options["slices"], options["grid"], view=View(options["view"])),
+            sources=sources_of(
+                options["slices"],
+                options["grid"],
+                view=View(options["view"]),
+                across=options["across"],
+                down=options["down"],
+            ),
             each_annotator=options["each_annotator"],
             labels=options["labels"],
             overwrite=options["overwrite"],
@@ -61,14 +67,24 @@ class Command(MaskloopCommand):
 
 
 def _add_to_nifti(parser: ArgumentParser) -> None:
-    parser.add_argument("export", type=Path, metavar="EXPORT.json", help="JSON or JSON-MIN")
-    parser.add_argument("out", type=Path, metavar="FOLDER", help="folder to make")
+    parser.add_argument("export", type=a_path, metavar="EXPORT.json", help="JSON or JSON-MIN")
+    parser.add_argument("out", type=a_path, metavar="FOLDER", help="folder to make")
     parser.add_argument(
-        "--slices", type=Path, nargs="+", default=[], metavar="FOLDER", help="exported slices, or folders above them"
+        "--slices", type=a_path, nargs="+", default=[], metavar="FOLDER", help="exported slices, or folders above them"
     )
     parser.add_argument(
-        "--grid", type=Path, metavar="IMAGE.nii.gz", help="the volume that all other pictures (or pages) were cut from"
+        "--grid",
+        type=a_path,
+        metavar="IMAGE.nii.gz",
+        help="the volume that all other pictures (or pages) were cut from",
     )
+    for name, edges in (("--across", "left to its right"), ("--down", "upper to its lower")):
+        parser.add_argument(
+            name,
+            choices=DIRECTIONS,
+            help=f"what the pictures cut from --grid run along, from a picture's {edges} edge; RL: from the patient's "
+            "right to the left",
+        )
     parser.add_argument("--each-annotator", action="store_true", help="one volume an annotator, not the newest save")
     parser.add_argument(
         "--labels", nargs="+", default=[], metavar="NAME", help="labels to keep; the first gets value 1 and wins"
@@ -77,8 +93,8 @@ def _add_to_nifti(parser: ArgumentParser) -> None:
 
 
 def _add_from_nifti(parser: ArgumentParser) -> None:
-    parser.add_argument("mask", type=Path, metavar="MASK.nii.gz", help="label map; the JSON beside it is read too")
-    parser.add_argument("out", type=Path, metavar="TASKS.json", help="file to write")
+    parser.add_argument("mask", type=a_path, metavar="MASK.nii.gz", help="label map; the JSON beside it is read too")
+    parser.add_argument("out", type=a_path, metavar="TASKS.json", help="file to write")
     parser.add_argument(
         "--labels",
         nargs="+",

@@ -3,18 +3,18 @@
 import os
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from annotation_backend.labeling.server import command, data_folder, environment
+from annotation_backend.management.arguments import MaskloopCommand
 
 
-class Command(BaseCommand):
+class Command(MaskloopCommand):
     """Starts Label Studio in the foreground on the address of LABEL_STUDIO_URL."""
 
     help = "Run Label Studio with this installation's settings (foreground)."
 
-    def handle(self, *_args: Any, **_options: Any) -> None:
+    def run(self, **_options: Any) -> tuple[dict[str, Any], list[str]]:
         """Replaces this process."""
+        variables = environment()
         data_folder().mkdir(parents=True, exist_ok=True)
         program = command()
-        os.execve(program[0], program, environment())  # noqa: S606 (our own environment's program, no shell)
+        os.execve(program[0], program, variables)  # noqa: S606 (our own environment's program, no shell)

@@ -15,7 +15,7 @@ from annotation_backend.learning.evaluating import (
     require_clicks_for,
 )
 from annotation_backend.learning.training_arguments import names
-from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.management.arguments import MaskloopCommand, a_path
 from annotation_backend.management.cohort_arguments import add_cohort, add_device, use_device
 from annotation_backend.registry.chosen_model import ChosenModel, choose_model, seen_cases
 from datasets.errors import RejectedInput
@@ -44,7 +44,7 @@ class Command(MaskloopCommand):
         )
         parser.add_argument("--slices-per-case", type=int, metavar="N", help="at most so many slices of each case")
         parser.add_argument("--against", nargs="+", default=[], metavar="MODEL", help="other models, compared in pairs")
-        parser.add_argument("--page", type=Path, metavar="FILE.html", help="write a page with Dice against clicks")
+        parser.add_argument("--page", type=a_path, metavar="FILE.html", help="write a page with Dice against clicks")
         parser.add_argument("--dry-run", action="store_true", help="only say which cases would be drawn")
         add_device(parser)
 

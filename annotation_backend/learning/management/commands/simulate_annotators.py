@@ -12,7 +12,7 @@ from annotation_backend.learning.annotating import (
 )
 from annotation_backend.learning.evaluating import EvaluationCohort, chosen_cases
 from annotation_backend.learning.training_arguments import names, seed
-from annotation_backend.management.arguments import MaskloopCommand, add_workers
+from annotation_backend.management.arguments import MaskloopCommand, a_path, add_workers
 from annotation_backend.management.cohort_arguments import add_cohort, add_device, use_device
 from annotation_backend.registry.chosen_model import ChosenModel, choose_model, seen_cases
 from datasets.files import write_bytes
@@ -44,8 +44,8 @@ class Command(MaskloopCommand):
         parser.add_argument("--box-model", default="lite-medsam", help="answers boxes (default lite-medsam)")
         parser.add_argument("--longest-stroke", type=float, default=100.0, metavar="MM", help="default 100 mm")
         parser.add_argument("--seed", type=seed, default=0, help="of every random choice")
-        parser.add_argument("--out", type=Path, metavar="FOLDER", help="keeps finished cases; goes on there")
-        parser.add_argument("--page", type=Path, metavar="FILE.html", help="write a page with every case")
+        parser.add_argument("--out", type=a_path, metavar="FOLDER", help="keeps finished cases; goes on there")
+        parser.add_argument("--page", type=a_path, metavar="FILE.html", help="write a page with every case")
         add_workers(parser)
         add_device(parser)
 

@@ -1,10 +1,9 @@
 """`verify_release`: checks every byte of a release folder."""
 
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
-from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.management.arguments import MaskloopCommand, a_path
 
 
 class Command(MaskloopCommand):
@@ -14,7 +13,7 @@ class Command(MaskloopCommand):
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         """The folder."""
-        parser.add_argument("folder", type=Path, help="a release's folder")
+        parser.add_argument("folder", type=a_path, help="a release's folder")
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Verifies."""

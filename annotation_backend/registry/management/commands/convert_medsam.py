@@ -1,10 +1,9 @@
 """`convert_medsam`: MedSAM's ViT-B, from a file that the user has to a model package."""
 
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
-from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.management.arguments import MaskloopCommand, a_path
 from annotation_backend.registry.services import models_folder, register_package
 
 
@@ -17,10 +16,10 @@ class Command(MaskloopCommand):
         """What to convert, and where the package goes."""
         parser.add_argument(
             "source",
-            type=Path,
+            type=a_path,
             help="medsam_vit_b.pth, or a folder with config.json and model.safetensors of a SamModel",
         )
-        parser.add_argument("--out", type=Path, metavar="FOLDER", help="write the package there and register nothing")
+        parser.add_argument("--out", type=a_path, metavar="FOLDER", help="write the package there and register nothing")
         parser.add_argument("--model-version", default="1", metavar="VERSION", help="of the package (default 1)")
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:

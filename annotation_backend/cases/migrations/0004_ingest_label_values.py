@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("cases", "0002_cohort"),
+        ("cases", "0003_stored_digests"),
     ]
 
     operations = [

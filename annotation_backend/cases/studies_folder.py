@@ -1,0 +1,42 @@
+"""Which folder may be brought in: one with studies, and nothing of our own."""
+
+from pathlib import Path
+
+from django.conf import settings
+
+from annotation_backend.environment import ROOT
+from datasets.errors import RejectedInput
+
+PHANTOM = "phantom"
+"""The cohort that `up` writes into the data folder where nobody has data of their own."""
+
+
+def studies_folder(given: Path) -> Path:
+    """The whole path of a folder of studies.
+
+    Raises:
+        RejectedInput: It is not there (``no-such-folder``); or it is, holds or lies in the data folder or the checkout
+            (``own-folder``): what Maskloop itself wrote would become new patients.
+    """
+    try:
+        folder = given.resolve()
+        is_there = folder.is_dir()
+    except (OSError, RuntimeError):  # a name that is too long, or links in a circle
+        is_there = False
+    if not is_there:
+        raise RejectedInput(
+            "no-such-folder",
+            "Expected a folder of studies, got none of that name, or one that cannot be opened.",
+            remedy="Give the folder with the studies.",
+        )
+    data = Path(settings.DATA_FOLDER).resolve()
+    if folder.is_relative_to(data / PHANTOM):
+        return folder
+    for own, name in ((data, "Maskloop's own data folder"), (ROOT.resolve(), "Maskloop's checkout")):
+        if folder.is_relative_to(own) or own.is_relative_to(folder):
+            raise RejectedInput(
+                "own-folder",
+                f"Expected a folder of studies alone, got one that is, holds or lies in {name}.",
+                remedy="Put the studies into a folder outside of it, and give that.",
+            )
+    return folder

@@ -1,0 +1,69 @@
+"""Folders that are made beside their place and moved there when whole; what killed runs left behind is known and goes.
+
+A run holds a lock on its folder as long as it lives; the system lets go of it whatever happens.
+"""
+
+import fcntl
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PART_PREFIX = ".part-"
+
+_BEING_MADE = ".making-"
+_PART = re.compile(r"\.part-[a-z0-9_]{8}(-old)?")
+
+
+@contextmanager
+def part_folder(home: Path) -> Iterator[Path]:
+    """A new folder in `home`, the owner's alone; gone when the block ends unless it was moved away.
+
+    Args:
+        home: The folder that holds what is being made; made where it is not there.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(dir=home, prefix=_BEING_MADE))
+    part = made.with_name(PART_PREFIX + made.name.removeprefix(_BEING_MADE))
+    try:
+        with _locked(made):
+            made.rename(part)  # nobody takes it for remains before it is locked
+            yield part
+    finally:
+        for path in (made, part):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def remove_remains(home: Path) -> int:
+    """Removes the unfinished folders of runs that are dead; returns how many.
+
+    Args:
+        home: A folder of ours: what else has such a name there is taken for remains.
+    """
+    removed = 0
+    for path in sorted(home.glob(f"{PART_PREFIX}*")):
+        if _PART.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
+            removed += _removed(path)
+    return removed
+
+
+def _removed(path: Path) -> bool:
+    try:
+        with _locked(path):
+            shutil.rmtree(path, ignore_errors=True)
+    except (BlockingIOError, FileNotFoundError):  # somebody is at work in it, or came first
+        return False
+    return not path.exists()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
