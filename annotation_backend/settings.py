@@ -72,9 +72,9 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "annotation_backend",  # its db_worker goes before the one of django_tasks_db
     "django_tasks",
     "django_tasks_db",
-    "annotation_backend",
     "annotation_backend.accounts",
     "annotation_backend.cases",
     "annotation_backend.registry",
@@ -95,6 +95,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "annotation_backend.labeling.web_patience.WebPatience",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 

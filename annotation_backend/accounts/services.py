@@ -40,8 +40,8 @@ def create_first_accounts() -> list[User]:
     return created
 
 
-def create_person(email: str, role: Role) -> tuple[User, str]:
-    """Creates an account with a freshly drawn password.
+def create_person(email: str, role: Role, *, is_active: bool = True) -> tuple[User, str]:
+    """Creates an account with a freshly drawn password; one that was begun and never became active is begun anew.
 
     Returns:
         The account, and its password, which is stored nowhere in clear.
@@ -55,7 +55,10 @@ def create_person(email: str, role: Role) -> tuple[User, str]:
         raise RejectedInput(
             "email", "Expected an e-mail address.", remedy="Give one, e.g. anna@hospital.org."
         ) from error
-    if User.objects.filter(username__iexact=email).exists():
+    known = User.objects.filter(username__iexact=email)
+    known.filter(is_active=False, last_login=None, label_studio_id=None).delete()
+    if known.exists():
         raise RejectedInput("account-exists", "This address has an account.", remedy="Give another address.")
     password = secrets.token_urlsafe(12)
-    return User.objects.create_user(username=email, email=email, password=password, role=role), password
+    person = User.objects.create_user(username=email, email=email, password=password, role=role, is_active=is_active)
+    return person, password

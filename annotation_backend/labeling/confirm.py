@@ -27,7 +27,8 @@ from annotation_backend.labeling.models import (
     Outcome,
     ReceivedBy,
 )
-from datasets.errors import RejectedInput
+from annotation_backend.labeling.task_lists import FAILED
+from datasets.errors import RejectedInput, TryAgain
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +57,12 @@ def confirm_saves(case: Case) -> int:
     projects = LabelingProject.objects.in_bulk({project for project, _ in asked})
     tasks: _Tasks = {}
     for project, identifier in asked:
-        _ask(projects[project], identifier, tasks)
+        try:
+            _ask(projects[project], identifier, tasks)
+        except TryAgain as error:
+            if error.code != FAILED:
+                raise
+            logger.warning("Label Studio fails at annotation %d; the others are asked about", identifier)
     return waiting_saves(case).count()
 
 

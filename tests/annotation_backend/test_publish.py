@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from annotation_backend.cases.models import Case, Slice
 from annotation_backend.labeling import publish
-from tests.annotation_backend.label_studio_double import LabelStudioDouble
+from tests.annotation_backend.label_studio_double import LabelStudioDouble, answer_with
 from tests.annotation_backend.records import published, registered_case
 
 pytestmark = pytest.mark.django_db
@@ -19,7 +19,7 @@ def case() -> Case:
 @pytest.fixture
 def studio(monkeypatch: pytest.MonkeyPatch) -> LabelStudioDouble:
     double = LabelStudioDouble()
-    monkeypatch.setattr(publish, "call", double.call)
+    answer_with(monkeypatch, double.call)
     return double
 
 

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from annotation_backend.cases.models import Case
-from annotation_backend.labeling import confirm, reconcile, upkeep
+from annotation_backend.labeling import confirm, upkeep
 from annotation_backend.labeling.assembly import assemble, current_saves
 from annotation_backend.labeling.confirm import confirm_saves
 from annotation_backend.labeling.drawn import decode_missing, stored_masks
@@ -28,6 +28,7 @@ from annotation_backend.labeling.publish import _keep
 from annotation_backend.labeling.reconcile import pull
 from annotation_backend.labeling.regions import region_of
 from datasets.errors import RejectedInput, TryAgain
+from tests.annotation_backend.label_studio_double import answer_with
 from tests.annotation_backend.records import SHAPE, accounts, registered_case
 
 pytestmark = pytest.mark.django_db
@@ -149,8 +150,8 @@ class World:
         self.case, self.server = case, LabelStudio()
         self.late: list[tuple[int, dict[str, Any]]] = []
         self.step = 0
-        for module in (confirm, reconcile, upkeep):
-            monkeypatch.setattr(module, "call", self.server.call)
+        answer_with(monkeypatch, self.server.call)
+        monkeypatch.setattr(upkeep, "is_up", lambda: True)
         self._publish(range(SLICES))
 
     def happen(self, what: str, index: int, way: str, delay: int) -> None:
@@ -429,7 +430,7 @@ def test_rounds_go_on_after_one_that_was_broken_off(world: World, monkeypatch: p
 def test_the_loop_takes_over_what_was_lost_and_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     people: list[int] = []
-    monkeypatch.setattr(upkeep, "ensure_people", lambda: people.append(1))
+    monkeypatch.setattr(upkeep, "ensure_people", lambda: people.append(1) or [])
     world.server.save(0, again=False, skips=False)
     rounds = iter(range(upkeep.ROUNDS_OF_CHANGES + 2))
     last = upkeep.ROUNDS_OF_CHANGES + 1

@@ -3,12 +3,11 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.db import transaction
-
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.services import create_person
 from annotation_backend.labeling.project import ensure_people, sign_up
 from annotation_backend.management.arguments import MaskloopCommand
+from datasets.errors import MaskloopError
 
 
 class Command(MaskloopCommand):
@@ -23,9 +22,14 @@ class Command(MaskloopCommand):
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Creates, signs up, notes the id."""
-        with transaction.atomic():
-            person, password = create_person(options["email"], Role(options["role"]))
+        person, password = create_person(options["email"], Role(options["role"]), is_active=False)
+        try:
             sign_up(person, password)
-        ensure_people()
+        except MaskloopError:
+            person.delete()
+            raise
+        person.is_active = True  # not before: one that was broken off between the two services is made anew
+        person.save(update_fields=["is_active"])
+        findings = ensure_people()
         self.say(f"{person.get_role_display()} added. Password, shown only now: {password}")
-        return {"role": person.role, "password": password}, []
+        return {"role": person.role, "password": password}, findings

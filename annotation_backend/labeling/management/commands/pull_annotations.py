@@ -7,6 +7,7 @@ from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.project import ensure_people
 from annotation_backend.labeling.upkeep import keep_up, take_up
 from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.presence import Part, present
 from datasets.errors import RejectedInput
 
 SHORTEST_SECONDS = 1.0
@@ -29,15 +30,15 @@ class Command(MaskloopCommand):
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Pulls every project of ours."""
         if options["every"] is not None:
-            keep_up(max(SHORTEST_SECONDS, options["every"]), tell=self.say)
+            with present(Part.RECONCILER):
+                keep_up(max(SHORTEST_SECONDS, options["every"]), tell=self.say)
         projects = list(LabelingProject.objects.filter(is_retired=False))
         if not projects:
             raise RejectedInput(
                 "no-project", "Nothing was published yet.", remedy="Run `manage.py publish_tasks` first."
             )
-        ensure_people()
+        findings = ensure_people()
         totals = {"seen": 0, "stored": 0, "deleted": 0}
-        findings = []
         for project in projects:
             report = take_up(project)
             totals = {key: count + getattr(report, key) for key, count in totals.items()}
