@@ -44,8 +44,14 @@ def take_up_lost_jobs() -> int:
 
 
 def given_up() -> list[DBTaskResult]:
-    """Jobs that are not tried again, the newest first."""
-    return list(DBTaskResult.objects.failed().filter(exception_class_path=WORKER_GONE).order_by("-finished_at"))
+    """Jobs that are not tried again and did not succeed since, the newest first."""
+    rows = DBTaskResult.objects.failed().filter(exception_class_path=WORKER_GONE).order_by("-finished_at")
+    return [row for row in rows if not _succeeded_since(row)]
+
+
+def _succeeded_since(row: DBTaskResult) -> bool:
+    same = DBTaskResult.objects.successful().filter(task_path=row.task_path, args_kwargs=row.args_kwargs)
+    return bool(same.filter(enqueued_at__gt=row.enqueued_at).exists())
 
 
 def name_of(row: DBTaskResult) -> str:

@@ -97,7 +97,7 @@ class Processes:
             for name, process in self._kept.items():
                 if line := process.tend():
                     self._say(f"{name} {line}")
-                    self._silent |= {name} & self._answers.keys()
+                    self._silent |= {name} & self._answers.keys() if process.is_running else set()
         for name in [name for name in self._silent if self._answers[name]()]:
             self._silent.discard(name)
             self._say(f"{name} answers again.")

@@ -45,17 +45,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """
     refusal = refusal_of(sys.exc_info()[1])
     status = 503 if refusal else 500
-    words = {
-        "error": str(refusal) if refusal else "A fault of ours. Report it.",
-        "code": refusal.code if refusal else "fault",
-    }
+    code = refusal.code if refusal else "fault"
+    words = {"error": str(refusal or "A fault of ours. Report it."), "code": code}
     if request.path.startswith("/ml/"):
         answer: HttpResponse = JsonResponse(words, status=status)
     else:  # without the request: who is signed in would have to be read
         answer = HttpResponse(render_to_string("500.html", {"refusal": refusal}), status=status)
     if refusal:
         answer["Retry-After"] = str(RETRY_SECONDS)
-        logger.warning("%s %s was refused: %s", request.method, request.resolver_match, refusal.code)
+        logger.warning("%s %s was refused: %s", request.method, _route(request), code)
     return answer
 
 
@@ -80,6 +78,11 @@ def home(request: HttpRequest) -> HttpResponse:
         "undone": _undone(request.user),
     }
     return render(request, "home.html", context)
+
+
+def _route(request: HttpRequest) -> str:
+    """Which address, without what was filled into it."""
+    return request.resolver_match.route if request.resolver_match else "an address"
 
 
 def _undone(person: object) -> list[str]:

@@ -1,5 +1,6 @@
 """One way to talk to Label Studio: bounded in time, outside of transactions, with errors that say what to do."""
 
+import http.client
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -96,9 +97,9 @@ def readable_errors() -> Iterator[None]:
             "Expected LABEL_STUDIO_URL to be like http://127.0.0.1:8080, got another.",
             remedy="Correct it in .env and restart.",
         ) from error
-    except requests.exceptions.ChunkedEncodingError as error:
+    except (urllib3.exceptions.ProtocolError, http.client.HTTPException) as error:
         raise unreadable("half an answer") from error
-    except (requests.ConnectionError, requests.Timeout) as error:
+    except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.TimeoutError) as error:
         raise _silent() from error
     except (requests.RequestException, urllib3.exceptions.HTTPError, RecursionError, UnicodeError) as error:
         raise unreadable("something that is no JSON") from error
@@ -143,7 +144,7 @@ def _patience(until: float) -> tuple[float, float]:
 def _read(response: requests.Response, until: float) -> bytes:
     """The whole body, unless it drips in for longer than we wait."""
     pieces = []
-    for piece in response.iter_content(_PIECE_BYTES):
+    while piece := response.raw.read1(_PIECE_BYTES, decode_content=True):  # what is there, not as much as was asked for
         pieces.append(piece)
         if time.monotonic() > until:
             raise _silent()
