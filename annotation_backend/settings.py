@@ -29,6 +29,8 @@ DEBUG = env.bool("MASKLOOP_DEBUG", default=False)
 DATA_FOLDER = Path(env.str("MASKLOOP_DATA", default=str(ROOT / "data"))).resolve()
 MASKLOOP_URL = env.str("MASKLOOP_URL", default="http://127.0.0.1:8000").rstrip("/")
 LABEL_STUDIO_URL = env.str("LABEL_STUDIO_URL", default="http://127.0.0.1:8080").rstrip("/")
+LABEL_STUDIO_PORT = env.int("MASKLOOP_LABEL_STUDIO_PORT", default=0)
+"""Port of 127.0.0.1 for the Label Studio that `up` starts where a proxy answers at LABEL_STUDIO_URL; 0 for that's."""
 LABEL_STUDIO_DATABASE_URL = env.str("LABEL_STUDIO_DATABASE_URL", default="")
 """PostgreSQL for the Label Studio that `up` starts; SQLite in the data folder when empty. See decision 21."""
 LABEL_STUDIO_TOKEN = _secret("LABEL_STUDIO_TOKEN")

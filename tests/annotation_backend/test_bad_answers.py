@@ -122,17 +122,7 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(
-                ["id", "tasks", "total", "results", "annotations", "data", "email", "url", "task_ids", "result", "task"]
-                + [
-                    "updated_at",
-                    "created_at",
-                    "project",
-                    "created_annotations",
-                    "created_labels",
-                    "created_labels_drafts",
-                ]
-            ),
+            st.sampled_from(FIELDS),
             inner,
             max_size=6,
         )

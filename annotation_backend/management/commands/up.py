@@ -55,7 +55,7 @@ class Command(MaskloopCommand):
         """Starts, prepares, watches."""
         folder = self._data_folder(options["data"])
         require_free(settings.MASKLOOP_URL, what="MASKLOOP_URL")
-        require_free(settings.LABEL_STUDIO_URL, what="LABEL_STUDIO_URL")
+        require_free(f"http://127.0.0.1:{server.own_port()}", what="LABEL_STUDIO_URL")
         server.database_environment(settings.LABEL_STUDIO_DATABASE_URL)
         settings.DATA_FOLDER.mkdir(parents=True, exist_ok=True)
         settings.DATA_FOLDER.chmod(0o700)
