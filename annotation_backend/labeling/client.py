@@ -60,7 +60,7 @@ def call(method: str, path: str, **kwargs: Any) -> Any:
             **kwargs,
         )
         with response:
-            response._content = _read(response, until)  # type: ignore[attr-defined]
+            response._content = _read(response, until)
             if response.is_redirect:
                 raise _redirected()
             response.raise_for_status()
@@ -112,7 +112,7 @@ def require_no_transaction() -> None:
     Raises:
         ProgramFault: ``http-in-transaction``.
     """
-    if any(not block._from_testcase for block in connection.atomic_blocks):
+    if any(not getattr(block, "_from_testcase", False) for block in connection.atomic_blocks):
         raise ProgramFault(
             "http-in-transaction", "Label Studio was to be asked inside a database transaction.", remedy="Report it."
         )
