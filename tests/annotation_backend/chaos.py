@@ -21,7 +21,10 @@ from annotation_backend.labeling.regions import region_of
 from tests.annotation_backend.installation import Installation
 
 PATIENCE = 5.0
-"""Seconds that a person or a reader waits for one answer."""
+"""Seconds that a person waits for Label Studio's answer to a save."""
+
+HANGS = 30.0
+"""A page that takes longer hangs."""
 
 NAMES = {
     "label_studio": "label-studio start",
@@ -53,7 +56,8 @@ class Proxy:
 
     def close(self) -> None:
         """Nothing answers at its port any more."""
-        self._listener.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # closed already
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def _serve(self) -> None:
@@ -93,19 +97,19 @@ def sign_in(address: str, page: str, form: dict[str, str]) -> requests.Session:
     """A signed-in browser of either service; raises where it is refused."""
     browser = requests.Session()
     browser.trust_env = False
-    found = browser.get(address + page, timeout=PATIENCE)
+    found = browser.get(address + page, timeout=HANGS)
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', found.text)
     found.raise_for_status()
     assert token is not None
     body = {**form, "csrfmiddlewaretoken": token[1]}
     headers = {"Referer": address + page}
-    answer = browser.post(address + page, data=body, headers=headers, allow_redirects=False, timeout=PATIENCE)
+    answer = browser.post(address + page, data=body, headers=headers, allow_redirects=False, timeout=HANGS)
     answer.raise_for_status()
     assert answer.status_code == 302, "the password was not taken"
     return browser
 
 
-@dataclass
+@dataclass(eq=False)
 class Annotator(threading.Thread):
     """Submits one drawing after another, and keeps those whose submit was answered."""
 
@@ -141,19 +145,16 @@ class Annotator(threading.Thread):
         else:
             self.failed[str(answer.status_code)] += 1
 
-    def __hash__(self) -> int:
-        return id(self)
-
 
 def _region(task: dict[str, Any], number: int) -> dict[str, Any]:
     """A rectangle that no other save has on this task."""
-    mask = np.zeros((task["height"], task["width"]), dtype=bool)
+    mask = np.zeros((task["plane"].height, task["plane"].width), dtype=bool)
     top, left = 2 + number % 11, 2 + (number // 11) % 11
     mask[top : top + 6 + number % 5, left : left + 7] = True
     return region_of(mask, region_id=f"a{number}", score=None)
 
 
-@dataclass
+@dataclass(eq=False)
 class Reader(threading.Thread):
     """Asks for our pages again and again, and signs in anew, and keeps what was answered, and how fast."""
 
@@ -172,19 +173,19 @@ class Reader(threading.Thread):
         """Until `over`."""
         while not self.over.wait(0.5):
             for path in ("/alive", "/", "/cases/", "/review/"):
-                self._look(path, lambda path=path: self.browser.get(self.address + path, timeout=PATIENCE))
+                self._look(path, lambda path=path: self.browser.get(self.address + path, timeout=HANGS))
             self._look("sign-in", self._sign_in)
 
     def _sign_in(self) -> requests.Response:
         """The answer to the form; the page with the form where that is refused already."""
         page = f"{self.address}/accounts/login/"
         with requests.Session() as browser:
-            found = browser.get(page, timeout=PATIENCE)
+            found = browser.get(page, timeout=HANGS)
             token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', found.text)
             if token is None:
                 return found
             body = {**self.form, "csrfmiddlewaretoken": token[1]}
-            return browser.post(page, data=body, headers={"Referer": page}, allow_redirects=False, timeout=PATIENCE)
+            return browser.post(page, data=body, headers={"Referer": page}, allow_redirects=False, timeout=HANGS)
 
     def _look(self, what: str, ask: Any) -> None:
         began, phase = time.monotonic(), self.phase
@@ -194,14 +195,11 @@ class Reader(threading.Thread):
             self.seconds.setdefault(f"{phase}: nobody there", []).append(time.monotonic() - began)
             return
         except requests.Timeout:
-            self.wrong.append(f"{phase}: {what} did not answer in {PATIENCE:.0f} s")
+            self.wrong.append(f"{phase}: {what} did not answer in {HANGS:.0f} s")
             return
         self.seconds.setdefault(f"{phase}: {answer.status_code}", []).append(time.monotonic() - began)
         if answer.status_code not in (200, 302) and not (answer.status_code == 503 and "Not now" in answer.text):
             self.wrong.append(f"{phase}: {what} answered {answer.status_code}")
-
-    def __hash__(self) -> int:
-        return id(self)
 
 
 def processes_of(installation: Installation) -> dict[str, psutil.Process]:

@@ -104,11 +104,7 @@ def _tasks(installation: Installation) -> list[dict[str, Any]]:
     [project] = installation.api("GET", "/api/projects/")["results"]
     rows = installation.api("GET", "/api/tasks/", params={"project": project["id"], "page_size": 1000})["tasks"]
     planes = {code: _plane(installation, code) for code in {row["data"]["case"] for row in rows}}
-    return [
-        {**row, "height": planes[code].height, "width": planes[code].width}
-        for row in rows
-        if (code := row["data"]["case"])
-    ]
+    return [{**row, "plane": planes[row["data"]["case"]]} for row in rows]
 
 
 def _plane(installation: Installation, code: str) -> Any:
@@ -214,9 +210,10 @@ def _slices_behind(world: World) -> list[str]:
             continue
         newest = max(saves, key=lambda save: (save["updated_at"], save["id"]))
         code, index = task["data"]["case"], task["data"]["slice"]
-        drawn = mask_of(newest["result"], height=task["height"], width=task["width"]).pixels
+        plane = task["plane"]
+        drawn = mask_of(newest["result"], height=plane.height, width=plane.width).pixels
         mask = read_mask(Path(installation.folder / "data" / "cases" / code / files[code])) if code in files else None
-        if mask is None or not np.array_equal(_plane(installation, code).to_picture(mask.foreground, index), drawn):
+        if mask is None or not np.array_equal(plane.to_picture(mask.foreground, index), drawn):
             behind.append(f"{code} slice {index}")
     return behind
 
