@@ -42,6 +42,11 @@ class KeptProcess:
         self.last_end = "nothing yet"
 
     @property
+    def group(self) -> int | None:
+        """Number of its process group; None while it waits for its next start."""
+        return self._process.pid if self._process else None
+
+    @property
     def is_running(self) -> bool:
         """Whether it runs now."""
         return self._process is not None and self._process.poll() is None
@@ -91,7 +96,7 @@ class KeptProcess:
     def terminate(self) -> None:
         """Asks its whole group to end."""
         if self._process is not None and self.is_running:
-            _signal_group(self._process.pid, signal.SIGTERM)
+            signal_group(self._process.pid, signal.SIGTERM)
 
     def end(self, *, seconds: float) -> None:
         """Waits until it has ended, and kills what is left of its group then."""
@@ -131,10 +136,11 @@ class KeptProcess:
 
 
 def _kill_group(group: int) -> None:
-    _signal_group(group, signal.SIGKILL)
+    signal_group(group, signal.SIGKILL)
 
 
-def _signal_group(group: int, number: signal.Signals) -> None:
+def signal_group(group: int, number: signal.Signals) -> None:
+    """Sends a signal to all that is left of a process group."""
     with suppress(ProcessLookupError, PermissionError):  # nobody is left in it
         os.killpg(group, number)
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from annotation_backend.former_run import FormerRun
 from annotation_backend.kept_process import KeptProcess
 from datasets.errors import RejectedInput, TryAgain
 
@@ -65,8 +66,14 @@ class Processes:
         self._kept: dict[str, KeptProcess] = {}
         self._answers: dict[str, Callable[[], bool]] = {}
         self._silent: set[str] = set()
+        self._former = FormerRun(logs / "up.json")
         self._lock = threading.Lock()
         self._is_over = threading.Event()
+
+    def end_former(self) -> None:
+        """Ends what an `up` that was killed left running here, and says so."""
+        if count := self._former.end():
+            self._say(f"{count} process(es) that an `up` left running when it was killed were ended.")
 
     def keep(self) -> None:
         """Tends the processes from now on, whatever the caller does meanwhile, until `stop`."""
@@ -84,6 +91,7 @@ class Processes:
         with self._lock:
             kept.start()
             self._kept[name] = kept
+            self._note()
         if answers:
             self._answers[name] = answers
 
@@ -98,6 +106,7 @@ class Processes:
                 if line := process.tend():
                     self._say(f"{name} {line}")
                     self._silent |= {name} & self._answers.keys() if process.is_running else set()
+                    self._note()
         for name in [name for name in self._silent if self._answers[name]()]:
             self._silent.discard(name)
             self._say(f"{name} answers again.")
@@ -151,6 +160,10 @@ class Processes:
             for process in self._kept.values():
                 process.end(seconds=deadline - time.monotonic())
             self._kept.clear()
+        self._former.forget()
+
+    def _note(self) -> None:
+        self._former.note(group for process in self._kept.values() if (group := process.group) is not None)
 
     def _tend_on(self) -> None:
         while not self._is_over.wait(_LOOK_SECONDS):

@@ -1,5 +1,6 @@
 """The processes of `up`: started, started again when they end, named when they cannot run, stopped together."""
 
+import json
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import pytest
 
 from annotation_backend import kept_process
 from annotation_backend.environment import ROOT
+from annotation_backend.former_run import FormerRun
 from annotation_backend.kept_process import KeptProcess
 from annotation_backend.processes import Processes, read_procfile, require_free
 from datasets.errors import RejectedInput, TryAgain
@@ -147,6 +149,32 @@ def test_stopping_ends_children_of_children(tmp_path: Path) -> None:
     while _lives(child):
         assert time.monotonic() < deadline, "the child lives on"
         time.sleep(0.1)
+
+
+def test_what_a_killed_up_left_running_is_ended_by_the_next_and_a_living_ups_is_not(tmp_path: Path) -> None:
+    told: list[str] = []
+    pids, note = tmp_path / "pids", tmp_path / "logs" / "up.json"
+    former = _processes(tmp_path, f"one: sh -c 'echo $$ >> {pids}; sleep 60'\n")
+    former.start("one")
+    try:
+        eventually(lambda: _lines(pids), seconds=20, what="the process")
+        following = _processes(tmp_path, "one: true\n", told)
+        following.end_former()
+        assert _lives(_lines(pids)[0]), "this process is the `up` that noted it, and it lives"
+        noted = json.loads(note.read_text())
+        note.write_text(json.dumps({**noted, "up": {str(os.getpid()): "0"}}))
+        following.end_former()
+        assert not _lives(_lines(pids)[0])
+        assert told == ["1 process(es) that an `up` left running when it was killed were ended."]
+    finally:
+        former.stop()
+    assert not note.exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"groups": {"1": "0"}}', '{"up": {}, "groups": {"999999": "5"}}'])
+def test_a_note_that_says_nothing_ends_nobody(tmp_path: Path, text: str) -> None:
+    (tmp_path / "up.json").write_text(text)
+    assert FormerRun(tmp_path / "up.json").end() == 0
 
 
 def test_words_from_the_environment_are_filled_in(tmp_path: Path) -> None:

@@ -54,6 +54,8 @@ class Command(MaskloopCommand):
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Starts, prepares, watches."""
         folder = self._data_folder(options["data"])
+        processes = self._processes()
+        processes.end_former()
         require_free(settings.MASKLOOP_URL, what="MASKLOOP_URL")
         require_free(f"http://127.0.0.1:{server.own_port()}", what="LABEL_STUDIO_URL")
         server.database_environment(settings.LABEL_STUDIO_DATABASE_URL)
@@ -61,7 +63,6 @@ class Command(MaskloopCommand):
         settings.DATA_FOLDER.chmod(0o700)
         call_command("migrate", verbosity=0)
         create_first_accounts()
-        processes = self._processes()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
         findings: list[str] = []
