@@ -63,9 +63,9 @@ def take_up(project: LabelingProject, *, is_full: bool = True) -> PullReport:
         if error.code != "label-studio-missing" or _is_there(project):
             raise
         report = _retire(project)
+    take_up_lost_jobs()
     for code in sorted(_unfinished() | (_behind() if is_full else set())):
         queue_assembly(code)
-    take_up_lost_jobs()
     _repeat_failed_jobs()
     return report
 
