@@ -112,15 +112,16 @@ def _plane(installation: Installation, code: str) -> Any:
     return read_slices(exported).plane
 
 
-def _back(world: World, tell: Callable[[str], None], phase: str) -> None:
-    """Waits until everything is back after a fault, and says how long that took."""
-    began, saves = time.monotonic(), set(world.acknowledged)
+def _back(world: World, tell: Callable[[str], None], began: float) -> None:
+    """Waits until everything is back after a fault that was over at `began`, and says how long that took."""
+    phase, saves = world.reader.phase, set(world.acknowledged)
 
     def everything() -> bool:
         new = set(world.acknowledged) - saves
         return bool(new) and not world.missing_processes() and not (saves | new) & world.missing_saves()
 
-    eventually(everything, seconds=BACK_SECONDS, what=f"everything back after {phase}")
+    left = began + BACK_SECONDS - time.monotonic()
+    eventually(everything, seconds=left, what=f"everything back after {phase}")
     tell(f"chaos, {phase}: everything back {time.monotonic() - began:.0f} s after it was over")
 
 
@@ -128,13 +129,14 @@ def _back(world: World, tell: Callable[[str], None], phase: str) -> None:
 def test_a_killed_process_comes_back_and_no_save_is_lost(world: World, tell_figure, name: str) -> None:
     world.reader.phase = f"{name} killed"
     before = processes_of(world.installation)
+    began = time.monotonic()
     before[name].kill()
     eventually(
         lambda: (now := processes_of(world.installation).get(name)) and now.pid != before[name].pid,
         seconds=BACK_SECONDS,
         what=f"the {name} again",
     )
-    _back(world, tell_figure, world.reader.phase)
+    _back(world, tell_figure, began)
     after = processes_of(world.installation)
     assert {one: process.pid for one, process in after.items() if one != name} == {
         one: process.pid for one, process in before.items() if one != name
@@ -153,7 +155,7 @@ def test_label_studio_stopped_for_a_minute_holds_nobody_up_here(world: World, te
         time.sleep(max(0.0, until - time.monotonic()))
     finally:
         studio.send_signal(signal.SIGCONT)
-    _back(world, tell_figure, world.reader.phase)
+    _back(world, tell_figure, time.monotonic())
     assert _change_settings(world.installation)[0] == 302
 
 
@@ -175,14 +177,14 @@ def test_answers_of_label_studio_that_are_cut_cost_nothing(world: World, tell_fi
     world.proxy.cut = cut
     time.sleep(CUT_SECONDS)
     world.proxy.cut = Cut.NOTHING
-    _back(world, tell_figure, world.reader.phase)
+    _back(world, tell_figure, time.monotonic())
 
 
 def test_a_full_disk_is_said_and_passes(world: World, tell_figure) -> None:
     world.reader.phase = "disk full"
     with nothing_can_be_written(processes_of(world.installation)["up"]):
         time.sleep(FULL_SECONDS)
-    _back(world, tell_figure, world.reader.phase)
+    _back(world, tell_figure, time.monotonic())
 
 
 def test_every_acknowledged_save_is_kept_and_the_newest_of_each_slice_is_in_its_mask(world: World, tell_figure) -> None:
