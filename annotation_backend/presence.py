@@ -62,6 +62,8 @@ def is_present(name: str) -> bool:
         descriptor = os.open(_folder() / name, os.O_RDWR)
     except FileNotFoundError:
         return False
+    except PermissionError:  # another account's process: nobody is taken for dead who cannot be asked
+        return True
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -96,7 +98,7 @@ def _locked(path: Path) -> int:
 
 
 def _names() -> list[str]:
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, PermissionError):
         return sorted(path.name for path in _folder().iterdir())
     return []
 
