@@ -1,22 +1,24 @@
-"""The processes of one machine: started from the Procfile, watched together, stopped together."""
+"""The processes of one machine: started from the Procfile, kept running together, stopped together."""
 
 import os
 import shlex
-import signal
 import socket
-import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from annotation_backend.former_run import FormerRun
+from annotation_backend.kept_process import KeptProcess
 from datasets.errors import RejectedInput, TryAgain
 
 STOP_SECONDS = 15.0
 """A process that has not ended this long after SIGTERM is killed."""
 
-_LOG_LINES_SHOWN = 12
+_LOOK_SECONDS = 0.5
 
 
 def require_free(url: str, *, what: str) -> None:
@@ -39,80 +41,137 @@ def require_free(url: str, *, what: str) -> None:
 
 
 class Processes:
-    """The Procfile's processes, each with a log file, in a process group of its own."""
+    """The Procfile's processes, each with a log file, in a process group of its own, started again when it ends.
 
-    def __init__(self, procfile: Path, *, logs: Path, environment: dict[str, str]) -> None:
+    Args:
+        procfile: Names and commands.
+        logs: The folder of their log files.
+        environment: What they are told beside this process's own environment.
+        tell: Called with one line when a process ended, was started again, or answers again.
+    """
+
+    def __init__(
+        self,
+        procfile: Path,
+        *,
+        logs: Path,
+        environment: dict[str, str],
+        tell: Callable[[str], None] = lambda _line: None,
+    ) -> None:
         self._commands = read_procfile(procfile)
         self._folder = procfile.parent
         self._logs = logs
         self._environment = {**os.environ, **environment, "PATH": _path_with_our_programs()}
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._tell = tell
+        self._kept: dict[str, KeptProcess] = {}
+        self._answers: dict[str, Callable[[], bool]] = {}
+        self._silent: set[str] = set()
+        self._former = FormerRun(logs / "up.json")
+        self._lock = threading.Lock()
+        self._is_over = threading.Event()
 
-    def start(self, name: str) -> None:
-        """Starts one process; its output goes to ``<logs>/<name>.log``."""
-        self._logs.mkdir(parents=True, exist_ok=True)
-        command = [_expand(word, self._environment) for word in self._commands[name]]
-        with self.log_of(name).open("ab") as log:
-            self._running[name] = subprocess.Popen(  # noqa: S603 (the Procfile's own words, no shell)
-                command,
-                cwd=self._folder,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+    def end_former(self) -> None:
+        """Ends what an `up` that was killed left running here, and says so."""
+        if count := self._former.end():
+            self._say(f"{count} process(es) that an `up` left running when it was killed were ended.")
+
+    def keep(self) -> None:
+        """Tends the processes from now on, whatever the caller does meanwhile, until `stop`."""
+        threading.Thread(target=self._tend_on, name="processes", daemon=True).start()
+
+    def start(self, name: str, *, answers: Callable[[], bool] | None = None) -> None:
+        """Starts one process; its output goes to ``<logs>/<name>.log``.
+
+        Args:
+            name: The Procfile's.
+            answers: Whether it answers now; asked after it was started again, until it does.
+        """
+        words = [_expand(word, self._environment) for word in self._commands[name]]
+        kept = KeptProcess(words, folder=self._folder, environment=self._environment, log=self.log_of(name))
+        with self._lock:
+            kept.start()
+            self._kept[name] = kept
+            self._note()
+        if answers:
+            self._answers[name] = answers
 
     def log_of(self, name: str) -> Path:
         """Where a process's output goes."""
         return self._logs / f"{name}.log"
 
-    def require_alive(self) -> None:
-        """Raises when a process has ended, with its name, its exit status and the end of its log.
+    def tend(self) -> None:
+        """Starts again what ended and whose pause is over, and tells of it."""
+        with self._lock:
+            for name, process in self._kept.items():
+                if line := process.tend():
+                    self._say(f"{name} {line}")
+                    self._silent |= {name} & self._answers.keys() if process.is_running else set()
+                    self._note()
+        for name in [name for name in self._silent if self._answers[name]()]:
+            self._silent.discard(name)
+            self._say(f"{name} answers again.")
+
+    def require_hope(self, needed: Collection[str]) -> None:
+        """Raises when one of the processes ends again and again by itself, with its status and the end of its log.
 
         Raises:
             TryAgain: ``process-ended``.
         """
-        for name, process in self._running.items():
-            status = process.poll()
-            if status is not None:
+        for name in needed:
+            process = self._kept[name]
+            if process.is_hopeless:
                 raise TryAgain(
                     "process-ended",
-                    f"{name} ended with {_describe(status)}. The end of its log:\n{self._tail(name)}\n",
+                    f"{name} ended with {process.last_end} each time. The end of its log:\n{process.tail()}\n",
                     remedy=f"The whole log is data/logs/{name}.log.",
                 )
 
-    def wait_until(self, is_ready: Callable[[], bool], *, what: str, seconds: float) -> None:
-        """Waits until `is_ready`, watching the processes.
+    def wait_until(
+        self, is_ready: Callable[[], bool], *, what: str, seconds: float, needed: Collection[str] | None = None
+    ) -> None:
+        """Waits until `is_ready`, tending the processes.
+
+        Args:
+            is_ready: Asked again and again.
+            what: Who is waited for.
+            seconds: How long.
+            needed: Processes without which it cannot become ready; all where nothing is said.
 
         Raises:
-            TryAgain: A process ended, or the time is over (``not-ready``).
+            TryAgain: A needed process cannot run (``process-ended``), or the time is over (``not-ready``).
         """
         deadline = time.monotonic() + seconds
         while not is_ready():
-            self.require_alive()
+            self.tend()
+            self.require_hope(self._kept if needed is None else needed)
             if time.monotonic() > deadline:
                 raise TryAgain(
                     "not-ready", f"{what} did not answer within {seconds:.0f} s.", remedy="See the logs in data/logs."
                 )
-            time.sleep(0.5)
+            time.sleep(_LOOK_SECONDS)
 
     def stop(self) -> None:
         """Stops all: SIGTERM to each process group, and SIGKILL to what is left after `STOP_SECONDS`."""
-        for process in self._running.values():
-            _signal_group(process, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_SECONDS
-        for process in self._running.values():
-            try:
-                process.wait(timeout=max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                _signal_group(process, signal.SIGKILL)
-                process.wait()
-        self._running.clear()
+        self._is_over.set()
+        with self._lock:
+            for process in self._kept.values():
+                process.terminate()
+            deadline = time.monotonic() + STOP_SECONDS
+            for process in self._kept.values():
+                process.end(seconds=deadline - time.monotonic())
+            self._kept.clear()
+        self._former.forget()
 
-    def _tail(self, name: str) -> str:
-        lines = self.log_of(name).read_text(errors="replace").splitlines()
-        return "\n".join(f"    {line}" for line in lines[-_LOG_LINES_SHOWN:])
+    def _note(self) -> None:
+        self._former.note(group for process in self._kept.values() if (group := process.group) is not None)
+
+    def _tend_on(self) -> None:
+        while not self._is_over.wait(_LOOK_SECONDS):
+            self.tend()
+
+    def _say(self, line: str) -> None:
+        with suppress(OSError):  # a terminal that is gone, or a log on a full disk, ends nothing
+            self._tell(line)
 
 
 def read_procfile(path: Path) -> dict[str, list[str]]:
@@ -131,12 +190,3 @@ def _path_with_our_programs() -> str:
 
 def _expand(word: str, environment: dict[str, str]) -> str:
     return environment[word[1:]] if word.startswith("$") else word
-
-
-def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    if process.poll() is None:
-        os.killpg(process.pid, number)
-
-
-def _describe(status: int) -> str:
-    return f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"

@@ -20,6 +20,8 @@ DEBUG = configured.flag("MASKLOOP_DEBUG")
 DATA_FOLDER = configured.folder("MASKLOOP_DATA", default=ROOT / "data")
 MASKLOOP_URL = configured.address("MASKLOOP_URL", default="http://127.0.0.1:8000")
 LABEL_STUDIO_URL = configured.address("LABEL_STUDIO_URL", default="http://127.0.0.1:8080")
+LABEL_STUDIO_PORT = configured.whole("MASKLOOP_LABEL_STUDIO_PORT", default=0, most=65_535)
+"""Port of 127.0.0.1 for the Label Studio that `up` starts where a proxy answers at LABEL_STUDIO_URL; 0 for that's."""
 LABEL_STUDIO_DATABASE_URL = configured.text("LABEL_STUDIO_DATABASE_URL")
 """PostgreSQL for the Label Studio that `up` starts; SQLite in the data folder when empty. See decision 21."""
 LABEL_STUDIO_TOKEN = configured.secret("LABEL_STUDIO_TOKEN")
@@ -67,9 +69,9 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "annotation_backend",  # its db_worker goes before the one of django_tasks_db
     "django_tasks",
     "django_tasks_db",
-    "annotation_backend",
     "annotation_backend.accounts",
     "annotation_backend.cases",
     "annotation_backend.registry",
@@ -91,6 +93,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "annotation_backend.labeling.web_patience.WebPatience",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "annotation_backend.refusals.NamedRefusals",
 ]

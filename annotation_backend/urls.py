@@ -14,6 +14,8 @@ from annotation_backend.publishing import views as publishing
 from annotation_backend.registry import views as registry
 from annotation_backend.review import views as review
 
+handler500 = views.server_error
+
 urlpatterns = [
     path("", views.home, name="home"),
     path("alive", views.alive, name="alive"),

@@ -1,15 +1,30 @@
 """Pages that belong to no app: home, and the health of the web service."""
 
+import logging
+import sys
+
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET
 
+from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
+from annotation_backend.labeling.client import is_up
 from annotation_backend.labeling.models import CaseMask, LabelingProject
+from annotation_backend.not_now import refusal_of
+from annotation_backend.presence import missing
 from annotation_backend.publishing.models import Release
 from annotation_backend.review.services import queue
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 5
+
+_HEALTH_SECONDS = 0.5
+"""The first page waits so long to hear whether Label Studio answers."""
 
 
 def installation(_request: HttpRequest) -> dict[str, str]:
@@ -19,8 +34,27 @@ def installation(_request: HttpRequest) -> dict[str, str]:
 
 @require_GET
 def alive(_request: HttpRequest) -> HttpResponse:
-    """Says that the web service runs."""
-    return JsonResponse({"status": "UP"})
+    """Says that the web service runs, and which of the processes beside it do not."""
+    return JsonResponse({"status": "UP", "missing": [part.value for part in missing()]})
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """What stands for an answer that broke off: 503 in words where the same may succeed later, else 500.
+
+    Whatever broke it - a view, a session that could not be kept - ends here.
+    """
+    refusal = refusal_of(sys.exc_info()[1])
+    status = 503 if refusal else 500
+    code = refusal.code if refusal else "fault"
+    words = {"error": str(refusal or "A fault of ours. Report it."), "code": code}
+    if request.path.startswith("/ml/"):
+        answer: HttpResponse = JsonResponse(words, status=status)
+    else:  # without the request: who is signed in would have to be read
+        answer = HttpResponse(render_to_string("500.html", {"refusal": refusal}), status=status)
+    if refusal:
+        answer["Retry-After"] = str(RETRY_SECONDS)
+        logger.warning("%s %s was refused: %s", request.method, _route(request), code)
+    return answer
 
 
 @require_GET
@@ -41,5 +75,20 @@ def home(request: HttpRequest) -> HttpResponse:
         "waiting_count": sum(entry.is_waiting for entry in entries),
         "release_count": Release.objects.count(),
         "project": project,
+        "undone": _undone(request.user),
     }
     return render(request, "home.html", context)
+
+
+def _route(request: HttpRequest) -> str:
+    """Which address, without what was filled into it."""
+    return request.resolver_match.route if request.resolver_match else "an address"
+
+
+def _undone(person: object) -> list[str]:
+    """For those who can do something about it: which process is not there, and what waits for it."""
+    if not isinstance(person, User) or person.role == Role.ANNOTATOR:
+        return []
+    lines = [f"The {part.value} is not running: {part.undone}." for part in missing()]
+    silent = [] if is_up(seconds=_HEALTH_SECONDS) else ["Label Studio does not answer: nobody can draw."]
+    return silent + lines

@@ -10,6 +10,8 @@ application = get_wsgi_application()
 
 from annotation_backend.inference.serving import watch_promotions  # noqa: E402 (Django is set up now)
 from annotation_backend.labeling.brush import prepare  # noqa: E402
+from annotation_backend.labeling.web_patience import bound_database_waits  # noqa: E402
 
+bound_database_waits()
 watch_promotions()
 Thread(target=prepare, name="codec", daemon=True).start()

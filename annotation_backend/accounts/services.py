@@ -57,8 +57,8 @@ def first_password(role: Role) -> str:
     return os.environ[name]
 
 
-def create_person(email: str, role: Role) -> tuple[User, str]:
-    """Creates an account with a freshly drawn password, or opens one again that was closed.
+def create_person(email: str, role: Role, *, is_active: bool = True) -> tuple[User, str]:
+    """Creates an account with a freshly drawn password, or opens one again that was closed or never became active.
 
     Returns:
         The account, and its password, which is stored nowhere in clear.
@@ -75,10 +75,11 @@ def create_person(email: str, role: Role) -> tuple[User, str]:
     password = secrets.token_urlsafe(12)
     known = User.objects.filter(username__iexact=email).first()
     if known is None:
-        return User.objects.create_user(username=email, email=email, password=password, role=role), password
+        made = User.objects.create_user(username=email, email=email, password=password, role=role, is_active=is_active)
+        return made, password
     if known.is_active:
         raise RejectedInput("account-exists", "This address has an account.", remedy="Give another address.")
-    known.is_active, known.role = True, role
+    known.is_active, known.role = is_active, role
     known.set_password(password)
     known.save()
     return known, password

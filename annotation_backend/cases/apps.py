@@ -8,3 +8,7 @@ class CasesConfig(AppConfig):
 
     name = "annotation_backend.cases"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """A registration whose job is given up has failed."""
+        from annotation_backend.cases import reactions  # noqa: F401

@@ -40,6 +40,12 @@ def register_again(*, redo_id: int) -> bool:
     return bool(report.done)
 
 
+def give_up_redo(redo_id: int) -> None:
+    """Notes that a registration is not tried again, because workers died of it."""
+    for redo in RegistrationRedo.objects.filter(pk=redo_id, state__in=(RedoState.QUEUED, RedoState.RUNNING)):
+        _set(redo, RedoState.FAILED, "The worker died of it each time; see data/logs/worker.log.")
+
+
 def _set(redo: RegistrationRedo, state: RedoState, finding: str = "") -> None:
     redo.state, redo.finding = state, finding
     redo.ended = timezone.now() if state in (RedoState.DONE, RedoState.FAILED) else None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.db import DatabaseError
 
-from annotation_backend.doctor import configuration, services
+from annotation_backend.doctor import configuration, processes, services
 from annotation_backend.doctor.examination import Examination, Failure, Link, try_links
 from annotation_backend.doctor.putting_away import put_away_rehearsals
 from annotation_backend.doctor.rehearsal import Rehearsal
@@ -42,6 +42,8 @@ def _standing_links() -> list[Link]:
         Link("web service", services.web_service),
         Link("ML backend's password", services.ml_backend_password, ("web service",)),
         Link("webhook's header", services.webhook_header, ("web service",)),
+        Link("processes", processes.processes),
+        Link("jobs", processes.jobs, ("database",)),
         Link("Label Studio", services.label_studio),
         Link("Label Studio's token", services.token, ("Label Studio",)),
         Link("models", services.models, ("database",)),

@@ -16,6 +16,7 @@ from annotation_backend.cases.services import imported_tumour, picture_plane
 from annotation_backend.doctor.examination import Link, wait_for
 from annotation_backend.doctor.pictures import picture_address, picture_in_browser
 from annotation_backend.doctor.services import WEBHOOK_REMEDY
+from annotation_backend.labeling.answers import record_of
 from annotation_backend.labeling.client import call
 from annotation_backend.labeling.config import BOX_LABEL, IMAGE, SMART_BOX
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask
@@ -94,7 +95,8 @@ class Rehearsal:
         """Draws a smart box around the phantom's tumour, as a browser would, through Label Studio."""
         inside, task = self._largest_slice()
         path = f"/api/ml/{task.project.ml_backend_id}/interactive-annotating"
-        answer = call("POST", path, json={"task": task.label_studio_id, "context": {"result": [_smart_box(inside)]}})
+        body = {"task": task.label_studio_id, "context": {"result": [_smart_box(inside)]}}
+        answer = record_of(call("POST", path, json=body))
         drawn = (answer.get("data") or {}).get("result") or []
         if not any(region.get("type") in MASK_TYPES for region in drawn):
             raise TryAgain(
@@ -109,7 +111,7 @@ class Rehearsal:
         mask_format = project_settings(task.project).mask_format
         region = region_of(inside, region_id="doctor", score=None, mask_format=mask_format)
         body = {"result": [region], "lead_time": 1.0}
-        saved = call("POST", f"/api/tasks/{task.label_studio_id}/annotations/", json=body)
+        saved = record_of(call("POST", f"/api/tasks/{task.label_studio_id}/annotations/", json=body), id=int)
         wait_for(
             Annotation.objects.filter(project=task.project, label_studio_id=saved["id"]).exists,
             seconds=WEBHOOK_SECONDS,

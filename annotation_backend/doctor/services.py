@@ -1,10 +1,9 @@
 """Links of the running services: the web service, Label Studio, the models, and who may speak with whom."""
 
-from typing import Any
-
 from django.conf import settings
 
 from annotation_backend.doctor.examination import ask
+from annotation_backend.labeling.answers import rows_of
 from annotation_backend.labeling.client import call
 from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.project import basic_auth, ml_backend_url
@@ -80,7 +79,7 @@ def webhook_header() -> None:
 
 def webhook_in_label_studio(project: LabelingProject) -> None:
     """Label Studio has our webhook, switched on, for everything, with the header that we take."""
-    found: list[dict[str, Any]] = call("GET", "/api/webhooks/", params={"project": project.label_studio_id})
+    found = rows_of(call("GET", "/api/webhooks/", params={"project": project.label_studio_id}), url=str)
     ours = next((hook for hook in found if hook["url"] == f"{ml_backend_url()}/webhook"), None)
     if ours is None:
         raise RejectedInput("webhook-missing", "Label Studio has no webhook to us.", remedy=WEBHOOK_REMEDY)
@@ -100,7 +99,7 @@ def webhook_in_label_studio(project: LabelingProject) -> None:
 
 def ml_backend_in_label_studio(project: LabelingProject) -> None:
     """Label Studio knows our ML backend, for prompts too, and reaches it."""
-    found: list[dict[str, Any]] = call("GET", "/api/ml", params={"project": project.label_studio_id})
+    found = rows_of(call("GET", "/api/ml", params={"project": project.label_studio_id}), url=str)
     ours = next((one for one in found if one["url"].rstrip("/") == ml_backend_url()), None)
     if ours is None:
         raise RejectedInput(

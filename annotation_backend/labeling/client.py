@@ -1,29 +1,41 @@
-"""One way to talk to Label Studio: the SDK behind errors that say what to do."""
+"""One way to talk to Label Studio: bounded in time, outside of transactions, with errors that say what to do."""
 
+import http.client
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextvars import ContextVar
+from typing import Any
 
 import requests
+import urllib3
 from django.conf import settings
+from django.db import connection
 
 from datasets.errors import ProgramFault, RejectedInput, TryAgain
 
-if TYPE_CHECKING:
-    from label_studio_sdk import LabelStudio
+CONNECT_SECONDS, TIMEOUT_SECONDS = 3.0, 60.0
+"""For a connection, and for a whole answer, where nobody waits at a page for it."""
 
-TIMEOUT_SECONDS = 60
+_PIECE_BYTES = 1 << 18
+
+_NO_ADDRESS = (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema)
+
+_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
-def sdk() -> "LabelStudio":
-    """Label Studio's own Python client, with our token."""
-    from label_studio_sdk import LabelStudio
-
-    return LabelStudio(base_url=settings.LABEL_STUDIO_URL, api_key=settings.LABEL_STUDIO_TOKEN, timeout=TIMEOUT_SECONDS)
+@contextmanager
+def answers_within(seconds: float) -> Iterator[None]:
+    """Bounds the time of all requests in the block together: somebody waits at a page for them."""
+    token = _deadline.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
 
 
 def call(method: str, path: str, **kwargs: Any) -> Any:
-    """One request for what the SDK has no method for (or has one that differs from the server).
+    """One request.
 
     Args:
         method: HTTP verb.
@@ -31,59 +43,128 @@ def call(method: str, path: str, **kwargs: Any) -> Any:
         kwargs: As for `requests.request`.
 
     Returns:
-        The decoded JSON, or None for an empty body.
+        The decoded JSON, or None for an empty body. Its shape is the caller's to check (`labeling.answers`).
+
+    Raises:
+        TryAgain, RejectedInput, ProgramFault: As `readable_errors`.
     """
     with readable_errors():
+        until = _end()
         response = requests.request(
             method,
             settings.LABEL_STUDIO_URL + path,
             headers={"Authorization": f"Token {settings.LABEL_STUDIO_TOKEN}"},
-            timeout=TIMEOUT_SECONDS,
+            timeout=_patience(until),
+            allow_redirects=False,  # a redirected POST would become a GET, and the token would go elsewhere
+            stream=True,
             **kwargs,
         )
-        response.raise_for_status()
-        return response.json() if response.content else None
+        with response:
+            response._content = _read(response, until)
+            if response.is_redirect:
+                raise _redirected()
+            response.raise_for_status()
+            return response.json() if response.content else None
 
 
-def is_up() -> bool:
+def is_up(*, seconds: float = 3.0) -> bool:
     """Whether the server answers its health check now."""
     try:
-        return bool(requests.get(f"{settings.LABEL_STUDIO_URL}/health", timeout=3).ok)
+        return bool(requests.get(f"{settings.LABEL_STUDIO_URL}/health", timeout=seconds).ok)
     except requests.RequestException:
         return False
 
 
 @contextmanager
 def readable_errors() -> Iterator[None]:
-    """Turns what the SDK and requests raise into our families.
+    """Turns what requests raises into our families.
 
     Raises:
-        TryAgain: Label Studio does not answer (``label-studio-down``) or fails (``label-studio-error``).
-        RejectedInput: It refuses the token (``label-studio-token``) or does not know what we ask for
-            (``label-studio-missing``).
-        ProgramFault: It refuses our request as malformed.
+        TryAgain: Label Studio does not answer (``label-studio-down``), fails (``label-studio-error``) or answers with
+            what is no answer: half of one, a page, another encoding (``label-studio-answer``).
+        RejectedInput: It refuses the token (``label-studio-token``), does not know what we ask for
+            (``label-studio-missing``), or its address is none (``label-studio-address``).
+        ProgramFault: It refuses our request as malformed, or we asked inside a transaction (``http-in-transaction``).
     """
-    import httpx
-    from label_studio_sdk.core.api_error import ApiError
-
+    require_no_transaction()
     try:
         yield
-    except (requests.ConnectionError, requests.Timeout, httpx.TransportError) as error:
-        raise TryAgain(
-            "label-studio-down",
-            "Label Studio does not answer.",
-            remedy="Start it with `make up` (or look at data/logs/label_studio.log) and run the command again.",
-        ) from error
-    except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, httpx.InvalidURL) as error:
-        raise RejectedInput(
-            "label-studio-address",
-            "Expected LABEL_STUDIO_URL to be an address such as http://127.0.0.1:8080, got something else.",
-            remedy="Correct it in .env.",
-        ) from error
     except requests.HTTPError as error:
         raise _refusal(error.response.status_code, error.response.text) from error
-    except ApiError as error:
-        raise _refusal(error.status_code or 0, str(error.body)) from error
+    except _NO_ADDRESS as error:
+        raise RejectedInput(
+            "label-studio-address",
+            "Expected LABEL_STUDIO_URL to be like http://127.0.0.1:8080, got another.",
+            remedy="Correct it in .env and restart.",
+        ) from error
+    except (urllib3.exceptions.ProtocolError, http.client.HTTPException) as error:
+        raise unreadable("half an answer") from error
+    except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.TimeoutError) as error:
+        raise _silent() from error
+    except (requests.RequestException, urllib3.exceptions.HTTPError, RecursionError, UnicodeError) as error:
+        raise unreadable("something that is no JSON") from error
+
+
+def require_no_transaction() -> None:
+    """Refuses to wait for another server while a transaction is open here: the database would wait as well, and with it
+    everybody else. The transaction that a test case is wrapped in does not count.
+
+    Raises:
+        ProgramFault: ``http-in-transaction``.
+    """
+    if any(not getattr(block, "_from_testcase", False) for block in connection.atomic_blocks):
+        raise ProgramFault(
+            "http-in-transaction", "Label Studio was to be asked inside a database transaction.", remedy="Report it."
+        )
+
+
+def unreadable(what: str) -> TryAgain:
+    """The error for an answer that is none."""
+    return TryAgain(
+        "label-studio-answer",
+        f"Label Studio answered with {what}.",
+        remedy="Run it again. If that stays: does a proxy answer in its place? See data/logs/label_studio.log.",
+    )
+
+
+def _end() -> float:
+    """When the next answer must be there as a whole."""
+    longest = time.monotonic() + TIMEOUT_SECONDS
+    deadline = _deadline.get()
+    return longest if deadline is None else min(longest, deadline)
+
+
+def _patience(until: float) -> tuple[float, float]:
+    left = until - time.monotonic()
+    if left <= 0:
+        raise _silent()
+    return min(CONNECT_SECONDS, left), left
+
+
+def _read(response: requests.Response, until: float) -> bytes:
+    """The whole body, unless it drips in for longer than we wait."""
+    pieces = []
+    while piece := response.raw.read1(_PIECE_BYTES, decode_content=True):  # what is there, not as much as was asked for
+        pieces.append(piece)
+        if time.monotonic() > until:
+            raise _silent()
+    return b"".join(pieces)
+
+
+def _silent() -> TryAgain:
+    return TryAgain(
+        "label-studio-down",
+        "Label Studio does not answer.",
+        remedy="Start it with `make up` (or look at data/logs/label_studio.log) and run the command again.",
+    )
+
+
+def _redirected() -> RejectedInput:
+    return RejectedInput(
+        "label-studio-redirect",
+        "Label Studio sends us on to another address.",
+        remedy="Put the address at which it answers itself into .env as LABEL_STUDIO_URL (https?) and restart.",
+    )
 
 
 def _refusal(status: int, body: str) -> Exception:

@@ -25,7 +25,8 @@ from annotation_backend.labeling.models import (
     Outcome,
     ReceivedBy,
 )
-from datasets.errors import RejectedInput
+from annotation_backend.labeling.task_lists import FAILED
+from datasets.errors import RejectedInput, TryAgain
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,12 @@ def confirm_saves(case: Case) -> int:
     projects = LabelingProject.objects.in_bulk({project for project, _ in asked})
     answers = {key: _Answers(project) for key, project in projects.items()}
     for project, identifier in asked:
-        _ask(answers[project], identifier)
+        try:
+            _ask(answers[project], identifier)
+        except TryAgain as error:
+            if error.code != FAILED:
+                raise
+            logger.warning("Label Studio fails at annotation %d; the others are asked about", identifier)
     return waiting_saves(case).count()
 
 

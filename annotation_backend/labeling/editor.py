@@ -4,6 +4,7 @@ from django.db import transaction
 
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
+from annotation_backend.labeling.answers import record_of
 from annotation_backend.labeling.client import call
 from annotation_backend.labeling.config import MaskFormat
 from annotation_backend.labeling.interface import instruction, label_config
@@ -20,8 +21,12 @@ from annotation_backend.registry.models import PromptKind
 from datasets.mask import OEDEMA
 
 
-def bring_interface_up_to_date(project: LabelingProject) -> bool:
+def bring_interface_up_to_date(project: LabelingProject, settings: ProjectSettings | None = None) -> bool:
     """Gives the project in Label Studio the interface that its settings and this version ask for.
+
+    Args:
+        project: Ours.
+        settings: Others than those that are kept, before they are.
 
     Returns:
         Whether it had another.
@@ -29,13 +34,13 @@ def bring_interface_up_to_date(project: LabelingProject) -> bool:
     Raises:
         TryAgain: Label Studio does not answer.
     """
-    settings = project_settings(project)
+    settings = settings or project_settings(project)
     address = f"/api/projects/{project.label_studio_id}/"
     wanted = {
         "label_config": label_config(settings.mask_format, has_oedema=settings.has_oedema, kept=_in_use(project)),
         "expert_instruction": instruction(),
     }
-    there = call("GET", address)
+    there = record_of(call("GET", address))
     if all(there.get(key) == value for key, value in wanted.items()):
         return False
     call("PATCH", address, json=wanted)
@@ -55,15 +60,15 @@ def change_settings(project: LabelingProject, settings: ProjectSettings, *, pers
 
     Raises:
         RejectedInput: As `check_settings`.
-        TryAgain: Label Studio does not answer; then nothing was changed.
+        TryAgain: Label Studio does not answer; then nothing was changed here, and the same change may be asked again.
     """
     check_settings(settings)
     before = project_settings(project)
     if settings == before:
         return False
+    bring_interface_up_to_date(project, settings)  # first, and outside: the database waits for nobody else's answer
     with transaction.atomic():
         keep_settings(project, settings, person=person)
-        bring_interface_up_to_date(project)
         if _look_otherwise(before, settings):
             _draw_anew(project)
     return True
@@ -87,7 +92,8 @@ def _draw_anew(project: LabelingProject) -> None:
 
 def _in_use(project: LabelingProject) -> frozenset[str]:
     """Controls and labels that annotations or drafts of the project use, and that Label Studio refuses to lose."""
-    summary = call("GET", f"/api/projects/{project.label_studio_id}/summary/")
+    answer = call("GET", f"/api/projects/{project.label_studio_id}/summary/")
+    summary = record_of(answer, created_annotations=dict, created_labels=dict, created_labels_drafts=dict)
     labels = [summary["created_labels"], summary["created_labels_drafts"]]
     controls = {key.partition("|")[0] for key in summary["created_annotations"]}.union(*labels)
     used = {name for counts in labels for of_control in counts.values() for name in of_control}

@@ -9,7 +9,8 @@ from django.db.models import Q
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.accounts.services import email_of
 from annotation_backend.environment import password_variable
-from annotation_backend.labeling.client import call, readable_errors
+from annotation_backend.labeling.answers import rows_of
+from annotation_backend.labeling.client import call
 from annotation_backend.labeling.events import settled
 from annotation_backend.labeling.models import Annotation, LabelingTask
 from annotation_backend.labeling.project import current_project, sign_up
@@ -40,8 +41,7 @@ def ensure_people() -> list[Finding]:
 
 def _numbers() -> dict[str, int]:
     """Label Studio's number of everybody in its organisation, by address in small letters."""
-    with readable_errors():
-        return {str(user["email"]).casefold(): user["id"] for user in call("GET", "/api/users/")}
+    return {user["email"].casefold(): user["id"] for user in rows_of(call("GET", "/api/users/"), id=int, email=str)}
 
 
 def _note_number(user: User, known: Mapping[str, int]) -> Finding | None:

@@ -8,7 +8,8 @@ import requests
 from django.conf import settings
 
 from annotation_backend.accounts.models import User
-from annotation_backend.labeling.client import call, readable_errors, sdk
+from annotation_backend.labeling.answers import record_of, rows_of
+from annotation_backend.labeling.client import CONNECT_SECONDS, call, readable_errors
 from annotation_backend.labeling.editor import bring_interface_up_to_date
 from annotation_backend.labeling.interface import instruction, label_config
 from annotation_backend.labeling.living import is_gone, remember, retire
@@ -20,6 +21,8 @@ from datasets.errors import ProgramFault
 
 TITLE = "Maskloop: tumours on MRI"
 BACKEND_TITLE = "Maskloop models"
+
+_SIGN_UP_PATIENCE = (CONNECT_SECONDS, 30.0)
 
 
 def ensure_project() -> LabelingProject:
@@ -62,28 +65,28 @@ def ml_backend_url() -> str:
 
 def _create_project() -> LabelingProject:
     settings_now = last_settings()
-    with readable_errors():
-        created = sdk().projects.create(
-            title=TITLE,
-            label_config=label_config(settings_now.mask_format, has_oedema=settings_now.has_oedema),
-            expert_instruction=instruction(),
-            show_instruction=False,
-            show_skip_button=True,
-            show_collab_predictions=True,
-            enable_empty_annotation=True,
-            maximum_annotations=1,
-        )
-    project = LabelingProject.objects.create(label_studio_id=created.id, title=TITLE)
+    body = {
+        "title": TITLE,
+        "label_config": label_config(settings_now.mask_format, has_oedema=settings_now.has_oedema),
+        "expert_instruction": instruction(),
+        "show_instruction": False,
+        "show_skip_button": True,
+        "show_collab_predictions": True,
+        "enable_empty_annotation": True,
+        "maximum_annotations": 1,
+    }
+    created = record_of(call("POST", "/api/projects/", json=body), id=int)
+    project = LabelingProject.objects.create(label_studio_id=created["id"], title=TITLE)
     remember(project)
     keep_settings(project, settings_now, person=None)
     return project
 
 
 def _ensure_ml_backend(project: LabelingProject) -> None:
-    backends: list[dict[str, Any]] = call("GET", "/api/ml", params={"project": project.label_studio_id})
+    backends = rows_of(call("GET", "/api/ml", params={"project": project.label_studio_id}), id=int, url=str)
     ours = next((b for b in backends if b["url"].rstrip("/") == ml_backend_url()), None)
     if ours is None:
-        ours = call("POST", "/api/ml", json=_ml_backend(project))
+        ours = record_of(call("POST", "/api/ml", json=_ml_backend(project)), id=int)
     elif not ours.get("is_interactive"):
         call("PATCH", f"/api/ml/{ours['id']}", json=_ml_backend(project))
     if project.ml_backend_id != ours["id"]:
@@ -107,7 +110,7 @@ def _ml_backend(project: LabelingProject) -> dict[str, Any]:
 def _ensure_webhook_header(project: LabelingProject) -> None:
     """Label Studio makes the webhook together with the backend, but without its secret."""
     url = f"{ml_backend_url()}/webhook"
-    hooks = call("GET", "/api/webhooks/", params={"project": project.label_studio_id})
+    hooks = rows_of(call("GET", "/api/webhooks/", params={"project": project.label_studio_id}), id=int, url=str)
     ours = next((hook for hook in hooks if hook["url"] == url), None)
     wanted = {
         "headers": webhook_headers(),
@@ -128,9 +131,10 @@ def sign_up(user: User, password: str) -> None:
         TryAgain: Label Studio does not answer.
         ProgramFault: It does not accept the account.
     """
-    link = settings.LABEL_STUDIO_URL + call("GET", "/api/invite")["invite_url"]
+    invitation = record_of(call("GET", "/api/invite"), invite_url=str)
+    link = settings.LABEL_STUDIO_URL + invitation["invite_url"]
     with readable_errors(), requests.Session() as browser:
-        page = browser.get(link, timeout=30)
+        page = browser.get(link, timeout=_SIGN_UP_PATIENCE)
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
         if token is None:
             raise ProgramFault("label-studio-signup", "Label Studio's sign-up page has changed.", remedy="Report it.")
@@ -140,7 +144,9 @@ def sign_up(user: User, password: str) -> None:
             "csrfmiddlewaretoken": token.group(1),
             "allow_newsletters": "false",
         }
-        answer = browser.post(link, data=form, headers={"Referer": link}, timeout=30, allow_redirects=False)
+        answer = browser.post(
+            link, data=form, headers={"Referer": link}, timeout=_SIGN_UP_PATIENCE, allow_redirects=False
+        )
         if answer.status_code != 302:
             raise ProgramFault(
                 "label-studio-signup",

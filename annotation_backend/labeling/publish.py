@@ -1,20 +1,22 @@
 """Publishing a case: one Label Studio task a slice."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from django.db import transaction
 
 from annotation_backend.cases.models import Case, Slice
 from annotation_backend.cases.registering import require_sound
-from annotation_backend.labeling.client import call
+from annotation_backend.labeling.answers import record_of
+from annotation_backend.labeling.client import call, unreadable
 from annotation_backend.labeling.former import make_way
 from annotation_backend.labeling.jobs import mirror_case_states
 from annotation_backend.labeling.models import LabelingProject, LabelingTask, TaskState
 from annotation_backend.labeling.project import ensure_project
+from annotation_backend.labeling.task_lists import Fields, Unreadable, found_among
 from datasets.case import SeriesRole, Stage
-from datasets.errors import RejectedInput
+from datasets.errors import RejectedInput, TryAgain
 
 NOT_FAT_SUPPRESSED = "t2-not-fat-suppressed"
 """Code of the finding that a case's T2 shows no sign of fat suppression."""
@@ -23,17 +25,20 @@ _MIRRORED = frozenset({"state", "review_comment"})
 """What `states` brings into a task's data."""
 
 
-def publish(case: Case) -> int:
+def publish(case: Case, *, replace_unreadable: bool = False, findings: list[str] | None = None) -> int:
     """Makes a task of each exported slice that has none in Label Studio (any more).
 
     Args:
         case: A case with exported slices.
+        replace_unreadable: Deletes tasks at which Label Studio fails, and makes them anew.
+        findings: Takes one line for each task at which it fails, in place of an error.
 
     Returns:
         How many tasks were made.
 
     Raises:
-        RejectedInput: The case's slices were not exported (``case-not-exported``).
+        RejectedInput: The case's slices were not exported (``case-not-exported``), or all is done but for tasks at
+            which Label Studio fails (``task-unreadable``).
         TryAgain: Label Studio does not answer.
     """
     require_sound(case)
@@ -46,7 +51,11 @@ def publish(case: Case) -> int:
         )
     project = ensure_project()
     records = list(LabelingTask.objects.filter(project=project, case=case))
-    found = _in_label_studio(project, records)
+    found = _in_label_studio(project, records, fields="all" if replace_unreadable else "task_only")
+    broken = [record for record in records if found.get(record.label_studio_id, {}) is None]
+    left = [record for record in broken if not _mended(case, record, pictures, replaces=replace_unreadable)]
+    if len(left) < len(broken):
+        found = _in_label_studio(project, records)
     living = [record for record in records if record.label_studio_id in found]
     _bring_up_to_date(case, living, pictures, found=found)
     published = {record.slice_index for record in living}
@@ -54,7 +63,46 @@ def publish(case: Case) -> int:
     if missing:
         identifiers = _import(project, case, {index: pictures[index] for index in missing})
         _keep(project, case, identifiers)
+    _tell_unreadable(case, left, findings)
     return len(missing)
+
+
+def _mended(case: Case, record: LabelingTask, pictures: dict[int, dict[SeriesRole, Slice]], *, replaces: bool) -> bool:
+    """Writes our data into a task at which Label Studio fails; where the fault is in an annotation, that is no help,
+    and the task is deleted if somebody asked for it. What was saved in it stays here."""
+    path = f"/api/tasks/{record.label_studio_id}/"
+    if record.slice_index in pictures:
+        data = _task_data(case, record.slice_index, pictures[record.slice_index])
+        data |= {"state": record.mirrored_state, "review_comment": record.mirrored_comment}
+        with suppress(TryAgain):  # it may take the data and fail at the answer
+            call("PATCH", path, json={"data": data})
+    if _is_readable(record) or not replaces:
+        return _is_readable(record)
+    with suppress(TryAgain):
+        call("DELETE", path)
+    return _is_readable(record)
+
+
+def _is_readable(record: LabelingTask) -> bool:
+    """Whether Label Studio gives the task, or has none of that number."""
+    found = found_among(record.project, [record.label_studio_id], fields="all")
+    return not any(isinstance(task, Unreadable) for task in found)
+
+
+def _tell_unreadable(case: Case, tasks: Sequence[LabelingTask], findings: list[str] | None) -> None:
+    if not tasks:
+        return
+    numbers = ", ".join(f"{task.label_studio_id} (slice {task.slice_index})" for task in tasks)
+    error = RejectedInput(
+        "task-unreadable",
+        f"Label Studio fails when it is asked for task {numbers} of {case.code}: a text in an annotation holds half a "
+        "character.",
+        remedy=f"Run `manage.py publish_tasks --case {case.code} --replace-unreadable`: the task is made anew, its "
+        "earlier saves stay; what was saved last is to be drawn again.",
+    )
+    if findings is None:
+        raise error
+    findings.append(str(error))
 
 
 def refresh_addresses(case: Case) -> int:
@@ -90,13 +138,15 @@ def show_addresses(case: Case) -> int:
 
 
 def _renew(case: Case, task: LabelingTask, pair: dict[SeriesRole, Slice]) -> None:
-    """New addresses for one task: they work once Label Studio has them, and the old ones work until then."""
+    """New addresses for one task. Label Studio has them first: where ours then cannot be written, the same command or
+    the next publication puts both right, and until Label Studio answers the old ones work."""
+    for picture in pair.values():
+        picture.renew_token()
+    data = _task_data(case, task.slice_index, pair, state=task.mirrored_state, comment=task.mirrored_comment)
+    call("PATCH", f"/api/tasks/{task.label_studio_id}/", json={"data": data})
     with transaction.atomic():
         for picture in pair.values():
-            picture.renew_token()
             picture.save()
-        data = _task_data(case, task.slice_index, pair, state=task.mirrored_state, comment=task.mirrored_comment)
-        call("PATCH", f"/api/tasks/{task.label_studio_id}/", json={"data": data})
 
 
 def _pictures_by_index(case: Case) -> dict[int, dict[SeriesRole, Slice]]:
@@ -106,16 +156,18 @@ def _pictures_by_index(case: Case) -> dict[int, dict[SeriesRole, Slice]]:
     return pictures
 
 
-def _in_label_studio(project: LabelingProject, records: Sequence[LabelingTask]) -> dict[int, dict[str, Any]]:
-    """Data of those tasks that Label Studio has, by their number there; others of its tasks may be among them."""
-    if not records:
-        return {}
-    numbers = [record.label_studio_id for record in records]
-    between = {"filter": "filter:tasks:id", "operator": "in", "type": "Number"}
-    condition = {**between, "value": {"min": min(numbers), "max": max(numbers)}}
-    query = json.dumps({"filters": {"conjunction": "and", "items": [condition]}})
-    parameters = {"project": project.label_studio_id, "page_size": 100_000, "fields": "task_only", "query": query}
-    return {row["id"]: row["data"] for row in call("GET", "/api/tasks/", params=parameters)["tasks"]}
+def _in_label_studio(
+    project: LabelingProject, records: Sequence[LabelingTask], *, fields: Fields = "task_only"
+) -> dict[int, dict[str, Any] | None]:
+    """Data of those tasks that Label Studio has, by their number there; None where it fails at one."""
+    numbers = [record.label_studio_id for record in records if record.label_studio_id]
+    found: dict[int, dict[str, Any] | None] = {}
+    for task in found_among(project, numbers, fields=fields):
+        if isinstance(task, Unreadable):
+            found[task.label_studio_id] = None
+        else:
+            found[task["id"]] = record_of(task, data=dict)["data"]
+    return found
 
 
 def _bring_up_to_date(
@@ -123,13 +175,13 @@ def _bring_up_to_date(
     tasks: Sequence[LabelingTask],
     pictures: dict[int, dict[SeriesRole, Slice]],
     *,
-    found: dict[int, dict[str, Any]],
+    found: Mapping[int, dict[str, Any] | None],
 ) -> None:
     """Gives tasks of an earlier version what today's interface shows; their state and comment stay."""
     for task in tasks:
-        if task.slice_index not in pictures:
-            continue
         has = found[task.label_studio_id]
+        if task.slice_index not in pictures or has is None:
+            continue
         wanted = _task_data(case, task.slice_index, pictures[task.slice_index])
         lacking = {key: value for key, value in wanted.items() if key not in _MIRRORED and has.get(key) != value}
         if lacking:
@@ -144,7 +196,10 @@ def _import(project: LabelingProject, case: Case, pictures: dict[int, dict[Serie
     ]
     path = f"/api/projects/{project.label_studio_id}/import"
     answer = call("POST", path, params={"return_task_ids": "true"}, json=bodies)
-    return dict(zip(pictures, answer["task_ids"], strict=True))
+    numbers = record_of(answer, task_ids=list)["task_ids"]
+    if len(numbers) != len(pictures) or not all(isinstance(number, int) for number in numbers):
+        raise unreadable("another count of tasks than were to be made")
+    return dict(zip(pictures, numbers, strict=True))
 
 
 def _keep(project: LabelingProject, case: Case, identifiers: dict[int, int]) -> None:

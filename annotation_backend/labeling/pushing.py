@@ -8,6 +8,7 @@ only where a task has none is one made.
 from collections.abc import Sequence
 from typing import Any
 
+from annotation_backend.labeling.answers import rows_of
 from annotation_backend.labeling.client import call
 from annotation_backend.labeling.models import LabelingProject, LabelingTask
 from datasets.errors import RejectedInput
@@ -35,7 +36,7 @@ def show_predictions(tasks: Sequence[LabelingTask], bodies: Sequence[dict[str, A
 def _changed(task: LabelingTask, body: dict[str, Any]) -> bool:
     """Changes the predictions that a task has; whether there was one."""
     there = call("GET", "/api/predictions/", params={"task": task.label_studio_id})
-    rows = there["results"] if isinstance(there, dict) else there
+    rows = rows_of(there.get("results") if isinstance(there, dict) else there, id=int)
     shown = {"score": None, **{name: body[name] for name in _SHOWN if name in body}}
     changed = [_change(row["id"], shown) for row in rows]
     return any(changed)

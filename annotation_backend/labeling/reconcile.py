@@ -1,6 +1,5 @@
 """Reconciliation: what a webhook lost is found by asking Label Studio."""
 
-import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.dateparse import parse_datetime
 
-from annotation_backend.labeling.client import call
+from annotation_backend.labeling.answers import rows_of
 from annotation_backend.labeling.events import mark_deleted, store, unmark
 from annotation_backend.labeling.incoming import place_of, read_save
 from annotation_backend.labeling.models import (
@@ -22,11 +21,10 @@ from annotation_backend.labeling.models import (
     Outcome,
     ReceivedBy,
 )
-from datasets.errors import RejectedInput
+from annotation_backend.labeling.task_lists import FAILED, Unreadable, found_among, listed
+from datasets.errors import MaskloopError, RejectedInput, TryAgain
 
 logger = logging.getLogger(__name__)
-
-PAGE_SIZE = 200
 
 OVERLAP = timedelta(minutes=2)
 """A change may be written with an earlier time than one that was seen already."""
@@ -58,7 +56,14 @@ def pull(project: LabelingProject, *, is_full: bool = True) -> PullReport:
     since = None if is_full or project.pulled_until is None else project.pulled_until - OVERLAP
     newest = project.pulled_until
     for task in _tasks(project, since):
-        _take_task(project, task, before, report)
+        if isinstance(task, Unreadable):
+            report.refused.append(_unreadable(project, task))
+            continue
+        try:
+            _take_task(project, task, before, report)
+        except MaskloopError as error:  # of this task; the others are taken over
+            report.refused.append(f"Task {task['id']}: {error}")
+            continue
         newest = _later(newest, task.get("updated_at"))
     if newest != project.pulled_until:
         LabelingProject.objects.filter(pk=project.pk).update(pulled_until=newest)
@@ -88,7 +93,7 @@ def _take_task(project: LabelingProject, task: Mapping[str, Any], before: _Befor
 
     Where a task itself was deleted nothing is asked: what was saved in it stays valid.
     """
-    number, saves = task["id"], task.get("annotations") or []
+    number, saves = task["id"], rows_of(task.get("annotations") or [], id=int)
     if saves and not _is_ours(project, task):
         report.refused.append(f"Task {number} belongs to no case here; delete it in Label Studio. [task-unknown]")
         return
@@ -100,6 +105,17 @@ def _take_task(project: LabelingProject, task: Mapping[str, Any], before: _Befor
         unmark(_saved_in(project, task, returned))
     if gone := before.in_task.get(number, set()) - alive - marked:
         report.deleted += mark_deleted(_saved_in(project, task, gone))
+
+
+def _unreadable(project: LabelingProject, task: Unreadable) -> str:
+    row = LabelingTask.objects.filter(project=project, label_studio_id=task.label_studio_id).first()
+    of = f" ({row.case.code} slice {row.slice_index})" if row else ""
+    code = f" --case {row.case.code}" if row else ""
+    return (
+        f"Label Studio fails when it is asked for task {task.label_studio_id}{of}: a text in it holds half a "
+        f"character. Run `manage.py publish_tasks{code}`, and where the task is named again, with "
+        "--replace-unreadable. [task-unreadable]"
+    )
 
 
 def _is_ours(project: LabelingProject, task: Mapping[str, Any]) -> bool:
@@ -132,25 +148,24 @@ def _take(save: Mapping[str, Any], task: Mapping[str, Any], before: _Before, rep
         report.refused.append(str(error))
 
 
-def _tasks(project: LabelingProject, since: datetime | None) -> Iterator[dict[str, Any]]:
-    """Tasks with their annotations and results, page by page."""
-    query = {"filters": _changed_since(since)} if since else {}
-    parameters = {"project": project.label_studio_id, "page_size": PAGE_SIZE, "fields": "all"}
-    if query:
-        parameters["query"] = json.dumps(query)
-    page = 1
-    while True:
-        answer = call("GET", "/api/tasks/", params={**parameters, "page": page})
-        yield from answer["tasks"]
-        if page * PAGE_SIZE >= answer["total"]:
-            return
-        page += 1
+def _tasks(project: LabelingProject, since: datetime | None) -> Iterator[dict[str, Any] | Unreadable]:
+    """Tasks with their annotations and results; where Label Studio fails at one, ours are asked for by number."""
+    given: set[int] = set()
+    try:
+        for task in listed(project, fields="all", condition=_changed_since(since) if since else None):
+            given.add(task["id"])
+            yield task
+    except TryAgain as error:
+        if error.code != FAILED:
+            raise
+        ours = LabelingTask.objects.filter(project=project, label_studio_id__gt=0)
+        numbers = set(ours.values_list("label_studio_id", flat=True)) - given
+        yield from found_among(project, list(numbers), fields="all")
 
 
 def _changed_since(moment: datetime) -> dict[str, Any]:
     value = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    condition = {"filter": "filter:tasks:updated_at", "operator": "greater", "type": "Datetime", "value": value}
-    return {"conjunction": "and", "items": [condition]}
+    return {"filter": "filter:tasks:updated_at", "operator": "greater", "type": "Datetime", "value": value}
 
 
 def _later(newest: datetime | None, value: object) -> datetime | None:
@@ -159,4 +174,8 @@ def _later(newest: datetime | None, value: object) -> datetime | None:
 
 
 def _moment(value: object) -> datetime | None:
-    return parse_datetime(value) if isinstance(value, str) else None
+    try:
+        moment = parse_datetime(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return moment if moment is not None and moment.tzinfo is not None else None

@@ -92,9 +92,13 @@ def _not_a_database() -> RejectedInput:
     )
 
 
+def own_port() -> int:
+    """The port of 127.0.0.1 on which the server listens."""
+    return int(settings.LABEL_STUDIO_PORT or urlsplit(settings.LABEL_STUDIO_URL).port or 80)
+
+
 def command() -> list[str]:
-    """The command that starts the server on the address of LABEL_STUDIO_URL."""
-    port = urlsplit(settings.LABEL_STUDIO_URL).port or 80
+    """The command that starts the server on `own_port`."""
     program = str(Path(sys.executable).parent / "label-studio")
     return [
         program,
@@ -103,7 +107,7 @@ def command() -> list[str]:
         "--internal-host",
         "127.0.0.1",
         "--port",
-        str(port),
+        str(own_port()),
         "--log-level",
         "WARNING",
     ]

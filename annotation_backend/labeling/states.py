@@ -10,9 +10,11 @@ from django.db.models import Case as Choice
 from django.db.models import Exists, F, OuterRef, QuerySet, Value, When
 
 from annotation_backend.cases.models import Case, Exclusion
+from annotation_backend.labeling.answers import record_of
 from annotation_backend.labeling.client import call
 from annotation_backend.labeling.models import LabelingTask
-from datasets.errors import RejectedInput
+from annotation_backend.labeling.task_lists import FAILED
+from datasets.errors import RejectedInput, TryAgain
 
 logger = logging.getLogger(__name__)
 
@@ -34,21 +36,34 @@ def mirror_states(case: Case) -> int:
         How many tasks were changed there.
 
     Raises:
-        TryAgain: Label Studio does not answer.
+        TryAgain: Label Studio does not answer, or fails at every one of them.
     """
     is_excluded = Case.objects.get(pk=case.pk).exclusion is not None
-    stale = list(stale_tasks().filter(case=case))
+    stale = list(stale_tasks().filter(case=case).select_related("case"))
+    failed: list[TryAgain] = []
     for task in stale:
-        path = f"/api/tasks/{task.label_studio_id}/"
         try:
-            data = call("GET", path, params={"fields": "task_only"})["data"]
-        except RejectedInput as error:
-            logger.warning("%s was deleted in Label Studio; publish_tasks makes it anew (%s)", task, error.code)
-            continue
-        if (data.get("case"), data.get("slice")) != (case.code, task.slice_index):
-            logger.warning("%s was deleted in Label Studio, and its number is another task's now", task)
-            continue
-        state = EXCLUDED if is_excluded else task.state
-        call("PATCH", path, json={"data": {**data, "state": state, "review_comment": task.review_comment}})
-        LabelingTask.objects.filter(pk=task.pk).update(mirrored_state=state, mirrored_comment=task.review_comment)
-    return len(stale)
+            _mirror(task, EXCLUDED if is_excluded else task.state)
+        except TryAgain as error:
+            if error.code != FAILED:
+                raise
+            failed.append(error)
+            logger.warning("%s: Label Studio fails at its task %d (%s)", task, task.label_studio_id, error.code)
+    if failed and len(failed) == len(stale):
+        raise failed[0]
+    return len(stale) - len(failed)
+
+
+def _mirror(task: LabelingTask, state: str) -> None:
+    """Writes one task's state and comment, unless its number is another's there by now."""
+    path = f"/api/tasks/{task.label_studio_id}/"
+    try:
+        data = record_of(call("GET", path, params={"fields": "task_only"}), data=dict)["data"]
+    except RejectedInput as error:
+        logger.warning("%s was deleted in Label Studio; publish_tasks makes it anew (%s)", task, error.code)
+        return
+    if (data.get("case"), data.get("slice")) != (task.case.code, task.slice_index):
+        logger.warning("%s was deleted in Label Studio, and its number is another task's now", task)
+        return
+    call("PATCH", path, json={"data": {**data, "state": state, "review_comment": task.review_comment}})
+    LabelingTask.objects.filter(pk=task.pk).update(mirrored_state=state, mirrored_comment=task.review_comment)

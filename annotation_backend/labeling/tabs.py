@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from annotation_backend.accounts.models import Role, User
+from annotation_backend.labeling.answers import record_of, rows_of
 from annotation_backend.labeling.client import call
 from annotation_backend.labeling.models import LabelingProject, ProjectTab, TaskState
 
@@ -64,7 +65,8 @@ def ensure_tabs(project: LabelingProject, *, anew: bool = False) -> int:
     wanted = [tab for tab in _tabs() if anew or tab.purpose not in known]
     if not wanted:
         return 0
-    there = {tab["id"]: tab["data"] for tab in call("GET", "/api/dm/views/", params=_of(project))}
+    tabs = rows_of(call("GET", "/api/dm/views/", params=_of(project)), id=int, data=dict)
+    there = {tab["id"]: tab["data"] for tab in tabs}
     missing = [tab for tab in wanted if known.get(tab.purpose) not in there]
     return sum(_make_or_adopt(project, tab, there) for tab in missing)
 
@@ -98,7 +100,8 @@ def _make_or_adopt(project: LabelingProject, tab: _Tab, there: dict[int, dict[st
     """
     adopted = next((number for number, data in there.items() if data.get("title") == tab.title), None)
     if adopted is None:
-        number = call("POST", "/api/dm/views/", json={"project": project.label_studio_id, "data": tab.body()})["id"]
+        body = {"project": project.label_studio_id, "data": tab.body()}
+        number = record_of(call("POST", "/api/dm/views/", json=body), id=int)["id"]
     else:
         number = adopted
         if there[number].get("ordering") == _FORMER_ORDER:

@@ -2,12 +2,17 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
 
-from django.db import OperationalError, close_old_connections
+from django.db import close_old_connections
+from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from annotation_backend.cases.models import Case
+from annotation_backend.labeling.client import is_up
 from annotation_backend.labeling.jobs import assemble_case, follow_exclusion, mirror_case_states, predict_case
 from annotation_backend.labeling.living import bring_back, is_gone, require_organisation, retire
 from annotation_backend.labeling.models import (
@@ -23,15 +28,26 @@ from annotation_backend.labeling.queue import queue_assembly, queue_once
 from annotation_backend.labeling.reconcile import PullReport, pull
 from annotation_backend.labeling.standing import standings
 from annotation_backend.labeling.states import stale_tasks
+from annotation_backend.lost_jobs import WORKER_GONE, take_up_lost_jobs
+from annotation_backend.not_now import refusal_of
 from datasets.errors import MaskloopError, RejectedInput
 
 logger = logging.getLogger(__name__)
 
-ROUNDS_OF_CHANGES = 12
+ROUNDS_OF_CHANGES = 120
 """Between two comparisons of everything, rounds that ask only for what Label Studio changed."""
 
-MOST_ATTEMPTS = 10
+LOOK_SECONDS = 10.0
+"""Between two rounds, how often it is looked for jobs that died or failed: they need no answer of Label Studio's."""
+
+MOST_ATTEMPTS = 12
 """A job that failed this often for a case waits for a person, or for the next change to the case."""
+
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(minutes=15)
+"""Before a failed job is queued again: twice as long after each failure, and never longer than the second."""
+
+
+_REPEATED = (assemble_case, predict_case, mirror_case_states, follow_exclusion)
 
 
 def take_up(project: LabelingProject, *, is_full: bool = True) -> PullReport:
@@ -52,6 +68,7 @@ def take_up(project: LabelingProject, *, is_full: bool = True) -> PullReport:
         if error.code != "label-studio-missing" or not is_gone(project):
             raise
         report = PullReport(refused=[str(retire(project))])
+    take_up_lost_jobs()
     for code in sorted(_unfinished() | (_behind() if is_full else set())):
         queue_assembly(code)
     _repeat_failed_jobs()
@@ -85,11 +102,39 @@ def keep_up(every: float, *, tell: Callable[[str], None], is_over: Callable[[], 
         try:
             _one_round(is_full=done % (ROUNDS_OF_CHANGES + 1) == 0, tell=tell)
             done += 1
-        except (MaskloopError, OperationalError) as error:
-            tell(f"This round was broken off, the next follows: {error}")
+        except Exception as error:  # also a fault of ours: one round must not end all that follow
+            _tell(tell, f"This round was broken off, the next follows: {_words_of(error)}")
         if is_over():
             return
-        time.sleep(every)
+        _rest(every, tell=tell)
+
+
+def _rest(seconds: float, *, tell: Callable[[str], None]) -> None:
+    """Waits for the next round; what a worker left is taken up meanwhile."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        try:
+            take_up_lost_jobs()
+            _repeat_failed_jobs()
+        except Exception as error:  # as above
+            _tell(tell, _words_of(error))
+        close_old_connections()
+        time.sleep(min(LOOK_SECONDS, left))
+
+
+def _words_of(error: Exception) -> str:
+    """What is said of it; a fault of ours is logged whole."""
+    if isinstance(error, MaskloopError):
+        return str(error)
+    if refusal := refusal_of(error):
+        return str(refusal)
+    logger.error("a round of the reconciler broke", exc_info=error)
+    return f"A fault of ours ({type(error).__name__}). Report it, with data/logs/reconciler.log. [fault]"
+
+
+def _tell(tell: Callable[[str], None], line: str) -> None:
+    with suppress(OSError):  # a full disk under the log ends nothing
+        tell(line)
 
 
 def _one_round(*, is_full: bool, tell: Callable[[str], None]) -> None:
@@ -132,13 +177,27 @@ def _doubted() -> set[str]:
 
 
 def _repeat_failed_jobs() -> None:
-    """Queues what failed for a case and did not succeed since; a few times, then it waits for a person."""
-    for job in (assemble_case, predict_case, mirror_case_states, follow_exclusion):
-        runs = DBTaskResult.objects.filter(task_path=job.module_path).order_by("-enqueued_at")
-        attempts: dict[str, list[str]] = {}
-        for status, words in runs.values_list("status", "args_kwargs")[:2000]:
-            attempts.setdefault(words["kwargs"]["case_code"], []).append(status)
-        for code, statuses in attempts.items():
-            failed = next((n for n, status in enumerate(statuses) if status != "FAILED"), len(statuses))
-            if 0 < failed < MOST_ATTEMPTS:
-                queue_once(job, case_code=code)
+    """Queues what failed for a case and did not succeed since: soon, then ever later, then it waits for a person."""
+    due = [(job, code) for job in _REPEATED for code in _failed_cases(job)]
+    if due and is_up():  # while Label Studio is silent they would fail again, and count as failed for good
+        for job, code in due:
+            queue_once(job, case_code=code)
+
+
+def _failed_cases(job: Any) -> list[str]:
+    """Cases for which a job failed last, not too often, and not just now."""
+    runs = DBTaskResult.objects.filter(task_path=job.module_path).order_by("-enqueued_at")
+    attempts: dict[str, list[tuple[str, str, datetime | None]]] = {}
+    for *run, words in runs.values_list("status", "exception_class_path", "finished_at", "args_kwargs")[:2000]:
+        attempts.setdefault(words["kwargs"]["case_code"], []).append((run[0], run[1], run[2]))
+    return [code for code, found in attempts.items() if _is_due(found)]
+
+
+def _is_due(attempts: Sequence[tuple[str, str, datetime | None]]) -> bool:
+    """Whether a job is to be queued again, by its attempts from the newest on: status, exception, end."""
+    failed = next((n for n, (status, *_) in enumerate(attempts) if status != "FAILED"), len(attempts))
+    if not 0 < failed < MOST_ATTEMPTS:
+        return False
+    _, exception, ended = attempts[0]
+    pause = min(FIRST_PAUSE * 2 ** (failed - 1), LONGEST_PAUSE)
+    return exception != WORKER_GONE and (ended is None or timezone.now() - ended >= pause)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.registering import require_in_use
+from annotation_backend.labeling.answers import record_of
 from annotation_backend.labeling.client import call
 from annotation_backend.labeling.drawn import masks_in, stored_masks
 from annotation_backend.labeling.events import store
@@ -161,12 +162,12 @@ def _write_back(version: Annotation) -> Mapping[str, Any]:
         body["completed_by"] = drawer
     for identifier in _living(version):
         try:
-            return dict(call("PATCH", f"/api/annotations/{identifier}/", json=body))
+            return record_of(call("PATCH", f"/api/annotations/{identifier}/", json=body))
         except RejectedInput as error:  # deleted there meanwhile
             if error.code != "label-studio-missing":
                 raise
     try:
-        return dict(call("POST", f"/api/tasks/{version.task.label_studio_id}/annotations/", json=body))
+        return record_of(call("POST", f"/api/tasks/{version.task.label_studio_id}/annotations/", json=body))
     except RejectedInput as error:
         raise (_without_task(version.task) if error.code == "label-studio-missing" else error) from error
 

@@ -5,7 +5,9 @@ from django.urls import reverse
 
 from annotation_backend.cases.models import Case, Slice
 from annotation_backend.labeling import publish
-from tests.annotation_backend.label_studio_double import LabelStudioDouble
+from annotation_backend.labeling.client import require_no_transaction
+from datasets.errors import TryAgain
+from tests.annotation_backend.label_studio_double import LabelStudioDouble, answer_with
 from tests.annotation_backend.records import published, registered_case
 
 pytestmark = pytest.mark.django_db
@@ -19,7 +21,7 @@ def case() -> Case:
 @pytest.fixture
 def studio(monkeypatch: pytest.MonkeyPatch) -> LabelStudioDouble:
     double = LabelStudioDouble()
-    monkeypatch.setattr(publish, "call", double.call)
+    answer_with(monkeypatch, double.call)
     return double
 
 
@@ -78,3 +80,27 @@ def test_tasks_of_an_earlier_version_keep_their_state_and_comment_and_are_change
     studio.changes.clear()
     publish._bring_up_to_date(case, tasks, pictures, found=publish._in_label_studio(tasks[0].project, tasks))
     assert studio.changes == []
+
+
+def test_where_label_studio_does_not_take_new_addresses_the_old_ones_go_on(
+    case: Case, studio: LabelStudioDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = published(case)
+    studio.tasks = {task.label_studio_id: {"case": case.code, "slice": task.slice_index} for task in tasks}
+    before = set(case.slices.values_list("token", flat=True))
+
+    def silent(method: str, path: str, **options: object) -> object:
+        require_no_transaction()
+        if method == "PATCH":
+            raise TryAgain("label-studio-down", "It is down.", remedy="Wait.")
+        return studio.call(method, path, **options)
+
+    with monkeypatch.context() as patched:
+        answer_with(patched, silent)
+        with pytest.raises(TryAgain):
+            publish.refresh_addresses(case)
+    assert set(case.slices.values_list("token", flat=True)) == before
+    assert publish.refresh_addresses(case) == len(tasks)
+    now = set(case.slices.values_list("token", flat=True))
+    assert not now & before
+    assert {data["annotated"].rpartition("/")[2].removesuffix(".png") for data in studio.tasks.values()} < now

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from annotation_backend.cases.models import Case
-from annotation_backend.labeling import confirm, living, reconcile, upkeep
+from annotation_backend.labeling import confirm, living, upkeep
 from annotation_backend.labeling.assembly import assemble, current_saves
 from annotation_backend.labeling.confirm import confirm_saves
 from annotation_backend.labeling.doubts import note_doubts, unexplained
@@ -37,6 +37,7 @@ from annotation_backend.labeling.publish import _keep
 from annotation_backend.labeling.reconcile import pull
 from annotation_backend.labeling.regions import region_of
 from datasets.errors import RejectedInput, TryAgain
+from tests.annotation_backend.label_studio_double import answer_with
 from tests.annotation_backend.records import SHAPE, accounts, registered_case
 
 pytestmark = pytest.mark.django_db
@@ -165,8 +166,8 @@ class World:
         self.case, self.server = case, LabelStudio()
         self.late: list[tuple[int, dict[str, Any]]] = []
         self.step = 0
-        for module in (confirm, reconcile, living):
-            monkeypatch.setattr(module, "call", self.server.call)
+        answer_with(monkeypatch, self.server.call)
+        monkeypatch.setattr(upkeep, "is_up", lambda: True)
         self._publish(range(SLICES))
 
     def happen(self, what: str, index: int, way: str, delay: int) -> None:

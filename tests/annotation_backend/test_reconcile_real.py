@@ -418,3 +418,35 @@ def test_a_project_that_our_account_does_not_see_is_not_taken_for_deleted(
     assert take_up(project).stored == 1
     _work(case)
     assert _sizes(case) == {0: 9, 1: 16, 2: None, 3: None, 4: None}
+
+
+def test_half_a_character_costs_its_task_only_and_the_remedies_that_are_named_work(case: Case, door: Door) -> None:
+    """Label Studio answers 500 to the request that stores it, and to every list that the task is in from then on."""
+    person, project = Person(door), LabelingProject.objects.get()
+    kept = person.create(0, 3, way="take")
+    _work(case)
+    in_annotation, in_data = _number(0), _number(1)
+    half = {"result": [{**_result(5)[0], "meta": {"text": ["\ud800"]}}], "lead_time": 1.0}
+    door.way = "lose"
+    with pytest.raises(TryAgain, match="label-studio-error"):
+        call("PATCH", f"/api/annotations/{kept}/", json=half)
+    data = call("GET", f"/api/tasks/{in_data}/", params={"fields": "task_only"})["data"]
+    with pytest.raises(TryAgain, match="label-studio-error"):
+        call("PATCH", f"/api/tasks/{in_data}/", json={"data": {**data, "title": "\ud800"}})
+    person.create(2, 7, way="lose")
+
+    named = pull(project).refused
+    assert [f"task {number} (C0001 slice {index})" in line for line, number, index in zip(
+        named, (in_annotation, in_data), (0, 1), strict=True
+    )] == [True, True]  # fmt: skip
+    _work(case)
+    assert _sizes(case) == {0: 9, 1: None, 2: 49, 3: None, 4: None}
+
+    assert publish.publish(case) == 0
+    assert [f"task {in_annotation} " in line for line in pull(project).refused] == [True]
+    findings: list[str] = []
+    assert publish.publish(case, replace_unreadable=True, findings=findings) == 1
+    assert findings == []
+    assert pull(project).refused == []
+    _work(case)
+    assert _sizes(case) == {0: 9, 1: None, 2: 49, 3: None, 4: None}, "what was saved before stays"

@@ -78,3 +78,11 @@ def test_label_studio_waits_for_its_turn_on_sqlite(monkeypatch: pytest.MonkeyPat
 def test_label_studio_takes_postgresql(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found = _database_of_label_studio("postgresql://ls:secret@127.0.0.1:6432/label", monkeypatch, tmp_path)
     assert found == "postgresql label 127.0.0.1 6432 None"
+
+
+def test_behind_a_proxy_label_studio_listens_on_a_port_of_its_own(settings) -> None:
+    settings.LABEL_STUDIO_URL = "https://labels.hospital.org"
+    settings.LABEL_STUDIO_PORT = 8081
+    assert server.command()[-3:] == ["8081", "--log-level", "WARNING"]
+    settings.LABEL_STUDIO_URL, settings.LABEL_STUDIO_PORT = "http://127.0.0.1:8082", 0
+    assert server.own_port() == 8082

@@ -1,6 +1,7 @@
 """The webhook at its door: who is let in, and that whatever comes gets one named answer and harms nothing."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from annotation_backend.labeling import upkeep
@@ -24,6 +26,7 @@ from annotation_backend.labeling.models import (
 from annotation_backend.labeling.project import basic_auth
 from annotation_backend.labeling.queue import queue_once
 from annotation_backend.labeling.webhook_secret import webhook_headers
+from annotation_backend.lost_jobs import WORKER_GONE
 from tests.annotation_backend.records import accounts, published, registered_case, save_body, saved
 
 pytestmark = pytest.mark.django_db
@@ -278,6 +281,7 @@ def test_a_failed_job_is_repeated_until_it_succeeds_or_failed_too_often(
     task: LabelingTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(upkeep, "pull", lambda *_args, **_options: upkeep.PullReport())
+    monkeypatch.setattr(upkeep, "is_up", lambda: True)
     jobs = DBTaskResult.objects.filter(task_path=predict_case.module_path)
     queue_once(predict_case, case_code="C0001")
     for failed in range(1, upkeep.MOST_ATTEMPTS + 3):
@@ -288,3 +292,32 @@ def test_a_failed_job_is_repeated_until_it_succeeds_or_failed_too_often(
     jobs.update(status="SUCCESSFUL")
     upkeep.take_up(task.project, is_full=False)
     assert not jobs.filter(status="READY").exists()
+
+
+def test_a_failed_job_is_repeated_soon_then_ever_later_and_not_while_label_studio_is_silent(
+    task: LabelingTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    up = [True]
+    monkeypatch.setattr(upkeep, "is_up", lambda: up[0])
+    jobs = DBTaskResult.objects.filter(task_path=predict_case.module_path)
+
+    def fail(seconds_ago: float) -> None:
+        ended = timezone.now() - timedelta(seconds=seconds_ago)
+        jobs.filter(status="READY").update(status="FAILED", finished_at=ended)
+        jobs.filter(status="FAILED", finished_at__gt=ended).update(finished_at=ended)
+        upkeep._repeat_failed_jobs()
+
+    queue_once(predict_case, case_code="C0001")
+    for pause in (5, 10, 20, 40):
+        before = jobs.count()
+        fail(pause - 2)
+        assert jobs.count() == before, "its pause is not over"
+        up[0] = False
+        fail(pause + 1)
+        assert jobs.count() == before
+        up[0] = True
+        fail(pause + 1)
+        assert jobs.count() == before + 1
+    jobs.filter(status="READY").update(status="FAILED", exception_class_path=WORKER_GONE)
+    upkeep._repeat_failed_jobs()
+    assert not jobs.filter(status="READY").exists(), "what workers die of waits for a person"

@@ -35,7 +35,7 @@ from annotation_backend.publishing.services import releases_folder
 from annotation_backend.registry.models import Promotion
 from annotation_backend.registry.services import models_folder
 from annotation_backend.registry.shipped import ensure_shipped_models
-from datasets.errors import MaskloopError, ProgramFault, RejectedInput
+from datasets.errors import MaskloopError, TryAgain
 from datasets.part_folder import remove_remains
 
 START_SECONDS = 300.0
@@ -59,27 +59,28 @@ class Command(MaskloopCommand):
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Starts, prepares, watches."""
         folder = studies_folder(options["data"]) if options["data"] else None
+        processes = self._processes()
+        processes.end_former()
         require_free(settings.MASKLOOP_URL, what="MASKLOOP_URL")
-        require_free(settings.LABEL_STUDIO_URL, what="LABEL_STUDIO_URL")
+        require_free(f"http://127.0.0.1:{server.own_port()}", what="LABEL_STUDIO_URL")
         server.database_environment(settings.LABEL_STUDIO_DATABASE_URL)
         settings.DATA_FOLDER.mkdir(parents=True, exist_ok=True)
         settings.DATA_FOLDER.chmod(0o700)
         call_command("migrate", verbosity=0)
         create_first_accounts()
-        for folder in (releases_folder(), models_folder()):
-            remove_remains(folder)
-        processes = self._processes()
+        for home in (releases_folder(), models_folder()):
+            remove_remains(home)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
         findings: list[str] = []
         try:
             for name in ("label_studio", "web", "worker", "trainer"):
-                processes.start(name)
+                processes.start(name, answers=_ANSWERS.get(name))
+            processes.keep()
             findings = self._prepare(processes, folder)
             self._tell(findings)
             processes.start("reconciler")
             while not options["exit_when_ready"]:
-                processes.require_alive()
                 time.sleep(1)
         except KeyboardInterrupt:
             self.say("\nStopping.")
@@ -98,33 +99,49 @@ class Command(MaskloopCommand):
             "OMP_WAIT_POLICY": "PASSIVE",
             "PYTHONUNBUFFERED": "1",
         }
-        return Processes(ROOT / "Procfile", logs=settings.DATA_FOLDER / "logs", environment=environment)
+        logs = settings.DATA_FOLDER / "logs"
+        return Processes(ROOT / "Procfile", logs=logs, environment=environment, tell=self.say)
 
     def _prepare(self, processes: Processes, folder: Path | None) -> list[str]:
         findings = self._bring_in(processes, folder)
-        processes.wait_until(_web_is_up, what="The web service", seconds=60)
-        processes.wait_until(client.is_up, what="Label Studio", seconds=START_SECONDS)
-        project = ensure_project()
-        ensure_people()
+        processes.wait_until(_web_is_up, what="The web service", seconds=60, needed=["web"])
+        project = self._connect(processes)
         self.say(f"Label Studio is up with project {project.label_studio_id}; its tasks follow.")
         findings += self._take_up(project)
         put_away_rehearsals()
         for case in select_cases(None):
-            processes.require_alive()
             findings += self._publish(case)
         return findings
+
+    def _connect(self, processes: Processes) -> LabelingProject:
+        """Our project, its people and its connections; tried anew where Label Studio falls silent meanwhile."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            processes.wait_until(client.is_up, what="Label Studio", seconds=START_SECONDS, needed=["label_studio"])
+            try:
+                project = ensure_project()
+                for finding in ensure_people():
+                    self.say(str(finding))
+            except TryAgain as error:
+                if time.monotonic() > deadline:
+                    raise
+                self.say(f"{error} It is tried again.")
+                time.sleep(1)
+            else:
+                return project
 
     def _publish(self, case: Case) -> list[str]:
         """One case's tasks and predictions; what is wrong with it does not stop the others."""
         if not case.slices.exists():
             return []
+        findings: list[str] = []
         try:
-            made = publish(case)
+            made = publish(case, findings=findings)
             drawn = push_predictions(case, progress=self.progress(f"{case.code}: drawing slice"))
-        except (RejectedInput, ProgramFault) as error:
-            return self._tell_findings([f"{case.code}: {error}"])
+        except MaskloopError as error:
+            return self._tell_findings([*findings, f"{case.code}: {error}"])
         self.say(f"{case.code}: {made} new tasks, {drawn} new predictions with a mask")
-        return []
+        return self._tell_findings(findings)
 
     def _tell_findings(self, findings: list[str]) -> list[str]:
         for finding in findings:
@@ -144,10 +161,10 @@ class Command(MaskloopCommand):
             self.say("Preparing the models that come with Maskloop")
         findings = self._tell_findings(ensure_shipped_models())
         findings += self._ingest(folder)
-        processes.require_alive()
+        processes.require_hope(_NEEDED)
         registered = register_cases(select_cases(None), progress=self.progress("registering case"))
         self.say(f"{len(registered.done)} case(s) registered, T1 onto T2")
-        processes.require_alive()
+        processes.require_hope(_NEEDED)
         cases = [case for case in select_cases(None) if case.is_registered]
         exported = export_cases(cases, progress=self.progress("exporting case"))
         told = dict.fromkeys(map(str, [*registered.findings, *exported.findings]))
@@ -194,6 +211,13 @@ def _web_is_up() -> bool:
         return bool(requests.get(f"{settings.MASKLOOP_URL}/alive", timeout=3).ok)
     except requests.RequestException:
         return False
+
+
+_ANSWERS = {"web": _web_is_up, "label_studio": client.is_up}
+"""Whether a process that was started again answers."""
+
+_NEEDED = ("web", "label_studio")
+"""Without these there is no platform; without the others it stays up and says what is missing."""
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -5,10 +5,8 @@ webhooks lost, late and doubled, are acted out against a model of Label Studio. 
 many; a failing one is made as short as it can be.
 """
 
-import importlib
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,12 +20,13 @@ from hypothesis import strategies as st
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases import registering
-from annotation_backend.labeling import client
+from annotation_backend.labeling import upkeep
 from annotation_backend.labeling.models import LabelingProject, LabelingTask
 from datasets.release import build
 from tests.annotation_backend.histories.acts import ACTS, Act, approve, build_release, submit
 from tests.annotation_backend.histories.studio import PROJECT, Clock, ModelStudio
 from tests.annotation_backend.histories.world import SLICES, World, in_a_folder_of_its_own, registered_anew
+from tests.annotation_backend.label_studio_double import answer_with
 from tests.annotation_backend.records import SHAPE, accounts, registered_case
 
 HISTORIES = int(os.environ.get("HISTORIES", "2000"))
@@ -121,10 +120,8 @@ def complaints_of(stage: Stage, steps: Steps) -> list[str]:
 
 def _connect(world: World, patch: pytest.MonkeyPatch) -> None:
     """Whatever of ours asks Label Studio asks the model, both sides have one clock, and long work has a middle."""
-    real = client.call
-    for name, module in list(sys.modules.items()):
-        if name.startswith("annotation_backend.") and getattr(module, "call", None) is real:
-            patch.setattr(module, "call", world.studio.call)
+    answer_with(patch, world.studio.call)
+    patch.setattr(upkeep, "is_up", lambda: True)
     patch.setattr(timezone, "now", world.clock.now)
     patch.setattr(registering, "each_done", registered_anew(world))
     write_all = build._write_all
@@ -136,10 +133,3 @@ def _connect(world: World, patch: pytest.MonkeyPatch) -> None:
         return written
 
     patch.setattr(build, "_write_all", with_a_middle)
-
-
-def test_everything_that_asks_label_studio_is_connected() -> None:
-    """A module that would ask the real one in a history is found here."""
-    for name in ("confirm", "reconcile", "versions", "states", "publish", "upkeep", "project"):
-        module = importlib.import_module(f"annotation_backend.labeling.{name}")
-        assert getattr(module, "call", client.call) is client.call

@@ -3,8 +3,6 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.db import transaction
-
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.services import create_person
 from annotation_backend.labeling.people import ensure_people
@@ -24,9 +22,10 @@ class Command(MaskloopCommand):
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Creates, signs up, notes the id."""
-        with transaction.atomic():
-            person, password = create_person(options["email"], Role(options["role"]))
-            open_account(person, password)
-        ensure_people()
+        person, password = create_person(options["email"], Role(options["role"]), is_active=False)
+        open_account(person, password)
+        person.is_active = True  # not before: one that was broken off between the two services is made anew
+        person.save(update_fields=["is_active"])
+        findings = [str(finding) for finding in ensure_people()]
         self.say(f"{person.get_role_display()} added. Password, shown only now: {password}")
-        return {"role": person.role, "password": password}, []
+        return {"role": person.role, "password": password}, findings

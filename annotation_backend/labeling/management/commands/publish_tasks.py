@@ -22,17 +22,23 @@ class Command(MaskloopCommand):
         parser.add_argument(
             "--renew", action="store_true", help="draw new picture addresses; the old ones stop working"
         )
+        parser.add_argument(
+            "--replace-unreadable",
+            action="store_true",
+            help="make tasks anew at which Label Studio fails; what was saved in them last is lost there",
+        )
         parser.add_argument("--dry-run", action="store_true", help="only say what would be published")
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Publishes case by case; one that cannot be published does not stop the rest."""
-        rows, findings = [], []
+        rows: list[dict[str, Any]] = []
+        findings: list[str] = []
         for case in select_cases(options["case"]):
             if options["dry_run"]:
                 rows.append({"case": case.code, "pictures": case.slices.count()})
                 continue
             try:
-                made = publish(case)
+                made = publish(case, replace_unreadable=options["replace_unreadable"], findings=findings)
                 renewed = refresh_addresses(case) if options["renew"] else 0
                 drawn = (
                     0

@@ -6,6 +6,7 @@ from typing import Any
 from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.upkeep import keep_up, look_around, take_up
 from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.presence import Part, present
 from datasets.errors import RejectedInput
 
 SHORTEST_SECONDS = 1.0
@@ -28,7 +29,8 @@ class Command(MaskloopCommand):
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Pulls every project of ours."""
         if options["every"] is not None:
-            keep_up(max(SHORTEST_SECONDS, options["every"]), tell=self.say)
+            with present(Part.RECONCILER):
+                keep_up(max(SHORTEST_SECONDS, options["every"]), tell=self.say)
         findings = look_around() if LabelingProject.objects.exists() else []
         projects = list(LabelingProject.objects.filter(is_retired=False))
         if not projects:
