@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from annotation_backend.accounts.models import Role, User
 from annotation_backend.labeling.assembly import assemble, current_saves
 from annotation_backend.labeling.doubts import note_doubts
 from annotation_backend.labeling.models import Annotation, AnnotationDeletion, AnnotationFinding, DeletionAsked
@@ -92,3 +93,32 @@ def test_marks_that_label_studio_confirmed_become_those_of_an_annotation_in_its_
     assert note_doubts(tasks[0].case) == 2
     kinds = AnnotationFinding.objects.order_by("kind").values_list("kind", "numbers__count")
     assert list(kinds) == [("author", 1), ("unconfirmed", 3)]
+
+
+def test_a_number_that_was_forgotten_is_recalled_from_what_was_saved_under_it() -> None:
+    people = accounts()
+    tasks = published(registered_case())
+    newest = MigrationExecutor(connection).loader.graph.leaf_nodes("labeling")[0][1]
+    try:
+        rows = _migrate("0003_project_settings").get_model("labeling", "Annotation").objects
+        for task, (role, number) in enumerate([(Role.ANNOTATOR, 4), (Role.RADIOLOGIST, 3), (Role.RADIOLOGIST, 33)]):
+            rows.create(
+                task_id=tasks[task].pk,
+                project_id=tasks[task].project_id,
+                label_studio_id=7 + task,
+                label_studio_task=tasks[task].label_studio_id,
+                number=1,
+                raw=save_body(tasks[task]),
+                content_sha256=f"{task:064}",
+                author_id=people[role].pk,
+                completed_by=number,
+                updated_by=number,
+                saved_at="2026-11-21T10:00:00Z",
+                received_by="pull",
+            )
+        User.objects.filter(role__in=(Role.ANNOTATOR, Role.RADIOLOGIST)).update(label_studio_id=None)
+    finally:
+        _migrate(newest)
+    numbers = dict(User.objects.values_list("role", "label_studio_id"))
+    assert (numbers[Role.ANNOTATOR], numbers[Role.RADIOLOGIST]) == (4, None), "two numbers are no answer"
+    assert [save is not None for save in current_saves(tasks[0].case).values()][:3] == [True, False, False]

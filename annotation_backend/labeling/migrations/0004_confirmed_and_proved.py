@@ -51,6 +51,18 @@ def join_findings(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
         finding.save(update_fields=["numbers"])
 
 
+def recall_numbers(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    """Who left Label Studio had their number forgotten here; their saves still say which it was."""
+    people = apps.get_model("accounts", "User").objects
+    saves = apps.get_model("labeling", "Annotation").objects.order_by()
+    for person in people.filter(label_studio_id__isnull=True):
+        pairs = saves.filter(author=person.pk).values_list("updated_by", "completed_by").distinct()
+        numbers = {updated_by or completed_by for updated_by, completed_by in pairs}
+        if len(numbers) == 1 and not people.filter(label_studio_id__in=numbers).exists():
+            person.label_studio_id = numbers.pop()
+            person.save(update_fields=["label_studio_id"])
+
+
 class Migration(migrations.Migration):
     dependencies = [
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
@@ -184,4 +196,5 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.RunPython(join_findings, migrations.RunPython.noop, elidable=False),
+        migrations.RunPython(recall_numbers, migrations.RunPython.noop, elidable=False),
     ]
