@@ -48,20 +48,33 @@ def release_page(request: HttpRequest, pk: int) -> HttpResponse:
 def download(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The release's folder as one ZIP, its files stored as they are; any part of it, so that a broken one goes on."""
     release = get_object_or_404(Release, pk=pk)
-    archive = archive_of(release)
-    etag = f'"{release.digest}"'
-    part = part_asked_for(request.headers, size=archive.size, etag=etag)
-    if part is None:
-        answer: HttpResponseBase = HttpResponse(status=416)
-        answer["Content-Range"] = f"bytes */{archive.size}"
-    elif request.method == "HEAD":
-        answer = _described(HttpResponse(), part, archive.size)
-    elif not _places.acquire(blocking=False):
+    if not _places.acquire(blocking=False):
         answer = HttpResponse("Others are downloading; begin again in a moment.\n", status=503)
         answer["Content-Type"], answer["Retry-After"] = "text/plain", str(_AGAIN_SECONDS)
         return answer
+    place = _Place()
+    try:
+        return _sent(request, release, place)
+    except BaseException:
+        place.close()
+        raise
+
+
+def _sent(request: HttpRequest, release: Release, place: "_Place") -> HttpResponseBase:
+    """The answer; a part that is sent keeps the place until its last byte is taken."""
+    archive = archive_of(release)  # the first time, all of the release is read
+    etag = f'"{release.digest}"'
+    part = part_asked_for(request.headers, size=archive.size, etag=etag)
+    answer: HttpResponseBase
+    if part is None:
+        answer = HttpResponse(status=416)
+        answer["Content-Range"] = f"bytes */{archive.size}"
     else:
-        answer = _described(StreamingHttpResponse(_Sent(archive, part)), part, archive.size)
+        sent = request.method == "GET"
+        body = StreamingHttpResponse(_Sent(archive, part, place)) if sent else HttpResponse()
+        answer = _described(body, part, archive.size)
+    if not answer.streaming:
+        place.close()
     answer["Accept-Ranges"], answer["ETag"], answer["Cache-Control"] = "bytes", etag, "private, no-cache"
     answer["Content-Type"] = "application/zip"
     answer["Content-Disposition"] = f'attachment; filename="{release}.zip"'
@@ -76,12 +89,24 @@ def _described(answer: HttpResponseBase, part: Part, size: int) -> HttpResponseB
     return answer
 
 
-class _Sent:
-    """The bytes of a part on their way; gives the place back however the download ends, once."""
+class _Place:
+    """One of the places to download; given back once."""
 
-    def __init__(self, archive: Archive, part: Part) -> None:
-        self._portions = archive.read(part.start, part.stop)
-        self._is_open = True
+    def __init__(self) -> None:
+        self._is_taken = True
+
+    def close(self) -> None:
+        """Gives it back."""
+        if self._is_taken:
+            self._is_taken = False
+            _places.release()
+
+
+class _Sent:
+    """The bytes of a part on their way; gives the place back however the download ends."""
+
+    def __init__(self, archive: Archive, part: Part, place: _Place) -> None:
+        self._portions, self._place = archive.read(part.start, part.stop), place
 
     def __iter__(self) -> Iterator[bytes]:
         """The portions."""
@@ -89,9 +114,7 @@ class _Sent:
 
     def close(self) -> None:
         """Called by the server when the last byte is taken, or nobody takes any more."""
-        if self._is_open:
-            self._is_open = False
-            _places.release()
+        self._place.close()
 
     def __del__(self) -> None:
         """Of an answer that nobody took and nobody closed."""

@@ -23,13 +23,7 @@ from curation.slices import read_slices
 from datasets.nifti import read_mask, read_volume
 from datasets.picture_plane import PicturePlane
 from datasets.resample import resample_mask
-from tests.annotation_backend.installation import (
-    Installation,
-    free_port,
-    fresh_installation,
-    running,
-    signed_in_at_label_studio,
-)
+from tests.annotation_backend.installation import Installation, free_port, fresh_installation, running
 from tests.annotation_backend.label_studio_page import LabelStudioPage, browser_page, require_chromium
 from tests.annotation_backend.pictures import box_around, centre
 from tests.annotation_backend.waiting import eventually
@@ -308,37 +302,6 @@ def test_a_second_radiologist_is_added_to_both_services(world: World) -> None:
         page.fill("input[name=password]", added["password"])
         page.click("main button")
         assert page.get_by_role("heading", name="Review").is_visible()
-
-
-def test_a_person_who_leaves_comes_in_nowhere_and_comes_back_by_add_person(world: World) -> None:
-    """By the session, by the legacy token, and by a token of Label Studio's newer kind; with the name kept."""
-    email = "third@hospital.org"
-    there = world.installation.label_studio_url
-    password = world.installation.manage("add_person", email, "annotator")["password"]
-    session = signed_in_at_label_studio(there, email, password)
-    legacy = session.get(f"{there}/api/current-user/token", timeout=60).json()["token"]
-    refresh = session.post(f"{there}/api/token/", json={}, timeout=60).json()["token"]
-    number = session.get(f"{there}/api/current-user/whoami", timeout=60).json()["id"]
-    assert _statuses_of(there, session, legacy, refresh) == [200, 200, 200]
-    world.installation.manage("remove_person", email)
-    assert all(status in (401, 403) for status in _statuses_of(there, session, legacy, refresh))
-    tried = signed_in_at_label_studio(there, email, password)
-    assert tried.get(f"{there}/api/current-user/whoami", timeout=60).status_code in (401, 403)
-    world.installation.manage("pull_annotations")
-    again = world.installation.manage("add_person", email, "annotator")["password"]
-    back = signed_in_at_label_studio(there, email, again)
-    assert back.get(f"{there}/api/current-user/whoami", timeout=60).json()["id"] == number
-    assert all(status in (401, 403) for status in _statuses_of(there, session, legacy, refresh))
-
-
-def _statuses_of(there: str, session: requests.Session, legacy: str, refresh: str) -> list[int]:
-    """What Label Studio answers to a session and two kinds of token."""
-    by_token = {"Authorization": f"Token {legacy}"}
-    return [
-        session.get(f"{there}/api/projects/", timeout=60).status_code,
-        requests.get(f"{there}/api/projects/", headers=by_token, timeout=60).status_code,
-        requests.post(f"{there}/api/token/refresh/", json={"refresh": refresh}, timeout=60).status_code,
-    ]
 
 
 def test_the_doctor_finds_every_link_good_and_leaves_nothing_behind(world: World) -> None:

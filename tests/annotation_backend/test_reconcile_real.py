@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ import requests
 from pytest_django.live_server_helper import LiveServer
 
 from annotation_backend.accounts.models import Role, User
+from annotation_backend.accounts.services import create_person
 from annotation_backend.cases.models import Case
 from annotation_backend.environment import ROOT, password_variable
 from annotation_backend.labeling import confirm, publish, refresh, webhook
@@ -43,12 +45,13 @@ from annotation_backend.labeling.people import ensure_people
 from annotation_backend.labeling.project import _ensure_webhook_header, ml_backend_url
 from annotation_backend.labeling.reconcile import pull
 from annotation_backend.labeling.regions import MaskFormat, region_of
+from annotation_backend.labeling.studio_accounts import close_account, open_account
 from annotation_backend.labeling.upkeep import look_around, take_up
 from annotation_backend.labeling.versions import restore
 from annotation_backend.labeling.webhook_secret import webhook_headers
 from datasets.errors import RejectedInput, TryAgain
 from datasets.nifti import read_mask
-from tests.annotation_backend.installation import Installation, fresh_installation
+from tests.annotation_backend.installation import Installation, fresh_installation, signed_in_at_label_studio
 from tests.annotation_backend.records import SHAPE, accounts, registered_case
 from tests.annotation_backend.waiting import eventually
 
@@ -450,3 +453,41 @@ def test_half_a_character_costs_its_task_only_and_the_remedies_that_are_named_wo
     assert pull(project).refused == []
     _work(case)
     assert _sizes(case) == {0: 9, 1: None, 2: 49, 3: None, 4: None}, "what was saved before stays"
+
+
+def test_a_person_who_leaves_comes_in_nowhere_and_comes_back_as_the_same(
+    case: Case, label_studio: Installation, settings: Any
+) -> None:
+    """By the session, by the legacy token, by a token of the newer kind, by the password."""
+    settings.DATA_FOLDER = Path(label_studio.environment["MASKLOOP_DATA"])
+    there = label_studio.label_studio_url
+    person, password = create_person("emil@hospital.org", Role.ANNOTATOR)
+    open_account(person, password)
+    session = signed_in_at_label_studio(there, person.email, password)
+    number = _whoami(there, session)
+    assert number is not None
+    legacy = session.get(f"{there}/api/current-user/token", timeout=60).json()["token"]
+    refresh_token = session.post(f"{there}/api/token/", json={}, timeout=60).json()["token"]
+    assert _statuses_of(there, session, legacy, refresh_token) == [200, 200, 200]
+    assert close_account(person) == []
+    assert set(_statuses_of(there, session, legacy, refresh_token)) <= {401, 403}
+    assert _whoami(there, signed_in_at_label_studio(there, person.email, password)) is None
+    open_account(person, "another-password")
+    assert _whoami(there, signed_in_at_label_studio(there, person.email, "another-password")) == number
+    assert set(_statuses_of(there, session, legacy, refresh_token)) <= {401, 403}
+
+
+def _whoami(there: str, session: requests.Session) -> int | None:
+    """Whose session it is in Label Studio; None for nobody's."""
+    answer = session.get(f"{there}/api/current-user/whoami", timeout=60)
+    return int(answer.json()["id"]) if answer.ok else None
+
+
+def _statuses_of(there: str, session: requests.Session, legacy: str, refresh_token: str) -> list[int]:
+    """What Label Studio answers to a session and two kinds of token."""
+    by_token = {"Authorization": f"Token {legacy}"}
+    return [
+        session.get(f"{there}/api/projects/", timeout=60).status_code,
+        requests.get(f"{there}/api/projects/", headers=by_token, timeout=60).status_code,
+        requests.post(f"{there}/api/token/refresh/", json={"refresh": refresh_token}, timeout=60).status_code,
+    ]

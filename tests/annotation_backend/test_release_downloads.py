@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from annotation_backend.accounts.models import Role
+from annotation_backend.cases.stored import DamagedFile
 from annotation_backend.publishing import views
 from annotation_backend.publishing.models import Release
 from datasets.release.build import build_release
@@ -104,6 +105,20 @@ def test_downloads_leave_threads_to_others_and_give_their_place_back(reader: Cli
     assert reader.get(_download(release)).status_code == 503
     for answer in [*open_ones, again]:
         answer.close()
+
+
+def test_whoever_waits_for_a_release_to_be_compared_is_one_of_those_who_download(
+    reader: Client, release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[int] = []
+
+    def compared(_release: Release) -> None:
+        taken.append(views._places._value)  # type: ignore[attr-defined]
+        raise DamagedFile("release-damaged", "Expected it whole.", remedy="Restore it.")
+
+    monkeypatch.setattr(views, "archive_of", compared)
+    assert reader.get(_download(release)).status_code == 409
+    assert taken == [views.DOWNLOADS_AT_ONCE - 1]
 
 
 def test_a_release_is_read_once_while_nobody_touches_it(
