@@ -73,7 +73,8 @@ class Command(MaskloopCommand):
         for model, cohort in zip(models, cohorts, strict=True):
             show = self.progress(f"{model.title}: session")
             found = evaluate_model(model, cohort.cases, plan, resample=given.resample, progress=show)
-            documents.append(found.as_dict() | {"mask_values": list(cohort.cases[0].values)})
+            documents.append(found.as_dict())
+            documents[-1]["summary"]["mask_values"] = list(cohort.cases[0].values)
             findings += refusals(found, cohort.findings) + _learned_from(model, [case.case for case in cohort.cases])
             self._tell(documents[-1])
         return self._document(documents, options["page"]), list(dict.fromkeys(findings))
