@@ -14,6 +14,8 @@ from pydicom import Dataset
 from datasets.dicom_file import number
 from datasets.errors import RejectedInput
 
+_MOST_BITS = 64
+
 
 @dataclass(frozen=True)
 class StoredBits:
@@ -44,10 +46,10 @@ class StoredBits:
         bits = cls(
             allocated, stored, stored - 1 if high is None else int(high), number(dataset, "PixelRepresentation") == 1
         )
-        if not 0 < bits.stored <= bits.high + 1 <= bits.allocated:
+        if not 0 < bits.stored <= bits.high + 1 <= bits.allocated <= _MOST_BITS:
             raise RejectedInput(
                 "dicom-bits",
-                f"Expected {bits.stored} stored bits within {bits.allocated}, got them up to bit {bits.high}.",
+                "Expected stored bits that lie within those allocated, got a header that has them elsewhere.",
                 remedy="Export the object from the archive again, uncompressed.",
             )
         return bits

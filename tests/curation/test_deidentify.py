@@ -32,9 +32,14 @@ from tests.planted_dicom import CANARY, CODE, KEY, as_file, image, planted, rere
 
 EVERYTHING = Policy(shift_dates=True, keep_characteristics=True, keep_safe_private=True, clean_descriptors=True)
 POLICIES = [Policy(), EVERYTHING]
-REFUSED_WHEN_CHANGED = {tag_for_keyword(word) for word in ("SOPClassUID", "SamplesPerPixel", "Rows", "Columns")} | {
-    tag_for_keyword(word) for word in ("BitsAllocated", "NumberOfFrames", "ConversionType", "ImageType", "PixelData")
-}
+REFUSED_WHEN_CHANGED = (
+    {tag_for_keyword(word) for word in ("SOPClassUID", "SamplesPerPixel", "Rows", "Columns")}
+    | {
+        tag_for_keyword(word)
+        for word in ("BitsAllocated", "NumberOfFrames", "ConversionType", "ImageType", "PixelData")
+    }
+    | {tag_for_keyword(word) for word in ("BitsStored", "HighBit")}
+)  # whose unused bits could not be told
 WRITINGS = ["ascii", "utf-16-le", "utf-16-be"]
 
 
