@@ -4,7 +4,6 @@ Only Label Studio is started, beside the test's own web service.
 """
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -288,18 +287,7 @@ class Colleague:
         self.user = User.objects.get(role=role)
         self.number = self.user.label_studio_id
         self.address = label_studio.label_studio_url
-        self.session = requests.Session()
-        form = {"email": self.user.email, "password": label_studio.password(role)}
-        page = self.session.get(f"{self.address}/user/login/", timeout=60).text
-        found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
-        assert found is not None
-        form["csrfmiddlewaretoken"] = found.group(1)
-        headers = {"Referer": f"{self.address}/user/login/"}
-        answer = self.session.post(
-            f"{self.address}/user/login/", data=form, headers=headers, allow_redirects=False, timeout=60
-        )
-        assert answer.status_code == 302
-        self.session.headers.update({"X-CSRFToken": self.session.cookies["csrftoken"], "Referer": self.address})
+        self.session = signed_in_at_label_studio(self.address, self.user.email, label_studio.password(role))
 
     def __call__(self, method: str, path: str, **options: Any) -> Any:
         answer = self.session.request(method, self.address + path, timeout=60, **options)

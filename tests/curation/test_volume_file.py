@@ -4,15 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK
 
 from curation.volume_file import files_of, is_data_of_header, is_volume_file, read_volume
 
 
 @pytest.mark.parametrize(("header", "data"), [(".mhd", ".raw"), (".MHD", ".RAW"), (".MHD", ".raw"), (".mhd", ".RAW")])
 def test_a_header_and_its_voxels_belong_together_in_any_capitals(tmp_path: Path, header: str, data: str) -> None:
-    image = sitk.GetImageFromArray(np.arange(24, dtype=np.int16).reshape(2, 3, 4))
-    sitk.WriteImage(image, str(tmp_path / "t1.mhd"))
+    image = SimpleITK.GetImageFromArray(np.arange(24, dtype=np.int16).reshape(2, 3, 4))
+    SimpleITK.WriteImage(image, str(tmp_path / "t1.mhd"))
     text = (tmp_path / "t1.mhd").read_text().replace("t1.raw", f"T1{data}")
     (tmp_path / "t1.raw").rename(tmp_path / f"T1{data}")
     (tmp_path / "t1.mhd").unlink()
