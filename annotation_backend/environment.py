@@ -7,11 +7,15 @@ import os
 import secrets
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 ENV_FILE = ROOT / ".env"
 
 ROLE_NAMES = ("administrator", "data_manager", "radiologist", "annotator")
+
+LISTENER_FOR_LABEL_STUDIO = "127.0.0.2"
+"""The one address of this machine to which Label Studio may send; nothing of ours but the web service is there."""
 
 _PRIVATE_MODE = 0o600
 
@@ -28,6 +32,22 @@ def fresh_environment() -> dict[str, str]:
     }
     values.update({password_variable(role): secrets.token_urlsafe(12) for role in ROLE_NAMES})
     return values
+
+
+def address_for_label_studio(url: str) -> str:
+    """Where Label Studio reaches our web service, unless ML_BACKEND_URL says otherwise.
+
+    Args:
+        url: MASKLOOP_URL, for browsers.
+
+    Returns:
+        The same port of a loopback address of its own where browsers use one of this machine, else the same address.
+    """
+    parts = urlsplit(url)
+    if parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        return url
+    port = parts.netloc.rpartition("]")[2].partition(":")[2]
+    return f"{parts.scheme}://{LISTENER_FOR_LABEL_STUDIO}{f':{port}' if port else ''}"
 
 
 def password_variable(role: str) -> str:

@@ -1,11 +1,12 @@
 """Settings of the Django project, read from the environment and the private `.env`; no secret has a default."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from annotation_backend.environment import ENV_FILE, ROOT
+from annotation_backend.environment import ENV_FILE, LISTENER_FOR_LABEL_STUDIO, ROOT
 
 env = environ.Env()
 if ENV_FILE.exists():
@@ -34,6 +35,9 @@ LABEL_STUDIO_DATABASE_URL = env.str("LABEL_STUDIO_DATABASE_URL", default="")
 LABEL_STUDIO_TOKEN = _secret("LABEL_STUDIO_TOKEN")
 ML_BACKEND_USER = env.str("ML_BACKEND_USER", default="label-studio")
 ML_BACKEND_PASSWORD = _secret("ML_BACKEND_PASSWORD")
+ML_BACKEND_URL = env.str("ML_BACKEND_URL", default="").rstrip("/")
+"""Where Label Studio reaches this service; empty for a listener of its own on 127.0.0.2 where MASKLOOP_URL is on this
+machine, and MASKLOOP_URL elsewhere. Label Studio may send to this one private address only; see decision 27."""
 
 PICTURE_LIFETIME_DAYS = env.int("MASKLOOP_PICTURE_LIFETIME_DAYS", default=365)
 """How long a picture's address in a Label Studio task stays valid; `publish_tasks --renew` draws new ones."""
@@ -63,7 +67,10 @@ DASK_SCHEDULER = env.str("DASK_SCHEDULER", default="")
 ALLOW_PLAIN_DASK = env.bool("MASKLOOP_ALLOW_PLAIN_DASK", default=False)
 """Lets DASK_SCHEDULER be on another machine without TLS: anybody in that network can then have code run here."""
 
-ALLOWED_HOSTS = env.list("MASKLOOP_ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
+ALLOWED_HOSTS = [
+    *env.list("MASKLOOP_ALLOWED_HOSTS", default=["127.0.0.1", "localhost"]),
+    urlsplit(ML_BACKEND_URL).hostname or LISTENER_FOR_LABEL_STUDIO,
+]
 CSRF_TRUSTED_ORIGINS = [MASKLOOP_URL]
 
 INSTALLED_APPS = [

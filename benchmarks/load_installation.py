@@ -106,7 +106,9 @@ def web_and_worker(installation: "Installation") -> Iterator[None]:
 
     environment = {
         **installation.environment,
-        "MASKLOOP_BIND": installation.url.rpartition("/")[2],
+        "GUNICORN_CMD_ARGS": " ".join(
+            f"--bind={url.rpartition('/')[2]}" for url in (installation.url, address_for_label_studio(installation.url))
+        ),
         "MASKLOOP_WEB_PROCESSES": str(machine.web_processes()),
         "OMP_NUM_THREADS": str(machine.inference_threads()),
     }

@@ -47,6 +47,7 @@ def _standing_links() -> list[Link]:
         Link("models", services.models, ("database",)),
         Link("ML backend in Label Studio", _of_project(services.ml_backend_in_label_studio), _WHERE_WE_PUBLISH),
         Link("webhook in Label Studio", _of_project(services.webhook_in_label_studio), _WHERE_WE_PUBLISH),
+        Link("what Label Studio shows", _of_project(services.shown_in_label_studio), _WHERE_WE_PUBLISH),
     ]
 
 

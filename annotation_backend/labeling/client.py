@@ -12,6 +12,11 @@ from datasets.errors import ProgramFault, RejectedInput, TryAgain
 if TYPE_CHECKING:
     from label_studio_sdk import LabelStudio
 
+TOKENS_OFF = "label-studio-tokens-off"
+
+_SWITCHED_OFF = "legacy token authentication has been disabled"
+"""Label Studio's words, in its answer to a right token."""
+
 TIMEOUT_SECONDS = 60
 
 
@@ -43,6 +48,16 @@ def call(method: str, path: str, **kwargs: Any) -> Any:
         )
         response.raise_for_status()
         return response.json() if response.content else None
+
+
+def unless_missing(method: str, path: str, **kwargs: Any) -> Any:
+    """As `call`; None where Label Studio has no such thing (any more)."""
+    try:
+        return call(method, path, **kwargs)
+    except RejectedInput as error:
+        if error.code != "label-studio-missing":
+            raise
+        return None
 
 
 def is_up() -> bool:
@@ -81,6 +96,13 @@ def readable_errors() -> Iterator[None]:
 
 
 def _refusal(status: int, body: str) -> Exception:
+    if status == 401 and _SWITCHED_OFF in body:
+        return RejectedInput(
+            TOKENS_OFF,
+            "Somebody switched legacy API tokens off in Label Studio; ours is one.",
+            remedy="`manage.py pull_annotations` switches them on again; or do it in Label Studio as its administrator "
+            "under Organization, API Tokens Settings.",
+        )
     if status in (401, 403):
         return RejectedInput(
             "label-studio-token",

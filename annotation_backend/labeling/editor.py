@@ -1,5 +1,7 @@
 """The living project's editor: its interface kept as the settings say, and changes of the settings."""
 
+from collections.abc import Mapping
+
 from django.db import transaction
 
 from annotation_backend.accounts.models import User
@@ -16,6 +18,7 @@ from annotation_backend.labeling.project_settings import (
     project_settings,
 )
 from annotation_backend.labeling.queue import queue_once
+from annotation_backend.labeling.task_data import digest_of
 from annotation_backend.registry.models import PromptKind
 from datasets.mask import OEDEMA
 
@@ -29,17 +32,29 @@ def bring_interface_up_to_date(project: LabelingProject) -> bool:
     Raises:
         TryAgain: Label Studio does not answer.
     """
+    address, wanted = f"/api/projects/{project.label_studio_id}/", wanted_interface(project)
+    there = call("GET", address)
+    is_another = any(there.get(key) != value for key, value in wanted.items())
+    if is_another:
+        call("PATCH", address, json=wanted)
+    keep_written(project, {name: [digest_of(value)] for name, value in wanted.items()})
+    return is_another
+
+
+def wanted_interface(project: LabelingProject) -> dict[str, str]:
+    """The interface and the instruction that the settings and this version ask for, in Label Studio's words."""
     settings = project_settings(project)
-    address = f"/api/projects/{project.label_studio_id}/"
-    wanted = {
+    return {
         "label_config": label_config(settings.mask_format, has_oedema=settings.has_oedema, kept=_in_use(project)),
         "expert_instruction": instruction(),
     }
-    there = call("GET", address)
-    if all(there.get(key) == value for key, value in wanted.items()):
-        return False
-    call("PATCH", address, json=wanted)
-    return True
+
+
+def keep_written(project: LabelingProject, digests: Mapping[str, list[str]]) -> None:
+    """Writes down what we gave the project in Label Studio."""
+    if any(project.written.get(name) != value for name, value in digests.items()):
+        project.written = {**project.written, **digests}
+        project.save(update_fields=["written"])
 
 
 def change_settings(project: LabelingProject, settings: ProjectSettings, *, person: User | None) -> bool:

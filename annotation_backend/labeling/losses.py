@@ -106,7 +106,9 @@ def _gone_regions(before: Annotation, after: Annotation, label: str) -> int:
 def _write(case: Case, found: dict[Key, dict[str, Any]]) -> int:
     with transaction.atomic():
         Case.objects.select_for_update().get(pk=case.pk)  # two workers on one case would each raise them
-        rows = AnnotationFinding.objects.filter(annotation__task__case=case).exclude(kind=FindingKind.UNCONFIRMED)
+        rows = AnnotationFinding.objects.filter(annotation__task__case=case).exclude(
+            kind__in=(FindingKind.UNCONFIRMED, FindingKind.SHOWN)
+        )
         there = {(row.annotation_id, row.before_id, row.kind, row.label): row for row in rows}
         stale = [row.pk for key, row in there.items() if key not in found and row.seen_at is None]
         rows.filter(pk__in=stale).delete()

@@ -1,9 +1,7 @@
 """Our project in Label Studio: made once, with its people, its ML backend, its webhook and its tabs."""
 
-import base64
 import os
 import re
-from typing import Any
 
 import requests
 from django.conf import settings
@@ -12,20 +10,19 @@ from annotation_backend.accounts.models import Role, User
 from annotation_backend.accounts.services import email_of
 from annotation_backend.environment import password_variable
 from annotation_backend.labeling.client import call, readable_errors, sdk
-from annotation_backend.labeling.editor import bring_interface_up_to_date
 from annotation_backend.labeling.interface import instruction, label_config
 from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.project_settings import keep_settings, last_settings
 from annotation_backend.labeling.tabs import ensure_tabs
-from annotation_backend.labeling.webhook_secret import webhook_headers
+from annotation_backend.labeling.watch.interface import SETTINGS
+from annotation_backend.labeling.watch.services import settle_project
 from datasets.errors import ProgramFault
 
 TITLE = "Maskloop: tumours on MRI"
-BACKEND_TITLE = "Maskloop models"
 
 
 def ensure_project() -> LabelingProject:
-    """The project with everything connected; what is there already is left as it is.
+    """The project with everything connected; what somebody changed there is written down and mended.
 
     Raises:
         TryAgain: Label Studio does not answer.
@@ -38,10 +35,7 @@ def ensure_project() -> LabelingProject:
         project = None
     if project is None:
         project = _create_project()
-    else:
-        bring_interface_up_to_date(project)
-    _ensure_ml_backend(project)
-    _ensure_webhook_header(project)
+    settle_project(project)
     ensure_tabs(project)
     return project
 
@@ -68,17 +62,6 @@ def ensure_people() -> None:
         ensure_tabs(project)
 
 
-def basic_auth() -> str:
-    """The Authorization header with which Label Studio comes to us."""
-    pair = f"{settings.ML_BACKEND_USER}:{settings.ML_BACKEND_PASSWORD}"
-    return "Basic " + base64.b64encode(pair.encode()).decode()
-
-
-def ml_backend_url() -> str:
-    """Where Label Studio finds our ML backend; its webhook is this plus ``/webhook``."""
-    return f"{settings.MASKLOOP_URL}/ml"
-
-
 def _exists(project: LabelingProject) -> bool:
     found = call("GET", "/api/projects/", params={"page_size": 1000, "include": "id"})
     return any(row["id"] == project.label_studio_id for row in found["results"])
@@ -92,56 +75,14 @@ def _create_project() -> LabelingProject:
             label_config=label_config(settings_now.mask_format, has_oedema=settings_now.has_oedema),
             expert_instruction=instruction(),
             show_instruction=False,
-            show_skip_button=True,
-            show_collab_predictions=True,
-            enable_empty_annotation=True,
-            maximum_annotations=1,
+            show_skip_button=SETTINGS["show_skip_button"],
+            show_collab_predictions=SETTINGS["show_collab_predictions"],
+            enable_empty_annotation=SETTINGS["enable_empty_annotation"],
+            maximum_annotations=SETTINGS["maximum_annotations"],
         )
     project = LabelingProject.objects.create(label_studio_id=created.id, title=TITLE)
     keep_settings(project, settings_now, person=None)
     return project
-
-
-def _ensure_ml_backend(project: LabelingProject) -> None:
-    backends: list[dict[str, Any]] = call("GET", "/api/ml", params={"project": project.label_studio_id})
-    ours = next((b for b in backends if b["url"].rstrip("/") == ml_backend_url()), None)
-    if ours is None:
-        ours = call("POST", "/api/ml", json=_ml_backend(project))
-    elif not ours.get("is_interactive"):
-        call("PATCH", f"/api/ml/{ours['id']}", json=_ml_backend(project))
-    if project.ml_backend_id != ours["id"]:
-        project.ml_backend_id = ours["id"]
-        project.save(update_fields=["ml_backend_id"])
-
-
-def _ml_backend(project: LabelingProject) -> dict[str, Any]:
-    """Our ML backend as Label Studio takes it; a change needs all of it too, or it fails there."""
-    return {
-        "url": ml_backend_url(),
-        "project": project.label_studio_id,
-        "title": BACKEND_TITLE,
-        "is_interactive": True,
-        "auth_method": "BASIC_AUTH",
-        "basic_auth_user": settings.ML_BACKEND_USER,
-        "basic_auth_pass": settings.ML_BACKEND_PASSWORD,
-    }
-
-
-def _ensure_webhook_header(project: LabelingProject) -> None:
-    """Label Studio makes the webhook together with the backend, but without its secret."""
-    url = f"{ml_backend_url()}/webhook"
-    hooks = call("GET", "/api/webhooks/", params={"project": project.label_studio_id})
-    ours = next((hook for hook in hooks if hook["url"] == url), None)
-    wanted = {
-        "headers": webhook_headers(),
-        "is_active": True,
-        "send_payload": True,
-        "send_for_all_actions": True,
-    }
-    if ours is None:
-        call("POST", "/api/webhooks/", json={"url": url, "project": project.label_studio_id, **wanted})
-    elif any(ours.get(name) != value for name, value in wanted.items()):
-        call("PATCH", f"/api/webhooks/{ours['id']}/", json=wanted)
 
 
 def sign_up(user: User, password: str) -> None:

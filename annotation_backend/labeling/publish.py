@@ -1,7 +1,7 @@
 """Publishing a case: one Label Studio task a slice."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -13,14 +13,10 @@ from annotation_backend.labeling.former import make_way
 from annotation_backend.labeling.jobs import mirror_case_states
 from annotation_backend.labeling.models import LabelingProject, LabelingTask, TaskState
 from annotation_backend.labeling.project import ensure_project
-from datasets.case import SeriesRole, Stage
+from annotation_backend.labeling.task_data import digest_of_data, pictures_by_index, task_data, write_task
+from annotation_backend.labeling.watch.services import bring_up_to_date
+from datasets.case import SeriesRole
 from datasets.errors import RejectedInput
-
-NOT_FAT_SUPPRESSED = "t2-not-fat-suppressed"
-"""Code of the finding that a case's T2 shows no sign of fat suppression."""
-
-_MIRRORED = frozenset({"state", "review_comment"})
-"""What `states` brings into a task's data."""
 
 
 def publish(case: Case) -> int:
@@ -37,7 +33,7 @@ def publish(case: Case) -> int:
         TryAgain: Label Studio does not answer.
     """
     require_sound(case)
-    pictures = _pictures_by_index(case)
+    pictures = pictures_by_index(case)
     if not pictures:
         raise RejectedInput(
             "case-not-exported",
@@ -48,12 +44,13 @@ def publish(case: Case) -> int:
     records = list(LabelingTask.objects.filter(project=project, case=case))
     found = _in_label_studio(project, records)
     living = [record for record in records if record.label_studio_id in found]
-    _bring_up_to_date(case, living, pictures, found=found)
+    bring_up_to_date(project, living, found)
     published = {record.slice_index for record in living}
     missing = [index for index in sorted(pictures) if index not in published]
     if missing:
-        identifiers = _import(project, case, {index: pictures[index] for index in missing})
-        _keep(project, case, identifiers)
+        contents = {index: task_data(case, index, pictures[index]) for index in missing}
+        identifiers = _import(project, case, contents)
+        _keep(project, case, identifiers, {index: digest_of_data(data) for index, data in contents.items()})
     return len(missing)
 
 
@@ -63,7 +60,7 @@ def refresh_addresses(case: Case) -> int:
     Returns:
         How many tasks were changed.
     """
-    pictures = _pictures_by_index(case)
+    pictures = pictures_by_index(case)
     records = list(LabelingTask.objects.filter(case=case, project__is_retired=False).select_related("project"))
     found = _in_label_studio(records[0].project, records) if records else {}
     tasks = [task for task in records if task.label_studio_id in found]
@@ -78,19 +75,12 @@ def _renew(case: Case, task: LabelingTask, pair: dict[SeriesRole, Slice]) -> Non
         for picture in pair.values():
             picture.renew_token()
             picture.save()
-        data = _task_data(case, task.slice_index, pair, state=task.mirrored_state, comment=task.mirrored_comment)
-        call("PATCH", f"/api/tasks/{task.label_studio_id}/", json={"data": data})
-
-
-def _pictures_by_index(case: Case) -> dict[int, dict[SeriesRole, Slice]]:
-    pictures: dict[int, dict[SeriesRole, Slice]] = {}
-    for picture in case.slices.all():
-        pictures.setdefault(picture.index, {})[SeriesRole(picture.role)] = picture
-    return pictures
+        data = task_data(case, task.slice_index, pair, state=task.mirrored_state, comment=task.mirrored_comment)
+        write_task(task, data, there={})
 
 
 def _in_label_studio(project: LabelingProject, records: Sequence[LabelingTask]) -> dict[int, dict[str, Any]]:
-    """Data of those tasks that Label Studio has, by their number there; others of its tasks may be among them."""
+    """Those tasks that Label Studio has, by their number there; others of its tasks may be among them."""
     if not records:
         return {}
     numbers = [record.label_studio_id for record in records]
@@ -98,39 +88,20 @@ def _in_label_studio(project: LabelingProject, records: Sequence[LabelingTask]) 
     condition = {**between, "value": {"min": min(numbers), "max": max(numbers)}}
     query = json.dumps({"filters": {"conjunction": "and", "items": [condition]}})
     parameters = {"project": project.label_studio_id, "page_size": 100_000, "fields": "task_only", "query": query}
-    return {row["id"]: row["data"] for row in call("GET", "/api/tasks/", params=parameters)["tasks"]}
+    return {row["id"]: row for row in call("GET", "/api/tasks/", params=parameters)["tasks"]}
 
 
-def _bring_up_to_date(
-    case: Case,
-    tasks: Sequence[LabelingTask],
-    pictures: dict[int, dict[SeriesRole, Slice]],
-    *,
-    found: dict[int, dict[str, Any]],
-) -> None:
-    """Gives tasks of an earlier version what today's interface shows; their state and comment stay."""
-    for task in tasks:
-        if task.slice_index not in pictures:
-            continue
-        has = found[task.label_studio_id]
-        wanted = _task_data(case, task.slice_index, pictures[task.slice_index])
-        lacking = {key: value for key, value in wanted.items() if key not in _MIRRORED and has.get(key) != value}
-        if lacking:
-            call("PATCH", f"/api/tasks/{task.label_studio_id}/", json={"data": {**has, **lacking}})
-
-
-def _import(project: LabelingProject, case: Case, pictures: dict[int, dict[SeriesRole, Slice]]) -> dict[int, int]:
+def _import(project: LabelingProject, case: Case, contents: dict[int, dict[str, Any]]) -> dict[int, int]:
     """Makes tasks; returns the id of each slice's."""
-    bodies = [
-        {"data": _task_data(case, index, pair), "meta": {"case": case.code, "slice": index}}
-        for index, pair in pictures.items()
-    ]
+    bodies = [{"data": data, "meta": {"case": case.code, "slice": index}} for index, data in contents.items()]
     path = f"/api/projects/{project.label_studio_id}/import"
     answer = call("POST", path, params={"return_task_ids": "true"}, json=bodies)
-    return dict(zip(pictures, answer["task_ids"], strict=True))
+    return dict(zip(contents, answer["task_ids"], strict=True))
 
 
-def _keep(project: LabelingProject, case: Case, identifiers: dict[int, int]) -> None:
+def _keep(
+    project: LabelingProject, case: Case, identifiers: dict[int, int], digests: Mapping[int, str] | None = None
+) -> None:
     """Records the tasks; a slice whose task was deleted in Label Studio keeps its state and its annotations."""
     with transaction.atomic():
         make_way(project, case, identifiers)
@@ -144,51 +115,8 @@ def _keep(project: LabelingProject, case: Case, identifiers: dict[int, int]) -> 
                     "mirrored_state": TaskState.PENDING,
                     "mirrored_comment": "",
                     "drawn_by": None,
+                    "written": [digests[index]] if digests else [],
+                    "shown": [],
                 },
             )
         mirror_case_states.enqueue(case_code=case.code)
-
-
-def _task_data(
-    case: Case, index: int, pair: dict[SeriesRole, Slice], *, state: str = TaskState.PENDING.value, comment: str = ""
-) -> dict[str, Any]:
-    annotated = case.annotated_role
-    companion = SeriesRole.T1 if annotated is SeriesRole.T2 else SeriesRole.T2
-    windows = _windows(pair[companion], pair[annotated])
-    return {
-        "title": f"{case.code} · slice {index}",
-        "order": f"{case.patient.code}-{case.code}-{index:04d}",
-        "annotated": pair[annotated].url,
-        "companion": pair[companion].url,
-        "companions": [url for _, url in windows],
-        "windows": f"On the right: {', '.join(f'{number} {name}' for number, (name, _) in enumerate(windows, 1))}",
-        "annotated_sequence": f"Draw here: {_sequence_name(case, annotated)}",
-        "companion_sequence": _sequence_name(case, companion),
-        "case": case.code,
-        "slice": index,
-        "tissue_type": case.tissue_type,
-        "anatomical_site": case.anatomical_site,
-        "stage": Stage.ANNOTATION.value,
-        "state": state,
-        "review_comment": comment,
-    }
-
-
-def _windows(companion: Slice, annotated: Slice) -> list[tuple[str, str]]:
-    """Name and address of the pictures that an annotator leafs through: the companion, then other windows of both."""
-    own, drawn_on = companion.urls_in_windows(), annotated.urls_in_windows()
-    first = [(companion.role.upper(), companion.url)]
-    others = [
-        (f"{picture.role.upper()} {name}", url)
-        for picture, urls in ((annotated, drawn_on), (companion, own))
-        for name, url in urls.items()
-        if url not in (companion.url, annotated.url)
-    ]
-    return first + others
-
-
-def _sequence_name(case: Case, role: SeriesRole) -> str:
-    if role is SeriesRole.T1:
-        return "T1 (registered)"
-    plain = any(finding["code"] == NOT_FAT_SUPPRESSED for finding in case.findings)
-    return "T2" if plain else "T2 fat-saturated"

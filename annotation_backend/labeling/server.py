@@ -10,6 +10,8 @@ from django.conf import settings
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.services import email_of
 from annotation_backend.environment import password_variable
+from annotation_backend.labeling import reach
+from annotation_backend.labeling.connection import service_url
 from datasets.errors import RejectedInput
 
 POSTGRESQL_SCHEMES = ("postgres", "postgresql")
@@ -24,10 +26,9 @@ def data_folder() -> Path:
 
 
 def environment() -> dict[str, str]:
-    """The process environment: first user and token, telemetry off, local addresses allowed.
+    """The process environment: first user and token, telemetry off, one private address allowed: our service's.
 
-    Label Studio refuses ML backends and webhooks on 127.0.0.1 unless told otherwise, and reads several of these only
-    when its first user is created.
+    Label Studio reads several of these only when its first user is created.
     """
     ours = {
         "DJANGO_SETTINGS_MODULE": "annotation_backend.labeling.label_studio_settings",
@@ -41,8 +42,7 @@ def environment() -> dict[str, str]:
         "LABEL_STUDIO_USER_TOKEN": settings.LABEL_STUDIO_TOKEN,
         "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
         "LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK": "true",
-        "LABEL_STUDIO_ML_BLOCK_LOCAL_IP": "false",
-        "LABEL_STUDIO_SSRF_PROTECTION_ENABLED": "false",
+        **reach.environment(service_url()),
         "LABEL_STUDIO_HOST": settings.LABEL_STUDIO_URL,
         "LABEL_STUDIO_CORS_ALLOWED_ORIGINS": settings.MASKLOOP_URL,
     }

@@ -23,6 +23,8 @@ from annotation_backend.labeling.models import (
 from annotation_backend.labeling.project import ensure_people
 from annotation_backend.labeling.queue import queue_assembly, queue_once
 from annotation_backend.labeling.reconcile import PullReport, pull
+from annotation_backend.labeling.tokens import ensure_tokens
+from annotation_backend.labeling.watch.services import settle
 from datasets.errors import MaskloopError, RejectedInput
 
 logger = logging.getLogger(__name__)
@@ -79,14 +81,22 @@ def keep_up(every: float, *, tell: Callable[[str], None], is_over: Callable[[], 
 
 
 def _one_round(*, is_full: bool, tell: Callable[[str], None]) -> None:
+    for line in ensure_tokens():
+        tell(line)
     if is_full:
         ensure_people()
     for project in LabelingProject.objects.filter(is_retired=False):
         report = take_up(project, is_full=is_full)
-        for line in report.refused:
+        for line in [*report.refused, *look_over(project, is_full=is_full)]:
             tell(line)
         if report.stored or report.deleted:
             tell(f"{report.stored} saves and {report.deleted} deletions had been missed.")
+
+
+def look_over(project: LabelingProject, *, is_full: bool = True) -> list[str]:
+    """What Label Studio showed otherwise than we left it, and mended now; nothing of a project that is gone there."""
+    project.refresh_from_db()
+    return [] if project.is_retired else settle(project, is_full=is_full)
 
 
 def _is_there(project: LabelingProject) -> bool:

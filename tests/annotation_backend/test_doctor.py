@@ -13,9 +13,8 @@ from django.core.management import call_command
 from annotation_backend.cases.models import Slice
 from annotation_backend.doctor import configuration, pictures, services
 from annotation_backend.doctor.examination import Link, ask, try_links, wait_for
+from annotation_backend.labeling.connection import basic_auth, ml_backend_url, webhook_headers
 from annotation_backend.labeling.models import LabelingProject
-from annotation_backend.labeling.project import basic_auth, ml_backend_url
-from annotation_backend.labeling.webhook_secret import webhook_headers
 from datasets.errors import MaskloopError, RejectedInput, TryAgain
 from tests.annotation_backend.records import registered_case
 
@@ -163,9 +162,9 @@ def _serving(site: Site) -> Iterator[str]:
         thread.join()
 
 
-def test_a_service_that_does_not_answer_or_answers_with_an_error_is_named(settings) -> None:
+def test_a_service_that_does_not_answer_or_answers_with_an_error_is_named(db, settings) -> None:
     with _serving(lambda _request: (500, {}, b"")) as url:
-        settings.MASKLOOP_URL = settings.LABEL_STUDIO_URL = url
+        settings.MASKLOOP_URL = settings.LABEL_STUDIO_URL = settings.ML_BACKEND_URL = url
         assert _code_of(services.web_service) == "web-down"
         assert _code_of(services.label_studio) == "label-studio-error"
     for check in (services.web_service, services.label_studio, services.ml_backend_password, services.webhook_header):
@@ -193,10 +192,10 @@ def _guarded(request: BaseHTTPRequestHandler) -> Answer:
     ],
 )
 def test_a_wrong_header_must_be_refused_and_the_right_one_taken(
-    settings, site: Site, backend: str | None, webhook: str | None
+    db, settings, site: Site, backend: str | None, webhook: str | None
 ) -> None:
     with _serving(site) as url:
-        settings.MASKLOOP_URL = url
+        settings.ML_BACKEND_URL = url
         for check, code in ((services.ml_backend_password, backend), (services.webhook_header, webhook)):
             if code is None:
                 check()
@@ -223,7 +222,7 @@ def _hook(**changes: Any) -> dict[str, Any]:
     ],
 )
 def test_the_webhook_in_label_studio_must_be_ours_active_and_whole(
-    monkeypatch: pytest.MonkeyPatch, found: list[dict[str, Any]], code: str | None
+    db, monkeypatch: pytest.MonkeyPatch, found: list[dict[str, Any]], code: str | None
 ) -> None:
     monkeypatch.setattr(services, "call", lambda *_args, **_options: [_hook(**changes) for changes in found])
     project = LabelingProject(label_studio_id=1)

@@ -81,7 +81,7 @@ def test_what_annotations_use_is_kept_but_not_offered() -> None:
 @pytest.fixture
 def studio(monkeypatch: pytest.MonkeyPatch) -> LabelStudioDouble:
     double = LabelStudioDouble()
-    monkeypatch.setattr(editor, "call", double.call)
+    double.takes_the_place(monkeypatch)
     return double
 
 

@@ -24,17 +24,17 @@ from annotation_backend.labeling import confirm, publish, refresh, webhook
 from annotation_backend.labeling.assembly import assemble, current_saves
 from annotation_backend.labeling.client import call, is_up
 from annotation_backend.labeling.confirm import confirm_saves
+from annotation_backend.labeling.connection import ml_backend_url, webhook_headers
 from annotation_backend.labeling.drawn import decode_missing
 from annotation_backend.labeling.events import receive
 from annotation_backend.labeling.interface import label_config
 from annotation_backend.labeling.losses import note_losses, open_findings
 from annotation_backend.labeling.models import Annotation, LabelingProject, LabelingTask, ReceivedBy, TaskState
-from annotation_backend.labeling.project import _ensure_webhook_header, ml_backend_url
 from annotation_backend.labeling.reconcile import pull
 from annotation_backend.labeling.regions import MaskFormat, region_of
 from annotation_backend.labeling.upkeep import take_up
 from annotation_backend.labeling.versions import restore
-from annotation_backend.labeling.webhook_secret import webhook_headers
+from annotation_backend.labeling.watch import webhooks
 from datasets.errors import TryAgain
 from datasets.nifti import read_mask
 from tests.annotation_backend.installation import Installation, fresh_installation
@@ -99,7 +99,7 @@ def case(
     body = {"title": "Reconciled", "label_config": label_config(MaskFormat.BRUSH, has_oedema=False)}
     made = call("POST", "/api/projects/", json=body)
     project = LabelingProject.objects.create(label_studio_id=made["id"], title="Reconciled")
-    _ensure_webhook_header(project)
+    webhooks.mend(project, [])
     monkeypatch.setattr(publish, "ensure_project", lambda: project)
     accounts()
     case = registered_case()

@@ -13,9 +13,19 @@ from annotation_backend.labeling.models.mask import CaseMask
 from annotation_backend.labeling.models.project import FormerTask, LabelingProject, LabelingTask, TaskState, number_of
 from annotation_backend.labeling.models.settings import ProjectTab, SettingsChange
 from annotation_backend.labeling.models.version import AnnotationFinding, FindingKind, Restoration, VersionMasks
+from annotation_backend.labeling.models.watch import (
+    MISLEADING,
+    OF_TASKS,
+    Secret,
+    SecretRenewal,
+    StudioChange,
+    Subject,
+)
 
 __all__ = [
     "DENIED",
+    "MISLEADING",
+    "OF_TASKS",
     "Annotation",
     "AnnotationDeletion",
     "AnnotationFinding",
@@ -30,7 +40,11 @@ __all__ = [
     "ProjectTab",
     "ReceivedBy",
     "Restoration",
+    "Secret",
+    "SecretRenewal",
     "SettingsChange",
+    "StudioChange",
+    "Subject",
     "TaskState",
     "VersionMasks",
     "number_of",

@@ -15,6 +15,12 @@ class LabelingProject(models.Model):
     is_retired = models.BooleanField(default=False, help_text="It was deleted in Label Studio, which gives ids again")
     title = models.CharField(max_length=50)
     ml_backend_id = models.PositiveIntegerField(null=True)
+    webhook_id = models.PositiveIntegerField(null=True)
+    written = models.JSONField(
+        default=dict, help_text="What we gave the project last: name to the SHA-256 values that may be there"
+    )
+    looked_at = models.DateTimeField(null=True, help_text="Until then the project and what changed was as we left it")
+    looked_over_at = models.DateTimeField(null=True, help_text="The same for every task")
     pulled_until = models.DateTimeField(null=True, help_text="What Label Studio changed before this was compared")
     created = models.DateTimeField(auto_now_add=True)
 
@@ -50,6 +56,12 @@ class LabelingTask(models.Model):
         on_delete=models.PROTECT,
         related_name="+",
         help_text="The model whose prediction was pushed last",
+    )
+    written = models.JSONField(
+        default=list, help_text="SHA-256 of the data that we gave it: the last, and one that is on its way"
+    )
+    shown = models.JSONField(
+        default=list, help_text="SHA-256 of predictions that we pushed or answered and that may be there"
     )
     created = models.DateTimeField(auto_now_add=True)
 

@@ -29,6 +29,7 @@ class FindingKind(models.TextChoices):
     LABEL = "label", "A label is gone"
     WITHDRAWN = "withdrawn", "What was drawn last counts no more"
     UNCONFIRMED = "unconfirmed", "Label Studio does not confirm this save"
+    SHOWN = "shown", "Drawn while Label Studio showed something else"
 
 
 class AnnotationFinding(models.Model):

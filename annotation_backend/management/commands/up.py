@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from django.conf import settings
@@ -22,6 +23,7 @@ from annotation_backend.cases.services import select_cases
 from annotation_backend.doctor import put_away_rehearsals
 from annotation_backend.environment import ENV_FILE, ROOT
 from annotation_backend.labeling import client, server
+from annotation_backend.labeling.connection import service_url
 from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.predictions import push_predictions
 from annotation_backend.labeling.project import ensure_people, ensure_project
@@ -55,6 +57,7 @@ class Command(MaskloopCommand):
         """Starts, prepares, watches."""
         folder = self._data_folder(options["data"])
         require_free(settings.MASKLOOP_URL, what="MASKLOOP_URL")
+        require_free(service_url(), what="ML_BACKEND_URL")
         require_free(settings.LABEL_STUDIO_URL, what="LABEL_STUDIO_URL")
         server.database_environment(settings.LABEL_STUDIO_DATABASE_URL)
         settings.DATA_FOLDER.mkdir(parents=True, exist_ok=True)
@@ -92,9 +95,9 @@ class Command(MaskloopCommand):
         return given.resolve() if given else None
 
     def _processes(self) -> Processes:
-        address = settings.MASKLOOP_URL.rpartition("/")[2]
+        binds = dict.fromkeys(urlsplit(url).netloc for url in (settings.MASKLOOP_URL, service_url()))
         environment = {
-            "MASKLOOP_BIND": address,
+            "GUNICORN_CMD_ARGS": " ".join(f"--bind={address}" for address in binds),
             "MASKLOOP_WEB_PROCESSES": str(machine.web_processes()),
             "OMP_NUM_THREADS": str(machine.inference_threads()),
             "OMP_WAIT_POLICY": "PASSIVE",

@@ -5,7 +5,8 @@ from typing import Any
 
 from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.project import ensure_people
-from annotation_backend.labeling.upkeep import keep_up, take_up
+from annotation_backend.labeling.tokens import ensure_tokens
+from annotation_backend.labeling.upkeep import keep_up, look_over, take_up
 from annotation_backend.management.arguments import MaskloopCommand
 from datasets.errors import RejectedInput
 
@@ -35,12 +36,12 @@ class Command(MaskloopCommand):
             raise RejectedInput(
                 "no-project", "Nothing was published yet.", remedy="Run `manage.py publish_tasks` first."
             )
+        findings = ensure_tokens()
         ensure_people()
         totals = {"seen": 0, "stored": 0, "deleted": 0}
-        findings = []
         for project in projects:
             report = take_up(project)
             totals = {key: count + getattr(report, key) for key, count in totals.items()}
-            findings += report.refused
+            findings += [*report.refused, *look_over(project)]
         self.say("{seen} saves in Label Studio, {stored} were new, {deleted} were deleted there.".format(**totals))
         return totals, findings
