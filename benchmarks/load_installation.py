@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from annotation_backend.environment import address_for_label_studio
 from benchmarks.load_figures import ACCESS_LOG_FORMAT
 from benchmarks.simulated_annotator import Assignment, Server
 from benchmarks.throwaway_postgresql import create_database, throwaway_postgresql
@@ -148,7 +149,8 @@ def add_people(count: int) -> list[Person]:
     """Makes annotators' accounts here and in Label Studio."""
     from annotation_backend.accounts.models import Role
     from annotation_backend.accounts.services import create_person
-    from annotation_backend.labeling.project import ensure_people, sign_up
+    from annotation_backend.labeling.accounts_there import sign_up
+    from annotation_backend.labeling.project import ensure_people
 
     logger.info("making %d accounts", count)
     people = []

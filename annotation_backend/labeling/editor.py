@@ -1,6 +1,9 @@
 """The living project's editor: its interface kept as the settings say, and changes of the settings."""
 
+import re
 from collections.abc import Mapping
+from html import unescape
+from typing import Any
 
 from django.db import transaction
 
@@ -8,6 +11,7 @@ from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.client import call
 from annotation_backend.labeling.config import MaskFormat
+from annotation_backend.labeling.foreign_controls import foreign_controls
 from annotation_backend.labeling.interface import instruction, label_config
 from annotation_backend.labeling.jobs import predict_case
 from annotation_backend.labeling.models import LabelingProject, LabelingTask, TaskState
@@ -22,6 +26,8 @@ from annotation_backend.labeling.task_data import digest_of
 from annotation_backend.registry.models import PromptKind
 from datasets.mask import OEDEMA
 
+_TAG = re.compile(r"<[^>]*>")
+
 
 def bring_interface_up_to_date(project: LabelingProject) -> bool:
     """Gives the project in Label Studio the interface that its settings and this version ask for.
@@ -34,18 +40,40 @@ def bring_interface_up_to_date(project: LabelingProject) -> bool:
     """
     address, wanted = f"/api/projects/{project.label_studio_id}/", wanted_interface(project)
     there = call("GET", address)
-    is_another = any(there.get(key) != value for key, value in wanted.items())
+    is_another = any(not is_as_asked(project, name, value, there.get(name)) for name, value in wanted.items())
     if is_another:
-        call("PATCH", address, json=wanted)
-    keep_written(project, {name: [digest_of(value)] for name, value in wanted.items()})
+        there = {**wanted, **call("PATCH", address, json=wanted)}
+    keep_written(project, {name: [digest_of(there.get(name))] for name in wanted})
+    keep_written(project, {f"asked {name}": [digest_of(value)] for name, value in wanted.items()})
     return is_another
+
+
+def is_as_asked(project: LabelingProject, name: str, wanted: str, has: object) -> bool:
+    """Whether Label Studio has what it made of `wanted`; it cuts off white space, and HTML that it does not know.
+
+    Args:
+        project: Ours, with what it was given last and what Label Studio made of it.
+        name: The setting's.
+        wanted: What we ask for now.
+        has: What is there now.
+    """
+    is_what_it_made = digest_of(has) in project.written.get(name, ())
+    was_asked = digest_of(wanted) in project.written.get(f"asked {name}", ())
+    return (is_what_it_made and was_asked) or _plain(str(has)) == _plain(wanted)
+
+
+def _plain(text: str) -> str:
+    """An interface without white space around it; of an instruction the words alone."""
+    words = text if text.lstrip().startswith("<View") else unescape(_TAG.sub(" ", text))
+    return " ".join(words.split()) if words is not text else text.strip()
 
 
 def wanted_interface(project: LabelingProject) -> dict[str, str]:
     """The interface and the instruction that the settings and this version ask for, in Label Studio's words."""
-    settings = project_settings(project)
+    settings, summary = project_settings(project), _summary(project)
+    foreign, kept = foreign_controls(summary["created_annotations"]), _in_use(summary)
     return {
-        "label_config": label_config(settings.mask_format, has_oedema=settings.has_oedema, kept=_in_use(project)),
+        "label_config": label_config(settings.mask_format, has_oedema=settings.has_oedema, kept=kept, foreign=foreign),
         "expert_instruction": instruction(),
     }
 
@@ -100,9 +128,13 @@ def _draw_anew(project: LabelingProject) -> None:
         queue_once(predict_case, case_code=code)
 
 
-def _in_use(project: LabelingProject) -> frozenset[str]:
+def _summary(project: LabelingProject) -> dict[str, Any]:
+    """What Label Studio counts of the project's annotations and drafts."""
+    return dict(call("GET", f"/api/projects/{project.label_studio_id}/summary/"))
+
+
+def _in_use(summary: Mapping[str, Any]) -> frozenset[str]:
     """Controls and labels that annotations or drafts of the project use, and that Label Studio refuses to lose."""
-    summary = call("GET", f"/api/projects/{project.label_studio_id}/summary/")
     labels = [summary["created_labels"], summary["created_labels_drafts"]]
     controls = {key.partition("|")[0] for key in summary["created_annotations"]}.union(*labels)
     used = {name for counts in labels for of_control in counts.values() for name in of_control}

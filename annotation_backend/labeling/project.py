@@ -1,14 +1,11 @@
 """Our project in Label Studio: made once, with its people, its ML backend, its webhook and its tabs."""
 
 import os
-import re
-
-import requests
-from django.conf import settings
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.accounts.services import email_of
 from annotation_backend.environment import password_variable
+from annotation_backend.labeling.accounts_there import sign_up
 from annotation_backend.labeling.client import call, readable_errors, sdk
 from annotation_backend.labeling.interface import instruction, label_config
 from annotation_backend.labeling.models import LabelingProject
@@ -16,7 +13,6 @@ from annotation_backend.labeling.project_settings import keep_settings, last_set
 from annotation_backend.labeling.tabs import ensure_tabs
 from annotation_backend.labeling.watch.interface import SETTINGS
 from annotation_backend.labeling.watch.services import settle_project
-from datasets.errors import ProgramFault
 
 TITLE = "Maskloop: tumours on MRI"
 
@@ -83,31 +79,3 @@ def _create_project() -> LabelingProject:
     project = LabelingProject.objects.create(label_studio_id=created.id, title=TITLE)
     keep_settings(project, settings_now, person=None)
     return project
-
-
-def sign_up(user: User, password: str) -> None:
-    """Signs a person up through the invitation link, the one way that gives an organisation and a working password.
-
-    Raises:
-        TryAgain: Label Studio does not answer.
-        ProgramFault: It does not accept the account.
-    """
-    link = settings.LABEL_STUDIO_URL + call("GET", "/api/invite")["invite_url"]
-    with readable_errors(), requests.Session() as browser:
-        page = browser.get(link, timeout=30)
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
-        if token is None:
-            raise ProgramFault("label-studio-signup", "Label Studio's sign-up page has changed.", remedy="Report it.")
-        form = {
-            "email": user.email,
-            "password": password,
-            "csrfmiddlewaretoken": token.group(1),
-            "allow_newsletters": "false",
-        }
-        answer = browser.post(link, data=form, headers={"Referer": link}, timeout=30, allow_redirects=False)
-        if answer.status_code != 302:
-            raise ProgramFault(
-                "label-studio-signup",
-                f"Label Studio did not accept a new account (status {answer.status_code}).",
-                remedy="Invite the person in Label Studio by hand (Organization, Add People) and run this again.",
-            )

@@ -25,6 +25,11 @@ def data_folder() -> Path:
     return Path(settings.DATA_FOLDER) / "label_studio"
 
 
+def is_ours() -> bool:
+    """Whether its database can be opened from here: it lies in our folder, or .env names it."""
+    return bool(settings.LABEL_STUDIO_DATABASE_URL) or any(data_folder().glob("*.sqlite3"))
+
+
 def environment() -> dict[str, str]:
     """The process environment: first user and token, telemetry off, one private address allowed: our service's.
 

@@ -48,21 +48,23 @@ def _switch_on() -> None:
     """As the administrator does it in a browser: the one way that is left without a token."""
     address = settings.LABEL_STUDIO_URL
     with readable_errors(), requests.Session() as browser:
-        _sign_in(browser)
+        password = os.environ.get(password_variable(Role.ADMINISTRATOR), "")
+        sign_in(browser, email_of(Role.ADMINISTRATOR), password)
         headers = {"X-CSRFToken": browser.cookies.get("csrftoken", ""), "Referer": f"{address}/"}
         wanted = {"legacy_api_tokens_enabled": True, "api_tokens_enabled": True}
         answer = browser.post(f"{address}/api/jwt/settings", json=wanted, headers=headers, timeout=_SECONDS)
         answer.raise_for_status()
 
 
-def _sign_in(browser: requests.Session) -> None:
+def sign_in(browser: requests.Session, email: str, password: str) -> None:
+    """Signs in to Label Studio as a person does.
+
+    Raises:
+        RejectedInput: It does not take the password (``label-studio-password``).
+    """
     page = f"{settings.LABEL_STUDIO_URL}/user/login/"
     found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', browser.get(page, timeout=_SECONDS).text)
-    form = {
-        "email": email_of(Role.ADMINISTRATOR),
-        "password": os.environ.get(password_variable(Role.ADMINISTRATOR), ""),
-        "csrfmiddlewaretoken": found.group(1) if found else "",
-    }
+    form = {"email": email, "password": password, "csrfmiddlewaretoken": found.group(1) if found else ""}
     answer = browser.post(page, data=form, headers={"Referer": page}, timeout=_SECONDS, allow_redirects=False)
     if answer.status_code != 302:
         raise RejectedInput(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from annotation_backend.labeling.client import call
-from annotation_backend.labeling.editor import bring_interface_up_to_date, wanted_interface
+from annotation_backend.labeling.editor import bring_interface_up_to_date, is_as_asked, wanted_interface
 from annotation_backend.labeling.models import LabelingProject, Subject
 from annotation_backend.labeling.task_data import digest_of
 from annotation_backend.labeling.watch.difference import Difference
@@ -28,7 +28,7 @@ def differences(project: LabelingProject) -> list[Difference]:
     found = []
     for name, value in wanted_interface(project).items():
         has = there.get(name)
-        if has != value and digest_of(has) not in project.written.get(name, ()):
+        if not is_as_asked(project, name, value, has) and digest_of(has) not in project.written.get(name, ()):
             words = "label config" if name == "label_config" else "instruction"
             found.append(Difference(Subject.INTERFACE, f"another {words}", digest_of(value), digest_of(has)))
     for name, value in SETTINGS.items():

@@ -3,6 +3,7 @@
 import signal
 import time
 from argparse import ArgumentParser
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -20,7 +21,7 @@ from annotation_backend.cases.ingest import ingest
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.registering import register_cases
 from annotation_backend.cases.services import select_cases
-from annotation_backend.doctor import put_away_rehearsals
+from annotation_backend.doctor import alone, put_away_rehearsals
 from annotation_backend.environment import ENV_FILE, ROOT
 from annotation_backend.labeling import client, server
 from annotation_backend.labeling.connection import service_url
@@ -33,7 +34,7 @@ from annotation_backend.management.arguments import MaskloopCommand
 from annotation_backend.processes import Processes, require_free
 from annotation_backend.registry.models import Promotion
 from annotation_backend.registry.shipped import ensure_shipped_models
-from datasets.errors import MaskloopError, ProgramFault, RejectedInput
+from datasets.errors import MaskloopError, ProgramFault, RejectedInput, TryAgain
 
 START_SECONDS = 300.0
 """Label Studio's first start migrates its database; 40 s were measured on two idle cores."""
@@ -113,7 +114,8 @@ class Command(MaskloopCommand):
         ensure_people()
         self.say(f"Label Studio is up with project {project.label_studio_id}; its tasks follow.")
         findings += self._take_up(project)
-        put_away_rehearsals()
+        with suppress(TryAgain), alone():  # where a doctor is at work, it puts its own away
+            put_away_rehearsals()
         for case in select_cases(None):
             processes.require_alive()
             findings += self._publish(case)

@@ -7,7 +7,8 @@ from django.db import transaction
 
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.services import create_person
-from annotation_backend.labeling.project import ensure_people, sign_up
+from annotation_backend.labeling.accounts_there import sign_up
+from annotation_backend.labeling.project import ensure_people
 from annotation_backend.management.arguments import MaskloopCommand
 
 
