@@ -103,5 +103,7 @@ class LabelStudioDouble:
         return {"id": number, "data": self.tasks[number], "predictions": shown}
 
     def _kept(self, name: str, value: Any) -> Any:
-        """It cuts off white space, and attributes that it does not know."""
-        return value.strip().replace(' rel="noopener"', "") if isinstance(value, str) else value
+        """It cuts off white space, and of an instruction the attributes that it does not know."""
+        if name == "expert_instruction":
+            value = value.replace(' rel="noopener"', "")
+        return value.strip() if isinstance(value, str) else value

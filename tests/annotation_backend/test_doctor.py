@@ -11,7 +11,7 @@ import pytest
 from django.core.management import call_command
 
 from annotation_backend.cases.models import Slice
-from annotation_backend.doctor import configuration, pictures, services
+from annotation_backend.doctor import alone, configuration, examine, pictures, services
 from annotation_backend.doctor.examination import Link, ask, try_links, wait_for
 from annotation_backend.labeling.connection import basic_auth, ml_backend_url, webhook_headers
 from annotation_backend.labeling.models import LabelingProject
@@ -320,3 +320,17 @@ def test_our_own_pictures_pass_as_a_browser_asks(client, settings, picture: Slic
     answer = getattr(client, method)(f"/pictures/{picture.token}.png", headers=asked)
     assert answer.status_code in (200, 204)
     assert answer["Access-Control-Allow-Origin"] == settings.LABEL_STUDIO_URL
+
+
+def test_a_second_doctor_is_told_that_one_is_at_work(settings, tmp_path: Path) -> None:
+    settings.DATA_FOLDER = tmp_path
+    with alone():
+        assert _code_of(lambda: examine(tell=lambda _line: None)) == "doctor-busy"
+    with alone():
+        pass
+
+
+def test_a_doctor_without_a_data_folder_still_examines(settings, tmp_path: Path) -> None:
+    settings.DATA_FOLDER = tmp_path / "none"
+    with alone():
+        assert _code_of(configuration.data_folder) == "data-folder"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from annotation_backend import processes
 from annotation_backend.environment import ROOT
 from annotation_backend.processes import Processes, read_procfile, require_free
 from datasets.errors import RejectedInput, TryAgain
@@ -78,3 +79,9 @@ def _lives(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
+
+
+def test_a_machine_without_the_address_for_label_studio_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "LISTENER_FOR_LABEL_STUDIO", "192.0.2.1")
+    with pytest.raises(RejectedInput, match=r"192\.0\.2\.1.*ifconfig lo0 alias.*\[address-missing\]"):
+        require_free("http://192.0.2.1:18000", what="ML_BACKEND_URL")

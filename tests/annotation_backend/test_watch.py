@@ -15,6 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from annotation_backend.accounts.models import Role, User
+from annotation_backend.doctor.services import shown_in_label_studio
 from annotation_backend.labeling.connection import basic_auth, ml_backend_url, webhook_headers, webhook_url
 from annotation_backend.labeling.events import receive
 from annotation_backend.labeling.models import (
@@ -31,6 +32,8 @@ from annotation_backend.labeling.states import mirror_states
 from annotation_backend.labeling.watch import services
 from annotation_backend.labeling.watch.interface import SETTINGS
 from annotation_backend.labeling.watch.services import look, settle
+from datasets.errors import ProgramFault, RejectedInput
+from tests.annotation_backend.drawers import known_model
 from tests.annotation_backend.label_studio_double import LabelStudioDouble
 from tests.annotation_backend.records import accounts, published, registered_case, save_body
 
@@ -346,3 +349,55 @@ def test_changes_are_shown_to_reviewers_until_one_has_seen_them(
     assert "another backend beside ours" not in client.get(reverse("finding-list")).content.decode()
     client.force_login(annotator)
     assert client.post(reverse("change-seen", args=[row.pk])).status_code == 403
+
+
+def test_an_installation_of_an_earlier_version_is_moved_without_a_word_and_what_differs_is_named(
+    studio: LabelStudioDouble, project: LabelingProject, settings: Any
+) -> None:
+    former = f"{settings.MASKLOOP_URL}/ml"
+    _first(studio.backends)["url"], _first(studio.webhooks)["url"] = former, f"{former}/webhook"
+    fields = {"written": {}, "webhook_id": None, "looked_at": None, "looked_over_at": None}
+    LabelingProject.objects.filter(pk=project.pk).update(**fields)
+    LabelingTask.objects.update(written=[], shown=[], drawn_by=known_model())
+    project.refresh_from_db()
+    ATTACKS["another slice's picture"][0](studio)
+    told = settle(project)
+    assert [row.subject for row in StudioChange.objects.all()] == [Subject.PICTURE]
+    assert len(told) == 1
+    _is_connected_as_it_should_be(studio)
+    assert not LabelingTask.objects.filter(drawn_by__isnull=False).exists(), "predictions of unknown origin go"
+    assert settle(project) == []
+
+
+def test_where_label_studio_does_not_take_the_interface_back_the_rest_is_mended_and_it_is_said(
+    studio: LabelStudioDouble, project: LabelingProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from annotation_backend.labeling import editor
+
+    def refuses(method: str, path: str, **options: Any) -> Any:
+        if method == "PATCH":
+            raise ProgramFault("label-studio-request", "Label Studio refused our request.", remedy="Report it.")
+        return studio.call(method, path, **options)
+
+    monkeypatch.setattr(editor, "call", refuses)
+    ATTACKS["another interface"][0](studio)
+    ATTACKS["a second webhook"][0](studio)
+    told = " ".join(settle(project))
+    assert "could not be mended" in told
+    _is_connected_as_it_should_be(studio)
+    mended = dict(StudioChange.objects.values_list("subject", "mended_at"))
+    assert mended[Subject.INTERFACE] is None
+    assert mended[Subject.WEBHOOK] is not None
+
+
+def test_the_doctor_says_what_differs_before_it_is_mended(studio: LabelStudioDouble, project: LabelingProject) -> None:
+    shown_in_label_studio(project)
+    for name in ("another slice's picture", "a second webhook", "a prediction replaced"):
+        ATTACKS[name][0](studio)
+    with pytest.raises(RejectedInput) as told:
+        shown_in_label_studio(project)
+    for words in ("picture's address", "another webhook beside ours", "prediction"):
+        assert words in told.value.message
+    assert ELSEWHERE not in str(told.value)
+    assert StudioChange.objects.count() == 3
+    shown_in_label_studio(project)
