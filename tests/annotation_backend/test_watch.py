@@ -10,6 +10,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -31,6 +32,7 @@ from annotation_backend.labeling.pushing import show_predictions
 from annotation_backend.labeling.states import mirror_states
 from annotation_backend.labeling.watch import services
 from annotation_backend.labeling.watch.interface import SETTINGS
+from annotation_backend.labeling.watch.jobs import look_over_project
 from annotation_backend.labeling.watch.services import look, settle
 from datasets.errors import ProgramFault, RejectedInput
 from tests.annotation_backend.drawers import known_model
@@ -401,3 +403,17 @@ def test_the_doctor_says_what_differs_before_it_is_mended(studio: LabelStudioDou
     assert ELSEWHERE not in str(told.value)
     assert StudioChange.objects.count() == 3
     shown_in_label_studio(project)
+
+
+def test_a_changed_project_is_looked_at_soon_and_what_the_webhook_says_of_it_is_not_believed(
+    studio: LabelStudioDouble, project: LabelingProject
+) -> None:
+    jobs = DBTaskResult.objects.filter(task_path=look_over_project.module_path)
+    for _ in range(3):
+        body = {"action": "PROJECT_UPDATED", "project": {"id": 1, "label_config": "<View/>"}}
+        assert receive(body) == "queued"
+    assert jobs.count() == 1
+    assert look_over_project.call(project=project.pk) == []
+    ATTACKS["another interface"][0](studio)
+    assert len(look_over_project.call(project=project.pk)) == 1
+    assert look(project) == []
