@@ -88,6 +88,6 @@ def _elsewhere() -> RejectedInput:
         "label-studio-account",
         "Expected an address without an account in Label Studio, got one that somebody made before, outside our "
         "organisation; its database is not on this machine, so we cannot take it over.",
-        remedy="On Label Studio's machine run `label-studio init --quiet-mode --username ADDRESS` and `label-studio "
+        remedy="On Label Studio's machine run `label-studio init --quiet --username ADDRESS` and `label-studio "
         "reset_password --username ADDRESS --password PASSWORD`; or add the person with another address.",
     )

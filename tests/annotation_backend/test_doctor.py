@@ -75,6 +75,7 @@ def test_waiting_ends_with_the_reason_of_that_moment() -> None:
         ({"MASKLOOP_URL": "127.0.0.1:8000"}, "address"),
         ({"MASKLOOP_URL": "http://127.0.0.1:8000/maskloop"}, "address"),
         ({"LABEL_STUDIO_URL": "ftp://127.0.0.1"}, "address"),
+        ({"ML_BACKEND_URL": "10.1.2.3:8000"}, "address"),
         ({"LABEL_STUDIO_URL": "http://127.0.0.1:8000"}, "address-twice"),
         ({"LABEL_STUDIO_URL": "https://labels.hospital.org"}, "address-mixed"),
         ({"MASKLOOP_URL": "http://maskloop.hospital.org"}, "address-not-allowed"),
@@ -88,6 +89,7 @@ def test_addresses_that_cannot_work_are_named(settings, changes: dict[str, str],
         setattr(settings, name, value)
     assert _code_of(configuration.addresses) == code
     settings.MASKLOOP_URL, settings.LABEL_STUDIO_URL = "https://maskloop.clinic.org", "https://labels.clinic.org"
+    settings.ML_BACKEND_URL = ""
     configuration.addresses()
 
 

@@ -177,7 +177,8 @@ def _of_predictions(task: LabelingTask, row: Row) -> list[Difference]:
     if not others:
         return []
     name = FOREIGN if len(others) < len(rows) else CHANGED
-    when = max((parse_datetime(str(one.get("updated_at"))) for one in rows if one["id"] in others), default=None)
+    moments = [parse_datetime(str(one.get("updated_at"))) for one in rows if one["id"] in others]
+    when = max((moment for moment in moments if moment), default=None)
     return [Difference(Subject.PREDICTION, name, last, digests[others[-1]], row["id"], task, when)]
 
 
