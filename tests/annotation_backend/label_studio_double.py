@@ -73,7 +73,10 @@ class LabelStudioDouble:
             return [one for one in self.predictions.values() if one["task"] == options["params"]["task"]]
         things = {"ml": self.backends, "webhooks": self.webhooks, "predictions": self.predictions}
         if found := re.fullmatch(r"/api/(ml|webhooks|predictions)/?(\d+)?/?", path):
-            return self._things(things[found[1]], method, found[2], body)
+            answer = self._things(things[found[1]], method, found[2], body)
+            if (method, path) == ("POST", "/api/ml"):
+                self._webhook_of(answer)
+            return answer
         raise AssertionError(f"unexpected request: {method} {path}")
 
     def _new_tab(self, body: dict[str, Any]) -> dict[str, int]:
@@ -107,3 +110,10 @@ class LabelStudioDouble:
         if name == "expert_instruction":
             value = value.replace(' rel="noopener"', "")
         return value.strip() if isinstance(value, str) else value
+
+    def _webhook_of(self, backend: dict[str, Any]) -> None:
+        """It makes a webhook with each new backend, without a header."""
+        url = f"{backend['url']}/webhook"
+        if not any(hook["url"] == url for hook in self.webhooks.values()):
+            whole = {"is_active": True, "send_payload": True, "send_for_all_actions": True, "headers": {}}
+            self._new(self.webhooks, {"url": url, "project": backend["project"], **whole})

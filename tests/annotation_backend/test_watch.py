@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.doctor.services import shown_in_label_studio
 from annotation_backend.labeling.connection import basic_auth, ml_backend_url, webhook_headers, webhook_url
+from annotation_backend.labeling.editor import wanted_interface
 from annotation_backend.labeling.events import receive
 from annotation_backend.labeling.models import (
     OF_TASKS,
@@ -30,11 +31,11 @@ from annotation_backend.labeling.models import (
 )
 from annotation_backend.labeling.pushing import show_predictions
 from annotation_backend.labeling.states import mirror_states
-from annotation_backend.labeling.watch import services
+from annotation_backend.labeling.watch import services, tasks
 from annotation_backend.labeling.watch.interface import SETTINGS
 from annotation_backend.labeling.watch.jobs import look_over_project
 from annotation_backend.labeling.watch.services import look, settle
-from datasets.errors import ProgramFault, RejectedInput
+from datasets.errors import ProgramFault, RejectedInput, TryAgain
 from tests.annotation_backend.drawers import known_model
 from tests.annotation_backend.label_studio_double import LabelStudioDouble
 from tests.annotation_backend.records import accounts, published, registered_case, save_body
@@ -133,6 +134,33 @@ ATTACKS: dict[str, tuple[Attack, Subject]] = {
     "a prediction replaced": (_sets("predictions", result=[{"id": "evil"}]), Subject.PREDICTION),
     "a prediction emptied": (_sets("predictions", result=[]), Subject.PREDICTION),
 }
+
+
+def test_a_new_project_is_connected_without_a_word(studio: LabelStudioDouble) -> None:
+    studio.project |= SETTINGS
+    new = LabelingProject.objects.create(label_studio_id=1, title="New")
+    studio.project |= wanted_interface(new)
+    assert settle(new) == []
+    assert not StudioChange.objects.exists()
+    _is_connected_as_it_should_be(studio)
+
+
+def test_tasks_that_label_studio_cannot_list_keep_the_rest_from_being_looked_at_no_more_than_once(
+    studio: LabelStudioDouble, project: LabelingProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_args: Any, **_options: Any) -> Any:
+        raise TryAgain("label-studio-error", "Label Studio failed with status 500.", remedy="Run it again.")
+
+    ATTACKS["a second webhook"][0](studio)
+    ATTACKS["another slice's picture"][0](studio)
+    looked = project.looked_at
+    with monkeypatch.context() as patched:
+        patched.setattr(tasks, "all_tasks", fails)
+        assert "not looked at" in settle(project)[-1]
+    _is_connected_as_it_should_be(studio)
+    assert project.looked_at == looked
+    settle(project)
+    assert look(project) == []
 
 
 @pytest.mark.parametrize("name", ATTACKS)

@@ -1,9 +1,14 @@
 """The job that a changed project starts, so that nobody waits for the next round of reconciliation."""
 
+import logging
+
 from django_tasks import task
 
 from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.watch.services import settle
+from datasets.errors import MaskloopError
+
+logger = logging.getLogger(__name__)
 
 
 @task()
@@ -14,4 +19,8 @@ def look_over_project(*, project: int) -> list[str]:
         project: Our key of it.
     """
     row = LabelingProject.objects.filter(pk=project, is_retired=False).first()
-    return settle(row, is_full=False) if row else []
+    try:
+        return settle(row, is_full=False) if row else []
+    except MaskloopError as error:
+        logger.warning("a changed project waits for the next round of reconciliation: %s", error)
+        return [str(error)]

@@ -12,7 +12,7 @@ from annotation_backend.labeling.models import LabelingProject, LabelingTask, Ta
 from annotation_backend.labeling.watch import backends, interface, storages, tasks, webhooks
 from annotation_backend.labeling.watch.difference import Check, Difference
 from annotation_backend.labeling.watch.record import flag_saves, keep, mark_mended
-from datasets.errors import MaskloopError
+from datasets.errors import MaskloopError, TryAgain
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,12 @@ def settle(project: LabelingProject, *, is_full: bool = True) -> list[str]:
     began = timezone.now()
     told = settle_project(project)
     since = None if is_full or project.looked_at is None else project.looked_at - OVERLAP
-    rows = {row["id"]: row for row in tasks.all_tasks(project, since=since)}
+    try:
+        rows = {row["id"]: row for row in tasks.all_tasks(project, since=since)}
+    except TryAgain as error:
+        if error.code in _NOBODY_THERE:
+            raise
+        return [*told, f"Label Studio's tasks were not looked at, the next round does it again: {error}"]
     told += _settle_tasks(project, rows)
     _redraw_unknown(project)
     _looked(project, began, is_full=since is None)

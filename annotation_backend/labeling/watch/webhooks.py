@@ -95,11 +95,17 @@ def _changed(project: LabelingProject, ours: Row) -> list[Difference]:
         found.append(Difference(Subject.WEBHOOK, ELSEWHERE, *urls, number, changed_at=when, tells_elsewhere=True))
     for name, value in _fixed().items():
         has = ours.get(name, value)
-        if has == value or (name == "headers" and has == former_webhook_headers()):
+        if has == value or (name == "headers" and _is_not_told_yet(project, has)):
             continue
         words = f"ours has another {name}"
         found.append(Difference(Subject.WEBHOOK, words, digest_of(value), digest_of(has), number, changed_at=when))
     return found
+
+
+def _is_not_told_yet(project: LabelingProject, headers: object) -> bool:
+    """Whether the header is missing through no change of anybody's: Label Studio makes our webhook together with the ML
+    backend, without one; and after a renewal it has the one before."""
+    return headers == former_webhook_headers() or (project.webhook_id is None and not headers)
 
 
 def _remember(project: LabelingProject, number: int) -> None:
