@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.dateparse import parse_datetime
 
 from annotation_backend.cases.models import Slice
-from annotation_backend.labeling.client import call
+from annotation_backend.labeling.client import call, unless_missing
 from annotation_backend.labeling.models import LabelingProject, LabelingTask, Subject, TaskState
 from annotation_backend.labeling.pushing import hide_predictions
 from annotation_backend.labeling.queue import queue_once
@@ -30,27 +30,45 @@ _PAGE = 100
 Row = Mapping[str, Any]
 
 
+class Pictures:
+    """Tasks' data as it should be; the pictures of a case are read once."""
+
+    def __init__(self) -> None:
+        self._of_case: dict[int, dict[int, dict[SeriesRole, Slice]]] = {}
+
+    def wanted(self, task: LabelingTask) -> dict[str, Any] | None:
+        """What a task's data should be; None where its slice has no picture (any more)."""
+        if task.case_id not in self._of_case:
+            self._of_case[task.case_id] = pictures_by_index(task.case)
+        pair = self._of_case[task.case_id].get(task.slice_index)
+        if pair is None:
+            return None
+        return task_data(task.case, task.slice_index, pair, state=task.mirrored_state, comment=task.mirrored_comment)
+
+
 def differences(project: LabelingProject, rows: Iterable[Row]) -> list[Difference]:
     """What tasks show that we did not give them.
 
-    What we write meanwhile is ours before and after: the records are read before the rows are, and again where a row
-    differs.
+    What we write meanwhile is ours before and after: a task that differs is asked for once more by itself, between two
+    readings of our record of it. A long list may be older than two pushes of ours.
 
     Args:
         project: Ours.
         rows: Tasks as Label Studio lists them; those that are not ours are passed over.
     """
-    before, pictures = _records(project), Pictures()
-    suspects = [row for row in rows if (task := before.get(row["id"])) and _of_row(task, row, pictures)]
-    now = _records(project, [row["id"] for row in suspects]) if suspects else {}
-    found: list[Difference] = []
-    for row in suspects:
-        task = now.get(row["id"])
-        if task is not None:
-            task.written = [*before[row["id"]].written, *task.written]
-            task.shown = [*before[row["id"]].shown, *task.shown]
-            found += _of_row(task, row, pictures)
-    return found
+    records, pictures = _records(project), Pictures()
+    suspects = [row["id"] for row in rows if (task := records.get(row["id"])) and _of_row(task, row, pictures)]
+    return [one for number in suspects for one in _asked_again(project, number, pictures)]
+
+
+def _asked_again(project: LabelingProject, number: int, pictures: Pictures) -> list[Difference]:
+    before = _records(project, [number]).get(number)
+    row = unless_missing("GET", f"/api/tasks/{number}/")
+    task = _records(project, [number]).get(number)
+    if before is None or task is None or row is None:
+        return []
+    task.written, task.shown = [*before.written, *task.written], [*before.shown, *task.shown]
+    return _of_row(task, row, pictures)
 
 
 def all_tasks(project: LabelingProject, *, since: datetime | None = None) -> Iterator[Row]:
@@ -110,22 +128,6 @@ def draw_anew(tasks: Sequence[LabelingTask]) -> None:
     waiting = {task.case.code for task in tasks if task.state == TaskState.PENDING}
     for code in sorted(waiting):
         queue_once(predict_case, case_code=code)
-
-
-class Pictures:
-    """Tasks' data as it should be; the pictures of a case are read once."""
-
-    def __init__(self) -> None:
-        self._of_case: dict[int, dict[int, dict[SeriesRole, Slice]]] = {}
-
-    def wanted(self, task: LabelingTask) -> dict[str, Any] | None:
-        """What a task's data should be; None where its slice has no picture (any more)."""
-        if task.case_id not in self._of_case:
-            self._of_case[task.case_id] = pictures_by_index(task.case)
-        pair = self._of_case[task.case_id].get(task.slice_index)
-        if pair is None:
-            return None
-        return task_data(task.case, task.slice_index, pair, state=task.mirrored_state, comment=task.mirrored_comment)
 
 
 def _records(project: LabelingProject, numbers: Sequence[int] | None = None) -> dict[int, LabelingTask]:
