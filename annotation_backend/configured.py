@@ -99,19 +99,21 @@ def folder(name: str, *, default: Path) -> Path:
 
 
 def address(name: str, *, default: str) -> str:
-    """A web address without its closing stroke.
+    """A web address without its closing stroke; none at all where the default is none.
 
     Raises:
         ImproperlyConfigured: It is none.
     """
     value = (text(name).strip() or default).rstrip("/")
+    if not value and not default:
+        return ""
     try:
         parts = urlsplit(value)
         is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_address = False
     if not is_address or set(value) & set(" \t\n\"'<>\\"):
-        raise _refused(name, f"an address such as {default}")
+        raise _refused(name, f"an address such as {default or 'http://192.0.2.7:8000'}")
     return value
 
 

@@ -10,6 +10,7 @@ import secrets
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 ENV_FILE = ROOT / ".env"
@@ -18,6 +19,9 @@ ROLE_NAMES = ("administrator", "data_manager", "radiologist", "annotator")
 
 SECRETS = ("MASKLOOP_SECRET_KEY", "LABEL_STUDIO_TOKEN", "ML_BACKEND_PASSWORD")
 """What nothing starts without."""
+
+LISTENER_FOR_LABEL_STUDIO = "127.0.0.2"
+"""The one address of this machine to which Label Studio may send; nothing of ours but the web service is there."""
 
 _PRIVATE_MODE = 0o600
 _NOT_FIT = 3
@@ -36,6 +40,22 @@ def fresh_environment() -> dict[str, str]:
     }
     values.update({password_variable(role): secrets.token_urlsafe(12) for role in ROLE_NAMES})
     return values
+
+
+def address_for_label_studio(url: str) -> str:
+    """Where Label Studio reaches our web service, unless ML_BACKEND_URL says otherwise.
+
+    Args:
+        url: MASKLOOP_URL, for browsers.
+
+    Returns:
+        The same port of a loopback address of its own where browsers use one of this machine, else the same address.
+    """
+    parts = urlsplit(url)
+    if parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        return url
+    port = parts.netloc.rpartition("]")[2].partition(":")[2]
+    return f"{parts.scheme}://{LISTENER_FOR_LABEL_STUDIO}{f':{port}' if port else ''}"
 
 
 def password_variable(role: str) -> str:

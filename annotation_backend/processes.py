@@ -1,5 +1,6 @@
 """The processes of one machine: started from the Procfile, kept running together, stopped together."""
 
+import errno
 import os
 import shlex
 import socket
@@ -11,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from annotation_backend.environment import LISTENER_FOR_LABEL_STUDIO
 from annotation_backend.former_run import FormerRun
 from annotation_backend.kept_process import KeptProcess
 from datasets.errors import RejectedInput, TryAgain
@@ -28,14 +30,17 @@ def require_free(url: str, *, what: str) -> None:
         RejectedInput: ``port-taken``, naming the setting that moves it.
     """
     address = urlsplit(url)
+    host = LISTENER_FOR_LABEL_STUDIO if address.hostname == LISTENER_FOR_LABEL_STUDIO else "127.0.0.1"
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", address.port or 80))
+            probe.bind((host, address.port or 80))
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise _no_such_address(host) from error
             raise RejectedInput(
                 "port-taken",
-                f"{what} needs port {address.port} of 127.0.0.1, and another program has it.",
+                f"{what} needs port {address.port} of {host}, and another program has it.",
                 remedy=f"Stop that program (is Maskloop running already?), or set another address for {what} in .env.",
             ) from error
 
@@ -182,6 +187,15 @@ def read_procfile(path: Path) -> dict[str, list[str]]:
         if separator and not name.startswith("#"):
             commands[name.strip()] = shlex.split(command)
     return commands
+
+
+def _no_such_address(host: str) -> RejectedInput:
+    """Linux answers to all of 127.0.0.0/8; macOS to 127.0.0.1 only, until it is told."""
+    return RejectedInput(
+        "address-missing",
+        f"Expected this machine to have the address {host}, on which Label Studio alone reaches us, got none.",
+        remedy=f"On macOS run `sudo ifconfig lo0 alias {host}` once after each start of the machine.",
+    )
 
 
 def _path_with_our_programs() -> str:

@@ -1,11 +1,18 @@
 """Settings of the Django project, read from the environment and the private `.env`; no secret has a default."""
 
 import os
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 from annotation_backend import configured
-from annotation_backend.environment import ENV_FILE, ROOT, UnreadableEnvironment, read_environment
+from annotation_backend.environment import (
+    ENV_FILE,
+    LISTENER_FOR_LABEL_STUDIO,
+    ROOT,
+    UnreadableEnvironment,
+    read_environment,
+)
 
 if ENV_FILE.exists():
     try:
@@ -27,6 +34,9 @@ LABEL_STUDIO_DATABASE_URL = configured.text("LABEL_STUDIO_DATABASE_URL")
 LABEL_STUDIO_TOKEN = configured.secret("LABEL_STUDIO_TOKEN")
 ML_BACKEND_USER = configured.text("ML_BACKEND_USER", default="label-studio")
 ML_BACKEND_PASSWORD = configured.secret("ML_BACKEND_PASSWORD")
+ML_BACKEND_URL = configured.address("ML_BACKEND_URL", default="")
+"""Where Label Studio reaches this service; empty for a listener of its own on 127.0.0.2 where MASKLOOP_URL is on this
+machine, and MASKLOOP_URL elsewhere. Label Studio may send to this one private address only; see decision 27."""
 
 PICTURE_LIFETIME_DAYS = configured.whole("MASKLOOP_PICTURE_LIFETIME_DAYS", default=365, least=1, most=36_500)
 """How long a picture's address in a Label Studio task stays valid; `publish_tasks --renew` draws new ones."""
@@ -56,7 +66,10 @@ DASK_SCHEDULER = configured.text("DASK_SCHEDULER")
 ALLOW_PLAIN_DASK = configured.flag("MASKLOOP_ALLOW_PLAIN_DASK")
 """Lets DASK_SCHEDULER be on another machine without TLS: anybody in that network can then have code run here."""
 
-ALLOWED_HOSTS = configured.words("MASKLOOP_ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
+ALLOWED_HOSTS = [
+    *configured.words("MASKLOOP_ALLOWED_HOSTS", default=["127.0.0.1", "localhost"]),
+    urlsplit(ML_BACKEND_URL).hostname or LISTENER_FOR_LABEL_STUDIO,
+]
 CSRF_TRUSTED_ORIGINS = [MASKLOOP_URL]
 
 TRUSTED_PROXIES = configured.whole("MASKLOOP_TRUSTED_PROXIES", default=0, most=32)

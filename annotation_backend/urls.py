@@ -63,6 +63,7 @@ urlpatterns = [
     path("findings/", versions.finding_list, name="finding-list"),
     path("findings/<int:pk>/seen", versions.finding_seen, name="finding-seen"),
     path("findings/<int:pk>/drawer", versions.finding_drawer, name="finding-drawer"),
+    path("findings/changes/<int:pk>/seen", versions.change_seen, name="change-seen"),
     path("review/", review.review_queue, name="review-queue"),
     path("review/<slug:code>/", review.review_case, name="review-case"),
     path("review/masks/<int:mask_id>/<slug:role>/<int:index>.png", review.slice_with_mask, name="slice-with-mask"),

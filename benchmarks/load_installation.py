@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from annotation_backend.environment import address_for_label_studio
 from benchmarks.load_figures import ACCESS_LOG_FORMAT
 from benchmarks.simulated_annotator import Assignment, Server
 from benchmarks.throwaway_postgresql import create_database, throwaway_postgresql
@@ -106,7 +107,9 @@ def web_and_worker(installation: "Installation") -> Iterator[None]:
 
     environment = {
         **installation.environment,
-        "MASKLOOP_BIND": installation.url.rpartition("/")[2],
+        "GUNICORN_CMD_ARGS": " ".join(
+            f"--bind={url.rpartition('/')[2]}" for url in (installation.url, address_for_label_studio(installation.url))
+        ),
         "MASKLOOP_WEB_PROCESSES": str(machine.web_processes()),
         "OMP_NUM_THREADS": str(machine.inference_threads()),
     }
@@ -147,7 +150,7 @@ def add_people(count: int) -> list[Person]:
     from annotation_backend.accounts.models import Role
     from annotation_backend.accounts.services import create_person
     from annotation_backend.labeling.people import ensure_people
-    from annotation_backend.labeling.project import sign_up
+    from annotation_backend.labeling.studio_accounts import sign_up
 
     logger.info("making %d accounts", count)
     people = []

@@ -179,7 +179,7 @@ def _results() -> list[list[dict[str, Any]]]:
 
 
 def _send_all(flood: Flood, deliveries: Sequence[Delivery], url: str) -> None:
-    from annotation_backend.labeling.webhook_secret import webhook_headers
+    from annotation_backend.labeling.connection import webhook_headers
 
     waiting: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
     for delivery in [*deliveries, *[None] * _SENDERS]:

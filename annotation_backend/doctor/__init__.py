@@ -11,10 +11,11 @@ from annotation_backend.doctor import configuration, processes, services
 from annotation_backend.doctor.examination import Examination, Failure, Link, try_links
 from annotation_backend.doctor.putting_away import put_away_rehearsals
 from annotation_backend.doctor.rehearsal import Rehearsal
+from annotation_backend.doctor.turn import alone
 from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.project import current_project
 
-__all__ = ["Examination", "Failure", "Link", "examine", "put_away_rehearsals"]
+__all__ = ["Examination", "Failure", "Link", "alone", "examine", "put_away_rehearsals"]
 
 
 def examine(*, tell: Callable[[str], None]) -> Examination:
@@ -22,8 +23,11 @@ def examine(*, tell: Callable[[str], None]) -> Examination:
 
     Args:
         tell: Called with one line for each link.
+
+    Raises:
+        TryAgain: Another doctor is at work (``doctor-busy``).
     """
-    with tempfile.TemporaryDirectory(prefix="maskloop-doctor-") as folder:
+    with alone(), tempfile.TemporaryDirectory(prefix="maskloop-doctor-") as folder:
         try:
             return try_links([*_standing_links(), *Rehearsal(Path(folder)).links()], tell=tell)
         finally:
@@ -49,6 +53,7 @@ def _standing_links() -> list[Link]:
         Link("models", services.models, ("database",)),
         Link("ML backend in Label Studio", _of_project(services.ml_backend_in_label_studio), _WHERE_WE_PUBLISH),
         Link("webhook in Label Studio", _of_project(services.webhook_in_label_studio), _WHERE_WE_PUBLISH),
+        Link("what Label Studio shows", _of_project(services.shown_in_label_studio), _WHERE_WE_PUBLISH),
     ]
 
 

@@ -11,6 +11,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from annotation_backend.environment import ENV_FILE
+from annotation_backend.labeling.connection import service_url
 from datasets.errors import RejectedInput, TryAgain
 
 LEAST_FREE_BYTES = 1_000_000_000
@@ -29,6 +30,12 @@ def addresses() -> None:
                 f"Expected {name} to be like https://host:port without a path, got another.",
                 remedy="Correct it in .env and restart.",
             )
+    if urlsplit(service_url()).scheme not in ("http", "https") or not urlsplit(service_url()).hostname:
+        raise RejectedInput(
+            "address",
+            "Expected ML_BACKEND_URL to be empty or like http://host:port, got another.",
+            remedy="Correct it in .env, or leave it out, and restart.",
+        )
     if ours.netloc == theirs.netloc:
         raise RejectedInput(
             "address-twice", "Both services have one address.", remedy="Give each a port or a name of its own in .env."

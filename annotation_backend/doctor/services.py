@@ -5,15 +5,17 @@ from django.conf import settings
 from annotation_backend.doctor.examination import ask
 from annotation_backend.labeling.answers import rows_of
 from annotation_backend.labeling.client import call
+from annotation_backend.labeling.connection import basic_auth, ml_backend_url, webhook_headers
 from annotation_backend.labeling.models import LabelingProject
-from annotation_backend.labeling.project import basic_auth, ml_backend_url
 from annotation_backend.labeling.project_settings import answering_model
-from annotation_backend.labeling.webhook_secret import webhook_headers
+from annotation_backend.labeling.watch.services import look, settle
 from annotation_backend.registry.models import PromptKind
 from annotation_backend.registry.services import serving_model
 from datasets.errors import RejectedInput, TryAgain
 
 WEBHOOK_REMEDY = "`manage.py publish_tasks` sets it up again; where this run could publish, it did."
+
+_MOST_TOLD = 8
 
 _ASKED_FOR = (PromptKind.AUTOMATIC, PromptKind.BOX, PromptKind.POINT)
 """What every annotator's tools ask for."""
@@ -117,9 +119,28 @@ def ml_backend_in_label_studio(project: LabelingProject) -> None:
         raise TryAgain(
             "ml-backend-unreached",
             f"Label Studio does not reach our ML backend (state {str(ours.get('state'))[:4]}).",
-            remedy="Can Label Studio's machine open MASKLOOP_URL, and has it our ML_BACKEND_PASSWORD? Where that was "
-            "changed, delete the backend in Label Studio (Settings, Model) and run `manage.py publish_tasks`.",
+            remedy="Can Label Studio's machine open ML_BACKEND_URL (or MASKLOOP_URL, where that is not set)? Where "
+            "ML_BACKEND_PASSWORD was changed, `manage.py pull_annotations` tells Label Studio.",
         )
+
+
+def shown_in_label_studio(project: LabelingProject) -> None:
+    """Label Studio has what we left there: interface, settings, connections, and each task's pictures, words and mask.
+
+    What differs is told first, and then written down and mended.
+    """
+    found = look(project)
+    if not found:
+        return
+    kinds = list(dict.fromkeys(f"{one.subject.label}, {one.name}" for one in found))
+    more = f" and {len(kinds) - _MOST_TOLD} kinds more" if len(kinds) > _MOST_TOLD else ""
+    settle(project)
+    raise RejectedInput(
+        "studio-changed",
+        f"Expected Label Studio to have what we left there, got {len(found)} differences: "
+        f"{'; '.join(kinds[:_MOST_TOLD])}{more}.",
+        remedy="They were mended now. See on /findings/ what was drawn meanwhile, and run this again.",
+    )
 
 
 def _require_closed(status: int, *, what: str) -> None:

@@ -19,6 +19,11 @@ CONNECT_SECONDS, TIMEOUT_SECONDS = 3.0, 60.0
 
 _PIECE_BYTES = 1 << 18
 
+TOKENS_OFF = "label-studio-tokens-off"
+
+_SWITCHED_OFF = "legacy token authentication has been disabled"
+"""Label Studio's words, in its answer to a right token."""
+
 _NO_ADDRESS = (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema)
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
@@ -65,6 +70,16 @@ def call(method: str, path: str, **kwargs: Any) -> Any:
                 raise _redirected()
             response.raise_for_status()
             return response.json() if response.content else None
+
+
+def unless_missing(method: str, path: str, **kwargs: Any) -> Any:
+    """As `call`; None where Label Studio has no such thing (any more)."""
+    try:
+        return call(method, path, **kwargs)
+    except RejectedInput as error:
+        if error.code != "label-studio-missing":
+            raise
+        return None
 
 
 def is_up(*, seconds: float = 3.0) -> bool:
@@ -168,6 +183,13 @@ def _redirected() -> RejectedInput:
 
 
 def _refusal(status: int, body: str) -> Exception:
+    if status == 401 and _SWITCHED_OFF in body:
+        return RejectedInput(
+            TOKENS_OFF,
+            "Somebody switched legacy API tokens off in Label Studio; ours is one.",
+            remedy="`manage.py pull_annotations` switches them on again; or do it in Label Studio as its administrator "
+            "under Organization, API Tokens Settings.",
+        )
     if status in (401, 403):
         return RejectedInput(
             "label-studio-token",

@@ -27,7 +27,7 @@ from annotation_backend.labeling.models import (
     TaskState,
     number_of,
 )
-from annotation_backend.labeling.queue import queue_assembly
+from annotation_backend.labeling.queue import queue_assembly, queue_look
 from annotation_backend.labeling.signals import saves_settled, training_asked
 from datasets.errors import RejectedInput
 
@@ -324,6 +324,16 @@ def _noted(body: Mapping[str, Any]) -> str:
     return "noted"
 
 
+def _changed(body: Mapping[str, Any]) -> str:
+    """Somebody, or we, changed the project; what it says is not believed, Label Studio is asked."""
+    number = number_of(body.get("project"))
+    known = dict(LabelingProject.objects.filter(is_retired=False).values_list("label_studio_id", "pk"))
+    if isinstance(number, bool) or not isinstance(number, int) or number not in known:
+        return "ignored"
+    queue_look(known[number])
+    return "queued"
+
+
 def _asked_to_train(body: Mapping[str, Any]) -> str:
     """Label Studio's button; the body holds the project itself."""
     project = body.get("project")
@@ -360,5 +370,6 @@ _HANDLERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "ANNOTATIONS_DELETED": _deleted,
     "TASKS_DELETED": _noted,
     "PROJECT_DELETED": _noted,
+    "PROJECT_UPDATED": _changed,
     "START_TRAINING": _asked_to_train,
 }

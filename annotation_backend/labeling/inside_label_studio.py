@@ -52,15 +52,18 @@ def _end_api_tokens(user) -> None:
 
 
 def _open(user, password: str) -> None:
-    from organizations.models import OrganizationMember
+    """Whoever had made or held the account comes in no more: it gets a place in the organisation, a new password and
+    a new token."""
+    from organizations.models import Organization, OrganizationMember
 
-    user.is_active = True
+    organization = Organization.objects.order_by("pk").first()
+    organization.add_user(user)
+    OrganizationMember.objects.filter(user=user, organization=organization).update(deleted_at=None)
+    user.email, user.active_organization, user.is_active = user.email.lower(), organization, True
     user.set_password(password)
-    members = OrganizationMember.objects.filter(user=user).order_by("pk")
-    members.update(deleted_at=None)
-    if user.active_organization is None and (member := members.first()):
-        user.active_organization = member.organization
     user.save()
+    user.reset_token()
+    _end_api_tokens(user)
 
 
 if __name__ == "__main__":

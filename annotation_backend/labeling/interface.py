@@ -51,7 +51,7 @@ _STYLE = """
 three points would be a turned one, which no model takes."""
 
 
-def label_config(mask_format: MaskFormat, *, has_oedema: bool, kept: Collection[str] = ()) -> str:
+def label_config(mask_format: MaskFormat, *, has_oedema: bool, kept: Collection[str] = (), foreign: str = "") -> str:
     """The interface.
 
     Args:
@@ -59,6 +59,7 @@ def label_config(mask_format: MaskFormat, *, has_oedema: bool, kept: Collection[
         has_oedema: Whether they draw oedema as well.
         kept: What annotations of the project use though it is not asked for any more, and Label Studio therefore
             refuses to lose: the other format's control, the oedema label. Shown in old annotations, not offered.
+        foreign: Controls that are not ours and are kept for the same reason, as `foreign_controls` writes them.
     """
     labels = [TUMOUR, *([OEDEMA] if has_oedema or OEDEMA in kept else [])]
     hidden = [] if has_oedema else [OEDEMA]
@@ -98,7 +99,7 @@ def label_config(mask_format: MaskFormat, *, has_oedema: bool, kept: Collection[
       <Image name="{COMPANION}" valueList="$companions" {_IMAGE}/>
       <Header size="6" value="$windows" style="margin: 4px 0; font-size: 13px; font-weight: 400"/>
     </View>
-  </View>
+  </View>{foreign}
 </View>
 """
 

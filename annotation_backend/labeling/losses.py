@@ -25,7 +25,8 @@ REGION_REMAINS = 0.5
 
 LONGEST_LABEL = 100
 
-LOSSES = [kind for kind in FindingKind if not kind.is_of_a_case]
+LOSSES = (FindingKind.AREA, FindingKind.REGIONS, FindingKind.LABEL, FindingKind.WITHDRAWN)
+"""What follows from the versions alone, and is found anew from them."""
 
 Key = tuple[int, int | None, str, str]
 

@@ -15,8 +15,9 @@ from annotation_backend.inference.admission import Overloaded, process_admission
 from annotation_backend.inference.serving import promoted_model, warm_up
 from annotation_backend.labeling import events, interactive
 from annotation_backend.labeling.batches import answer_batch, records_of
+from annotation_backend.labeling.connection import basic_auth
 from annotation_backend.labeling.models import LabelingTask
-from annotation_backend.labeling.project import basic_auth
+from annotation_backend.labeling.pushing import note_answers
 from annotation_backend.labeling.request_body import json_object, malformed, status_of
 from annotation_backend.registry.models import Model, PromptKind
 from datasets.errors import MaskloopError, RejectedInput
@@ -99,7 +100,10 @@ def predict(request: HttpRequest) -> HttpResponse:
     if identifiers and not any(records):
         events.task_of(identifiers[0], project=project)  # says that it belongs to no case here
     _refuse_excluded(records)
-    return JsonResponse({"results": answer_batch(records, deadline=deadline)})
+    answers = answer_batch(records, deadline=deadline)
+    told = [(task, body) for task, body in zip(records, answers, strict=True) if task and isinstance(body, dict)]
+    note_answers([task for task, _ in told], [body for _, body in told])
+    return JsonResponse({"results": answers})
 
 
 def _refuse_excluded(records: Sequence[LabelingTask | None]) -> None:

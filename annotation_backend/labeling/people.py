@@ -13,7 +13,8 @@ from annotation_backend.labeling.answers import rows_of
 from annotation_backend.labeling.client import call
 from annotation_backend.labeling.events import settled
 from annotation_backend.labeling.models import Annotation, LabelingTask
-from annotation_backend.labeling.project import current_project, sign_up
+from annotation_backend.labeling.project import current_project
+from annotation_backend.labeling.studio_accounts import sign_up
 from annotation_backend.labeling.tabs import ensure_tabs
 from datasets.finding import Finding, Level
 

@@ -14,15 +14,11 @@ from annotation_backend.labeling.former import make_way
 from annotation_backend.labeling.jobs import mirror_case_states
 from annotation_backend.labeling.models import LabelingProject, LabelingTask, TaskState
 from annotation_backend.labeling.project import ensure_project
+from annotation_backend.labeling.task_data import digest_of_data, pictures_by_index, task_data, write_task
 from annotation_backend.labeling.task_lists import Fields, Unreadable, found_among
-from datasets.case import SeriesRole, Stage
+from annotation_backend.labeling.watch.services import bring_up_to_date
+from datasets.case import SeriesRole
 from datasets.errors import RejectedInput, TryAgain
-
-NOT_FAT_SUPPRESSED = "t2-not-fat-suppressed"
-"""Code of the finding that a case's T2 shows no sign of fat suppression."""
-
-_MIRRORED = frozenset({"state", "review_comment"})
-"""What `states` brings into a task's data."""
 
 
 def publish(case: Case, *, replace_unreadable: bool = False, findings: list[str] | None = None) -> int:
@@ -42,7 +38,7 @@ def publish(case: Case, *, replace_unreadable: bool = False, findings: list[str]
         TryAgain: Label Studio does not answer.
     """
     require_sound(case)
-    pictures = _pictures_by_index(case)
+    pictures = pictures_by_index(case)
     if not pictures:
         raise RejectedInput(
             "case-not-exported",
@@ -57,12 +53,13 @@ def publish(case: Case, *, replace_unreadable: bool = False, findings: list[str]
     if len(left) < len(broken):
         found = _in_label_studio(project, records)
     living = [record for record in records if record.label_studio_id in found]
-    _bring_up_to_date(case, living, pictures, found=found)
+    _bring_up_to_date(project, living, found)
     published = {record.slice_index for record in living}
     missing = [index for index in sorted(pictures) if index not in published]
     if missing:
-        identifiers = _import(project, case, {index: pictures[index] for index in missing})
-        _keep(project, case, identifiers)
+        contents = {index: task_data(case, index, pictures[index]) for index in missing}
+        identifiers = _import(project, case, contents)
+        _keep(project, case, identifiers, {index: digest_of_data(data) for index, data in contents.items()})
     _tell_unreadable(case, left, findings)
     return len(missing)
 
@@ -70,16 +67,15 @@ def publish(case: Case, *, replace_unreadable: bool = False, findings: list[str]
 def _mended(case: Case, record: LabelingTask, pictures: dict[int, dict[SeriesRole, Slice]], *, replaces: bool) -> bool:
     """Writes our data into a task at which Label Studio fails; where the fault is in an annotation, that is no help,
     and the task is deleted if somebody asked for it. What was saved in it stays here."""
-    path = f"/api/tasks/{record.label_studio_id}/"
     if record.slice_index in pictures:
-        data = _task_data(case, record.slice_index, pictures[record.slice_index])
-        data |= {"state": record.mirrored_state, "review_comment": record.mirrored_comment}
+        words = {"state": record.mirrored_state, "comment": record.mirrored_comment}
+        data = task_data(case, record.slice_index, pictures[record.slice_index], **words)
         with suppress(TryAgain):  # it may take the data and fail at the answer
-            call("PATCH", path, json={"data": data})
+            write_task(record, data, there={})
     if _is_readable(record) or not replaces:
         return _is_readable(record)
     with suppress(TryAgain):
-        call("DELETE", path)
+        call("DELETE", f"/api/tasks/{record.label_studio_id}/")
     return _is_readable(record)
 
 
@@ -111,12 +107,12 @@ def refresh_addresses(case: Case) -> int:
     Returns:
         How many tasks were changed.
     """
-    pictures = _pictures_by_index(case)
+    pictures = pictures_by_index(case)
     records = list(LabelingTask.objects.filter(case=case, project__is_retired=False).select_related("project"))
     found = _in_label_studio(records[0].project, records) if records else {}
     tasks = [task for task in records if task.label_studio_id in found]
     for task in tasks:
-        _renew(case, task, pictures[task.slice_index])
+        _renew(case, task, pictures[task.slice_index], there=found[task.label_studio_id] or {})
     return len(tasks)
 
 
@@ -129,80 +125,62 @@ def show_addresses(case: Case) -> int:
     Raises:
         TryAgain: Label Studio does not answer.
     """
-    pictures = _pictures_by_index(case)
     records = list(LabelingTask.objects.filter(case=case, project__is_retired=False).select_related("project"))
     found = _in_label_studio(records[0].project, records) if records else {}
     living = [task for task in records if task.label_studio_id in found]
-    _bring_up_to_date(case, living, pictures, found=found)
+    if living:
+        _bring_up_to_date(living[0].project, living, found)
     return len(living)
 
 
-def _renew(case: Case, task: LabelingTask, pair: dict[SeriesRole, Slice]) -> None:
+def _renew(case: Case, task: LabelingTask, pair: dict[SeriesRole, Slice], *, there: Mapping[str, Any]) -> None:
     """New addresses for one task. Label Studio has them first: where ours then cannot be written, the same command or
     the next publication puts both right, and until Label Studio answers the old ones work."""
     for picture in pair.values():
         picture.renew_token()
-    data = _task_data(case, task.slice_index, pair, state=task.mirrored_state, comment=task.mirrored_comment)
-    call("PATCH", f"/api/tasks/{task.label_studio_id}/", json={"data": data})
+    data = task_data(case, task.slice_index, pair, state=task.mirrored_state, comment=task.mirrored_comment)
+    write_task(task, data, there=there.get("data", {}))
     with transaction.atomic():
         for picture in pair.values():
             picture.save()
 
 
-def _pictures_by_index(case: Case) -> dict[int, dict[SeriesRole, Slice]]:
-    pictures: dict[int, dict[SeriesRole, Slice]] = {}
-    for picture in case.slices.all():
-        pictures.setdefault(picture.index, {})[SeriesRole(picture.role)] = picture
-    return pictures
-
-
 def _in_label_studio(
     project: LabelingProject, records: Sequence[LabelingTask], *, fields: Fields = "task_only"
 ) -> dict[int, dict[str, Any] | None]:
-    """Data of those tasks that Label Studio has, by their number there; None where it fails at one."""
+    """Those tasks that Label Studio has, by their number there; None where it fails at one."""
     numbers = [record.label_studio_id for record in records if record.label_studio_id]
     found: dict[int, dict[str, Any] | None] = {}
     for task in found_among(project, numbers, fields=fields):
         if isinstance(task, Unreadable):
             found[task.label_studio_id] = None
         else:
-            found[task["id"]] = record_of(task, data=dict)["data"]
+            found[task["id"]] = record_of(task, data=dict)
     return found
 
 
 def _bring_up_to_date(
-    case: Case,
-    tasks: Sequence[LabelingTask],
-    pictures: dict[int, dict[SeriesRole, Slice]],
-    *,
-    found: Mapping[int, dict[str, Any] | None],
+    project: LabelingProject, tasks: Sequence[LabelingTask], found: Mapping[int, dict[str, Any] | None]
 ) -> None:
-    """Gives tasks of an earlier version what today's interface shows; their state and comment stay."""
-    for task in tasks:
-        has = found[task.label_studio_id]
-        if task.slice_index not in pictures or has is None:
-            continue
-        wanted = _task_data(case, task.slice_index, pictures[task.slice_index])
-        lacking = {key: value for key, value in wanted.items() if key not in _MIRRORED and has.get(key) != value}
-        if lacking:
-            call("PATCH", f"/api/tasks/{task.label_studio_id}/", json={"data": {**has, **lacking}})
+    """Gives tasks what they should show by now, as `watch` does; those at which Label Studio fails are left."""
+    rows = {number: row for number, row in found.items() if row is not None}
+    bring_up_to_date(project, [task for task in tasks if task.label_studio_id in rows], rows)
 
 
-def _import(project: LabelingProject, case: Case, pictures: dict[int, dict[SeriesRole, Slice]]) -> dict[int, int]:
+def _import(project: LabelingProject, case: Case, contents: dict[int, dict[str, Any]]) -> dict[int, int]:
     """Makes tasks; returns the id of each slice's."""
-    bodies = [
-        {"data": _task_data(case, index, pair), "meta": {"case": case.code, "slice": index}}
-        for index, pair in pictures.items()
-    ]
+    bodies = [{"data": data, "meta": {"case": case.code, "slice": index}} for index, data in contents.items()]
     path = f"/api/projects/{project.label_studio_id}/import"
     answer = call("POST", path, params={"return_task_ids": "true"}, json=bodies)
     numbers = record_of(answer, task_ids=list)["task_ids"]
-    if len(numbers) != len(pictures) or not all(isinstance(number, int) for number in numbers):
+    if len(numbers) != len(contents) or not all(isinstance(number, int) for number in numbers):
         raise unreadable("another count of tasks than were to be made")
-    return dict(zip(pictures, numbers, strict=True))
+    return dict(zip(contents, numbers, strict=True))
 
 
-def _keep(project: LabelingProject, case: Case, identifiers: dict[int, int]) -> None:
+def _keep(
+    project: LabelingProject, case: Case, identifiers: dict[int, int], digests: Mapping[int, str] | None = None
+) -> None:
     """Records the tasks; a slice whose task was deleted in Label Studio keeps its state and its annotations."""
     with transaction.atomic():
         make_way(project, case, identifiers)
@@ -216,51 +194,8 @@ def _keep(project: LabelingProject, case: Case, identifiers: dict[int, int]) -> 
                     "mirrored_state": TaskState.PENDING,
                     "mirrored_comment": "",
                     "drawn_by": None,
+                    "written": [digests[index]] if digests else [],
+                    "shown": [],
                 },
             )
         mirror_case_states.enqueue(case_code=case.code)
-
-
-def _task_data(
-    case: Case, index: int, pair: dict[SeriesRole, Slice], *, state: str = TaskState.PENDING.value, comment: str = ""
-) -> dict[str, Any]:
-    annotated = case.annotated_role
-    companion = SeriesRole.T1 if annotated is SeriesRole.T2 else SeriesRole.T2
-    windows = _windows(pair[companion], pair[annotated])
-    return {
-        "title": f"{case.code} · slice {index}",
-        "order": f"{case.patient.code}-{case.code}-{index:04d}",
-        "annotated": pair[annotated].url,
-        "companion": pair[companion].url,
-        "companions": [url for _, url in windows],
-        "windows": f"On the right: {', '.join(f'{number} {name}' for number, (name, _) in enumerate(windows, 1))}",
-        "annotated_sequence": f"Draw here: {_sequence_name(case, annotated)}",
-        "companion_sequence": _sequence_name(case, companion),
-        "case": case.code,
-        "slice": index,
-        "tissue_type": case.tissue_type,
-        "anatomical_site": case.anatomical_site,
-        "stage": Stage.ANNOTATION.value,
-        "state": state,
-        "review_comment": comment,
-    }
-
-
-def _windows(companion: Slice, annotated: Slice) -> list[tuple[str, str]]:
-    """Name and address of the pictures that an annotator leafs through: the companion, then other windows of both."""
-    own, drawn_on = companion.urls_in_windows(), annotated.urls_in_windows()
-    first = [(companion.role.upper(), companion.url)]
-    others = [
-        (f"{picture.role.upper()} {name}", url)
-        for picture, urls in ((annotated, drawn_on), (companion, own))
-        for name, url in urls.items()
-        if url not in (companion.url, annotated.url)
-    ]
-    return first + others
-
-
-def _sequence_name(case: Case, role: SeriesRole) -> str:
-    if role is SeriesRole.T1:
-        return "T1 (registered)"
-    plain = any(finding["code"] == NOT_FAT_SUPPRESSED for finding in case.findings)
-    return "T2" if plain else "T2 fat-saturated"

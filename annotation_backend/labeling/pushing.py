@@ -5,15 +5,21 @@ prediction is gone (400, ``parent_prediction``). So a prediction that is there i
 only where a task has none is one made.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from annotation_backend.labeling.answers import rows_of
 from annotation_backend.labeling.client import call
 from annotation_backend.labeling.models import LabelingProject, LabelingTask
+from annotation_backend.labeling.task_data import digest_of
 from datasets.errors import RejectedInput
 
 _SHOWN = ("result", "model_version", "score")
+
+_HIDDEN = "is drawn anew"
+
+_KNOWN_ANSWERS = 3
+"""Label Studio shows an answer to its own question beside what was pushed, or in its place."""
 
 
 def show_predictions(tasks: Sequence[LabelingTask], bodies: Sequence[dict[str, Any]]) -> None:
@@ -26,14 +32,39 @@ def show_predictions(tasks: Sequence[LabelingTask], bodies: Sequence[dict[str, A
     Raises:
         TryAgain: Label Studio does not answer; what it took stays.
     """
-    new = [body for task, body in zip(tasks, bodies, strict=True) if not _changed(task, body)]
+    _note(tasks, bodies, keep=1)
+    new = [body for task, body in zip(tasks, bodies, strict=True) if not change_predictions(task, body)]
     if new:
         project = tasks[0].project
         call("POST", f"/api/projects/{project.label_studio_id}/import/predictions", json=new)
         _show_all_versions(project)
+    _note(tasks, bodies, keep=0)
 
 
-def _changed(task: LabelingTask, body: dict[str, Any]) -> bool:
+def note_answers(tasks: Sequence[LabelingTask], bodies: Sequence[Mapping[str, Any]]) -> None:
+    """Writes down what Label Studio was answered when it asked by itself; it may show that from now on."""
+    _note(tasks, bodies, keep=_KNOWN_ANSWERS)
+
+
+def hide_predictions(task: LabelingTask) -> None:
+    """Empties what a task shows, without taking it away, until a model has drawn it anew."""
+    nothing = {"task": task.label_studio_id, "result": [], "model_version": _HIDDEN}
+    _note([task], [nothing], keep=1)
+    change_predictions(task, nothing)
+    _note([task], [nothing], keep=0)
+
+
+def _note(tasks: Sequence[LabelingTask], bodies: Sequence[Mapping[str, Any]], *, keep: int) -> None:
+    """Adds what Label Studio may show to what it showed: before it is told, so that no look takes it for another's."""
+    known = dict(LabelingTask.objects.filter(pk__in=[task.pk for task in tasks]).values_list("pk", "shown"))
+    for task, body in zip(tasks, bodies, strict=True):
+        new = digest_of(body["result"])
+        before = [digest for digest in known.get(task.pk, []) if digest != new]
+        task.shown = [*(before[-keep:] if keep else []), new]
+    LabelingTask.objects.bulk_update(tasks, ["shown"])
+
+
+def change_predictions(task: LabelingTask, body: dict[str, Any]) -> bool:
     """Changes the predictions that a task has; whether there was one."""
     there = call("GET", "/api/predictions/", params={"task": task.label_studio_id})
     rows = rows_of(there.get("results") if isinstance(there, dict) else there, id=int)

@@ -53,3 +53,14 @@ def queue_later(job: Any, *, case_code: str, after: timedelta) -> bool:
         return False
     job.using(run_after=now + after).enqueue(case_code=case_code)
     return True
+
+
+def queue_look(project: int) -> None:
+    """Queues a look at a project (our key of it), unless one waits already."""
+    from annotation_backend.labeling.watch.jobs import look_over_project  # its looks queue jobs
+
+    waiting = DBTaskResult.objects.ready().filter(
+        task_path=look_over_project.module_path, args_kwargs__kwargs__project=project
+    )
+    if not waiting.exists():
+        look_over_project.enqueue(project=project)

@@ -10,6 +10,8 @@ from django.conf import settings
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.services import email_of, first_password
 from annotation_backend.environment import password_variable
+from annotation_backend.labeling import reach
+from annotation_backend.labeling.connection import service_url
 from datasets.errors import RejectedInput
 
 POSTGRESQL_SCHEMES = ("postgres", "postgresql")
@@ -23,11 +25,15 @@ def data_folder() -> Path:
     return Path(settings.DATA_FOLDER) / "label_studio"
 
 
-def environment() -> dict[str, str]:
-    """The process environment: first user and token, telemetry off, local addresses allowed.
+def is_ours() -> bool:
+    """Whether its database can be opened from here: it lies in our folder, or .env names it."""
+    return bool(settings.LABEL_STUDIO_DATABASE_URL) or any(data_folder().glob("*.sqlite3"))
 
-    Label Studio refuses ML backends and webhooks on 127.0.0.1 unless told otherwise, and reads several of these only
-    when its first user is created.
+
+def environment() -> dict[str, str]:
+    """The process environment: first user and token, telemetry off, one private address allowed: our service's.
+
+    Label Studio reads several of these only when its first user is created.
 
     Raises:
         ImproperlyConfigured: The administrator's first password is missing.
@@ -44,8 +50,7 @@ def environment() -> dict[str, str]:
         "LABEL_STUDIO_USER_TOKEN": settings.LABEL_STUDIO_TOKEN,
         "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
         "LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK": "true",
-        "LABEL_STUDIO_ML_BLOCK_LOCAL_IP": "false",
-        "LABEL_STUDIO_SSRF_PROTECTION_ENABLED": "false",
+        **reach.environment(service_url()),
         "LABEL_STUDIO_HOST": settings.LABEL_STUDIO_URL,
         "LABEL_STUDIO_CORS_ALLOWED_ORIGINS": settings.MASKLOOP_URL,
     }

@@ -28,6 +28,8 @@ from annotation_backend.labeling.queue import queue_assembly, queue_once
 from annotation_backend.labeling.reconcile import PullReport, pull
 from annotation_backend.labeling.standing import standings
 from annotation_backend.labeling.states import stale_tasks
+from annotation_backend.labeling.tokens import ensure_tokens
+from annotation_backend.labeling.watch.services import settle
 from annotation_backend.lost_jobs import WORKER_GONE, take_up_lost_jobs
 from annotation_backend.not_now import refusal_of
 from datasets.errors import MaskloopError, RejectedInput
@@ -138,15 +140,23 @@ def _tell(tell: Callable[[str], None], line: str) -> None:
 
 
 def _one_round(*, is_full: bool, tell: Callable[[str], None]) -> None:
+    for line in ensure_tokens():
+        tell(line)
     if is_full:
         for line in look_around():
             tell(line)
     for project in LabelingProject.objects.filter(is_retired=False):
         report = take_up(project, is_full=is_full)
-        for line in report.refused:
+        for line in [*report.refused, *look_over(project, is_full=is_full)]:
             tell(line)
         if report.stored or report.deleted:
             tell(f"{report.stored} saves and {report.deleted} deletions had been missed.")
+
+
+def look_over(project: LabelingProject, *, is_full: bool = True) -> list[str]:
+    """What Label Studio showed otherwise than we left it, and mended now; nothing of a project that is gone there."""
+    project.refresh_from_db()
+    return [] if project.is_retired else settle(project, is_full=is_full)
 
 
 def _unfinished() -> set[str]:

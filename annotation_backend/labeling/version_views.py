@@ -32,9 +32,11 @@ from annotation_backend.labeling.models import (
     LabelingTask,
     ReceivedBy,
     Restoration,
+    StudioChange,
 )
 from annotation_backend.labeling.outlines import BLUE, ORANGE, outlined_png
 from annotation_backend.labeling.versions import differences, is_restorable, restore, task_of_slice, version_of
+from annotation_backend.labeling.watch.record import mark_change_seen, open_changes
 from datasets.errors import MaskloopError, RejectedInput
 from datasets.mask import TUMOUR
 
@@ -122,7 +124,17 @@ def restore_version(request: HttpRequest, task: LabelingTask, number: int) -> Ht
 @require_GET
 def finding_list(request: HttpRequest) -> HttpResponse:
     """Findings that nobody has looked at."""
-    return render(request, "labeling/findings.html", {"findings": open_findings()})
+    return render(request, "labeling/findings.html", {"findings": open_findings(), "changes": open_changes()})
+
+
+@roles_required(*LOOKERS)
+@require_POST
+def change_seen(request: HttpRequest, pk: int) -> HttpResponse:
+    """Marks a change in Label Studio as looked at."""
+    get_object_or_404(StudioChange, pk=pk)
+    mark_change_seen(pk, signed_in_user(request))
+    messages.success(request, "Written down as seen.")
+    return redirect("finding-list")
 
 
 @roles_required(*LOOKERS)

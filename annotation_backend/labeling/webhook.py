@@ -7,11 +7,12 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from annotation_backend.labeling.connection import SECRET_HEADER, basic_auth, webhook_secret
 from annotation_backend.labeling.events import receive
-from annotation_backend.labeling.project import basic_auth
 from annotation_backend.labeling.request_body import json_object, status_of
-from annotation_backend.labeling.webhook_secret import SECRET_HEADER, webhook_secret
 from datasets.errors import MaskloopError, RejectedInput
+
+TRAINING_ACTION = "START_TRAINING"
 
 logger = logging.getLogger(__name__)
 
@@ -19,10 +20,24 @@ logger = logging.getLogger(__name__)
 @csrf_exempt
 def webhook(request: HttpRequest) -> HttpResponse:
     """Stores what was saved, at once; Label Studio waits one second and never asks again."""
-    if not _comes_from_label_studio(request):
-        answer = JsonResponse({"error": f"The header {SECRET_HEADER} is required."}, status=401)
-        answer["WWW-Authenticate"] = 'Basic realm="maskloop"'
-        return answer
+    if _shows(request, SECRET_HEADER, webhook_secret()):
+        return _take(request)
+    if _shows(request, "Authorization", basic_auth()):
+        return _take_training(request)
+    answer = JsonResponse({"error": f"The header {SECRET_HEADER} is required."}, status=401)
+    answer["WWW-Authenticate"] = 'Basic realm="maskloop"'
+    return answer
+
+
+@require_POST
+def _take_training(request: HttpRequest) -> HttpResponse:
+    """The one thing that Label Studio sends here as it sends prompts: its button for training was pressed."""
+    try:
+        is_training = json_object(request).get("action") == TRAINING_ACTION
+    except RejectedInput as error:
+        return JsonResponse({"error": str(error), "code": error.code}, status=status_of(error))
+    if not is_training:
+        return JsonResponse({"error": f"The header {SECRET_HEADER} is required."}, status=401)
     return _take(request)
 
 
@@ -38,8 +53,5 @@ def _take(request: HttpRequest) -> HttpResponse:
         return JsonResponse({"error": str(error), "code": error.code}, status=503)
 
 
-def _comes_from_label_studio(request: HttpRequest) -> bool:
-    """The webhook's own secret, or the ML backend's, which an installation set up before sends until `up` runs."""
-    own = constant_time_compare(request.headers.get(SECRET_HEADER, ""), webhook_secret())
-    basic = constant_time_compare(request.headers.get("Authorization", ""), basic_auth())
-    return own or basic
+def _shows(request: HttpRequest, header: str, secret: str) -> bool:
+    return constant_time_compare(request.headers.get(header, ""), secret)

@@ -78,12 +78,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         port = int(probe.getsockname()[1])
     own = {
         "MASKLOOP_DATA": str(folder), "DATABASE_URL": f"sqlite:///{folder / 'ours.sqlite3'}",
-        "DJANGO_SETTINGS_MODULE": "annotation_backend.settings", "MASKLOOP_BIND": f"127.0.0.1:{port}",
+        "DJANGO_SETTINGS_MODULE": "annotation_backend.settings", "GUNICORN_CMD_ARGS": f"--bind=127.0.0.1:{port}",
         "MASKLOOP_WEB_PROCESSES": "1", "OMP_NUM_THREADS": "1",
     }  # fmt: skip
     environment = {**os.environ, **fresh_environment(), **own}
     subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=ROOT, env=environment, check=True)
-    code = "import django; django.setup(); from annotation_backend.labeling.project import basic_auth as b; print(b())"
+    code = (
+        "import django; django.setup(); from annotation_backend.labeling.connection import basic_auth as b; print(b())"
+    )
     told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, capture_output=True)
     words = [
         environment[word[1:]] if word.startswith("$") else word for word in read_procfile(ROOT / "Procfile")["web"]

@@ -35,10 +35,9 @@ from annotation_backend.labeling.config import (
     SMART_POINT,
 )
 from annotation_backend.labeling.confirm import note
+from annotation_backend.labeling.connection import SECRET_HEADER, basic_auth, webhook_headers
 from annotation_backend.labeling.models import Annotation, DeletionAsked, LabelingTask, Outcome
-from annotation_backend.labeling.project import basic_auth
 from annotation_backend.labeling.regions import mask_of, region_of
-from annotation_backend.labeling.webhook_secret import SECRET_HEADER, webhook_headers
 from annotation_backend.registry.models import Promotion, PromptKind
 from annotation_backend.registry.services import models_folder, promote, register_package
 from tests.annotation_backend.drawers import BrightDrawer, drawn_by, known_model

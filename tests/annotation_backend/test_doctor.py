@@ -11,11 +11,10 @@ import pytest
 from django.core.management import call_command
 
 from annotation_backend.cases.models import Slice
-from annotation_backend.doctor import configuration, pictures, services
+from annotation_backend.doctor import alone, configuration, examine, pictures, services
 from annotation_backend.doctor.examination import Link, ask, try_links, wait_for
+from annotation_backend.labeling.connection import basic_auth, ml_backend_url, webhook_headers
 from annotation_backend.labeling.models import LabelingProject
-from annotation_backend.labeling.project import basic_auth, ml_backend_url
-from annotation_backend.labeling.webhook_secret import webhook_headers
 from datasets.errors import MaskloopError, RejectedInput, TryAgain
 from tests.annotation_backend.records import registered_case
 
@@ -76,6 +75,7 @@ def test_waiting_ends_with_the_reason_of_that_moment() -> None:
         ({"MASKLOOP_URL": "127.0.0.1:8000"}, "address"),
         ({"MASKLOOP_URL": "http://127.0.0.1:8000/maskloop"}, "address"),
         ({"LABEL_STUDIO_URL": "ftp://127.0.0.1"}, "address"),
+        ({"ML_BACKEND_URL": "10.1.2.3:8000"}, "address"),
         ({"LABEL_STUDIO_URL": "http://127.0.0.1:8000"}, "address-twice"),
         ({"LABEL_STUDIO_URL": "https://labels.hospital.org"}, "address-mixed"),
         ({"MASKLOOP_URL": "http://maskloop.hospital.org"}, "address-not-allowed"),
@@ -89,6 +89,7 @@ def test_addresses_that_cannot_work_are_named(settings, changes: dict[str, str],
         setattr(settings, name, value)
     assert _code_of(configuration.addresses) == code
     settings.MASKLOOP_URL, settings.LABEL_STUDIO_URL = "https://maskloop.clinic.org", "https://labels.clinic.org"
+    settings.ML_BACKEND_URL = ""
     configuration.addresses()
 
 
@@ -163,9 +164,9 @@ def _serving(site: Site) -> Iterator[str]:
         thread.join()
 
 
-def test_a_service_that_does_not_answer_or_answers_with_an_error_is_named(settings) -> None:
+def test_a_service_that_does_not_answer_or_answers_with_an_error_is_named(db, settings) -> None:
     with _serving(lambda _request: (500, {}, b"")) as url:
-        settings.MASKLOOP_URL = settings.LABEL_STUDIO_URL = url
+        settings.MASKLOOP_URL = settings.LABEL_STUDIO_URL = settings.ML_BACKEND_URL = url
         assert _code_of(services.web_service) == "web-down"
         assert _code_of(services.label_studio) == "label-studio-error"
     for check in (services.web_service, services.label_studio, services.ml_backend_password, services.webhook_header):
@@ -193,10 +194,10 @@ def _guarded(request: BaseHTTPRequestHandler) -> Answer:
     ],
 )
 def test_a_wrong_header_must_be_refused_and_the_right_one_taken(
-    settings, site: Site, backend: str | None, webhook: str | None
+    db, settings, site: Site, backend: str | None, webhook: str | None
 ) -> None:
     with _serving(site) as url:
-        settings.MASKLOOP_URL = url
+        settings.ML_BACKEND_URL = url
         for check, code in ((services.ml_backend_password, backend), (services.webhook_header, webhook)):
             if code is None:
                 check()
@@ -223,7 +224,7 @@ def _hook(**changes: Any) -> dict[str, Any]:
     ],
 )
 def test_the_webhook_in_label_studio_must_be_ours_active_and_whole(
-    monkeypatch: pytest.MonkeyPatch, found: list[dict[str, Any]], code: str | None
+    db, monkeypatch: pytest.MonkeyPatch, found: list[dict[str, Any]], code: str | None
 ) -> None:
     monkeypatch.setattr(services, "call", lambda *_args, **_options: [_hook(**changes) for changes in found])
     project = LabelingProject(label_studio_id=1)
@@ -321,3 +322,17 @@ def test_our_own_pictures_pass_as_a_browser_asks(client, settings, picture: Slic
     answer = getattr(client, method)(f"/pictures/{picture.token}.png", headers=asked)
     assert answer.status_code in (200, 204)
     assert answer["Access-Control-Allow-Origin"] == settings.LABEL_STUDIO_URL
+
+
+def test_a_second_doctor_is_told_that_one_is_at_work(settings, tmp_path: Path) -> None:
+    settings.DATA_FOLDER = tmp_path
+    with alone():
+        assert _code_of(lambda: examine(tell=lambda _line: None)) == "doctor-busy"
+    with alone():
+        pass
+
+
+def test_a_doctor_without_a_data_folder_still_examines(settings, tmp_path: Path) -> None:
+    settings.DATA_FOLDER = tmp_path / "none"
+    with alone():
+        assert _code_of(configuration.data_folder) == "data-folder"

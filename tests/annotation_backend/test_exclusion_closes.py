@@ -18,11 +18,11 @@ from annotation_backend.inference.services import SlicePrediction
 from annotation_backend.inference.sessions import Turn, keep_answer, kept_masks, session_of
 from annotation_backend.labeling import batches, interactive, jobs, predictions, publish, states, upkeep
 from annotation_backend.labeling.config import IMAGE, POINT_LABEL, SMART_POINT
+from annotation_backend.labeling.connection import basic_auth
 from annotation_backend.labeling.events import receive, store
 from annotation_backend.labeling.incoming import read_save
 from annotation_backend.labeling.jobs import assemble_case, follow_exclusion
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask, ReceivedBy
-from annotation_backend.labeling.project import basic_auth
 from annotation_backend.labeling.versions import restore
 from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput

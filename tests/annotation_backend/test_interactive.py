@@ -20,8 +20,8 @@ from annotation_backend.labeling.config import (
     START_OVER_LABEL,
     UNDO_LABEL,
 )
+from annotation_backend.labeling.connection import basic_auth
 from annotation_backend.labeling.models import LabelingTask
-from annotation_backend.labeling.project import basic_auth
 from annotation_backend.labeling.regions import mask_of, region_of
 from annotation_backend.registry.models import PromptKind
 from annotation_backend.registry.services import models_folder, promote, register_package

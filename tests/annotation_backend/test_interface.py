@@ -81,7 +81,7 @@ def test_what_annotations_use_is_kept_but_not_offered() -> None:
 @pytest.fixture
 def studio(monkeypatch: pytest.MonkeyPatch) -> LabelStudioDouble:
     double = LabelStudioDouble()
-    monkeypatch.setattr(editor, "call", double.call)
+    double.takes_the_place(monkeypatch)
     return double
 
 
@@ -94,7 +94,7 @@ def test_a_project_of_an_earlier_version_gets_the_interface_once(
     studio: LabelStudioDouble, project: LabelingProject
 ) -> None:
     assert bring_interface_up_to_date(project)
-    assert studio.project["label_config"] == label_config(MaskFormat.BRUSH, has_oedema=False)
+    assert studio.project["label_config"] == label_config(MaskFormat.BRUSH, has_oedema=False).strip()
     assert not bring_interface_up_to_date(project)
     assert studio.changes == ["PATCH /api/projects/1/"]
 
@@ -112,7 +112,7 @@ def test_a_changed_format_keeps_what_annotations_or_drafts_use(
     studio.summary |= summary
     assert change_settings(project, ProjectSettings(MaskFormat.BITMASK), person=None)
     expected = label_config(MaskFormat.BITMASK, has_oedema=False, kept=["brush", OEDEMA])
-    assert studio.project["label_config"] == expected
+    assert studio.project["label_config"] == expected.strip()
     assert project_settings(project).mask_format is MaskFormat.BITMASK
     assert not change_settings(project, ProjectSettings(MaskFormat.BITMASK), person=None)
 
@@ -147,3 +147,14 @@ def test_settings_that_cannot_work_reach_nobody(studio: LabelStudioDouble, proje
         change_settings(project, ProjectSettings(prompt_models={PromptKind.BOX: "nobody-1"}), person=None)
     assert studio.changes == []
     assert not SettingsChange.objects.exists()
+
+
+def test_a_control_that_only_a_strange_annotation_names_is_kept_where_nobody_sees_it(
+    studio: LabelStudioDouble, project: LabelingProject
+) -> None:
+    strange = ["own|image|polygonlabels", "brush|image|brushlabels", "x|nowhere|polygonlabels", "y|image|script", "z"]
+    studio.summary["created_annotations"] = dict.fromkeys([*strange, '"><script>|image|brush'], 1)
+    assert bring_interface_up_to_date(project)
+    root = ElementTree.fromstring(studio.project["label_config"])
+    [hidden] = [view for view in root.iter("View") if view.get("style") == "display: none"]
+    assert [(one.tag, one.get("name"), one.get("toName")) for one in hidden] == [("PolygonLabels", "own", "image")]

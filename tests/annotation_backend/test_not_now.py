@@ -15,8 +15,8 @@ from django.test import Client
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.services import email_of
 from annotation_backend.environment import password_variable
+from annotation_backend.labeling.connection import webhook_headers
 from annotation_backend.labeling.web_patience import _bound
-from annotation_backend.labeling.webhook_secret import webhook_headers
 from annotation_backend.not_now import refusal_of
 from datasets.errors import RejectedInput
 from tests.annotation_backend.records import accounts

@@ -11,8 +11,8 @@ from django.utils import timezone
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.assembly import assemble
+from annotation_backend.labeling.connection import basic_auth, webhook_headers
 from annotation_backend.labeling.models import Annotation, CaseMask
-from annotation_backend.labeling.project import basic_auth
 from annotation_backend.review.models import Review
 from annotation_backend.urls import urlpatterns
 from tests.annotation_backend.records import accounts, published, registered_case, save_body, saved
@@ -184,7 +184,7 @@ def test_the_ml_backend_answers_nobody_without_its_password(client: Client, name
 
 def _ask(client: Client, name: str, body: object) -> tuple[int, dict[str, object]]:
     content = body if isinstance(body, str) else json.dumps(body)
-    headers = {"authorization": basic_auth()}
+    headers = webhook_headers() if name == "ml-webhook" else {"authorization": basic_auth()}
     answer = client.post(reverse(name), data=content, content_type="application/json", headers=headers)
     return answer.status_code, answer.json()
 

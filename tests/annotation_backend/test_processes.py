@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from annotation_backend import kept_process
+from annotation_backend import kept_process, processes
 from annotation_backend.environment import ROOT
 from annotation_backend.former_run import FormerRun
 from annotation_backend.kept_process import KeptProcess
@@ -214,3 +214,9 @@ def _lives(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
+
+
+def test_a_machine_without_the_address_for_label_studio_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "LISTENER_FOR_LABEL_STUDIO", "192.0.2.1")
+    with pytest.raises(RejectedInput, match=r"192\.0\.2\.1.*ifconfig lo0 alias.*\[address-missing\]"):
+        require_free("http://192.0.2.1:18000", what="ML_BACKEND_URL")

@@ -6,6 +6,8 @@ from django.urls import reverse
 from annotation_backend.cases.models import Case, Slice
 from annotation_backend.labeling import publish
 from annotation_backend.labeling.client import require_no_transaction
+from annotation_backend.labeling.models import LabelingTask
+from annotation_backend.labeling.watch.tasks import bring_up_to_date
 from datasets.errors import TryAgain
 from tests.annotation_backend.label_studio_double import LabelStudioDouble, answer_with
 from tests.annotation_backend.records import published, registered_case
@@ -21,7 +23,7 @@ def case() -> Case:
 @pytest.fixture
 def studio(monkeypatch: pytest.MonkeyPatch) -> LabelStudioDouble:
     double = LabelStudioDouble()
-    answer_with(monkeypatch, double.call)
+    double.takes_the_place(monkeypatch)
     return double
 
 
@@ -58,7 +60,7 @@ def test_pictures_of_an_earlier_version_have_the_one_window_they_have(case: Case
 def test_a_task_shows_the_companion_first_and_then_other_windows_of_both(case: Case, studio: LabelStudioDouble) -> None:
     tasks = published(case)
     studio.tasks = {task.label_studio_id: {} for task in tasks}
-    publish._bring_up_to_date(case, tasks, publish._pictures_by_index(case), found=studio.tasks)
+    bring_up_to_date(tasks, studio.rows())
     data = studio.tasks[tasks[2].label_studio_id]
     t1, t2 = _slice(case, "t1").urls_in_windows(), _slice(case, "t2").urls_in_windows()
     assert data["annotated"] == t2["standard"]
@@ -72,13 +74,13 @@ def test_tasks_of_an_earlier_version_keep_their_state_and_comment_and_are_change
     tasks = published(case)
     old = {"state": "returned", "review_comment": "the upper end", "case": case.code, "own": "of the site"}
     studio.tasks = {task.label_studio_id: dict(old) for task in tasks}
-    pictures = publish._pictures_by_index(case)
-    publish._bring_up_to_date(case, tasks, pictures, found=publish._in_label_studio(tasks[0].project, tasks))
+    LabelingTask.objects.update(mirrored_state="returned", mirrored_comment="the upper end")
+    bring_up_to_date(LabelingTask.objects.all(), publish._in_label_studio(tasks[0].project, tasks))
     assert all(old.items() <= data.items() for data in studio.tasks.values())
     orders = [studio.tasks[task.label_studio_id]["order"] for task in tasks]
     assert orders == sorted(orders) == [f"P0001-C0001-{index:04d}" for index in range(len(tasks))]
     studio.changes.clear()
-    publish._bring_up_to_date(case, tasks, pictures, found=publish._in_label_studio(tasks[0].project, tasks))
+    bring_up_to_date(LabelingTask.objects.all(), publish._in_label_studio(tasks[0].project, tasks))
     assert studio.changes == []
 
 

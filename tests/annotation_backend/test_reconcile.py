@@ -513,6 +513,8 @@ def test_the_loop_takes_over_what_was_lost_and_says_so(world: World, monkeypatch
     told: list[str] = []
     people: list[int] = []
     monkeypatch.setattr(upkeep, "ensure_people", lambda: people.append(1) or [])
+    monkeypatch.setattr(upkeep, "ensure_tokens", list)
+    monkeypatch.setattr(upkeep, "look_over", lambda _project, **_options: [])
     world.server.save(0, again=False, skips=False)
     rounds = iter(range(upkeep.ROUNDS_OF_CHANGES + 2))
     last = upkeep.ROUNDS_OF_CHANGES + 1

@@ -9,9 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -21,11 +25,12 @@ from pytest_django.live_server_helper import LiveServer
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.accounts.services import create_person
 from annotation_backend.cases.models import Case
-from annotation_backend.environment import ROOT, password_variable
-from annotation_backend.labeling import confirm, publish, refresh, webhook
+from annotation_backend.environment import LISTENER_FOR_LABEL_STUDIO, ROOT, password_variable
+from annotation_backend.labeling import confirm, ml_backend, publish, refresh, webhook
 from annotation_backend.labeling.assembly import assemble, current_saves
 from annotation_backend.labeling.client import call, is_up
 from annotation_backend.labeling.confirm import confirm_saves
+from annotation_backend.labeling.connection import basic_auth, ml_backend_url, service_url, webhook_headers, webhook_url
 from annotation_backend.labeling.doubts import name_drawer, note_doubts
 from annotation_backend.labeling.drawn import decode_missing
 from annotation_backend.labeling.events import receive
@@ -34,22 +39,30 @@ from annotation_backend.labeling.living import bring_back, is_gone
 from annotation_backend.labeling.losses import note_losses, open_findings
 from annotation_backend.labeling.models import (
     Annotation,
+    AnnotationFinding,
     CaseMask,
     LabelingProject,
     LabelingTask,
     ReceivedBy,
+    StudioChange,
+    Subject,
     TaskState,
 )
 from annotation_backend.labeling.people import ensure_people
-from annotation_backend.labeling.project import _ensure_webhook_header, ml_backend_url
+from annotation_backend.labeling.pushing import show_predictions
 from annotation_backend.labeling.reconcile import pull
 from annotation_backend.labeling.regions import MaskFormat, region_of
-from annotation_backend.labeling.studio_accounts import close_account, open_account
+from annotation_backend.labeling.studio_accounts import close_account, open_account, sign_up
+from annotation_backend.labeling.tokens import ensure_tokens, sign_in
 from annotation_backend.labeling.upkeep import look_around, take_up
 from annotation_backend.labeling.versions import restore
-from annotation_backend.labeling.webhook_secret import webhook_headers
+from annotation_backend.labeling.watch import backends, services, webhooks
+from annotation_backend.labeling.watch.interface import SETTINGS
+from annotation_backend.labeling.watch.services import look, settle
+from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput, TryAgain
 from datasets.nifti import read_mask
+from tests.annotation_backend.drawers import known_model
 from tests.annotation_backend.installation import Installation, fresh_installation, signed_in_at_label_studio
 from tests.annotation_backend.records import SHAPE, accounts, registered_case
 from tests.annotation_backend.waiting import eventually
@@ -112,7 +125,7 @@ def case(
     body = {"title": "Reconciled", "label_config": label_config(MaskFormat.BRUSH, has_oedema=False)}
     made = call("POST", "/api/projects/", json=body)
     project = LabelingProject.objects.create(label_studio_id=made["id"], title="Reconciled")
-    _ensure_webhook_header(project)
+    webhooks.mend(project, [])
     monkeypatch.setattr(publish, "ensure_project", lambda: project)
     accounts()
     case = registered_case()
@@ -479,3 +492,154 @@ def _statuses_of(there: str, session: requests.Session, legacy: str, refresh_tok
         requests.get(f"{there}/api/projects/", headers=by_token, timeout=60).status_code,
         requests.post(f"{there}/api/token/refresh/", json={"refresh": refresh_token}, timeout=60).status_code,
     ]
+
+
+@pytest.fixture
+def watched(case: Case, monkeypatch: pytest.MonkeyPatch) -> LabelingProject:
+    """The project as a first round leaves it, with a prediction on each task."""
+    monkeypatch.setattr(services, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(ml_backend, "warm_up", lambda: None)
+    known_model(kinds=(PromptKind.AUTOMATIC,))
+    project = LabelingProject.objects.get()
+    settle(project)
+    tasks = list(LabelingTask.objects.select_related("project"))
+    show_predictions(tasks, [_prediction(task, 4) for task in tasks])
+    StudioChange.objects.all().delete()
+    assert settle(project) == []
+    return project
+
+
+def _prediction(task: LabelingTask, size: int) -> dict[str, Any]:
+    return {"task": task.label_studio_id, "result": _result(size), "model_version": "m-1", "score": 0.5}
+
+
+def test_label_studio_may_send_to_our_listener_and_to_no_other_address_of_this_machine(
+    watched: LabelingProject, label_studio: Installation
+) -> None:
+    number, port = watched.label_studio_id, urlsplit(service_url()).port
+    inner = ("127.0.0.1", "localhost", "127.0.0.3", "0.0.0.0", "[::1]", "169.254.169.254", "10.0.0.1", "2130706433")
+    for host in inner:
+        for path, body in (("/api/webhooks/", {}), ("/api/ml", backends.body(watched))):
+            asked = {**body, "url": f"http://{host}:{port}/ml", "project": number}
+            address, headers = label_studio.label_studio_url + path, {"Authorization": f"Token {label_studio.token}"}
+            answer = requests.post(address, json=asked, headers=headers, timeout=30)
+            assert answer.status_code in (400, 403, 500), f"{path} on {host} got {answer.status_code}"
+    [backend] = call("GET", "/api/ml", params={"project": number})
+    assert (backend["url"], backend["state"]) == (ml_backend_url(), "CO")
+    [webhook] = call("GET", "/api/webhooks/", params={"project": number})
+    assert webhook["url"] == webhook_url()
+
+
+def test_what_is_changed_in_the_real_label_studio_is_named_and_mended(
+    watched: LabelingProject, door: Door, label_studio: Installation
+) -> None:
+    project, task = watched.label_studio_id, _number(1)
+    address = f"/api/projects/{project}/"
+    before, data = call("GET", address), call("GET", f"/api/tasks/{task}/")["data"]
+    evil = before["label_config"].replace("<View>", "<View><Markdown><![CDATA[<b>x</b>]]></Markdown>", 1)
+    call("PATCH", address, json={"label_config": evil, "maximum_annotations": 3, "show_collab_predictions": False})
+    call("PATCH", f"/api/tasks/{task}/", json={"data": {**data, "annotated": data["companion"], "state": "approved"}})
+    foreign = f"http://{LISTENER_FOR_LABEL_STUDIO}:9/copy"
+    call("POST", "/api/webhooks/", json={"url": foreign, "project": project})
+    [shown] = call("GET", "/api/predictions/", params={"task": _number(2)})
+    call("PATCH", f"/api/predictions/{shown['id']}/", json={"result": _result(9)})
+    call("POST", "/api/predictions/", json=_prediction(LabelingTask.objects.get(slice_index=3), 9))
+    Person(door).create(1, 4, way="take")
+    _names_a_control_of_an_own_name(_number(4))
+    told = " ".join(settle(watched, is_full=False))
+    wanted = {Subject.INTERFACE, Subject.SETTING, Subject.WEBHOOK, Subject.PICTURE, Subject.STATE, Subject.PREDICTION}
+    assert {row.subject for row in StudioChange.objects.all()} == wanted
+    assert "another webhook beside ours" in told
+    after = call("GET", address)
+    assert {name: after[name] for name in SETTINGS} == {name: before[name] for name in SETTINGS}
+    shown, _, hidden = after["label_config"].partition('<View style="display: none">')
+    assert before["label_config"].startswith(shown.rstrip())
+    assert 'PolygonLabels name="own"' in hidden
+    assert call("GET", f"/api/tasks/{task}/")["data"]["annotated"] == data["annotated"]
+    assert all(one["result"] == [] for one in call("GET", "/api/predictions/", params={"task": _number(3)}))
+    assert AnnotationFinding.objects.filter(kind="shown", annotation__task__slice_index=1).exists()
+    assert look(watched) == []
+
+
+def _names_a_control_of_an_own_name(task: int) -> None:
+    """A save by the API that keeps Label Studio from taking any interface without that control."""
+    size = {"original_width": 9, "original_height": 9, "image_rotation": 0}
+    points = {"points": [[1, 1], [2, 2], [3, 1]], "polygonlabels": ["x"]}
+    region = {"id": "p", "type": "polygonlabels", "from_name": "own", "to_name": "image", "value": points, **size}
+    call("POST", f"/api/tasks/{task}/annotations/", json={"result": [region]})
+
+
+def test_a_backend_that_is_pointed_elsewhere_learns_a_password_that_opens_nothing_any_more(
+    watched: LabelingProject, live_server: LiveServer
+) -> None:
+    seen: list[str] = []
+    with _listening(seen) as elsewhere:
+        number = call("GET", "/api/ml", params={"project": watched.label_studio_id})[0]["id"]
+        call("PATCH", f"/api/ml/{number}", json={"url": elsewhere, "project": watched.label_studio_id})
+        assert basic_auth() in seen
+        told = settle(watched)
+        assert "ours at another address" in " ".join(told)
+    stolen = {"Authorization": seen[0]}
+    assert requests.get(f"{ml_backend_url()}/versions", headers=stolen, timeout=10).status_code == 401
+    sent = requests.post(webhook_url(), headers=stolen, json={"action": "START_TRAINING"}, timeout=10)
+    assert sent.status_code == 401
+    [backend] = call("GET", "/api/ml", params={"project": watched.label_studio_id})
+    assert (backend["url"], backend["state"]) == (ml_backend_url(), "CO"), "Label Studio has the new password"
+    assert len(call("GET", "/api/webhooks/", params={"project": watched.label_studio_id})) == 1
+
+
+@contextmanager
+def _listening(seen: list[str]) -> Iterator[str]:
+    """Somebody's own ML backend, where Label Studio may send to; it keeps the passwords that come."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            seen.append(str(self.headers.get("Authorization")))
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(b'{"status": "UP", "model_version": "evil"}')
+
+        do_GET = do_POST = _answer  # noqa: N815 (the names http.server calls)
+
+        def log_message(self, *_args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer((LISTENER_FOR_LABEL_STUDIO, 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://{LISTENER_FOR_LABEL_STUDIO}:{server.server_port}/ml"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_legacy_tokens_that_were_switched_off_are_switched_on_and_that_is_said(
+    watched: LabelingProject, label_studio: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADMINISTRATOR_PASSWORD", label_studio.password(Role.ADMINISTRATOR))
+    off = {"legacy_api_tokens_enabled": False, "api_tokens_enabled": True}
+    call("POST", "/api/jwt/settings", json=off)
+    with pytest.raises(RejectedInput, match="switched legacy API tokens off") as refused:
+        call("GET", "/api/current-user/whoami")
+    assert "pull_annotations" in refused.value.remedy
+    assert "switched" in ensure_tokens()[0]
+    assert call("GET", "/api/current-user/whoami")["email"]
+    assert StudioChange.objects.get().subject == Subject.TOKENS
+    assert ensure_tokens() == []
+
+
+def test_an_address_that_somebody_made_an_account_for_is_taken_over(
+    watched: LabelingProject, label_studio: Installation, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DATA_FOLDER = label_studio.folder / "data"
+    monkeypatch.setenv("ADMINISTRATOR_PASSWORD", label_studio.password(Role.ADMINISTRATOR))
+    call("POST", "/api/users/", json={"email": "future@colleague.org", "username": "future"})
+    person = User(email="future@colleague.org", username="future@colleague.org", role=Role.ANNOTATOR)
+    sign_up(person, "a-password-of-theirs")
+    assert "future@colleague.org" in [user["email"] for user in call("GET", "/api/users/")]
+    with requests.Session() as browser:
+        sign_in(browser, "future@colleague.org", "a-password-of-theirs")
+        found = browser.get(f"{label_studio.label_studio_url}/api/current-user/whoami", timeout=30)
+    assert found.json()["email"] == "future@colleague.org"

@@ -9,9 +9,9 @@ from django.urls import URLPattern, reverse
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.assembly import assemble
+from annotation_backend.labeling.connection import basic_auth
 from annotation_backend.labeling.events import receive
 from annotation_backend.labeling.models import CaseMask, LabelingTask, TaskState
-from annotation_backend.labeling.project import basic_auth
 from annotation_backend.urls import urlpatterns
 from tests.annotation_backend.records import accounts, published, registered_case, save_body
 

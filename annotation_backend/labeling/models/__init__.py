@@ -16,10 +16,20 @@ from annotation_backend.labeling.models.mask import CaseMask
 from annotation_backend.labeling.models.project import FormerTask, LabelingProject, LabelingTask, TaskState, number_of
 from annotation_backend.labeling.models.settings import ProjectTab, SettingsChange
 from annotation_backend.labeling.models.version import AnnotationFinding, FindingKind, Restoration, VersionMasks
+from annotation_backend.labeling.models.watch import (
+    MISLEADING,
+    OF_TASKS,
+    Secret,
+    SecretRenewal,
+    StudioChange,
+    Subject,
+)
 
 __all__ = [
     "ANNOTATION",
     "EVIDENCE",
+    "MISLEADING",
+    "OF_TASKS",
     "Annotation",
     "AnnotationDeletion",
     "AnnotationFinding",
@@ -36,7 +46,11 @@ __all__ = [
     "ProjectTab",
     "ReceivedBy",
     "Restoration",
+    "Secret",
+    "SecretRenewal",
     "SettingsChange",
+    "StudioChange",
+    "Subject",
     "TaskState",
     "VersionMasks",
     "number_of",

@@ -17,6 +17,12 @@ class LabelingProject(models.Model):
     made_at = models.DateTimeField(null=True, help_text="Label Studio's own time: tells it from another of its number")
     title = models.CharField(max_length=50)
     ml_backend_id = models.PositiveIntegerField(null=True)
+    webhook_id = models.PositiveIntegerField(null=True)
+    written = models.JSONField(
+        default=dict, help_text="What we gave the project last: name to the SHA-256 values that may be there"
+    )
+    looked_at = models.DateTimeField(null=True, help_text="Until then the project and what changed was as we left it")
+    looked_over_at = models.DateTimeField(null=True, help_text="The same for every task")
     pulled_until = models.DateTimeField(null=True, help_text="What Label Studio changed before this was compared")
     created = models.DateTimeField(auto_now_add=True)
 
@@ -52,6 +58,12 @@ class LabelingTask(models.Model):
         on_delete=models.PROTECT,
         related_name="+",
         help_text="The model whose prediction was pushed last",
+    )
+    written = models.JSONField(
+        default=list, help_text="SHA-256 of the data that we gave it: the last, and one that is on its way"
+    )
+    shown = models.JSONField(
+        default=list, help_text="SHA-256 of predictions that we pushed or answered and that may be there"
     )
     created = models.DateTimeField(auto_now_add=True)
 

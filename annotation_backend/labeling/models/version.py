@@ -30,6 +30,7 @@ class FindingKind(models.TextChoices):
     WITHDRAWN = "withdrawn", "What was drawn last counts no more"
     UNCONFIRMED = "unconfirmed", "Label Studio does not confirm it"
     AUTHOR = "author", "Nobody knows who drew it"
+    SHOWN = "shown", "Drawn while Label Studio showed something else"
 
     @property
     def is_of_a_case(self) -> bool:

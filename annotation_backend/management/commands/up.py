@@ -3,9 +3,11 @@
 import signal
 import time
 from argparse import ArgumentParser
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from django.conf import settings
@@ -20,9 +22,10 @@ from annotation_backend.cases.models import Case
 from annotation_backend.cases.registering import register_cases
 from annotation_backend.cases.services import select_cases
 from annotation_backend.cases.studies_folder import PHANTOM, studies_folder
-from annotation_backend.doctor import put_away_rehearsals
+from annotation_backend.doctor import alone, put_away_rehearsals
 from annotation_backend.environment import ENV_FILE, ROOT
 from annotation_backend.labeling import client, server
+from annotation_backend.labeling.connection import service_url
 from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.people import ensure_people
 from annotation_backend.labeling.predictions import push_predictions
@@ -62,6 +65,7 @@ class Command(MaskloopCommand):
         processes = self._processes()
         processes.end_former()
         require_free(settings.MASKLOOP_URL, what="MASKLOOP_URL")
+        require_free(service_url(), what="ML_BACKEND_URL")
         require_free(f"http://127.0.0.1:{server.own_port()}", what="LABEL_STUDIO_URL")
         server.database_environment(settings.LABEL_STUDIO_DATABASE_URL)
         settings.DATA_FOLDER.mkdir(parents=True, exist_ok=True)
@@ -91,9 +95,9 @@ class Command(MaskloopCommand):
         return {"labelling": settings.LABEL_STUDIO_URL, "cases": Case.objects.count()}, findings
 
     def _processes(self) -> Processes:
-        address = settings.MASKLOOP_URL.rpartition("/")[2]
+        binds = dict.fromkeys(urlsplit(url).netloc for url in (settings.MASKLOOP_URL, service_url()))
         environment = {
-            "MASKLOOP_BIND": address,
+            "GUNICORN_CMD_ARGS": " ".join(f"--bind={address}" for address in binds),
             "MASKLOOP_WEB_PROCESSES": str(machine.web_processes()),
             "OMP_NUM_THREADS": str(machine.inference_threads()),
             "OMP_WAIT_POLICY": "PASSIVE",
@@ -108,7 +112,8 @@ class Command(MaskloopCommand):
         project = self._connect(processes)
         self.say(f"Label Studio is up with project {project.label_studio_id}; its tasks follow.")
         findings += self._take_up(project)
-        put_away_rehearsals()
+        with suppress(TryAgain), alone():  # where a doctor is at work, it puts its own away
+            put_away_rehearsals()
         for case in select_cases(None):
             findings += self._publish(case)
         return findings

@@ -4,7 +4,8 @@ from argparse import ArgumentParser
 from typing import Any
 
 from annotation_backend.labeling.models import LabelingProject
-from annotation_backend.labeling.upkeep import keep_up, look_around, take_up
+from annotation_backend.labeling.tokens import ensure_tokens
+from annotation_backend.labeling.upkeep import keep_up, look_around, look_over, take_up
 from annotation_backend.management.arguments import MaskloopCommand
 from annotation_backend.presence import Part, present
 from datasets.errors import RejectedInput
@@ -31,7 +32,7 @@ class Command(MaskloopCommand):
         if options["every"] is not None:
             with present(Part.RECONCILER):
                 keep_up(max(SHORTEST_SECONDS, options["every"]), tell=self.say)
-        findings = look_around() if LabelingProject.objects.exists() else []
+        findings = [*ensure_tokens(), *look_around()] if LabelingProject.objects.exists() else []
         projects = list(LabelingProject.objects.filter(is_retired=False))
         if not projects:
             raise RejectedInput(
@@ -43,6 +44,6 @@ class Command(MaskloopCommand):
         for project in projects:
             report = take_up(project)
             totals = {key: count + getattr(report, key) for key, count in totals.items()}
-            findings += report.refused
+            findings += [*report.refused, *look_over(project)]
         self.say("{seen} saves in Label Studio, {stored} were new, {deleted} were deleted there.".format(**totals))
         return totals, findings

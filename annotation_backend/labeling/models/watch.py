@@ -1,0 +1,94 @@
+"""What somebody changed in Label Studio behind our back, and how often each secret was renewed."""
+
+from django.db import models
+
+from annotation_backend.accounts.models import User
+from annotation_backend.cases.models import Case
+from annotation_backend.labeling.models.project import LabelingProject
+
+
+class Secret(models.TextChoices):
+    """What Label Studio shows when it comes to us."""
+
+    WEBHOOK = "webhook", "the webhook's header"
+    ML_BACKEND = "ml-backend", "the ML backend's password"
+
+
+class SecretRenewal(models.Model):
+    """A secret was seen elsewhere and is another one since; the secret itself is in no database."""
+
+    secret = models.CharField(max_length=12, choices=Secret.choices)
+    reason = models.CharField(max_length=100)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.get_secret_display()} was renewed: {self.reason}"
+
+
+class Subject(models.TextChoices):
+    """What of Label Studio is looked at."""
+
+    INTERFACE = "interface", "labelling interface"
+    SETTING = "setting", "project's settings"
+    BACKEND = "backend", "ML backend"
+    WEBHOOK = "webhook", "webhook"
+    STORAGE = "storage", "cloud storage"
+    TOKENS = "tokens", "API tokens"
+    PICTURE = "picture", "picture's address"
+    STATE = "state", "task's state"
+    COMMENT = "comment", "reviewer's comment"
+    TASK_DATA = "data", "task's data"
+    PREDICTION = "prediction", "prediction"
+
+
+MISLEADING = (Subject.INTERFACE, Subject.BACKEND, Subject.PICTURE, Subject.PREDICTION)
+"""What is drawn while one of these is not ours may have been meant for something else."""
+
+OF_TASKS = (Subject.PICTURE, Subject.STATE, Subject.COMMENT, Subject.TASK_DATA, Subject.PREDICTION)
+
+
+class StudioChange(models.Model):
+    """Something in Label Studio was not as we left it, until a person has looked at it; those of a kind are one row."""
+
+    project = models.ForeignKey(LabelingProject, on_delete=models.CASCADE, related_name="studio_changes")
+    case = models.ForeignKey(Case, null=True, on_delete=models.CASCADE, related_name="studio_changes")
+    subject = models.CharField(max_length=12, choices=Subject.choices)
+    name = models.CharField(max_length=60, help_text="What of it, in our words")
+    slices = models.JSONField(default=list, help_text="Indices, where it is about tasks")
+    expected = models.CharField(max_length=64, help_text="SHA-256 of what we left there; empty for nothing")
+    found = models.CharField(max_length=64, help_text="SHA-256 of what was there last; empty for nothing")
+    times = models.PositiveIntegerField(default=1)
+    changed_at = models.DateTimeField(null=True, help_text="Where Label Studio says so")
+    changed_by = models.PositiveIntegerField(default=0, help_text="Label Studio's number of a person; 0: not said")
+    good_until = models.DateTimeField(null=True, help_text="When it was looked at last and was as we left it")
+    mended_at = models.DateTimeField(null=True)
+    seen_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="seen_studio_changes")
+    seen_at = models.DateTimeField(null=True)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.get_subject_display()}: {self.name}"
+
+    @property
+    def person(self) -> User | None:
+        """Who changed it, where Label Studio says so and the person has an account here."""
+        return User.objects.filter(label_studio_id=self.changed_by).first() if self.changed_by else None
+
+    @property
+    def advice(self) -> str:
+        """What a person still has to do; empty where nothing is left."""
+        return _ADVICE.get(Subject(self.subject), "")
+
+
+_ADVICE = {
+    Subject.BACKEND: "Label Studio gives the administrator's token to every ML backend: where a foreign address was "
+    "there, draw a new token (Account & Settings there), put it into .env as LABEL_STUDIO_TOKEN, and restart.",
+    Subject.WEBHOOK: "What was saved meanwhile may have been sent to a foreign address.",
+    Subject.STORAGE: "Annotations may have been copied to a foreign place.",
+}

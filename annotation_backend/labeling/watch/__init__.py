@@ -1,0 +1,1 @@
+"""What Label Studio shows is what we believe it shows: looked at again and again, named, and mended."""

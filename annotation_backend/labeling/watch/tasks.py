@@ -1,0 +1,214 @@
+"""Tasks: the pictures, words and predictions that Label Studio shows of each slice."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.utils.dateparse import parse_datetime
+
+from annotation_backend.cases.models import Slice
+from annotation_backend.labeling.answers import record_of, rows_of
+from annotation_backend.labeling.client import unless_missing
+from annotation_backend.labeling.models import LabelingProject, LabelingTask, Subject, TaskState
+from annotation_backend.labeling.pushing import hide_predictions
+from annotation_backend.labeling.queue import queue_once
+from annotation_backend.labeling.task_data import digest_of, digest_of_data, pictures_by_index, task_data, write_task
+from annotation_backend.labeling.task_lists import FAILED, Unreadable, found_among, listed
+from annotation_backend.labeling.watch.difference import Difference
+from datasets.case import SeriesRole
+from datasets.errors import TryAgain
+
+_SUBJECTS = {
+    **dict.fromkeys(("annotated", "companion", "companions", "windows"), Subject.PICTURE),
+    "state": Subject.STATE,
+    "review_comment": Subject.COMMENT,
+}
+"""Which keys of a task's data are about what; all others are its data in general."""
+
+FOREIGN, CHANGED, GONE = "another beside ours", "ours is another now", "ours is gone"
+
+_PAGE = 100
+
+Row = Mapping[str, Any]
+
+
+class Pictures:
+    """Tasks' data as it should be; the pictures of a case are read once."""
+
+    def __init__(self) -> None:
+        self._of_case: dict[int, dict[int, dict[SeriesRole, Slice]]] = {}
+
+    def wanted(self, task: LabelingTask) -> dict[str, Any] | None:
+        """What a task's data should be; None where its slice has no picture (any more)."""
+        if task.case_id not in self._of_case:
+            self._of_case[task.case_id] = pictures_by_index(task.case)
+        pair = self._of_case[task.case_id].get(task.slice_index)
+        if pair is None:
+            return None
+        return task_data(task.case, task.slice_index, pair, state=task.mirrored_state, comment=task.mirrored_comment)
+
+
+def differences(project: LabelingProject, rows: Iterable[Row]) -> list[Difference]:
+    """What tasks show that we did not give them.
+
+    What we write meanwhile is ours before and after: a task that differs is asked for once more by itself, between two
+    readings of our record of it. A long list may be older than two pushes of ours.
+
+    Args:
+        project: Ours.
+        rows: Tasks as Label Studio lists them; those that are not ours are passed over.
+    """
+    records, pictures = _records(project), Pictures()
+    suspects = [row["id"] for row in rows if (task := records.get(row["id"])) and _of_row(task, row, pictures)]
+    return [one for number in suspects for one in _asked_again(project, number, pictures)]
+
+
+def _asked_again(project: LabelingProject, number: int, pictures: Pictures) -> list[Difference]:
+    before = _records(project, [number]).get(number)
+    try:
+        row = unless_missing("GET", f"/api/tasks/{number}/")
+    except TryAgain as error:
+        if error.code != FAILED:
+            raise
+        return []  # Label Studio fails at this task, which reconciliation names
+    task = _records(project, [number]).get(number)
+    if before is None or task is None or row is None:
+        return []
+    task.written, task.shown = [*before.written, *task.written], [*before.shown, *task.shown]
+    return _of_row(task, _sound(row), pictures)
+
+
+def all_tasks(project: LabelingProject, *, since: datetime | None = None) -> list[Row]:
+    """Tasks with their predictions; with `since`, those that Label Studio changed after it.
+
+    Where Label Studio fails at one of them, all of ours are read but that one, which reconciliation names.
+
+    Raises:
+        TryAgain: Label Studio does not answer, or fails whatever it is asked for.
+    """
+    try:
+        rows = list(listed(project, fields="all", condition=_changed_after(since) if since else None, page_size=_PAGE))
+    except TryAgain as error:
+        if error.code != FAILED:
+            raise
+        found = found_among(project, list(_records(project)), fields="all")
+        rows = [row for row in found if not isinstance(row, Unreadable)]
+    return [_sound(row) for row in rows]
+
+
+def _changed_after(moment: datetime) -> dict[str, Any]:
+    value = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return {"filter": "filter:tasks:updated_at", "operator": "greater", "type": "Datetime", "value": value}
+
+
+def _sound(row: object) -> Row:
+    """A task as Label Studio gives it, with what is read of it."""
+    task = record_of(row, id=int, data=dict)
+    if task.get("predictions") is not None:
+        task["predictions"] = rows_of(task["predictions"], id=int)
+    return task
+
+
+def mend(found: Sequence[Difference], rows: Mapping[int, Row]) -> None:
+    """Gives tasks their data back; a prediction that is not ours shows nothing, until the worker has drawn it anew."""
+    tasks = {one.task.pk: one.task for one in found if one.task}
+    drawings = {one.task.pk for one in found if one.task and one.subject is Subject.PREDICTION}
+    words = {one.task.pk for one in found if one.task and one.subject is not Subject.PREDICTION}
+    pictures = Pictures()
+    for key in words:
+        wanted = pictures.wanted(tasks[key])
+        if wanted is not None:
+            write_task(tasks[key], wanted, there=rows[tasks[key].label_studio_id]["data"])
+    for key in drawings:
+        hide_predictions(tasks[key])
+    draw_anew([tasks[key] for key in drawings])
+
+
+def bring_up_to_date(tasks: Iterable[LabelingTask], rows: Mapping[int, Row]) -> None:
+    """Gives tasks what they should show by now, where that became something else than we wrote.
+
+    Args:
+        tasks: Ours.
+        rows: What Label Studio has of them, by its number.
+    """
+    pictures = Pictures()
+    for task in tasks:
+        wanted, data = pictures.wanted(task), rows[task.label_studio_id]["data"]
+        if wanted is None:
+            continue
+        if digest_of_data(wanted) != digest_of_data(data):
+            write_task(task, wanted, there=data)
+        elif not task.written:
+            LabelingTask.objects.filter(pk=task.pk).update(written=[digest_of_data(data)])
+
+
+def draw_anew(tasks: Sequence[LabelingTask]) -> None:
+    """Has the worker push the predictions of those tasks that nobody submitted."""
+    from annotation_backend.labeling.jobs import predict_case  # the job mirrors states, which looks at tasks
+
+    LabelingTask.objects.filter(pk__in=[task.pk for task in tasks]).update(drawn_by=None)
+    waiting = {task.case.code for task in tasks if task.state == TaskState.PENDING}
+    for code in sorted(waiting):
+        queue_once(predict_case, case_code=code)
+
+
+def _records(project: LabelingProject, numbers: Sequence[int] | None = None) -> dict[int, LabelingTask]:
+    rows = LabelingTask.objects.filter(project=project, label_studio_id__gt=0)
+    if numbers is not None:
+        rows = rows.filter(label_studio_id__in=numbers)
+    return {task.label_studio_id: task for task in rows.select_related("case__patient", "project")}
+
+
+def _of_row(task: LabelingTask, row: Row, pictures: Pictures) -> list[Difference]:
+    return [*of_data(task, row, pictures), *_of_predictions(task, row)]
+
+
+def of_data(task: LabelingTask, row: Row, pictures: Pictures) -> list[Difference]:
+    """What of a task's data is neither what we wrote last nor what it should be; one difference a subject."""
+    data = row["data"]
+    if digest_of_data(data) in task.written:
+        return []
+    wanted = pictures.wanted(task)
+    if wanted is None:
+        return []
+    keys = [key for key in wanted if key not in data or wanted[key] != data[key]]
+    by_subject: dict[Subject, list[str]] = {}
+    for key in dict.fromkeys(keys):
+        by_subject.setdefault(_SUBJECTS.get(key, Subject.TASK_DATA), []).append(key)
+    return [
+        Difference(
+            subject,
+            "not as we gave it",
+            digest_of([wanted.get(key) for key in keys]),
+            digest_of([data.get(key) for key in keys]),
+            row["id"],
+            task,
+            *_who_and_when(row),
+        )
+        for subject, keys in by_subject.items()
+    ]
+
+
+def _of_predictions(task: LabelingTask, row: Row) -> list[Difference]:
+    rows = row.get("predictions")
+    if not task.shown or rows is None:
+        return []
+    last = task.shown[-1]
+    if not rows and task.drawn_by_id:
+        return [Difference(Subject.PREDICTION, GONE, last, "", row["id"], task)]
+    digests = {one["id"]: digest_of(one.get("result")) for one in rows}
+    others = [number for number, digest in digests.items() if digest not in task.shown]
+    if not others:
+        return []
+    name = FOREIGN if len(others) < len(rows) else CHANGED
+    moments = [parse_datetime(str(one.get("updated_at"))) for one in rows if one["id"] in others]
+    when = max((moment for moment in moments if moment), default=None)
+    return [Difference(Subject.PREDICTION, name, last, digests[others[-1]], row["id"], task, when)]
+
+
+def _who_and_when(row: Row) -> tuple[datetime | None, int]:
+    """Label Studio's last change of the task, which may be a later one."""
+    people = row.get("updated_by")
+    first = people[0] if isinstance(people, list) and people else people
+    person = first.get("user_id") if isinstance(first, Mapping) else first
+    return parse_datetime(str(row.get("updated_at"))), person if isinstance(person, int) else 0

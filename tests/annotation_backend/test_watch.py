@@ -1,0 +1,447 @@
+"""What Label Studio shows is what we left there: each change is named, mended, and remembered with what was drawn."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from annotation_backend.accounts.models import Role, User
+from annotation_backend.doctor.services import shown_in_label_studio
+from annotation_backend.labeling.connection import basic_auth, ml_backend_url, webhook_headers, webhook_url
+from annotation_backend.labeling.editor import wanted_interface
+from annotation_backend.labeling.events import receive
+from annotation_backend.labeling.models import (
+    OF_TASKS,
+    AnnotationFinding,
+    FindingKind,
+    LabelingProject,
+    LabelingTask,
+    StudioChange,
+    Subject,
+)
+from annotation_backend.labeling.pushing import show_predictions
+from annotation_backend.labeling.states import mirror_states
+from annotation_backend.labeling.watch import services, tasks
+from annotation_backend.labeling.watch.interface import SETTINGS
+from annotation_backend.labeling.watch.jobs import look_over_project
+from annotation_backend.labeling.watch.services import look, settle
+from datasets.errors import ProgramFault, RejectedInput, TryAgain
+from tests.annotation_backend.drawers import known_model
+from tests.annotation_backend.label_studio_double import LabelStudioDouble
+from tests.annotation_backend.records import accounts, published, registered_case, save_body
+
+pytestmark = pytest.mark.django_db
+
+Attack = Callable[[LabelStudioDouble], None]
+
+
+@pytest.fixture
+def studio(monkeypatch: pytest.MonkeyPatch) -> LabelStudioDouble:
+    double = LabelStudioDouble()
+    double.takes_the_place(monkeypatch)
+    monkeypatch.setattr(services, "PAUSE_SECONDS", 0)
+    return double
+
+
+@pytest.fixture
+def project(studio: LabelStudioDouble) -> LabelingProject:
+    """Our project as the first round leaves it, with a prediction on each task of one case."""
+    accounts()
+    studio.project |= SETTINGS
+    tasks = published(registered_case())
+    project = tasks[0].project
+    LabelingProject.objects.filter(pk=project.pk).update(label_studio_id=1)
+    project.refresh_from_db()
+    studio.tasks = {task.label_studio_id: {} for task in tasks}
+    settle(project)
+    for task in LabelingTask.objects.select_related("project"):
+        show_predictions([task], [_prediction(task, "ours")])
+    StudioChange.objects.all().delete()
+    assert settle(project) == []
+    return project
+
+
+def _prediction(task: LabelingTask, content: str) -> dict[str, Any]:
+    return {"task": task.label_studio_id, "result": [{"id": content}], "model_version": "m-1", "score": 0.5}
+
+
+def _first(things: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    return things[min(things)]
+
+
+def _adds(kind: str, **row: Any) -> Attack:
+    return lambda studio: getattr(studio, kind).update({77: {"id": 77, **row}})
+
+
+def _sets(kind: str, **row: Any) -> Attack:
+    return lambda studio: _first(getattr(studio, kind)).update(row)
+
+
+def _loses(kind: str) -> Attack:
+    return lambda studio: getattr(studio, kind).pop(min(getattr(studio, kind)))
+
+
+def _in_project(**changes: Any) -> Attack:
+    return lambda studio: studio.project.update(changes)
+
+
+def _in_task(**changes: Any) -> Attack:
+    return lambda studio: _first(studio.tasks).update(changes)
+
+
+def _storage(studio: LabelStudioDouble) -> None:
+    studio.storages["/api/storages/export"].append({"id": 4, "type": "s3"})
+
+
+ELSEWHERE = "https://elsewhere.example/ml"
+
+ATTACKS: dict[str, tuple[Attack, Subject]] = {
+    "another interface": (_in_project(label_config="<View><Markdown/></View>"), Subject.INTERFACE),
+    "another instruction": (_in_project(expert_instruction="Draw the bone"), Subject.INTERFACE),
+    "predictions hidden": (_in_project(show_collab_predictions=False), Subject.SETTING),
+    "another version of predictions": (_in_project(model_version="evil"), Subject.SETTING),
+    "two annotations a task": (_in_project(maximum_annotations=2), Subject.SETTING),
+    "nothing empty may be submitted": (_in_project(enable_empty_annotation=False), Subject.SETTING),
+    "our backend points elsewhere": (_sets("backends", url=ELSEWHERE), Subject.BACKEND),
+    "our backend is not asked": (_sets("backends", is_interactive=False), Subject.BACKEND),
+    "our backend without its password": (_sets("backends", auth_method="NONE"), Subject.BACKEND),
+    "our backend is gone": (_loses("backends"), Subject.BACKEND),
+    "a second backend": (_adds("backends", url=ELSEWHERE, title="x"), Subject.BACKEND),
+    "a second webhook": (_adds("webhooks", url=f"{ELSEWHERE}/copy", project=1, is_active=True), Subject.WEBHOOK),
+    "a webhook of all projects": (_adds("webhooks", url=ELSEWHERE, project=None, is_active=True), Subject.WEBHOOK),
+    "our webhook points elsewhere": (_sets("webhooks", url=ELSEWHERE), Subject.WEBHOOK),
+    "our webhook is off": (_sets("webhooks", is_active=False), Subject.WEBHOOK),
+    "our webhook for some actions": (_sets("webhooks", send_for_all_actions=False), Subject.WEBHOOK),
+    "our webhook without its header": (_sets("webhooks", headers={}), Subject.WEBHOOK),
+    "our webhook is gone": (_loses("webhooks"), Subject.WEBHOOK),
+    "a storage that copies out": (_storage, Subject.STORAGE),
+    "another slice's picture": (_in_task(annotated="http://127.0.0.1:8000/pictures/other.png"), Subject.PICTURE),
+    "pictures changed places": (_in_task(companions=[]), Subject.PICTURE),
+    "state approved": (_in_task(state="approved"), Subject.STATE),
+    "a comment": (_in_task(review_comment="draw less"), Subject.COMMENT),
+    "another sequence's name": (_in_task(annotated_sequence="Draw here: T1"), Subject.TASK_DATA),
+    "another case's code": (_in_task(case="C0002"), Subject.TASK_DATA),
+    "a prediction replaced": (_sets("predictions", result=[{"id": "evil"}]), Subject.PREDICTION),
+    "a prediction emptied": (_sets("predictions", result=[]), Subject.PREDICTION),
+}
+
+
+def test_a_new_project_is_connected_without_a_word(studio: LabelStudioDouble) -> None:
+    studio.project |= SETTINGS
+    new = LabelingProject.objects.create(label_studio_id=1, title="New")
+    studio.project |= wanted_interface(new)
+    assert settle(new) == []
+    assert not StudioChange.objects.exists()
+    _is_connected_as_it_should_be(studio)
+
+
+def test_tasks_that_label_studio_cannot_list_keep_the_rest_from_being_looked_at_no_more_than_once(
+    studio: LabelStudioDouble, project: LabelingProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_args: Any, **_options: Any) -> Any:
+        raise TryAgain("label-studio-error", "Label Studio failed with status 500.", remedy="Run it again.")
+
+    ATTACKS["a second webhook"][0](studio)
+    ATTACKS["another slice's picture"][0](studio)
+    looked = project.looked_at
+    with monkeypatch.context() as patched:
+        patched.setattr(tasks, "all_tasks", fails)
+        assert "not looked at" in settle(project)[-1]
+    _is_connected_as_it_should_be(studio)
+    assert project.looked_at == looked
+    settle(project)
+    assert look(project) == []
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_what_was_changed_in_label_studio_is_named_mended_and_remembered(
+    studio: LabelStudioDouble, project: LabelingProject, name: str
+) -> None:
+    before = json.dumps([studio.project, studio.tasks], sort_keys=True)
+    attack, subject = ATTACKS[name]
+    attack(studio)
+    changes = len(studio.changes)
+    assert {one.subject for one in look(project)} == {subject}
+    assert len(studio.changes) == changes, "a look changes nothing"
+    told = settle(project)
+    assert told
+    assert all("studio-changed" in line for line in told)
+    assert {row.subject for row in StudioChange.objects.all()} == {subject}
+    assert all(row.mended_at and row.good_until for row in StudioChange.objects.all())
+    assert json.dumps([studio.project, studio.tasks], sort_keys=True) == before
+    assert look(project) == []
+    assert settle(project) == []
+    _is_connected_as_it_should_be(studio)
+
+
+def _is_connected_as_it_should_be(studio: LabelStudioDouble) -> None:
+    [backend] = studio.backends.values()
+    assert (backend["url"], backend["is_interactive"], backend["auth_method"]) == (ml_backend_url(), True, "BASIC_AUTH")
+    [webhook] = [hook for hook in studio.webhooks.values() if hook["is_active"]]
+    assert (webhook["url"], webhook["headers"], webhook["project"]) == (webhook_url(), webhook_headers(), 1)
+    assert studio.storages == {"/api/storages/": [], "/api/storages/export": []}
+
+
+OF_PROJECT = sorted(name for name, (_, subject) in ATTACKS.items() if subject not in OF_TASKS)
+
+
+@hypothesis_settings(max_examples=100, deadline=None)
+@given(names=st.lists(st.sampled_from(OF_PROJECT), min_size=1, max_size=6))
+def test_whatever_was_changed_together_is_named_and_mended(names: list[str]) -> None:
+    double = LabelStudioDouble()
+    with pytest.MonkeyPatch.context() as monkeypatch, transaction.atomic():
+        double.takes_the_place(monkeypatch)
+        monkeypatch.setattr(services, "PAUSE_SECONDS", 0)
+        mine = LabelingProject.objects.create(label_studio_id=1, title="Many")
+        settle(mine)
+        StudioChange.objects.all().delete()
+        done = {subject for name in names if (subject := _attacked(double, name))}
+        settle(mine)
+        assert {row.subject for row in StudioChange.objects.all()} == done
+        assert look(mine) == []
+        _is_connected_as_it_should_be(double)
+        transaction.set_rollback(True)
+
+
+def _attacked(double: LabelStudioDouble, name: str) -> Subject | None:
+    """Does it, unless what it is about is gone already."""
+    attack, subject = ATTACKS[name]
+    things = {Subject.BACKEND: double.backends, Subject.WEBHOOK: double.webhooks}
+    if not things.get(subject, {1: {}}):
+        return subject
+    attack(double)
+    return subject
+
+
+def test_a_password_that_was_sent_elsewhere_is_renewed_and_label_studio_told(
+    studio: LabelStudioDouble, project: LabelingProject, client: Client
+) -> None:
+    stolen = basic_auth()
+    _first(studio.backends)["url"] = ELSEWHERE
+    settle(project)
+    assert basic_auth() != stolen
+    assert client.get(reverse("ml-versions"), headers={"authorization": stolen}).status_code == 401
+    assert client.get(reverse("ml-versions"), headers={"authorization": basic_auth()}).status_code == 200
+    assert basic_auth().endswith(_as_basic(_first(studio.backends)))
+
+
+def _as_basic(backend: dict[str, Any]) -> str:
+    import base64
+
+    return base64.b64encode(f"{backend['basic_auth_user']}:{backend['basic_auth_pass']}".encode()).decode()
+
+
+@pytest.mark.parametrize("is_a_copy", [True, False])
+def test_a_header_that_was_sent_elsewhere_is_renewed(
+    studio: LabelStudioDouble, project: LabelingProject, is_a_copy: bool
+) -> None:
+    stolen = webhook_headers()
+    if is_a_copy:
+        studio.webhooks[9] = {"id": 9, "url": ELSEWHERE, "project": 1, "is_active": True, "headers": stolen}
+    else:
+        _first(studio.webhooks)["url"] = ELSEWHERE
+    settle(project)
+    assert webhook_headers() != stolen
+    _is_connected_as_it_should_be(studio)
+
+
+def test_a_renewal_that_label_studio_was_not_told_yet_is_no_change_of_anybody(
+    studio: LabelStudioDouble, project: LabelingProject
+) -> None:
+    from annotation_backend.labeling.connection import renew
+    from annotation_backend.labeling.models import Secret
+
+    renew(Secret.WEBHOOK, reason="seen elsewhere")
+    assert settle(project) == []
+    _is_connected_as_it_should_be(studio)
+
+
+@pytest.mark.parametrize("name", ["another interface", "another slice's picture", "a prediction replaced"])
+def test_what_was_drawn_while_something_else_was_shown_waits_for_a_reviewer(
+    studio: LabelStudioDouble, project: LabelingProject, name: str
+) -> None:
+    first, second = LabelingTask.objects.order_by("slice_index")[:2]
+    attack, subject = ATTACKS[name]
+    _save(second, identifier=5, moment=timezone.now() - timedelta(hours=2))
+    attack(studio)
+    _save(first, identifier=6, moment=timezone.now())
+    settle(project)
+    found = AnnotationFinding.objects.filter(kind=FindingKind.SHOWN)
+    assert [(one.annotation.task_id, one.label) for one in found] == [(first.pk, subject)]
+    settle(project)
+    assert found.count() == 1
+
+
+def test_who_submits_a_task_that_was_open_before_it_was_mended_is_found_too(
+    studio: LabelStudioDouble, project: LabelingProject
+) -> None:
+    first, second = LabelingTask.objects.order_by("slice_index")[:2]
+    ATTACKS["another interface"][0](studio)
+    settle(project)
+    later = timezone.now() + timedelta(minutes=5)
+    _save(first, identifier=6, moment=later, lead_time=600.0)
+    _save(second, identifier=7, moment=later, lead_time=3.0)
+    settle(project)
+    [found] = AnnotationFinding.objects.filter(kind=FindingKind.SHOWN)
+    assert found.annotation.task == first
+
+
+def _save(task: LabelingTask, *, identifier: int, moment: Any, lead_time: float = 1.0) -> None:
+    stamp = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    project = {"project": task.project.label_studio_id}
+    body = save_body(task, identifier=identifier) | project | {"updated_at": stamp, "lead_time": lead_time}
+    receive({"action": "ANNOTATION_CREATED", "annotation": body, "project": {"id": task.project.label_studio_id}})
+
+
+def test_the_same_change_again_and_again_is_one_row(studio: LabelStudioDouble, project: LabelingProject) -> None:
+    for _ in range(3):
+        for data in studio.tasks.values():
+            data["state"] = "approved"
+        settle(project)
+    [row] = StudioChange.objects.all()
+    assert (row.times, row.slices) == (3 * len(studio.tasks), sorted(row.slices))
+    assert len(row.slices) == len(studio.tasks)
+
+
+def test_what_we_change_ourselves_is_no_change_of_anybody(studio: LabelStudioDouble, project: LabelingProject) -> None:
+    task = LabelingTask.objects.first()
+    assert task is not None
+    LabelingTask.objects.filter(pk=task.pk).update(state="returned", review_comment="the upper end")
+    mirror_states(task.case)
+    show_predictions([task], [_prediction(task, "newer")])
+    type(task.case).objects.filter(pk=task.case_id).update(tissue_type="fat")
+    assert settle(project) == []
+    shown = studio.tasks[task.label_studio_id]
+    assert (shown["state"], shown["review_comment"], shown["tissue_type"]) == ("returned", "the upper end", "fat")
+    assert not StudioChange.objects.exists()
+
+
+def test_a_crash_between_telling_label_studio_and_writing_down_blames_nobody(
+    studio: LabelStudioDouble, project: LabelingProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from annotation_backend.labeling import task_data
+
+    task = LabelingTask.objects.select_related("case").first()
+    assert task is not None
+
+    def breaks_off(*args: Any, **options: Any) -> None:
+        studio.call(*args, **options)
+        raise KeyboardInterrupt
+
+    LabelingTask.objects.filter(pk=task.pk).update(state="returned")
+    with monkeypatch.context() as patched:
+        patched.setattr(task_data, "call", breaks_off)
+        with pytest.raises(KeyboardInterrupt):
+            mirror_states(task.case)
+    assert studio.tasks[task.label_studio_id]["state"] == "returned"
+    assert look(project) == []
+
+
+def test_a_mirrored_state_carries_no_picture_that_somebody_put_there(
+    studio: LabelStudioDouble, project: LabelingProject
+) -> None:
+    task = LabelingTask.objects.select_related("case").first()
+    assert task is not None
+    right = studio.tasks[task.label_studio_id]["annotated"]
+    studio.tasks[task.label_studio_id]["annotated"] = "http://127.0.0.1:8000/pictures/other.png"
+    LabelingTask.objects.filter(pk=task.pk).update(state="returned")
+    mirror_states(task.case)
+    assert studio.tasks[task.label_studio_id]["annotated"] == right
+    assert [row.subject for row in StudioChange.objects.all()] == [Subject.PICTURE]
+
+
+def test_changes_are_shown_to_reviewers_until_one_has_seen_them(
+    studio: LabelStudioDouble, project: LabelingProject, client: Client
+) -> None:
+    annotator = User.objects.get(role=Role.ANNOTATOR)
+    User.objects.filter(pk=annotator.pk).update(label_studio_id=4)
+    ATTACKS["another slice's picture"][0](studio)
+    ATTACKS["a second backend"][0](studio)
+    settle(project)
+    StudioChange.objects.filter(subject=Subject.PICTURE).update(changed_by=4)
+    client.force_login(User.objects.get(role=Role.RADIOLOGIST))
+    page = client.get(reverse("finding-list")).content.decode()
+    assert "another backend beside ours" in page
+    assert str(annotator) in page
+    assert ELSEWHERE not in page
+    row = StudioChange.objects.get(subject=Subject.BACKEND)
+    assert client.post(reverse("change-seen", args=[row.pk])).status_code == 302
+    assert "another backend beside ours" not in client.get(reverse("finding-list")).content.decode()
+    client.force_login(annotator)
+    assert client.post(reverse("change-seen", args=[row.pk])).status_code == 403
+
+
+def test_an_installation_of_an_earlier_version_is_moved_without_a_word_and_what_differs_is_named(
+    studio: LabelStudioDouble, project: LabelingProject, settings: Any
+) -> None:
+    former = f"{settings.MASKLOOP_URL}/ml"
+    _first(studio.backends)["url"], _first(studio.webhooks)["url"] = former, f"{former}/webhook"
+    fields = {"written": {}, "webhook_id": None, "looked_at": None, "looked_over_at": None}
+    LabelingProject.objects.filter(pk=project.pk).update(**fields)
+    LabelingTask.objects.update(written=[], shown=[], drawn_by=known_model())
+    project.refresh_from_db()
+    ATTACKS["another slice's picture"][0](studio)
+    told = settle(project)
+    assert [row.subject for row in StudioChange.objects.all()] == [Subject.PICTURE]
+    assert len(told) == 1
+    _is_connected_as_it_should_be(studio)
+    assert not LabelingTask.objects.filter(drawn_by__isnull=False).exists(), "predictions of unknown origin go"
+    assert settle(project) == []
+
+
+def test_where_label_studio_does_not_take_the_interface_back_the_rest_is_mended_and_it_is_said(
+    studio: LabelStudioDouble, project: LabelingProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from annotation_backend.labeling import editor
+
+    def refuses(method: str, path: str, **options: Any) -> Any:
+        if method == "PATCH":
+            raise ProgramFault("label-studio-request", "Label Studio refused our request.", remedy="Report it.")
+        return studio.call(method, path, **options)
+
+    monkeypatch.setattr(editor, "call", refuses)
+    ATTACKS["another interface"][0](studio)
+    ATTACKS["a second webhook"][0](studio)
+    told = " ".join(settle(project))
+    assert "could not be mended" in told
+    _is_connected_as_it_should_be(studio)
+    mended = dict(StudioChange.objects.values_list("subject", "mended_at"))
+    assert mended[Subject.INTERFACE] is None
+    assert mended[Subject.WEBHOOK] is not None
+
+
+def test_the_doctor_says_what_differs_before_it_is_mended(studio: LabelStudioDouble, project: LabelingProject) -> None:
+    shown_in_label_studio(project)
+    for name in ("another slice's picture", "a second webhook", "a prediction replaced"):
+        ATTACKS[name][0](studio)
+    with pytest.raises(RejectedInput) as told:
+        shown_in_label_studio(project)
+    for words in ("picture's address", "another webhook beside ours", "prediction"):
+        assert words in told.value.message
+    assert ELSEWHERE not in str(told.value)
+    assert StudioChange.objects.count() == 3
+    shown_in_label_studio(project)
+
+
+def test_a_changed_project_is_looked_at_soon_and_what_the_webhook_says_of_it_is_not_believed(
+    studio: LabelStudioDouble, project: LabelingProject
+) -> None:
+    jobs = DBTaskResult.objects.filter(task_path=look_over_project.module_path)
+    for _ in range(3):
+        body = {"action": "PROJECT_UPDATED", "project": {"id": 1, "label_config": "<View/>"}}
+        assert receive(body) == "queued"
+    assert jobs.count() == 1
+    assert look_over_project.call(project=project.pk) == []
+    ATTACKS["another interface"][0](studio)
+    assert len(look_over_project.call(project=project.pk)) == 1
+    assert look(project) == []
