@@ -29,8 +29,8 @@ def stale_tasks() -> QuerySet[LabelingTask]:
     """Tasks whose state or comment Label Studio does not show as it is."""
     closed = Exists(Exclusion.objects.filter(case=OuterRef("case"), ended__isnull=True))
     tasks = LabelingTask.objects.filter(project__is_retired=False, label_studio_id__gt=0)
-    tasks = tasks.alias(shown=Choice(When(closed, then=Value(EXCLUDED)), default=F("state")))
-    return tasks.exclude(mirrored_state=F("shown"), mirrored_comment=F("review_comment"))
+    tasks = tasks.alias(state_there=Choice(When(closed, then=Value(EXCLUDED)), default=F("state")))
+    return tasks.exclude(mirrored_state=F("state_there"), mirrored_comment=F("review_comment"))
 
 
 def mirror_states(case: Case) -> int:
