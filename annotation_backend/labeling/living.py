@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.dateparse import parse_datetime
 
+from annotation_backend.labeling.answers import record_of
 from annotation_backend.labeling.client import call
 from annotation_backend.labeling.models import LabelingProject
 from datasets.errors import RejectedInput
@@ -42,7 +43,7 @@ def require_organisation(project: LabelingProject | None) -> None:
     Raises:
         RejectedInput: It does (``label-studio-organisation``).
     """
-    seen = dict(call("GET", "/api/current-user/whoami")).get("active_organization")
+    seen = record_of(call("GET", "/api/current-user/whoami")).get("active_organization")
     wanted = project.organisation if project else None
     if seen is None or wanted not in (None, seen):
         raise RejectedInput(
@@ -106,7 +107,7 @@ def _is_there(project: LabelingProject) -> bool:
 
 def _found(project: LabelingProject) -> Mapping[str, Any] | None:
     try:
-        return dict(call("GET", f"/api/projects/{project.label_studio_id}/"))
+        return record_of(call("GET", f"/api/projects/{project.label_studio_id}/"))
     except RejectedInput as error:
         if error.code != "label-studio-missing":
             raise

@@ -38,7 +38,7 @@ from annotation_backend.labeling.watch.services import look, settle
 from datasets.errors import ProgramFault, RejectedInput, TryAgain
 from tests.annotation_backend.drawers import known_model
 from tests.annotation_backend.label_studio_double import LabelStudioDouble
-from tests.annotation_backend.records import accounts, published, registered_case, save_body
+from tests.annotation_backend.records import accounts, published, registered_case, saved
 
 pytestmark = pytest.mark.django_db
 
@@ -298,9 +298,7 @@ def test_who_submits_a_task_that_was_open_before_it_was_mended_is_found_too(
 
 def _save(task: LabelingTask, *, identifier: int, moment: Any, lead_time: float = 1.0) -> None:
     stamp = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    project = {"project": task.project.label_studio_id}
-    body = save_body(task, identifier=identifier) | project | {"updated_at": stamp, "lead_time": lead_time}
-    receive({"action": "ANNOTATION_CREATED", "annotation": body, "project": {"id": task.project.label_studio_id}})
+    saved(task, identifier=identifier, updated_at=stamp, lead_time=lead_time)
 
 
 def test_the_same_change_again_and_again_is_one_row(studio: LabelStudioDouble, project: LabelingProject) -> None:
