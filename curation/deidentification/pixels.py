@@ -48,7 +48,10 @@ def bare_pixels(dataset: Dataset) -> bytes:
 def _wiped(content: bytes, dataset: Dataset, allocated: int) -> bytes:
     if allocated not in _INTEGERS:
         return content
-    bits = StoredBits.of(dataset)
+    try:
+        bits = StoredBits.of(dataset)
+    except RejectedInput:  # a header that cannot be true says nothing of unused bits; its values are emptied
+        return content
     if not bits.above and not bits.below:
         return content
     is_big_endian = dataset.file_meta.TransferSyntaxUID == ExplicitVRBigEndian

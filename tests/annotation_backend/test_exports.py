@@ -116,6 +116,24 @@ def test_the_json_beside_a_mask_brings_it_back_to_the_same_tasks(tmp_path: Path,
     assert json.loads((tmp_path / "a.json").read_bytes())[2]["data"]["image"] == "p/C7/002"
 
 
+def test_a_mask_saved_with_its_rows_the_other_way_round_gives_the_same_tasks(tmp_path: Path) -> None:
+    grid = _grid((2, 0, 1), (-1, 1, -1))
+    write_mask(tmp_path / "mask.nii.gz", _mask(grid))
+    call_command("convert_export", "from-nifti", tmp_path / "mask.nii.gz", tmp_path / "a.json", "--case", "C7",
+                 "--labels", "1=Tumour", "2=Oedema")  # fmt: skip
+    call_command(
+        "convert_export", "to-nifti", tmp_path / "a.json", tmp_path / "out", "--grid", tmp_path / "mask.nii.gz"
+    )
+    there = read_mask(tmp_path / "out" / "C7.nii.gz", labels=LABELS)
+    affine = there.grid.affine.copy()
+    affine[:3, 3] = there.grid.to_world([0, there.grid.shape[1] - 1, 0])
+    affine[:3, 1] *= -1
+    turned = Mask(np.ascontiguousarray(there.data[:, ::-1]), Grid(there.grid.shape, affine), LABELS)
+    write_mask(tmp_path / "out" / "C7.nii.gz", turned)
+    call_command("convert_export", "from-nifti", tmp_path / "out" / "C7.nii.gz", tmp_path / "b.json")
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+
+
 def test_tasks_of_several_cases_are_placed_by_their_exported_slices(tmp_path: Path, capsys: Any) -> None:
     tasks, masks = [], {}
     for number, code in enumerate(("C0001", "C0002")):
