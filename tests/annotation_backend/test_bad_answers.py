@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
-from annotation_backend.labeling import client, project, upkeep
+from annotation_backend.labeling import client, upkeep
 from annotation_backend.labeling.confirm import confirm_saves
 from annotation_backend.labeling.editor import bring_interface_up_to_date, change_settings
 from annotation_backend.labeling.events import receive
@@ -168,7 +168,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Case:
     case = registered_case()
     accounts()
     monkeypatch.setattr("annotation_backend.labeling.refresh.behind_save", lambda _save: None)
-    monkeypatch.setattr(project, "sign_up", lambda *_words: None)
+    monkeypatch.setattr("annotation_backend.labeling.people.sign_up", lambda *_words: None)
     tasks = published(case)
     receive({"action": "ANNOTATION_CREATED", "annotation": save_body(tasks[2]), "project": {"id": 1}})
     return case

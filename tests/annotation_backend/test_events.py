@@ -153,7 +153,7 @@ def test_a_save_of_another_project_with_the_same_task_number_is_not_ours(task: L
 def test_a_save_that_a_script_wrote_faintly_is_in_the_mask(task: LabelingTask, alpha: int) -> None:
     [region] = save_body(task)["result"]
     region["value"]["rle"] = encode_alpha(drawn().astype(np.uint8) * np.uint8(alpha))
-    _webhook(save_body(task, result=[region]))
+    saved(task, result=[region])
     record = assemble(task.case)
     assert record is not None
     assert record.findings == []
@@ -165,7 +165,7 @@ def test_a_save_of_several_faint_alphas_is_a_finding_of_the_mask(task: LabelingT
     alpha = drawn().astype(np.uint8) * np.uint8(60)
     alpha[5] //= 2
     region["value"]["rle"] = encode_alpha(alpha)
-    _webhook(save_body(task, result=[region]))
+    saved(task, result=[region])
     record = assemble(task.case)
     assert record is not None
     assert [finding["code"] for finding in record.findings] == ["brush-code"]

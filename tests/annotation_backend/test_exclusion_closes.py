@@ -16,10 +16,10 @@ from annotation_backend.inference.jobs import embed_case
 from annotation_backend.inference.models import MaskOrigin, PromptState, SessionPrompt
 from annotation_backend.inference.services import SlicePrediction
 from annotation_backend.inference.sessions import Turn, keep_answer, kept_masks, session_of
-from annotation_backend.labeling import batches, interactive, jobs, predictions, publish, states, upkeep
+from annotation_backend.labeling import batches, interactive, jobs, predictions, states, upkeep
 from annotation_backend.labeling.config import IMAGE, POINT_LABEL, SMART_POINT
 from annotation_backend.labeling.connection import basic_auth
-from annotation_backend.labeling.events import receive, store
+from annotation_backend.labeling.events import store
 from annotation_backend.labeling.incoming import read_save
 from annotation_backend.labeling.jobs import assemble_case, follow_exclusion
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask, ReceivedBy
@@ -28,7 +28,7 @@ from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput
 from tests.annotation_backend.drawers import BrightDrawer, drawn_by, known_model
 from tests.annotation_backend.label_studio_double import LabelStudioDouble
-from tests.annotation_backend.records import accounts, drawn, published, registered_case, save_body
+from tests.annotation_backend.records import accounts, drawn, published, registered_case, save_body, saved
 
 pytestmark = pytest.mark.django_db
 
@@ -51,8 +51,7 @@ def tasks(case: Case) -> list[LabelingTask]:
 @pytest.fixture
 def studio(monkeypatch: pytest.MonkeyPatch, tasks: list[LabelingTask]) -> LabelStudioDouble:
     double = LabelStudioDouble()
-    for module in (publish, states):
-        monkeypatch.setattr(module, "call", double.call)
+    double.takes_the_place(monkeypatch)
     for task in tasks:
         shown = {"case": "C0001", "slice": task.slice_index, "state": "pending", "review_comment": ""}
         double.tasks[task.label_studio_id] = shown
@@ -101,7 +100,7 @@ def test_an_address_that_is_renewed_while_the_case_is_excluded_stays_closed(case
 def test_an_excluded_cases_pictures_are_shown_to_those_who_decide_and_to_no_annotator(
     client: Client, people: dict[Role, User], case: Case, tasks: list[LabelingTask]
 ) -> None:
-    receive({"action": "ANNOTATION_CREATED", "annotation": save_body(tasks[2])})
+    saved(tasks[2])
     pages = [
         reverse("slice-picture", args=["C0001", "t2", 2]),
         reverse("registration-slice", args=["C0001", "t1", 2]),
