@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from annotation_backend.cases.models import Case
+from annotation_backend.labeling.answers import record_of
 from annotation_backend.labeling.client import call
 from annotation_backend.labeling.events import lock_cases, mark_deleted, settled, sharing, store, unmark
 from annotation_backend.labeling.incoming import Save, place_of, read_save
@@ -107,7 +108,7 @@ class _Answers:
 
 def _found(path: str, **params: str) -> Mapping[str, Any] | None:
     try:
-        return dict(call("GET", path, params=params) if params else call("GET", path))
+        return record_of(call("GET", path, params=params) if params else call("GET", path))
     except RejectedInput as error:
         if error.code != "label-studio-missing":
             raise

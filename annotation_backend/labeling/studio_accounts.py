@@ -129,7 +129,8 @@ def _inside(wish: str, email: str, password: str = "") -> bool:
 def _taken_out_of_organisation(person: User) -> list[Finding]:
     """All that another machine's Label Studio lets us do."""
     if person.label_studio_id is not None:
-        organisation = call("GET", f"/api/users/{person.label_studio_id}/")["active_organization"]
+        user = record_of(call("GET", f"/api/users/{person.label_studio_id}/"))
+        organisation = user.get("active_organization")
         unless_missing("DELETE", f"/api/organizations/{organisation}/memberships/{person.label_studio_id}/")
     message = "Label Studio runs elsewhere: the person is out of its organisation, but password and tokens live on."
     remedy = "Have its administrator set the account to inactive (Django's `is_active`)."
