@@ -40,7 +40,8 @@ ROUNDS_OF_CHANGES = 120
 """Between two comparisons of everything, rounds that ask only for what Label Studio changed."""
 
 LOOK_SECONDS = 10.0
-"""Between two rounds, how often it is looked for jobs that died or failed: they need no answer of Label Studio's."""
+"""Between two rounds, how often it is looked for jobs that died or failed; after a round that was broken off, the
+next one follows this soon."""
 
 MOST_ATTEMPTS = 12
 """A job that failed this often for a case waits for a person, or for the next change to the case."""
@@ -101,14 +102,16 @@ def keep_up(every: float, *, tell: Callable[[str], None], is_over: Callable[[], 
     done = 0
     while True:
         close_old_connections()
+        pause = every
         try:
             _one_round(is_full=done % (ROUNDS_OF_CHANGES + 1) == 0, tell=tell)
             done += 1
         except Exception as error:  # also a fault of ours: one round must not end all that follow
             _tell(tell, f"This round was broken off, the next follows: {_words_of(error)}")
+            pause = min(every, LOOK_SECONDS)
         if is_over():
             return
-        _rest(every, tell=tell)
+        _rest(pause, tell=tell)
 
 
 def _rest(seconds: float, *, tell: Callable[[str], None]) -> None:

@@ -212,10 +212,10 @@ def processes_of(installation: Installation) -> dict[str, psutil.Process]:
             if process.environ().get("MASKLOOP_DATA") == data and "manage.py up" in words:
                 found["up"] = process
     for child in found["up"].children():
-        words = " ".join(child.cmdline())
-        name = next((name for name, word in NAMES.items() if word in words), None)
-        if name:
-            found[name] = child
+        with suppress(psutil.Error):  # it has just ended
+            words = " ".join(child.cmdline())
+            name = next((name for name, word in NAMES.items() if word in words), None)
+            found |= {name: child} if name else {}
     return found
 
 
