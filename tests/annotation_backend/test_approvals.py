@@ -300,7 +300,7 @@ def test_an_empty_form_is_answered(task: LabelingTask, people: dict[Role, User],
     saved(task)
     assemble(task.case)
     client.force_login(people[Role.RADIOLOGIST])
-    assert client.post(reverse("review-case", args=["C0001"])).status_code == 404
+    assert client.post(reverse("review-case", args=["C0001"])).status_code == 400
 
 
 def test_an_excluded_case_takes_no_verdict(task: LabelingTask, people: dict[Role, User], client: Client) -> None:

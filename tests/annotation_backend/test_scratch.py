@@ -85,14 +85,14 @@ def test_pictures_drawn_again_keep_their_folder_until_the_record_names_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = registered_case()
-    keep_pictures(case, StoredPictures(_folder(tmp_path / "first", "one"), [], {}))
+    keep_pictures(case, StoredPictures(_folder(tmp_path / "first", "one"), [], {}, {}))
     (shown,) = (case.folder / "slices").iterdir()
     with monkeypatch.context() as patch:
         patch.setattr(exporting, "_record_at", lambda *_: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):
-            keep_pictures(case, StoredPictures(_folder(tmp_path / "second", "two"), [], {}))
+            keep_pictures(case, StoredPictures(_folder(tmp_path / "second", "two"), [], {}, {}))
     assert (shown / "a").read_text() == "one"
-    keep_pictures(case, StoredPictures(_folder(tmp_path / "third", "three"), [], {}))
+    keep_pictures(case, StoredPictures(_folder(tmp_path / "third", "three"), [], {}, {}))
     (shown,) = (case.folder / "slices").iterdir()
     assert (shown / "a").read_text() == "three"
 

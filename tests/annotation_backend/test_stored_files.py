@@ -18,13 +18,12 @@ from annotation_backend import stored_data
 from annotation_backend.accounts.models import Role
 from annotation_backend.cases.models import Case, Damage
 from annotation_backend.labeling.assembly import assemble
-from annotation_backend.labeling.events import receive
 from annotation_backend.labeling.models import CaseMask, VersionMasks
 from annotation_backend.publishing.models import Release
 from datasets.mask import Mask
 from datasets.nifti import read_mask, write_mask
 from datasets.release.build import build_release
-from tests.annotation_backend.records import accounts, published, registered_case, save_body
+from tests.annotation_backend.records import accounts, published, registered_case, saved
 from tests.datasets.release.samples import SETTINGS, write_cases
 
 pytestmark = pytest.mark.django_db
@@ -58,7 +57,7 @@ def case() -> Iterator[Case]:
 @pytest.fixture
 def mask(case: Case) -> CaseMask:
     task = published(case)[2]
-    receive({"action": "ANNOTATION_CREATED", "annotation": save_body(task)})
+    saved(task)
     made = assemble(case)
     assert made is not None
     return made

@@ -21,7 +21,7 @@ LONG_RUNNING = {"doctor", "up", "run_label_studio"}
 OURS = sorted(
     name
     for name, app in get_commands().items()
-    if str(app).startswith("annotation_backend") and name not in {*LONG_RUNNING, "migrate"}
+    if str(app).startswith("annotation_backend") and name not in {*LONG_RUNNING, "migrate", "db_worker"}
 )
 WORDS = [
     "",

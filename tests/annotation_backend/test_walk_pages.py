@@ -10,10 +10,9 @@ from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.assembly import assemble
 from annotation_backend.labeling.connection import basic_auth
-from annotation_backend.labeling.events import receive
-from annotation_backend.labeling.models import CaseMask, LabelingTask, TaskState
+from annotation_backend.labeling.models import CaseMask
 from annotation_backend.urls import urlpatterns
-from tests.annotation_backend.records import accounts, published, registered_case, save_body
+from tests.annotation_backend.records import accounts, published, registered_case, saved
 
 pytestmark = pytest.mark.django_db
 
@@ -64,7 +63,7 @@ def people() -> dict[Role, User]:
 @pytest.fixture
 def mask(people: dict[Role, User]) -> CaseMask:
     task = published(registered_case())[2]
-    receive({"action": "ANNOTATION_CREATED", "annotation": save_body(task)})
+    saved(task)
     made = assemble(task.case)
     assert made is not None
     return made
@@ -118,7 +117,7 @@ def test_the_page_says_that_a_mask_is_not_there_yet_and_not_that_nobody_drew(
     client.force_login(people[Role.RADIOLOGIST])
     address = reverse("review-case", args=[case.code])
     assert "No slice of this case was submitted yet" in client.get(address).content.decode()
-    LabelingTask.objects.filter(pk=tasks[0].pk).update(state=TaskState.ANNOTATED)
+    saved(tasks[0])
     shown = client.get(address).content.decode()
     assert "No slice of this case was submitted yet" not in shown
     assert "a worker puts them together into a mask" in shown

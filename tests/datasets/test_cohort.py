@@ -41,8 +41,7 @@ def test_real_patients_pair_by_folder() -> None:
     partly = read_cohort(folder, {"t1": "*/MR_T1_image.nii.gz", **both}, "*/CT_mask.nii.gz")
     left_out = [finding for finding in partly.findings if finding.code.startswith("cohort-no-")]
     assert (len(partly.cases), len(left_out)) == (16, 18)
-    beside = [finding for finding in partly.findings if finding not in left_out]
-    assert {finding.code for finding in beside} == {"grid-drift"}  # CT and its mask, by thousandths of a millimetre
+    assert len(partly.findings) == len(left_out)
 
 
 def test_stars_pair_across_folders(tmp_path: Path) -> None:
