@@ -546,6 +546,7 @@ def test_what_is_changed_in_the_real_label_studio_is_named_and_mended(
     call("POST", "/api/predictions/", json=_prediction(LabelingTask.objects.get(slice_index=3), 9))
     Person(door).create(1, 4, way="take")
     _names_a_control_of_an_own_name(_number(4))
+    pull(watched)
     told = " ".join(settle(watched, is_full=False))
     wanted = {Subject.INTERFACE, Subject.SETTING, Subject.WEBHOOK, Subject.PICTURE, Subject.STATE, Subject.PREDICTION}
     assert {row.subject for row in StudioChange.objects.all()} == wanted
