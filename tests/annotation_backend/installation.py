@@ -83,7 +83,7 @@ def signed_in_at_label_studio(url: str, email: str, password: str) -> requests.S
     token = page.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
     form = {"email": email, "password": password, "csrfmiddlewaretoken": token}
     session.post(f"{url}/user/login/", form, headers={"Referer": url}, timeout=60)
-    session.headers |= {"X-CSRFToken": session.cookies.get("csrftoken", ""), "Referer": url}
+    session.headers.update({"X-CSRFToken": session.cookies.get("csrftoken", ""), "Referer": url})
     return session
 
 

@@ -233,7 +233,7 @@ def test_lost_late_doubled_and_reordered_webhooks_and_a_task_made_anew_end_in_wh
 
 def test_versions_go_back_and_forgeries_do_not_count(case: Case, door: Door, live_server: LiveServer) -> None:
     person = Person(door)
-    admin = User.objects.get(role=Role.ADMINISTRATOR)
+    manager = User.objects.get(role=Role.DATA_MANAGER)
     drawn = person.create(0, 10, way="take")
     _work(case)
     person.edit(drawn, 2, way="take")
@@ -242,7 +242,7 @@ def test_versions_go_back_and_forgeries_do_not_count(case: Case, door: Door, liv
     whole = loss.before
     assert (loss.kind, loss.numbers["area_before"], loss.numbers["area_after"]) == ("area", 100, 4)
 
-    made = restore(whole, person=admin).result
+    made = restore(whole, person=manager).result
     assert made is not None
     assert made.received_by == ReceivedBy.WEBHOOK
     assert made.raw["result"] == whole.raw["result"]
@@ -254,14 +254,14 @@ def test_versions_go_back_and_forgeries_do_not_count(case: Case, door: Door, liv
     person.delete(drawn, way="take")
     _work(case)
     assert _sizes(case)[0] is None
-    again = restore(whole, person=admin).result
+    again = restore(whole, person=manager).result
     assert again is not None
     assert again.label_studio_id != drawn
     assert call("GET", f"/api/annotations/{again.label_studio_id}/")["completed_by"] == whole.completed_by
 
     call("DELETE", f"/api/tasks/{_number(0)}/")
     publish.publish(case)
-    last = restore(whole, person=admin).result
+    last = restore(whole, person=manager).result
     _work(case)
     assert last is not None
     assert last.label_studio_task == _number(0)
@@ -275,7 +275,7 @@ def test_versions_go_back_and_forgeries_do_not_count(case: Case, door: Door, liv
     assert _sizes(case)[0] == 100
     assert [finding.kind for finding in open_findings(case)] == ["unconfirmed"]
     with pytest.raises(RejectedInput, match="version-unproved"):
-        restore(Annotation.objects.get(saved_at__year=2030), person=admin)
+        restore(Annotation.objects.get(saved_at__year=2030), person=manager)
 
     project = LabelingProject.objects.get()
     call("DELETE", f"/api/projects/{project.label_studio_id}/")
@@ -546,6 +546,7 @@ def test_what_is_changed_in_the_real_label_studio_is_named_and_mended(
     call("POST", "/api/predictions/", json=_prediction(LabelingTask.objects.get(slice_index=3), 9))
     Person(door).create(1, 4, way="take")
     _names_a_control_of_an_own_name(_number(4))
+    pull(watched)
     told = " ".join(settle(watched, is_full=False))
     wanted = {Subject.INTERFACE, Subject.SETTING, Subject.WEBHOOK, Subject.PICTURE, Subject.STATE, Subject.PREDICTION}
     assert {row.subject for row in StudioChange.objects.all()} == wanted
