@@ -101,8 +101,7 @@ def approve(world: World, who: int, _what: int) -> None:
     world.reconcile(is_full=True)
     world.work()
     letter = _one(REVIEWERS, who)
-    world.wave_findings(letter)
-    world.open_page(letter)
+    world.open_page(letter, waves=True)
     if world.looks and world.looks[-1].person == world.people[letter]:
         world.decide(world.looks[-1], approves=True)
 

@@ -42,7 +42,7 @@ BEGINNINGS: tuple[tuple[Act, ...], ...] = ((), (submit,), (submit, approve), (su
 @st.composite
 def histories(draw: st.DrawFn) -> Steps:
     """Acts, with the numbers that choose whom and what."""
-    acts = [*draw(st.sampled_from(BEGINNINGS)), *draw(st.lists(st.sampled_from(ACTS), min_size=3, max_size=12))]
+    acts = [*draw(st.sampled_from(BEGINNINGS)), *draw(st.lists(st.sampled_from(ACTS), min_size=2, max_size=8))]
     return [(act, draw(CHOICE), draw(CHOICE)) for act in acts]
 
 
@@ -122,6 +122,7 @@ def _connect(world: World, patch: pytest.MonkeyPatch) -> None:
     """Whatever of ours asks Label Studio asks the model, both sides have one clock, and long work has a middle."""
     answer_with(patch, world.studio.call)
     patch.setattr(upkeep, "is_up", lambda: True)
+    patch.setattr(os, "fsync", lambda _descriptor: None)
     patch.setattr(timezone, "now", world.clock.now)
     patch.setattr(registering, "each_done", registered_anew(world))
     write_all = build._write_all

@@ -132,11 +132,12 @@ class World:
         images = {role: _content(read_volume(case.registration.volume_path(role))) for role in SeriesRole}
         return Seen(_content(read_mask(mask.path)), images[SeriesRole.T1], images[SeriesRole.T2])
 
-    def open_page(self, letter: str) -> None:
-        """A reviewer opens the case's page."""
-        answer = self.clients[letter].get(f"/review/{self.case.code}/")
-        assert answer.status_code == 200, answer.status_code
-        form = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', answer.content.decode()))
+    def open_page(self, letter: str, *, waves: bool = False) -> None:
+        """A reviewer opens the case's page, and may say of every finding there that it was meant."""
+        page = self._page(letter)
+        if waves and self._wave(letter, page):
+            page = self._page(letter)
+        form = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
         if "mask" not in form:
             return
         form.pop("csrfmiddlewaretoken", None)
@@ -157,9 +158,18 @@ class World:
 
     def wave_findings(self, letter: str) -> None:
         """A person says of every finding on the page that it was meant."""
-        page = self.clients[letter].get(f"/review/{self.case.code}/").content.decode()
-        for path in sorted(set(re.findall(r'action="(/findings/[^"]*seen[^"]*)"', page))):
-            assert self.clients[letter].post(path).status_code in (302, 403, 409)
+        self._wave(letter, self._page(letter))
+
+    def _page(self, letter: str) -> str:
+        answer = self.clients[letter].get(f"/review/{self.case.code}/")
+        assert answer.status_code == 200, answer.status_code
+        return answer.content.decode()
+
+    def _wave(self, letter: str, page: str) -> bool:
+        addresses = sorted(set(re.findall(r'action="(/findings/[^"]*seen[^"]*)"', page)))
+        for address in addresses:
+            assert self.clients[letter].post(address).status_code in (302, 403, 409)
+        return bool(addresses)
 
     # What our side does
 
@@ -286,10 +296,9 @@ class World:
     def settle(self) -> None:
         """All that is under way arrives, and both sides rest."""
         self.studio.is_visible = True
-        for _ in range(2):
-            self.clock.seconds += 30
-            self.reconcile(is_full=True)
-            self.work()
+        self.clock.seconds += 30
+        self.reconcile(is_full=True)
+        self.work()
         if self.is_honest:
             self._judge_rest()
 
