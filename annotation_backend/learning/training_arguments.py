@@ -166,7 +166,7 @@ def _require_folder(options: dict[str, Any]) -> None:
 
 
 def _refuse_given(options: dict[str, Any], those: tuple[str, ...], owner: str, remedy: str) -> None:
-    given = [name for name in those if options[name] not in (None, False, (), [])]
+    given = [name for name in those if options[name] not in (None, False, "", (), [])]
     if given:
         listed = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise RejectedInput(
