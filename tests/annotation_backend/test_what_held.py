@@ -103,6 +103,16 @@ def test_a_made_up_picture_address_opens_nothing_and_only_label_studio_may_ask(
         assert answer["Access-Control-Allow-Origin"] == settings.LABEL_STUDIO_URL
 
 
+def test_a_renewed_address_opens_the_picture_and_the_one_before_no_more(client: Client, mask: CaseMask) -> None:
+    picture = mask.case.slices.get(role="t2", index=2)
+    before = reverse("capability-picture", args=[picture.token])
+    assert client.get(before).status_code == 200
+    picture.renew_token()
+    picture.save()
+    assert client.get(before).status_code == 404
+    assert client.get(reverse("capability-picture", args=[picture.token])).status_code == 200
+
+
 @pytest.mark.parametrize("value", ["", "wrong", "0" * 64, "é".encode().decode("latin-1")])
 def test_a_webhook_with_a_wrong_header_is_refused(client: Client, mask: CaseMask, value: str) -> None:
     task = LabelingTask.objects.get(slice_index=3)
