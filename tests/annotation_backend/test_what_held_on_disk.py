@@ -17,16 +17,21 @@ from django.test import Client
 from django.urls import reverse
 
 from annotation_backend.accounts.models import Role, User
+from annotation_backend.doctor import services as doctor
 from annotation_backend.environment import ROOT, fresh_environment
 from annotation_backend.labeling import living
 from annotation_backend.labeling.assembly import assemble
 from annotation_backend.labeling.connection import webhook_headers
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingProject
 from annotation_backend.processes import read_procfile
+from annotation_backend.registry.models import Promotion
 from annotation_backend.review.models import Review, approved_review
 from datasets.case import SeriesRole
+from datasets.errors import RejectedInput
 from tests.annotation_backend.on_disk import at_once, database_on_disk
 from tests.annotation_backend.records import accounts, published, registered_case, save_body, saved
+from tests.annotation_backend.test_serving import _flipped, _package
+from training.pretrained.shipped import shipped_packages
 
 pytestmark = pytest.mark.django_db
 
@@ -179,3 +184,15 @@ def test_commands_work_from_another_folder_and_what_they_write_is_their_owners_a
     assert list(elsewhere.iterdir()) == []
     assert [path for path in (data, *data.rglob("*")) if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
     assert "--umask 0077" in " ".join(read_procfile(ROOT / "Procfile")["web"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_doctor_names_a_model_with_one_flipped_bit(settings: Any, tmp_path: Path) -> None:
+    settings.DATA_FOLDER = tmp_path
+    LabelingProject.objects.create(label_studio_id=1, title="Test")
+    model = _package(shipped_packages()["clicks-2d"], "held")
+    for kind in doctor._ASKED_FOR:
+        Promotion.objects.create(model=model, prompt_kind=kind)
+    _flipped(model.path)
+    with pytest.raises(RejectedInput, match="package-weights-digest"):
+        doctor.models()
