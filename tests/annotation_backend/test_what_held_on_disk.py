@@ -78,7 +78,10 @@ def test_of_many_approvals_of_one_mask_at_once_one_is_given(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_saves_of_a_crowd_at_once_are_all_stored(people: dict[Role, User], tmp_path: Path) -> None:
+def test_saves_of_a_crowd_at_once_are_all_stored(
+    people: dict[Role, User], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("annotation_backend.labeling.refresh.behind_save", lambda _save: None)  # a thread of its own
     tasks = published(registered_case())
     bodies = [save_body(tasks[number % len(tasks)], identifier=100 + number) for number in range(CROWD)]
 
