@@ -13,6 +13,7 @@ from annotation_backend.environment import (
     UnreadableEnvironment,
     read_environment,
 )
+from annotation_backend.log_filters import without_picture_addresses
 
 if ENV_FILE.exists():
     try:
@@ -181,10 +182,18 @@ LOGGING = {
         "not_throttled": {
             "()": "django.utils.log.CallbackFilter",
             "callback": lambda record: getattr(record, "status_code", None) != 429,
-        }
+        },
+        "without_picture_addresses": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": without_picture_addresses,
+        },
     },
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
-    "loggers": {"httpx": {"level": "WARNING"}, "django.request": {"filters": ["not_throttled"]}},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "django.request": {"filters": ["not_throttled", "without_picture_addresses"]},
+        "django.security.csrf": {"filters": ["without_picture_addresses"]},
+    },
 }
