@@ -187,10 +187,17 @@ class Reader(threading.Thread):
             body = {**self.form, "csrfmiddlewaretoken": token[1]}
             return browser.post(page, data=body, headers={"Referer": page}, allow_redirects=False, timeout=HANGS)
 
+    def _as_a_browser(self, ask: Any) -> Any:
+        """Asks once more where a kept connection was closed while the question was on its way, as browsers do."""
+        try:
+            return ask()
+        except requests.ConnectionError:
+            return ask()
+
     def _look(self, what: str, ask: Any) -> None:
         began, phase = time.monotonic(), self.phase
         try:
-            answer = ask()
+            answer = self._as_a_browser(ask)
         except requests.ConnectionError:
             self.seconds.setdefault(f"{phase}: nobody there", []).append(time.monotonic() - began)
             return

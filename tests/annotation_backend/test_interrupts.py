@@ -13,6 +13,11 @@ from tests.annotation_backend.cohorts import write_small_cohort
 PATIENCE_SECONDS = 120
 
 
+def _as_in_a_terminal() -> None:
+    """A shell that runs the tests in the background has them ignore Ctrl-C, and so whatever they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupted_ingest_says_so_in_one_line_and_leaves_nothing_half(tmp_path: Path) -> None:
     write_small_cohort(tmp_path / "studies", patients=2)
     data = tmp_path / "data"
@@ -23,7 +28,7 @@ def test_an_interrupted_ingest_says_so_in_one_line_and_leaves_nothing_half(tmp_p
     words = [*manage, "ingest_studies", str(tmp_path / "studies"), "--workers", "2"]
     process = subprocess.Popen(
         words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        start_new_session=True,
+        start_new_session=True, preexec_fn=_as_in_a_terminal,
     )  # fmt: skip
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not list(data.glob("scratch/run-*")) and time.monotonic() < deadline:
