@@ -212,7 +212,12 @@ def _give_verdict(world: World, verdict: str, *, comment: str = "") -> None:
         page.fill("input[name=username]", email_of(Role.RADIOLOGIST))
         page.fill("input[name=password]", world.installation.password(Role.RADIOLOGIST))
         page.click("main button")
-        page.wait_for_selector("input[name=quality_score]")
+
+        def takes_a_verdict() -> bool:
+            page.goto(f"{world.installation.url}/review/C0001/")
+            return page.locator("input[name=quality_score]").count() > 0
+
+        eventually(takes_a_verdict, seconds=180, what="the mask of what counts, which the page says is being made")
         page.check("input[name=quality_score][value=sufficient]")
         page.fill("textarea[name=comment]", comment)
         page.check("input[name=accepts_unannotated]")
