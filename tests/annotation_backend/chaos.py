@@ -199,14 +199,18 @@ class Reader(threading.Thread):
         try:
             answer = self._as_a_browser(ask)
         except requests.ConnectionError:
-            self.seconds.setdefault(f"{phase}: nobody there", []).append(time.monotonic() - began)
+            self.seconds.setdefault(f"{self._since(phase)}: nobody there", []).append(time.monotonic() - began)
             return
         except requests.Timeout:
-            self.wrong.append(f"{phase}: {what} did not answer in {HANGS:.0f} s")
+            self.wrong.append(f"{self._since(phase)}: {what} did not answer in {HANGS:.0f} s")
             return
-        self.seconds.setdefault(f"{phase}: {answer.status_code}", []).append(time.monotonic() - began)
+        self.seconds.setdefault(f"{self._since(phase)}: {answer.status_code}", []).append(time.monotonic() - began)
         if answer.status_code not in (200, 302) and not (answer.status_code == 503 and "Not now" in answer.text):
-            self.wrong.append(f"{phase}: {what} answered {answer.status_code}")
+            self.wrong.append(f"{self._since(phase)}: {what} answered {answer.status_code}")
+
+    def _since(self, phase: str) -> str:
+        """The phase, or both where the next fault began while an answer was awaited."""
+        return phase if phase == self.phase else f"{phase}, then {self.phase}"
 
 
 def processes_of(installation: Installation) -> dict[str, psutil.Process]:

@@ -9,6 +9,7 @@ from django.test import Client
 from annotation_backend import timing
 
 
+@pytest.mark.django_db
 def test_every_answer_says_how_long_it_took(client: Client) -> None:
     for path in ("/alive", "/ml/health", "/nowhere"):
         found = re.fullmatch(r"app;dur=(\d+\.\d)", client.get(path)["Server-Timing"])
