@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from annotation_backend.cases.models import Case
+from annotation_backend.labeling.models import Annotation, CaseMask
 from annotation_backend.labeling.standing import Standing, standing_of
-from datasets.case import TissueType, annotated_role
 from datasets.files import canonical_json, sha256_of_bytes
 
 
@@ -35,11 +35,11 @@ def seen_now(case: Case) -> Seen:
     return Seen(seen_record(fresh, standing.mask, standing.saves), standing)
 
 
-def seen_record(case: Any, mask: Any, saves: Mapping[int, Any]) -> dict[str, Any]:
+def seen_record(case: Case, mask: CaseMask | None, saves: Mapping[int, Annotation]) -> dict[str, Any]:
     """The record of what is looked at; plain values, equal for equal content.
 
     Args:
-        case: With a registration; also as a migration has it.
+        case: With a registration.
         mask: The mask that counts, or None.
         saves: The saves that count, by slice index.
     """
@@ -49,13 +49,13 @@ def seen_record(case: Any, mask: Any, saves: Mapping[int, Any]) -> dict[str, Any
         "images": dict(case.registration.record["outputs"]),
         "pictured": case.pictured_sha256,
         "pictures": sha256_of_bytes(canonical_json([list(picture) for picture in pictures])),
-        "sequence": annotated_role(TissueType(case.tissue_type)).value,
+        "sequence": case.annotated_role.value,
         "mask": mask.sha256 if mask else None,
         "mask_inputs": mask.inputs_sha256 if mask else None,
         "saves": [_save(index, save) for index, save in sorted(saves.items())],
     }
 
 
-def _save(index: int, save: Any) -> list[Any]:
+def _save(index: int, save: Annotation) -> list[Any]:
     """One save: where, which, what was drawn, and who drew."""
     return [index, save.label_studio_id, save.content_sha256, save.completed_by, save.updated_by]

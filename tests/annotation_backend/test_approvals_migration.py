@@ -1,5 +1,7 @@
 """Approvals of before they were bound: kept where it is proved what they saw, named for another look elsewhere."""
 
+import ast
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,6 +74,15 @@ def test_approvals_of_before_are_bound_to_what_they_saw_or_end_and_ask_for_a_loo
     words = {"quality_score": QualityScore.EXCELLENT, "accepts_unannotated": True}
     decide(anew, radiologist, verdict=Verdict.APPROVE, **words)  # type: ignore[arg-type]
     assert [review.mask.case.code for review in approved_reviews()] == [PROVED, DRAWN_ON]
+
+
+@pytest.mark.parametrize("path", sorted(Path("annotation_backend").glob("*/migrations/0*.py")), ids=str)
+def test_a_migration_reads_no_code_that_changes_after_it(path: Path) -> None:
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    froms = [node.module or "." for node in nodes if isinstance(node, ast.ImportFrom)]
+    imported = [*froms, *(name.name for node in nodes if isinstance(node, ast.Import) for name in node.names)]
+    ours = ("annotation_backend", "datasets", "curation", "training", ".")
+    assert not [name for name in imported if name.split(".")[0] in ours or name == "."]
 
 
 def _drawn_on_after_the_verdict() -> None:

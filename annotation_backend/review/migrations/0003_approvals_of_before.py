@@ -2,15 +2,18 @@
 
 Proved is: the mask was made of the saves that count now, on the registration that there is now, and the pictures show
 that registration. Then the page shows today what it showed when the verdict was given.
+
+The record is as `review.seen` made it when this was written; it is written out here, so that later changes there leave
+an upgrade from an old version as it is.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from django.db import migrations
 
-from annotation_backend.review.seen import seen_record
-from datasets.files import canonical_json, sha256_of_bytes
 
 NOT_CONFIRMED = ("superseded", "otherwise", "unknown")
 
@@ -22,14 +25,36 @@ def bind_verdicts(apps: Any, _schema_editor: Any) -> None:
     for review in newest.values():
         case, saves = review.mask.case, _counting_saves(apps, review.mask.case_id)
         if _is_proved(review.mask, case, saves):
-            review.seen = seen_record(case, review.mask, saves)
-            review.seen_sha256 = sha256_of_bytes(canonical_json(review.seen))
+            review.seen = _seen_record(case, review.mask, saves)
+            review.seen_sha256 = _digest(review.seen)
             review.save(update_fields=["seen", "seen_sha256"])
         elif review.verdict == "approve":
             apps.get_model("review", "VerdictEnd").objects.create(review=review, reason="unproven")
             tasks = apps.get_model("labeling", "LabelingTask").objects.filter(case=case, state="approved")
             tasks.filter(slice_index__in=saves).update(state="annotated")
             tasks.update(state="pending")
+
+
+def _seen_record(case: Any, mask: Any, saves: Mapping[int, Any]) -> dict[str, Any]:
+    pictures = sorted(case.slices.values_list("role", "index", "sha256"))
+    return {
+        "registration": case.registration.record_sha256,
+        "images": dict(case.registration.record["outputs"]),
+        "pictured": case.pictured_sha256,
+        "pictures": _digest([list(picture) for picture in pictures]),
+        "sequence": "t1" if case.tissue_type == "fat" else "t2",
+        "mask": mask.sha256,
+        "mask_inputs": mask.inputs_sha256,
+        "saves": [
+            [index, save.label_studio_id, save.content_sha256, save.completed_by, save.updated_by]
+            for index, save in sorted(saves.items())
+        ],
+    }
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _is_proved(mask: Any, case: Any, saves: Mapping[int, Any]) -> bool:
@@ -43,7 +68,7 @@ def _is_proved(mask: Any, case: Any, saves: Mapping[int, Any]) -> bool:
     }
     held = set(mask.annotations.values_list("pk", flat=True))
     same = held == {save.pk for save in saves.values()}
-    return same and mask.inputs_sha256 == sha256_of_bytes(canonical_json(made_of))
+    return same and mask.inputs_sha256 == _digest(made_of)
 
 
 def _counting_saves(apps: Any, case: int) -> dict[int, Any]:
