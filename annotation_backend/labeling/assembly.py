@@ -1,23 +1,29 @@
 """From the annotations of a case's slices to one mask volume on the case's grid."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
 from django.db import transaction
 
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.services import picture_plane
 from annotation_backend.labeling.drawn import mask_in, stored_masks
-from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask
+from annotation_backend.labeling.models import DECODING, Annotation, CaseMask, LabelingTask
 from annotation_backend.labeling.standing import inputs_digest
 from curation.assemble import assemble_mask
-from datasets.files import sha256_of_file
+from datasets.errors import RejectedInput
+from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file
 from datasets.finding import Finding, Level
-from datasets.mask import TUMOUR
-from datasets.nifti import write_mask
+from datasets.mask import TUMOUR, Mask
+from datasets.nifti import read_mask, write_mask
 
 
 def assemble(case: Case) -> CaseMask | None:
     """Assembles what counts of all slices into a mask file and its record; the same saves give the same record.
 
-    Slices that nobody submitted are empty in the mask and listed as such.
+    Slices that nobody submitted are empty in the mask and listed as such. A mask that an earlier version made is
+    compared once with its saves as they are read now; where it shows them otherwise, another takes its place.
 
     Args:
         case: A case with published tasks.
@@ -31,7 +37,13 @@ def assemble(case: Case) -> CaseMask | None:
         return None
     inputs = inputs_digest(case, list(saves.values()))
     known = CaseMask.objects.filter(case=case, inputs_sha256=inputs).first()
-    return known or _write(case, saves, inputs, unannotated=sorted(set(current) - set(saves)))
+    if known is not None and known.is_of_today:
+        return known
+    read = _read(case, saves)
+    if known is not None and _shows(known, read):
+        CaseMask.objects.filter(pk=known.pk).update(decoding=DECODING)
+        return CaseMask.objects.get(pk=known.pk)
+    return _write(case, saves, inputs, read=read, unannotated=sorted(set(current) - set(saves)))
 
 
 def current_saves(case: Case) -> dict[int, Annotation | None]:
@@ -41,18 +53,46 @@ def current_saves(case: Case) -> dict[int, Annotation | None]:
     return {index: counting.get(key) for key, index in tasks}
 
 
-def _write(case: Case, saves: dict[int, Annotation], inputs: str, *, unannotated: list[int]) -> CaseMask:
+@dataclass(frozen=True)
+class _Read:
+    """What the saves of a case hold together, and what of them cannot be read."""
+
+    mask: Mask
+    findings: tuple[Finding, ...]
+
+
+def _read(case: Case, saves: Mapping[int, Annotation]) -> _Read:
     plane = picture_plane(case)
-    pictures, findings = {}, []
-    for index, save in saves.items():
-        stored = stored_masks(save)
-        pictures[index] = mask_in(stored, TUMOUR)
-        if stored.unreadable:
-            findings.append(_unreadable(case, index, stored.unreadable))
-    mask = assemble_mask(pictures, plane, plane.grid)
-    file = f"masks/{inputs[:16]}.nii.gz"
-    write_mask(case.folder / file, mask)
+    stored = {index: stored_masks(save) for index, save in saves.items()}
+    pictures = {index: mask_in(masks, TUMOUR) for index, masks in stored.items()}
+    findings = [_unreadable(case, index, masks.unreadable) for index, masks in stored.items() if masks.unreadable]
+    return _Read(assemble_mask(pictures, plane, plane.grid), tuple(findings))
+
+
+def _shows(known: CaseMask, read: _Read) -> bool:
+    """Whether a mask that an earlier version made is what its saves hold as they are read now.
+
+    One whose file cannot be read is not made anew for that: it is damaged, which is told elsewhere.
+    """
+    if {finding["subject"] for finding in known.findings} != {finding.subject for finding in read.findings}:
+        return False
+    try:
+        return bool(np.array_equal(read_mask(known.path).data, read.mask.data))
+    except (OSError, RejectedInput):
+        return True
+
+
+def _write(
+    case: Case, saves: Mapping[int, Annotation], inputs: str, *, read: _Read, unannotated: list[int]
+) -> CaseMask:
+    """Makes the record; one that an earlier version made of the same saves keeps its file, and counts no more."""
+    former = CaseMask.objects.filter(case=case, inputs_sha256=inputs, decoding__lt=DECODING)
+    file = f"masks/{inputs[:16]}{f'-{DECODING}' if former.exists() else ''}.nii.gz"
+    write_mask(case.folder / file, read.mask)
     with transaction.atomic():
+        Case.objects.select_for_update().get(pk=case.pk)  # what counts changes, and a verdict asks for that
+        for mask in former:
+            CaseMask.objects.filter(pk=mask.pk).update(inputs_sha256=_former_digest(mask))
         record, is_new = CaseMask.objects.get_or_create(
             case=case,
             inputs_sha256=inputs,
@@ -61,12 +101,17 @@ def _write(case: Case, saves: dict[int, Annotation], inputs: str, *, unannotated
                 "sha256": sha256_of_file(case.folder / file),
                 "annotated_slices": sorted(saves),
                 "unannotated_slices": unannotated,
-                "findings": [finding.as_dict() for finding in findings],
+                "findings": [finding.as_dict() for finding in read.findings],
             },
         )
         if is_new:
             record.annotations.set(saves.values())
     return record
+
+
+def _former_digest(mask: CaseMask) -> str:
+    """Of the same saves as an earlier version read them; no mask that counts has it."""
+    return sha256_of_bytes(canonical_json([mask.inputs_sha256, mask.decoding]))
 
 
 def _unreadable(case: Case, index: int, count: int) -> Finding:

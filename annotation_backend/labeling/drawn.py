@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.services import picture_plane
-from annotation_backend.labeling.models import Annotation, VersionMasks
+from annotation_backend.labeling.models import DECODING, Annotation, VersionMasks
 from annotation_backend.labeling.regions import drawn_masks
 from datasets.packed_mask import packed, unpacked
 
 
 def decode_missing(case: Case) -> int:
-    """Decodes every confirmed save of a case that was not decoded yet; returns how many."""
-    missing = Annotation.objects.filter(task__case=case, drawn__isnull=True).confirmed()
+    """Decodes every confirmed save of a case that was not decoded yet, or by an earlier version; returns how many."""
+    missing = Annotation.objects.filter(task__case=case).undecoded()
     keys = list(missing.values_list("pk", flat=True))
     for key in keys:  # one at a time: each may hold megabytes
         stored_masks(Annotation.objects.select_related("task__case").get(pk=key))
@@ -23,12 +23,12 @@ def decode_missing(case: Case) -> int:
 
 
 def stored_masks(annotation: Annotation) -> VersionMasks:
-    """The decoded masks of a save; decodes and stores them where nobody did before.
+    """The decoded masks of a save; decodes and stores them where nobody did before, or an earlier version did.
 
     Raises:
         RejectedInput: The case's slices were not exported.
     """
-    known = VersionMasks.objects.filter(annotation=annotation).first()
+    known = VersionMasks.objects.filter(annotation=annotation, decoding=DECODING).first()
     return known or _decode(annotation)
 
 
@@ -74,8 +74,9 @@ def masks_of(annotation: Annotation, *, height: int, width: int) -> DecodedSave:
 def _decode(annotation: Annotation) -> VersionMasks:
     plane = picture_plane(annotation.task.case)
     decoded = masks_of(annotation, height=plane.height, width=plane.width)
-    row, _ = VersionMasks.objects.get_or_create(
-        annotation=annotation, defaults={"height": plane.height, "width": plane.width, **vars(decoded)}
+    row, _ = VersionMasks.objects.update_or_create(
+        annotation=annotation,
+        defaults={"height": plane.height, "width": plane.width, "decoding": DECODING, **vars(decoded)},
     )
     return row
 

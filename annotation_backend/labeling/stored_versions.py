@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.drawn import masks_of
 from annotation_backend.labeling.incoming import digest_of_save
-from annotation_backend.labeling.models import Annotation
+from annotation_backend.labeling.models import DECODING, Annotation
 from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
 
@@ -27,8 +27,8 @@ def _wrong_with(save: Annotation) -> str:
         if digest_of_save(save.raw, saved_at=save.saved_at) != save.content_sha256:
             return "version-changed"
         stored = getattr(save, "drawn", None)
-        if stored is None:
-            return ""
+        if stored is None or stored.decoding != DECODING:
+            return ""  # it is decoded anew when it is asked for
         again = masks_of(save, height=stored.height, width=stored.width)
     except RejectedInput as error:
         return error.code

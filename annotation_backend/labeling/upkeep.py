@@ -164,7 +164,7 @@ def look_over(project: LabelingProject, *, is_full: bool = True) -> list[str]:
 
 def _unfinished() -> set[str]:
     """Cases with a save that is not decoded or not asked about, or a state that Label Studio does not show yet."""
-    saves = Annotation.objects.waiting() | Annotation.objects.filter(drawn__isnull=True).confirmed()
+    saves = Annotation.objects.waiting() | Annotation.objects.all().undecoded()
     codes = set(saves.order_by().values_list("task__case__code", flat=True).distinct())
     for project, identifier in DeletionAsked.objects.values_list("project", "label_studio_id"):
         rows = Annotation.objects.filter(project=project, label_studio_id=identifier)

@@ -12,6 +12,7 @@ from annotation_backend.labeling.models.annotation import (
     Outcome,
     ReceivedBy,
 )
+from annotation_backend.labeling.models.decoding import DECODING
 from annotation_backend.labeling.models.mask import CaseMask
 from annotation_backend.labeling.models.project import FormerTask, LabelingProject, LabelingTask, TaskState, number_of
 from annotation_backend.labeling.models.settings import ProjectTab, SettingsChange
@@ -27,6 +28,7 @@ from annotation_backend.labeling.models.watch import (
 
 __all__ = [
     "ANNOTATION",
+    "DECODING",
     "EVIDENCE",
     "MISLEADING",
     "OF_TASKS",

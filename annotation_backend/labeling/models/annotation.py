@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from annotation_backend.accounts.models import User
+from annotation_backend.labeling.models.decoding import DECODING
 from annotation_backend.labeling.models.project import LabelingProject, LabelingTask
 
 ANNOTATION = ("task", "project", "label_studio_task", "label_studio_id")
@@ -54,6 +55,10 @@ class AnnotationQuerySet(QuerySet["Annotation"]):
     def evidence(self) -> "AnnotationQuerySet":
         """What Label Studio was asked about and did not confirm."""
         return self.filter(confirmation__outcome__in=EVIDENCE)
+
+    def undecoded(self) -> "AnnotationQuerySet":
+        """Confirmed saves of which no masks are kept, or those that an earlier version decoded."""
+        return self.filter(Q(drawn__isnull=True) | Q(drawn__decoding__lt=DECODING)).confirmed()
 
     def unproved(self) -> "AnnotationQuerySet":
         """Confirmed saves of which nobody knows who made them, until a data manager says so.

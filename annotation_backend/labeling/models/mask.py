@@ -8,6 +8,7 @@ from django.db.models import Q
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models.annotation import Annotation, AnnotationQuerySet, NamedDrawer
+from annotation_backend.labeling.models.decoding import DECODING
 from annotation_backend.labeling.models.version import Restoration
 
 
@@ -22,6 +23,7 @@ class CaseMask(models.Model):
     annotated_slices = models.JSONField(help_text="Slice indices that a person submitted")
     unannotated_slices = models.JSONField(help_text="Published slice indices that nobody submitted: empty in the mask")
     findings = models.JSONField(default=list)
+    decoding = models.PositiveSmallIntegerField(default=DECODING, help_text="Which decoding of its saves it shows")
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -35,6 +37,11 @@ class CaseMask(models.Model):
     def path(self) -> Path:
         """The mask's NIfTI file."""
         return self.case.folder / self.file
+
+    @property
+    def is_of_today(self) -> bool:
+        """Whether it shows its saves as they are decoded now, rather than as an earlier version did."""
+        return self.decoding == DECODING
 
     def drawers(self) -> set[int]:
         """Label Studio ids of everyone who made or changed any version of the annotations in this mask.

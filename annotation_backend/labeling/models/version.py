@@ -4,6 +4,7 @@ from django.db import models
 
 from annotation_backend.accounts.models import User
 from annotation_backend.labeling.models.annotation import Annotation
+from annotation_backend.labeling.models.decoding import DECODING
 
 
 class VersionMasks(models.Model):
@@ -16,6 +17,7 @@ class VersionMasks(models.Model):
     regions = models.JSONField(help_text="Count of mask regions, by label")
     unreadable = models.PositiveIntegerField(help_text="Regions that could not be read; the save itself keeps them")
     bits = models.BinaryField(help_text="The labels' masks in alphabetical order, row by row, packed and compressed")
+    decoding = models.PositiveSmallIntegerField(default=DECODING, help_text="Which decoding gave them")
 
     def __str__(self) -> str:
         return f"masks of {self.annotation}"
