@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -37,7 +38,7 @@ from annotation_backend.labeling.watch.jobs import look_over_project
 from annotation_backend.labeling.watch.services import look, settle
 from datasets.errors import ProgramFault, RejectedInput, TryAgain
 from tests.annotation_backend.drawers import known_model
-from tests.annotation_backend.label_studio_double import LabelStudioDouble
+from tests.annotation_backend.label_studio_double import LabelStudioDouble, answer_with
 from tests.annotation_backend.records import accounts, published, registered_case, saved
 
 pytestmark = pytest.mark.django_db
@@ -241,15 +242,22 @@ def _as_basic(backend: dict[str, Any]) -> str:
     return base64.b64encode(f"{backend['basic_auth_user']}:{backend['basic_auth_pass']}".encode()).decode()
 
 
-@pytest.mark.parametrize("is_a_copy", [True, False])
+@pytest.mark.parametrize("way", ["ours", "a copy", "of all projects", "under another name", "in the address"])
 def test_a_header_that_was_sent_elsewhere_is_renewed(
-    studio: LabelStudioDouble, project: LabelingProject, is_a_copy: bool
+    studio: LabelStudioDouble, project: LabelingProject, way: str
 ) -> None:
     stolen = webhook_headers()
-    if is_a_copy:
-        studio.webhooks[9] = {"id": 9, "url": ELSEWHERE, "project": 1, "is_active": True, "headers": stolen}
-    else:
+    [secret] = stolen.values()
+    copy = {"id": 9, "url": ELSEWHERE, "project": 1, "is_active": True, "headers": stolen}
+    if way == "ours":
         _first(studio.webhooks)["url"] = ELSEWHERE
+    else:
+        studio.webhooks[9] = {
+            "a copy": copy,
+            "of all projects": {**copy, "project": None},
+            "under another name": {**copy, "headers": {"X-Copy": f"Bearer {secret}"}},
+            "in the address": {**copy, "headers": None, "url": f"{ELSEWHERE}?key={secret}"},
+        }[way]
     settle(project)
     assert webhook_headers() != stolen
     _is_connected_as_it_should_be(studio)
@@ -416,6 +424,65 @@ def test_where_label_studio_does_not_take_the_interface_back_the_rest_is_mended_
     mended = dict(StudioChange.objects.values_list("subject", "mended_at"))
     assert mended[Subject.INTERFACE] is None
     assert mended[Subject.WEBHOOK] is not None
+    first, second = LabelingTask.objects.order_by("slice_index")[:2]
+    _save(first, identifier=6, moment=timezone.now())
+    settle(project)
+    found = AnnotationFinding.objects.filter(kind=FindingKind.SHOWN)
+    assert [one.annotation.task_id for one in found] == [first.pk], "it is shown still"
+    StudioChange.objects.update(seen_at=timezone.now())  # a person has looked, and it is there still
+    settle(project)
+    monkeypatch.undo()
+    studio.takes_the_place(monkeypatch)
+    monkeypatch.setattr(services, "PAUSE_SECONDS", 0)
+    settle(project)
+    assert not StudioChange.objects.filter(mended_at__isnull=True).exists()
+    _save(second, identifier=7, moment=timezone.now() + timedelta(minutes=1))
+    settle(project)
+    assert found.count() == 1
+
+
+def test_what_somebody_took_back_before_it_could_be_mended_is_open_no_more(
+    studio: LabelStudioDouble, project: LabelingProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_args: Any, **_options: Any) -> Any:
+        raise TryAgain("label-studio-down", "Label Studio does not answer.", remedy="Run it again.")
+
+    before = dict(studio.project)
+    ATTACKS["another interface"][0](studio)
+    with monkeypatch.context() as patched:
+        patched.setattr(services, "CHECKS", (replace(services.CHECKS[0], mend=fails),))
+        with pytest.raises(TryAgain):
+            settle(project)
+    studio.project = before
+    assert settle(project) == []
+    assert StudioChange.objects.get().mended_at is not None
+
+
+def test_a_task_at_which_label_studio_fails_costs_itself_and_is_tried_again(
+    studio: LabelStudioDouble, project: LabelingProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, sound = list(studio.tasks)[:2]
+
+    def fails(method: str, path: str, **options: Any) -> Any:
+        if (method, path) == ("PATCH", f"/api/tasks/{broken}/"):
+            raise TryAgain("label-studio-error", "Label Studio failed with status 500.", remedy="Run it again.")
+        return studio.call(method, path, **options)
+
+    good, looked = json.dumps(studio.tasks[sound], sort_keys=True), project.looked_at
+    for number in (broken, sound):
+        studio.tasks[number]["annotated"] = "http://127.0.0.1:8000/pictures/other.png"
+    with monkeypatch.context() as patched:
+        answer_with(patched, fails)
+        told = settle(project, is_full=False)
+        assert json.dumps(studio.tasks[sound], sort_keys=True) == good
+        assert f"task {broken}" in told[-1]
+        assert any("could not be mended" in line for line in told)
+        assert project.looked_at == looked
+        with pytest.raises(TryAgain, match=f"task {broken}"):
+            rows = studio.rows()
+            services.bring_up_to_date(project, LabelingTask.objects.select_related("case"), rows)
+    settle(project, is_full=False)
+    assert look(project) == []
 
 
 def test_the_doctor_says_what_differs_before_it_is_mended(studio: LabelStudioDouble, project: LabelingProject) -> None:

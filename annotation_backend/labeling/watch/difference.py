@@ -45,7 +45,9 @@ class Check:
     Args:
         look: What differs; changes nothing.
         mend: Brings everything of that kind to what it should be; called with what was found, nothing as well.
+        subjects: What its differences are about.
     """
 
     look: Callable[[LabelingProject], list[Difference]]
     mend: Callable[[LabelingProject, Sequence[Difference]], None]
+    subjects: tuple[Subject, ...]

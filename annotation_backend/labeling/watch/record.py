@@ -1,11 +1,11 @@
 """Writing down what was found otherwise than we left it, and which saves were made while it was so."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from annotation_backend.accounts.models import User
@@ -39,19 +39,26 @@ def mark_mended(rows: Sequence[StudioChange]) -> None:
         flag_saves(project)
 
 
+def mark_well(project: LabelingProject, subjects: Collection[Subject]) -> None:
+    """Writes down that all of these kinds was found, or brought back, as it should be: what was open is open no more."""
+    rows = StudioChange.objects.filter(project=project, subject__in=subjects, mended_at__isnull=True)
+    mark_mended(list(rows.select_related("project")))
+
+
 def flag_saves(project: LabelingProject) -> int:
     """Raises a finding for each slice whose newest save was made while Label Studio showed something else.
 
     A save counts as made meanwhile when it came after the last look that found all well, and was begun before it was
-    mended.
+    mended; where Label Studio does not take it back, each newer one counts.
 
     Returns:
         How many findings are new.
     """
-    recent = StudioChange.objects.filter(project=project, subject__in=MISLEADING)
+    changes = StudioChange.objects.filter(project=project, subject__in=MISLEADING)
     open_long = timezone.now() - STAYS_OPEN
     made = 0
-    for change in recent.filter(mended_at__gt=open_long).select_related("project"):
+    recent = changes.filter(Q(mended_at__isnull=True) | Q(mended_at__gt=open_long))
+    for change in recent.select_related("project"):
         for save in _saves_during(change):
             _, is_new = AnnotationFinding.objects.get_or_create(
                 annotation=save, before=None, kind=FindingKind.SHOWN, label=change.subject

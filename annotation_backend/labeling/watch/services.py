@@ -2,25 +2,26 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
 
-from annotation_backend.labeling.models import LabelingProject, LabelingTask, TaskState
+from annotation_backend.labeling.models import OF_TASKS, LabelingProject, LabelingTask, Subject, TaskState
+from annotation_backend.labeling.task_lists import FAILED
 from annotation_backend.labeling.watch import backends, interface, storages, tasks, webhooks
 from annotation_backend.labeling.watch.difference import Check, Difference
-from annotation_backend.labeling.watch.record import flag_saves, keep, mark_mended
+from annotation_backend.labeling.watch.record import flag_saves, keep, mark_mended, mark_well
 from datasets.errors import MaskloopError, TryAgain
 
 logger = logging.getLogger(__name__)
 
 CHECKS = (
-    Check(interface.differences, interface.mend),
-    Check(backends.differences, backends.mend),
-    Check(webhooks.differences, webhooks.mend),
-    Check(storages.differences, storages.mend),
+    Check(interface.differences, interface.mend, (Subject.INTERFACE, Subject.SETTING)),
+    Check(backends.differences, backends.mend, (Subject.BACKEND,)),
+    Check(webhooks.differences, webhooks.mend, (Subject.WEBHOOK,)),
+    Check(storages.differences, storages.mend, (Subject.STORAGE,)),
 )
 """Of a project as a whole. The backends before the webhooks: Label Studio makes a webhook with each backend."""
 
@@ -66,11 +67,14 @@ def settle(project: LabelingProject, *, is_full: bool = True) -> list[str]:
         if error.code in _NOBODY_THERE:
             raise
         return [*told, f"Label Studio's tasks were not looked at, the next round does it again: {error}"]
-    told += _settle_tasks(project, rows)
+    lines, failed = _settle_tasks(project, rows)
     _redraw_unknown(project)
-    _looked(project, began, is_full=since is None)
+    if not failed:
+        if since is None:
+            mark_well(project, OF_TASKS)
+        _looked(project, began, is_full=since is None)
     flag_saves(project)
-    return told
+    return [*told, *lines, *([_failing(failed)] if failed else [])]
 
 
 def settle_project(project: LabelingProject) -> list[str]:
@@ -81,7 +85,7 @@ def settle_project(project: LabelingProject) -> list[str]:
 def _settle(check: Check, project: LabelingProject) -> list[str]:
     """One kind of thing; where it cannot be brought back, the others still are."""
     found = _settled(check, project)
-    rows = keep(project, found)
+    keep(project, found)
     try:
         check.mend(project, found)
     except MaskloopError as error:
@@ -89,7 +93,7 @@ def _settle(check: Check, project: LabelingProject) -> list[str]:
             raise
         logger.warning("%s", error)
         return [*_told(found, was_mended=False), str(error)]
-    mark_mended(rows)
+    mark_well(project, check.subjects)
     return _told(found)
 
 
@@ -100,19 +104,36 @@ def bring_up_to_date(project: LabelingProject, records: Sequence[LabelingTask], 
         project: Ours.
         records: Tasks that Label Studio has.
         rows: What it has of them, by its number.
+
+    Raises:
+        TryAgain: Label Studio does not answer, or fails at one of them; the others have what they should show.
     """
-    return _settle_tasks(project, {record.label_studio_id: rows[record.label_studio_id] for record in records})
+    told, failed = _settle_tasks(project, {record.label_studio_id: rows[record.label_studio_id] for record in records})
+    if failed:
+        raise TryAgain(FAILED, _failing(failed), remedy="Run it again.")
+    return told
 
 
-def _settle_tasks(project: LabelingProject, rows: Mapping[int, Any]) -> list[str]:
+def _settle_tasks(project: LabelingProject, rows: Mapping[int, Any]) -> tuple[list[str], set[int]]:
+    """Names and mends what tasks show.
+
+    Returns:
+        What to tell, and Label Studio's numbers of the tasks at which it fails: these cost themselves only.
+    """
     found = tasks.differences(project, rows.values())
     changes = keep(project, found)
-    tasks.mend(found, rows)
-    mark_mended(changes)
-    mended = {one.number for one in found}
-    ours = LabelingTask.objects.filter(project=project, label_studio_id__in=set(rows) - mended)
-    tasks.bring_up_to_date(ours.select_related("case__patient", "project"), rows)
-    return _told(found)
+    failed = tasks.mend(found, rows)
+    mark_mended([row for row, one in zip(changes, found, strict=True) if one.number not in failed])
+    others = set(rows) - {one.number for one in found}
+    ours = LabelingTask.objects.filter(project=project, label_studio_id__in=others)
+    outdated = tasks.bring_up_to_date(ours.select_related("case__patient", "project"), rows)
+    told = _told([one for one in found if one.number not in failed])
+    return told + _told([one for one in found if one.number in failed], was_mended=False), failed | outdated
+
+
+def _failing(numbers: Collection[int]) -> str:
+    named = ", ".join(map(str, sorted(numbers)))
+    return f"Label Studio fails when it is given what task {named} should show; it is tried again. [{FAILED}]"
 
 
 def _settled(check: Check, project: LabelingProject) -> list[Difference]:

@@ -1,7 +1,9 @@
 """Tasks: the pictures, words and predictions that Label Studio shows of each slice."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
@@ -17,6 +19,8 @@ from annotation_backend.labeling.task_lists import FAILED, Unreadable, found_amo
 from annotation_backend.labeling.watch.difference import Difference
 from datasets.case import SeriesRole
 from datasets.errors import TryAgain
+
+logger = logging.getLogger(__name__)
 
 _SUBJECTS = {
     **dict.fromkeys(("annotated", "companion", "companions", "windows"), Subject.PICTURE),
@@ -109,37 +113,60 @@ def _sound(row: object) -> Row:
     return task
 
 
-def mend(found: Sequence[Difference], rows: Mapping[int, Row]) -> None:
-    """Gives tasks their data back; a prediction that is not ours shows nothing, until the worker has drawn it anew."""
+def mend(found: Sequence[Difference], rows: Mapping[int, Row]) -> set[int]:
+    """Gives tasks their data back; a prediction that is not ours shows nothing, until the worker has drawn it anew.
+
+    Returns:
+        Label Studio's numbers of the tasks at which it fails; they stay as they are.
+    """
     tasks = {one.task.pk: one.task for one in found if one.task}
     drawings = {one.task.pk for one in found if one.task and one.subject is Subject.PREDICTION}
     words = {one.task.pk for one in found if one.task and one.subject is not Subject.PREDICTION}
     pictures = Pictures()
+    failed = set[int]()
     for key in words:
-        wanted = pictures.wanted(tasks[key])
+        wanted, data = pictures.wanted(tasks[key]), rows[tasks[key].label_studio_id]["data"]
         if wanted is not None:
-            write_task(tasks[key], wanted, there=rows[tasks[key].label_studio_id]["data"])
+            failed |= _failing(tasks[key], partial(write_task, tasks[key], wanted, there=data))
     for key in drawings:
-        hide_predictions(tasks[key])
+        failed |= _failing(tasks[key], partial(hide_predictions, tasks[key]))
     draw_anew([tasks[key] for key in drawings])
+    return failed
 
 
-def bring_up_to_date(tasks: Iterable[LabelingTask], rows: Mapping[int, Row]) -> None:
+def bring_up_to_date(tasks: Iterable[LabelingTask], rows: Mapping[int, Row]) -> set[int]:
     """Gives tasks what they should show by now, where that became something else than we wrote.
 
     Args:
         tasks: Ours.
         rows: What Label Studio has of them, by its number.
+
+    Returns:
+        As `mend`.
     """
     pictures = Pictures()
+    failed = set[int]()
     for task in tasks:
         wanted, data = pictures.wanted(task), rows[task.label_studio_id]["data"]
         if wanted is None:
             continue
         if digest_of_data(wanted) != digest_of_data(data):
-            write_task(task, wanted, there=data)
+            failed |= _failing(task, partial(write_task, task, wanted, there=data))
         elif not task.written:
             LabelingTask.objects.filter(pk=task.pk).update(written=[digest_of_data(data)])
+    return failed
+
+
+def _failing(task: LabelingTask, write: Callable[[], None]) -> set[int]:
+    """Writes; the task's number where Label Studio fails at it, so that the others are written."""
+    try:
+        write()
+    except TryAgain as error:
+        if error.code != FAILED:
+            raise
+        logger.warning("%s: Label Studio fails at its task %d (%s)", task, task.label_studio_id, error.code)
+        return {task.label_studio_id}
+    return set()
 
 
 def draw_anew(tasks: Sequence[LabelingTask]) -> None:

@@ -1,6 +1,6 @@
 """Webhooks: ours tells us of every save, and no other tells anybody else."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from annotation_backend.labeling.connection import (
     former_webhook_headers,
     renew,
     webhook_headers,
+    webhook_secret,
     webhook_url,
 )
 from annotation_backend.labeling.models import LabelingProject, Secret, Subject
@@ -81,12 +82,21 @@ def _is_at_home(project: LabelingProject, row: Row) -> bool:
 
 def _foreign(project: LabelingProject, row: Row) -> Difference | None:
     digest, when = digest_of(row["url"]), _moment(row)
+    is_home = _is_at_home(project, row)
+    tells = not is_home and _carries_ours(row)
     if row.get("project") is None:
-        is_on = row.get("is_active", True)
-        return Difference(Subject.WEBHOOK, OF_ALL, "", digest, row["id"], changed_at=when) if is_on else None
-    name = TWICE if _is_at_home(project, row) else FOREIGN
-    carries_ours = name == FOREIGN and webhook_headers().items() <= dict(row.get("headers") or {}).items()
-    return Difference(Subject.WEBHOOK, name, "", digest, row["id"], changed_at=when, tells_elsewhere=carries_ours)
+        if not row.get("is_active", True):
+            return None
+        return Difference(Subject.WEBHOOK, OF_ALL, "", digest, row["id"], changed_at=when, tells_elsewhere=tells)
+    name = TWICE if is_home else FOREIGN
+    return Difference(Subject.WEBHOOK, name, "", digest, row["id"], changed_at=when, tells_elsewhere=tells)
+
+
+def _carries_ours(row: Row) -> bool:
+    """Whether our header's secret goes out with a webhook, under whatever name, or in its address."""
+    headers = row.get("headers")
+    said = [row["url"], *(map(str, headers.values()) if isinstance(headers, Mapping) else ())]
+    return any(webhook_secret() in one for one in said)
 
 
 def _changed(project: LabelingProject, ours: Row) -> list[Difference]:
