@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
-from annotation_backend.labeling.events import settled
+from annotation_backend.labeling.events import lock_cases, settled
 from annotation_backend.labeling.models import (
     Annotation,
     AnnotationFinding,
@@ -67,6 +67,7 @@ def name_drawer(finding: AnnotationFinding, person: User, *, named_by: User) -> 
         raise RejectedInput("not-a-data-manager", "Only a data manager names who drew.", remedy="Ask one.")
     case = finding.annotation.task.case
     with transaction.atomic():
+        lock_cases(LabelingTask.objects.filter(case=case))
         tasks = LabelingTask.objects.filter(case=case).select_related("case").select_for_update(of=("self",))
         with settled(*tasks.order_by("pk")):
             rows = [row for row in unproved(case) if row.pk <= finding.annotation_id]

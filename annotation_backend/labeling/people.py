@@ -11,7 +11,7 @@ from annotation_backend.accounts.services import email_of
 from annotation_backend.environment import password_variable
 from annotation_backend.labeling.answers import rows_of
 from annotation_backend.labeling.client import call
-from annotation_backend.labeling.events import settled
+from annotation_backend.labeling.events import lock_cases, settled
 from annotation_backend.labeling.models import Annotation, LabelingTask
 from annotation_backend.labeling.project import current_project
 from annotation_backend.labeling.studio_accounts import sign_up
@@ -54,6 +54,7 @@ def _note_number(user: User, known: Mapping[str, int]) -> Finding | None:
         return _other_number(user, number)
     with transaction.atomic():
         drew = Annotation.objects.filter(Q(updated_by=number) | Q(completed_by=number)).order_by().values("task")
+        lock_cases(LabelingTask.objects.filter(pk__in=drew))
         tasks = LabelingTask.objects.filter(pk__in=drew).select_related("case").select_for_update(of=("self",))
         with settled(*tasks.order_by("pk")):
             User.objects.filter(pk=user.pk).update(label_studio_id=number)
