@@ -11,7 +11,13 @@ from django.utils import timezone
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.drawn import mask_in
-from annotation_backend.labeling.models import Annotation, AnnotationFinding, FindingKind, VersionMasks
+from annotation_backend.labeling.models import (
+    Annotation,
+    AnnotationFinding,
+    FindingKind,
+    NamedDrawer,
+    VersionMasks,
+)
 from annotation_backend.labeling.regions import drawn_masks
 
 LOOKERS = (Role.RADIOLOGIST, Role.DATA_MANAGER)
@@ -78,8 +84,14 @@ def may_wave(finding: AnnotationFinding, person: User) -> bool:
     if not person.has_role(*LOOKERS):
         return False
     if not FindingKind(finding.kind).is_of_a_case:
-        return person.label_studio_id is None or finding.annotation.updated_by != person.label_studio_id
+        return not _is_own(finding.annotation, person)
     return person.has_role(Role.DATA_MANAGER) or person.label_studio_id not in finding.numbers.get("people", [])
+
+
+def _is_own(save: Annotation, person: User) -> bool:
+    """Whether a person made a save, by Label Studio's word or a data manager's."""
+    is_signed_in = person.label_studio_id is not None and save.updated_by == person.label_studio_id
+    return is_signed_in or NamedDrawer.objects.filter(annotation=save, person=person).exists()
 
 
 def _losses(series: Sequence[Annotation], counting: Annotation | None) -> Iterator[tuple[Key, dict[str, Any]]]:

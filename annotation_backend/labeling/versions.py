@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from django.db import transaction
 from numpy.typing import NDArray
 
 from annotation_backend.accounts.models import User
@@ -24,7 +25,7 @@ from annotation_backend.labeling.models import (
     ReceivedBy,
     Restoration,
 )
-from datasets.errors import MaskloopError, RejectedInput
+from datasets.errors import MaskloopError, RejectedInput, TryAgain
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +125,8 @@ def restore(version: Annotation, *, person: User) -> Restoration:
         RejectedInput: The slice has no task in Label Studio now (``slice-unpublished``), its case is excluded
             (``case-excluded``), or the version is none that somebody known here is proved to have drawn
             (``version-unproved``).
-        TryAgain: Label Studio does not answer; nothing is changed.
+        TryAgain: Label Studio does not answer. It may have taken the version all the same, so the record stays: who
+            drew that version counts as a drawer of whatever is saved on the slice from now on.
     """
     version = Annotation.objects.select_related("task__case", "task__project").get(pk=version.pk)
     task = version.task
@@ -136,11 +138,14 @@ def restore(version: Annotation, *, person: User) -> Restoration:
     record = Restoration.objects.create(source=version, person=person)
     try:
         answer = _write_back(version)
+    except TryAgain:
+        raise
     except MaskloopError:
         record.delete()
         raise
-    record.result = _take(answer, task)
-    record.save(update_fields=["result"])
+    with transaction.atomic():  # a version without its origin would be nobody's but its last hand's
+        record.result = _take(answer, task)
+        record.save(update_fields=["result"])
     losses = AnnotationFinding.objects.filter(
         annotation__task=task, annotation__pk__lt=record.result.pk, kind__in=LOSSES
     )

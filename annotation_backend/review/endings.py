@@ -11,8 +11,8 @@ from annotation_backend.labeling.jobs import mirror_case_states
 from annotation_backend.labeling.models import LabelingTask, TaskState
 from annotation_backend.labeling.queue import queue_once
 from annotation_backend.labeling.standing import Standing
-from annotation_backend.review.models import EndReason, Verdict, VerdictEnd, latest_review
-from annotation_backend.review.seen import seen_now
+from annotation_backend.review.models import EndReason, Review, Verdict, VerdictEnd, latest_review
+from annotation_backend.review.seen import Seen, seen_now
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ _REASONS = {
 
 
 def end_what_changed(case: Case) -> VerdictEnd | None:
-    """Ends the case's newest verdict where it was given on something else than there is now.
+    """Ends the case's newest verdict where it was given on something else than there is now, or on an own drawing.
 
     The tasks of an ended approval go back to the annotators' tabs as annotated, or to be annotated.
 
@@ -39,16 +39,23 @@ def end_what_changed(case: Case) -> VerdictEnd | None:
         return None
     with transaction.atomic():
         Case.objects.select_for_update().get(pk=case.pk)
-        now = seen_now(case)
-        if now.sha256 == review.seen_sha256:
+        review, now = latest_review(case), seen_now(case)  # another verdict may have come while this one waited
+        reason = _why_it_ends(review, now) if review and review.seen_sha256 else None
+        if review is None or reason is None:
             return None
-        end, is_new = VerdictEnd.objects.get_or_create(
-            review=review, defaults={"reason": reason_of(review.seen, now.record)}
-        )
+        end, is_new = VerdictEnd.objects.get_or_create(review=review, defaults={"reason": reason})
         if is_new and review.verdict == Verdict.APPROVE:
             reopen_tasks(case, now.standing)
     logger.info("%s", end)
     return end if is_new else None
+
+
+def _why_it_ends(review: Review, now: Seen) -> EndReason | None:
+    """What ends a verdict; None where all is as it was and, of an approval, who gave it drew none of it."""
+    if review.seen_sha256 != now.sha256:
+        return reason_of(review.seen, now.record)
+    is_own = review.verdict == Verdict.APPROVE and review.mask.is_drawn_by(review.reviewer)
+    return EndReason.OWN if is_own else None
 
 
 def reason_of(before: Mapping[str, Any], now: Mapping[str, Any]) -> EndReason:

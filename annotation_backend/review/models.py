@@ -58,6 +58,7 @@ class EndReason(models.TextChoices):
     PICTURES = "pictures", "its pictures were drawn anew"
     SEQUENCE = "sequence", "another sequence is drawn on now"
     SAVES = "saves", "what was drawn has changed"
+    OWN = "own", "who gave it drew in the mask"
     UNPROVEN = "unproven", "it was given before verdicts were bound to what was looked at; look again"
 
 
@@ -79,16 +80,18 @@ def latest_review(case: Case) -> Review | None:
 
 def latest_reviews(cases: Collection[Case]) -> dict[int, Review]:
     """The newest verdict of each case that has one, by the case's key; one query for all of them."""
-    rows = Review.objects.filter(mask__case__in=[case.pk for case in cases]).select_related("mask", "end")
+    rows = Review.objects.filter(mask__case__in=[case.pk for case in cases]).select_related("mask", "reviewer", "end")
     return {review.mask.case_id: review for review in rows.order_by("pk")}
 
 
 def approved_review(case: Case) -> Review | None:
     """The verdict that makes a mask of the case an approved mask.
 
-    The newest one, if it approves and if all that it was given on is as it was: images, pictures, saves and mask.
+    The newest one, if it approves, if all that it was given on is as it was: images, pictures, saves and mask, and if
+    who gave it drew none of it, by all that is known today.
     """
     review = latest_review(case)
     if review is None or not review.holds_approval:
         return None
-    return review if review.seen_sha256 == seen_now(case).sha256 else None
+    is_as_it_was = review.seen_sha256 == seen_now(case).sha256
+    return review if is_as_it_was and not review.mask.is_drawn_by(review.reviewer) else None

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
@@ -46,7 +46,8 @@ class CaseMask(models.Model):
     def drawers(self) -> set[int]:
         """Label Studio ids of everyone who made or changed any version of the annotations in this mask.
 
-        A restored version was drawn by whoever drew what it was restored from.
+        A restored version was drawn by whoever drew what it was restored from; so was, perhaps, whatever was saved on
+        the slice after a restoration of which Label Studio did not say what became of it.
         """
         people = {person for pair in self._versions().values_list("completed_by", "updated_by") for person in pair}
         return people - {0}
@@ -54,12 +55,13 @@ class CaseMask(models.Model):
     def is_drawn_by(self, person: User) -> bool:
         """Whether a person drew in this mask, by Label Studio's word or a data manager's.
 
-        Who restored a version that is nobody's answers for it.
+        Who restored a version that is nobody's answers for it, and who named another as the drawer, whatever role the
+        person has by now.
         """
         if person.label_studio_id is not None and person.label_studio_id in self.drawers():
             return True
         versions = self._versions()
-        named = NamedDrawer.objects.filter(annotation__in=versions, person=person)
+        named = NamedDrawer.objects.filter(Q(person=person) | Q(named_by=person), annotation__in=versions)
         restored = Restoration.objects.filter(result__in=versions, person=person)
         return named.exists() or restored.exclude(source__in=Annotation.objects.all().proved()).exists()
 
@@ -70,12 +72,18 @@ class CaseMask(models.Model):
     def _versions(self) -> AnnotationQuerySet:
         """Confirmed versions of this mask's annotations, and of those that they were restored from."""
         known: set[tuple[int, int]] = set()
-        new = set(self.annotations.order_by().values_list(*_NUMBER))
+        new = set(self.annotations.order_by().values_list(*_NUMBER)) | self._perhaps_restored()
         while new - known:
             known |= new
             results = Restoration.objects.filter(_any_of(known, "result__"))
             new = set(results.values_list(*(f"source__{name}" for name in _NUMBER)))
         return Annotation.objects.filter(_any_of(known)).confirmed() if known else Annotation.objects.none()
+
+    def _perhaps_restored(self) -> set[tuple[int, int]]:
+        """Numbers of what was to be restored on slices that were saved since, where nobody knows what became of it."""
+        since = self.annotations.filter(task=OuterRef("source__task"), received_at__gt=OuterRef("created"))
+        asked = Restoration.objects.filter(Exists(since), result__isnull=True)
+        return set(asked.values_list(*(f"source__{name}" for name in _NUMBER)))
 
 
 _NUMBER = ("project", "label_studio_id")
