@@ -162,7 +162,7 @@ def _require_approved(content: Mapping[str, Any]) -> None:
     """Lets a snapshot through whose every case is approved now as it says; keeps them so until the transaction ends."""
     entries = {entry["case"]: entry for entry in content["cases"]}
     lock_approvals(list(entries))
-    now = {review.mask.case.code: _entry(review) for review in approved_reviews()}
+    now = {review.mask.case.code: _entry(review) for review in approved_reviews(list(entries))}
     left = [code for code, entry in entries.items() if now.get(code) != entry]
     if left:
         reasons = "; ".join(f"{code}: {why_unapproved(code)}" for code in left)

@@ -73,7 +73,7 @@ def approved_cases(codes: Sequence[str] | None) -> dict[str, Review]:
 def _require_still_approved(review: Review) -> None:
     """Removes the slices of a case that was excluded, returned or changed while they were written."""
     code = review.mask.case.code
-    if review not in approved_reviews():
+    if review not in approved_reviews([code]):
         shutil.rmtree(_folder(code), ignore_errors=True)
         raise RejectedInput(
             "approval-ended",

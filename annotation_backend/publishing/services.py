@@ -1,6 +1,7 @@
 """Building a release of the approved cases, and finding it again."""
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from django.db import transaction
 
 from annotation_backend.cases.models import Case, Exclusion
 from annotation_backend.cases.scratch import one_at_a_time
+from annotation_backend.labeling.models import CaseMask
 from annotation_backend.publishing.models import Release
 from annotation_backend.review.approvals import approved_reviews, lock_approvals, why_unapproved
 from annotation_backend.review.models import Review
@@ -120,7 +122,7 @@ def _freeze(
 def _left(cases: Sequence[ReleaseCase]) -> dict[str, str]:
     """The cases that are no longer approved as they were written, and why; locks all of them."""
     lock_approvals([case.code for case in cases])
-    now = {review.mask.case.code: release_case(review) for review in approved_reviews()}
+    now = {review.mask.case.code: release_case(review) for review in approved_reviews([case.code for case in cases])}
     return {case.code: why_unapproved(case.code) for case in cases if now.get(case.code) != case}
 
 
@@ -150,12 +152,19 @@ def _left_behind(code: str, why: str) -> Finding:
     return Finding(Level.WARNING, "case-left", message, "The release is built without it; nothing, if meant.", code)
 
 
+def _saves_of(mask: CaseMask) -> dict[str, str]:
+    """Digests of a mask's saves by Label Studio's number of the annotation, which may stand in two projects or tasks."""
+    saves = list(mask.annotations.order_by("task__slice_index").select_related("task"))
+    counts = Counter(save.label_studio_id for save in saves)
+    places = {save.pk: f"_slice_{save.task.slice_index}" if counts[save.label_studio_id] > 1 else "" for save in saves}
+    return {f"annotation_{save.label_studio_id}{places[save.pk]}": save.content_sha256 for save in saves}
+
+
 def release_case(review: Review) -> ReleaseCase:
     """An approved case's files and what each came from."""
     mask, case = review.mask, review.mask.case
     series = {f"{row.role}_series": row.source_sha256 for row in case.series.all()}
     registered = {f"{role}_file": digest for role, digest in case.registration.record["outputs"].items()}
-    saves = {f"annotation_{save.label_studio_id}": save.content_sha256 for save in mask.annotations.all()}
     return ReleaseCase(
         code=case.code,
         patient_code=case.patient.code,
@@ -168,7 +177,7 @@ def release_case(review: Review) -> ReleaseCase:
         sources={
             **series,
             **registered,
-            **saves,
+            **_saves_of(mask),
             "registration_record": case.registration.record_sha256,
             "mask_file": mask.sha256,
         },

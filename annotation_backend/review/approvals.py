@@ -7,12 +7,16 @@ from annotation_backend.review.endings import end_what_changed
 from annotation_backend.review.models import Review, Verdict, approved_review, latest_review
 
 
-def approved_reviews() -> list[Review]:
+def approved_reviews(codes: Collection[str] | None = None) -> list[Review]:
     """The approving verdict of each sound case that has an approved mask now, in the order of the cases.
 
     A verdict whose ground changed without anybody's notice ends here, with a row that says so.
+
+    Args:
+        codes: Of which cases; None for all.
     """
-    reviews = {case: approved_review(case) for case in Case.objects.sound()}
+    cases = Case.objects.sound() if codes is None else Case.objects.sound().filter(code__in=codes)
+    reviews = {case: approved_review(case) for case in cases}
     for case, review in reviews.items():
         if review is None:
             end_what_changed(case)
@@ -34,6 +38,8 @@ def why_unapproved(code: str) -> str:
         return f"it was excluded: {case.exclusion.reason}"
     if case.registration.verdict == AlignmentVerdict.REJECT:
         return "its registration was rejected"
+    if case.registration.verdict == AlignmentVerdict.LOOK:
+        return "its registration waits for a person's look"
     review = latest_review(case)
     if review is not None and review.verdict == Verdict.RETURN:
         return "it was returned to the annotator"

@@ -17,7 +17,7 @@ from annotation_backend.cases.signals import shown_changed
 from annotation_backend.cases.verdicts import decide_registration
 from annotation_backend.labeling.assembly import assemble
 from annotation_backend.labeling.events import receive
-from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask, TaskState
+from annotation_backend.labeling.models import Annotation, CaseMask, LabelingProject, LabelingTask, TaskState
 from annotation_backend.labeling.signals import saves_settled
 from annotation_backend.labeling.standing import standing_of
 from annotation_backend.labeling.upkeep import _behind
@@ -367,6 +367,37 @@ def test_cases_that_are_excluded_returned_or_drawn_on_while_a_release_is_built_a
     assert {found for path in files for found in re.findall(r"C000\d", path.name)} == {"C0003"}
     assert not any(re.search(rb"C000[12]", path.read_bytes()) for path in files if path.suffix != ".gz")
     assert built.report.findings == ()
+
+
+def test_a_release_names_both_saves_whose_annotations_have_one_number(
+    task: LabelingTask, people: dict[Role, User]
+) -> None:
+    other = LabelingProject.objects.create(label_studio_id=2, title="Made anew")
+    sibling = LabelingTask.objects.get(case=task.case, slice_index=4)
+    sibling.project = other
+    sibling.save()
+    first, second = saved(task), saved(sibling, updated_at="2026-11-21T11:00:00.000001Z")
+    _approved(task.case, people)
+    [case] = release_cases()
+    found = {name: digest for name, digest in case.sources.items() if name.startswith("annotation_")}
+    assert found == {"annotation_7_slice_2": first.content_sha256, "annotation_7_slice_4": second.content_sha256}
+
+
+def test_a_registration_that_somebody_doubts_again_takes_its_case_out_until_it_is_accepted(
+    approval: Review, people: dict[Role, User]
+) -> None:
+    case = approval.mask.case
+    for verdict, approved in ((AlignmentVerdict.LOOK, []), (AlignmentVerdict.ACCEPT, [approval])):
+        decide_registration(
+            case,
+            people[Role.DATA_MANAGER],
+            verdict=verdict,
+            record_sha256=case.registration.record_sha256,
+            comment="Is the edge right?",
+        )
+        assert approved_reviews() == approved
+        assert approved_reviews([case.code]) == approved
+        assert approved_reviews(["C0009"]) == []
 
 
 def test_a_release_whose_cases_all_leave_is_not_frozen_and_leaves_nothing(approval: Review) -> None:

@@ -39,8 +39,8 @@ class CaseQuerySet(QuerySet["Case"]):
         return self.not_excluded().filter(is_rehearsal=False)
 
     def sound(self) -> "CaseQuerySet":
-        """Those in use whose registration nobody and nothing rejected: what is learned from and released."""
-        return self.in_use().exclude(registration__verdict="reject")
+        """Those in use whose registration nobody and nothing doubts or rejected: what is learned from and released."""
+        return self.in_use().exclude(registration__verdict__in=("look", "reject"))
 
 
 class Case(models.Model):
