@@ -26,7 +26,7 @@ class Standing:
 
     @property
     def is_behind(self) -> bool:
-        """Whether the mask of what counts still has to be made, or to be compared with its saves as they are read now."""
+        """Whether the mask of what counts still has to be made, or compared with its saves as they are read now."""
         return bool(self.saves) and (self.mask is None or not self.mask.is_of_today)
 
 

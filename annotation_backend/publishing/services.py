@@ -153,7 +153,7 @@ def _left_behind(code: str, why: str) -> Finding:
 
 
 def _saves_of(mask: CaseMask) -> dict[str, str]:
-    """Digests of a mask's saves by Label Studio's number of the annotation, which may stand in two projects or tasks."""
+    """Digests of a mask's saves by the annotation's number, which may stand in two projects or tasks."""
     saves = list(mask.annotations.order_by("task__slice_index").select_related("task"))
     counts = Counter(save.label_studio_id for save in saves)
     places = {save.pk: f"_slice_{save.task.slice_index}" if counts[save.label_studio_id] > 1 else "" for save in saves}

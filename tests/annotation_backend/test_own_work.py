@@ -100,7 +100,7 @@ def test_a_restoration_that_label_studio_refused_leaves_no_record(
 def test_a_version_comes_back_with_its_origin_or_not_at_all(
     tasks: list[LabelingTask], people: dict[Role, User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed between both: the save is taken over by reconciliation later, and the record of the wish is still there."""
+    """Killed between both: reconciliation takes the save over later, and the record of the wish is there still."""
     version = saved(tasks[2], person=RADIOLOGIST)
     answer = save_body(tasks[2], completed_by=RADIOLOGIST, updated_by=ADMINISTRATOR, updated_at=LATER)
     monkeypatch.setattr(versions, "call", lambda *_words, **_options: answer)

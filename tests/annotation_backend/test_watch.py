@@ -478,8 +478,8 @@ def test_a_task_at_which_label_studio_fails_costs_itself_and_is_tried_again(
         assert f"task {broken}" in told[-1]
         assert any("could not be mended" in line for line in told)
         assert project.looked_at == looked
+        rows = studio.rows()
         with pytest.raises(TryAgain, match=f"task {broken}"):
-            rows = studio.rows()
             services.bring_up_to_date(project, LabelingTask.objects.select_related("case"), rows)
     settle(project, is_full=False)
     assert look(project) == []

@@ -40,7 +40,7 @@ def mark_mended(rows: Sequence[StudioChange]) -> None:
 
 
 def mark_well(project: LabelingProject, subjects: Collection[Subject]) -> None:
-    """Writes down that all of these kinds was found, or brought back, as it should be: what was open is open no more."""
+    """Writes down that all of these kinds is as it should be: what was open is open no more."""
     rows = StudioChange.objects.filter(project=project, subject__in=subjects, mended_at__isnull=True)
     mark_mended(list(rows.select_related("project")))
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from django.db import migrations
 
-
 NOT_CONFIRMED = ("superseded", "otherwise", "unknown")
 
 
