@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from django.test import Client
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.accounts.services import create_first_accounts, email_of
@@ -20,6 +21,17 @@ from datasets.volume import Grid, Volume
 
 SHAPE = (24, 20, 5)
 AFFINE = np.diag([-1.0, -1.0, 4.0, 1.0])
+
+
+VERDICT = {"verdict": "approve", "quality_score": "excellent", "comment": "", "accepts_unannotated": "on"}
+"""A filled form of the review page, without the mask's number."""
+
+
+def signed_in(person: User, **options: Any) -> Client:
+    """A browser in which a person is signed in; `options` as for `Client`."""
+    client = Client(**options)
+    client.force_login(person)
+    return client
 
 
 def accounts() -> dict[Role, User]:

@@ -3,7 +3,6 @@
 import importlib.util
 import logging
 import os
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -14,12 +13,11 @@ from django.urls import URLPattern, reverse
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.accounts.services import create_person
 from annotation_backend.environment import ROOT, SECRETS
-from annotation_backend.labeling.assembly import assemble
 from annotation_backend.labeling.connection import SECRET_HEADER, basic_auth, webhook_headers
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask
 from annotation_backend.review.models import Review
 from annotation_backend.urls import urlpatterns
-from tests.annotation_backend.records import accounts, published, registered_case, save_body, saved
+from tests.annotation_backend.records import VERDICT, registered_case, save_body, saved, signed_in
 from tests.annotation_backend.test_pages import _address
 
 pytestmark = pytest.mark.django_db
@@ -27,33 +25,6 @@ pytestmark = pytest.mark.django_db
 EMAIL = "anna@hospital.org"
 MARKUP = "<script>alert(1)</script>"
 PASSWORD_INSTEAD_OF_TOKEN = {"ml-health", "ml-setup", "ml-predict", "ml-versions", "ml-webhook"}
-VERDICT = {"verdict": "approve", "quality_score": "excellent", "comment": "", "accepts_unannotated": "on"}
-
-
-@pytest.fixture
-def people() -> dict[Role, User]:
-    return accounts()
-
-
-@pytest.fixture
-def mask(people: dict[Role, User], tmp_path: Path, settings) -> CaseMask:
-    settings.DATA_FOLDER = tmp_path / "data"
-    task = published(registered_case())[2]
-    saved(task)
-    made = assemble(task.case)
-    assert made is not None
-    return made
-
-
-@pytest.fixture
-def radiologist(people: dict[Role, User]) -> Client:
-    return _signed_in(people[Role.RADIOLOGIST])
-
-
-def _signed_in(person: User, **options: Any) -> Client:
-    client = Client(**options)
-    client.force_login(person)
-    return client
 
 
 def _sign_in(client: Client, **fields: str) -> Any:
@@ -76,14 +47,14 @@ def _settings(monkeypatch: pytest.MonkeyPatch, **environment: str) -> ModuleType
 def test_nothing_is_changed_from_another_site(people: dict[Role, User], mask: CaseMask, pattern: URLPattern) -> None:
     """A post without the form's token, whoever is signed in; Label Studio's addresses ask for its password instead."""
     wanted = 401 if pattern.name in PASSWORD_INSTEAD_OF_TOKEN else 403
-    clients = [_signed_in(person, enforce_csrf_checks=True) for person in people.values()]
+    clients = [signed_in(person, enforce_csrf_checks=True) for person in people.values()]
     clients.append(Client(enforce_csrf_checks=True))
     assert {client.post(_address(pattern), {"x": "y"}).status_code for client in clients} == {wanted}
 
 
 def test_a_script_of_label_studios_origin_posts_nothing_with_the_persons_own_token(people: dict[Role, User]) -> None:
     registered_case()
-    client = _signed_in(people[Role.DATA_MANAGER], enforce_csrf_checks=True)
+    client = signed_in(people[Role.DATA_MANAGER], enforce_csrf_checks=True)
     address = reverse("registration-page", args=["C0001"])
     client.get(address)
     form = {"action": "exclude", "reason": "x", "csrfmiddlewaretoken": client.cookies["maskloop_csrf"].value}
@@ -205,7 +176,7 @@ def test_paths_that_climb_and_numbers_that_are_none_lead_nowhere(
 
 @pytest.mark.parametrize("method", ["TRACE", "BREW", "PUT", "DELETE", "PATCH", "HEAD"])
 def test_no_strange_method_does_anything_or_is_sent_back(people: dict[Role, User], mask: CaseMask, method: str) -> None:
-    client = _signed_in(people[Role.ADMINISTRATOR], enforce_csrf_checks=True, headers={"x-mine": "sent-by-me"})
+    client = signed_in(people[Role.ADMINISTRATOR], enforce_csrf_checks=True, headers={"x-mine": "sent-by-me"})
     for pattern in urlpatterns:
         answer = client.generic(method, _address(pattern), b"sent-by-me", "text/plain")
         takes_head = pattern.name in ("login", "capability-picture", "release-download")

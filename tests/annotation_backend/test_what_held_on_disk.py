@@ -20,7 +20,6 @@ from annotation_backend.accounts.models import Role, User
 from annotation_backend.doctor import services as doctor
 from annotation_backend.environment import ROOT, fresh_environment
 from annotation_backend.labeling import living
-from annotation_backend.labeling.assembly import assemble
 from annotation_backend.labeling.connection import webhook_headers
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingProject
 from annotation_backend.processes import read_procfile
@@ -29,47 +28,20 @@ from annotation_backend.review.models import Review, approved_review
 from datasets.case import SeriesRole
 from datasets.errors import RejectedInput
 from tests.annotation_backend.on_disk import at_once, database_on_disk
-from tests.annotation_backend.records import accounts, published, registered_case, save_body, saved
+from tests.annotation_backend.records import VERDICT, published, registered_case, save_body, signed_in
 from tests.annotation_backend.test_serving import _flipped, _package
 from training.pretrained.shipped import shipped_packages
 
 pytestmark = pytest.mark.django_db
 
-VERDICT = {"verdict": "approve", "quality_score": "excellent", "comment": "", "accepts_unannotated": "on"}
 CROWD = 20
-
-
-@pytest.fixture
-def people() -> dict[Role, User]:
-    return accounts()
-
-
-@pytest.fixture
-def mask(people: dict[Role, User], tmp_path: Path, settings) -> CaseMask:
-    settings.DATA_FOLDER = tmp_path / "data"
-    task = published(registered_case())[2]
-    saved(task)
-    made = assemble(task.case)
-    assert made is not None
-    return made
-
-
-@pytest.fixture
-def radiologist(people: dict[Role, User]) -> Client:
-    return _signed_in(people[Role.RADIOLOGIST])
-
-
-def _signed_in(person: User, **options: Any) -> Client:
-    client = Client(**options)
-    client.force_login(person)
-    return client
 
 
 @pytest.mark.django_db(transaction=True)
 def test_of_many_approvals_of_one_mask_at_once_one_is_given(
     people: dict[Role, User], mask: CaseMask, tmp_path: Path
 ) -> None:
-    clients = [_signed_in(people[Role.RADIOLOGIST]) for _ in range(CROWD)]
+    clients = [signed_in(people[Role.RADIOLOGIST]) for _ in range(CROWD)]
     address, form = reverse("review-case", args=["C0001"]), {**VERDICT, "mask": mask.pk}
     with database_on_disk(tmp_path / "maskloop.sqlite3"):
         answers = at_once(*(lambda client=client: client.post(address, form).status_code for client in clients))
