@@ -9,6 +9,7 @@ at an account, or who share an address with its owner, do not keep the owner out
 import ipaddress
 import logging
 import secrets
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -91,7 +92,7 @@ def begin(request: HttpRequest, email: str) -> Try:
     if device is not None:
         limits = {_key("device", device): TRIES_OF_AN_ACCOUNT}
     else:
-        account, address = _key("account", email.strip().lower()), _key("address", address_of(request))
+        account, address = _key("account", _same_name(email)), _key("address", address_of(request))
         limits = {account: TRIES_OF_AN_ACCOUNT, address: TRIES_OF_AN_ADDRESS}
     require_free(list(limits))
     with transaction.atomic():
@@ -167,8 +168,13 @@ def _device_of(request: HttpRequest, email: str) -> str | None:
     except BadSignature:
         return None
     number = value.partition(".")[0]
-    known = User.objects.filter(pk=int(number), username__iexact=email.strip()) if number.isdecimal() else None
+    known = User.objects.filter(pk=int(number), username__iexact=_same_name(email)) if number.isdecimal() else None
     return value if known is not None and known.exists() else None
+
+
+def _same_name(email: str) -> str:
+    """One word for all the ways of writing an account's name that sign in to it; the form reads NFKC."""
+    return unicodedata.normalize("NFKC", email.strip()).lower()
 
 
 def _key(kind: str, value: str) -> str:

@@ -68,6 +68,15 @@ def test_capitals_and_spaces_make_no_other_account_of_one(password: str) -> None
     assert _tries(Client(), password).status_code == 429
 
 
+def test_other_characters_that_mean_the_same_account_make_no_other_of_it(password: str) -> None:
+    """The form reads full-width letters as plain ones: each way to mix them would have a count of its own."""
+    wide = {letter: chr(ord(letter) + 0xFEE0) for letter in "anhospitlrg@"}
+    for number in range(throttle.TRIES_OF_AN_ACCOUNT):
+        _wrong(1, EMAIL.replace(EMAIL[number], wide.get(EMAIL[number], EMAIL[number])))
+    assert _tries(Client(), password).status_code == 429
+    assert SignInCount.objects.filter(key__startswith="account").count() == 1
+
+
 def test_nothing_is_hashed_and_nothing_written_while_an_account_waits(
     password: str, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
 ) -> None:
