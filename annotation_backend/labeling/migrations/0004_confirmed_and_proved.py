@@ -40,9 +40,8 @@ def join_findings(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """One finding a case stands for all its saves that Label Studio does not confirm."""
     findings = apps.get_model("labeling", "AnnotationFinding").objects
     newest: dict[int, Any] = {}
-    for finding in (
-        findings.filter(kind="unconfirmed", seen_at__isnull=True).order_by("-pk").select_related("annotation__task")
-    ):
+    open_ones = findings.filter(kind="unconfirmed", seen_at__isnull=True).order_by("-pk")
+    for finding in open_ones.select_related("annotation__task").defer("annotation__raw"):  # a body may hold megabytes
         kept = newest.setdefault(finding.annotation.task.case_id, finding)
         kept.numbers = {"count": kept.numbers.get("count", 0) + 1}
         if kept is not finding:
