@@ -27,7 +27,7 @@ from annotation_backend.labeling.models import (
     ReceivedBy,
 )
 from annotation_backend.labeling.task_lists import FAILED
-from datasets.errors import RejectedInput, TryAgain
+from datasets.errors import MaskloopError, RejectedInput, TryAgain
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,11 @@ PATIENCE = timedelta(seconds=10)
 
 MOST_AT_ONCE = 200
 """Annotations asked about in one job, at some 20 ms each; the next one asks about the rest."""
+
+NO_ANSWER = "label-studio-answer"
+
+_OF_ONE_ANNOTATION = (FAILED, NO_ANSWER, "save-malformed")
+"""Label Studio fails at it, or answers with what is none: that says nothing of the others."""
 
 
 def confirm_saves(case: Case) -> int:
@@ -53,13 +58,17 @@ def confirm_saves(case: Case) -> int:
     asked = list(dict.fromkeys([*saves, *deletions]))[:MOST_AT_ONCE]
     projects = LabelingProject.objects.in_bulk({project for project, _ in asked})
     answers = {key: _Answers(project) for key, project in projects.items()}
+    no_answers: list[MaskloopError] = []
     for project, identifier in asked:
         try:
             _ask(answers[project], identifier)
-        except TryAgain as error:
-            if error.code != FAILED:
+        except (TryAgain, RejectedInput) as error:
+            if error.code not in _OF_ONE_ANNOTATION:
                 raise
-            logger.warning("Label Studio fails at annotation %d; the others are asked about", identifier)
+            no_answers += [error] if error.code == NO_ANSWER else []
+            logger.warning("annotation %d is not answered (%s); the others are asked about", identifier, error.code)
+    if no_answers and len(no_answers) == len(asked):
+        raise no_answers[0]  # somebody else answers in its place
     return waiting_saves(case).count()
 
 

@@ -148,12 +148,26 @@ def _one_round(*, is_full: bool, tell: Callable[[str], None]) -> None:
     if is_full:
         for line in look_around():
             tell(line)
+    broken: list[MaskloopError] = []
     for project in LabelingProject.objects.filter(is_retired=False):
-        report = take_up(project, is_full=is_full)
-        for line in [*report.refused, *look_over(project, is_full=is_full)]:
-            tell(line)
-        if report.stored or report.deleted:
-            tell(f"{report.stored} saves and {report.deleted} deletions had been missed.")
+        try:
+            _take_over(project, is_full=is_full, tell=tell)
+        except MaskloopError as error:  # of this project; the others are taken over
+            broken.append(error)
+    for error in broken[1:]:
+        tell(str(error))
+    if broken:
+        raise broken[0]
+
+
+def _take_over(project: LabelingProject, *, is_full: bool, tell: Callable[[str], None]) -> None:
+    report = take_up(project, is_full=is_full)
+    for line in report.refused:
+        tell(line)
+    if report.stored or report.deleted:
+        tell(f"{report.stored} saves and {report.deleted} deletions had been missed.")
+    for line in look_over(project, is_full=is_full):
+        tell(line)
 
 
 def look_over(project: LabelingProject, *, is_full: bool = True) -> list[str]:

@@ -22,7 +22,7 @@ from annotation_backend.labeling.project import ensure_project
 from annotation_backend.labeling.project_settings import ProjectSettings
 from annotation_backend.labeling.publish import publish, refresh_addresses
 from annotation_backend.labeling.pushing import show_predictions
-from annotation_backend.labeling.reconcile import pull
+from annotation_backend.labeling.reconcile import PullReport, pull
 from annotation_backend.labeling.states import mirror_states
 from annotation_backend.labeling.tabs import ensure_tabs
 from annotation_backend.labeling.task_lists import Unreadable, found_among
@@ -83,6 +83,27 @@ def test_a_fault_of_ours_in_a_round_is_said_and_the_next_follows(monkeypatch: py
     assert len(told) == 2
     assert "KeyError" in told[0]
     assert "private" not in told[0]
+
+
+def test_one_project_that_fails_keeps_no_other_from_being_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken, told = [], []
+
+    def take_up(project: LabelingProject, *, is_full: bool) -> PullReport:
+        if project.label_studio_id != 2:
+            raise TryAgain("label-studio-error", f"Failed at {project.label_studio_id}.", remedy="Run it again.")
+        taken.append(project.label_studio_id)
+        return PullReport(stored=3)
+
+    for number in (1, 2, 3):
+        LabelingProject.objects.create(label_studio_id=number, title=f"Project {number}")
+    monkeypatch.setattr(upkeep, "ensure_tokens", list)
+    monkeypatch.setattr(upkeep, "take_up", take_up)
+    monkeypatch.setattr(upkeep, "look_over", lambda _project, is_full: [])
+    with pytest.raises(TryAgain, match="Failed at 1"):
+        upkeep._one_round(is_full=False, tell=told.append)
+    assert taken == [2]
+    assert told[0].startswith("3 saves")
+    assert "Failed at 3" in told[1]
 
 
 def test_an_answer_that_drips_in_is_cut_off_and_a_page_waits_no_longer(studio: BadLabelStudio) -> None:
