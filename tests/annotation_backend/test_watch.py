@@ -441,6 +441,27 @@ def test_where_label_studio_does_not_take_the_interface_back_the_rest_is_mended_
     assert found.count() == 1
 
 
+def test_of_many_tasks_no_drawing_stays_in_memory(
+    studio: LabelStudioDouble, project: LabelingProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_drawings(method: str, path: str, **options: Any) -> Any:
+        answer = studio.call(method, path, **options)
+        rows = answer["tasks"] if path == "/api/tasks/" else [answer] if path.startswith("/api/tasks/") else []
+        for row in rows:
+            row["annotations"] = [{"id": 5, "result": [{"value": {"rle": [7, 8, 9]}}]}]
+        return answer
+
+    answer_with(monkeypatch, with_drawings)
+    kept = json.dumps(tasks.all_tasks(project))
+    assert "rle" not in kept
+    assert "annotations" not in kept
+    assert look(project) == []
+    ATTACKS["a prediction replaced"][0](studio)
+    assert {one.subject for one in look(project)} == {Subject.PREDICTION}
+    services.bring_up_to_date(project, LabelingTask.objects.select_related("case"), studio.rows())
+    assert look(project) == []
+
+
 def test_what_somebody_took_back_before_it_could_be_mended_is_open_no_more(
     studio: LabelStudioDouble, project: LabelingProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:

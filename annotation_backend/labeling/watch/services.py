@@ -108,7 +108,8 @@ def bring_up_to_date(project: LabelingProject, records: Sequence[LabelingTask], 
     Raises:
         TryAgain: Label Studio does not answer, or fails at one of them; the others have what they should show.
     """
-    told, failed = _settle_tasks(project, {record.label_studio_id: rows[record.label_studio_id] for record in records})
+    numbers = [record.label_studio_id for record in records]
+    told, failed = _settle_tasks(project, {number: tasks.sound(rows[number]) for number in numbers})
     if failed:
         raise TryAgain(FAILED, _failing(failed), remedy="Run it again.")
     return told

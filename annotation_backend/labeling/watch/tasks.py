@@ -79,7 +79,7 @@ def _asked_again(project: LabelingProject, number: int, pictures: Pictures) -> l
     if before is None or task is None or row is None:
         return []
     task.written, task.shown = [*before.written, *task.written], [*before.shown, *task.shown]
-    return _of_row(task, _sound(row), pictures)
+    return _of_row(task, sound(row), pictures)
 
 
 def all_tasks(project: LabelingProject, *, since: datetime | None = None) -> list[Row]:
@@ -90,14 +90,14 @@ def all_tasks(project: LabelingProject, *, since: datetime | None = None) -> lis
     Raises:
         TryAgain: Label Studio does not answer, or fails whatever it is asked for.
     """
+    condition = _changed_after(since) if since else None
     try:
-        rows = list(listed(project, fields="all", condition=_changed_after(since) if since else None, page_size=_PAGE))
+        return [sound(row) for row in listed(project, fields="all", condition=condition, page_size=_PAGE)]
     except TryAgain as error:
         if error.code != FAILED:
             raise
         found = found_among(project, list(_records(project)), fields="all")
-        rows = [row for row in found if not isinstance(row, Unreadable)]
-    return [_sound(row) for row in rows]
+        return [sound(row) for row in found if not isinstance(row, Unreadable)]
 
 
 def _changed_after(moment: datetime) -> dict[str, Any]:
@@ -105,12 +105,16 @@ def _changed_after(moment: datetime) -> dict[str, Any]:
     return {"filter": "filter:tasks:updated_at", "operator": "greater", "type": "Datetime", "value": value}
 
 
-def _sound(row: object) -> Row:
-    """A task as Label Studio gives it, with what is read of it."""
+def sound(row: object) -> Row:
+    """What is read of a task as Label Studio gives it; drawings, gigabytes of many tasks, do not stay in memory."""
     task = record_of(row, id=int, data=dict)
+    kept = {key: task.get(key) for key in ("id", "data", "updated_at", "updated_by")}
     if task.get("predictions") is not None:
-        task["predictions"] = rows_of(task["predictions"], id=int)
-    return task
+        kept["predictions"] = [
+            {"id": one["id"], "updated_at": one.get("updated_at"), "shown": digest_of(one.get("result"))}
+            for one in rows_of(task["predictions"], id=int)
+        ]
+    return kept
 
 
 def mend(found: Sequence[Difference], rows: Mapping[int, Row]) -> set[int]:
@@ -223,7 +227,7 @@ def _of_predictions(task: LabelingTask, row: Row) -> list[Difference]:
     last = task.shown[-1]
     if not rows and task.drawn_by_id:
         return [Difference(Subject.PREDICTION, GONE, last, "", row["id"], task)]
-    digests = {one["id"]: digest_of(one.get("result")) for one in rows}
+    digests = {one["id"]: one["shown"] for one in rows}
     others = [number for number, digest in digests.items() if digest not in task.shown]
     if not others:
         return []
