@@ -23,7 +23,8 @@ def assemble(case: Case) -> CaseMask | None:
     """Assembles what counts of all slices into a mask file and its record; the same saves give the same record.
 
     Slices that nobody submitted are empty in the mask and listed as such. A mask that an earlier version made is
-    compared once with its saves as they are read now; where it shows them otherwise, another takes its place.
+    compared once with its saves as they are read now. Where it shows them otherwise, or a save was moved to another
+    slice as it was, another takes its place.
 
     Args:
         case: A case with published tasks.
@@ -37,13 +38,16 @@ def assemble(case: Case) -> CaseMask | None:
         return None
     inputs = inputs_digest(case, list(saves.values()))
     known = CaseMask.objects.filter(case=case, inputs_sha256=inputs).first()
-    if known is not None and known.is_of_today:
-        return known
+    here = known if known is not None and known.is_on(saves) else None
+    if here is not None and here.is_of_today:
+        return here
     read = _read(case, saves)
-    if known is not None and _shows(known, read):
-        CaseMask.objects.filter(pk=known.pk).update(decoding=DECODING)
-        return CaseMask.objects.get(pk=known.pk)
-    return _write(case, saves, inputs, read=read, unannotated=sorted(set(current) - set(saves)))
+    is_as_read = here is not None and _is_as_read(here, read)
+    if here is not None and is_as_read is not False:
+        here.decoding = DECODING if is_as_read else here.decoding
+        here.save(update_fields=["decoding"])
+        return here
+    return _write(case, saves, inputs, read=read, unannotated=sorted(set(current) - set(saves)), former=known)
 
 
 def current_saves(case: Case) -> dict[int, Annotation | None]:
@@ -69,30 +73,35 @@ def _read(case: Case, saves: Mapping[int, Annotation]) -> _Read:
     return _Read(assemble_mask(pictures, plane, plane.grid), tuple(findings))
 
 
-def _shows(known: CaseMask, read: _Read) -> bool:
+def _is_as_read(known: CaseMask, read: _Read) -> bool | None:
     """Whether a mask that an earlier version made is what its saves hold as they are read now.
 
-    One whose file cannot be read is not made anew for that: it is damaged, which is told elsewhere.
+    None where its file cannot be read: it is damaged, which is told elsewhere, and compared once it is whole again.
     """
     if {finding["subject"] for finding in known.findings} != {finding.subject for finding in read.findings}:
         return False
     try:
         return bool(np.array_equal(read_mask(known.path).data, read.mask.data))
     except (OSError, RejectedInput):
-        return True
+        return None
 
 
 def _write(
-    case: Case, saves: Mapping[int, Annotation], inputs: str, *, read: _Read, unannotated: list[int]
+    case: Case,
+    saves: Mapping[int, Annotation],
+    inputs: str,
+    *,
+    read: _Read,
+    unannotated: list[int],
+    former: CaseMask | None,
 ) -> CaseMask:
-    """Makes the record; one that an earlier version made of the same saves keeps its file, and counts no more."""
-    former = CaseMask.objects.filter(case=case, inputs_sha256=inputs, decoding__lt=DECODING)
-    file = f"masks/{inputs[:16]}{f'-{DECODING}' if former.exists() else ''}.nii.gz"
+    """Makes the record; the former, which shows these saves otherwise, keeps its file and counts no more."""
+    file = f"masks/{inputs[:16]}{f'-{former.pk}' if former else ''}.nii.gz"
     write_mask(case.folder / file, read.mask)
     with transaction.atomic():
         Case.objects.select_for_update().get(pk=case.pk)  # what counts changes, and a verdict asks for that
-        for mask in former:
-            CaseMask.objects.filter(pk=mask.pk).update(inputs_sha256=_former_digest(mask))
+        if former is not None:
+            CaseMask.objects.filter(pk=former.pk).update(inputs_sha256=_former_digest(former))
         record, is_new = CaseMask.objects.get_or_create(
             case=case,
             inputs_sha256=inputs,
@@ -110,8 +119,8 @@ def _write(
 
 
 def _former_digest(mask: CaseMask) -> str:
-    """Of the same saves as an earlier version read them; no mask that counts has it."""
-    return sha256_of_bytes(canonical_json([mask.inputs_sha256, mask.decoding]))
+    """Of a mask that shows its saves otherwise than they are read now; no mask that counts has it."""
+    return sha256_of_bytes(canonical_json([mask.inputs_sha256, mask.pk]))
 
 
 def _unreadable(case: Case, index: int, count: int) -> Finding:

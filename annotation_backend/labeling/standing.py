@@ -45,7 +45,7 @@ def standings(cases: Sequence[Case]) -> dict[int, Standing]:
     drawn = [case for case in cases if saves[case.pk] and case.is_registered]
     wanted = {case.pk: inputs_digest(case, saves[case.pk].values()) for case in drawn}
     made = CaseMask.objects.filter(case__in=wanted, inputs_sha256__in=wanted.values())
-    masks = {(mask.case_id, mask.inputs_sha256): mask for mask in made}
+    masks = {(mask.case_id, mask.inputs_sha256): mask for mask in made if mask.is_on(saves[mask.case_id])}
     return {case.pk: Standing(saves[case.pk], masks.get((case.pk, wanted.get(case.pk, "")))) for case in cases}
 
 

@@ -4,6 +4,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from django.db import transaction
 from django.test import Client
@@ -17,7 +18,8 @@ from annotation_backend.labeling.assembly import assemble, current_saves
 from annotation_backend.labeling.confirm import confirm_saves, note
 from annotation_backend.labeling.doubts import name_drawer, note_doubts, unexplained, unproved
 from annotation_backend.labeling.drawn import decode_missing
-from annotation_backend.labeling.events import receive
+from annotation_backend.labeling.events import mark_deleted, receive, unmark
+from annotation_backend.labeling.incoming import read_save
 from annotation_backend.labeling.losses import may_wave, note_losses, open_findings
 from annotation_backend.labeling.models import (
     Annotation,
@@ -31,8 +33,13 @@ from annotation_backend.labeling.models import (
     TaskState,
 )
 from annotation_backend.labeling.reconcile import PullReport, _Before, _take_task
+from annotation_backend.labeling.standing import standing_of
 from annotation_backend.labeling.versions import restore
-from datasets.errors import RejectedInput
+from annotation_backend.review.models import Verdict
+from annotation_backend.review.services import decide
+from datasets.case import QualityScore
+from datasets.errors import RejectedInput, TryAgain
+from datasets.nifti import read_mask
 from tests.annotation_backend.records import accounts, published, registered_case, save_body, saved
 
 pytestmark = pytest.mark.django_db
@@ -258,6 +265,31 @@ def test_a_save_that_moves_without_a_change_is_a_save_of_its_new_task(tasks: lis
     assert again.content_sha256 == first.content_sha256
 
 
+def test_a_save_that_moves_without_a_change_is_drawn_on_its_new_slice_and_ends_an_approval(
+    tasks: list[LabelingTask], people: dict[Role, User]
+) -> None:
+    first = saved(tasks[2])
+    before = assemble(tasks[2].case)
+    assert before is not None
+    choices = {"quality_score": QualityScore.EXCELLENT, "accepts_unannotated": True}
+    review = decide(before, people[Role.RADIOLOGIST], verdict=Verdict.APPROVE, **choices)  # type: ignore[arg-type]
+    mark_deleted(Annotation.objects.filter(pk=first.pk))
+    for there in (3, 2, 3):
+        saved(tasks[there])
+        mark_deleted(Annotation.objects.exclude(task=tasks[there]))
+        unmark(Annotation.objects.filter(task=tasks[there]))
+        assert standing_of(tasks[2].case).is_behind
+        now = assemble(tasks[2].case)
+        assert now is not None
+        assert now == standing_of(tasks[2].case).mask == assemble(tasks[2].case)
+        assert now.annotated_slices == [there]
+        slices = np.flatnonzero(read_mask(now.path).foreground.any(axis=(0, 1)))
+        assert len(slices) == 1
+        assert (slices[0] == np.flatnonzero(read_mask(before.path).foreground.any(axis=(0, 1)))[0]) == (there == 2)
+    review.refresh_from_db()
+    assert review.ending is not None
+
+
 def _listed(task: LabelingTask, *annotations: dict[str, Any]) -> dict[str, Any]:
     data = {"case": "C0001", "slice": task.slice_index}
     return {"id": task.label_studio_id, "data": data, "created_at": EARLY, "annotations": list(annotations)}
@@ -310,7 +342,8 @@ def test_a_data_manager_names_who_drew_and_nobody_else_can(
     mask = assemble(tasks[3].case)
     assert mask is not None
     assert mask.annotated_slices == [3, 4]
-    assert [role for role in Role if mask.is_drawn_by(people[role])] == [Role.RADIOLOGIST, Role.ANNOTATOR]
+    drew = [role for role in Role if mask.is_drawn_by(people[role])]
+    assert drew == [Role.DATA_MANAGER, Role.RADIOLOGIST, Role.ANNOTATOR], "who named answers for it"
     assert LabelingTask.objects.get(pk=tasks[3].pk).state == TaskState.ANNOTATED
     assert _doubts(tasks[3]) == []
 
@@ -414,6 +447,26 @@ def test_only_a_confirmed_save_opens_the_versions_of_its_slice(
     address = reverse("restore-version", args=["C0001", 2, 1])
     LabelingProject.objects.update(is_retired=True)
     assert client.post(address).status_code == (302 if is_confirmed else 403)
+
+
+@pytest.mark.parametrize("answer", [[], "<html>", {"id": 9}, {"id": 9, "result": [], "updated_at": "tomorrow"}])
+def test_an_answer_that_is_none_costs_its_annotation_and_the_others_are_confirmed(
+    real: Annotation, server: Server, answer: Any
+) -> None:
+    _forge(real.task, identifier=9)
+    server.annotations[9] = answer
+    later = save_body(real.task, updated_at=LATER, created_at=MADE)
+    assert receive({"action": "ANNOTATION_UPDATED", "annotation": later}) == "stored"
+    server.annotations[7] = later
+    assert confirm_saves(real.task.case) == 1
+    assert current_saves(real.task.case)[2] == Annotation.objects.get(content_sha256=read_save(later).content_sha256)
+
+
+def test_where_nothing_answers_as_label_studio_does_it_is_said(real: Annotation, server: Server) -> None:
+    _forge(real.task, updated_at=LATER)
+    server.annotations[7] = []  # type: ignore[assignment]
+    with pytest.raises(TryAgain, match="label-studio-answer"):
+        confirm_saves(real.task.case)
 
 
 def test_what_label_studio_denied_and_has_after_all_counts_when_it_is_seen(real: Annotation) -> None:

@@ -141,9 +141,14 @@ def test_a_region_that_is_unreadable_now_is_named_where_it_was_left_out_in_silen
     assert [finding["code"] for finding in now.findings] == ["brush-code"]
 
 
-def test_a_damaged_mask_of_before_is_told_as_damage_and_not_made_anew(task: LabelingTask) -> None:
+def test_a_damaged_mask_of_before_is_not_made_anew_and_compared_once_it_is_whole(task: LabelingTask) -> None:
     saved(task)
     mask = _made(task)
     CaseMask.objects.update(decoding=BEFORE)
+    content = mask.path.read_bytes()
     mask.path.unlink()
     assert _made(task).pk == mask.pk
+    assert standing_of(task.case).is_behind
+    mask.path.write_bytes(content)
+    assert _made(task).pk == mask.pk
+    assert not standing_of(task.case).is_behind

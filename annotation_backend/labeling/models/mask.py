@@ -1,5 +1,6 @@
 """CaseMask: a mask volume assembled from the annotations of a case's slices."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from django.db import models
@@ -42,6 +43,10 @@ class CaseMask(models.Model):
     def is_of_today(self) -> bool:
         """Whether it shows its saves as they are decoded now, rather than as an earlier version did."""
         return self.decoding == DECODING
+
+    def is_on(self, slices: Collection[int]) -> bool:
+        """Whether these are the slices that somebody submitted: a save may move to another task as it was."""
+        return sorted(self.annotated_slices) == sorted(slices)
 
     def drawers(self) -> set[int]:
         """Label Studio ids of everyone who made or changed any version of the annotations in this mask.
