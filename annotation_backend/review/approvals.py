@@ -23,6 +23,12 @@ def approved_reviews(codes: Collection[str] | None = None) -> list[Review]:
     return [review for review in reviews.values() if review is not None]
 
 
+def why_not_counted(case: Case) -> str:
+    """Why a case whose verdict approves counts in no release and no training now; nothing where it does."""
+    is_sound = Case.objects.sound().filter(pk=case.pk).exists()
+    return "" if is_sound and approved_review(case) is not None else why_unapproved(case.code)
+
+
 def lock_approvals(codes: Collection[str]) -> None:
     """Keeps the approvals of cases as they are until the transaction ends.
 

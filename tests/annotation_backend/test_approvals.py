@@ -384,9 +384,10 @@ def test_a_release_names_both_saves_whose_annotations_have_one_number(
 
 
 def test_a_registration_that_somebody_doubts_again_takes_its_case_out_until_it_is_accepted(
-    approval: Review, people: dict[Role, User]
+    approval: Review, people: dict[Role, User], client: Client
 ) -> None:
     case = approval.mask.case
+    client.force_login(people[Role.RADIOLOGIST])
     for verdict, approved in ((AlignmentVerdict.LOOK, []), (AlignmentVerdict.ACCEPT, [approval])):
         decide_registration(
             case,
@@ -398,6 +399,9 @@ def test_a_registration_that_somebody_doubts_again_takes_its_case_out_until_it_i
         assert approved_reviews() == approved
         assert approved_reviews([case.code]) == approved
         assert approved_reviews(["C0009"]) == []
+        page = client.get(reverse("case-page", args=[case.code])).content.decode()
+        assert "Approved on" in page
+        assert ("not counted now: its registration waits for a person" in page) == (not approved)
 
 
 def test_a_release_whose_cases_all_leave_is_not_frozen_and_leaves_nothing(approval: Review) -> None:

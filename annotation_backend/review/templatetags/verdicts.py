@@ -3,6 +3,7 @@
 from django import template
 
 from annotation_backend.cases.models import Case
+from annotation_backend.review.approvals import why_not_counted
 from annotation_backend.review.models import Review, latest_review
 
 register = template.Library()
@@ -12,3 +13,9 @@ register = template.Library()
 def latest_verdict_of(case: Case) -> Review | None:
     """The newest verdict on the case, with how it ended; None where there is none."""
     return latest_review(case)
+
+
+@register.simple_tag
+def not_counted(case: Case) -> str:
+    """Why the case's approval counts in no release now; nothing where it does."""
+    return why_not_counted(case)
