@@ -154,8 +154,8 @@ def _one_round(*, is_full: bool, tell: Callable[[str], None]) -> None:
             _take_over(project, is_full=is_full, tell=tell)
         except MaskloopError as error:  # of this project; the others are taken over
             broken.append(error)
-    for error in broken[1:]:
-        tell(str(error))
+    for other in broken[1:]:
+        tell(str(other))
     if broken:
         raise broken[0]
 
