@@ -249,7 +249,7 @@ def _values(path: Path) -> tuple[float, ...] | None:
 def _labels(file: VolumeFile) -> tuple[int, ...] | None:
     """The labels of a mask; None for what is no label map, which is refused where it is used."""
     if file.values is not None:
-        return labels_in(file.values) if len(file.values) == 1 or are_labels(file.values) else None
+        return labels_in(file.values)
     try:
         return tuple(int(value) for value in np.unique(read_mask(file.path).data) if value)
     except RejectedInput:
