@@ -170,7 +170,9 @@ def _place(file: VolumeFile) -> tuple[object, ...]:
 def _placed(images: Sequence[VolumeFile], keys: Mapping[int, str]) -> Iterator[PlacedImage]:
     for file in images:
         key = keys[file.number] or UNCLEAR
-        yield PlacedImage(file.relative.parent, key, () if file.named is not None else file.name.prefix)
+        is_named = file.named is not None
+        prefix, spelled = ((), ()) if is_named else (file.name.prefix, file.name.spelled)
+        yield PlacedImage(file.relative.parent, key, prefix, spelled)
 
 
 def _masks(

@@ -58,7 +58,7 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 def words(text: str) -> list[str]:
     """The words of a name in small letters: letters of every script, digits and symbols between signs and blanks."""
     composed = unicodedata.normalize("NFC", text).lower()
-    return "".join(" " if _is_between(sign) else sign for sign in composed).split()
+    return "".join(" " if is_between(sign) else sign for sign in composed).split()
 
 
 def camel_words(text: str) -> list[str]:
@@ -94,7 +94,7 @@ def leading_signs(text: str) -> list[str]:
 
 
 def _first_word(text: str) -> int:
-    return next((place for place, sign in enumerate(text) if not _is_between(sign)), len(text))
+    return next((place for place, sign in enumerate(text) if not is_between(sign)), len(text))
 
 
 def initials(found: Sequence[str]) -> tuple[str, ...]:
@@ -150,7 +150,8 @@ def _is_plain(word: str) -> bool:
     return _is_technique(word) or any(pattern.match(word) for pattern in patterns)
 
 
-def _is_between(sign: str) -> bool:
+def is_between(sign: str) -> bool:
+    """Whether a sign stands between words."""
     if sign.isascii():
         return not sign.isalnum()
     category = unicodedata.category(sign)
