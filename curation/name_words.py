@@ -10,7 +10,12 @@ ROLES = (
     (SeriesRole.T1, re.compile(r"^t1[a-z]*$")),
     (SeriesRole.T2, re.compile(r"^(t2[a-z]*|stir|tirm)$")),
 )
-REGION_WORD = re.compile(r"^(gtv|ctv|ptv|mass|tumou?rs?|lesions?|o?edema|ödem|sarcoma|necrosis)$")
+REGION_WORD = re.compile(
+    r"^(gtv|ctv|ptv|mass|tumou?rs?|tumeur|lesions?|läsion|lésion|o?edema|ödem|oedem|(œ|oe)d[eè]me|obrzęk|sarcoma|necrosis"
+    r"|опухоль|от[её]к|[肿腫][瘤瘍]|水[肿腫]|浮腫|종양|부종|ورم|وذمة)$"
+)
+"""What is drawn. A mask called oedema in whatever language must not count as the tumour."""
+
 MASK_WORD = re.compile(
     r"^(masks?|segs?|segm|segment(s|ed|ation|ations)?|dseg|probseg|labels?(tr|ts)?|labelmaps?|rois?|gtv|ctv|ptv)$"
 )

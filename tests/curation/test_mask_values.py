@@ -155,6 +155,21 @@ def test_files_that_name_their_region_may_have_a_value_each(tmp_path: Path) -> N
     assert {region_called(name) for name in names} == {"Tumour", "Oedema"}
 
 
+@pytest.mark.parametrize(
+    ("oedema", "tumour"),
+    [("Ödem", "Läsion"), ("O\u0308dem", "Tumor"), ("Oedem", "Tumor"), ("œdème", "tumeur"), ("отёк", "опухоль"),
+     ("отек", "Опухоль"), ("水肿", "肿瘤"), ("浮腫", "腫瘍"), ("부종", "종양")],
+)  # fmt: skip
+def test_an_oedema_is_no_tumour_in_whatever_language(tmp_path: Path, oedema: str, tumour: str) -> None:
+    _folder(tmp_path, A=())
+    put_mask(tmp_path / "A" / f"T2_{oedema}.nii", 1)
+    put_mask(tmp_path / "A" / f"{tumour}.nii", 1)
+    scan = scan_folder(tmp_path)
+    assert _codes(scan) == []
+    masks = load_pair(pair_series(scan).pairs[0]).masks[SeriesRole.T2]
+    assert sorted(map(region_called, masks)) == ["Oedema", "Tumour"]
+
+
 def test_a_name_that_contradicts_what_was_said_is_asked_about(tmp_path: Path) -> None:
     _folder(tmp_path, A=(2,))
     put_mask(tmp_path / "A" / "T2_oedema.nii", 2)
