@@ -170,6 +170,17 @@ def test_an_oedema_is_no_tumour_in_whatever_language(tmp_path: Path, oedema: str
     assert sorted(map(region_called, masks)) == ["Oedema", "Tumour"]
 
 
+@pytest.mark.parametrize("name", ["tumour_and_oedema", "tumour_without_edema_mask", "GTV_Ödem"])
+def test_a_name_that_says_tumour_and_oedema_is_asked_about(tmp_path: Path, name: str) -> None:
+    _folder(tmp_path, A=())
+    put_mask(tmp_path / "A" / f"{name}.nii", 1)
+    scan = scan_folder(tmp_path)
+    assert _codes(scan) == ["mask-region-unclear"]
+    assert load_pair(pair_series(scan).pairs[0]).masks[SeriesRole.T2] == {}
+    told = scan_folder(tmp_path, label_values={1: "Tumour"})
+    assert (_codes(told), list(load_pair(pair_series(told).pairs[0]).masks[SeriesRole.T2])) == ([], ["Tumour"])
+
+
 def test_a_name_that_contradicts_what_was_said_is_asked_about(tmp_path: Path) -> None:
     _folder(tmp_path, A=(2,))
     put_mask(tmp_path / "A" / "T2_oedema.nii", 2)
