@@ -89,7 +89,7 @@ def read_bids_name(relative: PurePath) -> BidsName | None:
         subject=first,
         entities=dict([*(("ses", label) for label in sorted(sessions)), *pairs]),
         plain=tuple(part for part, entity in found if entity is None),
-        is_derived=_DERIVATIVES in folders,
+        is_derived=_DERIVATIVES in map(str.lower, folders),
         is_contradictory=any(part != first for part in above) or len(sessions | named) > 1,
     )
 
@@ -121,5 +121,6 @@ def _name_in(path: Path) -> str:
 
 
 def _raw_dataset(folders: tuple[str, ...]) -> tuple[str, ...]:
-    raw = folders[: folders.index(_DERIVATIVES)] if _DERIVATIVES in folders else folders
-    return raw[:-1] if raw and raw[-1] in _BESIDE_DERIVATIVES else raw
+    plain = tuple(map(str.lower, folders))
+    raw = folders[: plain.index(_DERIVATIVES)] if _DERIVATIVES in plain else folders
+    return raw[:-1] if raw and raw[-1].lower() in _BESIDE_DERIVATIVES else raw

@@ -170,7 +170,9 @@ def _place(file: VolumeFile) -> tuple[object, ...]:
 def _placed(images: Sequence[VolumeFile], keys: Mapping[int, str]) -> Iterator[PlacedImage]:
     for file in images:
         key = keys[file.number] or UNCLEAR
-        yield PlacedImage(file.relative.parent, key, () if file.named is not None else file.name.prefix)
+        is_named = file.named is not None
+        prefix, spelled = ((), ()) if is_named else (file.name.prefix, file.name.spelled)
+        yield PlacedImage(file.relative.parent, key, prefix, spelled)
 
 
 def _masks(
@@ -249,7 +251,7 @@ def _values(path: Path) -> tuple[float, ...] | None:
 def _labels(file: VolumeFile) -> tuple[int, ...] | None:
     """The labels of a mask; None for what is no label map, which is refused where it is used."""
     if file.values is not None:
-        return labels_in(file.values) if len(file.values) == 1 or are_labels(file.values) else None
+        return labels_in(file.values)
     try:
         return tuple(int(value) for value in np.unique(read_mask(file.path).data) if value)
     except RejectedInput:

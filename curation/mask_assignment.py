@@ -24,6 +24,14 @@ from datasets.rtstruct import read_structure_set
 from datasets.volume import Grid, Volume
 
 _MASK_REMEDY = "Export the mask on the slices of its own series, and ingest the study again."
+_BACKGROUND = Finding(
+    Level.ERROR,
+    "mask-background",
+    "Expected background around what was drawn, got a region that holds all corners of the picture, as background does;"
+    " it is left out.",
+    "Nothing, if it is the background; else save the mask with 0 as background, and 1 where it was drawn.",
+)
+"""A mask the wrong way round, or the background's own value."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +74,10 @@ def load_pair(pair: PatientPair) -> LoadedPair:
         except (RejectedInput, OSError) as error:
             findings.append(_left_out(pair, found, error))
             continue
-        findings += [*_odd_masks(pair, found, regions, noted), *seen.compared(pair, own_role, found, regions)]
-        for name, mask in regions.items():
+        drawn = {name: mask for name, mask in regions.items() if not mask.holds_corners}
+        noted = (*noted, *([_BACKGROUND] if len(drawn) < len(regions) else []))
+        findings += [*_odd_masks(pair, found, drawn, noted), *seen.compared(pair, own_role, found, drawn)]
+        for name, mask in drawn.items():
             name = unused_name(name, masks[own_role])
             masks[own_role][name], sources[own_role][name] = mask, digest
     return LoadedPair(volumes, masks, sources, tuple(findings))

@@ -3,6 +3,8 @@
 A mask whose patient cannot be told is nobody's: it is named in a finding and makes no patient of its own.
 """
 
+import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -24,11 +26,13 @@ class PlacedImage:
         folder: Below the scanned folder. Never to be shown.
         patient_key: Whose; `UNCLEAR` where that was asked. Never to be shown.
         prefix: The words of file names that tell the patient from others of the folder. Never to be shown.
+        spelled: How those are written. Never to be shown.
     """
 
     folder: PurePath = field(repr=False)
     patient_key: str = field(repr=False)
     prefix: tuple[str, ...] = field(default=(), repr=False)
+    spelled: tuple[str, ...] = field(default=(), repr=False)
 
 
 class MaskOwners:
@@ -41,11 +45,13 @@ class MaskOwners:
     def __init__(self, images: Iterable[PlacedImage]) -> None:
         self._held: dict[PurePath, set[str]] = defaultdict(set)
         self._prefixes: dict[str, tuple[str, ...]] = {}
+        self._spelled: dict[str, tuple[str, ...]] = {}
         for image in images:
             for folder in (image.folder, *image.folder.parents):
                 self._held[folder].add(image.patient_key)
             if image.prefix:
                 self._prefixes[image.patient_key] = image.prefix
+                self._spelled[image.patient_key] = image.spelled
         self._names: dict[str, set[str]] = defaultdict(set)
         for key in self._held.get(PurePath(), set()) - {UNCLEAR}:
             self._names[_as_name(key.rsplit("/", 1)[-1])].add(key)
@@ -83,7 +89,7 @@ class MaskOwners:
         prefix = self._prefixes.get(key, ())
         if not prefix or (holder.parts and prefix == tuple(words(holder.parts[-1]))):
             return not self._is_of_another(name, key)
-        return not name.whose or name.prefix[: len(prefix)] == prefix
+        return not name.whose or (name.prefix[: len(prefix)] == prefix and self._is_spelled(name, key))
 
     def _is_another(self, folder: str, key: str) -> bool:
         """Whether a folder inside the patient's names anybody; readers and versions are nobody."""
@@ -98,11 +104,31 @@ class MaskOwners:
     def _named(self, below: tuple[str, ...], name: NiftiName, held: set[str], named_key: str) -> str:
         """The one of several patients that the mask's key, one of its folders or the beginning of its name says."""
         if named_key in held:
-            return named_key
+            return self._spelled_so(name, held, named_key)
         by_folder = set().union(*(self._names.get(_as_name(part), set()) for part in below)) & held
         if len(by_folder) == 1 and not (name.whose and self._is_of_another(name, next(iter(by_folder)))):
             return next(iter(by_folder))
         return self._beginning(name, by_folder or held)
+
+    def _spelled_so(self, name: NiftiName, held: set[str], named_key: str) -> str:
+        """The patient of a key; of several whose names have the same words, the one that is written like the mask's.
+
+        Empty where ``A_seg_1`` may be the first of A's masks or the mask of A_1, and both are there.
+        """
+        above = named_key.rpartition("/")[0]
+        beside = {key for key in held if key.rpartition("/")[0] == above}
+        alike = {key for key in beside if _as_name(key) == _as_name(named_key)}
+        if len(alike) > 1:
+            written = {key for key in alike if self._spelled.get(key, (key.rpartition("/")[2],)) == name.spelled}
+            return written.pop() if len(written) == 1 else ""
+        begun = _as_name("/".join(filter(None, [above, name.spelled[0]]))) if len(name.spelled) > 1 else ""
+        is_clear = self._is_spelled(name, named_key) and begun not in {_as_name(key) for key in beside - {named_key}}
+        return named_key if is_clear else ""
+
+    def _is_spelled(self, name: NiftiName, key: str) -> bool:
+        """Whether a mask's name begins as the patient's files' do, whatever the capitals: ``A+_seg`` is not A's."""
+        begun, wanted = (_plainly("_".join([*each, ""])) for each in (name.spelled, self._spelled.get(key, ())))
+        return key not in self._spelled or begun.startswith(wanted)
 
     def _beginning(self, name: NiftiName, keys: set[str]) -> str:
         """The patient whose code, or folder, the mask's name begins with, the longest; what follows says who drew it or
@@ -113,7 +139,8 @@ class MaskOwners:
                 self._names.get("_".join(code), set()) & keys
             )
             if found:
-                return found.pop() if len(found) == 1 and not any(map(_may_be_code, rest)) else ""
+                is_clear = len(found) == 1 and not any(map(_may_be_code, rest))
+                return next((key for key in found if self._is_spelled(name, key)), "") if is_clear else ""
         return ""
 
 
@@ -132,6 +159,11 @@ def nobodys(number: int) -> Finding:
 def _may_be_code(word: str) -> bool:
     """Whether a word behind a code may be a part of another patient's code; a bare number may."""
     return says_whose(word) or word.isdigit()
+
+
+def _plainly(text: str) -> str:
+    """Without capitals, and the usual signs alike."""
+    return re.sub(r"[ _.,-]+", "_", unicodedata.normalize("NFC", text).casefold())
 
 
 def _as_name(text: str) -> str:

@@ -16,6 +16,7 @@ from datasets.label_values import (
     LABEL_TABLE_ENDING,
     PLAIN_VALUES,
     LabelValues,
+    names_both,
     read_label_list,
     region_called,
 )
@@ -91,7 +92,10 @@ def meanings_of(masks: Sequence[MaskFile], said: LabelValues, lists: Mapping[Pur
     for mask in masks:
         own, listed = _segments_of(mask), said or _listed_for(mask, lists)
         known = {**listed, **own}
-        if not known:
+        if not known and names_both(mask.region):
+            labels[mask.number] = {}
+            findings.append(_names_both(mask))
+        elif not known:
             unsaid.append(mask)
         elif problem := _contradiction(mask, own, said or listed):
             labels[mask.number] = {}
@@ -134,7 +138,8 @@ def _contradiction(mask: MaskFile, own: LabelValues, listed: LabelValues) -> Fin
     region = region_called(mask.region)
     found = mask.labels or ()
     names = [{**listed, **own}.get(value) for value in found]
-    is_one_named = len(found) == 1 and mask.region != TUMOUR and names[0] in (TUMOUR, OEDEMA) and region != names[0]
+    is_telling = mask.region != TUMOUR and not names_both(mask.region)
+    is_one_named = len(found) == 1 and is_telling and names[0] in (TUMOUR, OEDEMA) and region != names[0]
     twice = names.count(TUMOUR) > 1
     if not is_one_named and not twice and not any(listed.get(value, name) != name for value, name in own.items()):
         return None
@@ -144,6 +149,16 @@ def _contradiction(mask: MaskFile, own: LabelValues, listed: LabelValues) -> Fin
         "Expected one meaning of each value of a mask, got two: from its name, its own segments, a list of labels or"
         " what was said; it is left out.",
         "Find out which is right, and correct the other.",
+        f"file {mask.number}",
+    )
+
+
+def _names_both(mask: MaskFile) -> Finding:
+    return Finding(
+        Level.ERROR,
+        "mask-region-unclear",
+        "Expected a mask's name to say tumour or oedema, got one that says both; it is left out.",
+        "Call it by what is drawn in it, or say what its values mean with --label-values, and ingest again.",
         f"file {mask.number}",
     )
 

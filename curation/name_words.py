@@ -10,7 +10,12 @@ ROLES = (
     (SeriesRole.T1, re.compile(r"^t1[a-z]*$")),
     (SeriesRole.T2, re.compile(r"^(t2[a-z]*|stir|tirm)$")),
 )
-REGION_WORD = re.compile(r"^(gtv|ctv|ptv|mass|tumou?rs?|lesions?|o?edema|ödem|sarcoma|necrosis)$")
+REGION_WORD = re.compile(
+    r"^(gtv|ctv|ptv|mass|tumou?rs?|tumeur|lesions?|läsion|lésion|o?edema|ödem|oedem|(œ|oe)d[eè]me|obrzęk|sarcoma|necrosis"
+    r"|опухоль|от[её]к|[肿腫][瘤瘍]|水[肿腫]|浮腫|종양|부종|ورم|وذمة)$"
+)
+"""What is drawn. A mask called oedema in whatever language must not count as the tumour."""
+
 MASK_WORD = re.compile(
     r"^(masks?|segs?|segm|segment(s|ed|ation|ations)?|dseg|probseg|labels?(tr|ts)?|labelmaps?|rois?|gtv|ctv|ptv)$"
 )
@@ -58,7 +63,7 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 def words(text: str) -> list[str]:
     """The words of a name in small letters: letters of every script, digits and symbols between signs and blanks."""
     composed = unicodedata.normalize("NFC", text).lower()
-    return "".join(" " if _is_between(sign) else sign for sign in composed).split()
+    return "".join(" " if is_between(sign) else sign for sign in composed).split()
 
 
 def camel_words(text: str) -> list[str]:
@@ -94,7 +99,7 @@ def leading_signs(text: str) -> list[str]:
 
 
 def _first_word(text: str) -> int:
-    return next((place for place, sign in enumerate(text) if not _is_between(sign)), len(text))
+    return next((place for place, sign in enumerate(text) if not is_between(sign)), len(text))
 
 
 def initials(found: Sequence[str]) -> tuple[str, ...]:
@@ -150,7 +155,8 @@ def _is_plain(word: str) -> bool:
     return _is_technique(word) or any(pattern.match(word) for pattern in patterns)
 
 
-def _is_between(sign: str) -> bool:
+def is_between(sign: str) -> bool:
+    """Whether a sign stands between words."""
     if sign.isascii():
         return not sign.isalnum()
     category = unicodedata.category(sign)

@@ -24,6 +24,7 @@ from pathlib import PurePath
 from curation import name_words
 from curation.bids_names import BidsName, read_bids_name
 from curation.description_words import read_words
+from curation.name_spelling import spelling
 from curation.name_words import (
     MASK_WORD,
     OTHER_MODALITIES,
@@ -56,6 +57,7 @@ class NiftiName:
         folders: The folders that may be a patient's. Never to be shown.
         passed: The folders below them, which are nobody's by their names. Never to be shown.
         prefix: The words of the file's own name that may tell one patient from another. Never to be shown.
+        spelled: How those are written, in pieces. Never to be shown.
         initials: Words that no key holds and that may still be somebody's initials or a visit. Never to be shown.
         whose: The words of a mask's name that may say whose it is. Never to be shown.
         has_region: Whether the name itself says the region.
@@ -71,6 +73,7 @@ class NiftiName:
     folders: tuple[str, ...] = field(default=(), repr=False)
     passed: tuple[str, ...] = field(default=(), repr=False)
     prefix: tuple[str, ...] = field(default=(), repr=False)
+    spelled: tuple[str, ...] = field(default=(), repr=False)
     initials: tuple[str, ...] = field(default=(), repr=False)
     whose: tuple[str, ...] = field(default=(), repr=False)
     has_region: bool = False
@@ -107,9 +110,11 @@ def _plain_name(relative: PurePath) -> NiftiName:
         folders=tuple(own),
         passed=tuple(passed),
         prefix=prefix,
+        spelled=spelling(name_words.stem(relative.name)),
         initials=(
             *name_words.leading_signs(relative.name),
-            *name_words.initials([*(word for folder in passed for word in words(folder)), *found]),
+            *name_words.initials([word for folder in passed for word in words(folder)]),
+            *name_words.initials(found),
         ),
         whose=tuple(word for index, word in enumerate(split) if says_whose(word) or (not index and word.isdigit())),
         has_region=bool(region),

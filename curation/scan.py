@@ -18,6 +18,7 @@ from curation.anatomical_sites import SITE_WORDS
 from curation.case_table import CASE_TABLE_NAME, CaseTable, read_case_table, row_finding
 from curation.found_series import FolderScan, FoundMask, FoundSeries
 from curation.found_volumes import PlacedVolumes, VolumeFile, look_at_volume, place_volumes
+from curation.mask_patients import of_other_patients, other_patient
 from curation.mask_values import label_lists
 from curation.named_files import NamedPaths, choices_of, named_paths
 from curation.volume_file import header_findings, is_data_of_header, is_volume_file
@@ -137,7 +138,9 @@ class _Looks:
         """Everything that was gathered, in the order of the files."""
         dicom = [_found(series) for series in group_series(self.headers)]
         series = sorted([*dicom, *placed.series], key=self._number_of)
-        masks = sorted([*self.masks, *placed.masks], key=lambda mask: self.numbers[mask.path])
+        strange = list(of_other_patients(self.masks, series))
+        own = [mask for mask in self.masks if mask not in strange]
+        masks = sorted([*own, *placed.masks], key=lambda mask: self.numbers[mask.path])
         first_files: dict[str, int] = {}
         for key, number in sorted(self._patients(series, masks), key=lambda pair: pair[1]):
             first_files.setdefault(key, number)
@@ -155,6 +158,7 @@ class _Looks:
                 *table.findings,
                 *self.named.findings,
                 *placed.findings,
+                *map(other_patient, strange),
                 *_unused_rows(table, known, shared, self.named),
             ),
             file_count=file_count,

@@ -7,13 +7,14 @@ made of them and a person is asked.
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from curation import former_keys
 from curation.name_words import describes_a_sequence, is_plane, may_be_a_visit, says_what_is_in_it
 from curation.nifti_names import NiftiName
+from curation.visit_names import perhaps_one
 from datasets.finding import Finding, Level
 
 _MOST_LISTED = 10
@@ -75,6 +76,7 @@ def patients_of(
     for asked in _twins(keys):
         findings.append(_question(asked))
         keys = {number: key for number, key in keys.items() if number not in asked}
+    findings += [_perhaps_one(numbers) for numbers in _by_visits(images, keys)]
     former = {keys[image.number]: former_keys.key_of(image.relative) for image in images if image.number in keys}
     return VolumePatients(keys, {key: old for key, old in former.items() if key != old}, tuple(findings))
 
@@ -102,12 +104,14 @@ def _split(
     places = {image.number: silent_place(image.name) for image in members}
     is_one = len(set(places.values())) == 1
     doubtful = _doubtful_words(members, shared)
+    is_spelled_twice = len({image.name.spelled for image in members if image.name.prefix}) > 1
     found: dict[int, str] = {}
     for image in members:
         place = places[image.number]
         own = _own_key(key, place, is_nameless=not has_name(image.name), is_one=is_one)
         is_said = bool(place) and bool({own, own.rsplit("/", 1)[-1]} & set(said))
         is_unclear = (bool(place) and not is_one) or (not image.name.prefix and image.name.initials in doubtful)
+        is_unclear = is_unclear or (is_spelled_twice and bool(image.name.prefix))
         if is_said or not (is_unclear or (image.name.bids is not None and image.name.bids.is_contradictory)):
             found[image.number] = own
     return found
@@ -138,6 +142,16 @@ def _twins(keys: Mapping[int, str]) -> list[list[int]]:
     return [[number for numbers in same.values() for number in numbers] for same in looks.values() if len(same) > 1]
 
 
+def _by_visits(images: Iterable[NamedVolume], keys: Mapping[int, str]) -> Iterator[list[int]]:
+    """The first file of each of the patients that differ by a visit's name alone. BIDS has names for visits."""
+    first: dict[str, int] = {}
+    for image in images:
+        if image.name.bids is None and image.number in keys:
+            first.setdefault(keys[image.number], image.number)
+    for same in perhaps_one(first):
+        yield [first[key] for key in same]
+
+
 def _is_flat_subject(image: NamedVolume) -> bool:
     """Whether a subject of BIDS lies in no folder of its own."""
     return image.name.bids is not None and image.name.bids.subject not in image.relative.parts[:-1]
@@ -165,14 +179,30 @@ def _names_among(name: NiftiName) -> tuple[str, ...]:
     return () if name.prefix else tuple(word for word in name.initials if not may_be_a_visit(word))
 
 
+def _perhaps_one(numbers: Sequence[int]) -> Finding:
+    return Finding(
+        Level.WARNING,
+        "patients-perhaps-one",
+        f"Expected a name of their own for each patient, got {len(numbers)} that differ by a visit or a date alone;"
+        " each was taken for a patient.",
+        "Nothing, if they are different people; else exclude the cases of all visits but one, or name the files as BIDS"
+        " does (sub-…_ses-…_T1w).",
+        _listed(numbers),
+    )
+
+
 def _question(numbers: Iterable[int]) -> Finding:
-    listed = [f"file {number}" for number in sorted(numbers)]
-    more = f" and {len(listed) - _MOST_LISTED} others" if len(listed) > _MOST_LISTED else ""
     return Finding(
         Level.ERROR,
         "patient-unclear",
         "Expected names of folders or files that tell patients apart, got some that may be one patient's or several"
         " patients'; the images are left out.",
         "Give each patient one folder with a code of their own, or name the files in cases.csv (patient_id, t1, t2).",
-        ", ".join(listed[:_MOST_LISTED]) + more,
+        _listed(numbers),
     )
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    listed = [f"file {number}" for number in sorted(numbers)]
+    more = f" and {len(listed) - _MOST_LISTED} others" if len(listed) > _MOST_LISTED else ""
+    return ", ".join(listed[:_MOST_LISTED]) + more

@@ -119,8 +119,8 @@ def load(case: CohortCase, *, resample: bool = False, budget: Budget = DEFAULT_B
 
     Raises:
         RejectedInput: A file cannot be read, an image holds no picture, the mask holds no labels, nothing of what is
-            meant (``cohort-empty-mask``), or several values of which nobody said which is meant
-            (``cohort-mask-values``).
+            meant (``cohort-empty-mask``), all corners (``cohort-mask-background``), or several values of which nobody
+            said which is meant (``cohort-mask-values``).
         GeometryError: An image lies on other points than the mask, which may be counted in any order and be a box of
             the image's.
     """
@@ -134,6 +134,7 @@ def load(case: CohortCase, *, resample: bool = False, budget: Budget = DEFAULT_B
     on_one_grid = {
         channel: _on_grid(volume, mask.grid, channel, resample=resample) for channel, volume in volumes.items()
     }
+    _require_background(mask)
     return LoadedCase(case.case, on_one_grid, mask)
 
 
@@ -163,6 +164,16 @@ def _meant(mask: Mask, values: tuple[int, ...]) -> Mask:
             remedy="Draw it, or leave the case out.",
         )
     return Mask(meant, mask.grid)
+
+
+def _require_background(mask: Mask) -> None:
+    """Raises where what is meant holds all corners of the image: no tumour does, but the background."""
+    if mask.holds_corners:
+        raise RejectedInput(
+            "cohort-mask-background",
+            "Expected background around the tumour, got a mask that holds all corners of its image.",
+            remedy="Save the mask with 0 as background, or say which value is the tumour with --mask-value.",
+        )
 
 
 def _on_grid(volume: Volume, grid: Grid, channel: str, *, resample: bool) -> Volume:

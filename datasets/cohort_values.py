@@ -12,7 +12,7 @@ from datasets.finding import Finding, Level
 from datasets.label_values import LABEL_LIST_NAME, PLAIN_VALUES, read_label_list, region_called, tumour_value
 from datasets.mask import TUMOUR
 from datasets.nifti import read_values
-from datasets.stored_values import MOST_LABEL, MOST_VALUES, are_labels, labels_in
+from datasets.stored_values import MOST_LABEL, MOST_VALUES, labels_in
 
 OTHER_VALUES = "cohort-other-values"
 """Code of the finding that masks hold other values than those that are meant."""
@@ -61,7 +61,7 @@ def _labels_of(mask: Path) -> tuple[int, ...] | None:
         return ()
     if values is None:
         return None
-    return labels_in(values) if len(values) == 1 or are_labels(values) else ()
+    return labels_in(values) or ()
 
 
 def _meant(said: str, folder: Path, seen: Seen) -> tuple[int, ...]:

@@ -21,6 +21,12 @@ def outside_findings(cut: int, left_out: int, *, farthest_mm: float, subject: st
     return [Finding(Level.WARNING, "contour-outside", message, remedy, subject)]
 
 
+def flat(left_out: int, subject: str) -> Iterator[Finding]:
+    """Of contours whose points lie on one line."""
+    if left_out:
+        yield _warning("contour-flat", f"{left_out} whose points lie on one line", subject, "They were left out.")
+
+
 def twice(repeats: int, subject: str) -> Iterator[Finding]:
     """Of contours that stand a second time."""
     if repeats:

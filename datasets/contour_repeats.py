@@ -20,6 +20,14 @@ RIM_PIXELS = 1.0
 """Below this width everywhere, the rim between a contour and a hole in it deserves a look."""
 
 _MOST_TURNS = 3
+_MOST_ENDS = 20
+_LEAST_CORNERS = 3
+_LEAST_WIDTH = 4.0
+"""Of a narrower contour, in tolerances, any two parts run along one another: then only rounds that are the same count.
+"""
+
+_CLOSING_EDGES = 1.5
+_FLAT_MM = 1e-3
 _MOST_PAIRS = 4_000_000
 
 
@@ -29,14 +37,52 @@ def repeat_tolerance(spacing: tuple[float, float]) -> float:
 
 
 def once_round(points: Points, tolerance: float) -> Points:
-    """The polygon (n, 2) without its second and third time round, where it runs along the same outline again."""
+    """The polygon (n, 2) without its later times round, where it runs along the same outline again: from another point,
+    the other way or with other points as well."""
+    if np.ptp(points, axis=0).min() <= _LEAST_WIDTH * tolerance:
+        tolerance = min(tolerance, REPEAT_TOLERANCE_MM)
     for turns in range(2, _MOST_TURNS + 1):
         size, left = divmod(len(points), turns)
         if not left and size >= 3:
             rounds = points.reshape(turns, size, 2)
             if np.linalg.norm(rounds - rounds[0], axis=-1).max() <= tolerance:
-                return rounds[0].copy()
+                return once_round(rounds[0].copy(), tolerance)
+    for size in _ends_of_a_round(points, tolerance):
+        if outline_distance(points[:size], points[size:]) <= tolerance:
+            return once_round(points[:size].copy(), tolerance)
     return points
+
+
+def is_flat(points: Points) -> bool:
+    """Whether all points (n, 2) in millimetres lie on one line, and enclose nothing."""
+    _, _, ways = np.linalg.svd(points - points.mean(axis=0), full_matrices=False)
+    return bool(np.ptp(points @ ways[-1]) <= _FLAT_MM)
+
+
+def _ends_of_a_round(points: Points, tolerance: float) -> list[int]:
+    """After how many points a polygon may have come round, so that what follows is the same outline again.
+
+    Both parts then reach as far to all sides, and each ends where it began: no further away than its edges are long.
+    """
+    if len(points) < 2 * _LEAST_CORNERS:
+        return []
+    forth, back = (
+        np.column_stack([np.minimum.accumulate(way), np.maximum.accumulate(way)]) for way in (points, points[::-1])
+    )
+    is_alike = np.abs(forth[:-1] - back[::-1][1:]).max(axis=1) <= tolerance
+    sizes = np.flatnonzero(is_alike) + 1
+    closed = [
+        int(size)
+        for size in sizes
+        if _LEAST_CORNERS <= size <= len(points) - _LEAST_CORNERS
+        if _is_closed(points[:size], tolerance) and _is_closed(points[size:], tolerance)
+    ]
+    return closed[:_MOST_ENDS]
+
+
+def _is_closed(path: Points, tolerance: float) -> bool:
+    edges = np.linalg.norm(np.diff(path, axis=0), axis=1)
+    return bool(np.linalg.norm(path[-1] - path[0]) <= max(_CLOSING_EDGES * float(edges.max()), tolerance))
 
 
 def distinct(outlines: Sequence[Points], tolerance: float) -> list[int]:

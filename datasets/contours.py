@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.contour_findings import between_slices, gap_findings, outside_findings, tangled, twice
+from datasets.contour_findings import between_slices, flat, gap_findings, outside_findings, tangled, twice
 from datasets.contour_gaps import fill_gaps
-from datasets.contour_repeats import RIM_PIXELS, close_pairs, distinct, once_round, repeat_tolerance
+from datasets.contour_repeats import RIM_PIXELS, close_pairs, distinct, is_flat, once_round, repeat_tolerance
 from datasets.errors import RejectedInput
 from datasets.finding import Finding
 from datasets.polygon_crossing import crosses_itself
@@ -98,22 +98,28 @@ def fill_contours(
 
     Returns:
         Array of `grid.shape`, 1 inside; and warnings: ``contour-outside`` (cut at the picture's edge),
-        ``contour-twice``, ``contour-between-slices``, ``contour-thin-rim``, ``contour-self-crossing``,
-        ``contour-overlap``, ``contour-filled-between``, ``contour-gap``.
+        ``contour-flat`` (all points on one line), ``contour-twice``, ``contour-between-slices``, ``contour-thin-rim``,
+        ``contour-self-crossing``, ``contour-overlap``, ``contour-filled-between``, ``contour-gap``.
 
     Raises:
         RejectedInput: A contour that is not parallel to the slices (``contour-off-slice``) or lies elsewhere than the
-            image that it names (``contour-image-differs``), or a region wholly outside the grid (``contour-outside``).
+            image that it names (``contour-image-differs``), or a region wholly outside the grid (``contour-outside``)
+            or without an area (``contour-flat``).
     """
-    there, findings = _in_picture([_placed(contour, grid) for contour in contours], grid, subject)
+    placed = [_placed(contour, grid) for contour in contours]
+    enclosing = [contour for contour in placed if not is_flat(contour.points * grid.spacing[:2])]
+    if not enclosing:
+        raise _no_area()
+    there, findings = _in_picture(enclosing, grid, subject)
+    findings += flat(len(placed) - len(enclosing), subject)
     nearest = _nearest_planes(there)
     once = {k: _without_repeats(plane, grid) for k, plane in nearest.items()}
-    findings += twice(len(list(_flat(nearest))) - len(list(_flat(once))), subject)
+    findings += twice(len(list(_each(nearest))) - len(list(_each(once))), subject)
     data = np.zeros(grid.shape, dtype=np.uint8)
     overlaps = sum(_draw(data, k, plane) for k, plane in once.items())
     findings += _between(there, nearest, grid=grid, subject=subject)
     findings += tangled(
-        crossing=sum(crosses_itself(contour.points) for contour in _flat(once)),
+        crossing=sum(crosses_itself(contour.points) for contour in _each(once)),
         overlaps=overlaps,
         rims=sum(_thin_rims(plane, grid) for plane in once.values()),
         subject=subject,
@@ -123,7 +129,15 @@ def fill_contours(
     return data, findings
 
 
-def _flat(planes: dict[int, list[_Contour]]) -> Iterator[_Contour]:
+def _no_area() -> RejectedInput:
+    return RejectedInput(
+        "contour-flat",
+        "Expected contours that enclose an area, got only some whose points lie on one line.",
+        remedy="Draw the region in the drawing tool, and export the structure set again.",
+    )
+
+
+def _each(planes: dict[int, list[_Contour]]) -> Iterator[_Contour]:
     for plane in planes.values():
         yield from plane
 

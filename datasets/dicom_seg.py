@@ -24,16 +24,19 @@ from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
 from datasets.gate import DEFAULT_BUDGET, require_affordable
 from datasets.grid_difference import towards
+from datasets.lattice import drift_findings, lattice_of
 from datasets.mask import Mask
 from datasets.mask_set import MaskSet, unused_name
-from datasets.volume import Grid
+from datasets.stack_checks import positions
+from datasets.volume import GRID_TOLERANCE_MM, Grid
 
 FRACTION_INSIDE = 0.5
 """A voxel of a fractional segmentation is inside from this share, or probability, of the largest value."""
 
 FRAME_TOLERANCE_VOXELS = 0.1
-"""How far a pixel of a segmentation may lie from the voxel it belongs to: above the rounding of positions, far below
-the half voxel from which it might belong to another."""
+"""How far a pixel of a segmentation may lie from the voxel it belongs to where the frame stands at a slice's own
+position, which scanners round: far below the half voxel from which it might belong to another. Elsewhere the tolerance
+of `datasets.lattice` holds."""
 
 _LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
 _EXPORT_ON_SERIES = "Export the segmentation on the slices of its own series."
@@ -42,11 +45,12 @@ _EXPORT_ON_SERIES = "Export the segmentation on the slices of its own series."
 @dataclass(frozen=True)
 class _Placement:
     """Where a frame's pixels lie on the grid: the voxel (3,) of the first, and the steps to the next in a row and
-    to the next row, each one voxel along one axis."""
+    to the next row, each one voxel along one axis; and how far they lie from them at the most."""
 
     origin: NDArray[np.int64]
     column_step: NDArray[np.int64]
     row_step: NDArray[np.int64]
+    drift_mm: float
 
     def voxels(self, inside: NDArray[np.bool_]) -> tuple[NDArray[np.int64], ...]:
         """Voxel indices of the pixels (column, row) that are inside."""
@@ -73,7 +77,7 @@ def read_segment_set(path: Path, series: DicomSeries) -> MaskSet:
     Returns:
         Masks on `series_grid`, and warnings: ``seg-fractional`` (cut at `FRACTION_INSIDE`), ``seg-segment-empty``,
         ``seg-by-position`` (it names neither series nor slices), ``seg-background`` (a segment with the background's
-        number, which is no region).
+        number, which is no region). For information ``grid-drift`` (its pixels lie a little aside).
 
     Raises:
         RejectedInput: Not a SEG (``seg-other-object``), of another series (``seg-other-series``) or frame of reference
@@ -86,7 +90,9 @@ def read_segment_set(path: Path, series: DicomSeries) -> MaskSet:
     findings = list(_refuse_other_source(header, dataset, series))
     grid = series_grid(series)
     groups = _frame_groups(header, dataset)
-    placements = [_placement(frame, header.size, grid) for frame in groups]
+    places = positions(series)
+    placements = [_placement(frame, header.size, grid, places) for frame in groups]
+    findings.extend(drift_findings(max((one.drift_mm for one in placements), default=0.0), "The segmentation"))
     frames = _stored(path, header, dataset, len(groups))
     largest = _largest_value(dataset)
     if largest is not None:
@@ -197,7 +203,9 @@ def _frame_groups(header: SliceHeader, dataset: Dataset) -> FrameGroups:
     return [(shared, frame) for frame in frames]
 
 
-def _placement(groups: tuple[Dataset, Dataset], size: tuple[int, int], grid: Grid) -> _Placement:
+def _placement(
+    groups: tuple[Dataset, Dataset], size: tuple[int, int], grid: Grid, places: NDArray[np.float64]
+) -> _Placement:
     position = numbers(group_item(groups, "PlanePositionSequence"), "ImagePositionPatient", count=3)
     orientation = numbers(group_item(groups, "PlaneOrientationSequence"), "ImageOrientationPatient", count=6)
     spacing = numbers(group_item(groups, "PixelMeasuresSequence"), "PixelSpacing", count=2)
@@ -211,14 +219,30 @@ def _placement(groups: tuple[Dataset, Dataset], size: tuple[int, int], grid: Gri
     corners = np.array(
         [first, first + np.array(orientation[:3]) * spacing[1], first + np.array(orientation[3:]) * spacing[0]]
     )
-    origin, beside, below = grid.to_voxel(corners * _LPS_TO_RAS)
-    return _checked(origin, np.column_stack([beside - origin, below - origin]), size=size, grid=grid)
+    corners = corners * _LPS_TO_RAS
+    origin, beside, below = grid.to_voxel(corners)
+    is_at_slice = bool((np.abs(places - first).max(axis=1) <= GRID_TOLERANCE_MM).any())
+    found = _checked(origin, np.column_stack([beside - origin, below - origin]), size=size, grid=grid)
+    if is_at_slice or found.drift_mm <= GRID_TOLERANCE_MM or lattice_of(grid, _frame_grid(corners, size, grid)):
+        return found
+    aside = origin - found.origin
+    raise _other_grid(grid, aside @ grid.affine[:3, :3].T)
+
+
+def _frame_grid(corners: NDArray[np.float64], size: tuple[int, int], grid: Grid) -> Grid:
+    """A frame's grid of one slice, as thick as the voxels of the series that way."""
+    affine = np.eye(4)
+    affine[:3, 3], affine[:3, 0], affine[:3, 1] = corners[0], corners[1] - corners[0], corners[2] - corners[0]
+    normal = np.cross(affine[:3, 0], affine[:3, 1])
+    normal /= np.linalg.norm(normal)
+    affine[:3, 2] = normal * grid.spacing[int(np.abs(normal @ (grid.affine[:3, :3] / grid.spacing)).argmax())]
+    return Grid((*size, 1), affine)
 
 
 def _checked(
     origin: NDArray[np.float64], steps: NDArray[np.float64], *, size: tuple[int, int], grid: Grid
 ) -> _Placement:
-    """The placement in whole voxels, where every corner of the frame lies on one."""
+    """The placement in whole voxels, where every corner of the frame lies near one."""
     far = np.array([[0, 0], [size[0] - 1, 0], [0, size[1] - 1], [size[0] - 1, size[1] - 1]])
     whole_origin, whole_steps = np.rint(origin), np.rint(steps)
     corners = origin + far @ steps.T
@@ -226,16 +250,20 @@ def _checked(
     one_axis = (np.abs(whole_steps).sum(axis=0) == 1).all() and (np.abs(whole_steps).sum(axis=1) <= 1).all()
     is_near = np.abs(corners - whole).max() <= FRAME_TOLERANCE_VOXELS
     if not one_axis or not is_near or (whole < 0).any() or (whole > np.array(grid.shape) - 1).any():
-        nearest = np.clip(whole, 0, np.array(grid.shape) - 1)
-        aside = (corners - nearest) @ grid.affine[:3, :3].T
-        raise RejectedInput(
-            "seg-other-grid",
-            f"Expected frames on the pixels and slices of the series ({grid.describe()}), got one with a corner "
-            f"{towards(aside[np.linalg.norm(aside, axis=1).argmax()])} of the nearest.",
-            remedy=_EXPORT_ON_SERIES,
-        )
-    steps_along = whole_steps.astype(np.int64)
-    return _Placement(whole_origin.astype(np.int64), steps_along[:, 0], steps_along[:, 1])
+        aside = (corners - np.clip(whole, 0, np.array(grid.shape) - 1)) @ grid.affine[:3, :3].T
+        raise _other_grid(grid, aside[np.linalg.norm(aside, axis=1).argmax()])
+    along = whole_steps.astype(np.int64)
+    drift_mm = float(np.linalg.norm((corners - whole) @ grid.affine[:3, :3].T, axis=1).max())
+    return _Placement(whole_origin.astype(np.int64), along[:, 0], along[:, 1], drift_mm)
+
+
+def _other_grid(grid: Grid, aside: NDArray[np.float64]) -> RejectedInput:
+    return RejectedInput(
+        "seg-other-grid",
+        f"Expected frames on the pixels and slices of the series ({grid.describe()}), got one with a corner "
+        f"{towards(aside)} of the nearest.",
+        remedy=_EXPORT_ON_SERIES,
+    )
 
 
 def _stored(path: Path, header: SliceHeader, dataset: Dataset, count: int) -> NDArray[np.integer]:

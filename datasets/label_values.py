@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from unicodedata import normalize
 
 from datasets.errors import RejectedInput
 from datasets.mask import OEDEMA, TUMOUR
@@ -26,8 +27,10 @@ LABEL_TABLE_ENDING = "dseg.tsv"
 
 _MOST_BYTES = 1 << 20
 _BACKGROUNDS = frozenset({"background", "bg", "hintergrund", "fond", "0"})
-_OEDEMA_NAME = re.compile(r"o?edema|ödem|oedem")
-_TUMOUR_NAME = re.compile(r"tumou?r|lesion|läsion|lésion|sarcoma|neoplasm|gtv|\bmass\b")
+_OEDEMA_NAME = re.compile(r"o?edema|ödem|oedem|(œ|oe)d[eè]me|obrzęk|от[её]к|水[肿腫]|浮腫|부종|وذمة")
+_TUMOUR_NAME = re.compile(
+    r"tumou?r|tumeur|lesion|läsion|lésion|sarcoma|neoplasm|gtv|\bmass\b|опухоль|[肿腫][瘤瘍]|종양|ورم"
+)
 _SAYS_NOTHING = re.compile(
     r"(?:segment|segmentation|label|region|roi|mask|class|object|untitled|contour|foreground)?[\s_.-]*\d*"
 )
@@ -39,10 +42,16 @@ LabelValues = Mapping[int, str]
 
 def region_called(name: str) -> str:
     """`TUMOUR` or `OEDEMA` for what people call them, the name itself otherwise."""
-    plain = name.lower().replace("_", " ")
+    plain = normalize("NFC", name).lower().replace("_", " ")
     if _OEDEMA_NAME.search(plain):
         return OEDEMA
     return TUMOUR if _TUMOUR_NAME.search(plain) else name.strip()
+
+
+def names_both(name: str) -> bool:
+    """Whether the words of a region's name say tumour and oedema at once, as ``tumour_no_oedema`` does."""
+    plain = normalize("NFC", name).lower().split("_")
+    return any(map(_OEDEMA_NAME.search, plain)) and any(map(_TUMOUR_NAME.match, plain))
 
 
 def says_nothing(name: str) -> bool:

@@ -126,7 +126,7 @@ def mask_on(mask: Mask, grid: Grid, *, what: str) -> tuple[Mask, tuple[Finding, 
     lattice = _require_box(grid, mask.grid, what)
     data = np.zeros(grid.shape, dtype=np.uint8)
     data[lattice.box] = lattice.ordered(mask.data)
-    return Mask(data, grid, mask.labels), (*_drift(lattice, what), *_box(lattice, grid, what))
+    return Mask(data, grid, mask.labels), (*drift_findings(lattice.drift_mm, what), *_box(lattice, grid, what))
 
 
 def grid_findings(grid: Grid, other: Grid, *, what: str) -> tuple[Finding, ...]:
@@ -138,7 +138,7 @@ def grid_findings(grid: Grid, other: Grid, *, what: str) -> tuple[Finding, ...]:
     if other.matches(grid):
         return ()
     lattice = _require_box(grid, other, what)
-    return (*_drift(lattice, what), *_box(lattice, grid, what))
+    return (*drift_findings(lattice.drift_mm, what), *_box(lattice, grid, what))
 
 
 def volume_on(volume: Volume, grid: Grid, *, what: str) -> tuple[Volume, tuple[Finding, ...]]:
@@ -150,7 +150,7 @@ def volume_on(volume: Volume, grid: Grid, *, what: str) -> tuple[Volume, tuple[F
     lattice = _require_box(volume.grid, grid, what)
     order = np.argsort(lattice.axes)
     cut = volume.data[lattice.box][tuple(slice(None, None, step) for step in lattice.steps)].transpose(order)
-    return Volume(np.ascontiguousarray(cut), grid), tuple(_drift(lattice, what))
+    return Volume(np.ascontiguousarray(cut), grid), tuple(drift_findings(lattice.drift_mm, what))
 
 
 def mismatch(grid: Grid, other: Grid, *, what: str) -> GeometryError:
@@ -205,11 +205,12 @@ def _ends_at(values: NDArray[np.float64], decimals: int, doubt: float) -> bool:
     return bool((unknown <= _MOST_DOUBT).all() and (np.abs(scaled - np.rint(scaled)) <= unknown).all())
 
 
-def _drift(lattice: Lattice, what: str) -> list[Finding]:
-    if lattice.drift_mm <= GRID_TOLERANCE_MM:
+def drift_findings(drift_mm: float, what: str) -> list[Finding]:
+    """``grid-drift`` where points that were taken for one lie apart."""
+    if drift_mm <= GRID_TOLERANCE_MM:
         return []
     message = (
-        f"{what}: expected points in the same place, got them up to {lattice.drift_mm:.2g} mm apart, as rounding in "
+        f"{what}: expected points in the same place, got them up to {drift_mm:.2g} mm apart, as rounding in "
         f"headers leaves them; they were taken for the same."
     )
     return [Finding(Level.INFO, "grid-drift", message, "Nothing, if the mask lies right on the image.")]

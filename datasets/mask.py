@@ -50,6 +50,12 @@ class Mask:
         return self.data > 0
 
     @property
+    def holds_corners(self) -> bool:
+        """Whether all corners of the picture are labelled, as where a value stands for the background."""
+        ends = np.ix_(*[(0, size - 1) for size in self.grid.shape])
+        return bool(self.foreground[ends].all())
+
+    @property
     def volume_ml(self) -> float:
         """Volume of all labelled voxels in millilitres."""
         return float(np.count_nonzero(self.data)) * self.grid.voxel_volume_mm3 / 1000.0

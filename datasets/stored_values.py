@@ -29,13 +29,16 @@ def distinct(pieces: Iterable[NDArray[np.generic]], most: int) -> tuple[float, .
 
 def are_labels(values: tuple[float, ...] | None) -> bool:
     """Whether the values can be those of a label map: background, and few other whole numbers up to 255."""
-    if values is None or len(values) < 2:
-        return False
+    return values is not None and len(values) > 1 and are_whole(values) and round(values[0]) == 0
+
+
+def are_whole(values: tuple[float, ...]) -> bool:
+    """Whether the values are whole numbers from 0 to 255, as a mask's must be. A mask may lack the background's 0."""
     stored = np.array(values)
     whole = np.isfinite(stored).all() and np.abs(stored - np.rint(stored)).max() <= _WHOLE
-    return bool(whole) and round(values[0]) == 0 and round(values[-1]) <= MOST_LABEL
+    return bool(whole) and round(values[0]) >= 0 and round(values[-1]) <= MOST_LABEL
 
 
-def labels_in(values: tuple[float, ...]) -> tuple[int, ...]:
-    """The labels that occur, without the background; of values of which `are_labels` holds, or of a constant."""
-    return tuple(sorted({round(value) for value in values if np.isfinite(value)} - {0}))
+def labels_in(values: tuple[float, ...]) -> tuple[int, ...] | None:
+    """The labels that occur, without the background; None for values that no mask may hold."""
+    return tuple(sorted({round(value) for value in values} - {0})) if are_whole(values) else None

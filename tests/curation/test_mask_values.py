@@ -14,7 +14,10 @@ from curation.found_series import FolderScan
 from curation.pairing import load_pair, pair_series
 from curation.scan import scan_folder
 from datasets.case import SeriesRole
+from datasets.finding import Level
 from datasets.label_values import LabelValues, region_called
+from datasets.mask import Mask
+from datasets.nifti import write_mask
 from tests.curation.small_volumes import GRID, labelled, put_image, put_mask
 
 SAID = {1: "Oedema", 2: "Tumour"}
@@ -114,6 +117,34 @@ def test_only_plain_masks_that_are_alike_speak_for_themselves(
     assert bool(taken) != is_asked
 
 
+@pytest.mark.parametrize(("background", "drawn"), [(1, 2), (2, 1), (255, 1)])
+def test_a_mask_without_a_zero_is_asked_about_and_its_background_is_no_tumour(
+    tmp_path: Path, background: int, drawn: int
+) -> None:
+    _folder(tmp_path, A=())
+    data = np.full(GRID.shape, background, np.uint8)
+    data[2:4, 1, 3] = drawn
+    write_mask(tmp_path / "A" / "T2_seg.nii.gz", Mask(data, GRID))
+    (tmp_path / "A" / "T2_seg.nii").unlink()
+    assert _codes(scan_folder(tmp_path)) == ["mask-values-unclear"]
+    scan = scan_folder(tmp_path, label_values={drawn: "Tumour"})
+    loaded = load_pair(pair_series(scan).pairs[0])
+    assert [(name, int(mask.data.sum())) for name, mask in loaded.masks[SeriesRole.T2].items()] == [("Tumour", 2)]
+    assert "mask-background" in {finding.code for finding in loaded.findings}
+
+
+@pytest.mark.parametrize("drawn", [0, 1])
+def test_a_mask_the_wrong_way_round_is_no_tumour(tmp_path: Path, drawn: int) -> None:
+    _folder(tmp_path, A=())
+    data = np.ones(GRID.shape, np.uint8)
+    data[2:4, 1, 3] = drawn
+    write_mask(tmp_path / "A" / "T1_seg.nii.gz", Mask(data, GRID))
+    scan = scan_folder(tmp_path)
+    loaded = load_pair(pair_series(scan).pairs[0])
+    assert loaded.masks[SeriesRole.T1] == {}
+    assert [finding.code for finding in loaded.findings if finding.level is Level.ERROR] == ["mask-background"]
+
+
 def test_files_that_name_their_region_may_have_a_value_each(tmp_path: Path) -> None:
     _folder(tmp_path, A=())
     put_mask(tmp_path / "A" / "T2_tumour.nii", 1)
@@ -122,6 +153,32 @@ def test_files_that_name_their_region_may_have_a_value_each(tmp_path: Path) -> N
     assert _codes(scan) == []
     names = load_pair(pair_series(scan).pairs[0]).masks[SeriesRole.T2]
     assert {region_called(name) for name in names} == {"Tumour", "Oedema"}
+
+
+@pytest.mark.parametrize(
+    ("oedema", "tumour"),
+    [("Ödem", "Läsion"), ("O\u0308dem", "Tumor"), ("Oedem", "Tumor"), ("œdème", "tumeur"), ("отёк", "опухоль"),
+     ("отек", "Опухоль"), ("水肿", "肿瘤"), ("浮腫", "腫瘍"), ("부종", "종양")],
+)  # fmt: skip
+def test_an_oedema_is_no_tumour_in_whatever_language(tmp_path: Path, oedema: str, tumour: str) -> None:
+    _folder(tmp_path, A=())
+    put_mask(tmp_path / "A" / f"T2_{oedema}.nii", 1)
+    put_mask(tmp_path / "A" / f"{tumour}.nii", 1)
+    scan = scan_folder(tmp_path)
+    assert _codes(scan) == []
+    masks = load_pair(pair_series(scan).pairs[0]).masks[SeriesRole.T2]
+    assert sorted(map(region_called, masks)) == ["Oedema", "Tumour"]
+
+
+@pytest.mark.parametrize("name", ["tumour_and_oedema", "tumour_without_edema_mask", "GTV_Ödem"])
+def test_a_name_that_says_tumour_and_oedema_is_asked_about(tmp_path: Path, name: str) -> None:
+    _folder(tmp_path, A=())
+    put_mask(tmp_path / "A" / f"{name}.nii", 1)
+    scan = scan_folder(tmp_path)
+    assert _codes(scan) == ["mask-region-unclear"]
+    assert load_pair(pair_series(scan).pairs[0]).masks[SeriesRole.T2] == {}
+    told = scan_folder(tmp_path, label_values={1: "Tumour"})
+    assert (_codes(told), list(load_pair(pair_series(told).pairs[0]).masks[SeriesRole.T2])) == ([], ["Tumour"])
 
 
 def test_a_name_that_contradicts_what_was_said_is_asked_about(tmp_path: Path) -> None:

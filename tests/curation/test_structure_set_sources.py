@@ -149,3 +149,20 @@ def test_regions_drawn_on_two_series_go_each_to_its_own(study: Path, tmp_path: P
         assert np.array_equal(loaded.masks[role]["GTV"].data, mask.data)
     levels = {finding.level for finding in loaded.findings if finding.code == "contour-other-image"}
     assert levels == ({Level.INFO} if lists else {Level.WARNING})
+
+
+@pytest.mark.parametrize("patient_id", ["P-OTHER", ""])
+@pytest.mark.parametrize("is_silent", [False, True])
+def test_a_structure_set_under_another_patient_id_is_named_and_makes_no_patient(
+    study: Path, patient_id: str, is_silent: bool
+) -> None:
+    def change(dataset: Dataset) -> None:
+        dataset.PatientID = patient_id
+        if is_silent:
+            _forget_list(dataset)
+            _forget_images(dataset)
+
+    _edit(_regions(study), change)
+    scan = scan_folder(study)
+    assert ([finding.code for finding in scan.findings], scan.masks) == (["mask-of-other-patient"], ())
+    assert len(scan.patient_keys) == len(pair_series(scan).pairs) == 1

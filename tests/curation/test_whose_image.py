@@ -54,6 +54,8 @@ def test_two_patients_in_folders_of_any_script_are_never_one_case(tmp_path: Path
         ("T1meier/image", "T2schulz/image"),
         ("P1/T1meier", "P1/T2schulz"),
         ("clinic/SE_T1", "clinic/W_T2_fs"),
+        ("T1/SE", "T2_fs/W"),
+        ("T1/SE", "T1/W", "T2_fs/SE", "T2_fs/W"),
     ],
 )
 def test_names_that_say_nothing_of_a_person_ask(tmp_path: Path, names: tuple[str, ...]) -> None:
@@ -72,6 +74,48 @@ def test_names_that_only_look_the_same_ask(tmp_path: Path, one: str, other: str)
     _write(tmp_path, f"{one}/T1", f"{one}/T2_fs", f"{other}/T1", f"{other}/T2_fs")
     scan, pairing = _read(tmp_path)
     assert (_codes(scan), pairing.pairs) == (["patient-unclear"], ())
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Meier_T1", "meier_T2_fs"),
+        ("A+_T1", "A-_T2_fs"),
+        ("#1_T1", "1_T2_fs"),
+        ("1-11_T1", "1_11_T2_fs"),
+        ("Jose\u0301_T1", "Jos\u00e9_T2_fs"),
+        ("T1/Meier", "T2_fs/meier"),
+        ("clinic/patient 1_T1", "clinic/Patient_1_T2_fs"),
+        ("A_T1_1", "A_1_T2_fs"),
+    ],
+)
+def test_files_whose_names_are_written_in_two_ways_ask(tmp_path: Path, one: str, other: str) -> None:
+    """Their words are the same, and they are one person's, mistyped, or two people's."""
+    _write(tmp_path, one, other)
+    scan, pairing = _read(tmp_path)
+    assert (_codes(scan), pairing.pairs) == (["patient-unclear"], ())
+    paths = sorted(f"{name}.nii" for name in (one, other))
+    row = ",".join(sorted(paths, key=lambda path: "T2" in path))
+    (tmp_path / "cases.csv").write_text(f"patient_id,t1,t2\nP7,{row}\n", encoding="utf-8")
+    assert (_codes(_read(tmp_path)[0]), len(_read(tmp_path)[1].pairs)) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Meier/2020-01-01", "Meier/2021-05-05"),
+        ("Meier/20200101", "Meier/20210505"),
+        ("Meier/visit1", "Meier/visit2"),
+        ("Meier/baseline/scans", "Meier/follow-up/scans"),
+        ("sub-01/ses-1/anat", "sub-01/ses-2/anat"),
+        ("visit1/Meier", "visit2/Meier"),
+        ("2020-01-01", "2021-05-05"),
+    ],
+)
+def test_patients_who_differ_by_a_visit_alone_are_said(tmp_path: Path, one: str, other: str) -> None:
+    _write(tmp_path, f"{one}/T1", f"{one}/T2_fs", f"{other}/T1", f"{other}/T2_fs", "Huber/T1", "Huber/T2_fs")
+    scan, pairing = _read(tmp_path)
+    assert (_codes(scan), len(pairing.pairs)) == (["patients-perhaps-one"], 3)
 
 
 def test_what_is_asked_about_is_settled_by_the_table(tmp_path: Path) -> None:
@@ -137,6 +181,10 @@ def test_a_folder_of_one_patient_s_images_owns_its_masks_whatever_they_are_calle
         ("images/P1/T1", "images/P1/T2_fs", "masks/P9/mask"),
         ("meier_T1", "meier_T2_fs", "schulz_T1", "schulz_T2_fs", "meier_anna_mask"),
         ("case_1_T1", "case_1_T2_fs", "case_2_T1", "case_2_T2_fs", "case_1_2_mask"),
+        ("A_T1", "A_T2_fs", "A_1_T1", "A_1_T2_fs", "A_mask_1"),
+        ("A+_T1", "A+_T2_fs", "A-_mask"),
+        ("Meier/T1", "Meier/T2_fs", "meier/T1", "meier/T2_fs", "labels/MEIER_mask"),
+        ("patient 1/T1", "patient 1/T2_fs", "patient_1/T1", "patient_1/T2_fs", "labels/patient-1_mask"),
     ],
 )
 def test_a_mask_that_may_be_anybody_s_is_nobody_s_and_named(tmp_path: Path, names: tuple[str, ...]) -> None:
@@ -153,6 +201,16 @@ def test_a_mask_elsewhere_is_found_by_its_patient_s_name(tmp_path: Path, mask: s
     _write(tmp_path, "P1/T1", "P1/T2_fs", "P2/T1", "P2/T2_fs", mask)
     scan, pairing = _read(tmp_path)
     assert (_codes(scan), _masks(pairing)) == ([], [1, 0])
+
+
+@pytest.mark.parametrize("names", [("Meier", "meier"), ("patient 1", "patient_1")])
+def test_a_mask_is_of_the_patient_whose_name_is_written_like_its_own(tmp_path: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        _write(tmp_path, f"{name}/T1", f"{name}/T2_fs", f"labels/{name}_mask")
+    scan, _ = _read(tmp_path)
+    assert _codes(scan) == []
+    owners = {mask.path.name.removesuffix("_mask.nii"): mask.patient_key for mask in scan.masks}
+    assert owners == {name: name for name in names}
 
 
 def test_a_mask_beside_dicom_is_the_one_patient_s_of_its_folder(tmp_path: Path) -> None:
@@ -261,6 +319,13 @@ def test_a_mask_of_another_run_is_left_out_and_said(tmp_path: Path) -> None:
     _write(tmp_path, "derivatives/sub-01/sub-01_acq-fatsat_run-2_space-T2w_mask")
     (pair,) = _read(tmp_path)[1].pairs
     assert ([finding.code for finding in pair.findings], pair.masks) == (["mask-of-other-series"], ())
+
+
+def test_derivatives_may_be_written_with_a_capital(tmp_path: Path) -> None:
+    start = "sub-01/anat/sub-01_"
+    _write(tmp_path, f"{start}T1w", f"{start}acq-fatsat_T2w", f"Derivatives/nnunet/{start}space-T2w_label-lesion_mask")
+    scan, pairing = _read(tmp_path)
+    assert (_codes(scan), _masks(pairing)) == ([], [1])
 
 
 def test_derived_images_of_bids_are_passed_over_and_said(tmp_path: Path) -> None:

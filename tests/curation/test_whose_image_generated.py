@@ -2,8 +2,10 @@
 
 import re
 import tempfile
+import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -68,11 +70,18 @@ def _distinct(names: list[str]) -> bool:
     return len({"_".join(words(name)) for name in names}) == len(names)
 
 
-NAMES = st.lists(
-    st.one_of(*(_script_name(script) for script in SCRIPTS), st.sampled_from(SILENT)).filter(_is_name),
-    min_size=1,
-    max_size=4,
-).filter(_distinct)
+ANY_NAME = st.one_of(*(_script_name(script) for script in SCRIPTS), st.sampled_from(SILENT)).filter(_is_name)
+NAMES = st.lists(ANY_NAME, min_size=1, max_size=4).filter(_distinct)
+WAYS = (
+    "{}", "{} 1", "{}_1", "{}-1", "{}+", "#{}", "{} (1)", "A {}", "a_{}",
+)  # fmt: skip
+SPELLINGS = (str, str.upper, str.lower, partial(unicodedata.normalize, "NFD"), partial(unicodedata.normalize, "NFKC"))
+ALIKE = st.tuples(
+    st.sampled_from(["Meier", "Jos\u00e9", "P7", "山田１", "İpek", "Иванов", "A 1", "7"]),
+    st.sets(st.tuples(st.sampled_from(WAYS), st.sampled_from(SPELLINGS)), min_size=2, max_size=4),
+).map(lambda drawn: sorted({spell(way.format(drawn[0])) for way, spell in drawn[1]}))
+"""Names that differ in capitals, signs or how their letters are made: as far as anybody knows, different people."""
+
 QUICKLY = {
     "deadline": None,
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.filter_too_much],
@@ -94,7 +103,7 @@ def _site(draw: st.DrawFn, site: str) -> list[Written]:
     layout = draw(st.sampled_from(LAYOUTS))
     return [
         file
-        for name in draw(NAMES)
+        for name in draw(NAMES | ALIKE)
         for file in _files(site, name, layout, draw(PARTS), draw(st.sets(st.sampled_from(MASK_NAMES), max_size=2)))
     ]
 

@@ -152,6 +152,9 @@ def test_a_mask_counted_from_the_other_side_or_cropped_lies_on_its_image(tmp_pat
 
 def test_load_refuses_what_is_no_case(tmp_path: Path) -> None:
     mask = np.ones(GRID.shape)
+    with pytest.raises(RejectedInput, match="cohort-mask-background"):
+        load(written(tmp_path, mask))
+    mask[0] = 0
     with pytest.raises(RejectedInput, match="cohort-empty-mask"):
         load(written(tmp_path, 0 * mask))
     other = Grid(GRID.shape, np.diag([-1.0, -1.0, 4.0, 1.0]))

@@ -1,16 +1,20 @@
 """Which value of a cohort's masks is meant: said by a person, by the dataset or by plain masks; never all of them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import hypothesis.strategies as st
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from datasets.cohort import Cohort, load, read_cohort
 from datasets.cohort_values import OTHER_VALUES, with_meant_values
 from datasets.errors import RejectedInput
-from tests.curation.small_volumes import labelled, put_image, put_mask
+from datasets.mask import Mask
+from datasets.nifti import write_mask
+from tests.curation.small_volumes import GRID, labelled, put_image, put_mask
 
 
 def _cohort(folder: Path, **masks: tuple[int, ...]) -> Cohort:
@@ -41,6 +45,16 @@ def test_several_values_of_which_none_is_said_are_asked_about(
     error = _refused(_cohort(tmp_path, **masks), tmp_path)
     assert error.code == "cohort-mask-values"
     assert "--mask-value" in error.remedy
+
+
+def test_a_mask_without_a_zero_is_asked_about(tmp_path: Path) -> None:
+    cohort = _cohort(tmp_path, a=(1,))
+    write_mask(tmp_path / "b" / "mask.nii.gz", Mask(np.uint8(1) + labelled(1), GRID))
+    cohort = replace(cohort, cases=(replace(cohort.cases[0], mask=tmp_path / "b" / "mask.nii.gz"),))
+    assert _refused(cohort, tmp_path).code == "cohort-mask-values"
+    assert (load(with_meant_values(cohort, tmp_path, "2").cases[0]).mask.data == labelled(1)).all()
+    with pytest.raises(RejectedInput, match="cohort-mask-background"):
+        load(with_meant_values(cohort, tmp_path, "1").cases[0])
 
 
 def test_the_value_that_is_said_is_taken_and_the_others_are_named(tmp_path: Path) -> None:

@@ -42,6 +42,18 @@ def _agrees(plane: NDArray[np.uint8], surely: NDArray[np.bool_], perhaps: NDArra
     return bool((plane[surely] == 1).all() and (plane[~perhaps] == 0).all())
 
 
+def _several_rounds(
+    once: Points, centre: tuple[float, float], radius: float, rounds: list[tuple[int, bool, int]]
+) -> Points:
+    """A contour that runs round again: from elsewhere, the other way, with more or fewer points."""
+    again = [_circle(centre, radius, once[0, 2], corners=corners) for _, _, corners in rounds]
+    turned = [
+        np.roll(each, start, axis=0)[:: -1 if is_backwards else 1]
+        for each, (start, is_backwards, _) in zip(again, rounds, strict=True)
+    ]
+    return np.concatenate([once, *turned])
+
+
 _ANGLES = st.tuples(*[st.floats(-3.1, 3.1)] * 3)
 _CENTRE = st.tuples(st.floats(12, 20), st.floats(12, 18))
 _JITTER_MM = 0.01
@@ -59,14 +71,16 @@ _JITTER_MM = 0.01
     ),
     holes_too=st.booleans(),
     names=st.booleans(),
+    rounds=st.lists(st.tuples(st.integers(0, 39), st.booleans(), st.integers(36, 90)), max_size=1),
 )
 def test_a_region_whose_contours_stand_several_times_is_the_region(
     angles: tuple[float, ...], centre: tuple[float, float], radius: float, hole: float, k: int,
     copies: list[tuple[int, bool, tuple[float, ...]]], holes_too: bool, names: bool,
+    rounds: list[tuple[int, bool, int]],
 ) -> None:  # fmt: skip
     grid = _grid(angles)
     outlines = [_circle(centre, radius, k), *([_circle(centre, hole, k)] if hole else [])]
-    drawn = list(outlines)
+    drawn = [_several_rounds(outlines[0], centre, radius, rounds), *outlines[1:]]
     for start, is_backwards, aside in copies:
         for outline in outlines if holes_too else outlines[:1]:
             again = np.roll(outline, start, axis=0)[:: -1 if is_backwards else 1].copy()

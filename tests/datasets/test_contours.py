@@ -64,6 +64,21 @@ def test_contours_within_contours_are_holes_and_islands() -> None:
     assert findings == []
 
 
+def test_a_contour_without_an_area_is_left_out_and_said() -> None:
+    line = _at(np.array([(5.0, 5.0), (10.0, 10.0), (15.0, 15.0)]), 2)
+    data, findings = _fill([_box(1.5, 4.5, 2), line])
+    assert (int(data.sum()), _codes(findings)) == (9, ["contour-flat"])
+    with pytest.raises(RejectedInput, match="contour-flat"):
+        _fill([line])
+
+
+def test_a_contour_that_went_round_four_times_or_there_and_back_is_one() -> None:
+    box = _box(1.5, 20.5, 2)
+    for rounds in ([box] * 4, [box, box[::-1]], [box, np.roll(box, 2, axis=0)], [box, np.repeat(box, 2, axis=0)]):
+        data, findings = _fill([np.concatenate(rounds)])
+        assert (int(data.sum()), findings) == (19 * 19, [])
+
+
 def test_a_keyhole_gives_the_same_pixels_as_a_hole() -> None:
     outer, inner = _box(1.5, 20.5, 3), _box(5.5, 15.5, 3, backwards=True)
     # once round the outside, through the channel, once round the hole the other way, and back through the channel

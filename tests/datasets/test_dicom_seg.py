@@ -126,6 +126,19 @@ def test_overlapping_segments_come_back_each_on_its_own(path: Path, series: Dico
         assert masks[name].labels == {1: name}
 
 
+def _move_a_little(dataset: Dataset) -> None:
+    for frame in dataset.PerFrameFunctionalGroupsSequence:
+        place = frame.PlanePositionSequence[0].ImagePositionPatient
+        place[0] = float(place[0]) + 0.006
+
+
+def test_pixels_a_little_aside_are_taken_and_said(path: Path, series: DicomSeries) -> None:
+    _edit(path, _move_a_little)
+    found = read_segment_set(path, series)
+    assert [finding.code for finding in found.findings] == ["grid-drift"]
+    assert np.array_equal(found.masks["Mass"].data, _regions()["Mass"])
+
+
 def test_the_header_says_which_series_it_is_of(path: Path, series: DicomSeries) -> None:
     header = read_header(path)
     assert header.is_segmentation
@@ -301,6 +314,7 @@ EDITS: list[tuple[str, Callable[[Dataset], object]]] = [
     ("seg-other-grid", lambda dataset: _move(dataset, axis=2, millimetres=-400.0)),
     ("seg-other-grid", lambda dataset: _move(dataset, axis=0, millimetres=0.4)),
     ("seg-other-grid", lambda dataset: _move(dataset, axis=0, millimetres=80.0)),
+    ("seg-other-grid", lambda dataset: _move(dataset, axis=0, millimetres=0.07)),
     ("seg-other-grid", _widen),
     ("seg-no-geometry", lambda dataset: delattr(_first(dataset), "PlanePositionSequence")),
     ("seg-frame-twice", _repeat_frame),
