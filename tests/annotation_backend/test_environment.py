@@ -144,7 +144,11 @@ def test_migrate_makes_the_data_folder_in_a_fresh_checkout(tmp_path: Path) -> No
 
 def test_migrate_needs_no_secret_in_a_fresh_checkout(tmp_path: Path) -> None:
     bare = {name: value for name, value in os.environ.items() if name not in fresh_environment()}
-    bare |= {"MASKLOOP_DATA": str(tmp_path), "DATABASE_URL": ""}
+    bare |= {
+        "MASKLOOP_DATA": str(tmp_path),
+        "DATABASE_URL": "",
+        "DJANGO_SETTINGS_MODULE": "annotation_backend.settings",
+    }
     done = subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=bare, check=False)
     assert (done.returncode, (tmp_path / "maskloop.sqlite3").is_file()) == (0, True)
 
