@@ -203,8 +203,8 @@ def _absent_images(images: StructureSetImages) -> Iterator[Finding]:
         yield Finding(
             Level.WARNING,
             "rtstruct-images-unknown",
-            f"Expected contours on images of series {series.reference}, which the structure set lists, got some that name "
-            f"others; they were placed by their coordinates.",
+            f"Expected contours on images of series {series.reference}, which the structure set lists, got some that "
+            "name others; they were placed by their coordinates.",
             "Make sure that it was drawn on this series.",
         )
 
