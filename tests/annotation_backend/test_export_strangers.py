@@ -165,3 +165,20 @@ def test_what_is_wrong_with_a_file_is_named(tmp_path: Path, content: bytes, got:
     (tmp_path / "export.json").write_bytes(content)
     with pytest.raises(RejectedInput, match=f"{got}.*export-malformed"):
         export_to_nifti(tmp_path / "export.json", None, sources=sources_of([], None))
+
+
+OTHERS = {
+    "JSON lines": b'{"id": 1, "data": {}, "annotations": []}\n{"id": 2, "data": {}, "annotations": []}\n',
+    "COCO": b'{"images": [], "categories": [], "annotations": []}',
+    "ZIP": b"PK\x03\x04....",
+    "gzip": b"\x1f\x8b\x08....",
+    "CSV": b"id,image,tag\n1,a.png,x\n",
+    "UTF-16": "[]".encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_exports_are_refused_by_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / "export.json").write_bytes(OTHERS[name])
+    with pytest.raises(RejectedInput, match=f"{name}.*export-malformed"):
+        export_to_nifti(tmp_path / "export.json", tmp_path / "out", sources=sources_of([], None))
