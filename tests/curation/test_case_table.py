@@ -248,3 +248,10 @@ def test_a_quote_that_never_ends_swallows_no_rows(tmp_path: Path) -> None:
     table = read_case_table(tmp_path)
     assert ([finding.code for finding in table.findings], dict(table.rows)) == (["table-unreadable"], {})
     assert "line 3" in table.findings[0].message
+
+
+@pytest.mark.parametrize("written", ['"""scans\\a.nii"""', "'scans/a.nii'"])
+def test_quotes_that_were_copied_with_a_path_are_no_part_of_it(tmp_path: Path, written: str) -> None:
+    (tmp_path / "cases.csv").write_text(f"patient_id,t1\nP1,{written}\n")
+    named = named_paths(read_case_table(tmp_path), ["scans/a.nii"])
+    assert (named.findings, list(named.files)) == ((), ["scans/a.nii"])
