@@ -10,9 +10,9 @@ NOT_FIT = 3
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 
-WITHOUT_INSTALLATION = ("convert_export", "convert_medsam", "evaluate_model", "segment_volume", "train_model",
-                        "verify_release")  # fmt: skip
-"""Commands that work on files in a fresh checkout, where nobody needs a secret yet."""
+WITHOUT_INSTALLATION = ("convert_export", "convert_medsam", "evaluate_model", "migrate", "segment_volume",
+                        "train_model", "verify_release")  # fmt: skip
+"""Commands that work in a fresh checkout, where nobody needs a secret yet: on files, or on an empty database."""
 
 
 def _draw_passing_secrets() -> None:

@@ -147,6 +147,11 @@ def _parsed(columns: list[str], lines: list[list[str]], first_row: int, site_wor
     for number, line in enumerate(lines, start=first_row):
         values = dict(zip(columns, (value.strip() for value in line), strict=False))
         patient_id = normalize("NFC", values.get("patient_id", ""))
+        if any(value.strip() for value in line[len(columns) :]):
+            expected = f"at most {len(columns)} cells in a row"
+            found = f"{len(line)}; those behind the last column are passed over, and others may be in the wrong one"
+            remedy = f"Put what has a separator in it in quotes, or save {CASE_TABLE_NAME} by a spreadsheet."
+            findings.append(row_finding(number, "table-row-long", expected=expected, found=found, remedy=remedy))
         if patient_id.lower() in _NO_ID or patient_id in rows:
             findings += _useless(number, patient_id, values, rows)
             continue
@@ -155,12 +160,18 @@ def _parsed(columns: list[str], lines: list[list[str]], first_row: int, site_wor
         findings += _unknown_words(number, tissue_type, site)
         rows[patient_id] = (number, CaseDescription(tissue_type or TissueType.UNKNOWN, site or ""))
         series, masks = (
-            {role: value for role in SeriesRole if (value := values.get(prefix + role.value, ""))}
+            {role: value for role in SeriesRole if (value := _bare(values.get(prefix + role.value, "")))}
             for prefix in ("", "mask_")
         )
         if series or masks:
             named[patient_id] = NamedFiles(number, series, masks)
     return CaseTable(rows, tuple(findings), named)
+
+
+def _bare(path: str) -> str:
+    """A path without the quotes around it that Windows copies along (*Copy as path*)."""
+    is_quoted = len(path) > 2 and path[0] == path[-1] and path[0] in "\"'"
+    return path[1:-1].strip() if is_quoted else path
 
 
 def _useless(

@@ -2,11 +2,13 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 _MOST_COLUMNS = 100
 _SEPARATORS = (",", ";", "\t", "|")
+_SAID = re.compile(r"""\s*"?sep *= *([^\s"]|\t)["\s,;|]*""", re.IGNORECASE)
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -48,15 +50,22 @@ def cells_of(content: bytes, *, key: Callable[[str], str], wanted: str) -> Cells
     text, odd_row = _decoded(content)
     if "\0" in text:
         raise UnreadableTable("one with NUL signs in it")
-    said, text = _said_separator(text)
+    whole = text.count("\n")
+    said, text = _said_separator(text.lstrip("\n"))
+    text = text.lstrip("\n")
+    reader = csv.reader(io.StringIO(text))
     try:
-        separator = said or _separator(text.split("\n", 1)[0], key, wanted)
+        header_line = text.split("\n", 1)[0]
+        is_kept = said and wanted in _columns(header_line, said, key)  # saved again, the table may have another
+        separator = said if is_kept else _separator(header_line, key, wanted)
         if max(line.count(separator) for line in text.split("\n")) >= _MOST_COLUMNS:
             raise UnreadableTable(f"one of more than {_MOST_COLUMNS} columns")
-        header, *lines = list(csv.reader(io.StringIO(text), delimiter=separator)) or [[]]
-    except csv.Error as error:
-        raise UnreadableTable("one that cannot be read (Error)") from error
-    return Cells(header, lines, first_row=3 if said else 2, odd_row=odd_row)
+        reader = csv.reader(io.StringIO(text), delimiter=separator, strict=True)
+        header, *lines = list(reader) or [[]]
+    except csv.Error as error:  # a quote that never ends would swallow the rows below it
+        line = reader.line_num + whole - text.count("\n")
+        raise UnreadableTable(f"one whose quotes do not fit, in a row that ends at line {line}") from error
+    return Cells(header, lines, first_row=whole - text.count("\n") + 2, odd_row=odd_row)
 
 
 def _decoded(content: bytes) -> tuple[str, int | None]:
@@ -73,17 +82,19 @@ def _decoded(content: bytes) -> tuple[str, int | None]:
 def _said_separator(text: str) -> tuple[str, str]:
     """What Excel's first line ``sep=;`` says, and the text below it."""
     first, _, rest = text.partition("\n")
-    words = first.strip(' "').lower()
-    if words.startswith("sep=") and len(words) <= 5:
-        return (words[4:] or "\t"), rest  # a tab at the line's end
-    return "", text
+    found = _SAID.fullmatch(first)
+    return (found[1], rest) if found else ("", text)
+
+
+def _columns(line: str, separator: str, key: Callable[[str], str]) -> list[str]:
+    return [key(name) for name in next(csv.reader([line], delimiter=separator), [])]
 
 
 def _separator(first: str, key: Callable[[str], str], wanted: str) -> str:
     """The sign that makes most columns of the header with the wanted one among them, else the first that is there."""
     fitting = {}
     for sign in _SEPARATORS:
-        columns = [key(name) for name in next(csv.reader([first], delimiter=sign), [])]
+        columns = _columns(first, sign, key)
         if wanted in columns:
             fitting[sign] = len(columns)
     if fitting:

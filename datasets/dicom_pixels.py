@@ -87,6 +87,9 @@ def _frames_in_place(dataset: Dataset, frames: Sequence[int]) -> NDArray[np.inte
             f"{bits.high}.",
             remedy="Have the archive send the series uncompressed (Explicit VR Little Endian).",
         )
+    says_sign = number(dataset, "PixelRepresentation") is not None
+    if not says_sign:
+        dataset.PixelRepresentation = 0
     dataset.BitsStored, dataset.HighBit = bits.high + 1, bits.high  # pydicom believes them to begin at the lowest bit
     native = syntax in NATIVE_SYNTAXES
     found = _native_frames(dataset, frames) if native else _decoded_frames(dataset, frames)
@@ -97,7 +100,15 @@ def _frames_in_place(dataset: Dataset, frames: Sequence[int]) -> NDArray[np.inte
             f"below them: the header is wrong, or an overlay lies there.",
             remedy="Export the series again with its high bit one less than its stored bits.",
         )
-    return bits.values(found)
+    values = bits.values(found)
+    if not says_sign and (values >> (bits.stored - 1)).any():
+        raise RejectedInput(
+            "dicom-bits",
+            "Expected a header that says whether pixels may be negative (Pixel Representation), got none, and "
+            "some would be.",
+            remedy="Export the series again from the archive, or from the scanner, with its whole headers.",
+        )
+    return values
 
 
 def _native_frames(dataset: Dataset, frames: Sequence[int]) -> NDArray[np.integer]:

@@ -54,7 +54,9 @@ def read_structure_set(path: Path, series: DicomSeries) -> MaskSet:
         (``rtstruct-other-frame``), with an open contour (``contour-open``), damaged coordinates
         (``contour-coordinates``) or what `fill_contours` refuses; ``contour-other-image`` where contours name images
         that are not the series'; the warnings of `fill_contours`. About the file: ``rtstruct-images-absent`` where it
-        lists slices that the series lacks, ``rtstruct-by-position`` where it does not say which series it belongs to.
+        lists slices that the series lacks, ``rtstruct-by-position`` where it does not say which series it belongs to,
+        ``rtstruct-images-unknown`` where its contours name images that are not there. ``region-unnamed`` for a region
+        without a name.
 
     Raises:
         RejectedInput: Not an RTSTRUCT (``rtstruct-other-object``), drawn on another series (``rtstruct-other-series``),
@@ -88,6 +90,8 @@ def read_structure_set(path: Path, series: DicomSeries) -> MaskSet:
             continue
         findings.extend(noted)
         if data is not None:
+            if not text(region, "ROIName"):
+                findings.append(_unnamed(index))
             name = unused_name(text(region, "ROIName") or f"region {index}", masks)
             masks[name] = Mask(data, reading.grid, {1: name})
     return MaskSet(masks, tuple(findings))
@@ -195,6 +199,24 @@ def _absent_images(images: StructureSetImages) -> Iterator[Finding]:
             f"{absent} are not there.",
             "Send the whole series again from the archive.",
         )
+    elif images.source is Source.LIST and images.named and not is_renamed:
+        yield Finding(
+            Level.WARNING,
+            "rtstruct-images-unknown",
+            f"Expected contours on images of series {series.reference}, which the structure set lists, got some that "
+            "name others; they were placed by their coordinates.",
+            "Make sure that it was drawn on this series.",
+        )
+
+
+def _unnamed(index: int) -> Finding:
+    return Finding(
+        Level.WARNING,
+        "region-unnamed",
+        f"Expected a name for each region, got one without; it is called region {index}.",
+        "Make sure what it shows, or name it in the drawing tool and export again.",
+        f"region {index}",
+    )
 
 
 _CLOSED_KINDS = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")

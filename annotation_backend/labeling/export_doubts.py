@@ -54,6 +54,11 @@ def doubts_of_export(drawings: Drawings, labels: Collection[str]) -> Iterator[Fi
     if drawings.blank:
         text = f"{drawings.blank} mask region(s) have no pixel at all and count as empty."
         yield Finding(Level.INFO, "regions-blank", text, "Open their tasks and delete them, or draw them again.")
+    if drawings.sizeless:
+        text = f"Expected masks that say how large their picture is, got {drawings.sizeless} that do not; taken for as "
+        text += "wide and high as the volume's slices."
+        remedy = "Compare them with the volume, or export with original_width and original_height."
+        yield Finding(Level.WARNING, "size-assumed", text, remedy)
     yield from _left_out(drawings, labels)
 
 

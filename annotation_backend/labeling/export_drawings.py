@@ -13,9 +13,10 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from annotation_backend.labeling.config import HINT
+from annotation_backend.labeling.config import HINT, SMART_BOX, SMART_POINT
 from annotation_backend.labeling.export_file import ExportedTask, Save
 from annotation_backend.labeling.export_places import Cut, Place, Sources
+from annotation_backend.labeling.export_rows import is_name
 from annotation_backend.labeling.regions import MASK_TYPES, Region, drawn_masks
 from curation.assemble import assemble_mask
 from datasets.errors import RejectedInput
@@ -34,6 +35,8 @@ LARGEST_VOLUME = 1 << 30
 MASK_FORMAT = "maskloop-mask-1"
 
 _PROMPT_TYPES = ("keypointlabels", "rectanglelabels")
+_PROMPT_CONTROLS = (SMART_POINT, SMART_BOX, "extreme_point", "session")
+"""The controls whose points and boxes ask a model, in this and in earlier interfaces; others' are drawings."""
 
 _CUT_REMEDY = "Give the volume that the pictures were cut from, and how they were cut (--view, --across, --down)."
 
@@ -98,6 +101,8 @@ class Drawings:
     drafts: dict[Place, int] = field(default_factory=dict)
     unsaved: set[tuple[str, int]] = field(default_factory=set)
     blank: int = 0
+    sizeless: int = 0
+    _known: set[int] = field(default_factory=set)
 
     @property
     def labels(self) -> list[str]:
@@ -108,15 +113,17 @@ class Drawings:
     def add(self, task: ExportedTask, *, sources: Sources, each_annotator: bool) -> None:
         """Decodes what counts of a task; what cannot be read becomes a finding."""
         try:
+            self._doubt_number(task)
             place = sources.place_of(task)
             if task.drafts:
                 self.drafts[place] = self.drafts.get(place, 0) + task.drafts
             if not task.saves and place.slice is not None:
                 self.unsaved.add(place.slice)
-            self._doubt_order(task.identifier, task.saves)
-            for save in task.newest_of_each if each_annotator else task.newest:
-                if each_annotator and save.is_by_somebody:
-                    raise _nobodys_number()
+            if each_annotator and not task.tells_people_apart:
+                raise _nobodys_number()
+            counting = task.newest_of_each if each_annotator else task.newest
+            self._doubt_order(task.identifier, task.saves, counting)
+            for save in counting:
                 self._add_save(task, save, place, annotator=(save.annotator or 0) if each_annotator else None)
         except RejectedInput as error:
             self._tell(error, task)
@@ -133,10 +140,11 @@ class Drawings:
     def _drawn_pages(self, task: ExportedTask, save: Save, place: Place) -> Iterator[tuple[int, DrawnPage]]:
         """The decoded pages of a save by slice index; where nothing says how large an empty page is, it is left out."""
         pages = _by_page(save.regions)
+        self.passed_over.update(_other_types(save.regions))
+        self._doubt_pictures(task, save)
         if place.plane is None:
             pages = {page: found for page, found in pages.items() if any(map(_is_mask, found))} or {0: []}
         for page, regions in pages.items():
-            self.passed_over.update(_other_types(regions))
             if page >= task.pages:
                 raise _no_page(page, task.pages)
             shape = _shape_of(regions, task, place)
@@ -148,22 +156,43 @@ class Drawings:
     ) -> dict[str, Packed]:
         drawn = drawn_masks(regions, height=shape[0], width=shape[1], labels=None, picture=None)
         self.blank += drawn.blank
+        self.sizeless += sum(map(_says_no_size, regions))
         for refusal in drawn.refusals:
             self._tell(refusal, task, _CUT_REMEDY if place.geometry == "grid" else None)
-        require_few_labels(drawn.pixels)
-        return {label: np.packbits(pixels) for label, pixels in drawn.pixels.items()}
+        sound = {label: pixels for label, pixels in drawn.pixels.items() if is_name(label)}
+        if len(sound) < len(drawn.pixels):
+            self._tell(_no_name(), task)
+        require_few_labels(sound)
+        return {label: np.packbits(pixels) for label, pixels in sound.items()}
 
     def _tell(self, error: RejectedInput, task: ExportedTask, remedy: str | None = None) -> None:
         remedy = remedy if remedy and error.code == "region-size" else error.remedy
         self.findings.append(Finding(Level.ERROR, error.code, error.message, remedy, f"task {task.identifier}"))
 
-    def _doubt_order(self, task: int, saves: Sequence[Save]) -> None:
-        """Without a moment at each save it is a guess which is the newest."""
-        if len(saves) > 1 and not all(save.is_dated for save in saves):
-            text = "Expected every save to say when it was made, got some without; the one with the highest number, of "
-            text += "those with a moment if there are any, counts as the newest."
+    def _doubt_order(self, task: int, saves: Sequence[Save], counting: Sequence[Save]) -> None:
+        """Without a moment of its own at each save it is a guess which is the newest."""
+        if (len(saves) > 1 and not all(save.is_dated for save in saves)) or _are_several_newest(saves, counting):
+            text = "Expected every save to say when it was made, each at another moment, got some that do not; the one "
+            text += "with the highest number, of those with the last moment if there is any, counts as the newest."
             remedy = "Export again as JSON, which has the moments, or delete the saves that do not count."
             self.findings.append(Finding(Level.WARNING, "save-order", text, remedy, f"task {task}"))
+
+    def _doubt_number(self, task: ExportedTask) -> None:
+        """Of two tasks of one number, as in exports of two projects in one file, nobody knows which is meant."""
+        if task.identifier in self._known and not task.is_row:
+            text = "Expected each task once, got another with the same number; where they show the same picture or "
+            text += "slice, the newer save counts."
+            remedy = "Convert the exports of several projects one by one, and leave out what is there twice."
+            self.findings.append(Finding(Level.WARNING, "task-twice", text, remedy, f"task {task.identifier}"))
+        self._known.add(task.identifier)
+
+    def _doubt_pictures(self, task: ExportedTask, save: Save) -> None:
+        """Masks on several pictures of a task are joined, as if all were one."""
+        pictures = {str(region["to_name"]) for region in save.regions if _is_mask(region) and "to_name" in region}
+        if len(pictures) > 1:
+            text = f"Expected masks on one picture of the task, got some on {len(pictures)}; they were joined."
+            remedy = "Nothing, if the pictures show the same place; else export the masks of one picture only."
+            self.findings.append(Finding(Level.WARNING, "pictures-joined", text, remedy, f"task {task.identifier}"))
 
     def _doubt_twice(self, volume: DrawnVolume, index: int, page: DrawnPage) -> None:
         """Of two tasks that show one slice the newer save counts; a person should know of it."""
@@ -171,7 +200,8 @@ class Drawings:
         if other is None:
             return
         if other.task == page.task:
-            self._doubt_order(page.task, (other.save, page.save))
+            saves = (other.save, page.save)
+            self._doubt_order(page.task, saves, saves[other.save.moment <= page.save.moment :][:1])
             return
         text = f"Tasks {other.task} and {page.task} show the same slice; the newer save counts."
         remedy = "Delete one of the tasks, or export them apart."
@@ -289,8 +319,32 @@ def _nobodys_number() -> RejectedInput:
     )
 
 
+def _no_name() -> RejectedInput:
+    return RejectedInput(
+        "region-label",
+        "Expected labels of letters and signs that show, got one with others; its masks are left out.",
+        remedy="Rename the label in the project's labelling interface, and export again.",
+    )
+
+
 def _is_mask(region: Any) -> bool:
     return isinstance(region, Mapping) and region.get("type") in MASK_TYPES
+
+
+def _are_several_newest(saves: Sequence[Save], counting: Sequence[Save]) -> bool:
+    """Whether another save of the same moment as one that counts, and by the same person, holds something else."""
+    return any(
+        save.moment[0] == newest.moment[0] and save.regions != newest.regions
+        for newest in counting
+        for save in saves
+        if len(counting) == 1 or save.annotator == newest.annotator
+    )
+
+
+def _says_no_size(region: Region) -> bool:
+    """Whether nothing of a run-length code says how wide its picture is; a bitmask says it itself."""
+    is_code = _is_mask(region) and isinstance(region.get("value"), Mapping) and "rle" in region["value"]
+    return is_code and not {"original_width", "original_height"} & region.keys()
 
 
 def _is_side(value: object) -> TypeGuard[int]:
@@ -301,8 +355,10 @@ def _other_types(regions: Sequence[Region]) -> Iterator[str]:
     """The types of regions that are neither masks nor prompts nor our hints, as far as a name can be one."""
     for region in regions:
         kind = region.get("type") if isinstance(region, Mapping) else None
-        is_hint = isinstance(region, Mapping) and region.get("from_name") == HINT and kind == "textarea"
-        if not _is_mask(region) and kind not in _PROMPT_TYPES and not is_hint:
+        control = region.get("from_name") if isinstance(region, Mapping) else None
+        is_hint = control == HINT and kind == "textarea"
+        is_prompt = control in _PROMPT_CONTROLS and kind in _PROMPT_TYPES
+        if not _is_mask(region) and not is_prompt and not is_hint:
             yield kind if isinstance(kind, str) and re.fullmatch("[a-z]{1,32}", kind) else "unknown"
 
 

@@ -3,6 +3,7 @@
 Nothing of a task's addresses, file names or people's names is kept; a task is known by its number.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from annotation_backend.labeling.export_rows import (
     whole_number,
     with_labels,
 )
-from annotation_backend.labeling.json_elements import json_elements
+from annotation_backend.labeling.json_elements import NO_JSON, json_elements
 from annotation_backend.labeling.picture_corners import Corners, corners_from
 from annotation_backend.labeling.regions import Region
 from datasets.errors import RejectedInput
@@ -38,6 +39,7 @@ _OTHER_FORMS = (
     (b"id,", "a table (CSV)"),
     (b"id\t", "a table (TSV)"),
 )
+_CODE = re.compile(r"(?!task-|volume$|unnamed-)[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,13 @@ class ExportedTask:
 
     Args:
         identifier: Its number, or its place in the export, counted from 1, where it has none.
-        case: ``data.case``, or None.
+        case: ``data.case`` where it is a code, something that stands for it where it is none, or None.
         slice_index: ``data.slice``, or None.
         pages: Pictures of the task; 1 where it has no list of them.
         saves: Its annotations, but for the cancelled ones.
         drafts: Unsaved drawings, which no export says the content of for sure.
         corners: Where the picture lies, in millimetres, where the task says it.
+        is_row: Whether it is one save of a task, as in JSON-MIN, so that its number may come again.
     """
 
     identifier: int
@@ -82,6 +85,13 @@ class ExportedTask:
     saves: tuple[Save, ...]
     drafts: int = 0
     corners: Corners | None = None
+    is_row: bool = False
+
+    @property
+    def tells_people_apart(self) -> bool:
+        """Whether each save names the number of who drew; of a single one it does not matter."""
+        nobodys = sum(save.annotator is None for save in self.saves)
+        return nobodys < (1 if self.is_row else 2) and not any(save.is_by_somebody for save in self.saves)
 
     @property
     def newest(self) -> tuple[Save, ...]:
@@ -108,11 +118,12 @@ def exported_tasks(path: Path) -> Iterator[ExportedTask | RejectedInput]:
                 next((form for sign, form in _OTHER_FORMS if begin.startswith(sign)), "something else")
             )
         stream.seek(0)
+        cases: dict[str, str] = {}
         with closing(json_elements(stream)) as elements:
             for place, task in _numbered(elements, has_list=begin[:1] == b"["):
                 _require_no_other_tools(task)
                 try:
-                    yield _task_from(task, place)
+                    yield _task_from(task, place, cases)
                 except RejectedInput as error:
                     yield error
 
@@ -126,10 +137,17 @@ def _numbered(elements: Iterator[Any], *, has_list: bool) -> Iterator[tuple[int,
         except StopIteration:
             return
         except ValueError as error:
-            is_lines = place == 1 and not has_list
-            raise _not_an_export("JSON lines" if is_lines else "JSON that is broken or cut") from error
+            raise _not_an_export(_broken_form(error, is_second=place == 1 and not has_list)) from error
         place += 1
         yield place, element
+
+
+def _broken_form(error: ValueError, *, is_second: bool) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "text in another encoding than UTF-8"
+    if str(error).endswith(NO_JSON):
+        return f"{str(error).removesuffix(NO_JSON)}, which JSON has no word for (null stands for what is missing)"
+    return "JSON lines" if is_second else "JSON that is broken or cut"
 
 
 def _require_no_other_tools(task: object) -> None:
@@ -137,7 +155,7 @@ def _require_no_other_tools(task: object) -> None:
         raise _not_an_export("COCO's JSON")
 
 
-def _task_from(task: object, place: int) -> ExportedTask:
+def _task_from(task: object, place: int, cases: dict[str, str]) -> ExportedTask:
     if not isinstance(task, Mapping):
         raise _no_task(place)
     is_short = "annotation_id" in task and "annotations" not in task
@@ -145,6 +163,8 @@ def _task_from(task: object, place: int) -> ExportedTask:
     annotations = _rows_of(task) if is_short else task.get("annotations", task.get("completions", []))
     if not isinstance(data, Mapping) or not isinstance(annotations, list):
         raise _no_task(place)
+    if not (is_short or {"annotations", "completions"} & task.keys()) and counted(task.get("total_annotations")):
+        raise _no_task(place)  # a listing, which only says how many there are
     pages = max(map(len, texts_of(data)), default=1)
     if is_short and list(texts_of(data)):
         raise RejectedInput(
@@ -153,17 +173,26 @@ def _task_from(task: object, place: int) -> ExportedTask:
             "which page a mask is on.",
             remedy="Export as JSON.",
         )
-    case = data.get("case")
     saves = tuple(_saves(annotations, place))
     return ExportedTask(
         identifier=place if (number := counted(task.get("id"))) is None else number,
-        case=case if isinstance(case, str) else None,
+        case=_case_of(data.get("case"), cases),
         slice_index=counted(data.get("slice")),
         pages=pages,
         saves=saves,
         drafts=_drafts(task, has_saves=bool(saves)),
         corners=corners_from(data.get("corners")),
+        is_row=is_short,
     )
+
+
+def _case_of(value: Any, cases: dict[str, str]) -> str | None:
+    """A code as it is; anything else may be a name, and is called by its place among those of the export."""
+    number = whole_number(value)
+    name = str(value if number is None else number).strip()
+    if value is None or not name:
+        return None
+    return name if _CODE.fullmatch(name) else cases.setdefault(name, f"unnamed-{len(cases) + 1}")
 
 
 def _rows_of(task: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -190,7 +219,9 @@ def _saves(annotations: list[Any], place: int) -> Iterator[Save]:
 
 def _save_from(annotation: Mapping[str, Any], place: int) -> Save:
     """An annotation's save. An empty result says that nothing is drawn; without a result nobody knows what is."""
-    regions = [] if (found := annotation.get("result", "")) is None else found
+    regions = annotation.get("result")
+    if regions is None:
+        raise _no_result(place)
     if not isinstance(regions, list):
         raise _no_task(place)
     person = annotation.get("completed_by")
@@ -217,6 +248,14 @@ def _moment(value: object) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+
+
+def _no_result(place: int) -> RejectedInput:
+    return RejectedInput(
+        "export-task",
+        f"Expected each annotation of task {place} to have its result, got one without: nobody knows what is drawn.",
+        remedy="Open the task in Label Studio, submit that annotation again or delete it, and export again.",
+    )
 
 
 def _no_task(place: int) -> RejectedInput:

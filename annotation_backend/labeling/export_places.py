@@ -4,7 +4,6 @@ How a volume was cut is proved by the exported slices' own description or by the
 somebody says it, or it is assumed and told.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,7 +13,6 @@ from annotation_backend.labeling.picture_corners import are_corners_of
 from datasets.errors import RejectedInput
 from datasets.picture_plane import PicturePlane
 
-_CODE = re.compile(r"(?!task-|volume$)[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _UNNAMED_CASE = "volume"
 
 
@@ -79,7 +77,7 @@ class Sources:
             RejectedInput: The volume has no such slice (``slice-index``), or not as many as the task has pages, or the
                 task does not say which slice it shows (``export-slice``), or says other corners (``export-corners``).
         """
-        code = task.case if task.case is not None and _CODE.fullmatch(task.case) else None
+        code = task.case
         if code is not None and code in self.planes:
             if task.slice_index is None:
                 raise _no_slice("a task with data.slice, as Maskloop publishes it", "one without")

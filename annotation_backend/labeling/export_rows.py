@@ -4,7 +4,9 @@ Label Studio itself writes numbers; spreadsheets and scripts between make texts 
 the short form (JSON-MIN) leaves out what a region is.
 """
 
+import json
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -38,6 +40,11 @@ def is_said(value: object) -> bool:
     return value.strip().lower() not in _NOT_SO if isinstance(value, str) else bool(value)
 
 
+def is_name(text: str) -> bool:
+    """Whether every sign of a label shows: half characters cannot be written, and control signs do what they like."""
+    return bool(text.strip()) and not any(unicodedata.category(sign) in ("Cc", "Cs") for sign in text)
+
+
 def readable(region: Any) -> Any:
     """A region with its numbers as numbers; what is no region stays what it is."""
     if not isinstance(region, Mapping):
@@ -49,18 +56,29 @@ def readable(region: Any) -> Any:
 def annotation_of_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """The annotation of a JSON-MIN row, whose regions lie under their controls' names and without their type."""
     regions = []
-    for content in row.values():
+    for control, written in row.items():
+        content = _unpacked(written)
         for region in content if isinstance(content, list) else [content]:
             kind = _kind_in_row(region)
             if kind is not None:
                 size = {key: region[key] for key in (*_SIZES, "id") if key in region}
-                regions.append({"type": kind, "value": region, **size})
+                regions.append({"type": kind, "from_name": control, "value": region, **size})
     return {
         "id": row.get("annotation_id"),
         "completed_by": row.get("annotator"),
         "result": regions,
         **{key: row.get(key) for key in ("updated_at", "created_at", "was_cancelled", "skipped")},
     }
+
+
+def _unpacked(content: Any) -> Any:
+    """The regions of a control; a table program in between keeps them as text, and a half text is a broken region."""
+    if not isinstance(content, str) or not any(f'"{key}"' in content for key in _TWINS):
+        return content
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return {"rle": None, _TWINS["rle"][1]: [_UNNAMED]}
 
 
 def _kind_in_row(region: Any) -> str | None:

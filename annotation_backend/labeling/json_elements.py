@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 _PIECE = 1 << 22
 _NEAR_THE_END = 1 << 12
+NO_JSON = " is no JSON"
 _BETWEEN = " \t\r\n"
 _ENDS = (*_BETWEEN, ",", "]")
 """What follows a number or word that is whole; elsewhere it might go on in the next piece."""
@@ -85,4 +86,4 @@ class _Reader:
 
 
 def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name}{NO_JSON}")

@@ -151,8 +151,10 @@ def _sidecar(path: Path) -> _Sidecar:
     suffix = next(
         (suffix for suffix in sorted(NIFTI_SUFFIXES, key=len, reverse=True) if path.name.endswith(suffix)), ""
     )
+    if not suffix:  # no mask, or no file at all, as a folder
+        return _Sidecar()
     beside = path.with_name(path.name.removesuffix(suffix) + ".json")
-    if not suffix or not beside.is_file() or beside.stat().st_size > _LARGEST_SIDECAR:
+    if not beside.is_file() or beside.stat().st_size > _LARGEST_SIDECAR:
         return _Sidecar()
     try:
         values = json.loads(beside.read_bytes())

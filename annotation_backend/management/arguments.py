@@ -134,6 +134,11 @@ _REFUSALS: dict[type[BaseException], tuple[str, str, int]] = {
         "memory",
         NOT_FIT,
     ),
+    RecursionError: (
+        "Expected paths and files that are not nested so deeply, got one that is. Check the arguments.",
+        "argument-depth",
+        WRONG_USAGE,
+    ),
     OverflowError: (
         "Expected numbers that fit, got one that is larger than anything here can be. Correct it.",
         "argument-range",

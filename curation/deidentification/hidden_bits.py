@@ -9,7 +9,7 @@ Source: ITU-T T.81 B.2.2 (JPEG), T.87 C.2.2 (JPEG-LS), T.800 A.5.1 (JPEG 2000), 
 from pydicom import Dataset
 from pydicom.encaps import generate_frames
 
-from datasets.codestream import recognise
+from datasets.codestream import Kind, recognise
 from datasets.decoding import PixelForm, decode_picture
 from datasets.dicom_file import number, text
 from datasets.errors import RejectedInput
@@ -30,13 +30,18 @@ def refuse_hidden_bits(content: bytes, dataset: Dataset, *, frames: int) -> None
     """
     bits = StoredBits.of(dataset)
     syntax = str(dataset.file_meta.TransferSyntaxUID)
-    if not bits.above and not bits.below:
-        return
     for picture in generate_frames(content, number_of_frames=frames):
-        depth = _depth(picture) or bits.allocated
+        depth = _depth(picture, samples=int(number(dataset, "SamplesPerPixel") or 1)) or bits.allocated
         if depth <= bits.stored and not bits.below:
             continue
-        pixels = decode_picture(picture, _form(dataset, bits, syntax, min(depth, bits.allocated)))
+        if depth > bits.allocated:
+            raise RejectedInput(
+                "dicom-bits",
+                f"Expected compressed pixels of at most the {bits.allocated} bits that the header allocates, got "
+                f"{depth}.",
+                remedy="Export the object from the archive again, uncompressed.",
+            )
+        pixels = decode_picture(picture, _form(dataset, bits, syntax, depth))
         if bits.hide_something(pixels):
             raise RejectedInput(
                 "pixels-hidden-bits",
@@ -46,9 +51,11 @@ def refuse_hidden_bits(content: bytes, dataset: Dataset, *, frames: int) -> None
             )
 
 
-def _depth(picture: bytes) -> int | None:
-    """Bits of a sample, as the codestream says; None where it does not, as RLE."""
+def _depth(picture: bytes, *, samples: int) -> int | None:
+    """Bits of a sample, as the codestream says, or as RLE has segments for its bytes; None where neither does."""
     found = recognise(picture)
+    if found is not None and found.kind is Kind.RLE:
+        return int.from_bytes(picture[:4], "little") * 8 // samples
     return found.depth if found is not None else None
 
 

@@ -14,7 +14,7 @@ from datasets.dicom_file import number
 from datasets.errors import RejectedInput
 from datasets.stored_bits import StoredBits
 
-_INTEGERS = {8: "u1", 16: "u2", 32: "u4"}
+_INTEGERS = {8: "u1", 16: "u2", 32: "u4", 64: "u8"}
 
 
 def bare_pixels(dataset: Dataset) -> bytes:
@@ -46,14 +46,16 @@ def bare_pixels(dataset: Dataset) -> bytes:
 
 
 def _wiped(content: bytes, dataset: Dataset, allocated: int) -> bytes:
-    if allocated not in _INTEGERS:
-        return content
-    try:
-        bits = StoredBits.of(dataset)
-    except RejectedInput:  # a header that cannot be true says nothing of unused bits; its values are emptied
-        return content
+    bits = StoredBits.of(dataset)  # of a header that cannot be true nobody knows which bits are unused
     if not bits.above and not bits.below:
         return content
+    if allocated not in _INTEGERS:
+        raise RejectedInput(
+            "dicom-bits",
+            f"Expected pixels of 8, 16, 32 or 64 bits, or without unused ones, got {allocated} bits of which "
+            f"{bits.stored} are used.",
+            remedy="Export the object from the archive again with 16 bits a pixel.",
+        )
     is_big_endian = dataset.file_meta.TransferSyntaxUID == ExplicitVRBigEndian
     order = ">" if is_big_endian else "<"
     kind = _INTEGERS[allocated].replace("u", "i" if number(dataset, "PixelRepresentation") == 1 else "u")

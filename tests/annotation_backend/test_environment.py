@@ -142,6 +142,17 @@ def test_migrate_makes_the_data_folder_in_a_fresh_checkout(tmp_path: Path) -> No
     assert _manage(environment, "list_models", "--json").returncode == 0
 
 
+def test_migrate_needs_no_secret_in_a_fresh_checkout(tmp_path: Path) -> None:
+    bare = {name: value for name, value in os.environ.items() if name not in fresh_environment()}
+    bare |= {
+        "MASKLOOP_DATA": str(tmp_path),
+        "DATABASE_URL": "",
+        "DJANGO_SETTINGS_MODULE": "annotation_backend.settings",
+    }
+    done = subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=bare, check=False)
+    assert (done.returncode, (tmp_path / "maskloop.sqlite3").is_file()) == (0, True)
+
+
 def test_an_argument_in_another_encoding_is_refused(tmp_path: Path) -> None:
     environment = {"MASKLOOP_DATA": str(tmp_path), "DATABASE_URL": ""}
     done = _manage(environment, "register_cases", "--json", "--case", os.fsdecode(b"C\xe9"))

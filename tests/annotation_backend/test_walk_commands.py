@@ -1,6 +1,7 @@
 """Every command with words that nobody means: it says what is wrong, with the right status, and never a traceback."""
 
 import json
+import os
 import sys
 from argparse import Action, ArgumentParser, _HelpAction, _SubParsersAction
 from collections.abc import Iterator
@@ -165,3 +166,19 @@ WORD = st.text(max_size=12) | st.sampled_from(WORDS)
 def test_generated_words_are_answered(name: str, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     if not {"-h", "--help", "--version"} & set(words):
         _run(name, words, capsys)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["convert_export", "from-nifti", ".", "tasks.json"],
+        ["convert_export", "to-nifti", "FILE", "a/" * 2000],
+        ["report_cohort", "--output", "a/" * 2000],
+        ["convert_medsam", "PIPE"],
+        ["convert_medsam", "/dev/zero"],
+    ],
+)
+def test_odd_places_are_refused_by_name(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo("PIPE")
+    (tmp_path / "home" / "FILE").write_text("[]")
+    assert _run(words[0], [*words[1:], "--json"], capsys) == 2

@@ -138,7 +138,7 @@ def test_one_odd_byte_loses_no_row(tmp_path: Path) -> None:
 def test_missing_columns_and_cells_are_unknown(tmp_path: Path) -> None:
     rows, findings = _table(tmp_path, b"patient_id,tissue_type\nA,\nB\nC,nerve,surplus\n")
     assert [rows[key].tissue_type.value for key in "ABC"] == ["unknown", "unknown", "nerve"]
-    assert findings == []
+    assert findings == ["table-row-long: cases.csv, row 4"]
 
 
 def test_wrong_rows_are_named(tmp_path: Path) -> None:
@@ -214,3 +214,44 @@ def test_files_that_a_row_names(tmp_path: Path) -> None:
 )
 def test_a_damaged_table_is_a_finding(tmp_path: Path, content: bytes) -> None:
     assert _table(tmp_path, content) == ({}, ["table-unreadable: cases.csv"])
+
+
+@pytest.mark.parametrize(
+    ("above", "sign"),
+    [
+        ("sep=;", ";"),
+        ("SEP = ;", ";"),
+        ('"sep=;"', ";"),
+        ("sep=\t", "\t"),
+        ("sep=;,,", ","),
+        ("sep=;", ","),
+        ("\n\nsep=|\n", "|"),
+    ],
+)
+def test_a_line_that_says_the_separator_is_read_however_it_was_saved(tmp_path: Path, above: str, sign: str) -> None:
+    lines = [above, sign.join(["patient_id", "tissue_type"]), sign.join(["P1", "fat"])]
+    (tmp_path / "cases.csv").write_text("\n".join(lines))
+    table = read_case_table(tmp_path)
+    row = 3 + above.count("\n")
+    assert (table.rows["P1"][0], table.rows["P1"][1].tissue_type, table.findings) == (row, TissueType.FAT, ())
+
+
+def test_a_row_with_more_cells_than_columns_is_named(tmp_path: Path) -> None:
+    """A comma without quotes moves what is behind it into other columns."""
+    (tmp_path / "cases.csv").write_text("patient_id,tissue_type,anatomical_site\nP1,fat,thigh, left\nP2,fat,thigh,,\n")
+    table = read_case_table(tmp_path)
+    assert [(finding.code, finding.subject) for finding in table.findings] == [("table-row-long", "cases.csv, row 2")]
+
+
+def test_a_quote_that_never_ends_swallows_no_rows(tmp_path: Path) -> None:
+    (tmp_path / "cases.csv").write_text('patient_id,tissue_type,anatomical_site\nP1,fat,"thigh\nP2,fat,arm\n')
+    table = read_case_table(tmp_path)
+    assert ([finding.code for finding in table.findings], dict(table.rows)) == (["table-unreadable"], {})
+    assert "line 3" in table.findings[0].message
+
+
+@pytest.mark.parametrize("written", ['"""scans\\a.nii"""', "'scans/a.nii'"])
+def test_quotes_that_were_copied_with_a_path_are_no_part_of_it(tmp_path: Path, written: str) -> None:
+    (tmp_path / "cases.csv").write_text(f"patient_id,t1\nP1,{written}\n")
+    named = named_paths(read_case_table(tmp_path), ["scans/a.nii"])
+    assert (named.findings, list(named.files)) == ((), ["scans/a.nii"])

@@ -196,6 +196,15 @@ def test_an_overlay_below_plain_values_is_cleared() -> None:
     assert np.array_equal(np.frombuffer(leaves(dataset).PixelData, "<u2").reshape(VALUES.shape), VALUES << 4)
 
 
+@pytest.mark.parametrize("coding", ["RLE", "JPEG-LS"])
+def test_compressed_pixels_of_more_bits_than_the_header_allocates_are_held_back(coding: str) -> None:
+    dataset = hidden_in(VALUES | (OVERLAY << 12), coding)
+    dataset.BitsAllocated = 12  # as if nothing were unused
+    with pytest.raises(RejectedInput) as error:
+        leaves(dataset)
+    assert error.value.code == "dicom-bits"
+
+
 def test_a_scan_is_copied_whole() -> None:
     left = dcmread(BytesIO(left_of([jpeg_ls_with_comment()], JPEGLSLossless)))
     assert next(generate_frames(left.PixelData, number_of_frames=1)).rstrip(b"\0").endswith(b"\x12\xff\x7f\x34\xff\xd9")

@@ -88,6 +88,7 @@ def test_a_name_in_every_tag_at_three_depths_leaves_no_trace(
     spare = {tag_for_keyword(word) for word in ("SOPClassUID", "SamplesPerPixel", "BitsAllocated", "ConversionType")}
     spare |= {tag_for_keyword("SecondaryCaptureDeviceManufacturer"), tag_for_keyword("ImageType")}
     spare |= {tag_for_keyword(word) for word in ("PixelData", "Rows", "Columns", "NumberOfFrames")}
+    spare |= {tag_for_keyword(word) for word in ("BitsStored", "HighBit")}  # held back, as REFUSED_WHEN_CHANGED says
     if encoding == "utf-16-le":
         spare.add(tag_for_keyword("SpecificCharacterSet"))  # pydicom cannot read an object with such a character set
     tags = [
@@ -300,6 +301,28 @@ def test_overlays_in_unused_bits_and_bytes_behind_the_picture_are_wiped(policy: 
 
     assert np.frombuffer(result.PixelData, "<u2").tolist() == [1, 2, 3, 0x0FFF]
     assert not [tag for tag in result.keys() if tag.group >> 8 == 0x60]  # noqa: SIM118
+
+
+@pytest.mark.parametrize(
+    ("allocated", "stored", "high"),
+    [(16, 12, 16), (16, 12, 10), (16, 17, 16), (16, 0, 11), (16, None, 11), (16, 12, 200), (24, 12, 11)],
+)
+def test_plain_pixels_are_held_back_where_nobody_knows_which_bits_are_unused(
+    allocated: int, stored: int | None, high: int
+) -> None:
+    source = image()
+    source.BitsAllocated, source.BitsStored, source.HighBit = allocated, stored, high
+    source.PixelData = np.array([0xF001, 0x8002, 3, 0x1FFF, 0, 0], dtype="<u2").tobytes()
+    with pytest.raises(RejectedInput) as error:
+        leave(source)
+    assert error.value.code == "dicom-bits"
+
+
+def test_overlays_in_pixels_of_64_bits_are_wiped() -> None:
+    source = image()
+    source.BitsAllocated, source.BitsStored, source.HighBit = 64, 12, 11
+    source.PixelData = np.array([1 << 40 | 1, 2, 3, 1 << 12 | 4], dtype="<u8").tobytes()
+    assert np.frombuffer(leave(source).dataset.PixelData, "<u8").tolist() == [1, 2, 3, 4]
 
 
 def test_signed_pixels_keep_their_sign() -> None:

@@ -213,6 +213,19 @@ def test_slices_that_the_contours_were_drawn_on_and_that_are_not_there_are_named
     assert "1 are not there" in finding.message
 
 
+def test_contours_that_name_unknown_images_and_regions_without_a_name_are_said(
+    series: DicomSeries, regions: Path
+) -> None:
+    dataset = dcmread(regions)
+    del dataset.StructureSetROISequence[0].ROIName
+    for contour in dataset.ROIContourSequence[0].ContourSequence:
+        contour.ContourImageSequence[0].ReferencedSOPInstanceUID = "2.25.999"
+    dataset.save_as(regions)
+    found = read_structure_set(regions, series)
+    assert list(found.masks) == ["region 1"]
+    assert [finding.code for finding in found.findings] == ["rtstruct-images-unknown", "region-unnamed"]
+
+
 def test_masks_go_through_contours_on_an_enhanced_series(tmp_path: Path) -> None:
     frames = stack(GRID, np.zeros(GRID.shape, dtype=np.uint16))
     path = write_enhanced(tmp_path / "image.dcm", frames, identity=["test", "CANARY-3"])

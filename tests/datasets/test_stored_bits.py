@@ -73,6 +73,23 @@ def test_an_overlay_above_the_values_is_no_part_of_them(path: Path, change: Call
     assert np.array_equal(_read(path), VALUES.T)
 
 
+@pytest.mark.parametrize("change", [lambda dataset: None, _rle, _jpeg_ls])
+def test_values_without_a_word_on_their_sign_are_read_where_none_could_be_negative(
+    path: Path, change: Callable[[Dataset], object]
+) -> None:
+    def unsaid(dataset: Dataset) -> None:
+        change(dataset)
+        del dataset.PixelRepresentation
+
+    whole = path.read_bytes()
+    _store(path, VALUES // 2, change=unsaid)
+    assert np.array_equal(_read(path), VALUES.T // 2)
+    path.write_bytes(whole)
+    _store(path, VALUES, change=unsaid)
+    with pytest.raises(RejectedInput, match=r"negative.*dicom-bits"):
+        _read(path)
+
+
 def test_big_endian_values_are_read_too(path: Path) -> None:
     _store(path, VALUES << 4, high=15)
     dataset = Dataset()

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes
+from datasets.gate import opened
 from training.model_package import Method, ModelDescription, write_package
 from training.pretrained.checkpoint import checkpoint_tensors
 
@@ -108,8 +109,9 @@ def _full(tensor: Any) -> Any:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError as error:
+        with opened(path) as stream:
+            return stream.read()
+    except (OSError, RejectedInput) as error:
         raise RejectedInput(
             "medsam-vit-missing",
             "Expected MedSAM's weights at the path given, got none that can be read.",
