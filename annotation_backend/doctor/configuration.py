@@ -77,7 +77,9 @@ def data_folder() -> None:
     folder = settings.DATA_FOLDER
     if not (folder.is_dir() and os.access(folder, os.R_OK | os.W_OK | os.X_OK)):
         raise RejectedInput(
-            "data-folder", "The data folder is not there or cannot be written.", remedy="See MASKLOOP_DATA in .env."
+            "data-folder",
+            "The data folder is not there or cannot be written.",
+            remedy="`make up` makes it; where .env says another with MASKLOOP_DATA, see whether that is right.",
         )
     if stat.S_IMODE(folder.stat().st_mode) & 0o007:
         raise RejectedInput(
@@ -98,11 +100,15 @@ def database() -> None:
         executor = MigrationExecutor(connection)
     except DatabaseError as error:
         raise TryAgain(
-            "database-down", "The database does not answer.", remedy="Is DATABASE_URL in .env right, and is it running?"
+            "database-down",
+            "The database is not there or does not answer.",
+            remedy="`make up` makes it; where .env names one with DATABASE_URL, is that right, and is it running?",
         ) from error
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise RejectedInput(
-            "migrations-missing", "The database is of another version.", remedy="Run `manage.py migrate`."
+            "migrations-missing",
+            "The database is empty or of another version.",
+            remedy="Run `make up`, or `manage.py migrate` alone.",
         )
 
 

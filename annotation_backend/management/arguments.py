@@ -97,7 +97,7 @@ class MaskloopCommand(BaseCommand):
 
     def say(self, text: str) -> None:
         """One line for the person at the terminal."""
-        self.stderr.write(self.style.NOTICE(text) if self.stderr.isatty() else text)
+        self.stderr.write(text, style_func=str)  # Django's stderr is red on a terminal, as its notices are
 
     def progress(self, what: str) -> "Show":
         """A progress bar with the time left, on a terminal; nothing in a log."""

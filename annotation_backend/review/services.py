@@ -180,8 +180,8 @@ def _check_losses(case: Case) -> None:
     if count:
         raise RejectedInput(
             "losses-unseen",
-            f"Nobody has looked at {count} sudden loss(es) of this case.",
-            remedy="Compare the versions; restore the earlier one, or say that it was meant.",
+            f"Nobody has looked at {count} finding(s) about drawings of this case.",
+            remedy="They stand on this page and on /findings/; each says there how it is settled.",
         )
 
 

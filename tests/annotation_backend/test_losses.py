@@ -185,7 +185,7 @@ def test_reviewers_see_findings_on_three_pages_and_say_that_they_were_meant(
     client.force_login(people[role])
     allowed = role is not Role.ANNOTATOR
     for address in (reverse("home"), reverse("case-page", args=["C0001"])):
-        assert ("1 sudden loss" in client.get(address).content.decode()) == (allowed or "cases" in address)
+        assert ("1 finding" in client.get(address).content.decode()) == (allowed or "cases" in address)
     for address in (reverse("finding-list"), reverse("review-case", args=["C0001"])):
         page = client.get(address)
         assert page.status_code == (200 if allowed else 403)
@@ -196,7 +196,7 @@ def test_reviewers_see_findings_on_three_pages_and_say_that_they_were_meant(
     assert finding.seen_by == (people[role] if allowed else None)
     if allowed:
         assert answer["Location"] == reverse("review-case", args=["C0001"])
-        assert "sudden loss" not in client.get(reverse("home")).content.decode()
+        assert "finding to look at" not in client.get(reverse("home")).content.decode()
 
 
 @pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example", "javascript:alert(1)", ""])

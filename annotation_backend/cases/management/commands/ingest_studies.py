@@ -49,7 +49,7 @@ class Command(MaskloopCommand):
 
     def _tell(self, report: IngestReport, *, dry_run: bool) -> None:
         for case in report.new:
-            self.say(f"{case.code}: new")
+            self.say(f"{case.code} of {case.patient.code}: new")
             for series in case.series.all():
                 self.say(f"  {series.get_role_display()}: {'; '.join(series.evidence['reasons'])}")
         for reference, reasons in report.reasons.items():

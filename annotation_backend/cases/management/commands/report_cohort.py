@@ -22,5 +22,6 @@ class Command(MaskloopCommand):
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Writes it."""
         path, report = write_report(options["output"] or Path(settings.DATA_FOLDER) / "reports")
-        self.say(f"{path.name} is written: {len(report.cases)} cases, {len(report.without_case)} patients without one")
+        counts = f"{len(report.cases)} case(s), {len(report.without_case)} patient(s) without one"
+        self.say(f"{path.name} is written: {counts}")
         return {"file": str(path), **report.as_dict()}, []
