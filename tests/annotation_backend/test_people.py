@@ -9,7 +9,9 @@ from django.urls import reverse
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.accounts.services import close_person, create_first_accounts, create_person, person_called
 from annotation_backend.labeling import people
-from annotation_backend.labeling.assembly import current_saves
+from annotation_backend.labeling.assembly import assemble, current_saves
+from annotation_backend.labeling.doubts import name_drawer, note_doubts
+from annotation_backend.labeling.losses import open_findings
 from annotation_backend.labeling.models import LabelingTask, TaskState
 from annotation_backend.labeling.people import ensure_people
 from datasets.errors import RejectedInput
@@ -76,6 +78,27 @@ def test_an_address_is_the_same_in_capitals_and_what_was_drawn_before_counts_onc
     assert emil.label_studio_id == 17
     assert current_saves(task.case)[2] is not None
     assert LabelingTask.objects.get(pk=task.pk).state == TaskState.ANNOTATED
+
+
+def test_what_an_account_drew_before_its_person_was_added_waits_for_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = accounts()
+    task = published(registered_case())[2]
+    saved(task, person=17)  # an account under a future colleague's address, which everybody there can make
+    emil, _ = create_person("emil@x.org", Role.ANNOTATOR)
+    _in_label_studio(monkeypatch, {"emil@x.org": 17})
+    ensure_people()
+    emil.refresh_from_db()
+    assert emil.label_studio_id == 17
+    assert current_saves(task.case)[2] is None
+    note_doubts(task.case)
+    name_drawer(open_findings(task.case).get(), known[Role.RADIOLOGIST], named_by=known[Role.DATA_MANAGER])
+    mask = assemble(task.case)
+    assert mask is not None
+    assert mask.is_drawn_by(known[Role.RADIOLOGIST])
+    saved(task, identifier=8, person=17, updated_at="2026-11-22T10:00:00Z")
+    later = assemble(task.case)
+    assert later is not None
+    assert [save.label_studio_id for save in later.annotations.all()] == [8]
 
 
 def test_a_number_that_was_noted_goes_to_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
