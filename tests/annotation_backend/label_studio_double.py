@@ -32,6 +32,7 @@ class LabelStudioDouble:
         self.summary: dict[str, Any] = {"created_annotations": {}, "created_labels": {}, "created_labels_drafts": {}}
         self.tabs: dict[int, dict[str, Any]] = {}
         self.tasks: dict[int, dict[str, Any]] = {}
+        self.made: dict[int, str] = {}
         self.changes: list[str] = []
         self.backends: dict[int, dict[str, Any]] = {}
         self.webhooks: dict[int, dict[str, Any]] = {}
@@ -115,7 +116,8 @@ class LabelStudioDouble:
 
     def _row(self, number: int) -> dict[str, Any]:
         shown = [one for one in self.predictions.values() if one["task"] == number]
-        return {"id": number, "data": self.tasks[number], "predictions": shown}
+        made = {"created_at": self.made[number]} if number in self.made else {}
+        return {"id": number, "data": self.tasks[number], "predictions": shown, **made}
 
     def _kept(self, name: str, value: Any) -> Any:
         """It cuts off white space, and of an instruction the attributes that it does not know."""

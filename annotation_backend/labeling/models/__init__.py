@@ -18,6 +18,7 @@ from annotation_backend.labeling.models.settings import ProjectTab, SettingsChan
 from annotation_backend.labeling.models.version import AnnotationFinding, FindingKind, Restoration, VersionMasks
 from annotation_backend.labeling.models.watch import (
     MISLEADING,
+    NONE_OF_OURS,
     OF_TASKS,
     Secret,
     SecretRenewal,
@@ -29,6 +30,7 @@ __all__ = [
     "ANNOTATION",
     "EVIDENCE",
     "MISLEADING",
+    "NONE_OF_OURS",
     "OF_TASKS",
     "Annotation",
     "AnnotationDeletion",

@@ -50,6 +50,9 @@ MISLEADING = (Subject.INTERFACE, Subject.BACKEND, Subject.PICTURE, Subject.PREDI
 OF_TASKS = (Subject.PICTURE, Subject.STATE, Subject.COMMENT, Subject.TASK_DATA, Subject.PREDICTION)
 
 
+NONE_OF_OURS = "a task that is none of ours"
+
+
 class StudioChange(models.Model):
     """Something in Label Studio was not as we left it, until a person has looked at it; those of a kind are one row."""
 
@@ -83,7 +86,7 @@ class StudioChange(models.Model):
     @property
     def advice(self) -> str:
         """What a person still has to do; empty where nothing is left."""
-        return _ADVICE.get(Subject(self.subject), "")
+        return _OF_A_STRANGE_TASK if self.name == NONE_OF_OURS else _ADVICE.get(Subject(self.subject), "")
 
 
 _ADVICE = {
@@ -92,3 +95,8 @@ _ADVICE = {
     Subject.WEBHOOK: "What was saved meanwhile may have been sent to a foreign address.",
     Subject.STORAGE: "Annotations may have been copied to a foreign place.",
 }
+
+_OF_A_STRANGE_TASK = (
+    "It is in no tab any more, and says so to whoever opens it. What was drawn in it is in no mask: have it drawn in "
+    "the slice's own task, then delete this one in Label Studio."
+)

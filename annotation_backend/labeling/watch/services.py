@@ -8,8 +8,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from annotation_backend.labeling.models import LabelingProject, LabelingTask, TaskState
-from annotation_backend.labeling.watch import backends, interface, storages, tasks, webhooks
+from annotation_backend.labeling.models import LabelingProject, LabelingTask
+from annotation_backend.labeling.watch import backends, interface, storages, strangers, tasks, webhooks
 from annotation_backend.labeling.watch.difference import Check, Difference
 from annotation_backend.labeling.watch.record import flag_saves, keep, mark_mended
 from datasets.errors import MaskloopError, TryAgain
@@ -41,7 +41,8 @@ def look(project: LabelingProject) -> list[Difference]:
         RejectedInput: It refuses our token, or has not the project.
     """
     found = [one for check in CHECKS for one in _settled(check, project)]
-    return found + tasks.differences(project, tasks.all_tasks(project))
+    rows = tasks.all_tasks(project)
+    return [*found, *tasks.differences(project, rows), *strangers.differences(project, rows)]
 
 
 def settle(project: LabelingProject, *, is_full: bool = True) -> list[str]:
@@ -66,8 +67,9 @@ def settle(project: LabelingProject, *, is_full: bool = True) -> list[str]:
         if error.code in _NOBODY_THERE:
             raise
         return [*told, f"Label Studio's tasks were not looked at, the next round does it again: {error}"]
-    told += _settle_tasks(project, rows)
-    _redraw_unknown(project)
+    if project.looked_over_at is None:
+        tasks.take_for_old(project, rows)
+    told += _settle_tasks(project, rows) + _settle_strangers(project, rows)
     _looked(project, began, is_full=since is None)
     flag_saves(project)
     return told
@@ -115,6 +117,14 @@ def _settle_tasks(project: LabelingProject, rows: Mapping[int, Any]) -> list[str
     return _told(found)
 
 
+def _settle_strangers(project: LabelingProject, rows: Mapping[int, Any]) -> list[str]:
+    found = strangers.differences(project, rows.values())
+    changes = keep(project, found)
+    strangers.mend(found, rows)
+    mark_mended(changes)
+    return _told(found)
+
+
 def _settled(check: Check, project: LabelingProject) -> list[Difference]:
     """What differs twice: a change of ours on its way is none of anybody else's."""
     first = check.look(project)
@@ -124,13 +134,6 @@ def _settled(check: Check, project: LabelingProject) -> list[Difference]:
     project.refresh_from_db()
     again = check.look(project)
     return [one for one in again if one in first]
-
-
-def _redraw_unknown(project: LabelingProject) -> None:
-    """Predictions of before they were written down are drawn anew once: nobody can say whose they are."""
-    waiting = LabelingTask.objects.filter(project=project, state=TaskState.PENDING, drawn_by__isnull=False, shown=[])
-    if unknown := list(waiting.select_related("case")):
-        tasks.draw_anew(unknown)
 
 
 def _looked(project: LabelingProject, moment: datetime, *, is_full: bool) -> None:
