@@ -63,10 +63,8 @@ class AnnotationQuerySet(QuerySet["Annotation"]):
         there that drew before its person was added here may have been anybody's: everybody there can make one under
         any address.
         """
-        saved_by, made_by = (
-            User.objects.filter(label_studio_id=OuterRef(name), date_joined__lte=OuterRef("received_at"))
-            for name in ("updated_by", "completed_by")
-        )
+        theirs = User.objects.filter(Q(draws_since__isnull=True) | Q(draws_since__lte=OuterRef("saved_at")))
+        saved_by, made_by = (theirs.filter(label_studio_id=OuterRef(name)) for name in ("updated_by", "completed_by"))
         stranger = ~Exists(saved_by) | (Q(completed_by__gt=0) & ~Exists(made_by))
         return self.confirmed().filter(stranger, named__isnull=True)
 
