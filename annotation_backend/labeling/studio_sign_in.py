@@ -13,9 +13,10 @@ from typing import Any
 
 from django.http import HttpResponse
 
-LOGIN_PATH = "/login"
+LOGIN_PATH = "/login/"
 """How the addresses end at which Label Studio takes a password: its own page, Django's administration (``/admin/``),
-and the one of its API's framework (``/api-auth/``)."""
+and the one of its API's framework (``/api-auth/``). Without the last slash Label Studio answers as with it: its own middleware
+asks once more, and through this one again."""
 
 NAMES = ("email", "username")
 """What those forms call the account."""
@@ -56,7 +57,7 @@ class SignInLimit:
         return response
 
     def _is_try(self, request: Any) -> bool:
-        return bool(request.method == "POST" and request.path.rstrip("/").endswith(LOGIN_PATH))
+        return bool(request.method == "POST" and request.path.endswith(LOGIN_PATH))
 
     def _begin(self, limits: dict[Key, int]) -> int:
         """Seconds to wait; 0, and the try is counted, where there is no need to."""

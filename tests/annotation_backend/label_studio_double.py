@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from annotation_backend.labeling import client
+from datasets.errors import RejectedInput
 
 
 def answer_with(monkeypatch: pytest.MonkeyPatch, answer: Callable[..., Any]) -> None:
@@ -67,6 +68,8 @@ class LabelStudioDouble:
         if found := re.fullmatch(r"/api/tasks/(\d+)/", path):
             if method == "PATCH":
                 self.tasks[int(found[1])] = body["data"]
+            if int(found[1]) not in self.tasks:
+                raise RejectedInput("label-studio-missing", "Label Studio has no such thing.", remedy="Publish it.")
             return self._row(int(found[1]))
         return self._connected(method, path, options)
 

@@ -333,6 +333,25 @@ def test_a_task_that_is_none_of_ours_is_named_and_leaves_the_tabs_with_its_drawi
     assert settle(project) != []
 
 
+def test_tasks_that_somebody_deleted_are_named_until_they_are_back(
+    studio: LabelStudioDouble, project: LabelingProject
+) -> None:
+    first, second = LabelingTask.objects.order_by("slice_index")[:2]
+    taken = {task.label_studio_id: studio.tasks.pop(task.label_studio_id) for task in (first, second)}
+    [line] = settle(project)
+    assert "2 task(s) of C0001" in line
+    assert "publish_tasks --case C0001" in line
+    [row] = StudioChange.objects.all()
+    assert (row.slices, row.mended_at, "publish_tasks" in row.advice) == ([0, 1], None, True)
+    assert settle(project, is_full=False) == [], "a round of changes lists no others"
+    with pytest.raises(RejectedInput, match="publish_tasks"):
+        shown_in_label_studio(project)
+    studio.tasks |= taken
+    assert settle(project) == []
+    assert StudioChange.objects.get().mended_at is not None
+    shown_in_label_studio(project)
+
+
 def test_a_task_that_a_slice_had_before_is_no_strangers(studio: LabelStudioDouble, project: LabelingProject) -> None:
     task = LabelingTask.objects.order_by("slice_index")[0]
     old = task.label_studio_id

@@ -50,7 +50,7 @@ MISLEADING = (Subject.INTERFACE, Subject.BACKEND, Subject.PICTURE, Subject.PREDI
 OF_TASKS = (Subject.PICTURE, Subject.STATE, Subject.COMMENT, Subject.TASK_DATA, Subject.PREDICTION)
 
 
-NONE_OF_OURS = "a task that is none of ours"
+NONE_OF_OURS, TASK_GONE = "a task that is none of ours", "a task of ours is gone"
 
 
 class StudioChange(models.Model):
@@ -86,7 +86,7 @@ class StudioChange(models.Model):
     @property
     def advice(self) -> str:
         """What a person still has to do; empty where nothing is left."""
-        return _OF_A_STRANGE_TASK if self.name == NONE_OF_OURS else _ADVICE.get(Subject(self.subject), "")
+        return _OF_TASKS.get(self.name) or _ADVICE.get(Subject(self.subject), "")
 
 
 _ADVICE = {
@@ -96,7 +96,8 @@ _ADVICE = {
     Subject.STORAGE: "Annotations may have been copied to a foreign place.",
 }
 
-_OF_A_STRANGE_TASK = (
-    "It is in no tab any more, and says so to whoever opens it. What was drawn in it is in no mask: have it drawn in "
-    "the slice's own task, then delete this one in Label Studio."
-)
+_OF_TASKS = {
+    NONE_OF_OURS: "It is in no tab any more, and says so to whoever opens it. What was drawn in it is in no mask: have "
+    "it drawn in the slice's own task, then delete this one in Label Studio.",
+    TASK_GONE: "What was saved in it stays here. `manage.py publish_tasks` makes it anew, and nothing else does.",
+}

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from annotation_backend.labeling.models import LabelingProject, LabelingTask
-from annotation_backend.labeling.watch import backends, interface, storages, strangers, tasks, webhooks
+from annotation_backend.labeling.watch import backends, interface, missing, storages, strangers, tasks, webhooks
 from annotation_backend.labeling.watch.difference import Check, Difference
 from annotation_backend.labeling.watch.record import flag_saves, keep, mark_mended
 from datasets.errors import MaskloopError, TryAgain
@@ -42,7 +42,8 @@ def look(project: LabelingProject) -> list[Difference]:
     """
     found = [one for check in CHECKS for one in _settled(check, project)]
     rows = tasks.all_tasks(project)
-    return [*found, *tasks.differences(project, rows), *strangers.differences(project, rows)]
+    gone = missing.differences(project, {row["id"] for row in rows})
+    return [*found, *tasks.differences(project, rows), *strangers.differences(project, rows), *gone]
 
 
 def settle(project: LabelingProject, *, is_full: bool = True) -> list[str]:
@@ -70,6 +71,8 @@ def settle(project: LabelingProject, *, is_full: bool = True) -> list[str]:
     if project.looked_over_at is None:
         tasks.take_for_old(project, rows)
     told += _settle_tasks(project, rows) + _settle_strangers(project, rows)
+    if since is None:
+        told += _name_missing(project, rows)
     _looked(project, began, is_full=since is None)
     flag_saves(project)
     return told
@@ -123,6 +126,17 @@ def _settle_strangers(project: LabelingProject, rows: Mapping[int, Any]) -> list
     strangers.mend(found, rows)
     mark_mended(changes)
     return _told(found)
+
+
+def _name_missing(project: LabelingProject, rows: Mapping[int, Any]) -> list[str]:
+    """Tasks that are gone stay named until they are back."""
+    found = missing.differences(project, rows)
+    still = {row.pk for row in keep(project, found)}
+    mark_mended([row for row in missing.open_rows(project) if row.pk not in still])
+    lines = missing.told(found)
+    for line in lines:
+        logger.warning("%s", line)
+    return lines
 
 
 def _settled(check: Check, project: LabelingProject) -> list[Difference]:
