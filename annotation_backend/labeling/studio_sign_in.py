@@ -15,8 +15,8 @@ from django.http import HttpResponse
 
 LOGIN_PATH = "/login/"
 """How the addresses end at which Label Studio takes a password: its own page, Django's administration (``/admin/``),
-and the one of its API's framework (``/api-auth/``). Without the last slash Label Studio answers as with it: its own middleware
-asks once more, and through this one again."""
+and the one of its API's framework (``/api-auth/``). Without the last slash Label Studio answers as with
+it: its own middleware asks once more, and through this one again."""
 
 NAMES = ("email", "username")
 """What those forms call the account."""
