@@ -18,6 +18,11 @@ class User(AbstractUser):
 
     role = models.CharField(max_length=20, choices=Role.choices, default=Role.ANNOTATOR)
     label_studio_id = models.PositiveIntegerField(null=True, blank=True, unique=True)
+    draws_since = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When the account in Label Studio became theirs: before, everybody there could have made it",
+    )
 
     def __str__(self) -> str:
         return f"{self.get_role_display()} {self.pk}"

@@ -57,9 +57,15 @@ class TooManyTries(Exception):
 
 @dataclass(frozen=True)
 class Try:
-    """A password that is tried now, and where it is counted: key to how many are allowed in a row."""
+    """A password that is tried now.
+
+    Args:
+        limits: Where it is counted: key to how many are allowed in a row.
+        locked: Those of the keys that wait because of this try.
+    """
 
     limits: dict[str, int]
+    locked: frozenset[str] = frozenset()
 
 
 @contextmanager
@@ -92,7 +98,7 @@ def begin(request: HttpRequest, email: str) -> Try:
     if device is not None:
         limits = {_key("device", device): TRIES_OF_AN_ACCOUNT}
     else:
-        account, address = _key("account", _same_name(email)), _key("address", address_of(request))
+        account, address = _key("account", _as_signed_in(email)), _key("address", address_of(request))
         limits = {account: TRIES_OF_AN_ACCOUNT, address: TRIES_OF_AN_ADDRESS}
     require_free(list(limits))
     with transaction.atomic():
@@ -100,9 +106,8 @@ def begin(request: HttpRequest, email: str) -> Try:
         SignInCount.objects.bulk_create([SignInCount(key=key) for key in limits], ignore_conflicts=True)
         rows = list(SignInCount.objects.select_for_update().filter(key__in=limits).order_by("key"))
         require_free(list(limits))
-        for row in rows:
-            _count(row, limits[row.key])
-    return Try(limits)
+        locked = frozenset(row.key for row in rows if _count(row, limits[row.key]))
+    return Try(limits, locked)
 
 
 def require_free(keys: Sequence[str]) -> None:
@@ -125,8 +130,8 @@ def succeeded(tried: Try) -> None:
                 row.delete()
                 continue
             row.tries = max(row.tries - 1, 0)
-            if row.tries < TRIES_OF_AN_ADDRESS:
-                row.locked_until = None
+            if row.tries < TRIES_OF_AN_ADDRESS or row.key in tried.locked:
+                row.locked_until = None  # nothing was counted after a try that locked, so the lock was this one's
             row.save(update_fields=["tries", "locked_until"])
 
 
@@ -152,13 +157,15 @@ def address_of(request: HttpRequest) -> str:
     return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
 
 
-def _count(row: SignInCount, limit: int) -> None:
+def _count(row: SignInCount, limit: int) -> bool:
+    """Counts one try; whether the next has to wait."""
     row.tries += 1
     if row.tries >= limit:
         wait = min(FIRST_LOCK * 2 ** min(row.tries - limit, 10), LONGEST_LOCK)
         row.locked_until = timezone.now() + wait
         logger.warning("%s waits %d s after %d tries", row.key[:16], wait.total_seconds(), row.tries)
     row.save()
+    return row.tries >= limit
 
 
 def _device_of(request: HttpRequest, email: str) -> str | None:
@@ -168,13 +175,13 @@ def _device_of(request: HttpRequest, email: str) -> str | None:
     except BadSignature:
         return None
     number = value.partition(".")[0]
-    known = User.objects.filter(pk=int(number), username__iexact=_same_name(email)) if number.isdecimal() else None
+    known = User.objects.filter(pk=int(number), username__iexact=_as_signed_in(email)) if number.isdecimal() else None
     return value if known is not None and known.exists() else None
 
 
-def _same_name(email: str) -> str:
-    """One word for all the ways of writing an account's name that sign in to it; the form reads NFKC."""
-    return unicodedata.normalize("NFKC", email.strip()).lower()
+def _as_signed_in(email: str) -> str:
+    """One spelling of each account: the form takes wide letters and ligatures for plain ones before it looks it up."""
+    return unicodedata.normalize("NFKC", email.strip()).strip().lower()
 
 
 def _key(kind: str, value: str) -> str:

@@ -55,7 +55,7 @@ def take_back(case: Case, *, person: User | None = None) -> None:
         ended = Exclusion.objects.filter(case=case, ended__isnull=True).update(ended=timezone.now(), ended_by=person)
         if not ended:
             raise RejectedInput("case-not-excluded", f"{case.code} is not excluded.", remedy="Nothing is to be done.")
-        _draw_new_addresses(locked)
+        draw_new_addresses(locked)
         case_taken_back.send(sender=Case, case=locked)
 
 
@@ -73,7 +73,8 @@ def require_shown(case: Case, person: User | AnonymousUser) -> None:
         )
 
 
-def _draw_new_addresses(case: Case) -> None:
+def draw_new_addresses(case: Case) -> None:
+    """Ends the addresses of a case's pictures; the new ones stand in its tasks once a job has written them there."""
     pictures = list(case.slices.all())
     for picture in pictures:
         picture.renew_token()

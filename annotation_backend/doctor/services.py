@@ -6,7 +6,7 @@ from annotation_backend.doctor.examination import ask
 from annotation_backend.labeling.answers import rows_of
 from annotation_backend.labeling.client import call
 from annotation_backend.labeling.connection import basic_auth, ml_backend_url, webhook_headers
-from annotation_backend.labeling.models import LabelingProject
+from annotation_backend.labeling.models import TASK_GONE, LabelingProject
 from annotation_backend.labeling.project_settings import answering_model
 from annotation_backend.labeling.watch.services import look, settle
 from annotation_backend.registry.models import PromptKind
@@ -135,11 +135,17 @@ def shown_in_label_studio(project: LabelingProject) -> None:
     kinds = list(dict.fromkeys(f"{one.subject.label}, {one.name}" for one in found))
     more = f" and {len(kinds) - _MOST_TOLD} kinds more" if len(kinds) > _MOST_TOLD else ""
     settle(project)
+    gone = any(one.name == TASK_GONE for one in found)
     raise RejectedInput(
         "studio-changed",
         f"Expected Label Studio to have what we left there, got {len(found)} differences: "
         f"{'; '.join(kinds[:_MOST_TOLD])}{more}.",
-        remedy="They were mended now. See on /findings/ what was drawn meanwhile, and run this again.",
+        remedy=(
+            "Run `manage.py publish_tasks`, which makes deleted tasks anew. What else differed was"
+            if gone
+            else "They were"
+        )
+        + " mended now. See on /findings/ what was drawn meanwhile, and run this again.",
     )
 
 

@@ -19,7 +19,9 @@ def main() -> None:
     _set_up()
     from users.models import User
 
-    user = User.objects.filter(email__iexact=asked["email"]).first()
+    email = asked["email"]
+    same = sorted(User.objects.filter(email__iexact=email), key=lambda one: (one.email != email.lower(), one.pk))
+    user = same[0] if same else None
     if user is not None:
         _close(user) if asked["wish"] == "close" else _open(user, asked["password"])
     sys.stdout.write(json.dumps({"found": user is not None}))

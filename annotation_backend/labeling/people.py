@@ -1,6 +1,7 @@
 """Who is who in Label Studio: its numbers of people, noted once and never forgotten, because drawings hang on them."""
 
 import os
+import string
 from collections.abc import Mapping
 
 from django.db import transaction
@@ -30,7 +31,7 @@ def ensure_people() -> list[Finding]:
     """
     known = _numbers()
     for user in User.objects.filter(is_active=True):
-        if user.email.casefold() not in known and user.email == email_of(Role(user.role)):
+        if _spelt(user.email) not in known and user.email == email_of(Role(user.role)):
             sign_up(user, os.environ[password_variable(user.role)])
             known = _numbers()
     findings = [found for user in User.objects.order_by("pk") if (found := _note_number(user, known))]
@@ -41,13 +42,25 @@ def ensure_people() -> list[Finding]:
 
 
 def _numbers() -> dict[str, int]:
-    """Label Studio's number of everybody in its organisation, by address in small letters."""
-    return {user["email"].casefold(): user["id"] for user in rows_of(call("GET", "/api/users/"), id=int, email=str)}
+    """Label Studio's number of everybody in its organisation, by address in small letters; of two accounts whose
+    addresses differ in capitals, that of the one without."""
+    rows = rows_of(call("GET", "/api/users/"), id=int, email=str)
+    rows.sort(key=lambda row: row["email"] == _spelt(row["email"]))
+    return {_spelt(row["email"]): row["id"] for row in rows}
+
+
+def _spelt(email: str) -> str:
+    """An address in small letters. Letters that merely look like others when they are made small (a long s, the sign
+    of the kelvin) stay: anybody in Label Studio can make an account under such an address."""
+    return email.translate(_SMALL)
+
+
+_SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 def _note_number(user: User, known: Mapping[str, int]) -> Finding | None:
     """Notes a number that is nobody's yet for a person who has none; what was drawn under it is that person's."""
-    number = known.get(user.email.casefold())
+    number = known.get(_spelt(user.email))
     if number is None or number == user.label_studio_id:
         return None
     if user.label_studio_id is not None or User.objects.filter(label_studio_id=number).exists():

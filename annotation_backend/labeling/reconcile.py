@@ -95,7 +95,10 @@ def _take_task(project: LabelingProject, task: Mapping[str, Any], before: _Befor
     """
     number, saves = task["id"], rows_of(task.get("annotations") or [], id=int)
     if saves and not _is_ours(project, task):
-        report.refused.append(f"Task {number} belongs to no case here; delete it in Label Studio. [task-unknown]")
+        report.refused.append(
+            f"Task {number} belongs to no case here, and what was drawn in it is in no mask: have it drawn in the "
+            "slice's own task, then delete this one in Label Studio. [task-unknown]"
+        )
         return
     for save in saves:
         _take({**save, "task": number, "project": project.label_studio_id}, task, before, report)

@@ -5,6 +5,7 @@ in memory are enough; they are gone when it starts again, which nobody without t
 """
 
 import time
+import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from threading import Lock
@@ -12,7 +13,13 @@ from typing import Any
 
 from django.http import HttpResponse
 
-LOGIN_PATH = "/user/login/"
+LOGIN_PATH = "/login/"
+"""How the addresses end at which Label Studio takes a password: its own page, Django's administration (``/admin/``),
+and the one of its API's framework (``/api-auth/``). Without the last slash Label Studio answers as with
+it: its own middleware asks once more, and through this one again."""
+
+NAMES = ("email", "username")
+"""What those forms call the account."""
 
 TRIES_FROM_AN_ADDRESS, TRIES_OF_AN_ACCOUNT = 5, 50
 """Wrong passwords in a row for one account: from one address, and from all together."""
@@ -34,18 +41,18 @@ class SignInLimit:
 
     def __call__(self, request: Any) -> Any:
         """Answers 429 to who tried too often; everything else is passed on."""
-        email = request.POST.get("email") if self._is_try(request) else None
-        if not email:
+        accounts = _accounts(request) if self._is_try(request) else []
+        if not accounts:
             return self._get_response(request)
-        account = email.strip().lower()[:200]
         address = request.META.get("REMOTE_ADDR", "")
-        keys = {(account, address): TRIES_FROM_AN_ADDRESS, (account, "*"): TRIES_OF_AN_ACCOUNT}
+        keys = {(account, address): TRIES_FROM_AN_ADDRESS for account in accounts}
+        keys |= {(account, "*"): TRIES_OF_AN_ACCOUNT for account in accounts}
         wait = self._begin(keys)
         if wait > 0:
             words = f"Too many passwords were tried. Wait {wait} seconds; then the right one works."
             return HttpResponse(words, status=429, content_type="text/plain", headers={"Retry-After": str(wait)})
         response = self._get_response(request)
-        if response.status_code == 302:
+        if response.status_code == 302 and _signed_in_as(request) in accounts:
             self._forget(keys)
         return response
 
@@ -77,3 +84,19 @@ class SignInLimit:
         with self._lock:
             for key in keys:
                 self._counts.pop(key, None)
+
+
+def _accounts(request: Any) -> list[str]:
+    """Whose password may be tried: each name that the request holds, in one spelling."""
+    names = (_spelt(request.POST.get(name) or "") for name in NAMES)
+    return sorted({name for name in names if name})
+
+
+def _signed_in_as(request: Any) -> str:
+    """Whose session it is now. Who was signed in before is sent on from the page of Label Studio without a look at the
+    password, which takes no try back of somebody else's account."""
+    return _spelt(getattr(getattr(request, "user", None), "email", ""))
+
+
+def _spelt(name: str) -> str:
+    return unicodedata.normalize("NFKC", name.strip()).strip().lower()[:200]

@@ -136,6 +136,12 @@ def _check_reviewer(mask: CaseMask, reviewer: User) -> None:
         raise RejectedInput(
             "own-drawing", "You drew in this mask yourself.", remedy="Another radiologist gives the verdict."
         )
+    if mask.hangs_on_the_word_of(reviewer):
+        raise RejectedInput(
+            "own-word",
+            "You said yourself who drew in this mask.",
+            remedy="Another radiologist gives the verdict.",
+        )
 
 
 def _check_drawers(mask: CaseMask) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from annotation_backend.labeling import client
+from datasets.errors import RejectedInput
 
 
 def answer_with(monkeypatch: pytest.MonkeyPatch, answer: Callable[..., Any]) -> None:
@@ -32,6 +33,7 @@ class LabelStudioDouble:
         self.summary: dict[str, Any] = {"created_annotations": {}, "created_labels": {}, "created_labels_drafts": {}}
         self.tabs: dict[int, dict[str, Any]] = {}
         self.tasks: dict[int, dict[str, Any]] = {}
+        self.made: dict[int, str] = {}
         self.changes: list[str] = []
         self.backends: dict[int, dict[str, Any]] = {}
         self.webhooks: dict[int, dict[str, Any]] = {}
@@ -66,6 +68,8 @@ class LabelStudioDouble:
         if found := re.fullmatch(r"/api/tasks/(\d+)/", path):
             if method == "PATCH":
                 self.tasks[int(found[1])] = body["data"]
+            if int(found[1]) not in self.tasks:
+                raise RejectedInput("label-studio-missing", "Label Studio has no such thing.", remedy="Publish it.")
             return self._row(int(found[1]))
         return self._connected(method, path, options)
 
@@ -115,7 +119,8 @@ class LabelStudioDouble:
 
     def _row(self, number: int) -> dict[str, Any]:
         shown = [one for one in self.predictions.values() if one["task"] == number]
-        return {"id": number, "data": self.tasks[number], "predictions": shown}
+        made = {"created_at": self.made[number]} if number in self.made else {}
+        return {"id": number, "data": self.tasks[number], "predictions": shown, **made}
 
     def _kept(self, name: str, value: Any) -> Any:
         """It cuts off white space, and of an instruction the attributes that it does not know."""

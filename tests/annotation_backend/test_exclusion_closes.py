@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 from django_tasks_db.models import DBTaskResult
@@ -22,6 +23,7 @@ from annotation_backend.labeling.connection import basic_auth
 from annotation_backend.labeling.events import store
 from annotation_backend.labeling.incoming import read_save
 from annotation_backend.labeling.jobs import assemble_case, follow_exclusion
+from annotation_backend.labeling.management.commands import remove_person
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask, ReceivedBy
 from annotation_backend.labeling.versions import restore
 from annotation_backend.registry.models import PromptKind
@@ -87,6 +89,28 @@ def test_an_excluded_cases_pictures_close_in_every_window_and_open_again_at_new_
     after = _addresses(Case.objects.get(pk=case.pk))
     assert _statuses(after) == {200}
     assert not set(before) & set(after)
+
+
+def test_who_leaves_has_kept_no_address_of_a_picture(
+    case: Case,
+    tasks: list[LabelingTask],
+    people: dict[Role, User],
+    studio: LabelStudioDouble,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = registered_case("C0002")
+    exclude(other, reason="consent withdrawn")
+    monkeypatch.setattr(remove_person, "close_account", lambda _person: [])
+    kept = [*_addresses(case), *_addresses(other)]
+    call_command("remove_person", people[Role.ANNOTATOR].email, dry_run=True)
+    assert _statuses(_addresses(case)) == {200}
+    call_command("remove_person", people[Role.ANNOTATOR].email)
+    assert _statuses(kept) == {404}
+    assert _statuses(_addresses(other)) == {404}
+    follow_exclusion.call(case_code="C0001")
+    shown = {data["annotated"] for data in studio.tasks.values()}
+    assert _statuses(list(shown)) == {200}
+    assert len(shown) == len(tasks)
 
 
 def test_an_address_that_is_renewed_while_the_case_is_excluded_stays_closed(case: Case) -> None:

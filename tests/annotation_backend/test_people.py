@@ -1,15 +1,21 @@
 """Accounts: the four first ones, one more, one less, and who is who in Label Studio."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.accounts.services import close_person, create_first_accounts, create_person, person_called
 from annotation_backend.labeling import people
-from annotation_backend.labeling.assembly import current_saves
+from annotation_backend.labeling.assembly import assemble, current_saves
+from annotation_backend.labeling.doubts import name_drawer, note_doubts
+from annotation_backend.labeling.losses import open_findings
+from annotation_backend.labeling.management.commands import add_person
 from annotation_backend.labeling.models import LabelingTask, TaskState
 from annotation_backend.labeling.people import ensure_people
 from datasets.errors import RejectedInput
@@ -76,6 +82,56 @@ def test_an_address_is_the_same_in_capitals_and_what_was_drawn_before_counts_onc
     assert emil.label_studio_id == 17
     assert current_saves(task.case)[2] is not None
     assert LabelingTask.objects.get(pk=task.pk).state == TaskState.ANNOTATED
+
+
+@pytest.mark.parametrize("other", ["anna.\N{LATIN SMALL LETTER LONG S}@x.org", "ANNA.S@x.org", "anna.s@X.org"])
+@pytest.mark.parametrize("comes_last", [True, False])
+def test_an_account_under_an_address_that_only_looks_the_same_is_nobodys(
+    monkeypatch: pytest.MonkeyPatch, other: str, comes_last: bool
+) -> None:
+    anna, _ = create_person("anna.s@x.org", Role.ANNOTATOR)
+    there = [("anna.s@x.org", 17), (other, 18)]
+    _in_label_studio(monkeypatch, dict(there if comes_last else there[::-1]))
+    assert ensure_people() == []
+    anna.refresh_from_db()
+    assert anna.label_studio_id == 17
+
+
+def test_what_an_account_drew_before_its_person_was_added_waits_for_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = accounts()
+    task = published(registered_case())[2]
+    saved(task, person=17)  # an account under a future colleague's address, which everybody there can make
+    emil, later = _added(monkeypatch, "emil@x.org", 17), timezone.now() + timedelta(minutes=1)
+    assert emil.label_studio_id == 17
+    saved(task, identifier=9, person=17)  # one of before, whose webhook was lost
+    assert current_saves(task.case)[2] is None
+    note_doubts(task.case)
+    name_drawer(open_findings(task.case).get(), known[Role.RADIOLOGIST], named_by=known[Role.DATA_MANAGER])
+    mask = assemble(task.case)
+    assert mask is not None
+    assert mask.is_drawn_by(known[Role.RADIOLOGIST])
+    saved(task, identifier=8, person=17, updated_at=later.isoformat())
+    newest = assemble(task.case)
+    assert newest is not None
+    assert [save.label_studio_id for save in newest.annotations.all()] == [8]
+
+
+def test_who_is_added_again_stays_the_author_of_what_they_drew(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = accounts()
+    task = published(registered_case())[2]
+    saved(task)
+    close_person(known[Role.ANNOTATOR])
+    assert current_saves(task.case)[2] is not None
+    assert _added(monkeypatch, known[Role.ANNOTATOR].email, 4) == known[Role.ANNOTATOR]
+    assert current_saves(task.case)[2] is not None
+
+
+def _added(monkeypatch: pytest.MonkeyPatch, email: str, number: int) -> User:
+    """Who was added by the command, whatever was in Label Studio under the address."""
+    monkeypatch.setattr(add_person, "open_account", lambda *_words: None)
+    _in_label_studio(monkeypatch, {email: number})
+    call_command("add_person", email, "annotator")
+    return User.objects.get(email=email)
 
 
 def test_a_number_that_was_noted_goes_to_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,13 +68,22 @@ def test_capitals_and_spaces_make_no_other_account_of_one(password: str) -> None
     assert _tries(Client(), password).status_code == 429
 
 
-def test_other_characters_that_mean_the_same_account_make_no_other_of_it(password: str) -> None:
-    """The form reads full-width letters as plain ones: each way to mix them would have a count of its own."""
-    wide = {letter: chr(ord(letter) + 0xFEE0) for letter in "anhospitlrg@"}
-    for number in range(throttle.TRIES_OF_AN_ACCOUNT):
-        _wrong(1, EMAIL.replace(EMAIL[number], wide.get(EMAIL[number], EMAIL[number])))
+def test_letters_that_the_form_takes_for_plain_ones_make_no_other_account_of_one(password: str) -> None:
+    wide, ligature = EMAIL.replace("a", "\N{FULLWIDTH LATIN SMALL LETTER A}"), EMAIL.replace("nn", "\uff4e\uff4e")
+    spelt = (wide, ligature, EMAIL.replace("@", "\N{FULLWIDTH COMMERCIAL AT}"), EMAIL.replace("h", "\u210e"), EMAIL)
+    assert [_wrong(1, one) for one in spelt] == [[200]] * throttle.TRIES_OF_AN_ACCOUNT
     assert _tries(Client(), password).status_code == 429
-    assert SignInCount.objects.filter(key__startswith="account").count() == 1
+
+
+def test_right_passwords_from_an_address_that_waited_keep_nobody_else_waiting(password: str) -> None:
+    bert = create_person("bert@hospital.org", Role.RADIOLOGIST)[1]
+    for number in range(throttle.TRIES_OF_AN_ADDRESS):
+        _wrong(1, f"p{number}@x.org")
+    assert _tries(Client(), password).status_code == 429
+    _later(throttle.LONGEST_LOCK)
+    assert _tries(Client(), password).status_code == 302
+    assert _tries(Client(), bert, "bert@hospital.org").status_code == 302
+    assert _wrong(2) == [200, 429], "a wrong one is followed by a wait, as before"
 
 
 def test_nothing_is_hashed_and_nothing_written_while_an_account_waits(

@@ -1,5 +1,6 @@
 """The limit on passwords in Label Studio's own process."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,12 +21,26 @@ class _Door:
         self.middleware = limit.SignInLimit(self._answer)
 
     def _answer(self, request: Any) -> HttpResponse:
+        if getattr(request, "user", None) and request.path.startswith("/user/"):
+            return HttpResponse(status=302)  # who is signed in is sent on, whatever the form holds
         self.asked += 1
-        return HttpResponse(status=302 if request.POST.get("password") == RIGHT else 200)
+        if request.POST.get("password") != RIGHT:
+            return HttpResponse(status=200)
+        request.user = SimpleNamespace(email=EMAIL)
+        return HttpResponse(status=302)
 
-    def tries(self, password: str, *, address: str = "10.0.0.1", email: str = EMAIL) -> int:
-        fields = {"email": email, "password": password}
-        request = RequestFactory(REMOTE_ADDR=address).post("/user/login/?next=/", fields)
+    def tries(
+        self,
+        password: str,
+        *,
+        address: str = "10.0.0.1",
+        email: str = EMAIL,
+        path: str = "/user/login/?next=/",
+        name: str = "email",
+        signed_in: str = "",
+    ) -> int:
+        request = RequestFactory(REMOTE_ADDR=address).post(path, {name: email, "password": password})
+        request.user = SimpleNamespace(email=signed_in) if signed_in else None
         return int(self.middleware(request).status_code)
 
 
@@ -58,3 +73,23 @@ def test_other_requests_pass_and_memory_is_bounded(door: _Door, monkeypatch: pyt
     assert len(door.middleware._counts) == 20
     for request in (RequestFactory().get("/user/login/"), RequestFactory().post("/api/tasks/", {"email": EMAIL})):
         assert door.middleware(request).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/admin/login/", "/api-auth/login/", "/de/user/login/"])
+def test_every_page_that_takes_a_password_counts_for_the_same_account(door: _Door, path: str) -> None:
+    tries = [door.tries("wrong", path=path, name="username") for _ in range(3)]
+    assert tries + [door.tries("wrong") for _ in range(3)] == [200] * 5 + [429]
+    assert door.tries(RIGHT, path=path, name="username") == 429
+
+
+def test_wide_letters_make_no_other_account_of_one(door: _Door) -> None:
+    wide = [EMAIL.replace("a", "\N{FULLWIDTH LATIN SMALL LETTER A}", count) for count in (1, 2, 3)]
+    assert [door.tries("wrong", email=email) for email in (*wide, f" {EMAIL.upper()} ", EMAIL)] == [200] * 5
+    assert door.tries(RIGHT) == 429
+
+
+def test_a_session_of_ones_own_takes_no_try_back_of_another_account(door: _Door) -> None:
+    for _ in range(4):
+        door.tries("wrong")
+    assert door.tries("any", signed_in="mallory@x.org") == 302
+    assert door.tries("wrong") == 429

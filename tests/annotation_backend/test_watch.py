@@ -29,10 +29,11 @@ from annotation_backend.labeling.models import (
     LabelingTask,
     StudioChange,
     Subject,
+    TaskState,
 )
 from annotation_backend.labeling.pushing import show_predictions
 from annotation_backend.labeling.states import mirror_states
-from annotation_backend.labeling.watch import services, tasks
+from annotation_backend.labeling.watch import services, strangers, tasks
 from annotation_backend.labeling.watch.interface import SETTINGS
 from annotation_backend.labeling.watch.jobs import look_over_project
 from annotation_backend.labeling.watch.services import look, settle
@@ -317,6 +318,85 @@ def test_the_same_change_again_and_again_is_one_row(studio: LabelStudioDouble, p
     [row] = StudioChange.objects.all()
     assert (row.times, row.slices) == (3 * len(studio.tasks), sorted(row.slices))
     assert len(row.slices) == len(studio.tasks)
+
+
+def test_a_task_that_is_none_of_ours_is_named_and_leaves_the_tabs_with_its_drawings(
+    studio: LabelStudioDouble, project: LabelingProject
+) -> None:
+    copied = dict(_first(studio.tasks))
+    studio.tasks[900], studio.made[900] = dict(copied), timezone.now().isoformat()
+    assert look(project) == [], "it may be a publication's"
+    studio.made[900] = (timezone.now() - timedelta(minutes=2)).isoformat()
+    changes = len(studio.changes)
+    assert [str(one) for one in look(project)] == ["task's data: a task that is none of ours"]
+    assert len(studio.changes) == changes, "a look changes nothing"
+    assert "none of ours" in settle(project)[0]
+    assert studio.tasks[900]["state"] not in TaskState.values
+    assert "counts nowhere" in studio.tasks[900]["review_comment"]
+    assert studio.tasks[900]["annotated"] == copied["annotated"]
+    [row] = StudioChange.objects.all()
+    assert (row.case, bool(row.mended_at), "delete this one" in row.advice) == (None, True, True)
+    assert settle(project) == []
+    studio.tasks[900]["state"] = "pending"
+    assert settle(project) != []
+
+
+def test_tasks_that_somebody_deleted_are_named_until_they_are_back(
+    studio: LabelStudioDouble, project: LabelingProject
+) -> None:
+    first, second = LabelingTask.objects.order_by("slice_index")[:2]
+    taken = {task.label_studio_id: studio.tasks.pop(task.label_studio_id) for task in (first, second)}
+    [line] = settle(project)
+    assert "2 task(s) of C0001" in line
+    assert "publish_tasks --case C0001" in line
+    [row] = StudioChange.objects.all()
+    assert (row.slices, row.mended_at, "publish_tasks" in row.advice) == ([0, 1], None, True)
+    assert settle(project, is_full=False) == [], "a round of changes lists no others"
+    with pytest.raises(RejectedInput, match="publish_tasks"):
+        shown_in_label_studio(project)
+    studio.tasks |= taken
+    assert settle(project) == []
+    assert StudioChange.objects.get().mended_at is not None
+    shown_in_label_studio(project)
+
+
+def test_a_task_that_a_slice_had_before_is_no_strangers(studio: LabelStudioDouble, project: LabelingProject) -> None:
+    task = LabelingTask.objects.order_by("slice_index")[0]
+    old = task.label_studio_id
+    task.former.create(project=project, label_studio_id=old)
+    studio.tasks[901] = studio.tasks[old]
+    studio.made = dict.fromkeys(studio.tasks, "2026-01-01T00:00:00Z")
+    LabelingTask.objects.filter(pk=task.pk).update(label_studio_id=901)
+    studio.predictions = {}
+    assert strangers.differences(project, studio.rows().values()) == []
+
+
+def test_a_prediction_where_we_gave_none_is_another_s(studio: LabelStudioDouble, project: LabelingProject) -> None:
+    first, second = LabelingTask.objects.order_by("slice_index")[:2]
+    LabelingTask.objects.filter(pk__in=[first.pk, second.pk]).update(shown=[], drawn_by=None)
+    studio.predictions = {1: {"id": 1, "score": 0.9, **_prediction(first, "evil")}}
+    LabelingTask.objects.exclude(pk__in=[first.pk, second.pk]).update(shown=[], drawn_by=None)
+    [found] = look(project)
+    assert (found.subject, found.task) == (Subject.PREDICTION, first)
+    _save(first, identifier=6, moment=timezone.now())
+    settle(project)
+    assert studio.predictions[1]["result"] == []
+    assert AnnotationFinding.objects.filter(kind=FindingKind.SHOWN).count() == 1
+    assert settle(project) == []
+
+
+def test_predictions_that_were_there_at_the_first_look_blame_nobody(
+    studio: LabelStudioDouble, project: LabelingProject
+) -> None:
+    LabelingTask.objects.update(shown=[], drawn_by=None)
+    project.looked_at = project.looked_over_at = None
+    project.save()
+    assert settle(project) == []
+    assert settle(project) == []
+    task = LabelingTask.objects.order_by("slice_index")[0]
+    show_predictions([task], [_prediction(task, "ours")])
+    _first(studio.predictions)["result"] = [{"id": "evil"}]
+    assert [one.subject for one in look(project)] == [Subject.PREDICTION]
 
 
 def test_what_we_change_ourselves_is_no_change_of_anybody(studio: LabelStudioDouble, project: LabelingProject) -> None:

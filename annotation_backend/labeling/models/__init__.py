@@ -19,7 +19,9 @@ from annotation_backend.labeling.models.settings import ProjectTab, SettingsChan
 from annotation_backend.labeling.models.version import AnnotationFinding, FindingKind, Restoration, VersionMasks
 from annotation_backend.labeling.models.watch import (
     MISLEADING,
+    NONE_OF_OURS,
     OF_TASKS,
+    TASK_GONE,
     Secret,
     SecretRenewal,
     StudioChange,
@@ -31,7 +33,9 @@ __all__ = [
     "DECODING",
     "EVIDENCE",
     "MISLEADING",
+    "NONE_OF_OURS",
     "OF_TASKS",
+    "TASK_GONE",
     "Annotation",
     "AnnotationDeletion",
     "AnnotationFinding",

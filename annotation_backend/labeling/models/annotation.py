@@ -64,11 +64,12 @@ class AnnotationQuerySet(QuerySet["Annotation"]):
         """Confirmed saves of which nobody knows who made them, until a data manager says so.
 
         Label Studio notes who is signed in (`updated_by`) at every save, but not where annotations are imported or
-        copied from predictions; whom such a one names (`completed_by`) is what somebody wrote into a file.
+        copied from predictions; whom such a one names (`completed_by`) is what somebody wrote into a file. An account
+        there that drew before its person was added here may have been anybody's: everybody there can make one under
+        any address.
         """
-        saved_by, made_by = (
-            User.objects.filter(label_studio_id=OuterRef(name)) for name in ("updated_by", "completed_by")
-        )
+        theirs = User.objects.filter(Q(draws_since__isnull=True) | Q(draws_since__lte=OuterRef("saved_at")))
+        saved_by, made_by = (theirs.filter(label_studio_id=OuterRef(name)) for name in ("updated_by", "completed_by"))
         stranger = ~Exists(saved_by) | (Q(completed_by__gt=0) & ~Exists(made_by))
         return self.confirmed().filter(stranger, named__isnull=True)
 

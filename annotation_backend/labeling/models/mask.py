@@ -70,6 +70,10 @@ class CaseMask(models.Model):
         restored = Restoration.objects.filter(result__in=versions, person=person)
         return named.exists() or restored.exclude(source__in=Annotation.objects.all().proved()).exists()
 
+    def hangs_on_the_word_of(self, person: User) -> bool:
+        """Whether a version in this mask counts because this person said who drew it."""
+        return NamedDrawer.objects.filter(annotation__in=self._versions(), named_by=person).exists()
+
     def is_in_doubt(self) -> bool:
         """Whether a version in this mask is of somebody who is not known here (any more)."""
         return self._versions().unproved().exists()

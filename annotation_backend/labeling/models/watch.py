@@ -50,6 +50,9 @@ MISLEADING = (Subject.INTERFACE, Subject.BACKEND, Subject.PICTURE, Subject.PREDI
 OF_TASKS = (Subject.PICTURE, Subject.STATE, Subject.COMMENT, Subject.TASK_DATA, Subject.PREDICTION)
 
 
+NONE_OF_OURS, TASK_GONE = "a task that is none of ours", "a task of ours is gone"
+
+
 class StudioChange(models.Model):
     """Something in Label Studio was not as we left it, until a person has looked at it; those of a kind are one row."""
 
@@ -83,7 +86,7 @@ class StudioChange(models.Model):
     @property
     def advice(self) -> str:
         """What a person still has to do; empty where nothing is left."""
-        return _ADVICE.get(Subject(self.subject), "")
+        return _OF_TASKS.get(self.name) or _ADVICE.get(Subject(self.subject), "")
 
 
 _ADVICE = {
@@ -91,4 +94,10 @@ _ADVICE = {
     "there, draw a new token (Account & Settings there), put it into .env as LABEL_STUDIO_TOKEN, and restart.",
     Subject.WEBHOOK: "What was saved meanwhile may have been sent to a foreign address.",
     Subject.STORAGE: "Annotations may have been copied to a foreign place.",
+}
+
+_OF_TASKS = {
+    NONE_OF_OURS: "It is in no tab any more, and says so to whoever opens it. What was drawn in it is in no mask: have "
+    "it drawn in the slice's own task, then delete this one in Label Studio.",
+    TASK_GONE: "What was saved in it stays here. `manage.py publish_tasks` makes it anew, and nothing else does.",
 }

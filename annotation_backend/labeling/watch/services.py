@@ -8,9 +8,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from annotation_backend.labeling.models import OF_TASKS, LabelingProject, LabelingTask, Subject, TaskState
+from annotation_backend.labeling.models import OF_TASKS, LabelingProject, LabelingTask, Subject
 from annotation_backend.labeling.task_lists import FAILED
-from annotation_backend.labeling.watch import backends, interface, storages, tasks, webhooks
+from annotation_backend.labeling.watch import backends, interface, missing, storages, strangers, tasks, webhooks
 from annotation_backend.labeling.watch.difference import Check, Difference
 from annotation_backend.labeling.watch.record import flag_saves, keep, mark_mended, mark_well
 from datasets.errors import MaskloopError, TryAgain
@@ -42,7 +42,9 @@ def look(project: LabelingProject) -> list[Difference]:
         RejectedInput: It refuses our token, or has not the project.
     """
     found = [one for check in CHECKS for one in _settled(check, project)]
-    return found + tasks.differences(project, tasks.all_tasks(project))
+    rows = tasks.all_tasks(project)
+    gone = missing.differences(project, {row["id"] for row in rows})
+    return [*found, *tasks.differences(project, rows), *strangers.differences(project, rows), *gone]
 
 
 def settle(project: LabelingProject, *, is_full: bool = True) -> list[str]:
@@ -67,11 +69,15 @@ def settle(project: LabelingProject, *, is_full: bool = True) -> list[str]:
         if error.code in _NOBODY_THERE:
             raise
         return [*told, f"Label Studio's tasks were not looked at, the next round does it again: {error}"]
+    if project.looked_over_at is None:
+        tasks.take_for_old(project, rows)
     lines, failed = _settle_tasks(project, rows)
-    _redraw_unknown(project)
+    strange, unmarked = _settle_strangers(project, rows)
+    lines, failed = lines + strange, failed | unmarked
     if not failed:
         if since is None:
             mark_well(project, OF_TASKS)
+            lines += _name_missing(project, rows)
         _looked(project, began, is_full=since is None)
     flag_saves(project)
     return [*told, *lines, *([_failing(failed)] if failed else [])]
@@ -137,6 +143,26 @@ def _failing(numbers: Collection[int]) -> str:
     return f"Label Studio fails when it is given what task {named} should show; it is tried again. [{FAILED}]"
 
 
+def _settle_strangers(project: LabelingProject, rows: Mapping[int, Any]) -> tuple[list[str], set[int]]:
+    """The same for tasks that are none of ours."""
+    found = strangers.differences(project, rows.values())
+    changes = keep(project, found)
+    failed = strangers.mend(found, rows)
+    mark_mended([row for row, one in zip(changes, found, strict=True) if one.number not in failed])
+    return _told([one for one in found if one.number not in failed]), failed
+
+
+def _name_missing(project: LabelingProject, rows: Mapping[int, Any]) -> list[str]:
+    """Tasks that are gone stay named until they are back."""
+    found = missing.differences(project, rows)
+    still = {row.pk for row in keep(project, found)}
+    mark_mended([row for row in missing.open_rows(project) if row.pk not in still])
+    lines = missing.told(found)
+    for line in lines:
+        logger.warning("%s", line)
+    return lines
+
+
 def _settled(check: Check, project: LabelingProject) -> list[Difference]:
     """What differs twice: a change of ours on its way is none of anybody else's."""
     first = check.look(project)
@@ -146,13 +172,6 @@ def _settled(check: Check, project: LabelingProject) -> list[Difference]:
     project.refresh_from_db()
     again = check.look(project)
     return [one for one in again if one in first]
-
-
-def _redraw_unknown(project: LabelingProject) -> None:
-    """Predictions of before they were written down are drawn anew once: nobody can say whose they are."""
-    waiting = LabelingTask.objects.filter(project=project, state=TaskState.PENDING, drawn_by__isnull=False, shown=[])
-    if unknown := list(waiting.select_related("case")):
-        tasks.draw_anew(unknown)
 
 
 def _looked(project: LabelingProject, moment: datetime, *, is_full: bool) -> None:

@@ -29,6 +29,9 @@ _SUBJECTS = {
 }
 """Which keys of a task's data are about what; all others are its data in general."""
 
+BEFORE = "before"
+"""Stands for what a task showed when it was looked at for the first time: nobody can say whose that is."""
+
 FOREIGN, CHANGED, GONE = "another beside ours", "ours is another now", "ours is gone"
 
 _PAGE = 100
@@ -183,6 +186,19 @@ def draw_anew(tasks: Sequence[LabelingTask]) -> None:
         queue_once(predict_case, case_code=code)
 
 
+def take_for_old(project: LabelingProject, rows: Mapping[int, Row]) -> None:
+    """In the first look at a project: predictions that nobody wrote down are blamed on nobody.
+
+    Those that an earlier version pushed are drawn anew once, where the slice still waits.
+    """
+    unknown = LabelingTask.objects.filter(project=project, label_studio_id__gt=0, shown=[])
+    pushed = list(unknown.filter(state=TaskState.PENDING, drawn_by__isnull=False).select_related("case"))
+    others = [task.pk for task in unknown if (rows.get(task.label_studio_id) or {}).get("predictions")]
+    unknown.filter(pk__in=[*others, *(task.pk for task in pushed)]).update(shown=[BEFORE])
+    if pushed:
+        draw_anew(pushed)
+
+
 def _records(project: LabelingProject, numbers: Sequence[int] | None = None) -> dict[int, LabelingTask]:
     rows = LabelingTask.objects.filter(project=project, label_studio_id__gt=0)
     if numbers is not None:
@@ -222,9 +238,10 @@ def of_data(task: LabelingTask, row: Row, pictures: Pictures) -> list[Difference
 
 def _of_predictions(task: LabelingTask, row: Row) -> list[Difference]:
     rows = row.get("predictions")
-    if not task.shown or rows is None:
+    is_old = BEFORE in task.shown or (not task.shown and task.drawn_by_id)
+    if rows is None or is_old:
         return []
-    last = task.shown[-1]
+    last = task.shown[-1] if task.shown else ""
     if not rows and task.drawn_by_id:
         return [Difference(Subject.PREDICTION, GONE, last, "", row["id"], task)]
     digests = {one["id"]: one["shown"] for one in rows}

@@ -3,6 +3,8 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.utils import timezone
+
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.services import create_person
 from annotation_backend.labeling.people import ensure_people
@@ -25,7 +27,9 @@ class Command(MaskloopCommand):
         person, password = create_person(options["email"], Role(options["role"]), is_active=False)
         open_account(person, password)
         person.is_active = True  # not before: one that was broken off between the two services is made anew
-        person.save(update_fields=["is_active"])
+        if person.label_studio_id is None:
+            person.draws_since = timezone.now()  # the account may have been there, with somebody else's password
+        person.save(update_fields=["is_active", "draws_since"])
         findings = [str(finding) for finding in ensure_people()]
         self.say(f"{person.get_role_display()} added. Password, shown only now: {password}")
         return {"role": person.role, "password": password}, findings

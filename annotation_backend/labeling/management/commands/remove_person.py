@@ -1,9 +1,11 @@
-"""`remove_person`: ends a person's accounts, here and in Label Studio; what they drew stays theirs."""
+"""`remove_person`: ends a person's accounts, here and in Label Studio, and the addresses of pictures that they may have
+kept; what they drew stays theirs."""
 
 from argparse import ArgumentParser
 from typing import Any
 
 from annotation_backend.accounts.services import close_person, person_called
+from annotation_backend.labeling.addresses import renew_all_addresses
 from annotation_backend.labeling.studio_accounts import close_account
 from annotation_backend.management.arguments import MaskloopCommand
 
@@ -27,6 +29,9 @@ class Command(MaskloopCommand):
         ended = close_person(person)
         self.say(f"{person} is closed here; {ended} session(s) ended")
         findings = close_account(person)
+        renewed = renew_all_addresses()
+        self.say(f"Pictures of {renewed} case(s) have new addresses; a task that is open now is to be loaded again")
         if not findings:
             self.say("The account in Label Studio is closed: its password, sessions and tokens open nothing")
-        return {"role": person.role, "active": False, "sessions": ended}, [str(finding) for finding in findings]
+        closed = {"role": person.role, "active": False, "sessions": ended, "renewed": renewed}
+        return closed, [str(finding) for finding in findings]

@@ -1,0 +1,87 @@
+"""Tasks in our project that are none of ours: imported, copied, or left by a publication that was broken off.
+
+Nothing is deleted, because somebody may have drawn in one: it leaves the tabs, and says to whoever opens it that it
+counts nowhere.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from annotation_backend.labeling.client import unless_missing
+from annotation_backend.labeling.incoming import place_of
+from annotation_backend.labeling.models import NONE_OF_OURS, FormerTask, LabelingProject, LabelingTask, Subject
+from annotation_backend.labeling.task_data import digest_of
+from annotation_backend.labeling.task_lists import FAILED
+from annotation_backend.labeling.watch.difference import Difference
+from datasets.errors import TryAgain
+
+SETTLING = timedelta(seconds=60)
+"""A publication writes its tasks down as soon as Label Studio has answered; a younger one may be its."""
+
+STATE = "none of ours"
+"""No tab asks for it."""
+
+COMMENT = "This task is none of Maskloop's. What is drawn here counts nowhere: draw in the slice's own task."
+
+Row = Mapping[str, Any]
+
+
+def differences(project: LabelingProject, rows: Iterable[Row]) -> list[Difference]:
+    """Tasks of the project that no slice has or had, and that do not say so yet.
+
+    Args:
+        project: Ours.
+        rows: Tasks as Label Studio lists them.
+    """
+    suspects = [row for row in rows if not _is_marked(row["data"]) and _has_settled(row)]
+    ours = LabelingTask.objects.filter(project=project, label_studio_id__gt=0)
+    known = set(ours.values_list("label_studio_id", flat=True)) if suspects else set()
+    return [
+        Difference(
+            Subject.TASK_DATA,
+            NONE_OF_OURS,
+            found=digest_of(row["data"]),
+            number=row["id"],
+            changed_at=parse_datetime(str(row["created_at"])),
+        )
+        for row in suspects
+        if row["id"] not in known and not _was_ours(project, row)
+    ]
+
+
+def mend(found: Sequence[Difference], rows: Mapping[int, Row]) -> set[int]:
+    """Takes them out of the tabs, with a word to whoever opens one.
+
+    Returns:
+        Label Studio's numbers of the tasks at which it fails; they stay as they are.
+    """
+    failed = set[int]()
+    for one in found:
+        data = {**rows[one.number]["data"], "state": STATE, "review_comment": COMMENT}
+        try:
+            unless_missing("PATCH", f"/api/tasks/{one.number}/", json={"data": data})
+        except TryAgain as error:
+            if error.code != FAILED:
+                raise
+            failed.add(one.number)
+    return failed
+
+
+def _is_marked(data: Mapping[str, Any]) -> bool:
+    return data.get("state") == STATE and data.get("review_comment") == COMMENT
+
+
+def _has_settled(row: Row) -> bool:
+    made = parse_datetime(str(row.get("created_at")))
+    return made is not None and made.tzinfo is not None and timezone.now() - made >= SETTLING
+
+
+def _was_ours(project: LabelingProject, row: Row) -> bool:
+    """Whether it is a slice's task of before: a project that was given up may be seen again."""
+    place = place_of(row)
+    former = FormerTask.objects.filter(project=project, label_studio_id=row["id"])
+    return place is not None and former.filter(task__case__code=place[0], task__slice_index=place[1]).exists()
