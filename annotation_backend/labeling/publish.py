@@ -8,7 +8,7 @@ from django.db import transaction
 
 from annotation_backend.cases.models import Case, Slice
 from annotation_backend.cases.registering import require_sound
-from annotation_backend.labeling.answers import record_of
+from annotation_backend.labeling.answers import record_of, sound_rows_of
 from annotation_backend.labeling.client import call, unreadable
 from annotation_backend.labeling.former import make_way
 from annotation_backend.labeling.jobs import mirror_case_states
@@ -173,7 +173,8 @@ def _import(project: LabelingProject, case: Case, contents: dict[int, dict[str, 
     path = f"/api/projects/{project.label_studio_id}/import"
     answer = call("POST", path, params={"return_task_ids": "true"}, json=bodies)
     numbers = record_of(answer, task_ids=list)["task_ids"]
-    if len(numbers) != len(contents) or not all(isinstance(number, int) for number in numbers):
+    known = sound_rows_of([{"id": number} for number in numbers], id=int)[0]
+    if len(numbers) != len(contents) or len({row["id"] for row in known}) != len(contents):
         raise unreadable("another count of tasks than were to be made")
     return dict(zip(contents, numbers, strict=True))
 

@@ -59,9 +59,9 @@ def settle(project: LabelingProject, *, is_full: bool = True) -> list[str]:
     """
     began = timezone.now()
     told = settle_project(project)
-    since = None if is_full or project.looked_at is None else project.looked_at - OVERLAP
+    since = None if is_full or project.looked_at is None else min(project.looked_at, began) - OVERLAP
     try:
-        rows = {row["id"]: row for row in tasks.all_tasks(project, since=since)}
+        rows = {row["id"]: row for row in tasks.all_tasks(project, since=since, odd=told)}
     except TryAgain as error:
         if error.code in _NOBODY_THERE:
             raise

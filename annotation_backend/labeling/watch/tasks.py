@@ -4,10 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.utils.dateparse import parse_datetime
-
 from annotation_backend.cases.models import Slice
-from annotation_backend.labeling.answers import record_of, rows_of
+from annotation_backend.labeling.answers import LARGEST_NUMBER, moment_of, record_of, rows_of
 from annotation_backend.labeling.client import unless_missing
 from annotation_backend.labeling.models import LabelingProject, LabelingTask, Subject, TaskState
 from annotation_backend.labeling.pushing import hide_predictions
@@ -74,26 +72,35 @@ def _asked_again(project: LabelingProject, number: int, pictures: Pictures) -> l
     task = _records(project, [number]).get(number)
     if before is None or task is None or row is None:
         return []
+    if not (sound := _sound([row], [])):
+        return []  # the next look asks again
     task.written, task.shown = [*before.written, *task.written], [*before.shown, *task.shown]
-    return _of_row(task, _sound(row), pictures)
+    return _of_row(task, sound[0], pictures)
 
 
-def all_tasks(project: LabelingProject, *, since: datetime | None = None) -> list[Row]:
+def all_tasks(project: LabelingProject, *, since: datetime | None = None, odd: list[str] | None = None) -> list[Row]:
     """Tasks with their predictions; with `since`, those that Label Studio changed after it.
 
     Where Label Studio fails at one of them, all of ours are read but that one, which reconciliation names.
 
+    Args:
+        project: Ours.
+        since: The earliest change.
+        odd: Takes a line for each task of another shape than a task's, which is left out.
+
     Raises:
         TryAgain: Label Studio does not answer, or fails whatever it is asked for.
     """
+    odd = [] if odd is None else odd
+    condition = _changed_after(since) if since else None
     try:
-        rows = list(listed(project, fields="all", condition=_changed_after(since) if since else None, page_size=_PAGE))
+        rows = list(listed(project, fields="all", condition=condition, page_size=_PAGE, odd=[]))
     except TryAgain as error:
         if error.code != FAILED:
             raise
-        found = found_among(project, list(_records(project)), fields="all")
+        found = found_among(project, list(_records(project)), fields="all", odd=[])
         rows = [row for row in found if not isinstance(row, Unreadable)]
-    return [_sound(row) for row in rows]
+    return _sound(rows, odd)
 
 
 def _changed_after(moment: datetime) -> dict[str, Any]:
@@ -101,12 +108,19 @@ def _changed_after(moment: datetime) -> dict[str, Any]:
     return {"filter": "filter:tasks:updated_at", "operator": "greater", "type": "Datetime", "value": value}
 
 
-def _sound(row: object) -> Row:
-    """A task as Label Studio gives it, with what is read of it."""
-    task = record_of(row, id=int, data=dict)
-    if task.get("predictions") is not None:
-        task["predictions"] = rows_of(task["predictions"], id=int)
-    return task
+def _sound(rows: Iterable[Row], odd: list[str]) -> list[Row]:
+    """Tasks as Label Studio gives them, with what is read of them; those of another shape are named and left out."""
+    found = []
+    for row in rows:
+        try:
+            task = record_of(row, id=int, data=dict)
+            if task.get("predictions") is not None:
+                task["predictions"] = rows_of(task["predictions"], id=int)
+        except TryAgain as error:
+            odd.append(f"Task {row['id']} was not looked at, the next round does it again: {error}")
+        else:
+            found.append(task)
+    return found
 
 
 def mend(found: Sequence[Difference], rows: Mapping[int, Row]) -> None:
@@ -201,7 +215,7 @@ def _of_predictions(task: LabelingTask, row: Row) -> list[Difference]:
     if not others:
         return []
     name = FOREIGN if len(others) < len(rows) else CHANGED
-    moments = [parse_datetime(str(one.get("updated_at"))) for one in rows if one["id"] in others]
+    moments = [moment_of(one.get("updated_at")) for one in rows if one["id"] in others]
     when = max((moment for moment in moments if moment), default=None)
     return [Difference(Subject.PREDICTION, name, last, digests[others[-1]], row["id"], task, when)]
 
@@ -211,4 +225,5 @@ def _who_and_when(row: Row) -> tuple[datetime | None, int]:
     people = row.get("updated_by")
     first = people[0] if isinstance(people, list) and people else people
     person = first.get("user_id") if isinstance(first, Mapping) else first
-    return parse_datetime(str(row.get("updated_at"))), person if isinstance(person, int) else 0
+    known = isinstance(person, int) and not isinstance(person, bool) and 0 < person <= LARGEST_NUMBER
+    return moment_of(row.get("updated_at")), int(str(person)) if known else 0

@@ -1,12 +1,10 @@
 """Webhooks: ours tells us of every save, and no other tells anybody else."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.utils.dateparse import parse_datetime
-
-from annotation_backend.labeling.answers import record_of, rows_of
+from annotation_backend.labeling.answers import moment_of, record_of, rows_of
 from annotation_backend.labeling.client import call, unless_missing
 from annotation_backend.labeling.connection import (
     former_ml_backend_urls,
@@ -85,7 +83,9 @@ def _foreign(project: LabelingProject, row: Row) -> Difference | None:
         is_on = row.get("is_active", True)
         return Difference(Subject.WEBHOOK, OF_ALL, "", digest, row["id"], changed_at=when) if is_on else None
     name = TWICE if _is_at_home(project, row) else FOREIGN
-    carries_ours = name == FOREIGN and webhook_headers().items() <= dict(row.get("headers") or {}).items()
+    headers = row.get("headers")
+    has = headers if isinstance(headers, Mapping) else {}
+    carries_ours = name == FOREIGN and all(has.get(key) == value for key, value in webhook_headers().items())
     return Difference(Subject.WEBHOOK, name, "", digest, row["id"], changed_at=when, tells_elsewhere=carries_ours)
 
 
@@ -117,4 +117,4 @@ def _remember(project: LabelingProject, number: int) -> None:
 
 
 def _moment(row: Row) -> datetime | None:
-    return parse_datetime(str(row.get("updated_at")))
+    return moment_of(row.get("updated_at"))
