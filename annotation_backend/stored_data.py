@@ -85,7 +85,7 @@ def check_data(*, mend: bool = False, progress: Tell | None = None) -> DataRepor
                     stream.flush()
             if progress is not None:
                 progress(done, len(items))
-    place.unlink()
+    place.unlink(missing_ok=True)  # another check may have come to its end meanwhile
     Damage.objects.exclude(file__in=[item.name for item in items]).delete()
     return report
 
@@ -167,12 +167,12 @@ def _joined(states: list[str]) -> str:
 
 
 def _found_whole(place: Path) -> set[tuple[str, str]]:
-    """What a check that was stopped found whole; its last line may be half written."""
+    """What a check that was stopped found whole; lines that are damaged say nothing."""
     found: set[tuple[str, str]] = set()
-    for line in place.read_text(encoding="utf-8").splitlines() if place.exists() else []:
+    for line in place.read_text(encoding="utf-8", errors="replace").splitlines() if place.exists() else []:
         try:
             name, state = json.loads(line)
-        except ValueError:
+        except (ValueError, TypeError, RecursionError):
             continue
         found.add((str(name), str(state)))
     return found

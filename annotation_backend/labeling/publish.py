@@ -17,6 +17,7 @@ from annotation_backend.labeling.project import ensure_project
 from annotation_backend.labeling.task_data import digest_of_data, pictures_by_index, task_data, write_task
 from annotation_backend.labeling.task_lists import Fields, Unreadable, found_among
 from annotation_backend.labeling.watch.services import bring_up_to_date
+from annotation_backend.labeling.watch.tasks import sound
 from datasets.case import SeriesRole
 from datasets.errors import RejectedInput, TryAgain
 
@@ -155,7 +156,7 @@ def _in_label_studio(
         if isinstance(task, Unreadable):
             found[task.label_studio_id] = None
         else:
-            found[task["id"]] = record_of(task, data=dict)
+            found[task["id"]] = sound(task)
     return found
 
 

@@ -16,7 +16,7 @@ from datasets.errors import TryAgain
 
 Fields = Literal["all", "task_only"]
 
-FAILED = "label-studio-error"
+FAILED, NO_ANSWER = "label-studio-error", "label-studio-answer"
 
 _TOGETHER = 200
 

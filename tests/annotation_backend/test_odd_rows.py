@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from annotation_backend.labeling import client, task_lists
+from annotation_backend.labeling import client, task_lists, upkeep
 from annotation_backend.labeling.answers import moment_of, record_of
+from annotation_backend.labeling.editor import change_settings
 from annotation_backend.labeling.incoming import read_save
 from annotation_backend.labeling.living import is_gone
 from annotation_backend.labeling.models import Annotation, AnnotationDeletion, LabelingProject, LabelingTask
+from annotation_backend.labeling.project_settings import ProjectSettings
 from annotation_backend.labeling.publish import publish
 from annotation_backend.labeling.reconcile import pull
 from annotation_backend.labeling.task_lists import listed
@@ -137,6 +139,16 @@ def test_a_row_that_comes_twice_is_taken_once(tasks: list[LabelingTask], monkeyp
     assert (report.stored, report.deleted, report.refused) == (2, 0, [])
 
 
+@pytest.mark.parametrize("counts", [3, None, [], {"brush": 3}, {"brush": None}, {"brush": ["x"]}])
+def test_counts_of_another_shape_are_no_answer(
+    counts: object, tasks: list[LabelingTask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = {"created_annotations": {}, "created_labels": {}, "created_labels_drafts": counts}
+    answer_with(monkeypatch, lambda *_words, **_options: summary)
+    with pytest.raises(TryAgain, match="label-studio-answer"):
+        change_settings(tasks[0].project, ProjectSettings(has_oedema=True), person=None)
+
+
 @pytest.mark.parametrize("value", NO_MOMENTS)
 def test_a_time_that_is_none_is_no_time(value: object) -> None:
     assert moment_of(value) is None
@@ -179,12 +191,12 @@ def test_another_project_than_was_asked_for_does_not_retire_ours(
 ) -> None:
     project = tasks[0].project
     project.made_at = timezone.now()
-    for found in ({"id": 5, "created_at": "2020-01-01T00:00:00Z"}, {"id": 1, "created_at": "2020-01-01T00:00:00"}):
-        answer_with(monkeypatch, lambda *_words, found=found, **_options: {"active_organization": 1, **found})
-        try:
-            assert not is_gone(project)
-        except TryAgain as error:
-            assert error.code == "label-studio-answer"
+    found = {"active_organization": 1, "id": 1, "created_at": "2020-01-01T00:00:00"}
+    answer_with(monkeypatch, lambda *_words, **_options: found)
+    assert not is_gone(project), "a time of no zone says nothing"
+    found |= {"id": 5, "created_at": "2020-01-01T00:00:00Z"}
+    with pytest.raises(TryAgain, match="another project"):
+        is_gone(project)
 
 
 @pytest.mark.parametrize("body", [b"1" * 5000, b'{"id": ' + b"9" * 5000 + b"}", b"\xef\xbb\xbf{", b"[1, 2"])
@@ -236,3 +248,27 @@ def test_a_number_that_is_none_beside_a_drawing_costs_nothing_but_itself(
 def test_a_number_that_no_row_can_hold_is_none(number: object) -> None:
     with pytest.raises(TryAgain):
         record_of({"id": number}, id=int)
+
+
+def test_a_person_without_an_address_keeps_nobodys_saves_from_being_taken_over(
+    tasks: list[LabelingTask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each round began anew at the same row, and never came to the saves."""
+    rows, told = _rows(tasks), []
+
+    def call(_method: str, path: str, **_options: Any) -> Any:
+        if path == "/api/users/":
+            return [{"id": 1, "email": None}, {"id": "2", "email": "x@y.org"}]
+        if path == "/api/webhooks/":
+            return [{"id": 3, "url": None}]
+        return {"tasks": rows, "total": len(rows), "active_organization": 1}
+
+    monkeypatch.setattr("annotation_backend.labeling.people.ensure_tabs", lambda _project: 0)
+    signed_up: list[object] = []
+    monkeypatch.setattr("annotation_backend.labeling.people.sign_up", lambda *words: signed_up.append(words))
+    answer_with(monkeypatch, call)
+    upkeep._one_round(is_full=True, tell=told.append)
+    assert Annotation.objects.count() == len(tasks)
+    assert not signed_up
+    assert any("2 row(s) without a number or an address" in line for line in told)
+    LabelingProject.objects.get(looked_over_at__isnull=False)

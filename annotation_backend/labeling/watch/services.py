@@ -79,8 +79,13 @@ def settle_project(project: LabelingProject) -> list[str]:
 
 
 def _settle(check: Check, project: LabelingProject) -> list[str]:
-    """One kind of thing; where it cannot be brought back, the others still are."""
-    found = _settled(check, project)
+    """One kind of thing; where it cannot be looked at or brought back, the others still are."""
+    try:
+        found = _settled(check, project)
+    except MaskloopError as error:
+        if error.code in _NOBODY_THERE:
+            raise
+        return [str(error)]
     rows = keep(project, found)
     try:
         check.mend(project, found)

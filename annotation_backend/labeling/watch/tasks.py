@@ -1,6 +1,6 @@
 """Tasks: the pictures, words and predictions that Label Studio shows of each slice."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from annotation_backend.labeling.models import LabelingProject, LabelingTask, Su
 from annotation_backend.labeling.pushing import hide_predictions
 from annotation_backend.labeling.queue import queue_once
 from annotation_backend.labeling.task_data import digest_of, digest_of_data, pictures_by_index, task_data, write_task
-from annotation_backend.labeling.task_lists import FAILED, Unreadable, found_among, listed
+from annotation_backend.labeling.task_lists import FAILED, NO_ANSWER, Unreadable, found_among, listed
 from annotation_backend.labeling.watch.difference import Difference
 from datasets.case import SeriesRole
 from datasets.errors import TryAgain
@@ -65,17 +65,16 @@ def _asked_again(project: LabelingProject, number: int, pictures: Pictures) -> l
     before = _records(project, [number]).get(number)
     try:
         row = unless_missing("GET", f"/api/tasks/{number}/")
+        found = None if row is None else sound(row)
     except TryAgain as error:
-        if error.code != FAILED:
+        if error.code not in (FAILED, NO_ANSWER):
             raise
-        return []  # Label Studio fails at this task, which reconciliation names
+        return []  # Label Studio fails at this task, which reconciliation names, or the next look asks again
     task = _records(project, [number]).get(number)
-    if before is None or task is None or row is None:
+    if before is None or task is None or found is None or found["id"] != number:
         return []
-    if not (sound := _sound([row], [])):
-        return []  # the next look asks again
     task.written, task.shown = [*before.written, *task.written], [*before.shown, *task.shown]
-    return _of_row(task, sound[0], pictures)
+    return _of_row(task, found, pictures)
 
 
 def all_tasks(project: LabelingProject, *, since: datetime | None = None, odd: list[str] | None = None) -> list[Row]:
@@ -100,7 +99,7 @@ def all_tasks(project: LabelingProject, *, since: datetime | None = None, odd: l
             raise
         found = found_among(project, list(_records(project)), fields="all", odd=[])
         rows = [row for row in found if not isinstance(row, Unreadable)]
-    return _sound(rows, odd)
+    return list(_sound_ones(rows, odd))
 
 
 def _changed_after(moment: datetime) -> dict[str, Any]:
@@ -108,19 +107,25 @@ def _changed_after(moment: datetime) -> dict[str, Any]:
     return {"filter": "filter:tasks:updated_at", "operator": "greater", "type": "Datetime", "value": value}
 
 
-def _sound(rows: Iterable[Row], odd: list[str]) -> list[Row]:
-    """Tasks as Label Studio gives them, with what is read of them; those of another shape are named and left out."""
-    found = []
+def sound(row: object) -> Row:
+    """A task as Label Studio gives it, with what is read of it.
+
+    Raises:
+        TryAgain: It has another shape (``label-studio-answer``).
+    """
+    task = record_of(row, id=int, data=dict)
+    if task.get("predictions") is not None:
+        task["predictions"] = rows_of(task["predictions"], id=int)
+    return task
+
+
+def _sound_ones(rows: Iterable[Row], odd: list[str]) -> Iterator[Row]:
+    """Those of some tasks that have a task's shape; the others are named."""
     for row in rows:
         try:
-            task = record_of(row, id=int, data=dict)
-            if task.get("predictions") is not None:
-                task["predictions"] = rows_of(task["predictions"], id=int)
+            yield sound(row)
         except TryAgain as error:
             odd.append(f"Task {row['id']} was not looked at, the next round does it again: {error}")
-        else:
-            found.append(task)
-    return found
 
 
 def mend(found: Sequence[Difference], rows: Mapping[int, Row]) -> None:
