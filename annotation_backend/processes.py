@@ -88,7 +88,7 @@ class Processes:
             raise RejectedInput(
                 "up-running",
                 "Expected no other `up` on this data folder, got one that runs.",
-                remedy="Stop it first, with Ctrl-C where it was started. Another installation needs another MASKLOOP_DATA.",
+                remedy="Stop it first, with Ctrl-C where it was started. Another one needs its own MASKLOOP_DATA.",
             )
         if count := self._former.end():
             self._say(f"{count} process(es) that an `up` left running when it was killed were ended.")

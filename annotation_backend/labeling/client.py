@@ -87,6 +87,7 @@ def unless_missing(method: str, path: str, **kwargs: Any) -> Any:
 
 def is_up(*, seconds: float = 3.0) -> bool:
     """Whether the server answers its health check now."""
+    require_no_transaction()
     try:
         return bool(requests.get(f"{settings.LABEL_STUDIO_URL}/health", timeout=seconds).ok)
     except requests.RequestException:
