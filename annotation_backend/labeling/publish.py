@@ -156,7 +156,7 @@ def _in_label_studio(
         if isinstance(task, Unreadable):
             found[task.label_studio_id] = None
         else:
-            found[task["id"]] = sound(task)
+            found[task["id"]] = dict(sound(task))
     return found
 
 
