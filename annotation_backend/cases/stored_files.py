@@ -53,7 +53,18 @@ def thumbnails(case: Case) -> dict[str, Path]:
     paths = {role: case.folder / "series" / f"{role}.png" for role in ("t1", "t2")}
     if case.is_registered:
         paths["registration"] = case.registration.checkerboard_path.with_name("thumbnail.png")
-    return {kind: path for kind, path in paths.items() if path.exists()}
+    return {kind: path for kind, path in paths.items() if _is_there(path)}
+
+
+def _is_there(path: Path) -> bool:
+    """Whether anything has this name; what may not be looked at is there, and is named when it is read."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def thumbnail_file(case: Case, kind: str) -> StoredFile:

@@ -275,7 +275,7 @@ def test_a_picture_without_a_digest_is_looked_at_by_its_own_checksums(
     assert radiologist.get(reverse("cohort-report")).status_code == 200
     write_report(case.folder)
     found = {finding.subject for finding in stored_data.check_data().findings}
-    gone = name == "case-thumbnail" and damage in ("gone", "a link in a circle")
+    gone = name == "case-thumbnail" and damage == "gone"
     assert found == (set() if gone else {meant.relative_to(settings.DATA_FOLDER).as_posix()})
 
 
@@ -288,3 +288,36 @@ def test_a_damaged_note_of_a_stopped_check_says_nothing(case: Case, line: str) -
     assert report.known == 0
     assert report.findings == []
     assert not note.exists()
+
+
+def test_what_does_not_open_is_named_and_the_rest_is_looked_at(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests may be allowed everything, so the system's refusal is acted."""
+    _flip(case.registration.checkerboard_path)
+    closed = case.folder / "series" / "t1.png"
+    real = Path.lstat, Path.stat
+
+    def refuses(path: Path, which: Callable[..., os.stat_result], **options: bool) -> os.stat_result:
+        if path == closed:
+            raise PermissionError(13, "Permission denied")
+        return which(path, **options)
+
+    monkeypatch.setattr(Path, "lstat", lambda path: refuses(path, real[0]))
+    monkeypatch.setattr(Path, "stat", lambda path, **options: refuses(path, real[1], **options))
+    found = {finding.subject: finding.code for finding in stored_data.check_data().findings}
+    name = closed.relative_to(settings.DATA_FOLDER).as_posix()
+    assert found[name] == "stored-file-unreadable"
+    assert len(found) == 2
+
+
+def test_a_release_whose_folder_does_not_open_is_a_finding(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    Release.objects.create(name="thigh", version="1.0.0", folder="thigh-1.0.0", digest="0" * 64)
+
+    def refuses(*_words: object, **_options: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(stored_data, "checked", refuses)
+    report = stored_data.check_data()
+    assert [(finding.code, finding.subject) for finding in report.findings] == [
+        ("stored-file-unreadable", "thigh-1.0.0")
+    ]
+    assert report.checked > 10
