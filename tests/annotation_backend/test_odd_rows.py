@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from annotation_backend.accounts.models import SignInCount
+from annotation_backend.accounts.throttle import TooManyTries, require_free
 from annotation_backend.labeling import client, task_lists, upkeep
 from annotation_backend.labeling.answers import moment_of, record_of
 from annotation_backend.labeling.editor import change_settings
@@ -272,3 +274,14 @@ def test_a_person_without_an_address_keeps_nobodys_saves_from_being_taken_over(
     assert not signed_up
     assert any("2 row(s) without a number or an address" in line for line in told)
     LabelingProject.objects.get(looked_over_at__isnull=False)
+
+
+def test_a_clock_that_was_wrong_locks_nobody_out_and_keeps_no_failed_job_waiting() -> None:
+    far = timezone.now() + timedelta(days=400)
+    row = SignInCount.objects.create(key="account-x", tries=5, locked_until=far)
+    require_free([row.key])
+    SignInCount.objects.filter(pk=row.pk).update(locked_until=timezone.now() + timedelta(minutes=4))
+    with pytest.raises(TooManyTries):
+        require_free([row.key])
+    assert upkeep._is_due([("FAILED", "x.Y", far)])
+    assert not upkeep._is_due([("FAILED", "x.Y", timezone.now())])
