@@ -35,6 +35,11 @@ class FormerRun:
         with suppress(OSError):
             self._file.unlink(missing_ok=True)
 
+    @property
+    def is_going_on(self) -> bool:
+        """Whether the `up` that noted this lives, and is another than this one."""
+        return any(pid != os.getpid() for pid in _living(self._read().get("up", {})))
+
     def end(self) -> int:
         """Ends what a killed `up` left; one that lives is left alone.
 
@@ -56,8 +61,9 @@ class FormerRun:
 
     def _read(self) -> dict[str, dict[str, str]]:
         try:
-            return dict(json.loads(self._file.read_text()))
-        except (OSError, ValueError):
+            noted = dict(json.loads(self._file.read_text()))
+            return {name: {str(int(pid)): began for pid, began in dict(noted[name]).items()} for name in noted}
+        except (OSError, ValueError, TypeError):  # damaged: then the next `up` says that a port is taken
             return {}
 
 

@@ -1,6 +1,7 @@
 """The processes of one machine: started from the Procfile, kept running together, stopped together."""
 
 import errno
+import logging
 import os
 import shlex
 import socket
@@ -16,6 +17,8 @@ from annotation_backend.environment import LISTENER_FOR_LABEL_STUDIO
 from annotation_backend.former_run import FormerRun
 from annotation_backend.kept_process import KeptProcess
 from datasets.errors import RejectedInput, TryAgain
+
+logger = logging.getLogger(__name__)
 
 STOP_SECONDS = 15.0
 """A process that has not ended this long after SIGTERM is killed."""
@@ -76,7 +79,17 @@ class Processes:
         self._is_over = threading.Event()
 
     def end_former(self) -> None:
-        """Ends what an `up` that was killed left running here, and says so."""
+        """Ends what an `up` that was killed left running here, and says so.
+
+        Raises:
+            RejectedInput: One that lives works on this data folder (``up-running``).
+        """
+        if self._former.is_going_on:
+            raise RejectedInput(
+                "up-running",
+                "Expected no other `up` on this data folder, got one that runs.",
+                remedy="Stop it first, with Ctrl-C where it was started. Another one needs its own MASKLOOP_DATA.",
+            )
         if count := self._former.end():
             self._say(f"{count} process(es) that an `up` left running when it was killed were ended.")
 
@@ -112,7 +125,7 @@ class Processes:
                     self._say(f"{name} {line}")
                     self._silent |= {name} & self._answers.keys() if process.is_running else set()
                     self._note()
-        for name in [name for name in self._silent if self._answers[name]()]:
+        for name in [name for name in list(self._silent) if self._answers[name]()]:
             self._silent.discard(name)
             self._say(f"{name} answers again.")
 
@@ -172,7 +185,11 @@ class Processes:
 
     def _tend_on(self) -> None:
         while not self._is_over.wait(_LOOK_SECONDS):
-            self.tend()
+            try:
+                self.tend()
+            except Exception as error:  # whatever it is, nothing would be started again any more
+                logger.exception("tending the processes broke")
+                self._say(f"Tending the processes broke ({type(error).__name__}); it goes on.")
 
     def _say(self, line: str) -> None:
         with suppress(OSError):  # a terminal that is gone, or a log on a full disk, ends nothing

@@ -4,6 +4,7 @@ What was found whole is written down as it goes, so that a check which was stopp
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -13,7 +14,7 @@ from django.conf import settings
 from django.db.models import Max
 
 from annotation_backend.cases.models import Case, Damage
-from annotation_backend.cases.stored import FROM_BACKUP, StoredFile, compare
+from annotation_backend.cases.stored import FROM_BACKUP, UNREADABLE, StoredFile, compare
 from annotation_backend.cases.stored_files import files_of
 from annotation_backend.labeling.models import Annotation, CaseMask
 from annotation_backend.labeling.stored_masks import make_again, mask_file
@@ -85,19 +86,29 @@ def check_data(*, mend: bool = False, progress: Tell | None = None) -> DataRepor
                     stream.flush()
             if progress is not None:
                 progress(done, len(items))
-    place.unlink()
+    place.unlink(missing_ok=True)  # another check may have come to its end meanwhile
     Damage.objects.exclude(file__in=[item.name for item in items]).delete()
     return report
 
 
 def _looked_at(item: _Item, report: DataReport, *, mend: bool) -> list[Finding]:
-    found = item.look()
+    found = _said_of(item)
     if found and mend and item.make_again is not None and item.make_again():
-        found = item.look()
+        found = _said_of(item)
         report.mended += [] if found else [item.name]
     report.checked += 1
     report.findings += found
     return found
+
+
+def _said_of(item: _Item) -> list[Finding]:
+    """What is wrong with it; a folder that does not open must not keep everything else from being looked at."""
+    try:
+        return item.look()
+    except OSError as problem:
+        message = f"Expected files that can be read, got {type(problem).__name__}."
+        remedy = f"Give Maskloop's account the right to read them. {FROM_BACKUP}"
+        return [Finding(Level.ERROR, UNREADABLE, message, remedy, item.name)]
 
 
 def _everything() -> Iterator[_Item]:
@@ -132,7 +143,7 @@ def _model_item(model: Model) -> _Item:
             return [Finding(Level.ERROR, error.code, error.message, f"{error.remedy} {FROM_BACKUP}", model.folder)]
         return []
 
-    files = sorted(model.path.glob("*")) if model.path.is_dir() else []
+    files = _files_below(model.path)
     return _Item(model.folder, _joined([_state(path, model.digest) for path in files]), look)
 
 
@@ -145,7 +156,7 @@ def _release_item(release: Release) -> _Item:
             for each, subject in zip(findings, subjects, strict=True)
         ]
 
-    files = sorted(path for path in release.path.rglob("*") if path.is_file()) if release.path.is_dir() else []
+    files = _files_below(release.path)
     return _Item(release.folder, _joined([_state(path, release.digest) for path in files]), look)
 
 
@@ -162,17 +173,22 @@ def _state(path: Path, sha256: str) -> str:
     return f"{status.st_mtime_ns}-{status.st_size}-{status.st_ino}-{sha256}"
 
 
+def _files_below(folder: Path) -> list[Path]:
+    """All files of a folder, as far as it opens."""
+    return sorted(Path(place, name) for place, _, names in os.walk(folder) for name in names)
+
+
 def _joined(states: list[str]) -> str:
     return sha256_of_bytes(canonical_json(states))
 
 
 def _found_whole(place: Path) -> set[tuple[str, str]]:
-    """What a check that was stopped found whole; its last line may be half written."""
+    """What a check that was stopped found whole; lines that are damaged say nothing."""
     found: set[tuple[str, str]] = set()
-    for line in place.read_text(encoding="utf-8").splitlines() if place.exists() else []:
+    for line in place.read_text(encoding="utf-8", errors="replace").splitlines() if place.exists() else []:
         try:
             name, state = json.loads(line)
-        except ValueError:
+        except (ValueError, TypeError, RecursionError):
             continue
         found.add((str(name), str(state)))
     return found

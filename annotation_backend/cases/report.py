@@ -17,7 +17,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from annotation_backend.cases.models import AlignmentVerdict, Case, Ingest, IngestPatient, Outcome
-from annotation_backend.cases.stored import as_findings, damages
+from annotation_backend.cases.stored import DamagedFile, as_findings, damages, whole_bytes
+from annotation_backend.cases.stored_files import thumbnail_file, thumbnails
 from datasets.files import write_bytes
 
 THUMBNAILS = {"t1": "T1", "t2": "T2", "registration": "T1 and T2 in tiles"}
@@ -84,7 +85,7 @@ class CohortReport:
         }
 
 
-def cohort(*, source: Callable[[Case, str, Path], str] | None = None) -> CohortReport:
+def cohort(*, source: Callable[[Case, str], str | None] | None = None) -> CohortReport:
     """Gathers the report, in a few queries however large the cohort is.
 
     Args:
@@ -124,16 +125,8 @@ def write_report(folder: Path) -> tuple[Path, CohortReport]:
     return path, report
 
 
-def thumbnails(case: Case) -> dict[str, Path]:
-    """The small pictures that a case has, by kind; cases of earlier versions have none."""
-    paths = {role: case.folder / "series" / f"{role}.png" for role in ("t1", "t2")}
-    if case.is_registered:
-        paths["registration"] = case.registration.checkerboard_path.with_name("thumbnail.png")
-    return {kind: path for kind, path in paths.items() if path.exists()}
-
-
-def _report_case(case: Case, seen: IngestPatient | None, source: Callable[[Case, str, Path], str]) -> ReportCase:
-    pictures = {kind: source(case, kind, path) for kind, path in thumbnails(case).items()}
+def _report_case(case: Case, seen: IngestPatient | None, source: Callable[[Case, str], str | None]) -> ReportCase:
+    pictures = {kind: address for kind in thumbnails(case) if (address := source(case, kind))}
     chosen = [(series.get_role_display(), series.evidence) for series in case.series.all()]
     page = {"page": reverse("case-page", args=[case.code])}
     findings = [finding | page for finding in (seen.findings if seen else case.findings)]
@@ -163,9 +156,14 @@ def _verdict(case: Case) -> str:
     return case.registration.get_verdict_display() or NOT_CHECKED
 
 
-def _page_source(case: Case, kind: str, _path: Path) -> str:
+def _page_source(case: Case, kind: str) -> str:
     return reverse("case-thumbnail", args=[case.code, kind])
 
 
-def _embedded(_case: Case, _kind: str, path: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+def _embedded(case: Case, kind: str) -> str | None:
+    """The picture itself; None for a damaged one, which is among the findings."""
+    try:
+        content = whole_bytes(thumbnail_file(case, kind))
+    except DamagedFile:
+        return None
+    return "data:image/png;base64," + base64.b64encode(content).decode()

@@ -4,7 +4,10 @@ A small file is read and compared each time. Of a large one the digest is rememb
 size and place on the disk; `manage.py check_data` remembers nothing and reads everything.
 """
 
+import errno
 import logging
+import os
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,12 +18,16 @@ from django.conf import settings
 from annotation_backend.cases.models import Case, Damage
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes, sha256_of_file
+from datasets.png_file import is_whole_png
 
 logger = logging.getLogger(__name__)
 
 FROM_BACKUP = "Restore the file from the backup of the data folder."
 
 MISSING, CHANGED, UNREADABLE = "stored-file-missing", "stored-file-changed", "stored-file-unreadable"
+
+OWN_CHECKSUMS = "png"
+"""In place of the digest of a picture for which none was written down: the file's own checksums are looked at."""
 
 _DIGESTS_REMEMBERED = 20_000
 
@@ -35,7 +42,7 @@ class StoredFile:
 
     Args:
         path: Where it lies, in the data folder.
-        sha256: What its digest must be.
+        sha256: What its digest must be, or `OWN_CHECKSUMS`.
         what: What it is, in Maskloop's own names, e.g. "the picture of slice 3 of C0001 (t2)".
         remedy: What brings it back.
         case: Whose it is; None for what belongs to no case.
@@ -60,10 +67,11 @@ def whole_bytes(stored: StoredFile) -> bytes:
         DamagedFile: It is not; told once in the log, and shown as a finding until it is whole again.
     """
     try:
+        _status(stored.path)
         content = stored.path.read_bytes()
     except OSError as error:
         raise _told(stored, _code_of(error)) from error
-    if sha256_of_bytes(content) != stored.sha256:
+    if not _is_as_written(content, stored.sha256):
         raise _told(stored, CHANGED)
     return content
 
@@ -90,10 +98,10 @@ def compare(stored: StoredFile) -> RejectedInput | None:
         What is wrong; None for a whole file.
     """
     try:
-        found = sha256_of_file(stored.path)
+        is_whole = _is_whole(stored.path, stored.sha256)
     except OSError as error:
         return _told(stored, _code_of(error))
-    if found != stored.sha256:
+    if not is_whole:
         return _told(stored, CHANGED)
     Damage.objects.filter(file=stored.name).delete()
     return None
@@ -117,7 +125,9 @@ def as_findings(rows: Iterable[Damage]) -> list[dict[str, str]]:
 
 def _is_mended(row: Damage) -> bool:
     try:
-        is_whole = _remembered(*_signature(row.path)) == row.sha256
+        signature = _signature(row.path)
+        of_its_own = row.sha256 == OWN_CHECKSUMS
+        is_whole = _is_whole(row.path, row.sha256) if of_its_own else _remembered(*signature) == row.sha256
     except OSError:
         return False
     if is_whole:
@@ -144,8 +154,29 @@ def _code_of(error: OSError) -> str:
     return MISSING if isinstance(error, FileNotFoundError | NotADirectoryError) else UNREADABLE
 
 
-def _signature(path: Path) -> tuple[str, int, int, int]:
+def _is_whole(path: Path, sha256: str) -> bool:
+    _status(path)
+    return is_whole_png(path.read_bytes()) if sha256 == OWN_CHECKSUMS else sha256_of_file(path) == sha256
+
+
+def _is_as_written(content: bytes, sha256: str) -> bool:
+    return is_whole_png(content) if sha256 == OWN_CHECKSUMS else sha256_of_bytes(content) == sha256
+
+
+def _status(path: Path) -> os.stat_result:
+    """The status of an ordinary file. A pipe in its place would be waited for, and a device read, without end.
+
+    Raises:
+        OSError: There is none, or something else is in its place.
+    """
     status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "no ordinary file")
+    return status
+
+
+def _signature(path: Path) -> tuple[str, int, int, int]:
+    status = _status(path)
     return str(path), status.st_mtime_ns, status.st_size, status.st_ino
 
 

@@ -1,10 +1,10 @@
-"""Which files a case has whose digests are written down: series, masks that came in, registered volumes, pictures."""
+"""Which files of a case are compared: series, masks that came in, registered volumes, pictures, and small pictures."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from annotation_backend.cases.models import Case, ImportedMask, Series, Slice
-from annotation_backend.cases.stored import StoredFile
+from annotation_backend.cases.stored import OWN_CHECKSUMS, StoredFile
 from datasets.case import SeriesRole
 from datasets.intensity import STANDARD
 
@@ -17,6 +17,8 @@ def files_of(case: Case) -> Iterator[StoredFile]:
             yield imported_mask_file(case, mask)
     if case.is_registered:
         yield from (registered_file(case, role) for role in SeriesRole)
+        yield checkerboard_file(case)
+    yield from (thumbnail_file(case, kind) for kind in thumbnails(case))
     for picture in case.slices.all():
         windows = [STANDARD.name, *sorted(picture.windows)]
         yield from (found for window in windows if (found := picture_in(picture, window)) is not None)
@@ -38,6 +40,36 @@ def registered_file(case: Case, role: SeriesRole) -> StoredFile:
     digest = str(registration.record["outputs"][role.value])
     what = f"the registered {role.value.upper()} of {case.code}"
     return StoredFile(registration.volume_path(role), digest, what, case=case)
+
+
+def checkerboard_file(case: Case) -> StoredFile:
+    """T1 and T2 of a registration in tiles."""
+    path = case.registration.checkerboard_path
+    return StoredFile(path, OWN_CHECKSUMS, f"the checkerboard of {case.code}", case=case)
+
+
+def thumbnails(case: Case) -> dict[str, Path]:
+    """The small pictures that a case has, by kind; cases of earlier versions have none."""
+    paths = {role: case.folder / "series" / f"{role}.png" for role in ("t1", "t2")}
+    if case.is_registered:
+        paths["registration"] = case.registration.checkerboard_path.with_name("thumbnail.png")
+    return {kind: path for kind, path in paths.items() if _is_there(path)}
+
+
+def _is_there(path: Path) -> bool:
+    """Whether anything has this name; what may not be looked at is there, and is named when it is read."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def thumbnail_file(case: Case, kind: str) -> StoredFile:
+    """One of `thumbnails`."""
+    return StoredFile(thumbnails(case)[kind], OWN_CHECKSUMS, f"a small picture of {case.code} ({kind})", case=case)
 
 
 def picture_file(picture: Slice) -> StoredFile:

@@ -14,9 +14,14 @@ from annotation_backend.cases.choices import choose_series, chosen_by_people
 from annotation_backend.cases.exclusion import DECIDERS, require_shown
 from annotation_backend.cases.forms import SeriesForm
 from annotation_backend.cases.models import Case, Patient, Slice
-from annotation_backend.cases.report import thumbnails
 from annotation_backend.cases.stored import damages, whole_bytes
-from annotation_backend.cases.stored_files import picture_file, picture_in
+from annotation_backend.cases.stored_files import (
+    checkerboard_file,
+    picture_file,
+    picture_in,
+    thumbnail_file,
+    thumbnails,
+)
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes
 from datasets.intensity import STANDARD
@@ -94,9 +99,7 @@ def checkerboard(request: HttpRequest, code: str) -> HttpResponse:
     """T1 and T2 in alternating tiles."""
     case = get_object_or_404(Case, code=code, registration__isnull=False)
     require_shown(case, signed_in_user(request))
-    if not case.registration.checkerboard_path.exists():
-        raise Http404
-    return png_answer(request, case.registration.checkerboard_path.read_bytes())
+    return png_answer(request, whole_bytes(checkerboard_file(case)))
 
 
 @login_required
@@ -139,10 +142,9 @@ def thumbnail(request: HttpRequest, code: str, kind: str) -> HttpResponse:
     """A small picture of a case: its T1, its T2, or both in tiles."""
     case = get_object_or_404(Case.objects.select_related("registration"), code=code)
     require_shown(case, signed_in_user(request))
-    path = thumbnails(case).get(kind)
-    if path is None:
+    if kind not in thumbnails(case):
         raise Http404
-    return png_answer(request, path.read_bytes())
+    return png_answer(request, whole_bytes(thumbnail_file(case, kind)))
 
 
 def png_answer(request: HttpRequest, content: bytes) -> HttpResponse:

@@ -19,6 +19,9 @@ CONNECT_SECONDS, TIMEOUT_SECONDS = 3.0, 60.0
 
 _PIECE_BYTES = 1 << 18
 
+LARGEST_ANSWER_BYTES = 1 << 29
+"""Unpacked. The largest that is asked for, 200 tasks with all their drawings, is a tenth of it."""
+
 TOKENS_OFF = "label-studio-tokens-off"
 
 _SWITCHED_OFF = "legacy token authentication has been disabled"
@@ -69,7 +72,7 @@ def call(method: str, path: str, **kwargs: Any) -> Any:
             if response.is_redirect:
                 raise _redirected()
             response.raise_for_status()
-            return response.json() if response.content else None
+            return _decoded(response)
 
 
 def unless_missing(method: str, path: str, **kwargs: Any) -> Any:
@@ -84,6 +87,7 @@ def unless_missing(method: str, path: str, **kwargs: Any) -> Any:
 
 def is_up(*, seconds: float = 3.0) -> bool:
     """Whether the server answers its health check now."""
+    require_no_transaction()
     try:
         return bool(requests.get(f"{settings.LABEL_STUDIO_URL}/health", timeout=seconds).ok)
     except requests.RequestException:
@@ -157,13 +161,23 @@ def _patience(until: float) -> tuple[float, float]:
 
 
 def _read(response: requests.Response, until: float) -> bytes:
-    """The whole body, unless it drips in for longer than we wait."""
-    pieces = []
+    """The whole body, unless it drips in for longer than we wait, or has no end."""
+    pieces, size = [], 0
     while piece := response.raw.read1(_PIECE_BYTES, decode_content=True):  # what is there, not as much as was asked for
         pieces.append(piece)
+        size += len(piece)
+        if size > LARGEST_ANSWER_BYTES:
+            raise unreadable(f"more than {LARGEST_ANSWER_BYTES >> 20} MB")
         if time.monotonic() > until:
             raise _silent()
     return b"".join(pieces)
+
+
+def _decoded(response: requests.Response) -> Any:
+    try:
+        return response.json() if response.content else None
+    except ValueError as error:  # also a number of more digits than Python reads
+        raise unreadable("something that is no JSON") from error
 
 
 def _silent() -> TryAgain:
@@ -203,7 +217,14 @@ def _refusal(status: int, body: str) -> Exception:
             "Label Studio does not know what we asked for (404).",
             remedy="Was a project or task deleted there? Run `manage.py publish_tasks` to publish it again.",
         )
-    if status >= 500 or status == 429:
+    if status == 413:
+        return RejectedInput(
+            "label-studio-request-size",
+            "Our request is larger than what answers at LABEL_STUDIO_URL takes (413).",
+            remedy="Does a proxy stand before Label Studio? Let it take requests of 100 MB (nginx: "
+            "client_max_body_size), then run it again.",
+        )
+    if status >= 500 or status in (408, 429):
         return TryAgain("label-studio-error", f"Label Studio failed with status {status}.", remedy="Run it again.")
     return ProgramFault(
         "label-studio-request",

@@ -9,10 +9,9 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from annotation_backend.cases.models import Case
-from annotation_backend.labeling.answers import record_of
+from annotation_backend.labeling.answers import moment_of, record_of
 from annotation_backend.labeling.client import call
 from annotation_backend.labeling.events import lock_cases, mark_deleted, settled, sharing, store, unmark
 from annotation_backend.labeling.incoming import Save, place_of, read_save
@@ -191,7 +190,7 @@ def _has_its_task(answers: _Answers, row: Annotation) -> bool:
     task = answers.task(row.label_studio_task)
     if task is None or place_of(task) not in (None, (row.task.case.code, row.task.slice_index)):
         return False
-    began = parse_datetime(str(task.get("created_at")))
+    began = moment_of(task.get("created_at"))
     return began is None or began <= row.saved_at
 
 

@@ -141,7 +141,10 @@ def _draw_anew(project: LabelingProject) -> None:
 def _summary(project: LabelingProject) -> dict[str, Any]:
     """What Label Studio counts of the project's annotations and drafts."""
     answer = call("GET", f"/api/projects/{project.label_studio_id}/summary/")
-    return record_of(answer, created_annotations=dict, created_labels=dict, created_labels_drafts=dict)
+    found = record_of(answer, created_annotations=dict, created_labels=dict, created_labels_drafts=dict)
+    for name in ("created_labels", "created_labels_drafts"):
+        record_of(found[name], **dict.fromkeys(found[name], dict))
+    return found
 
 
 def _in_use(summary: Mapping[str, Any]) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """A save as Label Studio sends it, read and checked before anything is stored."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -68,7 +69,7 @@ def read_save(body: object, *, project: object = None, task: object = None) -> S
     """
     if not isinstance(body, Mapping):
         raise malformed("an annotation")
-    body = dict(_whole(body))
+    body = _whole(body)
     result = body.get("result")
     if not isinstance(result, list) or not all(isinstance(region, Mapping) for region in result):
         raise malformed("a list of regions")
@@ -127,14 +128,15 @@ def malformed(expected: str) -> RejectedInput:
     )
 
 
-def _whole(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The body as it can be stored.
+def _whole(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body as it can be stored; of a number that is none, beside what was drawn, nothing stays.
 
     Raises:
         RejectedInput: It is nested deeper than any save is (``save-malformed``).
     """
     try:
-        return dict(_storable(body))
+        body = dict(_storable(body))
+        return {name: value if name == "result" else _finite(value) for name, value in body.items()}
     except RecursionError as error:
         raise malformed("regions that are not nested so deep") from error
 
@@ -146,6 +148,15 @@ def _storable(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {_storable(name): each if name == "rle" else _storable(each) for name, each in value.items()}
     return [_storable(each) for each in value] if isinstance(value, list) else value
+
+
+def _finite(value: Any) -> Any:
+    """The same without NaN and the infinite, which JSON has not and no database takes."""
+    if isinstance(value, Mapping):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _is_strange(text: str) -> bool:

@@ -5,10 +5,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from django.utils.dateparse import parse_datetime
-
-from annotation_backend.labeling.answers import record_of
-from annotation_backend.labeling.client import call
+from annotation_backend.labeling.answers import moment_of, number_in, record_of
+from annotation_backend.labeling.client import call, unreadable
 from annotation_backend.labeling.models import LabelingProject
 from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
@@ -58,7 +56,7 @@ def require_organisation(project: LabelingProject | None) -> None:
 def remember(project: LabelingProject, found: Mapping[str, Any] | None = None) -> None:
     """Notes what tells a project from another one that is given its number, and which organisation it is in."""
     body = found or _found(project) or {}
-    organisation, made_at = body.get("organization"), _made_at(body)
+    organisation, made_at = number_in(body, "organization"), _made_at(body)
     if (project.organisation, project.made_at) == (organisation, made_at) or made_at is None:
         return
     project.organisation, project.made_at = organisation, made_at
@@ -107,11 +105,14 @@ def _is_there(project: LabelingProject) -> bool:
 
 def _found(project: LabelingProject) -> Mapping[str, Any] | None:
     try:
-        return record_of(call("GET", f"/api/projects/{project.label_studio_id}/"))
+        found = record_of(call("GET", f"/api/projects/{project.label_studio_id}/"), id=int)
     except RejectedInput as error:
         if error.code != "label-studio-missing":
             raise
         return None
+    if found["id"] != project.label_studio_id:  # of another nothing says that ours is gone
+        raise unreadable("another project than was asked for")
+    return found
 
 
 def _is_another(project: LabelingProject, found: Mapping[str, Any]) -> bool:
@@ -123,5 +124,4 @@ def _is_another(project: LabelingProject, found: Mapping[str, Any]) -> bool:
 
 
 def _made_at(found: Mapping[str, Any]) -> Any:
-    value = found.get("created_at")
-    return parse_datetime(value) if isinstance(value, str) else None
+    return moment_of(found.get("created_at"))

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from annotation_backend.cases.models import Case, Slice
 from annotation_backend.cases.registering import require_sound
-from annotation_backend.labeling.answers import record_of
+from annotation_backend.labeling.answers import record_of, sound_rows_of
 from annotation_backend.labeling.client import call, unreadable
 from annotation_backend.labeling.former import make_way
 from annotation_backend.labeling.jobs import mirror_case_states
@@ -17,6 +17,7 @@ from annotation_backend.labeling.project import ensure_project
 from annotation_backend.labeling.task_data import digest_of_data, pictures_by_index, task_data, write_task
 from annotation_backend.labeling.task_lists import Fields, Unreadable, found_among
 from annotation_backend.labeling.watch.services import bring_up_to_date
+from annotation_backend.labeling.watch.tasks import sound
 from datasets.case import SeriesRole
 from datasets.errors import RejectedInput, TryAgain
 
@@ -155,7 +156,7 @@ def _in_label_studio(
         if isinstance(task, Unreadable):
             found[task.label_studio_id] = None
         else:
-            found[task["id"]] = record_of(task, data=dict)
+            found[task["id"]] = dict(sound(task))
     return found
 
 
@@ -173,7 +174,8 @@ def _import(project: LabelingProject, case: Case, contents: dict[int, dict[str, 
     path = f"/api/projects/{project.label_studio_id}/import"
     answer = call("POST", path, params={"return_task_ids": "true"}, json=bodies)
     numbers = record_of(answer, task_ids=list)["task_ids"]
-    if len(numbers) != len(contents) or not all(isinstance(number, int) for number in numbers):
+    known = sound_rows_of([{"id": number} for number in numbers], id=int)[0]
+    if len(numbers) != len(contents) or len({row["id"] for row in known}) != len(contents):
         raise unreadable("another count of tasks than were to be made")
     return dict(zip(contents, numbers, strict=True))
 

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils.dateparse import parse_datetime
+from django.utils import timezone
 
-from annotation_backend.labeling.answers import rows_of
+from annotation_backend.labeling.answers import moment_of, sound_rows_of
 from annotation_backend.labeling.events import mark_deleted, store, unmark
 from annotation_backend.labeling.incoming import place_of, read_save
 from annotation_backend.labeling.models import (
@@ -53,9 +53,10 @@ def pull(project: LabelingProject, *, is_full: bool = True) -> PullReport:
     """
     report = PullReport()
     before = _Before(project)
-    since = None if is_full or project.pulled_until is None else project.pulled_until - OVERLAP
-    newest = project.pulled_until
-    for task in _tasks(project, since):
+    now = timezone.now()
+    since = None if is_full or project.pulled_until is None else min(project.pulled_until, now) - OVERLAP
+    newest = None if project.pulled_until is None else min(project.pulled_until, now)
+    for task in _tasks(project, since, report.refused):
         if isinstance(task, Unreadable):
             report.refused.append(_unreadable(project, task))
             continue
@@ -64,7 +65,7 @@ def pull(project: LabelingProject, *, is_full: bool = True) -> PullReport:
         except MaskloopError as error:  # of this task; the others are taken over
             report.refused.append(f"Task {task['id']}: {error}")
             continue
-        newest = _later(newest, task.get("updated_at"))
+        newest = _later(newest, task.get("updated_at"), now)
     if newest != project.pulled_until:
         LabelingProject.objects.filter(pk=project.pk).update(pulled_until=newest)
     return report
@@ -91,9 +92,11 @@ _SAME = ("label_studio_task", "label_studio_id", "content_sha256", "completed_by
 def _take_task(project: LabelingProject, task: Mapping[str, Any], before: _Before, report: PullReport) -> None:
     """One living task: its saves are taken over, and what is here and not there was deleted.
 
-    Where a task itself was deleted nothing is asked: what was saved in it stays valid.
+    Where a task itself was deleted nothing is asked: what was saved in it stays valid. A row that is no annotation may
+    be one of ours: while there is one, nothing of the task is taken for deleted.
     """
-    number, saves = task["id"], rows_of(task.get("annotations") or [], id=int)
+    number = task["id"]
+    saves, others = sound_rows_of(task.get("annotations") or [], id=int)
     if saves and not _is_ours(project, task):
         report.refused.append(
             f"Task {number} belongs to no case here, and what was drawn in it is in no mask: have it drawn in the "
@@ -106,6 +109,9 @@ def _take_task(project: LabelingProject, task: Mapping[str, Any], before: _Befor
     marked = {identifier for place, identifier in before.marked if place == number}
     if returned := marked & alive:
         unmark(_saved_in(project, task, returned))
+    if others:
+        report.refused.append(f"Task {number}: {others} row(s) of its annotations are none. [label-studio-answer]")
+        return
     if gone := before.in_task.get(number, set()) - alive - marked:
         report.deleted += mark_deleted(_saved_in(project, task, gone))
 
@@ -136,7 +142,7 @@ def _saved_in(project: LabelingProject, task: Mapping[str, Any], identifiers: se
     saves = Annotation.objects.filter(project=project, label_studio_id__in=identifiers, label_studio_task=task["id"])
     if place := place_of(task):
         saves = saves.filter(task__case__code=place[0], task__slice_index=place[1])
-    began = _moment(task.get("created_at"))
+    began = moment_of(task.get("created_at"))
     return saves.confirmed().filter(saved_at__gte=began) if began is not None else saves.confirmed()
 
 
@@ -151,11 +157,12 @@ def _take(save: Mapping[str, Any], task: Mapping[str, Any], before: _Before, rep
         report.refused.append(str(error))
 
 
-def _tasks(project: LabelingProject, since: datetime | None) -> Iterator[dict[str, Any] | Unreadable]:
+def _tasks(project: LabelingProject, since: datetime | None, odd: list[str]) -> Iterator[dict[str, Any] | Unreadable]:
     """Tasks with their annotations and results; where Label Studio fails at one, ours are asked for by number."""
     given: set[int] = set()
     try:
-        for task in listed(project, fields="all", condition=_changed_since(since) if since else None):
+        condition = _changed_since(since) if since else None
+        for task in listed(project, fields="all", condition=condition, odd=odd):
             given.add(task["id"])
             yield task
     except TryAgain as error:
@@ -163,7 +170,7 @@ def _tasks(project: LabelingProject, since: datetime | None) -> Iterator[dict[st
             raise
         ours = LabelingTask.objects.filter(project=project, label_studio_id__gt=0)
         numbers = set(ours.values_list("label_studio_id", flat=True)) - given
-        yield from found_among(project, list(numbers), fields="all")
+        yield from found_among(project, list(numbers), fields="all", odd=odd)
 
 
 def _changed_since(moment: datetime) -> dict[str, Any]:
@@ -171,14 +178,9 @@ def _changed_since(moment: datetime) -> dict[str, Any]:
     return {"filter": "filter:tasks:updated_at", "operator": "greater", "type": "Datetime", "value": value}
 
 
-def _later(newest: datetime | None, value: object) -> datetime | None:
-    moment = _moment(value)
-    return newest if moment is None or (newest is not None and newest >= moment) else moment
-
-
-def _moment(value: object) -> datetime | None:
-    try:
-        moment = parse_datetime(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return moment if moment is not None and moment.tzinfo is not None else None
+def _later(newest: datetime | None, value: object, now: datetime) -> datetime | None:
+    """The later of both, and no time that is to come: after a clock that was wrong nothing would be asked for."""
+    moment = moment_of(value)
+    if moment is None:
+        return newest
+    return min(moment, now) if newest is None else max(newest, min(moment, now))

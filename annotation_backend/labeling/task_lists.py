@@ -9,16 +9,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from annotation_backend.labeling.answers import record_of, rows_of
-from annotation_backend.labeling.client import call
+from annotation_backend.labeling.answers import record_of, rows_of, sound_rows_of
+from annotation_backend.labeling.client import call, unreadable
 from annotation_backend.labeling.models import LabelingProject
 from datasets.errors import TryAgain
 
 Fields = Literal["all", "task_only"]
 
-FAILED = "label-studio-error"
+FAILED, NO_ANSWER = "label-studio-error", "label-studio-answer"
 
 _TOGETHER = 200
+
+_MOST_PAGES = 10_000
+"""A list that is longer has no end."""
+
+Odd = list[str]
+"""Takes one line for each page with rows that are no tasks, where the others are to be read all the same."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,12 @@ class Unreadable:
 
 
 def listed(
-    project: LabelingProject, *, fields: Fields, condition: dict[str, Any] | None = None, page_size: int = _TOGETHER
+    project: LabelingProject,
+    *,
+    fields: Fields,
+    condition: dict[str, Any] | None = None,
+    page_size: int = _TOGETHER,
+    odd: Odd | None = None,
 ) -> Iterator[dict[str, Any]]:
     """A project's tasks, page by page.
 
@@ -38,24 +49,44 @@ def listed(
         fields: Everything with annotations, or the task alone.
         condition: One filter, as Label Studio writes it.
         page_size: Tasks in one answer.
+        odd: Takes a line for rows that are no tasks; where it is left out they are an error, because what is missing
+            would be taken for deleted.
 
     Raises:
-        TryAgain: Label Studio does not answer, or fails at one of the tasks (``label-studio-error``).
+        TryAgain: Label Studio does not answer, fails at one of the tasks (``label-studio-error``), or its list is none
+            or has no end (``label-studio-answer``).
     """
     parameters: dict[str, Any] = {"project": project.label_studio_id, "page_size": page_size, "fields": fields}
     if condition:
         parameters["query"] = json.dumps({"filters": {"conjunction": "and", "items": [condition]}})
-    page = 1
-    while True:
+    seen: set[int] = set()
+    for page in range(1, _MOST_PAGES + 1):
         answer = record_of(call("GET", "/api/tasks/", params={**parameters, "page": page}), tasks=list, total=int)
-        yield from rows_of(answer["tasks"], id=int)
+        rows = _tasks_in(answer["tasks"], odd)
+        numbers = {row["id"] for row in rows}
+        if page > 1 and numbers and numbers <= seen:
+            raise unreadable("the same tasks on every page of a list")
+        seen |= numbers
+        yield from rows
         if page * page_size >= answer["total"] or not answer["tasks"]:
             return
-        page += 1
+    raise unreadable("a list without an end")
+
+
+def _tasks_in(rows: list[Any], odd: Odd | None) -> list[dict[str, Any]]:
+    if odd is None:
+        return rows_of(rows, id=int)
+    tasks, others = sound_rows_of(rows, id=int)
+    if others:
+        odd.append(
+            f"Label Studio's list of tasks has {others} row(s) that are no tasks; the others are taken over. "
+            "Does a proxy answer in its place? See data/logs/label_studio.log. [label-studio-answer]"
+        )
+    return tasks
 
 
 def found_among(
-    project: LabelingProject, numbers: Sequence[int], *, fields: Fields
+    project: LabelingProject, numbers: Sequence[int], *, fields: Fields, odd: Odd | None = None
 ) -> Iterator[dict[str, Any] | Unreadable]:
     """Those of some tasks that Label Studio has, and those at which it fails; no others.
 
@@ -63,19 +94,22 @@ def found_among(
         project: Ours.
         numbers: Label Studio's, in any order.
         fields: As for `listed`.
+        odd: As for `listed`.
 
     Raises:
         TryAgain: Label Studio does not answer, or fails whatever it is asked for.
     """
     ordered = sorted(set(numbers))
     for start in range(0, len(ordered), _TOGETHER):
-        yield from _found(project, ordered[start : start + _TOGETHER], fields)
+        yield from _found(project, ordered[start : start + _TOGETHER], fields, odd)
 
 
-def _found(project: LabelingProject, numbers: Sequence[int], fields: Fields) -> Iterator[dict[str, Any] | Unreadable]:
+def _found(
+    project: LabelingProject, numbers: Sequence[int], fields: Fields, odd: Odd | None
+) -> Iterator[dict[str, Any] | Unreadable]:
     """Asks for all at once; where that fails, for each half."""
     try:
-        rows = list(listed(project, fields=fields, condition=_between(numbers[0], numbers[-1])))
+        rows = list(listed(project, fields=fields, condition=_between(numbers[0], numbers[-1]), odd=odd))
     except TryAgain as error:
         if error.code != FAILED:
             raise
@@ -84,8 +118,8 @@ def _found(project: LabelingProject, numbers: Sequence[int], fields: Fields) -> 
             yield Unreadable(numbers[0])
             return
         middle = len(numbers) // 2
-        yield from _found(project, numbers[:middle], fields)
-        yield from _found(project, numbers[middle:], fields)
+        yield from _found(project, numbers[:middle], fields, odd)
+        yield from _found(project, numbers[middle:], fields, odd)
     else:
         wanted = set(numbers)
         yield from (row for row in rows if row["id"] in wanted)

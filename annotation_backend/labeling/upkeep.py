@@ -32,7 +32,7 @@ from annotation_backend.labeling.tokens import ensure_tokens
 from annotation_backend.labeling.watch.services import settle
 from annotation_backend.lost_jobs import WORKER_GONE, take_up_lost_jobs
 from annotation_backend.not_now import refusal_of
-from datasets.errors import MaskloopError, RejectedInput
+from datasets.errors import MaskloopError
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def look_around() -> list[str]:
     try:
         require_organisation(current_project())
         return [str(finding) for finding in (*bring_back(), *ensure_people())]
-    except RejectedInput as error:
+    except MaskloopError as error:
         return [str(error)]
 
 
@@ -227,4 +227,5 @@ def _is_due(attempts: Sequence[tuple[str, str, datetime | None]]) -> bool:
         return False
     _, exception, ended = attempts[0]
     pause = min(FIRST_PAUSE * 2 ** (failed - 1), LONGEST_PAUSE)
-    return exception != WORKER_GONE and (ended is None or timezone.now() - ended >= pause)
+    since = None if ended is None else timezone.now() - ended
+    return exception != WORKER_GONE and (since is None or since >= pause or since < timedelta(0))  # a clock set back

@@ -14,6 +14,7 @@ from annotation_backend.labeling.events import store
 from annotation_backend.labeling.incoming import read_save
 from annotation_backend.labeling.models import Annotation, LabelingProject, LabelingTask, ReceivedBy
 from annotation_backend.labeling.regions import region_of
+from curation.png import encode_png
 from datasets.case import SeriesRole
 from datasets.files import sha256_of_bytes, sha256_of_file, write_bytes
 from datasets.nifti import write_volume
@@ -60,7 +61,7 @@ def registered_case(code: str = "C0001", *, tissue_type: str = "nerve") -> Case:
         digest = sha256_of_file(case.folder / f"{role}.nii.gz")
         outputs[role.value] = digest
         Series.objects.create(case=case, role=role.value, file=f"{role}.nii.gz", source_sha256=digest, sha256=digest)
-    write_bytes(case.folder / "board.png", b"png")
+    write_bytes(case.folder / "board.png", encode_png(np.zeros((2, 2), dtype=np.uint8)))
     Registration.objects.create(
         case=case,
         record={"method": "identity", "transform": np.eye(4).tolist(), "outputs": outputs},

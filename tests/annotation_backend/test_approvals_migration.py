@@ -1,19 +1,23 @@
 """Approvals of before they were bound: kept where it is proved what they saw, named for another look elsewhere."""
 
 import ast
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import QuerySet
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from annotation_backend.accounts.models import Role
-from annotation_backend.cases.models import Case, Registration
+from annotation_backend.accounts.models import Role, User
+from annotation_backend.cases.models import Case, Exclusion, Registration, RegistrationVerdict
 from annotation_backend.labeling.assembly import assemble
-from annotation_backend.labeling.models import CaseMask, LabelingTask, TaskState
+from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask, Restoration, TaskState
 from annotation_backend.review.approvals import approved_reviews
 from annotation_backend.review.models import EndReason, Verdict, VerdictEnd
 from annotation_backend.review.services import decide
@@ -87,9 +91,62 @@ def test_a_migration_reads_no_code_that_changes_after_it(path: Path) -> None:
 
 def _drawn_on_after_the_verdict() -> None:
     """A save that no mask was made of when the installation was upgraded; written as that version wrote it."""
-    from annotation_backend.labeling.models import Annotation
-
     before = Annotation.objects.get(task__case__code=DRAWN_ON)
     values = {field.attname: getattr(before, field.attname) for field in Annotation._meta.concrete_fields}
     later = {"number": 2, "content_sha256": "a" * 64, "saved_at": "2026-11-21T12:00:00Z"}
     Annotation.objects.bulk_create([Annotation(**{**values, **later, "id": None})])
+
+
+def _nobody_known(task: LabelingTask, _reviewer: User) -> None:
+    QuerySet(Annotation).filter(task=task).update(completed_by=0, updated_by=0)
+
+
+def _imported(task: LabelingTask, _reviewer: User) -> None:
+    QuerySet(Annotation).filter(task=task).update(updated_by=0)
+
+
+def _own_drawing(task: LabelingTask, reviewer: User) -> None:
+    QuerySet(Annotation).filter(task=task).update(updated_by=reviewer.label_studio_id)
+
+
+def _restored_by_the_reviewer(task: LabelingTask, reviewer: User) -> None:
+    save = Annotation.objects.get(task=task)
+    Restoration.objects.create(source=save, result=save, person=reviewer)
+
+
+def _excluded(task: LabelingTask, _reviewer: User) -> None:
+    Exclusion.objects.create(case=task.case, reason="consent withdrawn")
+
+
+def _excluded_and_taken_back(task: LabelingTask, _reviewer: User) -> None:
+    exclusion = Exclusion.objects.create(case=task.case, reason="consent withdrawn")
+    Exclusion.objects.filter(pk=exclusion.pk).update(ended=timezone.now() + timedelta(hours=1))
+
+
+def _rejected(task: LabelingTask, reviewer: User) -> None:
+    words = {"record_sha256": task.case.registration.record_sha256, "verdict": "reject", "person": reviewer}
+    RegistrationVerdict.objects.create(case=task.case, **words)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        *(_nobody_known, _imported, _own_drawing, _restored_by_the_reviewer),
+        *(_excluded, _excluded_and_taken_back, _rejected),
+    ],
+)
+def test_an_approval_that_would_be_refused_today_is_named_for_another_look(
+    before: Callable[[LabelingTask, User], None],
+) -> None:
+    radiologist = accounts()[Role.RADIOLOGIST]
+    _drawn_case(PROVED, 1)
+    newest = MigrationExecutor(connection).loader.graph.leaf_nodes()
+    try:
+        rows = _migrate("0001_initial").get_model("review", "Review").objects
+        before(LabelingTask.objects.get(case__code=PROVED, slice_index=2), radiologist)
+        _approve_as_before(PROVED, radiologist.pk, rows)
+    finally:
+        MigrationExecutor(connection).migrate(newest)
+    assert [end.reason for end in VerdictEnd.objects.all()] == [EndReason.UNPROVEN]
+    assert not approved_reviews()
+    assert LabelingTask.objects.get(case__code=PROVED, slice_index=2).state == TaskState.ANNOTATED

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import time
 from pathlib import Path
 
@@ -171,10 +172,55 @@ def test_what_a_killed_up_left_running_is_ended_by_the_next_and_a_living_ups_is_
     assert not note.exists()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"groups": {"1": "0"}}', '{"up": {}, "groups": {"999999": "5"}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[]", "5", "[1]", "null", '{"groups": {"1": "0"}}', '{"up": {}, "groups": {"999999": "5"}}'),
+        *('{"up": null}', '{"up": {"x": "1"}}', '{"groups": {"1U": "0"}}', '{"groups": 3}', '{"groups": {"-1": "0"}}'),
+    ],
+)
 def test_a_note_that_says_nothing_ends_nobody(tmp_path: Path, text: str) -> None:
     (tmp_path / "up.json").write_text(text)
     assert FormerRun(tmp_path / "up.json").end() == 0
+    assert not FormerRun(tmp_path / "up.json").is_going_on
+
+
+def test_a_second_up_on_the_same_data_folder_is_refused_whatever_its_ports(tmp_path: Path) -> None:
+    other = subprocess.Popen(["sleep", "60"])
+    try:
+        note = tmp_path / "logs" / "up.json"
+        note.parent.mkdir()
+        began = Path(f"/proc/{other.pid}/stat").read_text().rpartition(")")[2].split()[19]
+        note.write_text(json.dumps({"up": {str(other.pid): began}, "groups": {}}))
+        with pytest.raises(RejectedInput, match="up-running"):
+            _processes(tmp_path, "one: true\n").end_former()
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+    _processes(tmp_path, "one: true\n").end_former()
+
+
+def test_what_breaks_while_processes_are_tended_is_said_and_they_are_tended_on(tmp_path: Path) -> None:
+    told: list[str] = []
+    pids = tmp_path / "pids"
+    processes = _processes(tmp_path, f"one: sh -c 'echo $$ >> {pids}; exec sleep 60'\n", told)
+    answers = iter([RuntimeError("odd")])
+
+    def answer() -> bool:
+        for error in answers:
+            raise error
+        return True
+
+    processes.start("one", answers=answer)
+    processes.keep()
+    try:
+        eventually(lambda: _lines(pids), seconds=20, what="the first start")
+        os.kill(_lines(pids)[0], signal.SIGKILL)
+        eventually(lambda: "one answers again." in told, seconds=20, what="the word that it answers")
+    finally:
+        processes.stop()
+    assert any("broke (RuntimeError); it goes on" in line for line in told)
 
 
 def test_words_from_the_environment_are_filled_in(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import gzip
 import json
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from django.urls import reverse
 from annotation_backend import stored_data
 from annotation_backend.accounts.models import Role
 from annotation_backend.cases.models import Case, Damage
+from annotation_backend.cases.report import write_report
 from annotation_backend.labeling.assembly import assemble
 from annotation_backend.labeling.models import CaseMask, VersionMasks
 from annotation_backend.publishing.models import Release
@@ -43,6 +45,10 @@ DAMAGES: dict[str, Damages] = {
     "empty": lambda path: path.write_bytes(b"") and None,
     "cut": lambda path: path.write_bytes(path.read_bytes()[:40]) and None,
     "a folder": lambda path: path.unlink() or path.mkdir(),
+    "a pipe": lambda path: path.unlink() or os.mkfifo(path),
+    "a link to a device": lambda path: path.unlink() or path.symlink_to("/dev/zero"),
+    "a link in a circle": lambda path: path.unlink() or path.symlink_to(path.name),
+    "a link to another file": lambda path: path.unlink() or path.symlink_to(__file__),
 }
 
 
@@ -251,3 +257,67 @@ def test_check_data_tells_machines_and_leaves_with_the_status_of_findings(
     assert left.value.code == 1
     found = json.loads(capsys.readouterr().out)["damaged"]
     assert {(row["code"], row["subject"]) for row in found} == {("stored-file-changed", "cases/C0001/t2.nii.gz")}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("name", ["case-checkerboard", "case-thumbnail"])
+def test_a_picture_without_a_digest_is_looked_at_by_its_own_checksums(
+    radiologist: Client, case: Case, name: str, damage: str
+) -> None:
+    path = case.registration.checkerboard_path
+    small = path.with_name("thumbnail.png")
+    shutil.copyfile(path, small)
+    words = [case.code, "registration"] if name == "case-thumbnail" else [case.code]
+    address, meant = reverse(name, args=words), small if name == "case-thumbnail" else path
+    assert radiologist.get(address).status_code == 200
+    DAMAGES[damage](meant)
+    assert radiologist.get(address).status_code in ((404, 409) if name == "case-thumbnail" else (409,))
+    assert radiologist.get(reverse("cohort-report")).status_code == 200
+    write_report(case.folder)
+    found = {finding.subject for finding in stored_data.check_data().findings}
+    gone = name == "case-thumbnail" and damage == "gone"
+    assert found == (set() if gone else {meant.relative_to(settings.DATA_FOLDER).as_posix()})
+
+
+@pytest.mark.parametrize("line", ["5", "[1]", "[", "null", "\udcff", '["a", "b", "c"]', "[" * 100_000])
+def test_a_damaged_note_of_a_stopped_check_says_nothing(case: Case, line: str) -> None:
+    note = Path(settings.DATA_FOLDER) / "checks" / "check_data.progress"
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text(f"{line}\n", encoding="utf-8", errors="surrogateescape")
+    report = stored_data.check_data()
+    assert report.known == 0
+    assert report.findings == []
+    assert not note.exists()
+
+
+def test_what_does_not_open_is_named_and_the_rest_is_looked_at(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests may be allowed everything, so the system's refusal is acted."""
+    _flip(case.registration.checkerboard_path)
+    closed = case.folder / "series" / "t1.png"
+    real = Path.lstat, Path.stat
+
+    def refuses(path: Path, which: Callable[..., os.stat_result], **options: bool) -> os.stat_result:
+        if path == closed:
+            raise PermissionError(13, "Permission denied")
+        return which(path, **options)
+
+    monkeypatch.setattr(Path, "lstat", lambda path: refuses(path, real[0]))
+    monkeypatch.setattr(Path, "stat", lambda path, **options: refuses(path, real[1], **options))
+    found = {finding.subject: finding.code for finding in stored_data.check_data().findings}
+    name = closed.relative_to(settings.DATA_FOLDER).as_posix()
+    assert found[name] == "stored-file-unreadable"
+    assert len(found) == 2
+
+
+def test_a_release_whose_folder_does_not_open_is_a_finding(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    Release.objects.create(name="thigh", version="1.0.0", folder="thigh-1.0.0", digest="0" * 64)
+
+    def refuses(*_words: object, **_options: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(stored_data, "checked", refuses)
+    report = stored_data.check_data()
+    assert [(finding.code, finding.subject) for finding in report.findings] == [
+        ("stored-file-unreadable", "thigh-1.0.0")
+    ]
+    assert report.checked > 10

@@ -62,9 +62,9 @@ def settle(project: LabelingProject, *, is_full: bool = True) -> list[str]:
     """
     began = timezone.now()
     told = settle_project(project)
-    since = None if is_full or project.looked_at is None else project.looked_at - OVERLAP
+    since = None if is_full or project.looked_at is None else min(project.looked_at, began) - OVERLAP
     try:
-        rows = {row["id"]: row for row in tasks.all_tasks(project, since=since)}
+        rows = {row["id"]: row for row in tasks.all_tasks(project, since=since, odd=told)}
     except TryAgain as error:
         if error.code in _NOBODY_THERE:
             raise
@@ -89,8 +89,13 @@ def settle_project(project: LabelingProject) -> list[str]:
 
 
 def _settle(check: Check, project: LabelingProject) -> list[str]:
-    """One kind of thing; where it cannot be brought back, the others still are."""
-    found = _settled(check, project)
+    """One kind of thing; where it cannot be looked at or brought back, the others still are."""
+    try:
+        found = _settled(check, project)
+    except MaskloopError as error:
+        if error.code in _NOBODY_THERE:
+            raise
+        return [str(error)]
     keep(project, found)
     try:
         check.mend(project, found)

@@ -9,8 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
+from annotation_backend.labeling.answers import moment_of
 from annotation_backend.labeling.client import unless_missing
 from annotation_backend.labeling.incoming import place_of
 from annotation_backend.labeling.models import NONE_OF_OURS, FormerTask, LabelingProject, LabelingTask, Subject
@@ -46,7 +46,7 @@ def differences(project: LabelingProject, rows: Iterable[Row]) -> list[Differenc
             NONE_OF_OURS,
             found=digest_of(row["data"]),
             number=row["id"],
-            changed_at=parse_datetime(str(row["created_at"])),
+            changed_at=moment_of(row.get("created_at")),
         )
         for row in suspects
         if row["id"] not in known and not _was_ours(project, row)
@@ -76,8 +76,8 @@ def _is_marked(data: Mapping[str, Any]) -> bool:
 
 
 def _has_settled(row: Row) -> bool:
-    made = parse_datetime(str(row.get("created_at")))
-    return made is not None and made.tzinfo is not None and timezone.now() - made >= SETTLING
+    made = moment_of(row.get("created_at"))
+    return made is not None and timezone.now() - made >= SETTLING
 
 
 def _was_ours(project: LabelingProject, row: Row) -> bool:

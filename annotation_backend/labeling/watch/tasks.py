@@ -1,21 +1,19 @@
 """Tasks: the pictures, words and predictions that Label Studio shows of each slice."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.utils.dateparse import parse_datetime
-
 from annotation_backend.cases.models import Slice
-from annotation_backend.labeling.answers import record_of, rows_of
+from annotation_backend.labeling.answers import LARGEST_NUMBER, moment_of, record_of, rows_of
 from annotation_backend.labeling.client import unless_missing
 from annotation_backend.labeling.models import LabelingProject, LabelingTask, Subject, TaskState
 from annotation_backend.labeling.pushing import hide_predictions
 from annotation_backend.labeling.queue import queue_once
 from annotation_backend.labeling.task_data import digest_of, digest_of_data, pictures_by_index, task_data, write_task
-from annotation_backend.labeling.task_lists import FAILED, Unreadable, found_among, listed
+from annotation_backend.labeling.task_lists import FAILED, NO_ANSWER, Unreadable, found_among, listed
 from annotation_backend.labeling.watch.difference import Difference
 from datasets.case import SeriesRole
 from datasets.errors import TryAgain
@@ -74,33 +72,43 @@ def _asked_again(project: LabelingProject, number: int, pictures: Pictures) -> l
     before = _records(project, [number]).get(number)
     try:
         row = unless_missing("GET", f"/api/tasks/{number}/")
+        found = None if row is None else sound(row)
     except TryAgain as error:
-        if error.code != FAILED:
+        if error.code not in (FAILED, NO_ANSWER):
             raise
-        return []  # Label Studio fails at this task, which reconciliation names
+        return []  # Label Studio fails at this task, which reconciliation names, or the next look asks again
     task = _records(project, [number]).get(number)
-    if before is None or task is None or row is None:
+    if before is None or task is None or found is None or found["id"] != number:
         return []
     task.written, task.shown = [*before.written, *task.written], [*before.shown, *task.shown]
-    return _of_row(task, sound(row), pictures)
+    return _of_row(task, found, pictures)
 
 
-def all_tasks(project: LabelingProject, *, since: datetime | None = None) -> list[Row]:
+def all_tasks(project: LabelingProject, *, since: datetime | None = None, odd: list[str] | None = None) -> list[Row]:
     """Tasks with their predictions; with `since`, those that Label Studio changed after it.
 
     Where Label Studio fails at one of them, all of ours are read but that one, which reconciliation names.
 
+    Args:
+        project: Ours.
+        since: The earliest change.
+        odd: Takes a line for each task of another shape than a task's, which is left out.
+
     Raises:
         TryAgain: Label Studio does not answer, or fails whatever it is asked for.
     """
+    odd, other = [] if odd is None else odd, list[str]()
     condition = _changed_after(since) if since else None
     try:
-        return [sound(row) for row in listed(project, fields="all", condition=condition, page_size=_PAGE)]
+        rows = list(_sound_ones(listed(project, fields="all", condition=condition, page_size=_PAGE, odd=[]), other))
     except TryAgain as error:
         if error.code != FAILED:
             raise
-        found = found_among(project, list(_records(project)), fields="all")
-        return [sound(row) for row in found if not isinstance(row, Unreadable)]
+        other.clear()
+        found = found_among(project, list(_records(project)), fields="all", odd=[])
+        rows = list(_sound_ones((row for row in found if not isinstance(row, Unreadable)), other))
+    odd.extend(other)
+    return rows
 
 
 def _changed_after(moment: datetime) -> dict[str, Any]:
@@ -109,15 +117,28 @@ def _changed_after(moment: datetime) -> dict[str, Any]:
 
 
 def sound(row: object) -> Row:
-    """What is read of a task as Label Studio gives it; drawings, gigabytes of many tasks, do not stay in memory."""
+    """What is read of a task as Label Studio gives it; drawings, gigabytes of many tasks, do not stay in memory.
+
+    Raises:
+        TryAgain: It has another shape (``label-studio-answer``).
+    """
     task = record_of(row, id=int, data=dict)
-    kept = {key: task.get(key) for key in ("id", "data", "updated_at", "updated_by")}
+    kept = {key: task.get(key) for key in ("id", "data", "created_at", "updated_at", "updated_by")}
     if task.get("predictions") is not None:
         kept["predictions"] = [
             {"id": one["id"], "updated_at": one.get("updated_at"), "shown": digest_of(one.get("result"))}
             for one in rows_of(task["predictions"], id=int)
         ]
     return kept
+
+
+def _sound_ones(rows: Iterable[Row], odd: list[str]) -> Iterator[Row]:
+    """Those of some tasks that have a task's shape; the others are named."""
+    for row in rows:
+        try:
+            yield sound(row)
+        except TryAgain as error:
+            odd.append(f"Task {row['id']} was not looked at, the next round does it again: {error}")
 
 
 def mend(found: Sequence[Difference], rows: Mapping[int, Row]) -> set[int]:
@@ -249,7 +270,7 @@ def _of_predictions(task: LabelingTask, row: Row) -> list[Difference]:
     if not others:
         return []
     name = FOREIGN if len(others) < len(rows) else CHANGED
-    moments = [parse_datetime(str(one.get("updated_at"))) for one in rows if one["id"] in others]
+    moments = [moment_of(one.get("updated_at")) for one in rows if one["id"] in others]
     when = max((moment for moment in moments if moment), default=None)
     return [Difference(Subject.PREDICTION, name, last, digests[others[-1]], row["id"], task, when)]
 
@@ -259,4 +280,5 @@ def _who_and_when(row: Row) -> tuple[datetime | None, int]:
     people = row.get("updated_by")
     first = people[0] if isinstance(people, list) and people else people
     person = first.get("user_id") if isinstance(first, Mapping) else first
-    return parse_datetime(str(row.get("updated_at"))), person if isinstance(person, int) else 0
+    known = isinstance(person, int) and not isinstance(person, bool) and 0 < person <= LARGEST_NUMBER
+    return moment_of(row.get("updated_at")), int(str(person)) if known else 0

@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.utils.dateparse import parse_datetime
-
-from annotation_backend.labeling.answers import record_of, rows_of
+from annotation_backend.labeling.answers import moment_of, record_of, rows_of
 from annotation_backend.labeling.client import call, unless_missing
 from annotation_backend.labeling.connection import (
     former_ml_backend_urls,
@@ -127,4 +125,4 @@ def _remember(project: LabelingProject, number: int) -> None:
 
 
 def _moment(row: Row) -> datetime | None:
-    return parse_datetime(str(row.get("updated_at")))
+    return moment_of(row.get("updated_at"))

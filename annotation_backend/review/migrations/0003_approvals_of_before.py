@@ -1,7 +1,9 @@
 """Verdicts are bound to what they were given on; where that cannot be proved, an approval ends and asks for a look.
 
 Proved is: the mask was made of the saves that count now, on the registration that there is now, and the pictures show
-that registration. Then the page shows today what it showed when the verdict was given.
+that registration. Then the page shows today what it showed when the verdict was given. An approval that the rules of
+today would have refused proves nothing: of what nobody known drew, by who drew or restored it, or of a case that was
+excluded or whose registration was rejected then.
 
 The record is as `review.seen` made it when this was written; it is written out here, so that later changes there leave
 an upgrade from an old version as it is.
@@ -23,7 +25,8 @@ def bind_verdicts(apps: Any, _schema_editor: Any) -> None:
     newest = {review.mask.case_id: review for review in review_rows}
     for review in newest.values():
         case, saves = review.mask.case, _counting_saves(apps, review.mask.case_id)
-        if _is_proved(review.mask, case, saves):
+        refused = review.verdict == "approve" and _would_be_refused(apps, review, case, saves)
+        if _is_proved(review.mask, case, saves) and not refused:
             review.seen = _seen_record(case, review.mask, saves)
             review.seen_sha256 = _digest(review.seen)
             review.save(update_fields=["seen", "seen_sha256"])
@@ -68,6 +71,36 @@ def _is_proved(mask: Any, case: Any, saves: Mapping[int, Any]) -> bool:
     held = set(mask.annotations.values_list("pk", flat=True))
     same = held == {save.pk for save in saves.values()}
     return same and mask.inputs_sha256 == _digest(made_of)
+
+
+def _would_be_refused(apps: Any, review: Any, case: Any, saves: Mapping[int, Any]) -> bool:
+    return _drew(apps, review, saves) or _was_closed(apps, review, case)
+
+
+def _drew(apps: Any, review: Any, saves: Mapping[int, Any]) -> bool:
+    """Whether somebody unknown, or the reviewer, drew or restored one of the annotations that count."""
+    people = apps.get_model("accounts", "User").objects.filter(label_studio_id__isnull=False)
+    known = set(people.values_list("label_studio_id", flat=True)) - {review.reviewer.label_studio_id}
+    rows = apps.get_model("labeling", "Annotation").objects.exclude(confirmation__outcome__in=NOT_CONFIRMED)
+    for save in saves.values():
+        versions = rows.filter(project=save.project_id, label_studio_id=save.label_studio_id, task=save.task_id)
+        for made, changed in versions.values_list("completed_by", "updated_by"):
+            if changed not in known or (made and made not in known):
+                return True
+    restored = apps.get_model("labeling", "Restoration").objects.filter(person=review.reviewer_id)
+    return bool(restored.filter(result__in=[save.pk for save in saves.values()]).exists())
+
+
+def _was_closed(apps: Any, review: Any, case: Any) -> bool:
+    """Whether the case was excluded or its registration rejected when the verdict was given, or is so now."""
+    for exclusion in apps.get_model("cases", "Exclusion").objects.filter(case=case, created__lte=review.created):
+        if exclusion.ended is None or exclusion.ended >= review.created:
+            return True
+    said = apps.get_model("cases", "RegistrationVerdict").objects.filter(
+        case=case, record_sha256=case.registration.record_sha256, created__lte=review.created
+    )
+    last = said.order_by("pk").last()
+    return last is not None and last.verdict == "reject"
 
 
 def _counting_saves(apps: Any, case: int) -> dict[int, Any]:
