@@ -150,7 +150,8 @@ def keep_carried(session: Session, masks: Mapping[int, Inside], *, turn: int, mo
 
 def _keep(session: Session, masks: Mapping[int, Inside], origin: MaskOrigin, *, turn: int, version: str) -> None:
     with transaction.atomic():
-        Session.objects.select_for_update().get(pk=session.pk)
+        if Session.objects.select_for_update().filter(pk=session.pk).first() is None:  # its case was put away meanwhile
+            return
         closed = Exclusion.objects.filter(case=session.case_id, ended__isnull=True).exists()
         if closed or session.prompts.filter(asks__in=[*Wish], turn__gt=turn).exists():
             return

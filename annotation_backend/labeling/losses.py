@@ -16,6 +16,7 @@ from annotation_backend.labeling.models import (
     AnnotationFinding,
     FindingKind,
     NamedDrawer,
+    Restoration,
     VersionMasks,
 )
 from annotation_backend.labeling.regions import drawn_masks
@@ -89,9 +90,10 @@ def may_wave(finding: AnnotationFinding, person: User) -> bool:
 
 
 def _is_own(save: Annotation, person: User) -> bool:
-    """Whether a person made a save, by Label Studio's word or a data manager's."""
+    """Whether a person made a save, by Label Studio's word or a data manager's, or by restoring an earlier one."""
     is_signed_in = person.label_studio_id is not None and save.updated_by == person.label_studio_id
-    return is_signed_in or NamedDrawer.objects.filter(annotation=save, person=person).exists()
+    is_named = is_signed_in or NamedDrawer.objects.filter(annotation=save, person=person).exists()
+    return is_named or Restoration.objects.filter(result=save, person=person).exists()
 
 
 def _losses(series: Sequence[Annotation], counting: Annotation | None) -> Iterator[tuple[Key, dict[str, Any]]]:

@@ -230,7 +230,8 @@ def _push(
 
 
 def _is_newest(due: _Due) -> bool:
-    if Case.objects.get(pk=due.case).exclusion is not None:
+    case = Case.objects.filter(pk=due.case).first()
+    if case is None or case.exclusion is not None:  # the doctor puts its case away again
         return False
     rows = Session.objects.filter(case=due.case, person=due.person)
     return due.turn is None or rows.filter(turn=due.turn).exists()

@@ -9,14 +9,14 @@ import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from threading import Lock
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpResponse
 
 LOGIN_PATH = "/login/"
 """How the addresses end at which Label Studio takes a password: its own page, Django's administration (``/admin/``),
-and the one of its API's framework (``/api-auth/``). Without the last slash Label Studio answers as with
-it: its own middleware asks once more, and through this one again."""
+and the one of its API's framework (``/api-auth/``). Without the last slash Label Studio answers as with it: its own
+middleware asks once more, through another instance of this one."""
 
 NAMES = ("email", "username")
 """What those forms call the account."""
@@ -34,10 +34,12 @@ Key = tuple[str, str]
 class SignInLimit:
     """Counts a try when it begins, and takes it back when it was right."""
 
+    _counts: ClassVar[OrderedDict[Key, tuple[int, float, float]]] = OrderedDict()
+    _lock: ClassVar[Lock] = Lock()
+    """Of all instances together: Label Studio makes a second one for addresses without their last slash."""
+
     def __init__(self, get_response: Callable[[Any], Any]) -> None:
         self._get_response = get_response
-        self._counts: OrderedDict[Key, tuple[int, float, float]] = OrderedDict()
-        self._lock = Lock()
 
     def __call__(self, request: Any) -> Any:
         """Answers 429 to who tried too often; everything else is passed on."""

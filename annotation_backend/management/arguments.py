@@ -1,6 +1,8 @@
 """What all commands share: --json, findings, and errors that become exit statuses."""
 
 import json
+import os
+import re
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +18,8 @@ from datasets.errors import MaskloopError, RejectedInput, TryAgain
 DONE, DONE_WITH_FINDINGS, WRONG_USAGE, NOT_FIT = 0, 1, 2, 3
 INTERRUPTED = 130
 """Status after Ctrl-C, as shells have it."""
+
+_OF_WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 
 
 class Show(Protocol):
@@ -40,12 +44,19 @@ def add_workers(parser: ArgumentParser) -> None:
 def a_path(text: str) -> Path:
     """A path that was really given: an unset variable of a script is an empty word, which would be the working folder.
 
+    ``~`` is the home folder, also where no shell said so.
+
     Raises:
-        ArgumentTypeError: It is empty.
+        ArgumentTypeError: It is empty, or a path of Windows on another system, which would become one odd name here.
     """
     if not text.strip():
         raise ArgumentTypeError("expected a path, got an empty word; is a variable of your script unset?")
-    return Path(text)
+    if os.sep == "/" and _OF_WINDOWS.match(text) and not os.path.lexists(text):
+        raise ArgumentTypeError("expected a path of this machine, such as /data/studies, got one of Windows")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise ArgumentTypeError("expected the home folder of somebody on this machine, got a name of nobody") from error
 
 
 class MaskloopCommand(BaseCommand):

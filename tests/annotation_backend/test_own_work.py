@@ -147,6 +147,19 @@ def test_whom_a_data_manager_named_waves_no_loss_of_that_save_through(
     assert may_wave(loss, people[Role.DATA_MANAGER])
 
 
+def test_who_restored_a_smaller_version_waves_no_loss_of_that_through(
+    tasks: list[LabelingTask], people: dict[Role, User]
+) -> None:
+    saved(tasks[2])
+    small = saved(tasks[2], updated_by=ADMINISTRATOR, updated_at=LATER, result=[])
+    Restoration.objects.create(source=small, result=small, person=people[Role.RADIOLOGIST])
+    decode_missing(tasks[2].case)
+    note_losses(tasks[2].case)
+    loss = open_findings(tasks[2].case).get(kind=FindingKind.AREA)
+    assert not may_wave(loss, people[Role.RADIOLOGIST])
+    assert may_wave(loss, people[Role.DATA_MANAGER])
+
+
 def test_an_approval_ends_when_it_turns_out_that_its_reviewer_drew(
     tasks: list[LabelingTask], people: dict[Role, User]
 ) -> None:

@@ -1,5 +1,6 @@
 """The limit on passwords in Label Studio's own process."""
 
+from collections import OrderedDict
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +19,7 @@ class _Door:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now, self.asked = 1000.0, 0
         monkeypatch.setattr(limit.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(limit.SignInLimit, "_counts", OrderedDict())
         self.middleware = limit.SignInLimit(self._answer)
 
     def _answer(self, request: Any) -> HttpResponse:
@@ -80,6 +82,13 @@ def test_every_page_that_takes_a_password_counts_for_the_same_account(door: _Doo
     tries = [door.tries("wrong", path=path, name="username") for _ in range(3)]
     assert tries + [door.tries("wrong") for _ in range(3)] == [200] * 5 + [429]
     assert door.tries(RIGHT, path=path, name="username") == 429
+
+
+def test_a_second_instance_for_addresses_without_a_slash_counts_with_the_first(door: _Door) -> None:
+    first, door.middleware = door.middleware, limit.SignInLimit(door._answer)
+    tries = [door.tries("wrong") for _ in range(3)]
+    door.middleware = first
+    assert tries + [door.tries("wrong") for _ in range(3)] == [200] * 5 + [429]
 
 
 def test_wide_letters_make_no_other_account_of_one(door: _Door) -> None:

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from argparse import Action, ArgumentParser, _HelpAction, _SubParsersAction
+from argparse import Action, ArgumentParser, ArgumentTypeError, _HelpAction, _SubParsersAction
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from django.core.management import get_commands, load_command_class
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from annotation_backend.management.arguments import a_path
 from tests.annotation_backend.installation import free_port
 
 pytestmark = pytest.mark.django_db
@@ -182,3 +183,15 @@ def test_odd_places_are_refused_by_name(words: list[str], tmp_path: Path, capsys
     os.mkfifo("PIPE")
     (tmp_path / "home" / "FILE").write_text("[]")
     assert _run(words[0], [*words[1:], "--json"], capsys) == 2
+
+
+def test_a_path_is_one_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert a_path("~/reports") == tmp_path / "reports"
+    assert a_path("reports/C") == Path("reports/C")
+    for word in ("", " ", "C:\\reports", "d:/reports", "~nobody-of-that-name/reports"):
+        with pytest.raises(ArgumentTypeError, match="expected"):
+            a_path(word)
+    monkeypatch.chdir(tmp_path)
+    Path("C:\\reports").touch()
+    assert a_path("C:\\reports") == Path("C:\\reports"), "a file that is there is meant"
