@@ -10,7 +10,9 @@ from datasets.files import sha256_of_bytes, write_bytes
 from datasets.mask import TUMOUR
 from datasets.nifti import encode
 
-REMEDY = f"Run `manage.py check_data --mend`, which makes it again from its saves. {FROM_BACKUP}"
+REMEDY = (
+    f"Run `manage.py check_data --mend`, which makes it again from its saves. Where that does not help: {FROM_BACKUP}"
+)
 
 
 def mask_file(mask: CaseMask) -> StoredFile:

@@ -29,6 +29,7 @@ from annotation_backend.labeling.models import (
     Annotation,
     AnnotationDeletion,
     AnnotationFinding,
+    FindingKind,
     LabelingTask,
     ReceivedBy,
     Restoration,
@@ -143,7 +144,8 @@ def finding_seen(request: HttpRequest, pk: int) -> HttpResponse:
     """Marks one as looked at and meant, unless it is about the person's own work."""
     finding = get_object_or_404(AnnotationFinding, pk=pk)
     if finding.seen_at is not None or mark_seen(AnnotationFinding.objects.filter(pk=pk), signed_in_user(request)):
-        messages.success(request, "Written down as meant.")
+        said = "they stay left out" if FindingKind(finding.kind).is_of_a_case else "it was meant"
+        messages.success(request, f"Written down: {said}.")
     else:
         messages.error(request, "This is about a save of your own: somebody else looks at it, e.g. a data manager.")
     return _back(request)

@@ -11,7 +11,10 @@ from django.db import transaction
 
 from annotation_backend.cases.models import Case, Exclusion
 from annotation_backend.cases.scratch import one_at_a_time
+from annotation_backend.cases.stored import whole_file
+from annotation_backend.cases.stored_files import registered_file
 from annotation_backend.labeling.models import CaseMask
+from annotation_backend.labeling.stored_masks import mask_file
 from annotation_backend.publishing.models import Release
 from annotation_backend.review.approvals import approved_reviews, lock_approvals, why_unapproved
 from annotation_backend.review.models import Review
@@ -45,6 +48,7 @@ def release_cases() -> list[ReleaseCase]:
 
     Raises:
         RejectedInput: No case is approved.
+        DamagedFile: A file of an approved case is not as it was written.
     """
     reviews = approved_reviews()
     if not reviews:
@@ -53,7 +57,16 @@ def release_cases() -> list[ReleaseCase]:
             "No case is approved, and releases hold approved cases only.",
             remedy="Have a radiologist approve a case on the review page.",
         )
+    for review in reviews:
+        _require_whole(review)
     return [release_case(review) for review in reviews]
+
+
+def _require_whole(review: Review) -> None:
+    """Refuses a damaged file by what it is and what brings it back; a reader would only say that it cannot be read."""
+    case = review.mask.case
+    for stored in (mask_file(review.mask), *(registered_file(case, role) for role in SeriesRole)):
+        whole_file(stored)
 
 
 def publish_release(

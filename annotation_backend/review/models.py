@@ -37,6 +37,11 @@ class Review(models.Model):
         return f"{self.verdict} of {self.mask}"
 
     @property
+    def quality_words(self) -> str:
+        """The score as people read it."""
+        return self.quality_score.replace("_", " ")
+
+    @property
     def ending(self) -> "VerdictEnd | None":
         """How it came to an end; None while it holds."""
         return getattr(self, "end", None)

@@ -427,6 +427,17 @@ def test_a_folder_is_not_left_without_its_record(approval: Review, monkeypatch: 
     assert [path.name for path in releases_folder().iterdir() if path.is_dir()] == []
 
 
+def test_a_damaged_mask_is_refused_with_what_brings_it_back(three: list[Review]) -> None:
+    mask = three[1].mask
+    content = bytearray(mask.path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    mask.path.write_bytes(content)
+    with pytest.raises(RejectedInput, match="stored-file-changed") as refusal:
+        publish_release(SETTINGS)
+    assert f"mask {mask.pk} of {mask.case.code}" in refusal.value.message
+    assert "check_data --mend" in refusal.value.remedy
+
+
 def test_a_later_version_names_the_cases_that_were_excluded_since_as_withdrawn(three: list[Review]) -> None:
     publish_release(SETTINGS)
     exclude(three[1].mask.case, reason="Consent withdrawn.")
