@@ -54,7 +54,7 @@ def _why_it_ends(review: Review, now: Seen) -> EndReason | None:
     """What ends a verdict; None where all is as it was and, of an approval, who gave it drew none of it."""
     if review.seen_sha256 != now.sha256:
         return reason_of(review.seen, now.record)
-    is_own = review.verdict == Verdict.APPROVE and review.mask.is_drawn_by(review.reviewer)
+    is_own = review.verdict == Verdict.APPROVE and review.mask.is_own_work_of(review.reviewer)
     return EndReason.OWN if is_own else None
 
 

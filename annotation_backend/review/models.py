@@ -99,4 +99,4 @@ def approved_review(case: Case) -> Review | None:
     if review is None or not review.holds_approval:
         return None
     is_as_it_was = review.seen_sha256 == seen_now(case).sha256
-    return review if is_as_it_was and not review.mask.is_drawn_by(review.reviewer) else None
+    return review if is_as_it_was and not review.mask.is_own_work_of(review.reviewer) else None

@@ -129,7 +129,7 @@ def test_who_named_another_as_the_drawer_does_not_approve_it_in_another_role(
     name_drawer(finding, people[Role.ANNOTATOR], named_by=manager)
     manager.role = Role.RADIOLOGIST
     manager.save()
-    with pytest.raises(RejectedInput, match="own-drawing"):
+    with pytest.raises(RejectedInput, match="own-word"):
         _approve(_made(tasks[2]), manager)
     assert _approve(_made(tasks[2]), people[Role.RADIOLOGIST])
 

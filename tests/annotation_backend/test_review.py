@@ -86,21 +86,6 @@ def test_a_drawing_by_a_stranger_is_in_no_mask_and_waits_for_a_name(people: dict
         _approve(newest, people[Role.RADIOLOGIST])
 
 
-def test_who_said_who_drew_gives_no_verdict_on_it_in_another_role_either(
-    people: dict[Role, User], mask: CaseMask
-) -> None:
-    manager = people[Role.DATA_MANAGER]
-    saved(LabelingTask.objects.get(slice_index=3), identifier=8, updated_by=None)
-    note_doubts(mask.case)
-    name_drawer(open_findings(mask.case).get(), people[Role.ANNOTATOR], named_by=manager)
-    newest = assemble(mask.case)
-    assert newest is not None
-    User.objects.filter(pk=manager.pk).update(role=Role.RADIOLOGIST)
-    with pytest.raises(RejectedInput, match="own-word"):
-        _approve(newest, User.objects.get(pk=manager.pk))
-    assert _approve(newest, people[Role.RADIOLOGIST]).verdict == Verdict.APPROVE
-
-
 def test_a_mask_whose_drawer_is_not_known_any_more_does_not_count(people: dict[Role, User], mask: CaseMask) -> None:
     User.objects.filter(pk=people[Role.ANNOTATOR].pk).update(label_studio_id=None)
     with pytest.raises(RejectedInput, match="mask-superseded"):

@@ -60,19 +60,22 @@ class CaseMask(models.Model):
     def is_drawn_by(self, person: User) -> bool:
         """Whether a person drew in this mask, by Label Studio's word or a data manager's.
 
-        Who restored a version that is nobody's answers for it, and who named another as the drawer, whatever role the
-        person has by now.
+        Who restored a version that is nobody's answers for it.
         """
         if person.label_studio_id is not None and person.label_studio_id in self.drawers():
             return True
         versions = self._versions()
-        named = NamedDrawer.objects.filter(Q(person=person) | Q(named_by=person), annotation__in=versions)
+        named = NamedDrawer.objects.filter(person=person, annotation__in=versions)
         restored = Restoration.objects.filter(result__in=versions, person=person)
         return named.exists() or restored.exclude(source__in=Annotation.objects.all().proved()).exists()
 
     def hangs_on_the_word_of(self, person: User) -> bool:
-        """Whether a version in this mask counts because this person said who drew it."""
+        """Whether a version in this mask counts because this person said who drew it, in whatever role."""
         return NamedDrawer.objects.filter(annotation__in=self._versions(), named_by=person).exists()
+
+    def is_own_work_of(self, person: User) -> bool:
+        """Whether a person may not approve it: one who drew in it, or on whose word a version counts."""
+        return self.is_drawn_by(person) or self.hangs_on_the_word_of(person)
 
     def is_in_doubt(self) -> bool:
         """Whether a version in this mask is of somebody who is not known here (any more)."""
