@@ -44,7 +44,7 @@ test: check
 
 bench: setup
 	$(BIN)/python -m benchmarks.ingest_export
-	$(BIN)/python -m benchmarks.registration_speed
+	$(BIN)/python -m benchmarks.registration.registration_speed
 	$(BIN)/python -m benchmarks.geodesic_maps
 	$(BIN)/python -m benchmarks.mask_codec
 	$(BIN)/python -m benchmarks.prompted_speed training/pretrained/two-stage training/pretrained/clicks-2d
@@ -64,5 +64,5 @@ models: setup
 
 study: setup
 	mkdir -p study
-	$(BIN)/python -m benchmarks.recovery --results study/recovery.jsonl
+	$(BIN)/python -m benchmarks.registration.recovery --results study/recovery.jsonl
 	$(BIN)/python -m benchmarks.cohort --patients 200 --folder study/cohort

@@ -13,7 +13,7 @@ from annotation_backend.environment import (
     UnreadableEnvironment,
     read_environment,
 )
-from annotation_backend.log_filters import without_picture_addresses
+from annotation_backend.web.log_filters import without_picture_addresses
 
 if ENV_FILE.exists():
     try:
@@ -97,19 +97,19 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "annotation_backend.timing.server_timing",
+    "annotation_backend.web.timing.server_timing",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "annotation_backend.refusals.nothing_is_kept",
+    "annotation_backend.web.refusals.nothing_is_kept",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "annotation_backend.labeling.web_patience.WebPatience",
+    "annotation_backend.labeling.studio.web_patience.WebPatience",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "annotation_backend.refusals.NamedRefusals",
+    "annotation_backend.web.refusals.NamedRefusals",
 ]
 
 ROOT_URLCONF = "annotation_backend.urls"

@@ -14,11 +14,11 @@ from django.conf import settings
 from django.db.models import Max
 
 from annotation_backend.cases.models import Case, Damage
-from annotation_backend.cases.stored import FROM_BACKUP, UNREADABLE, StoredFile, compare
-from annotation_backend.cases.stored_files import files_of
+from annotation_backend.cases.stored.digests import FROM_BACKUP, UNREADABLE, StoredFile, compare
+from annotation_backend.cases.stored.files import files_of
 from annotation_backend.labeling.models import Annotation, CaseMask
-from annotation_backend.labeling.stored_masks import make_again, mask_file
-from annotation_backend.labeling.stored_versions import damaged_versions
+from annotation_backend.labeling.versions.stored_masks import make_again, mask_file
+from annotation_backend.labeling.versions.stored_versions import damaged_versions
 from annotation_backend.publishing.models import Release
 from annotation_backend.publishing.stored_release import REMEDY, checked
 from annotation_backend.registry.models import Model

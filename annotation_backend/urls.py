@@ -5,11 +5,10 @@ from django.urls import path
 
 from annotation_backend import views
 from annotation_backend.accounts.sign_in import SignIn
-from annotation_backend.cases import registration_views as registrations
-from annotation_backend.cases import report_views as reports
-from annotation_backend.cases import views as cases
-from annotation_backend.labeling import ml_backend, settings_views, webhook
-from annotation_backend.labeling import version_views as versions
+from annotation_backend.cases.views import cases, registrations
+from annotation_backend.cases.views import report as reports
+from annotation_backend.labeling.views import ml_backend, versions, webhook
+from annotation_backend.labeling.views import settings as settings_views
 from annotation_backend.publishing import views as publishing
 from annotation_backend.registry import views as registry
 from annotation_backend.review import views as review

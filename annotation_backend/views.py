@@ -12,12 +12,12 @@ from django.views.decorators.http import require_GET
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
-from annotation_backend.labeling.client import is_up
 from annotation_backend.labeling.models import CaseMask, LabelingProject
-from annotation_backend.not_now import refusal_of
-from annotation_backend.presence import missing
+from annotation_backend.labeling.studio.client import is_up
 from annotation_backend.publishing.models import Release
 from annotation_backend.review.services import queue
+from annotation_backend.supervision.presence import missing
+from annotation_backend.web.not_now import refusal_of
 
 logger = logging.getLogger(__name__)
 

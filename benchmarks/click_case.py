@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.case import TissueType
-from datasets.nifti import read_mask, read_volume
-from datasets.phantom_anatomy import draw_anatomy
-from datasets.volume import Grid, Volume
+from datasets.formats.nifti import read_mask, read_volume
+from datasets.image.volume import Grid, Volume
+from datasets.phantom.anatomy import draw_anatomy
+from datasets.study.case import TissueType
 from training.prompts.prompt import Click
 
 PHANTOM_SHAPE = (200, 200, 60)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 if TYPE_CHECKING:
-    from tests.annotation_backend.dask_processes import DaskProcesses
+    from tests.annotation_backend.support.dask_processes import DaskProcesses
 
 logger = logging.getLogger("benchmarks.cohort")
 
@@ -122,8 +122,8 @@ def _set_up_django(data: Path) -> None:
 
 
 def _phantoms(bench: Bench, options: argparse.Namespace) -> Path:
-    from datasets.phantom import write_phantom_cohort
-    from tests.annotation_backend.cohorts import add_second_t2, break_pixels, remove_t2
+    from datasets.phantom.cohort import write_phantom_cohort
+    from tests.annotation_backend.support.cohorts import add_second_t2, break_pixels, remove_t2
 
     studies: Path = options.folder / "studies"
     whole = options.folder / "studies.whole"
@@ -143,11 +143,11 @@ def _phantoms(bench: Bench, options: argparse.Namespace) -> Path:
 def _run(bench: Bench, studies: Path, preset: str | None) -> None:
     from django.conf import settings
 
-    from annotation_backend.cases.exporting import export_cases
-    from annotation_backend.cases.ingest import ingest
-    from annotation_backend.cases.registering import register_cases, settings_of
-    from annotation_backend.cases.services import select_cases
-    from tests.annotation_backend.dask_processes import dask_processes
+    from annotation_backend.cases.ingesting.ingest import ingest
+    from annotation_backend.cases.registration.export import export_cases
+    from annotation_backend.cases.registration.register import register_cases, settings_of
+    from annotation_backend.cases.registration.volumes import select_cases
+    from tests.annotation_backend.support.dask_processes import dask_processes
 
     with dask_processes(workers=2) as dask:
         settings.DASK_SCHEDULER = dask.address
@@ -192,8 +192,8 @@ def _watch(dask: "DaskProcesses | None", step: Step, over: threading.Event) -> N
 def _check(bench: Bench) -> None:
     """Whether every case is there once and whole, and the report says so."""
     from annotation_backend.cases.models import Case, Patient, Registration, Slice
+    from annotation_backend.cases.registration.volumes import case_volumes
     from annotation_backend.cases.report import write_report
-    from annotation_backend.cases.services import case_volumes
 
     cases = list(Case.objects.select_related("registration"))
     doubtful = [case for case in cases if case.is_registered and case.registration.is_doubtful]

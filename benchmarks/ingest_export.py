@@ -71,15 +71,15 @@ def measure(source: Path, folder: Path) -> list[Stage]:
     """Takes one patient's studies to pictures in `folder`, as ingest, registration and export do."""
     stages = Stages(folder)
     with stages.stage("imports"):
-        from curation.checkerboard import checkerboard
-        from curation.pairing import load_pair, pair_series
-        from curation.registration import register
-        from curation.scan import scan_folder
-        from curation.slices import SliceSubject, export_slices
-        from datasets.case import CaseVolumes, SeriesRole, annotated_role
+        from curation.pairing.pairing import load_pair, pair_series
+        from curation.registration.register import register
+        from curation.scanning.scan import scan_folder
+        from curation.slices.checkerboard import checkerboard
+        from curation.slices.export import SliceSubject, export_slices
         from datasets.files import sha256_of_file, write_bytes
-        from datasets.nifti import read_volume, write_mask, write_volume
-        from datasets.picture_plane import PicturePlane
+        from datasets.formats.nifti import read_volume, write_mask, write_volume
+        from datasets.pictures.picture_plane import PicturePlane
+        from datasets.study.case import CaseVolumes, SeriesRole, annotated_role
     with stages.stage("look at every file"):
         scan = scan_folder(source)
     with stages.stage("pair, digests of the files"):
@@ -152,7 +152,7 @@ def run(sources: list[Path], tell: Tell) -> bool:
     tell(f"{platform.machine()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as made:
         if not sources:
-            from datasets.phantom import write_phantom_cohort
+            from datasets.phantom.cohort import write_phantom_cohort
 
             write_phantom_cohort(Path(made), patients=1)
             sources = [*([STS_001] if STS_001.exists() else []), Path(made)]

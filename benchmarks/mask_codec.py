@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from annotation_backend.labeling import bitmask, brush
+from annotation_backend.labeling.masks import bitmask, brush
 
 SIDES = (512, 1024)
 GOAL = 3.0

@@ -18,22 +18,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from annotation_backend.labeling import brush
+from annotation_backend.labeling.masks import brush
+from benchmarks.changed_slices import changed_slices
 from benchmarks.click_case import ClickCase, one_slice, phantom_case, real_case
 from benchmarks.whole_volume_monai import WholeVolume
-from datasets.orientation import as_ras, axis_in_ras
-from datasets.picture_plane import PicturePlane
-from datasets.volume import Volume
-from training.canvas import Region
-from training.changed_slices import changed_slices
-from training.metrics import dice
+from datasets.image.orientation import as_ras, axis_in_ras
+from datasets.image.volume import Volume
+from datasets.pictures.picture_plane import PicturePlane
+from training.inputs.canvas import Region
+from training.measures.metrics import dice
+from training.methods.loading import load_segmenter
 from training.model_package import read_description, read_package
 from training.networks.dyn_unet import dyn_unet
 from training.prompts.prompt import Click, Prompts
 from training.prompts.simulated_clicks import first_click, next_click
 from training.runtime import runtime_of
-from training.segmenters.click_plan import ClickPlan
-from training.segmenters.loading import load_segmenter
+from training.segmenters.clicks.click_plan import ClickPlan
 from training.segmenters.segmenter import Segmentation, SegmentationRequest, Segmenter
 from training.segmenters.weights import members_of, with_weights
 

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.cohort import LoadedCase, load, read_cohort
-from datasets.picture_plane import PicturePlane
-from training.between_slices import drawn_between
-from training.crossvalidation import FoldSegmenters, TrainedFolds
-from training.metrics import dice
-from training.propagation import refreshed
+from datasets.pictures.picture_plane import PicturePlane
+from datasets.study.cohort import LoadedCase, load, read_cohort
+from training.measures.metrics import dice
+from training.methods.crossvalidation import FoldSegmenters, TrainedFolds
+from training.segmenters.between_slices import drawn_between
+from training.segmenters.propagation import refreshed
 from training.segmenters.segmenter import SegmentationRequest
 
 DISTANCES = (1, 2, 3, 5, 8, 12)

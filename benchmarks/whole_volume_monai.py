@@ -17,10 +17,10 @@ from monai.networks.layers import GaussianFilter
 from monai.transforms import Compose, NormalizeIntensity, Orientation, ScaleIntensityRange, Spacing, Transform
 from numpy.typing import NDArray
 
-from datasets.volume import Grid, Volume
-from training.intensity_rules import CT_WINDOW_HU, IntensityRule
+from datasets.image.volume import Grid, Volume
+from training.inputs.intensity_rules import CT_WINDOW_HU, IntensityRule
 from training.prompts.prompt import Click
-from training.segmenters.click_plan import NO_INFORMATION, ClickPlan
+from training.segmenters.clicks.click_plan import NO_INFORMATION, ClickPlan
 
 OVERLAP = 0.25
 """MONAI's default."""

@@ -8,7 +8,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
-from datasets.dicom_file import without_warnings
+from datasets.dicom.file import without_warnings
 
 CANARY = "KANARIENVOGEL"
 """The name: in no word list, no dictionary and no table."""

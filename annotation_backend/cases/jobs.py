@@ -5,9 +5,9 @@ import logging
 from django.utils import timezone
 from django_tasks import task
 
-from annotation_backend.cases.exporting import export_case
 from annotation_backend.cases.models import RedoState, RegistrationRedo
-from annotation_backend.cases.registering import register_cases, settings_of
+from annotation_backend.cases.registration.export import export_case
+from annotation_backend.cases.registration.register import register_cases, settings_of
 from datasets.errors import MaskloopError
 
 logger = logging.getLogger(__name__)

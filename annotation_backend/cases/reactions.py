@@ -6,7 +6,7 @@ from typing import Any
 from django.dispatch import receiver
 
 from annotation_backend.cases.jobs import give_up_redo, register_again
-from annotation_backend.lost_jobs import job_given_up
+from annotation_backend.supervision.lost_jobs import job_given_up
 
 
 @receiver(job_given_up)

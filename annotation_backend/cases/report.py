@@ -17,8 +17,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from annotation_backend.cases.models import AlignmentVerdict, Case, Ingest, IngestPatient, Outcome
-from annotation_backend.cases.stored import DamagedFile, as_findings, damages, whole_bytes
-from annotation_backend.cases.stored_files import thumbnail_file, thumbnails
+from annotation_backend.cases.stored.digests import DamagedFile, as_findings, damages, whole_bytes
+from annotation_backend.cases.stored.files import thumbnail_file, thumbnails
 from datasets.files import write_bytes
 
 THUMBNAILS = {"t1": "T1", "t2": "T2", "registration": "T1 and T2 in tiles"}

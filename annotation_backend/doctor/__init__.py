@@ -13,7 +13,7 @@ from annotation_backend.doctor.putting_away import put_away_rehearsals
 from annotation_backend.doctor.rehearsal import Rehearsal
 from annotation_backend.doctor.turn import alone
 from annotation_backend.labeling.models import LabelingProject
-from annotation_backend.labeling.project import current_project
+from annotation_backend.labeling.project.project import current_project
 
 __all__ = ["Examination", "Failure", "Link", "alone", "examine", "put_away_rehearsals"]
 

@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from annotation_backend.environment import ENV_FILE
-from annotation_backend.labeling.connection import service_url
+from annotation_backend.labeling.studio.credentials import service_url
 from datasets.errors import RejectedInput, TryAgain
 
 LEAST_FREE_BYTES = 1_000_000_000

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from django_tasks_db.models import DBTaskResult
 
 from annotation_backend.cases.models import Case
-from annotation_backend.lost_jobs import given_up, lost_jobs, name_of
-from annotation_backend.presence import missing
+from annotation_backend.supervision.lost_jobs import given_up, lost_jobs, name_of
+from annotation_backend.supervision.presence import missing
 from datasets.errors import RejectedInput, TryAgain
 
 _MOST_NAMED = 5

@@ -6,8 +6,8 @@ from contextlib import suppress
 from django.db import transaction
 
 from annotation_backend.cases.models import Case
-from annotation_backend.labeling.client import call
 from annotation_backend.labeling.models import Annotation, CaseMask, DeletionAsked, LabelingTask
+from annotation_backend.labeling.studio.client import call
 from annotation_backend.review.models import Review
 from datasets.errors import MaskloopError
 

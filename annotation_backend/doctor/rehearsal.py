@@ -8,26 +8,26 @@ from django_tasks_db.models import DBTaskResult
 from numpy.typing import NDArray
 
 from annotation_backend.accounts.models import Role, User
-from annotation_backend.cases.exporting import export_case
-from annotation_backend.cases.ingest import ingest
+from annotation_backend.cases.ingesting.ingest import ingest
 from annotation_backend.cases.models import Case, Slice
-from annotation_backend.cases.registering import register_case
-from annotation_backend.cases.services import imported_tumour, picture_plane
+from annotation_backend.cases.registration.export import export_case
+from annotation_backend.cases.registration.register import register_case
+from annotation_backend.cases.registration.volumes import imported_tumour, picture_plane
 from annotation_backend.doctor.examination import Link, wait_for
 from annotation_backend.doctor.pictures import picture_address, picture_in_browser
 from annotation_backend.doctor.services import WEBHOOK_REMEDY
-from annotation_backend.labeling.answers import record_of
-from annotation_backend.labeling.client import call
-from annotation_backend.labeling.config import BOX_LABEL, IMAGE, SMART_BOX
+from annotation_backend.labeling.interface.project_settings import project_settings
+from annotation_backend.labeling.masks.controls import BOX_LABEL, IMAGE, SMART_BOX
+from annotation_backend.labeling.masks.regions import MASK_TYPES, region_of
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask
-from annotation_backend.labeling.project_settings import project_settings
-from annotation_backend.labeling.publish import publish
-from annotation_backend.labeling.regions import MASK_TYPES, region_of
+from annotation_backend.labeling.project.publish import publish
+from annotation_backend.labeling.studio.answers import record_of
+from annotation_backend.labeling.studio.client import call
 from annotation_backend.publishing.services import release_case
 from annotation_backend.review.models import Review, Verdict
 from annotation_backend.review.services import decide
-from datasets.case import QualityScore
 from datasets.errors import RejectedInput, TryAgain
+from datasets.study.case import QualityScore
 
 WEBHOOK_SECONDS = 10.0
 WORKER_SECONDS = 90.0
@@ -69,7 +69,7 @@ class Rehearsal:
         ]
 
     def _ingest(self) -> None:
-        from datasets.phantom import write_phantom_cohort
+        from datasets.phantom.cohort import write_phantom_cohort
 
         write_phantom_cohort(self._folder, patients=1, seed=_SEED, prefix=_PREFIX)
         report = ingest(self._folder, is_rehearsal=True)

@@ -3,11 +3,11 @@
 from django.conf import settings
 
 from annotation_backend.doctor.examination import ask
-from annotation_backend.labeling.answers import rows_of
-from annotation_backend.labeling.client import call
-from annotation_backend.labeling.connection import basic_auth, ml_backend_url, webhook_headers
+from annotation_backend.labeling.interface.project_settings import answering_model
 from annotation_backend.labeling.models import TASK_GONE, LabelingProject
-from annotation_backend.labeling.project_settings import answering_model
+from annotation_backend.labeling.studio.answers import rows_of
+from annotation_backend.labeling.studio.client import call
+from annotation_backend.labeling.studio.credentials import basic_auth, ml_backend_url, webhook_headers
 from annotation_backend.labeling.watch.services import look, settle
 from annotation_backend.registry.models import PromptKind
 from annotation_backend.registry.services import serving_model

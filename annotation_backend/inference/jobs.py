@@ -5,7 +5,7 @@ import logging
 from django_tasks import task
 
 from annotation_backend.cases.models import Case
-from annotation_backend.inference.preparing import prepare_case
+from annotation_backend.inference.serving.preparing import prepare_case
 
 logger = logging.getLogger(__name__)
 

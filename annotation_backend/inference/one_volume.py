@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 
 from annotation_backend.registry.chosen_model import ChosenModel
-from curation.volume_file import read_volume
-from datasets.content_checks import check_volume
 from datasets.errors import RejectedInput
 from datasets.finding import Finding
+from datasets.formats.nifti import write_mask, write_volume
+from datasets.formats.volume_file import read_volume
 from datasets.gate import refuse_errors
-from datasets.lattice import is_box_of, volume_on
-from datasets.mask import Mask
-from datasets.nifti import write_mask, write_volume
-from datasets.picture_plane import PicturePlane
-from datasets.resample import resample_volume
-from datasets.volume import Grid, Volume
-from training.method_needs import BOXED, CLICKED, channels_of
+from datasets.image.content_checks import check_volume
+from datasets.image.lattice import is_box_of, volume_on
+from datasets.image.mask import Mask
+from datasets.image.resample import resample_volume
+from datasets.image.volume import Grid, Volume
+from datasets.pictures.picture_plane import PicturePlane
+from training.methods.needs import BOXED, CLICKED, channels_of
 from training.model_package import Method
 from training.prompts.prompt import Box, Click, PointMm, Prompts
 from training.prompts.prompt_document import from_document

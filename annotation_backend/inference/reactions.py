@@ -6,7 +6,7 @@ from django.dispatch import receiver
 
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.signals import case_excluded, case_taken_back
-from annotation_backend.inference.sessions import end_sessions
+from annotation_backend.inference.sessions.sessions import end_sessions
 
 
 @receiver([case_excluded, case_taken_back])

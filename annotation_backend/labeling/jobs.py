@@ -5,16 +5,16 @@ import logging
 from django_tasks import task
 
 from annotation_backend.cases.models import Case
-from annotation_backend.labeling.assembly import assemble
-from annotation_backend.labeling.confirm import PATIENCE, confirm_saves
-from annotation_backend.labeling.doubts import note_doubts
-from annotation_backend.labeling.drawn import decode_missing
-from annotation_backend.labeling.losses import note_losses
+from annotation_backend.job_queue import queue_later
 from annotation_backend.labeling.models import CaseMask
-from annotation_backend.labeling.predictions import push_predictions
-from annotation_backend.labeling.queue import queue_later
+from annotation_backend.labeling.predictions.predictions import push_predictions
+from annotation_backend.labeling.project.task_states import mirror_states
+from annotation_backend.labeling.saves.confirm import PATIENCE, confirm_saves
 from annotation_backend.labeling.signals import saves_settled
-from annotation_backend.labeling.states import mirror_states
+from annotation_backend.labeling.versions.assembly import assemble
+from annotation_backend.labeling.versions.decoded_masks import decode_missing
+from annotation_backend.labeling.versions.doubts import note_doubts
+from annotation_backend.labeling.versions.losses import note_losses
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def mirror_case_states(*, case_code: str) -> int:
 @task()
 def follow_exclusion(*, case_code: str) -> int:
     """Takes an excluded case's tasks out of sight, or shows them again with the new addresses of their pictures."""
-    from annotation_backend.labeling.publish import show_addresses  # publishing queues jobs of this module
+    from annotation_backend.labeling.project.publish import show_addresses  # publishing queues jobs of this module
 
     case = _case(case_code)
     if case is None:

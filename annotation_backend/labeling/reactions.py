@@ -7,12 +7,12 @@ from django.dispatch import receiver
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.signals import case_excluded, case_taken_back, drawn_on_asked
 from annotation_backend.inference.jobs import embed_case
+from annotation_backend.job_queue import queue_assembly, queue_once
 from annotation_backend.labeling.jobs import follow_exclusion, predict_case
 from annotation_backend.labeling.models import EVIDENCE, Annotation, CaseMask, LabelingTask, TaskState
-from annotation_backend.labeling.queue import queue_assembly, queue_once
 from annotation_backend.registry.models import Model
 from annotation_backend.registry.signals import automatic_model_promoted, model_promoted
-from training.method_needs import BOXED
+from training.methods.needs import BOXED
 from training.model_package import Method
 
 

@@ -12,9 +12,8 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from annotation_backend.cases.models import Case
-from annotation_backend.labeling.client import is_up
+from annotation_backend.job_queue import queue_assembly, queue_once
 from annotation_backend.labeling.jobs import assemble_case, follow_exclusion, mirror_case_states, predict_case
-from annotation_backend.labeling.living import bring_back, is_gone, require_organisation, retire
 from annotation_backend.labeling.models import (
     Annotation,
     AnnotationFinding,
@@ -22,16 +21,17 @@ from annotation_backend.labeling.models import (
     FindingKind,
     LabelingProject,
 )
-from annotation_backend.labeling.people import ensure_people
-from annotation_backend.labeling.project import current_project
-from annotation_backend.labeling.queue import queue_assembly, queue_once
-from annotation_backend.labeling.reconcile import PullReport, pull
-from annotation_backend.labeling.standing import standings
-from annotation_backend.labeling.states import stale_tasks
-from annotation_backend.labeling.tokens import ensure_tokens
+from annotation_backend.labeling.project.living import bring_back, is_gone, require_organisation, retire
+from annotation_backend.labeling.project.people import ensure_people
+from annotation_backend.labeling.project.project import current_project
+from annotation_backend.labeling.project.task_states import stale_tasks
+from annotation_backend.labeling.saves.reconcile import PullReport, pull
+from annotation_backend.labeling.studio.client import is_up
+from annotation_backend.labeling.versions.standing import standings
 from annotation_backend.labeling.watch.services import settle
-from annotation_backend.lost_jobs import WORKER_GONE, take_up_lost_jobs
-from annotation_backend.not_now import refusal_of
+from annotation_backend.labeling.watch.tokens import ensure_tokens
+from annotation_backend.supervision.lost_jobs import WORKER_GONE, take_up_lost_jobs
+from annotation_backend.web.not_now import refusal_of
 from datasets.errors import MaskloopError
 
 logger = logging.getLogger(__name__)

@@ -11,11 +11,11 @@ from annotation_backend.registry.chosen_model import ChosenModel
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file
 from datasets.finding import Finding
-from training.annotator_strategy import STRATEGIES, Help, Strategy
-from training.annotator_study import Row
-from training.annotator_worker import StudyModel, StudyTask, one_case
-from training.crossvalidation import TrainedFolds
-from training.method_needs import BOXED
+from training.annotators.strategy import STRATEGIES, Help, Strategy
+from training.annotators.study import Row
+from training.annotators.worker import StudyModel, StudyTask, one_case
+from training.methods.crossvalidation import TrainedFolds
+from training.methods.needs import BOXED
 from training.model_package import DESCRIPTION_NAME, Method, read_description
 
 ROWS_NAME = "cases.jsonl"

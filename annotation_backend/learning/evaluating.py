@@ -5,15 +5,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from annotation_backend.management.cohort_arguments import Named, by_channel
+from annotation_backend.commandline.cohort_arguments import Named, by_channel
 from annotation_backend.registry.chosen_model import ChosenModel
-from datasets.cohort import Cohort, CohortCase, read_cohort
-from datasets.cohort_values import with_meant_values
 from datasets.errors import RejectedInput
 from datasets.finding import Finding
-from training.comparison import compare_evaluations
-from training.evaluation_results import Evaluation
-from training.method_needs import BOXED, CLICKED, channels_of, user_of
+from datasets.study.cohort import Cohort, CohortCase, read_cohort
+from datasets.study.cohort_values import with_meant_values
+from training.evaluation.results import Evaluation
+from training.measures.comparison import compare_evaluations
+from training.methods.needs import BOXED, CLICKED, channels_of, user_of
 from training.model_package import Method
 from training.prompts.simulated_clicks import ClickRule
 
@@ -113,7 +113,7 @@ def evaluate_model(
     Raises:
         RejectedInput: No case could be drawn, the model is damaged, or a number is out of range.
     """
-    from training.evaluation import evaluate
+    from training.evaluation.evaluation import evaluate
 
     method = model.description.method
     found = evaluate(

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from annotation_backend.management.cohort_arguments import Named, by_channel
-from datasets.cohort import CohortCase, load, read_cohort
-from datasets.cohort_values import OTHER_VALUES, with_meant_values
+from annotation_backend.commandline.cohort_arguments import Named, by_channel
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file
+from datasets.study.cohort import CohortCase, load, read_cohort
+from datasets.study.cohort_values import OTHER_VALUES, with_meant_values
 
 if TYPE_CHECKING:
     from training.fitting.examples import Example

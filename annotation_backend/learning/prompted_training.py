@@ -15,11 +15,11 @@ from annotation_backend.learning.lessons import Lessons
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json
 from training.model_package import read_description
-from training.postprocessing import Cleaning
+from training.segmenters.postprocessing import Cleaning
 
 if TYPE_CHECKING:
-    from training.crossvalidation import TrainedFolds
-    from training.methods import Trained, TrainingChoice
+    from training.methods.crossvalidation import TrainedFolds
+    from training.methods.train import Trained, TrainingChoice
 
 ProgressOf = Callable[[str], Callable[..., None]]
 """A progress display for a piece of work, by what it is: called with done, to do and, where there is one, a loss."""
@@ -33,7 +33,7 @@ def planned_folds(lessons: Lessons, folder: Path, *, folds: int, seed: int) -> "
     Raises:
         RejectedInput: Too few patients for that many folds, or others lie in `folder`.
     """
-    from training.crossvalidation import begin_folds
+    from training.methods.crossvalidation import begin_folds
 
     return begin_folds(folder, split(lessons, folds=folds, seed=seed))
 
@@ -44,7 +44,7 @@ def split(lessons: Lessons, *, folds: int, seed: int) -> tuple[tuple[str, ...], 
     Raises:
         RejectedInput: Too few patients for that many folds.
     """
-    from training.crossvalidation import split_examples
+    from training.methods.crossvalidation import split_examples
 
     patients = len(set(lessons.patients.values()))
     if folds < 2 or patients < folds:
@@ -79,7 +79,7 @@ def train_folds(
     Raises:
         RejectedInput: A case cannot be read, or a fold that lies there was trained otherwise.
     """
-    from training.crossvalidation import train_fold
+    from training.methods.crossvalidation import train_fold
 
     packages = []
     for number in numbers:
@@ -129,7 +129,7 @@ def fit_all(choice: "TrainingChoice", lessons: Lessons, folder: Path, *, progres
     Raises:
         RejectedInput: A case cannot be read, or a checkpoint is another training's.
     """
-    from training.methods import train_method
+    from training.methods.train import train_method
 
     checkpoints = folder / "checkpoints" / FINAL
     return train_method(choice, lessons.examples(), checkpoints=checkpoints, progress=progress_of("iteration"))
@@ -145,7 +145,7 @@ def package_final(
     cleaning: Cleaning = Cleaning.NONE,
 ) -> None:
     """Writes one training as a package."""
-    from training.methods import package_trained
+    from training.methods.train import package_trained
 
     decided = {"cleaning": cleaning.value}
     package_trained([fitted], package, name=name, version=version, inputs=inputs, parameters=decided)
@@ -169,7 +169,7 @@ def write_ensemble(
     Raises:
         RejectedInput: A fold was not trained yet, or another model lies there.
     """
-    from training.fold_ensemble import best_cleaning_of_folds, package_folds
+    from training.methods.fold_ensemble import best_cleaning_of_folds, package_folds
 
     missing = [number + 1 for number in range(len(trained.folds)) if not trained.package(number).exists()]
     if missing:

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from annotation_backend.cases.models import Case
-from annotation_backend.cases.services import case_volumes, picture_plane
+from annotation_backend.cases.registration.volumes import case_volumes, picture_plane
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.learning.lessons import Lessons
 from annotation_backend.learning.models import Run, RunStatus, Snapshot
@@ -30,17 +30,17 @@ from annotation_backend.registry.models import Model
 from annotation_backend.registry.services import models_folder, register_package
 from annotation_backend.review.approvals import approved_reviews, lock_approvals, why_unapproved
 from annotation_backend.review.models import Review
-from datasets.case import SeriesRole
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, write_json
-from datasets.mask import tumour_alone
-from datasets.nifti import read_mask
+from datasets.formats.nifti import read_mask
+from datasets.image.mask import tumour_alone
+from datasets.study.case import SeriesRole
 from training.model_package import Method
 
 if TYPE_CHECKING:
     from training.fitting.examples import Example
     from training.fitting.unet25d import FitSettings, TrainingCase
-    from training.methods import TrainingChoice
+    from training.methods.train import TrainingChoice
 
 logger = logging.getLogger(__name__)
 

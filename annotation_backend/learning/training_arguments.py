@@ -3,16 +3,16 @@
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from annotation_backend.management.arguments import a_path
-from annotation_backend.management.cohort_arguments import CHANNELS, add_cohort, add_device
+from annotation_backend.commandline.arguments import a_path
+from annotation_backend.commandline.cohort_arguments import CHANNELS, add_cohort, add_device
 from datasets.errors import RejectedInput
-from datasets.splits import LARGEST_SEED
-from training.methods import TRAINABLE
+from datasets.study.splits import LARGEST_SEED
+from training.methods.train import TRAINABLE
 from training.model_package import Method, ModelDescription
-from training.postprocessing import Cleaning
+from training.segmenters.postprocessing import Cleaning
 
 if TYPE_CHECKING:
-    from training.methods import TrainingChoice
+    from training.methods.train import TrainingChoice
 
 _FOLDER_ONLY = (
     "image_glob",
@@ -104,7 +104,7 @@ def choice_of(options: dict[str, Any], channels: tuple[str, ...]) -> "TrainingCh
     Raises:
         RejectedInput: A number is out of range.
     """
-    from training.methods import TrainingChoice
+    from training.methods.train import TrainingChoice
 
     share = options["click_free"]
     return TrainingChoice(

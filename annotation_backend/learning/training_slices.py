@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from annotation_backend.cases.services import case_volumes
+from annotation_backend.cases.registration.volumes import case_volumes
 from annotation_backend.review.approvals import approved_reviews, why_unapproved
 from annotation_backend.review.models import Review
-from datasets.case import TissueType
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_file
-from datasets.nifti import read_mask
+from datasets.formats.nifti import read_mask
+from datasets.study.case import TissueType
 
 if TYPE_CHECKING:
-    from curation.training_slices import TrainingSliceSettings
+    from curation.slices.training import TrainingSliceSettings
 
 
 def export_approved(
@@ -88,8 +88,8 @@ def _folder(code: str) -> Path:
 
 
 def _export(review: Review, slice_settings: "TrainingSliceSettings") -> dict[str, Any]:
-    from curation.slices import SliceSubject
-    from curation.training_slice_files import export_training_slices
+    from curation.slices.export import SliceSubject
+    from curation.slices.training_files import export_training_slices
 
     case, mask = review.mask.case, review.mask
     if not mask.path.exists() or sha256_of_file(mask.path) != mask.sha256:

@@ -10,20 +10,20 @@ from django.conf import settings
 from django.db import transaction
 
 from annotation_backend.cases.models import Case, Exclusion
-from annotation_backend.cases.scratch import one_at_a_time
-from annotation_backend.cases.stored import whole_file
-from annotation_backend.cases.stored_files import registered_file
+from annotation_backend.cases.stored.digests import whole_file
+from annotation_backend.cases.stored.files import registered_file
+from annotation_backend.cases.workers.scratch import one_at_a_time
 from annotation_backend.labeling.models import CaseMask
-from annotation_backend.labeling.stored_masks import mask_file
+from annotation_backend.labeling.versions.stored_masks import mask_file
 from annotation_backend.publishing.models import Release
 from annotation_backend.review.approvals import approved_reviews, lock_approvals, why_unapproved
 from annotation_backend.review.models import Review
-from datasets.case import QualityScore, SeriesRole, TissueType
 from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
 from datasets.part_folder import remove_remains
 from datasets.release.build import Progress, ReleaseCase, ReleaseSettings, WrittenRelease, written_release
 from datasets.release.verify import VerificationReport, verify_release
+from datasets.study.case import QualityScore, SeriesRole, TissueType
 
 MOST_BUILDS = 3
 """How often a release is begun anew because a case left it meanwhile."""

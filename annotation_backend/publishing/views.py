@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_safe
 
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.permissions import roles_required
-from annotation_backend.cases.stored import DamagedFile
+from annotation_backend.cases.stored.digests import DamagedFile
 from annotation_backend.publishing.archive import Archive
 from annotation_backend.publishing.models import Release
 from annotation_backend.publishing.ranges import Part, part_asked_for

@@ -13,12 +13,12 @@ from django.db import DatabaseError
 
 from annotation_backend.registry.services import find_model, models_folder
 from datasets.errors import RejectedInput
-from training.crossvalidation import FOLDS_NAME, FoldSegmenters, TrainedFolds
+from training.methods.crossvalidation import FOLDS_NAME, FoldSegmenters, TrainedFolds
 from training.model_package import DESCRIPTION_NAME, Method, ModelDescription, read_description
 from training.pretrained.shipped import shipped_packages
 
 if TYPE_CHECKING:
-    from training.evaluation import SegmenterOf
+    from training.evaluation.evaluation import SegmenterOf
     from training.segmenters.segmenter import Segmenter
 
 LITE_MEDSAM = "lite-medsam"
@@ -52,7 +52,7 @@ class ChosenModel:
         Raises:
             RejectedInput: These are folds, or the package is damaged.
         """
-        from training.segmenters.loading import load_segmenter
+        from training.methods.loading import load_segmenter
 
         if self.is_of_folds:
             raise RejectedInput(

@@ -7,10 +7,10 @@ from typing import Any
 from django.db import transaction
 
 from annotation_backend.cases.models import Case
+from annotation_backend.job_queue import queue_once
 from annotation_backend.labeling.jobs import mirror_case_states
 from annotation_backend.labeling.models import LabelingTask, TaskState
-from annotation_backend.labeling.queue import queue_once
-from annotation_backend.labeling.standing import Standing
+from annotation_backend.labeling.versions.standing import Standing
 from annotation_backend.review.models import EndReason, Review, Verdict, VerdictEnd, latest_review
 from annotation_backend.review.seen import Seen, seen_now
 

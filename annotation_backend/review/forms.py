@@ -3,7 +3,7 @@
 from django import forms
 
 from annotation_backend.review.models import Verdict
-from datasets.case import QUALITY_MEANINGS, QualityScore
+from datasets.study.case import QUALITY_MEANINGS, QualityScore
 
 
 class VerdictForm(forms.Form):

@@ -8,7 +8,7 @@ from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.review.seen import seen_now
-from datasets.case import QualityScore
+from datasets.study.case import QualityScore
 
 
 class Verdict(models.TextChoices):

@@ -3,11 +3,11 @@
 from functools import lru_cache
 from pathlib import Path
 
-from annotation_backend.cases.stored import StoredFile, whole_file
-from annotation_backend.labeling import outlines
-from datasets.mask import Mask
-from datasets.nifti import read_mask
-from datasets.picture_plane import PicturePlane
+from annotation_backend.cases.stored.digests import StoredFile, whole_file
+from annotation_backend.labeling.masks import outlines
+from datasets.formats.nifti import read_mask
+from datasets.image.mask import Mask
+from datasets.pictures.picture_plane import PicturePlane
 
 MASKS_IN_MEMORY = 4
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models import Annotation, CaseMask
-from annotation_backend.labeling.standing import Standing, standing_of
+from annotation_backend.labeling.versions.standing import Standing, standing_of
 from datasets.files import canonical_json, sha256_of_bytes
 
 

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from annotation_backend.accounts.models import Role, User
-from annotation_backend.cases.exporting import is_exported
 from annotation_backend.cases.models import Case
-from annotation_backend.cases.registering import require_sound
+from annotation_backend.cases.registration.export import is_exported
+from annotation_backend.cases.registration.register import require_sound
 from annotation_backend.labeling.jobs import mirror_case_states
-from annotation_backend.labeling.losses import open_findings
 from annotation_backend.labeling.models import CaseMask, LabelingTask, TaskState
-from annotation_backend.labeling.standing import Standing, standings
+from annotation_backend.labeling.versions.losses import open_findings
+from annotation_backend.labeling.versions.standing import Standing, standings
 from annotation_backend.review.models import Review, Verdict, latest_review, latest_reviews
 from annotation_backend.review.seen import Seen, seen_now
-from datasets.case import QualityScore
 from datasets.errors import RejectedInput
+from datasets.study.case import QualityScore
 
 
 @dataclass(frozen=True)

@@ -8,19 +8,19 @@ from django.views.decorators.http import require_GET, require_http_methods
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.permissions import roles_required, signed_in_user
 from annotation_backend.cases.models import Case
-from annotation_backend.cases.services import picture_plane
-from annotation_backend.cases.stored import damages, whole_bytes
-from annotation_backend.cases.stored_files import picture_file
-from annotation_backend.cases.views import png_answer
+from annotation_backend.cases.registration.volumes import picture_plane
+from annotation_backend.cases.stored.digests import damages, whole_bytes
+from annotation_backend.cases.stored.files import picture_file
+from annotation_backend.cases.views.cases import png_answer
 from annotation_backend.labeling.models import CaseMask, TaskState
-from annotation_backend.labeling.stored_masks import mask_file
+from annotation_backend.labeling.versions.stored_masks import mask_file
 from annotation_backend.review.forms import VerdictForm
 from annotation_backend.review.models import Review, Verdict, latest_review
 from annotation_backend.review.overlay import outlined_png
 from annotation_backend.review.seen import seen_now
 from annotation_backend.review.services import decide, queue, require_reviewable
-from datasets.case import SeriesRole
 from datasets.errors import RejectedInput
+from datasets.study.case import SeriesRole
 
 READERS = (Role.RADIOLOGIST, Role.DATA_MANAGER)
 

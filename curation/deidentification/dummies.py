@@ -7,8 +7,8 @@ from typing import Any
 
 from pydicom import Dataset
 
-from curation.deidentification.codes import coded
-from curation.deidentification.value_checks import DUMMY_TEXT
+from curation.deidentification.policy.codes import coded
+from curation.deidentification.policy.value_checks import DUMMY_TEXT
 
 _BY_VR: dict[str, Any] = {
     "AS": "000Y",

@@ -6,11 +6,11 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from curation.deidentification.attributes import allowed_sop_classes
 from curation.deidentification.instance import Deidentified, deidentify, written_bytes
-from curation.deidentification.policy import Policy
+from curation.deidentification.policy.attributes import allowed_sop_classes
+from curation.deidentification.policy.policy import Policy
 from curation.deidentification.report import REPORT_NAME, FolderReport, SeriesReport
-from datasets.dicom_file import looks_like_dicom, read_dataset, text
+from datasets.dicom.file import looks_like_dicom, read_dataset, text
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes, write_bytes
 from datasets.finding import Finding, Level

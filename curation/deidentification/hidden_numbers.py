@@ -10,7 +10,7 @@ from typing import Any
 
 from pydicom import Dataset
 
-from datasets.dicom_file import text
+from datasets.dicom.file import text
 
 _IDENTIFIERS = ("PatientID", "AccessionNumber", "StudyID", "AdmissionID", "PatientBirthDate")
 _FEWEST_DIGITS = 5

@@ -9,7 +9,7 @@ from pydicom import DataElement, Dataset, FileMetaDataset
 from pydicom.uid import UID
 
 from curation.deidentification.actions_done import ActionDone, Done, Why
-from curation.deidentification.policy import Policy
+from curation.deidentification.policy.policy import Policy
 from curation.deidentification.pseudonymous import short_name
 from curation.deidentification.quarantine import refuse_what_may_not_leave
 from curation.deidentification.rewriting import (
@@ -21,7 +21,7 @@ from curation.deidentification.rewriting import (
     PATIENT_NAME,
     Rewriting,
 )
-from datasets.dicom_file import text, without_warnings
+from datasets.dicom.file import text, without_warnings
 from datasets.errors import ProgramFault, RejectedInput
 
 _IMPLEMENTATION_UID = "2.25.160396259226480402041064293811386710393"

@@ -11,8 +11,8 @@ Source: DICOM PS3.15 E.3.1 (Clean Pixel Data Option); the order of the questions
 from pydicom import Dataset
 from pydicom.uid import UID_dictionary
 
-from curation.deidentification.attributes import allowed_sop_classes
-from datasets.dicom_file import text, texts, values
+from curation.deidentification.policy.attributes import allowed_sop_classes
+from datasets.dicom.file import text, texts, values
 from datasets.errors import RejectedInput
 
 _SCREEN_WORDS = ("SCREEN", "CAPTURE", "REPORT", "SAVE", "DOSE_INFO", "DOSE INFO", "PASTED", "SNAPSHOT")

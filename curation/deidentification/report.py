@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.deidentification.actions_done import ActionDone
-from curation.deidentification.policy import Policy
+from curation.deidentification.policy.policy import Policy
 from datasets.files import write_bytes, write_json
 from datasets.finding import Finding
 

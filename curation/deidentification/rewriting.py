@@ -11,17 +11,22 @@ from pydicom.filewriter import correct_ambiguous_vr_element
 from pydicom.uid import UID_dictionary
 
 from curation.deidentification.actions_done import ActionDone, Done, Why
-from curation.deidentification.attributes import SafePrivate, kept_attributes, patient_characteristics, safe_private
-from curation.deidentification.codes import known_codes
 from curation.deidentification.dummies import dummy
 from curation.deidentification.hidden_numbers import hides_one, identifying_numbers
-from curation.deidentification.pixels import bare_pixels
-from curation.deidentification.policy import Policy
-from curation.deidentification.profile import Action, Rule, rule_of
+from curation.deidentification.pixels.visible import bare_pixels
+from curation.deidentification.policy.attributes import (
+    SafePrivate,
+    kept_attributes,
+    patient_characteristics,
+    safe_private,
+)
+from curation.deidentification.policy.codes import known_codes
+from curation.deidentification.policy.policy import Policy
+from curation.deidentification.policy.profile import Action, Rule, rule_of
+from curation.deidentification.policy.tables import tag_text
+from curation.deidentification.policy.value_checks import checked
 from curation.deidentification.pseudonymous import days_moved, mapped_uid
 from curation.deidentification.shifted_dates import shifted
-from curation.deidentification.tables import tag_text
-from curation.deidentification.value_checks import checked
 
 PATIENT_NAME, PATIENT_ID = 0x00100010, 0x00100020
 IDENTITY_REMOVED, METHOD, METHOD_CODES, DATES_MODIFIED = 0x00120062, 0x00120063, 0x00120064, 0x00280303

@@ -16,12 +16,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.case import CaseVolumes
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, flush_to_disk, sha256_of_file, write_bytes
 from datasets.finding import Finding
-from datasets.mask import Mask
-from datasets.nifti import encode, read_volume
+from datasets.formats.nifti import encode, read_volume
+from datasets.image.mask import Mask
 from datasets.part_folder import part_folder
 from datasets.release.card import dataset_card
 from datasets.release.manifest import (
@@ -47,7 +46,8 @@ from datasets.release.request import (
     naming_case,
 )
 from datasets.release.verify import verify_release
-from datasets.splits import SplitCase, fold_findings, stratified_folds
+from datasets.study.case import CaseVolumes
+from datasets.study.splits import SplitCase, fold_findings, stratified_folds
 
 __all__ = [
     "Release",

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-from datasets.case import QUALITY_MEANINGS
 from datasets.finding import Finding
 from datasets.release.manifest import CaseEntry
 from datasets.release.request import ReleaseSettings
+from datasets.study.case import QUALITY_MEANINGS
 
 
 def dataset_card(

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.case import QualityScore, SeriesRole, TissueType
 from datasets.errors import RejectedInput
-from datasets.mask import DEFAULT_LABELS, Mask
-from datasets.nifti import read_grid, read_mask
-from datasets.splits import LARGEST_SEED
-from datasets.volume import Grid
+from datasets.formats.nifti import read_grid, read_mask
+from datasets.image.mask import DEFAULT_LABELS, Mask
+from datasets.image.volume import Grid
+from datasets.study.case import QualityScore, SeriesRole, TissueType
+from datasets.study.splits import LARGEST_SEED
 
 Parameter = str | int | float | bool | None
 

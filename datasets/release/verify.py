@@ -12,7 +12,7 @@ from typing import Any
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_file
 from datasets.finding import Finding
-from datasets.nifti import read_grid
+from datasets.formats.nifti import read_grid
 from datasets.release.listing import Expected, Listing, Tree, error, read_listing, read_tree, shown
 from datasets.release.manifest import (
     MANIFEST_NAME,

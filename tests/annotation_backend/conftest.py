@@ -6,9 +6,9 @@ import pytest
 from django.test import Client
 
 from annotation_backend.accounts.models import Role, User
-from annotation_backend.labeling.assembly import assemble
 from annotation_backend.labeling.models import CaseMask
-from tests.annotation_backend.records import accounts, published, registered_case, saved, signed_in
+from annotation_backend.labeling.versions.assembly import assemble
+from tests.annotation_backend.support.records import accounts, published, registered_case, saved, signed_in
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from datasets.errors import ProgramFault, RejectedInput
 from datasets.finding import Finding, Level
 from datasets.gate import DEFAULT_BUDGET, Budget, Inflated, opened, refuse_errors, require_affordable
-from tests.datasets.bad_inputs import zeros_gz
+from tests.datasets.support.bad_inputs import zeros_gz
 
 CONTENT = bytes(range(256)) * 100
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from training.methods.loading import load_segmenter
 from training.pretrained.lite_medsam import convert_lite_medsam
-from training.segmenters.loading import load_segmenter
 from training.segmenters.segmenter import Segmenter
 
 

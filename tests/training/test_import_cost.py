@@ -7,18 +7,18 @@ import pytest
 
 LIGHT = (
     "training.model_package",
-    "training.segmenters.loading",
+    "training.methods.loading",
     "training.segmenters.segmenter",
     "training.prompts.picture_boxes",
     "training.pretrained.lite_medsam",
     "training.pretrained.medsam_vit",
-    "training.segmenters.box_segmenter",
+    "training.segmenters.boxes.box_segmenter",
     "training.fitting.unet25d",
-    "training.metrics",
-    "training.postprocessing",
-    "training.changed_slices",
-    "training.statistics",
-    "training.report",
+    "training.measures.metrics",
+    "training.segmenters.postprocessing",
+    "benchmarks.changed_slices",
+    "training.measures.statistics",
+    "training.evaluation.report",
 )
 
 

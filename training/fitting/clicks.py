@@ -16,8 +16,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from datasets.errors import RejectedInput
-from training.augmentation import Augmentation, bent
-from training.canvas import Picture, Shape
 from training.fitting.examples import Example, PreparedExamples
 from training.fitting.loop import (
     LoopSettings,
@@ -30,13 +28,15 @@ from training.fitting.loop import (
 )
 from training.fitting.losses import dice_and_cross_entropy
 from training.fitting.shown import ShownCanvases, ShownSlices, ShownVolumes
-from training.intensity_rules import RULE_OF
+from training.inputs.augmentation import Augmentation, bent
+from training.inputs.canvas import Picture, Shape
+from training.inputs.intensity_rules import RULE_OF
 from training.model_package import Tensors
 from training.networks.dyn_unet import dyn_unet
 from training.networks.unet_plan import UNetPlan
 from training.prompts.simulated_clicks import ClickRule, next_click
-from training.segmenters.click_drawer import INSIDE
-from training.segmenters.click_plan import CanvasClicks, ClickPlan
+from training.segmenters.clicks.click_drawer import INSIDE
+from training.segmenters.clicks.click_plan import CanvasClicks, ClickPlan
 from training.segmenters.weights import best_device
 
 Predict = Callable[[Tensor], Tensor]

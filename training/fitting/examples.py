@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import ProgramFault, RejectedInput
-from datasets.mask import Mask
-from datasets.mask_box import mask_bounds
-from datasets.orientation import as_ras
-from datasets.volume import Volume
-from training.canvas import Picture, Region, Shape, resized
-from training.intensity_rules import Greys, IntensityRule, on_canvas
+from datasets.image.mask import Mask
+from datasets.image.mask_box import mask_bounds
+from datasets.image.orientation import as_ras
+from datasets.image.volume import Volume
+from training.inputs.canvas import Picture, Region, Shape, resized
+from training.inputs.intensity_rules import Greys, IntensityRule, on_canvas
 
 
 @dataclass(frozen=True, eq=False)

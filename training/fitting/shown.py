@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datasets.mask_box import mask_bounds
-from training.augmentation import Augmentation, augmented
-from training.canvas import Picture, Region, Shape, resized
+from datasets.image.mask_box import mask_bounds
 from training.fitting.examples import PreparedExamples, shown_region
-from training.intensity_rules import on_canvas
+from training.inputs.augmentation import Augmentation, augmented
+from training.inputs.canvas import Picture, Region, Shape, resized
+from training.inputs.intensity_rules import on_canvas
 
 OTHER_STRUCTURE = 0.25
 """Share of slices on which another structure of like greys is to be drawn instead of the tumour, so that a network

@@ -10,10 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from datasets.orientation import as_ras
-from datasets.volume import Grid
-from training.augmentation import Augmentation, augmented
-from training.canvas import resized
+from datasets.image.orientation import as_ras
+from datasets.image.volume import Grid
 from training.fitting.examples import Example, ordered_examples
 from training.fitting.loop import (
     LoopSettings,
@@ -25,7 +23,9 @@ from training.fitting.loop import (
     mixed_precision,
 )
 from training.fitting.losses import supervised_dice
-from training.intensity_rules import RULE_OF
+from training.inputs.augmentation import Augmentation, augmented
+from training.inputs.canvas import resized
+from training.inputs.intensity_rules import RULE_OF
 from training.networks.dyn_unet import dyn_unet, heads
 from training.networks.planning import canvas_shape, plan_unet, target_spacing
 from training.prompts.simulated_points import six_points

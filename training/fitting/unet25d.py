@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.case import CaseVolumes, SeriesRole
 from datasets.errors import RejectedInput
-from datasets.mask import Mask
-from datasets.picture_plane import PicturePlane
-from datasets.volume import Volume
+from datasets.image.mask import Mask
+from datasets.image.volume import Volume
+from datasets.pictures.picture_plane import PicturePlane
+from datasets.study.case import CaseVolumes, SeriesRole
+from training.inputs.slice_triplets import PictureRule, case_stack, resized_stack, triplets
 from training.model_package import Method, ModelDescription, write_package
-from training.slice_triplets import PictureRule, case_stack, resized_stack, triplets
 
 if TYPE_CHECKING:
     import torch

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from training.canvas import Shape
+from training.inputs.canvas import Shape
 from training.networks.unet_plan import UNetPlan
 
 ANISOTROPIC_FROM = 3.0

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
-from datasets.picture_plane import PicturePlane
+from datasets.pictures.picture_plane import PicturePlane
 from training.prompts.prompt import PointMm, Prompts
 
 POINT_BOX_MM = 80.0

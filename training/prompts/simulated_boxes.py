@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
-from datasets.picture_plane import PicturePlane
+from datasets.pictures.picture_plane import PicturePlane
 from training.prompts.picture_boxes import PictureBox
 from training.prompts.prompt import Box
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
-from datasets.mask_box import mask_box
+from datasets.image.mask_box import mask_box
 
 FIRST_CLICKS_2D = 5
 """Connected regions that get a first click on one slice (MONAI's `connected_regions`)."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from datasets.errors import RejectedInput
-from datasets.volume import Grid
+from datasets.image.volume import Grid
 from training.prompts.prompt import PointMm
 
 INWARD_VOXELS = 5

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
-from datasets.intensity import Window, percentile_window
-from datasets.picture_plane import PicturePlane
+from datasets.image.intensity import Window, percentile_window
+from datasets.pictures.picture_plane import PicturePlane
 from training.segmenters.segmenter import SegmentationRequest
 
 
@@ -91,7 +91,7 @@ class GreySlices:
 def truncated_to_8_bits(data: NDArray[np.generic], *, window: Window) -> NDArray[np.uint8]:
     """Clips to `window`, scales it to 0..255 and drops the fraction, as published; not-a-number becomes 0.
 
-    Pictures for people are rounded instead (`datasets.intensity.to_uint8`).
+    Pictures for people are rounded instead (`datasets.image.intensity.to_uint8`).
     """
     lower, upper = window
     clipped = np.clip(np.nan_to_num(data.astype(np.float64), nan=lower), lower, upper)

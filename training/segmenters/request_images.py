@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
-from datasets.orientation import as_ras
-from datasets.volume import Grid
+from datasets.image.orientation import as_ras
+from datasets.image.volume import Grid
 from training.prompts.prompt import PointMm
 from training.segmenters.segmenter import SegmentationRequest
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from datasets.volume import Volume
+from datasets.image.volume import Volume
 from training.prompts.prompt import Prompts
 
 

@@ -18,19 +18,19 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from datasets.errors import RejectedInput
-from datasets.orientation import from_ras
-from datasets.volume import Grid, Volume
-from training.canvas import MOST_VOXELS, Picture, Region, Shape, resized
-from training.intensity_rules import Greys, IntensityRule
+from datasets.image.orientation import from_ras
+from datasets.image.volume import Grid, Volume
+from training.inputs.canvas import MOST_VOXELS, Picture, Region, Shape, resized
+from training.inputs.intensity_rules import Greys, IntensityRule
 from training.model_package import ModelDescription, Tensors
 from training.networks.dyn_unet import dyn_unet
 from training.networks.planning import Spacing, canvas_shape, is_anisotropic
 from training.networks.unet_plan import MOST_MEMBERS, UNetPlan
-from training.postprocessing import Cleaning, cleaned
 from training.prompts.click_maps import click_map
 from training.prompts.geodesic import exponentialized_geodesic
 from training.prompts.prompt import LEAST_EXTREME_POINTS, PointMm
 from training.runtime import Runtime, runtime_of
+from training.segmenters.postprocessing import Cleaning, cleaned
 from training.segmenters.request_images import points_in, ras_images
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
 from training.segmenters.weights import best_device, members_of, with_weights

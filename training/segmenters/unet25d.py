@@ -7,14 +7,14 @@ import torch
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
-from datasets.picture_plane import PicturePlane
-from datasets.triplets import SEQUENCES
-from datasets.volume import Volume
+from datasets.image.volume import Volume
+from datasets.pictures.picture_plane import PicturePlane
+from datasets.study.triplets import SEQUENCES
+from training.inputs.slice_triplets import PictureRule, case_stack, resized_stack, triplets
 from training.model_package import ModelDescription, Tensors
 from training.networks.unet25d import unet25d
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
 from training.segmenters.weights import best_device, with_weights
-from training.slice_triplets import PictureRule, case_stack, resized_stack, triplets
 
 _BATCH = 8
 """Slices that go through the network together: what two cores and a small GPU both hold."""

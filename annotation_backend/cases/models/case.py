@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.signals import drawn_on_asked
-from datasets.case import SeriesRole, TissueType, annotated_role
+from datasets.study.case import SeriesRole, TissueType, annotated_role
 
 
 def choices(enum: type[SeriesRole] | type[TissueType]) -> list[tuple[str, str]]:

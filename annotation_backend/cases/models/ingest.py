@@ -4,7 +4,7 @@ from django.db import models
 
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models.case import Case, Patient, choices
-from datasets.case import SeriesRole
+from datasets.study.case import SeriesRole
 
 
 class Ingest(models.Model):

@@ -7,11 +7,11 @@ from django.db import models
 
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models.case import Case
-from datasets.case import SeriesRole
+from datasets.study.case import SeriesRole
 
 
 class AlignmentVerdict(models.TextChoices):
-    """Whether a registration may be built upon; the values are those of `curation.quality`."""
+    """Whether a registration may be built upon; the values are those of `curation.registration.quality`."""
 
     ACCEPT = "accept", "Accepted"
     LOOK = "look", "To be looked at"

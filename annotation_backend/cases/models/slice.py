@@ -9,8 +9,8 @@ from django.db import models
 from django.utils import timezone
 
 from annotation_backend.cases.models.case import Case, choices
-from datasets.case import SeriesRole
-from datasets.intensity import STANDARD, WINDOW_PRESETS
+from datasets.image.intensity import STANDARD, WINDOW_PRESETS
+from datasets.study.case import SeriesRole
 
 
 class Slice(models.Model):
@@ -47,7 +47,7 @@ class Slice(models.Model):
         Returns:
             The PNG file; None where no such picture was exported.
         """
-        from curation.slices import name_in_window
+        from curation.slices.export import name_in_window
 
         if self.digest_in(window) is None:
             return None

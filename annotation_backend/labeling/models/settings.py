@@ -3,7 +3,7 @@
 from django.db import models
 
 from annotation_backend.accounts.models import User
-from annotation_backend.labeling.config import MaskFormat
+from annotation_backend.labeling.masks.controls import MaskFormat
 from annotation_backend.labeling.models.project import LabelingProject
 
 

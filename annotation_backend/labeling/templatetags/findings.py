@@ -5,8 +5,8 @@ from django.db.models import QuerySet
 
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
-from annotation_backend.labeling.losses import open_findings
 from annotation_backend.labeling.models import AnnotationFinding
+from annotation_backend.labeling.versions.losses import open_findings
 
 register = template.Library()
 

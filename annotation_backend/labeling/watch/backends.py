@@ -6,16 +6,16 @@ from typing import Any
 
 from django.conf import settings
 
-from annotation_backend.labeling.answers import record_of, rows_of
-from annotation_backend.labeling.client import call, unless_missing
-from annotation_backend.labeling.connection import (
+from annotation_backend.labeling.models import LabelingProject, Secret, Subject
+from annotation_backend.labeling.studio.answers import record_of, rows_of
+from annotation_backend.labeling.studio.client import call, unless_missing
+from annotation_backend.labeling.studio.credentials import (
     former_ml_backend_urls,
     ml_backend_password,
     ml_backend_url,
     renew,
 )
-from annotation_backend.labeling.models import LabelingProject, Secret, Subject
-from annotation_backend.labeling.task_data import digest_of
+from annotation_backend.labeling.studio.task_data import digest_of
 from annotation_backend.labeling.watch.difference import Difference
 from datasets.errors import ProgramFault, TryAgain
 

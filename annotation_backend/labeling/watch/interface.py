@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from annotation_backend.labeling.answers import record_of
-from annotation_backend.labeling.client import call
-from annotation_backend.labeling.editor import bring_interface_up_to_date, is_as_asked, wanted_interface
+from annotation_backend.labeling.interface.editor import bring_interface_up_to_date, is_as_asked, wanted_interface
 from annotation_backend.labeling.models import LabelingProject, Subject
-from annotation_backend.labeling.task_data import digest_of
+from annotation_backend.labeling.studio.answers import record_of
+from annotation_backend.labeling.studio.client import call
+from annotation_backend.labeling.studio.task_data import digest_of
 from annotation_backend.labeling.watch.difference import Difference
 
 SETTINGS: dict[str, Any] = {

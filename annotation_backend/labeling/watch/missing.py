@@ -5,9 +5,9 @@ What was saved in them stays here, and `publish_tasks` makes them anew; it is le
 
 from collections.abc import Container, Sequence
 
-from annotation_backend.labeling.client import unless_missing
 from annotation_backend.labeling.models import TASK_GONE, LabelingProject, LabelingTask, StudioChange, Subject
-from annotation_backend.labeling.task_lists import FAILED
+from annotation_backend.labeling.studio.client import unless_missing
+from annotation_backend.labeling.studio.task_lists import FAILED
 from annotation_backend.labeling.watch.difference import Difference
 from datasets.errors import TryAgain
 

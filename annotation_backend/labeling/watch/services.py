@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from annotation_backend.labeling.models import OF_TASKS, LabelingProject, LabelingTask, Subject
-from annotation_backend.labeling.task_lists import FAILED
+from annotation_backend.labeling.studio.task_lists import FAILED
 from annotation_backend.labeling.watch import backends, interface, missing, storages, strangers, tasks, webhooks
 from annotation_backend.labeling.watch.difference import Check, Difference
 from annotation_backend.labeling.watch.record import flag_saves, keep, mark_mended, mark_well

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from annotation_backend.labeling.answers import rows_of
-from annotation_backend.labeling.client import call, unless_missing
 from annotation_backend.labeling.models import LabelingProject, Subject
-from annotation_backend.labeling.task_data import digest_of
+from annotation_backend.labeling.studio.answers import rows_of
+from annotation_backend.labeling.studio.client import call, unless_missing
+from annotation_backend.labeling.studio.task_data import digest_of
 from annotation_backend.labeling.watch.difference import Difference
 
 INTO, OUT_OF = "one that brings tasks in", "one that copies annotations out"

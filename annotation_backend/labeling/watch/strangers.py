@@ -10,12 +10,12 @@ from typing import Any
 
 from django.utils import timezone
 
-from annotation_backend.labeling.answers import moment_of
-from annotation_backend.labeling.client import unless_missing
-from annotation_backend.labeling.incoming import place_of
 from annotation_backend.labeling.models import NONE_OF_OURS, FormerTask, LabelingProject, LabelingTask, Subject
-from annotation_backend.labeling.task_data import digest_of
-from annotation_backend.labeling.task_lists import FAILED
+from annotation_backend.labeling.saves.save import place_of
+from annotation_backend.labeling.studio.answers import moment_of
+from annotation_backend.labeling.studio.client import unless_missing
+from annotation_backend.labeling.studio.task_data import digest_of
+from annotation_backend.labeling.studio.task_lists import FAILED
 from annotation_backend.labeling.watch.difference import Difference
 from datasets.errors import TryAgain
 

@@ -7,16 +7,22 @@ from functools import partial
 from typing import Any
 
 from annotation_backend.cases.models import Slice
-from annotation_backend.labeling.answers import LARGEST_NUMBER, moment_of, record_of, rows_of
-from annotation_backend.labeling.client import unless_missing
+from annotation_backend.job_queue import queue_once
 from annotation_backend.labeling.models import LabelingProject, LabelingTask, Subject, TaskState
-from annotation_backend.labeling.pushing import hide_predictions
-from annotation_backend.labeling.queue import queue_once
-from annotation_backend.labeling.task_data import digest_of, digest_of_data, pictures_by_index, task_data, write_task
-from annotation_backend.labeling.task_lists import FAILED, NO_ANSWER, Unreadable, found_among, listed
+from annotation_backend.labeling.studio.answers import LARGEST_NUMBER, moment_of, record_of, rows_of
+from annotation_backend.labeling.studio.client import unless_missing
+from annotation_backend.labeling.studio.shown_predictions import hide_predictions
+from annotation_backend.labeling.studio.task_data import (
+    digest_of,
+    digest_of_data,
+    pictures_by_index,
+    task_data,
+    write_task,
+)
+from annotation_backend.labeling.studio.task_lists import FAILED, NO_ANSWER, Unreadable, found_among, listed
 from annotation_backend.labeling.watch.difference import Difference
-from datasets.case import SeriesRole
 from datasets.errors import TryAgain
+from datasets.study.case import SeriesRole
 
 logger = logging.getLogger(__name__)
 

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from annotation_backend.labeling.answers import moment_of, record_of, rows_of
-from annotation_backend.labeling.client import call, unless_missing
-from annotation_backend.labeling.connection import (
+from annotation_backend.labeling.models import LabelingProject, Secret, Subject
+from annotation_backend.labeling.studio.answers import moment_of, record_of, rows_of
+from annotation_backend.labeling.studio.client import call, unless_missing
+from annotation_backend.labeling.studio.credentials import (
     former_ml_backend_urls,
     former_webhook_headers,
     renew,
@@ -14,8 +15,7 @@ from annotation_backend.labeling.connection import (
     webhook_secret,
     webhook_url,
 )
-from annotation_backend.labeling.models import LabelingProject, Secret, Subject
-from annotation_backend.labeling.task_data import digest_of
+from annotation_backend.labeling.studio.task_data import digest_of
 from annotation_backend.labeling.watch.difference import Difference
 
 FOREIGN = "another webhook beside ours"

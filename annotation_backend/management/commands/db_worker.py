@@ -6,8 +6,8 @@ from typing import Any
 from django_tasks_db.management.commands import db_worker
 
 from annotation_backend.learning.jobs import QUEUE as TRAINING
-from annotation_backend.lost_jobs import take_up_lost_jobs
-from annotation_backend.presence import Part, clear_gone, present
+from annotation_backend.supervision.lost_jobs import take_up_lost_jobs
+from annotation_backend.supervision.presence import Part, clear_gone, present
 
 
 class Command(db_worker.Command):

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.doctor import examine
-from annotation_backend.management.arguments import MaskloopCommand
 
 
 class Command(MaskloopCommand):

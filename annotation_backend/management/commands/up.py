@@ -16,28 +16,29 @@ from django.core.management import call_command
 from annotation_backend import machine
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.services import create_first_accounts, email_of
-from annotation_backend.cases.exporting import export_cases
-from annotation_backend.cases.ingest import ingest
+from annotation_backend.cases.ingesting.ingest import ingest
+from annotation_backend.cases.ingesting.studies_folder import PHANTOM, studies_folder
 from annotation_backend.cases.models import Case
-from annotation_backend.cases.registering import register_cases
-from annotation_backend.cases.services import select_cases
-from annotation_backend.cases.studies_folder import PHANTOM, studies_folder
+from annotation_backend.cases.registration.export import export_cases
+from annotation_backend.cases.registration.register import register_cases
+from annotation_backend.cases.registration.volumes import select_cases
+from annotation_backend.commandline.arguments import MaskloopCommand, a_path
 from annotation_backend.doctor import alone, put_away_rehearsals
 from annotation_backend.environment import ENV_FILE, ROOT
-from annotation_backend.labeling import client, server
-from annotation_backend.labeling.connection import service_url
 from annotation_backend.labeling.models import LabelingProject
-from annotation_backend.labeling.people import ensure_people
-from annotation_backend.labeling.predictions import push_predictions
-from annotation_backend.labeling.project import ensure_project
-from annotation_backend.labeling.publish import publish
+from annotation_backend.labeling.predictions.predictions import push_predictions
+from annotation_backend.labeling.project.people import ensure_people
+from annotation_backend.labeling.project.project import ensure_project
+from annotation_backend.labeling.project.publish import publish
+from annotation_backend.labeling.studio import client
+from annotation_backend.labeling.studio.credentials import service_url
+from annotation_backend.labeling.studio_server import server
 from annotation_backend.labeling.upkeep import take_up
-from annotation_backend.management.arguments import MaskloopCommand, a_path
-from annotation_backend.processes import Processes, require_free
 from annotation_backend.publishing.services import releases_folder
 from annotation_backend.registry.models import Promotion
 from annotation_backend.registry.services import models_folder
 from annotation_backend.registry.shipped import ensure_shipped_models
+from annotation_backend.supervision.supervisor import Processes, require_free
 from datasets.errors import MaskloopError, TryAgain
 from datasets.part_folder import remove_remains
 
@@ -188,7 +189,7 @@ class Command(MaskloopCommand):
         return self._tell_findings([str(finding) for finding in report.findings])
 
     def _phantom(self) -> Path:
-        from datasets.phantom import write_phantom_cohort
+        from datasets.phantom.cohort import write_phantom_cohort
 
         folder = Path(settings.DATA_FOLDER) / PHANTOM
         self.say("Writing a phantom cohort as DICOM (give your own studies with DATA=<folder>)")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annotation_backend.labeling.regions import region_of
+from annotation_backend.labeling.masks.regions import region_of
 from datasets.errors import RejectedInput
 
 PROJECT = 1
@@ -270,7 +270,7 @@ class ModelStudio:
 
     def pixels_of(self, result: list[Json]) -> NDArray[np.bool_] | None:
         """What a result draws."""
-        from annotation_backend.labeling.regions import drawn_masks
+        from annotation_backend.labeling.masks.regions import drawn_masks
 
         height, width = self.shape
         drawn = drawn_masks(result, height=height, width=width, labels=None)

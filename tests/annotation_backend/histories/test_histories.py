@@ -19,15 +19,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from annotation_backend.accounts.models import Role, User
-from annotation_backend.cases import registering
+from annotation_backend.cases.registration import register as registering
 from annotation_backend.labeling import upkeep
 from annotation_backend.labeling.models import LabelingProject, LabelingTask
 from datasets.release import build
 from tests.annotation_backend.histories.acts import ACTS, Act, approve, build_release, submit
 from tests.annotation_backend.histories.studio import PROJECT, Clock, ModelStudio
 from tests.annotation_backend.histories.world import SLICES, World, in_a_folder_of_its_own, registered_anew
-from tests.annotation_backend.label_studio_double import answer_with
-from tests.annotation_backend.records import SHAPE, accounts, registered_case
+from tests.annotation_backend.support.label_studio_double import answer_with
+from tests.annotation_backend.support.records import SHAPE, accounts, registered_case
 
 HISTORIES = int(os.environ.get("HISTORIES", "2000"))
 

@@ -17,26 +17,26 @@ from numpy.typing import NDArray
 
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.exclusion import exclude, take_back
-from annotation_backend.cases.exporting import export_case
 from annotation_backend.cases.models import AlignmentVerdict, Case
-from annotation_backend.cases.registering import register_cases
-from annotation_backend.cases.services import picture_plane
-from annotation_backend.cases.verdicts import decide_registration
-from annotation_backend.cases.work import RegistrationTask, StoredRegistration
+from annotation_backend.cases.registration.export import export_case
+from annotation_backend.cases.registration.register import register_cases
+from annotation_backend.cases.registration.verdicts import decide_registration
+from annotation_backend.cases.registration.volumes import picture_plane
+from annotation_backend.cases.workers.pairs import RegistrationTask, StoredRegistration
 from annotation_backend.compute import Outcome
-from annotation_backend.labeling.events import receive
 from annotation_backend.labeling.jobs import assemble_case
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingProject
+from annotation_backend.labeling.saves.store import receive
 from annotation_backend.labeling.upkeep import take_up
 from annotation_backend.learning.services import take_snapshot
 from annotation_backend.publishing.services import publish_release
-from datasets.case import SeriesRole
 from datasets.errors import MaskloopError
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, write_bytes
-from datasets.nifti import read_mask, read_volume, write_volume
+from datasets.formats.nifti import read_mask, read_volume, write_volume
+from datasets.image.volume import Volume
 from datasets.release.build import ReleaseSettings
 from datasets.release.manifest import case_paths
-from datasets.volume import Volume
+from datasets.study.case import SeriesRole
 from tests.annotation_backend.histories.studio import Clock, Json, ModelStudio
 
 Pixels = NDArray[np.bool_]

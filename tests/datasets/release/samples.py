@@ -9,13 +9,13 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from datasets.case import QualityScore, SeriesRole, TissueType
 from datasets.files import canonical_json, sha256_of_file
-from datasets.mask import Mask
-from datasets.nifti import write_mask, write_volume
+from datasets.formats.nifti import write_mask, write_volume
+from datasets.image.mask import Mask
+from datasets.image.volume import Grid, Volume
 from datasets.release.build import ReleaseCase, ReleaseSettings
 from datasets.release.manifest import MANIFEST_NAME, SUMS_NAME, file_entry
-from datasets.volume import Grid, Volume
+from datasets.study.case import QualityScore, SeriesRole, TissueType
 
 CANARY = "CANARY^PATIENT 1931-02-03"
 

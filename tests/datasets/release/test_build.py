@@ -13,13 +13,13 @@ import pytest
 
 import datasets.files
 import datasets.release.build as build_module
-from datasets.case import QualityScore
 from datasets.errors import GeometryError, RejectedInput
-from datasets.mask import Mask
-from datasets.nifti import read_mask, read_volume, write_mask, write_volume
+from datasets.formats.nifti import read_mask, read_volume, write_mask, write_volume
+from datasets.image.mask import Mask
+from datasets.image.volume import Grid, Volume
 from datasets.release.build import ReleaseCase, ReleaseSettings, build_release, check_release
 from datasets.release.verify import verify_release
-from datasets.volume import Grid, Volume
+from datasets.study.case import QualityScore
 from tests.datasets.release.samples import (
     CANARY,
     SETTINGS,

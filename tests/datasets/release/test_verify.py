@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from datasets.files import canonical_json
-from datasets.nifti import encode, read_volume
+from datasets.formats.nifti import encode, read_volume
 from datasets.release.verify import verify_release
 from tests.datasets.release.samples import files_of, oblique_affine, replace_file, rewrite
 

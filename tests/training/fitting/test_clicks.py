@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from datasets.errors import RejectedInput
-from tests.training.ball_examples import ball_example
-from training.augmentation import Augmentation
+from tests.training.support.ball_examples import ball_example
 from training.fitting import clicks as fitting
 from training.fitting.clicks import ClickSettings, fit_automatic, fit_refiner
 from training.fitting.loop import LoopSettings
+from training.inputs.augmentation import Augmentation
 from training.prompts.simulated_clicks import ClickRule
-from training.segmenters.click_plan import NO_INFORMATION, CanvasClicks, ClickPlan
+from training.segmenters.clicks.click_plan import NO_INFORMATION, CanvasClicks, ClickPlan
 
 WIDTHS = (4, 8, 16)
 DEEPGROW = ClickSettings(LoopSettings(iterations=3, checkpoint_every=2), canvas=(16, 16, 8), widths=WIDTHS)

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from datasets.errors import GeometryError, RejectedInput
-from datasets.mask import Mask
-from datasets.volume import Volume
-from tests.training.ball_examples import ball_example
-from tests.training.synthetic import lps_grid, reordered
-from training.canvas import Region
+from datasets.image.mask import Mask
+from datasets.image.volume import Volume
+from tests.training.support.ball_examples import ball_example
+from tests.training.support.synthetic import lps_grid, reordered
 from training.fitting.examples import Example, PreparedExamples, shown_region
-from training.intensity_rules import RULE_OF
+from training.inputs.canvas import Region
+from training.inputs.intensity_rules import RULE_OF
 
 RULES = {"t1": RULE_OF["t1"], "pet": RULE_OF["pet"]}
 

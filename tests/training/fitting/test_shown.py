@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from datasets.mask import Mask
-from tests.training.ball_examples import ball_example
-from training.augmentation import Augmentation
+from datasets.image.mask import Mask
+from tests.training.support.ball_examples import ball_example
 from training.fitting import shown
 from training.fitting.examples import Example, PreparedExamples
 from training.fitting.shown import ShownCanvases, ShownSlices, ShownVolumes, other_structure
-from training.intensity_rules import RULE_OF
+from training.inputs.augmentation import Augmentation
+from training.inputs.intensity_rules import RULE_OF
 
 RULES = {"t1": RULE_OF["t1"], "t2": RULE_OF["t2"]}
 CANVASES = {"volumes": (16, 16, 12), "slices": (24, 20)}

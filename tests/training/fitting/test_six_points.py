@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from datasets.errors import RejectedInput
-from datasets.orientation import as_ras
-from tests.training.ball_examples import ball_example
-from training.augmentation import Augmentation
+from datasets.image.orientation import as_ras
+from tests.training.support.ball_examples import ball_example
 from training.fitting import six_points as fitting
 from training.fitting.loop import LoopSettings
 from training.fitting.six_points import PointsSettings, fit_six_points, plan_points
-from training.metrics import dice
+from training.inputs.augmentation import Augmentation
+from training.measures.metrics import dice
 from training.prompts.prompt import Prompts
 from training.prompts.simulated_points import points_mm, six_points
 from training.segmenters.segmenter import SegmentationRequest

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from datasets.errors import GeometryError, RejectedInput
-from datasets.mask import Mask
-from datasets.volume import Grid
-from tests.training.synthetic import blob_case
+from datasets.image.mask import Mask
+from datasets.image.volume import Grid
+from tests.training.support.synthetic import blob_case
 from training.fitting.unet25d import FitSettings, FittedModel, TrainingCase, fit_unet25d, package_fitted
+from training.inputs.slice_triplets import PictureRule
 from training.model_package import read_description
-from training.slice_triplets import PictureRule
 
 FAST = FitSettings(steps=4, batch_size=4, widths=(4, 8), rule=PictureRule(input_size=32), device="cpu")
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from datasets.errors import RejectedInput
-from tests.training.small_medsam import published_tensors, write_checkpoint
+from tests.training.support.small_medsam import published_tensors, write_checkpoint
 from training.model_package import Method, read_description, read_package
 from training.networks.medsam_vit import SamArchitecture, as_transformers, medsam_vit
 from training.pretrained.lite_medsam import published_weights

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from datasets.errors import RejectedInput
-from datasets.picture_plane import PicturePlane
-from tests.training.synthetic import lps_grid
+from datasets.pictures.picture_plane import PicturePlane
+from tests.training.support.synthetic import lps_grid
 from training.prompts.picture_boxes import POINT_BOX_MM, DeepBox, PictureBox, read_boxes
 from training.prompts.prompt import Box, Click, Prompts
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
-from datasets.picture_plane import PicturePlane
-from datasets.volume import Grid
-from tests.training.synthetic import lps_grid
+from datasets.image.volume import Grid
+from datasets.pictures.picture_plane import PicturePlane
+from tests.training.support.synthetic import lps_grid
 from training.prompts.picture_boxes import PictureBox, read_boxes
 from training.prompts.prompt import Box, Prompts
 from training.prompts.simulated_boxes import (

@@ -8,8 +8,8 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
-from datasets.volume import Grid
-from tests.training.synthetic import lps_grid
+from datasets.image.volume import Grid
+from tests.training.support.synthetic import lps_grid
 from training.prompts.prompt import Prompts
 from training.prompts.simulated_points import points_mm, six_points
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from datasets.errors import RejectedInput
-from datasets.volume import Volume
-from tests.training.synthetic import lps_grid
+from datasets.image.volume import Volume
+from tests.training.support.synthetic import lps_grid
 from training.prompts.prompt import Box, Prompts
-from training.segmenters.box_propagation import SliceDrawing
-from training.segmenters.box_segmenter import BoxSegmenter
+from training.segmenters.boxes.box_propagation import SliceDrawing
+from training.segmenters.boxes.box_segmenter import BoxSegmenter
 from training.segmenters.grey_slices import GreyRule, GreySlices, truncated_to_8_bits
 from training.segmenters.segmenter import SegmentationRequest
 

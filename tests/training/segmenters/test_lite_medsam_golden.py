@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from datasets.nifti import read_volume
+from datasets.formats.nifti import read_volume
 from tests.data import STS_NIFTI, require
 from tests.training.segmenters.golden.make_lite_medsam_golden import EVERY, synthetic_grey
 from training.prompts.picture_boxes import PictureBox
@@ -68,7 +68,7 @@ def differences(drawer, line: Expected, grey: NDArray[np.uint8], *, in_torch: bo
     """Largest difference of logits (as a part of those above 1), and of the masks' sizes in pixels; equal pictures."""
     import torch
 
-    from training.segmenters.lite_medsam import prepared, scaled_box
+    from training.segmenters.boxes.lite_medsam import prepared, scaled_box
 
     picture = prepared(grey)
     assert hashlib.sha256(picture.tobytes()).hexdigest() == line.picture_sha256

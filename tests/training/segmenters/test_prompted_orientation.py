@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from datasets.volume import Grid, Volume
-from tests.training.ball_examples import ball
-from tests.training.synthetic import lps_grid, reordered
-from tests.training.tiny_models import BUILDERS, tiny_segmenter
+from datasets.image.volume import Grid, Volume
+from tests.training.support.ball_examples import ball
+from tests.training.support.synthetic import lps_grid, reordered
+from tests.training.support.tiny_models import BUILDERS, tiny_segmenter
 from training.prompts.prompt import Click, PointMm, Prompts
 from training.segmenters.segmenter import SegmentationRequest
 

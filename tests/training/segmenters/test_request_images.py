@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from datasets.errors import GeometryError, RejectedInput
-from datasets.volume import Grid, Volume
-from tests.training.synthetic import lps_grid
+from datasets.image.volume import Grid, Volume
+from tests.training.support.synthetic import lps_grid
 from training.segmenters.request_images import points_in, ras_images
 from training.segmenters.segmenter import SegmentationRequest
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from datasets.errors import RejectedInput
-from datasets.orientation import as_ras
-from tests.training.ball_examples import ball_example
-from training.canvas import Picture
-from training.intensity_rules import RULE_OF
+from datasets.image.orientation import as_ras
+from tests.training.support.ball_examples import ball_example
+from training.inputs.canvas import Picture
+from training.inputs.intensity_rules import RULE_OF
 from training.networks.unet_plan import UNetPlan
-from training.postprocessing import Cleaning
 from training.prompts.prompt import Prompts
 from training.prompts.simulated_points import points_mm, six_points
+from training.segmenters.postprocessing import Cleaning
 from training.segmenters.segmenter import SegmentationRequest
 from training.segmenters.six_points import PointsMap, PointsPlan, SixPointsSegmenter, points_input
 

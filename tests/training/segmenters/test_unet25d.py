@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets.case import SeriesRole
 from datasets.errors import GeometryError, RejectedInput
-from datasets.volume import Grid, Volume
-from tests.training.synthetic import blob_case, reordered
+from datasets.image.volume import Grid, Volume
+from datasets.study.case import SeriesRole
+from tests.training.support.synthetic import blob_case, reordered
 from training.fitting.unet25d import FitSettings, fit_unet25d, package_fitted
-from training.metrics import dice
+from training.inputs.slice_triplets import PictureRule, triplets
+from training.measures.metrics import dice
+from training.methods.loading import load_segmenter
 from training.model_package import Method, ModelDescription, write_package
 from training.prompts.prompt import Click, Prompts
-from training.segmenters.loading import load_segmenter
 from training.segmenters.segmenter import SegmentationRequest, Segmenter
-from training.slice_triplets import PictureRule, triplets
 
 SETTINGS = FitSettings(steps=120, batch_size=8, learning_rate=1e-2, widths=(8, 16, 32), rule=PictureRule(input_size=48))
 

@@ -3,11 +3,11 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from annotation_backend.cases.choices import choose_series, considered_series, require_known
+from annotation_backend.cases.ingesting.chosen_series import choose_series, considered_series, require_known
 from annotation_backend.cases.models import Patient
-from annotation_backend.management.arguments import MaskloopCommand
-from datasets.case import SeriesRole
+from annotation_backend.commandline.arguments import MaskloopCommand
 from datasets.errors import RejectedInput
+from datasets.study.case import SeriesRole
 
 
 class Command(MaskloopCommand):

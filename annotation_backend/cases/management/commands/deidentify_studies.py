@@ -3,8 +3,8 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from annotation_backend.cases.pseudonyms import installation_key, outside_code
-from annotation_backend.management.arguments import MaskloopCommand, a_path
+from annotation_backend.cases.ingesting.pseudonyms import installation_key, outside_code
+from annotation_backend.commandline.arguments import MaskloopCommand, a_path
 
 
 class Command(MaskloopCommand):
@@ -28,8 +28,8 @@ class Command(MaskloopCommand):
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """De-identifies and reports."""
+        from curation.deidentification.deidentify import Policy, deidentify_folder
         from curation.deidentification.report import REPORT_NAME, TABLE_NAME
-        from curation.deidentify import Policy, deidentify_folder
 
         policy = Policy(
             shift_dates=options["shift_dates"],

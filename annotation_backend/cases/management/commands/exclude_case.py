@@ -5,7 +5,7 @@ from typing import Any
 
 from annotation_backend.cases.exclusion import exclude, take_back
 from annotation_backend.cases.models import Case
-from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.commandline.arguments import MaskloopCommand
 from datasets.errors import RejectedInput
 
 

@@ -3,9 +3,9 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from annotation_backend.cases.exporting import ExportReport, export_cases, to_export
-from annotation_backend.cases.services import select_cases
-from annotation_backend.management.arguments import MaskloopCommand, add_workers
+from annotation_backend.cases.registration.export import ExportReport, export_cases, to_export
+from annotation_backend.cases.registration.volumes import select_cases
+from annotation_backend.commandline.arguments import MaskloopCommand, add_workers
 
 
 class Command(MaskloopCommand):

@@ -5,10 +5,10 @@ from typing import Any
 
 from django.urls import reverse
 
-from annotation_backend.cases.ingest import IngestReport, ingest
-from annotation_backend.cases.studies_folder import studies_folder
-from annotation_backend.management.arguments import MaskloopCommand, a_path, add_workers
-from datasets.label_values import parse_label_values
+from annotation_backend.cases.ingesting.ingest import IngestReport, ingest
+from annotation_backend.cases.ingesting.studies_folder import studies_folder
+from annotation_backend.commandline.arguments import MaskloopCommand, a_path, add_workers
+from datasets.labels.label_values import parse_label_values
 
 
 class Command(MaskloopCommand):

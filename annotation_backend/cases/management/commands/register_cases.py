@@ -3,9 +3,9 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from annotation_backend.cases.registering import MOTIONS, PRESETS, register_cases, settings_of, would_register
-from annotation_backend.cases.services import select_cases
-from annotation_backend.management.arguments import MaskloopCommand, add_workers
+from annotation_backend.cases.registration.register import MOTIONS, PRESETS, register_cases, settings_of, would_register
+from annotation_backend.cases.registration.volumes import select_cases
+from annotation_backend.commandline.arguments import MaskloopCommand, add_workers
 
 
 class Command(MaskloopCommand):

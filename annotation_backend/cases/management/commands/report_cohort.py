@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from annotation_backend.cases.report import write_report
-from annotation_backend.management.arguments import MaskloopCommand, a_path
+from annotation_backend.commandline.arguments import MaskloopCommand, a_path
 
 
 class Command(MaskloopCommand):

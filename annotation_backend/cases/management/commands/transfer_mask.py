@@ -4,9 +4,9 @@ from argparse import ArgumentParser
 from dataclasses import asdict
 from typing import Any
 
-from annotation_backend.cases.services import select_cases
-from annotation_backend.cases.transfer import transfer_to_series
-from annotation_backend.management.arguments import MaskloopCommand, a_path
+from annotation_backend.cases.registration.transfer import transfer_to_series
+from annotation_backend.cases.registration.volumes import select_cases
+from annotation_backend.commandline.arguments import MaskloopCommand, a_path
 
 
 class Command(MaskloopCommand):

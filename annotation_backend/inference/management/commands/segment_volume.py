@@ -5,6 +5,8 @@ from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
+from annotation_backend.commandline.arguments import MaskloopCommand, a_path
+from annotation_backend.commandline.cohort_arguments import Named, add_device, by_channel, named, use_device
 from annotation_backend.inference.one_volume import (
     Outputs,
     from_voxels,
@@ -14,11 +16,9 @@ from annotation_backend.inference.one_volume import (
     require_understood,
     segment_files,
 )
-from annotation_backend.management.arguments import MaskloopCommand, a_path
-from annotation_backend.management.cohort_arguments import Named, add_device, by_channel, named, use_device
 from annotation_backend.registry.chosen_model import choose_model
 from datasets.errors import RejectedInput
-from training.method_needs import channels_of
+from training.methods.needs import channels_of
 from training.prompts.prompt import Box, Click, PointMm, Prompts, joined
 
 _NUMBERS = re.compile(r"-[0-9.][-+0-9.,eE]*")

@@ -7,9 +7,9 @@ from django.utils import timezone
 
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.services import create_person
-from annotation_backend.labeling.people import ensure_people
-from annotation_backend.labeling.studio_accounts import open_account
-from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.commandline.arguments import MaskloopCommand
+from annotation_backend.labeling.project.people import ensure_people
+from annotation_backend.labeling.studio_server.accounts import open_account
 
 
 class Command(MaskloopCommand):

@@ -3,10 +3,10 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from annotation_backend.labeling.drawn import stored_masks
+from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.labeling.models import Annotation
-from annotation_backend.labeling.versions import differences, is_restorable, task_of_slice, version_of
-from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.labeling.versions.decoded_masks import stored_masks
+from annotation_backend.labeling.versions.versions import differences, is_restorable, task_of_slice, version_of
 from datasets.errors import RejectedInput
 
 

@@ -3,12 +3,17 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from annotation_backend.labeling.config import MaskFormat
-from annotation_backend.labeling.editor import change_settings
-from annotation_backend.labeling.project import current_project, ensure_project
-from annotation_backend.labeling.project_settings import check_settings, last_settings, project_settings, settings_from
-from annotation_backend.labeling.tabs import ensure_tabs
-from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.commandline.arguments import MaskloopCommand
+from annotation_backend.labeling.interface.editor import change_settings
+from annotation_backend.labeling.interface.project_settings import (
+    check_settings,
+    last_settings,
+    project_settings,
+    settings_from,
+)
+from annotation_backend.labeling.masks.controls import MaskFormat
+from annotation_backend.labeling.project.project import current_project, ensure_project
+from annotation_backend.labeling.project.tabs import ensure_tabs
 from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput
 

@@ -5,12 +5,12 @@ from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
 from dataclasses import asdict
 from typing import Any
 
-from annotation_backend.labeling.exports import export_to_nifti, sources_of
-from annotation_backend.labeling.regions import MaskFormat
-from annotation_backend.labeling.task_files import Drawn, TaskForm, nifti_to_tasks, read_label_map
-from annotation_backend.management.arguments import MaskloopCommand, a_path
-from datasets.picture_plane import View
-from datasets.picture_turn import DIRECTIONS
+from annotation_backend.commandline.arguments import MaskloopCommand, a_path
+from annotation_backend.labeling.exchange.to_nifti import export_to_nifti, sources_of
+from annotation_backend.labeling.exchange.to_tasks import Drawn, TaskForm, nifti_to_tasks, read_label_map
+from annotation_backend.labeling.masks.regions import MaskFormat
+from datasets.pictures.picture_plane import View
+from datasets.pictures.picture_turn import DIRECTIONS
 
 
 class Command(MaskloopCommand):

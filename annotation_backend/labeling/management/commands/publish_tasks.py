@@ -3,10 +3,10 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from annotation_backend.cases.services import select_cases
-from annotation_backend.labeling.predictions import push_predictions
-from annotation_backend.labeling.publish import publish, refresh_addresses
-from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.cases.registration.volumes import select_cases
+from annotation_backend.commandline.arguments import MaskloopCommand
+from annotation_backend.labeling.predictions.predictions import push_predictions
+from annotation_backend.labeling.project.publish import publish, refresh_addresses
 from datasets.errors import RejectedInput
 
 

@@ -3,11 +3,11 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.labeling.models import LabelingProject
-from annotation_backend.labeling.tokens import ensure_tokens
 from annotation_backend.labeling.upkeep import keep_up, look_around, look_over, take_up
-from annotation_backend.management.arguments import MaskloopCommand
-from annotation_backend.presence import Part, present
+from annotation_backend.labeling.watch.tokens import ensure_tokens
+from annotation_backend.supervision.presence import Part, present
 from datasets.errors import RejectedInput
 
 SHORTEST_SECONDS = 1.0

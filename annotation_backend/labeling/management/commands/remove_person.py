@@ -5,9 +5,9 @@ from argparse import ArgumentParser
 from typing import Any
 
 from annotation_backend.accounts.services import close_person, person_called
-from annotation_backend.labeling.addresses import renew_all_addresses
-from annotation_backend.labeling.studio_accounts import close_account
-from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.commandline.arguments import MaskloopCommand
+from annotation_backend.labeling.project.addresses import renew_all_addresses
+from annotation_backend.labeling.studio_server.accounts import close_account
 
 
 class Command(MaskloopCommand):

@@ -4,8 +4,8 @@ from argparse import ArgumentParser
 from typing import Any
 
 from annotation_backend.accounts.models import User
-from annotation_backend.labeling.versions import restore, task_of_slice, version_of
-from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.commandline.arguments import MaskloopCommand
+from annotation_backend.labeling.versions.versions import restore, task_of_slice, version_of
 from datasets.errors import RejectedInput
 
 

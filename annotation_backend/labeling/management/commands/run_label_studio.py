@@ -3,8 +3,8 @@
 import os
 from typing import Any
 
-from annotation_backend.labeling.server import command, data_folder, environment
-from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.commandline.arguments import MaskloopCommand
+from annotation_backend.labeling.studio_server.server import command, data_folder, environment
 
 
 class Command(MaskloopCommand):

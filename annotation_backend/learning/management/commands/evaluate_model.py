@@ -5,6 +5,8 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from annotation_backend.commandline.arguments import MaskloopCommand, a_path
+from annotation_backend.commandline.cohort_arguments import add_cohort, add_device, use_device
 from annotation_backend.learning.evaluating import (
     EvaluationCohort,
     EvaluationPlan,
@@ -15,8 +17,6 @@ from annotation_backend.learning.evaluating import (
     require_clicks_for,
 )
 from annotation_backend.learning.training_arguments import names
-from annotation_backend.management.arguments import MaskloopCommand, a_path
-from annotation_backend.management.cohort_arguments import add_cohort, add_device, use_device
 from annotation_backend.registry.chosen_model import ChosenModel, choose_model, seen_cases
 from datasets.errors import RejectedInput
 from datasets.files import write_bytes
@@ -82,7 +82,7 @@ class Command(MaskloopCommand):
     def _document(self, documents: list[dict[str, Any]], page: Path | None) -> dict[str, Any]:
         """The model's own document, with the others and the tests where there are others."""
         if page is not None:
-            from training.report import report_page
+            from training.evaluation.report import report_page
 
             write_bytes(page, report_page(documents).encode())
             self.say(f"Page written: {page.name}")

@@ -3,8 +3,8 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.learning.training_slices import approved_cases, export_approved
-from annotation_backend.management.arguments import MaskloopCommand
 
 
 class Command(MaskloopCommand):
@@ -24,7 +24,7 @@ class Command(MaskloopCommand):
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Exports case by case."""
-        from curation.training_slices import TrainingSliceSettings
+        from curation.slices.training import TrainingSliceSettings
 
         low, high = options["percentiles"]
         settings = TrainingSliceSettings(

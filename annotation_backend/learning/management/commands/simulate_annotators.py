@@ -4,6 +4,8 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from annotation_backend.commandline.arguments import MaskloopCommand, a_path, add_workers
+from annotation_backend.commandline.cohort_arguments import add_cohort, add_device, use_device
 from annotation_backend.learning.annotating import (
     needed_models,
     strategies_called,
@@ -12,13 +14,11 @@ from annotation_backend.learning.annotating import (
 )
 from annotation_backend.learning.evaluating import EvaluationCohort, chosen_cases
 from annotation_backend.learning.training_arguments import names, seed
-from annotation_backend.management.arguments import MaskloopCommand, a_path, add_workers
-from annotation_backend.management.cohort_arguments import add_cohort, add_device, use_device
 from annotation_backend.registry.chosen_model import ChosenModel, choose_model, seen_cases
 from datasets.files import write_bytes
-from training.annotator_study import StudyRules, summary
-from training.annotator_worker import StudyTask
-from training.brush_strokes import Hand
+from training.annotators.strokes import Hand
+from training.annotators.study import StudyRules, summary
+from training.annotators.worker import StudyTask
 
 DEFAULT_STRATEGIES = ("strokes", "clicks")
 
@@ -84,7 +84,7 @@ class Command(MaskloopCommand):
         return document, findings
 
     def _write_page(self, page: Path, document: dict[str, Any]) -> None:
-        from training.annotator_page import annotator_page
+        from training.annotators.page import annotator_page
 
         write_bytes(page, annotator_page(document).encode())
         self.say(f"Page written: {page.name}")

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from annotation_backend.commandline.arguments import MaskloopCommand
+from annotation_backend.commandline.cohort_arguments import use_device
 from annotation_backend.learning.lessons import Lessons, lessons_of_folder
 from annotation_backend.learning.prompted_training import (
     ENSEMBLE,
@@ -16,13 +18,11 @@ from annotation_backend.learning.prompted_training import (
 )
 from annotation_backend.learning.services import snapshot_content, take_snapshot, train, train_prompted
 from annotation_backend.learning.training_arguments import add_training, choice_of, fold_numbers, require_fitting
-from annotation_backend.management.arguments import MaskloopCommand
-from annotation_backend.management.cohort_arguments import use_device
 from training.model_package import Method, read_description
-from training.postprocessing import Cleaning
+from training.segmenters.postprocessing import Cleaning
 
 if TYPE_CHECKING:
-    from training.methods import TrainingChoice
+    from training.methods.train import TrainingChoice
 
 FEW_CASES = 10
 

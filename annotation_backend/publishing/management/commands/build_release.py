@@ -3,7 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.publishing.services import naming_withdrawn, publish_release, release_cases
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.registry.models import Model, Promotion, PromptKind
 
 

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from annotation_backend.management.arguments import MaskloopCommand
+from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.registry.models import PromptKind
 from annotation_backend.registry.services import check_promotion, find_model, promote
 

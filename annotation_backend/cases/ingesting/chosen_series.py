@@ -1,0 +1,85 @@
+"""The series that people chose, which every later ingest takes before its own judgement."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from annotation_backend.accounts.models import User
+from annotation_backend.cases.ingesting.pseudonyms import pseudonym_of
+from annotation_backend.cases.models import ChosenSeries, IngestPatient, Patient
+from datasets.errors import RejectedInput
+from datasets.study.case import SeriesRole
+
+if TYPE_CHECKING:
+    from curation.pairing.pairing import Choices
+
+
+def choose_series(
+    patient: Patient, chosen: Mapping[SeriesRole, str], *, person: User | None = None, reason: str = ""
+) -> None:
+    """Writes down which series are a patient's T1 and T2; the next ingest uses them.
+
+    Args:
+        patient: Whose.
+        chosen: Role to the short name of a series that the last ingest considered; one role or both.
+        person: Who says so; None for a command.
+        reason: In a person's words, without anything about the patient.
+
+    Raises:
+        RejectedInput: Nothing or one series for both is chosen (``choice-incomplete``, ``choice-twice``), or the last
+            ingest saw no such series (``series-unknown``).
+    """
+    require_known(patient, chosen)
+    with transaction.atomic():
+        for role, reference in chosen.items():
+            ChosenSeries.objects.create(
+                patient=patient, role=role.value, reference=reference, person=person, reason=reason.strip()[:200]
+            )
+
+
+def require_known(patient: Patient, chosen: Mapping[SeriesRole, str]) -> None:
+    """Lets a choice through that can be written down.
+
+    Raises:
+        RejectedInput: As `choose_series`.
+    """
+    if not chosen:
+        raise RejectedInput("choice-incomplete", "Expected a T1 or a T2, got none.", remedy="Choose at least one.")
+    if len(set(chosen.values())) < len(chosen):
+        raise RejectedInput("choice-twice", "Expected two series, got one for both.", remedy="Choose another T1 or T2.")
+    known = {series["reference"] for series in considered_series(patient)}
+    for role, reference in chosen.items():
+        if reference not in known:
+            raise RejectedInput(
+                "series-unknown",
+                f"The last ingest of {patient.code} saw no series of the name given for {role.value.upper()}.",
+                remedy="Take a name from the patient's page.",
+            )
+
+
+def considered_series(patient: Patient) -> list[dict[str, Any]]:
+    """The series that the patient's last ingest considered, as `ConsideredSeries.as_dict` gives them."""
+    row = IngestPatient.objects.filter(patient=patient).order_by("pk").last()
+    return list(row.considered) if row else []
+
+
+def chosen_by_people(patient: Patient) -> dict[SeriesRole, ChosenSeries]:
+    """The choices that count: the newest of each role."""
+    return {SeriesRole(row.role): row for row in patient.chosen_series.select_related("person").order_by("pk")}
+
+
+def choices_among(patient_keys: Iterable[str]) -> "Choices":
+    """What people chose for patients of a folder: patient key to role to series.
+
+    Args:
+        patient_keys: As the studies carry them; hashed here, and neither stored nor shown.
+    """
+    if not ChosenSeries.objects.exists():
+        return {}
+    keys = {pseudonym_of(key): key for key in patient_keys}
+    chosen: dict[str, dict[SeriesRole, str]] = {}
+    for row in ChosenSeries.objects.select_related("patient").order_by("pk"):
+        if row.patient.pseudonym in keys:
+            chosen.setdefault(keys[row.patient.pseudonym], {})[SeriesRole(row.role)] = row.reference
+    return chosen

@@ -1,0 +1,333 @@
+"""From a folder of studies to cases: one look at all headers here, then pair by pair on workers; records kept here."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from annotation_backend.cases.exclusion import SUPERSEDED, exclude, take_back
+from annotation_backend.cases.ingesting.chosen_series import choices_among
+from annotation_backend.cases.ingesting.corrections import take_description
+from annotation_backend.cases.ingesting.former_patients import carry_over
+from annotation_backend.cases.ingesting.known_masks import forget, known_masks
+from annotation_backend.cases.ingesting.pseudonyms import next_code, patient_of
+from annotation_backend.cases.models import Case, ImportedMask, Ingest, IngestPatient, Outcome, Patient, Series
+from annotation_backend.cases.workers.pairs import PairTask, StoredMask, StoredPair, known_words, store_pair
+from annotation_backend.cases.workers.scratch import move_in, scratch_folder
+from annotation_backend.compute import Progress, each_done
+from datasets.errors import RejectedInput
+from datasets.files import sha256_of_file
+from datasets.finding import Finding, Level
+
+if TYPE_CHECKING:
+    from curation.pairing.pairing import Pairing, PatientPair, PatientSummary
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class IngestReport:
+    """What came in.
+
+    Args:
+        new: Cases made now.
+        known: Cases that were there.
+        findings: What a person should know.
+        reasons: Of a rehearsed ingest: patient to a line for T1 and one for T2: why it would be chosen.
+        undecided: Patients whose series a person has to choose.
+    """
+
+    new: list[Case] = field(default_factory=list)
+    known: list[Case] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    reasons: dict[str, list[str]] = field(default_factory=dict)
+    undecided: list[Patient] = field(default_factory=list)
+
+    def name_patients(self, patients: Mapping[str, Patient]) -> None:
+        """Calls patients by their codes in the findings, where these call them by their position in the folder."""
+        self.findings = [_naming(finding, patients) for finding in self.findings]
+
+
+def ingest(
+    folder: Path,
+    *,
+    progress: Progress | None = None,
+    storing: Progress | None = None,
+    dry_run: bool = False,
+    is_rehearsal: bool = False,
+    workers: int | None = None,
+    label_values: Mapping[int, str] | None = None,
+) -> IngestReport:
+    """Brings in every patient of a folder who has a T1 and a T2; the others are named in the findings.
+
+    A study that came in before (by the digest of its files) is left as it is, but for masks that are new. A run that
+    was killed goes on where it was.
+
+    Args:
+        folder: DICOM or NIfTI files, nested as they are.
+        progress: Called with (files read, files).
+        storing: Called with (pairs stored, pairs to store).
+        dry_run: Only look and report.
+        is_rehearsal: The cases are the doctor's own; no record is made of the run.
+        workers: As for `each_done`.
+        label_values: What a person says that the values of mask files mean; written down with the run.
+    """
+    from curation.pairing.pairing import pair_series
+    from curation.scanning.scan import scan_folder
+
+    scan = scan_folder(folder, progress=progress, label_values=label_values)
+    if not dry_run:
+        carry_over(scan)
+    pairing = pair_series(scan, choices=choices_among(scan.patient_keys))
+    report = IngestReport(findings=[*scan.findings, *pairing.findings])
+    if dry_run:
+        _only_look(pairing, report)
+        return report
+    record = None
+    if not is_rehearsal:
+        findings = [finding.as_dict() for finding in scan.findings]
+        said = {str(value): known_words(name) for value, name in (label_values or {}).items()}
+        record = Ingest.objects.create(file_count=scan.file_count, findings=findings, label_values=said)
+    run = _Run(pairing, report, record)
+    with scratch_folder() as scratch:
+        tasks = run.tasks(scratch)
+        for outcome in each_done(
+            store_pair, tasks, key=lambda task: task.pair.source_sha256[:16], workers=workers, progress=storing
+        ):
+            if outcome.result is None:
+                run.refuse(outcome.item.pair, outcome.finding_about(outcome.item.pair.reference))
+            else:
+                run.keep(outcome.item.pair, outcome.result)
+    run.name_patients()
+    if record is not None:
+        record.ended = timezone.now()
+        record.save(update_fields=["ended"])
+    return report
+
+
+def _only_look(pairing: "Pairing", report: IngestReport) -> None:
+    for pair in pairing.pairs:
+        known = Case.objects.filter(source_sha256=pair.source_sha256).first()
+        if known is not None:
+            report.known.append(known)
+        else:
+            report.reasons[pair.reference] = [
+                f"{role.upper()}: {'; '.join(choice.reasons)}" for role, choice in pair.by_role.items()
+            ]
+        report.findings += pair.findings
+
+
+class _Run:
+    """One ingest: what is to be stored, and what became of each patient."""
+
+    def __init__(self, pairing: "Pairing", report: IngestReport, record: Ingest | None) -> None:
+        self._report = report
+        self._record = record
+        self._pairs = pairing.pairs
+        self._summaries = {summary.patient_key: summary for summary in pairing.patients}
+        self._patients: dict[str, Patient] = {}
+        for summary in pairing.patients:
+            if record is not None:  # codes follow the order of the folder
+                self._patients[summary.reference] = patient_of(summary.patient_key)
+            if not summary.has_pair:
+                self._note_without_pair(summary)
+
+    def tasks(self, scratch: Path) -> list[PairTask]:
+        """What workers have to do; patients of whom nothing is new are noted at once."""
+        return [task for pair in self._pairs for task in self._tasks_of(pair, scratch)]
+
+    def keep(self, pair: "PatientPair", stored: StoredPair) -> None:
+        """Makes a case of a stored pair, or adds its new masks to the known case."""
+        known = Case.objects.filter(source_sha256=pair.source_sha256).first()
+        if known is None:
+            case = _make_case(pair, stored, is_rehearsal=self._record is None)
+            self._report.new.append(case)
+            findings = [*stored.findings, *self._supersede(case, pair)]
+            logger.info("ingested %s", case)
+        else:
+            case = known
+            self._report.known.append(case)
+            findings = [*stored.findings, *_add_masks(case, stored)] if not stored.series else [*_met_again(case, pair)]
+            findings += take_description(case, pair)
+        self._report.findings += findings
+        self._note(pair.patient_key, Outcome.KNOWN if known else Outcome.NEW, case=case, findings=findings)
+
+    def name_patients(self) -> None:
+        """In the report, calls the patients by their codes, once there are some."""
+        self._report.name_patients(self._patients)
+
+    def refuse(self, pair: "PatientPair", finding: Finding) -> None:
+        """Notes a pair that could not be read or must not become a case."""
+        self._report.findings.append(finding)
+        known = Case.objects.filter(source_sha256=pair.source_sha256).first()
+        outcome = Outcome.KNOWN if known else Outcome.REFUSED
+        self._note(pair.patient_key, outcome, case=known, findings=[*pair.findings, finding])
+
+    def _tasks_of(self, pair: "PatientPair", scratch: Path) -> Iterator[PairTask]:
+        known = Case.objects.filter(source_sha256=pair.source_sha256).first()
+        if known is not None:
+            masks = list(ImportedMask.objects.filter(series__case=known).select_related("series__case"))
+            compared = known_masks(masks, pair)
+            self._report.findings += compared.findings
+            if _mask_digests(pair) - compared.sound:
+                kept = [mask for mask in masks if mask.source_sha256 in compared.sound]
+                taken = frozenset(f"{mask.series.role}/{mask.roi_name}" for mask in kept)
+                yield PairTask(pair, scratch, known_masks=compared.sound, taken_names=taken)
+            else:
+                self._meet_again(known, pair)
+            return
+        annotated = next((case for case in self._earlier_cases(pair) if case.is_annotated), None)
+        if annotated is None:
+            yield PairTask(pair, scratch)
+        else:
+            self.refuse(pair, _too_late(annotated, pair))
+
+    def _meet_again(self, case: Case, pair: "PatientPair") -> None:
+        """A pair whose case is there, with nothing new."""
+        exclusion = case.exclusion
+        if exclusion is not None and exclusion.reason == SUPERSEDED:
+            take_back(case)
+        self._report.known.append(case)
+        findings = [*pair.findings, *_met_again(case, pair), *self._supersede(case, pair)]
+        findings += take_description(case, pair)
+        self._report.findings += findings
+        self._note(pair.patient_key, Outcome.KNOWN, case=case, findings=findings)
+
+    def _earlier_cases(self, pair: "PatientPair") -> list[Case]:
+        """Cases in use that were made of other series of the same patient and folder."""
+        considered = self._summaries[pair.patient_key].considered
+        references = {series.reference for series in considered}
+        if self._record is None:
+            return []
+        others = Case.objects.in_use().filter(patient=patient_of(pair.patient_key))
+        others = others.exclude(source_sha256=pair.source_sha256).prefetch_related("series")
+        return [case for case in others if {row.evidence.get("series") for row in case.series.all()} <= references]
+
+    def _supersede(self, case: Case, pair: "PatientPair") -> Iterator[Finding]:
+        """Leaves out the cases that the same patient's series made before, where nobody drew on them."""
+        for other in self._earlier_cases(pair):
+            if other.is_annotated:
+                yield _too_late(other, pair)
+                continue
+            exclude(other, reason=SUPERSEDED)
+            message = f"Expected the series of {other.code}, got another choice; {case.code} takes its place."
+            yield Finding(Level.INFO, "case-superseded", message, "Nothing, if the choice is right.", pair.reference)
+
+    def _note_without_pair(self, summary: "PatientSummary") -> None:
+        asks = summary.is_question
+        row = self._note(summary.patient_key, Outcome.UNDECIDED if asks else Outcome.REFUSED, findings=[])
+        if row is not None and asks:
+            self._report.undecided.append(row.patient)
+
+    def _note(
+        self, patient_key: str, outcome: Outcome, *, case: Case | None = None, findings: list[Finding]
+    ) -> IngestPatient | None:
+        if self._record is None:
+            return None
+        summary = self._summaries[patient_key]
+        pair = next((pair for pair in self._pairs if pair.patient_key == patient_key), None)
+        said = dict.fromkeys(_naming(finding, self._patients) for finding in [*summary.findings, *findings])
+        patient = patient_of(patient_key)
+        values = {
+            "case": case,
+            "outcome": outcome,
+            "reference": patient.code,
+            "considered": [series.as_dict() for series in summary.considered],
+            "chosen": {role.value: choice.as_dict() for role, choice in pair.by_role.items()} if pair else {},
+            "findings": [finding.as_dict() for finding in said],
+        }
+        row, _ = IngestPatient.objects.update_or_create(ingest=self._record, patient=patient, defaults=values)
+        return row
+
+
+def _naming(finding: Finding, patients: Mapping[str, Patient]) -> Finding:
+    """The finding about a patient's code instead of a position, with the address of the patient's page.
+
+    Args:
+        finding: About a patient, a patient's series, or something else, which is left as it is.
+        patients: By position, as in findings: ``patient 3 (first file: 17)``.
+    """
+    position, comma, rest = finding.subject.partition(", ")
+    patient = patients.get(position)
+    if patient is None:
+        return finding
+    page = reverse("patient-page", args=[patient.code])
+    remedy = finding.remedy if page in finding.remedy else f"{finding.remedy} See {page}."
+    return replace(finding, subject=f"{patient.code}{comma}{rest}", remedy=remedy)
+
+
+def _make_case(pair: "PatientPair", stored: StoredPair, *, is_rehearsal: bool) -> Case:
+    """All records and the folder's move in one short transaction."""
+    patient = patient_of(pair.patient_key)
+    with transaction.atomic():
+        case = Case.objects.create(
+            code=next_code(Case, "C"),
+            patient=patient,
+            tissue_type=pair.tissue_type.value,
+            anatomical_site=pair.anatomical_site,
+            source_sha256=pair.source_sha256,
+            is_rehearsal=is_rehearsal,
+            findings=[_naming(finding, {pair.reference: patient}).as_dict() for finding in stored.findings],
+        )
+        series = {}
+        for role, choice in pair.by_role.items():
+            series[role] = Series.objects.create(
+                case=case,
+                role=role.value,
+                file=f"series/{role.value}.nii.gz",
+                source_sha256=choice.source_sha256,
+                sha256=stored.series[role],
+                evidence=choice.as_dict(),
+            )
+        ImportedMask.objects.bulk_create([_mask_record(mask, series[mask.role]) for mask in stored.masks])
+        move_in(stored.folder, case.folder)
+    return case
+
+
+def _add_masks(case: Case, stored: StoredPair) -> Iterator[Finding]:
+    """Moves masks that came after the case to it, or that are read anew with what their values mean now."""
+    series = {row.role: row for row in case.series.all()}
+    with transaction.atomic():
+        forget(case, (mask.source_sha256 for mask in stored.masks))
+        for mask in stored.masks:
+            (stored.folder / mask.file).replace(case.folder / mask.file)
+            _mask_record(mask, series[mask.role.value]).save()
+    if stored.masks:
+        message = f"Expected the masks that came before, got {len(stored.masks)} more; kept beside them as a reference."
+        yield Finding(Level.INFO, "mask-added", message, "Look whether the newer one is meant.", case.code)
+
+
+def _mask_record(mask: StoredMask, series: Series) -> ImportedMask:
+    return ImportedMask(
+        series=series, roi_name=mask.roi_name, file=mask.file, sha256=mask.sha256, source_sha256=mask.source_sha256
+    )
+
+
+def _mask_digests(pair: "PatientPair") -> set[str]:
+    """Digests of the files of a pair's masks; one that cannot be read will be a finding when it is loaded."""
+    digests = set()
+    for _, mask in pair.masks:
+        try:
+            digests.add(sha256_of_file(mask.path))
+        except (OSError, RejectedInput):
+            digests.add("")
+    return digests
+
+
+def _met_again(case: Case, pair: "PatientPair") -> Iterator[Finding]:
+    """A pair that is known as somebody else's."""
+    if case.patient != patient_of(pair.patient_key):
+        message = f"Expected series of this patient's own, got those of {case.code}, which is another patient's."
+        remedy = "Find out whose they are; two identifiers of one patient are to be made one before the ingest."
+        yield Finding(Level.WARNING, "series-of-another", message, remedy, pair.reference)
+
+
+def _too_late(case: Case, pair: "PatientPair") -> Finding:
+    message = f"Expected a choice before anybody drew, got another one than {case.code} was made of and drawn on."
+    remedy = f"Exclude {case.code} and ingest again, or choose its series again."
+    return Finding(Level.WARNING, "choice-too-late", message, remedy, pair.reference)

@@ -1,0 +1,103 @@
+"""What other apps ask of cases: which there are, their volumes on one grid, and the masks that came with them."""
+
+from collections.abc import Sequence
+
+from django.db.models import QuerySet
+
+from annotation_backend.cases.models import Case, ImportedMask
+from annotation_backend.cases.registration.register import require_in_use
+from datasets.errors import RejectedInput
+from datasets.files import sha256_of_file
+from datasets.formats.nifti import read_mask, read_volume
+from datasets.image.mask import Mask
+from datasets.image.volume import Volume
+from datasets.pictures.picture_plane import PicturePlane
+from datasets.study.case import CaseVolumes, SeriesRole
+
+TUMOUR_NAMES = ("gtv_mass", "tumour", "tumor", "mass", "lesion", "gtv")
+"""Names of imported masks that mean the tumour, the surest first; anything with oedema in its name is not."""
+
+
+def select_cases(codes: Sequence[str] | None) -> list[Case]:
+    """The named cases, or all that are in use.
+
+    Raises:
+        RejectedInput: A code belongs to no case (``case-unknown``), or to one that is excluded (``case-excluded``).
+    """
+    if not codes:
+        return list(_with_what_is_asked(Case.objects.in_use()))
+    cases = list(_with_what_is_asked(Case.objects.filter(code__in=codes)))
+    missing = sorted(set(codes) - {case.code for case in cases})
+    if missing:
+        raise RejectedInput(
+            "case-unknown", f"No case is called {', '.join(missing)}.", remedy="The cases page lists them."
+        )
+    for case in cases:
+        require_in_use(case)
+    return cases
+
+
+def _with_what_is_asked(cases: QuerySet[Case]) -> QuerySet[Case]:
+    """With the records that every step looks at, in a few queries for all cases."""
+    return cases.select_related("registration").prefetch_related("series", "exclusions")
+
+
+def case_volumes(case: Case) -> CaseVolumes:
+    """T1 and T2 on the case's grid.
+
+    Raises:
+        RejectedInput: The case is not registered, or its files are gone.
+    """
+    if not case.is_registered:
+        raise RejectedInput("case-not-registered", f"{case.code} is not registered.", remedy="Run `register_cases`.")
+    return CaseVolumes(t1=_registered(case, SeriesRole.T1), t2=_registered(case, SeriesRole.T2))
+
+
+def _registered(case: Case, role: SeriesRole) -> Volume:
+    """A registered volume, after it was found to be the one that registration wrote."""
+    path = case.registration.volume_path(role)
+    if not path.exists() or sha256_of_file(path) != case.registration.record["outputs"][role.value]:
+        raise RejectedInput(
+            "case-volume-changed",
+            f"The registered {role.value.upper()} of {case.code} is gone or is not the one that registration wrote.",
+            remedy="Restore the data folder from its backup.",
+        )
+    return read_volume(path)
+
+
+def picture_plane(case: Case) -> PicturePlane:
+    """How the case's pictures go back to voxels.
+
+    Raises:
+        RejectedInput: Its slices were not exported.
+    """
+    if case.picture_plane is None:
+        raise RejectedInput("case-not-exported", f"{case.code} has no pictures.", remedy="Run `export_slices`.")
+    return PicturePlane.from_dict(case.picture_plane)
+
+
+def imported_tumour(case: Case) -> Mask | None:
+    """The tumour mask that came with the studies, carried onto the case's grid; None where none came.
+
+    A mask of the annotated sequence is taken before one of the other.
+    """
+    masks = ImportedMask.objects.filter(series__case=case).select_related("series__case")
+    ranked = sorted(masks, key=lambda row: (row.series.role != case.annotated_role.value, _tumour_rank(row.roi_name)))
+    best = next((row for row in ranked if _tumour_rank(row.roi_name) < len(TUMOUR_NAMES)), None)
+    return None if best is None else carried_mask(case, read_mask(best.path), SeriesRole(best.series.role))
+
+
+def carried_mask(case: Case, mask: Mask, role: SeriesRole) -> Mask:
+    """A mask on the grid of one of the case's series, brought onto the case's grid by the stored transform."""
+    from curation.registration.register import placement_of
+    from curation.registration.transfer import CASE, transfer_mask
+
+    source = placement_of(case.registration.record, role, folder=case.registration.folder)
+    return transfer_mask(mask, source=source, target=CASE, grid=picture_plane(case).grid)
+
+
+def _tumour_rank(roi_name: str) -> int:
+    name = roi_name.lower()
+    if "edema" in name:
+        return len(TUMOUR_NAMES)
+    return next((rank for rank, known in enumerate(TUMOUR_NAMES) if known in name), len(TUMOUR_NAMES))

@@ -1,0 +1,4 @@
+"""Stored files beside the digests that were written down for them.
+
+Imports `cases.models` only.
+"""

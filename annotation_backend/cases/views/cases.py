@@ -1,0 +1,159 @@
+"""Pages of cases and patients, and the pictures that Label Studio's browser opens by capability."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotFound, HttpResponseNotModified
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_http_methods
+
+from annotation_backend.accounts.models import Role
+from annotation_backend.accounts.permissions import roles_required, signed_in_user
+from annotation_backend.cases.exclusion import DECIDERS, require_shown
+from annotation_backend.cases.ingesting.chosen_series import choose_series, chosen_by_people
+from annotation_backend.cases.models import Case, Patient, Slice
+from annotation_backend.cases.stored.digests import damages, whole_bytes
+from annotation_backend.cases.stored.files import (
+    checkerboard_file,
+    picture_file,
+    picture_in,
+    thumbnail_file,
+    thumbnails,
+)
+from annotation_backend.cases.views.forms import SeriesForm
+from datasets.errors import RejectedInput
+from datasets.files import sha256_of_bytes
+from datasets.image.intensity import STANDARD
+
+READERS = DECIDERS
+
+
+@login_required
+@require_GET
+def case_list(request: HttpRequest) -> HttpResponse:
+    """All cases and how far each is."""
+    cases = Case.objects.filter(is_rehearsal=False).select_related("patient", "registration")
+    cases = cases.prefetch_related("series", "exclusions")
+    return render(request, "cases/list.html", {"cases": cases})
+
+
+@login_required
+@require_GET
+def case_page(request: HttpRequest, code: str) -> HttpResponse:
+    """One case: why its series were chosen, how it was registered, its slices."""
+    case = get_object_or_404(Case.objects.select_related("patient"), code=code)
+    may_read = signed_in_user(request).has_role(*READERS)
+    context = {
+        "case": case,
+        "exclusion": case.exclusion,
+        "damages": damages(case),
+        "shows_pictures": may_read or case.exclusion is None,
+        "pictures": case.slices.filter(role=case.annotated_role.value),
+        "may_read": may_read,
+    }
+    return render(request, "cases/case.html", context)
+
+
+@roles_required(*READERS)
+@require_http_methods(["GET", "POST"])
+def patient_page(request: HttpRequest, code: str) -> HttpResponse:
+    """What the last ingest saw of a patient, and a form that says which series are the T1 and the T2."""
+    patient = get_object_or_404(Patient, code=code)
+    row = patient.ingests.select_related("case").order_by("pk").last()
+    considered = row.considered if row else []
+    form = SeriesForm([series["reference"] for series in considered], request.POST or None)
+    status = 200
+    if request.method == "POST":
+        if not signed_in_user(request).has_role(Role.DATA_MANAGER):
+            raise PermissionDenied(f"This is for: {Role.DATA_MANAGER.label}.")
+        if form.is_valid() and _chose(request, patient, form):
+            return redirect("patient-page", code=code)
+        status = 400
+    context = {
+        "patient": patient,
+        "row": row,
+        "form": form,
+        "chosen": chosen_by_people(patient),
+        "cases": patient.cases.filter(is_rehearsal=False).prefetch_related("exclusions"),
+        "may_choose": signed_in_user(request).has_role(Role.DATA_MANAGER),
+    }
+    return render(request, "cases/patient.html", context, status=status)
+
+
+def _chose(request: HttpRequest, patient: Patient, form: SeriesForm) -> bool:
+    try:
+        choose_series(
+            patient, form.chosen(), person=signed_in_user(request), reason=form.cleaned_data.get("reason", "")
+        )
+    except RejectedInput as error:
+        form.add_error(None, f"{error.message} {error.remedy}")
+        return False
+    messages.success(request, f"Written down. The next ingest takes these series for {patient.code}.")
+    return True
+
+
+@login_required
+@require_GET
+def checkerboard(request: HttpRequest, code: str) -> HttpResponse:
+    """T1 and T2 in alternating tiles."""
+    case = get_object_or_404(Case, code=code, registration__isnull=False)
+    require_shown(case, signed_in_user(request))
+    return png_answer(request, whole_bytes(checkerboard_file(case)))
+
+
+@login_required
+@require_GET
+def slice_picture(request: HttpRequest, code: str, role: str, index: int) -> HttpResponse:
+    """An exported picture, for a signed-in person."""
+    picture = get_object_or_404(Slice.objects.select_related("case"), case__code=code, role=role, index=index)
+    require_shown(picture.case, signed_in_user(request))
+    return png_answer(request, whole_bytes(picture_file(picture)))
+
+
+@require_http_methods(["GET", "HEAD", "OPTIONS"])
+def capability_picture(request: HttpRequest, token: str) -> HttpResponse:
+    """An exported picture for whoever holds its address, until it expires or is revoked.
+
+    Label Studio's editor fetches pictures from the browser without cookies, so the address itself is the permission.
+    ``?window=bright`` shows the same slice in another window preset.
+    """
+    picture = Slice.objects.select_related("case").filter(token=token).first()
+    window = request.GET.get("window", STANDARD.name)
+    stored = picture_in(picture, window) if picture and picture.opens else None
+    answer: HttpResponse
+    if request.method == "OPTIONS":  # a browser's question beforehand, which says nothing about any picture
+        answer = HttpResponse(status=204)
+        answer["Access-Control-Allow-Methods"] = "GET, HEAD, OPTIONS"
+    elif stored is None:
+        answer = HttpResponseNotFound("No picture here, or its address has expired.", content_type="text/plain")
+    else:
+        answer = png_answer(request, whole_bytes(stored))
+    answer["Access-Control-Allow-Origin"] = settings.LABEL_STUDIO_URL
+    answer["Vary"] = "Origin"
+    answer["Cross-Origin-Resource-Policy"] = "cross-origin"
+    answer["Referrer-Policy"] = "no-referrer"
+    return answer
+
+
+@login_required
+@require_GET
+def thumbnail(request: HttpRequest, code: str, kind: str) -> HttpResponse:
+    """A small picture of a case: its T1, its T2, or both in tiles."""
+    case = get_object_or_404(Case.objects.select_related("registration"), code=code)
+    require_shown(case, signed_in_user(request))
+    if kind not in thumbnails(case):
+        raise Http404
+    return png_answer(request, whole_bytes(thumbnail_file(case, kind)))
+
+
+def png_answer(request: HttpRequest, content: bytes) -> HttpResponse:
+    """A PNG that the browser may keep, and nobody between; it asks each time whether it may still show it."""
+    if not content:
+        raise Http404
+    etag = f'"{sha256_of_bytes(content)}"'
+    known = etag in request.headers.get("If-None-Match", "")
+    answer = HttpResponseNotModified() if known else HttpResponse(content, content_type="image/png")
+    answer["ETag"] = etag
+    answer["Cache-Control"] = "private, no-cache"
+    return answer

@@ -1,0 +1,49 @@
+"""Forms of a case's registration and of a patient's series."""
+
+from typing import Any
+
+from django import forms
+
+from annotation_backend.cases.models import AlignmentVerdict
+from annotation_backend.cases.registration.register import MOTIONS, PRESETS
+from datasets.study.case import SeriesRole
+
+_NO_NAMES = "without names or dates"
+
+
+class RegistrationVerdictForm(forms.Form):
+    """A person's verdict on the registration that was shown."""
+
+    record_sha256 = forms.RegexField(r"^[0-9a-f]{64}$", widget=forms.HiddenInput)
+    verdict = forms.ChoiceField(choices=AlignmentVerdict.choices)
+    comment = forms.CharField(required=False, max_length=400, label=f"Comment ({_NO_NAMES})")
+
+
+class RedoForm(forms.Form):
+    """Register again with other settings."""
+
+    preset = forms.ChoiceField(choices=[(name, name) for name in PRESETS])
+    motion = forms.ChoiceField(choices=[(name, name) for name in MOTIONS], initial="affine")
+
+
+class ExclusionForm(forms.Form):
+    """Leave the case out."""
+
+    reason = forms.CharField(max_length=200, label=f"Reason ({_NO_NAMES})")
+
+
+class SeriesForm(forms.Form):
+    """Which series are a patient's T1 and T2."""
+
+    reason = forms.CharField(required=False, max_length=200, label=f"Why ({_NO_NAMES})")
+
+    def __init__(self, references: list[str], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for role in SeriesRole:
+            self.fields[role.value] = forms.ChoiceField(
+                choices=[(reference, reference) for reference in references], required=False
+            )
+
+    def chosen(self) -> dict[SeriesRole, str]:
+        """Role to reference, for each role that was chosen."""
+        return {role: self.cleaned_data[role.value] for role in SeriesRole if self.cleaned_data[role.value]}

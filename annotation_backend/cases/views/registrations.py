@@ -1,0 +1,184 @@
+"""Pages of registrations: the queue of doubts, and one case's T1 on T2 with its checks and verdicts."""
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_http_methods
+
+from annotation_backend.accounts.models import Role
+from annotation_backend.accounts.permissions import roles_required, signed_in_user
+from annotation_backend.cases.exclusion import CaseClosed, exclude, require_shown, take_back
+from annotation_backend.cases.jobs import register_again
+from annotation_backend.cases.models import AlignmentVerdict, Case, RedoState, RegistrationRedo
+from annotation_backend.cases.registration.verdicts import decide_registration, registrations
+from annotation_backend.cases.stored.digests import DamagedFile, whole_file
+from annotation_backend.cases.stored.files import registered_file
+from annotation_backend.cases.views.cases import READERS, png_answer
+from annotation_backend.cases.views.forms import ExclusionForm, RedoForm, RegistrationVerdictForm
+from annotation_backend.cases.workers.pictures import KINDS, registration_picture, shown_size
+from datasets.errors import RejectedInput
+from datasets.formats.nifti import read_grid
+from datasets.pictures.picture_plane import PicturePlane
+from datasets.study.case import SeriesRole
+
+UNCHECKED = "unchecked"
+
+
+@roles_required(*READERS)
+@require_GET
+def registration_queue(request: HttpRequest) -> HttpResponse:
+    """The registrations of one verdict, those to be looked at by default."""
+    asked = request.GET.get("verdict", AlignmentVerdict.LOOK.value)
+    choices = [*AlignmentVerdict.choices, (UNCHECKED, "Not checked")]
+    if asked not in dict(choices):
+        raise Http404
+    rows = registrations("" if asked == UNCHECKED else asked)
+    context = {"registrations": rows, "choices": choices, "asked": asked}
+    return render(request, "cases/registrations.html", context)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def registration_page(request: HttpRequest, code: str) -> HttpResponse:
+    """T1 and T2 one over the other, what the checks say, and what people may decide."""
+    case = get_object_or_404(Case.objects.select_related("registration", "patient"), code=code)
+    status = 200
+    if request.method == "POST":
+        refusal = _acted(request, case)
+        if not refusal:
+            return redirect("registration-page", code=code)
+        messages.error(request, refusal)
+        status = 409
+        case = get_object_or_404(Case.objects.select_related("registration", "patient"), code=code)
+    from curation.registration.quality import lower_limits
+
+    person = signed_in_user(request)
+    context = {
+        "case": case,
+        "exclusion": case.exclusion,
+        "may_judge": person.has_role(*READERS),
+        "may_manage": person.has_role(Role.DATA_MANAGER),
+        "verdicts": case.registration_verdicts.order_by("-pk"),
+        "redo": case.redos.order_by("-pk").first(),
+        "lower_limits": lower_limits(),
+        "verdict_choices": AlignmentVerdict,
+        "redo_form": RedoForm(),
+        "exclusion_form": ExclusionForm(),
+        **_shown(request, case),
+    }
+    return render(request, "cases/registration.html", context, status=status)
+
+
+@login_required
+@require_GET
+def registration_slice(request: HttpRequest, code: str, kind: str, index: int) -> HttpResponse:
+    """One slice of T1, T2, both in tiles, or T1's edges on T2."""
+    case = get_object_or_404(Case, code=code, registration__isnull=False)
+    if kind not in KINDS:
+        raise Http404
+    require_shown(case, signed_in_user(request))
+    t1, t2 = (whole_file(registered_file(case, role)) for role in (SeriesRole.T1, SeriesRole.T2))
+    try:
+        picture = registration_picture(t1, t2, kind=kind, index=index)
+    except RejectedInput as error:
+        raise Http404(error.code) from error
+    return png_answer(request, picture)
+
+
+def _shown(request: HttpRequest, case: Case) -> dict[str, object]:
+    """What is needed to show a slice; nothing where the case is not registered, and why where its files are damaged."""
+    if not case.is_registered:
+        return {}
+    try:
+        require_shown(case, signed_in_user(request))
+        t2, _ = (whole_file(registered_file(case, role)) for role in (SeriesRole.T2, SeriesRole.T1))
+    except (CaseClosed, DamagedFile) as error:
+        return {"damage": f"{error.message} {error.remedy}"}
+    plane = PicturePlane.of(read_grid(t2))
+    asked = request.GET.get("slice", "")
+    index = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else plane.slice_count // 2
+    width, height = shown_size(plane)
+    return {
+        "index": min(index, plane.slice_count - 1),
+        "last": plane.slice_count - 1,
+        "width": width,
+        "height": height,
+        "version": case.registration.record_sha256[:12],
+    }
+
+
+def _acted(request: HttpRequest, case: Case) -> str:
+    """Does what a form asks; returns why not, or nothing."""
+    act = _ACTS.get(request.POST.get("action", ""))
+    if act is None:
+        return "This form is not known here. Load the page and try again."
+    roles, do = act
+    if not signed_in_user(request).has_role(*roles):
+        raise PermissionDenied(f"This is for: {', '.join(role.label for role in roles)}.")
+    try:
+        return do(request, case)
+    except RejectedInput as error:
+        return f"{error.message} {error.remedy}"
+
+
+def _judge(request: HttpRequest, case: Case) -> str:
+    form = RegistrationVerdictForm(request.POST)
+    if not form.is_valid():
+        return "Choose a verdict."
+    verdict = AlignmentVerdict(form.cleaned_data["verdict"])
+    decide_registration(
+        case,
+        signed_in_user(request),
+        verdict=verdict,
+        record_sha256=form.cleaned_data["record_sha256"],
+        comment=form.cleaned_data["comment"],
+    )
+    messages.success(request, f"{case.code}: {verdict.label.lower()}.")
+    return ""
+
+
+def _redo(request: HttpRequest, case: Case) -> str:
+    form = RedoForm(request.POST)
+    if not form.is_valid():
+        return "Choose a preset and a motion."
+    if case.is_annotated:
+        return (
+            f"Somebody drew on {case.code}: another registration would move the image under the mask. Keep it; or, if "
+            "it is wrong, exclude the case."
+        )
+    if case.redos.filter(state__in=(RedoState.QUEUED, RedoState.RUNNING)).exists():
+        return f"{case.code} waits for a worker already."
+    redo = RegistrationRedo.objects.create(case=case, person=signed_in_user(request), **form.cleaned_data)
+    register_again.enqueue(redo_id=redo.pk)
+    messages.success(
+        request,
+        f"{case.code} will be registered again by a worker; load this page in a minute. "
+        "If it still waits then, no worker runs: `manage.py up` starts one.",
+    )
+    return ""
+
+
+def _exclude(request: HttpRequest, case: Case) -> str:
+    form = ExclusionForm(request.POST)
+    exclude(case, reason=form.cleaned_data["reason"] if form.is_valid() else "", person=signed_in_user(request))
+    messages.success(request, f"{case.code} is excluded.")
+    return ""
+
+
+def _take_back(request: HttpRequest, case: Case) -> str:
+    take_back(case, person=signed_in_user(request))
+    messages.success(request, f"{case.code} is in use again.")
+    return ""
+
+
+_MANAGERS = (Role.DATA_MANAGER,)
+_ACTS: dict[str, tuple[tuple[Role, ...], Callable[[HttpRequest, Case], str]]] = {
+    "judge": (READERS, _judge),
+    "redo": (_MANAGERS, _redo),
+    "exclude": (_MANAGERS, _exclude),
+    "take_back": (_MANAGERS, _take_back),
+}

@@ -1,0 +1,16 @@
+"""The cohort's report as a page."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from annotation_backend.accounts.permissions import roles_required
+from annotation_backend.cases.report import cohort
+from annotation_backend.cases.views.cases import READERS
+
+
+@roles_required(*READERS)
+@require_GET
+def cohort_report(request: HttpRequest) -> HttpResponse:
+    """What came in, what was chosen, refused and why."""
+    return render(request, "cases/report.html", {"report": cohort(), "site": ""})

@@ -1,0 +1,118 @@
+"""Pictures that let a person judge a case: thumbnails, and T1 on T2 slice by slice. Knows files, no records."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from curation.slices.checkerboard import alternating
+from curation.slices.png import encode_png
+from datasets.formats.nifti import read_volume
+from datasets.image.intensity import Window, percentile_window, to_uint8
+from datasets.image.volume import Volume
+from datasets.pictures.picture_plane import PicturePlane
+
+KINDS = ("t1", "t2", "checkerboard", "edges")
+"""What can be shown of a registration: each image, both in alternating tiles, and T1's edges on T2."""
+
+THUMBNAIL_PIXELS = 160
+EDGE_COLOUR = (232, 89, 12)
+
+_EDGE_SHARE = 0.12
+"""Share of a slice's pixels, those of the steepest rise, that are drawn as edges."""
+
+_DARK = 8.0
+"""Grey that is added before edges are compared by their ratio, so that noise in the air makes none."""
+
+_PAIRS_IN_MEMORY = 2
+
+
+def registration_picture(t1: Path, t2: Path, *, kind: str, index: int) -> bytes:
+    """PNG bytes of one slice of a registered pair.
+
+    Args:
+        t1: NIfTI on the case's grid.
+        t2: Likewise.
+        kind: One of `KINDS`.
+        index: Voxel index along the slice axis.
+
+    Raises:
+        RejectedInput: There is no such slice, or a file is damaged.
+    """
+    (first, first_window), (second, second_window) = _read(t1), _read(t2)
+    plane = PicturePlane.of(second.grid)
+    plane.indices([index])
+    moved = to_uint8(plane.to_picture(first.data, index), window=first_window)
+    fixed = to_uint8(plane.to_picture(second.data, index), window=second_window)
+    if kind == "t1":
+        return encode_png(moved)
+    if kind == "t2":
+        return encode_png(fixed)
+    return encode_png(alternating(moved, fixed) if kind == "checkerboard" else _with_edges(fixed, moved))
+
+
+def thumbnail(volume: Volume) -> bytes:
+    """A small grey PNG of the middle slice, the patient's proportions kept."""
+    return small_png(_middle(volume), _pixel_size(volume))
+
+
+def checkerboard_thumbnail(t1: Volume, t2: Volume) -> bytes:
+    """A small PNG of the middle slices of two images on one grid, in alternating tiles."""
+    t2.grid.require_match(t1.grid, what="The two images of a checkerboard")
+    return small_png(alternating(_middle(t1), _middle(t2)), _pixel_size(t2))
+
+
+def small_png(picture: NDArray[np.uint8], pixel_size: tuple[float, float]) -> bytes:
+    """PNG bytes, scaled so that the longer side has `THUMBNAIL_PIXELS`.
+
+    Args:
+        picture: (height, width) grey.
+        pixel_size: Millimetres down and across.
+    """
+    height, width = (count * size for count, size in zip(picture.shape, pixel_size, strict=True))
+    scale = THUMBNAIL_PIXELS / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return encode_png(np.asarray(Image.fromarray(np.ascontiguousarray(picture)).resize(size, Image.Resampling.BOX)))
+
+
+def shown_size(plane: PicturePlane, *, across: int = 480) -> tuple[int, int]:
+    """Width and height in pixels that show a slice in the patient's proportions."""
+    down_mm = plane.height * plane.grid.spacing[plane.row_axis]
+    across_mm = plane.width * plane.grid.spacing[plane.column_axis]
+    return across, max(1, round(across * down_mm / across_mm))
+
+
+@lru_cache(maxsize=2 * _PAIRS_IN_MEMORY)
+def _read(path: Path) -> tuple[Volume, Window]:
+    """Registered volumes lie under a name made of their content's digest and never change, so a path is a good key."""
+    volume = read_volume(path)
+    return volume, percentile_window(volume.data)
+
+
+def _middle(volume: Volume) -> NDArray[np.uint8]:
+    plane = PicturePlane.of(volume.grid)
+    window = percentile_window(volume.data)
+    return to_uint8(plane.to_picture(volume.data, plane.slice_count // 2), window=window)
+
+
+def _pixel_size(volume: Volume) -> tuple[float, float]:
+    plane = PicturePlane.of(volume.grid)
+    return volume.grid.spacing[plane.row_axis], volume.grid.spacing[plane.column_axis]
+
+
+def _with_edges(grey: NDArray[np.uint8], edges_of: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(height, width, 3): a grey picture with another's edges in colour."""
+    coloured = np.repeat(grey[:, :, np.newaxis], 3, axis=2)
+    if min(grey.shape) > 2:
+        steepness = np.hypot(*np.gradient(np.log(_smoothed(edges_of) + _DARK)))
+        coloured[(steepness > 0) & (steepness >= np.quantile(steepness, 1 - _EDGE_SHARE))] = EDGE_COLOUR
+    return coloured
+
+
+def _smoothed(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Means of 3 x 3 pixels, so that noise makes no edges."""
+    padded = np.pad(picture.astype(np.float64), 1, mode="edge")
+    height, width = picture.shape
+    return np.mean([padded[i : i + height, j : j + width] for i in range(3) for j in range(3)], axis=0)

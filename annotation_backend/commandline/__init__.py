@@ -1,0 +1,4 @@
+"""Arguments that commands share, and how a command refuses.
+
+Imports no app.
+"""

@@ -1,0 +1,182 @@
+"""Initial masks: what a model draws on slices before anyone pointed at anything, drawn once and kept in the database.
+
+LiteMedSAM draws only what a box points at. A contour that came with the studies gives the box of its slices; elsewhere
+it draws nothing, because with the whole picture as its box it paints the whole limb. A trained automatic model needs no
+prompt.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from annotation_backend.cases.models import Case, ImportedMask
+from annotation_backend.cases.registration.volumes import imported_tumour, picture_plane
+from annotation_backend.inference.models import InitialMask
+from annotation_backend.inference.serving.admission import gpu_turn
+from annotation_backend.inference.serving.segmenting import SlicePrediction, predict_slices
+from annotation_backend.registry.models import Model
+from datasets.errors import RejectedInput
+from datasets.files import canonical_json, sha256_of_bytes
+from datasets.image.mask import Mask
+from datasets.image.packed_mask import packed, unpacked
+from datasets.pictures.picture_plane import PicturePlane
+from training.model_package import Method
+from training.prompts.prompt import Box, Prompts
+
+BOX_MARGIN_PIXELS = 3
+"""An imported contour's box is widened by this much, as LiteMedSAM's own 3D recipe does from slice to slice."""
+
+SLICES_TOGETHER = 4
+"""Slices that LiteMedSAM draws before they are kept: 6 s of work at most are lost where it is stopped."""
+
+GPU_PATIENCE_SECONDS = 60.0
+
+Progress = Callable[[int, int], None]
+
+
+def initial_masks(
+    case: Case, indices: Sequence[int], *, model: Model, progress: Progress | None = None
+) -> list[SlicePrediction]:
+    """What `model` draws unprompted on slices of a case, in the order of `indices`; out of the database or drawn now.
+
+    Args:
+        case: A registered case with exported slices.
+        indices: Slices, each once.
+        model: Who draws.
+        progress: Called with (slices done, slices to do).
+
+    Raises:
+        RejectedInput: The case has no pictures, or its files are not what they were.
+    """
+    found = stored_masks([case], indices, model=model)
+    masks = {index: found[case.pk, index] for index in indices if (case.pk, index) in found}
+    missing = [index for index in indices if index not in masks]
+    show = progress or (lambda _done, _all: None)
+    for portion in drawn_and_kept(case, missing, model=model):
+        masks |= {prediction.index: prediction for prediction in portion}
+        show(len(masks), len(indices))
+    return [masks[index] for index in indices]
+
+
+def stored_masks(
+    cases: Sequence[Case], indices: Sequence[int] | None = None, *, model: Model
+) -> dict[tuple[int, int], SlicePrediction]:
+    """The masks of these cases that are in the database and still hold, by case key and slice; two queries.
+
+    Args:
+        cases: Registered cases with exported slices, with their registrations.
+        indices: Only these slices.
+        model: Who drew.
+    """
+    inputs, shapes = _inputs_of(cases, model), {case.pk: picture_plane(case).shape for case in cases}
+    rows = InitialMask.objects.filter(case__in=[case.pk for case in cases], model=model)
+    if indices is not None:
+        rows = rows.filter(slice_index__in=indices)
+    found = {}
+    for row in rows.iterator():
+        if row.inputs_sha256 == inputs[row.case_id]:
+            prediction = _prediction(row, model, shapes[row.case_id])
+            if prediction is not None:
+                found[row.case_id, row.slice_index] = prediction
+    return found
+
+
+def drawn_and_kept(case: Case, indices: Sequence[int], *, model: Model) -> Iterator[list[SlicePrediction]]:
+    """Draws slices and keeps their masks, portion by portion, so that what was done is not lost.
+
+    Yields:
+        The predictions of a portion, each slice once; all at once where a method draws volumes.
+
+    Raises:
+        RejectedInput: As `initial_masks`.
+    """
+    if not indices:
+        return
+    [inputs] = _inputs_of([case], model).values()
+    for portion in _drawn(case, indices, model=model):
+        InitialMask.objects.bulk_create(
+            [_row(case, prediction, inputs) for prediction in portion],
+            update_conflicts=True,
+            unique_fields=["case", "slice_index", "model"],
+            update_fields=["inputs_sha256", "model_version", "score", "bits", "drawn"],
+        )
+        yield portion
+
+
+def contour_for(model: Model, case: Case) -> Mask | None:
+    """The contour that came with the studies, where this model can only draw what a box points at."""
+    return imported_tumour(case) if model.method == Method.LITE_MEDSAM.value else None
+
+
+def _drawn(case: Case, indices: Sequence[int], *, model: Model) -> Iterator[list[SlicePrediction]]:
+    if model.method != Method.LITE_MEDSAM.value:
+        with gpu_turn(patience=GPU_PATIENCE_SECONDS):
+            drawn = predict_slices(case, indices, prompts=Prompts(), model=model)
+        yield drawn
+        return
+    plane, contour = picture_plane(case), contour_for(model, case)
+    found = {index: None if contour is None else _box_around(contour, plane, index) for index in indices}
+    boxes = {index: box for index, box in found.items() if box is not None}
+    nothing = np.zeros(plane.shape, dtype=bool)
+    yield [SlicePrediction(index, nothing, None, model, str(model)) for index in indices if index not in boxes]
+    boxed = list(boxes)
+    for start in range(0, len(boxed), SLICES_TOGETHER):
+        some = boxed[start : start + SLICES_TOGETHER]
+        prompts = Prompts(boxes=tuple(boxes[index] for index in some))
+        with gpu_turn(patience=GPU_PATIENCE_SECONDS):
+            drawn = predict_slices(case, some, prompts=prompts, model=model)
+        yield drawn
+
+
+def _box_around(mask: Mask, plane: PicturePlane, index: int) -> Box | None:
+    """The box around the mask on one slice, widened by the margin; None where the slice holds none of it."""
+    rows, columns = np.nonzero(plane.to_picture(mask.foreground, index))
+    if rows.size == 0:
+        return None
+    low = np.array([columns.min(), rows.min()]) - BOX_MARGIN_PIXELS
+    high = np.array([columns.max(), rows.max()]) + 1 + BOX_MARGIN_PIXELS
+    limits = np.array([plane.width, plane.height])
+    corners = plane.grid.to_world(plane.pixel_to_voxel(np.clip([low, high], 0, limits), index=index))
+    (ax, ay, az), (bx, by, bz) = corners.tolist()
+    return Box((ax, ay, az), (bx, by, bz))
+
+
+def _inputs_of(cases: Sequence[Case], model: Model) -> dict[int, str]:
+    """Digest of what the masks of each case are drawn from: registration, pictures, and contour where it counts."""
+    contours: dict[int, list[str]] = {case.pk: [] for case in cases}
+    if model.method == Method.LITE_MEDSAM.value:
+        masks = ImportedMask.objects.filter(series__case__in=list(contours))
+        for case_key, digest in masks.order_by("pk").values_list("series__case", "sha256"):
+            contours[case_key].append(digest)
+    return {case.pk: sha256_of_bytes(canonical_json(_inputs(case, contours[case.pk]))) for case in cases}
+
+
+def _inputs(case: Case, contours: list[str]) -> Mapping[str, object]:
+    return {
+        "registration": case.registration.record_sha256,
+        "pictures": case.picture_plane,
+        "target": case.annotated_role.value,
+        "contours": contours,
+        "margin": BOX_MARGIN_PIXELS,
+    }
+
+
+def _row(case: Case, prediction: SlicePrediction, inputs: str) -> InitialMask:
+    return InitialMask(
+        case=case,
+        slice_index=prediction.index,
+        model=prediction.model,
+        inputs_sha256=inputs,
+        model_version=prediction.model_version,
+        score=prediction.score,
+        bits=packed(prediction.mask) if prediction.mask.any() else b"",
+    )
+
+
+def _prediction(row: InitialMask, model: Model, shape: tuple[int, int]) -> SlicePrediction | None:
+    """The prediction behind a row; None where its bytes are damaged: it is drawn anew."""
+    try:
+        mask = unpacked(bytes(row.bits), shape) if row.bits else np.zeros(shape, dtype=bool)
+    except RejectedInput:
+        return None
+    return SlicePrediction(row.slice_index, mask, row.score, model, row.model_version)

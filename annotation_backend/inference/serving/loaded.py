@@ -1,0 +1,92 @@
+"""What this process holds ready: the volumes of cases and the models, in one memory bounded in bytes.
+
+`training.memory.process_memory` keeps them, beside the embeddings and canvases of the models themselves.
+"""
+
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from annotation_backend.cases.models import Case
+from annotation_backend.cases.registration.volumes import case_volumes
+from annotation_backend.inference.serving.embedding_folder import EmbeddingFolder, embeddings_folder
+from annotation_backend.registry.models import Model
+from datasets.study.case import CaseVolumes
+from training.memory import process_memory
+from training.model_package import WEIGHTS_NAME
+
+if TYPE_CHECKING:
+    from training.segmenters.segmenter import Segmenter
+
+logger = logging.getLogger(__name__)
+
+LEAST_OF_WEIGHTS = 3
+"""A model counts for at least so many times its weights: as read, as torch has them, as OpenVINO does."""
+
+
+def loaded_volumes(case: Case) -> CaseVolumes:
+    """The case's volumes from memory, keyed by what they came from, so that a new registration is never missed.
+
+    Raises:
+        RejectedInput: The case is not registered, or its files are not what registration wrote.
+    """
+    if not case.is_registered:
+        return case_volumes(case)  # which says so
+    key = ("volumes", case.registration.record_sha256)
+    return process_memory().get(key, lambda: case_volumes(case), size=_bytes_of_volumes)
+
+
+def segmenter_of(model: Model) -> "Segmenter":
+    """A model from memory, keyed by its digest; loaded once, however many ask at the same time, and others go on.
+
+    It is warm: what a first answer costs beside the answer, loading has paid.
+
+    Raises:
+        RejectedInput: Its package is damaged, or does not fit its method.
+    """
+    before = _resident_bytes()
+    least = LEAST_OF_WEIGHTS * _size_of(model.path / WEIGHTS_NAME)
+    return process_memory().get(
+        _key(model), lambda: _loaded(model), size=lambda _: max(least, _resident_bytes() - before)
+    )
+
+
+def is_loaded(model: Model) -> bool:
+    """Whether the model would answer at once."""
+    return _key(model) in process_memory()
+
+
+def _key(model: Model) -> tuple[str, str]:
+    return ("model", model.digest)
+
+
+def _loaded(model: Model) -> "Segmenter":
+    from training.methods.loading import load_segmenter
+    from training.methods.warming import warm
+    from training.model_package import read_description
+
+    store = EmbeddingFolder(embeddings_folder(), model.digest)
+    segmenter = load_segmenter(model.path, expected_digest=model.digest, embeddings=store)
+    warm(segmenter, read_description(model.path))
+    logger.info("%s is loaded and warm", model)
+    return segmenter
+
+
+def _bytes_of_volumes(volumes: CaseVolumes) -> int:
+    return int(volumes.t1.data.nbytes + volumes.t2.data.nbytes)
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _resident_bytes() -> int:
+    """What this process has in memory; 0 where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0

@@ -1,0 +1,162 @@
+"""Letting the serving model draw on one slice or many slices of a case."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annotation_backend.cases.models import Case
+from annotation_backend.cases.registration.volumes import picture_plane
+from annotation_backend.inference.models import Prediction
+from annotation_backend.inference.serving.loaded import loaded_volumes, segmenter_of
+from annotation_backend.inference.serving.serving import model_for, warm_up
+from annotation_backend.registry.models import Model, PromptKind
+from datasets.files import sha256_of_bytes
+from datasets.image.volume import Volume
+from datasets.study.case import SeriesRole
+from training.prompts.prompt import Prompts
+from training.prompts.prompt_document import as_document
+
+if TYPE_CHECKING:
+    from training.segmenters.segmenter import Segmentation, SegmentationRequest
+
+__all__ = [
+    "INSIDE_ABOVE_PROBABILITY",
+    "SlicePrediction",
+    "keep_record",
+    "kind_of",
+    "predict_slices",
+    "request_of",
+    "segment_case",
+    "segmenter_of",
+    "warm_up",
+]
+
+INSIDE_ABOVE_PROBABILITY = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class SlicePrediction:
+    """A model's mask of one slice.
+
+    Args:
+        index: The slice.
+        mask: Boolean (height, width) in picture orientation.
+        score: The model's own estimate of its quality, where it has one.
+        model: Who drew.
+        model_version: Name, version and how the prompt was read.
+    """
+
+    index: int
+    mask: NDArray[np.bool_]
+    score: float | None
+    model: Model
+    model_version: str
+
+
+def kind_of(prompts: Prompts) -> PromptKind:
+    """Which kind of prompt decides the model: extreme points, then a box, then clicks; nothing means automatic."""
+    if prompts.extreme_points:
+        return PromptKind.EXTREME_POINTS
+    if prompts.boxes:
+        return PromptKind.BOX
+    return PromptKind.POINT if prompts.clicks else PromptKind.AUTOMATIC
+
+
+def predict_slices(
+    case: Case, indices: Sequence[int], *, prompts: Prompts, model: Model | None = None
+) -> list[SlicePrediction]:
+    """Draws the tumour on slices of a case and keeps a record of each drawing.
+
+    Args:
+        case: A registered case with exported slices.
+        indices: Slices to draw on.
+        prompts: What a person pointed at, in millimetres; empty for an automatic drawing.
+        model: Who draws; the serving model for this kind of prompt when None.
+
+    Raises:
+        RejectedInput: No model serves, or the prompts are not what it needs.
+    """
+    plane = picture_plane(case)
+    model = model or model_for(kind_of(prompts))
+    answer = segment_case(case, prompts, model=model, slices=indices)
+    probability, scores = np.asarray(answer.probability.data), _scores(answer.used)
+    predictions = [
+        SlicePrediction(
+            index,
+            plane.to_picture(probability, index) > INSIDE_ABOVE_PROBABILITY,
+            scores.get(str(index), answer.score),
+            model,
+            answer.model_version,
+        )
+        for index in indices
+    ]
+    keep_record(case, predictions, prompts)
+    return predictions
+
+
+def _scores(used: Mapping[str, Any]) -> Mapping[str, float]:
+    """A score for each slice, from methods that give one."""
+    found = used.get("scores")
+    return found if isinstance(found, Mapping) else {}
+
+
+def segment_case(
+    case: Case,
+    prompts: Prompts,
+    *,
+    model: Model,
+    slices: Sequence[int] | None,
+    previous: Volume | None = None,
+) -> "Segmentation":
+    """What a model says of a case, on the case's grid.
+
+    Args:
+        case: A registered case with exported slices.
+        prompts: In millimetres.
+        model: Who draws.
+        slices: Those to answer; None for all.
+        previous: Probability from before these prompts, for methods that refine it.
+
+    Raises:
+        RejectedInput: The prompts are not what the model needs.
+    """
+    return segmenter_of(model).segment(request_of(case, prompts, slices=slices, previous=previous))
+
+
+def request_of(
+    case: Case, prompts: Prompts, *, slices: Sequence[int] | None, previous: Volume | None = None
+) -> "SegmentationRequest":
+    """A case as models are shown it: both sequences, the annotated one as target."""
+    from training.segmenters.segmenter import SegmentationRequest
+
+    volumes = loaded_volumes(case)
+    return SegmentationRequest(
+        volumes={SeriesRole.T1: volumes.t1, SeriesRole.T2: volumes.t2},
+        target=case.annotated_role,
+        prompts=prompts,
+        slice_axis=picture_plane(case).slice_axis,
+        slices=None if slices is None else tuple(slices),
+        cache_key=case.registration.record_sha256,
+        previous=previous,
+    )
+
+
+def keep_record(case: Case, predictions: Sequence[SlicePrediction], prompts: Prompts) -> None:
+    """Notes which model drew what from which prompts."""
+    described = as_document(prompts)
+    Prediction.objects.bulk_create(
+        Prediction(
+            case=case,
+            slice_index=prediction.index,
+            model=prediction.model,
+            model_version=prediction.model_version,
+            prompts=described,
+            score=prediction.score,
+            mask_sha256=sha256_of_bytes(np.packbits(prediction.mask).tobytes()),
+            pixels=int(prediction.mask.sum()),
+        )
+        for prediction in predictions
+    )

@@ -1,0 +1,222 @@
+"""Which model answers in this process: the promoted one as soon as it is ready, never a broken one.
+
+A promotion is a row that every process reads. Each loads what was promoted beside the model that answers, and lets it
+take over when it has drawn once (`loaded.py`). Until `TAKEN_UP_SECONDS` after the promotion nobody waits for that;
+later a request waits for the loading to end. A package that cannot be loaded never takes over: the log says so, and
+what was promoted before it goes on.
+"""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+
+from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
+
+from annotation_backend.inference.serving.loaded import is_loaded, segmenter_of
+from annotation_backend.registry.models import Model, Promotion, PromptKind
+from annotation_backend.registry.services import serving_model
+from datasets.errors import RejectedInput
+
+logger = logging.getLogger(__name__)
+
+TAKEN_UP_SECONDS = 4.0
+"""Every process answers with a promoted model this long after its promotion, or as soon after as it is loaded."""
+
+WATCH_SECONDS = 1.0
+"""How often a web process looks for promotions while nobody asks it anything."""
+
+BROKEN_SECONDS = 60.0
+"""A package that could not be loaded is tried again after this long: it may have been restored."""
+
+
+WARMED = (PromptKind.POINT, PromptKind.EXTREME_POINTS, PromptKind.BOX, PromptKind.AUTOMATIC)
+"""In this order: click models are ready in a second, LiteMedSAM in several."""
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """A package that could not be loaded, and when."""
+
+    error: RejectedInput
+    at: float
+
+
+_answering: dict[PromptKind, str] = {}
+"""Digest of the model that answered last, by kind."""
+
+_broken: dict[str, _Failure] = {}
+_loading: dict[str, threading.Thread] = {}
+_warming: threading.Thread | None = None
+_lock = threading.Lock()
+
+
+def model_for(kind: PromptKind) -> Model:
+    """The model that answers `kind` in this process now; keep it for the whole request.
+
+    Raises:
+        RejectedInput: None was promoted (``no-serving-model``), or no promoted package can be loaded.
+    """
+    promoted = _promoted(kind)
+    if promoted is None:
+        return _first_that_loads(kind)
+    if is_loaded(promoted.model):
+        return _answers(kind, promoted.model)
+    before = _before(kind, promoted.model)
+    if before is not None:
+        loading = _load_beside(promoted.model)
+        age = (timezone.now() - promoted.created).total_seconds()
+        if 0.0 <= age < TAKEN_UP_SECONDS and loading.is_alive():
+            return before
+        loading.join()
+    return _first_that_loads(kind)
+
+
+def promoted_model(kind: PromptKind) -> Model:
+    """The model that answers `kind` as soon as it is loaded; loads nothing.
+
+    Raises:
+        RejectedInput: None was promoted (``no-serving-model``).
+    """
+    promoted = _promoted(kind)
+    return serving_model(kind) if promoted is None else promoted.model
+
+
+def broken_models() -> dict[str, RejectedInput]:
+    """Why promoted models do not answer in this process, by name and version."""
+    names = dict(Model.objects.filter(digest__in=list(_broken)).values_list("digest", "name"))
+    return {names[digest]: failure.error for digest, failure in list(_broken.items()) if digest in names}
+
+
+def warm_up() -> None:
+    """Loads the promoted models beside what runs, so that the first prompt does not wait; returns at once."""
+    global _warming
+    with _lock:
+        if _warming is None or not _warming.is_alive():
+            _warming = threading.Thread(target=_warm_quietly, name="warming", daemon=True)
+            _warming.start()
+
+
+def watch_promotions() -> None:
+    """Warms up now and after every promotion, for as long as the process lives; returns at once."""
+    global _warming
+    with _lock:
+        _warming = threading.Thread(target=_watch, name="promotions", daemon=True)
+        _warming.start()
+
+
+def _watch() -> None:
+    while True:
+        _warm_quietly()
+        time.sleep(WATCH_SECONDS)
+
+
+def _warm_quietly() -> None:
+    """One model after the other: side by side each would take as long as all."""
+    try:
+        for kind in WARMED:
+            promoted = _promoted(kind)
+            if promoted is not None and not is_loaded(promoted.model):
+                _load_beside(promoted.model).join()
+    except DatabaseError as error:  # not migrated yet, or away: the service says so where somebody asks
+        logger.debug("promotions cannot be read (%s)", type(error).__name__)
+    finally:
+        close_old_connections()
+
+
+def _promoted(kind: PromptKind) -> Promotion | None:
+    """The newest promotion whose model is not known to be broken: one query, by the primary key downwards."""
+    found = Promotion.objects.filter(prompt_kind=kind).select_related("model")
+    if broken := [digest for digest, failure in list(_broken.items()) if _is_recent(failure)]:
+        found = found.exclude(model__digest__in=broken)
+    return found.first()
+
+
+def _before(kind: PromptKind, promoted: Model) -> Model | None:
+    """The model that answered before `promoted`, where it still can at once."""
+    digest = _answering.get(kind)
+    if digest is None or digest == promoted.digest:
+        return None
+    found = Model.objects.filter(digest=digest).first()
+    return found if found is not None and is_loaded(found) else None
+
+
+def _first_that_loads(kind: PromptKind) -> Model:
+    """The newest promoted model that can be loaded."""
+    while (promoted := _promoted(kind)) is not None:
+        try:
+            _load(promoted.model)
+        except RejectedInput:
+            continue
+        return _answers(kind, promoted.model)
+    failure = _broken.get(serving_model(kind).digest)
+    if failure is not None:
+        raise failure.error
+    raise _none_left(kind)
+
+
+def _answers(kind: PromptKind, model: Model) -> Model:
+    if _answering.get(kind) != model.digest:
+        logger.info("%s answers %s prompts from now on", model, kind.label)
+        _answering[kind] = model.digest
+    return model
+
+
+def _none_left(kind: PromptKind) -> RejectedInput:
+    return RejectedInput(
+        "no-serving-model",
+        f"No promoted model for {kind.label} prompts can be loaded.",
+        remedy="Restore the models folder from its backup, or promote another with `manage.py promote_model`.",
+    )
+
+
+def _load_beside(model: Model) -> threading.Thread:
+    """A thread that loads a model; the one that does already, where there is one."""
+    with _lock:
+        running = _loading.get(model.digest)
+        if running is None or not running.is_alive():
+            running = threading.Thread(target=_load_quietly, args=(model,), name=f"loading {model}", daemon=True)
+            _loading[model.digest] = running
+            running.start()
+        return running
+
+
+def _load_quietly(model: Model) -> None:
+    try:
+        _load(model)
+    except RejectedInput:
+        return
+    finally:
+        close_old_connections()
+
+
+def _load(model: Model) -> None:
+    try:
+        segmenter_of(model)
+    except RejectedInput as error:
+        _note_broken(model, error)
+        raise
+    except Exception as error:  # whatever a strange package makes torch or OpenVINO raise
+        refused = RejectedInput(
+            "model-unusable",
+            f"Expected a model that draws, got one that fails when it is loaded ({type(error).__name__}).",
+            remedy="Promote another model, or train or convert this one again.",
+        )
+        _note_broken(model, refused)
+        raise refused from error
+    _broken.pop(model.digest, None)
+
+
+def _note_broken(model: Model, error: RejectedInput) -> None:
+    logger.error("%s was promoted and cannot be loaded; the model before it goes on: %s", model, error)
+    _broken[model.digest] = _Failure(error, time.monotonic())
+
+
+def _is_broken(model: Model) -> bool:
+    failure = _broken.get(model.digest)
+    return failure is not None and _is_recent(failure)
+
+
+def _is_recent(failure: _Failure) -> bool:
+    return time.monotonic() - failure.at < BROKEN_SECONDS

@@ -1,0 +1,50 @@
+"""Six extreme points, gathered over slices: which of a tumour's ends nobody pointed at yet."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import numpy as np
+
+from datasets.pictures.picture_plane import PicturePlane
+from training.prompts.prompt import LEAST_EXTREME_POINTS, PointMm
+
+
+class End(StrEnum):
+    """An end of the tumour, as somebody who looks at the pictures calls it."""
+
+    LEFT = "left end in the picture"
+    RIGHT = "right end in the picture"
+    TOP = "upper end in the picture"
+    BOTTOM = "lower end in the picture"
+    FIRST_SLICE = "its first slice (lowest number)"
+    LAST_SLICE = "its last slice (highest number)"
+
+
+_DIRECTIONS = np.array([[0, 0, -1], [0, 0, 1], [0, -1, 0], [0, 1, 0], [-1, 0, 0], [1, 0, 0]], dtype=np.float64)
+"""Of each `End`, along (slice, row, column)."""
+
+
+def missing_ends(points_mm: Sequence[PointMm], plane: PicturePlane) -> list[End]:
+    """The ends that no point stands for, if each point stands for the one that it lies furthest towards.
+
+    Args:
+        points_mm: What was pointed at so far, in RAS+ millimetres.
+        plane: How the case's pictures lie.
+
+    Returns:
+        As many as points are missing; all but none known while there are fewer than two points.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    ends = list(End)
+    if len(points_mm) >= LEAST_EXTREME_POINTS:
+        return []
+    if len(points_mm) < 2:
+        return ends
+    steps_mm = (plane.grid.spacing[plane.slice_axis], *plane.pixel_spacing_mm)
+    places = plane.world_to_index(np.array(points_mm)) * steps_mm
+    middle = (places.min(axis=0) + places.max(axis=0)) / 2
+    middle[0] = np.median(places[:, 0])  # most points lie on one slice, which is then neither first nor last
+    reach = (places - middle) @ _DIRECTIONS.T
+    _, taken = linear_sum_assignment(reach, maximize=True)
+    return [end for at, end in enumerate(ends) if at not in taken]

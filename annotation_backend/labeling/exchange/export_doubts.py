@@ -1,0 +1,147 @@
+"""What a person should know of a converted export: what was assumed, what was left out, and what is missing."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from annotation_backend.labeling.exchange.export_drawings import Drawings, DrawnVolume
+from annotation_backend.labeling.exchange.export_places import Cut
+from datasets.finding import Finding, Level
+from datasets.pictures.picture_turn import RADIOLOGICAL
+
+_MOST_NAMED = 20
+_WORDS = {"R": "right", "L": "left", "A": "front", "P": "back", "S": "head", "I": "feet"}
+
+
+def doubts_of_volume(volume: DrawnVolume, overlap: int) -> Iterator[Finding]:
+    """What is doubtful about where a written volume lies, and about its voxels.
+
+    Args:
+        volume: The volume.
+        overlap: In how many voxels several labels met.
+    """
+    if volume.place.cut is Cut.UNKNOWN:
+        yield Finding(
+            Level.WARNING,
+            "geometry-unknown",
+            "Nobody knows where its voxels lie or how large they are; 1 mm was written.",
+            "Give the folders of exported slices (--slices) or the volume that the pictures were cut from (--grid).",
+            volume.name,
+        )
+    if volume.place.cut is Cut.ASSUMED:
+        yield _assumed(volume)
+    if overlap:
+        yield Finding(
+            Level.WARNING,
+            "label-overlap",
+            f"{overlap} voxels have several labels; the one with the smaller value was written.",
+            "Name the labels in the order that you want (--labels).",
+            volume.name,
+        )
+
+
+def doubts_of_export(drawings: Drawings, labels: Collection[str]) -> Iterator[Finding]:
+    """What of an export is in no volume.
+
+    Args:
+        drawings: All that the export holds.
+        labels: Those that were asked for; none for all.
+    """
+    if not drawings.volumes:
+        text = "Expected saves with masks, got none; no volume was made."
+        remedy = "Submit the slices in Label Studio and export again with their annotations."
+        yield Finding(Level.WARNING, "nothing-drawn", text, remedy)
+    yield from _holes(drawings)
+    yield from _drafts(drawings)
+    if drawings.blank:
+        text = f"{drawings.blank} mask region(s) have no pixel at all and count as empty."
+        yield Finding(Level.INFO, "regions-blank", text, "Open their tasks and delete them, or draw them again.")
+    if drawings.sizeless:
+        text = f"Expected masks that say how large their picture is, got {drawings.sizeless} that do not; taken for as "
+        text += "wide and high as the volume's slices."
+        remedy = "Compare them with the volume, or export with original_width and original_height."
+        yield Finding(Level.WARNING, "size-assumed", text, remedy)
+    yield from _left_out(drawings, labels)
+
+
+def _assumed(volume: DrawnVolume) -> Finding:
+    view = volume.place.plane.view if volume.place.plane is not None else None
+    across, down = RADIOLOGICAL[view] if view else ("RL", "AP")
+    text = (
+        f"Expected a task that says how its picture was cut, got none; taken for {view} slices with the patient's "
+        f"{_WORDS[across[0]]} on the left and {_WORDS[down[0]]} above (--across {across} --down {down}), numbered as "
+        "in the volume, from 0."
+    )
+    remedy = (
+        f"Compare a slice with the volume. If it is right, say so with --across {across} --down {down}; if it is "
+        f"mirrored or turned, give the directions that it has, e.g. --across {across[::-1]}."
+    )
+    return Finding(Level.WARNING, "cut-assumed", text, remedy, volume.name)
+
+
+def _holes(drawings: Drawings) -> Iterator[Finding]:
+    """Slices between drawn ones of which nobody saved anything: they are empty in the mask, and may be tumour.
+
+    On a volume that is known every slice counts; elsewhere only those of which the export has a task, as strangers
+    count slices in their own ways.
+    """
+    for (name, _), (subject, is_known, slices) in _slices(drawings).items():
+        drawn = [index for index, is_drawn in slices.items() if is_drawn]
+        between = range(min(drawn, default=0), max(drawn, default=0))
+        asked = between if is_known else sorted(i for case, i in drawings.unsaved if case == name and i in between)
+        unsaved = [index for index in asked if index not in slices]
+        if unsaved:
+            holes = {(name, index) for index in unsaved}
+            drafts = sum(count for place, count in drawings.drafts.items() if place.slice in holes)
+            text = f"Expected a save of every slice between drawn ones, got none of {_named('slice', unsaved)}"
+            text += f" ({drafts} draft(s))." if drafts else "."
+            remedy = "Open them in Label Studio, submit them, and export again."
+            yield Finding(Level.WARNING, "slice-unsaved", text, remedy, subject)
+
+
+def _slices(drawings: Drawings) -> dict[tuple[str, int | None], tuple[str, bool, dict[int, bool]]]:
+    """By case or volume, and annotator: what to call it, whether its volume is known, and which slices are drawn on."""
+    found: dict[tuple[str, int | None], tuple[str, bool, dict[int, bool]]] = {}
+    for volume in drawings.volumes.values():
+        shown = volume.place.slice
+        if shown is None:
+            continue
+        is_known = volume.place.plane is not None
+        subject = volume.name if is_known else shown[0]
+        _, _, slices = found.setdefault((shown[0], volume.annotator), (subject, is_known, {}))
+        if is_known:
+            slices.update((index, page.is_drawn) for index, page in volume.pages.items())
+        else:
+            slices[shown[1]] = any(page.is_drawn for page in volume.pages.values())
+    return found
+
+
+def _drafts(drawings: Drawings) -> Iterator[Finding]:
+    """Drafts are in no export's masks, though somebody drew them."""
+    known: dict[str, list[int]] = {}
+    for place in drawings.drafts:
+        name, index = place.slice or (place.name, -1)
+        known.setdefault(name if index >= 0 else "", []).append(index)
+    for name, slices in sorted(known.items()):
+        of = f"{len(slices)} task(s)" if -1 in slices else _named("slice", slices)
+        text = f"Expected saves, got drafts of {of} too, which nobody submitted; they are left out."
+        yield Finding(Level.WARNING, "draft-left-out", text, "Submit them in Label Studio, and export again.", name)
+
+
+def _left_out(drawings: Drawings, labels: Collection[str]) -> Iterator[Finding]:
+    if drawings.passed_over:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(drawings.passed_over.items()))
+        text = f"Regions that are no masks were left out: {kinds}."
+        yield Finding(Level.INFO, "regions-left-out", text, "Only brush and bitmask regions become voxels.")
+    if labels and (others := len(set(drawings.labels) - set(labels))):
+        text = f"{others} other label(s) of the export were left out."
+        yield Finding(Level.INFO, "labels-left-out", text, "Name them too (--labels) if you want them.")
+    if drawings.labels and (missing := len(set(labels) - set(drawings.labels))):
+        text = f"Expected masks of each label that was named, got none of {missing} of them."
+        yield Finding(Level.WARNING, "labels-missing", text, "Write labels as the project has them, capitals too.")
+
+
+def _named(what: str, numbers: Iterable[int]) -> str:
+    """``slices 3, 5, 8``, of many only the first."""
+    ordered: Sequence[int] = sorted(set(numbers))
+    shown = ", ".join(map(str, ordered[:_MOST_NAMED]))
+    more = f" and {len(ordered) - _MOST_NAMED} more" if len(ordered) > _MOST_NAMED else ""
+    return f"{what}{'s' if len(ordered) > 1 else ''} {shown}{more}"

@@ -1,0 +1,216 @@
+"""A Label Studio export to NIfTI: one label map a case or task, a JSON beside each, and one for the whole folder."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from annotation_backend.labeling.exchange.export_doubts import doubts_of_export, doubts_of_volume
+from annotation_backend.labeling.exchange.export_drawings import (
+    Drawings,
+    DrawnVolume,
+    mask_of_volume,
+    require_few_labels,
+    sidecar_of,
+)
+from annotation_backend.labeling.exchange.export_file import exported_tasks
+from annotation_backend.labeling.exchange.export_places import Sources
+from curation.slices.export import SLICES_FILE, WRITERS, read_slices
+from datasets.errors import RejectedInput
+from datasets.files import canonical_json, flush_to_disk, sha256_of_file, write_bytes, write_json
+from datasets.finding import Finding, Level
+from datasets.formats.nifti import encode, read_grid
+from datasets.part_folder import part_folder
+from datasets.pictures.picture_plane import PicturePlane, View
+from datasets.pictures.picture_turn import RADIOLOGICAL, turned
+
+EXPORT_FILE = "export.json"
+EXPORT_FORMAT = "maskloop-export-1"
+
+
+@dataclass
+class ConvertedExport:
+    """What became of an export.
+
+    Args:
+        tasks: Tasks in it.
+        volumes: Of each volume its name, geometry, annotated slices and voxels by label.
+        findings: What a person should know.
+    """
+
+    tasks: int = 0
+    volumes: list[dict[str, Any]] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def sources_of(
+    slices: Sequence[Path],
+    grid: Path | None,
+    *,
+    view: View = View.AXIAL,
+    across: str | None = None,
+    down: str | None = None,
+) -> Sources:
+    """What is known of where pictures lie, from exported slices at or below folders, and from a volume.
+
+    Args:
+        slices: Folders with exported slices at or below them.
+        grid: The volume that all other pictures were cut from.
+        view: How it was cut.
+        across: The direction of its pictures' rows, where somebody says it; see `datasets.pictures.picture_turn`.
+        down: The direction of their columns.
+
+    Raises:
+        RejectedInput: A folder without exported slices (``slices-description``), a volume that cannot be read, or
+            directions that are none of such slices (``picture-directions``) or of no volume (``grid-missing``).
+    """
+    if grid is None and (across or down):
+        raise RejectedInput(
+            "grid-missing", "Expected the volume that was cut that way, got none.", remedy="Give it (--grid)."
+        )
+    planes: dict[str, PicturePlane] = {}
+    for folder in slices:
+        found = sorted(folder.rglob(SLICES_FILE))
+        for export in map(read_slices, [path.parent for path in found] or [folder]):
+            known = planes.setdefault(export.subject.case_code, export.plane)
+            known.grid.require_match(export.plane.grid, what="Two exports of one case's slices")
+    if grid is None:
+        return Sources(planes)
+    default_across, default_down = RADIOLOGICAL[view]
+    plane = PicturePlane.of(read_grid(grid), view=view)
+    is_said = across is not None or down is not None
+    if is_said:
+        plane = turned(plane, across=across or default_across, down=down or default_down)
+    return Sources(planes, plane, is_cut_said=is_said)
+
+
+def export_to_nifti(
+    file: Path,
+    out: Path | None,
+    *,
+    sources: Sources,
+    each_annotator: bool = False,
+    labels: Sequence[str] = (),
+    overwrite: bool = False,
+) -> ConvertedExport:
+    """Converts an export; of several annotations of a task the newest that was not cancelled counts.
+
+    Args:
+        file: JSON or JSON-MIN.
+        out: Folder to be made, whole or not at all; None only to say what would become of the export.
+        sources: Where pictures lie.
+        each_annotator: One volume an annotator instead.
+        labels: Those to keep, the first with value 1; otherwise all, tumour and oedema first.
+        overwrite: Replace a folder that such a conversion made.
+
+    Raises:
+        RejectedInput: The file is no export, there is nothing in it, or the folder is in use.
+    """
+    if out is not None:
+        _require_free(out, overwrite=overwrite)
+    report, drawings = ConvertedExport(), Drawings()
+    for task in exported_tasks(file):
+        report.tasks += 1
+        if isinstance(task, RejectedInput):
+            report.findings.append(Finding(Level.ERROR, task.code, task.message, task.remedy))
+        else:
+            drawings.add(task, sources=sources, each_annotator=each_annotator)
+    _require_one_case(drawings)
+    report.findings += [*drawings.findings, *doubts_of_export(drawings, labels)]
+    kept = list(labels) or drawings.labels
+    require_few_labels(kept)
+    with nullcontext() if out is None else part_folder(out.parent) as part:
+        keys = sorted(drawings.volumes, key=str)
+        with ThreadPoolExecutor(WRITERS) as pool:
+            for volume, findings in pool.map(lambda key: _convert(drawings.volumes.pop(key), kept, part), keys):
+                report.volumes += volume
+                report.findings += findings
+        if out is not None and part is not None:
+            write_json(part / EXPORT_FILE, _description(file, kept, report))
+            _move_in(part, out)
+    return report
+
+
+def _convert(
+    volume: DrawnVolume, labels: Sequence[str], part: Path | None
+) -> tuple[list[dict[str, Any]], list[Finding]]:
+    """Writes one volume and its JSON; its line of the report, and what there is to say of it."""
+    try:
+        mask, overlap = mask_of_volume(volume, labels)
+    except RejectedInput as error:
+        return [], [Finding(Level.ERROR, error.code, error.message, error.remedy, volume.name)]
+    if part is not None:
+        content = encode(mask.data, mask.grid.affine)
+        write_bytes(part / f"{volume.name}.nii.gz", content, is_one_of_many=True)
+        beside = canonical_json(sidecar_of(volume, mask))
+        write_bytes(part / f"{volume.name}.json", beside, is_one_of_many=True)
+    counts = np.bincount(mask.data.ravel(), minlength=len(labels) + 1)
+    line = {
+        "name": volume.name,
+        "geometry": volume.place.geometry,
+        "slices": len(volume.pages),
+        "voxels": {label: int(count) for label, count in zip(labels, counts[1:], strict=True) if count},
+    }
+    return [line], list(doubts_of_volume(volume, overlap))
+
+
+def _require_one_case(drawings: Drawings) -> None:
+    names = {volume.place.name for volume in drawings.volumes.values() if volume.place.geometry == "grid"}
+    cases = {name for name in names if not name.startswith("task-")}
+    if len(cases) > 1:
+        raise RejectedInput(
+            "export-cases",
+            f"Expected slices of one case to lie on the given volume, got those of {len(cases)}.",
+            remedy="Export one case at a time, or give the folders of exported slices (--slices).",
+        )
+
+
+def _description(file: Path, labels: Sequence[str], report: ConvertedExport) -> dict[str, Any]:
+    try:
+        software = version("maskloop")
+    except PackageNotFoundError:
+        software = "not installed"
+    return {
+        "format": EXPORT_FORMAT,
+        "software": {"maskloop": software},
+        "source_sha256": sha256_of_file(file),
+        "labels": {str(value): label for value, label in enumerate(labels, start=1)},
+        "tasks": report.tasks,
+        "volumes": report.volumes,
+        "findings": [finding.as_dict() for finding in report.findings],
+    }
+
+
+def _require_free(out: Path, *, overwrite: bool) -> None:
+    if not os.path.lexists(out) or (out.is_dir() and not any(out.iterdir())):
+        return
+    if overwrite and (out / EXPORT_FILE).is_file():
+        return
+    raise RejectedInput(
+        "out-exists",
+        "Expected a folder that is not there yet, got one that is in use.",
+        remedy="Name another, or --overwrite one that a conversion made.",
+    )
+
+
+def _move_in(part: Path, out: Path) -> None:
+    """The whole folder takes its place; one that was there goes only then."""
+    part.chmod(0o755)
+    old = part.with_name(f"{part.name}-old")
+    if os.path.lexists(out):
+        out.rename(old)
+    try:
+        part.rename(out)
+    except OSError:
+        if old.exists():
+            old.rename(out)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+    flush_to_disk(out.parent)

@@ -1,0 +1,186 @@
+"""Interactive annotation: smart prompts on an open slice become a mask there, and better neighbours behind it."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from annotation_backend.accounts.models import User
+from annotation_backend.cases.models import Case
+from annotation_backend.cases.registration.volumes import picture_plane
+from annotation_backend.inference.models import Session
+from annotation_backend.inference.serving.admission import admitted
+from annotation_backend.inference.serving.segmenting import SlicePrediction, keep_record
+from annotation_backend.inference.sessions.answering import Answer, answer_turn
+from annotation_backend.inference.sessions.extreme_points import missing_ends
+from annotation_backend.inference.sessions.sessions import Shown, Turn, keep_answer, session_of, take_turn
+from annotation_backend.inference.sessions.smart_prompts import Wish
+from annotation_backend.labeling.interface.hints import hint_region
+from annotation_backend.labeling.interface.open_task import OpenTask, read_open_task
+from annotation_backend.labeling.interface.project_settings import answering_model, project_settings
+from annotation_backend.labeling.interface.prompts import read_context
+from annotation_backend.labeling.masks.regions import region_of
+from annotation_backend.labeling.models import LabelingTask
+from annotation_backend.labeling.predictions import neighbours as refresh
+from annotation_backend.labeling.predictions.predictions import region_id_of
+from annotation_backend.registry.models import PromptKind
+from datasets.errors import RejectedInput
+from datasets.pictures.picture_plane import PicturePlane
+from training.prompts.prompt import LEAST_EXTREME_POINTS, Prompts, joined
+
+logger = logging.getLogger(__name__)
+
+Region = Mapping[str, Any]
+Result = dict[str, Any]
+
+STILL_THERE = timedelta(minutes=15)
+"""A prompt of an unknown person goes to the one session on the case that was used within this time."""
+
+
+def answer(record: LabelingTask, task: Mapping[str, Any], context: Sequence[Region]) -> Result:
+    """What Label Studio shows after a smart prompt.
+
+    Args:
+        record: The open task.
+        task: As Label Studio sends it, with drafts, annotations and predictions.
+        context: What is drawn with smart tools and not accepted yet; empty after a submit.
+
+    Returns:
+        One prediction in Label Studio's form: the mask as a suggestion, and a hint that says what was heard. Where a
+        person's prompt cannot be answered, the hint says why, and ``refused`` holds the code.
+
+    Raises:
+        RejectedInput: The request is not one that Label Studio's editor makes.
+    """
+    if record.case.exclusion is not None:
+        return _refused(excluded(record.case))
+    plane = picture_plane(record.case)
+    heard = read_context(context, plane=plane, index=record.slice_index)
+    if not heard:
+        return _result([], model_version="")
+    seen = read_open_task(task, plane, asking={prompt.region_id for prompt in heard})
+    session = session_of(record.case, seen.person or _likely_person(record.case))
+    turn = take_turn(session, record.slice_index, heard, shown=Shown(seen.mask, seen.saved))
+    if turn.wish is not None:
+        return _granted(record, turn, seen)
+    pending = joined(prompt.prompts for prompt in heard)
+    try:
+        return _answered(record, turn, pending, seen=seen, plane=plane)
+    except RejectedInput as error:
+        logger.info("a prompt on %s was refused: %s", record, error.code)
+        return _refused(error)
+
+
+def _likely_person(case: Case) -> User | None:
+    """Before the first draft Label Studio does not say who asks: the person of the only session in use."""
+    recent = Session.objects.filter(case=case, person__isnull=False, changed__gt=timezone.now() - STILL_THERE)
+    rows = list(recent.select_related("person")[:2])
+    return rows[0].person if len(rows) == 1 else None
+
+
+def _answered(record: LabelingTask, turn: Turn, pending: Prompts, *, seen: OpenTask, plane: PicturePlane) -> Result:
+    kind = turn.kind or PromptKind.POINT
+    points = turn.everywhere(PromptKind.EXTREME_POINTS).extreme_points
+    if kind is PromptKind.EXTREME_POINTS and len(points) < LEAST_EXTREME_POINTS:
+        return _result([hint_region(_points_missing(points, plane))], model_version="")
+    model = answering_model(record.project, kind)
+    with admitted(f"session {turn.session.pk}"):
+        answer = answer_turn(turn, pending, model=model)
+    if not Case.objects.not_excluded().filter(pk=record.case_id).exists():
+        raise excluded(record.case)  # while the model drew
+    mask = answer.masks[record.slice_index]
+    keep_answer(turn, answer.masks, model_version=answer.model_version)
+    drawn = SlicePrediction(record.slice_index, mask, answer.score, model, answer.model_version)
+    keep_record(record.case, [drawn], joined(turn.prompts.values()))
+    refresh.behind(turn, is_drawn=len(answer.masks) > 1)
+    logger.info("answered %s on %s with %s in %.3f s", kind, record, answer.model_version, answer.seconds)
+    regions = [
+        *_mask_regions(record, seen, mask, score=answer.score),
+        hint_region(_heard(turn, answer, seen=bool(mask.any()))),
+    ]
+    return _result(regions, model_version=answer.model_version, score=answer.score)
+
+
+def _granted(record: LabelingTask, turn: Turn, seen: OpenTask) -> Result:
+    """After an undo or a new start: the slice as it was before."""
+    if turn.wish is Wish.START_OVER:
+        text = "Started over: the prompts on this case are forgotten. What you submitted stays."
+    elif not turn.restored:
+        return _result([hint_region("There is no prompt to take back.")], model_version="")
+    else:
+        index = next(iter(turn.restored))
+        where = "this slice" if index == record.slice_index else f"slice {index}"
+        text = f"Took back the last prompt, on {where}."
+    refresh.behind(turn)
+    mask = turn.restored.get(record.slice_index)
+    regions = [] if mask is None else _mask_regions(record, seen, mask, score=None)
+    return _result([*regions, hint_region(text)], model_version="")
+
+
+def _mask_regions(record: LabelingTask, seen: OpenTask, mask: Any, *, score: float | None) -> list[dict[str, Any]]:
+    """The mask in place of what is there: Label Studio replaces the region whose id comes back.
+
+    The largest region of the tumour becomes the mask; of any other only what the mask no longer holds is taken away.
+    """
+    sizes = {identifier: int(part.mask.sum()) for identifier, part in seen.parts.items()}
+    main = max(sizes, key=lambda identifier: sizes[identifier], default=None)
+    if main is None:
+        chosen = project_settings(record.project).mask_format
+        return [region_of(mask, region_id=region_id_of(record), score=score, mask_format=chosen)]
+    regions = [region_of(mask, region_id=main, score=score, mask_format=seen.parts[main].mask_format)]
+    for identifier, part in seen.parts.items():
+        if identifier != main and (part.mask & ~mask).any():
+            rest = part.mask & mask
+            regions.append(region_of(rest, region_id=identifier, score=None, mask_format=part.mask_format))
+    return regions
+
+
+def _heard(turn: Turn, answer: Answer, *, seen: bool) -> str:
+    """What the annotator reads after an answer."""
+    prompts = turn.prompts.get(turn.kind or PromptKind.POINT, Prompts())
+    if turn.kind is PromptKind.POINT:
+        heard = _counted(prompts)
+    elif turn.kind is PromptKind.BOX:
+        heard = "Box"
+    else:
+        heard = "Six extreme points"
+    if not seen:
+        return f"{heard}: {answer.model_version} found nothing here. Try another prompt, or brush."
+    return (
+        f"{heard}: drawn by {answer.model_version} in {answer.seconds:.1f} s. Accept with the tick; next slices follow."
+    )
+
+
+def _counted(prompts: Prompts) -> str:
+    inside = sum(click.positive for click in prompts.clicks)
+    outside = len(prompts.clicks) - inside
+    beside = f", {outside} beside it" if outside else ""
+    return f"{inside} click{'' if inside == 1 else 's'} in the tumour{beside}"
+
+
+def _points_missing(points: Sequence[Any], plane: PicturePlane) -> str:
+    missing = missing_ends(points, plane)
+    so_far = f"{len(points)} of {LEAST_EXTREME_POINTS} extreme points."
+    if len(points) < 2:
+        return f"{so_far} Two more ends on this slice, or go on on other slices."
+    return f"{so_far} Missing: {'; '.join(missing)}."
+
+
+def _refused(error: RejectedInput) -> Result:
+    answered = _result([hint_region(f"{error.message} {error.remedy}")], model_version="")
+    return {**answered, "refused": {"code": error.code, "message": str(error)}}
+
+
+def excluded(case: Case) -> RejectedInput:
+    """Why nothing is drawn on an excluded case; without the reason, which is no business of whoever draws."""
+    return RejectedInput(
+        "case-excluded",
+        f"{case.code} is excluded: nothing is drawn on it, and saves on it count nowhere.",
+        remedy="Go on with another case; a data manager can take the exclusion back.",
+    )
+
+
+def _result(regions: list[dict[str, Any]], *, model_version: str, score: float | None = None) -> Result:
+    return {"result": regions, "score": score or 0.0, "model_version": model_version}

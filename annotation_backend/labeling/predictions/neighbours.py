@@ -1,0 +1,246 @@
+"""Refreshing a case's other slices behind a prompt or a save, so that the next slice opens already right (2D to 3D).
+
+Runs in the web process that answered, where models and volumes are in memory, one case at a time and after the answer;
+a newer prompt of the same session ends it. What it draws are predictions: nothing is lost when the process ends.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from django.db import close_old_connections, transaction
+from numpy.typing import NDArray
+
+from annotation_backend.accounts.models import User
+from annotation_backend.cases.models import Case
+from annotation_backend.cases.registration.volumes import picture_plane
+from annotation_backend.inference.models import MaskOrigin, Session
+from annotation_backend.inference.serving.admission import process_admission
+from annotation_backend.inference.sessions.neighbours import CARRIED, carried_masks
+from annotation_backend.inference.sessions.sessions import Turn, keep_carried, kept_masks, session_of
+from annotation_backend.labeling.models import Annotation, LabelingTask
+from annotation_backend.labeling.predictions.predictions import push_masks, push_predictions, waiting_tasks
+from annotation_backend.labeling.versions.assembly import current_saves
+from annotation_backend.labeling.versions.decoded_masks import mask_in, stored_masks
+from datasets.errors import MaskloopError
+from datasets.image.mask import TUMOUR
+
+logger = logging.getLogger(__name__)
+
+Inside = NDArray[np.bool_]
+
+REACH = 5
+"""Slices on either side that follow one prompt; further ones follow the prompts and saves on these."""
+
+_QUIET_SECONDS = 0.5
+"""So long after the last prompt: who clicks on does not wait for what the next click changes."""
+
+_ASKS = 4
+"""A webhook comes before Label Studio has answered the annotator, and has what was saved a moment later."""
+
+_GIVES_WAY_SECONDS = 2.0
+
+_PUSHED_FIRST, _PUSHED_TOGETHER = 2, 6
+
+
+@dataclass(frozen=True)
+class _Due:
+    """One refresh: around slice `index`, for a person's session on a case, from its `turn` on; any turn for None.
+
+    Where it follows a save, Label Studio is asked about that first, up to `asks` times.
+    """
+
+    case: int
+    person: int | None
+    index: int
+    at: float
+    turn: int | None = None
+    is_drawn: bool = False
+    asks: int = 0
+
+    @property
+    def session(self) -> tuple[int, int | None]:
+        """Whose: the newest of each counts."""
+        return self.case, self.person
+
+
+class _Refresher:
+    """One thread a process, and the newest refresh that each session waits for."""
+
+    def __init__(self) -> None:
+        self._due: dict[tuple[int, int | None], _Due] = {}
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def ask(self, due: _Due) -> None:
+        with self._changed:
+            self._due[due.session] = due
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="refresh", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            due = self._next()
+            try:
+                _refresh(due)
+            except MaskloopError as error:
+                logger.warning("the neighbours of slice %d stay as they were: %s", due.index, error)
+            except Exception:
+                logger.exception("refreshing behind slice %d failed", due.index)
+            finally:
+                close_old_connections()
+
+    def _next(self) -> _Due:
+        with self._changed:
+            while True:
+                first = min(self._due.values(), key=lambda due: due.at, default=None)
+                wait = None if first is None else first.at - time.monotonic()
+                if first is not None and wait is not None and wait <= 0:
+                    return self._due.pop(first.session)
+                self._changed.wait(wait)
+
+
+_refresher = _Refresher()
+
+
+def behind(turn: Turn, *, is_drawn: bool = False) -> None:
+    """Has the slices around a prompt refreshed soon, in the background; returns at once.
+
+    Args:
+        turn: The prompt's.
+        is_drawn: Whether the session holds the neighbours' new masks already (methods that draw volumes).
+    """
+    session = turn.session
+    _ask(_Due(session.case_id, session.person_id, turn.index, _soon(), turn.number, is_drawn))
+
+
+def behind_save(annotation: Annotation) -> None:
+    """Has the slices around a submitted one refreshed soon, in the background; returns at once."""
+    task = annotation.task
+    _ask(_Due(task.case_id, annotation.author_id, task.slice_index, _soon(), asks=_ASKS))
+
+
+def _soon() -> float:
+    return time.monotonic() + _QUIET_SECONDS
+
+
+def _ask(due: _Due) -> None:
+    transaction.on_commit(lambda: _refresher.ask(due))
+
+
+def _refresh(due: _Due) -> None:
+    from annotation_backend.labeling.saves.confirm import (
+        confirm_saves,  # it stores saves, behind which slices are refreshed
+    )
+
+    session = _session(due)
+    if session is None:
+        return
+    if due.asks and confirm_saves(session.case):
+        _refresher.ask(replace(due, at=time.monotonic() + _QUIET_SECONDS, asks=due.asks - 1))
+        return
+    due = replace(due, turn=session.turn)
+    tasks = _waiting(session)
+    answered = kept_masks(session, picture_plane(session.case).shape, origin=MaskOrigin.ANSWERED)
+    known = {**answered, **_saved(session.case)}
+    free = {index: task for index, task in tasks.items() if index not in known}
+    if not any(mask.any() for mask in known.values()):
+        _back_to_the_start(session, free)
+        return
+    masks = _kept(session, free) if due.is_drawn else _carried(session, due, known, free)
+    _push(session, masks, free, due=due)
+
+
+def _session(due: _Due) -> Session | None:
+    """Whose the refresh is; None where a newer prompt has one of its own, or the case was excluded."""
+    case = Case.objects.select_related("registration").get(pk=due.case)
+    if case.exclusion is not None:
+        return None
+    person = None if due.person is None else User.objects.get(pk=due.person)
+    session = session_of(case, person)
+    session.case = case
+    return session if due.turn in (None, session.turn) else None
+
+
+def _saved(case: Case) -> dict[int, Inside]:
+    """What people submitted, by slice: it always wins over what a model drew."""
+    saves = {index: save for index, save in current_saves(case).items() if save is not None}
+    return {index: mask_in(stored_masks(save), TUMOUR) for index, save in saves.items()}
+
+
+def _waiting(session: Session) -> dict[int, LabelingTask]:
+    """The tasks that nobody submitted, by slice."""
+    return {row.slice_index: row for row in waiting_tasks(session.case).select_related("project")}
+
+
+def _back_to_the_start(session: Session, tasks: Mapping[int, LabelingTask]) -> None:
+    """Nothing is known any more: the models' own first masks again."""
+    LabelingTask.objects.filter(pk__in=[task.pk for task in tasks.values()]).update(drawn_by=None)
+    push_predictions(session.case)
+
+
+def _kept(session: Session, tasks: Mapping[int, LabelingTask]) -> Iterator[tuple[int, Inside, str]]:
+    shape = picture_plane(session.case).shape
+    versions = dict(session.slices.values_list("index", "model_version"))
+    for index, mask in kept_masks(session, shape, origin=MaskOrigin.CARRIED).items():
+        if index in tasks:
+            yield index, mask, versions[index]
+
+
+def _carried(
+    session: Session, due: _Due, known: Mapping[int, Inside], tasks: Mapping[int, LabelingTask]
+) -> Iterator[tuple[int, Inside, str]]:
+    wanted = [index for index in tasks if abs(index - due.index) <= REACH]
+    for index, mask in carried_masks(session.case, known, wanted, drawn=_drawn_by_a_model(session)):
+        if not _is_newest(due):
+            return
+        keep_carried(session, {index: mask}, turn=session.turn, model_version=CARRIED)
+        _let_people_first()
+        yield index, mask, CARRIED
+
+
+def _drawn_by_a_model(session: Session) -> dict[int, Inside] | None:
+    """The session's whole volume, where a model drew it; what was carried over since counts in it."""
+    if not session.slices.filter(origin=MaskOrigin.CARRIED).exclude(model_version=CARRIED).exists():
+        return None
+    return kept_masks(session, picture_plane(session.case).shape)
+
+
+def _push(
+    session: Session,
+    masks: Iterator[tuple[int, Inside, str]],
+    tasks: Mapping[int, LabelingTask],
+    *,
+    due: _Due,
+) -> None:
+    """The nearest at once, the others in larger parts: each push is two requests to Label Studio."""
+    part: list[tuple[LabelingTask, Inside, str]] = []
+    limit = _PUSHED_FIRST
+    for index, mask, version in masks:
+        part.append((tasks[index], mask, version))
+        if len(part) == limit:
+            push_masks(part)
+            part, limit = [], _PUSHED_TOGETHER
+    if part and _is_newest(due):
+        push_masks(part)
+    logger.info("refreshed the slices around %d of %s", due.index, session.case)
+
+
+def _is_newest(due: _Due) -> bool:
+    case = Case.objects.filter(pk=due.case).first()
+    if case is None or case.exclusion is not None:  # the doctor puts its case away again
+        return False
+    rows = Session.objects.filter(case=due.case, person=due.person)
+    return due.turn is None or rows.filter(turn=due.turn).exists()
+
+
+def _let_people_first() -> None:
+    """A person who waits for an answer goes before slices that nobody looks at yet."""
+    until = time.monotonic() + _GIVES_WAY_SECONDS
+    while process_admission().is_busy and time.monotonic() < until:
+        time.sleep(0.02)

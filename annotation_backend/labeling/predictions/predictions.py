@@ -1,0 +1,134 @@
+"""Pushing predictions into Label Studio, so that opening a task never waits for a model."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from django.db import transaction
+from django.db.models import QuerySet
+from numpy.typing import NDArray
+
+from annotation_backend.cases.models import Case
+from annotation_backend.inference.jobs import embed_case
+from annotation_backend.inference.serving.initial_masks import initial_masks
+from annotation_backend.inference.serving.segmenting import SlicePrediction
+from annotation_backend.job_queue import queue_once
+from annotation_backend.labeling.interface.project_settings import answering_model, project_settings
+from annotation_backend.labeling.masks.controls import MaskFormat
+from annotation_backend.labeling.masks.regions import region_of
+from annotation_backend.labeling.models import LabelingTask, TaskState
+from annotation_backend.labeling.studio.shown_predictions import show_predictions
+from annotation_backend.registry.models import Model, PromptKind
+
+logger = logging.getLogger(__name__)
+
+Inside = NDArray[np.bool_]
+
+PUSHED_TOGETHER = 100
+"""Predictions in one request to Label Studio: about half a megabyte."""
+
+
+def push_predictions(case: Case, *, progress: Callable[[int, int], None] | None = None) -> int:
+    """Shows a model's masks on the slices that nobody submitted and this model has not drawn yet; safe to run twice.
+
+    Masks that were drawn before come out of the database. The slices are embedded by a job that this queues.
+
+    Args:
+        case: A registered case with published tasks.
+        progress: Called with (slices done, slices to do).
+
+    Returns:
+        How many predictions with a mask were pushed; slices that this model drew before are left as they are.
+
+    Raises:
+        TryAgain: Label Studio does not answer; what it took stays, and the same call goes on there.
+        RejectedInput: No model serves.
+    """
+    waiting = list(waiting_tasks(case).select_related("project"))
+    if not waiting:
+        return 0
+    model = answering_model(waiting[0].project, PromptKind.AUTOMATIC)
+    tasks = [task for task in waiting if task.drawn_by_id != model.pk]
+    drawn = initial_masks(case, [task.slice_index for task in tasks], model=model, progress=progress)
+    for start in range(0, len(tasks), PUSHED_TOGETHER):
+        push_drawn(tasks[start : start + PUSHED_TOGETHER], drawn[start : start + PUSHED_TOGETHER])
+    found = sum(bool(prediction.mask.any()) for prediction in drawn)
+    logger.info("pushed %d predictions for %s, %d with a mask", len(drawn), case, found)
+    with transaction.atomic():
+        queue_once(embed_case, case_code=case.code)
+    return found
+
+
+def push_drawn(tasks: Sequence[LabelingTask], drawn: Sequence[SlicePrediction]) -> None:
+    """Shows one model's masks in place of what Label Studio shows on tasks of one case; none of an excluded one.
+
+    Raises:
+        TryAgain: Label Studio does not answer.
+    """
+    if not Case.objects.not_excluded().filter(pk=tasks[0].case_id).exists():  # it may have been while they were drawn
+        logger.info("predictions of %s are not shown: it was excluded meanwhile", tasks[0].case)
+        return
+    bodies = [prediction_body(task, prediction) for task, prediction in zip(tasks, drawn, strict=True)]
+    show_predictions(tasks, bodies)
+    LabelingTask.objects.filter(pk__in=[task.pk for task in tasks]).update(drawn_by=drawn[0].model)
+
+
+def region_id_of(task: LabelingTask) -> str:
+    """Id of the tumour's region on a task: always the same, so that Label Studio puts a newer mask in its place."""
+    return f"tumour{task.pk}"
+
+
+def waiting_tasks(case: Case) -> QuerySet[LabelingTask]:
+    """Living tasks of a case that nobody submitted; none of an excluded case."""
+    tasks = case.labeling_tasks.filter(state=TaskState.PENDING, project__is_retired=False)
+    return tasks if case.exclusion is None else tasks.none()
+
+
+def draw_unprompted(case: Case, index: int, *, model: Model) -> SlicePrediction:
+    """What a model draws on a slice before a person pointed at anything (`inference.initial_masks`)."""
+    [drawn] = initial_masks(case, [index], model=model)
+    return drawn
+
+
+def push_masks(drawn: Sequence[tuple[LabelingTask, Inside, str]]) -> None:
+    """Shows masks as the predictions of tasks, in place of those that are there.
+
+    Args:
+        drawn: Task, boolean mask (height, width) and model version of each; all of one project.
+
+    Raises:
+        TryAgain: Label Studio does not answer.
+    """
+    bodies = []
+    for task, mask, version in drawn:
+        chosen = project_settings(task.project).mask_format
+        region = region_of(mask, region_id=region_id_of(task), score=None, mask_format=chosen)
+        result = [region] if mask.any() else []
+        bodies.append({"task": task.label_studio_id, "result": result, "model_version": version})
+    show_predictions([task for task, _, _ in drawn], bodies)
+
+
+def prediction_body(task: LabelingTask, prediction: SlicePrediction) -> dict[str, Any]:
+    """A prediction as ``import/predictions`` takes it; ``result`` is empty where nothing was found."""
+    return {"task": task.label_studio_id, **result_of(task, prediction)}
+
+
+def result_of(
+    task: LabelingTask, prediction: SlicePrediction, *, mask_format: MaskFormat | None = None
+) -> dict[str, Any]:
+    """A prediction as an answer to /predict.
+
+    Args:
+        task: Whose slice it is, with its project.
+        prediction: What was drawn.
+        mask_format: The project's, where it is known.
+    """
+    body: dict[str, Any] = {"result": [], "model_version": prediction.model_version}
+    if prediction.mask.any():
+        mask_format = mask_format or project_settings(task.project).mask_format
+        region_id = region_id_of(task)
+        body["result"] = [
+            region_of(prediction.mask, region_id=region_id, score=prediction.score, mask_format=mask_format)
+        ]
+    return body if prediction.score is None else {**body, "score": prediction.score}

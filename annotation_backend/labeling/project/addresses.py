@@ -1,0 +1,31 @@
+"""New addresses for the pictures of all cases: who leaves may have kept those that there were."""
+
+from django.db import transaction
+
+from annotation_backend.cases.exclusion import draw_new_addresses
+from annotation_backend.cases.models import Case
+from annotation_backend.job_queue import queue_once
+from annotation_backend.labeling.jobs import follow_exclusion
+
+
+def renew_all_addresses() -> int:
+    """Ends the addresses of all pictures at once, and queues that the tasks in Label Studio show the new ones.
+
+    Those of excluded cases are closed already.
+
+    Returns:
+        How many cases that were.
+    """
+    cases = Case.objects.not_excluded().filter(slices__isnull=False).distinct()
+    return sum(_renew(key) for key in list(cases.values_list("pk", flat=True)))
+
+
+def _renew(key: int) -> bool:
+    with transaction.atomic():
+        case = Case.objects.select_for_update().filter(pk=key).first()
+        if case is None or case.exclusion is not None:
+            return False
+        draw_new_addresses(case)
+        if case.labeling_tasks.exists():
+            queue_once(follow_exclusion, case_code=case.code)
+    return True

@@ -1,0 +1,54 @@
+"""Our project in Label Studio: made once, with its ML backend, its webhook and its tabs."""
+
+from annotation_backend.labeling.interface.interface import instruction, label_config
+from annotation_backend.labeling.interface.project_settings import keep_settings, last_settings
+from annotation_backend.labeling.models import LabelingProject
+from annotation_backend.labeling.project.living import is_gone, remember, retire
+from annotation_backend.labeling.project.tabs import ensure_tabs
+from annotation_backend.labeling.studio.answers import record_of
+from annotation_backend.labeling.studio.client import call
+from annotation_backend.labeling.watch.interface import SETTINGS
+from annotation_backend.labeling.watch.services import settle_project
+
+TITLE = "Maskloop: tumours on MRI"
+
+
+def ensure_project() -> LabelingProject:
+    """The project with everything connected; what somebody changed there is written down and mended.
+
+    Raises:
+        TryAgain: Label Studio does not answer.
+        RejectedInput: It refuses our token, or our account there does not see the organisation that the project is in
+            (``label-studio-organisation``).
+    """
+    project = current_project()
+    if project is not None and is_gone(project):
+        retire(project)
+        project = None
+    if project is None:
+        project = _create_project()
+    settle_project(project)
+    ensure_tabs(project)
+    return project
+
+
+def current_project() -> LabelingProject | None:
+    """The project that is used now; None where nothing was published yet."""
+    return LabelingProject.objects.filter(is_retired=False).order_by("pk").last()
+
+
+def _create_project() -> LabelingProject:
+    settings_now = last_settings()
+    kept = ("show_skip_button", "show_collab_predictions", "enable_empty_annotation", "maximum_annotations")
+    body = {
+        "title": TITLE,
+        "label_config": label_config(settings_now.mask_format, has_oedema=settings_now.has_oedema),
+        "expert_instruction": instruction(),
+        "show_instruction": False,
+        **{name: SETTINGS[name] for name in kept},
+    }
+    created = record_of(call("POST", "/api/projects/", json=body), id=int)
+    project = LabelingProject.objects.create(label_studio_id=created["id"], title=TITLE)
+    remember(project)
+    keep_settings(project, settings_now, person=None)
+    return project

@@ -1,0 +1,86 @@
+"""How Label Studio and we find and know each other: addresses, and the two secrets with which it comes to us.
+
+Both can be renewed: a secret that was seen elsewhere opens nothing any more. Only the number of renewals is stored;
+the secrets are worked out from the installation's own, so that no database holds them.
+"""
+
+import base64
+
+from django.conf import settings
+from django.utils.crypto import salted_hmac
+
+from annotation_backend.environment import address_for_label_studio
+from annotation_backend.labeling.models import Secret, SecretRenewal
+
+SECRET_HEADER = "X-Maskloop-Webhook"  # noqa: S105 (its name)
+
+
+def service_url() -> str:
+    """Our service's address as Label Studio knows it; browsers know it as MASKLOOP_URL."""
+    return settings.ML_BACKEND_URL or address_for_label_studio(settings.MASKLOOP_URL)
+
+
+def ml_backend_url() -> str:
+    """Where Label Studio finds our ML backend."""
+    return f"{service_url()}/ml"
+
+
+def webhook_url() -> str:
+    """Where Label Studio sends what was saved."""
+    return f"{ml_backend_url()}/webhook"
+
+
+def former_ml_backend_urls() -> tuple[str, ...]:
+    """Addresses of ours that an earlier version gave to Label Studio."""
+    return (f"{settings.MASKLOOP_URL}/ml",)
+
+
+def ml_backend_password() -> str:
+    """What Label Studio shows at ``/ml/*``; .env says the first one."""
+    renewals = _renewals(Secret.ML_BACKEND)
+    if not renewals:
+        return str(settings.ML_BACKEND_PASSWORD)
+    return _derived(f"ml-backend {settings.ML_BACKEND_PASSWORD} {renewals}")
+
+
+def basic_auth() -> str:
+    """The Authorization header with which Label Studio comes to our ML backend."""
+    pair = f"{settings.ML_BACKEND_USER}:{ml_backend_password()}"
+    return "Basic " + base64.b64encode(pair.encode()).decode()
+
+
+def webhook_secret() -> str:
+    """64 hexadecimal digits, the same until they are renewed; everybody in Label Studio can read them."""
+    return _webhook_secret(_renewals(Secret.WEBHOOK))
+
+
+def webhook_headers() -> dict[str, str]:
+    """What Label Studio sends along with each webhook."""
+    return {SECRET_HEADER: webhook_secret()}
+
+
+def former_webhook_headers() -> dict[str, str]:
+    """The headers before the last renewal, which Label Studio may not have been told yet."""
+    return {SECRET_HEADER: _webhook_secret(max(0, _renewals(Secret.WEBHOOK) - 1))}
+
+
+def renew(secret: Secret, *, reason: str) -> None:
+    """Makes a secret another one at once; whoever calls this tells Label Studio next.
+
+    Args:
+        secret: Which.
+        reason: A few words of ours, kept beside it.
+    """
+    SecretRenewal.objects.create(secret=secret, reason=reason)
+
+
+def _webhook_secret(renewals: int) -> str:
+    return _derived("webhook" if not renewals else f"webhook {renewals}")
+
+
+def _derived(value: str) -> str:
+    return salted_hmac("annotation_backend.labeling.views.webhook", value, algorithm="sha256").hexdigest()
+
+
+def _renewals(secret: Secret) -> int:
+    return SecretRenewal.objects.filter(secret=secret).count()

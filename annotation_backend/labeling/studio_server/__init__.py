@@ -1,0 +1,4 @@
+"""How our Label Studio is run: its settings, its accounts, where it may send to.
+
+Imports `labeling.studio`.
+"""

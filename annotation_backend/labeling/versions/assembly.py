@@ -1,0 +1,133 @@
+"""From the annotations of a case's slices to one mask volume on the case's grid."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from django.db import transaction
+
+from annotation_backend.cases.models import Case
+from annotation_backend.cases.registration.volumes import picture_plane
+from annotation_backend.labeling.models import DECODING, Annotation, CaseMask, LabelingTask
+from annotation_backend.labeling.versions.decoded_masks import mask_in, stored_masks
+from annotation_backend.labeling.versions.standing import inputs_digest
+from curation.slices.assembly import assemble_mask
+from datasets.errors import RejectedInput
+from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file
+from datasets.finding import Finding, Level
+from datasets.formats.nifti import read_mask, write_mask
+from datasets.image.mask import TUMOUR, Mask
+
+
+def assemble(case: Case) -> CaseMask | None:
+    """Assembles what counts of all slices into a mask file and its record; the same saves give the same record.
+
+    Slices that nobody submitted are empty in the mask and listed as such. A mask that an earlier version made is
+    compared once with its saves as they are read now. Where it shows them otherwise, or a save was moved to another
+    slice as it was, another takes its place.
+
+    Args:
+        case: A case with published tasks.
+
+    Returns:
+        The mask, or None while no slice was submitted.
+    """
+    current = current_saves(case)
+    saves = {index: save for index, save in current.items() if save is not None}
+    if not saves:
+        return None
+    inputs = inputs_digest(case, list(saves.values()))
+    known = CaseMask.objects.filter(case=case, inputs_sha256=inputs).first()
+    here = known if known is not None and known.is_on(saves) else None
+    if here is not None and here.is_of_today:
+        return here
+    read = _read(case, saves)
+    is_as_read = here is not None and _is_as_read(here, read)
+    if here is not None and is_as_read is not False:
+        here.decoding = DECODING if is_as_read else here.decoding
+        here.save(update_fields=["decoding"])
+        return here
+    return _write(case, saves, inputs, read=read, unannotated=sorted(set(current) - set(saves)), former=known)
+
+
+def current_saves(case: Case) -> dict[int, Annotation | None]:
+    """The save that counts for each published slice, in two queries; None where nobody submitted it."""
+    counting = Annotation.objects.filter(task__case=case).newest_of_each_task()
+    tasks = LabelingTask.objects.filter(case=case).values_list("pk", "slice_index")
+    return {index: counting.get(key) for key, index in tasks}
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What the saves of a case hold together, and what of them cannot be read."""
+
+    mask: Mask
+    findings: tuple[Finding, ...]
+
+
+def _read(case: Case, saves: Mapping[int, Annotation]) -> _Read:
+    plane = picture_plane(case)
+    stored = {index: stored_masks(save) for index, save in saves.items()}
+    pictures = {index: mask_in(masks, TUMOUR) for index, masks in stored.items()}
+    findings = [_unreadable(case, index, masks.unreadable) for index, masks in stored.items() if masks.unreadable]
+    return _Read(assemble_mask(pictures, plane, plane.grid), tuple(findings))
+
+
+def _is_as_read(known: CaseMask, read: _Read) -> bool | None:
+    """Whether a mask that an earlier version made is what its saves hold as they are read now.
+
+    None where its file cannot be read: it is damaged, which is told elsewhere, and compared once it is whole again.
+    """
+    if {finding["subject"] for finding in known.findings} != {finding.subject for finding in read.findings}:
+        return False
+    try:
+        return bool(np.array_equal(read_mask(known.path).data, read.mask.data))
+    except (OSError, RejectedInput):
+        return None
+
+
+def _write(
+    case: Case,
+    saves: Mapping[int, Annotation],
+    inputs: str,
+    *,
+    read: _Read,
+    unannotated: list[int],
+    former: CaseMask | None,
+) -> CaseMask:
+    """Makes the record; the former, which shows these saves otherwise, keeps its file and counts no more."""
+    file = f"masks/{inputs[:16]}{f'-{former.pk}' if former else ''}.nii.gz"
+    write_mask(case.folder / file, read.mask)
+    with transaction.atomic():
+        Case.objects.select_for_update().get(pk=case.pk)  # what counts changes, and a verdict asks for that
+        if former is not None:
+            CaseMask.objects.filter(pk=former.pk).update(inputs_sha256=_former_digest(former))
+        record, is_new = CaseMask.objects.get_or_create(
+            case=case,
+            inputs_sha256=inputs,
+            defaults={
+                "file": file,
+                "sha256": sha256_of_file(case.folder / file),
+                "annotated_slices": sorted(saves),
+                "unannotated_slices": unannotated,
+                "findings": [finding.as_dict() for finding in read.findings],
+            },
+        )
+        if is_new:
+            record.annotations.set(saves.values())
+    return record
+
+
+def _former_digest(mask: CaseMask) -> str:
+    """Of a mask that shows its saves otherwise than they are read now; no mask that counts has it."""
+    return sha256_of_bytes(canonical_json([mask.inputs_sha256, mask.pk]))
+
+
+def _unreadable(case: Case, index: int, count: int) -> Finding:
+    return Finding(
+        Level.ERROR,
+        "brush-code",
+        f"{count} brush region(s) could not be read and are missing from the mask.",
+        "Open the task in Label Studio, draw them again or delete them, and submit it again.",
+        f"{case.code} slice {index}",
+    )

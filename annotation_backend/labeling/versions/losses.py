@@ -1,0 +1,156 @@
+"""Sudden loss: what a save took away from a slice, so that a person looks at it before it counts as meant."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from annotation_backend.accounts.models import Role, User
+from annotation_backend.cases.models import Case
+from annotation_backend.labeling.masks.regions import drawn_masks
+from annotation_backend.labeling.models import (
+    Annotation,
+    AnnotationFinding,
+    FindingKind,
+    NamedDrawer,
+    Restoration,
+    VersionMasks,
+)
+from annotation_backend.labeling.versions.decoded_masks import mask_in
+
+LOOKERS = (Role.RADIOLOGIST, Role.DATA_MANAGER)
+"""Who looks at findings; an own loss is for somebody else to wave through."""
+
+REMAINS = 0.2
+"""A label of which less than this is left has lost most of its area."""
+
+REGION_REMAINS = 0.5
+"""A region of which less than this is inside the new mask is gone; one that was joined with another is not."""
+
+LONGEST_LABEL = 100
+
+LOSSES = (FindingKind.AREA, FindingKind.REGIONS, FindingKind.LABEL, FindingKind.WITHDRAWN)
+"""What follows from the versions alone, and is found anew from them."""
+
+Key = tuple[int, int | None, str, str]
+
+
+def note_losses(case: Case) -> int:
+    """Raises a finding for each sudden loss between the versions of the case's slices.
+
+    What is found depends on the versions alone, not on the order in which they came: a finding that nobody has looked
+    at and that is none any more, because a version between came late, goes away.
+
+    Returns:
+        How many findings are new.
+    """
+    versions: dict[int, list[Annotation]] = {}
+    rows = Annotation.objects.filter(task__case=case, was_cancelled=False, drawn__isnull=False).proved()
+    for row in rows.select_related("drawn").defer("raw", "drawn__bits").order_by("saved_at", "pk"):
+        versions.setdefault(row.task_id, []).append(row)
+    counting = Annotation.objects.filter(task__case=case).newest_of_each_task()
+    found = dict[Key, dict[str, Any]]()
+    for task, series in versions.items():
+        found |= dict(_losses(series, counting.get(task)))
+    return _write(case, found)
+
+
+def open_findings(case: Case | None = None) -> QuerySet[AnnotationFinding]:
+    """Findings that nobody has looked at yet, of one case or of all that are no rehearsal."""
+    rows = AnnotationFinding.objects.filter(seen_at__isnull=True)
+    here = rows.filter(annotation__task__case=case) if case else rows.filter(annotation__task__case__is_rehearsal=False)
+    return here.select_related(
+        "annotation__task__case", "annotation__task__project", "annotation__author", "before"
+    ).defer("annotation__raw", "before__raw")
+
+
+def mark_seen(findings: QuerySet[AnnotationFinding], person: User) -> int:
+    """A person has looked at findings and says that it was meant; who and when stay written down.
+
+    Returns:
+        How many; those that somebody else has to look at are left open.
+    """
+    own = [finding.pk for finding in findings.filter(seen_at__isnull=True) if may_wave(finding, person)]
+    return AnnotationFinding.objects.filter(pk__in=own).update(seen_by=person, seen_at=timezone.now())
+
+
+def may_wave(finding: AnnotationFinding, person: User) -> bool:
+    """Whether a person may say that it was meant: a looker, who did not make the save, nor stands in the doubt.
+
+    Those who never give a verdict may leave out any save in doubt: whom it names is free to choose.
+    """
+    if not person.has_role(*LOOKERS):
+        return False
+    if not FindingKind(finding.kind).is_of_a_case:
+        return not _is_own(finding.annotation, person)
+    return person.has_role(Role.DATA_MANAGER) or person.label_studio_id not in finding.numbers.get("people", [])
+
+
+def _is_own(save: Annotation, person: User) -> bool:
+    """Whether a person made a save, by Label Studio's word or a data manager's, or by restoring an earlier one."""
+    is_signed_in = person.label_studio_id is not None and save.updated_by == person.label_studio_id
+    is_named = is_signed_in or NamedDrawer.objects.filter(annotation=save, person=person).exists()
+    return is_named or Restoration.objects.filter(result=save, person=person).exists()
+
+
+def _losses(series: Sequence[Annotation], counting: Annotation | None) -> Iterator[tuple[Key, dict[str, Any]]]:
+    """What each drawn version of a slice took away from the one before, and what nothing counts of any more."""
+    for before, after in pairwise(series):
+        for kind, label, numbers in _between(before, after):
+            yield (after.pk, before.pk, kind, label[:LONGEST_LABEL]), numbers
+    last = series[-1]
+    if counting is None or counting.pk != last.pk:
+        left = next((row.drawn for row in series if counting is not None and row.pk == counting.pk), None)
+        for label, area in last.drawn.areas.items():
+            after_area = left.areas.get(label, 0) if left else 0
+            if after_area < REMAINS * area:
+                numbers = {"area_before": area, "area_after": after_area}
+                yield (last.pk, None, FindingKind.WITHDRAWN, label[:LONGEST_LABEL]), numbers
+
+
+def _between(before: Annotation, after: Annotation) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for label, area in before.drawn.areas.items():
+        left = after.drawn.areas.get(label, 0)
+        regions, regions_left = before.drawn.regions.get(label, 0), after.drawn.regions.get(label, 0)
+        numbers = {
+            "area_before": area,
+            "area_after": left,
+            "regions_before": regions,
+            "regions_after": regions_left,
+        }
+        if area and not left and any(after.drawn.areas.values()):
+            yield FindingKind.LABEL, label, numbers
+        elif left < REMAINS * area:
+            yield FindingKind.AREA, label, numbers
+        elif regions_left < regions and _gone_regions(before, after, label):
+            yield FindingKind.REGIONS, label, numbers
+
+
+def _gone_regions(before: Annotation, after: Annotation, label: str) -> int:
+    """How many regions of a label are no longer inside its mask."""
+    masks = VersionMasks.objects.get(annotation=after)
+    inside = mask_in(masks, label)
+    gone = 0
+    for region in before.raw["result"]:
+        drawn = drawn_masks([region], height=masks.height, width=masks.width, labels=(label,)).pixels[label]
+        gone += bool(drawn.any()) and (drawn & inside).sum() < REGION_REMAINS * drawn.sum()
+    return gone
+
+
+def _write(case: Case, found: dict[Key, dict[str, Any]]) -> int:
+    with transaction.atomic():
+        Case.objects.select_for_update().get(pk=case.pk)  # two workers on one case would each raise them
+        rows = AnnotationFinding.objects.filter(annotation__task__case=case).filter(kind__in=LOSSES)
+        there = {(row.annotation_id, row.before_id, row.kind, row.label): row for row in rows}
+        stale = [row.pk for key, row in there.items() if key not in found and row.seen_at is None]
+        rows.filter(pk__in=stale).delete()
+        new = [
+            AnnotationFinding(annotation_id=key[0], before_id=key[1], kind=key[2], label=key[3], numbers=numbers)
+            for key, numbers in found.items()
+            if key not in there
+        ]
+        AnnotationFinding.objects.bulk_create(new)
+    return len(new)

@@ -1,0 +1,40 @@
+"""A case's mask as a file whose digest is written down, and the same file made again from its saves."""
+
+from annotation_backend.cases.registration.volumes import picture_plane
+from annotation_backend.cases.stored.digests import FROM_BACKUP, StoredFile
+from annotation_backend.labeling.models import CaseMask
+from annotation_backend.labeling.versions.decoded_masks import mask_in, stored_masks
+from curation.slices.assembly import assemble_mask
+from datasets.errors import RejectedInput
+from datasets.files import sha256_of_bytes, write_bytes
+from datasets.formats.nifti import encode
+from datasets.image.mask import TUMOUR
+
+REMEDY = (
+    f"Run `manage.py check_data --mend`, which makes it again from its saves. Where that does not help: {FROM_BACKUP}"
+)
+
+
+def mask_file(mask: CaseMask) -> StoredFile:
+    """The mask's NIfTI file."""
+    return StoredFile(mask.path, mask.sha256, f"mask {mask.pk} of {mask.case.code}", REMEDY, case=mask.case)
+
+
+def make_again(mask: CaseMask) -> bool:
+    """Writes a mask's file again from the saves that it was made of, if that gives the very same bytes.
+
+    Returns:
+        Whether it did; a registration or a program that is another since then may give others, which are not written.
+    """
+    try:
+        plane = picture_plane(mask.case)
+        saves = mask.annotations.select_related("task__case")
+        pictures = {save.task.slice_index: mask_in(stored_masks(save), TUMOUR) for save in saves}
+        volume = assemble_mask(pictures, plane, plane.grid)
+    except RejectedInput:
+        return False
+    content = encode(volume.data, volume.grid.affine)
+    if sha256_of_bytes(content) != mask.sha256:
+        return False
+    write_bytes(mask.path, content)
+    return True

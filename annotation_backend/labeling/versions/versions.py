@@ -1,0 +1,215 @@
+"""Versions of a slice: what there is, how two differ, and one written back to Label Studio."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from django.db import transaction
+from numpy.typing import NDArray
+
+from annotation_backend.accounts.models import User
+from annotation_backend.cases.registration.register import require_in_use
+from annotation_backend.labeling.models import (
+    Annotation,
+    AnnotationFinding,
+    LabelingTask,
+    NamedDrawer,
+    ReceivedBy,
+    Restoration,
+)
+from annotation_backend.labeling.saves.save import read_save
+from annotation_backend.labeling.saves.store import store
+from annotation_backend.labeling.studio.answers import record_of
+from annotation_backend.labeling.studio.client import call
+from annotation_backend.labeling.versions.decoded_masks import masks_in, stored_masks
+from annotation_backend.labeling.versions.losses import LOSSES, mark_seen
+from datasets.errors import MaskloopError, RejectedInput, TryAgain
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LabelDifference:
+    """How one label differs between two versions.
+
+    Args:
+        label: Its name.
+        area_one: Pixels in the first version.
+        area_other: Pixels in the second.
+        dice: 0..1; 1 where both are empty.
+        added: Pixels of the second that the first has not.
+        removed: Pixels of the first that the second has not.
+    """
+
+    label: str
+    area_one: int
+    area_other: int
+    dice: float
+    added: int
+    removed: int
+
+
+def task_of_slice(case_code: str, slice_index: int) -> LabelingTask:
+    """The task of a case's slice.
+
+    Raises:
+        RejectedInput: It has none (``slice-unpublished``).
+    """
+    task = (
+        LabelingTask.objects.select_related("case", "project")
+        .filter(case__code=case_code, slice_index=slice_index)
+        .first()
+    )
+    if task is None:
+        raise RejectedInput(
+            "slice-unpublished", f"{case_code} has no task of slice {slice_index}.", remedy="See the case's page."
+        )
+    return task
+
+
+def version_of(task: LabelingTask, number: int) -> Annotation:
+    """One version of a slice.
+
+    Raises:
+        RejectedInput: There is no such version (``version-unknown``).
+    """
+    version = Annotation.objects.select_related("task__case", "author").filter(task=task, number=number).first()
+    if version is None:
+        raise RejectedInput(
+            "version-unknown", f"{task} has no version {number}.", remedy="The page of its versions lists them."
+        )
+    return version
+
+
+def differences(one: Annotation, other: Annotation) -> list[LabelDifference]:
+    """How two versions of one slice differ, label by label.
+
+    Raises:
+        RejectedInput: They are of different slices (``versions-of-two-slices``).
+    """
+    if one.task_id != other.task_id:
+        raise RejectedInput(
+            "versions-of-two-slices", "Expected two versions of one slice.", remedy="Choose both on one slice's page."
+        )
+    first, second = (masks_in(stored_masks(version)) for version in (one, other))
+    return [_difference(label, first, second) for label in sorted({*first, *second})]
+
+
+def _difference(
+    label: str, first: Mapping[str, NDArray[np.bool_]], second: Mapping[str, NDArray[np.bool_]]
+) -> LabelDifference:
+    from training.measures.metrics import dice
+
+    shape = next(iter({**first, **second}.values())).shape
+    before, after = (masks.get(label, np.zeros(shape, dtype=np.bool_)) for masks in (first, second))
+    return LabelDifference(
+        label=label,
+        area_one=int(before.sum()),
+        area_other=int(after.sum()),
+        dice=dice(before, after),
+        added=int((after & ~before).sum()),
+        removed=int((before & ~after).sum()),
+    )
+
+
+def restore(version: Annotation, *, person: User) -> Restoration:
+    """Writes a version back to Label Studio, where it becomes the newest; nothing that came between is lost.
+
+    It changes the annotation it was a save of, or the slice's present one where that was deleted, and makes a new one
+    where there is none. It stays the drawing of who made it; we write down who restored it. Those of the slice's open
+    losses that the person may wave through are taken as seen.
+
+    Raises:
+        RejectedInput: The slice has no task in Label Studio now (``slice-unpublished``), its case is excluded
+            (``case-excluded``), or the version is none that somebody known here is proved to have drawn
+            (``version-unproved``).
+        TryAgain: Label Studio does not answer. It may have taken the version all the same, so the record stays: who
+            drew that version counts as a drawer of whatever is saved on the slice from now on.
+    """
+    version = Annotation.objects.select_related("task__case", "task__project").get(pk=version.pk)
+    task = version.task
+    require_in_use(task.case)
+    if not is_restorable(version):
+        raise _unproved(version)
+    if task.project.is_retired or task.label_studio_id == 0:
+        raise _without_task(task)
+    record = Restoration.objects.create(source=version, person=person)
+    try:
+        answer = _write_back(version)
+    except TryAgain:
+        raise
+    except MaskloopError:
+        record.delete()
+        raise
+    with transaction.atomic():  # a version without its origin would be nobody's but its last hand's
+        record.result = _take(answer, task)
+        record.save(update_fields=["result"])
+    losses = AnnotationFinding.objects.filter(
+        annotation__task=task, annotation__pk__lt=record.result.pk, kind__in=LOSSES
+    )
+    mark_seen(losses, person)
+    logger.info("%s restored %s as %s", person, version, record.result)
+    return record
+
+
+def is_restorable(version: Annotation) -> bool:
+    """Whether Label Studio confirmed it, and somebody known here drew it."""
+    return Annotation.objects.filter(pk=version.pk).proved().exists()
+
+
+def _write_back(version: Annotation) -> Mapping[str, Any]:
+    """Whose drawing it is does not change: who brings it back drew nothing."""
+    drawer = _drawer(version)
+    body: dict[str, Any] = {"result": version.raw["result"], "was_cancelled": version.was_cancelled}
+    if drawer:
+        body["completed_by"] = drawer
+    for identifier in _living(version):
+        try:
+            return record_of(call("PATCH", f"/api/annotations/{identifier}/", json=body))
+        except RejectedInput as error:  # deleted there meanwhile
+            if error.code != "label-studio-missing":
+                raise
+    try:
+        return record_of(call("POST", f"/api/tasks/{version.task.label_studio_id}/annotations/", json=body))
+    except RejectedInput as error:
+        raise (_without_task(version.task) if error.code == "label-studio-missing" else error) from error
+
+
+def _living(version: Annotation) -> list[int]:
+    """Annotations of the slice's present task that should be there, the version's own first."""
+    task = version.task
+    saves = Annotation.objects.filter(task=task, project=task.project, label_studio_task=task.label_studio_id)
+    present = saves.newest_of_each_task().get(task.pk)
+    own = saves.filter(label_studio_id=version.label_studio_id).exists() and not version.is_deleted
+    numbers = [version.label_studio_id] if own and version.project_id == task.project_id else []
+    return list(dict.fromkeys([*numbers, *([present.label_studio_id] if present else [])]))
+
+
+def _take(answer: Mapping[str, Any], task: LabelingTask) -> Annotation:
+    """The new version, whether its webhook came first or was lost."""
+    save = read_save(answer, project=task.project.label_studio_id)
+    return store(save, received_by=ReceivedBy.PULL)[0]
+
+
+def _drawer(version: Annotation) -> int | None:
+    """Label Studio's number of who drew a version: whom it names, or whom a data manager named."""
+    named = NamedDrawer.objects.filter(annotation=version).select_related("person").first()
+    return named.person.label_studio_id if named else version.completed_by or version.updated_by
+
+
+def _unproved(version: Annotation) -> RejectedInput:
+    return RejectedInput(
+        "version-unproved",
+        f"{version} was not confirmed by Label Studio, or nobody knows who drew it.",
+        remedy="Have the slice drawn anew, or have a data manager name who drew it, on the page of findings.",
+    )
+
+
+def _without_task(task: LabelingTask) -> RejectedInput:
+    return RejectedInput(
+        "slice-unpublished",
+        f"{task} is not in Label Studio now.",
+        remedy=f"Run `manage.py publish_tasks --case {task.case.code}`, then restore again.",
+    )

@@ -1,0 +1,4 @@
+"""What Label Studio and browsers ask for.
+
+Nothing of the app imports it but `labeling.urls`.
+"""

@@ -1,0 +1,152 @@
+"""The ML backend protocol that Label Studio speaks to us: /health, /setup, /predict, /versions; see also `webhook`."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_POST
+
+from annotation_backend.inference.serving.admission import Overloaded, process_admission
+from annotation_backend.inference.serving.serving import promoted_model, warm_up
+from annotation_backend.labeling.models import LabelingTask
+from annotation_backend.labeling.predictions import interactive
+from annotation_backend.labeling.predictions.batches import answer_batch, records_of
+from annotation_backend.labeling.saves import store as events
+from annotation_backend.labeling.studio.credentials import basic_auth
+from annotation_backend.labeling.studio.shown_predictions import note_answers
+from annotation_backend.labeling.views.request_body import json_object, malformed, status_of
+from annotation_backend.registry.models import Model, PromptKind
+from datasets.errors import MaskloopError, RejectedInput
+
+logger = logging.getLogger(__name__)
+
+View = Callable[[HttpRequest], HttpResponse]
+
+BATCH_SECONDS = 60.0
+"""How long a batch may take; Label Studio waits 100 s."""
+
+_MOST_DIGITS = 19
+
+
+def label_studio_only(view: View) -> View:
+    """Lets Label Studio through by Basic auth, compared in constant time; errors of ours become readable answers."""
+
+    @csrf_exempt
+    @wraps(view)
+    def guarded(request: HttpRequest) -> HttpResponse:
+        if not constant_time_compare(request.headers.get("Authorization", ""), basic_auth()):
+            answer = JsonResponse({"error": "Basic authentication required."}, status=401)
+            answer["WWW-Authenticate"] = 'Basic realm="maskloop"'
+            return answer
+        try:
+            return view(request)
+        except Overloaded as error:
+            answer = JsonResponse({"error": str(error), "code": error.code}, status=503)
+            answer["Retry-After"] = str(error.retry_after)
+            return answer
+        except RejectedInput as error:
+            logger.warning("%s refused: %s", request.path, error)
+            return JsonResponse({"error": str(error), "code": error.code}, status=status_of(error))
+        except MaskloopError as error:
+            logger.exception("%s failed", request.path)
+            return JsonResponse({"error": str(error), "code": error.code}, status=503)
+
+    return guarded
+
+
+@label_studio_only
+@require_GET
+def health(_request: HttpRequest) -> HttpResponse:
+    """Answers at once; loads nothing."""
+    return JsonResponse({"status": "UP", "model_class": "Maskloop"})
+
+
+@label_studio_only
+@require_POST
+def setup(_request: HttpRequest) -> HttpResponse:
+    """Names the automatic model that serves, and has the serving models loaded beside it before anyone prompts them."""
+    warm_up()
+    return JsonResponse({"model_version": str(promoted_model(PromptKind.AUTOMATIC))})
+
+
+@label_studio_only
+@require_GET
+def versions(_request: HttpRequest) -> HttpResponse:
+    """All registered models."""
+    return JsonResponse({"versions": [str(model) for model in Model.objects.all()]})
+
+
+@label_studio_only
+@require_POST
+def predict(request: HttpRequest) -> HttpResponse:
+    """Draws on each task, in the order of the tasks; with a context, what its prompts ask for."""
+    body = json_object(request)
+    tasks = body.get("tasks")
+    if not isinstance(tasks, list):
+        raise malformed("a list of tasks")
+    context = _context(body)
+    project = _project(body)
+    if context is not None:
+        [task] = _the_open_task(tasks)
+        with process_admission().arrival():
+            return JsonResponse({"results": [interactive.answer(_task_record(task, project), task, context)]})
+    deadline = time.monotonic() + BATCH_SECONDS
+    identifiers = [_identifier(task) for task in tasks]
+    records = records_of(identifiers, project=project)
+    if identifiers and not any(records):
+        events.task_of(identifiers[0], project=project)  # says that it belongs to no case here
+    _refuse_excluded(records)
+    answers = answer_batch(records, deadline=deadline)
+    told = [(task, body) for task, body in zip(records, answers, strict=True) if task and isinstance(body, dict)]
+    note_answers([task for task, _ in told], [body for _, body in told])
+    return JsonResponse({"results": answers})
+
+
+def _refuse_excluded(records: Sequence[LabelingTask | None]) -> None:
+    """Where only tasks of excluded cases are asked for, it is said; among others they are left without an answer."""
+    known = [record.case for record in records if record is not None]
+    if known and all(case.exclusion is not None for case in known):
+        raise interactive.excluded(known[0])
+
+
+def _the_open_task(tasks: list[Any]) -> list[Mapping[str, Any]]:
+    """The one task that an interactive request is about."""
+    if len(tasks) != 1 or not isinstance(tasks[0], Mapping):
+        raise malformed("one task with an interactive context")
+    return tasks
+
+
+def _project(body: Mapping[str, Any]) -> int:
+    """Label Studio names its project as ``<id>.<seconds>``."""
+    number, _, _ = str(body.get("project")).partition(".")
+    if not number.isdecimal() or len(number) > _MOST_DIGITS:
+        raise malformed("a project named as <id>.<seconds>")
+    return int(number)
+
+
+def _task_record(task: object, project: int) -> LabelingTask:
+    return events.task_of(_identifier(task), project=project)
+
+
+def _identifier(task: object) -> int:
+    identifier = task.get("id") if isinstance(task, Mapping) else None
+    if isinstance(identifier, bool) or not isinstance(identifier, int):
+        raise malformed("tasks with whole numbers as ids")
+    return identifier
+
+
+def _context(body: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
+    """The interactive context's regions; None where the request is not interactive."""
+    params = body.get("params")
+    context = params.get("context") if isinstance(params, Mapping) else None
+    if context is None:
+        return None
+    regions = context.get("result") if isinstance(context, Mapping) else None
+    if not isinstance(regions, list) or not all(isinstance(region, Mapping) for region in regions):
+        raise malformed("a context with a list of regions")
+    return regions

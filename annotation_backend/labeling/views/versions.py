@@ -1,0 +1,232 @@
+"""Pages of a slice's versions, and of findings that a person should look at."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_GET, require_POST
+
+from annotation_backend.accounts.models import Role, User
+from annotation_backend.accounts.permissions import roles_required, signed_in_user
+from annotation_backend.cases.exclusion import require_shown
+from annotation_backend.cases.stored.digests import whole_bytes
+from annotation_backend.cases.stored.files import picture_file
+from annotation_backend.cases.views.cases import png_answer
+from annotation_backend.labeling.masks.outlines import BLUE, ORANGE, outlined_png
+from annotation_backend.labeling.models import (
+    EVIDENCE,
+    Annotation,
+    AnnotationDeletion,
+    AnnotationFinding,
+    FindingKind,
+    LabelingTask,
+    ReceivedBy,
+    Restoration,
+    StudioChange,
+)
+from annotation_backend.labeling.versions.decoded_masks import mask_in, stored_masks
+from annotation_backend.labeling.versions.doubts import name_drawer
+from annotation_backend.labeling.versions.losses import LOOKERS, mark_seen, open_findings
+from annotation_backend.labeling.versions.versions import differences, is_restorable, restore, task_of_slice, version_of
+from annotation_backend.labeling.watch.record import mark_change_seen, open_changes
+from datasets.errors import MaskloopError, RejectedInput
+from datasets.image.mask import TUMOUR
+
+
+def of_a_slice(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Gives the view the slice's task; lets reviewers through, and annotators to slices that they drew on."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, code: str, index: int, **kwargs: Any) -> HttpResponse:
+        try:
+            task = task_of_slice(code, index)
+        except RejectedInput as error:
+            raise Http404 from error
+        person = signed_in_user(request)
+        if not person.has_role(*LOOKERS) and not _drew_on(task, person):
+            raise PermissionDenied("This page is for reviewers, and for who drew on the slice.")
+        require_shown(task.case, person)
+        try:
+            return view(request, task, **kwargs)
+        except RejectedInput as error:
+            if error.code != "version-unknown":
+                raise
+            raise Http404 from error
+
+    return guarded
+
+
+@login_required
+@require_GET
+@of_a_slice
+def slice_versions(request: HttpRequest, task: LabelingTask) -> HttpResponse:
+    """All versions of a slice, the newest first."""
+    context = {"task": task, "case": task.case, "rows": _rows(task), "task_url": task_url(task)}
+    return render(request, "labeling/versions.html", context)
+
+
+@login_required
+@require_GET
+@of_a_slice
+def compare_versions(request: HttpRequest, task: LabelingTask, one: int, other: int) -> HttpResponse:
+    """Two versions of a slice: both outlines on its picture, and numbers."""
+    first, second = version_of(task, one), version_of(task, other)
+    context = {
+        "task": task,
+        "case": task.case,
+        "one": first,
+        "other": second,
+        "pair": [first, second],
+        "differences": differences(first, second),
+        "unreadable": [stored_masks(version).unreadable for version in (first, second)],
+        "restorable": [version for version in (first, second) if is_restorable(version)],
+        "task_url": task_url(task),
+    }
+    return render(request, "labeling/compare.html", context)
+
+
+@login_required
+@require_GET
+@of_a_slice
+def comparison_picture(request: HttpRequest, task: LabelingTask, one: int, other: int) -> HttpResponse:
+    """The slice's picture with the tumour of one version outlined in blue, of the other in orange."""
+    picture = get_object_or_404(task.case.slices, role=task.case.annotated_role.value, index=task.slice_index)
+    first, second = (mask_in(stored_masks(version_of(task, number)), TUMOUR) for number in (one, other))
+    content = whole_bytes(picture_file(picture))
+    return png_answer(request, outlined_png(content, [(first, BLUE), (second, ORANGE)]))
+
+
+@login_required
+@require_POST
+@of_a_slice
+def restore_version(request: HttpRequest, task: LabelingTask, number: int) -> HttpResponse:
+    """Writes a version back to Label Studio."""
+    try:
+        made = restore(version_of(task, number), person=signed_in_user(request)).result
+    except MaskloopError as error:
+        messages.error(request, f"{error.message} {error.remedy}")
+    else:
+        messages.success(
+            request, f"Version {number} is back in Label Studio, as version {made.number if made else '?'}."
+        )
+    return redirect("slice-versions", code=task.case.code, index=task.slice_index)
+
+
+@roles_required(*LOOKERS)
+@require_GET
+def finding_list(request: HttpRequest) -> HttpResponse:
+    """Findings that nobody has looked at."""
+    return render(request, "labeling/findings.html", {"findings": open_findings(), "changes": open_changes()})
+
+
+@roles_required(*LOOKERS)
+@require_POST
+def change_seen(request: HttpRequest, pk: int) -> HttpResponse:
+    """Marks a change in Label Studio as looked at."""
+    get_object_or_404(StudioChange, pk=pk)
+    mark_change_seen(pk, signed_in_user(request))
+    messages.success(request, "Written down as seen.")
+    return redirect("finding-list")
+
+
+@roles_required(*LOOKERS)
+@require_POST
+def finding_seen(request: HttpRequest, pk: int) -> HttpResponse:
+    """Marks one as looked at and meant, unless it is about the person's own work."""
+    finding = get_object_or_404(AnnotationFinding, pk=pk)
+    if finding.seen_at is not None or mark_seen(AnnotationFinding.objects.filter(pk=pk), signed_in_user(request)):
+        said = "they stay left out" if FindingKind(finding.kind).is_of_a_case else "it was meant"
+        messages.success(request, f"Written down: {said}.")
+    else:
+        messages.error(request, "This is about a save of your own: somebody else looks at it, e.g. a data manager.")
+    return _back(request)
+
+
+@roles_required(Role.DATA_MANAGER)
+@require_POST
+def finding_drawer(request: HttpRequest, pk: int) -> HttpResponse:
+    """A data manager names who drew the saves of a finding."""
+    finding = get_object_or_404(AnnotationFinding.objects.select_related("annotation__task__case"), pk=pk)
+    number = request.POST.get("person", "")
+    person = get_object_or_404(User, pk=int(number) if number.isascii() and number.isdigit() else 0)
+    if request.POST.get("newest") != str(finding.annotation_id):
+        messages.error(request, "More saves came in meanwhile. Look at them, then name again.")
+        return _back(request)
+    try:
+        count = name_drawer(finding, person, named_by=signed_in_user(request))
+    except RejectedInput as error:
+        messages.error(request, f"{error.message} {error.remedy}")
+    else:
+        messages.success(request, f"Written down: {person} drew {count} save{'' if count == 1 else 's'}.")
+    return _back(request)
+
+
+def _back(request: HttpRequest) -> HttpResponse:
+    back = request.POST.get("back", "")
+    safe = url_has_allowed_host_and_scheme(back, allowed_hosts=None)
+    return redirect(back if safe else reverse("finding-list"))
+
+
+def task_url(task: LabelingTask) -> str | None:
+    """Where a person opens the task in Label Studio; None where it is not there now."""
+    if task.project.is_retired or task.label_studio_id == 0:
+        return None
+    project = task.project.label_studio_id
+    return f"{settings.LABEL_STUDIO_URL}/projects/{project}/data?task={task.label_studio_id}"
+
+
+def _drew_on(task: LabelingTask, person: User) -> bool:
+    """Whether Label Studio itself says so, or a data manager: a name in a file or in a webhook opens nothing."""
+    own = Q(author=person) | Q(named__person=person)
+    if person.label_studio_id:
+        own |= Q(completed_by=person.label_studio_id) | Q(updated_by=person.label_studio_id)
+    return Annotation.objects.filter(own, task=task).proved().exists()
+
+
+def _rows(task: LabelingTask) -> list[dict[str, Any]]:
+    """What the page says of each version, the newest first; seven queries for all of them."""
+    saves = Annotation.objects.filter(task=task)
+    proved = set(saves.proved().order_by().values_list("pk", flat=True))
+    versions = list(
+        saves.select_related("author", "drawn", "confirmation", "named__person")
+        .defer("raw", "drawn__bits")
+        .order_by("saved_at", "pk")
+    )
+    current = Annotation.objects.current(task)
+    marks = AnnotationDeletion.objects.filter(task=task)
+    deleted = set(marks.values_list("project", "label_studio_task", "label_studio_id"))
+    restorations = {
+        row.result_id: row for row in Restoration.objects.filter(result__task=task).select_related("source", "person")
+    }
+    findings: dict[int, list[AnnotationFinding]] = {}
+    for finding in AnnotationFinding.objects.filter(annotation__task=task).select_related("seen_by"):
+        findings.setdefault(finding.annotation_id, []).append(finding)
+    rows = []
+    for before, version in zip([None, *versions], versions, strict=False):
+        drawn, confirmation = getattr(version, "drawn", None), getattr(version, "confirmation", None)
+        rows.append(
+            {
+                "version": version,
+                "before": before,
+                "areas": sorted(drawn.areas.items()) if drawn else None,
+                "unreadable": drawn.unreadable if drawn else 0,
+                "is_current": current is not None and current.pk == version.pk,
+                "is_deleted": (version.project_id, version.label_studio_task, version.label_studio_id) in deleted,
+                "is_proved": version.pk in proved,
+                "is_waiting": version.received_by == ReceivedBy.WEBHOOK and confirmation is None,
+                "named": getattr(version, "named", None),
+                "evidence": confirmation if confirmation and confirmation.outcome in EVIDENCE else None,
+                "restoration": restorations.get(version.pk),
+                "findings": findings.get(version.pk, []),
+            }
+        )
+    return rows[::-1]

@@ -1,0 +1,4 @@
+"""What every page and picture passes through: refusals, patience, times, the log.
+
+Imports `cases` at most.
+"""

@@ -1,0 +1,1 @@
+"""Many annotators or webhooks at once on a whole installation, and what became of each save."""

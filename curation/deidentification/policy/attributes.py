@@ -1,0 +1,59 @@
+"""Attributes that the table does not name but images need, and those that an option keeps, with the check of each."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from curation.deidentification.policy.tables import rows_of, tag_number
+
+Check = str
+
+
+@cache
+def kept_attributes() -> dict[int, Check]:
+    """Tag to check, for what is kept always. Everything that is in neither this list nor the table is removed."""
+    return _checks("kept_attributes.csv")
+
+
+@cache
+def patient_characteristics() -> dict[int, Check]:
+    """Tag to check, for what the patient characteristics option keeps."""
+    return _checks("patient_characteristics.csv")
+
+
+@dataclass(frozen=True)
+class SafePrivate:
+    """One private attribute that is known to hold no identity.
+
+    Args:
+        group: Group number, odd.
+        offset: The last two digits of the element, 0 to 255; the two before them are the block that was reserved.
+        creator: Who reserved the block, exactly.
+    """
+
+    group: int
+    offset: int
+    creator: str
+
+
+@cache
+def safe_private() -> dict[SafePrivate, Check]:
+    """Private attributes to check, for the safe private option."""
+    return {
+        SafePrivate(int(row["tag"][1:5], 16), int(row["tag"][8:10], 16), row["creator"]): row["check"]
+        for row in rows_of("safe_private.csv")
+    }
+
+
+@cache
+def allowed_sop_classes() -> dict[str, str]:
+    """UID to name of the SOP classes that may leave."""
+    return {row["uid"]: row["name"] for row in rows_of("sop_classes.csv")}
+
+
+def _checks(name: str) -> dict[int, Check]:
+    checks = {}
+    for row in rows_of(name):
+        number = tag_number(row["tag"])
+        if number is not None:
+            checks[number] = row["check"]
+    return checks

@@ -1,0 +1,208 @@
+"""Whose image each volume file is: decided folder by folder, over all names of a scan together.
+
+Names that differ are different people. A name that says nothing of a person (``Post``, ``Raw``, ``SE``, ``W``) is
+passed over only where nothing else may be meant by it: as soon as two such names would be made one patient, nothing is
+made of them and a person is asked.
+"""
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+
+from curation.names import former_keys
+from curation.names.name_words import describes_a_sequence, is_plane, may_be_a_visit, says_what_is_in_it
+from curation.names.nifti_names import NiftiName
+from curation.names.visit_names import perhaps_one
+from datasets.finding import Finding, Level
+
+_MOST_LISTED = 10
+
+
+@dataclass(frozen=True)
+class NamedVolume:
+    """An image's place and name.
+
+    Args:
+        relative: Below the scanned folder. Never to be shown.
+        number: Of the file.
+        name: What its name says.
+    """
+
+    relative: PurePath = field(repr=False)
+    number: int
+    name: NiftiName
+
+
+@dataclass(frozen=True)
+class VolumePatients:
+    """Whose the images are.
+
+    Args:
+        keys: Number of a file to its patient's key; a file that nobody can be told by is not among them. Never to be
+            shown.
+        former: Key to what earlier versions took for it, where that was another. Never to be shown.
+        findings: The questions to ask.
+    """
+
+    keys: Mapping[int, str] = field(repr=False)
+    former: Mapping[str, str] = field(repr=False)
+    findings: tuple[Finding, ...]
+
+
+def patients_of(
+    images: Sequence[NamedVolume], *, root: str, datasets: Mapping[tuple[str, ...], str], said: Collection[str]
+) -> VolumePatients:
+    """Decides for every image.
+
+    Args:
+        images: Those that no row of `cases.csv` names.
+        root: Name of the scanned folder: whose the files at its top are where their names do not say.
+        datasets: Folder of a BIDS dataset to the name in its description.
+        said: Patients that `cases.csv` has rows for: their names are names, whatever they look like.
+    """
+    groups: dict[str, list[NamedVolume]] = defaultdict(list)
+    for image in images:
+        groups[key_of(image.name, root=root, datasets=datasets)].append(image)
+    shared = {image.relative.parent for image in images if image.name.prefix or _is_flat_subject(image)}
+    keys: dict[int, str] = {}
+    findings: list[Finding] = []
+    for key, members in groups.items():
+        own = _split(key, members, said, shared)
+        keys.update(own)
+        asked = [image.number for image in members if image.number not in own]
+        findings += [_question(asked)] if asked else []
+    for asked in _twins(keys):
+        findings.append(_question(asked))
+        keys = {number: key for number, key in keys.items() if number not in asked}
+    findings += [_perhaps_one(numbers) for numbers in _by_visits(images, keys)]
+    former = {keys[image.number]: former_keys.key_of(image.relative) for image in images if image.number in keys}
+    return VolumePatients(keys, {key: old for key, old in former.items() if key != old}, tuple(findings))
+
+
+def key_of(name: NiftiName, *, root: str, datasets: Mapping[tuple[str, ...], str]) -> str:
+    """The patient's key as far as one name tells: folder and prefix.
+
+    A subject of BIDS goes by its dataset's name, because every dataset has a ``sub-01``. What lies at the top without a
+    telling name goes by the scanned folder's own, marked so that it meets no folder below.
+    """
+    top = f"./{root}"
+    if name.bids is None:
+        return name.patient_key or top
+    title = datasets.get(name.bids.dataset, "")
+    is_shared = sum(other == title for other in datasets.values()) > 1
+    above = name.bids.dataset if is_shared or not title else ()
+    return "/".join([*(above or (() if title else (top,))), *((title,) if title else ()), name.bids.subject])
+
+
+def _split(
+    key: str, members: Sequence[NamedVolume], said: Collection[str], shared: Collection[PurePath]
+) -> dict[int, str]:
+    """The patients within one key: images in silent folders are kept apart from the others, and are asked about unless
+    there is but one such folder."""
+    places = {image.number: silent_place(image.name) for image in members}
+    is_one = len(set(places.values())) == 1
+    doubtful = _doubtful_words(members, shared)
+    is_spelled_twice = len({image.name.spelled for image in members if image.name.prefix}) > 1
+    found: dict[int, str] = {}
+    for image in members:
+        place = places[image.number]
+        own = _own_key(key, place, is_nameless=not has_name(image.name), is_one=is_one)
+        is_said = bool(place) and bool({own, own.rsplit("/", 1)[-1]} & set(said))
+        is_unclear = (bool(place) and not is_one) or (not image.name.prefix and image.name.initials in doubtful)
+        is_unclear = is_unclear or (is_spelled_twice and bool(image.name.prefix))
+        if is_said or not (is_unclear or (image.name.bids is not None and image.name.bids.is_contradictory)):
+            found[image.number] = own
+    return found
+
+
+def _doubtful_words(members: Sequence[NamedVolume], shared: Collection[PurePath]) -> set[tuple[str, ...]]:
+    """The initials in a group that would be one person's by all else, where they differ.
+
+    In a folder of several patients, or without a folder's name, any may be somebody's. In a folder with a name of its
+    own ``SE_T1`` and ``FS_T2`` are sequences; another word (``W_T2``, ``Raw_T2``, ``T2meier``) is a doubt.
+    """
+    plain = [image for image in members if not image.name.prefix]
+    in_shared = {image.name.initials for image in plain if image.relative.parent in shared}
+    named = {image.name.initials for image in plain if any(_names_among(each.name) for each in plain)}
+    others = {image.name.initials for image in plain} - {()}
+    nameless = all(not image.name.folders for image in plain)
+    is_usual = is_plane if nameless else describes_a_sequence
+    if all(is_usual(word) for words in others for word in words):
+        others = set()
+    return {words for found in (in_shared, named, others) if len(found) > 1 for words in found}
+
+
+def _twins(keys: Mapping[int, str]) -> list[list[int]]:
+    """Files of patients whose names look the same: apart by blanks at the end, or by how accents are written."""
+    looks: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for number, key in keys.items():
+        looks["/".join(part.strip() for part in unicodedata.normalize("NFC", key).split("/"))][key].append(number)
+    return [[number for numbers in same.values() for number in numbers] for same in looks.values() if len(same) > 1]
+
+
+def _by_visits(images: Iterable[NamedVolume], keys: Mapping[int, str]) -> Iterator[list[int]]:
+    """The first file of each of the patients that differ by a visit's name alone. BIDS has names for visits."""
+    first: dict[str, int] = {}
+    for image in images:
+        if image.name.bids is None and image.number in keys:
+            first.setdefault(keys[image.number], image.number)
+    for same in perhaps_one(first):
+        yield [first[key] for key in same]
+
+
+def _is_flat_subject(image: NamedVolume) -> bool:
+    """Whether a subject of BIDS lies in no folder of its own."""
+    return image.name.bids is not None and image.name.bids.subject not in image.relative.parts[:-1]
+
+
+def has_name(name: NiftiName) -> bool:
+    """Whether a folder or a prefix tells whose a file is."""
+    return bool(name.folders or name.prefix)
+
+
+def _own_key(key: str, place: tuple[str, ...], *, is_nameless: bool, is_one: bool) -> str:
+    """The key of what lies in a silent folder; where that is the only name there is, it is the patient's."""
+    if is_nameless and place:
+        return "/".join(place)
+    return key if is_one else "/".join([key, *place])
+
+
+def silent_place(name: NiftiName) -> tuple[str, ...]:
+    """The folders that say neither whose an image is nor, beyond doubt, what it is."""
+    return tuple(folder for folder in name.passed if not says_what_is_in_it(folder))
+
+
+def _names_among(name: NiftiName) -> tuple[str, ...]:
+    """Words such as ``t1meier``, which are a role and somebody's name in one."""
+    return () if name.prefix else tuple(word for word in name.initials if not may_be_a_visit(word))
+
+
+def _perhaps_one(numbers: Sequence[int]) -> Finding:
+    return Finding(
+        Level.WARNING,
+        "patients-perhaps-one",
+        f"Expected a name of their own for each patient, got {len(numbers)} that differ by a visit or a date alone;"
+        " each was taken for a patient.",
+        "Nothing, if they are different people; else exclude the cases of all visits but one, or name the files as BIDS"
+        " does (sub-…_ses-…_T1w).",
+        _listed(numbers),
+    )
+
+
+def _question(numbers: Iterable[int]) -> Finding:
+    return Finding(
+        Level.ERROR,
+        "patient-unclear",
+        "Expected names of folders or files that tell patients apart, got some that may be one patient's or several"
+        " patients'; the images are left out.",
+        "Give each patient one folder with a code of their own, or name the files in cases.csv (patient_id, t1, t2).",
+        _listed(numbers),
+    )
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    listed = [f"file {number}" for number in sorted(numbers)]
+    more = f" and {len(listed) - _MOST_LISTED} others" if len(listed) > _MOST_LISTED else ""
+    return ", ".join(listed[:_MOST_LISTED]) + more

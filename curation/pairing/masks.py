@@ -1,0 +1,297 @@
+"""Which masks belong to a pair's series, and reading them onto their own series' grid."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from curation.names.bids_names import contradict
+from curation.pairing.series_choice import PatientPair
+from curation.scanning.found_series import FoundMask, FoundSeries
+from datasets.dicom_masks.mask_set import unused_name
+from datasets.dicom_masks.rtstruct import read_structure_set
+from datasets.dicom_masks.segmentation import read_segment_set
+from datasets.errors import GeometryError, RejectedInput
+from datasets.files import sha256_of_file
+from datasets.finding import Finding, Level
+from datasets.formats.volume_file import read_mask
+from datasets.gate import refuse_errors
+from datasets.image.content_checks import check_mask, check_volume
+from datasets.image.lattice import mask_on
+from datasets.image.mask import OEDEMA, TUMOUR, Mask
+from datasets.image.volume import Grid, Volume
+from datasets.labels.label_values import region_called
+from datasets.study.case import SeriesRole
+
+_MASK_REMEDY = "Export the mask on the slices of its own series, and ingest the study again."
+_BACKGROUND = Finding(
+    Level.ERROR,
+    "mask-background",
+    "Expected background around what was drawn, got a region that holds all corners of the picture, as background does;"
+    " it is left out.",
+    "Nothing, if it is the background; else save the mask with 0 as background, and 1 where it was drawn.",
+)
+"""A mask the wrong way round, or the background's own value."""
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedPair:
+    """A pair's voxels.
+
+    Args:
+        volumes: T1 and T2, each on its own grid.
+        masks: Role to name of region to mask, each on its series' grid.
+        mask_sources: Role to name of region to the SHA-256 of the file that it came from.
+        findings: The pair's own, what is odd about the voxels, and the masks that are left out.
+    """
+
+    volumes: Mapping[SeriesRole, Volume]
+    masks: Mapping[SeriesRole, Mapping[str, Mask]]
+    mask_sources: Mapping[SeriesRole, Mapping[str, str]]
+    findings: tuple[Finding, ...]
+
+
+def load_pair(pair: PatientPair) -> LoadedPair:
+    """Reads both volumes and every mask that belongs to them.
+
+    A mask or a region of it that cannot be read or lies on another grid than its series becomes a finding, and the case
+    goes on without.
+
+    Raises:
+        RejectedInput: A volume cannot be read, holds no image (`check_volume`), or both are the same
+            (``series-identical``).
+    """
+    volumes = {role: choice.series.read() for role, choice in pair.by_role.items()}
+    _require_two_images(volumes[SeriesRole.T1], volumes[SeriesRole.T2])
+    masks: dict[SeriesRole, dict[str, Mask]] = {role: {} for role in volumes}
+    sources: dict[SeriesRole, dict[str, str]] = {role: {} for role in volumes}
+    findings = [*pair.findings, *_odd_volumes(pair, volumes)]
+    seen = _SeenMasks()
+    for role, found in pair.masks:
+        try:
+            own_role, regions, noted = _read_masks(found, role, pair, volumes)
+            digest = sha256_of_file(found.path)
+        except (RejectedInput, OSError) as error:
+            findings.append(_left_out(pair, found, error))
+            continue
+        drawn = {name: mask for name, mask in regions.items() if not mask.holds_corners}
+        noted = (*noted, *([_BACKGROUND] if len(drawn) < len(regions) else []))
+        findings += [*_odd_masks(pair, found, drawn, noted), *seen.compared(pair, own_role, found, drawn)]
+        for name, mask in drawn.items():
+            name = unused_name(name, masks[own_role])
+            masks[own_role][name], sources[own_role][name] = mask, digest
+    return LoadedPair(volumes, masks, sources, tuple(findings))
+
+
+def _require_two_images(t1: Volume, t2: Volume) -> None:
+    if t1.grid.matches(t2.grid) and np.ptp(t1.data) > 0 and np.array_equal(t1.data, t2.data):
+        raise RejectedInput(
+            "series-identical",
+            "Expected a T1 and a T2, got the same voxels for both.",
+            remedy="Find out which it is, and add the other.",
+        )
+
+
+def assign_masks(
+    masks: list[FoundMask], series: list[FoundSeries], chosen: Mapping[SeriesRole, FoundSeries], who: str
+) -> tuple[list[tuple[SeriesRole | None, FoundMask]], list[Finding]]:
+    """Masks of the chosen series with their role; None for a mask that does not say whose it is."""
+    assigned: list[tuple[SeriesRole | None, FoundMask]] = []
+    findings: list[Finding] = []
+    for mask in masks:
+        if mask.is_volume_file:
+            role, problem = _role_of_file(mask, series, chosen, who)
+            findings += [problem] if problem else []
+            assigned += [] if problem else [(role, mask)]
+        elif _says_nothing(mask):
+            assigned.append((None, mask))
+        else:
+            own = _series_of(mask, series)
+            roles = [role for role, found in chosen.items() if any(found is one for one in own)]
+            assigned += [(role, mask) for role in roles]
+            if own and not roles:
+                findings.append(_of_other_series(mask, who))
+    return assigned, [*findings, *masks_without_series(masks, series, who)]
+
+
+def _role_of_file(
+    mask: FoundMask, series: list[FoundSeries], chosen: Mapping[SeriesRole, FoundSeries], who: str
+) -> tuple[SeriesRole | None, Finding | None]:
+    """The role of a volume file's mask, None where it does not say, or why it is neither's."""
+    roles = [mask.named_role] if mask.named_role is not None else list(chosen)
+    fitting = [role for role in roles if not contradict(mask.made_by, chosen[role].made_by)]
+    visits = {found.made_by.get("ses", "") for found in series if found.dicom is None}
+    if mask.modality or not fitting:
+        return None, _of_other_series(mask, who)
+    if len(visits) > 1 and "ses" not in mask.made_by:
+        return None, _of_which_visit(mask, who)
+    return (fitting[0] if len(fitting) == 1 else None), None
+
+
+def masks_without_series(masks: list[FoundMask], series: list[FoundSeries], who: str) -> list[Finding]:
+    """Structure sets and segmentations whose series are not there."""
+    message = "Expected the series that the mask was drawn on, got none; it is left out."
+    return [
+        Finding(
+            Level.WARNING, "mask-without-series", message, "Add that series to the folder.", f"{who}, {mask.reference}"
+        )
+        for mask in masks
+        if not mask.is_volume_file and not _says_nothing(mask) and not _series_of(mask, series)
+    ]
+
+
+def _says_nothing(mask: FoundMask) -> bool:
+    """Whether a DICOM mask names neither series nor images: then its place decides."""
+    return not mask.is_volume_file and not mask.series_uids and not mask.image_uids
+
+
+def _series_of(mask: FoundMask, series: list[FoundSeries]) -> list[FoundSeries]:
+    """The series whose images a mask's contours name, else those that it lists: planning systems list all that were
+    open."""
+    dicom = [(found, found.dicom) for found in series if found.dicom is not None]
+    named = [found for found, one in dicom if any(header.uids & mask.image_uids for header in one.slices)]
+    return named or [found for found, one in dicom if one.series_uid in mask.series_uids]
+
+
+def _of_other_series(mask: FoundMask, who: str) -> Finding:
+    message = "Expected a mask of the chosen T1 or T2, got one of another series; it is left out."
+    remedy = "Nothing, if the choice of series is right."
+    return Finding(Level.INFO, "mask-of-other-series", message, remedy, f"{who}, {mask.reference}")
+
+
+def _of_which_visit(mask: FoundMask, who: str) -> Finding:
+    message = "Expected a mask that says of which session it is, as its patient has several; it is left out."
+    remedy = "Give it the session of its image (ses-…)."
+    return Finding(Level.WARNING, "mask-session-unclear", message, remedy, f"{who}, {mask.reference}")
+
+
+def _read_masks(
+    found: FoundMask, role: SeriesRole | None, pair: PatientPair, volumes: Mapping[SeriesRole, Volume]
+) -> tuple[SeriesRole, Mapping[str, Mask], tuple[Finding, ...]]:
+    """A file's regions, whose they are, and what was said of reading them.
+
+    A mask that does not say whose it is goes to T2, or else T1, by its grid.
+    """
+    roles = [role] if role is not None else [SeriesRole.T2, SeriesRole.T1]
+    if not found.is_volume_file:
+        return _read_dicom_masks(found, roles, pair)
+    own, mask, noted = _on_its_series(read_mask(found.path), {one: volumes[one].grid for one in roles})
+    return own, _regions_of(mask, found.labels), noted
+
+
+def _on_its_series(mask: Mask, grids: Mapping[SeriesRole, Grid]) -> tuple[SeriesRole, Mask, tuple[Finding, ...]]:
+    """The mask on the first of the grids that has its points, the whole of them rather than a box.
+
+    Raises:
+        RejectedInput: None has (``mask-grid``); with how far it lies from the first, and which way.
+    """
+    refusal: GeometryError | None = None
+    found: list[tuple[SeriesRole, Mask, tuple[Finding, ...]]] = []
+    for role, grid in grids.items():
+        try:
+            found.append((role, *mask_on(mask, grid, what="The mask")))
+        except GeometryError as error:
+            refusal = refusal or error
+    if not found and refusal is not None:
+        raise RejectedInput("mask-grid", refusal.message, remedy=_MASK_REMEDY)
+    whole = [one for one in found if np.prod(grids[one[0]].shape) == mask.data.size]
+    return (whole or found)[0]
+
+
+def _read_dicom_masks(
+    found: FoundMask, roles: list[SeriesRole], pair: PatientPair
+) -> tuple[SeriesRole, Mapping[str, Mask], tuple[Finding, ...]]:
+    """The regions on the first of the roles' series that they lie on; raises what the last refuses."""
+    refusal: RejectedInput | None = None
+    for role in roles:
+        dicom = pair.by_role[role].series.dicom
+        if dicom is None:
+            continue
+        try:
+            reads = read_segment_set if found.is_segmentation else read_structure_set
+            regions = reads(found.path, dicom)
+        except RejectedInput as error:
+            refusal = error
+        else:
+            return role, regions.masks, regions.findings
+    raise refusal or RejectedInput(
+        "mask-without-series", "Expected a mask of a DICOM series, got none that is.", remedy=_MASK_REMEDY
+    )
+
+
+def _regions_of(mask: Mask, labels: Mapping[int, str]) -> dict[str, Mask]:
+    """One mask a label value, named by what the value means; one that nobody named is called by its number.
+
+    Raises:
+        RejectedInput: Nothing says what the values mean (``mask-values-unclear``).
+    """
+    if not labels:
+        raise RejectedInput(
+            "mask-values-unclear",
+            "Expected to be told what this mask's values mean, as those of the folder's masks differ or are several.",
+            remedy="Say it with --label-values, such as --label-values tumour=2,oedema=1, and ingest again.",
+        )
+    regions: dict[str, Mask] = {}
+    for value in (int(value) for value in np.unique(mask.data) if value):
+        name = unused_name(labels.get(value, f"label {value}"), regions)
+        regions[name] = Mask((mask.data == value).astype(np.uint8), mask.grid, {1: name})
+    return regions
+
+
+def _odd_volumes(pair: PatientPair, volumes: Mapping[SeriesRole, Volume]) -> Iterator[Finding]:
+    """What a person should know of the voxels. Raises where they are no image."""
+    for role, volume in volumes.items():
+        subject = f"{pair.reference}, series {pair.by_role[role].series.reference}"
+        for finding in refuse_errors(check_volume(volume)):
+            yield replace(finding, subject=subject)
+
+
+def _odd_masks(
+    pair: PatientPair, found: FoundMask, regions: Mapping[str, Mask], noted: tuple[Finding, ...]
+) -> Iterator[Finding]:
+    """What a person should know of a file's regions: how they were read, and whether they can be one tumour."""
+    subject = f"{pair.reference}, {found.reference}"
+    yield from (replace(finding, subject=f"{subject}, {finding.subject}".rstrip(", ")) for finding in noted)
+    if not regions and not noted:
+        message = "Expected a tumour in the mask, got an empty one."
+        yield Finding(Level.WARNING, "mask-empty", message, "Draw it, or leave the file out.", subject)
+    unnamed = [name for name in regions if found.is_volume_file and name not in found.labels.values()]
+    if unnamed:
+        message = f"Expected labels that have a name, got {len(unnamed)} without; they are named by their value."
+        yield Finding(Level.INFO, "mask-labels", message, "Check what these labels mean.", subject)
+    noticed = {finding.code: finding for mask in regions.values() for finding in check_mask(mask)}
+    yield from (replace(finding, subject=subject) for finding in noticed.values())
+
+
+class _SeenMasks:
+    """The tumours and oedemas of the files read so far, to notice where two files say two things."""
+
+    def __init__(self) -> None:
+        self._masks: dict[tuple[SeriesRole, str], list[tuple[FoundMask, Mask]]] = {}
+
+    def compared(
+        self, pair: PatientPair, role: SeriesRole, found: FoundMask, regions: Mapping[str, Mask]
+    ) -> Iterator[Finding]:
+        """A finding for each region that another file draws otherwise."""
+        for name, mask in regions.items():
+            earlier = self._masks.setdefault((role, region_called(name)), [])
+            others = [other for other, drawn in earlier if other is not found and not _is_same(drawn, mask)]
+            earlier.append((found, mask))
+            if others and region_called(name) in (TUMOUR, OEDEMA):
+                message = (
+                    f"Expected one mask of the {region_called(name).lower()}, got another than {others[0].reference}'s."
+                )
+                remedy = "Both are kept. To have one, leave only that in the folder before the case is first ingested."
+                yield Finding(Level.WARNING, "masks-differ", message, remedy, f"{pair.reference}, {found.reference}")
+
+
+def _is_same(one: Mask, other: Mask) -> bool:
+    return bool(np.array_equal(one.foreground, other.foreground))
+
+
+def _left_out(pair: PatientPair, found: FoundMask, error: RejectedInput | OSError) -> Finding:
+    subject = f"{pair.reference}, {found.reference}"
+    if isinstance(error, RejectedInput):
+        return Finding(Level.ERROR, error.code, f"{error.message} The mask is left out.", error.remedy, subject)
+    message = f"Expected a mask that can be read, got none ({type(error).__name__}); it is left out."
+    return Finding(Level.ERROR, "file-unreadable", message, "Check the file's permissions and the disk.", subject)

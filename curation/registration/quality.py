@@ -1,0 +1,224 @@
+"""Whether a registration may be trusted: a battery of checks, each with its own measure, and the verdict of them all.
+
+No check knows the truth. They look at one pair from different sides: outlines, grey values, edges, the motion itself,
+rival motions, and what is lost. The limits were set on pairs of 34 sarcomas' real anatomy, with known motions, other
+patients' T1s, mirrored T1s and cropped ones; the figures are beside each limit.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from curation.registration.alignment import Alignment
+from curation.registration.similarity import Contrast, compare, contrast_with_nearby, rotation_degrees, scales
+from datasets.image.resample import resample_volume
+from datasets.image.volume import Volume
+
+CHECKED_AT_MM = 2.0
+"""Resolution at which agreement is measured: edges of muscles and fat planes are there, most noise is not."""
+
+
+class Verdict(StrEnum):
+    """What may be done with a registration."""
+
+    ACCEPT = "accept"
+    LOOK = "look"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """From where on a value is doubted, and from where on it is refused.
+
+    Args:
+        look: A person should look from here on.
+        reject: It is wrong from here on; None where this measure alone never refuses.
+        at_least: Whether values below the limits are bad (otherwise values above them).
+    """
+
+    look: float
+    reject: float | None
+    at_least: bool
+
+    def verdict(self, value: float) -> Verdict:
+        """What the value is worth; what is not a number is refused."""
+        if not np.isfinite(value):
+            return Verdict.REJECT
+        if self.reject is not None and (value < self.reject if self.at_least else value > self.reject):
+            return Verdict.REJECT
+        return Verdict.LOOK if (value < self.look if self.at_least else value > self.look) else Verdict.ACCEPT
+
+
+@dataclass(frozen=True)
+class Check:
+    """What one check found.
+
+    Args:
+        code: Stable identifier in kebab-case.
+        value: What was measured.
+        limit: From where on it is doubted.
+        verdict: What it is worth.
+        message: What was measured and what it means, in one sentence.
+    """
+
+    code: str
+    value: float
+    limit: float
+    verdict: Verdict
+    message: str
+
+
+@dataclass(frozen=True)
+class RegistrationQuality:
+    """The checks of one registration.
+
+    Args:
+        checks: One result a check, in the battery's order.
+    """
+
+    checks: tuple[Check, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of the checks' verdicts."""
+        found = {check.verdict for check in self.checks}
+        return next((one for one in (Verdict.REJECT, Verdict.LOOK) if one in found), Verdict.ACCEPT)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        checks = [asdict(check) | {"verdict": check.verdict.value} for check in self.checks]
+        return {"verdict": self.verdict.value, "checks": checks}
+
+
+def check_registration(alignment: Alignment) -> RegistrationQuality:
+    """Runs the battery on what a search found."""
+    evidence = _Evidence(alignment)
+    return RegistrationQuality(tuple(_checked(evidence, *check) for check in _BATTERY))
+
+
+class _Evidence:
+    """What the checks measure, each thing once."""
+
+    def __init__(self, alignment: Alignment) -> None:
+        self.alignment = alignment
+        self.t1, self.t2 = alignment.images.at(CHECKED_AT_MM)
+
+    @cached_property
+    def contrast(self) -> Contrast:
+        """Agreement here against that of motions nearby."""
+        return contrast_with_nearby(self.t1, self.t2, self.alignment.transform)
+
+    def body_overlap(self) -> float:
+        """Dice of the two bodies where both fields of view reach."""
+        body = Volume(self.t1.body.astype(np.float32), self.t1.volume.grid)
+        moved = resample_volume(body, self.t2.volume.grid, transform=self.alignment.transform, outside=np.nan)
+        seen = np.isfinite(np.asarray(moved.data))
+        ours, theirs = np.asarray(moved.data)[seen] >= 0.5, self.t2.body[seen]
+        total = np.count_nonzero(ours) + np.count_nonzero(theirs)
+        return 2.0 * np.count_nonzero(ours & theirs) / total if total else 0.0
+
+    def information_gained(self) -> float:
+        """Nats of mutual information, after less before."""
+        return self.alignment.after.mutual_information - self.alignment.before.mutual_information
+
+    def shift(self) -> float:
+        """Mean millimetres that the body was moved."""
+        return self.alignment.images.distance_mm(self.alignment.transform, np.eye(4))
+
+    def stretch(self) -> float:
+        """Largest share by which the body was stretched or squeezed."""
+        return max(abs(scale - 1.0) for scale in scales(self.alignment.transform))
+
+    def least_volume(self) -> float:
+        """The share of a volume that the deformation leaves where it squeezes most; 1 without one."""
+        deformation = self.alignment.deformation
+        return 1.0 if deformation is None else deformation.smallest_volume_change
+
+    def rival(self) -> float:
+        """How convincing the best motion that another start found elsewhere is, beside the one that was kept."""
+        if self.alignment.rival is None:
+            return 0.0
+        kept, other = (
+            compare(self.t1, self.t2, transform) for transform in (self.alignment.transform, self.alignment.rival)
+        )
+        return other.edge_agreement * other.overlap / max(kept.edge_agreement * kept.overlap, 1e-9)
+
+
+def _checked(
+    evidence: _Evidence, code: str, limits: Limits, message: str, measure: Callable[[_Evidence], float]
+) -> Check:
+    value = float(measure(evidence))
+    return Check(code, round(value, 6), limits.look, limits.verdict(value), message.format(value))
+
+
+_BATTERY: tuple[tuple[str, Limits, str, Callable[[_Evidence], float]], ...] = (
+    (
+        "body-overlap",
+        Limits(look=0.7, reject=0.4, at_least=True),  # right: 0.81 to 1.0; other patients: 0.53 to 0.92
+        "The outlines of the body agree to a Dice of {:.2f} where both images reach.",
+        _Evidence.body_overlap,
+    ),
+    (
+        "information-gained",
+        Limits(look=-0.01, reject=None, at_least=True),
+        "Mutual information changed by {:+.3f} nats against the scanner's own alignment.",
+        _Evidence.information_gained,
+    ),
+    (
+        "information-contrast",
+        Limits(look=1.3, reject=1.05, at_least=True),  # right: 1.9 to 6.4; other patients: 0.97 to 1.17
+        "Mutual information is {:.2f} times that of motions a centimetre or twelve degrees away.",
+        lambda evidence: evidence.contrast.information,
+    ),
+    (
+        "edge-contrast",
+        Limits(look=1.25, reject=1.08, at_least=True),  # right: 1.5 to 2.0; other patients 0.97 to 1.06, legs to 1.2
+        "The edges agree {:.2f} times as well as under motions a centimetre or twelve degrees away.",
+        lambda evidence: evidence.contrast.edges,
+    ),
+    (
+        "shift",
+        Limits(look=40.0, reject=200.0, at_least=False),
+        "The body was moved by {:.1f} mm; within one examination patients move less than 40 mm.",
+        _Evidence.shift,
+    ),
+    (
+        "rotation",
+        Limits(look=20.0, reject=60.0, at_least=False),
+        "The body was turned by {:.1f} degrees; within one examination patients turn less than 20.",
+        lambda evidence: rotation_degrees(evidence.alignment.transform),
+    ),
+    (
+        "stretch",
+        Limits(look=0.08, reject=0.2, at_least=False),  # right: up to 0.07 where 5 % and shear were true
+        "The body was stretched or squeezed by up to {:.1%}.",
+        _Evidence.stretch,
+    ),
+    (
+        "folding",
+        Limits(look=0.1, reject=0.0, at_least=True),
+        "The deformation leaves at least {:.2f} of a volume where it squeezes most; at 0 it folds.",
+        _Evidence.least_volume,
+    ),
+    (
+        "two-starts",
+        Limits(look=0.95, reject=None, at_least=False),
+        "The best motion that another start found elsewhere is {:.0%} as convincing as the one that was kept.",
+        _Evidence.rival,
+    ),
+    (
+        "field-of-view",
+        Limits(look=0.7, reject=0.2, at_least=True),  # right: 0.94 to 1.0
+        "T1 shows {:.0%} of the body that T2 shows.",
+        lambda evidence: evidence.alignment.after.overlap,
+    ),
+)
+
+
+def lower_limits() -> frozenset[str]:
+    """Codes of the checks whose values have to reach their limit; those of the others must not exceed it."""
+    return frozenset(code for code, limits, _, _ in _BATTERY if limits.at_least)

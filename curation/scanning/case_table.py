@@ -1,0 +1,204 @@
+"""`cases.csv`: a small table beside the images: tissue type and site of each patient, and which files are which.
+
+    patient_id,tissue_type,anatomical_site,t1,t2,mask_t1,mask_t2
+    P7,myxoid,"thigh, left",scans/a.nrrd,scans/b.nrrd,,scans/b-tumour.nrrd
+    P8,fat,,3,5,,
+
+Only ``patient_id`` must be there. ``t1`` and ``t2`` name a file by its path below the folder, or, of DICOM, a series by
+its number, its folder or Maskloop's reference; what is named there is a person's choice. Masks are named by path.
+How the table's text becomes cells stands in `curation.scanning.table_text`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from unicodedata import normalize
+
+from curation.names.anatomical_sites import SITE_WORDS, known_site
+from curation.scanning.table_text import UnreadableTable, cells_of
+from datasets.finding import Finding, Level
+from datasets.study.case import SeriesRole, TissueType
+
+CASE_TABLE_NAME = "cases.csv"
+
+_COLUMNS = ("patient_id", "tissue_type", "anatomical_site", "t1", "t2", "mask_t1", "mask_t2")
+_ALIASES = {"patientid": "patient_id", "tissuetype": "tissue_type", "anatomicalsite": "anatomical_site"}
+_MOST_BYTES = 10_000_000
+_REMEDY = f"Save it as UTF-8 text with the columns {', '.join(_COLUMNS)}."
+_NO_ID = frozenset({"", "nan", "n/a", "#n/a", "null", "none", "na"})
+"""What spreadsheets and data frames write for an empty cell."""
+
+
+@dataclass(frozen=True)
+class CaseDescription:
+    """What a person said about a case."""
+
+    tissue_type: TissueType = TissueType.UNKNOWN
+    anatomical_site: str = ""
+
+
+@dataclass(frozen=True)
+class NamedFiles:
+    """The files or series that a row names.
+
+    Args:
+        row: Number of the row in the table.
+        series: Role to what the row says. Never to be shown.
+        masks: Role to the path of a mask. Never to be shown.
+    """
+
+    row: int
+    series: Mapping[SeriesRole, str] = field(default_factory=dict, repr=False)
+    masks: Mapping[SeriesRole, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class CaseTable:
+    """The table's rows.
+
+    Args:
+        rows: Patient id to (row number, description); the ids are never to be stored or shown.
+        findings: What was wrong with it.
+        named: Patient id to the files or series that the row names, where it names any.
+    """
+
+    rows: Mapping[str, tuple[int, CaseDescription]] = field(default_factory=dict, repr=False)
+    findings: tuple[Finding, ...] = ()
+    named: Mapping[str, NamedFiles] = field(default_factory=dict, repr=False)
+
+
+def read_case_table(folder: Path, *, site_words: frozenset[str] = SITE_WORDS) -> CaseTable:
+    """Reads `cases.csv` of a folder; an absent table is an empty one, a damaged one is a finding.
+
+    The file's name and its columns in any capitals, the columns in any order; all but ``patient_id`` may be missing.
+    The patient id is DICOM's PatientID, or for other files the patient's folder or file prefix, or any name where the
+    row names the files. Letters with marks may be composed or not: ids are kept composed.
+
+    Args:
+        folder: That holds the table.
+        site_words: Words of anatomical sites that are kept.
+    """
+    try:
+        paths = _tables_in(folder)
+        if len(paths) != 1:
+            return _unreadable("several, whose names differ in capitals only") if paths else CaseTable()
+        if paths[0].stat().st_size > _MOST_BYTES:
+            return _unreadable("a file of more than 10 MB")
+        cells = cells_of(paths[0].read_bytes(), key=_column, wanted="patient_id")
+    except OSError as error:
+        return _unreadable(f"one that cannot be read ({type(error).__name__})")
+    except UnreadableTable as error:
+        return _unreadable(str(error))
+    columns = [_column(name) for name in cells.header]
+    named = [name for name in columns if name]
+    if columns.count("patient_id") != 1 or len(set(named)) != len(named):
+        return _unreadable("one without a single patient_id column, or with a column twice")
+    table = _parsed(columns, cells.lines, cells.first_row, site_words)
+    return replace(table, findings=(*_odd(cells.odd_row), *_passed_over(named), *table.findings))
+
+
+def is_case_table(name: str) -> bool:
+    """Whether a file is called as the table is, in any capitals."""
+    return name.lower() == CASE_TABLE_NAME
+
+
+def _tables_in(folder: Path) -> list[Path]:
+    """The table; files that differ from it in capitals only where there is none of its very name."""
+    found = [path for path in folder.iterdir() if is_case_table(path.name) and not path.is_symlink() and path.is_file()]
+    return [path for path in found if path.name == CASE_TABLE_NAME] or found
+
+
+def _column(name: str) -> str:
+    """A column's name as we write it: small letters, underscores."""
+    words = "_".join(name.strip().lower().replace("-", " ").split())
+    return _ALIASES.get(words, words)
+
+
+def _odd(row: int | None) -> Iterator[Finding]:
+    if row is not None:
+        expected, found = "UTF-8 text", "another encoding from here on; read as Windows-1252"
+        yield row_finding(row, "table-encoding", expected=expected, found=found, remedy="Save the table as UTF-8.")
+
+
+def _passed_over(columns: list[str]) -> Iterator[Finding]:
+    """A column whose name is misspelt would else be passed over in silence."""
+    others = [name for name in columns if name not in _COLUMNS]
+    if others:
+        message = f"Expected columns called {', '.join(_COLUMNS)}, got {len(others)} other(s), passed over."
+        remedy = "Nothing, unless a name is misspelt."
+        yield Finding(Level.INFO, "table-columns-other", message, remedy, CASE_TABLE_NAME)
+
+
+def row_finding(row: int, code: str, *, expected: str, found: str, remedy: str = "") -> Finding:
+    """A warning about one row, which names no patient."""
+    return Finding(
+        Level.WARNING,
+        code,
+        f"Expected {expected}, got {found}.",
+        remedy or f"Correct the row in {CASE_TABLE_NAME}.",
+        f"{CASE_TABLE_NAME}, row {row}",
+    )
+
+
+def _parsed(columns: list[str], lines: list[list[str]], first_row: int, site_words: frozenset[str]) -> CaseTable:
+    rows: dict[str, tuple[int, CaseDescription]] = {}
+    named: dict[str, NamedFiles] = {}
+    findings: list[Finding] = []
+    for number, line in enumerate(lines, start=first_row):
+        values = dict(zip(columns, (value.strip() for value in line), strict=False))
+        patient_id = normalize("NFC", values.get("patient_id", ""))
+        if any(value.strip() for value in line[len(columns) :]):
+            expected = f"at most {len(columns)} cells in a row"
+            found = f"{len(line)}; those behind the last column are passed over, and others may be in the wrong one"
+            remedy = f"Put what has a separator in it in quotes, or save {CASE_TABLE_NAME} by a spreadsheet."
+            findings.append(row_finding(number, "table-row-long", expected=expected, found=found, remedy=remedy))
+        if patient_id.lower() in _NO_ID or patient_id in rows:
+            findings += _useless(number, patient_id, values, rows)
+            continue
+        tissue_type = _tissue_type(values.get("tissue_type", ""))
+        site = known_site(values.get("anatomical_site", ""), words=site_words)
+        findings += _unknown_words(number, tissue_type, site)
+        rows[patient_id] = (number, CaseDescription(tissue_type or TissueType.UNKNOWN, site or ""))
+        series, masks = (
+            {role: value for role in SeriesRole if (value := _bare(values.get(prefix + role.value, "")))}
+            for prefix in ("", "mask_")
+        )
+        if series or masks:
+            named[patient_id] = NamedFiles(number, series, masks)
+    return CaseTable(rows, tuple(findings), named)
+
+
+def _bare(path: str) -> str:
+    """A path without the quotes around it that Windows copies along (*Copy as path*)."""
+    is_quoted = len(path) > 2 and path[0] == path[-1] and path[0] in "\"'"
+    return path[1:-1].strip() if is_quoted else path
+
+
+def _useless(
+    number: int, patient_id: str, values: Mapping[str, str], rows: Mapping[str, tuple[int, CaseDescription]]
+) -> Iterator[Finding]:
+    """Why a row is passed over; an empty one is no news."""
+    if patient_id in rows:
+        found = f"a patient who has row {rows[patient_id][0]}"
+        yield row_finding(number, "table-row-twice", expected="one row a patient", found=found)
+    elif any(values.values()):
+        yield row_finding(number, "table-row-without-id", expected="a patient_id in every row", found="none")
+
+
+def _tissue_type(value: str) -> TissueType | None:
+    return next((tissue for tissue in TissueType if tissue.value == (value.lower() or "unknown")), None)
+
+
+def _unknown_words(number: int, tissue_type: TissueType | None, site: str | None) -> Iterator[Finding]:
+    if tissue_type is None:
+        known = ", ".join(tissue.value for tissue in TissueType)
+        yield row_finding(number, "tissue-type-unknown", expected=f"one of {known}", found="another tissue type")
+    if site is None:
+        expected = "an anatomical site in plain English words (side, body part, compartment)"
+        found = "one with other words or signs; it is left out"
+        yield row_finding(number, "site-unknown", expected=expected, found=found)
+
+
+def _unreadable(found: str) -> CaseTable:
+    message = f"Expected a small table of cases, got {found}."
+    return CaseTable(findings=(Finding(Level.WARNING, "table-unreadable", message, _REMEDY, CASE_TABLE_NAME),))

@@ -1,0 +1,153 @@
+"""What a scan of a folder found: series, masks, and everything about them that pairing needs.
+
+Keys and paths identify people: they stay inside these values, out of their `repr`, and are never to be stored or shown.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from curation.scanning.case_table import CaseDescription
+from datasets.dicom.header import SeriesEvidence
+from datasets.dicom_series.series import DicomSeries, files_digest, read_series, series_grid
+from datasets.finding import Finding
+from datasets.formats.volume_file import is_volume_file, read_grid, read_volume
+from datasets.image.volume import Grid, Volume
+from datasets.study.case import SeriesRole
+
+
+@dataclass(frozen=True)
+class FoundSeries:
+    """One image series of one patient.
+
+    Args:
+        reference: Short name for reports; says nothing about the patient, and stays the same over runs: from a hash of
+            the series' UID, or of a volume file's bytes.
+        patient_key: DICOM's PatientID, or the folder and prefix of volume files (NIfTI, NRRD, MetaImage). Never to be
+            stored or shown.
+        study_key: Which visit. Never to be stored or shown.
+        evidence: What the header, or a volume file's name, says about its kind.
+        files: Its files.
+        dicom: Its headers; None for a volume file.
+        named_role: What a volume file's name, or `cases.csv`, says; None for DICOM.
+        made_by: What BIDS's name says of how it was made, run and session among it. Never to be shown.
+    """
+
+    reference: str
+    patient_key: str = field(repr=False)
+    study_key: str = field(repr=False)
+    evidence: SeriesEvidence
+    files: tuple[Path, ...] = field(repr=False)
+    dicom: DicomSeries | None = field(default=None, repr=False)
+    named_role: SeriesRole | None = None
+    made_by: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def grid(self) -> Grid:
+        """Where its voxels lie, from the headers alone.
+
+        Raises:
+            RejectedInput: It is no sound stack of slices.
+        """
+        return read_grid(self.files[0]) if self.dicom is None else series_grid(self.dicom)
+
+    @property
+    def source_sha256(self) -> str:
+        """Digest over the digests of its files; reads them all."""
+        return files_digest(self.files)
+
+    @property
+    def frame_of_reference(self) -> str:
+        """Two series of one frame of reference share millimetres; empty where not known. Never to be shown."""
+        return self.dicom.frame_of_reference_uid if self.dicom else ""
+
+    @property
+    def acquired(self) -> datetime | None:
+        """When; None where not known. Only for comparing series of one patient, never to be stored or shown."""
+        return self.evidence.acquisition_time
+
+    def read(self) -> Volume:
+        """Its voxels as float32.
+
+        Raises:
+            RejectedInput: It cannot be read or is no sound stack of slices.
+        """
+        return read_volume(self.files[0]) if self.dicom is None else read_series(self.dicom)
+
+
+@dataclass(frozen=True)
+class FoundMask:
+    """A structure set, a segmentation or a mask in a volume file.
+
+    Args:
+        reference: "file 17", as findings name it.
+        patient_key: As of a series. Never to be stored or shown.
+        path: The file.
+        series_uids: The series that a structure set or a segmentation was drawn on; () for a volume file, and for a
+            segmentation that does not say.
+        image_uids: The images that a structure set's contours name. Never to be shown.
+        named_role: The role in a volume file's name, or in `cases.csv`.
+        modality: Another modality than MR in a volume file's name.
+        labels: Name of the region of each value of a volume file; {} where nothing says what its values mean.
+        is_segmentation: Whether it is a DICOM SEG.
+        made_by: As of a series: of the image that BIDS's name says it was drawn on. Never to be shown.
+    """
+
+    reference: str
+    patient_key: str = field(repr=False)
+    path: Path = field(repr=False)
+    series_uids: tuple[str, ...] = field(default=(), repr=False)
+    image_uids: frozenset[str] = field(default=frozenset(), repr=False)
+    named_role: SeriesRole | None = None
+    modality: str = ""
+    labels: Mapping[int, str] = field(default_factory=dict, repr=False)
+    is_segmentation: bool = False
+    made_by: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_volume_file(self) -> bool:
+        """Whether it is a NIfTI, NRRD or MetaImage file."""
+        return is_volume_file(self.path)
+
+    @property
+    def is_structure_set(self) -> bool:
+        """Whether it is an RTSTRUCT."""
+        return not self.is_volume_file and not self.is_segmentation
+
+
+@dataclass(frozen=True)
+class FolderScan:
+    """Everything of use in a folder, and what was wrong with the rest.
+
+    Args:
+        series: In the order of their first files.
+        masks: In the order of their files.
+        first_files: Patient key to the number of the patient's first file, in that order. Never to be shown.
+        descriptions: Patient key to what `cases.csv` says. Never to be shown.
+        findings: Files and rows that are of no use, and why.
+        file_count: How many files were looked at.
+        choices: Patient key to role to reference of the series that `cases.csv` names. Keys never to be shown.
+        left_out: How many DICOM objects that are neither image nor mask there were, by kind: reports, presentation
+            states...
+        former_keys: Patient key to the key that earlier versions took, where that was another. Never to be shown.
+    """
+
+    series: tuple[FoundSeries, ...]
+    masks: tuple[FoundMask, ...]
+    first_files: Mapping[str, int] = field(repr=False)
+    descriptions: Mapping[str, CaseDescription] = field(repr=False)
+    findings: tuple[Finding, ...]
+    file_count: int
+    choices: Mapping[str, Mapping[SeriesRole, str]] = field(default_factory=dict, repr=False)
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    former_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def patient_keys(self) -> tuple[str, ...]:
+        """Every patient once; never to be stored or shown."""
+        return tuple(self.first_files)
+
+    def patient_reference(self, patient_key: str) -> str:
+        """How reports name a patient: by position, with the number of the first file."""
+        return f"patient {self.patient_keys.index(patient_key) + 1} (first file: {self.first_files[patient_key]})"

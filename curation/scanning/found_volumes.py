@@ -1,0 +1,275 @@
+"""The volume files of a scan: told apart into images and masks, and given to their patients once all are known.
+
+What the voxels are goes before what a name says: few whole numbers are a mask, and never an image.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath
+
+import numpy as np
+
+from curation.names.bids_names import dataset_name
+from curation.names.mask_owners import UNCLEAR, MaskOwners, PlacedImage, nobodys
+from curation.names.nifti_names import NiftiName, read_name
+from curation.names.volume_patients import NamedVolume, key_of, patients_of, silent_place
+from curation.scanning.found_series import FoundMask, FoundSeries
+from curation.scanning.mask_values import MaskFile, meanings_of
+from curation.scanning.table_files import NamedFile
+from datasets.dicom.header import SeriesEvidence, plane_of
+from datasets.errors import RejectedInput
+from datasets.files import sha256_of_file
+from datasets.finding import Finding, Level
+from datasets.formats.volume_file import files_of, read_grid, read_mask, read_values
+from datasets.image.mask import OEDEMA, TUMOUR
+from datasets.image.volume import Grid
+from datasets.labels.label_values import LabelValues, region_called
+from datasets.labels.stored_values import are_labels, labels_in
+
+_ANISOTROPIC = 1.5
+
+
+@dataclass(frozen=True)
+class VolumeFile:
+    """One volume file.
+
+    Args:
+        path: The file.
+        relative: Below the scanned folder. Never to be shown.
+        number: Of the file.
+        name: What its name says, and what `cases.csv` says of its role.
+        grid: Where its voxels lie.
+        values: Distinct values of its voxels; None where they are many.
+        named: What `cases.csv` says; None where it does not name the file.
+    """
+
+    path: Path = field(repr=False)
+    relative: PurePath = field(repr=False)
+    number: int
+    name: NiftiName
+    grid: Grid
+    values: tuple[float, ...] | None
+    named: NamedFile | None
+
+    @property
+    def is_mask(self) -> bool:
+        """Whether it is one by its name, or by its voxels where its name does not say image."""
+        if self.named is not None:
+            return self.named.is_mask
+        return self.name.is_mask or (are_labels(self.values) and (self.name.has_region or self.name.role is None))
+
+    @property
+    def is_no_image(self) -> bool:
+        """Whether it is called an image and holds but a few values; one value alone is refused where it is read."""
+        return not self.is_mask and self.values is not None and len(self.values) > 1
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether BIDS says that it was computed from the raw images."""
+        return self.name.bids is not None and self.name.bids.is_derived
+
+
+@dataclass(frozen=True)
+class PlacedVolumes:
+    """Series and masks of all volume files.
+
+    Args:
+        series: In the order of their files.
+        masks: In the order of their files.
+        former_keys: As of `FolderScan`.
+        findings: What was left out, and what is to be asked.
+    """
+
+    series: tuple[FoundSeries, ...]
+    masks: tuple[FoundMask, ...]
+    former_keys: Mapping[str, str] = field(repr=False)
+    findings: tuple[Finding, ...]
+
+
+def look_at_volume(path: Path, relative: PurePath, number: int, named: NamedFile | None) -> VolumeFile:
+    """Reads a file's name and header, and of its voxels as much as tells an image from a mask.
+
+    Raises:
+        RejectedInput: What the format's own reader refuses in a header.
+    """
+    name = read_name(relative)
+    if named is not None:
+        name = replace(name, role=named.role, is_mask=named.is_mask, modality="")
+    return VolumeFile(path, relative, number, name, read_grid(path), _values(path), named)
+
+
+def place_volumes(
+    files: Sequence[VolumeFile],
+    folder: Path,
+    *,
+    said_patients: Collection[str],
+    dicom_places: Iterable[tuple[PurePath, str]],
+    label_values: LabelValues,
+    label_lists: Mapping[PurePath, LabelValues],
+) -> PlacedVolumes:
+    """Gives every file to its patient.
+
+    Args:
+        files: All volume files.
+        folder: The scanned folder.
+        said_patients: Patients that `cases.csv` has rows for.
+        dicom_places: Folder below `folder` and patient key of DICOM images.
+        label_values: What a person says of the masks' values; {} where nobody does.
+        label_lists: From `curation.scanning.mask_values.label_lists`.
+    """
+    names = _Names(files, folder)
+    images = [file for file in files if not (file.is_mask or file.is_no_image or file.is_derived)]
+    loose = [file for file in images if file.named is None and not names.beside(file)]
+    patients = patients_of(
+        [NamedVolume(file.relative, file.number, file.name) for file in loose],
+        root=names.root,
+        datasets=names.datasets,
+        said=said_patients,
+    )
+    keys = {file.number: patients.keys.get(file.number) or names.said(file) for file in images}
+    series = [_series(file, keys[file.number]) for file in images if keys[file.number]]
+    owners = MaskOwners([*_placed(images, keys), *(PlacedImage(place, key) for place, key in dicom_places)])
+    masks, findings = _masks([file for file in files if file.is_mask], names, owners, label_values, label_lists)
+    return PlacedVolumes(
+        tuple(series), tuple(masks), patients.former, (*_left_out(files), *patients.findings, *findings)
+    )
+
+
+class _Names:
+    """What all names of a scan say together."""
+
+    def __init__(self, files: Sequence[VolumeFile], folder: Path) -> None:
+        roots = dict.fromkeys(file.name.bids.dataset for file in files if file.name.bids is not None)
+        self.root = folder.resolve().name
+        self.datasets = {root: dataset_name(folder, root) for root in roots}
+        self._beside: dict[tuple[object, ...], set[str]] = defaultdict(set)
+        for file in files:
+            if file.named is not None:
+                self._beside[_place(file)].add(file.named.patient_id)
+
+    def beside(self, file: VolumeFile) -> str:
+        """The one patient of those files of the same folder and prefix that `cases.csv` names; empty without any."""
+        named = self._beside.get(_place(file), set())
+        return next(iter(named)) if len(named) == 1 else ""
+
+    def said(self, file: VolumeFile) -> str:
+        """The patient that `cases.csv` says; empty where it says none."""
+        return file.named.patient_id if file.named is not None else self.beside(file)
+
+    def key_of(self, file: VolumeFile) -> str:
+        """The key that an image of this name would have."""
+        return key_of(file.name, root=self.root, datasets=self.datasets)
+
+
+def _place(file: VolumeFile) -> tuple[object, ...]:
+    """What files of one patient share: the key that their names give, and the silent folders in it."""
+    return (file.name.patient_key, silent_place(file.name))
+
+
+def _placed(images: Sequence[VolumeFile], keys: Mapping[int, str]) -> Iterator[PlacedImage]:
+    for file in images:
+        key = keys[file.number] or UNCLEAR
+        is_named = file.named is not None
+        prefix, spelled = ((), ()) if is_named else (file.name.prefix, file.name.spelled)
+        yield PlacedImage(file.relative.parent, key, prefix, spelled)
+
+
+def _masks(
+    files: Sequence[VolumeFile],
+    names: _Names,
+    owners: MaskOwners,
+    label_values: LabelValues,
+    label_lists: Mapping[PurePath, LabelValues],
+) -> tuple[list[FoundMask], list[Finding]]:
+    found = [
+        (file, names.said(file) or owners.owner_of(file.relative, file.name, names.key_of(file))) for file in files
+    ]
+    drawn = [MaskFile(file.number, file.path, file.relative, file.name.region, _labels(file)) for file, _ in found]
+    meanings = meanings_of(drawn, label_values, label_lists)
+    masks = [
+        FoundMask(
+            f"file {file.number}",
+            key,
+            file.path,
+            named_role=file.name.role,
+            modality=file.name.modality,
+            labels=meanings.labels[file.number],
+            made_by=file.name.made_by,
+        )
+        for file, key in found
+        if key
+    ]
+    nobody = [nobodys(file.number) for file, key in found if not key]
+    return masks, [*nobody, *(_other_part(mask) for mask in masks if _is_other_part(mask)), *meanings.findings]
+
+
+def _is_other_part(mask: FoundMask) -> bool:
+    """Whether a mask is called after a part of the body, or after what BIDS names in it, and not after a tumour."""
+    return bool(mask.labels) and not any(region_called(name) in (TUMOUR, OEDEMA) for name in mask.labels.values())
+
+
+def _other_part(mask: FoundMask) -> Finding:
+    message = "Expected a mask of a tumour, got one that is named after something else; it is kept, but as no tumour."
+    remedy = "Nothing, or call it a tumour: in its name, or with --label-values."
+    return Finding(Level.INFO, "mask-of-another-part", message, remedy, mask.reference)
+
+
+def _series(file: VolumeFile, key: str) -> FoundSeries:
+    session = file.name.bids.session if file.name.bids is not None else ""
+    return FoundSeries(
+        reference=sha256_of_file(file.path)[:10],
+        patient_key=key,
+        study_key=f"{key}/ses-{session}" if session else key,
+        evidence=_evidence(file.grid, file.name),
+        files=files_of(file.path),
+        named_role=file.name.role,
+        made_by=file.name.made_by,
+    )
+
+
+def _evidence(grid: Grid, name: NiftiName) -> SeriesEvidence:
+    """A volume file says nothing of the sequence; the slices run along the axis of the largest spacing, or along k."""
+    axis = int(np.argmax(grid.spacing)) if max(grid.spacing) > _ANISOTROPIC * min(grid.spacing) else 2
+    return SeriesEvidence(
+        modality=name.modality,
+        series_description=name.words,
+        orientation=plane_of(grid.affine[:3, axis]),
+        slice_count=grid.shape[axis],
+        spacing=grid.spacing,
+    )
+
+
+def _values(path: Path) -> tuple[float, ...] | None:
+    """A file whose voxels cannot be read is refused, by its own code, where it is used; here it is like any image."""
+    try:
+        return read_values(path)
+    except RejectedInput:
+        return None
+
+
+def _labels(file: VolumeFile) -> tuple[int, ...] | None:
+    """The labels of a mask; None for what is no label map, which is refused where it is used."""
+    if file.values is not None:
+        return labels_in(file.values)
+    try:
+        return tuple(int(value) for value in np.unique(read_mask(file.path).data) if value)
+    except RejectedInput:
+        return None
+
+
+def _left_out(files: Sequence[VolumeFile]) -> Iterator[Finding]:
+    for file in files:
+        if file.is_no_image:
+            yield Finding(
+                Level.ERROR,
+                "volume-few-values",
+                f"Expected an image, with many grey values, got {len(file.values or ())} values, as in a mask; it is"
+                " left out.",
+                "If it is a mask, say so in its name (mask, seg, lesion) or in cases.csv; otherwise export it again.",
+                f"file {file.number}",
+            )
+        elif file.is_derived and not file.is_mask:
+            message = "Expected raw images, got one that was derived from them (BIDS); it is passed over."
+            remedy = "Nothing, or ingest the folder of derivatives by itself."
+            yield Finding(Level.INFO, "bids-derived-image", message, remedy, f"file {file.number}")

@@ -1,0 +1,36 @@
+"""DICOM masks under another patient ID than the images that they name: anonymised apart from them, or somebody's."""
+
+from collections.abc import Iterator, Sequence
+
+from curation.scanning.found_series import FoundMask, FoundSeries
+from datasets.finding import Finding, Level
+
+
+def of_other_patients(masks: Sequence[FoundMask], series: Sequence[FoundSeries]) -> Iterator[FoundMask]:
+    """The masks that name images or a series of another patient ID and none of their own, or nothing, and whose patient
+    ID has no images.
+
+    Args:
+        masks: All masks of a scan.
+        series: All series of a scan.
+    """
+    dicom = [(found.patient_key, found.dicom) for found in series if found.dicom is not None]
+    owners = {one.series_uid: key for key, one in dicom}
+    owners |= {uid: key for key, one in dicom for header in one.slices for uid in header.uids}
+    for mask in masks:
+        says = (*mask.series_uids, *mask.image_uids)
+        named = {owners[uid] for uid in says if uid in owners} if says else {found.patient_key for found in series}
+        if named and mask.patient_key not in named:
+            yield mask
+
+
+def other_patient(mask: FoundMask) -> Finding:
+    """That a mask is left out, since nobody knows which of the two IDs is right."""
+    return Finding(
+        Level.ERROR,
+        "mask-of-other-patient",
+        "Expected a mask under the patient ID of the images that it was drawn on, got one under another ID; it is left"
+        " out.",
+        "Find out whose it is, and export it again under that patient ID.",
+        mask.reference,
+    )

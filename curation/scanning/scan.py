@@ -1,0 +1,369 @@
+"""What is in this folder: DICOM series and masks, NIfTI, NRRD and MetaImage volumes, whatever the folders are called.
+
+Of DICOM only headers are read. Files are numbered from 1 in the order of their paths, so that a finding can name "file
+17" and a person can find it, while no path, which often carries a patient's name, is shown. DICOM is known by its
+content, with or without ``.dcm``; volume files by their suffix, their role by their voxels and their name
+(`curation.names.nifti_names` states the rule) or by `cases.csv`. A DICOMDIR is not followed: the files are found
+without it.
+"""
+
+import os
+import stat
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path, PurePath
+from unicodedata import normalize
+
+from curation.names.anatomical_sites import SITE_WORDS
+from curation.scanning.case_table import CASE_TABLE_NAME, CaseTable, read_case_table, row_finding
+from curation.scanning.found_series import FolderScan, FoundMask, FoundSeries
+from curation.scanning.found_volumes import PlacedVolumes, VolumeFile, look_at_volume, place_volumes
+from curation.scanning.mask_patients import of_other_patients, other_patient
+from curation.scanning.mask_values import label_lists
+from curation.scanning.table_files import NamedPaths, choices_of, named_paths
+from datasets.dicom.file import dicom_findings, looks_like_dicom
+from datasets.dicom.header import SliceHeader, read_header
+from datasets.dicom_series.repeated_slices import is_same_picture
+from datasets.dicom_series.series import DicomSeries, group_series
+from datasets.errors import RejectedInput
+from datasets.files import sha256_of_file
+from datasets.finding import Finding, Level
+from datasets.formats.volume_file import header_findings, is_data_of_header, is_volume_file
+from datasets.labels.label_values import LabelValues
+
+Progress = Callable[[int, int], None]
+
+NOT_IMAGES = frozenset(
+    {".txt", ".csv", ".tsv", ".json", ".md", ".rst", ".xml", ".html", ".htm", ".pdf", ".doc", ".docx", ".xls", ".xlsx",
+     ".log", ".ini", ".yaml", ".yml", ".sha256", ".md5", ".png", ".jpg", ".jpeg", ".gif", ".bval", ".bvec"}
+)  # fmt: skip
+"""Files with these suffixes are not meant as images and are passed over silently."""
+
+_NOT_IMAGE_NAMES = frozenset({"license", "licence", "readme", "dicomdir", "checksums", "thumbs.db", "autorun.inf"})
+_DICOM_SUFFIXES = frozenset({".dcm", ".dicom", ".ima"})
+_DIGEST_DIGITS = 12
+
+
+_OTHER_OBJECTS = {
+    "SR": "report", "PR": "presentation state", "KO": "key object selection", "DOC": "document", "REG": "registration",
+    "RTDOSE": "dose", "RTPLAN": "plan", "FID": "fiducials", "RWV": "value map", "ANN": "annotation",
+}  # fmt: skip
+"""DICOM objects that are neither image nor mask, by modality."""
+
+
+def scan_folder(
+    folder: Path,
+    *,
+    progress: Progress | None = None,
+    site_words: frozenset[str] = SITE_WORDS,
+    label_values: LabelValues | None = None,
+) -> FolderScan:
+    """Looks at every file below a folder once.
+
+    Links, pipes and devices are not followed and named in a finding. Hidden files, files that are clearly not meant as
+    images, and second copies of a DICOM file are passed over; DICOM objects that are neither images nor masks are
+    counted. Every other file that is no image, a damaged one, and a folder that cannot be opened, is named in a
+    finding.
+
+    Args:
+        folder: Studies of one or more patients, nested as they are; may hold a `cases.csv`.
+        progress: Called with (files looked at, files).
+        site_words: Words of anatomical sites that are kept.
+        label_values: What a person says that the values of mask files mean; None where nobody does.
+
+    Raises:
+        RejectedInput: There is no such folder.
+    """
+    if not folder.is_dir():
+        raise RejectedInput("folder-absent", "Expected a folder of studies, got none.", remedy="Check the path given.")
+    closed: list[OSError] = []
+    hidden: list[str] = []
+    paths = sorted(_walk(folder, closed, hidden), key=lambda path: path.relative_to(folder).as_posix())
+    table = read_case_table(folder, site_words=site_words)
+    looks = _Looks(folder, named_paths(table, (path.relative_to(folder).as_posix() for path in paths)))
+    for number, path in enumerate(paths, start=1):
+        looks.look_at(path, number)
+        if progress is not None:
+            progress(number, len(paths))
+    looks.findings += [_closed_folder(number, error) for number, error in enumerate(closed, start=1)]
+    looks.findings += [_hidden_folders(len(hidden))] if hidden else []
+    lists, unreadable = label_lists(folder, paths)
+    looks.findings += unreadable
+    placed = place_volumes(
+        looks.volumes,
+        folder,
+        said_patients=table.rows,
+        dicom_places=looks.dicom_places(),
+        label_values=label_values or {},
+        label_lists=lists,
+    )
+    return looks.summed_up(table, placed, file_count=len(paths))
+
+
+class _Looks:
+    """Gathers what the files of one folder are."""
+
+    def __init__(self, folder: Path, named: NamedPaths) -> None:
+        self.folder = folder
+        self.named = named
+        self.headers: list[SliceHeader] = []
+        self.volumes: list[VolumeFile] = []
+        self.masks: list[FoundMask] = []
+        self.findings: list[Finding] = []
+        self.notes: dict[str, tuple[int, int, Finding]] = {}
+        self.numbers: dict[Path, int] = {}
+        self.objects: dict[str, Path] = {}
+        self.left_out: Counter[str] = Counter()
+        self.presentations: list[tuple[int, tuple[str, ...]]] = []
+
+    def look_at(self, path: Path, number: int) -> None:
+        """Sorts one file in, or says what is wrong with it."""
+        self.numbers[path] = number
+        try:
+            if not stat.S_ISREG(path.lstat().st_mode):
+                self._refuse(number, _NOT_REGULAR)
+            elif not _is_no_image(path):
+                self._sort_in(path, number)
+        except RejectedInput as error:
+            digest = "" if error.code == "file-too-large" else sha256_of_file(path)[:_DIGEST_DIGITS]
+            self._refuse(number, error, digest=digest)
+        except OSError as error:
+            self._refuse(number, _unopened(error))
+
+    def dicom_places(self) -> set[tuple[PurePath, str]]:
+        """Where DICOM images lie, and whose they are."""
+        return {(header.path.relative_to(self.folder).parent, header.patient_key) for header in self.headers}
+
+    def summed_up(self, table: CaseTable, placed: PlacedVolumes, *, file_count: int) -> FolderScan:
+        """Everything that was gathered, in the order of the files."""
+        dicom = [_found(series) for series in group_series(self.headers)]
+        series = sorted([*dicom, *placed.series], key=self._number_of)
+        strange = list(of_other_patients(self.masks, series))
+        own = [mask for mask in self.masks if mask not in strange]
+        masks = sorted([*own, *placed.masks], key=lambda mask: self.numbers[mask.path])
+        first_files: dict[str, int] = {}
+        for key, number in sorted(self._patients(series, masks), key=lambda pair: pair[1]):
+            first_files.setdefault(key, number)
+        known, shared = _known_ids(list(first_files))
+        rows = {known[patient_id]: row for patient_id, row in table.named.items() if patient_id in known}
+        return FolderScan(
+            series=tuple(series),
+            masks=tuple(masks),
+            first_files=first_files,
+            descriptions={known[name]: said for name, (_, said) in table.rows.items() if name in known},
+            findings=(
+                *self.findings,
+                *self._noted(),
+                *self._without_series(series),
+                *table.findings,
+                *self.named.findings,
+                *placed.findings,
+                *map(other_patient, strange),
+                *_unused_rows(table, known, shared, self.named),
+            ),
+            file_count=file_count,
+            choices={
+                key: choices_of(row, key, self._paths_of(key, series), self.named.files) for key, row in rows.items()
+            },
+            left_out=dict(self.left_out),
+            former_keys=placed.former_keys,
+        )
+
+    def _number_of(self, found: FoundSeries) -> int:
+        return min(self.numbers[path] for path in found.files)
+
+    def _paths_of(self, key: str, series: list[FoundSeries]) -> list[tuple[FoundSeries, tuple[str, ...]]]:
+        """A patient's series, with the paths of their files below the folder."""
+        return [
+            (found, tuple(path.relative_to(self.folder).as_posix() for path in found.files))
+            for found in series
+            if found.patient_key == key
+        ]
+
+    def _patients(self, series: list[FoundSeries], masks: list[FoundMask]) -> Iterator[tuple[str, int]]:
+        yield from ((found.patient_key, self._number_of(found)) for found in series)
+        yield from ((mask.patient_key, self.numbers[mask.path]) for mask in masks)
+
+    def _sort_in(self, path: Path, number: int) -> None:
+        if is_volume_file(path):
+            self._note(number, header_findings(path))
+            self._sort_in_volume(path, number)
+        elif looks_like_dicom(path):
+            self._note(number, dicom_findings(path))
+            self._sort_in_dicom(read_header(path), number)
+        elif path.suffix.lower() in _DICOM_SUFFIXES:
+            raise RejectedInput(
+                "dicom-unreadable",
+                "Expected a DICOM file, as its name says, got something else.",
+                remedy="Export or copy the file again.",
+            )
+        else:
+            raise RejectedInput(
+                "file-not-image",
+                "Expected DICOM, NIfTI, NRRD or MetaImage, got a file of another kind.",
+                remedy="Remove it from the folder, or convert it if it is an image.",
+            )
+
+    def _sort_in_dicom(self, header: SliceHeader, number: int) -> None:
+        first = self.objects.setdefault(header.sop_instance_uid or str(header.path), header.path)
+        if first != header.path:
+            self._note(number, tuple(_copy_of(first, header)))
+        elif header.is_structure_set or header.is_segmentation:
+            self.masks.append(
+                FoundMask(
+                    f"file {number}",
+                    header.patient_key,
+                    header.path,
+                    series_uids=header.referenced_series,
+                    image_uids=header.contour_images,
+                    is_segmentation=header.is_segmentation,
+                )
+            )
+        elif header.is_image and not (header.series_uid and header.patient_key):
+            raise RejectedInput(
+                "dicom-no-series",
+                "Expected a patient and a series in the header, got an image without.",
+                remedy="Export the image from the archive again.",
+            )
+        elif header.is_image:
+            self.headers.append(header)
+        else:
+            self.left_out[_OTHER_OBJECTS.get(header.evidence.modality, "other DICOM object")] += 1
+            if header.evidence.modality == "PR":
+                self.presentations.append((number, header.referenced_series))
+
+    def _sort_in_volume(self, path: Path, number: int) -> None:
+        relative = path.relative_to(self.folder)
+        self.volumes.append(look_at_volume(path, relative, number, self.named.files.get(relative.as_posix())))
+
+    def _without_series(self, series: list[FoundSeries]) -> Iterator[Finding]:
+        """Presentation states of series that are not there."""
+        present = {found.dicom.series_uid for found in series if found.dicom}
+        for number, uids in self.presentations:
+            if uids and not present & set(uids):
+                message = "Expected the series that a presentation state belongs to, got none."
+                remedy = "Add that series to the folder, if it is wanted."
+                yield Finding(Level.INFO, "presentation-without-series", message, remedy, f"file {number}")
+
+    def _note(self, number: int, findings: tuple[Finding, ...]) -> None:
+        """Keeps what is worth knowing of files that can be used: once a kind, for all slices of a series share it."""
+        for finding in findings:
+            first, count, _ = self.notes.get(finding.code, (number, 0, finding))
+            self.notes[finding.code] = (first, count + 1, finding)
+
+    def _noted(self) -> Iterator[Finding]:
+        for first, count, finding in self.notes.values():
+            yield replace(finding, subject=f"file {first}" + (f" and {count - 1} others" if count > 1 else ""))
+
+    def _refuse(self, number: int, error: RejectedInput, *, digest: str = "") -> None:
+        """A damaged image is an error; a file that was perhaps never meant as one is a warning."""
+        level = Level.WARNING if error.code in ("file-not-image", "file-not-regular") else Level.ERROR
+        subject = f"file {number} (sha256 {digest})" if digest else f"file {number}"
+        self.findings.append(Finding(level, error.code, error.message, error.remedy, subject))
+
+
+def _copy_of(first: Path, second: SliceHeader) -> Iterator[Finding]:
+    """A second copy of the same bytes is no news; one with the same header and pixels, but for what we do not read, is
+    passed over with a word; two different objects of one UID cannot both be right."""
+    if sha256_of_file(first) == sha256_of_file(second.path):
+        return
+    if not is_same_picture(read_header(first), second):
+        raise RejectedInput(
+            "dicom-uid-twice",
+            "Expected one object of each UID, got a second one with other content.",
+            remedy="Find out which of the two is right, and remove the other.",
+        )
+    yield Finding(
+        Level.WARNING,
+        "dicom-twice",
+        "Expected one file of each object, got a second one with the same picture and another header; the first in the "
+        "order of the files was used.",
+        "Nothing, if the images are right.",
+    )
+
+
+_NOT_REGULAR = RejectedInput(
+    "file-not-regular",
+    "Expected a regular file, got a link, a pipe or a device; it was not followed.",
+    remedy="Copy the files themselves into the folder.",
+)
+
+
+def _unopened(error: OSError) -> RejectedInput:
+    return RejectedInput(
+        "file-unreadable",
+        f"Expected a file that can be read, got none ({type(error).__name__}).",
+        remedy="Check the file's permissions and the disk.",
+    )
+
+
+def _closed_folder(number: int, error: OSError) -> Finding:
+    return Finding(
+        Level.ERROR,
+        "folder-unreadable",
+        f"Expected folders that can be opened, got one that cannot ({type(error).__name__}); what is in it is unknown.",
+        "Give read permission for everything below the folder, and ingest again.",
+        f"closed folder {number}",
+    )
+
+
+def _hidden_folders(count: int) -> Finding:
+    message = f"Expected folders whose names do not start with a dot, got {count} that were passed over."
+    return Finding(Level.INFO, "folders-hidden", message, "Rename what holds images, and ingest again.", "the folder")
+
+
+def _walk(folder: Path, closed: list[OSError], hidden: list[str]) -> Iterator[Path]:
+    """Every file below a folder, links to folders among them; nothing hidden.
+
+    What does not open goes to `closed`, and folders that were passed over to `hidden`.
+    """
+    for root, folders, files in os.walk(folder, followlinks=False, onerror=closed.append):
+        hidden += [name for name in folders if name.startswith(".")]
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if not name.startswith("."):
+                yield Path(root, name)
+        yield from (Path(root, name) for name in folders if Path(root, name).is_symlink())
+
+
+def _is_no_image(path: Path) -> bool:
+    is_other = path.suffix.lower() in NOT_IMAGES or path.name.lower().split(".")[0] in _NOT_IMAGE_NAMES
+    return is_other or is_data_of_header(path)
+
+
+def _found(series: DicomSeries) -> FoundSeries:
+    return FoundSeries(
+        reference=series.reference,
+        patient_key=series.patient_key,
+        study_key=series.study_uid,
+        evidence=series.evidence,
+        files=series.files,
+        dicom=series,
+    )
+
+
+def _known_ids(patient_keys: list[str]) -> tuple[dict[str, str], set[str]]:
+    """What a row may call a patient: the whole key or its last part, unless several patients share that; and those."""
+    last: dict[str, list[str]] = defaultdict(list)
+    for key in patient_keys:
+        if "/" in key:
+            last[normalize("NFC", key.rsplit("/", 1)[-1])].append(key)
+    whole = {normalize("NFC", key): key for key in patient_keys}
+    single = {name: keys[0] for name, keys in last.items() if len(keys) == 1}
+    shared = {name for name, keys in last.items() if len(keys) > 1} - set(whole)
+    return single | whole, shared
+
+
+def _unused_rows(table: CaseTable, known: dict[str, str], shared: set[str], named: NamedPaths) -> Iterator[Finding]:
+    """Rows of patients without images, unless a file that is not there was told already; and rows of several."""
+    told = {finding.subject for finding in named.findings}
+    for patient_id, (row, _) in table.rows.items():
+        if patient_id in shared:
+            expected, found = "a row of one patient", "a name that patients in several folders have"
+            remedy = "Write the patient's folders before it, joined by slashes, or name the files."
+            yield row_finding(row, "table-row-of-several", expected=expected, found=found, remedy=remedy)
+        elif patient_id not in known and f"{CASE_TABLE_NAME}, row {row}" not in told:
+            expected = "images of the patient in this row"
+            remedy = "Add the images, or correct the patient_id."
+            yield row_finding(row, "table-row-unused", expected=expected, found="none", remedy=remedy)

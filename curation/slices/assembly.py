@@ -1,0 +1,63 @@
+"""Assembly: drawn slices, in picture orientation, become one mask volume on the case's grid."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.errors import RejectedInput
+from datasets.image.mask import DEFAULT_LABELS, Mask
+from datasets.image.volume import Grid
+from datasets.pictures.picture_plane import PicturePlane
+
+DrawnSlice = NDArray[np.bool_] | NDArray[np.uint8]
+
+
+def assemble_mask(
+    slices: Mapping[int, DrawnSlice], plane: PicturePlane, grid: Grid, *, labels: Mapping[int, str] = DEFAULT_LABELS
+) -> Mask:
+    """Puts drawn slices where they belong; slices that nobody drew on stay background.
+
+    Args:
+        slices: By index along the plane's slice axis: a (height, width) picture, either boolean (inside the only
+            label) or uint8 (0 and the values of `labels`).
+        plane: How the pictures were cut from the grid.
+        grid: The case's grid; must be the plane's.
+        labels: Name of each value that may occur.
+
+    Returns:
+        The mask on `grid`.
+
+    Raises:
+        GeometryError: The plane is of another grid.
+        RejectedInput: A picture of another size, an index without a slice, or a value without a label.
+    """
+    grid.require_match(plane.grid, what="Case and the plane its slices were cut in")
+    data = np.zeros(grid.shape, dtype=np.uint8)
+    for index in sorted(slices):
+        picture = _labelled(np.asarray(slices[index]), labels, index=index)
+        plane.from_picture(picture, into=data, index=index)
+    return Mask(data, grid, labels)
+
+
+def _labelled(drawn: NDArray[np.generic], labels: Mapping[int, str], *, index: int) -> NDArray[np.uint8]:
+    """The picture as label values, after they were checked."""
+    if drawn.dtype == np.bool_:
+        if len(labels) != 1:
+            raise _unfit(index, f"an inside-or-outside picture, which cannot say which of {len(labels)} labels it is")
+        return drawn.astype(np.uint8) * np.uint8(next(iter(labels)))
+    if drawn.dtype != np.uint8:
+        raise _unfit(index, f"values of type {drawn.dtype}")
+    values = drawn.view(np.uint8)
+    unknown = sorted({int(value) for value in np.unique(values)} - {0, *labels})
+    if unknown:
+        raise _unfit(index, f"the values {', '.join(map(str, unknown[:5]))}, which no label has")
+    return values
+
+
+def _unfit(index: int, got: str) -> RejectedInput:
+    return RejectedInput(
+        "slice-labels",
+        f"Expected slice {index} to hold 0 and the values of the mask's labels as uint8, got {got}.",
+        remedy="Give each drawn label its value before the slices are assembled.",
+    )

@@ -1,0 +1,266 @@
+"""Slices: the 8-bit pictures that annotators draw on, and the file that says how to come back to their voxels.
+
+A folder of exported slices holds one PNG per role, index and window preset, and one `slices.json`. The same volumes
+give the same bytes. File names carry the case's code, the role, the index and, but for the preset that annotators draw
+on, the preset's name (`C0001_t1_0007.png`, `C0001_t1_0007_bright.png`); nothing of the patient.
+"""
+
+import json
+import re
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curation.slices.png import encode_png
+from datasets.errors import RejectedInput
+from datasets.files import flush_to_disk, sha256_of_bytes, write_bytes, write_json
+from datasets.image.digest import content_sha256
+from datasets.image.intensity import WINDOW_PRESETS, Window, WindowPreset, percentile_windows, to_uint8
+from datasets.image.volume import Volume
+from datasets.pictures.picture_plane import PicturePlane
+from datasets.study.case import CaseVolumes, SeriesRole, TissueType
+
+SLICES_FILE = "slices.json"
+SLICES_FORMAT = "maskloop-slices-2"
+
+WRITERS = 4
+"""Pictures on their way to the disk at once: each waits until it is safe, and a disk takes waiting files together."""
+
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+@dataclass(frozen=True)
+class SliceSubject:
+    """What is known of the case that the slices show; goes with every slice.
+
+    Args:
+        case_code: Maskloop's own name of the case: letters, digits, dash and underscore, at most 64.
+        tissue_type: Tissue of origin.
+        site: Anatomical site, or empty.
+        stage: Step of the annotation protocol that the slices are exported for, or empty.
+
+    Raises:
+        RejectedInput: The code could not be part of a file name.
+    """
+
+    case_code: str
+    tissue_type: TissueType = TissueType.UNKNOWN
+    site: str = ""
+    stage: str = ""
+
+    def __post_init__(self) -> None:
+        if not _CODE.fullmatch(self.case_code):
+            raise RejectedInput(
+                "case-code",
+                "Expected a case code of up to 64 letters, digits, dashes and underscores.",
+                remedy="Give the case a code that can be part of a file name.",
+            )
+
+    def as_dict(self) -> dict[str, str]:
+        """Plain values for JSON."""
+        return {key: str(value) for key, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class ExportedSlice:
+    """One picture in an export's folder.
+
+    Args:
+        role: The sequence it shows.
+        index: Voxel index along the plane's slice axis.
+        preset: Name of the window preset that it is shown in.
+        file_name: Its name in the folder.
+        sha256: Digest of the file.
+        width: Pixels across.
+        height: Pixels down.
+    """
+
+    role: SeriesRole
+    index: int
+    preset: str
+    file_name: str
+    sha256: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, eq=False)
+class SliceExport:
+    """Everything that is needed to put a drawing on an exported picture back to its voxels.
+
+    Args:
+        subject: The case.
+        plane: How the grid was cut, with the grid.
+        presets: The window presets; the first is the one that annotators draw on.
+        windows: Intensities that became 0 and 255, by role and name of the preset.
+        volumes: `content_sha256` of the volume behind each role.
+        slices: The pictures, by role, index and preset.
+    """
+
+    subject: SliceSubject
+    plane: PicturePlane
+    presets: tuple[WindowPreset, ...]
+    windows: Mapping[SeriesRole, Mapping[str, Window]]
+    volumes: Mapping[SeriesRole, str]
+    slices: tuple[ExportedSlice, ...]
+
+    @property
+    def for_drawing(self) -> tuple[ExportedSlice, ...]:
+        """The pictures that annotators draw on: those of the first preset, T1 before T2, by rising index."""
+        return tuple(one for one in self.slices if one.preset == self.presets[0].name)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "format": SLICES_FORMAT,
+            "subject": self.subject.as_dict(),
+            "plane": self.plane.as_dict(),
+            "presets": [asdict(preset) for preset in self.presets],
+            "windows": {
+                role.value: {name: list(window) for name, window in windows.items()}
+                for role, windows in self.windows.items()
+            },
+            "volumes": {role.value: digest for role, digest in self.volumes.items()},
+            "slices": [asdict(one) | {"role": one.role.value} for one in self.slices],
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "SliceExport":
+        """The export that `as_dict` described.
+
+        Raises:
+            RejectedInput: The values are of another format or incomplete.
+        """
+        try:
+            if values["format"] != SLICES_FORMAT:
+                raise ValueError(values["format"])
+            return cls(
+                subject=_subject_from(values["subject"]),
+                plane=PicturePlane.from_dict(values["plane"]),
+                presets=tuple(WindowPreset(**preset) for preset in values["presets"]),
+                windows={
+                    SeriesRole(role): {name: _pair(window) for name, window in windows.items()}
+                    for role, windows in values["windows"].items()
+                },
+                volumes={SeriesRole(role): str(digest) for role, digest in values["volumes"].items()},
+                slices=tuple(ExportedSlice(**(one | {"role": SeriesRole(one["role"])})) for one in values["slices"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise _not_a_description(error) from error
+
+
+def export_slices(
+    case_volumes: CaseVolumes,
+    plane: PicturePlane,
+    folder: Path,
+    *,
+    subject: SliceSubject,
+    indices: Collection[int] | None = None,
+    presets: Sequence[WindowPreset] = WINDOW_PRESETS,
+) -> SliceExport:
+    """Writes T1 and T2 slices as 8-bit grey PNGs, and `slices.json` once all of them are there.
+
+    Args:
+        case_volumes: The case's images on one grid.
+        plane: How to cut that grid.
+        folder: Where to write; made if it is not there.
+        subject: The case's code and what is known of it.
+        indices: Voxel indices along the slice axis; None for all.
+        presets: How to window each slice, at least one; the first is for drawing.
+
+    Returns:
+        What was written; the pictures T1 before T2, by rising index, then by preset.
+
+    Raises:
+        GeometryError: The plane is of another grid than the volumes.
+        RejectedInput: There is no such slice (``slice-index``), or no preset or two of one name (``window-preset``).
+    """
+    plane.grid.require_match(case_volumes.t2.grid, what="Picture plane and case")
+    _require_own_names(presets)
+    chosen = plane.indices(indices)
+    volumes = {SeriesRole.T1: case_volumes.t1, SeriesRole.T2: case_volumes.t2}
+    windows = {role: _windows(volume, presets) for role, volume in volumes.items()}
+    (folder / SLICES_FILE).unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs = [(role, index, preset) for role in volumes for index in chosen for preset in presets]
+
+    def write(job: tuple[SeriesRole, int, WindowPreset]) -> ExportedSlice:
+        role, index, preset = job
+        picture = to_uint8(plane.to_picture(volumes[role].data, index), window=windows[role][preset.name])
+        drawing = f"{subject.case_code}_{role}_{index:04d}.png"
+        name = drawing if preset is presets[0] else name_in_window(drawing, preset.name)
+        return _write_picture(folder / name, picture, role=role, index=index, preset=preset.name)
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        slices = tuple(pool.map(write, jobs))
+    flush_to_disk(folder)
+    digests = {role: content_sha256(volume) for role, volume in volumes.items()}
+    export = SliceExport(subject, plane, tuple(presets), windows=windows, volumes=digests, slices=slices)
+    write_json(folder / SLICES_FILE, export.as_dict())
+    return export
+
+
+def name_in_window(drawing: str, preset: str) -> str:
+    """Name of the picture that shows a slice in another window, from the name of the one that annotators draw on."""
+    stem, _, ending = drawing.rpartition(".")
+    return f"{stem}_{preset}.{ending}"
+
+
+def read_slices(folder: Path) -> SliceExport:
+    """Reads the description of an exported folder.
+
+    Raises:
+        RejectedInput: There is none, it is not whole, or it is of another format.
+    """
+    try:
+        values = json.loads((folder / SLICES_FILE).read_bytes())
+    except (OSError, ValueError) as error:
+        raise _not_a_description(error) from error
+    return SliceExport.from_dict(values)
+
+
+def _require_own_names(presets: Sequence[WindowPreset]) -> None:
+    if not presets or len({preset.name for preset in presets}) < len(presets):
+        raise RejectedInput(
+            "window-preset",
+            f"Expected one window preset or more, each with a name of its own, got {len(presets)}.",
+            remedy="Give each window preset another name.",
+        )
+
+
+def _windows(volume: Volume, presets: Sequence[WindowPreset]) -> dict[str, Window]:
+    """Intensities that become black and white, by name of the preset."""
+    windows = percentile_windows(volume.data, [preset.percentiles for preset in presets])
+    return {preset.name: window for preset, window in zip(presets, windows, strict=True)}
+
+
+def _write_picture(
+    path: Path, picture: NDArray[np.uint8], *, role: SeriesRole, index: int, preset: str
+) -> ExportedSlice:
+    content = encode_png(picture)
+    write_bytes(path, content, is_one_of_many=True)
+    height, width = picture.shape
+    digest = sha256_of_bytes(content)
+    return ExportedSlice(role, index, preset, file_name=path.name, sha256=digest, width=width, height=height)
+
+
+def _subject_from(values: Mapping[str, Any]) -> SliceSubject:
+    return SliceSubject(**{**values, "tissue_type": TissueType(values["tissue_type"])})
+
+
+def _pair(values: Any) -> tuple[float, float]:
+    first, second = values
+    return float(first), float(second)
+
+
+def _not_a_description(error: Exception) -> RejectedInput:
+    return RejectedInput(
+        "slices-description",
+        f"Expected a whole {SLICES_FILE} of format {SLICES_FORMAT}, got another ({type(error).__name__}).",
+        remedy="Export the case's slices again.",
+    )

@@ -1,0 +1,167 @@
+"""Training slices: a case at 1 mm in every direction, cut in three views into T1 and T2 triplets with their mask.
+
+All in memory; `curation.slices.training_files` keeps them as PNGs. Volumes are resampled first and windowed then.
+
+Source: MSTT-199 (Reasat et al.), section on training, and its code. `normalize_mri` clips at percentiles 0.5 and 99.5
+of all voxels (the paper prints 0.05 and 99.95) and scales what is left by its minimum and maximum to 0..255;
+`formatSignal` takes z-1, z, z+1, the edge slice standing in beyond the edges; slices with more tumour pixels than a
+number are kept.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curation.registration.case_grid import isotropic
+from datasets.errors import RejectedInput
+from datasets.image.intensity import STANDARD, Window, percentile_window, to_uint8
+from datasets.image.mask import Mask, tumour_alone
+from datasets.image.resample import resample_mask, resample_volume
+from datasets.image.volume import Grid, Volume
+from datasets.pictures.picture_plane import PicturePlane, View
+from datasets.study.case import CaseVolumes
+from datasets.study.triplets import triplet_indices
+
+MIN_SPACING_MM, MAX_SPACING_MM = 0.2, 10.0
+
+
+@dataclass(frozen=True)
+class TrainingSliceSettings:
+    """How a case becomes training slices.
+
+    Args:
+        spacing_mm: Side of a voxel, 0.2 to 10 mm.
+        low_percentile: Percentile, in percent of all voxels, that becomes 0.
+        high_percentile: Percentile that becomes 255.
+        above_tumour_pixels: A slice counts as one with a tumour when it has more tumour pixels than this: 0 for
+            MSTT-199's U-Net, 100 for its LiteMedSAM. Slices with some, but no more than this, are left out.
+        negatives_per_positive: Slices without any tumour for each one with, evenly spread; 0 for none (MSTT-199, whose
+            networks never saw an empty slice).
+        views: In which planes, in this order.
+
+    Raises:
+        RejectedInput: A value is out of range (``training-slice-settings``).
+    """
+
+    spacing_mm: float = 1.0
+    low_percentile: float = STANDARD.low
+    high_percentile: float = STANDARD.high
+    above_tumour_pixels: int = 0
+    negatives_per_positive: float = 0.0
+    views: tuple[View, ...] = (View.AXIAL, View.CORONAL, View.SAGITTAL)
+
+    def __post_init__(self) -> None:
+        sound = (
+            MIN_SPACING_MM <= self.spacing_mm <= MAX_SPACING_MM
+            and 0.0 <= self.low_percentile < self.high_percentile <= 100.0
+            and self.above_tumour_pixels >= 0
+            and 0.0 <= self.negatives_per_positive <= 1e6
+            and 0 < len(self.views) == len(set(self.views))
+        )
+        if not sound:
+            raise RejectedInput(
+                "training-slice-settings",
+                f"Expected a spacing of {MIN_SPACING_MM:g} to {MAX_SPACING_MM:g} mm, rising percentiles of 0 to 100, "
+                "no negative threshold or ratio, and each view once, got others.",
+                remedy="Correct the settings of the training slices.",
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class IsotropicCase:
+    """A case with cubic voxels.
+
+    Args:
+        grid: Where its voxels lie.
+        t1: uint8 (i, j, k).
+        t2: uint8 (i, j, k).
+        tumour: Boolean (i, j, k).
+        t1_window: T1 intensities that became 0 and 255.
+        t2_window: T2 intensities that became 0 and 255.
+    """
+
+    grid: Grid
+    t1: NDArray[np.uint8]
+    t2: NDArray[np.uint8]
+    tumour: NDArray[np.bool_]
+    t1_window: Window
+    t2_window: Window
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSlice:
+    """One slice as a network sees it.
+
+    Args:
+        view: Its plane.
+        index: Voxel index along the plane's slice axis of `IsotropicCase.grid`.
+        t1: uint8 (3, height, width): T1 at z-1, z, z+1.
+        t2: uint8 (3, height, width): the same of T2.
+        tumour: Boolean (height, width), of slice z.
+    """
+
+    view: View
+    index: int
+    t1: NDArray[np.uint8]
+    t2: NDArray[np.uint8]
+    tumour: NDArray[np.bool_]
+
+    @property
+    def channels(self) -> NDArray[np.uint8]:
+        """uint8 (6, height, width): T1's triplet, then T2's."""
+        return np.concatenate([self.t1, self.t2])
+
+    @property
+    def tumour_pixels(self) -> int:
+        """How many pixels of slice z are tumour."""
+        return int(np.count_nonzero(self.tumour))
+
+
+def isotropic_case(volumes: CaseVolumes, mask: Mask, settings: TrainingSliceSettings) -> IsotropicCase:
+    """A case and its mask with cubic voxels: images interpolated linearly, the mask as `resample_mask` says.
+
+    The percentiles are of all voxels after resampling. They are also the least and the greatest of what clipping
+    leaves, so that they become 0 and 255.
+
+    Raises:
+        GeometryError: The mask lies on another grid than the images.
+        RejectedInput: The case would be too large (``case-grid-too-large``).
+    """
+    volumes.t2.grid.require_match(mask.grid, what="Case and its mask")
+    grid = isotropic(volumes.t2.grid, settings.spacing_mm)
+    t1, t1_window = _grey(volumes.t1, grid, settings)
+    t2, t2_window = _grey(volumes.t2, grid, settings)
+    tumour = resample_mask(tumour_alone(mask), grid).foreground
+    return IsotropicCase(grid, t1, t2, tumour=tumour, t1_window=t1_window, t2_window=t2_window)
+
+
+def training_slices(case: IsotropicCase, settings: TrainingSliceSettings) -> Iterator[TrainingSlice]:
+    """The chosen slices of every view, by rising index; arrays are made as they are asked for."""
+    for view in settings.views:
+        plane = PicturePlane.of(case.grid, view=view)
+        t1, t2, tumour = (plane.stack(data) for data in (case.t1, case.t2, case.tumour))
+        for index in chosen_slices(tumour.sum(axis=(1, 2)), settings):
+            [around] = triplet_indices([index], plane.slice_count)
+            yield TrainingSlice(view, index, t1=t1[around], t2=t2[around], tumour=tumour[index].copy())
+
+
+def chosen_slices(tumour_pixels: NDArray[np.integer], settings: TrainingSliceSettings) -> list[int]:
+    """Slices with a tumour, and evenly spread ones without, by rising index.
+
+    Args:
+        tumour_pixels: Of every slice of a stack.
+        settings: The threshold and the ratio.
+    """
+    positive = np.flatnonzero(tumour_pixels > settings.above_tumour_pixels)
+    empty = np.flatnonzero(tumour_pixels == 0)
+    count = min(len(empty), round(settings.negatives_per_positive * len(positive)))
+    spread = ((np.arange(count) + 0.5) * len(empty) / max(count, 1)).astype(int)
+    return sorted([*positive.tolist(), *empty[spread].tolist()])
+
+
+def _grey(volume: Volume, grid: Grid, settings: TrainingSliceSettings) -> tuple[NDArray[np.uint8], Window]:
+    resampled = resample_volume(volume, grid)
+    window = percentile_window(resampled.data, low=settings.low_percentile, high=settings.high_percentile)
+    return to_uint8(resampled.data, window=window), window

@@ -1,0 +1,161 @@
+"""Enhanced (multi-frame) MR: what each frame's functional groups say, under the names that classic headers use.
+
+An enhanced object holds what all frames share once, and the rest frame by frame; an object converted from classic files
+keeps what has no place in the groups as unassigned attributes. Here every frame becomes one flat table of classic
+keywords, so that everything else reads classic and enhanced alike.
+
+Source: DICOM PS3.3 A.36.2 (Enhanced MR Image), C.8.13 (its functional groups), A.70 (Legacy Converted Enhanced MR).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pydicom import Dataset
+
+from datasets.dicom.file import number, text, texts, values
+from datasets.errors import RejectedInput
+
+LEGACY_CONVERTED_MR = "1.2.840.10008.5.1.4.1.1.4.4"
+
+FUNCTIONAL_GROUPS = [
+    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "EchoPulseSequence",
+    "EchoPlanarPulseSequence", "Spoiling", "SteadyStatePulseSequence", "ContrastBolusAgentSequence",
+]  # fmt: skip
+"""Top-level fields of an enhanced object beyond those of classic headers."""
+
+FlatFrame = dict[str, Any]
+
+_GROUP_FIELDS = (
+    ("PlanePositionSequence", "ImagePositionPatient", "ImagePositionPatient"),
+    ("PlaneOrientationSequence", "ImageOrientationPatient", "ImageOrientationPatient"),
+    ("PixelMeasuresSequence", "PixelSpacing", "PixelSpacing"),
+    ("PixelMeasuresSequence", "SliceThickness", "SliceThickness"),
+    ("PixelMeasuresSequence", "SpacingBetweenSlices", "SpacingBetweenSlices"),
+    ("PixelValueTransformationSequence", "RescaleSlope", "RescaleSlope"),
+    ("PixelValueTransformationSequence", "RescaleIntercept", "RescaleIntercept"),
+    ("MRTimingAndRelatedParametersSequence", "RepetitionTime", "RepetitionTime"),
+    ("MRTimingAndRelatedParametersSequence", "FlipAngle", "FlipAngle"),
+    ("MRTimingAndRelatedParametersSequence", "RFEchoTrainLength", "EchoTrainLength"),
+    ("MRTimingAndRelatedParametersSequence", "EchoTrainLength", "EchoTrainLength"),
+    ("MREchoSequence", "EffectiveEchoTime", "EchoTime"),
+    ("MRModifierSequence", "InversionTimes", "InversionTime"),
+    ("MRImageFrameTypeSequence", "FrameType", "ImageType"),
+    ("MRDiffusionSequence", "DiffusionBValue", "DiffusionBValue"),
+    ("FrameContentSequence", "TemporalPositionIndex", "TemporalPositionIdentifier"),
+    ("FrameContentSequence", "FrameAcquisitionNumber", "AcquisitionNumber"),
+    ("FrameContentSequence", "FrameAcquisitionDateTime", "AcquisitionDateTime"),
+    ("FrameContentSequence", "InStackPositionNumber", "InstanceNumber"),
+    ("FrameContentSequence", "StackID", "StackID"),
+)
+"""Functional group, the field in it, and the classic keyword that means the same; a later one wins."""
+
+_UNASSIGNED = ("UnassignedSharedConvertedAttributesSequence", "UnassignedPerFrameConvertedAttributesSequence")
+_GROUPS = frozenset({group for group, _, _ in _GROUP_FIELDS} | {*_UNASSIGNED, "ContrastBolusUsageSequence"})
+
+MOST_FRAMES = 10_000
+"""A hundred slices at a hundred times; reading more headers than that takes longer than anyone waits."""
+
+
+def classic_frames(dataset: Dataset, keywords: Iterable[str]) -> Iterator[FlatFrame]:
+    """What the header says of each frame, by classic keyword.
+
+    Args:
+        dataset: An enhanced object's header.
+        keywords: The classic keywords wanted; besides, those that stand for a functional group's field.
+
+    Raises:
+        RejectedInput: ``enhanced-frames``: it describes another number of frames than it declares, or too many.
+    """
+    frames = values(dataset, "PerFrameFunctionalGroupsSequence")
+    declared = int(number(dataset, "NumberOfFrames") or 1)
+    if len(frames) != declared or declared > MOST_FRAMES:
+        raise RejectedInput(
+            "enhanced-frames",
+            f"Expected functional groups for all frames of an enhanced MR object, at most {MOST_FRAMES}, got "
+            f"{len(frames)} for {declared} frames.",
+            remedy="Export the object again, or as classic single-frame DICOM.",
+        )
+    wanted = tuple(keywords)
+    top = _fields(dataset, wanted)
+    shared = next(iter(values(dataset, "SharedFunctionalGroupsSequence")), Dataset())
+    for frame in frames:
+        yield _flat(dataset, top, (shared, frame), wanted=wanted)
+
+
+def group_item(groups: Iterable[Dataset], name: str) -> Dataset:
+    """The item of a functional group: of the last of `groups` (shared, then the frame's) that has it; else empty."""
+    found = Dataset()
+    for holder in groups:
+        found = next(iter(values(holder, name)), found)
+    return found
+
+
+def _flat(
+    dataset: Dataset, top: Mapping[str, Any], groups: tuple[Dataset, Dataset], *, wanted: tuple[str, ...]
+) -> FlatFrame:
+    flat = dict(top)
+    items = {name: group_item(groups, name) for name in _GROUPS}
+    for sequence in _UNASSIGNED:
+        flat |= _fields(items[sequence], wanted)
+    for group, field, keyword in _GROUP_FIELDS:
+        if found := values(items[group], field):
+            flat[keyword] = found
+    modifier = items["MRModifierSequence"]
+    flat.setdefault("ScanningSequence", tuple(_scanning_sequence(dataset, modifier)))
+    flat.setdefault("SequenceVariant", tuple(_sequence_variant(dataset)))
+    flat.setdefault("ScanOptions", tuple(_scan_options(modifier)))
+    flat["ImageType"] = (*flat.get("ImageType", ()), *_complex_component(items["MRImageFrameTypeSequence"]))
+    flat["ContrastBolusAgent"] = _contrast_agent(dataset, items["ContrastBolusUsageSequence"]) or flat.get(
+        "ContrastBolusAgent", ()
+    )
+    for keyword in ("ContrastBolusAgentSequence", "ContrastBolusVolume"):  # of the object, not of this frame
+        flat.pop(keyword, None)
+    return flat
+
+
+def _fields(dataset: Dataset, wanted: tuple[str, ...]) -> FlatFrame:
+    return {keyword: found for keyword in wanted if (found := values(dataset, keyword))} if dataset else {}
+
+
+def _scanning_sequence(dataset: Dataset, modifier: Dataset) -> Iterator[str]:
+    """``SE``, ``GR``, ``IR``, ``EP``, as classic headers have it."""
+    echo = text(dataset, "EchoPulseSequence")
+    if echo in ("SPIN", "BOTH"):
+        yield "SE"
+    if echo in ("GRADIENT", "BOTH"):
+        yield "GR"
+    if text(modifier, "InversionRecovery") == "YES":
+        yield "IR"
+    if text(dataset, "EchoPlanarPulseSequence") == "YES":
+        yield "EP"
+
+
+def _sequence_variant(dataset: Dataset) -> Iterator[str]:
+    """``SP`` for a spoiled sequence, ``SS`` for one in steady state."""
+    if text(dataset, "Spoiling") not in ("", "NONE"):
+        yield "SP"
+    if text(dataset, "SteadyStatePulseSequence") not in ("", "NONE"):
+        yield "SS"
+
+
+def _scan_options(modifier: Dataset) -> Iterator[str]:
+    """``FS`` where fat is suppressed; ``WE``, scanners' word and not the standard's, where water alone is excited."""
+    if text(modifier, "SpectrallySelectedSuppression") in ("FAT", "FAT_AND_WATER"):
+        yield "FS"
+    if text(modifier, "SpectrallySelectedExcitation") == "WATER":
+        yield "WE"
+
+
+def _complex_component(frame_type: Dataset) -> tuple[str, ...]:
+    """``PHASE``, ``REAL``, ``IMAGINARY`` or ``MIXED``; nothing for a magnitude image."""
+    component = texts(frame_type, "ComplexImageComponent")
+    return tuple(value for value in component if value != "MAGNITUDE")
+
+
+def _contrast_agent(dataset: Dataset, usage: Dataset) -> str:
+    """What was given, for a frame that was taken with it; empty where the frame says that none was given yet."""
+    agents = values(dataset, "ContrastBolusAgentSequence")
+    given = text(usage, "ContrastBolusAgentAdministered")
+    if given == "NO" or (given != "YES" and not agents):
+        return ""
+    return next((name for agent in agents if (name := text(agent, "CodeMeaning"))), "administered")

@@ -1,0 +1,141 @@
+"""Writing the phantom's series as classic DICOM: realistic headers, fixed dates, UIDs from the seed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
+
+from datasets.dicom.header import read_header
+from datasets.dicom_series.series import DicomSeries, group_series
+from datasets.files import replaced_when_whole
+from datasets.image.volume import Grid
+
+_RAS_TO_LPS = np.array([-1.0, -1.0, 1.0])
+_IMPLEMENTATION_UID = "2.25.160396259226480402041064293811386710393"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How one series of the phantom is acquired.
+
+    Args:
+        name: Whose contrast: ``t1`` or ``t2``.
+        description: Series description.
+        size: Columns and rows.
+        slices: Number of slices.
+        gap_mm: Distance between slice centres.
+        sequence: Scanning sequence, ``SE`` or ``GR``.
+        scan_options: ``FS`` for fat saturation.
+        repetition_time_ms: TR.
+        echo_time_ms: TE.
+        number: Series number.
+    """
+
+    name: str
+    description: str
+    size: int
+    slices: int
+    gap_mm: float
+    sequence: str
+    scan_options: str
+    repetition_time_ms: float
+    echo_time_ms: float
+    number: int
+
+
+def write_protocol(
+    folder: Path,
+    protocol: Protocol,
+    pixels: NDArray[np.uint16],
+    grid: Grid,
+    *,
+    identity: list[str],
+    name: str,
+    suffix: str = ".dcm",
+) -> DicomSeries:
+    """Writes one series, a file a slice.
+
+    Args:
+        folder: Where to; created if absent.
+        protocol: How it was acquired.
+        pixels: (i = column, j = row, k = slice) of `grid.shape`, 12 bits used.
+        grid: Where its voxels lie.
+        identity: What the UIDs are made from; its last entry is the patient's id.
+        name: Patient's name.
+        suffix: Of the file names; empty as many archives write them.
+
+    Returns:
+        The series as read back from its headers.
+    """
+    paths = [folder / f"IM{k + 1:04d}{suffix}" for k in range(grid.shape[2])]
+    for k, path in enumerate(paths):
+        dataset = _patient_and_study(identity, name)
+        _describe_series(dataset, protocol, identity)
+        _describe_slice(dataset, grid, k, identity)
+        dataset.PixelData = np.ascontiguousarray(pixels[:, :, k].T).astype("<u2").tobytes()
+        with replaced_when_whole(path) as part:
+            dataset.save_as(part, enforce_file_format=True)
+    (series,) = group_series(read_header(path) for path in paths)
+    return series
+
+
+def _patient_and_study(identity: list[str], name: str) -> Dataset:
+    dataset = Dataset()
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.PatientName = name
+    dataset.PatientID = identity[-1]
+    dataset.PatientBirthDate = "19500101"
+    dataset.PatientSex = "O"
+    dataset.StudyInstanceUID = generate_uid(entropy_srcs=[*identity, "study"])
+    dataset.FrameOfReferenceUID = generate_uid(entropy_srcs=[*identity, "frame"])
+    dataset.StudyDate = dataset.SeriesDate = dataset.ContentDate = "20200101"
+    dataset.StudyTime = dataset.SeriesTime = dataset.ContentTime = "120000"
+    dataset.StudyID = "1"
+    dataset.AccessionNumber = ""
+    dataset.ReferringPhysicianName = ""
+    dataset.StudyDescription = "PHANTOM LIMB"
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.file_meta.ImplementationClassUID = _IMPLEMENTATION_UID
+    dataset.file_meta.ImplementationVersionName = "MASKLOOP"
+    return dataset
+
+
+def _describe_series(dataset: Dataset, protocol: Protocol, identity: list[str]) -> None:
+    is_scout = protocol.description == "LOCALIZER"
+    dataset.SOPClassUID = MRImageStorage
+    dataset.Modality = "MR"
+    dataset.Manufacturer = "Maskloop Phantom"
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER" if is_scout else "M", "ND"]
+    dataset.SeriesInstanceUID = generate_uid(entropy_srcs=[*identity, protocol.description])
+    dataset.SeriesNumber = protocol.number
+    dataset.SeriesDescription = protocol.description
+    dataset.BodyPartExamined = "EXTREMITY"
+    dataset.PatientPosition = "FFS"
+    dataset.ScanningSequence = protocol.sequence
+    dataset.SequenceVariant = "SK"
+    dataset.ScanOptions = protocol.scan_options
+    dataset.MRAcquisitionType = "2D"
+    dataset.RepetitionTime = protocol.repetition_time_ms
+    dataset.EchoTime = protocol.echo_time_ms
+    dataset.EchoTrainLength = 1 if protocol.repetition_time_ms < 1000 else 12
+    dataset.MagneticFieldStrength = 1.5
+    dataset.SliceThickness = round(protocol.gap_mm * 0.9, 3)
+    dataset.SpacingBetweenSlices = protocol.gap_mm
+
+
+def _describe_slice(dataset: Dataset, grid: Grid, k: int, identity: list[str]) -> None:
+    axes = grid.affine[:3, :3] * _RAS_TO_LPS[:, None] / np.array(grid.spacing)
+    position = grid.to_world((0, 0, k)) * _RAS_TO_LPS
+    dataset.SOPInstanceUID = generate_uid(entropy_srcs=[*identity, dataset.SeriesDescription, str(k)])
+    dataset.InstanceNumber = k + 1
+    dataset.ImagePositionPatient = [f"{value:.8g}" for value in position]
+    dataset.ImageOrientationPatient = [f"{value:.9f}" for value in axes[:, :2].T.ravel()]
+    dataset.PixelSpacing = [grid.spacing[1], grid.spacing[0]]
+    dataset.SamplesPerPixel = 1
+    dataset.PhotometricInterpretation = "MONOCHROME2"
+    dataset.Columns, dataset.Rows = grid.shape[0], grid.shape[1]
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 12, 11, 0

@@ -1,0 +1,4 @@
+"""Cases, cohorts and folds: what a study is made of.
+
+Imports `datasets.formats`, `datasets.labels` and `datasets.image`.
+"""

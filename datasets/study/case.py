@@ -1,0 +1,70 @@
+"""Case: one tumour of one patient, with its T1 and T2 on one grid, and the words used to describe it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from datasets.image.volume import Volume
+
+
+class SeriesRole(StrEnum):
+    """What an imported series is for."""
+
+    T1 = "t1"
+    T2 = "t2"
+
+
+class TissueType(StrEnum):
+    """Tissue of origin, after MSTT-199; `UNKNOWN` until a person says."""
+
+    FIBROUS = "fibrous"
+    FAT = "fat"
+    MYXOID = "myxoid"
+    NERVE = "nerve"
+    VASCULAR = "vascular"
+    UNKNOWN = "unknown"
+
+
+class Stage(StrEnum):
+    """A step of the annotation protocol."""
+
+    ANNOTATION = "annotation"
+    REVIEW = "review"
+
+
+class QualityScore(StrEnum):
+    """A reader's score of a mask, with the meanings of the InteractiveNet paper's Table S3."""
+
+    EXCELLENT = "excellent"
+    SUFFICIENT = "sufficient"
+    INSUFFICIENT = "insufficient"
+    INCORRECT = "incorrect"
+    CANNOT_LOCATE = "cannot_locate_tumour"
+
+
+QUALITY_MEANINGS = {
+    QualityScore.EXCELLENT: "Perfectly aligned with the tumour, no adjustment needed: overlap of at least 95 %.",
+    QualityScore.SUFFICIENT: "Aligned with the tumour, could benefit from minor adjustments: overlap of at least 75 %.",
+    QualityScore.INSUFFICIENT: "Misses parts or covers normal tissue, major adjustments: overlap of at least 50 %.",
+    QualityScore.INCORRECT: "Does not overlap with the tumour or misses large areas of it: overlap below 50 %.",
+    QualityScore.CANNOT_LOCATE: "The tumour cannot be located in the image.",
+}
+
+
+def annotated_role(tissue_type: TissueType) -> SeriesRole:
+    """The sequence that annotators draw on: T1 for fat tumours, T2 otherwise (MSTT-199, section 2.3)."""
+    return SeriesRole.T1 if tissue_type is TissueType.FAT else SeriesRole.T2
+
+
+@dataclass(frozen=True, eq=False)
+class CaseVolumes:
+    """The two images of a case, on one grid.
+
+    Raises:
+        GeometryError: T1 and T2 lie on different grids.
+    """
+
+    t1: Volume
+    t2: Volume
+
+    def __post_init__(self) -> None:
+        self.t2.grid.require_match(self.t1.grid, what="T1 and T2 of a case")

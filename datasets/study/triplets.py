@@ -1,0 +1,25 @@
+"""2.5D: a slice together with its two neighbours, of T1 and of T2; what networks of MSTT-199's kind see."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.study.case import SeriesRole
+
+SEQUENCES = (SeriesRole.T1, SeriesRole.T2)
+"""The order of the sequences in a network's six channels: T1's triplet, then T2's (MSTT-199)."""
+
+
+def triplet_indices(indices: Sequence[int], count: int) -> NDArray[np.intp]:
+    """The slices z-1, z, z+1 of each slice z; beyond the first and the last the edge slice stands in (MSTT-199).
+
+    Args:
+        indices: N slices from 0 to `count` - 1.
+        count: Slices in the stack.
+
+    Returns:
+        (N, 3) indices into the stack.
+    """
+    around = np.asarray(indices, dtype=np.intp)[:, None] + np.array([-1, 0, 1])
+    return np.clip(around, 0, count - 1)

@@ -1,0 +1,236 @@
+"""A promoted model takes over when it is loaded, nobody waits for that at first, and a broken one never does."""
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from annotation_backend.inference.serving import loaded, serving
+from annotation_backend.inference.serving.serving import model_for, promoted_model, warm_up
+from annotation_backend.registry.models import Model, Promotion, PromptKind
+from annotation_backend.registry.services import models_folder, register_package
+from datasets.errors import RejectedInput
+from datasets.files import sha256_of_bytes
+from tests.annotation_backend.support.drawers import BrightDrawer, known_model
+from training.memory import process_memory
+from training.model_package import WEIGHTS_NAME, Method, read_description, read_package, write_package
+from training.pretrained.shipped import shipped_packages
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+KIND = PromptKind.POINT
+
+
+class Loader:
+    """Loads drawers, as slowly as it is told, and refuses what it is told."""
+
+    def __init__(self) -> None:
+        self.loads: list[str] = []
+        self.release: dict[str, threading.Event] = {}
+        self.errors: dict[str, Exception] = {}
+
+    def __call__(self, model: Model) -> BrightDrawer:
+        self.loads.append(model.name)
+        if model.name in self.release:
+            assert self.release[model.name].wait(20)
+        if model.name in self.errors:
+            raise self.errors[model.name]
+        return BrightDrawer(str(model))
+
+
+@pytest.fixture
+def loader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loader]:
+    """Nothing is loaded or known to be broken before; no file is read."""
+    made = Loader()
+    monkeypatch.setattr(loaded, "_loaded", made)
+    yield _forgotten(made)
+    _forgotten(made)
+
+
+def _forgotten(loader: Loader) -> Loader:
+    for thread in list(serving._loading.values()):
+        thread.join(30)
+    for known in (serving._answering, serving._broken, serving._loading):
+        known.clear()
+    for model in Model.objects.all():
+        process_memory().forget(("model", model.digest))
+    for name in ("old", "new", "bright"):
+        process_memory().forget(("model", sha256_of_bytes(name.encode())))
+    return loader
+
+
+def promoted(name: str, *, seconds_ago: float = 0.0) -> Model:
+    model = known_model(name, method=Method.CLICKS_2D, kinds=(KIND,))
+    Promotion.objects.filter(model=model).update(created=timezone.now() - timedelta(seconds=seconds_ago))
+    return model
+
+
+def until(true: Callable[[], bool], seconds: float = 10.0) -> float:
+    """Seconds until it is so."""
+    started = time.monotonic()
+    while not true():
+        assert time.monotonic() - started < seconds, "it never became so"
+        time.sleep(0.01)
+    return time.monotonic() - started
+
+
+def test_the_old_model_answers_while_the_new_one_is_loaded(loader: Loader) -> None:
+    old = promoted("old", seconds_ago=60)
+    assert model_for(KIND) == old
+    loader.release["new"] = threading.Event()
+    new = promoted("new")
+    started = time.monotonic()
+    assert model_for(KIND) == old
+    assert model_for(KIND) == old
+    assert time.monotonic() - started < 1.0
+    loader.release["new"].set()
+    until(lambda: model_for(KIND) == new)
+    assert loader.loads == ["old", "new"]
+
+
+def test_after_the_time_a_request_waits_for_the_new_model(loader: Loader) -> None:
+    promoted("old", seconds_ago=60)
+    model_for(KIND)
+    loader.release["new"] = threading.Event()
+    new = promoted("new", seconds_ago=serving.TAKEN_UP_SECONDS + 1)
+    threading.Timer(0.2, loader.release["new"].set).start()
+    assert model_for(KIND) == new
+
+
+def test_a_promotion_is_taken_up_within_five_seconds_while_nobody_asks(
+    loader: Loader, tell_figure: Callable[[str], None]
+) -> None:
+    promoted("old", seconds_ago=60)
+    model_for(KIND)
+    new = promoted("new")
+    begun = time.monotonic()
+    warm_up()
+    until(lambda: loaded.is_loaded(new))
+    assert model_for(KIND) == new
+    tell_figure(f"a promoted model was taken up {time.monotonic() - begun:.2f} s after one look at the promotions")
+    assert serving.WATCH_SECONDS + 1.0 < 5.0
+
+
+@pytest.mark.parametrize("error", [RejectedInput("package-missing", "Gone.", remedy="Restore it."), RuntimeError("x")])
+def test_a_broken_model_never_takes_over(loader: Loader, error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    old = promoted("old", seconds_ago=60)
+    model_for(KIND)
+    loader.errors["new"] = error
+    new = promoted("new")
+    for _ in range(20):
+        assert model_for(KIND) == old
+        time.sleep(0.01)
+    assert loader.loads.count("new") == 1
+    assert "new-1 was promoted and cannot be loaded" in caplog.text
+    assert promoted_model(KIND) == old
+    del loader.errors["new"]  # restored
+    serving._broken[new.digest] = serving._Failure(serving._broken[new.digest].error, -1e9)
+    until(lambda: model_for(KIND) == new)
+
+
+def test_a_fresh_process_passes_over_a_broken_promotion(loader: Loader) -> None:
+    old = promoted("old", seconds_ago=60)
+    loader.errors["new"] = RejectedInput("package-missing", "Gone.", remedy="Restore it.")
+    promoted("new")
+    assert model_for(KIND) == old
+
+
+def test_without_a_model_that_works_the_reason_is_told(loader: Loader) -> None:
+    with pytest.raises(RejectedInput) as caught:
+        model_for(KIND)
+    assert caught.value.code == "no-serving-model"
+    loader.errors["new"] = RejectedInput("package-missing", "Gone.", remedy="Restore it.")
+    promoted("new")
+    for _ in range(2):
+        with pytest.raises(RejectedInput) as caught:
+            model_for(KIND)
+        assert caught.value.code == "package-missing"
+    assert loader.loads == ["new"]
+
+
+def test_the_usual_request_costs_one_query(loader: Loader, tell_figure: Callable[[str], None]) -> None:
+    promoted("old", seconds_ago=60)
+    model_for(KIND)
+    with CaptureQueriesContext(connection) as queries:
+        model_for(KIND)
+    assert len(queries) == 1
+    started = time.monotonic()
+    for _ in range(100):
+        model_for(KIND)
+    tell_figure(f"which model answers: {(time.monotonic() - started) * 10:.2f} ms a request, one query")
+
+
+def _truncated(folder: Path) -> None:
+    weights = (folder / WEIGHTS_NAME).read_bytes()
+    (folder / WEIGHTS_NAME).write_bytes(weights[: len(weights) // 2])
+
+
+def _pickled(folder: Path) -> None:
+    (folder / WEIGHTS_NAME).write_bytes(b"\x80\x04cos\nsystem\n.")
+
+
+def _missing(folder: Path) -> None:
+    (folder / WEIGHTS_NAME).unlink()
+
+
+def _flipped(folder: Path) -> None:
+    content = bytearray((folder / WEIGHTS_NAME).read_bytes())
+    content[-1] ^= 1
+    (folder / WEIGHTS_NAME).write_bytes(bytes(content))
+
+
+def _gone(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("damage", [_truncated, _pickled, _missing, _flipped, _gone])
+def test_a_package_damaged_after_its_promotion_leaves_the_working_one(damage: Callable[[Path], None]) -> None:
+    package = shipped_packages()["clicks-2d"]
+    working, new = _package(package, "1"), _package(package, "2")
+    Promotion.objects.create(model=working, prompt_kind=KIND)
+    assert model_for(KIND) == working
+    Promotion.objects.create(model=new, prompt_kind=KIND)
+    damage(new.path)
+    try:
+        until(lambda: model_for(KIND) == working and new.digest in serving._broken)
+    finally:
+        shutil.rmtree(models_folder(), ignore_errors=True)
+        serving._broken.clear()
+
+
+def test_another_architecture_leaves_the_working_one() -> None:
+    package = shipped_packages()["clicks-2d"]
+    working = _package(package, "1")
+    Promotion.objects.create(model=working, prompt_kind=KIND)
+    model_for(KIND)
+    _, tensors = read_package(shipped_packages()["clicks-3d"], expected_digest=_digest("clicks-3d"))
+    strange = _package(package, "3", tensors=tensors)
+    Promotion.objects.create(model=strange, prompt_kind=KIND)
+    try:
+        until(lambda: model_for(KIND) == working and strange.digest in serving._broken)
+    finally:
+        shutil.rmtree(models_folder(), ignore_errors=True)
+        serving._broken.clear()
+
+
+def _digest(name: str) -> str:
+    return read_description(shipped_packages()[name]).digest
+
+
+def _package(source: Path, version: str, *, tensors: object = None) -> Model:
+    """A package of its own version, registered."""
+    from dataclasses import replace
+
+    description, own = read_package(source, expected_digest=read_description(source).digest)
+    folder = Path(settings.DATA_FOLDER) / "models" / f"test-serving-{version}"
+    shutil.rmtree(folder, ignore_errors=True)
+    write_package(folder, replace(description, name="test-serving", version=version, weights_sha256=""), tensors or own)
+    return register_package(folder)

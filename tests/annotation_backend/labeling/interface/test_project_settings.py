@@ -1,0 +1,104 @@
+"""Settings of a project: what is chosen counts at once, what cannot work is refused, and every change stays known."""
+
+from pathlib import Path
+
+import pytest
+
+from annotation_backend.accounts.models import Role
+from annotation_backend.labeling.interface.project_settings import (
+    ProjectSettings,
+    answering_model,
+    check_settings,
+    keep_settings,
+    project_settings,
+    settings_from,
+)
+from annotation_backend.labeling.masks.controls import MaskFormat
+from annotation_backend.labeling.models import LabelingProject, SettingsChange
+from annotation_backend.registry.models import Model, PromptKind
+from annotation_backend.registry.services import models_folder, promote, register_package
+from datasets.errors import RejectedInput
+from tests.annotation_backend.support.records import accounts
+from tests.training.support.tiny_models import clicks_2d, six_points
+from training.model_package import Method, ModelDescription, write_package
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def own_data_folder(settings, tmp_path: Path) -> None:
+    settings.DATA_FOLDER = tmp_path
+
+
+@pytest.fixture
+def project() -> LabelingProject:
+    return LabelingProject.objects.create(label_studio_id=1, title="Test")
+
+
+def _model(name: str, method: Method) -> Model:
+    tiny, tensors = six_points() if method is Method.SIX_POINTS else clicks_2d()
+    folder: Path = models_folder() / name
+    write_package(folder, ModelDescription(name, "1", method, tiny.parameters, tiny.inputs), tensors)
+    return register_package(folder)
+
+
+def test_without_a_choice_there_are_brushes_no_oedema_and_the_promoted_models(project: LabelingProject) -> None:
+    assert project_settings(project) == ProjectSettings(MaskFormat.BRUSH, False, {})
+
+
+def test_a_choice_counts_at_once_and_every_change_stays_known(
+    project: LabelingProject, django_assert_num_queries
+) -> None:
+    person = accounts()[Role.DATA_MANAGER]
+    first = settings_from(project_settings(project), mask_format="bitmask")
+    keep_settings(project, first, person=person)
+    keep_settings(project, settings_from(first, has_oedema=True), person=None)
+    with django_assert_num_queries(1):
+        assert project_settings(project) == ProjectSettings(MaskFormat.BITMASK, True, {})
+    assert [row.person for row in SettingsChange.objects.order_by("pk")] == [person, None]
+    other = LabelingProject.objects.create(label_studio_id=2, title="Other")
+    assert project_settings(other) == ProjectSettings()
+
+
+def test_the_chosen_model_answers_its_kind_and_the_promoted_one_the_others(project: LabelingProject) -> None:
+    promoted, chosen = _model("promoted", Method.CLICKS_2D), _model("chosen", Method.CLICKS_2D)
+    promote(promoted)
+    wanted = settings_from(ProjectSettings(), prompt_models={"point": "chosen-1"})
+    check_settings(wanted)
+    keep_settings(project, wanted, person=None)
+    assert answering_model(project, PromptKind.POINT) == chosen
+    keep_settings(project, settings_from(wanted, prompt_models={"point": None}), person=None)
+    assert answering_model(project, PromptKind.POINT) == promoted
+    with pytest.raises(RejectedInput, match="no-serving-model"):
+        answering_model(project, PromptKind.BOX)
+
+
+@pytest.mark.parametrize(
+    ("models", "code"),
+    [({"extreme-points": "clicks-1"}, "model-prompt-kind"), ({"point": "nobody-1"}, "model-unknown")],
+)
+def test_a_model_that_cannot_answer_is_refused(models: dict[str, str], code: str) -> None:
+    _model("clicks", Method.CLICKS_2D)
+    with pytest.raises(RejectedInput) as refused:
+        check_settings(settings_from(ProjectSettings(), prompt_models=models))
+    assert refused.value.code == code
+
+
+def test_a_damaged_model_is_refused() -> None:
+    model = _model("clicks", Method.CLICKS_2D)
+    weights = model.path / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(RejectedInput):
+        check_settings(settings_from(ProjectSettings(), prompt_models={"point": "clicks-1"}))
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [({"mask_format": "polygon"}, "mask-format"), ({"prompt_models": {"guess": "clicks-1"}}, "prompt-kind")],
+)
+def test_unknown_words_are_refused_by_name(words: dict[str, object], code: str) -> None:
+    with pytest.raises(RejectedInput) as refused:
+        settings_from(ProjectSettings(), **words)  # type: ignore[arg-type]
+    assert refused.value.code == code

@@ -1,0 +1,141 @@
+"""Models learn from approved masks only; a snapshot is the same for the same masks; packages are guarded."""
+
+from pathlib import Path
+
+import pytest
+
+from annotation_backend.accounts.models import Role, User
+from annotation_backend.cases.exclusion import exclude
+from annotation_backend.cases.models import Registration
+from annotation_backend.inference.serving.segmenting import predict_slices
+from annotation_backend.labeling.models import LabelingTask
+from annotation_backend.labeling.versions.assembly import assemble
+from annotation_backend.learning.models import Run, RunStatus
+from annotation_backend.learning.services import take_snapshot, train
+from annotation_backend.registry.models import Model, PromptKind
+from annotation_backend.registry.services import models_folder, promote, register_package, serving_model
+from annotation_backend.review.models import Verdict
+from annotation_backend.review.services import decide
+from datasets.errors import RejectedInput
+from datasets.study.case import QualityScore
+from tests.annotation_backend.support.records import accounts, published, registered_case, saved
+from training.fitting.unet25d import FitSettings
+from training.prompts.prompt import Prompts
+
+pytestmark = pytest.mark.django_db
+
+QUICK = FitSettings(steps=2, batch_size=2, widths=(4, 8))
+
+
+@pytest.fixture
+def people() -> dict[Role, User]:
+    return accounts()
+
+
+def _reviewed(people: dict[Role, User], code: str, verdict: Verdict, *, identifier: int) -> LabelingTask:
+    task = published(registered_case(code), first_task=identifier * 100)[2]
+    saved(task, identifier=identifier)
+    mask = assemble(task.case)
+    assert mask is not None
+    choices = {"quality_score": QualityScore.SUFFICIENT, "comment": "x", "accepts_unannotated": True}
+    decide(mask, people[Role.RADIOLOGIST], verdict=verdict, **choices)  # type: ignore[arg-type]
+    return task
+
+
+def test_without_an_approved_mask_nothing_is_learned(people: dict[Role, User]) -> None:
+    _reviewed(people, "C0001", Verdict.RETURN, identifier=1)
+    with pytest.raises(RejectedInput, match="nothing-approved"):
+        take_snapshot()
+
+
+def test_a_snapshot_holds_approved_masks_only_and_is_the_same_twice(people: dict[Role, User]) -> None:
+    _reviewed(people, "C0001", Verdict.APPROVE, identifier=1)
+    _reviewed(people, "C0002", Verdict.RETURN, identifier=2)
+    first = take_snapshot()
+    assert [entry["case"] for entry in first.content["cases"]] == ["C0001"]
+    assert take_snapshot() == first
+    _reviewed(people, "C0003", Verdict.APPROVE, identifier=3)
+    assert take_snapshot().digest != first.digest
+
+
+def test_a_run_gives_a_registered_model_that_names_its_snapshot_and_serves_once_promoted(
+    people: dict[Role, User],
+) -> None:
+    task = _reviewed(people, "C0001", Verdict.APPROVE, identifier=1)
+    snapshot = take_snapshot()
+    run = train(snapshot, QUICK)
+    assert run.status == RunStatus.DONE
+    assert len(run.losses) == 2
+    model = run.model
+    assert model is not None
+    assert model.snapshot_digest == snapshot.digest
+    with pytest.raises(RejectedInput, match="no-serving-model"):
+        serving_model(PromptKind.AUTOMATIC)
+    promote(model)
+    [drawn] = predict_slices(task.case, [1], prompts=Prompts())
+    assert drawn.model == model
+    assert drawn.mask.shape == (20, 24)
+    with pytest.raises(RejectedInput, match="model-prompt-kind"):
+        promote(model, kinds=[PromptKind.BOX])
+
+
+def test_a_mask_that_was_changed_on_disk_is_not_learned_from(people: dict[Role, User]) -> None:
+    task = _reviewed(people, "C0001", Verdict.APPROVE, identifier=1)
+    snapshot = take_snapshot()
+    mask = task.case.masks.get()
+    content = bytearray(mask.path.read_bytes())
+    content[-1] ^= 1
+    mask.path.write_bytes(content)
+    with pytest.raises(RejectedInput, match="snapshot-changed"):
+        train(snapshot, QUICK)
+    assert Run.objects.get().status == RunStatus.FAILED
+    assert Model.objects.count() == 0
+
+
+def test_a_damaged_package_is_neither_registered_nor_promoted(people: dict[Role, User], tmp_path: Path) -> None:
+    _reviewed(people, "C0001", Verdict.APPROVE, identifier=1)
+    model = train(take_snapshot(), QUICK).model
+    assert model is not None
+    weights = model.path / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(RejectedInput, match="package-weights-digest"):
+        promote(model)
+    with pytest.raises(RejectedInput, match="package-weights-digest"):
+        register_package(model.path)
+
+
+@pytest.mark.parametrize("leaves", ["excluded", "returned", "drawn on"])
+def test_a_model_that_learned_from_a_case_that_left_meanwhile_is_not_registered(
+    people: dict[Role, User], leaves: str, tmp_path: Path, settings
+) -> None:
+    settings.DATA_FOLDER = tmp_path
+    task = _reviewed(people, "C0001", Verdict.APPROVE, identifier=1)
+    _reviewed(people, "C0002", Verdict.APPROVE, identifier=2)
+
+    def meanwhile(step: int, _steps: int, _loss: float) -> None:
+        if step != 1:
+            return
+        if leaves == "excluded":
+            exclude(task.case, reason="Consent withdrawn.")
+        saved(task, identifier=1, updated_at="2026-11-21T11:00:00Z")
+        if leaves == "returned":
+            mask = assemble(task.case)
+            assert mask is not None
+            choices = {"quality_score": QualityScore.SUFFICIENT, "comment": "The lower border."}
+            decide(mask, people[Role.RADIOLOGIST], verdict=Verdict.RETURN, **choices)  # type: ignore[arg-type]
+
+    with pytest.raises(RejectedInput, match="snapshot-left"):
+        train(take_snapshot(), QUICK, progress=meanwhile)
+    assert Run.objects.get().status == RunStatus.FAILED
+    assert Model.objects.count() == 0
+    assert not any(models_folder().glob("unet-25d-*"))
+
+
+def test_a_snapshot_does_not_take_the_images_of_another_registration(people: dict[Role, User]) -> None:
+    _reviewed(people, "C0001", Verdict.APPROVE, identifier=1)
+    snapshot = take_snapshot()
+    Registration.objects.update(record_sha256="f" * 64)
+    with pytest.raises(RejectedInput, match="snapshot-left"):
+        train(snapshot, QUICK)

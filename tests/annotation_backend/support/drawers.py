@@ -1,0 +1,54 @@
+"""Segmenters for tests that need no network: what they draw is known, and they count how often they are asked."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from annotation_backend.registry.models import Model, Promotion, PromptKind
+from datasets.files import sha256_of_bytes
+from datasets.image.volume import Volume
+from training.model_package import Method
+from training.segmenters.segmenter import Segmentation, SegmentationRequest
+
+
+class BrightDrawer:
+    """Draws what is brighter than 100; slice 0 stays empty."""
+
+    def __init__(self, title: str = "bright-1") -> None:
+        self.title = title
+        self.asked: list[tuple[int, ...] | None] = []
+
+    def segment(self, request: SegmentationRequest) -> Segmentation:
+        self.asked.append(request.slices)
+        volume = request.volumes[request.target]
+        probability = (np.asarray(volume.data) > 100).astype(np.float32)
+        probability[:, :, 0] = 0
+        scores = {str(index): index / 10 for index in request.slices or ()}
+        return Segmentation(Volume(probability, volume.grid), self.title, score=0.5, used={"scores": scores})
+
+
+def known_model(name: str = "bright", *, method: Method = Method.UNET_25D, kinds: tuple[PromptKind, ...] = ()) -> Model:
+    """A registered model without files, promoted for `kinds`."""
+    model = Model.objects.create(
+        name=name,
+        version="1",
+        method=method.value,
+        digest=sha256_of_bytes(name.encode()),
+        folder=str(Path("models") / name),
+        prompt_kinds=[kind.value for kind in PromptKind],
+    )
+    for kind in kinds:
+        Promotion.objects.create(model=model, prompt_kind=kind)
+    return model
+
+
+def drawn_by(monkeypatch: pytest.MonkeyPatch, drawer: BrightDrawer) -> BrightDrawer:
+    """Lets `drawer` stand for every model; other threads load nothing."""
+    from annotation_backend.inference.serving import loaded, preparing, serving
+    from annotation_backend.inference.serving import segmenting as services
+
+    for module in (loaded, services, serving, preparing):
+        monkeypatch.setattr(module, "segmenter_of", lambda _model: drawer)
+    monkeypatch.setattr(serving, "is_loaded", lambda _model: True)
+    return drawer

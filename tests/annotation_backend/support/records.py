@@ -1,0 +1,131 @@
+"""Small real records for tests: a case with files on disk, its pictures, a project and its tasks."""
+
+from typing import Any
+
+import numpy as np
+from django.test import Client
+
+from annotation_backend.accounts.models import Role, User
+from annotation_backend.accounts.services import create_first_accounts, email_of
+from annotation_backend.cases.models import Case, Patient, Registration, Series
+from annotation_backend.cases.registration.export import export_case
+from annotation_backend.labeling.masks.controls import IMAGE
+from annotation_backend.labeling.masks.regions import region_of
+from annotation_backend.labeling.models import Annotation, LabelingProject, LabelingTask, ReceivedBy
+from annotation_backend.labeling.saves.save import read_save
+from annotation_backend.labeling.saves.store import store
+from curation.slices.png import encode_png
+from datasets.files import sha256_of_bytes, sha256_of_file, write_bytes
+from datasets.formats.nifti import write_volume
+from datasets.image.volume import Grid, Volume
+from datasets.study.case import SeriesRole
+
+SHAPE = (24, 20, 5)
+AFFINE = np.diag([-1.0, -1.0, 4.0, 1.0])
+
+
+VERDICT = {"verdict": "approve", "quality_score": "excellent", "comment": "", "accepts_unannotated": "on"}
+"""A filled form of the review page, without the mask's number."""
+
+
+def signed_in(person: User, **options: Any) -> Client:
+    """A browser in which a person is signed in; `options` as for `Client`."""
+    client = Client(**options)
+    client.force_login(person)
+    return client
+
+
+def accounts() -> dict[Role, User]:
+    """The four first accounts, with the ids that Label Studio would give them."""
+    create_first_accounts()
+    people = {}
+    for number, role in enumerate(Role, start=1):
+        person = User.objects.get(username=email_of(role))
+        person.label_studio_id = number
+        person.save()
+        people[role] = person
+    return people
+
+
+def registered_case(code: str = "C0001", *, tissue_type: str = "nerve") -> Case:
+    """A case with two random volumes on one grid and its exported pictures."""
+    patient, _ = Patient.objects.get_or_create(code=f"P{code[1:]}", pseudonym=sha256_of_bytes(code.encode()))
+    case = Case.objects.create(
+        code=code, patient=patient, tissue_type=tissue_type, source_sha256=sha256_of_bytes(code.encode())
+    )
+    random = np.random.default_rng(int(code[1:]))
+    outputs: dict[str, str] = {}
+    for role in SeriesRole:
+        volume = Volume(random.normal(100, 20, SHAPE).astype(np.float32), Grid(SHAPE, AFFINE))
+        write_volume(case.folder / f"{role}.nii.gz", volume)
+        digest = sha256_of_file(case.folder / f"{role}.nii.gz")
+        outputs[role.value] = digest
+        Series.objects.create(case=case, role=role.value, file=f"{role}.nii.gz", source_sha256=digest, sha256=digest)
+    write_bytes(case.folder / "board.png", encode_png(np.zeros((2, 2), dtype=np.uint8)))
+    Registration.objects.create(
+        case=case,
+        record={"method": "identity", "transform": np.eye(4).tolist(), "outputs": outputs},
+        record_sha256=sha256_of_bytes(b"record" + code.encode()),
+        t1_file="t1.nii.gz",
+        t2_file="t2.nii.gz",
+        checkerboard_file="board.png",
+    )
+    export_case(case)
+    return case
+
+
+def published(case: Case, *, first_task: int = 101) -> list[LabelingTask]:
+    """One task for each slice of the case."""
+    project, _ = LabelingProject.objects.get_or_create(label_studio_id=1, defaults={"title": "Test"})
+    return [
+        LabelingTask.objects.create(project=project, case=case, slice_index=index, label_studio_id=first_task + index)
+        for index in range(SHAPE[2])
+    ]
+
+
+def drawn(value: bool = True) -> np.ndarray:
+    """A mask in picture orientation (height 20, width 24)."""
+    mask = np.zeros((SHAPE[1], SHAPE[0]), dtype=bool)
+    mask[4:9, 6:15] = value
+    return mask
+
+
+def save_body(of: LabelingTask, *, identifier: int = 7, person: int = 4, **changes: Any) -> dict[str, Any]:
+    """A save as Label Studio's webhook sends it."""
+    body = {
+        "id": identifier,
+        "task": of.label_studio_id,
+        "project": of.project.label_studio_id,
+        "result": [region_of(drawn(), region_id="a", score=None)],
+        "was_cancelled": False,
+        "updated_at": "2026-11-21T10:00:00.000001Z",
+        "completed_by": person,
+        "updated_by": person,
+    }
+    return {**body, **changes}
+
+
+def saved(of: LabelingTask, **changes: Any) -> Annotation:
+    """A save that Label Studio gave us itself, stored; `changes` as for `save_body`."""
+    return store(read_save(save_body(of, **changes)), received_by=ReceivedBy.PULL)[0]
+
+
+def unaccepted_prompt() -> dict[str, Any]:
+    """A smart box that was never accepted and came along with the save."""
+    return {
+        "id": "p",
+        "type": "rectanglelabels",
+        "from_name": "smart_box",
+        "to_name": IMAGE,
+        "original_width": SHAPE[0],
+        "original_height": SHAPE[1],
+        "image_rotation": 0,
+        "value": {
+            "x": 10.0,
+            "y": 10.0,
+            "width": 50.0,
+            "height": 50.0,
+            "rotation": 0,
+            "rectanglelabels": ["Tumour box"],
+        },
+    }

@@ -1,0 +1,174 @@
+"""Brush strokes that a simulated hand makes: which one mends most of a slice's mask, and what it covers.
+
+A stroke is one press, drag and release of a round brush or eraser: one of a few sizes, a way of bounded length. The
+hand knows where the tumour ends and keeps the brush inside it (the eraser outside), but for a pixel; it picks the tool,
+the size and the way that mend the most pixels, and then trembles while it draws. The rules are the same whether the
+mask it starts from is a model's or empty.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.errors import RejectedInput
+
+Picture = NDArray[np.bool_]
+
+_SPILL = 1.0
+"""Pixels by which the brush's rim may pass the tumour's edge: what a pixel's width leaves open."""
+
+_TREMOR_STEPS = 6.0
+"""Over how many pixels of the way the hand's deviation stays alike."""
+
+
+class Tool(StrEnum):
+    """What the pointer does."""
+
+    BRUSH = "brush"
+    ERASER = "eraser"
+
+
+@dataclass(frozen=True)
+class Hand:
+    """How a hand draws.
+
+    Args:
+        radii: Of the brushes to choose from, in pixels of the picture.
+        longest_mm: Way of one stroke at most, on the patient's scale.
+        tremor_mm: Standard deviation of the hand from the way it means to go, across each of both axes.
+        least_gain: Pixels that a stroke has to mend, or it is not made.
+
+    Raises:
+        RejectedInput: A number is out of range.
+    """
+
+    radii: tuple[float, ...] = (2.0, 4.0, 8.0, 16.0)
+    longest_mm: float = 100.0
+    tremor_mm: float = 0.5
+    least_gain: int = 3
+
+    def __post_init__(self) -> None:
+        fit = len(self.radii) > 0 and all(1.0 <= radius <= 100.0 for radius in self.radii)
+        if not (fit and 0.0 < self.longest_mm <= 1e4 and 0.0 <= self.tremor_mm <= 10.0 and self.least_gain >= 1):
+            raise RejectedInput(
+                "hand-settings",
+                "Expected brushes of 1 to 100 pixels, strokes of up to 10000 mm, a tremor of 0 to 10 mm and a gain "
+                "of at least 1 pixel, got other numbers.",
+                remedy="Correct them.",
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Stroke:
+    """One press, drag and release.
+
+    Args:
+        tool: Brush or eraser.
+        radius: Of the brush, in pixels.
+        path: Rows and columns of its middle, float64 (N, 2), as the hand really went.
+        length_mm: Of the way.
+    """
+
+    tool: Tool
+    radius: float
+    path: NDArray[np.float64]
+    length_mm: float
+
+    def drawn_on(self, mask: Picture) -> Picture:
+        """The mask after the stroke, bool (height, width); a copy."""
+        from training.annotators.stroke_path import covered
+
+        inside = covered(self.path, self.radius, *mask.shape)
+        return mask | inside if self.tool is Tool.BRUSH else mask & ~inside
+
+
+def best_stroke(
+    truth: Picture, drawn: Picture, hand: Hand, random: np.random.Generator, *, pixel_mm: float
+) -> Stroke | None:
+    """The stroke that mends most, as a hand draws it that is not quite steady.
+
+    Args:
+        truth: bool (height, width), the tumour.
+        drawn: The mask so far, of the same shape.
+        hand: Who draws.
+        random: Where its tremor comes from.
+        pixel_mm: Side of a pixel.
+
+    Returns:
+        None where no stroke mends as much as `hand.least_gain`.
+    """
+    longest = hand.longest_mm / pixel_mm
+    planned = [
+        (gain, tool, radius, path)
+        for tool in Tool
+        for radius in hand.radii
+        for gain, path in _ways(truth, drawn, tool, radius=radius, longest=longest)
+    ]
+    gain, tool, radius, path = max(planned, key=lambda way: way[0], default=(0, Tool.BRUSH, 0.0, None))
+    if path is None or gain < hand.least_gain:
+        return None
+    steps = np.hypot(*np.diff(path, axis=0).T).sum() if len(path) > 1 else 0.0
+    return Stroke(tool, radius, _trembling(path, hand.tremor_mm / pixel_mm, random), float(steps) * pixel_mm)
+
+
+def outline(truth: Picture, radius: float) -> tuple[Picture, float]:
+    """What a brush covers that is led once along the inside of a tumour's edge.
+
+    Args:
+        truth: bool (height, width), not empty.
+        radius: Of the brush, in pixels.
+
+    Returns:
+        bool (height, width), and the length of the way in pixels.
+    """
+    import cv2
+
+    depth = _depth(truth)
+    rim = truth & (depth <= 2 * radius)
+    way = (depth > radius if (depth > radius).any() else truth).astype(np.uint8)
+    edges, _ = cv2.findContours(way, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    return rim, float(sum(cv2.arcLength(edge, closed=True) for edge in edges))
+
+
+def _ways(
+    truth: Picture, drawn: Picture, tool: Tool, *, radius: float, longest: float
+) -> list[tuple[int, NDArray[np.int64]]]:
+    """Ways of one tool and size with what they mend: from where most is wrong, and from the far end of that place."""
+    from training.annotators.stroke_path import far_end, gains, stroke_path
+
+    # An eraser is a brush that paints what is no tumour.
+    wanted, done = (truth, drawn) if tool is Tool.BRUSH else (~truth, ~drawn)
+    if not (wanted & ~done).any():
+        return []
+    worth = np.where(wanted & ~done, 1, np.where(~wanted & ~done, -1, 0)).astype(np.int8)
+    allowed = _depth(wanted) > radius - _SPILL
+    mended = gains(worth, allowed, radius)
+    first = np.array(np.unravel_index(int(np.argmax(mended)), mended.shape))
+    most = mended[tuple(first)]
+    if most < 1:
+        return []
+    last = far_end(mended > 0.25 * most, first)
+    starts = [first] if (first == last).all() else [first, last]
+    found = [stroke_path(worth, allowed, start, radius, longest) for start in starts]
+    return [(int(gain), path) for path, gain, _ in found]
+
+
+def _depth(inside: Picture) -> NDArray[np.float32]:
+    """Pixels from each pixel inside to the nearest outside; the picture's border is no edge."""
+    import cv2
+
+    found = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(found, dtype=np.float32)
+
+
+def _trembling(path: NDArray[np.int64], sd: float, random: np.random.Generator) -> NDArray[np.float64]:
+    """A way with smooth deviations of a standard deviation of `sd` pixels along both axes."""
+    from scipy.ndimage import gaussian_filter1d
+
+    margin = int(4 * _TREMOR_STEPS)
+    noise = random.normal(size=(len(path) + 2 * margin, 2))
+    smooth = gaussian_filter1d(noise, _TREMOR_STEPS, axis=0, mode="wrap")[margin : margin + len(path)]
+    scale = sd * np.sqrt(2.0 * np.sqrt(np.pi) * _TREMOR_STEPS)  # what smoothing took from the noise
+    return path + smooth * scale

@@ -1,0 +1,90 @@
+"""What the 2.5D U-Net sees of a case: grey pictures of one size, and triplets of them. Imports torch when called."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.errors import RejectedInput
+from datasets.image.intensity import percentile_window, to_uint8
+from datasets.image.volume import Volume
+from datasets.pictures.picture_plane import PicturePlane
+from datasets.study.triplets import SEQUENCES, triplet_indices
+
+
+@dataclass(frozen=True)
+class PictureRule:
+    """How volumes become the network's pictures; stored in the model package.
+
+    Args:
+        input_size: Side of the square that every slice is resized to; the aspect is not kept (MSTT-199).
+        low_percentile: Lower end of the grey window, in percent of all voxels of the volume (MSTT-199).
+        high_percentile: Upper end of the grey window.
+
+    Raises:
+        RejectedInput: A value is out of range.
+    """
+
+    input_size: int = 256
+    low_percentile: float = 0.5
+    high_percentile: float = 99.5
+
+    def __post_init__(self) -> None:
+        if not (16 <= self.input_size <= 1024 and 0.0 <= self.low_percentile < self.high_percentile <= 100.0):
+            raise RejectedInput(
+                "picture-rule",
+                "Expected a picture size from 16 to 1024 and rising percentiles from 0 to 100.",
+                remedy="Correct the settings, or restore the model package.",
+            )
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> "PictureRule":
+        """The rule that a package's parameters hold."""
+        return cls(**{name: parameters[name] for name in cls.__dataclass_fields__})
+
+
+def grey_stack(volume: Volume, pictures: PicturePlane, rule: PictureRule) -> NDArray[np.uint8]:
+    """All slices of a volume as grey pictures of the network's size.
+
+    Returns:
+        uint8 (count, size, size); resized bilinearly, with antialiasing where the slice is larger.
+    """
+    window = percentile_window(volume.data, low=rule.low_percentile, high=rule.high_percentile)
+    grey = pictures.stack(to_uint8(volume.data, window=window))
+    resized = resized_stack(grey.astype(np.float32), (rule.input_size, rule.input_size))
+    return np.rint(np.clip(resized, 0.0, 255.0)).astype(np.uint8)
+
+
+def case_stack(volumes: Mapping[str, Volume], pictures: PicturePlane, rule: PictureRule) -> NDArray[np.uint8]:
+    """Grey pictures of T1 and T2, uint8 (2, count, size, size)."""
+    return np.stack([grey_stack(volumes[role], pictures, rule) for role in SEQUENCES])
+
+
+def triplets(stack: NDArray[np.uint8], indices: Sequence[int]) -> NDArray[np.float32]:
+    """The network's input for some slices.
+
+    Args:
+        stack: uint8 (2, count, size, size), from `case_stack`.
+        indices: N slices.
+
+    Returns:
+        float32 (N, 6, size, size) in 0..1: T1 at z-1, z, z+1, then T2; beyond the first and the last slice the edge
+        slice stands in (MSTT-199).
+    """
+    chosen = stack[:, triplet_indices(indices, stack.shape[1])]
+    ordered = chosen.transpose(1, 0, 2, 3, 4).reshape(len(indices), -1, *stack.shape[2:])
+    return np.ascontiguousarray(ordered, dtype=np.float32) / np.float32(255.0)
+
+
+def resized_stack(pictures: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Pictures (N, height, width) resized bilinearly to (N, *shape), with antialiasing where they shrink."""
+    import torch
+    from torch.nn import functional
+
+    images = torch.from_numpy(np.ascontiguousarray(pictures))[:, None]
+    resized: NDArray[np.float32] = functional.interpolate(
+        images, size=shape, mode="bilinear", antialias=True, align_corners=False
+    )[:, 0].numpy()
+    return resized

@@ -1,0 +1,4 @@
+"""How well masks agree, and statistics of it.
+
+Imports nothing else of training.
+"""

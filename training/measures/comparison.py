@@ -1,0 +1,122 @@
+"""Models compared on the cases that they share: paired tests, corrected for their number."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+from datasets.errors import RejectedInput
+from training.measures.statistics import Comparison, Scores, adjusted, average_over_clicks, compare
+
+COMPARED_CLICKS = (0, 1, 5, 10)
+"""Numbers of clicks after which Dice is compared: those that 2S-ICR and DeepGrow print."""
+
+AVERAGED = {"dice": "Dice", "assd_mm": "ASSD (mm)", "hd95_mm": "HD95 (mm)", "surface_dice_1mm": "Surface Dice at 1 mm"}
+"""Measures whose average over 1 to 10 clicks is compared; for methods of one request, their one value.
+
+A request with six points or boxes is not one click, and a mean over slices is no Dice of a volume: such measures have
+names of their own, so that they are compared with their like only."""
+
+Document = Mapping[str, Any]
+"""An evaluation as `Evaluation.as_dict` gives it."""
+
+
+@dataclass(frozen=True)
+class ComparedMeasure:
+    """One measure of two models.
+
+    Args:
+        first: Name of one model.
+        second: Name of the other.
+        measure: What is compared, in words.
+        found: Differences are first minus second.
+    """
+
+    first: str
+    second: str
+    measure: str
+    found: Comparison
+
+
+def compare_evaluations(documents: Sequence[Document]) -> tuple[ComparedMeasure, ...]:
+    """Every two models on every measure that both have; p-values are adjusted over all of these together.
+
+    Raises:
+        RejectedInput: A document is none of an evaluation.
+    """
+    named = list(zip(titles(documents), documents, strict=True))
+    rows = [
+        ComparedMeasure(first, second, measure, compare(one[measure], other[measure]))
+        for (first, one), (second, other) in combinations([(name, _measures(found)) for name, found in named], 2)
+        for measure in one
+        if measure in other
+    ]
+    t_tests = adjusted([row.found.t_test_p for row in rows])
+    wilcoxons = adjusted([row.found.wilcoxon_p for row in rows])
+    return tuple(
+        replace(row, found=replace(row.found, t_test_adjusted=t_test, wilcoxon_adjusted=wilcoxon))
+        for row, t_test, wilcoxon in zip(rows, t_tests, wilcoxons, strict=True)
+    )
+
+
+def titles(documents: Sequence[Document]) -> tuple[str, ...]:
+    """Each document's model; where two have one name, with the user and, if need be, a number behind it."""
+    try:
+        names = [str(document["model"]) for document in documents]
+        with_user = [f"{document['model']} ({document['summary']['user']})" for document in documents]
+    except (KeyError, TypeError) as error:
+        raise not_an_evaluation() from error
+    names = [long if Counter(names)[name] > 1 else name for name, long in zip(names, with_user, strict=True)]
+    return tuple(
+        f"{name}, {names[: place + 1].count(name)}" if Counter(names)[name] > 1 else name
+        for place, name in enumerate(names)
+    )
+
+
+def not_an_evaluation() -> RejectedInput:
+    """The refusal of a document that is none."""
+    return RejectedInput(
+        "evaluation-document",
+        "Expected the JSON document of an evaluation (model, cases, summary), got something else.",
+        remedy="Write it with evaluate_model --json.",
+    )
+
+
+def _measures(document: Document) -> dict[str, Scores]:
+    """Scores by case of all that can be compared, by the measure's name."""
+    try:
+        cases, slices = document["cases"], ", slice by slice" if document["summary"]["per_slice"] else ""
+        if makes_one_request(document):
+            found = {f"{words}, one request": _by_case(cases, name) for name, words in AVERAGED.items()}
+        else:
+            found = {f"Dice, {clicks_in_words(count)}": _after(cases, count) for count in COMPARED_CLICKS}
+            found |= {f"{words}, mean of 1–10": _averages(cases, name) for name, words in AVERAGED.items()}
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise not_an_evaluation() from error
+    return {
+        name + slices: scores for name, scores in found.items() if any(score is not None for score in scores.values())
+    }
+
+
+def makes_one_request(document: Document) -> bool:
+    """Whether there is one value for each case, not a curve against clicks."""
+    return len(document["summary"]["clicks"]) == 1
+
+
+def clicks_in_words(count: int) -> str:
+    """A number of clicks."""
+    return "1 click" if count == 1 else f"{count} clicks"
+
+
+def _by_case(cases: Sequence[Mapping[str, Any]], name: str) -> dict[str, float | None]:
+    return {case["case"]: case[name][0] for case in cases}
+
+
+def _averages(cases: Sequence[Mapping[str, Any]], name: str) -> dict[str, float | None]:
+    return {case["case"]: average_over_clicks(case["clicks"], case[name]) for case in cases}
+
+
+def _after(cases: Sequence[Mapping[str, Any]], count: int) -> dict[str, float | None]:
+    """Dice of each case after so many clicks."""
+    return {case["case"]: dict(zip(case["clicks"], case["dice"], strict=True)).get(count) for case in cases}

@@ -1,0 +1,137 @@
+"""The folds of a cross-validation as one model, with the post-processing that suits the cases each fold never saw.
+
+Source: InteractiveNet's and nnU-Net's final models are the ensemble of their five folds.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.errors import RejectedInput
+from datasets.pictures.picture_plane import PicturePlane
+from training.methods.crossvalidation import FoldSegmenters, TrainedFolds
+from training.methods.train import Trained, TrainingChoice, package_trained
+from training.model_package import Method, ModelDescription, Tensors, read_description, read_package
+from training.segmenters.postprocessing import Cleaning, best_cleaning
+from training.segmenters.segmenter import SegmentationRequest, Segmenter
+
+if TYPE_CHECKING:
+    from training.fitting.examples import Example
+
+Inside = NDArray[np.bool_]
+
+
+def best_cleaning_of_folds(
+    trained: TrainedFolds,
+    examples: "Sequence[Example]",
+    *,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Cleaning:
+    """What to do to masks at the end, by the Dice of every case as drawn by the fold that never saw it.
+
+    Each case is drawn once, from six points or one click. Methods that draw single slices are left as they are.
+
+    Args:
+        trained: All folds, trained.
+        examples: All cases.
+        seed: Of the prompts.
+        progress: Told how many cases are drawn, and of how many.
+
+    Raises:
+        RejectedInput: A fold was not trained, or a case is in none.
+    """
+    if read_description(trained.package(0)).method is Method.CLICKS_2D:
+        return Cleaning.NONE
+    return best_cleaning(_pairs(trained, examples, seed, progress))
+
+
+def package_folds(
+    trained: TrainedFolds, folder: Path, *, name: str, version: str, cleaning: Cleaning = Cleaning.NONE
+) -> str:
+    """Writes all folds as the members of one model.
+
+    Args:
+        trained: All folds, trained.
+        folder: Where the package shall lie.
+        name: Kebab-case name.
+        version: Its version.
+        cleaning: What is done to masks at the end.
+
+    Returns:
+        The package's digest.
+
+    Raises:
+        RejectedInput: A fold was not trained, they were trained differently, or another model lies at `folder`.
+    """
+    packages = [trained.package(number) for number in range(len(trained.folds))]
+    read = [read_package(each, expected_digest=read_description(each).digest) for each in packages]
+    inputs = read[0][0].inputs
+    if any(description.inputs != inputs for description, _ in read):
+        raise RejectedInput(
+            "members-differ", "Expected folds of one cohort, got several.", remedy="Train them on the same files."
+        )
+    members = [_trained(description, tensors) for description, tensors in read]
+    return package_trained(
+        members, folder, name=name, version=version, inputs=inputs, parameters={"cleaning": cleaning.value}
+    )
+
+
+def _pairs(
+    trained: TrainedFolds, examples: "Sequence[Example]", seed: int, progress: Callable[[int, int], None] | None
+) -> Iterator[tuple[Inside, Inside]]:
+    segmenter_of = FoldSegmenters(trained)
+    for number, example in enumerate(examples):
+        random = np.random.default_rng([seed, number])
+        yield _drawn(segmenter_of(example.case), example, trained, random), example.mask.foreground
+        if progress is not None:
+            progress(number + 1, len(examples))
+
+
+def _drawn(segmenter: Segmenter, example: "Example", trained: TrainedFolds, random: np.random.Generator) -> Inside:
+    """A case's mask after the first prompts."""
+    from training.prompts.simulated_user import ClickUser, SixPointUser
+
+    method = read_description(trained.package(0)).method
+    user = SixPointUser() if method is Method.SIX_POINTS else ClickUser(from_click=1)
+    request = SegmentationRequest(
+        example.volumes,
+        next(iter(example.volumes)),
+        user.start(example.mask, random),
+        slice_axis=PicturePlane.of(example.mask.grid).slice_axis,
+    )
+    return np.asarray(segmenter.segment(request).probability.data) > 0.5
+
+
+def _trained(description: ModelDescription, tensors: Tensors) -> Trained:
+    """One fold as it was trained, from its package; of its losses the last ones."""
+    try:
+        fit = description.parameters["fit"]
+        choice = _choice(fit["choice"])
+        (member,) = fit["members"]
+        losses = [[float(last)] for last in member["last_loss"]]
+        networks: list[dict[str, Any]] = [{} for _ in losses]
+        for name, tensor in tensors.items():
+            number, _, own = name.partition("/")
+            networks[int(number)][own] = tensor
+        plan = {key: value for key, value in description.parameters.items() if key not in ("fit", "members")}
+        return Trained(choice, plan, networks, losses, tuple(member["cases"]))
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise RejectedInput(
+            "fold-package",
+            "Expected the package of one fold, which says how it was trained, got another.",
+            remedy="Train the fold again.",
+        ) from error
+
+
+def _choice(values: Mapping[str, Any]) -> TrainingChoice:
+    canvas = values["canvas"]
+    changed = {
+        "method": Method(values["method"]),
+        "channels": tuple(values["channels"]),
+        "canvas": None if canvas is None else tuple(canvas),
+    }
+    return TrainingChoice(**{**values, **changed})

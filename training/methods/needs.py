@@ -1,0 +1,89 @@
+"""What a model needs to be tried: which images, and a simulated user who gives the prompts it was made for."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.errors import RejectedInput
+from datasets.image.mask import Mask
+from datasets.pictures.picture_plane import PicturePlane
+from training.model_package import Method, ModelDescription
+from training.prompts.prompt import Prompts
+from training.prompts.simulated_clicks import ClickRule
+from training.prompts.simulated_user import BoxUser, ClickUser, SimulatedUser, SixPointUser
+
+CLICKED = (Method.CLICKS_2D, Method.CLICKS_3D, Method.DEEPEDIT, Method.TWO_STAGE)
+"""Methods that are corrected click by click."""
+
+BOXED = (Method.LITE_MEDSAM, Method.MEDSAM_VIT)
+"""Methods that draw what boxes hold, slice by slice, on any kind of image."""
+
+_ANY_IMAGE = "t1"
+"""What the image is called for methods to which all images are grey values."""
+
+
+def channels_of(description: ModelDescription) -> tuple[str, ...]:
+    """The images a model sees (``t1``, ``t2``, ``ct``, ``pet``), in its order.
+
+    Raises:
+        RejectedInput: The package does not say.
+    """
+    if description.method in BOXED:
+        return (_ANY_IMAGE,)
+    if description.method is Method.UNET_25D:
+        return ("t1", "t2")
+    try:
+        found = tuple(str(entry["image"]) for entry in description.parameters["channels"])
+        if not found:
+            raise ValueError("channels")
+        return found
+    except (KeyError, TypeError, ValueError) as error:
+        raise RejectedInput(
+            "package-parameters",
+            "Expected a package that names its images, got one that does not.",
+            remedy="Train the model again, or use the version of Maskloop that made it.",
+        ) from error
+
+
+def user_of(method: Method, rule: ClickRule = ClickRule.DEEPGROW, *, with_depth: bool = False) -> SimulatedUser:
+    """Who tries a method: six points, clicks, boxes as they are drawn by people, or nobody's prompts.
+
+    Args:
+        method: The model's.
+        rule: Where a user of a click method clicks.
+        with_depth: Whether a user of a box method draws one box around all of the tumour, not one on every slice.
+    """
+    if method is Method.SIX_POINTS:
+        return SixPointUser()
+    if method in BOXED:
+        return BoxUser(with_depth=with_depth)
+    if method is Method.UNET_25D:
+        return SilentUser()
+    return ClickUser(rule, from_click=int(method is Method.CLICKS_2D))
+
+
+@dataclass(frozen=True)
+class SilentUser:
+    """Gives no prompt, for methods that draw on their own."""
+
+    @property
+    def name(self) -> str:
+        """What the user does, in a phrase."""
+        return "no prompts"
+
+    def rounds(self, clicks: int) -> tuple[int, ...]:
+        """One mask, after no click."""
+        return (0,)
+
+    def start(self, target: Mask, random: np.random.Generator) -> Prompts:
+        """No prompts."""
+        return Prompts()
+
+    def slices(self, prompts: Prompts, pictures: PicturePlane) -> None:
+        """All."""
+
+    def next(self, target: Mask, predicted: NDArray[np.bool_], prompts: Prompts, *, random: Any) -> Prompts | None:
+        """Nothing more."""
+        return None

@@ -1,0 +1,254 @@
+"""What can be trained on a cohort: the prompted methods, their settings, and how each becomes a model package.
+
+Torch is imported when something is fitted.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from datasets.errors import RejectedInput
+from training.inputs.intensity_rules import RULE_OF
+from training.model_package import Method, ModelDescription, Tensors, write_package
+from training.networks.unet_plan import UNetPlan
+
+if TYPE_CHECKING:
+    from training.fitting.examples import Example
+    from training.fitting.loop import LoopSettings, Progress
+
+TRAINABLE = (Method.SIX_POINTS, Method.CLICKS_2D, Method.CLICKS_3D, Method.DEEPEDIT, Method.TWO_STAGE)
+"""Methods that learn from a cohort's images and masks alone."""
+
+_ITERATIONS = {
+    Method.SIX_POINTS: 600,
+    Method.CLICKS_2D: 1200,
+    Method.CLICKS_3D: 900,
+    Method.DEEPEDIT: 900,
+    Method.TWO_STAGE: 350,
+}
+"""Iterations that two processor cores finish within minutes a fold; an iteration of two-stage and of clicks-2d holds an
+optimizer step at each of its clicks, five or six on average."""
+
+_AUTOMATIC_ITERATIONS = 700
+"""Iterations of two-stage's first network."""
+
+
+@dataclass(frozen=True)
+class TrainingChoice:
+    """What to train, and how long.
+
+    Args:
+        method: One of `TRAINABLE`.
+        channels: Images it sees: ``t1``, ``t2``, ``ct``, ``pet``.
+        iterations: Of the network that sees prompts; None for the method's own number.
+        automatic_iterations: Of two-stage's first network; None for its own number.
+        click_free: Share of iterations without clicks, for deepedit.
+        canvas: Three sizes (two for clicks-2d); None for the method's own.
+        seed: Of every random choice.
+
+    Raises:
+        RejectedInput: The method cannot be trained on a cohort, or a number is out of range.
+    """
+
+    method: Method
+    channels: tuple[str, ...] = ("t1",)
+    iterations: int | None = None
+    automatic_iterations: int | None = None
+    click_free: float = 0.25
+    canvas: tuple[int, ...] | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.method not in TRAINABLE:
+            raise RejectedInput(
+                "method-not-trainable",
+                f"Expected one of {', '.join(TRAINABLE)}, got {self.method.value}.",
+                remedy="Train the 2.5D U-Net on approved masks, and convert MedSAM's weights instead of training it.",
+            )
+        if any(count is not None and count < 1 for count in (self.iterations, self.automatic_iterations)):
+            raise RejectedInput(
+                "fit-settings", "Expected at least one iteration, got fewer.", remedy="Give a positive number."
+            )
+        if not self.channels or len({*self.channels}) != len(self.channels) or not RULE_OF.keys() >= {*self.channels}:
+            raise RejectedInput(
+                "fit-channels",
+                f"Expected images out of {', '.join(RULE_OF)}, each once, got others.",
+                remedy="Name the images that every case has.",
+            )
+        axes = 2 if self.method is Method.CLICKS_2D else 3
+        if self.canvas is not None and (len(self.canvas) != axes or self.method is Method.SIX_POINTS):
+            raise RejectedInput(
+                "fit-canvas",
+                "Expected a canvas of two sizes for clicks-2d, of three for the other click methods, and none for "
+                "six-points, got another.",
+                remedy="Correct the canvas, or leave it out.",
+            )
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self) | {"method": self.method.value}
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What came out of one training.
+
+    Args:
+        choice: As given.
+        parameters: Of the package, beside how it was fitted.
+        networks: Tensors of each network: one, or for two-stage the refiner and the automatic one.
+        losses: Of each network's iterations.
+        cases: Names of the cases it learned from.
+    """
+
+    choice: TrainingChoice
+    parameters: Mapping[str, Any]
+    networks: Sequence[Tensors]
+    losses: Sequence[Sequence[float]]
+    cases: tuple[str, ...] = field(default=())
+
+
+def train_method(
+    choice: TrainingChoice,
+    examples: "Sequence[Example]",
+    *,
+    checkpoints: Path | None = None,
+    progress: "Progress | None" = None,
+) -> Trained:
+    """Trains one model.
+
+    Args:
+        choice: What to train.
+        examples: What it learns from.
+        checkpoints: Folder to keep checkpoints in and to go on from; None for none.
+        progress: Told about every iteration.
+
+    Raises:
+        RejectedInput: An image is missing, the loss diverged, or a checkpoint is another training's.
+    """
+    cases = tuple(sorted(example.case for example in examples))
+    if choice.method is Method.SIX_POINTS:
+        return replace(_six_points(choice, examples, checkpoints, progress), cases=cases)
+    return replace(_clicks(choice, examples, checkpoints, progress), cases=cases)
+
+
+def package_trained(
+    members: Sequence[Trained],
+    folder: Path,
+    *,
+    name: str,
+    version: str,
+    inputs: Mapping[str, str],
+    parameters: Mapping[str, Any] | None = None,
+) -> str:
+    """Writes one or several trainings of one choice (the folds of an ensemble) as a package.
+
+    Args:
+        members: What was trained; all of one choice.
+        folder: Where the package shall lie.
+        name: Kebab-case name.
+        version: Its version.
+        inputs: SHA-256 of what it learned from.
+        parameters: What replaces parameters that were decided after training: the cleaning.
+
+    Returns:
+        The package's digest.
+
+    Raises:
+        RejectedInput: The members are of several choices or plans, or another model lies at `folder`.
+    """
+    from training.segmenters.weights import as_members
+
+    first = members[0]
+    if any(replace(member.choice, seed=0) != replace(first.choice, seed=0) for member in members):
+        raise RejectedInput(
+            "members-differ", "Expected members trained alike, got several settings.", remedy="Train them alike."
+        )
+    # All refiners first, then all automatic networks, as the segmenters expect them.
+    networks = [member.networks[kind] for kind in range(len(first.networks)) for member in members]
+    fitted = [
+        {"cases": list(each.cases), "last_loss": [round(losses[-1], 4) for losses in each.losses]} for each in members
+    ]
+    described = dict(first.parameters) | {"members": len(members)} | _own_plans(members) | dict(parameters or {})
+    described["fit"] = {"choice": first.choice.described, "members": fitted}
+    description = ModelDescription(name, version, first.choice.method, described, dict(inputs))
+    return write_package(folder, description, as_members(networks))
+
+
+def _own_plans(members: Sequence[Trained]) -> dict[str, Any]:
+    """The plan of each member's network where six points' folds, each from its own cases, planned several.
+
+    Raises:
+        RejectedInput: The plans differ for another method, or in more than kernels and strides.
+    """
+    plans = [member.parameters.get("network") for member in members]
+    if all(plan == plans[0] for plan in plans):
+        return {}
+    try:
+        alike = {(plan.channels, plan.widths) for plan in map(UNetPlan.from_parameters, plans)}
+    except RejectedInput:
+        alike = set()
+    if members[0].choice.method is not Method.SIX_POINTS or len(alike) != 1:
+        raise RejectedInput(
+            "members-differ",
+            "Expected members whose networks take and give the same, got several plans.",
+            remedy="Leave out the members whose plans differ.",
+        )
+    return {"networks": plans}
+
+
+def _six_points(
+    choice: TrainingChoice, examples: "Sequence[Example]", checkpoints: Path | None, progress: "Progress | None"
+) -> Trained:
+    from training.fitting.six_points import PointsSettings, fit_six_points
+
+    settings = PointsSettings(loop=_loop(choice, choice.iterations), channels=choice.channels)
+    plan, tensors, losses = fit_six_points(
+        examples, settings, checkpoint=_file(checkpoints, "network"), progress=progress
+    )
+    return Trained(choice, plan.parameters, [tensors], [losses])
+
+
+def _clicks(
+    choice: TrainingChoice, examples: "Sequence[Example]", checkpoints: Path | None, progress: "Progress | None"
+) -> Trained:
+    from training.fitting.clicks import ClickSettings, fit_automatic, fit_refiner
+
+    staged = choice.method is Method.TWO_STAGE
+    flat = choice.method is Method.CLICKS_2D
+    settings = ClickSettings(
+        loop=_loop(choice, choice.iterations),
+        channels=choice.channels,
+        at_every_click=staged or flat,
+        click_free=choice.click_free if choice.method is Method.DEEPEDIT else 0.0,
+    )
+    if flat:
+        settings = replace(settings, canvas=(128, 128), widths=(16, 32, 64, 96, 128), batch=6)
+    if choice.canvas is not None:
+        settings = replace(settings, canvas=choice.canvas)
+    first: Tensors | None = None
+    first_losses: list[float] = []
+    if staged:
+        automatic = replace(settings, loop=_loop(choice, choice.automatic_iterations or _AUTOMATIC_ITERATIONS))
+        first, first_losses = fit_automatic(
+            examples, automatic, checkpoint=_file(checkpoints, "automatic"), progress=progress
+        )
+    tensors, losses = fit_refiner(
+        examples, settings, automatic=first, checkpoint=_file(checkpoints, "refiner"), progress=progress
+    )
+    plan = settings.plan(automatic=staged)
+    if first is None:
+        return Trained(choice, plan.parameters, [tensors], [losses])
+    return Trained(choice, plan.parameters, [tensors, first], [losses, first_losses])
+
+
+def _loop(choice: TrainingChoice, iterations: int | None) -> "LoopSettings":
+    from training.fitting.loop import LoopSettings
+
+    return LoopSettings(iterations=iterations or _ITERATIONS[choice.method], seed=choice.seed, learning_rate=3e-3)
+
+
+def _file(folder: Path | None, name: str) -> Path | None:
+    return None if folder is None else folder / f"{name}.safetensors"
