@@ -1,4 +1,4 @@
-"""Which job waits for which case: one at most, however many saves ask for it."""
+"""Jobs that wait: one of a kind for a case at most, however often it is asked for."""
 
 from datetime import timedelta
 from typing import Any
@@ -9,29 +9,25 @@ from django_tasks.base import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
 
-def queue_assembly(case_code: str) -> None:
-    """Queues the assembly of a case's mask, unless one waits already; call it in the transaction of the change."""
-    from annotation_backend.labeling.jobs import assemble_case  # the job stores saves, which queue it
-
-    queue_once(assemble_case, case_code=case_code)
-
-
-def queue_once(job: Any, *, case_code: str) -> bool:
-    """Queues a job for a case, unless the same waits already.
+def queue_once(job: Any, **words: Any) -> bool:
+    """Queues a job, unless the same waits already with the same words; call it in the transaction of the change.
 
     The waiting row is locked until the caller's transaction ends, so that a worker which takes it up sees what the
     caller wrote. One that runs already does not count: it may have looked before.
 
+    Args:
+        job: What is to be done.
+        words: Its keyword arguments, by which a waiting one is known.
+
     Returns:
         Whether it was queued.
     """
-    waiting = DBTaskResult.objects.ready().filter(
-        task_path=job.module_path, args_kwargs__kwargs__case_code=case_code, queue_name=job.queue_name
-    )
+    same = {f"args_kwargs__kwargs__{name}": value for name, value in words.items()}
+    waiting = DBTaskResult.objects.ready().filter(task_path=job.module_path, queue_name=job.queue_name, **same)
     with transaction.atomic():
         if waiting.select_for_update(skip_locked=True).values_list("pk", flat=True).first() is not None:
             return False
-        job.enqueue(case_code=case_code)
+        job.enqueue(**words)
     return True
 
 
@@ -53,14 +49,3 @@ def queue_later(job: Any, *, case_code: str, after: timedelta) -> bool:
         return False
     job.using(run_after=now + after).enqueue(case_code=case_code)
     return True
-
-
-def queue_look(project: int) -> None:
-    """Queues a look at a project (our key of it), unless one waits already."""
-    from annotation_backend.labeling.watch.jobs import look_over_project  # its looks queue jobs
-
-    waiting = DBTaskResult.objects.ready().filter(
-        task_path=look_over_project.module_path, args_kwargs__kwargs__project=project
-    )
-    if not waiting.exists():
-        look_over_project.enqueue(project=project)

@@ -8,6 +8,7 @@ from annotation_backend.cases.models import Case
 from annotation_backend.job_queue import queue_later
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.labeling.predictions.predictions import push_predictions
+from annotation_backend.labeling.project.publish import show_addresses
 from annotation_backend.labeling.project.task_states import mirror_states
 from annotation_backend.labeling.saves.confirm import PATIENCE, confirm_saves
 from annotation_backend.labeling.signals import saves_settled
@@ -56,8 +57,6 @@ def mirror_case_states(*, case_code: str) -> int:
 @task()
 def follow_exclusion(*, case_code: str) -> int:
     """Takes an excluded case's tasks out of sight, or shows them again with the new addresses of their pictures."""
-    from annotation_backend.labeling.project.publish import show_addresses  # publishing queues jobs of this module
-
     case = _case(case_code)
     if case is None:
         return 0

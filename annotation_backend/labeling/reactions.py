@@ -1,4 +1,4 @@
-"""What labelling does when something happens in the apps below."""
+"""What labelling does when something happens in its own lower rooms, or in the apps below."""
 
 from typing import Any
 
@@ -7,13 +7,52 @@ from django.dispatch import receiver
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.signals import case_excluded, case_taken_back, drawn_on_asked
 from annotation_backend.inference.jobs import embed_case
-from annotation_backend.job_queue import queue_assembly, queue_once
-from annotation_backend.labeling.jobs import follow_exclusion, predict_case
+from annotation_backend.job_queue import queue_once
+from annotation_backend.labeling.jobs import assemble_case, follow_exclusion, mirror_case_states, predict_case
 from annotation_backend.labeling.models import EVIDENCE, Annotation, CaseMask, LabelingTask, TaskState
+from annotation_backend.labeling.predictions import neighbours
+from annotation_backend.labeling.signals import (
+    drawing_saved,
+    predictions_outdated,
+    project_changed,
+    saves_arrived,
+    states_outdated,
+)
+from annotation_backend.labeling.watch.jobs import look_over_project
 from annotation_backend.registry.models import Model
 from annotation_backend.registry.signals import automatic_model_promoted, model_promoted
 from training.methods.needs import BOXED
 from training.model_package import Method
+
+
+@receiver(saves_arrived)
+def assemble_soon(*, case_code: str, **_signal: Any) -> None:
+    """Queues what a case's new saves ask for."""
+    queue_once(assemble_case, case_code=case_code)
+
+
+@receiver(drawing_saved)
+def propagate_to_neighbours(*, annotation: Annotation, **_signal: Any) -> None:
+    """Has the slices around a drawing redrawn by it, behind the request."""
+    neighbours.behind_save(annotation)
+
+
+@receiver(predictions_outdated)
+def predict_anew(*, case_code: str, **_signal: Any) -> None:
+    """Queues fresh predictions for a case's tasks that nobody submitted."""
+    queue_once(predict_case, case_code=case_code)
+
+
+@receiver(states_outdated)
+def mirror_soon(*, case_code: str, **_signal: Any) -> None:
+    """Queues that Label Studio is told the states of a case's tasks."""
+    queue_once(mirror_case_states, case_code=case_code)
+
+
+@receiver(project_changed)
+def look_soon(*, project: int, **_signal: Any) -> None:
+    """Queues a look at a project that somebody changed."""
+    queue_once(look_over_project, project=project)
 
 
 @receiver(drawn_on_asked)
@@ -57,7 +96,7 @@ def show_again(*, case: Case, **_signal: Any) -> None:
     if case.labeling_tasks.exists():
         queue_once(follow_exclusion, case_code=case.code)
         queue_once(predict_case, case_code=case.code)
-        queue_assembly(case.code)
+        queue_once(assemble_case, case_code=case.code)
 
 
 def _waiting_cases() -> list[str]:

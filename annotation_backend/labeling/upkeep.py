@@ -12,7 +12,7 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from annotation_backend.cases.models import Case
-from annotation_backend.job_queue import queue_assembly, queue_once
+from annotation_backend.job_queue import queue_once
 from annotation_backend.labeling.jobs import assemble_case, follow_exclusion, mirror_case_states, predict_case
 from annotation_backend.labeling.models import (
     Annotation,
@@ -73,7 +73,7 @@ def take_up(project: LabelingProject, *, is_full: bool = True) -> PullReport:
         report = PullReport(refused=[str(retire(project))])
     take_up_lost_jobs()
     for code in sorted(_unfinished() | (_behind() if is_full else set())):
-        queue_assembly(code)
+        queue_once(assemble_case, case_code=code)
     _repeat_failed_jobs()
     return report
 

@@ -15,8 +15,8 @@ logger = logging.getLogger(__name__)
 MOST_DEATHS = 3
 """A job that so many workers died of is not tried again: it may be what kills them."""
 
-WORKER_GONE = "annotation_backend.supervision.lost_jobs.WorkerGone"
-"""Stands where a failed job names the exception that ended it."""
+WORKER_GONE = "annotation_backend.lost_jobs.WorkerGone"
+"""Stands where a failed job names the exception that ended it; rows of every installation hold this very text."""
 
 job_given_up = Signal()
 """Sent with `task_path` and `kwargs` of a job that is not tried again."""

@@ -1,13 +1,10 @@
 """How two grids differ, in words: turned, of other voxels, or so many millimetres towards head, feet or a side."""
 
 from itertools import permutations
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from datasets.image.volume import Grid
+from numpy.typing import ArrayLike, NDArray
 
 _WAYS = (("right", "left"), ("front", "back"), ("head", "feet"))
 """Towards where RAS+ millimetres rise and fall, along x, y and z."""
@@ -18,6 +15,21 @@ _LEAST_SHARE = 0.02
 
 _LEAST_DEGREES = 0.01
 _SAME_SPACING = 1e-4
+
+
+class Lattice(Protocol):
+    """What is asked of a grid here; `volume.Grid` has it."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]: ...
+    @property
+    def affine(self) -> NDArray[np.float64]: ...
+    @property
+    def spacing(self) -> tuple[float, float, float]: ...
+    @property
+    def centre_mm(self) -> NDArray[np.float64]: ...
+    def to_world(self, voxels: ArrayLike) -> NDArray[np.float64]: ...
+    def to_voxel(self, points_mm: ArrayLike) -> NDArray[np.float64]: ...
 
 
 def towards(way: NDArray[np.float64]) -> str:
@@ -31,7 +43,7 @@ def towards(way: NDArray[np.float64]) -> str:
     return " and ".join(parts) or "in the same place"
 
 
-def describe_difference(expected: "Grid", found: "Grid") -> str:
+def describe_difference(expected: Lattice, found: Lattice) -> str:
     """What tells one grid from another of the same description, for a message; empty where sizes tell already."""
     axes = _matching_axes(expected, found)
     degrees = _turned(expected, found, axes)
@@ -47,20 +59,20 @@ def describe_difference(expected: "Grid", found: "Grid") -> str:
     return _beside(expected, found)
 
 
-def _matching_axes(expected: "Grid", found: "Grid") -> list[int]:
+def _matching_axes(expected: Lattice, found: Lattice) -> list[int]:
     """Which axis of `found` runs along each axis of `expected`, whichever way."""
     cosines = np.abs(_directions(expected).T @ _directions(found))
     return list(max(permutations(range(3)), key=lambda axes: sum(cosines[one, axis] for one, axis in enumerate(axes))))
 
 
-def _turned(expected: "Grid", found: "Grid", axes: list[int]) -> float:
+def _turned(expected: Lattice, found: Lattice, axes: list[int]) -> float:
     """Largest angle between two axes that run alike, in degrees."""
     one, other = _directions(expected), _directions(found)[:, axes]
     sines = np.linalg.norm(np.cross(one, other, axis=0), axis=0)
     return float(np.degrees(np.arcsin(np.clip(sines, 0.0, 1.0))).max())
 
 
-def _beside(expected: "Grid", found: "Grid") -> str:
+def _beside(expected: Lattice, found: Lattice) -> str:
     """Of a grid of another size with the same voxels: how far its points lie beside the others', or reach beyond."""
     corners = np.array(np.meshgrid(*[(0, size - 1) for size in found.shape])).reshape(3, -1).T
     places = expected.to_voxel(found.to_world(corners))
@@ -73,7 +85,7 @@ def _beside(expected: "Grid", found: "Grid") -> str:
     return f"which reaches {towards(beyond[np.linalg.norm(beyond, axis=1).argmax()])} beyond it"
 
 
-def _directions(grid: "Grid") -> NDArray[np.float64]:
+def _directions(grid: Lattice) -> NDArray[np.float64]:
     """Unit vectors of the axes, as columns."""
     directions: NDArray[np.float64] = grid.affine[:3, :3] / np.array(grid.spacing)
     return directions

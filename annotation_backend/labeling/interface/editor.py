@@ -9,7 +9,6 @@ from django.db import transaction
 
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
-from annotation_backend.job_queue import queue_once
 from annotation_backend.labeling.interface.foreign_controls import foreign_controls
 from annotation_backend.labeling.interface.interface import instruction, label_config
 from annotation_backend.labeling.interface.project_settings import (
@@ -18,9 +17,9 @@ from annotation_backend.labeling.interface.project_settings import (
     keep_settings,
     project_settings,
 )
-from annotation_backend.labeling.jobs import predict_case
 from annotation_backend.labeling.masks.controls import MaskFormat
 from annotation_backend.labeling.models import LabelingProject, LabelingTask, TaskState
+from annotation_backend.labeling.signals import predictions_outdated
 from annotation_backend.labeling.studio.answers import record_of
 from annotation_backend.labeling.studio.client import call
 from annotation_backend.labeling.studio.task_data import digest_of
@@ -135,7 +134,7 @@ def _draw_anew(project: LabelingProject) -> None:
     waiting = LabelingTask.objects.filter(project=project, state=TaskState.PENDING)
     waiting.update(drawn_by=None)
     for code in Case.objects.filter(labeling_tasks__in=waiting).distinct().values_list("code", flat=True):
-        queue_once(predict_case, case_code=code)
+        predictions_outdated.send(sender=LabelingTask, case_code=code)
 
 
 def _summary(project: LabelingProject) -> dict[str, Any]:

@@ -109,6 +109,11 @@ def push_masks(drawn: Sequence[tuple[LabelingTask, Inside, str]]) -> None:
     show_predictions([task for task, _, _ in drawn], bodies)
 
 
+def can_be_drawn(case: Case) -> bool:
+    """Whether models may draw on the case: registered, exported and in use."""
+    return case.is_registered and case.picture_plane is not None and case.exclusion is None
+
+
 def prediction_body(task: LabelingTask, prediction: SlicePrediction) -> dict[str, Any]:
     """A prediction as ``import/predictions`` takes it; ``result`` is empty where nothing was found."""
     return {"task": task.label_studio_id, **result_of(task, prediction)}

@@ -8,10 +8,10 @@ from django.db import transaction
 
 from annotation_backend.cases.models import Case, Slice
 from annotation_backend.cases.registration.register import require_sound
-from annotation_backend.labeling.jobs import mirror_case_states
 from annotation_backend.labeling.models import LabelingProject, LabelingTask, TaskState
 from annotation_backend.labeling.project.project import ensure_project
 from annotation_backend.labeling.saves.renumbered_tasks import make_way
+from annotation_backend.labeling.signals import states_outdated
 from annotation_backend.labeling.studio.answers import record_of, sound_rows_of
 from annotation_backend.labeling.studio.client import call, unreadable
 from annotation_backend.labeling.studio.task_data import digest_of_data, pictures_by_index, task_data, write_task
@@ -200,4 +200,4 @@ def _keep(
                     "shown": [],
                 },
             )
-        mirror_case_states.enqueue(case_code=case.code)
+        states_outdated.send(sender=LabelingTask, case_code=case.code)

@@ -11,7 +11,6 @@ from django.db.models import QuerySet
 
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
-from annotation_backend.job_queue import queue_assembly, queue_look
 from annotation_backend.labeling.models import (
     ANNOTATION,
     Annotation,
@@ -26,9 +25,14 @@ from annotation_backend.labeling.models import (
     TaskState,
     number_of,
 )
-from annotation_backend.labeling.predictions import neighbours as refresh
 from annotation_backend.labeling.saves.save import LARGEST_ID, Save, malformed, read_save, whole
-from annotation_backend.labeling.signals import saves_settled, training_asked
+from annotation_backend.labeling.signals import (
+    drawing_saved,
+    project_changed,
+    saves_arrived,
+    saves_settled,
+    training_asked,
+)
 from datasets.errors import RejectedInput
 
 logger = logging.getLogger(__name__)
@@ -81,7 +85,7 @@ def store(save: Save, *, received_by: ReceivedBy) -> tuple[Annotation, bool]:
             return row, False
         if received_by == ReceivedBy.WEBHOOK:
             annotation = _create(save, task, project, received_by)
-            queue_assembly(task.case.code)
+            saves_arrived.send(sender=Annotation, case_code=task.case.code)
         else:
             with settled(*sharing(task, project.pk, save.identifier)):
                 annotation = _create(save, task, project, received_by)
@@ -186,7 +190,7 @@ def settled(*tasks: LabelingTask) -> Iterator[None]:
             task.save(update_fields=["state", "review_comment"])
     for case in {task.case_id: task.case for task in tasks}.values():
         saves_settled.send(sender=Annotation, case=case)
-        queue_assembly(case.code)
+        saves_arrived.send(sender=Annotation, case_code=case.code)
 
 
 def task_of(identifier: int, *, project: int) -> LabelingTask:
@@ -274,7 +278,7 @@ def _saved(body: Mapping[str, Any]) -> str:
     save = read_save(body.get("annotation"), project=body.get("project"), task=body.get("task"))
     annotation, is_new = store(save, received_by=ReceivedBy.WEBHOOK)
     if is_new and not annotation.was_cancelled:
-        refresh.behind_save(annotation)
+        drawing_saved.send(sender=Annotation, annotation=annotation)
     return "stored" if is_new else "known"
 
 
@@ -315,7 +319,7 @@ def _ask_whether_deleted(project: LabelingProject, numbers: Iterable[int]) -> No
         asked = [DeletionAsked(project=project, label_studio_id=number) for number in {number for number, _ in rows}]
         DeletionAsked.objects.bulk_create(asked, ignore_conflicts=True)
         for code in sorted({code for _, code in rows}):
-            queue_assembly(code)
+            saves_arrived.send(sender=Annotation, case_code=code)
 
 
 def _noted(body: Mapping[str, Any]) -> str:
@@ -330,7 +334,7 @@ def _changed(body: Mapping[str, Any]) -> str:
     known = dict(LabelingProject.objects.filter(is_retired=False).values_list("label_studio_id", "pk"))
     if isinstance(number, bool) or not isinstance(number, int) or number not in known:
         return "ignored"
-    queue_look(known[number])
+    project_changed.send(sender=LabelingProject, project=known[number])
     return "queued"
 
 

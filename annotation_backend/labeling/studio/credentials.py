@@ -14,6 +14,9 @@ from annotation_backend.labeling.models import Secret, SecretRenewal
 
 SECRET_HEADER = "X-Maskloop-Webhook"  # noqa: S105 (its name)
 
+_SALT = "annotation_backend.labeling.webhook"
+"""Never another: with another salt Label Studio's webhooks would come with a secret that opens nothing."""
+
 
 def service_url() -> str:
     """Our service's address as Label Studio knows it; browsers know it as MASKLOOP_URL."""
@@ -79,7 +82,7 @@ def _webhook_secret(renewals: int) -> str:
 
 
 def _derived(value: str) -> str:
-    return salted_hmac("annotation_backend.labeling.views.webhook", value, algorithm="sha256").hexdigest()
+    return salted_hmac(_SALT, value, algorithm="sha256").hexdigest()
 
 
 def _renewals(secret: Secret) -> int:

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from annotation_backend.cases.models import Slice
-from annotation_backend.job_queue import queue_once
 from annotation_backend.labeling.models import LabelingProject, LabelingTask, Subject, TaskState
+from annotation_backend.labeling.signals import predictions_outdated
 from annotation_backend.labeling.studio.answers import LARGEST_NUMBER, moment_of, record_of, rows_of
 from annotation_backend.labeling.studio.client import unless_missing
 from annotation_backend.labeling.studio.shown_predictions import hide_predictions
@@ -205,12 +205,10 @@ def _failing(task: LabelingTask, write: Callable[[], None]) -> set[int]:
 
 def draw_anew(tasks: Sequence[LabelingTask]) -> None:
     """Has the worker push the predictions of those tasks that nobody submitted."""
-    from annotation_backend.labeling.jobs import predict_case  # the job mirrors states, which looks at tasks
-
     LabelingTask.objects.filter(pk__in=[task.pk for task in tasks]).update(drawn_by=None)
     waiting = {task.case.code for task in tasks if task.state == TaskState.PENDING}
     for code in sorted(waiting):
-        queue_once(predict_case, case_code=code)
+        predictions_outdated.send(sender=LabelingTask, case_code=code)
 
 
 def take_for_old(project: LabelingProject, rows: Mapping[int, Row]) -> None:

@@ -16,8 +16,9 @@ from annotation_backend.cases.models import Case
 from annotation_backend.inference.models import InitialMask
 from annotation_backend.inference.serving.initial_masks import initial_masks
 from annotation_backend.labeling.models import LabelingProject, LabelingTask
-from annotation_backend.labeling.predictions import batches
-from annotation_backend.labeling.predictions.batches import LATER, answer_batch, push_slices, records_of
+from annotation_backend.labeling.predictions import batches, jobs
+from annotation_backend.labeling.predictions.batches import LATER, answer_batch, records_of
+from annotation_backend.labeling.predictions.jobs import push_slices
 from annotation_backend.registry.models import PromptKind
 from datasets.errors import TryAgain
 from tests.annotation_backend.support.drawers import BrightDrawer, drawn_by, known_model
@@ -146,11 +147,11 @@ def test_the_job_goes_on_later_where_label_studio_is_down(
     assert row.args_kwargs["kwargs"] == {"slices": {"C0001": [1]}, "attempt": 2}
     assert row.run_after > timezone.now()
     with pytest.raises(TryAgain):
-        push_slices.func(slices={"C0001": [1]}, attempt=batches.MOST_ATTEMPTS)
+        push_slices.func(slices={"C0001": [1]}, attempt=jobs.MOST_ATTEMPTS)
 
 
 def test_the_job_lets_others_in_between(drawer: BrightDrawer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "PORTION_SECONDS", -1.0)
+    monkeypatch.setattr(jobs, "PORTION_SECONDS", -1.0)
     assert push_slices.func(slices={"C0001": [1]}) == 0
     assert queued() == [{"slices": {"C0001": [1]}}]
 

@@ -20,7 +20,8 @@ def main() -> None:
     import django
 
     django.setup()
-    from annotation_backend.job_queue import queue_assembly
+    from annotation_backend.job_queue import queue_once
+    from annotation_backend.labeling.jobs import assemble_case
     from tests.annotation_backend.support.records import accounts, published, registered_case, save_body
 
     accounts()
@@ -28,7 +29,7 @@ def main() -> None:
     saves = [save_body(task, updated_at=f"2026-11-21T11:00:{second:02d}Z") for second in reversed(range(SAVES))]
     with ThreadPoolExecutor(THREADS) as pool:
         answers = Counter(pool.map(_deliver, [save for save in saves for _ in range(THREADS)]))
-    queue_assembly(task.case.code)
+    queue_once(assemble_case, case_code=task.case.code)
     sys.stdout.write(json.dumps({"answers": answers, **_found(task.pk)}))
 
 
