@@ -1,4 +1,4 @@
 """Which T1 and T2 of which patient belong together, and which masks are theirs.
 
-Imports `curation.series`, `curation.scanning` and `curation.names`.
+Imports `curation.names`, `curation.scanning` and `curation.series`.
 """

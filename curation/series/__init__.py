@@ -1,4 +1,4 @@
 """What a series is (its kind, its role, how well it would do) by what its headers say.
 
-Imports `curation.scanning` and `curation.names`.
+Imports `curation.names` and `curation.scanning`.
 """

@@ -1,4 +1,4 @@
 """Volumes to pictures for drawing and training, and drawn pictures to a mask.
 
-Imports nothing else of curation.
+Imports `curation.registration`.
 """

@@ -1,4 +1,4 @@
 """One DICOM file: its skeleton checked, read, and what its header says.
 
-Imports `datasets.image` at most.
+Imports nothing else of `datasets`.
 """

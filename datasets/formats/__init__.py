@@ -1,4 +1,4 @@
 """NIfTI, NRRD and MetaImage files in and out.
 
-Imports `datasets.labels` and `datasets.image`.
+Imports `datasets.image` and `datasets.labels`.
 """

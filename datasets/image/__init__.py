@@ -1,4 +1,4 @@
 """Grid, volume and mask, and what is computed on them.
 
-Imports nothing but the ground floor (`errors`, `finding`, `files`, `gate`).
+Imports nothing else of `datasets`.
 """

@@ -1,4 +1,4 @@
 """What the values of a label map mean.
 
-Imports nothing but the ground floor.
+Imports `datasets.image`.
 """

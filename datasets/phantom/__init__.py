@@ -1,4 +1,4 @@
 """A synthetic cohort as DICOM whose true masks and misalignment are known.
 
-Imports `datasets.image` and `datasets.study`.
+Imports `datasets.dicom`, `datasets.dicom_masks`, `datasets.dicom_series`, `datasets.image` and `datasets.study`.
 """

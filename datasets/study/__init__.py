@@ -1,4 +1,4 @@
 """Cases, cohorts and folds: what a study is made of.
 
-Imports `datasets.formats`, `datasets.labels` and `datasets.image`.
+Imports `datasets.formats`, `datasets.image` and `datasets.labels`.
 """

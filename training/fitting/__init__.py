@@ -1,1 +1,4 @@
-"""Fitting: how each method learns, one file a method."""
+"""Fitting: how each method learns, one file a method.
+
+Imports `training.inputs`, `training.networks`, `training.prompts` and `training.segmenters`.
+"""

@@ -1,4 +1,4 @@
 """How well masks agree, and statistics of it.
 
-Imports nothing else of training.
+Imports nothing else of `training`.
 """

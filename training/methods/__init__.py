@@ -1,4 +1,4 @@
 """The methods that can be trained, and how each is trained, loaded and tried.
 
-Imports `training.fitting`, `training.segmenters` and what these import.
+Imports `training.fitting`, `training.inputs`, `training.networks`, `training.prompts` and `training.segmenters`.
 """

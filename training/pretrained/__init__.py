@@ -1,1 +1,4 @@
-"""Published weights and their one-off conversion to model packages."""
+"""Published weights and their one-off conversion to model packages.
+
+Imports `training.networks`.
+"""

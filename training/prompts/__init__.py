@@ -1,1 +1,4 @@
-"""Prompts: what a person points at, in millimetres."""
+"""Prompts: what a person points at, in millimetres.
+
+Imports `training.networks`.
+"""

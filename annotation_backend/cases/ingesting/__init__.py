@@ -1,4 +1,4 @@
 """From a folder of studies to patients and cases: which series, whose, and under which codes.
 
-Imports `cases.models`, `cases.stored` and `cases.workers`.
+Imports `cases.models` and `cases.workers`.
 """

@@ -1,4 +1,4 @@
 """Stored files beside the digests that were written down for them.
 
-Imports `cases.models` only.
+Imports `cases.models`.
 """

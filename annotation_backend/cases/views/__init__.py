@@ -1,4 +1,4 @@
 """Pages and pictures of cases and patients.
 
-Nothing of the app imports it but `cases.urls`.
+Imports `cases.ingesting`, `cases.models`, `cases.registration`, `cases.stored` and `cases.workers`.
 """

@@ -1,4 +1,4 @@
 """What workers compute for a case, in a folder of their own: it knows files and no database.
 
-Imports `cases.stored` at most.
+Imports nothing else of `cases`.
 """

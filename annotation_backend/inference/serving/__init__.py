@@ -1,4 +1,4 @@
 """Which model answers, what a process holds ready of it, and how many may ask at once.
 
-Imports `inference.models`.
+Imports nothing else of `inference`.
 """

@@ -1,4 +1,4 @@
 """Label Studio's export files to NIfTI, and label maps to files of tasks, without the database.
 
-Imports `labeling.masks` only.
+Imports `labeling.masks`.
 """

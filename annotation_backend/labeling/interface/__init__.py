@@ -1,4 +1,4 @@
 """The labelling interface: its XML, its settings, and what people point at in it.
 
-Imports `labeling.masks`, `labeling.studio` and `labeling.models`.
+Imports `labeling.masks`, `labeling.models` and `labeling.studio`.
 """

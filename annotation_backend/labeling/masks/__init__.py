@@ -1,4 +1,4 @@
 """Masks in Label Studio's formats: brush, bitmask, regions, outlines.
 
-Imports nothing else of labelling.
+Imports nothing else of `labeling`.
 """

@@ -1,4 +1,5 @@
 """What models draw on tasks, before anybody asks and at every click.
 
-Imports `labeling.versions`, `labeling.saves`, `labeling.interface` and what these import.
+Imports `labeling.interface`, `labeling.masks`, `labeling.models`, `labeling.saves`, `labeling.studio` and
+`labeling.versions`.
 """

@@ -1,4 +1,4 @@
 """Saves and deletions of Label Studio: read, stored, confirmed, reconciled.
 
-Imports `labeling.studio` and `labeling.models`.
+Imports `labeling.models` and `labeling.studio`.
 """

@@ -1,4 +1,5 @@
 """What Label Studio and browsers ask for.
 
-Nothing of the app imports it but `labeling.urls`.
+Imports `labeling.interface`, `labeling.masks`, `labeling.models`, `labeling.predictions`, `labeling.project`,
+`labeling.saves`, `labeling.studio`, `labeling.versions` and `labeling.watch`.
 """

@@ -1,4 +1,4 @@
 """Pixel data without what may hide in it or beside it.
 
-Imports nothing else of curation.
+Imports nothing else of `curation.deidentification`.
 """

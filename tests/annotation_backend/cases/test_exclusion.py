@@ -22,7 +22,8 @@ from annotation_backend.labeling.jobs import assemble_case, follow_exclusion
 from annotation_backend.labeling.management.commands import remove_person
 from annotation_backend.labeling.masks.controls import IMAGE, POINT_LABEL, SMART_POINT
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask, ReceivedBy
-from annotation_backend.labeling.predictions import interactive, jobs, predictions
+from annotation_backend.labeling.predictions import interactive, predictions
+from annotation_backend.labeling.predictions.jobs import push_slices
 from annotation_backend.labeling.project import task_states as states
 from annotation_backend.labeling.saves.save import read_save
 from annotation_backend.labeling.saves.store import store
@@ -179,7 +180,7 @@ def test_jobs_that_wait_draw_nothing_on_an_excluded_case(case: Case, tasks: list
     case = Case.objects.get(pk=case.pk)
     assert predictions.push_predictions(case) == 0
     assert embed_case.call(case_code="C0001") == 0
-    assert jobs.push_slices.call(slices={"C0001": [1, 2]}) == 0
+    assert push_slices.call(slices={"C0001": [1, 2]}) == 0
 
 
 def test_what_was_drawn_while_the_case_was_excluded_is_shown_to_nobody(

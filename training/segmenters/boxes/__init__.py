@@ -1,4 +1,4 @@
 """Segmenters that understand boxes: LiteMedSAM and MedSAM.
 
-Imports `training.networks` and `training.prompts`.
+Imports nothing else of `training.segmenters`.
 """

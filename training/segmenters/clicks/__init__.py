@@ -1,4 +1,4 @@
 """Segmenters that understand clicks, in 2D and 3D.
 
-Imports `training.networks` and `training.prompts`.
+Imports nothing else of `training.segmenters`.
 """
