@@ -14,7 +14,7 @@ from annotation_backend.labeling.models import Annotation, CaseMask
 from annotation_backend.labeling.studio.credentials import basic_auth, webhook_headers
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.review.models import Review
-from annotation_backend.urls import urlpatterns
+from tests.annotation_backend.support.addresses import every_address
 from tests.annotation_backend.support.records import accounts, published, registered_case, save_body, saved
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +59,7 @@ def _address(pattern: URLPattern) -> str:
     return reverse(str(pattern.name), kwargs={name: values[name] for name in wanted})
 
 
-@pytest.mark.parametrize("pattern", [p for p in urlpatterns if p.name not in OPEN], ids=lambda p: p.name)
+@pytest.mark.parametrize("pattern", [p for p in every_address() if p.name not in OPEN], ids=lambda p: p.name)
 def test_nothing_opens_without_signing_in(client: Client, case: Case, pattern: URLPattern) -> None:
     answer = client.get(_address(pattern))
     signs_in = answer.status_code == 302 and "/accounts/login/" in answer["Location"]

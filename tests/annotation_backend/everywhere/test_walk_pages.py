@@ -11,7 +11,7 @@ from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.labeling.studio.credentials import basic_auth
 from annotation_backend.labeling.versions.assembly import assemble
-from annotation_backend.urls import urlpatterns
+from tests.annotation_backend.support.addresses import every_address
 from tests.annotation_backend.support.records import accounts, published, registered_case, saved
 
 pytestmark = pytest.mark.django_db
@@ -80,7 +80,7 @@ def asking(request: pytest.FixtureRequest, people: dict[Role, User]) -> Client:
 
 def test_no_address_fails_whoever_asks_and_whatever_is_sent(asking: Client, mask: CaseMask) -> None:
     failed = []
-    for pattern in urlpatterns:
+    for pattern in every_address():
         for values in (PLAIN, ABSURD):
             address = _address(pattern, values)
             answers = {"GET": asking.get(address, {"slice": "9" * 40, "verdict": "\0", "window": "\0", "next": "//x"})}

@@ -16,8 +16,8 @@ from annotation_backend.environment import ROOT, SECRETS
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask
 from annotation_backend.labeling.studio.credentials import SECRET_HEADER, basic_auth, webhook_headers
 from annotation_backend.review.models import Review
-from annotation_backend.urls import urlpatterns
 from tests.annotation_backend.everywhere.test_pages import _address
+from tests.annotation_backend.support.addresses import every_address
 from tests.annotation_backend.support.records import VERDICT, registered_case, save_body, saved, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -43,7 +43,7 @@ def _settings(monkeypatch: pytest.MonkeyPatch, **environment: str) -> ModuleType
     return module
 
 
-@pytest.mark.parametrize("pattern", urlpatterns, ids=lambda pattern: pattern.name)
+@pytest.mark.parametrize("pattern", every_address(), ids=lambda pattern: pattern.name)
 def test_nothing_is_changed_from_another_site(people: dict[Role, User], mask: CaseMask, pattern: URLPattern) -> None:
     """A post without the form's token, whoever is signed in; Label Studio's addresses ask for its password instead."""
     wanted = 401 if pattern.name in PASSWORD_INSTEAD_OF_TOKEN else 403
@@ -177,7 +177,7 @@ def test_paths_that_climb_and_numbers_that_are_none_lead_nowhere(
 @pytest.mark.parametrize("method", ["TRACE", "BREW", "PUT", "DELETE", "PATCH", "HEAD"])
 def test_no_strange_method_does_anything_or_is_sent_back(people: dict[Role, User], mask: CaseMask, method: str) -> None:
     client = signed_in(people[Role.ADMINISTRATOR], enforce_csrf_checks=True, headers={"x-mine": "sent-by-me"})
-    for pattern in urlpatterns:
+    for pattern in every_address():
         answer = client.generic(method, _address(pattern), b"sent-by-me", "text/plain")
         takes_head = pattern.name in ("login", "capability-picture", "release-download")
         wanted = {200, 404} if method == "HEAD" and takes_head else {401, 403, 405}

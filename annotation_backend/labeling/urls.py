@@ -1,0 +1,34 @@
+"""Addresses of the ML backend that Label Studio asks, of a slice's versions, of findings and settings."""
+
+from django.urls import path
+
+from annotation_backend.labeling.views import ml_backend, settings, versions, webhook
+
+urlpatterns = [
+    path("settings/", settings.settings_page, name="project-settings"),
+    path("ml/health", ml_backend.health, name="ml-health"),
+    path("ml/setup", ml_backend.setup, name="ml-setup"),
+    path("ml/predict", ml_backend.predict, name="ml-predict"),
+    path("ml/versions", ml_backend.versions, name="ml-versions"),
+    path("ml/webhook", webhook.webhook, name="ml-webhook"),
+    path("cases/<slug:code>/slices/<int:index>/versions/", versions.slice_versions, name="slice-versions"),
+    path(
+        "cases/<slug:code>/slices/<int:index>/versions/<int:one>/<int:other>/",
+        versions.compare_versions,
+        name="compare-versions",
+    ),
+    path(
+        "cases/<slug:code>/slices/<int:index>/versions/<int:one>/<int:other>.png",
+        versions.comparison_picture,
+        name="comparison-picture",
+    ),
+    path(
+        "cases/<slug:code>/slices/<int:index>/versions/<int:number>/restore",
+        versions.restore_version,
+        name="restore-version",
+    ),
+    path("findings/", versions.finding_list, name="finding-list"),
+    path("findings/<int:pk>/seen", versions.finding_seen, name="finding-seen"),
+    path("findings/<int:pk>/drawer", versions.finding_drawer, name="finding-drawer"),
+    path("findings/changes/<int:pk>/seen", versions.change_seen, name="change-seen"),
+]

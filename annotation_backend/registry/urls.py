@@ -1,0 +1,9 @@
+"""The address of the models."""
+
+from django.urls import path
+
+from annotation_backend.registry import views
+
+urlpatterns = [
+    path("models/", views.model_list, name="model-list"),
+]
