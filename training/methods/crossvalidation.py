@@ -57,19 +57,6 @@ class TrainedFolds:
         """Where the model of a fold lies, counted from 0."""
         return self.folder / f"fold-{number + 1}"
 
-    def segmenters(self) -> dict[str, Segmenter]:
-        """For each case, the model that never saw it.
-
-        Raises:
-            RejectedInput: A fold was not trained, or its package is damaged.
-        """
-        found: dict[str, Segmenter] = {}
-        for number, cases in enumerate(self.folds):
-            folder = self.package(number)
-            segmenter = load_segmenter(folder, expected_digest=read_description(folder).digest)
-            found |= dict.fromkeys(cases, segmenter)
-        return found
-
 
 class FoldSegmenters:
     """For a case's name, the model that never saw it; a fold is loaded when its first case is asked for.

@@ -68,10 +68,6 @@ def _end_point(mask: NDArray[np.bool_], axis: int, move: int, *, random: np.rand
     return voxel
 
 
-def _indices(flat: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.int64]:
-    return np.stack(np.unravel_index(flat, shape), axis=-1)
-
-
 def _require_tumour(mask: NDArray[np.bool_]) -> None:
     if mask.ndim != 3 or not mask.any():
         raise RejectedInput(

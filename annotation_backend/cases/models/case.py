@@ -132,11 +132,6 @@ class Series(models.Model):
         """The volume's NIfTI file."""
         return self.case.folder / self.file
 
-    @property
-    def thumbnail_path(self) -> Path:
-        """A small PNG of the middle slice; cases of earlier versions have none."""
-        return self.case.folder / "series" / f"{self.role}.png"
-
 
 class ImportedMask(models.Model):
     """A mask that came with the studies, on its own series' grid; a reference, never an approved mask."""

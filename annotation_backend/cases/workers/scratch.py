@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
+from filelock import FileLock
 
 from datasets.files import flush_to_disk
 
@@ -71,7 +72,7 @@ def remove_others(kept: Path) -> None:
 def one_at_a_time(folder: Path) -> Iterator[None]:
     """Waits until no other process changes a folder's files and their record, and keeps others waiting meanwhile."""
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder / ".lock", waits=True):
+    with FileLock(folder / ".lock", mode=0o600):
         yield
 
 
@@ -96,11 +97,11 @@ def _remove_leftovers(home: Path) -> None:
 
 
 @contextmanager
-def _locked(path: Path, *, waits: bool = False) -> Iterator[Path]:
-    """Holds the lock on a file; where another has it, waits or raises BlockingIOError."""
+def _locked(path: Path) -> Iterator[Path]:
+    """Holds the lock on a file, also where that is renamed; raises BlockingIOError where another has it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield path
     finally:
         os.close(descriptor)

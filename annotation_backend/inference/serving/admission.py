@@ -5,18 +5,17 @@ A processor that computes more answers than it has cores for gives all of them l
 refused at once with the seconds after which to come again. A GPU is used by one process at a time (`gpu.lock`).
 """
 
-import fcntl
 import math
-import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from django.conf import settings
+from filelock import FileLock, Timeout
 
 from annotation_backend.machine import cores, has_gpu, inference_threads, web_processes
 from datasets.errors import TryAgain
@@ -45,13 +44,6 @@ class Overloaded(TryAgain):
             remedy=f"Ask again in {retry_after} s.",
         )
         self.retry_after = retry_after
-
-
-class ClientGone(TryAgain):
-    """Who asked has hung up; nothing is computed for them."""
-
-    def __init__(self) -> None:
-        super().__init__("client-gone", "Expected somebody who waits for the answer, got nobody.", remedy="Ask again.")
 
 
 @dataclass(eq=False)
@@ -109,23 +101,19 @@ class Admission:
                 self._inside -= 1
 
     @contextmanager
-    def turn(self, who: str = "", *, is_gone: Callable[[], bool] | None = None) -> Iterator[None]:
+    def turn(self, who: str = "") -> Iterator[None]:
         """Waits for a turn, then runs the block in it.
 
         Args:
             who: Whose turns are shared out fairly: a person, else a case.
-            is_gone: Whether the client hung up; asked once, before the block.
 
         Raises:
             Overloaded: The wait would be too long, or became so.
-            ClientGone: `is_gone` says so.
         """
         self._wait(who)
         started = time.monotonic()
         answered = False
         try:
-            if is_gone is not None and is_gone():
-                raise ClientGone
             yield
             answered = True
         finally:
@@ -175,14 +163,13 @@ class Admission:
 
 
 @contextmanager
-def admitted(who: str = "", *, is_gone: Callable[[], bool] | None = None) -> Iterator[None]:
+def admitted(who: str = "") -> Iterator[None]:
     """A turn at computing an answer that a person waits for; see `Admission.turn`.
 
     Raises:
         Overloaded: Answer 503 with Retry-After.
-        ClientGone: Nobody waits for an answer any more.
     """
-    with process_admission().turn(who, is_gone=is_gone), gpu_turn(patience=settings.WAIT_SECONDS):
+    with process_admission().turn(who), gpu_turn(patience=settings.WAIT_SECONDS):
         yield
 
 
@@ -219,21 +206,8 @@ def one_at_a_time(path: Path, *, patience: float) -> Iterator[None]:
         Overloaded: Another one ran for longer than `patience` seconds.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        deadline = time.monotonic() + patience
-        while not _locked(descriptor):
-            if time.monotonic() > deadline:
-                raise Overloaded(max(1, math.ceil(patience)))
-            time.sleep(_POLL_SECONDS)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        with FileLock(path, timeout=patience, mode=0o600, poll_interval=_POLL_SECONDS):
+            yield
+    except Timeout as error:
+        raise Overloaded(max(1, math.ceil(patience))) from error

@@ -83,12 +83,6 @@ def promoted_model(kind: PromptKind) -> Model:
     return serving_model(kind) if promoted is None else promoted.model
 
 
-def broken_models() -> dict[str, RejectedInput]:
-    """Why promoted models do not answer in this process, by name and version."""
-    names = dict(Model.objects.filter(digest__in=list(_broken)).values_list("digest", "name"))
-    return {names[digest]: failure.error for digest, failure in list(_broken.items()) if digest in names}
-
-
 def warm_up() -> None:
     """Loads the promoted models beside what runs, so that the first prompt does not wait; returns at once."""
     global _warming
@@ -211,11 +205,6 @@ def _load(model: Model) -> None:
 def _note_broken(model: Model, error: RejectedInput) -> None:
     logger.error("%s was promoted and cannot be loaded; the model before it goes on: %s", model, error)
     _broken[model.digest] = _Failure(error, time.monotonic())
-
-
-def _is_broken(model: Model) -> bool:
-    failure = _broken.get(model.digest)
-    return failure is not None and _is_recent(failure)
 
 
 def _is_recent(failure: _Failure) -> bool:

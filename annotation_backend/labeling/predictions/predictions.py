@@ -19,7 +19,7 @@ from annotation_backend.labeling.masks.controls import MaskFormat
 from annotation_backend.labeling.masks.regions import region_of
 from annotation_backend.labeling.models import LabelingTask, TaskState
 from annotation_backend.labeling.studio.shown_predictions import show_predictions
-from annotation_backend.registry.models import Model, PromptKind
+from annotation_backend.registry.models import PromptKind
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,10 @@ def push_drawn(tasks: Sequence[LabelingTask], drawn: Sequence[SlicePrediction]) 
     if not Case.objects.not_excluded().filter(pk=tasks[0].case_id).exists():  # it may have been while they were drawn
         logger.info("predictions of %s are not shown: it was excluded meanwhile", tasks[0].case)
         return
-    bodies = [prediction_body(task, prediction) for task, prediction in zip(tasks, drawn, strict=True)]
+    bodies = [
+        {"task": task.label_studio_id, **result_of(task, prediction)}
+        for task, prediction in zip(tasks, drawn, strict=True)
+    ]
     show_predictions(tasks, bodies)
     LabelingTask.objects.filter(pk__in=[task.pk for task in tasks]).update(drawn_by=drawn[0].model)
 
@@ -83,12 +86,6 @@ def waiting_tasks(case: Case) -> QuerySet[LabelingTask]:
     """Living tasks of a case that nobody submitted; none of an excluded case."""
     tasks = case.labeling_tasks.filter(state=TaskState.PENDING, project__is_retired=False)
     return tasks if case.exclusion is None else tasks.none()
-
-
-def draw_unprompted(case: Case, index: int, *, model: Model) -> SlicePrediction:
-    """What a model draws on a slice before a person pointed at anything (`inference.initial_masks`)."""
-    [drawn] = initial_masks(case, [index], model=model)
-    return drawn
 
 
 def push_masks(drawn: Sequence[tuple[LabelingTask, Inside, str]]) -> None:
@@ -112,11 +109,6 @@ def push_masks(drawn: Sequence[tuple[LabelingTask, Inside, str]]) -> None:
 def can_be_drawn(case: Case) -> bool:
     """Whether models may draw on the case: registered, exported and in use."""
     return case.is_registered and case.picture_plane is not None and case.exclusion is None
-
-
-def prediction_body(task: LabelingTask, prediction: SlicePrediction) -> dict[str, Any]:
-    """A prediction as ``import/predictions`` takes it; ``result`` is empty where nothing was found."""
-    return {"task": task.label_studio_id, **result_of(task, prediction)}
 
 
 def result_of(

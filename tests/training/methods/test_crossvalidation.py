@@ -8,7 +8,7 @@ import pytest
 from datasets.errors import RejectedInput
 from tests.training.support.ball_examples import ball_example
 from training.methods import crossvalidation
-from training.methods.crossvalidation import TrainedFolds, begin_folds, split_examples, train_fold
+from training.methods.crossvalidation import FoldSegmenters, TrainedFolds, begin_folds, split_examples, train_fold
 from training.methods.train import Trained, TrainingChoice
 from training.model_package import Method, read_description
 from training.segmenters.segmenter import SegmentationRequest
@@ -94,12 +94,12 @@ def test_each_case_is_drawn_by_the_model_of_its_fold(tmp_path: Path, seen: list[
     trained = trained_folds(tmp_path)
     for number in range(len(trained.folds)):
         train_fold(CHOICE, EXAMPLES, trained, number, inputs=INPUTS)
-    segmenters = TrainedFolds.read(tmp_path).segmenters()
-    assert sorted(segmenters) == sorted(case for case, _ in PAIRS)
+    segmenter_of = FoldSegmenters(TrainedFolds.read(tmp_path))
+    assert sorted(case for fold in trained.folds for case in fold) == sorted(case for case, _ in PAIRS)
     for number, fold in enumerate(trained.folds):
         for case in fold:
             volumes = next(example.volumes for example in EXAMPLES if example.case == case)
-            answer = segmenters[case].segment(SegmentationRequest(volumes, "t1"))
+            answer = segmenter_of(case).segment(SegmentationRequest(volumes, "t1"))
             assert answer.model_version == f"clicks-3d-fold-{number + 1}"
 
 
@@ -107,7 +107,7 @@ def test_a_fold_that_was_not_trained_is_missed(tmp_path: Path, seen: list[list[A
     trained = trained_folds(tmp_path)
     train_fold(CHOICE, EXAMPLES, trained, 0, inputs=INPUTS)
     with pytest.raises(RejectedInput, match="package-missing"):
-        trained.segmenters()
+        FoldSegmenters(trained)(trained.folds[1][0])
 
 
 def test_folds_are_found_again_and_others_refused(tmp_path: Path) -> None:

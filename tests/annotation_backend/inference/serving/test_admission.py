@@ -13,7 +13,6 @@ import pytest
 
 from annotation_backend.inference.serving.admission import (
     Admission,
-    ClientGone,
     Overloaded,
     computing_at_once,
     one_at_a_time,
@@ -135,13 +134,6 @@ def test_too_many_are_refused_before_any_work() -> None:
     assert not admission.is_busy
     with admission.arrival():
         pass
-
-
-def test_a_client_that_hung_up_costs_nothing_and_frees_its_turn() -> None:
-    admission = Admission(at_once=1, patience=1.0)
-    with pytest.raises(ClientGone), admission.turn(is_gone=lambda: True):
-        pytest.fail("computed for nobody")
-    assert work(admission) < 1.0
 
 
 def test_an_error_frees_the_turn() -> None:
