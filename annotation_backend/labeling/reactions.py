@@ -12,6 +12,7 @@ from annotation_backend.labeling.jobs import assemble_case, follow_exclusion, mi
 from annotation_backend.labeling.models import EVIDENCE, Annotation, CaseMask, LabelingTask, TaskState
 from annotation_backend.labeling.predictions import neighbours
 from annotation_backend.labeling.signals import (
+    addresses_renewed,
     drawing_saved,
     predictions_outdated,
     project_changed,
@@ -83,9 +84,12 @@ def embed_waiting_tasks(*, model: Model, **_signal: Any) -> None:
             queue_once(embed_case, case_code=code)
 
 
-@receiver(case_excluded)
-def take_out_of_sight(*, case: Case, **_signal: Any) -> None:
-    """Queues that the case's tasks leave the tabs in Label Studio; what is saved in them still is kept here."""
+@receiver([case_excluded, addresses_renewed])
+def bring_tasks_in_line(*, case: Case, **_signal: Any) -> None:
+    """Queues that Label Studio shows an excluded case's tasks no more, or the new addresses of its pictures.
+
+    What is saved in tasks out of sight still is kept here.
+    """
     if case.labeling_tasks.exists():
         queue_once(follow_exclusion, case_code=case.code)
 

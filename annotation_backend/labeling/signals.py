@@ -17,6 +17,9 @@ predictions_outdated = Signal()
 states_outdated = Signal()
 """Label Studio may show other states than the tasks of a `case_code` have."""
 
+addresses_renewed = Signal()
+"""The pictures of a `case` have other addresses, which its tasks in Label Studio do not show yet."""
+
 project_changed = Signal()
 """Label Studio says that somebody changed a `project` (our key of it)."""
 

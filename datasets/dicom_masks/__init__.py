@@ -1,4 +1,4 @@
 """Structure sets and segmentations: masks from DICOM and back.
 
-Imports `datasets.dicom`, `datasets.dicom_series` and `datasets.image`.
+Imports `datasets.dicom`, `datasets.dicom_pixels`, `datasets.dicom_series` and `datasets.image`.
 """

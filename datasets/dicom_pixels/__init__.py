@@ -1,4 +1,4 @@
 """Pixels of DICOM files: which bits are their values, decompressed in a process of its own.
 
-Imports `datasets.dicom` and `datasets.image`.
+Imports `datasets.dicom`.
 """

@@ -1,4 +1,4 @@
 """The files of one series as one volume.
 
-Imports `datasets.dicom` and `datasets.image`.
+Imports `datasets.dicom`, `datasets.dicom_pixels` and `datasets.image`.
 """

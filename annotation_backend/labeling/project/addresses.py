@@ -4,8 +4,7 @@ from django.db import transaction
 
 from annotation_backend.cases.exclusion import draw_new_addresses
 from annotation_backend.cases.models import Case
-from annotation_backend.job_queue import queue_once
-from annotation_backend.labeling.jobs import follow_exclusion
+from annotation_backend.labeling.signals import addresses_renewed
 
 
 def renew_all_addresses() -> int:
@@ -26,6 +25,5 @@ def _renew(key: int) -> bool:
         if case is None or case.exclusion is not None:
             return False
         draw_new_addresses(case)
-        if case.labeling_tasks.exists():
-            queue_once(follow_exclusion, case_code=case.code)
+        addresses_renewed.send(sender=Case, case=case)
     return True
