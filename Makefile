@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: help setup secrets up test check bench study models
+.PHONY: help setup secrets up test check docs bench study models
 help:
 	@echo "make up [DATA=folder]   start everything and prepare a cohort"
 	@echo "make test               run the whole test suite"
 	@echo "make setup              the environment that both share"
 	@echo "make check              linters, types, floors and migrations only"
+	@echo "make docs               the documentation as a site in site/; a broken link fails"
 	@echo "make bench              speed of curation, prompted models and mask codecs, beside their peers (20 minutes)"
 	@echo "make models COHORT=...  train the shipped models anew (three hours; goes on after a stop)"
 	@echo "make study              recovery of known motion, and a cohort of 200 (an hour; goes on after a stop)"
@@ -41,6 +42,11 @@ check: setup
 
 test: check
 	$(BIN)/python -m pytest
+
+# Opens as files, too; for the search: .venv/bin/python -m http.server --directory site --bind 127.0.0.1 8090
+docs: setup
+	$(BIN)/mkdocs build
+	@echo "site/index.html"
 
 bench: setup
 	$(BIN)/python -m benchmarks.ingest_export

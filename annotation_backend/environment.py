@@ -9,6 +9,7 @@ import re
 import secrets
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -61,6 +62,55 @@ def address_for_label_studio(url: str) -> str:
 def password_variable(role: str) -> str:
     """Name of the variable that holds the first password of a role's account."""
     return f"{role.upper()}_PASSWORD"
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A line of `.env` that is no setting of Django, and is read where it is needed.
+
+    Args:
+        name: As it stands there.
+        meaning: What it is for.
+        kind: What it may be.
+        default: What holds without it.
+        example: A whole line; empty where it is drawn.
+    """
+
+    name: str
+    meaning: str
+    kind: str
+    default: str
+    example: str = ""
+
+
+READ_ELSEWHERE = (
+    *(
+        Variable(
+            password_variable(role),
+            f"First password of {role.replace('_', '-')}@maskloop.local, here and in Label Studio. It is read when the "
+            "account is made; a later change of it changes no account.",
+            "a password of 12 letters or more",
+            "none; `make setup` draws one into a new `.env`",
+        )
+        for role in ROLE_NAMES
+    ),
+    Variable(
+        "MASKLOOP_DEVICE",
+        "Where networks compute. Commands have `--device` for it.",
+        "cpu or cuda",
+        "the GPU where there is one",
+        "MASKLOOP_DEVICE=cpu",
+    ),
+    Variable(
+        "OMP_NUM_THREADS",
+        "Threads of one answer, before MASKLOOP_INFERENCE_THREADS; also of a training that is started by hand. Another "
+        "number of threads trains another model.",
+        "a whole number from 1",
+        "a process's share of the cores",
+        "OMP_NUM_THREADS=4",
+    ),
+)
+"""What `.env` may hold beside the settings of `annotation_backend.settings`; the page of settings lists both."""
 
 
 class UnreadableEnvironment(Exception):

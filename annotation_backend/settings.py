@@ -1,4 +1,8 @@
-"""Settings of the Django project, read from the environment and the private `.env`; no secret has a default."""
+"""Settings of the Django project, read from the environment and the private `.env`; no secret has a default.
+
+The docstring below a setting says what it is for and gives an example; the page of settings is made of them
+(`docs/hooks/settings_page.py`).
+"""
 
 import os
 from urllib.parse import urlsplit
@@ -23,59 +27,91 @@ if ENV_FILE.exists():
         raise ImproperlyConfigured(str(error)) from error
 
 SECRET_KEY = configured.secret("MASKLOOP_SECRET_KEY")
+"""Signs sessions and forms, and makes the secret with which Label Studio tells of saves. With another one everybody
+signs in again, and the next `up` tells Label Studio."""
 DEBUG = configured.flag("MASKLOOP_DEBUG")
+"""Shows the place of an error in the browser. For development only: it shows settings and data to whoever
+meets an error.
+Example: ``MASKLOOP_DEBUG=true``"""
 
 DATA_FOLDER = configured.folder("MASKLOOP_DATA", default=ROOT / "data")
+"""Where everything lies that Maskloop keeps: records, images, masks, models, releases, logs, and Label Studio's own
+data. Back it up together with `.env`. Machines that share the work see it at the same path.
+Example: ``MASKLOOP_DATA=/srv/maskloop``"""
 MASKLOOP_URL = configured.address("MASKLOOP_URL", default="http://127.0.0.1:8000")
+"""Maskloop's address in the browsers of those who use it. With https, cookies are sent over TLS only.
+Example: ``MASKLOOP_URL=https://maskloop.example.org``"""
 LABEL_STUDIO_URL = configured.address("LABEL_STUDIO_URL", default="http://127.0.0.1:8080")
+"""Label Studio's address in browsers, and for Maskloop.
+Example: ``LABEL_STUDIO_URL=https://labels.example.org``"""
 LABEL_STUDIO_PORT = configured.whole("MASKLOOP_LABEL_STUDIO_PORT", default=0, most=65_535)
-"""Port of 127.0.0.1 for the Label Studio that `up` starts where a proxy answers at LABEL_STUDIO_URL; 0 for that's."""
+"""Port of 127.0.0.1 for the Label Studio that `up` starts where a proxy answers at LABEL_STUDIO_URL; 0 for that's.
+Example: ``MASKLOOP_LABEL_STUDIO_PORT=8081``"""
 LABEL_STUDIO_DATABASE_URL = configured.text("LABEL_STUDIO_DATABASE_URL")
-"""PostgreSQL for the Label Studio that `up` starts; SQLite in the data folder when empty. See decision 21."""
+"""PostgreSQL for the Label Studio that `up` starts; SQLite in the data folder when empty. See decision 21.
+Example: ``LABEL_STUDIO_DATABASE_URL=postgresql://studio:password@db.example.org:5432/label_studio``"""
 LABEL_STUDIO_TOKEN = configured.secret("LABEL_STUDIO_TOKEN")
+"""The administrator's token in Label Studio, with which Maskloop speaks to it; given to its first account."""
 ML_BACKEND_USER = configured.text("ML_BACKEND_USER", default="label-studio")
+"""The name with which Label Studio asks Maskloop for masks.
+Example: ``ML_BACKEND_USER=label-studio``"""
 ML_BACKEND_PASSWORD = configured.secret("ML_BACKEND_PASSWORD")
+"""The password with which Label Studio asks Maskloop for masks."""
 ML_BACKEND_URL = configured.address("ML_BACKEND_URL", default="")
 """Where Label Studio reaches this service; empty for a listener of its own on 127.0.0.2 where MASKLOOP_URL is on this
-machine, and MASKLOOP_URL elsewhere. Label Studio may send to this one private address only; see decision 27."""
+machine, and MASKLOOP_URL elsewhere. Label Studio may send to this one private address only; see decision 27.
+Example: ``ML_BACKEND_URL=http://192.0.2.7:8000``"""
 
 PICTURE_LIFETIME_DAYS = configured.whole("MASKLOOP_PICTURE_LIFETIME_DAYS", default=365, least=1, most=36_500)
-"""How long a picture's address in a Label Studio task stays valid; `publish_tasks --renew` draws new ones."""
+"""How long a picture's address in a Label Studio task stays valid; `publish_tasks --renew` draws new ones.
+Example: ``MASKLOOP_PICTURE_LIFETIME_DAYS=90``"""
 
 WORKERS = configured.whole("MASKLOOP_WORKERS", default=0, most=512)
-"""Processes that compute side by side on this machine; 0 for as many as there are cores and memory for."""
+"""Processes that compute side by side on this machine; 0 for as many as there are cores and memory for.
+Example: ``MASKLOOP_WORKERS=4``"""
 
 WEB_PROCESSES = configured.whole("MASKLOOP_WEB_PROCESSES", default=0, most=512)
-"""Processes of the web service; 0 for one a core as far as memory goes (4 GB each), at most 8, and one on a GPU."""
+"""Processes of the web service; 0 for one a core as far as memory goes (4 GB each), at most 8, and one on a GPU.
+Example: ``MASKLOOP_WEB_PROCESSES=2``"""
 
 INFERENCE_THREADS = configured.whole("MASKLOOP_INFERENCE_THREADS", default=0, most=4096)
 """Threads that compute one answer of the web service that `up` starts; 0 for its cores shared out among its processes.
-Where it is started otherwise, OMP_NUM_THREADS says so."""
+Where it is started otherwise, OMP_NUM_THREADS says so.
+Example: ``MASKLOOP_INFERENCE_THREADS=4``"""
 
 CACHE_MB = configured.whole("MASKLOOP_CACHE_MB", default=0, most=10_000_000)
-"""What each process keeps of images, models and embeddings; 0 for its share of a quarter of the memory."""
+"""What each process keeps of images, models and embeddings; 0 for its share of a quarter of the memory.
+Example: ``MASKLOOP_CACHE_MB=4000``"""
 
 EMBEDDINGS_GB = configured.number("MASKLOOP_EMBEDDINGS_GB", default=20.0, most=1e6)
-"""Embeddings of slices that lie in the data folder at most, about 2 MB each; 0 for none."""
+"""Embeddings of slices that lie in the data folder at most, about 2 MB each; 0 for none.
+Example: ``MASKLOOP_EMBEDDINGS_GB=50``"""
 
 WAIT_SECONDS = configured.number("MASKLOOP_WAIT_SECONDS", default=4.0, most=3600.0)
-"""How long a prompt may wait for others' answers; where it would take longer, it is refused at once with 503."""
+"""How long a prompt may wait for others' answers; where it would take longer, it is refused at once with 503.
+Example: ``MASKLOOP_WAIT_SECONDS=8``"""
 
 DASK_SCHEDULER = configured.text("DASK_SCHEDULER")
-"""Address of a Dask scheduler that computes instead, e.g. tls://head-node:8786; see decision 9."""
+"""Address of a Dask scheduler on which ingest, registration and export compute instead of on this machine; see
+decision 9.
+Example: ``DASK_SCHEDULER=tls://head:8786``"""
 
 ALLOW_PLAIN_DASK = configured.flag("MASKLOOP_ALLOW_PLAIN_DASK")
-"""Lets DASK_SCHEDULER be on another machine without TLS: anybody in that network can then have code run here."""
+"""Lets DASK_SCHEDULER be on another machine without TLS: anybody in that network can then have code run here.
+Example: ``MASKLOOP_ALLOW_PLAIN_DASK=true``"""
 
 ALLOWED_HOSTS = [
     *configured.words("MASKLOOP_ALLOWED_HOSTS", default=["127.0.0.1", "localhost"]),
     urlsplit(ML_BACKEND_URL).hostname or LISTENER_FOR_LABEL_STUDIO,
 ]
+"""Names under which this service answers; a browser that asks under another is refused. Name MASKLOOP_URL's host, too.
+Example: ``MASKLOOP_ALLOWED_HOSTS=maskloop.example.org,127.0.0.1``"""
 CSRF_TRUSTED_ORIGINS = [MASKLOOP_URL]
 
 TRUSTED_PROXIES = configured.whole("MASKLOOP_TRUSTED_PROXIES", default=0, most=32)
 """Proxies of yours before the service: so many entries at the end of X-Forwarded-For are believed, for the limit on
-sign-ins. Without it everybody behind a proxy has its address, and one who guesses makes newcomers wait."""
+sign-ins. Without it everybody behind a proxy has its address, and one who guesses makes newcomers wait.
+Example: ``MASKLOOP_TRUSTED_PROXIES=1``"""
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -131,6 +167,8 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": configured.database("DATABASE_URL", default=DATA_FOLDER / "maskloop.sqlite3")}
+"""Where Maskloop keeps its records and jobs: a SQLite file, or a PostgreSQL database of its own; see decision 21.
+Example: ``DATABASE_URL=postgresql://maskloop:password@db.example.org:5432/maskloop``"""
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 30,
