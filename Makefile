@@ -45,7 +45,7 @@ test: check
 
 # Opens as files, too; for the search: .venv/bin/python -m http.server --directory site --bind 127.0.0.1 8090
 docs: setup
-	$(BIN)/mkdocs build
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 	@echo "site/index.html"
 
 bench: setup

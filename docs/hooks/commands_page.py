@@ -12,7 +12,7 @@ from annotation_backend.environment import fresh_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = ROOT / "annotation_backend"
-WIDTH = 96
+WIDTH = 88
 """Letters in a line of help, so that a page beside a list of contents need not be moved sideways."""
 
 INTRODUCTION = """\
@@ -21,8 +21,8 @@ INTRODUCTION = """\
 `.venv/bin/python manage.py <command>`, after a first `make setup`; most also need the records that `make up` made.
 This page is made of the commands' own `--help`.
 
-Every command of ours takes `--json`: one JSON document on stdout, and the words for people on stderr. Those with
-`--dry-run` then only say what they would do. None asks a question.
+All but `db_worker` and `migrate` take `--json`: one JSON document on stdout, and the words for people on stderr. Those
+with `--dry-run` then only say what they would do. None asks a question.
 
 | exit status | means |
 | --- | --- |
@@ -35,7 +35,6 @@ Every command of ours takes `--json`: one JSON document on stdout, and the words
 
 DJANGOS_OWN = {
     "--version", "--verbosity", "--settings", "--pythonpath", "--traceback", "--no-color", "--force-color",
-    "--skip-checks",
 }  # fmt: skip
 """Options that Django gives every command; nobody needs them here."""
 
@@ -91,10 +90,15 @@ def _section(app: str, name: str) -> str:
 
 
 def _help_of(command: BaseCommand, name: str) -> str:
-    command.suppressed_base_arguments = DJANGOS_OWN
+    """Its help, and that of each command below it."""
+    command.suppressed_base_arguments, command.requires_system_checks = DJANGOS_OWN, []
     before = os.environ.get("COLUMNS")
     os.environ["COLUMNS"] = str(WIDTH)
     try:
-        return command.create_parser("manage.py", name).format_help().strip()
+        parser = command.create_parser("manage.py", name)
+        below = [
+            each for action in parser._actions if isinstance(action.choices, dict) for each in action.choices.values()
+        ]
+        return "\n\n".join(each.format_help().strip() for each in (parser, *below))
     finally:
         os.environ.pop("COLUMNS") if before is None else os.environ.update(COLUMNS=before)

@@ -1,7 +1,7 @@
 """What MkDocs adds to the pages that lie in `docs/`: the reference, the annotators' guide, and lists of decisions.
 
 Each is made of its one place in the code or of the files themselves, so that a new command, setting or decision needs
-no edit here. MkDocs calls `on_config` and `on_files`.
+no edit here.
 """
 
 import re
@@ -11,6 +11,7 @@ from annotator_guide import guide_as_markdown, pictures_of_guide
 from commands_page import commands_page
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 from settings_page import settings_page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +47,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name in pictures_of_guide():
         _put(files, File.generated(config, f"images/guide/{name}", abs_src_path=str(STATIC / "guide" / name)))
     return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """A page that is alone in its tab needs no list of pages beside it."""
+    if page.parent is None:
+        page.meta["hide"] = ["navigation"]
+    return markdown
 
 
 def _put(files: Files, file: File) -> None:
