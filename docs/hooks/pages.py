@@ -21,7 +21,7 @@ GUIDE_MARK = "<!-- the guide -->"
 """Where the page for annotators takes in the guide that Maskloop itself shows."""
 
 LISTED = {
-    "decisions": "Why things are as they are. A decision that was replaced says by which.",
+    "decisions": "Why things are as they are.",
     "results": "What was measured, with the commit, the machine and the command that made the figures.",
 }
 """Folders of numbered pages, and what stands above their list."""
@@ -85,7 +85,8 @@ def _titled(folder: str) -> list[tuple[Path, str]]:
     found = []
     for path in sorted((DOCS / folder).glob("[0-9]*.md")):
         number = int(path.name.partition("-")[0])
-        words = re.sub(r"^#\s*[0-9]+\.?\s*", "", path.read_text(encoding="utf-8").partition("\n")[0])
+        heading = path.read_text(encoding="utf-8").partition("\n")[0].replace("`", "")
+        words = re.sub(r"^#\s*[0-9]+[.\s·]*", "", heading)
         found.append((path, f"{number} {words}"))
     return found
 

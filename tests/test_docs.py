@@ -1,0 +1,112 @@
+"""The documentation holds together: it builds strict, shows every command and setting, and names files that exist."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from annotation_backend.environment import ROLE_NAMES, fresh_environment, password_variable
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("annotation_backend", "curation", "datasets", "training")
+PAGES = [*sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "guides").glob("*.md"))]
+FRONT_DOORS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+
+OF_THE_SYSTEM = {"PATH", "DJANGO_SETTINGS_MODULE"}
+"""Variables that are read and are no lines of `.env`."""
+
+_READ = re.compile(r"""(?:configured\.[a-z]+\(|os\.environ(?:\.get)?[(\[])\s*"([A-Z][A-Z0-9_]+)\"""")
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_EXAMPLE = re.compile(r"Example: <code>([A-Z0-9_]+)=([^<]*)</code>")
+_PATH = re.compile(r"`((?:annotation_backend|curation|datasets|training|tests|docs|benchmarks|\.ci)/[\w./-]*[\w/])`")
+_NAMED = re.compile(r"`([\w/]+\.py)` \(((?:`\w+`(?:, )?)+)\)")
+_FROM_ELSEWHERE = re.compile(r"<(?:script|img|iframe|source)[^>]+src=.?https?:|<link[^>]+href=.?https?:|url\(.?https?:")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=_environment({}))
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def _environment(values: dict[str, str]) -> dict[str, str]:
+    """Of a process that knows no setting but these."""
+    own = {name: value for name, value in os.environ.items() if not _is_ours(name)}
+    return {**own, "NO_MKDOCS_2_WARNING": "1", "DJANGO_SETTINGS_MODULE": "annotation_backend.settings", **values}
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith(("MASKLOOP_", "LABEL_STUDIO_", "ML_BACKEND_", "DATABASE_", "DASK_"))
+
+
+def _settings_read() -> set[str]:
+    files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    found = {name for path in files for name in _READ.findall(path.read_text(encoding="utf-8"))}
+    return found - OF_THE_SYSTEM | {password_variable(role) for role in ROLE_NAMES}
+
+
+def _headings(page: Path) -> set[str]:
+    return set(re.findall(r'<h[23] id="[^"]+">([^<]+)<', page.read_text(encoding="utf-8")))
+
+
+def test_every_setting_that_the_code_reads_is_on_the_page_of_settings(site: Path) -> None:
+    assert _settings_read() == _headings(site / "reference" / "settings.html")
+
+
+def test_the_examples_of_settings_are_what_settings_may_be(site: Path) -> None:
+    page = (site / "reference" / "settings.html").read_text(encoding="utf-8")
+    examples = dict(_EXAMPLE.findall(page))
+    assert len(examples) > 15
+    command = [sys.executable, "-c", "import annotation_backend.settings"]
+    given = _environment({**fresh_environment(), **examples})
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=given)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_command_is_on_the_page_of_commands(site: Path) -> None:
+    folders = (ROOT / "annotation_backend").rglob("management/commands")
+    commands = {path.stem for folder in folders for path in folder.glob("[a-z]*.py")}
+    assert commands <= _headings(site / "reference" / "commands.html")
+
+
+def test_a_page_loads_nothing_from_elsewhere(site: Path) -> None:
+    files = [*site.rglob("*.html"), *site.rglob("*.css")]
+    assert len(files) > 40
+    assert {path.name: found[0] for path in files if (found := _FROM_ELSEWHERE.findall(path.read_text("utf-8")))} == {}
+
+
+def test_every_decision_and_result_is_in_the_lists(site: Path) -> None:
+    for folder in ("decisions", "results"):
+        page = (site / folder / "index.html").read_text(encoding="utf-8")
+        assert all(f"{path.stem}.html" in page for path in (ROOT / "docs" / folder).glob("*.md"))
+
+
+@pytest.mark.parametrize("page", FRONT_DOORS, ids=lambda page: page.name)
+def test_links_of_the_front_doors_lead_somewhere(page: Path) -> None:
+    links = [link for link in _LINK.findall(page.read_text(encoding="utf-8")) if "://" not in link]
+    assert links
+    assert [link for link in links if not (ROOT / link.partition("#")[0]).exists()] == []
+
+
+def test_the_readme_is_read_within_a_minute() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
+
+
+@pytest.mark.parametrize("page", [*FRONT_DOORS, *PAGES], ids=lambda page: page.name)
+def test_files_that_a_page_names_are_there(page: Path) -> None:
+    named = set(_PATH.findall(page.read_text(encoding="utf-8")))
+    assert sorted(name for name in named if not (ROOT / name).exists()) == []
+
+
+def test_the_architecture_names_what_its_files_hold() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    found = [(file, name) for file, names in _NAMED.findall(text) for name in re.findall(r"\w+", names) if "/" in file]
+    assert len(found) > 15
+    missing = [(file, name) for file, name in found if name not in (ROOT / file).read_text(encoding="utf-8")]
+    assert missing == []
