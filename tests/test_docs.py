@@ -105,8 +105,31 @@ def test_files_that_a_page_names_are_there(page: Path) -> None:
 
 
 def test_the_architecture_names_what_its_files_hold() -> None:
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    found = [(file, name) for file, names in _NAMED.findall(text) for name in re.findall(r"\w+", names) if "/" in file]
-    assert len(found) > 15
+    found = [(file, name) for file, names in _NAMED.findall(_architecture()) for name in re.findall(r"\w+", names)]
+    assert len(found) > 25
     missing = [(file, name) for file, name in found if name not in (ROOT / file).read_text(encoding="utf-8")]
     assert missing == []
+
+
+@pytest.mark.parametrize("path", ["A folder to a task", "A click to a mask", "A save to a release"])
+def test_each_file_of_a_path_is_reached_from_those_before_it(path: str) -> None:
+    section = _architecture().partition(f"### {path}\n")[2].partition("\n#")[0]
+    files = [ROOT / name for name in dict.fromkeys(re.findall(r"`([\w/]+\.py)`", section))]
+    assert len(files) > 15
+    assert [str(file) for number, file in enumerate(files) if not _is_reached(file, [*_BEGIN, *files[:number]])] == []
+
+
+_BEGIN = [path for name in ("commands/*.py", "reactions.py", "urls.py") for path in ROOT.glob(f"annotation*/**/{name}")]
+"""What a person, a signal or a request begins with."""
+
+
+def _is_reached(file: Path, others: list[Path]) -> bool:
+    """Whether one of the others imports it; models are imported by their package."""
+    package = ".".join(file.parent.relative_to(ROOT).parts)
+    ways = rf"from {package}\.{file.stem} import|from {package} import [^\n]*\b{file.stem}\b"
+    ways += rf"|from {package} import" if file.parent.name == "models" else ""
+    return file in others or any(re.search(ways, other.read_text(encoding="utf-8")) for other in others)
+
+
+def _architecture() -> str:
+    return (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
