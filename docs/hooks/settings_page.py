@@ -20,8 +20,8 @@ INTRODUCTION = """\
 
 All settings are lines `NAME=value` of the file `.env` in the checkout. `make setup` writes it with freshly drawn
 secrets, readable by its owner alone, and draws what an existing one lacks; every other line stays as it is. A variable
-of the process's environment goes before the file. A wrong value is refused by its name when anything starts, with exit
-status 3. Start `make up` again after a change.
+of the process's environment goes before the file. A line holds nothing behind its value, no remark either. A wrong
+value is refused by its name when anything starts, with exit status 3. Start `make up` again after a change.
 
 Most installations on one machine need no line but those that are drawn.
 """
