@@ -131,7 +131,7 @@ def checked_scheduler(address: str) -> str:
     raise RejectedInput(
         "scheduler-open",
         "Expected DASK_SCHEDULER on this machine or behind TLS, got an address where anybody could have code run.",
-        remedy="Use tls:// (README, Several cores and machines), or set MASKLOOP_ALLOW_PLAIN_DASK=true in a network "
+        remedy="Use tls:// (docs/guides/operator.md), or set MASKLOOP_ALLOW_PLAIN_DASK=true in a network "
         "that you trust.",
     )
 

@@ -38,6 +38,7 @@ _KINDS = {
     "address": "an address with http:// or https://",
     "database": "a database's address",
 }
+_DECISION = re.compile(r"decision (?P<number>[0-9]+)")
 _PLACES = {"ROOT": "in the checkout", "DATA_FOLDER": "in the data folder"}
 
 
@@ -64,7 +65,7 @@ class Setting:
         """Its part of the page."""
         facts = [f"- May be: {self.kind}", f"- Default: {self.default}"]
         facts += [f"- Example: `{self.example}`"] if self.example else []
-        return "\n".join([f"## {self.name}", "", self.meaning.replace("``", "`"), "", *facts])
+        return "\n".join([f"## {self.name}", "", _DECISION.sub(_linked, self.meaning), "", *facts])
 
 
 def settings_page() -> str:
@@ -76,6 +77,11 @@ def all_settings() -> list[Setting]:
     """Every setting, in the order in which the code reads them."""
     others = [Setting(one.name, one.kind, one.default, one.meaning, one.example) for one in READ_ELSEWHERE]
     return [*_read_in_settings(), *others]
+
+
+def _linked(decision: re.Match[str]) -> str:
+    [page] = (ROOT / "docs" / "decisions").glob(f"{int(decision['number']):04}-*.md")
+    return f"[{decision[0]}](../decisions/{page.name})"
 
 
 def _read_in_settings() -> Iterator[Setting]:
@@ -105,7 +111,7 @@ def _setting(call: ast.Call, said: str) -> Setting:
     meaning = _EXAMPLE.sub("", said)
     if not meaning or not (example or kind == "secret"):
         raise ValueError(f"Expected below {name} what it means and an Example, got {said!r}.")
-    limits = {limit: f"{ast.literal_eval(words[limit]):,.12g}" for limit in ("least", "most") if limit in words}
+    limits = {limit: f"{ast.literal_eval(words[limit]):.12g}" for limit in ("least", "most") if limit in words}
     may_be = _KINDS[kind].format(**{"least": "0", **limits})
     return Setting(name, may_be, _default(kind, words.get("default")), meaning, example["line"] if example else "")
 
