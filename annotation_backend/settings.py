@@ -45,8 +45,8 @@ LABEL_STUDIO_URL = configured.address("LABEL_STUDIO_URL", default="http://127.0.
 """Label Studio's address in browsers, and for Maskloop.
 Example: ``LABEL_STUDIO_URL=https://labels.example.org``"""
 LABEL_STUDIO_PORT = configured.whole("MASKLOOP_LABEL_STUDIO_PORT", default=0, most=65_535)
-"""Port of 127.0.0.1 for the Label Studio that `up` starts, where a proxy answers at LABEL_STUDIO_URL; 0 for the port that
-stands there.
+"""Port of 127.0.0.1 for the Label Studio that `up` starts, where a proxy answers at LABEL_STUDIO_URL; 0 for the port
+that stands there.
 Example: ``MASKLOOP_LABEL_STUDIO_PORT=8081``"""
 LABEL_STUDIO_DATABASE_URL = configured.text("LABEL_STUDIO_DATABASE_URL")
 """PostgreSQL for the Label Studio that `up` starts; SQLite in the data folder when empty. See decision 21.
