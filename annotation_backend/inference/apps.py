@@ -10,7 +10,7 @@ class InferenceConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """This process keeps its share of the machine's memory; sessions hear what becomes of their case."""
+        """Limits this process's memory to its share of the machine's, and connects the signals for sessions."""
         from annotation_backend.inference import reactions  # noqa: F401
         from annotation_backend.machine import cache_bytes
         from training.memory import process_memory

@@ -1,4 +1,4 @@
-"""Jobs: what models do before anyone asks. Each is safe to run twice."""
+"""Jobs: slices are embedded before anyone prompts. Each is safe to run twice."""
 
 import logging
 
@@ -10,10 +10,10 @@ from annotation_backend.inference.serving.preparing import prepare_case
 logger = logging.getLogger(__name__)
 
 PORTION_SECONDS = 5.0
-"""A job that embeds lets the others have the worker after so long, and queues itself again."""
+"""After this long an embedding job gives the worker to other jobs, and queues itself again."""
 
 AFTER_ALL_OTHERS = -50
-"""Priority of what makes later clicks quicker and nothing else."""
+"""Priority of a job that only makes later clicks quicker."""
 
 
 @task(priority=AFTER_ALL_OTHERS)

@@ -1,4 +1,4 @@
-"""Prediction: what a model drew. InitialMask: what it drew before anyone pointed. Session: one person's prompts."""
+"""Prediction: a model's mask. InitialMask: its mask before anybody prompted. Session: one annotator's prompts."""
 
 from django.db import models
 
@@ -8,7 +8,7 @@ from annotation_backend.registry.models import Model
 
 
 class Prediction(models.Model):
-    """A model's mask on one slice, kept for provenance: which model, which prompts, what it covered."""
+    """A model's mask on one slice, recorded for provenance: its model, its prompts, its digest and size."""
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="predictions")
     slice_index = models.PositiveIntegerField()
@@ -52,7 +52,7 @@ class InitialMask(models.Model):
 
 
 class Session(models.Model):
-    """One person's prompts on one case, and the whole volume's mask that they gave so far."""
+    """One annotator's prompts on one case, and the masks of the slices so far."""
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="sessions")
     person = models.ForeignKey(
@@ -79,7 +79,7 @@ class Session(models.Model):
 
 
 class PromptState(models.TextChoices):
-    """What became of a prompt."""
+    """State of a prompt."""
 
     ACTIVE = "active", "counts"
     UNDONE = "undone", "taken back"
@@ -87,7 +87,7 @@ class PromptState(models.TextChoices):
 
 
 class SessionPrompt(models.Model):
-    """One point or box of a session, or a wish (undo, start over); rows are kept, their state changes."""
+    """One prompt of a session, or a command (undo, start over); rows are kept, their state changes."""
 
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="prompts")
     region_id = models.CharField(max_length=64, help_text="Label Studio's")
@@ -109,10 +109,10 @@ class SessionPrompt(models.Model):
 
 
 class MaskOrigin(models.TextChoices):
-    """How a session came to the mask of a slice."""
+    """Where the mask of a slice in a session came from: a prompt on it, or propagation."""
 
     ANSWERED = "answered", "a prompt on it was answered"
-    CARRIED = "carried", "it was drawn from its neighbours"
+    PROPAGATED = "carried", "it was drawn from its neighbours"
 
 
 class SessionSlice(models.Model):

@@ -1,4 +1,4 @@
-"""Letting a model draw on one person's files; no database is needed."""
+"""Segmenting one patient's files with a model, for `segment_volume`; no database is needed."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -30,12 +30,12 @@ _SUFFIX = ".nii.gz"
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where the answer goes.
+    """The files that are written.
 
     Args:
         mask: File of the mask.
         probability: File of the probability; None for none.
-        overwrite: Whether files that are there already may be replaced.
+        overwrite: Whether existing files may be replaced.
     """
 
     mask: Path
@@ -46,37 +46,41 @@ class Outputs:
         """Refuses before anything is computed.
 
         Raises:
-            RejectedInput: A name is not one of a compressed NIfTI, the two are one file, one is a folder or is
-                there already, or it is one that is read.
+            RejectedInput: A name does not end with .nii.gz, both names are one file, or a file exists already, is a
+                folder, or is an input.
         """
         paths = [path for path in (self.mask, self.probability) if path is not None]
         if not all(path.name.endswith(_SUFFIX) for path in paths) or len({path.resolve() for path in paths}) < len(
             paths
         ):
             raise RejectedInput(
-                "output-name", f"Expected different names that end with {_SUFFIX}, got others.", remedy="Rename them."
+                "output-name",
+                f"The names of mask and probability must differ and end with {_SUFFIX}.",
+                remedy="Rename them.",
             )
         if {path.resolve() for path in paths} & {path.resolve() for path in inputs}:
             raise RejectedInput(
-                "output-is-input", "Expected a new file to write, got one that is read.", remedy="Choose another name."
+                "output-is-input",
+                "An output would overwrite one of the input files.",
+                remedy="Choose another name.",
             )
         if any(path.is_dir() for path in paths):
             raise RejectedInput(
-                "output-is-folder", "Expected a file to write, got a folder.", remedy="Add a file's name to it."
+                "output-is-folder", "The output is a folder, not a file.", remedy="Add a file's name to it."
             )
         if not self.overwrite and any(path.exists() for path in paths):
             raise RejectedInput(
                 "output-exists",
-                "Expected a free name to write to, got a file that is there already.",
+                "The output exists already.",
                 remedy="Choose another name, or allow it with --overwrite.",
             )
 
 
 def read_images(files: Mapping[str, Path], *, resample: bool) -> tuple[dict[str, Volume], tuple[Finding, ...]]:
-    """The images, all on the first one's grid, and what is to be said of bringing them there.
+    """The images, all on the first one's grid, and the findings of bringing them there.
 
     Raises:
-        RejectedInput: A file cannot be read, or holds no picture.
+        RejectedInput: A file cannot be read, or holds no image.
         GeometryError: One lies on another grid and may not be resampled.
     """
     volumes: dict[str, Volume] = {}
@@ -94,7 +98,7 @@ def read_images(files: Mapping[str, Path], *, resample: bool) -> tuple[dict[str,
 
 
 def images_of(model: ChosenModel, files: Mapping[str, Path]) -> dict[str, Path]:
-    """The files that a model sees, in its order; methods to which all images are grey values take the first.
+    """The files of the images that a model needs, in its order; box methods take the first, whatever it shows.
 
     Raises:
         RejectedInput: One is missing.
@@ -105,7 +109,7 @@ def images_of(model: ChosenModel, files: Mapping[str, Path]) -> dict[str, Path]:
     if missing := [channel for channel in needed if channel not in files]:
         raise RejectedInput(
             "sequence-missing",
-            f"Expected the images {', '.join(needed)} for {model.title}, got no {' and no '.join(missing)}.",
+            f"{model.title} needs the images {', '.join(needed)}; missing: {', '.join(missing)}.",
             remedy="Give each by name, e.g. --image t1=T1.nii.gz t2=T2.nii.gz.",
         )
     return {channel: files[channel] for channel in needed}
@@ -121,12 +125,14 @@ def read_prompts(path: Path) -> Prompts:
         return from_document(json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_each_once))
     except (OSError, ValueError, RecursionError) as error:
         raise RejectedInput(
-            "prompt-file", "Expected a JSON file with prompts, got none that can be read.", remedy="Check the path."
+            "prompt-file",
+            "The file of prompts is missing or is no JSON.",
+            remedy="Check the path, and that each name stands in it once.",
         ) from error
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; of two lists of one name, the first would be lost."""
+    """A JSON object; refuses duplicate names, since all but the last would be lost."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("twice")
@@ -134,16 +140,16 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def require_understood(model: ChosenModel, prompts: Prompts, *, refines: bool) -> None:
-    """Refuses what a model would pass over in silence.
+    """Refuses prompts that a model would silently ignore.
 
     Args:
-        model: Who draws.
-        prompts: What it is shown.
-        refines: Whether it is given a probability to go on from.
+        model: The model.
+        prompts: Its prompts.
+        refines: Whether it is given a previous probability to refine.
 
     Raises:
-        RejectedInput: It does not read prompts of a kind that is given, draws nothing without any, or does not go on
-            from a probability.
+        RejectedInput: It ignores a kind of prompt that is given, draws nothing without prompts, or does not refine a
+            probability.
     """
     method = model.description.method
     given = {"extreme points": prompts.extreme_points, "clicks": prompts.clicks, "boxes": prompts.boxes}
@@ -151,20 +157,20 @@ def require_understood(model: ChosenModel, prompts: Prompts, *, refines: bool) -
     if unread := [kind for kind, found in given.items() if found and kind not in kinds]:
         raise RejectedInput(
             "prompt-kind",
-            f"Expected {' and '.join(kinds) or 'no prompts'} for {model.title}, got {' and '.join(unread)}.",
+            f"{model.title} reads {' and '.join(kinds) or 'no prompts'}, not {' and '.join(unread)}.",
             remedy="Leave them out, or choose a model that reads them.",
         )
     if method is Method.CLICKS_2D and not prompts.clicks:
         raise RejectedInput(
             "clicks-missing",
-            f"Expected at least one click for {model.title}, which draws the clicked slices only, got none.",
+            f"{model.title} draws only slices with a click, and none was given.",
             remedy="Click in the tumour, on every slice to draw; two-stage draws whole volumes.",
         )
     if refines and method not in CLICKED:
         raise RejectedInput(
             "previous-unread",
-            f"Expected no --previous for {model.title}, which draws anew each time, got one.",
-            remedy="Leave it out, or choose a model that is corrected by clicks.",
+            f"{model.title} cannot refine a previous probability: it draws anew each time.",
+            remedy="Leave --previous out, or choose a model that is corrected by clicks.",
         )
 
 
@@ -199,14 +205,14 @@ def segment_files(
     """Draws and writes the mask on the images' grid.
 
     Args:
-        model: Who draws.
+        model: The model.
         volumes: From `read_images`.
         prompts: In millimetres.
-        outputs: Where mask and probability go.
-        previous: A probability from before, for methods that refine it.
+        outputs: Files of mask and probability.
+        previous: File of a previous probability, for methods that refine it.
 
     Returns:
-        What was used and drawn, as plain values.
+        A report as plain JSON values: model, images, size of the mask, and what the model used.
 
     Raises:
         RejectedInput: The prompts or images are not what the model needs.
@@ -239,7 +245,7 @@ def segment_files(
 
 
 def _pointed_at(prompts: Prompts, pictures: PicturePlane) -> tuple[int, ...] | None:
-    """For methods that draw slice by slice: the slices with a prompt; None, for all, where a box has depth."""
+    """For methods that draw slice by slice: the slices with a prompt; None for all slices if a box has depth."""
     from training.prompts.picture_boxes import read_boxes
 
     if prompts.is_empty:

@@ -1,4 +1,4 @@
-"""What prompts and sessions do when something happens to their case."""
+"""Ends sessions when their case is excluded or taken back."""
 
 from typing import Any
 
@@ -11,5 +11,5 @@ from annotation_backend.inference.sessions.sessions import end_sessions
 
 @receiver([case_excluded, case_taken_back])
 def end_prompts(*, case: Case, **_signal: Any) -> None:
-    """Nobody's prompts on an excluded case go on, and one that is taken back begins anew."""
+    """Ends all sessions on an excluded case; one that is taken back starts without prompts."""
     end_sessions(case)

@@ -1,4 +1,4 @@
-"""Which model answers, what a process holds ready of it, and how many may ask at once.
+"""The serving models: which one answers, its cache in each process, and a limit on requests at once.
 
 Imports nothing else of `inference`.
 """

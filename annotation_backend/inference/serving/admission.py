@@ -1,8 +1,8 @@
-"""Admission: so many answers are computed at once, a few wait their turn, and who would wait too long is told when.
+"""Admission: limits how many answers are computed at once, queues a few more, refuses the rest with a Retry-After.
 
 A processor that computes more answers than it has cores for gives all of them late. So each process computes
-`computing_at_once` and lets others wait while the expected wait is short, in turns by person; beyond that a request is
-refused at once with the seconds after which to come again. A GPU is used by one process at a time (`gpu.lock`).
+`computing_at_once` and queues others while the expected wait is short, fairly by annotator; beyond that a request is
+refused at once, with the seconds after which to try again. A GPU is used by one process at a time (`gpu.lock`).
 """
 
 import math
@@ -21,17 +21,17 @@ from annotation_backend.machine import cores, has_gpu, inference_threads, web_pr
 from datasets.errors import TryAgain
 
 MOST_WAITING = 8
-"""Requests that wait in a process at most: fewer than its threads, which also answer health checks and webhooks."""
+"""Most requests that wait in a process: fewer than its threads, which also answer health checks and webhooks."""
 
 _FIRST_GUESS_SECONDS = 0.5
-"""What an answer is thought to take before any was measured."""
+"""How long an answer is expected to take before any was measured."""
 
 _WEIGHT_OF_NEWEST = 0.2
 _POLL_SECONDS = 0.005
 
 
 class Overloaded(TryAgain):
-    """More people ask than can be answered soon.
+    """More requests wait than can be answered soon.
 
     Args:
         retry_after: Whole seconds after which a request will probably be taken.
@@ -40,8 +40,8 @@ class Overloaded(TryAgain):
     def __init__(self, retry_after: int) -> None:
         super().__init__(
             "overloaded",
-            "Expected room for one more answer, got more requests than are answered soon.",
-            remedy=f"Ask again in {retry_after} s.",
+            "The models are busy: too many requests wait for an answer.",
+            remedy=f"Try again in {retry_after} s.",
         )
         self.retry_after = retry_after
 
@@ -53,12 +53,12 @@ class _Ticket:
 
 
 class Admission:
-    """A short queue before what computes; thread-safe.
+    """A short queue in front of the models; thread-safe.
 
     Args:
         at_once: Answers computed at the same time.
-        patience: Seconds that a request waits at most.
-        most_waiting: Requests that wait at most.
+        patience: Most seconds that a request waits.
+        most_waiting: Most requests that wait.
     """
 
     def __init__(self, *, at_once: int, patience: float, most_waiting: int = MOST_WAITING) -> None:
@@ -74,21 +74,21 @@ class Admission:
 
     @property
     def expected_wait(self) -> float:
-        """Seconds until a request that comes now is begun, as measured on the last answers."""
+        """Seconds until a new request would begin, estimated from the last answers."""
         with self._lock:
             return self._expected()
 
     @property
     def is_busy(self) -> bool:
-        """Whether an answer is computed or waited for: what nobody waits for may pause."""
+        """Whether somebody waits for an answer; background work pauses meanwhile."""
         return self._inside > 0 or self._computing > 0
 
     @contextmanager
     def arrival(self) -> Iterator[None]:
-        """Runs the whole handling of a request, its turn included; refuses it before any work where too many are here.
+        """Counts a request while it is handled, its turn included; refuses it before any work if there are too many.
 
         Raises:
-            Overloaded: As many are handled as may compute and wait together.
+            Overloaded: As many are handled as may compute and wait at once.
         """
         with self._lock:
             if self._inside >= self._at_once + self._most_waiting:
@@ -105,7 +105,7 @@ class Admission:
         """Waits for a turn, then runs the block in it.
 
         Args:
-            who: Whose turns are shared out fairly: a person, else a case.
+            who: Turns are shared fairly among these: a session, or a case.
 
         Raises:
             Overloaded: The wait would be too long, or became so.
@@ -132,7 +132,7 @@ class Admission:
         if ticket.called.wait(self._patience):
             return
         with self._lock:
-            if ticket.called.is_set():  # called while it gave up: the turn is its own
+            if ticket.called.is_set():  # called while it gave up: it has its turn
                 return
             self._waiting.remove(ticket)
             raise self._refusal(self._expected())
@@ -164,7 +164,7 @@ class Admission:
 
 @contextmanager
 def admitted(who: str = "") -> Iterator[None]:
-    """A turn at computing an answer that a person waits for; see `Admission.turn`.
+    """A turn at computing an answer that an annotator waits for; see `Admission.turn`.
 
     Raises:
         Overloaded: Answer 503 with Retry-After.
@@ -175,18 +175,18 @@ def admitted(who: str = "") -> Iterator[None]:
 
 @cache
 def process_admission() -> Admission:
-    """This process's queue."""
+    """The queue of this process."""
     return Admission(at_once=computing_at_once(), patience=settings.WAIT_SECONDS)
 
 
 def computing_at_once() -> int:
-    """Answers that a process computes at the same time: its cores by the threads of one; 1 on a GPU."""
+    """Answers that a process computes at the same time: its cores divided by the threads of an answer; 1 on a GPU."""
     return 1 if has_gpu() else max(1, cores() // web_processes() // inference_threads())
 
 
 @contextmanager
 def gpu_turn(*, patience: float) -> Iterator[None]:
-    """Where models run on a GPU, the one process that uses it now; elsewhere nothing.
+    """On a machine with a GPU, lets one process use it at a time; does nothing on others.
 
     Raises:
         Overloaded: Another process kept it for longer than `patience` seconds.
@@ -194,16 +194,16 @@ def gpu_turn(*, patience: float) -> Iterator[None]:
     if not has_gpu():
         yield
         return
-    with one_at_a_time(Path(settings.DATA_FOLDER) / "gpu.lock", patience=patience):
+    with one_process_at_a_time(Path(settings.DATA_FOLDER) / "gpu.lock", patience=patience):
         yield
 
 
 @contextmanager
-def one_at_a_time(path: Path, *, patience: float) -> Iterator[None]:
-    """Runs the block while no other process runs one with this file; the system frees it when a process dies.
+def one_process_at_a_time(path: Path, *, patience: float) -> Iterator[None]:
+    """Locks `path` while the block runs, against other processes; the lock is released when a process dies.
 
     Raises:
-        Overloaded: Another one ran for longer than `patience` seconds.
+        Overloaded: Another process held it for longer than `patience` seconds.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -1,4 +1,4 @@
-"""EmbeddingFolder: embeddings of slices as files, shared by all processes, bounded on disk, the longest unused removed.
+"""EmbeddingFolder: embeddings of slices as files, shared by all processes; the least recently used are removed.
 
 A file is a mark of its format, the SHA-256 of what follows, and an array in NumPy's format (no pickles). One that is
 damaged is removed and made anew: losing all of them costs time and nothing else.
@@ -21,19 +21,19 @@ from datasets.files import write_bytes
 from training.segmenters.boxes.embedding_cache import Embedding, SliceKey
 
 MARK = b"maskloop-embedding-1\n"
-"""Other preprocessing asks for another number."""
+"""Format and version; a change of preprocessing needs another number."""
 
 SUFFIX = ".embedding"
 
 _HEADER = len(MARK) + 32
 _SWEEP_SHARE = 20
-"""A process looks at the folder's size after writing one part in so many of what may lie there."""
+"""A process checks the folder's size each time it has written 1/20 of the limit."""
 
 _LEFT_BEHIND_SECONDS = 3600.0
-"""A half-written file that old belongs to a process that died."""
+"""A half-written file older than this was left by a process that died."""
 
 _USED_AGAIN_SECONDS = 600.0
-"""Reading notes the time of use no more often than this."""
+"""Time of use is updated at most this often."""
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _TARGET = re.compile(r"[a-z0-9]{1,16}")
@@ -46,7 +46,7 @@ class EmbeddingFolder:
 
     Args:
         root: Folder of all models' embeddings.
-        model_digest: Names the model.
+        model_digest: Digest of the model.
         limit: Bytes of all embeddings together; `MASKLOOP_EMBEDDINGS_GB` when None.
     """
 
@@ -62,7 +62,7 @@ class EmbeddingFolder:
         return path is not None and path.exists()
 
     def get(self, key: SliceKey) -> Embedding | None:
-        """The embedding, or None where there is no whole one."""
+        """The embedding; None if it is missing or damaged."""
         path = self._path(key)
         try:
             content = b"" if path is None else path.read_bytes()
@@ -72,14 +72,14 @@ class EmbeddingFolder:
             return None
         found = _decoded(content)
         if found is None:
-            logger.warning("An embedding was damaged; it is made anew")
+            logger.warning("An embedding is damaged; the slice is embedded again")
             path.unlink(missing_ok=True)
         else:
             _note_use(path)
         return found
 
     def put(self, key: SliceKey, embedding: Embedding) -> None:
-        """Keeps an embedding; a disk that is full or read-only costs time later and nothing else."""
+        """Stores an embedding; on a full or read-only disk it is not stored, which only costs time later."""
         path = self._path(key)
         if path is None or self._limit <= 0:
             return
@@ -88,10 +88,10 @@ class EmbeddingFolder:
             write_bytes(path, content, is_one_of_many=True)
             self._make_room(len(content))
         except OSError as error:
-            logger.warning("An embedding could not be kept (%s)", type(error).__name__)
+            logger.warning("An embedding could not be stored (%s)", type(error).__name__)
 
     def _path(self, key: SliceKey) -> Path | None:
-        """Only what cannot lead elsewhere becomes a path."""
+        """File of an embedding; None for keys that could lead out of the folder."""
         if not (_NAME.fullmatch(key.images) and _TARGET.fullmatch(key.target)):
             return None
         return self._folder / key.images / f"{key.target}-{int(key.axis)}-{int(key.index)}{SUFFIX}"
@@ -106,12 +106,12 @@ class EmbeddingFolder:
 
 
 def embeddings_folder() -> Path:
-    """Where embeddings lie."""
+    """Folder of all models' embeddings."""
     return Path(settings.DATA_FOLDER) / "embeddings"
 
 
 def sweep(root: Path, *, limit: int) -> int:
-    """Removes the longest unused embeddings beyond `limit` bytes, and what a dead process left half-written.
+    """Removes the least recently used embeddings beyond `limit` bytes, and files that a dead process left half-written.
 
     Returns:
         How many files were removed. Several processes may sweep at once.
@@ -127,7 +127,7 @@ def sweep(root: Path, *, limit: int) -> int:
 
 
 def _files(root: Path) -> Iterator[tuple[float, int, Path]]:
-    """Time of use, size and path of every file; what another process removes meanwhile is left out."""
+    """Time of use, size and path of every file; files that another process removes meanwhile are left out."""
     for path in root.rglob("*"):
         try:
             if path.is_file():

@@ -1,11 +1,10 @@
-"""Initial masks: what a model draws on slices before anyone pointed at anything, drawn once and kept in the database.
+"""Initial masks: a model's predictions on slices before anybody prompted, computed once and kept in the database.
 
-LiteMedSAM draws only what a box points at. A contour that came with the studies gives the box of its slices; elsewhere
-it draws nothing, because with the whole picture as its box it paints the whole limb. A trained automatic model needs no
-prompt.
+LiteMedSAM needs a box. A contour that came with the studies gives the boxes of its slices; other slices stay empty,
+because with the whole picture as its box LiteMedSAM draws the whole limb. A trained automatic model needs no prompt.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from datasets.files import canonical_json, sha256_of_bytes
 from datasets.image.mask import Mask
 from datasets.image.packed_mask import packed, unpacked
 from datasets.pictures.picture_plane import PicturePlane
+from datasets.progress import Progress
 from training.model_package import Method
 from training.prompts.prompt import Box, Prompts
 
@@ -27,28 +27,26 @@ BOX_MARGIN_PIXELS = 3
 """An imported contour's box is widened by this much, as LiteMedSAM's own 3D recipe does from slice to slice."""
 
 SLICES_TOGETHER = 4
-"""Slices that LiteMedSAM draws before they are kept: 6 s of work at most are lost where it is stopped."""
+"""Slices that LiteMedSAM draws between two saves to the database: at most 6 s of work are lost when it is stopped."""
 
 GPU_PATIENCE_SECONDS = 60.0
-
-Progress = Callable[[int, int], None]
 
 
 def initial_masks(
     case: Case, indices: Sequence[int], *, model: Model, progress: Progress | None = None
 ) -> list[SlicePrediction]:
-    """What `model` draws unprompted on slices of a case, in the order of `indices`; out of the database or drawn now.
+    """The model's unprompted masks of slices of a case, in the order of `indices`, from the database or drawn now.
 
     Args:
         case: A registered case with exported slices.
         indices: Slices, each once.
-        model: Who draws.
+        model: The model.
         progress: Called with (slices done, slices to do).
 
     Raises:
-        RejectedInput: The case has no pictures, or its files are not what they were.
+        RejectedInput: The case has no pictures, or its files were changed.
     """
-    found = stored_masks([case], indices, model=model)
+    found = stored_initial_masks([case], indices, model=model)
     masks = {index: found[case.pk, index] for index in indices if (case.pk, index) in found}
     missing = [index for index in indices if index not in masks]
     show = progress or (lambda _done, _all: None)
@@ -58,15 +56,15 @@ def initial_masks(
     return [masks[index] for index in indices]
 
 
-def stored_masks(
+def stored_initial_masks(
     cases: Sequence[Case], indices: Sequence[int] | None = None, *, model: Model
 ) -> dict[tuple[int, int], SlicePrediction]:
-    """The masks of these cases that are in the database and still hold, by case key and slice; two queries.
+    """The initial masks in the database that are still valid, by case key and slice; two queries.
 
     Args:
         cases: Registered cases with exported slices, with their registrations.
         indices: Only these slices.
-        model: Who drew.
+        model: The model that drew them.
     """
     inputs, shapes = _inputs_of(cases, model), {case.pk: picture_plane(case).shape for case in cases}
     rows = InitialMask.objects.filter(case__in=[case.pk for case in cases], model=model)
@@ -82,10 +80,10 @@ def stored_masks(
 
 
 def drawn_and_kept(case: Case, indices: Sequence[int], *, model: Model) -> Iterator[list[SlicePrediction]]:
-    """Draws slices and keeps their masks, portion by portion, so that what was done is not lost.
+    """Draws slices and keeps their masks portion by portion, so that finished slices are not lost.
 
     Yields:
-        The predictions of a portion, each slice once; all at once where a method draws volumes.
+        The predictions of a portion, each slice once; all at once if the method draws volumes.
 
     Raises:
         RejectedInput: As `initial_masks`.
@@ -104,7 +102,7 @@ def drawn_and_kept(case: Case, indices: Sequence[int], *, model: Model) -> Itera
 
 
 def contour_for(model: Model, case: Case) -> Mask | None:
-    """The contour that came with the studies, where this model can only draw what a box points at."""
+    """The contour that came with the studies, for a model that needs boxes; else None."""
     return imported_tumour(case) if model.method == Method.LITE_MEDSAM.value else None
 
 
@@ -129,7 +127,7 @@ def _drawn(case: Case, indices: Sequence[int], *, model: Model) -> Iterator[list
 
 
 def _box_around(mask: Mask, plane: PicturePlane, index: int) -> Box | None:
-    """The box around the mask on one slice, widened by the margin; None where the slice holds none of it."""
+    """The box around the mask on one slice, widened by the margin; None if the mask is empty there."""
     rows, columns = np.nonzero(plane.to_picture(mask.foreground, index))
     if rows.size == 0:
         return None
@@ -142,7 +140,7 @@ def _box_around(mask: Mask, plane: PicturePlane, index: int) -> Box | None:
 
 
 def _inputs_of(cases: Sequence[Case], model: Model) -> dict[int, str]:
-    """Digest of what the masks of each case are drawn from: registration, pictures, and contour where it counts."""
+    """Digest of the inputs of each case's masks: registration, pictures, and the contour for models that use it."""
     contours: dict[int, list[str]] = {case.pk: [] for case in cases}
     if model.method == Method.LITE_MEDSAM.value:
         masks = ImportedMask.objects.filter(series__case__in=list(contours))
@@ -174,7 +172,7 @@ def _row(case: Case, prediction: SlicePrediction, inputs: str) -> InitialMask:
 
 
 def _prediction(row: InitialMask, model: Model, shape: tuple[int, int]) -> SlicePrediction | None:
-    """The prediction behind a row; None where its bytes are damaged: it is drawn anew."""
+    """The prediction in a row; None if its bytes are damaged, so that it is drawn again."""
     try:
         mask = unpacked(bytes(row.bits), shape) if row.bits else np.zeros(shape, dtype=bool)
     except RejectedInput:

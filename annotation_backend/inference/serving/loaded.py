@@ -1,4 +1,4 @@
-"""What this process holds ready: the volumes of cases and the models, in one memory bounded in bytes.
+"""The cache of this process: volumes of cases and loaded models, in one memory bounded in bytes.
 
 `training.memory.process_memory` keeps them, beside the embeddings and canvases of the models themselves.
 """
@@ -22,25 +22,23 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LEAST_OF_WEIGHTS = 3
-"""A model counts for at least so many times its weights: as read, as torch has them, as OpenVINO does."""
+"""A model counts as at least this many times its weights: the file as read, torch's copy, OpenVINO's copy."""
 
 
 def loaded_volumes(case: Case) -> CaseVolumes:
-    """The case's volumes from memory, keyed by what they came from, so that a new registration is never missed.
+    """The case's volumes from the cache, keyed by the registration, so that a new one is never missed.
 
     Raises:
-        RejectedInput: The case is not registered, or its files are not what registration wrote.
+        RejectedInput: The case is not registered, or its files were changed since.
     """
     if not case.is_registered:
-        return case_volumes(case)  # which says so
+        return case_volumes(case)  # raises
     key = ("volumes", case.registration.record_sha256)
     return process_memory().get(key, lambda: case_volumes(case), size=_bytes_of_volumes)
 
 
 def segmenter_of(model: Model) -> "Segmenter":
-    """A model from memory, keyed by its digest; loaded once, however many ask at the same time, and others go on.
-
-    It is warm: what a first answer costs beside the answer, loading has paid.
+    """A model from the cache, keyed by its digest; loaded and warmed up once, however many threads ask for it.
 
     Raises:
         RejectedInput: Its package is damaged, or does not fit its method.
@@ -53,7 +51,7 @@ def segmenter_of(model: Model) -> "Segmenter":
 
 
 def is_loaded(model: Model) -> bool:
-    """Whether the model would answer at once."""
+    """Whether the model is in the cache, so that it answers at once."""
     return _key(model) in process_memory()
 
 
@@ -85,7 +83,7 @@ def _size_of(path: Path) -> int:
 
 
 def _resident_bytes() -> int:
-    """What this process has in memory; 0 where the system does not say."""
+    """Resident memory of this process in bytes; 0 if the system does not tell."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):

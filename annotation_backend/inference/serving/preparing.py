@@ -1,7 +1,7 @@
-"""Preparing a case before anyone opens it: its slices are embedded, so that a box costs a decoder and no encoder.
+"""Embeds a case's slices before anyone opens it, so that a box costs only the decoder, not the encoder.
 
 Only the models of the MedSAM family embed slices. The embeddings lie in the data folder, for all processes
-(`embedding_folder.py`). Slice by slice, those most likely to be opened first; what was done stays done.
+(`embedding_folder.py`). Slice by slice, those most likely to be opened first; a job that was stopped goes on.
 """
 
 import time
@@ -30,13 +30,13 @@ def prepare_case(case: Case, *, seconds: float = float("inf")) -> int:
 
     Args:
         case: A registered case with exported slices.
-        seconds: How long to go on; the slice that was begun is finished.
+        seconds: Time limit; the slice that was begun is finished.
 
     Returns:
         How many slices are left.
 
     Raises:
-        RejectedInput: A model cannot be loaded, or the case's files are not what they were.
+        RejectedInput: A model cannot be loaded, or the case's files were changed.
     """
     until = time.monotonic() + seconds
     waiting = [(model, index) for model in embedding_models() for index in slices_to_prepare(case, model)]
@@ -83,6 +83,6 @@ def embedding_models() -> list[Model]:
 
 
 def _from_middle(indices: Sequence[int]) -> list[int]:
-    """The middle one first: tumours are rarely at the ends of an examination."""
+    """The middle slice first: tumours are rarely at the ends of an examination."""
     middle = (len(indices) - 1) / 2
     return [index for _, index in sorted(enumerate(indices), key=lambda placed: abs(placed[0] - middle))]

@@ -1,4 +1,4 @@
-"""Letting the serving model draw on one slice or many slices of a case."""
+"""Lets the serving model draw on slices of a case, and records its predictions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ __all__ = [
     "INSIDE_ABOVE_PROBABILITY",
     "SlicePrediction",
     "keep_record",
-    "kind_of",
     "predict_slices",
+    "prompt_kind",
     "request_of",
     "segment_case",
     "segmenter_of",
@@ -45,8 +45,8 @@ class SlicePrediction:
         index: The slice.
         mask: Boolean (height, width) in picture orientation.
         score: The model's own estimate of its quality, where it has one.
-        model: Who drew.
-        model_version: Name, version and how the prompt was read.
+        model: The model.
+        model_version: Its name and version, and how the prompt was read.
     """
 
     index: int
@@ -56,8 +56,8 @@ class SlicePrediction:
     model_version: str
 
 
-def kind_of(prompts: Prompts) -> PromptKind:
-    """Which kind of prompt decides the model: extreme points, then a box, then clicks; nothing means automatic."""
+def prompt_kind(prompts: Prompts) -> PromptKind:
+    """The kind of prompt that decides the model: extreme points, then boxes, then clicks; automatic without prompts."""
     if prompts.extreme_points:
         return PromptKind.EXTREME_POINTS
     if prompts.boxes:
@@ -68,19 +68,19 @@ def kind_of(prompts: Prompts) -> PromptKind:
 def predict_slices(
     case: Case, indices: Sequence[int], *, prompts: Prompts, model: Model | None = None
 ) -> list[SlicePrediction]:
-    """Draws the tumour on slices of a case and keeps a record of each drawing.
+    """Predicts the tumour on slices of a case and records each prediction.
 
     Args:
         case: A registered case with exported slices.
         indices: Slices to draw on.
-        prompts: What a person pointed at, in millimetres; empty for an automatic drawing.
-        model: Who draws; the serving model for this kind of prompt when None.
+        prompts: A person's prompts, in millimetres; empty for an automatic prediction.
+        model: The model; None for the one that serves this kind of prompt.
 
     Raises:
         RejectedInput: No model serves, or the prompts are not what it needs.
     """
     plane = picture_plane(case)
-    model = model or model_for(kind_of(prompts))
+    model = model or model_for(prompt_kind(prompts))
     answer = segment_case(case, prompts, model=model, slices=indices)
     probability, scores = np.asarray(answer.probability.data), _scores(answer.used)
     predictions = [
@@ -98,7 +98,7 @@ def predict_slices(
 
 
 def _scores(used: Mapping[str, Any]) -> Mapping[str, float]:
-    """A score for each slice, from methods that give one."""
+    """Scores by slice; empty for methods that give none."""
     found = used.get("scores")
     return found if isinstance(found, Mapping) else {}
 
@@ -111,14 +111,14 @@ def segment_case(
     slices: Sequence[int] | None,
     previous: Volume | None = None,
 ) -> "Segmentation":
-    """What a model says of a case, on the case's grid.
+    """A model's segmentation of a case, on the case's grid.
 
     Args:
         case: A registered case with exported slices.
         prompts: In millimetres.
-        model: Who draws.
-        slices: Those to answer; None for all.
-        previous: Probability from before these prompts, for methods that refine it.
+        model: The model.
+        slices: Slices to draw; None for all.
+        previous: Probability before these prompts, for methods that refine it.
 
     Raises:
         RejectedInput: The prompts are not what the model needs.
@@ -129,7 +129,7 @@ def segment_case(
 def request_of(
     case: Case, prompts: Prompts, *, slices: Sequence[int] | None, previous: Volume | None = None
 ) -> "SegmentationRequest":
-    """A case as models are shown it: both sequences, the annotated one as target."""
+    """A segmenter's request for a case: both sequences, the annotated one as target."""
     from training.segmenters.segmenter import SegmentationRequest
 
     volumes = loaded_volumes(case)
@@ -145,7 +145,7 @@ def request_of(
 
 
 def keep_record(case: Case, predictions: Sequence[SlicePrediction], prompts: Prompts) -> None:
-    """Notes which model drew what from which prompts."""
+    """Records predictions with their model and prompts."""
     described = as_document(prompts)
     Prediction.objects.bulk_create(
         Prediction(

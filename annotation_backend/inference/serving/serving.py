@@ -1,9 +1,9 @@
-"""Which model answers in this process: the promoted one as soon as it is ready, never a broken one.
+"""The model that answers in this process: the promoted one as soon as it is loaded, never a broken one.
 
-A promotion is a row that every process reads. Each loads what was promoted beside the model that answers, and lets it
-take over when it has drawn once (`loaded.py`). Until `TAKEN_UP_SECONDS` after the promotion nobody waits for that;
-later a request waits for the loading to end. A package that cannot be loaded never takes over: the log says so, and
-what was promoted before it goes on.
+A promotion is a row that every process reads. Each process loads the promoted model beside the one that answers, and
+switches when the new one has drawn once (`loaded.py`). Until `TAKEN_UP_SECONDS` after the promotion no request waits
+for that; later a request waits for the loading to end. A package that cannot be loaded never takes over: the log says
+so, and the model promoted before it goes on.
 """
 
 import logging
@@ -25,11 +25,10 @@ TAKEN_UP_SECONDS = 4.0
 """Every process answers with a promoted model this long after its promotion, or as soon after as it is loaded."""
 
 WATCH_SECONDS = 1.0
-"""How often a web process looks for promotions while nobody asks it anything."""
+"""How often an idle web process looks for promotions."""
 
 BROKEN_SECONDS = 60.0
 """A package that could not be loaded is tried again after this long: it may have been restored."""
-
 
 WARMED = (PromptKind.POINT, PromptKind.EXTREME_POINTS, PromptKind.BOX, PromptKind.AUTOMATIC)
 """In this order: click models are ready in a second, LiteMedSAM in several."""
@@ -53,7 +52,7 @@ _lock = threading.Lock()
 
 
 def model_for(kind: PromptKind) -> Model:
-    """The model that answers `kind` in this process now; keep it for the whole request.
+    """The model that answers prompts of `kind` in this process now; keep it for the whole request.
 
     Raises:
         RejectedInput: None was promoted (``no-serving-model``), or no promoted package can be loaded.
@@ -74,7 +73,7 @@ def model_for(kind: PromptKind) -> Model:
 
 
 def promoted_model(kind: PromptKind) -> Model:
-    """The model that answers `kind` as soon as it is loaded; loads nothing.
+    """The model that answers prompts of `kind` once it is loaded; loads nothing.
 
     Raises:
         RejectedInput: None was promoted (``no-serving-model``).
@@ -84,7 +83,7 @@ def promoted_model(kind: PromptKind) -> Model:
 
 
 def warm_up() -> None:
-    """Loads the promoted models beside what runs, so that the first prompt does not wait; returns at once."""
+    """Loads the promoted models in the background, so that the first prompt does not wait; returns at once."""
     global _warming
     with _lock:
         if _warming is None or not _warming.is_alive():
@@ -107,13 +106,13 @@ def _watch() -> None:
 
 
 def _warm_quietly() -> None:
-    """One model after the other: side by side each would take as long as all."""
+    """Loads one model after the other: in parallel each would take as long as all."""
     try:
         for kind in WARMED:
             promoted = _promoted(kind)
             if promoted is not None and not is_loaded(promoted.model):
                 _load_beside(promoted.model).join()
-    except DatabaseError as error:  # not migrated yet, or away: the service says so where somebody asks
+    except DatabaseError as error:  # not migrated yet, or not reachable: requests will say so
         logger.debug("promotions cannot be read (%s)", type(error).__name__)
     finally:
         close_old_connections()
@@ -128,7 +127,7 @@ def _promoted(kind: PromptKind) -> Promotion | None:
 
 
 def _before(kind: PromptKind, promoted: Model) -> Model | None:
-    """The model that answered before `promoted`, where it still can at once."""
+    """The model that answered before `promoted`, if it is still loaded."""
     digest = _answering.get(kind)
     if digest is None or digest == promoted.digest:
         return None
@@ -166,7 +165,7 @@ def _none_left(kind: PromptKind) -> RejectedInput:
 
 
 def _load_beside(model: Model) -> threading.Thread:
-    """A thread that loads a model; the one that does already, where there is one."""
+    """The thread that loads a model, started if there is none."""
     with _lock:
         running = _loading.get(model.digest)
         if running is None or not running.is_alive():
@@ -191,10 +190,10 @@ def _load(model: Model) -> None:
     except RejectedInput as error:
         _note_broken(model, error)
         raise
-    except Exception as error:  # whatever a strange package makes torch or OpenVINO raise
+    except Exception as error:  # torch or OpenVINO may raise anything on a malformed package
         refused = RejectedInput(
             "model-unusable",
-            f"Expected a model that draws, got one that fails when it is loaded ({type(error).__name__}).",
+            f"The model fails when it is loaded ({type(error).__name__}).",
             remedy="Promote another model, or train or convert this one again.",
         )
         _note_broken(model, refused)

@@ -1,28 +1,26 @@
-"""The answer to a turn: which prompts the model is shown, what it goes on from, and the masks that follow."""
+"""The answer to an interactive request: the prompts that the model is given, the mask it edits, the masks it draws."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
-from numpy.typing import NDArray
 
 from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.inference.serving.segmenting import INSIDE_ABOVE_PROBABILITY, segment_case
 from annotation_backend.inference.sessions.local_edit import edited
 from annotation_backend.inference.sessions.neighbours import as_probability
-from annotation_backend.inference.sessions.sessions import Turn, kept_masks
+from annotation_backend.inference.sessions.sessions import SessionRequest, kept_masks
 from annotation_backend.registry.models import Model, PromptKind
 from datasets.errors import RejectedInput
+from datasets.image.mask import Inside
 from datasets.pictures.picture_plane import PicturePlane
 from training.methods.needs import BOXED
 from training.model_package import Method
 from training.prompts.prompt import Box, Prompts
 
-Inside = NDArray[np.bool_]
-
 WHOLE_VOLUME = (Method.SIX_POINTS, Method.CLICKS_3D, Method.DEEPEDIT, Method.TWO_STAGE)
-"""Methods whose answer is the mask of the whole case."""
+"""Methods that answer with the mask of the whole case."""
 
 _SAME_TUMOUR = 0.5
 """Boxes that overlap by more than this (intersection over union) are drawn around the same tumour."""
@@ -30,13 +28,13 @@ _SAME_TUMOUR = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What a model drew.
+    """A model's prediction for one request.
 
     Args:
-        masks: Boolean (height, width) by slice: the open one, or all of them where the method draws volumes.
-        model_version: Who drew, and how the prompt was read.
-        score: The model's own estimate of its quality, where it has one.
-        seconds: What it took.
+        masks: Boolean (height, width) by slice: the open slice, or all slices if the method draws volumes.
+        model_version: Name and version of the model, and how the prompt was read.
+        score: The model's own estimate of its quality, if it has one.
+        seconds: How long the model took.
     """
 
     masks: Mapping[int, Inside]
@@ -45,78 +43,80 @@ class Answer:
     seconds: float
 
 
-def answer_turn(turn: Turn, heard: Prompts, *, model: Model) -> Answer:
-    """Lets a model draw what a turn asks for.
+def answer_request(request: SessionRequest, pending: Prompts, *, model: Model) -> Answer:
+    """Lets a model answer a request.
 
     Args:
-        turn: From `sessions.take_turn`.
-        heard: What is drawn on the open slice and not accepted yet.
-        model: Who draws.
+        request: From `sessions.record_request`.
+        pending: Prompts that are drawn on the open slice and not accepted yet.
+        model: The model.
 
     Raises:
         RejectedInput: The prompts are not what the model needs.
     """
     started = perf_counter()
-    method, case = Method(model.method), turn.session.case
+    method, case = Method(model.method), request.session.case
     plane = picture_plane(case)
     if method in WHOLE_VOLUME:
-        masks, version, score = _volume(turn, plane, model=model)
+        masks, version, score = _volume(request, plane, model=model)
     else:
-        masks, version, score = _slice(turn, heard, plane, model=model)
+        masks, version, score = _slice(request, pending, plane, model=model)
     return Answer(masks, version, score, perf_counter() - started)
 
 
 def _slice(
-    turn: Turn, heard: Prompts, plane: PicturePlane, *, model: Model
+    request: SessionRequest, pending: Prompts, plane: PicturePlane, *, model: Model
 ) -> tuple[dict[int, Inside], str, float | None]:
     boxed = Method(model.method) in BOXED
-    heard = replace(heard, boxes=_last_of_each(heard.boxes, plane))
-    clicks = turn.prompts.get(PromptKind.POINT, Prompts())
+    pending = replace(pending, boxes=_last_of_each(pending.boxes, plane))
+    clicks = request.prompts.get(PromptKind.POINT, Prompts())
     if not boxed:
-        _require_a_start(clicks, turn.base)
+        _require_a_start(clicks, request.base)
     drawn = segment_case(
-        turn.session.case,
-        heard if boxed else clicks,
+        request.session.case,
+        pending if boxed else clicks,
         model=model,
-        slices=(turn.index,),
-        previous=None if boxed or not turn.base.any() else as_probability({turn.index: turn.base}, plane),
+        slices=(request.index,),
+        previous=None if boxed or not request.base.any() else as_probability({request.index: request.base}, plane),
     )
-    mask = plane.to_picture(np.asarray(drawn.probability.data), turn.index) > INSIDE_ABOVE_PROBABILITY
-    if not boxed and turn.start.any():
-        counting = [click for click in heard.clicks if click in clicks.clicks]  # a click taken back may still be drawn
-        mask = edited(turn.start, mask, counting, plane)
-    if heard.boxes:
-        mask |= _away_from(mask, turn.base, plane, heard)
-    return {turn.index: mask}, drawn.model_version, drawn.score
+    mask = plane.to_picture(np.asarray(drawn.probability.data), request.index) > INSIDE_ABOVE_PROBABILITY
+    if not boxed and request.start.any():
+        counting = [click for click in pending.clicks if click in clicks.clicks]  # an undone click may still be drawn
+        mask = edited(request.start, mask, counting, plane)
+    if pending.boxes:
+        mask |= _away_from(mask, request.base, plane, pending)
+    return {request.index: mask}, drawn.model_version, drawn.score
 
 
-def _volume(turn: Turn, plane: PicturePlane, *, model: Model) -> tuple[dict[int, Inside], str, float | None]:
-    kind = turn.kind or PromptKind.POINT
-    prompts = turn.everywhere(kind)
+def _volume(
+    request: SessionRequest, plane: PicturePlane, *, model: Model
+) -> tuple[dict[int, Inside], str, float | None]:
+    kind = request.kind or PromptKind.POINT
+    prompts = request.everywhere(kind)
     previous = None
     if kind is PromptKind.POINT:
-        known = kept_masks(turn.session, plane.shape)
-        known[turn.index] = turn.base
+        known = kept_masks(request.session, plane.shape)
+        known[request.index] = request.base
         drawn_before = any(mask.any() for mask in known.values())
         _require_a_start(prompts, np.array([drawn_before]))
         previous = as_probability(known, plane) if drawn_before else None
-    drawn = segment_case(turn.session.case, prompts, model=model, slices=None, previous=previous)
+    drawn = segment_case(request.session.case, prompts, model=model, slices=None, previous=previous)
     pictures = plane.stack(np.asarray(drawn.probability.data)) > INSIDE_ABOVE_PROBABILITY
     return dict(enumerate(pictures)), drawn.model_version, drawn.score
 
 
 def _require_a_start(prompts: Prompts, base: Inside) -> None:
-    """Negative clicks take away; where there is nothing, they say nothing."""
+    """Refuses negative clicks alone on an empty mask: they can only remove."""
     if not base.any() and not any(click.positive for click in prompts.clicks):
         raise RejectedInput(
             "prompt-negative-only",
-            "Expected a click in the tumour first, got only clicks that say where it is not.",
-            remedy="Click in the tumour, without Alt.",
+            "All clicks are negative and nothing is drawn yet, so there is nothing to remove.",
+            remedy="Click in the tumour first, without Alt.",
         )
 
 
 def _last_of_each(boxes: Sequence[Box], plane: PicturePlane) -> tuple[Box, ...]:
-    """The boxes without those that a later one redraws: who draws a box anew around a tumour means one, not both."""
+    """The boxes without duplicates: a box drawn again around the same tumour replaces the earlier one."""
     kept: list[tuple[Box, Inside]] = []
     for box in reversed(boxes):
         place = _held_by([box], plane)
@@ -126,7 +126,7 @@ def _last_of_each(boxes: Sequence[Box], plane: PicturePlane) -> tuple[Box, ...]:
 
 
 def _held_by(boxes: Sequence[Box], plane: PicturePlane) -> Inside:
-    """The pixels that boxes hold."""
+    """The pixels inside boxes."""
     inside = np.zeros(plane.shape, dtype=bool)
     for box in boxes:
         ends = plane.world_to_index([box.corner_mm, box.opposite_mm])[:, 1:]
@@ -135,11 +135,11 @@ def _held_by(boxes: Sequence[Box], plane: PicturePlane) -> Inside:
     return inside
 
 
-def _away_from(mask: Inside, base: Inside, plane: PicturePlane, heard: Prompts) -> Inside:
-    """The parts of the earlier mask that no box touches: a box redraws what it holds, not another tumour."""
+def _away_from(mask: Inside, base: Inside, plane: PicturePlane, pending: Prompts) -> Inside:
+    """The parts of the earlier mask that no box touches: a box replaces the mask inside it, not another tumour's."""
     from scipy import ndimage
 
-    boxed = mask | _held_by(heard.boxes, plane)
+    boxed = mask | _held_by(pending.boxes, plane)
     parts, _ = ndimage.label(base)
     touched = np.unique(parts[boxed])
     return np.asarray(base & ~np.isin(parts, touched))

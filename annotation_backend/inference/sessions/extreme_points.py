@@ -1,4 +1,4 @@
-"""Six extreme points, gathered over slices: which of a tumour's ends nobody pointed at yet."""
+"""Six extreme points, placed over several slices: which ends of the tumour have no point yet."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -10,7 +10,7 @@ from training.prompts.prompt import LEAST_EXTREME_POINTS, PointMm
 
 
 class End(StrEnum):
-    """An end of the tumour, as somebody who looks at the pictures calls it."""
+    """An end of the tumour, in the words of the hint above the pictures."""
 
     LEFT = "left end in the picture"
     RIGHT = "right end in the picture"
@@ -21,18 +21,18 @@ class End(StrEnum):
 
 
 _DIRECTIONS = np.array([[0, 0, -1], [0, 0, 1], [0, -1, 0], [0, 1, 0], [-1, 0, 0], [1, 0, 0]], dtype=np.float64)
-"""Of each `End`, along (slice, row, column)."""
+"""Direction of each `End` along (slice, row, column)."""
 
 
 def missing_ends(points_mm: Sequence[PointMm], plane: PicturePlane) -> list[End]:
-    """The ends that no point stands for, if each point stands for the one that it lies furthest towards.
+    """The ends without a point, if each point is assigned to the end that it lies furthest towards.
 
     Args:
-        points_mm: What was pointed at so far, in RAS+ millimetres.
-        plane: How the case's pictures lie.
+        points_mm: The extreme points so far, in RAS+ millimetres.
+        plane: The plane of the case's pictures.
 
     Returns:
-        As many as points are missing; all but none known while there are fewer than two points.
+        One end for each missing point; all six while there are fewer than two points.
     """
     from scipy.optimize import linear_sum_assignment
 

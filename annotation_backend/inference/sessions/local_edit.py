@@ -1,25 +1,22 @@
-"""A click on a slice that has a mask changes that mask where it was clicked, and nowhere else.
+"""Local edit: a click on a slice that already has a mask changes that mask near the click, and nowhere else.
 
-A click model draws the whole slice anew from all clicks, and may spoil what was right. So where a suggestion began with
-a mask, of what the model would add only the parts at a click in the tumour are added, and of what it would take away
-only those at a click beside it are taken away.
+A click model draws the whole slice anew from all clicks, and may worsen what was right. So if the slice already had a
+mask, only those changes are kept that touch a click: additions at positive clicks, removals at negative ones.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from datasets.image.mask import Inside
 from datasets.pictures.picture_plane import PicturePlane
 from training.prompts.prompt import Click
 
-Inside = NDArray[np.bool_]
-
 _RIM = 2
-"""Pixels: parts thinner than twice this are a rim along the whole edge and do not join what lies apart."""
+"""Pixels: a change thinner than twice this along the edge does not connect two changed parts."""
 
 _NEAR = 5
-"""Pixels between a click and the part that it means, at most."""
+"""Most pixels between a click and the changed part that it selects."""
 
 
 def edited(start: Inside, answer: Inside, clicks: Sequence[Click], plane: PicturePlane) -> Inside:
@@ -27,9 +24,9 @@ def edited(start: Inside, answer: Inside, clicks: Sequence[Click], plane: Pictur
 
     Args:
         start: Boolean (height, width): the mask before the first of the clicks; not empty.
-        answer: What the model draws from all of them.
-        clicks: Those of this suggestion, all on the slice.
-        plane: How its picture lies.
+        answer: The mask that the model draws from all of them.
+        clicks: The clicks of this suggestion, all on the slice.
+        plane: The plane of the slice's picture.
     """
     mask = start.copy()
     for positive, change in ((True, answer & ~start), (False, start & ~answer)):
@@ -40,7 +37,7 @@ def edited(start: Inside, answer: Inside, clicks: Sequence[Click], plane: Pictur
 
 
 def _parts_at(change: Inside, places: Sequence[tuple[int, int]]) -> Inside:
-    """The parts of a change at some pixels (row, column): the rim that joins them all is cut first, and given back."""
+    """The parts of a change near some pixels (row, column), even if a thin rim connects them with others."""
     from scipy import ndimage
 
     ball = np.hypot(*np.mgrid[-_RIM : _RIM + 1, -_RIM : _RIM + 1]) <= _RIM

@@ -1,33 +1,31 @@
-"""Masks of slices that nobody pointed at, carried over from slices that are known (2D to 3D)."""
+"""Slice propagation: masks of slices without a prompt, propagated from slices whose masks are known (2D to 3D)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.inference.serving.segmenting import request_of
+from datasets.image.mask import Inside
 from datasets.image.volume import Volume, zeros_by_slice
 from datasets.pictures.picture_plane import PicturePlane
 from training.prompts.prompt import Prompts
 
-Inside = NDArray[np.bool_]
-
-CARRIED = "carried-over"
-"""What Label Studio shows as the model of such a mask."""
+PROPAGATED = "carried-over"
+"""Label Studio shows this as the model of a propagated mask."""
 
 
-def carried_masks(
+def propagated_masks(
     case: Case, known: Mapping[int, Inside], wanted: Sequence[int], *, drawn: Mapping[int, Inside] | None = None
 ) -> Iterator[tuple[int, Inside]]:
-    """Draws slices from the masks of others, the nearest first.
+    """Propagates known masks to other slices, the nearest first.
 
     Args:
         case: A registered case with exported slices.
-        known: Boolean (height, width) by slice: what a person saved or pointed at.
+        known: Masks that a person saved or prompted, boolean (height, width), by slice.
         wanted: Slices to draw.
-        drawn: What a model drew on the whole volume, by slice; it tells where the tumour ends.
+        drawn: A model's masks of the whole volume, by slice; they tell where the tumour ends.
 
     Yields:
         Slice and mask.

@@ -1,8 +1,9 @@
-"""A session's turns: what a person pointed at, what was taken back, and the mask that the next answer starts from.
+"""Sessions: an annotator's prompts on a case, undo and start over, and the mask that the next prediction edits.
 
 Label Studio sends all prompts of one kind that are drawn on the open slice and not accepted yet. After a suggestion was
-accepted or rejected its prompts vanish there, and nothing says which of the two it was; the next request shows it by
-what is on the slice then (`Shown`). All of a session lies in the database, so any web process takes the next turn.
+accepted or rejected its prompts vanish there, and Label Studio does not say which of the two happened; the next request
+shows it by the mask on the slice (`CurrentMask`). A session lies in the database, so any web process takes its next
+request.
 """
 
 import logging
@@ -15,33 +16,31 @@ import numpy as np
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
-from numpy.typing import NDArray
 
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case, Exclusion
 from annotation_backend.inference.models import MaskOrigin, PromptState, Session, SessionPrompt, SessionSlice
-from annotation_backend.inference.sessions.smart_prompts import SmartPrompt, Wish
+from annotation_backend.inference.sessions.smart_prompts import SessionCommand, SmartPrompt
 from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput
+from datasets.image.mask import Inside
 from datasets.image.packed_mask import packed, unpacked
 from training.prompts.prompt import Prompts, joined
 from training.prompts.prompt_document import as_document, from_document
 
 logger = logging.getLogger(__name__)
 
-Inside = NDArray[np.bool_]
-
 STRONGEST_FIRST = (PromptKind.EXTREME_POINTS, PromptKind.BOX, PromptKind.POINT)
-"""Which kind decides the model where several come at once."""
+"""The first of these among a request's prompts decides the model."""
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
-    """What lies on the open slice as the person last saved it.
+class CurrentMask:
+    """The mask on the open slice in Label Studio.
 
     Args:
-        mask: Boolean (height, width); what counts as the tumour there.
-        saved: When the person's own draft or annotation was saved; None where it is only a prediction, or nothing.
+        mask: Boolean (height, width): the tumour as last saved, or as predicted.
+        saved: When the annotator's own draft or annotation was saved; None if there is only a prediction, or nothing.
     """
 
     mask: Inside
@@ -49,20 +48,20 @@ class Shown:
 
 
 @dataclass(frozen=True, eq=False)
-class Turn:
-    """What a request asks of a session, after it was taken down.
+class SessionRequest:
+    """A recorded request of a session: the active prompts, and the masks to edit or restore.
 
     Args:
-        session: Whose.
-        number: Counts the session's requests; an answer to an older one never replaces a newer one's.
+        session: The annotator's session on the case.
+        number: Sequence number of the request; an answer to an older request never replaces that to a newer one.
         index: The open slice.
-        kind: Which kind of prompt decides the model; None after a wish.
-        base: The slice's mask to go on from.
-        start: The slice's mask before the first prompt of this suggestion.
+        kind: The kind of prompt that decides the model; None after a command.
+        base: Mask of the slice that this answer edits.
+        start: Mask to restore if the whole suggestion is rejected: that before its first prompt.
         prompts: Active prompts of the slice by kind.
         elsewhere: Active prompts of the case's other slices by kind.
-        wish: What was asked for instead of a mask.
-        restored: Masks that a wish brought back, by slice.
+        command: Undo or start over; None if a prediction is wanted.
+        restored: Masks that a command brought back, by slice.
     """
 
     session: Session
@@ -73,7 +72,7 @@ class Turn:
     start: Inside
     prompts: Mapping[PromptKind, Prompts] = field(default_factory=dict)
     elsewhere: Mapping[PromptKind, Prompts] = field(default_factory=dict)
-    wish: Wish | None = None
+    command: SessionCommand | None = None
     restored: Mapping[int, Inside] = field(default_factory=dict)
 
     def everywhere(self, kind: PromptKind) -> Prompts:
@@ -82,78 +81,81 @@ class Turn:
 
 
 def session_of(case: Case, person: User | None) -> Session:
-    """The person's session on the case, made where there is none."""
+    """The annotator's session on the case, made if there is none."""
     return Session.objects.get_or_create(case=case, person=person)[0]
 
 
-def take_turn(session: Session, index: int, heard: Sequence[SmartPrompt], *, shown: Shown) -> Turn:
-    """Takes down what a request says and what follows from it.
+def record_request(
+    session: Session, index: int, pending: Sequence[SmartPrompt], *, current: CurrentMask
+) -> SessionRequest:
+    """Records a request's prompts or commands in its session, with the prompts that were undone or rejected since.
 
     Args:
-        session: Whose.
+        session: The annotator's session on the case.
         index: The open slice.
-        heard: All that is drawn there and not accepted yet; not empty.
-        shown: What lies on the slice.
+        pending: Prompts and commands that are drawn there and not accepted yet; not empty.
+        current: The mask on the slice.
     """
     try:
-        return _taken_down(session, index, heard, shown=shown)
+        return _recorded(session, index, pending, current=current)
     except RejectedInput as error:
         if error.code != "packed-mask":
             raise
-        logger.warning("%s is of pictures that were replaced since; it begins anew", session)
+        logger.warning("the pictures of %s were replaced since; it starts over", session)
         _forget(session)
-        return _taken_down(session, index, heard, shown=shown)
+        return _recorded(session, index, pending, current=current)
 
 
-def _taken_down(session: Session, index: int, heard: Sequence[SmartPrompt], *, shown: Shown) -> Turn:
+def _recorded(session: Session, index: int, pending: Sequence[SmartPrompt], *, current: CurrentMask) -> SessionRequest:
     with transaction.atomic():
         session = Session.objects.select_for_update().get(pk=session.pk)
         session.turn = F("turn") + 1
         session.save(update_fields=["turn", "changed"])
         session.refresh_from_db(fields=["turn"])
-        return _Taken(session, index, shown).turn(heard)
+        return _Recorder(session, index, current).request(pending)
 
 
 def end_sessions(case: Case) -> None:
-    """Forgets what anybody prompted on a case; an answer that is under way to an excluded one is not kept."""
+    """Ends all sessions on a case: drops their masks and undoes their prompts."""
     for session in Session.objects.filter(case=case):
         _forget(session)
 
 
 def _forget(session: Session) -> None:
-    """Masks and prompts that no longer fit the case's pictures count no more."""
+    """Drops a session's masks and undoes its prompts: they no longer fit the case's pictures."""
     with transaction.atomic():
         session.slices.all().delete()
         session.prompts.filter(state=PromptState.ACTIVE).update(state=PromptState.UNDONE)
         session.prompts.update(before=b"")
 
 
-def keep_answer(turn: Turn, masks: Mapping[int, Inside], *, model_version: str) -> None:
-    """Keeps what a turn was answered with: the open slice's mask, and those that came along.
+def keep_answer(request: SessionRequest, masks: Mapping[int, Inside], *, model_version: str) -> None:
+    """Keeps the answer to a request: the open slice's mask, and those of other slices that the model drew with it.
 
-    What a newer turn was answered with stays; after a newer undo or new start, and of an excluded case, none is kept.
+    The answer to a newer request stays; after a newer undo or start over, and for an excluded case, nothing is kept.
 
     Args:
-        turn: That they answer.
-        masks: By slice; the open one's counts as answered, the others as carried.
-        model_version: Who drew them.
+        request: The request that they answer.
+        masks: By slice; the open slice's counts as answered, the others as propagated.
+        model_version: The model that drew them.
     """
-    others = {index: mask for index, mask in masks.items() if index != turn.index}
-    _keep(turn.session, {turn.index: masks[turn.index]}, MaskOrigin.ANSWERED, turn=turn.number, version=model_version)
-    keep_carried(turn.session, others, turn=turn.number, model_version=model_version)
+    session, turn = request.session, request.number
+    others = {index: mask for index, mask in masks.items() if index != request.index}
+    _keep(session, {request.index: masks[request.index]}, MaskOrigin.ANSWERED, turn=turn, version=model_version)
+    keep_propagated(session, others, turn=turn, model_version=model_version)
 
 
-def keep_carried(session: Session, masks: Mapping[int, Inside], *, turn: int, model_version: str) -> None:
-    """Keeps masks of slices that were drawn from other slices; what a prompt was answered with stays."""
-    _keep(session, masks, MaskOrigin.CARRIED, turn=turn, version=model_version)
+def keep_propagated(session: Session, masks: Mapping[int, Inside], *, turn: int, model_version: str) -> None:
+    """Keeps propagated masks of slices; a mask that answered a prompt stays."""
+    _keep(session, masks, MaskOrigin.PROPAGATED, turn=turn, version=model_version)
 
 
 def _keep(session: Session, masks: Mapping[int, Inside], origin: MaskOrigin, *, turn: int, version: str) -> None:
     with transaction.atomic():
-        if Session.objects.select_for_update().filter(pk=session.pk).first() is None:  # its case was put away meanwhile
+        if Session.objects.select_for_update().filter(pk=session.pk).first() is None:  # its case was removed meanwhile
             return
         closed = Exclusion.objects.filter(case=session.case_id, ended__isnull=True).exists()
-        if closed or session.prompts.filter(asks__in=[*Wish], turn__gt=turn).exists():
+        if closed or session.prompts.filter(asks__in=[*SessionCommand], turn__gt=turn).exists():
             return
         known = {row.index: row for row in session.slices.filter(index__in=list(masks))}
         rows = [
@@ -167,7 +169,7 @@ def _keep(session: Session, masks: Mapping[int, Inside], origin: MaskOrigin, *, 
                 changed=timezone.now(),
             )
             for index, mask in masks.items()
-            if index not in known or _gives_way(known[index], turn, origin)
+            if index not in known or _is_replaced(known[index], turn, origin)
         ]
         SessionSlice.objects.bulk_create(
             rows,
@@ -178,7 +180,7 @@ def _keep(session: Session, masks: Mapping[int, Inside], origin: MaskOrigin, *, 
 
 
 def kept_masks(session: Session, shape: tuple[int, int], *, origin: MaskOrigin | None = None) -> dict[int, Inside]:
-    """The session's masks by slice, all or those of one origin; none of pictures that were replaced since."""
+    """The session's masks by slice, all or those of one origin; without those of pictures that were replaced since."""
     rows = session.slices.all() if origin is None else session.slices.filter(origin=origin)
     found: dict[int, Inside] = {}
     for row in rows:
@@ -187,33 +189,34 @@ def kept_masks(session: Session, shape: tuple[int, int], *, origin: MaskOrigin |
     return found
 
 
-def _gives_way(row: SessionSlice, turn: int, origin: MaskOrigin) -> bool:
-    if origin is MaskOrigin.CARRIED and row.origin == MaskOrigin.ANSWERED:
+def _is_replaced(row: SessionSlice, turn: int, origin: MaskOrigin) -> bool:
+    """Whether a kept mask is replaced by one of this turn: a propagated mask never replaces an answered one."""
+    if origin is MaskOrigin.PROPAGATED and row.origin == MaskOrigin.ANSWERED:
         return False
     return row.turn <= turn
 
 
-class _Taken:
-    """A request while it is taken down, inside a transaction."""
+class _Recorder:
+    """Records one request inside a transaction."""
 
-    def __init__(self, session: Session, index: int, shown: Shown) -> None:
+    def __init__(self, session: Session, index: int, current: CurrentMask) -> None:
         self._session = session
         self._index = index
-        self._shown = shown
-        self._rows = list(session.prompts.filter(state=PromptState.ACTIVE).exclude(asks__in=[*Wish]))
+        self._current = current
+        self._rows = list(session.prompts.filter(state=PromptState.ACTIVE).exclude(asks__in=[*SessionCommand]))
         self._slice = session.slices.filter(index=index).first()
 
-    def turn(self, heard: Sequence[SmartPrompt]) -> Turn:
-        wishes = self._new_wishes(heard)
-        if wishes:
-            return self._granted(wishes)
-        pointed = [prompt for prompt in heard if not isinstance(prompt.asks, Wish)]
+    def request(self, pending: Sequence[SmartPrompt]) -> SessionRequest:
+        commands = self._new_commands(pending)
+        if commands:
+            return self._obeyed(commands)
+        pointed = [prompt for prompt in pending if not isinstance(prompt.action, SessionCommand)]
         base = self._base(pointed)
-        self._take_back_deleted(pointed)
+        self._undo_deleted(pointed)
         self._add_new(pointed, base)
-        kinds = {prompt.asks for prompt in pointed}
+        kinds = {prompt.action for prompt in pointed}
         kind = next((kind for kind in STRONGEST_FIRST if kind in kinds), None)
-        return Turn(
+        return SessionRequest(
             self._session,
             self._session.turn,
             self._index,
@@ -224,36 +227,36 @@ class _Taken:
             elsewhere=self._by_kind(here=False),
         )
 
-    def _new_wishes(self, heard: Sequence[SmartPrompt]) -> list[SmartPrompt]:
-        """Wishes that were not granted before: Label Studio sends each again with the next one."""
-        asked = {prompt.region_id: prompt for prompt in heard if isinstance(prompt.asks, Wish)}
+    def _new_commands(self, pending: Sequence[SmartPrompt]) -> list[SmartPrompt]:
+        """Commands that were not obeyed before: Label Studio sends each again with the next one."""
+        asked = {prompt.region_id: prompt for prompt in pending if isinstance(prompt.action, SessionCommand)}
         done = set(self._session.prompts.filter(region_id__in=asked).values_list("region_id", flat=True))
         return [prompt for identifier, prompt in asked.items() if identifier not in done]
 
-    def _granted(self, wishes: Sequence[SmartPrompt]) -> Turn:
+    def _obeyed(self, commands: Sequence[SmartPrompt]) -> SessionRequest:
         restored: dict[int, Inside] = {}
-        for wish in wishes:
-            self._store(wish, self._shown.mask, batch=self._session.turn)
-            taken = self._rows[-1:] if wish.asks is Wish.UNDO else self._rows
-            for row in reversed(taken):
+        for command in commands:
+            self._store(command, self._current.mask, batch=self._session.turn)
+            undone = self._rows[-1:] if command.action is SessionCommand.UNDO else self._rows
+            for row in reversed(undone):
                 restored[row.slice_index] = self._before(row)
-            self._take_back(taken)
+            self._undo(undone)
         self._forget_answers(restored)
-        return Turn(
+        return SessionRequest(
             self._session,
             self._session.turn,
             self._index,
             None,
-            restored.get(self._index, self._shown.mask),
-            self._shown.mask,
+            restored.get(self._index, self._current.mask),
+            self._current.mask,
             prompts=self._by_kind(here=True),
             elsewhere=self._by_kind(here=False),
-            wish=Wish(wishes[-1].asks),
+            command=SessionCommand(commands[-1].action),
             restored=restored,
         )
 
     def _forget_answers(self, restored: Mapping[int, Inside]) -> None:
-        """Slices get back the mask from before; those without a prompt left are nobody's answer any more."""
+        """Restores the masks from before; a slice without a prompt left has no answer any more."""
         pointed_at = {row.slice_index for row in self._rows}
         rows = self._session.slices
         if not pointed_at:
@@ -264,54 +267,54 @@ class _Taken:
                 bits=packed(restored[index]), turn=self._session.turn, changed=timezone.now()
             )
 
-    def _base(self, heard: Sequence[SmartPrompt]) -> Inside:
-        """The mask to go on from: the last answer while its prompts are still drawn, else what the person kept."""
-        identifiers = {prompt.region_id for prompt in heard}
+    def _base(self, pending: Sequence[SmartPrompt]) -> Inside:
+        """The mask to edit: the last answer while its prompts are still drawn, else the mask the annotator kept."""
+        identifiers = {prompt.region_id for prompt in pending}
         if any(row.region_id in identifiers for row in self._here()):
-            return self._answer() if self._slice else self._shown.mask
-        self._settle_rejected()
-        return self._current()
+            return self._answer() if self._slice else self._current.mask
+        self._reject_last()
+        return self._kept()
 
-    def _start(self, heard: Sequence[SmartPrompt], base: Inside) -> Inside:
+    def _start(self, pending: Sequence[SmartPrompt], base: Inside) -> Inside:
         """The mask before the first prompt that is still drawn."""
-        identifiers = {prompt.region_id for prompt in heard}
+        identifiers = {prompt.region_id for prompt in pending}
         first = next((row for row in self._here() if row.region_id in identifiers), None)
         return base if first is None else self._before(first)
 
-    def _current(self) -> Inside:
-        """What the person kept: the newer of the saved draft and the last answer, which may not be saved yet."""
-        saved = self._shown.saved
+    def _kept(self) -> Inside:
+        """The mask that the annotator kept: the newer of the saved draft and the last answer, perhaps not saved yet."""
+        saved = self._current.saved
         if self._slice is None or self._slice.origin != MaskOrigin.ANSWERED:
-            return self._shown.mask
+            return self._current.mask
         if saved is not None and saved > self._slice.changed:
-            return self._shown.mask
+            return self._current.mask
         return self._answer()
 
-    def _settle_rejected(self) -> None:
-        """Takes the last suggestion's prompts out where the person's later draft shows the slice as before them."""
+    def _reject_last(self) -> None:
+        """Marks the last suggestion's prompts as rejected if a later draft shows the slice as it was before them."""
         rows = self._here()
-        saved = self._shown.saved
+        saved = self._current.saved
         if not rows or self._slice is None or saved is None or saved <= self._slice.changed:
             return
         last = [row for row in rows if row.batch == rows[-1].batch and row.asks != PromptKind.EXTREME_POINTS]
-        if last and np.array_equal(self._before(last[0]), self._shown.mask):
-            self._take_back(last, state=PromptState.REJECTED)
+        if last and np.array_equal(self._before(last[0]), self._current.mask):
+            self._undo(last, state=PromptState.REJECTED)
 
-    def _take_back_deleted(self, heard: Sequence[SmartPrompt]) -> None:
-        """A point that was deleted while others of its suggestion stayed is missing among them."""
-        identifiers = {prompt.region_id for prompt in heard}
-        kinds = {prompt.asks for prompt in heard}
+    def _undo_deleted(self, pending: Sequence[SmartPrompt]) -> None:
+        """Undoes prompts that the annotator deleted while others of their suggestion stayed."""
+        identifiers = {prompt.region_id for prompt in pending}
+        kinds = {prompt.action for prompt in pending}
         rows = [row for row in self._here() if row.asks in kinds]
         alive = {row.batch for row in rows if row.region_id in identifiers}
-        self._take_back([row for row in rows if row.batch in alive and row.region_id not in identifiers], now=True)
+        self._undo([row for row in rows if row.batch in alive and row.region_id not in identifiers])
 
-    def _add_new(self, heard: Sequence[SmartPrompt], base: Inside) -> None:
+    def _add_new(self, pending: Sequence[SmartPrompt], base: Inside) -> None:
         known = {
             row.region_id: row
-            for row in self._session.prompts.filter(region_id__in=[prompt.region_id for prompt in heard])
+            for row in self._session.prompts.filter(region_id__in=[prompt.region_id for prompt in pending])
         }
         batch = min((row.batch for row in known.values()), default=self._session.turn)
-        for prompt in heard:
+        for prompt in pending:
             row = known.get(prompt.region_id)
             if row is None:
                 self._rows.append(self._store(prompt, base, batch=batch))
@@ -319,7 +322,7 @@ class _Taken:
                 self._move(row, prompt)
 
     def _move(self, row: SessionPrompt, prompt: SmartPrompt) -> None:
-        """A prompt that was dragged to another place."""
+        """Records that a prompt was dragged to another place."""
         SessionPrompt.objects.filter(pk=row.pk).update(place=as_document(prompt.prompts))
         for mine in self._rows:
             if mine.pk == row.pk:
@@ -329,7 +332,7 @@ class _Taken:
         return SessionPrompt.objects.create(
             session=self._session,
             region_id=prompt.region_id,
-            asks=prompt.asks,
+            asks=prompt.action,
             slice_index=self._index,
             place=as_document(prompt.prompts),
             turn=self._session.turn,
@@ -337,26 +340,24 @@ class _Taken:
             before=packed(before) if before.any() else b"",
         )
 
-    def _take_back(
-        self, rows: Sequence[SessionPrompt], *, state: PromptState = PromptState.UNDONE, now: bool = True
-    ) -> None:
-        taken = {row.pk for row in rows}
-        if taken and now:
-            SessionPrompt.objects.filter(pk__in=taken).update(state=state)
-        self._rows = [row for row in self._rows if row.pk not in taken]
+    def _undo(self, rows: Sequence[SessionPrompt], *, state: PromptState = PromptState.UNDONE) -> None:
+        undone = {row.pk for row in rows}
+        if undone:
+            SessionPrompt.objects.filter(pk__in=undone).update(state=state)
+        self._rows = [row for row in self._rows if row.pk not in undone]
 
     def _here(self) -> list[SessionPrompt]:
         return [row for row in self._rows if row.slice_index == self._index]
 
     def _answer(self) -> Inside:
-        return unpacked(bytes(self._slice.bits), self._shape) if self._slice else self._shown.mask
+        return unpacked(bytes(self._slice.bits), self._shape) if self._slice else self._current.mask
 
     def _before(self, row: SessionPrompt) -> Inside:
         return unpacked(bytes(row.before), self._shape) if row.before else np.zeros(self._shape, dtype=bool)
 
     @property
     def _shape(self) -> tuple[int, int]:
-        height, width = self._shown.mask.shape
+        height, width = self._current.mask.shape
         return height, width
 
     def _by_kind(self, *, here: bool) -> dict[PromptKind, Prompts]:

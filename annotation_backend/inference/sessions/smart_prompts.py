@@ -1,4 +1,4 @@
-"""SmartPrompt: one point or box of a person who waits for an answer."""
+"""SmartPrompt: one prompt, or a command such as undo, of an annotator who waits for a prediction."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -7,8 +7,8 @@ from annotation_backend.registry.models import PromptKind
 from training.prompts.prompt import Prompts
 
 
-class Wish(StrEnum):
-    """What a person may ask of a session instead of a mask."""
+class SessionCommand(StrEnum):
+    """A command to a session, given instead of a prompt."""
 
     UNDO = "undo"
     START_OVER = "start-over"
@@ -16,14 +16,14 @@ class Wish(StrEnum):
 
 @dataclass(frozen=True)
 class SmartPrompt:
-    """One point or box.
+    """One prompt or command of an interactive request.
 
     Args:
-        region_id: The editor's id of it, the same in every request until it is deleted.
-        asks: The kind of prompt that it is for the models, or a wish.
-        prompts: Itself alone, in millimetres; a wish's place means nothing.
+        region_id: Label Studio's id of its region, the same in every request until the region is deleted.
+        action: A kind of prompt (point, box, extreme points), or a command (undo, start over).
+        prompts: This prompt alone, in millimetres; where a command was placed means nothing.
     """
 
     region_id: str
-    asks: PromptKind | Wish
+    action: PromptKind | SessionCommand
     prompts: Prompts = field(default_factory=Prompts)

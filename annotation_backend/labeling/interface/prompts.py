@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from annotation_backend.inference.sessions.smart_prompts import SmartPrompt, Wish
+from annotation_backend.inference.sessions.smart_prompts import SessionCommand, SmartPrompt
 from annotation_backend.labeling.masks.controls import (
     BOX_LABEL,
     EXTREME_LABEL,
@@ -32,12 +32,12 @@ _LONGEST_ID = 64
 _KEYPOINT, _RECTANGLE = "keypointlabels", "rectanglelabels"
 
 
-_CONTROLS: Mapping[tuple[str, str], tuple[PromptKind | Wish, str]] = {
+_CONTROLS: Mapping[tuple[str, str], tuple[PromptKind | SessionCommand, str]] = {
     (SMART_POINT, POINT_LABEL): (PromptKind.POINT, _KEYPOINT),
     (SMART_BOX, BOX_LABEL): (PromptKind.BOX, _RECTANGLE),
     (EXTREME_POINT, EXTREME_LABEL): (PromptKind.EXTREME_POINTS, _KEYPOINT),
-    (SESSION, UNDO_LABEL): (Wish.UNDO, _KEYPOINT),
-    (SESSION, START_OVER_LABEL): (Wish.START_OVER, _KEYPOINT),
+    (SESSION, UNDO_LABEL): (SessionCommand.UNDO, _KEYPOINT),
+    (SESSION, START_OVER_LABEL): (SessionCommand.START_OVER, _KEYPOINT),
 }
 """What a region means, by its control and label, and the type that such a region has."""
 
@@ -78,7 +78,7 @@ def _read(region: Region, plane: PicturePlane, index: int) -> SmartPrompt:
     return SmartPrompt(identifier, meaning, _prompts(region, value, meaning, at=(plane, index)))
 
 
-def _meaning(region: Region, value: Mapping[str, Any]) -> PromptKind | Wish:
+def _meaning(region: Region, value: Mapping[str, Any]) -> PromptKind | SessionCommand:
     labels = value.get(region["type"])
     label = labels[0] if isinstance(labels, list) and len(labels) == 1 else None
     control = region.get("from_name")
@@ -91,7 +91,7 @@ def _meaning(region: Region, value: Mapping[str, Any]) -> PromptKind | Wish:
 
 
 def _prompts(
-    region: Region, value: Mapping[str, Any], meaning: PromptKind | Wish, *, at: tuple[PicturePlane, int]
+    region: Region, value: Mapping[str, Any], meaning: PromptKind | SessionCommand, *, at: tuple[PicturePlane, int]
 ) -> Prompts:
     x, y = _percent(value.get("x")), _percent(value.get("y"))
     point = _point(*at, (x, y))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from annotation_backend.inference.serving.initial_masks import drawn_and_kept, stored_masks
+from annotation_backend.inference.serving.initial_masks import drawn_and_kept, stored_initial_masks
 from annotation_backend.inference.serving.segmenting import SlicePrediction
 from annotation_backend.labeling.interface.project_settings import answering_model, project_settings
 from annotation_backend.labeling.masks.controls import MaskFormat
@@ -112,7 +112,7 @@ class _Batch:
         """Answers what the database holds."""
         cases = {record.case_id: record.case for _, record in placed if can_be_drawn(record.case)}
         indices = {record.slice_index for _, record in placed}
-        stored = stored_masks(list(cases.values()), sorted(indices), model=self.model)
+        stored = stored_initial_masks(list(cases.values()), sorted(indices), model=self.model)
         for place, record in placed:
             prediction = stored.get((record.case_id, record.slice_index))
             if record.case_id in cases and not (prediction and self._answer(place, record, prediction)):

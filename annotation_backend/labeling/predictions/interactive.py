@@ -13,10 +13,16 @@ from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.inference.models import Session
 from annotation_backend.inference.serving.admission import admitted
 from annotation_backend.inference.serving.segmenting import SlicePrediction, keep_record
-from annotation_backend.inference.sessions.answering import Answer, answer_turn
+from annotation_backend.inference.sessions.answering import Answer, answer_request
 from annotation_backend.inference.sessions.extreme_points import missing_ends
-from annotation_backend.inference.sessions.sessions import Shown, Turn, keep_answer, session_of, take_turn
-from annotation_backend.inference.sessions.smart_prompts import Wish
+from annotation_backend.inference.sessions.sessions import (
+    CurrentMask,
+    SessionRequest,
+    keep_answer,
+    record_request,
+    session_of,
+)
+from annotation_backend.inference.sessions.smart_prompts import SessionCommand
 from annotation_backend.labeling.interface.hints import hint_region
 from annotation_backend.labeling.interface.open_task import OpenTask, read_open_task
 from annotation_backend.labeling.interface.project_settings import answering_model, project_settings
@@ -62,8 +68,8 @@ def answer(record: LabelingTask, task: Mapping[str, Any], context: Sequence[Regi
         return _result([], model_version="")
     seen = read_open_task(task, plane, asking={prompt.region_id for prompt in heard})
     session = session_of(record.case, seen.person or _likely_person(record.case))
-    turn = take_turn(session, record.slice_index, heard, shown=Shown(seen.mask, seen.saved))
-    if turn.wish is not None:
+    turn = record_request(session, record.slice_index, heard, current=CurrentMask(seen.mask, seen.saved))
+    if turn.command is not None:
         return _granted(record, turn, seen)
     pending = joined(prompt.prompts for prompt in heard)
     try:
@@ -80,14 +86,16 @@ def _likely_person(case: Case) -> User | None:
     return rows[0].person if len(rows) == 1 else None
 
 
-def _answered(record: LabelingTask, turn: Turn, pending: Prompts, *, seen: OpenTask, plane: PicturePlane) -> Result:
+def _answered(
+    record: LabelingTask, turn: SessionRequest, pending: Prompts, *, seen: OpenTask, plane: PicturePlane
+) -> Result:
     kind = turn.kind or PromptKind.POINT
     points = turn.everywhere(PromptKind.EXTREME_POINTS).extreme_points
     if kind is PromptKind.EXTREME_POINTS and len(points) < LEAST_EXTREME_POINTS:
         return _result([hint_region(_points_missing(points, plane))], model_version="")
     model = answering_model(record.project, kind)
     with admitted(f"session {turn.session.pk}"):
-        answer = answer_turn(turn, pending, model=model)
+        answer = answer_request(turn, pending, model=model)
     if not Case.objects.not_excluded().filter(pk=record.case_id).exists():
         raise excluded(record.case)  # while the model drew
     mask = answer.masks[record.slice_index]
@@ -103,9 +111,9 @@ def _answered(record: LabelingTask, turn: Turn, pending: Prompts, *, seen: OpenT
     return _result(regions, model_version=answer.model_version, score=answer.score)
 
 
-def _granted(record: LabelingTask, turn: Turn, seen: OpenTask) -> Result:
+def _granted(record: LabelingTask, turn: SessionRequest, seen: OpenTask) -> Result:
     """After an undo or a new start: the slice as it was before."""
-    if turn.wish is Wish.START_OVER:
+    if turn.command is SessionCommand.START_OVER:
         text = "Started over: the prompts on this case are forgotten. What you submitted stays."
     elif not turn.restored:
         return _result([hint_region("There is no prompt to take back.")], model_version="")
@@ -137,7 +145,7 @@ def _mask_regions(record: LabelingTask, seen: OpenTask, mask: Any, *, score: flo
     return regions
 
 
-def _heard(turn: Turn, answer: Answer, *, seen: bool) -> str:
+def _heard(turn: SessionRequest, answer: Answer, *, seen: bool) -> str:
     """What the annotator reads after an answer."""
     prompts = turn.prompts.get(turn.kind or PromptKind.POINT, Prompts())
     if turn.kind is PromptKind.POINT:

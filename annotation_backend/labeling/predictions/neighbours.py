@@ -19,8 +19,8 @@ from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.inference.models import MaskOrigin, Session
 from annotation_backend.inference.serving.admission import process_admission
-from annotation_backend.inference.sessions.neighbours import CARRIED, carried_masks
-from annotation_backend.inference.sessions.sessions import Turn, keep_carried, kept_masks, session_of
+from annotation_backend.inference.sessions.neighbours import PROPAGATED, propagated_masks
+from annotation_backend.inference.sessions.sessions import SessionRequest, keep_propagated, kept_masks, session_of
 from annotation_backend.labeling.models import Annotation, LabelingTask
 from annotation_backend.labeling.predictions.predictions import push_masks, push_predictions, waiting_tasks
 from annotation_backend.labeling.versions.assembly import current_saves
@@ -108,7 +108,7 @@ class _Refresher:
 _refresher = _Refresher()
 
 
-def behind(turn: Turn, *, is_drawn: bool = False) -> None:
+def behind(turn: SessionRequest, *, is_drawn: bool = False) -> None:
     """Has the slices around a prompt refreshed soon, in the background; returns at once.
 
     Args:
@@ -187,7 +187,7 @@ def _back_to_the_start(session: Session, tasks: Mapping[int, LabelingTask]) -> N
 def _kept(session: Session, tasks: Mapping[int, LabelingTask]) -> Iterator[tuple[int, Inside, str]]:
     shape = picture_plane(session.case).shape
     versions = dict(session.slices.values_list("index", "model_version"))
-    for index, mask in kept_masks(session, shape, origin=MaskOrigin.CARRIED).items():
+    for index, mask in kept_masks(session, shape, origin=MaskOrigin.PROPAGATED).items():
         if index in tasks:
             yield index, mask, versions[index]
 
@@ -196,17 +196,17 @@ def _carried(
     session: Session, due: _Due, known: Mapping[int, Inside], tasks: Mapping[int, LabelingTask]
 ) -> Iterator[tuple[int, Inside, str]]:
     wanted = [index for index in tasks if abs(index - due.index) <= REACH]
-    for index, mask in carried_masks(session.case, known, wanted, drawn=_drawn_by_a_model(session)):
+    for index, mask in propagated_masks(session.case, known, wanted, drawn=_drawn_by_a_model(session)):
         if not _is_newest(due):
             return
-        keep_carried(session, {index: mask}, turn=session.turn, model_version=CARRIED)
+        keep_propagated(session, {index: mask}, turn=session.turn, model_version=PROPAGATED)
         _let_people_first()
-        yield index, mask, CARRIED
+        yield index, mask, PROPAGATED
 
 
 def _drawn_by_a_model(session: Session) -> dict[int, Inside] | None:
     """The session's whole volume, where a model drew it; what was carried over since counts in it."""
-    if not session.slices.filter(origin=MaskOrigin.CARRIED).exclude(model_version=CARRIED).exists():
+    if not session.slices.filter(origin=MaskOrigin.PROPAGATED).exclude(model_version=PROPAGATED).exists():
         return None
     return kept_masks(session, picture_plane(session.case).shape)
 

@@ -16,7 +16,7 @@ from annotation_backend.inference.jobs import embed_case
 from annotation_backend.inference.models import MaskOrigin, PromptState, SessionPrompt
 from annotation_backend.inference.serving.segmenting import SlicePrediction
 from annotation_backend.inference.sessions.answering import Answer
-from annotation_backend.inference.sessions.sessions import Turn, keep_answer, kept_masks, session_of
+from annotation_backend.inference.sessions.sessions import SessionRequest, keep_answer, kept_masks, session_of
 from annotation_backend.labeling import jobs, upkeep
 from annotation_backend.labeling.jobs import assemble_case, follow_exclusion
 from annotation_backend.labeling.management.commands import remove_person
@@ -164,7 +164,7 @@ def test_sessions_end_and_an_answer_under_way_is_not_kept(case: Case, people: di
     SessionPrompt.objects.create(
         session=session, region_id="a", asks="click", slice_index=2, place={}, turn=1, batch=1, before=b"x"
     )
-    turn = Turn(session, 1, 2, None, drawn(False), drawn(False))
+    turn = SessionRequest(session, 1, 2, None, drawn(False), drawn(False))
     keep_answer(turn, {2: drawn()}, model_version="m")
     exclude(case, reason="consent withdrawn")
     keep_answer(turn, {2: drawn()}, model_version="m")
@@ -203,7 +203,7 @@ def test_what_was_drawn_while_the_case_was_excluded_is_shown_to_nobody(
     predictions.push_predictions(case)
     assert shown == []
     take_back(case)
-    monkeypatch.setattr(interactive, "answer_turn", answered_late)
+    monkeypatch.setattr(interactive, "answer_request", answered_late)
     [prompted] = _asked(tasks[2], [_point()]).json()["results"]
     assert prompted["refused"]["code"] == "case-excluded"
     assert not [region for region in prompted["result"] if region["type"] == "brushlabels"]

@@ -108,7 +108,7 @@ def _files(given: list[Named], first: str) -> dict[str, Path]:
 
 
 def _prompts(options: dict[str, Any]) -> Prompts:
-    """Those of the file, then those of the command line."""
+    """The prompts of the file, then those of the command line."""
     clicks = [Click(_point(each)) for each in options["click"]]
     clicks += [Click(_point(each), positive=False) for each in options["negative"]]
     boxes = tuple(Box(_point(each[:3]), _point(each[3:])) for each in options["box"])
@@ -122,7 +122,7 @@ def _point(values: tuple[float, ...]) -> PointMm:
 
 
 def _numbers(count: int) -> Any:
-    """A reader of so many numbers with commas between them."""
+    """An argparse type: `count` numbers with commas between them."""
 
     def read(value: str) -> tuple[float, ...]:
         try:
@@ -139,7 +139,7 @@ def _numbers(count: int) -> Any:
 def _nothing_drawn() -> str:
     found = RejectedInput(
         "nothing-drawn",
-        "Expected a tumour where it was pointed at, got an empty mask, which was written.",
+        "The model found no tumour; the mask that was written is empty.",
         remedy="Give the points, clicks or boxes that the model needs, in millimetres (or --voxels for indices).",
     )
     return str(found)

@@ -15,7 +15,7 @@ from annotation_backend.inference.serving.admission import (
     Admission,
     Overloaded,
     computing_at_once,
-    one_at_a_time,
+    one_process_at_a_time,
 )
 
 SERVICE_SECONDS = 0.05
@@ -164,14 +164,14 @@ def test_the_expected_wait_follows_what_answers_take() -> None:
 
 def test_one_process_at_a_time_uses_a_gpu(tmp_path: Path) -> None:
     path = tmp_path / "gpu.lock"
-    with one_at_a_time(path, patience=0.0):
+    with one_process_at_a_time(path, patience=0.0):
         pass
     other = os.open(path, os.O_RDWR)
     fcntl.flock(other, fcntl.LOCK_EX)
-    with pytest.raises(Overloaded), one_at_a_time(path, patience=0.05):
+    with pytest.raises(Overloaded), one_process_at_a_time(path, patience=0.05):
         pytest.fail("two at once")
     threading.Timer(0.1, os.close, [other]).start()
-    with one_at_a_time(path, patience=5.0):
+    with one_process_at_a_time(path, patience=5.0):
         pass
 
 

@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 
 from annotation_backend.cases.models import Case
 from annotation_backend.inference.models import InitialMask, Prediction
-from annotation_backend.inference.serving.initial_masks import drawn_and_kept, initial_masks, stored_masks
+from annotation_backend.inference.serving.initial_masks import drawn_and_kept, initial_masks, stored_initial_masks
 from tests.annotation_backend.support.drawers import BrightDrawer, drawn_by, known_model
 from tests.annotation_backend.support.records import SHAPE, registered_case
 
@@ -76,7 +76,7 @@ def test_looking_up_many_cases_takes_as_many_queries_as_one(drawer: BrightDrawer
         with CaptureQueriesContext(
             connection,
         ) as queries:
-            found = stored_masks(rows, model=model)
+            found = stored_initial_masks(rows, model=model)
         counts.append(len(queries))
         assert len(found) == len(some) * len(ALL)
     assert counts[0] == counts[1] <= 2

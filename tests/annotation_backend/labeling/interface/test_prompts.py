@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from annotation_backend.inference.sessions.smart_prompts import Wish
+from annotation_backend.inference.sessions.smart_prompts import SessionCommand
 from annotation_backend.labeling.interface.prompts import MOST_PROMPTS, read_context
 from annotation_backend.labeling.masks.controls import (
     EXTREME_LABEL,
@@ -47,7 +47,7 @@ def test_a_box_lands_on_its_voxels() -> None:
     [prompt] = read_context([unaccepted_prompt()], plane=PLANE, index=3)
     [box] = prompt.prompts.boxes
     corner, opposite = PLANE.grid.to_voxel([box.corner_mm, box.opposite_mm])
-    assert prompt.asks is PromptKind.BOX
+    assert prompt.action is PromptKind.BOX
     assert corner[2] == opposite[2] == 3
     assert sorted([corner[0], opposite[0]]) == pytest.approx([24 * 0.1 - 0.5, 24 * 0.6 - 0.5])
 
@@ -61,8 +61,8 @@ def test_clicks_keep_their_sign_and_their_id() -> None:
 
 def test_each_label_of_the_points_means_something_else() -> None:
     labels = [POINT_LABEL, EXTREME_LABEL, UNDO_LABEL, START_OVER_LABEL]
-    asked = [read_context([_point(label)], plane=PLANE, index=0)[0].asks for label in labels]
-    assert asked == [PromptKind.POINT, PromptKind.EXTREME_POINTS, Wish.UNDO, Wish.START_OVER]
+    asked = [read_context([_point(label)], plane=PLANE, index=0)[0].action for label in labels]
+    assert asked == [PromptKind.POINT, PromptKind.EXTREME_POINTS, SessionCommand.UNDO, SessionCommand.START_OVER]
 
 
 @pytest.mark.parametrize("x", [-1, 100.5, float("nan"), float("inf"), 10**400, "50", None, True])

@@ -487,7 +487,7 @@ def test_the_slices_around_a_save_follow_it_once_label_studio_has_confirmed_it(
 ) -> None:
     followed: list[set[int]] = []
     monkeypatch.setattr(
-        refresh, "carried_masks", lambda _case, known, *_words, **_more: followed.append(set(known)) or []
+        refresh, "propagated_masks", lambda _case, known, *_words, **_more: followed.append(set(known)) or []
     )
     body = save_body(tasks[4], identifier=9, updated_at=LATER, created_at=LATER)
     receive({"action": "ANNOTATION_CREATED", "annotation": body})
