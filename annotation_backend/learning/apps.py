@@ -10,5 +10,5 @@ class LearningConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """A training that somebody asks for in Label Studio is queued."""
+        """Connects the signal of Label Studio's training button, which queues a training."""
         from annotation_backend.learning import reactions  # noqa: F401

@@ -1,4 +1,4 @@
-"""Jobs: a training that somebody asked for in Label Studio; a queue of its own, so that saves never wait for it."""
+"""Jobs: trainings queued from Label Studio, in a queue of their own, so that saves never wait for them."""
 
 import logging
 
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 QUEUE = "training"
 
 STEPS = 60
-"""As `train_model` without options: minutes on two processor cores."""
+"""The default of `train_model`: minutes on two processor cores."""
 
 
 @task(queue_name=QUEUE)
@@ -21,8 +21,8 @@ def train_on_approved() -> str | None:
     """Trains the 2.5D U-Net on the masks that are approved now and registers it; nothing is promoted.
 
     Returns:
-        The model; None where nothing is approved, or a case left while it was learned from. What was learned from the
-        same masks before is not learned again.
+        The model; None if nothing is approved, or if an approval ended during the training. The same approved masks
+        are not trained on twice.
     """
     from training.fitting.unet25d import FitSettings
 

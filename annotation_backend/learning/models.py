@@ -6,7 +6,7 @@ from annotation_backend.registry.models import Model
 
 
 class Snapshot(models.Model):
-    """What a model learned from; the same approved masks give the same digest."""
+    """The frozen list of approved masks that a model learned from; the same masks give the same digest."""
 
     digest = models.CharField(max_length=64, unique=True)
     content = models.JSONField(help_text="Per case: mask, images and verdict by digest, and nothing of people")
@@ -17,7 +17,7 @@ class Snapshot(models.Model):
 
 
 class RunStatus(models.TextChoices):
-    """How far a run came."""
+    """Status of a run."""
 
     RUNNING = "running", "Running"
     DONE = "done", "Done"

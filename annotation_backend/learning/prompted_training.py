@@ -2,8 +2,8 @@
 
     <folder>/folds.json  fold-1/ fold-2/ …  ensemble/  final/  checkpoints/
 
-A training that was stopped goes on from its checkpoints; folds may be trained by several processes or machines that
-share the folder, each its own.
+A training that was stopped goes on from its checkpoints; several processes or machines that share the folder may each
+train other folds.
 """
 
 import json
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from annotation_backend.learning.lessons import Lessons
+from annotation_backend.learning.training_examples import TrainingExamples
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json
 from training.model_package import read_description
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
     from training.methods.train import Trained, TrainingChoice
 
 ProgressOf = Callable[[str], Callable[..., None]]
-"""A progress display for a piece of work, by what it is: called with done, to do and, where there is one, a loss."""
+"""Makes a progress display with a title; the display is called with done, to do and, in trainings, the loss."""
 
 FINAL, ENSEMBLE = "final", "ensemble"
 
 
-def planned_folds(lessons: Lessons, folder: Path, *, folds: int, seed: int) -> "TrainedFolds":
-    """Writes down which cases each fold is tested on, or finds the same written down.
+def planned_folds(examples: TrainingExamples, folder: Path, *, folds: int, seed: int) -> "TrainedFolds":
+    """Writes which cases each fold is tested on, or checks that the same folds are written there.
 
     Raises:
-        RejectedInput: Too few patients for that many folds, or others lie in `folder`.
+        RejectedInput: Too few patients for that many folds, or `folder` holds other folds.
     """
     from training.methods.crossvalidation import begin_folds
 
-    return begin_folds(folder, split(lessons, folds=folds, seed=seed))
+    return begin_folds(folder, split(examples, folds=folds, seed=seed))
 
 
-def split(lessons: Lessons, *, folds: int, seed: int) -> tuple[tuple[str, ...], ...]:
+def split(examples: TrainingExamples, *, folds: int, seed: int) -> tuple[tuple[str, ...], ...]:
     """The cases each fold is tested on.
 
     Raises:
@@ -46,55 +46,55 @@ def split(lessons: Lessons, *, folds: int, seed: int) -> tuple[tuple[str, ...], 
     """
     from training.methods.crossvalidation import split_examples
 
-    patients = len(set(lessons.patients.values()))
+    patients = len(set(examples.patients.values()))
     if folds < 2 or patients < folds:
         raise RejectedInput(
             "folds-patients",
             f"Expected at least 2 folds and a patient for each, got {folds} folds and {patients} patient(s).",
             remedy="Ask for fewer folds, add patients, or leave --folds out for one final model.",
         )
-    return split_examples(sorted(lessons.patients.items()), folds=folds, seed=seed)
+    return split_examples(sorted(examples.patients.items()), folds=folds, seed=seed)
 
 
 def train_folds(
     choice: "TrainingChoice",
-    lessons: Lessons,
+    examples: TrainingExamples,
     trained: "TrainedFolds",
     numbers: Sequence[int],
     *,
     progress_of: ProgressOf,
 ) -> list[Path]:
-    """Trains some of the folds; those that were trained alike already are kept.
+    """Trains some of the folds; those that were trained with the same settings are kept.
 
     Args:
-        choice: What to train.
-        lessons: All cases.
+        choice: Method and settings.
+        examples: Training examples of all cases.
         trained: From `planned_folds`.
         numbers: Which folds, counted from 0.
-        progress_of: Shows how far each is.
+        progress_of: Makes the progress display of each fold.
 
     Returns:
         Their packages.
 
     Raises:
-        RejectedInput: A case cannot be read, or a fold that lies there was trained otherwise.
+        RejectedInput: A case cannot be read, or a fold there was trained with other settings.
     """
     from training.methods.crossvalidation import train_fold
 
     packages = []
     for number in numbers:
         package = trained.package(number)
-        if not _is_trained(package, choice, lessons.inputs):
-            examples = lessons.examples(without=trained.folds[number])
+        if not _is_trained(package, choice, examples.inputs):
+            others = examples.read(without=trained.folds[number])
             progress = progress_of(f"fold {number + 1} of {len(trained.folds)}")
-            train_fold(choice, examples, trained, number, inputs=dict(lessons.inputs), progress=progress)
+            train_fold(choice, others, trained, number, inputs=dict(examples.inputs), progress=progress)
         packages.append(package)
     return packages
 
 
 def train_final(
     choice: "TrainingChoice",
-    lessons: Lessons,
+    examples: TrainingExamples,
     folder: Path,
     *,
     name: str,
@@ -102,28 +102,30 @@ def train_final(
     cleaning: Cleaning = Cleaning.NONE,
     progress_of: ProgressOf,
 ) -> Path:
-    """Trains one model on all cases; one that lies there and was trained alike is kept.
+    """Trains one model on all cases; one that was trained with the same settings is kept.
 
     Args:
-        choice: What to train.
-        lessons: All cases.
-        folder: Where package and checkpoints go.
+        choice: Method and settings.
+        examples: Training examples of all cases.
+        folder: Folder of the package and the checkpoints.
         name: Kebab-case name of the model.
         version: Its version.
-        cleaning: What is done to masks at the end.
-        progress_of: Shows how far it is.
+        cleaning: Post-processing of masks.
+        progress_of: Makes the progress display.
 
     Raises:
-        RejectedInput: A case cannot be read, or another model lies there.
+        RejectedInput: A case cannot be read, or `folder` holds another model.
     """
     package = folder / FINAL
-    if not _is_trained(package, choice, lessons.inputs, title=f"{name}-{version}"):
-        fitted = fit_all(choice, lessons, folder, progress_of=progress_of)
-        package_final(fitted, package, name=name, version=version, inputs=lessons.inputs, cleaning=cleaning)
+    if not _is_trained(package, choice, examples.inputs, title=f"{name}-{version}"):
+        fitted = fit_all(choice, examples, folder, progress_of=progress_of)
+        package_final(fitted, package, name=name, version=version, inputs=examples.inputs, cleaning=cleaning)
     return package
 
 
-def fit_all(choice: "TrainingChoice", lessons: Lessons, folder: Path, *, progress_of: ProgressOf) -> "Trained":
+def fit_all(
+    choice: "TrainingChoice", examples: TrainingExamples, folder: Path, *, progress_of: ProgressOf
+) -> "Trained":
     """Trains on all cases, with checkpoints below `folder`.
 
     Raises:
@@ -132,7 +134,7 @@ def fit_all(choice: "TrainingChoice", lessons: Lessons, folder: Path, *, progres
     from training.methods.train import train_method
 
     checkpoints = folder / "checkpoints" / FINAL
-    return train_method(choice, lessons.examples(), checkpoints=checkpoints, progress=progress_of("iteration"))
+    return train_method(choice, examples.read(), checkpoints=checkpoints, progress=progress_of("iteration"))
 
 
 def package_final(
@@ -152,7 +154,7 @@ def package_final(
 
 
 def write_ensemble(
-    lessons: Lessons,
+    examples: TrainingExamples,
     trained: "TrainedFolds",
     package: Path,
     *,
@@ -161,13 +163,13 @@ def write_ensemble(
     seed: int,
     progress_of: ProgressOf,
 ) -> Cleaning:
-    """Writes all folds as one model, with the cleaning that suits the cases each fold never saw.
+    """Writes all folds as one ensemble, with the post-processing chosen on the cases that each fold was not trained on.
 
     Returns:
-        What is done to masks at the end.
+        The post-processing.
 
     Raises:
-        RejectedInput: A fold was not trained yet, or another model lies there.
+        RejectedInput: A fold was not trained yet, or another model lies at `package`.
     """
     from training.methods.fold_ensemble import best_cleaning_of_folds, package_folds
 
@@ -175,11 +177,11 @@ def write_ensemble(
     if missing:
         raise RejectedInput(
             "folds-untrained",
-            f"Expected all folds trained for an ensemble, got none of fold {', '.join(map(str, missing))}.",
-            remedy="Train them first; without --fold all are trained.",
+            f"An ensemble needs all folds, and fold {', '.join(map(str, missing))} is not trained yet.",
+            remedy="Train the missing folds first; without --fold all are trained.",
         )
     show = progress_of("choosing post-processing: case")
-    cleaning = best_cleaning_of_folds(trained, lessons.examples(), seed=seed, progress=show)
+    cleaning = best_cleaning_of_folds(trained, examples.read(), seed=seed, progress=show)
     package_folds(trained, package, name=name, version=version, cleaning=cleaning)
     return cleaning
 
@@ -187,22 +189,22 @@ def write_ensemble(
 def _is_trained(
     package: Path, choice: "TrainingChoice", inputs: Mapping[str, str], *, title: str | None = None
 ) -> bool:
-    """Whether a package lies there that was trained alike.
+    """Whether `package` exists and was trained with the same settings and cases.
 
     Raises:
-        RejectedInput: Another one lies there.
+        RejectedInput: It exists and was trained otherwise.
     """
     if not package.exists():
         return False
     found = read_description(package)
     wanted = json.loads(canonical_json(choice.described))
     kept = found.parameters.get("fit", {}).get("choice", {})
-    # Choices that were not known when it was trained are left aside.
+    # Settings that did not exist when it was trained are ignored.
     same = all(wanted.get(key) == value for key, value in kept.items()) and dict(found.inputs) == dict(inputs)
     if not same or (title is not None and found.title != title):
         raise RejectedInput(
             "trained-otherwise",
-            f"Expected no model in {package.name}, or one trained alike, got one with other settings or other cases.",
+            f"{package.name} already holds a model that was trained with other settings or other cases.",
             remedy="Choose another folder with --out, or give the settings and cases it was begun with.",
         )
     return True

@@ -1,4 +1,4 @@
-"""What learning does when something happens in the apps below."""
+"""Signals of the apps below: Label Studio's training button."""
 
 from typing import Any
 

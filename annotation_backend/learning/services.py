@@ -1,9 +1,9 @@
-"""Taking a snapshot of the approved masks, training on it, and registering what comes out."""
+"""Takes a snapshot of the approved masks, trains on it, and registers the model."""
 
 import logging
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +16,6 @@ from django.utils import timezone
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.volumes import case_volumes, picture_plane
 from annotation_backend.labeling.models import CaseMask
-from annotation_backend.learning.lessons import Lessons
 from annotation_backend.learning.models import Run, RunStatus, Snapshot
 from annotation_backend.learning.prompted_training import (
     ProgressOf,
@@ -26,6 +25,7 @@ from annotation_backend.learning.prompted_training import (
     train_folds,
     write_ensemble,
 )
+from annotation_backend.learning.training_examples import TrainingExamples
 from annotation_backend.registry.models import Model
 from annotation_backend.registry.services import models_folder, register_package
 from annotation_backend.review.approvals import approved_reviews, lock_approvals, why_unapproved
@@ -39,6 +39,7 @@ from training.model_package import Method
 
 if TYPE_CHECKING:
     from training.fitting.examples import Example
+    from training.fitting.loop import FitProgress
     from training.fitting.unet25d import FitSettings, TrainingCase
     from training.methods.train import TrainingChoice
 
@@ -80,19 +81,17 @@ def take_snapshot() -> Snapshot:
     return snapshot
 
 
-def train(
-    snapshot: Snapshot, fit_settings: "FitSettings", *, progress: Callable[[int, int, float], None] | None = None
-) -> Run:
+def train(snapshot: Snapshot, fit_settings: "FitSettings", *, progress: "FitProgress | None" = None) -> Run:
     """Trains a 2.5D U-Net on a snapshot and registers the package; nothing is promoted.
 
     Args:
-        snapshot: What to learn from.
+        snapshot: The approved masks to train on.
         fit_settings: Steps, batch size, learning rate, seed and the like.
         progress: Called with (step, steps, loss).
 
     Raises:
-        RejectedInput: A file of the snapshot is gone or was changed, or a case of it is no longer approved as it was
-            learned when the package would be registered (``snapshot-left``): nothing is registered then.
+        RejectedInput: A file of the snapshot is gone or was changed, or an approval of the snapshot ended during the
+            training (``snapshot-left``): nothing is registered then.
     """
     from training.fitting.unet25d import fit_unet25d, package_fitted
 
@@ -110,32 +109,32 @@ def train_prompted(
 ) -> Run:
     """Trains a prompted method on a snapshot and registers the package; nothing is promoted.
 
-    Stopped and started again with the same approved masks and settings, it goes on where it was.
+    A training that was stopped goes on if the approved masks and the settings are the same.
 
     Args:
-        snapshot: What to learn from.
+        snapshot: The approved masks to train on.
         choice: Method, images, iterations, seed.
         name: Of the model; its version is the run's number.
-        progress_of: Shows how far each part is.
-        folds: Train so many folds and register their ensemble; None for one model of all cases.
+        progress_of: Makes the progress display of each part.
+        folds: Number of folds whose ensemble is registered; None for one model of all cases.
 
     Raises:
         RejectedInput: As `train`, or there are fewer patients than folds.
     """
-    lessons = lessons_of(snapshot)
+    examples = examples_of_snapshot(snapshot)
     described = choice.described | {"folds": folds}
     work = Path(settings.DATA_FOLDER) / "training" / sha256_of_bytes(canonical_json([snapshot.digest, described]))[:16]
     with recorded_run(snapshot, choice.method.value, described) as run:
         destination, version = models_folder() / f"{name}-{run.pk}", str(run.pk)
         if folds is None:
-            fitted = fit_all(choice, lessons, work, progress_of=progress_of)
-            package_final(fitted, destination, name=name, version=version, inputs=lessons.inputs)
+            fitted = fit_all(choice, examples, work, progress_of=progress_of)
+            package_final(fitted, destination, name=name, version=version, inputs=examples.inputs)
             run.losses = [round(float(loss), 6) for losses in fitted.losses for loss in losses]
         else:
-            trained = planned_folds(lessons, work, folds=folds, seed=choice.seed)
-            train_folds(choice, lessons, trained, range(len(trained.folds)), progress_of=progress_of)
+            trained = planned_folds(examples, work, folds=folds, seed=choice.seed)
+            train_folds(choice, examples, trained, range(len(trained.folds)), progress_of=progress_of)
             write_ensemble(
-                lessons, trained, destination, name=name, version=version, seed=choice.seed, progress_of=progress_of
+                examples, trained, destination, name=name, version=version, seed=choice.seed, progress_of=progress_of
             )
         run.model = _register(destination, snapshot)
     shutil.rmtree(work, ignore_errors=True)
@@ -143,7 +142,7 @@ def train_prompted(
 
 
 def _register(folder: Path, snapshot: Snapshot) -> Model:
-    """Registers a package if all that it learned from is still approved; otherwise the package goes.
+    """Registers a package if its whole snapshot is still approved; otherwise removes the package.
 
     Raises:
         RejectedInput: A case of the snapshot is no longer approved as it was learned (``snapshot-left``).
@@ -159,7 +158,7 @@ def _register(folder: Path, snapshot: Snapshot) -> Model:
 
 
 def _require_approved(content: Mapping[str, Any]) -> None:
-    """Lets a snapshot through whose every case is approved now as it says; keeps them so until the transaction ends."""
+    """Refuses a snapshot unless all its approvals still hold; locks them until the transaction ends."""
     entries = {entry["case"]: entry for entry in content["cases"]}
     lock_approvals(list(entries))
     now = {review.mask.case.code: _entry(review) for review in approved_reviews(list(entries))}
@@ -168,8 +167,8 @@ def _require_approved(content: Mapping[str, Any]) -> None:
         reasons = "; ".join(f"{code}: {why_unapproved(code)}" for code in left)
         raise RejectedInput(
             "snapshot-left",
-            f"Expected cases that stay approved while a model learns from them, got changes: {reasons}.",
-            remedy="No model was registered. Train again: it learns from what is approved then.",
+            f"Approvals ended while the model was trained on them: {reasons}.",
+            remedy="No model was registered. Train again on the masks that are approved now.",
         )
 
 
@@ -189,10 +188,10 @@ def recorded_run(snapshot: Snapshot, method: str, described: dict[str, Any]) -> 
     logger.info("%s gave %s on %s", run, run.model, platform.machine())
 
 
-def lessons_of(snapshot: Snapshot) -> Lessons:
-    """A snapshot's cases as prompted methods learn from them."""
+def examples_of_snapshot(snapshot: Snapshot) -> TrainingExamples:
+    """The training examples of a snapshot, for prompted methods."""
     entries = {entry["case"]: entry for entry in snapshot.content["cases"]}
-    return Lessons(
+    return TrainingExamples(
         patients={case: entry["patient"] for case, entry in entries.items()},
         load=lambda case: _example(entries[case]),
         inputs={"snapshot": snapshot.digest},
@@ -209,7 +208,7 @@ def _example(entry: dict[str, Any]) -> "Example":
 
 
 def _entry(review: Review) -> dict[str, Any]:
-    """What is learned from one case, by digest; no person, no time."""
+    """A case of a snapshot: mask and images by digest, without people and times."""
     mask, case = review.mask, review.mask.case
     return {
         "case": case.code,
@@ -240,7 +239,7 @@ def _training_case(entry: dict[str, Any], make: "type[TrainingCase]") -> "Traini
     if case.registration.record_sha256 != entry["registration_sha256"]:
         raise RejectedInput(
             "snapshot-left",
-            f"Expected the images that the approved mask of {case.code} was drawn on, got another registration.",
+            f"{case.code} was registered again, so its approved mask was drawn on other images.",
             remedy="Have the case reviewed again, and train again.",
         )
     return make(

@@ -1,4 +1,4 @@
-"""The arguments of `train_model`, and which of them go together."""
+"""The arguments of `train_model`, and the combinations that are refused."""
 
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -35,7 +35,7 @@ _PROMPTED_ONLY = (
 
 
 def add_training(parser: ArgumentParser) -> None:
-    """Adds what to train, on what, how long, and where it goes."""
+    """Adds method, training examples, duration and output."""
     methods = [Method.UNET_25D.value, *(method.value for method in TRAINABLE)]
     parser.add_argument("method", nargs="?", choices=methods, default=methods[0], help=f"default {methods[0]}")
     parser.add_argument("--steps", type=int, help="optimizer steps of unet-25d (default 60)")
@@ -48,7 +48,7 @@ def add_training(parser: ArgumentParser) -> None:
 
 
 def seed(text: str) -> int:
-    """A seed, 0 to 2**32 - 1; argparse would write all of them into its help if they were choices."""
+    """A seed, 0 to 2**32 - 1; as `choices`, argparse would list them all in its help."""
     found = int(text)
     if not 0 <= found <= LARGEST_SEED:
         raise ArgumentTypeError(f"expected a seed from 0 to {LARGEST_SEED}, got {found}")
@@ -75,10 +75,10 @@ def _add_folder(group: Any) -> None:
 
 
 def require_fitting(options: dict[str, Any]) -> None:
-    """Refuses options that belong to another training, or lack what they need.
+    """Refuses options that belong to another training, or that lack another option.
 
     Raises:
-        RejectedInput: Saying which.
+        RejectedInput: The message names the options.
     """
     method = Method(options["method"])
     if method is Method.UNET_25D:
@@ -99,7 +99,7 @@ def require_fitting(options: dict[str, Any]) -> None:
 
 
 def choice_of(options: dict[str, Any], channels: tuple[str, ...]) -> "TrainingChoice":
-    """What to train.
+    """The training that the options describe.
 
     Raises:
         RejectedInput: A number is out of range.
@@ -119,7 +119,7 @@ def choice_of(options: dict[str, Any], channels: tuple[str, ...]) -> "TrainingCh
 
 
 def fold_numbers(fold: int | None, count: int) -> list[int]:
-    """Which folds to train, counted from 0.
+    """The folds to train, counted from 0.
 
     Raises:
         RejectedInput: There is no such fold.
@@ -132,19 +132,19 @@ def fold_numbers(fold: int | None, count: int) -> list[int]:
 
 
 def names(value: str) -> tuple[str, ...]:
-    """Cases with commas between them."""
+    """An argparse type: names with commas between them."""
     return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
 def _require_name(name: str, version: str) -> None:
-    """Before hours of training, rather than after them."""
+    """Refuses a bad name before hours of training, rather than after them."""
     try:
         ModelDescription(name, version, Method.SIX_POINTS, {}, {})
     except RejectedInput as error:
         raise RejectedInput(
             "model-name",
-            "Expected a name of small letters, digits and hyphens and a version of letters, digits, dots and hyphens, "
-            "at most 64 each, got others.",
+            "A name may hold small letters, digits and hyphens, a version letters, digits, dots and hyphens; "
+            "at most 64 characters each.",
             remedy="Correct --name or --model-version.",
         ) from error
 
@@ -152,17 +152,17 @@ def _require_name(name: str, version: str) -> None:
 def _require_approved(options: dict[str, Any]) -> None:
     _refuse_given(options, _FOLDER_ONLY, "a folder", "Give --cohort, or leave it out.")
     if (options["folds"] is None) == options["ensemble"]:
-        _refuse("--folds N and --ensemble together, as approved masks give one registered model", "one of them")
+        _refuse("--folds N and --ensemble go together on approved masks, which give one registered model.")
 
 
 def _require_folder(options: dict[str, Any]) -> None:
     if not (options["image_glob"] and options["mask_glob"] and options["out"]):
-        _refuse("--image-glob, --mask-glob and --out with --cohort", "less")
+        _refuse("--cohort needs --image-glob, --mask-glob and --out.")
     _refuse_given(options, ("channels",), "approved masks", "Name the globs, e.g. --image-glob t1=… t2=….")
     if options["folds"] is not None:
         _refuse_given(options, ("cleaning",), "a final model", "Leave it out: --ensemble chooses on the folds' cases.")
     elif options["fold"] is not None or options["ensemble"]:
-        _refuse("--folds N with --fold and --ensemble", "none")
+        _refuse("--fold and --ensemble need --folds N.")
 
 
 def _refuse_given(options: dict[str, Any], those: tuple[str, ...], owner: str, remedy: str) -> None:
@@ -171,13 +171,13 @@ def _refuse_given(options: dict[str, Any], those: tuple[str, ...], owner: str, r
         listed = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise RejectedInput(
             "option-elsewhere",
-            f"Expected options of this training, got {listed}, which belong to {owner}.",
+            f"{listed} can only be used with {owner}.",
             remedy=remedy,
         )
 
 
-def _refuse(expected: str, got: str) -> NoReturn:
-    raise RejectedInput("options-incomplete", f"Expected {expected}, got {got}.", remedy="See --help.")
+def _refuse(message: str) -> NoReturn:
+    raise RejectedInput("options-incomplete", message, remedy="See --help.")
 
 
 def _sizes(value: str) -> tuple[int, ...]:

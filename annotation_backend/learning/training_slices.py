@@ -1,7 +1,7 @@
-"""Training slices of approved cases as files, for trainers outside Maskloop."""
+"""Exports training slices of approved cases as files, for training outside Maskloop."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from annotation_backend.review.models import Review
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_file
 from datasets.formats.nifti import read_mask
+from datasets.progress import Progress
 from datasets.study.case import TissueType
 
 if TYPE_CHECKING:
@@ -23,21 +24,21 @@ def export_approved(
     codes: Sequence[str] | None,
     slice_settings: "TrainingSliceSettings",
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Writes the training slices of approved cases to ``training_slices/<case>`` in the data folder.
 
     Args:
-        codes: Which cases; None for all that are approved.
-        slice_settings: Which slices, and how.
+        codes: Codes of the cases; None for all approved cases.
+        slice_settings: Selection of slices, and their grey window.
         progress: Called with (cases done, cases to do).
 
     Returns:
         Case code to its manifest.
 
     Raises:
-        RejectedInput: A case has no approved mask (``nothing-approved``), or has it no longer when its slices are
-            written (``approval-ended``: they go); or the mask's file was changed (``mask-changed``).
+        RejectedInput: A case has no approved mask (``nothing-approved``), its approval ended during the export
+            (``approval-ended``: its slices are removed), or the mask's file was changed (``mask-changed``).
     """
     approved = approved_cases(codes)
     manifests = {}
@@ -53,7 +54,7 @@ def approved_cases(codes: Sequence[str] | None) -> dict[str, Review]:
     """The reviews that approved the wanted cases' masks, by code.
 
     Args:
-        codes: Which cases; None for all that are approved.
+        codes: Codes of the cases; None for all approved cases.
 
     Raises:
         RejectedInput: A case has no approved mask (``nothing-approved``).
@@ -64,7 +65,7 @@ def approved_cases(codes: Sequence[str] | None) -> dict[str, Review]:
         named = f" for {', '.join(missing)}" if wanted else ""
         raise RejectedInput(
             "nothing-approved",
-            f"Expected an approved mask{named}, got none; training slices are made of approved masks only.",
+            f"There is no approved mask{named}; training slices are made of approved masks only.",
             remedy="Have a radiologist approve the case on the review page.",
         )
     return {code: approved[code] for code in wanted}
@@ -77,9 +78,8 @@ def _require_still_approved(review: Review) -> None:
         shutil.rmtree(_folder(code), ignore_errors=True)
         raise RejectedInput(
             "approval-ended",
-            f"Expected an approval of {code} that holds until its slices are written, got a change meanwhile: "
-            f"{why_unapproved(code)}.",
-            remedy="Its slices were removed. Run it again: it takes what is approved then.",
+            f"The approval of {code} ended while its slices were exported: {why_unapproved(code)}.",
+            remedy="Its slices were removed. Run the export again: it takes the masks that are approved now.",
         )
 
 

@@ -1,4 +1,4 @@
-"""The model that a command was told to use: a shipped one, a package folder, a folder of folds, or a registered one.
+"""The model that a command names: a shipped one, a package folder, a folder of folds, or a registered one.
 
 Only registered models need a database, so that models can be tried on files in a fresh checkout.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from training.segmenters.segmenter import Segmenter
 
 LITE_MEDSAM = "lite-medsam"
-"""Shipped as the distribution that holds its published weights; converted when it is first used."""
+"""Shipped as an installed distribution with the published weights; converted when it is first used."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,10 +30,10 @@ class ChosenModel:
     """A model that was named.
 
     Args:
-        title: Name and version; for folds, their folder's name and how many they are.
-        description: What the package says; of folds, the first trained one.
+        title: Name and version; for folds, their folder's name and number.
+        description: The package's description; for folds, that of the first trained fold.
         folder: The package, or the folder of the folds.
-        digest: Expected of the package; empty for folds, whose packages are checked against themselves.
+        digest: Digest that the package must have; empty for folds, whose packages are checked against themselves.
     """
 
     title: str
@@ -43,27 +43,27 @@ class ChosenModel:
 
     @property
     def is_of_folds(self) -> bool:
-        """Whether each case has a model of its own: that of the fold which never saw it."""
+        """Whether this is a cross-validation: each case is drawn by the fold that was not trained on it."""
         return not self.digest
 
     def segmenter(self) -> "Segmenter":
         """The loaded model.
 
         Raises:
-            RejectedInput: These are folds, or the package is damaged.
+            RejectedInput: This is a cross-validation, or the package is damaged.
         """
         from training.methods.loading import load_segmenter
 
         if self.is_of_folds:
             raise RejectedInput(
                 "model-of-folds",
-                "Expected one model, got the folds of a cross-validation.",
+                "This is a folder of folds, and one model is needed.",
                 remedy="Name one of its packages, such as fold-1, or a final model.",
             )
         return load_segmenter(self.folder, expected_digest=self.digest)
 
     def for_cases(self) -> "Segmenter | SegmenterOf":
-        """The loaded model, or for folds a function from a case's name to the one that never saw it."""
+        """The loaded model; for folds, a function from a case's name to the fold that was not trained on it."""
         return FoldSegmenters(TrainedFolds.read(self.folder)) if self.is_of_folds else self.segmenter()
 
 
@@ -71,8 +71,8 @@ def choose_model(name: str) -> ChosenModel:
     """Finds a model.
 
     Args:
-        name: A shipped model's name (``six-points``), a folder, or a registered model's name-version; taken for the
-            first of these that it fits (``./six-points`` is a folder).
+        name: A shipped model's name (``six-points``), a folder, or a registered model's name-version; the first
+            that exists is taken (``./six-points`` is a folder).
 
     Raises:
         RejectedInput: There is no such model, or its description is damaged.
@@ -91,7 +91,7 @@ def choose_model(name: str) -> ChosenModel:
 
 
 def seen_cases(model: ChosenModel, cases: Sequence[str]) -> list[str]:
-    """Those cases that bear the name of one that a single model learned from; none for folds, which are told apart."""
+    """The cases with the name of a training example of the model; none for folds, which are not tried on their own."""
     if model.is_of_folds:
         return []
     members = dict(model.description.parameters.get("fit", {})).get("members", [])
@@ -110,13 +110,13 @@ def _folds(folder: Path) -> ChosenModel:
     found = [package for package in packages if (package / DESCRIPTION_NAME).exists()]
     if not found:
         raise RejectedInput(
-            "folds-untrained", "Expected folds that were trained, got none yet.", remedy="Train at least one of them."
+            "folds-untrained", "None of the folds is trained yet.", remedy="Train at least one of them."
         )
     return ChosenModel(f"{folder.resolve().name} ({len(packages)} folds)", read_description(found[0]), folder, "")
 
 
 def _lite_medsam() -> Path:
-    """Its package in the data folder, or one that lasts as long as the machine where that cannot be written."""
+    """Its package in the data folder, or in a temporary folder if the data folder cannot be written."""
     from training.pretrained.lite_medsam import convert_lite_medsam
 
     folder = models_folder() / "lite-medsam-1"
@@ -134,8 +134,7 @@ def _registered(name: str) -> ChosenModel:
     except DatabaseError as error:
         raise RejectedInput(
             "model-unknown",
-            "Expected a shipped model, a model's folder or a registered model, got another name, and no database "
-            "that could hold it.",
+            "No shipped model and no folder has this name, and registered models cannot be read: there is no database.",
             remedy=f"Name one of {', '.join(_names())}, or give a folder with {DESCRIPTION_NAME} or {FOLDS_NAME}.",
         ) from error
     description = read_description(model.path)

@@ -7,7 +7,7 @@ from django.db import models
 
 
 class PromptKind(models.TextChoices):
-    """What a person gives a model."""
+    """A kind of prompt; automatic is none."""
 
     AUTOMATIC = "automatic", "automatic"
     BOX = "box", "box"

@@ -1,4 +1,4 @@
-"""Registering packages, promoting them, and finding the one that serves."""
+"""Registers packages, promotes models, and finds the model that serves."""
 
 import shutil
 from pathlib import Path
@@ -27,20 +27,20 @@ ONLY_WHEN_ASKED = {
     Method.DEEPEDIT: [PromptKind.AUTOMATIC],
     Method.TWO_STAGE: [PromptKind.AUTOMATIC],
 }
-"""Kinds that a model serves only where a person says so: these learned from images cut around a tumour, and draw one
-where there is none."""
+"""Kinds of prompt that a promotion leaves out unless a person names them: these models learned from images cut around
+a tumour, and draw one even if there is none."""
 
 
 def models_folder() -> Path:
-    """Where packages lie."""
+    """Folder of the model packages."""
     return Path(settings.DATA_FOLDER) / "models"
 
 
 def register_package(folder: Path, *, snapshot_digest: str = "") -> Model:
-    """Makes a record of a package that lies in the data folder; the same package twice is one record.
+    """Registers a package of the data folder; the same package is registered once.
 
     Raises:
-        RejectedInput: Not a whole package, or another package of this name and version is registered.
+        RejectedInput: The package is incomplete, or another package of this name and version is registered.
     """
     description = read_description(folder)
     read_package(folder, expected_digest=description.digest)
@@ -65,7 +65,7 @@ def register_package(folder: Path, *, snapshot_digest: str = "") -> Model:
 
 
 def ensure_lite_medsam() -> Model:
-    """The LiteMedSAM package, converted from its published weights when it is not there yet."""
+    """Registers LiteMedSAM's package, converted from its published weights if it does not exist yet."""
     from training.pretrained.lite_medsam import convert_lite_medsam
 
     folder = models_folder() / "lite-medsam-1"
@@ -80,7 +80,7 @@ def check_promotion(model: Model, kinds: list[PromptKind] | None) -> list[Prompt
 
     Args:
         model: A registered model.
-        kinds: The kinds of prompt to serve; all that it can answer when None, but those of `ONLY_WHEN_ASKED`.
+        kinds: The kinds of prompt to serve; None for all that it can answer, without those of `ONLY_WHEN_ASKED`.
 
     Raises:
         RejectedInput: It cannot answer one of `kinds`, or its package is damaged.
@@ -104,7 +104,7 @@ def promote(model: Model, *, kinds: list[PromptKind] | None = None, is_default: 
     Args:
         model: A registered model.
         kinds: The kinds of prompt to serve; those of `check_promotion` when None.
-        is_default: That no person chose it.
+        is_default: True if no person chose it.
 
     Raises:
         RejectedInput: It cannot answer one of `kinds`, or its package is damaged.

@@ -1,4 +1,4 @@
-"""The models that come with Maskloop, registered, and serving where no person chose another; see decision 16."""
+"""Registers the models that come with Maskloop; they serve unless a person chose another (decision 16)."""
 
 import shutil
 from functools import partial
@@ -17,7 +17,7 @@ DEFAULTS = {
     PromptKind.POINT: ("clicks-2d", "lite-medsam"),
     PromptKind.EXTREME_POINTS: ("six-points",),
 }
-"""The shipped model that serves a kind of prompt unless a person chose another: the first that there is."""
+"""The shipped models that may serve each kind of prompt by default: the first that is registered does."""
 
 
 def ensure_shipped_models() -> list[str]:
@@ -54,11 +54,11 @@ def _let_serve(kind: PromptKind, model: Model) -> None:
 
 
 def _copied(package: Path) -> Path:
-    """A shipped package in the data folder, whole; one that lies there already is kept."""
+    """Copies a shipped package to the data folder, whole or not at all; an existing copy is kept."""
     folder = models_folder() / read_description(package).title
     if folder.exists():
         return _same(folder, package)
-    # Before it is copied: a damaged package would stay in the data folder when the checkout is whole again.
+    # Checked before it is copied: a damaged copy would stay in the data folder after the checkout was repaired.
     read_package(package, expected_digest=read_description(package).digest)
     with part_folder(models_folder()) as part:
         for name in (DESCRIPTION_NAME, WEIGHTS_NAME):
@@ -72,7 +72,7 @@ def _same(folder: Path, package: Path) -> Path:
     if read_description(folder).digest != read_description(package).digest:
         raise RejectedInput(
             "model-version-taken",
-            "Expected a free place for a shipped model, got another model of its name and version there.",
+            "Another model with the name and version of a shipped model is in the data folder already.",
             remedy="Use it from its folder training/pretrained, e.g. with evaluate_model.",
         )
     return folder

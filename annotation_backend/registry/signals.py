@@ -1,4 +1,4 @@
-"""Signals: what the apps above may react to."""
+"""Signals of promotions, for the apps above."""
 
 from django.dispatch import Signal
 

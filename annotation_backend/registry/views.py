@@ -1,4 +1,4 @@
-"""The page of models: what there is, what it learned from, what serves."""
+"""The page of registered models, their snapshots, and the kinds of prompt that each serves."""
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse

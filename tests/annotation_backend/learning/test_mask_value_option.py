@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from annotation_backend.learning.lessons import lessons_of_folder
+from annotation_backend.learning.training_examples import examples_of_folder
 from tests.curation.support.small_volumes import labelled, put_image, put_mask
 
 GLOBS = ["--image-glob", "t1=*/T1.nii", "--mask-glob", "*/mask.nii"]
@@ -63,6 +63,6 @@ def test_training_asks_and_takes_the_same(cohort: Path, capsys: pytest.CaptureFi
 
 def test_what_is_learned_is_the_value_that_is_meant(cohort: Path) -> None:
     globs = [("t1", "*/T1.nii")]
-    found = {value: lessons_of_folder(cohort, globs, "*/mask.nii", mask_value=value)[0] for value in ("1", "2", "1,2")}
+    found = {value: examples_of_folder(cohort, globs, "*/mask.nii", mask_value=value)[0] for value in ("1", "2", "1,2")}
     assert (found["2"].load("a").mask.data == (labelled(1, 2) == 2)).all()
-    assert len({lessons.inputs["cohort"] for lessons in found.values()}) == 3
+    assert len({examples.inputs["cohort"] for examples in found.values()}) == 3

@@ -7,7 +7,8 @@ from typing import Any
 
 from annotation_backend.commandline.arguments import MaskloopCommand, a_path
 from annotation_backend.commandline.cohort_arguments import add_cohort, add_device, use_device
-from annotation_backend.learning.evaluating import (
+from annotation_backend.learning.training_arguments import names
+from annotation_backend.learning.trial import (
     EvaluationCohort,
     EvaluationPlan,
     cohort_for,
@@ -16,7 +17,6 @@ from annotation_backend.learning.evaluating import (
     refusals,
     require_clicks_for,
 )
-from annotation_backend.learning.training_arguments import names
 from annotation_backend.registry.chosen_model import ChosenModel, choose_model, seen_cases
 from datasets.errors import RejectedInput
 from datasets.files import write_bytes
@@ -29,7 +29,7 @@ class Command(MaskloopCommand):
     help = "Evaluate a model on a folder of images and masks with a simulated user."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """The model, the cohort, and how it is tried."""
+        """The model, the cohort, and how the model is tried."""
         parser.add_argument("model", help="shipped name (six-points), folder of a model or of folds, or name-version")
         add_cohort(parser, required=True)
         parser.add_argument("--only", type=names, default=(), metavar="CASE,CASE", help="only these cases")
@@ -80,7 +80,7 @@ class Command(MaskloopCommand):
         return self._document(documents, options["page"]), list(dict.fromkeys(findings))
 
     def _document(self, documents: list[dict[str, Any]], page: Path | None) -> dict[str, Any]:
-        """The model's own document, with the others and the tests where there are others."""
+        """The model's document; with several models also the others' and the tests between them."""
         if page is not None:
             from training.evaluation.report import report_page
 
@@ -102,25 +102,25 @@ class Command(MaskloopCommand):
 
 
 def _learned_from(model: ChosenModel, cases: list[str]) -> list[str]:
-    """What to say of cases that bear the names of those that a single model learned from; folds are told apart."""
+    """A finding if cases have the names of a single model's training examples; folds are never tried on their own."""
     if not (seen := seen_cases(model, cases)):
         return []
     names = ", ".join(seen[:5]) + (f" and {len(seen) - 5} more" if len(seen) > 5 else "")
     return [
-        f"Expected patients that {model.title} never saw, got {len(seen)} with the name of a case it learned from: "
-        f"{names}. Their figures say little; evaluate the folder of its folds instead. [learned-from]"
+        f"{len(seen)} case(s) have the name of a training example of {model.title}: {names}. "
+        "Their figures are not held-out; evaluate the folder of its folds instead. [learned-from]"
     ]
 
 
 def _require_page(page: Path | None) -> None:
-    """Before hours of evaluation, rather than after them."""
+    """Refuses a bad name of the page before hours of evaluation, rather than after them."""
     if page is None:
         return
     nearest = next(place for place in (page.parent, *page.absolute().parents) if place.exists())
     if page.suffix.lower() not in (".html", ".htm") or page.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         raise RejectedInput(
             "page-name",
-            "Expected a file that ends with .html in a folder that can be written, got another.",
+            "The page must be a file that ends with .html, in a folder that can be written.",
             remedy="Choose another name for --page.",
         )
 

@@ -1,4 +1,4 @@
-"""`simulate_annotators`: simulated people complete cases with models and brush, against drawing every slice by hand."""
+"""`simulate_annotators`: simulated annotators complete cases with models and brush, against drawing by hand."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -6,14 +6,14 @@ from typing import Any
 
 from annotation_backend.commandline.arguments import MaskloopCommand, a_path, add_workers
 from annotation_backend.commandline.cohort_arguments import add_cohort, add_device, use_device
-from annotation_backend.learning.annotating import (
+from annotation_backend.learning.annotator_study import (
     needed_models,
     strategies_called,
     study_models,
     work_through,
 )
-from annotation_backend.learning.evaluating import EvaluationCohort, chosen_cases
 from annotation_backend.learning.training_arguments import names, seed
+from annotation_backend.learning.trial import EvaluationCohort, chosen_cases
 from annotation_backend.registry.chosen_model import ChosenModel, choose_model, seen_cases
 from datasets.files import write_bytes
 from training.annotators.strokes import Hand
@@ -29,7 +29,7 @@ class Command(MaskloopCommand):
     help = "Simulate annotators who complete cases with models and brush, and compare with drawing by hand."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """The cohort, the models, and how people work."""
+        """The cohort, the models, and the annotators' strategies."""
         add_cohort(parser, required=True)
         parser.add_argument("--cases", type=names, default=(), metavar="CASE,CASE", help="only these cases")
         parser.add_argument(
@@ -50,7 +50,7 @@ class Command(MaskloopCommand):
         add_device(parser)
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
-        """Works the cases through."""
+        """Simulates the annotators, case by case."""
         use_device(options)
         strategies = strategies_called(options["strategies"])
         chosen = {name: choose_model(options[f"{name}_model"]) for name in needed_models(strategies)}
@@ -104,12 +104,12 @@ class Command(MaskloopCommand):
 
 
 def _learned_from(chosen: dict[str, ChosenModel], cases: list[str]) -> list[str]:
-    """What to say of cases that bear the names of those that a single model learned from."""
+    """A finding for each model that was trained on cases of these names."""
     lines = []
     for model in chosen.values():
         if seen := seen_cases(model, cases):
             lines.append(
-                f"Expected patients that {model.title} never saw, got {len(seen)} with the name of a case it learned "
-                "from. Their figures are not held-out; give the folder of its folds instead. [learned-from]"
+                f"{len(seen)} case(s) have the name of a training example of {model.title}. "
+                "Their figures are not held-out; give the folder of its folds instead. [learned-from]"
             )
     return lines

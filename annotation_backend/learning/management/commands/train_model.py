@@ -1,4 +1,4 @@
-"""`train_model`: a model learns from the approved masks, or from a folder of images and masks."""
+"""`train_model`: trains a model on the approved masks, or on a folder of images and masks."""
 
 from argparse import ArgumentParser
 from collections.abc import Callable
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.commandline.cohort_arguments import use_device
-from annotation_backend.learning.lessons import Lessons, lessons_of_folder
 from annotation_backend.learning.prompted_training import (
     ENSEMBLE,
     planned_folds,
@@ -18,6 +17,7 @@ from annotation_backend.learning.prompted_training import (
 )
 from annotation_backend.learning.services import snapshot_content, take_snapshot, train, train_prompted
 from annotation_backend.learning.training_arguments import add_training, choice_of, fold_numbers, require_fitting
+from annotation_backend.learning.training_examples import TrainingExamples, examples_of_folder
 from training.model_package import Method, read_description
 from training.segmenters.postprocessing import Cleaning
 
@@ -35,7 +35,7 @@ class Command(MaskloopCommand):
     help = "Train a model on the approved masks and register it, or on a folder without the database."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """What to train, on what, how long, and where it goes."""
+        """Method, training examples, duration and output."""
         add_training(parser)
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
@@ -44,7 +44,7 @@ class Command(MaskloopCommand):
         require_fitting(options)
         if options["cohort"] is None:
             return self._on_approved(options), []
-        lessons, channels = lessons_of_folder(
+        examples, channels = examples_of_folder(
             options["cohort"],
             options["image_glob"],
             options["mask_glob"],
@@ -54,7 +54,7 @@ class Command(MaskloopCommand):
         )
         choice = choice_of(options, channels)
         work = self._final if options["folds"] is None else self._folds
-        return self._about(choice, lessons) | work(options, lessons, choice), list(lessons.findings)
+        return self._about(choice, examples) | work(options, examples, choice), list(examples.findings)
 
     def _on_approved(self, options: dict[str, Any]) -> dict[str, Any]:
         cases = [entry["case"] for entry in snapshot_content()["cases"]]
@@ -80,17 +80,17 @@ class Command(MaskloopCommand):
         name = options["name"] or f"own-{choice.method.value}"
         return train_prompted(take_snapshot(), choice, name=name, progress_of=self._progress_of, folds=options["folds"])
 
-    def _about(self, choice: "TrainingChoice", lessons: Lessons) -> dict[str, Any]:
-        cases = sorted(lessons.patients)
+    def _about(self, choice: "TrainingChoice", examples: TrainingExamples) -> dict[str, Any]:
+        cases = sorted(examples.patients)
         self.say(f"{choice.method.value} from {', '.join(choice.channels)} of {len(cases)} case(s): {', '.join(cases)}")
         return {"method": choice.method.value, "channels": list(choice.channels), "cases": cases}
 
-    def _final(self, options: dict[str, Any], lessons: Lessons, choice: "TrainingChoice") -> dict[str, Any]:
+    def _final(self, options: dict[str, Any], examples: TrainingExamples, choice: "TrainingChoice") -> dict[str, Any]:
         if options["dry_run"]:
             return {}
         package = train_final(
             choice,
-            lessons,
+            examples,
             options["out"],
             **_title(options),
             cleaning=Cleaning(options["cleaning"] or Cleaning.NONE),
@@ -98,19 +98,19 @@ class Command(MaskloopCommand):
         )
         return {"packages": [self._written(package)]}
 
-    def _folds(self, options: dict[str, Any], lessons: Lessons, choice: "TrainingChoice") -> dict[str, Any]:
+    def _folds(self, options: dict[str, Any], examples: TrainingExamples, choice: "TrainingChoice") -> dict[str, Any]:
         count, seed, folder = options["folds"], options["seed"], options["out"]
-        folds = split(lessons, folds=count, seed=seed)
+        folds = split(examples, folds=count, seed=seed)
         numbers = fold_numbers(options["fold"], len(folds))
         document: dict[str, Any] = {"folds": [list(fold) for fold in folds]}
         if options["dry_run"]:
             return document
-        trained = planned_folds(lessons, folder, folds=count, seed=seed)
-        packages = train_folds(choice, lessons, trained, numbers, progress_of=self._progress_of)
+        trained = planned_folds(examples, folder, folds=count, seed=seed)
+        packages = train_folds(choice, examples, trained, numbers, progress_of=self._progress_of)
         if options["ensemble"]:
             packages.append(folder / ENSEMBLE)
             document["cleaning"] = write_ensemble(
-                lessons, trained, packages[-1], **_title(options), seed=seed, progress_of=self._progress_of
+                examples, trained, packages[-1], **_title(options), seed=seed, progress_of=self._progress_of
             ).value
         return document | {"packages": [self._written(package) for package in packages]}
 
@@ -120,7 +120,7 @@ class Command(MaskloopCommand):
         return {"folder": package.name, "model": found.title, "digest": found.digest}
 
     def _progress_of(self, what: str) -> Callable[..., None]:
-        """A bar for each network of a training: two-stage has two, one after the other."""
+        """A progress bar for each network of a training: two-stage has two, one after the other."""
         show, last = self.progress(what), 0
 
         def told(done: int, total: int, note: float | None = None) -> None:
@@ -134,5 +134,5 @@ class Command(MaskloopCommand):
 
 
 def _title(options: dict[str, Any]) -> dict[str, str]:
-    """Name and version of what comes out."""
+    """Name and version of the model."""
     return {"name": options["name"] or options["method"], "version": options["model_version"] or "1"}

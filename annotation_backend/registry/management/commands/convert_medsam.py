@@ -13,7 +13,7 @@ class Command(MaskloopCommand):
     help = "Convert MedSAM's ViT-B weights, from a file or folder of yours, to a model package; and register it."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """What to convert, and where the package goes."""
+        """The weights, and the folder of the package."""
         parser.add_argument(
             "source",
             type=a_path,

@@ -1,4 +1,4 @@
-"""`list_models`: which models there are and which serve."""
+"""`list_models`: the registered models, and which of them serve."""
 
 from typing import Any
 

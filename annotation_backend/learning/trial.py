@@ -1,6 +1,6 @@
-"""Trying models on a folder of images and masks with simulated users; no database is needed."""
+"""Trial of models on a folder of images and masks with simulated users; no database is needed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from annotation_backend.commandline.cohort_arguments import Named, by_channel
 from annotation_backend.registry.chosen_model import ChosenModel
 from datasets.errors import RejectedInput
 from datasets.finding import Finding
+from datasets.progress import Progress
 from datasets.study.cohort import Cohort, CohortCase, read_cohort
 from datasets.study.cohort_values import with_meant_values
 from training.evaluation.results import Evaluation
@@ -20,15 +21,15 @@ from training.prompts.simulated_clicks import ClickRule
 
 @dataclass(frozen=True)
 class EvaluationCohort:
-    """The files to try models on.
+    """The images and masks that models are tried on.
 
     Args:
-        folder: Where they lie.
-        images: Glob of each channel; one without a name is each model's own first.
+        folder: The cohort's folder.
+        images: Glob of each channel; a glob without a name is the model's first channel.
         mask: Glob of the masks.
         only: Names of the cases to take; empty for all.
         resample: Bring images on other grids onto the mask's.
-        mask_value: Which value of the masks is meant, as a person says it; empty where nobody does.
+        mask_value: Value of the masks that is the tumour, as given by --mask-value; empty if not given.
     """
 
     folder: Path
@@ -46,9 +47,9 @@ class EvaluationPlan:
     Args:
         clicks: Most clicks of a session.
         seeds: Sessions of each case.
-        rule: Where click users click.
-        per_slice: Whether every slice is a session of its own; None for what suits the method.
-        slices_per_case: At most so many slices of a case; None for all.
+        rule: Rule by which click users choose their clicks.
+        per_slice: Whether every slice is a session of its own; None for the method's default.
+        slices_per_case: Most slices of a case; None for all.
         with_depth: Whether box users draw one box around all of the tumour, not one on every slice.
     """
 
@@ -61,17 +62,17 @@ class EvaluationPlan:
 
 
 def cohort_for(model: ChosenModel, given: EvaluationCohort) -> Cohort:
-    """The cases with the images that a model sees.
+    """The cases with the images that a model needs.
 
     Raises:
-        RejectedInput: As `read_cohort` and `with_meant_values`; an image that the model sees has no glob; a case of
-            `only` is not there.
+        RejectedInput: As `read_cohort` and `with_meant_values`; an image that the model needs has no glob; a case of
+            `only` does not exist.
     """
     return _cohort_with(model.title, channels_of(model.description), given, is_boxed=model.description.method in BOXED)
 
 
 def chosen_cases(models: Sequence[ChosenModel], given: EvaluationCohort) -> Cohort:
-    """The cases with the images that several models see, or only those given where there is no model.
+    """The cases with the images that several models need, or with those given if there is no model.
 
     Raises:
         RejectedInput: As `cohort_for`.
@@ -88,12 +89,11 @@ def chosen_cases(models: Sequence[ChosenModel], given: EvaluationCohort) -> Coho
 def _cohort_with(title: str, needed: tuple[str, ...], given: EvaluationCohort, *, is_boxed: bool) -> Cohort:
     globs = by_channel(given.images, needed[0])
     if is_boxed:
-        needed = tuple(globs)[:1]  # an image is an image to them
+        needed = tuple(globs)[:1]  # box methods take any image
     if missing := [channel for channel in needed if channel not in globs]:
         raise RejectedInput(
             "cohort-channels",
-            f"Expected a glob for each image that {title} sees ({', '.join(needed)}), "
-            f"got none for {', '.join(missing)}.",
+            f"{title} needs the images {', '.join(needed)}; no glob was given for {', '.join(missing)}.",
             remedy="Give each by name, e.g. --image-glob t1='*/T1.nii.gz' t2='*/T2.nii.gz'.",
         )
     cohort = read_cohort(given.folder, {channel: globs[channel] for channel in needed}, given.mask)
@@ -106,7 +106,7 @@ def evaluate_model(
     plan: EvaluationPlan,
     *,
     resample: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Evaluation:
     """Tries one model; cases that it cannot draw are refused by name and the others go on.
 
@@ -132,22 +132,22 @@ def evaluate_model(
         reasons = sorted({f"{each.message} {each.remedy} [{each.code}]" for each in found.refused})
         raise RejectedInput(
             "nothing-evaluated",
-            f"Expected at least one case that {model.title} can draw, got none of {len(cases)}: {' '.join(reasons)}",
-            remedy="Correct what is said above.",
+            f"{model.title} could draw none of {len(cases)} case(s): {' '.join(reasons)}",
+            remedy="Correct the causes above.",
         )
     return found
 
 
 def require_clicks_for(models: Sequence[ChosenModel]) -> None:
-    """A rule for clicks was chosen: some model must take clicks.
+    """Refuses a rule for clicks if no model takes clicks.
 
     Raises:
-        RejectedInput: None does.
+        RejectedInput: No model does.
     """
     if not any(model.description.method in CLICKED for model in models):
         raise RejectedInput(
             "user-without-clicks",
-            "Expected a model that is corrected by clicks for --user, got others.",
+            "No chosen model takes clicks, and --user only chooses how clicks are simulated.",
             remedy="Leave --user out; points and boxes have one simulated user each.",
         )
 
@@ -173,8 +173,8 @@ def _only(cohort: Cohort, names: Sequence[str]) -> Cohort:
     if missing := sorted(set(names) - known.keys()):
         raise RejectedInput(
             "cohort-only",
-            f"Expected cases of the cohort in --only, got {', '.join(missing)} that are none.",
-            remedy=f"Its cases are {', '.join(list(known)[:20])}{' …' if len(known) > 20 else ''}.",
+            f"The cohort has no case called {' or '.join(missing)}, which --only names.",
+            remedy=f"Name cases of the cohort: {', '.join(list(known)[:20])}{' …' if len(known) > 20 else ''}.",
         )
     said = tuple(finding for finding in cohort.findings if not finding.code.startswith("cohort-no-"))
     return Cohort(tuple(known[name] for name in sorted(set(names))), said)

@@ -1,4 +1,4 @@
-"""What prompted methods learn from: cases with images and masks, out of a folder or of approved masks."""
+"""Training examples of prompted methods: cases with images and masks, from a folder or from a snapshot."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Lessons:
-    """Cases to learn from, read when they are needed.
+class TrainingExamples:
+    """The training examples of a cohort or snapshot, read when they are needed.
 
     Args:
         patients: The patient of each case.
-        load: Reads a case.
-        inputs: SHA-256 of all that is learned from, by what it is.
+        load: Reads the example of a case.
+        inputs: SHA-256 of the images and masks, by their kind (``cohort``, ``snapshot``).
         findings: Cases that were left out, and why.
     """
 
@@ -31,11 +31,11 @@ class Lessons:
     inputs: Mapping[str, str]
     findings: tuple[str, ...] = ()
 
-    def examples(self, *, without: Sequence[str] = ()) -> "list[Example]":
-        """All cases but some, in the order of their names.
+    def read(self, *, without: Sequence[str] = ()) -> "list[Example]":
+        """The examples of all cases but those of `without`, in the order of their names.
 
         Raises:
-            RejectedInput: One cannot be read; it is named.
+            RejectedInput: An example cannot be read; the message names its case.
         """
         return [self._loaded(case) for case in sorted(self.patients.keys() - set(without))]
 
@@ -47,7 +47,7 @@ class Lessons:
             raise RejectedInput(error.code, f"{case}: {error.message}", remedy=remedy) from error
 
 
-def lessons_of_folder(
+def examples_of_folder(
     folder: Path,
     images: Sequence[Named],
     mask_glob: str,
@@ -55,22 +55,22 @@ def lessons_of_folder(
     resample: bool = False,
     without: Sequence[str] = (),
     mask_value: str = "",
-) -> tuple[Lessons, tuple[str, ...]]:
-    """The cases below a folder; each counts as a patient of its own.
+) -> tuple[TrainingExamples, tuple[str, ...]]:
+    """Training examples of the cases in a folder; each case counts as a patient of its own.
 
     Args:
-        folder: Where the files lie.
-        images: Glob of each channel; one without a name is T1.
+        folder: The cohort's folder.
+        images: Glob of each channel; a glob without a name is T1.
         mask_glob: Glob of the masks.
         resample: Bring images on other grids onto the mask's.
         without: Names of cases to leave out.
-        mask_value: Which value of the masks is meant, as a person says it; empty where nobody does.
+        mask_value: Value of the masks that is the tumour, as given by --mask-value; empty if not given.
 
     Returns:
-        The cases, and the channels.
+        The examples, and the channels.
 
     Raises:
-        RejectedInput: As `read_cohort` and `with_meant_values`; a case to leave out is not there, or no other is.
+        RejectedInput: As `read_cohort` and `with_meant_values`; a case to leave out does not exist, or none is left.
     """
     globs = by_channel(images, "t1")
     cohort = with_meant_values(read_cohort(folder, globs, mask_glob), folder, mask_value)
@@ -78,11 +78,13 @@ def lessons_of_folder(
     if (unknown := sorted(set(without) - {case.case for case in cohort.cases})) or not cases:
         raise RejectedInput(
             "cohort-without",
-            f"Expected cases of the cohort to leave out, and others to learn from; got {', '.join(unknown) or 'all'}.",
+            f"The cohort has no case called {' or '.join(unknown)}, which --without names."
+            if unknown
+            else "--without leaves no case to train on.",
             remedy="Name cases as --dry-run lists them.",
         )
     has_others = any(finding.code == OTHER_VALUES for finding in cohort.findings)
-    found = Lessons(
+    found = TrainingExamples(
         patients={name: name for name in cases},
         load=lambda name: _example(cases[name], resample=resample),
         inputs={"cohort": _digest(cases, are_whole=not has_others)},
@@ -99,7 +101,7 @@ def _example(case: CohortCase, *, resample: bool) -> "Example":
 
 
 def _digest(cases: Mapping[str, CohortCase], *, are_whole: bool) -> str:
-    """SHA-256 over the SHA-256 of each case's images and mask, and over the values that are meant where others are."""
+    """SHA-256 over the SHA-256 of each case's files, and over the tumour's mask values if masks hold others too."""
     files = {name: [*case.images.values(), case.mask] for name, case in cases.items()}
     digests = {name: [sha256_of_file(path) for path in files[name]] for name in files}
     if not are_whole:

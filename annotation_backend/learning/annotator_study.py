@@ -1,8 +1,8 @@
-"""Simulated annotators on a folder of images and masks: cases go to workers, rows come back; no database is needed."""
+"""The study of simulated annotators on a folder of images and masks, case by case by workers; needs no database."""
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from annotation_backend.registry.chosen_model import ChosenModel
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file
 from datasets.finding import Finding
+from datasets.progress import Progress
 from training.annotators.strategy import STRATEGIES, Help, Strategy
 from training.annotators.study import Row
 from training.annotators.worker import StudyModel, StudyTask, one_case
@@ -19,7 +20,7 @@ from training.methods.needs import BOXED
 from training.model_package import DESCRIPTION_NAME, Method, read_description
 
 ROWS_NAME = "cases.jsonl"
-"""One line a case that was worked through, as far as the study has come."""
+"""One line for each finished case, so that a stopped study goes on."""
 
 _METHODS = {"clicks": (Method.CLICKS_2D,), "box": BOXED, "points": (Method.SIX_POINTS,)}
 
@@ -28,7 +29,7 @@ def strategies_called(names: Sequence[str]) -> tuple[Strategy, ...]:
     """Strategies by their names, each once.
 
     Raises:
-        RejectedInput: There is no such strategy.
+        RejectedInput: None is given, or there is no such strategy.
     """
     if not names or (unknown := [name for name in names if name not in STRATEGIES]):
         raise RejectedInput(
@@ -40,7 +41,7 @@ def strategies_called(names: Sequence[str]) -> tuple[Strategy, ...]:
 
 
 def needed_models(strategies: Sequence[Strategy]) -> tuple[str, ...]:
-    """Which of ``clicks``, ``box`` and ``points`` some strategy asks for."""
+    """Those of ``clicks``, ``box`` and ``points`` for which the strategies need a model."""
     found = {
         "clicks": any(each.help is Help.CLICKS for each in strategies),
         "box": any(each.help is Help.BOX for each in strategies),
@@ -50,10 +51,10 @@ def needed_models(strategies: Sequence[Strategy]) -> tuple[str, ...]:
 
 
 def study_models(chosen: dict[str, ChosenModel]) -> tuple[tuple[str, StudyModel], ...]:
-    """Models as workers find them.
+    """The chosen models as workers load them.
 
     Raises:
-        RejectedInput: A model is of another method than the prompts it is to answer.
+        RejectedInput: A model cannot answer the prompts that it was chosen for.
     """
     for name, model in chosen.items():
         if model.description.method not in _METHODS[name]:
@@ -71,18 +72,18 @@ def work_through(
     *,
     out: Path | None = None,
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[list[Row], list[Finding]]:
-    """Works cases through; one that fails becomes a finding and the others go on.
+    """Simulates annotators on all cases; one that fails becomes a finding and the others go on.
 
     Args:
         tasks: One a case.
-        out: Folder where finished cases are kept, so that a stopped study goes on; None to keep none.
+        out: Folder of finished cases, from which a stopped study goes on; None to keep none.
         workers: As for `each_done`.
-        progress: Told how many cases are done, and of how many.
+        progress: Called with (cases done, cases to do).
 
     Returns:
-        Rows in the order of the cases' names, and what went wrong.
+        Rows in the order of the cases' names, and a finding for each case that failed.
     """
     keys = {task.case.case: _key(task) for task in tasks}
     kept = {} if out is None else _kept(out / ROWS_NAME)
@@ -101,7 +102,7 @@ def work_through(
 
 
 def _key(task: StudyTask) -> str:
-    """Names a case's files, the models and the rules: what was kept counts only where all are the same."""
+    """Digest of a case's files, models and rules: a kept row is used again only if all are the same."""
     files = [sha256_of_file(path) for path in (*task.case.images.values(), task.case.mask)]
     models = {name: model.digest or _fold_digests(model.folder) for name, model in task.models}
     strategies = [repr(each) for each in task.strategies]
@@ -115,7 +116,7 @@ def _fold_digests(folder: Path) -> list[str]:
 
 
 def _kept(path: Path) -> dict[str, Row]:
-    """Rows by their keys; a line that a crash cut off is left out."""
+    """Kept rows by key; a line that a crash cut off is left out."""
     if not path.exists():
         return {}
     found: dict[str, Row] = {}
@@ -129,7 +130,7 @@ def _kept(path: Path) -> dict[str, Row]:
 
 
 def _keep(path: Path, key: str, row: Row) -> None:
-    """Appends a line; a line that was cut off before it is ended first."""
+    """Appends a row as a line; a line that was cut off before it gets its line break first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as stream:
         stream.seek(0, os.SEEK_END)
