@@ -1,11 +1,9 @@
-"""Changed slices: only what a click changed is encoded and sent again."""
+"""Changed slices: finds the slices that a click changed, so that only these are encoded and sent again."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from datasets.errors import GeometryError
-
-Inside = NDArray[np.bool_]
+from datasets.image.mask import Inside
 
 
 def changed_slices(before: Inside | None, after: Inside, axis: int) -> tuple[int, ...]:
@@ -14,7 +12,7 @@ def changed_slices(before: Inside | None, after: Inside, axis: int) -> tuple[int
     Reads both once, in the order in which they lie in memory, and makes no copy of either.
 
     Args:
-        before: Boolean (i, j, k); None where nothing was shown yet, which is as an empty mask.
+        before: Boolean (i, j, k); None if nothing was shown yet, which counts as an empty mask.
         after: Boolean (i, j, k).
         axis: The axis (0, 1, 2) that runs through the slices.
 

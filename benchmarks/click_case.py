@@ -21,14 +21,14 @@ _FILES = {"t1": "MR_T1", "ct": "CT", "pet": "PET"}
 
 @dataclass(frozen=True, eq=False)
 class ClickCase:
-    """Images on one grid, and the tumour that simulated clicks aim at."""
+    """Images on one grid, and the tumour for simulated clicks."""
 
     volumes: Mapping[str, Volume]
     tumour: NDArray[np.bool_]
 
     @property
     def grid(self) -> Grid:
-        """Where all lie."""
+        """The grid of all images."""
         return next(iter(self.volumes.values())).grid
 
     def click(self, index: tuple[int, ...], *, positive: bool) -> Click:

@@ -1,10 +1,10 @@
-"""A cohort of phantom patients through ingest, registration and export on two Dask workers, one killed in each step.
+"""Takes a cohort of phantom patients through ingest, registration and export on two Dask workers; kills one each step.
 
     python -m benchmarks.cohort [--patients 200] [--faulty 6] [--size 160] [--preset fast] [--folder FOLDER]
 
 The scheduler and the workers are processes of their own, as a person would start them. Started again with the same
-folder it goes on where it was, and says so. Every case must be done once, and the report must say what was planted:
-patients without a T2, with two of them, and with a damaged one.
+folder it goes on where it stopped, and says so. Every case must be done once, and the report must name the planted
+faults: patients without a T2, with two of them, and with a damaged one.
 """
 
 import argparse
@@ -36,7 +36,7 @@ class Step:
     """One row of the table.
 
     Args:
-        name: What was done.
+        name: Name of the step.
         seconds: Wall clock.
         done: Cases done in this run.
         killed: Workers killed on the way.
@@ -52,7 +52,7 @@ class Step:
 
 @dataclass
 class Bench:
-    """What is measured, and what went wrong."""
+    """Measurements of a run, and its failed checks."""
 
     patients: int
     faulty: int
@@ -60,7 +60,7 @@ class Bench:
     wrong: list[str] = field(default_factory=list)
 
     def require(self, holds: bool, otherwise: str) -> None:
-        """Notes what does not hold."""
+        """Notes a check that failed."""
         if not holds:
             self.wrong.append(otherwise)
 
@@ -154,8 +154,8 @@ def _run(bench: Bench, studies: Path, preset: str | None) -> None:
         with bench.step("ingest", dask) as step:
             step.done = len(ingest(studies, storing=_killing(dask, step)).new)
         with bench.step("registration", dask) as step:
-            wishes = settings_of(preset, None)
-            report = register_cases(select_cases(None), settings=wishes, progress=_killing(dask, step))
+            chosen = settings_of(preset, None)
+            report = register_cases(select_cases(None), settings=chosen, progress=_killing(dask, step))
             step.done = len(report.done)
         with bench.step("export", dask) as step:
             exported = export_cases(select_cases(None), progress=_killing(dask, step))
@@ -167,7 +167,7 @@ def _run(bench: Bench, studies: Path, preset: str | None) -> None:
 
 
 def _killing(dask: "DaskProcesses", step: Step) -> Callable[[int, int], None]:
-    """Progress that kills one worker when a third of the step is done."""
+    """A progress callback that kills one worker when a third of the step is done."""
 
     def progress(done: int, of: int) -> None:
         if of and done % 20 == 0:
@@ -190,7 +190,7 @@ def _watch(dask: "DaskProcesses | None", step: Step, over: threading.Event) -> N
 
 
 def _check(bench: Bench) -> None:
-    """Whether every case is there once and whole, and the report says so."""
+    """Checks that every case exists once and is complete, and that the report agrees."""
     from annotation_backend.cases.models import Case, Patient, Registration, Slice
     from annotation_backend.cases.registration.volumes import case_volumes
     from annotation_backend.cases.report import write_report

@@ -1,9 +1,9 @@
-"""How fast a geodesic map is made beside GeodisTK and FastGeodis, on the same crop, on one thread each.
+"""Speed of geodesic maps against GeodisTK and FastGeodis, on the same crop, on one thread each.
 
 `python -m benchmarks.geodesic_maps --peer-python A/bin/python --peer-python B/bin/python` names Pythons in which a peer
 can be imported: neither has wheels, GeodisTK needs numpy 1 and FastGeodis torch, so each has an environment of its own
 (tests/training/prompts/golden/README.md). Ours and the peers' take turns; of each the fewest seconds count. GeodisTK's
-map must equal ours before its time is believed. FastGeodis solves another equation: its correlation is told beside it.
+map must equal ours, or its time is not printed. FastGeodis solves another equation: its correlation is printed.
 """
 
 import argparse
@@ -37,7 +37,7 @@ class Timed:
 
     @property
     def exponentialized(self) -> NDArray[np.float32]:
-        """What a network would be given."""
+        """The map as a network's input."""
         return np.exp(-self.distance)
 
 
@@ -54,7 +54,7 @@ def tumour_crop() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 
 
 def time_ours(image: NDArray[np.float32], seeds: NDArray[np.int64], *, iterations: int, timed: Timed) -> None:
-    """Everything that a caller waits for, with the checks; the compilation comes before."""
+    """Times our map with its checks; compilation is not timed."""
     from training.prompts.geodesic import geodesic_distance
 
     geodesic_distance(image[:4, :4, :4], [[0, 0, 0]], spacing=SPACING)
@@ -67,7 +67,7 @@ def time_ours(image: NDArray[np.float32], seeds: NDArray[np.int64], *, iteration
 
 
 def time_peer(name: str, python: str, given: dict[str, Any], *, timed: Timed) -> bool:
-    """Times a peer in its own Python; False where that cannot import it."""
+    """Times a peer in its own Python; False if that cannot import it."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "given.npz", Path(folder) / "found.npz"
         np.savez(source, **given)
@@ -120,7 +120,7 @@ def main() -> int:
 
 
 def _report(iterations: int, found: dict[str, Timed]) -> bool:
-    """One line a method; of a GeodisTK that differs no time is told."""
+    """One line a method; no time for a GeodisTK that differs."""
     ours, is_equal = found["ours"], True
     for name, timed in found.items():
         difference = float(np.abs(timed.exponentialized - ours.exponentialized).max())

@@ -1,9 +1,9 @@
-"""How long a case takes from its DICOM files to its pictures, stage by stage, and how much memory.
+"""Time and memory of a case from its DICOM files to its pictures, step by step.
 
     python -m benchmarks.ingest_export [FOLDER ...]
 
-Each folder holds the studies of one patient; without any, the shared STS_001 (where it is) and a phantom. Each runs in
-a process of its own, so that its peak of memory is its own. The registration is run and shown, and is not in the sum.
+Each folder holds the studies of one patient; without folders, the shared STS_001 (if it exists) and a phantom are used.
+Each runs in a process of its own, so that peaks of memory are separate. The registration is shown but not in the sum.
 """
 
 import json
@@ -33,11 +33,11 @@ class Stage:
     """One row of the table.
 
     Args:
-        name: What was done.
+        name: Name of the stage.
         seconds: Wall clock.
         processor_seconds: Of this process.
         peak_mb: Most memory the process had held by then, imports included.
-        written_mb: What was written in this stage.
+        written_mb: Megabytes written in this stage.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Stage:
 
 
 class Stages:
-    """Measures blocks of code; `folder` is where they write."""
+    """Measures blocks of code that write to `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,10 +1,10 @@
-"""How fast masks are encoded and decoded beside the SDK's converter, from and to what the service handles.
+"""Speed of encoding and decoding masks against the SDK's converter, from and to the service's own types.
 
 `python -m benchmarks.mask_codec` takes disks and ragged masks of 512² and 1024², filled with one value and in a colour,
-whose code is made of literal runs. Ours and the SDK's take turns, of each the fewest seconds count, and no time is told
-before both gave the same bytes and pixels. Ours is timed as the service uses it: boolean mask to list of integers and
-back, with all checks; the SDK from and to its own arrays. Bitmasks (PNG) are told beside it, without a peer: the SDK
-has none. Exit status 1 where a ratio misses the goal.
+whose code is made of literal runs. Ours and the SDK's take turns, of each the fewest seconds count, and no time is
+printed before both gave the same bytes and pixels. Ours is timed as the service uses it: boolean mask to list of
+integers and back, with all checks; the SDK from and to its own arrays. Bitmasks (PNG) are timed without a peer: the SDK
+has none. Exit status 1 if a ratio misses the goal.
 """
 
 import argparse
@@ -19,13 +19,13 @@ from annotation_backend.labeling.masks import bitmask, brush
 
 SIDES = (512, 1024)
 GOAL = 3.0
-"""How many times the SDK's speed is asked for, at encode and at decode."""
+"""Goal: this many times the SDK's speed, for encoding and for decoding."""
 
 ALPHA = 3
 
 
 def disk(side: int) -> NDArray[np.bool_]:
-    """One smooth outline: what a model draws."""
+    """One smooth outline, like a model's mask."""
     y, x = np.ogrid[:side, :side]
     return np.asarray((x - side / 2) ** 2 + (y - side / 2) ** 2 < (side / 3) ** 2)
 

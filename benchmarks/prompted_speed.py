@@ -1,8 +1,8 @@
-"""How fast a click is answered, part by part, beside the same networks as a whole-volume MONAI pipeline.
+"""Speed of the answer to a click, part by part, against the same networks as a whole-volume MONAI pipeline.
 
 `python -m benchmarks.prompted_speed PACKAGE… [--case FOLDER]` clicks like a simulated user until there are enough later
 clicks, in one run and with the same threads on both sides. First the networks' answers on our runtime are compared with
-torch's; no time is told where they differ. Exit status 1 where the ratio or that comparison fails.
+torch's; no time is printed if they differ. Exit status 1 if the ratio or that comparison fails.
 """
 
 import argparse
@@ -63,7 +63,7 @@ class Model:
 
     @classmethod
     def load(cls, folder: Path) -> "Model":
-        """The segmenter as it serves, and its refiners on torch."""
+        """The segmenter as in service, and its refiners on torch."""
         digest = read_description(folder).digest
         started = time.perf_counter()
         segmenter = load_segmenter(folder, expected_digest=digest)
@@ -94,7 +94,7 @@ class Model:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What a person waited for after one click."""
+    """The answer to one click, with its times."""
 
     clicks: tuple[Click, ...]
     before: Volume | None
@@ -112,7 +112,7 @@ class Answer:
 
 @dataclass(eq=False)
 class Sessions:
-    """A simulated person who clicks through a case."""
+    """Sessions of a simulated user on a case."""
 
     model: Model
     case: ClickCase
@@ -213,9 +213,9 @@ def beside_monai(
     """The same later clicks through the whole-volume pipeline; medians.
 
     Args:
-        model: For its networks.
-        case: For its images.
-        answers: Ours.
+        model: The model with its networks.
+        case: The case with its images.
+        answers: Our answers.
         axis: Through the slices.
         only_slice: Whether the pipeline is given the clicked slice alone, as a volume of one slice.
     """
@@ -254,7 +254,7 @@ def _slice_of(click: Click, case: ClickCase, axis: int) -> int:
 
 
 def _seen_spacing(model: Model, answer: Answer, *, axis: int) -> tuple[float, float, float]:
-    """Millimetres of a canvas voxel where our last pass looked, towards right, anterior, superior."""
+    """Millimetres of a canvas voxel in our last pass, towards right, anterior, superior."""
     grid = as_ras(answer.given.probability).grid
     spacing = np.array(grid.spacing)
     if model.dimensions == 3:

@@ -1,7 +1,7 @@
-"""How well masks are carried to other slices: Dice by distance from one finished slice, and between finished ones.
+"""Quality of slice propagation: Dice by distance from one finished slice, and between finished ones.
 
 `python -m benchmarks.propagation COHORT [--folds study/train/two-stage] [--cases N]`. COHORT holds a folder a patient
-with MR_T1_image.nii.gz and MR_T1_mask.nii.gz; with `--folds` each volume is drawn by the model that never saw it.
+with MR_T1_image.nii.gz and MR_T1_mask.nii.gz; with `--folds` each volume is drawn by the fold not trained on it.
 """
 
 import argparse
@@ -19,8 +19,8 @@ from datasets.pictures.picture_plane import PicturePlane
 from datasets.study.cohort import LoadedCase, load, read_cohort
 from training.measures.metrics import dice
 from training.methods.crossvalidation import FoldSegmenters, TrainedFolds
-from training.segmenters.between_slices import drawn_between
-from training.segmenters.propagation import refreshed
+from training.segmenters.between_slices import interpolated_masks
+from training.segmenters.propagation import propagate
 from training.segmenters.segmenter import SegmentationRequest
 
 DISTANCES = (1, 2, 3, 5, 8, 12)
@@ -46,7 +46,7 @@ class Table:
 
 @dataclass
 class Scene:
-    """One case: what is asked, what is true, and what a model drew on the whole volume."""
+    """One case: its request, its true mask, and a model's mask of the whole volume."""
 
     request: SegmentationRequest
     truth: Stack
@@ -68,15 +68,15 @@ class Scene:
         if len(known) == 1:
             yield "copy", ((index, next(iter(known.values()))) for index in wanted)
         else:
-            yield "shape interpolation", drawn_between(known, wanted)
-        yield "carried", refreshed(replace(self.request, previous=None), known, wanted)
+            yield "shape interpolation", interpolated_masks(known, wanted)
+        yield "propagated", propagate(replace(self.request, previous=None), known, wanted)
         if self.model is not None:
-            yield "carried, with the model", refreshed(self.request, known, wanted)
+            yield "propagated, with the model", propagate(self.request, known, wanted)
             yield "the model alone", ((index, self.model[index]) for index in wanted)
 
 
 def one_finished(scene: Scene, table: Table) -> tuple[float, int]:
-    """Five starts a case; slices with tumour at each distance. Returns seconds and slices of carrying."""
+    """Five starts a case; slices with tumour at each distance. Returns seconds and slices of propagation."""
     seen = np.flatnonzero(scene.truth.any(axis=(1, 2)))
     found: dict[tuple[str, int], list[float]] = defaultdict(list)
     seconds, slices = 0.0, 0
@@ -86,7 +86,7 @@ def one_finished(scene: Scene, table: Table) -> tuple[float, int]:
         for name, masks in scene.answers({start: scene.truth[start]}, wanted):
             begun = time.perf_counter()
             drawn = dict(masks)
-            if name == "carried":
+            if name == "propagated":
                 seconds, slices = seconds + time.perf_counter() - begun, slices + len(drawn)
             for index in (index for index in drawn if abs(index - start) in DISTANCES and scene.truth[index].any()):
                 found[name, abs(index - start)].append(dice(drawn[index], scene.truth[index]))

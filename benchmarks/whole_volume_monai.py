@@ -51,7 +51,7 @@ class WholeVolume:
         )
 
     def prepared(self) -> MetaTensor:
-        """All images on the networks' grid (C, i, j, k): what a server may keep from click to click."""
+        """All images on the networks' grid (C, i, j, k), which a server may keep between clicks."""
         rules = self.plan.channels.values()
         pairs = zip(self.volumes, rules, strict=True)
         return torch.cat([_normalizing(rule)(self._placed(volume)) for volume, rule in pairs])

@@ -1,7 +1,7 @@
-"""MemoryBudget: what was loaded or computed, kept for the next request; bounded in bytes, and safe among threads.
+"""MemoryBudget: a least-recently-used cache of loaded and computed values, bounded in bytes; thread-safe.
 
-One budget serves a whole process (`process_memory`): images, models, embeddings and canvases share its bytes, and what
-was not used for longest goes first, whatever it is.
+One budget serves a whole process (`process_memory`): images, models, embeddings and canvases share its bytes, and the
+least recently used value is dropped first, whatever it is.
 """
 
 import logging
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 Value = TypeVar("Value")
 
 DEFAULT_BYTES = 1 << 30
-"""Bytes kept by a process that nobody told otherwise."""
+"""Bytes kept by a process without a setting."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ class MemoryBudget:
     """The most recently used values, up to a number of bytes.
 
     Args:
-        limit: Bytes; what is being made, or used by somebody, may come on top.
+        limit: Most bytes; values that are being made or used come on top.
     """
 
     def __init__(self, limit: int = DEFAULT_BYTES) -> None:
@@ -32,7 +32,7 @@ class MemoryBudget:
         self._kept: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._making: dict[Hashable, Future[Any]] = {}
         self._used = 0
-        self._lock = RLock()  # letting go of a value may run a finaliser that asks for more to be let go of
+        self._lock = RLock()  # dropping a value may run a finaliser that drops others
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -51,17 +51,17 @@ class MemoryBudget:
         return self._limit
 
     def set_limit(self, limit: int) -> None:
-        """Bytes to keep from now on."""
+        """Sets the limit, and drops values beyond it."""
         with self._lock:
             self._limit = limit
             self._make_room()
 
     def get(self, key: Hashable, make: Callable[[], Value], *, size: Callable[[Value], int]) -> Value:
-        """The value of `key`; where it is not kept it is made, once however many threads ask, while others go on.
+        """The value of `key`, made if it is not kept: once, however many threads ask, and without blocking other keys.
 
         Args:
-            key: Names the value, whoever keeps it: the first part says what it is.
-            make: Makes it; what it raises, all who wait for it get. It must not ask for the same key.
+            key: Key of the value, unique in the process; its first part names the kind of value.
+            make: Makes the value; an error it raises reaches all threads that wait. It must not ask for the same key.
             size: Bytes of a value.
         """
         with self._lock:
@@ -78,12 +78,12 @@ class MemoryBudget:
         return self._made(key, make, size, future=mine)
 
     def forget(self, key: Hashable) -> None:
-        """Lets go of a value, where it is kept."""
+        """Drops a value, if it is kept."""
         with self._lock:
             self._used -= self._kept.pop(key, (None, 0))[1]
 
     def forget_all(self, *, of: Hashable) -> None:
-        """Lets go of all values whose keys are tuples that begin with `of`."""
+        """Drops all values whose keys are tuples that begin with `of`."""
         with self._lock:
             for key in [key for key in list(self._kept) if isinstance(key, tuple) and key[:1] == (of,)]:
                 self.forget(key)
@@ -107,7 +107,8 @@ class MemoryBudget:
 
     def _keep(self, key: Hashable, made: object, needed: int) -> None:
         if needed > self._limit:
-            _LOG.warning("%d MB do not fit into the %d MB kept; made anew each time", needed >> 20, self._limit >> 20)
+            sizes = needed >> 20, self._limit >> 20
+            _LOG.warning("A value of %d MB does not fit into %d MB of memory; it is made again at each use", *sizes)
             return
         self._kept[key] = (made, needed)
         self._used += needed
@@ -121,5 +122,5 @@ class MemoryBudget:
 
 @cache
 def process_memory() -> MemoryBudget:
-    """What this process keeps."""
+    """The cache of this process."""
     return MemoryBudget()

@@ -1,7 +1,7 @@
 """A model package: a folder with `model.safetensors` and `model.json`, named by one digest, written once.
 
-The description says what the model is and what it came from, and holds the SHA-256 of the weights; the SHA-256 of the
-description therefore names the whole package. Nothing here unpickles, and nothing here imports torch.
+The description holds the method, its parameters, the model's inputs and the SHA-256 of the weights; the SHA-256 of the
+description therefore identifies the whole package. Nothing here unpickles, and nothing here imports torch.
 """
 
 import json
@@ -30,14 +30,14 @@ _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,63}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 _DESCRIPTION_LIMIT = 1 << 20
-"""A description larger than one mebibyte is not ours."""
+"""Most bytes of a description."""
 
 _PICKLE_STARTS = (b"PK\x03\x04", b"\x80")
 """How torch's archives and bare pickles begin. A safetensors file may by chance, but its ninth byte is a brace."""
 
 
 class Method(StrEnum):
-    """How a model draws: which network and which reading of the prompts its weights belong to."""
+    """How a model draws: its network, and its reading of the prompts."""
 
     LITE_MEDSAM = "lite-medsam"
     MEDSAM_VIT = "medsam-vit"
@@ -51,19 +51,19 @@ class Method(StrEnum):
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """What a model is and what it came from.
+    """A model's method, parameters and provenance.
 
     Args:
         name: Kebab-case name, e.g. ``lite-medsam``.
         version: Version of that name, e.g. ``1``.
         method: Which segmenter loads it.
-        parameters: All that the network and its preprocessing need, as plain JSON values.
-        inputs: SHA-256 of each thing it came from, by what it is (``published_weights``, ``snapshot``).
+        parameters: Parameters of the network and its preprocessing, as plain JSON values.
+        inputs: SHA-256 of each of its inputs, by kind (``published_weights``, ``snapshot``).
         software: Versions of the software that made it.
         weights_sha256: SHA-256 of `model.safetensors`; filled in by `write_package`.
 
     Raises:
-        RejectedInput: A field does not have the form said above.
+        RejectedInput: A field has another form.
     """
 
     name: str
@@ -76,11 +76,11 @@ class ModelDescription:
 
     def __post_init__(self) -> None:
         if not (_NAME.fullmatch(self.name) and _VERSION.fullmatch(self.version)):
-            _refuse_description("a kebab-case name and a version of letters, digits, dots and hyphens")
+            _refuse_description("have a kebab-case name and a version of letters, digits, dots and hyphens")
         if not all(_DIGEST.fullmatch(digest) for digest in self.inputs.values()):
-            _refuse_description("the SHA-256 of every input as 64 hexadecimal digits")
+            _refuse_description("have the SHA-256 of every input as 64 hexadecimal digits")
         if self.weights_sha256 and not _DIGEST.fullmatch(self.weights_sha256):
-            _refuse_description("the SHA-256 of the weights as 64 hexadecimal digits")
+            _refuse_description("have the SHA-256 of the weights as 64 hexadecimal digits")
 
     @property
     def title(self) -> str:
@@ -94,7 +94,7 @@ class ModelDescription:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of `encoded`: names the package, its weights included."""
+        """SHA-256 of `encoded`: identifies the package, its weights included."""
         return sha256_of_bytes(self.encoded)
 
 
@@ -113,8 +113,8 @@ def write_package(folder: Path, description: ModelDescription, tensors: Tensors)
     """Writes a package, whole or not at all; the same description and tensors give the same bytes.
 
     Args:
-        folder: Where the package shall lie. A package with the same digest that lies there already is kept.
-        description: What the model is; its `weights_sha256` is filled in here.
+        folder: Folder of the package. A package with the same digest that is there already is kept.
+        description: The model's description; its `weights_sha256` is filled in here.
         tensors: Weights by name, any dtype that NumPy knows.
 
     Returns:
@@ -130,42 +130,42 @@ def write_package(folder: Path, description: ModelDescription, tensors: Tensors)
     try:
         content = {DESCRIPTION_NAME: complete.encoded, WEIGHTS_NAME: weights}
     except (TypeError, ValueError):
-        _refuse_description("parameters that are plain JSON values")
+        _refuse_description("have parameters that are plain JSON values")
     if not folder.exists():
         _move_in_when_whole(folder, content)
     if read_description(folder).digest != complete.digest:
         raise RejectedInput(
             "package-exists",
-            "Expected a free place for the model, got one that holds another model.",
+            "The folder already holds another model.",
             remedy="Give the model a new version; a package is never changed.",
         )
     return complete.digest
 
 
 def read_description(folder: Path) -> ModelDescription:
-    """Reads what a package says about itself, without its weights.
+    """Reads a package's description, without its weights.
 
     Raises:
-        RejectedInput: No package, a damaged description, or a method this version does not know.
+        RejectedInput: There is no package, its description is damaged, or this version does not know its method.
     """
     try:
         values = json.loads(_read(folder / DESCRIPTION_NAME, limit=_DESCRIPTION_LIMIT), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        _refuse_description("one JSON document", cause=error)
+        _refuse_description("be one JSON document", cause=error)
     expected = {known.name: known.type for known in fields(ModelDescription)}
     if not isinstance(values, dict) or set(values) != set(expected):
-        _refuse_description(f"the fields {', '.join(sorted(expected))} and no others")
+        _refuse_description(f"have the fields {', '.join(sorted(expected))} and no others")
     _require_types(values)
     found = ModelDescription(**values | {"method": _known_method(values["method"])})
     try:
         found.encoded  # noqa: B018
-    except (ValueError, RecursionError) as error:  # a number beyond all, half a character
-        _refuse_description("finite numbers and whole characters", cause=error)
+    except (ValueError, RecursionError) as error:  # an infinite number, half a character
+        _refuse_description("have finite numbers and whole characters", cause=error)
     return found
 
 
 def read_package(folder: Path, *, expected_digest: str) -> tuple[ModelDescription, dict[str, NDArray[Any]]]:
-    """Reads a package after checking that it is the expected one, to the last bit.
+    """Reads a package after checking its digest.
 
     Args:
         folder: The package.
@@ -197,7 +197,7 @@ def _decoded(weights: bytes) -> dict[str, NDArray[Any]]:
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise RejectedInput(
             "package-weights",
-            "Expected weights as safetensors, got something else.",
+            "The weights are not in safetensors format.",
             remedy="Write the package again from its source.",
         ) from error
 
@@ -213,7 +213,7 @@ def _move_in_when_whole(folder: Path, content: Mapping[str, bytes]) -> None:
     except OSError:
         if not folder.exists():
             raise
-        # Another process was first; what it wrote is compared with ours.
+        # Another process was first; its package is compared with ours.
 
 
 def _read(path: Path, *, limit: int | None = None) -> bytes:
@@ -221,12 +221,12 @@ def _read(path: Path, *, limit: int | None = None) -> bytes:
         if not path.is_file():
             raise FileNotFoundError
         if limit is not None and path.stat().st_size > limit:
-            _refuse_description(f"at most {limit} bytes")
+            _refuse_description(f"have at most {limit} bytes")
         return path.read_bytes()
     except OSError as error:
         raise RejectedInput(
             "package-missing",
-            f"Expected a model package with {path.name}, got none that can be read.",
+            f"The model package has no {path.name} that can be read.",
             remedy="Restore the package from its backup, or convert or train the model again.",
         ) from error
 
@@ -235,9 +235,9 @@ def _require_types(values: Mapping[str, Any]) -> None:
     texts = [values[key] for key in ("name", "version", "method", "weights_sha256")]
     tables = [values[key] for key in ("parameters", "inputs", "software")]
     if not (all(isinstance(text, str) for text in texts) and all(isinstance(table, dict) for table in tables)):
-        _refuse_description("text and tables in their fields")
+        _refuse_description("have text and tables in their fields")
     if not all(isinstance(text, str) for table in tables[1:] for text in table.values()):
-        _refuse_description("text for every input and every software version")
+        _refuse_description("have text for every input and every software version")
 
 
 def _known_method(value: str) -> Method:
@@ -246,7 +246,7 @@ def _known_method(value: str) -> Method:
     except ValueError as error:
         raise RejectedInput(
             "package-method",
-            f"Expected one of the methods {', '.join(Method)}, got another.",
+            f"This version does not know the model's method; it knows {', '.join(Method)}.",
             remedy="Use the version of Maskloop that made this model, or a newer one.",
         ) from error
 
@@ -255,7 +255,7 @@ def _refuse_pickle(weights: bytes) -> None:
     if weights.startswith(_PICKLE_STARTS) and weights[8:9] != b"{":
         raise RejectedInput(
             "package-pickled",
-            "Expected weights as safetensors, got a pickle or an archive of one, which could run any code.",
+            "The weights are a pickle, which could run any code; only safetensors are read.",
             remedy="Convert the checkpoint once with the conversion command of its method.",
         )
 
@@ -268,10 +268,10 @@ def _refuse_digest(code: str, what: str, *, expected: str, got: str) -> NoReturn
     )
 
 
-def _refuse_description(expected: str, *, cause: Exception | None = None) -> NoReturn:
+def _refuse_description(rule: str, *, cause: Exception | None = None) -> NoReturn:
     raise RejectedInput(
         "package-description",
-        f"Expected a model's description to have {expected}.",
+        f"A model's description must {rule}.",
         remedy="Restore the package from its backup, or write it again.",
     ) from cause
 

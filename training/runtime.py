@@ -1,9 +1,9 @@
-"""What runs a network that has learned: OpenVINO on a processor, torch elsewhere. Imports torch: for segmenters only.
+"""Runtime of a trained network: OpenVINO on a processor, torch elsewhere. Imports torch: for segmenters only.
 
 On the two cores measured, OpenVINO answered a 3D DynUNet seven times and a 2D U-Net four times as fast as torch, with
 probabilities that differ by less than 1e-4 (logits by less than 1e-4 of the largest). It is checked against torch on
-the first two input shapes; where it cannot be had, cannot read the network or answers otherwise, torch runs instead and
-the log says why.
+the first two input shapes; if it is not installed, cannot read the network or answers otherwise, torch runs instead
+and the log says why.
 """
 
 import logging
@@ -32,10 +32,10 @@ _LOG = logging.getLogger(__name__)
 
 
 class Precision(StrEnum):
-    """How exactly a network is run."""
+    """Numerical precision of a runtime."""
 
     STANDARD = "standard"
-    """What models are evaluated in: float32 on a processor, float16 where that is safe (autocast) on a GPU."""
+    """Models are evaluated in it: float32 on a processor, float16 where that is safe (autocast) on a GPU."""
 
     FAST = "fast"
     """bfloat16 on a processor that has it (1.7 times faster; logits move by some hundredths); on a GPU, as standard."""
@@ -60,19 +60,21 @@ class Runtime(Protocol):
 
 
 def runtime_of(network: torch.nn.Module, *, device: torch.device, precision: Precision = Precision.STANDARD) -> Runtime:
-    """The fastest way known to run this network here. The members of an ensemble have a runtime each.
+    """The fastest runtime of a network on this machine. The members of an ensemble have one each.
 
     Args:
         network: On `device`, in evaluation mode; answers one tensor; its weights must not change from now on.
-        device: Where it runs.
-        precision: How exactly.
+        device: Its device.
+        precision: Numerical precision.
 
     Raises:
         ProgramFault: The network is in training mode.
     """
     if network.training:
         raise ProgramFault(
-            "network-training", "Expected a network in evaluation mode, got one that trains.", remedy="Call eval()."
+            "network-training",
+            "The network is in training mode; a runtime needs it in evaluation mode.",
+            remedy="Call eval().",
         )
     if device.type == "cpu" and _openvino() is not None:
         return OpenVinoRuntime(network, precision=precision)
@@ -105,11 +107,11 @@ class OpenVinoRuntime:
     """The network converted once, and compiled twice: for the first input shape, and for all others; in memory only.
 
     A compilation for one shape runs 4 to 10 % faster than one for all, but takes as long as ten answers and more: it
-    pays where the canvas is always the same. A shape that is new to the other costs next to nothing.
+    pays if the canvas is always the same. A new shape costs the other compilation next to nothing.
 
     Args:
         network: On the processor, in evaluation mode.
-        precision: How exactly it runs.
+        precision: Numerical precision.
     """
 
     def __init__(self, network: torch.nn.Module, *, precision: Precision = Precision.STANDARD) -> None:
@@ -134,7 +136,7 @@ class OpenVinoRuntime:
         )
 
     def _runtime(self, shapes: Shapes) -> Runtime:
-        """What was compiled for the first shape, or for the others."""
+        """The compilation for the first shape, or that for the others."""
         with self._preparing:
             if not self._ready or (len(self._ready) == 1 and shapes != self._checked_on[0]):
                 self._ready.append(self._checked(shapes))
@@ -142,7 +144,7 @@ class OpenVinoRuntime:
             return self._ready[0 if shapes == self._checked_on[0] else 1]
 
     def _checked(self, shapes: Shapes) -> Runtime:
-        """OpenVINO where it answers noise as torch does, else torch."""
+        """OpenVINO if its answer to noise equals torch's, else torch."""
         noise = _noise(shapes, seed=1)
         expected = self._torch(*noise)
         try:
@@ -166,7 +168,7 @@ class OpenVinoRuntime:
 
 
 class _Compiled:
-    """One compilation; one question at a time, since one fills the machine."""
+    """One compilation; one request at a time, since one uses the whole machine."""
 
     def __init__(self, compiled: Any) -> None:
         self._request = compiled.create_infer_request()
@@ -179,7 +181,7 @@ class _Compiled:
 
 
 def _converted(network: torch.nn.Module, shapes: Shapes) -> Any:
-    """OpenVINO's model of the network, made from what it does with noise of these shapes."""
+    """OpenVINO's model of the network, traced with noise of these shapes."""
     examples = tuple(torch.from_numpy(one) for one in _noise(shapes, seed=0))
     root = logging.getLogger()
     with _CONVERTING, torch.inference_mode(), warnings.catch_warnings():
@@ -206,7 +208,7 @@ def _same(answer: Array, expected: Array) -> bool:
 
 
 def _settings(precision: Precision) -> dict[str, Any]:
-    """Threads as torch's, and not bound to cores, which other processes share."""
+    """As many threads as torch, not bound to cores, which other processes share."""
     return {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": "bf16" if precision is Precision.FAST else "f32",

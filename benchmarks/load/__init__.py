@@ -1,1 +1,1 @@
-"""Many annotators or webhooks at once on a whole installation, and what became of each save."""
+"""Load tests: many annotators or webhooks at once on a whole installation, and a check that no save was lost."""

@@ -1,4 +1,4 @@
-"""Simulated annotators on the real Label Studio: nothing lost, nothing doubled, and how long everything takes.
+"""Load test: simulated annotators on the real Label Studio; nothing may be lost or duplicated, and all is timed.
 
     python -m benchmarks.load.annotator_load [--annotators 50] [--seconds 300] [--database sqlite|postgresql]
 
@@ -52,7 +52,7 @@ _JOBS_SECONDS = 600.0
 
 @dataclass
 class Load:
-    """One run: who works, since when it counts, and what was found."""
+    """One run: its annotators, its clock and its results."""
 
     annotators: list[Annotator]
     timings: Timings
@@ -63,12 +63,12 @@ class Load:
     wrong: list[str] = field(default_factory=list)
 
     def tell(self, *lines: str) -> None:
-        """Keeps lines for the report."""
+        """Adds lines to the report."""
         self.lines += [*lines]
 
 
 def main() -> int:
-    """Runs the load and prints what was found; the exit status says whether everything held."""
+    """Runs the load test and prints its report; exit status 1 if a check failed."""
     options = _options()
     stop_cleanly()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s")
@@ -91,7 +91,7 @@ def main() -> int:
 
 
 def patients_for(annotators: int, seconds: float, think: Sequence[float]) -> int:
-    """Phantoms whose tasks last for all annotators, if only thinking took time."""
+    """Number of phantoms whose tasks last for all annotators, if only thinking took time."""
     fewest_seconds = _ACTIONS_A_TASK * max(0.5, sum(think) / 2)
     return max(1, math.ceil(annotators * (math.ceil(seconds / fewest_seconds) + 1) / TASKS_A_PATIENT))
 
@@ -113,7 +113,7 @@ def _options() -> argparse.Namespace:
 
 
 def _work(options: argparse.Namespace) -> Load:
-    """Everybody signs in, starts during the ramp, works for the time, and finishes what was begun."""
+    """All annotators sign in, start during the ramp, work for the time, and finish the task they began."""
     timings, server, pace = Timings(), server_to_load(), Pace(tuple(options.think), options.again)
     people = add_people(options.annotators)
     annotators = [
@@ -160,7 +160,7 @@ def _wait(seconds: float, annotators: list[Annotator]) -> None:
 
 
 def _check(load: Load, installation: "Installation") -> None:
-    """Lost, doubled, changed: before and after a reconciliation; then states and masks once the worker is done."""
+    """Checks for lost, duplicate and changed saves before and after a reconciliation; then states and masks."""
     submitted = [save for annotator in load.annotators for save in annotator.submitted]
     without_answer = sum(len(annotator.unacknowledged) for annotator in load.annotators)
     before = compare(submitted)

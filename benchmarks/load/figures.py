@@ -1,4 +1,4 @@
-"""What a load run measures: how long each action took, what our service says it took, and the processes' memory."""
+"""Measurements of a load test: time of each action, our service's own times, and the processes' memory."""
 
 import math
 import re
@@ -31,7 +31,7 @@ def percentile(values: Iterable[float], share: float) -> float:
 
 @dataclass
 class Timings:
-    """How long each kind of action took (seconds), and what went wrong; many threads may write."""
+    """Seconds of each kind of action, and failures; many threads may write."""
 
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     wrong: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
@@ -39,7 +39,7 @@ class Timings:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, action: str, seconds: float, wrong: str = "") -> None:
-        """Notes one action that ended now; times of actions that began before `counts_from` are left out."""
+        """Records an action that ended now; times of actions that began before `counts_from` are left out."""
         with self._lock:
             self.seconds[action]
             if wrong:
@@ -75,7 +75,7 @@ class Served:
 
 
 def read_access_log(path: Path, *, since: float = 0.0) -> dict[str, Served]:
-    """What our service answered from `since` (seconds of the epoch) on, by route."""
+    """Our service's answers from `since` (seconds of the epoch) on, by route."""
     routes: dict[str, Served] = defaultdict(Served)
     for line in path.read_text().splitlines():
         found = _ACCESS_LINE.match(line)
@@ -102,7 +102,7 @@ def served_table(routes: Mapping[str, Served]) -> list[str]:
 
 
 def _route(path: str) -> str:
-    """A path without what differs from request to request (and lets nobody see a picture's address)."""
+    """A path without the parts that differ from request to request, so that no picture's address is shown."""
     return "/pictures/" if path.startswith("/pictures/") else path
 
 
@@ -115,7 +115,7 @@ class MemorySample:
 
 
 class MemoryWatch(threading.Thread):
-    """Notes once a second what the processes below `root` hold, until `stop`."""
+    """Records once a second the memory of the processes below `root`, until `stop`."""
 
     def __init__(self, root: int | None = None, *, every: float = 1.0) -> None:
         super().__init__(daemon=True)
@@ -169,7 +169,7 @@ def resident_memory(root: int | None = None) -> dict[str, int]:
     held: dict[str, int] = defaultdict(int)
     for process in psutil.Process(root).children(recursive=True):
         try:
-            kind = kind_of(process.cmdline())
+            kind = process_kind(process.cmdline())
             if kind is not None:
                 held[kind] += process.memory_info().rss
         except psutil.Error:
@@ -177,7 +177,7 @@ def resident_memory(root: int | None = None) -> dict[str, int]:
     return dict(held)
 
 
-def kind_of(command: list[str]) -> str | None:
-    """Which of ours a process is, by its command line."""
+def process_kind(command: list[str]) -> str | None:
+    """The kind of a process of ours, by its command line; None for others."""
     line = " ".join(command)
     return next((kind for kind, word in _KINDS if word in line), None)

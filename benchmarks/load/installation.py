@@ -1,4 +1,4 @@
-"""A whole installation to load: phantom patients, Label Studio, our service and its worker, on either database."""
+"""A whole installation for load tests: phantom patients, Label Studio, our service and worker, on either database."""
 
 import logging
 import os
@@ -131,17 +131,17 @@ def web_and_worker(installation: "Installation") -> Iterator[None]:
 
 
 def stop_cleanly() -> None:
-    """Lets a SIGTERM end this process as an exception does, so that what it started is stopped with it."""
+    """Turns a SIGTERM into an exception, so that the processes started here are stopped too."""
 
     def end(_number: int, _frame: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not end the tidying up
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not interrupt the clean-up
         sys.exit(128 + signal.SIGTERM)
 
     signal.signal(signal.SIGTERM, end)
 
 
 def access_log(folder: Path) -> Path:
-    """Where our service notes its answers; picture addresses stand in it, so it stays in the run's own folder."""
+    """Our service's access log; it contains picture addresses, so it stays in the run's own folder."""
     return folder / "access.log"
 
 
@@ -166,23 +166,23 @@ def server_to_load() -> Server:
     """The running Label Studio with the names of its controls."""
     from django.conf import settings
 
-    from annotation_backend.labeling.masks import controls as config
+    from annotation_backend.labeling.masks import controls
     from annotation_backend.labeling.models import LabelingProject
     from datasets.image.mask import TUMOUR
 
     project = LabelingProject.objects.get(is_retired=False)
-    controls = {
-        "image": config.IMAGE,
-        "point": config.SMART_POINT,
-        "point_label": config.POINT_LABEL,
-        "brush": config.BRUSH,
+    names = {
+        "image": controls.IMAGE,
+        "point": controls.SMART_POINT,
+        "point_label": controls.POINT_LABEL,
+        "brush": controls.BRUSH,
         "brush_label": TUMOUR,
     }
-    return Server(settings.LABEL_STUDIO_URL, project.label_studio_id, int(project.ml_backend_id or 0), controls)
+    return Server(settings.LABEL_STUDIO_URL, project.label_studio_id, int(project.ml_backend_id or 0), names)
 
 
 def assignments() -> list[Assignment]:
-    """All tasks that wait, case by case, each with the tumour that a person sees on it."""
+    """All tasks to annotate, case by case, each with the tumour that the annotator sees on it."""
     from annotation_backend.cases.registration.volumes import select_cases
     from annotation_backend.labeling.predictions.predictions import waiting_tasks
 
@@ -196,13 +196,13 @@ def assignments() -> list[Assignment]:
 
 
 def dealt(tasks: Sequence[Assignment], people: int) -> list[list[Assignment]]:
-    """As many tasks for each as there are, neighbouring slices together, as one person takes them."""
+    """Splits the tasks evenly among annotators, neighbouring slices together."""
     parts = np.array_split(np.arange(len(tasks)), people)
     return [[tasks[int(number)] for number in part] for part in parts]
 
 
 def jobs_waiting() -> int:
-    """Jobs that the worker has not finished."""
+    """Number of jobs that the worker has not finished."""
     from django_tasks import TaskResultStatus
     from django_tasks_db.models import DBTaskResult
 

@@ -1,4 +1,4 @@
-"""After a load run: is every save that Label Studio acknowledged here, once, and is it what was drawn?"""
+"""Check after a load test: every save that Label Studio acknowledged is stored here once, with its mask."""
 
 import logging
 import time
@@ -16,14 +16,14 @@ logger = logging.getLogger("benchmarks.load.kept_saves")
 
 @dataclass
 class Kept:
-    """What was found, each as a count; `wrong` says in words what must not be.
+    """Counts of the check.
 
     Args:
         acknowledged: Submits that Label Studio answered with success.
         lost: Of these, without a row here.
         doubled: Saves with more than one row here, or tasks with more than one annotation in Label Studio.
         different: Rows whose mask is not the one that was sent.
-        unknown_there: Annotations in Label Studio that nobody was told of (a submit without an answer).
+        unknown_there: Annotations in Label Studio whose submit got no answer.
     """
 
     acknowledged: int = 0
@@ -41,7 +41,7 @@ class Kept:
 
 
 def compare(submitted: Sequence[Submitted]) -> Kept:
-    """Compares what was acknowledged with our records and with Label Studio's."""
+    """Compares the acknowledged saves with our records and with Label Studio's."""
     from annotation_backend.labeling.models import Annotation
 
     kept = Kept(acknowledged=len(submitted))
@@ -55,7 +55,7 @@ def compare(submitted: Sequence[Submitted]) -> Kept:
 
 
 def finish_jobs(seconds: float) -> float | None:
-    """Seconds until the worker had nothing left to do; None where it had after `seconds`."""
+    """Seconds until the worker had finished all jobs; None if it had not after `seconds`."""
     began = time.monotonic()
     while jobs_waiting():
         if time.monotonic() - began > seconds:
@@ -65,7 +65,7 @@ def finish_jobs(seconds: float) -> float | None:
 
 
 def states_and_masks(submitted: Sequence[Submitted]) -> list[str]:
-    """What is wrong once all jobs are done: tasks not annotated (here or there), masks without the newest saves."""
+    """Failures after all jobs are done: tasks not annotated (here or there), masks without the newest saves."""
     from annotation_backend.labeling.models import CaseMask, LabelingTask, TaskState
     from annotation_backend.labeling.versions.assembly import current_saves
 

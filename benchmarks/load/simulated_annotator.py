@@ -33,7 +33,7 @@ _POINT_WIDTH_PERCENT = 0.26
 
 @dataclass(frozen=True)
 class Server:
-    """Where the annotators work: Label Studio, its project, our models there, and the names of the controls."""
+    """A Label Studio to load: its address, project, our models there, and the names of the controls."""
 
     url: str
     project: int
@@ -43,11 +43,11 @@ class Server:
 
 @dataclass(frozen=True)
 class Pace:
-    """How a person works.
+    """Pace of an annotator.
 
     Args:
         think: Least and most seconds before each action (opening, each click, accepting, submitting).
-        again: Seconds until a person who was told to try again does.
+        again: Seconds until an annotator who was told to try again does.
     """
 
     think: tuple[float, float] = (8.0, 15.0)
@@ -64,7 +64,7 @@ class Assignment:
 
 @dataclass(frozen=True, eq=False)
 class Submitted:
-    """What Label Studio acknowledged: the annotation's id and the mask (height, width) that was sent."""
+    """A submit that Label Studio acknowledged: the annotation's id and the mask (height, width) that was sent."""
 
     task: int
     annotation: int
@@ -90,7 +90,7 @@ class Annotator:
         """Signs in as the login page does.
 
         Raises:
-            RuntimeError: Label Studio does not let the person in.
+            RuntimeError: Label Studio refuses the sign-in.
         """
         page = self._session.get(f"{self.server.url}/user/login/", timeout=TIMEOUT_SECONDS)
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
@@ -103,10 +103,10 @@ class Annotator:
             allow_redirects=False,
         )
         if answer.status_code != 302:
-            raise RuntimeError(f"Label Studio let an annotator not in (status {answer.status_code}).")
+            raise RuntimeError(f"Label Studio refused the sign-in of an annotator (status {answer.status_code}).")
 
     def work(self, assignments: "deque[Assignment]", over: threading.Event) -> None:
-        """Works until `over` is set or nothing is left; what was begun is finished."""
+        """Works until `over` is set or no task is left; a task that was begun is finished."""
         self._open_data_manager()
         while not over.is_set() and assignments:
             self._annotate(assignments.popleft())
@@ -137,7 +137,7 @@ class Annotator:
         self._request("open the list", "GET", "/api/tasks", params={**project, "page": 1, "page_size": 30})
 
     def _open(self, identifier: int) -> dict[str, Any] | None:
-        """The task with its pictures; its predictions are drawn now where there are none."""
+        """The task with its pictures; its predictions are drawn now if there are none."""
         began = time.perf_counter()
         links = {"project": self.server.project, "expand": "label"}
         self._request("open: labels", "GET", "/api/label_links", params=links)
@@ -149,7 +149,7 @@ class Annotator:
         return task
 
     def _click(self, task: int, points: list[dict[str, Any]]) -> dict[str, Any] | None:
-        """The model's region for the points so far; asks again where the service says that it is busy."""
+        """The model's region for the points so far; asks again if the service is busy."""
         path = f"/api/ml/{self.server.ml_backend}/interactive-annotating"
         kind = f"click {len(points)}"
         for _ in range(TRIES):
@@ -267,7 +267,7 @@ class Annotator:
 
 
 def refusal_in(answer: Any) -> str:
-    """What is wrong with the answer to a click, in a few words; empty where it brings a prediction.
+    """Why an answer to a click is a failure, in a few words; empty if it holds a prediction.
 
     Label Studio answers 200 with the errors of our service as text; 429 and 503 mean: busy, try again.
     """

@@ -1,4 +1,4 @@
-"""What our worker asks of Label Studio, answered from memory: annotations as a flood leaves them, tasks' data."""
+"""A stand-in for Label Studio that answers our worker from memory: annotations of a flood, and tasks' data."""
 
 import json
 import re

@@ -21,7 +21,7 @@ _USER = "maskloop"
 
 
 def program_folder() -> Path | None:
-    """Where initdb and postgres lie: beside pg_ctl, or the newest of Debian's; None where there is none."""
+    """Folder of initdb and postgres: beside pg_ctl, or the newest of Debian's; None if there is none."""
     found = shutil.which("pg_ctl")
     if found is not None:
         return Path(found).resolve().parent
@@ -69,7 +69,7 @@ def create_database(url: str, name: str) -> str:
 
 
 def _make_cluster(programs: Path, folder: Path, password: str) -> None:
-    """An empty cluster in ``folder/data`` that lets nobody in without the password."""
+    """Makes an empty cluster in ``folder/data`` that requires the password."""
     secret = folder / "password"
     secret.write_text(password)
     if os.geteuid() == 0:

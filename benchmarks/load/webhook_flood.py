@@ -1,10 +1,10 @@
-"""100 webhooks a second for a minute, 30 % sent twice, 10 % overtaken: one effect each, and how long we take.
+"""Load test: 100 webhooks a second for a minute, 30 % duplicates, 10 % out of order; each save must be stored once.
 
     python -m benchmarks.load.webhook_flood [--rate 100] [--seconds 60] [--database sqlite|postgresql]
 
-The schedule is open: a delivery goes out when its time has come, whatever became of those before, on a connection of
+The schedule is open: a delivery goes out at its time, whether or not those before were answered, on a connection of
 its own, as Label Studio sends it. The worker runs beside the web service; a stand-in answers what it asks of Label
-Studio, which could not give a hundred saves a second. The exit status is 1 where a save has no row or two, a task shows
+Studio, which could not make a hundred saves a second. The exit status is 1 if a save has no row or two, a task shows
 another save than the newest, or jobs pile up.
 """
 
@@ -68,13 +68,13 @@ class Flood:
     wrong: list[str] = field(default_factory=list)
 
     def require(self, holds: bool, otherwise: str) -> None:
-        """Notes what does not hold."""
+        """Notes a check that failed."""
         if not holds:
             self.wrong.append(otherwise)
 
 
 def main() -> int:
-    """Runs the flood and prints what was found; the exit status says whether everything held."""
+    """Runs the flood and prints its report; exit status 1 if a check failed."""
     options = _options()
     stop_cleanly()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s")
@@ -112,7 +112,7 @@ def _options() -> argparse.Namespace:
 
 
 def _run(flood: Flood, deliveries: Sequence[Delivery], installation: "Installation") -> None:
-    """The flood, and then what the worker makes of it."""
+    """Sends the flood, then waits for the worker."""
     from annotation_backend.labeling.models import LabelingTask
 
     port = urlsplit(installation.label_studio_url).port or 80
@@ -219,7 +219,7 @@ def _send(
 
 
 def _check(flood: Flood, deliveries: Sequence[Delivery]) -> None:
-    """One row for each save, the newest save of each task counts, and the worker comes to an end."""
+    """Checks that each save has one row, the newest of each task counts, and the worker finishes."""
     from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask
     from annotation_backend.labeling.versions.assembly import current_saves
 

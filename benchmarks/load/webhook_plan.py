@@ -1,4 +1,4 @@
-"""A minute of webhooks: saves of many annotations, some delivered twice, some after a later one."""
+"""Plan of a webhook flood: saves of many annotations, some delivered twice, some out of order."""
 
 import json
 import random
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 FIRST_ID = 1_000_000
-"""Annotation ids that Label Studio has not given out itself."""
+"""First annotation id; Label Studio has not assigned ids this large itself."""
 
 LATEST_SECONDS = 3.0
 """How much later a second copy comes, or a creation that its update overtook."""
@@ -18,7 +18,7 @@ _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Place:
-    """A task of Label Studio, and who works there."""
+    """A task of Label Studio, and its annotator."""
 
     task: int
     project: int
@@ -36,13 +36,13 @@ class Save:
 
     @property
     def key(self) -> tuple[int, datetime]:
-        """What tells a save from all others: the annotation and the time of the save."""
+        """Identity of a save: the annotation and the time of the save."""
         return self.annotation, saved_at(self.annotation, self.version)
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """A save that is sent `at` so many seconds after the start."""
+    """A save that is sent `at` seconds after the start."""
 
     at: float
     save: Save
@@ -65,9 +65,9 @@ def plan(
         results: Label Studio results with masks; saves take turns.
         rate: Deliveries a second, copies counted.
         seconds: How long.
-        doubled: Share of the deliveries that are copies of an earlier one.
-        reordered: Share of the deliveries that are creations which their update overtook.
-        seed: Of what is drawn.
+        doubled: Share of the deliveries that are duplicates of an earlier one.
+        reordered: Share of the deliveries that are creations sent after their update.
+        seed: Of every random choice.
     """
     drawn = random.Random(seed)  # noqa: S311
     total = round(rate * seconds)
@@ -87,7 +87,7 @@ def saved_at(annotation: int, version: int) -> datetime:
 
 
 def _later(drawn: random.Random, rate: float) -> float:
-    """Long enough for the update, which is the next save, to come first."""
+    """A delay that lets the update, which is the next save, come first."""
     return drawn.uniform(min(LATEST_SECONDS, 20 / rate), LATEST_SECONDS)
 
 

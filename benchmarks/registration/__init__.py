@@ -1,1 +1,1 @@
-"""How fast and how well cases are registered, on pairs whose motion is known."""
+"""Speed and accuracy of registration, on pairs whose motion is known."""

@@ -55,7 +55,7 @@ def moved_pair(t1: Volume, tumour: Mask | None, *, seed: int, affine: bool = Fal
 
     Args:
         t1: Any MR volume.
-        tumour: Where the partner is brighter than T1 says, on T1's grid; None for nowhere.
+        tumour: Region of T1 in which the partner is brighter, on T1's grid; None for no region.
         seed: Draws motion, grid, contrast, noise and bias field.
         affine: Whether the motion stretches and shears too.
     """

@@ -1,4 +1,4 @@
-"""Recovery of known motion on real anatomy, and what the verdict makes of right and of wrong pairs.
+"""Recovery of known motion on real anatomy, and verdicts on right and wrong pairs.
 
 `python -m benchmarks.registration.recovery` registers every T1 volume of the shared data with a partner that was moved
 rigidly, with one that was also stretched and sheared, and with the wrong partners a hospital's folder may hold: another
@@ -70,7 +70,7 @@ def measured(pair: MovedPair, settings: RegistrationSettings) -> dict[str, Any]:
 
 
 def run(results: Path, *, seed: int, settings: RegistrationSettings, numbers: list[int], kinds: set[str]) -> None:
-    """Measures what the file does not hold yet, a line a pair."""
+    """Measures the pairs that the file does not hold yet, a line a pair."""
     done = {(row["patient"], row["kind"]) for row in read(results)}
     folders = patients()
     for number in numbers:
@@ -83,7 +83,7 @@ def run(results: Path, *, seed: int, settings: RegistrationSettings, numbers: li
 
 
 def read(results: Path) -> list[dict[str, Any]]:
-    """The lines of a results file; none where there is none."""
+    """The lines of a results file; none if it does not exist."""
     return [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
 
 
@@ -130,7 +130,7 @@ def main() -> int:
 
 
 def held(rows: list[dict[str, Any]]) -> list[tuple[str, bool]]:
-    """Each limit in words and whether it is held."""
+    """Each limit in words, and whether it is met."""
     right = [row for row in rows if row["kind"] in RIGHT]
     errors = np.array([np.inf if row["error_mm"] is None else row["error_mm"] for row in right])
     good = [row for row, error in zip(right, errors, strict=True) if error <= DOUBTED_FROM_MM]

@@ -1,7 +1,7 @@
-"""How fast a case is registered beside plain `ants.registration`, on the same pairs, in one run, with the same threads.
+"""Speed of registration against plain `ants.registration`, on the same pairs, in one run, with the same threads.
 
 `python -m benchmarks.registration.registration_speed` registers T1s of real anatomy with partners of known motion, ours
-and the peers' turn by turn. Errors are measured before any time is believed. Ours includes what the peers do not do:
+and the peers' turn by turn. Errors are measured with the times. Ours includes steps that the peers lack:
 the body, the starts, the choice between rigid and affine, the checks and both volumes on the case's grid.
 """
 
@@ -44,7 +44,7 @@ class Timed:
 
 
 def ours(pair: MovedPair) -> Affine:
-    """Everything that a case gets."""
+    """Our whole registration of a case."""
     return register(pair.t1, pair.t2).transform
 
 
@@ -72,7 +72,7 @@ def timed(method: Callable[[MovedPair], Affine], pair: MovedPair) -> Timed:
 
 
 def rounds(count: int) -> Iterator[tuple[str, dict[str, Timed]]]:
-    """(motion, what each method took and left) of `count` patients spread over the cohort, rigid and affine in turn."""
+    """(motion, seconds and error of each method) of `count` patients over the cohort, rigid and affine in turn."""
     folders = patients()
     for number, index in enumerate(np.linspace(0, len(folders) - 1, count).astype(int)):
         t1, tumour = _read(folders[index])

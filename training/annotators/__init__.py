@@ -1,4 +1,4 @@
-"""A simulated annotator who works cases through by strokes and prompts, and the study made of it.
+"""Simulated annotators, who draw cases with strokes and prompts, and the study made with them.
 
 Imports `training.measures`, `training.methods`, `training.prompts` and `training.segmenters`.
 """

@@ -1,8 +1,8 @@
-"""What a person does in the chair, action by action, and how long each takes.
+"""The annotator's actions in the editor, and the seconds that each takes.
 
-Counted as actions are prompts, strokes, undos, accepted suggestions and cleared slices. Opening and submitting a slice
-cost seconds but are counted apart: whoever draws by hand does both as often. A change of tool or brush size is a key
-press that costs seconds and is no action; it is the same for both.
+Prompts, strokes, undos, accepted suggestions and cleared slices count as actions. Opening and submitting a slice cost
+seconds but are counted apart: drawing by hand needs both as often. A change of tool or brush size is a key press that
+costs seconds and is no action; it is the same for both.
 
 Source of the seconds: the Keystroke-Level Model (Card, Moran and Newell, Comm ACM 1980;23:396): K 0.28 s (a key),
 P 1.1 s (pointing), B 0.1 s (pressing or releasing a button), M 1.35 s (deciding), and for drawing its 0.16 s per
@@ -17,14 +17,14 @@ _KEY, _POINT, _BUTTON, _DECIDE = 0.28, 1.1, 0.1, 1.35
 _TRACING_MM_PER_SECOND = 10.0 / 1.5 / 0.16
 
 ANSWER_SECONDS = 0.5
-"""Until a model's mask is on the screen; Maskloop is to keep to 0.5 s for a box and 1.0 s for a click."""
+"""Seconds until a model's mask is on the screen; Maskloop's goals are 0.5 s for a box and 1.0 s for a click."""
 
 OPEN_SECONDS = 2.0
-"""Until a slice that was asked for is on the screen in Label Studio."""
+"""Seconds until an opened slice is on the screen in Label Studio."""
 
 
 class Action(StrEnum):
-    """One thing that a person does."""
+    """A kind of action of an annotator."""
 
     CLICK = "click"
     BOX = "box"
@@ -39,7 +39,7 @@ class Action(StrEnum):
 
 
 COUNTED = (Action.CLICK, Action.BOX, Action.POINT, Action.STROKE, Action.UNDO, Action.ACCEPT, Action.CLEAR)
-"""What makes up the number of actions."""
+"""The actions that are counted."""
 
 PROMPTS = (Action.CLICK, Action.BOX, Action.POINT)
 
@@ -55,25 +55,25 @@ SECONDS = {
     Action.OPEN: OPEN_SECONDS + _DECIDE,
     Action.SUBMIT: 2 * _KEY,
 }
-"""Seconds of each action; a stroke takes its way on top."""
+"""Seconds of each action; a stroke also takes the seconds of its path."""
 
 
 @dataclass
 class ActionLog:
-    """What was done on a case.
+    """An annotator's actions on a case.
 
     Args:
         counts: How often each action was done.
-        way_mm: Of all strokes, on the patient's scale.
+        path_mm: Length of all strokes together, on the patient's scale.
         changed_pixels: Pixels that strokes changed.
     """
 
     counts: Counter[Action] = field(default_factory=Counter)
-    way_mm: float = 0.0
+    path_mm: float = 0.0
     changed_pixels: int = 0
 
     def add(self, action: Action, times: int = 1) -> None:
-        """Notes an action."""
+        """Counts an action."""
         self.counts[action] += times
 
     @property
@@ -88,9 +88,9 @@ class ActionLog:
 
     @property
     def seconds(self) -> float:
-        """Predicted time of it all."""
+        """Predicted time of all actions."""
         fixed = sum(SECONDS[action] * count for action, count in self.counts.items())
-        return fixed + self.way_mm / _TRACING_MM_PER_SECOND
+        return fixed + self.path_mm / _TRACING_MM_PER_SECOND
 
     def as_dict(self) -> dict[str, float | int]:
         """As plain JSON values."""
@@ -99,7 +99,7 @@ class ActionLog:
             "actions": self.actions,
             "with_submits": self.actions + self.counts[Action.SUBMIT],
             "prompts": self.prompts,
-            "way_mm": round(self.way_mm, 1),
+            "way_mm": round(self.path_mm, 1),
             "changed_pixels": self.changed_pixels,
             "seconds": round(self.seconds, 1),
         }

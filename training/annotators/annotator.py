@@ -1,11 +1,12 @@
-"""A simulated annotator: a person in the chair who works a case through, slice by slice, until every slice looks right.
+"""A simulated annotator, who segments a case slice by slice until every slice is good enough.
 
-The person knows the tumour and sees what is wrong; models and brush do the drawing. A slice arrives pre-drawn from the
-finished ones, and perhaps from a model. Where it is badly off, the person prompts a model; what is left is mended by
-strokes of brush and eraser until the slice is good enough; then it is submitted, and the others arrive better. Drawing
-by hand is the same person with the same strokes and the same idea of good enough, with nothing pre-drawn and no model.
+The annotator knows the tumour and sees every error; models and brush do the drawing. A slice opens with a mask
+interpolated between the finished slices, and perhaps with a model's. If it is badly wrong, the annotator prompts a
+model; the rest is corrected with strokes of brush and eraser until the slice is good enough; then it is submitted, and
+the other slices open better. Drawing by hand is the same annotator with the same strokes and the same limit of good
+enough, without pre-drawn masks and without models.
 
-How a person works is fixed beforehand (`Strategy`), never chosen with knowledge of how it turns out.
+The annotator follows a `Strategy` that is fixed beforehand, never chosen with knowledge of the outcome.
 """
 
 from collections.abc import Mapping
@@ -15,28 +16,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
+from datasets.image.mask import Inside
 from datasets.image.volume import Volume
 from datasets.pictures.picture_plane import PicturePlane
 from datasets.study.cohort import LoadedCase
 from training.annotators.actions import Action, ActionLog
 from training.annotators.strategy import FAR_SLICES, GoodEnough, Help, Order, Strategy, halving_order
-from training.annotators.strokes import Hand, Stroke, Tool, best_stroke, outline
+from training.annotators.strokes import BrushSettings, Stroke, Tool, best_stroke, outline
 from training.prompts.prompt import Box, Click, Prompts
 from training.prompts.simulated_boxes import TRAINING_JITTER, slice_boxes
 from training.prompts.simulated_clicks import ClickRule, next_click
 from training.prompts.simulated_points import points_mm, six_points
-from training.segmenters.between_slices import drawn_between
+from training.segmenters.between_slices import interpolated_masks
 from training.segmenters.segmenter import SegmentationRequest, Segmenter
 
-Picture = NDArray[np.bool_]
-
 _MOST_STROKES = 200
-"""Strokes on one visit of a slice at most; nobody goes on for longer."""
+"""Most strokes on one visit of a slice; no annotator would go on for longer."""
 
 
 @dataclass(frozen=True)
 class Helpers:
-    """The models at hand; None where there is none.
+    """The models that the annotator may prompt; None for a kind without a model.
 
     Args:
         clicks: Draws a slice from clicks.
@@ -51,11 +51,11 @@ class Helpers:
 
 @dataclass(frozen=True, eq=False)
 class Finished:
-    """A case that was worked through.
+    """A case that an annotator finished.
 
     Args:
-        log: What was done.
-        mask: bool on the case's grid.
+        log: The annotator's actions.
+        mask: The annotator's mask, bool on the case's grid.
         visited: Slices in the order in which they were opened.
         wrong_when_opened: Share of the slice's tumour that was wrong when it was opened, for slices with tumour.
     """
@@ -72,28 +72,28 @@ def annotate(
     helpers: Helpers,
     *,
     random: np.random.Generator,
-    hand: Hand | None = None,
+    brush: BrushSettings | None = None,
     good: GoodEnough | None = None,
     cache_key: str = "",
 ) -> Finished:
-    """Works a case through.
+    """Simulates an annotator on a case.
 
     Args:
         case: Images and the true mask.
-        strategy: How.
+        strategy: How the annotator works.
         helpers: The models.
-        random: Where the person's draws come from.
-        hand: How the person draws.
+        random: Generator of all random choices.
+        brush: Brushes, longest stroke and tremor.
         good: When a slice and the case are good enough.
         cache_key: Names the images, for models that keep what they computed.
 
     Raises:
-        RejectedInput: A model that the strategy asks for is not there, or cannot draw the case.
+        RejectedInput: A model that the strategy needs is missing, or cannot draw the case.
     """
     _require_helpers(strategy, helpers)
-    chair = _Chair(case, strategy, helpers, random, hand or Hand(), good or GoodEnough(), cache_key)
-    chair.work()
-    return chair.finished()
+    annotator = _Annotator(case, strategy, helpers, random, brush or BrushSettings(), good or GoodEnough(), cache_key)
+    annotator.work()
+    return annotator.finished()
 
 
 def _require_helpers(strategy: Strategy, helpers: Helpers) -> None:
@@ -101,13 +101,13 @@ def _require_helpers(strategy: Strategy, helpers: Helpers) -> None:
     if missing := [name for name, is_wanted in wanted.items() if is_wanted and getattr(helpers, name) is None]:
         raise RejectedInput(
             "annotator-model",
-            f"Expected a model that answers {' and '.join(missing)} for the strategy {strategy.name}, got none.",
+            f"The strategy {strategy.name} needs a model for {' and '.join(missing)}.",
             remedy="Name one, or choose another strategy.",
         )
 
 
-class _Chair:
-    """One person, one case."""
+class _Annotator:
+    """One annotator on one case."""
 
     def __init__(
         self,
@@ -115,18 +115,18 @@ class _Chair:
         strategy: Strategy,
         helpers: Helpers,
         random: np.random.Generator,
-        hand: Hand,
+        brush: BrushSettings,
         good: GoodEnough,
         cache_key: str,
     ) -> None:
         self._mask, self._strategy, self._helpers = case.mask, strategy, helpers
-        self._random, self._hand, self._good = random, hand, good
+        self._random, self._brush_settings, self._good = random, brush, good
         self._pictures = PicturePlane.of(case.mask.grid)
         self._pixel_mm = float(np.sqrt(np.prod(self._pictures.pixel_spacing_mm)))
         self._truth = np.ascontiguousarray(self._pictures.stack(case.mask.foreground))
         self._areas = self._truth.sum(axis=(1, 2))
-        self._drawn: dict[int, Picture] = {}
-        self._model: dict[int, Picture] | None = None
+        self._drawn: dict[int, Inside] = {}
+        self._model: dict[int, Inside] | None = None
         self._request = SegmentationRequest(
             case.volumes, next(iter(case.volumes)), slice_axis=self._pictures.slice_axis, cache_key=cache_key
         )
@@ -136,7 +136,7 @@ class _Chair:
         self._opened: dict[int, float] = {}
 
     def work(self) -> None:
-        """Everything, until the case is good enough."""
+        """Works until the case is good enough."""
         if self._strategy.points:
             self._place_points()
         for index in self._in_order():
@@ -144,7 +144,7 @@ class _Chair:
         self._look_again()
 
     def finished(self) -> Finished:
-        """What came of it."""
+        """The annotator's mask and actions."""
         found = np.zeros(self._mask.grid.shape, np.bool_)
         for index, mask in self._drawn.items():
             self._pictures.from_picture(mask, into=found, index=index)
@@ -159,7 +159,7 @@ class _Chair:
         return halving_order(first, largest, last)
 
     def _outwards(self, first: int, largest: int, last: int) -> list[int]:
-        """Also the slice beyond each end where it would arrive pre-drawn and has to be cleared."""
+        """Outwards order, with the slice beyond each end if it opens pre-drawn and has to be cleared."""
         beyond = int(self._strategy.pre_drawn)
         upper = range(largest + 1, min(last + beyond, len(self._areas) - 1) + 1)
         return [largest, *upper, *range(largest - 1, max(first - beyond, 0) - 1, -1)]
@@ -172,11 +172,11 @@ class _Chair:
         return found * (self._strategy.careful if nearest >= FAR_SLICES else 1.0)
 
     def _visit(self, index: int, allowed: float) -> None:
-        """Opens a slice, makes it good enough, submits it."""
+        """Opens a slice, corrects it until it is good enough, submits it."""
         self._log.add(Action.OPEN)
         self._visited.append(index)
         if index not in self._drawn:
-            self._drawn[index] = self._arriving(index)
+            self._drawn[index] = self._pre_drawn(index)
             if self._areas[index]:
                 self._opened.setdefault(index, self._wrong(index) / float(self._areas[index]))
         if not self._areas[index]:
@@ -185,14 +185,14 @@ class _Chair:
             self._correct(index, allowed)
         self._log.add(Action.SUBMIT)
 
-    def _arriving(self, index: int) -> Picture:
+    def _pre_drawn(self, index: int) -> Inside:
         empty = np.zeros(self._pictures.shape, np.bool_)
         if not self._strategy.pre_drawn:
             return empty
         known = self._drawn
         if self._model is None and self._strategy.order is Order.HALVING and not _is_between(index, known):
-            return empty  # a copy of a slice from far away helps nobody
-        found = dict(drawn_between(known, [index], drawn=self._model))
+            return empty  # a copy of a distant slice does not help
+        found = dict(interpolated_masks(known, [index], drawn=self._model))
         return found.get(index, empty)
 
     def _correct(self, index: int, allowed: float) -> None:
@@ -210,26 +210,26 @@ class _Chair:
                 return
 
     def _outline(self, index: int) -> None:
-        """The outline in as many strokes as its length takes; the hand is taken to be steady."""
-        radius = min(self._hand.radii)
+        """Draws the outline, in as many strokes as its length needs and without tremor."""
+        radius = min(self._brush_settings.radii)
         rim, length = outline(self._truth[index], radius)
         length_mm = length * self._pixel_mm
-        self._log.add(Action.STROKE, max(int(np.ceil(length_mm / self._hand.longest_mm)), 1))
-        self._log.way_mm += length_mm
+        self._log.add(Action.STROKE, max(int(np.ceil(length_mm / self._brush_settings.longest_mm)), 1))
+        self._log.path_mm += length_mm
         self._log.changed_pixels += int(np.count_nonzero(rim))
         self._tool = (Tool.BRUSH.value, radius)
         self._drawn[index] = rim
 
     def _stroke(self, index: int) -> bool:
-        """One stroke; False where none would mend anything."""
+        """Makes one stroke; False if none would correct anything."""
         truth, drawn = self._truth[index], self._drawn[index]
-        stroke = best_stroke(truth, drawn, self._hand, self._random, pixel_mm=self._pixel_mm)
+        stroke = best_stroke(truth, drawn, self._brush_settings, self._random, pixel_mm=self._pixel_mm)
         if stroke is None:
             return False
         self._take_up(stroke)
         after = stroke.drawn_on(drawn)
         self._log.add(Action.STROKE)
-        self._log.way_mm += stroke.length_mm
+        self._log.path_mm += stroke.length_mm
         self._log.changed_pixels += int(np.count_nonzero(after != drawn))
         self._drawn[index] = after
         return True
@@ -247,7 +247,7 @@ class _Chair:
             self._box(index)
 
     def _click(self, index: int, allowed: float) -> None:
-        """Clicks while they mend: one that makes the slice worse is undone, and the brush taken."""
+        """Clicks while clicks correct; one that makes the slice worse is undone, and the brush follows."""
         request, was_prompted = replace(self._request, slices=(index,)), False
         if self._drawn[index].any():
             request = replace(request, previous=self._as_probability(index))
@@ -268,7 +268,7 @@ class _Chair:
         self._log.add(Action.ACCEPT, int(was_prompted))
 
     def _box(self, index: int) -> None:
-        """A box around the slice's tumour; what it gives is taken where it is better."""
+        """Draws a box around the slice's tumour; the model's mask is accepted if it is better, else undone."""
         request = replace(self._request, slices=(index,), prompts=Prompts(boxes=self._boxes(index)))
         self._log.add(Action.BOX)
         probability = self._answer(self._helpers.box, request)
@@ -285,7 +285,7 @@ class _Chair:
         return slice_boxes(alone > 0, self._pictures, self._random, margin=TRAINING_JITTER, least_pixels=1)
 
     def _place_points(self) -> None:
-        """Six points; the model's volume is what slices arrive with from then on."""
+        """Places six points; from then on slices open with the model's volume."""
         voxels = six_points(self._mask.foreground, self._mask.grid.spacing, self._random)
         prompts = Prompts(extreme_points=points_mm(voxels, self._mask.grid))
         self._log.add(Action.POINT, len(voxels))
@@ -301,7 +301,7 @@ class _Chair:
             self._drawn[index] = np.zeros(self._pictures.shape, np.bool_)
 
     def _look_again(self) -> None:
-        """Opens the worst slices once more until the case is good enough."""
+        """Opens the worst slices again until the case is good enough."""
         wrong = {index: self._wrong(index) for index in self._drawn}
         for index in sorted(wrong, key=lambda each: (-wrong[each], each)):
             if self._case_dice() >= self._good.case_dice:
@@ -321,7 +321,7 @@ class _Chair:
 
     def _answer(self, model: Segmenter | None, request: SegmentationRequest) -> Volume:
         if model is None:
-            raise RejectedInput("annotator-model", "Expected a model, got none.", remedy="Name one.")
+            raise RejectedInput("annotator-model", "The strategy needs a model that was not given.", remedy="Name one.")
         found = model.segment(request).probability
         self._mask.grid.require_match(found.grid, what="A segmenter's answer")
         return found
@@ -338,5 +338,5 @@ class _Chair:
         return Click(point, positive=positive)
 
 
-def _is_between(index: int, known: Mapping[int, Picture]) -> bool:
+def _is_between(index: int, known: Mapping[int, Inside]) -> bool:
     return any(place < index for place in known) and any(place > index for place in known)

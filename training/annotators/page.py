@@ -31,17 +31,19 @@ def annotator_page(document: Mapping[str, Any]) -> str:
     """The page.
 
     Args:
-        document: What `simulate_annotators --json` prints.
+        document: The JSON document of `simulate_annotators --json`.
 
     Raises:
-        RejectedInput: It is something else.
+        RejectedInput: The document is not from `simulate_annotators`.
     """
     try:
         parts = [_overview(document["summary"]), *(_strategy(document, name) for name in document["strategies"])]
         rules = _rules(document)
     except (KeyError, TypeError, AttributeError) as error:
         raise RejectedInput(
-            "not-a-study", "Expected the document of a simulated user study, got another.", remedy="Run it again."
+            "not-a-study",
+            "This is not a document of simulate_annotators.",
+            remedy="Write one with simulate_annotators --json.",
         ) from error
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -96,7 +98,7 @@ def _strategy(document: Mapping[str, Any], name: str) -> str:
 
 
 def _bars(ratios: Sequence[tuple[str, float]]) -> str:
-    """How many times as many actions by hand takes, a bar a case, with a line at five."""
+    """Bars: actions by hand divided by actions with help, case by case, with a line at five."""
     ordered = sorted(ratios, key=lambda each: each[1])
     top, width, height = max(6.0, ordered[-1][1] if ordered else 0.0), 760.0, 200.0
     step = (width - 40) / max(len(ordered), 1)
@@ -110,7 +112,7 @@ def _bars(ratios: Sequence[tuple[str, float]]) -> str:
         f'<text x="30" y="{184 - at / top * 160:.1f}" text-anchor="end">{at}</text>'
         for at, mark in ((0, ""), (1, ""), (5, 'class="goal"'))
     )
-    label = "Actions by hand for one action with help, case by case"
+    label = "Actions by hand divided by actions with help, case by case"
     return f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{label}">{lines}{bars}</svg>'
 
 
@@ -120,8 +122,8 @@ def _rules(document: Mapping[str, Any]) -> str:
     lines = [
         f"Models: {', '.join(f'{name}: {title}' for name, title in document['models'].items()) or 'none'}.",
         f"Actions are: {', '.join(rules['counted'])}. Submits and openings are the same in both arms.",
-        f"Seconds (Keystroke-Level Model): {seconds}; a stroke takes its way on top.",
-        f"Hand: {rules['hand']}. Good enough: {rules['good_enough']}. Seed: {rules['seed']}.",
+        f"Seconds (Keystroke-Level Model): {seconds}; a stroke also takes the seconds of its path.",
+        f"Brush: {rules['hand']}. Good enough: {rules['good_enough']}. Seed: {rules['seed']}.",
         *document["findings"],
     ]
     return "<section><h2>Rules</h2>" + "".join(f"<p>{escape(line)}</p>" for line in lines) + "</section>"

@@ -1,4 +1,4 @@
-"""How a simulated annotator works, fixed beforehand: in which order, with which help, and what is good enough."""
+"""A simulated annotator's strategy, fixed beforehand: order of slices, help of models, and what is good enough."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -7,11 +7,11 @@ from itertools import pairwise
 from datasets.errors import RejectedInput
 
 FAR_SLICES = 3
-"""From here on, many slices will be drawn from this one."""
+"""Distance to the next finished slice from which many slices are interpolated from this one."""
 
 
 class Help(StrEnum):
-    """The model that is prompted on a slice which is badly off."""
+    """The model that is prompted on a slice which is badly wrong."""
 
     NONE = "none"
     CLICKS = "clicks"
@@ -19,7 +19,7 @@ class Help(StrEnum):
 
 
 class Order(StrEnum):
-    """In which order slices are opened."""
+    """The order in which slices are opened."""
 
     OUTWARDS = "outwards"
     """The largest slice, then its neighbours upwards to the tumour's end, then downwards."""
@@ -30,13 +30,14 @@ class Order(StrEnum):
 
 @dataclass(frozen=True)
 class GoodEnough:
-    """When a person leaves a slice, and when a case.
+    """When a slice, and when a case, is good enough.
 
     Args:
-        share: A slice is left when the wrong area is at most this share of its tumour; 0.1 is a Dice of about 0.95.
-        floor_share: Or this share of the tumour's mean area over its slices, which spares specks on small slices; a
-            slice with tumour is never left empty.
-        case_dice: Where the case as a whole has less, the slices that are worst are opened once more.
+        share: A slice is good enough if the wrong area is at most this share of its tumour; 0.1 is a Dice of about
+            0.95.
+        floor_share: Or at most this share of the tumour's mean area over its slices, which spares specks on small
+            slices; a slice with tumour is never left empty.
+        case_dice: Dice of the whole case below which the worst slices are opened again.
 
     Raises:
         RejectedInput: A number is out of range.
@@ -49,26 +50,26 @@ class GoodEnough:
     def __post_init__(self) -> None:
         if not (0 < self.share < 1 and 0 <= self.floor_share < 1 and 0 < self.case_dice < 1):
             raise RejectedInput(
-                "annotator-goal", "Expected shares and a Dice between 0 and 1, got others.", remedy="Correct them."
+                "annotator-goal", "The shares and the Dice must lie between 0 and 1.", remedy="Correct them."
             )
 
 
 @dataclass(frozen=True)
 class Strategy:
-    """How a person works.
+    """How an annotator works.
 
     Args:
-        name: What it is called.
+        name: Name of the strategy.
         points: Begin with six extreme points, from which a model draws the volume.
-        help: Who is prompted on a slice that is badly off.
-        pre_drawn: Whether slices arrive drawn from the finished ones.
-        order: In which order slices are opened.
-        badly_off: A slice is prompted where more than this share of its tumour is wrong; otherwise it is brushed.
-        most_clicks: Clicks on one slice at most.
-        careful: On slices from which many others will be drawn (the next finished one is `FAR_SLICES` away or more),
-            this part of the wrong area is allowed that is allowed elsewhere; 1 for no difference.
+        help: The model that is prompted on a slice which is badly wrong.
+        pre_drawn: Whether slices open with a mask interpolated from the finished ones.
+        order: The order in which slices are opened.
+        badly_off: Share of a slice's tumour that must be wrong before a model is prompted; below it the brush is used.
+        most_clicks: Most clicks on one slice.
+        careful: Factor on the wrong area that is allowed on slices from which many others are interpolated (the next
+            finished one is `FAR_SLICES` away or more); 1 for no difference.
         outline: An empty slice begins with the tumour's outline, drawn with the finest brush along its inside; then it
-            is filled. Without it the hand begins with whatever stroke mends most.
+            is filled. Without it the first stroke is the one that corrects most.
     """
 
     name: str
@@ -83,7 +84,7 @@ class Strategy:
 
 
 BY_HAND = Strategy("by-hand", pre_drawn=False, order=Order.OUTWARDS)
-"""Every slice from empty with the strokes that mend most: a hand that plans like nobody does."""
+"""Every slice from empty with the strokes that correct most: better planned than any person's."""
 
 OUTLINED = replace(BY_HAND, name="by-hand-outlined", outline=True)
 """Every slice from empty, outlined and filled, as people draw with a brush."""

@@ -1,6 +1,6 @@
-"""The way of a round brush over a picture, compiled: from pixel to pixel, always to where it mends most.
+"""The path of a simulated brush over a picture, compiled: from pixel to pixel, always to where it corrects most.
 
-Everything is counted in pixels. `worth` says what covering a pixel does: 1 mends it, -1 spoils it, 0 changes nothing.
+All lengths are in pixels. `worth` is the effect of covering a pixel: 1 corrects it, -1 makes it wrong, 0 none.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ _STEPS = np.array([(0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), 
 _DIAGONAL = 2.0**0.5
 
 LEAST_GAIN = 0.5
-"""Pixels that a step has to mend; a hand that gets less lifts the brush."""
+"""Pixels that a step has to correct; below that the brush is lifted."""
 
 
 @njit(cache=True, nogil=True)
@@ -23,20 +23,20 @@ def stroke_path(
     radius: float,
     longest: float,
 ) -> tuple[NDArray[np.int64], int, float]:
-    """Leads a brush from `start` as long as it mends something.
+    """Moves a brush from `start` as long as it corrects something.
 
-    A step goes to the neighbour that mends most a pixel of way. Where no neighbour mends anything, the brush is led
-    over the allowed pixels to the nearest that does.
+    A step goes to the neighbour that corrects most per pixel of path. If none corrects anything, the brush moves over
+    the allowed pixels to the nearest that does.
 
     Args:
-        worth: int8 (height, width), 1, 0 or -1; left as it is.
+        worth: int8 (height, width), 1, 0 or -1; not changed.
         allowed: bool (height, width), where the brush's middle may be; `start` is one.
         start: Row and column.
         radius: Of the brush.
-        longest: Length of the way at most.
+        longest: Most length of the path.
 
     Returns:
-        Rows and columns of the way (N, 2); pixels mended less pixels spoilt; its length.
+        Rows and columns of the path (N, 2); pixels corrected less pixels made wrong; its length.
     """
     left = worth.copy()
     path = np.empty((int(longest) + 3, 2), np.int64)
@@ -54,22 +54,22 @@ def stroke_path(
                 continue
             own = _gain(left, to_row, to_column, radius) / step
             if direction == heading:
-                own *= 1.1  # hands go on as they went
+                own *= 1.1  # a stroke tends to go straight on
             if own >= rate:
                 found, rate = direction, own
         if found >= 0:
-            way: NDArray[np.int64] = np.empty((1, 2), np.int64)
-            way[0, 0], way[0, 1] = row + _STEPS[found, 0], column + _STEPS[found, 1]
+            leg: NDArray[np.int64] = np.empty((1, 2), np.int64)
+            leg[0, 0], leg[0, 1] = row + _STEPS[found, 0], column + _STEPS[found, 1]
             heading = found
         else:
-            way = _way_to_more(left, allowed, path[count - 1], radius, longest - length)
+            leg = _path_to_more(left, allowed, path[count - 1], radius, longest - length)
             heading = -1
-            if len(way) == 0:
+            if len(leg) == 0:
                 break
-        for at in range(len(way)):
-            length += _step_length(path[count - 1], way[at])
-            path[count] = way[at]
-            gain += _cover(left, way[at, 0], way[at, 1], radius)
+        for at in range(len(leg)):
+            length += _step_length(path[count - 1], leg[at])
+            path[count] = leg[at]
+            gain += _cover(left, leg[at, 0], leg[at, 1], radius)
             count += 1
         if gain > best_gain:
             best_count, best_gain, best_length = count, gain, length
@@ -78,7 +78,7 @@ def stroke_path(
 
 @njit(cache=True, nogil=True)
 def gains(worth: NDArray[np.int8], allowed: NDArray[np.bool_], radius: float) -> NDArray[np.int32]:
-    """What a brush mends that stands on each allowed pixel, int32 (height, width); 0 on the others."""
+    """Pixels that a brush on each allowed pixel corrects, int32 (height, width); 0 on the others."""
     height, width = worth.shape
     along = np.zeros((height, width + 1), np.int32)
     for y in range(height):
@@ -119,7 +119,7 @@ def far_end(allowed: NDArray[np.bool_], start: NDArray[np.int64]) -> NDArray[np.
 
 @njit(cache=True, nogil=True)
 def covered(path: NDArray[np.float64], radius: float, height: int, width: int) -> NDArray[np.bool_]:
-    """Pixels whose centres a brush covers on its way.
+    """Pixels whose centres a brush covers along its path.
 
     Args:
         path: Rows and columns (N, 2), which may be fractions, at most a pixel or two apart.
@@ -141,10 +141,10 @@ def covered(path: NDArray[np.float64], radius: float, height: int, width: int) -
 
 
 @njit(cache=True, nogil=True)
-def _way_to_more(
+def _path_to_more(
     left: NDArray[np.int8], allowed: NDArray[np.bool_], start: NDArray[np.int64], radius: float, longest: float
 ) -> NDArray[np.int64]:
-    """The pixels from `start` (left out) to the nearest allowed one that mends something; none where it is too far."""
+    """The pixels from `start` (left out) to the nearest allowed one that corrects something; none if it is too far."""
     before = np.full(allowed.size, -1, np.int64)
     steps = np.zeros(allowed.size, np.int64)
     width = allowed.shape[1]
@@ -158,14 +158,14 @@ def _way_to_more(
         if steps[here] * _DIAGONAL > longest:
             break
         row, column = here // width, here % width
-        # A wide brush sees much the same from the next pixel: every fourth is enough. The way has to be worth it.
+        # A wide brush corrects much the same on the next pixel: every fourth is enough. The path has to be worth it.
         looked_at = steps[here] > 0 and (radius < 4.0 or (row % 2 == 0 and column % 2 == 0))
         if looked_at and _gain(left, row, column, radius) >= LEAST_GAIN * max(steps[here], 2):
-            way = np.empty((steps[here], 2), np.int64)
+            leg = np.empty((steps[here], 2), np.int64)
             for at in range(steps[here] - 1, -1, -1):
-                way[at, 0], way[at, 1] = here // width, here % width
+                leg[at, 0], leg[at, 1] = here // width, here % width
                 here = before[here]
-            return way
+            return leg
         for direction in range(8):
             to_row, to_column = row + _STEPS[direction, 0], column + _STEPS[direction, 1]
             if _is_allowed(allowed, to_row, to_column) and before[to_row * width + to_column] < 0:
@@ -188,7 +188,7 @@ def _step_length(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
 
 @njit(cache=True, nogil=True)
 def _gain(left: NDArray[np.int8], row: int, column: int, radius: float) -> int:
-    """What a brush that stands on a pixel would still mend."""
+    """Pixels that a brush on a pixel would still correct."""
     total = 0
     for y in range(max(int(np.ceil(row - radius)), 0), min(int(np.floor(row + radius)), left.shape[0] - 1) + 1):
         half = int(np.sqrt(radius * radius - (y - row) ** 2))
@@ -199,7 +199,7 @@ def _gain(left: NDArray[np.int8], row: int, column: int, radius: float) -> int:
 
 @njit(cache=True, nogil=True)
 def _cover(left: NDArray[np.int8], row: int, column: int, radius: float) -> int:
-    """What a brush that stands on a pixel mends; it is worth nothing afterwards."""
+    """Pixels that a brush on a pixel corrects; covering them again is worth nothing."""
     total = _gain(left, row, column, radius)
     for y in range(max(int(np.ceil(row - radius)), 0), min(int(np.floor(row + radius)), left.shape[0] - 1) + 1):
         half = int(np.sqrt(radius * radius - (y - row) ** 2))

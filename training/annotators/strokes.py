@@ -1,9 +1,9 @@
-"""Brush strokes that a simulated hand makes: which one mends most of a slice's mask, and what it covers.
+"""Brush strokes of a simulated annotator: the stroke that corrects most of a slice's mask, and the pixels it covers.
 
-A stroke is one press, drag and release of a round brush or eraser: one of a few sizes, a way of bounded length. The
-hand knows where the tumour ends and keeps the brush inside it (the eraser outside), but for a pixel; it picks the tool,
-the size and the way that mend the most pixels, and then trembles while it draws. The rules are the same whether the
-mask it starts from is a model's or empty.
+A stroke is one press, drag and release of a round brush or eraser: one of a few sizes, a path of bounded length. The
+annotator knows the tumour's edge and keeps the brush inside it (the eraser outside), but for a pixel; tool, size and
+path are those that correct the most pixels, and a tremor is added. The rules are the same whether the mask before the
+stroke is a model's or empty.
 """
 
 from dataclasses import dataclass
@@ -13,32 +13,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
-
-Picture = NDArray[np.bool_]
+from datasets.image.mask import Inside
 
 _SPILL = 1.0
-"""Pixels by which the brush's rim may pass the tumour's edge: what a pixel's width leaves open."""
+"""Pixels by which the brush's rim may pass the tumour's edge: a pixel's width is not decided."""
 
 _TREMOR_STEPS = 6.0
-"""Over how many pixels of the way the hand's deviation stays alike."""
+"""Pixels of the path over which the tremor's deviation stays alike."""
 
 
 class Tool(StrEnum):
-    """What the pointer does."""
+    """The drawing tool."""
 
     BRUSH = "brush"
     ERASER = "eraser"
 
 
 @dataclass(frozen=True)
-class Hand:
-    """How a hand draws.
+class BrushSettings:
+    """How an annotator draws strokes.
 
     Args:
-        radii: Of the brushes to choose from, in pixels of the picture.
-        longest_mm: Way of one stroke at most, on the patient's scale.
-        tremor_mm: Standard deviation of the hand from the way it means to go, across each of both axes.
-        least_gain: Pixels that a stroke has to mend, or it is not made.
+        radii: Radii of the brushes to choose from, in pixels of the picture.
+        longest_mm: Longest path of one stroke, on the patient's scale.
+        tremor_mm: Standard deviation of the stroke from the planned path, along each axis.
+        least_gain: Pixels that a stroke has to correct, or it is not made.
 
     Raises:
         RejectedInput: A number is out of range.
@@ -54,8 +53,8 @@ class Hand:
         if not (fit and 0.0 < self.longest_mm <= 1e4 and 0.0 <= self.tremor_mm <= 10.0 and self.least_gain >= 1):
             raise RejectedInput(
                 "hand-settings",
-                "Expected brushes of 1 to 100 pixels, strokes of up to 10000 mm, a tremor of 0 to 10 mm and a gain "
-                "of at least 1 pixel, got other numbers.",
+                "Brushes must have 1 to 100 pixels, strokes up to 10000 mm, a tremor 0 to 10 mm and a gain at least "
+                "1 pixel.",
                 remedy="Correct them.",
             )
 
@@ -67,8 +66,8 @@ class Stroke:
     Args:
         tool: Brush or eraser.
         radius: Of the brush, in pixels.
-        path: Rows and columns of its middle, float64 (N, 2), as the hand really went.
-        length_mm: Of the way.
+        path: Rows and columns of its middle, float64 (N, 2), with the tremor.
+        length_mm: Length of the planned path.
     """
 
     tool: Tool
@@ -76,7 +75,7 @@ class Stroke:
     path: NDArray[np.float64]
     length_mm: float
 
-    def drawn_on(self, mask: Picture) -> Picture:
+    def drawn_on(self, mask: Inside) -> Inside:
         """The mask after the stroke, bool (height, width); a copy."""
         from training.annotators.stroke_path import covered
 
@@ -85,60 +84,60 @@ class Stroke:
 
 
 def best_stroke(
-    truth: Picture, drawn: Picture, hand: Hand, random: np.random.Generator, *, pixel_mm: float
+    truth: Inside, drawn: Inside, brush: BrushSettings, random: np.random.Generator, *, pixel_mm: float
 ) -> Stroke | None:
-    """The stroke that mends most, as a hand draws it that is not quite steady.
+    """The stroke that corrects most, drawn with a tremor.
 
     Args:
         truth: bool (height, width), the tumour.
         drawn: The mask so far, of the same shape.
-        hand: Who draws.
-        random: Where its tremor comes from.
+        brush: Brushes, longest stroke and tremor.
+        random: Generator of the tremor.
         pixel_mm: Side of a pixel.
 
     Returns:
-        None where no stroke mends as much as `hand.least_gain`.
+        None if no stroke corrects `brush.least_gain` pixels.
     """
-    longest = hand.longest_mm / pixel_mm
+    longest = brush.longest_mm / pixel_mm
     planned = [
         (gain, tool, radius, path)
         for tool in Tool
-        for radius in hand.radii
-        for gain, path in _ways(truth, drawn, tool, radius=radius, longest=longest)
+        for radius in brush.radii
+        for gain, path in _paths(truth, drawn, tool, radius=radius, longest=longest)
     ]
-    gain, tool, radius, path = max(planned, key=lambda way: way[0], default=(0, Tool.BRUSH, 0.0, None))
-    if path is None or gain < hand.least_gain:
+    gain, tool, radius, path = max(planned, key=lambda plan: plan[0], default=(0, Tool.BRUSH, 0.0, None))
+    if path is None or gain < brush.least_gain:
         return None
     steps = np.hypot(*np.diff(path, axis=0).T).sum() if len(path) > 1 else 0.0
-    return Stroke(tool, radius, _trembling(path, hand.tremor_mm / pixel_mm, random), float(steps) * pixel_mm)
+    return Stroke(tool, radius, _with_tremor(path, brush.tremor_mm / pixel_mm, random), float(steps) * pixel_mm)
 
 
-def outline(truth: Picture, radius: float) -> tuple[Picture, float]:
-    """What a brush covers that is led once along the inside of a tumour's edge.
+def outline(truth: Inside, radius: float) -> tuple[Inside, float]:
+    """The rim that a brush covers when it is led once along the inside of the tumour's edge.
 
     Args:
         truth: bool (height, width), not empty.
         radius: Of the brush, in pixels.
 
     Returns:
-        bool (height, width), and the length of the way in pixels.
+        bool (height, width), and the length of the path in pixels.
     """
     import cv2
 
     depth = _depth(truth)
     rim = truth & (depth <= 2 * radius)
-    way = (depth > radius if (depth > radius).any() else truth).astype(np.uint8)
-    edges, _ = cv2.findContours(way, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    middle = (depth > radius if (depth > radius).any() else truth).astype(np.uint8)
+    edges, _ = cv2.findContours(middle, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     return rim, float(sum(cv2.arcLength(edge, closed=True) for edge in edges))
 
 
-def _ways(
-    truth: Picture, drawn: Picture, tool: Tool, *, radius: float, longest: float
+def _paths(
+    truth: Inside, drawn: Inside, tool: Tool, *, radius: float, longest: float
 ) -> list[tuple[int, NDArray[np.int64]]]:
-    """Ways of one tool and size with what they mend: from where most is wrong, and from the far end of that place."""
+    """Paths of one tool and size with the pixels they correct, from where most is wrong and from the far end there."""
     from training.annotators.stroke_path import far_end, gains, stroke_path
 
-    # An eraser is a brush that paints what is no tumour.
+    # An eraser is a brush that paints the background.
     wanted, done = (truth, drawn) if tool is Tool.BRUSH else (~truth, ~drawn)
     if not (wanted & ~done).any():
         return []
@@ -155,20 +154,20 @@ def _ways(
     return [(int(gain), path) for path, gain, _ in found]
 
 
-def _depth(inside: Picture) -> NDArray[np.float32]:
-    """Pixels from each pixel inside to the nearest outside; the picture's border is no edge."""
+def _depth(inside: Inside) -> NDArray[np.float32]:
+    """Distance in pixels from each pixel inside to the nearest outside; the picture's border is no edge."""
     import cv2
 
     found = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.asarray(found, dtype=np.float32)
 
 
-def _trembling(path: NDArray[np.int64], sd: float, random: np.random.Generator) -> NDArray[np.float64]:
-    """A way with smooth deviations of a standard deviation of `sd` pixels along both axes."""
+def _with_tremor(path: NDArray[np.int64], sd: float, random: np.random.Generator) -> NDArray[np.float64]:
+    """A path with smooth random deviations, of standard deviation `sd` pixels along each axis."""
     from scipy.ndimage import gaussian_filter1d
 
     margin = int(4 * _TREMOR_STEPS)
     noise = random.normal(size=(len(path) + 2 * margin, 2))
     smooth = gaussian_filter1d(noise, _TREMOR_STEPS, axis=0, mode="wrap")[margin : margin + len(path)]
-    scale = sd * np.sqrt(2.0 * np.sqrt(np.pi) * _TREMOR_STEPS)  # what smoothing took from the noise
+    scale = sd * np.sqrt(2.0 * np.sqrt(np.pi) * _TREMOR_STEPS)  # restores the deviation that smoothing took
     return path + smooth * scale

@@ -1,7 +1,7 @@
-"""The simulated user study: each case by hand and by every strategy, and what that says over all cases.
+"""The annotator study: each case drawn by hand and with every strategy, and a summary over all cases.
 
-Both arms are the same person with the same hand and the same idea of good enough. A ratio says how many times as many
-actions drawing by hand takes.
+Both arms are the same annotator with the same brush and the same limit of good enough. A ratio is the number of actions
+by hand divided by that with a strategy.
 """
 
 import hashlib
@@ -18,34 +18,34 @@ from datasets.study.cohort import LoadedCase
 from training.annotators.actions import ANSWER_SECONDS, COUNTED, OPEN_SECONDS, SECONDS
 from training.annotators.annotator import Finished, Helpers, annotate
 from training.annotators.strategy import BY_HAND, OUTLINED, GoodEnough, Strategy
-from training.annotators.strokes import Hand
+from training.annotators.strokes import BrushSettings
 from training.measures.metrics import dice
 
 GOAL_RATIO = 5.0
-"""So many times fewer actions than by hand are wanted."""
+"""The goal: this many times fewer actions than by hand."""
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class StudyRules:
-    """What holds for both arms.
+    """Rules that hold for both arms.
 
     Args:
-        hand: How strokes are drawn.
+        brush: How strokes are drawn.
         good: When a slice and a case are good enough.
         seed: Of every random choice.
     """
 
-    hand: Hand = field(default_factory=Hand)
+    brush: BrushSettings = field(default_factory=BrushSettings)
     good: GoodEnough = field(default_factory=GoodEnough)
     seed: int = 0
 
     @property
     def described(self) -> dict[str, Any]:
-        """As plain JSON values, with what actions cost."""
+        """As plain JSON values, with the seconds of each action."""
         return {
-            "hand": asdict(self.hand) | {"radii": list(self.hand.radii)},
+            "hand": asdict(self.brush) | {"radii": list(self.brush.radii)},
             "good_enough": asdict(self.good),
             "seed": self.seed,
             "counted": [action.value for action in COUNTED],
@@ -55,8 +55,8 @@ class StudyRules:
         }
 
 
-def studied(case: LoadedCase, strategies: Sequence[Strategy], helpers: Helpers, rules: StudyRules) -> Row:
-    """One case, by hand and by each strategy, as plain JSON values.
+def study_case(case: LoadedCase, strategies: Sequence[Strategy], helpers: Helpers, rules: StudyRules) -> Row:
+    """Results of one case, by hand and with each strategy, as plain JSON values.
 
     Raises:
         RejectedInput: A model is missing, or cannot draw the case.
@@ -70,7 +70,7 @@ def studied(case: LoadedCase, strategies: Sequence[Strategy], helpers: Helpers, 
                 strategy,
                 helpers,
                 random=np.random.default_rng([rules.seed, _number_of(case.case)]),
-                hand=rules.hand,
+                brush=rules.brush,
                 good=rules.good,
                 cache_key=key,
             ),

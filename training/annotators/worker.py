@@ -1,4 +1,4 @@
-"""What a worker does for the simulated user study: reads a case, loads its models, works it through. No Django."""
+"""The worker's part of the annotator study: reads a case, loads its models, simulates the annotators. No Django."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -7,7 +7,7 @@ from pathlib import Path
 from datasets.study.cohort import CohortCase, load
 from training.annotators.annotator import Helpers
 from training.annotators.strategy import Strategy
-from training.annotators.study import Row, StudyRules, studied
+from training.annotators.study import Row, StudyRules, study_case
 from training.methods.crossvalidation import FoldSegmenters, TrainedFolds
 from training.methods.loading import load_segmenter
 from training.segmenters.segmenter import Segmenter
@@ -15,11 +15,11 @@ from training.segmenters.segmenter import Segmenter
 
 @dataclass(frozen=True)
 class StudyModel:
-    """A model as workers find it.
+    """A model as workers load it.
 
     Args:
         folder: The package, or the folder of the folds.
-        digest: Expected of the package; empty for folds.
+        digest: Digest that the package must have; empty for folds.
     """
 
     folder: Path
@@ -28,7 +28,7 @@ class StudyModel:
 
 @dataclass(frozen=True)
 class StudyTask:
-    """A case and how it is worked through."""
+    """A case of the study, with its strategies, models and rules."""
 
     case: CohortCase
     strategies: tuple[Strategy, ...]
@@ -38,10 +38,10 @@ class StudyTask:
 
 
 def one_case(task: StudyTask) -> Row:
-    """What a worker does: reads a case and works it through."""
+    """Reads a case and simulates the annotators on it."""
     case = load(task.case, resample=task.resample)
     models = {name: _segmenter(model, case.case) for name, model in task.models}
-    return studied(case, task.strategies, Helpers(**models), task.rules)
+    return study_case(case, task.strategies, Helpers(**models), task.rules)
 
 
 def _segmenter(model: StudyModel, case: str) -> Segmenter:

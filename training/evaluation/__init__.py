@@ -1,4 +1,4 @@
-"""Segmenters tried with simulated users, measured, and reported on one page.
+"""Evaluation of segmenters with simulated users, and its report on one page.
 
 Imports `training.measures`, `training.prompts` and `training.segmenters`.
 """

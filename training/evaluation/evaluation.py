@@ -1,8 +1,8 @@
 """Evaluation: a segmenter answers a simulated user, case by case and click by click, and is measured after each.
 
-A session is the real one: the user looks at the mask that was drawn, the last probability goes back to the segmenter,
-and the images keep their cache key from request to request. Every draw comes from the seed and the case's name, so that
-a case's clicks do not depend on which other cases are evaluated, and two models meet the same user.
+A session runs as in the product: the user sees the mask that was drawn, the last probability goes back to the
+segmenter, and the images keep their cache key from request to request. Every random choice comes from the seed and the
+case's name, so a case's clicks do not depend on the other cases of the cohort, and two models meet the same user.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from datasets.image.digest import content_sha256
 from datasets.image.mask import Mask
 from datasets.image.volume import Grid, Volume
 from datasets.pictures.picture_plane import PicturePlane
+from datasets.progress import Progress
 from datasets.study.cohort import CohortCase, LoadedCase, load
 from training.evaluation.results import CaseResult, Evaluation, RefusedCase
 from training.measures.metrics import Agreement, agreement
@@ -32,17 +33,15 @@ LEAST_SLICE_PIXELS = 20
 pixel's rim is most of the tumour and Dice says little about the method."""
 
 _MOST = 1000
-"""Clicks of a session, and sessions of a case, at most."""
+"""Most clicks of a session, and most sessions of a case."""
 
 SegmenterOf = Callable[[str], Segmenter]
-"""Which segmenter draws a case, so that each patient is drawn by the fold that never saw it."""
-
-Progress = Callable[[int, int], None]
+"""The segmenter for a case's name, so that each patient is drawn by the fold that was not trained on it."""
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """How cases are evaluated, in the words of `evaluate`."""
+    """How cases are evaluated; the fields are arguments of `evaluate`."""
 
     clicks: int
     seeds: int
@@ -56,8 +55,8 @@ class _Plan:
         if many or self.clicks < 0 or self.seeds < 1 or (self.slices_per_case is not None and self.slices_per_case < 1):
             raise RejectedInput(
                 "evaluation-plan",
-                f"Expected 0 to {_MOST} clicks, 1 to {_MOST} seeds and 1 slice or more, got {self.clicks}, "
-                f"{self.seeds} and {self.slices_per_case}.",
+                f"Expected 0 to {_MOST} clicks, 1 to {_MOST} seeds and 1 slice or more, got {self.clicks} clicks, "
+                f"{self.seeds} seeds and {self.slices_per_case} slices.",
                 remedy="Give numbers in these ranges.",
             )
 
@@ -90,19 +89,19 @@ def evaluate(
     Args:
         segmenter: The segmenter, or a function from a case's name to the segmenter that draws it.
         cases: Files, read one case at a time, or cases in memory.
-        user: Who gives the prompts.
+        user: The simulated user.
         clicks: Most clicks of a session.
         seeds: Sessions of each case, from the seeds 0, 1, ...
-        per_slice: Every slice with enough tumour is a session of its own, as methods that click on slices want it.
-        slices_per_case: At most so many slices, evenly spread; None for all.
-        target: The channel that is drawn on; empty for the first.
+        per_slice: Every slice with enough tumour is a session of its own, for methods that draw slice by slice.
+        slices_per_case: Most slices of a case, evenly spread; None for all.
+        target: The channel that is segmented; empty for the first.
         resample: Bring images on other grids onto the mask's.
         model: Name and version; empty for what the segmenter says.
-        about: Words on the data and their limits, for the summary.
-        progress: Told how many sessions of a case are done, and of how many; what it raises stops the evaluation.
+        about: A remark on the data and their limits, for the summary.
+        progress: Called with (sessions done, sessions to do); what it raises stops the evaluation.
 
     Returns:
-        Every case's curves; cases that could not be read or drawn are refused by name and the others go on.
+        The curves of every case; a case that cannot be read or drawn is refused by name, and the others go on.
 
     Raises:
         RejectedInput: There are no cases, two have one name, a number is out of range, or the user begins with more
@@ -137,7 +136,7 @@ def evaluate(
 
 
 class _Counter:
-    """Tells the progress after each seed of one case."""
+    """Reports the progress after each seed of one case."""
 
     def __init__(self, progress: Progress | None, before: int, total: int) -> None:
         self._progress, self._done, self._total = progress, before, total
@@ -149,7 +148,7 @@ class _Counter:
 
 
 class _Watched:
-    """A segmenter whose answers are timed and must lie on the images' grid."""
+    """A segmenter whose answers are timed, and refused on another grid than the images'."""
 
     def __init__(self, segmenter: Any, versions: set[str]) -> None:
         self._segmenter, self._versions = segmenter, versions
@@ -166,12 +165,12 @@ class _Watched:
 
 @dataclass(frozen=True, eq=False)
 class _Scene:
-    """What one session is about: a whole case, or one slice of it.
+    """The subject of one session: a whole case, or one slice of it.
 
     Args:
-        request: With the images, without prompts.
+        request: The images, without prompts.
         truth: The mask, cut to the slice where there is one.
-        part: Where `truth` lies in the images.
+        part: Slices that cut `truth`'s part from the images.
     """
 
     request: SegmentationRequest
@@ -195,7 +194,7 @@ def _case_result(
 def _session(
     scene: _Scene, segmenter: _Watched, user: SimulatedUser, *, random: np.random.Generator, clicks: int
 ) -> list[_Step]:
-    """One user on one case or slice: a step for each of the user's rounds.
+    """One session of a user on a case or slice: a step for each round.
 
     A user with nothing left to correct stops clicking; the mask stays what it was.
     """
@@ -224,7 +223,7 @@ def _scenes(case: LoadedCase, plan: _Plan) -> Iterator[_Scene]:
     if target not in case.volumes:
         raise RejectedInput(
             "evaluation-target",
-            f"Expected one of {', '.join(case.volumes)} to draw on, got another channel.",
+            f"The cohort has no channel of this name; its channels are {', '.join(case.volumes)}.",
             remedy="Name one of the cohort's channels.",
         )
     axis = PicturePlane.of(case.mask.grid).slice_axis
@@ -238,7 +237,7 @@ def _scenes(case: LoadedCase, plan: _Plan) -> Iterator[_Scene]:
 
 
 def _cache_key(case: LoadedCase) -> str:
-    """Names the images by their content: another cohort may use the same names for other images."""
+    """Cache key from the images' content: another cohort may use the same names for other images."""
     return "".join(content_sha256(volume)[:16] for volume in case.volumes.values())
 
 
@@ -249,7 +248,7 @@ def _chosen_slices(mask: Mask, axis: int, most: int | None) -> list[int]:
     if not enough.size:
         raise RejectedInput(
             "evaluation-small-tumour",
-            f"Expected a slice with at least {LEAST_SLICE_PIXELS} pixels of tumour, got smaller ones.",
+            f"No slice has {LEAST_SLICE_PIXELS} pixels of tumour, the least that is evaluated slice by slice.",
             remedy="Leave the case out, or evaluate it as a volume.",
         )
     if most is None or enough.size <= most:
@@ -259,7 +258,7 @@ def _chosen_slices(mask: Mask, axis: int, most: int | None) -> list[int]:
 
 
 def _cut(mask: Mask, part: tuple[slice, ...]) -> Mask:
-    """A part of a mask with its own grid, so that what is clicked on it keeps its millimetres."""
+    """A part of a mask with its own grid, so that clicks on it keep their millimetres."""
     data = mask.data[part]
     affine = mask.grid.affine.copy()
     affine[:3, 3] = mask.grid.to_world([each.start or 0 for each in part])
@@ -311,7 +310,7 @@ def _require_clicks(user: SimulatedUser, clicks: int) -> None:
     if not user.rounds(clicks):
         raise RejectedInput(
             "evaluation-clicks",
-            f"Expected as many clicks as the user begins with, got {clicks}.",
+            f"The user begins with more clicks than the {clicks} that are allowed.",
             remedy="Allow at least one click.",
         )
 

@@ -1,7 +1,6 @@
 """The page of one evaluation or of several side by side: self-contained HTML, no script, light and dark.
 
-It is made from the JSON documents alone, so that results of another machine, or of last year, can be shown beside new
-ones.
+Made from the JSON documents alone, so that results of another machine, or of last year, can be compared with new ones.
 """
 
 from collections.abc import Mapping, Sequence
@@ -70,7 +69,7 @@ def report_page(documents: Sequence[Document]) -> str:
         documents: From `Evaluation.as_dict`, or the same read from JSON.
 
     Raises:
-        RejectedInput: There is none, or one is no evaluation.
+        RejectedInput: There is no document, or one is no evaluation.
     """
     if not documents:
         raise not_an_evaluation()
@@ -90,7 +89,7 @@ def report_page(documents: Sequence[Document]) -> str:
 
 
 def _several(documents: Sequence[Document], names: Sequence[str]) -> str:
-    """Mean curves in one figure, the figures of each model in one table, and the tests between them."""
+    """Several models: mean curves in one figure, results in one table, and the tests between them."""
     named = list(zip(documents, names, strict=True))
     shown = [_curve(found, name, cases=False) for found, name in named if found["cases"] and _is_curve(found)]
     content = ""
@@ -111,7 +110,7 @@ def _several(documents: Sequence[Document], names: Sequence[str]) -> str:
 
 
 def _overview(document: Document) -> list[str]:
-    """A column of the table of models."""
+    """A model's column of the table."""
     summary = document["summary"]
     worst, needed = summary["worst"], summary["clicks_to_dice"]
     average = summary["average_1_to_10"]["dice"]
@@ -148,7 +147,7 @@ def _tests(tests: Sequence[Any]) -> str:
 
 
 def _one(document: Document, name: str) -> str:
-    """The part of one model."""
+    """The section of one model."""
     summary = document["summary"]
     head = f'<h2>{escape(name)}</h2><p class="soft">{escape(str(summary["about"]))}</p>'
     if not document["cases"]:
@@ -167,7 +166,7 @@ def _one(document: Document, name: str) -> str:
 
 
 def _tiles(summary: Mapping[str, Any]) -> str:
-    """The figures that a reader looks for first."""
+    """The main results, as large figures."""
     shown = [count for count in _SHOWN_CLICKS if count in summary["clicks"]]
     found = [(f"Dice, {clicks_in_words(count)}", _mean_at(summary, count)) for count in shown]
     if len(summary["clicks"]) == 1:
@@ -185,7 +184,7 @@ def _tiles(summary: Mapping[str, Any]) -> str:
 
 
 def _tile(words: str, value: str) -> str:
-    """A large figure, its spread below, and what it is."""
+    """A large figure with its spread and its title."""
     mean, _, spread = value.partition(" ± ")
     small = f"<small>± {spread}</small>" if spread else ""
     return f'<div class="tile"><b>{mean}{small}</b><span>{escape(words)}</span></div>'
@@ -280,7 +279,7 @@ def _times(seconds: Mapping[str, Any] | None) -> str:
 
 
 def _reached(needed: Mapping[str, Any]) -> str:
-    """The median number of clicks, and how many cases of how many got there."""
+    """The median number of clicks, and how many of all cases reached the Dice."""
     median = "never" if needed["median"] is None else f"{needed['median']:g}"
     return f"{median} ({needed['reached']:d} of {needed['of']:d})"
 

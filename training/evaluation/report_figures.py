@@ -15,7 +15,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Curve:
-    """The mean of a model against clicks.
+    """A model's mean Dice against clicks.
 
     Args:
         title: The model.
@@ -46,7 +46,7 @@ class _Frame:
     bottom: float = 44
 
     def at(self, x: float, y: float) -> Point:
-        """Where a pair of numbers lies in the picture."""
+        """Position of a pair of numbers in the picture."""
         across = (x - self.x_range[0]) / (self.x_range[1] - self.x_range[0])
         up = (y - self.y_range[0]) / (self.y_range[1] - self.y_range[0])
         up = min(max(up, 0.0), 1.0)

@@ -1,7 +1,7 @@
-"""What an evaluation found: a curve of measures against clicks for each case, the refused cases, and a summary.
+"""Results of an evaluation: a curve of measures against clicks for each case, the refused cases, and a summary.
 
 `Evaluation.as_dict` is the JSON document: a model, its cases with one value after each number of clicks, and a summary.
-Nothing in it is NaN or infinite; what does not exist (a distance to an empty mask) is null.
+Nothing in it is NaN or infinite; a value that does not exist (a distance to an empty mask) is null.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from training.measures.statistics import (
 )
 
 CURVES = ("dice", "assd_mm", "hd95_mm", "surface_dice_1mm", "seconds")
-"""The measures that are given after each number of clicks."""
+"""The measures that are recorded after each number of clicks."""
 
 DICE_GOALS = (0.85, 0.90)
 """A Dice of 0.85 is where readers call a mask good; 0.90 is what two readers reach with each other at best."""
@@ -87,11 +87,11 @@ class Evaluation:
 
     Args:
         model: Name and version.
-        user: What the simulated user did.
+        user: The simulated user, in a phrase.
         seeds: Sessions of each case started from these.
         per_slice: Whether every slice was a session of its own.
-        slices_per_case: At most so many slices of each case; None for all with enough tumour.
-        about: Words on the data and their limits.
+        slices_per_case: Most slices of each case; None for all with enough tumour.
+        about: A remark on the data and their limits.
         cases: In the order they were given.
         refused: Cases that could not be evaluated.
     """
@@ -112,7 +112,7 @@ class Evaluation:
         return document
 
     def summary(self) -> dict[str, Any]:
-        """Means over the cases, how it was measured, and what was refused."""
+        """Means over the cases, settings of the evaluation, and refused cases."""
         clicks = self.cases[0].clicks if self.cases else ()
         return {
             "user": self.user,
@@ -145,7 +145,7 @@ class Evaluation:
         return mean_sd([average_over_clicks(case.clicks, getattr(case, name)) for case in self.cases])
 
     def _clicks_to(self, goal: float) -> dict[str, Any]:
-        """Clicks that each case needed, null where it never got there, and their median."""
+        """Clicks that each case needed, null if it never reached the Dice, and their median."""
         needed = {case.case: clicks_needed(case.clicks, case.dice, threshold=goal) for case in self.cases}
         reached = [count for count in needed.values() if count is not None]
         median = median_of_censored(list(needed.values()))
@@ -184,7 +184,7 @@ def _spread(seconds: Sequence[float]) -> dict[str, Any] | None:
 
 
 def _rounded(value: Any) -> Any:
-    """The same with shorter numbers: a millionth is less than any of these measures can tell."""
+    """The same values with six decimals: none of these measures is more precise."""
     if isinstance(value, float):
         return round(value, _DIGITS)
     if isinstance(value, dict):

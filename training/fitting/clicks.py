@@ -1,7 +1,7 @@
-"""Clicks: how DeepGrow, DeepEdit and 2S-ICR learn, in 2D and 3D, from simulated users. Imports torch.
+"""Training of click methods (DeepGrow, DeepEdit, 2S-ICR) in 2D and 3D with simulated users. Imports torch.
 
-Two ways: *gathered*, where a session is simulated without learning and the last answer is learned from (DeepGrow,
-DeepEdit), and *at every click*, where each answer is (2S-ICR), on top of the previous probability.
+Two schemes: *gathered* simulates a session without learning and takes the loss of its last answer (DeepGrow,
+DeepEdit); *at every click* takes the loss of each answer, made on top of the previous probability (2S-ICR).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +18,8 @@ from torch.nn import functional
 from datasets.errors import RejectedInput
 from training.fitting.examples import Example, PreparedExamples
 from training.fitting.loop import (
+    FitProgress,
     LoopSettings,
-    Progress,
     channels_last,
     fit_network,
     half_precision,
@@ -27,7 +27,7 @@ from training.fitting.loop import (
     mixed_precision,
 )
 from training.fitting.losses import dice_and_cross_entropy
-from training.fitting.shown import ShownCanvases, ShownSlices, ShownVolumes
+from training.fitting.samplers import CanvasSampler, SliceSampler, VolumeSampler
 from training.inputs.augmentation import Augmentation, bent
 from training.inputs.canvas import Picture, Shape
 from training.inputs.intensity_rules import RULE_OF
@@ -44,23 +44,23 @@ Predict = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class ClickSettings:
-    """How a click model learns.
+    """Settings of a click model's training.
 
     Args:
         loop: Iterations, learning rate, seed.
         channels: Images the networks see.
-        canvas: What regions are brought to; two sizes for a method that draws slice by slice.
+        canvas: Size that regions are resampled to; two sizes for a method that draws slice by slice.
         widths: Channels of the networks' levels.
         batch: Canvases an iteration.
-        most_clicks: Clicks of a session are drawn from 1 to this (2S-ICR: 15).
+        most_clicks: The number of clicks of a session is drawn from 1 to this (2S-ICR: 15).
         click_free: Share of iterations without clicks (DeepEdit: 0.25, 0.5; DeepGrow: 0).
         at_every_click: Whether an optimizer step is done at every click, on the previous probability (2S-ICR).
-        wander: Share of sessions whose wanted mask is bent away from the drawn one, so that only clicks tell where it
-            lies; without it a network that knows its training cases learns to pass clicks over.
+        wander: Share of sessions whose target mask is deformed, so that only clicks tell where its edge is; without it
+            a network that has memorised its training cases learns to ignore clicks.
         mask_dropout: How often the previous probability is replaced by no information (2S-ICR: 0.2).
-        rule: Where the simulated user clicks.
-        whole: How often most of the image is shown instead of the tumour's surroundings.
-        augmentation: How examples are varied.
+        rule: Rule by which the simulated user chooses clicks.
+        whole: How often most of the image is used instead of the tumour's surroundings.
+        augmentation: Strengths and probabilities of augmentations.
     """
 
     loop: LoopSettings
@@ -82,12 +82,12 @@ class ClickSettings:
         if not (self.batch >= 1 and self.most_clicks >= 1 and all(0.0 <= share <= 1.0 for share in shares)):
             raise RejectedInput(
                 "fit-settings",
-                "Expected at least one canvas and one click, and shares between 0 and 1, got others.",
+                "A training needs at least one canvas and one click, and shares between 0 and 1.",
                 remedy="Correct the settings.",
             )
 
     def plan(self, *, automatic: bool) -> ClickPlan:
-        """The plan of the model that comes out; with a first network of its own, or not."""
+        """The plan of the trained model, with or without an automatic first network."""
         images = len(self.channels)
         refiner = UNetPlan.uniform(
             channels=images + 2 + self.at_every_click, widths=self.widths, dimensions=len(self.canvas)
@@ -107,7 +107,7 @@ def fit_automatic(
     settings: ClickSettings,
     *,
     checkpoint: Path | None = None,
-    progress: Progress | None = None,
+    progress: FitProgress | None = None,
 ) -> tuple[dict[str, NDArray[Any]], list[float]]:
     """Fits 2S-ICR's first network, which sees images only.
 
@@ -136,16 +136,16 @@ def fit_refiner(
     *,
     automatic: Tensors | None = None,
     checkpoint: Path | None = None,
-    progress: Progress | None = None,
+    progress: FitProgress | None = None,
 ) -> tuple[dict[str, NDArray[Any]], list[float]]:
-    """Fits the network that sees clicks.
+    """Fits the refiner: the network that sees clicks.
 
     Args:
         examples: Masks with their images.
-        settings: How to learn.
-        automatic: The first network's tensors, for 2S-ICR; its answer is what the first click corrects.
-        checkpoint: File to go on from and to keep up to date.
-        progress: Told about every iteration.
+        settings: Settings of the training.
+        automatic: The first network's tensors, for 2S-ICR; the first click corrects its answer.
+        checkpoint: File to go on from, and to update.
+        progress: Called after every iteration.
 
     Returns:
         The tensors in half precision, and the losses.
@@ -219,9 +219,9 @@ class _Session:
             yield dice_and_cross_entropy(logits, target.to(self._device))
 
     def _start(self, images: Tensor, random: np.random.Generator, first: Predict | None) -> NDArray[np.float32] | None:
-        """The first network's probability, made worse at random: on its own training images it errs too little.
+        """The first network's probability, made worse at random: on its training images it has too few errors.
 
-        Now and then there is none, so that a session can also begin with a click.
+        Sometimes None, so that a session can also begin with a click.
         """
         if first is None or random.random() < self._settings.mask_dropout:
             return None
@@ -244,7 +244,7 @@ class _Session:
                 own.append(made)
 
     def _input(self, images: Tensor, clicks: list[list[Any]], previous: NDArray[np.float32] | None) -> Tensor:
-        """What the network sees, by the plan that also serves."""
+        """The network's input, made by the plan that is also used in service."""
         axes = len(self._plan.canvas)
         shown: list[Picture] = []
         for number, own in enumerate(clicks):
@@ -253,7 +253,7 @@ class _Session:
                 for sign in (True, False)
             ]
             before = None if previous is None else previous[number]
-            shown.append(self._plan.shown(images[number].numpy(), CanvasClicks(*signs), before))
+            shown.append(self._plan.refiner_input(images[number].numpy(), CanvasClicks(*signs), before))
         return torch.from_numpy(np.stack(shown))
 
 
@@ -267,7 +267,7 @@ def _predict(network: nn.Module, device: torch.device) -> Predict:
 
 
 def _about(network: str, examples: Sequence[Example], settings: ClickSettings) -> dict[str, Any]:
-    """What a checkpoint belongs to."""
+    """All that a checkpoint depends on."""
     return {"network": network, "cases": sorted(each.case for each in examples), "settings": asdict(settings)}
 
 
@@ -277,9 +277,9 @@ def _network(plan: UNetPlan, settings: ClickSettings, device: torch.device) -> n
 
 
 def _begin_with(network: nn.Module, automatic: Tensors) -> None:
-    """Lets a refiner begin as the first network, blind to clicks and to the previous probability.
+    """Initialises a refiner with the first network's weights, and zeros for clicks and the previous probability.
 
-    2S-ICR trains both from nothing; with few cases and steps it is better spent on learning what clicks mean.
+    2S-ICR trains both from scratch; with few cases and steps, they are better spent on learning clicks.
     """
     known = network.state_dict()
     for name, tensor in automatic.items():
@@ -292,8 +292,8 @@ def _begin_with(network: nn.Module, automatic: Tensors) -> None:
     network.load_state_dict(known)
 
 
-def _shown(examples: Sequence[Example], settings: ClickSettings, plan: ClickPlan) -> ShownCanvases:
+def _shown(examples: Sequence[Example], settings: ClickSettings, plan: ClickPlan) -> CanvasSampler:
     prepared = PreparedExamples(examples, plan.channels)
     if len(settings.canvas) == 2:
-        return ShownSlices(prepared, settings.canvas, settings.augmentation)
-    return ShownVolumes(prepared, settings.canvas, settings.augmentation, whole=settings.whole)
+        return SliceSampler(prepared, settings.canvas, settings.augmentation)
+    return VolumeSampler(prepared, settings.canvas, settings.augmentation, whole=settings.whole)

@@ -1,4 +1,4 @@
-"""Examples: what prompted methods learn from, turned, normalised and held in memory, and the regions shown of them."""
+"""Training examples of prompted methods, reoriented, normalised and held in memory, and regions sampled from them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ class Example:
 
     Args:
         case: The case's name.
-        patient: So that no split tears a patient apart.
-        volumes: Images by what they show (``t1``, ``t2``, ``ct``, ``pet``).
+        patient: The patient, all of whose cases belong to one fold.
+        volumes: Images by channel (``t1``, ``t2``, ``ct``, ``pet``).
         mask: Every labelled voxel counts as tumour.
 
     Raises:
@@ -42,13 +42,13 @@ class Example:
         if not self.mask.foreground.any():
             raise RejectedInput(
                 "example-empty",
-                "Expected a tumour in the mask of every example, got an empty mask.",
+                "The mask of a training example is empty.",
                 remedy="Leave the case out, or correct its mask.",
             )
 
     @cached_property
     def inside(self) -> NDArray[np.bool_]:
-        """Where the tumour is, axes towards right, anterior, superior."""
+        """The tumour as a boolean array, axes towards right, anterior, superior."""
         return np.ascontiguousarray(as_ras(Volume(self.mask.foreground, self.mask.grid)).data)
 
     @cached_property
@@ -63,7 +63,7 @@ class Example:
         if found is None:
             raise ProgramFault(
                 "example-empty",
-                "Expected a checked mask to hold a tumour, got an empty one.",
+                "A mask that was checked before is empty.",
                 remedy="Report it.",
             )
         return found
@@ -77,7 +77,7 @@ class Example:
         if channel not in self.volumes:
             raise RejectedInput(
                 "sequence-missing",
-                f"Expected the image {channel} in every example, got one without it.",
+                f"A training example has no image {channel}, and every example needs it.",
                 remedy="Leave the case out, or train on the images that every case has.",
             )
         return np.ascontiguousarray(as_ras(self.volumes[channel]).data)
@@ -87,26 +87,26 @@ def ordered_examples(examples: Sequence[Example]) -> list[Example]:
     """The examples by name.
 
     Raises:
-        RejectedInput: None, or one twice.
+        RejectedInput: There is no example, or a case is given twice.
     """
     if not examples or len({example.case for example in examples}) != len(examples):
         raise RejectedInput(
             "fit-no-cases",
-            "Expected at least one example and each case once, got none or one twice.",
+            "There is no training example, or one case is given twice.",
             remedy="Give each approved case once.",
         )
     return sorted(examples, key=lambda example: example.case)
 
 
 class PreparedExamples:
-    """Examples turned and held in memory, with the greys of each image known.
+    """Examples reoriented and held in memory, with the normalisation of each image.
 
     Args:
-        examples: In any order; names decide the order they are drawn in.
-        channels: Which images, and the rule of each.
+        examples: In any order; they are ordered by name.
+        channels: Which images, and the intensity rule of each.
 
     Raises:
-        RejectedInput: None, one twice, or an image is missing.
+        RejectedInput: There is no example, a case is given twice, or an image is missing.
     """
 
     def __init__(self, examples: Sequence[Example], channels: Mapping[str, IntensityRule]) -> None:
@@ -118,19 +118,19 @@ class PreparedExamples:
         ]
 
     def drawn(self, random: np.random.Generator) -> int:
-        """The number of one example."""
+        """The number of a random example."""
         return int(random.integers(len(self.examples)))
 
     def arrays(self, number: int) -> list[NDArray[np.generic]]:
-        """An example's images as they are."""
+        """An example's images, not normalised."""
         return self._images[number]
 
     def greys(self, number: int) -> list[Greys]:
-        """How each of them becomes network input."""
+        """The normalisation of each of them."""
         return self._greys[number]
 
     def images(self, number: int, region: Region, shape: Shape) -> Picture:
-        """The images of a region on a canvas as the network sees them, (C, *shape)."""
+        """The normalised images of a region on a canvas, (C, *shape)."""
         return on_canvas(self._images[number], self._greys[number], region, shape=shape)
 
     def target(self, number: int, region: Region, shape: Shape) -> Picture:
@@ -138,13 +138,13 @@ class PreparedExamples:
         return resized(self.examples[number].inside[region.slices], shape)[None]
 
 
-def shown_region(example: Example, random: np.random.Generator, *, whole: float) -> Region:
-    """A region as a session may look at: most of the volume, or a box around the tumour that is up to twice as long.
+def sampled_region(example: Example, random: np.random.Generator, *, whole: float) -> Region:
+    """A random region: most of the volume, or a box around the tumour that is up to twice as long.
 
     Args:
-        example: Whose tumour.
-        random: Where every choice comes from.
-        whole: How often (0..1) most of the volume is shown; each side then loses up to half its margin to the tumour.
+        example: The training example.
+        random: Generator of every choice.
+        whole: How often (0..1) most of the volume is taken; each side then loses up to half its margin to the tumour.
     """
     lower, upper = example.bounds
     limit = np.array(example.inside.shape) - 1

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, write_bytes
 
-Progress = Callable[[int, int, float], None]
+FitProgress = Callable[[int, int, float], None]
 """Called after every iteration with the number done, of all, and the iteration's mean loss."""
 
 Learn = Callable[[nn.Module, np.random.Generator], Iterator[Tensor]]
@@ -73,7 +73,7 @@ def fit_network(
     settings: LoopSettings,
     *,
     checkpoint: Path | None = None,
-    progress: Progress | None = None,
+    progress: FitProgress | None = None,
     about: Mapping[str, Any] | None = None,
 ) -> list[float]:
     """Fits `network`, leaving the averaged weights in it.

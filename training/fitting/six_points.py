@@ -1,4 +1,4 @@
-"""Six points: InteractiveNet's network learns on regions around synthetic extreme points. Imports torch."""
+"""Training of six points: InteractiveNet's network on regions around simulated extreme points. Imports torch."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -14,8 +14,8 @@ from datasets.image.orientation import as_ras
 from datasets.image.volume import Grid
 from training.fitting.examples import Example, ordered_examples
 from training.fitting.loop import (
+    FitProgress,
     LoopSettings,
-    Progress,
     channels_last,
     fit_network,
     half_precision,
@@ -38,18 +38,18 @@ WIDTHS = (8, 16, 32, 48, 64)
 
 @dataclass(frozen=True)
 class PointsSettings:
-    """How six points learn.
+    """Settings of a six-point model's training.
 
     Args:
         loop: Iterations, learning rate, seed.
         channels: Images the network sees.
-        maps: What it is shown of the points.
+        maps: Maps of the points that the network sees.
         widths: Channels of its levels.
         budget: Most voxels of a canvas.
         batch: Regions whose gradients are added up before a step (InteractiveNet: 4).
         supervised: Coarser heads in training.
         relaxations: Range of the share by which boxes are relaxed in training.
-        augmentation: How examples are varied.
+        augmentation: Strengths and probabilities of augmentations.
     """
 
     loop: LoopSettings
@@ -87,15 +87,15 @@ def fit_six_points(
     settings: PointsSettings,
     *,
     checkpoint: Path | None = None,
-    progress: Progress | None = None,
+    progress: FitProgress | None = None,
 ) -> tuple[PointsPlan, dict[str, NDArray[Any]], list[float]]:
     """Fits one network.
 
     Args:
         examples: Masks with their images.
-        settings: How to learn.
-        checkpoint: File to go on from and to keep up to date.
-        progress: Told about every iteration.
+        settings: Settings of the training.
+        checkpoint: File to go on from, and to update.
+        progress: Called after every iteration.
 
     Returns:
         The plan, the tensors in half precision, and the losses.
@@ -117,7 +117,7 @@ def fit_six_points(
 
 
 class _Learner:
-    """Shows one example after the other."""
+    """Samples examples and computes losses."""
 
     def __init__(
         self, examples: Sequence[Example], plan: PointsPlan, settings: PointsSettings, *, device: torch.device
@@ -146,7 +146,7 @@ class _Learner:
         region = self._plan.region(points, grid, relaxed=float(random.uniform(*settings.relaxations)))
         picture = points_input(self._images[number], points, grid, region=region, plan=self._plan)
         target = resized(example.inside[region.slices], picture.shape[1:])[None]
-        # The map belongs to what is moved but keeps its own greys.
+        # The map moves with the images but keeps its own greys.
         channels = len(settings.channels)
         greys, others = augmented(
             torch.from_numpy(picture[:channels]),

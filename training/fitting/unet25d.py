@@ -1,6 +1,6 @@
-"""Fitting: the 2.5D U-Net learns from approved masks. The same cases, settings and machine give the same bytes."""
+"""Training of the 2.5D U-Net on approved masks. The same cases, settings and machine give the same bytes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,8 +20,7 @@ from training.model_package import Method, ModelDescription, write_package
 if TYPE_CHECKING:
     import torch
 
-Progress = Callable[[int, int, float], None]
-"""Called after every step with the number of steps done, of all steps, and the step's loss."""
+    from training.fitting.loop import FitProgress
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +28,8 @@ class TrainingCase:
     """One approved mask with its images.
 
     Args:
-        case_id: Maskloop's own name of the case; decides the order in which cases are seen.
-        patient_id: Maskloop's own name of the patient, so that no split tears a patient apart.
+        case_id: Code of the case; cases are ordered by it.
+        patient_id: Code of the patient, all of whose cases belong to one fold.
         volumes: T1 and T2.
         mask: Every labelled voxel counts as tumour.
         slice_axis: The grid axis that runs through the slices.
@@ -51,15 +50,15 @@ class TrainingCase:
 
 @dataclass(frozen=True)
 class FitSettings:
-    """How the network learns.
+    """Settings of the training.
 
     Args:
         steps: Gradient steps.
         batch_size: Slices a step.
         learning_rate: Adam's step size.
-        empty_slices: Share of slices without tumour among those shown, 0 up to below 1; 0 is MSTT-199's choice, which
-            leaves the network to invent tumours on slices it never saw.
-        seed: Decides the first weights and which slices are shown.
+        empty_slices: Share of slices without tumour in a batch, 0 up to below 1; with 0 (MSTT-199) the network draws
+            tumours on slices without one.
+        seed: Seed of the first weights and of the choice of slices.
         widths: Channels of the U-Net's levels.
         rule: How volumes become pictures.
         device: ``cuda``, ``cpu``, or None for the best there is.
@@ -83,15 +82,15 @@ class FitSettings:
         if not fit or self.rule.input_size % 2 ** (len(self.widths) - 1):
             raise RejectedInput(
                 "fit-settings",
-                "Expected at least one step and slice, a learning rate and a share of empty slices between 0 and 1, at "
-                "least two widths, and a picture size that halves once for each width but the last.",
+                "A training needs at least one step and slice, a learning rate and a share of empty slices between 0 "
+                "and 1, at least two widths, and a picture size that halves once for each width but the last.",
                 remedy="Correct the settings.",
             )
 
 
 @dataclass(frozen=True, eq=False)
 class FittedModel:
-    """What came out.
+    """The trained network.
 
     Args:
         tensors: The network's weights by name.
@@ -111,14 +110,14 @@ class FittedModel:
 
 
 def fit_unet25d(
-    cases: Sequence[TrainingCase], *, settings: FitSettings | None = None, progress: Progress | None = None
+    cases: Sequence[TrainingCase], *, settings: FitSettings | None = None, progress: "FitProgress | None" = None
 ) -> FittedModel:
     """Fits a 2.5D U-Net with Adam on Dice and cross-entropy.
 
     Args:
         cases: Approved masks with their images, in any order.
-        settings: How to learn; None for the defaults.
-        progress: Told about every step; what it raises stops the fit.
+        settings: Settings of the training; None for the defaults.
+        progress: Called after every step; what it raises stops the fit.
 
     Raises:
         RejectedInput: No cases, two cases of one name, or no tumour in any mask.
@@ -145,7 +144,7 @@ def package_fitted(fitted: FittedModel, folder: Path, *, name: str, version: str
 
     Args:
         fitted: From `fit_unet25d`.
-        folder: Where the package shall lie.
+        folder: Folder of the package.
         name: Kebab-case name of the model.
         version: Its version.
         snapshot_digest: SHA-256 of the snapshot whose masks were the cases.
@@ -170,7 +169,7 @@ def package_fitted(fitted: FittedModel, folder: Path, *, name: str, version: str
 
 
 class _Slices:
-    """The slices of all cases, and which of them each step shows."""
+    """The slices of all cases, and the choice of those in each step."""
 
     def __init__(self, cases: Sequence[TrainingCase], settings: FitSettings) -> None:
         self._settings = settings
@@ -189,7 +188,7 @@ class _Slices:
         if not filled:
             raise RejectedInput(
                 "fit-no-tumour",
-                "Expected a tumour in at least one mask, got empty masks only.",
+                "All masks are empty: there is no tumour to learn from.",
                 remedy="Approve masks with a tumour before training.",
             )
 
@@ -208,7 +207,7 @@ class _Slices:
 
 
 def _fitted(
-    shown: _Slices, settings: FitSettings, *, device: "torch.device", progress: Progress | None
+    shown: _Slices, settings: FitSettings, *, device: "torch.device", progress: "FitProgress | None"
 ) -> "tuple[torch.nn.Module, list[float]]":
     import torch
     from monai.losses import DiceCELoss
@@ -217,7 +216,7 @@ def _fitted(
 
     network = unet25d(settings.widths).to(device).train()
     optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
-    # Over the whole batch, so that an empty slice does not count as a Dice of its own.
+    # Dice over the whole batch, so that an empty slice does not count as a Dice of its own.
     criterion = DiceCELoss(sigmoid=True, squared_pred=True, batch=True)
     losses = []
     for step in range(1, settings.steps + 1):
@@ -238,7 +237,7 @@ def _finite(loss: float) -> float:
     if not np.isfinite(loss):
         raise RejectedInput(
             "fit-diverged",
-            "Expected a finite loss, got one that is not.",
+            "The training diverged: its loss is not finite any more.",
             remedy="Choose a smaller learning rate.",
         )
     return loss
@@ -246,7 +245,7 @@ def _finite(loss: float) -> float:
 
 @contextmanager
 def _repeatable(settings: FitSettings) -> "Iterator[torch.device]":
-    """The device to learn on, with torch's random numbers and algorithms pinned; both are as before afterwards."""
+    """The training's device, with torch's random numbers and algorithms pinned; both are restored afterwards."""
     import torch
 
     from training.segmenters.weights import best_device
@@ -262,13 +261,9 @@ def _repeatable(settings: FitSettings) -> "Iterator[torch.device]":
 
 def _ordered(cases: Sequence[TrainingCase]) -> list[TrainingCase]:
     if not cases:
-        raise RejectedInput(
-            "fit-no-cases", "Expected at least one approved case, got none.", remedy="Approve masks first."
-        )
+        raise RejectedInput("fit-no-cases", "There is no approved case to train on.", remedy="Approve masks first.")
     if len({case.case_id for case in cases}) != len(cases):
-        raise RejectedInput(
-            "fit-duplicate-case", "Expected each case once, got one twice.", remedy="List each approved case once."
-        )
+        raise RejectedInput("fit-duplicate-case", "A case is given twice.", remedy="List each approved case once.")
     return sorted(cases, key=lambda case: case.case_id)
 
 

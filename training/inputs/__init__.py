@@ -1,4 +1,4 @@
-"""What a network sees of a case: canvas, intensities, slices, augmentation.
+"""Network inputs: canvas, intensities, slices, augmentation.
 
 Imports nothing else of `training`.
 """

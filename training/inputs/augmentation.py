@@ -18,7 +18,7 @@ _MOST_BENT = 0.15
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How strongly, and how often (0..1).
+    """Strength and probability (0..1) of each augmentation.
 
     Args:
         mirror: How often each of `mirrored` is mirrored.
@@ -46,13 +46,13 @@ class Augmentation:
 
 
 def augmented(images: Tensor, others: Tensor, random: np.random.Generator, rule: Augmentation) -> tuple[Tensor, Tensor]:
-    """Images and what belongs to them, moved alike; only images change their greys.
+    """Augments images and their masks and maps with the same motion; only images change their greys.
 
     Args:
         images: (C, …) float32, two or three axes.
         others: (D, …) float32: masks and maps.
-        random: Where every choice comes from.
-        rule: How strongly and how often.
+        random: Generator of every choice.
+        rule: Strengths and probabilities.
 
     Returns:
         Both, of the same shapes; beyond the border the border's values are repeated in images, 0 in the others.
@@ -114,11 +114,11 @@ def _blurred(image: Tensor) -> Tensor:
 
 
 def bent(masks: Tensor, random: np.random.Generator) -> Tensor:
-    """Masks moved and bent by a smooth random field, each by its own; one that would be empty stays as it is.
+    """Masks deformed by smooth random fields, one for each mask; a mask that would become empty is not changed.
 
     Args:
         masks: (B, 1, …) of 0 and 1.
-        random: Where every choice comes from.
+        random: Generator of every choice.
 
     Returns:
         (B, 1, …) of 0 and 1; most of an edge lies within a tenth of the canvas of where it was.

@@ -1,8 +1,8 @@
-"""Canvas: a box of voxels brought to the size a network takes, and what the network says brought back.
+"""Canvas: a box of voxels resampled to the size of a network's input, and the network's answer resampled back.
 
 The axes are resampled one after the other. Where the canvas is coarser than the box, each of its voxels is a weighted
-mean of all it covers (a triangle as wide as two canvas voxels), so that nothing falls between the samples; where it is
-finer, it interpolates linearly.
+mean of all it covers (a triangle as wide as two canvas voxels), so that no voxel is skipped; where it is finer, it
+interpolates linearly.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 Shape = tuple[int, ...]
 
 MOST_VOXELS = 1 << 25
-"""Voxels of the largest canvas a model may ask for (320 x 320 x 320): the numbers of a damaged one are refused."""
+"""Voxels of the largest canvas of a model (320 x 320 x 320): larger ones are taken for a damaged package."""
 
 Picture = NDArray[np.float32]
 
@@ -54,7 +54,7 @@ class Region:
             upper: Last voxel.
             shape: Of the array.
             relaxed: Share of the size added on every side (InteractiveNet: 0.1).
-            least: Voxels added on every side at least.
+            least: Least number of voxels added on every side.
         """
         first, last = np.asarray(lower, dtype=np.float64), np.asarray(upper, dtype=np.float64)
         margin = np.maximum(np.ceil((last - first + 1) * relaxed), np.asarray(least))
@@ -66,7 +66,7 @@ class Region:
 
     @property
     def slices(self) -> tuple[slice, ...]:
-        """What cuts it out of an array."""
+        """The slices that cut the region out of an array."""
         return tuple(slice(first, first + size) for first, size in zip(self.first, self.size, strict=True))
 
     def on_canvas(self, voxels: ArrayLike, shape: Sequence[int]) -> NDArray[np.float64]:
@@ -88,7 +88,7 @@ def resized(data: NDArray[np.generic], shape: Sequence[int]) -> Picture:
     found = np.ascontiguousarray(data, dtype=np.float32)
     # Axes that shrink go first: the rest then has less to do.
     order = sorted(range(found.ndim), key=lambda axis: shape[axis] / found.shape[axis])
-    with np.errstate(invalid="ignore"):  # what is infinite becomes no number around it
+    with np.errstate(invalid="ignore"):  # an infinite voxel makes its neighbours NaN
         for axis in order:
             if found.shape[axis] != shape[axis]:
                 found = _along(found, axis, int(shape[axis]))
@@ -96,7 +96,7 @@ def resized(data: NDArray[np.generic], shape: Sequence[int]) -> Picture:
 
 
 def _along(data: Picture, axis: int, wanted: int) -> Picture:
-    """One axis resampled; a sum over few shifted copies, since a matrix product would start threads for so little."""
+    """Resamples one axis, as a sum of a few shifted copies: a matrix product would start threads for so little."""
     sources, weights = _taps(data.shape[axis], wanted)
     beside = [1] * data.ndim
     beside[axis] = wanted
@@ -110,7 +110,7 @@ def _along(data: Picture, axis: int, wanted: int) -> Picture:
 
 @lru_cache(maxsize=512)
 def _taps(size: int, wanted: int) -> tuple[NDArray[np.intp], Picture]:
-    """Which samples make each new one, and their shares: (taps, wanted) each; the shares sum to 1."""
+    """Indices and weights of the samples of each new one, (taps, wanted) each; the weights sum to 1."""
     weights = _weights(size, wanted)
     shared = weights != 0
     count = int(shared.sum(axis=1).max())

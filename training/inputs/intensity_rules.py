@@ -1,4 +1,4 @@
-"""Intensity rules of the prompted methods: how a volume's numbers become what a network sees."""
+"""Intensity rules of the prompted methods: how a volume's intensities are normalised for a network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ CT_WINDOW_HU = (-200.0, 200.0)
 """Becomes -1..1 (2S-ICR, section 4.1)."""
 
 LIMIT = 5.0
-"""Standard deviations beyond which a z-score is cut, so that a bright vessel or a metal artefact does not rule."""
+"""Standard deviations beyond which a z-score is cut, so that a bright vessel or a metal artefact does not dominate."""
 
 
 _LOOKED_AT = 20_000_000
-"""Voxels of which mean and deviation are taken at most: those of a 270 x 270 x 270 volume."""
+"""Most voxels from which mean and deviation are taken: those of a 270 x 270 x 270 volume."""
 
 
 class IntensityRule(StrEnum):
-    """How numbers become network input; stored in the model package, channel by channel."""
+    """How intensities become network input; stored in the model package, channel by channel."""
 
     FOREGROUND_ZSCORE = "foreground-zscore"
     """MR: z-score over the voxels that are not zero (InteractiveNet)."""
@@ -51,9 +51,9 @@ class Greys:
         """The numbers of `rule` for an image.
 
         Args:
-            data: Image of any shape, real; what is not finite is left out. Of a very large one every second, third …
-                voxel along each axis is looked at.
-            rule: Which rule.
+            data: Image of any shape, real; NaN and infinity are left out. Of a very large image only every second,
+                third … voxel along each axis is used.
+            rule: The rule.
         """
         if rule is IntensityRule.CT_WINDOW:
             low, high = CT_WINDOW_HU
@@ -67,7 +67,7 @@ class Greys:
         return cls(mean, max(deviation, 1e-6 * max(abs(mean), 1.0)), LIMIT)
 
     def apply(self, data: NDArray[np.generic]) -> NDArray[np.float32]:
-        """Network input, float32 of the same shape, within ±limit; what is not finite counts as the middle."""
+        """Network input, float32 of the same shape, within ±limit; NaN and infinity become the middle."""
         image = (np.asarray(data, dtype=np.float32) - np.float32(self.middle)) / np.float32(self.unit)
         return np.clip(np.nan_to_num(image, copy=False, nan=0.0), -self.limit, self.limit)
 

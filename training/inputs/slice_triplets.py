@@ -1,4 +1,4 @@
-"""What the 2.5D U-Net sees of a case: grey pictures of one size, and triplets of them. Imports torch when called."""
+"""Input of the 2.5D U-Net: grey pictures of one size, and triplets of them. Imports torch when called."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class PictureRule:
         if not (16 <= self.input_size <= 1024 and 0.0 <= self.low_percentile < self.high_percentile <= 100.0):
             raise RejectedInput(
                 "picture-rule",
-                "Expected a picture size from 16 to 1024 and rising percentiles from 0 to 100.",
+                "The picture size must lie between 16 and 1024, and the percentiles must rise from 0 to 100.",
                 remedy="Correct the settings, or restore the model package.",
             )
 

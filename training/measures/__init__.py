@@ -1,4 +1,4 @@
-"""How well masks agree, and statistics of it.
+"""Measures of agreement between masks, and statistics of them.
 
 Imports nothing else of `training`.
 """

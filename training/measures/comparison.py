@@ -16,7 +16,7 @@ AVERAGED = {"dice": "Dice", "assd_mm": "ASSD (mm)", "hd95_mm": "HD95 (mm)", "sur
 """Measures whose average over 1 to 10 clicks is compared; for methods of one request, their one value.
 
 A request with six points or boxes is not one click, and a mean over slices is no Dice of a volume: such measures have
-names of their own, so that they are compared with their like only."""
+names of their own, so that they are compared only with each other."""
 
 Document = Mapping[str, Any]
 """An evaluation as `Evaluation.as_dict` gives it."""
@@ -29,8 +29,8 @@ class ComparedMeasure:
     Args:
         first: Name of one model.
         second: Name of the other.
-        measure: What is compared, in words.
-        found: Differences are first minus second.
+        measure: Name of the measure.
+        found: The test; differences are first minus second.
     """
 
     first: str
@@ -40,10 +40,10 @@ class ComparedMeasure:
 
 
 def compare_evaluations(documents: Sequence[Document]) -> tuple[ComparedMeasure, ...]:
-    """Every two models on every measure that both have; p-values are adjusted over all of these together.
+    """Tests each pair of models on each measure that both have; p-values are adjusted over all tests together.
 
     Raises:
-        RejectedInput: A document is none of an evaluation.
+        RejectedInput: A document is not that of an evaluation.
     """
     named = list(zip(titles(documents), documents, strict=True))
     rows = [
@@ -61,7 +61,7 @@ def compare_evaluations(documents: Sequence[Document]) -> tuple[ComparedMeasure,
 
 
 def titles(documents: Sequence[Document]) -> tuple[str, ...]:
-    """Each document's model; where two have one name, with the user and, if need be, a number behind it."""
+    """Name of each document's model; duplicates get their user and, if need be, a number."""
     try:
         names = [str(document["model"]) for document in documents]
         with_user = [f"{document['model']} ({document['summary']['user']})" for document in documents]
@@ -75,16 +75,16 @@ def titles(documents: Sequence[Document]) -> tuple[str, ...]:
 
 
 def not_an_evaluation() -> RejectedInput:
-    """The refusal of a document that is none."""
+    """The refusal of a document that is not that of an evaluation."""
     return RejectedInput(
         "evaluation-document",
-        "Expected the JSON document of an evaluation (model, cases, summary), got something else.",
+        "This is not the JSON document of an evaluation (model, cases, summary).",
         remedy="Write it with evaluate_model --json.",
     )
 
 
 def _measures(document: Document) -> dict[str, Scores]:
-    """Scores by case of all that can be compared, by the measure's name."""
+    """Scores by case of each measure that can be compared, by the measure's name."""
     try:
         cases, slices = document["cases"], ", slice by slice" if document["summary"]["per_slice"] else ""
         if makes_one_request(document):
@@ -105,7 +105,7 @@ def makes_one_request(document: Document) -> bool:
 
 
 def clicks_in_words(count: int) -> str:
-    """A number of clicks."""
+    """A number of clicks in words."""
     return "1 click" if count == 1 else f"{count} clicks"
 
 

@@ -16,7 +16,7 @@ def transverse_diameter_mm(inside: NDArray[Any], grid: Grid, slice_axis: int) ->
 
     Args:
         inside: 3D array; non-zero is inside. May be a part cut from the grid: only directions and spacings are used.
-        grid: Where it lies.
+        grid: Its grid.
         slice_axis: The grid axis that runs through the slices.
 
     Returns:
@@ -37,7 +37,7 @@ def transverse_diameter_mm(inside: NDArray[Any], grid: Grid, slice_axis: int) ->
 
 
 def _rim(picture: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The (N, 2) pixels that end both their row and their column: the convex hull's corners are among them."""
+    """The (N, 2) pixels at the ends of both their row and their column: the convex hull's corners are among them."""
     row_ends, column_ends = np.zeros_like(picture), np.zeros_like(picture)
     rows, columns = np.flatnonzero(picture.any(axis=1)), np.flatnonzero(picture.any(axis=0))
     row_ends[rows, picture[rows].argmax(axis=1)] = True
@@ -48,7 +48,7 @@ def _rim(picture: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 
 def _box_diagonal(points: NDArray[np.float64]) -> float:
-    """Of the box that holds the points (3, N) along the axes of the world: no two points lie farther apart."""
+    """Diagonal of the box around the points (3, N) along the world's axes: no two points lie farther apart."""
     return float(np.linalg.norm(np.ptp(points, axis=1)))
 
 

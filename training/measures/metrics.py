@@ -1,4 +1,4 @@
-"""Metrics: how well two masks on one grid agree. Distances are in millimetres and honour the grid's spacing.
+"""Metrics: agreement of two masks on one grid. Distances are in millimetres and use the grid's spacing.
 
 The surface of a mask is the same for all measures: the voxels inside that have a face neighbour outside, at their
 centres; the volume's border counts as outside, but along an axis of one voxel there is no outside (a single slice has
@@ -16,7 +16,8 @@ from datasets.image.mask_box import mask_box
 from datasets.image.volume import Grid
 from training.measures.diameter import transverse_diameter_mm
 
-Region = NDArray[Any]
+MaskArray = NDArray[Any]
+"""A mask as an array of any type; values other than 0 are inside."""
 
 _NOWHERE = (slice(0, 0),) * 3
 """The window of two empty masks."""
@@ -25,7 +26,7 @@ SURFACE_TOLERANCE_MM = 1.0
 """How far apart two surfaces may lie and still count as one (2S-ICR, section 4.4): about one pixel of the T1 images."""
 
 _ROUNDING_MM = 1e-5
-"""What a spacing in float32 and its squares lose: a surface exactly at the tolerance is within it."""
+"""Rounding error of a spacing in float32 and its squares: a surface exactly at the tolerance is within it."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,13 @@ class Agreement:
     reference_diameter_mm: float
 
 
-def agreement(predicted: Region, reference: Region, grid: Grid, slice_axis: int) -> Agreement:
+def agreement(predicted: MaskArray, reference: MaskArray, grid: Grid, slice_axis: int) -> Agreement:
     """All measures at once; the surface distances are worked out once, in the window that holds both masks.
 
     Args:
         predicted: Array of `grid.shape`; non-zero is inside.
         reference: Array of `grid.shape`.
-        grid: Where both lie.
+        grid: Grid of both.
         slice_axis: The grid axis that runs through the slices.
 
     Raises:
@@ -82,7 +83,7 @@ def agreement(predicted: Region, reference: Region, grid: Grid, slice_axis: int)
     )
 
 
-def dice(a: Region, b: Region) -> float:
+def dice(a: MaskArray, b: MaskArray) -> float:
     """Dice overlap 2|A∩B| / (|A| + |B|).
 
     Args:
@@ -100,7 +101,7 @@ def dice(a: Region, b: Region) -> float:
     return 2.0 * int((one & other).sum()) / total if total else 1.0
 
 
-def surface_distances(a: Region, b: Region, grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def surface_distances(a: MaskArray, b: MaskArray, grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Distances in millimetres from each surface voxel of one mask to the other's nearest surface voxel.
 
     A surface voxel is one inside with a face neighbour outside; the volume's border counts as outside.
@@ -108,7 +109,7 @@ def surface_distances(a: Region, b: Region, grid: Grid) -> tuple[NDArray[np.floa
     Args:
         a: Array of `grid.shape`; non-zero is inside.
         b: Array of `grid.shape`.
-        grid: Where both lie.
+        grid: Grid of both.
 
     Returns:
         From a to b and from b to a; infinite where the other mask is empty.
@@ -122,7 +123,7 @@ def surface_distances(a: Region, b: Region, grid: Grid) -> tuple[NDArray[np.floa
     return _distances(one[window], other[window], grid)
 
 
-def assd_mm(a: Region, b: Region, grid: Grid) -> float:
+def assd_mm(a: MaskArray, b: MaskArray, grid: Grid) -> float:
     """Average symmetric surface distance: the mean over the surface voxels of both masks, in millimetres.
 
     Returns:
@@ -134,7 +135,7 @@ def assd_mm(a: Region, b: Region, grid: Grid) -> float:
     return _average(surface_distances(a, b, grid))
 
 
-def hd95_mm(a: Region, b: Region, grid: Grid) -> float:
+def hd95_mm(a: MaskArray, b: MaskArray, grid: Grid) -> float:
     """95th percentile of the surface distances, the larger of both directions, in millimetres.
 
     Returns:
@@ -146,7 +147,7 @@ def hd95_mm(a: Region, b: Region, grid: Grid) -> float:
     return _percentile_95(surface_distances(a, b, grid))
 
 
-def surface_dice(a: Region, b: Region, grid: Grid, *, tolerance_mm: float = SURFACE_TOLERANCE_MM) -> float:
+def surface_dice(a: MaskArray, b: MaskArray, grid: Grid, *, tolerance_mm: float = SURFACE_TOLERANCE_MM) -> float:
     """Surface Dice: the share of both surfaces' voxels that lie within a tolerance of the other surface.
 
     Every surface voxel counts once, however large its faces are (MONAI's `compute_surface_dice` without sub-voxels;
@@ -163,7 +164,7 @@ def surface_dice(a: Region, b: Region, grid: Grid, *, tolerance_mm: float = SURF
     return _share_within(surface_distances(a, b, grid), tolerance_mm)
 
 
-def volume_ml(inside: Region, grid: Grid) -> float:
+def volume_ml(inside: MaskArray, grid: Grid) -> float:
     """Volume in millilitres of the voxels of an array that are not zero."""
     return int(np.count_nonzero(inside)) * grid.voxel_volume_mm3 / 1000.0
 
@@ -171,7 +172,7 @@ def volume_ml(inside: Region, grid: Grid) -> float:
 def _distances(
     one: NDArray[np.bool_], other: NDArray[np.bool_], grid: Grid
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Both ways between the surfaces of two masks that are cut to a window beyond which everything is outside."""
+    """Distances in both directions between the surfaces of two masks, cut to a window beyond which all is outside."""
     flat = [axis for axis in range(3) if grid.shape[axis] == 1]
     first, second = _surface(one, flat), _surface(other, flat)
     if not (first.any() and second.any()):
@@ -207,7 +208,7 @@ def _none_if_infinite(distance_mm: float) -> float | None:
     return None if np.isinf(distance_mm) else distance_mm
 
 
-def _inside(a: Region, b: Region) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _inside(a: MaskArray, b: MaskArray) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     if a.shape != b.shape:
         raise GeometryError(
             "mask-shapes",
@@ -227,7 +228,7 @@ def _require_grid(inside: NDArray[np.bool_], grid: Grid) -> None:
     if not grid.is_orthogonal:
         raise GeometryError(
             "grid-sheared",
-            "Expected axes at right angles to measure distances along them, got a sheared grid.",
+            "The grid is sheared; distances are measured along axes at right angles only.",
             remedy="Resample the masks onto a grid without shear first.",
         )
 

@@ -1,7 +1,7 @@
 """Statistics of results: plain means, agreement of two measurements, clicks needed, tests between models.
 
-What cannot be said of the values given (one case has no spread, equal values have no correlation) is None, which JSON
-writes as null; no function here fails on few or equal values.
+A statistic that does not exist (one case has no spread, equal values have no correlation) is None, which JSON writes as
+null; no function here fails on few or equal values.
 """
 
 import math
@@ -23,7 +23,7 @@ _LIMITS = 1.96
 
 @dataclass(frozen=True)
 class MeanSd:
-    """Mean and sample standard deviation (n - 1) of the values that there are."""
+    """Mean and sample standard deviation (n - 1) of the known values."""
 
     mean: float | None
     sd: float | None
@@ -32,7 +32,7 @@ class MeanSd:
 
 @dataclass(frozen=True)
 class BlandAltman:
-    """How far one measurement lies from another of the same things.
+    """Agreement of two measurements of the same things.
 
     Args:
         bias: Mean difference, measured minus reference.
@@ -127,7 +127,7 @@ def clicks_needed(clicks: Sequence[int], dice: Sequence[float], *, threshold: fl
 
 
 def median_of_censored(counts: Sequence[int | None]) -> float | None:
-    """The median where None is more than any count; None where half or more never got there, and of nothing."""
+    """The median, where None counts as more than any number; None if half or more are None, or without values."""
     ordered = sorted(math.inf if count is None else count for count in counts)
     if not ordered:
         return None
@@ -181,12 +181,12 @@ def _wilcoxon(one: NDArray[np.float64], other: NDArray[np.float64]) -> float | N
     if one.size < 2 or np.array_equal(one, other):
         return None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that few pairs make the p-value approximate
+        warnings.simplefilter("ignore")  # scipy warns that few pairs make the p-value approximate
         return _finite(wilcoxon(one, other).pvalue)
 
 
 def _varies(values: NDArray[np.float64], largest: float) -> bool:
-    """Whether values differ by more than rounding at the size of `largest`: what is made of less is rounding too."""
+    """Whether values differ by more than rounding errors at the size of `largest`."""
     return bool(np.ptp(values) > 1e-12 * largest)
 
 

@@ -1,4 +1,4 @@
-"""The methods that can be trained, and how each is trained, loaded and tried.
+"""Methods: how each is trained, cross-validated, packaged, loaded and tried.
 
 Imports `training.fitting`, `training.inputs`, `training.networks`, `training.prompts` and `training.segmenters`.
 """

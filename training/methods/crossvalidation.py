@@ -1,6 +1,7 @@
-"""Cross-validation: every patient is drawn by a model that never saw them. One package a fold, kept, so it can go on.
+"""Cross-validation: every patient is drawn by a model that was not trained on them.
 
-Folds come from `datasets.study.splits`, by patient; `folds.json` says who is in which.
+One package a fold is kept, so that a stopped training goes on. Folds come from `datasets.study.splits`, by patient;
+`folds.json` lists the cases of each.
 """
 
 import json
@@ -19,7 +20,7 @@ from training.segmenters.segmenter import Segmenter
 
 if TYPE_CHECKING:
     from training.fitting.examples import Example
-    from training.fitting.loop import Progress
+    from training.fitting.loop import FitProgress
 
 FOLDS_NAME = "folds.json"
 
@@ -29,7 +30,7 @@ class TrainedFolds:
     """The folds of a cross-validation.
 
     Args:
-        folder: Where they lie: `folds.json` and a package ``fold-1``, ``fold-2`` …
+        folder: Folder with `folds.json` and a package ``fold-1``, ``fold-2`` … for each.
         folds: The cases each fold is tested on.
     """
 
@@ -38,10 +39,10 @@ class TrainedFolds:
 
     @classmethod
     def read(cls, folder: Path) -> "TrainedFolds":
-        """The folds that lie in `folder`.
+        """Reads the folds in `folder`.
 
         Raises:
-            RejectedInput: No cross-validation lies there.
+            RejectedInput: `folder` holds no cross-validation.
         """
         try:
             found = json.loads((folder / FOLDS_NAME).read_text(encoding="utf-8"))
@@ -49,20 +50,20 @@ class TrainedFolds:
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise RejectedInput(
                 "folds-missing",
-                f"Expected a folder with {FOLDS_NAME} and a model for each fold, got none that can be read.",
+                f"The folder has no {FOLDS_NAME} that can be read.",
                 remedy="Train the folds first.",
             ) from error
 
     def package(self, number: int) -> Path:
-        """Where the model of a fold lies, counted from 0."""
+        """The folder of a fold's package, counted from 0."""
         return self.folder / f"fold-{number + 1}"
 
 
 class FoldSegmenters:
-    """For a case's name, the model that never saw it; a fold is loaded when its first case is asked for.
+    """A function from a case's name to the fold that was not trained on it; folds are loaded when needed.
 
     Args:
-        trained: The folds; those that were not trained yet refuse their cases.
+        trained: The folds; cases of a fold that was not trained yet are refused.
     """
 
     def __init__(self, trained: TrainedFolds) -> None:
@@ -73,13 +74,13 @@ class FoldSegmenters:
         """The segmenter of a case.
 
         Raises:
-            RejectedInput: The case is in no fold, its fold was not trained, or the package is damaged.
+            RejectedInput: The case is in no fold, its fold was not trained yet, or the package is damaged.
         """
         number = next((number for number, cases in enumerate(self._trained.folds) if case in cases), None)
         if number is None:
             raise RejectedInput(
                 "case-in-no-fold",
-                "Expected a case that one of the folds was tested on, got one that is in none.",
+                "The case belongs to none of the folds.",
                 remedy="Use the globs that the folds were trained with, or evaluate one final model on new cases.",
             )
         if number not in self._loaded:
@@ -89,7 +90,7 @@ class FoldSegmenters:
 
 
 def split_examples(cases: Sequence[tuple[str, str]], *, folds: int, seed: int) -> Folds:
-    """Test sets over (case, patient) pairs.
+    """The cases that each fold is tested on, from (case, patient) pairs.
 
     Raises:
         RejectedInput: A case is named twice, or numbers are out of range.
@@ -104,23 +105,23 @@ def train_fold(
     number: int,
     *,
     inputs: dict[str, str],
-    progress: "Progress | None" = None,
+    progress: "FitProgress | None" = None,
 ) -> Path:
     """Trains one fold on all patients but its own; a fold that was trained already is kept.
 
     Args:
-        choice: What to train.
+        choice: Method and settings.
         examples: All cases, the fold's own among them.
-        trained: Where the folds lie.
+        trained: The folds and their folder.
         number: Which fold, counted from 0.
-        inputs: SHA-256 of what all folds learn from.
-        progress: Told about every iteration.
+        inputs: SHA-256 of the images and masks of all folds.
+        progress: Called after every iteration.
 
     Returns:
         The fold's package.
 
     Raises:
-        RejectedInput: As `train_method`; no case is left to learn from, or the fold was trained otherwise.
+        RejectedInput: As `train_method`; no case is left to learn from, or the fold was trained with other settings.
     """
     folder = trained.package(number)
     if folder.exists():
@@ -135,29 +136,29 @@ def train_fold(
 
 
 def _require_choice(folder: Path, choice: TrainingChoice) -> None:
-    """Refuses a package that another choice made; choices that were not known to it are left aside."""
+    """Refuses a package that was trained with other settings; settings that are newer than it are ignored."""
     fit = read_description(folder).parameters.get("fit", {})
     wanted = json.loads(canonical_json(choice.described))
     if any(wanted.get(name) != value for name, value in fit.get("choice", {}).items()):
         raise RejectedInput(
             "fold-differs",
-            "Expected a fold trained with these settings, got one trained with others in this folder.",
+            "The folder holds a fold that was trained with other settings.",
             remedy="Choose another folder, or give the settings it was begun with.",
         )
 
 
 def begin_folds(folder: Path, folds: Folds) -> TrainedFolds:
-    """Writes down who is in which fold, or finds the same written down already.
+    """Writes the cases of each fold, or checks that the same folds are written in `folder`.
 
     Raises:
-        RejectedInput: Other folds lie in `folder`.
+        RejectedInput: `folder` holds other folds.
     """
     if (folder / FOLDS_NAME).exists():
         found = TrainedFolds.read(folder)
         if found.folds != folds:
             raise RejectedInput(
                 "folds-differ",
-                "Expected the folds of this cohort and seed, got others in this folder.",
+                "The folder holds the folds of another cohort or seed.",
                 remedy="Choose another folder, or give the cohort and seed it was begun with.",
             )
         return found

@@ -1,17 +1,18 @@
-"""The folds of a cross-validation as one model, with the post-processing that suits the cases each fold never saw.
+"""The ensemble of a cross-validation's folds, with post-processing chosen on the cases each fold was not trained on.
 
 Source: InteractiveNet's and nnU-Net's final models are the ensemble of their five folds.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
+from datasets.image.mask import Inside
 from datasets.pictures.picture_plane import PicturePlane
+from datasets.progress import Progress
 from training.methods.crossvalidation import FoldSegmenters, TrainedFolds
 from training.methods.train import Trained, TrainingChoice, package_trained
 from training.model_package import Method, ModelDescription, Tensors, read_description, read_package
@@ -21,25 +22,23 @@ from training.segmenters.segmenter import SegmentationRequest, Segmenter
 if TYPE_CHECKING:
     from training.fitting.examples import Example
 
-Inside = NDArray[np.bool_]
-
 
 def best_cleaning_of_folds(
     trained: TrainedFolds,
     examples: "Sequence[Example]",
     *,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Cleaning:
-    """What to do to masks at the end, by the Dice of every case as drawn by the fold that never saw it.
+    """The post-processing with the best Dice, over all cases as drawn by the fold that was not trained on them.
 
-    Each case is drawn once, from six points or one click. Methods that draw single slices are left as they are.
+    Each case is drawn once, from six points or one click. Methods that draw single slices get none.
 
     Args:
         trained: All folds, trained.
         examples: All cases.
         seed: Of the prompts.
-        progress: Told how many cases are drawn, and of how many.
+        progress: Called with (cases drawn, cases to draw).
 
     Raises:
         RejectedInput: A fold was not trained, or a case is in none.
@@ -52,14 +51,14 @@ def best_cleaning_of_folds(
 def package_folds(
     trained: TrainedFolds, folder: Path, *, name: str, version: str, cleaning: Cleaning = Cleaning.NONE
 ) -> str:
-    """Writes all folds as the members of one model.
+    """Writes all folds as one ensemble.
 
     Args:
         trained: All folds, trained.
-        folder: Where the package shall lie.
+        folder: Folder of the package.
         name: Kebab-case name.
         version: Its version.
-        cleaning: What is done to masks at the end.
+        cleaning: Post-processing of masks.
 
     Returns:
         The package's digest.
@@ -72,7 +71,9 @@ def package_folds(
     inputs = read[0][0].inputs
     if any(description.inputs != inputs for description, _ in read):
         raise RejectedInput(
-            "members-differ", "Expected folds of one cohort, got several.", remedy="Train them on the same files."
+            "members-differ",
+            "The folds were trained on different cohorts.",
+            remedy="Train them on the same files.",
         )
     members = [_trained(description, tensors) for description, tensors in read]
     return package_trained(
@@ -81,7 +82,7 @@ def package_folds(
 
 
 def _pairs(
-    trained: TrainedFolds, examples: "Sequence[Example]", seed: int, progress: Callable[[int, int], None] | None
+    trained: TrainedFolds, examples: "Sequence[Example]", seed: int, progress: Progress | None
 ) -> Iterator[tuple[Inside, Inside]]:
     segmenter_of = FoldSegmenters(trained)
     for number, example in enumerate(examples):
@@ -92,7 +93,7 @@ def _pairs(
 
 
 def _drawn(segmenter: Segmenter, example: "Example", trained: TrainedFolds, random: np.random.Generator) -> Inside:
-    """A case's mask after the first prompts."""
+    """A fold's mask of a case after the first prompts."""
     from training.prompts.simulated_user import ClickUser, SixPointUser
 
     method = read_description(trained.package(0)).method
@@ -107,7 +108,7 @@ def _drawn(segmenter: Segmenter, example: "Example", trained: TrainedFolds, rand
 
 
 def _trained(description: ModelDescription, tensors: Tensors) -> Trained:
-    """One fold as it was trained, from its package; of its losses the last ones."""
+    """A fold's training, read from its package, with its last losses only."""
     try:
         fit = description.parameters["fit"]
         choice = _choice(fit["choice"])
@@ -122,7 +123,7 @@ def _trained(description: ModelDescription, tensors: Tensors) -> Trained:
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise RejectedInput(
             "fold-package",
-            "Expected the package of one fold, which says how it was trained, got another.",
+            "The package does not say how it was trained, so it is not that of a fold.",
             remedy="Train the fold again.",
         ) from error
 

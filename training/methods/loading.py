@@ -14,7 +14,7 @@ def load_segmenter(folder: Path, *, expected_digest: str, embeddings: EmbeddingS
     Args:
         folder: The model package.
         expected_digest: The digest it was registered with.
-        embeddings: Where this model's embeddings of slices outlive the process, for methods that make any.
+        embeddings: Persistent store of this model's embeddings, for methods that embed slices.
 
     Raises:
         RejectedInput: The package is not the expected one, is damaged, or does not fit its method's network.

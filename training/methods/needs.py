@@ -1,4 +1,4 @@
-"""What a model needs to be tried: which images, and a simulated user who gives the prompts it was made for."""
+"""A model's needs in a trial: its images, and a simulated user who gives its kind of prompt."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,17 +18,17 @@ CLICKED = (Method.CLICKS_2D, Method.CLICKS_3D, Method.DEEPEDIT, Method.TWO_STAGE
 """Methods that are corrected click by click."""
 
 BOXED = (Method.LITE_MEDSAM, Method.MEDSAM_VIT)
-"""Methods that draw what boxes hold, slice by slice, on any kind of image."""
+"""Methods that segment boxes, slice by slice, on any kind of image."""
 
 _ANY_IMAGE = "t1"
-"""What the image is called for methods to which all images are grey values."""
+"""Channel name for methods that take any image."""
 
 
 def channels_of(description: ModelDescription) -> tuple[str, ...]:
-    """The images a model sees (``t1``, ``t2``, ``ct``, ``pet``), in its order.
+    """The channels of a model (``t1``, ``t2``, ``ct``, ``pet``), in its order.
 
     Raises:
-        RejectedInput: The package does not say.
+        RejectedInput: The package does not name them.
     """
     if description.method in BOXED:
         return (_ANY_IMAGE,)
@@ -42,17 +42,17 @@ def channels_of(description: ModelDescription) -> tuple[str, ...]:
     except (KeyError, TypeError, ValueError) as error:
         raise RejectedInput(
             "package-parameters",
-            "Expected a package that names its images, got one that does not.",
+            "The package does not name the images that the model needs.",
             remedy="Train the model again, or use the version of Maskloop that made it.",
         ) from error
 
 
 def user_of(method: Method, rule: ClickRule = ClickRule.DEEPGROW, *, with_depth: bool = False) -> SimulatedUser:
-    """Who tries a method: six points, clicks, boxes as they are drawn by people, or nobody's prompts.
+    """The simulated user for a method: six points, clicks, boxes as people draw them, or no prompts.
 
     Args:
         method: The model's.
-        rule: Where a user of a click method clicks.
+        rule: Rule by which a user of a click method chooses clicks.
         with_depth: Whether a user of a box method draws one box around all of the tumour, not one on every slice.
     """
     if method is Method.SIX_POINTS:
@@ -66,11 +66,11 @@ def user_of(method: Method, rule: ClickRule = ClickRule.DEEPGROW, *, with_depth:
 
 @dataclass(frozen=True)
 class SilentUser:
-    """Gives no prompt, for methods that draw on their own."""
+    """Gives no prompt, for automatic methods."""
 
     @property
     def name(self) -> str:
-        """What the user does, in a phrase."""
+        """Description of the user, in a phrase."""
         return "no prompts"
 
     def rounds(self, clicks: int) -> tuple[int, ...]:
@@ -82,8 +82,8 @@ class SilentUser:
         return Prompts()
 
     def slices(self, prompts: Prompts, pictures: PicturePlane) -> None:
-        """All."""
+        """All slices."""
 
     def next(self, target: Mask, predicted: NDArray[np.bool_], prompts: Prompts, *, random: Any) -> Prompts | None:
-        """Nothing more."""
+        """No further request."""
         return None

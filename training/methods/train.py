@@ -1,4 +1,4 @@
-"""What can be trained on a cohort: the prompted methods, their settings, and how each becomes a model package.
+"""Training of prompted methods on a cohort: settings of each method, and its model package.
 
 Torch is imported when something is fitted.
 """
@@ -15,10 +15,10 @@ from training.networks.unet_plan import UNetPlan
 
 if TYPE_CHECKING:
     from training.fitting.examples import Example
-    from training.fitting.loop import LoopSettings, Progress
+    from training.fitting.loop import FitProgress, LoopSettings
 
 TRAINABLE = (Method.SIX_POINTS, Method.CLICKS_2D, Method.CLICKS_3D, Method.DEEPEDIT, Method.TWO_STAGE)
-"""Methods that learn from a cohort's images and masks alone."""
+"""Methods that are trained on a cohort's images and masks alone."""
 
 _ITERATIONS = {
     Method.SIX_POINTS: 600,
@@ -36,11 +36,11 @@ _AUTOMATIC_ITERATIONS = 700
 
 @dataclass(frozen=True)
 class TrainingChoice:
-    """What to train, and how long.
+    """Method and settings of a training.
 
     Args:
         method: One of `TRAINABLE`.
-        channels: Images it sees: ``t1``, ``t2``, ``ct``, ``pet``.
+        channels: The images: ``t1``, ``t2``, ``ct``, ``pet``.
         iterations: Of the network that sees prompts; None for the method's own number.
         automatic_iterations: Of two-stage's first network; None for its own number.
         click_free: Share of iterations without clicks, for deepedit.
@@ -68,20 +68,19 @@ class TrainingChoice:
             )
         if any(count is not None and count < 1 for count in (self.iterations, self.automatic_iterations)):
             raise RejectedInput(
-                "fit-settings", "Expected at least one iteration, got fewer.", remedy="Give a positive number."
+                "fit-settings", "A training needs at least one iteration.", remedy="Give a positive number."
             )
         if not self.channels or len({*self.channels}) != len(self.channels) or not RULE_OF.keys() >= {*self.channels}:
             raise RejectedInput(
                 "fit-channels",
-                f"Expected images out of {', '.join(RULE_OF)}, each once, got others.",
+                f"Images must be some of {', '.join(RULE_OF)}, each once.",
                 remedy="Name the images that every case has.",
             )
         axes = 2 if self.method is Method.CLICKS_2D else 3
         if self.canvas is not None and (len(self.canvas) != axes or self.method is Method.SIX_POINTS):
             raise RejectedInput(
                 "fit-canvas",
-                "Expected a canvas of two sizes for clicks-2d, of three for the other click methods, and none for "
-                "six-points, got another.",
+                "A canvas has two sizes for clicks-2d and three for the other click methods; six-points has none.",
                 remedy="Correct the canvas, or leave it out.",
             )
 
@@ -93,11 +92,11 @@ class TrainingChoice:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """What came out of one training.
+    """The result of one training.
 
     Args:
         choice: As given.
-        parameters: Of the package, beside how it was fitted.
+        parameters: Of the package, without those of the fit.
         networks: Tensors of each network: one, or for two-stage the refiner and the automatic one.
         losses: Of each network's iterations.
         cases: Names of the cases it learned from.
@@ -115,15 +114,15 @@ def train_method(
     examples: "Sequence[Example]",
     *,
     checkpoints: Path | None = None,
-    progress: "Progress | None" = None,
+    progress: "FitProgress | None" = None,
 ) -> Trained:
     """Trains one model.
 
     Args:
-        choice: What to train.
-        examples: What it learns from.
-        checkpoints: Folder to keep checkpoints in and to go on from; None for none.
-        progress: Told about every iteration.
+        choice: Method and settings.
+        examples: The training examples.
+        checkpoints: Folder of checkpoints, from which a stopped training goes on; None for none.
+        progress: Called after every iteration.
 
     Raises:
         RejectedInput: An image is missing, the loss diverged, or a checkpoint is another training's.
@@ -143,28 +142,30 @@ def package_trained(
     inputs: Mapping[str, str],
     parameters: Mapping[str, Any] | None = None,
 ) -> str:
-    """Writes one or several trainings of one choice (the folds of an ensemble) as a package.
+    """Writes one training, or several with the same settings as an ensemble, as a package.
 
     Args:
-        members: What was trained; all of one choice.
-        folder: Where the package shall lie.
+        members: The trainings; all with the same settings.
+        folder: Folder of the package.
         name: Kebab-case name.
         version: Its version.
-        inputs: SHA-256 of what it learned from.
-        parameters: What replaces parameters that were decided after training: the cleaning.
+        inputs: SHA-256 of the training's images and masks.
+        parameters: Parameters that were decided after training, such as the cleaning; they replace the members' own.
 
     Returns:
         The package's digest.
 
     Raises:
-        RejectedInput: The members are of several choices or plans, or another model lies at `folder`.
+        RejectedInput: The members' settings or plans differ, or another model lies at `folder`.
     """
     from training.segmenters.weights import as_members
 
     first = members[0]
     if any(replace(member.choice, seed=0) != replace(first.choice, seed=0) for member in members):
         raise RejectedInput(
-            "members-differ", "Expected members trained alike, got several settings.", remedy="Train them alike."
+            "members-differ",
+            "The members of the ensemble were trained with different settings.",
+            remedy="Train them with the same settings.",
         )
     # All refiners first, then all automatic networks, as the segmenters expect them.
     networks = [member.networks[kind] for kind in range(len(first.networks)) for member in members]
@@ -178,7 +179,7 @@ def package_trained(
 
 
 def _own_plans(members: Sequence[Trained]) -> dict[str, Any]:
-    """The plan of each member's network where six points' folds, each from its own cases, planned several.
+    """For six-points ensembles: the network plan of each fold, if the folds' plans differ.
 
     Raises:
         RejectedInput: The plans differ for another method, or in more than kernels and strides.
@@ -193,14 +194,14 @@ def _own_plans(members: Sequence[Trained]) -> dict[str, Any]:
     if members[0].choice.method is not Method.SIX_POINTS or len(alike) != 1:
         raise RejectedInput(
             "members-differ",
-            "Expected members whose networks take and give the same, got several plans.",
+            "The networks of the ensemble's members have different inputs or outputs.",
             remedy="Leave out the members whose plans differ.",
         )
     return {"networks": plans}
 
 
 def _six_points(
-    choice: TrainingChoice, examples: "Sequence[Example]", checkpoints: Path | None, progress: "Progress | None"
+    choice: TrainingChoice, examples: "Sequence[Example]", checkpoints: Path | None, progress: "FitProgress | None"
 ) -> Trained:
     from training.fitting.six_points import PointsSettings, fit_six_points
 
@@ -212,7 +213,7 @@ def _six_points(
 
 
 def _clicks(
-    choice: TrainingChoice, examples: "Sequence[Example]", checkpoints: Path | None, progress: "Progress | None"
+    choice: TrainingChoice, examples: "Sequence[Example]", checkpoints: Path | None, progress: "FitProgress | None"
 ) -> Trained:
     from training.fitting.clicks import ClickSettings, fit_automatic, fit_refiner
 

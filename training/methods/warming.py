@@ -1,4 +1,4 @@
-"""A tiny request for a newly loaded model, so that no person waits for what a first answer costs: compiling it."""
+"""Warm-up of a newly loaded model with a tiny request, so that no annotator waits for its compilation."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from training.prompts.prompt import Box, Click, Prompts
 from training.segmenters.segmenter import SegmentationRequest, Segmenter
 
 SIDE = 32
-"""Voxels of 1 mm along each side of the image: the networks see it resized, so that they are compiled as they serve."""
+"""Voxels of 1 mm along each side of the image: networks see it resized, and are compiled for the size they serve."""
 
 _LOW, _MIDDLE, _HIGH = 8.0, 16.0, 24.0
 
@@ -30,7 +30,7 @@ def warm(segmenter: Segmenter, description: ModelDescription) -> None:
 
 
 def _prompts(method: Method) -> Prompts:
-    """What the method is usually shown, around the middle of the image."""
+    """The method's usual prompts, around the middle of the image."""
     if method is Method.SIX_POINTS:
         ends = [(axis, end) for axis in range(3) for end in (_LOW, _HIGH)]
         points = [[end if axis == along else _MIDDLE for axis in range(3)] for along, end in ends]

@@ -23,7 +23,7 @@ _WIDTH = 256
 
 
 class LiteMedSam(nn.Module):
-    """Draws what a box holds: embed a picture once, then decode any number of boxes from its embedding."""
+    """Segments boxes: embeds a picture once, then decodes any number of boxes from its embedding."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -14,7 +14,7 @@ from transformers import SamConfig, SamModel
 from training.networks.sam_boxes import DECODER_NORM_EPS, decode_boxes, renamed
 
 _DECODER_HEADS = 8
-"""Attention heads of SAM's mask decoder; no tensor's shape tells them."""
+"""Attention heads of SAM's mask decoder; they cannot be read from a tensor's shape."""
 
 _POSITIONS = "prompt_encoder.shared_embedding.positional_embedding"
 _POSITIONS_AGAIN = "shared_image_embedding.positional_embedding"
@@ -32,7 +32,7 @@ _ENCODER_NAMES = (
 
 
 def as_transformers(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors under segment-anything's names, as SamModel names them; the positional matrix stands there twice."""
+    """Tensors under segment-anything's names, as SamModel names them; it holds the positional matrix twice."""
     tensors = renamed(published, encoder=_ENCODER_NAMES)
     if _POSITIONS in tensors:
         tensors[_POSITIONS_AGAIN] = tensors[_POSITIONS].clone()
@@ -41,7 +41,7 @@ def as_transformers(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 @dataclass(frozen=True)
 class SamArchitecture:
-    """The sizes of a SAM; what is not here is the same in all of them.
+    """The sizes of a SAM in which SAMs differ.
 
     Args:
         image_size: Side of the square picture in pixels.
@@ -73,7 +73,7 @@ class SamArchitecture:
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "SamArchitecture":
-        """The sizes that the tensors' shapes tell.
+        """The sizes, read from the tensors' shapes.
 
         Args:
             tensors: Under SamModel's names.
@@ -105,7 +105,7 @@ class SamArchitecture:
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> "SamArchitecture":
-        """The sizes that a package holds.
+        """The sizes, read from a package's parameters.
 
         Raises:
             TypeError, ValueError, KeyError: They are incomplete, or not whole numbers above zero.

@@ -1,4 +1,4 @@
-"""Planning: the spacing, canvas, kernels and strides that follow from the training images' geometry.
+"""Planning: spacing, canvas, kernels and strides from the training images' geometry.
 
 Source: nnU-Net and InteractiveNet (target spacing, strides and kernels); the budget of voxels is ours, so that a tumour
 of 27 cm costs no more than one of 5 cm.
@@ -48,7 +48,7 @@ def canvas_shape(extent_mm: ArrayLike, spacing: Spacing, *, budget: int, divisor
         extent_mm: (3,) millimetres of the region's edges.
         spacing: Target spacing in millimetres.
         budget: Most voxels, before the sizes are rounded.
-        divisor: What each size is rounded to a multiple of, at least one.
+        divisor: Each size is rounded to a multiple of this, at least once.
     """
     sizes: NDArray[np.float64] = np.maximum(np.asarray(extent_mm) / np.asarray(spacing), 1.0)
     for _ in range(4):  # an axis that is cut off at one voxel gives its share to the others

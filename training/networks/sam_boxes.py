@@ -77,7 +77,7 @@ def decode_boxes(
     masks, quality = mask_decoder(
         image_embeddings=embedding,
         image_positional_embeddings=_positions(prompt_encoder, embedding),
-        # Every box is a question of its own: (1, N, 2, C), not one question with N boxes.
+        # Every box is a prompt of its own: (1, N, 2, C), not one prompt of N boxes.
         sparse_prompt_embeddings=sparse.view(1, len(boxes), 2, -1),
         dense_prompt_embeddings=dense,
         multimask_output=False,

@@ -13,7 +13,7 @@ from monai.networks.nets import UNet
 NEIGHBOURS = (-1, 0, 1)
 """Slices around each one that the network sees, of each sequence."""
 
-CHANNELS = 2 * len(NEIGHBOURS)
+INPUT_CHANNELS = 2 * len(NEIGHBOURS)
 """T1 triplet, then T2 triplet."""
 
 
@@ -26,7 +26,7 @@ def unet25d(widths: Sequence[int]) -> UNet:
     """
     return UNet(
         spatial_dims=2,
-        in_channels=CHANNELS,
+        in_channels=INPUT_CHANNELS,
         out_channels=1,
         channels=tuple(widths),
         strides=(2,) * (len(widths) - 1),

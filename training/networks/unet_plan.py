@@ -1,4 +1,4 @@
-"""UNetPlan: what a U-Net of the prompted methods is built from. No torch here."""
+"""UNetPlan: the layout of a prompted method's U-Net. No torch here."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,12 +14,12 @@ _MOST_WEIGHTS = 100_000_000
 """Weights of the largest network that is built: a plan that asks for more (ours have 1 to 3 million) is damaged."""
 
 _MOST_LEVELS, _LARGEST_STEP = 10, 16
-"""Levels, and voxels of a stride or a kernel."""
+"""Most levels, and most voxels of a stride or a kernel."""
 
 
 @dataclass(frozen=True)
 class UNetPlan:
-    """What a network is built from; stored in the model package.
+    """Layout of a network; stored in the model package.
 
     Args:
         channels: Input channels.
@@ -46,7 +46,7 @@ class UNetPlan:
         if not (fit and type(self.supervised) is int and 0 <= self.supervised <= levels - 2):
             raise RejectedInput(
                 "network-plan",
-                "Expected a width, a stride and a kernel for each of at least three levels, got others.",
+                "A network needs a width, a stride and a kernel for each of at least three levels.",
                 remedy="Correct the plan, or use the version of Maskloop that made this model.",
             )
 
@@ -59,7 +59,7 @@ class UNetPlan:
 
     @classmethod
     def from_parameters(cls, parameters: Any) -> "UNetPlan":
-        """The plan that a package's parameters hold.
+        """The plan in a package's parameters.
 
         Raises:
             RejectedInput: They hold no plan.
@@ -73,7 +73,7 @@ class UNetPlan:
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise RejectedInput(
                 "package-parameters",
-                "Expected the plan of a U-Net (channels, widths, strides, kernels), got something else.",
+                "The package does not hold the plan of a U-Net (channels, widths, strides, kernels).",
                 remedy="Train the model again, or use the version of Maskloop that made it.",
             ) from error
 
@@ -89,7 +89,7 @@ class UNetPlan:
 
     @property
     def divisor(self) -> tuple[int, ...]:
-        """What each axis of an input must be divisible by."""
+        """Divisor of each axis of an input."""
         found = [1] * len(self.strides[0])
         for stride in self.strides:
             found = [size * step for size, step in zip(found, stride, strict=True)]
@@ -97,7 +97,7 @@ class UNetPlan:
 
 
 def _weights(plan: UNetPlan) -> int:
-    """About how many weights the network has: two convolutions a level, down and up, and the first one's."""
+    """Approximate number of weights: two convolutions a level, down and up, and the first one's."""
     taps = [prod(kernel) for kernel in plan.kernels]
     inside = sum(4 * size * width * width for size, width in zip(taps, plan.widths, strict=True))
     between = sum(

@@ -1,6 +1,6 @@
 """The one place that reads a pickle: a published checkpoint, once, with `weights_only=True`.
 
-Such reading restores tensors and plain containers and refuses everything else, so that no code in the file runs.
+This restores tensors and plain containers and refuses everything else, so that no code in the file runs.
 """
 
 import io
@@ -17,17 +17,17 @@ def checkpoint_tensors(content: bytes) -> dict[str, Any]:
         content: The file.
 
     Raises:
-        RejectedInput: It is damaged, holds more than tensors, or none.
+        RejectedInput: It is damaged, holds more than tensors, or holds none.
     """
     import torch
 
     try:
         checkpoint = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged archive may fail in any way
-        raise _refusal("a file that is damaged or holds more than tensors, which is not read") from error
+        raise _refusal("is damaged, or holds more than tensors") from error
     tensors = unwrapped(checkpoint) if isinstance(checkpoint, Mapping) else {}
     if not tensors or not all(isinstance(tensor, torch.Tensor) for tensor in tensors.values()):
-        raise _refusal("something else")
+        raise _refusal("does not hold tensors by name")
     return tensors
 
 
@@ -37,9 +37,9 @@ def unwrapped(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     return {str(name).removeprefix("module."): tensor for name, tensor in inner.items()}
 
 
-def _refusal(got: str) -> RejectedInput:
+def _refusal(why: str) -> RejectedInput:
     return RejectedInput(
         "checkpoint-unreadable",
-        f"Expected a checkpoint with tensors by name, got {got}.",
+        f"The checkpoint {why}.",
         remedy="Take the published file again and compare its size; a checkpoint that needs its own code is not used.",
     )

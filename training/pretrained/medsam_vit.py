@@ -1,6 +1,6 @@
 """MedSAM's published weights (ViT-B): their one-off conversion from a file or folder that the user has.
 
-They are 375 MB and not ours to hand on, so nothing is fetched: download ``medsam_vit_b.pth`` or a folder of
+They are 375 MB and not ours to distribute, so nothing is fetched: download ``medsam_vit_b.pth`` or a folder of
 transformers' SamModel (``config.json``, ``model.safetensors``) by hand, then convert it.
 """
 
@@ -68,8 +68,8 @@ def _folder_tensors(folder: Path, content: bytes) -> dict[str, Any]:
     except Exception as error:  # a config of strange values fails in any way
         raise RejectedInput(
             "medsam-vit-damaged",
-            f"Expected {_CONFIG} and {_WEIGHTS} of one SamModel, got files that do not load.",
-            remedy="Take the folder again and compare the files' sizes.",
+            f"{_CONFIG} and {_WEIGHTS} do not load as a SamModel.",
+            remedy="Download the folder again and compare the files' sizes.",
         ) from error
     if any(report[kind] for kind in ("missing_keys", "unexpected_keys", "mismatched_keys")):
         _refuse_architecture()
@@ -77,14 +77,14 @@ def _folder_tensors(folder: Path, content: bytes) -> dict[str, Any]:
 
 
 def _require_sam(path: Path) -> None:
-    """A config that names SAM: transformers builds another network from it with no more than a warning."""
+    """Refuses the config of another model: transformers would build a SAM from it with only a warning."""
     try:
         config = json.loads(path.read_bytes())
         kind = config["model_type"]
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise RejectedInput(
             "medsam-vit-folder",
-            f"Expected a folder with {_CONFIG} and {_WEIGHTS}, got one without a readable {_CONFIG}.",
+            f"The folder has no {_CONFIG} that can be read.",
             remedy="Give the folder that transformers' save_pretrained wrote, or MedSAM's own medsam_vit_b.pth.",
         ) from error
     if kind != "sam":
@@ -92,7 +92,7 @@ def _require_sam(path: Path) -> None:
 
 
 def _fitting_architecture(tensors: Mapping[str, Any]) -> dict[str, Any]:
-    """The sizes that the tensors tell, after a network of these sizes took all of them."""
+    """The sizes read from the tensors, after a network of these sizes loaded all of them."""
     from training.networks.medsam_vit import SamArchitecture, medsam_vit
 
     try:
@@ -114,7 +114,7 @@ def _read(path: Path) -> bytes:
     except (OSError, RejectedInput) as error:
         raise RejectedInput(
             "medsam-vit-missing",
-            "Expected MedSAM's weights at the path given, got none that can be read.",
+            "There are no weights of MedSAM at this path that can be read.",
             remedy=f"Download medsam_vit_b.pth, or a folder with {_CONFIG} and {_WEIGHTS}, and give its path; "
             "nothing is fetched from here.",
         ) from error
@@ -123,6 +123,6 @@ def _read(path: Path) -> bytes:
 def _refuse_architecture(*, cause: Exception | None = None) -> NoReturn:
     raise RejectedInput(
         "medsam-vit-architecture",
-        "Expected the tensors of a SAM with a plain vision transformer, such as MedSAM's ViT-B, got others.",
+        "The tensors are not those of a SAM with a plain vision transformer, such as MedSAM's ViT-B.",
         remedy="Give medsam_vit_b.pth or a SamModel; LiteMedSAM, MobileSAM and SAM 2 are other networks.",
     ) from cause

@@ -1,4 +1,4 @@
-"""Prompts: what a person points at, in millimetres.
+"""Prompts: clicks, boxes and extreme points in millimetres, and simulated users who give them.
 
 Imports `training.networks`.
 """

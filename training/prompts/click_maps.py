@@ -19,7 +19,7 @@ CLICK_SIGMA = 2.0
 """Standard deviation of a click's spot in voxels (MONAI's DeepGrow; its DeepEdit has 3)."""
 
 _TRUNCATION = 4.0
-"""Where the kernel ends, in standard deviations (MONAI's default)."""
+"""Radius of the kernel in standard deviations (MONAI's default)."""
 
 
 def click_map(points: ArrayLike, shape: tuple[int, ...], *, sigma: float = CLICK_SIGMA) -> NDArray[np.float32]:
@@ -27,8 +27,8 @@ def click_map(points: ArrayLike, shape: tuple[int, ...], *, sigma: float = CLICK
 
     Args:
         points: Voxel indices (N, ndim), rounded to the nearest voxel (MONAI cuts the fraction off). Clicks on one voxel
-            count once. Clicks outside the map are left out: MONAI drops those below 0 and moves those beyond the end
-            onto the border, which would show the network a click where nobody clicked.
+            count once. Clicks outside the map are dropped: MONAI drops those below 0 and moves those beyond the end
+            onto the border, where nobody clicked.
         shape: The map's shape, 1 to 3 axes.
         sigma: Standard deviation of a spot in voxels.
 

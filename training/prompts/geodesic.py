@@ -1,7 +1,7 @@
-"""How far every voxel lies from a few points when crossing edges of the image costs: geodesic distance maps.
+"""Geodesic distance maps: the distance of every voxel from a few points, where crossing edges of the image costs.
 
 A step between two of the 26 neighbours p and q costs ``|p - q| / ((1 - lam) + lam / (|I_p - I_q| + 1e-5))``, so with
-``lam=1`` it is the length in mm times the change of intensity. The shortest way is sought by raster scans, as the
+``lam=1`` it is the length in mm times the change of intensity. The shortest path is found by raster scans, as the
 published InteractiveNet weights expect: few of them, so that the map is GeodisTK's and an upper bound of the true one.
 
 Source: GeodisTK 0.1.7, `geodesic3d_raster_scan`; Criminisi, Sharp and Blake, GeoS, ECCV 2008; Wang et al., DeepIGeoS,
@@ -27,7 +27,7 @@ def exponentialized_geodesic(
     lam: float = 1.0,
     iterations: int = 4,
 ) -> NDArray[np.float32]:
-    """The map that networks take as a channel: 1 at the seeds, falling to 0 far from them or beyond edges.
+    """The map as a network's input channel: 1 at the seeds, falling to 0 far from them or beyond edges.
 
     Args, Raises: As `geodesic_distance`.
 
@@ -45,13 +45,13 @@ def geodesic_distance(
     lam: float = 1.0,
     iterations: int = 4,
 ) -> NDArray[np.float32]:
-    """The cost of the cheapest way found from any seed to every voxel.
+    """The cost of the cheapest path found from any seed to every voxel.
 
     Args:
         image: (i, j, k), or (channels, i, j, k), of which the Euclidean norm of the change counts; normalise it first.
         seeds: (N, 3) whole voxel indices.
         spacing: Of the three axes, in mm.
-        lam: From 0 (plain distance in mm) to 1 (image alone weighs the way).
+        lam: From 0 (plain distance in mm) to 1 (changes of intensity only).
         iterations: Forward and backward scans; more come nearer to the true distance.
 
     Returns:
@@ -88,7 +88,7 @@ def _checked_image(image: NDArray[np.float32]) -> NDArray[np.float32]:
     if not np.isfinite(channels).all():
         raise RejectedInput(
             "geodesic-image-not-finite",
-            "Expected finite intensities, got NaN or infinity.",
+            "The image holds NaN or infinity.",
             remedy="Replace them before the map is made; normalisation over an empty mask makes them.",
         )
     return channels
@@ -98,7 +98,7 @@ def _checked_seeds(seeds: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.intp]
     given = np.asarray(seeds)
     if given.size == 0:
         raise RejectedInput(
-            "geodesic-no-seeds", "Expected at least one seed, got none.", remedy="Give the voxels of the prompts."
+            "geodesic-no-seeds", "A map needs at least one seed.", remedy="Give the voxels of the prompts."
         )
     if given.ndim != 2 or given.shape[1] != 3 or not np.issubdtype(given.dtype, np.integer):
         raise RejectedInput(
@@ -109,7 +109,7 @@ def _checked_seeds(seeds: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.intp]
     if (given < 0).any() or (given >= np.array(shape)).any():
         raise RejectedInput(
             "geodesic-seed-outside",
-            f"Expected seeds inside an image of {shape} voxels, got one outside.",
+            f"A seed lies outside the image of {shape} voxels.",
             remedy="Crop so that every prompt lies inside, or clamp the seeds.",
         )
     return given.astype(np.intp)

@@ -4,11 +4,12 @@ LiteMedSAM is one: given as SAM's point prompts, clicks made its masks worse (mi
 0.91 with a box, 0.80 with the box and a click in the tumour, 0.00 with the click alone), while cutting a loose box at a
 negative click made them better (0.73 to 0.80).
 
-A box counts on the slices it spans; a flat box and clicks count on the slice they were made on. A slice that holds none
-takes those of the nearest slice that does. The only box, where it has depth, also says where to start (`DeepBox`, for
-`segmenters/box_propagation.py`). Clicks change the boxes of their slice: a positive click outside every box grows the
-nearest one, a negative click inside a box moves one of its edges past the click, the edge that gives up the least area
-without leaving a positive click outside. Positive clicks without a box share one box around them all.
+A box counts on the slices it spans; a flat box and clicks count on the slice they were made on. A slice without prompts
+takes those of the nearest slice that has some. If the only box has depth, slices are propagated from its middle
+(`DeepBox`, for `segmenters/boxes/box_propagation.py`). Clicks change the boxes of their slice: a positive click outside
+every box grows the nearest one, a negative click inside a box moves one of its edges past the click: the edge that
+gives up the least area without leaving a positive click outside. Positive clicks without a box share one box around
+them all.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,14 +30,14 @@ the middle of the tumour on those patients' middle T1 slices (mean Dice 0.70; a 
 on these patients, so 0.70 is no figure for others; models that learned from clicks do better."""
 
 _EDGE_TOLERANCE = 1e-6
-"""Pixels by which an edge may miss a pixel's centre through rounding and still hold it."""
+"""Pixels by which rounding may move an edge past a pixel's centre without excluding the pixel."""
 
 Pixel = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class PictureBox:
-    """A box on a picture, in pixels, both ends included: whole ones when drawn, parts of them when computed."""
+    """A box on a picture, in pixels, both ends included: whole pixels when drawn, fractions when computed."""
 
     top: float
     left: float
@@ -99,7 +100,7 @@ class SliceBoxes:
         boxes: By slice index, for the slices that hold prompts.
         only_spanned: Whether the boxes have depth, so that slices beyond them stay empty.
         from_points: Slices whose box was put around clicks.
-        deep: The one box that was drawn, if it has depth; None where there are others or it is flat.
+        deep: The only box, if it has depth; None if it is flat or there are others.
         positive: Clicks in the tumour by slice, as (row, column).
         negative: Clicks outside the tumour.
     """
@@ -112,12 +113,12 @@ class SliceBoxes:
     negative: Mapping[int, Sequence[Pixel]] = field(default_factory=dict)
 
     def corrected(self, boxes: Sequence[PictureBox], index: int) -> tuple[PictureBox, ...]:
-        """Boxes of slice `index` after the clicks made there."""
+        """Boxes of slice `index`, grown or cut by the clicks on it."""
         clicks = self.positive.get(index, ())
         return _cut(_grown(boxes, clicks), self.negative.get(index, ()), keeping=clicks)
 
     def nearest(self, index: int) -> int | None:
-        """The slice whose boxes count on slice `index`: itself, else the nearest; None where the slice stays empty."""
+        """The slice whose boxes count on slice `index`: itself, else the nearest; None if the slice stays empty."""
         if index in self.boxes:
             return index
         return None if self.only_spanned else min(self.boxes, key=lambda other: (abs(other - index), other))
@@ -167,7 +168,7 @@ def _cut(boxes: Sequence[PictureBox], clicks: Sequence[Pixel], *, keeping: Seque
 
 
 def _drawn_boxes(prompts: Prompts, pictures: PicturePlane) -> tuple[dict[int, list[PictureBox]], list[DeepBox]]:
-    """The drawn boxes by slice, and those of them that have depth."""
+    """The drawn boxes by slice, and the boxes with depth among them."""
     found: dict[int, list[PictureBox]] = {}
     deep: list[DeepBox] = []
     for box in prompts.boxes:
@@ -186,8 +187,8 @@ def _covered(ends: NDArray[np.float64], pictures: PicturePlane) -> tuple[NDArray
     lower, upper = ends.min(axis=0), ends.max(axis=0)
     size = np.array([pictures.slice_count, *pictures.shape])
     if (upper < -0.5 - _EDGE_TOLERANCE).any() or (lower > size - 0.5 + _EDGE_TOLERANCE).any():
-        _refuse_outside("a box")
-    # Cut first: numbers too large for an integer stay out of the rounding.
+        _refuse_outside("A box")
+    # Cut before rounding: some numbers are too large for an integer.
     lower, upper = np.clip(lower, -0.5, size - 0.5), np.clip(upper, -0.5, size - 0.5)
     first = np.ceil(lower - _EDGE_TOLERANCE).astype(np.int64)
     last = np.floor(upper + _EDGE_TOLERANCE).astype(np.int64)
@@ -203,7 +204,7 @@ def _clicks(prompts: Prompts, pictures: PicturePlane, *, positive: bool) -> dict
     for click in prompts.clicks:
         (pixel,) = _pixels([click.point_mm], pictures)
         if (pixel < -0.5 - _EDGE_TOLERANCE).any() or (pixel > size - 0.5 + _EDGE_TOLERANCE).any():
-            _refuse_outside("a click")
+            _refuse_outside("A click")
         if click.positive is positive:
             index, row, column = np.clip(pixel, 0, size - 1)
             found.setdefault(int(np.rint(index)), []).append((float(row), float(column)))
@@ -215,7 +216,7 @@ def _pixels(points_mm: Sequence[PointMm], pictures: PicturePlane) -> NDArray[np.
     if points.shape != (len(points_mm), 3) or not np.isfinite(points).all():
         raise RejectedInput(
             "prompt-not-finite",
-            "Expected a prompt as three finite numbers in millimetres, got something else.",
+            "A prompt is not three finite numbers in millimetres.",
             remedy="Place the prompt again.",
         )
     return pictures.world_to_index(points)
@@ -240,19 +241,19 @@ def _refuse_nothing_inside(prompts: Prompts) -> NoReturn:
     if prompts.extreme_points:
         raise RejectedInput(
             "prompt-kind",
-            "Expected a box or a positive click, got extreme points, which this method does not read.",
+            "This method reads boxes and clicks, not extreme points.",
             remedy="Draw a box, or use a model for six points.",
         )
     raise RejectedInput(
         "prompt-negative-only",
-        "Expected a box or at least one positive click, got negative clicks only.",
-        remedy="Point at the tumour first, then at what does not belong to it.",
+        "All clicks are negative, and there is no box, so there is nothing to remove from.",
+        remedy="Click in the tumour or draw a box first.",
     )
 
 
 def _refuse_outside(what: str) -> NoReturn:
     raise RejectedInput(
         "prompt-outside",
-        f"Expected a prompt inside the image, got {what} outside it.",
+        f"{what} lies outside the image.",
         remedy="Place the prompt on the image.",
     )

@@ -41,7 +41,7 @@ class Prompts:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody pointed at anything."""
+        """Whether there is no prompt."""
         return not (self.clicks or self.boxes or self.extreme_points)
 
 

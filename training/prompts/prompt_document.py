@@ -23,10 +23,10 @@ def as_document(prompts: Prompts) -> dict[str, Any]:
 
 
 def from_document(document: Any) -> Prompts:
-    """Prompts from plain JSON values; lists that are left out are empty.
+    """Prompts from plain JSON values; missing lists are empty.
 
     Raises:
-        RejectedInput: The values are no prompts.
+        RejectedInput: The values are not prompts.
     """
     try:
         _require_keys(document, _LISTS)
@@ -44,7 +44,7 @@ def from_document(document: Any) -> Prompts:
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise RejectedInput(
             "prompt-document",
-            f"Expected a JSON object with lists {', '.join(_LISTS)} of points in millimetres, got something else.",
+            f"Prompts must be a JSON object with lists {', '.join(_LISTS)} of points in millimetres.",
             remedy='Write e.g. {"extreme_points": [[x, y, z], …], "clicks": [{"point_mm": [x, y, z], '
             '"positive": true}], "boxes": [{"corner_mm": [x, y, z], "opposite_mm": [x, y, z]}]}.',
         ) from error
@@ -56,7 +56,7 @@ def _point(values: Any) -> PointMm:
 
 
 def _number(value: Any) -> float:
-    """A number; text and truth values, which `float` would take, are none."""
+    """A number; refuses text and booleans, which `float` would accept."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError("number")
     return float(value)
@@ -69,7 +69,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _require_keys(entry: Any, names: tuple[str, ...]) -> None:
-    """A misspelt ``positive`` would turn a click around."""
+    """Refuses unknown keys: a misspelt ``positive`` would invert a click."""
     if not isinstance(entry, dict) or set(entry) - set(names):
         raise ValueError("keys")
 

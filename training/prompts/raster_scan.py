@@ -3,10 +3,10 @@
 Of a voxel's 13 neighbours in a scan, 12 lie in other rows: these are worked off row by row, which the compiler turns
 into vector instructions. One lies before it in its own row and has to be taken voxel by voxel, last; the smallest of
 13 does not depend on their order. Rows are copied and cleared by loops: numba's slice assignment took twice as long. A
-row is left out while neither it nor the rows it looks at have changed since it was last scanned in this direction, as
-nothing would come of it.
+row is skipped while neither it nor the rows it reads have changed since it was last scanned in this direction, since
+its result would be the same.
 
-The half of the neighbourhood is GeodisTK's and not the usual one of a raster scan: it looks into the next plane too.
+The half of the neighbourhood is GeodisTK's and not the usual one of a raster scan: it reads the next plane too.
 """
 
 import numpy as np
@@ -14,10 +14,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 _ROWS = ((-1, -1), (-1, 0), (0, -1), (1, -1), (1, 0))
-"""Other rows (i, j) that the forward scan looks at; the backward scan looks the other way."""
+"""Other rows (i, j) that the forward scan reads; the backward scan reads the opposite ones."""
 
 _COLUMNS = ((-1, 0, 1), (-1, 0), (-1, 0, 1), (-1, 0, 1), (-1,))
-"""What it looks at in each."""
+"""Columns (k) that it reads in each of these rows."""
 
 _NEIGHBOURS = np.array([(*row, column) for row, columns in zip(_ROWS, _COLUMNS, strict=True) for column in columns])
 
@@ -33,7 +33,7 @@ def raster_scan(
     lam: np.float32,
     iterations: int,
 ) -> None:
-    """Lowers `distance` in place by so many forward and backward scans.
+    """Lowers `distance` in place by forward and backward scans.
 
     Args:
         image: (channels, i + 2, j + 2, k + 2), contiguous, a margin of one voxel on every side.
@@ -78,7 +78,7 @@ def _scan(image, distance, spacing, lam, direction, changed, scanned, clock):  #
 
 @njit(cache=True, nogil=True)
 def _is_due(changed, scanned, i, j, direction):  # type: ignore[no-untyped-def]
-    """Whether the row or one it looks at has changed since it was last scanned in this direction."""
+    """Whether the row or one that it reads has changed since it was last scanned in this direction."""
     since = scanned[i, j]
     due = changed[i, j] > since
     for di, dj in _ROWS:
@@ -119,7 +119,7 @@ def _lower_by_one_image(image, spacing, i, j, di, dj, dk, from_there, lowest):  
 
 @njit(cache=True, nogil=True)
 def _run_along(row, lowest, step, direction):  # type: ignore[no-untyped-def]
-    """Takes the way along the row itself, writes the row, and returns whether it changed."""
+    """Follows the path along the row itself, writes the row, and returns whether it changed."""
     count = row.shape[0]
     before = np.float32(np.inf)
     changed = False

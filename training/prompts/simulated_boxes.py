@@ -42,7 +42,7 @@ class BoxMargin:
         if not 0 <= self.least <= self.most:
             raise RejectedInput(
                 "box-margin",
-                f"Expected a margin from 0 or more to no less, got {self.least} to {self.most}.",
+                f"Expected a smallest margin of 0 or more and a largest no smaller, got {self.least} and {self.most}.",
                 remedy="Give the smallest and the largest margin in pixels.",
             )
 
@@ -69,10 +69,10 @@ def slice_boxes(
 
     Args:
         mask: bool on the pictures' grid.
-        pictures: The slices that are drawn on.
-        random: Where the margins come from; not used where the margin is fixed.
-        margin: By how much the boxes are too large.
-        least_pixels: Regions of a slice (pixels that touch, also at a corner) below this size are not looked at.
+        pictures: The plane of the slices.
+        random: Generator of the margins; not used if the margin is fixed.
+        margin: Margin of the boxes.
+        least_pixels: Regions of a slice (pixels that touch, also at a corner) below this size are ignored.
 
     Raises:
         RejectedInput: The mask has another shape, or no slice holds enough tumour.
@@ -101,10 +101,10 @@ def box_with_depth(
 
     Args:
         mask: bool on the pictures' grid.
-        pictures: The slices that are drawn on.
-        random: Where the margins come from; not used where the margin is fixed.
-        margin: By how much the box is too large.
-        least_voxels: Regions of the volume (voxels that touch, also at a corner) below this size are not looked at.
+        pictures: The plane of the slices.
+        random: Generator of the margins; not used if the margin is fixed.
+        margin: Margin of the box.
+        least_voxels: Regions of the volume (voxels that touch, also at a corner) below this size are ignored.
 
     Raises:
         RejectedInput: The mask has another shape, or no region is large enough.
@@ -118,7 +118,7 @@ def box_with_depth(
 
 
 def _without_specks(region: NDArray[np.bool_], least: int) -> NDArray[np.bool_]:
-    """What is left without the connected parts that have fewer than `least` elements."""
+    """The region without connected parts of fewer than `least` elements."""
     if least <= 1:
         return region
     from scipy.ndimage import label
@@ -155,6 +155,6 @@ def _box(box: PictureBox, slices: tuple[int, int], pictures: PicturePlane) -> Bo
 def _refuse_small(least: str) -> None:
     raise RejectedInput(
         "box-small-tumour",
-        f"Expected a region of tumour of at least {least}, got smaller ones or none.",
+        f"No region of the tumour has {least}, the least that gets a box.",
         remedy="Lower the limit, or leave out cases without tumour.",
     )

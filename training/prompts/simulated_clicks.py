@@ -29,7 +29,7 @@ Index = tuple[int, ...]
 
 
 class ClickRule(StrEnum):
-    """Whose simulated user clicks."""
+    """The published rule by which a simulated user clicks."""
 
     DEEPGROW = "deepgrow"
     TWO_STAGE = "2s-icr"
@@ -37,18 +37,18 @@ class ClickRule(StrEnum):
 
 @dataclass(frozen=True)
 class SimulatedClick:
-    """A voxel and what it is: tumour that was missed (positive) or no tumour (negative)."""
+    """A voxel and its sign: missed tumour (positive) or background (negative)."""
 
     index: Index
     positive: bool
 
 
 def first_click(target: NDArray[np.bool_], random: np.random.Generator, rule: ClickRule = ClickRule.DEEPGROW) -> Index:
-    """A voxel of the tumour, preferably deep inside.
+    """The first click: a voxel of the tumour, preferably deep inside.
 
     Args:
         target: bool of any shape with one axis or more; whole numbers count where they are not 0.
-        random: Where the draw comes from.
+        random: Generator of the choices.
         rule: How much depth counts.
 
     Raises:
@@ -64,7 +64,7 @@ def first_clicks_2d(
 
     Args:
         target: bool (rows, columns); pixels that touch at a corner belong to one region.
-        random: Where the draws come from.
+        random: Generator of the choices.
         rule: How much depth counts.
 
     Raises:
@@ -91,12 +91,12 @@ def next_click(
     *,
     rule: ClickRule = ClickRule.DEEPGROW,
 ) -> SimulatedClick | None:
-    """The click that corrects a mask; None where there is nothing to correct.
+    """The click that corrects a mask; None if there is nothing to correct.
 
     Args:
         target: The true mask, bool of any shape; whole numbers count where they are not 0.
         predicted: The mask to correct, of the same shape.
-        random: Where the draw comes from.
+        random: Generator of the choices.
         rule: Which errors count, and how much depth does.
 
     Raises:
@@ -125,7 +125,7 @@ def _mask(values: NDArray[Any]) -> NDArray[np.bool_]:
     if array.dtype.kind not in "bui" or array.ndim == 0:
         raise RejectedInput(
             "click-not-a-mask",
-            f"Expected a mask of truth values or whole numbers, got {array.dtype} with {array.ndim} axes.",
+            f"Expected a mask of booleans or whole numbers, got {array.dtype} with {array.ndim} axes.",
             remedy="Threshold the probabilities first.",
         )
     return array if array.dtype == np.bool_ else array != 0
@@ -135,7 +135,7 @@ def _require_some(region: NDArray[np.bool_]) -> None:
     if not region.any():
         raise RejectedInput(
             "click-empty-mask",
-            "Expected a mask with at least one voxel to click in, got an empty one.",
+            "The mask is empty: there is no tumour to click in.",
             remedy="Leave out cases and slices without tumour.",
         )
 

@@ -1,4 +1,4 @@
-"""Points that a simulated user places: InteractiveNet's six near the tumour's ends.
+"""Extreme points that a simulated user places: InteractiveNet's six near the tumour's ends.
 
 Source: InteractiveNet, interactivenet/experiment_planning/mimic_annotations.py. One difference: it refuses a tumour so
 small that the inward move leaves the tumour's extent widened by 1 slice and 3 pixels; here the point walks back.
@@ -19,15 +19,15 @@ INWARD_SLICES = 1
 
 
 def six_points(mask: NDArray[np.bool_], spacing: ArrayLike, random: np.random.Generator) -> NDArray[np.int64]:
-    """Points just inside the tumour at both ends of the three axes.
+    """Six extreme points, just inside the tumour at both ends of the three axes.
 
     Each is a random voxel of the tumour's outermost plane, moved inward and walked back voxel by voxel to the first one
-    in the tumour; the voxel it came from is one, so that there always is a point.
+    in the tumour, at the latest to the voxel it came from.
 
     Args:
         mask: bool (i, j, k), True in the tumour.
         spacing: (3,) millimetres between voxels; the coarsest axis of an anisotropic image is the slice axis.
-        random: Where the draws come from.
+        random: Generator of the choices.
 
     Returns:
         Voxel indices (6, 3): k low, k high, j low, j high, i low, i high.

@@ -1,6 +1,6 @@
-"""Simulated users: who answers a segmenter's masks with prompts, for training and evaluation without people.
+"""Simulated users, who answer a segmenter's masks with prompts, for training and evaluation without people.
 
-All fit one loop: `start` gives the prompts of the first request, `next` those of the request after a mask was drawn.
+All share one interface: `start` gives the prompts of the first request, `next` those after a mask was drawn.
 Users of the six points and of boxes make one request. A user that is given a single slice (a grid of one voxel along
 the slice axis) works on it as on a picture.
 """
@@ -20,23 +20,23 @@ from training.prompts.simulated_points import points_mm, six_points
 
 
 class SimulatedUser(Protocol):
-    """Somebody who knows the tumour and points at it."""
+    """A simulated person who knows the tumour and prompts for it."""
 
     @property
     def name(self) -> str:
-        """What the user does, in a phrase."""
+        """Description of the user, in a phrase."""
         ...
 
     def rounds(self, clicks: int) -> tuple[int, ...]:
-        """After how many clicks there is a mask to measure, where up to `clicks` are allowed; (1,) for one request."""
+        """The numbers of clicks after which a mask is measured, if `clicks` are allowed; (1,) for one request."""
         ...
 
     def start(self, target: Mask, random: np.random.Generator) -> Prompts:
         """The prompts of the first request.
 
         Args:
-            target: The true mask; all that is labelled.
-            random: Where the draws come from.
+            target: The true mask; all its labels count.
+            random: Generator of the choices.
 
         Raises:
             RejectedInput: The mask is empty, or too small for this user.
@@ -50,13 +50,13 @@ class SimulatedUser(Protocol):
     def next(
         self, target: Mask, predicted: NDArray[np.bool_], prompts: Prompts, *, random: np.random.Generator
     ) -> Prompts | None:
-        """All prompts of the next request, or None where this user has no more to say.
+        """All prompts of the next request; None if the user has nothing to correct.
 
         Args:
             target: The true mask.
-            predicted: What the segmenter drew, on the target's grid.
-            prompts: Those that it was given.
-            random: Where the draws come from.
+            predicted: The segmenter's mask, on the target's grid.
+            prompts: The prompts of the last request.
+            random: Generator of the choices.
         """
         ...
 
@@ -66,8 +66,8 @@ class ClickUser:
     """Clicks where the mask is wrong, one click a request.
 
     Args:
-        rule: Whose rule chooses the click.
-        from_click: 0 where the first request has no click (methods that draw on their own), 1 where it has one.
+        rule: Rule that chooses the click.
+        from_click: 0 if the first request has no click (automatic methods), 1 if it has one.
     """
 
     rule: ClickRule = ClickRule.DEEPGROW
@@ -75,7 +75,7 @@ class ClickUser:
 
     @property
     def name(self) -> str:
-        """What the user does, in a phrase."""
+        """Description of the user, in a phrase."""
         return f"{self.rule.value} clicks"
 
     def rounds(self, clicks: int) -> tuple[int, ...]:
@@ -91,12 +91,12 @@ class ClickUser:
         return prompts
 
     def slices(self, prompts: Prompts, pictures: PicturePlane) -> None:
-        """All: a click says nothing of where the tumour ends."""
+        """All: a click does not tell where the tumour ends."""
 
     def next(
         self, target: Mask, predicted: NDArray[np.bool_], prompts: Prompts, *, random: np.random.Generator
     ) -> Prompts | None:
-        """The clicks so far and one that corrects the mask; None where nothing is wrong."""
+        """The clicks so far and one that corrects the mask; None if the mask is right."""
         click = next_click(target.foreground, predicted, random, rule=self.rule)
         if click is None:
             return None
@@ -105,18 +105,18 @@ class ClickUser:
 
 
 class _OneRequest:
-    """A user who has nothing to add to the first request."""
+    """A user who makes one request only."""
 
     def rounds(self, clicks: int) -> tuple[int, ...]:
         """One, however many clicks are allowed."""
         return (1,)
 
     def slices(self, prompts: Prompts, pictures: PicturePlane) -> tuple[int, ...] | None:
-        """All."""
+        """All slices."""
         return None
 
     def next(self, target: Mask, predicted: NDArray[np.bool_], prompts: Prompts, *, random: Any) -> Prompts | None:
-        """Nothing more."""
+        """No further request."""
         return None
 
 
@@ -126,7 +126,7 @@ class SixPointUser(_OneRequest):
 
     @property
     def name(self) -> str:
-        """What the user does, in a phrase."""
+        """Description of the user, in a phrase."""
         return "six points"
 
     def start(self, target: Mask, random: np.random.Generator) -> Prompts:
@@ -140,7 +140,7 @@ class BoxUser(_OneRequest):
     """Draws a box around the tumour on every slice, or one box around all of it.
 
     Args:
-        margin: By how much the boxes are too large.
+        margin: Margin of the boxes.
         with_depth: One box from the tumour's first slice to its last.
     """
 
@@ -149,7 +149,7 @@ class BoxUser(_OneRequest):
 
     @property
     def name(self) -> str:
-        """What the user does, in a phrase."""
+        """Description of the user, in a phrase."""
         what = "one box with depth" if self.with_depth else "a box on every slice"
         return f"{what}, {self.margin.least} to {self.margin.most} of 256 pixels too large on each side"
 
@@ -161,7 +161,7 @@ class BoxUser(_OneRequest):
         return Prompts(boxes=slice_boxes(target.foreground, pictures, random, margin=self.margin))
 
     def slices(self, prompts: Prompts, pictures: PicturePlane) -> tuple[int, ...] | None:
-        """Those with a box: who draws one on every slice of the tumour says that the others hold none."""
+        """The slices with a box: a user who draws one on every slice of the tumour means that the others hold none."""
         if self.with_depth:
             return None
         places = pictures.grid.to_voxel([box.corner_mm for box in prompts.boxes])[:, pictures.slice_axis]

@@ -1,11 +1,11 @@
-"""Masks of slices between slices that a person has finished: shape-based interpolation, corrected model masks.
+"""Shape-based interpolation of masks between finished slices, and correction of a model's masks between them.
 
 A mask becomes its signed distance from the edge (pixels, positive inside). Between two finished slices the distances
 are interpolated in the proportion of the slices' places: that gives the shape. The size may come from the areas of all
-finished slices, through which a smooth curve is laid without overshoot: tumours are round, so a slice between a small
-end and a large middle is larger than the proportion says. Where a model has drawn the volume, the finished slices say
-by how much it is wrong there, and this difference is interpolated instead, so that between them the model's shape
-counts. Beyond the outermost finished slices a copy stands for what is not known.
+finished slices, through a smooth curve without overshoot: tumours are round, so a slice between a small end and a large
+middle is larger than the proportion gives. If a model has drawn the volume, its error on the finished slices is
+interpolated instead, so that between them the model's shape counts. Beyond the outermost finished slices their masks
+are copied.
 
 On the masks of 34 sarcomas, with the largest slice, both ends and then the middles finished, the Dice of the whole is
 0.76, 0.92, 0.95 and 0.97 for 3, 5, 7 and 9 finished slices by shape alone, and 0.88, 0.945, 0.96 and 0.97 with sizes.
@@ -19,37 +19,38 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[np.bool_]
+from datasets.image.mask import Inside
+
 Distance = NDArray[np.float32]
 
 MODEL_SHARE = 0.75
-"""How much of the model's own change between slices is believed; 0 is interpolation alone."""
+"""Weight of the model's own change between slices; 0 is interpolation alone."""
 
 SIZED_GAP = 4
-"""Slices closer together than this say the size by their shapes; areas of nearly right masks would add noise."""
+"""Between slices closer than this, size comes from the shapes; areas of nearly right masks would add noise."""
 
-_FAR = 20.0
-"""Pixels at which a model's distance is cut off: far from its edge it says nothing of the edge."""
+FAR = 20.0
+"""Pixels at which a model's distance is cut off: a distance far from the edge does not tell where the edge is."""
 
 
-def drawn_between(
-    known: Mapping[int, Picture],
+def interpolated_masks(
+    known: Mapping[int, Inside],
     wanted: Iterable[int],
     *,
-    drawn: Mapping[int, Picture] | None = None,
+    drawn: Mapping[int, Inside] | None = None,
     by_area: bool = False,
-) -> Iterator[tuple[int, Picture]]:
+) -> Iterator[tuple[int, Inside]]:
     """Masks of the wanted slices, from those that are known.
 
     Args:
         known: Finished masks, bool (height, width), by slice index.
-        wanted: Slices to draw; those that are known come back as they are.
-        drawn: What a model drew on the whole volume; None where none did. Slices it left out count as empty.
-        by_area: Whether sizes come from the areas of the known slices. It wants known masks that are quite right: with
-            masks that a tired hand left a tenth short, shape alone leaves less to mend.
+        wanted: Slices to draw; known ones are returned unchanged.
+        drawn: A model's masks of the whole volume, or None; slices that are missing count as empty.
+        by_area: Whether sizes come from the areas of the known slices. This needs exact masks: with masks that are a
+            tenth too small, shape alone leaves less to correct.
 
     Returns:
-        Index and mask of each wanted slice, in that order; where nothing is known and nothing drawn, none.
+        Index and mask of each wanted slice, in that order; nothing if no slice is known or drawn.
     """
     distances = {index: signed_distance(mask) for index, mask in known.items()}
     models = _Models(drawn)
@@ -67,8 +68,8 @@ def drawn_between(
         yield index, sized(found, area_at(known, index)) if is_sized else found > 0
 
 
-def area_at(known: Mapping[int, Picture], index: int) -> float:
-    """Pixels that a slice between known ones probably holds.
+def area_at(known: Mapping[int, Inside], index: int) -> float:
+    """Estimated area, in pixels, of a slice between known ones.
 
     Args:
         known: Two masks or more by slice index.
@@ -81,20 +82,20 @@ def area_at(known: Mapping[int, Picture], index: int) -> float:
     return float(PchipInterpolator(places, areas)(index))
 
 
-def sized(distance: Distance, area: float) -> Picture:
-    """The mask of so many pixels that lies where a signed distance is largest, bool (height, width)."""
+def sized(distance: Distance, area: float) -> Inside:
+    """The mask of `area` pixels where a signed distance is largest, bool (height, width)."""
     pixels = min(round(area), distance.size)
     if pixels < 1:
         return np.zeros(distance.shape, np.bool_)
     return distance >= np.partition(distance, -pixels, axis=None)[-pixels]
 
 
-def signed_distance(mask: Picture) -> Distance:
+def signed_distance(mask: Inside) -> Distance:
     """Pixels from the edge, positive inside, float32 (height, width); -20 everywhere for an empty mask."""
     import cv2
 
     if not mask.any():
-        return np.full(mask.shape, -_FAR, np.float32)
+        return np.full(mask.shape, -FAR, np.float32)
     inside, outside = (
         cv2.distanceTransform(part.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for part in (mask, ~mask)
     )
@@ -104,7 +105,7 @@ def signed_distance(mask: Picture) -> Distance:
 class _Models:
     """Cut-off distances of a model's masks, each computed once."""
 
-    def __init__(self, drawn: Mapping[int, Picture] | None) -> None:
+    def __init__(self, drawn: Mapping[int, Inside] | None) -> None:
         self._drawn = drawn
         self._made: dict[int, Distance] = {}
 
@@ -119,7 +120,7 @@ class _Models:
             mask = self._drawn.get(index)
             if mask is None:
                 mask = np.zeros(next(iter(self._drawn.values())).shape, np.bool_)
-            self._made[index] = np.clip(signed_distance(mask), -_FAR, _FAR)
+            self._made[index] = np.clip(signed_distance(mask), -FAR, FAR)
         return self._made[index]
 
 
@@ -141,7 +142,7 @@ def _between(
 
 
 def _beyond(distances: Mapping[int, Distance], models: _Models, index: int, *, place: int) -> Distance:
-    """Outside the known slices: the model with the nearest known slice's difference, or that slice again."""
+    """Beyond the known slices: the model corrected by its error on the nearest known slice, or a copy of that slice."""
     if not models.are_there:
         return distances[place]
     fades = np.float32(0.5 ** (abs(index - place) / 4.0))

@@ -1,4 +1,4 @@
-"""Slices of a volume in 8 bits, as MedSAM and LiteMedSAM were shown them.
+"""Slices of a volume in 8 bits, as MedSAM and LiteMedSAM were trained on them.
 
 Source: Ma et al., Segment anything in medical images, Nat Commun 2024 (doi 10.1038/s41467-024-44824-z), preprocessing
 of MR volumes: the window of the voxels above zero between two percentiles, scaled to 0..255 and truncated.
@@ -22,9 +22,9 @@ class GreyRule:
     """How a volume becomes grey values; stored in the model package.
 
     Args:
-        low_percentile: Lower end of the grey window, in percent of the voxels looked at.
+        low_percentile: Lower end of the grey window, in percent of the voxels used.
         high_percentile: Upper end of the grey window.
-        foreground_only: Whether only voxels above zero are looked at.
+        foreground_only: Whether only voxels above zero are used.
     """
 
     low_percentile: float
@@ -36,7 +36,7 @@ class GreyRule:
         """The rule among a package's parameters.
 
         Raises:
-            RejectedInput: They hold no rule, or one that cannot be.
+            RejectedInput: They hold no rule, or an impossible one.
         """
         try:
             rule = cls(
@@ -49,7 +49,7 @@ class GreyRule:
         except (KeyError, TypeError, ValueError) as error:
             raise RejectedInput(
                 "package-parameters",
-                "Expected the rising percentiles of a grey window, got other parameters.",
+                "The package does not hold the rising percentiles of a grey window.",
                 remedy="Convert the model again, or use the version of Maskloop that made it.",
             ) from error
         return rule
@@ -66,8 +66,8 @@ class GreySlices:
         if request.target not in request.volumes:
             raise RejectedInput(
                 "sequence-missing",
-                f"Expected the sequence {request.target} among the case's images, got it not.",
-                remedy="Give the volume of the sequence that is drawn on.",
+                f"The case has no image {request.target}, which is to be segmented.",
+                remedy="Give the volume of this sequence.",
             )
         self._volume = request.volumes[request.target]
         self._rule = rule

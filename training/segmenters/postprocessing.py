@@ -1,7 +1,7 @@
-"""Post-processing: stray islands and holes of a mask, and which remedy suits a model.
+"""Post-processing of masks: removal of stray islands and holes, and the choice of it for a model.
 
 Islands are components that touch not even at a corner; a hole is background that no path of faces leads out of. A hole
-is looked for in the whole volume (or picture), not slice by slice.
+is searched in the whole volume (or picture), not slice by slice.
 
 Source: InteractiveNet chooses among the same four for each fold by the Dice of its validation cases.
 """
@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
+from datasets.image.mask import Inside
 from datasets.image.mask_box import mask_box
 from training.measures.metrics import dice
 
-Inside = NDArray[np.bool_]
 Probability = NDArray[np.float32]
 
 _FACES = {2: 4, 3: 6}
@@ -25,7 +25,7 @@ _CORNERS = {2: 8, 3: 26}
 
 
 class Cleaning(StrEnum):
-    """What is done to a mask at the end; the simpler first."""
+    """Post-processing of a mask; the simpler first."""
 
     NONE = "none"
     FILL_HOLES = "fill-holes"
@@ -39,10 +39,10 @@ def cleaned(probability: Probability, cleaning: Cleaning) -> Probability:
 
     Args:
         probability: float32 array of two or three axes, 0..1.
-        cleaning: What is done.
+        cleaning: The post-processing.
 
     Returns:
-        The array itself where nothing changes, else a copy; see `imposed` for what becomes of the probabilities.
+        The array itself if nothing changes, else a copy; see `imposed` for the probabilities.
     """
     if cleaning is Cleaning.NONE:
         return probability
@@ -50,14 +50,14 @@ def cleaned(probability: Probability, cleaning: Cleaning) -> Probability:
 
 
 def cleaned_mask(mask: Inside, cleaning: Cleaning) -> Inside:
-    """A mask, cleaned.
+    """A cleaned mask.
 
     Args:
         mask: Boolean array of two or three axes.
-        cleaning: What is done.
+        cleaning: The post-processing.
 
     Returns:
-        The array itself where nothing is asked, else a new one of the same shape.
+        The array itself without post-processing, else a new one of the same shape.
     """
     if cleaning is Cleaning.NONE:
         return mask
@@ -73,16 +73,16 @@ def cleaned_mask(mask: Inside, cleaning: Cleaning) -> Inside:
 
 
 def imposed(probability: Probability, mask: Inside) -> Probability:
-    """A probability brought in line with a mask: 0 where the mask lost a voxel, 1 where it won one, else as it was.
+    """A probability changed to agree with a mask: 0 in voxels the mask lost, 1 in voxels it gained, else unchanged.
 
-    What was below 0.5 around a removed island stays: it was never inside.
+    Probabilities below 0.5 around a removed island stay: they were never inside.
 
     Args:
         probability: float32 array, 0..1.
         mask: Boolean array of its shape.
 
     Returns:
-        The array itself where mask and probability agree already, else a copy.
+        The array itself if mask and probability agree already, else a copy.
     """
     differs = (probability > 0.5) != mask
     if not differs.any():
@@ -91,7 +91,7 @@ def imposed(probability: Probability, mask: Inside) -> Probability:
 
 
 def best_cleaning(pairs: Iterable[tuple[Inside, Inside]]) -> Cleaning:
-    """The cleaning with the best mean Dice on validation cases; where two are as good, the simpler.
+    """The cleaning with the best mean Dice on validation cases; of two that are equal, the simpler.
 
     Args:
         pairs: Predicted and reference mask of each case, in one shape; read once.
@@ -104,7 +104,7 @@ def best_cleaning(pairs: Iterable[tuple[Inside, Inside]]) -> Cleaning:
     if not scores:
         raise RejectedInput(
             "no-validation-cases",
-            "Expected at least one validation case to choose the post-processing on, got none.",
+            "There is no validation case to choose the post-processing on.",
             remedy="Give a fold with validation cases.",
         )
     means = np.round(np.mean(scores, axis=0), 9)
@@ -123,7 +123,7 @@ def _largest(mask: Inside) -> Inside:
 
 
 def _filled(mask: Inside) -> Inside:
-    """With its holes; the background of a rim of one voxel is outside."""
+    """A mask with its holes filled; a rim of one voxel around the array counts as outside."""
     import cc3d
 
     around = np.pad(mask, 1)

@@ -1,10 +1,10 @@
-"""Masks carried from finished slices to the others: a neighbour's mask, moved as the picture moved between the two.
+"""Slice propagation: masks of finished slices are propagated to the others by optical flow between their pictures.
 
-From slice to slice the edges of a tumour shift by a few pixels, and so does what lies around it. The shift is dense
-optical flow between the two pictures; the mask's signed distance follows it. No network is needed, so it works on
-whatever is drawn on. Between two finished slices both are carried and meet in the proportion of their places, with the
-size that the areas of all finished slices tell. Beyond the outermost one, where a model has drawn the volume, its own
-change from slice to slice is added, as far as it agrees with the mask that is carried: it knows where a tumour ends.
+From slice to slice the edges of a tumour shift by a few pixels, and so do its surroundings. The shift is dense optical
+flow between the two pictures; the mask's signed distance follows it. No network is needed, so it works on any image and
+structure. Between two finished slices both masks are propagated and averaged in the proportion of their distances, with
+the size given by the areas of all finished slices. Beyond the outermost one, if a model has drawn the volume, its own
+change from slice to slice is added, as far as it agrees with the propagated mask: the model knows where a tumour ends.
 
 Source: Kroeger et al., Fast optical flow using dense inverse search, ECCV 2016; Raya and Udupa, Shape-based
 interpolation of multidimensional objects, IEEE TMI 1990;9:32.
@@ -18,21 +18,17 @@ from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
 from datasets.image.intensity import Window
+from datasets.image.mask import Inside
 from datasets.pictures.picture_plane import PicturePlane
 from training.measures.metrics import dice
-from training.segmenters.between_slices import SIZED_GAP, area_at, signed_distance, sized
+from training.segmenters.between_slices import FAR, SIZED_GAP, Distance, area_at, signed_distance, sized
 from training.segmenters.grey_slices import GreyRule, GreySlices
 from training.segmenters.segmenter import SegmentationRequest
 
-Picture = NDArray[np.bool_]
-Distance = NDArray[np.float32]
 Flow = NDArray[np.float32]
 
 MODEL_PULL = 0.1
-"""Share of the way from the carried mask to an agreeing model's that is gone at each slice."""
-
-_FAR = 20.0
-"""Pixels at which a model's distance is cut off: far from its edge it says nothing of the edge."""
+"""Weight of an agreeing model's mask against the propagated one, at each slice."""
 
 _GREYS = GreyRule(0.5, 99.5, foreground_only=True)
 
@@ -40,88 +36,88 @@ _SCALE = 2
 """Pictures are enlarged for the flow, whose finest windows are 8 pixels."""
 
 _BLUR = 2.5
-"""Standard deviation in pixels of the smoothing before the flow: noise does not move along."""
+"""Standard deviation in pixels of the smoothing before the flow: noise does not move with the anatomy."""
 
 _SMOOTHNESS, _SAME_GREYS = 8.0, 15.0
 """Weights of the flow's refinement (OpenCV has 20 and 5), chosen on the shared T1 cases."""
 
 
-def refreshed(
-    request: SegmentationRequest, known: Mapping[int, Picture], wanted: Sequence[int]
-) -> Iterator[tuple[int, Picture]]:
-    """Masks of the wanted slices, from those that are known; the nearest first, each as soon as it is drawn.
+def propagate(
+    request: SegmentationRequest, known: Mapping[int, Inside], wanted: Sequence[int]
+) -> Iterator[tuple[int, Inside]]:
+    """Propagates known masks to the wanted slices; the nearest first, each as soon as it is drawn.
 
     Args:
-        request: The case's images and which of them is drawn on; `previous` is what a model drew on the whole volume,
-            None where none did. Prompts and slices are not looked at.
-        known: Finished masks, bool (height, width) in picture orientation, by slice index; empty where a slice shows
-            no tumour.
-        wanted: Slices to draw; those that are known are left out, since nothing changes them.
+        request: The case's images and the annotated one; `previous` is a model's probability of the whole volume, or
+            None. Prompts and slices are ignored.
+        known: Finished masks, bool (height, width) in picture orientation, by slice index; empty on a slice without
+            tumour.
+        wanted: Slices to draw; known ones are skipped.
 
     Yields:
-        Index and mask, bool (height, width); nothing where nothing is known.
+        Index and mask, bool (height, width); nothing if no slice is known.
 
     Raises:
-        RejectedInput: The target sequence is missing, there is no such slice, or a mask has another size.
+        RejectedInput: The target sequence is missing, a slice does not exist, or a mask has another size.
         GeometryError: The previous probability lies on another grid.
     """
-    carrier = _Carrier(request, known)
+    carrier = _Propagation(request, known)
     asked = [index for index in carrier.pictures.indices(wanted) if index not in known] if known else []
     for index in sorted(asked, key=lambda index: (min(abs(index - place) for place in known), index)):
         yield index, carrier.mask(index)
 
 
-class _Carrier:
-    """Carries the known masks of one case; every step between two slices is made once."""
+class _Propagation:
+    """Propagates the known masks of one case; every step between two slices is computed once."""
 
-    def __init__(self, request: SegmentationRequest, known: Mapping[int, Picture]) -> None:
+    def __init__(self, request: SegmentationRequest, known: Mapping[int, Inside]) -> None:
         self._greys = GreySlices(request, _GREYS)
         self.pictures = self._greys.pictures
         for index, mask in known.items():
             _require_fit(mask, index, self.pictures)
         self._known = known
         self._model = _model_pictures(request, self.pictures)
-        self._carried: dict[tuple[int, int], Picture] = {}
+        self._propagated: dict[tuple[int, int], Inside] = {}
         self._shown: dict[int, NDArray[np.uint8]] = {}
         self._window: Window | None = None
 
-    def mask(self, index: int) -> Picture:
+    def mask(self, index: int) -> Inside:
         """The mask of a slice that is not known."""
         below = max((place for place in self._known if place < index), default=None)
         above = min((place for place in self._known if place > index), default=None)
-        carried = [self._from(place, index) for place in (below, above) if place is not None]
+        propagated = [self._from(place, index) for place in (below, above) if place is not None]
         if below is None or above is None:
-            return carried[0]
-        if not (carried[0].any() or carried[1].any()):
-            return carried[0]
+            return propagated[0]
+        if not (propagated[0].any() or propagated[1].any()):
+            return propagated[0]
         share = np.float32((index - below) / (above - below))
-        met = (1 - share) * signed_distance(carried[0]) + share * signed_distance(carried[1])
-        if above - below > SIZED_GAP or not (carried[0].any() and carried[1].any()):
+        met = (1 - share) * signed_distance(propagated[0]) + share * signed_distance(propagated[1])
+        if above - below > SIZED_GAP or not (propagated[0].any() and propagated[1].any()):
             return sized(met, area_at(self._known, index))
         return met > 0
 
-    def _from(self, place: int, index: int) -> Picture:
-        """The known mask of `place`, carried slice by slice to `index`."""
+    def _from(self, place: int, index: int) -> Inside:
+        """The known mask of `place`, propagated slice by slice to `index`."""
         towards = 1 if index > place else -1
         mask, before = self._known[place], place
         for each in range(place + towards, index + towards, towards):
-            if (place, each) not in self._carried:
-                self._carried[place, each] = self._step(mask, before, each)
-            mask, before = self._carried[place, each], each
+            if (place, each) not in self._propagated:
+                self._propagated[place, each] = self._step(mask, before, each)
+            mask, before = self._propagated[place, each], each
         return mask
 
-    def _step(self, mask: Picture, before: int, index: int) -> Picture:
-        """A mask carried to the next slice."""
+    def _step(self, mask: Inside, before: int, index: int) -> Inside:
+        """A mask propagated to the next slice."""
         if not mask.any():
             return mask
         offsets = flow(self._picture(index), self._picture(before))
-        carried = moved(signed_distance(mask), offsets)
+        propagated = moved(signed_distance(mask), offsets)
         if self._model is not None and not min(self._known) < index < max(self._known):
-            trust = np.float32(dice(mask, self._model[before]) ** 2)  # a model that is wrong here says little of there
-            own, next_own = (np.clip(signed_distance(self._model[each]), -_FAR, _FAR) for each in (before, index))
+            trust = np.float32(dice(mask, self._model[before]) ** 2)  # a model that is wrong here is little help there
+            own, next_own = (np.clip(signed_distance(self._model[each]), -FAR, FAR) for each in (before, index))
             own = moved(own, offsets)
-            carried += trust * (next_own - own - np.float32(MODEL_PULL) * (carried - own))
-        return carried > 0
+            propagated += trust * (next_own - own - np.float32(MODEL_PULL) * (propagated - own))
+        return propagated > 0
 
     def _picture(self, index: int) -> NDArray[np.uint8]:
         if self._window is None:
@@ -132,7 +128,7 @@ class _Carrier:
 
 
 def flow(onto: NDArray[np.uint8], source: NDArray[np.uint8]) -> Flow:
-    """Where each pixel of a picture lies in another one, as offsets (height, width, 2) in columns and rows.
+    """Optical flow: offsets (height, width, 2), in columns and rows, from each pixel of a picture to another picture.
 
     Args:
         onto: 8 bits (height, width).
@@ -152,7 +148,7 @@ def flow(onto: NDArray[np.uint8], source: NDArray[np.uint8]) -> Flow:
 
 
 def moved(data: Distance, offsets: Flow) -> Distance:
-    """An array (height, width) read where `offsets` point, interpolated linearly; the edge's value beyond it."""
+    """An array (height, width) sampled at `offsets`, interpolated linearly; beyond the edge its value is repeated."""
     import cv2
 
     rows, columns = np.indices(data.shape, dtype=np.float32)
@@ -160,8 +156,8 @@ def moved(data: Distance, offsets: Flow) -> Distance:
     return np.asarray(cv2.remap(data, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
-def _model_pictures(request: SegmentationRequest, pictures: PicturePlane) -> Picture | None:
-    """What a model drew, bool (slices, height, width); None where it drew nothing at all."""
+def _model_pictures(request: SegmentationRequest, pictures: PicturePlane) -> Inside | None:
+    """A model's masks, bool (slices, height, width); None if all are empty."""
     if request.previous is None:
         return None
     pictures.grid.require_match(request.previous.grid, what="The previous probability and the image that is drawn on")
@@ -169,7 +165,7 @@ def _model_pictures(request: SegmentationRequest, pictures: PicturePlane) -> Pic
     return found if found.any() else None
 
 
-def _require_fit(mask: Picture, index: int, pictures: PicturePlane) -> None:
+def _require_fit(mask: Inside, index: int, pictures: PicturePlane) -> None:
     pictures.require_index(index)
     if mask.shape != pictures.shape:
         raise RejectedInput(

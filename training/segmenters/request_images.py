@@ -1,4 +1,4 @@
-"""What all prompted methods take out of a request: images and points, with axes to right, anterior, superior."""
+"""Images and points of a request, with axes to right, anterior, superior, for all prompted methods."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,14 +12,14 @@ from training.prompts.prompt import PointMm
 from training.segmenters.segmenter import SegmentationRequest
 
 _EDGE = 1e-6
-"""Voxels by which a point may miss the image's outer edge through rounding."""
+"""Voxels by which rounding may move a point past the image's outer edge."""
 
 _DIGITS = 6
-"""Decimals of a voxel that a point in millimetres tells."""
+"""Decimals of a voxel to which a point in millimetres is rounded."""
 
 
 def ras_images(request: SegmentationRequest, names: Iterable[str]) -> tuple[list[NDArray[np.generic]], Grid]:
-    """The images called `names`, turned, and the grid they share.
+    """The images called `names`, reoriented, and their grid.
 
     Raises:
         RejectedInput: One of them is missing.
@@ -30,7 +30,7 @@ def ras_images(request: SegmentationRequest, names: Iterable[str]) -> tuple[list
         if name not in request.volumes:
             raise RejectedInput(
                 "sequence-missing",
-                f"Expected the image {name} among the case's images, got it not.",
+                f"The case has no image {name}, which the model needs.",
                 remedy=f"Give the volume of {name}, or choose a model that was trained on other images.",
             )
         volumes.append(request.volumes[name])
@@ -49,19 +49,19 @@ def points_in(points: Sequence[PointMm], grid: Grid) -> NDArray[np.float64]:
     if not np.isfinite(found).all():
         raise RejectedInput(
             "prompt-not-finite",
-            "Expected a prompt as three finite numbers in millimetres, got something else.",
+            "A prompt is not three finite numbers in millimetres.",
             remedy="Place the prompt again.",
         )
-    with np.errstate(over="ignore", invalid="ignore"):  # a point at the end of the number range is outside
+    with np.errstate(over="ignore", invalid="ignore"):  # a point at the end of the number range is refused below
         voxels = grid.to_voxel(found)
     if not ((voxels >= -0.5 - _EDGE) & (voxels <= np.array(grid.shape) - 0.5 + _EDGE)).all():
         raise RejectedInput(
             "prompt-outside",
-            "Expected a prompt inside the image, got one outside it.",
+            "A prompt lies outside the image.",
             remedy="Place it on the image. Prompts are RAS+ millimetres, not voxel indices; "
             "x and y from DICOM change their signs.",
         )
-    # What rounding left of a whole voxel would move a box by a voxel, and a click halfway between two to either.
+    # A rounding error next to a whole voxel would move a box by a voxel, and a click halfway between two to either.
     return np.clip(np.round(voxels, _DIGITS), 0, np.array(grid.shape) - 1)
 
 

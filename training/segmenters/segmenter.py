@@ -10,17 +10,17 @@ from training.prompts.prompt import Prompts
 
 @dataclass(frozen=True, eq=False)
 class SegmentationRequest:
-    """What a segmenter is asked.
+    """A request to a segmenter.
 
     Args:
-        volumes: The case's images, all on one grid, by what they show: ``t1``, ``t2``, ``ct`` or ``pet`` (a
+        volumes: The case's images, all on one grid, by channel: ``t1``, ``t2``, ``ct`` or ``pet`` (a
             `SeriesRole` is such a key).
-        target: The image the annotators draw on, one of the keys.
+        target: The channel that annotators draw on.
         prompts: Clicks, boxes and extreme points in millimetres; empty for an automatic method.
         slice_axis: The grid axis (0, 1, 2) that runs through the slices.
-        slices: Indices along `slice_axis` to answer; None for all. The others stay at probability 0.
-        cache_key: Names the images, so that features computed once can be used again; empty for no cache.
-        previous: Probability from before these prompts, on the same grid, for methods that refine it.
+        slices: Indices along `slice_axis` to segment; None for all. The others stay at probability 0.
+        cache_key: Key of the images, so that features computed once can be used again; empty for no cache.
+        previous: Probability before these prompts, on the same grid, for methods that refine it.
     """
 
     volumes: Mapping[str, Volume]
@@ -34,14 +34,14 @@ class SegmentationRequest:
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """What a segmenter answers.
+    """A segmenter's answer.
 
     Args:
         probability: float32 in 0..1 on the request's grid; above 0.5 is inside.
-        model_version: Name and version of the model and, where it matters, how the prompt was read
+        model_version: Name and version of the model and, if it matters, how the prompt was read
             (e.g. ``lite-medsam-1+box-around-point``).
-        score: The model's own estimate of its quality in 0..1, or None where it has none.
-        used: What it used, as plain JSON values: the region it looked at, in which resolution, seconds by part.
+        score: The model's own estimate of its quality in 0..1, or None if it has none.
+        used: Details of the answer, as plain JSON values: region, resolution, seconds by part.
     """
 
     probability: Volume

@@ -36,20 +36,20 @@ from training.segmenters.segmenter import Segmentation, SegmentationRequest
 from training.segmenters.weights import best_device, members_of, with_weights
 
 _LEAST_MARGIN = 8
-"""Voxels added around the points' box at least (InteractiveNet)."""
+"""Least margin in voxels around the points' box (InteractiveNet)."""
 
 _LEAST_MARGIN_ACROSS = 3
 """The same along the coarsest axis of an anisotropic volume."""
 
 _MOST_ITERATIONS = 64
-"""Scans of the geodesic map; it stands still after four to eight."""
+"""Most scans of the geodesic map; it does not change after four to eight."""
 
 
 class PointsMap(StrEnum):
-    """What a network is shown of the points, each a channel."""
+    """A map of the points, as a channel of the network's input."""
 
     GEODESIC = "geodesic"
-    """InteractiveNet's: near 1 where no edge lies between a voxel and the nearest point."""
+    """InteractiveNet's: near 1 if no edge lies between a voxel and the nearest point."""
 
     ELLIPSOID = "ellipsoid"
     """1 in the middle of the points' box, 0.37 on the ellipsoid through its faces: place and size, without greys."""
@@ -60,20 +60,20 @@ class PointsMap(StrEnum):
 
 @dataclass(frozen=True)
 class PointsPlan:
-    """All that six points need beside the weights; stored in the model package.
+    """A six-points model's parameters beside its weights; stored in the model package.
 
     Args:
-        channels: The rule of each image, in the order the network takes them.
+        channels: The intensity rule of each image, in the order the network takes them.
         spacing: Target spacing of the canvas in millimetres (right, anterior, superior).
         budget: Most voxels of a canvas.
         relaxed: Share of the points' box added on every side.
-        network: What the network is built from; its channels are the images and the maps.
-        maps: What it is shown of the points.
+        network: Layout of the network; its channels are the images and the maps.
+        maps: Maps of the points that it sees.
         iterations: Scans of the geodesic map.
         members: Networks whose logits are averaged (the folds).
         mirrored: Axes along which mirrored copies are averaged: the copies are all their combinations.
-        cleaning: What is done to the mask at the end, chosen on validation folds.
-        networks: What each member is built from, where the folds planned several; empty where all are `network`.
+        cleaning: Post-processing of the mask, chosen on validation folds.
+        networks: Layout of each member, if the folds' plans differ; empty if all are `network`.
     """
 
     channels: Mapping[str, IntensityRule]
@@ -107,7 +107,7 @@ class PointsPlan:
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> "PointsPlan":
-        """The plan that a package's parameters hold; what else they say (how it was fitted) is left aside.
+        """The plan in a package's parameters; those of the fit are ignored.
 
         Raises:
             RejectedInput: They hold no plan.
@@ -127,13 +127,13 @@ class PointsPlan:
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise RejectedInput(
                 "package-parameters",
-                "Expected the plan of a six-point model (channels, spacing, budget, network), got something else.",
+                "The package does not hold the plan of a six-points model (channels, spacing, budget, network).",
                 remedy="Train the model again, or use the version of Maskloop that made it.",
             ) from error
 
     @property
     def member_networks(self) -> tuple[UNetPlan, ...]:
-        """What each member is built from."""
+        """Layout of each member."""
         return self.networks or (self.network,) * self.members
 
     def region(self, points: NDArray[np.float64], grid: Grid, *, relaxed: float | None = None) -> Region:
@@ -150,14 +150,14 @@ class PointsPlan:
         )
 
     def canvas(self, region: Region, grid: Grid) -> Shape:
-        """The size that a region is brought to."""
+        """The size that a region is resampled to."""
         extent = np.array(region.size) * grid.spacing
         divisor = np.lcm.reduce([each.divisor for each in self.member_networks], axis=0)
         return canvas_shape(extent, self.spacing, budget=self.budget, divisor=divisor.tolist())
 
 
 def _require_sane(plan: PointsPlan) -> None:
-    """Refuses a plan whose parts do not go together, or whose numbers nobody would train with.
+    """Refuses a plan whose parts do not fit each other, or whose numbers are out of range.
 
     Raises:
         ValueError: They do not.
@@ -176,7 +176,7 @@ def _require_sane(plan: PointsPlan) -> None:
 def points_input(
     images: Sequence[NDArray[np.generic]], points: NDArray[np.float64], grid: Grid, *, region: Region, plan: PointsPlan
 ) -> Picture:
-    """What the network sees of a region: the images and the geodesic map.
+    """The network's input for a region: the images and the maps of the points.
 
     Args:
         images: (i, j, k) each, on the RAS grid, in the plan's order.
@@ -220,11 +220,11 @@ def _ellipsoid(points: NDArray[np.float64], shape: Shape) -> Picture:
 
 
 class SixPointsSegmenter:
-    """Draws the tumour between extreme points.
+    """Segments the tumour between extreme points.
 
     Args:
         members: Networks whose logits are averaged.
-        plan: What the package says.
+        plan: The package's plan.
         title: Name and version.
     """
 
@@ -296,13 +296,13 @@ class SixPointsSegmenter:
         if (extent[long] < 1.0).all():
             raise RejectedInput(
                 "points-identical",
-                "Expected points at the tumour's ends, got all of them at one place.",
+                "All extreme points lie at one place.",
                 remedy="Place two points along each axis, at opposite ends of the tumour.",
             )
         if (extent[long] < 1.0).any():
             raise RejectedInput(
                 "points-on-one-plane",
-                "Expected points at the tumour's ends along each axis, got all of them on one plane.",
+                "All extreme points lie on one plane.",
                 remedy="Add the first and the last slice that show the tumour.",
             )
         return found

@@ -17,16 +17,16 @@ from training.segmenters.segmenter import Segmentation, SegmentationRequest
 from training.segmenters.weights import best_device, with_weights
 
 _BATCH = 8
-"""Slices that go through the network together: what two cores and a small GPU both hold."""
+"""Slices in a batch: enough for two cores, and small enough for a small GPU."""
 
 
 class UNet25dSegmenter:
-    """Draws the tumour on its own from T1 and T2.
+    """Segments the tumour automatically from T1 and T2.
 
     Args:
         network: With its weights, in evaluation mode.
-        description: What the package says.
-        device: Where the network lies.
+        description: The package's description.
+        device: Device of the network.
 
     Raises:
         RejectedInput: The package's parameters are not those of this method.
@@ -52,7 +52,7 @@ class UNet25dSegmenter:
         except (KeyError, TypeError, ValueError) as error:
             raise RejectedInput(
                 "package-parameters",
-                "Expected the parameters of a 2.5D U-Net (widths, input size, percentiles), got others.",
+                "The package does not hold the parameters of a 2.5D U-Net (widths, input size, percentiles).",
                 remedy="Train the model again, or use the version of Maskloop that made it.",
             ) from error
 
@@ -93,8 +93,8 @@ class UNet25dSegmenter:
         if missing := [role.value for role in SEQUENCES if role not in request.volumes]:
             raise RejectedInput(
                 "sequence-missing",
-                f"Expected T1 and T2 of the case, got no {' and no '.join(missing)}.",
-                remedy="Register the case first; the 2.5D U-Net sees both sequences.",
+                f"The 2.5D U-Net needs T1 and T2; missing: {', '.join(missing)}.",
+                remedy="Register the case first.",
             )
         one, other = (request.volumes[role].grid for role in SEQUENCES)
         one.require_match(other, what="T1 and T2 of a request")

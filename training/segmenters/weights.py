@@ -16,21 +16,21 @@ Network = TypeVar("Network", bound=torch.nn.Module)
 _COUNTED = re.compile(r"[0-9]{1,4}")
 
 _SECOND_NAMES = "skip_layers."
-"""MONAI's DynUNet names each of its blocks a second time, along its skips; packages hold every tensor once."""
+"""MONAI's DynUNet has a second name for each of its blocks, along its skips; packages hold every tensor once."""
 
 
 def with_weights(network: Network, tensors: Tensors, *, device: torch.device) -> Network:
     """The network with these weights, on `device`, in evaluation mode.
 
-    A tensor that the network knows by two names may be given by either.
+    A tensor with two names in the network may be given by either.
 
     Raises:
-        RejectedInput: A tensor is missing, superfluous, of another shape, or holds what is no finite number.
+        RejectedInput: A tensor is missing, superfluous, of another shape, or not finite.
     """
     if not all(value.dtype.kind in "fiu" and np.isfinite(value).all() for value in tensors.values()):
         raise RejectedInput(
             "package-not-finite",
-            "Expected weights that are finite real numbers, got others.",
+            "Some weights are not finite real numbers.",
             remedy="Train or convert the model again.",
         )
     known = network.state_dict()
@@ -42,7 +42,7 @@ def with_weights(network: Network, tensors: Tensors, *, device: torch.device) ->
     except RuntimeError as error:
         raise RejectedInput(
             "package-network",
-            "Expected the tensors of the method's network, got others.",
+            "The tensors are not those of the method's network.",
             remedy="Use the version of Maskloop that made this model, or train or convert it again.",
         ) from error
     return network.to(device).eval()
@@ -57,15 +57,15 @@ def best_device() -> torch.device:
     """The device that `MASKLOOP_DEVICE` names (``cpu``, ``cuda``), else the GPU where there is one, else the processor.
 
     Raises:
-        RejectedInput: A GPU is asked for where there is none, or something that is no device.
+        RejectedInput: A GPU is asked for on a machine without one, or the name is no device.
     """
     has_gpu = torch.cuda.is_available()
     wanted = os.environ.get("MASKLOOP_DEVICE") or ("cuda" if has_gpu else "cpu")
     if wanted not in ("cpu", "cuda") or (wanted == "cuda" and not has_gpu):
         raise RejectedInput(
             "device",
-            "Expected cpu, or cuda where there is a GPU, as the device, got another or a machine without a GPU.",
-            remedy="Leave --device and MASKLOOP_DEVICE out to use what there is.",
+            "The device must be cpu, or cuda on a machine with a GPU.",
+            remedy="Leave --device and MASKLOOP_DEVICE out to use the best device there is.",
         )
     return torch.device(wanted)
 
@@ -82,7 +82,7 @@ def members_of(tensors: Tensors, count: int) -> list[dict[str, Any]]:
         if not _COUNTED.fullmatch(number) or int(number) >= count:
             raise RejectedInput(
                 "package-network",
-                f"Expected the tensors of {count} networks, got others.",
+                f"The tensors are not those of {count} networks.",
                 remedy="Use the version of Maskloop that made this model, or train it again.",
             )
         members[int(number)][own] = tensor.astype(np.float32) if tensor.dtype == np.float16 else tensor

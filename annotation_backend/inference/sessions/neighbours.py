@@ -30,10 +30,10 @@ def propagated_masks(
     Yields:
         Slice and mask.
     """
-    from training.segmenters.propagation import refreshed
+    from training.segmenters.propagation import propagate
 
     previous = None if drawn is None else as_probability(drawn, picture_plane(case))
-    yield from refreshed(request_of(case, Prompts(), slices=None, previous=previous), known, wanted)
+    yield from propagate(request_of(case, Prompts(), slices=None, previous=previous), known, wanted)
 
 
 def as_probability(masks: Mapping[int, Inside], plane: PicturePlane) -> Volume:

@@ -11,8 +11,8 @@ from benchmarks.load.figures import (
     MemoryWatch,
     Timings,
     growth,
-    kind_of,
     percentile,
+    process_kind,
     read_access_log,
     served_table,
 )
@@ -86,4 +86,4 @@ def test_memory_before_the_warm_up_does_not_count() -> None:
     ],
 )
 def test_processes_are_told_apart(command: list[str], kind: str | None) -> None:
-    assert kind_of(command) == kind
+    assert process_kind(command) == kind

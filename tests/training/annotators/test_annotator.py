@@ -15,7 +15,7 @@ from training.annotators.actions import COUNTED, SECONDS, Action, ActionLog
 from training.annotators.annotator import Finished, Helpers, annotate
 from training.annotators.page import annotator_page
 from training.annotators.strategy import BY_HAND, OUTLINED, STRATEGIES, GoodEnough, Order, Strategy, halving_order
-from training.annotators.study import StudyRules, studied, summary
+from training.annotators.study import StudyRules, study_case, summary
 from training.measures.metrics import dice
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
 
@@ -139,13 +139,13 @@ def test_the_log_counts_what_is_said_to_count() -> None:
     assert log.as_dict()["with_submits"] == log.actions + 2
     before = log.seconds
     assert before == pytest.approx(2 * sum(SECONDS.values()))
-    log.way_mm += 1000.0
+    log.path_mm += 1000.0
     assert log.seconds == pytest.approx(before + 1000.0 * 1.5 * 0.16 / 10)
 
 
 def test_the_study_says_ratios_and_its_page_shows_them(case: LoadedCase) -> None:
-    row = studied(case, [STRATEGIES["strokes"]], Helpers(), StudyRules())
-    again = studied(case, [STRATEGIES["strokes"]], Helpers(), StudyRules())
+    row = study_case(case, [STRATEGIES["strokes"]], Helpers(), StudyRules())
+    again = study_case(case, [STRATEGIES["strokes"]], Helpers(), StudyRules())
     assert row == again
     own = row["strategies"]["strokes"]
     assert own["ratio"] == pytest.approx(row["by_hand"]["actions"] / own["actions"], abs=1e-3)

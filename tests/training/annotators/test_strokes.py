@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from datasets.errors import RejectedInput
-from training.annotators.strokes import Hand, Stroke, Tool, best_stroke, outline
+from training.annotators.strokes import BrushSettings, Stroke, Tool, best_stroke, outline
 
-STEADY = Hand(tremor_mm=0.0)
+STEADY = BrushSettings(tremor_mm=0.0)
 
 
 def disc(radius: float, *, at: tuple[float, float] = (40, 40), shape: tuple[int, int] = (80, 80)) -> np.ndarray:
@@ -14,11 +14,11 @@ def disc(radius: float, *, at: tuple[float, float] = (40, 40), shape: tuple[int,
     return (rows - at[0]) ** 2 + (columns - at[1]) ** 2 <= radius**2
 
 
-def stroke_on(truth: np.ndarray, drawn: np.ndarray, hand: Hand = STEADY) -> Stroke | None:
+def stroke_on(truth: np.ndarray, drawn: np.ndarray, hand: BrushSettings = STEADY) -> Stroke | None:
     return best_stroke(truth, drawn, hand, np.random.default_rng(0), pixel_mm=1.0)
 
 
-def drawn_by_hand(truth: np.ndarray, hand: Hand, strokes: int) -> np.ndarray:
+def drawn_by_hand(truth: np.ndarray, hand: BrushSettings, strokes: int) -> np.ndarray:
     mask = np.zeros_like(truth)
     random = np.random.default_rng(1)
     for _ in range(strokes):
@@ -61,7 +61,7 @@ def test_a_stroke_mends_more_than_it_spoils_and_is_no_longer_than_the_hand_draws
     for number in range(12):
         truth = disc(random.uniform(5, 25), at=(random.uniform(25, 55), random.uniform(25, 55)))
         drawn = disc(random.uniform(5, 25), at=(random.uniform(25, 55), random.uniform(25, 55)))
-        hand = Hand(longest_mm=float(random.uniform(5, 60)), tremor_mm=0.0)
+        hand = BrushSettings(longest_mm=float(random.uniform(5, 60)), tremor_mm=0.0)
         stroke = stroke_on(truth, drawn, hand)
         if stroke is None:
             assert np.count_nonzero(truth ^ drawn) < 40, number
@@ -75,7 +75,9 @@ def test_shorter_strokes_are_more_strokes() -> None:
     truth = disc(30)
     needed = []
     for longest in (20.0, 60.0, 200.0):
-        count = next(n for n in range(1, 99) if _is_near(drawn_by_hand(truth, Hand(longest_mm=longest), n), truth))
+        count = next(
+            n for n in range(1, 99) if _is_near(drawn_by_hand(truth, BrushSettings(longest_mm=longest), n), truth)
+        )
         needed.append(count)
     assert needed[0] > needed[1] >= needed[2]
 
@@ -88,7 +90,7 @@ def test_a_finished_mask_gets_no_stroke() -> None:
 def test_the_same_seed_draws_the_same_and_another_seed_trembles_otherwise() -> None:
     truth, nothing = disc(20), np.zeros((80, 80), bool)
     paths = [
-        best_stroke(truth, nothing, Hand(), np.random.default_rng(seed), pixel_mm=1.0).path  # type: ignore[union-attr]
+        best_stroke(truth, nothing, BrushSettings(), np.random.default_rng(seed), pixel_mm=1.0).path  # type: ignore[union-attr]
         for seed in (5, 5, 6)
     ]
     np.testing.assert_array_equal(paths[0], paths[1])
@@ -97,12 +99,12 @@ def test_the_same_seed_draws_the_same_and_another_seed_trembles_otherwise() -> N
 
 def test_tremor_has_the_size_that_was_asked_for() -> None:
     truth, nothing = disc(35), np.zeros((80, 80), bool)
-    hand = Hand(radii=(4.0,), longest_mm=100.0, tremor_mm=2.0)
+    hand = BrushSettings(radii=(4.0,), longest_mm=100.0, tremor_mm=2.0)
     found = []
     for seed in range(60):
         shaking = best_stroke(truth, nothing, hand, np.random.default_rng(seed), pixel_mm=1.0)
         steady = best_stroke(
-            truth, nothing, Hand(radii=(4.0,), tremor_mm=0.0), np.random.default_rng(seed), pixel_mm=1.0
+            truth, nothing, BrushSettings(radii=(4.0,), tremor_mm=0.0), np.random.default_rng(seed), pixel_mm=1.0
         )
         assert shaking is not None
         assert steady is not None
@@ -120,7 +122,7 @@ def test_an_outline_is_the_rim_and_as_long_as_the_way_round() -> None:
 @pytest.mark.parametrize("wrong", [{"radii": ()}, {"radii": (0.5,)}, {"longest_mm": 0.0}, {"tremor_mm": -1.0}])
 def test_a_hand_that_nobody_has_is_refused(wrong: dict) -> None:
     with pytest.raises(RejectedInput) as refused:
-        Hand(**wrong)
+        BrushSettings(**wrong)
     assert refused.value.code == "hand-settings"
 
 

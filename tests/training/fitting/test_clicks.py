@@ -192,7 +192,7 @@ def test_what_training_shows_is_what_the_plan_serves() -> None:
     clicks = [replace(click, positive=number != 1) for number, click in enumerate(made) if click is not None]
     training = session(settings, automatic=True)._input(images, [clicks], previous)[0].numpy()
     points = np.array([click.index for click in clicks], float)
-    served = plan.shown(images[0].numpy(), CanvasClicks(points[[0, 2]], points[[1]]), previous[0])
+    served = plan.refiner_input(images[0].numpy(), CanvasClicks(points[[0, 2]], points[[1]]), previous[0])
     np.testing.assert_array_equal(training, served)
     assert training.shape == (5, *settings.canvas)
     np.testing.assert_array_equal(training[:2], images[0])

@@ -8,7 +8,7 @@ from datasets.image.mask import Mask
 from datasets.image.volume import Volume
 from tests.training.support.ball_examples import ball_example
 from tests.training.support.synthetic import lps_grid, reordered
-from training.fitting.examples import Example, PreparedExamples, shown_region
+from training.fitting.examples import Example, PreparedExamples, sampled_region
 from training.inputs.canvas import Region
 from training.inputs.intensity_rules import RULE_OF
 
@@ -61,7 +61,7 @@ def test_every_region_holds_the_whole_tumour_and_some_are_close() -> None:
     sizes = {0.0: [], 1.0: []}  # type: dict[float, list[int]]
     for whole, found in sizes.items():
         for _ in range(100):
-            region = shown_region(example, random, whole=whole)
+            region = sampled_region(example, random, whole=whole)
             assert example.inside[region.slices].sum() == example.inside.sum()
             found.append(int(np.prod(region.size)))
     assert max(sizes[1.0]) == example.inside.size, "at times all is shown"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training.measures.metrics import dice
-from training.segmenters.between_slices import area_at, drawn_between, signed_distance, sized
+from training.segmenters.between_slices import area_at, interpolated_masks, signed_distance, sized
 
 
 def ball(radius: float = 20.0, *, slices: int = 41, stretch: float = 1.0) -> dict[int, np.ndarray]:
@@ -24,11 +24,11 @@ def volume(masks: dict[int, np.ndarray]) -> np.ndarray:
 def test_three_slices_of_a_ball_give_the_ball() -> None:
     truth = ball()
     known = {index: truth[index] for index in (1, 20, 39)}
-    drawn = dict(drawn_between(known, range(1, 40), by_area=True))
+    drawn = dict(interpolated_masks(known, range(1, 40), by_area=True))
     wanted = {index: truth[index] for index in range(1, 40)}
     assert dice(volume(drawn), volume(wanted)) > 0.93
     cone = {index: _proportion(known, index) > 0 for index in range(1, 40)}
-    plain = dict(drawn_between(known, range(1, 40)))
+    plain = dict(interpolated_masks(known, range(1, 40)))
     np.testing.assert_array_equal(volume(plain), volume(cone))
     assert dice(volume(drawn), volume(wanted)) > dice(volume(cone), volume(wanted)) + 0.05
 
@@ -36,25 +36,25 @@ def test_three_slices_of_a_ball_give_the_ball() -> None:
 def test_known_slices_come_back_as_they_are_and_order_is_kept() -> None:
     truth = ball()
     known = {10: truth[10], 30: truth[30]}
-    found = list(drawn_between(known, [30, 12, 10]))
+    found = list(interpolated_masks(known, [30, 12, 10]))
     assert [index for index, _ in found] == [30, 12, 10]
     np.testing.assert_array_equal(found[0][1], truth[30])
 
 
 def test_nothing_known_and_nothing_drawn_gives_nothing() -> None:
-    assert dict(drawn_between({}, [1, 2])) == {}
+    assert dict(interpolated_masks({}, [1, 2])) == {}
 
 
 def test_beyond_the_known_slices_a_copy_stands() -> None:
     truth = ball()
-    np.testing.assert_array_equal(dict(drawn_between({20: truth[20]}, [25]))[25], truth[20])
+    np.testing.assert_array_equal(dict(interpolated_masks({20: truth[20]}, [25]))[25], truth[20])
 
 
 def test_a_model_that_is_wrong_alike_everywhere_is_put_right_everywhere() -> None:
     truth, model = ball(20.0), ball(16.0)
     known = {index: truth[index] for index in (8, 20, 32)}
     wanted = range(9, 32)
-    corrected = volume(dict(drawn_between(known, wanted, drawn=model)))
+    corrected = volume(dict(interpolated_masks(known, wanted, drawn=model)))
     right = volume({index: truth[index] for index in wanted})
     own = volume({index: model[index] for index in wanted})
     assert dice(corrected, right) > 0.95 > dice(own, right)
@@ -62,7 +62,7 @@ def test_a_model_that_is_wrong_alike_everywhere_is_put_right_everywhere() -> Non
 
 def test_with_nothing_finished_the_model_is_shown() -> None:
     model = ball()
-    np.testing.assert_array_equal(dict(drawn_between({}, [20], drawn=model))[20], model[20])
+    np.testing.assert_array_equal(dict(interpolated_masks({}, [20], drawn=model))[20], model[20])
 
 
 def test_signed_distance_is_positive_inside_and_far_outside_an_empty_mask() -> None:

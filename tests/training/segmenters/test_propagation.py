@@ -14,7 +14,7 @@ from tests.data import STS_NIFTI, require
 from tests.training.support.synthetic import lps_grid
 from training.measures.metrics import dice
 from training.segmenters import propagation
-from training.segmenters.propagation import refreshed
+from training.segmenters.propagation import propagate
 from training.segmenters.segmenter import SegmentationRequest
 
 SHAPE = (64, 60, 12)
@@ -49,12 +49,12 @@ def request() -> SegmentationRequest:
 
 def test_nearest_first_and_known_slices_are_left_out() -> None:
     known = {3: truth(3), 9: truth(9)}
-    found = [index for index, _ in refreshed(request(), known, [*range(12), 4])]
+    found = [index for index, _ in propagate(request(), known, [*range(12), 4])]
     assert found == [2, 4, 8, 10, 1, 5, 7, 11, 0, 6]
 
 
 def test_a_moving_disc_is_followed_better_than_copied() -> None:
-    found = dict(refreshed(request(), {0: truth(0)}, range(7)))
+    found = dict(propagate(request(), {0: truth(0)}, range(7)))
     for index in (2, 4, 6):
         assert dice(found[index], truth(index)) > 0.93
         assert dice(found[index], truth(index)) > dice(truth(0), truth(index)) + 0.1
@@ -63,16 +63,16 @@ def test_a_moving_disc_is_followed_better_than_copied() -> None:
 def test_known_masks_are_not_changed_and_answers_repeat() -> None:
     known = {0: truth(0), 6: truth(6)}
     kept = {index: mask.copy() for index, mask in known.items()}
-    first, second = (dict(refreshed(request(), known, range(12))) for _ in range(2))
+    first, second = (dict(propagate(request(), known, range(12))) for _ in range(2))
     assert all((known[index] == kept[index]).all() for index in kept)
     assert all((first[index] == second[index]).all() for index in first)
 
 
 def test_a_slice_does_not_depend_on_what_else_is_wanted() -> None:
     known = {1: truth(1), 8: truth(8)}
-    every = dict(refreshed(request(), known, range(12)))
+    every = dict(propagate(request(), known, range(12)))
     for index in (3, 5, 11):
-        [(_, alone)] = refreshed(request(), known, [index])
+        [(_, alone)] = propagate(request(), known, [index])
         assert (alone == every[index]).all()
 
 
@@ -80,7 +80,7 @@ def test_only_what_the_next_answer_needs_is_computed(monkeypatch: pytest.MonkeyP
     calls: list[int] = []
     own = propagation.flow
     monkeypatch.setattr(propagation, "flow", lambda *pictures: calls.append(1) or own(*pictures))
-    answers = refreshed(request(), {0: truth(0)}, range(12))
+    answers = propagate(request(), {0: truth(0)}, range(12))
     assert not calls
     for count in (1, 2, 3):
         assert next(answers)[0] == count
@@ -91,14 +91,14 @@ def test_between_two_slices_both_count() -> None:
     blank = SegmentationRequest({"t1": volume(lambda _: np.full((SHAPE[1], SHAPE[0]), 7.0))}, "t1")
     small, large = disc(30, 6), disc(30, 12)
     near_small, middle, near_large = (
-        mask.sum() for _, mask in sorted(refreshed(blank, {8: small, 4: large}, [7, 6, 5]), reverse=True)
+        mask.sum() for _, mask in sorted(propagate(blank, {8: small, 4: large}, [7, 6, 5]), reverse=True)
     )
     assert small.sum() < near_small < middle < near_large < large.sum()
 
 
 def test_a_wide_gap_gets_its_size_from_all_finished_slices() -> None:
     known = {0: truth(0), 8: truth(8)}
-    found = dict(refreshed(request(), known, range(9)))
+    found = dict(propagate(request(), known, range(9)))
     for index in range(1, 8):
         assert dice(found[index], truth(index)) > 0.9
 
@@ -106,7 +106,7 @@ def test_a_wide_gap_gets_its_size_from_all_finished_slices() -> None:
 def test_between_two_slices_the_model_does_not_count() -> None:
     known = {0: truth(0), LAST: truth(LAST)}
     broken = replace(request(), previous=volume(lambda index: truth(index) & (index in known)))
-    alone, beside = (dict(refreshed(asked, known, range(12))) for asked in (request(), broken))
+    alone, beside = (dict(propagate(asked, known, range(12))) for asked in (request(), broken))
     assert all((alone[index] == beside[index]).all() for index in range(1, LAST))
     assert alone[LAST + 1].any()
     assert not beside[LAST + 1].any()
@@ -116,23 +116,23 @@ def test_a_speck_never_becomes_a_picture() -> None:
     speck = np.zeros_like(truth(0))
     speck[30, 30] = True
     for known in ({0: speck, 11: speck}, {0: speck, 3: speck}, {5: speck}):
-        assert all(mask.sum() <= 20 for _, mask in refreshed(request(), known, range(12)))
+        assert all(mask.sum() <= 20 for _, mask in propagate(request(), known, range(12)))
 
 
 def test_slices_known_to_be_empty_end_the_tumour() -> None:
     empty = np.zeros_like(truth(0))
-    found = dict(refreshed(request(), {6: truth(6), 9: empty}, range(12)))
+    found = dict(propagate(request(), {6: truth(6), 9: empty}, range(12)))
     assert found[7].sum() > found[8].sum()
     assert found[7].any()
     assert not found[10].any()
     assert not found[11].any()
-    assert not any(mask.any() for _, mask in refreshed(request(), {3: empty}, range(12)))
+    assert not any(mask.any() for _, mask in propagate(request(), {3: empty}, range(12)))
 
 
 def test_a_model_that_agrees_says_where_the_tumour_ends() -> None:
     asked = request()
-    alone = dict(refreshed(asked, {6: truth(6)}, range(12)))
-    helped = dict(refreshed(replace(asked, previous=volume(truth)), {6: truth(6)}, range(12)))
+    alone = dict(propagate(asked, {6: truth(6)}, range(12)))
+    helped = dict(propagate(replace(asked, previous=volume(truth)), {6: truth(6)}, range(12)))
     assert alone[LAST + 1].any()
     assert not any(helped[index].any() for index in range(LAST + 1, 12))
     for index in range(LAST + 1):
@@ -144,27 +144,27 @@ def test_a_model_that_drew_elsewhere_changes_nothing() -> None:
     elsewhere = volume(lambda index: np.roll(truth(index), 26, axis=0) & ~truth(index))
     assert elsewhere.data.any()
     for previous in (elsewhere, volume(lambda index: np.zeros_like(truth(index)))):
-        alone = dict(refreshed(asked, {4: truth(4)}, range(7)))
-        beside = dict(refreshed(replace(asked, previous=previous), {4: truth(4)}, range(7)))
+        alone = dict(propagate(asked, {4: truth(4)}, range(7)))
+        beside = dict(propagate(replace(asked, previous=previous), {4: truth(4)}, range(7)))
         assert all((alone[index] == beside[index]).all() for index in alone)
 
 
 def test_nothing_known_nothing_drawn() -> None:
-    assert list(refreshed(request(), {}, range(12))) == []
+    assert list(propagate(request(), {}, range(12))) == []
 
 
 def test_refusals() -> None:
     with pytest.raises(RejectedInput, match="slice-index"):
-        list(refreshed(request(), {0: truth(0)}, [12]))
+        list(propagate(request(), {0: truth(0)}, [12]))
     with pytest.raises(RejectedInput, match="slice-index"):
-        list(refreshed(request(), {-1: truth(0)}, [1]))
+        list(propagate(request(), {-1: truth(0)}, [1]))
     with pytest.raises(RejectedInput, match="carried-shape"):
-        list(refreshed(request(), {0: truth(0).T}, [1]))
+        list(propagate(request(), {0: truth(0).T}, [1]))
     with pytest.raises(RejectedInput, match="sequence-missing"):
-        list(refreshed(replace(request(), target="t2"), {0: truth(0)}, [1]))
+        list(propagate(replace(request(), target="t2"), {0: truth(0)}, [1]))
     other = Volume(np.zeros(SHAPE, np.float32), lps_grid(SHAPE, (1.0, 1.0, 3.0)))
     with pytest.raises(GeometryError):
-        list(refreshed(replace(request(), previous=other), {0: truth(0)}, [1]))
+        list(propagate(replace(request(), previous=other), {0: truth(0)}, [1]))
 
 
 def test_real_tumours_are_followed_better_than_copied(tell_figure: Callable[[str], None]) -> None:
@@ -179,7 +179,7 @@ def test_real_tumours_are_followed_better_than_copied(tell_figure: Callable[[str
         middle = int(seen[len(seen) // 2])
         asked = SegmentationRequest(case.volumes, "t1", slice_axis=plane.slice_axis)
         wanted = [middle + side * distance for distance in carried for side in (-1, 1)]
-        for index, mask in refreshed(asked, {middle: stack[middle]}, wanted):
+        for index, mask in propagate(asked, {middle: stack[middle]}, wanted):
             carried[abs(index - middle)].append(dice(mask, stack[index]))
             copied[abs(index - middle)].append(dice(stack[middle], stack[index]))
     told = ", ".join(

@@ -1,4 +1,4 @@
-"""Segmenters that understand boxes: LiteMedSAM and MedSAM.
+"""Segmenters prompted by boxes: LiteMedSAM and MedSAM.
 
 Imports nothing else of `training.segmenters`.
 """

@@ -1,8 +1,8 @@
-"""A box with depth, slice by slice from its middle outwards: the mask of one slice gives the box of the next.
+"""Slice propagation of a box with depth, from its middle outwards: the mask of one slice gives the box of the next.
 
 The box that a person draws around a tumour in 3D fits its widest slices and is too large for the others. The published
 recipe therefore draws the middle slice with it and walks on, up to the last slice, then down to the first: each box is
-that of the mask before, widened a little; after an empty mask the drawn box is taken again.
+that of the mask before, widened a little; after an empty mask the drawn box is used again.
 
 Source: Ma et al., MedSAM, branch LiteMedSAM (CVPR24_LiteMedSAM_infer.py).
 """
@@ -23,7 +23,7 @@ _SIDE = 256
 
 @dataclass(frozen=True, eq=False)
 class SliceDrawing:
-    """What was drawn on a slice.
+    """A network's answer on a slice.
 
     Args:
         probability: float32 (height, width) in 0..1.
@@ -34,7 +34,7 @@ class SliceDrawing:
     quality: float
 
 
-def drawn_from_middle(
+def propagate_from_middle(
     deep: DeepBox, wanted: Iterable[int], draw: Callable[[int, PictureBox], SliceDrawing]
 ) -> dict[int, SliceDrawing]:
     """Draws the wanted slices of a box with depth, and those between them and its middle.
@@ -45,7 +45,7 @@ def drawn_from_middle(
         draw: Draws one slice with one box.
 
     Returns:
-        The drawings by slice.
+        The answers by slice.
     """
     inside = [index for index in wanted if deep.first <= index <= deep.last]
     if not inside:
@@ -61,7 +61,7 @@ def drawn_from_middle(
 
 
 def box_around_mask(mask: NDArray[np.bool_]) -> PictureBox | None:
-    """The box of a mask, widened by `NEXT_BOX_MARGIN`; None where there is none.
+    """The box of a mask, widened by `NEXT_BOX_MARGIN`; None if the mask is empty.
 
     Args:
         mask: bool (height, width).

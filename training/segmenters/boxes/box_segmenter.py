@@ -1,9 +1,9 @@
-"""BoxSegmenter: slices drawn by a network that understands boxes only (the MedSAM family).
+"""BoxSegmenter: slices drawn by a network that takes only boxes (the MedSAM family).
 
-Every prompt is read as boxes (`prompts/picture_boxes.py`); how, is said in the answer's model version: nothing added
+Every prompt is read as boxes (`prompts/picture_boxes.py`); the answer's model version tells how: nothing is added
 for boxes drawn on slices, ``+from-middle-slice`` for one box with depth (`box_propagation.py`), ``+box-around-point``
 where a box was put around clicks, ``+full-picture-box`` where there were no prompts at all (the automatic mode of
-MSTT-199). Clicks are a makeshift here: models that learned from clicks draw better from them.
+MSTT-199). Clicks are a makeshift here: models trained with clicks draw better from them.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from datasets.image.volume import Volume
 from datasets.pictures.picture_plane import PicturePlane
 from training.memory import process_memory
 from training.prompts.picture_boxes import PictureBox, SliceBoxes, read_boxes
-from training.segmenters.boxes.box_propagation import SliceDrawing, drawn_from_middle
+from training.segmenters.boxes.box_propagation import SliceDrawing, propagate_from_middle
 from training.segmenters.boxes.embedding_cache import Embedding, EmbeddingCache, EmbeddingStore, SliceKey
 from training.segmenters.grey_slices import GreyRule, GreySlices
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
@@ -30,29 +30,29 @@ from training.segmenters.segmenter import Segmentation, SegmentationRequest
 Features = NDArray[np.float32]
 
 _WINDOW_BYTES = 256
-"""About what a grey window and its key take."""
+"""Approximate bytes of a grey window and its key."""
 
 
 class BoxDrawer(Protocol):
-    """A network of the MedSAM family: it embeds a slice once and then draws what boxes hold."""
+    """A network of the MedSAM family: it embeds a slice once and then segments boxes on it."""
 
     def embed(self, grey: NDArray[np.uint8]) -> Features:
         """The image embedding, float32 (1, C, h, w), of a slice (height, width) in 8 bits."""
         ...
 
     def draw(self, embedding: Features, boxes: Sequence[PictureBox], shape: tuple[int, int]) -> SliceDrawing:
-        """What the boxes hold on a slice of `shape` (height, width), the masks of several joined."""
+        """The masks of boxes on a slice of `shape` (height, width), joined."""
         ...
 
 
 class BoxSegmenter:
-    """Draws what the prompts' boxes hold, slice by slice.
+    """Segments the prompts' boxes, slice by slice.
 
     Args:
         drawer: The network with its weights.
         title: Name and version of the model.
         rule: How volumes become grey values.
-        store: Where embeddings outlive the process.
+        store: Persistent store of embeddings.
     """
 
     def __init__(self, drawer: BoxDrawer, *, title: str, rule: GreyRule, store: EmbeddingStore | None = None) -> None:
@@ -63,14 +63,14 @@ class BoxSegmenter:
         self._encoding = Lock()
 
     def prepare(self, request: SegmentationRequest) -> None:
-        """Embeds the requested slices, in their order, ahead of the first prompt; those that are embedded cost nothing.
+        """Embeds the requested slices, in their order, ahead of the first prompt; slices with an embedding are skipped.
 
         Raises:
             RejectedInput: The target sequence or a slice is missing, or the request has no cache key.
         """
         if not request.cache_key:
             raise RejectedInput(
-                "cache-key", "Expected a cache key to prepare slices, got none.", remedy="Name the images."
+                "cache-key", "Slices cannot be prepared without a cache key.", remedy="Name the images."
             )
         work = _Work(request, GreySlices(request, self._rule))
         known = work.pictures.indices(request.slices)
@@ -80,9 +80,9 @@ class BoxSegmenter:
     def segment(self, request: SegmentationRequest) -> Segmentation:
         """Draws the tumour on the requested slices; thread-safe.
 
-        One box with depth is followed from its middle slice outwards, and the slices beyond it stay empty. Where
-        several boxes lie on a slice, their masks are joined, and what leaks out of boxes drawn on slices by more than a
-        pixel is left out. The score is the mean over slices of the network's own IoU estimate.
+        One box with depth is propagated from its middle slice outwards, and the slices beyond it stay empty. The masks
+        of several boxes on a slice are joined; pixels that leak out of boxes drawn on slices by more than one pixel are
+        removed. The score is the mean over slices of the network's own IoU estimate.
 
         Raises:
             RejectedInput: The target sequence is missing, or a prompt or a slice does not lie in the image.
@@ -107,7 +107,7 @@ class BoxSegmenter:
 
     def _drawn(self, work: "_Work", indices: Sequence[int], prompted: SliceBoxes | None) -> dict[int, SliceDrawing]:
         if prompted is not None and prompted.deep is not None:
-            return drawn_from_middle(prompted.deep, indices, partial(self._draw_corrected, work, prompted))
+            return propagate_from_middle(prompted.deep, indices, partial(self._draw_corrected, work, prompted))
         boxes = {index: _boxes_on(index, prompted, work.pictures) for index in indices}
         drawn = {index: self._draw(work, index, found) for index, found in boxes.items() if found}
         if prompted is None or prompted.from_points:
@@ -125,14 +125,14 @@ class BoxSegmenter:
         return drawing
 
     def _embedding(self, work: "_Work", index: int) -> Embedding:
-        """Embedding of a slice, out of the cache or fresh."""
+        """Embedding of a slice, from the cache or new."""
         request = work.request
         if not request.cache_key:
             return self._embed(work, index)
         return self._cache.get(_key(request, index), partial(self._embed, work, index))
 
     def _embed(self, work: "_Work", index: int) -> Embedding:
-        """One picture at a time, since one fills the machine."""
+        """Embeds one picture at a time, since one uses the whole machine."""
         started = perf_counter()
         grey = work.slices.grey(index, window=self._window(work))
         with self._encoding:
@@ -142,7 +142,7 @@ class BoxSegmenter:
         return embedding
 
     def _window(self, work: "_Work") -> Window:
-        """Grey window of the volume, out of the cache or fresh."""
+        """Grey window of the volume, from the cache or new."""
         request = work.request
         if not request.cache_key:
             work.window = work.window or work.slices.window()
@@ -157,7 +157,7 @@ def _key(request: SegmentationRequest, index: int) -> SliceKey:
 
 @dataclass
 class _Work:
-    """One request on its way, and what it took."""
+    """One request while it is answered, and its times."""
 
     request: SegmentationRequest
     slices: GreySlices
@@ -171,7 +171,7 @@ class _Work:
         self.pictures = self.slices.pictures
 
     def report(self, *, reading: str, drawn: int) -> dict[str, Any]:
-        """What was used, as plain JSON values."""
+        """Report of the answer, as plain JSON values."""
         return {
             "boxes": reading,
             "slices_drawn": drawn,
@@ -181,7 +181,7 @@ class _Work:
 
 
 def _kept_inside(drawing: SliceDrawing, boxes: Sequence[PictureBox]) -> SliceDrawing:
-    """A drawing without what leaks out of the boxes that a person drew around the tumour."""
+    """An answer without the pixels that leak out of the boxes a person drew around the tumour."""
     inside = np.zeros(drawing.probability.shape, dtype=bool)
     for box in boxes:
         top, left = max(int(np.floor(box.top)) - 1, 0), max(int(np.floor(box.left)) - 1, 0)

@@ -1,7 +1,7 @@
-"""EmbeddingCache: what an encoder made of a slice, kept for the next prompt: in memory, and in a store if there is one.
+"""EmbeddingCache: embeddings of slices, kept for the next prompt in memory, and in a store if there is one.
 
 An encoder takes a second or more on a processor and a decoder a tenth of one. Embeddings outlive the process in an
-`EmbeddingStore`, which whoever runs the segmenter provides; several processes may share it.
+`EmbeddingStore`, which the segmenter's caller provides; several processes may share it.
 """
 
 import weakref
@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from training.memory import MemoryBudget, process_memory
 
 Embedding = NDArray[np.float16]
-"""Half precision holds what LiteMedSAM's encoder says: of 110 000 pixels drawn from boxes around 16 slices of four
-sarcomas, none changed. It is rounded before it is used, so that an answer does not depend on where it was kept."""
+"""Half precision is enough for LiteMedSAM's encoder: of 110 000 pixels drawn from boxes around 16 slices of four
+sarcomas, none changed. It is rounded before it is used, so that an answer does not depend on the cache."""
 
 
 @dataclass(frozen=True)
 class SliceKey:
-    """A slice of an image.
+    """Key of a slice's embedding.
 
     Args:
         images: The request's cache key.
@@ -38,12 +38,12 @@ class SliceKey:
 
 
 class EmbeddingStore(Protocol):
-    """Where embeddings of one model outlive the process. It never raises: what cannot be read is made anew."""
+    """Persistent embeddings of one model. It never raises: an embedding that cannot be read is made again."""
 
     def __contains__(self, key: SliceKey) -> bool: ...
 
     def get(self, key: SliceKey) -> Embedding | None:
-        """The whole embedding that was put there, or None."""
+        """The stored embedding, or None."""
         ...
 
     def put(self, key: SliceKey, embedding: Embedding) -> None:
@@ -55,8 +55,8 @@ class EmbeddingCache:
     """One model's embeddings.
 
     Args:
-        store: Where they are looked for, and put, beside memory.
-        memory: What keeps them in this process.
+        store: Persistent store, beside memory.
+        memory: Memory of this process that keeps them.
     """
 
     def __init__(self, store: EmbeddingStore | None = None, *, memory: MemoryBudget | None = None) -> None:
@@ -66,11 +66,11 @@ class EmbeddingCache:
         weakref.finalize(self, self._memory.forget_all, of=self._name)
 
     def get(self, key: SliceKey, make: Callable[[], Embedding]) -> Embedding:
-        """The embedding of `key`; made by `make` where nobody has it, once however many threads ask for it."""
+        """The embedding of `key`; made by `make` if it is not cached, once however many threads ask for it."""
         return self._memory.get((self._name, key), partial(self._found, key, make), size=lambda made: made.nbytes)
 
     def prepare(self, key: SliceKey, make: Callable[[], Embedding]) -> None:
-        """Sees to it that `get` will find the embedding: in the store where there is one, else in memory."""
+        """Makes sure that the embedding is cached: in the store if there is one, else in memory."""
         if self._store is None:
             self.get(key, make)
         elif key not in self._store:

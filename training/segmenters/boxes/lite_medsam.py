@@ -24,11 +24,11 @@ from training.segmenters.grey_slices import GreyRule
 from training.segmenters.weights import best_device, with_weights
 
 _ROUNDING = 1e-6
-"""Pixels by which a box may lie below a whole pixel only because it was scaled to and fro."""
+"""Pixels by which a box may lie below a whole pixel through rounding."""
 
 
 class LiteMedSamSegmenter(BoxSegmenter):
-    """Draws what the prompts' boxes hold, slice by slice, with LiteMedSAM."""
+    """Segments the prompts' boxes, slice by slice, with LiteMedSAM."""
 
     @classmethod
     def from_package(
@@ -42,7 +42,7 @@ class LiteMedSamSegmenter(BoxSegmenter):
         if description.parameters.get("image_size") != IMAGE_SIZE:
             raise RejectedInput(
                 "package-parameters",
-                f"Expected pictures of {IMAGE_SIZE} pixels for LiteMedSAM, got another size.",
+                f"LiteMedSAM takes pictures of {IMAGE_SIZE} pixels; the package says another size.",
                 remedy="Convert the model again, or use the version of Maskloop that made it.",
             )
         rule = GreyRule.from_parameters(description.parameters)
@@ -56,7 +56,7 @@ class LiteMedSamDrawer:
 
     Args:
         network: With its weights, on `device`, in evaluation mode.
-        device: Where it lies.
+        device: Its device.
     """
 
     def __init__(self, network: LiteMedSam, *, device: torch.device) -> None:
@@ -69,7 +69,7 @@ class LiteMedSamDrawer:
         return self._encoder(np.broadcast_to(prepared(grey), (1, 3, IMAGE_SIZE, IMAGE_SIZE)))
 
     def draw(self, embedding: Features, boxes: Sequence[PictureBox], shape: tuple[int, int]) -> SliceDrawing:
-        """What the boxes hold: logits brought to the slice's size, then made probabilities, as published."""
+        """The masks of boxes: logits resized to the slice, then made probabilities, as published."""
         logits, quality = self.logits(embedding, [scaled_box(box, shape=shape) for box in boxes])
         height, width = scaled_shape(shape)
         fitted = functional.interpolate(logits[:, None, :height, :width], size=shape, mode="bilinear")
@@ -80,7 +80,7 @@ class LiteMedSamDrawer:
     def logits(
         self, embedding: Features, boxes: Sequence[tuple[int, int, int, int]]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The network's own answer to boxes.
+        """The network's output for boxes.
 
         Args:
             embedding: float32 (1, 256, 64, 64).

@@ -27,7 +27,7 @@ from training.segmenters.weights import best_device, with_weights
 
 
 class MedSamVitSegmenter(BoxSegmenter):
-    """Draws what the prompts' boxes hold, slice by slice, with MedSAM."""
+    """Segments the prompts' boxes, slice by slice, with MedSAM."""
 
     @classmethod
     def from_package(
@@ -45,7 +45,7 @@ class MedSamVitSegmenter(BoxSegmenter):
         except (KeyError, TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
             raise RejectedInput(
                 "package-parameters",
-                "Expected the sizes of a SAM among the model's parameters, got none that go together.",
+                "The sizes among the model's parameters are not those of a SAM.",
                 remedy="Convert the model again, or use the version of Maskloop that made it.",
             ) from error
         device = best_device()
@@ -61,7 +61,7 @@ class MedSamVitDrawer:
     Args:
         network: With its weights, on `device`, in evaluation mode.
         image_size: Side of the square picture it takes.
-        device: Where it lies.
+        device: Its device.
     """
 
     def __init__(self, network: SamModel, *, image_size: int, device: torch.device) -> None:
@@ -76,7 +76,7 @@ class MedSamVitDrawer:
         return self._encoder(np.broadcast_to(prepared(grey, side=side), (1, 3, side, side)))
 
     def draw(self, embedding: Features, boxes: Sequence[PictureBox], shape: tuple[int, int]) -> SliceDrawing:
-        """What the boxes hold: probabilities brought to the slice's size, as published."""
+        """The masks of boxes: probabilities resized to the slice, as published."""
         corners = torch.tensor([stretched_box(box, shape=shape, side=self._image_size) for box in boxes])
         with torch.inference_mode():
             logits, quality = decode(

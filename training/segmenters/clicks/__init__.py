@@ -1,4 +1,4 @@
-"""Segmenters that understand clicks, in 2D and 3D.
+"""Segmenters prompted by clicks, in 2D and 3D.
 
 Imports nothing else of `training.segmenters`.
 """

@@ -1,7 +1,7 @@
-"""ClickDrawer: draws an array of two or three axes from clicks, on ever closer regions. Imports torch (runtime).
+"""ClickDrawer: segments an array of two or three axes from clicks, on ever smaller regions. Imports torch (runtime).
 
-Without an earlier answer it looks at the whole array first and then closer at what it found; with one it looks at the
-earlier mask's box and the clicks at once, so that a later click costs one pass, however large the image is.
+Without an earlier answer the first pass sees the whole array, and later ones the region of the mask found; with one, a
+single pass sees the earlier mask's box and the clicks, so a later click costs one pass, however large the image is.
 """
 
 import weakref
@@ -25,7 +25,7 @@ INSIDE = 0.5
 """Probability above which a voxel is inside."""
 
 _LEAST_MARGIN = 6
-"""Voxels around a mask's box at least: room to correct the smallest mask."""
+"""Least margin in voxels around a mask's box: room to correct the smallest mask."""
 
 _CLOSER = 0.7
 """A pass is repeated on a region of at most this share of the last one's voxels."""
@@ -36,12 +36,12 @@ _PASSES = 3
 
 @dataclass(frozen=True, eq=False)
 class DrawnImages:
-    """The arrays to draw on.
+    """The images to segment.
 
     Args:
         arrays: One an image, all of one shape.
-        greys: How each becomes network input.
-        name: Names them, so that a region's canvas can be used again; empty for no memory.
+        greys: Normalisation of each.
+        name: Cache key of the images, so that a region's canvas can be used again; empty for no cache.
     """
 
     arrays: Sequence[NDArray[np.generic]]
@@ -51,13 +51,13 @@ class DrawnImages:
 
 @dataclass(eq=False)
 class Drawing:
-    """A probability and how it came about.
+    """A probability, and how it was computed.
 
     Args:
         probability: float32 of the arrays' shape.
-        region: Where the last pass looked.
-        passes: How many passes there were.
-        seconds: By part.
+        region: Region of the last pass.
+        passes: Number of passes.
+        seconds: Seconds of each part.
     """
 
     probability: Picture
@@ -69,10 +69,10 @@ class Drawing:
 
 
 class ClickDrawer:
-    """Draws; thread-safe.
+    """Segments from clicks; thread-safe.
 
     Args:
-        plan: What the package says.
+        plan: The package's plan.
         refiners: Networks that see clicks.
         automatics: Networks that see images only; empty where the plan has none.
     """
@@ -88,7 +88,7 @@ class ClickDrawer:
         """The probability after these clicks.
 
         Args:
-            images: What to draw on.
+            images: The images to segment.
             clicks: All clicks so far, in voxels of the arrays.
             previous: Probability before the last click, of the arrays' shape; None at the start.
         """
@@ -103,7 +103,7 @@ class ClickDrawer:
         return drawing
 
     def _closer(self, images: DrawnImages, clicks: CanvasClicks, previous: Picture | None) -> Drawing:
-        """Passes on ever closer regions; a single one where there is a mask to begin with."""
+        """Passes on ever smaller regions; a single one if there is a previous mask."""
         shape = images.arrays[0].shape
         known = None if previous is None else self._region(previous, Region.whole(shape), clicks, shape=shape)
         drawing = Drawing(np.zeros(shape, np.float32), known or Region.whole(shape))
@@ -128,7 +128,7 @@ class ClickDrawer:
     def _pass(
         self, images: DrawnImages, clicks: CanvasClicks, previous: Picture | None, *, drawing: Drawing
     ) -> Picture:
-        """What the networks say of a region, in its own voxels; `previous` is of the region too."""
+        """The networks' probability of a region, in its own voxels; `previous` is of the region too."""
         canvas, region, seconds = self._plan.canvas, drawing.region, drawing.seconds
         start = perf_counter()
         picture = self._canvas(images, region)
@@ -137,11 +137,11 @@ class ClickDrawer:
         networks = self._automatics if automatic else self._refiners
         if not automatic:
             before = None if previous is None else resized(previous, canvas)
-            picture = self._plan.shown(picture, clicks.moved(region, canvas), before)
+            picture = self._plan.refiner_input(picture, clicks.moved(region, canvas), before)
         mapped = perf_counter()
         logits = [network(picture[None])[0, 0] for network in networks]
         answered = perf_counter()
-        # Logits are brought back, not probabilities: an edge between two canvas voxels stays where it is.
+        # Logits are resampled back, not probabilities: an edge between two canvas voxels stays where it is.
         found = _sigmoid(resized(logits[0], region.size))
         for each in logits[1:]:
             found += _sigmoid(resized(each, region.size))
@@ -156,7 +156,7 @@ class ClickDrawer:
     def _region(
         self, probability: Picture, within: Region, clicks: CanvasClicks, *, shape: Sequence[int]
     ) -> Region | None:
-        """The relaxed box of a mask and the positive clicks; None where there is no mask."""
+        """The relaxed box of a mask and the positive clicks; None if the mask is empty."""
         bounds = mask_bounds(probability > INSIDE)
         if bounds is None:
             return None
@@ -165,7 +165,7 @@ class ClickDrawer:
         return Region.around(lower, upper, shape=shape, relaxed=self._plan.margin, least=_LEAST_MARGIN)
 
     def _canvas(self, images: DrawnImages, region: Region) -> Picture:
-        """A region's images on the canvas, out of memory or fresh."""
+        """A region's images on the canvas, from the cache or new."""
         make = partial(on_canvas, images.arrays, images.greys, region, shape=self._plan.canvas)
         if not images.name:
             return make()

@@ -1,4 +1,4 @@
-"""What a click model needs beside its weights, and what its networks are shown. No torch here.
+"""ClickPlan: a click model's parameters beside its weights, and the input of its networks. No torch here.
 
 Source: DeepGrow (image, positive and negative maps), DeepEdit (the same, click-free iterations), 2S-ICR (an automatic
 network, then one that also sees the previous probability).
@@ -25,19 +25,19 @@ NO_INFORMATION = 0.5
 
 @dataclass(frozen=True)
 class ClickPlan:
-    """All that a click model needs beside its weights; stored in the model package.
+    """A click model's parameters beside its weights; stored in the model package.
 
     Args:
-        channels: The rule of each image, in the order the networks take them.
-        canvas: What a region is brought to, three sizes, or two for a method that draws slice by slice.
+        channels: The intensity rule of each image, in the order the networks take them.
+        canvas: Size that a region is resampled to: three sizes, or two for a method that draws slice by slice.
         refiner: The network that sees clicks; its channels are the images, two click maps and, where `sees_previous`,
             the previous probability.
-        automatic: The network that sees images only and draws before the first click; None where the refiner does.
-        sees_previous: Whether the refiner is shown the previous probability.
+        automatic: The network that sees images only and draws before the first click; None if the refiner does.
+        sees_previous: Whether the refiner sees the previous probability.
         members: Networks of each kind whose probabilities are averaged.
         sigma: Of a click's spot, in canvas voxels.
         margin: Share by which the previous mask's box is relaxed on every side.
-        cleaning: What is done to the mask at the end, chosen on validation folds.
+        cleaning: Post-processing of the mask, chosen on validation folds.
     """
 
     channels: Mapping[str, IntensityRule]
@@ -60,8 +60,8 @@ class ClickPlan:
         if not (fit and all(_halves(self.canvas, each) for each in (self.refiner, self.automatic))):
             raise RejectedInput(
                 "click-plan",
-                "Expected networks that take the images, two click maps and the previous probability, and a canvas "
-                "that halves at every level, got others.",
+                "A click model's networks must take the images, two click maps and the previous probability, and its "
+                "canvas must halve at every level.",
                 remedy="Correct the plan, or use the version of Maskloop that made this model.",
             )
 
@@ -73,7 +73,7 @@ class ClickPlan:
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> "ClickPlan":
-        """The plan that a package's parameters hold; what else they say (how it was fitted) is left aside.
+        """The plan in a package's parameters; those of the fit are ignored.
 
         Raises:
             RejectedInput: They hold no plan.
@@ -90,17 +90,17 @@ class ClickPlan:
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise RejectedInput(
                 "package-parameters",
-                "Expected the plan of a click model (channels, canvas, networks), got something else.",
+                "The package does not hold the plan of a click model (channels, canvas, networks).",
                 remedy="Train the model again, or use the version of Maskloop that made it.",
             ) from error
 
-    def shown(
+    def refiner_input(
         self,
         images: Picture,
         clicks: "CanvasClicks",
         previous: Picture | None,
     ) -> Picture:
-        """What the refiner sees: images, positive map, negative map and, where it takes it, the previous probability.
+        """The refiner's input: images, positive map, negative map and, if it takes it, the previous probability.
 
         Args:
             images: float32 (C, *canvas).
@@ -123,11 +123,11 @@ class CanvasClicks:
 
     @property
     def are_none(self) -> bool:
-        """Whether nobody clicked."""
+        """Whether there are no clicks."""
         return not (len(self.positive) or len(self.negative))
 
     def moved(self, region: Region, shape: Shape) -> "CanvasClicks":
-        """From voxels of an array to a canvas of one of its regions; clicks beyond it are left out."""
+        """The clicks on a canvas of a region of the array; clicks beyond the region are dropped."""
         return CanvasClicks(*(_inside(region.on_canvas(each, shape), shape) for each in (self.positive, self.negative)))
 
 

@@ -1,4 +1,4 @@
-"""ClickSegmenter: what clicks in 2D and in 3D share: networks, plan, and what a request holds. Imports torch."""
+"""ClickSegmenter: the base of clicks in 2D and in 3D: networks, plan, images and clicks of a request. Imports torch."""
 
 from collections.abc import Sequence
 from threading import Lock
@@ -24,11 +24,11 @@ from training.segmenters.weights import best_device, members_of, with_weights
 
 
 class ClickSegmenter:
-    """A click model, ready to draw.
+    """A loaded click model.
 
     Args:
-        drawer: Draws an array.
-        plan: What the package says.
+        drawer: Segments an array.
+        plan: The package's plan.
         title: Name and version.
     """
 
@@ -59,7 +59,7 @@ class ClickSegmenter:
 
 
 class KnownGreys:
-    """The greys of the last few cases' images."""
+    """The normalisations of the last few cases' images."""
 
     def __init__(self, plan: ClickPlan) -> None:
         self._rules = list(plan.channels.values())
@@ -67,7 +67,7 @@ class KnownGreys:
         self._lock = Lock()
 
     def of(self, arrays: Sequence[NDArray[np.generic]], key: str) -> list[Greys]:
-        """The greys of a case's images, by its cache key."""
+        """The normalisation of a case's images, by its cache key."""
         with self._lock:
             if key and key in self._known:
                 return self._known[key]
@@ -109,7 +109,7 @@ def ras_clicks(clicks: Sequence[Click], grid: Grid) -> CanvasClicks:
 
 
 def ras_previous(request: SegmentationRequest) -> Picture | None:
-    """The previous probability with axes towards right, anterior, superior: a view, as it was given.
+    """The previous probability with axes towards right, anterior, superior, as a view.
 
     Raises:
         GeometryError: It lies on another grid than the images.
@@ -122,7 +122,7 @@ def ras_previous(request: SegmentationRequest) -> Picture | None:
 
 
 def in_0_to_1(probability: Picture) -> Picture:
-    """A probability brought into 0..1 where it is not."""
+    """A probability, clipped to 0..1 if it is not inside."""
     if probability.min() >= 0.0 and probability.max() <= 1.0:  # neither is so where a voxel is no number
         return probability
     return np.clip(np.nan_to_num(probability), 0.0, 1.0)

@@ -1,6 +1,6 @@
 """Clicks in 2D (DeepGrow, Sakinis): every slice on its own, drawn where it was clicked. Imports torch.
 
-A slice without clicks keeps what it had. Beside DeepGrow's image and two click maps the network sees the slice's
+A slice without clicks keeps its previous mask. Beside DeepGrow's image and two click maps the network sees the slice's
 previous probability, as 2S-ICR does in 3D.
 
 Source: Sakinis et al., Interactive segmentation of medical images through fully convolutional neural networks, 2019.
@@ -27,10 +27,10 @@ class Clicks2dSegmenter(ClickSegmenter):
     dimensions = 2
 
     def segment(self, request: SegmentationRequest) -> Segmentation:
-        """Draws the clicked slices among those asked for; thread-safe.
+        """Draws the clicked slices among those requested; thread-safe.
 
         Raises:
-            RejectedInput: A click is outside the image or not finite, an image is missing, or no such slice.
+            RejectedInput: A click is outside the image or not finite, an image is missing, or a slice does not exist.
             GeometryError: The images, or the previous probability, lie on different grids.
         """
         arrays, grid = ras_images(request, self._plan.channels)
@@ -71,11 +71,11 @@ def _asked(request: SegmentationRequest, clicked: set[int], axis: int, grid: Gri
     """The slices to write, along `axis` of the RAS grid that `grid` becomes.
 
     Args:
-        request: Which slices are asked for.
-        clicked: Those with clicks.
-        axis: Of the RAS grid.
-        grid: The images'.
-        keeps: Whether slices without clicks keep what they had; else they stay empty.
+        request: The request with its slices.
+        clicked: Slices with clicks.
+        axis: Axis of the RAS grid.
+        grid: The images' grid.
+        keeps: Whether slices without clicks keep their previous mask; else they stay empty.
     """
     count = grid.shape[request.slice_axis]
     wanted = set(range(count))
@@ -83,7 +83,7 @@ def _asked(request: SegmentationRequest, clicked: set[int], axis: int, grid: Gri
         if any(not 0 <= index < count for index in request.slices):
             raise RejectedInput(
                 "slice-outside",
-                f"Expected slices from 0 to {count - 1}, got one beyond them.",
+                f"A requested slice does not exist; the image has slices 0 to {count - 1}.",
                 remedy="Ask for slices of the image.",
             )
         turned = is_reversed_in_ras(request.slice_axis, grid)

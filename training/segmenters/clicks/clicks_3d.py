@@ -1,7 +1,7 @@
 """Clicks in 3D: DeepGrow, DeepEdit and 2S-ICR's two stages, which differ in weights and plan. Imports torch.
 
 Source: Sakinis et al., DeepGrow; Diaz-Pinto et al., DeepEdit; Saukkoriipi et al., 2S-ICR (doi
-10.1038/s41598-025-13601-3). All look at a region resized to one canvas (DeepEdit resizes, whatever the spacing), so an
+10.1038/s41598-025-13601-3). All see a region resized to one canvas (DeepEdit resizes, whatever the spacing), so an
 answer's cost does not grow with the image.
 """
 
@@ -18,7 +18,7 @@ from training.segmenters.segmenter import Segmentation, SegmentationRequest
 
 
 class Clicks3dSegmenter(ClickSegmenter):
-    """Draws the tumour from clicks; without any, on its own."""
+    """Segments the tumour from clicks; without clicks, automatically."""
 
     dimensions = 3
 

@@ -16,7 +16,7 @@ from annotation_backend.learning.training_arguments import names, seed
 from annotation_backend.learning.trial import EvaluationCohort, chosen_cases
 from annotation_backend.registry.chosen_model import ChosenModel, choose_model, seen_cases
 from datasets.files import write_bytes
-from training.annotators.strokes import Hand
+from training.annotators.strokes import BrushSettings
 from training.annotators.study import StudyRules, summary
 from training.annotators.worker import StudyTask
 
@@ -64,7 +64,7 @@ class Command(MaskloopCommand):
             options["mask_value"],
         )
         cohort = chosen_cases(list(chosen.values()), given)
-        rules = StudyRules(hand=Hand(longest_mm=options["longest_stroke"]), seed=options["seed"])
+        rules = StudyRules(brush=BrushSettings(longest_mm=options["longest_stroke"]), seed=options["seed"])
         tasks = [StudyTask(case, strategies, models, rules, given.resample) for case in cohort.cases]
         show = self.progress("case")
         rows, failed = work_through(tasks, out=options["out"], workers=options["workers"], progress=show)

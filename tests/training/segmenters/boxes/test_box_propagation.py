@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training.prompts.picture_boxes import DeepBox, PictureBox
-from training.segmenters.boxes.box_propagation import SliceDrawing, box_around_mask, drawn_from_middle
+from training.segmenters.boxes.box_propagation import SliceDrawing, box_around_mask, propagate_from_middle
 
 DRAWN = PictureBox(top=40, left=50, bottom=90, right=110)
 
@@ -36,14 +36,14 @@ def rectangle(index: int) -> tuple[slice, slice]:
 
 def test_up_to_the_last_slice_then_down_to_the_first() -> None:
     draw = Drawer({index: rectangle(index) for index in range(20)})
-    drawn = drawn_from_middle(DeepBox(3, 8, DRAWN), range(20), draw)
+    drawn = propagate_from_middle(DeepBox(3, 8, DRAWN), range(20), draw)
     assert draw.order == [5, 6, 7, 8, 4, 3]
     assert sorted(drawn) == [3, 4, 5, 6, 7, 8]
 
 
 def test_each_box_is_that_of_the_slice_before_plus_three_pixels() -> None:
     draw = Drawer({index: rectangle(index) for index in range(20)})
-    drawn_from_middle(DeepBox(3, 7, DRAWN), range(20), draw)
+    propagate_from_middle(DeepBox(3, 7, DRAWN), range(20), draw)
     boxes = dict(draw.asked)
     assert boxes[5] == DRAWN
     # Both neighbours of the middle are given the middle's box; then each its own neighbour's.
@@ -54,7 +54,7 @@ def test_each_box_is_that_of_the_slice_before_plus_three_pixels() -> None:
 
 def test_the_drawn_box_comes_back_after_an_empty_slice() -> None:
     draw = Drawer({index: rectangle(index) for index in range(20) if index != 6})
-    drawn_from_middle(DeepBox(3, 9, DRAWN), range(20), draw)
+    propagate_from_middle(DeepBox(3, 9, DRAWN), range(20), draw)
     boxes = dict(draw.asked)
     assert boxes[7] == DRAWN
     assert boxes[8] != DRAWN
@@ -66,14 +66,14 @@ def test_the_drawn_box_comes_back_after_an_empty_slice() -> None:
 )
 def test_no_slice_is_drawn_that_no_wanted_one_needs(wanted: tuple[int, ...], order: list[int]) -> None:
     draw = Drawer({index: rectangle(index) for index in range(20)})
-    drawn_from_middle(DeepBox(3, 8, DRAWN), wanted, draw)
+    propagate_from_middle(DeepBox(3, 8, DRAWN), wanted, draw)
     assert draw.order == order
 
 
 def test_a_wanted_slice_does_not_depend_on_what_else_is_wanted() -> None:
     one, all_of_them = (Drawer({index: rectangle(index) for index in range(20)}) for _ in range(2))
-    drawn_from_middle(DeepBox(3, 8, DRAWN), (7,), one)
-    drawn_from_middle(DeepBox(3, 8, DRAWN), range(20), all_of_them)
+    propagate_from_middle(DeepBox(3, 8, DRAWN), (7,), one)
+    propagate_from_middle(DeepBox(3, 8, DRAWN), range(20), all_of_them)
     assert dict(one.asked)[7] == dict(all_of_them.asked)[7]
 
 

@@ -40,16 +40,16 @@ def test_what_is_shown_is_images_clicks_and_the_previous_probability() -> None:
     images = np.random.default_rng(0).standard_normal((2, 16, 16, 8)).astype(np.float32)
     clicks = CanvasClicks(np.array([[3.2, 4.4, 5.0]]), np.array([[10.0, 11.0, 2.0], [1.0, 1.0, 7.0]]))
     previous = np.full((16, 16, 8), 0.25, np.float32)
-    shown = PLAN.shown(images, clicks, previous)
+    shown = PLAN.refiner_input(images, clicks, previous)
     assert (shown.shape, shown.dtype) == ((5, 16, 16, 8), np.float32)
     np.testing.assert_array_equal(shown[:2], images)
     assert np.argwhere(shown[2] == shown[2].max()).tolist() == [[3, 4, 5]]
     assert {tuple(each) for each in np.argwhere(shown[3] > 0.999)} == {(10, 11, 2), (1, 1, 7)}
     np.testing.assert_array_equal(shown[4], previous)
-    assert (PLAN.shown(images, clicks, None)[4] == NO_INFORMATION).all()
-    empty = PLAN.shown(images, CanvasClicks(NONE, NONE), None)
+    assert (PLAN.refiner_input(images, clicks, None)[4] == NO_INFORMATION).all()
+    empty = PLAN.refiner_input(images, CanvasClicks(NONE, NONE), None)
     assert not empty[2:4].any()
-    assert replace(PLAN, sees_previous=False, refiner=UNetPlan.uniform(channels=4, widths=(4, 8, 8))).shown(
+    assert replace(PLAN, sees_previous=False, refiner=UNetPlan.uniform(channels=4, widths=(4, 8, 8))).refiner_input(
         images, clicks, previous
     ).shape == (4, 16, 16, 8)
 

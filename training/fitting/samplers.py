@@ -1,7 +1,4 @@
-"""What click models are shown in training: regions of volumes or slices, with the tumour or another structure to draw.
-
-Imports torch.
-"""
+"""Samplers: training batches of click models, from regions of volumes or from slices. Imports torch."""
 
 from abc import ABC, abstractmethod
 
@@ -11,26 +8,26 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from datasets.image.mask_box import mask_bounds
-from training.fitting.examples import PreparedExamples, shown_region
+from training.fitting.examples import PreparedExamples, sampled_region
 from training.inputs.augmentation import Augmentation, augmented
 from training.inputs.canvas import Picture, Region, Shape, resized
 from training.inputs.intensity_rules import on_canvas
 
 OTHER_STRUCTURE = 0.25
-"""Share of slices on which another structure of like greys is to be drawn instead of the tumour, so that a network
-learns to follow clicks and not tumours alone."""
+"""Share of slices whose target is another structure of like greys instead of the tumour, so that a network learns to
+follow clicks and not only tumours."""
 
 _LEAST_PIXELS = 10
-"""Smallest tumour on a slice that is shown (MedSAM)."""
+"""Smallest tumour on a slice that is sampled (MedSAM)."""
 
 _TRIES = 8
 
 
-class ShownCanvases(ABC):
-    """Makes batches."""
+class CanvasSampler(ABC):
+    """Samples training batches."""
 
     def batch(self, random: np.random.Generator, size: int) -> tuple[Tensor, Tensor]:
-        """Images (size, C, *canvas) and targets of 0 and 1 (size, 1, *canvas); every target holds something."""
+        """Images (size, C, *canvas) and targets of 0 and 1 (size, 1, *canvas); no target is empty."""
         images, targets = zip(*(self._one(random) for _ in range(size)), strict=True)
         return torch.stack(images), torch.stack(targets)
 
@@ -39,14 +36,14 @@ class ShownCanvases(ABC):
         """One canvas: images (C, *canvas) and target (1, *canvas)."""
 
 
-class ShownVolumes(ShownCanvases):
-    """Regions of volumes.
+class VolumeSampler(CanvasSampler):
+    """Samples regions of volumes.
 
     Args:
         prepared: The examples.
-        canvas: What regions are brought to.
-        rule: How they are varied.
-        whole: How often most of the volume is shown.
+        canvas: Size that regions are resampled to.
+        rule: Strengths and probabilities of augmentations.
+        whole: How often most of the volume is taken.
     """
 
     def __init__(self, prepared: PreparedExamples, canvas: Shape, rule: Augmentation, *, whole: float) -> None:
@@ -58,7 +55,7 @@ class ShownVolumes(ShownCanvases):
     def _one(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         for _ in range(_TRIES):
             number = self._prepared.drawn(random)
-            region = shown_region(self._prepared.examples[number], random, whole=self._whole)
+            region = sampled_region(self._prepared.examples[number], random, whole=self._whole)
             images = torch.from_numpy(self._prepared.images(number, region, self._canvas))
             target = torch.from_numpy(self._prepared.target(number, region, self._canvas))
             varied, moved = augmented(images, target, random, self._rule)
@@ -69,13 +66,13 @@ class ShownVolumes(ShownCanvases):
         return varied, (moved > 0.5).float()
 
 
-class ShownSlices(ShownCanvases):
-    """Slices of volumes, mostly along the slice axis.
+class SliceSampler(CanvasSampler):
+    """Samples slices of volumes, mostly along the slice axis.
 
     Args:
         prepared: The examples.
-        canvas: What regions are brought to.
-        rule: How they are varied.
+        canvas: Size that regions are resampled to.
+        rule: Strengths and probabilities of augmentations.
     """
 
     def __init__(self, prepared: PreparedExamples, canvas: Shape, rule: Augmentation) -> None:
@@ -117,10 +114,10 @@ def other_structure(picture: Picture, random: np.random.Generator) -> Picture:
 
     Args:
         picture: float32 (rows, columns), normalised.
-        random: Where every choice comes from.
+        random: Generator of every choice.
 
     Returns:
-        float32 of 0 and 1; all 0 where none of a few tries gave a region of a fair size.
+        float32 of 0 and 1; all 0 if a few tries gave no region of a fair size.
     """
     from scipy.ndimage import binary_fill_holes, binary_opening, gaussian_filter, label
 

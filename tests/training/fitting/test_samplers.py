@@ -8,7 +8,7 @@ from datasets.image.mask import Mask
 from tests.training.support.ball_examples import ball_example
 from training.fitting import shown
 from training.fitting.examples import Example, PreparedExamples
-from training.fitting.shown import ShownCanvases, ShownSlices, ShownVolumes, other_structure
+from training.fitting.samplers import CanvasSampler, SliceSampler, VolumeSampler, other_structure
 from training.inputs.augmentation import Augmentation
 from training.inputs.intensity_rules import RULE_OF
 
@@ -17,11 +17,11 @@ CANVASES = {"volumes": (16, 16, 12), "slices": (24, 20)}
 MOVED = Augmentation(invert=0.0)
 
 
-def canvases(kind: str, *, rule: Augmentation = MOVED) -> ShownCanvases:
+def canvases(kind: str, *, rule: Augmentation = MOVED) -> CanvasSampler:
     prepared = PreparedExamples([ball_example(number, tuple(RULES)) for number in range(3)], RULES)
     if kind == "volumes":
-        return ShownVolumes(prepared, CANVASES[kind], rule, whole=0.4)
-    return ShownSlices(prepared, CANVASES[kind], rule)
+        return VolumeSampler(prepared, CANVASES[kind], rule, whole=0.4)
+    return SliceSampler(prepared, CANVASES[kind], rule)
 
 
 @pytest.mark.parametrize("kind", CANVASES)
@@ -54,9 +54,9 @@ def test_a_tumour_of_one_voxel_is_shown_too(kind: str) -> None:
     data[18, 16, 9] = 1
     prepared = PreparedExamples([Example("a", "a", example.volumes, Mask(data, example.mask.grid))], RULES)
     if kind == "volumes":
-        made: ShownCanvases = ShownVolumes(prepared, (8, 8, 8), MOVED, whole=1.0)
+        made: CanvasSampler = VolumeSampler(prepared, (8, 8, 8), MOVED, whole=1.0)
     else:
-        made = ShownSlices(prepared, (8, 8), MOVED)
+        made = SliceSampler(prepared, (8, 8), MOVED)
     _, targets = made.batch(np.random.default_rng(0), 6)
     assert (targets.flatten(1).sum(1) > 0).all()
 
@@ -104,7 +104,7 @@ def test_slices_with_a_tumour_in_the_corner_show_all_of_it() -> None:
     data[2:9, 3:8, 1:6] = 1
     cornered = Example("a", "a", example.volumes, Mask(data, example.mask.grid))
     still = Augmentation(mirror=0, turn=0, intensity=0, noise=0, blur=0, gamma=0, invert=0)
-    made = ShownSlices(PreparedExamples([cornered], RULES), (24, 20), still)
+    made = SliceSampler(PreparedExamples([cornered], RULES), (24, 20), still)
     random = np.random.default_rng(0)
     for _ in range(20):
         truth = cornered.inside[:, :, 3]
