@@ -1,12 +1,12 @@
-"""The training loop of all prompted methods: AdamW, cosine schedule, averaged weights, a checkpoint to go on from.
+"""The training loop of all prompted methods: AdamW, cosine schedule, moving mean of the weights, checkpoints.
 
-Imports torch: imported where something is fitted. Every random choice of iteration `n` comes from (seed, n), so a run
-that was stopped goes on as if it had not been.
+Imports torch: imported where something is fitted. Every random choice of iteration `n` comes from (seed, n), so a
+training that was stopped and goes on from its checkpoint ends with the same weights.
 """
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.swa_utils import AveragedModel
 
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, write_bytes
 
 FitProgress = Callable[[int, int, float], None]
-"""Called after every iteration with the number done, of all, and the iteration's mean loss."""
+"""Called with (done, to do, loss) after every iteration or step; what it raises stops the fit."""
 
 Learn = Callable[[nn.Module, np.random.Generator], Iterator[Tensor]]
 """One iteration: yields a loss for every optimizer step it asks for; the step is done before the next loss is made."""
@@ -31,14 +33,14 @@ _GRADIENT_LIMIT = 12.0
 
 @dataclass(frozen=True)
 class LoopSettings:
-    """How long and how fast.
+    """Length, rate and averaging of a training.
 
     Args:
         iterations: Iterations; one may hold several optimizer steps.
         learning_rate: Highest step size of AdamW; it rises over the first twentieth and falls to zero as a cosine.
         weight_decay: Of AdamW.
-        averaging: Decay of the running mean of the weights, which is what comes out.
-        seed: Decides first weights and every random choice.
+        averaging: Decay of the moving mean of the weights; the mean is the trained network.
+        seed: Seed of the first weights and of every random choice.
         checkpoint_every: Iterations between two checkpoints.
     """
 
@@ -54,17 +56,17 @@ class LoopSettings:
         if not (fit and self.seed >= 0 and self.checkpoint_every >= 1 and self.weight_decay >= 0.0):
             raise RejectedInput(
                 "fit-settings",
-                "Expected at least one iteration, a learning rate between 0 and 1 and a seed from 0, got others.",
+                "A training needs at least one iteration, a learning rate between 0 and 1, and a seed of 0 or more.",
                 remedy="Correct the settings.",
             )
 
-    def rate(self, done: int) -> float:
-        """Learning rate after `done` iterations."""
+    def share_of_rate(self, done: int) -> float:
+        """Share (0..1) of the highest learning rate after `done` iterations."""
         rising = max(self.iterations // 20, 1)
         if done < rising:
-            return self.learning_rate * (done + 1) / rising
+            return (done + 1) / rising
         share = (done - rising) / max(self.iterations - rising, 1)
-        return self.learning_rate * 0.5 * (1.0 + math.cos(math.pi * share))
+        return 0.5 * (1.0 + math.cos(math.pi * share))
 
 
 def fit_network(
@@ -81,10 +83,10 @@ def fit_network(
     Args:
         network: On its device; its weights are the start unless there is a checkpoint.
         learn: One iteration.
-        settings: How long and how fast.
-        checkpoint: File to go on from and to keep up to date; None for none.
-        progress: Told about every iteration; what it raises stops the fit (the last checkpoint stays).
-        about: What else the fit depends on, as plain JSON values: a checkpoint of anything else is refused.
+        settings: Length, rate and averaging.
+        checkpoint: File to go on from, and to update; None for none.
+        progress: Called after every iteration; what it raises stops the fit (the last checkpoint stays).
+        about: All else that the fit depends on, as plain JSON values; a checkpoint of another fit is refused.
 
     Returns:
         Mean loss of each iteration.
@@ -94,11 +96,13 @@ def fit_network(
     """
     state = _State(network, settings, sha256_of_bytes(canonical_json(about or {})))
     losses = state.restore(checkpoint) if checkpoint is not None and checkpoint.exists() else []
+    schedule = state.schedule(done=len(losses))
     network.train()
     for iteration in range(len(losses), settings.iterations):
         random = np.random.default_rng([settings.seed, iteration])
         torch.manual_seed(int(random.integers(2**31)))
-        losses.append(float(np.mean([state.step(loss, iteration) for loss in learn(network, random)])))
+        losses.append(float(np.mean([state.step(loss) for loss in learn(network, random)])))
+        schedule.step()
         if checkpoint is not None and ((iteration + 1) % settings.checkpoint_every == 0):
             state.keep(checkpoint, losses)
         if progress is not None:
@@ -109,79 +113,73 @@ def fit_network(
 
 
 class _State:
-    """Weights, their running mean and the optimizer's moments."""
+    """Weights, their moving mean and the optimizer's moments."""
 
     def __init__(self, network: nn.Module, settings: LoopSettings, purpose: str) -> None:
         self._network = network
         self._settings = settings
         self._purpose = purpose
-        self._optimiser = torch.optim.AdamW(
-            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-        )
-        self._average = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
-        self._steps = 0
+        group: dict[str, Any] = {"params": list(network.parameters()), "initial_lr": settings.learning_rate}
+        self._optimiser = torch.optim.AdamW([group], lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        self._average = AveragedModel(network, multi_avg_fn=_moving_mean(settings.averaging), use_buffers=True)
+        self._average.update_parameters(network)  # the first update only copies: the mean starts from these weights
 
-    def step(self, loss: Tensor, iteration: int) -> float:
+    def schedule(self, *, done: int) -> LambdaLR:
+        """The learning rate's schedule, after `done` iterations."""
+        return LambdaLR(self._optimiser, self._settings.share_of_rate, last_epoch=done - 1)
+
+    def step(self, loss: Tensor) -> float:
         """One optimizer step."""
         value = float(loss.detach())
         if not math.isfinite(value):
             raise RejectedInput(
                 "fit-diverged",
-                "Expected a finite loss, got one that is not.",
+                "The training diverged: its loss is not finite any more.",
                 remedy="Choose a smaller learning rate.",
             )
-        for group in self._optimiser.param_groups:
-            group["lr"] = self._settings.rate(iteration)
         self._optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self._network.parameters(), _GRADIENT_LIMIT)
         self._optimiser.step()
-        self._steps += 1
-        # The mean forgets the first weights at once and the later ones ever more slowly.
-        kept = min(self._settings.averaging, (1 + self._steps) / (10 + self._steps))
-        with torch.no_grad():
-            for name, tensor in self._network.state_dict().items():
-                if tensor.is_floating_point():
-                    self._average[name].lerp_(tensor, 1.0 - kept)
-                else:
-                    self._average[name].copy_(tensor)
+        self._average.update_parameters(self._network)
         return value
 
     def leave_average(self) -> None:
         """Puts the averaged weights into the network."""
-        self._network.load_state_dict(self._average)
+        self._network.load_state_dict(self._average.module.state_dict())
 
     def keep(self, path: Path, losses: list[float]) -> None:
         """Writes the checkpoint, whole or not at all."""
         from safetensors.torch import save
 
         tensors = {f"network/{name}": tensor for name, tensor in self._network.state_dict().items()}
-        tensors |= {f"average/{name}": tensor for name, tensor in self._average.items()}
+        tensors |= {f"average/{name}": tensor for name, tensor in self._average.module.state_dict().items()}
         for number, moments in self._optimiser.state_dict()["state"].items():
             tensors |= {f"optimizer/{number}/{key}": torch.as_tensor(value) for key, value in moments.items()}
-        about = {"settings": asdict(self._settings), "purpose": self._purpose, "steps": self._steps, "losses": losses}
+        steps = int(self._average.n_averaged) - 1
+        about = {"settings": asdict(self._settings), "purpose": self._purpose, "steps": steps, "losses": losses}
         path.parent.mkdir(parents=True, exist_ok=True)
         whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
         write_bytes(path, save(whole, metadata={"about": json.dumps(about)}))
 
     def restore(self, path: Path) -> list[float]:
-        """Takes up a checkpoint; its losses."""
+        """Loads a checkpoint; returns its losses."""
         from safetensors import SafetensorError, safe_open
 
         try:
             with safe_open(path, framework="pt") as opened:
                 about = json.loads(opened.metadata()["about"])
                 tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-            # Checkpoints of before the purpose was kept go on.
+            # Older checkpoints have no purpose; they are accepted.
             if about["settings"] != asdict(self._settings) or about.get("purpose", self._purpose) != self._purpose:
                 raise ValueError("settings")
             self._take(tensors)
-            self._steps = int(about["steps"])
+            self._average.n_averaged.fill_(int(about["steps"]) + 1)
             return [float(loss) for loss in about["losses"]]
         except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise RejectedInput(
                 "fit-checkpoint",
-                "Expected a checkpoint of this training, got one of another training or a damaged one.",
+                "The checkpoint is damaged, or belongs to another training.",
                 remedy="Remove the checkpoint to begin anew, or give the settings it was made with.",
             ) from error
 
@@ -190,13 +188,27 @@ class _State:
             return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
         self._network.load_state_dict(under("network/"))
-        for name, tensor in under("average/").items():
-            self._average[name].copy_(tensor)
+        self._average.module.load_state_dict(under("average/"))
         moments: dict[int, dict[str, Any]] = {}
         for name, tensor in under("optimizer/").items():
             number, key = name.split("/")
             moments.setdefault(int(number), {})[key] = tensor
         self._optimiser.load_state_dict(self._optimiser.state_dict() | {"state": moments})
+
+
+def _moving_mean(most_kept: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
+    """An update of the moving mean that forgets the first weights at once and later ones ever more slowly."""
+
+    @torch.no_grad()
+    def update(means: Sequence[Tensor], weights: Sequence[Tensor], steps: Tensor | int) -> None:
+        kept = min(most_kept, (1 + int(steps)) / (10 + int(steps)))
+        for mean, weight in zip(means, weights, strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(weight, 1.0 - kept)
+            else:
+                mean.copy_(weight)
+
+    return update
 
 
 def channels_last(dimensions: int) -> torch.memory_format:

@@ -107,6 +107,42 @@ def test_the_average_is_one_of_the_last_weights() -> None:
     assert found == [True, False]
 
 
+def plain_fit(network: nn.Module, settings: LoopSettings) -> list[float]:
+    """The loop without the library's schedule and mean: the rate and the mean of the weights as plain formulas."""
+    optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    mean = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+    rising, steps, found = max(settings.iterations // 20, 1), 0, []
+    network.train()
+    for iteration in range(settings.iterations):
+        random = np.random.default_rng([settings.seed, iteration])
+        torch.manual_seed(int(random.integers(2**31)))
+        fallen = (iteration - rising) / max(settings.iterations - rising, 1)
+        share = (iteration + 1) / rising if iteration < rising else 0.5 * (1.0 + np.cos(np.pi * fallen))
+        optimiser.param_groups[0]["lr"] = settings.learning_rate * float(share)
+        losses = []
+        for loss in learn(network, random):
+            losses.append(float(loss))
+            optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 12.0)
+            optimiser.step()
+            steps += 1
+            kept = min(settings.averaging, (1 + steps) / (10 + steps))
+            for name, tensor in network.state_dict().items():
+                mean[name] = mean[name].lerp(tensor, 1.0 - kept)
+        found.append(float(np.mean(losses)))
+    network.load_state_dict(mean)
+    return found
+
+
+@pytest.mark.parametrize("averaging", [0.3, 0.99])
+def test_schedule_and_mean_of_the_library_give_the_numbers_of_the_formulas(averaging: float) -> None:
+    settings = replace(SETTINGS, iterations=60, averaging=averaging)
+    fitted, plain = network(), network()
+    assert fit_network(fitted, learn, settings) == plain_fit(plain, settings)
+    assert same(fitted, plain)
+
+
 OTHERS = [
     {"seed": 1},
     {"iterations": 11},
@@ -182,11 +218,11 @@ def test_a_step_is_done_before_the_next_loss_is_made() -> None:
 
 def test_the_rate_rises_and_falls() -> None:
     settings = LoopSettings(iterations=100, learning_rate=1e-2)
-    rates = [settings.rate(done) for done in range(100)]
-    assert rates[0] == pytest.approx(0.002)
-    assert max(rates) == rates[4] == pytest.approx(0.01)
+    rates = [settings.share_of_rate(done) for done in range(100)]
+    assert rates[0] == pytest.approx(0.2)
+    assert max(rates) == rates[4] == 1.0
     assert all(one >= other for one, other in pairwise(rates[5:]))
-    assert 0.0 < rates[-1] < 1e-5
+    assert 0.0 < rates[-1] < 1e-3
 
 
 @pytest.mark.parametrize("wrong", [{"iterations": 0}, {"learning_rate": 0.0}, {"averaging": 1.0}, {"seed": -1}])
