@@ -9,8 +9,8 @@ from annotation_backend.labeling.studio.answers import rows_of
 from annotation_backend.labeling.studio.client import call
 from annotation_backend.labeling.studio.credentials import basic_auth, ml_backend_url, webhook_headers
 from annotation_backend.labeling.watch.services import look, settle
+from annotation_backend.registry.model_registry import serving_model
 from annotation_backend.registry.models import PromptKind
-from annotation_backend.registry.services import serving_model
 from datasets.errors import RejectedInput, TryAgain
 
 WEBHOOK_REMEDY = "`manage.py publish_tasks` sets it up again; where this run could publish, it did."

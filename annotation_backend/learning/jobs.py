@@ -5,7 +5,7 @@ import logging
 from django_tasks import task
 
 from annotation_backend.learning.models import Run, RunStatus
-from annotation_backend.learning.services import METHOD, take_snapshot, train
+from annotation_backend.learning.snapshot_training import METHOD, take_snapshot, train
 from datasets.errors import RejectedInput
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from django.db import DatabaseError
 
-from annotation_backend.registry.services import find_model, models_folder
+from annotation_backend.registry.model_registry import find_model, models_folder
 from datasets.errors import RejectedInput
 from training.methods.crossvalidation import FOLDS_NAME, FoldSegmenters, TrainedFolds
 from training.model_package import DESCRIPTION_NAME, Method, ModelDescription, read_description

@@ -4,8 +4,8 @@ import shutil
 from functools import partial
 from pathlib import Path
 
+from annotation_backend.registry.model_registry import ensure_lite_medsam, models_folder, promote, register_package
 from annotation_backend.registry.models import Model, Promotion, PromptKind
-from annotation_backend.registry.services import ensure_lite_medsam, models_folder, promote, register_package
 from datasets.errors import RejectedInput
 from datasets.part_folder import part_folder
 from training.model_package import DESCRIPTION_NAME, WEIGHTS_NAME, read_description, read_package

@@ -15,8 +15,8 @@ from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
 from annotation_backend.inference.serving.loaded import is_loaded, segmenter_of
+from annotation_backend.registry.model_registry import serving_model
 from annotation_backend.registry.models import Model, Promotion, PromptKind
-from annotation_backend.registry.services import serving_model
 from datasets.errors import RejectedInput
 
 logger = logging.getLogger(__name__)

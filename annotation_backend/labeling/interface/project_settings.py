@@ -9,8 +9,8 @@ from annotation_backend.accounts.models import User
 from annotation_backend.inference.serving.serving import model_for
 from annotation_backend.labeling.masks.controls import MaskFormat
 from annotation_backend.labeling.models import LabelingProject, SettingsChange
+from annotation_backend.registry.model_registry import check_promotion, find_model
 from annotation_backend.registry.models import Model, PromptKind
-from annotation_backend.registry.services import check_promotion, find_model
 from datasets.errors import RejectedInput
 
 

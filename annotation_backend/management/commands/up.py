@@ -35,8 +35,8 @@ from annotation_backend.labeling.studio.credentials import service_url
 from annotation_backend.labeling.studio_server import server
 from annotation_backend.labeling.upkeep import take_up
 from annotation_backend.publishing.services import releases_folder
+from annotation_backend.registry.model_registry import models_folder
 from annotation_backend.registry.models import Promotion
-from annotation_backend.registry.services import models_folder
 from annotation_backend.registry.shipped import ensure_shipped_models
 from annotation_backend.supervision.supervisor import Processes, require_free
 from datasets.errors import MaskloopError, TryAgain

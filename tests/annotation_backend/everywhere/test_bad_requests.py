@@ -38,8 +38,8 @@ from annotation_backend.labeling.models import Annotation, DeletionAsked, Labeli
 from annotation_backend.labeling.predictions import interactive
 from annotation_backend.labeling.saves.confirm import note
 from annotation_backend.labeling.studio.credentials import SECRET_HEADER, basic_auth, webhook_headers
+from annotation_backend.registry.model_registry import models_folder, promote, register_package
 from annotation_backend.registry.models import Promotion, PromptKind
-from annotation_backend.registry.services import models_folder, promote, register_package
 from tests.annotation_backend.support.drawers import BrightDrawer, drawn_by, known_model
 from tests.annotation_backend.support.records import SHAPE, accounts, drawn, published, registered_case, save_body
 from training.memory import process_memory

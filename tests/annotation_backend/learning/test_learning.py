@@ -11,9 +11,9 @@ from annotation_backend.inference.serving.segmenting import predict_slices
 from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.learning.models import Run, RunStatus
-from annotation_backend.learning.services import take_snapshot, train
+from annotation_backend.learning.snapshot_training import take_snapshot, train
+from annotation_backend.registry.model_registry import models_folder, promote, register_package, serving_model
 from annotation_backend.registry.models import Model, PromptKind
-from annotation_backend.registry.services import models_folder, promote, register_package, serving_model
 from annotation_backend.review.models import Verdict
 from annotation_backend.review.services import decide
 from datasets.errors import RejectedInput

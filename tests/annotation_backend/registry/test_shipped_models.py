@@ -11,16 +11,16 @@ from annotation_backend.inference.models import Prediction
 from annotation_backend.inference.serving.segmenting import predict_slices
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.learning.models import RunStatus
-from annotation_backend.learning.services import take_snapshot, train_prompted
+from annotation_backend.learning.snapshot_training import take_snapshot, train_prompted
 from annotation_backend.registry import shipped
-from annotation_backend.registry.models import Model, Promotion, PromptKind
-from annotation_backend.registry.services import (
+from annotation_backend.registry.model_registry import (
     check_promotion,
     models_folder,
     promote,
     register_package,
     serving_model,
 )
+from annotation_backend.registry.models import Model, Promotion, PromptKind
 from annotation_backend.registry.shipped import ensure_shipped_models
 from annotation_backend.review.models import Verdict
 from annotation_backend.review.services import decide
@@ -52,7 +52,7 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]
         prompt_kinds=["box", "point", "automatic"],
     )  # fmt: skip
     monkeypatch.setattr(shipped, "ensure_lite_medsam", lambda: lite_medsam)
-    monkeypatch.setattr("annotation_backend.registry.services.read_package", lambda *_args, **_kwargs: None)
+    monkeypatch.setattr("annotation_backend.registry.model_registry.read_package", lambda *_args, **_kwargs: None)
     return found
 
 

@@ -15,7 +15,7 @@ from annotation_backend.learning.prompted_training import (
     train_folds,
     write_ensemble,
 )
-from annotation_backend.learning.services import snapshot_content, take_snapshot, train, train_prompted
+from annotation_backend.learning.snapshot_training import snapshot_content, take_snapshot, train, train_prompted
 from annotation_backend.learning.training_arguments import add_training, choice_of, fold_numbers, require_fitting
 from annotation_backend.learning.training_examples import TrainingExamples, examples_of_folder
 from training.model_package import Method, read_description

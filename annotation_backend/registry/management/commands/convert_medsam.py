@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from annotation_backend.commandline.arguments import MaskloopCommand, a_path
-from annotation_backend.registry.services import models_folder, register_package
+from annotation_backend.registry.model_registry import models_folder, register_package
 
 
 class Command(MaskloopCommand):

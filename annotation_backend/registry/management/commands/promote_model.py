@@ -4,8 +4,8 @@ from argparse import ArgumentParser
 from typing import Any
 
 from annotation_backend.commandline.arguments import MaskloopCommand
+from annotation_backend.registry.model_registry import check_promotion, find_model, promote
 from annotation_backend.registry.models import PromptKind
-from annotation_backend.registry.services import check_promotion, find_model, promote
 
 
 class Command(MaskloopCommand):

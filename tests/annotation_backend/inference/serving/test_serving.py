@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from annotation_backend.inference.serving import loaded, serving
 from annotation_backend.inference.serving.serving import model_for, promoted_model, warm_up
+from annotation_backend.registry.model_registry import models_folder, register_package
 from annotation_backend.registry.models import Model, Promotion, PromptKind
-from annotation_backend.registry.services import models_folder, register_package
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes
 from tests.annotation_backend.support.drawers import BrightDrawer, known_model

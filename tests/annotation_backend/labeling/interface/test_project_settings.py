@@ -15,8 +15,8 @@ from annotation_backend.labeling.interface.project_settings import (
 )
 from annotation_backend.labeling.masks.controls import MaskFormat
 from annotation_backend.labeling.models import LabelingProject, SettingsChange
+from annotation_backend.registry.model_registry import models_folder, promote, register_package
 from annotation_backend.registry.models import Model, PromptKind
-from annotation_backend.registry.services import models_folder, promote, register_package
 from datasets.errors import RejectedInput
 from tests.annotation_backend.support.records import accounts
 from tests.training.support.tiny_models import clicks_2d, six_points

@@ -23,8 +23,8 @@ from annotation_backend.labeling.masks.controls import (
 from annotation_backend.labeling.masks.regions import mask_of, region_of
 from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.labeling.studio.credentials import basic_auth
+from annotation_backend.registry.model_registry import models_folder, promote, register_package
 from annotation_backend.registry.models import PromptKind
-from annotation_backend.registry.services import models_folder, promote, register_package
 from tests.annotation_backend.support.records import SHAPE, accounts, drawn, published, registered_case
 from training.pretrained.shipped import shipped_packages
 

@@ -26,8 +26,8 @@ from annotation_backend.learning.prompted_training import (
     write_ensemble,
 )
 from annotation_backend.learning.training_examples import TrainingExamples
+from annotation_backend.registry.model_registry import models_folder, register_package
 from annotation_backend.registry.models import Model
-from annotation_backend.registry.services import models_folder, register_package
 from annotation_backend.review.approvals import approved_reviews, lock_approvals, why_unapproved
 from annotation_backend.review.models import Review
 from datasets.errors import RejectedInput
