@@ -92,8 +92,8 @@ def read_images(files: Mapping[str, Path], *, resample: bool) -> tuple[dict[str,
         grid = grid or volume.grid
         if resample and not is_box_of(volume.grid, grid):
             volume = resample_volume(volume, grid, outside=float(np.nanmin(volume.data)))
-        volumes[channel], said = volume_on(volume, grid, what=f"The image {channel} beside the first")
-        findings += said
+        volumes[channel], found = volume_on(volume, grid, what=f"The image {channel} beside the first")
+        findings += found
     return volumes, tuple(findings)
 
 

@@ -176,5 +176,5 @@ def _only(cohort: Cohort, names: Sequence[str]) -> Cohort:
             f"The cohort has no case called {' or '.join(missing)}, which --only names.",
             remedy=f"Name cases of the cohort: {', '.join(list(known)[:20])}{' …' if len(known) > 20 else ''}.",
         )
-    said = tuple(finding for finding in cohort.findings if not finding.code.startswith("cohort-no-"))
-    return Cohort(tuple(known[name] for name in sorted(set(names))), said)
+    findings = tuple(finding for finding in cohort.findings if not finding.code.startswith("cohort-no-"))
+    return Cohort(tuple(known[name] for name in sorted(set(names))), findings)

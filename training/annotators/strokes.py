@@ -143,12 +143,12 @@ def _paths(
         return []
     worth = np.where(wanted & ~done, 1, np.where(~wanted & ~done, -1, 0)).astype(np.int8)
     allowed = _depth(wanted) > radius - _SPILL
-    mended = gains(worth, allowed, radius)
-    first = np.array(np.unravel_index(int(np.argmax(mended)), mended.shape))
-    most = mended[tuple(first)]
+    corrected = gains(worth, allowed, radius)
+    first = np.array(np.unravel_index(int(np.argmax(corrected)), corrected.shape))
+    most = corrected[tuple(first)]
     if most < 1:
         return []
-    last = far_end(mended > 0.25 * most, first)
+    last = far_end(corrected > 0.25 * most, first)
     starts = [first] if (first == last).all() else [first, last]
     found = [stroke_path(worth, allowed, start, radius, longest) for start in starts]
     return [(int(gain), path) for path, gain, _ in found]

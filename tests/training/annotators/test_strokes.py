@@ -1,4 +1,4 @@
-"""Strokes of a simulated hand: they mend, stay within their bounds, and cover what a round brush covers."""
+"""Strokes of a simulated annotator: they correct, stay within their bounds, and cover what a round brush covers."""
 
 import numpy as np
 import pytest
@@ -14,15 +14,15 @@ def disc(radius: float, *, at: tuple[float, float] = (40, 40), shape: tuple[int,
     return (rows - at[0]) ** 2 + (columns - at[1]) ** 2 <= radius**2
 
 
-def stroke_on(truth: np.ndarray, drawn: np.ndarray, hand: BrushSettings = STEADY) -> Stroke | None:
-    return best_stroke(truth, drawn, hand, np.random.default_rng(0), pixel_mm=1.0)
+def stroke_on(truth: np.ndarray, drawn: np.ndarray, brush: BrushSettings = STEADY) -> Stroke | None:
+    return best_stroke(truth, drawn, brush, np.random.default_rng(0), pixel_mm=1.0)
 
 
-def drawn_by_hand(truth: np.ndarray, hand: BrushSettings, strokes: int) -> np.ndarray:
+def drawn_by_hand(truth: np.ndarray, brush: BrushSettings, strokes: int) -> np.ndarray:
     mask = np.zeros_like(truth)
     random = np.random.default_rng(1)
     for _ in range(strokes):
-        stroke = best_stroke(truth, mask, hand, random, pixel_mm=1.0)
+        stroke = best_stroke(truth, mask, brush, random, pixel_mm=1.0)
         if stroke is None:
             break
         mask = stroke.drawn_on(mask)
@@ -61,14 +61,14 @@ def test_a_stroke_mends_more_than_it_spoils_and_is_no_longer_than_the_hand_draws
     for number in range(12):
         truth = disc(random.uniform(5, 25), at=(random.uniform(25, 55), random.uniform(25, 55)))
         drawn = disc(random.uniform(5, 25), at=(random.uniform(25, 55), random.uniform(25, 55)))
-        hand = BrushSettings(longest_mm=float(random.uniform(5, 60)), tremor_mm=0.0)
-        stroke = stroke_on(truth, drawn, hand)
+        brush = BrushSettings(longest_mm=float(random.uniform(5, 60)), tremor_mm=0.0)
+        stroke = stroke_on(truth, drawn, brush)
         if stroke is None:
             assert np.count_nonzero(truth ^ drawn) < 40, number
             continue
-        assert stroke.length_mm <= hand.longest_mm + 1e-9
+        assert stroke.length_mm <= brush.longest_mm + 1e-9
         before, after = (np.count_nonzero(mask ^ truth) for mask in (drawn, stroke.drawn_on(drawn)))
-        assert before - after >= hand.least_gain
+        assert before - after >= brush.least_gain
 
 
 def test_shorter_strokes_are_more_strokes() -> None:
@@ -99,10 +99,10 @@ def test_the_same_seed_draws_the_same_and_another_seed_trembles_otherwise() -> N
 
 def test_tremor_has_the_size_that_was_asked_for() -> None:
     truth, nothing = disc(35), np.zeros((80, 80), bool)
-    hand = BrushSettings(radii=(4.0,), longest_mm=100.0, tremor_mm=2.0)
+    brush = BrushSettings(radii=(4.0,), longest_mm=100.0, tremor_mm=2.0)
     found = []
     for seed in range(60):
-        shaking = best_stroke(truth, nothing, hand, np.random.default_rng(seed), pixel_mm=1.0)
+        shaking = best_stroke(truth, nothing, brush, np.random.default_rng(seed), pixel_mm=1.0)
         steady = best_stroke(
             truth, nothing, BrushSettings(radii=(4.0,), tremor_mm=0.0), np.random.default_rng(seed), pixel_mm=1.0
         )

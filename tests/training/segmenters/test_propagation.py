@@ -1,4 +1,4 @@
-"""Masks carried to the next slices: what is known stays, what moves is followed, and models say where it ends."""
+"""Slice propagation: known masks stay, motion between slices is followed, and a model tells where the tumour ends."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -170,22 +170,24 @@ def test_refusals() -> None:
 def test_real_tumours_are_followed_better_than_copied(tell_figure: Callable[[str], None]) -> None:
     folder = require(STS_NIFTI)
     cases = read_cohort(folder, {"t1": "*/MR_T1_image.nii.gz"}, "*/MR_T1_mask.nii.gz").cases[::6]
-    carried: dict[int, list[float]] = {distance: [] for distance in (1, 3, 5)}
-    copied: dict[int, list[float]] = {distance: [] for distance in carried}
+    propagated: dict[int, list[float]] = {distance: [] for distance in (1, 3, 5)}
+    copied: dict[int, list[float]] = {distance: [] for distance in propagated}
     for case in map(load, cases):
         plane = PicturePlane.of(case.mask.grid)
         stack = plane.stack(case.mask.foreground)
         seen = np.flatnonzero(stack.any(axis=(1, 2)))
         middle = int(seen[len(seen) // 2])
         asked = SegmentationRequest(case.volumes, "t1", slice_axis=plane.slice_axis)
-        wanted = [middle + side * distance for distance in carried for side in (-1, 1)]
+        wanted = [middle + side * distance for distance in propagated for side in (-1, 1)]
         for index, mask in propagate(asked, {middle: stack[middle]}, wanted):
-            carried[abs(index - middle)].append(dice(mask, stack[index]))
+            propagated[abs(index - middle)].append(dice(mask, stack[index]))
             copied[abs(index - middle)].append(dice(stack[middle], stack[index]))
     told = ", ".join(
-        f"{distance}: {np.mean(carried[distance]):.3f} ({np.mean(copied[distance]):.3f})" for distance in carried
+        f"{distance}: {np.mean(propagated[distance]):.3f} ({np.mean(copied[distance]):.3f})" for distance in propagated
     )
-    tell_figure(f"Dice of masks carried from the middle slice (copied), {len(cases)} sarcomas, by slices away: {told}")
-    assert np.mean(carried[1]) > np.mean(copied[1])
-    assert np.mean(carried[3]) > np.mean(copied[3]) + 0.02
-    assert np.mean(carried[5]) > np.mean(copied[5]) + 0.04
+    tell_figure(
+        f"Dice of masks propagated from the middle slice (copied), {len(cases)} sarcomas, by slices away: {told}"
+    )
+    assert np.mean(propagated[1]) > np.mean(copied[1])
+    assert np.mean(propagated[3]) > np.mean(copied[3]) + 0.02
+    assert np.mean(propagated[5]) > np.mean(copied[5]) + 0.04

@@ -78,15 +78,15 @@ class Command(MaskloopCommand):
         outputs.require_free([*files.values(), *given])
         prompts = _prompts(options)
         require_understood(model, prompts, refines=options["previous"] is not None)
-        volumes, said = read_images(files, resample=options["resample"])
+        volumes, findings = read_images(files, resample=options["resample"])
         if options["voxels"]:
             prompts = from_voxels(prompts, next(iter(volumes.values())).grid)
         if options["dry_run"]:
             self.say(f"{model.title} would draw on {', '.join(volumes)}.")
-            return {"model": model.title, "images": list(volumes)}, list(map(str, said))
+            return {"model": model.title, "images": list(volumes)}, list(map(str, findings))
         document = segment_files(model, volumes, prompts, outputs=outputs, previous=options["previous"])
         self._tell(document)
-        return document, [*map(str, said), *([] if document["voxels"] else [_nothing_drawn()])]
+        return document, [*map(str, findings), *([] if document["voxels"] else [_nothing_drawn()])]
 
     def _tell(self, document: dict[str, Any]) -> None:
         self.say(f"{document['model']} on {', '.join(document['images'])}: {document['voxels']} voxels, "
