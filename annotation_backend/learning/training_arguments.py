@@ -39,8 +39,8 @@ def add_training(parser: ArgumentParser) -> None:
     methods = [Method.UNET_25D.value, *(method.value for method in TRAINABLE)]
     parser.add_argument("method", nargs="?", choices=methods, default=methods[0], help=f"default {methods[0]}")
     parser.add_argument("--steps", type=int, help="optimizer steps of unet-25d (default 60)")
-    parser.add_argument("--seed", type=seed, default=0, help="of every random choice")
-    parser.add_argument("--dry-run", action="store_true", help="only say what it would learn from")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of every random choice")
+    parser.add_argument("--dry-run", action="store_true", help="only list the training examples")
     add_device(parser)
     _add_prompted(parser.add_argument_group("all methods but unet-25d"))
     add_cohort(parser, required=False)
@@ -57,21 +57,25 @@ def seed(text: str) -> int:
 
 def _add_prompted(group: Any) -> None:
     group.add_argument("--channels", nargs="+", choices=CHANNELS[:2], help="images of approved cases (default t1)")
-    group.add_argument("--iterations", type=int, help="default: minutes a fold on two cores")
-    group.add_argument("--automatic-iterations", type=int, help="of two-stage's first network")
-    group.add_argument("--click-free", type=float, metavar="SHARE", help="of deepedit's iterations (default 0.25)")
-    group.add_argument("--canvas", type=_sizes, metavar="I,J,K", help="what click methods bring regions to")
+    group.add_argument("--iterations", type=int, help="default: those of some minutes a fold on two cores")
+    group.add_argument("--automatic-iterations", type=int, help="iterations of two-stage's first network")
+    group.add_argument(
+        "--click-free", type=float, metavar="SHARE", help="of deepedit's iterations without clicks (default 0.25)"
+    )
+    group.add_argument("--canvas", type=_sizes, metavar="I,J,K", help="size of click methods' canvas")
     group.add_argument("--folds", type=int, metavar="N", help="cross-validation instead of one final model")
     group.add_argument("--ensemble", action="store_true", help="write the folds as one model")
-    group.add_argument("--name", help="of the model (default: the method; own-METHOD from approved masks)")
+    group.add_argument("--name", help="name of the model (default: the method; own-METHOD from approved masks)")
 
 
 def _add_folder(group: Any) -> None:
     group.add_argument("--without", type=names, default=(), metavar="CASE,CASE", help="leave these cases out")
-    group.add_argument("--out", type=a_path, metavar="FOLDER", help="folds, packages and checkpoints; goes on there")
+    group.add_argument(
+        "--out", type=a_path, metavar="FOLDER", help="folds, packages, checkpoints; a stopped training goes on"
+    )
     group.add_argument("--fold", type=int, metavar="K", help="only fold K, from 1, so that machines share the work")
-    group.add_argument("--model-version", metavar="VERSION", help="of the model (default 1)")
-    group.add_argument("--cleaning", choices=list(Cleaning), help="at the end of a final model (default none)")
+    group.add_argument("--model-version", metavar="VERSION", help="version of the model (default 1)")
+    group.add_argument("--cleaning", choices=list(Cleaning), help="post-processing of a final model (default none)")
 
 
 def require_fitting(options: dict[str, Any]) -> None:

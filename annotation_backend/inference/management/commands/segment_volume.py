@@ -58,9 +58,9 @@ class Command(MaskloopCommand):
         parser.add_argument("--voxels", action="store_true", help="all points are indices i,j,k of the image, not mm")
         parser.add_argument("--out", type=a_path, required=True, metavar="FILE.nii.gz", help="mask to write")
         parser.add_argument("--probability", type=a_path, metavar="FILE.nii.gz", help="write the probability too")
-        parser.add_argument("--previous", type=a_path, metavar="FILE", help="a probability from before, to be refined")
+        parser.add_argument("--previous", type=a_path, metavar="FILE", help="a previous probability to refine")
         parser.add_argument("--resample", action="store_true", help="bring the other images onto the first one's grid")
-        parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
+        parser.add_argument("--overwrite", action="store_true", help="replace existing files")
         parser.add_argument("--dry-run", action="store_true", help="only check the model, the images and the names")
         add_device(parser)
 

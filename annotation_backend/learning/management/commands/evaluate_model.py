@@ -36,13 +36,13 @@ class Command(MaskloopCommand):
         parser.add_argument("--clicks", type=int, default=10, help="most clicks of a session (default 10)")
         parser.add_argument("--seeds", type=int, default=3, help="sessions of each case (default 3)")
         parser.add_argument(
-            "--user", choices=[rule.value for rule in ClickRule], help="whose clicks (default deepgrow)"
+            "--user", choices=[rule.value for rule in ClickRule], help="rule of simulated clicks (default deepgrow)"
         )
-        parser.add_argument("--box-with-depth", action="store_true", help="one box for boxes' users, not one a slice")
+        parser.add_argument("--box-with-depth", action="store_true", help="box users draw one box with depth")
         parser.add_argument(
             "--per-slice", action="store_true", default=None, help="each slice is a session (clicks-2d: always)"
         )
-        parser.add_argument("--slices-per-case", type=int, metavar="N", help="at most so many slices of each case")
+        parser.add_argument("--slices-per-case", type=int, metavar="N", help="most slices of each case")
         parser.add_argument("--against", nargs="+", default=[], metavar="MODEL", help="other models, compared in pairs")
         parser.add_argument("--page", type=a_path, metavar="FILE.html", help="write a page with Dice against clicks")
         parser.add_argument("--dry-run", action="store_true", help="only say which cases would be drawn")

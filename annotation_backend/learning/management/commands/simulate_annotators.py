@@ -37,14 +37,16 @@ class Command(MaskloopCommand):
             type=names,
             default=DEFAULT_STRATEGIES,
             metavar="NAME,NAME",
-            help="how people work: strokes, clicks, points, points-clicks, box, clicks-outwards, box-outwards",
+            help="how annotators work: strokes, clicks, points, points-clicks, box, clicks-outwards, box-outwards",
         )
         parser.add_argument("--clicks-model", default="clicks-2d", help="answers clicks (default the shipped one)")
         parser.add_argument("--points-model", default="six-points", help="answers six points (default the shipped one)")
         parser.add_argument("--box-model", default="lite-medsam", help="answers boxes (default lite-medsam)")
-        parser.add_argument("--longest-stroke", type=float, default=100.0, metavar="MM", help="default 100 mm")
-        parser.add_argument("--seed", type=seed, default=0, help="of every random choice")
-        parser.add_argument("--out", type=a_path, metavar="FOLDER", help="keeps finished cases; goes on there")
+        parser.add_argument(
+            "--longest-stroke", type=float, default=100.0, metavar="MM", help="of brush or eraser (default 100 mm)"
+        )
+        parser.add_argument("--seed", type=seed, default=0, help="seed of every random choice")
+        parser.add_argument("--out", type=a_path, metavar="FOLDER", help="finished cases; a stopped study goes on")
         parser.add_argument("--page", type=a_path, metavar="FILE.html", help="write a page with every case")
         add_workers(parser)
         add_device(parser)
