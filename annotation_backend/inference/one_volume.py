@@ -126,8 +126,8 @@ def read_prompts(path: Path) -> Prompts:
     except (OSError, ValueError, RecursionError) as error:
         raise RejectedInput(
             "prompt-file",
-            "The file of prompts is missing or is no JSON.",
-            remedy="Check the path, and that each name stands in it once.",
+            "The file of prompts is missing or not valid JSON.",
+            remedy="Check the path, and that no name occurs twice.",
         ) from error
 
 
