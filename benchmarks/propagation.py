@@ -110,7 +110,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cohort", type=Path)
     parser.add_argument("--folds", type=Path, help="folder of a cross-validation of a method that draws volumes")
-    parser.add_argument("--cases", type=int, help="so many cases at most")
+    parser.add_argument("--cases", type=int, help="most cases")
     options = parser.parse_args()
     folds = None if options.folds is None else FoldSegmenters(TrainedFolds.read(options.folds))
     cases = read_cohort(options.cohort, {"t1": "*/MR_T1_image.nii.gz"}, "*/MR_T1_mask.nii.gz").cases[: options.cases]

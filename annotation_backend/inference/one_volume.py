@@ -215,7 +215,7 @@ def segment_files(
         A report as plain JSON values: model, images, size of the mask, and what the model used.
 
     Raises:
-        RejectedInput: The prompts or images are not what the model needs.
+        RejectedInput: The model cannot use the prompts or the images.
     """
     from training.segmenters.segmenter import SegmentationRequest
 

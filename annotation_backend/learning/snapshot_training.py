@@ -145,7 +145,7 @@ def _register(folder: Path, snapshot: Snapshot) -> Model:
     """Registers a package if its whole snapshot is still approved; otherwise removes the package.
 
     Raises:
-        RejectedInput: A case of the snapshot is no longer approved as it was learned (``snapshot-left``).
+        RejectedInput: An approval of the snapshot does not hold any more (``snapshot-left``).
     """
     try:
         with transaction.atomic():

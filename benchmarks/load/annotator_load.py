@@ -5,7 +5,7 @@
 Each opens a task, clicks three times (one negative), accepts, paints a stroke, drafts, submits, and goes on, and thinks
 for 8 to 15 seconds before each action. They start one after another during the ramp; then the clock runs. The
 annotators share this machine with the servers. PostgreSQL is started for the run unless `--postgresql-url` names one.
-The exit status is 1 where a save was lost, doubled or changed, an action failed, or our memory grew.
+The exit status is 1 if a save was lost, duplicated or changed, an action failed, or our memory grew.
 """
 
 import argparse

@@ -112,7 +112,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def main() -> int:
-    """Measures and prints; exit status 1 where the limits are not held."""
+    """Measures and prints; exit status 1 if a limit is not met."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, required=True, help="file of the results, one JSON line a pair")
     parser.add_argument("--seed", type=int, default=7)

@@ -85,7 +85,7 @@ def annotate(
         random: Generator of all random choices.
         brush: Brushes, longest stroke and tremor.
         good: When a slice and the case are good enough.
-        cache_key: Names the images, for models that keep what they computed.
+        cache_key: Key of the images, for models that cache embeddings.
 
     Raises:
         RejectedInput: A model that the strategy needs is missing, or cannot draw the case.

@@ -96,7 +96,7 @@ def evaluate(
         slices_per_case: Most slices of a case, evenly spread; None for all.
         target: The channel that is segmented; empty for the first.
         resample: Bring images on other grids onto the mask's.
-        model: Name and version; empty for what the segmenter says.
+        model: Name and version; empty for the segmenter's own.
         about: A remark on the data and their limits, for the summary.
         progress: Called with (sessions done, sessions to do); what it raises stops the evaluation.
 
@@ -196,7 +196,7 @@ def _session(
 ) -> list[_Step]:
     """One session of a user on a case or slice: a step for each round.
 
-    A user with nothing left to correct stops clicking; the mask stays what it was.
+    A user with nothing left to correct stops clicking; the mask does not change any more.
     """
     rounds = len(user.rounds(clicks))
     steps: list[_Step] = []

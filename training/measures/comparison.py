@@ -118,5 +118,5 @@ def _averages(cases: Sequence[Mapping[str, Any]], name: str) -> dict[str, float 
 
 
 def _after(cases: Sequence[Mapping[str, Any]], count: int) -> dict[str, float | None]:
-    """Dice of each case after so many clicks."""
+    """Dice of each case after `count` clicks."""
     return {case["case"]: dict(zip(case["clicks"], case["dice"], strict=True)).get(count) for case in cases}

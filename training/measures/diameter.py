@@ -28,7 +28,7 @@ def transverse_diameter_mm(inside: NDArray[Any], grid: Grid, slice_axis: int) ->
     axes = np.delete(grid.affine[:3, :3], slice_axis, axis=1)
     largest = 0.0
     corners = [axes @ _rim(picture).T for picture in slices if picture.any()]
-    # The largest boxes first: a slice whose box is smaller than what was found cannot hold more.
+    # The largest boxes first: a slice whose box is smaller than the largest diameter so far cannot hold a larger one.
     for points in sorted(corners, key=_box_diagonal, reverse=True):
         if _box_diagonal(points) <= largest:
             break

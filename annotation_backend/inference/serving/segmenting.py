@@ -77,7 +77,7 @@ def predict_slices(
         model: The model; None for the one that serves this kind of prompt.
 
     Raises:
-        RejectedInput: No model serves, or the prompts are not what it needs.
+        RejectedInput: No model serves, or it cannot use the prompts.
     """
     plane = picture_plane(case)
     model = model or model_for(prompt_kind(prompts))
@@ -121,7 +121,7 @@ def segment_case(
         previous: Probability before these prompts, for methods that refine it.
 
     Raises:
-        RejectedInput: The prompts are not what the model needs.
+        RejectedInput: The model cannot use the prompts.
     """
     return segmenter_of(model).segment(request_of(case, prompts, slices=slices, previous=previous))
 

@@ -52,7 +52,7 @@ def answer_request(request: SessionRequest, pending: Prompts, *, model: Model) -
         model: The model.
 
     Raises:
-        RejectedInput: The prompts are not what the model needs.
+        RejectedInput: The model cannot use the prompts.
     """
     started = perf_counter()
     method, case = Method(model.method), request.session.case

@@ -21,7 +21,7 @@ class SmartPrompt:
     Args:
         region_id: Label Studio's id of its region, the same in every request until the region is deleted.
         action: A kind of prompt (point, box, extreme points), or a command (undo, start over).
-        prompts: This prompt alone, in millimetres; where a command was placed means nothing.
+        prompts: This prompt alone, in millimetres; the place of a command is ignored.
     """
 
     region_id: str

@@ -123,6 +123,6 @@ def ras_previous(request: SegmentationRequest) -> Picture | None:
 
 def in_0_to_1(probability: Picture) -> Picture:
     """A probability, clipped to 0..1 if it is not inside."""
-    if probability.min() >= 0.0 and probability.max() <= 1.0:  # neither is so where a voxel is no number
+    if probability.min() >= 0.0 and probability.max() <= 1.0:  # both are false if a voxel is NaN
         return probability
     return np.clip(np.nan_to_num(probability), 0.0, 1.0)

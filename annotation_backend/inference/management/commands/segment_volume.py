@@ -25,7 +25,7 @@ _NUMBERS = re.compile(r"-[0-9.][-+0-9.,eE]*")
 
 
 class Command(MaskloopCommand):
-    """Writes the tumour's mask on the image's grid and says what was used; needs no database."""
+    """Writes the tumour's mask on the image's grid, with a report of the model; needs no database."""
 
     help = "Let a model draw the tumour on one volume (NIfTI, NRRD, MetaImage) from points, clicks or boxes."
 
