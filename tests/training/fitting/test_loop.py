@@ -121,7 +121,7 @@ def plain_fit(network: nn.Module, settings: LoopSettings) -> list[float]:
         optimiser.param_groups[0]["lr"] = settings.learning_rate * float(share)
         losses = []
         for loss in learn(network, random):
-            losses.append(float(loss))
+            losses.append(float(loss.detach()))
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 12.0)

@@ -6,7 +6,7 @@ import torch
 
 from datasets.image.mask import Mask
 from tests.training.support.ball_examples import ball_example
-from training.fitting import shown
+from training.fitting import samplers
 from training.fitting.examples import Example, PreparedExamples
 from training.fitting.samplers import CanvasSampler, SliceSampler, VolumeSampler, other_structure
 from training.inputs.augmentation import Augmentation
@@ -26,7 +26,7 @@ def canvases(kind: str, *, rule: Augmentation = MOVED) -> CanvasSampler:
 
 @pytest.mark.parametrize("kind", CANVASES)
 def test_the_target_lies_on_what_is_bright(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shown, "OTHER_STRUCTURE", 0.0)
+    monkeypatch.setattr(samplers, "OTHER_STRUCTURE", 0.0)
     images, targets = canvases(kind).batch(np.random.default_rng(0), 24)
     assert images.shape == (24, 2, *CANVASES[kind])
     assert targets.shape == (24, 1, *CANVASES[kind])
@@ -68,7 +68,7 @@ def test_a_share_of_slices_has_another_structure(monkeypatch: pytest.MonkeyPatch
         counted.append(picture.shape)
         return np.ones_like(picture)
 
-    monkeypatch.setattr(shown, "other_structure", counting)
+    monkeypatch.setattr(samplers, "other_structure", counting)
     canvases("slices").batch(np.random.default_rng(0), 200)
     assert set(counted) == {CANVASES["slices"]}
     assert 0.25 * 200 * 0.7 < len(counted) < 0.25 * 200 * 1.3
@@ -108,7 +108,7 @@ def test_slices_with_a_tumour_in_the_corner_show_all_of_it() -> None:
     random = np.random.default_rng(0)
     for _ in range(20):
         truth = cornered.inside[:, :, 3]
-        region = shown._slice_region(truth, random)
+        region = samplers._slice_region(truth, random)
         assert truth[region.slices].sum() == truth.sum()
     _, targets = made.batch(random, 40)
     assert (targets.flatten(1).sum(1) > 0).all()
