@@ -72,7 +72,7 @@ class Inside:
         return SliceDrawing(np.ones(shape, dtype=np.float32), 1.0)
 
 
-@pytest.mark.parametrize("cache_key", ["", "a case"])
+@pytest.mark.parametrize("cache_key", ["", "a case of grey slices"])
 def test_the_window_is_found_once(monkeypatch: pytest.MonkeyPatch, cache_key: str) -> None:
     calls = []
     window = GreySlices.window
