@@ -19,7 +19,7 @@ class Finding:
     Args:
         level: How serious it is; an error keeps the thing out.
         code: Stable identifier in kebab-case.
-        message: What was expected and what was found.
+        message: What was found, in plain English; "Expected X, got Y" where a value is meant.
         remedy: What the person can do.
         subject: What it is about, in Maskloop's own names (a case code, "file 17"), never a path or a patient.
     """

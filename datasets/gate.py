@@ -193,7 +193,7 @@ class Inflated:
                 self._require_bounded()
                 return piece
             if not compressed and not self._engine.eof:
-                raise _damaged("compressed-truncated", "that ends before its compressed stream does")
+                raise _damaged("compressed-truncated", "it ends before its compressed stream does")
         return b""
 
     def _inflate(self, compressed: bytes, count: int) -> bytes:
@@ -201,8 +201,8 @@ class Inflated:
             return bytes(self._engine.decompress(compressed, count))
         except Exception as error:  # isal's own error, or zlib's, or whatever a broken stream brings about
             if "checksum" in str(error).lower():
-                raise _damaged("compressed-crc", "whose checksum says that bytes have changed") from None
-            raise _damaged("compressed-damaged", "whose compressed stream is broken") from None
+                raise _damaged("compressed-crc", "its checksum says that bytes have changed") from None
+            raise _damaged("compressed-damaged", "its compressed stream is broken") from None
 
     def _begins_member(self) -> bool:
         """Whether another gzip member follows; zeros behind the last are padding, anything else is not."""
@@ -215,7 +215,7 @@ class Inflated:
             self._waiting, self._engine = ahead, self._fresh_engine()
             return True
         if self._is_gzip and ahead:
-            raise _damaged("compressed-trailing", "with other bytes behind its compressed stream")
+            raise _damaged("compressed-trailing", "other bytes follow its compressed stream")
         return False
 
     def _require_bounded(self) -> None:
@@ -242,11 +242,11 @@ def _require_regular(state: os.stat_result, budget: Budget) -> None:
     if not stat.S_ISREG(state.st_mode):
         raise RejectedInput(
             "file-not-regular",
-            "Expected a regular file, got a folder, a pipe or a device.",
+            "The path is a folder, a pipe or a device, not a regular file.",
             remedy="Copy the files themselves into the folder.",
         )
     if state.st_size == 0:
-        raise RejectedInput("file-empty", "Expected a file with content, got an empty one.", remedy=_COPY_AGAIN)
+        raise RejectedInput("file-empty", "The file is empty.", remedy=_COPY_AGAIN)
     if state.st_size > budget.file_bytes:
         raise RejectedInput(
             "file-too-large",
@@ -263,13 +263,13 @@ def _changed(before: os.stat_result, after: os.stat_result) -> bool:
 def _file_changed() -> RejectedInput:
     return RejectedInput(
         "file-changed",
-        "Expected a file that stays the same while it is read, got one that changed.",
+        "The file changed while it was read.",
         remedy="Wait until the copy into the folder has ended, then read it again.",
     )
 
 
-def _damaged(code: str, what: str) -> RejectedInput:
-    return RejectedInput(code, f"Expected a whole compressed file, got one {what}.", remedy=_COPY_AGAIN)
+def _damaged(code: str, fault: str) -> RejectedInput:
+    return RejectedInput(code, f"The compressed file is damaged: {fault}.", remedy=_COPY_AGAIN)
 
 
 def _size(count: int) -> str:

@@ -78,7 +78,7 @@ class _FolderWork:
         except RejectedInput as error:
             self.report.hold_back(number, Finding(Level.WARNING, error.code, error.message, error.remedy))
         except OSError as error:
-            message = f"Expected a file that can be read and written, got an error ({type(error).__name__})."
+            message = f"The file cannot be read or written ({type(error).__name__})."
             remedy = "Check the permissions and the space on the disk."
             self.report.hold_back(number, Finding(Level.ERROR, "file-unreadable", message, remedy))
 
@@ -88,7 +88,7 @@ class _FolderWork:
         if not patient_id:
             raise RejectedInput(
                 "dicom-no-patient",
-                "Expected a patient's identifier, got none: nobody can say which patient code belongs here.",
+                "The object has no patient identifier: nobody can say which patient code belongs to it.",
                 remedy="Export the object from the archive again, or give it an identifier.",
             )
         done = deidentify(dataset, self.report.policy, key=self.key, patient_code=self.code_of(patient_id))
@@ -105,7 +105,7 @@ class _FolderWork:
         elif known is not None:
             raise RejectedInput(
                 "dicom-uid-twice",
-                "Expected one object of each UID, got a second one with other content.",
+                "Two objects of one UID differ in content.",
                 remedy="Find out which of the two is right, and remove the other.",
             )
         self.digests[place] = digest
@@ -120,12 +120,12 @@ class _FolderWork:
 
 def _require_folders(source: Path, target: Path, policy: Policy) -> None:
     if not source.is_dir():
-        raise RejectedInput("folder-absent", "Expected a folder of studies, got none.", remedy="Check the path given.")
+        raise RejectedInput("folder-absent", "There is no such folder of studies.", remedy="Check the path given.")
     inner, outer = target.resolve(), source.resolve()
     if inner.is_relative_to(outer) or outer.is_relative_to(inner):
         raise RejectedInput(
             "folders-overlap",
-            "Expected a target apart from the source, got one inside the other.",
+            "One of source and target lies inside the other.",
             remedy="Give a target folder elsewhere.",
         )
     if target.exists() and (
@@ -133,7 +133,7 @@ def _require_folders(source: Path, target: Path, policy: Policy) -> None:
     ):
         raise RejectedInput(
             "target-not-empty",
-            "Expected an empty target, or one of an earlier run with the same options, got another.",
+            "The target is neither empty nor that of an earlier run with the same options.",
             remedy="Give an empty folder.",
         )
 

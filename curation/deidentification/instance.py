@@ -76,7 +76,7 @@ def deidentify(dataset: Dataset, policy: Policy, *, key: bytes, patient_code: st
         except RecursionError:
             raise RejectedInput(
                 "dicom-too-deep",
-                "Expected sequences nested a few levels deep, got too many.",
+                "Sequences are nested too deeply.",
                 remedy="Export the object from the archive again.",
             ) from None
         _write_record(result, rewriting)
@@ -97,7 +97,7 @@ def written_bytes(done: Deidentified) -> bytes:
     except Exception as error:  # of a damaged header too little is left; the message may quote values, so it is cut off
         raise RejectedInput(
             "dicom-unwritable",
-            f"Expected a sound object, got one of which too little is left to write ({type(error).__name__}).",
+            f"Too little is left of the damaged object to write it ({type(error).__name__}).",
             remedy="Export the object from the archive again.",
         ) from None
     return stream.getvalue()
@@ -107,7 +107,7 @@ def _require_code(patient_code: str) -> None:
     if not _PATIENT_CODE.fullmatch(patient_code):
         raise ProgramFault(
             "patient-code",
-            "Expected a patient code of letters, digits, _ and -, got another.",
+            "The patient code is not letters, digits, _ and -.",
             remedy="Give a code that is no identifier of the hospital's.",
         )
 
@@ -116,7 +116,7 @@ def _require_uids(dataset: Dataset) -> None:
     if not all(text(dataset, f"{level}InstanceUID") for level in ("Study", "Series", "SOP")):
         raise RejectedInput(
             "dicom-no-uid",
-            "Expected UIDs of study, series and object, got an object without.",
+            "The object lacks the UID of its study, its series or itself.",
             remedy="Export the object from the archive again.",
         )
 

@@ -37,17 +37,17 @@ def refuse_what_may_not_leave(dataset: Dataset) -> None:
     sop_class = text(dataset, "SOPClassUID")
     said = text(dataset, "BurnedInAnnotation").upper()
     if said == "YES":
-        raise _burned_in("one that says text is burned into it")
+        raise _burned_in("the image says that text is burned into it")
     if sop_class not in allowed_sop_classes():
         if said != "NO" and sop_class.startswith(_MAY_CARRY_TEXT):
-            raise _burned_in("a capture, an ultrasound or the like that does not say so")
+            raise _burned_in("it is a capture, an ultrasound or the like that does not say otherwise")
         raise RejectedInput(
             "sop-class-not-allowed",
-            "Expected an image, a segmentation or a structure set, got an object of another class.",
+            "The object is no image, segmentation or structure set.",
             remedy="Leave it out; what such objects carry is not known to be safe.",
         )
     if _looks_captured(dataset):
-        raise _burned_in("one that was captured from a screen or is in colour")
+        raise _burned_in("it was captured from a screen or is in colour")
     _refuse_overlay_in_compressed_pixels(dataset)
 
 
@@ -56,7 +56,7 @@ def _require_known_coding(dataset: Dataset) -> None:
     if UID_dictionary.get(syntax, ("", ""))[1] != "Transfer Syntax":
         raise RejectedInput(
             "dicom-transfer-syntax",
-            "Expected one of the standard's transfer syntaxes, got none or another.",
+            "The transfer syntax is missing or none of the standard's.",
             remedy="Export the object again as Explicit VR Little Endian.",
         )
 
@@ -75,8 +75,8 @@ def _refuse_overlay_in_compressed_pixels(dataset: Dataset) -> None:
     if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         return
     if any(tag.group >> 8 == 0x60 and tag.element == 0x0102 and dataset[tag].value for tag in dataset.keys()):  # noqa: SIM118
-        raise _burned_in("compressed pixels with an overlay in them")
+        raise _burned_in("an overlay lies in its compressed pixels")
 
 
-def _burned_in(got: str) -> RejectedInput:
-    return RejectedInput("burned-in", f"Expected pixels without text, got {got}.", remedy=_LOOK)
+def _burned_in(why: str) -> RejectedInput:
+    return RejectedInput("burned-in", f"There may be text in the pixels: {why}.", remedy=_LOOK)

@@ -149,8 +149,8 @@ def nobodys(number: int) -> Finding:
     return Finding(
         Level.ERROR,
         "mask-of-nobody",
-        "Expected a mask beside one patient's images, or one that is named like them, got one that may be anybody's;"
-        " it is left out.",
+        "The mask's patient is unknown: it lies beside no single patient's images and is named like none; it is "
+        "left out.",
         "Put it into its patient's folder, or name it in cases.csv (patient_id, mask_t1 or mask_t2).",
         f"file {number}",
     )

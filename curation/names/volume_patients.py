@@ -183,8 +183,8 @@ def _perhaps_one(numbers: Sequence[int]) -> Finding:
     return Finding(
         Level.WARNING,
         "patients-perhaps-one",
-        f"Expected a name of their own for each patient, got {len(numbers)} that differ by a visit or a date alone;"
-        " each was taken for a patient.",
+        f"The names of {len(numbers)} patients differ by a visit or a date alone; each was taken for a patient of "
+        "its own.",
         "Nothing, if they are different people; else exclude the cases of all visits but one, or name the files as BIDS"
         " does (sub-…_ses-…_T1w).",
         _listed(numbers),
@@ -195,8 +195,8 @@ def _question(numbers: Iterable[int]) -> Finding:
     return Finding(
         Level.ERROR,
         "patient-unclear",
-        "Expected names of folders or files that tell patients apart, got some that may be one patient's or several"
-        " patients'; the images are left out.",
+        "Names of folders or files do not tell whether these images are of one patient or of several; the images "
+        "are left out.",
         "Give each patient one folder with a code of their own, or name the files in cases.csv (patient_id, t1, t2).",
         _listed(numbers),
     )

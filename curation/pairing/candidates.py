@@ -100,7 +100,7 @@ def _choice_absent(role: SeriesRole, who: str) -> Finding:
     return Finding(
         Level.ERROR,
         "choice-absent",
-        f"Expected the {role.value.upper()} series that a person chose, got none of that reference.",
+        f"The {role.value.upper()} series that a person chose is not in the folder.",
         "Add that series to the folder, or choose again.",
         who,
     )

@@ -112,9 +112,7 @@ class RegistrationSettings:
                 remedy="Choose one of these.",
             ) from None
         if not self.levels:
-            raise RejectedInput(
-                "registration-levels", "Expected at least one level, got none.", remedy="Give the search a level."
-            )
+            raise RejectedInput("registration-levels", "The search has no level.", remedy="Give the search a level.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,7 +241,7 @@ class _Search:
         if not found:
             raise RejectedInput(
                 "registration-failed",
-                "Expected a motion between T1 and T2, but no search came to an end from any start.",
+                "No search for the motion between T1 and T2 came to an end, from any start.",
                 remedy="Look at both series: they should show the same body part and be more than a few voxels thick.",
             )
         return found

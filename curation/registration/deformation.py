@@ -91,7 +91,7 @@ def read_deformation(path: Path) -> Deformation:
     except Exception as error:  # a parser of files raises anything
         raise RejectedInput(
             "deformation-unreadable",
-            f"Expected a registration's displacement fields, got none ({type(error).__name__}).",
+            f"The registration's displacement fields are missing or damaged ({type(error).__name__}).",
             remedy="Register the case again, or restore the data folder from its backup.",
         ) from None
     return Deformation(grid, np.ascontiguousarray(fields[..., 0, :]), np.ascontiguousarray(fields[..., 1, :]))

@@ -195,7 +195,7 @@ def placement_of(record: Mapping[str, Any], role: SeriesRole, *, folder: Path) -
     if record.get("format") != RECORD_FORMAT:
         raise RejectedInput(
             "registration-record",
-            f"Expected a registration record of format {RECORD_FORMAT}, got another.",
+            f"The registration record is damaged or not of format {RECORD_FORMAT}.",
             remedy="Register the case again.",
         )
     if role is not SeriesRole.T1:
@@ -207,7 +207,7 @@ def placement_of(record: Mapping[str, Any], role: SeriesRole, *, folder: Path) -
     if not path.exists() or sha256_of_file(path) != record["deformation"]["sha256"]:
         raise RejectedInput(
             "deformation-changed",
-            "Expected the displacement fields that the registration wrote, got none or others.",
+            "The displacement fields are missing or not those that the registration wrote.",
             remedy="Register the case again, or restore the data folder from its backup.",
         )
     return Placement(transform, read_deformation(path))
@@ -241,7 +241,7 @@ def _require_image(volume: Volume, role: str) -> None:
     if not np.isfinite(values).all():
         raise RejectedInput(
             "image-not-finite",
-            f"Expected finite values in {role}, got not-a-number or infinite ones.",
+            f"{role} has values that are not finite (not-a-number or infinite).",
             remedy="Export the series again, without a mask applied to it.",
         )
     if min(values.shape) < MIN_VOXELS:
@@ -254,13 +254,13 @@ def _require_image(volume: Volume, role: str) -> None:
     if low == high:
         raise RejectedInput(
             "image-constant",
-            f"Expected {role} to show something, got one value in at least 99 % of its voxels.",
+            f"{role} shows nothing: at least 99 % of its voxels have one value.",
             remedy="Export the series again; its pixels did not arrive.",
         )
     if not volume.grid.is_orthogonal:
         raise RejectedInput(
             "grid-sheared",
-            f"Expected the axes of {role} at right angles, got a sheared grid.",
+            f"The axes of {role} are not at right angles: its grid is sheared.",
             remedy="Resample the series onto a grid without shear (gantry tilt corrected) first.",
         )
 

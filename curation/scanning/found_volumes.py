@@ -210,7 +210,7 @@ def _is_other_part(mask: FoundMask) -> bool:
 
 
 def _other_part(mask: FoundMask) -> Finding:
-    message = "Expected a mask of a tumour, got one that is named after something else; it is kept, but as no tumour."
+    message = "The mask is named after something else than a tumour; it is kept, but not as a tumour."
     remedy = "Nothing, or call it a tumour: in its name, or with --label-values."
     return Finding(Level.INFO, "mask-of-another-part", message, remedy, mask.reference)
 
@@ -270,6 +270,6 @@ def _left_out(files: Sequence[VolumeFile]) -> Iterator[Finding]:
                 f"file {file.number}",
             )
         elif file.is_derived and not file.is_mask:
-            message = "Expected raw images, got one that was derived from them (BIDS); it is passed over."
+            message = "The image was derived from raw images (BIDS); it is ignored."
             remedy = "Nothing, or ingest the folder of derivatives by itself."
             yield Finding(Level.INFO, "bids-derived-image", message, remedy, f"file {file.number}")

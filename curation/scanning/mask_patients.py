@@ -29,8 +29,7 @@ def other_patient(mask: FoundMask) -> Finding:
     return Finding(
         Level.ERROR,
         "mask-of-other-patient",
-        "Expected a mask under the patient ID of the images that it was drawn on, got one under another ID; it is left"
-        " out.",
+        "The mask has another patient ID than the images that it was drawn on; it is left out.",
         "Find out whose it is, and export it again under that patient ID.",
         mask.reference,
     )

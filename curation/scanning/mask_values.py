@@ -146,8 +146,8 @@ def _contradiction(mask: MaskFile, own: LabelValues, listed: LabelValues) -> Fin
     return Finding(
         Level.ERROR,
         "mask-values-contradict",
-        "Expected one meaning of each value of a mask, got two: from its name, its own segments, a list of labels or"
-        " what was said; it is left out.",
+        "A value of the mask has two meanings: from its name, its own segments, a list of labels or "
+        "--label-values; it is left out.",
         "Find out which is right, and correct the other.",
         f"file {mask.number}",
     )
@@ -157,7 +157,7 @@ def _names_both(mask: MaskFile) -> Finding:
     return Finding(
         Level.ERROR,
         "mask-region-unclear",
-        "Expected a mask's name to say tumour or oedema, got one that says both; it is left out.",
+        "The mask's name says both tumour and oedema; it is left out.",
         "Call it by what is drawn in it, or say what its values mean with --label-values, and ingest again.",
         f"file {mask.number}",
     )

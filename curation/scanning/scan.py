@@ -76,7 +76,7 @@ def scan_folder(
         RejectedInput: There is no such folder.
     """
     if not folder.is_dir():
-        raise RejectedInput("folder-absent", "Expected a folder of studies, got none.", remedy="Check the path given.")
+        raise RejectedInput("folder-absent", "There is no such folder of studies.", remedy="Check the path given.")
     closed: list[OSError] = []
     hidden: list[str] = []
     paths = sorted(_walk(folder, closed, hidden), key=lambda path: path.relative_to(folder).as_posix())
@@ -195,13 +195,13 @@ class _Looks:
         elif path.suffix.lower() in _DICOM_SUFFIXES:
             raise RejectedInput(
                 "dicom-unreadable",
-                "Expected a DICOM file, as its name says, got something else.",
+                "The file is named like DICOM but holds something else.",
                 remedy="Export or copy the file again.",
             )
         else:
             raise RejectedInput(
                 "file-not-image",
-                "Expected DICOM, NIfTI, NRRD or MetaImage, got a file of another kind.",
+                "The file is no DICOM, NIfTI, NRRD or MetaImage.",
                 remedy="Remove it from the folder, or convert it if it is an image.",
             )
 
@@ -223,7 +223,7 @@ class _Looks:
         elif header.is_image and not (header.series_uid and header.patient_key):
             raise RejectedInput(
                 "dicom-no-series",
-                "Expected a patient and a series in the header, got an image without.",
+                "The image's header names no patient or no series.",
                 remedy="Export the image from the archive again.",
             )
         elif header.is_image:
@@ -242,7 +242,7 @@ class _Looks:
         present = {found.dicom.series_uid for found in series if found.dicom}
         for number, uids in self.presentations:
             if uids and not present & set(uids):
-                message = "Expected the series that a presentation state belongs to, got none."
+                message = "The series that a presentation state belongs to is not in the folder."
                 remedy = "Add that series to the folder, if it is wanted."
                 yield Finding(Level.INFO, "presentation-without-series", message, remedy, f"file {number}")
 
@@ -271,21 +271,21 @@ def _copy_of(first: Path, second: SliceHeader) -> Iterator[Finding]:
     if not is_same_picture(read_header(first), second):
         raise RejectedInput(
             "dicom-uid-twice",
-            "Expected one object of each UID, got a second one with other content.",
+            "Two objects of one UID differ in content.",
             remedy="Find out which of the two is right, and remove the other.",
         )
     yield Finding(
         Level.WARNING,
         "dicom-twice",
-        "Expected one file of each object, got a second one with the same picture and another header; the first in the "
-        "order of the files was used.",
+        "Two files are one object, with the same picture and different headers; the first in the order of the "
+        "files was used.",
         "Nothing, if the images are right.",
     )
 
 
 _NOT_REGULAR = RejectedInput(
     "file-not-regular",
-    "Expected a regular file, got a link, a pipe or a device; it was not followed.",
+    "This is a link, a pipe or a device, not a regular file; it was not followed.",
     remedy="Copy the files themselves into the folder.",
 )
 
@@ -293,7 +293,7 @@ _NOT_REGULAR = RejectedInput(
 def _unopened(error: OSError) -> RejectedInput:
     return RejectedInput(
         "file-unreadable",
-        f"Expected a file that can be read, got none ({type(error).__name__}).",
+        f"The file cannot be read ({type(error).__name__}).",
         remedy="Check the file's permissions and the disk.",
     )
 
@@ -302,14 +302,14 @@ def _closed_folder(number: int, error: OSError) -> Finding:
     return Finding(
         Level.ERROR,
         "folder-unreadable",
-        f"Expected folders that can be opened, got one that cannot ({type(error).__name__}); what is in it is unknown.",
+        f"The folder cannot be opened ({type(error).__name__}); what is in it is unknown.",
         "Give read permission for everything below the folder, and ingest again.",
         f"closed folder {number}",
     )
 
 
 def _hidden_folders(count: int) -> Finding:
-    message = f"Expected folders whose names do not start with a dot, got {count} that were passed over."
+    message = f"{count} folder(s) whose names start with a dot were ignored."
     return Finding(Level.INFO, "folders-hidden", message, "Rename what holds images, and ingest again.", "the folder")
 
 
@@ -360,10 +360,9 @@ def _unused_rows(table: CaseTable, known: dict[str, str], shared: set[str], name
     told = {finding.subject for finding in named.findings}
     for patient_id, (row, _) in table.rows.items():
         if patient_id in shared:
-            expected, found = "a row of one patient", "a name that patients in several folders have"
+            message = "Patients in several folders have the name in this row."
             remedy = "Write the patient's folders before it, joined by slashes, or name the files."
-            yield row_finding(row, "table-row-of-several", expected=expected, found=found, remedy=remedy)
+            yield row_finding(row, "table-row-of-several", message, remedy=remedy)
         elif patient_id not in known and f"{CASE_TABLE_NAME}, row {row}" not in told:
-            expected = "images of the patient in this row"
             remedy = "Add the images, or correct the patient_id."
-            yield row_finding(row, "table-row-unused", expected=expected, found="none", remedy=remedy)
+            yield row_finding(row, "table-row-unused", "The patient of this row has no images.", remedy=remedy)

@@ -58,15 +58,19 @@ def named_paths(table: CaseTable, present: Iterable[str]) -> NamedPaths:
             column = f"mask_{role.value}" if is_mask else role.value
             found = known.called(value)
             if leads_outside(value):
-                findings.append(_bad(row.row, column, "table-path-outside", "one that leads elsewhere"))
+                findings.append(_bad(row.row, column, "table-path-outside", "leads out of the folder"))
             elif len(found) > 1:
-                findings.append(_bad(row.row, column, "table-file-ambiguous", "one of several that are written alike"))
+                findings.append(
+                    _bad(row.row, column, "table-file-ambiguous", "matches several files that are written alike")
+                )
             elif found and found[0] in files:
-                findings.append(_bad(row.row, column, "table-file-twice", "a file that is named already"))
+                findings.append(
+                    _bad(row.row, column, "table-file-twice", "names a file that another cell names already")
+                )
             elif found:
                 files[found[0]] = NamedFile(patient_id, role, is_mask)
             elif is_mask or is_volume_file(PurePosixPath(plain_path(value))):
-                findings.append(_bad(row.row, column, "table-file-absent", "one that is not there"))
+                findings.append(_bad(row.row, column, "table-file-absent", "names a file that is not there"))
     return NamedPaths(files, tuple(findings))
 
 
@@ -141,5 +145,5 @@ def _cells(row: NamedFiles) -> list[tuple[SeriesRole, str, bool]]:
     ]
 
 
-def _bad(row: int, column: str, code: str, found: str) -> Finding:
-    return row_finding(row, code, expected=f"the path of a file below the folder in column {column}", found=found)
+def _bad(row: int, column: str, code: str, fault: str) -> Finding:
+    return row_finding(row, code, f"In column {column}, the path {fault}.")

@@ -57,7 +57,7 @@ class SliceSubject:
         if not _CODE.fullmatch(self.case_code):
             raise RejectedInput(
                 "case-code",
-                "Expected a case code of up to 64 letters, digits, dashes and underscores.",
+                "The case code is not 1 to 64 letters, digits, dashes and underscores.",
                 remedy="Give the case a code that can be part of a file name.",
             )
 
@@ -228,7 +228,7 @@ def _require_own_names(presets: Sequence[WindowPreset]) -> None:
     if not presets or len({preset.name for preset in presets}) < len(presets):
         raise RejectedInput(
             "window-preset",
-            f"Expected one window preset or more, each with a name of its own, got {len(presets)}.",
+            f"Expected at least one window preset, each with a name of its own, got {len(presets)}.",
             remedy="Give each window preset another name.",
         )
 
@@ -261,6 +261,6 @@ def _pair(values: Any) -> tuple[float, float]:
 def _not_a_description(error: Exception) -> RejectedInput:
     return RejectedInput(
         "slices-description",
-        f"Expected a whole {SLICES_FILE} of format {SLICES_FORMAT}, got another ({type(error).__name__}).",
+        f"{SLICES_FILE} is damaged or not of format {SLICES_FORMAT} ({type(error).__name__}).",
         remedy="Export the case's slices again.",
     )

@@ -89,7 +89,7 @@ def unreadable(error: Exception) -> RejectedInput:
     """The refusal of a DICOM file that cannot be parsed, naming the kind of fault and nothing of its content."""
     return RejectedInput(
         "dicom-unreadable",
-        f"Expected a whole DICOM file, got one that cannot be read ({type(error).__name__}).",
+        f"The file is no DICOM file or a damaged one ({type(error).__name__}).",
         remedy="Export or copy the file again.",
     )
 

@@ -152,7 +152,7 @@ def unreadable(what: str) -> RejectedInput:
     """The refusal of a file that is no whole DICOM file."""
     return RejectedInput(
         "dicom-unreadable",
-        f"Expected a whole DICOM file, got one that cannot be read ({what}).",
+        f"The file is no DICOM file or a damaged one ({what}).",
         remedy="Export or copy the file again.",
     )
 
@@ -270,7 +270,7 @@ class _Walk:
             self._enter(length, is_sequence=True)
             self.depth = max(self.depth, len(self._open) // 2)
         elif length == _UNDEFINED:
-            raise _wrong_length("Expected a length for every element outside sequences, got one without.")
+            raise _wrong_length("An element outside sequences gives no length.")
         else:
             self._pass_over(tag, length)
 
@@ -287,7 +287,7 @@ class _Walk:
         if limit is not None and end > limit:
             if limit == self.end:
                 raise unreadable("an element reaches beyond the end")
-            raise _wrong_length("Expected every element to lie inside its item, got one that is longer.")
+            raise _wrong_length("An element reaches beyond the item that holds it.")
         return end
 
     def _pass_over(self, tag: int, length: int) -> None:

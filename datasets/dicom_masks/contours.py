@@ -139,7 +139,7 @@ def fill_contours(
 def _no_area() -> RejectedInput:
     return RejectedInput(
         "contour-flat",
-        "Expected contours that enclose an area, got only some whose points lie on one line.",
+        "The contours enclose no area: the points of each lie on one line.",
         remedy="Draw the region in the drawing tool, and export the structure set again.",
     )
 
@@ -164,8 +164,8 @@ def _placed(contour: DrawnContour, grid: Grid) -> _Contour:
     if off > CONTOUR_PLANE_TOLERANCE:
         raise RejectedInput(
             "contour-off-slice",
-            f"Expected every contour parallel to the slices, got one whose points lie up to "
-            f"{off * grid.spacing[2]:.2f} mm from its plane.",
+            f"A contour is not parallel to the slices: its points lie up to {off * grid.spacing[2]:.2f} mm from its "
+            "plane.",
             remedy="Export the structure set on the slices of its own series.",
         )
     if contour.slice_index is None:
@@ -179,7 +179,7 @@ def _on_its_image(contour: _Contour, grid: Grid) -> _Contour:
     if apart > NAMED_IMAGE_TOLERANCE:
         raise RejectedInput(
             "contour-image-differs",
-            f"Expected every contour at the image that it names, got one {apart * grid.spacing[2]:.2f} mm away.",
+            f"A contour lies {apart * grid.spacing[2]:.2f} mm from the image that it names.",
             remedy="Find out in the drawing tool which slice it was drawn on, and export the structure set again.",
         )
     return replace(contour, height=float(contour.k)) if apart <= CONTOUR_PLANE_TOLERANCE else contour
@@ -197,7 +197,7 @@ def _in_picture(contours: list[_Contour], grid: Grid, subject: str) -> tuple[lis
     if not there:
         raise RejectedInput(
             "contour-outside",
-            f"Expected contours within the series ({grid.describe()}), got none inside.",
+            f"No contour lies within the series ({grid.describe()}).",
             remedy="Give the whole series that the structure set was drawn on.",
         )
     beyond = [_beyond(contour.points, last) for contour in there]

@@ -49,7 +49,7 @@ class StoredBits:
         if not 0 < bits.stored <= bits.high + 1 <= bits.allocated <= _MOST_BITS:
             raise RejectedInput(
                 "dicom-bits",
-                "Expected stored bits that lie within those allocated, got a header that has them elsewhere.",
+                "The header has the stored bits outside those allocated.",
                 remedy="Export the object from the archive again, uncompressed.",
             )
         return bits

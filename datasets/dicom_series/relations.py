@@ -180,8 +180,8 @@ def _split_finding(level: Level, series: DicomSeries, other: DicomSeries) -> Fin
     return Finding(
         level,
         "series-split",
-        f"Expected the whole stack in series {series.reference}, got {len(series.slices)} of its slices; series "
-        f"{other.reference} has {len(other.slices)} that fit in between or at an end.",
+        f"Series {series.reference} may be one part of a stack: its {len(series.slices)} slices and the "
+        f"{len(other.slices)} of series {other.reference} fit between or beyond each other.",
         "Export the acquisition again as one series.",
     )
 
@@ -190,7 +190,7 @@ def _twice_finding(series: DicomSeries, other: DicomSeries) -> Finding:
     return Finding(
         Level.WARNING,
         "series-twice",
-        f"Expected one copy of an acquisition, got series {series.reference} and series {other.reference}, one as "
-        f"classic and one as enhanced DICOM.",
+        f"Series {series.reference} and series {other.reference} are duplicates: one acquisition as classic and as "
+        "enhanced DICOM.",
         "Keep one of the two.",
     )

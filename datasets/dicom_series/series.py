@@ -186,8 +186,8 @@ def _copies_finding(copies: int, reference: str) -> Iterator[Finding]:
         yield Finding(
             Level.WARNING,
             "series-slices-twice",
-            f"Expected one slice at each place in series {reference}, got {copies} again with the same pixels; each "
-            f"was used once.",
+            f"{copies} slice(s) of series {reference} are duplicates, at the same place with the same pixels; each "
+            "was used once.",
             "Nothing, if the images are right.",
         )
 
@@ -203,6 +203,6 @@ def _two_patients(series: DicomSeries) -> Finding:
     return Finding(
         Level.ERROR,
         "series-two-patients",
-        f"Expected one patient in series {series.reference}, got two with the same series UID.",
+        f"Two patients share the UID of series {series.reference}.",
         "Find out whose images they are, and export each patient's series again.",
     )

@@ -185,8 +185,8 @@ def _missing_beside(part: Part, parts: list[Part]) -> Iterator[Finding]:
         yield Finding(
             Level.ERROR,
             "series-incomplete",
-            f"Expected the slices that the other parts of the series have, which was split by "
-            f"{', '.join(part.split_by)}; got {len(own)} and {len(missing)} too few.",
+            f"The series was split by {', '.join(part.split_by)}; this part has {len(own)} slices and lacks "
+            f"{len(missing)} that other parts have.",
             "Send the series again from the archive, or choose another part of it.",
         )
 

@@ -29,19 +29,19 @@ def _refuse_other_kinds(series: DicomSeries) -> None:
     if any(header.frames > 1 for header in series.slices):
         raise RejectedInput(
             "series-multi-frame",
-            f"Expected one slice a file, got a multi-frame object other than enhanced MR in series {series.reference}.",
+            f"Series {series.reference} holds a multi-frame object that is no enhanced MR.",
             remedy="Export the series as classic single-frame DICOM, or as NIfTI.",
         )
     if any("MOSAIC" in header.evidence.image_type for header in series.slices):
         raise RejectedInput(
             "series-mosaic",
-            f"Expected one slice a picture, got several tiled in one (a mosaic) in series {series.reference}.",
+            f"Series {series.reference} has several slices tiled in one picture (a mosaic).",
             remedy="Choose another series; mosaics hold diffusion or functional images, not anatomy.",
         )
     if any(header.samples != 1 for header in series.slices):
         raise RejectedInput(
             "series-colour",
-            f"Expected grey values, got colour pictures in series {series.reference}.",
+            f"Series {series.reference} holds colour pictures, not grey values.",
             remedy="Choose the original series, not a screen capture.",
         )
 
@@ -50,7 +50,7 @@ def _refuse_no_geometry(series: DicomSeries) -> None:
     if any(header.position is None or header.row_direction is None or not header.spacing for header in series.slices):
         raise RejectedInput(
             "series-no-geometry",
-            f"Expected position, orientation and pixel spacing in every slice of series {series.reference}.",
+            f"A slice of series {series.reference} lacks position, orientation or pixel spacing.",
             remedy="Choose the original series; screen captures and some derived series have no geometry.",
         )
 
@@ -83,7 +83,7 @@ def _refuse_wrong_steps(series: DicomSeries) -> None:
     if len(series.slices) < 2:
         raise RejectedInput(
             "series-single-slice",
-            f"Expected a stack of slices, got one in series {series.reference}.",
+            f"Series {series.reference} has a single slice, no stack.",
             remedy=RESEND,
         )
     places = positions(series) @ series.slices[0].normal
@@ -114,8 +114,8 @@ def _duplicate_refusal(series: DicomSeries, index: int) -> RejectedInput:
     """Copies of one slice were passed over when the series was put together; these are others."""
     return RejectedInput(
         "series-duplicate-slices",
-        f"Expected one slice at each place in series {series.reference}, got two that are no copies of one "
-        f"another: slices {index} and {index + 1} of {len(series.slices)}.",
+        f"Two slices of series {series.reference} lie at one place and are no copies of one another: slices {index} "
+        f"and {index + 1} of {len(series.slices)}.",
         remedy="Two acquisitions may share one series number: export them as separate series.",
     )
 
@@ -140,8 +140,8 @@ def _refuse_tilt(series: DicomSeries) -> None:
     if np.abs(places - steps).max() > SLICE_POSITION_TOLERANCE_MM * 2 or np.linalg.norm(sideways) > straight:
         raise RejectedInput(
             "series-tilted",
-            f"Expected slices stacked at right angles to their plane in series {series.reference}, "
-            f"got a stack {_bend(places[-1] - places[0], along)}.",
+            f"The slices of series {series.reference} are not stacked at right angles to their plane: the stack is "
+            f"{_bend(places[-1] - places[0], along)}.",
             remedy="Resample the tilted series onto a straight grid and give it as NIfTI.",
         )
 
@@ -149,7 +149,7 @@ def _refuse_tilt(series: DicomSeries) -> None:
 def _bend(way: NDArray[np.float64], normal: NDArray[np.float64]) -> str:
     """How a stack leaves its normal: a tilt, as of a CT gantry, has an angle; other stacks are bent."""
     angle = float(np.degrees(np.arctan2(np.linalg.norm(np.cross(way, normal)), normal @ way)))
-    return f"tilted by {angle:.1f} degrees" if angle >= _SMALLEST_ANGLE_SHOWN else "that is bent"
+    return f"tilted by {angle:.1f} degrees" if angle >= _SMALLEST_ANGLE_SHOWN else "bent"
 
 
 STACK_CHECKS: tuple[Callable[[DicomSeries], None], ...] = (

@@ -100,7 +100,7 @@ def _opened_image(path: Path, budget: Budget) -> Iterator[tuple[NiftiHeader, Bin
     except OSError as error:
         raise RejectedInput(
             "nifti-unreadable",
-            f"Expected a NIfTI file that can be read, got one that cannot ({type(error).__name__}).",
+            f"The NIfTI file cannot be read ({type(error).__name__}).",
             remedy="Export or copy the file again.",
         ) from error
 
@@ -174,7 +174,7 @@ def _refuse_more(source: BinaryIO | Inflated, budget: Budget) -> None:
     if len(rest) > budget.padding_bytes or rest.strip(b"\0"):
         raise RejectedInput(
             "nifti-trailing",
-            "Expected the file to end behind its voxels, got more bytes.",
+            "The file goes on behind its voxels.",
             remedy="Export or copy the file again; two files may have been joined.",
         )
 
@@ -218,7 +218,7 @@ def encode(data: NDArray[np.generic], affine: Affine, *, is_working_copy: bool =
     if not Grid((data.shape[0], data.shape[1], data.shape[2]), affine).is_orthogonal:
         raise GeometryError(
             "grid-sheared",
-            "Expected axes at right angles, got a sheared grid.",
+            "The axes are not at right angles: the grid is sheared.",
             remedy="Resample the volume onto a grid without shear (gantry tilt corrected) first.",
         )
     # In the file's own precision, so that the qform of a volume that was read and is written again is the same.

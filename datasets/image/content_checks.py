@@ -43,10 +43,10 @@ def _not_numbers(volume: Volume) -> Iterator[Finding]:
     values = np.asarray(volume.data)
     share = 1.0 - np.count_nonzero(np.isfinite(values)) / values.size
     if share == 1.0:
-        yield _error("volume-all-nan", "Expected voxels that are numbers, got none.")
+        yield _error("volume-all-nan", "None of the voxels is a number.")
     elif share > 0:
         level = Level.ERROR if share > MOST_NOT_FINITE else Level.WARNING
-        message = f"Expected voxels that are numbers, got {share:.2%} that are not (NaN or infinite)."
+        message = f"{share:.2%} of the voxels are no numbers (NaN or infinite)."
         yield Finding(level, "volume-not-finite", message, _EXPORT)
 
 
@@ -55,9 +55,9 @@ def _constant(volume: Volume) -> Iterator[Finding]:
     finite = values if np.isfinite(values).all() else values[np.isfinite(values)]
     if finite.size and finite.min() == finite.max():
         if finite.flat[0] == 0:
-            yield _error("volume-all-zero", "Expected an image, got voxels that are all zero.")
+            yield _error("volume-all-zero", "All voxels are zero.")
         else:
-            yield _error("volume-constant", "Expected an image, got voxels that all have the same value.")
+            yield _error("volume-constant", "All voxels have the same value.")
 
 
 def _unnamed_labels(mask: Mask) -> Iterator[Finding]:
@@ -70,9 +70,7 @@ def _unnamed_labels(mask: Mask) -> Iterator[Finding]:
 
 def _empty(mask: Mask) -> Iterator[Finding]:
     if not mask.foreground.any():
-        yield Finding(
-            Level.WARNING, "mask-empty", "Expected a tumour in the mask, got an empty one.", "Draw it, or leave it out."
-        )
+        yield Finding(Level.WARNING, "mask-empty", "The mask is empty.", "Draw it, or leave it out.")
 
 
 def _at_border(mask: Mask) -> Iterator[Finding]:
@@ -83,7 +81,7 @@ def _at_border(mask: Mask) -> Iterator[Finding]:
         if size > 1 and (foreground.take(0, axis).any() or foreground.take(-1, axis).any())
     ]  # fmt: skip
     if touched:
-        message = f"Expected a mask inside the field of view, got one that touches its border along axes {touched}."
+        message = f"The mask touches the border of the field of view along axes {touched}."
         yield Finding(Level.WARNING, "mask-at-border", message, "Check that the whole tumour was imaged.")
 
 

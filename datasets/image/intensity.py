@@ -36,7 +36,8 @@ class WindowPreset:
         if not (_PRESET_NAME.fullmatch(self.name) and 0.0 <= self.low < self.high <= 100.0):
             raise RejectedInput(
                 "window-preset",
-                "Expected a name of up to 16 small letters and dashes and rising percentiles of 0 to 100, got others.",
+                "A window preset needs a name of up to 16 small letters and dashes, and rising percentiles of 0 to "
+                "100.",
                 remedy="Correct the window preset.",
             )
 

@@ -210,8 +210,8 @@ def drift_findings(drift_mm: float, what: str) -> list[Finding]:
     if drift_mm <= GRID_TOLERANCE_MM:
         return []
     message = (
-        f"{what}: expected points in the same place, got them up to {drift_mm:.2g} mm apart, as rounding in "
-        f"headers leaves them; they were taken for the same."
+        f"{what}: points lie up to {drift_mm:.2g} mm apart, as rounding in headers leaves them; they were taken for "
+        "the same."
     )
     return [Finding(Level.INFO, "grid-drift", message, "Nothing, if the mask lies right on the image.")]
 

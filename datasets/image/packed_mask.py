@@ -32,7 +32,7 @@ def unpacked(content: bytes, shape: tuple[int, int]) -> NDArray[np.bool_]:
     if len(bits) != wanted:
         raise RejectedInput(
             "packed-mask",
-            f"Expected the packed mask of {shape[0]} x {shape[1]} pixels, got other bytes.",
+            f"The stored bytes are not the packed mask of {shape[0]} x {shape[1]} pixels.",
             remedy="Restore the database from its backup.",
         )
     return np.unpackbits(np.frombuffer(bits, np.uint8), count=pixels).astype(bool).reshape(shape)

@@ -74,7 +74,7 @@ def parse_label_values(text: str) -> dict[int, str]:
     if len(pairs) < len(found) or len(values) < len(pairs) or len(set(names)) < len(names) or not _in_range(values):
         raise RejectedInput(
             "label-values",
-            f"Expected a name and a value from 1 to {MOST_LABEL} for each label, each once, got something else.",
+            f"The labels are not a list of names, each with a value from 1 to {MOST_LABEL}, that names each once.",
             remedy="Write them like tumour=2,oedema=1.",
         )
     return values
@@ -134,6 +134,6 @@ def _in_range(labels: LabelValues) -> bool:
 def _unreadable() -> RejectedInput:
     return RejectedInput(
         "label-list",
-        "Expected a list of labels that can be read and names each value once, got another.",
+        "The list of labels cannot be read or names a value twice.",
         remedy="Correct it, or say the values with the command's option.",
     )

@@ -231,7 +231,7 @@ def _sources(case: ReleaseCase) -> dict[str, str]:
     if changed:
         raise RejectedInput(
             "source-changed",
-            f"Expected the digest that was recorded, got another for {', '.join(changed)}.",
+            f"The digest differs from the one that was recorded for {', '.join(changed)}.",
             remedy="The file was changed after it was recorded: restore it, or have the case reviewed again.",
         )
     return {**case.sources, **found}
@@ -243,7 +243,7 @@ def _compact(data: NDArray[np.generic]) -> NDArray[np.generic]:
     if not np.isfinite(values).all():
         raise RejectedInput(
             "image-not-finite",
-            "Expected finite intensities, got not-a-number or infinity.",
+            "The image has intensities that are not finite (not-a-number or infinity).",
             remedy="Import or register the image again.",
         )
     within = values.min() >= np.iinfo(np.int16).min and values.max() <= np.iinfo(np.int16).max
@@ -336,8 +336,7 @@ def _settle(part: Path, target: Path, digest: str) -> bool:
     if report.findings:
         raise RejectedInput(
             "release-exists",
-            f"Expected {target.name} not to exist or to be this very release, got other content "
-            f"({len(report.findings)} differences).",
+            f"{target.name} exists already with other content ({len(report.findings)} differences).",
             remedy="Published releases never change: raise the version, or verify the folder if it may be damaged.",
         )
     return False

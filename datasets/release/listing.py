@@ -86,7 +86,7 @@ def read_tree(folder: Path) -> Tree:
             findings.append(_unlisted(inside, problem))
             continue
         if inside and not found:
-            findings.append(error("folder-extra", "Expected no empty folder, got one.", subject=inside))
+            findings.append(error("folder-extra", "The folder is empty.", subject=inside))
         for entry in found:
             _sort_in(
                 entry, f"{inside}/{entry.name}" if inside else entry.name, files, waiting=waiting, findings=findings
@@ -123,15 +123,15 @@ def _sort_in(
     elif stat.S_ISDIR(status.st_mode):
         waiting.append(path)
     elif stat.S_ISLNK(status.st_mode):
-        message = "Expected files and folders only, got a symbolic link; it was not followed."
+        message = "This is a symbolic link; it was not followed."
         findings.append(error("symlink", message, subject=path))
     else:
-        message = "Expected files and folders only, got a device, pipe or socket; it was not opened."
+        message = "This is a device, pipe or socket; it was not opened."
         findings.append(error("not-a-file", message, subject=path))
 
 
 def _unlisted(path: str, problem: OSError) -> Finding:
-    message = f"Expected a folder that can be listed, got {type(problem).__name__}."
+    message = f"The folder cannot be listed ({type(problem).__name__})."
     return error("folder-unreadable", message, subject=path or ".", remedy="Give yourself the right to read it.")
 
 
@@ -147,17 +147,17 @@ def _list_bytes(folder: Path, tree: Tree, name: str) -> bytes | None:
 def _judge_manifest(content: bytes | None) -> tuple[Manifest | None, list[Finding]]:
     """The manifest where it can be read, and what is wrong with it."""
     if content is None:
-        return None, [error("file-missing", "Expected a readable file, got none.", subject=MANIFEST_NAME)]
+        return None, [error("file-missing", "The file is missing or cannot be read.", subject=MANIFEST_NAME)]
     try:
         manifest = read_manifest(content)
     except RejectedInput as refusal:
         return None, [error(refusal.code, refusal.message, subject=MANIFEST_NAME, remedy=refusal.remedy)]
     findings = _path_findings([entry.path for entry in manifest.files], MANIFEST_NAME)
     if not all(_DIGEST.fullmatch(entry.sha256) for entry in manifest.files):
-        message = "Expected SHA-256 digests of 64 lower-case hexadecimal digits, got others."
+        message = "A digest is not SHA-256 in 64 lower-case hexadecimal digits."
         findings.append(error("manifest-shape", message, subject=MANIFEST_NAME))
     if manifest.encode() != content:
-        message = "Expected a manifest that agrees with its own release digest, got one that was changed."
+        message = "The manifest contradicts its own release digest: it was changed."
         findings.append(error("manifest-changed", message, subject=MANIFEST_NAME))
     return manifest, findings
 
@@ -165,11 +165,11 @@ def _judge_manifest(content: bytes | None) -> tuple[Manifest | None, list[Findin
 def _judge_sums(content: bytes | None) -> tuple[dict[str, Expected] | None, list[Finding]]:
     """The files of SHA256SUMS where it can be read, and what is wrong with it."""
     if content is None:
-        return None, [error("file-missing", "Expected a readable file, got none.", subject=SUMS_NAME)]
+        return None, [error("file-missing", "The file is missing or cannot be read.", subject=SUMS_NAME)]
     text = content.decode("utf-8", errors="replace")
     lines = _SUMS_LINE.findall(text)
     if not lines or sum(len(digest) + len(path) + 3 for digest, path in lines) != len(text):
-        message = "Expected lines of a digest and a path, got something else."
+        message = "A line is not a digest and a path."
         return None, [error("sums-unreadable", message, subject=SUMS_NAME)]
     findings = _path_findings([path for _, path in lines], SUMS_NAME)
     return {path: Expected(digest) for digest, path in lines if _SAFE_PATH.fullmatch(path)}, findings

@@ -148,7 +148,7 @@ def read_manifest(content: bytes) -> Manifest:
     try:
         return Manifest(**_exactly(value, Manifest, also={"release_digest"}) | _parts(value))
     except (KeyError, TypeError, ValueError):
-        _refuse("manifest-shape", "Expected the fields of a release's manifest, got others.")
+        _refuse("manifest-shape", "The manifest lacks fields of a release's manifest, or has others.")
 
 
 def strict_json(content: bytes) -> Any:
@@ -166,7 +166,7 @@ def strict_json(content: bytes) -> Any:
         )
         canonical_json(value)
     except (ValueError, RecursionError, MemoryError):
-        _refuse("json-unsound", "Expected JSON of finite numbers and unrepeated keys, got something else.")
+        _refuse("json-unsound", "The file is not JSON of finite numbers and unrepeated keys.")
     return value
 
 

@@ -90,11 +90,9 @@ def read_cohort(folder: Path, image_globs: Mapping[str, str], mask_glob: str) ->
             ``cohort-no-pairs``.
     """
     if not folder.is_dir():
-        raise RejectedInput("cohort-no-folder", "Expected a folder, got something else.", remedy="Check the path.")
+        raise RejectedInput("cohort-no-folder", "There is no such folder.", remedy="Check the path.")
     if not image_globs or not all(channel and channel != _MASK for channel in image_globs):
-        raise RejectedInput(
-            "cohort-no-images", "Expected a glob for at least one named image.", remedy='Say e.g. t1="*/T1.nii.gz".'
-        )
+        raise RejectedInput("cohort-no-images", "No glob of an image was given.", remedy='Say e.g. t1="*/T1.nii.gz".')
     files = {channel: _files_by_case(folder, glob, channel) for channel, glob in image_globs.items()}
     masks = _files_by_case(folder, mask_glob, _MASK)
     names = sorted(masks.keys() | {case for found in files.values() for case in found})
@@ -152,15 +150,15 @@ def _meant(mask: Mask, values: tuple[int, ...]) -> Mask:
     if len(found) > 1 and not values:
         raise RejectedInput(
             "cohort-mask-values",
-            f"Expected a mask of one value, or to be told which is meant, got the values {found}.",
+            f"The mask has the values {found}, and nothing says which is the tumour.",
             remedy="Say which is the tumour with --mask-value.",
         )
     meant = np.isin(mask.data, values or found).astype(np.uint8)
     if not meant.any():
-        got = f"only the values {found}, not {list(values)}" if found else "an empty one"
+        why = f"it has the values {found}, not {list(values)}" if found else "it is empty"
         raise RejectedInput(
             "cohort-empty-mask",
-            f"Expected a tumour in the mask, got {got}.",
+            f"There is no tumour in the mask: {why}.",
             remedy="Draw it, or leave the case out.",
         )
     return Mask(meant, mask.grid)
@@ -171,7 +169,7 @@ def _require_background(mask: Mask) -> None:
     if mask.holds_corners:
         raise RejectedInput(
             "cohort-mask-background",
-            "Expected background around the tumour, got a mask that holds all corners of its image.",
+            "The mask holds all corners of its image, as the background does.",
             remedy="Save the mask with 0 as background, or say which value is the tumour with --mask-value.",
         )
 
@@ -200,14 +198,14 @@ def _files_by_case(folder: Path, glob: str, channel: str) -> dict[str, Path]:
         if case in found:
             raise RejectedInput(
                 "cohort-same-case",
-                f"Expected one {channel} file for each case, got two whose stars give the same case.",
+                f"The stars of two {channel} files give the same case.",
                 remedy="Write a glob that matches one file of each case only.",
             )
         found[case] = path
     if not found:
         raise RejectedInput(
             "cohort-nothing-matches",
-            f"Expected files that match the glob of {channel}, got none.",
+            f"No file matches the glob of {channel}.",
             remedy="Write it relative to the cohort's folder, in quotes so that the shell leaves its stars alone.",
         )
     return found
@@ -224,7 +222,7 @@ def _require_inside(glob: str, channel: str) -> None:
 def _no_glob(channel: str) -> RejectedInput:
     return RejectedInput(
         "cohort-glob",
-        f"Expected a glob of files inside the cohort's folder for {channel}, got one that leaves it or names none.",
+        f"The glob of {channel} leaves the cohort's folder or names no file.",
         remedy='Write it relative to the folder, without "..", and ** alone between slashes.',
     )
 
@@ -259,7 +257,7 @@ def _left_out(case: str, missing: list[str]) -> Finding:
     return Finding(
         Level.ERROR,
         "cohort-no-mask" if missing == [_MASK] else "cohort-no-image",
-        f"Expected an image of each channel and a mask, got no {' and no '.join(missing)}.",
+        f"The case has no {' and no '.join(missing)}.",
         "Add the file, or ignore this if the case is not meant.",
         subject=case,
     )
@@ -269,6 +267,6 @@ def _refuse_no_pairs(counts: Mapping[str, int]) -> None:
     listed = ", ".join(f"{count} of {channel}" for channel, count in counts.items())
     raise RejectedInput(
         "cohort-no-pairs",
-        f"Expected files whose stars stand for the same in each glob, got {listed} that share none.",
+        f"The globs have no case in common: they match {listed}, whose stars stand for different names.",
         remedy="Put the stars where the case's name is, the same number of times in each glob.",
     )

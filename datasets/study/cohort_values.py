@@ -127,8 +127,8 @@ def _others(meant: tuple[int, ...], seen: Seen) -> Iterable[Finding]:
         return
     values = sorted(set().union(*others.values()))
     message = (
-        f"Expected value {_joined(meant)} ({TUMOUR.lower()}) alone in the masks, got {_joined(values)} as well "
-        f"in {len(cases)} of {len(seen)} case(s); they count as background."
+        f"Beside value {_joined(meant)} ({TUMOUR.lower()}), {len(cases)} of {len(seen)} mask(s) hold "
+        f"{_joined(values)}; they count as background."
     )
     yield Finding(Level.WARNING, OTHER_VALUES, message, "Nothing, if that is meant.", "the masks")
 

@@ -85,7 +85,7 @@ def fold_findings(cases: Sequence[SplitCase], found: Folds, *, folds: int) -> tu
         Finding(
             Level.INFO,
             "stratum-thin",
-            f"Expected cases of every tissue type in every fold, got them in {seen[tissue_type]} of {len(found)}.",
+            f"Only {seen[tissue_type]} of {len(found)} folds hold cases of this tissue type.",
             remedy="Report this tissue type over all folds together.",
             subject=tissue_type,
         )
@@ -100,7 +100,7 @@ def _check(cases: Sequence[SplitCase], folds: int, seed: int) -> None:
     if repeated:
         raise RejectedInput(
             "split-case-twice",
-            f"Expected every case once, got {', '.join(repeated)} more than once.",
+            f"Cases named more than once: {', '.join(repeated)}.",
             remedy="Name each case once.",
         )
     if folds < 1 or not 0 <= seed <= LARGEST_SEED:

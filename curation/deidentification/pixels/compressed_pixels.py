@@ -145,6 +145,6 @@ def _bare_segment(picture: bytes, start: int, pixels: int) -> bytes:
 
 _NOT_CLEAN = RejectedInput(
     "pixels-not-clean",
-    "Expected compressed pictures of a known coding with nothing beside them, got others.",
+    "The compressed pictures are of an unknown coding, or something lies beside them.",
     remedy="Export the object again as Explicit VR Little Endian.",
 )

@@ -45,8 +45,8 @@ def refuse_hidden_bits(content: bytes, dataset: Dataset, *, frames: int) -> None
         if bits.hide_something(pixels):
             raise RejectedInput(
                 "pixels-hidden-bits",
-                f"Expected nothing but {bits.stored} bits a pixel, got something in the unused bits of compressed "
-                f"pixels, as an old overlay.",
+                f"The unused bits of compressed pixels, beyond the {bits.stored} of their values, hold something, "
+                "as an old overlay.",
                 remedy="Export the object as Explicit VR Little Endian; its unused bits are then cleared here.",
             )
 
