@@ -1,4 +1,4 @@
-"""Whether what a DICOM file says of itself can be true: small checks of its skeleton, before any pixel is decoded.
+"""Plausibility checks of a DICOM file's structure and header, before any pixel is decoded.
 
 An error keeps the file out, a warning is for a person to look at. Nothing of the file's values is ever quoted.
 
@@ -27,7 +27,7 @@ _PROGRAMS = (
     b"\xca\xfe\xba\xbe",
     b"<",
 )
-"""How files that computers run or open begin; TIFF (``II*``, ``MM``), which the standard allows, is none of them."""
+"""Magic bytes of programs and documents; TIFF (``II*``, ``MM``), which the standard allows, is none of them."""
 
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 _LONGEST_UID = 64
@@ -49,7 +49,7 @@ _RESEND = "Send the object again from the archive."
 
 
 def check_structure(structure: DicomStructure) -> Iterator[Finding]:
-    """Everything there is to say about a file's skeleton.
+    """All findings about a file's structure.
 
     Yields:
         Errors: ``dicom-uid`` (a warning where it could be no path), ``dicom-no-instance-uid``,
@@ -62,7 +62,7 @@ def check_structure(structure: DicomStructure) -> Iterator[Finding]:
 
 
 def _preamble(structure: DicomStructure) -> Iterator[Finding]:
-    """Bytes before DICOM's own that make the file something else as well (CVE-2019-11687), or none at all."""
+    """A preamble that makes the file a program or document as well (a polyglot, CVE-2019-11687), or no preamble."""
     if structure.is_bare:
         yield _warning(
             "dicom-no-preamble",
@@ -94,7 +94,7 @@ def _uids(structure: DicomStructure) -> Iterator[Finding]:
 
 
 def _wrong_uid(uid: str) -> Finding:
-    """One that could be taken for a path is an attack; letters and lengths come from careless anonymisers."""
+    """A UID that could be taken for a path is an attack; letters and excess length come from careless anonymisers."""
     message = "A UID is not at most 64 digits and dots."
     if set("/\\\0") & set(uid):
         return _error("dicom-uid", message)

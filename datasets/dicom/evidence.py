@@ -1,4 +1,4 @@
-"""What headers say about the kind of a series: the evidence by which a person, or a rule, picks the right one."""
+"""Header values of a series by which a person, or a rule, picks the right T1 or T2."""
 
 import math
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ class Plane(StrEnum):
 
 @dataclass(frozen=True)
 class SeriesEvidence:
-    """What the header says about the kind of a series. Free text is kept out of `repr`: people type names into it.
+    """Header values that tell what kind a series is. Free text is kept out of `repr`: people type names into it.
 
     Args:
         modality: DICOM modality, ``MR`` for magnetic resonance; empty for NIfTI.
@@ -61,7 +61,7 @@ class SeriesEvidence:
         field_strength_t: In tesla.
         burned_in_annotation: ``YES`` or ``NO``; empty where the header does not say.
         sop_class: UID of the kind of object.
-        series_number: By which people at the scanner call it; None where absent.
+        series_number: The scanner's number of the series; None where absent.
         acquisition_time: When it was acquired (else when its series or study began); only for comparing series of one
             patient. Never to be stored or shown.
     """

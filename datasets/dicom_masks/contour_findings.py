@@ -1,4 +1,4 @@
-"""What is said of a region's contours: cut, twice, between slices, tangled, or too far apart."""
+"""Findings about a region's contours: cut off, duplicate, between slices, self-crossing, or too far apart."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ _MEND = "Look at the mask; if it is wrong, mend the contours in the drawing tool
 
 
 def outside_findings(cut: int, left_out: int, *, farthest_mm: float, subject: str) -> list[Finding]:
-    """Of contours that leave the picture, up to `farthest_mm` beyond its last pixels, or lie wholly outside."""
+    """About contours that leave the picture, up to `farthest_mm` beyond its last pixels, or lie wholly outside."""
     if not cut and not left_out:
         return []
     message = (
@@ -22,7 +22,7 @@ def outside_findings(cut: int, left_out: int, *, farthest_mm: float, subject: st
 
 
 def flat(left_out: int, subject: str) -> Iterator[Finding]:
-    """Of contours whose points lie on one line."""
+    """About contours whose points lie on one line."""
     if left_out:
         yield _warning(
             "contour-flat", f"{left_out} contour(s) have all points on one line.", subject, "They were left out."
@@ -30,13 +30,13 @@ def flat(left_out: int, subject: str) -> Iterator[Finding]:
 
 
 def twice(repeats: int, subject: str) -> Iterator[Finding]:
-    """Of contours that stand a second time."""
+    """About duplicates of contours."""
     if repeats:
         yield _warning("contour-twice", f"{repeats} contour(s) are duplicates.", subject, "Each was used once.")
 
 
 def between_slices(moved: int, left_out: int, *, farthest_mm: float, subject: str) -> Iterator[Finding]:
-    """Of contours that were taken to a slice, or left out for a nearer plane."""
+    """About contours that were moved to a slice, or left out for a nearer plane."""
     if moved or left_out:
         yield _warning(
             "contour-between-slices",
@@ -48,7 +48,7 @@ def between_slices(moved: int, left_out: int, *, farthest_mm: float, subject: st
 
 
 def tangled(*, crossing: int, overlaps: int, rims: int, subject: str) -> Iterator[Finding]:
-    """Of contours whose inside may not be what was meant."""
+    """About crossing or overlapping contours, whose inside is ambiguous."""
     if crossing:
         yield _warning("contour-self-crossing", f"{crossing} contour(s) cross themselves.", subject, _EVEN_ODD)
     if rims:
@@ -59,7 +59,7 @@ def tangled(*, crossing: int, overlaps: int, rims: int, subject: str) -> Iterato
 
 
 def gap_findings(gaps: Gaps, step_mm: float, subject: str) -> Iterator[Finding]:
-    """Of slices between contours, `step_mm` apart, that have none."""
+    """About slices without contours between others, `step_mm` apart."""
     if gaps.filled:
         message = (
             f"Contours lie {gaps.step * step_mm:.1f} mm apart on slices {step_mm:.1f} mm apart; {gaps.filled} "

@@ -1,9 +1,9 @@
-"""Slices between contours: a region that was drawn on every n-th slice is filled between them, any other gap is told.
+"""Gaps between contours: a region drawn on every n-th slice is interpolated, any other gap is a finding.
 
-Planning systems draw every second to fifth slice and interpolate when they show the region; the export has only what
-was drawn. Such a region is filled by shape-based interpolation: between two planes the signed distance to the outline
-is interpolated, for parts that lie above one another. A gap that is no such pattern may be a real one between two
-parts, and is left empty.
+Planning systems draw every second to fifth slice and interpolate when they show the region; the export has only the
+drawn contours. Such a region is filled by shape-based interpolation: between two planes the signed distance to the
+outline is interpolated, for parts that lie above one another. A gap that is no such pattern may be a real one between
+two parts, and is left empty.
 
 Source: Raya & Udupa, Shape-based interpolation of multidimensional objects, IEEE Trans. Med. Imaging 9 (1990) 32-42.
 """
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 Pixels = NDArray[np.bool_]
 
 REGULAR_WITHIN = 0.15
-"""How far the distances between contours may lie apart and still be one, in slice steps."""
+"""How far the distances between contours may differ and still count as regular, in slice steps."""
 
 MOST_STEPS = 5.5
-"""Distance, in slice steps, up to which people draw every n-th slice; what lies further apart is two parts."""
+"""Distance, in slice steps, up to which people draw every n-th slice; contours further apart are two parts."""
 
 LEAST_GAPS = 2
 """Fewer gaps than this are no pattern."""
@@ -29,7 +29,7 @@ LEAST_GAPS = 2
 
 @dataclass(frozen=True)
 class Gaps:
-    """What became of the slices between contours.
+    """Which slices between contours were filled or left empty.
 
     Args:
         filled: Slices that were filled between contours at regular distances.
@@ -45,7 +45,7 @@ class Gaps:
 
 
 def fill_gaps(data: NDArray[np.uint8], heights: Mapping[int, float], spacing: tuple[float, float]) -> Gaps:
-    """Fills what lies between contours drawn on every n-th slice, in place.
+    """Interpolates between contours drawn on every n-th slice, in place.
 
     Args:
         data: (i, j, k), 1 inside the contours.
@@ -114,7 +114,7 @@ def _parts(plane: Pixels) -> tuple[NDArray[np.int32], int]:
 
 
 def _box(plane: Pixels) -> tuple[slice, slice]:
-    """The box around what is inside, and a pixel more where there is one."""
+    """The bounding box of the inside, with a margin of one pixel within the picture."""
     rows, columns = (np.flatnonzero(plane.any(axis=axis)) for axis in (1, 0))
     return (
         slice(max(0, int(rows[0]) - 1), int(rows[-1]) + 2),

@@ -1,4 +1,4 @@
-"""Contours that stand twice: two outlines that run along one another are one, wherever they begin and whichever way.
+"""Duplicate contours: two outlines that run along one another are one, wherever they begin and whichever way.
 
 Two copies of one contour would cancel by exclusive or, and nothing of the region would be left but its rim.
 """
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Points = NDArray[np.float64]
 
 REPEAT_TOLERANCE_MM = 0.02
-"""How far two outlines of one contour may lie apart: above what writing coordinates with two decimals moves them."""
+"""How far two outlines of one contour may lie apart: above the rounding of coordinates to two decimals."""
 
 REPEAT_TOLERANCE_PIXELS = 0.5
 """The same as a share of a pixel, the larger counting: nobody draws a hole whose rim is everywhere thinner."""

@@ -1,4 +1,4 @@
-"""Closed planar contours become voxels: several a slice, holes, keyholes, contours between slices and crossing ones.
+"""Rasterises closed planar contours: several a slice, holes, keyholes, contours between slices and crossing ones.
 
 A pixel is inside when its centre is (`datasets.dicom_masks.polygon_fill`). Contours of one region in one plane combine
 by exclusive or, so that a contour within a contour is a hole; one that enters a hole through a channel (the keyhole
@@ -7,9 +7,8 @@ technique of DICOM's ``CLOSED_PLANAR``) gives the same pixels. Two outlines that
 
 A contour belongs to the slice whose image it names. One that names none belongs to the nearest slice; half-way belongs
 to the upper one, so that contours drawn on slices shifted by half a step keep their number. Where several planes fall
-to one slice, as when a region was drawn on a finer reformation, the nearest plane is taken and the others are left out:
-each slice shows what was drawn closest. What lies between contours drawn on every n-th slice is filled
-(`datasets.dicom_masks.contour_gaps`).
+to one slice, as when a region was drawn on a finer reformation, the nearest plane is taken and the others are left out.
+Slices between contours drawn on every n-th slice are interpolated (`datasets.dicom_masks.contour_gaps`).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -50,7 +49,7 @@ NAMED_IMAGE_TOLERANCE = 1.0 + CONTOUR_PLANE_TOLERANCE
 its middle, but not beyond the next one."""
 
 OUTSIDE_TOLERANCE_PIXELS = 1.0
-"""How far a contour may leave the picture without a word: drawing tools place points on the outer edge of the last
+"""How far a contour may leave the picture without a finding: drawing tools place points on the outer edge of the last
 pixel."""
 
 _HALF_PIXEL = 0.5

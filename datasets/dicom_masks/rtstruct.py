@@ -1,6 +1,6 @@
 """RTSTRUCT in and out: contours on the slices of one series become masks on that series' grid, and the other way round.
 
-How contours become voxels is `datasets.dicom_masks.contours`' to say.
+`datasets.dicom_masks.contours` rasterises the contours.
 """
 
 from collections.abc import Iterable, Iterator
@@ -40,7 +40,7 @@ def read_rtstruct(path: Path, series: DicomSeries) -> dict[str, Mask]:
 
 
 def read_structure_set(path: Path, series: DicomSeries) -> MaskSet:
-    """Reads the closed planar regions of a structure set, and says what was noteworthy; a bad region spares the others.
+    """Reads the closed planar regions of a structure set, with findings; a bad region does not keep the others out.
 
     Contours that name images of another series are left out. Regions without an area (no contour, points only) are left
     out. A second region of the same name gets `` (2)``.
@@ -107,7 +107,7 @@ class _Reading:
     def region(
         self, region: Dataset, contours: Dataset, *, subject: str
     ) -> tuple[NDArray[np.uint8] | None, list[Finding]]:
-        """A region's voxels, None for one without an area here, and what was noteworthy."""
+        """A region's voxels, None for one without an area here, and the findings about it."""
         series = self.images.series
         if not self._shares_frame(region):
             raise RejectedInput(
@@ -125,7 +125,7 @@ class _Reading:
         return data, [*findings, *noted]
 
     def file_findings(self) -> Iterator[Finding]:
-        """What is to be said of the whole file."""
+        """Findings about the whole file."""
         yield from _absent_images(self.images)
         if self.images.source is Source.PLACE or self.images.is_ambiguous:
             yield Finding(
@@ -137,7 +137,7 @@ class _Reading:
             )
 
     def require_place(self, drawn: list[tuple[Dataset, Dataset]]) -> None:
-        """Refuses a structure set that names nothing, unless its contours lie on the series' slices."""
+        """Refuses a structure set that names no image or series, unless its contours lie on the series' slices."""
         placed = [
             self._shares_frame(region) and self._lies_on_slice(points)
             for region, contours in drawn

@@ -65,10 +65,10 @@ def read_segmentation(path: Path, series: DicomSeries) -> dict[str, Mask]:
 
 
 def read_segment_set(path: Path, series: DicomSeries) -> MaskSet:
-    """Reads every segment as a mask on the series' grid, and says what was noteworthy.
+    """Reads every segment as a mask on the series' grid, with findings.
 
     Segments that overlap stay masks of their own. A slice without a frame is empty; a segment without a voxel is left
-    out. Names are the segment's label, or what its property type means; a second of one name gets `` (2)``.
+    out. Names are the segment's label, or the meaning of its property type; a second of one name gets `` (2)``.
 
     Args:
         path: The segmentation.
@@ -281,14 +281,14 @@ def _stored(path: Path, header: SliceHeader, dataset: Dataset, count: int) -> ND
 
 
 def _largest_value(dataset: Dataset) -> float | None:
-    """What stands for wholly inside in a fractional segmentation; None for others."""
+    """The value of a voxel wholly inside a fractional segmentation; None for other kinds."""
     if text(dataset, "SegmentationType") != "FRACTIONAL":
         return None
     return number(dataset, "MaximumFractionalValue") or 255.0
 
 
 def _background(dataset: Dataset) -> set[int]:
-    """The numbers that stand for no segment: 0, and what a label map says pads it."""
+    """The values that are no segment: 0, and a label map's padding value."""
     return {0, int(number(dataset, "PixelPaddingValue") or 0)}
 
 

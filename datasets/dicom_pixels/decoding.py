@@ -1,9 +1,9 @@
-"""Compressed pictures are decoded in a child process: what a hostile one breaks is the child, for that picture alone.
+"""Decodes compressed pictures in a child process: a hostile picture crashes the child, and fails alone.
 
 Decoders of JPEG, JPEG-LS and JPEG 2000 are native code with a history of faults. They run in
 `datasets.dicom_pixels.decoding_worker`, with limits on memory and time and without our environment. One child serves a
-whole series; it is started when first needed, ends by itself when nobody has asked for a minute, and is replaced when
-it crashes or takes too long.
+whole series; it is started when first needed, ends by itself after a minute without requests, and is replaced when it
+crashes or takes too long.
 """
 
 import contextlib
@@ -80,7 +80,7 @@ def decode_picture(compressed: bytes, form: PixelForm, *, budget: Budget = DEFAU
 
     Args:
         compressed: One frame's code stream.
-        form: What the header says it is.
+        form: How the header says it is stored.
         budget: Memory and time that it may take.
 
     Returns:
@@ -185,7 +185,7 @@ class _Child:
         """Status and content.
 
         Raises:
-            _Ended: The child went away, or answered what it may not.
+            _Ended: The child went away, or its answer breaks the protocol.
             TimeoutError: It took too long.
         """
         deadline = time.monotonic() + seconds + self._grace

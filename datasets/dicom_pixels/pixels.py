@@ -1,4 +1,4 @@
-"""The pixels of one DICOM file, decoded and scaled; what is compressed is decoded in a child process."""
+"""The pixels of one DICOM file, decoded and scaled; compressed ones are decoded in a child process."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,8 +21,8 @@ def read_pixels(header: SliceHeader, *, what: str) -> NDArray[np.float32]:
     """One slice as (column, row) float32 with slope and intercept applied.
 
     Raises:
-        RejectedInput: ``dicom-no-pixels``, ``dicom-pixels-unreadable``, ``dicom-pixels-differ``, ``dicom-bits`` (what
-            the header says of the stored bits cannot be), or what `decode_picture` refuses.
+        RejectedInput: ``dicom-no-pixels``, ``dicom-pixels-unreadable``, ``dicom-pixels-differ``, ``dicom-bits`` (the
+            header's stored bits are impossible), or what `decode_picture` refuses.
     """
     dataset = read_dataset(header.path)
     if header.frames != 1 or header.samples != 1:

@@ -1,7 +1,7 @@
-"""How series stand to each other and to what the scanner counted: halves of one stack, one stack twice, slices lost.
+"""Finds series that are incomplete or duplicated: half a stack, the same stack twice, missing slices.
 
 A series that is half of a stack looks whole: its slices are even. Only the other half, or the scanner's own counts,
-give it away. What is found here is named on each series concerned.
+give it away. Each series concerned gets the finding.
 """
 
 from collections import defaultdict
@@ -106,7 +106,7 @@ def incomplete_numbers(headers: Sequence[SliceHeader], reference: str) -> Iterat
 
 
 def _sparse(series: DicomSeries) -> Iterator[Finding]:
-    """A warning where slices lie a whole number of times further apart than the header declares: every other is lost.
+    """A warning where slices lie a multiple of the declared distance apart: those between were lost.
 
     Some scanners declare the gap that is left between slices; a value below the slice's thickness is taken for that.
     """

@@ -50,11 +50,11 @@ _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 
 
 def group_series(headers: Iterable[SliceHeader]) -> tuple[DicomSeries, ...]:
-    """Groups image headers by series UID and splits what does not belong into one stack, ordered by the first file.
+    """Groups image headers by series UID and splits each into stacks, ordered by the first file.
 
     A scout of three orientations becomes three series: ``ab12cd34ef``, ``ab12cd34ef-2``, ``ab12cd34ef-3``; so do two
-    echoes, magnitude and phase, or several times of one UID. `DicomSeries.split_by` says what told them apart,
-    `DicomSeries.findings` what is wrong with a series as one among the others:
+    echoes, magnitude and phase, or several times of one UID. `DicomSeries.split_by` names the attributes that differ,
+    `DicomSeries.findings` has the faults of a series as one among the others:
 
     - ``series-two-patients`` (error): two patients share its UID.
     - ``series-slices-twice`` (warning): slices came again with the same pixels.

@@ -1,8 +1,8 @@
-"""One series UID, several stacks: slices told apart by what their headers say, and never merged because they fit.
+"""Splits the slices of one series UID into stacks by their header values; stacks are never merged because they fit.
 
-Scanners put two echoes, magnitude and phase, the images of a Dixon measurement or several times under one UID. What
-tells them apart is looked for in a fixed order. Facts that change what an image shows always split; others only where
-two slices would otherwise lie at one place. A part that lacks slices which its siblings have is named.
+Scanners put two echoes, magnitude and phase, the images of a Dixon measurement or several times under one UID. The
+attributes that may differ are tried in a fixed order. Facts that change what an image shows always split; others only
+where two slices would otherwise lie at one place. A part that lacks slices which its siblings have is named.
 """
 
 from collections import defaultdict
@@ -30,7 +30,7 @@ class Part:
 
     Args:
         slices: Headers in the order of the files.
-        split_by: What tells it from its siblings.
+        split_by: Attributes by which it differs from its siblings.
         echoes: How many echo times the stack had before it was split.
         times: How many times its slices were taken.
         findings: An error where it lacks slices that its siblings have.
@@ -112,7 +112,7 @@ _CONTRAST_FACTS: tuple[tuple[str, _Fact], ...] = (
     ("b_value", _numeric(lambda header: header.evidence.b_value)),
     ("scan_options", _exact(lambda header: header.evidence.scan_options)),
 )
-"""What an image shows depends on these: they split always."""
+"""Attributes that change the image's contrast: they always split."""
 
 _ACQUISITION_FACTS: tuple[tuple[str, _Fact], ...] = (
     ("repetition_time", _numeric(lambda header: header.evidence.repetition_time_ms, relative=ECHO_TIME_TOLERANCE)),
@@ -170,7 +170,7 @@ def _most_at_one_place(slices: list[SliceHeader]) -> int:
 
 
 def _missing_beside(part: Part, parts: list[Part]) -> Iterator[Finding]:
-    """An error where the part lacks places of its siblings that it ought to have."""
+    """An error where the part lacks slices at places where its siblings have one."""
     own = np.sort(along_normal(part.slices))
     normal = part.slices[0].normal
     missing: set[float] = set()

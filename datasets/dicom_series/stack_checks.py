@@ -1,4 +1,4 @@
-"""What makes a stack of slices no grid: each fault is refused by its own name, never mended silently."""
+"""Checks that a stack of slices is a grid: each fault is refused by its own code, never mended silently."""
 
 from collections.abc import Callable
 
@@ -56,7 +56,7 @@ def _refuse_no_geometry(series: DicomSeries) -> None:
 
 
 def _refuse_absurd_geometry(series: DicomSeries) -> None:
-    """Pixels, and steps between slices, that no scanner makes; steps of none are for `_refuse_wrong_steps`."""
+    """Refuses implausible pixel sizes and slice distances; slices at one place are left to `_refuse_wrong_steps`."""
     places = positions(series)
     steps = np.abs(np.diff(places @ series.slices[0].normal))
     step = [float(np.median(steps))] if len(steps) and np.median(steps) > SLICE_POSITION_TOLERANCE_MM else []
@@ -106,7 +106,7 @@ def _refuse_wrong_steps(series: DicomSeries) -> None:
 
 
 def _rounded_along(series: DicomSeries) -> float:
-    """How far along the normal rounding of its position may have moved a slice."""
+    """How far rounding may have moved a slice's position along the normal."""
     return position_rounding(series.slices) * float(np.abs(series.slices[0].normal).sum()) + _NOTHING_MM
 
 
