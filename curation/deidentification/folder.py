@@ -1,4 +1,4 @@
-"""A folder of studies de-identified into another folder, file by file; what may not leave is named and not written."""
+"""De-identifies a folder of studies into another folder, file by file; objects held back are reported."""
 
 import json
 import os
@@ -69,7 +69,7 @@ class _FolderWork:
         self.digests: dict[Path, str] = {}
 
     def take(self, path: Path, number: int) -> None:
-        """One file: written, passed over, or named in a finding."""
+        """One file: written, skipped, or reported in a finding."""
         try:
             if not stat.S_ISREG(path.lstat().st_mode) or not looks_like_dicom(path):
                 self.report.other_files += 1

@@ -1,4 +1,4 @@
-"""One DICOM object without what may identify a patient, and the list of what was done to it."""
+"""De-identifies one DICOM object, and lists the actions done to it."""
 
 import re
 from dataclasses import dataclass, field
@@ -30,11 +30,11 @@ _PATIENT_CODE = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 @dataclass(frozen=True)
 class Deidentified:
-    """One object that may leave.
+    """One de-identified object.
 
     Args:
         dataset: With its file meta information, as it is written.
-        actions: What was done, sorted by tag.
+        actions: Actions done, sorted by tag.
     """
 
     dataset: Dataset = field(repr=False)
@@ -48,7 +48,7 @@ class Deidentified:
 
 
 def deidentify(dataset: Dataset, policy: Policy, *, key: bytes, patient_code: str) -> Deidentified:
-    """Takes out of one object what may identify a patient, by the Basic Profile and the policy's options.
+    """Removes or replaces attributes of one object that may identify a patient, by the Basic Profile and the options.
 
     The same object, policy, key and code give the same result, and the same UID gives the same UID in every object.
 
@@ -59,7 +59,7 @@ def deidentify(dataset: Dataset, policy: Policy, *, key: bytes, patient_code: st
         patient_code: Letters, digits, ``_`` and ``-``; takes the place of the patient's name and id.
 
     Raises:
-        RejectedInput: The object may not leave (``burned-in``, ``sop-class-not-allowed``), has no UIDs
+        RejectedInput: The object belongs in quarantine (``burned-in``, ``sop-class-not-allowed``), has no UIDs
             (``dicom-no-uid``), an unknown transfer syntax (``dicom-transfer-syntax``), too few pixels
             (``pixels-too-few``), or sequences nested without end (``dicom-too-deep``).
         ProgramFault: The key is too short or the code has other characters.
@@ -88,7 +88,7 @@ def written_bytes(done: Deidentified) -> bytes:
     """The object as a DICOM file, with an empty preamble.
 
     Raises:
-        RejectedInput: What is left of it is no sound object (``dicom-unwritable``).
+        RejectedInput: The rest of it is no sound object (``dicom-unwritable``).
     """
     stream = BytesIO()
     try:
@@ -122,7 +122,7 @@ def _require_uids(dataset: Dataset) -> None:
 
 
 def _write_record(result: Dataset, rewriting: Rewriting) -> None:
-    """What PS3.15 wants an object to say of its own de-identification, and the patient code where none was replaced."""
+    """Adds the attributes by which PS3.15 marks de-identified objects, and the patient code where none was replaced."""
     policy = rewriting.policy
     written = {
         PATIENT_NAME: ("PN", rewriting.patient_code),

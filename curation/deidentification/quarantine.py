@@ -1,8 +1,8 @@
-"""What is held back whole, because names may stand in its pixels or nobody has looked at what such objects carry.
+"""Quarantine: holds back whole objects whose pixels may show names, or whose kind is not known to be safe.
 
 Only the SOP classes in `sop_classes.csv` leave. Of those, a picture is held back when it says that text is burned in,
 when it shows that it is a screen shot or a report, and when it is in colour: a cross-sectional scanner writes grey
-values, and what is coloured was drawn by a program that may have written text beside it. Text that a scanner of an
+values, and colours are drawn by programs that may have written text beside them. Text that a scanner of an
 allowed class burns into a grey picture without saying so is not found; none of the scanners known to us does.
 
 Source: DICOM PS3.15 E.3.1 (Clean Pixel Data Option); the order of the questions follows the pixel filter of RSNA's CTP.

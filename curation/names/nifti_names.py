@@ -1,9 +1,9 @@
-"""What the name of a NIfTI, NRRD or MetaImage file says: whose image it is, its role, and whether it is a mask.
+"""Reads patient, role and mask or image from the name of a NIfTI, NRRD or MetaImage file.
 
 The rule: a name is cut into words at every sign that is no letter, digit or symbol of some script. A word that begins
 with ``t1`` or ``t2`` gives the role (``t1``, ``T1w``, ``t2fs``), ``stir`` and ``tirm`` mean T2. A word that begins with
 ``mask``, ``seg``, ``label`` or ``roi``, or is ``gtv``, makes it a mask. ``ct``, ``pet`` and ``suv`` say that it is no
-MRI. Common words (``MR``, ``image``, ``axial``, ``manual``...) say nothing. What is left over is the prefix that the
+MRI. Common words (``MR``, ``image``, ``axial``, ``manual``...) are ignored. The words left over are the prefix that the
 files of one patient share. The patient is the folder together with that prefix. A folder whose name holds such words
 only (``t1/``, ``images/``, ``labelsTr/``) is no patient's: its parent is taken, and it speaks for a file whose own name
 does not say role or mask. So these are pairs:
@@ -13,7 +13,7 @@ does not say role or mask. So these are pairs:
     case7/t1/t1w.nii.gz           case7/t2/t2w.nii.gz
 
 Names that begin with ``sub-`` are BIDS's (`curation.names.bids_names`). `curation.names.volume_patients` looks at all
-names of a folder together and asks where one alone says too little.
+names of a folder together and asks a person where one alone is ambiguous.
 """
 
 import re
@@ -44,7 +44,7 @@ _VISIT = re.compile(r"(?<![^_])ses-[^_]+", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class NiftiName:
-    """What a file's name says.
+    """Patient, role and kind of a file by its name.
 
     Args:
         patient_key: Folder and prefix that the files of one patient share. Never to be stored or shown.
@@ -52,16 +52,16 @@ class NiftiName:
         is_mask: Whether the name says mask.
         modality: DICOM's word for another modality than MR; empty where the name says none.
         region: Name of the region for a mask; `TUMOUR` where the name does not say.
-        words: What it says of the sequence, for the rules that look for fat suppression and the like. Never to be
+        words: Its words about the sequence, for the rules that look for fat suppression and the like. Never to be
             shown.
         folders: The folders that may be a patient's. Never to be shown.
-        passed: The folders below them, which are nobody's by their names. Never to be shown.
-        prefix: The words of the file's own name that may tell one patient from another. Never to be shown.
-        spelled: How those are written, in pieces. Never to be shown.
-        initials: Words that no key holds and that may still be somebody's initials or a visit. Never to be shown.
-        whose: The words of a mask's name that may say whose it is. Never to be shown.
+        passed: The folders below them, whose names identify no patient. Never to be shown.
+        prefix: The words of the file's own name that may identify a patient. Never to be shown.
+        spelled: Those words as written, in pieces. Never to be shown.
+        initials: Words outside the key that may still be initials or a visit. Never to be shown.
+        whose: The words of a mask's name that may identify the patient. Never to be shown.
         has_region: Whether the name itself says the region.
-        bids: What BIDS reads in it; None where it is no name of BIDS's.
+        bids: Its entities by BIDS; None where it is no BIDS name.
     """
 
     patient_key: str = field(repr=False)
@@ -141,7 +141,7 @@ def _bids_name(relative: PurePath, bids: BidsName) -> NiftiName:
 
 
 def _split_folders(relative: PurePath) -> tuple[list[str], list[str]]:
-    """The folders that may tell one patient from another, and the innermost ones that cannot."""
+    """The folders whose names may identify a patient, and the innermost ones whose names cannot."""
     folders = list(relative.parent.parts)
     passed: list[str] = []
     while folders and not name_words.tells_a_patient(folders[-1]):

@@ -1,7 +1,7 @@
-"""The headers of NRRD and MetaImage files: text that says what the voxels behind it, or beside it, are.
+"""The headers of NRRD and MetaImage files: text that describes the voxels behind it, or in a file beside it.
 
-Both are read by Maskloop itself, so that what was checked (sizes, the name of the file with the voxels) is what is then
-read; two readers of one header may understand it differently. Only single 3D volumes of numbers in millimetres pass.
+Both are read by Maskloop itself, so that the sizes and the file name that were checked are those that are then used;
+two readers of one header may understand it differently. Only single 3D volumes of numbers in millimetres pass.
 
 Sources: the NRRD file format (teem.sourceforge.net/nrrd/format.html); the MetaIO documentation (itk.org/Wiki/MetaIO).
 """
@@ -52,7 +52,7 @@ _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 @dataclass(frozen=True)
 class ItkHeader:
-    """What a header says about its voxels.
+    """How and where voxels are stored, by a header.
 
     Args:
         grid: Where they lie.
@@ -82,7 +82,7 @@ def read_nrrd_header(stream: BinaryIO) -> ItkHeader:
     Raises:
         RejectedInput: ``itk-unreadable``, ``itk-not-3d``, ``itk-type``, ``itk-no-geometry``, ``itk-units``,
             ``itk-spacing-range``, ``itk-origin-far``, ``itk-encoding`` or ``itk-many-files``.
-        GeometryError: What it says is no grid.
+        GeometryError: Its geometry is no grid.
     """
     fields = _nrrd_fields(stream)
     _refuse_other_nrrd(fields)
@@ -109,7 +109,7 @@ def read_meta_header(stream: BinaryIO) -> ItkHeader:
 
     Raises:
         RejectedInput: As `read_nrrd_header`.
-        GeometryError: What it says is no grid.
+        GeometryError: Its geometry is no grid.
     """
     fields = _meta_fields(stream)
     if fields.get("ObjectType", "Image") != "Image" or fields.get("NDims") != "3":
@@ -137,7 +137,7 @@ def read_meta_header(stream: BinaryIO) -> ItkHeader:
 
 
 def _nrrd_fields(stream: BinaryIO) -> dict[str, str]:
-    """Fields by lower-case name; comments and key/value pairs, which are anybody's text, are passed over."""
+    """Fields by lower-case name; comments and key/value pairs, which are free text, are ignored."""
     if not re.fullmatch(rb"NRRD000[1-5]\r?\n", stream.readline(16)):
         raise _unreadable("it has no NRRD signature")
     fields: dict[str, str] = {}

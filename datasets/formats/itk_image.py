@@ -61,7 +61,7 @@ def read_grid(path: Path, *, budget: Budget = DEFAULT_BUDGET) -> Grid:
     """Reads only where the voxels lie, from the header.
 
     Raises:
-        RejectedInput: As `read_volume`, but for what only the voxels show.
+        RejectedInput: As `read_volume`, without the faults of the voxels.
         GeometryError: As `read_volume`.
     """
     with opened(path, budget=budget) as stream:

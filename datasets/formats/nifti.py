@@ -57,14 +57,14 @@ def read_grid(path: Path, *, budget: Budget = DEFAULT_BUDGET) -> Grid:
     """Reads only where a 3D NIfTI image's voxels lie, from its header; voxels are not looked at.
 
     Raises:
-        RejectedInput: As `read_volume`, but for what only the voxels show.
+        RejectedInput: As `read_volume`, without the faults of the voxels.
     """
     with _opened_image(path, budget) as (header, _, _):
         return _grid(header)
 
 
 def nifti_findings(path: Path, *, budget: Budget = DEFAULT_BUDGET) -> tuple[Finding, ...]:
-    """What a person should know about a NIfTI file that can be read: warnings and information from its header.
+    """Warnings and information about the header of a NIfTI file that can be read.
 
     Raises:
         RejectedInput: As `read_grid`.
@@ -77,7 +77,7 @@ def read_values(path: Path, *, most: int = MOST_VALUES, budget: Budget = DEFAULT
     """Which values the voxels take, in order; None where there are more than `most`, and then the rest is not read.
 
     Raises:
-        RejectedInput: As `read_volume`, but for what only the rest shows.
+        RejectedInput: As `read_volume`, for the part that is read.
     """
     with _opened_image(path, budget) as (header, source, _):
         found = distinct(_scaled_pieces(header, source), most)
@@ -88,7 +88,7 @@ def read_values(path: Path, *, most: int = MOST_VALUES, budget: Budget = DEFAULT
 
 @contextmanager
 def _opened_image(path: Path, budget: Budget) -> Iterator[tuple[NiftiHeader, BinaryIO | Inflated, tuple[Finding, ...]]]:
-    """A checked header, the source of its voxels, at the first of them, and what there is to say."""
+    """A checked header, the source of its voxels, at the first of them, and the findings about it."""
     try:
         with opened(path, budget=budget) as stream:
             source = _source(path, stream, budget)

@@ -1,4 +1,4 @@
-"""What a NIfTI file's header says, and whether it can be true: read before any voxel is, checked by small functions.
+"""Reads a NIfTI file's header before any voxel, and checks its plausibility by small functions.
 
 Every check yields findings (after nibabel's batteries): an error keeps the file out, a warning is for a person to look
 at. No text of the header is ever quoted.
@@ -150,7 +150,7 @@ def _order_and_length(first: bytes) -> tuple[str, int]:
 
 
 def check_header(header: NiftiHeader) -> Iterator[Finding]:
-    """Everything there is to say about a header; the first error ends it, for what follows builds on what came before.
+    """All findings about a header, up to the first error, since each check builds on those before it.
 
     Yields:
         Errors: ``nifti-dimensions``, ``nifti-size``, ``nifti-not-3d``, ``nifti-one-line``, ``nifti-complex``,

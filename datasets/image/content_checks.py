@@ -1,6 +1,6 @@
-"""Whether voxels can be an image, and labels a mask of it: small checks of what was read, each giving findings.
+"""Plausibility checks of a volume's voxels and a mask's labels, each giving findings.
 
-An error means that the thing must not be used, a warning that a person should look.
+An error means that the volume or mask must not be used, a warning that a person should look.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ _EXPORT = "Export the volume again, and look at it in a viewer."
 
 
 def check_volume(volume: Volume) -> tuple[Finding, ...]:
-    """What can be said of a volume's voxels.
+    """Checks a volume's voxels.
 
     Returns:
         Errors ``volume-all-nan``, ``volume-all-zero`` or ``volume-constant``, or ``volume-not-finite`` (an error where
@@ -31,7 +31,7 @@ def check_volume(volume: Volume) -> tuple[Finding, ...]:
 
 
 def check_mask(mask: Mask) -> tuple[Finding, ...]:
-    """What can be said of a mask alone.
+    """Checks a mask by itself.
 
     Returns:
         Warnings ``mask-labels`` (values that have no name), ``mask-empty`` and ``mask-at-border``.

@@ -11,7 +11,7 @@ _WAYS = (("right", "left"), ("front", "back"), ("head", "feet"))
 
 _LEAST_MM = 5e-4
 _LEAST_SHARE = 0.02
-"""A part of a way that is a smaller share of the whole is not worth a word."""
+"""A component of an offset that is a smaller share of its length is left out of the words."""
 
 _LEAST_DEGREES = 0.01
 _SAME_SPACING = 1e-4
@@ -33,7 +33,7 @@ class Lattice(Protocol):
 
 
 def towards(way: NDArray[np.float64]) -> str:
-    """A way (3,) in RAS+ millimetres, such as ``3.2 mm towards the feet``."""
+    """An offset (3,) in RAS+ millimetres in words, such as ``3.2 mm towards the feet``."""
     least = max(_LEAST_MM, _LEAST_SHARE * float(np.abs(way).max()))
     parts = [
         f"{abs(length):.3g} mm towards the {ends[0] if length > 0 else ends[1]}"
@@ -44,7 +44,7 @@ def towards(way: NDArray[np.float64]) -> str:
 
 
 def describe_difference(expected: Lattice, found: Lattice) -> str:
-    """What tells one grid from another of the same description, for a message; empty where sizes tell already."""
+    """How one grid differs from another of the same description, for a message; empty where the sizes differ."""
     axes = _matching_axes(expected, found)
     degrees = _turned(expected, found, axes)
     if degrees >= _LEAST_DEGREES:

@@ -57,7 +57,7 @@ WIDE = WindowPreset("wide", 0.0, 100.0)
 """The whole range: nothing runs into black or white."""
 
 WINDOW_PRESETS = (STANDARD, BRIGHT, WIDE)
-"""What pictures are exported in; the first is the one that annotators draw on."""
+"""The windows in which pictures are exported; the first is the one that annotators draw on."""
 
 
 def percentile_window(

@@ -1,7 +1,7 @@
-"""What a label map's values mean, as a person or a dataset says it: "2 is the tumour, 1 its oedema".
+"""The meaning of a label map's values, stated by a person or a dataset: "2 is the tumour, 1 its oedema".
 
-A value means one thing in a whole cohort. Where nobody says what, only a plain mask (one value, 1 or 255, the same in
-every file) speaks for itself; everything else is a question to a person, never a guess.
+A value means one thing in a whole cohort. Where its meaning is not stated, only a plain mask (one value, 1 or 255, the
+same in every file) is taken for the tumour; anything else is a question to a person, never a guess.
 """
 
 import csv
@@ -17,7 +17,7 @@ from datasets.image.mask import OEDEMA, TUMOUR
 from datasets.labels.stored_values import MOST_LABEL
 
 PLAIN_VALUES = (1, 255)
-"""What programs write for "inside" where there is one region."""
+"""The values that programs write for the inside of a single region."""
 
 LABEL_LIST_NAME = "dataset.json"
 """nnU-Net's description of a dataset, with its labels."""
@@ -37,11 +37,11 @@ _SAYS_NOTHING = re.compile(
 _PAIR = re.compile(r"\s*([^=,]+?)\s*=\s*(\d{1,3})\s*")
 
 LabelValues = Mapping[int, str]
-"""Value to the name of its region: `TUMOUR`, `OEDEMA`, or what a person calls it. Names are free text."""
+"""Value to the name of its region: `TUMOUR`, `OEDEMA`, or a person's own name for it. Names are free text."""
 
 
 def region_called(name: str) -> str:
-    """`TUMOUR` or `OEDEMA` for what people call them, the name itself otherwise."""
+    """`TUMOUR` or `OEDEMA` for their synonyms, any other name as it is."""
     plain = normalize("NFC", name).lower().replace("_", " ")
     if _OEDEMA_NAME.search(plain):
         return OEDEMA

@@ -1,4 +1,4 @@
-"""Building a release: checked before anything is written, built beside its place, moved there when whole.
+"""Builds a release: checked before anything is written, built beside its place, moved there when whole.
 
 The same cases and settings give the same bytes: images are encoded anew (no header text travels), nothing names a day,
 a machine or a person.
@@ -90,7 +90,7 @@ class Release:
 
 
 def check_release(cases: Sequence[ReleaseCase], settings: ReleaseSettings) -> None:
-    """Everything that is checked before a byte is written; writes nothing.
+    """Checks settings and cases before a byte is written; writes nothing.
 
     Raises:
         GeometryError: The images and the mask of a case do not lie on one grid; the message names the case.
@@ -116,7 +116,7 @@ def build_release(
 
     Args:
         cases: Approved cases, in any order.
-        settings: What the release is called and says.
+        settings: Name, version, licence and texts of the release.
         destination: The folder of all releases; made where it is not there.
         progress: Called after each case.
 
@@ -135,7 +135,7 @@ class WrittenRelease:
     Args:
         part: Where it lies now.
         target: Its place.
-        settings: What it is called and says.
+        settings: Name, version, licence and texts of the release.
         digest: Its `release_digest`.
         cases: How many cases it holds.
     """
@@ -166,8 +166,8 @@ def written_release(
 ) -> Iterator[WrittenRelease]:
     """Writes a release and leaves it to the caller to settle it; without that it is gone when the block ends.
 
-    So what was true of the cases when it was begun can be asked again before it is frozen. Arguments and errors are
-    those of `build_release`.
+    So the caller can check again, before it is frozen, that the cases have not changed meanwhile. Arguments and errors
+    are those of `build_release`.
     """
     check_release(cases, settings)
     target = destination / f"{settings.name}-{settings.version}"

@@ -1,5 +1,5 @@
-"""What a release folder holds, and what its two lists (manifest.json and SHA256SUMS) say it should; never raises on
-bad content, and opens no path that a list names: only regular files that were found in the folder."""
+"""The files of a release folder, and those that its two lists (manifest.json and SHA256SUMS) name. Bad content never
+raises, and no path that a list names is opened: only regular files that were found in the folder."""
 
 import os
 import re
@@ -28,7 +28,7 @@ _SUMS_LINE = re.compile(r"([0-9a-f]{64}) [ *]([^\n]+)\n")
 
 @dataclass(frozen=True)
 class Tree:
-    """What lies in a folder.
+    """The files in a folder.
 
     Args:
         files: Size of every regular file by its path in the folder, with forward slashes.
@@ -41,7 +41,7 @@ class Tree:
 
 @dataclass(frozen=True)
 class Expected:
-    """What a list says of a file: its digest, and its size where the list has one."""
+    """A file's digest by a list, and its size where the list has one."""
 
     sha256: str
     bytes: int | None = None
@@ -49,12 +49,12 @@ class Expected:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a release's lists say.
+    """The files and the manifest by a release's lists.
 
     Args:
         files: Every file that belongs into the folder; None where neither list can be read.
         manifest: The manifest, where it is sound in itself.
-        findings: What is wrong with the lists.
+        findings: Faults of the lists.
     """
 
     files: Mapping[str, Expected] | None
@@ -145,7 +145,7 @@ def _list_bytes(folder: Path, tree: Tree, name: str) -> bytes | None:
 
 
 def _judge_manifest(content: bytes | None) -> tuple[Manifest | None, list[Finding]]:
-    """The manifest where it can be read, and what is wrong with it."""
+    """The manifest where it can be read, and its faults."""
     if content is None:
         return None, [error("file-missing", "The file is missing or cannot be read.", subject=MANIFEST_NAME)]
     try:
@@ -163,7 +163,7 @@ def _judge_manifest(content: bytes | None) -> tuple[Manifest | None, list[Findin
 
 
 def _judge_sums(content: bytes | None) -> tuple[dict[str, Expected] | None, list[Finding]]:
-    """The files of SHA256SUMS where it can be read, and what is wrong with it."""
+    """The files of SHA256SUMS where it can be read, and its faults."""
     if content is None:
         return None, [error("file-missing", "The file is missing or cannot be read.", subject=SUMS_NAME)]
     text = content.decode("utf-8", errors="replace")
@@ -176,7 +176,7 @@ def _judge_sums(content: bytes | None) -> tuple[dict[str, Expected] | None, list
 
 
 def _path_findings(paths: Iterable[str], subject: str) -> list[Finding]:
-    """Paths that lead out of the folder or are no names of ours, that come twice, or that differ in case only."""
+    """Findings about paths that lead out of the folder, are no plain names, are duplicates, or differ in case only."""
     paths = list(paths)
     findings = [
         error("path-escape", f"Expected plain paths inside the release, got {shown(path)[:120]!r}.", subject=subject)

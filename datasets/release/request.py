@@ -1,4 +1,4 @@
-"""What a release is asked to hold: its settings, its cases, and the checks they pass before anything is written."""
+"""The settings and cases of a release to be built, and their checks before anything is written."""
 
 import re
 from collections import Counter
@@ -34,7 +34,7 @@ _PRE_RELEASES = {"alpha": 0, "beta": 1, "rc": 2, None: 3}
 
 @dataclass(frozen=True)
 class ReleaseSettings:
-    """What a release is called, under which terms it goes out, and what its card says.
+    """Name and version of a release, its licence, and the texts of its card.
 
     Args:
         name: Lower-case letters, digits and hyphens, e.g. ``thigh-tumours``.
@@ -45,7 +45,7 @@ class ReleaseSettings:
         licence_text: The licence in full, for LICENSE.txt; without it the file names the licence only.
         masks_made_by: Who drew and reviewed the masks, and how, without names of people.
         known_limits: Sentences that a reader must know before using the data.
-        citations: What to cite.
+        citations: Works to cite.
         labels: Name of each value in the masks.
         folds: How many folds to suggest.
         follows: The version before this one, which this one must be newer than.
@@ -69,7 +69,7 @@ class ReleaseSettings:
 
 @dataclass(frozen=True)
 class ReleaseCase:
-    """An approved case: its files on one grid, and what they came from.
+    """An approved case: its files on one grid, and their sources.
 
     Args:
         code: The case's code.
@@ -80,7 +80,7 @@ class ReleaseCase:
         t1: NIfTI file of T1.
         t2: NIfTI file of T2, on T1's grid.
         mask: NIfTI label map on the same grid.
-        sources: SHA-256 of everything the files came from, by name (series, registration record, annotations). Where
+        sources: SHA-256 of all sources of the files, by name (series, registration record, annotations). Where
             one is called ``t1_file``, ``t2_file`` or ``mask_file`` that file must still have this digest.
         quality_score: The reviewer's score of the mask.
         unannotated_slices: Indices of slices that nobody drew on; they are empty in the mask.
@@ -104,12 +104,12 @@ class ReleaseCase:
 
     @property
     def may_be_empty(self) -> bool:
-        """Whether a mask without a single voxel is what the reviewer approved."""
+        """Whether the reviewer approved a mask without a single voxel."""
         return self.empty_mask_approved or self.quality_score is QualityScore.CANNOT_LOCATE
 
 
 def version_key(version: str) -> tuple[int, int, int, int, int]:
-    """What versions are ordered by: a pre-release comes before its release.
+    """Sort key of versions: a pre-release comes before its release.
 
     Raises:
         RejectedInput: Not a version of ours.
@@ -160,7 +160,7 @@ def check_settings(settings: ReleaseSettings) -> None:
 
 
 def check_case_list(cases: Sequence[ReleaseCase], settings: ReleaseSettings) -> None:
-    """Refuses a list of cases that cannot lie in one folder or that must not go out.
+    """Refuses a list of cases that cannot lie in one folder or must not be published.
 
     Raises:
         RejectedInput: No cases, an unfit code, two codes that differ in case only, or a withdrawn case.
@@ -185,7 +185,7 @@ def check_case_list(cases: Sequence[ReleaseCase], settings: ReleaseSettings) -> 
 
 
 def check_case(case: ReleaseCase, settings: ReleaseSettings) -> None:
-    """Reads a case's grids and mask and refuses what must not go out; images' voxels are not looked at.
+    """Reads a case's grids and mask and refuses a case that must not be published; images' voxels are not read.
 
     Raises:
         GeometryError: T1, T2 and mask do not lie on one grid; the message names the case.
@@ -231,7 +231,7 @@ def checked_mask(case: ReleaseCase, settings: ReleaseSettings, grid: Grid) -> Ma
 
 @contextmanager
 def naming_case(code: str) -> Iterator[None]:
-    """Puts the case's code in front of whatever is refused within."""
+    """Puts the case's code in front of the message of any refusal in the block."""
     try:
         yield
     except RejectedInput as error:

@@ -1,6 +1,6 @@
 """Verifying a release folder: every file against the release's lists, then images, masks and folds among themselves.
 
-Bad content never raises: it becomes a finding that names the file (its path in the release) and what to do. A stranger
+Bad content never raises: it becomes a finding that names the file (its path in the release) and what to do. Anyone
 without Maskloop checks the same bytes with ``sha256sum -c SHA256SUMS``.
 """
 
@@ -29,10 +29,10 @@ _OWN_FOLDERS = ("images/", "masks/")
 
 @dataclass(frozen=True)
 class VerificationReport:
-    """What a verification found.
+    """The result of a verification.
 
     Args:
-        findings: Everything that is not as it should be; empty for a sound release.
+        findings: All deviations from the manifest; empty for a sound release.
         files: How many files are whole and unchanged.
         bytes: Their size together.
         cases: How many cases the manifest has, 0 where it cannot be believed.
@@ -63,7 +63,7 @@ class VerificationReport:
 
 
 def verify_release(folder: Path, *, expected_digest: str | None = None) -> VerificationReport:
-    """Compares a release folder with what its manifest and SHA256SUMS say.
+    """Compares a release folder with its manifest and SHA256SUMS.
 
     Args:
         folder: The release's folder; nothing in it is written, and no link in it is followed.

@@ -1,7 +1,8 @@
-"""Cohort: cases as files in a folder, images and masks paired by what the stars in their names stand for.
+"""Cohort: cases as files in a folder, images and masks paired by the text that the stars of their globs match.
 
 ``ct=*/CT_image.nii.gz``, ``pet=*/PET_image.nii.gz`` and the mask ``*/CT_mask.nii.gz`` make one case of every subfolder
-that holds all three. A case goes by what the stars stand for, so folders should be called by codes, not by people.
+that holds all three. A case is named by the text that the stars match, so folders should be called by codes, not by
+people.
 """
 
 import re
@@ -34,11 +35,11 @@ class CohortCase:
     """Where the files of a case lie.
 
     Args:
-        case: What the stars stand for, joined by underscores.
+        case: Text that the stars match, joined by underscores.
         images: File of each channel: ``t1``, ``t2``, ``ct`` or ``pet``.
         mask: File of the mask.
-        values: Values of the mask that are meant (`datasets.study.cohort_values`); () where nobody said, and the mask
-            must then hold a single one.
+        values: Values of the mask that are the tumour (`datasets.study.cohort_values`); () where none were given, and
+            the mask must then hold a single one.
     """
 
     case: str
@@ -49,11 +50,11 @@ class CohortCase:
 
 @dataclass(frozen=True)
 class Cohort:
-    """What was found in a folder.
+    """The cases found in a folder.
 
     Args:
         cases: In the order of their names.
-        findings: Cases that lack a file, and so were left out; values of the masks that are not meant.
+        findings: Cases left out for a missing file; values of the masks that are not the tumour.
     """
 
     cases: tuple[CohortCase, ...]
@@ -116,9 +117,9 @@ def load(case: CohortCase, *, resample: bool = False, budget: Budget = DEFAULT_B
         budget: What reading one file may cost.
 
     Raises:
-        RejectedInput: A file cannot be read, an image holds no picture, the mask holds no labels, nothing of what is
-            meant (``cohort-empty-mask``), all corners (``cohort-mask-background``), or several values of which nobody
-            said which is meant (``cohort-mask-values``).
+        RejectedInput: A file cannot be read, an image holds no picture, the mask holds no labels, not the
+            tumour's value (``cohort-empty-mask``), all corners (``cohort-mask-background``), or several values without
+            a choice of the tumour's (``cohort-mask-values``).
         GeometryError: An image lies on other points than the mask, which may be counted in any order and be a box of
             the image's.
     """
@@ -145,7 +146,7 @@ def _on_an_image(mask: Mask, volumes: Mapping[str, Volume]) -> Mask:
 
 
 def _meant(mask: Mask, values: tuple[int, ...]) -> Mask:
-    """The meant values of a mask as value 1."""
+    """The tumour's values of a mask as value 1."""
     found = [int(value) for value in np.unique(mask.data) if value]
     if len(found) > 1 and not values:
         raise RejectedInput(
@@ -165,7 +166,7 @@ def _meant(mask: Mask, values: tuple[int, ...]) -> Mask:
 
 
 def _require_background(mask: Mask) -> None:
-    """Raises where what is meant holds all corners of the image: no tumour does, but the background."""
+    """Refuses a mask that holds all corners of the image, as the background does and no tumour."""
     if mask.holds_corners:
         raise RejectedInput(
             "cohort-mask-background",
@@ -175,7 +176,7 @@ def _require_background(mask: Mask) -> None:
 
 
 def _on_grid(volume: Volume, grid: Grid, channel: str, *, resample: bool) -> Volume:
-    """The image on the mask's grid: its own points in the mask's order, or resampled where that was asked for."""
+    """The image on the mask's grid: its own points in the mask's order, or resampled if requested."""
     if resample and not is_box_of(volume.grid, grid):
         return resample_volume(volume, grid, outside=float(np.nanmin(volume.data)))
     return volume_on(volume, grid, what=f"A case's {channel} image beside its mask")[0]
@@ -228,7 +229,7 @@ def _no_glob(channel: str) -> RejectedInput:
 
 
 def _as_pattern(glob: str) -> "re.Pattern[str]":
-    """The glob as a regular expression whose groups are what the stars stand for."""
+    """The glob as a regular expression with a group for each star."""
     # Written anew without doubled slashes and "./", which Path.glob passes over too.
     pieces = _STAR.split(PurePosixPath(glob).as_posix())
     return re.compile("".join(_as_group(piece) if _STAR.fullmatch(piece) else re.escape(piece) for piece in pieces))
@@ -245,7 +246,7 @@ def _as_group(star: str) -> str:
 
 
 def _apart(case: CohortCase) -> tuple[Finding, ...]:
-    """What to say of a mask whose points are not quite, or not all, its image's; nothing of what `load` refuses."""
+    """Findings about a mask whose points are not quite, or not all, its image's; none where `load` refuses it."""
     for path in case.images.values():
         with suppress(RejectedInput, OSError):
             found = grid_findings(read_grid(path), read_grid(case.mask), what="The mask beside its image")

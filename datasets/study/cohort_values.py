@@ -1,4 +1,4 @@
-"""Which value of a cohort's masks is meant, the same in every case: a person, the dataset or a plain mask says it."""
+"""Which value of a cohort's masks is the tumour, the same in every case: by a person, the dataset or a plain mask."""
 
 import re
 from collections import Counter
@@ -15,7 +15,7 @@ from datasets.labels.stored_values import MOST_LABEL, MOST_VALUES, labels_in
 from datasets.study.cohort import Cohort
 
 OTHER_VALUES = "cohort-other-values"
-"""Code of the finding that masks hold other values than those that are meant."""
+"""Code of the finding that masks hold other values beside the tumour's."""
 
 Seen = dict[str, tuple[int, ...] | None]
 """Labels of each case's mask; None where they are more than a handful."""
@@ -25,19 +25,19 @@ _MOST_LISTED = 5
 
 
 def with_meant_values(cohort: Cohort, folder: Path, said: str = "") -> Cohort:
-    """The cohort, each case with the values that are meant. Reads every mask.
+    """The cohort, each case with the values of its tumour. Reads every mask.
 
     Args:
         cohort: From `read_cohort`.
         folder: Its folder; may hold a `dataset.json` that names the labels.
-        said: What a person says: a value, several joined by commas (they count as one region), or a label's name.
+        said: A value, several joined by commas (they count as one region), or a label's name; empty for none.
 
     Returns:
         The cohort; a finding says which other values its masks hold.
 
     Raises:
-        RejectedInput: ``cohort-mask-values`` (nothing says which of several values is meant, or a plain one differs
-            from case to case), ``cohort-value-said`` (what was said is no value or no label's name),
+        RejectedInput: ``cohort-mask-values`` (nothing says which of several values is the tumour, or a plain one
+            differs from case to case), ``cohort-value-said`` (`said` is no value or no label's name),
             ``cohort-value-absent`` (no mask holds it) or ``label-list``.
     """
     seen = {case.case: _labels_of(case.mask) for case in cohort.cases}
@@ -93,7 +93,7 @@ def _called(said: str, labels: dict[int, str]) -> tuple[int, ...]:
 
 
 def _plain(seen: Seen) -> tuple[int, ...]:
-    """The one value of all masks; an empty mask has no say."""
+    """The one value of all masks; empty masks do not count."""
     found = {labels for labels in seen.values() if labels != ()}
     if not found:
         return PLAIN_VALUES[:1]
@@ -109,7 +109,7 @@ def _plain(seen: Seen) -> tuple[int, ...]:
 
 
 def _counted(seen: Seen) -> str:
-    """What the masks hold, with how many hold it, the most frequent first."""
+    """The values of the masks with the number of masks that hold them, the most frequent first."""
     counts = Counter(labels for labels in seen.values() if labels != ())
     listed = [f"{_name(labels)} in {count} case(s)" for labels, count in counts.most_common(_MOST_LISTED)]
     return "; ".join(listed) + (" and others" if len(counts) > _MOST_LISTED else "") or "masks without a label"
@@ -120,7 +120,7 @@ def _name(labels: tuple[int, ...] | None) -> str:
 
 
 def _others(meant: tuple[int, ...], seen: Seen) -> Iterable[Finding]:
-    """What was left out of the masks, so that nobody takes the figures for those of all labels."""
+    """A finding about labels that count as background, so that figures are not taken for those of all labels."""
     others = {case: set(labels) - set(meant) for case, labels in seen.items() if labels}
     cases = [case for case, rest in others.items() if rest]
     if not cases:

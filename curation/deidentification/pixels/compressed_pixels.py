@@ -1,4 +1,4 @@
-"""Compressed pixel data without what may hide beside the picture: comments and programs' own segments inside the
+"""Strips compressed pixel data of data hidden beside the picture: comments and programs' own segments inside the
 codestream, bytes behind its end, and fragments that belong to no picture.
 
 The codestream's own segments are copied as they are, so the picture decodes to the same values.
