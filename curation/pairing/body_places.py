@@ -1,4 +1,4 @@
-"""Whether two series can show the same part of the body, by what their headers say of it."""
+"""Whether two series can show the same part of the body, by body part and laterality in their headers."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The candidates for T1 and T2 among a patient's judged series, and what reports show of all of them."""
+"""The candidates for T1 and T2 among a patient's judged series, and the rows of reports about all of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ class Candidate:
 def candidates_for(
     role: SeriesRole, judged: list[JudgedSeries], who: str, *, chosen: str = ""
 ) -> tuple[list[Candidate], list[Finding]]:
-    """The candidates for a role, and what is wrong with those that are no sound stacks.
+    """The candidates for a role, and findings about those that are no sound stacks.
 
     Args:
         role: T1 or T2.
@@ -58,7 +58,7 @@ def candidates_for(
 
 
 def considered(judged: list[JudgedSeries], roles: Mapping[str, SeriesRole]) -> tuple[ConsideredSeries, ...]:
-    """What reports show of every series.
+    """The rows of reports about every series.
 
     Args:
         judged: All series of the patient.

@@ -30,7 +30,7 @@ _BACKGROUND = Finding(
     "The region holds all corners of the picture, as the background does; it is left out.",
     "Nothing, if it is the background; else save the mask with 0 as background, and 1 where it was drawn.",
 )
-"""A mask the wrong way round, or the background's own value."""
+"""An inverted mask, or the background's own value."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class LoadedPair:
         volumes: T1 and T2, each on its own grid.
         masks: Role to name of region to mask, each on its series' grid.
         mask_sources: Role to name of region to the SHA-256 of the file that it came from.
-        findings: The pair's own, what is odd about the voxels, and the masks that are left out.
+        findings: The pair's own, those about the voxels, and the masks that are left out.
     """
 
     volumes: Mapping[SeriesRole, Volume]
@@ -94,7 +94,7 @@ def _require_two_images(t1: Volume, t2: Volume) -> None:
 def assign_masks(
     masks: list[FoundMask], series: list[FoundSeries], chosen: Mapping[SeriesRole, FoundSeries], who: str
 ) -> tuple[list[tuple[SeriesRole | None, FoundMask]], list[Finding]]:
-    """Masks of the chosen series with their role; None for a mask that does not say whose it is."""
+    """Masks of the chosen series with their role; None for a mask that does not name its series."""
     assigned: list[tuple[SeriesRole | None, FoundMask]] = []
     findings: list[Finding] = []
     for mask in masks:
@@ -116,7 +116,7 @@ def assign_masks(
 def _role_of_file(
     mask: FoundMask, series: list[FoundSeries], chosen: Mapping[SeriesRole, FoundSeries], who: str
 ) -> tuple[SeriesRole | None, Finding | None]:
-    """The role of a volume file's mask, None where it does not say, or why it is neither's."""
+    """The role of a volume file's mask, None where it names none, or a finding where it belongs to neither."""
     roles = [mask.named_role] if mask.named_role is not None else list(chosen)
     fitting = [role for role in roles if not contradict(mask.made_by, chosen[role].made_by)]
     visits = {found.made_by.get("ses", "") for found in series if found.dicom is None}
@@ -128,7 +128,7 @@ def _role_of_file(
 
 
 def masks_without_series(masks: list[FoundMask], series: list[FoundSeries], who: str) -> list[Finding]:
-    """Structure sets and segmentations whose series are not there."""
+    """Findings about structure sets and segmentations whose series are missing."""
     message = "The series that the mask was drawn on is not in the folder; the mask is left out."
     return [
         Finding(
@@ -140,7 +140,7 @@ def masks_without_series(masks: list[FoundMask], series: list[FoundSeries], who:
 
 
 def _says_nothing(mask: FoundMask) -> bool:
-    """Whether a DICOM mask names neither series nor images: then its place decides."""
+    """Whether a DICOM mask names neither series nor images: then its position decides."""
     return not mask.is_volume_file and not mask.series_uids and not mask.image_uids
 
 
@@ -167,9 +167,9 @@ def _of_which_visit(mask: FoundMask, who: str) -> Finding:
 def _read_masks(
     found: FoundMask, role: SeriesRole | None, pair: PatientPair, volumes: Mapping[SeriesRole, Volume]
 ) -> tuple[SeriesRole, Mapping[str, Mask], tuple[Finding, ...]]:
-    """A file's regions, whose they are, and what was said of reading them.
+    """A file's regions, the role of their series, and findings about reading them.
 
-    A mask that does not say whose it is goes to T2, or else T1, by its grid.
+    A mask that does not name its series goes to T2, or else T1, by its grid.
     """
     roles = [role] if role is not None else [SeriesRole.T2, SeriesRole.T1]
     if not found.is_volume_file:
@@ -219,7 +219,7 @@ def _read_dicom_masks(
 
 
 def _regions_of(mask: Mask, labels: Mapping[int, str]) -> dict[str, Mask]:
-    """One mask a label value, named by what the value means; one that nobody named is called by its number.
+    """One mask a label value, named by the value's meaning, or by its number where it has no name.
 
     Raises:
         RejectedInput: Nothing says what the values mean (``mask-values-unclear``).
@@ -238,7 +238,7 @@ def _regions_of(mask: Mask, labels: Mapping[int, str]) -> dict[str, Mask]:
 
 
 def _odd_volumes(pair: PatientPair, volumes: Mapping[SeriesRole, Volume]) -> Iterator[Finding]:
-    """What a person should know of the voxels. Raises where they are no image."""
+    """Warnings about the volumes' voxels. Raises where they are no image."""
     for role, volume in volumes.items():
         subject = f"{pair.reference}, series {pair.by_role[role].series.reference}"
         for finding in refuse_errors(check_volume(volume)):
@@ -248,7 +248,7 @@ def _odd_volumes(pair: PatientPair, volumes: Mapping[SeriesRole, Volume]) -> Ite
 def _odd_masks(
     pair: PatientPair, found: FoundMask, regions: Mapping[str, Mask], noted: tuple[Finding, ...]
 ) -> Iterator[Finding]:
-    """What a person should know of a file's regions: how they were read, and whether they can be one tumour."""
+    """Warnings about a file's regions: how they were read, and whether they can be one tumour."""
     subject = f"{pair.reference}, {found.reference}"
     yield from (replace(finding, subject=f"{subject}, {finding.subject}".rstrip(", ")) for finding in noted)
     if not regions and not noted:
@@ -263,7 +263,7 @@ def _odd_masks(
 
 
 class _SeenMasks:
-    """The tumours and oedemas of the files read so far, to notice where two files say two things."""
+    """The tumours and oedemas of the files read so far, to find files that contradict each other."""
 
     def __init__(self) -> None:
         self._masks: dict[tuple[SeriesRole, str], list[tuple[FoundMask, Mask]]] = {}
@@ -271,7 +271,7 @@ class _SeenMasks:
     def compared(
         self, pair: PatientPair, role: SeriesRole, found: FoundMask, regions: Mapping[str, Mask]
     ) -> Iterator[Finding]:
-        """A finding for each region that another file draws otherwise."""
+        """A finding for each region whose mask in another file differs."""
         for name, mask in regions.items():
             earlier = self._masks.setdefault((role, region_called(name)), [])
             others = [other for other, drawn in earlier if other is not found and not _is_same(drawn, mask)]

@@ -1,8 +1,8 @@
 """Which axial T1 and which axial fat-suppressed T2 of each patient make a case, and why.
 
 A wrong pair costs more than a question: a pair is made only where it leads every other by `MARGIN` points. Otherwise
-the patient is named in a finding, with every candidate and its points, and a person chooses. What a person chose
-stands, whatever the points say.
+the patient is named in a finding, with every candidate and its points, and a person chooses. A person's choice
+stands, whatever the points.
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,7 +35,7 @@ __all__ = [
 
 MARGIN = 4
 """Points by which a pair must lead the next one. Two series that are both right differ by up to 3 points, by how much
-their headers happen to say: 5 for times that the description confirms or 3 for a description alone, and 1 for ten or
+evidence their headers hold: 5 for times that the description confirms or 3 for a description alone, and 1 for ten or
 more slices. A plainly worse one (`curation.series.ranking.BESIDE_A_BETTER_ONE`) falls behind by 5 at least."""
 
 LEAST_OVERLAP = 0.5
@@ -57,7 +57,7 @@ Chosen = tuple[Candidate, Candidate]
 
 
 def pair_series(scan: FolderScan, *, choices: Choices | None = None) -> Pairing:
-    """Chooses each patient's T1 and T2 by the points of `curation.series.role_points`; one of them may not be both.
+    """Chooses each patient's T1 and T2 by the points of `curation.series.role_points`; never one series for both roles.
 
     Digests of the chosen files are computed, so this reads them.
 
@@ -136,7 +136,7 @@ def _pair(scan: FolderScan, patient_key: str, judged: list[JudgedSeries], best: 
 
 
 def _best_pair(pairs: list[Chosen], who: str) -> Chosen | Finding:
-    """The pair that leads all others of its visit, or the question to ask."""
+    """The pair that leads all others of its visit, or a finding that asks a person to choose."""
     pairs = [pair for pair in pairs if pair[0].series is not pair[1].series]
     if not pairs:
         return _ambiguous("ambiguous-series", "one series may be the T1 as well as the T2", who)
@@ -184,14 +184,14 @@ def _is_one_day(pair: Chosen) -> bool:
 
 
 def _is_elsewhere(pair: Chosen) -> bool:
-    """Whether the headers name two sides, or two regions where no common frame of reference tells better."""
+    """Whether the headers name two sides, or two regions where there is no common frame of reference."""
     one, other = (candidate.series for candidate in pair)
     is_other = not _share_a_frame(one, other) and other_region(one.evidence, other.evidence)
     return is_other or other_side(one.evidence, other.evidence)
 
 
 def _overlap(pair: Chosen) -> float:
-    """The share of the body that both show; 1 where they have no millimetres in common to tell.
+    """The share of the body that both show; 1 where they have no coordinates in common.
 
     Positions of one study are compared where no frame of reference is given.
     """
@@ -211,7 +211,7 @@ def _have_other_frames(one: FoundSeries, other: FoundSeries) -> bool:
 
 
 def _coverage(pair: Chosen) -> float:
-    """The share of its slices that the worse covered of the two has covered; 1 where nothing tells."""
+    """The smaller share of either series' slices that the other covers; 1 where that is unknown."""
     return _covered(pair[0].series, pair[1].series)
 
 
@@ -260,7 +260,7 @@ def _choice(chosen: Candidate, partner: Candidate, role: SeriesRole, *, judged: 
 def _only_in_pairs(
     chosen: Candidate, partner: Candidate, role: SeriesRole, *, others: list[JudgedSeries]
 ) -> Iterator[Reason]:
-    """What tells a chosen series from others as good that have no partner."""
+    """Reasons for a chosen series over others as good that have no partner."""
     if chosen.is_by_person:
         return
     rivals = [one for one in others if one.fits(role) and one.unsound is None]
@@ -277,7 +277,7 @@ def _only_in_pairs(
 
 
 def _none_plausible(role: SeriesRole, judged: list[JudgedSeries], who: str) -> Finding:
-    """That a role has no candidate, with the series that came nearest and what is against it."""
+    """The finding that a role has no candidate, with the nearest series and the reasons against it."""
     name = "axial T1" if role is SeriesRole.T1 else "axial fat-suppressed T2"
     nearest = max(judged, key=lambda one: one.judgements[role].score, default=None)
     code, message = f"no-{role.value}", f"No {name} was found"
@@ -299,7 +299,7 @@ def _ambiguous(code: str, why: str, who: str) -> Finding:
 
 
 def _doubts(t1: Candidate, t2: Candidate, who: str) -> Iterator[Finding]:
-    """What a person should know about a pair that was accepted all the same."""
+    """Warnings about a pair that was accepted all the same."""
     checks = (
         (not is_fat_suppressed(t2.series.evidence), "t2-not-fat-suppressed",
          "Nothing says that the T2 is fat-suppressed."),

@@ -11,7 +11,7 @@ from datasets.finding import Finding, Level
 _PLACEHOLDER = re.compile(
     r"(?:anon\w*|unknown|unbekannt|none|null|nil|test\d*|patient|pat|id|noid|na|dummy|default|x+|0+|9+|1|12345?6?)?"
 )
-"""What archives and anonymisers write where there is no patient ID: many patients share it."""
+"""Placeholders of archives and anonymisers for a missing patient ID: many patients share them."""
 
 
 def identity_problem(series: Sequence[FoundSeries], chosen: Sequence[FoundSeries], who: str) -> Finding | None:

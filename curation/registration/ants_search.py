@@ -102,7 +102,7 @@ def search(
 
 
 def deform(fixed: Volume, moving: Volume, *, seed: int) -> Deformation:
-    """The deformation that is left between two images that are aligned already, by symmetric normalisation (SyN).
+    """The remaining deformation between two aligned images, by symmetric normalisation (SyN).
 
     Source: Avants et al., Symmetric diffeomorphic image registration with cross-correlation, Medical Image Analysis
     2008.

@@ -1,6 +1,6 @@
-"""A deformation: how far each point of T2's body must go before the affine motion carries it to T1, and the way back.
+"""A deformation: the displacement of each point of T2's body before the affine motion to T1, and its inverse.
 
-Found on request only: a tumour deforms less between two sequences of one visit than a search may imagine.
+Searched on request only: a tumour deforms less between two sequences of one visit than a search may find by error.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Deformation:
     Args:
         grid: Where the displacements are known; outside of it they are taken from its nearest edge voxel.
         forward: (i, j, k, 3) float32 RAS+ millimetres, added to a point of T2.
-        backward: (i, j, k, 3) float32 RAS+ millimetres, the way back.
+        backward: (i, j, k, 3) float32 RAS+ millimetres, the inverse.
     """
 
     grid: Grid
@@ -75,10 +75,10 @@ def encode_deformation(deformation: Deformation) -> bytes:
 
 
 def read_deformation(path: Path) -> Deformation:
-    """Reads what `write_deformation` wrote.
+    """Reads the file of `write_deformation`.
 
     Raises:
-        RejectedInput: It is gone, damaged or something else (``deformation-unreadable``).
+        RejectedInput: It is missing, damaged or another file (``deformation-unreadable``).
     """
     import nibabel as nib
 

@@ -45,7 +45,7 @@ _SPARE = 2
 would beat with the voxels of the other image."""
 
 _DECIMALS = 9
-"""SimpleITK repeats itself to about 1e-13 whatever the number of threads; what is rounded here repeats to the bit."""
+"""SimpleITK repeats itself to about 1e-13 whatever the number of threads; rounded to this it repeats to the bit."""
 
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 

@@ -33,7 +33,7 @@ METHODS = {
     Preset.FAST: "SimpleITK, Mattes mutual information inside the body, L-BFGS-B, rigid then affine",
     Preset.ANTS: "ANTs, Mattes mutual information, gradient descent, rigid then affine",
 }
-"""What each preset does, as records say it."""
+"""The method of each preset, as it stands in records."""
 
 DEFORMATION_FILE = "deformation.nii.gz"
 """The displacement fields' file beside the registered volumes."""
@@ -61,12 +61,12 @@ class Motion:
 
 @dataclass(frozen=True, eq=False)
 class Registration:
-    """A registered case and how it came about.
+    """A registered case with its transform, checks and sources.
 
     Args:
         transform: (4, 4) float64, RAS+ millimetres: takes a point of T2's world, which is the case's, to the point of
             T1's world that shows the same anatomy. It carries images and masks of T1 onto the case's grid.
-        deformation: What happens to a point of the case before `transform`; None where none was asked for.
+        deformation: Displacement of a point of the case before `transform`; None where none was requested.
         volumes: T1 and T2 as float32 on the case's grid.
         kept: ``header``, ``rigid`` or ``affine``.
         reason: Why that and not the next one, in one sentence.
@@ -214,7 +214,7 @@ def placement_of(record: Mapping[str, Any], role: SeriesRole, *, folder: Path) -
 
 
 def _deformed(deformation: Deformation) -> dict[str, Any]:
-    """What the record says of the deformation; its file's digest among it."""
+    """The record's values about the deformation, its file's digest among them."""
     return {
         "file": DEFORMATION_FILE,
         "sha256": sha256_of_bytes(encode_deformation(deformation)),

@@ -5,8 +5,8 @@
     P8,fat,,3,5,,
 
 Only ``patient_id`` must be there. ``t1`` and ``t2`` name a file by its path below the folder, or, of DICOM, a series by
-its number, its folder or Maskloop's reference; what is named there is a person's choice. Masks are named by path.
-How the table's text becomes cells stands in `curation.scanning.table_text`.
+its number, its folder or Maskloop's reference; such a series is a person's choice. Masks are named by path.
+`curation.scanning.table_text` splits the table's text into cells.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,12 +26,12 @@ _ALIASES = {"patientid": "patient_id", "tissuetype": "tissue_type", "anatomicals
 _MOST_BYTES = 10_000_000
 _REMEDY = f"Save it as UTF-8 text with the columns {', '.join(_COLUMNS)}."
 _NO_ID = frozenset({"", "nan", "n/a", "#n/a", "null", "none", "na"})
-"""What spreadsheets and data frames write for an empty cell."""
+"""Spreadsheets' and data frames' words for an empty cell."""
 
 
 @dataclass(frozen=True)
 class CaseDescription:
-    """What a person said about a case."""
+    """Tissue type and site of a case, given by a person."""
 
     tissue_type: TissueType = TissueType.UNKNOWN
     anatomical_site: str = ""
@@ -43,7 +43,7 @@ class NamedFiles:
 
     Args:
         row: Number of the row in the table.
-        series: Role to what the row says. Never to be shown.
+        series: Role to the cell of its column. Never to be shown.
         masks: Role to the path of a mask. Never to be shown.
     """
 
@@ -58,7 +58,7 @@ class CaseTable:
 
     Args:
         rows: Patient id to (row number, description); the ids are never to be stored or shown.
-        findings: What was wrong with it.
+        findings: Faults of the table.
         named: Patient id to the files or series that the row names, where it names any.
     """
 
@@ -75,7 +75,7 @@ def read_case_table(folder: Path, *, site_words: frozenset[str] = SITE_WORDS) ->
     row names the files. Letters with marks may be composed or not: ids are kept composed.
 
     Args:
-        folder: That holds the table.
+        folder: The folder of the table.
         site_words: Words of anatomical sites that are kept.
     """
     try:
@@ -121,7 +121,7 @@ def _odd(row: int | None) -> Iterator[Finding]:
 
 
 def _passed_over(columns: list[str]) -> Iterator[Finding]:
-    """A column whose name is misspelt would else be passed over in silence."""
+    """Names ignored columns, since one may be a misspelt one of ours."""
     others = [name for name in columns if name not in _COLUMNS]
     if others:
         message = f"Expected columns called {', '.join(_COLUMNS)}, got {len(others)} other(s), which were ignored."
@@ -179,7 +179,7 @@ def _bare(path: str) -> str:
 def _useless(
     number: int, patient_id: str, values: Mapping[str, str], rows: Mapping[str, tuple[int, CaseDescription]]
 ) -> Iterator[Finding]:
-    """Why a row is passed over; an empty one is no news."""
+    """Why a row is ignored; no finding for an empty one."""
     if patient_id in rows:
         message = f"The patient of this row has row {rows[patient_id][0]} already; this one is ignored."
         yield row_finding(number, "table-row-twice", message)

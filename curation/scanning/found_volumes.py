@@ -1,6 +1,6 @@
-"""The volume files of a scan: told apart into images and masks, and given to their patients once all are known.
+"""Sorts the volume files of a scan into images and masks, and assigns them to patients once all are known.
 
-What the voxels are goes before what a name says: few whole numbers are a mask, and never an image.
+Voxels count more than names: few whole numbers are a mask, and never an image.
 """
 
 from collections import defaultdict
@@ -38,10 +38,10 @@ class VolumeFile:
         path: The file.
         relative: Below the scanned folder. Never to be shown.
         number: Of the file.
-        name: What its name says, and what `cases.csv` says of its role.
+        name: Its name, read, with the role by `cases.csv`.
         grid: Where its voxels lie.
         values: Distinct values of its voxels; None where they are many.
-        named: What `cases.csv` says; None where it does not name the file.
+        named: Its cell in `cases.csv`; None where that does not name the file.
     """
 
     path: Path = field(repr=False)
@@ -78,7 +78,7 @@ class PlacedVolumes:
         series: In the order of their files.
         masks: In the order of their files.
         former_keys: As of `FolderScan`.
-        findings: What was left out, and what is to be asked.
+        findings: Files that were left out, and questions.
     """
 
     series: tuple[FoundSeries, ...]
@@ -91,7 +91,7 @@ def look_at_volume(path: Path, relative: PurePath, number: int, named: NamedFile
     """Reads a file's name and header, and of its voxels as much as tells an image from a mask.
 
     Raises:
-        RejectedInput: What the format's own reader refuses in a header.
+        RejectedInput: As the format's own reader, for faults of a header.
     """
     name = read_name(relative)
     if named is not None:
@@ -108,14 +108,14 @@ def place_volumes(
     label_values: LabelValues,
     label_lists: Mapping[PurePath, LabelValues],
 ) -> PlacedVolumes:
-    """Gives every file to its patient.
+    """Assigns every file to its patient.
 
     Args:
         files: All volume files.
         folder: The scanned folder.
         said_patients: Patients that `cases.csv` has rows for.
         dicom_places: Folder below `folder` and patient key of DICOM images.
-        label_values: What a person says of the masks' values; {} where nobody does.
+        label_values: Meaning of the masks' values by a person; {} for none.
         label_lists: From `curation.scanning.mask_values.label_lists`.
     """
     names = _Names(files, folder)
@@ -154,7 +154,7 @@ class _Names:
         return next(iter(named)) if len(named) == 1 else ""
 
     def said(self, file: VolumeFile) -> str:
-        """The patient that `cases.csv` says; empty where it says none."""
+        """The patient by `cases.csv`; empty where it gives none."""
         return file.named.patient_id if file.named is not None else self.beside(file)
 
     def key_of(self, file: VolumeFile) -> str:
@@ -163,7 +163,7 @@ class _Names:
 
 
 def _place(file: VolumeFile) -> tuple[object, ...]:
-    """What files of one patient share: the key that their names give, and the silent folders in it."""
+    """The place that files of one patient share: the key of their names, and folders in it that identify no patient."""
     return (file.name.patient_key, silent_place(file.name))
 
 

@@ -1,4 +1,4 @@
-"""DICOM masks under another patient ID than the images that they name: anonymised apart from them, or somebody's."""
+"""DICOM masks under another patient ID than their images: anonymised apart from them, or another patient's."""
 
 from collections.abc import Iterator, Sequence
 
@@ -25,7 +25,7 @@ def of_other_patients(masks: Sequence[FoundMask], series: Sequence[FoundSeries])
 
 
 def other_patient(mask: FoundMask) -> Finding:
-    """That a mask is left out, since nobody knows which of the two IDs is right."""
+    """The finding that a mask is left out, since it is unknown which of the two IDs is right."""
     return Finding(
         Level.ERROR,
         "mask-of-other-patient",

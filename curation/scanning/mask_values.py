@@ -1,7 +1,7 @@
-"""What the values of a scan's mask files mean: the same in all of them, or said; otherwise a person is asked.
+"""The meaning of the values in a scan's mask files: the same in all of them, or given; otherwise a person is asked.
 
-A file's own segment names come first, then what a person says, then a list of labels in its dataset. Without any of
-these only a plain mask speaks for itself: one value, 1 or 255, in every file that is called alike.
+A file's own segment names come first, then a person's `--label-values`, then a list of labels in its dataset. Without
+any of these only a plain mask speaks for itself: one value, 1 or 255, in every file that is called alike.
 """
 
 from collections import Counter, defaultdict
@@ -39,7 +39,7 @@ class MaskFile:
         number: Of the file.
         path: The file.
         relative: Below the scanned folder. Never to be shown.
-        region: What its name says is drawn; `TUMOUR` where it says nothing.
+        region: Region by its name; `TUMOUR` where that gives none.
         labels: The labels in it, () for an empty one; None for what is no label map and is refused where it is read.
     """
 
@@ -52,10 +52,10 @@ class MaskFile:
 
 @dataclass(frozen=True)
 class Meanings:
-    """What the values mean.
+    """The meaning of the values of each mask file.
 
     Args:
-        labels: Number of a file to the name of each of its values; {} where that was asked.
+        labels: Number of a file to the name of each of its values; {} where that is a question.
         findings: The questions, and lists that cannot be read.
     """
 
@@ -83,7 +83,7 @@ def meanings_of(masks: Sequence[MaskFile], said: LabelValues, lists: Mapping[Pur
 
     Args:
         masks: All of them.
-        said: What a person says; {} where nobody does.
+        said: Names by a person; {} for none.
         lists: From `label_lists`.
     """
     labels: dict[int, LabelValues] = {}
@@ -166,7 +166,7 @@ def _names_both(mask: MaskFile) -> Finding:
 def _plain(masks: Sequence[MaskFile]) -> dict[int, LabelValues]:
     """Masks of one value that are plain all over the cohort; {} for the others, since then none can be trusted.
 
-    What is called oedema has a value of its own in cohorts that draw both, each in a file.
+    A file called oedema may have a value of its own in cohorts that draw both regions, each in a file.
     """
     kinds: dict[str, list[MaskFile]] = defaultdict(list)
     for mask in masks:

@@ -1,4 +1,4 @@
-"""What is in this folder: DICOM series and masks, NIfTI, NRRD and MetaImage volumes, whatever the folders are called.
+"""Scans a folder for DICOM series and masks, NIfTI, NRRD and MetaImage volumes, whatever the folders are called.
 
 Of DICOM only headers are read. Files are numbered from 1 in the order of their paths, so that a finding can name "file
 17" and a person can find it, while no path, which often carries a patient's name, is shown. DICOM is known by its
@@ -62,7 +62,7 @@ def scan_folder(
     """Looks at every file below a folder once.
 
     Links, pipes and devices are not followed and named in a finding. Hidden files, files that are clearly not meant as
-    images, and second copies of a DICOM file are passed over; DICOM objects that are neither images nor masks are
+    images, and duplicates of a DICOM file are ignored; DICOM objects that are neither images nor masks are
     counted. Every other file that is no image, a damaged one, and a folder that cannot be opened, is named in a
     finding.
 
@@ -70,7 +70,7 @@ def scan_folder(
         folder: Studies of one or more patients, nested as they are; may hold a `cases.csv`.
         progress: Called with (files looked at, files).
         site_words: Words of anatomical sites that are kept.
-        label_values: What a person says that the values of mask files mean; None where nobody does.
+        label_values: Meaning of the values of mask files by a person; None for none.
 
     Raises:
         RejectedInput: There is no such folder.
@@ -102,7 +102,7 @@ def scan_folder(
 
 
 class _Looks:
-    """Gathers what the files of one folder are."""
+    """Sorts the files of one folder by kind."""
 
     def __init__(self, folder: Path, named: NamedPaths) -> None:
         self.folder = folder
@@ -118,7 +118,7 @@ class _Looks:
         self.presentations: list[tuple[int, tuple[str, ...]]] = []
 
     def look_at(self, path: Path, number: int) -> None:
-        """Sorts one file in, or says what is wrong with it."""
+        """Sorts one file in, or adds a finding about it."""
         self.numbers[path] = number
         try:
             if not stat.S_ISREG(path.lstat().st_mode):
@@ -132,7 +132,7 @@ class _Looks:
             self._refuse(number, _unopened(error))
 
     def dicom_places(self) -> set[tuple[PurePath, str]]:
-        """Where DICOM images lie, and whose they are."""
+        """Folders of DICOM images, and the patients in them."""
         return {(header.path.relative_to(self.folder).parent, header.patient_key) for header in self.headers}
 
     def summed_up(self, table: CaseTable, placed: PlacedVolumes, *, file_count: int) -> FolderScan:
@@ -238,7 +238,7 @@ class _Looks:
         self.volumes.append(look_at_volume(path, relative, number, self.named.files.get(relative.as_posix())))
 
     def _without_series(self, series: list[FoundSeries]) -> Iterator[Finding]:
-        """Presentation states of series that are not there."""
+        """Findings about presentation states whose series are missing."""
         present = {found.dicom.series_uid for found in series if found.dicom}
         for number, uids in self.presentations:
             if uids and not present & set(uids):
@@ -247,7 +247,7 @@ class _Looks:
                 yield Finding(Level.INFO, "presentation-without-series", message, remedy, f"file {number}")
 
     def _note(self, number: int, findings: tuple[Finding, ...]) -> None:
-        """Keeps what is worth knowing of files that can be used: once a kind, for all slices of a series share it."""
+        """Keeps warnings about files that can be used: one for each code, since all slices of a series share it."""
         for finding in findings:
             first, count, _ = self.notes.get(finding.code, (number, 0, finding))
             self.notes[finding.code] = (first, count + 1, finding)
@@ -264,8 +264,11 @@ class _Looks:
 
 
 def _copy_of(first: Path, second: SliceHeader) -> Iterator[Finding]:
-    """A second copy of the same bytes is no news; one with the same header and pixels, but for what we do not read, is
-    passed over with a word; two different objects of one UID cannot both be right."""
+    """A warning where a file repeats an object with the same picture and another header; none for the same bytes.
+
+    Raises:
+        RejectedInput: ``dicom-uid-twice``: two different objects of one UID, which cannot both be right.
+    """
     if sha256_of_file(first) == sha256_of_file(second.path):
         return
     if not is_same_picture(read_header(first), second):
@@ -344,7 +347,7 @@ def _found(series: DicomSeries) -> FoundSeries:
 
 
 def _known_ids(patient_keys: list[str]) -> tuple[dict[str, str], set[str]]:
-    """What a row may call a patient: the whole key or its last part, unless several patients share that; and those."""
+    """The ids by which rows may name patients (the whole key or its last part), and last parts that several share."""
     last: dict[str, list[str]] = defaultdict(list)
     for key in patient_keys:
         if "/" in key:
@@ -356,7 +359,7 @@ def _known_ids(patient_keys: list[str]) -> tuple[dict[str, str], set[str]]:
 
 
 def _unused_rows(table: CaseTable, known: dict[str, str], shared: set[str], named: NamedPaths) -> Iterator[Finding]:
-    """Rows of patients without images, unless a file that is not there was told already; and rows of several."""
+    """Findings about rows of no patient with images, but for those told to name a missing file, or of several."""
     told = {finding.subject for finding in named.findings}
     for patient_id, (row, _) in table.rows.items():
         if patient_id in shared:

@@ -1,4 +1,4 @@
-"""What `cases.csv` names, found again among the files and series of the folder."""
+"""Finds the files and series that `cases.csv` names among those of the folder."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ class NamedFile:
 
     Args:
         patient_id: The row's. Never to be stored or shown.
-        role: Whose column it stands in.
+        role: The role of its column.
         is_mask: Whether that is a mask's column.
     """
 
@@ -35,8 +35,8 @@ class NamedPaths:
     """The files that the table names.
 
     Args:
-        files: Path below the folder, with ``/``, to what it is.
-        findings: Paths that lead out of the folder, are not there, or are named twice.
+        files: Path below the folder, with ``/``, to the cell that names it.
+        findings: Paths that lead out of the folder, do not exist, or are named twice.
     """
 
     files: Mapping[str, NamedFile] = field(default_factory=dict, repr=False)
@@ -90,7 +90,7 @@ class _Present:
 
 
 def plain_path(value: str) -> str:
-    """A path without what systems differ in: the way of its strokes, capitals, and how letters with marks are made."""
+    """A path without differences between systems: in slashes, capitals and the composition of accented letters."""
     return normalize("NFC", PurePosixPath(value.replace("\\", "/")).as_posix()).casefold()
 
 
@@ -102,7 +102,7 @@ def leads_outside(value: str) -> bool:
 def choices_of(
     row: NamedFiles, patient_id: str, own: Sequence[tuple[FoundSeries, tuple[str, ...]]], files: Mapping[str, NamedFile]
 ) -> dict[SeriesRole, str]:
-    """Role to the reference of the series that a row names; to what no series is called where it names none.
+    """Role to the reference of the series that a row names, or to `NAMED_BUT_ABSENT`.
 
     Args:
         row: The row.

@@ -13,7 +13,7 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class UnreadableTable(Exception):
-    """Says what the file is instead of a table."""
+    """The fault that keeps a file from being read as a table."""
 
 
 @dataclass(frozen=True)

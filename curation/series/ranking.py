@@ -37,7 +37,7 @@ _CONTAINED = 0.9
 
 @dataclass(frozen=True)
 class JudgedSeries:
-    """One series and what the rules say of it in each role."""
+    """One series with its kind and its judgement in each role."""
 
     series: FoundSeries
     kind: SeriesKind
@@ -57,7 +57,7 @@ class JudgedSeries:
 
     @cached_property
     def unsound(self) -> RejectedInput | None:
-        """Why it is no sound stack of slices; None where it is."""
+        """Why it is no sound stack of slices; None where it is one."""
         try:
             _ = self.series.grid
         except RejectedInput as error:
@@ -180,7 +180,7 @@ _PREFERENCES: tuple[tuple[SeriesRole, Callable[[SeriesEvidence], bool], str], ..
         "single-shot beside one that is not",
     ),
 )
-"""Of two candidates in one study, what makes one plainly the better."""
+"""Rules by which one of two candidates in a study is plainly the better."""
 
 
 def _preferences(judged: Sequence[JudgedSeries], role: SeriesRole) -> _Additions:

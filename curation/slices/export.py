@@ -36,7 +36,7 @@ _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 @dataclass(frozen=True)
 class SliceSubject:
-    """What is known of the case that the slices show; goes with every slice.
+    """Code, tissue type and site of the case that the slices show; stored with every slice.
 
     Args:
         case_code: Maskloop's own name of the case: letters, digits, dash and underscore, at most 64.
@@ -91,7 +91,7 @@ class ExportedSlice:
 
 @dataclass(frozen=True, eq=False)
 class SliceExport:
-    """Everything that is needed to put a drawing on an exported picture back to its voxels.
+    """An export's plane, windows and pictures, by which a drawing on a picture is put back to its voxels.
 
     Args:
         subject: The case.
@@ -169,12 +169,12 @@ def export_slices(
         case_volumes: The case's images on one grid.
         plane: How to cut that grid.
         folder: Where to write; made if it is not there.
-        subject: The case's code and what is known of it.
+        subject: Code, tissue type and site of the case.
         indices: Voxel indices along the slice axis; None for all.
         presets: How to window each slice, at least one; the first is for drawing.
 
     Returns:
-        What was written; the pictures T1 before T2, by rising index, then by preset.
+        The export, with pictures T1 before T2, by rising index, then by preset.
 
     Raises:
         GeometryError: The plane is of another grid than the volumes.

@@ -58,7 +58,7 @@ def export_training_slices(
         volumes: The case's images on one grid.
         mask: Its tumour on the same grid.
         folder: Where to write; made if it is not there.
-        subject: The case's code and what is known of it.
+        subject: Code, tissue type and site of the case.
         settings: Which slices, and how; None for MSTT-199's.
 
     Returns:
