@@ -67,7 +67,7 @@ class FoundSeries:
 
     @property
     def acquired(self) -> datetime | None:
-        """Acquisition time; None where unknown. Only for comparing series of one patient, never to be stored or shown."""
+        """Acquisition time; None where unknown. Only for comparing series of a patient, never to be stored or shown."""
         return self.evidence.acquisition_time
 
     def read(self) -> Volume:
