@@ -28,7 +28,7 @@ def identifying_numbers(dataset: Dataset) -> frozenset[int]:
     return frozenset(int(digits) for digits in found if len(digits.lstrip("0")) >= _FEWEST_DIGITS)
 
 
-def hides_one(values: Iterable[Any], numbers: frozenset[int]) -> bool:
+def hides_identifier(values: Iterable[Any], numbers: frozenset[int]) -> bool:
     """Whether one of the values is such a number, however it is written (``7712390``, ``-7712390.0``)."""
     return bool(numbers) and any(_whole(value) in numbers for value in values)
 

@@ -11,7 +11,7 @@ from pydicom.uid import UID
 from curation.deidentification.actions_done import ActionDone, Done, Why
 from curation.deidentification.policy.policy import Policy
 from curation.deidentification.pseudonymous import short_name
-from curation.deidentification.quarantine import refuse_what_may_not_leave
+from curation.deidentification.quarantine import refuse_unsafe_object
 from curation.deidentification.rewriting import (
     DATES_MODIFIED,
     IDENTITY_REMOVED,
@@ -69,7 +69,7 @@ def deidentify(dataset: Dataset, policy: Policy, *, key: bytes, patient_code: st
     _require_code(patient_code)
     rewriting = Rewriting(policy, key, patient_code)
     with without_warnings():
-        refuse_what_may_not_leave(dataset)
+        refuse_unsafe_object(dataset)
         _require_uids(dataset)
         try:
             result = rewriting.rewritten(dataset)

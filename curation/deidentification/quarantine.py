@@ -26,7 +26,7 @@ _MAY_CARRY_TEXT = (
 _LOOK = "Look at the picture; keep it out of the dataset, or blank the text with an image tool and export it again."
 
 
-def refuse_what_may_not_leave(dataset: Dataset) -> None:
+def refuse_unsafe_object(dataset: Dataset) -> None:
     """Holds back an object whose pixels or kind cannot be trusted.
 
     Raises:

@@ -12,7 +12,7 @@ from pydicom.uid import UID_dictionary
 
 from curation.deidentification.actions_done import ActionDone, Done, Why
 from curation.deidentification.dummies import dummy
-from curation.deidentification.hidden_numbers import hides_one, identifying_numbers
+from curation.deidentification.hidden_numbers import hides_identifier, identifying_numbers
 from curation.deidentification.pixels.visible import bare_pixels
 from curation.deidentification.policy.attributes import (
     SafePrivate,
@@ -170,7 +170,7 @@ class _Place:
         known = SafePrivate(self.tag >> 16, self.tag & 0xFF, self._creator())
         check = safe_private().get(known) if self.tag & 0xFF00 else None
         kept = checked(check, _values(element), vr=element.VR) if check and element.VR not in ("UN", "SQ") else None
-        if kept is None or hides_one(kept, self.rewriting.identifiers):
+        if kept is None or hides_identifier(kept, self.rewriting.identifiers):
             return self._removed(Why.PRIVATE)
         return self._as(kept, element, Done.KEPT, Why.SAFE_PRIVATE)
 
@@ -187,7 +187,11 @@ class _Place:
         kept = checked(check, values, vr=element.VR, most=_most(self.tag))
         if kept is None and not values:
             return self._as(None, element, Done.KEPT, why)
-        if kept is not None and self.tag not in _COUNTED_IN_PIXELS and hides_one(kept, self.rewriting.identifiers):
+        if (
+            kept is not None
+            and self.tag not in _COUNTED_IN_PIXELS
+            and hides_identifier(kept, self.rewriting.identifiers)
+        ):
             return self._as(None, element, Done.EMPTIED, Why.IDENTIFIER)
         if kept is None:
             return self._as(None, element, Done.EMPTIED, why if check == "empty" else Why.VALUE)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
-from curation.names.name_words import says_whose, tells_a_patient, words
+from curation.names.name_words import may_be_patients_folder, may_name_owner, words
 from curation.names.nifti_names import NiftiName
 from datasets.finding import Finding, Level
 
@@ -56,7 +56,7 @@ class MaskOwners:
         for key in self._held.get(PurePath(), set()) - {UNCLEAR}:
             self._names[_as_name(key.rsplit("/", 1)[-1])].add(key)
         for folder, keys in self._held.items():
-            if folder.parts and len(keys) == 1 and tells_a_patient(folder.name):
+            if folder.parts and len(keys) == 1 and may_be_patients_folder(folder.name):
                 self._names[_as_name(folder.name)] |= keys - {UNCLEAR}
 
     def owner_of(self, relative: PurePath, name: NiftiName, named_key: str) -> str:
@@ -84,21 +84,21 @@ class MaskOwners:
     def _may_own(self, key: str, holder: PurePath, relative: PurePath, name: NiftiName) -> bool:
         """Whether nothing in the mask's path names another patient than the one of its folder."""
         below = relative.parent.parts[len(holder.parts) :]
-        if any(tells_a_patient(part) and self._is_another(part, key) for part in below):
+        if any(may_be_patients_folder(part) and self._is_another(part, key) for part in below):
             return False
         prefix = self._prefixes.get(key, ())
         if not prefix or (holder.parts and prefix == tuple(words(holder.parts[-1]))):
             return not self._is_of_another(name, key)
-        return not name.whose or (name.prefix[: len(prefix)] == prefix and self._is_spelled(name, key))
+        return not name.owner_words or (name.prefix[: len(prefix)] == prefix and self._is_spelled(name, key))
 
     def _is_another(self, folder: str, key: str) -> bool:
         """Whether a folder inside the patient's may name another patient, not a reader or a version."""
         found = words(folder)
         is_own = _as_name(folder) == _as_name(key.rsplit("/", 1)[-1])
-        return not is_own and (not found or any(map(says_whose, found)))
+        return not is_own and (not found or any(map(may_name_owner, found)))
 
     def _is_of_another(self, name: NiftiName, key: str) -> bool:
-        others = self._names.get("_".join(name.prefix), set()) | self._names.get("_".join(name.whose), set())
+        others = self._names.get("_".join(name.prefix), set()) | self._names.get("_".join(name.owner_words), set())
         return bool(name.prefix) and bool(others) and key not in others
 
     def _named(self, below: tuple[str, ...], name: NiftiName, held: set[str], named_key: str) -> str:
@@ -106,7 +106,7 @@ class MaskOwners:
         if named_key in held:
             return self._spelled_so(name, held, named_key)
         by_folder = set().union(*(self._names.get(_as_name(part), set()) for part in below)) & held
-        if len(by_folder) == 1 and not (name.whose and self._is_of_another(name, next(iter(by_folder)))):
+        if len(by_folder) == 1 and not (name.owner_words and self._is_of_another(name, next(iter(by_folder)))):
             return next(iter(by_folder))
         return self._beginning(name, by_folder or held)
 
@@ -144,7 +144,7 @@ class MaskOwners:
         return ""
 
 
-def nobodys(number: int) -> Finding:
+def unowned_mask(number: int) -> Finding:
     """The finding that a mask's patient is unclear."""
     return Finding(
         Level.ERROR,
@@ -158,7 +158,7 @@ def nobodys(number: int) -> Finding:
 
 def _may_be_code(word: str) -> bool:
     """Whether a word behind a code may be a part of another patient's code; a bare number may."""
-    return says_whose(word) or word.isdigit()
+    return may_name_owner(word) or word.isdigit()
 
 
 def _plainly(text: str) -> str:

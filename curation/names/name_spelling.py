@@ -6,7 +6,7 @@ they are one person's, mistyped, or two people's: a person must decide.
 
 from itertools import groupby
 
-from curation.names.name_words import is_between, is_telling, words
+from curation.names.name_words import is_between, may_identify_patient, words
 
 _USUAL_SIGNS = " _-.,"
 
@@ -28,7 +28,7 @@ def spelling(text: str) -> tuple[str, ...]:
             between = written
             pieces[-1:] = [pieces[-1] + written] if is_open else pieces[-1:]
             continue
-        is_word = any(map(is_telling, words(written)))
+        is_word = any(map(may_identify_patient, words(written)))
         if is_word and is_open:
             pieces[-1] += written
         elif is_word:

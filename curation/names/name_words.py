@@ -71,20 +71,20 @@ def camel_words(text: str) -> list[str]:
     return words(_CAMEL.sub(" ", text))
 
 
-def is_telling(word: str) -> bool:
+def may_identify_patient(word: str) -> bool:
     """Whether a word may identify a patient."""
     return word not in OTHER_MODALITIES and not any(
         pattern.match(word) for pattern in (_KEY_MASK_WORD, _KEY_REGION_WORD, _SILENT_WORD, *dict(ROLES).values())
     )
 
 
-def tells_a_patient(folder: str) -> bool:
+def may_be_patients_folder(folder: str) -> bool:
     """Whether a folder's name may be a patient's: a word of it may identify one, or it is made of signs alone."""
     found = words(folder)
-    return not found or any(map(is_telling, found))
+    return not found or any(map(may_identify_patient, found))
 
 
-def says_what_is_in_it(folder: str) -> bool:
+def describes_content(folder: str) -> bool:
     """Whether a folder's name is a role, mask or kind of file (``t1``, ``labelsTr``, ``images``) and no person's.
 
     ``SE``, ``W`` and ``Post`` may be initials or a visit.
@@ -110,7 +110,7 @@ def initials(found: Sequence[str]) -> tuple[str, ...]:
     return tuple(
         word
         for index, word in enumerate(found)
-        if not is_telling(word) and word not in OTHER_MODALITIES and not _is_plain(word)
+        if not may_identify_patient(word) and word not in OTHER_MODALITIES and not _is_plain(word)
         if index < place or not _SILENT_WORD.match(word)
     )
 
@@ -136,10 +136,10 @@ def role_of(found: Sequence[str]) -> SeriesRole | None:
     return roles.pop() if len(roles) == 1 else None
 
 
-def says_whose(word: str) -> bool:
+def may_name_owner(word: str) -> bool:
     """Whether a word of a mask's name may identify the patient, rather than the region or the reader."""
     known = MASK_WORD.match(word) or REGION_WORD.match(word) or _NOBODYS_WORD.match(word)
-    return is_telling(word) and not known
+    return may_identify_patient(word) and not known
 
 
 def stem(name: str) -> str:

@@ -30,9 +30,9 @@ from curation.names.name_words import (
     OTHER_MODALITIES,
     OTHER_PART,
     REGION_WORD,
-    is_telling,
+    may_identify_patient,
+    may_name_owner,
     role_of,
-    says_whose,
     words,
 )
 from datasets.image.mask import TUMOUR
@@ -59,7 +59,7 @@ class NiftiName:
         prefix: The words of the file's own name that may identify a patient. Never to be shown.
         spelled: Those words as written, in pieces. Never to be shown.
         initials: Words outside the key that may still be initials or a visit. Never to be shown.
-        whose: The words of a mask's name that may identify the patient. Never to be shown.
+        owner_words: The words of a mask's name that may identify the patient. Never to be shown.
         has_region: Whether the name itself says the region.
         bids: Its entities by BIDS; None where it is no BIDS name.
     """
@@ -75,7 +75,7 @@ class NiftiName:
     prefix: tuple[str, ...] = field(default=(), repr=False)
     spelled: tuple[str, ...] = field(default=(), repr=False)
     initials: tuple[str, ...] = field(default=(), repr=False)
-    whose: tuple[str, ...] = field(default=(), repr=False)
+    owner_words: tuple[str, ...] = field(default=(), repr=False)
     has_region: bool = False
     bids: BidsName | None = field(default=None, repr=False)
 
@@ -97,7 +97,7 @@ def _plain_name(relative: PurePath) -> NiftiName:
     split = name_words.camel_words(name_words.stem(relative.name))
     own, passed = _split_folders(relative)
     shared = [word for folder in reversed(passed) for word in words(folder)]
-    prefix = tuple(word for word in found if is_telling(word))
+    prefix = tuple(word for word in found if may_identify_patient(word))
     region = [word for word in split if REGION_WORD.match(word)]
     region = region or [word for word in split if OTHER_PART.match(word)]
     return NiftiName(
@@ -116,7 +116,9 @@ def _plain_name(relative: PurePath) -> NiftiName:
             *name_words.initials([word for folder in passed for word in words(folder)]),
             *name_words.initials(found),
         ),
-        whose=tuple(word for index, word in enumerate(split) if says_whose(word) or (not index and word.isdigit())),
+        owner_words=tuple(
+            word for index, word in enumerate(split) if may_name_owner(word) or (not index and word.isdigit())
+        ),
         has_region=bool(region),
     )
 
@@ -124,7 +126,7 @@ def _plain_name(relative: PurePath) -> NiftiName:
 def _bids_name(relative: PurePath, bids: BidsName) -> NiftiName:
     plain = words(" ".join(bids.plain))
     keys = {key.lower() for key in bids.entities}
-    said = [label for key in ("label", "desc") for label in words(bids.entities.get(key, "")) if says_whose(label)]
+    said = [label for key in ("label", "desc") for label in words(bids.entities.get(key, "")) if may_name_owner(label)]
     region = [word for word in [*words(" ".join(bids.entities.values())), *plain, *keys] if REGION_WORD.match(word)]
     suffix = words(bids.plain[-1])[-1:] if bids.plain else []
     return NiftiName(
@@ -144,7 +146,7 @@ def _split_folders(relative: PurePath) -> tuple[list[str], list[str]]:
     """The folders whose names may identify a patient, and the innermost ones whose names cannot."""
     folders = list(relative.parent.parts)
     passed: list[str] = []
-    while folders and not name_words.tells_a_patient(folders[-1]):
+    while folders and not name_words.may_be_patients_folder(folders[-1]):
         passed.insert(0, folders.pop())
     return folders, passed
 
@@ -153,6 +155,6 @@ def _without_code(found: Sequence[str]) -> list[str]:
     """The words that describe the sequence: telling ones before the role are a patient's code (``B12_T1``, ``CM_T1``),
     unless they are without a digit and name another kind of series (``sub_T1``)."""
     place = next((index for index, word in enumerate(found) if role_of([word]) is not None), 0)
-    code = [word for word in found[:place] if is_telling(word)]
+    code = [word for word in found[:place] if may_identify_patient(word)]
     is_kind = bool(read_words(" ".join(code)).kinds) and not any(map(str.isdigit, "".join(code)))
-    return [word for index, word in enumerate(found) if index >= place or is_kind or not is_telling(word)]
+    return [word for index, word in enumerate(found) if index >= place or is_kind or not may_identify_patient(word)]

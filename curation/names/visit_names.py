@@ -14,7 +14,7 @@ _NUMBER = re.compile(r"^\d{1,4}$")
 _DATE = re.compile(r"^((19|20)\d{6}|\d{1,2} \d{1,2} (19|20)\d\d|(19|20)\d\d \d{1,2}( \d{1,2})?)$")
 
 
-def perhaps_one(keys: Iterable[str]) -> list[list[str]]:
+def possibly_same_patient(keys: Iterable[str]) -> list[list[str]]:
     """Patients' keys that differ by visits' names or dates alone, in groups of two or more.
 
     Args:

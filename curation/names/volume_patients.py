@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from curation.names import former_keys
-from curation.names.name_words import describes_a_sequence, is_plane, may_be_a_visit, says_what_is_in_it
+from curation.names.name_words import describes_a_sequence, describes_content, is_plane, may_be_a_visit
 from curation.names.nifti_names import NiftiName
-from curation.names.visit_names import perhaps_one
+from curation.names.visit_names import possibly_same_patient
 from datasets.finding import Finding, Level
 
 _MOST_LISTED = 10
@@ -51,7 +51,11 @@ class VolumePatients:
 
 
 def patients_of(
-    images: Sequence[NamedVolume], *, root: str, datasets: Mapping[tuple[str, ...], str], said: Collection[str]
+    images: Sequence[NamedVolume],
+    *,
+    root: str,
+    datasets: Mapping[tuple[str, ...], str],
+    table_patients: Collection[str],
 ) -> VolumePatients:
     """Decides for every image.
 
@@ -59,7 +63,7 @@ def patients_of(
         images: Those that no row of `cases.csv` names.
         root: Name of the scanned folder: the patient of files at its top whose names give none.
         datasets: Folder of a BIDS dataset to the name in its description.
-        said: Patients that `cases.csv` has rows for: their names are patients' names, whatever they look like.
+        table_patients: Patients with a row in `cases.csv`: their names are patients' names, whatever they look like.
     """
     groups: dict[str, list[NamedVolume]] = defaultdict(list)
     for image in images:
@@ -68,7 +72,7 @@ def patients_of(
     keys: dict[int, str] = {}
     findings: list[Finding] = []
     for key, members in groups.items():
-        own = _split(key, members, said, shared)
+        own = _split(key, members, table_patients, shared)
         keys.update(own)
         asked = [image.number for image in members if image.number not in own]
         findings += [_question(asked)] if asked else []
@@ -96,7 +100,7 @@ def key_of(name: NiftiName, *, root: str, datasets: Mapping[tuple[str, ...], str
 
 
 def _split(
-    key: str, members: Sequence[NamedVolume], said: Collection[str], shared: Collection[PurePath]
+    key: str, members: Sequence[NamedVolume], table_patients: Collection[str], shared: Collection[PurePath]
 ) -> dict[int, str]:
     """The patients within one key: images in folders that identify no patient are kept apart, and are a question unless
     there is but one such folder."""
@@ -108,7 +112,7 @@ def _split(
     for image in members:
         place = places[image.number]
         own = _own_key(key, place, is_nameless=not has_name(image.name), is_one=is_one)
-        is_said = bool(place) and bool({own, own.rsplit("/", 1)[-1]} & set(said))
+        is_said = bool(place) and bool({own, own.rsplit("/", 1)[-1]} & set(table_patients))
         is_unclear = (bool(place) and not is_one) or (not image.name.prefix and image.name.initials in doubtful)
         is_unclear = is_unclear or (is_spelled_twice and bool(image.name.prefix))
         if is_said or not (is_unclear or (image.name.bids is not None and image.name.bids.is_contradictory)):
@@ -147,7 +151,7 @@ def _by_visits(images: Iterable[NamedVolume], keys: Mapping[int, str]) -> Iterat
     for image in images:
         if image.name.bids is None and image.number in keys:
             first.setdefault(keys[image.number], image.number)
-    for same in perhaps_one(first):
+    for same in possibly_same_patient(first):
         yield [first[key] for key in same]
 
 
@@ -170,7 +174,7 @@ def _own_key(key: str, place: tuple[str, ...], *, is_nameless: bool, is_one: boo
 
 def silent_place(name: NiftiName) -> tuple[str, ...]:
     """The folders that neither identify the patient of an image nor, beyond doubt, describe it."""
-    return tuple(folder for folder in name.passed if not says_what_is_in_it(folder))
+    return tuple(folder for folder in name.passed if not describes_content(folder))
 
 
 def _names_among(name: NiftiName) -> tuple[str, ...]:

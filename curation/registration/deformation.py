@@ -14,7 +14,7 @@ from datasets.files import write_bytes
 from datasets.image.volume import Grid
 
 Points = NDArray[np.float64]
-Field = NDArray[np.float32]
+DisplacementField = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +28,8 @@ class Deformation:
     """
 
     grid: Grid
-    forward: Field
-    backward: Field
+    forward: DisplacementField
+    backward: DisplacementField
 
     def apply(self, points: Points) -> Points:
         """Points (n, 3) of T2 after the forward displacement, millimetres."""
@@ -97,7 +97,7 @@ def read_deformation(path: Path) -> Deformation:
     return Deformation(grid, np.ascontiguousarray(fields[..., 0, :]), np.ascontiguousarray(fields[..., 1, :]))
 
 
-def _sampled(field: Field, grid: Grid, points: Points) -> Points:
+def _sampled(field: DisplacementField, grid: Grid, points: Points) -> Points:
     from scipy.ndimage import map_coordinates
 
     voxels = grid.to_voxel(points).T

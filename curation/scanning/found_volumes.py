@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from curation.names.bids_names import dataset_name
-from curation.names.mask_owners import UNCLEAR, MaskOwners, PlacedImage, nobodys
+from curation.names.mask_owners import UNCLEAR, MaskOwners, PlacedImage, unowned_mask
 from curation.names.nifti_names import NiftiName, read_name
 from curation.names.volume_patients import NamedVolume, key_of, patients_of, silent_place
 from curation.scanning.found_series import FoundMask, FoundSeries
@@ -103,7 +103,7 @@ def place_volumes(
     files: Sequence[VolumeFile],
     folder: Path,
     *,
-    said_patients: Collection[str],
+    table_patients: Collection[str],
     dicom_places: Iterable[tuple[PurePath, str]],
     label_values: LabelValues,
     label_lists: Mapping[PurePath, LabelValues],
@@ -113,7 +113,7 @@ def place_volumes(
     Args:
         files: All volume files.
         folder: The scanned folder.
-        said_patients: Patients that `cases.csv` has rows for.
+        table_patients: Patients that `cases.csv` has rows for.
         dicom_places: Folder below `folder` and patient key of DICOM images.
         label_values: Meaning of the masks' values by a person; {} for none.
         label_lists: From `curation.scanning.mask_values.label_lists`.
@@ -125,9 +125,9 @@ def place_volumes(
         [NamedVolume(file.relative, file.number, file.name) for file in loose],
         root=names.root,
         datasets=names.datasets,
-        said=said_patients,
+        table_patients=table_patients,
     )
-    keys = {file.number: patients.keys.get(file.number) or names.said(file) for file in images}
+    keys = {file.number: patients.keys.get(file.number) or names.table_patient(file) for file in images}
     series = [_series(file, keys[file.number]) for file in images if keys[file.number]]
     owners = MaskOwners([*_placed(images, keys), *(PlacedImage(place, key) for place, key in dicom_places)])
     masks, findings = _masks([file for file in files if file.is_mask], names, owners, label_values, label_lists)
@@ -153,7 +153,7 @@ class _Names:
         named = self._beside.get(_place(file), set())
         return next(iter(named)) if len(named) == 1 else ""
 
-    def said(self, file: VolumeFile) -> str:
+    def table_patient(self, file: VolumeFile) -> str:
         """The patient by `cases.csv`; empty where it gives none."""
         return file.named.patient_id if file.named is not None else self.beside(file)
 
@@ -183,7 +183,8 @@ def _masks(
     label_lists: Mapping[PurePath, LabelValues],
 ) -> tuple[list[FoundMask], list[Finding]]:
     found = [
-        (file, names.said(file) or owners.owner_of(file.relative, file.name, names.key_of(file))) for file in files
+        (file, names.table_patient(file) or owners.owner_of(file.relative, file.name, names.key_of(file)))
+        for file in files
     ]
     drawn = [MaskFile(file.number, file.path, file.relative, file.name.region, _labels(file)) for file, _ in found]
     meanings = meanings_of(drawn, label_values, label_lists)
@@ -200,7 +201,7 @@ def _masks(
         for file, key in found
         if key
     ]
-    nobody = [nobodys(file.number) for file, key in found if not key]
+    nobody = [unowned_mask(file.number) for file, key in found if not key]
     return masks, [*nobody, *(_other_part(mask) for mask in masks if _is_other_part(mask)), *meanings.findings]
 
 

@@ -6,7 +6,7 @@ from curation.scanning.found_series import FoundMask, FoundSeries
 from datasets.finding import Finding, Level
 
 
-def of_other_patients(masks: Sequence[FoundMask], series: Sequence[FoundSeries]) -> Iterator[FoundMask]:
+def masks_of_other_patients(masks: Sequence[FoundMask], series: Sequence[FoundSeries]) -> Iterator[FoundMask]:
     """The masks that name images or a series of another patient ID and none of their own, or nothing, and whose patient
     ID has no images.
 
@@ -24,7 +24,7 @@ def of_other_patients(masks: Sequence[FoundMask], series: Sequence[FoundSeries])
             yield mask
 
 
-def other_patient(mask: FoundMask) -> Finding:
+def other_patient_finding(mask: FoundMask) -> Finding:
     """The finding that a mask is left out, since it is unknown which of the two IDs is right."""
     return Finding(
         Level.ERROR,

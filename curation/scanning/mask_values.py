@@ -18,7 +18,7 @@ from datasets.labels.label_values import (
     LABEL_TABLE_ENDING,
     PLAIN_VALUES,
     LabelValues,
-    names_both,
+    names_tumour_and_oedema,
     read_label_list,
     region_called,
 )
@@ -78,33 +78,33 @@ def label_lists(folder: Path, present: Iterable[Path]) -> tuple[dict[PurePath, L
     return lists, findings
 
 
-def meanings_of(masks: Sequence[MaskFile], said: LabelValues, lists: Mapping[PurePath, LabelValues]) -> Meanings:
+def meanings_of(masks: Sequence[MaskFile], given: LabelValues, lists: Mapping[PurePath, LabelValues]) -> Meanings:
     """Names the values of all mask files of one scan.
 
     Args:
         masks: All of them.
-        said: Names by a person; {} for none.
+        given: Names by a person; {} for none.
         lists: From `label_lists`.
     """
     labels: dict[int, LabelValues] = {}
     findings: list[Finding] = []
-    unsaid: list[MaskFile] = []
+    unlabelled: list[MaskFile] = []
     for mask in masks:
-        own, listed = _segments_of(mask), said or _listed_for(mask, lists)
+        own, listed = _segments_of(mask), given or _listed_for(mask, lists)
         known = {**listed, **own}
-        if not known and names_both(mask.region):
+        if not known and names_tumour_and_oedema(mask.region):
             labels[mask.number] = {}
             findings.append(_names_both(mask))
         elif not known:
-            unsaid.append(mask)
-        elif problem := _contradiction(mask, own, said or listed):
+            unlabelled.append(mask)
+        elif problem := _contradiction(mask, own, given or listed):
             labels[mask.number] = {}
             findings.append(problem)
         else:
             labels[mask.number] = known
-    plain = _plain(unsaid)
-    asked = [mask for mask in unsaid if not plain[mask.number]]
-    return Meanings({**labels, **plain}, (*findings, *([_question(unsaid, asked)] if asked else [])))
+    plain = _plain(unlabelled)
+    asked = [mask for mask in unlabelled if not plain[mask.number]]
+    return Meanings({**labels, **plain}, (*findings, *([_question(unlabelled, asked)] if asked else [])))
 
 
 def _segments_of(mask: MaskFile) -> LabelValues:
@@ -138,8 +138,8 @@ def _contradiction(mask: MaskFile, own: LabelValues, listed: LabelValues) -> Fin
     region = region_called(mask.region)
     found = mask.labels or ()
     names = [{**listed, **own}.get(value) for value in found]
-    is_telling = mask.region != TUMOUR and not names_both(mask.region)
-    is_one_named = len(found) == 1 and is_telling and names[0] in (TUMOUR, OEDEMA) and region != names[0]
+    is_named = mask.region != TUMOUR and not names_tumour_and_oedema(mask.region)
+    is_one_named = len(found) == 1 and is_named and names[0] in (TUMOUR, OEDEMA) and region != names[0]
     twice = names.count(TUMOUR) > 1
     if not is_one_named and not twice and not any(listed.get(value, name) != name for value, name in own.items()):
         return None

@@ -19,7 +19,7 @@ from curation.names.anatomical_sites import SITE_WORDS
 from curation.scanning.case_table import CASE_TABLE_NAME, CaseTable, read_case_table, row_finding
 from curation.scanning.found_series import FolderScan, FoundMask, FoundSeries
 from curation.scanning.found_volumes import PlacedVolumes, VolumeFile, look_at_volume, place_volumes
-from curation.scanning.mask_patients import of_other_patients, other_patient
+from curation.scanning.mask_patients import masks_of_other_patients, other_patient_finding
 from curation.scanning.mask_values import label_lists
 from curation.scanning.table_files import NamedPaths, choices_of, named_paths
 from datasets.dicom.file import dicom_findings, looks_like_dicom
@@ -93,7 +93,7 @@ def scan_folder(
     placed = place_volumes(
         looks.volumes,
         folder,
-        said_patients=table.rows,
+        table_patients=table.rows,
         dicom_places=looks.dicom_places(),
         label_values=label_values or {},
         label_lists=lists,
@@ -139,7 +139,7 @@ class _Looks:
         """Everything that was gathered, in the order of the files."""
         dicom = [_found(series) for series in group_series(self.headers)]
         series = sorted([*dicom, *placed.series], key=self._number_of)
-        strange = list(of_other_patients(self.masks, series))
+        strange = list(masks_of_other_patients(self.masks, series))
         own = [mask for mask in self.masks if mask not in strange]
         masks = sorted([*own, *placed.masks], key=lambda mask: self.numbers[mask.path])
         first_files: dict[str, int] = {}
@@ -159,7 +159,7 @@ class _Looks:
                 *table.findings,
                 *self.named.findings,
                 *placed.findings,
-                *map(other_patient, strange),
+                *map(other_patient_finding, strange),
                 *_unused_rows(table, known, shared, self.named),
             ),
             file_count=file_count,

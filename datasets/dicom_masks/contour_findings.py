@@ -21,7 +21,7 @@ def outside_findings(cut: int, left_out: int, *, farthest_mm: float, subject: st
     return [Finding(Level.WARNING, "contour-outside", message, remedy, subject)]
 
 
-def flat(left_out: int, subject: str) -> Iterator[Finding]:
+def flat_findings(left_out: int, subject: str) -> Iterator[Finding]:
     """About contours whose points lie on one line."""
     if left_out:
         yield _warning(
@@ -29,13 +29,13 @@ def flat(left_out: int, subject: str) -> Iterator[Finding]:
         )
 
 
-def twice(repeats: int, subject: str) -> Iterator[Finding]:
+def duplicate_findings(repeats: int, subject: str) -> Iterator[Finding]:
     """About duplicates of contours."""
     if repeats:
         yield _warning("contour-twice", f"{repeats} contour(s) are duplicates.", subject, "Each was used once.")
 
 
-def between_slices(moved: int, left_out: int, *, farthest_mm: float, subject: str) -> Iterator[Finding]:
+def between_slices_findings(moved: int, left_out: int, *, farthest_mm: float, subject: str) -> Iterator[Finding]:
     """About contours that were moved to a slice, or left out for a nearer plane."""
     if moved or left_out:
         yield _warning(
@@ -47,7 +47,7 @@ def between_slices(moved: int, left_out: int, *, farthest_mm: float, subject: st
         )
 
 
-def tangled(*, crossing: int, overlaps: int, rims: int, subject: str) -> Iterator[Finding]:
+def crossing_findings(*, crossing: int, overlaps: int, rims: int, subject: str) -> Iterator[Finding]:
     """About crossing or overlapping contours, whose inside is ambiguous."""
     if crossing:
         yield _warning("contour-self-crossing", f"{crossing} contour(s) cross themselves.", subject, _EVEN_ODD)

@@ -17,7 +17,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.dicom_masks.contour_findings import between_slices, flat, gap_findings, outside_findings, tangled, twice
+from datasets.dicom_masks.contour_findings import (
+    between_slices_findings,
+    crossing_findings,
+    duplicate_findings,
+    flat_findings,
+    gap_findings,
+    outside_findings,
+)
 from datasets.dicom_masks.contour_gaps import fill_gaps
 from datasets.dicom_masks.contour_repeats import (
     RIM_PIXELS,
@@ -117,14 +124,14 @@ def fill_contours(
     if not enclosing:
         raise _no_area()
     there, findings = _in_picture(enclosing, grid, subject)
-    findings += flat(len(placed) - len(enclosing), subject)
+    findings += flat_findings(len(placed) - len(enclosing), subject)
     nearest = _nearest_planes(there)
     once = {k: _without_repeats(plane, grid) for k, plane in nearest.items()}
-    findings += twice(len(list(_each(nearest))) - len(list(_each(once))), subject)
+    findings += duplicate_findings(len(list(_each(nearest))) - len(list(_each(once))), subject)
     data = np.zeros(grid.shape, dtype=np.uint8)
     overlaps = sum(_draw(data, k, plane) for k, plane in once.items())
     findings += _between(there, nearest, grid=grid, subject=subject)
-    findings += tangled(
+    findings += crossing_findings(
         crossing=sum(crosses_itself(contour.points) for contour in _each(once)),
         overlaps=overlaps,
         rims=sum(_thin_rims(plane, grid) for plane in once.values()),
@@ -246,7 +253,7 @@ def _between(
     distances = [abs(contour.height - k) for k, plane in nearest.items() for contour in plane]
     moved = sum(distance > CONTOUR_PLANE_TOLERANCE for distance in distances)
     farthest = max(distances) * grid.spacing[2]
-    return between_slices(moved, len(contours) - len(distances), farthest_mm=farthest, subject=subject)
+    return between_slices_findings(moved, len(contours) - len(distances), farthest_mm=farthest, subject=subject)
 
 
 def _patch(points: Points, shape: tuple[int, int]) -> _Patch:

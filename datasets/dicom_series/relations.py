@@ -19,8 +19,8 @@ from datasets.dicom_series.stack import (
     along_normal,
     have_positions,
     position_rounding,
+    same_orientation,
 )
-from datasets.dicom_series.stack import same_orientation as turned_alike
 from datasets.finding import Finding, Level
 
 _TIME_TOLERANCE = 0.02
@@ -132,7 +132,7 @@ def _same_place_and_pixels(one: DicomSeries, other: DicomSeries) -> bool:
     if one.frame_of_reference_uid != other.frame_of_reference_uid or not first.spacing or not second.spacing:
         return False
     is_near = max(abs(a - b) for a, b in zip(first.spacing, second.spacing, strict=True)) <= _SPACING_TOLERANCE_MM
-    return is_near and turned_alike(first, second) and have_positions(one.slices) and have_positions(other.slices)
+    return is_near and same_orientation(first, second) and have_positions(one.slices) and have_positions(other.slices)
 
 
 def _same_timing(one: DicomSeries, other: DicomSeries) -> bool:

@@ -16,7 +16,7 @@ from datasets.dicom_series.stack import SLICE_POSITION_TOLERANCE_MM, along_norma
 from datasets.errors import RejectedInput
 
 
-def without_copies(stack: list[SliceHeader]) -> tuple[list[SliceHeader], int]:
+def without_duplicates(stack: list[SliceHeader]) -> tuple[list[SliceHeader], int]:
     """The slices without duplicates, and how many those were; each first copy keeps their UIDs.
 
     Slices at one place with different pixels stay.

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from datasets.dicom.header import SliceHeader
 from datasets.dicom_pixels.pixels import read_frames, read_pixels
 from datasets.dicom_series.relations import incomplete_numbers, with_relations
-from datasets.dicom_series.repeated_slices import without_copies
-from datasets.dicom_series.splitting import Part, split_series
+from datasets.dicom_series.repeated_slices import without_duplicates
+from datasets.dicom_series.splitting import SeriesPart, split_series
 from datasets.dicom_series.stack import (
     ORIENTATION_TOLERANCE,
     SLICE_POSITION_TOLERANCE_MM,
@@ -156,12 +156,12 @@ def _series_of(headers: list[SliceHeader]) -> list[DicomSeries]:
     return [replace(series, findings=(*series.findings, *counted)) for series in found]
 
 
-def _series(part: Part, *, number_in_series: int) -> DicomSeries:
+def _series(part: SeriesPart, *, number_in_series: int) -> DicomSeries:
     stack = part.slices
     if have_positions(stack):
         order = np.argsort(along_normal(stack), kind="stable")
         stack = [stack[index] for index in order.tolist()]
-    stack, copies = without_copies(stack)
+    stack, copies = without_duplicates(stack)
     first = stack[0]
     gap = _slice_gap(stack)
     suffix = "" if number_in_series == 1 else f"-{number_in_series}"

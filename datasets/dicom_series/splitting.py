@@ -25,7 +25,7 @@ _SMALLEST_STEP = 0.3
 
 
 @dataclass(frozen=True)
-class Part:
+class SeriesPart:
     """The slices of one stack, unsorted.
 
     Args:
@@ -43,13 +43,13 @@ class Part:
     findings: tuple[Finding, ...] = ()
 
 
-def split_series(headers: list[SliceHeader]) -> list[Part]:
+def split_series(headers: list[SliceHeader]) -> list[SeriesPart]:
     """The stacks that the slices of one series UID and patient make up, in the order of their first files.
 
     Args:
         headers: At least one.
     """
-    whole = Part(headers)
+    whole = SeriesPart(headers)
     stacks = [whole]
     for name, keys in (("sop_class", _kinds), ("orientation", _orientations), ("stack", _stacks)):
         stacks = [part for stack in stacks for part in _split(stack, name, keys(stack.slices))]
@@ -127,7 +127,7 @@ _ACQUISITION_FACTS: tuple[tuple[str, _Fact], ...] = (
 _TIMES = ("temporal_position", "acquisition_number", "trigger_time")
 
 
-def _parts_of_stack(stack: Part) -> list[Part]:
+def _parts_of_stack(stack: SeriesPart) -> list[SeriesPart]:
     parts = [replace(stack, echoes=len(set(_ECHO_TIME(stack.slices))))]
     for name, fact in _CONTRAST_FACTS:
         parts = [piece for part in parts for piece in _split(part, name, fact(part.slices))]
@@ -138,7 +138,7 @@ def _parts_of_stack(stack: Part) -> list[Part]:
     return [replace(part, findings=tuple(_missing_beside(part, parts))) for part in parts]
 
 
-def _split(part: Part, name: str, keys: list[Hashable]) -> list[Part]:
+def _split(part: SeriesPart, name: str, keys: list[Hashable]) -> list[SeriesPart]:
     """The part by key; as it is where all keys are one."""
     pieces: dict[Hashable, list[SliceHeader]] = defaultdict(list)
     for key, header in zip(keys, part.slices, strict=True):
@@ -149,7 +149,7 @@ def _split(part: Part, name: str, keys: list[Hashable]) -> list[Part]:
     return [replace(part, slices=piece, split_by=(*part.split_by, name), times=times) for piece in pieces.values()]
 
 
-def _split_crowded(part: Part, name: str, keys: list[Hashable]) -> list[Part]:
+def _split_crowded(part: SeriesPart, name: str, keys: list[Hashable]) -> list[SeriesPart]:
     """The part by key, where that puts fewer slices at one place and makes no more pieces than lay there."""
     crowd = _most_at_one_place(part.slices)
     if crowd < 2 or len(set(keys)) > crowd:
@@ -169,7 +169,7 @@ def _most_at_one_place(slices: list[SliceHeader]) -> int:
     return most
 
 
-def _missing_beside(part: Part, parts: list[Part]) -> Iterator[Finding]:
+def _missing_beside(part: SeriesPart, parts: list[SeriesPart]) -> Iterator[Finding]:
     """An error where the part lacks slices at places where its siblings have one."""
     own = np.sort(along_normal(part.slices))
     normal = part.slices[0].normal

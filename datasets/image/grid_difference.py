@@ -17,7 +17,7 @@ _LEAST_DEGREES = 0.01
 _SAME_SPACING = 1e-4
 
 
-class Lattice(Protocol):
+class GridLike(Protocol):
     """What is asked of a grid here; `volume.Grid` has it."""
 
     @property
@@ -43,7 +43,7 @@ def towards(way: NDArray[np.float64]) -> str:
     return " and ".join(parts) or "in the same place"
 
 
-def describe_difference(expected: Lattice, found: Lattice) -> str:
+def describe_difference(expected: GridLike, found: GridLike) -> str:
     """How one grid differs from another of the same description, for a message; empty where the sizes differ."""
     axes = _matching_axes(expected, found)
     degrees = _turned(expected, found, axes)
@@ -59,20 +59,20 @@ def describe_difference(expected: Lattice, found: Lattice) -> str:
     return _beside(expected, found)
 
 
-def _matching_axes(expected: Lattice, found: Lattice) -> list[int]:
+def _matching_axes(expected: GridLike, found: GridLike) -> list[int]:
     """Which axis of `found` runs along each axis of `expected`, whichever way."""
     cosines = np.abs(_directions(expected).T @ _directions(found))
     return list(max(permutations(range(3)), key=lambda axes: sum(cosines[one, axis] for one, axis in enumerate(axes))))
 
 
-def _turned(expected: Lattice, found: Lattice, axes: list[int]) -> float:
+def _turned(expected: GridLike, found: GridLike, axes: list[int]) -> float:
     """Largest angle between two axes that run alike, in degrees."""
     one, other = _directions(expected), _directions(found)[:, axes]
     sines = np.linalg.norm(np.cross(one, other, axis=0), axis=0)
     return float(np.degrees(np.arcsin(np.clip(sines, 0.0, 1.0))).max())
 
 
-def _beside(expected: Lattice, found: Lattice) -> str:
+def _beside(expected: GridLike, found: GridLike) -> str:
     """Of a grid of another size with the same voxels: how far its points lie beside the others', or reach beyond."""
     corners = np.array(np.meshgrid(*[(0, size - 1) for size in found.shape])).reshape(3, -1).T
     places = expected.to_voxel(found.to_world(corners))
@@ -85,7 +85,7 @@ def _beside(expected: Lattice, found: Lattice) -> str:
     return f"which reaches {towards(beyond[np.linalg.norm(beyond, axis=1).argmax()])} beyond it"
 
 
-def _directions(grid: Lattice) -> NDArray[np.float64]:
+def _directions(grid: GridLike) -> NDArray[np.float64]:
     """Unit vectors of the axes, as columns."""
     directions: NDArray[np.float64] = grid.affine[:3, :3] / np.array(grid.spacing)
     return directions

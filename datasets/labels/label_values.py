@@ -48,13 +48,13 @@ def region_called(name: str) -> str:
     return TUMOUR if _TUMOUR_NAME.search(plain) else name.strip()
 
 
-def names_both(name: str) -> bool:
+def names_tumour_and_oedema(name: str) -> bool:
     """Whether the words of a region's name say tumour and oedema at once, as ``tumour_no_oedema`` does."""
     plain = normalize("NFC", name).lower().split("_")
     return any(map(_OEDEMA_NAME.search, plain)) and any(map(_TUMOUR_NAME.match, plain))
 
 
-def says_nothing(name: str) -> bool:
+def is_generic_name(name: str) -> bool:
     """Whether a label's name is one that programs give: ``Segment_1``, ``label 2``, ``foreground``."""
     return bool(_SAYS_NOTHING.fullmatch(name.strip().lower()))
 
@@ -107,7 +107,7 @@ def tumour_value(labels: LabelValues) -> int | None:
 
 
 def _is_background(name: str) -> bool:
-    return name.strip().lower() in _BACKGROUNDS or says_nothing(name)
+    return name.strip().lower() in _BACKGROUNDS or is_generic_name(name)
 
 
 def _of_document(document: object) -> Iterable[tuple[object, object]]:

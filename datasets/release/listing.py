@@ -64,10 +64,10 @@ class Listing:
 
 def error(code: str, message: str, *, subject: str = "", remedy: str = REMEDY) -> Finding:
     """A finding that keeps the release out; names from outside are shown without control characters."""
-    return Finding(Level.ERROR, code, message, remedy, shown(subject))
+    return Finding(Level.ERROR, code, message, remedy, printable(subject))
 
 
-def shown(name: str) -> str:
+def printable(name: str) -> str:
     """A name for people's eyes: control characters, direction marks and undecodable bytes become escapes."""
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in name)
 
@@ -179,13 +179,19 @@ def _path_findings(paths: Iterable[str], subject: str) -> list[Finding]:
     """Findings about paths that lead out of the folder, are no plain names, are duplicates, or differ in case only."""
     paths = list(paths)
     findings = [
-        error("path-escape", f"Expected plain paths inside the release, got {shown(path)[:120]!r}.", subject=subject)
+        error(
+            "path-escape", f"Expected plain paths inside the release, got {printable(path)[:120]!r}.", subject=subject
+        )
         for path in paths
         if not _SAFE_PATH.fullmatch(path)
     ]
     times = Counter(paths)
     findings += [
-        error("path-duplicate", f"Expected every path once, got {shown(path)[:120]!r} more than once.", subject=subject)
+        error(
+            "path-duplicate",
+            f"Expected each path once, got {printable(path)[:120]!r} again.",
+            subject=subject,
+        )
         for path in times
         if times[path] > 1
     ]
@@ -194,7 +200,7 @@ def _path_findings(paths: Iterable[str], subject: str) -> list[Finding]:
         error(
             "path-twin", f"Expected paths that differ in more than case, got twins of {path[:120]!r}.", subject=subject
         )
-        for path in sorted(map(shown, (path for path in folded if folded[path] > 1)))
+        for path in sorted(map(printable, (path for path in folded if folded[path] > 1)))
     ]
     return findings
 

@@ -13,7 +13,7 @@ from datasets.errors import RejectedInput
 from datasets.files import sha256_of_file
 from datasets.finding import Finding
 from datasets.formats.nifti import read_grid
-from datasets.release.listing import Expected, Listing, Tree, error, read_listing, read_tree, shown
+from datasets.release.listing import Expected, Listing, Tree, error, printable, read_listing, read_tree
 from datasets.release.manifest import (
     MANIFEST_NAME,
     SPLITS_NAME,
@@ -137,7 +137,7 @@ def _misplaced(folder: Path, missing: list[str], extra: list[str], *, listed: Ma
             findings.append(error("file-missing", "The file is missing.", subject=path))
             continue
         renamed.add(other)
-        message = f"The file is missing; its bytes are there under the name {shown(other)!r}."
+        message = f"The file is missing; its bytes are there under the name {printable(other)!r}."
         findings.append(error("file-renamed", message, subject=path, remedy="Give the file its name back."))
     return findings + [
         error("file-extra", "No list names this file.", subject=path, remedy="Take it out.")
