@@ -14,8 +14,7 @@ from datasets.dicom.file import looks_like_dicom, read_dataset, text
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes, write_bytes
 from datasets.finding import Finding, Level
-
-Progress = Callable[[int, int], None]
+from datasets.progress import Progress
 
 
 def deidentify_folder(

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
 from datasets.files import write_bytes
-from datasets.image.volume import Grid
+from datasets.image.volume import Grid, Points
 
-Points = NDArray[np.float64]
 DisplacementField = NDArray[np.float32]
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.registration.deformation import Deformation, Points
+from curation.registration.deformation import Deformation
 from curation.registration.similarity import affine_points
 from datasets.image.mask import Mask
 from datasets.image.resample import INSIDE_FROM, Interpolation, resample_mask, resample_volume
-from datasets.image.volume import Affine, Grid, Volume
+from datasets.image.volume import Affine, Grid, Points, Volume
 
 _CHUNK_POINTS = 1 << 20
 

@@ -10,7 +10,7 @@ without it.
 import os
 import stat
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePath
 from unicodedata import normalize
@@ -31,8 +31,7 @@ from datasets.files import sha256_of_file
 from datasets.finding import Finding, Level
 from datasets.formats.volume_file import header_findings, is_data_of_header, is_volume_file
 from datasets.labels.label_values import LabelValues
-
-Progress = Callable[[int, int], None]
+from datasets.progress import Progress
 
 NOT_IMAGES = frozenset(
     {".txt", ".csv", ".tsv", ".json", ".md", ".rst", ".xml", ".html", ".htm", ".pdf", ".doc", ".docx", ".xls", ".xlsx",

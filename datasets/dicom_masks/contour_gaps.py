@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.bool_]
+from datasets.image.mask import Inside
 
 REGULAR_WITHIN = 0.15
 """How far the distances between contours may differ and still count as regular, in slice steps."""
@@ -92,20 +92,20 @@ def _fill(
     return made
 
 
-def _above_one_another(below: Pixels, above: Pixels) -> tuple[Pixels, Pixels]:
+def _above_one_another(below: Inside, above: Inside) -> tuple[Inside, Inside]:
     """The parts of two planes that share pixels with a part of the other."""
     shared = below & above
     return _touched(below, shared), _touched(above, shared)
 
 
-def _touched(plane: Pixels, by: Pixels) -> Pixels:
+def _touched(plane: Inside, by: Inside) -> Inside:
     """The connected parts of a plane that hold one of the pixels."""
     labels, _ = _parts(plane)
-    touched: Pixels = np.isin(labels, np.unique(labels[by])) & plane
+    touched: Inside = np.isin(labels, np.unique(labels[by])) & plane
     return touched
 
 
-def _parts(plane: Pixels) -> tuple[NDArray[np.int32], int]:
+def _parts(plane: Inside) -> tuple[NDArray[np.int32], int]:
     """Number of the connected part of each pixel, from 1, over corners as well; and how many parts there are."""
     from scipy.ndimage import label
 
@@ -113,7 +113,7 @@ def _parts(plane: Pixels) -> tuple[NDArray[np.int32], int]:
     return labels, int(count)
 
 
-def _box(plane: Pixels) -> tuple[slice, slice]:
+def _box(plane: Inside) -> tuple[slice, slice]:
     """The bounding box of the inside, with a margin of one pixel within the picture."""
     rows, columns = (np.flatnonzero(plane.any(axis=axis)) for axis in (1, 0))
     return (
@@ -122,7 +122,7 @@ def _box(plane: Pixels) -> tuple[slice, slice]:
     )
 
 
-def _signed_distance(inside: Pixels, spacing: tuple[float, float]) -> NDArray[np.float64]:
+def _signed_distance(inside: Inside, spacing: tuple[float, float]) -> NDArray[np.float64]:
     """Millimetres to the nearest pixel on the other side of the outline, negative outside."""
     from scipy.ndimage import distance_transform_edt
 
@@ -144,7 +144,7 @@ def _interrupted(data: NDArray[np.uint8]) -> Iterator[bool]:
         yield from (_goes_on(labels == part, drawn[:, :, k + 1 : k + 1 + reach]) for part in range(1, count + 1))
 
 
-def _goes_on(part: Pixels, above: Pixels) -> bool:
+def _goes_on(part: Inside, above: Inside) -> bool:
     """Whether the first slices above that share pixels with the part have a part there which begins anew."""
     shares = (part[:, :, None] & above).any(axis=(0, 1))
     if not shares.any():

@@ -6,9 +6,8 @@ Two copies of one contour would cancel by exclusive or, and nothing of the regio
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-Points = NDArray[np.float64]
+from datasets.image.volume import Points
 
 REPEAT_TOLERANCE_MM = 0.02
 """How far two outlines of one contour may lie apart: above the rounding of coordinates to two decimals."""

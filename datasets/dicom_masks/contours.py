@@ -38,10 +38,8 @@ from datasets.dicom_masks.polygon_crossing import crosses_itself
 from datasets.dicom_masks.polygon_fill import polygon_mask
 from datasets.errors import RejectedInput
 from datasets.finding import Finding
-from datasets.image.volume import Grid
-
-Points = NDArray[np.float64]
-Pixels = NDArray[np.bool_]
+from datasets.image.mask import Inside
+from datasets.image.volume import Grid, Points
 
 CONTOUR_PLANE_TOLERANCE = 0.1
 """How far a contour's points may lie from its plane, and the plane from a slice to be on it, in slice steps: above the
@@ -91,9 +89,9 @@ class _Patch:
 
     low: NDArray[np.int64]
     high: NDArray[np.int64]
-    inside: Pixels
+    inside: Inside
 
-    def within(self, low: NDArray[np.int64], high: NDArray[np.int64]) -> Pixels:
+    def within(self, low: NDArray[np.int64], high: NDArray[np.int64]) -> Inside:
         """The part of `inside` from `low` up to `high`."""
         first, last = low - self.low, high - self.low
         return self.inside[first[0] : last[0], first[1] : last[1]]
@@ -218,7 +216,7 @@ def _meets(points: Points, last: NDArray[np.int64]) -> bool:
 
 
 def _beyond(points: Points, last: NDArray[np.int64]) -> Points:
-    """Pixels (2,) along i and j that a contour reaches beyond the centres of the picture's outermost pixels."""
+    """Inside (2,) along i and j that a contour reaches beyond the centres of the picture's outermost pixels."""
     return np.maximum(np.maximum(-points.min(axis=0), points.max(axis=0) - last), 0.0)
 
 

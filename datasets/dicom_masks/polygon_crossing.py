@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-Points = NDArray[np.float64]
+from datasets.image.volume import Points
 
 _PAIRS_AT_ONCE = 1_000_000
 _MOST_PAIRS = 10_000_000

@@ -27,7 +27,7 @@ from datasets.finding import Finding, Level
 from datasets.gate import DEFAULT_BUDGET, require_affordable
 from datasets.image.grid_difference import towards
 from datasets.image.lattice import drift_findings, lattice_of
-from datasets.image.mask import Mask
+from datasets.image.mask import Inside, Mask
 from datasets.image.volume import GRID_TOLERANCE_MM, Grid
 
 FRACTION_INSIDE = 0.5
@@ -52,7 +52,7 @@ class _Placement:
     row_step: NDArray[np.int64]
     drift_mm: float
 
-    def voxels(self, inside: NDArray[np.bool_]) -> tuple[NDArray[np.int64], ...]:
+    def voxels(self, inside: Inside) -> tuple[NDArray[np.int64], ...]:
         """Voxel indices of the pixels (column, row) that are inside."""
         columns, rows = np.nonzero(inside)
         found = self.origin + columns[:, None] * self.column_step + rows[:, None] * self.row_step
@@ -126,7 +126,7 @@ def _inside(
     frames: NDArray[np.integer],
     placements: Sequence[_Placement],
     largest: float | None,
-) -> Iterator[tuple[NDArray[np.bool_], _Placement]]:
+) -> Iterator[tuple[Inside, _Placement]]:
     """Pixels inside a segment, frame by frame, and where they lie."""
     if header.sop_class_uid == LABEL_MAP_SEGMENTATION:  # then each frame holds the numbers of all segments
         yield from ((frame == key, placement) for frame, placement in zip(frames, placements, strict=True))

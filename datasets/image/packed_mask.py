@@ -3,20 +3,20 @@
 import zlib
 
 import numpy as np
-from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
+from datasets.image.mask import Inside
 
 _LEVEL = 1
 """Masks are long runs: higher levels take three times as long for a tenth less."""
 
 
-def packed(mask: NDArray[np.bool_]) -> bytes:
+def packed(mask: Inside) -> bytes:
     """The bits of a mask (height, width), row by row, deflated."""
     return zlib.compress(np.packbits(mask).tobytes(), _LEVEL)
 
 
-def unpacked(content: bytes, shape: tuple[int, int]) -> NDArray[np.bool_]:
+def unpacked(content: bytes, shape: tuple[int, int]) -> Inside:
     """The mask (height, width) behind `packed`.
 
     Raises:

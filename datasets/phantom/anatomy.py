@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.image.volume import Affine
+from datasets.image.volume import Affine, Points
 from datasets.study.case import TissueType
 
-Points = NDArray[np.float64]
 ScalarField = NDArray[np.float64]
 
 EDGE_MM = 0.5

@@ -7,7 +7,7 @@ a machine or a person.
 import csv
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -22,6 +22,7 @@ from datasets.finding import Finding
 from datasets.formats.nifti import encode, read_volume
 from datasets.image.mask import Mask
 from datasets.part_folder import part_folder
+from datasets.progress import Progress
 from datasets.release.card import dataset_card
 from datasets.release.manifest import (
     CARD_NAME,
@@ -63,9 +64,6 @@ _TABLE_COLUMNS = (
     *("case", "patient", "tissue_type", "anatomical_site", "annotated_sequence", "quality_score", "volume_ml"),
     *("spacing_i_mm", "spacing_j_mm", "spacing_k_mm", "unannotated_slices"),
 )
-
-Progress = Callable[[int, int], None]
-"""Told how many cases are done, of how many."""
 
 
 @dataclass(frozen=True)
