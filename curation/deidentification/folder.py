@@ -33,7 +33,7 @@ def deidentify_folder(
     report is written beside the patients' folders. Run again, it gives the same bytes.
 
     Args:
-        source: Studies, nested as they are; only read. Links are not followed, hidden files are passed over.
+        source: Studies, nested as they are; only read. Links are not followed, hidden files are ignored.
         target: Empty, or the target of an earlier run with the same policy; created if absent.
         policy: Which options of the profile apply.
         key: The installation's key.

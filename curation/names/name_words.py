@@ -29,7 +29,7 @@ OTHER_MODALITIES = {"ct": "CT", "pet": "PT", "suv": "PT"}
 
 _KEY_MASK_WORD = re.compile(r"^(masks?|seg[a-z]*|labels?(tr|ts)?|rois?|gtv)$")
 _KEY_REGION_WORD = re.compile(r"^(gtv|mass|tumou?r|lesion|o?edema)$")
-"""Words that are in no patient's key. Codes of patients who came in rest on these lists: they must not change."""
+"""Words left out of patient keys. Keys of stored patients depend on these lists: they must not change."""
 
 _SILENT_WORD = re.compile(
     r"^(mri?|images?(tr|ts)?|img|volumes?|scans?|nifti|nii|ax|axial|tra|transversal?|cor|coronal|sag|sagittal"
@@ -95,7 +95,7 @@ def describes_content(folder: str) -> bool:
 
 
 def leading_signs(text: str) -> list[str]:
-    """Signs before the first word that part no words: as good as a name, where it has no letter."""
+    """Signs before the first word that are no separators: they may be a name without letters."""
     signs = "".join(sign for sign in text[: _first_word(text)] if sign not in " _-.,")
     return [signs] if signs else []
 

@@ -5,8 +5,8 @@ with ``t1`` or ``t2`` gives the role (``t1``, ``T1w``, ``t2fs``), ``stir`` and `
 ``mask``, ``seg``, ``label`` or ``roi``, or is ``gtv``, makes it a mask. ``ct``, ``pet`` and ``suv`` say that it is no
 MRI. Common words (``MR``, ``image``, ``axial``, ``manual``...) are ignored. The words left over are the prefix that the
 files of one patient share. The patient is the folder together with that prefix. A folder whose name holds such words
-only (``t1/``, ``images/``, ``labelsTr/``) is no patient's: its parent is taken, and it speaks for a file whose own name
-does not say role or mask. So these are pairs:
+only (``t1/``, ``images/``, ``labelsTr/``) is no patient's: its parent is taken, and it gives role or mask for a file
+whose own name does not. So these are pairs:
 
     STS_001/MR_T1_image.nii.gz    STS_001/MR_T2_image.nii.gz    (mask: STS_001/MR_T1_mask.nii.gz)
     images/case7_t1.nii.gz        images/case7_t2_fs.nii.gz     (mask: labels/case7_t2_seg.nii.gz)

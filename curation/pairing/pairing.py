@@ -65,8 +65,8 @@ def pair_series(scan: FolderScan, *, choices: Choices | None = None) -> Pairing:
         scan: What the folder holds.
         choices: Patient key to role to the reference of the series that a person chose. Such a series is taken
             whatever its points, unless it is no sound stack of slices; where it is absent the patient gets no pair and
-            the finding ``choice-absent``. It goes before what `cases.csv` says. Patients who are not in the folder are
-            passed over, so all choices ever made may be given.
+            the finding ``choice-absent``. It overrides `cases.csv`. Patients who are not in the folder are ignored,
+            so all stored choices may be given.
     """
     pairs: list[PatientPair] = []
     findings: list[Finding] = []

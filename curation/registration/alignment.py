@@ -142,7 +142,7 @@ class Alignment:
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """Where one start ended."""
+    """The end of the search from one start."""
 
     transform: Affine
     similarity: Similarity

@@ -92,7 +92,7 @@ class Registration:
 
     @property
     def placement(self) -> Placement:
-        """Where T1 lies."""
+        """The placement of T1."""
         return Placement(self.transform, self.deformation)
 
     @property
@@ -182,7 +182,7 @@ def place_series(
 
 
 def placement_of(record: Mapping[str, Any], role: SeriesRole, *, folder: Path) -> Placement:
-    """Where one of the two series lies, from a stored `Registration.as_record`.
+    """The placement of one of the two series, from a stored `Registration.as_record`.
 
     Args:
         record: The record.

@@ -22,7 +22,7 @@ _CHUNK_POINTS = 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """Where a series lies.
+    """Where a series lies: the transform from the case to it.
 
     Args:
         transform: (4, 4) RAS+ millimetres of the case to RAS+ millimetres of the series.

@@ -137,7 +137,7 @@ def place_volumes(
 
 
 class _Names:
-    """What all names of a scan say together."""
+    """Patient keys by all names of a scan together."""
 
     def __init__(self, files: Sequence[VolumeFile], folder: Path) -> None:
         roots = dict.fromkeys(file.name.bids.dataset for file in files if file.name.bids is not None)
@@ -206,7 +206,7 @@ def _masks(
 
 
 def _is_other_part(mask: FoundMask) -> bool:
-    """Whether a mask is called after a part of the body, or after what BIDS names in it, and not after a tumour."""
+    """Whether a mask is named after a part of the body or another BIDS label, and not after a tumour."""
     return bool(mask.labels) and not any(region_called(name) in (TUMOUR, OEDEMA) for name in mask.labels.values())
 
 
@@ -242,7 +242,7 @@ def _evidence(grid: Grid, name: NiftiName) -> SeriesEvidence:
 
 
 def _values(path: Path) -> tuple[float, ...] | None:
-    """A file whose voxels cannot be read is refused, by its own code, where it is used; here it is like any image."""
+    """Distinct values; None also for unreadable voxels, which are refused where they are used."""
     try:
         return read_values(path)
     except RejectedInput:
@@ -250,7 +250,7 @@ def _values(path: Path) -> tuple[float, ...] | None:
 
 
 def _labels(file: VolumeFile) -> tuple[int, ...] | None:
-    """The labels of a mask; None for what is no label map, which is refused where it is used."""
+    """The labels of a mask; None for a file that is no label map, which is refused where it is used."""
     if file.values is not None:
         return labels_in(file.values)
     try:

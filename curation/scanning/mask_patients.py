@@ -7,8 +7,7 @@ from datasets.finding import Finding, Level
 
 
 def masks_of_other_patients(masks: Sequence[FoundMask], series: Sequence[FoundSeries]) -> Iterator[FoundMask]:
-    """The masks that name images or a series of another patient ID and none of their own, or nothing, and whose patient
-    ID has no images.
+    """Masks that refer to images of other patient IDs only, or to none while their own patient ID has no images.
 
     Args:
         masks: All masks of a scan.

@@ -40,7 +40,7 @@ class MaskFile:
         path: The file.
         relative: Below the scanned folder. Never to be shown.
         region: Region by its name; `TUMOUR` where that gives none.
-        labels: The labels in it, () for an empty one; None for what is no label map and is refused where it is read.
+        labels: The labels in it, () for an empty one; None for no label map, which is refused where it is read.
     """
 
     number: int

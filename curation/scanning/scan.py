@@ -37,7 +37,7 @@ NOT_IMAGES = frozenset(
     {".txt", ".csv", ".tsv", ".json", ".md", ".rst", ".xml", ".html", ".htm", ".pdf", ".doc", ".docx", ".xls", ".xlsx",
      ".log", ".ini", ".yaml", ".yml", ".sha256", ".md5", ".png", ".jpg", ".jpeg", ".gif", ".bval", ".bvec"}
 )  # fmt: skip
-"""Files with these suffixes are not meant as images and are passed over silently."""
+"""Files with these suffixes are not meant as images and are ignored without a finding."""
 
 _NOT_IMAGE_NAMES = frozenset({"license", "licence", "readme", "dicomdir", "checksums", "thumbs.db", "autorun.inf"})
 _DICOM_SUFFIXES = frozenset({".dcm", ".dicom", ".ima"})
@@ -318,7 +318,7 @@ def _hidden_folders(count: int) -> Finding:
 def _walk(folder: Path, closed: list[OSError], hidden: list[str]) -> Iterator[Path]:
     """Every file below a folder, links to folders among them; nothing hidden.
 
-    What does not open goes to `closed`, and folders that were passed over to `hidden`.
+    Folders that cannot be opened go to `closed`, hidden ones to `hidden`.
     """
     for root, folders, files in os.walk(folder, followlinks=False, onerror=closed.append):
         hidden += [name for name in folders if name.startswith(".")]

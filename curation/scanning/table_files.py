@@ -44,7 +44,7 @@ class NamedPaths:
 
 
 def named_paths(table: CaseTable, present: Iterable[str]) -> NamedPaths:
-    """Which of the files that are there the table names; a path that leads out of the folder is never followed.
+    """The files of the folder that the table names; a path that leads out of the folder is never followed.
 
     Args:
         table: The table.

@@ -130,8 +130,8 @@ def _after_contrast(judged: Sequence[JudgedSeries], role: SeriesRole) -> _Additi
 def _agent_given(study: list[JudgedSeries]) -> datetime | None:
     """When the first series with contrast agent was taken; None where none was, or the times cannot be trusted.
 
-    They can where they tell a likely story: the examination begins with its localizer, and everything that is neither
-    T1-weighted nor contrast-enhanced comes before the contrast agent.
+    They can be where their order is plausible: the examination begins with its localizer, and everything that is
+    neither T1-weighted nor contrast-enhanced comes before the contrast agent.
     """
     times = [(one, time) for one in study if (time := one.series.acquired) is not None]
     given = min((time for one, time in times if _shows_agent(one)), default=None)

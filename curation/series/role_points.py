@@ -213,7 +213,7 @@ def _by_physics(
 
 
 def _by_text(evidence: SeriesEvidence, text: TextWeighting | None, role: SeriesRole) -> Iterator[Reason]:
-    """Where the times do not tell: the description, unless what is known of the times contradicts it."""
+    """The weighting by the description where the times do not tell it, unless they contradict it."""
     against = contradiction(evidence, Weighting(role.value.upper()))
     if against:
         yield Reason(REFUSED, against, "times-contradict")

@@ -263,7 +263,7 @@ def _patch(points: Points, shape: tuple[int, int]) -> _Patch:
 def _count_overlaps(patches: list[_Patch]) -> int:
     """Pairs of contours of one plane that share pixels although neither lies within the other.
 
-    Beyond `_MOST_OVERLAPS_LOOKED_AT` pairs whose boxes meet, which nobody draws, pairs count without a look.
+    Beyond `_MOST_OVERLAPS_LOOKED_AT` pairs whose boxes meet, which nobody draws, pairs count without a check.
     """
     looked_at = overlaps = 0
     for place, one in enumerate(patches):

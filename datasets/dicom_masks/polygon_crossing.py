@@ -14,7 +14,7 @@ _MOST_PAIRS = 10_000_000
 def crosses_itself(points: Points) -> bool:
     """Whether two edges of a polygon (n, 2) cross; edges that touch or run into each other, as a keyhole's, do not.
 
-    A polygon with millions of pairs of edges side by side, which nobody draws, counts as crossing without a look.
+    A polygon with millions of pairs of edges side by side, which nobody draws, counts as crossing without a check.
     """
     start, end = points, np.roll(points, -1, axis=0)
     order = np.argsort(np.minimum(start[:, 1], end[:, 1]), kind="stable")

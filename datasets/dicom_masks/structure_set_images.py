@@ -46,7 +46,7 @@ class StructureSetImages:
 
     @classmethod
     def of(cls, dataset: Dataset, series: DicomSeries) -> "StructureSetImages":
-        """Of a structure set beside a series."""
+        """From a structure set and a series."""
         slices = {
             (uid, header.frame + 1 if header.is_frame else None): k
             for k, header in enumerate(series.slices)

@@ -1,6 +1,6 @@
 """Duplicate slices, sent twice: at one place, with the same pixels, under another UID.
 
-Archives send again what they sent before. Pixels are read only where two slices lie at one place.
+Archives send objects again. Pixels are read only where two slices lie at one place.
 """
 
 from collections.abc import Iterator
@@ -71,7 +71,7 @@ def _is_copy(
 
 
 def _pixels(header: SliceHeader) -> NDArray[np.float32] | None:
-    """A slice's values; None where they cannot be read, which is said when the series is."""
+    """A slice's values; None where they cannot be read, which is refused when the series is read."""
     try:
         if header.is_frame:
             return read_frames([header], what="a slice")[0]

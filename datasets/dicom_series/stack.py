@@ -98,7 +98,7 @@ def position_rounding(slices: tuple[SliceHeader, ...] | list[SliceHeader]) -> fl
 def even_steps(places: NDArray[np.float64]) -> tuple[float, float]:
     """The step that fits sorted places (n,) best, and how far the worst of them lies from where even spacing puts it.
 
-    The largest distance is what is made small, so that no rounding of the places is taken for more than it is.
+    It minimises the largest deviation, so that no rounding of a place counts for more than it is.
     """
     counts = np.arange(len(places))
     ends = float(places[-1] - places[0]) / max(1, len(places) - 1)

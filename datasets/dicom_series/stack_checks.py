@@ -111,7 +111,7 @@ def _rounded_along(series: DicomSeries) -> float:
 
 
 def _duplicate_refusal(series: DicomSeries, index: int) -> RejectedInput:
-    """Copies of one slice were passed over when the series was put together; these are others."""
+    """Two slices at one place that differ; duplicates were left out when the series was put together."""
     return RejectedInput(
         "series-duplicate-slices",
         f"Two slices of series {series.reference} lie at one place and are no copies of one another: slices {index} "

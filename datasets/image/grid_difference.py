@@ -18,7 +18,7 @@ _SAME_SPACING = 1e-4
 
 
 class GridLike(Protocol):
-    """What is asked of a grid here; `volume.Grid` has it."""
+    """The part of `volume.Grid` that is used here; `volume` imports this file."""
 
     @property
     def shape(self) -> tuple[int, int, int]: ...
@@ -73,7 +73,7 @@ def _turned(expected: GridLike, found: GridLike, axes: list[int]) -> float:
 
 
 def _beside(expected: GridLike, found: GridLike) -> str:
-    """Of a grid of another size with the same voxels: how far its points lie beside the others', or reach beyond."""
+    """How far a grid of another size with the same voxels lies beside the other grid, or reaches beyond it."""
     corners = np.array(np.meshgrid(*[(0, size - 1) for size in found.shape])).reshape(3, -1).T
     places = expected.to_voxel(found.to_world(corners))
     steps = expected.affine[:3, :3].T

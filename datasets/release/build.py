@@ -192,7 +192,7 @@ def _write_all(part: Path, cases: Sequence[ReleaseCase], settings: ReleaseSettin
 
 
 def _write_case(part: Path, case: ReleaseCase, settings: ReleaseSettings) -> tuple[CaseEntry, list[FileEntry]]:
-    """Writes a case's three files, all with the affine of T2, and says what they are."""
+    """Writes a case's three files, all with the affine of T2, and gives their manifest entries."""
     sources = _sources(case)
     volumes = CaseVolumes(read_volume(case.t1), read_volume(case.t2))
     grid = volumes.t2.grid

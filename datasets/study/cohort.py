@@ -77,7 +77,7 @@ class LoadedCase:
 
 
 def read_cohort(folder: Path, image_globs: Mapping[str, str], mask_glob: str) -> Cohort:
-    """Finds the cases below a folder; only headers are read. Hidden files and folders are passed over.
+    """Finds the cases below a folder; only headers are read. Hidden files and folders are ignored.
 
     Args:
         folder: Where the files lie.
