@@ -1,4 +1,4 @@
-"""Whose image and whose mask a volume file is: by folder, by name in any script, by BIDS; what says too little asks."""
+"""The patient of each image and mask in a volume file: by folder, name in any script or BIDS; a question if unclear."""
 
 from pathlib import Path
 

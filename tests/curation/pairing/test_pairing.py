@@ -1,4 +1,4 @@
-"""Which T1 and T2 make a case: chosen with reasons, asked about when unsure, and nobody is named."""
+"""Pairing of T1 and T2: chosen with reasons, a question when unsure, and no patient named."""
 
 import logging
 import shutil

@@ -1,4 +1,4 @@
-"""What is in a folder: everything of use is found whatever it is called, the rest is named without naming anyone."""
+"""Scanning a folder: all images and masks are found whatever their names, others reported without naming anyone."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Slices that were sent twice are used once and said; two at one place with different pixels are refused."""
+"""Duplicate slices are used once with a finding; two at one place with different pixels are refused."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""NRRD and MetaImage: the same voxels at the same places as SimpleITK sees them; what cannot be trusted is refused."""
+"""NRRD and MetaImage: the same voxels at the same places as SimpleITK reads them; untrustworthy files are refused."""
 
 import time
 import tracemalloc

@@ -1,4 +1,4 @@
-"""Which value of a cohort's masks is meant: said by a person, by the dataset or by plain masks; never all of them."""
+"""Which value of a cohort's masks is the tumour: by a person, the dataset or plain masks; never all values."""
 
 import json
 from dataclasses import replace
