@@ -68,7 +68,7 @@ def considered(judged: list[JudgedSeries], roles: Mapping[str, SeriesRole]) -> t
         ConsideredSeries(
             reference=one.series.reference,
             kind=one.kind,
-            plane=one.series.evidence.orientation,
+            plane=one.series.evidence.plane,
             slice_count=one.series.evidence.slice_count,
             scores={role: judgement.score for role, judgement in one.judgements.items()},
             reasons={role: judgement.reasons for role, judgement in one.judgements.items()},

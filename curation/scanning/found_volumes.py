@@ -235,7 +235,7 @@ def _evidence(grid: Grid, name: NiftiName) -> SeriesEvidence:
     return SeriesEvidence(
         modality=name.modality,
         series_description=name.words,
-        orientation=plane_of(grid.affine[:3, axis]),
+        plane=plane_of(grid.affine[:3, axis]),
         slice_count=grid.shape[axis],
         spacing=grid.spacing,
     )

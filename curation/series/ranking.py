@@ -94,7 +94,7 @@ def _several_planes(judged: Sequence[JudgedSeries], role: SeriesRole) -> _Additi
     planes: dict[str, set[Plane]] = defaultdict(set)
     for one in judged:
         if one.series.dicom is not None:
-            planes[one.series.dicom.series_uid].add(one.series.evidence.orientation)
+            planes[one.series.dicom.series_uid].add(one.series.evidence.plane)
     for index, one in enumerate(judged):
         is_known = "localizer" in one.judgements[role].refusals
         if one.series.dicom is not None and len(planes[one.series.dicom.series_uid]) > 1 and not is_known:

@@ -164,10 +164,10 @@ def _names_agent(agent: str) -> bool:
 
 
 def _orientation(evidence: SeriesEvidence, said: DescriptionWords, role: SeriesRole) -> Iterator[Reason]:
-    if evidence.orientation is Plane.AXIAL:
+    if evidence.plane is Plane.AXIAL:
         yield Reason(2, "axial")
     elif _is_dicom(evidence):
-        yield Reason(REFUSED, f"{evidence.orientation.value} orientation, not axial", "not-axial")
+        yield Reason(REFUSED, f"{evidence.plane.value} orientation, not axial", "not-axial")
 
 
 def _slices(evidence: SeriesEvidence, said: DescriptionWords, role: SeriesRole) -> Iterator[Reason]:

@@ -40,7 +40,7 @@ class SeriesEvidence:
         inversion_time_ms: TI in milliseconds, None where absent.
         image_type: ``ORIGINAL`` or ``DERIVED``, ``PRIMARY`` or ``SECONDARY``, then the manufacturer's own words.
         contrast_agent: Free text, empty where none was given.
-        orientation: How the slices lie.
+        plane: Of the slices.
         slice_count: Number of slices.
         spacing: Distance between columns, rows and slices in millimetres; None where it is not known.
         manufacturer: Of the scanner.
@@ -76,7 +76,7 @@ class SeriesEvidence:
     inversion_time_ms: float | None = None
     image_type: tuple[str, ...] = ()
     contrast_agent: str = field(default="", repr=False)
-    orientation: Plane = Plane.UNKNOWN
+    plane: Plane = Plane.UNKNOWN
     slice_count: int = 0
     spacing: Vector | None = None
     manufacturer: str = ""

@@ -249,7 +249,7 @@ def _evidence(dataset: Dataset) -> SeriesEvidence:
         inversion_time_ms=number(dataset, "InversionTime"),
         image_type=texts(dataset, "ImageType"),
         contrast_agent=_contrast_agent(dataset),
-        orientation=plane_of(np.cross(row, column)) if row and column else Plane.UNKNOWN,
+        plane=plane_of(np.cross(row, column)) if row and column else Plane.UNKNOWN,
         slice_count=1,
         manufacturer=text(dataset, "Manufacturer"),
         body_part=text(dataset, "BodyPartExamined"),
