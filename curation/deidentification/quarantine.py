@@ -75,7 +75,7 @@ def _refuse_overlay_in_compressed_pixels(dataset: Dataset) -> None:
     if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         return
     if any(tag.group >> 8 == 0x60 and tag.element == 0x0102 and dataset[tag].value for tag in dataset.keys()):  # noqa: SIM118
-        raise _burned_in("an overlay lies in its compressed pixels")
+        raise _burned_in("an overlay lies in the compressed pixels")
 
 
 def _burned_in(why: str) -> RejectedInput:

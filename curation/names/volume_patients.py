@@ -57,7 +57,7 @@ def patients_of(
     datasets: Mapping[tuple[str, ...], str],
     table_patients: Collection[str],
 ) -> VolumePatients:
-    """Decides for every image.
+    """Assigns every image to a patient.
 
     Args:
         images: Those that no row of `cases.csv` names.

@@ -32,12 +32,12 @@ class GridLike(Protocol):
     def to_voxel(self, points_mm: ArrayLike) -> NDArray[np.float64]: ...
 
 
-def towards(way: NDArray[np.float64]) -> str:
+def towards(offset: NDArray[np.float64]) -> str:
     """An offset (3,) in RAS+ millimetres in words, such as ``3.2 mm towards the feet``."""
-    least = max(_LEAST_MM, _LEAST_SHARE * float(np.abs(way).max()))
+    least = max(_LEAST_MM, _LEAST_SHARE * float(np.abs(offset).max()))
     parts = [
         f"{abs(length):.3g} mm towards the {ends[0] if length > 0 else ends[1]}"
-        for length, ends in zip(way.tolist(), _WAYS, strict=True)
+        for length, ends in zip(offset.tolist(), _WAYS, strict=True)
         if abs(length) >= least
     ]
     return " and ".join(parts) or "in the same place"
