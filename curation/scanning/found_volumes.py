@@ -41,7 +41,7 @@ class VolumeFile:
         name: Its name, read, with the role by `cases.csv`.
         grid: Where its voxels lie.
         values: Distinct values of its voxels; None where they are many.
-        named: Its cell in `cases.csv`; None where that does not name the file.
+        named: Its entry in `cases.csv`; None where that does not name the file.
     """
 
     path: Path = field(repr=False)

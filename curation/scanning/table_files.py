@@ -35,7 +35,7 @@ class NamedPaths:
     """The files that the table names.
 
     Args:
-        files: Path below the folder, with ``/``, to the cell that names it.
+        files: Path below the folder, with ``/``, to its entry in the table.
         findings: Paths that lead out of the folder, do not exist, or are named twice.
     """
 
