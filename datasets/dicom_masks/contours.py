@@ -216,7 +216,7 @@ def _meets(points: Points, last: NDArray[np.int64]) -> bool:
 
 
 def _beyond(points: Points, last: NDArray[np.int64]) -> Points:
-    """Inside (2,) along i and j that a contour reaches beyond the centres of the picture's outermost pixels."""
+    """Pixels (2,) along i and j that a contour reaches beyond the centres of the picture's outermost pixels."""
     return np.maximum(np.maximum(-points.min(axis=0), points.max(axis=0) - last), 0.0)
 
 

@@ -11,7 +11,7 @@ _WAYS = (("right", "left"), ("front", "back"), ("head", "feet"))
 
 _LEAST_MM = 5e-4
 _LEAST_SHARE = 0.02
-"""A component of an offset that is a smaller share of its length is left out of the words."""
+"""A component that is a smaller share of an offset is left out of the words."""
 
 _LEAST_DEGREES = 0.01
 _SAME_SPACING = 1e-4
