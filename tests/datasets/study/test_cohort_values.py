@@ -61,7 +61,7 @@ def test_the_value_that_is_said_is_taken_and_the_others_are_named(tmp_path: Path
     cohort = with_mask_values(_cohort(tmp_path, a=(1, 2), b=(2,)), tmp_path, "2")
     (finding,) = cohort.findings
     assert finding.code == OTHER_VALUES
-    assert "value 2 (tumour) alone in the masks, got 1 as well in 1 of 2 case(s)" in finding.message
+    assert "Beside value 2 (tumour), 1 of 2 mask(s) hold 1;" in finding.message
     assert (load(cohort.cases[0]).mask.data == (labelled(1, 2) == 2)).all()
 
 
@@ -86,7 +86,7 @@ def test_a_value_that_is_none_is_refused(tmp_path: Path, said: str, code: str) -
 
 def test_a_case_without_what_is_meant_is_refused_by_name(tmp_path: Path) -> None:
     cohort = with_mask_values(_cohort(tmp_path, a=(1,), b=(2,)), tmp_path, "2")
-    with pytest.raises(RejectedInput, match=r"only the values \[1\], not \[2\]") as caught:
+    with pytest.raises(RejectedInput, match=r"it has the values \[1\], not \[2\]") as caught:
         load(cohort.cases[0])
     assert caught.value.code == "cohort-empty-mask"
 
