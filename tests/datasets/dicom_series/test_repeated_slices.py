@@ -85,7 +85,7 @@ def test_two_slices_at_one_place_with_different_pixels_are_refused_in_true_words
     with pytest.raises(RejectedInput) as caught:
         series_grid(series)
     assert caught.value.code == "series-duplicate-slices"
-    assert "two that are no copies of one another: slices 3 and 4 of 7" in caught.value.message
+    assert "are no copies of one another: slices 3 and 4 of 7" in caught.value.message
     assert "0.00 mm" not in caught.value.message
 
 
