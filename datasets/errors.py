@@ -1,4 +1,4 @@
-"""The errors of every floor: a code, what was expected and found, and what to do. Never any patient data.
+"""The errors of every floor: a code, what happened, and what to do. Never any patient data.
 
 Three families decide what a caller does: `RejectedInput` (tell the person, go on with the rest), `TryAgain` (the same
 call may succeed later), `ProgramFault` (a bug of ours). Each package roots its own errors in one of them.
@@ -10,7 +10,7 @@ class MaskloopError(Exception):
 
     Args:
         code: Stable identifier in kebab-case, e.g. ``grid-mismatch``; never translated, safe to test for.
-        message: What was expected and what was found, without patient data.
+        message: What happened, in plain English; "Expected X, got Y" where a value is meant. Without patient data.
         remedy: What the person can do about it.
     """
 

@@ -35,7 +35,7 @@ def sha256_of_file(path: Path) -> str:
 def replaced_when_whole(path: Path, *, is_one_of_many: bool = False) -> Iterator[Path]:
     """Gives a temporary path beside `path` (same suffixes) and moves it there when the block ends without error.
 
-    A crash or an error leaves what was at `path` before.
+    A crash or an error leaves the old file at `path`, if any.
 
     Args:
         path: Where the file goes.

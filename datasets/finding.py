@@ -1,4 +1,4 @@
-"""A finding: what a check has to say about something, how serious it is, and what to do (after nibabel's batteries)."""
+"""A finding of a check: how serious it is, what was found, and what to do (after nibabel's batteries)."""
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -17,11 +17,12 @@ class Finding:
     """One thing a check found; carries no patient data.
 
     Args:
-        level: How serious it is; an error keeps the thing out.
+        level: How serious it is; an error keeps the file, series or case out.
         code: Stable identifier in kebab-case.
-        message: What was expected and what was found.
+        message: What was found, in plain English; "Expected X, got Y" where a value is meant.
         remedy: What the person can do.
-        subject: What it is about, in Maskloop's own names (a case code, "file 17"), never a path or a patient.
+        subject: The file, series or case concerned, in Maskloop's own names (a case code, "file 17"), never a path or a
+            patient.
     """
 
     level: Level

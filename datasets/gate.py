@@ -1,8 +1,8 @@
-"""The gate: what a file may cost, decided before any of it is believed.
+"""The gate: limits on the memory, size and time that reading a file may cost, checked before its header is trusted.
 
-A file says how large it is in its own header, and whoever wrote the header may lie. So nothing is allocated because a
-header asks for it: the declared size is held against a `Budget` and against the bytes that are there, compressed bytes
-come out in bounded pieces (`Inflated`), and a file that changes while it is read is refused (`opened`).
+A header declares how large its data are, and may lie. So nothing is allocated because a header asks for it: the
+declared size is compared with a `Budget` and with the bytes that are there, compressed bytes come out in bounded pieces
+(`Inflated`), and a file that changes while it is read is refused (`opened`).
 """
 
 import os
@@ -27,7 +27,7 @@ _RAISE_BUDGET = "Check that the file is what it should be; if it is, read it wit
 
 @dataclass(frozen=True)
 class Budget:
-    """What reading one file may cost. Every limit is far above what tumour MRI and CT need and below what hurts.
+    """Limits on reading one file, each far above the needs of tumour MRI and CT and below what harms the machine.
 
     Args:
         file_bytes: Size of the file itself. 4 GiB: a whole-body CT in one multi-frame object has about 1 GiB.
@@ -72,9 +72,9 @@ DEFAULT_BUDGET = Budget()
 
 @contextmanager
 def opened(path: Path, *, budget: Budget = DEFAULT_BUDGET) -> Iterator[BinaryIO]:
-    """A regular file, open for reading, that stays what it was until the block ends.
+    """A regular file, open for reading, that is refused if it changes before the block ends.
 
-    Whatever the block raises over a file that changed meanwhile is reported as the change. Links are followed (archives
+    Any error in the block over a file that changed meanwhile is reported as the change. Links are followed (archives
     such as git-annex are made of them); pipes and devices are not read.
 
     Raises:
@@ -145,7 +145,7 @@ class Inflated:
         stream: At the first compressed byte.
         is_gzip: gzip members (RFC 1952), one behind the other; otherwise bare deflate (RFC 1951).
         compressed_bytes: How many compressed bytes there are.
-        budget: What may come out.
+        budget: Limits on the inflated bytes.
     """
 
     def __init__(self, stream: BinaryIO, *, is_gzip: bool, compressed_bytes: int, budget: Budget) -> None:
@@ -193,16 +193,16 @@ class Inflated:
                 self._require_bounded()
                 return piece
             if not compressed and not self._engine.eof:
-                raise _damaged("compressed-truncated", "that ends before its compressed stream does")
+                raise _damaged("compressed-truncated", "it ends before its compressed stream does")
         return b""
 
     def _inflate(self, compressed: bytes, count: int) -> bytes:
         try:
             return bytes(self._engine.decompress(compressed, count))
-        except Exception as error:  # isal's own error, or zlib's, or whatever a broken stream brings about
+        except Exception as error:  # isal's own error, or zlib's, or any other that a broken stream causes
             if "checksum" in str(error).lower():
-                raise _damaged("compressed-crc", "whose checksum says that bytes have changed") from None
-            raise _damaged("compressed-damaged", "whose compressed stream is broken") from None
+                raise _damaged("compressed-crc", "its checksum says that bytes have changed") from None
+            raise _damaged("compressed-damaged", "its compressed stream is broken") from None
 
     def _begins_member(self) -> bool:
         """Whether another gzip member follows; zeros behind the last are padding, anything else is not."""
@@ -215,7 +215,7 @@ class Inflated:
             self._waiting, self._engine = ahead, self._fresh_engine()
             return True
         if self._is_gzip and ahead:
-            raise _damaged("compressed-trailing", "with other bytes behind its compressed stream")
+            raise _damaged("compressed-trailing", "other bytes follow its compressed stream")
         return False
 
     def _require_bounded(self) -> None:
@@ -242,11 +242,11 @@ def _require_regular(state: os.stat_result, budget: Budget) -> None:
     if not stat.S_ISREG(state.st_mode):
         raise RejectedInput(
             "file-not-regular",
-            "Expected a regular file, got a folder, a pipe or a device.",
+            "The path is a folder, a pipe or a device, not a regular file.",
             remedy="Copy the files themselves into the folder.",
         )
     if state.st_size == 0:
-        raise RejectedInput("file-empty", "Expected a file with content, got an empty one.", remedy=_COPY_AGAIN)
+        raise RejectedInput("file-empty", "The file is empty.", remedy=_COPY_AGAIN)
     if state.st_size > budget.file_bytes:
         raise RejectedInput(
             "file-too-large",
@@ -263,13 +263,13 @@ def _changed(before: os.stat_result, after: os.stat_result) -> bool:
 def _file_changed() -> RejectedInput:
     return RejectedInput(
         "file-changed",
-        "Expected a file that stays the same while it is read, got one that changed.",
+        "The file changed while it was read.",
         remedy="Wait until the copy into the folder has ended, then read it again.",
     )
 
 
-def _damaged(code: str, what: str) -> RejectedInput:
-    return RejectedInput(code, f"Expected a whole compressed file, got one {what}.", remedy=_COPY_AGAIN)
+def _damaged(code: str, fault: str) -> RejectedInput:
+    return RejectedInput(code, f"The compressed file is damaged: {fault}.", remedy=_COPY_AGAIN)
 
 
 def _size(count: int) -> str:

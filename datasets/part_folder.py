@@ -1,4 +1,4 @@
-"""Folders that are made beside their place and moved there when whole; what killed runs left behind is known and goes.
+"""Folders that are made beside their place and moved there when whole; remains of killed runs are found and removed.
 
 A run holds a lock on its folder as long as it lives; the system lets go of it whatever happens.
 """
@@ -23,7 +23,7 @@ def part_folder(home: Path) -> Iterator[Path]:
     """A new folder in `home`, the owner's alone; gone when the block ends unless it was moved away.
 
     Args:
-        home: The folder that holds what is being made; made where it is not there.
+        home: The folder in which it is made; created if absent.
     """
     home.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(dir=home, prefix=_BEING_MADE))
@@ -41,7 +41,7 @@ def remove_remains(home: Path) -> int:
     """Removes the unfinished folders of runs that are dead; returns how many.
 
     Args:
-        home: A folder of ours: what else has such a name there is taken for remains.
+        home: A folder of ours: any folder in it with such a name is taken for remains.
     """
     removed = 0
     for path in sorted(home.glob(f"{PART_PREFIX}*")):

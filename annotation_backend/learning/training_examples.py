@@ -9,7 +9,7 @@ from annotation_backend.commandline.cohort_arguments import Named, by_channel
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file
 from datasets.study.cohort import CohortCase, load, read_cohort
-from datasets.study.cohort_values import OTHER_VALUES, with_meant_values
+from datasets.study.cohort_values import OTHER_VALUES, with_mask_values
 
 if TYPE_CHECKING:
     from training.fitting.examples import Example
@@ -70,10 +70,10 @@ def examples_of_folder(
         The examples, and the channels.
 
     Raises:
-        RejectedInput: As `read_cohort` and `with_meant_values`; a case to leave out does not exist, or none is left.
+        RejectedInput: As `read_cohort` and `with_mask_values`; a case to leave out does not exist, or none is left.
     """
     globs = by_channel(images, "t1")
-    cohort = with_meant_values(read_cohort(folder, globs, mask_glob), folder, mask_value)
+    cohort = with_mask_values(read_cohort(folder, globs, mask_glob), folder, mask_value)
     cases = {case.case: case for case in cohort.cases if case.case not in without}
     if (unknown := sorted(set(without) - {case.case for case in cohort.cases})) or not cases:
         raise RejectedInput(

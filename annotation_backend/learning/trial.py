@@ -11,7 +11,7 @@ from datasets.errors import RejectedInput
 from datasets.finding import Finding
 from datasets.progress import Progress
 from datasets.study.cohort import Cohort, CohortCase, read_cohort
-from datasets.study.cohort_values import with_meant_values
+from datasets.study.cohort_values import with_mask_values
 from training.evaluation.results import Evaluation
 from training.measures.comparison import compare_evaluations
 from training.methods.needs import BOXED, CLICKED, channels_of, user_of
@@ -65,7 +65,7 @@ def cohort_for(model: ChosenModel, given: EvaluationCohort) -> Cohort:
     """The cases with the images that a model needs.
 
     Raises:
-        RejectedInput: As `read_cohort` and `with_meant_values`; an image that the model needs has no glob; a case of
+        RejectedInput: As `read_cohort` and `with_mask_values`; an image that the model needs has no glob; a case of
             `only` does not exist.
     """
     return _cohort_with(model.title, channels_of(model.description), given, is_boxed=model.description.method in BOXED)
@@ -97,7 +97,7 @@ def _cohort_with(title: str, needed: tuple[str, ...], given: EvaluationCohort, *
             remedy="Give each by name, e.g. --image-glob t1='*/T1.nii.gz' t2='*/T2.nii.gz'.",
         )
     cohort = read_cohort(given.folder, {channel: globs[channel] for channel in needed}, given.mask)
-    return _only(with_meant_values(cohort, given.folder, given.mask_value), given.only)
+    return _only(with_mask_values(cohort, given.folder, given.mask_value), given.only)
 
 
 def evaluate_model(

@@ -1,11 +1,11 @@
-"""What was done to an object: one line for each attribute, with its tag and never its value."""
+"""The log of a de-identification: one line for each attribute, with its tag and never its value."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Done(StrEnum):
-    """What became of an attribute."""
+    """The action that was done to an attribute."""
 
     KEPT = "kept"
     REMOVED = "removed"
@@ -20,7 +20,7 @@ class Done(StrEnum):
 
 
 class Why(StrEnum):
-    """Which rule decided."""
+    """The rule behind an action."""
 
     PROFILE = "Table E.1-1"
     OPTION = "option of Table E.1-1"
@@ -37,13 +37,13 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, order=True)
 class ActionDone:
-    """One attribute and what became of it.
+    """One attribute and the action done to it.
 
     Args:
         tag: ``(gggg,eeee)``, behind the tags of the sequences around it: ``(3006,0020) > (3006,0026)``.
         keyword: The dictionary's keyword; empty for private and unknown attributes.
-        done: What became of it.
-        why: Which rule decided.
+        done: The action.
+        why: The rule behind it.
     """
 
     tag: str

@@ -1,6 +1,6 @@
-"""De-identification of DICOM by the Basic Profile of PS3.15: unknown means remove, and every action is told.
+"""De-identification of DICOM by the Basic Profile of PS3.15: unknown means remove, and every action is logged.
 
-`deidentify` rewrites one object, `deidentify_folder` a folder of studies. What they do to each attribute is data in
+`deidentify` rewrites one object, `deidentify_folder` a folder of studies. The action on each attribute is data in
 `curation/deidentification`; `docs/decisions/0011-deidentification.md` says why it is as it is.
 """
 

@@ -1,6 +1,6 @@
-"""Values that say nothing, one for each VR: what stands where an attribute must have a value.
+"""Dummy values, one for each VR, for attributes that must not be empty.
 
-Source: DICOM PS3.15 Table E.1-1a, action D; PS3.5 Table 6.2-1 for what each VR may hold.
+Source: DICOM PS3.15 Table E.1-1a, action D; PS3.5 Table 6.2-1 for the values of each VR.
 """
 
 from typing import Any

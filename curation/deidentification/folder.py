@@ -1,4 +1,4 @@
-"""A folder of studies de-identified into another folder, file by file; what may not leave is named and not written."""
+"""De-identifies a folder of studies into another folder, file by file; objects held back are reported."""
 
 import json
 import os
@@ -14,8 +14,7 @@ from datasets.dicom.file import looks_like_dicom, read_dataset, text
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes, write_bytes
 from datasets.finding import Finding, Level
-
-Progress = Callable[[int, int], None]
+from datasets.progress import Progress
 
 
 def deidentify_folder(
@@ -34,7 +33,7 @@ def deidentify_folder(
     report is written beside the patients' folders. Run again, it gives the same bytes.
 
     Args:
-        source: Studies, nested as they are; only read. Links are not followed, hidden files are passed over.
+        source: Studies, nested as they are; only read. Links are not followed, hidden files are ignored.
         target: Empty, or the target of an earlier run with the same policy; created if absent.
         policy: Which options of the profile apply.
         key: The installation's key.
@@ -69,7 +68,7 @@ class _FolderWork:
         self.digests: dict[Path, str] = {}
 
     def take(self, path: Path, number: int) -> None:
-        """One file: written, passed over, or named in a finding."""
+        """One file: written, skipped, or reported in a finding."""
         try:
             if not stat.S_ISREG(path.lstat().st_mode) or not looks_like_dicom(path):
                 self.report.other_files += 1
@@ -78,7 +77,7 @@ class _FolderWork:
         except RejectedInput as error:
             self.report.hold_back(number, Finding(Level.WARNING, error.code, error.message, error.remedy))
         except OSError as error:
-            message = f"Expected a file that can be read and written, got an error ({type(error).__name__})."
+            message = f"The file cannot be read or written ({type(error).__name__})."
             remedy = "Check the permissions and the space on the disk."
             self.report.hold_back(number, Finding(Level.ERROR, "file-unreadable", message, remedy))
 
@@ -88,7 +87,7 @@ class _FolderWork:
         if not patient_id:
             raise RejectedInput(
                 "dicom-no-patient",
-                "Expected a patient's identifier, got none: nobody can say which patient code belongs here.",
+                "The object has no patient identifier: nobody can say which patient code belongs to it.",
                 remedy="Export the object from the archive again, or give it an identifier.",
             )
         done = deidentify(dataset, self.report.policy, key=self.key, patient_code=self.code_of(patient_id))
@@ -105,7 +104,7 @@ class _FolderWork:
         elif known is not None:
             raise RejectedInput(
                 "dicom-uid-twice",
-                "Expected one object of each UID, got a second one with other content.",
+                "Two objects of one UID differ in content.",
                 remedy="Find out which of the two is right, and remove the other.",
             )
         self.digests[place] = digest
@@ -120,12 +119,12 @@ class _FolderWork:
 
 def _require_folders(source: Path, target: Path, policy: Policy) -> None:
     if not source.is_dir():
-        raise RejectedInput("folder-absent", "Expected a folder of studies, got none.", remedy="Check the path given.")
+        raise RejectedInput("folder-absent", "There is no such folder of studies.", remedy="Check the path given.")
     inner, outer = target.resolve(), source.resolve()
     if inner.is_relative_to(outer) or outer.is_relative_to(inner):
         raise RejectedInput(
             "folders-overlap",
-            "Expected a target apart from the source, got one inside the other.",
+            "One of source and target lies inside the other.",
             remedy="Give a target folder elsewhere.",
         )
     if target.exists() and (
@@ -133,7 +132,7 @@ def _require_folders(source: Path, target: Path, policy: Policy) -> None:
     ):
         raise RejectedInput(
             "target-not-empty",
-            "Expected an empty target, or one of an earlier run with the same options, got another.",
+            "The target is neither empty nor that of an earlier run with the same options.",
             remedy="Give an empty folder.",
         )
 

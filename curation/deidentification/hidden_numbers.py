@@ -1,6 +1,6 @@
 """A hospital number written where a measurement belongs: a slice location or a series number that is the patient's id.
 
-It is a number like any other, so only the object's own identifiers tell that it may not stay.
+It looks like any number, so it is recognised only by comparison with the object's own identifiers.
 """
 
 import re
@@ -18,8 +18,8 @@ _LARGEST = 1e18
 
 
 def identifying_numbers(dataset: Dataset) -> frozenset[int]:
-    """The numbers of five digits or more in what names the patient, the study or the order; of all the digits together
-    and of each run of them.
+    """The numbers of five digits or more in identifiers of the patient, the study or the order; of all the digits
+    together and of each run of them.
     """
     found = set()
     for keyword in _IDENTIFIERS:
@@ -28,7 +28,7 @@ def identifying_numbers(dataset: Dataset) -> frozenset[int]:
     return frozenset(int(digits) for digits in found if len(digits.lstrip("0")) >= _FEWEST_DIGITS)
 
 
-def hides_one(values: Iterable[Any], numbers: frozenset[int]) -> bool:
+def hides_identifier(values: Iterable[Any], numbers: frozenset[int]) -> bool:
     """Whether one of the values is such a number, however it is written (``7712390``, ``-7712390.0``)."""
     return bool(numbers) and any(_whole(value) in numbers for value in values)
 

@@ -1,4 +1,4 @@
-"""One DICOM object without what may identify a patient, and the list of what was done to it."""
+"""De-identifies one DICOM object, and lists the actions done to it."""
 
 import re
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from pydicom.uid import UID
 from curation.deidentification.actions_done import ActionDone, Done, Why
 from curation.deidentification.policy.policy import Policy
 from curation.deidentification.pseudonymous import short_name
-from curation.deidentification.quarantine import refuse_what_may_not_leave
+from curation.deidentification.quarantine import refuse_unsafe_object
 from curation.deidentification.rewriting import (
     DATES_MODIFIED,
     IDENTITY_REMOVED,
@@ -30,11 +30,11 @@ _PATIENT_CODE = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 @dataclass(frozen=True)
 class Deidentified:
-    """One object that may leave.
+    """One de-identified object.
 
     Args:
         dataset: With its file meta information, as it is written.
-        actions: What was done, sorted by tag.
+        actions: Actions done, sorted by tag.
     """
 
     dataset: Dataset = field(repr=False)
@@ -48,7 +48,7 @@ class Deidentified:
 
 
 def deidentify(dataset: Dataset, policy: Policy, *, key: bytes, patient_code: str) -> Deidentified:
-    """Takes out of one object what may identify a patient, by the Basic Profile and the policy's options.
+    """Removes or replaces attributes of one object that may identify a patient, by the Basic Profile and the options.
 
     The same object, policy, key and code give the same result, and the same UID gives the same UID in every object.
 
@@ -59,7 +59,7 @@ def deidentify(dataset: Dataset, policy: Policy, *, key: bytes, patient_code: st
         patient_code: Letters, digits, ``_`` and ``-``; takes the place of the patient's name and id.
 
     Raises:
-        RejectedInput: The object may not leave (``burned-in``, ``sop-class-not-allowed``), has no UIDs
+        RejectedInput: The object belongs in quarantine (``burned-in``, ``sop-class-not-allowed``), has no UIDs
             (``dicom-no-uid``), an unknown transfer syntax (``dicom-transfer-syntax``), too few pixels
             (``pixels-too-few``), or sequences nested without end (``dicom-too-deep``).
         ProgramFault: The key is too short or the code has other characters.
@@ -69,14 +69,14 @@ def deidentify(dataset: Dataset, policy: Policy, *, key: bytes, patient_code: st
     _require_code(patient_code)
     rewriting = Rewriting(policy, key, patient_code)
     with without_warnings():
-        refuse_what_may_not_leave(dataset)
+        refuse_unsafe_object(dataset)
         _require_uids(dataset)
         try:
             result = rewriting.rewritten(dataset)
         except RecursionError:
             raise RejectedInput(
                 "dicom-too-deep",
-                "Expected sequences nested a few levels deep, got too many.",
+                "Sequences are nested too deeply.",
                 remedy="Export the object from the archive again.",
             ) from None
         _write_record(result, rewriting)
@@ -88,7 +88,7 @@ def written_bytes(done: Deidentified) -> bytes:
     """The object as a DICOM file, with an empty preamble.
 
     Raises:
-        RejectedInput: What is left of it is no sound object (``dicom-unwritable``).
+        RejectedInput: The rest of it is no sound object (``dicom-unwritable``).
     """
     stream = BytesIO()
     try:
@@ -97,7 +97,7 @@ def written_bytes(done: Deidentified) -> bytes:
     except Exception as error:  # of a damaged header too little is left; the message may quote values, so it is cut off
         raise RejectedInput(
             "dicom-unwritable",
-            f"Expected a sound object, got one of which too little is left to write ({type(error).__name__}).",
+            f"Too little is left of the damaged object to write it ({type(error).__name__}).",
             remedy="Export the object from the archive again.",
         ) from None
     return stream.getvalue()
@@ -107,7 +107,7 @@ def _require_code(patient_code: str) -> None:
     if not _PATIENT_CODE.fullmatch(patient_code):
         raise ProgramFault(
             "patient-code",
-            "Expected a patient code of letters, digits, _ and -, got another.",
+            "The patient code is not letters, digits, _ and -.",
             remedy="Give a code that is no identifier of the hospital's.",
         )
 
@@ -116,13 +116,13 @@ def _require_uids(dataset: Dataset) -> None:
     if not all(text(dataset, f"{level}InstanceUID") for level in ("Study", "Series", "SOP")):
         raise RejectedInput(
             "dicom-no-uid",
-            "Expected UIDs of study, series and object, got an object without.",
+            "The object lacks the UID of its study, its series or itself.",
             remedy="Export the object from the archive again.",
         )
 
 
 def _write_record(result: Dataset, rewriting: Rewriting) -> None:
-    """What PS3.15 wants an object to say of its own de-identification, and the patient code where none was replaced."""
+    """Adds the attributes by which PS3.15 marks de-identified objects, and the patient code where none was replaced."""
     policy = rewriting.policy
     written = {
         PATIENT_NAME: ("PN", rewriting.patient_code),

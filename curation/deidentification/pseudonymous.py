@@ -1,6 +1,6 @@
-"""Values that depend on the installation's key: the same original gives the same value, in every file and every run.
+"""Pseudonyms by a keyed hash: the same original gives the same UID, date shift or name, in every file and every run.
 
-Nobody without the key can go from one to the other, nor tell whether a guess at the original is right.
+Without the key a pseudonym can neither be reversed nor a guess at the original be confirmed.
 """
 
 import hashlib
@@ -13,8 +13,8 @@ SHORTEST_KEY_BYTES = 16
 
 EARLIEST_SHIFT_DAYS = 365
 LATEST_SHIFT_DAYS = 3652
-"""Dates move back by one to ten years: into the past, since a date in the future would show that it was moved; at
-least a year, so that the true year is not told; by whole days, so that intervals stay what they are."""
+"""Dates move back by one to ten years: into the past, since a date in the future would show the shift; at least a
+year, to hide the true year; by whole days, so that intervals stay the same."""
 
 _UUID_ROOT = "2.25."
 _UID_USE, _DATE_USE = b"maskloop uid", b"maskloop dates"

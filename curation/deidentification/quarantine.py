@@ -1,8 +1,8 @@
-"""What is held back whole, because names may stand in its pixels or nobody has looked at what such objects carry.
+"""Quarantine: holds back whole objects whose pixels may show names, or whose kind is not known to be safe.
 
 Only the SOP classes in `sop_classes.csv` leave. Of those, a picture is held back when it says that text is burned in,
 when it shows that it is a screen shot or a report, and when it is in colour: a cross-sectional scanner writes grey
-values, and what is coloured was drawn by a program that may have written text beside it. Text that a scanner of an
+values, and colours are drawn by programs that may have written text beside them. Text that a scanner of an
 allowed class burns into a grey picture without saying so is not found; none of the scanners known to us does.
 
 Source: DICOM PS3.15 E.3.1 (Clean Pixel Data Option); the order of the questions follows the pixel filter of RSNA's CTP.
@@ -26,7 +26,7 @@ _MAY_CARRY_TEXT = (
 _LOOK = "Look at the picture; keep it out of the dataset, or blank the text with an image tool and export it again."
 
 
-def refuse_what_may_not_leave(dataset: Dataset) -> None:
+def refuse_unsafe_object(dataset: Dataset) -> None:
     """Holds back an object whose pixels or kind cannot be trusted.
 
     Raises:
@@ -37,17 +37,17 @@ def refuse_what_may_not_leave(dataset: Dataset) -> None:
     sop_class = text(dataset, "SOPClassUID")
     said = text(dataset, "BurnedInAnnotation").upper()
     if said == "YES":
-        raise _burned_in("one that says text is burned into it")
+        raise _burned_in("the image says that text is burned into it")
     if sop_class not in allowed_sop_classes():
         if said != "NO" and sop_class.startswith(_MAY_CARRY_TEXT):
-            raise _burned_in("a capture, an ultrasound or the like that does not say so")
+            raise _burned_in("it is a capture, an ultrasound or the like that does not say otherwise")
         raise RejectedInput(
             "sop-class-not-allowed",
-            "Expected an image, a segmentation or a structure set, got an object of another class.",
+            "The object is no image, segmentation or structure set.",
             remedy="Leave it out; what such objects carry is not known to be safe.",
         )
     if _looks_captured(dataset):
-        raise _burned_in("one that was captured from a screen or is in colour")
+        raise _burned_in("it was captured from a screen or is in colour")
     _refuse_overlay_in_compressed_pixels(dataset)
 
 
@@ -56,7 +56,7 @@ def _require_known_coding(dataset: Dataset) -> None:
     if UID_dictionary.get(syntax, ("", ""))[1] != "Transfer Syntax":
         raise RejectedInput(
             "dicom-transfer-syntax",
-            "Expected one of the standard's transfer syntaxes, got none or another.",
+            "The transfer syntax is missing or none of the standard's.",
             remedy="Export the object again as Explicit VR Little Endian.",
         )
 
@@ -75,8 +75,8 @@ def _refuse_overlay_in_compressed_pixels(dataset: Dataset) -> None:
     if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         return
     if any(tag.group >> 8 == 0x60 and tag.element == 0x0102 and dataset[tag].value for tag in dataset.keys()):  # noqa: SIM118
-        raise _burned_in("compressed pixels with an overlay in them")
+        raise _burned_in("an overlay lies in the compressed pixels")
 
 
-def _burned_in(got: str) -> RejectedInput:
-    return RejectedInput("burned-in", f"Expected pixels without text, got {got}.", remedy=_LOOK)
+def _burned_in(why: str) -> RejectedInput:
+    return RejectedInput("burned-in", f"There may be text in the pixels: {why}.", remedy=_LOOK)

@@ -1,7 +1,7 @@
-"""The report of a folder's de-identification: what was done to each attribute of each file, and what was held back.
+"""The report of a folder's de-identification: the action on each attribute of each file, and the files held back.
 
 It carries patient codes, new UIDs' short names, tags and counts; no value of any attribute, no path and no name of the
-source. Files of a series to which the same was done stand together. The same studies give the same report.
+source. Files of a series with the same actions stand together. The same studies give the same report.
 """
 
 import csv
@@ -25,12 +25,12 @@ Actions = tuple[tuple[ActionDone, int], ...]
 
 @dataclass
 class SeriesReport:
-    """What was done to one series.
+    """The actions on one series.
 
     Args:
         folder: Patient code, study and series: its place below the target.
         sop_class: Name of the SOP class of its first file.
-        files: File names by what was done to them; an action with how often it was done in each file.
+        files: File names by their actions, each with its number of times in each file.
     """
 
     folder: Path
@@ -61,7 +61,7 @@ class SeriesReport:
         }
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row for each attribute and what became of it, over all files of the series."""
+        """One row for each attribute and action, over all files of the series."""
         files: Counter[ActionDone] = Counter()
         times: Counter[ActionDone] = Counter()
         for actions, names in self.files.items():
@@ -75,12 +75,12 @@ class SeriesReport:
 
 @dataclass
 class FolderReport:
-    """What was done to a folder.
+    """The actions on a folder.
 
     Args:
-        policy: What was decided.
+        policy: The options that applied.
         series: By place.
-        held_back: What may not leave or could not be read, and why: to the files' places in the order of their paths.
+        held_back: Findings about files in quarantine or unreadable, to the files' places in the order of their paths.
         other_files: How many files are no DICOM; they are not copied.
         copies: How many files were a second copy of another.
     """
@@ -93,11 +93,11 @@ class FolderReport:
 
     @property
     def file_count(self) -> int:
-        """How many files may leave."""
+        """How many files were written."""
         return sum(series.file_count for series in self.series.values())
 
     def hold_back(self, number: int, reason: Finding) -> None:
-        """Names one file that does not leave."""
+        """Adds a file that is held back."""
         self.held_back.setdefault(reason, []).append(number)
 
     @property

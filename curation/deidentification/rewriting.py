@@ -1,5 +1,5 @@
 """One object rewritten: every attribute is looked up, in the table first, then among those that images need, at every
-depth by the same rules; what is in neither goes.
+depth by the same rules; an attribute in neither is removed.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from pydicom.uid import UID_dictionary
 
 from curation.deidentification.actions_done import ActionDone, Done, Why
 from curation.deidentification.dummies import dummy
-from curation.deidentification.hidden_numbers import hides_one, identifying_numbers
+from curation.deidentification.hidden_numbers import hides_identifier, identifying_numbers
 from curation.deidentification.pixels.visible import bare_pixels
 from curation.deidentification.policy.attributes import (
     SafePrivate,
@@ -31,20 +31,20 @@ from curation.deidentification.shifted_dates import shifted
 PATIENT_NAME, PATIENT_ID = 0x00100010, 0x00100020
 IDENTITY_REMOVED, METHOD, METHOD_CODES, DATES_MODIFIED = 0x00120062, 0x00120063, 0x00120064, 0x00280303
 RECORD = frozenset({IDENTITY_REMOVED, METHOD, METHOD_CODES, DATES_MODIFIED})
-"""What an object says of its own de-identification; written afresh."""
+"""Attributes that record the de-identification; written afresh."""
 
 _CONTRAST_AGENT = 0x00180010
 _NO_AGENT = frozenset({"NO", "NONE", "N", "-", "NO CONTRAST"})
 _FIRST_GROUP_OF_DATA_SETS = 0x0008
 _COUNTED_IN_PIXELS = frozenset({0x00280008, 0x00280010, 0x00280011})
-"""Frames, rows and columns: the pixels vouch for these numbers, and are lost without them."""
+"""Frames, rows and columns: the size of the pixels confirms these numbers, and the pixels are lost without them."""
 
 _DATE_VRS = ("DA", "DT", "TM")
 
 
 @dataclass
 class Rewriting:
-    """What is needed while one object is rewritten, and what was done to it so far.
+    """One object being rewritten: the options, the key, and the actions done so far.
 
     Args:
         policy: Which options apply.
@@ -60,7 +60,7 @@ class Rewriting:
     identifiers: frozenset[int] = field(default=frozenset(), repr=False)
 
     def rewritten(self, source: Dataset, *, inside: str = "") -> Dataset:
-        """A new data set with what may stay of `source`, which is left as it is."""
+        """A new data set with the attributes of `source` that may stay; `source` is not changed."""
         target = Dataset()
         if not inside:
             self.identifiers = identifying_numbers(source)
@@ -72,7 +72,7 @@ class Rewriting:
         return target
 
     def note(self, tag: int, done: Done, why: Why, *, inside: str = "") -> None:
-        """Remembers what became of an attribute."""
+        """Logs the action done to an attribute."""
         number = f"({tag >> 16:04X},xx{tag & 0xFF:02X})" if (tag >> 16) % 2 else tag_text(tag)
         self.done.append(ActionDone(inside + number, keyword_for_tag(tag), done, why))
 
@@ -170,7 +170,7 @@ class _Place:
         known = SafePrivate(self.tag >> 16, self.tag & 0xFF, self._creator())
         check = safe_private().get(known) if self.tag & 0xFF00 else None
         kept = checked(check, _values(element), vr=element.VR) if check and element.VR not in ("UN", "SQ") else None
-        if kept is None or hides_one(kept, self.rewriting.identifiers):
+        if kept is None or hides_identifier(kept, self.rewriting.identifiers):
             return self._removed(Why.PRIVATE)
         return self._as(kept, element, Done.KEPT, Why.SAFE_PRIVATE)
 
@@ -187,7 +187,11 @@ class _Place:
         kept = checked(check, values, vr=element.VR, most=_most(self.tag))
         if kept is None and not values:
             return self._as(None, element, Done.KEPT, why)
-        if kept is not None and self.tag not in _COUNTED_IN_PIXELS and hides_one(kept, self.rewriting.identifiers):
+        if (
+            kept is not None
+            and self.tag not in _COUNTED_IN_PIXELS
+            and hides_identifier(kept, self.rewriting.identifiers)
+        ):
             return self._as(None, element, Done.EMPTIED, Why.IDENTIFIER)
         if kept is None:
             return self._as(None, element, Done.EMPTIED, why if check == "empty" else Why.VALUE)

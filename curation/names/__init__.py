@@ -1,4 +1,4 @@
-"""What the names of files, folders and descriptions say, and what they do not.
+"""Reads patient, role, mask and sequence from the names of files and folders, and from series descriptions.
 
 Imports nothing else of `curation`.
 """

@@ -1,4 +1,4 @@
-"""The words of anatomical sites that are kept: people type names and dates into free text, so others are left out."""
+"""Known words of anatomical sites: people type names and dates into free text, so other words are dropped."""
 
 import re
 
@@ -115,7 +115,7 @@ def known_site(text: str, *, words: frozenset[str] = SITE_WORDS) -> str | None:
     """The text as it is, where every word of it is known; None where one is not.
 
     Args:
-        text: What a person wrote, such as "thigh, left"; letters, blanks and ``,/()-`` only, 80 signs at most.
+        text: A person's text, such as "thigh, left"; letters, blanks and ``,/()-`` only, 80 signs at most.
         words: The known words, in lower case.
     """
     text = " ".join(text.split())

@@ -1,7 +1,7 @@
 """Names after the Brain Imaging Data Structure: ``sub-01/ses-2/anat/sub-01_ses-2_acq-fatsat_run-1_T2w.nii.gz``.
 
-What stands before a dash says what stands behind it. Only what says how an image was made (``acq``, ``ce``, ``rec``,
-the suffix) describes a sequence: a subject's or a session's label never does. Under ``derivatives/`` the same subjects
+A name is made of entities, key and label joined by a dash. Only ``acq``, ``ce``, ``rec`` and the suffix describe the
+sequence: a subject's or a session's label never does. Under ``derivatives/`` the same subjects
 come back, with masks of the raw images.
 
 Source: BIDS 1.10, "Common principles: Filesystem structure", "Derivatives: Imaging data types".
@@ -32,7 +32,7 @@ _MOST_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class BidsName:
-    """What the path of one file says.
+    """Subject, session and sequence by the path of one file.
 
     Args:
         dataset: Folders down to the dataset of raw images. Never to be shown.
@@ -52,7 +52,7 @@ class BidsName:
 
     @property
     def session(self) -> str:
-        """Which visit; empty where the name says none."""
+        """The visit; empty where the name has none."""
         return self.entities.get("ses", "")
 
     @property
@@ -62,7 +62,7 @@ class BidsName:
 
     @property
     def description(self) -> str:
-        """What the name says of the sequence, for the rules that read descriptions."""
+        """The parts that describe the sequence, for the rules that read descriptions."""
         said = [(key, self.entities[key]) for key in _DESCRIBES if self.entities.get(key, "none").lower() not in _NONE]
         return " ".join([*(f"ce {label}" if key == "ce" else label for key, label in said), *self.plain[-1:]])
 
@@ -111,7 +111,7 @@ def dataset_name(folder: Path, dataset: tuple[str, ...]) -> str:
 
 
 def _name_in(path: Path) -> str:
-    """A description that cannot be read names nothing: subjects then go by their folder."""
+    """A description that cannot be read gives no name: subjects then go by their folder."""
     try:
         document = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):

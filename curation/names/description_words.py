@@ -1,8 +1,8 @@
-"""What the words of a series description say: weighting, fat suppression, contrast agent, other kinds of series.
+"""Reads weighting, fat suppression, contrast agent and kind of series from a series description.
 
 Descriptions are typed by people, in the language of the hospital, so they weigh least of all evidence. English, German,
-French, Spanish, Italian, Portuguese and Dutch words are known, and the vendors' names of their techniques. Only what is
-asked for here is ever taken out of a description: nothing of it is quoted, as people type names into it.
+French, Spanish, Italian, Portuguese and Dutch words are known, and the vendors' names of their techniques. Only
+these facts are ever taken out of a description: none of it is quoted, as people type names into it.
 """
 
 import re
@@ -24,7 +24,7 @@ class TextWeighting(StrEnum):
 
 @dataclass(frozen=True)
 class DescriptionWords:
-    """What a description says.
+    """The facts in a description.
 
     Args:
         weighting: The one weighting it names; None where it names none, or several.
@@ -102,7 +102,7 @@ def _any_of(words: str) -> re.Pattern[str]:
 
 
 _PREFIX = r"\b(?:[esw]|fs|w?tse|fse|se|ir|ax|tra)?"
-"""What scanners and people write before T1 without a space: ``sT1W``, ``fsT2``, ``seT1``."""
+"""Prefixes of T1 without a space: ``sT1W``, ``fsT2``, ``seT1``."""
 
 _WEIGHTINGS = (
     (TextWeighting.T1, re.compile(_PREFIX + r"t1(?!\d)(?! ?rho)")),

@@ -1,6 +1,6 @@
 """The patients' keys of versions before names were read in every script, by which old records find their patients.
 
-Kept as it was, letter by letter: it decides whose a known case is, and nothing else.
+Kept unchanged, letter by letter: it finds the patient of a known case, and is used for nothing else.
 """
 
 import re

@@ -1,6 +1,6 @@
-"""Whose mask a volume file is: that of the one patient whose images lie in its folder, or of the one that it names.
+"""Assigns mask files to patients: to the one whose images lie in the same folder, or whom the mask's name gives.
 
-A mask whose patient cannot be told is nobody's: it is named in a finding and makes no patient of its own.
+A mask whose patient is unclear is left out with a finding, and makes no patient of its own.
 """
 
 import re
@@ -10,23 +10,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
-from curation.names.name_words import says_whose, tells_a_patient, words
+from curation.names.name_words import may_be_patients_folder, may_name_owner, words
 from curation.names.nifti_names import NiftiName
 from datasets.finding import Finding, Level
 
 UNCLEAR = "\0"
-"""Stands for the patients of images that were asked about: their folders are nobody's."""
+"""Patient key of images whose patient is unclear: masks in their folders are left out."""
 
 
 @dataclass(frozen=True)
 class PlacedImage:
-    """Where an image of a patient lies.
+    """An image's folder and patient.
 
     Args:
         folder: Below the scanned folder. Never to be shown.
-        patient_key: Whose; `UNCLEAR` where that was asked. Never to be shown.
+        patient_key: The patient's; `UNCLEAR` where that is a question. Never to be shown.
         prefix: The words of file names that tell the patient from others of the folder. Never to be shown.
-        spelled: How those are written. Never to be shown.
+        spelled: Those words as written. Never to be shown.
     """
 
     folder: PurePath = field(repr=False)
@@ -36,7 +36,7 @@ class PlacedImage:
 
 
 class MaskOwners:
-    """Knows whose images lie in and below every folder.
+    """The patients whose images lie in and below every folder.
 
     Args:
         images: All images, of every format.
@@ -56,15 +56,15 @@ class MaskOwners:
         for key in self._held.get(PurePath(), set()) - {UNCLEAR}:
             self._names[_as_name(key.rsplit("/", 1)[-1])].add(key)
         for folder, keys in self._held.items():
-            if folder.parts and len(keys) == 1 and tells_a_patient(folder.name):
+            if folder.parts and len(keys) == 1 and may_be_patients_folder(folder.name):
                 self._names[_as_name(folder.name)] |= keys - {UNCLEAR}
 
     def owner_of(self, relative: PurePath, name: NiftiName, named_key: str) -> str:
-        """The patient's key; empty where the mask is nobody's.
+        """The patient's key; empty where the mask's patient is unclear.
 
         Args:
             relative: The mask's path below the scanned folder.
-            name: What it says.
+            name: Its name, read.
             named_key: The key that an image of this name would have.
         """
         if name.bids is not None:
@@ -82,31 +82,31 @@ class MaskOwners:
         return self._held.get(PurePath(), set())
 
     def _may_own(self, key: str, holder: PurePath, relative: PurePath, name: NiftiName) -> bool:
-        """Whether nothing in the mask's path names somebody else than the one patient of its folder."""
+        """Whether nothing in the mask's path names another patient than the one of its folder."""
         below = relative.parent.parts[len(holder.parts) :]
-        if any(tells_a_patient(part) and self._is_another(part, key) for part in below):
+        if any(may_be_patients_folder(part) and self._is_another(part, key) for part in below):
             return False
         prefix = self._prefixes.get(key, ())
         if not prefix or (holder.parts and prefix == tuple(words(holder.parts[-1]))):
             return not self._is_of_another(name, key)
-        return not name.whose or (name.prefix[: len(prefix)] == prefix and self._is_spelled(name, key))
+        return not name.owner_words or (name.prefix[: len(prefix)] == prefix and self._is_spelled(name, key))
 
     def _is_another(self, folder: str, key: str) -> bool:
-        """Whether a folder inside the patient's names anybody; readers and versions are nobody."""
+        """Whether a folder inside the patient's may name another patient, not a reader or a version."""
         found = words(folder)
         is_own = _as_name(folder) == _as_name(key.rsplit("/", 1)[-1])
-        return not is_own and (not found or any(map(says_whose, found)))
+        return not is_own and (not found or any(map(may_name_owner, found)))
 
     def _is_of_another(self, name: NiftiName, key: str) -> bool:
-        others = self._names.get("_".join(name.prefix), set()) | self._names.get("_".join(name.whose), set())
+        others = self._names.get("_".join(name.prefix), set()) | self._names.get("_".join(name.owner_words), set())
         return bool(name.prefix) and bool(others) and key not in others
 
     def _named(self, below: tuple[str, ...], name: NiftiName, held: set[str], named_key: str) -> str:
-        """The one of several patients that the mask's key, one of its folders or the beginning of its name says."""
+        """The one of several patients that the mask's key, one of its folders or the beginning of its name gives."""
         if named_key in held:
             return self._spelled_so(name, held, named_key)
         by_folder = set().union(*(self._names.get(_as_name(part), set()) for part in below)) & held
-        if len(by_folder) == 1 and not (name.whose and self._is_of_another(name, next(iter(by_folder)))):
+        if len(by_folder) == 1 and not (name.owner_words and self._is_of_another(name, next(iter(by_folder)))):
             return next(iter(by_folder))
         return self._beginning(name, by_folder or held)
 
@@ -131,8 +131,8 @@ class MaskOwners:
         return key not in self._spelled or begun.startswith(wanted)
 
     def _beginning(self, name: NiftiName, keys: set[str]) -> str:
-        """The patient whose code, or folder, the mask's name begins with, the longest; what follows says who drew it or
-        how often. Empty where several are called so."""
+        """The patient whose code, or folder, the mask's name begins with, the longest; the rest may name the reader or
+        the version. Empty where several fit."""
         for length in range(len(name.prefix), 0, -1):
             code, rest = name.prefix[:length], name.prefix[length:]
             found = {key for key in keys if self._prefixes.get(key) == code} | (
@@ -144,13 +144,13 @@ class MaskOwners:
         return ""
 
 
-def nobodys(number: int) -> Finding:
-    """That a mask's patient cannot be told."""
+def unowned_mask(number: int) -> Finding:
+    """The finding that a mask's patient is unclear."""
     return Finding(
         Level.ERROR,
         "mask-of-nobody",
-        "Expected a mask beside one patient's images, or one that is named like them, got one that may be anybody's;"
-        " it is left out.",
+        "The mask's patient is unknown: it lies beside no single patient's images and is named like none; it is "
+        "left out.",
         "Put it into its patient's folder, or name it in cases.csv (patient_id, mask_t1 or mask_t2).",
         f"file {number}",
     )
@@ -158,7 +158,7 @@ def nobodys(number: int) -> Finding:
 
 def _may_be_code(word: str) -> bool:
     """Whether a word behind a code may be a part of another patient's code; a bare number may."""
-    return says_whose(word) or word.isdigit()
+    return may_name_owner(word) or word.isdigit()
 
 
 def _plainly(text: str) -> str:

@@ -1,18 +1,18 @@
-"""How the words that tell a patient are written: names that differ in capitals, signs or places only may be two people.
+"""Spelling of the words that identify a patient: names that differ in capitals or signs only may be two people.
 
 ``Meier`` and ``meier``, ``A+`` and ``A-``, ``1-11`` and ``1_11`` have the same words. Beside one another in one folder
-they are one person's, mistyped, or two people's: that is for a person to say.
+they are one person's, mistyped, or two people's: a person must decide.
 """
 
 from itertools import groupby
 
-from curation.names.name_words import is_between, is_telling, words
+from curation.names.name_words import is_between, may_identify_patient, words
 
 _USUAL_SIGNS = " _-.,"
 
 
 def spelling(text: str) -> tuple[str, ...]:
-    """The telling words of a name as they are written; those that follow one another are one piece.
+    """The words of a name that may identify a patient, as written; those that follow one another are one piece.
 
     ``Meier (1)_T1`` gives ``("Meier (1)",)`` and ``A_T1_1`` gives ``("A", "1")``, while ``A_1_T1`` gives ``("A_1",)``.
 
@@ -28,7 +28,7 @@ def spelling(text: str) -> tuple[str, ...]:
             between = written
             pieces[-1:] = [pieces[-1] + written] if is_open else pieces[-1:]
             continue
-        is_word = any(map(is_telling, words(written)))
+        is_word = any(map(may_identify_patient, words(written)))
         if is_word and is_open:
             pieces[-1] += written
         elif is_word:

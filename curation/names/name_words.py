@@ -1,4 +1,4 @@
-"""The words of file and folder names, in any script, and which of them can tell one patient from another."""
+"""The words of file and folder names, in any script, and which of them can identify a patient."""
 
 import re
 import unicodedata
@@ -14,7 +14,7 @@ REGION_WORD = re.compile(
     r"^(gtv|ctv|ptv|mass|tumou?rs?|tumeur|lesions?|läsion|lésion|o?edema|ödem|oedem|(œ|oe)d[eè]me|obrzęk|sarcoma|necrosis"
     r"|опухоль|от[её]к|[肿腫][瘤瘍]|水[肿腫]|浮腫|종양|부종|ورم|وذمة)$"
 )
-"""What is drawn. A mask called oedema in whatever language must not count as the tumour."""
+"""Words for a tumour or oedema. A mask called oedema in whatever language must not count as the tumour."""
 
 MASK_WORD = re.compile(
     r"^(masks?|segs?|segm|segment(s|ed|ation|ations)?|dseg|probseg|labels?(tr|ts)?|labelmaps?|rois?|gtv|ctv|ptv)$"
@@ -23,13 +23,13 @@ OTHER_PART = re.compile(
     r"^(brain|body|bones?|muscles?|skin|vessels?|arter(y|ies)|veins?|nerves?|liver|kidneys?|lungs?|heart|spleen|prostate"
     r"|bladder|cord|spine|vertebrae?|femur|tibia|fibula|humerus|organs?|background|air)$"
 )
-"""What masks are drawn of beside tumours. Where a tumour sits (``thigh``) is none of them."""
+"""Other structures that masks are drawn of. The site of a tumour (``thigh``) is none of them."""
 
 OTHER_MODALITIES = {"ct": "CT", "pet": "PT", "suv": "PT"}
 
 _KEY_MASK_WORD = re.compile(r"^(masks?|seg[a-z]*|labels?(tr|ts)?|rois?|gtv)$")
 _KEY_REGION_WORD = re.compile(r"^(gtv|mass|tumou?r|lesion|o?edema)$")
-"""Words that are in no patient's key. Codes of patients who came in rest on these lists: they must not change."""
+"""Words left out of patient keys. Keys of stored patients depend on these lists: they must not change."""
 
 _SILENT_WORD = re.compile(
     r"^(mri?|images?(tr|ts)?|img|volumes?|scans?|nifti|nii|ax|axial|tra|transversal?|cor|coronal|sag|sagittal"
@@ -39,14 +39,14 @@ _PLAIN_WORD = re.compile(
     r"^(mri?|images?(tr|ts)?|img|volumes?|scans?|nifti|nii|axial|transversal?|coronal|sagittal"
     r"|tse|fse|fatsat|spair|spir|dixon|weighted)$"
 )
-"""Silent words that are nobody's initials and name no visit."""
+"""Words without meaning here, which are no initials and name no visit."""
 
 _TECHNIQUE = re.compile(
     r"^t[12](w|wi|weighted|s|star|map|mapping|rho|flair|tse|fse|se|gre|ge|ffe|vibe|haste|blade|mprage|space|cube|dixon|stir"
     r"|tirm|spair|spir|fs|fat|sat|fatsat|nofs|nfs|ax|axial|tra|trans|transversal|cor|coronal|sag|sagittal|ce|gd|gad|c|km"
     r"|post|pre|nativ|native|iso|hr|image|img|scan|vol|mask|seg|label|roi|lesion|tumou?r|d|r)*$"
 )
-"""Words that begin with a role and say nothing but how the image was made; ``T1meier`` does."""
+"""Words that begin with a role and describe the technique alone; ``T1meier`` also names a person."""
 
 _PLANE_WORD = re.compile(r"^(ax|tra|cor|sag)$")
 _SEQUENCE_WORD = re.compile(r"^(ax|tra|cor|sag|se|fs|fat|sat|water|gd|ce)$")
@@ -55,7 +55,7 @@ _NOBODYS_WORD = re.compile(
     r"|automatic|pred|prediction|predicted|corrected|edited|consensus|gt|ground|truth|groundtruth|contours?|outline|outlined"
     r"|drawn|by|region|output|result|binary|space|desc|label|nifti|export|exported)?\d{0,2}$"
 )
-"""Words of a mask's name that say who or what drew it, or how often, but not whose it is."""
+"""Words of a mask's name for its reader, program or version, which do not identify the patient."""
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -71,29 +71,31 @@ def camel_words(text: str) -> list[str]:
     return words(_CAMEL.sub(" ", text))
 
 
-def is_telling(word: str) -> bool:
-    """Whether a word may tell one patient from another."""
+def may_identify_patient(word: str) -> bool:
+    """Whether a word may identify a patient."""
     return word not in OTHER_MODALITIES and not any(
         pattern.match(word) for pattern in (_KEY_MASK_WORD, _KEY_REGION_WORD, _SILENT_WORD, *dict(ROLES).values())
     )
 
 
-def tells_a_patient(folder: str) -> bool:
-    """Whether a folder's name may be a patient's: it has a telling word, or no word at all but signs."""
+def may_be_patients_folder(folder: str) -> bool:
+    """Whether a folder's name may be a patient's: a word of it may identify one, or it is made of signs alone."""
     found = words(folder)
-    return not found or any(map(is_telling, found))
+    return not found or any(map(may_identify_patient, found))
 
 
-def says_what_is_in_it(folder: str) -> bool:
-    """Whether a folder's name says role, mask or kind of file (``t1``, ``labelsTr``, ``images``), and nothing else may
-    be meant by it. ``SE``, ``W`` and ``Post`` may be initials or a visit."""
+def describes_content(folder: str) -> bool:
+    """Whether a folder's name is a role, mask or kind of file (``t1``, ``labelsTr``, ``images``) and no person's.
+
+    ``SE``, ``W`` and ``Post`` may be initials or a visit.
+    """
     found = words(folder)
     speaks = any(MASK_WORD.match(word) or _is_technique(word) for word in found)
     return all(_is_plain(word) or (speaks and bool(_SILENT_WORD.match(word))) for word in found)
 
 
 def leading_signs(text: str) -> list[str]:
-    """Signs before the first word that part no words: as good as a name, where it has no letter."""
+    """Signs before the first word that are no separators: they may be a name without letters."""
     signs = "".join(sign for sign in text[: _first_word(text)] if sign not in " _-.,")
     return [signs] if signs else []
 
@@ -103,12 +105,12 @@ def _first_word(text: str) -> int:
 
 
 def initials(found: Sequence[str]) -> tuple[str, ...]:
-    """Words that no key holds and that may still be somebody's name or initials, or a visit."""
+    """Words outside the patient key that may still be a name, initials or a visit."""
     place = next((index for index, word in enumerate(found) if role_of([word]) is not None), len(found))
     return tuple(
         word
         for index, word in enumerate(found)
-        if not is_telling(word) and word not in OTHER_MODALITIES and not _is_plain(word)
+        if not may_identify_patient(word) and word not in OTHER_MODALITIES and not _is_plain(word)
         if index < place or not _SILENT_WORD.match(word)
     )
 
@@ -124,7 +126,7 @@ def describes_a_sequence(word: str) -> bool:
 
 
 def may_be_a_visit(word: str) -> bool:
-    """Whether one of the `initials` is a word that says nothing of a person (``post``), rather than a name."""
+    """Whether one of the `initials` may name a visit (``post``), rather than a person."""
     return bool(_SILENT_WORD.match(word))
 
 
@@ -134,10 +136,10 @@ def role_of(found: Sequence[str]) -> SeriesRole | None:
     return roles.pop() if len(roles) == 1 else None
 
 
-def says_whose(word: str) -> bool:
-    """Whether a word of a mask's name may say whose it is, beyond what is drawn and by whom."""
+def may_name_owner(word: str) -> bool:
+    """Whether a word of a mask's name may identify the patient, rather than the region or the reader."""
     known = MASK_WORD.match(word) or REGION_WORD.match(word) or _NOBODYS_WORD.match(word)
-    return is_telling(word) and not known
+    return may_identify_patient(word) and not known
 
 
 def stem(name: str) -> str:
@@ -150,7 +152,7 @@ def _is_technique(word: str) -> bool:
 
 
 def _is_plain(word: str) -> bool:
-    """Whether a word says what a file is, and can be nothing else."""
+    """Whether a word describes the file and cannot identify a patient."""
     patterns = (_PLAIN_WORD, MASK_WORD, REGION_WORD, _KEY_REGION_WORD)
     return _is_technique(word) or any(pattern.match(word) for pattern in patterns)
 

@@ -1,4 +1,4 @@
-"""Patients whose names differ by a visit or a date alone: perhaps one person, who would then be in two splits."""
+"""Patients whose names differ by a visit or a date alone: perhaps one person, whose cases would leak between folds."""
 
 import re
 from collections import defaultdict
@@ -14,8 +14,8 @@ _NUMBER = re.compile(r"^\d{1,4}$")
 _DATE = re.compile(r"^((19|20)\d{6}|\d{1,2} \d{1,2} (19|20)\d\d|(19|20)\d\d \d{1,2}( \d{1,2})?)$")
 
 
-def perhaps_one(keys: Iterable[str]) -> list[list[str]]:
-    """Patients' keys that are the same but for visits' names or dates, in groups of two or more.
+def possibly_same_patient(keys: Iterable[str]) -> list[list[str]]:
+    """Patients' keys that differ by visits' names or dates alone, in groups of two or more.
 
     Args:
         keys: Folders and the words of files' names, joined by slashes. Never to be shown.

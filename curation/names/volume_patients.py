@@ -1,8 +1,8 @@
-"""Whose image each volume file is: decided folder by folder, over all names of a scan together.
+"""Assigns each volume file's image to a patient, folder by folder, over all names of a scan together.
 
-Names that differ are different people. A name that says nothing of a person (``Post``, ``Raw``, ``SE``, ``W``) is
-passed over only where nothing else may be meant by it: as soon as two such names would be made one patient, nothing is
-made of them and a person is asked.
+Names that differ are different people. A name without a person in it (``Post``, ``Raw``, ``SE``, ``W``) is ignored only
+where that is certain: as soon as two such names would become one patient, the images are left out and a person is
+asked.
 """
 
 import unicodedata
@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from curation.names import former_keys
-from curation.names.name_words import describes_a_sequence, is_plane, may_be_a_visit, says_what_is_in_it
+from curation.names.name_words import describes_a_sequence, describes_content, is_plane, may_be_a_visit
 from curation.names.nifti_names import NiftiName
-from curation.names.visit_names import perhaps_one
+from curation.names.visit_names import possibly_same_patient
 from datasets.finding import Finding, Level
 
 _MOST_LISTED = 10
@@ -27,7 +27,7 @@ class NamedVolume:
     Args:
         relative: Below the scanned folder. Never to be shown.
         number: Of the file.
-        name: What its name says.
+        name: Its name, read.
     """
 
     relative: PurePath = field(repr=False)
@@ -37,12 +37,11 @@ class NamedVolume:
 
 @dataclass(frozen=True)
 class VolumePatients:
-    """Whose the images are.
+    """The patients of the images.
 
     Args:
-        keys: Number of a file to its patient's key; a file that nobody can be told by is not among them. Never to be
-            shown.
-        former: Key to what earlier versions took for it, where that was another. Never to be shown.
+        keys: Number of a file to its patient's key, without files whose patient is unclear. Never to be shown.
+        former: Key to the key of earlier versions, where that was another. Never to be shown.
         findings: The questions to ask.
     """
 
@@ -52,15 +51,19 @@ class VolumePatients:
 
 
 def patients_of(
-    images: Sequence[NamedVolume], *, root: str, datasets: Mapping[tuple[str, ...], str], said: Collection[str]
+    images: Sequence[NamedVolume],
+    *,
+    root: str,
+    datasets: Mapping[tuple[str, ...], str],
+    table_patients: Collection[str],
 ) -> VolumePatients:
-    """Decides for every image.
+    """Assigns every image to a patient.
 
     Args:
         images: Those that no row of `cases.csv` names.
-        root: Name of the scanned folder: whose the files at its top are where their names do not say.
+        root: Name of the scanned folder: the patient of files at its top whose names give none.
         datasets: Folder of a BIDS dataset to the name in its description.
-        said: Patients that `cases.csv` has rows for: their names are names, whatever they look like.
+        table_patients: Patients with a row in `cases.csv`: their names are patients' names, whatever they look like.
     """
     groups: dict[str, list[NamedVolume]] = defaultdict(list)
     for image in images:
@@ -69,7 +72,7 @@ def patients_of(
     keys: dict[int, str] = {}
     findings: list[Finding] = []
     for key, members in groups.items():
-        own = _split(key, members, said, shared)
+        own = _split(key, members, table_patients, shared)
         keys.update(own)
         asked = [image.number for image in members if image.number not in own]
         findings += [_question(asked)] if asked else []
@@ -82,10 +85,10 @@ def patients_of(
 
 
 def key_of(name: NiftiName, *, root: str, datasets: Mapping[tuple[str, ...], str]) -> str:
-    """The patient's key as far as one name tells: folder and prefix.
+    """The patient's key by one name alone: folder and prefix.
 
-    A subject of BIDS goes by its dataset's name, because every dataset has a ``sub-01``. What lies at the top without a
-    telling name goes by the scanned folder's own, marked so that it meets no folder below.
+    A subject of BIDS goes by its dataset's name, because every dataset has a ``sub-01``. A file at the top whose name
+    identifies no patient goes by the scanned folder's own, marked so that it meets no folder below.
     """
     top = f"./{root}"
     if name.bids is None:
@@ -97,9 +100,9 @@ def key_of(name: NiftiName, *, root: str, datasets: Mapping[tuple[str, ...], str
 
 
 def _split(
-    key: str, members: Sequence[NamedVolume], said: Collection[str], shared: Collection[PurePath]
+    key: str, members: Sequence[NamedVolume], table_patients: Collection[str], shared: Collection[PurePath]
 ) -> dict[int, str]:
-    """The patients within one key: images in silent folders are kept apart from the others, and are asked about unless
+    """The patients within one key: images in folders that identify no patient are kept apart, and are a question unless
     there is but one such folder."""
     places = {image.number: silent_place(image.name) for image in members}
     is_one = len(set(places.values())) == 1
@@ -109,7 +112,7 @@ def _split(
     for image in members:
         place = places[image.number]
         own = _own_key(key, place, is_nameless=not has_name(image.name), is_one=is_one)
-        is_said = bool(place) and bool({own, own.rsplit("/", 1)[-1]} & set(said))
+        is_said = bool(place) and bool({own, own.rsplit("/", 1)[-1]} & set(table_patients))
         is_unclear = (bool(place) and not is_one) or (not image.name.prefix and image.name.initials in doubtful)
         is_unclear = is_unclear or (is_spelled_twice and bool(image.name.prefix))
         if is_said or not (is_unclear or (image.name.bids is not None and image.name.bids.is_contradictory)):
@@ -143,12 +146,12 @@ def _twins(keys: Mapping[int, str]) -> list[list[int]]:
 
 
 def _by_visits(images: Iterable[NamedVolume], keys: Mapping[int, str]) -> Iterator[list[int]]:
-    """The first file of each of the patients that differ by a visit's name alone. BIDS has names for visits."""
+    """The first file of each of the patients that differ by a visit's name alone; BIDS names visits itself."""
     first: dict[str, int] = {}
     for image in images:
         if image.name.bids is None and image.number in keys:
             first.setdefault(keys[image.number], image.number)
-    for same in perhaps_one(first):
+    for same in possibly_same_patient(first):
         yield [first[key] for key in same]
 
 
@@ -158,24 +161,24 @@ def _is_flat_subject(image: NamedVolume) -> bool:
 
 
 def has_name(name: NiftiName) -> bool:
-    """Whether a folder or a prefix tells whose a file is."""
+    """Whether a folder or a prefix identifies the patient of a file."""
     return bool(name.folders or name.prefix)
 
 
 def _own_key(key: str, place: tuple[str, ...], *, is_nameless: bool, is_one: bool) -> str:
-    """The key of what lies in a silent folder; where that is the only name there is, it is the patient's."""
+    """The key of files in a folder that identifies no patient, by that folder where there is no other name."""
     if is_nameless and place:
         return "/".join(place)
     return key if is_one else "/".join([key, *place])
 
 
 def silent_place(name: NiftiName) -> tuple[str, ...]:
-    """The folders that say neither whose an image is nor, beyond doubt, what it is."""
-    return tuple(folder for folder in name.passed if not says_what_is_in_it(folder))
+    """The folders that neither identify the patient of an image nor, beyond doubt, describe it."""
+    return tuple(folder for folder in name.passed if not describes_content(folder))
 
 
 def _names_among(name: NiftiName) -> tuple[str, ...]:
-    """Words such as ``t1meier``, which are a role and somebody's name in one."""
+    """Words such as ``t1meier``, a role and a person's name in one."""
     return () if name.prefix else tuple(word for word in name.initials if not may_be_a_visit(word))
 
 
@@ -183,8 +186,8 @@ def _perhaps_one(numbers: Sequence[int]) -> Finding:
     return Finding(
         Level.WARNING,
         "patients-perhaps-one",
-        f"Expected a name of their own for each patient, got {len(numbers)} that differ by a visit or a date alone;"
-        " each was taken for a patient.",
+        f"The names of {len(numbers)} patients differ by a visit or a date alone; each was taken for a patient of "
+        "its own.",
         "Nothing, if they are different people; else exclude the cases of all visits but one, or name the files as BIDS"
         " does (sub-…_ses-…_T1w).",
         _listed(numbers),
@@ -195,8 +198,8 @@ def _question(numbers: Iterable[int]) -> Finding:
     return Finding(
         Level.ERROR,
         "patient-unclear",
-        "Expected names of folders or files that tell patients apart, got some that may be one patient's or several"
-        " patients'; the images are left out.",
+        "Names of folders or files do not tell whether these images are of one patient or of several; the images "
+        "are left out.",
         "Give each patient one folder with a code of their own, or name the files in cases.csv (patient_id, t1, t2).",
         _listed(numbers),
     )

@@ -1,4 +1,4 @@
-"""Whether two series can show the same part of the body, by what their headers say of it."""
+"""Whether two series can show the same part of the body, by body part and laterality in their headers."""
 
 import re
 
@@ -26,7 +26,7 @@ _SIDES = frozenset({"L", "R"})
 
 
 def regions_of(body_part: str) -> frozenset[str]:
-    """The coarse regions that a body part may lie in; empty where the word is not known or says too little."""
+    """The coarse regions that a body part may lie in; empty where the word is unknown or ambiguous."""
     word = re.sub(r"[^a-z]", "", body_part.lower())
     return frozenset(region for region, words in _REGIONS if word in words.split())
 

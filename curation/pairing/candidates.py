@@ -1,4 +1,4 @@
-"""The candidates for T1 and T2 among a patient's judged series, and what reports show of all of them."""
+"""The candidates for T1 and T2 among a patient's judged series, and the rows of reports about all of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ class Candidate:
 def candidates_for(
     role: SeriesRole, judged: list[JudgedSeries], who: str, *, chosen: str = ""
 ) -> tuple[list[Candidate], list[Finding]]:
-    """The candidates for a role, and what is wrong with those that are no sound stacks.
+    """The candidates for a role, and findings about those that are no sound stacks.
 
     Args:
         role: T1 or T2.
@@ -58,7 +58,7 @@ def candidates_for(
 
 
 def considered(judged: list[JudgedSeries], roles: Mapping[str, SeriesRole]) -> tuple[ConsideredSeries, ...]:
-    """What reports show of every series.
+    """The rows of reports about every series.
 
     Args:
         judged: All series of the patient.
@@ -68,7 +68,7 @@ def considered(judged: list[JudgedSeries], roles: Mapping[str, SeriesRole]) -> t
         ConsideredSeries(
             reference=one.series.reference,
             kind=one.kind,
-            plane=one.series.evidence.orientation,
+            plane=one.series.evidence.plane,
             slice_count=one.series.evidence.slice_count,
             scores={role: judgement.score for role, judgement in one.judgements.items()},
             reasons={role: judgement.reasons for role, judgement in one.judgements.items()},
@@ -100,7 +100,7 @@ def _choice_absent(role: SeriesRole, who: str) -> Finding:
     return Finding(
         Level.ERROR,
         "choice-absent",
-        f"Expected the {role.value.upper()} series that a person chose, got none of that reference.",
+        f"The {role.value.upper()} series that a person chose is not in the folder.",
         "Add that series to the folder, or choose again.",
         who,
     )

@@ -27,11 +27,10 @@ _MASK_REMEDY = "Export the mask on the slices of its own series, and ingest the 
 _BACKGROUND = Finding(
     Level.ERROR,
     "mask-background",
-    "Expected background around what was drawn, got a region that holds all corners of the picture, as background does;"
-    " it is left out.",
+    "The region holds all corners of the picture, as the background does; it is left out.",
     "Nothing, if it is the background; else save the mask with 0 as background, and 1 where it was drawn.",
 )
-"""A mask the wrong way round, or the background's own value."""
+"""An inverted mask, or the background's own value."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +41,7 @@ class LoadedPair:
         volumes: T1 and T2, each on its own grid.
         masks: Role to name of region to mask, each on its series' grid.
         mask_sources: Role to name of region to the SHA-256 of the file that it came from.
-        findings: The pair's own, what is odd about the voxels, and the masks that are left out.
+        findings: The pair's own, those about the voxels, and the masks that are left out.
     """
 
     volumes: Mapping[SeriesRole, Volume]
@@ -87,7 +86,7 @@ def _require_two_images(t1: Volume, t2: Volume) -> None:
     if t1.grid.matches(t2.grid) and np.ptp(t1.data) > 0 and np.array_equal(t1.data, t2.data):
         raise RejectedInput(
             "series-identical",
-            "Expected a T1 and a T2, got the same voxels for both.",
+            "T1 and T2 have the same voxels.",
             remedy="Find out which it is, and add the other.",
         )
 
@@ -95,7 +94,7 @@ def _require_two_images(t1: Volume, t2: Volume) -> None:
 def assign_masks(
     masks: list[FoundMask], series: list[FoundSeries], chosen: Mapping[SeriesRole, FoundSeries], who: str
 ) -> tuple[list[tuple[SeriesRole | None, FoundMask]], list[Finding]]:
-    """Masks of the chosen series with their role; None for a mask that does not say whose it is."""
+    """Masks of the chosen series with their role; None for a mask that does not name its series."""
     assigned: list[tuple[SeriesRole | None, FoundMask]] = []
     findings: list[Finding] = []
     for mask in masks:
@@ -117,7 +116,7 @@ def assign_masks(
 def _role_of_file(
     mask: FoundMask, series: list[FoundSeries], chosen: Mapping[SeriesRole, FoundSeries], who: str
 ) -> tuple[SeriesRole | None, Finding | None]:
-    """The role of a volume file's mask, None where it does not say, or why it is neither's."""
+    """The role of a volume file's mask, None where it names none, or a finding where it belongs to neither."""
     roles = [mask.named_role] if mask.named_role is not None else list(chosen)
     fitting = [role for role in roles if not contradict(mask.made_by, chosen[role].made_by)]
     visits = {found.made_by.get("ses", "") for found in series if found.dicom is None}
@@ -129,8 +128,8 @@ def _role_of_file(
 
 
 def masks_without_series(masks: list[FoundMask], series: list[FoundSeries], who: str) -> list[Finding]:
-    """Structure sets and segmentations whose series are not there."""
-    message = "Expected the series that the mask was drawn on, got none; it is left out."
+    """Findings about structure sets and segmentations whose series are missing."""
+    message = "The series that the mask was drawn on is not in the folder; the mask is left out."
     return [
         Finding(
             Level.WARNING, "mask-without-series", message, "Add that series to the folder.", f"{who}, {mask.reference}"
@@ -141,7 +140,7 @@ def masks_without_series(masks: list[FoundMask], series: list[FoundSeries], who:
 
 
 def _says_nothing(mask: FoundMask) -> bool:
-    """Whether a DICOM mask names neither series nor images: then its place decides."""
+    """Whether a DICOM mask names neither series nor images: then its position decides."""
     return not mask.is_volume_file and not mask.series_uids and not mask.image_uids
 
 
@@ -154,13 +153,13 @@ def _series_of(mask: FoundMask, series: list[FoundSeries]) -> list[FoundSeries]:
 
 
 def _of_other_series(mask: FoundMask, who: str) -> Finding:
-    message = "Expected a mask of the chosen T1 or T2, got one of another series; it is left out."
+    message = "The mask was drawn on neither the chosen T1 nor the chosen T2; it is left out."
     remedy = "Nothing, if the choice of series is right."
     return Finding(Level.INFO, "mask-of-other-series", message, remedy, f"{who}, {mask.reference}")
 
 
 def _of_which_visit(mask: FoundMask, who: str) -> Finding:
-    message = "Expected a mask that says of which session it is, as its patient has several; it is left out."
+    message = "The mask does not say which session it belongs to, and its patient has several; it is left out."
     remedy = "Give it the session of its image (ses-…)."
     return Finding(Level.WARNING, "mask-session-unclear", message, remedy, f"{who}, {mask.reference}")
 
@@ -168,9 +167,9 @@ def _of_which_visit(mask: FoundMask, who: str) -> Finding:
 def _read_masks(
     found: FoundMask, role: SeriesRole | None, pair: PatientPair, volumes: Mapping[SeriesRole, Volume]
 ) -> tuple[SeriesRole, Mapping[str, Mask], tuple[Finding, ...]]:
-    """A file's regions, whose they are, and what was said of reading them.
+    """A file's regions, the role of their series, and findings about reading them.
 
-    A mask that does not say whose it is goes to T2, or else T1, by its grid.
+    A mask that does not name its series goes to T2, or else T1, by its grid.
     """
     roles = [role] if role is not None else [SeriesRole.T2, SeriesRole.T1]
     if not found.is_volume_file:
@@ -215,12 +214,12 @@ def _read_dicom_masks(
         else:
             return role, regions.masks, regions.findings
     raise refusal or RejectedInput(
-        "mask-without-series", "Expected a mask of a DICOM series, got none that is.", remedy=_MASK_REMEDY
+        "mask-without-series", "The mask is that of a DICOM series, and the pair has none.", remedy=_MASK_REMEDY
     )
 
 
 def _regions_of(mask: Mask, labels: Mapping[int, str]) -> dict[str, Mask]:
-    """One mask a label value, named by what the value means; one that nobody named is called by its number.
+    """One mask a label value, named by the value's meaning, or by its number where it has no name.
 
     Raises:
         RejectedInput: Nothing says what the values mean (``mask-values-unclear``).
@@ -228,7 +227,7 @@ def _regions_of(mask: Mask, labels: Mapping[int, str]) -> dict[str, Mask]:
     if not labels:
         raise RejectedInput(
             "mask-values-unclear",
-            "Expected to be told what this mask's values mean, as those of the folder's masks differ or are several.",
+            "Nothing says what this mask's values mean, and the folder's masks have several values or differ.",
             remedy="Say it with --label-values, such as --label-values tumour=2,oedema=1, and ingest again.",
         )
     regions: dict[str, Mask] = {}
@@ -239,7 +238,7 @@ def _regions_of(mask: Mask, labels: Mapping[int, str]) -> dict[str, Mask]:
 
 
 def _odd_volumes(pair: PatientPair, volumes: Mapping[SeriesRole, Volume]) -> Iterator[Finding]:
-    """What a person should know of the voxels. Raises where they are no image."""
+    """Warnings about the volumes' voxels. Raises where they are no image."""
     for role, volume in volumes.items():
         subject = f"{pair.reference}, series {pair.by_role[role].series.reference}"
         for finding in refuse_errors(check_volume(volume)):
@@ -249,22 +248,22 @@ def _odd_volumes(pair: PatientPair, volumes: Mapping[SeriesRole, Volume]) -> Ite
 def _odd_masks(
     pair: PatientPair, found: FoundMask, regions: Mapping[str, Mask], noted: tuple[Finding, ...]
 ) -> Iterator[Finding]:
-    """What a person should know of a file's regions: how they were read, and whether they can be one tumour."""
+    """Warnings about a file's regions: how they were read, and whether they can be one tumour."""
     subject = f"{pair.reference}, {found.reference}"
     yield from (replace(finding, subject=f"{subject}, {finding.subject}".rstrip(", ")) for finding in noted)
     if not regions and not noted:
-        message = "Expected a tumour in the mask, got an empty one."
+        message = "The mask is empty."
         yield Finding(Level.WARNING, "mask-empty", message, "Draw it, or leave the file out.", subject)
     unnamed = [name for name in regions if found.is_volume_file and name not in found.labels.values()]
     if unnamed:
-        message = f"Expected labels that have a name, got {len(unnamed)} without; they are named by their value."
+        message = f"{len(unnamed)} label(s) have no name; they are named by their value."
         yield Finding(Level.INFO, "mask-labels", message, "Check what these labels mean.", subject)
     noticed = {finding.code: finding for mask in regions.values() for finding in check_mask(mask)}
     yield from (replace(finding, subject=subject) for finding in noticed.values())
 
 
 class _SeenMasks:
-    """The tumours and oedemas of the files read so far, to notice where two files say two things."""
+    """The tumours and oedemas of the files read so far, to find files that contradict each other."""
 
     def __init__(self) -> None:
         self._masks: dict[tuple[SeriesRole, str], list[tuple[FoundMask, Mask]]] = {}
@@ -272,15 +271,13 @@ class _SeenMasks:
     def compared(
         self, pair: PatientPair, role: SeriesRole, found: FoundMask, regions: Mapping[str, Mask]
     ) -> Iterator[Finding]:
-        """A finding for each region that another file draws otherwise."""
+        """A finding for each region whose mask in another file differs."""
         for name, mask in regions.items():
             earlier = self._masks.setdefault((role, region_called(name)), [])
             others = [other for other, drawn in earlier if other is not found and not _is_same(drawn, mask)]
             earlier.append((found, mask))
             if others and region_called(name) in (TUMOUR, OEDEMA):
-                message = (
-                    f"Expected one mask of the {region_called(name).lower()}, got another than {others[0].reference}'s."
-                )
+                message = f"The mask of the {region_called(name).lower()} differs from that of {others[0].reference}."
                 remedy = "Both are kept. To have one, leave only that in the folder before the case is first ingested."
                 yield Finding(Level.WARNING, "masks-differ", message, remedy, f"{pair.reference}, {found.reference}")
 
@@ -293,5 +290,5 @@ def _left_out(pair: PatientPair, found: FoundMask, error: RejectedInput | OSErro
     subject = f"{pair.reference}, {found.reference}"
     if isinstance(error, RejectedInput):
         return Finding(Level.ERROR, error.code, f"{error.message} The mask is left out.", error.remedy, subject)
-    message = f"Expected a mask that can be read, got none ({type(error).__name__}); it is left out."
+    message = f"The mask cannot be read ({type(error).__name__}); it is left out."
     return Finding(Level.ERROR, "file-unreadable", message, "Check the file's permissions and the disk.", subject)

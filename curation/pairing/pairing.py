@@ -1,8 +1,8 @@
 """Which axial T1 and which axial fat-suppressed T2 of each patient make a case, and why.
 
 A wrong pair costs more than a question: a pair is made only where it leads every other by `MARGIN` points. Otherwise
-the patient is named in a finding, with every candidate and its points, and a person chooses. What a person chose
-stands, whatever the points say.
+the patient is named in a finding, with every candidate and its points, and a person chooses. A person's choice
+stands, whatever the points.
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,7 +35,7 @@ __all__ = [
 
 MARGIN = 4
 """Points by which a pair must lead the next one. Two series that are both right differ by up to 3 points, by how much
-their headers happen to say: 5 for times that the description confirms or 3 for a description alone, and 1 for ten or
+evidence their headers hold: 5 for times that the description confirms or 3 for a description alone, and 1 for ten or
 more slices. A plainly worse one (`curation.series.ranking.BESIDE_A_BETTER_ONE`) falls behind by 5 at least."""
 
 LEAST_OVERLAP = 0.5
@@ -57,7 +57,7 @@ Chosen = tuple[Candidate, Candidate]
 
 
 def pair_series(scan: FolderScan, *, choices: Choices | None = None) -> Pairing:
-    """Chooses each patient's T1 and T2 by the points of `curation.series.role_points`; one of them may not be both.
+    """Chooses each patient's T1 and T2 by the points of `curation.series.role_points`; never one series for both roles.
 
     Digests of the chosen files are computed, so this reads them.
 
@@ -65,8 +65,8 @@ def pair_series(scan: FolderScan, *, choices: Choices | None = None) -> Pairing:
         scan: What the folder holds.
         choices: Patient key to role to the reference of the series that a person chose. Such a series is taken
             whatever its points, unless it is no sound stack of slices; where it is absent the patient gets no pair and
-            the finding ``choice-absent``. It goes before what `cases.csv` says. Patients who are not in the folder are
-            passed over, so all choices ever made may be given.
+            the finding ``choice-absent``. It overrides `cases.csv`. Patients who are not in the folder are ignored,
+            so all stored choices may be given.
     """
     pairs: list[PatientPair] = []
     findings: list[Finding] = []
@@ -136,24 +136,24 @@ def _pair(scan: FolderScan, patient_key: str, judged: list[JudgedSeries], best: 
 
 
 def _best_pair(pairs: list[Chosen], who: str) -> Chosen | Finding:
-    """The pair that leads all others of its visit, or the question to ask."""
+    """The pair that leads all others of its visit, or a finding that asks a person to choose."""
     pairs = [pair for pair in pairs if pair[0].series is not pair[1].series]
     if not pairs:
-        return _ambiguous("ambiguous-series", "one series that may be the T1 as well as the T2", who)
+        return _ambiguous("ambiguous-series", "one series may be the T1 as well as the T2", who)
     if all(candidate.is_by_person for candidate in pairs[0]):
         return pairs[0]
     visits = {pair[0].series.study_key for pair in pairs if _is_one_study(pair)}
     if len(visits) > 1:
-        return _ambiguous("several-studies", f"{len(visits)} studies with both: {_listed(pairs)}", who)
+        return _ambiguous("several-studies", f"{len(visits)} studies have both: {_listed(pairs)}", who)
     same_visit = [pair for pair in pairs if (_is_one_study(pair) if visits else _is_one_day(pair))]
     if not same_visit:
-        return _ambiguous("different-studies", f"them in different studies: {_listed(pairs)}", who)
+        return _ambiguous("different-studies", f"they are in different studies: {_listed(pairs)}", who)
     same_place = [pair for pair in same_visit if not _is_elsewhere(pair)]
     if not same_place:
-        return _ambiguous("different-places", f"headers that name two parts of the body: {_listed(same_visit)}", who)
+        return _ambiguous("different-places", f"their headers name two parts of the body: {_listed(same_visit)}", who)
     overlapping = [pair for pair in same_place if _overlap(pair) >= LEAST_OVERLAP]
     if not overlapping:
-        return _ambiguous("no-overlap", f"two that show different parts of the body: {_listed(same_place)}", who)
+        return _ambiguous("no-overlap", f"they show different parts of the body: {_listed(same_place)}", who)
     is_covered = any(_coverage(pair) >= COVERED for pair in overlapping)
     covered = [pair for pair in overlapping if not is_covered or _coverage(pair) >= UNCOVERED]
     most = max(map(_points, covered))
@@ -168,7 +168,7 @@ def _is_one_source(pair: PatientPair) -> bool:
 
 
 def _identical(who: str) -> Finding:
-    message = "Expected a T1 and a T2, got the same images for both."
+    message = "T1 and T2 are the same images."
     return Finding(Level.ERROR, "series-identical", message, "Find out which it is, and add the other.", who)
 
 
@@ -184,14 +184,14 @@ def _is_one_day(pair: Chosen) -> bool:
 
 
 def _is_elsewhere(pair: Chosen) -> bool:
-    """Whether the headers name two sides, or two regions where no common frame of reference tells better."""
+    """Whether the headers name two sides, or two regions where there is no common frame of reference."""
     one, other = (candidate.series for candidate in pair)
     is_other = not _share_a_frame(one, other) and other_region(one.evidence, other.evidence)
     return is_other or other_side(one.evidence, other.evidence)
 
 
 def _overlap(pair: Chosen) -> float:
-    """The share of the body that both show; 1 where they have no millimetres in common to tell.
+    """The share of the body that both show; 1 where they have no coordinates in common.
 
     Positions of one study are compared where no frame of reference is given.
     """
@@ -211,7 +211,7 @@ def _have_other_frames(one: FoundSeries, other: FoundSeries) -> bool:
 
 
 def _coverage(pair: Chosen) -> float:
-    """The share of its slices that the worse covered of the two has covered; 1 where nothing tells."""
+    """The smaller share of either series' slices that the other covers; 1 where that is unknown."""
     return _covered(pair[0].series, pair[1].series)
 
 
@@ -238,7 +238,7 @@ def _listed(pairs: list[Chosen]) -> str:
 def _too_close(close: list[Chosen], who: str) -> Finding:
     t1s, t2s = ({str(pair[index]): None for pair in close} for index in (0, 1))
     code = "ambiguous-t1" if len(t2s) == 1 else "ambiguous-t2" if len(t1s) == 1 else "ambiguous-pair"
-    return _ambiguous(code, f"several that fit about as well: {_listed(close)}", who)
+    return _ambiguous(code, f"several fit about as well: {_listed(close)}", who)
 
 
 def _choice(chosen: Candidate, partner: Candidate, role: SeriesRole, *, judged: list[JudgedSeries]) -> SeriesChoice:
@@ -260,7 +260,7 @@ def _choice(chosen: Candidate, partner: Candidate, role: SeriesRole, *, judged: 
 def _only_in_pairs(
     chosen: Candidate, partner: Candidate, role: SeriesRole, *, others: list[JudgedSeries]
 ) -> Iterator[Reason]:
-    """What tells a chosen series from others as good that have no partner."""
+    """Reasons for a chosen series over others as good that have no partner."""
     if chosen.is_by_person:
         return
     rivals = [one for one in others if one.fits(role) and one.unsound is None]
@@ -277,48 +277,45 @@ def _only_in_pairs(
 
 
 def _none_plausible(role: SeriesRole, judged: list[JudgedSeries], who: str) -> Finding:
-    """That a role has no candidate, with the series that came nearest and what is against it."""
+    """The finding that a role has no candidate, with the nearest series and the reasons against it."""
     name = "axial T1" if role is SeriesRole.T1 else "axial fat-suppressed T2"
     nearest = max(judged, key=lambda one: one.judgements[role].score, default=None)
-    code, found = f"no-{role.value}", "none"
+    code, message = f"no-{role.value}", f"No {name} was found"
     if nearest is not None:
         judgement = nearest.judgements[role]
         against = "; ".join(judgement.reasons)
-        found = (
-            f"none; the nearest of {len(judged)} series, {nearest.series.reference}, has {judgement.score} points"
-            f" ({against})"
-        )
+        points = f"{judgement.score} points ({against})"
+        message += f"; the nearest of {len(judged)} series, {nearest.series.reference}, has {points}"
         code = "t1-perhaps-enhanced" if judgement.refusals == ("perhaps-enhanced",) else code
         code = "t2-not-fat-suppressed" if judgement.refusals == ("not-fat-suppressed",) else code
     remedy = "Choose the series if it is meant, or add it to the folder"
     is_dicom_only = bool(judged) and all(one.series.dicom is not None for one in judged)
     remedy += "." if is_dicom_only else "; name volume files by role, such as t1.nii.gz."
-    return Finding(Level.ERROR, code, f"Expected an {name}, got {found}.", remedy, who)
+    return Finding(Level.ERROR, code, f"{message}.", remedy, who)
 
 
-def _ambiguous(code: str, found: str, who: str) -> Finding:
-    return Finding(Level.ERROR, code, f"Expected one T1 and one T2 that fit best, got {found}.", _CHOOSE, who)
+def _ambiguous(code: str, why: str, who: str) -> Finding:
+    return Finding(Level.ERROR, code, f"No single pair of T1 and T2 fits best: {why}.", _CHOOSE, who)
 
 
 def _doubts(t1: Candidate, t2: Candidate, who: str) -> Iterator[Finding]:
-    """What a person should know about a pair that was accepted all the same."""
+    """Warnings about a pair that was accepted all the same."""
     checks = (
-        (not is_fat_suppressed(t2.series.evidence), "t2-not-fat-suppressed", "a T2 with fat suppression",
-         "one without any sign of it"),
-        (is_contrast_enhanced(t1.series.evidence), "t1-contrast-enhanced", "a T1 without contrast agent",
-         "a contrast-enhanced one"),
-        (is_contrast_enhanced(t2.series.evidence), "t2-contrast-enhanced", "a T2 without contrast agent",
-         "a contrast-enhanced one"),
-        (not _is_one_study((t1, t2)), "different-studies", "T1 and T2 of one study", "two studies"),
+        (not is_fat_suppressed(t2.series.evidence), "t2-not-fat-suppressed",
+         "Nothing says that the T2 is fat-suppressed."),
+        (is_contrast_enhanced(t1.series.evidence), "t1-contrast-enhanced",
+         "The T1 is contrast-enhanced."),
+        (is_contrast_enhanced(t2.series.evidence), "t2-contrast-enhanced",
+         "The T2 is contrast-enhanced."),
+        (not _is_one_study((t1, t2)), "different-studies", "T1 and T2 are of different studies."),
         (_is_one_study((t1, t2)) and _have_other_frames(t1.series, t2.series), "different-frames",
-         "T1 and T2 of one frame of reference", "two frames: nothing tells whether they show the same place"),
-        (_is_elsewhere((t1, t2)), "different-places", "T1 and T2 of one part of the body",
-         "headers that name two"),
-        (_overlap((t1, t2)) < LEAST_OVERLAP, "no-overlap", "T1 and T2 of one part of the body", "two parts"),
+         "T1 and T2 have different frames of reference: nothing tells whether they show the same place."),
+        (_is_elsewhere((t1, t2)), "different-places", "The headers of T1 and T2 name different parts of the body."),
+        (_overlap((t1, t2)) < LEAST_OVERLAP, "no-overlap", "T1 and T2 show different parts of the body."),
     )  # fmt: skip
-    for doubtful, code, expected, found in checks:
+    for doubtful, code, message in checks:
         if doubtful:
-            yield Finding(Level.WARNING, code, f"Expected {expected}, got {found}.", "Check that this is meant.", who)
+            yield Finding(Level.WARNING, code, message, "Check that this is meant.", who)
     for candidate in (t1, t2):
         for finding in candidate.series.dicom.findings if candidate.series.dicom else ():
             subject = f"{who}, series {candidate.series.reference}"

@@ -11,7 +11,7 @@ from datasets.finding import Finding, Level
 _PLACEHOLDER = re.compile(
     r"(?:anon\w*|unknown|unbekannt|none|null|nil|test\d*|patient|pat|id|noid|na|dummy|default|x+|0+|9+|1|12345?6?)?"
 )
-"""What archives and anonymisers write where there is no patient ID: many patients share it."""
+"""Placeholders of archives and anonymisers for a missing patient ID: many patients share them."""
 
 
 def identity_problem(series: Sequence[FoundSeries], chosen: Sequence[FoundSeries], who: str) -> Finding | None:
@@ -26,7 +26,7 @@ def identity_problem(series: Sequence[FoundSeries], chosen: Sequence[FoundSeries
     if any(one.contradicts(other) for one, other in combinations(_persons(concerned), 2)):
         return _refusal(
             "patients-mixed",
-            "images of one person under one patient ID, got images whose headers name different persons",
+            "The headers of one patient ID name different persons",
             "Give each patient an ID of their own, or choose both series of one of them.",
             who,
         )
@@ -34,7 +34,7 @@ def identity_problem(series: Sequence[FoundSeries], chosen: Sequence[FoundSeries
     if not chosen and len({found.study_key for found in dicom}) > 1 and any(map(_has_placeholder, dicom)):
         return _refusal(
             "patient-id-placeholder",
-            "a patient ID of one patient, got several studies under one that many patients share",
+            "Several studies have a patient ID that many patients share",
             "Give each patient an ID of their own, or choose the series that are meant.",
             who,
         )
@@ -50,5 +50,5 @@ def _has_placeholder(found: FoundSeries) -> bool:
     return bool(_PLACEHOLDER.fullmatch(re.sub(r"[\W_]+", "", found.patient_key.lower())))
 
 
-def _refusal(code: str, expected_and_got: str, remedy: str, who: str) -> Finding:
-    return Finding(Level.ERROR, code, f"Expected {expected_and_got}; nothing was paired.", remedy, who)
+def _refusal(code: str, what_is_wrong: str, remedy: str, who: str) -> Finding:
+    return Finding(Level.ERROR, code, f"{what_is_wrong}; nothing was paired.", remedy, who)

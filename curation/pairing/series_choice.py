@@ -1,4 +1,4 @@
-"""What pairing hands back: the chosen series with their reasons, and every series that was considered.
+"""The result of pairing: the chosen series with their reasons, and every series that was considered.
 
 All of it may be shown and stored as it is (`as_dict`), but for the keys and paths that stay out of `repr`: reasons are
 Maskloop's own words, series are named by reference, and nothing a person typed is quoted.
@@ -17,14 +17,14 @@ from datasets.finding import Finding
 from datasets.study.case import SeriesRole, TissueType
 
 Choices = Mapping[str, Mapping[SeriesRole, str]]
-"""What persons chose: patient key to role to the reference of a series."""
+"""Series chosen by a person: patient key to role to the reference of a series."""
 
 QUESTIONS = frozenset(
     {"ambiguous-t1", "ambiguous-t2", "ambiguous-pair", "ambiguous-series", "several-studies", "different-studies",
      "no-overlap", "different-places", "t2-not-fat-suppressed", "choice-absent", "patients-mixed",
      "patient-id-placeholder", "t1-perhaps-enhanced"}
 )  # fmt: skip
-"""Codes of what a person's choice of series settles."""
+"""Codes of findings that a person's choice of series settles."""
 
 CHOSEN_BY_PERSON = "chosen by a person"
 
@@ -41,7 +41,7 @@ class SeriesChoice:
         runner_up_score: Its points, or None.
         source_sha256: Digest over the digests of the series' files.
         is_by_person: Whether a person chose it; the points did not matter then.
-        runner_up_reasons: What was said for and against the next best.
+        runner_up_reasons: Reasons for and against the next best.
     """
 
     series: FoundSeries
@@ -59,7 +59,7 @@ class SeriesChoice:
         return None if self.runner_up_score is None else self.score - self.runner_up_score
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON: what a record keeps of the choice."""
+        """Plain values for JSON, for the record of the choice."""
         return {
             "series": self.series.reference,
             "score": self.score,
@@ -75,7 +75,7 @@ class SeriesChoice:
 
 @dataclass(frozen=True)
 class ConsideredSeries:
-    """One series that came in, and what was made of it.
+    """One series of the folder, its points and whether it was chosen.
 
     Args:
         reference: Its short name.
@@ -83,10 +83,10 @@ class ConsideredSeries:
         plane: How its slices lie.
         slice_count: How many.
         scores: Its points for each role.
-        reasons: What was said for and against it in each role.
-        left_out: Codes of what keeps it from being either role; () for a candidate.
+        reasons: Reasons for and against it in each role.
+        left_out: Codes of the refusals that keep it from both roles; () for a candidate.
         chosen_as: The role it was chosen for, or None.
-        number: By which people at the scanner call it; None where absent.
+        number: The scanner's number of it; None where absent.
     """
 
     reference: str
@@ -116,13 +116,13 @@ class ConsideredSeries:
 
 @dataclass(frozen=True)
 class PatientSummary:
-    """What came in of one patient, with or without a pair in the end.
+    """The series of one patient and whether they made a pair.
 
     Args:
         reference: How reports name the patient: by position in the folder.
         patient_key: Never to be stored or shown.
         considered: Every image series, in the order of the files.
-        findings: Why there is no pair, or what a person should know about it.
+        findings: Why there is no pair, or warnings about it.
         has_pair: Whether the patient has a pair.
     """
 
@@ -158,8 +158,8 @@ class PatientPair:
         t1: The T1.
         t2: The T2.
         masks: Masks of either series.
-        description: What `cases.csv` says.
-        findings: What a person should know about the choice, or about masks that are left out.
+        description: Tissue type and site by `cases.csv`.
+        findings: Warnings about the choice, and masks that are left out.
     """
 
     reference: str
@@ -182,12 +182,12 @@ class PatientPair:
 
     @property
     def tissue_type(self) -> TissueType:
-        """What `cases.csv` says; unknown where it says nothing."""
+        """The tissue type by `cases.csv`; unknown where it gives none."""
         return self.description.tissue_type
 
     @property
     def anatomical_site(self) -> str:
-        """What `cases.csv` says; empty where it says nothing."""
+        """The anatomical site by `cases.csv`; empty where it gives none."""
         return self.description.anatomical_site
 
     @property
@@ -202,9 +202,9 @@ class Pairing:
 
     Args:
         pairs: One a patient who has one.
-        findings: Patients without a pair, series that cannot be used, and masks of nobody. What concerns a pair alone
-            is in the pair's own findings.
-        patients: What came in of every patient, also of those without a pair.
+        findings: Patients without a pair, series that cannot be used, and masks without a patient. Findings about one
+            pair are in the pair itself.
+        patients: A summary of every patient, also of those without a pair.
     """
 
     pairs: tuple[PatientPair, ...]
@@ -212,7 +212,7 @@ class Pairing:
     patients: tuple[PatientSummary, ...] = ()
 
     def summary_of(self, patient_key: str) -> PatientSummary:
-        """What came in of one patient.
+        """The summary of one patient.
 
         Raises:
             KeyError: The folder holds no such patient.

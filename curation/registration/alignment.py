@@ -1,4 +1,4 @@
-"""Alignment: the search for T1's motion, and the decision which of the motions found to believe.
+"""Alignment: the search for T1's motion, and the choice among the motions found.
 
 The search starts from the scanner's own alignment and from the two bodies' centres on each other, coarse to fine; where
 neither convinces, also from T1 turned. The scanner's own alignment stands unless the images say otherwise, and a rigid
@@ -19,7 +19,7 @@ from datasets.image.resample import Interpolation, resample_volume
 from datasets.image.volume import Affine, Volume
 
 HEADER, RIGID, AFFINE = "header", "rigid", "affine"
-"""What the transform that was kept consists of: the scanner's own alignment, a rigid motion, or an affine one."""
+"""Kinds of the transform that is kept: the scanner's own alignment, a rigid motion, or an affine one."""
 
 CONVINCING_EDGES = 1.25
 """Where the edges agree this many times better than a centimetre away, a start is believed without trying others."""
@@ -112,14 +112,12 @@ class RegistrationSettings:
                 remedy="Choose one of these.",
             ) from None
         if not self.levels:
-            raise RejectedInput(
-                "registration-levels", "Expected at least one level, got none.", remedy="Give the search a level."
-            )
+            raise RejectedInput("registration-levels", "The search has no level.", remedy="Give the search a level.")
 
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """The motion that is believed.
+    """The motion that was chosen.
 
     Args:
         transform: (4, 4) RAS+ millimetres of T2 to RAS+ millimetres of T1.
@@ -127,9 +125,9 @@ class Alignment:
         reason: Why that and not another, in one sentence.
         before: Agreement under the scanner's own alignment.
         after: Agreement under `transform`.
-        deformation: What is left after `transform`, where a deformation was asked for.
+        deformation: The deformation that remains after `transform`, where one was requested.
         rival: The most convincing motion from another start that ended elsewhere; None where all ended here.
-        images: What the search saw.
+        images: T1 and T2 as the search saw them.
     """
 
     transform: Affine
@@ -144,7 +142,7 @@ class Alignment:
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """Where one start ended."""
+    """The end of the search from one start."""
 
     transform: Affine
     similarity: Similarity
@@ -183,14 +181,14 @@ def align(t1: Volume, t2: Volume, settings: RegistrationSettings) -> Alignment:
 
 
 def _deformation(search: "_Search", transform: Affine) -> Deformation:
-    """What is left to deform at the second level; there is little to gain from finer images, and hours to lose."""
+    """The remaining deformation, searched at the second level: finer images gain little and take hours."""
     t1, t2 = search.at_second_level
     moved = resample_volume(t1.volume, t2.volume.grid, transform=transform)
     return ants_search.deform(t2.volume, moved, seed=search.settings.seed)
 
 
 def _believed(search: "_Search", before: Similarity, rigid: _Found) -> tuple[Affine, str, str, Similarity]:
-    """The simplest motion that the images support: (transform, what it consists of, why, agreement)."""
+    """The simplest motion that the images support: (transform, kind, reason, agreement)."""
     settings = search.settings
     if rigid.similarity.mutual_information <= before.mutual_information:
         reason = "No rigid motion gained mutual information over the scanner's own alignment."
@@ -243,7 +241,7 @@ class _Search:
         if not found:
             raise RejectedInput(
                 "registration-failed",
-                "Expected a motion between T1 and T2, but no search came to an end from any start.",
+                "No search for the motion between T1 and T2 came to an end, from any start.",
                 remedy="Look at both series: they should show the same body part and be more than a few voxels thick.",
             )
         return found

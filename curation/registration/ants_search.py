@@ -102,7 +102,7 @@ def search(
 
 
 def deform(fixed: Volume, moving: Volume, *, seed: int) -> Deformation:
-    """The deformation that is left between two images that are aligned already, by symmetric normalisation (SyN).
+    """The remaining deformation between two aligned images, by symmetric normalisation (SyN).
 
     Source: Avants et al., Symmetric diffeomorphic image registration with cross-correlation, Medical Image Analysis
     2008.
@@ -179,7 +179,7 @@ def _field(ants: Any, path: str) -> NDArray[np.float32]:
 def _gave_up(error: Exception) -> RejectedInput:
     return RejectedInput(
         "registration-failed",
-        f"Expected ANTs to find a motion between T1 and T2, got an error ({type(error).__name__}).",
+        f"ANTs found no motion between T1 and T2 ({type(error).__name__}).",
         remedy="Look at both series: they should show the same body part and be more than a few voxels thick.",
     )
 

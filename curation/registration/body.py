@@ -1,4 +1,4 @@
-"""Where the body is in an image: everything else is air, noise, or lies outside the field of view."""
+"""Segments the body in an image from air, noise and the outside of the field of view."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,6 +1,6 @@
-"""A deformation: how far each point of T2's body must go before the affine motion carries it to T1, and the way back.
+"""A deformation: the displacement of each point of T2's body before the affine motion to T1, and its inverse.
 
-Found on request only: a tumour deforms less between two sequences of one visit than a search may imagine.
+Searched on request only: a tumour deforms less between two sequences of one visit than a search may find by error.
 """
 
 from dataclasses import dataclass
@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
 from datasets.files import write_bytes
-from datasets.image.volume import Grid
+from datasets.image.volume import Grid, Points
 
-Points = NDArray[np.float64]
-Field = NDArray[np.float32]
+DisplacementField = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,12 +23,12 @@ class Deformation:
     Args:
         grid: Where the displacements are known; outside of it they are taken from its nearest edge voxel.
         forward: (i, j, k, 3) float32 RAS+ millimetres, added to a point of T2.
-        backward: (i, j, k, 3) float32 RAS+ millimetres, the way back.
+        backward: (i, j, k, 3) float32 RAS+ millimetres, the inverse.
     """
 
     grid: Grid
-    forward: Field
-    backward: Field
+    forward: DisplacementField
+    backward: DisplacementField
 
     def apply(self, points: Points) -> Points:
         """Points (n, 3) of T2 after the forward displacement, millimetres."""
@@ -75,10 +74,10 @@ def encode_deformation(deformation: Deformation) -> bytes:
 
 
 def read_deformation(path: Path) -> Deformation:
-    """Reads what `write_deformation` wrote.
+    """Reads the file of `write_deformation`.
 
     Raises:
-        RejectedInput: It is gone, damaged or something else (``deformation-unreadable``).
+        RejectedInput: It is missing, damaged or another file (``deformation-unreadable``).
     """
     import nibabel as nib
 
@@ -91,13 +90,13 @@ def read_deformation(path: Path) -> Deformation:
     except Exception as error:  # a parser of files raises anything
         raise RejectedInput(
             "deformation-unreadable",
-            f"Expected a registration's displacement fields, got none ({type(error).__name__}).",
+            f"The registration's displacement fields are missing or damaged ({type(error).__name__}).",
             remedy="Register the case again, or restore the data folder from its backup.",
         ) from None
     return Deformation(grid, np.ascontiguousarray(fields[..., 0, :]), np.ascontiguousarray(fields[..., 1, :]))
 
 
-def _sampled(field: Field, grid: Grid, points: Points) -> Points:
+def _sampled(field: DisplacementField, grid: Grid, points: Points) -> Points:
     from scipy.ndimage import map_coordinates
 
     voxels = grid.to_voxel(points).T

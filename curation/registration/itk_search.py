@@ -45,7 +45,7 @@ _SPARE = 2
 would beat with the voxels of the other image."""
 
 _DECIMALS = 9
-"""SimpleITK repeats itself to about 1e-13 whatever the number of threads; what is rounded here repeats to the bit."""
+"""SimpleITK repeats itself to about 1e-13 whatever the number of threads; rounded to this it repeats to the bit."""
 
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -105,7 +105,7 @@ def search(
     except RuntimeError as error:
         raise RejectedInput(
             "registration-failed",
-            "Expected T1 and T2 to overlap while one was brought onto the other, got too little in common.",
+            "T1 and T2 overlap too little to bring one onto the other.",
             remedy="Look at both series: they should show the same body part and be more than a few voxels thick.",
         ) from error
     rest = np.linalg.inv(to_unit) @ _from_itk(transform) @ to_unit

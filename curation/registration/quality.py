@@ -1,8 +1,8 @@
 """Whether a registration may be trusted: a battery of checks, each with its own measure, and the verdict of them all.
 
-No check knows the truth. They look at one pair from different sides: outlines, grey values, edges, the motion itself,
-rival motions, and what is lost. The limits were set on pairs of 34 sarcomas' real anatomy, with known motions, other
-patients' T1s, mirrored T1s and cropped ones; the figures are beside each limit.
+No check knows the true motion. Each looks at a pair from another side: outlines, grey values, edges, the motion itself,
+rival motions, and the field of view lost. The limits were set on pairs of 34 sarcomas' real anatomy, with known
+motions, other patients' T1s, mirrored T1s and cropped ones; the figures are beside each limit.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ CHECKED_AT_MM = 2.0
 
 
 class Verdict(StrEnum):
-    """What may be done with a registration."""
+    """The verdict of a registration: accept it, look at it, or reject it."""
 
     ACCEPT = "accept"
     LOOK = "look"
@@ -32,7 +32,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Limits:
-    """From where on a value is doubted, and from where on it is refused.
+    """The limits beyond which a value is doubted or rejected.
 
     Args:
         look: A person should look from here on.
@@ -45,7 +45,7 @@ class Limits:
     at_least: bool
 
     def verdict(self, value: float) -> Verdict:
-        """What the value is worth; what is not a number is refused."""
+        """The verdict on a value; NaN is rejected."""
         if not np.isfinite(value):
             return Verdict.REJECT
         if self.reject is not None and (value < self.reject if self.at_least else value > self.reject):
@@ -55,14 +55,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class Check:
-    """What one check found.
+    """The result of one check.
 
     Args:
         code: Stable identifier in kebab-case.
-        value: What was measured.
-        limit: From where on it is doubted.
-        verdict: What it is worth.
-        message: What was measured and what it means, in one sentence.
+        value: The measured value.
+        limit: The limit beyond which it is doubted.
+        verdict: The verdict on it.
+        message: The measure and its meaning, in one sentence.
     """
 
     code: str
@@ -95,13 +95,13 @@ class RegistrationQuality:
 
 
 def check_registration(alignment: Alignment) -> RegistrationQuality:
-    """Runs the battery on what a search found."""
+    """Runs the battery of checks on an alignment."""
     evidence = _Evidence(alignment)
     return RegistrationQuality(tuple(_checked(evidence, *check) for check in _BATTERY))
 
 
 class _Evidence:
-    """What the checks measure, each thing once."""
+    """The values that the checks measure, each computed once."""
 
     def __init__(self, alignment: Alignment) -> None:
         self.alignment = alignment
@@ -220,5 +220,5 @@ _BATTERY: tuple[tuple[str, Limits, str, Callable[[_Evidence], float]], ...] = (
 
 
 def lower_limits() -> frozenset[str]:
-    """Codes of the checks whose values have to reach their limit; those of the others must not exceed it."""
+    """Codes of the checks with a lower limit; the others have an upper one."""
     return frozenset(code for code, limits, _, _ in _BATTERY if limits.at_least)

@@ -33,7 +33,7 @@ METHODS = {
     Preset.FAST: "SimpleITK, Mattes mutual information inside the body, L-BFGS-B, rigid then affine",
     Preset.ANTS: "ANTs, Mattes mutual information, gradient descent, rigid then affine",
 }
-"""What each preset does, as records say it."""
+"""The method of each preset, as it stands in records."""
 
 DEFORMATION_FILE = "deformation.nii.gz"
 """The displacement fields' file beside the registered volumes."""
@@ -61,12 +61,12 @@ class Motion:
 
 @dataclass(frozen=True, eq=False)
 class Registration:
-    """A registered case and how it came about.
+    """A registered case with its transform, checks and sources.
 
     Args:
         transform: (4, 4) float64, RAS+ millimetres: takes a point of T2's world, which is the case's, to the point of
             T1's world that shows the same anatomy. It carries images and masks of T1 onto the case's grid.
-        deformation: What happens to a point of the case before `transform`; None where none was asked for.
+        deformation: Displacement of a point of the case before `transform`; None where none was requested.
         volumes: T1 and T2 as float32 on the case's grid.
         kept: ``header``, ``rigid`` or ``affine``.
         reason: Why that and not the next one, in one sentence.
@@ -92,7 +92,7 @@ class Registration:
 
     @property
     def placement(self) -> Placement:
-        """Where T1 lies."""
+        """The placement of T1."""
         return Placement(self.transform, self.deformation)
 
     @property
@@ -182,7 +182,7 @@ def place_series(
 
 
 def placement_of(record: Mapping[str, Any], role: SeriesRole, *, folder: Path) -> Placement:
-    """Where one of the two series lies, from a stored `Registration.as_record`.
+    """The placement of one of the two series, from a stored `Registration.as_record`.
 
     Args:
         record: The record.
@@ -195,7 +195,7 @@ def placement_of(record: Mapping[str, Any], role: SeriesRole, *, folder: Path) -
     if record.get("format") != RECORD_FORMAT:
         raise RejectedInput(
             "registration-record",
-            f"Expected a registration record of format {RECORD_FORMAT}, got another.",
+            f"The registration record is damaged or not of format {RECORD_FORMAT}.",
             remedy="Register the case again.",
         )
     if role is not SeriesRole.T1:
@@ -207,14 +207,14 @@ def placement_of(record: Mapping[str, Any], role: SeriesRole, *, folder: Path) -
     if not path.exists() or sha256_of_file(path) != record["deformation"]["sha256"]:
         raise RejectedInput(
             "deformation-changed",
-            "Expected the displacement fields that the registration wrote, got none or others.",
+            "The displacement fields are missing or not those that the registration wrote.",
             remedy="Register the case again, or restore the data folder from its backup.",
         )
     return Placement(transform, read_deformation(path))
 
 
 def _deformed(deformation: Deformation) -> dict[str, Any]:
-    """What the record says of the deformation; its file's digest among it."""
+    """The record's values about the deformation, its file's digest among them."""
     return {
         "file": DEFORMATION_FILE,
         "sha256": sha256_of_bytes(encode_deformation(deformation)),
@@ -241,7 +241,7 @@ def _require_image(volume: Volume, role: str) -> None:
     if not np.isfinite(values).all():
         raise RejectedInput(
             "image-not-finite",
-            f"Expected finite values in {role}, got not-a-number or infinite ones.",
+            f"{role} has values that are not finite (not-a-number or infinite).",
             remedy="Export the series again, without a mask applied to it.",
         )
     if min(values.shape) < MIN_VOXELS:
@@ -254,13 +254,13 @@ def _require_image(volume: Volume, role: str) -> None:
     if low == high:
         raise RejectedInput(
             "image-constant",
-            f"Expected {role} to show something, got one value in at least 99 % of its voxels.",
+            f"{role} shows nothing: at least 99 % of its voxels have one value.",
             remedy="Export the series again; its pixels did not arrive.",
         )
     if not volume.grid.is_orthogonal:
         raise RejectedInput(
             "grid-sheared",
-            f"Expected the axes of {role} at right angles, got a sheared grid.",
+            f"The axes of {role} are not at right angles: its grid is sheared.",
             remedy="Resample the series onto a grid without shear (gantry tilt corrected) first.",
         )
 

@@ -1,8 +1,8 @@
-"""The chain between the series of a patient: a mask made on one of them is brought to any other.
+"""Transfers masks and volumes between the series of a patient, along a chain of transforms through the case.
 
-Every series is placed by its way from the case's world, which is T2's. T2 is placed by the identity, T1 by its
-registration, any other series by one of its own (`curation.registration.register.place_series`). From series to series
-the way goes back to the case and out again, so that no two series need ever be registered with each other.
+Every series has a transform from the case's world, which is T2's: the identity for T2, its registration for T1, one of
+its own for any other series (`curation.registration.register.place_series`). From series to series the chain goes back
+to the case and out again, so that no two series need ever be registered with each other.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,22 +11,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.registration.deformation import Deformation, Points
+from curation.registration.deformation import Deformation
 from curation.registration.similarity import affine_points
 from datasets.image.mask import Mask
 from datasets.image.resample import INSIDE_FROM, Interpolation, resample_mask, resample_volume
-from datasets.image.volume import Affine, Grid, Volume
+from datasets.image.volume import Affine, Grid, Points, Volume
 
 _CHUNK_POINTS = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """Where a series lies.
+    """Where a series lies: the transform from the case to it.
 
     Args:
         transform: (4, 4) RAS+ millimetres of the case to RAS+ millimetres of the series.
-        deformation: What happens to a point of the case before that; None for nothing.
+        deformation: Displacement of a point of the case before that; None for none.
     """
 
     transform: Affine

@@ -1,4 +1,4 @@
-"""What lies in a folder of studies: series, volumes, masks and the table beside them.
+"""Scans a folder of studies for series, volumes, masks and the table beside them.
 
 Imports `curation.names`.
 """

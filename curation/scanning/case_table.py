@@ -5,8 +5,8 @@
     P8,fat,,3,5,,
 
 Only ``patient_id`` must be there. ``t1`` and ``t2`` name a file by its path below the folder, or, of DICOM, a series by
-its number, its folder or Maskloop's reference; what is named there is a person's choice. Masks are named by path.
-How the table's text becomes cells stands in `curation.scanning.table_text`.
+its number, its folder or Maskloop's reference; such a series is a person's choice. Masks are named by path.
+`curation.scanning.table_text` splits the table's text into cells.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,12 +26,12 @@ _ALIASES = {"patientid": "patient_id", "tissuetype": "tissue_type", "anatomicals
 _MOST_BYTES = 10_000_000
 _REMEDY = f"Save it as UTF-8 text with the columns {', '.join(_COLUMNS)}."
 _NO_ID = frozenset({"", "nan", "n/a", "#n/a", "null", "none", "na"})
-"""What spreadsheets and data frames write for an empty cell."""
+"""Spreadsheets' and data frames' words for an empty cell."""
 
 
 @dataclass(frozen=True)
 class CaseDescription:
-    """What a person said about a case."""
+    """Tissue type and site of a case, given by a person."""
 
     tissue_type: TissueType = TissueType.UNKNOWN
     anatomical_site: str = ""
@@ -43,7 +43,7 @@ class NamedFiles:
 
     Args:
         row: Number of the row in the table.
-        series: Role to what the row says. Never to be shown.
+        series: Role to the cell of its column. Never to be shown.
         masks: Role to the path of a mask. Never to be shown.
     """
 
@@ -58,7 +58,7 @@ class CaseTable:
 
     Args:
         rows: Patient id to (row number, description); the ids are never to be stored or shown.
-        findings: What was wrong with it.
+        findings: Faults of the table.
         named: Patient id to the files or series that the row names, where it names any.
     """
 
@@ -75,24 +75,24 @@ def read_case_table(folder: Path, *, site_words: frozenset[str] = SITE_WORDS) ->
     row names the files. Letters with marks may be composed or not: ids are kept composed.
 
     Args:
-        folder: That holds the table.
+        folder: The folder of the table.
         site_words: Words of anatomical sites that are kept.
     """
     try:
         paths = _tables_in(folder)
         if len(paths) != 1:
-            return _unreadable("several, whose names differ in capitals only") if paths else CaseTable()
+            return _unreadable("several tables' names differ in capitals only") if paths else CaseTable()
         if paths[0].stat().st_size > _MOST_BYTES:
-            return _unreadable("a file of more than 10 MB")
+            return _unreadable("the file has more than 10 MB")
         cells = cells_of(paths[0].read_bytes(), key=_column, wanted="patient_id")
     except OSError as error:
-        return _unreadable(f"one that cannot be read ({type(error).__name__})")
+        return _unreadable(f"it cannot be read ({type(error).__name__})")
     except UnreadableTable as error:
         return _unreadable(str(error))
     columns = [_column(name) for name in cells.header]
     named = [name for name in columns if name]
     if columns.count("patient_id") != 1 or len(set(named)) != len(named):
-        return _unreadable("one without a single patient_id column, or with a column twice")
+        return _unreadable("it has no single patient_id column, or a column twice")
     table = _parsed(columns, cells.lines, cells.first_row, site_words)
     return replace(table, findings=(*_odd(cells.odd_row), *_passed_over(named), *table.findings))
 
@@ -116,25 +116,25 @@ def _column(name: str) -> str:
 
 def _odd(row: int | None) -> Iterator[Finding]:
     if row is not None:
-        expected, found = "UTF-8 text", "another encoding from here on; read as Windows-1252"
-        yield row_finding(row, "table-encoding", expected=expected, found=found, remedy="Save the table as UTF-8.")
+        message = "The text is not UTF-8 from this row on; it was read as Windows-1252."
+        yield row_finding(row, "table-encoding", message, remedy="Save the table as UTF-8.")
 
 
 def _passed_over(columns: list[str]) -> Iterator[Finding]:
-    """A column whose name is misspelt would else be passed over in silence."""
+    """Names ignored columns, since one may be a misspelt one of ours."""
     others = [name for name in columns if name not in _COLUMNS]
     if others:
-        message = f"Expected columns called {', '.join(_COLUMNS)}, got {len(others)} other(s), passed over."
+        message = f"Expected columns called {', '.join(_COLUMNS)}, got {len(others)} other(s), which were ignored."
         remedy = "Nothing, unless a name is misspelt."
         yield Finding(Level.INFO, "table-columns-other", message, remedy, CASE_TABLE_NAME)
 
 
-def row_finding(row: int, code: str, *, expected: str, found: str, remedy: str = "") -> Finding:
+def row_finding(row: int, code: str, message: str, *, remedy: str = "") -> Finding:
     """A warning about one row, which names no patient."""
     return Finding(
         Level.WARNING,
         code,
-        f"Expected {expected}, got {found}.",
+        message,
         remedy or f"Correct the row in {CASE_TABLE_NAME}.",
         f"{CASE_TABLE_NAME}, row {row}",
     )
@@ -148,10 +148,12 @@ def _parsed(columns: list[str], lines: list[list[str]], first_row: int, site_wor
         values = dict(zip(columns, (value.strip() for value in line), strict=False))
         patient_id = normalize("NFC", values.get("patient_id", ""))
         if any(value.strip() for value in line[len(columns) :]):
-            expected = f"at most {len(columns)} cells in a row"
-            found = f"{len(line)}; those behind the last column are passed over, and others may be in the wrong one"
+            message = (
+                f"Expected at most {len(columns)} cells in a row, got {len(line)}; those behind the last column are "
+                "ignored, and others may be in the wrong one."
+            )
             remedy = f"Put what has a separator in it in quotes, or save {CASE_TABLE_NAME} by a spreadsheet."
-            findings.append(row_finding(number, "table-row-long", expected=expected, found=found, remedy=remedy))
+            findings.append(row_finding(number, "table-row-long", message, remedy=remedy))
         if patient_id.lower() in _NO_ID or patient_id in rows:
             findings += _useless(number, patient_id, values, rows)
             continue
@@ -177,12 +179,12 @@ def _bare(path: str) -> str:
 def _useless(
     number: int, patient_id: str, values: Mapping[str, str], rows: Mapping[str, tuple[int, CaseDescription]]
 ) -> Iterator[Finding]:
-    """Why a row is passed over; an empty one is no news."""
+    """Why a row is ignored; no finding for an empty one."""
     if patient_id in rows:
-        found = f"a patient who has row {rows[patient_id][0]}"
-        yield row_finding(number, "table-row-twice", expected="one row a patient", found=found)
+        message = f"The patient of this row has row {rows[patient_id][0]} already; this one is ignored."
+        yield row_finding(number, "table-row-twice", message)
     elif any(values.values()):
-        yield row_finding(number, "table-row-without-id", expected="a patient_id in every row", found="none")
+        yield row_finding(number, "table-row-without-id", "The row has no patient_id; it is ignored.")
 
 
 def _tissue_type(value: str) -> TissueType | None:
@@ -192,13 +194,15 @@ def _tissue_type(value: str) -> TissueType | None:
 def _unknown_words(number: int, tissue_type: TissueType | None, site: str | None) -> Iterator[Finding]:
     if tissue_type is None:
         known = ", ".join(tissue.value for tissue in TissueType)
-        yield row_finding(number, "tissue-type-unknown", expected=f"one of {known}", found="another tissue type")
+        yield row_finding(number, "tissue-type-unknown", f"Expected one of {known}, got another tissue type.")
     if site is None:
-        expected = "an anatomical site in plain English words (side, body part, compartment)"
-        found = "one with other words or signs; it is left out"
-        yield row_finding(number, "site-unknown", expected=expected, found=found)
+        message = (
+            "The anatomical site has other words or signs than plain English ones (side, body part, compartment); it "
+            "is left out."
+        )
+        yield row_finding(number, "site-unknown", message)
 
 
-def _unreadable(found: str) -> CaseTable:
-    message = f"Expected a small table of cases, got {found}."
+def _unreadable(why: str) -> CaseTable:
+    message = f"The table of cases was not read: {why}."
     return CaseTable(findings=(Finding(Level.WARNING, "table-unreadable", message, _REMEDY, CASE_TABLE_NAME),))

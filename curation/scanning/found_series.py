@@ -1,4 +1,7 @@
-"""What a scan of a folder found: series, masks, and everything about them that pairing needs.
+"""The result of scanning a folder: series and masks, with the evidence that pairing needs.
+
+One series passes through `FoundSeries` (this file), `JudgedSeries` (`curation.series.ranking`), `Candidate`
+(`curation.pairing.candidates`) and `SeriesChoice` (`curation.pairing.series_choice`).
 
 Keys and paths identify people: they stay inside these values, out of their `repr`, and are never to be stored or shown.
 """
@@ -26,12 +29,12 @@ class FoundSeries:
             the series' UID, or of a volume file's bytes.
         patient_key: DICOM's PatientID, or the folder and prefix of volume files (NIfTI, NRRD, MetaImage). Never to be
             stored or shown.
-        study_key: Which visit. Never to be stored or shown.
-        evidence: What the header, or a volume file's name, says about its kind.
+        study_key: Of the visit. Never to be stored or shown.
+        evidence: For its kind, from the header or a volume file's name.
         files: Its files.
         dicom: Its headers; None for a volume file.
-        named_role: What a volume file's name, or `cases.csv`, says; None for DICOM.
-        made_by: What BIDS's name says of how it was made, run and session among it. Never to be shown.
+        named_role: Role in a volume file's name, or in `cases.csv`; None for DICOM.
+        made_by: BIDS entities that describe the acquisition, run and session among them. Never to be shown.
     """
 
     reference: str
@@ -64,7 +67,7 @@ class FoundSeries:
 
     @property
     def acquired(self) -> datetime | None:
-        """When; None where not known. Only for comparing series of one patient, never to be stored or shown."""
+        """Acquisition time; None where unknown. Only for comparing series of a patient, never to be stored or shown."""
         return self.evidence.acquisition_time
 
     def read(self) -> Volume:
@@ -89,7 +92,7 @@ class FoundMask:
         image_uids: The images that a structure set's contours name. Never to be shown.
         named_role: The role in a volume file's name, or in `cases.csv`.
         modality: Another modality than MR in a volume file's name.
-        labels: Name of the region of each value of a volume file; {} where nothing says what its values mean.
+        labels: Name of the region of each value of a volume file; {} where the values' meaning is unknown.
         is_segmentation: Whether it is a DICOM SEG.
         made_by: As of a series: of the image that BIDS's name says it was drawn on. Never to be shown.
     """
@@ -118,19 +121,19 @@ class FoundMask:
 
 @dataclass(frozen=True)
 class FolderScan:
-    """Everything of use in a folder, and what was wrong with the rest.
+    """The series and masks of a folder, and findings about the other files.
 
     Args:
         series: In the order of their first files.
         masks: In the order of their files.
         first_files: Patient key to the number of the patient's first file, in that order. Never to be shown.
-        descriptions: Patient key to what `cases.csv` says. Never to be shown.
-        findings: Files and rows that are of no use, and why.
+        descriptions: Patient key to tissue type and site by `cases.csv`. Never to be shown.
+        findings: Files and rows that cannot be used, and why.
         file_count: How many files were looked at.
         choices: Patient key to role to reference of the series that `cases.csv` names. Keys never to be shown.
         left_out: How many DICOM objects that are neither image nor mask there were, by kind: reports, presentation
             states...
-        former_keys: Patient key to the key that earlier versions took, where that was another. Never to be shown.
+        former_keys: Patient key to the key of earlier versions, where that was another. Never to be shown.
     """
 
     series: tuple[FoundSeries, ...]

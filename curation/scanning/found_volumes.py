@@ -1,6 +1,6 @@
-"""The volume files of a scan: told apart into images and masks, and given to their patients once all are known.
+"""Sorts the volume files of a scan into images and masks, and assigns them to patients once all are known.
 
-What the voxels are goes before what a name says: few whole numbers are a mask, and never an image.
+Voxels count more than names: few whole numbers are a mask, and never an image.
 """
 
 from collections import defaultdict
@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from curation.names.bids_names import dataset_name
-from curation.names.mask_owners import UNCLEAR, MaskOwners, PlacedImage, nobodys
+from curation.names.mask_owners import UNCLEAR, MaskOwners, PlacedImage, unowned_mask
 from curation.names.nifti_names import NiftiName, read_name
 from curation.names.volume_patients import NamedVolume, key_of, patients_of, silent_place
 from curation.scanning.found_series import FoundMask, FoundSeries
@@ -38,10 +38,10 @@ class VolumeFile:
         path: The file.
         relative: Below the scanned folder. Never to be shown.
         number: Of the file.
-        name: What its name says, and what `cases.csv` says of its role.
+        name: Its name, read, with the role by `cases.csv`.
         grid: Where its voxels lie.
         values: Distinct values of its voxels; None where they are many.
-        named: What `cases.csv` says; None where it does not name the file.
+        named: Its entry in `cases.csv`; None where that does not name the file.
     """
 
     path: Path = field(repr=False)
@@ -78,7 +78,7 @@ class PlacedVolumes:
         series: In the order of their files.
         masks: In the order of their files.
         former_keys: As of `FolderScan`.
-        findings: What was left out, and what is to be asked.
+        findings: Files that were left out, and questions.
     """
 
     series: tuple[FoundSeries, ...]
@@ -91,7 +91,7 @@ def look_at_volume(path: Path, relative: PurePath, number: int, named: NamedFile
     """Reads a file's name and header, and of its voxels as much as tells an image from a mask.
 
     Raises:
-        RejectedInput: What the format's own reader refuses in a header.
+        RejectedInput: As the format's own reader, for faults of a header.
     """
     name = read_name(relative)
     if named is not None:
@@ -103,19 +103,19 @@ def place_volumes(
     files: Sequence[VolumeFile],
     folder: Path,
     *,
-    said_patients: Collection[str],
+    table_patients: Collection[str],
     dicom_places: Iterable[tuple[PurePath, str]],
     label_values: LabelValues,
     label_lists: Mapping[PurePath, LabelValues],
 ) -> PlacedVolumes:
-    """Gives every file to its patient.
+    """Assigns every file to its patient.
 
     Args:
         files: All volume files.
         folder: The scanned folder.
-        said_patients: Patients that `cases.csv` has rows for.
+        table_patients: Patients that `cases.csv` has rows for.
         dicom_places: Folder below `folder` and patient key of DICOM images.
-        label_values: What a person says of the masks' values; {} where nobody does.
+        label_values: Meaning of the masks' values by a person; {} for none.
         label_lists: From `curation.scanning.mask_values.label_lists`.
     """
     names = _Names(files, folder)
@@ -125,9 +125,9 @@ def place_volumes(
         [NamedVolume(file.relative, file.number, file.name) for file in loose],
         root=names.root,
         datasets=names.datasets,
-        said=said_patients,
+        table_patients=table_patients,
     )
-    keys = {file.number: patients.keys.get(file.number) or names.said(file) for file in images}
+    keys = {file.number: patients.keys.get(file.number) or names.table_patient(file) for file in images}
     series = [_series(file, keys[file.number]) for file in images if keys[file.number]]
     owners = MaskOwners([*_placed(images, keys), *(PlacedImage(place, key) for place, key in dicom_places)])
     masks, findings = _masks([file for file in files if file.is_mask], names, owners, label_values, label_lists)
@@ -137,7 +137,7 @@ def place_volumes(
 
 
 class _Names:
-    """What all names of a scan say together."""
+    """Patient keys by all names of a scan together."""
 
     def __init__(self, files: Sequence[VolumeFile], folder: Path) -> None:
         roots = dict.fromkeys(file.name.bids.dataset for file in files if file.name.bids is not None)
@@ -153,8 +153,8 @@ class _Names:
         named = self._beside.get(_place(file), set())
         return next(iter(named)) if len(named) == 1 else ""
 
-    def said(self, file: VolumeFile) -> str:
-        """The patient that `cases.csv` says; empty where it says none."""
+    def table_patient(self, file: VolumeFile) -> str:
+        """The patient by `cases.csv`; empty where it gives none."""
         return file.named.patient_id if file.named is not None else self.beside(file)
 
     def key_of(self, file: VolumeFile) -> str:
@@ -163,7 +163,7 @@ class _Names:
 
 
 def _place(file: VolumeFile) -> tuple[object, ...]:
-    """What files of one patient share: the key that their names give, and the silent folders in it."""
+    """The place that files of one patient share: the key of their names, and folders in it that identify no patient."""
     return (file.name.patient_key, silent_place(file.name))
 
 
@@ -183,7 +183,8 @@ def _masks(
     label_lists: Mapping[PurePath, LabelValues],
 ) -> tuple[list[FoundMask], list[Finding]]:
     found = [
-        (file, names.said(file) or owners.owner_of(file.relative, file.name, names.key_of(file))) for file in files
+        (file, names.table_patient(file) or owners.owner_of(file.relative, file.name, names.key_of(file)))
+        for file in files
     ]
     drawn = [MaskFile(file.number, file.path, file.relative, file.name.region, _labels(file)) for file, _ in found]
     meanings = meanings_of(drawn, label_values, label_lists)
@@ -200,17 +201,17 @@ def _masks(
         for file, key in found
         if key
     ]
-    nobody = [nobodys(file.number) for file, key in found if not key]
+    nobody = [unowned_mask(file.number) for file, key in found if not key]
     return masks, [*nobody, *(_other_part(mask) for mask in masks if _is_other_part(mask)), *meanings.findings]
 
 
 def _is_other_part(mask: FoundMask) -> bool:
-    """Whether a mask is called after a part of the body, or after what BIDS names in it, and not after a tumour."""
+    """Whether a mask is named after a part of the body or another BIDS label, and not after a tumour."""
     return bool(mask.labels) and not any(region_called(name) in (TUMOUR, OEDEMA) for name in mask.labels.values())
 
 
 def _other_part(mask: FoundMask) -> Finding:
-    message = "Expected a mask of a tumour, got one that is named after something else; it is kept, but as no tumour."
+    message = "The mask is named after something else than a tumour; it is kept, but not as a tumour."
     remedy = "Nothing, or call it a tumour: in its name, or with --label-values."
     return Finding(Level.INFO, "mask-of-another-part", message, remedy, mask.reference)
 
@@ -234,14 +235,14 @@ def _evidence(grid: Grid, name: NiftiName) -> SeriesEvidence:
     return SeriesEvidence(
         modality=name.modality,
         series_description=name.words,
-        orientation=plane_of(grid.affine[:3, axis]),
+        plane=plane_of(grid.affine[:3, axis]),
         slice_count=grid.shape[axis],
         spacing=grid.spacing,
     )
 
 
 def _values(path: Path) -> tuple[float, ...] | None:
-    """A file whose voxels cannot be read is refused, by its own code, where it is used; here it is like any image."""
+    """Distinct values; None also for unreadable voxels, which are refused where they are used."""
     try:
         return read_values(path)
     except RejectedInput:
@@ -249,7 +250,7 @@ def _values(path: Path) -> tuple[float, ...] | None:
 
 
 def _labels(file: VolumeFile) -> tuple[int, ...] | None:
-    """The labels of a mask; None for what is no label map, which is refused where it is used."""
+    """The labels of a mask; None for a file that is no label map, which is refused where it is used."""
     if file.values is not None:
         return labels_in(file.values)
     try:
@@ -270,6 +271,6 @@ def _left_out(files: Sequence[VolumeFile]) -> Iterator[Finding]:
                 f"file {file.number}",
             )
         elif file.is_derived and not file.is_mask:
-            message = "Expected raw images, got one that was derived from them (BIDS); it is passed over."
+            message = "The image was derived from raw images (BIDS); it is ignored."
             remedy = "Nothing, or ingest the folder of derivatives by itself."
             yield Finding(Level.INFO, "bids-derived-image", message, remedy, f"file {file.number}")

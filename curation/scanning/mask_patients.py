@@ -1,4 +1,4 @@
-"""DICOM masks under another patient ID than the images that they name: anonymised apart from them, or somebody's."""
+"""DICOM masks under another patient ID than their images: anonymised apart from them, or another patient's."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,9 +6,8 @@ from curation.scanning.found_series import FoundMask, FoundSeries
 from datasets.finding import Finding, Level
 
 
-def of_other_patients(masks: Sequence[FoundMask], series: Sequence[FoundSeries]) -> Iterator[FoundMask]:
-    """The masks that name images or a series of another patient ID and none of their own, or nothing, and whose patient
-    ID has no images.
+def masks_of_other_patients(masks: Sequence[FoundMask], series: Sequence[FoundSeries]) -> Iterator[FoundMask]:
+    """Masks that refer to images of other patient IDs only, or to none while their own patient ID has no images.
 
     Args:
         masks: All masks of a scan.
@@ -24,13 +23,12 @@ def of_other_patients(masks: Sequence[FoundMask], series: Sequence[FoundSeries])
             yield mask
 
 
-def other_patient(mask: FoundMask) -> Finding:
-    """That a mask is left out, since nobody knows which of the two IDs is right."""
+def other_patient_finding(mask: FoundMask) -> Finding:
+    """The finding that a mask is left out, since it is unknown which of the two IDs is right."""
     return Finding(
         Level.ERROR,
         "mask-of-other-patient",
-        "Expected a mask under the patient ID of the images that it was drawn on, got one under another ID; it is left"
-        " out.",
+        "The mask has another patient ID than the images that it was drawn on; it is left out.",
         "Find out whose it is, and export it again under that patient ID.",
         mask.reference,
     )

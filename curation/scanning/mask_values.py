@@ -1,7 +1,7 @@
-"""What the values of a scan's mask files mean: the same in all of them, or said; otherwise a person is asked.
+"""The meaning of the values in a scan's mask files: the same in all of them, or given; otherwise a person is asked.
 
-A file's own segment names come first, then what a person says, then a list of labels in its dataset. Without any of
-these only a plain mask speaks for itself: one value, 1 or 255, in every file that is called alike.
+A file's own segment names come first, then a person's `--label-values`, then a list of labels in its dataset. Without
+any of these only a plain mask speaks for itself: one value, 1 or 255, in every file that is called alike.
 """
 
 from collections import Counter, defaultdict
@@ -18,7 +18,7 @@ from datasets.labels.label_values import (
     LABEL_TABLE_ENDING,
     PLAIN_VALUES,
     LabelValues,
-    names_both,
+    names_tumour_and_oedema,
     read_label_list,
     region_called,
 )
@@ -39,8 +39,8 @@ class MaskFile:
         number: Of the file.
         path: The file.
         relative: Below the scanned folder. Never to be shown.
-        region: What its name says is drawn; `TUMOUR` where it says nothing.
-        labels: The labels in it, () for an empty one; None for what is no label map and is refused where it is read.
+        region: Region by its name; `TUMOUR` where that gives none.
+        labels: The labels in it, () for an empty one; None for no label map, which is refused where it is read.
     """
 
     number: int
@@ -52,10 +52,10 @@ class MaskFile:
 
 @dataclass(frozen=True)
 class Meanings:
-    """What the values mean.
+    """The meaning of the values of each mask file.
 
     Args:
-        labels: Number of a file to the name of each of its values; {} where that was asked.
+        labels: Number of a file to the name of each of its values; {} where that is a question.
         findings: The questions, and lists that cannot be read.
     """
 
@@ -78,33 +78,33 @@ def label_lists(folder: Path, present: Iterable[Path]) -> tuple[dict[PurePath, L
     return lists, findings
 
 
-def meanings_of(masks: Sequence[MaskFile], said: LabelValues, lists: Mapping[PurePath, LabelValues]) -> Meanings:
+def meanings_of(masks: Sequence[MaskFile], given: LabelValues, lists: Mapping[PurePath, LabelValues]) -> Meanings:
     """Names the values of all mask files of one scan.
 
     Args:
         masks: All of them.
-        said: What a person says; {} where nobody does.
+        given: Names by a person; {} for none.
         lists: From `label_lists`.
     """
     labels: dict[int, LabelValues] = {}
     findings: list[Finding] = []
-    unsaid: list[MaskFile] = []
+    unlabelled: list[MaskFile] = []
     for mask in masks:
-        own, listed = _segments_of(mask), said or _listed_for(mask, lists)
+        own, listed = _segments_of(mask), given or _listed_for(mask, lists)
         known = {**listed, **own}
-        if not known and names_both(mask.region):
+        if not known and names_tumour_and_oedema(mask.region):
             labels[mask.number] = {}
             findings.append(_names_both(mask))
         elif not known:
-            unsaid.append(mask)
-        elif problem := _contradiction(mask, own, said or listed):
+            unlabelled.append(mask)
+        elif problem := _contradiction(mask, own, given or listed):
             labels[mask.number] = {}
             findings.append(problem)
         else:
             labels[mask.number] = known
-    plain = _plain(unsaid)
-    asked = [mask for mask in unsaid if not plain[mask.number]]
-    return Meanings({**labels, **plain}, (*findings, *([_question(unsaid, asked)] if asked else [])))
+    plain = _plain(unlabelled)
+    asked = [mask for mask in unlabelled if not plain[mask.number]]
+    return Meanings({**labels, **plain}, (*findings, *([_question(unlabelled, asked)] if asked else [])))
 
 
 def _segments_of(mask: MaskFile) -> LabelValues:
@@ -138,16 +138,16 @@ def _contradiction(mask: MaskFile, own: LabelValues, listed: LabelValues) -> Fin
     region = region_called(mask.region)
     found = mask.labels or ()
     names = [{**listed, **own}.get(value) for value in found]
-    is_telling = mask.region != TUMOUR and not names_both(mask.region)
-    is_one_named = len(found) == 1 and is_telling and names[0] in (TUMOUR, OEDEMA) and region != names[0]
+    is_named = mask.region != TUMOUR and not names_tumour_and_oedema(mask.region)
+    is_one_named = len(found) == 1 and is_named and names[0] in (TUMOUR, OEDEMA) and region != names[0]
     twice = names.count(TUMOUR) > 1
     if not is_one_named and not twice and not any(listed.get(value, name) != name for value, name in own.items()):
         return None
     return Finding(
         Level.ERROR,
         "mask-values-contradict",
-        "Expected one meaning of each value of a mask, got two: from its name, its own segments, a list of labels or"
-        " what was said; it is left out.",
+        "A value of the mask has two meanings: from its name, its own segments, a list of labels or "
+        "--label-values; it is left out.",
         "Find out which is right, and correct the other.",
         f"file {mask.number}",
     )
@@ -157,7 +157,7 @@ def _names_both(mask: MaskFile) -> Finding:
     return Finding(
         Level.ERROR,
         "mask-region-unclear",
-        "Expected a mask's name to say tumour or oedema, got one that says both; it is left out.",
+        "The mask's name says both tumour and oedema; it is left out.",
         "Call it by what is drawn in it, or say what its values mean with --label-values, and ingest again.",
         f"file {mask.number}",
     )
@@ -166,7 +166,7 @@ def _names_both(mask: MaskFile) -> Finding:
 def _plain(masks: Sequence[MaskFile]) -> dict[int, LabelValues]:
     """Masks of one value that are plain all over the cohort; {} for the others, since then none can be trusted.
 
-    What is called oedema has a value of its own in cohorts that draw both, each in a file.
+    A file called oedema may have a value of its own in cohorts that draw both regions, each in a file.
     """
     kinds: dict[str, list[MaskFile]] = defaultdict(list)
     for mask in masks:

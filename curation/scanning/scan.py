@@ -1,4 +1,4 @@
-"""What is in this folder: DICOM series and masks, NIfTI, NRRD and MetaImage volumes, whatever the folders are called.
+"""Scans a folder for DICOM series and masks, NIfTI, NRRD and MetaImage volumes, whatever the folders are called.
 
 Of DICOM only headers are read. Files are numbered from 1 in the order of their paths, so that a finding can name "file
 17" and a person can find it, while no path, which often carries a patient's name, is shown. DICOM is known by its
@@ -10,7 +10,7 @@ without it.
 import os
 import stat
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePath
 from unicodedata import normalize
@@ -19,7 +19,7 @@ from curation.names.anatomical_sites import SITE_WORDS
 from curation.scanning.case_table import CASE_TABLE_NAME, CaseTable, read_case_table, row_finding
 from curation.scanning.found_series import FolderScan, FoundMask, FoundSeries
 from curation.scanning.found_volumes import PlacedVolumes, VolumeFile, look_at_volume, place_volumes
-from curation.scanning.mask_patients import of_other_patients, other_patient
+from curation.scanning.mask_patients import masks_of_other_patients, other_patient_finding
 from curation.scanning.mask_values import label_lists
 from curation.scanning.table_files import NamedPaths, choices_of, named_paths
 from datasets.dicom.file import dicom_findings, looks_like_dicom
@@ -31,14 +31,13 @@ from datasets.files import sha256_of_file
 from datasets.finding import Finding, Level
 from datasets.formats.volume_file import header_findings, is_data_of_header, is_volume_file
 from datasets.labels.label_values import LabelValues
-
-Progress = Callable[[int, int], None]
+from datasets.progress import Progress
 
 NOT_IMAGES = frozenset(
     {".txt", ".csv", ".tsv", ".json", ".md", ".rst", ".xml", ".html", ".htm", ".pdf", ".doc", ".docx", ".xls", ".xlsx",
      ".log", ".ini", ".yaml", ".yml", ".sha256", ".md5", ".png", ".jpg", ".jpeg", ".gif", ".bval", ".bvec"}
 )  # fmt: skip
-"""Files with these suffixes are not meant as images and are passed over silently."""
+"""Files with these suffixes are not meant as images and are ignored without a finding."""
 
 _NOT_IMAGE_NAMES = frozenset({"license", "licence", "readme", "dicomdir", "checksums", "thumbs.db", "autorun.inf"})
 _DICOM_SUFFIXES = frozenset({".dcm", ".dicom", ".ima"})
@@ -62,7 +61,7 @@ def scan_folder(
     """Looks at every file below a folder once.
 
     Links, pipes and devices are not followed and named in a finding. Hidden files, files that are clearly not meant as
-    images, and second copies of a DICOM file are passed over; DICOM objects that are neither images nor masks are
+    images, and duplicates of a DICOM file are ignored; DICOM objects that are neither images nor masks are
     counted. Every other file that is no image, a damaged one, and a folder that cannot be opened, is named in a
     finding.
 
@@ -70,13 +69,13 @@ def scan_folder(
         folder: Studies of one or more patients, nested as they are; may hold a `cases.csv`.
         progress: Called with (files looked at, files).
         site_words: Words of anatomical sites that are kept.
-        label_values: What a person says that the values of mask files mean; None where nobody does.
+        label_values: Meaning of the values of mask files by a person; None for none.
 
     Raises:
         RejectedInput: There is no such folder.
     """
     if not folder.is_dir():
-        raise RejectedInput("folder-absent", "Expected a folder of studies, got none.", remedy="Check the path given.")
+        raise RejectedInput("folder-absent", "There is no such folder of studies.", remedy="Check the path given.")
     closed: list[OSError] = []
     hidden: list[str] = []
     paths = sorted(_walk(folder, closed, hidden), key=lambda path: path.relative_to(folder).as_posix())
@@ -93,7 +92,7 @@ def scan_folder(
     placed = place_volumes(
         looks.volumes,
         folder,
-        said_patients=table.rows,
+        table_patients=table.rows,
         dicom_places=looks.dicom_places(),
         label_values=label_values or {},
         label_lists=lists,
@@ -102,7 +101,7 @@ def scan_folder(
 
 
 class _Looks:
-    """Gathers what the files of one folder are."""
+    """Sorts the files of one folder by kind."""
 
     def __init__(self, folder: Path, named: NamedPaths) -> None:
         self.folder = folder
@@ -118,7 +117,7 @@ class _Looks:
         self.presentations: list[tuple[int, tuple[str, ...]]] = []
 
     def look_at(self, path: Path, number: int) -> None:
-        """Sorts one file in, or says what is wrong with it."""
+        """Sorts one file in, or adds a finding about it."""
         self.numbers[path] = number
         try:
             if not stat.S_ISREG(path.lstat().st_mode):
@@ -132,14 +131,14 @@ class _Looks:
             self._refuse(number, _unopened(error))
 
     def dicom_places(self) -> set[tuple[PurePath, str]]:
-        """Where DICOM images lie, and whose they are."""
+        """Folders of DICOM images, and the patients in them."""
         return {(header.path.relative_to(self.folder).parent, header.patient_key) for header in self.headers}
 
     def summed_up(self, table: CaseTable, placed: PlacedVolumes, *, file_count: int) -> FolderScan:
         """Everything that was gathered, in the order of the files."""
         dicom = [_found(series) for series in group_series(self.headers)]
         series = sorted([*dicom, *placed.series], key=self._number_of)
-        strange = list(of_other_patients(self.masks, series))
+        strange = list(masks_of_other_patients(self.masks, series))
         own = [mask for mask in self.masks if mask not in strange]
         masks = sorted([*own, *placed.masks], key=lambda mask: self.numbers[mask.path])
         first_files: dict[str, int] = {}
@@ -159,7 +158,7 @@ class _Looks:
                 *table.findings,
                 *self.named.findings,
                 *placed.findings,
-                *map(other_patient, strange),
+                *map(other_patient_finding, strange),
                 *_unused_rows(table, known, shared, self.named),
             ),
             file_count=file_count,
@@ -195,13 +194,13 @@ class _Looks:
         elif path.suffix.lower() in _DICOM_SUFFIXES:
             raise RejectedInput(
                 "dicom-unreadable",
-                "Expected a DICOM file, as its name says, got something else.",
+                "The file is named like DICOM but holds something else.",
                 remedy="Export or copy the file again.",
             )
         else:
             raise RejectedInput(
                 "file-not-image",
-                "Expected DICOM, NIfTI, NRRD or MetaImage, got a file of another kind.",
+                "The file is no DICOM, NIfTI, NRRD or MetaImage.",
                 remedy="Remove it from the folder, or convert it if it is an image.",
             )
 
@@ -223,7 +222,7 @@ class _Looks:
         elif header.is_image and not (header.series_uid and header.patient_key):
             raise RejectedInput(
                 "dicom-no-series",
-                "Expected a patient and a series in the header, got an image without.",
+                "The image's header names no patient or no series.",
                 remedy="Export the image from the archive again.",
             )
         elif header.is_image:
@@ -238,16 +237,16 @@ class _Looks:
         self.volumes.append(look_at_volume(path, relative, number, self.named.files.get(relative.as_posix())))
 
     def _without_series(self, series: list[FoundSeries]) -> Iterator[Finding]:
-        """Presentation states of series that are not there."""
+        """Findings about presentation states whose series are missing."""
         present = {found.dicom.series_uid for found in series if found.dicom}
         for number, uids in self.presentations:
             if uids and not present & set(uids):
-                message = "Expected the series that a presentation state belongs to, got none."
+                message = "The series that a presentation state belongs to is not in the folder."
                 remedy = "Add that series to the folder, if it is wanted."
                 yield Finding(Level.INFO, "presentation-without-series", message, remedy, f"file {number}")
 
     def _note(self, number: int, findings: tuple[Finding, ...]) -> None:
-        """Keeps what is worth knowing of files that can be used: once a kind, for all slices of a series share it."""
+        """Keeps warnings about files that can be used: one for each code, since all slices of a series share it."""
         for finding in findings:
             first, count, _ = self.notes.get(finding.code, (number, 0, finding))
             self.notes[finding.code] = (first, count + 1, finding)
@@ -264,28 +263,31 @@ class _Looks:
 
 
 def _copy_of(first: Path, second: SliceHeader) -> Iterator[Finding]:
-    """A second copy of the same bytes is no news; one with the same header and pixels, but for what we do not read, is
-    passed over with a word; two different objects of one UID cannot both be right."""
+    """A warning where a file repeats an object with the same picture and another header; none for the same bytes.
+
+    Raises:
+        RejectedInput: ``dicom-uid-twice``: two different objects of one UID, which cannot both be right.
+    """
     if sha256_of_file(first) == sha256_of_file(second.path):
         return
     if not is_same_picture(read_header(first), second):
         raise RejectedInput(
             "dicom-uid-twice",
-            "Expected one object of each UID, got a second one with other content.",
+            "Two objects of one UID differ in content.",
             remedy="Find out which of the two is right, and remove the other.",
         )
     yield Finding(
         Level.WARNING,
         "dicom-twice",
-        "Expected one file of each object, got a second one with the same picture and another header; the first in the "
-        "order of the files was used.",
+        "Two files are one object, with the same picture and different headers; the first in the order of the "
+        "files was used.",
         "Nothing, if the images are right.",
     )
 
 
 _NOT_REGULAR = RejectedInput(
     "file-not-regular",
-    "Expected a regular file, got a link, a pipe or a device; it was not followed.",
+    "This is a link, a pipe or a device, not a regular file; it was not followed.",
     remedy="Copy the files themselves into the folder.",
 )
 
@@ -293,7 +295,7 @@ _NOT_REGULAR = RejectedInput(
 def _unopened(error: OSError) -> RejectedInput:
     return RejectedInput(
         "file-unreadable",
-        f"Expected a file that can be read, got none ({type(error).__name__}).",
+        f"The file cannot be read ({type(error).__name__}).",
         remedy="Check the file's permissions and the disk.",
     )
 
@@ -302,21 +304,21 @@ def _closed_folder(number: int, error: OSError) -> Finding:
     return Finding(
         Level.ERROR,
         "folder-unreadable",
-        f"Expected folders that can be opened, got one that cannot ({type(error).__name__}); what is in it is unknown.",
+        f"The folder cannot be opened ({type(error).__name__}); what is in it is unknown.",
         "Give read permission for everything below the folder, and ingest again.",
         f"closed folder {number}",
     )
 
 
 def _hidden_folders(count: int) -> Finding:
-    message = f"Expected folders whose names do not start with a dot, got {count} that were passed over."
+    message = f"{count} folder(s) whose names start with a dot were ignored."
     return Finding(Level.INFO, "folders-hidden", message, "Rename what holds images, and ingest again.", "the folder")
 
 
 def _walk(folder: Path, closed: list[OSError], hidden: list[str]) -> Iterator[Path]:
     """Every file below a folder, links to folders among them; nothing hidden.
 
-    What does not open goes to `closed`, and folders that were passed over to `hidden`.
+    Folders that cannot be opened go to `closed`, hidden ones to `hidden`.
     """
     for root, folders, files in os.walk(folder, followlinks=False, onerror=closed.append):
         hidden += [name for name in folders if name.startswith(".")]
@@ -344,7 +346,7 @@ def _found(series: DicomSeries) -> FoundSeries:
 
 
 def _known_ids(patient_keys: list[str]) -> tuple[dict[str, str], set[str]]:
-    """What a row may call a patient: the whole key or its last part, unless several patients share that; and those."""
+    """The ids by which rows may name patients (the whole key or its last part), and last parts that several share."""
     last: dict[str, list[str]] = defaultdict(list)
     for key in patient_keys:
         if "/" in key:
@@ -356,14 +358,13 @@ def _known_ids(patient_keys: list[str]) -> tuple[dict[str, str], set[str]]:
 
 
 def _unused_rows(table: CaseTable, known: dict[str, str], shared: set[str], named: NamedPaths) -> Iterator[Finding]:
-    """Rows of patients without images, unless a file that is not there was told already; and rows of several."""
+    """Findings about rows of no patient with images, but for those told to name a missing file, or of several."""
     told = {finding.subject for finding in named.findings}
     for patient_id, (row, _) in table.rows.items():
         if patient_id in shared:
-            expected, found = "a row of one patient", "a name that patients in several folders have"
+            message = "Patients in several folders have the name in this row."
             remedy = "Write the patient's folders before it, joined by slashes, or name the files."
-            yield row_finding(row, "table-row-of-several", expected=expected, found=found, remedy=remedy)
+            yield row_finding(row, "table-row-of-several", message, remedy=remedy)
         elif patient_id not in known and f"{CASE_TABLE_NAME}, row {row}" not in told:
-            expected = "images of the patient in this row"
             remedy = "Add the images, or correct the patient_id."
-            yield row_finding(row, "table-row-unused", expected=expected, found="none", remedy=remedy)
+            yield row_finding(row, "table-row-unused", "The patient of this row has no images.", remedy=remedy)

@@ -1,4 +1,4 @@
-"""What `cases.csv` names, found again among the files and series of the folder."""
+"""Finds the files and series that `cases.csv` names among those of the folder."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ class NamedFile:
 
     Args:
         patient_id: The row's. Never to be stored or shown.
-        role: Whose column it stands in.
+        role: The role of its column.
         is_mask: Whether that is a mask's column.
     """
 
@@ -35,8 +35,8 @@ class NamedPaths:
     """The files that the table names.
 
     Args:
-        files: Path below the folder, with ``/``, to what it is.
-        findings: Paths that lead out of the folder, are not there, or are named twice.
+        files: Path below the folder, with ``/``, to its entry in the table.
+        findings: Paths that lead out of the folder, do not exist, or are named twice.
     """
 
     files: Mapping[str, NamedFile] = field(default_factory=dict, repr=False)
@@ -44,7 +44,7 @@ class NamedPaths:
 
 
 def named_paths(table: CaseTable, present: Iterable[str]) -> NamedPaths:
-    """Which of the files that are there the table names; a path that leads out of the folder is never followed.
+    """The files of the folder that the table names; a path that leads out of the folder is never followed.
 
     Args:
         table: The table.
@@ -58,15 +58,19 @@ def named_paths(table: CaseTable, present: Iterable[str]) -> NamedPaths:
             column = f"mask_{role.value}" if is_mask else role.value
             found = known.called(value)
             if leads_outside(value):
-                findings.append(_bad(row.row, column, "table-path-outside", "one that leads elsewhere"))
+                findings.append(_bad(row.row, column, "table-path-outside", "leads out of the folder"))
             elif len(found) > 1:
-                findings.append(_bad(row.row, column, "table-file-ambiguous", "one of several that are written alike"))
+                findings.append(
+                    _bad(row.row, column, "table-file-ambiguous", "matches several files that are written alike")
+                )
             elif found and found[0] in files:
-                findings.append(_bad(row.row, column, "table-file-twice", "a file that is named already"))
+                findings.append(
+                    _bad(row.row, column, "table-file-twice", "names a file that another cell names already")
+                )
             elif found:
                 files[found[0]] = NamedFile(patient_id, role, is_mask)
             elif is_mask or is_volume_file(PurePosixPath(plain_path(value))):
-                findings.append(_bad(row.row, column, "table-file-absent", "one that is not there"))
+                findings.append(_bad(row.row, column, "table-file-absent", "names a file that is not there"))
     return NamedPaths(files, tuple(findings))
 
 
@@ -86,7 +90,7 @@ class _Present:
 
 
 def plain_path(value: str) -> str:
-    """A path without what systems differ in: the way of its strokes, capitals, and how letters with marks are made."""
+    """A path without differences between systems: in slashes, capitals and the composition of accented letters."""
     return normalize("NFC", PurePosixPath(value.replace("\\", "/")).as_posix()).casefold()
 
 
@@ -98,7 +102,7 @@ def leads_outside(value: str) -> bool:
 def choices_of(
     row: NamedFiles, patient_id: str, own: Sequence[tuple[FoundSeries, tuple[str, ...]]], files: Mapping[str, NamedFile]
 ) -> dict[SeriesRole, str]:
-    """Role to the reference of the series that a row names; to what no series is called where it names none.
+    """Role to the reference of the series that a row names, or to `NAMED_BUT_ABSENT`.
 
     Args:
         row: The row.
@@ -141,5 +145,5 @@ def _cells(row: NamedFiles) -> list[tuple[SeriesRole, str, bool]]:
     ]
 
 
-def _bad(row: int, column: str, code: str, found: str) -> Finding:
-    return row_finding(row, code, expected=f"the path of a file below the folder in column {column}", found=found)
+def _bad(row: int, column: str, code: str, fault: str) -> Finding:
+    return row_finding(row, code, f"In column {column}, the path {fault}.")

@@ -13,7 +13,7 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class UnreadableTable(Exception):
-    """Says what the file is instead of a table."""
+    """The fault that keeps a file from being read as a table."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def cells_of(content: bytes, *, key: Callable[[str], str], wanted: str) -> Cells
     """
     text, odd_row = _decoded(content)
     if "\0" in text:
-        raise UnreadableTable("one with NUL signs in it")
+        raise UnreadableTable("it has NUL characters in it")
     whole = text.count("\n")
     said, text = _said_separator(text.lstrip("\n"))
     text = text.lstrip("\n")
@@ -59,12 +59,12 @@ def cells_of(content: bytes, *, key: Callable[[str], str], wanted: str) -> Cells
         is_kept = said and wanted in _columns(header_line, said, key)  # saved again, the table may have another
         separator = said if is_kept else _separator(header_line, key, wanted)
         if max(line.count(separator) for line in text.split("\n")) >= _MOST_COLUMNS:
-            raise UnreadableTable(f"one of more than {_MOST_COLUMNS} columns")
+            raise UnreadableTable(f"it has more than {_MOST_COLUMNS} columns")
         reader = csv.reader(io.StringIO(text), delimiter=separator, strict=True)
         header, *lines = list(reader) or [[]]
     except csv.Error as error:  # a quote that never ends would swallow the rows below it
         line = reader.line_num + whole - text.count("\n")
-        raise UnreadableTable(f"one whose quotes do not fit, in a row that ends at line {line}") from error
+        raise UnreadableTable(f"its quotes do not match, in a row that ends at line {line}") from error
     return Cells(header, lines, first_row=whole - text.count("\n") + 2, odd_row=odd_row)
 
 
@@ -74,7 +74,7 @@ def _decoded(content: bytes) -> tuple[str, int | None]:
         text, odd_row = content.decode(encoding), None
     except UnicodeDecodeError as error:
         if content.startswith(_UTF_16):
-            raise UnreadableTable("one that cannot be read (UnicodeDecodeError)") from error
+            raise UnreadableTable("it cannot be read (UnicodeDecodeError)") from error
         text, odd_row = content.decode("cp1252", "replace"), content.count(b"\n", 0, error.start) + 1
     return text.replace("\r\n", "\n").replace("\r", "\n"), odd_row
 

@@ -1,4 +1,4 @@
-"""What a series is (its kind, its role, how well it would do) by what its headers say.
+"""Judges a series by its headers: its kind, its role and its points in it.
 
 Imports `curation.names` and `curation.scanning`.
 """

@@ -55,7 +55,7 @@ _ANGIOGRAPHY_OPTIONS = frozenset({"VASCTOF_GEMS", "IFLOW_GEMS"})
 
 
 def exclusions(evidence: SeriesEvidence, words: DescriptionWords) -> dict[str, str]:
-    """What keeps a series from being a T1 or a T2, by code, with why; the most telling first."""
+    """Refusals that keep a series from being a T1 or a T2, by code, with the reason; the most telling first."""
     found: dict[str, str] = {}
     for code, why in (*_by_class(evidence), *_by_image_type(evidence), *_by_sequence(evidence)):
         found.setdefault(code, why)

@@ -1,7 +1,7 @@
-"""What a header's physics says of a series: its weighting, from the sequence and its times, and fat suppression.
+"""Weighting and fat suppression of a series by the physics in its header: the sequence and its times.
 
-The limits are those of clinical protocols at 0.2 to 3 T. Between them lies ground where the times alone do not tell,
-and there nothing is said: what is not said cannot be wrong.
+The limits are those of clinical protocols at 0.2 to 3 T. Times between them do not tell the weighting, and then none is
+given, since a guess may be wrong.
 
 Sources: McRobbie et al., MRI from Picture to Proton, 3rd edition, chapters 3 and 12 (weighting by TR, TE and TI);
 Del Grande et al., Fat-suppression techniques for 3-T MR imaging of the musculoskeletal system, RadioGraphics 34 (2014);
@@ -67,7 +67,7 @@ density-weighted (3D turbo spin echoes with variable flip angles): the times the
 
 
 class Weighting(StrEnum):
-    """What a sequence weighs."""
+    """The weighting of a sequence."""
 
     T1 = "T1"
     T2 = "T2"
@@ -79,14 +79,14 @@ class Weighting(StrEnum):
 
 @dataclass(frozen=True)
 class Weighed:
-    """A weighting and what shows it."""
+    """A weighting and the reason for it."""
 
     weighting: Weighting
     words: str
 
 
 def weighting(evidence: SeriesEvidence) -> Weighed | None:
-    """What sequence and times say; None where they do not tell."""
+    """The weighting by sequence and times; None where they do not tell."""
     if is_echo_planar(evidence):
         return None
     if is_stir(evidence):
@@ -95,7 +95,7 @@ def weighting(evidence: SeriesEvidence) -> Weighed | None:
 
 
 def contradiction(evidence: SeriesEvidence, claimed: Weighting) -> str:
-    """Why a series cannot be what a person wrote, by what is known of its times; empty where it may be.
+    """Why the times contradict the weighting in a description; empty where they do not.
 
     Args:
         evidence: Of a series whose weighting the times do not tell.

@@ -1,10 +1,10 @@
-"""What a series is, in Maskloop's own words, and the codes by which series are left out."""
+"""Kinds of series in Maskloop's own words, and the codes by which series are left out."""
 
 from enum import StrEnum
 
 
 class SeriesKind(StrEnum):
-    """What a series is, as far as its header says."""
+    """The kind of a series by its header."""
 
     T1 = "T1"
     T1_FAT_SUPPRESSED = "fat-suppressed T1"

@@ -37,7 +37,7 @@ _CONTAINED = 0.9
 
 @dataclass(frozen=True)
 class JudgedSeries:
-    """One series and what the rules say of it in each role."""
+    """One series with its kind and its judgement in each role."""
 
     series: FoundSeries
     kind: SeriesKind
@@ -57,7 +57,7 @@ class JudgedSeries:
 
     @cached_property
     def unsound(self) -> RejectedInput | None:
-        """Why it is no sound stack of slices; None where it is."""
+        """Why it is no sound stack of slices; None where it is one."""
         try:
             _ = self.series.grid
         except RejectedInput as error:
@@ -94,7 +94,7 @@ def _several_planes(judged: Sequence[JudgedSeries], role: SeriesRole) -> _Additi
     planes: dict[str, set[Plane]] = defaultdict(set)
     for one in judged:
         if one.series.dicom is not None:
-            planes[one.series.dicom.series_uid].add(one.series.evidence.orientation)
+            planes[one.series.dicom.series_uid].add(one.series.evidence.plane)
     for index, one in enumerate(judged):
         is_known = "localizer" in one.judgements[role].refusals
         if one.series.dicom is not None and len(planes[one.series.dicom.series_uid]) > 1 and not is_known:
@@ -130,8 +130,8 @@ def _after_contrast(judged: Sequence[JudgedSeries], role: SeriesRole) -> _Additi
 def _agent_given(study: list[JudgedSeries]) -> datetime | None:
     """When the first series with contrast agent was taken; None where none was, or the times cannot be trusted.
 
-    They can where they tell a likely story: the examination begins with its localizer, and everything that is neither
-    T1-weighted nor contrast-enhanced comes before the contrast agent.
+    They can be where their order is plausible: the examination begins with its localizer, and everything that is
+    neither T1-weighted nor contrast-enhanced comes before the contrast agent.
     """
     times = [(one, time) for one in study if (time := one.series.acquired) is not None]
     given = min((time for one, time in times if _shows_agent(one)), default=None)
@@ -180,7 +180,7 @@ _PREFERENCES: tuple[tuple[SeriesRole, Callable[[SeriesEvidence], bool], str], ..
         "single-shot beside one that is not",
     ),
 )
-"""Of two candidates in one study, what makes one plainly the better."""
+"""Rules by which one of two candidates in a study is plainly the better."""
 
 
 def _preferences(judged: Sequence[JudgedSeries], role: SeriesRole) -> _Additions:

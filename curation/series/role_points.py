@@ -1,8 +1,8 @@
 """How well a series fits a role: small rules over the header, each giving points and a reason in plain words.
 
-What the scanner wrote about the physics (sequence, TR, TE, TI, scan options) weighs more than what a person typed into
-the description; the description decides where the physics is absent, as in many de-identified archives, and cannot beat
-it. Reasons quote the rule's own words, never the description, into which people type names.
+The scanner's values of the physics (sequence, TR, TE, TI, scan options) weigh more than a person's description; the
+description decides where the physics is absent, as in many de-identified archives, and cannot beat it. Reasons quote
+the rule's own words, never the description, into which people type names.
 
 The points of two series that are both right lie close together, however much or little their headers say: evidence is
 not added up, the surest of a kind counts. So `curation.pairing.pairing` can ask for a margin before it decides.
@@ -39,7 +39,7 @@ MANY_SLICES = 10
 """From here on a stack covers a tumour with some certainty."""
 
 REFUSED = -20
-"""Points of what rules a series out: more than everything else together."""
+"""Points of a rule that excludes a series: more than everything else together."""
 
 PROTON_DENSITY_TE_MS = (20.0, 60.0)
 """Between these echo times a description that says proton density may be right, whatever the limits of T1 and T2 say:
@@ -48,7 +48,7 @@ PROTON_DENSITY_TE_MS = (20.0, 60.0)
 _NO_AGENT = re.compile(
     r"^(?:no\w*|n|na|n a|0+(?: ?ml)?|nil|null|(?:without|w o|ohne|sans|sin|senza|zonder|kein|nativ|unenh|unknown).*)?$"
 )
-"""What people write into the field for the contrast agent when none was given."""
+"""People's words for "none" in the field of the contrast agent."""
 
 _ROLE_OF_TEXT = {
     TextWeighting.T1: SeriesRole.T1,
@@ -74,7 +74,7 @@ class Reason:
     Args:
         points: For (positive) or against (negative).
         words: Why, in plain words without anything a person typed.
-        refusal: Code of what rules the series out; empty otherwise.
+        refusal: Code of the rule that excludes the series; empty otherwise.
     """
 
     points: int
@@ -92,7 +92,7 @@ class Judgement:
     Args:
         score: Its points.
         reasons: A rule each, with its points.
-        refusals: Codes of what keeps it from the role whatever its points.
+        refusals: Codes of the rules that exclude it from the role whatever its points.
     """
 
     score: int
@@ -114,7 +114,7 @@ class Judgement:
 
 
 def judge(evidence: SeriesEvidence, role: SeriesRole) -> Judgement:
-    """Weighs everything the header says for and against a role."""
+    """Weighs all evidence in the header for and against a role."""
     said = words_of(evidence)
     return Judgement(0, ()).and_also(*(reason for rule in _RULES for reason in rule(evidence, said, role)))
 
@@ -132,7 +132,7 @@ def words_of(evidence: SeriesEvidence) -> DescriptionWords:
 
 
 def kind_of(evidence: SeriesEvidence) -> SeriesKind:
-    """What the series is."""
+    """The kind of the series."""
     said = words_of(evidence)
     for code in exclusions(evidence, said):
         return KIND_OF_REFUSAL[code]
@@ -164,10 +164,10 @@ def _names_agent(agent: str) -> bool:
 
 
 def _orientation(evidence: SeriesEvidence, said: DescriptionWords, role: SeriesRole) -> Iterator[Reason]:
-    if evidence.orientation is Plane.AXIAL:
+    if evidence.plane is Plane.AXIAL:
         yield Reason(2, "axial")
     elif _is_dicom(evidence):
-        yield Reason(REFUSED, f"{evidence.orientation.value} orientation, not axial", "not-axial")
+        yield Reason(REFUSED, f"{evidence.plane.value} orientation, not axial", "not-axial")
 
 
 def _slices(evidence: SeriesEvidence, said: DescriptionWords, role: SeriesRole) -> Iterator[Reason]:
@@ -213,7 +213,7 @@ def _by_physics(
 
 
 def _by_text(evidence: SeriesEvidence, text: TextWeighting | None, role: SeriesRole) -> Iterator[Reason]:
-    """Where the times do not tell: the description, unless what is known of the times contradicts it."""
+    """The weighting by the description where the times do not tell it, unless they contradict it."""
     against = contradiction(evidence, Weighting(role.value.upper()))
     if against:
         yield Reason(REFUSED, against, "times-contradict")
@@ -226,9 +226,9 @@ def _by_text(evidence: SeriesEvidence, text: TextWeighting | None, role: SeriesR
 
 
 def _fat(evidence: SeriesEvidence, said: DescriptionWords, role: SeriesRole) -> Iterator[Reason]:
-    """T2 with, T1 without. A NIfTI file's name says too little to miss the words in it.
+    """T2 must be fat-suppressed, T1 must not. A NIfTI name without such words proves nothing and is not refused.
 
-    A description that the times contradict may still be right in this, so it keeps a T1 out and lets no T2 in.
+    A description that the times contradict may still be right about fat, so it excludes a T1 but does not admit a T2.
     """
     signs = fat_suppression(evidence) if _is_of_another(evidence, said) else _fat_signs(evidence, said)
     sign = next(signs if role is SeriesRole.T2 else _fat_signs(evidence, said), "")
@@ -248,7 +248,7 @@ def _contrast(evidence: SeriesEvidence, said: DescriptionWords, role: SeriesRole
 
 
 def _lesser(evidence: SeriesEvidence, said: DescriptionWords, role: SeriesRole) -> Iterator[Reason]:
-    """What makes a series the lesser of two that are otherwise alike."""
+    """Small points against a series beside one that is otherwise alike."""
     if evidence.image_type[:1] == ("DERIVED",) and not image_type_words(evidence) & WATER_IMAGE:
         yield Reason(-1, "derived from other images")
     if role is SeriesRole.T1 and is_gradient_echo(evidence):
@@ -269,7 +269,7 @@ _RULES: tuple[Callable[[SeriesEvidence, DescriptionWords, SeriesRole], Iterator[
 
 
 def _said_weighting(evidence: SeriesEvidence, said: DescriptionWords) -> TextWeighting | None:
-    """What the image type of an enhanced object says, or else the description."""
+    """The weighting by the image type of an enhanced object, or else by the description."""
     flavour = next((_FLAVOURS[word] for word in sorted(image_type_words(evidence)) if word in _FLAVOURS), None)
     return flavour or said.weighting
 

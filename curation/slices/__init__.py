@@ -1,4 +1,4 @@
-"""Volumes to pictures for drawing and training, and drawn pictures to a mask.
+"""Exports volumes as pictures for drawing and training, and assembles drawn pictures into a mask.
 
 Imports `curation.registration`.
 """

@@ -16,7 +16,7 @@ DrawnSlice = NDArray[np.bool_] | NDArray[np.uint8]
 def assemble_mask(
     slices: Mapping[int, DrawnSlice], plane: PicturePlane, grid: Grid, *, labels: Mapping[int, str] = DEFAULT_LABELS
 ) -> Mask:
-    """Puts drawn slices where they belong; slices that nobody drew on stay background.
+    """Puts drawn slices into a mask volume; slices that nobody drew on stay background.
 
     Args:
         slices: By index along the plane's slice axis: a (height, width) picture, either boolean (inside the only

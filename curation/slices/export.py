@@ -36,7 +36,7 @@ _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 @dataclass(frozen=True)
 class SliceSubject:
-    """What is known of the case that the slices show; goes with every slice.
+    """Code, tissue type and site of the case that the slices show; stored with every slice.
 
     Args:
         case_code: Maskloop's own name of the case: letters, digits, dash and underscore, at most 64.
@@ -57,7 +57,7 @@ class SliceSubject:
         if not _CODE.fullmatch(self.case_code):
             raise RejectedInput(
                 "case-code",
-                "Expected a case code of up to 64 letters, digits, dashes and underscores.",
+                "The case code is not 1 to 64 letters, digits, dashes and underscores.",
                 remedy="Give the case a code that can be part of a file name.",
             )
 
@@ -91,7 +91,7 @@ class ExportedSlice:
 
 @dataclass(frozen=True, eq=False)
 class SliceExport:
-    """Everything that is needed to put a drawing on an exported picture back to its voxels.
+    """An export's plane, windows and pictures, by which a drawing on a picture is put back to its voxels.
 
     Args:
         subject: The case.
@@ -169,12 +169,12 @@ def export_slices(
         case_volumes: The case's images on one grid.
         plane: How to cut that grid.
         folder: Where to write; made if it is not there.
-        subject: The case's code and what is known of it.
+        subject: Code, tissue type and site of the case.
         indices: Voxel indices along the slice axis; None for all.
         presets: How to window each slice, at least one; the first is for drawing.
 
     Returns:
-        What was written; the pictures T1 before T2, by rising index, then by preset.
+        The export, with pictures T1 before T2, by rising index, then by preset.
 
     Raises:
         GeometryError: The plane is of another grid than the volumes.
@@ -228,7 +228,7 @@ def _require_own_names(presets: Sequence[WindowPreset]) -> None:
     if not presets or len({preset.name for preset in presets}) < len(presets):
         raise RejectedInput(
             "window-preset",
-            f"Expected one window preset or more, each with a name of its own, got {len(presets)}.",
+            f"Expected at least one window preset, each with a name of its own, got {len(presets)}.",
             remedy="Give each window preset another name.",
         )
 
@@ -261,6 +261,6 @@ def _pair(values: Any) -> tuple[float, float]:
 def _not_a_description(error: Exception) -> RejectedInput:
     return RejectedInput(
         "slices-description",
-        f"Expected a whole {SLICES_FILE} of format {SLICES_FORMAT}, got another ({type(error).__name__}).",
+        f"{SLICES_FILE} is damaged or not of format {SLICES_FORMAT} ({type(error).__name__}).",
         remedy="Export the case's slices again.",
     )

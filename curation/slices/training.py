@@ -63,8 +63,8 @@ class TrainingSliceSettings:
         if not sound:
             raise RejectedInput(
                 "training-slice-settings",
-                f"Expected a spacing of {MIN_SPACING_MM:g} to {MAX_SPACING_MM:g} mm, rising percentiles of 0 to 100, "
-                "no negative threshold or ratio, and each view once, got others.",
+                f"The settings need a spacing of {MIN_SPACING_MM:g} to {MAX_SPACING_MM:g} mm, rising percentiles of "
+                "0 to 100, no negative threshold or ratio, and each view once.",
                 remedy="Correct the settings of the training slices.",
             )
 

@@ -58,7 +58,7 @@ def export_training_slices(
         volumes: The case's images on one grid.
         mask: Its tumour on the same grid.
         folder: Where to write; made if it is not there.
-        subject: The case's code and what is known of it.
+        subject: Code, tissue type and site of the case.
         settings: Which slices, and how; None for MSTT-199's.
 
     Returns:
@@ -144,7 +144,7 @@ def _read_part(folder: Path, listed: Mapping[str, str]) -> NDArray[np.uint8]:
     if sha256_of_bytes(content) != listed["sha256"]:
         raise RejectedInput(
             "training-slice-changed",
-            "Expected every training slice as it was written, got one that is gone or has other bytes.",
+            "A training slice is gone or has other bytes than were written.",
             remedy="Export the case's training slices again.",
         )
     return np.asarray(Image.open(BytesIO(content)))
@@ -157,6 +157,6 @@ def _channels_first(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _not_a_manifest(got: str) -> RejectedInput:
     return RejectedInput(
         "training-slices-manifest",
-        f"Expected a whole {TRAINING_SLICES_FILE} of format {TRAINING_SLICES_FORMAT}, got another ({got}).",
+        f"{TRAINING_SLICES_FILE} is damaged or not of format {TRAINING_SLICES_FORMAT} ({got}).",
         remedy="Export the case's training slices again.",
     )

@@ -1,4 +1,4 @@
-"""One DICOM file: its skeleton checked, read, and what its header says.
+"""One DICOM file: its structure checked, its header read.
 
 Imports nothing else of `datasets`.
 """

@@ -1,4 +1,4 @@
-"""Whether what a DICOM file says of itself can be true: small checks of its skeleton, before any pixel is decoded.
+"""Plausibility checks of a DICOM file's structure and header, before any pixel is decoded.
 
 An error keeps the file out, a warning is for a person to look at. Nothing of the file's values is ever quoted.
 
@@ -27,7 +27,7 @@ _PROGRAMS = (
     b"\xca\xfe\xba\xbe",
     b"<",
 )
-"""How files that computers run or open begin; TIFF (``II*``, ``MM``), which the standard allows, is none of them."""
+"""Magic bytes of programs and documents; TIFF (``II*``, ``MM``), which the standard allows, is none of them."""
 
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 _LONGEST_UID = 64
@@ -49,7 +49,7 @@ _RESEND = "Send the object again from the archive."
 
 
 def check_structure(structure: DicomStructure) -> Iterator[Finding]:
-    """Everything there is to say about a file's skeleton.
+    """All findings about a file's structure.
 
     Yields:
         Errors: ``dicom-uid`` (a warning where it could be no path), ``dicom-no-instance-uid``,
@@ -62,17 +62,17 @@ def check_structure(structure: DicomStructure) -> Iterator[Finding]:
 
 
 def _preamble(structure: DicomStructure) -> Iterator[Finding]:
-    """Bytes before DICOM's own that make the file something else as well (CVE-2019-11687), or none at all."""
+    """A preamble that makes the file a program or document as well (a polyglot, CVE-2019-11687), or no preamble."""
     if structure.is_bare:
         yield _warning(
             "dicom-no-preamble",
-            "Expected a preamble before the object, got none; it was read as its first elements are written.",
+            "The file has no DICOM preamble; its encoding was inferred from its first elements.",
             "Nothing, if the image is right; another program may refuse the file.",
         )
     if structure.preamble.startswith(_PROGRAMS):
         yield _warning(
             "dicom-preamble",
-            "Expected an empty preamble, got one that makes the file a program or a document as well.",
+            "The DICOM preamble makes the file a program or a document as well.",
             "Do not open the file with anything else; de-identification clears the preamble.",
         )
 
@@ -84,18 +84,18 @@ def _uids(structure: DicomStructure) -> Iterator[Finding]:
             yield _wrong_uid(uid)
             break
     if not structure.text(_SOP_INSTANCE):
-        yield _error("dicom-no-instance-uid", "Expected the object's own UID, got none.")
+        yield _error("dicom-no-instance-uid", "The object has no SOP instance UID.")
     elif _is_tomogram(structure) and not structure.text(_FRAME_OF_REFERENCE):
         yield _warning(
             "dicom-no-frame-of-reference",
-            "Expected a frame of reference, got none; whether two series share their coordinates is not known.",
+            "The object names no frame of reference; whether two series share their coordinates is not known.",
             "Nothing, if the images are registered.",
         )
 
 
 def _wrong_uid(uid: str) -> Finding:
-    """One that could be taken for a path is an attack; letters and lengths come from careless anonymisers."""
-    message = "Expected UIDs of at most 64 digits and dots, got another kind of text."
+    """A UID that could be taken for a path is an attack; letters and excess length come from careless anonymisers."""
+    message = "A UID is not at most 64 digits and dots."
     if set("/\\\0") & set(uid):
         return _error("dicom-uid", message)
     return _warning("dicom-uid", message, "Nothing here; another program may refuse the file.")
@@ -105,7 +105,7 @@ def _transfer_syntax(structure: DicomStructure) -> Iterator[Finding]:
     """Pixels must be as the transfer syntax says: native, or compressed in a way that can be decoded."""
     syntax, fragments = structure.transfer_syntax, structure.fragments
     if structure.is_mislabelled:
-        yield _differs("elements written in another way")
+        yield _differs("elements in another encoding")
     elif structure.pixel_bytes is not None and syntax in KINDS:
         yield _differs("pixels that are not compressed")
     elif fragments is not None and syntax in NATIVE_SYNTAXES:
@@ -113,13 +113,13 @@ def _transfer_syntax(structure: DicomStructure) -> Iterator[Finding]:
     elif fragments is not None and syntax not in KINDS:
         yield _error(
             "dicom-transfer-syntax",
-            "Expected pixels that are native, or compressed as JPEG, JPEG-LS, JPEG 2000 or RLE, got another kind.",
+            "The pixels are compressed in a way that cannot be read; JPEG, JPEG-LS, JPEG 2000 and RLE can.",
             "Have the archive send the series uncompressed (Explicit VR Little Endian).",
         )
     elif fragments is not None:
         picture = recognise(fragments.beginning)
         if picture is None or picture.kind not in KINDS[syntax]:
-            yield _differs(picture.kind if picture else "compressed pixels of no known kind")
+            yield _differs(picture.kind if picture else "compressed pixels of an unknown kind")
 
 
 def _pixel_length(structure: DicomStructure) -> Iterator[Finding]:
@@ -167,14 +167,14 @@ def _offset_table(structure: DicomStructure) -> Iterator[Finding]:
     offsets = struct.unpack(f"<{len(table) // 4}L", table[: len(table) // 4 * 4])
     is_sound = len(table) % 4 == 0 and offsets[0] == 0 and len(offsets) == _frames(structure)
     if not is_sound or list(offsets) != sorted(set(offsets)) or not set(offsets) <= set(fragments.starts):
-        yield _error("dicom-offset-table", "Expected a table of where each frame begins, got one that is wrong.")
+        yield _error("dicom-offset-table", "The table of frame offsets (Basic Offset Table) is wrong.")
 
 
 def _odd_lengths(structure: DicomStructure) -> Iterator[Finding]:
     if structure.odd_lengths:
         yield _warning(
             "dicom-odd-length",
-            f"Expected elements of even length, got {structure.odd_lengths} of odd length.",
+            f"{structure.odd_lengths} element(s) have an odd length, which DICOM forbids.",
             "Nothing, if the image is right; another program may refuse the file.",
         )
 
@@ -187,7 +187,7 @@ def _character_set(structure: DicomStructure) -> Iterator[Finding]:
     if not is_known or any(_is_written_otherwise(text, names) for text in texts):
         yield _warning(
             "dicom-character-set",
-            "Expected texts in the character set that the file names, got others.",
+            "Some texts are not in the character set that the file names.",
             "Nothing, unless the series was chosen by its description.",
         )
 
@@ -217,7 +217,7 @@ def _warning(code: str, message: str, remedy: str) -> Finding:
 
 
 def _differs(found: str) -> Finding:
-    return _error("dicom-transfer-syntax-differs", f"Expected what the transfer syntax says, got {found}.")
+    return _error("dicom-transfer-syntax-differs", f"The file contradicts its transfer syntax: it holds {found}.")
 
 
 def _pixels_differ(expected: str, found: str) -> Finding:

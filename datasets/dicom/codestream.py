@@ -1,4 +1,4 @@
-"""What the first bytes of a compressed picture say: its kind and its size, without decoding it.
+"""Recognises a compressed picture by its first bytes: compression and size, without decoding it.
 
 Source: ITU-T T.81 B.2.2 (JPEG frame header), T.87 C.2.2 (JPEG-LS), T.800 A.5.1 (JPEG 2000 SIZ), DICOM PS3.5 G.5 (RLE).
 """
@@ -55,7 +55,7 @@ KINDS: Mapping[str, frozenset[Kind]] = MappingProxyType(
         RLELossless: frozenset({Kind.RLE}),
     }
 )
-"""Transfer syntaxes with compressed pixels that can be decoded, and what may be in them."""
+"""Transfer syntaxes with compressed pixels that can be decoded, and the compressions that each allows."""
 
 _JPEG_START = b"\xff\xd8"
 _JPEG_2000_START = b"\xff\x4f\xff\x51"
@@ -72,7 +72,7 @@ _MOST_SEGMENTS = 15
 
 @dataclass(frozen=True)
 class Codestream:
-    """What a compressed picture says of itself.
+    """A compressed picture by its own header.
 
     Args:
         kind: How it is compressed.
@@ -86,7 +86,7 @@ class Codestream:
 
 
 def recognise(beginning: bytes) -> Codestream | None:
-    """The kind and size of a compressed picture from its first bytes; None where they are of no kind known here."""
+    """The kind and size of a compressed picture from its first bytes; None for an unknown kind."""
     if beginning.startswith(_JPEG_START):
         return _jpeg(beginning)
     if beginning.startswith(_JPEG_2000_START) and len(beginning) >= 24:

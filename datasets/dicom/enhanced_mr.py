@@ -1,7 +1,7 @@
-"""Enhanced (multi-frame) MR: what each frame's functional groups say, under the names that classic headers use.
+"""Enhanced (multi-frame) MR: each frame's functional groups under the keywords of classic headers.
 
-An enhanced object holds what all frames share once, and the rest frame by frame; an object converted from classic files
-keeps what has no place in the groups as unassigned attributes. Here every frame becomes one flat table of classic
+An enhanced object holds shared attributes once, and the rest frame by frame; an object converted from classic files
+keeps attributes without a functional group as unassigned ones. Here every frame becomes one flat table of classic
 keywords, so that everything else reads classic and enhanced alike.
 
 Source: DICOM PS3.3 A.36.2 (Enhanced MR Image), C.8.13 (its functional groups), A.70 (Legacy Converted Enhanced MR).
@@ -53,15 +53,15 @@ _UNASSIGNED = ("UnassignedSharedConvertedAttributesSequence", "UnassignedPerFram
 _GROUPS = frozenset({group for group, _, _ in _GROUP_FIELDS} | {*_UNASSIGNED, "ContrastBolusUsageSequence"})
 
 MOST_FRAMES = 10_000
-"""A hundred slices at a hundred times; reading more headers than that takes longer than anyone waits."""
+"""A hundred slices at a hundred times; reading more headers takes too long."""
 
 
 def classic_frames(dataset: Dataset, keywords: Iterable[str]) -> Iterator[FlatFrame]:
-    """What the header says of each frame, by classic keyword.
+    """Header values of each frame, by classic keyword.
 
     Args:
         dataset: An enhanced object's header.
-        keywords: The classic keywords wanted; besides, those that stand for a functional group's field.
+        keywords: The classic keywords wanted, beside those of the functional groups' fields, which always come.
 
     Raises:
         RejectedInput: ``enhanced-frames``: it describes another number of frames than it declares, or too many.
@@ -153,7 +153,7 @@ def _complex_component(frame_type: Dataset) -> tuple[str, ...]:
 
 
 def _contrast_agent(dataset: Dataset, usage: Dataset) -> str:
-    """What was given, for a frame that was taken with it; empty where the frame says that none was given yet."""
+    """Name of the contrast agent; empty for a frame that was taken before it was given."""
     agents = values(dataset, "ContrastBolusAgentSequence")
     given = text(usage, "ContrastBolusAgentAdministered")
     if given == "NO" or (given != "YES" and not agents):

@@ -1,4 +1,4 @@
-"""What headers say about the kind of a series: the evidence by which a person, or a rule, picks the right one."""
+"""Header values of a series by which a person, or a rule, picks the right T1 or T2."""
 
 import math
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ class Plane(StrEnum):
 
 @dataclass(frozen=True)
 class SeriesEvidence:
-    """What the header says about the kind of a series. Free text is kept out of `repr`: people type names into it.
+    """Header values that tell what kind a series is. Free text is kept out of `repr`: people type names into it.
 
     Args:
         modality: DICOM modality, ``MR`` for magnetic resonance; empty for NIfTI.
@@ -40,7 +40,7 @@ class SeriesEvidence:
         inversion_time_ms: TI in milliseconds, None where absent.
         image_type: ``ORIGINAL`` or ``DERIVED``, ``PRIMARY`` or ``SECONDARY``, then the manufacturer's own words.
         contrast_agent: Free text, empty where none was given.
-        orientation: How the slices lie.
+        plane: Of the slices.
         slice_count: Number of slices.
         spacing: Distance between columns, rows and slices in millimetres; None where it is not known.
         manufacturer: Of the scanner.
@@ -61,7 +61,7 @@ class SeriesEvidence:
         field_strength_t: In tesla.
         burned_in_annotation: ``YES`` or ``NO``; empty where the header does not say.
         sop_class: UID of the kind of object.
-        series_number: By which people at the scanner call it; None where absent.
+        series_number: The scanner's number of the series; None where absent.
         acquisition_time: When it was acquired (else when its series or study began); only for comparing series of one
             patient. Never to be stored or shown.
     """
@@ -76,7 +76,7 @@ class SeriesEvidence:
     inversion_time_ms: float | None = None
     image_type: tuple[str, ...] = ()
     contrast_agent: str = field(default="", repr=False)
-    orientation: Plane = Plane.UNKNOWN
+    plane: Plane = Plane.UNKNOWN
     slice_count: int = 0
     spacing: Vector | None = None
     manufacturer: str = ""

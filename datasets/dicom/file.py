@@ -34,8 +34,8 @@ def looks_like_dicom(path: Path) -> bool:
 def read_dataset(path: Path, *, keywords: list[str] | None = None, budget: Budget = DEFAULT_BUDGET) -> Dataset:
     """Reads a DICOM file whole, or only `keywords` without pixels; no warnings.
 
-    The file's skeleton is walked first (`datasets.dicom.structure`), so that no parser recurses, inflates or allocates
-    more than the budget allows.
+    The file's structure is checked first (`datasets.dicom.structure`), so that no parser recurses, inflates or
+    allocates more than the budget allows.
 
     Raises:
         RejectedInput: Not a DICOM file, a damaged one, or one that costs too much. The cause is cut off: pydicom's
@@ -58,14 +58,14 @@ def read_dataset(path: Path, *, keywords: list[str] | None = None, budget: Budge
 
 
 def _with_syntax(dataset: FileDataset, structure: DicomStructure) -> FileDataset:
-    """What a file without meta information is written in, said where others say it."""
+    """Adds the transfer syntax to a file without meta information."""
     if structure.is_bare and structure.transfer_syntax and "TransferSyntaxUID" not in dataset.file_meta:
         dataset.file_meta.TransferSyntaxUID = UID(structure.transfer_syntax)
     return dataset
 
 
 def dicom_findings(path: Path, *, budget: Budget = DEFAULT_BUDGET) -> tuple[Finding, ...]:
-    """What a person should know about a DICOM file that can be read: warnings from its skeleton, without its pixels.
+    """Warnings about the structure of a DICOM file that can be read; pixels are not decoded.
 
     Raises:
         RejectedInput: As `read_dataset`, and the errors of `check_structure`.
@@ -89,7 +89,7 @@ def unreadable(error: Exception) -> RejectedInput:
     """The refusal of a DICOM file that cannot be parsed, naming the kind of fault and nothing of its content."""
     return RejectedInput(
         "dicom-unreadable",
-        f"Expected a whole DICOM file, got one that cannot be read ({type(error).__name__}).",
+        f"The file is no DICOM file or a damaged one ({type(error).__name__}).",
         remedy="Export or copy the file again.",
     )
 

@@ -1,4 +1,4 @@
-"""What one DICOM file's header says: where its slice lies, and the evidence for what sequence it belongs to.
+"""One DICOM file's header: position and orientation of its slice, and the evidence for its sequence.
 
 Values come from files that anyone may have written: a field that is absent or cannot be read is empty, never an error.
 Identifiers (patient, study, series) stay inside the values, out of their `repr`, and must never be stored or shown.
@@ -64,7 +64,7 @@ class SliceHeader:
         column_direction: Unit vector along a column (towards the next row), or None.
         spacing: Distance between columns and between rows, or None.
         referenced_series: UIDs of the series that a structure set or a segmentation was drawn on.
-        evidence: What it says about the series' kind; slice count 1.
+        evidence: For the series' kind; slice count 1.
         frame: Which frame of the file this is, from 0.
         rescale: Slope and intercept of an enhanced object's frame; a classic slice's are read with its pixels.
         instance_number: The file's, or the frame's within its stack, counted by the scanner; None where absent.
@@ -77,8 +77,8 @@ class SliceHeader:
         copy_uids: UIDs of other objects with the same pixels at the same place, which are not used.
         contour_images: UIDs of the images that a structure set's contours name.
         frame_headers: Of an enhanced MR object, one header a frame.
-        person: Digests of what the header says of the patient, only for telling two patients apart. Never to be stored
-            or shown.
+        person: Digests of the patient's name, sex and birth date, only for telling two patients apart. Never to be
+            stored or shown.
     """
 
     path: Path = field(repr=False)
@@ -249,7 +249,7 @@ def _evidence(dataset: Dataset) -> SeriesEvidence:
         inversion_time_ms=number(dataset, "InversionTime"),
         image_type=texts(dataset, "ImageType"),
         contrast_agent=_contrast_agent(dataset),
-        orientation=plane_of(np.cross(row, column)) if row and column else Plane.UNKNOWN,
+        plane=plane_of(np.cross(row, column)) if row and column else Plane.UNKNOWN,
         slice_count=1,
         manufacturer=text(dataset, "Manufacturer"),
         body_part=text(dataset, "BodyPartExamined"),
@@ -273,7 +273,7 @@ def _evidence(dataset: Dataset) -> SeriesEvidence:
 
 
 def _contrast_agent(dataset: Dataset) -> str:
-    """The agent's name, or that one was given, of which some scanners write the amount alone; empty where none was."""
+    """The contrast agent's name, a placeholder where a scanner writes its amount alone; empty where none was given."""
     agents = values(dataset, "ContrastBolusAgentSequence")
     named = (text(dataset, "ContrastBolusAgent"), *(text(agent, "CodeMeaning") for agent in agents))
     is_given = bool(agents) or (number(dataset, "ContrastBolusVolume") or 0.0) > 0
@@ -287,7 +287,7 @@ def _whole(dataset: Dataset, keyword: str) -> int | None:
 
 
 def _acquisition_time(dataset: Dataset) -> datetime | None:
-    """The first moment that the header gives: of the acquisition, else of the series, else of the study."""
+    """Time of the acquisition, else of the series, else of the study."""
     moments = [text(dataset, "AcquisitionDateTime")]
     for event in ("Acquisition", "Series", "Study"):
         date = text(dataset, f"{event}Date")

@@ -9,12 +9,12 @@ from functools import lru_cache
 from datasets.files import sha256_of_bytes
 
 _NOBODY = frozenset({"anon", "anonym", "anonymous", "anonymized", "anonymised", "unknown", "patient", "name", "no"})
-"""Words that take the place of a name; they contradict no other."""
+"""Placeholders for a name; they contradict no name."""
 
 
 @dataclass(frozen=True)
 class Person:
-    """Digests of what a header says of its patient. Never to be stored or shown.
+    """Digests of a patient's name, sex and birth date. Never to be stored or shown.
 
     Args:
         sex: Empty where the header does not say.
@@ -27,7 +27,7 @@ class Person:
     name: frozenset[str] = field(default=frozenset(), repr=False)
 
     def contradicts(self, other: "Person") -> bool:
-        """Whether the two cannot be one person; what one of them does not say contradicts nothing.
+        """Whether the two cannot be one person; a missing value contradicts nothing.
 
         A name of which the other has all words, and perhaps more, is the same name.
         """

@@ -1,7 +1,8 @@
-"""The skeleton of a DICOM file, walked without recursion and without believing its lengths, before a parser sees it.
+"""The element structure of a DICOM file, walked without recursion or trust in its lengths before a parser sees it.
 
-Parsers of DICOM recurse into sequences, inflate whatever is deflated, and allocate what a length says. This walk visits
-every element's header once, in constant memory, and ends at the first thing that cannot be true or costs too much.
+Parsers of DICOM recurse into sequences, inflate deflated data, and allocate as much as a length claims. This walk
+visits every element's header once, in constant memory, and refuses the file at the first impossible or too costly
+element.
 
 Source: DICOM PS3.5, sections 7 (elements and sequences), 10 and Annex A (transfer syntaxes).
 """
@@ -54,10 +55,10 @@ class Fragments:
 
 @dataclass(frozen=True)
 class DicomStructure:
-    """What the skeleton of a DICOM file is.
+    """The element structure of a DICOM file.
 
     Args:
-        preamble: The 128 bytes before the magic, which belong to nobody.
+        preamble: The 128 bytes before the magic, which DICOM leaves free.
         is_bare: Whether preamble and magic are lacking.
         transfer_syntax: As the file meta information says, or the elements of a file without; empty where it says
             nothing.
@@ -100,8 +101,8 @@ def walk(stream: BinaryIO, *, budget: Budget = DEFAULT_BUDGET) -> DicomStructure
     """Walks a DICOM file from its start to its end.
 
     Raises:
-        RejectedInput: ``dicom-unreadable`` (no DICOM, or cut off), ``dicom-length`` (an element longer than what it
-            lies in, or without a length), ``dicom-nesting``, ``dicom-items``, ``dicom-elements``,
+        RejectedInput: ``dicom-unreadable`` (no DICOM, or truncated), ``dicom-length`` (an element longer than its
+            container, or without a length), ``dicom-nesting``, ``dicom-items``, ``dicom-elements``,
             ``declared-too-large``, or what `Inflated` refuses.
     """
     start = start_of(stream.read(BEGINNING_BYTES))
@@ -152,19 +153,19 @@ def unreadable(what: str) -> RejectedInput:
     """The refusal of a file that is no whole DICOM file."""
     return RejectedInput(
         "dicom-unreadable",
-        f"Expected a whole DICOM file, got one that cannot be read ({what}).",
+        f"The file is no DICOM file or a damaged one ({what}).",
         remedy="Export or copy the file again.",
     )
 
 
 class _Container(NamedTuple):
-    """A data set, a sequence or an item that the walk is inside of."""
+    """A data set, a sequence or an item that is open at the walk's position."""
 
     is_sequence: bool
     end: int | None
     """Where it ends; None where a delimiter says so."""
     limit: int | None
-    """Where the innermost container that says its end does."""
+    """End of the innermost container whose length is known."""
     is_implicit: bool
 
 
@@ -209,7 +210,7 @@ class _Walk:
             self._take(group << 16 | number, head)
 
     def read_to_the_end(self) -> None:
-        """Inflates what is left, so that a bomb behind the last element is seen."""
+        """Inflates the rest, so that a decompression bomb behind the last element is found."""
         while self.source.read(_READ_BYTES * 16):
             pass
 
@@ -270,7 +271,7 @@ class _Walk:
             self._enter(length, is_sequence=True)
             self.depth = max(self.depth, len(self._open) // 2)
         elif length == _UNDEFINED:
-            raise _wrong_length("Expected a length for every element outside sequences, got one without.")
+            raise _wrong_length("An element outside sequences gives no length.")
         else:
             self._pass_over(tag, length)
 
@@ -282,12 +283,12 @@ class _Walk:
         self._open.append(_Container(is_sequence, end, limit, inside.is_implicit))
 
     def _end_of(self, length: int) -> int:
-        """Where something of this length ends; it must lie inside what is open."""
+        """Where an element of this length ends; it must lie inside its container."""
         end, limit = self.position + length, self._open[-1].limit
         if limit is not None and end > limit:
             if limit == self.end:
                 raise unreadable("an element reaches beyond the end")
-            raise _wrong_length("Expected every element to lie inside its item, got one that is longer.")
+            raise _wrong_length("An element reaches beyond the item that holds it.")
         return end
 
     def _pass_over(self, tag: int, length: int) -> None:

@@ -1,9 +1,9 @@
-"""Slices between contours: a region that was drawn on every n-th slice is filled between them, any other gap is told.
+"""Gaps between contours: a region drawn on every n-th slice is interpolated, any other gap is a finding.
 
-Planning systems draw every second to fifth slice and interpolate when they show the region; the export has only what
-was drawn. Such a region is filled by shape-based interpolation: between two planes the signed distance to the outline
-is interpolated, for parts that lie above one another. A gap that is no such pattern may be a real one between two
-parts, and is left empty.
+Planning systems draw every second to fifth slice and interpolate when they show the region; the export has only the
+drawn contours. Such a region is filled by shape-based interpolation: between two planes the signed distance to the
+outline is interpolated, for parts that lie above one another. A gap that is no such pattern may be a real one between
+two parts, and is left empty.
 
 Source: Raya & Udupa, Shape-based interpolation of multidimensional objects, IEEE Trans. Med. Imaging 9 (1990) 32-42.
 """
@@ -15,13 +15,13 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.bool_]
+from datasets.image.mask import Inside
 
 REGULAR_WITHIN = 0.15
-"""How far the distances between contours may lie apart and still be one, in slice steps."""
+"""How far the distances between contours may differ and still count as regular, in slice steps."""
 
 MOST_STEPS = 5.5
-"""Distance, in slice steps, up to which people draw every n-th slice; what lies further apart is two parts."""
+"""Distance, in slice steps, up to which people draw every n-th slice; contours further apart are two parts."""
 
 LEAST_GAPS = 2
 """Fewer gaps than this are no pattern."""
@@ -29,7 +29,7 @@ LEAST_GAPS = 2
 
 @dataclass(frozen=True)
 class Gaps:
-    """What became of the slices between contours.
+    """Which slices between contours were filled or left empty.
 
     Args:
         filled: Slices that were filled between contours at regular distances.
@@ -45,7 +45,7 @@ class Gaps:
 
 
 def fill_gaps(data: NDArray[np.uint8], heights: Mapping[int, float], spacing: tuple[float, float]) -> Gaps:
-    """Fills what lies between contours drawn on every n-th slice, in place.
+    """Interpolates between contours drawn on every n-th slice, in place.
 
     Args:
         data: (i, j, k), 1 inside the contours.
@@ -92,20 +92,20 @@ def _fill(
     return made
 
 
-def _above_one_another(below: Pixels, above: Pixels) -> tuple[Pixels, Pixels]:
+def _above_one_another(below: Inside, above: Inside) -> tuple[Inside, Inside]:
     """The parts of two planes that share pixels with a part of the other."""
     shared = below & above
     return _touched(below, shared), _touched(above, shared)
 
 
-def _touched(plane: Pixels, by: Pixels) -> Pixels:
+def _touched(plane: Inside, by: Inside) -> Inside:
     """The connected parts of a plane that hold one of the pixels."""
     labels, _ = _parts(plane)
-    touched: Pixels = np.isin(labels, np.unique(labels[by])) & plane
+    touched: Inside = np.isin(labels, np.unique(labels[by])) & plane
     return touched
 
 
-def _parts(plane: Pixels) -> tuple[NDArray[np.int32], int]:
+def _parts(plane: Inside) -> tuple[NDArray[np.int32], int]:
     """Number of the connected part of each pixel, from 1, over corners as well; and how many parts there are."""
     from scipy.ndimage import label
 
@@ -113,8 +113,8 @@ def _parts(plane: Pixels) -> tuple[NDArray[np.int32], int]:
     return labels, int(count)
 
 
-def _box(plane: Pixels) -> tuple[slice, slice]:
-    """The box around what is inside, and a pixel more where there is one."""
+def _box(plane: Inside) -> tuple[slice, slice]:
+    """The bounding box of the inside, with a margin of one pixel within the picture."""
     rows, columns = (np.flatnonzero(plane.any(axis=axis)) for axis in (1, 0))
     return (
         slice(max(0, int(rows[0]) - 1), int(rows[-1]) + 2),
@@ -122,7 +122,7 @@ def _box(plane: Pixels) -> tuple[slice, slice]:
     )
 
 
-def _signed_distance(inside: Pixels, spacing: tuple[float, float]) -> NDArray[np.float64]:
+def _signed_distance(inside: Inside, spacing: tuple[float, float]) -> NDArray[np.float64]:
     """Millimetres to the nearest pixel on the other side of the outline, negative outside."""
     from scipy.ndimage import distance_transform_edt
 
@@ -144,7 +144,7 @@ def _interrupted(data: NDArray[np.uint8]) -> Iterator[bool]:
         yield from (_goes_on(labels == part, drawn[:, :, k + 1 : k + 1 + reach]) for part in range(1, count + 1))
 
 
-def _goes_on(part: Pixels, above: Pixels) -> bool:
+def _goes_on(part: Inside, above: Inside) -> bool:
     """Whether the first slices above that share pixels with the part have a part there which begins anew."""
     shares = (part[:, :, None] & above).any(axis=(0, 1))
     if not shares.any():

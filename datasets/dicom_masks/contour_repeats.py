@@ -1,4 +1,4 @@
-"""Contours that stand twice: two outlines that run along one another are one, wherever they begin and whichever way.
+"""Duplicate contours: two outlines that run along one another are one, wherever they begin and whichever way.
 
 Two copies of one contour would cancel by exclusive or, and nothing of the region would be left but its rim.
 """
@@ -6,12 +6,11 @@ Two copies of one contour would cancel by exclusive or, and nothing of the regio
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-Points = NDArray[np.float64]
+from datasets.image.volume import Points
 
 REPEAT_TOLERANCE_MM = 0.02
-"""How far two outlines of one contour may lie apart: above what writing coordinates with two decimals moves them."""
+"""How far two outlines of one contour may lie apart: above the rounding of coordinates to two decimals."""
 
 REPEAT_TOLERANCE_PIXELS = 0.5
 """The same as a share of a pixel, the larger counting: nobody draws a hole whose rim is everywhere thinner."""
@@ -23,8 +22,7 @@ _MOST_TURNS = 3
 _MOST_ENDS = 20
 _LEAST_CORNERS = 3
 _LEAST_WIDTH = 4.0
-"""Of a narrower contour, in tolerances, any two parts run along one another: then only rounds that are the same count.
-"""
+"""In tolerances. Any two parts of a narrower contour run along one another: then only identical rounds are repeats."""
 
 _CLOSING_EDGES = 1.5
 _FLAT_MM = 1e-3
@@ -37,8 +35,8 @@ def repeat_tolerance(spacing: tuple[float, float]) -> float:
 
 
 def once_round(points: Points, tolerance: float) -> Points:
-    """The polygon (n, 2) without its later times round, where it runs along the same outline again: from another point,
-    the other way or with other points as well."""
+    """The polygon (n, 2) without repetitions of its outline, also those from another point, in the other direction or
+    with other points."""
     if np.ptp(points, axis=0).min() <= _LEAST_WIDTH * tolerance:
         tolerance = min(tolerance, REPEAT_TOLERANCE_MM)
     for turns in range(2, _MOST_TURNS + 1):
@@ -60,9 +58,9 @@ def is_flat(points: Points) -> bool:
 
 
 def _ends_of_a_round(points: Points, tolerance: float) -> list[int]:
-    """After how many points a polygon may have come round, so that what follows is the same outline again.
+    """Numbers of points after which a polygon may be closed and repeat its outline.
 
-    Both parts then reach as far to all sides, and each ends where it began: no further away than its edges are long.
+    Both parts then have the same extent, and each ends where it began: no further away than its edges are long.
     """
     if len(points) < 2 * _LEAST_CORNERS:
         return []

@@ -1,4 +1,4 @@
-"""Closed planar contours become voxels: several a slice, holes, keyholes, contours between slices and crossing ones.
+"""Rasterises closed planar contours: several a slice, holes, keyholes, contours between slices and crossing ones.
 
 A pixel is inside when its centre is (`datasets.dicom_masks.polygon_fill`). Contours of one region in one plane combine
 by exclusive or, so that a contour within a contour is a hole; one that enters a hole through a channel (the keyhole
@@ -7,9 +7,8 @@ technique of DICOM's ``CLOSED_PLANAR``) gives the same pixels. Two outlines that
 
 A contour belongs to the slice whose image it names. One that names none belongs to the nearest slice; half-way belongs
 to the upper one, so that contours drawn on slices shifted by half a step keep their number. Where several planes fall
-to one slice, as when a region was drawn on a finer reformation, the nearest plane is taken and the others are left out:
-each slice shows what was drawn closest. What lies between contours drawn on every n-th slice is filled
-(`datasets.dicom_masks.contour_gaps`).
+to one slice, as when a region was drawn on a finer reformation, the nearest plane is taken and the others are left out.
+Slices between contours drawn on every n-th slice are interpolated (`datasets.dicom_masks.contour_gaps`).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +17,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.dicom_masks.contour_findings import between_slices, flat, gap_findings, outside_findings, tangled, twice
+from datasets.dicom_masks.contour_findings import (
+    between_slices_findings,
+    crossing_findings,
+    duplicate_findings,
+    flat_findings,
+    gap_findings,
+    outside_findings,
+)
 from datasets.dicom_masks.contour_gaps import fill_gaps
 from datasets.dicom_masks.contour_repeats import (
     RIM_PIXELS,
@@ -32,10 +38,8 @@ from datasets.dicom_masks.polygon_crossing import crosses_itself
 from datasets.dicom_masks.polygon_fill import polygon_mask
 from datasets.errors import RejectedInput
 from datasets.finding import Finding
-from datasets.image.volume import Grid
-
-Points = NDArray[np.float64]
-Pixels = NDArray[np.bool_]
+from datasets.image.mask import Inside
+from datasets.image.volume import Grid, Points
 
 CONTOUR_PLANE_TOLERANCE = 0.1
 """How far a contour's points may lie from its plane, and the plane from a slice to be on it, in slice steps: above the
@@ -50,7 +54,7 @@ NAMED_IMAGE_TOLERANCE = 1.0 + CONTOUR_PLANE_TOLERANCE
 its middle, but not beyond the next one."""
 
 OUTSIDE_TOLERANCE_PIXELS = 1.0
-"""How far a contour may leave the picture without a word: drawing tools place points on the outer edge of the last
+"""How far a contour may leave the picture without a finding: drawing tools place points on the outer edge of the last
 pixel."""
 
 _HALF_PIXEL = 0.5
@@ -85,9 +89,9 @@ class _Patch:
 
     low: NDArray[np.int64]
     high: NDArray[np.int64]
-    inside: Pixels
+    inside: Inside
 
-    def within(self, low: NDArray[np.int64], high: NDArray[np.int64]) -> Pixels:
+    def within(self, low: NDArray[np.int64], high: NDArray[np.int64]) -> Inside:
         """The part of `inside` from `low` up to `high`."""
         first, last = low - self.low, high - self.low
         return self.inside[first[0] : last[0], first[1] : last[1]]
@@ -118,14 +122,14 @@ def fill_contours(
     if not enclosing:
         raise _no_area()
     there, findings = _in_picture(enclosing, grid, subject)
-    findings += flat(len(placed) - len(enclosing), subject)
+    findings += flat_findings(len(placed) - len(enclosing), subject)
     nearest = _nearest_planes(there)
     once = {k: _without_repeats(plane, grid) for k, plane in nearest.items()}
-    findings += twice(len(list(_each(nearest))) - len(list(_each(once))), subject)
+    findings += duplicate_findings(len(list(_each(nearest))) - len(list(_each(once))), subject)
     data = np.zeros(grid.shape, dtype=np.uint8)
     overlaps = sum(_draw(data, k, plane) for k, plane in once.items())
     findings += _between(there, nearest, grid=grid, subject=subject)
-    findings += tangled(
+    findings += crossing_findings(
         crossing=sum(crosses_itself(contour.points) for contour in _each(once)),
         overlaps=overlaps,
         rims=sum(_thin_rims(plane, grid) for plane in once.values()),
@@ -139,7 +143,7 @@ def fill_contours(
 def _no_area() -> RejectedInput:
     return RejectedInput(
         "contour-flat",
-        "Expected contours that enclose an area, got only some whose points lie on one line.",
+        "The contours enclose no area: the points of each lie on one line.",
         remedy="Draw the region in the drawing tool, and export the structure set again.",
     )
 
@@ -164,8 +168,8 @@ def _placed(contour: DrawnContour, grid: Grid) -> _Contour:
     if off > CONTOUR_PLANE_TOLERANCE:
         raise RejectedInput(
             "contour-off-slice",
-            f"Expected every contour parallel to the slices, got one whose points lie up to "
-            f"{off * grid.spacing[2]:.2f} mm from its plane.",
+            f"A contour is not parallel to the slices: its points lie up to {off * grid.spacing[2]:.2f} mm from its "
+            "plane.",
             remedy="Export the structure set on the slices of its own series.",
         )
     if contour.slice_index is None:
@@ -179,7 +183,7 @@ def _on_its_image(contour: _Contour, grid: Grid) -> _Contour:
     if apart > NAMED_IMAGE_TOLERANCE:
         raise RejectedInput(
             "contour-image-differs",
-            f"Expected every contour at the image that it names, got one {apart * grid.spacing[2]:.2f} mm away.",
+            f"A contour lies {apart * grid.spacing[2]:.2f} mm from the image that it names.",
             remedy="Find out in the drawing tool which slice it was drawn on, and export the structure set again.",
         )
     return replace(contour, height=float(contour.k)) if apart <= CONTOUR_PLANE_TOLERANCE else contour
@@ -197,7 +201,7 @@ def _in_picture(contours: list[_Contour], grid: Grid, subject: str) -> tuple[lis
     if not there:
         raise RejectedInput(
             "contour-outside",
-            f"Expected contours within the series ({grid.describe()}), got none inside.",
+            f"No contour lies within the series ({grid.describe()}).",
             remedy="Give the whole series that the structure set was drawn on.",
         )
     beyond = [_beyond(contour.points, last) for contour in there]
@@ -247,7 +251,7 @@ def _between(
     distances = [abs(contour.height - k) for k, plane in nearest.items() for contour in plane]
     moved = sum(distance > CONTOUR_PLANE_TOLERANCE for distance in distances)
     farthest = max(distances) * grid.spacing[2]
-    return between_slices(moved, len(contours) - len(distances), farthest_mm=farthest, subject=subject)
+    return between_slices_findings(moved, len(contours) - len(distances), farthest_mm=farthest, subject=subject)
 
 
 def _patch(points: Points, shape: tuple[int, int]) -> _Patch:
@@ -259,7 +263,7 @@ def _patch(points: Points, shape: tuple[int, int]) -> _Patch:
 def _count_overlaps(patches: list[_Patch]) -> int:
     """Pairs of contours of one plane that share pixels although neither lies within the other.
 
-    Beyond `_MOST_OVERLAPS_LOOKED_AT` pairs whose boxes meet, which nobody draws, pairs count without a look.
+    Beyond `_MOST_OVERLAPS_LOOKED_AT` pairs whose boxes meet, which nobody draws, pairs count without a check.
     """
     looked_at = overlaps = 0
     for place, one in enumerate(patches):

@@ -1,4 +1,4 @@
-"""The masks of one file that holds several regions, and what was noteworthy about them."""
+"""The masks of one file with several regions, and the findings about them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-Points = NDArray[np.float64]
+from datasets.image.volume import Points
 
 _PAIRS_AT_ONCE = 1_000_000
 _MOST_PAIRS = 10_000_000
@@ -14,7 +14,7 @@ _MOST_PAIRS = 10_000_000
 def crosses_itself(points: Points) -> bool:
     """Whether two edges of a polygon (n, 2) cross; edges that touch or run into each other, as a keyhole's, do not.
 
-    A polygon with millions of pairs of edges side by side, which nobody draws, counts as crossing without a look.
+    A polygon with millions of pairs of edges side by side, which nobody draws, counts as crossing without a check.
     """
     start, end = points, np.roll(points, -1, axis=0)
     order = np.argsort(np.minimum(start[:, 1], end[:, 1]), kind="stable")

@@ -7,11 +7,13 @@ number of points, so that a contour drawn with a thousand points costs about a m
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.image.mask import Inside
+
 ON_OUTLINE_PIXELS = 1e-6
 """A centre nearer to the outline than this, along its row, lies on it: above the rounding of float64 coordinates."""
 
 
-def polygon_mask(points: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.bool_]:
+def polygon_mask(points: NDArray[np.float64], shape: tuple[int, int]) -> Inside:
     """The pixels of a picture whose centres are inside a polygon (even-odd rule) or on its outline.
 
     Args:
@@ -26,7 +28,7 @@ def polygon_mask(points: NDArray[np.float64], shape: tuple[int, int]) -> NDArray
     rows, columns = _crossings(points, following, shape[0])
     toggles = np.zeros((shape[0], shape[1] + 1), dtype=np.int32)
     np.add.at(toggles, (rows, np.clip(np.ceil(columns), 0, shape[1]).astype(int)), 1)
-    mask: NDArray[np.bool_] = np.cumsum(toggles[:, :-1], axis=1) % 2 == 1
+    mask: Inside = np.cumsum(toggles[:, :-1], axis=1) % 2 == 1
     for on_row, on_column in (_whole(np.column_stack([rows, columns])), _whole(points)):
         _mark(mask, on_row, on_column)
     _mark_level_edges(mask, points, following)
@@ -54,12 +56,12 @@ def _whole(places: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.i
     return chosen[:, 0], chosen[:, 1]
 
 
-def _mark(mask: NDArray[np.bool_], rows: NDArray[np.int64], columns: NDArray[np.int64]) -> None:
+def _mark(mask: Inside, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> None:
     inside = (rows >= 0) & (rows < mask.shape[0]) & (columns >= 0) & (columns < mask.shape[1])
     mask[rows[inside], columns[inside]] = True
 
 
-def _mark_level_edges(mask: NDArray[np.bool_], start: NDArray[np.float64], end: NDArray[np.float64]) -> None:
+def _mark_level_edges(mask: Inside, start: NDArray[np.float64], end: NDArray[np.float64]) -> None:
     """Centres on edges that run along a row, which cross none."""
     row = np.rint(start[:, 0])
     level = (np.abs(start[:, 0] - row) <= ON_OUTLINE_PIXELS) & (np.abs(end[:, 0] - row) <= ON_OUTLINE_PIXELS)

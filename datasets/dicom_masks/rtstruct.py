@@ -1,6 +1,6 @@
 """RTSTRUCT in and out: contours on the slices of one series become masks on that series' grid, and the other way round.
 
-How contours become voxels is `datasets.dicom_masks.contours`' to say.
+`datasets.dicom_masks.contours` rasterises the contours.
 """
 
 from collections.abc import Iterable, Iterator
@@ -40,7 +40,7 @@ def read_rtstruct(path: Path, series: DicomSeries) -> dict[str, Mask]:
 
 
 def read_structure_set(path: Path, series: DicomSeries) -> MaskSet:
-    """Reads the closed planar regions of a structure set, and says what was noteworthy; a bad region spares the others.
+    """Reads the closed planar regions of a structure set, with findings; a bad region does not keep the others out.
 
     Contours that name images of another series are left out. Regions without an area (no contour, points only) are left
     out. A second region of the same name gets `` (2)``.
@@ -66,7 +66,7 @@ def read_structure_set(path: Path, series: DicomSeries) -> MaskSet:
     if not read_header(path).is_structure_set:
         raise RejectedInput(
             "rtstruct-other-object",
-            "Expected an RTSTRUCT, got another DICOM object.",
+            "The DICOM object is no structure set (RTSTRUCT).",
             remedy="Give the structure set that was drawn on the series.",
         )
     images = StructureSetImages.of(dataset, series)
@@ -107,12 +107,12 @@ class _Reading:
     def region(
         self, region: Dataset, contours: Dataset, *, subject: str
     ) -> tuple[NDArray[np.uint8] | None, list[Finding]]:
-        """A region's voxels, None for one without an area here, and what was noteworthy."""
+        """A region's voxels, None for one without an area here, and the findings about it."""
         series = self.images.series
         if not self._shares_frame(region):
             raise RejectedInput(
                 "rtstruct-other-frame",
-                f"Expected regions in the frame of reference of series {series.reference}, got another one.",
+                f"The region lies in another frame of reference than series {series.reference}.",
                 remedy="Give the structure set of this series.",
             )
         closed = _closed_contours(contours)
@@ -125,19 +125,19 @@ class _Reading:
         return data, [*findings, *noted]
 
     def file_findings(self) -> Iterator[Finding]:
-        """What is to be said of the whole file."""
+        """Findings about the whole file."""
         yield from _absent_images(self.images)
         if self.images.source is Source.PLACE or self.images.is_ambiguous:
             yield Finding(
                 Level.WARNING,
                 "rtstruct-by-position",
-                f"Expected contours that name their images, got a structure set that does not say which series it was "
-                f"drawn on; it was read on series {self.images.series.reference}.",
+                "The structure set names no images, so it does not say which series it was drawn on; it was read "
+                f"on series {self.images.series.reference}.",
                 "Make sure that it was drawn on this series.",
             )
 
     def require_place(self, drawn: list[tuple[Dataset, Dataset]]) -> None:
-        """Refuses a structure set that names nothing, unless its contours lie on the series' slices."""
+        """Refuses a structure set that names no image or series, unless its contours lie on the series' slices."""
         placed = [
             self._shares_frame(region) and self._lies_on_slice(points)
             for region, contours in drawn
@@ -166,8 +166,8 @@ class _Reading:
         yield Finding(
             Level.INFO if is_known else Level.WARNING,
             "contour-other-image",
-            f"Expected contours on images of series {self.images.series.reference}, got {count} that name others; they "
-            f"were left out.",
+            f"{count} contour(s) name images that are not of series {self.images.series.reference}; they were left "
+            "out.",
             "Nothing, if they were drawn on another series; else send the whole series again from the archive.",
             subject,
         )
@@ -176,7 +176,7 @@ class _Reading:
 def _other_series(series: DicomSeries) -> RejectedInput:
     return RejectedInput(
         "rtstruct-other-series",
-        f"Expected a structure set drawn on series {series.reference}, got one that refers to another series.",
+        f"The structure set refers to another series than {series.reference}.",
         remedy="Give the series that it was drawn on, or the structure set of this series.",
     )
 
@@ -195,16 +195,16 @@ def _absent_images(images: StructureSetImages) -> Iterator[Finding]:
         yield Finding(
             Level.WARNING,
             "rtstruct-images-absent",
-            f"Expected the {len(listed)} images that the structure set was drawn on in series {series.reference}, "
-            f"{absent} are not there.",
+            f"Of the {len(listed)} images that the structure set was drawn on in series {series.reference}, "
+            f"{absent} are missing.",
             "Send the whole series again from the archive.",
         )
     elif images.source is Source.LIST and images.named and not is_renamed:
         yield Finding(
             Level.WARNING,
             "rtstruct-images-unknown",
-            f"Expected contours on images of series {series.reference}, which the structure set lists, got some that "
-            "name others; they were placed by their coordinates.",
+            f"The structure set lists series {series.reference}, but some contours name images that are not there; "
+            "they were placed by their coordinates.",
             "Make sure that it was drawn on this series.",
         )
 
@@ -213,7 +213,7 @@ def _unnamed(index: int) -> Finding:
     return Finding(
         Level.WARNING,
         "region-unnamed",
-        f"Expected a name for each region, got one without; it is called region {index}.",
+        f"The region has no name; it is called region {index}.",
         "Make sure what it shows, or name it in the drawing tool and export again.",
         f"region {index}",
     )
@@ -235,7 +235,7 @@ def _closed_contours(contours: Dataset) -> list[tuple[Dataset, NDArray[np.float6
             known = kind if kind in _OPEN_KINDS else "unknown"
             raise RejectedInput(
                 "contour-open",
-                f"Expected closed planar contours, got one of another kind ({known}).",
+                f"A contour of the region is not closed and planar, but of another kind ({known}).",
                 remedy="Close the contour in the drawing tool and export again.",
             )
         points = _coordinates(contour)
@@ -253,7 +253,7 @@ def _coordinates(contour: Dataset) -> NDArray[np.float64]:
     if not np.isfinite(points).all():
         raise RejectedInput(
             "contour-coordinates",
-            "Expected three finite numbers for each point of a contour.",
+            "A point of a contour is not three finite numbers.",
             remedy="Export the structure set again.",
         ) from None
     return points * _LPS_TO_RAS

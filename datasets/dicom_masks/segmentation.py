@@ -27,7 +27,7 @@ from datasets.finding import Finding, Level
 from datasets.gate import DEFAULT_BUDGET, require_affordable
 from datasets.image.grid_difference import towards
 from datasets.image.lattice import drift_findings, lattice_of
-from datasets.image.mask import Mask
+from datasets.image.mask import Inside, Mask
 from datasets.image.volume import GRID_TOLERANCE_MM, Grid
 
 FRACTION_INSIDE = 0.5
@@ -52,7 +52,7 @@ class _Placement:
     row_step: NDArray[np.int64]
     drift_mm: float
 
-    def voxels(self, inside: NDArray[np.bool_]) -> tuple[NDArray[np.int64], ...]:
+    def voxels(self, inside: Inside) -> tuple[NDArray[np.int64], ...]:
         """Voxel indices of the pixels (column, row) that are inside."""
         columns, rows = np.nonzero(inside)
         found = self.origin + columns[:, None] * self.column_step + rows[:, None] * self.row_step
@@ -65,10 +65,10 @@ def read_segmentation(path: Path, series: DicomSeries) -> dict[str, Mask]:
 
 
 def read_segment_set(path: Path, series: DicomSeries) -> MaskSet:
-    """Reads every segment as a mask on the series' grid, and says what was noteworthy.
+    """Reads every segment as a mask on the series' grid, with findings.
 
     Segments that overlap stay masks of their own. A slice without a frame is empty; a segment without a voxel is left
-    out. Names are the segment's label, or what its property type means; a second of one name gets `` (2)``.
+    out. Names are the segment's label, or the meaning of its property type; a second of one name gets `` (2)``.
 
     Args:
         path: The segmentation.
@@ -126,7 +126,7 @@ def _inside(
     frames: NDArray[np.integer],
     placements: Sequence[_Placement],
     largest: float | None,
-) -> Iterator[tuple[NDArray[np.bool_], _Placement]]:
+) -> Iterator[tuple[Inside, _Placement]]:
     """Pixels inside a segment, frame by frame, and where they lie."""
     if header.sop_class_uid == LABEL_MAP_SEGMENTATION:  # then each frame holds the numbers of all segments
         yield from ((frame == key, placement) for frame, placement in zip(frames, placements, strict=True))
@@ -141,7 +141,7 @@ def _inside(
         if taken[place] > 1:
             raise RejectedInput(
                 "seg-frame-twice",
-                "Expected one frame for each slice of a segment, got two.",
+                "Two frames of one segment lie on the same slice.",
                 remedy="Export the segmentation again.",
             )
         yield frame >= least, placement
@@ -151,14 +151,14 @@ def _refuse_other_source(header: SliceHeader, dataset: Dataset, series: DicomSer
     if not header.is_segmentation:
         raise RejectedInput(
             "seg-other-object",
-            "Expected a DICOM SEG, got another DICOM object.",
+            "The DICOM object is no segmentation (SEG).",
             remedy="Give the segmentation that was drawn on the series.",
         )
     frame = header.frame_of_reference_uid
     if frame and series.frame_of_reference_uid and frame != series.frame_of_reference_uid:
         raise RejectedInput(
             "seg-other-frame",
-            f"Expected a segmentation in the frame of reference of series {series.reference}, got another one.",
+            f"The segmentation lies in another frame of reference than series {series.reference}.",
             remedy="Give the segmentation of this series.",
         )
     known = {uid for slice_header in series.slices for uid in slice_header.uids}
@@ -168,15 +168,14 @@ def _refuse_other_source(header: SliceHeader, dataset: Dataset, series: DicomSer
     if header.referenced_series or (sources and not sources & known) or not frame:
         raise RejectedInput(
             "seg-other-series",
-            f"Expected a segmentation of series {series.reference}, got one that refers to another series or to none.",
+            f"The segmentation refers to another series than {series.reference}, or to none.",
             remedy="Give the series that it was drawn on, or the segmentation of this series.",
         )
     if not sources:
         yield Finding(
             Level.WARNING,
             "seg-by-position",
-            f"Expected a segmentation that names its series, got one that names none; it lies on the slices of series "
-            f"{series.reference}.",
+            f"The segmentation names no series; it lies on the slices of series {series.reference}.",
             "Make sure that it was drawn on this series.",
         )
 
@@ -212,7 +211,7 @@ def _placement(
     if position is None or orientation is None or spacing is None:
         raise RejectedInput(
             "seg-no-geometry",
-            "Expected position, orientation and pixel spacing for every frame of a segmentation.",
+            "A frame of the segmentation lacks position, orientation or pixel spacing.",
             remedy=_EXPORT_ON_SERIES,
         )
     first = np.array(position)
@@ -260,7 +259,7 @@ def _checked(
 def _other_grid(grid: Grid, aside: NDArray[np.float64]) -> RejectedInput:
     return RejectedInput(
         "seg-other-grid",
-        f"Expected frames on the pixels and slices of the series ({grid.describe()}), got one with a corner "
+        f"A frame of the segmentation does not lie on the voxels of the series ({grid.describe()}): one corner is "
         f"{towards(aside)} of the nearest.",
         remedy=_EXPORT_ON_SERIES,
     )
@@ -274,21 +273,22 @@ def _stored(path: Path, header: SliceHeader, dataset: Dataset, count: int) -> ND
     if frames.shape != (count, columns, rows):
         raise RejectedInput(
             "seg-frames",
-            f"Expected {count} frames of {columns} x {rows} grey pixels in a segmentation, got others.",
+            f"The segmentation's pixels are not the {count} frames of {columns} x {rows} grey pixels that its "
+            "header says.",
             remedy="Export the segmentation again.",
         )
     return frames
 
 
 def _largest_value(dataset: Dataset) -> float | None:
-    """What stands for wholly inside in a fractional segmentation; None for others."""
+    """The value of a voxel wholly inside a fractional segmentation; None for other kinds."""
     if text(dataset, "SegmentationType") != "FRACTIONAL":
         return None
     return number(dataset, "MaximumFractionalValue") or 255.0
 
 
 def _background(dataset: Dataset) -> set[int]:
-    """The numbers that stand for no segment: 0, and what a label map says pads it."""
+    """The values that are no segment: 0, and a label map's padding value."""
     return {0, int(number(dataset, "PixelPaddingValue") or 0)}
 
 
@@ -298,7 +298,7 @@ def _no_segment(header: SliceHeader) -> Iterator[Finding]:
         yield Finding(
             Level.WARNING,
             "seg-background",
-            "Expected segments numbered from 1, got one with the background's number; it was left out.",
+            "A segment has the number of the background; it was left out.",
             "Nothing, if it is the background; else number the segments from 1 and export the segmentation again.",
         )
 
@@ -312,8 +312,7 @@ def _fractional() -> Finding:
     return Finding(
         Level.WARNING,
         "seg-fractional",
-        f"Expected a binary segmentation, got a fractional one; it was cut at {FRACTION_INSIDE:g} of its largest "
-        f"value.",
+        f"The segmentation is fractional, not binary; it was thresholded at {FRACTION_INSIDE:g} of its largest value.",
         "Look at the masks; if the cut is wrong, export the segmentation as binary.",
     )
 
@@ -322,7 +321,7 @@ def _empty(key: int) -> Finding:
     return Finding(
         Level.WARNING,
         "seg-segment-empty",
-        "Expected voxels in every segment, got none in one; it was left out.",
+        "A segment has no voxel; it was left out.",
         "Nothing, if nothing was drawn there; else export the segmentation again.",
         f"segment {key}",
     )

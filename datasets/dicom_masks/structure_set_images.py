@@ -1,7 +1,7 @@
-"""Which series and slices a structure set was drawn on: what its lists, its contours and their places say of it.
+"""Which series and slices a structure set was drawn on, by its references, its contours and their positions.
 
-The lists of studies and series are optional in DICOM, and name every series that a planning system had open. What a
-contour says of its own image is closer to the truth, and is taken first; places decide where nothing else is said.
+The lists of studies and series are optional in DICOM, and name every series that a planning system had open. A
+contour's reference to its own image is more reliable and is taken first; positions decide where there is no reference.
 """
 
 from collections.abc import Mapping
@@ -25,12 +25,12 @@ class Source(Enum):
     PLACE = auto()
     """The structure set names nothing."""
     OTHER = auto()
-    """It was drawn on something else."""
+    """It was drawn on another series."""
 
 
 @dataclass(frozen=True, eq=False)
 class StructureSetImages:
-    """What a structure set says of the images that it was drawn on, beside a series.
+    """A structure set's references to images, compared with one series.
 
     Args:
         series: The series.
@@ -46,7 +46,7 @@ class StructureSetImages:
 
     @classmethod
     def of(cls, dataset: Dataset, series: DicomSeries) -> "StructureSetImages":
-        """Of a structure set beside a series."""
+        """From a structure set and a series."""
         slices = {
             (uid, header.frame + 1 if header.is_frame else None): k
             for k, header in enumerate(series.slices)
@@ -61,7 +61,7 @@ class StructureSetImages:
 
     @cached_property
     def source(self) -> Source:
-        """Whether the structure set was drawn on the series, and what says so."""
+        """Whether the structure set was drawn on the series, and which reference tells."""
         if self.named & self.own_uids:
             return Source.IMAGES
         if self.series.series_uid in self.listed:

@@ -1,4 +1,4 @@
-"""Pixels of DICOM files: which bits are their values, decompressed in a process of its own.
+"""Pixels of DICOM files: their stored bits, and decompression in a child process.
 
 Imports `datasets.dicom`.
 """

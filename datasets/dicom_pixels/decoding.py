@@ -1,9 +1,9 @@
-"""Compressed pictures are decoded in a child process: what a hostile one breaks is the child, for that picture alone.
+"""Decodes compressed pictures in a child process: a hostile picture crashes the child, and fails alone.
 
 Decoders of JPEG, JPEG-LS and JPEG 2000 are native code with a history of faults. They run in
 `datasets.dicom_pixels.decoding_worker`, with limits on memory and time and without our environment. One child serves a
-whole series; it is started when first needed, ends by itself when nobody has asked for a minute, and is replaced when
-it crashes or takes too long.
+whole series; it is started when first needed, ends by itself after a minute without requests, and is replaced when it
+crashes or takes too long.
 """
 
 import contextlib
@@ -80,7 +80,7 @@ def decode_picture(compressed: bytes, form: PixelForm, *, budget: Budget = DEFAU
 
     Args:
         compressed: One frame's code stream.
-        form: What the header says it is.
+        form: How the header says it is stored.
         budget: Memory and time that it may take.
 
     Returns:
@@ -96,16 +96,15 @@ def decode_picture(compressed: bytes, form: PixelForm, *, budget: Budget = DEFAU
         try:
             status, content = _ask(compressed, form, budget)
         except _Ended as error:
-            raise _refusal(
-                "decoder-crashed", "a decoder that finishes, got one that broke down over the picture"
-            ) from error
+            raise _refusal("decoder-crashed", "The decoder crashed over a compressed picture.") from error
         except TimeoutError as error:
-            raise _refusal("decoder-timeout", f"a picture within {budget.decoder_seconds:g} s, got none") from error
+            message = f"A compressed picture was not decoded within {budget.decoder_seconds:g} s."
+            raise _refusal("decoder-timeout", message) from error
     if status == b"P":
         return np.frombuffer(content, form.stored_type).reshape(form.rows, form.columns)
     if content == b"MemoryError":
-        raise _refusal("decoder-memory", "a picture that decodes in the memory it may take, got one that needs more")
-    raise _refusal("dicom-pixels-unreadable", f"compressed pixels that can be decoded, got others ({_name(content)})")
+        raise _refusal("decoder-memory", "A compressed picture needs more memory to decode than it may take.")
+    raise _refusal("dicom-pixels-unreadable", f"A compressed picture cannot be decoded ({_name(content)}).")
 
 
 def end_decoding() -> None:
@@ -116,13 +115,15 @@ def end_decoding() -> None:
 
 def _require_possible(compressed: bytes, form: PixelForm, budget: Budget) -> None:
     if form.transfer_syntax not in KINDS or form.bits_allocated not in (8, 16, 32):
-        raise _refusal("dicom-transfer-syntax", "pixels of 8, 16 or 32 bits in a known compression, got another kind")
+        raise _refusal("dicom-transfer-syntax", "The pixels are not of 8, 16 or 32 bits in a known compression.")
     strict = replace(budget, ratio_free_bytes=min(budget.ratio_free_bytes, _FREE_PICTURE_BYTES))
     require_affordable(form.decoded_bytes, compressed_bytes=len(compressed), budget=strict)
     picture = recognise(compressed[:4096])
     if picture and picture.size not in (None, (form.columns, form.rows)):
-        found = "another size in its compressed bytes"
-        raise _refusal("dicom-pixels-differ", f"a picture of {form.columns} x {form.rows} pixels, got {found}")
+        message = (
+            f"Expected a picture of {form.columns} x {form.rows} pixels, got another size in its compressed bytes."
+        )
+        raise _refusal("dicom-pixels-differ", message)
 
 
 def _ask(compressed: bytes, form: PixelForm, budget: Budget) -> tuple[bytes, bytes]:
@@ -184,7 +185,7 @@ class _Child:
         """Status and content.
 
         Raises:
-            _Ended: The child went away, or answered what it may not.
+            _Ended: The child went away, or its answer breaks the protocol.
             TimeoutError: It took too long.
         """
         deadline = time.monotonic() + seconds + self._grace
@@ -272,5 +273,5 @@ def _name(content: bytes) -> str:
     return name if name.isidentifier() and name.isascii() else "unknown"
 
 
-def _refusal(code: str, expected: str) -> RejectedInput:
-    return RejectedInput(code, f"Expected {expected}.", remedy=_REMEDY)
+def _refusal(code: str, message: str) -> RejectedInput:
+    return RejectedInput(code, message, remedy=_REMEDY)

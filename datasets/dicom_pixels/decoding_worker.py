@@ -20,7 +20,7 @@ _LARGEST_HEAD = 1 << 16
 
 
 def serve() -> None:
-    """Answers requests until the pipe is closed or nobody has asked for a while."""
+    """Answers requests until the pipe is closed or none came for a while."""
     answers = os.dup(1)
     silence = os.open(os.devnull, os.O_RDWR)
     os.dup2(silence, 1)  # native libraries print to it
@@ -38,7 +38,7 @@ def serve() -> None:
 
 
 def _decoder() -> Any:
-    """What decodes; its imports come before any limit is set."""
+    """The decoding function; its imports come before any limit is set."""
     import warnings
 
     import numpy as np

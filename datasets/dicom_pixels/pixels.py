@@ -1,4 +1,4 @@
-"""The pixels of one DICOM file, decoded and scaled; what is compressed is decoded in a child process."""
+"""The pixels of one DICOM file, decoded and scaled; compressed ones are decoded in a child process."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,8 +21,8 @@ def read_pixels(header: SliceHeader, *, what: str) -> NDArray[np.float32]:
     """One slice as (column, row) float32 with slope and intercept applied.
 
     Raises:
-        RejectedInput: ``dicom-no-pixels``, ``dicom-pixels-unreadable``, ``dicom-pixels-differ``, ``dicom-bits`` (what
-            the header says of the stored bits cannot be), or what `decode_picture` refuses.
+        RejectedInput: ``dicom-no-pixels``, ``dicom-pixels-unreadable``, ``dicom-pixels-differ``, ``dicom-bits`` (the
+            header's stored bits are impossible), or what `decode_picture` refuses.
     """
     dataset = read_dataset(header.path)
     if header.frames != 1 or header.samples != 1:
@@ -64,7 +64,7 @@ def read_stored_frames(path: Path, frames: Sequence[int], *, what: str) -> NDArr
 def _stored_frames(dataset: Dataset, frames: Sequence[int], *, what: str) -> NDArray[np.integer]:
     """Frames as stored, (frame, row, column)."""
     if "PixelData" not in dataset:
-        raise RejectedInput("dicom-no-pixels", f"Expected pixels in {what}, got none.", remedy=RESEND)
+        raise RejectedInput("dicom-no-pixels", f"There are no pixels in {what}.", remedy=RESEND)
     try:
         with without_warnings():
             return _frames_in_place(dataset, frames)
@@ -83,8 +83,8 @@ def _frames_in_place(dataset: Dataset, frames: Sequence[int]) -> NDArray[np.inte
     if bits.below and syntax not in NATIVE_SYNTAXES and Kind.RLE not in KINDS.get(syntax, ()):
         raise RejectedInput(
             "dicom-bits",
-            f"Expected compressed pixels whose {bits.stored} bits are the lowest, got a header that has them up to bit "
-            f"{bits.high}.",
+            f"The header says that the {bits.stored} bits of compressed pixels end at bit {bits.high}; there they "
+            "are always the lowest.",
             remedy="Have the archive send the series uncompressed (Explicit VR Little Endian).",
         )
     says_sign = number(dataset, "PixelRepresentation") is not None
@@ -96,16 +96,15 @@ def _frames_in_place(dataset: Dataset, frames: Sequence[int]) -> NDArray[np.inte
     if bits.below and (found & ((1 << bits.below) - 1)).any():
         raise RejectedInput(
             "dicom-bits",
-            f"Expected pixels whose {bits.stored} bits end at bit {bits.high}, as their header says, got something "
-            f"below them: the header is wrong, or an overlay lies there.",
+            f"The header says that the pixels' {bits.stored} bits end at bit {bits.high}, but something lies below "
+            "them: the header is wrong, or an overlay lies there.",
             remedy="Export the series again with its high bit one less than its stored bits.",
         )
     values = bits.values(found)
     if not says_sign and (values >> (bits.stored - 1)).any():
         raise RejectedInput(
             "dicom-bits",
-            "Expected a header that says whether pixels may be negative (Pixel Representation), got none, and "
-            "some would be.",
+            "The header does not say whether pixels may be negative (Pixel Representation), and some would be.",
             remedy="Export the series again from the archive, or from the scanner, with its whole headers.",
         )
     return values

@@ -1,4 +1,4 @@
-"""Which bits of a stored pixel are its value: what lies above or below them belongs to something else.
+"""Bits Allocated, Bits Stored and High Bit: which bits of a stored pixel are its value.
 
 Old overlays lie in the unused bits, and some programs keep twelve bits at the upper end of sixteen.
 
@@ -35,10 +35,10 @@ class StoredBits:
 
     @classmethod
     def of(cls, dataset: Dataset) -> "StoredBits":
-        """As a header says.
+        """From a header.
 
         Raises:
-            RejectedInput: It says what cannot be (``dicom-bits``).
+            RejectedInput: Its values are impossible together (``dicom-bits``).
         """
         allocated = int(number(dataset, "BitsAllocated") or 16)
         stored = int(number(dataset, "BitsStored") or allocated)
@@ -49,7 +49,7 @@ class StoredBits:
         if not 0 < bits.stored <= bits.high + 1 <= bits.allocated <= _MOST_BITS:
             raise RejectedInput(
                 "dicom-bits",
-                "Expected stored bits that lie within those allocated, got a header that has them elsewhere.",
+                "The header has the stored bits outside those allocated.",
                 remedy="Export the object from the archive again, uncompressed.",
             )
         return bits

@@ -1,7 +1,7 @@
-"""How series stand to each other and to what the scanner counted: halves of one stack, one stack twice, slices lost.
+"""Finds series that are incomplete or duplicated: half a stack, the same stack twice, missing slices.
 
 A series that is half of a stack looks whole: its slices are even. Only the other half, or the scanner's own counts,
-give it away. What is found here is named on each series concerned.
+give it away. Each series concerned gets the finding.
 """
 
 from collections import defaultdict
@@ -19,8 +19,8 @@ from datasets.dicom_series.stack import (
     along_normal,
     have_positions,
     position_rounding,
+    same_orientation,
 )
-from datasets.dicom_series.stack import same_orientation as turned_alike
 from datasets.finding import Finding, Level
 
 _TIME_TOLERANCE = 0.02
@@ -106,7 +106,7 @@ def incomplete_numbers(headers: Sequence[SliceHeader], reference: str) -> Iterat
 
 
 def _sparse(series: DicomSeries) -> Iterator[Finding]:
-    """A warning where slices lie a whole number of times further apart than the header declares: every other is lost.
+    """A warning where slices lie a multiple of the declared distance apart: those between were lost.
 
     Some scanners declare the gap that is left between slices; a value below the slice's thickness is taken for that.
     """
@@ -132,7 +132,7 @@ def _same_place_and_pixels(one: DicomSeries, other: DicomSeries) -> bool:
     if one.frame_of_reference_uid != other.frame_of_reference_uid or not first.spacing or not second.spacing:
         return False
     is_near = max(abs(a - b) for a, b in zip(first.spacing, second.spacing, strict=True)) <= _SPACING_TOLERANCE_MM
-    return is_near and turned_alike(first, second) and have_positions(one.slices) and have_positions(other.slices)
+    return is_near and same_orientation(first, second) and have_positions(one.slices) and have_positions(other.slices)
 
 
 def _same_timing(one: DicomSeries, other: DicomSeries) -> bool:
@@ -180,8 +180,8 @@ def _split_finding(level: Level, series: DicomSeries, other: DicomSeries) -> Fin
     return Finding(
         level,
         "series-split",
-        f"Expected the whole stack in series {series.reference}, got {len(series.slices)} of its slices; series "
-        f"{other.reference} has {len(other.slices)} that fit in between or at an end.",
+        f"Series {series.reference} may be one part of a stack: its {len(series.slices)} slices and the "
+        f"{len(other.slices)} of series {other.reference} fit between or beyond each other.",
         "Export the acquisition again as one series.",
     )
 
@@ -190,7 +190,7 @@ def _twice_finding(series: DicomSeries, other: DicomSeries) -> Finding:
     return Finding(
         Level.WARNING,
         "series-twice",
-        f"Expected one copy of an acquisition, got series {series.reference} and series {other.reference}, one as "
-        f"classic and one as enhanced DICOM.",
+        f"Series {series.reference} and series {other.reference} are duplicates: one acquisition as classic and as "
+        "enhanced DICOM.",
         "Keep one of the two.",
     )

@@ -1,6 +1,6 @@
-"""Slices that were sent twice: at one place, with the same pixels, under another UID.
+"""Duplicate slices, sent twice: at one place, with the same pixels, under another UID.
 
-Archives send again what they sent before. Pixels are read only where two slices lie at one place.
+Archives send objects again. Pixels are read only where two slices lie at one place.
 """
 
 from collections.abc import Iterator
@@ -16,8 +16,10 @@ from datasets.dicom_series.stack import SLICE_POSITION_TOLERANCE_MM, along_norma
 from datasets.errors import RejectedInput
 
 
-def without_copies(stack: list[SliceHeader]) -> tuple[list[SliceHeader], int]:
-    """The slices without second copies, whose UIDs the first keep, and how many those were; other pixels stay.
+def without_duplicates(stack: list[SliceHeader]) -> tuple[list[SliceHeader], int]:
+    """The slices without duplicates, and how many those were; each first copy keeps their UIDs.
+
+    Slices at one place with different pixels stay.
 
     Args:
         stack: Sorted along the normal, at least one.
@@ -29,7 +31,7 @@ def without_copies(stack: list[SliceHeader]) -> tuple[list[SliceHeader], int]:
 
 
 def is_same_picture(one: SliceHeader, other: SliceHeader) -> bool:
-    """Whether two files hold one slice: all that is read of their headers is the same, and so are their pixels."""
+    """Whether two files hold one slice: the headers agree in all that is read of them, and so do the pixels."""
     if not one.is_image or one.frame_headers or replace(one, path=other.path) != other:
         return False
     pixels, others = _pixels(one), _pixels(other)
@@ -69,7 +71,7 @@ def _is_copy(
 
 
 def _pixels(header: SliceHeader) -> NDArray[np.float32] | None:
-    """A slice's values; None where they cannot be read, which is said when the series is."""
+    """A slice's values; None where they cannot be read, which is refused when the series is read."""
     try:
         if header.is_frame:
             return read_frames([header], what="a slice")[0]

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from datasets.dicom.header import SliceHeader
 from datasets.dicom_pixels.pixels import read_frames, read_pixels
 from datasets.dicom_series.relations import incomplete_numbers, with_relations
-from datasets.dicom_series.repeated_slices import without_copies
-from datasets.dicom_series.splitting import Part, split_series
+from datasets.dicom_series.repeated_slices import without_duplicates
+from datasets.dicom_series.splitting import SeriesPart, split_series
 from datasets.dicom_series.stack import (
     ORIENTATION_TOLERANCE,
     SLICE_POSITION_TOLERANCE_MM,
@@ -50,11 +50,11 @@ _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 
 
 def group_series(headers: Iterable[SliceHeader]) -> tuple[DicomSeries, ...]:
-    """Groups image headers by series UID and splits what does not belong into one stack, ordered by the first file.
+    """Groups image headers by series UID and splits each into stacks, ordered by the first file.
 
     A scout of three orientations becomes three series: ``ab12cd34ef``, ``ab12cd34ef-2``, ``ab12cd34ef-3``; so do two
-    echoes, magnitude and phase, or several times of one UID. `DicomSeries.split_by` says what told them apart,
-    `DicomSeries.findings` what is wrong with a series as one among the others:
+    echoes, magnitude and phase, or several times of one UID. `DicomSeries.split_by` names the attributes that differ,
+    `DicomSeries.findings` has the faults of a series as one among the others:
 
     - ``series-two-patients`` (error): two patients share its UID.
     - ``series-slices-twice`` (warning): slices came again with the same pixels.
@@ -156,12 +156,12 @@ def _series_of(headers: list[SliceHeader]) -> list[DicomSeries]:
     return [replace(series, findings=(*series.findings, *counted)) for series in found]
 
 
-def _series(part: Part, *, number_in_series: int) -> DicomSeries:
+def _series(part: SeriesPart, *, number_in_series: int) -> DicomSeries:
     stack = part.slices
     if have_positions(stack):
         order = np.argsort(along_normal(stack), kind="stable")
         stack = [stack[index] for index in order.tolist()]
-    stack, copies = without_copies(stack)
+    stack, copies = without_duplicates(stack)
     first = stack[0]
     gap = _slice_gap(stack)
     suffix = "" if number_in_series == 1 else f"-{number_in_series}"
@@ -186,8 +186,8 @@ def _copies_finding(copies: int, reference: str) -> Iterator[Finding]:
         yield Finding(
             Level.WARNING,
             "series-slices-twice",
-            f"Expected one slice at each place in series {reference}, got {copies} again with the same pixels; each "
-            f"was used once.",
+            f"{copies} slice(s) of series {reference} are duplicates, at the same place with the same pixels; each "
+            "was used once.",
             "Nothing, if the images are right.",
         )
 
@@ -203,6 +203,6 @@ def _two_patients(series: DicomSeries) -> Finding:
     return Finding(
         Level.ERROR,
         "series-two-patients",
-        f"Expected one patient in series {series.reference}, got two with the same series UID.",
+        f"Two patients share the UID of series {series.reference}.",
         "Find out whose images they are, and export each patient's series again.",
     )

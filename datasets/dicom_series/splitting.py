@@ -1,8 +1,8 @@
-"""One series UID, several stacks: slices told apart by what their headers say, and never merged because they fit.
+"""Splits the slices of one series UID into stacks by their header values; stacks are never merged because they fit.
 
-Scanners put two echoes, magnitude and phase, the images of a Dixon measurement or several times under one UID. What
-tells them apart is looked for in a fixed order. Facts that change what an image shows always split; others only where
-two slices would otherwise lie at one place. A part that lacks slices which its siblings have is named.
+Scanners put two echoes, magnitude and phase, the images of a Dixon measurement or several times under one UID. The
+attributes that may differ are tried in a fixed order. Facts that change what an image shows always split; others only
+where two slices would otherwise lie at one place. A part that lacks slices which its siblings have is named.
 """
 
 from collections import defaultdict
@@ -25,12 +25,12 @@ _SMALLEST_STEP = 0.3
 
 
 @dataclass(frozen=True)
-class Part:
+class SeriesPart:
     """The slices of one stack, unsorted.
 
     Args:
         slices: Headers in the order of the files.
-        split_by: What tells it from its siblings.
+        split_by: Attributes by which it differs from its siblings.
         echoes: How many echo times the stack had before it was split.
         times: How many times its slices were taken.
         findings: An error where it lacks slices that its siblings have.
@@ -43,13 +43,13 @@ class Part:
     findings: tuple[Finding, ...] = ()
 
 
-def split_series(headers: list[SliceHeader]) -> list[Part]:
+def split_series(headers: list[SliceHeader]) -> list[SeriesPart]:
     """The stacks that the slices of one series UID and patient make up, in the order of their first files.
 
     Args:
         headers: At least one.
     """
-    whole = Part(headers)
+    whole = SeriesPart(headers)
     stacks = [whole]
     for name, keys in (("sop_class", _kinds), ("orientation", _orientations), ("stack", _stacks)):
         stacks = [part for stack in stacks for part in _split(stack, name, keys(stack.slices))]
@@ -112,7 +112,7 @@ _CONTRAST_FACTS: tuple[tuple[str, _Fact], ...] = (
     ("b_value", _numeric(lambda header: header.evidence.b_value)),
     ("scan_options", _exact(lambda header: header.evidence.scan_options)),
 )
-"""What an image shows depends on these: they split always."""
+"""Attributes that change the image's contrast: they always split."""
 
 _ACQUISITION_FACTS: tuple[tuple[str, _Fact], ...] = (
     ("repetition_time", _numeric(lambda header: header.evidence.repetition_time_ms, relative=ECHO_TIME_TOLERANCE)),
@@ -127,7 +127,7 @@ _ACQUISITION_FACTS: tuple[tuple[str, _Fact], ...] = (
 _TIMES = ("temporal_position", "acquisition_number", "trigger_time")
 
 
-def _parts_of_stack(stack: Part) -> list[Part]:
+def _parts_of_stack(stack: SeriesPart) -> list[SeriesPart]:
     parts = [replace(stack, echoes=len(set(_ECHO_TIME(stack.slices))))]
     for name, fact in _CONTRAST_FACTS:
         parts = [piece for part in parts for piece in _split(part, name, fact(part.slices))]
@@ -138,7 +138,7 @@ def _parts_of_stack(stack: Part) -> list[Part]:
     return [replace(part, findings=tuple(_missing_beside(part, parts))) for part in parts]
 
 
-def _split(part: Part, name: str, keys: list[Hashable]) -> list[Part]:
+def _split(part: SeriesPart, name: str, keys: list[Hashable]) -> list[SeriesPart]:
     """The part by key; as it is where all keys are one."""
     pieces: dict[Hashable, list[SliceHeader]] = defaultdict(list)
     for key, header in zip(keys, part.slices, strict=True):
@@ -149,7 +149,7 @@ def _split(part: Part, name: str, keys: list[Hashable]) -> list[Part]:
     return [replace(part, slices=piece, split_by=(*part.split_by, name), times=times) for piece in pieces.values()]
 
 
-def _split_crowded(part: Part, name: str, keys: list[Hashable]) -> list[Part]:
+def _split_crowded(part: SeriesPart, name: str, keys: list[Hashable]) -> list[SeriesPart]:
     """The part by key, where that puts fewer slices at one place and makes no more pieces than lay there."""
     crowd = _most_at_one_place(part.slices)
     if crowd < 2 or len(set(keys)) > crowd:
@@ -169,8 +169,8 @@ def _most_at_one_place(slices: list[SliceHeader]) -> int:
     return most
 
 
-def _missing_beside(part: Part, parts: list[Part]) -> Iterator[Finding]:
-    """An error where the part lacks places of its siblings that it ought to have."""
+def _missing_beside(part: SeriesPart, parts: list[SeriesPart]) -> Iterator[Finding]:
+    """An error where the part lacks slices at places where its siblings have one."""
     own = np.sort(along_normal(part.slices))
     normal = part.slices[0].normal
     missing: set[float] = set()
@@ -185,8 +185,8 @@ def _missing_beside(part: Part, parts: list[Part]) -> Iterator[Finding]:
         yield Finding(
             Level.ERROR,
             "series-incomplete",
-            f"Expected the slices that the other parts of the series have, which was split by "
-            f"{', '.join(part.split_by)}; got {len(own)} and {len(missing)} too few.",
+            f"The series was split by {', '.join(part.split_by)}; this part has {len(own)} slices and lacks "
+            f"{len(missing)} that other parts have.",
             "Send the series again from the archive, or choose another part of it.",
         )
 

@@ -1,4 +1,4 @@
-"""A DICOM series as a stack of slices: what Maskloop holds of it before a voxel is read."""
+"""A DICOM series as a stack of slices, by its headers, before a voxel is read."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -32,9 +32,9 @@ class DicomSeries:
         reference: Short name for reports, from a hash of the series' UID; says nothing about the patient.
         slices: One header a slice, at least one; those of an enhanced object share a file.
         evidence: Of the first slice, with the count and spacing of them all.
-        split_by: What tells it from the other parts of its series UID (``orientation``, ``image_type``, ``echo_time``
-            and so on); () for a series that is whole.
-        findings: What is wrong with it as one among the others. An error keeps it from being read.
+        split_by: Attributes by which it differs from the other parts of its series UID (``orientation``,
+            ``image_type``, ``echo_time`` and so on); () for a series that is whole.
+        findings: Its faults as one series among the others. An error keeps it from being read.
     """
 
     reference: str
@@ -98,7 +98,7 @@ def position_rounding(slices: tuple[SliceHeader, ...] | list[SliceHeader]) -> fl
 def even_steps(places: NDArray[np.float64]) -> tuple[float, float]:
     """The step that fits sorted places (n,) best, and how far the worst of them lies from where even spacing puts it.
 
-    The largest distance is what is made small, so that no rounding of the places is taken for more than it is.
+    It minimises the largest deviation, so that no rounding of a place counts for more than it is.
     """
     counts = np.arange(len(places))
     ends = float(places[-1] - places[0]) / max(1, len(places) - 1)

@@ -1,4 +1,4 @@
-"""What makes a stack of slices no grid: each fault is refused by its own name, never mended silently."""
+"""Checks that a stack of slices is a grid: each fault is refused by its own code, never mended silently."""
 
 from collections.abc import Callable
 
@@ -29,19 +29,19 @@ def _refuse_other_kinds(series: DicomSeries) -> None:
     if any(header.frames > 1 for header in series.slices):
         raise RejectedInput(
             "series-multi-frame",
-            f"Expected one slice a file, got a multi-frame object other than enhanced MR in series {series.reference}.",
+            f"Series {series.reference} holds a multi-frame object that is no enhanced MR.",
             remedy="Export the series as classic single-frame DICOM, or as NIfTI.",
         )
     if any("MOSAIC" in header.evidence.image_type for header in series.slices):
         raise RejectedInput(
             "series-mosaic",
-            f"Expected one slice a picture, got several tiled in one (a mosaic) in series {series.reference}.",
+            f"Series {series.reference} has several slices tiled in one picture (a mosaic).",
             remedy="Choose another series; mosaics hold diffusion or functional images, not anatomy.",
         )
     if any(header.samples != 1 for header in series.slices):
         raise RejectedInput(
             "series-colour",
-            f"Expected grey values, got colour pictures in series {series.reference}.",
+            f"Series {series.reference} holds colour pictures, not grey values.",
             remedy="Choose the original series, not a screen capture.",
         )
 
@@ -50,13 +50,13 @@ def _refuse_no_geometry(series: DicomSeries) -> None:
     if any(header.position is None or header.row_direction is None or not header.spacing for header in series.slices):
         raise RejectedInput(
             "series-no-geometry",
-            f"Expected position, orientation and pixel spacing in every slice of series {series.reference}.",
+            f"A slice of series {series.reference} lacks position, orientation or pixel spacing.",
             remedy="Choose the original series; screen captures and some derived series have no geometry.",
         )
 
 
 def _refuse_absurd_geometry(series: DicomSeries) -> None:
-    """Pixels, and steps between slices, that no scanner makes; steps of none are for `_refuse_wrong_steps`."""
+    """Refuses implausible pixel sizes and slice distances; slices at one place are left to `_refuse_wrong_steps`."""
     places = positions(series)
     steps = np.abs(np.diff(places @ series.slices[0].normal))
     step = [float(np.median(steps))] if len(steps) and np.median(steps) > SLICE_POSITION_TOLERANCE_MM else []
@@ -83,7 +83,7 @@ def _refuse_wrong_steps(series: DicomSeries) -> None:
     if len(series.slices) < 2:
         raise RejectedInput(
             "series-single-slice",
-            f"Expected a stack of slices, got one in series {series.reference}.",
+            f"Series {series.reference} has a single slice, no stack.",
             remedy=RESEND,
         )
     places = positions(series) @ series.slices[0].normal
@@ -106,16 +106,16 @@ def _refuse_wrong_steps(series: DicomSeries) -> None:
 
 
 def _rounded_along(series: DicomSeries) -> float:
-    """How far along the normal rounding of its position may have moved a slice."""
+    """How far rounding may have moved a slice's position along the normal."""
     return position_rounding(series.slices) * float(np.abs(series.slices[0].normal).sum()) + _NOTHING_MM
 
 
 def _duplicate_refusal(series: DicomSeries, index: int) -> RejectedInput:
-    """Copies of one slice were passed over when the series was put together; these are others."""
+    """Two slices at one place that differ; duplicates were left out when the series was put together."""
     return RejectedInput(
         "series-duplicate-slices",
-        f"Expected one slice at each place in series {series.reference}, got two that are no copies of one "
-        f"another: slices {index} and {index + 1} of {len(series.slices)}.",
+        f"Two slices of series {series.reference} lie at one place and are no copies of one another: slices {index} "
+        f"and {index + 1} of {len(series.slices)}.",
         remedy="Two acquisitions may share one series number: export them as separate series.",
     )
 
@@ -140,8 +140,8 @@ def _refuse_tilt(series: DicomSeries) -> None:
     if np.abs(places - steps).max() > SLICE_POSITION_TOLERANCE_MM * 2 or np.linalg.norm(sideways) > straight:
         raise RejectedInput(
             "series-tilted",
-            f"Expected slices stacked at right angles to their plane in series {series.reference}, "
-            f"got a stack {_bend(places[-1] - places[0], along)}.",
+            f"The slices of series {series.reference} are not stacked at right angles to their plane: the stack is "
+            f"{_bend(places[-1] - places[0], along)}.",
             remedy="Resample the tilted series onto a straight grid and give it as NIfTI.",
         )
 
@@ -149,7 +149,7 @@ def _refuse_tilt(series: DicomSeries) -> None:
 def _bend(way: NDArray[np.float64], normal: NDArray[np.float64]) -> str:
     """How a stack leaves its normal: a tilt, as of a CT gantry, has an angle; other stacks are bent."""
     angle = float(np.degrees(np.arctan2(np.linalg.norm(np.cross(way, normal)), normal @ way)))
-    return f"tilted by {angle:.1f} degrees" if angle >= _SMALLEST_ANGLE_SHOWN else "that is bent"
+    return f"tilted by {angle:.1f} degrees" if angle >= _SMALLEST_ANGLE_SHOWN else "bent"
 
 
 STACK_CHECKS: tuple[Callable[[DicomSeries], None], ...] = (

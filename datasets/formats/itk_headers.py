@@ -1,7 +1,7 @@
-"""The headers of NRRD and MetaImage files: text that says what the voxels behind it, or beside it, are.
+"""The headers of NRRD and MetaImage files: text that describes the voxels behind it, or in a file beside it.
 
-Both are read by Maskloop itself, so that what was checked (sizes, the name of the file with the voxels) is what is then
-read; two readers of one header may understand it differently. Only single 3D volumes of numbers in millimetres pass.
+Both are read by Maskloop itself, so that the sizes and the file name that were checked are those that are then used;
+two readers of one header may understand it differently. Only single 3D volumes of numbers in millimetres pass.
 
 Sources: the NRRD file format (teem.sourceforge.net/nrrd/format.html); the MetaIO documentation (itk.org/Wiki/MetaIO).
 """
@@ -52,7 +52,7 @@ _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 @dataclass(frozen=True)
 class ItkHeader:
-    """What a header says about its voxels.
+    """How and where voxels are stored, by a header.
 
     Args:
         grid: Where they lie.
@@ -82,13 +82,13 @@ def read_nrrd_header(stream: BinaryIO) -> ItkHeader:
     Raises:
         RejectedInput: ``itk-unreadable``, ``itk-not-3d``, ``itk-type``, ``itk-no-geometry``, ``itk-units``,
             ``itk-spacing-range``, ``itk-origin-far``, ``itk-encoding`` or ``itk-many-files``.
-        GeometryError: What it says is no grid.
+        GeometryError: Its geometry is no grid.
     """
     fields = _nrrd_fields(stream)
     _refuse_other_nrrd(fields)
     dtype = _dtype(_NRRD_TYPES, fields.get("type", "").lower(), is_big=fields.get("endian", "").lower() == "big")
     if dtype.itemsize > 1 and "endian" not in fields:
-        raise _unreadable("no byte order")
+        raise _unreadable("it gives no byte order")
     encoding = {"raw": "raw", "gzip": "gzip", "gz": "gzip"}.get(fields.get("encoding", "").lower())
     data_file = fields.get("data file", fields.get("datafile", ""))
     if encoding is None or fields.get("line skip", fields.get("lineskip", "0")) != "0":
@@ -109,7 +109,7 @@ def read_meta_header(stream: BinaryIO) -> ItkHeader:
 
     Raises:
         RejectedInput: As `read_nrrd_header`.
-        GeometryError: What it says is no grid.
+        GeometryError: Its geometry is no grid.
     """
     fields = _meta_fields(stream)
     if fields.get("ObjectType", "Image") != "Image" or fields.get("NDims") != "3":
@@ -122,7 +122,7 @@ def read_meta_header(stream: BinaryIO) -> ItkHeader:
     is_compressed = fields.get("CompressedData", "False").lower() == "true"
     data_file = fields.get("ElementDataFile", "")
     if not data_file:
-        raise _unreadable("no data")
+        raise _unreadable("it names no voxels")
     if data_file.upper().startswith("LIST") or "%" in data_file:
         raise _refusal("itk-many-files", "one file with all voxels", "one of several files")
     size = fields.get("CompressedDataSize")
@@ -137,16 +137,16 @@ def read_meta_header(stream: BinaryIO) -> ItkHeader:
 
 
 def _nrrd_fields(stream: BinaryIO) -> dict[str, str]:
-    """Fields by lower-case name; comments and key/value pairs, which are anybody's text, are passed over."""
+    """Fields by lower-case name; comments and key/value pairs, which are free text, are ignored."""
     if not re.fullmatch(rb"NRRD000[1-5]\r?\n", stream.readline(16)):
-        raise _unreadable("no NRRD signature")
+        raise _unreadable("it has no NRRD signature")
     fields: dict[str, str] = {}
     while line := _line(stream):
         name, colon, value = line.partition(": ")
         if line.startswith("#") or ":=" in line:
             continue
         if not colon:
-            raise _unreadable("a line that is no field")
+            raise _unreadable("a line is no field")
         _add(fields, name.strip().lower(), value.strip())
     return fields
 
@@ -157,14 +157,14 @@ def _meta_fields(stream: BinaryIO) -> dict[str, str]:
     while "ElementDataFile" not in fields and (line := _line(stream)):
         name, equals, value = line.partition("=")
         if not equals:
-            raise _unreadable("a line that is no field")
+            raise _unreadable("a line is no field")
         _add(fields, name.strip(), value.strip())
     return fields
 
 
 def _add(fields: dict[str, str], name: str, value: str) -> None:
     if name in fields:
-        raise _unreadable("a field that stands twice")
+        raise _unreadable("a field stands twice")
     fields[name] = value
 
 
@@ -172,7 +172,7 @@ def _line(stream: BinaryIO) -> str:
     """The next line without its end; empty at an empty line or at the end of the file."""
     line = stream.readline(MOST_HEADER_BYTES)
     if stream.tell() > MOST_HEADER_BYTES:
-        raise _unreadable("a header that is too long")
+        raise _unreadable("it is too long")
     return line.decode("latin-1").rstrip("\r\n")
 
 
@@ -222,20 +222,20 @@ def _grid(
 def _sizes(text: str) -> tuple[int, int, int]:
     sizes = [_whole_number(size) for size in text.split()]
     if len(sizes) != 3 or min(sizes) < 1:
-        raise _unreadable("sizes that are not three positive numbers")
+        raise _unreadable("its sizes are not three positive numbers")
     return sizes[0], sizes[1], sizes[2]
 
 
 def _numbers(text: str, *, count: int = 3, separator: str | None = None) -> NDArray[np.float64]:
     words = [word.strip() for word in text.split(separator)]
     if len(words) != count or not all(_NUMBER.fullmatch(word) for word in words):
-        raise _unreadable("geometry that is not numbers")
+        raise _unreadable("its geometry is not numbers")
     return np.array([float(word) for word in words])
 
 
 def _whole_number(text: str) -> int:
     if not re.fullmatch(r"\d{1,18}", text):
-        raise _unreadable("a size or an offset that is no whole number")
+        raise _unreadable("a size or an offset is no whole number")
     return int(text)
 
 
@@ -257,13 +257,13 @@ def _refusal(code: str, expected: str, got: str) -> RejectedInput:
     return RejectedInput(code, f"Expected {expected}, got {got}.", remedy=_EXPORT)
 
 
-def _unreadable(got: str) -> RejectedInput:
-    return _refusal("itk-unreadable", "a whole NRRD or MetaImage header", f"one with {got}")
+def _unreadable(fault: str) -> RejectedInput:
+    return RejectedInput("itk-unreadable", f"The NRRD or MetaImage header is damaged: {fault}.", remedy=_EXPORT)
 
 
-def _no_geometry(expected: str) -> RejectedInput:
+def _no_geometry(needed: str) -> RejectedInput:
     return RejectedInput(
         "itk-no-geometry",
-        f"Expected a header that says where the voxels lie in the patient ({expected}).",
+        f"The header does not say where the voxels lie in the patient; it needs {needed}.",
         remedy="Save the volume again with its orientation, from the tool that knows it.",
     )

@@ -61,7 +61,7 @@ def read_grid(path: Path, *, budget: Budget = DEFAULT_BUDGET) -> Grid:
     """Reads only where the voxels lie, from the header.
 
     Raises:
-        RejectedInput: As `read_volume`, but for what only the voxels show.
+        RejectedInput: As `read_volume`, without the faults of the voxels.
         GeometryError: As `read_volume`.
     """
     with opened(path, budget=budget) as stream:
@@ -95,7 +95,7 @@ def _header(path: Path, stream: BinaryIO) -> ItkHeader:
     if not header.grid.is_orthogonal:
         raise GeometryError(
             "grid-sheared",
-            "Expected axes at right angles, got a sheared grid.",
+            "The axes are not at right angles: the grid is sheared.",
             remedy="Resample the volume onto a grid without shear first.",
         )
     return header
@@ -111,13 +111,13 @@ def _data(path: Path, header: ItkHeader, stream: BinaryIO, budget: Budget) -> It
     if not _is_plain_name(header.data_file) or beside.is_symlink():
         raise RejectedInput(
             "itk-data-elsewhere",
-            "Expected the voxels in a file of the same folder, got one elsewhere; it was not opened.",
+            "The header names a file of voxels outside its folder; it was not opened.",
             remedy="Put both files into one folder, and name the second one in the first without a path.",
         )
     if not beside.is_file():
         raise RejectedInput(
             "itk-data-absent",
-            "Expected the file with the voxels beside the header, got none.",
+            "The file with the voxels is not beside its header.",
             remedy="Copy both files of the volume.",
         )
     with opened(beside, budget=budget) as data:
@@ -167,7 +167,7 @@ def _inflated(header: ItkHeader, stream: BinaryIO, there: int, budget: Budget) -
     if checksum is not None and not header.skip and zlib.adler32(content) != checksum:
         raise RejectedInput(
             "compressed-crc",
-            "Expected a whole compressed file, got one whose checksum says that bytes have changed.",
+            "The compressed file is damaged: its checksum says that bytes have changed.",
             remedy=_COPY_AGAIN,
         )
     return content
@@ -178,7 +178,7 @@ def _zlib_checksum(stream: BinaryIO, length: int) -> int:
     start = stream.tell()
     first, second = stream.read(1) or b"\0", stream.read(1) or b"\0"
     if first[0] & 0x0F != 8 or (first[0] * 256 + second[0]) % 31 or second[0] & 0x20:
-        raise RejectedInput("compressed-damaged", "Expected a zlib stream, got something else.", remedy=_COPY_AGAIN)
+        raise RejectedInput("compressed-damaged", "The compressed voxels are no zlib stream.", remedy=_COPY_AGAIN)
     stream.seek(start + length - _ZLIB_CHECKSUM_BYTES)
     checksum = int.from_bytes(stream.read(_ZLIB_CHECKSUM_BYTES), "big")
     stream.seek(start + _ZLIB_HEADER_BYTES)
@@ -188,7 +188,7 @@ def _zlib_checksum(stream: BinaryIO, length: int) -> int:
 def _truncated() -> RejectedInput:
     return RejectedInput(
         "itk-truncated",
-        "Expected as many voxels as the header says, got fewer.",
+        "The file holds fewer voxels than its header says.",
         remedy=_COPY_AGAIN,
     )
 
@@ -196,6 +196,6 @@ def _truncated() -> RejectedInput:
 def _trailing() -> RejectedInput:
     return RejectedInput(
         "itk-trailing",
-        "Expected as many voxels as the header says, got more bytes behind them.",
+        "The file holds more bytes behind its voxels than its header says.",
         remedy="Save the volume again from the tool that made it.",
     )

@@ -57,14 +57,14 @@ def read_grid(path: Path, *, budget: Budget = DEFAULT_BUDGET) -> Grid:
     """Reads only where a 3D NIfTI image's voxels lie, from its header; voxels are not looked at.
 
     Raises:
-        RejectedInput: As `read_volume`, but for what only the voxels show.
+        RejectedInput: As `read_volume`, without the faults of the voxels.
     """
     with _opened_image(path, budget) as (header, _, _):
         return _grid(header)
 
 
 def nifti_findings(path: Path, *, budget: Budget = DEFAULT_BUDGET) -> tuple[Finding, ...]:
-    """What a person should know about a NIfTI file that can be read: warnings and information from its header.
+    """Warnings and information about the header of a NIfTI file that can be read.
 
     Raises:
         RejectedInput: As `read_grid`.
@@ -77,7 +77,7 @@ def read_values(path: Path, *, most: int = MOST_VALUES, budget: Budget = DEFAULT
     """Which values the voxels take, in order; None where there are more than `most`, and then the rest is not read.
 
     Raises:
-        RejectedInput: As `read_volume`, but for what only the rest shows.
+        RejectedInput: As `read_volume`, for the part that is read.
     """
     with _opened_image(path, budget) as (header, source, _):
         found = distinct(_scaled_pieces(header, source), most)
@@ -88,7 +88,7 @@ def read_values(path: Path, *, most: int = MOST_VALUES, budget: Budget = DEFAULT
 
 @contextmanager
 def _opened_image(path: Path, budget: Budget) -> Iterator[tuple[NiftiHeader, BinaryIO | Inflated, tuple[Finding, ...]]]:
-    """A checked header, the source of its voxels, at the first of them, and what there is to say."""
+    """A checked header, the source of its voxels, at the first of them, and the findings about it."""
     try:
         with opened(path, budget=budget) as stream:
             source = _source(path, stream, budget)
@@ -100,7 +100,7 @@ def _opened_image(path: Path, budget: Budget) -> Iterator[tuple[NiftiHeader, Bin
     except OSError as error:
         raise RejectedInput(
             "nifti-unreadable",
-            f"Expected a NIfTI file that can be read, got one that cannot ({type(error).__name__}).",
+            f"The NIfTI file cannot be read ({type(error).__name__}).",
             remedy="Export or copy the file again.",
         ) from error
 
@@ -174,7 +174,7 @@ def _refuse_more(source: BinaryIO | Inflated, budget: Budget) -> None:
     if len(rest) > budget.padding_bytes or rest.strip(b"\0"):
         raise RejectedInput(
             "nifti-trailing",
-            "Expected the file to end behind its voxels, got more bytes.",
+            "The file goes on behind its voxels.",
             remedy="Export or copy the file again; two files may have been joined.",
         )
 
@@ -218,7 +218,7 @@ def encode(data: NDArray[np.generic], affine: Affine, *, is_working_copy: bool =
     if not Grid((data.shape[0], data.shape[1], data.shape[2]), affine).is_orthogonal:
         raise GeometryError(
             "grid-sheared",
-            "Expected axes at right angles, got a sheared grid.",
+            "The axes are not at right angles: the grid is sheared.",
             remedy="Resample the volume onto a grid without shear (gantry tilt corrected) first.",
         )
     # In the file's own precision, so that the qform of a volume that was read and is written again is the same.

@@ -1,4 +1,4 @@
-"""What a NIfTI file's header says, and whether it can be true: read before any voxel is, checked by small functions.
+"""Reads a NIfTI file's header before any voxel, and checks its plausibility by small functions.
 
 Every check yields findings (after nibabel's batteries): an error keeps the file out, a warning is for a person to look
 at. No text of the header is ever quoted.
@@ -131,7 +131,7 @@ def parse_header(start: Bytes) -> NiftiHeader:
     if not bytes(header["magic"].tobytes()).startswith((b"n+1", b"n+2")):
         raise RejectedInput(
             "nifti-pair",
-            "Expected header and voxels in one file, got the header of another kind of file (ANALYZE, or an .hdr).",
+            "The header is of another kind of file (ANALYZE, or an .hdr), whose voxels lie in a second file.",
             remedy="Convert the image to a single .nii.gz file.",
         )
     return NiftiHeader(header, block[length:])
@@ -144,13 +144,13 @@ def _order_and_length(first: bytes) -> tuple[str, int]:
             return order, length
     raise RejectedInput(
         "nifti-unreadable",
-        "Expected a NIfTI header, got something else.",
+        "The file does not begin with a NIfTI header.",
         remedy="Export or copy the file again; a DICOM series has to be converted to NIfTI first.",
     )
 
 
 def check_header(header: NiftiHeader) -> Iterator[Finding]:
-    """Everything there is to say about a header; the first error ends it, for what follows builds on what came before.
+    """All findings about a header, up to the first error, since each check builds on those before it.
 
     Yields:
         Errors: ``nifti-dimensions``, ``nifti-size``, ``nifti-not-3d``, ``nifti-one-line``, ``nifti-complex``,
@@ -192,7 +192,7 @@ def check_extensions(header: NiftiHeader, between: bytes) -> Iterator[Finding]:
         has_text = has_text or code in _TEXT_EXTENSIONS
         position += size
     if has_text:
-        message = "Expected no texts beside the image, got a header extension with text; it is never copied."
+        message = "A header extension holds text, which may name a person; it is never copied."
         yield Finding(Level.WARNING, "nifti-extension-text", message, "Check the file itself before you pass it on.")
 
 
@@ -215,10 +215,10 @@ def _dimensions(header: NiftiHeader) -> Iterator[Finding]:
 def _type(header: NiftiHeader) -> Iterator[Finding]:
     code = int(header.fields["datatype"])
     if code in _COMPLEX:
-        message = "Expected real voxels, got complex ones (magnitude and phase together)."
+        message = "The voxels are complex numbers (magnitude and phase together)."
         yield _error("nifti-complex", message, "Export the magnitude image.")
     elif code in _COLOUR:
-        message = "Expected grey values, got colours."
+        message = "The voxels are colours, not grey values."
         yield _error("nifti-colour", message, "Choose the original series, not a coloured map or a screen capture.")
     elif code not in _STORED_TYPES:
         message = f"Expected integers of up to 64 bits or floats of 32 or 64, got NIfTI's type {code}."
@@ -238,7 +238,7 @@ def _slope(header: NiftiHeader) -> Iterator[Finding]:
     if math.isinf(slope) or (not is_absent and not math.isfinite(intercept)):
         yield _error("nifti-slope", f"Expected a finite slope and intercept, got {slope:g} and {intercept:g}.")
     elif is_absent and intercept and math.isfinite(intercept):
-        message = f"Expected a slope beside the intercept {intercept:g}, got none; voxels are taken as they are stored."
+        message = f"The header has the intercept {intercept:g} without a slope; voxels are taken as they are stored."
         yield Finding(Level.WARNING, "nifti-scaling-ignored", message, "Check the volume's values.")
 
 
@@ -248,7 +248,7 @@ def _units(header: NiftiHeader) -> Iterator[Finding]:
         found = "metres" if code == _METRES else "micrometres"
         yield _error("nifti-units", f"Expected millimetres, got {found}.", "Convert the volume's geometry to mm.")
     elif code == 0:
-        message = "Expected millimetres, got no unit; they are taken for millimetres."
+        message = "The header gives no unit of length; millimetres are assumed."
         yield Finding(Level.INFO, "nifti-units-unknown", message, "Nothing, if the volume's size is right.")
 
 
@@ -266,14 +266,14 @@ def _affine(header: NiftiHeader) -> Iterator[Finding]:
     except (HeaderDataError, ValueError, np.linalg.LinAlgError):
         is_finite = False
     if not is_finite:
-        yield _error("nifti-affine", "Expected an affine of finite numbers, got one that is not.")
+        yield _error("nifti-affine", "The affine has entries that are not finite numbers.")
         return
     lengths = np.linalg.norm(axes, axis=0)
     if lengths.all() and (faults := list(geometry_faults(lengths, header.affine[:3, 3]))):
         code, message = faults[0]
         yield _error(f"nifti-{code}", message, "Check the unit of length, and export the volume again.")
     elif not lengths.all() or abs(np.linalg.det(axes / lengths)) < _SINGULAR or abs(np.linalg.det(axes)) < 1e-9:
-        yield _error("nifti-affine-singular", "Expected three independent axes, got an affine that is flat.")
+        yield _error("nifti-affine-singular", "The affine is flat: its three axes are not independent.")
     else:
         yield from _angles(header, axes, lengths)
 
@@ -283,17 +283,17 @@ def _angles(header: NiftiHeader, axes: NDArray[np.float64], lengths: NDArray[np.
     cosines = (axes / lengths).T @ (axes / lengths) - np.eye(3)
     if np.abs(cosines).max() > SHEAR_TOLERANCE:
         degrees = math.degrees(math.asin(min(1.0, float(np.abs(cosines).max()))))
-        message = f"Expected axes at right angles, got some that are {degrees:.2f} degrees off."
+        message = f"The axes are up to {degrees:.2f} degrees off right angles."
         yield _error("nifti-sheared", message, "Resample the volume onto a grid without shear (gantry tilt corrected).")
     elif np.abs(lengths / header.fields["pixdim"][1:4] - 1).max() > SPACING_TOLERANCE:
         found = " x ".join(f"{value:.4g}" for value in lengths)
-        message = f"Expected the affine to have the header's voxel sizes, got {found} mm; the affine is believed."
+        message = f"Expected the affine to have the header's voxel sizes, got {found} mm; the affine is used."
         yield Finding(Level.WARNING, "nifti-spacing-differs", message, "Check the volume's size.")
 
 
 def _places(header: NiftiHeader) -> Iterator[Finding]:
     if int(header.fields["sform_code"]) <= 0 and int(header.fields["qform_code"]) <= 0:
-        message = "Expected an orientation in the header, got none; left and right may be exchanged."
+        message = "The header gives no orientation; left and right may be exchanged."
         yield Finding(Level.WARNING, "nifti-no-orientation", message, "Export the volume again with its geometry.")
         return
     if int(header.fields["sform_code"]) <= 0 or int(header.fields["qform_code"]) <= 0:
@@ -302,8 +302,8 @@ def _places(header: NiftiHeader) -> Iterator[Finding]:
     if not distance <= SFORM_QFORM_TOLERANCE_MM:
         yield _error(
             "nifti-two-places",
-            f"Expected the header's two transforms to agree within {SFORM_QFORM_TOLERANCE_MM} mm, got "
-            f"{distance:.3g} mm between sform and qform: programs would show the image in different places.",
+            f"The header's two transforms differ: sform and qform put a voxel {distance:.3g} mm apart (allowed: "
+            f"{SFORM_QFORM_TOLERANCE_MM} mm), and programs would show the image in different places.",
             "Decide which of the two is right, and save the volume with that one as both.",
         )
 
@@ -327,7 +327,7 @@ def _texts(header: NiftiHeader) -> Iterator[Finding]:
         if name in header.fields
     ]
     if any(text and not _SOFTWARE_TEXT.match(text) for text in texts):
-        message = "Expected no free text in the header, got some; it is never copied."
+        message = "The header has free text in it, which is never copied."
         yield Finding(Level.INFO, "nifti-free-text", message, "Check the file itself before you pass it on.")
 
 

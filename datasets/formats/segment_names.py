@@ -8,7 +8,7 @@ from pathlib import Path
 
 from datasets.formats.itk_headers import MOST_HEADER_BYTES
 from datasets.gate import DEFAULT_BUDGET, Budget, opened
-from datasets.labels.label_values import says_nothing
+from datasets.labels.label_values import is_generic_name
 from datasets.labels.stored_values import MOST_LABEL
 
 _SUFFIXES = (".nrrd", ".nhdr")
@@ -31,7 +31,7 @@ def segment_names(path: Path, *, budget: Budget = DEFAULT_BUDGET) -> dict[int, s
             if found := _SEGMENT.fullmatch(line.decode("utf-8", "replace")):
                 said.setdefault(found[1], {})[found[2]] = found[3].strip()
     named = [(segment.get("LabelValue", ""), segment.get("Name", "")) for segment in said.values()]
-    return {int(value): name for value, name in named if _is_label(value) and not says_nothing(name)}
+    return {int(value): name for value, name in named if _is_label(value) and not is_generic_name(name)}
 
 
 def _is_label(value: str) -> bool:

@@ -51,7 +51,7 @@ def read_values(path: Path) -> tuple[float, ...] | None:
 
 
 def header_findings(path: Path) -> tuple[Finding, ...]:
-    """What is worth knowing of a file that can be used."""
+    """Warnings and information about the header of a file that can be used."""
     return nifti_findings(path) if is_nifti(path) else ()
 
 

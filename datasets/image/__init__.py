@@ -1,4 +1,4 @@
-"""Grid, volume and mask, and what is computed on them.
+"""Grid, volume and mask, and computations on them.
 
 Imports nothing else of `datasets`.
 """

@@ -1,6 +1,6 @@
-"""Whether voxels can be an image, and labels a mask of it: small checks of what was read, each giving findings.
+"""Plausibility checks of a volume's voxels and a mask's labels, each giving findings.
 
-An error means that the thing must not be used, a warning that a person should look.
+An error means that the volume or mask must not be used, a warning that a person should look.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ _EXPORT = "Export the volume again, and look at it in a viewer."
 
 
 def check_volume(volume: Volume) -> tuple[Finding, ...]:
-    """What can be said of a volume's voxels.
+    """Checks a volume's voxels.
 
     Returns:
         Errors ``volume-all-nan``, ``volume-all-zero`` or ``volume-constant``, or ``volume-not-finite`` (an error where
@@ -31,7 +31,7 @@ def check_volume(volume: Volume) -> tuple[Finding, ...]:
 
 
 def check_mask(mask: Mask) -> tuple[Finding, ...]:
-    """What can be said of a mask alone.
+    """Checks a mask by itself.
 
     Returns:
         Warnings ``mask-labels`` (values that have no name), ``mask-empty`` and ``mask-at-border``.
@@ -43,10 +43,10 @@ def _not_numbers(volume: Volume) -> Iterator[Finding]:
     values = np.asarray(volume.data)
     share = 1.0 - np.count_nonzero(np.isfinite(values)) / values.size
     if share == 1.0:
-        yield _error("volume-all-nan", "Expected voxels that are numbers, got none.")
+        yield _error("volume-all-nan", "None of the voxels is a number.")
     elif share > 0:
         level = Level.ERROR if share > MOST_NOT_FINITE else Level.WARNING
-        message = f"Expected voxels that are numbers, got {share:.2%} that are not (NaN or infinite)."
+        message = f"{share:.2%} of the voxels are no numbers (NaN or infinite)."
         yield Finding(level, "volume-not-finite", message, _EXPORT)
 
 
@@ -55,9 +55,9 @@ def _constant(volume: Volume) -> Iterator[Finding]:
     finite = values if np.isfinite(values).all() else values[np.isfinite(values)]
     if finite.size and finite.min() == finite.max():
         if finite.flat[0] == 0:
-            yield _error("volume-all-zero", "Expected an image, got voxels that are all zero.")
+            yield _error("volume-all-zero", "All voxels are zero.")
         else:
-            yield _error("volume-constant", "Expected an image, got voxels that all have the same value.")
+            yield _error("volume-constant", "All voxels have the same value.")
 
 
 def _unnamed_labels(mask: Mask) -> Iterator[Finding]:
@@ -70,9 +70,7 @@ def _unnamed_labels(mask: Mask) -> Iterator[Finding]:
 
 def _empty(mask: Mask) -> Iterator[Finding]:
     if not mask.foreground.any():
-        yield Finding(
-            Level.WARNING, "mask-empty", "Expected a tumour in the mask, got an empty one.", "Draw it, or leave it out."
-        )
+        yield Finding(Level.WARNING, "mask-empty", "The mask is empty.", "Draw it, or leave it out.")
 
 
 def _at_border(mask: Mask) -> Iterator[Finding]:
@@ -83,7 +81,7 @@ def _at_border(mask: Mask) -> Iterator[Finding]:
         if size > 1 and (foreground.take(0, axis).any() or foreground.take(-1, axis).any())
     ]  # fmt: skip
     if touched:
-        message = f"Expected a mask inside the field of view, got one that touches its border along axes {touched}."
+        message = f"The mask touches the border of the field of view along axes {touched}."
         yield Finding(Level.WARNING, "mask-at-border", message, "Check that the whole tumour was imaged.")
 
 

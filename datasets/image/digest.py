@@ -1,4 +1,4 @@
-"""Digests of volumes and masks: what something was made from, in 64 hexadecimal digits."""
+"""SHA-256 digests of volumes and masks, by which records name their sources."""
 
 import hashlib
 from typing import Any

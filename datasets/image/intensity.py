@@ -36,7 +36,8 @@ class WindowPreset:
         if not (_PRESET_NAME.fullmatch(self.name) and 0.0 <= self.low < self.high <= 100.0):
             raise RejectedInput(
                 "window-preset",
-                "Expected a name of up to 16 small letters and dashes and rising percentiles of 0 to 100, got others.",
+                "A window preset needs a name of up to 16 small letters and dashes, and rising percentiles of 0 to "
+                "100.",
                 remedy="Correct the window preset.",
             )
 
@@ -56,7 +57,7 @@ WIDE = WindowPreset("wide", 0.0, 100.0)
 """The whole range: nothing runs into black or white."""
 
 WINDOW_PRESETS = (STANDARD, BRIGHT, WIDE)
-"""What pictures are exported in; the first is the one that annotators draw on."""
+"""The windows in which pictures are exported; the first is the one that annotators draw on."""
 
 
 def percentile_window(

@@ -1,8 +1,8 @@
-"""One lattice is one lattice: grids whose voxels are the same points, counted in another order or from another corner.
+"""Matches grids whose voxels are the same points, counted in another order, from another corner or in a smaller box.
 
-Programs write one image with rows counted from either side, and save only the box around what was drawn. Such grids are
-brought together exactly, voxel by voxel; nothing is interpolated. What lies beside the points is refused, with how far
-and which way.
+Programs write one image with rows counted from either side, and crop a mask to the box around the region. Such grids
+are brought together exactly, voxel by voxel; nothing is interpolated. A grid of other points is refused, with the
+distance and direction in the message.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ ROUNDING_TOLERANCE_VOXELS = 0.45
 moves the far end of 512 voxels by a quarter of one. Below half a voxel each point still has one nearest."""
 
 _DECIMALS = range(1, 4)
-"""How many of them tell rounding from another number; more make no difference that matters."""
+"""Numbers of decimals to try when a number may be rounded; more make no difference that matters."""
 
 _SAME_NUMBER = 6e-5
 """Millimetres by which two spacings or places differ that are one, written with four decimals."""
@@ -116,7 +116,7 @@ def mask_on(mask: Mask, grid: Grid, *, what: str) -> tuple[Mask, tuple[Finding, 
         what: How messages call it.
 
     Returns:
-        The mask on `grid`; and what is to be said: ``grid-drift``, ``grid-box`` (its box was filled up).
+        The mask on `grid`; and findings: ``grid-drift``, ``grid-box`` (outside its box is background).
 
     Raises:
         GeometryError: It lies on other points, or reaches beyond the grid (``grid-mismatch``).
@@ -130,7 +130,7 @@ def mask_on(mask: Mask, grid: Grid, *, what: str) -> tuple[Mask, tuple[Finding, 
 
 
 def grid_findings(grid: Grid, other: Grid, *, what: str) -> tuple[Finding, ...]:
-    """What is to be said of a grid that has the points of another, from their headers alone: drift, and a box.
+    """Findings about a grid that has the points of another, from their headers alone: drift, and a box.
 
     Raises:
         GeometryError: It lies on other points, or reaches beyond the grid (``grid-mismatch``).
@@ -210,8 +210,8 @@ def drift_findings(drift_mm: float, what: str) -> list[Finding]:
     if drift_mm <= GRID_TOLERANCE_MM:
         return []
     message = (
-        f"{what}: expected points in the same place, got them up to {drift_mm:.2g} mm apart, as rounding in "
-        f"headers leaves them; they were taken for the same."
+        f"{what}: points lie up to {drift_mm:.2g} mm apart, as rounding in headers leaves them; they were taken for "
+        "the same."
     )
     return [Finding(Level.INFO, "grid-drift", message, "Nothing, if the mask lies right on the image.")]
 

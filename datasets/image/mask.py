@@ -48,7 +48,7 @@ class Mask:
             )
 
     @property
-    def foreground(self) -> NDArray[np.bool_]:
+    def foreground(self) -> Inside:
         """Boolean array of `grid.shape`: every labelled voxel."""
         return self.data > 0
 
@@ -63,7 +63,7 @@ class Mask:
         """Volume of all labelled voxels in millilitres."""
         return float(np.count_nonzero(self.data)) * self.grid.voxel_volume_mm3 / 1000.0
 
-    def label(self, name: str) -> NDArray[np.bool_]:
+    def label(self, name: str) -> Inside:
         """Boolean array of `grid.shape`: the voxels of one label; all False where the name does not occur."""
         values = [value for value, known in self.labels.items() if known == name]
         return np.isin(self.data, values)

@@ -3,8 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.image.mask import Inside
 
-def mask_box(inside: NDArray[np.bool_]) -> tuple[slice, ...] | None:
+
+def mask_box(inside: Inside) -> tuple[slice, ...] | None:
     """The smallest box of an array that holds all of a mask, cut axis by axis so that later axes look at less.
 
     Args:
@@ -24,7 +26,7 @@ def mask_box(inside: NDArray[np.bool_]) -> tuple[slice, ...] | None:
     return tuple(box)
 
 
-def mask_bounds(inside: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+def mask_bounds(inside: Inside) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
     """First and last voxel of a mask along each axis, both inside; None where it is empty."""
     box = mask_box(inside)
     if box is None:

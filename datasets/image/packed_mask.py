@@ -3,20 +3,20 @@
 import zlib
 
 import numpy as np
-from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
+from datasets.image.mask import Inside
 
 _LEVEL = 1
 """Masks are long runs: higher levels take three times as long for a tenth less."""
 
 
-def packed(mask: NDArray[np.bool_]) -> bytes:
+def packed(mask: Inside) -> bytes:
     """The bits of a mask (height, width), row by row, deflated."""
     return zlib.compress(np.packbits(mask).tobytes(), _LEVEL)
 
 
-def unpacked(content: bytes, shape: tuple[int, int]) -> NDArray[np.bool_]:
+def unpacked(content: bytes, shape: tuple[int, int]) -> Inside:
     """The mask (height, width) behind `packed`.
 
     Raises:
@@ -32,7 +32,7 @@ def unpacked(content: bytes, shape: tuple[int, int]) -> NDArray[np.bool_]:
     if len(bits) != wanted:
         raise RejectedInput(
             "packed-mask",
-            f"Expected the packed mask of {shape[0]} x {shape[1]} pixels, got other bytes.",
+            f"The stored bytes are not the packed mask of {shape[0]} x {shape[1]} pixels.",
             remedy="Restore the database from its backup.",
         )
     return np.unpackbits(np.frombuffer(bits, np.uint8), count=pixels).astype(bool).reshape(shape)

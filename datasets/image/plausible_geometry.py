@@ -1,4 +1,4 @@
-"""Geometry that no scanner of people makes: voxels of a micrometre or a metre, or an image in another town."""
+"""Refuses implausible geometry: voxel sizes outside 0.01 to 100 mm, origins more than 100 m away."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ some metres."""
 
 
 def geometry_faults(spacing_mm: ArrayLike, origin_mm: ArrayLike) -> Iterator[tuple[str, str]]:
-    """What cannot be true of an image's place.
+    """Faults of an image's voxel sizes and origin.
 
     Args:
         spacing_mm: Distances between neighbouring voxels, any shape, in millimetres.

@@ -96,7 +96,7 @@ def checked_affine(transform: Affine | None) -> Affine:
     if not fit or abs(np.linalg.det(matrix)) < 1e-9:
         raise RejectedInput(
             "transform-affine",
-            "Expected a finite, invertible 4x4 affine from the target's millimetres to the source's.",
+            "The transform from the target's millimetres to the source's is no finite, invertible 4x4 affine.",
             remedy="Register the case again.",
         )
     return matrix

@@ -15,6 +15,9 @@ from datasets.image.grid_difference import describe_difference
 
 Affine = NDArray[np.float64]
 
+Points = NDArray[np.float64]
+"""Coordinates, (..., 3) in space or (..., 2) in a plane."""
+
 GRID_TOLERANCE_MM = 1e-3
 """Two grids are the same when no corner voxel of one lies further than this from the other's: far below any
 annotator's pixel, far above what float32 headers lose."""

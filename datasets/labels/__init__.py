@@ -1,4 +1,4 @@
-"""What the values of a label map mean.
+"""The meaning of a label map's values.
 
 Imports `datasets.image`.
 """

@@ -1,7 +1,7 @@
-"""What a label map's values mean, as a person or a dataset says it: "2 is the tumour, 1 its oedema".
+"""The meaning of a label map's values, stated by a person or a dataset: "2 is the tumour, 1 its oedema".
 
-A value means one thing in a whole cohort. Where nobody says what, only a plain mask (one value, 1 or 255, the same in
-every file) speaks for itself; everything else is a question to a person, never a guess.
+A value means one thing in a whole cohort. Where its meaning is not stated, only a plain mask (one value, 1 or 255, the
+same in every file) is taken for the tumour; anything else is a question to a person, never a guess.
 """
 
 import csv
@@ -17,7 +17,7 @@ from datasets.image.mask import OEDEMA, TUMOUR
 from datasets.labels.stored_values import MOST_LABEL
 
 PLAIN_VALUES = (1, 255)
-"""What programs write for "inside" where there is one region."""
+"""The values that programs write for the inside of a single region."""
 
 LABEL_LIST_NAME = "dataset.json"
 """nnU-Net's description of a dataset, with its labels."""
@@ -37,24 +37,24 @@ _SAYS_NOTHING = re.compile(
 _PAIR = re.compile(r"\s*([^=,]+?)\s*=\s*(\d{1,3})\s*")
 
 LabelValues = Mapping[int, str]
-"""Value to the name of its region: `TUMOUR`, `OEDEMA`, or what a person calls it. Names are free text."""
+"""Value to the name of its region: `TUMOUR`, `OEDEMA`, or a person's own name for it. Names are free text."""
 
 
 def region_called(name: str) -> str:
-    """`TUMOUR` or `OEDEMA` for what people call them, the name itself otherwise."""
+    """`TUMOUR` or `OEDEMA` for their synonyms, any other name as it is."""
     plain = normalize("NFC", name).lower().replace("_", " ")
     if _OEDEMA_NAME.search(plain):
         return OEDEMA
     return TUMOUR if _TUMOUR_NAME.search(plain) else name.strip()
 
 
-def names_both(name: str) -> bool:
+def names_tumour_and_oedema(name: str) -> bool:
     """Whether the words of a region's name say tumour and oedema at once, as ``tumour_no_oedema`` does."""
     plain = normalize("NFC", name).lower().split("_")
     return any(map(_OEDEMA_NAME.search, plain)) and any(map(_TUMOUR_NAME.match, plain))
 
 
-def says_nothing(name: str) -> bool:
+def is_generic_name(name: str) -> bool:
     """Whether a label's name is one that programs give: ``Segment_1``, ``label 2``, ``foreground``."""
     return bool(_SAYS_NOTHING.fullmatch(name.strip().lower()))
 
@@ -74,7 +74,7 @@ def parse_label_values(text: str) -> dict[int, str]:
     if len(pairs) < len(found) or len(values) < len(pairs) or len(set(names)) < len(names) or not _in_range(values):
         raise RejectedInput(
             "label-values",
-            f"Expected a name and a value from 1 to {MOST_LABEL} for each label, each once, got something else.",
+            f"The labels are not a list of names, each with a value from 1 to {MOST_LABEL}, that names each once.",
             remedy="Write them like tumour=2,oedema=1.",
         )
     return values
@@ -107,7 +107,7 @@ def tumour_value(labels: LabelValues) -> int | None:
 
 
 def _is_background(name: str) -> bool:
-    return name.strip().lower() in _BACKGROUNDS or says_nothing(name)
+    return name.strip().lower() in _BACKGROUNDS or is_generic_name(name)
 
 
 def _of_document(document: object) -> Iterable[tuple[object, object]]:
@@ -134,6 +134,6 @@ def _in_range(labels: LabelValues) -> bool:
 def _unreadable() -> RejectedInput:
     return RejectedInput(
         "label-list",
-        "Expected a list of labels that can be read and names each value once, got another.",
+        "The list of labels cannot be read or names a value twice.",
         remedy="Correct it, or say the values with the command's option.",
     )

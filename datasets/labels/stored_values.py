@@ -1,4 +1,4 @@
-"""Which values the voxels of a file take: an image has many, a label map has few, and few tell which they are."""
+"""The distinct values of a file's voxels, which tell a label map (few whole numbers) from an image (many values)."""
 
 from collections.abc import Iterable
 

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.image.volume import Affine
+from datasets.image.volume import Affine, Points
 from datasets.study.case import TissueType
 
-Points = NDArray[np.float64]
-Field = NDArray[np.float64]
+ScalarField = NDArray[np.float64]
 
 EDGE_MM = 0.5
 """Width of the soft edge between two tissues: about half a pixel, as partial volume makes it."""
@@ -49,7 +48,7 @@ class Waves:
     vectors: NDArray[np.float64]
     phases: NDArray[np.float64]
 
-    def __call__(self, points: Points) -> Field:
+    def __call__(self, points: Points) -> ScalarField:
         """Values of about unit variance at points (..., 3)."""
         total = np.zeros(points.shape[:-1])
         for vector, phase in zip(self.vectors, self.phases, strict=True):
@@ -79,7 +78,7 @@ class Anatomy:
     outline: Waves
     texture: Waves
 
-    def tumour_distance(self, points: Points) -> Field:
+    def tumour_distance(self, points: Points) -> ScalarField:
         """About the distance to the tumour's surface in millimetres at points (..., 3), negative inside.
 
         The lobes are joined by a smooth minimum and roughened by 1 mm.
@@ -89,7 +88,7 @@ class Anatomy:
             total += np.exp(-(np.linalg.norm(points - (x, y, z), axis=-1) - radius) / 2.0)
         return -2.0 * np.log(np.maximum(total, 1e-300)) + self.outline(points)
 
-    def signal(self, points: Points, *, sequence: str) -> Field:
+    def signal(self, points: Points, *, sequence: str) -> ScalarField:
         """Relative signal at points (..., 3) in sequence ``t1`` or ``t2`` (fat-saturated); 0 in air."""
         tissue = _SIGNALS[sequence]
         rough = self.texture(points)
@@ -105,7 +104,7 @@ class Anatomy:
         signal = _painted(signal, shaft + 4.0, tissue["marrow"] * (1 + 0.04 * rough))
         return _painted(signal, self.tumour_distance(points), self._tumour_signal(rough, points, sequence))
 
-    def _limb_distances(self, points: Points) -> tuple[Field, Field]:
+    def _limb_distances(self, points: Points) -> tuple[ScalarField, ScalarField]:
         """About the distance to the skin and to the fascia under the fat; the limb tapers towards the feet."""
         taper = 1.0 + 0.002 * points[..., 2]
         a, b = self.half_axes
@@ -113,12 +112,12 @@ class Anatomy:
         skin = (radius - 1.0) * min(a, b)
         return skin, skin + 7.0 + 1.5 * self.outline(points / 3.0)
 
-    def _septa_distance(self, points: Points, muscle: Field) -> Field:
+    def _septa_distance(self, points: Points, muscle: ScalarField) -> ScalarField:
         """Thin sheets of fat between muscles: where a slow wave crosses zero, inside the fascia."""
         sheets = np.abs(self.outline(points / 4.0)) * 12.0 - 0.8
         return np.maximum(sheets, muscle + 2.0)
 
-    def _tumour_signal(self, rough: Field, points: Points, sequence: str) -> Field:
+    def _tumour_signal(self, rough: ScalarField, points: Points, sequence: str) -> ScalarField:
         base = _TUMOUR_SIGNALS[self.tissue_type][sequence]
         signal = base * (1 + _TUMOUR_TEXTURE[self.tissue_type] * rough)
         if self.tissue_type is TissueType.NERVE and sequence == "t2":  # the target sign: a darker centre
@@ -158,7 +157,7 @@ def rigid_matrix(*, degrees: tuple[float, float, float], millimetres: tuple[floa
     return matrix
 
 
-def _painted(below: Field, distance: Field, above: Field | float) -> Field:
+def _painted(below: ScalarField, distance: ScalarField, above: ScalarField | float) -> ScalarField:
     """`above` where the distance is negative, `below` elsewhere, with a soft edge."""
     share = 1.0 / (1.0 + np.exp(np.clip(distance / (EDGE_MM / 2), -30, 30)))
     return below + share * (above - below)

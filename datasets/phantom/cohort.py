@@ -43,7 +43,7 @@ _SCOUT = Protocol(
 
 @dataclass(frozen=True, eq=False)
 class PhantomCase:
-    """What is true of one phantom patient.
+    """The ground truth of one phantom patient.
 
     Args:
         patient_id: As in the DICOM headers and in `cases.csv`.
@@ -84,7 +84,7 @@ def write_phantom_cohort(
         size: T1's columns and rows over the same field of view; T2 has four fifths of them. Fewer are quicker.
 
     Returns:
-        What is true of each, in the order of their ids.
+        The ground truth of each, in the order of their ids.
     """
     cases = tuple(_write_patient(folder, index=index, seed=seed, prefix=prefix, size=size) for index in range(patients))
     table = io.StringIO()

@@ -63,7 +63,7 @@ def write_protocol(
         protocol: How it was acquired.
         pixels: (i = column, j = row, k = slice) of `grid.shape`, 12 bits used.
         grid: Where its voxels lie.
-        identity: What the UIDs are made from; its last entry is the patient's id.
+        identity: Seeds of the UIDs; its last entry is the patient's id.
         name: Patient's name.
         suffix: Of the file names; empty as many archives write them.
 

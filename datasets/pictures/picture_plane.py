@@ -73,7 +73,7 @@ class PicturePlane:
         if sorted((self.slice_axis, self.row_axis, self.column_axis)) != [0, 1, 2]:
             raise RejectedInput(
                 "plane-axes",
-                "Expected slice, row and column axes to be 0, 1 and 2 in some order.",
+                "The slice, row and column axes are not 0, 1 and 2 in some order.",
                 remedy="Export the slices again; their description was changed.",
             )
 
@@ -307,7 +307,7 @@ class PicturePlane:
         except (KeyError, TypeError, ValueError) as error:
             raise RejectedInput(
                 "plane-description",
-                f"Expected the description of a picture plane, got something else ({type(error).__name__}).",
+                f"The description of a picture plane is damaged ({type(error).__name__}).",
                 remedy="Export the slices again; their description was changed.",
             ) from error
 

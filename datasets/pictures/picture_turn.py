@@ -1,4 +1,4 @@
-"""Pictures that somebody cut another way: which way they run, said by the directions of their rows and columns."""
+"""Pictures that another program cut in another orientation, given by the directions of their rows and columns."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ RADIOLOGICAL = {View.AXIAL: ("RL", "AP"), View.CORONAL: ("RL", "SI"), View.SAGIT
 
 
 def turned(plane: PicturePlane, *, across: str, down: str) -> PicturePlane:
-    """The same slices, with pictures that run another way.
+    """The same slices, with pictures in another orientation.
 
     Args:
         plane: How the grid would be cut.

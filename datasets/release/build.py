@@ -1,4 +1,4 @@
-"""Building a release: checked before anything is written, built beside its place, moved there when whole.
+"""Builds a release: checked before anything is written, built beside its place, moved there when whole.
 
 The same cases and settings give the same bytes: images are encoded anew (no header text travels), nothing names a day,
 a machine or a person.
@@ -7,7 +7,7 @@ a machine or a person.
 import csv
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -22,6 +22,7 @@ from datasets.finding import Finding
 from datasets.formats.nifti import encode, read_volume
 from datasets.image.mask import Mask
 from datasets.part_folder import part_folder
+from datasets.progress import Progress
 from datasets.release.card import dataset_card
 from datasets.release.manifest import (
     CARD_NAME,
@@ -64,9 +65,6 @@ _TABLE_COLUMNS = (
     *("spacing_i_mm", "spacing_j_mm", "spacing_k_mm", "unannotated_slices"),
 )
 
-Progress = Callable[[int, int], None]
-"""Told how many cases are done, of how many."""
-
 
 @dataclass(frozen=True)
 class Release:
@@ -90,7 +88,7 @@ class Release:
 
 
 def check_release(cases: Sequence[ReleaseCase], settings: ReleaseSettings) -> None:
-    """Everything that is checked before a byte is written; writes nothing.
+    """Checks settings and cases before a byte is written; writes nothing.
 
     Raises:
         GeometryError: The images and the mask of a case do not lie on one grid; the message names the case.
@@ -116,7 +114,7 @@ def build_release(
 
     Args:
         cases: Approved cases, in any order.
-        settings: What the release is called and says.
+        settings: Name, version, licence and texts of the release.
         destination: The folder of all releases; made where it is not there.
         progress: Called after each case.
 
@@ -135,7 +133,7 @@ class WrittenRelease:
     Args:
         part: Where it lies now.
         target: Its place.
-        settings: What it is called and says.
+        settings: Name, version, licence and texts of the release.
         digest: Its `release_digest`.
         cases: How many cases it holds.
     """
@@ -166,8 +164,8 @@ def written_release(
 ) -> Iterator[WrittenRelease]:
     """Writes a release and leaves it to the caller to settle it; without that it is gone when the block ends.
 
-    So what was true of the cases when it was begun can be asked again before it is frozen. Arguments and errors are
-    those of `build_release`.
+    So the caller can check again, before it is frozen, that the cases have not changed meanwhile. Arguments and errors
+    are those of `build_release`.
     """
     check_release(cases, settings)
     target = destination / f"{settings.name}-{settings.version}"
@@ -194,7 +192,7 @@ def _write_all(part: Path, cases: Sequence[ReleaseCase], settings: ReleaseSettin
 
 
 def _write_case(part: Path, case: ReleaseCase, settings: ReleaseSettings) -> tuple[CaseEntry, list[FileEntry]]:
-    """Writes a case's three files, all with the affine of T2, and says what they are."""
+    """Writes a case's three files, all with the affine of T2, and gives their manifest entries."""
     sources = _sources(case)
     volumes = CaseVolumes(read_volume(case.t1), read_volume(case.t2))
     grid = volumes.t2.grid
@@ -231,7 +229,7 @@ def _sources(case: ReleaseCase) -> dict[str, str]:
     if changed:
         raise RejectedInput(
             "source-changed",
-            f"Expected the digest that was recorded, got another for {', '.join(changed)}.",
+            f"The digest differs from the one that was recorded for {', '.join(changed)}.",
             remedy="The file was changed after it was recorded: restore it, or have the case reviewed again.",
         )
     return {**case.sources, **found}
@@ -243,7 +241,7 @@ def _compact(data: NDArray[np.generic]) -> NDArray[np.generic]:
     if not np.isfinite(values).all():
         raise RejectedInput(
             "image-not-finite",
-            "Expected finite intensities, got not-a-number or infinity.",
+            "The image has intensities that are not finite (not-a-number or infinity).",
             remedy="Import or register the image again.",
         )
     within = values.min() >= np.iinfo(np.int16).min and values.max() <= np.iinfo(np.int16).max
@@ -336,8 +334,7 @@ def _settle(part: Path, target: Path, digest: str) -> bool:
     if report.findings:
         raise RejectedInput(
             "release-exists",
-            f"Expected {target.name} not to exist or to be this very release, got other content "
-            f"({len(report.findings)} differences).",
+            f"{target.name} exists already with other content ({len(report.findings)} differences).",
             remedy="Published releases never change: raise the version, or verify the folder if it may be damaged.",
         )
     return False

@@ -1,4 +1,4 @@
-"""The dataset card of a release: what a reader must know before using it, in Markdown; the same release, same bytes."""
+"""The dataset card of a release in Markdown, for readers of the data; the same release gives the same bytes."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -16,9 +16,9 @@ def dataset_card(
     """The card as Markdown.
 
     Args:
-        settings: What the publisher says.
-        cases: What the release holds.
-        split_findings: What is to be known of the suggested folds.
+        settings: The publisher's texts.
+        cases: Those of the release.
+        split_findings: Findings about the suggested folds.
 
     Returns:
         Text with a final newline; no day of building, no machine, no person.

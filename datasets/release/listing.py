@@ -1,5 +1,5 @@
-"""What a release folder holds, and what its two lists (manifest.json and SHA256SUMS) say it should; never raises on
-bad content, and opens no path that a list names: only regular files that were found in the folder."""
+"""The files of a release folder, and those that its two lists (manifest.json and SHA256SUMS) name. Bad content never
+raises, and no path that a list names is opened: only regular files that were found in the folder."""
 
 import os
 import re
@@ -28,7 +28,7 @@ _SUMS_LINE = re.compile(r"([0-9a-f]{64}) [ *]([^\n]+)\n")
 
 @dataclass(frozen=True)
 class Tree:
-    """What lies in a folder.
+    """The files in a folder.
 
     Args:
         files: Size of every regular file by its path in the folder, with forward slashes.
@@ -41,7 +41,7 @@ class Tree:
 
 @dataclass(frozen=True)
 class Expected:
-    """What a list says of a file: its digest, and its size where the list has one."""
+    """A file's digest by a list, and its size where the list has one."""
 
     sha256: str
     bytes: int | None = None
@@ -49,12 +49,12 @@ class Expected:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a release's lists say.
+    """The files and the manifest by a release's lists.
 
     Args:
         files: Every file that belongs into the folder; None where neither list can be read.
         manifest: The manifest, where it is sound in itself.
-        findings: What is wrong with the lists.
+        findings: Faults of the lists.
     """
 
     files: Mapping[str, Expected] | None
@@ -64,10 +64,10 @@ class Listing:
 
 def error(code: str, message: str, *, subject: str = "", remedy: str = REMEDY) -> Finding:
     """A finding that keeps the release out; names from outside are shown without control characters."""
-    return Finding(Level.ERROR, code, message, remedy, shown(subject))
+    return Finding(Level.ERROR, code, message, remedy, printable(subject))
 
 
-def shown(name: str) -> str:
+def printable(name: str) -> str:
     """A name for people's eyes: control characters, direction marks and undecodable bytes become escapes."""
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in name)
 
@@ -86,7 +86,7 @@ def read_tree(folder: Path) -> Tree:
             findings.append(_unlisted(inside, problem))
             continue
         if inside and not found:
-            findings.append(error("folder-extra", "Expected no empty folder, got one.", subject=inside))
+            findings.append(error("folder-extra", "The folder is empty.", subject=inside))
         for entry in found:
             _sort_in(
                 entry, f"{inside}/{entry.name}" if inside else entry.name, files, waiting=waiting, findings=findings
@@ -123,15 +123,15 @@ def _sort_in(
     elif stat.S_ISDIR(status.st_mode):
         waiting.append(path)
     elif stat.S_ISLNK(status.st_mode):
-        message = "Expected files and folders only, got a symbolic link; it was not followed."
+        message = "This is a symbolic link; it was not followed."
         findings.append(error("symlink", message, subject=path))
     else:
-        message = "Expected files and folders only, got a device, pipe or socket; it was not opened."
+        message = "This is a device, pipe or socket; it was not opened."
         findings.append(error("not-a-file", message, subject=path))
 
 
 def _unlisted(path: str, problem: OSError) -> Finding:
-    message = f"Expected a folder that can be listed, got {type(problem).__name__}."
+    message = f"The folder cannot be listed ({type(problem).__name__})."
     return error("folder-unreadable", message, subject=path or ".", remedy="Give yourself the right to read it.")
 
 
@@ -145,47 +145,53 @@ def _list_bytes(folder: Path, tree: Tree, name: str) -> bytes | None:
 
 
 def _judge_manifest(content: bytes | None) -> tuple[Manifest | None, list[Finding]]:
-    """The manifest where it can be read, and what is wrong with it."""
+    """The manifest where it can be read, and its faults."""
     if content is None:
-        return None, [error("file-missing", "Expected a readable file, got none.", subject=MANIFEST_NAME)]
+        return None, [error("file-missing", "The file is missing or cannot be read.", subject=MANIFEST_NAME)]
     try:
         manifest = read_manifest(content)
     except RejectedInput as refusal:
         return None, [error(refusal.code, refusal.message, subject=MANIFEST_NAME, remedy=refusal.remedy)]
     findings = _path_findings([entry.path for entry in manifest.files], MANIFEST_NAME)
     if not all(_DIGEST.fullmatch(entry.sha256) for entry in manifest.files):
-        message = "Expected SHA-256 digests of 64 lower-case hexadecimal digits, got others."
+        message = "A digest is not SHA-256 in 64 lower-case hexadecimal digits."
         findings.append(error("manifest-shape", message, subject=MANIFEST_NAME))
     if manifest.encode() != content:
-        message = "Expected a manifest that agrees with its own release digest, got one that was changed."
+        message = "The manifest contradicts its own release digest: it was changed."
         findings.append(error("manifest-changed", message, subject=MANIFEST_NAME))
     return manifest, findings
 
 
 def _judge_sums(content: bytes | None) -> tuple[dict[str, Expected] | None, list[Finding]]:
-    """The files of SHA256SUMS where it can be read, and what is wrong with it."""
+    """The files of SHA256SUMS where it can be read, and its faults."""
     if content is None:
-        return None, [error("file-missing", "Expected a readable file, got none.", subject=SUMS_NAME)]
+        return None, [error("file-missing", "The file is missing or cannot be read.", subject=SUMS_NAME)]
     text = content.decode("utf-8", errors="replace")
     lines = _SUMS_LINE.findall(text)
     if not lines or sum(len(digest) + len(path) + 3 for digest, path in lines) != len(text):
-        message = "Expected lines of a digest and a path, got something else."
+        message = "A line is not a digest and a path."
         return None, [error("sums-unreadable", message, subject=SUMS_NAME)]
     findings = _path_findings([path for _, path in lines], SUMS_NAME)
     return {path: Expected(digest) for digest, path in lines if _SAFE_PATH.fullmatch(path)}, findings
 
 
 def _path_findings(paths: Iterable[str], subject: str) -> list[Finding]:
-    """Paths that lead out of the folder or are no names of ours, that come twice, or that differ in case only."""
+    """Findings about paths that lead out of the folder, are no plain names, are duplicates, or differ in case only."""
     paths = list(paths)
     findings = [
-        error("path-escape", f"Expected plain paths inside the release, got {shown(path)[:120]!r}.", subject=subject)
+        error(
+            "path-escape", f"Expected plain paths inside the release, got {printable(path)[:120]!r}.", subject=subject
+        )
         for path in paths
         if not _SAFE_PATH.fullmatch(path)
     ]
     times = Counter(paths)
     findings += [
-        error("path-duplicate", f"Expected every path once, got {shown(path)[:120]!r} more than once.", subject=subject)
+        error(
+            "path-duplicate",
+            f"Expected each path once, got {printable(path)[:120]!r} again.",
+            subject=subject,
+        )
         for path in times
         if times[path] > 1
     ]
@@ -194,7 +200,7 @@ def _path_findings(paths: Iterable[str], subject: str) -> list[Finding]:
         error(
             "path-twin", f"Expected paths that differ in more than case, got twins of {path[:120]!r}.", subject=subject
         )
-        for path in sorted(map(shown, (path for path in folded if folded[path] > 1)))
+        for path in sorted(map(printable, (path for path in folded if folded[path] > 1)))
     ]
     return findings
 

@@ -1,4 +1,4 @@
-"""The manifest of a release: every file with its digest, every case with what it came from, and one digest for all."""
+"""The manifest of a release: every file with its digest, every case with its sources, and one digest for all."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -46,21 +46,21 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class CaseEntry:
-    """One case of a release: what it is and what it came from.
+    """One case of a release, with its sources.
 
     Args:
         case: Its code.
         patient: Its patient's pseudonymous code.
         tissue_type: Tissue of origin.
         anatomical_site: In words.
-        annotated_sequence: ``t1`` or ``t2``: what annotators drew on.
+        annotated_sequence: ``t1`` or ``t2``: the sequence that annotators drew on.
         quality_score: The reviewer's score, or None.
         shape: Voxels along i, j, k.
         spacing_mm: Distance between voxels along i, j, k in millimetres.
         volume_ml: Volume of all labels together in millilitres.
         mask_empty: Whether the mask holds no voxel, as its reviewer approved.
         unannotated_slices: Slices that nobody drew on.
-        sources: SHA-256 of what the files came from, by name.
+        sources: SHA-256 of the sources of the files, by name.
         parameters: Further facts about how the case was made.
     """
 
@@ -81,7 +81,7 @@ class CaseEntry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a release says about itself.
+    """The contents of manifest.json.
 
     Args:
         name: The release's name.
@@ -137,7 +137,7 @@ def case_paths(code: str) -> tuple[str, str, str]:
 
 
 def read_manifest(content: bytes) -> Manifest:
-    """The manifest in these bytes; whether it says the truth is for `verify` to find out.
+    """The manifest in these bytes, not yet verified against the files (`verify`).
 
     Raises:
         RejectedInput: Not JSON, with not-a-number or repeated keys, or not a manifest of this schema.
@@ -148,7 +148,7 @@ def read_manifest(content: bytes) -> Manifest:
     try:
         return Manifest(**_exactly(value, Manifest, also={"release_digest"}) | _parts(value))
     except (KeyError, TypeError, ValueError):
-        _refuse("manifest-shape", "Expected the fields of a release's manifest, got others.")
+        _refuse("manifest-shape", "The manifest lacks fields of a release's manifest, or has others.")
 
 
 def strict_json(content: bytes) -> Any:
@@ -166,7 +166,7 @@ def strict_json(content: bytes) -> Any:
         )
         canonical_json(value)
     except (ValueError, RecursionError, MemoryError):
-        _refuse("json-unsound", "Expected JSON of finite numbers and unrepeated keys, got something else.")
+        _refuse("json-unsound", "The file is not JSON of finite numbers and unrepeated keys.")
     return value
 
 

@@ -1,4 +1,4 @@
-"""What a release is asked to hold: its settings, its cases, and the checks they pass before anything is written."""
+"""The settings and cases of a release to be built, and their checks before anything is written."""
 
 import re
 from collections import Counter
@@ -34,7 +34,7 @@ _PRE_RELEASES = {"alpha": 0, "beta": 1, "rc": 2, None: 3}
 
 @dataclass(frozen=True)
 class ReleaseSettings:
-    """What a release is called, under which terms it goes out, and what its card says.
+    """Name and version of a release, its licence, and the texts of its card.
 
     Args:
         name: Lower-case letters, digits and hyphens, e.g. ``thigh-tumours``.
@@ -45,7 +45,7 @@ class ReleaseSettings:
         licence_text: The licence in full, for LICENSE.txt; without it the file names the licence only.
         masks_made_by: Who drew and reviewed the masks, and how, without names of people.
         known_limits: Sentences that a reader must know before using the data.
-        citations: What to cite.
+        citations: Works to cite.
         labels: Name of each value in the masks.
         folds: How many folds to suggest.
         follows: The version before this one, which this one must be newer than.
@@ -69,7 +69,7 @@ class ReleaseSettings:
 
 @dataclass(frozen=True)
 class ReleaseCase:
-    """An approved case: its files on one grid, and what they came from.
+    """An approved case: its files on one grid, and their sources.
 
     Args:
         code: The case's code.
@@ -80,7 +80,7 @@ class ReleaseCase:
         t1: NIfTI file of T1.
         t2: NIfTI file of T2, on T1's grid.
         mask: NIfTI label map on the same grid.
-        sources: SHA-256 of everything the files came from, by name (series, registration record, annotations). Where
+        sources: SHA-256 of all sources of the files, by name (series, registration record, annotations). Where
             one is called ``t1_file``, ``t2_file`` or ``mask_file`` that file must still have this digest.
         quality_score: The reviewer's score of the mask.
         unannotated_slices: Indices of slices that nobody drew on; they are empty in the mask.
@@ -104,12 +104,12 @@ class ReleaseCase:
 
     @property
     def may_be_empty(self) -> bool:
-        """Whether a mask without a single voxel is what the reviewer approved."""
+        """Whether the reviewer approved a mask without a single voxel."""
         return self.empty_mask_approved or self.quality_score is QualityScore.CANNOT_LOCATE
 
 
 def version_key(version: str) -> tuple[int, int, int, int, int]:
-    """What versions are ordered by: a pre-release comes before its release.
+    """Sort key of versions: a pre-release comes before its release.
 
     Raises:
         RejectedInput: Not a version of ours.
@@ -147,7 +147,7 @@ def check_settings(settings: ReleaseSettings) -> None:
     _require(
         bool(settings.licence.strip()) and settings.licence.isprintable() and len(settings.licence) <= 100,
         "release-licence",
-        "Expected the name of a licence in one line.",
+        "The licence is not a name in one line.",
         remedy="Give the licence the data goes out under, e.g. CC-BY-4.0.",
     )
     _require(
@@ -160,17 +160,17 @@ def check_settings(settings: ReleaseSettings) -> None:
 
 
 def check_case_list(cases: Sequence[ReleaseCase], settings: ReleaseSettings) -> None:
-    """Refuses a list of cases that cannot lie in one folder or that must not go out.
+    """Refuses a list of cases that cannot lie in one folder or must not be published.
 
     Raises:
         RejectedInput: No cases, an unfit code, two codes that differ in case only, or a withdrawn case.
     """
-    _require(bool(cases), "release-empty", "Expected at least one case, got none.", remedy="Approve a case first.")
+    _require(bool(cases), "release-empty", "The release has no case.", remedy="Approve a case first.")
     for code in [code for case in cases for code in (case.code, case.patient_code)] + list(settings.withdrawn):
         _require(
             _CODE.fullmatch(code) is not None and not _RESERVED.fullmatch(code),
             "release-code",
-            "Expected codes of letters, digits, dots, hyphens and underscores, at most 64, got one that is not.",
+            "A code of a case or patient is not 1 to 64 letters, digits, dots, hyphens and underscores.",
             remedy="Give every case and patient a pseudonymous code such as C0001 and P0001.",
         )
     _refuse_twins([case.code for case in cases], "case")
@@ -179,13 +179,13 @@ def check_case_list(cases: Sequence[ReleaseCase], settings: ReleaseSettings) -> 
     _require(
         not back,
         "release-withdrawn",
-        f"Expected no withdrawn case, got {len(back)}.",
+        f"{len(back)} of the cases were withdrawn.",
         remedy="Leave withdrawn cases out.",
     )
 
 
 def check_case(case: ReleaseCase, settings: ReleaseSettings) -> None:
-    """Reads a case's grids and mask and refuses what must not go out; images' voxels are not looked at.
+    """Reads a case's grids and mask and refuses a case that must not be published; images' voxels are not read.
 
     Raises:
         GeometryError: T1, T2 and mask do not lie on one grid; the message names the case.
@@ -217,13 +217,13 @@ def checked_mask(case: ReleaseCase, settings: ReleaseSettings, grid: Grid) -> Ma
     _require(
         case.may_be_empty or bool(mask.foreground.any()),
         "mask-empty",
-        "Expected a mask with a tumour, got an empty one.",
+        "The mask is empty.",
         remedy="Leave the case out, or have a reviewer say that the mask is rightly empty.",
     )
     _require(
         all(0 <= index < max(grid.shape) for index in case.unannotated_slices),
         "slices-outside",
-        "Expected indices of slices of the grid, got one outside it.",
+        "The index of a slice that nobody drew on lies outside the grid.",
         remedy="Assemble the mask again.",
     )
     return mask
@@ -231,7 +231,7 @@ def checked_mask(case: ReleaseCase, settings: ReleaseSettings, grid: Grid) -> Ma
 
 @contextmanager
 def naming_case(code: str) -> Iterator[None]:
-    """Puts the case's code in front of whatever is refused within."""
+    """Puts the case's code in front of the message of any refusal in the block."""
     try:
         yield
     except RejectedInput as error:
@@ -242,19 +242,19 @@ def _check_words(case: ReleaseCase) -> None:
     _require(
         _SITE.fullmatch(case.anatomical_site) is not None and _WORD.fullmatch(case.tissue_type) is not None,
         "case-words",
-        "Expected a tissue type in one word and an anatomical site in plain words of at most 100 characters.",
+        "The tissue type is not one word, or the anatomical site not plain words of at most 100 characters.",
         remedy="Correct the case's tissue type or site; a table must not read it as a formula.",
     )
     _require(
         all(_WORD.fullmatch(name) and _DIGEST.fullmatch(digest) for name, digest in case.sources.items()),
         "case-sources",
-        "Expected sources as one-word names with SHA-256 digests of 64 lower-case hexadecimal digits.",
+        "A source is not a one-word name with a SHA-256 digest of 64 lower-case hexadecimal digits.",
         remedy="Give digests only; a source's own name may tell whose it is.",
     )
     _require(
         all(_WORD.fullmatch(name) and _is_plain(value) for name, value in case.parameters.items()),
         "case-parameters",
-        "Expected parameters as one-word names with short texts, finite numbers, true, false or nothing.",
+        "A parameter is not a one-word name with a short text, a finite number, true, false or nothing.",
         remedy="Give plain values.",
     )
 
@@ -271,13 +271,13 @@ def _check_texts(settings: ReleaseSettings) -> None:
     _require(
         all(_is_text(text.replace("\n", "").replace("\t", "")) for text in texts) and all(map(_is_text, lines)),
         "release-text",
-        "Expected texts without control characters, and limits, citations and labels of one line each.",
+        "A text holds control characters, or a limit, citation or label is not one line.",
         remedy="Take the control characters out.",
     )
     _require(
         bool(settings.labels) and all(1 <= value <= 255 for value in settings.labels),
         "release-labels",
-        "Expected at least one label, with values from 1 to 255.",
+        "The release names no label, or one with a value outside 1 to 255.",
         remedy="Name the values that the masks hold; 0 is background.",
     )
 

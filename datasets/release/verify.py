@@ -1,6 +1,6 @@
 """Verifying a release folder: every file against the release's lists, then images, masks and folds among themselves.
 
-Bad content never raises: it becomes a finding that names the file (its path in the release) and what to do. A stranger
+Bad content never raises: it becomes a finding that names the file (its path in the release) and what to do. Anyone
 without Maskloop checks the same bytes with ``sha256sum -c SHA256SUMS``.
 """
 
@@ -13,7 +13,7 @@ from datasets.errors import RejectedInput
 from datasets.files import sha256_of_file
 from datasets.finding import Finding
 from datasets.formats.nifti import read_grid
-from datasets.release.listing import Expected, Listing, Tree, error, read_listing, read_tree, shown
+from datasets.release.listing import Expected, Listing, Tree, error, printable, read_listing, read_tree
 from datasets.release.manifest import (
     MANIFEST_NAME,
     SPLITS_NAME,
@@ -29,10 +29,10 @@ _OWN_FOLDERS = ("images/", "masks/")
 
 @dataclass(frozen=True)
 class VerificationReport:
-    """What a verification found.
+    """The result of a verification.
 
     Args:
-        findings: Everything that is not as it should be; empty for a sound release.
+        findings: All deviations from the manifest; empty for a sound release.
         files: How many files are whole and unchanged.
         bytes: Their size together.
         cases: How many cases the manifest has, 0 where it cannot be believed.
@@ -63,7 +63,7 @@ class VerificationReport:
 
 
 def verify_release(folder: Path, *, expected_digest: str | None = None) -> VerificationReport:
-    """Compares a release folder with what its manifest and SHA256SUMS say.
+    """Compares a release folder with its manifest and SHA256SUMS.
 
     Args:
         folder: The release's folder; nothing in it is written, and no link in it is followed.
@@ -71,7 +71,7 @@ def verify_release(folder: Path, *, expected_digest: str | None = None) -> Verif
             changed throughout, lists and all, is taken for another sound release.
     """
     if not folder.is_dir():
-        message = "Expected a release's folder, got none that can be opened."
+        message = "There is no folder of a release here that can be opened."
         return VerificationReport((error("release-missing", message, remedy="Give the folder's path."),), 0, 0, 0, None)
     tree = read_tree(folder)
     listing = read_listing(folder, tree)
@@ -114,7 +114,7 @@ def _file_finding(file: Path, path: str, expected: Expected, *, size: int) -> Fi
     try:
         found = sha256_of_file(file)
     except OSError as problem:
-        message = f"Expected a file that can be read, got {type(problem).__name__}."
+        message = f"The file cannot be read ({type(problem).__name__})."
         return error("file-unreadable", message, subject=path, remedy="Check the disk and the right to read it.")
     if found == expected.sha256:
         if expected.bytes in (None, size):
@@ -134,13 +134,13 @@ def _misplaced(folder: Path, missing: list[str], extra: list[str], *, listed: Ma
     for path in missing:
         other = by_digest.get(listed[path].sha256)
         if other is None or other in renamed:
-            findings.append(error("file-missing", "Expected this file, got none.", subject=path))
+            findings.append(error("file-missing", "The file is missing.", subject=path))
             continue
         renamed.add(other)
-        message = f"Expected this file, got its bytes under the name {shown(other)!r}."
+        message = f"The file is missing; its bytes are there under the name {printable(other)!r}."
         findings.append(error("file-renamed", message, subject=path, remedy="Give the file its name back."))
     return findings + [
-        error("file-extra", "Expected no such file: no list names it.", subject=path, remedy="Take it out.")
+        error("file-extra", "No list names this file.", subject=path, remedy="Take it out.")
         for path in extra
         if path not in renamed
     ]
@@ -161,11 +161,13 @@ def _case_findings(folder: Path, manifest: Manifest, whole: set[str]) -> Iterato
         paths = case_paths(case.case)
         wanted.update(paths)
         if not listed.issuperset(paths):
-            yield error("case-incomplete", "Expected T1, T2 and mask in the manifest's files.", subject=case.case)
+            yield error(
+                "case-incomplete", "T1, T2 or mask of the case is not among the manifest's files.", subject=case.case
+            )
         elif whole.issuperset(paths):
             yield from _grid_finding(folder, case)
     for path in sorted(path for path in listed - wanted if path.startswith(_OWN_FOLDERS)):
-        yield error("file-without-case", "Expected images and masks of listed cases only.", subject=path)
+        yield error("file-without-case", "The image or mask belongs to no listed case.", subject=path)
 
 
 def _grid_finding(folder: Path, case: CaseEntry) -> Iterator[Finding]:
@@ -188,12 +190,12 @@ def _split_findings(folder: Path, manifest: Manifest, whole: set[str]) -> Iterat
         patient_of = {case.case: case.patient for case in manifest.cases}
         patients = [{patient_of.get(str(code), "") for code in fold} for fold in folds]
     except (RejectedInput, OSError, KeyError, TypeError):
-        yield error("splits-unreadable", "Expected folds of case codes, got something else.", subject=SPLITS_NAME)
+        yield error("splits-unreadable", "The folds are not lists of case codes.", subject=SPLITS_NAME)
         return
     remedy = "Make folds of your own, and tell the publisher."
     if sorted(held) != sorted(patient_of):
-        message = "Expected every case in exactly one fold."
+        message = "A case is in no fold or in several."
         yield error("splits-incomplete", message, subject=SPLITS_NAME, remedy=remedy)
     if sum(len(each) for each in patients) != len(set().union(*patients)):
-        message = "Expected each patient in one fold, got one in several."
+        message = "A patient is in several folds."
         yield error("splits-leak", message, subject=SPLITS_NAME, remedy=remedy)

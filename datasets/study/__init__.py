@@ -1,4 +1,4 @@
-"""Cases, cohorts and folds: what a study is made of.
+"""Cases, cohorts and folds of a study.
 
 Imports `datasets.formats`, `datasets.image` and `datasets.labels`.
 """

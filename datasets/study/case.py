@@ -7,7 +7,7 @@ from datasets.image.volume import Volume
 
 
 class SeriesRole(StrEnum):
-    """What an imported series is for."""
+    """The role of an imported series in a case."""
 
     T1 = "t1"
     T2 = "t2"
@@ -32,7 +32,7 @@ class Stage(StrEnum):
 
 
 class QualityScore(StrEnum):
-    """A reader's score of a mask, with the meanings of the InteractiveNet paper's Table S3."""
+    """A reviewer's score of a mask, with the meanings of the InteractiveNet paper's Table S3."""
 
     EXCELLENT = "excellent"
     SUFFICIENT = "sufficient"

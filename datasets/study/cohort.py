@@ -1,7 +1,8 @@
-"""Cohort: cases as files in a folder, images and masks paired by what the stars in their names stand for.
+"""Cohort: cases as files in a folder, images and masks paired by the text that the stars of their globs match.
 
 ``ct=*/CT_image.nii.gz``, ``pet=*/PET_image.nii.gz`` and the mask ``*/CT_mask.nii.gz`` make one case of every subfolder
-that holds all three. A case goes by what the stars stand for, so folders should be called by codes, not by people.
+that holds all three. A case is named by the text that the stars match, so folders should be called by codes, not by
+people.
 """
 
 import re
@@ -34,11 +35,11 @@ class CohortCase:
     """Where the files of a case lie.
 
     Args:
-        case: What the stars stand for, joined by underscores.
+        case: Text that the stars match, joined by underscores.
         images: File of each channel: ``t1``, ``t2``, ``ct`` or ``pet``.
         mask: File of the mask.
-        values: Values of the mask that are meant (`datasets.study.cohort_values`); () where nobody said, and the mask
-            must then hold a single one.
+        values: Values of the mask that are the tumour (`datasets.study.cohort_values`); () where none were given, and
+            the mask must then hold a single one.
     """
 
     case: str
@@ -49,11 +50,11 @@ class CohortCase:
 
 @dataclass(frozen=True)
 class Cohort:
-    """What was found in a folder.
+    """The cases found in a folder.
 
     Args:
         cases: In the order of their names.
-        findings: Cases that lack a file, and so were left out; values of the masks that are not meant.
+        findings: Cases left out for a missing file; values of the masks that are not the tumour.
     """
 
     cases: tuple[CohortCase, ...]
@@ -76,7 +77,7 @@ class LoadedCase:
 
 
 def read_cohort(folder: Path, image_globs: Mapping[str, str], mask_glob: str) -> Cohort:
-    """Finds the cases below a folder; only headers are read. Hidden files and folders are passed over.
+    """Finds the cases below a folder; only headers are read. Hidden files and folders are ignored.
 
     Args:
         folder: Where the files lie.
@@ -90,11 +91,9 @@ def read_cohort(folder: Path, image_globs: Mapping[str, str], mask_glob: str) ->
             ``cohort-no-pairs``.
     """
     if not folder.is_dir():
-        raise RejectedInput("cohort-no-folder", "Expected a folder, got something else.", remedy="Check the path.")
+        raise RejectedInput("cohort-no-folder", "There is no such folder.", remedy="Check the path.")
     if not image_globs or not all(channel and channel != _MASK for channel in image_globs):
-        raise RejectedInput(
-            "cohort-no-images", "Expected a glob for at least one named image.", remedy='Say e.g. t1="*/T1.nii.gz".'
-        )
+        raise RejectedInput("cohort-no-images", "No glob of an image was given.", remedy='Say e.g. t1="*/T1.nii.gz".')
     files = {channel: _files_by_case(folder, glob, channel) for channel, glob in image_globs.items()}
     masks = _files_by_case(folder, mask_glob, _MASK)
     names = sorted(masks.keys() | {case for found in files.values() for case in found})
@@ -118,9 +117,9 @@ def load(case: CohortCase, *, resample: bool = False, budget: Budget = DEFAULT_B
         budget: What reading one file may cost.
 
     Raises:
-        RejectedInput: A file cannot be read, an image holds no picture, the mask holds no labels, nothing of what is
-            meant (``cohort-empty-mask``), all corners (``cohort-mask-background``), or several values of which nobody
-            said which is meant (``cohort-mask-values``).
+        RejectedInput: A file cannot be read, an image holds no picture, the mask holds no labels, not the
+            tumour's value (``cohort-empty-mask``), all corners (``cohort-mask-background``), or several values without
+            a choice of the tumour's (``cohort-mask-values``).
         GeometryError: An image lies on other points than the mask, which may be counted in any order and be a box of
             the image's.
     """
@@ -147,37 +146,37 @@ def _on_an_image(mask: Mask, volumes: Mapping[str, Volume]) -> Mask:
 
 
 def _meant(mask: Mask, values: tuple[int, ...]) -> Mask:
-    """The meant values of a mask as value 1."""
+    """The tumour's values of a mask as value 1."""
     found = [int(value) for value in np.unique(mask.data) if value]
     if len(found) > 1 and not values:
         raise RejectedInput(
             "cohort-mask-values",
-            f"Expected a mask of one value, or to be told which is meant, got the values {found}.",
+            f"The mask has the values {found}, and nothing says which is the tumour.",
             remedy="Say which is the tumour with --mask-value.",
         )
     meant = np.isin(mask.data, values or found).astype(np.uint8)
     if not meant.any():
-        got = f"only the values {found}, not {list(values)}" if found else "an empty one"
+        why = f"it has the values {found}, not {list(values)}" if found else "it is empty"
         raise RejectedInput(
             "cohort-empty-mask",
-            f"Expected a tumour in the mask, got {got}.",
+            f"There is no tumour in the mask: {why}.",
             remedy="Draw it, or leave the case out.",
         )
     return Mask(meant, mask.grid)
 
 
 def _require_background(mask: Mask) -> None:
-    """Raises where what is meant holds all corners of the image: no tumour does, but the background."""
+    """Refuses a mask that holds all corners of the image, as the background does and no tumour."""
     if mask.holds_corners:
         raise RejectedInput(
             "cohort-mask-background",
-            "Expected background around the tumour, got a mask that holds all corners of its image.",
+            "The mask holds all corners of its image, as the background does.",
             remedy="Save the mask with 0 as background, or say which value is the tumour with --mask-value.",
         )
 
 
 def _on_grid(volume: Volume, grid: Grid, channel: str, *, resample: bool) -> Volume:
-    """The image on the mask's grid: its own points in the mask's order, or resampled where that was asked for."""
+    """The image on the mask's grid: its own points in the mask's order, or resampled if requested."""
     if resample and not is_box_of(volume.grid, grid):
         return resample_volume(volume, grid, outside=float(np.nanmin(volume.data)))
     return volume_on(volume, grid, what=f"A case's {channel} image beside its mask")[0]
@@ -200,14 +199,14 @@ def _files_by_case(folder: Path, glob: str, channel: str) -> dict[str, Path]:
         if case in found:
             raise RejectedInput(
                 "cohort-same-case",
-                f"Expected one {channel} file for each case, got two whose stars give the same case.",
+                f"The stars of two {channel} files give the same case.",
                 remedy="Write a glob that matches one file of each case only.",
             )
         found[case] = path
     if not found:
         raise RejectedInput(
             "cohort-nothing-matches",
-            f"Expected files that match the glob of {channel}, got none.",
+            f"No file matches the glob of {channel}.",
             remedy="Write it relative to the cohort's folder, in quotes so that the shell leaves its stars alone.",
         )
     return found
@@ -224,13 +223,13 @@ def _require_inside(glob: str, channel: str) -> None:
 def _no_glob(channel: str) -> RejectedInput:
     return RejectedInput(
         "cohort-glob",
-        f"Expected a glob of files inside the cohort's folder for {channel}, got one that leaves it or names none.",
+        f"The glob of {channel} leaves the cohort's folder or names no file.",
         remedy='Write it relative to the folder, without "..", and ** alone between slashes.',
     )
 
 
 def _as_pattern(glob: str) -> "re.Pattern[str]":
-    """The glob as a regular expression whose groups are what the stars stand for."""
+    """The glob as a regular expression with a group for each star."""
     # Written anew without doubled slashes and "./", which Path.glob passes over too.
     pieces = _STAR.split(PurePosixPath(glob).as_posix())
     return re.compile("".join(_as_group(piece) if _STAR.fullmatch(piece) else re.escape(piece) for piece in pieces))
@@ -247,7 +246,7 @@ def _as_group(star: str) -> str:
 
 
 def _apart(case: CohortCase) -> tuple[Finding, ...]:
-    """What to say of a mask whose points are not quite, or not all, its image's; nothing of what `load` refuses."""
+    """Findings about a mask whose points are not quite, or not all, its image's; none where `load` refuses it."""
     for path in case.images.values():
         with suppress(RejectedInput, OSError):
             found = grid_findings(read_grid(path), read_grid(case.mask), what="The mask beside its image")
@@ -259,7 +258,7 @@ def _left_out(case: str, missing: list[str]) -> Finding:
     return Finding(
         Level.ERROR,
         "cohort-no-mask" if missing == [_MASK] else "cohort-no-image",
-        f"Expected an image of each channel and a mask, got no {' and no '.join(missing)}.",
+        f"The case has no {' and no '.join(missing)}.",
         "Add the file, or ignore this if the case is not meant.",
         subject=case,
     )
@@ -269,6 +268,6 @@ def _refuse_no_pairs(counts: Mapping[str, int]) -> None:
     listed = ", ".join(f"{count} of {channel}" for channel, count in counts.items())
     raise RejectedInput(
         "cohort-no-pairs",
-        f"Expected files whose stars stand for the same in each glob, got {listed} that share none.",
+        f"The globs have no case in common: they match {listed}, whose stars stand for different names.",
         remedy="Put the stars where the case's name is, the same number of times in each glob.",
     )

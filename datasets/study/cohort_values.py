@@ -1,4 +1,4 @@
-"""Which value of a cohort's masks is meant, the same in every case: a person, the dataset or a plain mask says it."""
+"""Which value of a cohort's masks is the tumour, the same in every case: by a person, the dataset or a plain mask."""
 
 import re
 from collections import Counter
@@ -15,33 +15,33 @@ from datasets.labels.stored_values import MOST_LABEL, MOST_VALUES, labels_in
 from datasets.study.cohort import Cohort
 
 OTHER_VALUES = "cohort-other-values"
-"""Code of the finding that masks hold other values than those that are meant."""
+"""Code of the finding that masks hold other values beside the tumour's."""
 
-Seen = dict[str, tuple[int, ...] | None]
+LabelsByCase = dict[str, tuple[int, ...] | None]
 """Labels of each case's mask; None where they are more than a handful."""
 
 _SAY = f"Say which is the tumour with --mask-value, or name the labels in {LABEL_LIST_NAME} at the top of the folder."
 _MOST_LISTED = 5
 
 
-def with_meant_values(cohort: Cohort, folder: Path, said: str = "") -> Cohort:
-    """The cohort, each case with the values that are meant. Reads every mask.
+def with_mask_values(cohort: Cohort, folder: Path, mask_value: str = "") -> Cohort:
+    """The cohort, each case with the values of its tumour. Reads every mask.
 
     Args:
         cohort: From `read_cohort`.
         folder: Its folder; may hold a `dataset.json` that names the labels.
-        said: What a person says: a value, several joined by commas (they count as one region), or a label's name.
+        mask_value: A value, several joined by commas (they count as one region), or a label's name; empty for none.
 
     Returns:
         The cohort; a finding says which other values its masks hold.
 
     Raises:
-        RejectedInput: ``cohort-mask-values`` (nothing says which of several values is meant, or a plain one differs
-            from case to case), ``cohort-value-said`` (what was said is no value or no label's name),
+        RejectedInput: ``cohort-mask-values`` (nothing says which of several values is the tumour, or a plain one
+            differs from case to case), ``cohort-value-said`` (`mask_value` is no value or no label's name),
             ``cohort-value-absent`` (no mask holds it) or ``label-list``.
     """
     seen = {case.case: _labels_of(case.mask) for case in cohort.cases}
-    meant = _meant(said, folder, seen)
+    meant = _meant(mask_value, folder, seen)
     drawn = [labels for labels in seen.values() if labels != ()]
     if drawn and not any(labels is None or set(meant) & set(labels) for labels in drawn):
         raise RejectedInput(
@@ -64,14 +64,14 @@ def _labels_of(mask: Path) -> tuple[int, ...] | None:
     return labels_in(values) or ()
 
 
-def _meant(said: str, folder: Path, seen: Seen) -> tuple[int, ...]:
-    if re.fullmatch(r"\d{1,3}(,\d{1,3})*", said):
-        values = tuple(sorted({int(value) for value in said.split(",")}))
+def _meant(mask_value: str, folder: Path, seen: LabelsByCase) -> tuple[int, ...]:
+    if re.fullmatch(r"\d{1,3}(,\d{1,3})*", mask_value):
+        values = tuple(sorted({int(value) for value in mask_value.split(",")}))
         if values[0] > 0 and values[-1] <= MOST_LABEL:
             return values
     labels = _named_labels(folder)
-    if said:
-        return _called(said, labels)
+    if mask_value:
+        return _called(mask_value, labels)
     named = tumour_value(labels)
     return _plain(seen) if named is None else (named,)
 
@@ -81,8 +81,8 @@ def _named_labels(folder: Path) -> dict[int, str]:
     return read_label_list(path) if path.is_file() and not path.is_symlink() else {}
 
 
-def _called(said: str, labels: dict[int, str]) -> tuple[int, ...]:
-    values = tuple(value for value, name in sorted(labels.items()) if name.lower() == region_called(said).lower())
+def _called(mask_value: str, labels: dict[int, str]) -> tuple[int, ...]:
+    values = tuple(value for value, name in sorted(labels.items()) if name.lower() == region_called(mask_value).lower())
     if values:
         return values
     raise RejectedInput(
@@ -92,8 +92,8 @@ def _called(said: str, labels: dict[int, str]) -> tuple[int, ...]:
     )
 
 
-def _plain(seen: Seen) -> tuple[int, ...]:
-    """The one value of all masks; an empty mask has no say."""
+def _plain(seen: LabelsByCase) -> tuple[int, ...]:
+    """The one value of all masks; empty masks do not count."""
     found = {labels for labels in seen.values() if labels != ()}
     if not found:
         return PLAIN_VALUES[:1]
@@ -108,8 +108,8 @@ def _plain(seen: Seen) -> tuple[int, ...]:
     )
 
 
-def _counted(seen: Seen) -> str:
-    """What the masks hold, with how many hold it, the most frequent first."""
+def _counted(seen: LabelsByCase) -> str:
+    """The values of the masks with the number of masks that hold them, the most frequent first."""
     counts = Counter(labels for labels in seen.values() if labels != ())
     listed = [f"{_name(labels)} in {count} case(s)" for labels, count in counts.most_common(_MOST_LISTED)]
     return "; ".join(listed) + (" and others" if len(counts) > _MOST_LISTED else "") or "masks without a label"
@@ -119,16 +119,16 @@ def _name(labels: tuple[int, ...] | None) -> str:
     return f"more than {MOST_VALUES} values" if labels is None else f"value {_joined(labels)}"
 
 
-def _others(meant: tuple[int, ...], seen: Seen) -> Iterable[Finding]:
-    """What was left out of the masks, so that nobody takes the figures for those of all labels."""
+def _others(meant: tuple[int, ...], seen: LabelsByCase) -> Iterable[Finding]:
+    """A finding about labels that count as background, so that figures are not taken for those of all labels."""
     others = {case: set(labels) - set(meant) for case, labels in seen.items() if labels}
     cases = [case for case, rest in others.items() if rest]
     if not cases:
         return
     values = sorted(set().union(*others.values()))
     message = (
-        f"Expected value {_joined(meant)} ({TUMOUR.lower()}) alone in the masks, got {_joined(values)} as well "
-        f"in {len(cases)} of {len(seen)} case(s); they count as background."
+        f"Beside value {_joined(meant)} ({TUMOUR.lower()}), {len(cases)} of {len(seen)} mask(s) hold "
+        f"{_joined(values)}; they count as background."
     )
     yield Finding(Level.WARNING, OTHER_VALUES, message, "Nothing, if that is meant.", "the masks")
 

@@ -15,12 +15,12 @@ Folds = tuple[tuple[str, ...], ...]
 
 @dataclass(frozen=True, order=True)
 class SplitCase:
-    """What a split needs to know of a case.
+    """A case with its patient and tissue type, for a split.
 
     Args:
         case: The case's code.
         patient: The patient's pseudonymous code; cases of one patient stay together.
-        tissue_type: What the folds are balanced by.
+        tissue_type: Tissue type, by which the folds are balanced.
     """
 
     case: str
@@ -36,7 +36,7 @@ def stratified_folds(cases: Sequence[SplitCase], *, folds: int, seed: int) -> Fo
 
     Args:
         cases: In any order; the order has no influence.
-        folds: How many folds are wished for, at least 1.
+        folds: Number of folds requested, at least 1.
         seed: 0 to 2**32 - 1; the same cases and seed give the same folds.
 
     Returns:
@@ -62,12 +62,12 @@ def stratified_folds(cases: Sequence[SplitCase], *, folds: int, seed: int) -> Fo
 
 
 def fold_findings(cases: Sequence[SplitCase], found: Folds, *, folds: int) -> tuple[Finding, ...]:
-    """What a reader of the folds must know: fewer than wished for, or tissue types that some folds lack.
+    """Findings about the folds: fewer than requested, or tissue types that some folds lack.
 
     Args:
         cases: The cases that were split.
-        found: What `stratified_folds` gave for them.
-        folds: How many folds were wished for.
+        found: Their folds by `stratified_folds`.
+        folds: Number of folds requested.
     """
     findings = []
     if len(found) < folds:
@@ -85,7 +85,7 @@ def fold_findings(cases: Sequence[SplitCase], found: Folds, *, folds: int) -> tu
         Finding(
             Level.INFO,
             "stratum-thin",
-            f"Expected cases of every tissue type in every fold, got them in {seen[tissue_type]} of {len(found)}.",
+            f"Only {seen[tissue_type]} of {len(found)} folds hold cases of this tissue type.",
             remedy="Report this tissue type over all folds together.",
             subject=tissue_type,
         )
@@ -100,7 +100,7 @@ def _check(cases: Sequence[SplitCase], folds: int, seed: int) -> None:
     if repeated:
         raise RejectedInput(
             "split-case-twice",
-            f"Expected every case once, got {', '.join(repeated)} more than once.",
+            f"Cases named more than once: {', '.join(repeated)}.",
             remedy="Name each case once.",
         )
     if folds < 1 or not 0 <= seed <= LARGEST_SEED:

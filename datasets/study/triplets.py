@@ -1,4 +1,4 @@
-"""2.5D: a slice together with its two neighbours, of T1 and of T2; what networks of MSTT-199's kind see."""
+"""2.5D: a slice with its two neighbours, of T1 and of T2, the input of networks like MSTT-199's."""
 
 from collections.abc import Sequence
 

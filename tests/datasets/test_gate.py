@@ -1,4 +1,4 @@
-"""The gate: what a file costs is bounded, whatever it says of itself."""
+"""The gate: reading a file has a bounded cost, whatever its header claims."""
 
 import gzip
 import io

@@ -1,4 +1,4 @@
-"""Folders that are made beside their place: what a killed run leaves is removed, what somebody works in is not."""
+"""Folders that are made beside their place: remains of a killed run are removed, folders in use are not."""
 
 import signal
 import subprocess

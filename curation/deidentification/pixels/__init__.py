@@ -1,4 +1,4 @@
-"""Pixel data without what may hide in it or beside it.
+"""Removes or refuses data hidden in pixel data or beside it.
 
 Imports nothing else of `curation.deidentification`.
 """

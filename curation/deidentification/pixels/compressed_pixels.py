@@ -1,4 +1,4 @@
-"""Compressed pixel data without what may hide beside the picture: comments and programs' own segments inside the
+"""Strips compressed pixel data of data hidden beside the picture: comments and programs' own segments inside the
 codestream, bytes behind its end, and fragments that belong to no picture.
 
 The codestream's own segments are copied as they are, so the picture decodes to the same values.
@@ -145,6 +145,6 @@ def _bare_segment(picture: bytes, start: int, pixels: int) -> bytes:
 
 _NOT_CLEAN = RejectedInput(
     "pixels-not-clean",
-    "Expected compressed pictures of a known coding with nothing beside them, got others.",
+    "The compressed pictures are of an unknown coding, or something lies beside them.",
     remedy="Export the object again as Explicit VR Little Endian.",
 )

@@ -1,4 +1,4 @@
-"""Compressed pictures with something in the bits that are no part of their pixels' values, such as an old overlay.
+"""Refuses compressed pictures with data hidden in the unused bits of their pixels, such as an old overlay.
 
 A codestream says how many bits its samples have. Where they are more than the header's stored bits, the picture is
 decoded as it is, and every pixel looked at.
@@ -21,7 +21,7 @@ def refuse_hidden_bits(content: bytes, dataset: Dataset, *, frames: int) -> None
 
     Args:
         content: Encapsulated pictures with nothing beside them.
-        dataset: The object, for what its header says of them.
+        dataset: The object, for its header.
         frames: Number of pictures.
 
     Raises:
@@ -45,8 +45,8 @@ def refuse_hidden_bits(content: bytes, dataset: Dataset, *, frames: int) -> None
         if bits.hide_something(pixels):
             raise RejectedInput(
                 "pixels-hidden-bits",
-                f"Expected nothing but {bits.stored} bits a pixel, got something in the unused bits of compressed "
-                f"pixels, as an old overlay.",
+                f"The unused bits of compressed pixels, beyond the {bits.stored} of their values, hold something, "
+                "as an old overlay.",
                 remedy="Export the object as Explicit VR Little Endian; its unused bits are then cleared here.",
             )
 

@@ -1,7 +1,7 @@
-"""Pixel data without what may hide beside the picture: bytes behind the last pixel, and bits above the stored ones.
+"""Strips pixel data of hidden data: bytes behind the last pixel, and bits above the stored ones.
 
 Old overlays lie in the unused high bits of each pixel, and padding may be anything. Compressed pictures keep their
-pixels and lose comments and whatever else lies beside them (`compressed_pixels`).
+pixels and lose comments and all other data beside them (`compressed_pixels`).
 """
 
 import numpy as np
@@ -46,7 +46,7 @@ def bare_pixels(dataset: Dataset) -> bytes:
 
 
 def _wiped(content: bytes, dataset: Dataset, allocated: int) -> bytes:
-    bits = StoredBits.of(dataset)  # of a header that cannot be true nobody knows which bits are unused
+    bits = StoredBits.of(dataset)  # with an impossible header the unused bits are unknown
     if not bits.above and not bits.below:
         return content
     if allocated not in _INTEGERS:

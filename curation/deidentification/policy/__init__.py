@@ -1,4 +1,4 @@
-"""Which attributes stay, which go and what replaces them: the standard's tables and our choices.
+"""Which attributes are kept, removed or replaced: the standard's tables and our choices.
 
 Imports nothing else of `curation.deidentification`.
 """

@@ -1,4 +1,4 @@
-"""Attributes that the table does not name but images need, and those that an option keeps, with the check of each."""
+"""Attributes kept beside the table, because images need them or by an option, with the check of their values."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -10,13 +10,13 @@ Check = str
 
 @cache
 def kept_attributes() -> dict[int, Check]:
-    """Tag to check, for what is kept always. Everything that is in neither this list nor the table is removed."""
+    """Tag to check, for attributes that are always kept. Attributes in neither this list nor the table are removed."""
     return _checks("kept_attributes.csv")
 
 
 @cache
 def patient_characteristics() -> dict[int, Check]:
-    """Tag to check, for what the patient characteristics option keeps."""
+    """Tag to check, for attributes that the patient characteristics option keeps."""
     return _checks("patient_characteristics.csv")
 
 

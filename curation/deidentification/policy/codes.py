@@ -1,6 +1,6 @@
 """Coded concepts: kept when the standard's context groups know the code, and then with the standard's own meaning.
 
-A code's meaning is free text, and so is a code that no list knows; what was typed there goes.
+A code's meaning is free text, and so is a code that no list knows; free text is removed.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ _OLD_SNOMED = "SRT"
 
 
 def known_codes(items: Iterable[Dataset]) -> list[Dataset]:
-    """Of a code sequence's items, those whose code is known, with value, scheme and meaning and nothing else."""
+    """The items of a code sequence with a known code, reduced to value, scheme and meaning."""
     kept = []
     for item in items:
         scheme, value = text(item, "CodingSchemeDesignator"), text(item, "CodeValue")

@@ -1,4 +1,4 @@
-"""What a person decides about a de-identification: which options apply. Everything else is in the tables."""
+"""The options of a de-identification, a person's choice. All other rules are in the tables."""
 
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -60,7 +60,7 @@ class Policy:
 
     @property
     def dates(self) -> str:
-        """What became of dates, as (0028,0303) says it."""
+        """Whether dates were modified or removed, as in (0028,0303)."""
         return "MODIFIED" if self.shift_dates else "REMOVED"
 
 

@@ -1,4 +1,4 @@
-"""Table E.1-1 of DICOM PS3.15: what the Basic Profile and its options do to each attribute.
+"""Table E.1-1 of DICOM PS3.15: the action of the Basic Profile and its options on each attribute.
 
 The table is `basic_profile.csv`, whole and as published in the edition below; a test compares its digest with that of
 an independent transcription. The retain and clean options other than `Option`'s are in the file but are not offered:
@@ -36,7 +36,7 @@ class Option(StrEnum):
 
 
 class Action(StrEnum):
-    """What is done to one attribute."""
+    """An action on one attribute."""
 
     REMOVE = "X"
     EMPTY = "Z"
@@ -71,14 +71,14 @@ class Rule:
         return "/" in self.basic
 
     def action(self, options: frozenset[Option], *, is_sequence: bool) -> Action:
-        """What to do under these options."""
+        """The action under these options."""
         for option in sorted(options):
             if found := _OF_OPTIONS.get((option, self.options.get(option, ""))):
                 return found
         return self.basic_action(is_sequence=is_sequence)
 
     def basic_action(self, *, is_sequence: bool) -> Action:
-        """What the Basic Profile alone does, choices decided as the module says."""
+        """The action of the Basic Profile alone, choices decided as in the module's docstring."""
         if is_sequence and "Z" in self.basic.split("/") and not self.basic.endswith("U*"):
             return Action.EMPTY
         return _STRICTEST[self.basic]

@@ -1,4 +1,4 @@
-"""What the value of a kept attribute may be. People and programs write names into any field, so nothing is kept for
+"""Checks of the values of kept attributes. People and programs write names into any field, so no value is kept for
 its tag alone: numbers must be numbers, codes must be codes of the standard, and words must be words of a list.
 
 The data files name the check of each attribute: ``number``, ``number:LOW..HIGH``, ``terms:A|B``, ``other:A|B``,
@@ -51,7 +51,7 @@ def checked(check: str, values: Values, *, vr: str, most: int | None = None) -> 
         most: How many values the attribute may have; None for any number.
 
     Returns:
-        What to write in their place, the same values where all is well; None where nothing of them may stay.
+        The values to write, the same where all pass; None where none may stay.
     """
     name, _, terms = check.partition(":")
     if most is not None and len(values) > most:
@@ -69,7 +69,7 @@ def checked(check: str, values: Values, *, vr: str, most: int | None = None) -> 
 
 
 def known_words(text: str, *, longest: int) -> str:
-    """Of a description, the words that say what was imaged or drawn, up to `longest` characters."""
+    """The words of a description that name anatomy, sequence or region, up to `longest` characters."""
     vocabulary = words_of_descriptions()
     between = "_" if "_" in text and " " not in text else " "
     return between.join(word for word in _NOT_WORD.split(text) if word.lower() in vocabulary)[:longest].strip(" _")
@@ -91,7 +91,7 @@ def _spells_text(values: Values, vr: str) -> bool:
     try:
         return _SPELLED.search(np.array(values, dtype=_BINARY[vr]).tobytes()) is not None
     except (TypeError, ValueError, OverflowError):
-        return False  # no numbers at all, which the check of single values finds
+        return False  # not numbers, which the check of single values finds
 
 
 def _known_terms(values: Values, terms: frozenset[str], *, replace: bool) -> list[str] | None:

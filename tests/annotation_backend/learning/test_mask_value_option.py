@@ -39,7 +39,7 @@ def test_evaluation_takes_the_value_that_is_said_and_names_the_others(
 ) -> None:
     said = _evaluate(cohort, capsys, "--mask-value", "2")
     assert "2 case(s): a, b" in said
-    assert "got 1 as well in 2 of 2 case(s)" in said
+    assert "2 of 2 mask(s) hold 1;" in said
 
 
 def test_training_asks_and_takes_the_same(cohort: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""One object: whatever is planted anywhere does not come out, and what images need does."""
+"""One object: identifiers planted anywhere are removed, attributes that images need are kept."""
 
 import random
 from datetime import date, timedelta
@@ -48,7 +48,7 @@ def leave(dataset: Dataset, policy: Policy = Policy(), *, key: bytes = KEY) -> D
 
 
 def come_out(dataset: Dataset, policy: Policy = Policy()) -> Dataset:  # noqa: B008, a constant
-    """What is read back from the file that was written."""
+    """The object read back from the file that was written."""
     return reread(leave(reread(dataset), policy).dataset)
 
 

@@ -1,4 +1,4 @@
-"""A folder of studies: what leaves, what is held back, and that images and masks mean the same afterwards."""
+"""A folder of studies: objects written or held back, and images and masks that mean the same afterwards."""
 
 import csv
 import json

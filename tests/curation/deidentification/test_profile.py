@@ -1,4 +1,4 @@
-"""Every row of Table E.1-1, at the top and in a sequence: what comes out is held against the table itself."""
+"""Every row of Table E.1-1, at the top and in a sequence: the result is compared with the table itself."""
 
 import csv
 import hashlib
@@ -51,7 +51,7 @@ IDS = [f"{tag:08X}-{row['basic_profile'].replace('/', '')}" for row, tag in CASE
 
 
 def expected(row: dict[str, str], tag: int) -> str:
-    """What the standard's action code means for the outcome, choices decided as decision 0011 says."""
+    """The outcome of the standard's action code, choices decided as in decision 0011."""
     if tag in (0x00100010, 0x00100020):
         return PATIENT
     by_code = OF_SEQUENCES if value_representation(tag) == "SQ" else OF_VALUES

@@ -1,4 +1,4 @@
-"""What descriptions say, in seven languages, and what only looks like it."""
+"""Reading descriptions in seven languages, and words that only look like a technique."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Whose image and whose mask a volume file is: by folder, by name in any script, by BIDS; what says too little asks."""
+"""The patient of each image and mask in a volume file: by folder, name in any script or BIDS; a question if unclear."""
 
 from pathlib import Path
 
@@ -232,7 +232,7 @@ def test_two_masks_that_differ_are_both_kept_and_said(tmp_path: Path) -> None:
     loaded = load_pair(_read(tmp_path)[1].pairs[0])
     (finding,) = set(loaded.findings) - set(pair.findings)
     assert (finding.code, finding.subject) == ("masks-differ", "patient 1 (first file: 1), file 5")
-    assert "file 3's" in finding.message
+    assert "that of file 3." in finding.message
     assert len(loaded.masks[SeriesRole.T2]) == 3
 
 

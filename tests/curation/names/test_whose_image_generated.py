@@ -1,4 +1,4 @@
-"""Whose image, with generated names: no two people's files are made one patient, and no file is lost without a word."""
+"""The patient of each image, with generated names: no two people become one patient, no file is lost silently."""
 
 import re
 import tempfile

@@ -1,4 +1,4 @@
-"""Which T1 and T2 make a case: chosen with reasons, asked about when unsure, and nobody is named."""
+"""Pairing of T1 and T2: chosen with reasons, a question when unsure, and no patient named."""
 
 import logging
 import shutil
@@ -62,7 +62,7 @@ def test_a_patient_without_t2_is_named_and_the_others_go_on(
     assert [pair.patient_key for pair in pairing.pairs] == ["PHANTOM-0001", "PHANTOM-0003"]
     finding, mask = pairing.findings
     assert (finding.level, finding.code, finding.subject) == (Level.ERROR, "no-t2", "patient 2 (first file: 44)")
-    assert "got none; the nearest of 2 series, " in finding.message
+    assert " was found; the nearest of 2 series, " in finding.message
     assert "volume file" not in finding.remedy
     assert (mask.code, mask.subject) == ("mask-without-series", "patient 2 (first file: 44), file 44")
     assert not pairing.summary_of("PHANTOM-0002").is_question

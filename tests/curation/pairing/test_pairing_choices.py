@@ -1,4 +1,4 @@
-"""A person's choice of series stands whatever the points say, and everything considered is told in safe words."""
+"""A person's choice of series overrides the points, and all series considered are reported in safe words."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The body is told from air, whatever the contrast; dark bone and cortex inside it belong to it."""
+"""The body is segmented from air, whatever the contrast; dark bone and cortex inside it belong to it."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The battery of checks doubts what is wrong and lets through what is right, on a phantom and on real anatomy."""
+"""The battery of checks doubts wrong registrations and accepts right ones, on a phantom and on real anatomy."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -196,7 +196,7 @@ def test_an_affine_motion_is_kept_only_where_the_images_were_stretched() -> None
 
 
 def signature(found: Registration) -> list[str]:
-    """What must be the same to the last bit."""
+    """The values that must be the same to the last bit."""
     return [found.transform.tobytes().hex(), content_sha256(found.t1), content_sha256(found.t2)]
 
 

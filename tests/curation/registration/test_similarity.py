@@ -1,4 +1,4 @@
-"""Measures of agreement against what is known of simple images."""
+"""Measures of agreement against known values of simple images."""
 
 import numpy as np
 import pytest

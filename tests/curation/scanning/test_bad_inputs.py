@@ -1,4 +1,4 @@
-"""Bad inputs 1 to 43 beside a sound patient: each is named by its own code, costs little, and harms nobody else."""
+"""Bad inputs 1 to 43 beside a sound patient: each is named by its own code, costs little, and spares other patients."""
 
 import os
 import shutil

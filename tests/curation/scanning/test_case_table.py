@@ -1,4 +1,4 @@
-"""`cases.csv`: what people's spreadsheets write is read, what is wrong is named by row and never by patient."""
+"""`cases.csv`: people's spreadsheets are read, faults are named by row and never by patient."""
 
 from pathlib import Path
 from typing import Any

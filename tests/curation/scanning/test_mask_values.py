@@ -1,4 +1,4 @@
-"""A value of mask files means one thing in the whole folder: said, listed, or plain; otherwise a person is asked."""
+"""A value of mask files means one thing in the whole folder: given, listed, or plain; otherwise a person is asked."""
 
 import json
 import tempfile

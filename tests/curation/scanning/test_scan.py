@@ -1,4 +1,4 @@
-"""What is in a folder: everything of use is found whatever it is called, the rest is named without naming anyone."""
+"""Scanning a folder: all images and masks are found whatever their names, others reported without naming anyone."""
 
 import os
 import shutil
@@ -137,7 +137,7 @@ def test_things_that_are_no_images_are_passed_over(studies: Path) -> None:
     (studies / ".git").mkdir()
     (finding,) = scan_folder(studies).findings
     assert finding.level is Level.INFO
-    assert "got 2 that were passed over" in finding.message
+    assert "2 folder(s) whose names start with a dot" in finding.message
 
 
 def test_other_files_are_named(studies: Path) -> None:

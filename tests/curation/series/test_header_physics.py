@@ -1,4 +1,4 @@
-"""What sequence and times say, at the borders between weightings and at every field strength."""
+"""Weighting by sequence and times, at the borders between weightings and at every field strength."""
 
 from dataclasses import replace
 

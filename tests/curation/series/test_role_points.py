@@ -9,7 +9,7 @@ from curation.series.role_points import is_contrast_enhanced, is_fat_suppressed,
 from datasets.dicom.header import Plane, SeriesEvidence
 from datasets.study.case import SeriesRole
 
-BASE = SeriesEvidence(modality="MR", orientation=Plane.AXIAL, slice_count=30, spacing=(0.5, 0.5, 5.0))
+BASE = SeriesEvidence(modality="MR", plane=Plane.AXIAL, slice_count=30, spacing=(0.5, 0.5, 5.0))
 
 
 def series(description: str = "", *, sequence: str = "SE", tr: float | None = None, te: float | None = None,
@@ -62,8 +62,8 @@ def test_t2(name: str) -> None:
 @pytest.mark.parametrize(
     "distractor",
     [
-        replace(T1_SERIES["Siemens"], orientation=Plane.CORONAL),
-        replace(T2_SERIES["Siemens"], orientation=Plane.SAGITTAL),
+        replace(T1_SERIES["Siemens"], plane=Plane.CORONAL),
+        replace(T2_SERIES["Siemens"], plane=Plane.SAGITTAL),
         replace(T1_SERIES["Siemens"], slice_count=3),
         replace(T1_SERIES["Siemens"], modality="CT"),
         series("LOCALIZER T1", sequence="GR", tr=8, te=4),
@@ -93,7 +93,7 @@ def test_distractors(distractor: SeriesEvidence) -> None:
         (replace(T1_SERIES["Siemens"], contrast_agent="Gadovist"), "contrast-enhanced"),
         (replace(T1_SERIES["Siemens"], scan_options=("PFP", "FS")), "fat-suppressed"),
         (replace(T1_SERIES["Siemens"], burned_in_annotation="YES"), "burned-in-annotation"),
-        (replace(T1_SERIES["Siemens"], orientation=Plane.CORONAL), "not-axial"),
+        (replace(T1_SERIES["Siemens"], plane=Plane.CORONAL), "not-axial"),
         (replace(T1_SERIES["Siemens"], sop_class="1.2.840.10008.5.1.4.1.1.7"), "screen-capture"),
         (replace(T1_SERIES["Siemens"], image_type=("DERIVED", "SECONDARY", "MPR")), "reformat"),
         (replace(T1_SERIES["Siemens"], image_type=("ORIGINAL", "PRIMARY", "P", "ND")), "phase-image"),

@@ -15,7 +15,7 @@ from tests.curation.support.small_studies import T1, T2, codes, edit, pairing_of
 
 PLAIN_T1 = SeriesEvidence(
     modality="MR", series_description="t1_tse_tra", scanning_sequence=("SE",), repetition_time_ms=600.0,
-    echo_time_ms=12.0, orientation=Plane.AXIAL, slice_count=16, echo_train_length=3,
+    echo_time_ms=12.0, plane=Plane.AXIAL, slice_count=16, echo_train_length=3,
 )  # fmt: skip
 
 

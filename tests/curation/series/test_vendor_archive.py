@@ -1,4 +1,4 @@
-"""Over seven vendors' dialects the right T1 and T2 are chosen, what is unsure is asked, and every pick is explained.
+"""Over seven vendors' dialects the right T1 and T2 are chosen, unsure ones a question, and every choice is explained.
 
 The rules were tuned on seeds 0 to 4; the seed here was held out.
 """

@@ -97,7 +97,7 @@ _THREE_D = {"dyn", "tof", "mpr", "mip"}
 
 
 def common(kind: str, random: Random, tesla: float) -> Fields:
-    """What all vendors write alike."""
+    """Attributes that all vendors write alike."""
     fields = times(_TIMES[kind], random, tesla)
     fields["ScanningSequence"] = "GR" if kind in _GRADIENT else "EP" if kind in ("dwi", "adc") else "SE"
     if kind == "stir":

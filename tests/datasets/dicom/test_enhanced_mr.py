@@ -74,7 +74,7 @@ def test_evidence_has_the_words_of_classic_headers(tmp_path: Path) -> None:
     assert evidence.image_type == ("ORIGINAL", "PRIMARY", "T2", "NONE")
     assert (evidence.flip_angle, evidence.echo_train_length, evidence.sequence_name) == (150.0, 15, "TSE")
     assert (evidence.mr_acquisition_type, evidence.field_strength_t) == ("2D", 3.0)
-    assert (evidence.orientation, evidence.slice_count) == (Plane.AXIAL, 6)
+    assert (evidence.plane, evidence.slice_count) == (Plane.AXIAL, 6)
     assert evidence.spacing == pytest.approx((0.8, 1.1, 4.0), abs=1e-6)
     assert evidence.coverage_mm == pytest.approx(24.0)
     assert str(evidence.acquisition_time) == "2020-01-02 10:11:12"
@@ -133,7 +133,7 @@ def test_orientations_and_stacks_of_one_object_become_series(tmp_path: Path) -> 
     ]
     found = _read(write_enhanced(tmp_path / "a.dcm", frames, identity=IDENTITY))
     assert {series.split_by for series in found} == {("orientation",), ("orientation", "stack")}
-    assert [series.evidence.orientation for series in found] == [Plane.AXIAL, Plane.SAGITTAL, Plane.AXIAL]
+    assert [series.evidence.plane for series in found] == [Plane.AXIAL, Plane.SAGITTAL, Plane.AXIAL]
     for series, grid in zip(found, (_grid(), _sagittal(), far), strict=True):
         assert series_grid(series).matches(grid)
         assert not series.findings
@@ -241,7 +241,7 @@ def test_an_object_converted_by_another_program_says_what_the_classic_files_said
     volume = read_series(series)
     assert volume.grid.matches(_grid())
     assert np.array_equal(volume.data, PIXELS)
-    for field in ("repetition_time_ms", "echo_time_ms", "scanning_sequence", "scan_options", "spacing", "orientation",
+    for field in ("repetition_time_ms", "echo_time_ms", "scanning_sequence", "scan_options", "spacing", "plane",
                   "echo_train_length", "mr_acquisition_type", "field_strength_t"):  # fmt: skip
         assert getattr(series.evidence, field) == getattr(classic.evidence, field), field
 

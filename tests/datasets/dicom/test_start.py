@@ -1,4 +1,4 @@
-"""DICOM without preamble or meta information is read as what it is; what only looks a little like it is not."""
+"""DICOM without preamble or meta information is read; files that only resemble it are not."""
 
 from collections.abc import Callable
 from io import BytesIO

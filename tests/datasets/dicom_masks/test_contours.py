@@ -186,7 +186,7 @@ def test_what_leaves_the_picture_is_cut_and_said() -> None:
     data, findings = _fill([_box(-4.5, 6.5, 2), _box(-4.5, 6.5, 3), _box(40.5, 45.5, 3)])
     assert data.sum(axis=(0, 1)).tolist() == [0, 0, 49, 49, 0, 0]
     assert _codes(findings) == ["contour-outside"]
-    assert "got 2 that reach up to 5.6 mm" in findings[0].message
+    assert "2 contour(s) reach up to 5.6 mm" in findings[0].message
     assert "1 wholly outside" in findings[0].message
 
 

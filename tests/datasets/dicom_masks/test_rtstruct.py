@@ -210,7 +210,7 @@ def test_slices_that_the_contours_were_drawn_on_and_that_are_not_there_are_named
     (finding,) = found.findings
     assert finding.code == "rtstruct-images-absent"
     assert "the 5 images" in finding.message
-    assert "1 are not there" in finding.message
+    assert "1 are missing" in finding.message
 
 
 def test_contours_that_name_unknown_images_and_regions_without_a_name_are_said(

@@ -1,4 +1,4 @@
-"""DICOM SEG: what another program writes lands voxel by voxel on its own series, and on no other."""
+"""DICOM SEG: another program's segmentation lands voxel by voxel on its own series, and on no other."""
 
 import random
 import warnings

@@ -1,4 +1,4 @@
-"""Slices that were sent twice are used once and said; two at one place with different pixels are refused."""
+"""Duplicate slices are used once with a finding; two at one place with different pixels are refused."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -62,7 +62,7 @@ def test_slices_sent_twice_are_used_once_and_said(tmp_path: Path, change: Callab
     assert series.evidence.slice_count == 6
     (finding,) = series.findings
     assert finding.code == "series-slices-twice"
-    assert "got 12 again" in finding.message
+    assert "12 slice(s) of series" in finding.message
 
 
 def test_some_slices_sent_twice_are_used_once(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_some_slices_sent_twice_are_used_once(tmp_path: Path) -> None:
         path.unlink()
     (series,) = _all(tmp_path / "a", tmp_path / "b")
     assert np.array_equal(read_series(series).data, PIXELS)
-    assert "got 2 again" in series.findings[0].message
+    assert "2 slice(s) of series" in series.findings[0].message
 
 
 def test_two_slices_at_one_place_with_different_pixels_are_refused_in_true_words(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_two_slices_at_one_place_with_different_pixels_are_refused_in_true_words
     with pytest.raises(RejectedInput) as caught:
         series_grid(series)
     assert caught.value.code == "series-duplicate-slices"
-    assert "two that are no copies of one another: slices 3 and 4 of 7" in caught.value.message
+    assert "are no copies of one another: slices 3 and 4 of 7" in caught.value.message
     assert "0.00 mm" not in caught.value.message
 
 

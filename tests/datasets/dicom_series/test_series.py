@@ -66,7 +66,7 @@ def test_evidence_is_read(folder: Path) -> None:
     evidence = _series(folder).evidence
     assert (evidence.modality, evidence.scan_options, evidence.scanning_sequence) == ("MR", ("FS",), ("SE",))
     assert (evidence.repetition_time_ms, evidence.echo_time_ms, evidence.inversion_time_ms) == (4000.0, 80.0, None)
-    assert (evidence.orientation, evidence.slice_count) == (Plane.AXIAL, 6)
+    assert (evidence.plane, evidence.slice_count) == (Plane.AXIAL, 6)
     assert evidence.spacing == pytest.approx((0.8, 1.1, 4.0), abs=1e-6)
     assert evidence.coverage_mm == pytest.approx(24.0)
     assert (evidence.mr_acquisition_type, evidence.echo_train_length, evidence.field_strength_t) == ("2D", 12, 1.5)
@@ -221,7 +221,7 @@ def test_orientations_of_one_series_are_kept_apart(folder: Path) -> None:
     for number in (1, 2):
         _edit(folder, number, lambda dataset: setattr(dataset, "ImageOrientationPatient", [0, 1, 0, 0, 0, -1]))
     groups = group_series(read_header(path) for path in sorted(folder.iterdir()))
-    assert [(group.evidence.orientation, group.evidence.slice_count) for group in groups] == [
+    assert [(group.evidence.plane, group.evidence.slice_count) for group in groups] == [
         (Plane.SAGITTAL, 2),
         (Plane.AXIAL, 4),
     ]

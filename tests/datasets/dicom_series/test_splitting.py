@@ -1,4 +1,4 @@
-"""Several stacks under one series UID come apart by what headers say; halves, copies and lost slices are named."""
+"""Several stacks under one series UID are split by their headers; halves, duplicates and lost slices are named."""
 
 import random
 from collections.abc import Callable, Iterable

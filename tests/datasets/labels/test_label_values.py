@@ -1,4 +1,4 @@
-"""What people and datasets say of a label map's values, and Slicer's segment names."""
+"""Names of a label map's values, given by people and datasets, and Slicer's segment names."""
 
 import json
 from pathlib import Path

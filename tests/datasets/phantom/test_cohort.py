@@ -1,4 +1,4 @@
-"""The phantom: its files read back as what it says is true, the same seed gives the same bytes."""
+"""The phantom: its files read back as its ground truth, the same seed gives the same bytes."""
 
 from pathlib import Path
 

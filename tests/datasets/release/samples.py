@@ -76,7 +76,7 @@ def write_cases(folder: Path) -> list[ReleaseCase]:
 
 
 def rewrite(release: Path, change: Callable[[dict], None], *, honest: bool = True) -> None:
-    """Changes the manifest as somebody would who knows how it is made; `honest` makes digest and sums agree again."""
+    """Forges the manifest with knowledge of how it is made; `honest` makes digest and sums agree again."""
     value = json.loads((release / MANIFEST_NAME).read_bytes())
     change(value)
     if honest:
@@ -90,7 +90,7 @@ def rewrite(release: Path, change: Callable[[dict], None], *, honest: bool = Tru
 
 
 def replace_file(release: Path, path: str, content: bytes) -> None:
-    """Puts other bytes at `path` and lists them everywhere, as somebody would who rebuilds a release by hand."""
+    """Forges a file: puts other bytes at `path` and lists them everywhere, as if the release was rebuilt by hand."""
     (release / path).write_bytes(content)
     entry = file_entry(path, content)
 

@@ -1,4 +1,4 @@
-"""The dataset card says what a reader must know."""
+"""The dataset card of a release."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What may be asked of a release."""
+"""The settings of a release."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Cases found by globs: what pairs, what is left out, and what is refused."""
+"""Cases found by globs: pairs, cases left out, and refusals."""
 
 from pathlib import Path
 

@@ -270,4 +270,4 @@ NAMED_DICOM: dict[str, tuple[str, Callable[[Path], object]]] = {
     "39-utf-8-as-latin": ("dicom-character-set", _utf_8_as_latin),
     "39-no-such-set": ("dicom-character-set", _set(SpecificCharacterSet="ISO_IR 999")),
 }
-"""Files that can be used, with the code of what a person is told."""
+"""Files that can be used, with the code of their finding."""

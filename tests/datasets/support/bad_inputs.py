@@ -162,7 +162,7 @@ NAMED_NIFTI: dict[str, tuple[str, Content]] = {
     "13-no-orientation": ("nifti-no-orientation", lambda: nifti(sform_code=0, qform_code=0)),
     "12-spacing-differs": ("nifti-spacing-differs", lambda: nifti(pixdim=[1, 1, 1, 3, 0, 0, 0, 0], qform_code=0)),
 }
-"""Files that can be used, with the code of what a person is told."""
+"""Files that can be used, with the code of their finding."""
 
 SOUND_NIFTI: dict[str, Content] = {
     "13-left-handed": lambda: nifti(**_sform(_put(0, 0, 1.0))),
@@ -171,4 +171,4 @@ SOUND_NIFTI: dict[str, Content] = {
     "15-nan-slope": lambda: nifti(scl_slope=NAN, scl_inter=NAN),
     "18-software": lambda: nifti(descrip=b"FSL5.0"),
 }
-"""Files that look odd and are right: nothing is said."""
+"""Files that look odd and are right: no finding."""
