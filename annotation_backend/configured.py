@@ -139,4 +139,4 @@ def database(name: str, *, default: Path) -> dict[str, Any]:
 
 
 def _refused(name: str, expected: str) -> ImproperlyConfigured:
-    return ImproperlyConfigured(f"Expected {name} to be {expected}, got something else. Correct it in .env.")
+    return ImproperlyConfigured(f"{name} is not {expected}. Correct it in .env.")

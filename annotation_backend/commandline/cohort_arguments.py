@@ -27,12 +27,13 @@ def named(value: str) -> Named:
     if matched := _NAMED.fullmatch(value):
         return matched[1], matched[2]
     if _OTHERWISE_NAMED.fullmatch(value) or not value:
-        raise ArgumentTypeError(f"expected {', '.join(f'{each}=' for each in CHANNELS)} or no name before the files")
+        names = ", ".join(f"{each}=" for each in CHANNELS)
+        raise ArgumentTypeError(f"no channel has this name; write {names}, or no name before the files")
     return "", value
 
 
 def by_channel(given: Sequence[Named], first: str) -> dict[str, str]:
-    """What was given for each channel; what has no name is for `first`.
+    """The value given for each channel; one without a name is for `first`.
 
     Raises:
         RejectedInput: Nothing was given, or a channel twice.
@@ -41,7 +42,7 @@ def by_channel(given: Sequence[Named], first: str) -> dict[str, str]:
     if not found or len(dict(found)) < len(found):
         raise RejectedInput(
             "images-named",
-            f"Expected each image once, got {', '.join(name for name, _ in found) or 'none'}.",
+            f"Each image is given once, but these were: {', '.join(name for name, _ in found) or 'none'}.",
             remedy="Name each, e.g. t1=… t2=…; one without a name is the model's first.",
         )
     return dict(found)

@@ -36,7 +36,7 @@ def examine(*, tell: Callable[[str], None]) -> Examination:
 
 
 def _standing_links() -> list[Link]:
-    """What can be told without a case."""
+    """Links that can be tried without a case."""
     return [
         Link("addresses", configuration.addresses),
         Link("secrets", configuration.secrets),

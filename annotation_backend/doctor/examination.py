@@ -15,7 +15,7 @@ class Link:
     """One thing that has to hold.
 
     Args:
-        name: What people call it.
+        name: Its name in the doctor's output.
         check: Raises a `MaskloopError` where it does not hold.
         needs: Names of links that must hold before this one can be tried.
     """
@@ -40,7 +40,7 @@ class Failure:
 
 @dataclass
 class Examination:
-    """What was found.
+    """Result of trying the links.
 
     Args:
         good: Names of the links that hold, in their order.

@@ -39,7 +39,7 @@ Inside = NDArray[np.bool_]
 
 
 class Rehearsal:
-    """What one link leaves for the next.
+    """The rehearsal case on its way: each link leaves here what the next one needs.
 
     Args:
         folder: For the phantom's files and the release; removed by the caller.
@@ -175,7 +175,7 @@ class Rehearsal:
 
 
 def _no_mask() -> TryAgain:
-    """Why nobody assembled the mask: the worker is at something else, or there is none."""
+    """The reason why no mask was assembled: the worker is busy with another job, or there is no worker."""
     running = DBTaskResult.objects.running().order_by("started_at").first()
     if running is None:
         return TryAgain(

@@ -79,7 +79,7 @@ class KeptProcess:
         """Starts it again where it ended and its pause is over.
 
         Returns:
-            What happened, in words; None where nothing did.
+            A line about what happened; None where nothing did.
         """
         now = time.monotonic()
         if self._process is None:

@@ -18,7 +18,7 @@ _PRIVATE = ("text/html", "application/json")
 
 
 class NamedRefusals:
-    """Middleware: what these errors say becomes the answer, in words, instead of a fault of the service."""
+    """Middleware: these errors become an answer in words, instead of a fault of the service."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
