@@ -44,7 +44,7 @@ def registration_queue(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "POST"])
 def registration_page(request: HttpRequest, code: str) -> HttpResponse:
-    """T1 and T2 one over the other, what the checks say, and what people may decide."""
+    """T1 and T2 one over the other, the checks, and the decisions that a person may take."""
     case = get_object_or_404(Case.objects.select_related("registration", "patient"), code=code)
     status = 200
     if request.method == "POST":
@@ -90,7 +90,7 @@ def registration_slice(request: HttpRequest, code: str, kind: str, index: int) -
 
 
 def _shown(request: HttpRequest, case: Case) -> dict[str, object]:
-    """What is needed to show a slice; nothing where the case is not registered, and why where its files are damaged."""
+    """Template values for showing a slice; none if the case is not registered, the reason if its files are damaged."""
     if not case.is_registered:
         return {}
     try:
