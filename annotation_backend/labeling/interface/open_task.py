@@ -1,4 +1,4 @@
-"""OpenTask: who looks at a task, and what lies on its picture, as an interactive request tells it.
+"""OpenTask: the annotator of an interactive request, and the mask on the picture that it is about.
 
 Label Studio says neither. It sends the task's drafts, annotations and predictions: the draft that holds a prompt of the
 request is the asking person's, and the newest of what was saved is what they see (a draft is at most five seconds
@@ -40,13 +40,13 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class OpenTask:
-    """What a request's task says.
+    """The annotator and the mask of a request's task.
 
     Args:
-        person: Who asks, as far as a draft tells.
+        person: The annotator who prompts, as far as a draft tells.
         mask: Boolean (height, width): the tumour as saved last, or as predicted.
         parts: The regions that make it up, by id.
-        saved: When a person saved it; None for a prediction, or nothing.
+        saved: When a person saved the mask; None for a prediction, or no mask.
     """
 
     person: User | None
