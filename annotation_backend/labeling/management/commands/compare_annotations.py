@@ -45,7 +45,7 @@ def _two(numbers: list[int]) -> list[int]:
 
 
 def _described(version: Annotation) -> dict[str, Any]:
-    """A version; what Label Studio did not confirm, or nobody known drew, is nobody's."""
+    """A version; its author is left out unless Label Studio confirmed it and a known person drew it."""
     is_proved = is_restorable(version)
     return {
         "number": version.number,

@@ -16,7 +16,7 @@ class Command(MaskloopCommand):
     help = "Publish exported slices as Label Studio tasks, with predictions."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """Which cases, and what else to do."""
+        """The cases, and options of publishing."""
         parser.add_argument("--case", nargs="+", metavar="CODE", help="only these cases")
         parser.add_argument("--no-predictions", action="store_true", help="publish without drawing")
         parser.add_argument(

@@ -1,4 +1,4 @@
-"""`pull_annotations`: takes over the saves that a webhook lost, once or again and again."""
+"""`pull_annotations`: takes over saves whose webhook was lost, once or again and again."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -37,7 +37,7 @@ class Command(MaskloopCommand):
         if not projects:
             raise RejectedInput(
                 "no-project",
-                "Expected a project of ours in Label Studio, got none.",
+                "There is no project of ours in Label Studio.",
                 remedy="Run `manage.py publish_tasks` first.",
             )
         totals = {"seen": 0, "stored": 0, "deleted": 0}
