@@ -1,4 +1,4 @@
-"""Approvals asked again: under a lock, at the moment when something is made of them for good."""
+"""Approvals that hold: checked again, under a lock, when a release or a snapshot is made of them."""
 
 from collections.abc import Collection
 
@@ -10,10 +10,10 @@ from annotation_backend.review.models import Review, Verdict, approved_review, l
 def approved_reviews(codes: Collection[str] | None = None) -> list[Review]:
     """The approving verdict of each sound case that has an approved mask now, in the order of the cases.
 
-    A verdict whose ground changed without anybody's notice ends here, with a row that says so.
+    A verdict whose ground changed unnoticed ends here, with a row that says so.
 
     Args:
-        codes: Of which cases; None for all.
+        codes: Codes of the cases; None for all.
     """
     cases = Case.objects.sound() if codes is None else Case.objects.sound().filter(code__in=codes)
     reviews = {case: approved_review(case) for case in cases}

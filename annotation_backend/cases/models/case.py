@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from annotation_backend.accounts.models import User
-from annotation_backend.cases.signals import drawn_on_asked
+from annotation_backend.cases.signals import annotated_asked
 from datasets.study.case import SeriesRole, TissueType, annotated_role
 
 
@@ -87,8 +87,8 @@ class Case(models.Model):
 
     @property
     def is_annotated(self) -> bool:
-        """Whether anybody ever drew on it, also where that was deleted since: what was drawn can come back."""
-        return any(answer for _, answer in drawn_on_asked.send(sender=Case, case=self))
+        """Whether it ever had an annotation, also a deleted one, which can be restored."""
+        return any(answer for _, answer in annotated_asked.send(sender=Case, case=self))
 
 
 class Exclusion(models.Model):

@@ -1,7 +1,7 @@
-"""Refreshing a case's other slices behind a prompt or a save, so that the next slice opens already right (2D to 3D).
+"""Slice propagation after a prompt or a save: redraws the neighbours, so that the next slice opens already right.
 
 Runs in the web process that answered, where models and volumes are in memory, one case at a time and after the answer;
-a newer prompt of the same session ends it. What it draws are predictions: nothing is lost when the process ends.
+a newer prompt of the same session ends it. It draws predictions only, so nothing is lost when the process ends.
 """
 
 import logging
@@ -33,13 +33,13 @@ logger = logging.getLogger(__name__)
 Inside = NDArray[np.bool_]
 
 REACH = 5
-"""Slices on either side that follow one prompt; further ones follow the prompts and saves on these."""
+"""Slices on either side that are redrawn after one prompt; further ones after prompts and saves on these."""
 
 _QUIET_SECONDS = 0.5
-"""So long after the last prompt: who clicks on does not wait for what the next click changes."""
+"""Seconds without a new prompt before neighbours are redrawn, so quick clicks are not slowed by needless work."""
 
 _ASKS = 4
-"""A webhook comes before Label Studio has answered the annotator, and has what was saved a moment later."""
+"""A webhook comes before Label Studio has stored the save, so Label Studio is asked about it several times."""
 
 _GIVES_WAY_SECONDS = 2.0
 
@@ -48,9 +48,10 @@ _PUSHED_FIRST, _PUSHED_TOGETHER = 2, 6
 
 @dataclass(frozen=True)
 class _Due:
-    """One refresh: around slice `index`, for a person's session on a case, from its `turn` on; any turn for None.
+    """A pending redraw of the slices around `index`, for a person's session on a case.
 
-    Where it follows a save, Label Studio is asked about that first, up to `asks` times.
+    It is dropped if the session has moved past `turn`; with None it never is for that. After a save, Label Studio is
+    asked about the save first, up to `asks` times.
     """
 
     case: int
@@ -63,12 +64,12 @@ class _Due:
 
     @property
     def session(self) -> tuple[int, int | None]:
-        """Whose: the newest of each counts."""
+        """Case and person: only the newest redraw of each session counts."""
         return self.case, self.person
 
 
 class _Refresher:
-    """One thread a process, and the newest refresh that each session waits for."""
+    """One thread a process, and the newest pending redraw of each session."""
 
     def __init__(self) -> None:
         self._due: dict[tuple[int, int | None], _Due] = {}
@@ -109,10 +110,10 @@ _refresher = _Refresher()
 
 
 def behind(turn: Turn, *, is_drawn: bool = False) -> None:
-    """Has the slices around a prompt refreshed soon, in the background; returns at once.
+    """Has the slices around a prompt redrawn soon, in the background; returns at once.
 
     Args:
-        turn: The prompt's.
+        turn: The request with the prompt.
         is_drawn: Whether the session holds the neighbours' new masks already (methods that draw volumes).
     """
     session = turn.session
@@ -120,7 +121,7 @@ def behind(turn: Turn, *, is_drawn: bool = False) -> None:
 
 
 def behind_save(annotation: Annotation) -> None:
-    """Has the slices around a submitted one refreshed soon, in the background; returns at once."""
+    """Has the slices around a submitted one redrawn soon, in the background; returns at once."""
     task = annotation.task
     _ask(_Due(task.case_id, annotation.author_id, task.slice_index, _soon(), asks=_ASKS))
 
@@ -157,7 +158,7 @@ def _refresh(due: _Due) -> None:
 
 
 def _session(due: _Due) -> Session | None:
-    """Whose the refresh is; None where a newer prompt has one of its own, or the case was excluded."""
+    """The session of a redraw; None where a newer prompt has one of its own, or the case was excluded."""
     case = Case.objects.select_related("registration").get(pk=due.case)
     if case.exclusion is not None:
         return None
@@ -168,7 +169,7 @@ def _session(due: _Due) -> Session | None:
 
 
 def _saved(case: Case) -> dict[int, Inside]:
-    """What people submitted, by slice: it always wins over what a model drew."""
+    """Masks that people submitted, by slice: they always win over a model's."""
     saves = {index: save for index, save in current_saves(case).items() if save is not None}
     return {index: mask_in(stored_masks(save), TUMOUR) for index, save in saves.items()}
 
@@ -205,7 +206,7 @@ def _carried(
 
 
 def _drawn_by_a_model(session: Session) -> dict[int, Inside] | None:
-    """The session's whole volume, where a model drew it; what was carried over since counts in it."""
+    """The session's masks of the whole volume, where a model drew it, with those propagated since."""
     if not session.slices.filter(origin=MaskOrigin.CARRIED).exclude(model_version=CARRIED).exists():
         return None
     return kept_masks(session, picture_plane(session.case).shape)

@@ -117,8 +117,8 @@ def result_of(
     """A prediction as an answer to /predict.
 
     Args:
-        task: Whose slice it is, with its project.
-        prediction: What was drawn.
+        task: The task of the slice, with its project.
+        prediction: The mask that a model drew.
         mask_format: The project's, where it is known.
     """
     body: dict[str, Any] = {"result": [], "model_version": prediction.model_version}

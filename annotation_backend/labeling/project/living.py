@@ -1,4 +1,4 @@
-"""Whether our project is still in Label Studio: what its account does not show is not deleted."""
+"""Whether our project is still in Label Studio: a project that our account does not see need not be deleted."""
 
 import logging
 from collections.abc import Mapping
@@ -46,15 +46,15 @@ def require_organisation(project: LabelingProject | None) -> None:
     if seen is None or wanted not in (None, seen):
         raise RejectedInput(
             "label-studio-organisation",
-            f"Expected our account in Label Studio to see organisation {wanted or '1'}, got {seen or 'none'}: "
-            "nothing of the project can be seen, and nothing of it is taken for deleted.",
+            f"Our account in Label Studio sees organisation {seen or 'none'} instead of {wanted or '1'}: nothing of "
+            "the project can be seen, and nothing of it is taken for deleted.",
             remedy="Sign in to Label Studio as the administrator (sign out first if you are signed in), which gives it "
             "back. Then run this again. Anybody with an account there can have taken it away.",
         )
 
 
 def remember(project: LabelingProject, found: Mapping[str, Any] | None = None) -> None:
-    """Notes what tells a project from another one that is given its number, and which organisation it is in."""
+    """Stores a project's creation time, which tells it from another one that is given its number, and organisation."""
     body = found or _found(project) or {}
     organisation, made_at = number_in(body, "organization"), _made_at(body)
     if (project.organisation, project.made_at) == (organisation, made_at) or made_at is None:

@@ -10,7 +10,7 @@ from annotation_backend.cases.models import Case, Slice
 from annotation_backend.cases.registration.register import require_sound
 from annotation_backend.labeling.models import LabelingProject, LabelingTask, TaskState
 from annotation_backend.labeling.project.project import ensure_project
-from annotation_backend.labeling.saves.renumbered_tasks import make_way
+from annotation_backend.labeling.saves.renumbered_tasks import mark_former_tasks
 from annotation_backend.labeling.signals import states_outdated
 from annotation_backend.labeling.studio.answers import record_of, sound_rows_of
 from annotation_backend.labeling.studio.client import call, unreadable
@@ -169,7 +169,7 @@ def _bring_up_to_date(
 
 
 def _import(project: LabelingProject, case: Case, contents: dict[int, dict[str, Any]]) -> dict[int, int]:
-    """Makes tasks; returns the id of each slice's."""
+    """Makes tasks; returns the id of each slice's task."""
     bodies = [{"data": data, "meta": {"case": case.code, "slice": index}} for index, data in contents.items()]
     path = f"/api/projects/{project.label_studio_id}/import"
     answer = call("POST", path, params={"return_task_ids": "true"}, json=bodies)
@@ -185,7 +185,7 @@ def _keep(
 ) -> None:
     """Records the tasks; a slice whose task was deleted in Label Studio keeps its state and its annotations."""
     with transaction.atomic():
-        make_way(project, case, identifiers)
+        mark_former_tasks(project, case, identifiers)
         for index, identifier in identifiers.items():
             LabelingTask.objects.update_or_create(
                 case=case,

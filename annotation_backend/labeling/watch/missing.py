@@ -29,7 +29,7 @@ def differences(project: LabelingProject, there: Container[int]) -> list[Differe
 
 
 def open_rows(project: LabelingProject) -> list[StudioChange]:
-    """What was found to be gone before and is not back, as far as is written down."""
+    """Records of tasks that were found to be gone and are not back."""
     return list(StudioChange.objects.filter(project=project, name=TASK_GONE, mended_at__isnull=True))
 
 

@@ -18,8 +18,8 @@ from annotation_backend.labeling.saves.store import mark_deleted, receive
 from annotation_backend.labeling.versions import versions
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.labeling.versions.decoded_masks import decode_missing
-from annotation_backend.labeling.versions.doubts import name_drawer, note_doubts
-from annotation_backend.labeling.versions.losses import may_wave, note_losses, open_findings
+from annotation_backend.labeling.versions.doubts import name_annotator, note_doubts
+from annotation_backend.labeling.versions.losses import may_mark_seen, note_losses, open_findings
 from annotation_backend.review import endings
 from annotation_backend.review.approvals import approved_reviews
 from annotation_backend.review.models import EndReason, Review, Verdict, VerdictEnd, latest_review
@@ -126,7 +126,7 @@ def test_who_named_another_as_the_drawer_does_not_approve_it_in_another_role(
     note_doubts(tasks[2].case)
     manager = people[Role.DATA_MANAGER]
     finding = open_findings(tasks[2].case).get(kind=FindingKind.AUTHOR)
-    name_drawer(finding, people[Role.ANNOTATOR], named_by=manager)
+    name_annotator(finding, people[Role.ANNOTATOR], named_by=manager)
     manager.role = Role.RADIOLOGIST
     manager.save()
     with pytest.raises(RejectedInput, match="own-word"):
@@ -143,8 +143,8 @@ def test_whom_a_data_manager_named_waves_no_loss_of_that_save_through(
     decode_missing(tasks[2].case)
     note_losses(tasks[2].case)
     loss = open_findings(tasks[2].case).get(kind=FindingKind.AREA)
-    assert not may_wave(loss, people[Role.RADIOLOGIST])
-    assert may_wave(loss, people[Role.DATA_MANAGER])
+    assert not may_mark_seen(loss, people[Role.RADIOLOGIST])
+    assert may_mark_seen(loss, people[Role.DATA_MANAGER])
 
 
 def test_who_restored_a_smaller_version_waves_no_loss_of_that_through(
@@ -156,8 +156,8 @@ def test_who_restored_a_smaller_version_waves_no_loss_of_that_through(
     decode_missing(tasks[2].case)
     note_losses(tasks[2].case)
     loss = open_findings(tasks[2].case).get(kind=FindingKind.AREA)
-    assert not may_wave(loss, people[Role.RADIOLOGIST])
-    assert may_wave(loss, people[Role.DATA_MANAGER])
+    assert not may_mark_seen(loss, people[Role.RADIOLOGIST])
+    assert may_mark_seen(loss, people[Role.DATA_MANAGER])
 
 
 def test_an_approval_ends_when_it_turns_out_that_its_reviewer_drew(
@@ -189,7 +189,7 @@ def test_what_is_imported_under_the_number_of_a_restored_version_keeps_its_mask_
         _approve(_made(tasks[2]), people[Role.RADIOLOGIST])
     note_doubts(tasks[2].case)
     finding = open_findings(tasks[2].case).get(kind=FindingKind.AUTHOR)
-    name_drawer(finding, people[Role.ANNOTATOR], named_by=people[Role.DATA_MANAGER])
+    name_annotator(finding, people[Role.ANNOTATOR], named_by=people[Role.DATA_MANAGER])
     assert _approve(_made(tasks[2]), people[Role.RADIOLOGIST])
 
 

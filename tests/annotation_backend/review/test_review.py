@@ -5,7 +5,7 @@ import pytest
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.labeling.models import CaseMask, LabelingTask, TaskState
 from annotation_backend.labeling.versions.assembly import assemble
-from annotation_backend.labeling.versions.doubts import name_drawer, note_doubts
+from annotation_backend.labeling.versions.doubts import name_annotator, note_doubts
 from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.review.models import Review, Verdict, approved_review
 from annotation_backend.review.services import decide, queue
@@ -78,7 +78,7 @@ def test_a_drawing_by_a_stranger_is_in_no_mask_and_waits_for_a_name(people: dict
     with pytest.raises(RejectedInput, match="losses-unseen"):
         _approve(mask, people[Role.RADIOLOGIST])
     [finding] = open_findings(task.case)
-    assert name_drawer(finding, people[Role.RADIOLOGIST], named_by=people[Role.DATA_MANAGER]) == 1
+    assert name_annotator(finding, people[Role.RADIOLOGIST], named_by=people[Role.DATA_MANAGER]) == 1
     newest = assemble(task.case)
     assert newest is not None
     assert newest.annotated_slices == [2, 3]
