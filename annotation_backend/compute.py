@@ -2,7 +2,7 @@
 
 The function runs elsewhere, perhaps twice (a worker that dies loses what it had, and Dask gives it to another). So it
 touches no database: it writes into a folder of its own and returns a small record. The process that asked is the only
-one that stores anything. A Dask scheduler runs whatever it is sent, by whoever reaches it: decision 9 says who may.
+one that stores anything. A Dask scheduler runs any code that anybody sends who reaches it: see decision 9.
 """
 
 import errno
@@ -35,7 +35,7 @@ WORKER_MEMORY_BYTES = 3_000_000_000
 """A local worker that needs more is ended, and its case becomes a finding after two attempts."""
 
 WORKER_WAIT_SECONDS = 30.0
-"""How long a scheduler may be without any worker before a run gives up; what is done stays done."""
+"""How long a scheduler may be without any worker before a run gives up; finished items stay done."""
 
 CONNECT_SECONDS = 15.0
 """How long a scheduler may take to answer."""
@@ -72,7 +72,7 @@ class Outcome(Generic[Item, Result]):
     finding: Finding | None = None
 
     def finding_about(self, subject: str) -> Finding:
-        """The finding, with what it is about."""
+        """The finding, with its subject."""
         if self.finding is None:
             raise ValueError("It went well; there is no finding.")
         return replace(self.finding, subject=subject)
@@ -216,7 +216,7 @@ def _next(client: "Client", done: "queue.SimpleQueue[Future[Any]]") -> "Future[A
 
 
 class _LostAgain(Exception):
-    """A worker died between finishing and handing over what it had; the scheduler lets it be done again."""
+    """A worker died between finishing an item and handing over the result; the scheduler has it done again."""
 
 
 def _answer(future: "Future[Any]") -> tuple[Any, Finding | None]:

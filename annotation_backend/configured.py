@@ -1,4 +1,4 @@
-"""Values of the environment, each refused by name where it is not what the setting means; no value is ever shown."""
+"""Values of the environment, each refused by name where it does not fit its setting; no value is ever shown."""
 
 import math
 import os

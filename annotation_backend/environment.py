@@ -44,7 +44,7 @@ def fresh_environment() -> dict[str, str]:
 
 
 def address_for_label_studio(url: str) -> str:
-    """Where Label Studio reaches our web service, unless ML_BACKEND_URL says otherwise.
+    """Address at which Label Studio reaches our web service, unless ML_BACKEND_URL says otherwise.
 
     Args:
         url: MASKLOOP_URL, for browsers.
@@ -110,7 +110,7 @@ READ_ELSEWHERE = (
         "OMP_NUM_THREADS=4",
     ),
 )
-"""What `.env` may hold beside the settings of `annotation_backend.settings`; the page of settings lists both."""
+"""Variables of `.env` beside the settings of `annotation_backend.settings`; the page of settings lists both."""
 
 
 class UnreadableEnvironment(Exception):
@@ -153,7 +153,7 @@ def draw_missing(path: Path = ENV_FILE) -> list[str]:
     First passwords are not drawn: a new one would not be that of the account that is there.
 
     Returns:
-        The names of what was drawn.
+        The names of the secrets that were drawn.
 
     Raises:
         UnreadableEnvironment: As `read_environment`.
@@ -186,7 +186,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _unquoted(value: str) -> str | None:
-    """What stands between quotes, in double ones with its escapes; None without quotes."""
+    """The text between quotes, in double ones with its escapes; None without quotes."""
     if matched := re.fullmatch(r"'(.*)'", value):
         return matched[1]
     if matched := re.fullmatch(r'"(.*)"', value):

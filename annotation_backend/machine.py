@@ -6,7 +6,7 @@ from pathlib import Path
 from django.conf import settings
 
 GPU_DEVICE = Path("/dev/nvidiactl")
-"""There where an NVIDIA GPU can be used; asking torch would cost seconds at every start."""
+"""This file is there if an NVIDIA GPU can be used; asking torch would cost seconds at every start."""
 
 CACHE_SHARE = 4
 """The web processes and the worker together keep one part in so many of the memory; the rest is for what they do."""

@@ -98,7 +98,7 @@ def person_called(email: str) -> User:
 
 
 def close_person(person: User) -> int:
-    """Ends a person's account here: no password, no session; what they did keeps their name. Safe to run twice.
+    """Ends a person's account here: no password, no session; their work keeps their name. Safe to run twice.
 
     Returns:
         How many sessions ended.

@@ -148,7 +148,7 @@ def device_cookie(person: User) -> str:
 
 
 def address_of(request: HttpRequest) -> str:
-    """Where a request comes from: the address of a client, or of its network where everybody has millions (IPv6)."""
+    """The address that a request comes from: the client's, or its network's where everybody has millions (IPv6)."""
     forwarded = [each.strip() for each in request.headers.get("X-Forwarded-For", "").split(",")]
     proxies = settings.TRUSTED_PROXIES
     known = forwarded[-proxies] if 0 < proxies <= len(forwarded) else request.META.get("REMOTE_ADDR", "")

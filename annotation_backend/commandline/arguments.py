@@ -1,4 +1,4 @@
-"""What all commands share: --json, findings, and errors that become exit statuses."""
+"""Base of all commands: --json, findings, and errors that become exit statuses."""
 
 import json
 import os
@@ -23,7 +23,7 @@ _OF_WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 
 
 class Show(Protocol):
-    """Called with what is done, what there is to do, and a loss where there is one."""
+    """Called with (things done, things to do), and a loss where there is one."""
 
     def __call__(self, done: int, total: int, note: float | None = None) -> None:
         """Shows it."""
@@ -90,7 +90,7 @@ class MaskloopCommand(BaseCommand):
         """Does the work.
 
         Returns:
-            What was done, as plain values for JSON; and one line for each finding.
+            The result as plain values for JSON, and one line for each finding.
         """
         raise RuntimeError(f"{type(self).__name__} does nothing.")
 
@@ -161,7 +161,7 @@ _REFUSALS: dict[type[BaseException], tuple[str, str, int]] = {
         WRONG_USAGE,
     ),
     KeyboardInterrupt: (
-        "Interrupted. What was whole is kept; run the command again to go on.",
+        "Interrupted. Finished work is kept; run the command again to go on.",
         "interrupted",
         INTERRUPTED,
     ),

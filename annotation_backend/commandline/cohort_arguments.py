@@ -15,7 +15,7 @@ _NAMED = re.compile(rf"({'|'.join(CHANNELS)})=(.+)", re.DOTALL)
 _OTHERWISE_NAMED = re.compile(r"[A-Za-z0-9]{1,8}=.+", re.DOTALL)
 
 Named = tuple[str, str]
-"""A channel, empty where none was named, and what was given for it."""
+"""A channel, empty where none was named, and the value given for it."""
 
 
 def named(value: str) -> Named:

@@ -52,7 +52,7 @@ class Rehearsal:
         self._review: Review | None = None
 
     def links(self) -> list[Link]:
-        """In the order of the loop; each names what it needs."""
+        """The links in the order of the loop; each names those that it needs."""
         label_studio = "Label Studio's token"
         return [
             Link("ingest", self._ingest, ("database", "data folder")),

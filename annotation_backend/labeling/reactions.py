@@ -78,7 +78,7 @@ def draw_waiting_tasks_anew(**_signal: Any) -> None:
 
 @receiver(model_promoted)
 def embed_waiting_tasks(*, model: Model, **_signal: Any) -> None:
-    """Where the model embeds slices: queues that for every case with tasks that nobody submitted."""
+    """Queues the embedding of slices for every case with tasks that nobody submitted, if the model embeds."""
     if Method(model.method) in BOXED:
         for code in _waiting_cases():
             queue_once(embed_case, case_code=code)

@@ -6,7 +6,7 @@ saves_settled = Signal()
 """Another save or another mask of a `case` may count now; sent in the transaction of the change."""
 
 saves_arrived = Signal()
-"""There are saves of a `case_code`, or questions about saves, that are not settled; sent inside the transaction."""
+"""Saves or deletions of a `case_code` came in that are not confirmed yet; sent inside the transaction."""
 
 annotation_stored = Signal()
 """A webhook brought an `annotation`, which was stored just now and was not cancelled."""

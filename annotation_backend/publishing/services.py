@@ -39,7 +39,7 @@ class BuiltRelease:
 
 
 def releases_folder() -> Path:
-    """Where releases lie."""
+    """Folder of all releases."""
     return Path(settings.DATA_FOLDER) / "releases"
 
 

@@ -24,7 +24,7 @@ def approved_reviews(codes: Collection[str] | None = None) -> list[Review]:
 
 
 def why_not_counted(case: Case) -> str:
-    """Why a case whose verdict approves counts in no release and no training now; nothing where it does."""
+    """The reason why an approved case counts in no release and no training now; empty where it does."""
     is_sound = Case.objects.sound().filter(pk=case.pk).exists()
     return "" if is_sound and approved_review(case) is not None else why_unapproved(case.code)
 
@@ -32,7 +32,7 @@ def why_not_counted(case: Case) -> str:
 def lock_approvals(codes: Collection[str]) -> None:
     """Keeps the approvals of cases as they are until the transaction ends.
 
-    Whatever ends an approval or takes its case out locks the case first: saves, verdicts, registrations, exclusions.
+    Everything that ends an approval or excludes its case locks the case first: saves, verdicts, registrations and so on.
     """
     list(Case.objects.filter(code__in=codes).order_by("pk").select_for_update().values_list("pk"))
 

@@ -43,7 +43,7 @@ class Review(models.Model):
 
     @property
     def ending(self) -> "VerdictEnd | None":
-        """How it came to an end; None while it holds."""
+        """Its end; None while it holds."""
         return getattr(self, "end", None)
 
     def holds_on(self, mask: CaseMask) -> bool:
@@ -68,7 +68,7 @@ class EndReason(models.TextChoices):
 
 
 class VerdictEnd(models.Model):
-    """A verdict ended because something of what was looked at changed; rows are never changed."""
+    """The end of a verdict, because something that the radiologist looked at changed; rows are never changed."""
 
     review = models.OneToOneField(Review, on_delete=models.CASCADE, related_name="end")
     reason = models.CharField(max_length=12, choices=EndReason.choices)

@@ -1,4 +1,4 @@
-"""One process that is kept running: when it ends, what is left of its group is ended and it is started again."""
+"""One process that is kept running: when it ends, the rest of its group is ended and it is started again."""
 
 import os
 import signal

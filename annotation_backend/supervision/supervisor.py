@@ -114,7 +114,7 @@ class Processes:
             self._answers[name] = answers
 
     def log_of(self, name: str) -> Path:
-        """Where a process's output goes."""
+        """Log file of a process's output."""
         return self._logs / f"{name}.log"
 
     def tend(self) -> None:

@@ -126,7 +126,7 @@ def _is_too_large(conn: TConn) -> bool:
 
 
 def _start(conn: TConn) -> bytes:
-    """What has come so far; it stays in the socket's buffer."""
+    """The bytes that have come so far; they stay in the socket's buffer."""
     return bytes(conn.sock.recv(_LARGEST_PEEK, socket.MSG_PEEK | socket.MSG_DONTWAIT))
 
 

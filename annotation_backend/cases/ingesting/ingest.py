@@ -138,7 +138,7 @@ class _Run:
                 self._note_without_pair(summary)
 
     def tasks(self, scratch: Path) -> list[PairTask]:
-        """What workers have to do; patients of whom nothing is new are noted at once."""
+        """Tasks for workers; patients of whom nothing is new are noted at once."""
         return [task for pair in self._pairs for task in self._tasks_of(pair, scratch)]
 
     def keep(self, pair: "PatientPair", stored: StoredPair) -> None:

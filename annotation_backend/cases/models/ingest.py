@@ -24,7 +24,7 @@ class Ingest(models.Model):
 
 
 class Outcome(models.TextChoices):
-    """What became of a patient."""
+    """Outcome of an ingest for a patient."""
 
     NEW = "new", "New case"
     KNOWN = "known", "Known case"

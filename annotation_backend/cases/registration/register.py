@@ -1,4 +1,4 @@
-"""Registration of cases: workers compute, this process keeps what they found."""
+"""Registration of cases: workers compute, this process stores the result."""
 
 import logging
 import shutil
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 PRESETS = ("fast", "ants")
 MOTIONS = ("rigid", "affine", "deformable")
-"""What a person may ask for; `curation.registration.register.RegistrationSettings` says what each means."""
+"""Values that a person may ask for; `curation.registration.alignment.RegistrationSettings` explains them."""
 
 
 @dataclass
@@ -168,7 +168,7 @@ def _record_at(case: Case, place: str, stored: StoredRegistration, verdict: str)
 
 
 def doubts_about(case: Case) -> list[Finding]:
-    """What keeps the case's registration from being built upon; empty where nothing does."""
+    """Findings that keep the case's registration from being built upon; empty for a sound one."""
     verdict = case.registration.verdict if case.is_registered else ""
     page = reverse("registration-page", args=[case.code])
     if verdict == AlignmentVerdict.LOOK:

@@ -66,7 +66,7 @@ def _registered(case: Case, role: SeriesRole) -> Volume:
 
 
 def picture_plane(case: Case) -> PicturePlane:
-    """How the case's pictures go back to voxels.
+    """The plane of the case's pictures, which takes a picture's pixels back to voxels.
 
     Raises:
         RejectedInput: Its slices were not exported.

@@ -42,8 +42,8 @@ class StoredFile:
 
     Args:
         path: Where it lies, in the data folder.
-        sha256: What its digest must be, or `OWN_CHECKSUMS`.
-        what: What it is, in Maskloop's own names, e.g. "the picture of slice 3 of C0001 (t2)".
+        sha256: The digest that it must have, or `OWN_CHECKSUMS`.
+        what: The file in Maskloop's own names, e.g. "the picture of slice 3 of C0001 (t2)".
         remedy: What brings it back.
         case: The case that it belongs to; None for a file of no case.
     """

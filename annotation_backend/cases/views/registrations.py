@@ -112,7 +112,7 @@ def _shown(request: HttpRequest, case: Case) -> dict[str, object]:
 
 
 def _acted(request: HttpRequest, case: Case) -> str:
-    """Does what a form asks; returns why not, or nothing."""
+    """Does the action of a form; returns the reason for a refusal, or nothing."""
     act = _ACTS.get(request.POST.get("action", ""))
     if act is None:
         return "This form is not known here. Load the page and try again."

@@ -210,7 +210,7 @@ def _other_windows(export: "SliceExport") -> dict[tuple[SeriesRole, int], dict[s
 
 
 def known_words(roi_name: str) -> str:
-    """The words of a region's name that say what it is; people type patients' names into it, so others are left out."""
+    """The known words of a region's name; the others are left out, because people type patients' names into it."""
     words = re.split(r"[^a-z0-9]+", roi_name.lower())
     return "_".join(word for word in words if word in REGION_WORDS)
 

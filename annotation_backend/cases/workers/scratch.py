@@ -1,4 +1,4 @@
-"""Scratch: where unfinished work lies, in the data folder, so that what is whole can be moved in with one rename."""
+"""Scratch: the place of unfinished work, in the data folder, so that a whole folder is moved in with one rename."""
 
 import fcntl
 import filecmp
@@ -37,7 +37,7 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def move_in(whole: Path, place: Path) -> None:
-    """Moves a folder to a place that no record names yet, instead of what a run that was killed may have left there."""
+    """Moves a folder to a place that no record names yet, instead of remains of a killed run."""
     place.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(place, ignore_errors=True)
     whole.rename(place)

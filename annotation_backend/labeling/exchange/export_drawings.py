@@ -283,7 +283,7 @@ def _by_page(regions: Sequence[Region]) -> dict[int, list[Region]]:
 
 
 def _shape_of(regions: Sequence[Region], task: ExportedTask, place: Place) -> tuple[int, int] | None:
-    """Height and width of the picture: the plane's, or what a mask says; None where there is no mask.
+    """Height and width of the picture: the plane's, or those that a mask says; None where there is no mask.
 
     An emptied save says nothing of the size, but an earlier one of the task may.
 

@@ -201,7 +201,7 @@ def _rows_of(task: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _drafts(task: Mapping[str, Any], *, has_saves: bool) -> int:
-    """How many drafts there are; one that says that nothing was drawn on an unsaved slice is none."""
+    """Number of drafts; an empty one on an unsaved slice does not count."""
     drafts = task.get("drafts")
     if not isinstance(drafts, list):
         return 0
@@ -268,6 +268,6 @@ def _no_task(place: int) -> RejectedInput:
 def _not_an_export(got: str) -> RejectedInput:
     return RejectedInput(
         "export-malformed",
-        f"Expected a Label Studio export, a JSON list of tasks, got {got}.",
+        f"This is no Label Studio export, which is a JSON list of tasks, but {got}.",
         remedy="Export the project again as JSON (in Label Studio: Export, JSON), and unpack it where it is packed.",
     )

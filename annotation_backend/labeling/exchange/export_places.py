@@ -17,7 +17,7 @@ _UNNAMED_CASE = "volume"
 
 
 class Cut(StrEnum):
-    """How sure it is which pixel is which voxel."""
+    """Certainty about which pixel is which voxel."""
 
     PROVED = "proved"
     SAID = "said"
@@ -27,7 +27,7 @@ class Cut(StrEnum):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a task's pictures lie.
+    """Place of a task's pictures.
 
     Args:
         name: The volume they belong to.
@@ -71,7 +71,7 @@ class Sources:
     is_cut_said: bool = False
 
     def place_of(self, task: ExportedTask) -> Place:
-        """Where a task's pictures lie.
+        """Place of a task's pictures.
 
         Raises:
             RejectedInput: The volume has no such slice (``slice-index``), or not as many as the task has pages, or the

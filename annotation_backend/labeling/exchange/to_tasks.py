@@ -25,7 +25,7 @@ _FIELD = re.compile(r"\{(case|slice)(?::0(\d))?\}")
 
 
 class Drawn(StrEnum):
-    """What a mask is in Label Studio: someone's annotation, or a model's prediction."""
+    """Kind of a mask in Label Studio: someone's annotation, or a model's prediction."""
 
     ANNOTATIONS = "annotations"
     PREDICTIONS = "predictions"
@@ -43,7 +43,7 @@ class LabelMap:
 
 @dataclass(frozen=True)
 class TaskForm:
-    """How tasks are written.
+    """Form in which tasks are written.
 
     Args:
         drawn: As annotations or as predictions.

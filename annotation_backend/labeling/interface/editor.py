@@ -138,7 +138,7 @@ def _draw_anew(project: LabelingProject) -> None:
 
 
 def _summary(project: LabelingProject) -> dict[str, Any]:
-    """What Label Studio counts of the project's annotations and drafts."""
+    """Label Studio's counts of the project's annotations and drafts."""
     answer = call("GET", f"/api/projects/{project.label_studio_id}/summary/")
     found = record_of(answer, created_annotations=dict, created_labels=dict, created_labels_drafts=dict)
     for name in ("created_labels", "created_labels_drafts"):

@@ -1,8 +1,8 @@
 """OpenTask: the annotator of an interactive request, and the mask on the picture that it is about.
 
 Label Studio says neither. It sends the task's drafts, annotations and predictions: the draft that holds a prompt of the
-request is the asking person's, and the newest of what was saved is what they see (a draft is at most five seconds
-behind the screen). Before the first draft the person is unknown.
+request is the annotator's own, and the newest of drafts and annotations is what they see (a draft is at most five
+seconds behind the screen). Before the first draft the annotator is unknown.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -19,7 +19,7 @@ Decode = Callable[..., NDArray[np.bool_]]
 
 @dataclass(frozen=True)
 class _Form:
-    """Where a format keeps its labels and its mask, and the control that draws it."""
+    """Keys of a format's labels and mask, and the control that draws it."""
 
     type: str
     content: str

@@ -158,7 +158,7 @@ class _Batch:
 
 
 def _size_of(value: Mapping[str, Any]) -> int:
-    """How much a region's mask takes: the numbers of a brush mask, the letters of a bitmask by eight."""
+    """Size of a region's mask: the numbers of a brush mask, or an eighth of the letters of a bitmask."""
     rle = value.get("rle")
     return len(rle) if isinstance(rle, list) else len(str(value.get("imageDataURL", ""))) // 8
 

@@ -112,7 +112,7 @@ def _create(save: Save, task: LabelingTask, project: LabelingProject, received_b
 
 
 def _vouch(row: Annotation, task: LabelingTask) -> None:
-    """Label Studio has this very save, whatever it said when it was asked before."""
+    """Confirms a save that Label Studio itself gave us, whatever it answered about it before."""
     if not Annotation.objects.filter(pk=row.pk).confirmed().exists() or _is_unchecked_legacy(row):
         with settled(*sharing(task, row.project_id, row.label_studio_id)):
             Confirmation.objects.update_or_create(annotation=row, defaults={"outcome": Outcome.CONFIRMED})
@@ -329,7 +329,7 @@ def _noted(body: Mapping[str, Any]) -> str:
 
 
 def _changed(body: Mapping[str, Any]) -> str:
-    """Somebody, or we, changed the project; what it says is not believed, Label Studio is asked."""
+    """Somebody, or we, changed the project; the webhook is not believed, Label Studio is asked."""
     number = number_of(body.get("project"))
     known = dict(LabelingProject.objects.filter(is_retired=False).values_list("label_studio_id", "pk"))
     if isinstance(number, bool) or not isinstance(number, int) or number not in known:

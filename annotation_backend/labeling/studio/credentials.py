@@ -24,7 +24,7 @@ def service_url() -> str:
 
 
 def ml_backend_url() -> str:
-    """Where Label Studio finds our ML backend."""
+    """Address of our ML backend for Label Studio."""
     return f"{service_url()}/ml"
 
 

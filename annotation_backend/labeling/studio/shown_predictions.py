@@ -47,7 +47,7 @@ def note_answers(tasks: Sequence[LabelingTask], bodies: Sequence[Mapping[str, An
 
 
 def hide_predictions(task: LabelingTask) -> None:
-    """Empties what a task shows, without taking it away, until a model has drawn it anew."""
+    """Empties a task's predictions, without deleting them, until a model has drawn anew."""
     nothing = {"task": task.label_studio_id, "result": [], "model_version": _HIDDEN}
     _note([task], [nothing], keep=1)
     change_predictions(task, nothing)

@@ -1,4 +1,4 @@
-"""How long a page waits for others: for Label Studio, and for a database that somebody else writes to."""
+"""Time limits of a page: for Label Studio, and for a database that somebody else writes to."""
 
 from collections.abc import Callable
 from typing import Any

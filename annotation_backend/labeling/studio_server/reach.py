@@ -1,4 +1,4 @@
-"""Which addresses Label Studio may send to: those of the internet, and of this network only our own service's."""
+"""Addresses that Label Studio may send to: those of the internet, and of this network only our own service's."""
 
 import ipaddress
 import socket

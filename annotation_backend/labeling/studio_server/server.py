@@ -21,7 +21,7 @@ _LIBPQ_VARIABLES = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT"}
 
 
 def data_folder() -> Path:
-    """Where Label Studio keeps its database."""
+    """Folder of Label Studio's database."""
     return Path(settings.DATA_FOLDER) / "label_studio"
 
 

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from django.http import HttpResponse
 
 LOGIN_PATH = "/login/"
-"""How the addresses end at which Label Studio takes a password: its own page, Django's administration (``/admin/``),
+"""End of the addresses at which Label Studio takes a password: its own page, Django's administration (``/admin/``),
 and the one of its API's framework (``/api-auth/``). Without the last slash Label Studio answers as with it: its own
 middleware asks once more, through another instance of this one."""
 

@@ -22,7 +22,7 @@ from datasets.errors import RejectedInput
 def note_doubts(case: Case) -> int:
     """Raises one finding for all unconfirmed saves of a case, and one for all whose annotator is unknown.
 
-    A person who has looked at one sees the next only where more came since.
+    A person who has marked one as seen gets the next only if more such saves came since.
 
     Returns:
         How many of the two are open now.

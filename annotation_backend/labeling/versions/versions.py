@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LabelDifference:
-    """How one label differs between two versions.
+    """Difference of one label between two versions.
 
     Args:
         label: Its name.
@@ -84,7 +84,7 @@ def version_of(task: LabelingTask, number: int) -> Annotation:
 
 
 def differences(one: Annotation, other: Annotation) -> list[LabelDifference]:
-    """How two versions of one slice differ, label by label.
+    """Differences of two versions of one slice, label by label.
 
     Raises:
         RejectedInput: They are of different slices (``versions-of-two-slices``).

@@ -37,7 +37,7 @@ def settings_page(request: HttpRequest) -> HttpResponse:
 
 
 def _changed(request: HttpRequest, project: LabelingProject, form: SettingsForm) -> int:
-    """Does what the form asks; returns the answer's status."""
+    """Changes the settings as the form asks; returns the answer's status."""
     if not form.is_valid():
         return 400
     try:

@@ -1,4 +1,4 @@
-"""Looking over a project in Label Studio, naming what differs, and mending it."""
+"""Compares a project in Label Studio with what we left there, records the differences, and mends them."""
 
 import logging
 import time
@@ -35,7 +35,7 @@ OVERLAP = timedelta(minutes=2)
 
 
 def look(project: LabelingProject) -> list[Difference]:
-    """All that differs from what we left in Label Studio; changes nothing.
+    """All differences from what we left in Label Studio; changes nothing.
 
     Raises:
         TryAgain: Label Studio does not answer.

@@ -7,7 +7,7 @@ from annotation_backend.commandline.arguments import MaskloopCommand
 
 
 class Command(MaskloopCommand):
-    """Reads every stored file once and compares it with what was written down of it; changes nothing unless told to."""
+    """Reads every stored file once and compares it with its recorded digest; changes nothing unless told to."""
 
     help = "Compare everything that is stored with its digests: images, pictures, masks, versions, releases, models."
 

@@ -21,7 +21,7 @@ PROMOTED = "promoted"
 
 
 class Command(MaskloopCommand):
-    """Without an option it only says what is set."""
+    """Without an option it only shows the settings."""
 
     help = "Show or change how annotators draw and which model answers which kind of prompt."
 
