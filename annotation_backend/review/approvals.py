@@ -32,7 +32,7 @@ def why_not_counted(case: Case) -> str:
 def lock_approvals(codes: Collection[str]) -> None:
     """Keeps the approvals of cases as they are until the transaction ends.
 
-    Everything that ends an approval or excludes its case locks the case first: saves, verdicts, registrations and so on.
+    Everything that ends an approval or excludes its case locks the case first: saves, verdicts, exclusions and others.
     """
     list(Case.objects.filter(code__in=codes).order_by("pk").select_for_update().values_list("pk"))
 

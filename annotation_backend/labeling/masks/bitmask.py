@@ -1,7 +1,7 @@
 """Label Studio's bitmasks: a picture's mask to a PNG inside a data URL and back.
 
 The editor writes black pixels on a transparent background; the mask is the alpha channel, so a picture without one says
-nothing. What is read is held against the picture's size before a pixel is decoded.
+nothing. The size in its header is compared with the picture's before a pixel is decoded.
 """
 
 import base64

@@ -92,12 +92,12 @@ class StudioChange(models.Model):
 _ADVICE = {
     Subject.BACKEND: "Label Studio gives the administrator's token to every ML backend: where a foreign address was "
     "there, draw a new token (Account & Settings there), put it into .env as LABEL_STUDIO_TOKEN, and restart.",
-    Subject.WEBHOOK: "What was saved meanwhile may have been sent to a foreign address.",
+    Subject.WEBHOOK: "Saves meanwhile may have been sent to a foreign address.",
     Subject.STORAGE: "Annotations may have been copied to a foreign place.",
 }
 
 _OF_TASKS = {
-    NONE_OF_OURS: "It is in no tab any more, and says so to whoever opens it. What was drawn in it is in no mask: have "
-    "it drawn in the slice's own task, then delete this one in Label Studio.",
-    TASK_GONE: "What was saved in it stays here. `manage.py publish_tasks` makes it anew, and nothing else does.",
+    NONE_OF_OURS: "It is in no tab any more, and its comment says so. Annotations in it are in no mask: have the slice "
+    "drawn in its own task, then delete this one in Label Studio.",
+    TASK_GONE: "Its annotations stay here. `manage.py publish_tasks` makes it anew, and nothing else does.",
 }

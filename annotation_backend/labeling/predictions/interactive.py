@@ -122,7 +122,7 @@ def _granted(record: LabelingTask, turn: Turn, seen: OpenTask) -> Result:
 def _mask_regions(record: LabelingTask, seen: OpenTask, mask: Any, *, score: float | None) -> list[dict[str, Any]]:
     """The mask in place of what is there: Label Studio replaces the region whose id comes back.
 
-    The largest region of the tumour becomes the mask; of any other only what the mask no longer holds is taken away.
+    The largest region of the tumour becomes the mask; any other only loses the pixels that the mask no longer holds.
     """
     sizes = {identifier: int(part.mask.sum()) for identifier, part in seen.parts.items()}
     main = max(sizes, key=lambda identifier: sizes[identifier], default=None)

@@ -25,7 +25,7 @@ AGAIN_SECONDS, MOST_ATTEMPTS = 60, 30
 """Where Label Studio does not answer, it is asked again for half an hour."""
 
 AFTER_SAVES = -5
-"""Priority of the job: what people saved is assembled first."""
+"""Priority of the job: people's saves are assembled first."""
 
 
 def queue_pushing(slices: Mapping[str, Sequence[int]]) -> None:

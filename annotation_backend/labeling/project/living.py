@@ -67,12 +67,12 @@ def retire(project: LabelingProject) -> Finding:
     """Writes down that Label Studio has deleted a project; `bring_back` takes it back where it is seen again."""
     LabelingProject.objects.filter(pk=project.pk).update(is_retired=True)
     project.is_retired = True
-    logger.warning("Label Studio has deleted project %d; what was saved in it stays here", project.label_studio_id)
+    logger.warning("Label Studio has deleted project %d; its annotations stay here", project.label_studio_id)
     return Finding(
         Level.WARNING,
         "project-gone",
         f"Project {project.label_studio_id} was deleted in Label Studio.",
-        "`manage.py publish_tasks` makes it anew; what was saved in it stays here.",
+        "`manage.py publish_tasks` makes it anew; its annotations stay here.",
     )
 
 
@@ -80,7 +80,7 @@ def bring_back() -> list[Finding]:
     """Takes projects back that were taken for deleted and are in Label Studio after all.
 
     Returns:
-        One finding for each; the next reconciliation takes over what was saved in it meanwhile.
+        One finding for each; the next reconciliation takes over the saves since.
     """
     back = [project for project in LabelingProject.objects.filter(is_retired=True) if _is_there(project)]
     for project in back:

@@ -91,5 +91,5 @@ def _other_number(user: User, number: int) -> Finding:
         "label-studio-number",
         f"Label Studio has account {number} under the address of {user}, who was account {user.label_studio_id or '-'} "
         "before, or it is somebody else's here.",
-        "Saves of that account count once a data manager says who drew them, on the page of findings.",
+        "Saves of that account count once a data manager names their annotator on the page of findings.",
     )

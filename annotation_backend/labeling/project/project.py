@@ -14,7 +14,7 @@ TITLE = "Maskloop: tumours on MRI"
 
 
 def ensure_project() -> LabelingProject:
-    """The project with everything connected; what somebody changed there is written down and mended.
+    """The project with everything connected; changes that somebody made there are recorded and mended.
 
     Raises:
         TryAgain: Label Studio does not answer.

@@ -67,7 +67,7 @@ def publish(case: Case, *, replace_unreadable: bool = False, findings: list[str]
 
 def _mended(case: Case, record: LabelingTask, pictures: dict[int, dict[SeriesRole, Slice]], *, replaces: bool) -> bool:
     """Writes our data into a task at which Label Studio fails; where the fault is in an annotation, that is no help,
-    and the task is deleted if somebody asked for it. What was saved in it stays here."""
+    and the task is deleted if somebody asked for it. Its annotations stay here."""
     if record.slice_index in pictures:
         words = {"state": record.mirrored_state, "comment": record.mirrored_comment}
         data = task_data(case, record.slice_index, pictures[record.slice_index], **words)
@@ -95,7 +95,7 @@ def _tell_unreadable(case: Case, tasks: Sequence[LabelingTask], findings: list[s
         f"Label Studio fails when it is asked for task {numbers} of {case.code}: a text in an annotation holds half a "
         "character.",
         remedy=f"Run `manage.py publish_tasks --case {case.code} --replace-unreadable`: the task is made anew, its "
-        "earlier saves stay; what was saved last is to be drawn again.",
+        "earlier saves stay, and its last save is to be drawn again.",
     )
     if findings is None:
         raise error
@@ -163,7 +163,7 @@ def _in_label_studio(
 def _bring_up_to_date(
     project: LabelingProject, tasks: Sequence[LabelingTask], found: Mapping[int, dict[str, Any] | None]
 ) -> None:
-    """Gives tasks what they should show by now, as `watch` does; those at which Label Studio fails are left."""
+    """Gives tasks the data that they should have by now, as `watch` does, but for those at which Label Studio fails."""
     rows = {number: row for number, row in found.items() if row is not None}
     bring_up_to_date(project, [task for task in tasks if task.label_studio_id in rows], rows)
 

@@ -99,8 +99,8 @@ def _take_task(project: LabelingProject, task: Mapping[str, Any], before: _Befor
     saves, others = sound_rows_of(task.get("annotations") or [], id=int)
     if saves and not _is_ours(project, task):
         report.refused.append(
-            f"Task {number} belongs to no case here, and what was drawn in it is in no mask: have it drawn in the "
-            "slice's own task, then delete this one in Label Studio. [task-unknown]"
+            f"Task {number} belongs to no case here, and annotations in it are in no mask: have the slice drawn in its "
+            "own task, then delete this one in Label Studio. [task-unknown]"
         )
         return
     for save in saves:

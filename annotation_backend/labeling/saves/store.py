@@ -324,7 +324,7 @@ def _ask_whether_deleted(project: LabelingProject, numbers: Iterable[int]) -> No
 
 def _noted(body: Mapping[str, Any]) -> str:
     """A deleted task or project takes nothing away here; `publish_tasks` makes it anew."""
-    logger.warning("Label Studio says %s; what was saved stays here", body["action"])
+    logger.warning("Label Studio says %s; the annotations stay here", body["action"])
     return "noted"
 
 

@@ -214,7 +214,7 @@ def _refusal(status: int, body: str) -> Exception:
     if status == 404:
         return RejectedInput(
             "label-studio-missing",
-            "Label Studio does not know what we asked for (404).",
+            "Label Studio does not have what we asked for (404).",
             remedy="Was a project or task deleted there? Run `manage.py publish_tasks` to publish it again.",
         )
     if status == 413:

@@ -19,7 +19,7 @@ _SHOWN = ("result", "model_version", "score")
 _HIDDEN = "is drawn anew"
 
 _KNOWN_ANSWERS = 3
-"""Label Studio shows an answer to its own question beside what was pushed, or in its place."""
+"""Label Studio shows a prediction that it asked for itself beside the one that was pushed, or in its place."""
 
 
 def show_predictions(tasks: Sequence[LabelingTask], bodies: Sequence[dict[str, Any]]) -> None:

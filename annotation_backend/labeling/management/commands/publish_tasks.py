@@ -25,7 +25,7 @@ class Command(MaskloopCommand):
         parser.add_argument(
             "--replace-unreadable",
             action="store_true",
-            help="make tasks anew at which Label Studio fails; what was saved in them last is lost there",
+            help="make tasks anew at which Label Studio fails; their last save is lost there",
         )
         parser.add_argument("--dry-run", action="store_true", help="only say what would be published")
 

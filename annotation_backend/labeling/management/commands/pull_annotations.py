@@ -16,7 +16,7 @@ SHORTEST_SECONDS = 1.0
 class Command(MaskloopCommand):
     """Compares Label Studio's annotations with ours; safe to run at any time, and again."""
 
-    help = "Take over annotations that a webhook lost, and queue again what a stopped worker left undone."
+    help = "Take over annotations whose webhook was lost, and queue jobs again that a stopped worker left undone."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         """Once, or for as long as the service runs."""
