@@ -39,7 +39,7 @@ from annotation_backend.labeling.models import (
     Subject,
     TaskState,
 )
-from annotation_backend.labeling.predictions import neighbours as refresh
+from annotation_backend.labeling.predictions import neighbours
 from annotation_backend.labeling.project import publish
 from annotation_backend.labeling.project.living import bring_back, is_gone
 from annotation_backend.labeling.project.people import ensure_people
@@ -118,7 +118,7 @@ class Door:
 def door(monkeypatch: pytest.MonkeyPatch) -> Door:
     door = Door()
     monkeypatch.setattr(webhook, "receive", door)
-    monkeypatch.setattr(refresh, "behind_save", lambda _save: None)
+    monkeypatch.setattr(neighbours, "behind_save", lambda _save: None)
     monkeypatch.setattr(confirm, "PATIENCE", timedelta(0))
     return door
 

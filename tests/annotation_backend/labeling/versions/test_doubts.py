@@ -24,7 +24,7 @@ from annotation_backend.labeling.models import (
     Restoration,
     TaskState,
 )
-from annotation_backend.labeling.predictions import neighbours as refresh
+from annotation_backend.labeling.predictions import neighbours
 from annotation_backend.labeling.saves import confirm
 from annotation_backend.labeling.saves.confirm import confirm_saves, note
 from annotation_backend.labeling.saves.reconcile import PullReport, _Before, _take_task
@@ -487,20 +487,20 @@ def test_the_slices_around_a_save_follow_it_once_label_studio_has_confirmed_it(
 ) -> None:
     followed: list[set[int]] = []
     monkeypatch.setattr(
-        refresh, "carried_masks", lambda _case, known, *_words, **_more: followed.append(set(known)) or []
+        neighbours, "carried_masks", lambda _case, known, *_words, **_more: followed.append(set(known)) or []
     )
     body = save_body(tasks[4], identifier=9, updated_at=LATER, created_at=LATER)
     receive({"action": "ANNOTATION_CREATED", "annotation": body})
-    again: list[refresh._Due] = []
-    monkeypatch.setattr(refresh._refresher, "ask", again.append)
+    again: list[neighbours._Due] = []
+    monkeypatch.setattr(neighbours._refresher, "ask", again.append)
     monkeypatch.setattr(confirm, "PATIENCE", timedelta(minutes=1))
-    refresh._refresh(refresh._Due(tasks[4].case_id, None, 4, 0.0, asks=2))
-    refresh._refresh(again[0])
+    neighbours._refresh(neighbours._Due(tasks[4].case_id, None, 4, 0.0, asks=2))
+    neighbours._refresh(again[0])
     assert [due.asks for due in again] == [1, 0], "Label Studio is asked again while it does not have it"
-    refresh._refresh(again[1])
+    neighbours._refresh(again[1])
     assert followed == [{2}]
     server.annotations[9] = body
-    refresh._refresh(again[0])
+    neighbours._refresh(again[0])
     assert followed == [{2}, {2, 4}]
 
 
