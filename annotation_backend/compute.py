@@ -23,13 +23,13 @@ from django.conf import settings
 
 from datasets.errors import MaskloopError, RejectedInput, TryAgain
 from datasets.finding import Finding, Level
+from datasets.progress import Progress
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Progress = Callable[[int, int], None]
 
 WORKER_MEMORY_BYTES = 3_000_000_000
 """A local worker that needs more is ended, and its case becomes a finding after two attempts."""

@@ -16,7 +16,6 @@ from django.db.models import Max
 from annotation_backend.cases.models import Case, Damage
 from annotation_backend.cases.stored.digests import FROM_BACKUP, UNREADABLE, StoredFile, compare
 from annotation_backend.cases.stored.files import files_of
-from annotation_backend.compute import Progress
 from annotation_backend.labeling.models import Annotation, CaseMask
 from annotation_backend.labeling.versions.stored_masks import make_again, mask_file
 from annotation_backend.labeling.versions.stored_versions import damaged_versions
@@ -26,6 +25,7 @@ from annotation_backend.registry.models import Model
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes
 from datasets.finding import Finding, Level
+from datasets.progress import Progress
 from training.model_package import read_package
 
 

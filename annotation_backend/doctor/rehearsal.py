@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from django_tasks_db.models import DBTaskResult
-from numpy.typing import NDArray
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.ingesting.ingest import ingest
@@ -27,6 +26,7 @@ from annotation_backend.publishing.services import release_case
 from annotation_backend.review.models import Review, Verdict
 from annotation_backend.review.services import decide
 from datasets.errors import RejectedInput, TryAgain
+from datasets.image.mask import Inside
 from datasets.study.case import QualityScore
 
 WEBHOOK_SECONDS = 10.0
@@ -34,8 +34,6 @@ WORKER_SECONDS = 90.0
 
 _SEED = 20_261_121
 _PREFIX = "REHEARSAL"
-
-Inside = NDArray[np.bool_]
 
 
 class Rehearsal:

@@ -21,7 +21,8 @@ from annotation_backend.review.models import Review
 from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
 from datasets.part_folder import remove_remains
-from datasets.release.build import Progress, ReleaseCase, ReleaseSettings, WrittenRelease, written_release
+from datasets.progress import Progress
+from datasets.release.build import ReleaseCase, ReleaseSettings, WrittenRelease, written_release
 from datasets.release.verify import VerificationReport, verify_release
 from datasets.study.case import QualityScore, SeriesRole, TissueType
 

@@ -3,18 +3,15 @@
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from annotation_backend.cases.stored.digests import StoredFile, whole_file
 from datasets.formats.nifti import read_mask
-from datasets.image.mask import Mask
+from datasets.image.mask import Inside, Mask
 from datasets.pictures.picture_plane import PicturePlane
 
 MASKS_IN_MEMORY = 4
 
 
-def mask_on_slice(mask: StoredFile, *, plane: PicturePlane, index: int) -> NDArray[np.bool_]:
+def mask_on_slice(mask: StoredFile, *, plane: PicturePlane, index: int) -> Inside:
     """The mask on a slice in picture orientation, boolean (height, width).
 
     Args:

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from datasets.errors import GeometryError, RejectedInput
 from datasets.image.volume import Grid, Volume
 
+Inside = NDArray[np.bool_]
+"""A mask of one label as an array without its grid: True inside, in two or three axes."""
+
 TUMOUR = "Tumour"
 OEDEMA = "Oedema"
 

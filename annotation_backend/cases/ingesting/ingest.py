@@ -19,10 +19,11 @@ from annotation_backend.cases.ingesting.pseudonyms import next_code, patient_of
 from annotation_backend.cases.models import Case, ImportedMask, Ingest, IngestPatient, Outcome, Patient, Series
 from annotation_backend.cases.workers.pairs import PairTask, StoredMask, StoredPair, known_words, store_pair
 from annotation_backend.cases.workers.scratch import move_in, scratch_folder
-from annotation_backend.compute import Progress, each_done
+from annotation_backend.compute import each_done
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_file
 from datasets.finding import Finding, Level
+from datasets.progress import Progress
 
 if TYPE_CHECKING:
     from curation.pairing.pairing import Pairing, PatientPair, PatientSummary

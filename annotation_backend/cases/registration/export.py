@@ -12,9 +12,10 @@ from annotation_backend.cases.signals import shown_changed
 from annotation_backend.cases.stored.digests import forget_damages
 from annotation_backend.cases.workers.pairs import ExportTask, StoredPictures, export_pictures
 from annotation_backend.cases.workers.scratch import move_beside, one_at_a_time, remove_others, scratch_folder
-from annotation_backend.compute import Progress, each_done
+from annotation_backend.compute import each_done
 from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
+from datasets.progress import Progress
 from datasets.study.case import SeriesRole, TissueType
 
 STAGE = "annotation"

@@ -15,9 +15,10 @@ from annotation_backend.cases.signals import shown_changed
 from annotation_backend.cases.stored.digests import forget_damages
 from annotation_backend.cases.workers.pairs import RegistrationTask, StoredRegistration, register_pair
 from annotation_backend.cases.workers.scratch import move_beside, one_at_a_time, remove_others, scratch_folder
-from annotation_backend.compute import Progress, each_done
+from annotation_backend.compute import each_done
 from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
+from datasets.progress import Progress
 from datasets.study.case import SeriesRole
 
 if TYPE_CHECKING:

@@ -16,11 +16,9 @@ from numpy.typing import NDArray
 
 from annotation_backend.accounts.models import User
 from annotation_backend.labeling.masks.controls import MaskFormat
-from annotation_backend.labeling.masks.regions import mask_of
+from annotation_backend.labeling.masks.regions import Region, mask_of
 from datasets.image.mask import TUMOUR
 from datasets.pictures.picture_plane import PicturePlane
-
-Region = Mapping[str, Any]
 
 _FORMATS = {"brushlabels": MaskFormat.BRUSH, "bitmasklabels": MaskFormat.BITMASK}
 

@@ -17,12 +17,11 @@ from annotation_backend.labeling.masks.controls import (
     START_OVER_LABEL,
     UNDO_LABEL,
 )
+from annotation_backend.labeling.masks.regions import Region
 from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput
 from datasets.pictures.picture_plane import PicturePlane
 from training.prompts.prompt import Box, Click, PointMm, Prompts
-
-Region = Mapping[str, Any]
 
 MOST_PROMPTS = 64
 """Each prompt costs the decoder about 20 MB and a person a click."""

@@ -21,7 +21,7 @@ from annotation_backend.labeling.interface.hints import hint_region
 from annotation_backend.labeling.interface.open_task import OpenTask, read_open_task
 from annotation_backend.labeling.interface.project_settings import answering_model, project_settings
 from annotation_backend.labeling.interface.prompts import read_context
-from annotation_backend.labeling.masks.regions import region_of
+from annotation_backend.labeling.masks.regions import Region, region_of
 from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.labeling.predictions import neighbours
 from annotation_backend.labeling.predictions.predictions import region_id_of
@@ -32,7 +32,6 @@ from training.prompts.prompt import LEAST_EXTREME_POINTS, Prompts, joined
 
 logger = logging.getLogger(__name__)
 
-Region = Mapping[str, Any]
 Result = dict[str, Any]
 
 STILL_THERE = timedelta(minutes=15)

@@ -10,9 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
 from django.db import close_old_connections, transaction
-from numpy.typing import NDArray
 
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
@@ -26,11 +24,10 @@ from annotation_backend.labeling.predictions.predictions import push_masks, push
 from annotation_backend.labeling.versions.assembly import current_saves
 from annotation_backend.labeling.versions.decoded_masks import mask_in, stored_masks
 from datasets.errors import MaskloopError
-from datasets.image.mask import TUMOUR
+from datasets.image.mask import TUMOUR, Inside
 
 logger = logging.getLogger(__name__)
 
-Inside = NDArray[np.bool_]
 
 REACH = 5
 """Slices on either side that are redrawn after one prompt; further ones after prompts and saves on these."""

@@ -1,0 +1,6 @@
+"""Progress: how long work says how far it is."""
+
+from collections.abc import Callable
+
+Progress = Callable[[int, int], None]
+"""Called with (done, to do) after each piece of work, such as a case; what it raises stops the work."""
