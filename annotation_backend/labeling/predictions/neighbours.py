@@ -21,6 +21,7 @@ from annotation_backend.inference.sessions.neighbours import CARRIED, carried_ma
 from annotation_backend.inference.sessions.sessions import Turn, keep_carried, kept_masks, session_of
 from annotation_backend.labeling.models import Annotation, LabelingTask
 from annotation_backend.labeling.predictions.predictions import push_masks, push_predictions, waiting_tasks
+from annotation_backend.labeling.saves.confirm import confirm_saves
 from annotation_backend.labeling.versions.assembly import current_saves
 from annotation_backend.labeling.versions.decoded_masks import mask_in, stored_masks
 from datasets.errors import MaskloopError
@@ -89,7 +90,7 @@ class _Refresher:
             except MaskloopError as error:
                 logger.warning("the neighbours of slice %d stay as they were: %s", due.index, error)
             except Exception:
-                logger.exception("refreshing behind slice %d failed", due.index)
+                logger.exception("redrawing the neighbours of slice %d failed", due.index)
             finally:
                 close_old_connections()
 
@@ -132,10 +133,6 @@ def _ask(due: _Due) -> None:
 
 
 def _refresh(due: _Due) -> None:
-    from annotation_backend.labeling.saves.confirm import (
-        confirm_saves,  # it stores saves, behind which slices are refreshed
-    )
-
     session = _session(due)
     if session is None:
         return
@@ -150,7 +147,7 @@ def _refresh(due: _Due) -> None:
     if not any(mask.any() for mask in known.values()):
         _back_to_the_start(session, free)
         return
-    masks = _kept(session, free) if due.is_drawn else _carried(session, due, known, free)
+    masks = _kept(session, free) if due.is_drawn else _propagated(session, due, known, free)
     _push(session, masks, free, due=due)
 
 
@@ -177,7 +174,7 @@ def _waiting(session: Session) -> dict[int, LabelingTask]:
 
 
 def _back_to_the_start(session: Session, tasks: Mapping[int, LabelingTask]) -> None:
-    """Nothing is known any more: the models' own first masks again."""
+    """No mask is known any more: shows the initial masks again."""
     LabelingTask.objects.filter(pk__in=[task.pk for task in tasks.values()]).update(drawn_by=None)
     push_predictions(session.case)
 
@@ -190,7 +187,7 @@ def _kept(session: Session, tasks: Mapping[int, LabelingTask]) -> Iterator[tuple
             yield index, mask, versions[index]
 
 
-def _carried(
+def _propagated(
     session: Session, due: _Due, known: Mapping[int, Inside], tasks: Mapping[int, LabelingTask]
 ) -> Iterator[tuple[int, Inside, str]]:
     wanted = [index for index in tasks if abs(index - due.index) <= REACH]
@@ -226,7 +223,7 @@ def _push(
             part, limit = [], _PUSHED_TOGETHER
     if part and _is_newest(due):
         push_masks(part)
-    logger.info("refreshed the slices around %d of %s", due.index, session.case)
+    logger.info("redrew the slices around %d of %s", due.index, session.case)
 
 
 def _is_newest(due: _Due) -> bool:
