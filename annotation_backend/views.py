@@ -17,7 +17,7 @@ from annotation_backend.labeling.studio.client import is_up
 from annotation_backend.publishing.models import Release
 from annotation_backend.review.services import queue
 from annotation_backend.supervision.presence import missing
-from annotation_backend.web.not_now import refusal_of
+from annotation_backend.web.machine_faults import refusal_of
 
 logger = logging.getLogger(__name__)
 

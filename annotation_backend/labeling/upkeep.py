@@ -21,7 +21,7 @@ from annotation_backend.labeling.models import (
     FindingKind,
     LabelingProject,
 )
-from annotation_backend.labeling.project.living import bring_back, is_gone, require_organisation, retire
+from annotation_backend.labeling.project.deleted_project import bring_back, is_gone, require_organisation, retire
 from annotation_backend.labeling.project.people import ensure_people
 from annotation_backend.labeling.project.project import current_project
 from annotation_backend.labeling.project.task_states import stale_tasks
@@ -31,7 +31,7 @@ from annotation_backend.labeling.versions.standing import standings
 from annotation_backend.labeling.watch.services import settle
 from annotation_backend.labeling.watch.tokens import ensure_tokens
 from annotation_backend.supervision.lost_jobs import WORKER_GONE, take_up_lost_jobs
-from annotation_backend.web.not_now import refusal_of
+from annotation_backend.web.machine_faults import refusal_of
 from datasets.errors import MaskloopError
 
 logger = logging.getLogger(__name__)

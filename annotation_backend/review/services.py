@@ -136,7 +136,7 @@ def _check_reviewer(mask: CaseMask, reviewer: User) -> None:
         raise RejectedInput(
             "own-drawing", "You drew in this mask yourself.", remedy="Another radiologist gives the verdict."
         )
-    if mask.hangs_on_the_word_of(reviewer):
+    if mask.has_annotator_named_by(reviewer):
         raise RejectedInput(
             "own-word",
             "You named an annotator of this mask yourself.",

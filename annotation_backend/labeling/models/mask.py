@@ -69,13 +69,13 @@ class CaseMask(models.Model):
         restored = Restoration.objects.filter(result__in=versions, person=person)
         return named.exists() or restored.exclude(source__in=Annotation.objects.all().proved()).exists()
 
-    def hangs_on_the_word_of(self, person: User) -> bool:
+    def has_annotator_named_by(self, person: User) -> bool:
         """Whether a version in this mask counts because this person named its annotator, in whatever role."""
         return NamedDrawer.objects.filter(annotation__in=self._versions(), named_by=person).exists()
 
     def is_own_work_of(self, person: User) -> bool:
         """Whether a person may not approve it: an annotator of it, or one who named an annotator of it."""
-        return self.is_drawn_by(person) or self.hangs_on_the_word_of(person)
+        return self.is_drawn_by(person) or self.has_annotator_named_by(person)
 
     def is_in_doubt(self) -> bool:
         """Whether the annotator of a version in this mask is not known here (any more)."""

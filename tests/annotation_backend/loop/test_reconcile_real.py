@@ -41,7 +41,7 @@ from annotation_backend.labeling.models import (
 )
 from annotation_backend.labeling.predictions import neighbours
 from annotation_backend.labeling.project import publish
-from annotation_backend.labeling.project.living import bring_back, is_gone
+from annotation_backend.labeling.project.deleted_project import bring_back, is_gone
 from annotation_backend.labeling.project.people import ensure_people
 from annotation_backend.labeling.saves import confirm
 from annotation_backend.labeling.saves.confirm import confirm_saves
