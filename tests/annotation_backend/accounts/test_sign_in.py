@@ -1,4 +1,4 @@
-"""Signing in: how often a password may be tried, what that costs, and that nobody stays out for good."""
+"""Signing in: the rate limit of tries, its cost, and that it locks nobody out for good."""
 
 import logging
 import threading

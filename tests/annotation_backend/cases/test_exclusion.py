@@ -1,4 +1,4 @@
-"""An exclusion closes what shows the case, at once; taking it back opens it again, with new addresses."""
+"""An exclusion closes a case's pictures and tasks at once; taking it back opens them again, with new addresses."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Attacks on what is stored that failed and must go on failing: crowds, full disks, changed files, other folders."""
+"""Attacks on stored data that failed and must go on failing: crowds, full disks, changed files, other folders."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""An approval is bound to what was looked at: what ends it, and that it is asked again when something is made of it."""
+"""An approval is bound to what was looked at: changes that end it, and that it is checked before each use."""
 
 import re
 from dataclasses import replace

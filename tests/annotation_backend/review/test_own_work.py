@@ -1,4 +1,4 @@
-"""Nobody approves an own drawing, nor waves an own loss through, whatever went wrong or was learned in between."""
+"""Nobody approves an own mask, nor marks an own loss as seen, also after faults or a name given later."""
 
 from pathlib import Path
 from typing import Any

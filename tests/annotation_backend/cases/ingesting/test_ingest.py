@@ -1,4 +1,4 @@
-"""From a folder of studies to cases: what comes in, what is refused by name, and what never leaves the step."""
+"""From a folder of studies to cases: cases that come in, refusals by name, and identifiers that stay inside."""
 
 import errno
 import json

@@ -1,4 +1,4 @@
-"""Label Studio's exports to NIfTI and back, ours and those of strangers, held against the SDK's converter."""
+"""Label Studio's exports to NIfTI and back, of our projects and of others, compared with the SDK's converter."""
 
 import itertools
 import json

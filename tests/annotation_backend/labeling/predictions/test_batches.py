@@ -1,4 +1,4 @@
-"""Thousands of tasks in one request: what is ready at once, the rest by a job, and no task harms another."""
+"""Thousands of tasks in one request: ready predictions at once, the rest by a job, and no task harms another."""
 
 import json
 import resource

@@ -1,4 +1,4 @@
-"""Accounts: the four first ones, one more, one less, and who is who in Label Studio."""
+"""Accounts: the four first ones, one more, one less, and people's numbers in Label Studio."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a task shows: pictures in all windows, an order, and tasks of an earlier version brought up to date."""
+"""A task's data: pictures in all windows, an order, and tasks of an earlier version brought up to date."""
 
 import pytest
 from django.urls import reverse

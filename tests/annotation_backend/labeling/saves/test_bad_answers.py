@@ -1,4 +1,4 @@
-"""Whatever Label Studio answers is taken or named, costs its own row, and ends no round of the reconciler."""
+"""Any answer of Label Studio is taken or named, costs its own row, and ends no round of the reconciler."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Saves become immutable Annotations once, whichever way and however often they come."""
+"""Saves become immutable Annotations once, however often and by webhook or reconciliation they come."""
 
 import numpy as np
 import pytest

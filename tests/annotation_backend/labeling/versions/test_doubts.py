@@ -1,4 +1,4 @@
-"""What Label Studio does not confirm, or nobody known drew, counts nowhere and is one finding a case."""
+"""Saves that Label Studio does not confirm, or whose annotator is unknown, count nowhere and are one finding a case."""
 
 from contextlib import suppress
 from datetime import timedelta

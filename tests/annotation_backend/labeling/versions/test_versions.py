@@ -1,4 +1,4 @@
-"""Versions of a slice: kept as they were, compared, restored, and who may see them."""
+"""Versions of a slice: kept as they were, compared, restored, and shown to reviewers and their annotators."""
 
 from collections.abc import Iterator
 from typing import Any

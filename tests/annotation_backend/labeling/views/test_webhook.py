@@ -1,4 +1,4 @@
-"""The webhook at its door: who is let in, and that whatever comes gets one named answer and harms nothing."""
+"""The webhook: its secret, and that any body gets one named answer and harms nothing."""
 
 import json
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What Label Studio shows is what we left there: each change is named, mended, and remembered with what was drawn."""
+"""Changes of others in Label Studio: each is named, mended, and recorded with the saves that were made meanwhile."""
 
 import json
 from collections.abc import Callable
