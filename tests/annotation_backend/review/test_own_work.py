@@ -62,7 +62,7 @@ def _approve(mask: CaseMask, reviewer: User) -> Review:
 
 
 @pytest.mark.parametrize("error", ["label-studio-down", "label-studio-answer"])
-def test_a_restoration_that_label_studio_took_without_an_answer_keeps_its_drawers(
+def test_a_restoration_that_label_studio_took_without_an_answer_keeps_its_annotators(
     tasks: list[LabelingTask], people: dict[Role, User], monkeypatch: pytest.MonkeyPatch, error: str
 ) -> None:
     saved(tasks[2], person=ANNOTATOR)
@@ -119,7 +119,7 @@ def test_a_version_comes_back_with_its_origin_or_not_at_all(
     assert Restoration.objects.get().result is None
 
 
-def test_who_named_another_as_the_drawer_does_not_approve_it_in_another_role(
+def test_a_person_who_named_the_annotator_does_not_approve_in_another_role(
     tasks: list[LabelingTask], people: dict[Role, User]
 ) -> None:
     saved(tasks[2], completed_by=ANNOTATOR, updated_by=0)
@@ -134,7 +134,7 @@ def test_who_named_another_as_the_drawer_does_not_approve_it_in_another_role(
     assert _approve(_made(tasks[2]), people[Role.RADIOLOGIST])
 
 
-def test_whom_a_data_manager_named_waves_no_loss_of_that_save_through(
+def test_a_named_annotator_marks_no_loss_of_that_save_as_seen(
     tasks: list[LabelingTask], people: dict[Role, User]
 ) -> None:
     saved(tasks[2])
@@ -147,7 +147,7 @@ def test_whom_a_data_manager_named_waves_no_loss_of_that_save_through(
     assert may_mark_seen(loss, people[Role.DATA_MANAGER])
 
 
-def test_who_restored_a_smaller_version_waves_no_loss_of_that_through(
+def test_a_person_who_restored_a_smaller_version_marks_no_loss_of_it_as_seen(
     tasks: list[LabelingTask], people: dict[Role, User]
 ) -> None:
     saved(tasks[2])

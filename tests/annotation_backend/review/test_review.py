@@ -59,7 +59,7 @@ def test_nobody_approves_their_own_drawing_not_even_an_edited_one(mask: CaseMask
         _approve(newest, radiologist)
 
 
-def test_a_drawing_that_somebody_else_touched_last_stays_the_drawers_own(
+def test_an_annotation_that_somebody_else_touched_last_stays_its_annotators_own(
     people: dict[Role, User], mask: CaseMask
 ) -> None:
     task = LabelingTask.objects.get(slice_index=3)
@@ -70,7 +70,9 @@ def test_a_drawing_that_somebody_else_touched_last_stays_the_drawers_own(
         _approve(newest, people[Role.RADIOLOGIST])
 
 
-def test_a_drawing_by_a_stranger_is_in_no_mask_and_waits_for_a_name(people: dict[Role, User], mask: CaseMask) -> None:
+def test_an_annotation_by_an_unknown_person_is_in_no_mask_and_waits_for_a_name(
+    people: dict[Role, User], mask: CaseMask
+) -> None:
     task = LabelingTask.objects.get(slice_index=3)
     saved(task, identifier=8, person=99)
     assert assemble(task.case) == mask
@@ -86,7 +88,7 @@ def test_a_drawing_by_a_stranger_is_in_no_mask_and_waits_for_a_name(people: dict
         _approve(newest, people[Role.RADIOLOGIST])
 
 
-def test_a_mask_whose_drawer_is_not_known_any_more_does_not_count(people: dict[Role, User], mask: CaseMask) -> None:
+def test_a_mask_whose_annotator_is_not_known_any_more_does_not_count(people: dict[Role, User], mask: CaseMask) -> None:
     User.objects.filter(pk=people[Role.ANNOTATOR].pk).update(label_studio_id=None)
     with pytest.raises(RejectedInput, match="mask-superseded"):
         _approve(mask, people[Role.RADIOLOGIST])

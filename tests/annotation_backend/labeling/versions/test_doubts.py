@@ -397,7 +397,7 @@ def test_who_restored_what_nobody_is_proved_to_have_drawn_answers_for_it(
     assert mask.is_drawn_by(people[Role.RADIOLOGIST]), "as an earlier version of this program let them"
 
 
-def test_an_own_loss_is_for_somebody_else_to_wave_through_by_button_and_by_restoring(
+def test_an_own_loss_is_for_somebody_else_to_mark_as_seen_by_button_and_by_restoring(
     client: Client, people: dict[Role, User], tasks: list[LabelingTask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def call(_method: str, _path: str, *, json: dict[str, Any]) -> dict[str, Any]:

@@ -360,7 +360,7 @@ def test_tasks_that_somebody_deleted_are_named_until_they_are_back(
     shown_in_label_studio(project)
 
 
-def test_a_task_that_a_slice_had_before_is_no_strangers(studio: LabelStudioDouble, project: LabelingProject) -> None:
+def test_a_task_that_a_slice_had_before_is_not_foreign(studio: LabelStudioDouble, project: LabelingProject) -> None:
     task = LabelingTask.objects.order_by("slice_index")[0]
     old = task.label_studio_id
     task.former.create(project=project, label_studio_id=old)
