@@ -42,7 +42,7 @@ def by_channel(given: Sequence[Named], first: str) -> dict[str, str]:
     if not found or len(dict(found)) < len(found):
         raise RejectedInput(
             "images-named",
-            f"Each image is given once, but these were: {', '.join(name for name, _ in found) or 'none'}.",
+            f"Expected each image once, got {', '.join(name for name, _ in found) or 'none'}.",
             remedy="Name each, e.g. t1=… t2=…; one without a name is the model's first.",
         )
     return dict(found)

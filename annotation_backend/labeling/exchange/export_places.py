@@ -90,8 +90,8 @@ class Sources:
             return _placed(task, code, self.grid, "grid", cut)
         if task.pages != self.grid.slice_count:
             raise _no_slice(
-                "The task does not say which slice it shows (data.slice), and has not one page for each slice of the "
-                f"volume: expected {self.grid.slice_count}, got {task.pages}."
+                "The task does not say which slice it shows (data.slice), and its pages are not the volume's slices: "
+                f"expected {self.grid.slice_count}, got {task.pages}."
             )
         name = f"task-{task.identifier}"
         return Place(name, self.grid, 0, count=self.grid.slice_count, geometry="grid", cut=cut)

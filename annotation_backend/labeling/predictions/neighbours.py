@@ -66,7 +66,7 @@ class _Due:
         return self.case, self.person
 
 
-class _Refresher:
+class _Propagator:
     """One thread a process, and the newest pending redraw of each session."""
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class _Refresher:
         with self._changed:
             self._due[due.session] = due
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="refresh", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="propagation", daemon=True)
                 self._thread.start()
             self._changed.notify()
 
@@ -86,7 +86,7 @@ class _Refresher:
         while True:
             due = self._next()
             try:
-                _refresh(due)
+                _redraw(due)
             except MaskloopError as error:
                 logger.warning("the neighbours of slice %d stay as they were: %s", due.index, error)
             except Exception:
@@ -104,7 +104,7 @@ class _Refresher:
                 self._changed.wait(wait)
 
 
-_refresher = _Refresher()
+_propagator = _Propagator()
 
 
 def behind(turn: Turn, *, is_drawn: bool = False) -> None:
@@ -129,15 +129,15 @@ def _soon() -> float:
 
 
 def _ask(due: _Due) -> None:
-    transaction.on_commit(lambda: _refresher.ask(due))
+    transaction.on_commit(lambda: _propagator.ask(due))
 
 
-def _refresh(due: _Due) -> None:
+def _redraw(due: _Due) -> None:
     session = _session(due)
     if session is None:
         return
     if due.asks and confirm_saves(session.case):
-        _refresher.ask(replace(due, at=time.monotonic() + _QUIET_SECONDS, asks=due.asks - 1))
+        _propagator.ask(replace(due, at=time.monotonic() + _QUIET_SECONDS, asks=due.asks - 1))
         return
     due = replace(due, turn=session.turn)
     tasks = _waiting(session)

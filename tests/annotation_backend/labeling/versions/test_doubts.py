@@ -492,15 +492,15 @@ def test_the_slices_around_a_save_follow_it_once_label_studio_has_confirmed_it(
     body = save_body(tasks[4], identifier=9, updated_at=LATER, created_at=LATER)
     receive({"action": "ANNOTATION_CREATED", "annotation": body})
     again: list[neighbours._Due] = []
-    monkeypatch.setattr(neighbours._refresher, "ask", again.append)
+    monkeypatch.setattr(neighbours._propagator, "ask", again.append)
     monkeypatch.setattr(confirm, "PATIENCE", timedelta(minutes=1))
-    neighbours._refresh(neighbours._Due(tasks[4].case_id, None, 4, 0.0, asks=2))
-    neighbours._refresh(again[0])
+    neighbours._redraw(neighbours._Due(tasks[4].case_id, None, 4, 0.0, asks=2))
+    neighbours._redraw(again[0])
     assert [due.asks for due in again] == [1, 0], "Label Studio is asked again while it does not have it"
-    neighbours._refresh(again[1])
+    neighbours._redraw(again[1])
     assert followed == [{2}]
     server.annotations[9] = body
-    neighbours._refresh(again[0])
+    neighbours._redraw(again[0])
     assert followed == [{2}, {2, 4}]
 
 
