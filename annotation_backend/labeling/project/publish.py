@@ -102,7 +102,7 @@ def _tell_unreadable(case: Case, tasks: Sequence[LabelingTask], findings: list[s
     findings.append(str(error))
 
 
-def refresh_addresses(case: Case) -> int:
+def renew_addresses(case: Case) -> int:
     """Draws new picture addresses for a case and writes them into its tasks; the old ones stop working.
 
     Returns:

@@ -6,7 +6,7 @@ from typing import Any
 from annotation_backend.cases.registration.volumes import select_cases
 from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.labeling.predictions.predictions import push_predictions
-from annotation_backend.labeling.project.publish import publish, refresh_addresses
+from annotation_backend.labeling.project.publish import publish, renew_addresses
 from datasets.errors import RejectedInput
 
 
@@ -39,7 +39,7 @@ class Command(MaskloopCommand):
                 continue
             try:
                 made = publish(case, replace_unreadable=options["replace_unreadable"], findings=findings)
-                renewed = refresh_addresses(case) if options["renew"] else 0
+                renewed = renew_addresses(case) if options["renew"] else 0
                 drawn = (
                     0
                     if options["no_predictions"]
