@@ -202,7 +202,7 @@ def _gather(
 
 
 def _next(client: "Client", done: "queue.SimpleQueue[Future[Any]]") -> "Future[Any]":
-    """The next future that is done, while there is somebody who works."""
+    """The next future that is done, while there are workers."""
     alone = 0.0
     while True:
         try:

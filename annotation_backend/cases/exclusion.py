@@ -20,7 +20,7 @@ class CaseClosed(RejectedInput):
 
 
 def exclude(case: Case, *, reason: str, person: User | None = None) -> Exclusion:
-    """Leaves a case out of registration, export, publication, training and releases, and closes what shows it.
+    """Leaves a case out of registration, export, publication, training and releases, and closes its pictures and tasks.
 
     Its pictures' addresses end at once; the apps above close their part (`signals.case_excluded`).
 

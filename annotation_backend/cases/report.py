@@ -53,10 +53,10 @@ class CohortReport:
 
     Args:
         ingest: The last one; None before the first.
-        outcomes: What became of the patients of the last ingest, in numbers.
+        outcomes: Number of patients of the last ingest by outcome.
         verdicts: Effective verdicts on the registrations of cases in use, in numbers.
         cases: All cases, excluded ones too.
-        without_case: The last that was seen of patients who have no case.
+        without_case: Newest ingest record of each patient without a case.
     """
 
     ingest: Ingest | None

@@ -27,7 +27,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Failure:
-    """A link that does not hold, why, and what to do."""
+    """A link that does not hold, with the reason and a remedy."""
 
     link: str
     code: str

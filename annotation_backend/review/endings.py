@@ -27,7 +27,7 @@ _REASONS = {
 
 
 def end_what_changed(case: Case) -> VerdictEnd | None:
-    """Ends the case's newest verdict if what it was given on has changed, or if its radiologist drew in the mask.
+    """Ends the case's newest verdict if its record has changed, or if its radiologist turns out to be an annotator.
 
     The tasks of an ended approval go back to the annotators' tabs as annotated, or to be annotated.
 

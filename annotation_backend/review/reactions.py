@@ -12,5 +12,5 @@ from annotation_backend.review.endings import end_what_changed
 
 @receiver([shown_changed, saves_settled])
 def end_verdict(*, case: Case, **_signal: Any) -> None:
-    """Ends the case's verdict if what it was given on has changed."""
+    """Ends the case's verdict if its record has changed."""
     end_what_changed(case)

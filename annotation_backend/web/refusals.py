@@ -1,4 +1,4 @@
-"""Refusals that any page may meet: a damaged file, an excluded case's pictures; and what browsers may keep of pages."""
+"""Refusals that any page may meet (a damaged file, an excluded case's pictures), and a ban on keeping pages."""
 
 from collections.abc import Callable
 from http import HTTPStatus

@@ -16,7 +16,7 @@ def studies_folder(given: Path) -> Path:
 
     Raises:
         RejectedInput: It is not there (``no-such-folder``); or it is, holds or lies in the data folder or the checkout
-            (``own-folder``): what Maskloop itself wrote would become new patients.
+            (``own-folder``): files that Maskloop itself wrote would become new patients.
     """
     try:
         folder = given.resolve()

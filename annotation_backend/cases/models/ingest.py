@@ -1,4 +1,4 @@
-"""Ingest: one look at a folder, what became of each patient in it, and the series that people chose."""
+"""Ingest: one run over a folder, its outcome for each patient, and the series that people chose."""
 
 from django.db import models
 

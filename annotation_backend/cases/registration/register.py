@@ -145,7 +145,7 @@ def _remove_what_no_record_names(case: Case, place: Path) -> None:
 def _record_at(case: Case, place: str, stored: StoredRegistration, verdict: str) -> Registration:
     """Records a registration whose files lie at a place of the case's folder, with the verdict in force.
 
-    Saves and verdicts wait meanwhile (they lock the case too), so that the rules are asked of what is true now.
+    Saves and verdicts wait meanwhile (they lock the case too), so that the rules are checked against the present state.
     """
     locked = Case.objects.select_for_update().get(pk=case.pk)
     if locked.is_registered:

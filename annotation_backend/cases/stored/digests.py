@@ -44,7 +44,7 @@ class StoredFile:
         path: Where it lies, in the data folder.
         sha256: The digest that it must have, or `OWN_CHECKSUMS`.
         what: The file in Maskloop's own names, e.g. "the picture of slice 3 of C0001 (t2)".
-        remedy: What brings it back.
+        remedy: Advice on how to bring it back.
         case: The case that it belongs to; None for a file of no case.
     """
 

@@ -37,7 +37,7 @@ class PairTask:
     """A pair that is to be read and stored.
 
     Args:
-        pair: What to read.
+        pair: The series and masks to read.
         scratch: Where to make a folder.
         known_masks: None for everything; otherwise only masks whose source file's digest is not among these.
         taken_names: Names of regions that the case has already, as ``role/name``.

@@ -17,7 +17,7 @@ from datasets.files import flush_to_disk
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A folder of this run, gone when the run ends; what runs that were killed left behind is removed first.
+    """A folder of this run, gone when the run ends; folders that killed runs left behind are removed first.
 
     A run holds a lock on a file beside its folder as long as it lives; the system lets go of it whatever happens.
     """
@@ -60,7 +60,7 @@ def move_beside(whole: Path, place: Path) -> Path:
 
 
 def remove_others(kept: Path) -> None:
-    """Removes what lies beside a folder; only once the record that names the folder is written."""
+    """Removes everything beside a folder; only once the record that names the folder is written."""
     for path in kept.parent.iterdir():
         if path.is_dir() and path != kept:
             shutil.rmtree(path, ignore_errors=True)

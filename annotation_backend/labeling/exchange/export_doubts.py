@@ -97,7 +97,7 @@ def _holes(drawings: Drawings) -> Iterator[Finding]:
 
 
 def _slices(drawings: Drawings) -> dict[tuple[str, int | None], tuple[str, bool, dict[int, bool]]]:
-    """By case or volume, and annotator: what to call it, whether its volume is known, and which slices are drawn on."""
+    """By case or volume, and annotator: its name, whether its volume is known, and whether each slice has a mask."""
     found: dict[tuple[str, int | None], tuple[str, bool, dict[int, bool]]] = {}
     for volume in drawings.volumes.values():
         shown = volume.place.slice

@@ -60,7 +60,7 @@ def push_predictions(case: Case, *, progress: Progress | None = None) -> int:
 
 
 def push_drawn(tasks: Sequence[LabelingTask], drawn: Sequence[SlicePrediction]) -> None:
-    """Shows one model's masks in place of what Label Studio shows on tasks of one case; none of an excluded one.
+    """Shows one model's masks in place of the predictions on tasks of one case; none of an excluded one.
 
     Raises:
         TryAgain: Label Studio does not answer.

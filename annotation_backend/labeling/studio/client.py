@@ -96,7 +96,7 @@ def is_up(*, seconds: float = 3.0) -> bool:
 
 @contextmanager
 def readable_errors() -> Iterator[None]:
-    """Turns what requests raises into our families.
+    """Turns exceptions of `requests` into our families of errors.
 
     Raises:
         TryAgain: Label Studio does not answer (``label-studio-down``), fails (``label-studio-error``), or its answer is

@@ -37,7 +37,7 @@ def unexplained(case: Case) -> list[Annotation]:
     """Evidence of a case that an annotator's next save does not explain.
 
     Two saves in quick succession are common: the first is replaced before Label Studio could confirm it. Where the
-    people whom it names also made a later save that was confirmed, nothing of anybody's is hidden by that.
+    people whom it names also made a later save that was confirmed, no work of theirs is missing.
     """
     rows = Annotation.objects.filter(task__case=case).evidence().select_related("confirmation").defer("raw")
     return [row for row in rows if not _is_explained(row)]
