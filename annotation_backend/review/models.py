@@ -1,4 +1,4 @@
-"""Review: a radiologist's verdict on a case's mask, with a record of the images and mask that were shown, and its end."""
+"""Review: a radiologist's verdict on a case's mask, with a record of the images and mask that it was given on."""
 
 from collections.abc import Collection
 
