@@ -434,7 +434,7 @@ def test_a_damaged_mask_is_refused_with_what_brings_it_back(three: list[Review])
     mask.path.write_bytes(content)
     with pytest.raises(RejectedInput, match="stored-file-changed") as refusal:
         publish_release(SETTINGS)
-    assert f"mask {mask.pk} of {mask.case.code}" in refusal.value.message
+    assert f"Mask {mask.pk} of {mask.case.code}" in refusal.value.message
     assert "check_data --mend" in refusal.value.remedy
 
 
