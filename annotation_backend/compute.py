@@ -2,7 +2,7 @@
 
 The function runs elsewhere, perhaps twice (a worker that dies loses what it had, and Dask gives it to another). So it
 touches no database: it writes into a folder of its own and returns a small record. The process that asked is the only
-one that stores anything. A Dask scheduler runs whatever it is sent, by whoever reaches it: decision 9 says who may.
+one that stores anything. A Dask scheduler runs any code that anybody sends who reaches it: see decision 9.
 """
 
 import errno
@@ -23,19 +23,19 @@ from django.conf import settings
 
 from datasets.errors import MaskloopError, RejectedInput, TryAgain
 from datasets.finding import Finding, Level
+from datasets.progress import Progress
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Progress = Callable[[int, int], None]
 
 WORKER_MEMORY_BYTES = 3_000_000_000
 """A local worker that needs more is ended, and its case becomes a finding after two attempts."""
 
 WORKER_WAIT_SECONDS = 30.0
-"""How long a scheduler may be without any worker before a run gives up; what is done stays done."""
+"""How long a scheduler may be without any worker before a run gives up; finished items stay done."""
 
 CONNECT_SECONDS = 15.0
 """How long a scheduler may take to answer."""
@@ -48,10 +48,10 @@ ONE_THREAD_EACH = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "MALLOC_TRIM_THRESHOLD_": "65536",
 }
-"""Environment of a worker: the cases are what runs side by side."""
+"""Environment of a worker: cases run side by side, so each runs in one thread."""
 
 _QUIET = {"DASK_LOGGING__DISTRIBUTED": "critical"}
-"""What a worker of this machine would say of a run that was interrupted; what became of an item is its outcome."""
+"""Silences what a worker of this machine would log of an interrupted run; each item's outcome tells all."""
 
 _OUR_PACKAGES = ("annotation_backend", "curation", "training", "datasets")
 _POLL_SECONDS = 2.0
@@ -59,7 +59,7 @@ _POLL_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Outcome(Generic[Item, Result]):
-    """What became of one item.
+    """Result or failure of one item.
 
     Args:
         item: As it was given.
@@ -72,7 +72,7 @@ class Outcome(Generic[Item, Result]):
     finding: Finding | None = None
 
     def finding_about(self, subject: str) -> Finding:
-        """The finding, with what it is about."""
+        """The finding, with its subject."""
         if self.finding is None:
             raise ValueError("It went well; there is no finding.")
         return replace(self.finding, subject=subject)
@@ -112,14 +112,14 @@ def each_done(
 
 
 def default_workers() -> int:
-    """As many as there are cores for, and memory."""
+    """As many workers as cores and memory allow."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return max(1, min(cores, memory // WORKER_MEMORY_BYTES))
 
 
 def checked_scheduler(address: str) -> str:
-    """A scheduler's address, after it was found to be closed to strangers.
+    """A scheduler's address, after it was found to be closed to others.
 
     Raises:
         RejectedInput: It is neither on this machine nor behind TLS, and no setting allows that.
@@ -130,14 +130,14 @@ def checked_scheduler(address: str) -> str:
         return parts.geturl()
     raise RejectedInput(
         "scheduler-open",
-        "Expected DASK_SCHEDULER on this machine or behind TLS, got an address where anybody could have code run.",
+        "DASK_SCHEDULER is neither on this machine nor behind TLS: anybody who reaches it could run code there.",
         remedy="Use tls:// (docs/guides/operator.md), or set MASKLOOP_ALLOW_PLAIN_DASK=true in a network "
         "that you trust.",
     )
 
 
 def attempt(function: Callable[[Item], Result], item: Item) -> tuple[Result | None, Finding | None]:
-    """Calls a function; what it raises comes back as a finding, because not every error survives being sent."""
+    """Calls a function; an exception comes back as a finding, because not every exception survives pickling."""
     try:
         return function(item), None
     except MaskloopError as error:
@@ -202,7 +202,7 @@ def _gather(
 
 
 def _next(client: "Client", done: "queue.SimpleQueue[Future[Any]]") -> "Future[Any]":
-    """The next future that is done, while there is somebody who works."""
+    """The next future that is done, while there are workers."""
     alone = 0.0
     while True:
         try:
@@ -216,7 +216,7 @@ def _next(client: "Client", done: "queue.SimpleQueue[Future[Any]]") -> "Future[A
 
 
 class _LostAgain(Exception):
-    """A worker died between finishing and handing over what it had; the scheduler lets it be done again."""
+    """A worker died between finishing an item and handing over the result; the scheduler has it done again."""
 
 
 def _answer(future: "Future[Any]") -> tuple[Any, Finding | None]:
@@ -232,7 +232,7 @@ def _answer(future: "Future[Any]") -> tuple[Any, Finding | None]:
     except FutureCancelledError as error:
         raise _silent() from error
     except KilledWorker:
-        message = "Expected the work to end, got workers that died of it: too little memory, or a fault in native code."
+        message = "Workers died of this item: too little memory, or a fault in native code."
         return None, Finding(Level.ERROR, "worker-lost", message, "Give workers more memory, or leave this one out.")
     except Exception as error:
         return None, _unexpected(error)
@@ -315,7 +315,7 @@ def _require_fit(client: "Client") -> None:
     if unfit:
         raise RejectedInput(
             "workers-unfit",
-            f"Expected Maskloop and the data folder on every worker, got {len(unfit)} of {len(answers)} without.",
+            f"{len(unfit)} of {len(answers)} workers lack Maskloop or the data folder.",
             remedy="Start workers in Maskloop's environment, with the data folder at the same place.",
         )
 
@@ -332,7 +332,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _unexpected(error: BaseException | None) -> Finding:
-    """What went wrong and where, without the error's own words, which may hold a path or a name."""
+    """A finding with the exception's kind and place, without its own words, which may hold a path or a name."""
     kind = type(error).__name__
     if isinstance(error, OSError) and error.errno is not None:
         kind += f" ({errno.errorcode.get(error.errno, error.errno)})"
@@ -342,14 +342,14 @@ def _unexpected(error: BaseException | None) -> Finding:
         if name.partition(".")[0] in _OUR_PACKAGES and name != __name__:
             place = f" in {name}, line {traceback.tb_lineno}"
         traceback = traceback.tb_next
-    message = f"Expected the work to end, got {kind}{place}."
+    message = f"The work broke off: {kind}{place}."
     return Finding(Level.ERROR, "work-failed", message, "Try again; if it stays, report it with this line.")
 
 
 def _silent() -> TryAgain:
     return TryAgain(
         "scheduler-silent",
-        "Expected a Dask scheduler at DASK_SCHEDULER, got no answer.",
+        "The Dask scheduler at DASK_SCHEDULER does not answer.",
         remedy="Start it, or unset DASK_SCHEDULER; run the command again, it goes on where it was.",
     )
 
@@ -357,6 +357,6 @@ def _silent() -> TryAgain:
 def _no_workers() -> TryAgain:
     return TryAgain(
         "no-workers",
-        "Expected workers at the Dask scheduler, got none.",
+        "The Dask scheduler has no workers.",
         remedy="Start some with `dask worker`; run the command again, it goes on where it was.",
     )

@@ -1,4 +1,4 @@
-"""Values of the environment, each refused by name where it is not what the setting means; no value is ever shown."""
+"""Values of the environment, each refused by name where it does not fit its setting; no value is ever shown."""
 
 import math
 import os
@@ -139,4 +139,4 @@ def database(name: str, *, default: Path) -> dict[str, Any]:
 
 
 def _refused(name: str, expected: str) -> ImproperlyConfigured:
-    return ImproperlyConfigured(f"Expected {name} to be {expected}, got something else. Correct it in .env.")
+    return ImproperlyConfigured(f"{name} is not {expected}. Correct it in .env.")

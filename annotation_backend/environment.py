@@ -19,7 +19,7 @@ ENV_FILE = ROOT / ".env"
 ROLE_NAMES = ("administrator", "data_manager", "radiologist", "annotator")
 
 SECRETS = ("MASKLOOP_SECRET_KEY", "LABEL_STUDIO_TOKEN", "ML_BACKEND_PASSWORD")
-"""What nothing starts without."""
+"""Secrets without which nothing starts."""
 
 LISTENER_FOR_LABEL_STUDIO = "127.0.0.2"
 """The one address of this machine to which Label Studio may send; nothing of ours but the web service is there."""
@@ -44,7 +44,7 @@ def fresh_environment() -> dict[str, str]:
 
 
 def address_for_label_studio(url: str) -> str:
-    """Where Label Studio reaches our web service, unless ML_BACKEND_URL says otherwise.
+    """Address at which Label Studio reaches our web service, unless ML_BACKEND_URL says otherwise.
 
     Args:
         url: MASKLOOP_URL, for browsers.
@@ -70,9 +70,9 @@ class Variable:
 
     Args:
         name: As it stands there.
-        meaning: What it is for.
-        kind: What it may be.
-        default: What holds without it.
+        meaning: Its purpose.
+        kind: Its permitted values.
+        default: The value that holds without it.
         example: A whole line; empty where it is drawn.
     """
 
@@ -110,7 +110,7 @@ READ_ELSEWHERE = (
         "OMP_NUM_THREADS=4",
     ),
 )
-"""What `.env` may hold beside the settings of `annotation_backend.settings`; the page of settings lists both."""
+"""Variables of `.env` beside the settings of `annotation_backend.settings`; the page of settings lists both."""
 
 
 class UnreadableEnvironment(Exception):
@@ -118,7 +118,7 @@ class UnreadableEnvironment(Exception):
 
 
 def read_environment(path: Path = ENV_FILE) -> dict[str, str]:
-    """What the file says, one ``NAME=value`` a line, perhaps in quotes; of a name that stands twice the last line.
+    """The file's variables, one ``NAME=value`` a line, perhaps in quotes; of a duplicate name the last line.
 
     Raises:
         UnreadableEnvironment: It cannot be opened or is no UTF-8 text.
@@ -153,7 +153,7 @@ def draw_missing(path: Path = ENV_FILE) -> list[str]:
     First passwords are not drawn: a new one would not be that of the account that is there.
 
     Returns:
-        The names of what was drawn.
+        The names of the secrets that were drawn.
 
     Raises:
         UnreadableEnvironment: As `read_environment`.
@@ -177,18 +177,16 @@ def _lines(path: Path) -> list[str]:
         return path.read_bytes().decode("utf-8-sig").rstrip("\n").split("\n")
     except UnicodeDecodeError as error:
         line = path.read_bytes().count(b"\n", 0, error.start) + 1
-        raise UnreadableEnvironment(
-            f"Expected {path.name} as UTF-8 text, got another encoding in line {line}. Save it as UTF-8."
-        ) from error
+        raise UnreadableEnvironment(f"{path.name} is no UTF-8 text (line {line}). Save it as UTF-8.") from error
     except OSError as error:
         raise UnreadableEnvironment(
-            f"Expected {path.name} as a file that can be read, got: {error.strerror or type(error).__name__}. "
+            f"{path.name} cannot be read: {error.strerror or type(error).__name__}. "
             "Let the account that runs Maskloop own it, with mode 600."
         ) from error
 
 
 def _unquoted(value: str) -> str | None:
-    """What stands between quotes, in double ones with its escapes; None without quotes."""
+    """The text between quotes, in double ones with its escapes; None without quotes."""
     if matched := re.fullmatch(r"'(.*)'", value):
         return matched[1]
     if matched := re.fullmatch(r'"(.*)"', value):
@@ -217,9 +215,7 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return _NOT_FIT
     except OSError as error:
-        sys.stderr.write(
-            f"Expected to write {ENV_FILE.name} into the checkout, got: {error.strerror}. Make it writable.\n"
-        )
+        sys.stderr.write(f"{ENV_FILE.name} cannot be written into the checkout: {error.strerror}. Make it writable.\n")
         return _NOT_FIT
     if drawn:
         sys.stderr.write(f"{ENV_FILE.name}: written, {', '.join(drawn)}\n")

@@ -1,4 +1,4 @@
-"""Jobs that wait: one of a kind for a case at most, however often it is asked for."""
+"""Queues a job once: at most one of a kind waits for a case, however often it is asked for."""
 
 from datetime import timedelta
 from typing import Any
@@ -16,8 +16,8 @@ def queue_once(job: Any, **words: Any) -> bool:
     caller wrote. One that runs already does not count: it may have looked before.
 
     Args:
-        job: What is to be done.
-        words: Its keyword arguments, by which a waiting one is known.
+        job: The job to queue.
+        words: Its keyword arguments, by which a waiting duplicate is recognised.
 
     Returns:
         Whether it was queued.
@@ -43,7 +43,7 @@ def queue_later(job: Any, *, case_code: str, after: timedelta) -> bool:
         task_path=job.module_path,
         args_kwargs__kwargs__case_code=case_code,
         run_after__gt=now,
-        run_after__lt=now + 2 * after,  # a job without a time has the end of all times
+        run_after__lt=now + 2 * after,  # `run_after` is the year 9999 if no time was given
     )
     if waiting.exists():
         return False

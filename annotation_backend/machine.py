@@ -1,4 +1,4 @@
-"""What this machine has, and how the processes of one installation share it."""
+"""Cores, memory and GPU of this machine, and how the processes of one installation share them."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from django.conf import settings
 
 GPU_DEVICE = Path("/dev/nvidiactl")
-"""There where an NVIDIA GPU can be used; asking torch would cost seconds at every start."""
+"""This file is there if an NVIDIA GPU can be used; asking torch would cost seconds at every start."""
 
 CACHE_SHARE = 4
 """The web processes and the worker together keep one part in so many of the memory; the rest is for what they do."""
@@ -63,7 +63,7 @@ def inference_threads() -> int:
 
 
 def cache_bytes() -> int:
-    """What one process keeps of images, models, embeddings and canvases: `MASKLOOP_CACHE_MB`, else its share."""
+    """Bytes that one process keeps of images, models, embeddings and canvases: `MASKLOOP_CACHE_MB`, else its share."""
     if settings.CACHE_MB > 0:
         return int(settings.CACHE_MB) << 20
     share = memory_bytes() // CACHE_SHARE // (web_processes() + 1)

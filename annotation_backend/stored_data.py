@@ -1,6 +1,6 @@
 """Looks over everything that is stored: every file whose digest is written down, every version, release and model.
 
-What was found whole is written down as it goes, so that a check which was stopped goes on where it was.
+Whole things are noted as it goes, so that a check which was stopped goes on where it was.
 """
 
 import json
@@ -25,9 +25,8 @@ from annotation_backend.registry.models import Model
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes
 from datasets.finding import Finding, Level
+from datasets.progress import Progress
 from training.model_package import read_package
-
-Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -35,10 +34,10 @@ class _Item:
     """One thing to look at.
 
     Args:
-        name: What it is called: a path relative to the data folder, or a code.
-        state: Changes with everything that is touched of it.
-        look: Says what is wrong with it.
-        make_again: Makes it again as it was, and says whether it could; None where nothing can.
+        name: A path relative to the data folder, or a code.
+        state: Changes whenever one of its files is touched.
+        look: Finds its damage.
+        make_again: Makes it again as it was, and says whether it could; None where it cannot be made again.
     """
 
     name: str
@@ -49,13 +48,13 @@ class _Item:
 
 @dataclass
 class DataReport:
-    """What a check found.
+    """Result of a check.
 
     Args:
         checked: How many things were looked at now.
         known: How many a check that was stopped had found whole before.
-        mended: What was damaged and is whole again.
-        findings: What is wrong.
+        mended: Names of things that were damaged and are whole again.
+        findings: Damage.
     """
 
     checked: int = 0
@@ -64,8 +63,8 @@ class DataReport:
     findings: list[Finding] = field(default_factory=list)
 
 
-def check_data(*, mend: bool = False, progress: Tell | None = None) -> DataReport:
-    """Compares everything that is stored with what was written down of it.
+def check_data(*, mend: bool = False, progress: Progress | None = None) -> DataReport:
+    """Compares everything that is stored with its recorded digests.
 
     Args:
         mend: Make masks again that are damaged, from their saves.
@@ -92,21 +91,21 @@ def check_data(*, mend: bool = False, progress: Tell | None = None) -> DataRepor
 
 
 def _looked_at(item: _Item, report: DataReport, *, mend: bool) -> list[Finding]:
-    found = _said_of(item)
+    found = _damage_of(item)
     if found and mend and item.make_again is not None and item.make_again():
-        found = _said_of(item)
+        found = _damage_of(item)
         report.mended += [] if found else [item.name]
     report.checked += 1
     report.findings += found
     return found
 
 
-def _said_of(item: _Item) -> list[Finding]:
-    """What is wrong with it; a folder that does not open must not keep everything else from being looked at."""
+def _damage_of(item: _Item) -> list[Finding]:
+    """Its damage; a folder that does not open must not keep everything else from being looked at."""
     try:
         return item.look()
     except OSError as problem:
-        message = f"Expected files that can be read, got {type(problem).__name__}."
+        message = f"Files cannot be read ({type(problem).__name__})."
         remedy = f"Give Maskloop's account the right to read them. {FROM_BACKUP}"
         return [Finding(Level.ERROR, UNREADABLE, message, remedy, item.name)]
 
@@ -165,7 +164,7 @@ def _finding(error: RejectedInput, name: str) -> Finding:
 
 
 def _state(path: Path, sha256: str) -> str:
-    """A file's time, size and place on the disk, and what its digest must be."""
+    """A file's time, size and place on the disk, and the digest that it must have."""
     try:
         status = path.stat()
     except OSError:
@@ -183,7 +182,7 @@ def _joined(states: list[str]) -> str:
 
 
 def _found_whole(place: Path) -> set[tuple[str, str]]:
-    """What a check that was stopped found whole; lines that are damaged say nothing."""
+    """Things that a check which was stopped found whole; damaged lines are passed over."""
     found: set[tuple[str, str]] = set()
     for line in place.read_text(encoding="utf-8", errors="replace").splitlines() if place.exists() else []:
         try:

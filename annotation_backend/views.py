@@ -17,7 +17,7 @@ from annotation_backend.labeling.studio.client import is_up
 from annotation_backend.publishing.models import Release
 from annotation_backend.review.services import queue
 from annotation_backend.supervision.presence import missing
-from annotation_backend.web.not_now import refusal_of
+from annotation_backend.web.machine_faults import refusal_of
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ _HEALTH_SECONDS = 0.5
 
 
 def installation(_request: HttpRequest) -> dict[str, str]:
-    """What every page knows: where Label Studio is."""
+    """Values for every page's template: Label Studio's address."""
     return {"label_studio_url": settings.LABEL_STUDIO_URL}
 
 
@@ -39,9 +39,9 @@ def alive(_request: HttpRequest) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """What stands for an answer that broke off: 503 in words where the same may succeed later, else 500.
+    """The answer in place of one that broke off: 503 with a reason if the same may succeed later, else 500.
 
-    Whatever broke it - a view, a session that could not be kept - ends here.
+    Every exception ends here, of a view or of a session that could not be stored.
     """
     refusal = refusal_of(sys.exc_info()[1])
     status = 503 if refusal else 500
@@ -81,12 +81,12 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def _route(request: HttpRequest) -> str:
-    """Which address, without what was filled into it."""
+    """The route of the address, without the values in it."""
     return request.resolver_match.route if request.resolver_match else "an address"
 
 
 def _undone(person: object) -> list[str]:
-    """For those who can do something about it: which process is not there, and what waits for it."""
+    """Warnings for people who can act on them: processes that are not there, and the work that waits for them."""
     if not isinstance(person, User) or person.role == Role.ANNOTATOR:
         return []
     lines = [f"The {part.value} is not running: {part.undone}." for part in missing()]

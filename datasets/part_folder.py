@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from datasets.files import flush_to_disk
+
 PART_PREFIX = ".part-"
 
 _BEING_MADE = ".making-"
@@ -35,6 +37,17 @@ def part_folder(home: Path) -> Iterator[Path]:
     finally:
         for path in (made, part):
             shutil.rmtree(path, ignore_errors=True)
+
+
+def place_part(part: Path, place: Path) -> None:
+    """Moves a whole `part_folder` to its place, where everybody may read it.
+
+    Raises:
+        OSError: Something lies there, or the disk fails.
+    """
+    part.chmod(0o755)
+    part.rename(place)
+    flush_to_disk(place.parent)
 
 
 def remove_remains(home: Path) -> int:

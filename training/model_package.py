@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
-from datasets.files import canonical_json, flush_to_disk, sha256_of_bytes, write_bytes
-from datasets.part_folder import part_folder
+from datasets.files import canonical_json, sha256_of_bytes, write_bytes
+from datasets.part_folder import part_folder, place_part
 
 DESCRIPTION_NAME = "model.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -207,9 +207,7 @@ def _move_in_when_whole(folder: Path, content: Mapping[str, bytes]) -> None:
         with part_folder(folder.parent) as part:
             for name, encoded in content.items():
                 write_bytes(part / name, encoded)
-            part.chmod(0o755)
-            part.rename(folder)
-            flush_to_disk(folder.parent)
+            place_part(part, folder)
     except OSError:
         if not folder.exists():
             raise

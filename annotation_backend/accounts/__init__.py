@@ -1,1 +1,1 @@
-"""People and their roles: who may do what."""
+"""People, their roles and permissions, and how they sign in."""

@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class AccountsConfig(AppConfig):
-    """People and their roles: who may do what."""
+    """People, their roles and permissions, and how they sign in."""
 
     name = "annotation_backend.accounts"
     default_auto_field = "django.db.models.BigAutoField"

@@ -5,7 +5,7 @@ from django.db import models
 
 
 class Role(models.TextChoices):
-    """What a person is here for."""
+    """A person's role, which decides what they may do."""
 
     ADMINISTRATOR = "administrator", "Administrator"
     DATA_MANAGER = "data_manager", "Data manager"

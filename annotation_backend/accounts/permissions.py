@@ -1,4 +1,4 @@
-"""Who may open a page: one decorator, by role."""
+"""Permission to open a page: one decorator, by role."""
 
 from collections.abc import Callable
 from functools import wraps

@@ -51,8 +51,8 @@ def first_password(role: Role) -> str:
     name = password_variable(role.value)
     if not os.environ.get(name, "").strip():
         raise ImproperlyConfigured(
-            f"Expected {name} in .env, the first password of {email_of(role)}, got none. Add a line {name}= with a "
-            "password of 12 letters or more."
+            f"{name}, the first password of {email_of(role)}, is not set. Add a line {name}= with a password of 12 "
+            "letters or more to .env."
         )
     return os.environ[name]
 
@@ -70,7 +70,7 @@ def create_person(email: str, role: Role, *, is_active: bool = True) -> tuple[Us
         validate_email(email)
     except ValidationError as error:
         raise RejectedInput(
-            "email", "Expected an e-mail address.", remedy="Give one, e.g. anna@hospital.org."
+            "email", "This is no e-mail address.", remedy="Give one, e.g. anna@hospital.org."
         ) from error
     password = secrets.token_urlsafe(12)
     known = User.objects.filter(username__iexact=email).first()
@@ -98,7 +98,7 @@ def person_called(email: str) -> User:
 
 
 def close_person(person: User) -> int:
-    """Ends a person's account here: no password, no session; what they did keeps their name. Safe to run twice.
+    """Ends a person's account here: no password, no session; their work keeps their name. Safe to run twice.
 
     Returns:
         How many sessions ended.

@@ -15,7 +15,7 @@ _TEMPLATE = "accounts/login.html"
 
 
 class SignIn(LoginView):
-    """Counts a try before its password is hashed; who tried too often is told when to come again."""
+    """Counts a try before its password is hashed; after too many tries, says how long to wait."""
 
     template_name = _TEMPLATE
     _tried: throttle.Try | None = None

@@ -1,9 +1,9 @@
-"""How often a password may be tried: per account and per address, counted before anything is hashed.
+"""Rate limit of the sign-in: tries of a password per account and per address, counted before anything is hashed.
 
-A try is counted when it begins and taken back when it succeeds, so that many at once are no way round. Who tried too
-often waits, each time longer, up to `LONGEST_LOCK`; tries meanwhile cost a look into the database, count for nothing
-and prolong nothing. A browser in which a person signed in before has a count of its own, so that strangers who guess
-at an account, or who share an address with its owner, do not keep the owner out.
+A try is counted when it begins and taken back when it succeeds, so that parallel tries do not get round the limit.
+After too many, the account or the address is locked, each time longer, up to `LONGEST_LOCK`; tries during a lock cost
+one query, are not counted and do not prolong it. A browser in which a person signed in before has a count of its own,
+so that others who guess at an account, or who share an address with its owner, do not lock the owner out.
 """
 
 import ipaddress
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_LOCK, LONGEST_LOCK = timedelta(seconds=30), timedelta(minutes=5)
 FORGOTTEN_AFTER = timedelta(minutes=30)
-"""Tries that lie back so far count no more."""
+"""Tries older than this no longer count."""
 
 TRIES_OF_AN_ACCOUNT, TRIES_OF_AN_ADDRESS = 5, 20
 
@@ -60,8 +60,8 @@ class Try:
     """A password that is tried now.
 
     Args:
-        limits: Where it is counted: key to how many are allowed in a row.
-        locked: Those of the keys that wait because of this try.
+        limits: Key of each counter to the number of tries that it allows in a row.
+        locked: Keys of the counters that this try locked.
     """
 
     limits: dict[str, int]
@@ -70,10 +70,10 @@ class Try:
 
 @contextmanager
 def place_to_sign_in() -> Iterator[None]:
-    """Lets a few sign in at once and fewer hash, so that the other threads answer others.
+    """Limits how many sign-ins run, and hash, at once, so that threads are left for other requests.
 
     Raises:
-        TooManyTries: Too many are at it.
+        TooManyTries: Too many people are signing in.
     """
     if not _places.acquire(blocking=False):
         raise TooManyTries(1)
@@ -88,11 +88,11 @@ def begin(request: HttpRequest, email: str) -> Try:
     """Counts a try, before the password is looked at.
 
     Args:
-        request: From where.
-        email: Whose account, as it was typed.
+        request: Gives the address and the browser.
+        email: The account's e-mail address, as it was typed.
 
     Raises:
-        TooManyTries: The account or the address waits.
+        TooManyTries: The account or the address is locked.
     """
     device = _device_of(request, email)
     if device is not None:
@@ -111,10 +111,10 @@ def begin(request: HttpRequest, email: str) -> Try:
 
 
 def require_free(keys: Sequence[str]) -> None:
-    """Lets through what may be tried now; one question, nothing written.
+    """Refuses a try while one of its counters is locked; one query, nothing written.
 
     Raises:
-        TooManyTries: One of the keys waits.
+        TooManyTries: One of them is locked.
     """
     now = timezone.now()
     longest = now + LONGEST_LOCK  # no lock is longer: one that seems so was begun by a clock that was wrong
@@ -125,7 +125,7 @@ def require_free(keys: Sequence[str]) -> None:
 
 
 def succeeded(tried: Try) -> None:
-    """Takes a try back that was right: the account's count begins anew, the address's is as before."""
+    """Takes back a try whose password was right: the account's count begins anew, the address's is as before."""
     with transaction.atomic():
         for row in SignInCount.objects.select_for_update().filter(key__in=tried.limits).order_by("key"):
             if tried.limits[row.key] == TRIES_OF_AN_ACCOUNT:
@@ -138,17 +138,17 @@ def succeeded(tried: Try) -> None:
 
 
 def failed(tried: Try) -> None:
-    """Tells the log of a wrong password; whose and from where by codes that say so only to who holds the key."""
+    """Logs a wrong password; account and address stand there as keyed hashes, which only the key's holder can match."""
     logger.warning("a sign-in failed: %s", ", ".join(key[:16] for key in tried.limits))
 
 
 def device_cookie(person: User) -> str:
-    """What a browser keeps in which a person signed in."""
+    """The signed cookie of a browser in which a person signed in."""
     return _signer.sign(f"{person.pk}.{secrets.token_urlsafe(12)}")
 
 
 def address_of(request: HttpRequest) -> str:
-    """Where a request comes from: the address of a client, or of its network where everybody has millions (IPv6)."""
+    """The address that a request comes from: the client's, or its network's where everybody has millions (IPv6)."""
     forwarded = [each.strip() for each in request.headers.get("X-Forwarded-For", "").split(",")]
     proxies = settings.TRUSTED_PROXIES
     known = forwarded[-proxies] if 0 < proxies <= len(forwarded) else request.META.get("REMOTE_ADDR", "")
@@ -171,7 +171,7 @@ def _count(row: SignInCount, limit: int) -> bool:
 
 
 def _device_of(request: HttpRequest, email: str) -> str | None:
-    """The browser's own name, where the account's owner signed in with it before."""
+    """The browser's cookie, if the account's owner signed in with it before."""
     try:
         value = _signer.unsign(request.COOKIES.get(DEVICE_COOKIE, ""), max_age=timedelta(days=DEVICE_DAYS))
     except BadSignature:

@@ -1,1 +1,1 @@
-"""Patients, cases, their series, registrations and slices: what curation brought in."""
+"""Patients, cases, their series, registrations and slices, as curation brought them in."""

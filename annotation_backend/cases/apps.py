@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class CasesConfig(AppConfig):
-    """Patients, cases, their series, registrations and slices: what curation brought in."""
+    """Patients, cases, their series, registrations and slices, as curation brought them in."""
 
     name = "annotation_backend.cases"
     default_auto_field = "django.db.models.BigAutoField"

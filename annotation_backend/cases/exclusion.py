@@ -12,22 +12,22 @@ from datasets.errors import RejectedInput
 SUPERSEDED = "superseded by another choice of series"
 
 DECIDERS = (Role.DATA_MANAGER, Role.RADIOLOGIST)
-"""Who still sees an excluded case's pictures: those who say whether it comes back."""
+"""Roles that still see an excluded case's pictures, because they decide whether it comes back."""
 
 
 class CaseClosed(RejectedInput):
-    """Something of an excluded case that is shown to nobody but those who decide about it."""
+    """Pictures of an excluded case were asked for by somebody who does not decide about exclusions."""
 
 
 def exclude(case: Case, *, reason: str, person: User | None = None) -> Exclusion:
-    """Leaves a case out of registration, export, publication, training and releases, and closes what shows it.
+    """Leaves a case out of registration, export, publication, training and releases, and closes its pictures and tasks.
 
     Its pictures' addresses end at once; the apps above close their part (`signals.case_excluded`).
 
     Args:
-        case: Which.
+        case: The case to exclude.
         reason: In a person's words, without anything about the patient.
-        person: Who says so; None for a command.
+        person: The person who excludes it; None for a command.
 
     Raises:
         RejectedInput: There is no reason (``reason-missing``), or the case is excluded already (``case-excluded``).
@@ -37,7 +37,7 @@ def exclude(case: Case, *, reason: str, person: User | None = None) -> Exclusion
     with transaction.atomic():
         locked = Case.objects.select_for_update().get(pk=case.pk)
         if locked.exclusion is not None:
-            raise RejectedInput("case-excluded", f"{case.code} is excluded already.", remedy="Nothing is to be done.")
+            raise RejectedInput("case-excluded", f"{case.code} is excluded already.", remedy="Nothing needs doing.")
         exclusion = Exclusion.objects.create(case=case, reason=reason.strip()[:200], person=person)
         Slice.objects.filter(case=case).update(revoked=True)
         case_excluded.send(sender=Case, case=locked)
@@ -54,7 +54,7 @@ def take_back(case: Case, *, person: User | None = None) -> None:
         locked = Case.objects.select_for_update().get(pk=case.pk)
         ended = Exclusion.objects.filter(case=case, ended__isnull=True).update(ended=timezone.now(), ended_by=person)
         if not ended:
-            raise RejectedInput("case-not-excluded", f"{case.code} is not excluded.", remedy="Nothing is to be done.")
+            raise RejectedInput("case-not-excluded", f"{case.code} is not excluded.", remedy="Nothing needs doing.")
         draw_new_addresses(locked)
         case_taken_back.send(sender=Case, case=locked)
 

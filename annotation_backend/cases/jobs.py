@@ -1,4 +1,4 @@
-"""Jobs: what a person asks for on a case's page and no request waits for. Each is safe to run twice."""
+"""Jobs of a case: registering it again, as a person asked on its page. Each is safe to run twice."""
 
 import logging
 

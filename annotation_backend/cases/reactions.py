@@ -1,4 +1,4 @@
-"""What cases do when something happens to their jobs."""
+"""Receivers of signals: a registration whose job is given up has failed."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The cohort's report: what came in, what was chosen, refused and why, how registrations fared, with small pictures.
+"""The cohort's report: patients, chosen and refused series with the reasons, registrations, small pictures.
 
 It names patients and cases by their codes and series by their short names; there is nothing else of a patient in it.
 """
@@ -22,7 +22,7 @@ from annotation_backend.cases.stored.files import thumbnail_file, thumbnails
 from datasets.files import write_bytes
 
 THUMBNAILS = {"t1": "T1", "t2": "T2", "registration": "T1 and T2 in tiles"}
-"""Kinds of small pictures, and what they show."""
+"""Kinds of small pictures, with their content."""
 
 NOT_CHECKED = "Not checked"
 _STYLE = Path(__file__).parent.parent / "static" / "maskloop" / "maskloop.css"
@@ -35,7 +35,7 @@ class ReportCase:
     Args:
         case: With its registration, series and exclusions.
         state: How far it came, in a word or two.
-        findings: What is to be said of it.
+        findings: Findings about it.
         chosen: Per role: reasons and runner-up.
         pictures: Kind to the picture's address.
     """
@@ -53,10 +53,10 @@ class CohortReport:
 
     Args:
         ingest: The last one; None before the first.
-        outcomes: What became of the patients of the last ingest, in numbers.
+        outcomes: Number of patients of the last ingest by outcome.
         verdicts: Effective verdicts on the registrations of cases in use, in numbers.
         cases: All cases, excluded ones too.
-        without_case: The last that was seen of patients who have no case.
+        without_case: Newest ingest record of each patient without a case.
     """
 
     ingest: Ingest | None
@@ -116,7 +116,7 @@ def write_report(folder: Path) -> tuple[Path, CohortReport]:
     """Writes the report as one HTML file that needs nothing else.
 
     Returns:
-        The file and what is in it.
+        The file and its content.
     """
     report = cohort(source=_embedded)
     context = {"report": report, "site": settings.MASKLOOP_URL, "style": _STYLE.read_text(), "made": timezone.now()}

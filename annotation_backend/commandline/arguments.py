@@ -1,4 +1,4 @@
-"""What all commands share: --json, findings, and errors that become exit statuses."""
+"""Base of all commands: --json, findings, and errors that become exit statuses."""
 
 import json
 import os
@@ -23,7 +23,7 @@ _OF_WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 
 
 class Show(Protocol):
-    """Called with what is done, what there is to do, and a loss where there is one."""
+    """Called with (things done, things to do), and a loss where there is one."""
 
     def __call__(self, done: int, total: int, note: float | None = None) -> None:
         """Shows it."""
@@ -50,13 +50,13 @@ def a_path(text: str) -> Path:
         ArgumentTypeError: It is empty, or a path of Windows on another system, which would become one odd name here.
     """
     if not text.strip():
-        raise ArgumentTypeError("expected a path, got an empty word; is a variable of your script unset?")
+        raise ArgumentTypeError("the path is empty; is a variable of your script unset?")
     if os.sep == "/" and _OF_WINDOWS.match(text) and not os.path.lexists(text):
-        raise ArgumentTypeError("expected a path of this machine, such as /data/studies, got one of Windows")
+        raise ArgumentTypeError("this is a path of Windows; give one of this machine, such as /data/studies")
     try:
         return Path(text).expanduser()
     except RuntimeError as error:
-        raise ArgumentTypeError("expected the home folder of somebody on this machine, got a name of nobody") from error
+        raise ArgumentTypeError("nobody on this machine has the name after the ~") from error
 
 
 class MaskloopCommand(BaseCommand):
@@ -74,7 +74,7 @@ class MaskloopCommand(BaseCommand):
             super().run_from_argv(argv)
         except SystemExit as ended:
             if ended.code == WRONG_USAGE and not self._has_answered and "--json" in argv:
-                line = "Wrong usage; the line above says what was expected. [usage]"
+                line = "Wrong usage; the line above says what is wrong. [usage]"
                 self._leave({"error": line, "code": "usage"}, [], WRONG_USAGE, {"json": True})
             raise
 
@@ -90,7 +90,7 @@ class MaskloopCommand(BaseCommand):
         """Does the work.
 
         Returns:
-            What was done, as plain values for JSON; and one line for each finding.
+            The result as plain values for JSON, and one line for each finding.
         """
         raise RuntimeError(f"{type(self).__name__} does nothing.")
 
@@ -146,27 +146,27 @@ _REFUSALS: dict[type[BaseException], tuple[str, str, int]] = {
         NOT_FIT,
     ),
     RecursionError: (
-        "Expected paths and files that are not nested so deeply, got one that is. Check the arguments.",
+        "A path or a file is nested too deeply. Check the arguments.",
         "argument-depth",
         WRONG_USAGE,
     ),
     OverflowError: (
-        "Expected numbers that fit, got one that is larger than anything here can be. Correct it.",
+        "A number is larger than anything here can be. Correct it.",
         "argument-range",
         WRONG_USAGE,
     ),
     DataError: (
-        "Expected numbers and words that fit the database, got others. Correct them.",
+        "A number or a text does not fit the database. Correct it.",
         "argument-range",
         WRONG_USAGE,
     ),
     KeyboardInterrupt: (
-        "Interrupted. What was whole is kept; run the command again to go on.",
+        "Interrupted. Finished work is kept; run the command again to go on.",
         "interrupted",
         INTERRUPTED,
     ),
 }
-"""What may end any command that is no error of ours: what to say, its code, and the exit status."""
+"""Exceptions that may end any command and are no error of ours: message, code and exit status."""
 
 _ENDS: tuple[type[BaseException], ...] = (MaskloopError, ImproperlyConfigured, OSError, *_REFUSALS)
 
@@ -182,15 +182,13 @@ def _refusal(error: BaseException) -> tuple[str, str, int]:
         text, code, status = known
         return f"{text} [{code}]", code, status
     # a place that cannot be read or written, a full disk; the system's words name no file
-    line = (
-        f"Expected files that can be read and written, got: {getattr(error, 'strerror', '') or type(error).__name__}."
-    )
+    line = f"A file could not be read or written: {getattr(error, 'strerror', '') or type(error).__name__}."
     line += " Check the paths given, who may write there, and the space on the disk. [file-access]"
     return line, "file-access", WRONG_USAGE
 
 
 def _require_sound(options: Mapping[str, Any]) -> None:
-    """Refuses words that no database or system takes: half characters, as bytes that are no UTF-8 become, and NUL.
+    """Refuses arguments that no database or system takes: NUL, and the half characters that invalid UTF-8 turns into.
 
     Raises:
         RejectedInput: ``argument-text``. A path may hold any bytes but NUL, as a file's name may.
@@ -201,7 +199,7 @@ def _require_sound(options: Mapping[str, Any]) -> None:
         if is_broken or "\0" in text:
             raise RejectedInput(
                 "argument-text",
-                "Expected words in UTF-8 without NUL signs, got others.",
+                "An argument holds a NUL character or is no valid UTF-8.",
                 remedy="Write the arguments anew; a copied word may hold signs that do not show.",
             )
 

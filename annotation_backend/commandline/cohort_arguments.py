@@ -15,7 +15,7 @@ _NAMED = re.compile(rf"({'|'.join(CHANNELS)})=(.+)", re.DOTALL)
 _OTHERWISE_NAMED = re.compile(r"[A-Za-z0-9]{1,8}=.+", re.DOTALL)
 
 Named = tuple[str, str]
-"""A channel, empty where none was named, and what was given for it."""
+"""A channel, empty where none was named, and the value given for it."""
 
 
 def named(value: str) -> Named:
@@ -27,12 +27,13 @@ def named(value: str) -> Named:
     if matched := _NAMED.fullmatch(value):
         return matched[1], matched[2]
     if _OTHERWISE_NAMED.fullmatch(value) or not value:
-        raise ArgumentTypeError(f"expected {', '.join(f'{each}=' for each in CHANNELS)} or no name before the files")
+        names = ", ".join(f"{each}=" for each in CHANNELS)
+        raise ArgumentTypeError(f"no channel has this name; write {names}, or no name before the files")
     return "", value
 
 
 def by_channel(given: Sequence[Named], first: str) -> dict[str, str]:
-    """What was given for each channel; what has no name is for `first`.
+    """The value given for each channel; one without a name is for `first`.
 
     Raises:
         RejectedInput: Nothing was given, or a channel twice.

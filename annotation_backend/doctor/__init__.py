@@ -9,9 +9,9 @@ from django.db import DatabaseError
 
 from annotation_backend.doctor import configuration, processes, services
 from annotation_backend.doctor.examination import Examination, Failure, Link, try_links
+from annotation_backend.doctor.lock import alone
 from annotation_backend.doctor.putting_away import put_away_rehearsals
 from annotation_backend.doctor.rehearsal import Rehearsal
-from annotation_backend.doctor.turn import alone
 from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.project.project import current_project
 
@@ -36,7 +36,7 @@ def examine(*, tell: Callable[[str], None]) -> Examination:
 
 
 def _standing_links() -> list[Link]:
-    """What can be told without a case."""
+    """Links that can be tried without a case."""
     return [
         Link("addresses", configuration.addresses),
         Link("secrets", configuration.secrets),

@@ -1,4 +1,4 @@
-"""Links of the configuration: what can be told from the settings, the data folder and the database alone."""
+"""Links of the configuration: checks of the settings, the data folder and the database alone."""
 
 import os
 import re
@@ -27,13 +27,13 @@ def addresses() -> None:
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
             raise RejectedInput(
                 "address",
-                f"Expected {name} to be like https://host:port without a path, got another.",
+                f"{name} is not like https://host:port without a path.",
                 remedy="Correct it in .env and restart.",
             )
     if urlsplit(service_url()).scheme not in ("http", "https") or not urlsplit(service_url()).hostname:
         raise RejectedInput(
             "address",
-            "Expected ML_BACKEND_URL to be empty or like http://host:port, got another.",
+            "ML_BACKEND_URL is neither empty nor like http://host:port.",
             remedy="Correct it in .env, or leave it out, and restart.",
         )
     if ours.netloc == theirs.netloc:
@@ -60,7 +60,7 @@ def secrets() -> None:
     if not _LEGACY_TOKEN.fullmatch(settings.LABEL_STUDIO_TOKEN):
         raise RejectedInput(
             "token-form",
-            "Expected LABEL_STUDIO_TOKEN to be a legacy token of 40 hexadecimal digits, got another.",
+            "LABEL_STUDIO_TOKEN is no legacy token of 40 hexadecimal digits.",
             remedy="Take the administrator's legacy token from Account & Settings in Label Studio.",
         )
     values = [settings.SECRET_KEY, settings.LABEL_STUDIO_TOKEN, settings.ML_BACKEND_PASSWORD]

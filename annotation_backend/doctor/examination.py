@@ -15,7 +15,7 @@ class Link:
     """One thing that has to hold.
 
     Args:
-        name: What people call it.
+        name: Its name in the doctor's output.
         check: Raises a `MaskloopError` where it does not hold.
         needs: Names of links that must hold before this one can be tried.
     """
@@ -27,7 +27,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Failure:
-    """A link that does not hold, why, and what to do."""
+    """A link that does not hold, with the reason and a remedy."""
 
     link: str
     code: str
@@ -40,7 +40,7 @@ class Failure:
 
 @dataclass
 class Examination:
-    """What was found.
+    """Result of trying the links.
 
     Args:
         good: Names of the links that hold, in their order.

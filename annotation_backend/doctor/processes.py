@@ -19,7 +19,7 @@ def processes() -> None:
         lines = "; ".join(f"the {part.value} is not running ({part.undone})" for part in gone)
         raise TryAgain(
             "process-missing",
-            f"Expected all processes of the Procfile to run, got: {lines}.",
+            f"Not all processes of the Procfile run: {lines}.",
             remedy="`make up` starts each again by itself within half a minute; what ended it is in data/logs.",
         )
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from django_tasks_db.models import DBTaskResult
-from numpy.typing import NDArray
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.ingesting.ingest import ingest
@@ -27,6 +26,7 @@ from annotation_backend.publishing.services import release_case
 from annotation_backend.review.models import Review, Verdict
 from annotation_backend.review.services import decide
 from datasets.errors import RejectedInput, TryAgain
+from datasets.image.mask import Inside
 from datasets.study.case import QualityScore
 
 WEBHOOK_SECONDS = 10.0
@@ -35,11 +35,9 @@ WORKER_SECONDS = 90.0
 _SEED = 20_261_121
 _PREFIX = "REHEARSAL"
 
-Inside = NDArray[np.bool_]
-
 
 class Rehearsal:
-    """What one link leaves for the next.
+    """The rehearsal case on its way: each link leaves here what the next one needs.
 
     Args:
         folder: For the phantom's files and the release; removed by the caller.
@@ -52,7 +50,7 @@ class Rehearsal:
         self._review: Review | None = None
 
     def links(self) -> list[Link]:
-        """In the order of the loop; each names what it needs."""
+        """The links in the order of the loop; each names those that it needs."""
         label_studio = "Label Studio's token"
         return [
             Link("ingest", self._ingest, ("database", "data folder")),
@@ -175,7 +173,7 @@ class Rehearsal:
 
 
 def _no_mask() -> TryAgain:
-    """Why nobody assembled the mask: the worker is at something else, or there is none."""
+    """The reason why no mask was assembled: the worker is busy with another job, or there is no worker."""
     running = DBTaskResult.objects.running().order_by("started_at").first()
     if running is None:
         return TryAgain(

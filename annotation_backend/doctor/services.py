@@ -1,4 +1,4 @@
-"""Links of the running services: the web service, Label Studio, the models, and who may speak with whom."""
+"""Links of the running services: the web service, Label Studio, the models, and their passwords and tokens."""
 
 from django.conf import settings
 
@@ -18,7 +18,7 @@ WEBHOOK_REMEDY = "`manage.py publish_tasks` sets it up again; where this run cou
 _MOST_TOLD = 8
 
 _ASKED_FOR = (PromptKind.AUTOMATIC, PromptKind.BOX, PromptKind.POINT)
-"""What every annotator's tools ask for."""
+"""Kinds of prompt that every annotator's tools send."""
 
 _NOTHING_HAPPENED = {"action": "MASKLOOP_DOCTOR"}
 """A webhook's body that we take and do nothing with."""
@@ -68,7 +68,7 @@ def ml_backend_password() -> None:
 
 
 def webhook_header() -> None:
-    """The webhook takes what carries its header and nothing else."""
+    """The webhook takes requests with its header and refuses all others, so that a save cannot be forged."""
     address = f"{ml_backend_url()}/webhook"
     wrong = {name: "0" * len(value) for name, value in webhook_headers().items()}
     for headers in ({}, wrong):
@@ -127,7 +127,7 @@ def ml_backend_in_label_studio(project: LabelingProject) -> None:
 def shown_in_label_studio(project: LabelingProject) -> None:
     """Label Studio has what we left there: interface, settings, connections, and each task's pictures, words and mask.
 
-    What differs is told first, and then written down and mended.
+    Differences are told first, and then recorded and mended.
     """
     found = look(project)
     if not found:
@@ -138,8 +138,7 @@ def shown_in_label_studio(project: LabelingProject) -> None:
     gone = any(one.name == TASK_GONE for one in found)
     raise RejectedInput(
         "studio-changed",
-        f"Expected Label Studio to have what we left there, got {len(found)} differences: "
-        f"{'; '.join(kinds[:_MOST_TOLD])}{more}.",
+        f"Label Studio differs in {len(found)} place(s) from what we left: {'; '.join(kinds[:_MOST_TOLD])}{more}.",
         remedy=(
             "Run `manage.py publish_tasks`, which makes deleted tasks anew. What else differed was"
             if gone
@@ -153,7 +152,7 @@ def _require_closed(status: int, *, what: str) -> None:
     if status != 401:
         raise RejectedInput(
             f"{what.replace(' ', '-').lower()}-open",
-            f"Expected the {what} to refuse a request without its password (401), got {status}.",
+            f"The {what} does not refuse a request without its password: expected status 401, got {status}.",
             remedy="Does a proxy add a password, or answer for us? Let it pass requests on as they are.",
         )
 

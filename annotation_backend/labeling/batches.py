@@ -1,4 +1,4 @@
-"""Jobs that wait since before their module moved are found here: a waiting job stores where it was.
+"""The former module of a job: jobs that were queued before it moved store this path.
 
 May go once no installation of before the move is upgraded any more.
 """

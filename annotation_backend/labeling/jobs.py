@@ -1,4 +1,4 @@
-"""Jobs: what a save or a publication starts and no request waits for. Each is safe to run twice."""
+"""Jobs that a save or a publication starts, and that no request waits for. Each is safe to run twice."""
 
 import logging
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 @task()
 def assemble_case(*, case_code: str) -> int | None:
-    """All that a case's new saves ask for: Label Studio's word, decoded masks, losses, doubts, the mask, the states.
+    """Works through a case's new saves: confirms and decodes them, notes losses and doubts, assembles the mask.
 
     Saves of an excluded case are kept and asked about like others, but no mask is made of them until it is taken back.
     """
@@ -56,7 +56,7 @@ def mirror_case_states(*, case_code: str) -> int:
 
 @task()
 def follow_exclusion(*, case_code: str) -> int:
-    """Takes an excluded case's tasks out of sight, or shows them again with the new addresses of their pictures."""
+    """Hides an excluded case's tasks, or shows them again with the new addresses of their pictures."""
     case = _case(case_code)
     if case is None:
         return 0

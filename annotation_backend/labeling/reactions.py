@@ -1,11 +1,11 @@
-"""What labelling does when something happens in its own lower rooms, or in the apps below."""
+"""Receivers of signals from labelling's own lower rooms and from the apps below; they queue jobs."""
 
 from typing import Any
 
 from django.dispatch import receiver
 
 from annotation_backend.cases.models import Case
-from annotation_backend.cases.signals import case_excluded, case_taken_back, drawn_on_asked
+from annotation_backend.cases.signals import annotated_asked, case_excluded, case_taken_back
 from annotation_backend.inference.jobs import embed_case
 from annotation_backend.job_queue import queue_once
 from annotation_backend.labeling.jobs import assemble_case, follow_exclusion, mirror_case_states, predict_case
@@ -13,7 +13,7 @@ from annotation_backend.labeling.models import EVIDENCE, Annotation, CaseMask, L
 from annotation_backend.labeling.predictions import neighbours
 from annotation_backend.labeling.signals import (
     addresses_renewed,
-    drawing_saved,
+    annotation_stored,
     predictions_outdated,
     project_changed,
     saves_arrived,
@@ -28,13 +28,13 @@ from training.model_package import Method
 
 @receiver(saves_arrived)
 def assemble_soon(*, case_code: str, **_signal: Any) -> None:
-    """Queues what a case's new saves ask for."""
+    """Queues the job that works through a case's new saves."""
     queue_once(assemble_case, case_code=case_code)
 
 
-@receiver(drawing_saved)
+@receiver(annotation_stored)
 def propagate_to_neighbours(*, annotation: Annotation, **_signal: Any) -> None:
-    """Has the slices around a drawing redrawn by it, behind the request."""
+    """Has a saved mask propagated to its neighbours, in the background."""
     neighbours.behind_save(annotation)
 
 
@@ -56,12 +56,12 @@ def look_soon(*, project: int, **_signal: Any) -> None:
     queue_once(look_over_project, project=project)
 
 
-@receiver(drawn_on_asked)
-def was_drawn_on(*, case: Case, **_signal: Any) -> bool:
-    """Whether anybody ever saved a drawing on the case, or it got further than that.
+@receiver(annotated_asked)
+def has_annotations(*, case: Case, **_signal: Any) -> bool:
+    """Whether the case has an annotation, also a deleted one, which can be restored; or got further than that.
 
-    A skip without a region is no drawing, and a save that Label Studio did not confirm is nobody's; one that it was not
-    asked about yet may be somebody's. One that was deleted counts: it can be restored.
+    A skip without a region does not count, nor a save that Label Studio did not confirm, which may be forged; one that
+    it was not asked about yet does.
     """
     saves = Annotation.objects.filter(task__case=case).exclude(confirmation__outcome__in=EVIDENCE)
     saves = saves.exclude(was_cancelled=True, raw__result=[])
@@ -78,7 +78,7 @@ def draw_waiting_tasks_anew(**_signal: Any) -> None:
 
 @receiver(model_promoted)
 def embed_waiting_tasks(*, model: Model, **_signal: Any) -> None:
-    """Where the model embeds slices: queues that for every case with tasks that nobody submitted."""
+    """Queues the embedding of slices for every case with tasks that nobody submitted, if the model embeds."""
     if Method(model.method) in BOXED:
         for code in _waiting_cases():
             queue_once(embed_case, case_code=code)
@@ -88,7 +88,7 @@ def embed_waiting_tasks(*, model: Model, **_signal: Any) -> None:
 def bring_tasks_in_line(*, case: Case, **_signal: Any) -> None:
     """Queues that Label Studio shows an excluded case's tasks no more, or the new addresses of its pictures.
 
-    What is saved in tasks out of sight still is kept here.
+    Saves in hidden tasks are still kept here.
     """
     if case.labeling_tasks.exists():
         queue_once(follow_exclusion, case_code=case.code)

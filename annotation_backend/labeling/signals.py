@@ -1,18 +1,18 @@
-"""What labelling tells its own rooms above, and the apps above."""
+"""Signals by which labelling notifies its own rooms above, and the apps above."""
 
 from django.dispatch import Signal
 
 saves_settled = Signal()
-"""What counts of a `case` may be another save or another mask now; sent in the transaction of the change."""
+"""Another save or another mask of a `case` may count now; sent in the transaction of the change."""
 
 saves_arrived = Signal()
-"""There are saves of a `case_code`, or questions about saves, that are not settled; sent inside the transaction."""
+"""Saves or deletions of a `case_code` came in that are not confirmed yet; sent inside the transaction."""
 
-drawing_saved = Signal()
-"""A webhook brought a drawing: `annotation`, which was stored just now."""
+annotation_stored = Signal()
+"""A webhook brought an `annotation`, which was stored just now and was not cancelled."""
 
 predictions_outdated = Signal()
-"""What models drew for tasks of a `case_code` should look otherwise now."""
+"""Predictions on tasks of a `case_code` have to be drawn anew."""
 
 states_outdated = Signal()
 """Label Studio may show other states than the tasks of a `case_code` have."""

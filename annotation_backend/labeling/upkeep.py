@@ -1,4 +1,4 @@
-"""What runs again and again beside the work: reconciliation, and jobs that a fault or a restart left undone."""
+"""Recurring upkeep: reconciliation, and jobs that a fault or a restart left undone."""
 
 import logging
 import time
@@ -21,7 +21,7 @@ from annotation_backend.labeling.models import (
     FindingKind,
     LabelingProject,
 )
-from annotation_backend.labeling.project.living import bring_back, is_gone, require_organisation, retire
+from annotation_backend.labeling.project.deleted_project import bring_back, is_gone, require_organisation, retire
 from annotation_backend.labeling.project.people import ensure_people
 from annotation_backend.labeling.project.project import current_project
 from annotation_backend.labeling.project.task_states import stale_tasks
@@ -31,7 +31,7 @@ from annotation_backend.labeling.versions.standing import standings
 from annotation_backend.labeling.watch.services import settle
 from annotation_backend.labeling.watch.tokens import ensure_tokens
 from annotation_backend.supervision.lost_jobs import WORKER_GONE, take_up_lost_jobs
-from annotation_backend.web.not_now import refusal_of
+from annotation_backend.web.machine_faults import refusal_of
 from datasets.errors import MaskloopError
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ _REPEATED = (assemble_case, predict_case, mirror_case_states, follow_exclusion)
 
 
 def take_up(project: LabelingProject, *, is_full: bool = True) -> PullReport:
-    """Pulls, then queues what a stopped worker or a silent Label Studio left undone.
+    """Pulls, then queues the jobs that a stopped worker or a silent Label Studio left undone.
 
     Args:
         project: A project of ours; one that Label Studio has deleted is retired.
@@ -79,10 +79,10 @@ def take_up(project: LabelingProject, *, is_full: bool = True) -> PullReport:
 
 
 def look_around() -> list[str]:
-    """Before everything is compared: who is new in Label Studio, and which project is there after all.
+    """Before a full comparison: finds new people in Label Studio, and projects that are there after all.
 
     Returns:
-        What to tell; also why neither could be asked, which keeps nobody's saves from being taken over.
+        Lines to tell; also the reason why neither could be asked, which keeps no saves from being taken over.
     """
     try:
         require_organisation(current_project())
@@ -92,11 +92,11 @@ def look_around() -> list[str]:
 
 
 def keep_up(every: float, *, tell: Callable[[str], None], is_over: Callable[[], bool] = lambda: False) -> None:
-    """Reconciles all projects again and again; what is wrong in one round is told, and the next goes on.
+    """Reconciles all projects again and again; a failure of one round is told, and the next goes on.
 
     Args:
         every: Seconds between two rounds.
-        tell: Called with what was found.
+        tell: Called with each finding.
         is_over: Asked after each round.
     """
     done = 0
@@ -115,7 +115,7 @@ def keep_up(every: float, *, tell: Callable[[str], None], is_over: Callable[[], 
 
 
 def _rest(seconds: float, *, tell: Callable[[str], None]) -> None:
-    """Waits for the next round; what a worker left is taken up meanwhile."""
+    """Waits for the next round; jobs that a worker left undone are taken up meanwhile."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
         try:
@@ -128,7 +128,7 @@ def _rest(seconds: float, *, tell: Callable[[str], None]) -> None:
 
 
 def _words_of(error: Exception) -> str:
-    """What is said of it; a fault of ours is logged whole."""
+    """The line about an error; a fault of ours is logged whole."""
     if isinstance(error, MaskloopError):
         return str(error)
     if refusal := refusal_of(error):
@@ -171,7 +171,7 @@ def _take_over(project: LabelingProject, *, is_full: bool, tell: Callable[[str],
 
 
 def look_over(project: LabelingProject, *, is_full: bool = True) -> list[str]:
-    """What Label Studio showed otherwise than we left it, and mended now; nothing of a project that is gone there."""
+    """Mends differences between Label Studio and what we left there; a line for each, none if the project is gone."""
     project.refresh_from_db()
     return [] if project.is_retired else settle(project, is_full=is_full)
 
@@ -187,7 +187,7 @@ def _unfinished() -> set[str]:
 
 
 def _behind() -> set[str]:
-    """Cases that have no mask yet of what counts now, or have doubts that nobody named yet."""
+    """Cases that have no mask yet of the saves that count, or doubts without a finding."""
     drawn = Annotation.objects.order_by().values("task__case")
     cases = list(Case.objects.not_excluded().filter(pk__in=drawn).select_related("registration"))
     found = standings(cases)
@@ -195,7 +195,7 @@ def _behind() -> set[str]:
 
 
 def _doubted() -> set[str]:
-    """Cases with evidence, or saves of nobody known, and no finding about such."""
+    """Cases with unconfirmed saves or unknown annotators, and no finding about them."""
     doubts = Annotation.objects.all().evidence() | Annotation.objects.all().unproved()
     codes = set(doubts.order_by().values_list("task__case__code", flat=True).distinct())
     kinds = [kind for kind in FindingKind if kind.is_of_a_case]
@@ -204,7 +204,7 @@ def _doubted() -> set[str]:
 
 
 def _repeat_failed_jobs() -> None:
-    """Queues what failed for a case and did not succeed since: soon, then ever later, then it waits for a person."""
+    """Queues jobs again that failed for a case and did not succeed since: soon, then ever later, at last never."""
     due = [(job, code) for job in _REPEATED for code in _failed_cases(job)]
     if due and is_up():  # while Label Studio is silent they would fail again, and count as failed for good
         for job, code in due:

@@ -29,6 +29,6 @@ urlpatterns = [
     ),
     path("findings/", versions.finding_list, name="finding-list"),
     path("findings/<int:pk>/seen", versions.finding_seen, name="finding-seen"),
-    path("findings/<int:pk>/drawer", versions.finding_drawer, name="finding-drawer"),
+    path("findings/<int:pk>/drawer", versions.finding_annotator, name="finding-drawer"),
     path("findings/changes/<int:pk>/seen", versions.change_seen, name="change-seen"),
 ]

@@ -55,7 +55,7 @@ class _Piece:
 
 
 class Archive:
-    """Where each byte of an archive comes from."""
+    """Sources of all bytes of an archive."""
 
     def __init__(self, files: Sequence[ArchivedFile]) -> None:
         self._pieces: list[_Piece] = []
@@ -72,7 +72,7 @@ class Archive:
         """The bytes from `start` up to `stop`, in portions.
 
         Raises:
-            ProgramFault: A file is shorter than it was, or not what it was; what was sent is no whole archive.
+            ProgramFault: A file was changed meanwhile, so that the bytes sent are no whole archive.
         """
         for piece in self._pieces:
             first, last = max(start - piece.start, 0), min(stop - piece.start, piece.size)
@@ -138,7 +138,7 @@ def _central_entry(file: ArchivedFile, offset: int) -> bytes:
 
 
 def _ending(count: int, size: int, end: int) -> bytes:
-    """What stands behind the directory, which is `size` long and ends at `end`."""
+    """The end records behind the directory, which is `size` long and ends at `end`."""
     start = end - size
     short = _END.pack(
         *(b"PK\5\6", 0, 0, min(count, _LIMIT_16), min(count, _LIMIT_16)),

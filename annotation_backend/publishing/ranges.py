@@ -17,7 +17,7 @@ class Part:
 
 
 def part_asked_for(headers: Mapping[str, str], *, size: int, etag: str) -> Part | None:
-    """What a request asks for.
+    """The part that a request asks for.
 
     Args:
         headers: The request's, whatever their case.

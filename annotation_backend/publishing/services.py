@@ -32,7 +32,7 @@ MOST_BUILDS = 3
 
 @dataclass(frozen=True)
 class BuiltRelease:
-    """A release, how its verification right after the build went, and which cases left it while it was built."""
+    """A release, the report of its verification right after the build, and findings on cases that left it meanwhile."""
 
     release: Release
     report: VerificationReport
@@ -40,12 +40,12 @@ class BuiltRelease:
 
 
 def releases_folder() -> Path:
-    """Where releases lie."""
+    """Folder of all releases."""
     return Path(settings.DATA_FOLDER) / "releases"
 
 
 def release_cases() -> list[ReleaseCase]:
-    """The approved cases with their files and what each file came from.
+    """The approved cases with their files and each file's sources.
 
     Raises:
         RejectedInput: No case is approved.
@@ -64,7 +64,7 @@ def release_cases() -> list[ReleaseCase]:
 
 
 def _require_whole(review: Review) -> None:
-    """Refuses a damaged file by what it is and what brings it back; a reader would only say that it cannot be read."""
+    """Refuses a damaged file by its name and with a remedy; a reader would only say that it cannot be read."""
     case = review.mask.case
     for stored in (mask_file(review.mask), *(registered_file(case, role) for role in SeriesRole)):
         whole_file(stored)
@@ -73,12 +73,12 @@ def _require_whole(review: Review) -> None:
 def publish_release(
     release_settings: ReleaseSettings, *, progress_of: Callable[[], Progress] = lambda: lambda _done, _all: None
 ) -> BuiltRelease:
-    """Builds a release, verifies it as a stranger would, and makes a record of it.
+    """Builds a release, verifies it as anybody outside would, and makes a record of it.
 
     A case that was excluded, returned or changed while the release was built is not in it: it is built again without.
 
     Args:
-        release_settings: What the release is called and says.
+        release_settings: The release's name, version, licence and texts.
         progress_of: Shows how many cases are written; asked for one display a build.
 
     Raises:
@@ -97,7 +97,7 @@ def publish_release(
     changes = "; ".join(f"{finding.subject}: {finding.message}" for finding in findings)
     raise RejectedInput(
         "approvals-changed",
-        f"Expected approvals that hold until the release is whole, got changes meanwhile. {changes}",
+        f"Approvals ended while the release was built. {changes}",
         remedy="Nothing was released. Run it again when nobody changes the cases.",
     )
 
@@ -156,13 +156,13 @@ def _unrecorded() -> Iterator[Finding]:
     recorded = {Path(folder).name for folder in Release.objects.values_list("folder", flat=True)}
     for folder in sorted(releases_folder().iterdir()):
         if folder.is_dir() and not folder.name.startswith(".") and folder.name not in recorded:
-            message = f"Expected a record of each release, got none of {folder.name}."
+            message = f"The release folder {folder.name} has no record."
             remedy = "Build that version again, which records it; where that is refused and nobody has it, remove it."
             yield Finding(Level.WARNING, "release-unrecorded", message, remedy)
 
 
 def _left_behind(code: str, why: str) -> Finding:
-    message = f"Expected an approval that holds until the release is whole, got a change meanwhile: {why}."
+    message = f"The approval ended while the release was built: {why}."
     return Finding(Level.WARNING, "case-left", message, "The release is built without it; nothing, if meant.", code)
 
 
@@ -175,7 +175,7 @@ def _saves_of(mask: CaseMask) -> dict[str, str]:
 
 
 def release_case(review: Review) -> ReleaseCase:
-    """An approved case's files and what each came from."""
+    """An approved case's files and their sources."""
     mask, case = review.mask, review.mask.case
     series = {f"{row.role}_series": row.source_sha256 for row in case.series.all()}
     registered = {f"{role}_file": digest for role, digest in case.registration.record["outputs"].items()}

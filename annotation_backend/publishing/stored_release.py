@@ -1,7 +1,7 @@
 """A release's files as they lie on the disk, compared with its own lists before anything of them is shown or sent.
 
-What a comparison found is kept beside the releases, with the time, size and place on the disk of every file: as long as
-those are the same, the release is not read again. `manage.py check_data` reads everything.
+The result of a comparison is kept beside the releases, with the time, size and place on the disk of every file: as long
+as those are the same, the release is not read again. `manage.py check_data` reads everything.
 """
 
 import json
@@ -39,12 +39,12 @@ _one_at_a_time = Lock()
 
 @dataclass(frozen=True)
 class CheckedRelease:
-    """What a comparison of a release with its lists found.
+    """Result of comparing a release with its lists.
 
     Args:
         signature: Digest of the files' names, times, sizes and places on the disk.
-        findings: What is wrong; empty for a sound release.
-        checksums: CRC-32 of each file by its path in the release; empty where something is wrong.
+        findings: Damage; empty for a sound release.
+        checksums: CRC-32 of each file by its path in the release; empty for a damaged one.
     """
 
     signature: str
@@ -53,10 +53,10 @@ class CheckedRelease:
 
 
 def checked(release: Release, *, anew: bool = False) -> CheckedRelease:
-    """Compares a release with its lists and its record, or takes what was found where no file was touched since.
+    """Compares a release with its lists and its record, or takes the earlier result where no file was touched since.
 
     Args:
-        release: Which.
+        release: The release to check.
         anew: Reads all of it, whatever is remembered.
     """
     with _one_at_a_time:
@@ -97,17 +97,19 @@ def card_of(release: Release) -> str:
 
 def _at_a_glance(release: Release) -> tuple[Finding, ...]:
     if not release.path.is_dir():
-        return (error("release-missing", "Expected the release's folder, got none."),)
+        return (error("release-missing", "The release's folder is missing."),)
     tree = read_tree(release.path)
     listing = read_listing(release.path, tree)
     findings = [*tree.findings, *listing.findings]
     if listing.manifest is None or listing.manifest.release_digest != release.digest:
-        findings.append(error("release-digest", "Expected the manifest that was published.", subject=MANIFEST_NAME))
+        findings.append(
+            error("release-digest", "The manifest is not the one that was published.", subject=MANIFEST_NAME)
+        )
     for name, expected in (listing.files or {}).items():
         if tree.files.get(name) is None:
-            findings.append(error("file-missing", "Expected this file, got none.", subject=name))
+            findings.append(error("file-missing", "This file is missing.", subject=name))
         elif expected.bytes not in (None, tree.files[name]) or (name == CARD and _differs(release, expected.sha256)):
-            findings.append(error("file-changed", "Expected the bytes that were published.", subject=name))
+            findings.append(error("file-changed", "The file is not the one that was published.", subject=name))
     return tuple(findings)
 
 
@@ -119,10 +121,10 @@ def _differs(release: Release, expected: str) -> bool:
 
 
 def damaged(release: Release, findings: tuple[Finding, ...]) -> DamagedFile:
-    """The refusal: which files are meant, and what brings them back."""
+    """The refusal, with the names of the files and a remedy."""
     named = [f"{finding.subject or 'the folder'} ({finding.code})" for finding in findings[:FINDINGS_SHOWN]]
     more = f" and {len(findings) - len(named)} more" if len(findings) > len(named) else ""
-    message = f"Expected {release} as it was published, but something is wrong with {', '.join(named)}{more}."
+    message = f"{release} is not as it was published; something is wrong with {', '.join(named)}{more}."
     return DamagedFile("release-damaged", message, remedy=REMEDY)
 
 
@@ -131,7 +133,7 @@ def _compared(release: Release, signature: str) -> CheckedRelease:
     try:
         checksums = {} if report.findings else _checksums(release.path)
     except OSError as problem:
-        finding = error("file-unreadable", f"Expected files that can be read, got {type(problem).__name__}.")
+        finding = error("file-unreadable", f"A file cannot be read ({type(problem).__name__}).")
         return CheckedRelease(signature, (finding,), {})
     found = CheckedRelease(signature, report.findings, checksums)
     if found.findings:
@@ -163,7 +165,7 @@ def _signature(folder: Path) -> str:
 
 
 def _remembered(release: Release, signature: str) -> CheckedRelease | None:
-    """What was found before; None where a file was touched since, or nothing can be read."""
+    """The earlier result; None where a file was touched since, or it cannot be read."""
     try:
         values = json.loads(_place(release).read_text(encoding="utf-8"))
         if values["signature"] != signature or values["digest"] != release.digest:

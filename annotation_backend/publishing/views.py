@@ -17,7 +17,7 @@ from annotation_backend.publishing.ranges import Part, part_asked_for
 from annotation_backend.publishing.stored_release import archive_of, card_of
 
 DOWNLOADS_AT_ONCE = 6
-"""Of one process, whose 16 threads serve everybody else too: who downloads holds one until the last byte is taken."""
+"""Of one process, whose 16 threads serve everybody else too: a download holds one until its last byte is taken."""
 
 _AGAIN_SECONDS = 10
 
@@ -34,7 +34,7 @@ def release_list(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_GET
 def release_page(request: HttpRequest, pk: int) -> HttpResponse:
-    """One release with its dataset card; where its files are damaged, what is wrong instead."""
+    """One release with its dataset card; where its files are damaged, the damage instead."""
     release = get_object_or_404(Release, pk=pk)
     try:
         context = {"release": release, "card": card_of(release)}

@@ -7,7 +7,7 @@ from pathlib import Path
 from annotation_backend.registry.model_registry import ensure_lite_medsam, models_folder, promote, register_package
 from annotation_backend.registry.models import Model, Promotion, PromptKind
 from datasets.errors import RejectedInput
-from datasets.part_folder import part_folder
+from datasets.part_folder import part_folder, place_part
 from training.model_package import DESCRIPTION_NAME, WEIGHTS_NAME, read_description, read_package
 from training.pretrained.shipped import shipped_packages
 
@@ -63,8 +63,7 @@ def _copied(package: Path) -> Path:
     with part_folder(models_folder()) as part:
         for name in (DESCRIPTION_NAME, WEIGHTS_NAME):
             shutil.copyfile(package / name, part / name)
-        part.chmod(0o755)
-        part.rename(folder)
+        place_part(part, folder)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""Approvals asked again: under a lock, at the moment when something is made of them for good."""
+"""Approvals that hold: checked again, under a lock, when a release or a snapshot is made of them."""
 
 from collections.abc import Collection
 
@@ -10,10 +10,10 @@ from annotation_backend.review.models import Review, Verdict, approved_review, l
 def approved_reviews(codes: Collection[str] | None = None) -> list[Review]:
     """The approving verdict of each sound case that has an approved mask now, in the order of the cases.
 
-    A verdict whose ground changed without anybody's notice ends here, with a row that says so.
+    A verdict whose ground changed unnoticed ends here, with a row that says so.
 
     Args:
-        codes: Of which cases; None for all.
+        codes: Codes of the cases; None for all.
     """
     cases = Case.objects.sound() if codes is None else Case.objects.sound().filter(code__in=codes)
     reviews = {case: approved_review(case) for case in cases}
@@ -24,7 +24,7 @@ def approved_reviews(codes: Collection[str] | None = None) -> list[Review]:
 
 
 def why_not_counted(case: Case) -> str:
-    """Why a case whose verdict approves counts in no release and no training now; nothing where it does."""
+    """The reason why an approved case counts in no release and no training now; empty where it does."""
     is_sound = Case.objects.sound().filter(pk=case.pk).exists()
     return "" if is_sound and approved_review(case) is not None else why_unapproved(case.code)
 
@@ -32,7 +32,7 @@ def why_not_counted(case: Case) -> str:
 def lock_approvals(codes: Collection[str]) -> None:
     """Keeps the approvals of cases as they are until the transaction ends.
 
-    Whatever ends an approval or takes its case out locks the case first: saves, verdicts, registrations, exclusions.
+    Everything that ends an approval or excludes its case locks the case first: saves, verdicts, exclusions and others.
     """
     list(Case.objects.filter(code__in=codes).order_by("pk").select_for_update().values_list("pk"))
 

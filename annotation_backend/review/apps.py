@@ -10,5 +10,5 @@ class ReviewConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """What was looked at ends a verdict when it changes."""
+        """A verdict ends when something that its radiologist looked at changes."""
         from annotation_backend.review import reactions  # noqa: F401

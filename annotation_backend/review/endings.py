@@ -1,4 +1,4 @@
-"""The end of verdicts: whatever changes of what was looked at ends the verdict, in the transaction of the change."""
+"""Ends of verdicts: a change to anything that the radiologist looked at ends the verdict, in the same transaction."""
 
 import logging
 from collections.abc import Mapping
@@ -23,11 +23,11 @@ _REASONS = {
     "pictures": EndReason.PICTURES,
     "sequence": EndReason.SEQUENCE,
 }
-"""What is said of a part of the record that changed, the first of them; anything else is about what was drawn."""
+"""Reason for each part of the record that changed; the first of them counts, and any other change is one of saves."""
 
 
 def end_what_changed(case: Case) -> VerdictEnd | None:
-    """Ends the case's newest verdict where it was given on something else than there is now, or on an own drawing.
+    """Ends the case's newest verdict if its record has changed, or if its radiologist turns out to be an annotator.
 
     The tasks of an ended approval go back to the annotators' tabs as annotated, or to be annotated.
 
@@ -51,7 +51,7 @@ def end_what_changed(case: Case) -> VerdictEnd | None:
 
 
 def _why_it_ends(review: Review, now: Seen) -> EndReason | None:
-    """What ends a verdict; None where all is as it was and, of an approval, who gave it drew none of it."""
+    """The reason that ends a verdict; None if all is as it was and, for an approval, the reviewer drew none of it."""
     if review.seen_sha256 != now.sha256:
         return reason_of(review.seen, now.record)
     is_own = review.verdict == Verdict.APPROVE and review.mask.is_own_work_of(review.reviewer)
@@ -59,7 +59,7 @@ def _why_it_ends(review: Review, now: Seen) -> EndReason | None:
 
 
 def reason_of(before: Mapping[str, Any], now: Mapping[str, Any]) -> EndReason:
-    """The first thing that differs between two records."""
+    """The reason for the first difference between two records."""
     return next((reason for key, reason in _REASONS.items() if before.get(key) != now.get(key)), EndReason.SAVES)
 
 

@@ -1,4 +1,4 @@
-"""Review: a radiologist's verdict on a case's mask, what it was given on, and how it came to an end."""
+"""Review: a radiologist's verdict on a case's mask, with a record of the images and mask that it was given on."""
 
 from collections.abc import Collection
 
@@ -12,7 +12,7 @@ from datasets.study.case import QualityScore
 
 
 class Verdict(models.TextChoices):
-    """What becomes of the mask."""
+    """A radiologist's decision on the mask."""
 
     APPROVE = "approve", "Approve"
     RETURN = "return", "Return to the annotator"
@@ -43,7 +43,7 @@ class Review(models.Model):
 
     @property
     def ending(self) -> "VerdictEnd | None":
-        """How it came to an end; None while it holds."""
+        """Its end; None while it holds."""
         return getattr(self, "end", None)
 
     def holds_on(self, mask: CaseMask) -> bool:
@@ -57,7 +57,7 @@ class Review(models.Model):
 
 
 class EndReason(models.TextChoices):
-    """What changed of that which a verdict was given on."""
+    """The change that ended a verdict."""
 
     REGISTRATION = "registration", "the case was registered again"
     PICTURES = "pictures", "its pictures were drawn anew"
@@ -68,7 +68,7 @@ class EndReason(models.TextChoices):
 
 
 class VerdictEnd(models.Model):
-    """A verdict ended because something of what was looked at changed; rows are never changed."""
+    """The end of a verdict, because something that the radiologist looked at changed; rows are never changed."""
 
     review = models.OneToOneField(Review, on_delete=models.CASCADE, related_name="end")
     reason = models.CharField(max_length=12, choices=EndReason.choices)
@@ -92,8 +92,8 @@ def latest_reviews(cases: Collection[Case]) -> dict[int, Review]:
 def approved_review(case: Case) -> Review | None:
     """The verdict that makes a mask of the case an approved mask.
 
-    The newest one, if it approves, if all that it was given on is as it was: images, pictures, saves and mask, and if
-    who gave it drew none of it, by all that is known today.
+    The newest one, if it approves, if images, pictures, saves and mask are as they were when it was given, and if its
+    radiologist drew none of it, as far as is known today.
     """
     review = latest_review(case)
     if review is None or not review.holds_approval:

@@ -1,4 +1,4 @@
-"""What review does when something happens in the apps below."""
+"""Receivers of signals from the apps below: a change ends a verdict."""
 
 from typing import Any
 
@@ -12,5 +12,5 @@ from annotation_backend.review.endings import end_what_changed
 
 @receiver([shown_changed, saves_settled])
 def end_verdict(*, case: Case, **_signal: Any) -> None:
-    """Ends the case's verdict where it was given on something else than there is now."""
+    """Ends the case's verdict if its record has changed."""
     end_what_changed(case)

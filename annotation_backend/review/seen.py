@@ -1,4 +1,4 @@
-"""What a reviewer of a case looks at, by digest, as one record: images, registration, pictures, mask and saves."""
+"""Record of all that a case's reviewer looks at, by digest: images, registration, pictures, mask and saves."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from datasets.files import canonical_json, sha256_of_bytes
 
 @dataclass(frozen=True)
 class Seen:
-    """What the review page of a case shows.
+    """The content of a case's review page.
 
     Args:
         record: As `seen_record` gives it.
-        standing: What counts of the case.
+        standing: The saves and the mask that count.
     """
 
     record: Mapping[str, Any]
@@ -29,14 +29,14 @@ class Seen:
 
 
 def seen_now(case: Case) -> Seen:
-    """What the case's review page shows now, whatever the object at hand remembers of the case."""
+    """The content of the case's review page now, read afresh from the database."""
     fresh = Case.objects.select_related("registration").get(pk=case.pk)
     standing = standing_of(fresh)
     return Seen(seen_record(fresh, standing.mask, standing.saves), standing)
 
 
 def seen_record(case: Case, mask: CaseMask | None, saves: Mapping[int, Annotation]) -> dict[str, Any]:
-    """The record of what is looked at; plain values, equal for equal content.
+    """The record of a review page; plain values, equal for equal content.
 
     Args:
         case: With a registration.
@@ -57,5 +57,5 @@ def seen_record(case: Case, mask: CaseMask | None, saves: Mapping[int, Annotatio
 
 
 def _save(index: int, save: Annotation) -> list[Any]:
-    """One save: where, which, what was drawn, and who drew."""
+    """One save: slice, annotation, digest of its content, annotators."""
     return [index, save.label_studio_id, save.content_sha256, save.completed_by, save.updated_by]

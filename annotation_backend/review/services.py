@@ -20,7 +20,7 @@ from datasets.study.case import QualityScore
 
 @dataclass(frozen=True)
 class QueueEntry:
-    """A case that somebody drew on, and where it stands."""
+    """An annotated case, with its saves and mask that count and its newest verdict."""
 
     case: Case
     standing: Standing
@@ -90,7 +90,7 @@ def decide(
         _check_seen(mask, seen, seen_sha256 or seen.sha256)
         _check_undecided(mask, latest_review(case))
         if verdict is Verdict.APPROVE:
-            _check_drawers(mask)
+            _check_annotators(mask)
             _check_losses(case)
             _check_approval(mask, accepts_unannotated=accepts_unannotated)
         elif not comment.strip():
@@ -112,7 +112,7 @@ def decide(
 
 
 def require_reviewable(case: Case) -> None:
-    """Lets a case through that takes verdicts.
+    """Refuses a case that takes no verdict now.
 
     Raises:
         RejectedInput: It is excluded, its registration is rejected or waits for a person, or its pictures show an
@@ -122,7 +122,7 @@ def require_reviewable(case: Case) -> None:
     if not is_exported(case):
         raise RejectedInput(
             "pictures-behind",
-            "Expected pictures of the case's registration, got those of an earlier one.",
+            "The case's pictures show an earlier registration.",
             remedy=f"Have a data manager run `manage.py export_slices --case {case.code}`; then load the page.",
         )
 
@@ -136,25 +136,25 @@ def _check_reviewer(mask: CaseMask, reviewer: User) -> None:
         raise RejectedInput(
             "own-drawing", "You drew in this mask yourself.", remedy="Another radiologist gives the verdict."
         )
-    if mask.hangs_on_the_word_of(reviewer):
+    if mask.has_annotator_named_by(reviewer):
         raise RejectedInput(
             "own-word",
-            "You said yourself who drew in this mask.",
+            "You named an annotator of this mask yourself.",
             remedy="Another radiologist gives the verdict.",
         )
 
 
-def _check_drawers(mask: CaseMask) -> None:
+def _check_annotators(mask: CaseMask) -> None:
     if mask.is_in_doubt():
         raise RejectedInput(
             "author-unknown",
-            "Somebody drew in this mask who is not known here.",
-            remedy="A data manager says who, on the page of findings, once the worker has raised one.",
+            "An annotator of this mask is not known here.",
+            remedy="A data manager names the annotator on the page of findings, once the worker has raised a finding.",
         )
 
 
 def _check_seen(mask: CaseMask, now: Seen, seen_sha256: str) -> None:
-    """Only what counts takes a verdict, and only what its reviewer looked at."""
+    """Refuses a verdict on a mask that does not count, or on a page that has changed since the reviewer loaded it."""
     if now.standing.is_behind:
         raise RejectedInput(
             "mask-behind",
@@ -168,7 +168,7 @@ def _check_seen(mask: CaseMask, now: Seen, seen_sha256: str) -> None:
     if now.sha256 != seen_sha256:
         raise RejectedInput(
             "seen-superseded",
-            "Images, pictures or drawings of this case have changed since the page was loaded.",
+            "Images, pictures or annotations of this case have changed since the page was loaded.",
             remedy="Load the page and look at it.",
         )
 
@@ -186,7 +186,7 @@ def _check_losses(case: Case) -> None:
     if count:
         raise RejectedInput(
             "losses-unseen",
-            f"Nobody has looked at {count} finding(s) about drawings of this case.",
+            f"Nobody has looked at {count} finding(s) about annotations of this case.",
             remedy="They stand on this page and on /findings/; each says there how it is settled.",
         )
 

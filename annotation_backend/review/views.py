@@ -12,11 +12,12 @@ from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.cases.stored.digests import damages, whole_bytes
 from annotation_backend.cases.stored.files import picture_file
 from annotation_backend.cases.views.cases import png_answer
+from annotation_backend.labeling.masks.outlines import ORANGE, outlined_png
 from annotation_backend.labeling.models import CaseMask, TaskState
 from annotation_backend.labeling.versions.stored_masks import mask_file
 from annotation_backend.review.forms import VerdictForm
 from annotation_backend.review.models import Review, Verdict, latest_review
-from annotation_backend.review.overlay import outlined_png
+from annotation_backend.review.overlay import mask_on_slice
 from annotation_backend.review.seen import seen_now
 from annotation_backend.review.services import decide, queue, require_reviewable
 from datasets.errors import RejectedInput
@@ -68,11 +69,12 @@ def slice_with_mask(request: HttpRequest, mask_id: int, role: str, index: int) -
     mask = get_object_or_404(CaseMask.objects.select_related("case"), pk=mask_id)
     picture = get_object_or_404(mask.case.slices.select_related("case"), role=role, index=index)
     shown = whole_bytes(picture_file(picture))
-    return png_answer(request, outlined_png(shown, mask_file(mask), plane=picture_plane(mask.case), index=index))
+    inside = mask_on_slice(mask_file(mask), plane=picture_plane(mask.case), index=index)
+    return png_answer(request, outlined_png(shown, [(inside, ORANGE)]))
 
 
 def _standing(case: Case) -> dict[str, object]:
-    """What counts of the case, what its page shows by digest, and whether it takes a verdict now."""
+    """The mask that counts, the digest of the page's content, and whether the case takes a verdict now."""
     if not case.is_registered:
         return {}
     seen = seen_now(case)

@@ -1,4 +1,4 @@
-"""What an `up` that was killed left running: noted while it runs, and ended by the next one."""
+"""Processes that a killed `up` left running: noted while it runs, and ended by the next `up`."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 from annotation_backend.supervision.kept_process import signal_group
 
 WAIT_SECONDS = 15.0
-"""So long they have to end by themselves."""
+"""Time that they have to end by themselves."""
 
 
 class FormerRun:
@@ -41,7 +41,7 @@ class FormerRun:
         return any(pid != os.getpid() for pid in _living(self._read().get("up", {})))
 
     def end(self) -> int:
-        """Ends what a killed `up` left; one that lives is left alone.
+        """Ends the processes that a killed `up` left; those of one that lives are left alone.
 
         Returns:
             How many process groups there were.

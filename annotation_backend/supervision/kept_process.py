@@ -1,4 +1,4 @@
-"""One process that is kept running: when it ends, what is left of its group is ended and it is started again."""
+"""One process that is kept running: when it ends, the rest of its group is ended and it is started again."""
 
 import os
 import signal
@@ -79,7 +79,7 @@ class KeptProcess:
         """Starts it again where it ended and its pause is over.
 
         Returns:
-            What happened, in words; None where nothing did.
+            A line about what happened; None where nothing did.
         """
         now = time.monotonic()
         if self._process is None:

@@ -1,4 +1,4 @@
-"""Which of an installation's processes are there: each holds a lock on a file of its own for as long as it lives.
+"""Presence of an installation's processes: each holds a lock on a file of its own for as long as it lives.
 
 The system lets go of a lock when its process ends, however it ends. So nobody has to beat, and a process that was
 stopped or computes for an hour is there all the same. The files lie in the data folder, which all machines share.
@@ -27,11 +27,11 @@ class Part(StrEnum):
 
     @property
     def undone(self) -> str:
-        """What waits while it is not there."""
+        """The work that is left undone while it is not there."""
         return {
             Part.WORKER: "masks are not assembled and predictions not drawn",
             Part.TRAINER: "nothing is trained",
-            Part.RECONCILER: "saves that a webhook lost are not taken over",
+            Part.RECONCILER: "saves whose webhook was lost are not taken over",
         }[self]
 
 

@@ -54,7 +54,7 @@ class Processes:
     Args:
         procfile: Names and commands.
         logs: The folder of their log files.
-        environment: What they are told beside this process's own environment.
+        environment: Variables that they get beside this process's own environment.
         tell: Called with one line when a process ended, was started again, or answers again.
     """
 
@@ -79,7 +79,7 @@ class Processes:
         self._is_over = threading.Event()
 
     def end_former(self) -> None:
-        """Ends what an `up` that was killed left running here, and says so.
+        """Ends processes that a killed `up` left running here, and says so.
 
         Raises:
             RejectedInput: One that lives works on this data folder (``up-running``).
@@ -87,7 +87,7 @@ class Processes:
         if self._former.is_going_on:
             raise RejectedInput(
                 "up-running",
-                "Expected no other `up` on this data folder, got one that runs.",
+                "Another `up` runs on this data folder.",
                 remedy="Stop it first, with Ctrl-C where it was started. Another one needs its own MASKLOOP_DATA.",
             )
         if count := self._former.end():
@@ -114,11 +114,11 @@ class Processes:
             self._answers[name] = answers
 
     def log_of(self, name: str) -> Path:
-        """Where a process's output goes."""
+        """Log file of a process's output."""
         return self._logs / f"{name}.log"
 
     def tend(self) -> None:
-        """Starts again what ended and whose pause is over, and tells of it."""
+        """Starts processes again that ended and whose pause is over, and says so."""
         with self._lock:
             for name, process in self._kept.items():
                 if line := process.tend():
@@ -151,8 +151,8 @@ class Processes:
 
         Args:
             is_ready: Asked again and again.
-            what: Who is waited for.
-            seconds: How long.
+            what: Name of the service that is waited for.
+            seconds: Longest wait.
             needed: Processes without which it cannot become ready; all where nothing is said.
 
         Raises:
@@ -210,7 +210,7 @@ def _no_such_address(host: str) -> RejectedInput:
     """Linux answers to all of 127.0.0.0/8; macOS to 127.0.0.1 only, until it is told."""
     return RejectedInput(
         "address-missing",
-        f"Expected this machine to have the address {host}, on which Label Studio alone reaches us, got none.",
+        f"This machine does not have the address {host}, on which Label Studio alone reaches us.",
         remedy=f"On macOS run `sudo ifconfig lo0 alias {host}` once after each start of the machine.",
     )
 

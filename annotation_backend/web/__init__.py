@@ -1,4 +1,4 @@
-"""What every page and picture passes through: refusals, patience, times, the log.
+"""Middleware and worker that every page and picture passes through: refusals, patience, times, the log.
 
 Imports `cases` at most.
 """

@@ -1,4 +1,4 @@
-"""What the log does not say: a picture's address is the permission to see the picture."""
+"""Keeps pictures' addresses out of the log: an address is the permission to see the picture."""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""Refusals that any page may meet: a damaged file, an excluded case's pictures; and what browsers may keep of pages."""
+"""Refusals that any page may meet (a damaged file, an excluded case's pictures), and a ban on keeping pages."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -18,7 +18,7 @@ _PRIVATE = ("text/html", "application/json")
 
 
 class NamedRefusals:
-    """Middleware: what these errors say becomes the answer, in words, instead of a fault of the service."""
+    """Middleware: these errors become an answer in words, instead of a fault of the service."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response

@@ -1,4 +1,4 @@
-"""How long an answer took inside this service, said with the answer itself."""
+"""Time that an answer took inside this service, as a header of the answer."""
 
 import time
 from collections.abc import Callable

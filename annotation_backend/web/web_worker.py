@@ -2,7 +2,7 @@
 
 A thread of gunicorn's reads a request as slowly as it comes, so that a few clients who send a letter a second keep all
 threads from everybody else. Here a connection waits beside the threads until the head of its request and the beginning
-of its body lie in the socket's buffer, which holds all of a form. Who takes longer than `PATIENCE_SECONDS` is cut off.
+of its body lie in the socket's buffer, which holds all of a form. After `PATIENCE_SECONDS` the client is cut off.
 """
 
 import select
@@ -20,7 +20,7 @@ PATIENCE_SECONDS = 10
 """For the head and the beginning of the body to come, and for any further part of a body."""
 
 TAKING_SECONDS = 60
-"""For a client to take the next part of an answer; whose download stood still for longer goes on with a range."""
+"""For a client to take the next part of an answer; a download that stood still for longer goes on with a range."""
 
 _LARGEST_PEEK = 32 * 1024
 """Bytes that every socket's buffer holds; a longer body is read by a thread, with `PATIENCE_SECONDS` for each part."""
@@ -30,8 +30,8 @@ _LARGEST_BODY = 64 * 1024 * 1024
 
 _TOO_LARGE = (
     b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n"
-    b"Content-Type: application/json\r\nContent-Length: 71\r\n\r\n"
-    b'{"error": "Expected a smaller request.", "code": "request-too-large"}\r\n'
+    b"Content-Type: application/json\r\nContent-Length: 69\r\n\r\n"
+    b'{"error": "The request is too large.", "code": "request-too-large"}\r\n'
 )
 
 _LOOK_SECONDS = 0.005
@@ -126,7 +126,7 @@ def _is_too_large(conn: TConn) -> bool:
 
 
 def _start(conn: TConn) -> bytes:
-    """What has come so far; it stays in the socket's buffer."""
+    """The bytes that have come so far; they stay in the socket's buffer."""
     return bytes(conn.sock.recv(_LARGEST_PEEK, socket.MSG_PEEK | socket.MSG_DONTWAIT))
 
 

@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
-from datasets.files import canonical_json, flush_to_disk, sha256_of_file, write_bytes
+from datasets.files import canonical_json, sha256_of_file, write_bytes
 from datasets.finding import Finding
 from datasets.formats.nifti import encode, read_volume
 from datasets.image.mask import Mask
-from datasets.part_folder import part_folder
+from datasets.part_folder import part_folder, place_part
 from datasets.progress import Progress
 from datasets.release.card import dataset_card
 from datasets.release.manifest import (
@@ -321,14 +321,12 @@ def _settle(part: Path, target: Path, digest: str) -> bool:
         RejectedInput: Something else lies there.
     """
     if not os.path.lexists(target):
-        part.chmod(0o755)
         try:
-            part.rename(target)
+            place_part(part, target)
         except OSError:  # another build of this version may have come first
-            if not os.path.lexists(target):
+            if not (part.exists() and os.path.lexists(target)):
                 raise
         else:
-            flush_to_disk(target.parent)
             return True
     report = verify_release(target, expected_digest=digest)
     if report.findings:

@@ -24,13 +24,6 @@ class TissueType(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Stage(StrEnum):
-    """A step of the annotation protocol."""
-
-    ANNOTATION = "annotation"
-    REVIEW = "review"
-
-
 class QualityScore(StrEnum):
     """A reviewer's score of a mask, with the meanings of the InteractiveNet paper's Table S3."""
 

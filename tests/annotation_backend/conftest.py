@@ -1,4 +1,4 @@
-"""What tests of attacks on pages and stored files begin with: four people, a drawn case, who would approve it."""
+"""Fixtures of attacks on pages and stored files: four people, an annotated case, a radiologist who would approve it."""
 
 from pathlib import Path
 

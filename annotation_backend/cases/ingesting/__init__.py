@@ -1,4 +1,4 @@
-"""From a folder of studies to patients and cases: which series, whose, and under which codes.
+"""From a folder of studies to patients and cases: chosen series, pseudonyms and codes.
 
 Imports `cases.models` and `cases.workers`.
 """

@@ -21,9 +21,9 @@ def choose_series(
     """Writes down which series are a patient's T1 and T2; the next ingest uses them.
 
     Args:
-        patient: Whose.
+        patient: The patient whose series they are.
         chosen: Role to the short name of a series that the last ingest considered; one role or both.
-        person: Who says so; None for a command.
+        person: The person who chose; None for a command.
         reason: In a person's words, without anything about the patient.
 
     Raises:
@@ -39,15 +39,17 @@ def choose_series(
 
 
 def require_known(patient: Patient, chosen: Mapping[SeriesRole, str]) -> None:
-    """Lets a choice through that can be written down.
+    """Refuses a choice that cannot be recorded.
 
     Raises:
         RejectedInput: As `choose_series`.
     """
     if not chosen:
-        raise RejectedInput("choice-incomplete", "Expected a T1 or a T2, got none.", remedy="Choose at least one.")
+        raise RejectedInput("choice-incomplete", "No series was chosen.", remedy="Choose at least one.")
     if len(set(chosen.values())) < len(chosen):
-        raise RejectedInput("choice-twice", "Expected two series, got one for both.", remedy="Choose another T1 or T2.")
+        raise RejectedInput(
+            "choice-twice", "The same series was chosen as T1 and as T2.", remedy="Choose another T1 or T2."
+        )
     known = {series["reference"] for series in considered_series(patient)}
     for role, reference in chosen.items():
         if reference not in known:
@@ -70,7 +72,7 @@ def chosen_by_people(patient: Patient) -> dict[SeriesRole, ChosenSeries]:
 
 
 def choices_among(patient_keys: Iterable[str]) -> "Choices":
-    """What people chose for patients of a folder: patient key to role to series.
+    """Series that people chose for patients of a folder: patient key to role to series.
 
     Args:
         patient_keys: As the studies carry them; hashed here, and neither stored nor shown.

@@ -1,4 +1,4 @@
-"""What `cases.csv` says of a case that is there already: tissue type and site, corrected by a later ingest."""
+"""Corrections of a known case: a later ingest takes tissue type and anatomical site from `cases.csv`."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 def take_description(case: Case, pair: "PatientPair") -> Iterator[Finding]:
-    """Takes a tissue type and a site that the table says and the record has otherwise.
+    """Takes the table's tissue type and anatomical site where the case's record differs.
 
-    What the table does not say is no statement and changes nothing. A type that would have another sequence drawn on is
-    taken only where nobody drew.
+    An empty cell changes nothing. A tissue type that would have annotators draw on the other sequence is taken only if
+    nobody has drawn on the case.
     """
     site, tissue = pair.anatomical_site, pair.tissue_type
     with transaction.atomic():
         row = Case.objects.select_for_update().get(pk=case.pk)
         if site and site != row.anatomical_site:
             Case.objects.filter(pk=row.pk).update(anatomical_site=site)
-            yield _taken(row, "site", "another anatomical site")
+            yield _taken(row, "The anatomical site is changed to the one in the table.")
         if tissue in (TissueType.UNKNOWN, TissueType(row.tissue_type)):
             return
         if annotated_role(tissue) is not row.annotated_role and row.is_annotated:
@@ -35,21 +35,23 @@ def take_description(case: Case, pair: "PatientPair") -> Iterator[Finding]:
 
 
 def _tissue_taken(case: Case, tissue: TissueType) -> Finding:
-    """The new type, and what follows where another sequence is drawn on: pixels are those of the drawn sequence."""
+    """Says what follows from the new type: if annotators draw on the other sequence, its pixels set the case's grid."""
     role = annotated_role(tissue)
     if role is case.annotated_role:
-        return _taken(case, "tissue type", tissue.value)
-    got = f"{tissue.value}: {role.value.upper()} is drawn on instead of {case.annotated_role.value.upper()}"
+        return _taken(case, f"The tissue type is changed to {tissue.value}.")
+    message = (
+        f"The tissue type is changed to {tissue.value}: {role.value.upper()} is drawn on instead of "
+        f"{case.annotated_role.value.upper()}"
+    )
     if case.is_registered and not case.labeling_tasks.exists():
         remedy = f"Run `manage.py register_cases --redo --case {case.code}` and `manage.py export_slices`, so that its "
-        return _taken(case, "tissue type", got, remedy + f"pixels are those of {role.value.upper()}.")
+        return _taken(case, f"{message}.", remedy + f"pixels are those of {role.value.upper()}.")
     if case.is_registered:
-        got += ", on the pixels that it was published with"
-    return _taken(case, "tissue type", got)
+        message += ", on the pixels that it was published with"
+    return _taken(case, f"{message}.")
 
 
-def _taken(case: Case, what: str, got: str, remedy: str = "") -> Finding:
-    message = f"Expected the {what} of the earlier ingest, got {got}; it is taken."
+def _taken(case: Case, message: str, remedy: str = "") -> Finding:
     remedy = remedy or "If the case is published, run `manage.py publish_tasks`, so that its tasks show it."
     return Finding(Level.INFO, "description-corrected", message, remedy, case.code)
 
@@ -57,8 +59,8 @@ def _taken(case: Case, what: str, got: str, remedy: str = "") -> Finding:
 def _too_late(case: Case, tissue: TissueType) -> Finding:
     kept = case.annotated_role.value.upper()
     message = (
-        f"Expected a tissue type that leaves {kept} to be drawn on, as somebody drew there, got {tissue.value}; "
-        f"{case.tissue_type} is kept."
+        f"Somebody has drawn on {kept} already, and with the tissue type {tissue.value} another sequence would be "
+        f"drawn on; {case.tissue_type} is kept."
     )
     remedy = (
         f"Write {case.tissue_type} into the row again, or exclude {case.code} if it was drawn on the wrong sequence."

@@ -1,4 +1,4 @@
-"""Patients of earlier versions under the keys of today: who came in rightly keeps their code."""
+"""Patients of earlier versions keep their code where today's keys name them otherwise."""
 
 from typing import TYPE_CHECKING
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 
 def carry_over(scan: "FolderScan") -> None:
-    """Gives patients whose key is another today their new pseudonym.
+    """Gives patients whose key has changed since an earlier version their new pseudonym.
 
-    Names that earlier versions could not read gave several people one key. So a patient is only taken for today's where
-    all the series of all their cases lie here under the one new key; otherwise a new patient is made, and the case that
-    is somebody else's is named (``series-of-another``).
+    Earlier versions could not read some names and gave several people one key. So a patient gets the new pseudonym only
+    if all series of all their cases lie here under the one new key; otherwise a new patient is made, and the case that
+    belongs to somebody else is named (``series-of-another``).
     """
     for key, former in scan.former_keys.items():
         patient = Patient.objects.filter(pseudonym=pseudonym_of(former)).first()

@@ -19,10 +19,11 @@ from annotation_backend.cases.ingesting.pseudonyms import next_code, patient_of
 from annotation_backend.cases.models import Case, ImportedMask, Ingest, IngestPatient, Outcome, Patient, Series
 from annotation_backend.cases.workers.pairs import PairTask, StoredMask, StoredPair, known_words, store_pair
 from annotation_backend.cases.workers.scratch import move_in, scratch_folder
-from annotation_backend.compute import Progress, each_done
+from annotation_backend.compute import each_done
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_file
 from datasets.finding import Finding, Level
+from datasets.progress import Progress
 
 if TYPE_CHECKING:
     from curation.pairing.pairing import Pairing, PatientPair, PatientSummary
@@ -32,13 +33,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class IngestReport:
-    """What came in.
+    """Result of an ingest.
 
     Args:
         new: Cases made now.
         known: Cases that were there.
-        findings: What a person should know.
-        reasons: Of a rehearsed ingest: patient to a line for T1 and one for T2: why it would be chosen.
+        findings: Everything to tell a person.
+        reasons: Of a dry run: patient to two lines, why the T1 and why the T2 would be chosen.
         undecided: Patients whose series a person has to choose.
     """
 
@@ -75,7 +76,7 @@ def ingest(
         dry_run: Only look and report.
         is_rehearsal: The cases are the doctor's own; no record is made of the run.
         workers: As for `each_done`.
-        label_values: What a person says that the values of mask files mean; written down with the run.
+        label_values: Meaning of each value of mask files, as a person gave it; recorded with the run.
     """
     from curation.pairing.pairing import pair_series
     from curation.scanning.scan import scan_folder
@@ -123,7 +124,7 @@ def _only_look(pairing: "Pairing", report: IngestReport) -> None:
 
 
 class _Run:
-    """One ingest: what is to be stored, and what became of each patient."""
+    """One ingest: the pairs to store, and each patient's outcome."""
 
     def __init__(self, pairing: "Pairing", report: IngestReport, record: Ingest | None) -> None:
         self._report = report
@@ -138,7 +139,7 @@ class _Run:
                 self._note_without_pair(summary)
 
     def tasks(self, scratch: Path) -> list[PairTask]:
-        """What workers have to do; patients of whom nothing is new are noted at once."""
+        """Tasks for workers; patients of whom nothing is new are noted at once."""
         return [task for pair in self._pairs for task in self._tasks_of(pair, scratch)]
 
     def keep(self, pair: "PatientPair", stored: StoredPair) -> None:
@@ -215,7 +216,7 @@ class _Run:
                 yield _too_late(other, pair)
                 continue
             exclude(other, reason=SUPERSEDED)
-            message = f"Expected the series of {other.code}, got another choice; {case.code} takes its place."
+            message = f"Other series were chosen than those of {other.code}: {case.code} takes its place."
             yield Finding(Level.INFO, "case-superseded", message, "Nothing, if the choice is right.", pair.reference)
 
     def _note_without_pair(self, summary: "PatientSummary") -> None:
@@ -290,7 +291,7 @@ def _make_case(pair: "PatientPair", stored: StoredPair, *, is_rehearsal: bool) -
 
 
 def _add_masks(case: Case, stored: StoredPair) -> Iterator[Finding]:
-    """Moves masks that came after the case to it, or that are read anew with what their values mean now."""
+    """Moves masks into a known case: new ones, and those read again because their values have another meaning now."""
     series = {row.role: row for row in case.series.all()}
     with transaction.atomic():
         forget(case, (mask.source_sha256 for mask in stored.masks))
@@ -298,7 +299,7 @@ def _add_masks(case: Case, stored: StoredPair) -> Iterator[Finding]:
             (stored.folder / mask.file).replace(case.folder / mask.file)
             _mask_record(mask, series[mask.role.value]).save()
     if stored.masks:
-        message = f"Expected the masks that came before, got {len(stored.masks)} more; kept beside them as a reference."
+        message = f"{len(stored.masks)} new mask(s) came with the studies; kept beside the earlier ones as a reference."
         yield Finding(Level.INFO, "mask-added", message, "Look whether the newer one is meant.", case.code)
 
 
@@ -320,14 +321,14 @@ def _mask_digests(pair: "PatientPair") -> set[str]:
 
 
 def _met_again(case: Case, pair: "PatientPair") -> Iterator[Finding]:
-    """A pair that is known as somebody else's."""
+    """A warning if the pair's case is another patient's."""
     if case.patient != patient_of(pair.patient_key):
-        message = f"Expected series of this patient's own, got those of {case.code}, which is another patient's."
+        message = f"These series already are those of {case.code}, a case of another patient."
         remedy = "Find out whose they are; two identifiers of one patient are to be made one before the ingest."
         yield Finding(Level.WARNING, "series-of-another", message, remedy, pair.reference)
 
 
 def _too_late(case: Case, pair: "PatientPair") -> Finding:
-    message = f"Expected a choice before anybody drew, got another one than {case.code} was made of and drawn on."
+    message = f"{case.code} already has annotations; its series can no longer be changed by ingesting."
     remedy = f"Exclude {case.code} and ingest again, or choose its series again."
     return Finding(Level.WARNING, "choice-too-late", message, remedy, pair.reference)

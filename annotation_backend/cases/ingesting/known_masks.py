@@ -1,4 +1,4 @@
-"""Imported masks of known cases beside what the values of their files mean today: what is read anew or asked."""
+"""Compares a known case's imported masks with today's meaning of their values, to read them again or ask about them."""
 
 import re
 from collections import Counter
@@ -25,11 +25,11 @@ _REGION = "region"
 
 @dataclass(frozen=True)
 class KnownMasks:
-    """What a known case's masks are worth.
+    """Result of comparing a known case's masks with their files.
 
     Args:
-        sound: Digests of the files that were read with the meaning that they have today.
-        findings: Files that were read before anybody asked what their values mean.
+        sound: Digests of the files that were read with the meaning that their values have today.
+        findings: Mask files that were read although nobody had said what their values mean.
     """
 
     sound: frozenset[str]
@@ -55,7 +55,7 @@ def known_masks(rows: Sequence[ImportedMask], pair: "PatientPair") -> KnownMasks
 
 
 def forget(case: Case, sources: Iterable[str]) -> None:
-    """Takes away what was read from these files before; called where it is read anew, in the same transaction."""
+    """Deletes the masks that were read from these files before; called in the transaction that stores the new ones."""
     for row in ImportedMask.objects.filter(series__case=case, source_sha256__in=set(sources)).select_related("series"):
         row.path.unlink(missing_ok=True)
         row.delete()
@@ -98,8 +98,7 @@ def _unsaid(pair: "PatientPair", found: "FoundMask") -> Finding:
     return Finding(
         Level.WARNING,
         "mask-meaning-unsaid",
-        "Expected a mask whose values somebody explained, got one that an earlier ingest read with its smallest value"
-        " as the tumour.",
+        "Nobody has said what the values of this mask mean; an earlier ingest took its smallest value as the tumour.",
         "Say what the values mean with --label-values, such as --label-values tumour=2,oedema=1, and ingest again.",
         f"{pair.reference}, {found.reference}",
     )

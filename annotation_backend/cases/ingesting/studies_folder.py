@@ -1,4 +1,4 @@
-"""Which folder may be brought in: one with studies, and nothing of our own."""
+"""Checks a folder before it is ingested: it holds studies, and nothing of our own."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def studies_folder(given: Path) -> Path:
 
     Raises:
         RejectedInput: It is not there (``no-such-folder``); or it is, holds or lies in the data folder or the checkout
-            (``own-folder``): what Maskloop itself wrote would become new patients.
+            (``own-folder``): files that Maskloop itself wrote would become new patients.
     """
     try:
         folder = given.resolve()
@@ -26,7 +26,7 @@ def studies_folder(given: Path) -> Path:
     if not is_there:
         raise RejectedInput(
             "no-such-folder",
-            "Expected a folder of studies, got none of that name, or one that cannot be opened.",
+            "There is no folder of that name, or it cannot be opened.",
             remedy="Give the folder with the studies.",
         )
     data = Path(settings.DATA_FOLDER).resolve()
@@ -36,7 +36,7 @@ def studies_folder(given: Path) -> Path:
         if folder.is_relative_to(own) or own.is_relative_to(folder):
             raise RejectedInput(
                 "own-folder",
-                f"Expected a folder of studies alone, got one that is, holds or lies in {name}.",
+                f"This folder is, holds or lies in {name}.",
                 remedy="Put the studies into a folder outside of it, and give that.",
             )
     return folder

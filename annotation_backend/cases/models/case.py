@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from annotation_backend.accounts.models import User
-from annotation_backend.cases.signals import drawn_on_asked
+from annotation_backend.cases.signals import annotated_asked
 from datasets.study.case import SeriesRole, TissueType, annotated_role
 
 
@@ -28,7 +28,7 @@ class Patient(models.Model):
 
 
 class CaseQuerySet(QuerySet["Case"]):
-    """Which cases count."""
+    """Finds the cases that count."""
 
     def not_excluded(self) -> "CaseQuerySet":
         """All but the excluded ones."""
@@ -39,7 +39,7 @@ class CaseQuerySet(QuerySet["Case"]):
         return self.not_excluded().filter(is_rehearsal=False)
 
     def sound(self) -> "CaseQuerySet":
-        """Those in use whose registration nobody and nothing doubts or rejected: what is learned from and released."""
+        """Those in use with a registration neither in doubt nor rejected: only these are learned from and released."""
         return self.in_use().exclude(registration__verdict__in=("look", "reject"))
 
 
@@ -67,7 +67,7 @@ class Case(models.Model):
 
     @property
     def folder(self) -> Path:
-        """Where the case's files lie."""
+        """Folder of the case's files."""
         return Path(settings.DATA_FOLDER) / "cases" / self.code
 
     @property
@@ -87,8 +87,8 @@ class Case(models.Model):
 
     @property
     def is_annotated(self) -> bool:
-        """Whether anybody ever drew on it, also where that was deleted since: what was drawn can come back."""
-        return any(answer for _, answer in drawn_on_asked.send(sender=Case, case=self))
+        """Whether it ever had an annotation, also a deleted one, which can be restored."""
+        return any(answer for _, answer in annotated_asked.send(sender=Case, case=self))
 
 
 class Exclusion(models.Model):

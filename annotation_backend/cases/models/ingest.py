@@ -1,4 +1,4 @@
-"""Ingest: one look at a folder, what became of each patient in it, and the series that people chose."""
+"""Ingest: one run over a folder, its outcome for each patient, and the series that people chose."""
 
 from django.db import models
 
@@ -24,7 +24,7 @@ class Ingest(models.Model):
 
 
 class Outcome(models.TextChoices):
-    """What became of a patient."""
+    """Outcome of an ingest for a patient."""
 
     NEW = "new", "New case"
     KNOWN = "known", "Known case"

@@ -1,4 +1,4 @@
-"""Registration: how T1 was brought onto T2, what the checks and people say of it, and requests to do it again."""
+"""Registration: how T1 was brought onto T2, verdicts of the checks and of people, and requests to do it again."""
 
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ class Registration(models.Model):
 
     @property
     def folder(self) -> Path:
-        """Where the registration's files lie."""
+        """Folder of the registration's files."""
         return (self.case.folder / self.t1_file).parent
 
     def volume_path(self, role: SeriesRole) -> Path:
@@ -52,7 +52,7 @@ class Registration(models.Model):
 
     @property
     def checks(self) -> list[dict[str, Any]]:
-        """What was checked: code, value, limit, verdict, message; none where an earlier version registered."""
+        """The checks: code, value, limit, verdict, message; none where an earlier version registered."""
         return list(self.record.get("quality", {}).get("checks", []))
 
     @property
@@ -79,7 +79,7 @@ class RegistrationVerdict(models.Model):
 
 
 class RedoState(models.TextChoices):
-    """How far a request came."""
+    """State of a request to register again."""
 
     QUEUED = "queued", "Waits for a worker"
     RUNNING = "running", "Running"

@@ -1,4 +1,4 @@
-"""Registering cases, what people say of it, and what is made of it: volumes on one grid, pictures, transferred masks.
+"""Registering cases, people's verdicts on it, and its products: volumes on one grid, pictures, transferred masks.
 
 Imports `cases.models`, `cases.stored` and `cases.workers`.
 """

@@ -12,15 +12,19 @@ from annotation_backend.cases.signals import shown_changed
 from annotation_backend.cases.stored.digests import forget_damages
 from annotation_backend.cases.workers.pairs import ExportTask, StoredPictures, export_pictures
 from annotation_backend.cases.workers.scratch import move_beside, one_at_a_time, remove_others, scratch_folder
-from annotation_backend.compute import Progress, each_done
+from annotation_backend.compute import each_done
 from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
-from datasets.study.case import SeriesRole, Stage, TissueType
+from datasets.progress import Progress
+from datasets.study.case import SeriesRole, TissueType
+
+STAGE = "annotation"
+"""Value of ``stage`` in every `slices.json`."""
 
 
 @dataclass
 class ExportReport:
-    """How many pictures each case got now, and what a person should know."""
+    """How many pictures each case got now, and findings."""
 
     pictures: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
@@ -35,8 +39,8 @@ def export_cases(
     anew, and their addresses stay.
 
     Args:
-        cases: Which.
-        again: Draw also those anew that show their registration; the same pictures come out, whole.
+        cases: The cases to export.
+        again: Draw those anew, too, whose pictures show their registration; the same pictures come out, whole.
         workers: As for `each_done`.
         progress: Called with (cases done, cases to do).
     """
@@ -110,8 +114,7 @@ def _require_the_same(case: Case) -> None:
     if Registration.objects.get(case=case).record_sha256 != case.registration.record_sha256:
         raise RejectedInput(
             "registration-superseded",
-            f"Expected pictures of the registration of {case.code}, got those of an earlier one: it was registered "
-            "again meanwhile.",
+            f"{case.code} was registered again while its pictures were drawn; they were thrown away.",
             remedy=f"Run `manage.py export_slices --case {case.code}` again.",
         )
 
@@ -157,9 +160,7 @@ def _may_export(case: Case, report: ExportReport, *, again: bool) -> bool:
 def _task(case: Case, scratch: Path) -> ExportTask:
     from curation.slices.export import SliceSubject
 
-    subject = SliceSubject(
-        case.code, tissue_type=TissueType(case.tissue_type), site=case.anatomical_site, stage=Stage.ANNOTATION.value
-    )
+    subject = SliceSubject(case.code, tissue_type=TissueType(case.tissue_type), site=case.anatomical_site, stage=STAGE)
     return ExportTask(
         subject=subject,
         volumes={role: case.registration.volume_path(role) for role in SeriesRole},

@@ -1,4 +1,4 @@
-"""Registration of cases: workers compute, this process keeps what they found."""
+"""Registration of cases: workers compute, this process stores the result."""
 
 import logging
 import shutil
@@ -15,9 +15,10 @@ from annotation_backend.cases.signals import shown_changed
 from annotation_backend.cases.stored.digests import forget_damages
 from annotation_backend.cases.workers.pairs import RegistrationTask, StoredRegistration, register_pair
 from annotation_backend.cases.workers.scratch import move_beside, one_at_a_time, remove_others, scratch_folder
-from annotation_backend.compute import Progress, each_done
+from annotation_backend.compute import each_done
 from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
+from datasets.progress import Progress
 from datasets.study.case import SeriesRole
 
 if TYPE_CHECKING:
@@ -28,12 +29,12 @@ logger = logging.getLogger(__name__)
 
 PRESETS = ("fast", "ants")
 MOTIONS = ("rigid", "affine", "deformable")
-"""What a person may ask for; `curation.registration.register.RegistrationSettings` says what each means."""
+"""Values that a person may ask for; `curation.registration.alignment.RegistrationSettings` explains them."""
 
 
 @dataclass
 class RegistrationReport:
-    """What was registered now, and what a person should know."""
+    """Cases that were registered now, and findings."""
 
     done: list[Case] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -50,9 +51,9 @@ def register_cases(
     """Brings each case's T1 onto its T2; one that fails never stops the rest, and a run that was killed goes on.
 
     Args:
-        cases: Which; those that are registered are left alone.
-        settings: How; None for the defaults.
-        again: Register also those that are registered, unless somebody drew on them; asked again when it is done.
+        cases: The cases to register; those that are registered are left alone.
+        settings: Settings of the registration; None for the defaults.
+        again: Register also those that are registered, unless somebody drew on them, which is asked again at the end.
         workers: As for `each_done`.
         progress: Called with (cases done, cases to do).
     """
@@ -101,17 +102,17 @@ def register_case(case: Case) -> bool:
 
 
 def settings_of(preset: str | None, motion: str | None) -> "RegistrationSettings":
-    """Settings with a person's wishes, and the defaults for the rest."""
+    """The settings that a person asked for, and the defaults for the rest."""
     from curation.registration.alignment import RegistrationSettings
 
-    wishes: dict[str, Any] = {"preset": preset, "motion": motion}
-    return RegistrationSettings(**{name: value for name, value in wishes.items() if value is not None})
+    asked: dict[str, Any] = {"preset": preset, "motion": motion}
+    return RegistrationSettings(**{name: value for name, value in asked.items() if value is not None})
 
 
 def keep_registration(case: Case, stored: StoredRegistration) -> Registration:
     """Moves a registration from scratch to its case and records it; the case's earlier one goes.
 
-    What a person said of the very same registration stands: the same series with the same settings give it again.
+    A person's verdict on the very same registration stands: the same series with the same settings give it again.
     At any moment the record names a whole folder: the earlier one goes once the record names the new one.
 
     Raises:
@@ -144,7 +145,7 @@ def _remove_what_no_record_names(case: Case, place: Path) -> None:
 def _record_at(case: Case, place: str, stored: StoredRegistration, verdict: str) -> Registration:
     """Records a registration whose files lie at a place of the case's folder, with the verdict in force.
 
-    Saves and verdicts wait meanwhile (they lock the case too), so that the rules are asked of what is true now.
+    Saves and verdicts wait meanwhile (they lock the case too), so that the rules are checked against the present state.
     """
     locked = Case.objects.select_for_update().get(pk=case.pk)
     if locked.is_registered:
@@ -168,21 +169,21 @@ def _record_at(case: Case, place: str, stored: StoredRegistration, verdict: str)
 
 
 def doubts_about(case: Case) -> list[Finding]:
-    """What keeps the case's registration from being built upon; empty where nothing does."""
+    """Findings that keep the case's registration from being built upon; empty for a sound one."""
     verdict = case.registration.verdict if case.is_registered else ""
     page = reverse("registration-page", args=[case.code])
     if verdict == AlignmentVerdict.LOOK:
-        message = "Expected a registration beyond doubt, got one that a person has to look at first."
+        message = "The checks doubt this registration; a person has to look at it first."
         return [Finding(Level.WARNING, "registration-doubtful", message, f"Look at {page} and decide.", case.code)]
     if verdict == AlignmentVerdict.REJECT:
-        message = "Expected a sound registration, got one that was rejected."
+        message = "The registration was rejected."
         remedy = f"Look at {page}: register it again with other settings, or exclude the case."
         return [Finding(Level.ERROR, "registration-rejected", message, remedy, case.code)]
     return []
 
 
 def require_sound(case: Case) -> None:
-    """Lets a case through whose registration may be built upon.
+    """Refuses a case whose registration must not be built upon.
 
     Raises:
         RejectedInput: It is not registered, excluded, or its registration is rejected or waits for a person.
@@ -195,10 +196,10 @@ def require_sound(case: Case) -> None:
 
 
 def require_in_use(case: Case) -> None:
-    """Lets a case through that is not excluded.
+    """Refuses an excluded case.
 
     Raises:
-        RejectedInput: It is (``case-excluded``).
+        RejectedInput: It is excluded (``case-excluded``).
     """
     if case.exclusion is not None:
         raise RejectedInput(
@@ -221,24 +222,24 @@ def _may_register(case: Case, report: RegistrationReport, *, again: bool) -> boo
 
 
 def _require_undrawn(case: Case) -> None:
-    """Lets a case through whose image nobody drew on."""
+    """Refuses a case on which somebody has drawn."""
     if case.is_annotated:
         raise RejectedInput(
             "case-annotated",
-            "Expected a case that nobody ever drew on, got one with drawings, under which another registration would "
-            "move the image; the registration stays as it was.",
+            "Somebody has drawn on this case, and another registration would move the image under the masks; the "
+            "registration stays as it was.",
             remedy="Keep it; or, where it is wrong, exclude the case: another choice of the patient's series, ingested "
             "after that, makes a case of its own.",
         )
 
 
 def _require_grid_of_tasks(case: Case, stored: StoredRegistration) -> None:
-    """Lets a registration through on the grid of the case's tasks; the tissue type, which says it, may have changed."""
+    """Refuses a registration on another grid than the tasks': the tissue type, which sets it, may have changed."""
     before = case.registration.record.get("grid")
     if before is not None and before != stored.record.get("grid") and case.labeling_tasks.exists():
         raise RejectedInput(
             "case-published",
-            "Expected the grid that the case's tasks were published on, got another; the registration stays as it was.",
+            "The case's tasks were published on another grid; the registration stays as it was.",
             remedy="Exclude the case, or give it back the tissue type that it had when it was published.",
         )
 

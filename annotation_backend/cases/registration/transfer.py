@@ -17,13 +17,13 @@ from datasets.study.case import SeriesRole
 
 @dataclass(frozen=True)
 class TransferReport:
-    """What was written, and whether the other series' registration may be trusted.
+    """Size of the mask that was written, and whether the other series' registration may be trusted.
 
     Args:
         voxels: Voxels inside, on the other series' grid.
         millilitres: Their volume.
         verdict: Of the other series' registration with the case: accept, look or reject.
-        doubts: What the checks that doubt it say.
+        doubts: Messages of the checks that doubt it.
         findings: How a mask that was given came onto the case's grid, where that is worth knowing.
     """
 
@@ -52,7 +52,7 @@ def transfer_to_series(case: Case, series: Path, output: Path, *, mask: Path | N
     from curation.registration.transfer import CASE, transfer_mask
 
     if not output.name.endswith(".nii.gz"):
-        raise RejectedInput("output-name", "Expected an output that ends in .nii.gz.", remedy="Name it so.")
+        raise RejectedInput("output-name", "The output's name does not end in .nii.gz.", remedy="Name it so.")
     require_sound(case)
     drawn, findings = _mask_on_case(case, mask)
     other = _read_series(series)
@@ -61,7 +61,7 @@ def transfer_to_series(case: Case, series: Path, output: Path, *, mask: Path | N
     if quality.verdict is Verdict.REJECT:
         raise RejectedInput(
             "transfer-rejected",
-            f"Expected a series of the same body part as {case.code}, got one that does not fit: {' '.join(doubts)}",
+            f"The series does not fit {case.code}: {' '.join(doubts)}",
             remedy="Give a series of the same patient and examination.",
         )
     there = transfer_mask(drawn, source=CASE, target=placed, grid=other.grid)
@@ -72,7 +72,7 @@ def transfer_to_series(case: Case, series: Path, output: Path, *, mask: Path | N
 
 
 def _mask_on_case(case: Case, path: Path | None) -> tuple[Mask, tuple[Finding, ...]]:
-    """The mask on the case's grid, through T1's placement where it was made on T1's own grid, and what to say of it."""
+    """The mask on the case's grid, through T1's placement where it was made on T1's own grid, and findings about it."""
     from curation.registration.register import placement_of
     from curation.registration.transfer import CASE, transfer_mask
 

@@ -14,8 +14,8 @@ def decide_registration(
     """Records a person's verdict on the registration that was shown.
 
     Args:
-        case: Which.
-        person: Who looked.
+        case: The case that was looked at.
+        person: The person who looked.
         verdict: Accept, look or reject.
         record_sha256: The registration that the person saw.
         comment: Why; needed unless it is accepted.

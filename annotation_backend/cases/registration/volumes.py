@@ -1,4 +1,4 @@
-"""What other apps ask of cases: which there are, their volumes on one grid, and the masks that came with them."""
+"""Cases by code, their volumes on one grid, and the masks that came with them, for the other apps."""
 
 from collections.abc import Sequence
 
@@ -38,7 +38,7 @@ def select_cases(codes: Sequence[str] | None) -> list[Case]:
 
 
 def _with_what_is_asked(cases: QuerySet[Case]) -> QuerySet[Case]:
-    """With the records that every step looks at, in a few queries for all cases."""
+    """Cases with the records that every step looks at, in a few queries for all of them."""
     return cases.select_related("registration").prefetch_related("series", "exclusions")
 
 
@@ -66,7 +66,7 @@ def _registered(case: Case, role: SeriesRole) -> Volume:
 
 
 def picture_plane(case: Case) -> PicturePlane:
-    """How the case's pictures go back to voxels.
+    """The plane of the case's pictures, which takes a picture's pixels back to voxels.
 
     Raises:
         RejectedInput: Its slices were not exported.
@@ -77,17 +77,17 @@ def picture_plane(case: Case) -> PicturePlane:
 
 
 def imported_tumour(case: Case) -> Mask | None:
-    """The tumour mask that came with the studies, carried onto the case's grid; None where none came.
+    """The tumour mask that came with the studies, brought onto the case's grid; None where none came.
 
     A mask of the annotated sequence is taken before one of the other.
     """
     masks = ImportedMask.objects.filter(series__case=case).select_related("series__case")
     ranked = sorted(masks, key=lambda row: (row.series.role != case.annotated_role.value, _tumour_rank(row.roi_name)))
     best = next((row for row in ranked if _tumour_rank(row.roi_name) < len(TUMOUR_NAMES)), None)
-    return None if best is None else carried_mask(case, read_mask(best.path), SeriesRole(best.series.role))
+    return None if best is None else mask_on_case(case, read_mask(best.path), SeriesRole(best.series.role))
 
 
-def carried_mask(case: Case, mask: Mask, role: SeriesRole) -> Mask:
+def mask_on_case(case: Case, mask: Mask, role: SeriesRole) -> Mask:
     """A mask on the grid of one of the case's series, brought onto the case's grid by the stored transform."""
     from curation.registration.register import placement_of
     from curation.registration.transfer import CASE, transfer_mask

@@ -38,14 +38,14 @@ class DamagedFile(RejectedInput):
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file whose digest somebody wrote down.
+    """A file whose digest was recorded when it was written.
 
     Args:
         path: Where it lies, in the data folder.
-        sha256: What its digest must be, or `OWN_CHECKSUMS`.
-        what: What it is, in Maskloop's own names, e.g. "the picture of slice 3 of C0001 (t2)".
-        remedy: What brings it back.
-        case: Whose it is; None for what belongs to no case.
+        sha256: The digest that it must have, or `OWN_CHECKSUMS`.
+        what: The file in Maskloop's own names, e.g. "the picture of slice 3 of C0001 (t2)".
+        remedy: Advice on how to bring it back.
+        case: The case that it belongs to; None for a file of no case.
     """
 
     path: Path
@@ -92,10 +92,10 @@ def whole_file(stored: StoredFile) -> Path:
 
 
 def compare(stored: StoredFile) -> RejectedInput | None:
-    """Reads a file now, whatever is remembered of it; notes what is wrong, and forgets what was wrong before.
+    """Reads a file now, whatever is remembered of it; records its damage, or removes the record where it is whole.
 
     Returns:
-        What is wrong; None for a whole file.
+        The damage; None for a whole file.
     """
     try:
         is_whole = _is_whole(stored.path, stored.sha256)
@@ -108,13 +108,13 @@ def compare(stored: StoredFile) -> RejectedInput | None:
 
 
 def damages(case: Case | None = None) -> list[Damage]:
-    """What is damaged still, of one case or all; rows of files that are whole again go."""
+    """Files that are still damaged, of one case or all; rows of files that are whole again go."""
     rows = Damage.objects.select_related("case") if case is None else case.damages.all()
     return [row for row in rows if not _is_mended(row)]
 
 
 def forget_damages(case: Case, folder: str) -> None:
-    """Takes back what was said of files in a folder of a case that others were written instead of."""
+    """Removes the damage records of a case's folder whose files were written anew."""
     Damage.objects.filter(case=case, file__startswith=f"cases/{case.code}/{folder}/").delete()
 
 
@@ -138,11 +138,11 @@ def _is_mended(row: Damage) -> bool:
 def _told(stored: StoredFile, code: str) -> DamagedFile:
     """The refusal; the first time that a file is met so, the log and the findings get it too."""
     found = {
-        MISSING: "it is gone",
-        CHANGED: "its bytes are not those that were written",
-        UNREADABLE: "it cannot be read",
+        MISSING: "is gone",
+        CHANGED: "was changed: its bytes are not those that were written",
+        UNREADABLE: "cannot be read",
     }[code]
-    message = f"Expected {stored.what} as it was written, but {found}."
+    message = f"{stored.what[0].upper()}{stored.what[1:]} {found}."
     values = {"case": stored.case, "sha256": stored.sha256, "code": code, "message": message, "remedy": stored.remedy}
     _, is_new = Damage.objects.update_or_create(file=stored.name, defaults=values)
     if is_new:

@@ -1,4 +1,4 @@
-"""Which files of a case are compared: series, masks that came in, registered volumes, pictures, and small pictures."""
+"""Stored files of a case that are compared: series, imported masks, registered volumes, pictures, small pictures."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -58,7 +58,7 @@ def case_page(request: HttpRequest, code: str) -> HttpResponse:
 @roles_required(*READERS)
 @require_http_methods(["GET", "POST"])
 def patient_page(request: HttpRequest, code: str) -> HttpResponse:
-    """What the last ingest saw of a patient, and a form that says which series are the T1 and the T2."""
+    """A patient's series at the last ingest, and a form to choose the T1 and the T2 among them."""
     patient = get_object_or_404(Patient, code=code)
     row = patient.ingests.select_related("case").order_by("pk").last()
     considered = row.considered if row else []
@@ -113,7 +113,7 @@ def slice_picture(request: HttpRequest, code: str, role: str, index: int) -> Htt
 
 @require_http_methods(["GET", "HEAD", "OPTIONS"])
 def capability_picture(request: HttpRequest, token: str) -> HttpResponse:
-    """An exported picture for whoever holds its address, until it expires or is revoked.
+    """An exported picture for everybody who has its address, until it expires or is revoked.
 
     Label Studio's editor fetches pictures from the browser without cookies, so the address itself is the permission.
     ``?window=bright`` shows the same slice in another window preset.

@@ -33,7 +33,7 @@ class ExclusionForm(forms.Form):
 
 
 class SeriesForm(forms.Form):
-    """Which series are a patient's T1 and T2."""
+    """The choice of a patient's T1 and T2."""
 
     reason = forms.CharField(required=False, max_length=200, label=f"Why ({_NO_NAMES})")
 

@@ -44,7 +44,7 @@ def registration_queue(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "POST"])
 def registration_page(request: HttpRequest, code: str) -> HttpResponse:
-    """T1 and T2 one over the other, what the checks say, and what people may decide."""
+    """T1 and T2 one over the other, the checks, and the decisions that a person may take."""
     case = get_object_or_404(Case.objects.select_related("registration", "patient"), code=code)
     status = 200
     if request.method == "POST":
@@ -90,7 +90,7 @@ def registration_slice(request: HttpRequest, code: str, kind: str, index: int) -
 
 
 def _shown(request: HttpRequest, case: Case) -> dict[str, object]:
-    """What is needed to show a slice; nothing where the case is not registered, and why where its files are damaged."""
+    """Template values for showing a slice; none if the case is not registered, the reason if its files are damaged."""
     if not case.is_registered:
         return {}
     try:
@@ -112,7 +112,7 @@ def _shown(request: HttpRequest, case: Case) -> dict[str, object]:
 
 
 def _acted(request: HttpRequest, case: Case) -> str:
-    """Does what a form asks; returns why not, or nothing."""
+    """Does the action of a form; returns the reason for a refusal, or nothing."""
     act = _ACTS.get(request.POST.get("action", ""))
     if act is None:
         return "This form is not known here. Load the page and try again."

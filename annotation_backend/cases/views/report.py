@@ -12,5 +12,5 @@ from annotation_backend.cases.views.cases import READERS
 @roles_required(*READERS)
 @require_GET
 def cohort_report(request: HttpRequest) -> HttpResponse:
-    """What came in, what was chosen, refused and why."""
+    """Every patient and case of the cohort: chosen series, refusals, registrations, findings."""
     return render(request, "cases/report.html", {"report": cohort(), "site": ""})

@@ -1,4 +1,4 @@
-"""What workers compute for a case, in a folder of their own: it knows files and no database.
+"""Work that workers do for a case, in a folder of their own: it knows files and no database.
 
 Imports nothing else of `cases`.
 """

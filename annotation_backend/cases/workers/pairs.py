@@ -1,4 +1,4 @@
-"""What workers do for a case: read, compute, write into a new folder in scratch, say what is there. No database.
+"""Work of a worker for a case: read, compute, write into a new folder in scratch, return what is there. No database.
 
 The process that asked moves the folder to its place and makes the records. A worker that dies leaves a folder in
 scratch that goes away with the run, and its work is done again by another.
@@ -37,7 +37,7 @@ class PairTask:
     """A pair that is to be read and stored.
 
     Args:
-        pair: What to read.
+        pair: The series and masks to read.
         scratch: Where to make a folder.
         known_masks: None for everything; otherwise only masks whose source file's digest is not among these.
         taken_names: Names of regions that the case has already, as ``role/name``.
@@ -82,12 +82,12 @@ class RegistrationTask:
     """A case that is to be registered.
 
     Args:
-        case_code: Which.
+        case_code: The case's code.
         series: Role to the series' NIfTI file.
-        digests: Role to what that file's digest must be.
+        digests: Role to the digest that its file must have.
         annotated: The sequence that annotators draw on.
         scratch: Where to make a folder.
-        settings: How; None for the defaults.
+        settings: Settings of the registration; None for the defaults.
     """
 
     case_code: str
@@ -116,7 +116,7 @@ class ExportTask:
     Args:
         subject: The case.
         volumes: Role to its registered volume.
-        digests: Role to what that file's digest must be.
+        digests: Role to the digest that its file must have.
         scratch: Where to make a folder.
     """
 
@@ -210,7 +210,7 @@ def _other_windows(export: "SliceExport") -> dict[tuple[SeriesRole, int], dict[s
 
 
 def known_words(roi_name: str) -> str:
-    """The words of a region's name that say what it is; people type patients' names into it, so others are left out."""
+    """The known words of a region's name; the others are left out, because people type patients' names into it."""
     words = re.split(r"[^a-z0-9]+", roi_name.lower())
     return "_".join(word for word in words if word in REGION_WORDS)
 

@@ -15,7 +15,7 @@ from datasets.image.volume import Volume
 from datasets.pictures.picture_plane import PicturePlane
 
 KINDS = ("t1", "t2", "checkerboard", "edges")
-"""What can be shown of a registration: each image, both in alternating tiles, and T1's edges on T2."""
+"""Kinds of pictures of a registration: each image, both in alternating tiles, and T1's edges on T2."""
 
 THUMBNAIL_PIXELS = 160
 EDGE_COLOUR = (232, 89, 12)

@@ -1,4 +1,4 @@
-"""Scratch: where unfinished work lies, in the data folder, so that what is whole can be moved in with one rename."""
+"""Scratch: the place of unfinished work, in the data folder, so that a whole folder is moved in with one rename."""
 
 import fcntl
 import filecmp
@@ -17,7 +17,7 @@ from datasets.files import flush_to_disk
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A folder of this run, gone when the run ends; what runs that were killed left behind is removed first.
+    """A folder of this run, gone when the run ends; folders that killed runs left behind are removed first.
 
     A run holds a lock on a file beside its folder as long as it lives; the system lets go of it whatever happens.
     """
@@ -37,7 +37,7 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def move_in(whole: Path, place: Path) -> None:
-    """Moves a folder to a place that no record names yet, instead of what a run that was killed may have left there."""
+    """Moves a folder to a place that no record names yet, instead of remains of a killed run."""
     place.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(place, ignore_errors=True)
     whole.rename(place)
@@ -60,7 +60,7 @@ def move_beside(whole: Path, place: Path) -> Path:
 
 
 def remove_others(kept: Path) -> None:
-    """Removes what lies beside a folder; only once the record that names the folder is written."""
+    """Removes everything beside a folder; only once the record that names the folder is written."""
     for path in kept.parent.iterdir():
         if path.is_dir() and path != kept:
             shutil.rmtree(path, ignore_errors=True)

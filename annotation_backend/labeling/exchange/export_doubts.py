@@ -1,4 +1,4 @@
-"""What a person should know of a converted export: what was assumed, what was left out, and what is missing."""
+"""Findings about a converted export: assumptions, regions and drafts that were left out, slices that are missing."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
@@ -12,7 +12,7 @@ _WORDS = {"R": "right", "L": "left", "A": "front", "P": "back", "S": "head", "I"
 
 
 def doubts_of_volume(volume: DrawnVolume, overlap: int) -> Iterator[Finding]:
-    """What is doubtful about where a written volume lies, and about its voxels.
+    """Doubts about a written volume's place and voxels.
 
     Args:
         volume: The volume.
@@ -22,7 +22,7 @@ def doubts_of_volume(volume: DrawnVolume, overlap: int) -> Iterator[Finding]:
         yield Finding(
             Level.WARNING,
             "geometry-unknown",
-            "Nobody knows where its voxels lie or how large they are; 1 mm was written.",
+            "Its place and voxel size are unknown; 1 mm was written.",
             "Give the folders of exported slices (--slices) or the volume that the pictures were cut from (--grid).",
             volume.name,
         )
@@ -39,14 +39,14 @@ def doubts_of_volume(volume: DrawnVolume, overlap: int) -> Iterator[Finding]:
 
 
 def doubts_of_export(drawings: Drawings, labels: Collection[str]) -> Iterator[Finding]:
-    """What of an export is in no volume.
+    """Saves, drafts, regions and labels of an export that are in no volume.
 
     Args:
         drawings: All that the export holds.
         labels: Those that were asked for; none for all.
     """
     if not drawings.volumes:
-        text = "Expected saves with masks, got none; no volume was made."
+        text = "The export has no saves with masks; no volume was made."
         remedy = "Submit the slices in Label Studio and export again with their annotations."
         yield Finding(Level.WARNING, "nothing-drawn", text, remedy)
     yield from _holes(drawings)
@@ -55,8 +55,8 @@ def doubts_of_export(drawings: Drawings, labels: Collection[str]) -> Iterator[Fi
         text = f"{drawings.blank} mask region(s) have no pixel at all and count as empty."
         yield Finding(Level.INFO, "regions-blank", text, "Open their tasks and delete them, or draw them again.")
     if drawings.sizeless:
-        text = f"Expected masks that say how large their picture is, got {drawings.sizeless} that do not; taken for as "
-        text += "wide and high as the volume's slices."
+        text = f"{drawings.sizeless} mask(s) do not say how large their picture is; taken for as wide and high as the "
+        text += "volume's slices."
         remedy = "Compare them with the volume, or export with original_width and original_height."
         yield Finding(Level.WARNING, "size-assumed", text, remedy)
     yield from _left_out(drawings, labels)
@@ -66,9 +66,8 @@ def _assumed(volume: DrawnVolume) -> Finding:
     view = volume.place.plane.view if volume.place.plane is not None else None
     across, down = RADIOLOGICAL[view] if view else ("RL", "AP")
     text = (
-        f"Expected a task that says how its picture was cut, got none; taken for {view} slices with the patient's "
-        f"{_WORDS[across[0]]} on the left and {_WORDS[down[0]]} above (--across {across} --down {down}), numbered as "
-        "in the volume, from 0."
+        f"No task says how its picture was cut; taken for {view} slices with the patient's {_WORDS[across[0]]} on the "
+        f"left and {_WORDS[down[0]]} above (--across {across} --down {down}), numbered as in the volume, from 0."
     )
     remedy = (
         f"Compare a slice with the volume. If it is right, say so with --across {across} --down {down}; if it is "
@@ -78,10 +77,10 @@ def _assumed(volume: DrawnVolume) -> Finding:
 
 
 def _holes(drawings: Drawings) -> Iterator[Finding]:
-    """Slices between drawn ones of which nobody saved anything: they are empty in the mask, and may be tumour.
+    """Slices without a save between slices with masks: they are empty in the mask, and may be tumour.
 
-    On a volume that is known every slice counts; elsewhere only those of which the export has a task, as strangers
-    count slices in their own ways.
+    On a known volume every slice counts; elsewhere only those of which the export has a task, as other people's
+    projects number slices in their own ways.
     """
     for (name, _), (subject, is_known, slices) in _slices(drawings).items():
         drawn = [index for index, is_drawn in slices.items() if is_drawn]
@@ -91,14 +90,14 @@ def _holes(drawings: Drawings) -> Iterator[Finding]:
         if unsaved:
             holes = {(name, index) for index in unsaved}
             drafts = sum(count for place, count in drawings.drafts.items() if place.slice in holes)
-            text = f"Expected a save of every slice between drawn ones, got none of {_named('slice', unsaved)}"
+            text = f"Between slices with masks, nobody saved {_named('slice', unsaved)}"
             text += f" ({drafts} draft(s))." if drafts else "."
             remedy = "Open them in Label Studio, submit them, and export again."
             yield Finding(Level.WARNING, "slice-unsaved", text, remedy, subject)
 
 
 def _slices(drawings: Drawings) -> dict[tuple[str, int | None], tuple[str, bool, dict[int, bool]]]:
-    """By case or volume, and annotator: what to call it, whether its volume is known, and which slices are drawn on."""
+    """By case or volume, and annotator: its name, whether its volume is known, and whether each slice has a mask."""
     found: dict[tuple[str, int | None], tuple[str, bool, dict[int, bool]]] = {}
     for volume in drawings.volumes.values():
         shown = volume.place.slice
@@ -122,7 +121,7 @@ def _drafts(drawings: Drawings) -> Iterator[Finding]:
         known.setdefault(name if index >= 0 else "", []).append(index)
     for name, slices in sorted(known.items()):
         of = f"{len(slices)} task(s)" if -1 in slices else _named("slice", slices)
-        text = f"Expected saves, got drafts of {of} too, which nobody submitted; they are left out."
+        text = f"Drafts of {of}, which nobody submitted, are left out."
         yield Finding(Level.WARNING, "draft-left-out", text, "Submit them in Label Studio, and export again.", name)
 
 
@@ -135,7 +134,7 @@ def _left_out(drawings: Drawings, labels: Collection[str]) -> Iterator[Finding]:
         text = f"{others} other label(s) of the export were left out."
         yield Finding(Level.INFO, "labels-left-out", text, "Name them too (--labels) if you want them.")
     if drawings.labels and (missing := len(set(labels) - set(drawings.labels))):
-        text = f"Expected masks of each label that was named, got none of {missing} of them."
+        text = f"{missing} of the labels that were named have no mask in the export."
         yield Finding(Level.WARNING, "labels-missing", text, "Write labels as the project has them, capitals too.")
 
 

@@ -1,7 +1,7 @@
-"""From the saves of an export to the label maps of its cases and tasks, each with what it came from.
+"""From the saves of an export to the label maps of its cases and tasks, each with its sources.
 
 A picture lies on its case's grid where the case's exported slices (`slices.json`) or a volume say so. Elsewhere a task
-becomes a volume of its own, one page a slice, whose place and pixel size nobody knows.
+becomes a volume of its own, one page a slice, whose place and pixel size are unknown.
 """
 
 import re
@@ -45,7 +45,7 @@ Packed = NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class DrawnPage:
-    """One picture of a save: its labels' pixels, packed, and what it came from; no shape where nothing says it."""
+    """One picture of a save: its labels' pixels, packed, its task and save; no shape if nothing says it."""
 
     shape: tuple[int, int] | None
     pixels: Mapping[str, Packed]
@@ -84,7 +84,7 @@ class DrawnVolume:
             RejectedInput: It is of another size than the others (``export-pages``).
         """
         if page.shape is not None and self.shape not in (None, page.shape):
-            raise RejectedInput("export-pages", "Expected pages of one size, got several.", remedy="Split the task.")
+            raise RejectedInput("export-pages", "The task's pages differ in size.", remedy="Split the task.")
         self.shape = self.shape or page.shape
         other = self.pages.get(index)
         if other is None or page.save.moment >= other.save.moment:
@@ -93,7 +93,7 @@ class DrawnVolume:
 
 @dataclass
 class Drawings:
-    """Everything that an export holds, page by page, and what was left out of it."""
+    """All masks of an export, page by page, and counts of what was left out."""
 
     volumes: dict[tuple[str, int | None], DrawnVolume] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
@@ -111,7 +111,7 @@ class Drawings:
         return [label for label in (TUMOUR, OEDEMA) if label in found] + sorted(found - {TUMOUR, OEDEMA})
 
     def add(self, task: ExportedTask, *, sources: Sources, each_annotator: bool) -> None:
-        """Decodes what counts of a task; what cannot be read becomes a finding."""
+        """Decodes the saves of a task that count; one that cannot be read becomes a finding."""
         try:
             self._doubt_number(task)
             place = sources.place_of(task)
@@ -170,18 +170,17 @@ class Drawings:
         self.findings.append(Finding(Level.ERROR, error.code, error.message, remedy, f"task {task.identifier}"))
 
     def _doubt_order(self, task: int, saves: Sequence[Save], counting: Sequence[Save]) -> None:
-        """Without a moment of its own at each save it is a guess which is the newest."""
+        """Warns if the newest save of a task is a guess, because the saves have no dates or the same one."""
         if (len(saves) > 1 and not all(save.is_dated for save in saves)) or _are_several_newest(saves, counting):
-            text = "Expected every save to say when it was made, each at another moment, got some that do not; the one "
-            text += "with the highest number, of those with the last moment if there is any, counts as the newest."
+            text = "Some saves have no date, or the same one; the save with the highest number, among those with the "
+            text += "latest date if there is any, counts as the newest."
             remedy = "Export again as JSON, which has the moments, or delete the saves that do not count."
             self.findings.append(Finding(Level.WARNING, "save-order", text, remedy, f"task {task}"))
 
     def _doubt_number(self, task: ExportedTask) -> None:
-        """Of two tasks of one number, as in exports of two projects in one file, nobody knows which is meant."""
+        """Warns of two tasks with the same number, as in exports of two projects in one file."""
         if task.identifier in self._known and not task.is_row:
-            text = "Expected each task once, got another with the same number; where they show the same picture or "
-            text += "slice, the newer save counts."
+            text = "Two tasks have this number; where they show the same picture or slice, the newer save counts."
             remedy = "Convert the exports of several projects one by one, and leave out what is there twice."
             self.findings.append(Finding(Level.WARNING, "task-twice", text, remedy, f"task {task.identifier}"))
         self._known.add(task.identifier)
@@ -190,12 +189,12 @@ class Drawings:
         """Masks on several pictures of a task are joined, as if all were one."""
         pictures = {str(region["to_name"]) for region in save.regions if _is_mask(region) and "to_name" in region}
         if len(pictures) > 1:
-            text = f"Expected masks on one picture of the task, got some on {len(pictures)}; they were joined."
+            text = f"The task has masks on {len(pictures)} pictures; they were joined."
             remedy = "Nothing, if the pictures show the same place; else export the masks of one picture only."
             self.findings.append(Finding(Level.WARNING, "pictures-joined", text, remedy, f"task {task.identifier}"))
 
     def _doubt_twice(self, volume: DrawnVolume, index: int, page: DrawnPage) -> None:
-        """Of two tasks that show one slice the newer save counts; a person should know of it."""
+        """Warns of duplicate tasks: of two that show the same slice, the newer save counts."""
         other = volume.pages.get(index)
         if other is None:
             return
@@ -219,7 +218,7 @@ def require_few_labels(labels: Collection[str]) -> None:
 
 
 def mask_of_volume(volume: DrawnVolume, labels: Sequence[str]) -> tuple[Mask, int]:
-    """The label map of a volume and in how many voxels several labels met: there the first of `labels` counts.
+    """The label map of a volume and the number of voxels where labels overlap: there the first of `labels` counts.
 
     Raises:
         RejectedInput: The volume would be larger than `LARGEST_VOLUME` voxels (``export-volume``), or nothing says how
@@ -240,7 +239,7 @@ def mask_of_volume(volume: DrawnVolume, labels: Sequence[str]) -> tuple[Mask, in
 
 
 def sidecar_of(volume: DrawnVolume, mask: Mask) -> dict[str, Any]:
-    """What the label map's values mean, where it lies and what it came from, as plain values for JSON."""
+    """The meaning of the label map's values, its geometry and its sources, as plain values for JSON."""
     plane = volume.place.plane or PicturePlane.of(mask.grid)
     return {
         "format": MASK_FORMAT,
@@ -259,7 +258,7 @@ def sidecar_of(volume: DrawnVolume, mask: Mask) -> dict[str, Any]:
 def _unknown_plane(volume: DrawnVolume) -> PicturePlane:
     """Pixels of 1 mm, upright in a viewer: across is the patient's left, down is posterior, as far as anyone knows."""
     if volume.shape is None:
-        raise _no_size("none, as nothing is drawn")
+        raise _no_size()
     height, width = volume.shape
     count = volume.place.count
     if height * width * count > LARGEST_VOLUME:
@@ -284,7 +283,7 @@ def _by_page(regions: Sequence[Region]) -> dict[int, list[Region]]:
 
 
 def _shape_of(regions: Sequence[Region], task: ExportedTask, place: Place) -> tuple[int, int] | None:
-    """Height and width of the picture: the plane's, or what a mask says; None where there is no mask.
+    """Height and width of the picture: the plane's, or those that a mask says; None where there is no mask.
 
     An emptied save says nothing of the size, but an earlier one of the task may.
 
@@ -300,13 +299,13 @@ def _shape_of(regions: Sequence[Region], task: ExportedTask, place: Place) -> tu
     height, width = region.get("original_height"), region.get("original_width")
     if _is_side(height) and _is_side(width) and height * width <= LARGEST_PICTURE:
         return height, width
-    raise _no_size("none")
+    raise _no_size()
 
 
-def _no_size(got: str) -> RejectedInput:
+def _no_size() -> RejectedInput:
     return RejectedInput(
         "export-size",
-        f"Expected a mask that says how large its picture is, at most {LARGEST_PICTURE} pixels, got {got}.",
+        f"No mask says how large its picture is, or says more than {LARGEST_PICTURE} pixels.",
         remedy="Give the volume that the pictures were cut from (--grid), or leave the task out.",
     )
 
@@ -314,7 +313,7 @@ def _no_size(got: str) -> RejectedInput:
 def _nobodys_number() -> RejectedInput:
     return RejectedInput(
         "export-annotator",
-        "Expected the number of who drew, got something else.",
+        "The annotator of a save has no number, so that annotators cannot be told apart.",
         remedy="Export as JSON, which has the numbers, or leave --each-annotator out.",
     )
 
@@ -322,7 +321,7 @@ def _nobodys_number() -> RejectedInput:
 def _no_name() -> RejectedInput:
     return RejectedInput(
         "region-label",
-        "Expected labels of letters and signs that show, got one with others; its masks are left out.",
+        "The name of a label is empty or holds characters that do not show; its masks are left out.",
         remedy="Rename the label in the project's labelling interface, and export again.",
     )
 
@@ -364,6 +363,6 @@ def _other_types(regions: Sequence[Region]) -> Iterator[str]:
 
 def _no_page(page: int, pages: int) -> RejectedInput:
     return RejectedInput(
-        "export-pages", f"Expected a mask on one of {pages} page(s), got one on page {page + 1}.",
+        "export-pages", f"The task has {pages} page(s), but a mask lies on page {page + 1}.",
         remedy="Open the task and draw the mask again.",
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Label Studio's exports (JSON and JSON-MIN), of our tasks and of strangers': task by task, with what was drawn.
+"""Label Studio's exports (JSON and JSON-MIN), of our projects and of others: task by task, with its saves.
 
 Nothing of a task's addresses, file names or people's names is kept; a task is known by its number.
 """
@@ -48,11 +48,11 @@ class Save:
 
     Args:
         identifier: Its number, or None.
-        annotator: The number of who drew, or None.
+        annotator: The annotator's number, or None.
         moment: When it was saved last, and its number, to be compared.
         regions: Its result.
         is_dated: Whether it says when it was saved.
-        is_by_somebody: Whether it names somebody who has no number: people like that cannot be told apart.
+        is_by_somebody: Whether it names an annotator who has no number: such annotators cannot be told apart.
     """
 
     identifier: int | None
@@ -89,7 +89,7 @@ class ExportedTask:
 
     @property
     def tells_people_apart(self) -> bool:
-        """Whether each save names the number of who drew; of a single one it does not matter."""
+        """Whether each save has its annotator's number; of a single save it does not matter."""
         nobodys = sum(save.annotator is None for save in self.saves)
         return nobodys < (1 if self.is_row else 2) and not any(save.is_by_somebody for save in self.saves)
 
@@ -169,8 +169,7 @@ def _task_from(task: object, place: int, cases: dict[str, str]) -> ExportedTask:
     if is_short and list(texts_of(data)):
         raise RejectedInput(
             "export-pages",
-            f"Expected task {place} of a JSON-MIN export to have one picture, got a list: such an export does not say "
-            "which page a mask is on.",
+            f"Task {place} has a list of pictures, and a JSON-MIN export does not say which page a mask is on.",
             remedy="Export as JSON.",
         )
     saves = tuple(_saves(annotations, place))
@@ -202,7 +201,7 @@ def _rows_of(task: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _drafts(task: Mapping[str, Any], *, has_saves: bool) -> int:
-    """How many drafts there are; one that says that nothing was drawn on an unsaved slice is none."""
+    """Number of drafts; an empty one on an unsaved slice does not count."""
     drafts = task.get("drafts")
     if not isinstance(drafts, list):
         return 0
@@ -218,7 +217,7 @@ def _saves(annotations: list[Any], place: int) -> Iterator[Save]:
 
 
 def _save_from(annotation: Mapping[str, Any], place: int) -> Save:
-    """An annotation's save. An empty result says that nothing is drawn; without a result nobody knows what is."""
+    """An annotation's save. An empty result says that nothing is drawn; a missing one is refused."""
     regions = annotation.get("result")
     if regions is None:
         raise _no_result(place)
@@ -253,7 +252,7 @@ def _moment(value: object) -> datetime | None:
 def _no_result(place: int) -> RejectedInput:
     return RejectedInput(
         "export-task",
-        f"Expected each annotation of task {place} to have its result, got one without: nobody knows what is drawn.",
+        f"An annotation of task {place} has no result, so that its masks are unknown.",
         remedy="Open the task in Label Studio, submit that annotation again or delete it, and export again.",
     )
 
@@ -261,7 +260,7 @@ def _no_result(place: int) -> RejectedInput:
 def _no_task(place: int) -> RejectedInput:
     return RejectedInput(
         "export-task",
-        f"Expected task {place} to have data and a list of annotations with their results, got something else.",
+        f"Task {place} is no task of an export: it lacks data or a list of annotations with their results.",
         remedy="Export the project again as JSON.",
     )
 
@@ -269,6 +268,6 @@ def _no_task(place: int) -> RejectedInput:
 def _not_an_export(got: str) -> RejectedInput:
     return RejectedInput(
         "export-malformed",
-        f"Expected a Label Studio export, a JSON list of tasks, got {got}.",
+        f"This is no Label Studio export, which is a JSON list of tasks, but {got}.",
         remedy="Export the project again as JSON (in Label Studio: Export, JSON), and unpack it where it is packed.",
     )

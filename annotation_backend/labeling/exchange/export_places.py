@@ -1,7 +1,7 @@
-"""Where the pictures of an export lie: on the exported slices of a case, on a volume that is given, or nowhere.
+"""The place of an export's pictures: on the exported slices of a case, on a given volume, or unknown.
 
-How a volume was cut is proved by the exported slices' own description or by the corners in a task's data; otherwise
-somebody says it, or it is assumed and told.
+The cut of a volume is proved by the exported slices' own description or by the corners in a task's data; otherwise a
+person says it, or it is assumed and a finding says so.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _UNNAMED_CASE = "volume"
 
 
 class Cut(StrEnum):
-    """How sure it is which pixel is which voxel."""
+    """Certainty about which pixel is which voxel."""
 
     PROVED = "proved"
     SAID = "said"
@@ -27,17 +27,17 @@ class Cut(StrEnum):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a task's pictures lie.
+    """Place of a task's pictures.
 
     Args:
         name: The volume they belong to.
-        plane: How that volume was cut; None where nobody knows.
+        plane: How that volume was cut; None where it is unknown.
         first: Index of the task's first page.
         count: How many slices the volume has.
         geometry: ``case``, ``grid`` or ``unknown``.
         case: The case's code, where the task says it.
         cut: How sure that is.
-        shown: Where nobody knows the place: the case, empty without one, and the slice that the task says it shows.
+        shown: Where the place is unknown: the case, empty without one, and the slice that the task says it shows.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Sources:
-    """What is known of where pictures lie.
+    """Known planes of pictures.
 
     Args:
         planes: The planes of exported cases, by code.
@@ -71,7 +71,7 @@ class Sources:
     is_cut_said: bool = False
 
     def place_of(self, task: ExportedTask) -> Place:
-        """Where a task's pictures lie.
+        """Place of a task's pictures.
 
         Raises:
             RejectedInput: The volume has no such slice (``slice-index``), or not as many as the task has pages, or the
@@ -80,7 +80,7 @@ class Sources:
         code = task.case
         if code is not None and code in self.planes:
             if task.slice_index is None:
-                raise _no_slice("a task with data.slice, as Maskloop publishes it", "one without")
+                raise _no_slice("The task does not say which slice it shows (data.slice), as Maskloop's tasks do.")
             return _placed(task, code, self.planes[code], "case", Cut.PROVED)
         if self.grid is None:
             shown = None if task.slice_index is None else (code or "", task.slice_index)
@@ -90,8 +90,8 @@ class Sources:
             return _placed(task, code, self.grid, "grid", cut)
         if task.pages != self.grid.slice_count:
             raise _no_slice(
-                f"a task with data.slice, or with {self.grid.slice_count} pages as the volume has slices",
-                f"{task.pages} page(s)",
+                "The task does not say which slice it shows (data.slice), and its pages are not the volume's slices: "
+                f"expected {self.grid.slice_count}, got {task.pages}."
             )
         name = f"task-{task.identifier}"
         return Place(name, self.grid, 0, count=self.grid.slice_count, geometry="grid", cut=cut)
@@ -104,16 +104,16 @@ def _placed(task: ExportedTask, code: str | None, plane: PicturePlane, geometry:
         if not are_corners_of(task.corners, plane, index):
             raise RejectedInput(
                 "export-corners",
-                f"Expected corners (data.corners) of slice {index} of the volume, got those of another place or cut.",
+                f"The task's corners (data.corners) are not those of slice {index}: another place or another cut.",
                 remedy="Give the volume that the pictures were cut from, and how (--view, --across, --down).",
             )
         cut = Cut.PROVED
     return Place(code or _UNNAMED_CASE, plane, index, count=plane.slice_count, geometry=geometry, case=code, cut=cut)
 
 
-def _no_slice(expected: str, got: str) -> RejectedInput:
+def _no_slice(message: str) -> RejectedInput:
     return RejectedInput(
         "export-slice",
-        f"Expected {expected}, got {got}.",
+        message,
         remedy="Give the volume that the pictures were cut from, or leave --grid out.",
     )

@@ -41,12 +41,12 @@ def is_said(value: object) -> bool:
 
 
 def is_name(text: str) -> bool:
-    """Whether every sign of a label shows: half characters cannot be written, and control signs do what they like."""
+    """Whether every character of a label shows; half characters cannot be written, control characters do not show."""
     return bool(text.strip()) and not any(unicodedata.category(sign) in ("Cc", "Cs") for sign in text)
 
 
 def readable(region: Any) -> Any:
-    """A region with its numbers as numbers; what is no region stays what it is."""
+    """A region with its numbers as numbers; anything else is returned as it is."""
     if not isinstance(region, Mapping):
         return region
     changed = {key: whole_number(region[key]) for key in (*_SIZES, "item_index", "image_rotation") if key in region}

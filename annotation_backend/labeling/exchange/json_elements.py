@@ -10,14 +10,14 @@ _NEAR_THE_END = 1 << 12
 NO_JSON = " is no JSON"
 _BETWEEN = " \t\r\n"
 _ENDS = (*_BETWEEN, ",", "]")
-"""What follows a number or word that is whole; elsewhere it might go on in the next piece."""
+"""Characters that follow a whole number or word; without one it might go on in the next piece."""
 
 
 def json_elements(stream: BinaryIO) -> Generator[Any, None, None]:
     """The elements of a list, or the one value of a file that holds no list.
 
     Raises:
-        ValueError: This is no JSON, or it is cut; what came before has been given.
+        ValueError: This is no JSON, or it is cut; the elements before that have been given.
     """
     text = TextIOWrapper(stream, encoding="utf-8-sig")
     try:

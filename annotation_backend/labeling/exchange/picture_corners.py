@@ -1,4 +1,4 @@
-"""Three corners of a picture in millimetres: what proves how and where a volume was cut, whoever cut it."""
+"""Three corners of a picture in millimetres: they prove how and where a volume was cut, whoever cut it."""
 
 from typing import Any
 

@@ -24,10 +24,10 @@ from annotation_backend.labeling.exchange.export_file import exported_tasks
 from annotation_backend.labeling.exchange.export_places import Sources
 from curation.slices.export import SLICES_FILE, WRITERS, read_slices
 from datasets.errors import RejectedInput
-from datasets.files import canonical_json, flush_to_disk, sha256_of_file, write_bytes, write_json
+from datasets.files import canonical_json, sha256_of_file, write_bytes, write_json
 from datasets.finding import Finding, Level
 from datasets.formats.nifti import encode, read_grid
-from datasets.part_folder import part_folder
+from datasets.part_folder import part_folder, place_part
 from datasets.pictures.picture_plane import PicturePlane, View
 from datasets.pictures.picture_turn import RADIOLOGICAL, turned
 
@@ -37,12 +37,12 @@ EXPORT_FORMAT = "maskloop-export-1"
 
 @dataclass
 class ConvertedExport:
-    """What became of an export.
+    """Result of converting an export.
 
     Args:
         tasks: Tasks in it.
         volumes: Of each volume its name, geometry, annotated slices and voxels by label.
-        findings: What a person should know.
+        findings: Assumptions, and what was left out.
     """
 
     tasks: int = 0
@@ -58,7 +58,7 @@ def sources_of(
     across: str | None = None,
     down: str | None = None,
 ) -> Sources:
-    """What is known of where pictures lie, from exported slices at or below folders, and from a volume.
+    """Known planes of pictures, from exported slices at or below folders, and from a volume.
 
     Args:
         slices: Folders with exported slices at or below them.
@@ -73,7 +73,7 @@ def sources_of(
     """
     if grid is None and (across or down):
         raise RejectedInput(
-            "grid-missing", "Expected the volume that was cut that way, got none.", remedy="Give it (--grid)."
+            "grid-missing", "A cut is given without the volume that was cut.", remedy="Give the volume (--grid)."
         )
     planes: dict[str, PicturePlane] = {}
     for folder in slices:
@@ -104,7 +104,7 @@ def export_to_nifti(
 
     Args:
         file: JSON or JSON-MIN.
-        out: Folder to be made, whole or not at all; None only to say what would become of the export.
+        out: Folder to be made, whole or not at all; None for a dry run.
         sources: Where pictures lie.
         each_annotator: One volume an annotator instead.
         labels: Those to keep, the first with value 1; otherwise all, tumour and oedema first.
@@ -134,14 +134,14 @@ def export_to_nifti(
                 report.findings += findings
         if out is not None and part is not None:
             write_json(part / EXPORT_FILE, _description(file, kept, report))
-            _move_in(part, out)
+            _replace(part, out)
     return report
 
 
 def _convert(
     volume: DrawnVolume, labels: Sequence[str], part: Path | None
 ) -> tuple[list[dict[str, Any]], list[Finding]]:
-    """Writes one volume and its JSON; its line of the report, and what there is to say of it."""
+    """Writes one volume and its JSON; returns its line of the report, and findings about it."""
     try:
         mask, overlap = mask_of_volume(volume, labels)
     except RejectedInput as error:
@@ -167,7 +167,7 @@ def _require_one_case(drawings: Drawings) -> None:
     if len(cases) > 1:
         raise RejectedInput(
             "export-cases",
-            f"Expected slices of one case to lie on the given volume, got those of {len(cases)}.",
+            f"Slices of {len(cases)} cases lie on the one volume that is given.",
             remedy="Export one case at a time, or give the folders of exported slices (--slices).",
         )
 
@@ -195,22 +195,20 @@ def _require_free(out: Path, *, overwrite: bool) -> None:
         return
     raise RejectedInput(
         "out-exists",
-        "Expected a folder that is not there yet, got one that is in use.",
+        "There is something of this name already.",
         remedy="Name another, or --overwrite one that a conversion made.",
     )
 
 
-def _move_in(part: Path, out: Path) -> None:
-    """The whole folder takes its place; one that was there goes only then."""
-    part.chmod(0o755)
+def _replace(part: Path, out: Path) -> None:
+    """Moves the whole folder to its place; one that was there is removed only then."""
     old = part.with_name(f"{part.name}-old")
     if os.path.lexists(out):
         out.rename(old)
     try:
-        part.rename(out)
+        place_part(part, out)
     except OSError:
-        if old.exists():
+        if old.exists() and part.exists():
             old.rename(out)
         raise
     shutil.rmtree(old, ignore_errors=True)
-    flush_to_disk(out.parent)

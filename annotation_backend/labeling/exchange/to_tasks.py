@@ -25,7 +25,7 @@ _FIELD = re.compile(r"\{(case|slice)(?::0(\d))?\}")
 
 
 class Drawn(StrEnum):
-    """What a mask is in Label Studio: someone's annotation, or a model's prediction."""
+    """Kind of a mask in Label Studio: someone's annotation, or a model's prediction."""
 
     ANNOTATIONS = "annotations"
     PREDICTIONS = "predictions"
@@ -33,7 +33,7 @@ class Drawn(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class LabelMap:
-    """A label map with how it is cut into pictures, its case's code where one is known, and what to say of it."""
+    """A label map with how it is cut into pictures, its case's code where one is known, and findings about it."""
 
     mask: Mask
     plane: PicturePlane
@@ -43,7 +43,7 @@ class LabelMap:
 
 @dataclass(frozen=True)
 class TaskForm:
-    """How tasks are written.
+    """Form in which tasks are written.
 
     Args:
         drawn: As annotations or as predictions.
@@ -52,7 +52,7 @@ class TaskForm:
         data_key: Name of the picture in the task's data, as the labelling interface has it.
         from_name: The control's name; None for the format's own.
         to_name: The image's name; None for ours.
-        model_version: What a prediction is said to be of.
+        model_version: Model and version that a prediction names.
     """
 
     drawn: Drawn = Drawn.ANNOTATIONS
@@ -67,7 +67,7 @@ class TaskForm:
 def read_label_map(
     path: Path, *, labels: Mapping[int, str] | None = None, view: View = View.AXIAL, case: str | None = None
 ) -> LabelMap:
-    """A label map with what its JSON says of it, where one lies beside it.
+    """A label map with the description in the JSON beside it, if there is one.
 
     Args:
         path: NIfTI.
@@ -84,7 +84,7 @@ def read_label_map(
     if unnamed:
         raise RejectedInput(
             "mask-labels",
-            f"Expected a name for each value, got none for {', '.join(map(str, unnamed[:5]))}.",
+            f"These values of the mask have no name: {', '.join(map(str, unnamed[:5]))}.",
             remedy="Name the values, e.g. --labels 1=Tumour 2=Oedema.",
         )
     if beside.plane is None:
@@ -131,7 +131,7 @@ def nifti_to_tasks(volume: LabelMap, out: Path, *, form: TaskForm, overwrite: bo
     if os.path.lexists(out) and not overwrite:
         raise RejectedInput(
             "out-exists",
-            "Expected a file that is not there yet, got one that is.",
+            "There is a file of this name already.",
             remedy="Name another or --overwrite.",
         )
     tasks = list(tasks_of(volume, form))
@@ -147,7 +147,7 @@ class _Sidecar:
 
 
 def _sidecar(path: Path) -> _Sidecar:
-    """What lies beside a mask under its name; nothing where there is no file, or one that is not ours."""
+    """The JSON beside a mask under its name; an empty one where there is no file, or one that is not ours."""
     suffix = next(
         (suffix for suffix in sorted(NIFTI_SUFFIXES, key=len, reverse=True) if path.name.endswith(suffix)), ""
     )
@@ -166,7 +166,7 @@ def _sidecar(path: Path) -> _Sidecar:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RejectedInput(
             "mask-description",
-            f"Expected a whole {MASK_FORMAT} beside the mask, got another ({type(error).__name__}).",
+            f"The {MASK_FORMAT} beside the mask is broken ({type(error).__name__}).",
             remedy="Convert the export again, or remove the JSON.",
         ) from error
 

@@ -1,4 +1,4 @@
-"""The labelling interface: its XML, its settings, and what people point at in it.
+"""The labelling interface: its XML, its settings, the prompts that annotators give in it, and the hint.
 
 Imports `labeling.masks`, `labeling.models` and `labeling.studio`.
 """

@@ -1,4 +1,4 @@
-"""The living project's editor: its interface kept as the settings say, and changes of the settings."""
+"""The project's editor in Label Studio: keeps its interface as the settings say, and changes the settings."""
 
 import re
 from collections.abc import Mapping
@@ -34,10 +34,10 @@ def bring_interface_up_to_date(project: LabelingProject, settings: ProjectSettin
 
     Args:
         project: Ours.
-        settings: Others than those that are kept, before they are.
+        settings: New settings, before they are stored; None for the stored ones.
 
     Returns:
-        Whether it had another.
+        Whether it had another interface.
 
     Raises:
         TryAgain: Label Studio does not answer.
@@ -53,13 +53,13 @@ def bring_interface_up_to_date(project: LabelingProject, settings: ProjectSettin
 
 
 def is_as_asked(project: LabelingProject, name: str, wanted: str, has: object) -> bool:
-    """Whether Label Studio has what it made of `wanted`; it cuts off white space, and HTML that it does not know.
+    """Whether Label Studio's value is what it made of `wanted`; it strips white space, and HTML that it does not know.
 
     Args:
-        project: Ours, with what it was given last and what Label Studio made of it.
-        name: The setting's.
-        wanted: What we ask for now.
-        has: What is there now.
+        project: Ours, with digests of the values it was given last and of what Label Studio made of them.
+        name: The setting's name.
+        wanted: The value that we ask for now.
+        has: The value that is there now.
     """
     is_what_it_made = digest_of(has) in project.written.get(name, ())
     was_asked = digest_of(wanted) in project.written.get(f"asked {name}", ())
@@ -77,7 +77,7 @@ def wanted_interface(project: LabelingProject, settings: ProjectSettings | None 
 
     Args:
         project: Ours.
-        settings: Others than those that are kept, before they are.
+        settings: New settings, before they are stored; None for the stored ones.
     """
     settings, summary = settings or project_settings(project), _summary(project)
     foreign, kept = foreign_controls(summary["created_annotations"]), _in_use(summary)
@@ -88,7 +88,7 @@ def wanted_interface(project: LabelingProject, settings: ProjectSettings | None 
 
 
 def keep_written(project: LabelingProject, digests: Mapping[str, list[str]]) -> None:
-    """Writes down what we gave the project in Label Studio."""
+    """Stores digests of the values that we gave the project in Label Studio."""
     if any(project.written.get(name) != value for name, value in digests.items()):
         project.written = {**project.written, **digests}
         project.save(update_fields=["written"])
@@ -100,7 +100,7 @@ def change_settings(project: LabelingProject, settings: ProjectSettings, *, pers
     Args:
         project: Ours.
         settings: All of them, as they should be.
-        person: Who says so; None for a command.
+        person: The person who changes them; None for a command.
 
     Returns:
         Whether anything was changed.
@@ -138,7 +138,7 @@ def _draw_anew(project: LabelingProject) -> None:
 
 
 def _summary(project: LabelingProject) -> dict[str, Any]:
-    """What Label Studio counts of the project's annotations and drafts."""
+    """Label Studio's counts of the project's annotations and drafts."""
     answer = call("GET", f"/api/projects/{project.label_studio_id}/summary/")
     found = record_of(answer, created_annotations=dict, created_labels=dict, created_labels_drafts=dict)
     for name in ("created_labels", "created_labels_drafts"):

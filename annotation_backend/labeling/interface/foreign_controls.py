@@ -1,7 +1,7 @@
-"""Controls that somebody's annotations name and our interface does not have; Label Studio refuses to lose those.
+"""Controls that annotations name and our interface does not have; Label Studio refuses an interface without them.
 
-One save by its API with a control of an own name is enough, and no interface could be given to the project any more. So
-such a control is in the interface, where nobody sees it.
+One save by its API that names another control is enough to block every later change of the interface. So such a control
+is in the interface, hidden.
 """
 
 import re
@@ -17,7 +17,7 @@ _TAGS = {
     for kind in ("Brush", "Bitmask", "Polygon", "Ellipse", "Rectangle", "KeyPoint")
     for name in (kind, f"{kind}Labels")
 }
-"""What Label Studio's editor draws on an image with, by the type that is in a region."""
+"""Tags of Label Studio's drawing tools, by the type that stands in a region."""
 
 _NAME = re.compile(r"[\w .-]{1,80}")
 
@@ -29,8 +29,8 @@ def foreign_controls(used: Iterable[str]) -> str:
         used: As Label Studio counts them: name, picture and type with a bar between.
 
     Returns:
-        XML for the end of the interface; empty where there are none. What the editor could not show is left out: then
-        Label Studio refuses the interface and says why.
+        XML for the end of the interface; empty where there are none. A control that the editor could not show is left
+        out: then Label Studio refuses the interface and says why.
     """
     found = sorted({tuple(key.split("|")) for key in used if key.count("|") == 2})
     lines = [_control(name, tag) for name, shown_on, kind in found if (tag := _tag(name, shown_on, kind))]

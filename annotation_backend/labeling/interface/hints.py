@@ -1,4 +1,4 @@
-"""The line above the pictures in which the model says what it heard and what is missing."""
+"""The hint: a line above the pictures that says which prompts the model understood, and which are missing."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ LONGEST_HINT = 200
 
 
 def hint_region(text: str) -> dict[str, Any]:
-    """What belongs into an answer's ``result``, beside the mask's region, for Label Studio to show `text`.
+    """The region for an answer's ``result``, beside the mask's, by which Label Studio shows `text` as the hint.
 
-    Label Studio takes it at once, without the tick, and puts it in the place of the hint before. It is saved with the
-    annotation, as a region of type ``textarea`` that no mask is read from.
+    Label Studio takes it at once, without the tick, in the place of the hint before. It is saved with the annotation,
+    as a region of type ``textarea`` that no mask is read from.
 
     Args:
-        text: What to say; cut after `LONGEST_HINT` characters. Nothing about the patient.
+        text: The hint; cut after `LONGEST_HINT` characters. Nothing about the patient.
     """
     said = text if len(text) <= LONGEST_HINT else f"{text[: LONGEST_HINT - 1]}…"
     return {"id": HINT, "type": "textarea", "from_name": HINT, "to_name": IMAGE, "value": {"text": [said]}}

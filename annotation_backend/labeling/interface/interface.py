@@ -55,10 +55,10 @@ def label_config(mask_format: MaskFormat, *, has_oedema: bool, kept: Collection[
     """The interface.
 
     Args:
-        mask_format: What annotators draw with.
+        mask_format: The tool that annotators draw with.
         has_oedema: Whether they draw oedema as well.
-        kept: What annotations of the project use though it is not asked for any more, and Label Studio therefore
-            refuses to lose: the other format's control, the oedema label. Shown in old annotations, not offered.
+        kept: Controls and labels that annotations of the project use though they are not offered any more: the other
+            format's control, the oedema label. Label Studio refuses to lose them; shown in old annotations only.
         foreign: Controls that are not ours and are kept for the same reason, as `foreign_controls` writes them.
     """
     labels = [TUMOUR, *([OEDEMA] if has_oedema or OEDEMA in kept else [])]
@@ -105,12 +105,12 @@ def label_config(mask_format: MaskFormat, *, has_oedema: bool, kept: Collection[
 
 
 def guide_url() -> str:
-    """Where the guide is, for a browser."""
+    """Address of the annotator's guide, for a browser."""
     return escape(f"{django_settings.MASKLOOP_URL}{GUIDE_PATH}")
 
 
 def instruction() -> str:
-    """What Label Studio shows behind its button for instructions, as HTML: the guide in short."""
+    """The guide in short, as HTML, which Label Studio shows behind its button for instructions."""
     return f"""<ol>
 <li><b>Look</b> at the left picture. A mask that a model drew is there already. Is it right? Press Submit.</li>
 <li><b>Brush</b> what is missing: key 1, then draw. To change a mask that is there, click its line under Regions first.

@@ -1,8 +1,8 @@
-"""OpenTask: who looks at a task, and what lies on its picture, as an interactive request tells it.
+"""OpenTask: the annotator of an interactive request, and the mask on the picture that it is about.
 
 Label Studio says neither. It sends the task's drafts, annotations and predictions: the draft that holds a prompt of the
-request is the asking person's, and the newest of what was saved is what they see (a draft is at most five seconds
-behind the screen). Before the first draft the person is unknown.
+request is the annotator's own, and the newest of drafts and annotations is what they see (a draft is at most five
+seconds behind the screen). Before the first draft the annotator is unknown.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -16,11 +16,9 @@ from numpy.typing import NDArray
 
 from annotation_backend.accounts.models import User
 from annotation_backend.labeling.masks.controls import MaskFormat
-from annotation_backend.labeling.masks.regions import mask_of
+from annotation_backend.labeling.masks.regions import Region, mask_of
 from datasets.image.mask import TUMOUR
 from datasets.pictures.picture_plane import PicturePlane
-
-Region = Mapping[str, Any]
 
 _FORMATS = {"brushlabels": MaskFormat.BRUSH, "bitmasklabels": MaskFormat.BITMASK}
 
@@ -40,13 +38,13 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class OpenTask:
-    """What a request's task says.
+    """The annotator and the mask of a request's task.
 
     Args:
-        person: Who asks, as far as a draft tells.
+        person: The annotator who prompts, as far as a draft tells.
         mask: Boolean (height, width): the tumour as saved last, or as predicted.
         parts: The regions that make it up, by id.
-        saved: When a person saved it; None for a prediction, or nothing.
+        saved: When a person saved the mask; None for a prediction, or no mask.
     """
 
     person: User | None

@@ -1,4 +1,4 @@
-"""What a project's data manager decides: how annotators draw masks, whether oedema too, which model answers what."""
+"""A project's settings: how annotators draw masks, whether oedema too, which model answers which prompt."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class ProjectSettings:
     """A project's settings.
 
     Args:
-        mask_format: What annotators draw with and predictions are written in; both formats are read always.
+        mask_format: The format that annotators draw and predictions are written in; both formats are always read.
         has_oedema: Whether annotators draw oedema as well.
         prompt_models: Kind of prompt to the ``name-version`` of the model that answers it in this project. Another
             kind is answered by the promoted model.
@@ -39,12 +39,12 @@ class ProjectSettings:
 
 
 def project_settings(project: LabelingProject) -> ProjectSettings:
-    """The settings that count now, by one query; the defaults where nobody ever chose."""
+    """The settings that hold now, by one query; the defaults where nobody ever chose."""
     return _read(SettingsChange.objects.filter(project=project).first())
 
 
 def last_settings() -> ProjectSettings:
-    """What was chosen last for any project: what a new one starts with where the old one was deleted."""
+    """The last settings of any project: a new one starts with them where the old one was deleted."""
     return _read(SettingsChange.objects.first())
 
 
@@ -67,7 +67,7 @@ def answering_model(project: LabelingProject, kind: PromptKind) -> Model:
 
 
 def check_settings(settings: ProjectSettings) -> None:
-    """Lets settings through that can work.
+    """Refuses settings that cannot work.
 
     Raises:
         RejectedInput: No model has the name (``model-unknown``), it cannot answer that kind of prompt
@@ -87,7 +87,7 @@ def settings_from(
     """`current` with changes in the words of a form or a command.
 
     Args:
-        current: What stays where nothing is said.
+        current: Settings that stay where nothing else is given.
         mask_format: ``brush`` or ``bitmask``.
         has_oedema: Whether annotators draw oedema.
         prompt_models: Kind of prompt to a model's ``name-version``, or to None for the promoted model.
@@ -118,7 +118,7 @@ def _kind(word: str) -> PromptKind:
     if word not in PromptKind.values:
         raise RejectedInput(
             "prompt-kind",
-            "Expected a kind of prompt that is known here, got another.",
+            "This kind of prompt is not known here.",
             remedy=f"Use one of {', '.join(PromptKind.values)}.",
         )
     return PromptKind(word)
@@ -130,6 +130,6 @@ def _format(word: str) -> MaskFormat:
     except ValueError as error:
         raise RejectedInput(
             "mask-format",
-            "Expected a known format of masks, got another.",
+            "This format of masks is not known here.",
             remedy=f"Use {' or '.join(one.value for one in MaskFormat)}.",
         ) from error

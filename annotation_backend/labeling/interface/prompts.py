@@ -1,4 +1,4 @@
-"""Smart prompts of an interactive request: Label Studio's points and boxes, in millimetres, and what they ask for."""
+"""Smart prompts of an interactive request: Label Studio's points and boxes, in millimetres, and their kinds."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -17,15 +17,14 @@ from annotation_backend.labeling.masks.controls import (
     START_OVER_LABEL,
     UNDO_LABEL,
 )
+from annotation_backend.labeling.masks.regions import Region
 from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput
 from datasets.pictures.picture_plane import PicturePlane
 from training.prompts.prompt import Box, Click, PointMm, Prompts
 
-Region = Mapping[str, Any]
-
 MOST_PROMPTS = 64
-"""Each costs the decoder about 20 MB and a person a click."""
+"""Each prompt costs the decoder about 20 MB and a person a click."""
 
 _LONGEST_ID = 64
 
@@ -39,7 +38,7 @@ _CONTROLS: Mapping[tuple[str, str], tuple[PromptKind | SessionCommand, str]] = {
     (SESSION, UNDO_LABEL): (SessionCommand.UNDO, _KEYPOINT),
     (SESSION, START_OVER_LABEL): (SessionCommand.START_OVER, _KEYPOINT),
 }
-"""What a region means, by its control and label, and the type that such a region has."""
+"""The prompt or command that a region stands for, by its control and label, and the region's type."""
 
 
 def read_context(regions: Iterable[Region], *, plane: PicturePlane, index: int) -> tuple[SmartPrompt, ...]:
@@ -109,7 +108,7 @@ def _require_picture(region: Region, plane: PicturePlane) -> None:
     if size not in ((None, None), (plane.width, plane.height)) or region.get("item_index") not in (None, 0):
         raise RejectedInput(
             "prompt-picture",
-            f"Expected a prompt on a picture of {plane.width} x {plane.height} pixels, got one on another picture.",
+            f"The prompt was made on another picture than this one of {plane.width} x {plane.height} pixels.",
             remedy="Reload the page; if that does not help, publish the case again with `manage.py publish_tasks`.",
         )
 
@@ -117,7 +116,7 @@ def _require_picture(region: Region, plane: PicturePlane) -> None:
 def _unknown_control(got: str) -> RejectedInput:
     return RejectedInput(
         "prompt-control",
-        f"Expected a smart point or box with one of our labels on the annotated picture, got {got}.",
+        f"The prompt is no smart point or box with one of our labels on the annotated picture: {got}.",
         remedy="Was the labelling interface changed in Label Studio? `manage.py publish_tasks` sets it up again.",
     )
 
@@ -160,6 +159,6 @@ def _refuse_rotation(region: Region, value: Mapping[str, Any]) -> None:
     if region.get("image_rotation") or value.get("rotation"):
         raise RejectedInput(
             "prompt-rotated",
-            "Expected a prompt on an upright picture, got a rotated one.",
+            "The prompt was drawn on a rotated picture, or its box is rotated.",
             remedy="Turn the picture or the box back and draw the prompt again.",
         )

@@ -29,7 +29,7 @@ class SettingsForm(forms.Form):
             self.fields[_field(kind)] = forms.ChoiceField(choices=choices, required=False, label=label)
 
     def chosen(self) -> ProjectSettings:
-        """What was asked for, once the form is valid."""
+        """The settings that the form asks for, once it is valid."""
         words = self.cleaned_data
         return settings_from(
             self._current,

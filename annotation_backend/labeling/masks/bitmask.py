@@ -1,7 +1,7 @@
 """Label Studio's bitmasks: a picture's mask to a PNG inside a data URL and back.
 
 The editor writes black pixels on a transparent background; the mask is the alpha channel, so a picture without one says
-nothing. What is read is held against the picture's size before a pixel is decoded.
+nothing. The size in its header is compared with the picture's before a pixel is decoded.
 """
 
 import base64
@@ -64,7 +64,7 @@ def decode(url: object, *, height: int, width: int) -> NDArray[np.bool_]:
 
 def _content_of(url: object, *, largest: int) -> bytes:
     if not isinstance(url, str) or not url.startswith(_PREFIX):
-        raise _not_a_bitmask("something that is no PNG in a data URL")
+        raise _not_a_bitmask("no PNG in a data URL")
     if len(url) > len(_PREFIX) + largest // 3 * 4:
         raise _not_a_bitmask("more bytes than such a picture can have")
     try:
@@ -78,7 +78,7 @@ def _require_size(content: bytes, height: int, width: int) -> None:
     from curation.slices.png import SIGNATURE
 
     if len(content) < _HEADER.size:
-        raise _not_a_bitmask("something shorter")
+        raise _not_a_bitmask("too few bytes")
     signature, _, kind, across, down = _HEADER.unpack_from(content)
     if signature != SIGNATURE or kind != b"IHDR":
         raise _not_a_bitmask("a picture that is no PNG")
@@ -103,6 +103,6 @@ def _alpha_of(content: bytes) -> NDArray[np.uint8]:
 def _not_a_bitmask(got: str) -> RejectedInput:
     return RejectedInput(
         "bitmask-code",
-        f"Expected Label Studio's bitmask, a PNG with transparency in a data URL, got {got}.",
+        f"The mask is no bitmask of Label Studio, a PNG with transparency in a data URL: {got}.",
         remedy="Open the task, draw the mask again there or delete the region, and submit it.",
     )

@@ -74,7 +74,7 @@ def decode(rle: object, *, height: int, width: int) -> NDArray[np.bool_]:
 
 
 def inside_of(alpha: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """What the writer of a mask meant to be inside.
+    """The pixels that the writer of a mask meant to be inside.
 
     Where some pixel is above `INSIDE_ABOVE_ALPHA`, those pixels: the rest are the edges of strokes. Where all that is
     there has one and the same fainter alpha, all of it: scripts write 1 (the SDK's ``mask2rle`` of a mask of 0 and 1)
@@ -122,13 +122,13 @@ def decode_alpha(rle: object, *, height: int, width: int) -> NDArray[np.uint8]:
 
 
 def prepare() -> None:
-    """Loads what encoding and decoding need, so that the first mask after a start does not wait for it (0.4 s)."""
+    """Compiles encoder and decoder, so that the first mask after a start does not wait for that (0.4 s)."""
     decode(encode(np.ones((1, 1), dtype=np.bool_)), height=1, width=1)
 
 
 def _bytes_of(rle: object) -> bytes:
     if not isinstance(rle, list) or len(rle) < _HEADER_BYTES:
-        raise _not_a_code("something shorter or of another kind")
+        raise _not_a_code("it is too short, or no list")
     if set(map(type, rle)) != {int}:  # bytes() would take True for 1
         raise _not_a_code("values that are no whole numbers")
     try:
@@ -152,6 +152,6 @@ def _sizes_of(code: bytes, height: int, width: int) -> NDArray[np.int64]:
 def _not_a_code(got: str) -> RejectedInput:
     return RejectedInput(
         "brush-code",
-        f"Expected Label Studio's run-length code of a brush mask, got {got}.",
+        f"The brush mask is not in Label Studio's run-length code: {got}.",
         remedy="Open the task, draw the mask again there or delete the region, and submit it.",
     )

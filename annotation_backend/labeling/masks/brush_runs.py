@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 WHOLE, TOO_SHORT, TOO_LONG = 0, 1, 2
-"""What `read_alpha` found: as many values as declared; fewer; a run that goes on behind the last of them."""
+"""Results of `read_alpha`: as many values as declared; fewer; a run that goes on behind the last of them."""
 
 PADDING = 8
 """Zero bytes that must stand behind the code, so that reading never leaves the array."""

@@ -21,7 +21,7 @@ picture, and a label does nothing while another control's tool is chosen."""
 
 
 class MaskFormat(StrEnum):
-    """What annotators draw with and predictions are written in; each value is the name of its control.
+    """The format that annotators draw and predictions are written in; each value is the name of its control.
 
     Masks of both formats are read always.
     """

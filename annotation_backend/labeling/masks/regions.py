@@ -19,7 +19,7 @@ Decode = Callable[..., NDArray[np.bool_]]
 
 @dataclass(frozen=True)
 class _Form:
-    """Where a format keeps its labels and its mask, and the control that draws it."""
+    """Keys of a format's labels and mask, and the control that draws it."""
 
     type: str
     content: str
@@ -87,7 +87,7 @@ def drawn_masks(
         height: Picture height in pixels.
         width: Picture width in pixels.
         labels: The labels to collect, each of them in the answer; None for those that occur.
-        picture: Name of the image that was to be drawn on; None for any.
+        picture: Name of the image that annotators draw on; None for any.
     """
     pixels: dict[str, NDArray[np.bool_]] = {label: np.zeros((height, width), np.bool_) for label in labels or ()}
     counts = dict.fromkeys(pixels, 0)
@@ -163,16 +163,16 @@ def _labels_of(region: Region) -> Iterator[str]:
         RejectedInput: ``region-malformed`` or ``region-label``.
     """
     if not isinstance(region, Mapping):
-        raise _refused("region-malformed", "a region with named values", "something else")
+        raise _refused("region-malformed", "A region has no named values.")
     form = _FORM_OF_TYPE.get(str(region.get("type")))
     if form is None:
         return iter(())
     value = region.get("value")
     if not isinstance(value, Mapping):
-        raise _refused("region-malformed", "a region with named values", "one without")
+        raise _refused("region-malformed", "A region has no named values.")
     labels = value.get(form.type)
     if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
-        raise _refused("region-label", "a mask with the names of its labels", "one without")
+        raise _refused("region-label", "A mask region does not name its label.")
     return iter(dict.fromkeys(labels))
 
 
@@ -180,14 +180,12 @@ def _require_own_picture(region: Region, *, height: int, width: int, picture: st
     size = (region.get("original_width", width), region.get("original_height", height))
     if size != (width, height):
         shown = " x ".join(str(side) if isinstance(side, int) and abs(side) < 1 << 31 else "?" for side in size)
-        raise _refused("region-size", f"a mask drawn on a picture of {width} x {height} pixels", f"one on {shown}")
+        raise _refused("region-size", f"Expected a mask drawn on a picture of {width} x {height} pixels, got {shown}.")
     if region.get("image_rotation"):
-        raise _refused("region-rotated", "a mask drawn on an upright picture", "one on a turned picture")
+        raise _refused("region-rotated", "The mask was drawn on a rotated picture.")
     if region.get("item_index") or region.get("to_name", picture) != (picture or region.get("to_name")):
-        raise _refused("region-picture", "a mask on the picture that is to be drawn on", "one on another")
+        raise _refused("region-picture", "The mask was drawn on another picture than the annotated one.")
 
 
-def _refused(code: str, expected: str, got: str) -> RejectedInput:
-    return RejectedInput(
-        code, f"Expected {expected}, got {got}.", remedy="Open the task, draw the mask again there, and submit it."
-    )
+def _refused(code: str, message: str) -> RejectedInput:
+    return RejectedInput(code, message, remedy="Open the task, draw the mask again there, and submit it.")

@@ -1,4 +1,4 @@
-"""Annotation: an immutable snapshot of one save; which saves count; deletions, and Label Studio's word on a save."""
+"""Annotation: an immutable snapshot of one save; which saves count; deletions; confirmations by Label Studio."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from annotation_backend.labeling.models.decoding import DECODING
 from annotation_backend.labeling.models.project import LabelingProject, LabelingTask
 
 ANNOTATION = ("task", "project", "label_studio_task", "label_studio_id")
-"""What names one annotation: its number may stand in two tasks, after a move or an import, and says nothing alone."""
+"""Fields that identify an annotation: its number alone may stand in two tasks, after a move or an import."""
 
 _KEYS = ("task_id", "project_id", "label_studio_task", "label_studio_id")
 
@@ -18,42 +18,42 @@ _NEVER_CHANGES = "An Annotation never changes; an edit in Label Studio makes a n
 
 
 class ReceivedBy(models.TextChoices):
-    """The way a save reached us."""
+    """How a save reached us."""
 
     WEBHOOK = "webhook", "webhook"
     PULL = "pull", "reconciliation"
 
 
 class Outcome(models.TextChoices):
-    """What Label Studio answered when it was asked about a save that came by webhook."""
+    """Label Studio's answer when it was asked about a save that came by webhook."""
 
     CONFIRMED = "confirmed", "confirmed"
     SUPERSEDED = "superseded", "replaced by a newer save before Label Studio could confirm it"
-    ASSUMED = "assumed", "taken before saves were checked"
-    OTHERWISE = "otherwise", "Label Studio has something else"
+    UNCHECKED_LEGACY = "assumed", "taken before saves were checked"
+    MISMATCH = "otherwise", "Label Studio has something else"
     UNKNOWN = "unknown", "Label Studio does not have it"
 
 
-BELIEVED = (Outcome.CONFIRMED, Outcome.ASSUMED)
+BELIEVED = (Outcome.CONFIRMED, Outcome.UNCHECKED_LEGACY)
 """Label Studio gave us that very save, or it came before saves were checked."""
 
-EVIDENCE = (Outcome.SUPERSEDED, Outcome.OTHERWISE, Outcome.UNKNOWN)
-"""A save with one of these is kept, but counts nowhere and is nobody's: Label Studio did not give it to us."""
+EVIDENCE = (Outcome.SUPERSEDED, Outcome.MISMATCH, Outcome.UNKNOWN)
+"""A save with one of these outcomes is kept, but counts nowhere and is nobody's: it may be forged."""
 
 
 class AnnotationQuerySet(QuerySet["Annotation"]):
-    """Which saves count; and no way to change or remove a stored one."""
+    """Finds the saves that count; stored saves can neither be changed nor removed."""
 
     def confirmed(self) -> "AnnotationQuerySet":
-        """What Label Studio itself told us, or confirmed when it was asked."""
+        """Saves that Label Studio itself gave us, or confirmed when it was asked."""
         return self.filter(Q(received_by=ReceivedBy.PULL) | Q(confirmation__outcome__in=BELIEVED))
 
     def waiting(self) -> "AnnotationQuerySet":
-        """What came by webhook and Label Studio was not asked about yet."""
+        """Saves that came by webhook and that Label Studio was not asked about yet."""
         return self.filter(received_by=ReceivedBy.WEBHOOK, confirmation__isnull=True)
 
     def evidence(self) -> "AnnotationQuerySet":
-        """What Label Studio was asked about and did not confirm."""
+        """Saves that Label Studio was asked about and did not confirm."""
         return self.filter(confirmation__outcome__in=EVIDENCE)
 
     def undecoded(self) -> "AnnotationQuerySet":
@@ -61,17 +61,17 @@ class AnnotationQuerySet(QuerySet["Annotation"]):
         return self.filter(Q(drawn__isnull=True) | Q(drawn__decoding__lt=DECODING)).confirmed()
 
     def unproved(self) -> "AnnotationQuerySet":
-        """Confirmed saves of which nobody knows who made them, until a data manager says so.
+        """Confirmed saves whose annotator is unknown, until a data manager names one.
 
-        Label Studio notes who is signed in (`updated_by`) at every save, but not where annotations are imported or
-        copied from predictions; whom such a one names (`completed_by`) is what somebody wrote into a file. An account
-        there that drew before its person was added here may have been anybody's: everybody there can make one under
-        any address.
+        Label Studio notes the signed-in person (`updated_by`) at every save, but not where annotations are imported or
+        copied from predictions; the person whom such an annotation names (`completed_by`) is what somebody wrote into a
+        file. An account there that drew before its person was added here may have been anybody's: everybody there can
+        make one under any address.
         """
         theirs = User.objects.filter(Q(draws_since__isnull=True) | Q(draws_since__lte=OuterRef("saved_at")))
         saved_by, made_by = (theirs.filter(label_studio_id=OuterRef(name)) for name in ("updated_by", "completed_by"))
-        stranger = ~Exists(saved_by) | (Q(completed_by__gt=0) & ~Exists(made_by))
-        return self.confirmed().filter(stranger, named__isnull=True)
+        is_unknown = ~Exists(saved_by) | (Q(completed_by__gt=0) & ~Exists(made_by))
+        return self.confirmed().filter(is_unknown, named__isnull=True)
 
     def proved(self) -> "AnnotationQuerySet":
         """Confirmed saves of annotations all of whose versions were made by somebody known here."""
@@ -191,12 +191,12 @@ class Annotation(models.Model):
 
     @property
     def people(self) -> set[int]:
-        """Label Studio's numbers of those whom this save names."""
+        """Label Studio's numbers of the people whom this save names."""
         return {self.completed_by, self.updated_by} - {0}
 
 
 class AnnotationDeletion(models.Model):
-    """Label Studio was asked, and has an annotation no more in a task that it still has; its saves stay here."""
+    """An annotation that was deleted in Label Studio, in a task that is still there; its saves stay here."""
 
     task = models.ForeignKey(LabelingTask, on_delete=models.CASCADE, related_name="deletions")
     project = models.ForeignKey(LabelingProject, on_delete=models.CASCADE, related_name="deletions")
@@ -228,7 +228,7 @@ class DeletionAsked(models.Model):
 
 
 class Confirmation(models.Model):
-    """Label Studio's word on a save that came by webhook; anybody who reads the webhook's header can send one."""
+    """Label Studio's answer about a save that came by webhook; a webhook can be forged."""
 
     annotation = models.OneToOneField(Annotation, on_delete=models.CASCADE, related_name="confirmation")
     outcome = models.CharField(max_length=10, choices=Outcome.choices)
@@ -239,7 +239,7 @@ class Confirmation(models.Model):
 
 
 class NamedDrawer(models.Model):
-    """A data manager says who drew a save that Label Studio cannot vouch for."""
+    """The annotator of a save whom Label Studio cannot vouch for, as a data manager named them."""
 
     annotation = models.OneToOneField(Annotation, on_delete=models.CASCADE, related_name="named")
     person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="named_for")

@@ -48,37 +48,37 @@ class CaseMask(models.Model):
         """Whether these are the slices that somebody submitted: a save may move to another task as it was."""
         return sorted(self.annotated_slices) == sorted(slices)
 
-    def drawers(self) -> set[int]:
+    def annotators(self) -> set[int]:
         """Label Studio ids of everyone who made or changed any version of the annotations in this mask.
 
-        A restored version was drawn by whoever drew what it was restored from; so was, perhaps, whatever was saved on
-        the slice after a restoration of which Label Studio did not say what became of it.
+        The annotators of a restored version are those of its source. The same holds for a save that came after a
+        restoration whose result Label Studio did not report: it may be the restored version.
         """
         people = {person for pair in self._versions().values_list("completed_by", "updated_by") for person in pair}
         return people - {0}
 
     def is_drawn_by(self, person: User) -> bool:
-        """Whether a person drew in this mask, by Label Studio's word or a data manager's.
+        """Whether a person is an annotator of this mask, by Label Studio's word or a data manager's.
 
-        Who restored a version that is nobody's answers for it.
+        A person who restored a version without a known annotator counts as its annotator.
         """
-        if person.label_studio_id is not None and person.label_studio_id in self.drawers():
+        if person.label_studio_id is not None and person.label_studio_id in self.annotators():
             return True
         versions = self._versions()
         named = NamedDrawer.objects.filter(person=person, annotation__in=versions)
         restored = Restoration.objects.filter(result__in=versions, person=person)
         return named.exists() or restored.exclude(source__in=Annotation.objects.all().proved()).exists()
 
-    def hangs_on_the_word_of(self, person: User) -> bool:
-        """Whether a version in this mask counts because this person said who drew it, in whatever role."""
+    def has_annotator_named_by(self, person: User) -> bool:
+        """Whether a version in this mask counts because this person named its annotator, in whatever role."""
         return NamedDrawer.objects.filter(annotation__in=self._versions(), named_by=person).exists()
 
     def is_own_work_of(self, person: User) -> bool:
-        """Whether a person may not approve it: one who drew in it, or on whose word a version counts."""
-        return self.is_drawn_by(person) or self.hangs_on_the_word_of(person)
+        """Whether a person may not approve it: an annotator of it, or one who named an annotator of it."""
+        return self.is_drawn_by(person) or self.has_annotator_named_by(person)
 
     def is_in_doubt(self) -> bool:
-        """Whether a version in this mask is of somebody who is not known here (any more)."""
+        """Whether the annotator of a version in this mask is not known here (any more)."""
         return self._versions().unproved().exists()
 
     def _versions(self) -> AnnotationQuerySet:
@@ -92,7 +92,7 @@ class CaseMask(models.Model):
         return Annotation.objects.filter(_any_of(known)).confirmed() if known else Annotation.objects.none()
 
     def _perhaps_restored(self) -> set[tuple[int, int]]:
-        """Numbers of what was to be restored on slices that were saved since, where nobody knows what became of it."""
+        """Numbers of sources whose restoration had no known result, on slices that were saved since."""
         since = self.annotations.filter(task=OuterRef("source__task"), received_at__gt=OuterRef("created"))
         asked = Restoration.objects.filter(Exists(since), result__isnull=True)
         return set(asked.values_list(*(f"source__{name}" for name in _NUMBER)))

@@ -31,7 +31,7 @@ class LabelingProject(models.Model):
 
 
 class TaskState(models.TextChoices):
-    """Where a task stands in the protocol; mirrored into the task's data, so that tabs can filter by it."""
+    """State of a task; mirrored into the task's data, so that tabs can filter by it."""
 
     PENDING = "pending", "To annotate"
     ANNOTATED = "annotated", "Annotated"

@@ -1,4 +1,4 @@
-"""Settings of a project: each change is a row of its own, so that it is known who changed what and when."""
+"""Settings of a project: each change is a row of its own, with person and time."""
 
 from django.db import models
 

@@ -1,4 +1,4 @@
-"""What is known about a version: its decoded masks, what a person should look at, and who restored it."""
+"""Records about a version: its decoded masks, findings that a person should look at, and its restorations."""
 
 from django.db import models
 
@@ -24,7 +24,7 @@ class VersionMasks(models.Model):
 
 
 class FindingKind(models.TextChoices):
-    """What a person should look at."""
+    """Kind of a loss or doubt that a person should look at."""
 
     AREA = "area", "Most of the mask is gone"
     REGIONS = "regions", "A region is gone"

@@ -1,4 +1,4 @@
-"""What somebody changed in Label Studio behind our back, and how often each secret was renewed."""
+"""Changes that somebody made in Label Studio to what we left there, and renewals of secrets."""
 
 from django.db import models
 
@@ -8,7 +8,7 @@ from annotation_backend.labeling.models.project import LabelingProject
 
 
 class Secret(models.TextChoices):
-    """What Label Studio shows when it comes to us."""
+    """A secret by which Label Studio proves to us that a request is its own."""
 
     WEBHOOK = "webhook", "the webhook's header"
     ML_BACKEND = "ml-backend", "the ML backend's password"
@@ -29,7 +29,7 @@ class SecretRenewal(models.Model):
 
 
 class Subject(models.TextChoices):
-    """What of Label Studio is looked at."""
+    """The part of Label Studio that is compared with what we left there."""
 
     INTERFACE = "interface", "labelling interface"
     SETTING = "setting", "project's settings"
@@ -45,7 +45,7 @@ class Subject(models.TextChoices):
 
 
 MISLEADING = (Subject.INTERFACE, Subject.BACKEND, Subject.PICTURE, Subject.PREDICTION)
-"""What is drawn while one of these is not ours may have been meant for something else."""
+"""While one of these differs, annotators may have drawn for something else than what we asked."""
 
 OF_TASKS = (Subject.PICTURE, Subject.STATE, Subject.COMMENT, Subject.TASK_DATA, Subject.PREDICTION)
 
@@ -80,24 +80,24 @@ class StudioChange(models.Model):
 
     @property
     def person(self) -> User | None:
-        """Who changed it, where Label Studio says so and the person has an account here."""
+        """The person who changed it, where Label Studio says so and the person has an account here."""
         return User.objects.filter(label_studio_id=self.changed_by).first() if self.changed_by else None
 
     @property
     def advice(self) -> str:
-        """What a person still has to do; empty where nothing is left."""
+        """Advice on what a person still has to do; empty where nothing is left."""
         return _OF_TASKS.get(self.name) or _ADVICE.get(Subject(self.subject), "")
 
 
 _ADVICE = {
     Subject.BACKEND: "Label Studio gives the administrator's token to every ML backend: where a foreign address was "
     "there, draw a new token (Account & Settings there), put it into .env as LABEL_STUDIO_TOKEN, and restart.",
-    Subject.WEBHOOK: "What was saved meanwhile may have been sent to a foreign address.",
+    Subject.WEBHOOK: "Saves meanwhile may have been sent to a foreign address.",
     Subject.STORAGE: "Annotations may have been copied to a foreign place.",
 }
 
 _OF_TASKS = {
-    NONE_OF_OURS: "It is in no tab any more, and says so to whoever opens it. What was drawn in it is in no mask: have "
-    "it drawn in the slice's own task, then delete this one in Label Studio.",
-    TASK_GONE: "What was saved in it stays here. `manage.py publish_tasks` makes it anew, and nothing else does.",
+    NONE_OF_OURS: "It is in no tab any more, and its comment says so. Annotations in it are in no mask: have the slice "
+    "drawn in its own task, then delete this one in Label Studio.",
+    TASK_GONE: "Its annotations stay here. `manage.py publish_tasks` makes it anew, and nothing else does.",
 }

@@ -1,4 +1,4 @@
-"""What models draw on tasks, before anybody asks and at every click.
+"""Predictions on tasks: initial masks, answers to prompts, slice propagation, and pushing them to Label Studio.
 
 Imports `labeling.interface`, `labeling.masks`, `labeling.models`, `labeling.saves`, `labeling.studio` and
 `labeling.versions`.

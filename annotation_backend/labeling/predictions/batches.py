@@ -1,4 +1,4 @@
-"""Large batches: thousands of tasks in one /predict, answered within Label Studio's time with what is ready.
+"""Large batches: thousands of tasks in one /predict, answered within Label Studio's time with the predictions ready.
 
 Label Studio sends all selected tasks in one request, waits 100 s, and saves nothing where the number of answers is not
 the number of tasks. An answer is a prediction or a list of predictions; of an empty list it saves nothing, and what is
@@ -40,7 +40,7 @@ MOST_CODES = 4_000_000
 LARGEST_ID = 2**31 - 1
 
 _FIRST_GUESS_SECONDS = 3.0
-"""What a slice is thought to take before any was drawn."""
+"""Assumed time for a slice before any was drawn."""
 
 
 def records_of(identifiers: Sequence[int], *, project: int) -> list[LabelingTask | None]:
@@ -88,16 +88,16 @@ def answer_batch(records: Sequence[LabelingTask | None], *, deadline: float) -> 
 
 @dataclass
 class _Batch:
-    """One request on its way.
+    """One /predict request while it is answered.
 
     Args:
-        model: Who draws.
-        mask_format: How masks are written.
+        model: The model that draws.
+        mask_format: Format of the masks in the answers.
         answers: One a task.
-        deadline: When it must be done.
+        deadline: `time.monotonic()` at which the answer is to be there.
         waiting: Places and tasks without an answer so far.
         codes: Numbers of masks in the answers.
-        seconds: What a slice takes.
+        seconds: Time for a slice, as measured so far.
     """
 
     model: Model
@@ -109,7 +109,7 @@ class _Batch:
     seconds: float = _FIRST_GUESS_SECONDS
 
     def answer_stored(self, placed: Sequence[tuple[int, LabelingTask]]) -> None:
-        """Answers what the database holds."""
+        """Answers with the initial masks that the database holds."""
         cases = {record.case_id: record.case for _, record in placed if can_be_drawn(record.case)}
         indices = {record.slice_index for _, record in placed}
         stored = stored_initial_masks(list(cases.values()), sorted(indices), model=self.model)
@@ -138,7 +138,7 @@ class _Batch:
                 self._answer(place, record, drawn[record.slice_index])
 
     def leave_rest(self) -> None:
-        """Queues what has no answer."""
+        """Queues the tasks that have no answer."""
         rest: dict[str, list[int]] = {}
         for place, record in self.waiting:
             if self.answers[place] is LATER:
@@ -158,7 +158,7 @@ class _Batch:
 
 
 def _size_of(value: Mapping[str, Any]) -> int:
-    """How much a region's mask takes: the numbers of a brush mask, the letters of a bitmask by eight."""
+    """Size of a region's mask: the numbers of a brush mask, or an eighth of the letters of a bitmask."""
     rle = value.get("rle")
     return len(rle) if isinstance(rle, list) else len(str(value.get("imageDataURL", ""))) // 8
 

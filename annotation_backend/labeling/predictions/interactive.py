@@ -1,4 +1,4 @@
-"""Interactive annotation: smart prompts on an open slice become a mask there, and better neighbours behind it."""
+"""Interactive annotation: smart prompts on an open slice become a mask there, which is propagated to its neighbours."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -27,9 +27,9 @@ from annotation_backend.labeling.interface.hints import hint_region
 from annotation_backend.labeling.interface.open_task import OpenTask, read_open_task
 from annotation_backend.labeling.interface.project_settings import answering_model, project_settings
 from annotation_backend.labeling.interface.prompts import read_context
-from annotation_backend.labeling.masks.regions import region_of
+from annotation_backend.labeling.masks.regions import Region, region_of
 from annotation_backend.labeling.models import LabelingTask
-from annotation_backend.labeling.predictions import neighbours as refresh
+from annotation_backend.labeling.predictions import neighbours
 from annotation_backend.labeling.predictions.predictions import region_id_of
 from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput
@@ -38,7 +38,6 @@ from training.prompts.prompt import LEAST_EXTREME_POINTS, Prompts, joined
 
 logger = logging.getLogger(__name__)
 
-Region = Mapping[str, Any]
 Result = dict[str, Any]
 
 STILL_THERE = timedelta(minutes=15)
@@ -46,16 +45,16 @@ STILL_THERE = timedelta(minutes=15)
 
 
 def answer(record: LabelingTask, task: Mapping[str, Any], context: Sequence[Region]) -> Result:
-    """What Label Studio shows after a smart prompt.
+    """Answers an interactive request: the prediction and the hint that Label Studio shows after a smart prompt.
 
     Args:
         record: The open task.
         task: As Label Studio sends it, with drafts, annotations and predictions.
-        context: What is drawn with smart tools and not accepted yet; empty after a submit.
+        context: Prompts drawn with smart tools and not accepted yet; empty after a submit.
 
     Returns:
-        One prediction in Label Studio's form: the mask as a suggestion, and a hint that says what was heard. Where a
-        person's prompt cannot be answered, the hint says why, and ``refused`` holds the code.
+        One prediction in Label Studio's form: the mask, and a hint that says which prompts were understood. Where a
+        prompt cannot be answered, the hint says why, and ``refused`` holds the code.
 
     Raises:
         RejectedInput: The request is not one that Label Studio's editor makes.
@@ -80,7 +79,7 @@ def answer(record: LabelingTask, task: Mapping[str, Any], context: Sequence[Regi
 
 
 def _likely_person(case: Case) -> User | None:
-    """Before the first draft Label Studio does not say who asks: the person of the only session in use."""
+    """The person of the only session in use: before the first draft Label Studio does not name the annotator."""
     recent = Session.objects.filter(case=case, person__isnull=False, changed__gt=timezone.now() - STILL_THERE)
     rows = list(recent.select_related("person")[:2])
     return rows[0].person if len(rows) == 1 else None
@@ -102,7 +101,7 @@ def _answered(
     keep_answer(turn, answer.masks, model_version=answer.model_version)
     drawn = SlicePrediction(record.slice_index, mask, answer.score, model, answer.model_version)
     keep_record(record.case, [drawn], joined(turn.prompts.values()))
-    refresh.behind(turn, is_drawn=len(answer.masks) > 1)
+    neighbours.behind(turn, is_drawn=len(answer.masks) > 1)
     logger.info("answered %s on %s with %s in %.3f s", kind, record, answer.model_version, answer.seconds)
     regions = [
         *_mask_regions(record, seen, mask, score=answer.score),
@@ -112,7 +111,7 @@ def _answered(
 
 
 def _granted(record: LabelingTask, turn: SessionRequest, seen: OpenTask) -> Result:
-    """After an undo or a new start: the slice as it was before."""
+    """The answer to an undo or a new start: the slice as it was before."""
     if turn.command is SessionCommand.START_OVER:
         text = "Started over: the prompts on this case are forgotten. What you submitted stays."
     elif not turn.restored:
@@ -121,7 +120,7 @@ def _granted(record: LabelingTask, turn: SessionRequest, seen: OpenTask) -> Resu
         index = next(iter(turn.restored))
         where = "this slice" if index == record.slice_index else f"slice {index}"
         text = f"Took back the last prompt, on {where}."
-    refresh.behind(turn)
+    neighbours.behind(turn)
     mask = turn.restored.get(record.slice_index)
     regions = [] if mask is None else _mask_regions(record, seen, mask, score=None)
     return _result([*regions, hint_region(text)], model_version="")
@@ -130,7 +129,7 @@ def _granted(record: LabelingTask, turn: SessionRequest, seen: OpenTask) -> Resu
 def _mask_regions(record: LabelingTask, seen: OpenTask, mask: Any, *, score: float | None) -> list[dict[str, Any]]:
     """The mask in place of what is there: Label Studio replaces the region whose id comes back.
 
-    The largest region of the tumour becomes the mask; of any other only what the mask no longer holds is taken away.
+    The largest region of the tumour becomes the mask; any other only loses the pixels that the mask no longer holds.
     """
     sizes = {identifier: int(part.mask.sum()) for identifier, part in seen.parts.items()}
     main = max(sizes, key=lambda identifier: sizes[identifier], default=None)
@@ -146,7 +145,7 @@ def _mask_regions(record: LabelingTask, seen: OpenTask, mask: Any, *, score: flo
 
 
 def _heard(turn: SessionRequest, answer: Answer, *, seen: bool) -> str:
-    """What the annotator reads after an answer."""
+    """The hint after an answer: which prompts were understood, and which model drew."""
     prompts = turn.prompts.get(turn.kind or PromptKind.POINT, Prompts())
     if turn.kind is PromptKind.POINT:
         heard = _counted(prompts)
@@ -182,10 +181,10 @@ def _refused(error: RejectedInput) -> Result:
 
 
 def excluded(case: Case) -> RejectedInput:
-    """Why nothing is drawn on an excluded case; without the reason, which is no business of whoever draws."""
+    """The refusal to draw on an excluded case; without the exclusion's reason, which annotators need not know."""
     return RejectedInput(
         "case-excluded",
-        f"{case.code} is excluded: nothing is drawn on it, and saves on it count nowhere.",
+        f"{case.code} is excluded: models do not draw on it, and saves on it count nowhere.",
         remedy="Go on with another case; a data manager can take the exclusion back.",
     )
 

@@ -1,4 +1,4 @@
-"""The job that draws and pushes what a large batch was not given at once."""
+"""The job that draws and pushes the predictions that a large batch did not get at once."""
 
 import logging
 import time
@@ -19,13 +19,13 @@ from datasets.errors import RejectedInput, TryAgain
 logger = logging.getLogger(__name__)
 
 PORTION_SECONDS = 20.0
-"""A job that pushes lets the others have the worker after so long."""
+"""After this time the job makes room for others and queues its rest anew."""
 
 AGAIN_SECONDS, MOST_ATTEMPTS = 60, 30
 """Where Label Studio does not answer, it is asked again for half an hour."""
 
 AFTER_SAVES = -5
-"""Priority of the job: what people saved is assembled first."""
+"""Priority of the job: people's saves are assembled first."""
 
 
 def queue_pushing(slices: Mapping[str, Sequence[int]]) -> None:

@@ -1,7 +1,7 @@
-"""Refreshing a case's other slices behind a prompt or a save, so that the next slice opens already right (2D to 3D).
+"""Slice propagation after a prompt or a save: redraws the neighbours, so that the next slice opens already right.
 
 Runs in the web process that answered, where models and volumes are in memory, one case at a time and after the answer;
-a newer prompt of the same session ends it. What it draws are predictions: nothing is lost when the process ends.
+a newer prompt of the same session ends it. It draws predictions only, so nothing is lost when the process ends.
 """
 
 import logging
@@ -10,9 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
 from django.db import close_old_connections, transaction
-from numpy.typing import NDArray
 
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
@@ -23,23 +21,23 @@ from annotation_backend.inference.sessions.neighbours import PROPAGATED, propaga
 from annotation_backend.inference.sessions.sessions import SessionRequest, keep_propagated, kept_masks, session_of
 from annotation_backend.labeling.models import Annotation, LabelingTask
 from annotation_backend.labeling.predictions.predictions import push_masks, push_predictions, waiting_tasks
+from annotation_backend.labeling.saves.confirm import confirm_saves
 from annotation_backend.labeling.versions.assembly import current_saves
 from annotation_backend.labeling.versions.decoded_masks import mask_in, stored_masks
 from datasets.errors import MaskloopError
-from datasets.image.mask import TUMOUR
+from datasets.image.mask import TUMOUR, Inside
 
 logger = logging.getLogger(__name__)
 
-Inside = NDArray[np.bool_]
 
 REACH = 5
-"""Slices on either side that follow one prompt; further ones follow the prompts and saves on these."""
+"""Slices on either side that are redrawn after one prompt; further ones after prompts and saves on these."""
 
 _QUIET_SECONDS = 0.5
-"""So long after the last prompt: who clicks on does not wait for what the next click changes."""
+"""Seconds without a new prompt before neighbours are redrawn, so quick clicks are not slowed by needless work."""
 
 _ASKS = 4
-"""A webhook comes before Label Studio has answered the annotator, and has what was saved a moment later."""
+"""A webhook comes before Label Studio has stored the save, so Label Studio is asked about it several times."""
 
 _GIVES_WAY_SECONDS = 2.0
 
@@ -48,9 +46,10 @@ _PUSHED_FIRST, _PUSHED_TOGETHER = 2, 6
 
 @dataclass(frozen=True)
 class _Due:
-    """One refresh: around slice `index`, for a person's session on a case, from its `turn` on; any turn for None.
+    """A pending redraw of the slices around `index`, for a person's session on a case.
 
-    Where it follows a save, Label Studio is asked about that first, up to `asks` times.
+    It is dropped if the session has moved past `turn`; with None it never is for that. After a save, Label Studio is
+    asked about the save first, up to `asks` times.
     """
 
     case: int
@@ -63,12 +62,12 @@ class _Due:
 
     @property
     def session(self) -> tuple[int, int | None]:
-        """Whose: the newest of each counts."""
+        """Case and person: only the newest redraw of each session counts."""
         return self.case, self.person
 
 
-class _Refresher:
-    """One thread a process, and the newest refresh that each session waits for."""
+class _Propagator:
+    """One thread a process, and the newest pending redraw of each session."""
 
     def __init__(self) -> None:
         self._due: dict[tuple[int, int | None], _Due] = {}
@@ -79,7 +78,7 @@ class _Refresher:
         with self._changed:
             self._due[due.session] = due
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="refresh", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="propagation", daemon=True)
                 self._thread.start()
             self._changed.notify()
 
@@ -87,11 +86,11 @@ class _Refresher:
         while True:
             due = self._next()
             try:
-                _refresh(due)
+                _redraw(due)
             except MaskloopError as error:
                 logger.warning("the neighbours of slice %d stay as they were: %s", due.index, error)
             except Exception:
-                logger.exception("refreshing behind slice %d failed", due.index)
+                logger.exception("redrawing the neighbours of slice %d failed", due.index)
             finally:
                 close_old_connections()
 
@@ -105,14 +104,14 @@ class _Refresher:
                 self._changed.wait(wait)
 
 
-_refresher = _Refresher()
+_propagator = _Propagator()
 
 
 def behind(turn: SessionRequest, *, is_drawn: bool = False) -> None:
-    """Has the slices around a prompt refreshed soon, in the background; returns at once.
+    """Has the slices around a prompt redrawn soon, in the background; returns at once.
 
     Args:
-        turn: The prompt's.
+        turn: The request with the prompt.
         is_drawn: Whether the session holds the neighbours' new masks already (methods that draw volumes).
     """
     session = turn.session
@@ -120,7 +119,7 @@ def behind(turn: SessionRequest, *, is_drawn: bool = False) -> None:
 
 
 def behind_save(annotation: Annotation) -> None:
-    """Has the slices around a submitted one refreshed soon, in the background; returns at once."""
+    """Has the slices around a submitted one redrawn soon, in the background; returns at once."""
     task = annotation.task
     _ask(_Due(task.case_id, annotation.author_id, task.slice_index, _soon(), asks=_ASKS))
 
@@ -130,19 +129,15 @@ def _soon() -> float:
 
 
 def _ask(due: _Due) -> None:
-    transaction.on_commit(lambda: _refresher.ask(due))
+    transaction.on_commit(lambda: _propagator.ask(due))
 
 
-def _refresh(due: _Due) -> None:
-    from annotation_backend.labeling.saves.confirm import (
-        confirm_saves,  # it stores saves, behind which slices are refreshed
-    )
-
+def _redraw(due: _Due) -> None:
     session = _session(due)
     if session is None:
         return
     if due.asks and confirm_saves(session.case):
-        _refresher.ask(replace(due, at=time.monotonic() + _QUIET_SECONDS, asks=due.asks - 1))
+        _propagator.ask(replace(due, at=time.monotonic() + _QUIET_SECONDS, asks=due.asks - 1))
         return
     due = replace(due, turn=session.turn)
     tasks = _waiting(session)
@@ -152,12 +147,12 @@ def _refresh(due: _Due) -> None:
     if not any(mask.any() for mask in known.values()):
         _back_to_the_start(session, free)
         return
-    masks = _kept(session, free) if due.is_drawn else _carried(session, due, known, free)
+    masks = _kept(session, free) if due.is_drawn else _propagated(session, due, known, free)
     _push(session, masks, free, due=due)
 
 
 def _session(due: _Due) -> Session | None:
-    """Whose the refresh is; None where a newer prompt has one of its own, or the case was excluded."""
+    """The session of a redraw; None where a newer prompt has one of its own, or the case was excluded."""
     case = Case.objects.select_related("registration").get(pk=due.case)
     if case.exclusion is not None:
         return None
@@ -168,7 +163,7 @@ def _session(due: _Due) -> Session | None:
 
 
 def _saved(case: Case) -> dict[int, Inside]:
-    """What people submitted, by slice: it always wins over what a model drew."""
+    """Masks that people submitted, by slice: they always win over a model's."""
     saves = {index: save for index, save in current_saves(case).items() if save is not None}
     return {index: mask_in(stored_masks(save), TUMOUR) for index, save in saves.items()}
 
@@ -179,7 +174,7 @@ def _waiting(session: Session) -> dict[int, LabelingTask]:
 
 
 def _back_to_the_start(session: Session, tasks: Mapping[int, LabelingTask]) -> None:
-    """Nothing is known any more: the models' own first masks again."""
+    """No mask is known any more: shows the initial masks again."""
     LabelingTask.objects.filter(pk__in=[task.pk for task in tasks.values()]).update(drawn_by=None)
     push_predictions(session.case)
 
@@ -192,7 +187,7 @@ def _kept(session: Session, tasks: Mapping[int, LabelingTask]) -> Iterator[tuple
             yield index, mask, versions[index]
 
 
-def _carried(
+def _propagated(
     session: Session, due: _Due, known: Mapping[int, Inside], tasks: Mapping[int, LabelingTask]
 ) -> Iterator[tuple[int, Inside, str]]:
     wanted = [index for index in tasks if abs(index - due.index) <= REACH]
@@ -205,7 +200,7 @@ def _carried(
 
 
 def _drawn_by_a_model(session: Session) -> dict[int, Inside] | None:
-    """The session's whole volume, where a model drew it; what was carried over since counts in it."""
+    """The session's masks of the whole volume, where a model drew it, with those propagated since."""
     if not session.slices.filter(origin=MaskOrigin.PROPAGATED).exclude(model_version=PROPAGATED).exists():
         return None
     return kept_masks(session, picture_plane(session.case).shape)
@@ -228,7 +223,7 @@ def _push(
             part, limit = [], _PUSHED_TOGETHER
     if part and _is_newest(due):
         push_masks(part)
-    logger.info("refreshed the slices around %d of %s", due.index, session.case)
+    logger.info("redrew the slices around %d of %s", due.index, session.case)
 
 
 def _is_newest(due: _Due) -> bool:

@@ -1,13 +1,11 @@
 """Pushing predictions into Label Studio, so that opening a task never waits for a model."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from django.db import transaction
 from django.db.models import QuerySet
-from numpy.typing import NDArray
 
 from annotation_backend.cases.models import Case
 from annotation_backend.inference.jobs import embed_case
@@ -20,16 +18,17 @@ from annotation_backend.labeling.masks.regions import region_of
 from annotation_backend.labeling.models import LabelingTask, TaskState
 from annotation_backend.labeling.studio.shown_predictions import show_predictions
 from annotation_backend.registry.models import PromptKind
+from datasets.image.mask import Inside
+from datasets.progress import Progress
 
 logger = logging.getLogger(__name__)
 
-Inside = NDArray[np.bool_]
 
 PUSHED_TOGETHER = 100
 """Predictions in one request to Label Studio: about half a megabyte."""
 
 
-def push_predictions(case: Case, *, progress: Callable[[int, int], None] | None = None) -> int:
+def push_predictions(case: Case, *, progress: Progress | None = None) -> int:
     """Shows a model's masks on the slices that nobody submitted and this model has not drawn yet; safe to run twice.
 
     Masks that were drawn before come out of the database. The slices are embedded by a job that this queues.
@@ -61,7 +60,7 @@ def push_predictions(case: Case, *, progress: Callable[[int, int], None] | None 
 
 
 def push_drawn(tasks: Sequence[LabelingTask], drawn: Sequence[SlicePrediction]) -> None:
-    """Shows one model's masks in place of what Label Studio shows on tasks of one case; none of an excluded one.
+    """Shows one model's masks in place of the predictions on tasks of one case; none of an excluded one.
 
     Raises:
         TryAgain: Label Studio does not answer.
@@ -117,8 +116,8 @@ def result_of(
     """A prediction as an answer to /predict.
 
     Args:
-        task: Whose slice it is, with its project.
-        prediction: What was drawn.
+        task: The task of the slice, with its project.
+        prediction: The mask that a model drew.
         mask_format: The project's, where it is known.
     """
     body: dict[str, Any] = {"result": [], "model_version": prediction.model_version}

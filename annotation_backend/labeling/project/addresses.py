@@ -1,4 +1,4 @@
-"""New addresses for the pictures of all cases: who leaves may have kept those that there were."""
+"""Renews the addresses of all cases' pictures, because a person who leaves may have kept the old ones."""
 
 from django.db import transaction
 
@@ -13,7 +13,7 @@ def renew_all_addresses() -> int:
     Those of excluded cases are closed already.
 
     Returns:
-        How many cases that were.
+        The number of these cases.
     """
     cases = Case.objects.not_excluded().filter(slices__isnull=False).distinct()
     return sum(_renew(key) for key in list(cases.values_list("pk", flat=True)))

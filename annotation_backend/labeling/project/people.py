@@ -1,4 +1,4 @@
-"""Who is who in Label Studio: its numbers of people, noted once and never forgotten, because drawings hang on them."""
+"""People's numbers in Label Studio, stored once and never removed, because annotations are attributed by them."""
 
 import os
 import string
@@ -24,7 +24,7 @@ def ensure_people() -> list[Finding]:
     """Gives the first accounts one in Label Studio (same address and password), notes everyone's number there, and
     makes the tab of each annotator.
 
-    Who left keeps the number: what was drawn under it stays that person's. Who was removed here gets no account there.
+    A person who left keeps the number, so that their annotations stay theirs; one who was removed gets no account.
 
     Returns:
         Numbers there that do not fit the people here; they are left as they were noted.
@@ -70,7 +70,7 @@ def _odd(rows: int) -> Finding:
 
 
 def _note_number(user: User, known: Mapping[str, int]) -> Finding | None:
-    """Notes a number that is nobody's yet for a person who has none; what was drawn under it is that person's."""
+    """Stores an unused number for a person who has none; the annotations under it become that person's."""
     number = known.get(_spelt(user.email))
     if number is None or number == user.label_studio_id:
         return None
@@ -91,5 +91,5 @@ def _other_number(user: User, number: int) -> Finding:
         "label-studio-number",
         f"Label Studio has account {number} under the address of {user}, who was account {user.label_studio_id or '-'} "
         "before, or it is somebody else's here.",
-        "Saves of that account count once a data manager says who drew them, on the page of findings.",
+        "Saves of that account count once a data manager names their annotator on the page of findings.",
     )

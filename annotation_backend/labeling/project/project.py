@@ -3,7 +3,7 @@
 from annotation_backend.labeling.interface.interface import instruction, label_config
 from annotation_backend.labeling.interface.project_settings import keep_settings, last_settings
 from annotation_backend.labeling.models import LabelingProject
-from annotation_backend.labeling.project.living import is_gone, remember, retire
+from annotation_backend.labeling.project.deleted_project import is_gone, remember, retire
 from annotation_backend.labeling.project.tabs import ensure_tabs
 from annotation_backend.labeling.studio.answers import record_of
 from annotation_backend.labeling.studio.client import call
@@ -14,7 +14,7 @@ TITLE = "Maskloop: tumours on MRI"
 
 
 def ensure_project() -> LabelingProject:
-    """The project with everything connected; what somebody changed there is written down and mended.
+    """The project with everything connected; changes that somebody made there are recorded and mended.
 
     Raises:
         TryAgain: Label Studio does not answer.

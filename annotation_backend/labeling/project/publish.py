@@ -10,7 +10,7 @@ from annotation_backend.cases.models import Case, Slice
 from annotation_backend.cases.registration.register import require_sound
 from annotation_backend.labeling.models import LabelingProject, LabelingTask, TaskState
 from annotation_backend.labeling.project.project import ensure_project
-from annotation_backend.labeling.saves.renumbered_tasks import make_way
+from annotation_backend.labeling.saves.renumbered_tasks import mark_former_tasks
 from annotation_backend.labeling.signals import states_outdated
 from annotation_backend.labeling.studio.answers import record_of, sound_rows_of
 from annotation_backend.labeling.studio.client import call, unreadable
@@ -67,7 +67,7 @@ def publish(case: Case, *, replace_unreadable: bool = False, findings: list[str]
 
 def _mended(case: Case, record: LabelingTask, pictures: dict[int, dict[SeriesRole, Slice]], *, replaces: bool) -> bool:
     """Writes our data into a task at which Label Studio fails; where the fault is in an annotation, that is no help,
-    and the task is deleted if somebody asked for it. What was saved in it stays here."""
+    and the task is deleted if somebody asked for it. Its annotations stay here."""
     if record.slice_index in pictures:
         words = {"state": record.mirrored_state, "comment": record.mirrored_comment}
         data = task_data(case, record.slice_index, pictures[record.slice_index], **words)
@@ -95,14 +95,14 @@ def _tell_unreadable(case: Case, tasks: Sequence[LabelingTask], findings: list[s
         f"Label Studio fails when it is asked for task {numbers} of {case.code}: a text in an annotation holds half a "
         "character.",
         remedy=f"Run `manage.py publish_tasks --case {case.code} --replace-unreadable`: the task is made anew, its "
-        "earlier saves stay; what was saved last is to be drawn again.",
+        "earlier saves stay, and its last save is to be drawn again.",
     )
     if findings is None:
         raise error
     findings.append(str(error))
 
 
-def refresh_addresses(case: Case) -> int:
+def renew_addresses(case: Case) -> int:
     """Draws new picture addresses for a case and writes them into its tasks; the old ones stop working.
 
     Returns:
@@ -163,13 +163,13 @@ def _in_label_studio(
 def _bring_up_to_date(
     project: LabelingProject, tasks: Sequence[LabelingTask], found: Mapping[int, dict[str, Any] | None]
 ) -> None:
-    """Gives tasks what they should show by now, as `watch` does; those at which Label Studio fails are left."""
+    """Gives tasks the data that they should have by now, as `watch` does, but for those at which Label Studio fails."""
     rows = {number: row for number, row in found.items() if row is not None}
     bring_up_to_date(project, [task for task in tasks if task.label_studio_id in rows], rows)
 
 
 def _import(project: LabelingProject, case: Case, contents: dict[int, dict[str, Any]]) -> dict[int, int]:
-    """Makes tasks; returns the id of each slice's."""
+    """Makes tasks; returns the id of each slice's task."""
     bodies = [{"data": data, "meta": {"case": case.code, "slice": index}} for index, data in contents.items()]
     path = f"/api/projects/{project.label_studio_id}/import"
     answer = call("POST", path, params={"return_task_ids": "true"}, json=bodies)
@@ -185,7 +185,7 @@ def _keep(
 ) -> None:
     """Records the tasks; a slice whose task was deleted in Label Studio keeps its state and its annotations."""
     with transaction.atomic():
-        make_way(project, case, identifiers)
+        mark_former_tasks(project, case, identifiers)
         for index, identifier in identifiers.items():
             LabelingTask.objects.update_or_create(
                 case=case,

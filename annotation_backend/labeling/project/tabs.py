@@ -1,4 +1,4 @@
-"""The tabs of Label Studio's data manager: one for each stage, one for each annotator's own work."""
+"""The tabs of Label Studio's data manager: one for each task state, one for each annotator's own tasks."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ LONGEST_NAME = 24
 ORDER = "tasks:data.order"
 """Label Studio orders by one column only, as text: patient, case and slice with leading zeros."""
 
-_STAGES = (TaskState.PENDING, TaskState.RETURNED, TaskState.ANNOTATED, TaskState.APPROVED)
+_STATES = (TaskState.PENDING, TaskState.RETURNED, TaskState.ANNOTATED, TaskState.APPROVED)
 
 _FORMER_ORDER = ["tasks:id"]
 
@@ -28,12 +28,12 @@ _HIDDEN_COLUMNS = [
         *("data.companions", "data.windows", "data.order"),
     )
 ]
-"""What an annotator's tab leaves out: the case, the slice, the tissue type, the site and the counts stay."""
+"""Columns that a tab leaves out: the case, the slice, the tissue type, the site and the counts stay."""
 
 
 @dataclass(frozen=True)
 class _Tab:
-    """A tab as it is made; `purpose` is what we know it by, whatever people call it later."""
+    """A tab as it is made; `purpose` identifies it here, whatever people call it later."""
 
     purpose: str
     title: str
@@ -72,20 +72,20 @@ def ensure_tabs(project: LabelingProject, *, anew: bool = False) -> int:
 
 
 def _tabs() -> list[_Tab]:
-    return [_stage_tab(state) for state in _STAGES] + [_tab_of(person) for person in _annotators()]
+    return [_state_tab(state) for state in _STATES] + [_tab_of(person) for person in _annotators()]
 
 
 def _annotators() -> Iterable[User]:
     return User.objects.filter(role=Role.ANNOTATOR, is_active=True, label_studio_id__isnull=False).order_by("pk")
 
 
-def _stage_tab(state: TaskState) -> _Tab:
+def _state_tab(state: TaskState) -> _Tab:
     condition = {"filter": "filter:tasks:data.state", "operator": "equal", "type": "String", "value": state.value}
     return _Tab(state.value, str(state.label), condition)
 
 
 def _tab_of(person: User) -> _Tab:
-    """What a person submitted, to look at again or to correct; nothing is assigned in the community edition."""
+    """The tasks that a person submitted, to look at again or to correct; the community edition assigns no tasks."""
     name = person.username.partition("@")[0][:LONGEST_NAME]
     number = person.label_studio_id
     condition = {"filter": "filter:tasks:annotators", "operator": "contains", "type": "List", "value": number}

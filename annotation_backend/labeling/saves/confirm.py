@@ -1,4 +1,4 @@
-"""Label Studio is asked about what came by webhook, because anybody who can read the webhook's header can send one."""
+"""Confirms saves: fetches each save that came by webhook from Label Studio, because a webhook can be forged."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ MOST_AT_ONCE = 200
 NO_ANSWER = "label-studio-answer"
 
 _OF_ONE_ANNOTATION = (FAILED, NO_ANSWER, "save-malformed")
-"""Label Studio fails at it, or answers with what is none: that says nothing of the others."""
+"""Errors that concern one annotation only: Label Studio fails at it, or answers with something else."""
 
 
 def confirm_saves(case: Case) -> int:
@@ -77,7 +77,7 @@ def waiting_saves(case: Case) -> AnnotationQuerySet:
 
 
 def note(row: Annotation, outcome: Outcome) -> None:
-    """Writes down what Label Studio said of a save."""
+    """Stores Label Studio's answer about a save."""
     with transaction.atomic():
         lock_cases(LabelingTask.objects.filter(pk=row.task_id))
         task = LabelingTask.objects.select_related("case").select_for_update(of=("self",)).get(pk=row.task_id)
@@ -86,7 +86,7 @@ def note(row: Annotation, outcome: Outcome) -> None:
 
 
 class _Answers:
-    """What Label Studio says of one project's annotations and tasks; each is asked for once."""
+    """Label Studio's answers about one project's annotations and tasks; each is asked for once."""
 
     def __init__(self, project: LabelingProject) -> None:
         self.project = project
@@ -109,7 +109,7 @@ class _Answers:
         return self._tasks[number]
 
     def shows_the_project(self) -> bool:
-        """Whether what is missing is missing: an account that sees another organisation sees nothing of ours."""
+        """Whether a missing annotation is really gone: an account in another organisation sees nothing of ours."""
         number = self.project.label_studio_id
         return self.project.is_retired or _found(f"/api/projects/{number}/") is not None
 
@@ -145,7 +145,7 @@ def _ask(answers: _Answers, identifier: int) -> None:
 
 
 def _settle(truth: Save, saves: AnnotationQuerySet) -> None:
-    """Takes over what Label Studio has; what it has not is older than that, or was never there."""
+    """Stores the save that Label Studio has; waiting ones that it does not have are superseded, or were never there."""
     try:
         store(truth, received_by=ReceivedBy.PULL)
     except RejectedInput as error:
@@ -158,15 +158,15 @@ def _settle(truth: Save, saves: AnnotationQuerySet) -> None:
 
 
 def _outcome(row: Annotation, truth: Save) -> Outcome:
-    """An older save than Label Studio's may have been there; one from before the annotation was made may not."""
+    """Superseded: an older save than Label Studio's; mismatch: one from before the annotation was made, or newer."""
     began = truth.made_at or row.saved_at
-    return Outcome.SUPERSEDED if began <= row.saved_at < truth.saved_at else Outcome.OTHERWISE
+    return Outcome.SUPERSEDED if began <= row.saved_at < truth.saved_at else Outcome.MISMATCH
 
 
 def _settle_missing(saves: AnnotationQuerySet) -> None:
     """Label Studio has no such annotation: it was deleted, or its task was, or it never was there.
 
-    What was saved in a deleted task stays valid here, if it was confirmed before.
+    A save in a deleted task stays valid here, if it was confirmed before.
     """
     confirmed: Sequence[Annotation] = list(saves.confirmed())
     for row in saves.waiting():

@@ -1,4 +1,4 @@
-"""Reconciliation: what a webhook lost is found by asking Label Studio."""
+"""Reconciliation: finds saves and deletions whose webhook was lost, by asking Label Studio."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ OVERLAP = timedelta(minutes=2)
 
 @dataclass
 class PullReport:
-    """What a reconciliation found."""
+    """Result of a reconciliation."""
 
     seen: int = 0
     stored: int = 0
@@ -72,15 +72,15 @@ def pull(project: LabelingProject, *, is_full: bool = True) -> PullReport:
 
 
 class _Before:
-    """What was here before Label Studio was asked: an annotation that is saved meanwhile is not missing there."""
+    """Our saves before Label Studio was asked: one that is stored meanwhile must not be taken for deleted there."""
 
     def __init__(self, project: LabelingProject) -> None:
         self.in_task: dict[int, set[int]] = {}
         self.settled: set[tuple[object, ...]] = set()
         saves = Annotation.objects.filter(project=project).order_by()
-        for *save, way, outcome in saves.values_list(*_SAME, "received_by", "confirmation__outcome"):
+        for *save, received_by, outcome in saves.values_list(*_SAME, "received_by", "confirmation__outcome"):
             self.in_task.setdefault(save[0], set()).add(save[1])
-            if way == ReceivedBy.PULL or outcome == Outcome.CONFIRMED:
+            if received_by == ReceivedBy.PULL or outcome == Outcome.CONFIRMED:
                 self.settled.add(tuple(save))
         marks = AnnotationDeletion.objects.filter(project=project)
         self.marked = set(marks.values_list("label_studio_task", "label_studio_id"))
@@ -90,17 +90,17 @@ _SAME = ("label_studio_task", "label_studio_id", "content_sha256", "completed_by
 
 
 def _take_task(project: LabelingProject, task: Mapping[str, Any], before: _Before, report: PullReport) -> None:
-    """One living task: its saves are taken over, and what is here and not there was deleted.
+    """Takes over the saves of one task, and marks annotations as deleted that are here and not there.
 
-    Where a task itself was deleted nothing is asked: what was saved in it stays valid. A row that is no annotation may
-    be one of ours: while there is one, nothing of the task is taken for deleted.
+    Saves in a task that was itself deleted stay valid. A row that is no annotation may be one of ours: while there is
+    one, nothing of the task is taken for deleted.
     """
     number = task["id"]
     saves, others = sound_rows_of(task.get("annotations") or [], id=int)
     if saves and not _is_ours(project, task):
         report.refused.append(
-            f"Task {number} belongs to no case here, and what was drawn in it is in no mask: have it drawn in the "
-            "slice's own task, then delete this one in Label Studio. [task-unknown]"
+            f"Task {number} belongs to no case here, and annotations in it are in no mask: have the slice drawn in its "
+            "own task, then delete this one in Label Studio. [task-unknown]"
         )
         return
     for save in saves:

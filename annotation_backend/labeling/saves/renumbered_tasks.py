@@ -8,14 +8,14 @@ from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models import FormerTask, LabelingProject, LabelingTask
 
 
-def make_way(project: LabelingProject, case: Case, identifiers: Mapping[int, int]) -> None:
-    """Before new tasks are recorded: what had their numbers, or showed their slices, is gone from Label Studio.
+def mark_former_tasks(project: LabelingProject, case: Case, identifiers: Mapping[int, int]) -> None:
+    """Marks older tasks with the number or the slice of a new one as deleted in Label Studio; call it before recording.
 
-    The records stay, and so does what number they had, for saves that come late.
+    The records stay and remember their numbers, for saves that come late.
 
     Args:
-        project: Where the new tasks are.
-        case: Whose they are.
+        project: The project of the new tasks.
+        case: The case of the new tasks.
         identifiers: Label Studio's number of the new task of each slice.
     """
     renumbered = Q(project=project, label_studio_id__in=identifiers.values())

@@ -15,7 +15,7 @@ from datasets.files import canonical_json, sha256_of_bytes
 LARGEST_ID = 2**31 - 1
 
 _NO_SLICE = -1
-"""What is said, but is no slice of ours, stays said: the task's number alone is not taken for it."""
+"""Stands for a slice that a task names but that cannot be ours, so that its number alone is not trusted."""
 
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 
@@ -28,12 +28,12 @@ class Save:
         identifier: Label Studio's number of the annotation.
         task: Label Studio's number of the task.
         project: Label Studio's number of the project.
-        completed_by: Label Studio's number of who made it, 0 where it does not say.
-        updated_by: Label Studio's number of who changed it last, 0 where it does not say.
+        completed_by: Label Studio's number of the person who made it, 0 where it does not say.
+        updated_by: Label Studio's number of the person who changed it last, 0 where it does not say.
         saved_at: Label Studio's time of the save.
         was_cancelled: Whether the task was skipped.
-        content_sha256: Digest of what was drawn and when, equal whether it came by webhook or by poll.
-        raw: All of it.
+        content_sha256: Digest of regions and time, equal whether the save came by webhook or by poll.
+        raw: The whole body, as it is stored.
         place: Code of the case and index of the slice that the task said it shows, where it was sent along.
         made_at: Label Studio's time of the annotation's first save, where it says.
     """
@@ -52,7 +52,7 @@ class Save:
 
     @property
     def people(self) -> tuple[int, int]:
-        """Who made it and who changed it last."""
+        """Numbers of the person who made it and of the one who changed it last."""
         return self.completed_by, self.updated_by
 
 
@@ -91,7 +91,7 @@ def read_save(body: object, *, project: object = None, task: object = None) -> S
 
 
 def digest_of_save(body: Mapping[str, Any], *, saved_at: datetime) -> str:
-    """Digest of what was drawn and when.
+    """Digest of a save's regions and time.
 
     Raises:
         RejectedInput: It holds what no JSON holds (``save-malformed``).
@@ -122,14 +122,16 @@ def whole(value: object) -> int:
 
 
 def malformed(expected: str) -> RejectedInput:
-    """Something that no save of Label Studio looks like."""
+    """The refusal of a body that is no save of Label Studio."""
     return RejectedInput(
-        "save-malformed", f"Expected {expected} in the save.", remedy="Is it Label Studio 1.23 that sends this?"
+        "save-malformed",
+        f"The save cannot be read: expected {expected}.",
+        remedy="Is it Label Studio 1.23 that sends this?",
     )
 
 
 def _whole(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The body as it can be stored; of a number that is none, beside what was drawn, nothing stays.
+    """The body as a database takes it; NaN and infinite numbers outside of the regions become null.
 
     Raises:
         RejectedInput: It is nested deeper than any save is (``save-malformed``).

@@ -1,4 +1,4 @@
-"""What Label Studio says happened: saves become immutable Annotations, deletions become questions."""
+"""Stores saves as immutable Annotations; about a deletion Label Studio is asked before it counts."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,7 +27,7 @@ from annotation_backend.labeling.models import (
 )
 from annotation_backend.labeling.saves.save import LARGEST_ID, Save, malformed, read_save, whole
 from annotation_backend.labeling.signals import (
-    drawing_saved,
+    annotation_stored,
     project_changed,
     saves_arrived,
     saves_settled,
@@ -42,7 +42,7 @@ def receive(body: Mapping[str, Any]) -> str:
     """Takes one webhook body.
 
     Returns:
-        What became of it: ``stored``, ``known``, ``asked``, ``noted``, ``queued`` or ``ignored``.
+        One word for the result: ``stored``, ``known``, ``asked``, ``noted``, ``queued`` or ``ignored``.
 
     Raises:
         RejectedInput: A save without the fields a save has, or of a task that belongs to no case.
@@ -59,8 +59,8 @@ def store(save: Save, *, received_by: ReceivedBy) -> tuple[Annotation, bool]:
     us is confirmed by that, also where its webhook was here before.
 
     Args:
-        save: What was read.
-        received_by: The way it came.
+        save: The save, as it was read.
+        received_by: How it came.
 
     Returns:
         The row, and whether it is new.
@@ -112,14 +112,14 @@ def _create(save: Save, task: LabelingTask, project: LabelingProject, received_b
 
 
 def _vouch(row: Annotation, task: LabelingTask) -> None:
-    """Label Studio has this very save, whatever it said when it was asked before."""
-    if not Annotation.objects.filter(pk=row.pk).confirmed().exists() or _is_only_assumed(row):
+    """Confirms a save that Label Studio itself gave us, whatever it answered about it before."""
+    if not Annotation.objects.filter(pk=row.pk).confirmed().exists() or _is_unchecked_legacy(row):
         with settled(*sharing(task, row.project_id, row.label_studio_id)):
             Confirmation.objects.update_or_create(annotation=row, defaults={"outcome": Outcome.CONFIRMED})
 
 
-def _is_only_assumed(row: Annotation) -> bool:
-    return Confirmation.objects.filter(annotation=row, outcome=Outcome.ASSUMED).exists()
+def _is_unchecked_legacy(row: Annotation) -> bool:
+    return Confirmation.objects.filter(annotation=row, outcome=Outcome.UNCHECKED_LEGACY).exists()
 
 
 def mark_deleted(saves: QuerySet[Annotation]) -> int:
@@ -168,7 +168,7 @@ def _locked(saves: QuerySet[Annotation]) -> list[LabelingTask]:
 
 
 def sharing(task: LabelingTask, project: int, identifier: int) -> list[LabelingTask]:
-    """A locked task, and the others that hold saves of the same number, locked: who drew is asked of all of them."""
+    """A locked task, and the others that hold saves of the same annotation, locked: all of them tell its annotators."""
     saves = Annotation.objects.filter(project=project, label_studio_id=identifier).exclude(task=task)
     return [task, *_locked(saves)]
 
@@ -203,7 +203,7 @@ def task_of(identifier: int, *, project: int) -> LabelingTask:
     found = living.filter(label_studio_id=identifier, project__label_studio_id=project, project__is_retired=False)
     task = found.first() if identifier <= LARGEST_ID else None
     if task is None:
-        raise _unknown(identifier, project)
+        raise unknown_task(identifier, project)
     return task
 
 
@@ -211,7 +211,7 @@ def _place_of(save: Save) -> tuple[LabelingTask, LabelingProject]:
     """The task, locked, and the project of a save; also where the task was deleted there and published again.
 
     Label Studio gives a deleted task's number to the next one. So a number may be a living task's and have been others'
-    before; case and slice, where they came along, say whose.
+    before; case and slice, where they came along, tell which task is meant.
     """
     in_project = {"project__label_studio_id": save.project, "project__is_retired": False}
     rows = LabelingTask.objects.select_related("case", "project").select_for_update(of=("self",))
@@ -225,7 +225,7 @@ def _place_of(save: Save) -> tuple[LabelingTask, LabelingProject]:
         formers = formers.filter(task__case__code=code, task__slice_index=index)
     former = formers.order_by("pk").last()
     if former is None:
-        raise _unknown(save.task, save.project)
+        raise unknown_task(save.task, save.project)
     lock_cases(LabelingTask.objects.filter(pk=former.task_id))
     return rows.get(pk=former.task_id), former.project
 
@@ -269,7 +269,7 @@ def _next_number(task: LabelingTask) -> int:
 
 
 def _author(save: Save) -> User | None:
-    """Who drew: the last to change it, else who completed it."""
+    """The annotator: the person who changed it last, else the one who completed it."""
     number = save.updated_by or save.completed_by
     return User.objects.filter(label_studio_id=number).first() if number else None
 
@@ -278,12 +278,12 @@ def _saved(body: Mapping[str, Any]) -> str:
     save = read_save(body.get("annotation"), project=body.get("project"), task=body.get("task"))
     annotation, is_new = store(save, received_by=ReceivedBy.WEBHOOK)
     if is_new and not annotation.was_cancelled:
-        drawing_saved.send(sender=Annotation, annotation=annotation)
+        annotation_stored.send(sender=Annotation, annotation=annotation)
     return "stored" if is_new else "known"
 
 
 def _saved_many(body: Mapping[str, Any]) -> str:
-    """A bulk: what is sound is stored, then the first that is not is named."""
+    """A bulk: sound saves are stored, then the first refusal is raised."""
     bodies = body.get("annotation", body.get("annotations"))
     if not isinstance(bodies, list):
         raise malformed("a list of annotations")
@@ -324,12 +324,12 @@ def _ask_whether_deleted(project: LabelingProject, numbers: Iterable[int]) -> No
 
 def _noted(body: Mapping[str, Any]) -> str:
     """A deleted task or project takes nothing away here; `publish_tasks` makes it anew."""
-    logger.warning("Label Studio says %s; what was saved stays here", body["action"])
+    logger.warning("Label Studio says %s; the annotations stay here", body["action"])
     return "noted"
 
 
 def _changed(body: Mapping[str, Any]) -> str:
-    """Somebody, or we, changed the project; what it says is not believed, Label Studio is asked."""
+    """Somebody, or we, changed the project; the webhook is not believed, Label Studio is asked."""
     number = number_of(body.get("project"))
     known = dict(LabelingProject.objects.filter(is_retired=False).values_list("label_studio_id", "pk"))
     if isinstance(number, bool) or not isinstance(number, int) or number not in known:
@@ -353,13 +353,14 @@ def _project_of(body: Mapping[str, Any]) -> LabelingProject:
     if project is None:
         raise RejectedInput(
             "project-unknown",
-            "Expected the number of a project of ours beside what was deleted.",
+            "The webhook names no project of ours.",
             remedy="Remove this webhook from the other project in Label Studio.",
         )
     return project
 
 
-def _unknown(identifier: int, project: int) -> RejectedInput:
+def unknown_task(identifier: int, project: int) -> RejectedInput:
+    """The refusal of a task that belongs to no case (``task-unknown``)."""
     return RejectedInput(
         "task-unknown",
         f"Task {identifier} of project {project} belongs to no case here.",

@@ -10,7 +10,7 @@ from annotation_backend.labeling.studio.client import unreadable
 from datasets.errors import TryAgain
 
 LARGEST_NUMBER = 2**31 - 1
-"""Of what Label Studio counts; a row of ours holds no larger one."""
+"""Largest number of Label Studio's that a row of ours holds."""
 
 
 def record_of(answer: object, **kinds: type) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from django.db import connection
 from datasets.errors import ProgramFault, RejectedInput, TryAgain
 
 CONNECT_SECONDS, TIMEOUT_SECONDS = 3.0, 60.0
-"""For a connection, and for a whole answer, where nobody waits at a page for it."""
+"""Limits for a connection, and for a whole answer, where nobody waits at a page for it."""
 
 _PIECE_BYTES = 1 << 18
 
@@ -51,7 +51,7 @@ def call(method: str, path: str, **kwargs: Any) -> Any:
         kwargs: As for `requests.request`.
 
     Returns:
-        The decoded JSON, or None for an empty body. Its shape is the caller's to check (`labeling.answers`).
+        The decoded JSON, or None for an empty body. The caller checks its shape (`labeling.studio.answers`).
 
     Raises:
         TryAgain, RejectedInput, ProgramFault: As `readable_errors`.
@@ -96,12 +96,12 @@ def is_up(*, seconds: float = 3.0) -> bool:
 
 @contextmanager
 def readable_errors() -> Iterator[None]:
-    """Turns what requests raises into our families.
+    """Turns exceptions of `requests` into our families of errors.
 
     Raises:
-        TryAgain: Label Studio does not answer (``label-studio-down``), fails (``label-studio-error``) or answers with
-            what is no answer: half of one, a page, another encoding (``label-studio-answer``).
-        RejectedInput: It refuses the token (``label-studio-token``), does not know what we ask for
+        TryAgain: Label Studio does not answer (``label-studio-down``), fails (``label-studio-error``), or its answer is
+            cut, a page, or in another encoding (``label-studio-answer``).
+        RejectedInput: It refuses the token (``label-studio-token``), does not have what we ask for
             (``label-studio-missing``), or its address is none (``label-studio-address``).
         ProgramFault: It refuses our request as malformed, or we asked inside a transaction (``http-in-transaction``).
     """
@@ -113,7 +113,7 @@ def readable_errors() -> Iterator[None]:
     except _NO_ADDRESS as error:
         raise RejectedInput(
             "label-studio-address",
-            "Expected LABEL_STUDIO_URL to be like http://127.0.0.1:8080, got another.",
+            "LABEL_STUDIO_URL is no address such as http://127.0.0.1:8080.",
             remedy="Correct it in .env and restart.",
         ) from error
     except (urllib3.exceptions.ProtocolError, http.client.HTTPException) as error:
@@ -214,7 +214,7 @@ def _refusal(status: int, body: str) -> Exception:
     if status == 404:
         return RejectedInput(
             "label-studio-missing",
-            "Label Studio does not know what we asked for (404).",
+            "Label Studio does not have what we asked for (404).",
             remedy="Was a project or task deleted there? Run `manage.py publish_tasks` to publish it again.",
         )
     if status == 413:

@@ -1,4 +1,4 @@
-"""How Label Studio and we find and know each other: addresses, and the two secrets with which it comes to us.
+"""Addresses and credentials between Label Studio and us: the two secrets by which it authenticates to us.
 
 Both can be renewed: a secret that was seen elsewhere opens nothing any more. Only the number of renewals is stored;
 the secrets are worked out from the installation's own, so that no database holds them.
@@ -15,7 +15,7 @@ from annotation_backend.labeling.models import Secret, SecretRenewal
 SECRET_HEADER = "X-Maskloop-Webhook"  # noqa: S105 (its name)
 
 _SALT = "annotation_backend.labeling.webhook"
-"""Never another: with another salt Label Studio's webhooks would come with a secret that opens nothing."""
+"""Must never change: with another salt we would refuse the webhooks of every running Label Studio."""
 
 
 def service_url() -> str:
@@ -24,12 +24,12 @@ def service_url() -> str:
 
 
 def ml_backend_url() -> str:
-    """Where Label Studio finds our ML backend."""
+    """Address of our ML backend for Label Studio."""
     return f"{service_url()}/ml"
 
 
 def webhook_url() -> str:
-    """Where Label Studio sends what was saved."""
+    """Address to which Label Studio sends its webhooks."""
     return f"{ml_backend_url()}/webhook"
 
 
@@ -39,7 +39,7 @@ def former_ml_backend_urls() -> tuple[str, ...]:
 
 
 def ml_backend_password() -> str:
-    """What Label Studio shows at ``/ml/*``; .env says the first one."""
+    """The password that Label Studio sends to ``/ml/*``; the first one stands in .env."""
     renewals = _renewals(Secret.ML_BACKEND)
     if not renewals:
         return str(settings.ML_BACKEND_PASSWORD)
@@ -58,7 +58,7 @@ def webhook_secret() -> str:
 
 
 def webhook_headers() -> dict[str, str]:
-    """What Label Studio sends along with each webhook."""
+    """Headers that Label Studio sends with each webhook."""
     return {SECRET_HEADER: webhook_secret()}
 
 
@@ -68,10 +68,10 @@ def former_webhook_headers() -> dict[str, str]:
 
 
 def renew(secret: Secret, *, reason: str) -> None:
-    """Makes a secret another one at once; whoever calls this tells Label Studio next.
+    """Renews a secret at once; the caller tells Label Studio next.
 
     Args:
-        secret: Which.
+        secret: The secret to renew.
         reason: A few words of ours, kept beside it.
     """
     SecretRenewal.objects.create(secret=secret, reason=reason)

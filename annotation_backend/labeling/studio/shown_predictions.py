@@ -19,7 +19,7 @@ _SHOWN = ("result", "model_version", "score")
 _HIDDEN = "is drawn anew"
 
 _KNOWN_ANSWERS = 3
-"""Label Studio shows an answer to its own question beside what was pushed, or in its place."""
+"""Label Studio shows a prediction that it asked for itself beside the one that was pushed, or in its place."""
 
 
 def show_predictions(tasks: Sequence[LabelingTask], bodies: Sequence[dict[str, Any]]) -> None:
@@ -42,12 +42,12 @@ def show_predictions(tasks: Sequence[LabelingTask], bodies: Sequence[dict[str, A
 
 
 def note_answers(tasks: Sequence[LabelingTask], bodies: Sequence[Mapping[str, Any]]) -> None:
-    """Writes down what Label Studio was answered when it asked by itself; it may show that from now on."""
+    """Stores digests of predictions with which we answered Label Studio; it may show them from now on."""
     _note(tasks, bodies, keep=_KNOWN_ANSWERS)
 
 
 def hide_predictions(task: LabelingTask) -> None:
-    """Empties what a task shows, without taking it away, until a model has drawn it anew."""
+    """Empties a task's predictions, without deleting them, until a model has drawn anew."""
     nothing = {"task": task.label_studio_id, "result": [], "model_version": _HIDDEN}
     _note([task], [nothing], keep=1)
     change_predictions(task, nothing)
@@ -55,7 +55,7 @@ def hide_predictions(task: LabelingTask) -> None:
 
 
 def _note(tasks: Sequence[LabelingTask], bodies: Sequence[Mapping[str, Any]], *, keep: int) -> None:
-    """Adds what Label Studio may show to what it showed: before it is told, so that no look takes it for another's."""
+    """Stores digests of predictions before Label Studio gets them, so that `watch` takes none for somebody else's."""
     known = dict(LabelingTask.objects.filter(pk__in=[task.pk for task in tasks]).values_list("pk", "shown"))
     for task, body in zip(tasks, bodies, strict=True):
         new = digest_of(body["result"])

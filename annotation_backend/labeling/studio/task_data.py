@@ -1,4 +1,4 @@
-"""What a task in Label Studio holds of a case's slice, and the one way in which it is written there."""
+"""A task's data in Label Studio for a slice of a case, and how it is written there."""
 
 import hashlib
 import json
@@ -8,10 +8,12 @@ from typing import Any
 from annotation_backend.cases.models import Case, Slice
 from annotation_backend.labeling.models import LabelingTask, TaskState
 from annotation_backend.labeling.studio.client import call
-from datasets.study.case import SeriesRole, Stage
+from datasets.study.case import SeriesRole
 
 NOT_FAT_SUPPRESSED = "t2-not-fat-suppressed"
 """Code of the finding that a case's T2 shows no sign of fat suppression."""
+STAGE = "annotation"
+"""Value of ``stage`` in every task's data; how far a task is says its ``state``."""
 
 OUR_KEYS = frozenset(
     (
@@ -30,17 +32,17 @@ def digest_of(value: object) -> str:
 
 
 def digest_of_data(data: Mapping[str, Any]) -> str:
-    """SHA-256 of what is ours of a task's data; a site may keep more in it, which our interface does not show."""
+    """SHA-256 of our part of a task's data; a site may keep more in it, which our interface does not show."""
     return digest_of({key: value for key, value in data.items() if key in OUR_KEYS})
 
 
 def write_task(task: LabelingTask, data: Mapping[str, Any], *, there: Mapping[str, Any]) -> None:
-    """Gives a task its data in Label Studio; who looks at it meanwhile takes the old and the new for ours.
+    """Gives a task its data in Label Studio; until that is done, the old data and the new both count as ours.
 
     Args:
         task: Ours.
-        data: What it is to show.
-        there: What Label Studio has; a site's own keys in it stay.
+        data: The data that it is to have.
+        there: The data that Label Studio has; a site's own keys in it stay.
 
     Raises:
         TryAgain: Label Studio does not answer; it has the old data or the new.
@@ -64,7 +66,7 @@ def pictures_by_index(case: Case) -> dict[int, dict[SeriesRole, Slice]]:
 def task_data(
     case: Case, index: int, pair: Pictures, *, state: str = TaskState.PENDING.value, comment: str = ""
 ) -> dict[str, Any]:
-    """What the interface shows of a slice and the tabs filter by."""
+    """The data of a slice's task: values that the interface shows, and that the tabs filter by."""
     annotated = case.annotated_role
     companion = SeriesRole.T1 if annotated is SeriesRole.T2 else SeriesRole.T2
     windows = _windows(pair[companion], pair[annotated])
@@ -81,7 +83,7 @@ def task_data(
         "slice": index,
         "tissue_type": case.tissue_type,
         "anatomical_site": case.anatomical_site,
-        "stage": Stage.ANNOTATION.value,
+        "stage": STAGE,
         "state": state,
         "review_comment": comment,
     }
@@ -89,11 +91,11 @@ def task_data(
 
 def _windows(companion: Slice, annotated: Slice) -> list[tuple[str, str]]:
     """Name and address of the pictures that an annotator leafs through: the companion, then other windows of both."""
-    own, drawn_on = companion.urls_in_windows(), annotated.urls_in_windows()
+    of_companion, of_annotated = companion.urls_in_windows(), annotated.urls_in_windows()
     first = [(companion.role.upper(), companion.url)]
     others = [
         (f"{picture.role.upper()} {name}", url)
-        for picture, urls in ((annotated, drawn_on), (companion, own))
+        for picture, urls in ((annotated, of_annotated), (companion, of_companion))
         for name, url in urls.items()
         if url not in (companion.url, annotated.url)
     ]

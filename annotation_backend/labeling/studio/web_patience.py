@@ -1,4 +1,4 @@
-"""How long a page waits for others: for Label Studio, and for a database that somebody else writes to."""
+"""Time limits of a page: for Label Studio, and for a database that somebody else writes to."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ DATABASE_SECONDS = 5.0
 
 
 class WebPatience:
-    """Bounds what a request waits for Label Studio; where it takes longer, the page says so."""
+    """Bounds how long a request waits for Label Studio; after that the page says that it did not answer."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response

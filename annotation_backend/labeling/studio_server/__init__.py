@@ -1,4 +1,4 @@
-"""How our Label Studio is run: its settings, its accounts, where it may send to.
+"""Running our Label Studio: its settings, its accounts, and the addresses that it may send to.
 
 Imports `labeling.studio`.
 """

@@ -27,10 +27,10 @@ _EXISTS = "email already exists"
 def close_account(person: User) -> list[Finding]:
     """Ends a person's account in Label Studio: password, sessions and tokens open nothing there any more.
 
-    Drawings stay, and so does the person as their author.
+    Annotations stay, and so does the person as their annotator.
 
     Returns:
-        What could not be closed from here.
+        Findings about what could not be closed from here.
 
     Raises:
         TryAgain: Label Studio's database or service does not answer.
@@ -96,16 +96,16 @@ def _sent_form(browser: requests.Session, link: str, email: str, password: str) 
 def _elsewhere() -> RejectedInput:
     return RejectedInput(
         "label-studio-account",
-        "Expected an address without an account in Label Studio, got one that somebody made before, outside our "
-        "organisation; its database is not on this machine, so we cannot take it over.",
+        "Somebody made an account for this address in Label Studio before, outside our organisation; its database is "
+        "not on this machine, so we cannot take the account over.",
         remedy="On Label Studio's machine run `label-studio init --quiet --username ADDRESS` and `label-studio "
         "reset_password --username ADDRESS --password PASSWORD`; or add the person with another address.",
     )
 
 
-def _inside(wish: str, email: str, password: str = "") -> bool:
+def _inside(action: str, email: str, password: str = "") -> bool:
     """Has Label Studio's own code change an account; whether there is one."""
-    words = json.dumps({"wish": wish, "email": email, "password": password})
+    words = json.dumps({"action": action, "email": email, "password": password})
     try:
         done = subprocess.run(
             [sys.executable, "-m", "annotation_backend.labeling.studio_server.inside_label_studio"],
@@ -127,7 +127,7 @@ def _inside(wish: str, email: str, password: str = "") -> bool:
 
 
 def _taken_out_of_organisation(person: User) -> list[Finding]:
-    """All that another machine's Label Studio lets us do."""
+    """Takes a person out of the organisation: another machine's Label Studio lets us do no more."""
     if person.label_studio_id is not None:
         user = record_of(call("GET", f"/api/users/{person.label_studio_id}/"))
         organisation = user.get("active_organization")

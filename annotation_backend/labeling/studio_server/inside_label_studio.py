@@ -1,10 +1,10 @@
 # mypy: ignore-errors
-"""Closes or opens an account in Label Studio's own database. Run by `studio_accounts` as a process of its own.
+"""Closes or opens an account in Label Studio's own database. Run by `accounts` as a process of its own.
 
-Label Studio's API knows no way to end an account: who is taken out of the organisation keeps password, tokens and
-sessions. Its accounts have Django's mark for that, which all its ways of signing in ask for.
+Label Studio's API cannot end an account: a person taken out of the organisation keeps password, tokens and sessions.
+Its accounts have Django's `is_active` for that, which is checked wherever somebody signs in.
 
-A JSON document comes on stdin (``wish``: ``close`` or ``open``, ``email``, ``password``) and one goes to stdout.
+A JSON document comes on stdin (``action``: ``close`` or ``open``, ``email``, ``password``) and one goes to stdout.
 """
 
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Does what stdin asks."""
+    """Does the action that stdin asks for."""
     asked = json.load(sys.stdin)
     _set_up()
     from users.models import User
@@ -23,7 +23,7 @@ def main() -> None:
     same = sorted(User.objects.filter(email__iexact=email), key=lambda one: (one.email != email.lower(), one.pk))
     user = same[0] if same else None
     if user is not None:
-        _close(user) if asked["wish"] == "close" else _open(user, asked["password"])
+        _close(user) if asked["action"] == "close" else _open(user, asked["password"])
     sys.stdout.write(json.dumps({"found": user is not None}))
 
 
@@ -54,8 +54,7 @@ def _end_api_tokens(user) -> None:
 
 
 def _open(user, password: str) -> None:
-    """Whoever had made or held the account comes in no more: it gets a place in the organisation, a new password and
-    a new token."""
+    """Gives the account a place in the organisation, a new password and a new token, which lock a former holder out."""
     from organizations.models import Organization, OrganizationMember
 
     organization = Organization.objects.order_by("pk").first()

@@ -1,4 +1,4 @@
-"""Which addresses Label Studio may send to: those of the internet, and of this network only our own service's."""
+"""Addresses that Label Studio may send to: those of the internet, and of this network only our own service's."""
 
 import ipaddress
 import socket
@@ -13,7 +13,7 @@ _BANNED = (
     *("::/128", "::1/128", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64"),
     *("2001:0000::/32", "2001:20::/28", "2001:db8::/32", "2002::/16", "fc00::/7", "fe80::/10", "ff00::/8"),
 )
-"""What Label Studio 1.23.2 bans by default (its ``core/utils/io.py``); that list cannot be narrowed, only replaced."""
+"""Networks that Label Studio 1.23.2 bans by default (its ``core/utils/io.py``); the list can only be replaced whole."""
 
 
 def environment(service: str) -> dict[str, str]:

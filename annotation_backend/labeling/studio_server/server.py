@@ -1,4 +1,4 @@
-"""How our Label Studio is started: its environment, its folder, its command."""
+"""Starting our Label Studio: its environment, its folder, its command."""
 
 import os
 import sys
@@ -17,11 +17,11 @@ from datasets.errors import RejectedInput
 POSTGRESQL_SCHEMES = ("postgres", "postgresql")
 
 _LIBPQ_VARIABLES = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT"}
-"""What Label Studio has no setting for; the PostgreSQL client reads it from its own environment."""
+"""Options for which Label Studio has no setting; the PostgreSQL client reads them from its own environment."""
 
 
 def data_folder() -> Path:
-    """Where Label Studio keeps its database."""
+    """Folder of Label Studio's database."""
     return Path(settings.DATA_FOLDER) / "label_studio"
 
 
@@ -91,8 +91,8 @@ def database_environment(url: str) -> dict[str, str]:
 def _not_a_database() -> RejectedInput:
     return RejectedInput(
         "label-studio-database",
-        "Expected LABEL_STUDIO_DATABASE_URL to be empty or postgresql://user:password@host:port/name, with no options "
-        f"but {' and '.join(_LIBPQ_VARIABLES)}.",
+        "LABEL_STUDIO_DATABASE_URL is neither empty nor postgresql://user:password@host:port/name with no options but "
+        f"{' and '.join(_LIBPQ_VARIABLES)}.",
         remedy="Correct it in .env; write a special character of the password as %XX.",
     )
 
@@ -119,7 +119,7 @@ def command() -> list[str]:
 
 
 def _without_ours(environment: os._Environ[str]) -> dict[str, str]:
-    """Our secrets are no business of Label Studio's, and our settings module means something else to its Django."""
+    """The environment without our secrets and our settings module, which Label Studio must not get."""
     ours = (
         *("DJANGO_SETTINGS_MODULE", "DATABASE_URL", "SECRET_KEY"),
         *("LABEL_STUDIO_TOKEN", "LABEL_STUDIO_URL", "LABEL_STUDIO_DATABASE_URL"),

@@ -1,4 +1,4 @@
-"""Middleware of Label Studio's own process: how often a password may be tried there.
+"""Middleware of Label Studio's own process: rate limit of its sign-in.
 
 The same passwords open both services, so a limit on one alone would be none. Label Studio is one process, and counts
 in memory are enough; they are gone when it starts again, which nobody without the machine can bring about.
@@ -14,12 +14,12 @@ from typing import Any, ClassVar
 from django.http import HttpResponse
 
 LOGIN_PATH = "/login/"
-"""How the addresses end at which Label Studio takes a password: its own page, Django's administration (``/admin/``),
+"""End of the addresses at which Label Studio takes a password: its own page, Django's administration (``/admin/``),
 and the one of its API's framework (``/api-auth/``). Without the last slash Label Studio answers as with it: its own
 middleware asks once more, through another instance of this one."""
 
 NAMES = ("email", "username")
-"""What those forms call the account."""
+"""Names of the account's field in those forms."""
 
 TRIES_FROM_AN_ADDRESS, TRIES_OF_AN_ACCOUNT = 5, 50
 """Wrong passwords in a row for one account: from one address, and from all together."""
@@ -42,7 +42,7 @@ class SignInLimit:
         self._get_response = get_response
 
     def __call__(self, request: Any) -> Any:
-        """Answers 429 to who tried too often; everything else is passed on."""
+        """Answers 429 after too many tries; passes everything else on."""
         accounts = _accounts(request) if self._is_try(request) else []
         if not accounts:
             return self._get_response(request)
@@ -89,14 +89,14 @@ class SignInLimit:
 
 
 def _accounts(request: Any) -> list[str]:
-    """Whose password may be tried: each name that the request holds, in one spelling."""
+    """The accounts whose password is tried: each name that the request holds, in one spelling."""
     names = (_spelt(request.POST.get(name) or "") for name in NAMES)
     return sorted({name for name in names if name})
 
 
 def _signed_in_as(request: Any) -> str:
-    """Whose session it is now. Who was signed in before is sent on from the page of Label Studio without a look at the
-    password, which takes no try back of somebody else's account."""
+    """The account that is signed in now. Label Studio redirects a person who was signed in before without checking the
+    password; such an answer takes back no try of somebody else's account."""
     return _spelt(getattr(getattr(request, "user", None), "email", ""))
 
 

@@ -1,1 +1,1 @@
-"""What templates of other apps show of labelling."""
+"""Template tags by which other apps show findings and versions."""

@@ -25,7 +25,7 @@ def open_finding_count() -> int:
 
 @register.simple_tag
 def people_here() -> QuerySet[User]:
-    """Everybody with an account, also who has left: one of them drew."""
+    """Everybody with an account, also people who have left: one of them is the annotator."""
     return User.objects.order_by("username")
 
 

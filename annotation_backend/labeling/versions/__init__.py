@@ -1,4 +1,4 @@
-"""The versions of a slice: decoded, compared, restored; which counts, and the mask that is assembled of those that do.
+"""The versions of a slice: decoded, compared, restored; the ones that count, and the mask assembled of them.
 
 Imports `labeling.masks`, `labeling.models`, `labeling.saves` and `labeling.studio`.
 """

@@ -20,7 +20,7 @@ from datasets.image.mask import TUMOUR, Mask
 
 
 def assemble(case: Case) -> CaseMask | None:
-    """Assembles what counts of all slices into a mask file and its record; the same saves give the same record.
+    """Assembles the annotations that count into a mask file and its record; the same saves give the same record.
 
     Slices that nobody submitted are empty in the mask and listed as such. A mask that an earlier version made is
     compared once with its saves as they are read now. Where it shows them otherwise, or a save was moved to another
@@ -59,7 +59,7 @@ def current_saves(case: Case) -> dict[int, Annotation | None]:
 
 @dataclass(frozen=True)
 class _Read:
-    """What the saves of a case hold together, and what of them cannot be read."""
+    """The mask that a case's saves hold together, and findings about regions that cannot be read."""
 
     mask: Mask
     findings: tuple[Finding, ...]
@@ -74,7 +74,7 @@ def _read(case: Case, saves: Mapping[int, Annotation]) -> _Read:
 
 
 def _is_as_read(known: CaseMask, read: _Read) -> bool | None:
-    """Whether a mask that an earlier version made is what its saves hold as they are read now.
+    """Whether a mask that an earlier version made is the one that its saves give now.
 
     None where its file cannot be read: it is damaged, which is told elsewhere, and compared once it is whole again.
     """
@@ -95,11 +95,11 @@ def _write(
     unannotated: list[int],
     former: CaseMask | None,
 ) -> CaseMask:
-    """Makes the record; the former, which shows these saves otherwise, keeps its file and counts no more."""
+    """Makes the record; the former mask, decoded otherwise from these saves, keeps its file and counts no more."""
     file = f"masks/{inputs[:16]}{f'-{former.pk}' if former else ''}.nii.gz"
     write_mask(case.folder / file, read.mask)
     with transaction.atomic():
-        Case.objects.select_for_update().get(pk=case.pk)  # what counts changes, and a verdict asks for that
+        Case.objects.select_for_update().get(pk=case.pk)  # the mask that counts changes, and a verdict asks for it
         if former is not None:
             CaseMask.objects.filter(pk=former.pk).update(inputs_sha256=_former_digest(former))
         record, is_new = CaseMask.objects.get_or_create(
@@ -119,7 +119,7 @@ def _write(
 
 
 def _former_digest(mask: CaseMask) -> str:
-    """Of a mask that shows its saves otherwise than they are read now; no mask that counts has it."""
+    """Digest for a mask that was decoded otherwise than its saves are now; no mask that counts has it."""
     return sha256_of_bytes(canonical_json([mask.inputs_sha256, mask.pk]))
 
 

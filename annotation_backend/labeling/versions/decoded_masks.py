@@ -62,8 +62,8 @@ def masks_of(annotation: Annotation, *, height: int, width: int) -> DecodedSave:
 
     Args:
         annotation: The save.
-        height: Of its picture, in pixels.
-        width: Likewise.
+        height: Picture height in pixels.
+        width: Picture width in pixels.
     """
     drawn = drawn_masks(annotation.raw.get("result") or [], height=height, width=width, labels=None)
     areas = {label: int(mask.sum()) for label, mask in drawn.pixels.items()}

@@ -1,4 +1,4 @@
-"""Doubts about a case's saves: what Label Studio does not confirm, and what nobody knows who drew."""
+"""Doubts about a case's saves: saves that Label Studio does not confirm, and saves whose annotator is unknown."""
 
 from collections.abc import Iterable, Iterator
 
@@ -20,9 +20,9 @@ from datasets.errors import RejectedInput
 
 
 def note_doubts(case: Case) -> int:
-    """Raises one finding for all saves of a case that Label Studio does not confirm, and one for those of nobody known.
+    """Raises one finding for all unconfirmed saves of a case, and one for all whose annotator is unknown.
 
-    A person who has looked at one sees the next only where more came since.
+    A person who has marked one as seen gets the next only if more such saves came since.
 
     Returns:
         How many of the two are open now.
@@ -37,23 +37,23 @@ def unexplained(case: Case) -> list[Annotation]:
     """Evidence of a case that an annotator's next save does not explain.
 
     Two saves in quick succession are common: the first is replaced before Label Studio could confirm it. Where the
-    people whom it names also made a later save that was confirmed, nothing of anybody's is hidden by that.
+    people whom it names also made a later save that was confirmed, no work of theirs is missing.
     """
     rows = Annotation.objects.filter(task__case=case).evidence().select_related("confirmation").defer("raw")
     return [row for row in rows if not _is_explained(row)]
 
 
 def unproved(case: Case) -> list[Annotation]:
-    """Confirmed saves of a case of which nobody knows who drew them."""
+    """Confirmed saves of a case whose annotator is unknown."""
     return list(Annotation.objects.filter(task__case=case).unproved().select_related("confirmation").defer("raw"))
 
 
-def name_drawer(finding: AnnotationFinding, person: User, *, named_by: User) -> int:
-    """A data manager says who drew the saves of a finding; they count from now on, as that person's.
+def name_annotator(finding: AnnotationFinding, person: User, *, named_by: User) -> int:
+    """A data manager names the annotator of a finding's saves; they count from now on, as that person's.
 
     Args:
-        finding: One of saves that nobody knows the author of; saves that came after it are not named by it.
-        person: Who drew them, and may not approve them.
+        finding: About saves whose annotator is unknown; saves that came after it are not named by it.
+        person: The annotator, who may not approve them.
         named_by: A data manager.
 
     Returns:
@@ -64,7 +64,7 @@ def name_drawer(finding: AnnotationFinding, person: User, *, named_by: User) -> 
             any more (``nothing-to-name``).
     """
     if not named_by.has_role(Role.DATA_MANAGER):
-        raise RejectedInput("not-a-data-manager", "Only a data manager names who drew.", remedy="Ask one.")
+        raise RejectedInput("not-a-data-manager", "Only a data manager names annotators.", remedy="Ask one.")
     case = finding.annotation.task.case
     with transaction.atomic():
         lock_cases(LabelingTask.objects.filter(case=case))

@@ -1,4 +1,4 @@
-"""Sudden loss: what a save took away from a slice, so that a person looks at it before it counts as meant."""
+"""Sudden loss: a save took most of a mask away, so a person looks at it before it counts as meant."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -22,7 +22,7 @@ from annotation_backend.labeling.models import (
 from annotation_backend.labeling.versions.decoded_masks import mask_in
 
 LOOKERS = (Role.RADIOLOGIST, Role.DATA_MANAGER)
-"""Who looks at findings; an own loss is for somebody else to wave through."""
+"""Roles that look at findings; a person's own loss is for somebody else to mark as seen."""
 
 REMAINS = 0.2
 """A label of which less than this is left has lost most of its area."""
@@ -33,7 +33,7 @@ REGION_REMAINS = 0.5
 LONGEST_LABEL = 100
 
 LOSSES = (FindingKind.AREA, FindingKind.REGIONS, FindingKind.LABEL, FindingKind.WITHDRAWN)
-"""What follows from the versions alone, and is found anew from them."""
+"""Kinds of findings that follow from the versions alone, and are found anew from them."""
 
 Key = tuple[int, int | None, str, str]
 
@@ -41,8 +41,8 @@ Key = tuple[int, int | None, str, str]
 def note_losses(case: Case) -> int:
     """Raises a finding for each sudden loss between the versions of the case's slices.
 
-    What is found depends on the versions alone, not on the order in which they came: a finding that nobody has looked
-    at and that is none any more, because a version between came late, goes away.
+    Losses depend on the versions alone, not on the order in which they came: a finding that nobody has looked at and
+    that is none any more, because a version between came late, goes away.
 
     Returns:
         How many findings are new.
@@ -68,19 +68,19 @@ def open_findings(case: Case | None = None) -> QuerySet[AnnotationFinding]:
 
 
 def mark_seen(findings: QuerySet[AnnotationFinding], person: User) -> int:
-    """A person has looked at findings and says that it was meant; who and when stay written down.
+    """A person has looked at findings and says that the change was meant; person and time are stored.
 
     Returns:
         How many; those that somebody else has to look at are left open.
     """
-    own = [finding.pk for finding in findings.filter(seen_at__isnull=True) if may_wave(finding, person)]
+    own = [finding.pk for finding in findings.filter(seen_at__isnull=True) if may_mark_seen(finding, person)]
     return AnnotationFinding.objects.filter(pk__in=own).update(seen_by=person, seen_at=timezone.now())
 
 
-def may_wave(finding: AnnotationFinding, person: User) -> bool:
-    """Whether a person may say that it was meant: a looker, who did not make the save, nor stands in the doubt.
+def may_mark_seen(finding: AnnotationFinding, person: User) -> bool:
+    """Whether a person may mark a finding as seen: one of `LOOKERS` who did not make the save, nor is named by a doubt.
 
-    Those who never give a verdict may leave out any save in doubt: whom it names is free to choose.
+    A data manager, who never gives a verdict, may leave out any save in doubt: its names may be forged.
     """
     if not person.has_role(*LOOKERS):
         return False
@@ -97,7 +97,7 @@ def _is_own(save: Annotation, person: User) -> bool:
 
 
 def _losses(series: Sequence[Annotation], counting: Annotation | None) -> Iterator[tuple[Key, dict[str, Any]]]:
-    """What each drawn version of a slice took away from the one before, and what nothing counts of any more."""
+    """Losses of each version of a slice against the one before, and of the last one if it does not count."""
     for before, after in pairwise(series):
         for kind, label, numbers in _between(before, after):
             yield (after.pk, before.pk, kind, label[:LONGEST_LABEL]), numbers

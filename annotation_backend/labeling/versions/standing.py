@@ -1,7 +1,7 @@
-"""What counts of a case now: the saves that Label Studio confirmed, and the mask made of exactly these on its images.
+"""Standing of a case: the confirmed saves that count now, and the mask made of exactly these on its images.
 
-Review, releases, snapshots, upkeep and pages all ask here. The mask that was made last is not asked for: when a save is
-deleted again, the one before counts, and none counts that was made on an earlier registration.
+Review, releases, snapshots, upkeep and pages all ask here. The newest mask need not be the one that counts: when a save
+is deleted again, an earlier mask counts, and a mask on an earlier registration never does.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,7 +14,7 @@ from datasets.files import canonical_json, sha256_of_bytes
 
 @dataclass(frozen=True)
 class Standing:
-    """What counts of a case.
+    """The saves and the mask of a case that count.
 
     Args:
         saves: The confirmed save that counts, by slice index.
@@ -26,17 +26,17 @@ class Standing:
 
     @property
     def is_behind(self) -> bool:
-        """Whether the mask of what counts still has to be made, or compared with its saves as they are read now."""
+        """Whether the mask of these saves still has to be made, or compared with its saves as they are read now."""
         return bool(self.saves) and (self.mask is None or not self.mask.is_of_today)
 
 
 def standing_of(case: Case) -> Standing:
-    """What counts of one case, as the database has it now."""
+    """The standing of one case, as the database has it now."""
     return standings([Case.objects.select_related("registration").get(pk=case.pk)])[case.pk]
 
 
 def standings(cases: Sequence[Case]) -> dict[int, Standing]:
-    """What counts of each of many cases, by their keys; three queries for all of them.
+    """The standing of each of many cases, by their keys; three queries for all of them.
 
     Args:
         cases: With their registrations as they are now.
@@ -50,7 +50,7 @@ def standings(cases: Sequence[Case]) -> dict[int, Standing]:
 
 
 def inputs_digest(case: Case, saves: Collection[Annotation]) -> str:
-    """Digest of what a mask is made of: the case's registration and the saves of its slices."""
+    """Digest of a mask's inputs: the case's registration and the saves of its slices."""
     content = {
         "registration": case.registration.record_sha256,
         "saves": sorted(save.content_sha256 for save in saves),

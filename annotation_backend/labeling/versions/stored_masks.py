@@ -21,10 +21,10 @@ def mask_file(mask: CaseMask) -> StoredFile:
 
 
 def make_again(mask: CaseMask) -> bool:
-    """Writes a mask's file again from the saves that it was made of, if that gives the very same bytes.
+    """Writes a mask's file again from its saves, if that gives the very same bytes.
 
     Returns:
-        Whether it did; a registration or a program that is another since then may give others, which are not written.
+        Whether it did; another registration or version of the program may give other bytes, which are not written.
     """
     try:
         plane = picture_plane(mask.case)

@@ -13,13 +13,14 @@ REMEDY = "Restore the database from its backup."
 
 
 def damaged_versions(case: Case) -> Iterator[Finding]:
-    """What is wrong with a case's saves; one at a time, each may hold megabytes."""
+    """Damaged saves of a case; one is read at a time, since each may hold megabytes."""
     for key in Annotation.objects.filter(task__case=case).values_list("pk", flat=True):
         save = Annotation.objects.select_related("task__case", "drawn").get(pk=key)
         code = _wrong_with(save)
         if code:
             subject = f"{case.code} slice {save.task.slice_index} version {save.number}"
-            yield Finding(Level.ERROR, code, "Expected the save as it came, got another one.", REMEDY, subject)
+            message = "The stored save, or the masks decoded of it, were changed since it came."
+            yield Finding(Level.ERROR, code, message, REMEDY, subject)
 
 
 def _wrong_with(save: Annotation) -> str:

@@ -1,4 +1,4 @@
-"""Versions of a slice: what there is, how two differ, and one written back to Label Studio."""
+"""Versions of a slice: finding one, comparing two, and restoring one to Label Studio."""
 
 import logging
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LabelDifference:
-    """How one label differs between two versions.
+    """Difference of one label between two versions.
 
     Args:
         label: Its name.
@@ -84,14 +84,16 @@ def version_of(task: LabelingTask, number: int) -> Annotation:
 
 
 def differences(one: Annotation, other: Annotation) -> list[LabelDifference]:
-    """How two versions of one slice differ, label by label.
+    """Differences of two versions of one slice, label by label.
 
     Raises:
         RejectedInput: They are of different slices (``versions-of-two-slices``).
     """
     if one.task_id != other.task_id:
         raise RejectedInput(
-            "versions-of-two-slices", "Expected two versions of one slice.", remedy="Choose both on one slice's page."
+            "versions-of-two-slices",
+            "The two versions are of different slices.",
+            remedy="Choose both on one slice's page.",
         )
     first, second = (masks_in(stored_masks(version)) for version in (one, other))
     return [_difference(label, first, second) for label in sorted({*first, *second})]
@@ -118,15 +120,14 @@ def restore(version: Annotation, *, person: User) -> Restoration:
     """Writes a version back to Label Studio, where it becomes the newest; nothing that came between is lost.
 
     It changes the annotation it was a save of, or the slice's present one where that was deleted, and makes a new one
-    where there is none. It stays the drawing of who made it; we write down who restored it. Those of the slice's open
-    losses that the person may wave through are taken as seen.
+    where there is none. It keeps its annotator; the person who restored it is recorded. The slice's open losses are
+    marked as seen where the person may do that.
 
     Raises:
         RejectedInput: The slice has no task in Label Studio now (``slice-unpublished``), its case is excluded
-            (``case-excluded``), or the version is none that somebody known here is proved to have drawn
-            (``version-unproved``).
-        TryAgain: Label Studio does not answer. It may have taken the version all the same, so the record stays: who
-            drew that version counts as a drawer of whatever is saved on the slice from now on.
+            (``case-excluded``), or the version's annotator is not proved (``version-unproved``).
+        TryAgain: Label Studio does not answer. It may have taken the version all the same, so the record stays: the
+            annotator of that version counts as one of every later save on the slice.
     """
     version = Annotation.objects.select_related("task__case", "task__project").get(pk=version.pk)
     task = version.task
@@ -143,7 +144,7 @@ def restore(version: Annotation, *, person: User) -> Restoration:
     except MaskloopError:
         record.delete()
         raise
-    with transaction.atomic():  # a version without its origin would be nobody's but its last hand's
+    with transaction.atomic():  # without its source, a version would be attributed to the person who restored it
         record.result = _take(answer, task)
         record.save(update_fields=["result"])
     losses = AnnotationFinding.objects.filter(
@@ -160,11 +161,11 @@ def is_restorable(version: Annotation) -> bool:
 
 
 def _write_back(version: Annotation) -> Mapping[str, Any]:
-    """Whose drawing it is does not change: who brings it back drew nothing."""
-    drawer = _drawer(version)
+    """Writes a version to Label Studio under its annotator: the person who restores it drew nothing."""
+    annotator = _annotator(version)
     body: dict[str, Any] = {"result": version.raw["result"], "was_cancelled": version.was_cancelled}
-    if drawer:
-        body["completed_by"] = drawer
+    if annotator:
+        body["completed_by"] = annotator
     for identifier in _living(version):
         try:
             return record_of(call("PATCH", f"/api/annotations/{identifier}/", json=body))
@@ -193,8 +194,8 @@ def _take(answer: Mapping[str, Any], task: LabelingTask) -> Annotation:
     return store(save, received_by=ReceivedBy.PULL)[0]
 
 
-def _drawer(version: Annotation) -> int | None:
-    """Label Studio's number of who drew a version: whom it names, or whom a data manager named."""
+def _annotator(version: Annotation) -> int | None:
+    """Label Studio's number of a version's annotator, as a data manager or else the version names them."""
     named = NamedDrawer.objects.filter(annotation=version).select_related("person").first()
     return named.person.label_studio_id if named else version.completed_by or version.updated_by
 
@@ -202,8 +203,8 @@ def _drawer(version: Annotation) -> int | None:
 def _unproved(version: Annotation) -> RejectedInput:
     return RejectedInput(
         "version-unproved",
-        f"{version} was not confirmed by Label Studio, or nobody knows who drew it.",
-        remedy="Have the slice drawn anew, or have a data manager name who drew it, on the page of findings.",
+        f"{version} was not confirmed by Label Studio, or its annotator is unknown.",
+        remedy="Have the slice drawn anew, or have a data manager name the annotator on the page of findings.",
     )
 
 

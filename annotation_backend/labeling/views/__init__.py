@@ -1,4 +1,4 @@
-"""What Label Studio and browsers ask for.
+"""Answers to Label Studio's requests (ML backend, webhook), and pages of versions, findings and settings.
 
 Imports `labeling.interface`, `labeling.masks`, `labeling.models`, `labeling.predictions`, `labeling.project`,
 `labeling.saves`, `labeling.studio`, `labeling.versions` and `labeling.watch`.

@@ -16,10 +16,10 @@ from annotation_backend.inference.serving.serving import promoted_model, warm_up
 from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.labeling.predictions import interactive
 from annotation_backend.labeling.predictions.batches import answer_batch, records_of
-from annotation_backend.labeling.saves import store as events
+from annotation_backend.labeling.saves.store import task_of, unknown_task
 from annotation_backend.labeling.studio.credentials import basic_auth
 from annotation_backend.labeling.studio.shown_predictions import note_answers
-from annotation_backend.labeling.views.request_body import json_object, malformed, status_of
+from annotation_backend.labeling.views.request_body import json_object, malformed, refusal_answer
 from annotation_backend.registry.models import Model, PromptKind
 from datasets.errors import MaskloopError, RejectedInput
 
@@ -34,7 +34,7 @@ _MOST_DIGITS = 19
 
 
 def label_studio_only(view: View) -> View:
-    """Lets Label Studio through by Basic auth, compared in constant time; errors of ours become readable answers."""
+    """Requires Basic auth, compared in constant time; errors of ours become readable answers."""
 
     @csrf_exempt
     @wraps(view)
@@ -46,15 +46,13 @@ def label_studio_only(view: View) -> View:
         try:
             return view(request)
         except Overloaded as error:
-            answer = JsonResponse({"error": str(error), "code": error.code}, status=503)
-            answer["Retry-After"] = str(error.retry_after)
-            return answer
+            return refusal_answer(error)
         except RejectedInput as error:
             logger.warning("%s refused: %s", request.path, error)
-            return JsonResponse({"error": str(error), "code": error.code}, status=status_of(error))
+            return refusal_answer(error)
         except MaskloopError as error:
             logger.exception("%s failed", request.path)
-            return JsonResponse({"error": str(error), "code": error.code}, status=503)
+            return refusal_answer(error)
 
     return guarded
 
@@ -84,7 +82,7 @@ def versions(_request: HttpRequest) -> HttpResponse:
 @label_studio_only
 @require_POST
 def predict(request: HttpRequest) -> HttpResponse:
-    """Draws on each task, in the order of the tasks; with a context, what its prompts ask for."""
+    """Draws on each task, in the order of the tasks; with a context, answers its prompts."""
     body = json_object(request)
     tasks = body.get("tasks")
     if not isinstance(tasks, list):
@@ -99,7 +97,7 @@ def predict(request: HttpRequest) -> HttpResponse:
     identifiers = [_identifier(task) for task in tasks]
     records = records_of(identifiers, project=project)
     if identifiers and not any(records):
-        events.task_of(identifiers[0], project=project)  # says that it belongs to no case here
+        raise unknown_task(identifiers[0], project)
     _refuse_excluded(records)
     answers = answer_batch(records, deadline=deadline)
     told = [(task, body) for task, body in zip(records, answers, strict=True) if task and isinstance(body, dict)]
@@ -108,7 +106,7 @@ def predict(request: HttpRequest) -> HttpResponse:
 
 
 def _refuse_excluded(records: Sequence[LabelingTask | None]) -> None:
-    """Where only tasks of excluded cases are asked for, it is said; among others they are left without an answer."""
+    """Refuses a request for tasks of excluded cases only; among others they are left without an answer."""
     known = [record.case for record in records if record is not None]
     if known and all(case.exclusion is not None for case in known):
         raise interactive.excluded(known[0])
@@ -130,7 +128,7 @@ def _project(body: Mapping[str, Any]) -> int:
 
 
 def _task_record(task: object, project: int) -> LabelingTask:
-    return events.task_of(_identifier(task), project=project)
+    return task_of(_identifier(task), project=project)
 
 
 def _identifier(task: object) -> int:

@@ -1,12 +1,13 @@
-"""The JSON object in a request of Label Studio's, and what is answered where there is none."""
+"""Requests of Label Studio: the JSON object in the body, and the answer that refuses one."""
 
 import json
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest, UnreadablePostError
+from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 
-from datasets.errors import RejectedInput
+from annotation_backend.inference.serving.admission import Overloaded
+from datasets.errors import MaskloopError, RejectedInput
 
 _TOO_LARGE = "request-too-large"
 
@@ -23,11 +24,11 @@ def json_object(request: HttpRequest) -> dict[str, Any]:
     except RequestDataTooBig as error:
         raise RejectedInput(
             _TOO_LARGE,
-            "Expected a smaller request.",
+            "The request is too large.",
             remedy="Raise DATA_UPLOAD_MAX_MEMORY_SIZE; reconciliation takes saves over meanwhile.",
         ) from error
     except UnreadablePostError as error:
-        raise malformed("a whole JSON object, from somebody who waits for the answer") from error
+        raise malformed("a whole JSON object, but the client disconnected") from error
     except (ValueError, RecursionError) as error:
         raise malformed("a JSON object") from error
     if not isinstance(body, dict):
@@ -36,12 +37,20 @@ def json_object(request: HttpRequest) -> dict[str, Any]:
 
 
 def malformed(expected: str) -> RejectedInput:
-    """Something that no request of Label Studio looks like."""
+    """The refusal of a request that Label Studio would not send."""
     return RejectedInput(
-        "request-malformed", f"Expected {expected}.", remedy="Is it Label Studio 1.23 that sends this request?"
+        "request-malformed",
+        f"The request cannot be read: expected {expected}.",
+        remedy="Is it Label Studio 1.23 that sends this request?",
     )
 
 
-def status_of(error: RejectedInput) -> int:
-    """The status of an answer that refuses a request."""
-    return 413 if error.code == _TOO_LARGE else 400
+def refusal_answer(error: MaskloopError) -> HttpResponse:
+    """The answer to a request that failed: 400 or 413 for refused input, 503 for anything that may succeed later."""
+    status = 503
+    if isinstance(error, RejectedInput):
+        status = 413 if error.code == _TOO_LARGE else 400
+    answer = JsonResponse({"error": str(error), "code": error.code}, status=status)
+    if isinstance(error, Overloaded):
+        answer["Retry-After"] = str(error.retry_after)
+    return answer

@@ -20,7 +20,7 @@ _SHOWN_CHANGES = 20
 @roles_required(Role.DATA_MANAGER)
 @require_http_methods(["GET", "POST"])
 def settings_page(request: HttpRequest) -> HttpResponse:
-    """Shows what is set and its history; takes a change."""
+    """Shows the settings and their history; takes a change."""
     project = current_project()
     if project is None:
         return render(request, "labeling/settings.html", {"project": None})
@@ -37,7 +37,7 @@ def settings_page(request: HttpRequest) -> HttpResponse:
 
 
 def _changed(request: HttpRequest, project: LabelingProject, form: SettingsForm) -> int:
-    """Does what the form asks; returns the answer's status."""
+    """Changes the settings as the form asks; returns the answer's status."""
     if not form.is_valid():
         return 400
     try:

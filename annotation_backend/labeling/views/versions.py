@@ -34,7 +34,7 @@ from annotation_backend.labeling.models import (
     StudioChange,
 )
 from annotation_backend.labeling.versions.decoded_masks import mask_in, stored_masks
-from annotation_backend.labeling.versions.doubts import name_drawer
+from annotation_backend.labeling.versions.doubts import name_annotator
 from annotation_backend.labeling.versions.losses import LOOKERS, mark_seen, open_findings
 from annotation_backend.labeling.versions.versions import differences, is_restorable, restore, task_of_slice, version_of
 from annotation_backend.labeling.watch.record import mark_change_seen, open_changes
@@ -43,7 +43,7 @@ from datasets.image.mask import TUMOUR
 
 
 def of_a_slice(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Gives the view the slice's task; lets reviewers through, and annotators to slices that they drew on."""
+    """Gives the view the slice's task; for reviewers, and for annotators of the slice."""
 
     @wraps(view)
     def guarded(request: HttpRequest, code: str, index: int, **kwargs: Any) -> HttpResponse:
@@ -53,7 +53,7 @@ def of_a_slice(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
             raise Http404 from error
         person = signed_in_user(request)
         if not person.has_role(*LOOKERS) and not _drew_on(task, person):
-            raise PermissionDenied("This page is for reviewers, and for who drew on the slice.")
+            raise PermissionDenied("This page is for reviewers, and for annotators of the slice.")
         require_shown(task.case, person)
         try:
             return view(request, task, **kwargs)
@@ -141,7 +141,7 @@ def change_seen(request: HttpRequest, pk: int) -> HttpResponse:
 @roles_required(*LOOKERS)
 @require_POST
 def finding_seen(request: HttpRequest, pk: int) -> HttpResponse:
-    """Marks one as looked at and meant, unless it is about the person's own work."""
+    """Marks a finding as looked at and meant, unless it is about the person's own save."""
     finding = get_object_or_404(AnnotationFinding, pk=pk)
     if finding.seen_at is not None or mark_seen(AnnotationFinding.objects.filter(pk=pk), signed_in_user(request)):
         said = "they stay left out" if FindingKind(finding.kind).is_of_a_case else "it was meant"
@@ -153,8 +153,8 @@ def finding_seen(request: HttpRequest, pk: int) -> HttpResponse:
 
 @roles_required(Role.DATA_MANAGER)
 @require_POST
-def finding_drawer(request: HttpRequest, pk: int) -> HttpResponse:
-    """A data manager names who drew the saves of a finding."""
+def finding_annotator(request: HttpRequest, pk: int) -> HttpResponse:
+    """A data manager names the annotator of a finding's saves."""
     finding = get_object_or_404(AnnotationFinding.objects.select_related("annotation__task__case"), pk=pk)
     number = request.POST.get("person", "")
     person = get_object_or_404(User, pk=int(number) if number.isascii() and number.isdigit() else 0)
@@ -162,7 +162,7 @@ def finding_drawer(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, "More saves came in meanwhile. Look at them, then name again.")
         return _back(request)
     try:
-        count = name_drawer(finding, person, named_by=signed_in_user(request))
+        count = name_annotator(finding, person, named_by=signed_in_user(request))
     except RejectedInput as error:
         messages.error(request, f"{error.message} {error.remedy}")
     else:
@@ -177,7 +177,7 @@ def _back(request: HttpRequest) -> HttpResponse:
 
 
 def task_url(task: LabelingTask) -> str | None:
-    """Where a person opens the task in Label Studio; None where it is not there now."""
+    """Address at which a person opens the task in Label Studio; None where it is not there now."""
     if task.project.is_retired or task.label_studio_id == 0:
         return None
     project = task.project.label_studio_id
@@ -185,7 +185,7 @@ def task_url(task: LabelingTask) -> str | None:
 
 
 def _drew_on(task: LabelingTask, person: User) -> bool:
-    """Whether Label Studio itself says so, or a data manager: a name in a file or in a webhook opens nothing."""
+    """Whether a person is an annotator of the slice, by Label Studio or a data manager: a name alone can be forged."""
     own = Q(author=person) | Q(named__person=person)
     if person.label_studio_id:
         own |= Q(completed_by=person.label_studio_id) | Q(updated_by=person.label_studio_id)
@@ -193,7 +193,7 @@ def _drew_on(task: LabelingTask, person: User) -> bool:
 
 
 def _rows(task: LabelingTask) -> list[dict[str, Any]]:
-    """What the page says of each version, the newest first; seven queries for all of them."""
+    """The page's row of each version, the newest first; seven queries for all of them."""
     saves = Annotation.objects.filter(task=task)
     proved = set(saves.proved().order_by().values_list("pk", flat=True))
     versions = list(

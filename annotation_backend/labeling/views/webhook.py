@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 
 from annotation_backend.labeling.saves.store import receive
 from annotation_backend.labeling.studio.credentials import SECRET_HEADER, basic_auth, webhook_secret
-from annotation_backend.labeling.views.request_body import json_object, status_of
+from annotation_backend.labeling.views.request_body import json_object, refusal_answer
 from datasets.errors import MaskloopError, RejectedInput
 
 TRAINING_ACTION = "START_TRAINING"
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 @csrf_exempt
 def webhook(request: HttpRequest) -> HttpResponse:
-    """Stores what was saved, at once; Label Studio waits one second and never asks again."""
+    """Stores a save at once: Label Studio waits one second for the answer and never sends the save again."""
     if _shows(request, SECRET_HEADER, webhook_secret()):
         return _take(request)
     if _shows(request, "Authorization", basic_auth()):
@@ -35,7 +35,7 @@ def _take_training(request: HttpRequest) -> HttpResponse:
     try:
         is_training = json_object(request).get("action") == TRAINING_ACTION
     except RejectedInput as error:
-        return JsonResponse({"error": str(error), "code": error.code}, status=status_of(error))
+        return refusal_answer(error)
     if not is_training:
         return JsonResponse({"error": f"The header {SECRET_HEADER} is required."}, status=401)
     return _take(request)
@@ -47,10 +47,10 @@ def _take(request: HttpRequest) -> HttpResponse:
         return JsonResponse({"received": receive(json_object(request))})
     except RejectedInput as error:
         logger.warning("a webhook was refused: %s", error)
-        return JsonResponse({"error": str(error), "code": error.code}, status=status_of(error))
+        return refusal_answer(error)
     except MaskloopError as error:
         logger.exception("a webhook failed")
-        return JsonResponse({"error": str(error), "code": error.code}, status=503)
+        return refusal_answer(error)
 
 
 def _shows(request: HttpRequest, header: str, secret: str) -> bool:

@@ -1,4 +1,4 @@
-"""What Label Studio shows is what we believe it shows: looked at again and again, named, and mended.
+"""Compares Label Studio with what we left there, again and again; records differences and mends them.
 
 Imports `labeling.interface`, `labeling.models`, `labeling.saves` and `labeling.studio`.
 """

@@ -32,7 +32,7 @@ Row = dict[str, Any]
 
 
 def differences(project: LabelingProject) -> list[Difference]:
-    """Backends that are not ours, and what of ours was changed."""
+    """Backends that are not ours, and changes of ours."""
     rows = _rows(project)
     ours = _ours(project, rows)
     found = [

@@ -1,4 +1,4 @@
-"""One thing in Label Studio that is not as we left it; and a kind of look, with what brings it back."""
+"""Difference: one thing in Label Studio that is not as we left it. Check: a comparison, with its mending."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from annotation_backend.labeling.models import LabelingProject, LabelingTask, Su
 
 @dataclass(frozen=True)
 class Difference:
-    """What Label Studio has otherwise than we left it.
+    """One thing that Label Studio has otherwise than we left it.
 
     Args:
-        subject: What it is about.
-        name: What of it, in our own words; never what stands there.
-        expected: SHA-256 of what we left; empty for nothing.
-        found: SHA-256 of what is there; empty for nothing.
+        subject: The part of Label Studio that it is about.
+        name: The kind of difference, in our own words; never a text that stands there.
+        expected: SHA-256 of the value that we left; empty for nothing.
+        found: SHA-256 of the value that is there; empty for nothing.
         number: Label Studio's number of the thing; 0 where it has none.
-        task: Which task of ours, for what tasks show.
+        task: The task of ours, where tasks differ.
         changed_at: When it was changed, where Label Studio says so.
-        changed_by: Label Studio's number of who changed it; 0 where it does not say.
+        changed_by: Label Studio's number of the person who changed it; 0 where it does not say.
         tells_elsewhere: Whether Label Studio sent a secret of ours to another address by it.
     """
 
@@ -40,12 +40,12 @@ class Difference:
 
 @dataclass(frozen=True)
 class Check:
-    """A look at one kind of thing of a project.
+    """A comparison of one kind of thing of a project.
 
     Args:
-        look: What differs; changes nothing.
-        mend: Brings everything of that kind to what it should be; called with what was found, nothing as well.
-        subjects: What its differences are about.
+        look: Finds the differences; changes nothing.
+        mend: Brings everything of that kind to what it should be; called with the differences, also if there are none.
+        subjects: Subjects of its differences.
     """
 
     look: Callable[[LabelingProject], list[Difference]]

@@ -20,11 +20,11 @@ SETTINGS: dict[str, Any] = {
     "maximum_annotations": 1,
     "overlap_cohort_percentage": 100,
 }
-"""What a project of ours is made with. Its name, colour, order of tasks and so on are people's."""
+"""Settings that a project of ours is made with. People may change its name, colour, order of tasks and so on."""
 
 
 def differences(project: LabelingProject) -> list[Difference]:
-    """What is neither what the settings ask for nor what we gave the project last."""
+    """Values that are neither those that the settings ask for nor those that we gave the project last."""
     there = record_of(call("GET", f"/api/projects/{project.label_studio_id}/"))
     found = []
     for name, value in wanted_interface(project).items():

@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 @task()
 def look_over_project(*, project: int) -> list[str]:
-    """Looks at a project that Label Studio says was changed, and at its changed tasks, and mends what differs.
+    """Compares a project that Label Studio says was changed, and its changed tasks, and mends differences.
 
     Args:
         project: Our key of it.

@@ -1,6 +1,6 @@
 """Tasks of ours that somebody deleted in Label Studio: nobody sees those slices there any more.
 
-What was saved in them stays here, and `publish_tasks` makes them anew; it is left to a person, who may have meant it.
+Their annotations stay here, and `publish_tasks` makes them anew; that is left to a person, who may have meant it.
 """
 
 from collections.abc import Container, Sequence
@@ -29,7 +29,7 @@ def differences(project: LabelingProject, there: Container[int]) -> list[Differe
 
 
 def open_rows(project: LabelingProject) -> list[StudioChange]:
-    """What was found to be gone before and is not back, as far as is written down."""
+    """Records of tasks that were found to be gone and are not back."""
     return list(StudioChange.objects.filter(project=project, name=TASK_GONE, mended_at__isnull=True))
 
 
@@ -37,7 +37,7 @@ def told(found: Sequence[Difference]) -> list[str]:
     """One line a case."""
     codes = [one.task.case.code for one in found if one.task]
     return [
-        f"{codes.count(code)} task(s) of {code} were deleted in Label Studio; what was saved in them stays here. Run "
+        f"{codes.count(code)} task(s) of {code} were deleted in Label Studio; their annotations stay here. Run "
         f"`manage.py publish_tasks --case {code}` to have them made anew. [task-gone]"
         for code in dict.fromkeys(codes)
     ]

@@ -1,4 +1,4 @@
-"""Writing down what was found otherwise than we left it, and which saves were made while it was so."""
+"""Records differences in Label Studio, and flags the saves that were made while it showed something else."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ from annotation_backend.labeling.models import (
 from annotation_backend.labeling.watch.difference import Difference
 
 STAYS_OPEN = timedelta(hours=24)
-"""Somebody may have had a task open since before it was mended, and submit it so much later."""
+"""So long after the mending somebody may still submit a task that was opened before it."""
 
 
 def keep(project: LabelingProject, found: Iterable[Difference]) -> list[StudioChange]:
@@ -32,7 +32,7 @@ def keep(project: LabelingProject, found: Iterable[Difference]) -> list[StudioCh
 
 
 def mark_mended(rows: Sequence[StudioChange]) -> None:
-    """Writes down that Label Studio is as it should be again, and names the saves that were made meanwhile."""
+    """Records that Label Studio is as it should be again, and flags the saves that were made meanwhile."""
     now = timezone.now()
     StudioChange.objects.filter(pk__in=[row.pk for row in rows]).update(mended_at=now)
     for project in {row.project for row in rows}:
@@ -40,7 +40,7 @@ def mark_mended(rows: Sequence[StudioChange]) -> None:
 
 
 def mark_well(project: LabelingProject, subjects: Collection[Subject]) -> None:
-    """Writes down that all of these kinds is as it should be: what was open is open no more."""
+    """Records that all of these subjects are as they should be, and closes their open differences."""
     rows = StudioChange.objects.filter(project=project, subject__in=subjects, mended_at__isnull=True)
     mark_mended(list(rows.select_related("project")))
 
@@ -68,12 +68,12 @@ def flag_saves(project: LabelingProject) -> int:
 
 
 def open_changes() -> QuerySet[StudioChange]:
-    """What nobody has looked at yet."""
+    """Changes that nobody has looked at yet."""
     return StudioChange.objects.filter(seen_at__isnull=True).select_related("case", "project")
 
 
 def mark_change_seen(pk: int, person: User) -> int:
-    """Writes down who looked at a change; returns how many rows that was."""
+    """Stores the person who looked at a change; returns how many rows that was."""
     return StudioChange.objects.filter(pk=pk, seen_at__isnull=True).update(seen_by=person, seen_at=timezone.now())
 
 

@@ -1,4 +1,4 @@
-"""Looking over a project in Label Studio, naming what differs, and mending it."""
+"""Compares a project in Label Studio with what we left there, records the differences, and mends them."""
 
 import logging
 import time
@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from annotation_backend.labeling.models import OF_TASKS, LabelingProject, LabelingTask, Subject
 from annotation_backend.labeling.studio.task_lists import FAILED
-from annotation_backend.labeling.watch import backends, interface, missing, storages, strangers, tasks, webhooks
+from annotation_backend.labeling.watch import backends, foreign_tasks, interface, missing, storages, tasks, webhooks
 from annotation_backend.labeling.watch.difference import Check, Difference
 from annotation_backend.labeling.watch.record import flag_saves, keep, mark_mended, mark_well
 from datasets.errors import MaskloopError, TryAgain
@@ -23,19 +23,19 @@ CHECKS = (
     Check(webhooks.differences, webhooks.mend, (Subject.WEBHOOK,)),
     Check(storages.differences, storages.mend, (Subject.STORAGE,)),
 )
-"""Of a project as a whole. The backends before the webhooks: Label Studio makes a webhook with each backend."""
+"""Checks of a project as a whole. The backends before the webhooks: Label Studio makes a webhook with each backend."""
 
 _NOBODY_THERE = ("label-studio-down", "label-studio-token", "label-studio-tokens-off", "label-studio-missing")
 
 PAUSE_SECONDS = 2.0
-"""What differs is looked at again so much later: it may have been us, in the middle of a change."""
+"""Time after which a difference is looked at again: it may have been a change of ours, not yet finished."""
 
 OVERLAP = timedelta(minutes=2)
 """Label Studio may write a change with an earlier time than one that was seen already."""
 
 
 def look(project: LabelingProject) -> list[Difference]:
-    """All that differs from what we left in Label Studio; changes nothing.
+    """All differences from what we left in Label Studio; changes nothing.
 
     Raises:
         TryAgain: Label Studio does not answer.
@@ -44,11 +44,11 @@ def look(project: LabelingProject) -> list[Difference]:
     found = [one for check in CHECKS for one in _settled(check, project)]
     rows = tasks.all_tasks(project)
     gone = missing.differences(project, {row["id"] for row in rows})
-    return [*found, *tasks.differences(project, rows), *strangers.differences(project, rows), *gone]
+    return [*found, *tasks.differences(project, rows), *foreign_tasks.differences(project, rows), *gone]
 
 
 def settle(project: LabelingProject, *, is_full: bool = True) -> list[str]:
-    """Looks, writes down what differs, and mends it.
+    """Compares, records differences, and mends them.
 
     Args:
         project: Ours, in Label Studio.
@@ -58,7 +58,7 @@ def settle(project: LabelingProject, *, is_full: bool = True) -> list[str]:
         One line for each thing that was mended.
 
     Raises:
-        TryAgain: Label Studio does not answer; what was found stays written down.
+        TryAgain: Label Studio does not answer; differences that were found stay recorded.
     """
     began = timezone.now()
     told = settle_project(project)
@@ -72,8 +72,8 @@ def settle(project: LabelingProject, *, is_full: bool = True) -> list[str]:
     if project.looked_over_at is None:
         tasks.take_for_old(project, rows)
     lines, failed = _settle_tasks(project, rows)
-    strange, unmarked = _settle_strangers(project, rows)
-    lines, failed = lines + strange, failed | unmarked
+    foreign, unmarked = _settle_foreign_tasks(project, rows)
+    lines, failed = lines + foreign, failed | unmarked
     if not failed:
         if since is None:
             mark_well(project, OF_TASKS)
@@ -109,15 +109,15 @@ def _settle(check: Check, project: LabelingProject) -> list[str]:
 
 
 def bring_up_to_date(project: LabelingProject, records: Sequence[LabelingTask], rows: Mapping[int, Any]) -> list[str]:
-    """The same for some tasks; those that show what we gave them last get what they should show by now.
+    """The same for some tasks; those that are as we gave them last get the data that they should have by now.
 
     Args:
         project: Ours.
         records: Tasks that Label Studio has.
-        rows: What it has of them, by its number.
+        rows: These tasks as it has them, by its number.
 
     Raises:
-        TryAgain: Label Studio does not answer, or fails at one of them; the others have what they should show.
+        TryAgain: Label Studio does not answer, or fails at one of them; the others have the data they should have.
     """
     numbers = [record.label_studio_id for record in records]
     told, failed = _settle_tasks(project, {number: tasks.sound(rows[number]) for number in numbers})
@@ -127,10 +127,10 @@ def bring_up_to_date(project: LabelingProject, records: Sequence[LabelingTask], 
 
 
 def _settle_tasks(project: LabelingProject, rows: Mapping[int, Any]) -> tuple[list[str], set[int]]:
-    """Names and mends what tasks show.
+    """Records and mends differences of tasks.
 
     Returns:
-        What to tell, and Label Studio's numbers of the tasks at which it fails: these cost themselves only.
+        Lines to tell, and Label Studio's numbers of the tasks at which it fails, which does not harm the others.
     """
     found = tasks.differences(project, rows.values())
     changes = keep(project, found)
@@ -148,11 +148,11 @@ def _failing(numbers: Collection[int]) -> str:
     return f"Label Studio fails when it is given what task {named} should show; it is tried again. [{FAILED}]"
 
 
-def _settle_strangers(project: LabelingProject, rows: Mapping[int, Any]) -> tuple[list[str], set[int]]:
+def _settle_foreign_tasks(project: LabelingProject, rows: Mapping[int, Any]) -> tuple[list[str], set[int]]:
     """The same for tasks that are none of ours."""
-    found = strangers.differences(project, rows.values())
+    found = foreign_tasks.differences(project, rows.values())
     changes = keep(project, found)
-    failed = strangers.mend(found, rows)
+    failed = foreign_tasks.mend(found, rows)
     mark_mended([row for row, one in zip(changes, found, strict=True) if one.number not in failed])
     return _told([one for one in found if one.number not in failed]), failed
 
@@ -169,7 +169,7 @@ def _name_missing(project: LabelingProject, rows: Mapping[int, Any]) -> list[str
 
 
 def _settled(check: Check, project: LabelingProject) -> list[Difference]:
-    """What differs twice: a change of ours on its way is none of anybody else's."""
+    """Differences that are found twice, so that a change of ours on its way is not taken for somebody else's."""
     first = check.look(project)
     if not first:
         return []

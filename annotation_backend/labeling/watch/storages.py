@@ -14,7 +14,7 @@ INTO, OUT_OF = "one that brings tasks in", "one that copies annotations out"
 _ADDRESSES = {INTO: "/api/storages/", OUT_OF: "/api/storages/export"}
 
 _PATHS = {"azure_blob": "azure"}
-"""Where a storage's address is not called like its type."""
+"""Names in addresses of storages, where they differ from the type."""
 
 
 def differences(project: LabelingProject) -> list[Difference]:

@@ -31,10 +31,10 @@ _SUBJECTS = {
     "state": Subject.STATE,
     "review_comment": Subject.COMMENT,
 }
-"""Which keys of a task's data are about what; all others are its data in general."""
+"""Subject of keys of a task's data; all other keys are its data in general."""
 
 BEFORE = "before"
-"""Stands for what a task showed when it was looked at for the first time: nobody can say whose that is."""
+"""Stands for the predictions that a task had when it was looked at for the first time: their origin is unknown."""
 
 FOREIGN, CHANGED, GONE = "another beside ours", "ours is another now", "ours is gone"
 
@@ -50,7 +50,7 @@ class Pictures:
         self._of_case: dict[int, dict[int, dict[SeriesRole, Slice]]] = {}
 
     def wanted(self, task: LabelingTask) -> dict[str, Any] | None:
-        """What a task's data should be; None where its slice has no picture (any more)."""
+        """The data that a task should have; None where its slice has no picture (any more)."""
         if task.case_id not in self._of_case:
             self._of_case[task.case_id] = pictures_by_index(task.case)
         pair = self._of_case[task.case_id].get(task.slice_index)
@@ -60,10 +60,10 @@ class Pictures:
 
 
 def differences(project: LabelingProject, rows: Iterable[Row]) -> list[Difference]:
-    """What tasks show that we did not give them.
+    """Data and predictions of tasks that we did not give them.
 
-    What we write meanwhile is ours before and after: a task that differs is asked for once more by itself, between two
-    readings of our record of it. A long list may be older than two pushes of ours.
+    A task that differs is asked for once more by itself, between two readings of our record of it, so that a change of
+    ours meanwhile counts as ours. A long list may be older than two pushes of ours.
 
     Args:
         project: Ours.
@@ -123,7 +123,7 @@ def _changed_after(moment: datetime) -> dict[str, Any]:
 
 
 def sound(row: object) -> Row:
-    """What is read of a task as Label Studio gives it; drawings, gigabytes of many tasks, do not stay in memory.
+    """The parts of a task that are compared; masks, gigabytes in many tasks, do not stay in memory.
 
     Raises:
         TryAgain: It has another shape (``label-studio-answer``).
@@ -169,11 +169,11 @@ def mend(found: Sequence[Difference], rows: Mapping[int, Row]) -> set[int]:
 
 
 def bring_up_to_date(tasks: Iterable[LabelingTask], rows: Mapping[int, Row]) -> set[int]:
-    """Gives tasks what they should show by now, where that became something else than we wrote.
+    """Gives tasks the data that they should have by now, where that differs from what we wrote last.
 
     Args:
         tasks: Ours.
-        rows: What Label Studio has of them, by its number.
+        rows: These tasks as Label Studio has them, by its number.
 
     Returns:
         As `mend`.
@@ -212,7 +212,7 @@ def draw_anew(tasks: Sequence[LabelingTask]) -> None:
 
 
 def take_for_old(project: LabelingProject, rows: Mapping[int, Row]) -> None:
-    """In the first look at a project: predictions that nobody wrote down are blamed on nobody.
+    """In the first look at a project: predictions of unknown origin are not reported.
 
     Those that an earlier version pushed are drawn anew once, where the slice still waits.
     """
@@ -236,7 +236,7 @@ def _of_row(task: LabelingTask, row: Row, pictures: Pictures) -> list[Difference
 
 
 def of_data(task: LabelingTask, row: Row, pictures: Pictures) -> list[Difference]:
-    """What of a task's data is neither what we wrote last nor what it should be; one difference a subject."""
+    """Values of a task's data that are neither as we wrote them nor as they should be; one difference a subject."""
     data = row["data"]
     if digest_of_data(data) in task.written:
         return []

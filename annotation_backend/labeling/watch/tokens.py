@@ -21,7 +21,7 @@ _SECONDS = 30
 
 
 def ensure_tokens() -> list[str]:
-    """Tries our token, and switches legacy tokens on again where they are off; what happened is written down.
+    """Tries our token, and switches legacy tokens on again where they are off, which is recorded.
 
     Returns:
         One line where they had been switched off.

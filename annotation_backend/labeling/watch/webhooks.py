@@ -27,7 +27,7 @@ Row = dict[str, Any]
 
 
 def differences(project: LabelingProject) -> list[Difference]:
-    """Webhooks that hear of our project and are not ours, and what of ours was changed."""
+    """Webhooks that get our project's saves and are not ours, and changes of ours."""
     rows = _rows(project)
     ours = _ours(project, rows)
     found = [one for row in rows if row is not ours and (one := _foreign(project, row))]

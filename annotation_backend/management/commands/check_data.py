@@ -7,12 +7,12 @@ from annotation_backend.commandline.arguments import MaskloopCommand
 
 
 class Command(MaskloopCommand):
-    """Reads every stored file once and compares it with what was written down of it; changes nothing unless told to."""
+    """Reads every stored file once and compares it with its recorded digest; changes nothing unless told to."""
 
     help = "Compare everything that is stored with its digests: images, pictures, masks, versions, releases, models."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """What to do beside looking."""
+        """Whether to mend."""
         parser.add_argument("--mend", action="store_true", help="make damaged masks again from their saves")
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:

@@ -1,4 +1,4 @@
-"""`db_worker`: the worker of django-tasks-db, which says that it is there and takes up what a dead one left."""
+"""`db_worker`: the worker of django-tasks-db, which shows its presence and takes up the jobs of a dead one."""
 
 from contextlib import ExitStack
 from typing import Any

@@ -137,7 +137,7 @@ class Command(MaskloopCommand):
                 return project
 
     def _publish(self, case: Case) -> list[str]:
-        """One case's tasks and predictions; what is wrong with it does not stop the others."""
+        """One case's tasks and predictions; its failure does not stop the others."""
         if not case.slices.exists():
             return []
         findings: list[str] = []
@@ -155,7 +155,7 @@ class Command(MaskloopCommand):
         return findings
 
     def _take_up(self, project: LabelingProject) -> list[str]:
-        """What happened in Label Studio while we were down, and what a stopped worker left undone."""
+        """Takes over saves of the time while we were down, and jobs that a stopped worker left undone."""
         try:
             return self._tell_findings(take_up(project).refused)
         except MaskloopError as error:

@@ -1,4 +1,4 @@
-"""Both accounts or none: whatever fails between the two services, the same command makes them in the end."""
+"""`add_person` makes both accounts or none: after any failure between the two services, the same command makes them."""
 
 from typing import Any
 

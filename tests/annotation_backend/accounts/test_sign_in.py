@@ -1,4 +1,4 @@
-"""Signing in: how often a password may be tried, what that costs, and that nobody stays out for good."""
+"""Signing in: the rate limit of tries, its cost, and that it locks nobody out for good."""
 
 import logging
 import threading
@@ -107,7 +107,7 @@ def test_an_address_that_tries_many_accounts_waits_and_others_do_not(password: s
     assert _tries(Client(), password, REMOTE_ADDR="10.0.0.1").status_code == 302
 
 
-def test_whoever_signed_in_here_before_comes_in_while_strangers_guess(password: str) -> None:
+def test_a_person_who_signed_in_here_before_comes_in_while_others_guess(password: str) -> None:
     browser = Client()
     assert _tries(browser, password).status_code == 302
     browser.post(reverse("logout"))

@@ -1,4 +1,4 @@
-"""An exclusion closes what shows the case, at once; taking it back opens it again, with new addresses."""
+"""An exclusion closes a case's pictures and tasks at once; taking it back opens them again, with new addresses."""
 
 import json
 from typing import Any
@@ -24,7 +24,7 @@ from annotation_backend.labeling.masks.controls import IMAGE, POINT_LABEL, SMART
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask, ReceivedBy
 from annotation_backend.labeling.predictions import interactive, predictions
 from annotation_backend.labeling.predictions.jobs import push_slices
-from annotation_backend.labeling.project import task_states as states
+from annotation_backend.labeling.project import task_states
 from annotation_backend.labeling.saves.save import read_save
 from annotation_backend.labeling.saves.store import store
 from annotation_backend.labeling.studio.credentials import basic_auth
@@ -219,7 +219,7 @@ def test_tasks_leave_the_tabs_and_come_back_as_they_were_with_their_pictures_new
     case: Case, tasks: list[LabelingTask], studio: LabelStudioDouble
 ) -> None:
     LabelingTask.objects.filter(pk=tasks[2].pk).update(state="returned", review_comment="the upper end")
-    states.mirror_states(case)
+    task_states.mirror_states(case)
     exclude(case, reason="consent withdrawn")
     assert _queued(follow_exclusion) == 1
     follow_exclusion.call(case_code="C0001")

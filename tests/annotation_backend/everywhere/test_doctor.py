@@ -1,4 +1,4 @@
-"""The doctor: each link is broken on purpose, and named; what does not depend on it is still tried."""
+"""The doctor: each link is broken on purpose, and named; links that do not depend on it are still tried."""
 
 import threading
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Who may open what: address by role, pictures by capability, Label Studio by password."""
+"""Permissions: addresses by role, pictures by capability, Label Studio by password."""
 
 import json
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Attacks on what is stored that failed and must go on failing: crowds, full disks, changed files, other folders."""
+"""Attacks on stored data that failed and must go on failing: crowds, full disks, changed files, other folders."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from annotation_backend.accounts.models import Role, User
 from annotation_backend.doctor import services as doctor
 from annotation_backend.environment import ROOT, fresh_environment
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingProject
-from annotation_backend.labeling.project import living
+from annotation_backend.labeling.project import deleted_project
 from annotation_backend.labeling.studio.credentials import webhook_headers
 from annotation_backend.registry.models import Promotion
 from annotation_backend.review.models import Review, approved_review
@@ -129,7 +129,7 @@ def test_a_project_that_label_studio_deleted_takes_no_approval_and_no_release_wi
 
     _approve(radiologist, mask)
     before = digest()
-    living.retire(LabelingProject.objects.get())
+    deleted_project.retire(LabelingProject.objects.get())
     assert approved_review(mask.case) == Review.objects.get()
     assert digest() == before
 

@@ -296,4 +296,4 @@ def _copy(value: Any) -> Any:
 
 
 def _missing() -> RejectedInput:
-    return RejectedInput("label-studio-missing", "Label Studio does not know what we asked for (404).", remedy="None.")
+    return RejectedInput("label-studio-missing", "Label Studio does not have what we asked for (404).", remedy="None.")

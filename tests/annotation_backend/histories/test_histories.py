@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from annotation_backend.accounts.models import Role, User
-from annotation_backend.cases.registration import register as registering
+from annotation_backend.cases.registration import register
 from annotation_backend.labeling import upkeep
 from annotation_backend.labeling.models import LabelingProject, LabelingTask
 from datasets.release import build
@@ -124,7 +124,7 @@ def _connect(world: World, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(upkeep, "is_up", lambda: True)
     patch.setattr(os, "fsync", lambda _descriptor: None)
     patch.setattr(timezone, "now", world.clock.now)
-    patch.setattr(registering, "each_done", registered_anew(world))
+    patch.setattr(register, "each_done", registered_anew(world))
     write_all = build._write_all
 
     def with_a_middle(*args: object, **options: object) -> object:

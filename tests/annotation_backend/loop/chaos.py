@@ -1,4 +1,4 @@
-"""What the chaos test is made of: a proxy that cuts answers, people who save, a reader of pages, and faults."""
+"""Parts of the chaos test: a proxy that cuts answers, people who save, a reader of pages, and faults."""
 
 import re
 import resource

@@ -1,4 +1,4 @@
-"""Bad input 57, and 60, at the real web server: what lies about its length, never ends, drips in or hangs up."""
+"""Bad input 57, and 60, at the real web server: wrong lengths, bodies that never end or drip in, and hang-ups."""
 
 import json
 import os

@@ -20,7 +20,7 @@ from pydicom.datadict import DicomDictionary, dictionary_VR
 
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models import LabelingProject
-from annotation_backend.labeling.project import publish as publishing
+from annotation_backend.labeling.project import publish
 from curation.deidentification.policy.attributes import kept_attributes
 from datasets.dicom.file import looks_like_dicom, without_warnings
 from datasets.dicom.header import read_header
@@ -253,8 +253,8 @@ def task_documents(cases: list[Case], monkeypatch: pytest.MonkeyPatch) -> list[d
         sent.extend(more["json"])
         return {"task_ids": list(range(len(sent) - len(more["json"]), len(sent)))}
 
-    monkeypatch.setattr(publishing, "ensure_project", lambda: project)
-    monkeypatch.setattr(publishing, "call", call)
+    monkeypatch.setattr(publish, "ensure_project", lambda: project)
+    monkeypatch.setattr(publish, "call", call)
     for case in cases:
-        publishing.publish(case)
+        publish.publish(case)
     return sent

@@ -39,9 +39,9 @@ from annotation_backend.labeling.models import (
     Subject,
     TaskState,
 )
-from annotation_backend.labeling.predictions import neighbours as refresh
+from annotation_backend.labeling.predictions import neighbours
 from annotation_backend.labeling.project import publish
-from annotation_backend.labeling.project.living import bring_back, is_gone
+from annotation_backend.labeling.project.deleted_project import bring_back, is_gone
 from annotation_backend.labeling.project.people import ensure_people
 from annotation_backend.labeling.saves import confirm
 from annotation_backend.labeling.saves.confirm import confirm_saves
@@ -60,7 +60,7 @@ from annotation_backend.labeling.studio_server.accounts import close_account, op
 from annotation_backend.labeling.upkeep import look_around, take_up
 from annotation_backend.labeling.versions.assembly import assemble, current_saves
 from annotation_backend.labeling.versions.decoded_masks import decode_missing
-from annotation_backend.labeling.versions.doubts import name_drawer, note_doubts
+from annotation_backend.labeling.versions.doubts import name_annotator, note_doubts
 from annotation_backend.labeling.versions.losses import note_losses, open_findings
 from annotation_backend.labeling.versions.versions import restore
 from annotation_backend.labeling.views import ml_backend, webhook
@@ -118,7 +118,7 @@ class Door:
 def door(monkeypatch: pytest.MonkeyPatch) -> Door:
     door = Door()
     monkeypatch.setattr(webhook, "receive", door)
-    monkeypatch.setattr(refresh, "behind_save", lambda _save: None)
+    monkeypatch.setattr(neighbours, "behind_save", lambda _save: None)
     monkeypatch.setattr(confirm, "PATIENCE", timedelta(0))
     return door
 
@@ -393,7 +393,7 @@ def test_whichever_way_a_mask_comes_into_being_it_says_who_drew_it_or_waits_for_
     assert finding.numbers["count"] == 2
 
     manager = User.objects.get(role=Role.DATA_MANAGER)
-    assert name_drawer(finding, radiologist.user, named_by=manager) == 2
+    assert name_annotator(finding, radiologist.user, named_by=manager) == 2
     assert _drew(case) == {Role.ANNOTATOR, Role.RADIOLOGIST}, "a data manager says who it was"
     assert (_sizes(case)[1], _sizes(case)[slice_of]) == (64, 81)
 

@@ -1,4 +1,4 @@
-"""An approval is bound to what was looked at: what ends it, and that it is asked again when something is made of it."""
+"""An approval is bound to what was looked at: changes that end it, and that it is checked before each use."""
 
 import re
 from dataclasses import replace
@@ -434,7 +434,7 @@ def test_a_damaged_mask_is_refused_with_what_brings_it_back(three: list[Review])
     mask.path.write_bytes(content)
     with pytest.raises(RejectedInput, match="stored-file-changed") as refusal:
         publish_release(SETTINGS)
-    assert f"mask {mask.pk} of {mask.case.code}" in refusal.value.message
+    assert f"Mask {mask.pk} of {mask.case.code}" in refusal.value.message
     assert "check_data --mend" in refusal.value.remedy
 
 

@@ -1,4 +1,4 @@
-"""Approvals of before they were bound: kept where it is proved what they saw, named for another look elsewhere."""
+"""Approvals from before they were bound: kept where their content is proved, named for another look elsewhere."""
 
 import ast
 from collections.abc import Callable

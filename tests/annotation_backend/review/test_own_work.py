@@ -1,4 +1,4 @@
-"""Nobody approves an own drawing, nor waves an own loss through, whatever went wrong or was learned in between."""
+"""Nobody approves an own mask, nor marks an own loss as seen, also after faults or a name given later."""
 
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from annotation_backend.labeling.saves.store import mark_deleted, receive
 from annotation_backend.labeling.versions import versions
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.labeling.versions.decoded_masks import decode_missing
-from annotation_backend.labeling.versions.doubts import name_drawer, note_doubts
-from annotation_backend.labeling.versions.losses import may_wave, note_losses, open_findings
+from annotation_backend.labeling.versions.doubts import name_annotator, note_doubts
+from annotation_backend.labeling.versions.losses import may_mark_seen, note_losses, open_findings
 from annotation_backend.review import endings
 from annotation_backend.review.approvals import approved_reviews
 from annotation_backend.review.models import EndReason, Review, Verdict, VerdictEnd, latest_review
@@ -62,7 +62,7 @@ def _approve(mask: CaseMask, reviewer: User) -> Review:
 
 
 @pytest.mark.parametrize("error", ["label-studio-down", "label-studio-answer"])
-def test_a_restoration_that_label_studio_took_without_an_answer_keeps_its_drawers(
+def test_a_restoration_that_label_studio_took_without_an_answer_keeps_its_annotators(
     tasks: list[LabelingTask], people: dict[Role, User], monkeypatch: pytest.MonkeyPatch, error: str
 ) -> None:
     saved(tasks[2], person=ANNOTATOR)
@@ -119,14 +119,14 @@ def test_a_version_comes_back_with_its_origin_or_not_at_all(
     assert Restoration.objects.get().result is None
 
 
-def test_who_named_another_as_the_drawer_does_not_approve_it_in_another_role(
+def test_a_person_who_named_the_annotator_does_not_approve_in_another_role(
     tasks: list[LabelingTask], people: dict[Role, User]
 ) -> None:
     saved(tasks[2], completed_by=ANNOTATOR, updated_by=0)
     note_doubts(tasks[2].case)
     manager = people[Role.DATA_MANAGER]
     finding = open_findings(tasks[2].case).get(kind=FindingKind.AUTHOR)
-    name_drawer(finding, people[Role.ANNOTATOR], named_by=manager)
+    name_annotator(finding, people[Role.ANNOTATOR], named_by=manager)
     manager.role = Role.RADIOLOGIST
     manager.save()
     with pytest.raises(RejectedInput, match="own-word"):
@@ -134,7 +134,7 @@ def test_who_named_another_as_the_drawer_does_not_approve_it_in_another_role(
     assert _approve(_made(tasks[2]), people[Role.RADIOLOGIST])
 
 
-def test_whom_a_data_manager_named_waves_no_loss_of_that_save_through(
+def test_a_named_annotator_marks_no_loss_of_that_save_as_seen(
     tasks: list[LabelingTask], people: dict[Role, User]
 ) -> None:
     saved(tasks[2])
@@ -143,11 +143,11 @@ def test_whom_a_data_manager_named_waves_no_loss_of_that_save_through(
     decode_missing(tasks[2].case)
     note_losses(tasks[2].case)
     loss = open_findings(tasks[2].case).get(kind=FindingKind.AREA)
-    assert not may_wave(loss, people[Role.RADIOLOGIST])
-    assert may_wave(loss, people[Role.DATA_MANAGER])
+    assert not may_mark_seen(loss, people[Role.RADIOLOGIST])
+    assert may_mark_seen(loss, people[Role.DATA_MANAGER])
 
 
-def test_who_restored_a_smaller_version_waves_no_loss_of_that_through(
+def test_a_person_who_restored_a_smaller_version_marks_no_loss_of_it_as_seen(
     tasks: list[LabelingTask], people: dict[Role, User]
 ) -> None:
     saved(tasks[2])
@@ -156,8 +156,8 @@ def test_who_restored_a_smaller_version_waves_no_loss_of_that_through(
     decode_missing(tasks[2].case)
     note_losses(tasks[2].case)
     loss = open_findings(tasks[2].case).get(kind=FindingKind.AREA)
-    assert not may_wave(loss, people[Role.RADIOLOGIST])
-    assert may_wave(loss, people[Role.DATA_MANAGER])
+    assert not may_mark_seen(loss, people[Role.RADIOLOGIST])
+    assert may_mark_seen(loss, people[Role.DATA_MANAGER])
 
 
 def test_an_approval_ends_when_it_turns_out_that_its_reviewer_drew(
@@ -189,7 +189,7 @@ def test_what_is_imported_under_the_number_of_a_restored_version_keeps_its_mask_
         _approve(_made(tasks[2]), people[Role.RADIOLOGIST])
     note_doubts(tasks[2].case)
     finding = open_findings(tasks[2].case).get(kind=FindingKind.AUTHOR)
-    name_drawer(finding, people[Role.ANNOTATOR], named_by=people[Role.DATA_MANAGER])
+    name_annotator(finding, people[Role.ANNOTATOR], named_by=people[Role.DATA_MANAGER])
     assert _approve(_made(tasks[2]), people[Role.RADIOLOGIST])
 
 

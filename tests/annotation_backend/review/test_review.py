@@ -5,7 +5,7 @@ import pytest
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.labeling.models import CaseMask, LabelingTask, TaskState
 from annotation_backend.labeling.versions.assembly import assemble
-from annotation_backend.labeling.versions.doubts import name_drawer, note_doubts
+from annotation_backend.labeling.versions.doubts import name_annotator, note_doubts
 from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.review.models import Review, Verdict, approved_review
 from annotation_backend.review.services import decide, queue
@@ -59,7 +59,7 @@ def test_nobody_approves_their_own_drawing_not_even_an_edited_one(mask: CaseMask
         _approve(newest, radiologist)
 
 
-def test_a_drawing_that_somebody_else_touched_last_stays_the_drawers_own(
+def test_an_annotation_that_somebody_else_touched_last_stays_its_annotators_own(
     people: dict[Role, User], mask: CaseMask
 ) -> None:
     task = LabelingTask.objects.get(slice_index=3)
@@ -70,7 +70,9 @@ def test_a_drawing_that_somebody_else_touched_last_stays_the_drawers_own(
         _approve(newest, people[Role.RADIOLOGIST])
 
 
-def test_a_drawing_by_a_stranger_is_in_no_mask_and_waits_for_a_name(people: dict[Role, User], mask: CaseMask) -> None:
+def test_an_annotation_by_an_unknown_person_is_in_no_mask_and_waits_for_a_name(
+    people: dict[Role, User], mask: CaseMask
+) -> None:
     task = LabelingTask.objects.get(slice_index=3)
     saved(task, identifier=8, person=99)
     assert assemble(task.case) == mask
@@ -78,7 +80,7 @@ def test_a_drawing_by_a_stranger_is_in_no_mask_and_waits_for_a_name(people: dict
     with pytest.raises(RejectedInput, match="losses-unseen"):
         _approve(mask, people[Role.RADIOLOGIST])
     [finding] = open_findings(task.case)
-    assert name_drawer(finding, people[Role.RADIOLOGIST], named_by=people[Role.DATA_MANAGER]) == 1
+    assert name_annotator(finding, people[Role.RADIOLOGIST], named_by=people[Role.DATA_MANAGER]) == 1
     newest = assemble(task.case)
     assert newest is not None
     assert newest.annotated_slices == [2, 3]
@@ -86,7 +88,7 @@ def test_a_drawing_by_a_stranger_is_in_no_mask_and_waits_for_a_name(people: dict
         _approve(newest, people[Role.RADIOLOGIST])
 
 
-def test_a_mask_whose_drawer_is_not_known_any_more_does_not_count(people: dict[Role, User], mask: CaseMask) -> None:
+def test_a_mask_whose_annotator_is_not_known_any_more_does_not_count(people: dict[Role, User], mask: CaseMask) -> None:
     User.objects.filter(pk=people[Role.ANNOTATOR].pk).update(label_studio_id=None)
     with pytest.raises(RejectedInput, match="mask-superseded"):
         _approve(mask, people[Role.RADIOLOGIST])

@@ -15,7 +15,7 @@ from django_tasks_db.models import DBTaskResult
 from annotation_backend.accounts.services import create_first_accounts
 from annotation_backend.cases.jobs import register_again
 from annotation_backend.cases.models import RedoState, RegistrationRedo
-from annotation_backend.doctor import processes as links
+from annotation_backend.doctor import processes
 from annotation_backend.environment import ROOT
 from annotation_backend.labeling.jobs import assemble_case
 from annotation_backend.supervision.lost_jobs import MOST_DEATHS, WORKER_GONE, take_up_lost_jobs
@@ -89,12 +89,12 @@ def test_the_job_of_a_living_worker_is_left_alone_and_that_of_a_killed_one_is_qu
     process.kill()
     process.wait()
     with pytest.raises(TryAgain, match=r"assemble_case of C0001\. .*\[jobs-lost\]"):
-        links.jobs()
+        processes.jobs()
     assert take_up_lost_jobs() == 1
     row.refresh_from_db()
     assert (row.status, row.worker_ids) == ("READY", [name])
     assert row in DBTaskResult.objects.ready()
-    links.jobs()
+    processes.jobs()
 
 
 def test_a_job_that_workers_die_of_is_given_up_and_named_until_it_succeeds() -> None:
@@ -104,9 +104,9 @@ def test_a_job_that_workers_die_of_is_given_up_and_named_until_it_succeeds() -> 
     row.refresh_from_db()
     assert (row.status, row.exception_class_path) == ("FAILED", WORKER_GONE)
     with pytest.raises(RejectedInput, match=r"assemble_case of C0001\. .*\[jobs-given-up\]"):
-        links.jobs()
+        processes.jobs()
     DBTaskResult.objects.filter(pk=assemble_case.enqueue(case_code="C0001").id).update(status="SUCCESSFUL")
-    links.jobs()
+    processes.jobs()
 
 
 def test_a_registration_that_is_given_up_has_failed_and_may_be_asked_for_again() -> None:
@@ -122,7 +122,7 @@ def test_a_registration_that_is_given_up_has_failed_and_may_be_asked_for_again()
 def test_missing_processes_are_named_by_the_doctor_and_on_the_first_page_for_staff_only(client, monkeypatch) -> None:
     monkeypatch.setattr("annotation_backend.views.is_up", lambda **_options: False)
     with pytest.raises(TryAgain, match=r"the reconciler is not running .*\[process-missing\]"):
-        links.processes()
+        processes.processes()
     people = {person.role: person for person in create_first_accounts()}
     client.force_login(people["data_manager"])
     page = client.get("/").content.decode()
@@ -136,7 +136,7 @@ def test_missing_processes_are_named_by_the_doctor_and_on_the_first_page_for_sta
 def test_with_all_processes_nothing_is_missing() -> None:
     with present(Part.WORKER), present(Part.TRAINER), present(Part.RECONCILER):
         assert missing() == []
-        links.processes()
+        processes.processes()
     assert missing() == list(Part)
 
 

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from annotation_backend.environment import ROOT
-from annotation_backend.supervision import kept_process
-from annotation_backend.supervision import supervisor as processes
+from annotation_backend.supervision import kept_process, supervisor
 from annotation_backend.supervision.former_run import FormerRun
 from annotation_backend.supervision.kept_process import KeptProcess
 from annotation_backend.supervision.supervisor import Processes, read_procfile, require_free
@@ -264,6 +263,6 @@ def _lives(pid: int) -> bool:
 
 
 def test_a_machine_without_the_address_for_label_studio_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "LISTENER_FOR_LABEL_STUDIO", "192.0.2.1")
+    monkeypatch.setattr(supervisor, "LISTENER_FOR_LABEL_STUDIO", "192.0.2.1")
     with pytest.raises(RejectedInput, match=r"192\.0\.2\.1.*ifconfig lo0 alias.*\[address-missing\]"):
         require_free("http://192.0.2.1:18000", what="ML_BACKEND_URL")

@@ -1,4 +1,4 @@
-"""Small cohorts of phantom patients for the tests of ingest, and what goes wrong in them."""
+"""Small cohorts of phantom patients for the tests of ingest, and faults in them."""
 
 import shutil
 from pathlib import Path

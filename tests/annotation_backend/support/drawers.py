@@ -1,4 +1,4 @@
-"""Segmenters for tests that need no network: what they draw is known, and they count how often they are asked."""
+"""Segmenters for tests that need no network: their masks are known, and they count how often they are asked."""
 
 from pathlib import Path
 

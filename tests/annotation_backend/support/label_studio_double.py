@@ -1,4 +1,4 @@
-"""Label Studio's answers to what the editor's set-up asks, as measured on 1.23.2; keeps what it is told."""
+"""Label Studio's answers to requests about the editor, as measured on 1.23.2; it keeps the values that it is given."""
 
 import re
 import sys

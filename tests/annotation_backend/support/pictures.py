@@ -1,4 +1,4 @@
-"""Where to point on a picture whose tumour is known."""
+"""Points on a picture whose tumour is known."""
 
 import numpy as np
 

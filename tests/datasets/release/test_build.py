@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import datasets.files
+import datasets.part_folder
 import datasets.release.build as build_module
 from datasets.errors import GeometryError, RejectedInput
 from datasets.formats.nifti import read_mask, read_volume, write_mask, write_volume
@@ -369,4 +370,4 @@ def _die_at_flush(flush: int) -> None:
         real(path)
 
     datasets.files.flush_to_disk = flush_or_die
-    build_module.flush_to_disk = flush_or_die
+    datasets.part_folder.flush_to_disk = flush_or_die

@@ -16,7 +16,7 @@ class Command(MaskloopCommand):
     help = "Say which series are a patient's T1 and T2; the next ingest takes them."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """Whose, and which."""
+        """The patient and the series."""
         parser.add_argument("--patient", required=True, metavar="CODE", help="e.g. P0003")
         for role in SeriesRole:
             parser.add_argument(

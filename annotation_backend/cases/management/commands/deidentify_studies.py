@@ -8,7 +8,7 @@ from annotation_backend.commandline.arguments import MaskloopCommand, a_path
 
 
 class Command(MaskloopCommand):
-    """Takes out what may identify a patient, by DICOM PS3.15's Basic Profile; what may not leave is named."""
+    """Removes identifying elements, by DICOM PS3.15's Basic Profile; files that may not leave are named."""
 
     help = "De-identify a folder of DICOM studies into another folder."
 

@@ -15,7 +15,7 @@ class Command(MaskloopCommand):
     help = "Leave a case out with a reason, or take that back."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """Which case, and why."""
+        """The case, and the reason."""
         parser.add_argument("case", metavar="CODE", help="e.g. C0003")
         either = parser.add_mutually_exclusive_group(required=True)
         either.add_argument("--reason", help="why, without names or dates")

@@ -12,7 +12,7 @@ from datasets.labels.label_values import parse_label_values
 
 
 class Command(MaskloopCommand):
-    """Finds each patient's T1 and fat-saturated T2, says why, and refuses by name what cannot be used."""
+    """Finds each patient's T1 and fat-saturated T2, says why, and refuses unusable files and series by name."""
 
     help = "Bring in a folder of studies: find T1 and T2 of each patient."
 

@@ -14,7 +14,7 @@ class Command(MaskloopCommand):
     help = "Register T1 onto T2 for each case."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """Which cases, and how."""
+        """The cases, and settings of the registration."""
         parser.add_argument("--case", nargs="+", metavar="CODE", help="only these cases")
         parser.add_argument(
             "--redo",

@@ -11,12 +11,12 @@ from annotation_backend.commandline.arguments import MaskloopCommand, a_path
 
 
 class Command(MaskloopCommand):
-    """Writes what came in, what was chosen, refused and why, with pictures; nothing else is needed to read it."""
+    """Writes patients, chosen and refused series with the reasons, and pictures; nothing else is needed to read it."""
 
     help = "Write the cohort's report as one HTML file with its pictures in it."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """Where to."""
+        """The folder to write to."""
         parser.add_argument("--output", type=a_path, metavar="FOLDER", help="default: reports/ in the data folder")
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:

@@ -18,7 +18,7 @@ class Command(MaskloopCommand):
     help = "Add a person, or one who was removed again, here and in Label Studio; prints the password once."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """Who."""
+        """The person's address and role."""
         parser.add_argument("email", help="the user name in both services")
         parser.add_argument("role", choices=Role.values)
 

@@ -16,7 +16,7 @@ class Command(MaskloopCommand):
     help = "List the versions of a slice, or compare two of them."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """Which slice, which versions."""
+        """The slice, and the versions."""
         parser.add_argument("case", help="the case's code")
         parser.add_argument("slice", type=int, help="the slice's index")
         parser.add_argument("versions", type=int, nargs="*", metavar="VERSION", help="two numbers; none to list all")
@@ -45,7 +45,7 @@ def _two(numbers: list[int]) -> list[int]:
 
 
 def _described(version: Annotation) -> dict[str, Any]:
-    """A version; what Label Studio did not confirm, or nobody known drew, is nobody's."""
+    """A version; its author is left out unless Label Studio confirmed it and a known person drew it."""
     is_proved = is_restorable(version)
     return {
         "number": version.number,

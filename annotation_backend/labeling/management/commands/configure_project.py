@@ -21,7 +21,7 @@ PROMOTED = "promoted"
 
 
 class Command(MaskloopCommand):
-    """Without an option it only says what is set."""
+    """Without an option it only shows the settings."""
 
     help = "Show or change how annotators draw and which model answers which kind of prompt."
 
@@ -42,7 +42,7 @@ class Command(MaskloopCommand):
         parser.add_argument("--dry-run", action="store_true", help="only say what would be set")
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
-        """Changes what is asked."""
+        """Changes the settings that were given."""
         project = current_project()
         before = project_settings(project) if project else last_settings()
         oedema = options["oedema"]
@@ -68,7 +68,7 @@ def _pair(word: str) -> tuple[str, str | None]:
     if not (separator and name):
         raise RejectedInput(
             "model-choice",
-            "Expected a kind of prompt and a model, got another word.",
+            "--model needs a kind of prompt and a model.",
             remedy=f"Write e.g. --model point=clicks-2d-2, or --model point={PROMOTED} to go back.",
         )
     return kind, None if name == PROMOTED else name

@@ -14,19 +14,19 @@ from datasets.pictures.picture_turn import DIRECTIONS
 
 
 class Command(MaskloopCommand):
-    """Two ways between Label Studio's files and label maps; needs neither the database nor Label Studio."""
+    """Converts between Label Studio's files and label maps; needs neither the database nor Label Studio."""
 
     help = "Convert a Label Studio export to NIfTI (to-nifti), or a NIfTI mask to tasks for import (from-nifti)."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """The two ways, each with its own."""
-        ways = parser.add_subparsers(dest="way", required=True, metavar="to-nifti | from-nifti")
-        _add_to_nifti(ways.add_parser("to-nifti", help="an export to one label map a case or task"))
-        _add_from_nifti(ways.add_parser("from-nifti", help="a label map to one task a slice"))
+        """The two directions, each with its own arguments."""
+        directions = parser.add_subparsers(dest="direction", required=True, metavar="to-nifti | from-nifti")
+        _add_to_nifti(directions.add_parser("to-nifti", help="an export to one label map a case or task"))
+        _add_from_nifti(directions.add_parser("from-nifti", help="a label map to one task a slice"))
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
-        """Converts one way."""
-        return self._to_nifti(options) if options["way"] == "to-nifti" else self._from_nifti(options)
+        """Converts in one direction."""
+        return self._to_nifti(options) if options["direction"] == "to-nifti" else self._from_nifti(options)
 
     def _to_nifti(self, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         report = export_to_nifti(

@@ -6,7 +6,7 @@ from typing import Any
 from annotation_backend.cases.registration.volumes import select_cases
 from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.labeling.predictions.predictions import push_predictions
-from annotation_backend.labeling.project.publish import publish, refresh_addresses
+from annotation_backend.labeling.project.publish import publish, renew_addresses
 from datasets.errors import RejectedInput
 
 
@@ -16,7 +16,7 @@ class Command(MaskloopCommand):
     help = "Publish exported slices as Label Studio tasks, with predictions."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """Which cases, and what else to do."""
+        """The cases, and options of publishing."""
         parser.add_argument("--case", nargs="+", metavar="CODE", help="only these cases")
         parser.add_argument("--no-predictions", action="store_true", help="publish without drawing")
         parser.add_argument(
@@ -25,7 +25,7 @@ class Command(MaskloopCommand):
         parser.add_argument(
             "--replace-unreadable",
             action="store_true",
-            help="make tasks anew at which Label Studio fails; what was saved in them last is lost there",
+            help="make tasks anew at which Label Studio fails; their last save is lost there",
         )
         parser.add_argument("--dry-run", action="store_true", help="only say what would be published")
 
@@ -39,7 +39,7 @@ class Command(MaskloopCommand):
                 continue
             try:
                 made = publish(case, replace_unreadable=options["replace_unreadable"], findings=findings)
-                renewed = refresh_addresses(case) if options["renew"] else 0
+                renewed = renew_addresses(case) if options["renew"] else 0
                 drawn = (
                     0
                     if options["no_predictions"]

@@ -1,4 +1,4 @@
-"""`pull_annotations`: takes over the saves that a webhook lost, once or again and again."""
+"""`pull_annotations`: takes over saves whose webhook was lost, once or again and again."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -16,7 +16,7 @@ SHORTEST_SECONDS = 1.0
 class Command(MaskloopCommand):
     """Compares Label Studio's annotations with ours; safe to run at any time, and again."""
 
-    help = "Take over annotations that a webhook lost, and queue again what a stopped worker left undone."
+    help = "Take over annotations whose webhook was lost, and queue jobs again that a stopped worker left undone."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         """Once, or for as long as the service runs."""
@@ -37,7 +37,7 @@ class Command(MaskloopCommand):
         if not projects:
             raise RejectedInput(
                 "no-project",
-                "Expected a project of ours in Label Studio, got none.",
+                "There is no project of ours in Label Studio.",
                 remedy="Run `manage.py publish_tasks` first.",
             )
         totals = {"seen": 0, "stored": 0, "deleted": 0}

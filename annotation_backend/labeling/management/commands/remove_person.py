@@ -1,5 +1,5 @@
 """`remove_person`: ends a person's accounts, here and in Label Studio, and the addresses of pictures that they may have
-kept; what they drew stays theirs."""
+kept; their annotations stay theirs."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -16,7 +16,7 @@ class Command(MaskloopCommand):
     help = "End a person's accounts, here and in Label Studio; add_person opens them again."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """Who."""
+        """The person's address."""
         parser.add_argument("email", help="the user name in both services")
         parser.add_argument("--dry-run", action="store_true", help="only say whose account would be closed")
 

@@ -15,7 +15,7 @@ class Command(MaskloopCommand):
     help = "Write a version of a slice back to Label Studio; `compare_annotations` lists them."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """Which version, and who restores it."""
+        """The version, and the person who restores it."""
         parser.add_argument("case", help="the case's code")
         parser.add_argument("slice", type=int, help="the slice's index")
         parser.add_argument("version", type=int, help="the version's number")

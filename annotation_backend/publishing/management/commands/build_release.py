@@ -13,7 +13,7 @@ class Command(MaskloopCommand):
     help = "Build a release of the approved cases and verify it."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """What the release is called and under which licence it goes out."""
+        """The release's name, version, licence and description."""
         parser.add_argument("name", help="e.g. thigh-tumours")
         parser.add_argument("version", help="e.g. 1.0.0; a published version never changes")
         parser.add_argument("--licence", required=True, help="SPDX name of the data's licence, e.g. CC-BY-4.0")

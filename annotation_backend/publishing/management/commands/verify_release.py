@@ -7,7 +7,7 @@ from annotation_backend.commandline.arguments import MaskloopCommand, a_path
 
 
 class Command(MaskloopCommand):
-    """Names what is missing, extra or changed in a release folder, ours or anybody's."""
+    """Names missing, extra and changed files in a release folder, ours or anybody's."""
 
     help = "Verify a release folder: every file against its manifest."
 

@@ -1,4 +1,4 @@
-"""What an ingest writes down of each patient, and the series that people choose for good."""
+"""The record that an ingest leaves of each patient, and the series that people choose for good."""
 
 import json
 import shutil

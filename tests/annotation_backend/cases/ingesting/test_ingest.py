@@ -1,4 +1,4 @@
-"""From a folder of studies to cases: what comes in, what is refused by name, and what never leaves the step."""
+"""From a folder of studies to cases: cases that come in, refusals by name, and identifiers that stay inside."""
 
 import errno
 import json
@@ -13,11 +13,11 @@ from django.db import connection
 
 from annotation_backend.cases.ingesting.ingest import ingest
 from annotation_backend.cases.models import Case, ImportedMask, Ingest, Patient
-from annotation_backend.cases.registration import volumes as services
+from annotation_backend.cases.registration import volumes
 from annotation_backend.cases.registration.export import export_case
 from annotation_backend.cases.registration.register import register_case
 from annotation_backend.cases.registration.volumes import imported_tumour, picture_plane
-from annotation_backend.cases.workers import pairs as work
+from annotation_backend.cases.workers import pairs
 from datasets.errors import RejectedInput
 from datasets.formats.nifti import write_volume
 from datasets.image.volume import Grid, Volume
@@ -93,7 +93,7 @@ def test_a_failure_in_the_middle_leaves_no_half_case_and_the_others_go_on(
         monkeypatch.undo()
         raise OSError(errno.ENOSPC, CANARY)
 
-    monkeypatch.setattr(work, "write_mask", full_disk)
+    monkeypatch.setattr(pairs, "write_mask", full_disk)
     report = ingest(cohort)
     assert len(report.new) == 1
     assert "ENOSPC" in str(report.findings)
@@ -176,7 +176,7 @@ def test_a_case_whose_volume_was_damaged_is_refused_by_name() -> None:
     content[len(content) // 2] ^= 0xFF
     path.write_bytes(content)
     with pytest.raises(RejectedInput, match="case-volume-changed"):
-        services.case_volumes(case)
+        volumes.case_volumes(case)
 
 
 def test_the_command_prints_one_json_document_and_leaves_with_1_on_findings(

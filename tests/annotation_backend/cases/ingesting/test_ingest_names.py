@@ -1,4 +1,4 @@
-"""Patients and masks of volume files in the records: what a remedy does, what is written down, and who stays who."""
+"""Patients and masks of volume files in the records: remedies, stored names, and patients who keep their codes."""
 
 import json
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Doubts about a registration: what they keep back, who decides, how it is done again, and exclusions."""
+"""Doubts about a registration: steps that they keep back, verdicts, registering again, and exclusions."""
 
 import numpy as np
 import pytest

@@ -96,7 +96,7 @@ def test_a_damaged_picture_is_served_by_no_address(
         for address in [*addresses, *addresses]:
             answer = radiologist.get(address)
             assert answer.status_code == 409
-            assert b"the picture of slice 2 of C0001" in answer.content
+            assert b"The picture of slice 2 of C0001" in answer.content
             assert b"export_slices --again --case C0001" in answer.content
     assert sum("stored-file" in record.message for record in caplog.records) == 1
     shown = radiologist.get(reverse("case-page", args=["C0001"])).content.decode()
@@ -123,8 +123,8 @@ def test_a_damaged_mask_is_not_shown_to_the_reviewer(radiologist: Client, mask: 
     DAMAGES[damage](mask.path)
     answer = radiologist.get(address)
     assert answer.status_code == 409
-    assert f"mask {mask.pk} of C0001".encode() in answer.content
-    assert f"mask {mask.pk} of C0001" in radiologist.get(reverse("review-case", args=["C0001"])).content.decode()
+    assert f"Mask {mask.pk} of C0001".encode() in answer.content
+    assert f"Mask {mask.pk} of C0001" in radiologist.get(reverse("review-case", args=["C0001"])).content.decode()
 
 
 def test_another_readable_mask_in_its_place_is_refused(radiologist: Client, mask: CaseMask) -> None:
@@ -145,7 +145,7 @@ def test_a_damaged_registered_volume_is_shown_by_no_page(radiologist: Client, ca
     DAMAGES[damage](case.folder / "t1.nii.gz")
     assert {radiologist.get(address).status_code for address in slices} == {409}
     page = radiologist.get(reverse("registration-page", args=["C0001"])).content.decode()
-    assert "the registered T1 of C0001" in page
+    assert "The registered T1 of C0001" in page
     assert "<figure>" not in page
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from annotation_backend.cases.models import Case
-from annotation_backend.cases.registration import export as exporting
-from annotation_backend.cases.registration import register as registering
+from annotation_backend.cases.registration import export, register
 from annotation_backend.cases.registration.export import keep_pictures
 from annotation_backend.cases.registration.register import keep_registration
 from annotation_backend.cases.registration.volumes import case_volumes
@@ -20,9 +19,9 @@ from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file
 from tests.annotation_backend.support.records import registered_case
 
 STEPS = [
-    (registering, "move_beside"),
-    (registering, "_record_at"),
-    (registering, "remove_others"),
+    (register, "move_beside"),
+    (register, "_record_at"),
+    (register, "remove_others"),
     (scratch, "flush_to_disk"),
 ]
 
@@ -90,7 +89,7 @@ def test_pictures_drawn_again_keep_their_folder_until_the_record_names_another(
     keep_pictures(case, StoredPictures(_folder(tmp_path / "first", "one"), [], {}, {}))
     (shown,) = (case.folder / "slices").iterdir()
     with monkeypatch.context() as patch:
-        patch.setattr(exporting, "_record_at", lambda *_: (_ for _ in ()).throw(Killed))
+        patch.setattr(export, "_record_at", lambda *_: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):
             keep_pictures(case, StoredPictures(_folder(tmp_path / "second", "two"), [], {}, {}))
     assert (shown / "a").read_text() == "one"

@@ -1,4 +1,4 @@
-"""Exports as people and their tools write them: what the writer meant is drawn, or a finding says what is not."""
+"""Exports as people and their tools write them: their masks are read, or a finding says which are not."""
 
 import itertools
 import json

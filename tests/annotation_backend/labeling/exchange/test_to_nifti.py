@@ -1,4 +1,4 @@
-"""Label Studio's exports to NIfTI and back, ours and those of strangers, held against the SDK's converter."""
+"""Label Studio's exports to NIfTI and back, of our projects and of others, compared with the SDK's converter."""
 
 import itertools
 import json
@@ -159,7 +159,7 @@ def test_tasks_of_several_cases_are_placed_by_their_exported_slices(tmp_path: Pa
         assert [each["index"] for each in beside["slices"]] == list(range(5))
 
 
-def test_a_strangers_task_becomes_a_volume_that_says_its_place_is_unknown(tmp_path: Path, capsys: Any) -> None:
+def test_a_foreign_task_becomes_a_volume_that_says_its_place_is_unknown(tmp_path: Path, capsys: Any) -> None:
     regions = [_square(0, "Bone", to_name="img", from_name="tag"), _square(3, "Air", to_name="img")]
     out = tmp_path / "out"
     status, document = _run(capsys, "to-nifti", _file(tmp_path, [_task(5, _save(*regions))]), out)
@@ -372,7 +372,7 @@ def test_a_dry_run_says_what_would_be_made_and_makes_nothing(tmp_path: Path, cap
     assert sorted(path.name for path in tmp_path.iterdir()) == ["export.json", "m.nii.gz"]
 
 
-def test_predictions_carry_their_model_and_the_names_of_a_strangers_interface(tmp_path: Path, capsys: Any) -> None:
+def test_predictions_name_their_model_and_the_controls_of_a_foreign_interface(tmp_path: Path, capsys: Any) -> None:
     write_mask(tmp_path / "m.nii.gz", _mask(_grid()))
     _run(capsys, "from-nifti", tmp_path / "m.nii.gz", tmp_path / "t.json", "--labels", "1=a", "2=b", "--as",
          "predictions", "--from-name", "tag", "--to-name", "img", "--model-version", "m1",

@@ -10,6 +10,7 @@ from annotation_backend.labeling.interface import editor
 from annotation_backend.labeling.interface.editor import bring_interface_up_to_date, change_settings
 from annotation_backend.labeling.interface.interface import guide_url, instruction, label_config
 from annotation_backend.labeling.interface.project_settings import ProjectSettings, project_settings
+from annotation_backend.labeling.jobs import predict_case
 from annotation_backend.labeling.masks.controls import (
     BOX_LABEL,
     EXTREME_LABEL,
@@ -120,7 +121,7 @@ def test_a_changed_format_keeps_what_annotations_or_drafts_use(
 def test_predictions_are_drawn_anew_where_nobody_submitted_and_only_if_they_look_otherwise(
     studio: LabelStudioDouble, project: LabelingProject
 ) -> None:
-    jobs = DBTaskResult.objects.filter(task_path=editor.predict_case.module_path)
+    jobs = DBTaskResult.objects.filter(task_path=predict_case.module_path)
     first, *_others = published(registered_case())
     LabelingTask.objects.filter(pk=first.pk).update(state=TaskState.ANNOTATED)
     mine = first.project

@@ -1,4 +1,4 @@
-"""Who looks at a task, and what lies on its picture, as an interactive request tells it."""
+"""The annotator of an interactive request, and the mask on its picture."""
 
 from typing import Any
 

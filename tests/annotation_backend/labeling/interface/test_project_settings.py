@@ -1,4 +1,4 @@
-"""Settings of a project: what is chosen counts at once, what cannot work is refused, and every change stays known."""
+"""Settings of a project: a choice counts at once, one that cannot work is refused, and every change is recorded."""
 
 from pathlib import Path
 

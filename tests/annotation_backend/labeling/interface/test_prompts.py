@@ -1,4 +1,4 @@
-"""Smart points and boxes of an interactive request: what they mean, and which are refused."""
+"""Smart points and boxes of an interactive request: their kinds, and those that are refused."""
 
 from typing import Any
 

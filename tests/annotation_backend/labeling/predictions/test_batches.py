@@ -1,4 +1,4 @@
-"""Thousands of tasks in one request: what is ready at once, the rest by a job, and no task harms another."""
+"""Thousands of tasks in one request: ready predictions at once, the rest by a job, and no task harms another."""
 
 import json
 import resource
@@ -107,7 +107,7 @@ def test_more_than_one_answer_holds_is_pushed(drawer: BrightDrawer, monkeypatch:
 
 
 def test_the_job_pushes_what_was_not_answered(drawer: BrightDrawer, monkeypatch: pytest.MonkeyPatch) -> None:
-    from annotation_backend.labeling.studio import shown_predictions as pushing
+    from annotation_backend.labeling.studio import shown_predictions
 
     model = known_model(kinds=(PromptKind.AUTOMATIC,))
     case = registered_case("C0001")
@@ -119,7 +119,7 @@ def test_the_job_pushes_what_was_not_answered(drawer: BrightDrawer, monkeypatch:
         calls.append((verb, path, given.get("json")))
         return [{"id": 9}] if verb == "GET" and given["params"] == {"task": 104} else []
 
-    monkeypatch.setattr(pushing, "call", label_studio)
+    monkeypatch.setattr(shown_predictions, "call", label_studio)
     assert push_slices.func(slices={"C9999": [1], "C0001": [1, 3]}) == 2
     bodies = next(body for _, path, body in calls if path.endswith("/import/predictions"))
     assert [body["task"] for body in bodies] == [102]
@@ -134,14 +134,14 @@ def test_the_job_pushes_what_was_not_answered(drawer: BrightDrawer, monkeypatch:
 def test_the_job_goes_on_later_where_label_studio_is_down(
     drawer: BrightDrawer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from annotation_backend.labeling.studio import shown_predictions as pushing
+    from annotation_backend.labeling.studio import shown_predictions
 
     def down(*_words: str, **_given: Any) -> None:
         raise TryAgain("label-studio-down", "Label Studio does not answer.", remedy="Start it.")
 
     known_model(kinds=(PromptKind.AUTOMATIC,))
     published(registered_case("C0001"))
-    monkeypatch.setattr(pushing, "call", down)
+    monkeypatch.setattr(shown_predictions, "call", down)
     assert push_slices.func(slices={"C0001": [1]}) == 0
     [row] = DBTaskResult.objects.filter(task_path=push_slices.module_path)
     assert row.args_kwargs["kwargs"] == {"slices": {"C0001": [1]}, "attempt": 2}

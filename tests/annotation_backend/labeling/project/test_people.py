@@ -1,4 +1,4 @@
-"""Accounts: the four first ones, one more, one less, and who is who in Label Studio."""
+"""Accounts: the four first ones, one more, one less, and people's numbers in Label Studio."""
 
 from datetime import timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from annotation_backend.labeling.models import LabelingTask, TaskState
 from annotation_backend.labeling.project import people
 from annotation_backend.labeling.project.people import ensure_people
 from annotation_backend.labeling.versions.assembly import assemble, current_saves
-from annotation_backend.labeling.versions.doubts import name_drawer, note_doubts
+from annotation_backend.labeling.versions.doubts import name_annotator, note_doubts
 from annotation_backend.labeling.versions.losses import open_findings
 from datasets.errors import RejectedInput
 from tests.annotation_backend.support.records import accounts, published, registered_case, saved
@@ -106,7 +106,7 @@ def test_what_an_account_drew_before_its_person_was_added_waits_for_a_name(monke
     saved(task, identifier=9, person=17)  # one of before, whose webhook was lost
     assert current_saves(task.case)[2] is None
     note_doubts(task.case)
-    name_drawer(open_findings(task.case).get(), known[Role.RADIOLOGIST], named_by=known[Role.DATA_MANAGER])
+    name_annotator(open_findings(task.case).get(), known[Role.RADIOLOGIST], named_by=known[Role.DATA_MANAGER])
     mask = assemble(task.case)
     assert mask is not None
     assert mask.is_drawn_by(known[Role.RADIOLOGIST])

@@ -1,4 +1,4 @@
-"""What a task shows: pictures in all windows, an order, and tasks of an earlier version brought up to date."""
+"""A task's data: pictures in all windows, an order, and tasks of an earlier version brought up to date."""
 
 import pytest
 from django.urls import reverse
@@ -100,9 +100,9 @@ def test_where_label_studio_does_not_take_new_addresses_the_old_ones_go_on(
     with monkeypatch.context() as patched:
         answer_with(patched, silent)
         with pytest.raises(TryAgain):
-            publish.refresh_addresses(case)
+            publish.renew_addresses(case)
     assert set(case.slices.values_list("token", flat=True)) == before
-    assert publish.refresh_addresses(case) == len(tasks)
+    assert publish.renew_addresses(case) == len(tasks)
     now = set(case.slices.values_list("token", flat=True))
     assert not now & before
     assert {data["annotated"].rpartition("/")[2].removesuffix(".png") for data in studio.tasks.values()} < now

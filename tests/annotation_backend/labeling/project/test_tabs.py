@@ -1,4 +1,4 @@
-"""Tabs: one for each stage and each annotator, made once, and left as people leave them."""
+"""Tabs: one for each task state and each annotator, made once, and left as people leave them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Whatever Label Studio answers is taken or named, costs its own row, and ends no round of the reconciler."""
+"""Any answer of Label Studio is taken or named, costs its own row, and ends no round of the reconciler."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from annotation_backend.labeling.interface.project_settings import ProjectSettin
 from annotation_backend.labeling.models import Annotation, LabelingProject, LabelingTask, SettingsChange
 from annotation_backend.labeling.project.people import ensure_people
 from annotation_backend.labeling.project.project import ensure_project
-from annotation_backend.labeling.project.publish import publish, refresh_addresses
+from annotation_backend.labeling.project.publish import publish, renew_addresses
 from annotation_backend.labeling.project.tabs import ensure_tabs
 from annotation_backend.labeling.project.task_states import mirror_states
 from annotation_backend.labeling.saves.confirm import confirm_saves
@@ -174,7 +174,7 @@ def test_no_shape_of_an_answer_breaks_anything(world: Case, answer: object, monk
         lambda: show_predictions(tasks, [{"task": task.label_studio_id, "result": []} for task in tasks]),
         lambda: mirror_states(world),
         lambda: publish(world),
-        lambda: refresh_addresses(world),
+        lambda: renew_addresses(world),
         lambda: restore(Annotation.objects.first(), person=people),
     ]
     for act in acts:

@@ -28,7 +28,7 @@ from annotation_backend.labeling.models import (
     ReceivedBy,
     TaskState,
 )
-from annotation_backend.labeling.project import living
+from annotation_backend.labeling.project import deleted_project
 from annotation_backend.labeling.project.publish import _keep
 from annotation_backend.labeling.saves import confirm
 from annotation_backend.labeling.saves.confirm import confirm_saves
@@ -443,13 +443,13 @@ def test_a_late_save_does_not_end_an_approval(world: World) -> None:
 
 def test_a_project_that_label_studio_deleted_is_retired(world: World) -> None:
     project = LabelingProject.objects.get()
-    assert not living.is_gone(project)
+    assert not deleted_project.is_gone(project)
     world.server.project = 2
     report = upkeep.take_up(project)
     project.refresh_from_db()
     assert project.is_retired
     assert "project-gone" in report.refused[0]
-    assert living.bring_back() == []
+    assert deleted_project.bring_back() == []
 
 
 @pytest.mark.parametrize("seen", [None, 2])
@@ -457,9 +457,9 @@ def test_a_project_of_an_organisation_that_our_account_does_not_see_is_not_retir
     world: World, monkeypatch: pytest.MonkeyPatch, seen: int | None
 ) -> None:
     project = LabelingProject.objects.get()
-    assert not living.is_gone(project)
+    assert not deleted_project.is_gone(project)
     world.server.organisation = seen
-    for ask in (upkeep.take_up, living.is_gone):
+    for ask in (upkeep.take_up, deleted_project.is_gone):
         with pytest.raises(RejectedInput, match="label-studio-organisation") as refused:
             ask(project)
         assert "Sign in to Label Studio as the administrator" in refused.value.remedy
@@ -473,15 +473,15 @@ def test_a_project_of_an_organisation_that_our_account_does_not_see_is_not_retir
 
 def test_a_project_that_was_taken_for_deleted_comes_back_with_what_was_saved_in_it(world: World) -> None:
     project = LabelingProject.objects.get()
-    assert not living.is_gone(project)
-    living.retire(project)
+    assert not deleted_project.is_gone(project)
+    deleted_project.retire(project)
     newer = LabelingProject.objects.create(label_studio_id=9, title="Made anew")
     LabelingTask.objects.filter(slice_index=1).update(project=newer, label_studio_id=900)
     task = LabelingTask.objects.get(slice_index=1)
     task.former.create(project=project, label_studio_id=world.server.task_of(1)["id"])
     for index in (0, 1):
         world.server.save(index, again=False, skips=False)
-    [finding] = living.bring_back()
+    [finding] = deleted_project.bring_back()
     assert finding.code == "project-back"
     assert upkeep.take_up(LabelingProject.objects.get(pk=project.pk)).stored == 2
     assert [save is not None for save in current_saves(world.case).values()] == [True, True, False]
@@ -489,12 +489,12 @@ def test_a_project_that_was_taken_for_deleted_comes_back_with_what_was_saved_in_
 
 def test_another_project_of_the_same_number_is_not_taken_for_ours(world: World) -> None:
     project = LabelingProject.objects.get()
-    assert not living.is_gone(project)
-    living.retire(project)
+    assert not deleted_project.is_gone(project)
+    deleted_project.retire(project)
     LabelingProject.objects.filter(pk=project.pk).update(made_at="2026-01-01T00:00:00Z")
-    assert living.bring_back() == []
+    assert deleted_project.bring_back() == []
     LabelingProject.objects.filter(pk=project.pk).update(made_at=None)
-    assert living.bring_back() == [], "an older record tells it by when it was made"
+    assert deleted_project.bring_back() == [], "an older record tells it by when it was made"
 
 
 def test_rounds_go_on_after_one_that_was_broken_off(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

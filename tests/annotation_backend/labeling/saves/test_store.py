@@ -1,4 +1,4 @@
-"""Saves become immutable Annotations once, whichever way and however often they come."""
+"""Saves become immutable Annotations once, however often and by webhook or reconciliation they come."""
 
 import numpy as np
 import pytest
@@ -137,7 +137,7 @@ def test_everyone_who_made_or_changed_any_version_drew_in_the_mask(task: Labelin
     _webhook(save_body(task, completed_by=1, updated_by=99, updated_at="2026-11-21T10:30:00Z"))
     record = assemble(task.case)
     assert record is not None
-    assert record.drawers() == {2, 3, 4}, "what only a webhook says names nobody"
+    assert record.annotators() == {2, 3, 4}, "what only a webhook says names nobody"
 
 
 def test_a_save_of_another_project_with_the_same_task_number_is_not_ours(task: LabelingTask) -> None:

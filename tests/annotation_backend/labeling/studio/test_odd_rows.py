@@ -12,7 +12,7 @@ from annotation_backend.labeling import upkeep
 from annotation_backend.labeling.interface.editor import change_settings
 from annotation_backend.labeling.interface.project_settings import ProjectSettings
 from annotation_backend.labeling.models import Annotation, AnnotationDeletion, LabelingProject, LabelingTask
-from annotation_backend.labeling.project.living import is_gone
+from annotation_backend.labeling.project.deleted_project import is_gone
 from annotation_backend.labeling.project.publish import publish
 from annotation_backend.labeling.saves.reconcile import pull
 from annotation_backend.labeling.saves.save import read_save

@@ -1,4 +1,4 @@
-"""Where Label Studio may send to: the internet, and of all inner addresses our own service's alone."""
+"""Addresses that Label Studio may send to: the internet, and of all inner addresses our own service's alone."""
 
 import ipaddress
 

@@ -1,4 +1,4 @@
-"""What Label Studio's process is told about its database, and what it is not told about ours."""
+"""The environment of Label Studio's process: its database, and no secret of ours."""
 
 import subprocess
 import sys

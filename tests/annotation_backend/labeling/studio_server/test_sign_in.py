@@ -8,7 +8,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from annotation_backend.labeling.studio_server import sign_in as limit
+from annotation_backend.labeling.studio_server import sign_in
 
 EMAIL, RIGHT = "anna@hospital.org", "right"
 
@@ -18,9 +18,9 @@ class _Door:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now, self.asked = 1000.0, 0
-        monkeypatch.setattr(limit.time, "monotonic", lambda: self.now)
-        monkeypatch.setattr(limit.SignInLimit, "_counts", OrderedDict())
-        self.middleware = limit.SignInLimit(self._answer)
+        monkeypatch.setattr(sign_in.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(sign_in.SignInLimit, "_counts", OrderedDict())
+        self.middleware = sign_in.SignInLimit(self._answer)
 
     def _answer(self, request: Any) -> HttpResponse:
         if getattr(request, "user", None) and request.path.startswith("/user/"):
@@ -56,20 +56,20 @@ def test_who_tried_too_often_waits_and_the_right_password_works_after_that(door:
     assert door.tries(RIGHT) == 429
     assert door.asked == 5
     assert door.tries(RIGHT, address="10.0.0.2") == 302
-    door.now += limit.FIRST_LOCK_SECONDS
+    door.now += sign_in.FIRST_LOCK_SECONDS
     assert door.tries(RIGHT) == 302
     assert [door.tries("wrong") for _ in range(5)] == [200] * 5
 
 
 def test_many_addresses_together_are_bounded_too(door: _Door) -> None:
     statuses = [door.tries("wrong", address=f"10.0.1.{number}") for number in range(60)]
-    assert statuses == [200] * limit.TRIES_OF_AN_ACCOUNT + [429] * 10
-    door.now += limit.LONGEST_LOCK_SECONDS
+    assert statuses == [200] * sign_in.TRIES_OF_AN_ACCOUNT + [429] * 10
+    door.now += sign_in.LONGEST_LOCK_SECONDS
     assert door.tries(RIGHT, address="10.0.2.1") == 302
 
 
 def test_other_requests_pass_and_memory_is_bounded(door: _Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limit, "_MOST_KEYS", 20)
+    monkeypatch.setattr(sign_in, "_MOST_KEYS", 20)
     for number in range(50):
         door.tries("wrong", email=f"p{number}@x.org")
     assert len(door.middleware._counts) == 20
@@ -85,7 +85,7 @@ def test_every_page_that_takes_a_password_counts_for_the_same_account(door: _Doo
 
 
 def test_a_second_instance_for_addresses_without_a_slash_counts_with_the_first(door: _Door) -> None:
-    first, door.middleware = door.middleware, limit.SignInLimit(door._answer)
+    first, door.middleware = door.middleware, sign_in.SignInLimit(door._answer)
     tries = [door.tries("wrong") for _ in range(3)]
     door.middleware = first
     assert tries + [door.tries("wrong") for _ in range(3)] == [200] * 5 + [429]

@@ -1,4 +1,4 @@
-"""What Label Studio does not confirm, or nobody known drew, counts nowhere and is one finding a case."""
+"""Saves that Label Studio does not confirm, or whose annotator is unknown, count nowhere and are one finding a case."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -24,7 +24,7 @@ from annotation_backend.labeling.models import (
     Restoration,
     TaskState,
 )
-from annotation_backend.labeling.predictions import neighbours as refresh
+from annotation_backend.labeling.predictions import neighbours
 from annotation_backend.labeling.saves import confirm
 from annotation_backend.labeling.saves.confirm import confirm_saves, note
 from annotation_backend.labeling.saves.reconcile import PullReport, _Before, _take_task
@@ -33,8 +33,8 @@ from annotation_backend.labeling.saves.store import mark_deleted, receive, unmar
 from annotation_backend.labeling.versions import versions
 from annotation_backend.labeling.versions.assembly import assemble, current_saves
 from annotation_backend.labeling.versions.decoded_masks import decode_missing
-from annotation_backend.labeling.versions.doubts import name_drawer, note_doubts, unexplained, unproved
-from annotation_backend.labeling.versions.losses import may_wave, note_losses, open_findings
+from annotation_backend.labeling.versions.doubts import name_annotator, note_doubts, unexplained, unproved
+from annotation_backend.labeling.versions.losses import may_mark_seen, note_losses, open_findings
 from annotation_backend.labeling.versions.standing import standing_of
 from annotation_backend.labeling.versions.versions import restore
 from annotation_backend.review.models import Verdict
@@ -118,12 +118,12 @@ def _doubts(task: LabelingTask) -> list[tuple[str, int]]:
 @pytest.mark.parametrize(
     ("changes", "outcome"),
     [
-        ({"person": 999999, "updated_at": EARLY}, Outcome.OTHERWISE),
+        ({"person": 999999, "updated_at": EARLY}, Outcome.MISMATCH),
         ({"person": 999999, "updated_at": EARLIER}, Outcome.SUPERSEDED),
         ({"person": 3, "updated_at": EARLIER, "result": []}, Outcome.SUPERSEDED),
         ({"person": 0, "updated_at": EARLIER, "result": []}, Outcome.SUPERSEDED),
-        ({"completed_by": 3, "result": []}, Outcome.OTHERWISE),
-        ({"updated_at": "2031-01-01T00:00:00.000001Z"}, Outcome.OTHERWISE),
+        ({"completed_by": 3, "result": []}, Outcome.MISMATCH),
+        ({"updated_at": "2031-01-01T00:00:00.000001Z"}, Outcome.MISMATCH),
         ({"identifier": 8, "updated_at": "2031-01-01T00:00:00.000001Z"}, Outcome.UNKNOWN),
     ],
     ids=["stranger", "stranger since", "another's name", "nobody", "same time", "future", "never there"],
@@ -142,7 +142,7 @@ def test_a_forged_save_is_evidence_that_names_nobody_and_changes_nothing(
     for _ in range(2):
         assert current_saves(task.case)[2] == real
         assert assemble(task.case) == before
-        assert before.drawers() == {4}
+        assert before.annotators() == {4}
         _work(task)
     forged = Annotation.objects.order_by("pk").last()
     assert forged is not None
@@ -356,7 +356,7 @@ def test_a_name_is_not_given_to_what_is_imported_under_the_same_number_later(
 ) -> None:
     saved(tasks[3], identifier=8, updated_by=None)
     _work(tasks[3])
-    name_drawer(open_findings(tasks[3].case).get(), people[Role.ANNOTATOR], named_by=people[Role.DATA_MANAGER])
+    name_annotator(open_findings(tasks[3].case).get(), people[Role.ANNOTATOR], named_by=people[Role.DATA_MANAGER])
     saved(tasks[3], identifier=8, updated_by=None, updated_at=LATER, result=[])
     _work(tasks[3])
     assert current_saves(tasks[3].case)[3] is None
@@ -397,7 +397,7 @@ def test_who_restored_what_nobody_is_proved_to_have_drawn_answers_for_it(
     assert mask.is_drawn_by(people[Role.RADIOLOGIST]), "as an earlier version of this program let them"
 
 
-def test_an_own_loss_is_for_somebody_else_to_wave_through_by_button_and_by_restoring(
+def test_an_own_loss_is_for_somebody_else_to_mark_as_seen_by_button_and_by_restoring(
     client: Client, people: dict[Role, User], tasks: list[LabelingTask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def call(_method: str, _path: str, *, json: dict[str, Any]) -> dict[str, Any]:
@@ -413,7 +413,7 @@ def test_an_own_loss_is_for_somebody_else_to_wave_through_by_button_and_by_resto
     assert client.post(reverse("restore-version", args=["C0001", 2, small.number])).status_code == 302
     loss.refresh_from_db()
     assert loss.seen_by is None
-    assert not may_wave(loss, people[Role.ANNOTATOR])
+    assert not may_mark_seen(loss, people[Role.ANNOTATOR])
 
     saved(tasks[4], identifier=9, person=3)
     saved(tasks[4], identifier=9, person=3, updated_at=LATER, result=[])
@@ -441,7 +441,7 @@ def test_only_a_confirmed_save_opens_the_versions_of_its_slice(
     receive({"action": "ANNOTATION_CREATED", "annotation": save_body(tasks[2], identifier=9)})
     if outcome:
         note(Annotation.objects.get(label_studio_id=9), outcome)
-    is_confirmed = outcome in (Outcome.CONFIRMED, Outcome.ASSUMED)
+    is_confirmed = outcome in (Outcome.CONFIRMED, Outcome.UNCHECKED_LEGACY)
     client.force_login(people[Role.ANNOTATOR])
     assert client.get(reverse("slice-versions", args=["C0001", 2])).status_code == (200 if is_confirmed else 403)
     assert client.get(reverse("compare-versions", args=["C0001", 2, 1, 2])).status_code == (
@@ -487,20 +487,20 @@ def test_the_slices_around_a_save_follow_it_once_label_studio_has_confirmed_it(
 ) -> None:
     followed: list[set[int]] = []
     monkeypatch.setattr(
-        refresh, "propagated_masks", lambda _case, known, *_words, **_more: followed.append(set(known)) or []
+        neighbours, "propagated_masks", lambda _case, known, *_words, **_more: followed.append(set(known)) or []
     )
     body = save_body(tasks[4], identifier=9, updated_at=LATER, created_at=LATER)
     receive({"action": "ANNOTATION_CREATED", "annotation": body})
-    again: list[refresh._Due] = []
-    monkeypatch.setattr(refresh._refresher, "ask", again.append)
+    again: list[neighbours._Due] = []
+    monkeypatch.setattr(neighbours._propagator, "ask", again.append)
     monkeypatch.setattr(confirm, "PATIENCE", timedelta(minutes=1))
-    refresh._refresh(refresh._Due(tasks[4].case_id, None, 4, 0.0, asks=2))
-    refresh._refresh(again[0])
+    neighbours._redraw(neighbours._Due(tasks[4].case_id, None, 4, 0.0, asks=2))
+    neighbours._redraw(again[0])
     assert [due.asks for due in again] == [1, 0], "Label Studio is asked again while it does not have it"
-    refresh._refresh(again[1])
+    neighbours._redraw(again[1])
     assert followed == [{2}]
     server.annotations[9] = body
-    refresh._refresh(again[0])
+    neighbours._redraw(again[0])
     assert followed == [{2}, {2, 4}]
 
 
@@ -562,4 +562,4 @@ def _stands(task: LabelingTask) -> tuple[object, ...]:
     """What counts on each slice, the mask made of it and who drew in it, and the states that people see."""
     mask = assemble(task.case)
     states = LabelingTask.objects.filter(case=task.case).order_by("slice_index").values_list("state", "review_comment")
-    return current_saves(task.case), mask, mask and mask.drawers(), list(states)
+    return current_saves(task.case), mask, mask and mask.annotators(), list(states)

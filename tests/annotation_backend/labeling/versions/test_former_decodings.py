@@ -1,4 +1,4 @@
-"""Saves that an earlier version decoded otherwise: decoded anew, and what was made and approved of them is compared."""
+"""Saves that an earlier version decoded otherwise: decoded anew, and their masks and approvals are compared."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Sudden losses are found, whatever order the saves came in, and a case is not approved before somebody looked."""
+"""Sudden losses are found in any order of the saves, and a case is not approved before somebody looked."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Versions of a slice: kept as they were, compared, restored, and who may see them."""
+"""Versions of a slice: kept as they were, compared, restored, and shown to reviewers and their annotators."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -186,11 +186,11 @@ def test_who_restores_draws_nothing_and_may_still_give_the_verdict(
     answering(alive={7})
     before = assemble(two[0].task.case)
     assert before is not None
-    assert people[Role.DATA_MANAGER].label_studio_id not in before.drawers()
+    assert people[Role.DATA_MANAGER].label_studio_id not in before.annotators()
     restore(two[0], person=people[Role.DATA_MANAGER])
     mask = assemble(two[0].task.case)
     assert isinstance(mask, CaseMask)
-    assert people[Role.DATA_MANAGER].label_studio_id not in mask.drawers()
+    assert people[Role.DATA_MANAGER].label_studio_id not in mask.annotators()
 
 
 def test_a_version_of_a_deleted_annotation_becomes_a_new_annotation(

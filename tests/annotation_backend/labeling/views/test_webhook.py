@@ -1,4 +1,4 @@
-"""The webhook at its door: who is let in, and that whatever comes gets one named answer and harms nothing."""
+"""The webhook: its secret, and that any body gets one named answer and harms nothing."""
 
 import json
 from datetime import timedelta
@@ -276,7 +276,7 @@ def test_what_counts_is_the_same_by_both_queries(task: LabelingTask) -> None:
         receive(_saved(task, updated_at=f"2026-11-21T10:00:{second:02}.000001Z", **changes))
         counted()
     for row, outcome in zip(
-        Annotation.objects.order_by("pk"), [*3 * [Outcome.CONFIRMED], Outcome.OTHERWISE], strict=True
+        Annotation.objects.order_by("pk"), [*3 * [Outcome.CONFIRMED], Outcome.MISMATCH], strict=True
     ):
         note(row, outcome)
         counted()

@@ -1,4 +1,4 @@
-"""What Label Studio shows is what we left there: each change is named, mended, and remembered with what was drawn."""
+"""Changes of others in Label Studio: each is named, mended, and recorded with the saves that were made meanwhile."""
 
 import json
 from collections.abc import Callable
@@ -33,7 +33,7 @@ from annotation_backend.labeling.project.task_states import mirror_states
 from annotation_backend.labeling.saves.store import receive
 from annotation_backend.labeling.studio.credentials import basic_auth, ml_backend_url, webhook_headers, webhook_url
 from annotation_backend.labeling.studio.shown_predictions import show_predictions
-from annotation_backend.labeling.watch import services, strangers, tasks
+from annotation_backend.labeling.watch import foreign_tasks, services, tasks
 from annotation_backend.labeling.watch.interface import SETTINGS
 from annotation_backend.labeling.watch.jobs import look_over_project
 from annotation_backend.labeling.watch.services import look, settle
@@ -360,7 +360,7 @@ def test_tasks_that_somebody_deleted_are_named_until_they_are_back(
     shown_in_label_studio(project)
 
 
-def test_a_task_that_a_slice_had_before_is_no_strangers(studio: LabelStudioDouble, project: LabelingProject) -> None:
+def test_a_task_that_a_slice_had_before_is_not_foreign(studio: LabelStudioDouble, project: LabelingProject) -> None:
     task = LabelingTask.objects.order_by("slice_index")[0]
     old = task.label_studio_id
     task.former.create(project=project, label_studio_id=old)
@@ -368,7 +368,7 @@ def test_a_task_that_a_slice_had_before_is_no_strangers(studio: LabelStudioDoubl
     studio.made = dict.fromkeys(studio.tasks, "2026-01-01T00:00:00Z")
     LabelingTask.objects.filter(pk=task.pk).update(label_studio_id=901)
     studio.predictions = {}
-    assert strangers.differences(project, studio.rows().values()) == []
+    assert foreign_tasks.differences(project, studio.rows().values()) == []
 
 
 def test_a_prediction_where_we_gave_none_is_another_s(studio: LabelStudioDouble, project: LabelingProject) -> None:

@@ -1,4 +1,4 @@
-"""What the machine refuses - a database that is busy, a disk that is full - as an error with words and a remedy."""
+"""Faults of the machine, such as a busy database or a full disk, as an error with a message and a remedy."""
 
 import errno
 

@@ -1,4 +1,4 @@
-"""One doctor at a time: each removes what another's rehearsal left behind, and would take it for that."""
+"""One doctor at a time: a doctor removes rehearsal cases that are left behind, and would remove another's, too."""
 
 import fcntl
 from collections.abc import Iterator

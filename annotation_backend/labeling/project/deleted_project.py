@@ -1,4 +1,4 @@
-"""Whether our project is still in Label Studio: what its account does not show is not deleted."""
+"""Whether our project is still in Label Studio: a project that our account does not see need not be deleted."""
 
 import logging
 from collections.abc import Mapping
@@ -46,15 +46,15 @@ def require_organisation(project: LabelingProject | None) -> None:
     if seen is None or wanted not in (None, seen):
         raise RejectedInput(
             "label-studio-organisation",
-            f"Expected our account in Label Studio to see organisation {wanted or '1'}, got {seen or 'none'}: "
-            "nothing of the project can be seen, and nothing of it is taken for deleted.",
+            f"Our account in Label Studio sees organisation {seen or 'none'} instead of {wanted or '1'}: nothing of "
+            "the project can be seen, and nothing of it is taken for deleted.",
             remedy="Sign in to Label Studio as the administrator (sign out first if you are signed in), which gives it "
             "back. Then run this again. Anybody with an account there can have taken it away.",
         )
 
 
 def remember(project: LabelingProject, found: Mapping[str, Any] | None = None) -> None:
-    """Notes what tells a project from another one that is given its number, and which organisation it is in."""
+    """Stores a project's creation time, which tells it from another one that is given its number, and organisation."""
     body = found or _found(project) or {}
     organisation, made_at = number_in(body, "organization"), _made_at(body)
     if (project.organisation, project.made_at) == (organisation, made_at) or made_at is None:
@@ -67,12 +67,12 @@ def retire(project: LabelingProject) -> Finding:
     """Writes down that Label Studio has deleted a project; `bring_back` takes it back where it is seen again."""
     LabelingProject.objects.filter(pk=project.pk).update(is_retired=True)
     project.is_retired = True
-    logger.warning("Label Studio has deleted project %d; what was saved in it stays here", project.label_studio_id)
+    logger.warning("Label Studio has deleted project %d; its annotations stay here", project.label_studio_id)
     return Finding(
         Level.WARNING,
         "project-gone",
         f"Project {project.label_studio_id} was deleted in Label Studio.",
-        "`manage.py publish_tasks` makes it anew; what was saved in it stays here.",
+        "`manage.py publish_tasks` makes it anew; its annotations stay here.",
     )
 
 
@@ -80,7 +80,7 @@ def bring_back() -> list[Finding]:
     """Takes projects back that were taken for deleted and are in Label Studio after all.
 
     Returns:
-        One finding for each; the next reconciliation takes over what was saved in it meanwhile.
+        One finding for each; the next reconciliation takes over the saves since.
     """
     back = [project for project in LabelingProject.objects.filter(is_retired=True) if _is_there(project)]
     for project in back:

@@ -1,4 +1,4 @@
-"""Exports of other people's projects and tools: what is no mask, says too little, or comes twice is never silent."""
+"""Exports of other people's projects and tools: odd regions, missing data and duplicates are never silent."""
 
 import json
 from pathlib import Path

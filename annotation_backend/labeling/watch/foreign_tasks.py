@@ -1,7 +1,7 @@
-"""Tasks in our project that are none of ours: imported, copied, or left by a publication that was broken off.
+"""Foreign tasks in our project: imported, copied, or left by a publication that was broken off.
 
-Nothing is deleted, because somebody may have drawn in one: it leaves the tabs, and says to whoever opens it that it
-counts nowhere.
+They are not deleted, because somebody may have drawn in one: a foreign task leaves the tabs, and tells a person who
+opens it that it counts nowhere.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ from annotation_backend.labeling.watch.difference import Difference
 from datasets.errors import TryAgain
 
 SETTLING = timedelta(seconds=60)
-"""A publication writes its tasks down as soon as Label Studio has answered; a younger one may be its."""
+"""A publication records its tasks as soon as Label Studio has answered; a younger task may be one of these."""
 
 STATE = "none of ours"
 """No tab asks for it."""
@@ -54,7 +54,7 @@ def differences(project: LabelingProject, rows: Iterable[Row]) -> list[Differenc
 
 
 def mend(found: Sequence[Difference], rows: Mapping[int, Row]) -> set[int]:
-    """Takes them out of the tabs, with a word to whoever opens one.
+    """Takes them out of the tabs, with a comment for a person who opens one.
 
     Returns:
         Label Studio's numbers of the tasks at which it fails; they stay as they are.

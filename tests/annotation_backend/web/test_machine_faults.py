@@ -17,7 +17,7 @@ from annotation_backend.accounts.services import email_of
 from annotation_backend.environment import password_variable
 from annotation_backend.labeling.studio.credentials import webhook_headers
 from annotation_backend.labeling.studio.web_patience import _bound
-from annotation_backend.web.not_now import refusal_of
+from annotation_backend.web.machine_faults import refusal_of
 from datasets.errors import RejectedInput
 from tests.annotation_backend.support.records import accounts
 
