@@ -9,7 +9,6 @@ so that others who guess at an account, or who share an address with its owner, 
 import ipaddress
 import logging
 import secrets
-import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from annotation_backend.accounts.models import SignInCount, User
+from annotation_backend.accounts.spelling import one_spelling
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ def begin(request: HttpRequest, email: str) -> Try:
     if device is not None:
         limits = {_key("device", device): TRIES_OF_AN_ACCOUNT}
     else:
-        account, address = _key("account", _as_signed_in(email)), _key("address", address_of(request))
+        account, address = _key("account", one_spelling(email)), _key("address", address_of(request))
         limits = {account: TRIES_OF_AN_ACCOUNT, address: TRIES_OF_AN_ADDRESS}
     require_free(list(limits))
     with transaction.atomic():
@@ -177,13 +177,8 @@ def _device_of(request: HttpRequest, email: str) -> str | None:
     except BadSignature:
         return None
     number = value.partition(".")[0]
-    known = User.objects.filter(pk=int(number), username__iexact=_as_signed_in(email)) if number.isdecimal() else None
+    known = User.objects.filter(pk=int(number), username__iexact=one_spelling(email)) if number.isdecimal() else None
     return value if known is not None and known.exists() else None
-
-
-def _as_signed_in(email: str) -> str:
-    """One spelling of each account: the form takes wide letters and ligatures for plain ones before it looks it up."""
-    return unicodedata.normalize("NFKC", email.strip()).strip().lower()
 
 
 def _key(kind: str, value: str) -> str:

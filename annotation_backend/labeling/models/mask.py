@@ -54,17 +54,16 @@ class CaseMask(models.Model):
         The annotators of a restored version are those of its source. The same holds for a save that came after a
         restoration whose result Label Studio did not report: it may be the restored version.
         """
-        people = {person for pair in self._versions().values_list("completed_by", "updated_by") for person in pair}
-        return people - {0}
+        return _people_of(self._versions())
 
     def is_drawn_by(self, person: User) -> bool:
         """Whether a person is an annotator of this mask, by Label Studio's word or a data manager's.
 
         A person who restored a version without a known annotator counts as its annotator.
         """
-        if person.label_studio_id is not None and person.label_studio_id in self.annotators():
-            return True
         versions = self._versions()
+        if person.label_studio_id is not None and person.label_studio_id in _people_of(versions):
+            return True
         named = NamedDrawer.objects.filter(person=person, annotation__in=versions)
         restored = Restoration.objects.filter(result__in=versions, person=person)
         return named.exists() or restored.exclude(source__in=Annotation.objects.all().proved()).exists()
@@ -99,6 +98,10 @@ class CaseMask(models.Model):
 
 
 _NUMBER = ("project", "label_studio_id")
+
+
+def _people_of(versions: AnnotationQuerySet) -> set[int]:
+    return {person for pair in versions.values_list("completed_by", "updated_by") for person in pair} - {0}
 
 
 def _any_of(numbers: set[tuple[int, int]], prefix: str = "") -> Q:

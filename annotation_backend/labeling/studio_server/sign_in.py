@@ -5,13 +5,14 @@ in memory are enough; they are gone when it starts again, which nobody without t
 """
 
 import time
-import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
+
+from annotation_backend.accounts.spelling import one_spelling
 
 LOGIN_PATH = "/login/"
 """End of the addresses at which Label Studio takes a password: its own page, Django's administration (``/admin/``),
@@ -101,4 +102,4 @@ def _signed_in_as(request: Any) -> str:
 
 
 def _spelt(name: str) -> str:
-    return unicodedata.normalize("NFKC", name.strip()).strip().lower()[:200]
+    return one_spelling(name)[:200]

@@ -2,8 +2,9 @@
 
 import logging
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.utils import timezone
@@ -133,9 +134,7 @@ def _settle_tasks(project: LabelingProject, rows: Mapping[int, Any]) -> tuple[li
         Lines to tell, and Label Studio's numbers of the tasks at which it fails, which does not harm the others.
     """
     found = tasks.differences(project, rows.values())
-    changes = keep(project, found)
-    failed = tasks.mend(found, rows)
-    mark_mended([row for row, one in zip(changes, found, strict=True) if one.number not in failed])
+    failed = _mended(project, found, partial(tasks.mend, found, rows))
     others = set(rows) - {one.number for one in found}
     ours = LabelingTask.objects.filter(project=project, label_studio_id__in=others)
     outdated = tasks.bring_up_to_date(ours.select_related("case__patient", "project"), rows)
@@ -151,10 +150,16 @@ def _failing(numbers: Collection[int]) -> str:
 def _settle_foreign_tasks(project: LabelingProject, rows: Mapping[int, Any]) -> tuple[list[str], set[int]]:
     """The same for tasks that are none of ours."""
     found = foreign_tasks.differences(project, rows.values())
-    changes = keep(project, found)
-    failed = foreign_tasks.mend(found, rows)
-    mark_mended([row for row, one in zip(changes, found, strict=True) if one.number not in failed])
+    failed = _mended(project, found, partial(foreign_tasks.mend, found, rows))
     return _told([one for one in found if one.number not in failed]), failed
+
+
+def _mended(project: LabelingProject, found: Sequence[Difference], mend: Callable[[], set[int]]) -> set[int]:
+    """Writes down what differs, mends it, and writes down what is mended; the tasks at which Label Studio fails."""
+    changes = keep(project, found)
+    failed = mend()
+    mark_mended([row for row, one in zip(changes, found, strict=True) if one.number not in failed])
+    return failed
 
 
 def _name_missing(project: LabelingProject, rows: Mapping[int, Any]) -> list[str]:

@@ -108,11 +108,12 @@ class ModelStudio:
         return annotation
 
     def move(self, annotation: Json, person: int, task: Json) -> None:
-        """A person moves an annotation to another task."""
+        """A person moves an annotation to another task, and answers for it: no trace is left of who had imported it."""
         before = self._task_of(annotation)
         before["annotations"].remove(annotation)
         annotation |= {"task": task["id"], "updated_by": person, "updated_at": self.clock.text()}
         task["annotations"].append(annotation)
+        self.truth[annotation["id"]][-1].people.add(person)
         before["updated_at"] = task["updated_at"] = annotation["updated_at"]
         self.shown.setdefault(task["data"]["slice"], set()).update(each.pixels for each in self.truth[annotation["id"]])
 
