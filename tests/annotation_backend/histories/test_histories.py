@@ -122,7 +122,6 @@ def _connect(world: World, patch: pytest.MonkeyPatch) -> None:
     """Whatever of ours asks Label Studio asks the model, both sides have one clock, and long work has a middle."""
     answer_with(patch, world.studio.call)
     patch.setattr(upkeep, "is_up", lambda: True)
-    patch.setattr(os, "fsync", lambda _descriptor: None)
     patch.setattr(timezone, "now", world.clock.now)
     patch.setattr(register, "each_done", registered_anew(world))
     write_all = build._write_all

@@ -28,7 +28,7 @@ from datasets.image.mask import Mask
 from datasets.image.resample import resample_mask
 from datasets.phantom.cohort import write_phantom_cohort
 from datasets.pictures.picture_plane import PicturePlane
-from tests.annotation_backend.support.installation import Installation, fresh_installation, running
+from tests.annotation_backend.support.installation import Installation, running
 from tests.annotation_backend.support.label_studio_page import LabelStudioPage, browser_page, require_chromium
 from tests.annotation_backend.support.pictures import box_around, deepest, percent_of
 from tests.annotation_backend.support.waiting import eventually
@@ -96,11 +96,11 @@ class Chair:
 
 
 @pytest.fixture(scope="module")
-def chair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chair]:
+def chair(new_installation: Callable[[], Installation], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chair]:
     require_chromium()
     studies = tmp_path_factory.mktemp("studies")
     truth = _studies(studies)
-    installation = fresh_installation(tmp_path_factory.mktemp("installation"))
+    installation = new_installation()
     with running(installation, data=studies):
         yield _chair(installation, truth)
 

@@ -32,7 +32,7 @@ from tests.annotation_backend.loop.chaos import (
     rows_of,
     sign_in,
 )
-from tests.annotation_backend.support.installation import Installation, free_port, fresh_installation, running
+from tests.annotation_backend.support.installation import Installation, free_port, running
 from tests.annotation_backend.support.waiting import eventually
 
 pytestmark = pytest.mark.label_studio
@@ -73,8 +73,8 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    fresh, own = fresh_installation(tmp_path_factory.mktemp("chaos")), free_port()
+def world(new_installation: Callable[[], Installation]) -> Iterator[World]:
+    fresh, own = new_installation(), free_port()
     own_port = {"MASKLOOP_LABEL_STUDIO_PORT": str(own), "MASKLOOP_WEB_PROCESSES": "1"}
     installation = replace(fresh, environment={**fresh.environment, **own_port})
     with closing(Proxy(int(fresh.label_studio_url.rpartition(":")[2]), to=own)) as proxy, running(installation):

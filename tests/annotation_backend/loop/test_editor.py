@@ -1,6 +1,6 @@
 """The editor's set-up in the real Label Studio with headless Chromium: hint, guide, windows, formats, tabs, doctor."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from annotation_backend.accounts.services import email_of
 from annotation_backend.labeling.masks.controls import HINT
 from datasets.phantom.cohort import write_phantom_cohort
 from tests.annotation_backend.loop.chaos import rows_of
-from tests.annotation_backend.support.installation import Installation, fresh_installation, running
+from tests.annotation_backend.support.installation import Installation, running
 from tests.annotation_backend.support.label_studio_page import LabelStudioPage, browser_page, require_chromium
 from tests.annotation_backend.support.waiting import eventually
 
@@ -43,11 +43,11 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(new_installation: Callable[[], Installation], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     require_chromium()
     studies = tmp_path_factory.mktemp("studies")
     write_phantom_cohort(studies, patients=1)
-    installation = fresh_installation(tmp_path_factory.mktemp("installation"))
+    installation = new_installation()
     with running(installation, data=studies):
         yield World(installation, *installation.project_and_tasks())
 

@@ -72,7 +72,7 @@ from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput, TryAgain
 from datasets.formats.nifti import read_mask
 from tests.annotation_backend.support.drawers import known_model
-from tests.annotation_backend.support.installation import Installation, fresh_installation, signed_in_at_label_studio
+from tests.annotation_backend.support.installation import Installation, signed_in_at_label_studio
 from tests.annotation_backend.support.records import SHAPE, accounts, registered_case
 from tests.annotation_backend.support.waiting import eventually
 
@@ -82,8 +82,8 @@ START_SECONDS = 400.0
 
 
 @pytest.fixture(scope="module")
-def label_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    installation = fresh_installation(tmp_path_factory.mktemp("label-studio"))
+def label_studio(new_installation: Callable[[], Installation]) -> Iterator[Installation]:
+    installation = new_installation()
     with (installation.folder / "label_studio.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "run_label_studio"],
