@@ -133,3 +133,12 @@ def _is_reached(file: Path, others: list[Path]) -> bool:
 
 def _architecture() -> str:
     return (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+def test_the_picture_of_the_house_shows_every_room() -> None:
+    picture = (ROOT / "docs" / "images" / "house.svg").read_text(encoding="utf-8")
+    lower = [folder for floor in ("curation", "datasets", "training") for folder in (ROOT / floor).iterdir()]
+    apps = [folder for folder in (ROOT / "annotation_backend").iterdir() if (folder / "apps.py").exists()]
+    rooms = {folder.name for folder in [*lower, *apps] if (folder / "__init__.py").exists()}
+    assert len(rooms) > 30
+    assert {room for room in rooms if f">{room}<" not in picture} == set()
