@@ -31,7 +31,7 @@ from annotation_backend.registry.models import Model
 from annotation_backend.review.approvals import approved_reviews, lock_approvals, why_unapproved
 from annotation_backend.review.models import Review
 from datasets.errors import RejectedInput
-from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, write_json
+from datasets.files import canonical_json, is_unchanged, sha256_of_bytes, write_json
 from datasets.formats.nifti import read_mask
 from datasets.image.mask import tumour_alone
 from datasets.study.case import SeriesRole
@@ -230,7 +230,7 @@ def _training_cases(snapshot: Snapshot) -> "list[TrainingCase]":
 def _training_case(entry: dict[str, Any], make: "type[TrainingCase]") -> "TrainingCase":
     case = Case.objects.get(code=entry["case"])
     mask = CaseMask.objects.get(pk=entry["mask"])
-    if not mask.path.exists() or sha256_of_file(mask.path) != entry["mask_sha256"]:
+    if not is_unchanged(mask.path, sha256=entry["mask_sha256"]):
         raise RejectedInput(
             "snapshot-changed",
             f"The approved mask of {case.code} is gone or was changed.",

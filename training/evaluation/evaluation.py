@@ -5,7 +5,6 @@ segmenter, and the images keep their cache key from request to request. Every ra
 case's name, so a case's clicks do not depend on the other cases of the cohort, and two models meet the same user.
 """
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
-from datasets.image.digest import content_sha256
 from datasets.image.mask import Mask
 from datasets.image.volume import Grid, Volume
 from datasets.pictures.picture_plane import PicturePlane
@@ -185,7 +183,7 @@ def _case_result(
     sessions: list[list[_Step]] = []
     for seed in range(plan.seeds):
         for number, scene in enumerate(scenes):
-            random = np.random.default_rng([seed, number, _number_of(case.case)])
+            random = np.random.default_rng([seed, number, case.number])
             sessions.append(_session(scene, segmenter, user, random=random, clicks=plan.clicks))
         seed_done()
     return _averaged(case.case, user.rounds(plan.clicks), sessions, seeds=plan.seeds)
@@ -227,18 +225,13 @@ def _scenes(case: LoadedCase, plan: _Plan) -> Iterator[_Scene]:
             remedy="Name one of the cohort's channels.",
         )
     axis = PicturePlane.of(case.mask.grid).slice_axis
-    request = SegmentationRequest(case.volumes, target, slice_axis=axis, cache_key=_cache_key(case))
+    request = SegmentationRequest(case.volumes, target, slice_axis=axis, cache_key=case.cache_key)
     if not plan.per_slice:
         yield _Scene(request, case.mask, (slice(None),) * 3)
         return
     for index in _chosen_slices(case.mask, axis, plan.slices_per_case):
         part = tuple(slice(index, index + 1) if at == axis else slice(None) for at in range(3))
         yield _Scene(replace(request, slices=(index,)), _cut(case.mask, part), part)
-
-
-def _cache_key(case: LoadedCase) -> str:
-    """Cache key from the images' content: another cohort may use the same names for other images."""
-    return "".join(content_sha256(volume)[:16] for volume in case.volumes.values())
 
 
 def _chosen_slices(mask: Mask, axis: int, most: int | None) -> list[int]:
@@ -300,10 +293,6 @@ def _averaged(case: str, rounds: tuple[int, ...], sessions: list[list[_Step]], *
 
 def _mean(column: list[_Step], name: str) -> float | None:
     return mean_sd([getattr(step.measured, name) for step in column]).mean
-
-
-def _number_of(name: str) -> int:
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
 
 
 def _require_clicks(user: SimulatedUser, clicks: int) -> None:
