@@ -1,5 +1,6 @@
 """Files that are whole or absent, and their digests."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -29,6 +30,11 @@ def sha256_of_file(path: Path) -> str:
         while chunk := stream.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def is_unchanged(path: Path, *, sha256: str) -> bool:
+    """Whether the file is there, with the bytes of that digest."""
+    return path.exists() and sha256_of_file(path) == sha256
 
 
 @contextmanager
@@ -80,6 +86,22 @@ def canonical_json(value: Any) -> bytes:
 def write_json(path: Path, value: Any) -> None:
     """Writes `value` as `canonical_json`, whole or not at all."""
     write_bytes(path, canonical_json(value))
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds the lock on a file or folder that is there, also while it is renamed; a process that ends lets go of it.
+
+    Raises:
+        BlockingIOError: Another process holds it.
+        FileNotFoundError: It is not there any more.
+    """
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def flush_to_disk(path: Path) -> None:

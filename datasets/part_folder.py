@@ -3,8 +3,6 @@
 A run holds a lock on its folder as long as it lives; the system lets go of it whatever happens.
 """
 
-import fcntl
-import os
 import re
 import shutil
 import tempfile
@@ -12,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from datasets.files import flush_to_disk
+from datasets.files import flush_to_disk, locked
 
 PART_PREFIX = ".part-"
 
@@ -31,7 +29,7 @@ def part_folder(home: Path) -> Iterator[Path]:
     made = Path(tempfile.mkdtemp(dir=home, prefix=_BEING_MADE))
     part = made.with_name(PART_PREFIX + made.name.removeprefix(_BEING_MADE))
     try:
-        with _locked(made):
+        with locked(made):
             made.rename(part)  # nobody takes it for remains before it is locked
             yield part
     finally:
@@ -65,18 +63,8 @@ def remove_remains(home: Path) -> int:
 
 def _removed(path: Path) -> bool:
     try:
-        with _locked(path):
+        with locked(path):
             shutil.rmtree(path, ignore_errors=True)
     except (BlockingIOError, FileNotFoundError):  # somebody is at work in it, or came first
         return False
     return not path.exists()
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(descriptor)

@@ -8,6 +8,9 @@ shown_changed = Signal()
 annotated_asked = Signal()
 """Whether a `case` ever had an annotation: a receiver that knows of one answers True."""
 
+published_asked = Signal()
+"""Whether a `case` ever had tasks for annotators: a receiver that knows of one answers True."""
+
 case_excluded = Signal()
 """A `case` was excluded just now; sent inside the transaction that says so."""
 

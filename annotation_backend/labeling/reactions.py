@@ -5,7 +5,7 @@ from typing import Any
 from django.dispatch import receiver
 
 from annotation_backend.cases.models import Case
-from annotation_backend.cases.signals import annotated_asked, case_excluded, case_taken_back
+from annotation_backend.cases.signals import annotated_asked, case_excluded, case_taken_back, published_asked
 from annotation_backend.inference.jobs import embed_case
 from annotation_backend.job_queue import queue_once
 from annotation_backend.labeling.jobs import assemble_case, follow_exclusion, mirror_case_states, predict_case
@@ -67,6 +67,12 @@ def has_annotations(*, case: Case, **_signal: Any) -> bool:
     saves = saves.exclude(was_cancelled=True, raw__result=[])
     further = LabelingTask.objects.filter(case=case).exclude(state=TaskState.PENDING)
     return saves.exists() or further.exists() or CaseMask.objects.filter(case=case).exists()
+
+
+@receiver(published_asked)
+def has_tasks(*, case: Case, **_signal: Any) -> bool:
+    """Whether the case has tasks, also ones that were deleted in Label Studio: their records stay."""
+    return LabelingTask.objects.filter(case=case).exists()
 
 
 @receiver(automatic_model_promoted)

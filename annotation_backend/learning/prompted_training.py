@@ -6,14 +6,12 @@ A training that was stopped goes on from its checkpoints; several processes or m
 train other folds.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotation_backend.learning.training_examples import TrainingExamples
 from datasets.errors import RejectedInput
-from datasets.files import canonical_json
 from training.model_package import read_description
 from training.segmenters.postprocessing import Cleaning
 
@@ -197,10 +195,7 @@ def _is_trained(
     if not package.exists():
         return False
     found = read_description(package)
-    wanted = json.loads(canonical_json(choice.described))
-    kept = found.parameters.get("fit", {}).get("choice", {})
-    # Settings that did not exist when it was trained are ignored.
-    same = all(wanted.get(key) == value for key, value in kept.items()) and dict(found.inputs) == dict(inputs)
+    same = choice.is_that_of(found) and dict(found.inputs) == dict(inputs)
     if not same or (title is not None and found.title != title):
         raise RejectedInput(
             "trained-otherwise",

@@ -5,7 +5,7 @@ import platform
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,10 +31,10 @@ from annotation_backend.registry.models import Model
 from annotation_backend.review.approvals import approved_reviews, lock_approvals, why_unapproved
 from annotation_backend.review.models import Review
 from datasets.errors import RejectedInput
-from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, write_json
+from datasets.files import canonical_json, is_unchanged, sha256_of_bytes, write_json
 from datasets.formats.nifti import read_mask
-from datasets.image.mask import tumour_alone
-from datasets.study.case import SeriesRole
+from datasets.image.mask import Mask, tumour_alone
+from datasets.study.case import CaseVolumes, SeriesRole
 from training.model_package import Method
 
 if TYPE_CHECKING:
@@ -200,11 +200,10 @@ def examples_of_snapshot(snapshot: Snapshot) -> TrainingExamples:
 
 def _example(entry: dict[str, Any]) -> "Example":
     from training.fitting.examples import Example
-    from training.fitting.unet25d import TrainingCase
 
-    case = _training_case(entry, TrainingCase)
-    volumes = {SeriesRole.T1.value: case.volumes.t1, SeriesRole.T2.value: case.volumes.t2}
-    return Example(case.case_id, case.patient_id, volumes, case.mask)
+    found = _approved(entry)
+    volumes = {SeriesRole.T1.value: found.volumes.t1, SeriesRole.T2.value: found.volumes.t2}
+    return Example(entry["case"], found.patient, volumes, found.mask)
 
 
 def _entry(review: Review) -> dict[str, Any]:
@@ -224,13 +223,40 @@ def _entry(review: Review) -> dict[str, Any]:
 def _training_cases(snapshot: Snapshot) -> "list[TrainingCase]":
     from training.fitting.unet25d import TrainingCase
 
-    return [_training_case(entry, TrainingCase) for entry in snapshot.content["cases"]]
+    found = {entry["case"]: _approved(entry) for entry in snapshot.content["cases"]}
+    return [
+        TrainingCase(code, case.patient, case.volumes, case.mask, slice_axis=case.slice_axis)
+        for code, case in found.items()
+    ]
 
 
-def _training_case(entry: dict[str, Any], make: "type[TrainingCase]") -> "TrainingCase":
+@dataclass(frozen=True, eq=False)
+class _ApprovedCase:
+    """A case of a snapshot as it was read, for any method.
+
+    Args:
+        patient: Code of its patient.
+        volumes: T1 and T2.
+        mask: The tumour alone: oedema that was drawn beside it is not learned as tumour.
+        slice_axis: The axis along which it was drawn slice by slice.
+    """
+
+    patient: str
+    volumes: CaseVolumes
+    mask: Mask
+    slice_axis: int
+
+
+def _approved(entry: Mapping[str, Any]) -> _ApprovedCase:
+    """Reads a case of a snapshot.
+
+    Raises:
+        RejectedInput: Its mask is gone or was changed (``snapshot-changed``), or was drawn on another registration
+            (``snapshot-left``).
+    """
     case = Case.objects.get(code=entry["case"])
     mask = CaseMask.objects.get(pk=entry["mask"])
-    if not mask.path.exists() or sha256_of_file(mask.path) != entry["mask_sha256"]:
+    if not is_unchanged(mask.path, sha256=entry["mask_sha256"]):
         raise RejectedInput(
             "snapshot-changed",
             f"The approved mask of {case.code} is gone or was changed.",
@@ -242,10 +268,9 @@ def _training_case(entry: dict[str, Any], make: "type[TrainingCase]") -> "Traini
             f"{case.code} was registered again, so its approved mask was drawn on other images.",
             remedy="Have the case reviewed again, and train again.",
         )
-    return make(
-        case_id=case.code,
-        patient_id=case.patient.code,
-        volumes=case_volumes(case),
-        mask=tumour_alone(read_mask(mask.path)),  # oedema that was drawn beside it is not learned as tumour
-        slice_axis=picture_plane(case).slice_axis,
+    return _ApprovedCase(
+        case.patient.code,
+        case_volumes(case),
+        tumour_alone(read_mask(mask.path)),
+        picture_plane(case).slice_axis,
     )

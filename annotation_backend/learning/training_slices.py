@@ -11,7 +11,7 @@ from annotation_backend.cases.registration.volumes import case_volumes
 from annotation_backend.review.approvals import approved_reviews, why_unapproved
 from annotation_backend.review.models import Review
 from datasets.errors import RejectedInput
-from datasets.files import sha256_of_file
+from datasets.files import is_unchanged
 from datasets.formats.nifti import read_mask
 from datasets.progress import Progress
 from datasets.study.case import TissueType
@@ -92,7 +92,7 @@ def _export(review: Review, slice_settings: "TrainingSliceSettings") -> dict[str
     from curation.slices.training_files import export_training_slices
 
     case, mask = review.mask.case, review.mask
-    if not mask.path.exists() or sha256_of_file(mask.path) != mask.sha256:
+    if not is_unchanged(mask.path, sha256=mask.sha256):
         raise RejectedInput(
             "mask-changed",
             f"The approved mask of {case.code} is gone or was changed.",

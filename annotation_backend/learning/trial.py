@@ -114,17 +114,20 @@ def evaluate_model(
         RejectedInput: No case could be drawn, the model is damaged, or a number is out of range.
     """
     from training.evaluation.evaluation import evaluate
+    from training.evaluation.sessions import SessionPlan
 
     method = model.description.method
     found = evaluate(
         model.for_cases(),
         cases,
         user=user_of(method, plan.rule, with_depth=plan.with_depth),
-        clicks=plan.clicks,
-        seeds=plan.seeds,
-        per_slice=method is Method.CLICKS_2D if plan.per_slice is None else plan.per_slice,
-        slices_per_case=plan.slices_per_case,
-        resample=resample,
+        plan=SessionPlan(
+            clicks=plan.clicks,
+            seeds=plan.seeds,
+            per_slice=method is Method.CLICKS_2D if plan.per_slice is None else plan.per_slice,
+            slices_per_case=plan.slices_per_case,
+            resample=resample,
+        ),
         model=model.title,
         progress=progress,
     )

@@ -8,6 +8,7 @@ from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.export import is_exported
 from annotation_backend.cases.registration.register import require_sound
+from annotation_backend.job_queue import queue_once
 from annotation_backend.labeling.jobs import mirror_case_states
 from annotation_backend.labeling.models import CaseMask, LabelingTask, TaskState
 from annotation_backend.labeling.versions.losses import open_findings
@@ -107,7 +108,7 @@ def decide(
         state = TaskState.APPROVED if verdict is Verdict.APPROVE else TaskState.RETURNED
         said = review.comment if verdict is Verdict.RETURN else ""
         LabelingTask.objects.filter(case=case).exclude(state=TaskState.PENDING).update(state=state, review_comment=said)
-        mirror_case_states.enqueue(case_code=case.code)
+        queue_once(mirror_case_states, case_code=case.code)
     return review
 
 

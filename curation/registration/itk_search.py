@@ -21,8 +21,8 @@ from curation.registration.similarity import nearest_rotation
 from datasets.errors import RejectedInput
 from datasets.image.volume import Affine, Grid, Volume
 
-HISTOGRAM_BINS = 40
-"""Grey levels of Mattes mutual information."""
+SEARCH_BINS = 40
+"""Grey levels of Mattes mutual information, which the search climbs; what it found is judged by `similarity`."""
 
 FIRST_STEP_MM = 2.0
 LAST_STEP_MM = 0.1
@@ -147,7 +147,7 @@ def _thinned(mask: NDArray[np.bool_], strides: tuple[int, int, int], samples: in
 
 def _method(sitk: Any, *, is_rigid: bool, is_far: bool, iterations: int, unit_mm: float) -> Any:
     method = sitk.ImageRegistrationMethod()
-    method.SetMetricAsMattesMutualInformation(HISTOGRAM_BINS)
+    method.SetMetricAsMattesMutualInformation(SEARCH_BINS)
     method.SetInterpolator(sitk.sitkLinear)
     # ITK's own choice smooths the gradient over the thickest voxel; that is another function's gradient, and on slices
     # of 5 mm the line search gave up 3 mm from where it ends with this one.

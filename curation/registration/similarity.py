@@ -9,7 +9,8 @@ from curation.registration.search_images import SearchImage
 from datasets.image.resample import resample_volume
 from datasets.image.volume import Affine
 
-HISTOGRAM_BINS = 32
+QUALITY_BINS = 32
+"""Grey levels of the joint histogram by which a registration that was found is judged; `itk_search` has its own."""
 
 NEARBY_MM = 10.0
 NEARBY_DEGREES = 12.0
@@ -93,9 +94,7 @@ def _motions_nearby(image: SearchImage) -> list[Affine]:
     return motions
 
 
-def mutual_information(
-    first: NDArray[np.floating], second: NDArray[np.floating], *, bins: int = HISTOGRAM_BINS
-) -> float:
+def mutual_information(first: NDArray[np.floating], second: NDArray[np.floating], *, bins: int = QUALITY_BINS) -> float:
     """Mutual information of two images' grey values where both are known (finite).
 
     Source: Wells et al., Multi-modal volume registration by maximization of mutual information, 1996.

@@ -17,7 +17,6 @@ from datasets.dicom.file import read_dataset, text, without_warnings
 from datasets.dicom.header import read_header
 from datasets.dicom_masks.contours import CONTOUR_PLANE_TOLERANCE, DrawnContour, fill_contours
 from datasets.dicom_masks.mask_set import MaskSet, unused_name
-from datasets.dicom_masks.rtstruct_writing import write_rtstruct
 from datasets.dicom_masks.structure_set_images import Source, StructureSetImages
 from datasets.dicom_series.series import DicomSeries, series_grid
 from datasets.errors import RejectedInput
@@ -25,18 +24,7 @@ from datasets.finding import Finding, Level
 from datasets.image.mask import Mask
 from datasets.image.volume import Grid
 
-__all__ = ["read_rtstruct", "read_structure_set", "unused_name", "write_rtstruct"]
-
 _LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
-
-
-def read_rtstruct(path: Path, series: DicomSeries) -> dict[str, Mask]:
-    """Reads every closed planar region as a mask on the grid of the series that it was drawn on.
-
-    Raises:
-        RejectedInput: What `read_structure_set` raises, or the first region that it could not read.
-    """
-    return read_structure_set(path, series).sound()
 
 
 def read_structure_set(path: Path, series: DicomSeries) -> MaskSet:

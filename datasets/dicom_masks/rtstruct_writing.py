@@ -21,8 +21,8 @@ _IMPLEMENTATION_UID = "2.25.160396259226480402041064293811386710393"
 def write_rtstruct(path: Path, masks: Mapping[str, Mask], series: DicomSeries) -> None:
     """Writes masks as a minimal RTSTRUCT that refers to the series; patient and study are copied from its first slice.
 
-    Contours run half-way between pixel centres, so that `read_rtstruct` gives the same masks back. The same masks and
-    series give the same bytes.
+    Contours run half-way between pixel centres, so that `read_structure_set` gives the same masks back. The same masks
+    and series give the same bytes.
 
     Raises:
         GeometryError: A mask lies on another grid than the series.

@@ -59,11 +59,6 @@ class _Placement:
         return tuple(found.T)
 
 
-def read_segmentation(path: Path, series: DicomSeries) -> dict[str, Mask]:
-    """Reads every segment as a mask on the series' grid; raises what `read_segment_set` raises."""
-    return read_segment_set(path, series).sound()
-
-
 def read_segment_set(path: Path, series: DicomSeries) -> MaskSet:
     """Reads every segment as a mask on the series' grid, with findings.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.dicom_masks.rtstruct import write_rtstruct
+from datasets.dicom_masks.rtstruct_writing import write_rtstruct
 from datasets.files import write_bytes
 from datasets.image.mask import Mask
 from datasets.image.volume import Affine, Grid

@@ -239,35 +239,11 @@ class PicturePlane:
         """RAS+ millimetres (..., 3) of percent (..., 2) as (x, y) on slice `index`."""
         return self.grid.to_world(self.percent_to_voxel(percent, index=index))
 
-    def world_to_percent(self, points_mm: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Percent (..., 2) as (x, y) and fractional slice index (...) of points (..., 3) in RAS+ millimetres."""
-        voxel = self.grid.to_voxel(points_mm)
-        return self.voxel_to_percent(voxel), voxel[..., self.slice_axis]
-
     def world_to_index(self, points_mm: ArrayLike) -> NDArray[np.float64]:
         """Fractional (slice, row, column) (..., 3) of points (..., 3) in RAS+ millimetres; pixel centres are whole."""
         voxel = self.grid.to_voxel(points_mm)
         pixel = self.voxel_to_pixel(voxel) - 0.5
         return np.stack([voxel[..., self.slice_axis], pixel[..., 1], pixel[..., 0]], axis=-1)
-
-    def voxel_under(self, percent: tuple[float, float], *, index: int) -> tuple[int, int, int]:
-        """The voxel whose pixel covers one point of slice `index`; the picture's far edges belong to its last pixels.
-
-        Raises:
-            RejectedInput: The point lies outside the picture, or there is no such slice.
-        """
-        self.require_index(index)
-        point = np.asarray(percent, dtype=np.float64)
-        if not ((point >= 0.0) & (point <= 100.0)).all():
-            raise RejectedInput(
-                "percent-range",
-                f"Expected a point within 0 to 100 percent of the picture, got {point[0]:g}, {point[1]:g}.",
-                remedy="Place the prompt on the picture.",
-            )
-        corner = np.floor(self.percent_to_pixel(point))
-        pixel = np.minimum(corner, (self.width - 1, self.height - 1)) + 0.5
-        i, j, k = np.rint(self.pixel_to_voxel(pixel, index=index)).astype(int)
-        return int(i), int(j), int(k)
 
     def require_index(self, index: int) -> None:
         """Refuses an index that no slice has.

@@ -14,10 +14,12 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from datasets.errors import RejectedInput
+from datasets.files import sha256_of_bytes
 from datasets.finding import Finding, Level
 from datasets.formats.nifti import read_grid, read_volume
 from datasets.gate import DEFAULT_BUDGET, Budget, refuse_errors
 from datasets.image.content_checks import check_volume
+from datasets.image.digest import content_sha256
 from datasets.image.lattice import grid_findings, is_box_of, mask_on, volume_on
 from datasets.image.mask import Mask, as_mask
 from datasets.image.resample import resample_volume
@@ -74,6 +76,16 @@ class LoadedCase:
     case: str
     volumes: Mapping[str, Volume]
     mask: Mask
+
+    @property
+    def cache_key(self) -> str:
+        """Tells the images from others by their content: another cohort may use the same names."""
+        return "".join(content_sha256(volume)[:16] for volume in self.volumes.values())
+
+    @property
+    def number(self) -> int:
+        """A number made of the name, as a seed: a case's random choices do not depend on the cohort's other cases."""
+        return int(sha256_of_bytes(self.case.encode())[:16], 16)
 
 
 def read_cohort(folder: Path, image_globs: Mapping[str, str], mask_glob: str) -> Cohort:

@@ -11,6 +11,8 @@ import pytest
 import datasets.files
 from datasets.files import (
     canonical_json,
+    is_unchanged,
+    locked,
     replaced_when_whole,
     sha256_of_bytes,
     sha256_of_file,
@@ -115,3 +117,28 @@ def test_unwritable_json_leaves_what_was_there(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "a.json", {"a": float("nan")})
     assert json.loads((tmp_path / "a.json").read_text()) == {"a": 1}
+
+
+def test_a_file_is_unchanged_while_it_is_there_with_its_bytes(tmp_path: Path) -> None:
+    file = tmp_path / "a"
+    file.write_bytes(b"abc")
+    digest = sha256_of_bytes(b"abc")
+    assert is_unchanged(file, sha256=digest)
+    file.write_bytes(b"abd")
+    assert not is_unchanged(file, sha256=digest)
+    file.unlink()
+    assert not is_unchanged(file, sha256=digest)
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_a_lock_is_one_processs_also_under_another_name(tmp_path: Path, *, is_folder: bool) -> None:
+    path, other = tmp_path / "a", tmp_path / "b"
+    path.mkdir() if is_folder else path.touch()
+    with locked(path):
+        path.rename(other)
+        with pytest.raises(BlockingIOError), locked(other):
+            pass
+        with pytest.raises(FileNotFoundError), locked(path):
+            pass
+    with locked(other):
+        assert not path.exists()

@@ -4,7 +4,6 @@ Both arms are the same annotator with the same brush and the same limit of good 
 by hand divided by that with a strategy.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import mean, median
@@ -12,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from datasets.image.digest import content_sha256
 from datasets.pictures.picture_plane import PicturePlane
 from datasets.study.cohort import LoadedCase
 from training.annotators.actions import ANSWER_SECONDS, COUNTED, OPEN_SECONDS, SECONDS
@@ -61,7 +59,6 @@ def study_case(case: LoadedCase, strategies: Sequence[Strategy], helpers: Helper
     Raises:
         RejectedInput: A model is missing, or cannot draw the case.
     """
-    key = "".join(content_sha256(volume)[:16] for volume in case.volumes.values())
     found = {
         strategy.name: _measured(
             case,
@@ -69,10 +66,10 @@ def study_case(case: LoadedCase, strategies: Sequence[Strategy], helpers: Helper
                 case,
                 strategy,
                 helpers,
-                random=np.random.default_rng([rules.seed, _number_of(case.case)]),
+                random=np.random.default_rng([rules.seed, case.number]),
                 brush=rules.brush,
                 good=rules.good,
-                cache_key=key,
+                cache_key=case.cache_key,
             ),
         )
         for strategy in (BY_HAND, OUTLINED, *strategies)
@@ -141,7 +138,3 @@ def _summary_of(rows: Sequence[Row]) -> dict[str, Any]:
 
 def _spread(values: Sequence[float]) -> dict[str, float]:
     return {"mean": round(mean(values), 3), "median": round(median(values), 3), "worst": min(values)}
-
-
-def _number_of(name: str) -> int:
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datasets.errors import RejectedInput
-from datasets.files import canonical_json, write_json
+from datasets.files import write_json
 from datasets.study.splits import Folds, SplitCase, stratified_folds
 from training.methods.loading import load_segmenter
 from training.methods.train import TrainingChoice, package_trained, train_method
@@ -136,10 +136,8 @@ def train_fold(
 
 
 def _require_choice(folder: Path, choice: TrainingChoice) -> None:
-    """Refuses a package that was trained with other settings; settings that are newer than it are ignored."""
-    fit = read_description(folder).parameters.get("fit", {})
-    wanted = json.loads(canonical_json(choice.described))
-    if any(wanted.get(name) != value for name, value in fit.get("choice", {}).items()):
+    """Refuses a package that was trained with other settings."""
+    if not choice.is_that_of(read_description(folder)):
         raise RejectedInput(
             "fold-differs",
             "The folder holds a fold that was trained with other settings.",

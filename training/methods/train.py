@@ -3,12 +3,14 @@
 Torch is imported when something is fitted.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datasets.errors import RejectedInput
+from datasets.files import canonical_json
 from training.inputs.intensity_rules import RULE_OF
 from training.model_package import Method, ModelDescription, Tensors, write_package
 from training.networks.unet_plan import UNetPlan
@@ -88,6 +90,12 @@ class TrainingChoice:
     def described(self) -> dict[str, Any]:
         """As plain JSON values."""
         return asdict(self) | {"method": self.method.value}
+
+    def is_that_of(self, model: ModelDescription) -> bool:
+        """Whether a model was trained with these settings; settings that did not exist then are ignored."""
+        asked = json.loads(canonical_json(self.described))
+        kept = model.parameters.get("fit", {}).get("choice", {})
+        return all(asked.get(name) == value for name, value in kept.items())
 
 
 @dataclass(frozen=True, eq=False)

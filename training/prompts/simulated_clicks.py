@@ -22,9 +22,6 @@ from numpy.typing import NDArray
 from datasets.errors import RejectedInput
 from datasets.image.mask_box import mask_box
 
-FIRST_CLICKS_2D = 5
-"""Connected regions that get a first click on one slice (MONAI's `connected_regions`)."""
-
 Index = tuple[int, ...]
 
 
@@ -55,33 +52,6 @@ def first_click(target: NDArray[np.bool_], random: np.random.Generator, rule: Cl
         RejectedInput: No voxel is inside, or the array holds fractions.
     """
     return _drawn_voxel(_mask(target), random, rule)
-
-
-def first_clicks_2d(
-    target: NDArray[np.bool_], random: np.random.Generator, rule: ClickRule = ClickRule.DEEPGROW
-) -> tuple[Index, ...]:
-    """DeepGrow's start on one slice: a click in each of the first five regions, top rows first.
-
-    Args:
-        target: bool (rows, columns); pixels that touch at a corner belong to one region.
-        random: Generator of the choices.
-        rule: How much depth counts.
-
-    Raises:
-        RejectedInput: No pixel is inside, the array holds fractions, or it is not flat.
-    """
-    from scipy.ndimage import label
-
-    inside = _mask(target)
-    if inside.ndim != 2:
-        raise RejectedInput(
-            "click-not-a-slice",
-            f"Expected one slice (2 axes), got {inside.ndim} axes.",
-            remedy="Pass the slices one by one.",
-        )
-    _require_some(inside)
-    regions, count = label(inside, structure=np.ones((3, 3)))
-    return tuple(_drawn_voxel(regions == region, random, rule) for region in range(1, min(count, FIRST_CLICKS_2D) + 1))
 
 
 def next_click(

@@ -43,7 +43,7 @@ def _tissue_taken(case: Case, tissue: TissueType) -> Finding:
         f"The tissue type is changed to {tissue.value}: {role.value.upper()} is drawn on instead of "
         f"{case.annotated_role.value.upper()}"
     )
-    if case.is_registered and not case.labeling_tasks.exists():
+    if case.is_registered and not case.is_published:
         remedy = f"Run `manage.py register_cases --redo --case {case.code}` and `manage.py export_slices`, so that its "
         return _taken(case, f"{message}.", remedy + f"pixels are those of {role.value.upper()}.")
     if case.is_registered:

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from annotation_backend.accounts.models import User
-from annotation_backend.cases.signals import annotated_asked
+from annotation_backend.cases.signals import annotated_asked, published_asked
 from datasets.study.case import SeriesRole, TissueType, annotated_role
 
 
@@ -89,6 +89,11 @@ class Case(models.Model):
     def is_annotated(self) -> bool:
         """Whether it ever had an annotation, also a deleted one, which can be restored."""
         return any(answer for _, answer in annotated_asked.send(sender=Case, case=self))
+
+    @property
+    def is_published(self) -> bool:
+        """Whether its slices ever became tasks that annotators draw on."""
+        return any(answer for _, answer in published_asked.send(sender=Case, case=self))
 
 
 class Exclusion(models.Model):

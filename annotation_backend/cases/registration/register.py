@@ -236,7 +236,7 @@ def _require_undrawn(case: Case) -> None:
 def _require_grid_of_tasks(case: Case, stored: StoredRegistration) -> None:
     """Refuses a registration on another grid than the tasks': the tissue type, which sets it, may have changed."""
     before = case.registration.record.get("grid")
-    if before is not None and before != stored.record.get("grid") and case.labeling_tasks.exists():
+    if before is not None and before != stored.record.get("grid") and case.is_published:
         raise RejectedInput(
             "case-published",
             "The case's tasks were published on another grid; the registration stays as it was.",

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from annotation_backend.cases.models import Case, ImportedMask
 from annotation_backend.cases.registration.register import require_in_use
 from datasets.errors import RejectedInput
-from datasets.files import sha256_of_file
+from datasets.files import is_unchanged
 from datasets.formats.nifti import read_mask, read_volume
 from datasets.image.mask import Mask
 from datasets.image.volume import Volume
@@ -56,7 +56,7 @@ def case_volumes(case: Case) -> CaseVolumes:
 def _registered(case: Case, role: SeriesRole) -> Volume:
     """A registered volume, after it was found to be the one that registration wrote."""
     path = case.registration.volume_path(role)
-    if not path.exists() or sha256_of_file(path) != case.registration.record["outputs"][role.value]:
+    if not is_unchanged(path, sha256=case.registration.record["outputs"][role.value]):
         raise RejectedInput(
             "case-volume-changed",
             f"The registered {role.value.upper()} of {case.code} is gone or is not the one that registration wrote.",

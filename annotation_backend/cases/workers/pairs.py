@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from annotation_backend.cases.workers.pictures import checkerboard_thumbnail, thumbnail
 from datasets.errors import RejectedInput
-from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, write_bytes, write_json
+from datasets.files import canonical_json, is_unchanged, sha256_of_bytes, sha256_of_file, write_bytes, write_json
 from datasets.finding import Finding
 from datasets.formats.nifti import read_volume, write_mask, write_volume
 from datasets.image.mask import Mask
@@ -256,7 +256,7 @@ def _write_mask(folder: Path, role: SeriesRole, name: str, mask: Mask, *, source
 
 def _require_unchanged(case_code: str, files: Mapping[SeriesRole, Path], digests: Mapping[SeriesRole, str]) -> None:
     for role, path in files.items():
-        if not path.exists() or sha256_of_file(path) != digests[role]:
+        if not is_unchanged(path, sha256=digests[role]):
             raise RejectedInput(
                 "case-volume-changed",
                 f"The {role.value.upper()} of {case_code} is gone or is not the one that was written.",

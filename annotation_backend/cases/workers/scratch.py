@@ -1,8 +1,6 @@
 """Scratch: the place of unfinished work, in the data folder, so that a whole folder is moved in with one rename."""
 
-import fcntl
 import filecmp
-import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -12,7 +10,7 @@ from pathlib import Path
 from django.conf import settings
 from filelock import FileLock
 
-from datasets.files import flush_to_disk
+from datasets.files import flush_to_disk, locked
 
 
 @contextmanager
@@ -25,9 +23,10 @@ def scratch_folder() -> Iterator[Path]:
     home.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(home)
     name = f"run-{secrets.token_hex(8)}"
-    folder, lock = home / name, home / f"{name}.lock"
-    with _locked(home / f".{name}.lock") as held:
-        held.rename(lock)  # nobody saw it before it was locked
+    folder, lock, unseen = home / name, home / f"{name}.lock", home / f".{name}.lock"
+    unseen.touch(mode=0o600)
+    with locked(unseen):
+        unseen.rename(lock)  # nobody takes it for remains before it is locked
         folder.mkdir()
         try:
             yield folder
@@ -89,19 +88,8 @@ def _file_names(folder: Path) -> list[Path]:
 def _remove_leftovers(home: Path) -> None:
     for lock in home.glob("run-*.lock"):
         try:
-            with _locked(lock):
+            with locked(lock):
                 shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
                 lock.unlink(missing_ok=True)
-        except BlockingIOError:
+        except (BlockingIOError, FileNotFoundError):  # somebody is at work in it, or came first
             continue
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[Path]:
-    """Holds the lock on a file, also where that is renamed; raises BlockingIOError where another has it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield path
-    finally:
-        os.close(descriptor)

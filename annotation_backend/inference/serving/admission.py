@@ -23,6 +23,9 @@ from datasets.errors import TryAgain
 MOST_WAITING = 8
 """Most requests that wait in a process: fewer than its threads, which also answer health checks and webhooks."""
 
+GPU_PATIENCE_SECONDS = 60.0
+"""How long work for which nobody waits tries to get the GPU."""
+
 _FIRST_GUESS_SECONDS = 0.5
 """How long an answer is expected to take before any was measured."""
 

@@ -11,7 +11,7 @@ import numpy as np
 from annotation_backend.cases.models import Case, ImportedMask
 from annotation_backend.cases.registration.volumes import imported_tumour, picture_plane
 from annotation_backend.inference.models import InitialMask
-from annotation_backend.inference.serving.admission import gpu_turn
+from annotation_backend.inference.serving.admission import GPU_PATIENCE_SECONDS, gpu_turn
 from annotation_backend.inference.serving.segmenting import SlicePrediction, predict_slices
 from annotation_backend.registry.models import Model
 from datasets.errors import RejectedInput
@@ -28,8 +28,6 @@ BOX_MARGIN_PIXELS = 3
 
 SLICES_TOGETHER = 4
 """Slices that LiteMedSAM draws between two saves to the database: at most 6 s of work are lost when it is stopped."""
-
-GPU_PATIENCE_SECONDS = 60.0
 
 
 def initial_masks(

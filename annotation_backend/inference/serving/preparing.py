@@ -11,7 +11,7 @@ from django.conf import settings
 
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.volumes import picture_plane
-from annotation_backend.inference.serving.admission import gpu_turn
+from annotation_backend.inference.serving.admission import GPU_PATIENCE_SECONDS, gpu_turn
 from annotation_backend.inference.serving.embedding_folder import EmbeddingFolder, embeddings_folder
 from annotation_backend.inference.serving.segmenting import request_of, segmenter_of
 from annotation_backend.inference.serving.serving import promoted_model
@@ -21,8 +21,6 @@ from training.methods.needs import BOXED
 from training.model_package import Method
 from training.prompts.prompt import Prompts
 from training.segmenters.boxes.embedding_cache import SliceKey
-
-GPU_PATIENCE_SECONDS = 60.0
 
 
 def prepare_case(case: Case, *, seconds: float = float("inf")) -> int:

@@ -21,6 +21,7 @@ from annotation_backend.labeling.masks.controls import MaskFormat
 from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.labeling.predictions.jobs import queue_pushing
 from annotation_backend.labeling.predictions.predictions import can_be_drawn, result_of
+from annotation_backend.labeling.saves.save import LARGEST_ID
 from annotation_backend.registry.models import Model, PromptKind
 from datasets.errors import RejectedInput, TryAgain
 
@@ -36,8 +37,6 @@ RECORDS_TOGETHER = 200
 
 MOST_CODES = 4_000_000
 """Numbers of brush masks in one answer, 32 MB of memory; the rest is pushed, portion by portion."""
-
-LARGEST_ID = 2**31 - 1
 
 _FIRST_GUESS_SECONDS = 3.0
 """Assumed time for a slice before any was drawn."""

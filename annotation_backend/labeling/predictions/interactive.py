@@ -15,13 +15,8 @@ from annotation_backend.inference.serving.admission import admitted
 from annotation_backend.inference.serving.segmenting import SlicePrediction, keep_record
 from annotation_backend.inference.sessions.answering import Answer, answer_request
 from annotation_backend.inference.sessions.extreme_points import missing_ends
-from annotation_backend.inference.sessions.sessions import (
-    CurrentMask,
-    SessionRequest,
-    keep_answer,
-    record_request,
-    session_of,
-)
+from annotation_backend.inference.sessions.requests import CurrentMask, SessionRequest
+from annotation_backend.inference.sessions.sessions import keep_answer, record_request, session_of
 from annotation_backend.inference.sessions.smart_prompts import SessionCommand
 from annotation_backend.labeling.interface.hints import hint_region
 from annotation_backend.labeling.interface.open_task import OpenTask, read_open_task

@@ -18,7 +18,8 @@ from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.inference.models import MaskOrigin, Session
 from annotation_backend.inference.serving.admission import process_admission
 from annotation_backend.inference.sessions.neighbours import PROPAGATED, propagated_masks
-from annotation_backend.inference.sessions.sessions import SessionRequest, keep_propagated, kept_masks, session_of
+from annotation_backend.inference.sessions.requests import SessionRequest
+from annotation_backend.inference.sessions.sessions import keep_propagated, kept_masks, session_of
 from annotation_backend.labeling.models import Annotation, LabelingTask
 from annotation_backend.labeling.predictions.predictions import push_masks, push_predictions, waiting_tasks
 from annotation_backend.labeling.saves.confirm import confirm_saves

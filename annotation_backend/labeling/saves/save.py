@@ -13,6 +13,7 @@ from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes
 
 LARGEST_ID = 2**31 - 1
+"""What the database keeps as a whole number; Label Studio gives none larger."""
 
 _NO_SLICE = -1
 """Stands for a slice that a task names but that cannot be ours, so that its number alone is not trusted."""

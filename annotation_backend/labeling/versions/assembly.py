@@ -7,16 +7,14 @@ import numpy as np
 from django.db import transaction
 
 from annotation_backend.cases.models import Case
-from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.labeling.models import DECODING, Annotation, CaseMask, LabelingTask
-from annotation_backend.labeling.versions.decoded_masks import mask_in, stored_masks
+from annotation_backend.labeling.versions.decoded_masks import mask_together, stored_masks
 from annotation_backend.labeling.versions.standing import inputs_digest
-from curation.slices.assembly import assemble_mask
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file
 from datasets.finding import Finding, Level
 from datasets.formats.nifti import read_mask, write_mask
-from datasets.image.mask import TUMOUR, Mask
+from datasets.image.mask import Mask
 
 
 def assemble(case: Case) -> CaseMask | None:
@@ -66,11 +64,9 @@ class _Read:
 
 
 def _read(case: Case, saves: Mapping[int, Annotation]) -> _Read:
-    plane = picture_plane(case)
     stored = {index: stored_masks(save) for index, save in saves.items()}
-    pictures = {index: mask_in(masks, TUMOUR) for index, masks in stored.items()}
     findings = [_unreadable(case, index, masks.unreadable) for index, masks in stored.items() if masks.unreadable]
-    return _Read(assemble_mask(pictures, plane, plane.grid), tuple(findings))
+    return _Read(mask_together(case, stored), tuple(findings))
 
 
 def _is_as_read(known: CaseMask, read: _Read) -> bool | None:

@@ -1,6 +1,6 @@
 """The masks that a save holds, decoded once and kept beside it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,8 @@ from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.labeling.masks.regions import drawn_masks
 from annotation_backend.labeling.models import DECODING, Annotation, VersionMasks
+from curation.slices.assembly import assemble_mask
+from datasets.image.mask import TUMOUR, Mask
 from datasets.image.packed_mask import packed, unpacked
 
 
@@ -45,6 +47,17 @@ def mask_in(stored: VersionMasks, label: str) -> NDArray[np.bool_]:
     """The mask (height, width) of one label; empty where the save has none."""
     empty = np.zeros((stored.height, stored.width), dtype=np.bool_)
     return masks_in(stored).get(label, empty)
+
+
+def mask_together(case: Case, stored: Mapping[int, VersionMasks]) -> Mask:
+    """A case's mask: the tumour alone of one save a slice, by slice.
+
+    Raises:
+        RejectedInput: The case's slices were not exported, or a picture has another size.
+    """
+    plane = picture_plane(case)
+    pictures = {index: mask_in(masks, TUMOUR) for index, masks in stored.items()}
+    return assemble_mask(pictures, plane, plane.grid)
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,11 @@
 """A case's mask as a file whose digest is written down, and the same file made again from its saves."""
 
-from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.cases.stored.digests import FROM_BACKUP, StoredFile
 from annotation_backend.labeling.models import CaseMask
-from annotation_backend.labeling.versions.decoded_masks import mask_in, stored_masks
-from curation.slices.assembly import assemble_mask
+from annotation_backend.labeling.versions.decoded_masks import mask_together, stored_masks
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes, write_bytes
 from datasets.formats.nifti import encode
-from datasets.image.mask import TUMOUR
 
 REMEDY = (
     f"Run `manage.py check_data --mend`, which makes it again from its saves. Where that does not help: {FROM_BACKUP}"
@@ -27,10 +24,8 @@ def make_again(mask: CaseMask) -> bool:
         Whether it did; another registration or version of the program may give other bytes, which are not written.
     """
     try:
-        plane = picture_plane(mask.case)
         saves = mask.annotations.select_related("task__case")
-        pictures = {save.task.slice_index: mask_in(stored_masks(save), TUMOUR) for save in saves}
-        volume = assemble_mask(pictures, plane, plane.grid)
+        volume = mask_together(mask.case, {save.task.slice_index: stored_masks(save) for save in saves})
     except RejectedInput:
         return False
     content = encode(volume.data, volume.grid.affine)

@@ -1,8 +1,7 @@
 """The ML backend protocol that Label Studio speaks to us: /health, /setup, /predict, /versions; see also `webhook`."""
 
-import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import wraps
 from typing import Any
 
@@ -11,7 +10,7 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
-from annotation_backend.inference.serving.admission import Overloaded, process_admission
+from annotation_backend.inference.serving.admission import process_admission
 from annotation_backend.inference.serving.serving import promoted_model, warm_up
 from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.labeling.predictions import interactive
@@ -19,13 +18,8 @@ from annotation_backend.labeling.predictions.batches import answer_batch, record
 from annotation_backend.labeling.saves.store import task_of, unknown_task
 from annotation_backend.labeling.studio.credentials import basic_auth
 from annotation_backend.labeling.studio.shown_predictions import note_answers
-from annotation_backend.labeling.views.request_body import json_object, malformed, refusal_answer
+from annotation_backend.labeling.views.request_body import View, errors_answered, json_object, malformed
 from annotation_backend.registry.models import Model, PromptKind
-from datasets.errors import MaskloopError, RejectedInput
-
-logger = logging.getLogger(__name__)
-
-View = Callable[[HttpRequest], HttpResponse]
 
 BATCH_SECONDS = 60.0
 """How long a batch may take; Label Studio waits 100 s."""
@@ -36,6 +30,8 @@ _MOST_DIGITS = 19
 def label_studio_only(view: View) -> View:
     """Requires Basic auth, compared in constant time; errors of ours become readable answers."""
 
+    answered = errors_answered(view)
+
     @csrf_exempt
     @wraps(view)
     def guarded(request: HttpRequest) -> HttpResponse:
@@ -43,16 +39,7 @@ def label_studio_only(view: View) -> View:
             answer = JsonResponse({"error": "Basic authentication required."}, status=401)
             answer["WWW-Authenticate"] = 'Basic realm="maskloop"'
             return answer
-        try:
-            return view(request)
-        except Overloaded as error:
-            return refusal_answer(error)
-        except RejectedInput as error:
-            logger.warning("%s refused: %s", request.path, error)
-            return refusal_answer(error)
-        except MaskloopError as error:
-            logger.exception("%s failed", request.path)
-            return refusal_answer(error)
+        return answered(request)
 
     return guarded
 

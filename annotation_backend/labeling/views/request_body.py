@@ -1,6 +1,9 @@
-"""Requests of Label Studio: the JSON object in the body, and the answer that refuses one."""
+"""Requests of Label Studio: the JSON object in the body, and the answers that refuse one."""
 
 import json
+import logging
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
@@ -8,6 +11,10 @@ from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostE
 
 from annotation_backend.inference.serving.admission import Overloaded
 from datasets.errors import MaskloopError, RejectedInput
+
+logger = logging.getLogger(__name__)
+
+View = Callable[[HttpRequest], HttpResponse]
 
 _TOO_LARGE = "request-too-large"
 
@@ -45,7 +52,26 @@ def malformed(expected: str) -> RejectedInput:
     )
 
 
-def refusal_answer(error: MaskloopError) -> HttpResponse:
+def errors_answered(view: View) -> View:
+    """A view whose errors of ours become answers that Label Studio can show; the log has them too."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest) -> HttpResponse:
+        try:
+            return view(request)
+        except Overloaded as error:  # many at once, each told when to come again
+            return _refusal(error)
+        except RejectedInput as error:
+            logger.warning("%s refused: %s", request.path, error)
+            return _refusal(error)
+        except MaskloopError as error:
+            logger.exception("%s failed", request.path)
+            return _refusal(error)
+
+    return guarded
+
+
+def _refusal(error: MaskloopError) -> HttpResponse:
     """The answer to a request that failed: 400 or 413 for refused input, 503 for anything that may succeed later."""
     status = 503
     if isinstance(error, RejectedInput):

@@ -16,7 +16,8 @@ from annotation_backend.inference.jobs import embed_case
 from annotation_backend.inference.models import MaskOrigin, PromptState, SessionPrompt
 from annotation_backend.inference.serving.segmenting import SlicePrediction
 from annotation_backend.inference.sessions.answering import Answer
-from annotation_backend.inference.sessions.sessions import SessionRequest, keep_answer, kept_masks, session_of
+from annotation_backend.inference.sessions.requests import SessionRequest
+from annotation_backend.inference.sessions.sessions import keep_answer, kept_masks, session_of
 from annotation_backend.labeling import jobs, upkeep
 from annotation_backend.labeling.jobs import assemble_case, follow_exclusion
 from annotation_backend.labeling.management.commands import remove_person

@@ -21,7 +21,7 @@ from annotation_backend.accounts.services import email_of
 from annotation_backend.labeling.masks.regions import mask_of
 from curation.slices.export import read_slices
 from datasets.dicom.header import read_header
-from datasets.dicom_masks.rtstruct import read_rtstruct
+from datasets.dicom_masks.rtstruct import read_structure_set
 from datasets.dicom_series.series import group_series
 from datasets.errors import RejectedInput
 from datasets.image.mask import Mask
@@ -126,7 +126,7 @@ def _studies(folder: Path) -> Mask:
 
 def _read(drawn: Path, series: Any) -> dict[str, Mask] | None:
     try:
-        return read_rtstruct(drawn, series)
+        return read_structure_set(drawn, series).sound()
     except RejectedInput:
         return None
 

@@ -17,7 +17,7 @@ from curation.pairing.pairing import load_pair, pair_series
 from curation.scanning.found_series import FolderScan
 from curation.scanning.scan import scan_folder
 from datasets.dicom.header import read_header
-from datasets.dicom_masks.rtstruct import read_rtstruct
+from datasets.dicom_masks.rtstruct import read_structure_set
 from datasets.dicom_series.series import DicomSeries, group_series, read_series
 from datasets.errors import RejectedInput
 from datasets.image.volume import Grid
@@ -106,7 +106,7 @@ def test_real_patients_keep_voxels_and_masks(
 def masks_on(series: DicomSeries, scan: FolderScan) -> list[np.ndarray]:
     """All regions that were drawn on a series, in the structure set's order."""
     (path,) = [mask.path for mask in scan.masks if series.series_uid in mask.series_uids]
-    return [mask.data > 0 for mask in read_rtstruct(path, series).values()]
+    return [mask.data > 0 for mask in read_structure_set(path, series).sound().values()]
 
 
 def test_real_patients_become_the_same_case_where_words_stay(tmp_path: Path) -> None:

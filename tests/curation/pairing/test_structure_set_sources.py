@@ -10,7 +10,7 @@ from pydicom import Dataset, dcmread
 
 from curation.pairing.pairing import LoadedPair, load_pair, pair_series
 from curation.scanning.scan import scan_folder
-from datasets.dicom_masks.rtstruct import write_rtstruct
+from datasets.dicom_masks.rtstruct_writing import write_rtstruct
 from datasets.dicom_series.series import DicomSeries, series_grid
 from datasets.finding import Level
 from datasets.image.mask import Mask

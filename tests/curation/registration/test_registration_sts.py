@@ -14,7 +14,7 @@ from scipy.ndimage import binary_erosion, distance_transform_edt
 
 from curation.registration.register import register
 from datasets.dicom.header import read_header
-from datasets.dicom_masks.rtstruct import read_rtstruct
+from datasets.dicom_masks.rtstruct import read_structure_set
 from datasets.dicom_series.series import DicomSeries, group_series, read_series
 from datasets.image.mask import Mask
 from datasets.image.resample import resample_mask
@@ -38,7 +38,7 @@ def read_sequence(folder: Path) -> Sequence:
     series: tuple[DicomSeries, ...] = group_series(read_header(path) for path in sorted((folder / "image").iterdir()))
     [only] = series
     [regions] = (folder / "mask").iterdir()
-    return Sequence(read_series(only), read_rtstruct(regions, only)[TUMOUR_NAME])
+    return Sequence(read_series(only), read_structure_set(regions, only).sound()[TUMOUR_NAME])
 
 
 def known_motion(grid: Grid) -> np.ndarray:

@@ -30,8 +30,8 @@ def test_slices_nobody_drew_on_are_background() -> None:
     drawn[0, 1] = True
     mask = assemble_mask({3: drawn}, plane, GRID, labels={4: TUMOUR})
     assert np.count_nonzero(mask.data) == 1
-    voxel = plane.voxel_under((100 * 1.5 / plane.width, 100 * 0.5 / plane.height), index=3)
-    assert mask.data[voxel] == 4
+    i, j, k = np.rint(plane.pixel_to_voxel((1.5, 0.5), index=3)).astype(int)
+    assert mask.data[i, j, k] == 4
     assert not assemble_mask({}, plane, GRID).foreground.any()
 
 

@@ -16,7 +16,7 @@ from pydicom import Dataset, dcmread
 from pydicom.uid import JPEGBaseline8Bit, generate_uid
 
 from datasets.dicom.header import read_header
-from datasets.dicom_masks.rtstruct import write_rtstruct
+from datasets.dicom_masks.rtstruct_writing import write_rtstruct
 from datasets.dicom_series.series import group_series
 from datasets.formats.nifti import write_volume
 from datasets.image.mask import Mask

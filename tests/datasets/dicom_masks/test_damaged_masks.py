@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pydicom import dcmread
 
 from datasets.dicom.header import read_header
-from datasets.dicom_masks.rtstruct import read_structure_set, write_rtstruct
+from datasets.dicom_masks.rtstruct import read_structure_set
+from datasets.dicom_masks.rtstruct_writing import write_rtstruct
 from datasets.dicom_masks.segmentation import read_segment_set
 from datasets.dicom_series.series import DicomSeries, group_series, read_series
 from datasets.errors import RejectedInput

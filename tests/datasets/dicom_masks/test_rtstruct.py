@@ -8,7 +8,8 @@ import pytest
 from pydicom import Dataset, dcmread
 
 from datasets.dicom.header import read_header
-from datasets.dicom_masks.rtstruct import read_rtstruct, read_structure_set, write_rtstruct
+from datasets.dicom_masks.rtstruct import read_structure_set
+from datasets.dicom_masks.rtstruct_writing import write_rtstruct
 from datasets.dicom_series.series import DicomSeries, group_series
 from datasets.errors import GeometryError, RejectedInput
 from datasets.finding import Level
@@ -55,7 +56,7 @@ def _random_mask(seed: int) -> Mask:
 def test_any_mask_comes_back_voxel_by_voxel(tmp_path: Path, series: DicomSeries, seed: int) -> None:
     masks = {"GTV_Mass": _random_mask(seed), "GTV_Edema": _random_mask(seed + 100)}
     write_rtstruct(tmp_path / "regions.dcm", masks, series)
-    back = read_rtstruct(tmp_path / "regions.dcm", series)
+    back = read_structure_set(tmp_path / "regions.dcm", series).sound()
     assert list(back) == list(masks)
     for name, mask in masks.items():
         assert back[name].grid.matches(GRID)
@@ -71,7 +72,7 @@ def test_a_contour_within_a_contour_is_a_hole(tmp_path: Path, series: DicomSerie
     write_rtstruct(tmp_path / "regions.dcm", {"ring": Mask(data, GRID)}, series)
     contours = dcmread(tmp_path / "regions.dcm").ROIContourSequence[0].ContourSequence
     assert len(contours) == 3
-    assert np.array_equal(read_rtstruct(tmp_path / "regions.dcm", series)["ring"].data, data)
+    assert np.array_equal(read_structure_set(tmp_path / "regions.dcm", series).sound()["ring"].data, data)
 
 
 def test_the_same_masks_give_the_same_bytes(tmp_path: Path, series: DicomSeries) -> None:
@@ -90,14 +91,14 @@ def test_a_mask_on_another_grid_is_not_written(tmp_path: Path, series: DicomSeri
 def test_another_series_is_refused(tmp_path: Path, regions: Path) -> None:
     other = _write_series(tmp_path / "other", "CANARY-2")
     with pytest.raises(RejectedInput) as caught:
-        read_rtstruct(regions, other)
+        read_structure_set(regions, other).sound()
     assert caught.value.code == "rtstruct-other-series"
     assert "CANARY" not in str(caught.value)
 
 
 def test_an_image_is_no_structure_set(series: DicomSeries) -> None:
     with pytest.raises(RejectedInput) as caught:
-        read_rtstruct(series.files[0], series)
+        read_structure_set(series.files[0], series).sound()
     assert caught.value.code == "rtstruct-other-object"
 
 
@@ -149,7 +150,7 @@ def test_an_unsound_contour_is_refused_by_name(
     edit(dataset)
     dataset.save_as(regions)
     with pytest.raises(RejectedInput) as caught:
-        read_rtstruct(regions, series)
+        read_structure_set(regions, series).sound()
     assert caught.value.code == code
 
 
@@ -171,12 +172,12 @@ def test_a_bad_region_spares_the_others(tmp_path: Path, series: DicomSeries) -> 
     ]
     assert "Canary" not in str(found.findings)
     with pytest.raises(RejectedInput) as caught:
-        read_rtstruct(tmp_path / "regions.dcm", series)
+        read_structure_set(tmp_path / "regions.dcm", series).sound()
     assert caught.value.code == "contour-open"
 
 
 def test_a_contour_between_slices_is_read_and_named(series: DicomSeries, regions: Path) -> None:
-    before = read_rtstruct(regions, series)["GTV_Mass"]
+    before = read_structure_set(regions, series).sound()["GTV_Mass"]
     dataset = dcmread(regions)
     for contour in dataset.ROIContourSequence[0].ContourSequence:
         points = np.array(contour.ContourData, dtype=np.float64).reshape(-1, 3)
@@ -198,7 +199,7 @@ def test_contours_marked_for_exclusive_or_are_holes_too(tmp_path: Path, series: 
     for contour in dataset.ROIContourSequence[0].ContourSequence:
         contour.ContourGeometricType = "CLOSEDPLANAR_XOR"
     dataset.save_as(tmp_path / "regions.dcm")
-    assert np.array_equal(read_rtstruct(tmp_path / "regions.dcm", series)["ring"].data, data)
+    assert np.array_equal(read_structure_set(tmp_path / "regions.dcm", series).sound()["ring"].data, data)
 
 
 def test_slices_that_the_contours_were_drawn_on_and_that_are_not_there_are_named(
@@ -232,7 +233,7 @@ def test_masks_go_through_contours_on_an_enhanced_series(tmp_path: Path) -> None
     (enhanced,) = group_series([read_header(path)])
     mask = _random_mask(7)
     write_rtstruct(tmp_path / "regions.dcm", {"GTV": mask}, enhanced)
-    assert np.array_equal(read_rtstruct(tmp_path / "regions.dcm", enhanced)["GTV"].data, mask.data)
+    assert np.array_equal(read_structure_set(tmp_path / "regions.dcm", enhanced).sound()["GTV"].data, mask.data)
     image = _first_contour(dcmread(tmp_path / "regions.dcm")).ContourImageSequence[0]
     assert image.ReferencedFrameNumber == 1
 
@@ -250,13 +251,13 @@ def test_points_are_left_out_and_names_stay_apart(series: DicomSeries, regions: 
         dataset.StructureSetROISequence.append(region)
         dataset.ROIContourSequence.append(contours)
     dataset.save_as(regions)
-    assert list(read_rtstruct(regions, series)) == ["GTV_Mass", "GTV_Mass (2)"]
+    assert list(read_structure_set(regions, series).sound()) == ["GTV_Mass", "GTV_Mass (2)"]
 
 
 def _real(name: str) -> dict[str, Mask]:
     folder = STS / "dicom" / name
     (series,) = group_series(read_header(path) for path in sorted((folder / "image").iterdir()))
-    return read_rtstruct(next((folder / "mask").iterdir()), series)
+    return read_structure_set(next((folder / "mask").iterdir()), series).sound()
 
 
 @needs_sts

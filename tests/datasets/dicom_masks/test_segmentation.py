@@ -15,7 +15,7 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import RLELossless
 
 from datasets.dicom.header import read_header
-from datasets.dicom_masks.segmentation import read_segment_set, read_segmentation
+from datasets.dicom_masks.segmentation import read_segment_set
 from datasets.dicom_series.series import DicomSeries, group_series
 from datasets.errors import RejectedInput
 from datasets.finding import Level
@@ -117,7 +117,7 @@ def path(tmp_path: Path, series: DicomSeries) -> Path:
 
 
 def test_overlapping_segments_come_back_each_on_its_own(path: Path, series: DicomSeries) -> None:
-    masks = read_segmentation(path, series)
+    masks = read_segment_set(path, series).sound()
     assert list(masks) == ["Mass", "Oedema"]
     assert int(dcmread(path).NumberOfFrames) == 7  # empty frames are left out
     for name, region in _regions().items():
@@ -155,7 +155,7 @@ def test_a_label_map_becomes_one_mask_a_label(tmp_path: Path, series: DicomSerie
     path = write_segmentation(tmp_path / "seg.dcm", apart, _sources(series), kind="LABELMAP")
     if compressed:
         _edit(path, lambda dataset: dataset.compress(RLELossless, encoding_plugin="pydicom"))
-    masks = read_segmentation(path, series)
+    masks = read_segment_set(path, series).sound()
     assert all(np.array_equal(masks[name].data, region) for name, region in apart.items())
 
 
@@ -211,7 +211,7 @@ def test_frames_go_by_position_and_not_by_order(path: Path, series: DicomSeries)
     dataset.PixelData = np.packbits(pixels.ravel(), bitorder="little").tobytes()
     dataset.PixelData += b"\0" * (len(dataset.PixelData) % 2)
     dataset.save_as(path)
-    masks = read_segmentation(path, series)
+    masks = read_segment_set(path, series).sound()
     assert all(np.array_equal(masks[name].data, region) for name, region in _regions().items())
 
 
@@ -232,7 +232,7 @@ def test_an_object_drawn_on_turned_and_cropped_pictures_lands_right(path: Path, 
     dataset.PixelData = np.packbits(frames.ravel(), bitorder="little").tobytes()
     dataset.PixelData += b"\0" * (len(dataset.PixelData) % 2)
     dataset.save_as(path)
-    masks = read_segmentation(path, series)
+    masks = read_segment_set(path, series).sound()
     for name, region in _regions().items():
         expected = region.copy()
         expected[:, :2] = 0
@@ -244,7 +244,7 @@ def test_a_segmentation_of_an_enhanced_series_is_read(tmp_path: Path) -> None:
     image = write_enhanced(tmp_path / "image.dcm", frames, identity=["seg", "CANARY-3"], change=_complete)
     (series,) = group_series([read_header(image)])
     path = write_segmentation(tmp_path / "seg.dcm", _regions(), [dcmread(image)])
-    masks = read_segmentation(path, series)
+    masks = read_segment_set(path, series).sound()
     assert all(np.array_equal(masks[name].data, region) for name, region in _regions().items())
 
 
@@ -264,7 +264,7 @@ def test_names_come_from_labels_or_property_types_and_stay_apart(path: Path, ser
         for segment in dataset.SegmentSequence:
             segment.SegmentLabel = ""
 
-    assert list(read_segmentation(_edit(path, rename), series)) == ["Neoplasm", "Neoplasm (2)"]
+    assert list(read_segment_set(_edit(path, rename), series).sound()) == ["Neoplasm", "Neoplasm (2)"]
 
 
 def test_a_segment_without_a_voxel_is_left_out_and_named(tmp_path: Path, series: DicomSeries) -> None:
@@ -330,7 +330,7 @@ def test_an_unsound_segmentation_is_refused_by_name(
     path: Path, series: DicomSeries, code: str, edit: Callable[[Dataset], object]
 ) -> None:
     with pytest.raises(RejectedInput) as caught:
-        read_segmentation(_edit(path, edit), series)
+        read_segment_set(_edit(path, edit), series).sound()
     assert caught.value.code == code
     assert "anary" not in str(caught.value)
 
@@ -339,7 +339,7 @@ def test_another_series_and_another_object_are_refused(tmp_path: Path, path: Pat
     other = _write_series(tmp_path / "other", "CANARY-2")
     for file, of, code in ((path, other, "seg-other-frame"), (series.files[0], series, "seg-other-object")):
         with pytest.raises(RejectedInput) as caught:
-            read_segmentation(file, of)
+            read_segment_set(file, of).sound()
         assert caught.value.code == code
 
 

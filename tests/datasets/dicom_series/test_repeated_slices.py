@@ -9,7 +9,8 @@ from pydicom import Dataset, dcmread
 from pydicom.uid import RLELossless
 
 from datasets.dicom.header import read_header
-from datasets.dicom_masks.rtstruct import read_structure_set, write_rtstruct
+from datasets.dicom_masks.rtstruct import read_structure_set
+from datasets.dicom_masks.rtstruct_writing import write_rtstruct
 from datasets.dicom_series.series import DicomSeries, group_series, read_series, series_grid
 from datasets.errors import RejectedInput
 from datasets.image.mask import Mask

@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import map_coordinates
 
 from datasets.dicom.header import read_header
-from datasets.dicom_masks.rtstruct import read_rtstruct
+from datasets.dicom_masks.rtstruct import read_structure_set
 from datasets.dicom_series.series import DicomSeries, group_series, read_series, series_grid
 from datasets.files import sha256_of_file
 from datasets.image.volume import Volume
@@ -39,7 +39,7 @@ def test_every_tissue_type_occurs_once(cohort: Cohort) -> None:
 @pytest.mark.parametrize("index", range(5))
 def test_the_structure_set_gives_the_known_mask_back(cohort: Cohort, index: int) -> None:
     series, regions = _patient(cohort, index)
-    mask = read_rtstruct(regions, series["AX T2 TSE FS"])[PHANTOM_MASK_NAME]
+    mask = read_structure_set(regions, series["AX T2 TSE FS"]).sound()[PHANTOM_MASK_NAME]
     truth = cohort[1][index].tumour
     assert mask.grid.matches(truth.grid)
     overlap = 2 * np.count_nonzero(mask.foreground & truth.foreground)

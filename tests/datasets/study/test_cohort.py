@@ -10,7 +10,7 @@ from datasets.formats.nifti import write_mask, write_volume
 from datasets.gate import Budget
 from datasets.image.mask import Mask
 from datasets.image.volume import Grid, Volume
-from datasets.study.cohort import CohortCase, load, read_cohort
+from datasets.study.cohort import CohortCase, LoadedCase, load, read_cohort
 from tests.data import STS_NIFTI, require
 
 GRID = Grid((6, 5, 4), np.diag([-1.0, -1.0, 3.0, 1.0]))
@@ -175,3 +175,12 @@ def test_load_refuses_what_is_no_case(tmp_path: Path) -> None:
     case.mask.write_bytes(b"no nifti")
     with pytest.raises(RejectedInput):
         load(CohortCase("a", {"t1": case.mask}, case.mask))
+
+
+def test_a_case_is_told_by_its_images_and_its_random_choices_by_its_name() -> None:
+    image, mask = Volume(np.zeros(GRID.shape, np.float32), GRID), Mask(np.ones(GRID.shape, np.uint8), GRID)
+    brighter = Volume(np.ones(GRID.shape, np.float32), GRID)
+    one, same, other = (LoadedCase("a", {"t1": volume}, mask) for volume in (image, image, brighter))
+    assert one.cache_key == same.cache_key != other.cache_key
+    assert one.number == other.number == 0xCA978112CA1BBDCA, "the first 8 bytes of SHA-256 of its name"
+    assert LoadedCase("b", {"t1": image}, mask).number != one.number

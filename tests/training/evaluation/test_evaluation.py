@@ -17,7 +17,8 @@ from tests.data import STS_NIFTI, require
 from tests.training.support.growing_segmenter import GrowingSegmenter
 from tests.training.support.synthetic import blob_case, lps_grid
 from tests.training.support.tiny_models import tiny_segmenter
-from training.evaluation.evaluation import LEAST_SLICE_PIXELS, evaluate
+from training.evaluation.evaluation import evaluate
+from training.evaluation.sessions import LEAST_SLICE_PIXELS, SessionPlan
 from training.measures.metrics import agreement, dice
 from training.prompts.simulated_boxes import LEAST_PIXELS, TIGHT
 from training.prompts.simulated_clicks import ClickRule
@@ -49,7 +50,7 @@ class BoxFiller:
 def test_curves_are_those_of_the_real_session() -> None:
     """Played again by hand, with the prompts that were really made, every mask measures the same."""
     segmenter = GrowingSegmenter(tolerance=12)
-    found = evaluate(segmenter, CASES[:1], user=ClickUser(), clicks=4, seeds=1)
+    found = evaluate(segmenter, CASES[:1], user=ClickUser(), plan=SessionPlan(clicks=4, seeds=1))
     [case] = found.cases
     assert case.clicks == (0, 1, 2, 3, 4)
     assert [len(request.prompts.clicks) for request in segmenter.requests] == [0, 1, 2, 3, 4]
@@ -67,7 +68,7 @@ def test_curves_are_those_of_the_real_session() -> None:
 
 def test_the_session_carries_the_last_probability_and_the_cache_key() -> None:
     segmenter = GrowingSegmenter()
-    evaluate(segmenter, CASES[:2], user=ClickUser(), clicks=2, seeds=2)
+    evaluate(segmenter, CASES[:2], user=ClickUser(), plan=SessionPlan(clicks=2, seeds=2))
     first, second, third = segmenter.requests[:3]
     assert first.previous is None
     assert np.array_equal(second.previous.data, GrowingSegmenter().segment(first).probability.data)
@@ -78,21 +79,21 @@ def test_the_session_carries_the_last_probability_and_the_cache_key() -> None:
     assert len(set(keys[:6])) == len(set(keys[6:])) == 1
     assert keys[0] != keys[6]
     renamed = replace(CASES[1], case="case-1")  # other images under a name that was seen
-    evaluate(segmenter, [renamed], user=ClickUser(), clicks=0, seeds=1)
+    evaluate(segmenter, [renamed], user=ClickUser(), plan=SessionPlan(clicks=0, seeds=1))
     assert segmenter.requests[-1].cache_key == keys[6]
 
 
 def test_seeds_repeat_and_do_not_depend_on_other_cases() -> None:
-    alone = evaluate(GrowingSegmenter(), CASES[1:2], user=ClickUser(), clicks=3, seeds=2).cases[0]
-    among = evaluate(GrowingSegmenter(), CASES, user=ClickUser(), clicks=3, seeds=2).cases[1]
+    alone = evaluate(GrowingSegmenter(), CASES[1:2], user=ClickUser(), plan=SessionPlan(clicks=3, seeds=2)).cases[0]
+    among = evaluate(GrowingSegmenter(), CASES, user=ClickUser(), plan=SessionPlan(clicks=3, seeds=2)).cases[1]
     assert alone.dice == among.dice
-    one = evaluate(GrowingSegmenter(), CASES[1:2], user=ClickUser(), clicks=3, seeds=1).cases[0]
+    one = evaluate(GrowingSegmenter(), CASES[1:2], user=ClickUser(), plan=SessionPlan(clicks=3, seeds=1)).cases[0]
     assert one.dice != alone.dice  # two seeds are two users
 
 
 def test_seeds_are_averaged() -> None:
     segmenter = GrowingSegmenter()
-    [case] = evaluate(segmenter, CASES[:1], user=ClickUser(from_click=1), clicks=1, seeds=3).cases
+    [case] = evaluate(segmenter, CASES[:1], user=ClickUser(from_click=1), plan=SessionPlan(clicks=1, seeds=3)).cases
     masks = [GrowingSegmenter().segment(request).probability.data > 0.5 for request in segmenter.requests]
     assert len(masks) == 3
     assert case.dice[0] == pytest.approx(np.mean([dice(mask, CASES[0].mask.data) for mask in masks]))
@@ -104,7 +105,7 @@ def test_a_perfect_mask_needs_no_more_clicks() -> None:
     case = CASES[0]
     clean = replace(case, volumes={"t2": Volume(case.mask.data.astype(np.float32) * 100, case.mask.grid)})
     segmenter = GrowingSegmenter()
-    found = evaluate(segmenter, [clean], user=ClickUser(ClickRule.TWO_STAGE), clicks=5, seeds=1)
+    found = evaluate(segmenter, [clean], user=ClickUser(ClickRule.TWO_STAGE), plan=SessionPlan(clicks=5, seeds=1))
     assert found.cases[0].dice == (0.0, 1.0, 1.0, 1.0, 1.0, 1.0)
     assert found.cases[0].seconds[2:] == (None,) * 4
     assert len(segmenter.requests) == 2
@@ -112,13 +113,13 @@ def test_a_perfect_mask_needs_no_more_clicks() -> None:
 
 
 def test_users_of_one_request() -> None:
-    points = evaluate(GrowingSegmenter(), CASES, user=SixPointUser(), seeds=2)
+    points = evaluate(GrowingSegmenter(), CASES, user=SixPointUser(), plan=SessionPlan(seeds=2))
     assert [case.clicks for case in points.cases] == [(1,)] * 3
-    boxes = evaluate(BoxFiller(), CASES, user=BoxUser(), seeds=2)
+    boxes = evaluate(BoxFiller(), CASES, user=BoxUser(), plan=SessionPlan(seeds=2))
     # A ball fills 52 % of the cube around it and 79 % of the squares around its slices: 2 * 0.79 / 1.79.
     assert boxes.summary()["dice"]["mean"][0] == pytest.approx(0.84, abs=0.05)
     assert boxes.model == "boxes-1"
-    deep = evaluate(BoxFiller(), CASES, user=BoxUser(TIGHT, with_depth=True), seeds=1)
+    deep = evaluate(BoxFiller(), CASES, user=BoxUser(TIGHT, with_depth=True), plan=SessionPlan(seeds=1))
     extents = [np.ptp(np.argwhere(case.mask.data), axis=0) + 1 for case in CASES]
     voxels = [int(case.mask.foreground.sum()) for case in CASES]
     expected = [2 * inside / (inside + extent.prod()) for inside, extent in zip(voxels, extents, strict=True)]
@@ -128,16 +129,18 @@ def test_users_of_one_request() -> None:
 def test_a_box_on_every_slice_asks_about_those_slices_only() -> None:
     """Methods that carry a box on to slices without one must not draw beyond the tumour's ends."""
     segmenter = GrowingSegmenter()
-    evaluate(segmenter, CASES[:1], user=BoxUser(), seeds=1)
+    evaluate(segmenter, CASES[:1], user=BoxUser(), plan=SessionPlan(seeds=1))
     enough = np.flatnonzero(CASES[0].mask.foreground.sum(axis=(0, 1)) >= LEAST_PIXELS)
     assert segmenter.requests[0].slices == tuple(enough)
-    evaluate(segmenter, CASES[:1], user=BoxUser(with_depth=True), seeds=1)
+    evaluate(segmenter, CASES[:1], user=BoxUser(with_depth=True), plan=SessionPlan(seeds=1))
     assert segmenter.requests[1].slices is None
 
 
 def test_slices_are_sessions_of_their_own() -> None:
     segmenter = GrowingSegmenter()
-    [case] = evaluate(segmenter, CASES[:1], user=ClickUser(from_click=1), clicks=2, seeds=1, per_slice=True).cases
+    [case] = evaluate(
+        segmenter, CASES[:1], user=ClickUser(from_click=1), plan=SessionPlan(clicks=2, seeds=1, per_slice=True)
+    ).cases
     pixels = CASES[0].mask.foreground.sum(axis=(0, 1))
     slices = [int(index) for index in np.flatnonzero(pixels >= LEAST_SLICE_PIXELS)]
     assert 2 <= len(slices) < np.count_nonzero(pixels)
@@ -163,7 +166,7 @@ def test_slices_are_spread_evenly() -> None:
     case = LoadedCase("a", {"t1": Volume(mask * np.float32(100), grid)}, Mask(mask, grid))
     segmenter = GrowingSegmenter()
     user = ClickUser(from_click=1)
-    evaluate(segmenter, [case], user=user, clicks=1, seeds=1, per_slice=True, slices_per_case=5)
+    evaluate(segmenter, [case], user=user, plan=SessionPlan(clicks=1, seeds=1, per_slice=True, slices_per_case=5))
     assert [request.slices for request in segmenter.requests] == [(11,), (13,), (15,), (17,), (19,)]
 
 
@@ -178,7 +181,11 @@ def test_a_case_that_fails_is_refused_and_the_others_go_on(tmp_path: Path) -> No
     told: list[tuple[int, int]] = []
     user = ClickUser(from_click=1)
     found = evaluate(
-        GrowingSegmenter(), cohort.cases, user=user, clicks=1, seeds=2, progress=lambda *at: told.append(at)
+        GrowingSegmenter(),
+        cohort.cases,
+        user=user,
+        plan=SessionPlan(clicks=1, seeds=2),
+        progress=lambda *at: told.append(at),
     )
     assert [case.case for case in found.cases] == ["good"]
     assert [(case.case, case.code) for case in found.refused] == [
@@ -198,7 +205,7 @@ def test_every_patient_is_drawn_by_the_fold_that_never_saw_it() -> None:
             raise RejectedInput("fold-unknown", "Expected a patient of the folds, got another.", remedy="Train on it.")
         return folds[case]
 
-    found = evaluate(fold_of, CASES, user=ClickUser(), clicks=1, seeds=1)
+    found = evaluate(fold_of, CASES, user=ClickUser(), plan=SessionPlan(clicks=1, seeds=1))
     assert [case.code for case in found.refused] == ["fold-unknown"]
     for case in CASES[:2]:
         assert all(request.volumes is case.volumes for request in folds[case.case].requests)
@@ -213,21 +220,27 @@ def test_refusals_of_the_call() -> None:
 
     assert code(cases=[]) == "evaluation-cases"
     assert code(cases=[CASES[0], CASES[0]]) == "evaluation-cases"
-    assert code(seeds=0) == code(clicks=-1) == code(slices_per_case=0) == "evaluation-plan"
-    assert code(user=ClickUser(from_click=1), clicks=0) == "evaluation-clicks"
-    refused = evaluate(GrowingSegmenter(needs_click=True), CASES[:1], user=ClickUser(), clicks=1).refused
+    assert code(user=ClickUser(from_click=1), plan=SessionPlan(clicks=0)) == "evaluation-clicks"
+    for wrong in ({"seeds": 0}, {"clicks": -1}, {"slices_per_case": 0}):
+        with pytest.raises(RejectedInput, match="evaluation-plan"):
+            SessionPlan(**wrong)
+    refused = evaluate(
+        GrowingSegmenter(needs_click=True), CASES[:1], user=ClickUser(), plan=SessionPlan(clicks=1)
+    ).refused
     assert refused[0].code == "growing-no-click"
-    refused = evaluate(GrowingSegmenter(), CASES[:1], user=ClickUser(), target="pet").refused
+    refused = evaluate(GrowingSegmenter(), CASES[:1], user=ClickUser(), plan=SessionPlan(target="pet")).refused
     assert refused[0].code == "evaluation-target"
     corner = np.zeros_like(CASES[0].mask.data)
     corner[0, 0, 0] = 1
     tiny = replace(CASES[0], mask=Mask(corner, CASES[0].mask.grid))
-    refused = evaluate(GrowingSegmenter(), [tiny], user=ClickUser(), per_slice=True).refused
+    refused = evaluate(GrowingSegmenter(), [tiny], user=ClickUser(), plan=SessionPlan(per_slice=True)).refused
     assert refused[0].code == "evaluation-small-tumour"
 
 
 def test_the_document_is_strict_json_of_one_shape() -> None:
-    found = evaluate(GrowingSegmenter(), CASES, user=ClickUser(), clicks=10, seeds=2, about="Phantoms.")
+    found = evaluate(
+        GrowingSegmenter(), CASES, user=ClickUser(), plan=SessionPlan(clicks=10, seeds=2), about="Phantoms."
+    )
     document = json.loads(canonical_json(found.as_dict()))  # refuses NaN and infinity
     assert list(found.as_dict()) == ["model", "cases", "summary"]
     assert all(
@@ -253,7 +266,7 @@ def test_the_document_is_strict_json_of_one_shape() -> None:
 
 
 def test_nothing_but_refusals_is_still_a_document() -> None:
-    found = evaluate(GrowingSegmenter(needs_click=True), CASES, user=ClickUser(), clicks=2)
+    found = evaluate(GrowingSegmenter(needs_click=True), CASES, user=ClickUser(), plan=SessionPlan(clicks=2))
     assert json.loads(canonical_json(found.as_dict()))["summary"]["evaluated"] == 0
 
 
@@ -272,7 +285,9 @@ def test_the_methods_that_ship_fit_their_users(
     """Untrained networks draw nonsense, but every request is one that the method accepts."""
     case = replace(CASES[0], volumes={"t1": CASES[0].volumes["t1"]})
     segmenter = tiny_segmenter(name)
-    found = evaluate(segmenter, [case], user=user, clicks=2, seeds=1, per_slice=per_slice, slices_per_case=2)
+    found = evaluate(
+        segmenter, [case], user=user, plan=SessionPlan(clicks=2, seeds=1, per_slice=per_slice, slices_per_case=2)
+    )
     assert found.refused == ()
     assert found.cases[0].clicks == clicks
     assert found.cases[0].sessions == (2 if per_slice else 1)
@@ -281,7 +296,7 @@ def test_the_methods_that_ship_fit_their_users(
 
 def test_a_real_patient() -> None:
     cohort = read_cohort(require(STS_NIFTI), {"t1": "STS_00*/MR_T1_image.nii.gz"}, "STS_00*/MR_T1_mask.nii.gz")
-    found = evaluate(GrowingSegmenter(tolerance=0.1), cohort.cases[:1], user=SixPointUser(), seeds=1)
+    found = evaluate(GrowingSegmenter(tolerance=0.1), cohort.cases[:1], user=SixPointUser(), plan=SessionPlan(seeds=1))
     assert found.refused == ()
     sizes = found.summary()["sizes"][0]
     assert sizes["reference_volume_ml"] > 1

@@ -15,6 +15,7 @@ from tests.training.support.growing_segmenter import GrowingSegmenter
 from tests.training.support.synthetic import blob_case
 from training.evaluation.evaluation import evaluate
 from training.evaluation.report import report_page
+from training.evaluation.sessions import SessionPlan
 from training.measures.comparison import compare_evaluations, titles
 from training.measures.statistics import adjusted, compare
 from training.prompts.simulated_user import ClickUser, SimulatedUser, SixPointUser
@@ -25,7 +26,12 @@ def document(tolerance: float, *, user: SimulatedUser | None = None, model: str 
     found = [blob_case(number, radius_mm=6.0 + number) for number in range(1, cases + 1)]
     loaded = [LoadedCase(case.case_id, {"t2": case.volumes.t2}, case.mask) for case in found]
     evaluation = evaluate(
-        GrowingSegmenter(tolerance=tolerance), loaded, user=user or ClickUser(), seeds=1, model=model, about="Phantoms."
+        GrowingSegmenter(tolerance=tolerance),
+        loaded,
+        user=user or ClickUser(),
+        plan=SessionPlan(seeds=1),
+        model=model,
+        about="Phantoms.",
     )
     return json.loads(canonical_json(evaluation.as_dict()))
 
@@ -120,7 +126,9 @@ def test_what_is_no_evaluation_is_refused(wrong: list[Any]) -> None:
 def test_an_evaluation_of_refusals_only_is_shown(documents: list[dict[str, Any]]) -> None:
     case = blob_case(1)
     loaded = LoadedCase("a", {"t2": case.volumes.t2}, case.mask)
-    found = evaluate(GrowingSegmenter(needs_click=True), [loaded], user=ClickUser(), clicks=2, model="none")
+    found = evaluate(
+        GrowingSegmenter(needs_click=True), [loaded], user=ClickUser(), plan=SessionPlan(clicks=2), model="none"
+    )
     page = report_page([found.as_dict()])
     assert "growing-no-click" in page
     assert "growing-no-click" in report_page([documents[0], found.as_dict()])

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
-from training.prompts.simulated_clicks import ClickRule, first_click, first_clicks_2d, next_click
+from training.prompts.simulated_clicks import ClickRule, first_click, next_click
 
 Mask = NDArray[np.bool_]
 
@@ -159,19 +159,6 @@ def test_very_deep_regions_have_finite_chances() -> None:
     assert np.abs(np.array(index) - 800).max() < 20
 
 
-def test_first_clicks_on_a_slice_are_one_a_region_five_at_most() -> None:
-    target = np.zeros((40, 40), bool)
-    for number in range(7):
-        target[5 * number + 1 : 5 * number + 4, 3 : 6 + number] = True
-    clicks = first_clicks_2d(target, np.random.default_rng(8))
-    assert [row // 5 for row, _ in clicks] == [0, 1, 2, 3, 4]
-    assert all(target[click] for click in clicks)
-
-
-def test_regions_that_touch_at_a_corner_are_one_as_in_monai() -> None:
-    assert len(first_clicks_2d(np.eye(6, dtype=bool), np.random.default_rng(9))) == 1
-
-
 def test_masks_of_whole_numbers_are_read_and_probabilities_refused() -> None:
     target = ball((6, 6, 6)).astype(np.uint8)
     assert next_click(target, np.zeros_like(target), np.random.default_rng(10)) is not None
@@ -180,14 +167,13 @@ def test_masks_of_whole_numbers_are_read_and_probabilities_refused() -> None:
     assert caught.value.code == "click-not-a-mask"
 
 
-def test_differing_shapes_and_volumes_for_slices_are_refused() -> None:
+def test_differing_shapes_and_empty_masks_are_refused() -> None:
     with pytest.raises(RejectedInput) as caught:
         next_click(np.ones((3, 3), bool), np.ones((3, 4), bool), np.random.default_rng(11))
     assert caught.value.code == "click-shapes-differ"
-    for shape, code in [((3, 3, 3), "click-not-a-slice"), ((3, 3), "click-empty-mask")]:
-        with pytest.raises(RejectedInput) as caught:
-            first_clicks_2d(np.zeros(shape, bool), np.random.default_rng(11))
-        assert caught.value.code == code
+    with pytest.raises(RejectedInput) as caught:
+        first_click(np.zeros((3, 3), bool), np.random.default_rng(11))
+    assert caught.value.code == "click-empty-mask"
 
 
 @settings(max_examples=25)

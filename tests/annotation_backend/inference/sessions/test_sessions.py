@@ -9,9 +9,8 @@ from django.utils import timezone
 from annotation_backend.accounts.models import Role
 from annotation_backend.cases.models import Case
 from annotation_backend.inference.models import MaskOrigin, PromptState, Session
+from annotation_backend.inference.sessions.requests import CurrentMask, SessionRequest
 from annotation_backend.inference.sessions.sessions import (
-    CurrentMask,
-    SessionRequest,
     keep_answer,
     keep_propagated,
     kept_masks,
