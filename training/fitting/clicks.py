@@ -35,8 +35,8 @@ from training.model_package import Tensors
 from training.networks.dyn_unet import dyn_unet
 from training.networks.unet_plan import UNetPlan
 from training.prompts.simulated_clicks import ClickRule, next_click
-from training.segmenters.clicks.click_drawer import INSIDE
 from training.segmenters.clicks.click_plan import CanvasClicks, ClickPlan
+from training.segmenters.clicks.click_predictor import INSIDE
 from training.segmenters.weights import best_device
 
 Predict = Callable[[Tensor], Tensor]

@@ -40,8 +40,8 @@ from annotation_backend.labeling.saves.confirm import note
 from annotation_backend.labeling.studio.credentials import SECRET_HEADER, basic_auth, webhook_headers
 from annotation_backend.registry.model_registry import models_folder, promote, register_package
 from annotation_backend.registry.models import Promotion, PromptKind
-from tests.annotation_backend.support.drawers import BrightDrawer, drawn_by, known_model
 from tests.annotation_backend.support.records import SHAPE, accounts, drawn, published, registered_case, save_body
+from tests.annotation_backend.support.segmenters import BrightSegmenter, drawn_by, known_model
 from training.memory import process_memory
 from training.model_package import WEIGHTS_NAME, Method
 from training.pretrained.shipped import shipped_packages
@@ -128,7 +128,7 @@ class Desk:
 @pytest.fixture
 def desk(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Desk:
     """Models that draw what is bright; nothing goes on behind an answer."""
-    drawn_by(monkeypatch, BrightDrawer())
+    drawn_by(monkeypatch, BrightSegmenter())
     for name in ("behind", "behind_save"):
         monkeypatch.setattr(interactive.refresh, name, lambda *_args, **_options: None)
     known_model(method=Method.CLICKS_2D, kinds=(PromptKind.POINT, PromptKind.BOX, PromptKind.AUTOMATIC))
@@ -659,7 +659,7 @@ def test_58_the_wrong_method_is_named_by_its_status() -> None:
 # 59: a model is swapped while people ask
 
 
-class SwappingDrawer(BrightDrawer):
+class SwappingSegmenter(BrightSegmenter):
     """While it draws for the first time, another model is promoted and somebody else asks."""
 
     def __init__(self) -> None:
@@ -675,7 +675,7 @@ class SwappingDrawer(BrightDrawer):
 
 def test_59_two_predicts_and_a_swap_between_them(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     new = known_model("new", method=Method.CLICKS_2D)
-    old, later = SwappingDrawer(), BrightDrawer("new-1")
+    old, later = SwappingSegmenter(), BrightSegmenter("new-1")
     monkeypatch.setattr(
         "annotation_backend.inference.serving.segmenting.segmenter_of", lambda model: later if model == new else old
     )
@@ -714,7 +714,7 @@ def test_60_a_client_that_leaves_in_the_middle_of_its_body(desk: Desk, monkeypat
 
 
 def test_60_an_answer_that_fails_frees_its_place(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Broken(BrightDrawer):
+    class Broken(BrightSegmenter):
         def segment(self, request: SegmentationRequest) -> Segmentation:
             raise MemoryError
 
@@ -785,7 +785,7 @@ def test_a_damaged_model_says_so_and_another_kind_of_prompt_is_answered(
         batch = desk.send(desk.batch({"id": desk.task.label_studio_id}))
         assert (batch.status_code, batch.json()["code"]) == (400, "no-serving-model")
         box_model = known_model("boxes", method=Method.LITE_MEDSAM, kinds=(PromptKind.BOX,))
-        drawn_by(monkeypatch, BrightDrawer(str(box_model)))
+        drawn_by(monkeypatch, BrightSegmenter(str(box_model)))
         [boxed] = desk.send(desk.prompted(box(), of=desk.tasks[3])).json()["results"]
         assert "refused" not in boxed
     finally:
