@@ -63,10 +63,10 @@ def doubts_of_export(drawings: Drawings, labels: Collection[str]) -> Iterator[Fi
 
 
 def _assumed(volume: DrawnVolume) -> Finding:
-    view = volume.place.plane.view if volume.place.plane is not None else None
-    across, down = RADIOLOGICAL[view] if view else ("RL", "AP")
+    cut = volume.place.plane.anatomical if volume.place.plane is not None else None
+    across, down = RADIOLOGICAL[cut] if cut else ("RL", "AP")
     text = (
-        f"No task says how its picture was cut; taken for {view} slices with the patient's {_WORDS[across[0]]} on the "
+        f"No task says how its picture was cut; taken for {cut} slices with the patient's {_WORDS[across[0]]} on the "
         f"left and {_WORDS[down[0]]} above (--across {across} --down {down}), numbered as in the volume, from 0."
     )
     remedy = (

@@ -28,7 +28,7 @@ from datasets.files import canonical_json, sha256_of_file, write_bytes, write_js
 from datasets.finding import Finding, Level
 from datasets.formats.nifti import encode, read_grid
 from datasets.part_folder import part_folder, place_part
-from datasets.pictures.picture_plane import PicturePlane, View
+from datasets.pictures.picture_plane import PicturePlane, Plane
 from datasets.pictures.picture_turn import RADIOLOGICAL, turned
 
 EXPORT_FILE = "export.json"
@@ -54,7 +54,7 @@ def sources_of(
     slices: Sequence[Path],
     grid: Path | None,
     *,
-    view: View = View.AXIAL,
+    cut: Plane = Plane.AXIAL,
     across: str | None = None,
     down: str | None = None,
 ) -> Sources:
@@ -63,7 +63,7 @@ def sources_of(
     Args:
         slices: Folders with exported slices at or below them.
         grid: The volume that all other pictures were cut from.
-        view: How it was cut.
+        cut: The plane in which it was cut.
         across: The direction of its pictures' rows, where somebody says it; see `datasets.pictures.picture_turn`.
         down: The direction of their columns.
 
@@ -83,8 +83,8 @@ def sources_of(
             known.grid.require_match(export.plane.grid, what="Two exports of one case's slices")
     if grid is None:
         return Sources(planes)
-    default_across, default_down = RADIOLOGICAL[view]
-    plane = PicturePlane.of(read_grid(grid), view=view)
+    default_across, default_down = RADIOLOGICAL[cut]
+    plane = PicturePlane.of(read_grid(grid), anatomical=cut)
     is_said = across is not None or down is not None
     if is_said:
         plane = turned(plane, across=across or default_across, down=down or default_down)

@@ -1,4 +1,4 @@
-"""`export_training_slices`: approved cases at 1 mm, in three views, as 2.5D triplets with their mask."""
+"""`export_training_slices`: approved cases at 1 mm, in three planes, as 2.5D triplets with their mask."""
 
 from argparse import ArgumentParser
 from typing import Any
