@@ -22,7 +22,7 @@ from datasets.study.case import CaseVolumes, SeriesRole
 
 if TYPE_CHECKING:
     from curation.pairing.pairing import LoadedPair, PatientPair
-    from curation.registration.alignment import RegistrationSettings
+    from curation.registration.motion_search import RegistrationSettings
     from curation.slices.export import ExportedSlice, SliceExport, SliceSubject
 
 REGION_WORDS = {

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.registration.recovery import RIGHT, held, measured, pairs_of, patients, table
-from curation.registration.alignment import Level, RegistrationSettings
+from curation.registration.motion_search import Level, RegistrationSettings
 from curation.registration.quality import Check, Limits, RegistrationQuality, Verdict
 from curation.registration.register import register
 from datasets.image.volume import Volume

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from curation.registration.alignment import Level
+from curation.registration.motion_search import Level
 from curation.registration.register import Registration, RegistrationSettings, placement_of, register
 from curation.registration.transfer import CASE, transfer_mask
 from datasets.errors import RejectedInput

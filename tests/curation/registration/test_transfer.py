@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
 
-from curation.registration.alignment import Level, RegistrationSettings
 from curation.registration.deformation import Deformation, read_deformation, write_deformation
+from curation.registration.motion_search import Level, RegistrationSettings
 from curation.registration.register import DEFORMATION_FILE, place_series, placement_of, register
 from curation.registration.transfer import CASE, Placement, transfer_mask
 from datasets.errors import RejectedInput

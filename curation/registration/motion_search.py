@@ -1,4 +1,4 @@
-"""Alignment: the search for T1's motion, and the choice among the motions found.
+"""The search for T1's motion, and the choice among the motions found.
 
 The search starts from the scanner's own alignment and from the two bodies' centres on each other, coarse to fine; where
 neither convinces, also from T1 turned. The scanner's own alignment stands unless the images say otherwise, and a rigid
@@ -116,7 +116,7 @@ class RegistrationSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class Alignment:
+class ChosenMotion:
     """The motion that was chosen.
 
     Args:
@@ -153,7 +153,7 @@ class _Found:
         return self.similarity.mutual_information * self.similarity.overlap
 
 
-def align(t1: Volume, t2: Volume, settings: RegistrationSettings) -> Alignment:
+def choose_motion(t1: Volume, t2: Volume, settings: RegistrationSettings) -> ChosenMotion:
     """Searches a rigid motion, then an affine one from there, and keeps the simplest that the images support.
 
     Raises:
@@ -168,7 +168,7 @@ def align(t1: Volume, t2: Volume, settings: RegistrationSettings) -> Alignment:
     _require_overlap(best.similarity, settings, when="after the rigid motion")
     rigid = search.refined(best.transform, settings.levels[2:], is_rigid=True)
     transform, kept, reason, after = _believed(search, before, rigid)
-    return Alignment(
+    return ChosenMotion(
         transform,
         kept,
         reason,
