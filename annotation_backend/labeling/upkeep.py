@@ -191,7 +191,7 @@ def _behind() -> set[str]:
     drawn = Annotation.objects.order_by().values("task__case")
     cases = list(Case.objects.not_excluded().filter(pk__in=drawn).select_related("registration"))
     found = standings(cases)
-    return {case.code for case in cases if found[case.pk].is_behind} | _doubted()
+    return {case.code for case in cases if found[case.pk].is_to_be_assembled} | _doubted()
 
 
 def _doubted() -> set[str]:

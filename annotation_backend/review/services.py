@@ -155,7 +155,7 @@ def _check_annotators(mask: CaseMask) -> None:
 
 def _check_seen(mask: CaseMask, now: Seen, seen_sha256: str) -> None:
     """Refuses a verdict on a mask that does not count, or on a page that has changed since the reviewer loaded it."""
-    if now.standing.is_behind:
+    if now.standing.is_to_be_assembled:
         raise RejectedInput(
             "mask-behind",
             "A newer save is not in this mask yet.",

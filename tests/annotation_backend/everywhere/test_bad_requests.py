@@ -129,7 +129,7 @@ class Desk:
 def desk(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Desk:
     """Models that draw what is bright; nothing goes on behind an answer."""
     drawn_by(monkeypatch, BrightSegmenter())
-    for name in ("behind", "behind_save"):
+    for name in ("propagate_after_prompt", "propagate_after_save"):
         monkeypatch.setattr(interactive.refresh, name, lambda *_args, **_options: None)
     known_model(method=Method.CLICKS_2D, kinds=(PromptKind.POINT, PromptKind.BOX, PromptKind.AUTOMATIC))
     known_model("ends", method=Method.SIX_POINTS, kinds=(PromptKind.EXTREME_POINTS,))

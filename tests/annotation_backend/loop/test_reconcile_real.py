@@ -118,7 +118,7 @@ class Door:
 def door(monkeypatch: pytest.MonkeyPatch) -> Door:
     door = Door()
     monkeypatch.setattr(webhook, "receive", door)
-    monkeypatch.setattr(neighbours, "behind_save", lambda _save: None)
+    monkeypatch.setattr(neighbours, "propagate_after_save", lambda _save: None)
     monkeypatch.setattr(confirm, "PATIENCE", timedelta(0))
     return door
 

@@ -75,7 +75,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     server = Server()
     monkeypatch.setattr(confirm, "call", server.call)
     monkeypatch.setattr(confirm, "PATIENCE", timedelta(0))
-    monkeypatch.setattr("annotation_backend.labeling.predictions.neighbours.behind_save", lambda _save: None)
+    monkeypatch.setattr("annotation_backend.labeling.predictions.neighbours.propagate_after_save", lambda _save: None)
     return server
 
 
@@ -280,7 +280,7 @@ def test_a_save_that_moves_without_a_change_is_drawn_on_its_new_slice_and_ends_a
         saved(tasks[there])
         mark_deleted(Annotation.objects.exclude(task=tasks[there]))
         unmark(Annotation.objects.filter(task=tasks[there]))
-        assert standing_of(tasks[2].case).is_behind
+        assert standing_of(tasks[2].case).is_to_be_assembled
         now = assemble(tasks[2].case)
         assert now is not None
         assert now == standing_of(tasks[2].case).mask == assemble(tasks[2].case)

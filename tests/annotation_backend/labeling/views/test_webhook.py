@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def task(monkeypatch: pytest.MonkeyPatch) -> LabelingTask:
-    monkeypatch.setattr("annotation_backend.labeling.predictions.neighbours.behind_save", lambda _save: None)
+    monkeypatch.setattr("annotation_backend.labeling.predictions.neighbours.propagate_after_save", lambda _save: None)
     accounts()
     return published(registered_case())[2]
 
