@@ -16,7 +16,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
-from annotation_backend.cases.models import Case, Ingest, IngestPatient, Outcome, VerdictOfRegistration
+from annotation_backend.cases.models import Case, Ingest, IngestOutcome, IngestPatient, VerdictOfRegistration
 from annotation_backend.cases.stored.digests import DamagedFile, as_findings, damages, whole_bytes
 from annotation_backend.cases.stored.files import thumbnail_file, thumbnails
 from datasets.files import write_bytes
@@ -105,7 +105,7 @@ def cohort(*, source: Callable[[Case, str], str | None] | None = None) -> Cohort
     verdicts = Counter(_verdict(row.case) for row in listed if row.case.is_registered and not row.case.exclusion)
     return CohortReport(
         ingest=ingest,
-        outcomes={label: outcomes[value] for value, label in Outcome.choices if outcomes[value]},
+        outcomes={label: outcomes[value] for value, label in IngestOutcome.choices if outcomes[value]},
         verdicts={label: verdicts[label] for label in [*VerdictOfRegistration.labels, NOT_CHECKED] if verdicts[label]},
         cases=listed,
         without_case=[row for row in last_seen if row.patient_id not in patients_with_case],

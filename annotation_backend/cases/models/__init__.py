@@ -2,7 +2,7 @@
 
 from annotation_backend.cases.models.case import Case, Exclusion, ImportedMask, Patient, Series
 from annotation_backend.cases.models.damage import Damage
-from annotation_backend.cases.models.ingest import ChosenSeries, Ingest, IngestPatient, Outcome
+from annotation_backend.cases.models.ingest import ChosenSeries, Ingest, IngestOutcome, IngestPatient
 from annotation_backend.cases.models.registration import (
     RedoState,
     Registration,
@@ -19,8 +19,8 @@ __all__ = [
     "Exclusion",
     "ImportedMask",
     "Ingest",
+    "IngestOutcome",
     "IngestPatient",
-    "Outcome",
     "Patient",
     "RedoState",
     "Registration",

@@ -73,7 +73,7 @@ class ExportedTask:
         slice_index: ``data.slice``, or None.
         pages: Pictures of the task; 1 where it has no list of them.
         saves: Its annotations, but for the cancelled ones.
-        drafts: Unsaved drawings, which no export says the content of for sure.
+        drafts: Unsaved masks, which no export says the content of for sure.
         corners: Where the picture lies, in millimetres, where the task says it.
         is_row: Whether it is one save of a task, as in JSON-MIN, so that its number may come again.
     """

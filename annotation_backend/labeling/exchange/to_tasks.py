@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from annotation_backend.labeling.exchange.export_drawings import MASK_FORMAT
+from annotation_backend.labeling.exchange.export_masks import MASK_FORMAT
 from annotation_backend.labeling.exchange.picture_corners import corners_as_list
 from annotation_backend.labeling.masks.regions import MaskFormat, region_of
 from datasets.errors import RejectedInput

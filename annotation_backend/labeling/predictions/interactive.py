@@ -148,15 +148,15 @@ def _understood(request: SessionRequest, answer: Answer, *, seen: bool) -> str:
     """The hint after an answer: which prompts were understood, and which model drew."""
     prompts = request.prompts.get(request.kind or PromptKind.POINT, Prompts())
     if request.kind is PromptKind.POINT:
-        said = _counted(prompts)
+        given = _counted(prompts)
     elif request.kind is PromptKind.BOX:
-        said = "Box"
+        given = "Box"
     else:
-        said = "Six extreme points"
+        given = "Six extreme points"
     if not seen:
-        return f"{said}: {answer.model_version} found nothing here. Try another prompt, or brush."
+        return f"{given}: {answer.model_version} found nothing here. Try another prompt, or brush."
     return (
-        f"{said}: drawn by {answer.model_version} in {answer.seconds:.1f} s. Accept with the tick; next slices follow."
+        f"{given}: drawn by {answer.model_version} in {answer.seconds:.1f} s. Accept with the tick; next slices follow."
     )
 
 

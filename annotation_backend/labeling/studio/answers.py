@@ -12,8 +12,11 @@ from datasets.errors import TryAgain
 LARGEST_NUMBER = 2**31 - 1
 """Largest number of Label Studio's that a row of ours holds."""
 
+Row = dict[str, Any]
+"""An object of Label Studio's, as its JSON has it."""
 
-def record_of(answer: object, **kinds: type) -> dict[str, Any]:
+
+def record_of(answer: object, **kinds: type) -> Row:
     """An answer that is an object with these fields.
 
     Args:
@@ -32,7 +35,7 @@ def record_of(answer: object, **kinds: type) -> dict[str, Any]:
     return dict(answer)
 
 
-def rows_of(answer: object, **kinds: type) -> list[dict[str, Any]]:
+def rows_of(answer: object, **kinds: type) -> list[Row]:
     """An answer that is a list of objects with these fields.
 
     Args:
@@ -47,7 +50,7 @@ def rows_of(answer: object, **kinds: type) -> list[dict[str, Any]]:
     return [record_of(row, **kinds) for row in answer]
 
 
-def sound_rows_of(answer: object, **kinds: type) -> tuple[list[dict[str, Any]], int]:
+def sound_rows_of(answer: object, **kinds: type) -> tuple[list[Row], int]:
     """As `rows_of`, where one row of another shape must not cost the others.
 
     Returns:

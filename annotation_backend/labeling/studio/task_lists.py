@@ -5,7 +5,7 @@ in with status 500.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +15,9 @@ from annotation_backend.labeling.studio.client import call, unreadable
 from datasets.errors import TryAgain
 
 Fields = Literal["all", "task_only"]
+
+TaskRow = Mapping[str, Any]
+"""A task, as Label Studio lists it."""
 
 FAILED, NO_ANSWER = "label-studio-error", "label-studio-answer"
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from annotation_backend.labeling.models import LabelingProject, Secret, Subject
-from annotation_backend.labeling.studio.answers import moment_of, record_of, rows_of
+from annotation_backend.labeling.studio.answers import Row, moment_of, record_of, rows_of
 from annotation_backend.labeling.studio.client import call, unless_missing
 from annotation_backend.labeling.studio.credentials import (
     former_ml_backend_urls,
@@ -22,8 +21,6 @@ FOREIGN = "another webhook beside ours"
 OF_ALL = "another webhook for all projects"
 TWICE = "ours a second time"
 ELSEWHERE = "ours at another address"
-
-Row = dict[str, Any]
 
 
 def differences(project: LabelingProject) -> list[Difference]:

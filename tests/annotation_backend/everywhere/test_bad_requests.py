@@ -34,7 +34,7 @@ from annotation_backend.labeling.masks.controls import (
     SMART_POINT,
 )
 from annotation_backend.labeling.masks.regions import mask_of, region_of
-from annotation_backend.labeling.models import Annotation, DeletionAsked, LabelingTask, Outcome
+from annotation_backend.labeling.models import Annotation, ConfirmationOutcome, DeletionAsked, LabelingTask
 from annotation_backend.labeling.predictions import interactive
 from annotation_backend.labeling.saves.confirm import note
 from annotation_backend.labeling.studio.credentials import SECRET_HEADER, basic_auth, webhook_headers
@@ -827,7 +827,7 @@ def _current(desk: Desk) -> Annotation:
     """What counts on the task once Label Studio has confirmed all that came; nothing before."""
     assert Annotation.objects.current(desk.task) is None
     for row in Annotation.objects.all():
-        note(row, Outcome.CONFIRMED)
+        note(row, ConfirmationOutcome.CONFIRMED)
     current = Annotation.objects.current(desk.task)
     assert current is not None
     return current

@@ -164,12 +164,12 @@ def test_a_save_while_others_are_registered_keeps_the_registration(task: Labelin
 
 @pytest.mark.parametrize("outcome", ["otherwise", "unknown"])
 def test_a_save_that_label_studio_denied_keeps_nobody_from_registering(task: LabelingTask, outcome: str) -> None:
-    from annotation_backend.labeling.models import Outcome
+    from annotation_backend.labeling.models import ConfirmationOutcome
     from annotation_backend.labeling.saves.confirm import note
 
     receive({"action": "ANNOTATION_CREATED", "annotation": save_body(task)})
     assert Case.objects.get().is_annotated
-    note(Annotation.objects.get(), Outcome(outcome))
+    note(Annotation.objects.get(), ConfirmationOutcome(outcome))
     assert not Case.objects.get().is_annotated
 
 

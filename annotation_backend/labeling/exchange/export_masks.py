@@ -36,7 +36,7 @@ MASK_FORMAT = "maskloop-mask-1"
 
 _PROMPT_TYPES = ("keypointlabels", "rectanglelabels")
 _PROMPT_CONTROLS = (SMART_POINT, SMART_BOX, "extreme_point", "session")
-"""The controls whose points and boxes ask a model, in this and in earlier interfaces; others' are drawings."""
+"""The controls whose points and boxes ask a model, in this and in earlier interfaces; others' are masks."""
 
 _CUT_REMEDY = "Give the volume that the pictures were cut from, and how they were cut (--view, --across, --down)."
 
@@ -92,7 +92,7 @@ class DrawnVolume:
 
 
 @dataclass
-class Drawings:
+class ExportedMasks:
     """All masks of an export, page by page, and counts of what was left out."""
 
     volumes: dict[tuple[str, int | None], DrawnVolume] = field(default_factory=dict)
