@@ -130,7 +130,7 @@ def desk(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> D
     """Models that draw what is bright; nothing goes on behind an answer."""
     drawn_by(monkeypatch, BrightSegmenter())
     for name in ("propagate_after_prompt", "propagate_after_save"):
-        monkeypatch.setattr(interactive.refresh, name, lambda *_args, **_options: None)
+        monkeypatch.setattr(interactive.neighbours, name, lambda *_args, **_options: None)
     known_model(method=Method.CLICKS_2D, kinds=(PromptKind.POINT, PromptKind.BOX, PromptKind.AUTOMATIC))
     known_model("ends", method=Method.SIX_POINTS, kinds=(PromptKind.EXTREME_POINTS,))
     accounts()
@@ -369,7 +369,7 @@ SIX: dict[str, list[tuple[float, float]]] = {
 @pytest.fixture
 def ends_desk(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Desk:
     """The six-points and click models that are shipped."""
-    monkeypatch.setattr(interactive.refresh, "behind", lambda *_args, **_options: None)
+    monkeypatch.setattr(interactive.neighbours, "propagate_after_prompt", lambda *_args, **_options: None)
     for name, kinds in (("six-points", [PromptKind.EXTREME_POINTS]), ("clicks-2d", [PromptKind.POINT])):
         folder = models_folder() / f"{name}-1"
         if not folder.exists():
@@ -764,7 +764,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 def test_a_damaged_model_says_so_and_another_kind_of_prompt_is_answered(
     name: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(interactive.refresh, "behind", lambda *_args, **_options: None)
+    monkeypatch.setattr(interactive.neighbours, "propagate_after_prompt", lambda *_args, **_options: None)
     accounts()
     desk = Desk(published(registered_case()), caplog)
     folder = models_folder() / "clicks-2d-damaged"
