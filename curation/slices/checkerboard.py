@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from curation.slices.png import encode_png
 from datasets.image.intensity import percentile_window, to_uint8
 from datasets.image.volume import Volume
-from datasets.pictures.picture_plane import PicturePlane, Plane
+from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
 
 TILES_ACROSS = 8
 """Tiles along the longer side of a slice: large enough to hold an edge, small enough to have many to compare."""
@@ -21,7 +21,7 @@ def checkerboard(
     *,
     count: int = 3,
     tiles: int = TILES_ACROSS,
-    plane: Plane = Plane.AXIAL,
+    plane: AnatomicalPlane = AnatomicalPlane.AXIAL,
     percentiles: tuple[float, float] = (0.5, 99.5),
 ) -> bytes:
     """Slices of two images in alternating tiles, side by side: edges that run on across tiles are aligned.

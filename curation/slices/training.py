@@ -20,7 +20,7 @@ from datasets.image.intensity import STANDARD, Window, percentile_window, to_uin
 from datasets.image.mask import Mask, tumour_alone
 from datasets.image.resample import resample_mask, resample_volume
 from datasets.image.volume import Grid, Volume
-from datasets.pictures.picture_plane import PicturePlane, Plane
+from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
 from datasets.study.case import CaseVolumes
 from datasets.study.triplets import triplet_indices
 
@@ -29,7 +29,7 @@ MIN_SPACING_MM, MAX_SPACING_MM = 0.2, 10.0
 
 @dataclass(frozen=True)
 class TrainingSliceSettings:
-    """How a case becomes training slices.
+    """Settings by which a case becomes training slices.
 
     Args:
         spacing_mm: Side of a voxel, 0.2 to 10 mm.
@@ -50,7 +50,7 @@ class TrainingSliceSettings:
     high_percentile: float = STANDARD.high
     above_tumour_pixels: int = 0
     negatives_per_positive: float = 0.0
-    planes: tuple[Plane, ...] = (Plane.AXIAL, Plane.CORONAL, Plane.SAGITTAL)
+    planes: tuple[AnatomicalPlane, ...] = (AnatomicalPlane.AXIAL, AnatomicalPlane.CORONAL, AnatomicalPlane.SAGITTAL)
 
     def __post_init__(self) -> None:
         sound = (
@@ -102,7 +102,7 @@ class TrainingSlice:
         tumour: Boolean (height, width), of slice z.
     """
 
-    plane: Plane
+    plane: AnatomicalPlane
     index: int
     t1: NDArray[np.uint8]
     t2: NDArray[np.uint8]
@@ -115,7 +115,7 @@ class TrainingSlice:
 
     @property
     def tumour_pixels(self) -> int:
-        """How many pixels of slice z are tumour."""
+        """Number of pixels of slice z that are tumour."""
         return int(np.count_nonzero(self.tumour))
 
 

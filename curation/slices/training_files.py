@@ -35,7 +35,7 @@ from datasets.errors import RejectedInput
 from datasets.files import flush_to_disk, sha256_of_bytes, write_bytes, write_json
 from datasets.image.digest import content_sha256, grid_as_dict
 from datasets.image.mask import Mask
-from datasets.pictures.picture_plane import Plane
+from datasets.pictures.picture_plane import AnatomicalPlane
 from datasets.study.case import CaseVolumes
 
 TRAINING_SLICES_FILE = "training_slices.json"
@@ -91,7 +91,11 @@ def read_training_slices(folder: Path) -> Iterator[TrainingSlice]:
     for one in _listed(folder):
         t1, t2, mask = (_read_part(folder, one[part]) for part in _PARTS)
         yield TrainingSlice(
-            Plane(one["view"]), int(one["index"]), t1=_channels_first(t1), t2=_channels_first(t2), tumour=mask > 127
+            AnatomicalPlane(one["view"]),
+            int(one["index"]),
+            t1=_channels_first(t1),
+            t2=_channels_first(t2),
+            tumour=mask > 127,
         )
 
 
@@ -128,7 +132,7 @@ def _listed(folder: Path) -> list[dict[str, Any]]:
         manifest = json.loads((folder / TRAINING_SLICES_FILE).read_bytes())
         if manifest["format"] != TRAINING_SLICES_FORMAT:
             raise ValueError(manifest["format"])
-        slices = [one for one in manifest["slices"] if Plane(one["view"]) and isinstance(one["index"], int)]
+        slices = [one for one in manifest["slices"] if AnatomicalPlane(one["view"]) and isinstance(one["index"], int)]
         names = [PurePosixPath(one[part]["file"]) for one in slices for part in _PARTS]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _not_a_manifest(type(error).__name__) from error

@@ -27,7 +27,7 @@ Element = TypeVar("Element", bound=np.generic)
 _RIGHT, _ANTERIOR, _SUPERIOR = 0, 1, 2
 
 
-class Plane(StrEnum):
+class AnatomicalPlane(StrEnum):
     """The anatomical plane that a picture shows."""
 
     AXIAL = "axial"
@@ -36,9 +36,9 @@ class Plane(StrEnum):
 
 
 _DIRECTIONS = {
-    Plane.AXIAL: (_SUPERIOR, _ANTERIOR, _RIGHT),
-    Plane.CORONAL: (_ANTERIOR, _SUPERIOR, _RIGHT),
-    Plane.SAGITTAL: (_RIGHT, _SUPERIOR, _ANTERIOR),
+    AnatomicalPlane.AXIAL: (_SUPERIOR, _ANTERIOR, _RIGHT),
+    AnatomicalPlane.CORONAL: (_ANTERIOR, _SUPERIOR, _RIGHT),
+    AnatomicalPlane.SAGITTAL: (_RIGHT, _SUPERIOR, _ANTERIOR),
 }
 """World axis through the slices, and the world axes that fall along the picture's rows and columns. All pictures run
 from plus to minus: the patient's right and anterior come first from the left, superior and anterior from above."""
@@ -62,7 +62,7 @@ class PicturePlane:
     """
 
     grid: Grid
-    anatomical: Plane
+    anatomical: AnatomicalPlane
     slice_axis: int
     row_axis: int
     column_axis: int
@@ -78,7 +78,7 @@ class PicturePlane:
             )
 
     @classmethod
-    def of(cls, grid: Grid, *, anatomical: Plane = Plane.AXIAL) -> "PicturePlane":
+    def of(cls, grid: Grid, *, anatomical: AnatomicalPlane = AnatomicalPlane.AXIAL) -> "PicturePlane":
         """The plane of `grid` nearest to `anatomical`; an oblique grid is cut along its own axes.
 
         The slice axis is the grid axis most along that plane's normal; the other two take rows and columns so that
@@ -104,7 +104,7 @@ class PicturePlane:
         return cls._cut_along(grid, slice_axis, anatomical)
 
     @classmethod
-    def _cut_along(cls, grid: Grid, slice_axis: int, anatomical: Plane) -> "PicturePlane":
+    def _cut_along(cls, grid: Grid, slice_axis: int, anatomical: AnatomicalPlane) -> "PicturePlane":
         cosines = _cosines(grid)
         _, down, across = _DIRECTIONS[anatomical]
         one, other = (axis for axis in range(3) if axis != slice_axis)
@@ -303,7 +303,7 @@ class PicturePlane:
         """
         try:
             rest = {key: value for key, value in values.items() if key not in ("grid", "view")}
-            return cls(grid=grid_from_dict(values["grid"]), anatomical=Plane(values["view"]), **rest)
+            return cls(grid=grid_from_dict(values["grid"]), anatomical=AnatomicalPlane(values["view"]), **rest)
         except (KeyError, TypeError, ValueError) as error:
             raise RejectedInput(
                 "plane-description",

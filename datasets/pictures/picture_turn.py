@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from datasets.errors import RejectedInput
-from datasets.pictures.picture_plane import PicturePlane, Plane
+from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
 
 _WORLD_AXES = {"L": (0, -1), "R": (0, 1), "P": (1, -1), "A": (1, 1), "I": (2, -1), "S": (2, 1)}
 """Letter to world axis and to the way along it, in RAS+."""
@@ -18,7 +18,11 @@ DIRECTIONS = tuple(
 )
 """From where to where: ``RL`` runs from the patient's right to the left."""
 
-RADIOLOGICAL = {Plane.AXIAL: ("RL", "AP"), Plane.CORONAL: ("RL", "SI"), Plane.SAGITTAL: ("AP", "SI")}
+RADIOLOGICAL = {
+    AnatomicalPlane.AXIAL: ("RL", "AP"),
+    AnatomicalPlane.CORONAL: ("RL", "SI"),
+    AnatomicalPlane.SAGITTAL: ("AP", "SI"),
+}
 """How `PicturePlane.of` cuts: across and down."""
 
 

@@ -28,7 +28,7 @@ from datasets.files import canonical_json, sha256_of_file, write_bytes, write_js
 from datasets.finding import Finding, Level
 from datasets.formats.nifti import encode, read_grid
 from datasets.part_folder import part_folder, place_part
-from datasets.pictures.picture_plane import PicturePlane, Plane
+from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
 from datasets.pictures.picture_turn import RADIOLOGICAL, turned
 
 EXPORT_FILE = "export.json"
@@ -54,7 +54,7 @@ def sources_of(
     slices: Sequence[Path],
     grid: Path | None,
     *,
-    cut: Plane = Plane.AXIAL,
+    cut: AnatomicalPlane = AnatomicalPlane.AXIAL,
     across: str | None = None,
     down: str | None = None,
 ) -> Sources:

@@ -18,7 +18,7 @@ from datasets.finding import Finding
 from datasets.formats.nifti import NIFTI_SUFFIXES, read_mask
 from datasets.image.lattice import mask_on
 from datasets.image.mask import DEFAULT_LABELS, Mask
-from datasets.pictures.picture_plane import PicturePlane, Plane
+from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
 
 _LARGEST_SIDECAR = 64 << 20
 _FIELD = re.compile(r"\{(case|slice)(?::0(\d))?\}")
@@ -65,7 +65,11 @@ class TaskForm:
 
 
 def read_label_map(
-    path: Path, *, labels: Mapping[int, str] | None = None, cut: Plane = Plane.AXIAL, case: str | None = None
+    path: Path,
+    *,
+    labels: Mapping[int, str] | None = None,
+    cut: AnatomicalPlane = AnatomicalPlane.AXIAL,
+    case: str | None = None,
 ) -> LabelMap:
     """A label map with the description in the JSON beside it, if there is one.
 

@@ -22,7 +22,7 @@ from datasets.image.digest import content_sha256
 from datasets.image.mask import OEDEMA, TUMOUR, Mask
 from datasets.image.resample import resample_mask, resample_volume
 from datasets.image.volume import Grid, Volume
-from datasets.pictures.picture_plane import PicturePlane, Plane
+from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
 from datasets.study.case import CaseVolumes, TissueType
 
 GRID = Grid((31, 27, 9), np.array([[-0.7, 0, 0, 9], [0, -0.7, 0.5, 12], [0, 0.1, 3.5, -10], [0, 0, 0, 1.0]]))
@@ -83,7 +83,7 @@ def test_the_codes_percentiles_are_the_default() -> None:
 def test_slices_of_all_planes_with_clamped_neighbours(case: IsotropicCase) -> None:
     everything = TrainingSliceSettings(negatives_per_positive=1000)
     slices = list(training_slices(case, everything))
-    for anatomical in Plane:
+    for anatomical in AnatomicalPlane:
         plane = PicturePlane.of(case.grid, anatomical=anatomical)
         mine = [one for one in slices if one.plane is anatomical]
         assert [one.index for one in mine] == list(range(plane.slice_count))
@@ -96,7 +96,7 @@ def test_slices_of_all_planes_with_clamped_neighbours(case: IsotropicCase) -> No
             assert one.channels.shape == (6, *plane.shape)
             np.testing.assert_array_equal(one.channels[:3], one.t1)
             np.testing.assert_array_equal(one.channels[3:], one.t2)
-    assert {one.plane for one in slices} == set(Plane)
+    assert {one.plane for one in slices} == set(AnatomicalPlane)
 
 
 def test_by_default_every_slice_with_a_tumour_and_no_other(
@@ -104,7 +104,11 @@ def test_by_default_every_slice_with_a_tumour_and_no_other(
 ) -> None:
     np.testing.assert_array_equal(case.tumour, resample_mask(mask, case.grid).foreground)
     slices = list(training_slices(case, TrainingSliceSettings()))
-    for axis_sum, anatomical in ((0, Plane.SAGITTAL), (1, Plane.CORONAL), (2, Plane.AXIAL)):
+    for axis_sum, anatomical in (
+        (0, AnatomicalPlane.SAGITTAL),
+        (1, AnatomicalPlane.CORONAL),
+        (2, AnatomicalPlane.AXIAL),
+    ):
         others = tuple(axis for axis in range(3) if axis != axis_sum)
         expected = np.flatnonzero(case.tumour.any(axis=others)).tolist()
         assert [one.index for one in slices if one.plane is anatomical] == expected
@@ -149,7 +153,9 @@ def test_files_hold_what_memory_holds(volumes: CaseVolumes, mask: Mask, case: Is
     read, made = list(read_training_slices(tmp_path)), list(training_slices(case, settings))
     assert len(read) == len(made) == len(manifest["slices"])
     for one, other, listed in zip(read, made, manifest["slices"], strict=True):
-        assert (one.plane, one.index) == (other.plane, other.index) == (Plane(listed["view"]), listed["index"])
+        assert (
+            (one.plane, one.index) == (other.plane, other.index) == (AnatomicalPlane(listed["view"]), listed["index"])
+        )
         np.testing.assert_array_equal(one.channels, other.channels)
         np.testing.assert_array_equal(one.tumour, other.tumour)
         assert listed["tumour_pixels"] == other.tumour_pixels
@@ -203,7 +209,7 @@ def test_what_does_not_fit_is_refused(volumes: CaseVolumes, tmp_path: Path) -> N
         {"negatives_per_positive": -0.1},
         {"negatives_per_positive": float("inf")},
         {"planes": ()},
-        {"planes": (Plane.AXIAL, Plane.AXIAL)},
+        {"planes": (AnatomicalPlane.AXIAL, AnatomicalPlane.AXIAL)},
     ],
 )
 def test_unsound_settings_are_refused(values: dict[str, object]) -> None:

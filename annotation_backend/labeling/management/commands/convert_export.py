@@ -9,7 +9,7 @@ from annotation_backend.commandline.arguments import MaskloopCommand, a_path
 from annotation_backend.labeling.exchange.to_nifti import export_to_nifti, sources_of
 from annotation_backend.labeling.exchange.to_tasks import Drawn, TaskForm, nifti_to_tasks, read_label_map
 from annotation_backend.labeling.masks.regions import MaskFormat
-from datasets.pictures.picture_plane import Plane
+from datasets.pictures.picture_plane import AnatomicalPlane
 from datasets.pictures.picture_turn import DIRECTIONS
 
 
@@ -35,7 +35,7 @@ class Command(MaskloopCommand):
             sources=sources_of(
                 options["slices"],
                 options["grid"],
-                cut=Plane(options["view"]),
+                cut=AnatomicalPlane(options["view"]),
                 across=options["across"],
                 down=options["down"],
             ),
@@ -51,7 +51,9 @@ class Command(MaskloopCommand):
 
     def _from_nifti(self, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         names = dict(options["labels"]) or None
-        volume = read_label_map(options["mask"], labels=names, cut=Plane(options["view"]), case=options["case"])
+        volume = read_label_map(
+            options["mask"], labels=names, cut=AnatomicalPlane(options["view"]), case=options["case"]
+        )
         form = TaskForm(
             drawn=Drawn(options["drawn"]),
             mask_format=MaskFormat(options["mask_format"]),
@@ -122,7 +124,10 @@ def _add_from_nifti(parser: ArgumentParser) -> None:
 
 def _add_common(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--view", choices=list(Plane), default=Plane.AXIAL, help="how the volume is cut; default: axial"
+        "--view",
+        choices=list(AnatomicalPlane),
+        default=AnatomicalPlane.AXIAL,
+        help="how the volume is cut; default: axial",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace what an earlier conversion made")
     parser.add_argument("--dry-run", action="store_true", help="only read, and say what would be made")

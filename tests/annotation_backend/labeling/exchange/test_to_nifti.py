@@ -19,7 +19,7 @@ from datasets.files import sha256_of_file
 from datasets.formats.nifti import read_mask, write_mask
 from datasets.image.mask import OEDEMA, TUMOUR, Mask
 from datasets.image.volume import Grid, Volume
-from datasets.pictures.picture_plane import PicturePlane, Plane
+from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
 from datasets.study.case import CaseVolumes
 
 SHAPE = (9, 7, 5)
@@ -75,7 +75,7 @@ def _square(at: int, label: str = TUMOUR, *, size: tuple[int, int] = (6, 8), **m
 ALL_GRIDS = [
     pytest.param(cut, axes, signs, id=f"{cut}-{axes}-{signs}")
     for cut, (axes, signs) in zip(
-        itertools.cycle(Plane),
+        itertools.cycle(AnatomicalPlane),
         itertools.product(itertools.permutations((0, 1, 2)), itertools.product((1, -1), repeat=3)),
         strict=False,
     )
@@ -84,7 +84,7 @@ ALL_GRIDS = [
 
 @pytest.mark.parametrize(("cut", "axes", "signs"), ALL_GRIDS)
 def test_a_mask_volume_comes_back_from_an_export(
-    tmp_path: Path, cut: Plane, axes: Sequence[int], signs: Sequence[int]
+    tmp_path: Path, cut: AnatomicalPlane, axes: Sequence[int], signs: Sequence[int]
 ) -> None:
     mask = _mask(_grid(axes, signs))
     write_mask(tmp_path / "mask.nii.gz", mask)
