@@ -31,7 +31,7 @@ from training.model_package import read_package
 
 @dataclass(frozen=True)
 class _Item:
-    """One thing to look at.
+    """One stored thing to be checked: a file, a version, a release or a model.
 
     Args:
         name: A path relative to the data folder, or a code.
@@ -101,7 +101,7 @@ def _looked_at(item: _Item, report: DataReport, *, mend: bool) -> list[Finding]:
 
 
 def _damage_of(item: _Item) -> list[Finding]:
-    """Its damage; a folder that does not open must not keep everything else from being looked at."""
+    """The item's damage; a folder that does not open must not keep everything else from being looked at."""
     try:
         return item.look()
     except OSError as problem:

@@ -12,7 +12,7 @@ from datasets.errors import MaskloopError, ProgramFault, TryAgain
 
 @dataclass(frozen=True)
 class Link:
-    """One thing that has to hold.
+    """One link of the platform that has to hold.
 
     Args:
         name: Its name in the doctor's output.

@@ -37,17 +37,17 @@ from datasets.errors import MaskloopError
 logger = logging.getLogger(__name__)
 
 ROUNDS_OF_CHANGES = 120
-"""Between two comparisons of everything, rounds that ask only for what Label Studio changed."""
+"""Rounds between two full comparisons; each asks only for what Label Studio changed since the last."""
 
 LOOK_SECONDS = 10.0
-"""Between two rounds, how often it is looked for jobs that died or failed; after a round that was broken off, the
+"""Seconds between two looks for jobs that died or failed; after a round that was broken off, the
 next one follows this soon."""
 
 MOST_ATTEMPTS = 12
 """A job that failed this often for a case waits for a person, or for the next change to the case."""
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(minutes=15)
-"""Before a failed job is queued again: twice as long after each failure, and never longer than the second."""
+"""Pauses before a failed job is queued again: twice as long after each failure, up to the second."""
 
 
 _REPEATED = (assemble_case, predict_case, mirror_case_states, follow_exclusion)

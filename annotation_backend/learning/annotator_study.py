@@ -41,7 +41,7 @@ def strategies_called(names: Sequence[str]) -> tuple[Strategy, ...]:
 
 
 def needed_models(strategies: Sequence[Strategy]) -> tuple[str, ...]:
-    """Those of ``clicks``, ``box`` and ``points`` for which the strategies need a model."""
+    """The prompts, of ``clicks``, ``box`` and ``points``, for which the strategies need a model."""
     found = {
         "clicks": any(each.help is Help.CLICKS for each in strategies),
         "box": any(each.help is Help.BOX for each in strategies),

@@ -30,7 +30,7 @@ _DATE, _TIME = (1 << 5) | 1, 0
 
 @dataclass(frozen=True)
 class ArchivedFile:
-    """One file of an archive.
+    """One file of an archive, with its place in it.
 
     Args:
         path: Where its bytes are.

@@ -27,7 +27,7 @@ from datasets.release.verify import VerificationReport, verify_release
 from datasets.study.case import QualityScore, SeriesRole, TissueType
 
 MOST_BUILDS = 3
-"""How often a release is begun anew because a case left it meanwhile."""
+"""Most builds of one release: it is built anew where a case left it meanwhile."""
 
 
 @dataclass(frozen=True)

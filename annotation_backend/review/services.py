@@ -43,7 +43,7 @@ class QueueEntry:
 
     @property
     def slice_count(self) -> int:
-        """Published slices."""
+        """Number of slices that were published."""
         mask = self.mask
         return len(mask.annotated_slices) + len(mask.unannotated_slices) if mask else self.case.labeling_tasks.count()
 

@@ -38,7 +38,7 @@ TURNED_DEGREES = 14.0
 
 
 class Preset(StrEnum):
-    """Which library searches."""
+    """The library that searches the motion."""
 
     FAST = "fast"
     ANTS = "ants"
@@ -67,7 +67,7 @@ class Level:
 
 @dataclass(frozen=True)
 class RegistrationSettings:
-    """How the motion is searched.
+    """Settings of the search for T1's motion.
 
     Args:
         preset: SimpleITK's search inside the body (`Preset.FAST`), or that of ANTs, the method of MSTT-199.
@@ -253,7 +253,7 @@ class _Search:
         return _Found(start, self.similarity(start))
 
     def _different(self, found: list[_Found]) -> list[Affine]:
-        """Their transforms, one for each place that was found."""
+        """The transforms of the ends found, one for each place."""
         different: list[Affine] = []
         for one in found:
             if all(self.images.distance_mm(one.transform, other) > SAME_PLACE_MM for other in different):

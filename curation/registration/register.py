@@ -46,7 +46,7 @@ _CLIPPED_AT = (0.5, 99.5)
 
 @dataclass(frozen=True)
 class Motion:
-    """How far the kept transform moves T1.
+    """The motion of T1 by the transform that is kept.
 
     Args:
         shift_mm: Length of the shift at the centre of T2's field of view.

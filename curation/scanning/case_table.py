@@ -54,7 +54,7 @@ class NamedFiles:
 
 @dataclass(frozen=True)
 class CaseTable:
-    """The table's rows.
+    """The rows of `cases.csv`.
 
     Args:
         rows: Patient id to (row number, description); the ids are never to be stored or shown.

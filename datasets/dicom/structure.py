@@ -163,7 +163,7 @@ class _Container(NamedTuple):
 
     is_sequence: bool
     end: int | None
-    """Where it ends; None where a delimiter says so."""
+    """End of the container; None where a delimiter marks it."""
     limit: int | None
     """End of the innermost container whose length is known."""
     is_implicit: bool

@@ -62,12 +62,12 @@ class PixelForm:
 
     @property
     def stored_type(self) -> "np.dtype[np.integer]":
-        """Of a decoded pixel."""
+        """Type of a decoded pixel."""
         return np.dtype(f"<{'i' if self.is_signed else 'u'}{self.bits_allocated // 8}")
 
     @property
     def decoded_bytes(self) -> int:
-        """Of the decoded picture."""
+        """Size of the decoded picture in bytes."""
         return self.rows * self.columns * self.bits_allocated // 8
 
 
@@ -182,7 +182,7 @@ class _Child:
         self._grace = _START_SECONDS
 
     def answer(self, request: bytes, decoded_bytes: int, seconds: float) -> tuple[bytes, bytes]:
-        """Status and content.
+        """The child's answer: status and content.
 
         Raises:
             _Ended: The child went away, or its answer breaks the protocol.

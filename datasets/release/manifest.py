@@ -132,7 +132,7 @@ def file_entry(path: str, content: bytes) -> FileEntry:
 
 
 def case_paths(code: str) -> tuple[str, str, str]:
-    """Where T1, T2 and mask of a case lie in a release."""
+    """The paths of a case's T1, T2 and mask in a release."""
     return f"images/{code}/t1.nii.gz", f"images/{code}/t2.nii.gz", f"masks/{code}.nii.gz"
 
 

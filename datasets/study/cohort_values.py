@@ -1,4 +1,4 @@
-"""Which value of a cohort's masks is the tumour, the same in every case: by a person, the dataset or a plain mask."""
+"""Finds the tumour's value in a cohort's masks, the same in every case: by a person, the dataset or a plain mask."""
 
 import re
 from collections import Counter

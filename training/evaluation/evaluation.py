@@ -41,7 +41,7 @@ SegmenterOf = Callable[[str], Segmenter]
 
 @dataclass(frozen=True)
 class _Plan:
-    """How cases are evaluated; the fields are arguments of `evaluate`."""
+    """Settings of an evaluation; the fields are arguments of `evaluate`."""
 
     clicks: int
     seeds: int

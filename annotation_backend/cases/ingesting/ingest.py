@@ -263,7 +263,7 @@ def _naming(finding: Finding, patients: Mapping[str, Patient]) -> Finding:
 
 
 def _make_case(pair: "PatientPair", stored: StoredPair, *, is_rehearsal: bool) -> Case:
-    """All records and the folder's move in one short transaction."""
+    """Makes the case's records and moves its folder in, in one short transaction."""
     patient = patient_of(pair.patient_key)
     with transaction.atomic():
         case = Case.objects.create(

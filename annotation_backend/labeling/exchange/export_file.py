@@ -44,7 +44,7 @@ _CODE = re.compile(r"(?!task-|volume$|unnamed-)[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 @dataclass(frozen=True)
 class Save:
-    """One annotation that was not cancelled.
+    """One annotation of an export that was not cancelled.
 
     Args:
         identifier: Its number, or None.
@@ -65,7 +65,7 @@ class Save:
 
 @dataclass(frozen=True)
 class ExportedTask:
-    """One task.
+    """One task of an export.
 
     Args:
         identifier: Its number, or its place in the export, counted from 1, where it has none.

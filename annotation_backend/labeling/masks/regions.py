@@ -64,7 +64,7 @@ class DrawnMasks:
 
     @property
     def unreadable(self) -> int:
-        """How many regions could not be read."""
+        """Number of regions that could not be read."""
         return len(self.refusals)
 
 

@@ -18,7 +18,7 @@ _NEVER_CHANGES = "An Annotation never changes; an edit in Label Studio makes a n
 
 
 class ReceivedBy(models.TextChoices):
-    """How a save reached us."""
+    """The way by which a save reached us: webhook or reconciliation."""
 
     WEBHOOK = "webhook", "webhook"
     PULL = "pull", "reconciliation"

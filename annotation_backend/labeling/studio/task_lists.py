@@ -91,7 +91,7 @@ def _tasks_in(rows: list[Any], odd: Odd | None) -> list[dict[str, Any]]:
 def found_among(
     project: LabelingProject, numbers: Sequence[int], *, fields: Fields, odd: Odd | None = None
 ) -> Iterator[dict[str, Any] | Unreadable]:
-    """Those of some tasks that Label Studio has, and those at which it fails; no others.
+    """Of the given tasks, those that Label Studio has and those at which it fails.
 
     Args:
         project: Ours.

@@ -70,7 +70,7 @@ def task_of_slice(case_code: str, slice_index: int) -> LabelingTask:
 
 
 def version_of(task: LabelingTask, number: int) -> Annotation:
-    """One version of a slice.
+    """Finds one version of a slice.
 
     Raises:
         RejectedInput: There is no such version (``version-unknown``).

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 View = Callable[[HttpRequest], HttpResponse]
 
 BATCH_SECONDS = 60.0
-"""How long a batch may take; Label Studio waits 100 s."""
+"""Longest time for a batch; Label Studio waits 100 s."""
 
 _MOST_DIGITS = 19
 
@@ -75,7 +75,7 @@ def setup(_request: HttpRequest) -> HttpResponse:
 @label_studio_only
 @require_GET
 def versions(_request: HttpRequest) -> HttpResponse:
-    """All registered models."""
+    """Answers Label Studio with the names of all registered models."""
     return JsonResponse({"versions": [str(model) for model in Model.objects.all()]})
 
 

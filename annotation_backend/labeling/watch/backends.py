@@ -91,7 +91,7 @@ def _is_foreign(row: Row, found: Sequence[Difference]) -> bool:
 
 
 def _ours(project: LabelingProject, rows: Sequence[Row]) -> Row | None:
-    """The one that we made, wherever it points now; else one with an address of ours."""
+    """The ML backend that we made, wherever it points now; else one with an address of ours."""
     made = next((row for row in rows if row["id"] == project.ml_backend_id), None)
     return made or next((row for row in rows if _is_at_home(project, row)), None)
 

@@ -90,7 +90,7 @@ def settle_project(project: LabelingProject) -> list[str]:
 
 
 def _settle(check: Check, project: LabelingProject) -> list[str]:
-    """One kind of thing; where it cannot be looked at or brought back, the others still are."""
+    """Looks at one kind of thing and mends it; where that fails, the other kinds are still looked at."""
     try:
         found = _settled(check, project)
     except MaskloopError as error:

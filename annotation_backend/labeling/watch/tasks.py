@@ -139,7 +139,7 @@ def sound(row: object) -> TaskRow:
 
 
 def _sound_ones(rows: Iterable[TaskRow], odd: list[str]) -> Iterator[TaskRow]:
-    """Those of some tasks that have a task's shape; the others are named."""
+    """The rows that have a task's shape; the others are named in `odd`."""
     for row in rows:
         try:
             yield sound(row)

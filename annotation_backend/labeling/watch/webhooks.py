@@ -58,7 +58,7 @@ def _fixed() -> Row:
 
 
 def _rows(project: LabelingProject) -> list[Row]:
-    """Those of the project, and those of the whole organisation, which hear of it too."""
+    """The webhooks of the project, and those of the whole organisation, which are told of it too."""
     rows = rows_of(call("GET", "/api/webhooks/"), id=int, url=str)
     return [row for row in rows if row.get("project") in (None, project.label_studio_id)]
 
