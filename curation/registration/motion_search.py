@@ -108,7 +108,7 @@ class RegistrationSettings:
         except ValueError:
             raise RejectedInput(
                 "registration-settings",
-                f"Expected a preset of {', '.join(Preset)} and a motion of {', '.join(Motion)}.",
+                f"The preset is none of {', '.join(Preset)}, or the motion none of {', '.join(Motion)}.",
                 remedy="Choose one of these.",
             ) from None
         if not self.levels:

@@ -378,6 +378,6 @@ def _wrong_length(message: str) -> RejectedInput:
 def _too_many(code: str, what: str, most: int) -> RejectedInput:
     return RejectedInput(
         code,
-        f"Expected at most {most} {what} in one DICOM file, got more.",
+        f"The DICOM file has more than {most} {what}.",
         remedy="Check that the file is what it should be; if it is, read it with a larger budget.",
     )

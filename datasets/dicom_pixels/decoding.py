@@ -120,9 +120,7 @@ def _require_possible(compressed: bytes, form: PixelForm, budget: Budget) -> Non
     require_affordable(form.decoded_bytes, compressed_bytes=len(compressed), budget=strict)
     picture = recognise(compressed[:4096])
     if picture and picture.size not in (None, (form.columns, form.rows)):
-        message = (
-            f"Expected a picture of {form.columns} x {form.rows} pixels, got another size in its compressed bytes."
-        )
+        message = f"The compressed bytes hold a picture of another size than {form.columns} x {form.rows} pixels."
         raise _refusal("dicom-pixels-differ", message)
 
 

@@ -144,7 +144,7 @@ def read_manifest(content: bytes) -> Manifest:
     """
     value = strict_json(content)
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
-        _refuse("manifest-schema", f"Expected a manifest of schema {SCHEMA}, got another or none.")
+        _refuse("manifest-schema", f"The manifest is not of schema {SCHEMA}.")
     try:
         return Manifest(**_exactly(value, Manifest, also={"release_digest"}) | _parts(value))
     except (KeyError, TypeError, ValueError):
