@@ -99,7 +99,7 @@ def incomplete_numbers(headers: Sequence[SliceHeader], reference: str) -> Iterat
     if counted > len(headers):
         message = f"Expected {counted} images in series {reference}, as the scanner counted them, got {len(headers)}."
     elif 0 < before <= len(headers) and len(numbers) == len(headers):
-        message = f"The images of series {reference} are numbered from {before + 1} on; the first ones may be missing."
+        message = f"The images of series {reference} are not numbered from 1 but from {before + 1} on."
     else:
         return
     yield Finding(Level.WARNING, "series-incomplete", message, _RESEND_WHOLE)
