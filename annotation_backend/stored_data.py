@@ -51,8 +51,8 @@ class DataReport:
     """Result of a check.
 
     Args:
-        checked: How many things were looked at now.
-        known: How many a check that was stopped had found whole before.
+        checked: Number of things that were looked at now.
+        known: Number of things that a check that was stopped had found whole before.
         mended: Names of things that were damaged and are whole again.
         findings: Damage.
     """

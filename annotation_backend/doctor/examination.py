@@ -44,7 +44,7 @@ class Examination:
 
     Args:
         good: Names of the links that hold, in their order.
-        failures: Those that do not.
+        failures: Links that do not hold.
         not_tried: Name of each link that could not be tried, and the link that it waits for.
     """
 

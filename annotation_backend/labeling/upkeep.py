@@ -62,7 +62,7 @@ def take_up(project: LabelingProject, *, is_full: bool = True) -> PullReport:
 
     Raises:
         TryAgain: Label Studio does not answer.
-        RejectedInput: It refuses our token.
+        RejectedInput: Label Studio refuses our token.
     """
     try:
         report = pull(project, is_full=is_full)

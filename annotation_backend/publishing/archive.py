@@ -36,7 +36,7 @@ class ArchivedFile:
         path: Where its bytes are.
         name: Its name in the archive, with forward slashes.
         size: Bytes.
-        crc32: Of its bytes.
+        crc32: Checksum of its bytes.
     """
 
     path: Path

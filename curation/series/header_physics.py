@@ -98,7 +98,7 @@ def contradiction(evidence: SeriesEvidence, claimed: Weighting) -> str:
     """Why the times contradict the weighting in a description; empty where they do not.
 
     Args:
-        evidence: Of a series whose weighting the times do not tell.
+        evidence: Header values of a series whose weighting the times do not tell.
         claimed: T1 or T2.
     """
     tr, te, ti = (evidence.repetition_time_ms or 0.0, evidence.echo_time_ms or 0.0, evidence.inversion_time_ms or 0.0)

@@ -151,7 +151,7 @@ def chosen_slices(tumour_pixels: NDArray[np.integer], settings: TrainingSliceSet
     """Slices with a tumour, and evenly spread ones without, by rising index.
 
     Args:
-        tumour_pixels: Of every slice of a stack.
+        tumour_pixels: Number of tumour pixels of every slice of a stack.
         settings: The threshold and the ratio.
     """
     positive = np.flatnonzero(tumour_pixels > settings.above_tumour_pixels)

@@ -59,7 +59,7 @@ def export_training_slices(
         mask: Its tumour on the same grid.
         folder: Where to write; made if it is not there.
         subject: Code, tissue type and site of the case.
-        settings: Which slices, and how; None for MSTT-199's.
+        settings: Settings of the slices; None for MSTT-199's.
 
     Returns:
         The manifest, as in `TRAINING_SLICES_FILE`.

@@ -60,7 +60,7 @@ def store(save: Save, *, received_by: ReceivedBy) -> tuple[Annotation, bool]:
 
     Args:
         save: The save, as it was read.
-        received_by: How it came.
+        received_by: The way by which it came: webhook or reconciliation.
 
     Returns:
         The row, and whether it is new.

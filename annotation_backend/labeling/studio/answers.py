@@ -24,7 +24,7 @@ def record_of(answer: object, **kinds: type) -> Row:
         kinds: Name and kind of each field that is read; others may be there.
 
     Raises:
-        TryAgain: It is none (``label-studio-answer``).
+        TryAgain: The answer has another shape (``label-studio-answer``).
     """
     if not isinstance(answer, Mapping):
         raise unreadable("something else than an object")
@@ -43,7 +43,7 @@ def rows_of(answer: object, **kinds: type) -> list[Row]:
         kinds: As for `record_of`, of each object.
 
     Raises:
-        TryAgain: It is none (``label-studio-answer``).
+        TryAgain: The answer has another shape (``label-studio-answer``).
     """
     if not isinstance(answer, list):
         raise unreadable("something else than a list")
@@ -57,7 +57,7 @@ def sound_rows_of(answer: object, **kinds: type) -> tuple[list[Row], int]:
         The sound rows, and how many others there are.
 
     Raises:
-        TryAgain: It is no list (``label-studio-answer``).
+        TryAgain: The answer is no list (``label-studio-answer``).
     """
     if not isinstance(answer, list):
         raise unreadable("something else than a list")

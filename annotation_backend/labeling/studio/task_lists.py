@@ -48,7 +48,7 @@ def listed(
     """A project's tasks, page by page.
 
     Args:
-        project: Ours.
+        project: Our project in Label Studio.
         fields: Everything with annotations, or the task alone.
         condition: One filter, as Label Studio writes it.
         page_size: Tasks in one answer.
@@ -94,8 +94,8 @@ def found_among(
     """Of the given tasks, those that Label Studio has and those at which it fails.
 
     Args:
-        project: Ours.
-        numbers: Label Studio's, in any order.
+        project: Our project in Label Studio.
+        numbers: Label Studio's numbers of tasks, in any order.
         fields: As for `listed`.
         odd: As for `listed`.
 

@@ -55,7 +55,7 @@ def task_of_slice(case_code: str, slice_index: int) -> LabelingTask:
     """The task of a case's slice.
 
     Raises:
-        RejectedInput: It has none (``slice-unpublished``).
+        RejectedInput: The slice has no task (``slice-unpublished``).
     """
     task = (
         LabelingTask.objects.select_related("case", "project")

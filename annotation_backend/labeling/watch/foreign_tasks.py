@@ -32,7 +32,7 @@ def differences(project: LabelingProject, rows: Iterable[TaskRow]) -> list[Diffe
     """Tasks of the project that no slice has or had, and that do not say so yet.
 
     Args:
-        project: Ours.
+        project: Our project in Label Studio.
         rows: Tasks as Label Studio lists them.
     """
     suspects = [row for row in rows if not _is_marked(row["data"]) and _has_settled(row)]

@@ -64,7 +64,7 @@ def differences(project: LabelingProject, rows: Iterable[TaskRow]) -> list[Diffe
     ours meanwhile counts as ours. A long list may be older than two pushes of ours.
 
     Args:
-        project: Ours.
+        project: Our project in Label Studio.
         rows: Tasks as Label Studio lists them; those that are not ours are passed over.
     """
     records, pictures = _records(project), Pictures()
@@ -96,7 +96,7 @@ def all_tasks(
     Where Label Studio fails at one of them, all of ours are read but that one, which reconciliation names.
 
     Args:
-        project: Ours.
+        project: Our project in Label Studio.
         since: The earliest change.
         odd: Takes a line for each task of another shape than a task's, which is left out.
 
@@ -126,7 +126,7 @@ def sound(row: object) -> TaskRow:
     """The parts of a task that are compared; masks, gigabytes in many tasks, do not stay in memory.
 
     Raises:
-        TryAgain: It has another shape (``label-studio-answer``).
+        TryAgain: The row has not the shape of a task (``label-studio-answer``).
     """
     task = record_of(row, id=int, data=dict)
     kept = {key: task.get(key) for key in ("id", "data", "created_at", "updated_at", "updated_by")}
@@ -172,7 +172,7 @@ def bring_up_to_date(tasks: Iterable[LabelingTask], rows: Mapping[int, TaskRow])
     """Gives tasks the data that they should have by now, where that differs from what we wrote last.
 
     Args:
-        tasks: Ours.
+        tasks: Our records of the tasks.
         rows: These tasks as Label Studio has them, by its number.
 
     Returns:
