@@ -53,7 +53,7 @@ class Motion(StrEnum):
 
 
 @dataclass(frozen=True)
-class Level:
+class SearchLevel:
     """One step of a search from coarse to fine.
 
     Args:
@@ -92,8 +92,8 @@ class RegistrationSettings:
     preset: Preset = Preset.FAST
     motion: Motion = Motion.AFFINE
     seed: int = 20
-    levels: tuple[Level, ...] = (Level(4.0, 80), Level(2.0, 40), Level(1.0, 30))
-    affine_levels: tuple[Level, ...] = (Level(2.0, 60), Level(1.0, 30))
+    levels: tuple[SearchLevel, ...] = (SearchLevel(4.0, 80), SearchLevel(2.0, 40), SearchLevel(1.0, 30))
+    affine_levels: tuple[SearchLevel, ...] = (SearchLevel(2.0, 60), SearchLevel(1.0, 30))
     samples: int = 50_000
     ants_samples: int = 100_000
     interpolation: Interpolation = Interpolation.LINEAR
@@ -246,7 +246,7 @@ class _Search:
             )
         return found
 
-    def refined(self, start: Affine, levels: tuple[Level, ...], *, is_rigid: bool) -> _Found:
+    def refined(self, start: Affine, levels: tuple[SearchLevel, ...], *, is_rigid: bool) -> _Found:
         """The motion found from `start`, each level starting where the one before ended."""
         for level in levels:
             start = self._step(start, level, is_rigid=is_rigid)
@@ -260,7 +260,7 @@ class _Search:
                 different.append(one.transform)
         return different
 
-    def _all_from(self, starts: list[Affine], levels: tuple[Level, ...]) -> list[_Found]:
+    def _all_from(self, starts: list[Affine], levels: tuple[SearchLevel, ...]) -> list[_Found]:
         """Where each start ends; those that end nowhere are left out."""
         found = []
         for start in starts:
@@ -270,7 +270,7 @@ class _Search:
                 continue
         return found
 
-    def _step(self, start: Affine, level: Level, *, is_rigid: bool) -> Affine:
+    def _step(self, start: Affine, level: SearchLevel, *, is_rigid: bool) -> Affine:
         moving, fixed = self.images.at(level.spacing_mm)
         if self.settings.preset is Preset.ANTS:
             return ants_search.search(

@@ -45,7 +45,7 @@ _CLIPPED_AT = (0.5, 99.5)
 
 
 @dataclass(frozen=True)
-class Motion:
+class FoundMotion:
     """The motion of T1 by the transform that is kept.
 
     Args:
@@ -84,7 +84,7 @@ class Registration:
     reason: str
     before: Similarity
     after: Similarity
-    motion: Motion
+    motion: FoundMotion
     sources: dict[str, str]
     quality: RegistrationQuality
     settings: RegistrationSettings
@@ -223,10 +223,10 @@ def _deformed(deformation: Deformation) -> dict[str, Any]:
     }
 
 
-def _motion(transform: Affine, grid: Grid) -> Motion:
+def _motion(transform: Affine, grid: Grid) -> FoundMotion:
     centre = grid.centre_mm
     moved = transform[:3, :3] @ centre + transform[:3, 3]
-    return Motion(float(np.linalg.norm(moved - centre)), rotation_degrees(transform), scales(transform))
+    return FoundMotion(float(np.linalg.norm(moved - centre)), rotation_degrees(transform), scales(transform))
 
 
 def _on(volume: Volume, grid: Grid, settings: RegistrationSettings) -> Volume:

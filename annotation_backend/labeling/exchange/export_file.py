@@ -43,7 +43,7 @@ _CODE = re.compile(r"(?!task-|volume$|unnamed-)[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True)
-class Save:
+class ExportedSave:
     """One annotation of an export that was not cancelled.
 
     Args:
@@ -82,7 +82,7 @@ class ExportedTask:
     case: str | None
     slice_index: int | None
     pages: int
-    saves: tuple[Save, ...]
+    saves: tuple[ExportedSave, ...]
     drafts: int = 0
     corners: Corners | None = None
     is_row: bool = False
@@ -94,12 +94,12 @@ class ExportedTask:
         return nobodys < (1 if self.is_row else 2) and not any(save.is_by_somebody for save in self.saves)
 
     @property
-    def newest(self) -> tuple[Save, ...]:
+    def newest(self) -> tuple[ExportedSave, ...]:
         """The last save, if there is one."""
         return (max(self.saves, key=lambda save: save.moment),) if self.saves else ()
 
     @property
-    def newest_of_each(self) -> tuple[Save, ...]:
+    def newest_of_each(self) -> tuple[ExportedSave, ...]:
         """The last save of each annotator."""
         ordered = sorted(self.saves, key=lambda save: save.moment)
         return tuple({save.annotator: save for save in ordered}.values())
@@ -208,7 +208,7 @@ def _drafts(task: Mapping[str, Any], *, has_saves: bool) -> int:
     return sum(has_saves or not isinstance(draft, Mapping) or draft.get("result") != [] for draft in drafts)
 
 
-def _saves(annotations: list[Any], place: int) -> Iterator[Save]:
+def _saves(annotations: list[Any], place: int) -> Iterator[ExportedSave]:
     for annotation in annotations:
         if not isinstance(annotation, Mapping):
             raise _no_task(place)
@@ -216,7 +216,7 @@ def _saves(annotations: list[Any], place: int) -> Iterator[Save]:
             yield _save_from(annotation, place)
 
 
-def _save_from(annotation: Mapping[str, Any], place: int) -> Save:
+def _save_from(annotation: Mapping[str, Any], place: int) -> ExportedSave:
     """An annotation's save. An empty result says that nothing is drawn; a missing one is refused."""
     regions = annotation.get("result")
     if regions is None:
@@ -227,7 +227,7 @@ def _save_from(annotation: Mapping[str, Any], place: int) -> Save:
     person = person.get("id") if isinstance(person, Mapping) else person
     identifier = counted(annotation.get("id"))
     moment = _moment(annotation.get("updated_at")) or _moment(annotation.get("created_at"))
-    return Save(
+    return ExportedSave(
         identifier=identifier,
         annotator=counted(person),
         moment=(moment or _NO_MOMENT, identifier or 0),
