@@ -22,7 +22,7 @@ def secret(name: str) -> str:
     """A secret, which has no default.
 
     Raises:
-        ImproperlyConfigured: It is missing or too short.
+        ImproperlyConfigured: The secret is missing or too short.
     """
     value = os.environ.get(name, "")
     if len(value) < SHORTEST_SECRET:
@@ -48,7 +48,7 @@ def flag(name: str) -> bool:
     """Yes or no; no where it is missing.
 
     Raises:
-        ImproperlyConfigured: It is neither.
+        ImproperlyConfigured: The value is neither yes nor no.
     """
     value = text(name).strip().lower()
     if value not in _YES + _NO:
@@ -60,7 +60,7 @@ def whole(name: str, *, default: int, least: int = 0, most: int) -> int:
     """A whole number within bounds.
 
     Raises:
-        ImproperlyConfigured: It is something else.
+        ImproperlyConfigured: The value is no such number.
     """
     try:
         value = int(text(name).strip() or default)
@@ -75,7 +75,7 @@ def number(name: str, *, default: float, most: float) -> float:
     """A number from 0 to a bound.
 
     Raises:
-        ImproperlyConfigured: It is something else.
+        ImproperlyConfigured: The value is no such number.
     """
     try:
         value = float(text(name).strip() or default)
@@ -102,7 +102,7 @@ def address(name: str, *, default: str) -> str:
     """A web address without its closing stroke; none at all where the default is none.
 
     Raises:
-        ImproperlyConfigured: It is none.
+        ImproperlyConfigured: The value is no web address.
     """
     value = (text(name).strip() or default).rstrip("/")
     if not value and not default:
@@ -121,7 +121,7 @@ def database(name: str, *, default: Path) -> dict[str, Any]:
     """Django's settings of a database address; SQLite in a file where there is none.
 
     Raises:
-        ImproperlyConfigured: It is none that Maskloop runs on.
+        ImproperlyConfigured: The address is of no database that Maskloop runs on.
     """
     import environ
 

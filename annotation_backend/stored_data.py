@@ -31,7 +31,7 @@ from training.model_package import read_package
 
 @dataclass(frozen=True)
 class _Item:
-    """One thing to look at.
+    """One stored thing to be checked: a file, a version, a release or a model.
 
     Args:
         name: A path relative to the data folder, or a code.
@@ -51,8 +51,8 @@ class DataReport:
     """Result of a check.
 
     Args:
-        checked: How many things were looked at now.
-        known: How many a check that was stopped had found whole before.
+        checked: Number of things that were looked at now.
+        known: Number of things that a check that was stopped had found whole before.
         mended: Names of things that were damaged and are whole again.
         findings: Damage.
     """
@@ -101,7 +101,7 @@ def _looked_at(item: _Item, report: DataReport, *, mend: bool) -> list[Finding]:
 
 
 def _damage_of(item: _Item) -> list[Finding]:
-    """Its damage; a folder that does not open must not keep everything else from being looked at."""
+    """The item's damage; a folder that does not open must not keep everything else from being looked at."""
     try:
         return item.look()
     except OSError as problem:

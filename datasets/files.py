@@ -65,7 +65,7 @@ def replaced_when_whole(path: Path, *, is_one_of_many: bool = False) -> Iterator
 
 @cache
 def _ordinary_mode() -> int:
-    """What a newly opened file would get; temporary files are always private."""
+    """The mode of a newly opened file; temporary files are always private."""
     with _UMASK_READ:
         mask = os.umask(0)
         os.umask(mask)

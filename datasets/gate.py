@@ -63,7 +63,7 @@ class Budget:
         for limit in fields(self):
             if not getattr(self, limit.name) > 0:
                 raise ProgramFault(
-                    "budget-limit", f"Expected a positive {limit.name}.", remedy="Leave it out for the default."
+                    "budget-limit", f"The limit {limit.name} is not positive.", remedy="Leave it out for the default."
                 )
 
 
@@ -222,7 +222,7 @@ class Inflated:
         if self.position > self._budget.volume_bytes + self._budget.header_bytes + self._budget.padding_bytes:
             raise RejectedInput(
                 "inflated-too-large",
-                f"Expected at most {_size(self._budget.volume_bytes)} inside a compressed file, got more.",
+                f"The compressed file holds more than {_size(self._budget.volume_bytes)}.",
                 remedy=_RAISE_BUDGET,
             )
         _require_ratio(self.position, self._compressed_bytes, self._budget)

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,12 @@ PACKAGES = ("annotation_backend", "curation", "datasets", "training")
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "guides").glob("*.md"))]
 FRONT_DOORS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 
+FAULTS = ROOT / "docs" / "results" / "0012-field-and-attacks.md"
+"""The one page of results that names files as they are now: where each fault was mended, and the test that holds it."""
+
+OF_THE_FIELD = re.compile(r"attack/.*|studio_stopped\.py")
+"""Scripts of those who found the faults; they are not kept here."""
+
 OF_THE_SYSTEM = {"PATH", "DJANGO_SETTINGS_MODULE"}
 """Variables that are read and are no lines of `.env`."""
 
@@ -23,6 +30,9 @@ _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _EXAMPLE = re.compile(r"Example: <code>([A-Z0-9_]+)=([^<]*)</code>")
 _PATH = re.compile(r"`((?:annotation_backend|curation|datasets|training|tests|docs|benchmarks|\.ci)/[\w./-]*[\w/])`")
 _NAMED = re.compile(r"`([\w/]+\.py)` \(((?:`\w+`(?:, )?)+)\)")
+_FILE = re.compile(r"[\w./-]*\w\.(?:py|html)")
+_CODE = re.compile(r"`([^`\n]+)`")
+_TEST = re.compile(r"([\w/]*test_\w+\.py)|::(test_\w+)")
 _FROM_ELSEWHERE = re.compile(r"<(?:script|img|iframe|source)[^>]+src=.?https?:|<link[^>]+href=.?https?:|url\(.?https?:")
 
 
@@ -102,6 +112,42 @@ def test_the_readme_is_read_within_a_minute() -> None:
 def test_files_that_a_page_names_are_there(page: Path) -> None:
     named = set(_PATH.findall(page.read_text(encoding="utf-8")))
     assert sorted(name for name in named if not (ROOT / name).exists()) == []
+
+
+def test_files_that_the_page_of_faults_names_are_there() -> None:
+    here = [f"/{path}" for path in _files()]
+    named = {file for code in _CODE.findall(FAULTS.read_text(encoding="utf-8")) for file in _FILE.findall(code)}
+    found = {file for file in named if not OF_THE_FIELD.fullmatch(file)}
+    assert len(found) > 150
+    assert sorted(file for file in found if not any(path.endswith(f"/{file}") for path in here)) == []
+
+
+def test_tests_that_the_page_of_faults_names_are_in_the_files_that_it_names() -> None:
+    known = {f"/{path}": (ROOT / path).read_text(encoding="utf-8") for path in _files() if path.startswith("tests/")}
+    named = list(_tests_of_faults())
+    assert len(named) > 300
+    assert [
+        (file, test)
+        for file, test in named
+        if not any(f"def {test}(" in text for path, text in known.items() if path.endswith(f"/{file}"))
+    ] == []
+
+
+def _tests_of_faults() -> Iterator[tuple[str, str]]:
+    """Each test with its file; ``::test_name`` alone is in the file that the same cell named before it."""
+    for cell in re.split(r"[|\n]", FAULTS.read_text(encoding="utf-8")):
+        file = ""
+        for named, test in _TEST.findall(cell):
+            file = named or file
+            if test:
+                yield file, test
+
+
+def _files() -> list[str]:
+    """Our modules and templates, below the root."""
+    folders = [ROOT / name for name in (*PACKAGES, "tests", "benchmarks")]
+    files = [path for folder in folders for end in ("py", "html") for path in folder.rglob(f"*.{end}")]
+    return [str(path.relative_to(ROOT)) for path in (*files, ROOT / "manage.py")]
 
 
 def test_the_architecture_names_what_its_files_hold() -> None:

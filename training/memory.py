@@ -42,7 +42,7 @@ class MemoryBudget:
 
     @property
     def used(self) -> int:
-        """Bytes kept now."""
+        """Bytes that are kept in memory now."""
         return self._used
 
     @property

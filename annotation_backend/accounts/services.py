@@ -46,7 +46,7 @@ def first_password(role: Role) -> str:
     """The password of a role's first account, as it stands in the environment or `.env`.
 
     Raises:
-        ImproperlyConfigured: It stands in neither.
+        ImproperlyConfigured: The password stands in neither.
     """
     name = password_variable(role.value)
     if not os.environ.get(name, "").strip():

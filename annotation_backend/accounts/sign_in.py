@@ -21,7 +21,7 @@ class SignIn(LoginView):
     _tried: throttle.Try | None = None
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Tries a password."""
+        """Answers a try to sign in, unless there were too many."""
         try:
             with throttle.place_to_sign_in():
                 if request.POST.get("username") and request.POST.get("password"):

@@ -48,7 +48,7 @@ def take_back(case: Case, *, person: User | None = None) -> None:
     """Brings an excluded case back; its pictures get new addresses, the former ones stay closed.
 
     Raises:
-        RejectedInput: It is not excluded (``case-not-excluded``).
+        RejectedInput: The case is not excluded (``case-not-excluded``).
     """
     with transaction.atomic():
         locked = Case.objects.select_for_update().get(pk=case.pk)

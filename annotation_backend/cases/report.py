@@ -16,7 +16,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
-from annotation_backend.cases.models import AlignmentVerdict, Case, Ingest, IngestPatient, Outcome
+from annotation_backend.cases.models import Case, Ingest, IngestOutcome, IngestPatient, VerdictOfRegistration
 from annotation_backend.cases.stored.digests import DamagedFile, as_findings, damages, whole_bytes
 from annotation_backend.cases.stored.files import thumbnail_file, thumbnails
 from datasets.files import write_bytes
@@ -105,8 +105,8 @@ def cohort(*, source: Callable[[Case, str], str | None] | None = None) -> Cohort
     verdicts = Counter(_verdict(row.case) for row in listed if row.case.is_registered and not row.case.exclusion)
     return CohortReport(
         ingest=ingest,
-        outcomes={label: outcomes[value] for value, label in Outcome.choices if outcomes[value]},
-        verdicts={label: verdicts[label] for label in [*AlignmentVerdict.labels, NOT_CHECKED] if verdicts[label]},
+        outcomes={label: outcomes[value] for value, label in IngestOutcome.choices if outcomes[value]},
+        verdicts={label: verdicts[label] for label in [*VerdictOfRegistration.labels, NOT_CHECKED] if verdicts[label]},
         cases=listed,
         without_case=[row for row in last_seen if row.patient_id not in patients_with_case],
     )
@@ -137,7 +137,7 @@ def _report_case(case: Case, seen: IngestPatient | None, source: Callable[[Case,
 def _failed_checks(case: Case) -> Iterable[dict[str, str]]:
     checks = case.registration.checks if case.is_registered else []
     for check in checks:
-        if check.get("verdict") != AlignmentVerdict.ACCEPT:
+        if check.get("verdict") != VerdictOfRegistration.ACCEPT:
             page = reverse("registration-page", args=[case.code])
             yield {"code": str(check.get("code")), "message": str(check.get("message")), "page": page}
 
@@ -148,7 +148,7 @@ def _state(case: Case) -> str:
     if not case.is_registered:
         return "not registered"
     if case.registration.is_doubtful:
-        return "to be looked at" if case.registration.verdict == AlignmentVerdict.LOOK else "rejected"
+        return "to be looked at" if case.registration.verdict == VerdictOfRegistration.LOOK else "rejected"
     return "exported" if getattr(case, "slice_count", 0) else "registered"
 
 

@@ -26,7 +26,7 @@ class Show(Protocol):
     """Called with (things done, things to do), and a loss where there is one."""
 
     def __call__(self, done: int, total: int, note: float | None = None) -> None:
-        """Shows it."""
+        """Shows the progress."""
         ...
 
 
@@ -87,7 +87,7 @@ class MaskloopCommand(BaseCommand):
         """The command's own arguments."""
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
-        """Does the work.
+        """Does the command's work.
 
         Returns:
             The result as plain values for JSON, and one line for each finding.

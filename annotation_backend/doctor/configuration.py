@@ -73,7 +73,7 @@ def secrets() -> None:
 
 
 def data_folder() -> None:
-    """It can be written, is private, and has room."""
+    """The data folder can be written, is private, and has room."""
     folder = settings.DATA_FOLDER
     if not (folder.is_dir() and os.access(folder, os.R_OK | os.W_OK | os.X_OK)):
         raise RejectedInput(
@@ -95,7 +95,7 @@ def data_folder() -> None:
 
 
 def database() -> None:
-    """It answers and is of this version."""
+    """The database answers and has all migrations of this version."""
     try:
         executor = MigrationExecutor(connection)
     except DatabaseError as error:

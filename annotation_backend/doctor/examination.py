@@ -12,7 +12,7 @@ from datasets.errors import MaskloopError, ProgramFault, TryAgain
 
 @dataclass(frozen=True)
 class Link:
-    """One thing that has to hold.
+    """One link of the platform that has to hold.
 
     Args:
         name: Its name in the doctor's output.
@@ -44,7 +44,7 @@ class Examination:
 
     Args:
         good: Names of the links that hold, in their order.
-        failures: Those that do not.
+        failures: Links that do not hold.
         not_tried: Name of each link that could not be tried, and the link that it waits for.
     """
 

@@ -25,13 +25,13 @@ _NOTHING_HAPPENED = {"action": "MASKLOOP_DOCTOR"}
 
 
 def web_service() -> None:
-    """It answers at the address that people and Label Studio are given."""
+    """The web service answers at the address that people and Label Studio are given."""
     if not ask("GET", f"{settings.MASKLOOP_URL}/alive", who="The web service").ok:
         raise TryAgain("web-down", "The web service answers with an error.", remedy="See data/logs/web.log.")
 
 
 def label_studio() -> None:
-    """It answers."""
+    """Label Studio answers."""
     if not ask("GET", f"{settings.LABEL_STUDIO_URL}/health", who="Label Studio").ok:
         raise TryAgain(
             "label-studio-error", "Label Studio answers with an error.", remedy="See data/logs/label_studio.log."

@@ -35,7 +35,7 @@ def assemble_soon(*, case_code: str, **_signal: Any) -> None:
 @receiver(annotation_stored)
 def propagate_to_neighbours(*, annotation: Annotation, **_signal: Any) -> None:
     """Has a saved mask propagated to its neighbours, in the background."""
-    neighbours.behind_save(annotation)
+    neighbours.propagate_after_save(annotation)
 
 
 @receiver(predictions_outdated)

@@ -37,17 +37,17 @@ from datasets.errors import MaskloopError
 logger = logging.getLogger(__name__)
 
 ROUNDS_OF_CHANGES = 120
-"""Between two comparisons of everything, rounds that ask only for what Label Studio changed."""
+"""Rounds between two full comparisons; each asks only for what Label Studio changed since the last."""
 
 LOOK_SECONDS = 10.0
-"""Between two rounds, how often it is looked for jobs that died or failed; after a round that was broken off, the
+"""Seconds between two looks for jobs that died or failed; after a round that was broken off, the
 next one follows this soon."""
 
 MOST_ATTEMPTS = 12
 """A job that failed this often for a case waits for a person, or for the next change to the case."""
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(minutes=15)
-"""Before a failed job is queued again: twice as long after each failure, and never longer than the second."""
+"""Pauses before a failed job is queued again: twice as long after each failure, up to the second."""
 
 
 _REPEATED = (assemble_case, predict_case, mirror_case_states, follow_exclusion)
@@ -62,7 +62,7 @@ def take_up(project: LabelingProject, *, is_full: bool = True) -> PullReport:
 
     Raises:
         TryAgain: Label Studio does not answer.
-        RejectedInput: It refuses our token.
+        RejectedInput: Label Studio refuses our token.
     """
     try:
         report = pull(project, is_full=is_full)
@@ -191,7 +191,7 @@ def _behind() -> set[str]:
     drawn = Annotation.objects.order_by().values("task__case")
     cases = list(Case.objects.not_excluded().filter(pk__in=drawn).select_related("registration"))
     found = standings(cases)
-    return {case.code for case in cases if found[case.pk].is_behind} | _doubted()
+    return {case.code for case in cases if found[case.pk].is_to_be_assembled} | _doubted()
 
 
 def _doubted() -> set[str]:

@@ -13,7 +13,7 @@ from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file
 from datasets.finding import Finding
 from datasets.progress import Progress
 from training.annotators.strategy import STRATEGIES, Help, Strategy
-from training.annotators.study import Row
+from training.annotators.study import CaseRow
 from training.annotators.worker import StudyModel, StudyTask, one_case
 from training.methods.crossvalidation import TrainedFolds
 from training.methods.needs import BOXED
@@ -41,7 +41,7 @@ def strategies_called(names: Sequence[str]) -> tuple[Strategy, ...]:
 
 
 def needed_models(strategies: Sequence[Strategy]) -> tuple[str, ...]:
-    """Those of ``clicks``, ``box`` and ``points`` for which the strategies need a model."""
+    """The prompts, of ``clicks``, ``box`` and ``points``, for which the strategies need a model."""
     found = {
         "clicks": any(each.help is Help.CLICKS for each in strategies),
         "box": any(each.help is Help.BOX for each in strategies),
@@ -73,7 +73,7 @@ def work_through(
     out: Path | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
-) -> tuple[list[Row], list[Finding]]:
+) -> tuple[list[CaseRow], list[Finding]]:
     """Simulates annotators on all cases; one that fails becomes a finding and the others go on.
 
     Args:
@@ -115,11 +115,11 @@ def _fold_digests(folder: Path) -> list[str]:
     return [read_description(each).digest if (each / DESCRIPTION_NAME).exists() else "" for each in packages]
 
 
-def _kept(path: Path) -> dict[str, Row]:
+def _kept(path: Path) -> dict[str, CaseRow]:
     """Kept rows by key; a line that a crash cut off is left out."""
     if not path.exists():
         return {}
-    found: dict[str, Row] = {}
+    found: dict[str, CaseRow] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
             entry: dict[str, Any] = json.loads(line)
@@ -129,7 +129,7 @@ def _kept(path: Path) -> dict[str, Row]:
     return found
 
 
-def _keep(path: Path, key: str, row: Row) -> None:
+def _keep(path: Path, key: str, row: CaseRow) -> None:
     """Appends a row as a line; a line that was cut off before it gets its line break first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as stream:

@@ -68,7 +68,7 @@ def train_folds(
         choice: Method and settings.
         examples: Training examples of all cases.
         trained: From `planned_folds`.
-        numbers: Which folds, counted from 0.
+        numbers: The folds to train, counted from 0.
         progress_of: Makes the progress display of each fold.
 
     Returns:

@@ -114,7 +114,7 @@ def train_prompted(
     Args:
         snapshot: The approved masks to train on.
         choice: Method, images, iterations, seed.
-        name: Of the model; its version is the run's number.
+        name: Name of the model; its version is the run's number.
         progress_of: Makes the progress display of each part.
         folds: Number of folds whose ensemble is registered; None for one model of all cases.
 

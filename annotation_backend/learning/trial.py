@@ -42,7 +42,7 @@ class EvaluationCohort:
 
 @dataclass(frozen=True)
 class EvaluationPlan:
-    """How models are tried.
+    """Settings of a trial of models.
 
     Args:
         clicks: Most clicks of a session.

@@ -30,13 +30,13 @@ _DATE, _TIME = (1 << 5) | 1, 0
 
 @dataclass(frozen=True)
 class ArchivedFile:
-    """One file of an archive.
+    """One file of an archive, with its place in it.
 
     Args:
         path: Where its bytes are.
         name: Its name in the archive, with forward slashes.
         size: Bytes.
-        crc32: Of its bytes.
+        crc32: Checksum of its bytes.
     """
 
     path: Path

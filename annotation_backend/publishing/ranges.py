@@ -21,7 +21,7 @@ def part_asked_for(headers: Mapping[str, str], *, size: int, etag: str) -> Part 
 
     Args:
         headers: The request's, whatever their case.
-        size: Of the whole, in bytes.
+        size: Size of the whole file in bytes.
         etag: Of the whole, with its quotation marks; a part of another state is no use to anybody.
 
     Returns:

@@ -27,7 +27,7 @@ from datasets.release.verify import VerificationReport, verify_release
 from datasets.study.case import QualityScore, SeriesRole, TissueType
 
 MOST_BUILDS = 3
-"""How often a release is begun anew because a case left it meanwhile."""
+"""Most builds of one release: it is built anew where a case left it meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def publish_release(
         release, left = _freeze(cases, naming_withdrawn(release_settings), progress_of())
         if release is not None:
             return BuiltRelease(release, verify_release(release.path), (*findings, *_unrecorded()))
-        findings += [_left_behind(code, why) for code, why in left.items()]
+        findings += [_case_left(code, why) for code, why in left.items()]
         cases = [case for case in cases if case.code not in left]
         if not cases:
             break
@@ -161,7 +161,7 @@ def _unrecorded() -> Iterator[Finding]:
             yield Finding(Level.WARNING, "release-unrecorded", message, remedy)
 
 
-def _left_behind(code: str, why: str) -> Finding:
+def _case_left(code: str, why: str) -> Finding:
     message = f"The approval ended while the release was built: {why}."
     return Finding(Level.WARNING, "case-left", message, "The release is built without it; nothing, if meant.", code)
 

@@ -17,7 +17,7 @@ from annotation_backend.publishing.ranges import Part, part_asked_for
 from annotation_backend.publishing.stored_release import archive_of, card_of
 
 DOWNLOADS_AT_ONCE = 6
-"""Of one process, whose 16 threads serve everybody else too: a download holds one until its last byte is taken."""
+"""Most downloads at once in one process: each holds one of its 16 threads until the last byte is taken."""
 
 _AGAIN_SECONDS = 10
 
@@ -90,13 +90,13 @@ def _described(answer: HttpResponseBase, part: Part, size: int) -> HttpResponseB
 
 
 class _Place:
-    """One of the places to download; given back once."""
+    """One of the places for downloads of this process; it is given back once."""
 
     def __init__(self) -> None:
         self._is_taken = True
 
     def close(self) -> None:
-        """Gives it back."""
+        """Gives the place back."""
         if self._is_taken:
             self._is_taken = False
             _places.release()
@@ -109,7 +109,7 @@ class _Sent:
         self._portions, self._place = archive.read(part.start, part.stop), place
 
     def __iter__(self) -> Iterator[bytes]:
-        """The portions."""
+        """Yields the file in portions."""
         return self._portions
 
     def close(self) -> None:
@@ -117,5 +117,5 @@ class _Sent:
         self._place.close()
 
     def __del__(self) -> None:
-        """Of an answer that nobody took and nobody closed."""
+        """Gives the place back for an answer that nobody took and nobody closed."""
         self.close()

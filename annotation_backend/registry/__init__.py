@@ -1,1 +1,1 @@
-"""Which models exist, and which one serves each kind of prompt."""
+"""The registered models, and the one that serves each kind of prompt."""

@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class RegistryConfig(AppConfig):
-    """Which models exist, and which one serves each kind of prompt."""
+    """The registered models, and the one that serves each kind of prompt."""
 
     name = "annotation_backend.registry"
     default_auto_field = "django.db.models.BigAutoField"

@@ -68,7 +68,7 @@ class ChosenModel:
 
 
 def choose_model(name: str) -> ChosenModel:
-    """Finds a model.
+    """Finds the model of a name or a folder.
 
     Args:
         name: A shipped model's name (``six-points``), a folder, or a registered model's name-version; the first
@@ -116,7 +116,7 @@ def _folds(folder: Path) -> ChosenModel:
 
 
 def _lite_medsam() -> Path:
-    """Its package in the data folder, or in a temporary folder if the data folder cannot be written."""
+    """LiteMedSAM's package in the data folder, or in a temporary folder if the data folder cannot be written."""
     from training.pretrained.lite_medsam import convert_lite_medsam
 
     folder = models_folder() / "lite-medsam-1"

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from annotation_backend.cases.models import AlignmentVerdict, Case
+from annotation_backend.cases.models import Case, VerdictOfRegistration
 from annotation_backend.review.endings import end_what_changed
 from annotation_backend.review.models import Review, Verdict, approved_review, latest_review
 
@@ -42,9 +42,9 @@ def why_unapproved(code: str) -> str:
     case = Case.objects.select_related("registration").get(code=code)
     if case.exclusion is not None:
         return f"it was excluded: {case.exclusion.reason}"
-    if case.registration.verdict == AlignmentVerdict.REJECT:
+    if case.registration.verdict == VerdictOfRegistration.REJECT:
         return "its registration was rejected"
-    if case.registration.verdict == AlignmentVerdict.LOOK:
+    if case.registration.verdict == VerdictOfRegistration.LOOK:
         return "its registration waits for a person's look"
     review = latest_review(case)
     if review is not None and review.verdict == Verdict.RETURN:

@@ -1,4 +1,4 @@
-"""The verdict form."""
+"""The form in which a radiologist gives a verdict on a mask."""
 
 from django import forms
 
@@ -23,5 +23,5 @@ class VerdictForm(forms.Form):
     verdict = forms.ChoiceField(choices=Verdict.choices)
 
     def score(self) -> QualityScore:
-        """The chosen score."""
+        """The chosen quality score."""
         return QualityScore(self.cleaned_data["quality_score"])

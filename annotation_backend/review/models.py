@@ -43,7 +43,7 @@ class Review(models.Model):
 
     @property
     def ending(self) -> "VerdictEnd | None":
-        """Its end; None while it holds."""
+        """The row that ended the verdict; None while it holds."""
         return getattr(self, "end", None)
 
     def holds_on(self, mask: CaseMask) -> bool:

@@ -44,7 +44,7 @@ class QueueEntry:
 
     @property
     def slice_count(self) -> int:
-        """Published slices."""
+        """Number of slices that were published."""
         mask = self.mask
         return len(mask.annotated_slices) + len(mask.unannotated_slices) if mask else self.case.labeling_tasks.count()
 
@@ -156,7 +156,7 @@ def _check_annotators(mask: CaseMask) -> None:
 
 def _check_seen(mask: CaseMask, now: Seen, seen_sha256: str) -> None:
     """Refuses a verdict on a mask that does not count, or on a page that has changed since the reviewer loaded it."""
-    if now.standing.is_behind:
+    if now.standing.is_to_be_assembled:
         raise RejectedInput(
             "mask-behind",
             "A newer save is not in this mask yet.",

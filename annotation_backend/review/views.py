@@ -81,7 +81,7 @@ def _standing(case: Case) -> dict[str, object]:
     mask, review = seen.standing.mask, latest_review(case)
     return {
         "mask": mask,
-        "is_behind": seen.standing.is_behind,
+        "is_to_be_assembled": seen.standing.is_to_be_assembled,
         "seen": seen.sha256,
         "review": review,
         "is_decided": mask is not None and review is not None and review.holds_on(mask),

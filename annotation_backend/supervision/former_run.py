@@ -31,7 +31,7 @@ class FormerRun:
             self._file.write_text(json.dumps({"up": {str(os.getpid()): _began(os.getpid())}, "groups": known}))
 
     def forget(self) -> None:
-        """Nothing is left of this run."""
+        """Forgets a run of which nothing is left."""
         with suppress(OSError):
             self._file.unlink(missing_ok=True)
 
@@ -68,12 +68,12 @@ class FormerRun:
 
 
 def _living(noted: dict[str, str]) -> list[int]:
-    """Those that are still the processes they were when they were noted, and not others with their numbers."""
+    """The noted processes that still run, without others that were given their numbers since."""
     return [int(pid) for pid, began in noted.items() if began and _began(int(pid)) == began]
 
 
 def _began(pid: int) -> str | None:
-    """When a process began, in the system's own measure; None where it is gone, or the system does not tell."""
+    """The start of a process, in the system's own measure; None where it is gone, or the system does not tell."""
     try:
         words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -57,7 +57,7 @@ class KeptProcess:
         return self._ends_by_itself >= HOPELESS_AFTER
 
     def start(self) -> None:
-        """Starts it.
+        """Starts the process.
 
         Raises:
             OSError: The system has no room for a process, or its program or folder is gone.

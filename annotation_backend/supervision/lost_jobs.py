@@ -13,7 +13,7 @@ from annotation_backend.supervision.presence import is_present
 logger = logging.getLogger(__name__)
 
 MOST_DEATHS = 3
-"""A job that so many workers died of is not tried again: it may be what kills them."""
+"""A job that this many workers died of is not tried again: it may be what kills them."""
 
 WORKER_GONE = "annotation_backend.lost_jobs.WorkerGone"
 """Stands where a failed job names the exception that ended it; rows of every installation hold this very text."""
@@ -70,6 +70,6 @@ def _give_up(row: DBTaskResult) -> None:
 
 
 def _change(row: DBTaskResult, **values: Any) -> None:
-    """Only where nobody else took it up meanwhile."""
+    """Changes the job, unless another worker took it up meanwhile."""
     same = DBTaskResult.objects.filter(pk=row.pk, status=TaskResultStatus.RUNNING, started_at=row.started_at)
     same.update(**values)

@@ -1,11 +1,10 @@
 """Time that an answer took inside this service, as a header of the answer."""
 
 import time
-from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponseBase
 
-GetResponse = Callable[[HttpRequest], HttpResponseBase]
+from annotation_backend.web.refusals import GetResponse
 
 
 def server_timing(get_response: GetResponse) -> GetResponse:

@@ -17,10 +17,10 @@ from typing import Any
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker  # type: ignore[import-untyped]
 
 PATIENCE_SECONDS = 10
-"""For the head and the beginning of the body to come, and for any further part of a body."""
+"""Longest wait for a request's head and the beginning of its body, and for any further part of the body."""
 
 TAKING_SECONDS = 60
-"""For a client to take the next part of an answer; a download that stood still for longer goes on with a range."""
+"""Longest wait for a client to take the next part; a download that stood still for longer goes on with a range."""
 
 _LARGEST_PEEK = 32 * 1024
 """Bytes that every socket's buffer holds; a longer body is read by a thread, with `PATIENCE_SECONDS` for each part."""

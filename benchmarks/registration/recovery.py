@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.registration.moved_pairs import MovedPair, cropped, mirrored, moved_pair
-from curation.registration.alignment import Preset, RegistrationSettings
+from curation.registration.motion_search import Preset, RegistrationSettings
 from curation.registration.register import register
 from datasets.errors import RejectedInput
 from datasets.formats.nifti import read_mask, read_volume

@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.registration.moved_pairs import MovedPair, moved_pair
 from benchmarks.registration.recovery import patients
-from curation.registration.alignment import Motion, RegistrationSettings
+from curation.registration.motion_search import Motion, RegistrationSettings
 from curation.registration.register import register
 from datasets.formats.nifti import read_mask, read_volume
 from datasets.image.mask import Mask

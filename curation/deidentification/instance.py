@@ -42,7 +42,7 @@ class Deidentified:
 
     @property
     def place(self) -> Path:
-        """Where it belongs: patient code / study / series / object, named by the new UIDs alone."""
+        """The object's path in the new folder: patient code / study / series / object, named by the new UIDs alone."""
         names = [short_name(text(self.dataset, f"{level}InstanceUID")) for level in ("Study", "Series", "SOP")]
         return Path(text(self.dataset, "PatientID"), *names[:2], f"{names[2]}.dcm")
 

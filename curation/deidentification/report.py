@@ -44,7 +44,7 @@ class SeriesReport:
 
     @property
     def file_count(self) -> int:
-        """How many files the series has."""
+        """Number of files of the series."""
         return sum(map(len, self.files.values()))
 
     def as_dict(self) -> dict[str, Any]:
@@ -93,7 +93,7 @@ class FolderReport:
 
     @property
     def file_count(self) -> int:
-        """How many files were written."""
+        """Number of files that were written."""
         return sum(series.file_count for series in self.series.values())
 
     def hold_back(self, number: int, reason: Finding) -> None:

@@ -102,7 +102,7 @@ class MaskOwners:
         return bool(name.prefix) and bool(others) and key not in others
 
     def _named(self, below: tuple[str, ...], name: NiftiName, held: set[str], named_key: str) -> str:
-        """The one of several patients that the mask's key, one of its folders or the beginning of its name gives."""
+        """The patient, of several, that the mask's key, one of its folders or the beginning of its name gives."""
         if named_key in held:
             return self._spelled_so(name, held, named_key)
         by_folder = set().union(*(self._names.get(_as_name(part), set()) for part in below)) & held

@@ -1,4 +1,4 @@
-"""Which T1 and T2 of which patient belong together, and which masks are theirs.
+"""Pairs the T1 and the T2 of each patient, and finds the masks that belong to them.
 
 Imports `curation.names`, `curation.scanning` and `curation.series`.
 """

@@ -1,4 +1,4 @@
-"""Which masks belong to a pair's series, and reading them onto their own series' grid."""
+"""Finds the masks of a pair's series, and reads each onto the grid of its own series."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Which axial T1 and which axial fat-suppressed T2 of each patient make a case, and why.
+"""Pairs an axial T1 with an axial fat-suppressed T2 of each patient, and gives the reasons.
 
 A wrong pair costs more than a question: a pair is made only where it leads every other by `MARGIN` points. Otherwise
 the patient is named in a finding, with every candidate and its points, and a person chooses. A person's choice

@@ -177,7 +177,7 @@ class PatientPair:
 
     @property
     def choices(self) -> tuple[SeriesChoice, SeriesChoice]:
-        """T1, then T2."""
+        """The chosen T1, then the chosen T2."""
         return self.t1, self.t2
 
     @property

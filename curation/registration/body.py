@@ -12,7 +12,7 @@ CLOSING_MM = 6.0
 """Gaps up to this wide between bright parts are body: cortical bone and tendons are dark in every sequence."""
 
 MIN_SHARE = 0.02
-"""Where less of the image than this stands out, nothing does and all of it is taken."""
+"""Smallest share of the image that can be the body; below it, the whole image is taken."""
 
 _BRIGHT_SHARE = 0.25
 

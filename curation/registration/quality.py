@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from curation.registration.alignment import Alignment
+from curation.registration.motion_search import ChosenMotion
 from curation.registration.similarity import Contrast, compare, contrast_with_nearby, rotation_degrees, scales
 from datasets.image.resample import resample_volume
 from datasets.image.volume import Volume
@@ -94,28 +94,28 @@ class RegistrationQuality:
         return {"verdict": self.verdict.value, "checks": checks}
 
 
-def check_registration(alignment: Alignment) -> RegistrationQuality:
-    """Runs the battery of checks on an alignment."""
-    evidence = _Evidence(alignment)
+def check_registration(chosen: ChosenMotion) -> RegistrationQuality:
+    """Runs the battery of checks on the motion that was chosen."""
+    evidence = _Evidence(chosen)
     return RegistrationQuality(tuple(_checked(evidence, *check) for check in _BATTERY))
 
 
 class _Evidence:
     """The values that the checks measure, each computed once."""
 
-    def __init__(self, alignment: Alignment) -> None:
-        self.alignment = alignment
-        self.t1, self.t2 = alignment.images.at(CHECKED_AT_MM)
+    def __init__(self, chosen: ChosenMotion) -> None:
+        self.chosen = chosen
+        self.t1, self.t2 = chosen.images.at(CHECKED_AT_MM)
 
     @cached_property
     def contrast(self) -> Contrast:
         """Agreement here against that of motions nearby."""
-        return contrast_with_nearby(self.t1, self.t2, self.alignment.transform)
+        return contrast_with_nearby(self.t1, self.t2, self.chosen.transform)
 
     def body_overlap(self) -> float:
         """Dice of the two bodies where both fields of view reach."""
         body = Volume(self.t1.body.astype(np.float32), self.t1.volume.grid)
-        moved = resample_volume(body, self.t2.volume.grid, transform=self.alignment.transform, outside=np.nan)
+        moved = resample_volume(body, self.t2.volume.grid, transform=self.chosen.transform, outside=np.nan)
         seen = np.isfinite(np.asarray(moved.data))
         ours, theirs = np.asarray(moved.data)[seen] >= 0.5, self.t2.body[seen]
         total = np.count_nonzero(ours) + np.count_nonzero(theirs)
@@ -123,28 +123,26 @@ class _Evidence:
 
     def information_gained(self) -> float:
         """Nats of mutual information, after less before."""
-        return self.alignment.after.mutual_information - self.alignment.before.mutual_information
+        return self.chosen.after.mutual_information - self.chosen.before.mutual_information
 
     def shift(self) -> float:
         """Mean millimetres that the body was moved."""
-        return self.alignment.images.distance_mm(self.alignment.transform, np.eye(4))
+        return self.chosen.images.distance_mm(self.chosen.transform, np.eye(4))
 
     def stretch(self) -> float:
         """Largest share by which the body was stretched or squeezed."""
-        return max(abs(scale - 1.0) for scale in scales(self.alignment.transform))
+        return max(abs(scale - 1.0) for scale in scales(self.chosen.transform))
 
     def least_volume(self) -> float:
         """The share of a volume that the deformation leaves where it squeezes most; 1 without one."""
-        deformation = self.alignment.deformation
+        deformation = self.chosen.deformation
         return 1.0 if deformation is None else deformation.smallest_volume_change
 
     def rival(self) -> float:
         """How convincing the best motion that another start found elsewhere is, beside the one that was kept."""
-        if self.alignment.rival is None:
+        if self.chosen.rival is None:
             return 0.0
-        kept, other = (
-            compare(self.t1, self.t2, transform) for transform in (self.alignment.transform, self.alignment.rival)
-        )
+        kept, other = (compare(self.t1, self.t2, transform) for transform in (self.chosen.transform, self.chosen.rival))
         return other.edge_agreement * other.overlap / max(kept.edge_agreement * kept.overlap, 1e-9)
 
 
@@ -190,7 +188,7 @@ _BATTERY: tuple[tuple[str, Limits, str, Callable[[_Evidence], float]], ...] = (
         "rotation",
         Limits(look=20.0, reject=60.0, at_least=False),
         "The body was turned by {:.1f} degrees; within one examination patients turn less than 20.",
-        lambda evidence: rotation_degrees(evidence.alignment.transform),
+        lambda evidence: rotation_degrees(evidence.chosen.transform),
     ),
     (
         "stretch",
@@ -214,7 +212,7 @@ _BATTERY: tuple[tuple[str, Limits, str, Callable[[_Evidence], float]], ...] = (
         "field-of-view",
         Limits(look=0.7, reject=0.2, at_least=True),  # right: 0.94 to 1.0
         "T1 shows {:.0%} of the body that T2 shows.",
-        lambda evidence: evidence.alignment.after.overlap,
+        lambda evidence: evidence.chosen.after.overlap,
     ),
 )
 

@@ -1,7 +1,7 @@
 """Registration: T1 is brought onto T2, rigid then affine, and both onto the case's grid. T2 never moves.
 
-`curation.registration.alignment` says how the motion is searched and which one is believed; nothing heavy is imported
-before that.
+`curation.registration.motion_search` says how the motion is searched and which one is believed; nothing heavy is
+imported before that.
 """
 
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from curation.registration.alignment import Preset, RegistrationSettings, align
 from curation.registration.ants_search import antspyx_version
 from curation.registration.case_grid import case_grid
 from curation.registration.deformation import Deformation, encode_deformation, read_deformation
 from curation.registration.itk_search import simpleitk_version
+from curation.registration.motion_search import Preset, RegistrationSettings, choose_motion
 from curation.registration.quality import RegistrationQuality, check_registration
 from curation.registration.similarity import Similarity, rotation_degrees, scales
 from curation.registration.transfer import CASE, Placement, transfer_volume
@@ -45,8 +45,8 @@ _CLIPPED_AT = (0.5, 99.5)
 
 
 @dataclass(frozen=True)
-class Motion:
-    """How far the kept transform moves T1.
+class FoundMotion:
+    """The motion of T1 by the transform that is kept.
 
     Args:
         shift_mm: Length of the shift at the centre of T2's field of view.
@@ -84,7 +84,7 @@ class Registration:
     reason: str
     before: Similarity
     after: Similarity
-    motion: Motion
+    motion: FoundMotion
     sources: dict[str, str]
     quality: RegistrationQuality
     settings: RegistrationSettings
@@ -148,24 +148,24 @@ def register(
     _require_image(t1, "T1")
     _require_image(t2, "T2")
     grid = case_grid(t1.grid, t2.grid, annotated=annotated)
-    alignment = align(t1, t2, settings)
-    placement = Placement(alignment.transform, alignment.deformation)
+    chosen = choose_motion(t1, t2, settings)
+    placement = Placement(chosen.transform, chosen.deformation)
     how = settings.interpolation
     volumes = CaseVolumes(
         t1=transfer_volume(t1, source=placement, target=CASE, grid=grid, interpolation=how), t2=_on(t2, grid, settings)
     )
     return Registration(
-        transform=alignment.transform,
+        transform=chosen.transform,
         volumes=volumes,
-        kept=alignment.kept,
-        reason=alignment.reason,
-        before=alignment.before,
-        after=alignment.after,
-        motion=_motion(alignment.transform, t2.grid),
+        kept=chosen.kept,
+        reason=chosen.reason,
+        before=chosen.before,
+        after=chosen.after,
+        motion=_motion(chosen.transform, t2.grid),
         sources={"t1": content_sha256(t1), "t2": content_sha256(t2)},
-        quality=check_registration(alignment),
+        quality=check_registration(chosen),
         settings=settings,
-        deformation=alignment.deformation,
+        deformation=chosen.deformation,
     )
 
 
@@ -223,10 +223,10 @@ def _deformed(deformation: Deformation) -> dict[str, Any]:
     }
 
 
-def _motion(transform: Affine, grid: Grid) -> Motion:
+def _motion(transform: Affine, grid: Grid) -> FoundMotion:
     centre = grid.centre_mm
     moved = transform[:3, :3] @ centre + transform[:3, 3]
-    return Motion(float(np.linalg.norm(moved - centre)), rotation_degrees(transform), scales(transform))
+    return FoundMotion(float(np.linalg.norm(moved - centre)), rotation_degrees(transform), scales(transform))
 
 
 def _on(volume: Volume, grid: Grid, settings: RegistrationSettings) -> Volume:

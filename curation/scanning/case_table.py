@@ -54,7 +54,7 @@ class NamedFiles:
 
 @dataclass(frozen=True)
 class CaseTable:
-    """The table's rows.
+    """The rows of `cases.csv`.
 
     Args:
         rows: Patient id to (row number, description); the ids are never to be stored or shown.
@@ -124,7 +124,7 @@ def _passed_over(columns: list[str]) -> Iterator[Finding]:
     """Names ignored columns, since one may be a misspelt one of ours."""
     others = [name for name in columns if name not in _COLUMNS]
     if others:
-        message = f"Expected columns called {', '.join(_COLUMNS)}, got {len(others)} other(s), which were ignored."
+        message = f"{len(others)} column(s) were ignored: they are called none of {', '.join(_COLUMNS)}."
         remedy = "Nothing, unless a name is misspelt."
         yield Finding(Level.INFO, "table-columns-other", message, remedy, CASE_TABLE_NAME)
 
@@ -194,7 +194,7 @@ def _tissue_type(value: str) -> TissueType | None:
 def _unknown_words(number: int, tissue_type: TissueType | None, site: str | None) -> Iterator[Finding]:
     if tissue_type is None:
         known = ", ".join(tissue.value for tissue in TissueType)
-        yield row_finding(number, "tissue-type-unknown", f"Expected one of {known}, got another tissue type.")
+        yield row_finding(number, "tissue-type-unknown", f"The tissue type is none of {known}.")
     if site is None:
         message = (
             "The anatomical site has other words or signs than plain English ones (side, body part, compartment); it "

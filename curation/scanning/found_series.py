@@ -48,7 +48,7 @@ class FoundSeries:
 
     @property
     def grid(self) -> Grid:
-        """Where its voxels lie, from the headers alone.
+        """The series' grid, from the headers alone.
 
         Raises:
             RejectedInput: It is no sound stack of slices.
@@ -71,7 +71,7 @@ class FoundSeries:
         return self.evidence.acquisition_time
 
     def read(self) -> Volume:
-        """Its voxels as float32.
+        """Reads the series' voxels as float32.
 
         Raises:
             RejectedInput: It cannot be read or is no sound stack of slices.

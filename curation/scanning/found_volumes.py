@@ -265,8 +265,7 @@ def _left_out(files: Sequence[VolumeFile]) -> Iterator[Finding]:
             yield Finding(
                 Level.ERROR,
                 "volume-few-values",
-                f"Expected an image, with many grey values, got {len(file.values or ())} values, as in a mask; it is"
-                " left out.",
+                f"An image has many grey values; this has {len(file.values or ())}, as a mask has, and is left out.",
                 "If it is a mask, say so in its name (mask, seg, lesion) or in cases.csv; otherwise export it again.",
                 f"file {file.number}",
             )

@@ -194,8 +194,8 @@ def _question(masks: Sequence[MaskFile], asked: Sequence[MaskFile]) -> Finding:
     return Finding(
         Level.ERROR,
         "mask-values-unclear",
-        f"Expected masks of one value, 1 or 255, and the same in every file, or to be told what each value means;"
-        f" got {got}. These masks are left out.",
+        "It is not clear which value of the masks is the tumour: they are not all of one value, 1 or 255. They hold "
+        f"{got}. These masks are left out.",
         _SAY,
         ", ".join(numbers[:_MOST_LISTED]) + more,
     )

@@ -22,7 +22,7 @@ T1_TI_MS = (300.0, 1300.0)
 """Inversion times of T1-weighted inversion recovery ("T1 FLAIR"), which nulls neither fat nor fluid."""
 
 FLAIR_TI_MS = 1500.0
-"""From here on inversion nulls fluid."""
+"""Shortest inversion time that nulls fluid, as FLAIR does."""
 
 SHORT_TR_MS = 1200.0
 """A spin echo with a shorter repetition time is T1-weighted when its echo is short: up to this at 3 T."""
@@ -51,13 +51,13 @@ GRADIENT_T1_TE_MS = 8.0
 """A spoiled gradient echo with a longer echo time is T2*-weighted; twice that at low field, where T2* is longer."""
 
 LOW_FIELD_T = 0.6
-"""Below this, times are those of low-field magnets."""
+"""Field strength below which T1 and T2, and so the times, are those of low-field magnets."""
 
 SCOUT_TR_MS = 20.0
 """A two-dimensional gradient echo with a shorter repetition time is a scout or a film."""
 
 SINGLE_SHOT_ECHOES = 80
-"""So many lines after one excitation fill an image."""
+"""Echo train length with which one excitation fills an image (single shot)."""
 
 
 LONG_TRAIN = 16
@@ -98,7 +98,7 @@ def contradiction(evidence: SeriesEvidence, claimed: Weighting) -> str:
     """Why the times contradict the weighting in a description; empty where they do not.
 
     Args:
-        evidence: Of a series whose weighting the times do not tell.
+        evidence: Header values of a series whose weighting the times do not tell.
         claimed: T1 or T2.
     """
     tr, te, ti = (evidence.repetition_time_ms or 0.0, evidence.echo_time_ms or 0.0, evidence.inversion_time_ms or 0.0)

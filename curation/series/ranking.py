@@ -90,7 +90,7 @@ def _of_studies(judged: Sequence[JudgedSeries]) -> list[list[int]]:
 
 
 def _several_planes(judged: Sequence[JudgedSeries], role: SeriesRole) -> _Additions:
-    """One series of several planes is a localizer."""
+    """Refuses a series of several planes: it is a localizer."""
     planes: dict[str, set[Plane]] = defaultdict(set)
     for one in judged:
         if one.series.dicom is not None:

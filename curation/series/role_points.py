@@ -36,7 +36,7 @@ FEWEST_SLICES = 4
 """A stack of fewer slices is a scout."""
 
 MANY_SLICES = 10
-"""From here on a stack covers a tumour with some certainty."""
+"""Number of slices from which a stack covers a tumour with some certainty."""
 
 REFUSED = -20
 """Points of a rule that excludes a series: more than everything else together."""
@@ -87,7 +87,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class Judgement:
-    """How well one series fits one role.
+    """The judgement of one series in one role: its points and reasons.
 
     Args:
         score: Its points.

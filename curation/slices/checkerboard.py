@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from curation.slices.png import encode_png
 from datasets.image.intensity import percentile_window, to_uint8
 from datasets.image.volume import Volume
-from datasets.pictures.picture_plane import PicturePlane, View
+from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
 
 TILES_ACROSS = 8
 """Tiles along the longer side of a slice: large enough to hold an edge, small enough to have many to compare."""
@@ -21,7 +21,7 @@ def checkerboard(
     *,
     count: int = 3,
     tiles: int = TILES_ACROSS,
-    view: View = View.AXIAL,
+    plane: AnatomicalPlane = AnatomicalPlane.AXIAL,
     percentiles: tuple[float, float] = (0.5, 99.5),
 ) -> bytes:
     """Slices of two images in alternating tiles, side by side: edges that run on across tiles are aligned.
@@ -31,7 +31,7 @@ def checkerboard(
         second: Image on the same grid.
         count: How many slices, evenly spread; the middle one is among them when odd.
         tiles: Tiles along the longer side.
-        view: The plane that is shown.
+        plane: The plane that is shown.
         percentiles: Lower and upper percentile over all voxels that become black and white, for each image.
 
     Returns:
@@ -41,12 +41,12 @@ def checkerboard(
         GeometryError: The images lie on different grids.
     """
     first.grid.require_match(second.grid, what="The two images of a checkerboard")
-    plane = PicturePlane.of(first.grid, view=view)
+    pictures = PicturePlane.of(first.grid, anatomical=plane)
     windows = [percentile_window(one.data, low=percentiles[0], high=percentiles[1]) for one in (first, second)]
     boards = []
-    for index in spread(plane.slice_count, count):
+    for index in spread(pictures.slice_count, count):
         one, other = (
-            to_uint8(plane.to_picture(volume.data, index), window=window)
+            to_uint8(pictures.to_picture(volume.data, index), window=window)
             for volume, window in zip((first, second), windows, strict=True)
         )
         boards.append(alternating(one, other, tiles=tiles))

@@ -1,4 +1,4 @@
-"""Training slices: a case at 1 mm in every direction, cut in three views into T1 and T2 triplets with their mask.
+"""Training slices: a case at 1 mm in every direction, cut in three planes into T1 and T2 triplets with their mask.
 
 All in memory; `curation.slices.training_files` keeps them as PNGs. Volumes are resampled first and windowed then.
 
@@ -20,7 +20,7 @@ from datasets.image.intensity import STANDARD, Window, percentile_window, to_uin
 from datasets.image.mask import Mask, tumour_alone
 from datasets.image.resample import resample_mask, resample_volume
 from datasets.image.volume import Grid, Volume
-from datasets.pictures.picture_plane import PicturePlane, View
+from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
 from datasets.study.case import CaseVolumes
 from datasets.study.triplets import triplet_indices
 
@@ -29,7 +29,7 @@ MIN_SPACING_MM, MAX_SPACING_MM = 0.2, 10.0
 
 @dataclass(frozen=True)
 class TrainingSliceSettings:
-    """How a case becomes training slices.
+    """Settings by which a case becomes training slices.
 
     Args:
         spacing_mm: Side of a voxel, 0.2 to 10 mm.
@@ -39,7 +39,7 @@ class TrainingSliceSettings:
             MSTT-199's U-Net, 100 for its LiteMedSAM. Slices with some, but no more than this, are left out.
         negatives_per_positive: Slices without any tumour for each one with, evenly spread; 0 for none (MSTT-199, whose
             networks never saw an empty slice).
-        views: In which planes, in this order.
+        planes: The planes in which it is cut, in this order.
 
     Raises:
         RejectedInput: A value is out of range (``training-slice-settings``).
@@ -50,7 +50,7 @@ class TrainingSliceSettings:
     high_percentile: float = STANDARD.high
     above_tumour_pixels: int = 0
     negatives_per_positive: float = 0.0
-    views: tuple[View, ...] = (View.AXIAL, View.CORONAL, View.SAGITTAL)
+    planes: tuple[AnatomicalPlane, ...] = (AnatomicalPlane.AXIAL, AnatomicalPlane.CORONAL, AnatomicalPlane.SAGITTAL)
 
     def __post_init__(self) -> None:
         sound = (
@@ -58,13 +58,13 @@ class TrainingSliceSettings:
             and 0.0 <= self.low_percentile < self.high_percentile <= 100.0
             and self.above_tumour_pixels >= 0
             and 0.0 <= self.negatives_per_positive <= 1e6
-            and 0 < len(self.views) == len(set(self.views))
+            and 0 < len(self.planes) == len(set(self.planes))
         )
         if not sound:
             raise RejectedInput(
                 "training-slice-settings",
                 f"The settings need a spacing of {MIN_SPACING_MM:g} to {MAX_SPACING_MM:g} mm, rising percentiles of "
-                "0 to 100, no negative threshold or ratio, and each view once.",
+                "0 to 100, no negative threshold or ratio, and each plane once.",
                 remedy="Correct the settings of the training slices.",
             )
 
@@ -95,14 +95,14 @@ class TrainingSlice:
     """One slice as a network sees it.
 
     Args:
-        view: Its plane.
+        plane: Its plane.
         index: Voxel index along the plane's slice axis of `IsotropicCase.grid`.
         t1: uint8 (3, height, width): T1 at z-1, z, z+1.
         t2: uint8 (3, height, width): the same of T2.
         tumour: Boolean (height, width), of slice z.
     """
 
-    view: View
+    plane: AnatomicalPlane
     index: int
     t1: NDArray[np.uint8]
     t2: NDArray[np.uint8]
@@ -115,7 +115,7 @@ class TrainingSlice:
 
     @property
     def tumour_pixels(self) -> int:
-        """How many pixels of slice z are tumour."""
+        """Number of pixels of slice z that are tumour."""
         return int(np.count_nonzero(self.tumour))
 
 
@@ -138,20 +138,20 @@ def isotropic_case(volumes: CaseVolumes, mask: Mask, settings: TrainingSliceSett
 
 
 def training_slices(case: IsotropicCase, settings: TrainingSliceSettings) -> Iterator[TrainingSlice]:
-    """The chosen slices of every view, by rising index; arrays are made as they are asked for."""
-    for view in settings.views:
-        plane = PicturePlane.of(case.grid, view=view)
-        t1, t2, tumour = (plane.stack(data) for data in (case.t1, case.t2, case.tumour))
+    """The chosen slices of every plane, by rising index; arrays are made as they are asked for."""
+    for plane in settings.planes:
+        pictures = PicturePlane.of(case.grid, anatomical=plane)
+        t1, t2, tumour = (pictures.stack(data) for data in (case.t1, case.t2, case.tumour))
         for index in chosen_slices(tumour.sum(axis=(1, 2)), settings):
-            [around] = triplet_indices([index], plane.slice_count)
-            yield TrainingSlice(view, index, t1=t1[around], t2=t2[around], tumour=tumour[index].copy())
+            [around] = triplet_indices([index], pictures.slice_count)
+            yield TrainingSlice(plane, index, t1=t1[around], t2=t2[around], tumour=tumour[index].copy())
 
 
 def chosen_slices(tumour_pixels: NDArray[np.integer], settings: TrainingSliceSettings) -> list[int]:
     """Slices with a tumour, and evenly spread ones without, by rising index.
 
     Args:
-        tumour_pixels: Of every slice of a stack.
+        tumour_pixels: Number of tumour pixels of every slice of a stack.
         settings: The threshold and the ratio.
     """
     positive = np.flatnonzero(tumour_pixels > settings.above_tumour_pixels)

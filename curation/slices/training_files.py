@@ -35,7 +35,7 @@ from datasets.errors import RejectedInput
 from datasets.files import flush_to_disk, sha256_of_bytes, write_bytes, write_json
 from datasets.image.digest import content_sha256, grid_as_dict
 from datasets.image.mask import Mask
-from datasets.pictures.picture_plane import View
+from datasets.pictures.picture_plane import AnatomicalPlane
 from datasets.study.case import CaseVolumes
 
 TRAINING_SLICES_FILE = "training_slices.json"
@@ -59,7 +59,7 @@ def export_training_slices(
         mask: Its tumour on the same grid.
         folder: Where to write; made if it is not there.
         subject: Code, tissue type and site of the case.
-        settings: Which slices, and how; None for MSTT-199's.
+        settings: Settings of the slices; None for MSTT-199's.
 
     Returns:
         The manifest, as in `TRAINING_SLICES_FILE`.
@@ -73,8 +73,8 @@ def export_training_slices(
     (folder / TRAINING_SLICES_FILE).unlink(missing_ok=True)
     with ThreadPoolExecutor(WRITERS) as pool:
         slices = list(pool.map(partial(_write_slice, folder, subject.case_code), training_slices(case, settings)))
-    for view in {one["view"] for one in slices}:
-        flush_to_disk(folder / view)
+    for plane in {one["view"] for one in slices}:
+        flush_to_disk(folder / plane)
     sources = {"t1": content_sha256(volumes.t1), "t2": content_sha256(volumes.t2), "mask": content_sha256(mask)}
     manifest = _described(case, subject, settings) | {"sources": sources, "slices": slices}
     write_json(folder / TRAINING_SLICES_FILE, manifest)
@@ -91,15 +91,21 @@ def read_training_slices(folder: Path) -> Iterator[TrainingSlice]:
     for one in _listed(folder):
         t1, t2, mask = (_read_part(folder, one[part]) for part in _PARTS)
         yield TrainingSlice(
-            View(one["view"]), int(one["index"]), t1=_channels_first(t1), t2=_channels_first(t2), tumour=mask > 127
+            AnatomicalPlane(one["view"]),
+            int(one["index"]),
+            t1=_channels_first(t1),
+            t2=_channels_first(t2),
+            tumour=mask > 127,
         )
 
 
 def _described(case: IsotropicCase, subject: SliceSubject, settings: TrainingSliceSettings) -> dict[str, Any]:
+    numbers = asdict(settings)
+    planes = numbers.pop("planes")
     return {
         "format": TRAINING_SLICES_FORMAT,
         "subject": subject.as_dict(),
-        "settings": asdict(settings) | {"views": [view.value for view in settings.views]},
+        "settings": numbers | {"views": [plane.value for plane in planes]},
         "grid": grid_as_dict(case.grid),
         "windows": {"t1": list(case.t1_window), "t2": list(case.t2_window)},
         "software": {name: version(name) for name in ("simpleitk", "numpy", "pillow")},
@@ -114,11 +120,11 @@ def _write_slice(folder: Path, code: str, one: TrainingSlice) -> dict[str, Any]:
     }
     files = {}
     for part, picture in pictures.items():
-        name = f"{one.view.value}/{code}_{part}_{one.index:04d}.png"
+        name = f"{one.plane.value}/{code}_{part}_{one.index:04d}.png"
         content = encode_png(picture)
         write_bytes(folder / name, content, is_one_of_many=True)
         files[part] = {"file": name, "sha256": sha256_of_bytes(content)}
-    return {"view": one.view.value, "index": one.index, "tumour_pixels": one.tumour_pixels, **files}
+    return {"view": one.plane.value, "index": one.index, "tumour_pixels": one.tumour_pixels, **files}
 
 
 def _listed(folder: Path) -> list[dict[str, Any]]:
@@ -126,7 +132,7 @@ def _listed(folder: Path) -> list[dict[str, Any]]:
         manifest = json.loads((folder / TRAINING_SLICES_FILE).read_bytes())
         if manifest["format"] != TRAINING_SLICES_FORMAT:
             raise ValueError(manifest["format"])
-        slices = [one for one in manifest["slices"] if View(one["view"]) and isinstance(one["index"], int)]
+        slices = [one for one in manifest["slices"] if AnatomicalPlane(one["view"]) and isinstance(one["index"], int)]
         names = [PurePosixPath(one[part]["file"]) for one in slices for part in _PARTS]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _not_a_manifest(type(error).__name__) from error

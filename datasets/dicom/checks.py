@@ -139,7 +139,8 @@ def _pixel_length(structure: DicomStructure) -> Iterator[Finding]:
     if structure.fragments is not None:
         picture = recognise(structure.fragments.beginning)
         if picture and picture.size not in (None, (columns, rows)):
-            yield _pixels_differ(f"a picture of {columns} x {rows} pixels", "another size in its compressed bytes")
+            message = f"The compressed bytes hold a picture of another size than {columns} x {rows} pixels."
+            yield _error("dicom-pixels-differ", message)
         elif len(structure.fragments.lengths) < _frames(structure):
             yield _pixels_differ(
                 f"{_frames(structure)} frames", f"{len(structure.fragments.lengths)} compressed pieces"

@@ -29,7 +29,7 @@ _VRS = frozenset({b"UL", b"CS", b"UI", b"DA", b"TM", b"LO", b"SH"})
 
 @dataclass(frozen=True)
 class Start:
-    """How a file begins.
+    """The beginning of a DICOM file.
 
     Args:
         length: Bytes before the first element.

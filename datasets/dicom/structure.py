@@ -163,7 +163,7 @@ class _Container(NamedTuple):
 
     is_sequence: bool
     end: int | None
-    """Where it ends; None where a delimiter says so."""
+    """End of the container; None where a delimiter marks it."""
     limit: int | None
     """End of the innermost container whose length is known."""
     is_implicit: bool
@@ -378,6 +378,6 @@ def _wrong_length(message: str) -> RejectedInput:
 def _too_many(code: str, what: str, most: int) -> RejectedInput:
     return RejectedInput(
         code,
-        f"Expected at most {most} {what} in one DICOM file, got more.",
+        f"The DICOM file has more than {most} {what}.",
         remedy="Check that the file is what it should be; if it is, read it with a larger budget.",
     )

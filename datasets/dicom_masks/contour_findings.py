@@ -22,7 +22,7 @@ def outside_findings(cut: int, left_out: int, *, farthest_mm: float, subject: st
 
 
 def flat_findings(left_out: int, subject: str) -> Iterator[Finding]:
-    """About contours whose points lie on one line."""
+    """The finding about contours whose points lie on one line."""
     if left_out:
         yield _warning(
             "contour-flat", f"{left_out} contour(s) have all points on one line.", subject, "They were left out."
@@ -48,7 +48,7 @@ def between_slices_findings(moved: int, left_out: int, *, farthest_mm: float, su
 
 
 def crossing_findings(*, crossing: int, overlaps: int, rims: int, subject: str) -> Iterator[Finding]:
-    """About crossing or overlapping contours, whose inside is ambiguous."""
+    """The finding about crossing or overlapping contours, whose inside is ambiguous."""
     if crossing:
         yield _warning("contour-self-crossing", f"{crossing} contour(s) cross themselves.", subject, _EVEN_ODD)
     if rims:

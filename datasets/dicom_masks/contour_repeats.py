@@ -22,7 +22,7 @@ _MOST_TURNS = 3
 _MOST_ENDS = 20
 _LEAST_CORNERS = 3
 _LEAST_WIDTH = 4.0
-"""In tolerances. Any two parts of a narrower contour run along one another: then only identical rounds are repeats."""
+"""In tolerances: any two parts of a narrower contour run along one another, so only identical rounds are repeats."""
 
 _CLOSING_EDGES = 1.5
 _FLAT_MM = 1e-3

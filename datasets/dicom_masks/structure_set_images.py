@@ -1,4 +1,4 @@
-"""Which series and slices a structure set was drawn on, by its references, its contours and their positions.
+"""The series and slices that a structure set was drawn on, by its references, its contours and their positions.
 
 The lists of studies and series are optional in DICOM, and name every series that a planning system had open. A
 contour's reference to its own image is more reliable and is taken first; positions decide where there is no reference.
@@ -25,7 +25,7 @@ class Source(Enum):
     PLACE = auto()
     """The structure set names nothing."""
     OTHER = auto()
-    """It was drawn on another series."""
+    """The structure set was drawn on another series."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class StructureSetImages:
 
     @classmethod
     def of(cls, dataset: Dataset, series: DicomSeries) -> "StructureSetImages":
-        """From a structure set and a series."""
+        """The images that a structure set names, beside those of a series."""
         slices = {
             (uid, header.frame + 1 if header.is_frame else None): k
             for k, header in enumerate(series.slices)
@@ -56,7 +56,7 @@ class StructureSetImages:
 
     @cached_property
     def own_uids(self) -> frozenset[str]:
-        """Of the series' images. Never to be shown."""
+        """UIDs of the series' images. Never to be shown."""
         return frozenset(uid for uid, _ in self.slices)
 
     @cached_property

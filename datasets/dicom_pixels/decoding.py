@@ -62,12 +62,12 @@ class PixelForm:
 
     @property
     def stored_type(self) -> "np.dtype[np.integer]":
-        """Of a decoded pixel."""
+        """Type of a decoded pixel."""
         return np.dtype(f"<{'i' if self.is_signed else 'u'}{self.bits_allocated // 8}")
 
     @property
     def decoded_bytes(self) -> int:
-        """Of the decoded picture."""
+        """Size of the decoded picture in bytes."""
         return self.rows * self.columns * self.bits_allocated // 8
 
 
@@ -120,9 +120,7 @@ def _require_possible(compressed: bytes, form: PixelForm, budget: Budget) -> Non
     require_affordable(form.decoded_bytes, compressed_bytes=len(compressed), budget=strict)
     picture = recognise(compressed[:4096])
     if picture and picture.size not in (None, (form.columns, form.rows)):
-        message = (
-            f"Expected a picture of {form.columns} x {form.rows} pixels, got another size in its compressed bytes."
-        )
+        message = f"The compressed bytes hold a picture of another size than {form.columns} x {form.rows} pixels."
         raise _refusal("dicom-pixels-differ", message)
 
 
@@ -182,7 +180,7 @@ class _Child:
         self._grace = _START_SECONDS
 
     def answer(self, request: bytes, decoded_bytes: int, seconds: float) -> tuple[bytes, bytes]:
-        """Status and content.
+        """The child's answer: status and content.
 
         Raises:
             _Ended: The child went away, or its answer breaks the protocol.

@@ -154,6 +154,6 @@ def _decoded_frames(dataset: Dataset, frames: Sequence[int]) -> NDArray[np.integ
 def _differ(header: SliceHeader, what: str) -> RejectedInput:
     return RejectedInput(
         "dicom-pixels-differ",
-        f"Expected {header.size[0]} x {header.size[1]} pixels and a slope other than zero in {what}.",
+        f"The pixels of {what} are not {header.size[0]} x {header.size[1]}, or their slope is zero.",
         remedy=RESEND,
     )

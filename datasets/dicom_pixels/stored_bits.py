@@ -19,7 +19,7 @@ _MOST_BITS = 64
 
 @dataclass(frozen=True)
 class StoredBits:
-    """How a pixel is stored.
+    """The form of a stored pixel: bits allocated, bits used and where they lie.
 
     Args:
         allocated: Bits a pixel takes.
@@ -35,7 +35,7 @@ class StoredBits:
 
     @classmethod
     def of(cls, dataset: Dataset) -> "StoredBits":
-        """From a header.
+        """Reads the form of stored pixels from a header.
 
         Raises:
             RejectedInput: Its values are impossible together (``dicom-bits``).

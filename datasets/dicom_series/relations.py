@@ -97,12 +97,12 @@ def incomplete_numbers(headers: Sequence[SliceHeader], reference: str) -> Iterat
     counted = max((header.images_in_acquisition or 0 for header in headers), default=0)
     before = min(numbers, default=1) - 1
     if counted > len(headers):
-        got = f"the scanner's {counted} images in series {reference}, got {len(headers)}"
+        message = f"Expected {counted} images in series {reference}, as the scanner counted them, got {len(headers)}."
     elif 0 < before <= len(headers) and len(numbers) == len(headers):
-        got = f"images numbered from 1 in series {reference}, got them from {before + 1}"
+        message = f"The images of series {reference} are not numbered from 1 but from {before + 1} on."
     else:
         return
-    yield Finding(Level.WARNING, "series-incomplete", f"Expected {got}.", _RESEND_WHOLE)
+    yield Finding(Level.WARNING, "series-incomplete", message, _RESEND_WHOLE)
 
 
 def _sparse(series: DicomSeries) -> Iterator[Finding]:

@@ -73,8 +73,8 @@ def _refuse_mixed_sizes(series: DicomSeries) -> None:
     if len(sizes) > 1 or np.abs(spacings - np.array(first.spacing)).max() > 1e-3 or len(frames) > 1:
         raise RejectedInput(
             "series-mixed-sizes",
-            f"Expected one picture size, pixel spacing and frame of reference in series {series.reference}, "
-            f"got {len(sizes)} sizes and {len(frames)} frames of reference.",
+            f"The slices of series {series.reference} differ in picture size, pixel spacing or frame of reference: "
+            f"{len(sizes)} size(s), {len(frames)} frame(s) of reference.",
             remedy="Two acquisitions share one series number: export them as separate series.",
         )
 

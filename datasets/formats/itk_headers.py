@@ -92,9 +92,9 @@ def read_nrrd_header(stream: BinaryIO) -> ItkHeader:
     encoding = {"raw": "raw", "gzip": "gzip", "gz": "gzip"}.get(fields.get("encoding", "").lower())
     data_file = fields.get("data file", fields.get("datafile", ""))
     if encoding is None or fields.get("line skip", fields.get("lineskip", "0")) != "0":
-        raise _refusal("itk-encoding", "raw or gzipped voxels right behind the header", "another encoding")
+        raise _refusal("itk-encoding", "The voxels are not raw or gzipped right behind the header.")
     if data_file.upper().startswith("LIST") or "%" in data_file:
-        raise _refusal("itk-many-files", "one file with all voxels", "one of several files")
+        raise _refusal("itk-many-files", "The voxels lie in several files.")
     return ItkHeader(
         grid=_nrrd_grid(fields),
         dtype=dtype,
@@ -113,18 +113,18 @@ def read_meta_header(stream: BinaryIO) -> ItkHeader:
     """
     fields = _meta_fields(stream)
     if fields.get("ObjectType", "Image") != "Image" or fields.get("NDims") != "3":
-        raise _refusal("itk-not-3d", "one 3D volume", f"{_counted(fields.get('NDims', ''))} dimensions")
+        raise _refusal("itk-not-3d", f"Expected 3 dimensions, got {_counted(fields.get('NDims', ''))}.")
     if fields.get("ElementNumberOfChannels", "1") != "1":
-        raise _refusal("itk-not-3d", "one number a voxel", "several (a vector or colour image)")
+        raise _refusal("itk-not-3d", "Each voxel has several numbers (a vector or colour image).")
     is_big = _first(fields, "BinaryDataByteOrderMSB", "ElementByteOrderMSB").lower() == "true"
     if fields.get("BinaryData", "True").lower() != "true":
-        raise _refusal("itk-encoding", "binary voxels", "voxels written as text")
+        raise _refusal("itk-encoding", "The voxels are written as text.")
     is_compressed = fields.get("CompressedData", "False").lower() == "true"
     data_file = fields.get("ElementDataFile", "")
     if not data_file:
         raise _unreadable("it names no voxels")
     if data_file.upper().startswith("LIST") or "%" in data_file:
-        raise _refusal("itk-many-files", "one file with all voxels", "one of several files")
+        raise _refusal("itk-many-files", "The voxels lie in several files.")
     size = fields.get("CompressedDataSize")
     return ItkHeader(
         grid=_meta_grid(fields),
@@ -178,13 +178,13 @@ def _line(stream: BinaryIO) -> str:
 
 def _refuse_other_nrrd(fields: Mapping[str, str]) -> None:
     if fields.get("dimension") != "3":
-        raise _refusal("itk-not-3d", "one 3D volume", f"{_counted(fields.get('dimension', ''))} dimensions")
+        raise _refusal("itk-not-3d", f"Expected 3 dimensions, got {_counted(fields.get('dimension', ''))}.")
     kinds = fields.get("kinds", "").lower().split()
     if any(kind not in ("domain", "space", "none", "???") for kind in kinds):
-        raise _refusal("itk-not-3d", "three axes in space", "another kind of axis (a vector or colour image)")
+        raise _refusal("itk-not-3d", "An axis does not run through space (a vector or colour image).")
     units = re.findall(r'"([^"]*)"', fields.get("space units", ""))
     if any(unit.lower() not in ("mm", "millimeter", "millimetre", "millimeters", "") for unit in units):
-        raise _refusal("itk-units", "millimetres", "another unit of length")
+        raise _refusal("itk-units", "The lengths are not in millimetres.")
 
 
 def _nrrd_grid(fields: Mapping[str, str]) -> Grid:
@@ -241,7 +241,7 @@ def _whole_number(text: str) -> int:
 
 def _dtype(types: Mapping[str, str], name: str, *, is_big: bool) -> np.dtype[Any]:
     if name not in types:
-        raise _refusal("itk-type", "voxels that are whole or real numbers", "another type")
+        raise _refusal("itk-type", "The voxels are neither whole nor real numbers.")
     return np.dtype((">" if is_big else "<") + types[name])
 
 
@@ -250,11 +250,11 @@ def _first(fields: Mapping[str, str], *names: str) -> str:
 
 
 def _counted(text: str) -> str:
-    return text if re.fullmatch(r"\d{1,2}", text) else "an unknown number of"
+    return text if re.fullmatch(r"\d{1,2}", text) else "an unknown number"
 
 
-def _refusal(code: str, expected: str, got: str) -> RejectedInput:
-    return RejectedInput(code, f"Expected {expected}, got {got}.", remedy=_EXPORT)
+def _refusal(code: str, message: str) -> RejectedInput:
+    return RejectedInput(code, message, remedy=_EXPORT)
 
 
 def _unreadable(fault: str) -> RejectedInput:

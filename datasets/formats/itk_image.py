@@ -79,7 +79,7 @@ def read_mask(path: Path, *, labels: Mapping[int, str] = DEFAULT_LABELS, budget:
 
 
 def read_values(path: Path, *, most: int = MOST_VALUES, budget: Budget = DEFAULT_BUDGET) -> tuple[float, ...] | None:
-    """Which values the voxels take, in order; None where there are more than `most`.
+    """The values that the voxels take, in order; None where there are more than `most`.
 
     Raises:
         RejectedInput: As `read_volume`.

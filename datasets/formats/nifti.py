@@ -74,7 +74,7 @@ def nifti_findings(path: Path, *, budget: Budget = DEFAULT_BUDGET) -> tuple[Find
 
 
 def read_values(path: Path, *, most: int = MOST_VALUES, budget: Budget = DEFAULT_BUDGET) -> tuple[float, ...] | None:
-    """Which values the voxels take, in order; None where there are more than `most`, and then the rest is not read.
+    """The values that the voxels take, in order; None where there are more than `most`, and then the rest is not read.
 
     Raises:
         RejectedInput: As `read_volume`, for the part that is read.

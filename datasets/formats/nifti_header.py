@@ -82,7 +82,7 @@ class NiftiHeader:
 
     @property
     def stored_type(self) -> np.dtype[Any]:
-        """Of a voxel in the file, in the file's byte order."""
+        """Type of a voxel in the file, in the file's byte order."""
         return np.dtype(_STORED_TYPES[int(self.fields["datatype"])]).newbyteorder(self.fields.endianness)
 
     @property
@@ -97,7 +97,7 @@ class NiftiHeader:
 
     @property
     def voxel_offset(self) -> int:
-        """Where the voxels begin."""
+        """Byte of the file at which the voxels begin."""
         return int(self.fields["vox_offset"])
 
     @property

@@ -31,7 +31,7 @@ def files_of(path: Path) -> tuple[Path, ...]:
 
 
 def read_grid(path: Path) -> Grid:
-    """Where the voxels lie, from the header alone; raises what the format's own reader raises."""
+    """The grid, from the header alone; raises what the format's own reader raises."""
     return itk_image.read_grid(path) if is_itk_image(path) else nifti.read_grid(path)
 
 
@@ -46,7 +46,7 @@ def read_mask(path: Path) -> Mask:
 
 
 def read_values(path: Path) -> tuple[float, ...] | None:
-    """Which values the voxels take, None where they are many; raises what the format's own reader raises."""
+    """The values that the voxels take, None where they are many; raises what the format's own reader raises."""
     return itk_image.read_values(path) if is_itk_image(path) else nifti.read_values(path)
 
 

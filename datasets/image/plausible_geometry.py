@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 SMALLEST_SPACING_MM, LARGEST_SPACING_MM = 0.01, 100.0
-"""Between them lie ex vivo microscopy (0.02 mm) and the thickest localiser slices (some 20 mm), with room."""
+"""Plausible voxel sizes: they hold ex vivo microscopy (0.02 mm) and the thickest localiser slices (some 20 mm)."""
 
 FARTHEST_MM = 1e5
 """Largest coordinate of an image's first voxel: a hundred metres from the scanner's centre, while real ones lie within

@@ -19,7 +19,7 @@ _IMPLEMENTATION_UID = "2.25.160396259226480402041064293811386710393"
 
 @dataclass(frozen=True)
 class Protocol:
-    """How one series of the phantom is acquired.
+    """The protocol of one series of the phantom.
 
     Args:
         name: Whose contrast: ``t1`` or ``t2``.

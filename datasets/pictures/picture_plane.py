@@ -27,7 +27,7 @@ Element = TypeVar("Element", bound=np.generic)
 _RIGHT, _ANTERIOR, _SUPERIOR = 0, 1, 2
 
 
-class View(StrEnum):
+class AnatomicalPlane(StrEnum):
     """The anatomical plane that a picture shows."""
 
     AXIAL = "axial"
@@ -36,9 +36,9 @@ class View(StrEnum):
 
 
 _DIRECTIONS = {
-    View.AXIAL: (_SUPERIOR, _ANTERIOR, _RIGHT),
-    View.CORONAL: (_ANTERIOR, _SUPERIOR, _RIGHT),
-    View.SAGITTAL: (_RIGHT, _SUPERIOR, _ANTERIOR),
+    AnatomicalPlane.AXIAL: (_SUPERIOR, _ANTERIOR, _RIGHT),
+    AnatomicalPlane.CORONAL: (_ANTERIOR, _SUPERIOR, _RIGHT),
+    AnatomicalPlane.SAGITTAL: (_RIGHT, _SUPERIOR, _ANTERIOR),
 }
 """World axis through the slices, and the world axes that fall along the picture's rows and columns. All pictures run
 from plus to minus: the patient's right and anterior come first from the left, superior and anterior from above."""
@@ -46,11 +46,11 @@ from plus to minus: the patient's right and anterior come first from the left, s
 
 @dataclass(frozen=True, eq=False)
 class PicturePlane:
-    """The pictures of one view of a grid, shown the radiological way (patient's right on the picture's left).
+    """The pictures of one plane of a grid, shown the radiological way (patient's right on the picture's left).
 
     Args:
         grid: The grid that is cut.
-        view: The anatomical plane.
+        anatomical: The plane in which slices are cut.
         slice_axis: Grid axis that counts the slices; the slice's index is the voxel index along it, never reversed.
         row_axis: Grid axis that runs down the picture.
         column_axis: Grid axis that runs across the picture.
@@ -62,7 +62,7 @@ class PicturePlane:
     """
 
     grid: Grid
-    view: View
+    anatomical: AnatomicalPlane
     slice_axis: int
     row_axis: int
     column_axis: int
@@ -78,19 +78,19 @@ class PicturePlane:
             )
 
     @classmethod
-    def of(cls, grid: Grid, *, view: View = View.AXIAL) -> "PicturePlane":
-        """The plane of `grid` nearest to `view`; an oblique grid is cut along its own axes.
+    def of(cls, grid: Grid, *, anatomical: AnatomicalPlane = AnatomicalPlane.AXIAL) -> "PicturePlane":
+        """The plane of `grid` nearest to `anatomical`; an oblique grid is cut along its own axes.
 
-        The slice axis is the grid axis most along the view's normal; the other two take rows and columns so that
-        together they lie nearest to the view's directions.
+        The slice axis is the grid axis most along that plane's normal; the other two take rows and columns so that
+        together they lie nearest to its directions.
         """
-        normal = _DIRECTIONS[view][0]
+        normal = _DIRECTIONS[anatomical][0]
         slice_axis = int(np.argmax(np.abs(_cosines(grid)[normal])))
-        return cls._cut_along(grid, slice_axis, view)
+        return cls._cut_along(grid, slice_axis, anatomical)
 
     @classmethod
     def along(cls, grid: Grid, slice_axis: int) -> "PicturePlane":
-        """The plane whose slices are counted by a given grid axis, turned as that view is shown.
+        """The plane whose slices are counted by a given grid axis, turned as that plane is shown.
 
         Raises:
             RejectedInput: There is no such axis.
@@ -100,20 +100,20 @@ class PicturePlane:
                 "slice-axis", f"Expected slice axis 0, 1 or 2, got {slice_axis}.", remedy="Give a grid axis."
             )
         normal = int(np.argmax(np.abs(_cosines(grid)[:, slice_axis])))
-        [view] = [view for view, directions in _DIRECTIONS.items() if directions[0] == normal]
-        return cls._cut_along(grid, slice_axis, view)
+        [anatomical] = [plane for plane, directions in _DIRECTIONS.items() if directions[0] == normal]
+        return cls._cut_along(grid, slice_axis, anatomical)
 
     @classmethod
-    def _cut_along(cls, grid: Grid, slice_axis: int, view: View) -> "PicturePlane":
+    def _cut_along(cls, grid: Grid, slice_axis: int, anatomical: AnatomicalPlane) -> "PicturePlane":
         cosines = _cosines(grid)
-        _, down, across = _DIRECTIONS[view]
+        _, down, across = _DIRECTIONS[anatomical]
         one, other = (axis for axis in range(3) if axis != slice_axis)
         straight = abs(cosines[across, one]) + abs(cosines[down, other])
         crossed = abs(cosines[across, other]) + abs(cosines[down, one])
         column_axis, row_axis = (one, other) if straight >= crossed else (other, one)
         return cls(
             grid=grid,
-            view=view,
+            anatomical=anatomical,
             slice_axis=slice_axis,
             row_axis=row_axis,
             column_axis=column_axis,
@@ -262,7 +262,7 @@ class PicturePlane:
         """Plain values for JSON, from which `from_dict` makes the same plane again."""
         return {
             "grid": grid_as_dict(self.grid),
-            "view": self.view.value,
+            "view": self.anatomical.value,
             "slice_axis": self.slice_axis,
             "row_axis": self.row_axis,
             "column_axis": self.column_axis,
@@ -279,7 +279,7 @@ class PicturePlane:
         """
         try:
             rest = {key: value for key, value in values.items() if key not in ("grid", "view")}
-            return cls(grid=grid_from_dict(values["grid"]), view=View(values["view"]), **rest)
+            return cls(grid=grid_from_dict(values["grid"]), anatomical=AnatomicalPlane(values["view"]), **rest)
         except (KeyError, TypeError, ValueError) as error:
             raise RejectedInput(
                 "plane-description",

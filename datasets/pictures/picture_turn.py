@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from datasets.errors import RejectedInput
-from datasets.pictures.picture_plane import PicturePlane, View
+from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
 
 _WORLD_AXES = {"L": (0, -1), "R": (0, 1), "P": (1, -1), "A": (1, 1), "I": (2, -1), "S": (2, 1)}
 """Letter to world axis and to the way along it, in RAS+."""
@@ -18,7 +18,11 @@ DIRECTIONS = tuple(
 )
 """From where to where: ``RL`` runs from the patient's right to the left."""
 
-RADIOLOGICAL = {View.AXIAL: ("RL", "AP"), View.CORONAL: ("RL", "SI"), View.SAGITTAL: ("AP", "SI")}
+RADIOLOGICAL = {
+    AnatomicalPlane.AXIAL: ("RL", "AP"),
+    AnatomicalPlane.CORONAL: ("RL", "SI"),
+    AnatomicalPlane.SAGITTAL: ("AP", "SI"),
+}
 """How `PicturePlane.of` cuts: across and down."""
 
 
@@ -36,10 +40,10 @@ def turned(plane: PicturePlane, *, across: str, down: str) -> PicturePlane:
     column, columns_reversed = _axis_along(plane, across)
     row, rows_reversed = _axis_along(plane, down)
     if {row, column} != {plane.row_axis, plane.column_axis}:
-        known = " and ".join(RADIOLOGICAL[plane.view])
+        known = " and ".join(RADIOLOGICAL[plane.anatomical])
         raise RejectedInput(
             "picture-directions",
-            f"Expected directions of {plane.view} slices, such as {known}, got {across} across and {down} down.",
+            f"Expected directions of {plane.anatomical} slices, such as {known}, got {across} across and {down} down.",
             remedy="Give the two directions in which the pictures run (--across, --down), or another --view.",
         )
     return replace(

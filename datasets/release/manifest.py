@@ -132,7 +132,7 @@ def file_entry(path: str, content: bytes) -> FileEntry:
 
 
 def case_paths(code: str) -> tuple[str, str, str]:
-    """Where T1, T2 and mask of a case lie in a release."""
+    """The paths of a case's T1, T2 and mask in a release."""
     return f"images/{code}/t1.nii.gz", f"images/{code}/t2.nii.gz", f"masks/{code}.nii.gz"
 
 
@@ -144,7 +144,7 @@ def read_manifest(content: bytes) -> Manifest:
     """
     value = strict_json(content)
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
-        _refuse("manifest-schema", f"Expected a manifest of schema {SCHEMA}, got another or none.")
+        _refuse("manifest-schema", f"The manifest is not of schema {SCHEMA}.")
     try:
         return Manifest(**_exactly(value, Manifest, also={"release_digest"}) | _parts(value))
     except (KeyError, TypeError, ValueError):

@@ -34,7 +34,7 @@ _MASK = "mask"
 
 @dataclass(frozen=True)
 class CohortCase:
-    """Where the files of a case lie.
+    """The files of one case of a cohort.
 
     Args:
         case: Text that the stars match, joined by underscores.

@@ -1,4 +1,4 @@
-"""Which value of a cohort's masks is the tumour, the same in every case: by a person, the dataset or a plain mask."""
+"""Finds the tumour's value in a cohort's masks, the same in every case: by a person, the dataset or a plain mask."""
 
 import re
 from collections import Counter
@@ -87,7 +87,7 @@ def _called(mask_value: str, labels: dict[int, str]) -> tuple[int, ...]:
         return values
     raise RejectedInput(
         "cohort-value-said",
-        f"Expected a value from 1 to {MOST_LABEL} or the name of a label in {LABEL_LIST_NAME}, got neither.",
+        f"The mask value is neither a number from 1 to {MOST_LABEL} nor the name of a label in {LABEL_LIST_NAME}.",
         remedy="Write --mask-value 2, or 1,2 where both belong to the region.",
     )
 
@@ -102,8 +102,8 @@ def _plain(seen: LabelsByCase) -> tuple[int, ...]:
         return only
     raise RejectedInput(
         "cohort-mask-values",
-        f"Expected masks of one value, {_joined(PLAIN_VALUES, ' or ')}, and the same in every case; "
-        f"got {_counted(seen)}.",
+        f"It is not clear which value of the masks is the tumour: they are not all of one value, "
+        f"{_joined(PLAIN_VALUES, ' or ')}. They hold {_counted(seen)}.",
         remedy=_SAY,
     )
 

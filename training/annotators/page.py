@@ -28,7 +28,7 @@ _SHOWN = ("click", "box", "point", "stroke", "undo", "accept", "clear", "actions
 
 
 def annotator_page(document: Mapping[str, Any]) -> str:
-    """The page.
+    """The study of annotators as one HTML page.
 
     Args:
         document: The JSON document of `simulate_annotators --json`.

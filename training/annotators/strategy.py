@@ -56,7 +56,7 @@ class GoodEnough:
 
 @dataclass(frozen=True)
 class Strategy:
-    """How an annotator works.
+    """A strategy of a simulated annotator.
 
     Args:
         name: Name of the strategy.

@@ -31,7 +31,7 @@ class Tool(StrEnum):
 
 @dataclass(frozen=True)
 class BrushSettings:
-    """How an annotator draws strokes.
+    """Settings of an annotator's strokes.
 
     Args:
         radii: Radii of the brushes to choose from, in pixels of the picture.

@@ -22,7 +22,7 @@ from training.measures.metrics import dice
 GOAL_RATIO = 5.0
 """The goal: this many times fewer actions than by hand."""
 
-Row = dict[str, Any]
+CaseRow = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class StudyRules:
         }
 
 
-def study_case(case: LoadedCase, strategies: Sequence[Strategy], helpers: Helpers, rules: StudyRules) -> Row:
+def study_case(case: LoadedCase, strategies: Sequence[Strategy], helpers: Helpers, rules: StudyRules) -> CaseRow:
     """Results of one case, by hand and with each strategy, as plain JSON values.
 
     Raises:
@@ -85,7 +85,7 @@ def study_case(case: LoadedCase, strategies: Sequence[Strategy], helpers: Helper
     }
 
 
-def summary(rows: Sequence[Row]) -> dict[str, Any]:
+def summary(rows: Sequence[CaseRow]) -> dict[str, Any]:
     """Mean, median and worst of every strategy over the cases; empty without cases."""
     names = list(rows[0]["strategies"]) if rows else []
     return {
@@ -97,14 +97,14 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _measured(case: LoadedCase, work: Finished) -> Row:
+def _measured(case: LoadedCase, work: Finished) -> CaseRow:
     return work.log.as_dict() | {
         "dice": round(dice(work.mask, case.mask.foreground), 4),
         "wrong_when_opened": round(mean(work.wrong_when_opened.values()), 3),
     }
 
 
-def _ratios(own: Row, by_hand: Row, outlined: Row) -> Row:
+def _ratios(own: CaseRow, by_hand: CaseRow, outlined: CaseRow) -> CaseRow:
     return {
         "ratio": _ratio(by_hand, own, "actions"),
         "ratio_with_submits": _ratio(by_hand, own, "with_submits"),
@@ -115,11 +115,11 @@ def _ratios(own: Row, by_hand: Row, outlined: Row) -> Row:
     }
 
 
-def _ratio(other: Row, own: Row, name: str) -> float:
+def _ratio(other: CaseRow, own: CaseRow, name: str) -> float:
     return round(float(other[name]) / max(float(own[name]), 1.0), 3)
 
 
-def _arm(rows: Sequence[Row]) -> dict[str, Any]:
+def _arm(rows: Sequence[CaseRow]) -> dict[str, Any]:
     """Means over the cases, and the lowest Dice."""
     names = [name for name in rows[0] if not name.startswith("ratio")]
     return {name: round(mean(row[name] for row in rows), 4) for name in names} | {
@@ -127,7 +127,7 @@ def _arm(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _summary_of(rows: Sequence[Row]) -> dict[str, Any]:
+def _summary_of(rows: Sequence[CaseRow]) -> dict[str, Any]:
     ratios = {name: _spread([row[name] for row in rows]) for name in rows[0] if name.startswith("ratio")}
     reached: Mapping[str, int] = {
         "five_times": sum(row["ratio"] >= GOAL_RATIO for row in rows),

@@ -7,7 +7,7 @@ from pathlib import Path
 from datasets.study.cohort import CohortCase, load
 from training.annotators.annotator import Helpers
 from training.annotators.strategy import Strategy
-from training.annotators.study import Row, StudyRules, study_case
+from training.annotators.study import CaseRow, StudyRules, study_case
 from training.methods.crossvalidation import FoldSegmenters, TrainedFolds
 from training.methods.loading import load_segmenter
 from training.segmenters.segmenter import Segmenter
@@ -37,7 +37,7 @@ class StudyTask:
     resample: bool = False
 
 
-def one_case(task: StudyTask) -> Row:
+def one_case(task: StudyTask) -> CaseRow:
     """Reads a case and simulates the annotators on it."""
     case = load(task.case, resample=task.resample)
     models = {name: _segmenter(model, case.case) for name, model in task.models}

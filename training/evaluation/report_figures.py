@@ -56,7 +56,7 @@ class _Frame:
         )
 
     def svg(self, content: Sequence[str], *, label: str) -> str:
-        """The whole picture."""
+        """The figure as SVG."""
         return (
             f'<svg viewBox="0 0 {self.width:g} {self.height:g}" role="img" aria-label="{escape(label)}">'
             + "".join(content)

@@ -35,8 +35,8 @@ from training.model_package import Tensors
 from training.networks.dyn_unet import dyn_unet
 from training.networks.unet_plan import UNetPlan
 from training.prompts.simulated_clicks import ClickRule, next_click
-from training.segmenters.clicks.click_drawer import INSIDE
 from training.segmenters.clicks.click_plan import CanvasClicks, ClickPlan
+from training.segmenters.clicks.click_predictor import INSIDE
 from training.segmenters.weights import best_device
 
 Predict = Callable[[Tensor], Tensor]
@@ -186,7 +186,7 @@ class _Session:
     def gathered(
         self, predict: Predict, images: Tensor, target: Tensor, *, random: np.random.Generator, first: Predict | None
     ) -> Iterator[Tensor]:
-        """One loss, after all clicks of the session (DeepGrow); or after none (DeepEdit's click-free iterations)."""
+        """One loss after all clicks of the session (DeepGrow); or after none (DeepEdit's click-free iterations)."""
         free = random.random() < self._settings.click_free
         count = 0 if free else int(random.integers(self._settings.most_clicks)) + 1
         if count and random.random() < self._settings.wander:
@@ -267,7 +267,7 @@ def _predict(network: nn.Module, device: torch.device) -> Predict:
 
 
 def _about(network: str, examples: Sequence[Example], settings: ClickSettings) -> dict[str, Any]:
-    """All that a checkpoint depends on."""
+    """The settings and data that a checkpoint depends on."""
     return {"network": network, "cases": sorted(each.case for each in examples), "settings": asdict(settings)}
 
 

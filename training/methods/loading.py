@@ -9,7 +9,7 @@ from training.segmenters.segmenter import Segmenter
 
 
 def load_segmenter(folder: Path, *, expected_digest: str, embeddings: EmbeddingStore | None = None) -> Segmenter:
-    """Loads a model.
+    """Loads the segmenter of a model package.
 
     Args:
         folder: The model package.

@@ -124,7 +124,7 @@ def train_method(
     checkpoints: Path | None = None,
     progress: "FitProgress | None" = None,
 ) -> Trained:
-    """Trains one model.
+    """Trains one model of a method.
 
     Args:
         choice: Method and settings.

@@ -27,7 +27,7 @@ MODEL_SHARE = 0.75
 """Weight of the model's own change between slices; 0 is interpolation alone."""
 
 SIZED_GAP = 4
-"""Between slices closer than this, size comes from the shapes; areas of nearly right masks would add noise."""
+"""Gap in slices below which size comes from the shapes; areas of nearly right masks would add noise."""
 
 FAR = 20.0
 """Pixels at which a model's distance is cut off: a distance far from the edge does not tell where the edge is."""

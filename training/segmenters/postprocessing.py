@@ -50,7 +50,7 @@ def cleaned(probability: Probability, cleaning: Cleaning) -> Probability:
 
 
 def cleaned_mask(mask: Inside, cleaning: Cleaning) -> Inside:
-    """A cleaned mask.
+    """A mask without the parts that cleaning removes.
 
     Args:
         mask: Boolean array of two or three axes.

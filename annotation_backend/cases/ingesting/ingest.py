@@ -16,7 +16,7 @@ from annotation_backend.cases.ingesting.corrections import take_description
 from annotation_backend.cases.ingesting.former_patients import carry_over
 from annotation_backend.cases.ingesting.known_masks import forget, known_masks
 from annotation_backend.cases.ingesting.pseudonyms import next_code, patient_of
-from annotation_backend.cases.models import Case, ImportedMask, Ingest, IngestPatient, Outcome, Patient, Series
+from annotation_backend.cases.models import Case, ImportedMask, Ingest, IngestOutcome, IngestPatient, Patient, Series
 from annotation_backend.cases.workers.pairs import PairTask, StoredMask, StoredPair, known_words, store_pair
 from annotation_backend.cases.workers.scratch import move_in, scratch_folder
 from annotation_backend.compute import each_done
@@ -156,7 +156,7 @@ class _Run:
             findings = [*stored.findings, *_add_masks(case, stored)] if not stored.series else [*_met_again(case, pair)]
             findings += take_description(case, pair)
         self._report.findings += findings
-        self._note(pair.patient_key, Outcome.KNOWN if known else Outcome.NEW, case=case, findings=findings)
+        self._note(pair.patient_key, IngestOutcome.KNOWN if known else IngestOutcome.NEW, case=case, findings=findings)
 
     def name_patients(self) -> None:
         """In the report, calls the patients by their codes, once there are some."""
@@ -166,7 +166,7 @@ class _Run:
         """Notes a pair that could not be read or must not become a case."""
         self._report.findings.append(finding)
         known = Case.objects.filter(source_sha256=pair.source_sha256).first()
-        outcome = Outcome.KNOWN if known else Outcome.REFUSED
+        outcome = IngestOutcome.KNOWN if known else IngestOutcome.REFUSED
         self._note(pair.patient_key, outcome, case=known, findings=[*pair.findings, finding])
 
     def _tasks_of(self, pair: "PatientPair", scratch: Path) -> Iterator[PairTask]:
@@ -197,7 +197,7 @@ class _Run:
         findings = [*pair.findings, *_met_again(case, pair), *self._supersede(case, pair)]
         findings += take_description(case, pair)
         self._report.findings += findings
-        self._note(pair.patient_key, Outcome.KNOWN, case=case, findings=findings)
+        self._note(pair.patient_key, IngestOutcome.KNOWN, case=case, findings=findings)
 
     def _earlier_cases(self, pair: "PatientPair") -> list[Case]:
         """Cases in use that were made of other series of the same patient and folder."""
@@ -221,12 +221,12 @@ class _Run:
 
     def _note_without_pair(self, summary: "PatientSummary") -> None:
         asks = summary.is_question
-        row = self._note(summary.patient_key, Outcome.UNDECIDED if asks else Outcome.REFUSED, findings=[])
+        row = self._note(summary.patient_key, IngestOutcome.UNDECIDED if asks else IngestOutcome.REFUSED, findings=[])
         if row is not None and asks:
             self._report.undecided.append(row.patient)
 
     def _note(
-        self, patient_key: str, outcome: Outcome, *, case: Case | None = None, findings: list[Finding]
+        self, patient_key: str, outcome: IngestOutcome, *, case: Case | None = None, findings: list[Finding]
     ) -> IngestPatient | None:
         if self._record is None:
             return None
@@ -263,7 +263,7 @@ def _naming(finding: Finding, patients: Mapping[str, Patient]) -> Finding:
 
 
 def _make_case(pair: "PatientPair", stored: StoredPair, *, is_rehearsal: bool) -> Case:
-    """All records and the folder's move in one short transaction."""
+    """Makes the case's records and moves its folder in, in one short transaction."""
     patient = patient_of(pair.patient_key)
     with transaction.atomic():
         case = Case.objects.create(

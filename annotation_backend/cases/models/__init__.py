@@ -2,26 +2,25 @@
 
 from annotation_backend.cases.models.case import Case, Exclusion, ImportedMask, Patient, Series
 from annotation_backend.cases.models.damage import Damage
-from annotation_backend.cases.models.ingest import ChosenSeries, Ingest, IngestPatient, Outcome
+from annotation_backend.cases.models.ingest import ChosenSeries, Ingest, IngestOutcome, IngestPatient
 from annotation_backend.cases.models.registration import (
-    AlignmentVerdict,
     RedoState,
     Registration,
     RegistrationRedo,
     RegistrationVerdict,
+    VerdictOfRegistration,
 )
 from annotation_backend.cases.models.slice import Slice
 
 __all__ = [
-    "AlignmentVerdict",
     "Case",
     "ChosenSeries",
     "Damage",
     "Exclusion",
     "ImportedMask",
     "Ingest",
+    "IngestOutcome",
     "IngestPatient",
-    "Outcome",
     "Patient",
     "RedoState",
     "Registration",
@@ -29,4 +28,5 @@ __all__ = [
     "RegistrationVerdict",
     "Series",
     "Slice",
+    "VerdictOfRegistration",
 ]

@@ -31,15 +31,15 @@ class CaseQuerySet(QuerySet["Case"]):
     """Finds the cases that count."""
 
     def not_excluded(self) -> "CaseQuerySet":
-        """All but the excluded ones."""
+        """Cases that are not excluded."""
         return self.filter(~Exists(Exclusion.objects.filter(case=OuterRef("pk"), ended__isnull=True)))
 
     def in_use(self) -> "CaseQuerySet":
-        """All but the doctor's and the excluded ones."""
+        """Cases that people work on: not excluded, and not the doctor's rehearsal."""
         return self.not_excluded().filter(is_rehearsal=False)
 
     def sound(self) -> "CaseQuerySet":
-        """Those in use with a registration neither in doubt nor rejected: only these are learned from and released."""
+        """Cases in use whose registration is not in doubt or rejected: only these are learned from and released."""
         return self.in_use().exclude(registration__verdict__in=("look", "reject"))
 
 

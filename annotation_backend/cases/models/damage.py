@@ -27,5 +27,5 @@ class Damage(models.Model):
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """The damaged file."""
         return Path(settings.DATA_FOLDER) / self.file

@@ -23,8 +23,8 @@ class Ingest(models.Model):
         return f"ingest {self.pk}"
 
 
-class Outcome(models.TextChoices):
-    """Outcome of an ingest for a patient."""
+class IngestOutcome(models.TextChoices):
+    """IngestOutcome of an ingest for a patient."""
 
     NEW = "new", "New case"
     KNOWN = "known", "Known case"
@@ -38,7 +38,7 @@ class IngestPatient(models.Model):
     ingest = models.ForeignKey(Ingest, on_delete=models.CASCADE, related_name="patients")
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="ingests")
     case = models.ForeignKey(Case, null=True, on_delete=models.SET_NULL, related_name="ingests")
-    outcome = models.CharField(max_length=10, choices=Outcome.choices)
+    outcome = models.CharField(max_length=10, choices=IngestOutcome.choices)
     reference = models.CharField(max_length=80, help_text="How the findings name the patient")
     considered = models.JSONField(default=list, help_text="Each series: reference, what it shows, points and reasons")
     chosen = models.JSONField(default=dict, help_text="Per role: reference, points, reasons, runner-up")

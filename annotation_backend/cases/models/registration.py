@@ -10,7 +10,7 @@ from annotation_backend.cases.models.case import Case
 from datasets.study.case import SeriesRole
 
 
-class AlignmentVerdict(models.TextChoices):
+class VerdictOfRegistration(models.TextChoices):
     """Whether a registration may be built upon; the values are those of `curation.registration.quality`."""
 
     ACCEPT = "accept", "Accepted"
@@ -27,9 +27,13 @@ class Registration(models.Model):
     t1_file = models.CharField(max_length=200)
     t2_file = models.CharField(max_length=200)
     checkerboard_file = models.CharField(max_length=200)
-    automatic_verdict = models.CharField(max_length=8, choices=AlignmentVerdict.choices, blank=True)
+    automatic_verdict = models.CharField(max_length=8, choices=VerdictOfRegistration.choices, blank=True)
     verdict = models.CharField(
-        max_length=8, choices=AlignmentVerdict.choices, blank=True, db_index=True, help_text="A person's, or automatic"
+        max_length=8,
+        choices=VerdictOfRegistration.choices,
+        blank=True,
+        db_index=True,
+        help_text="A person's, or automatic",
     )
     created = models.DateTimeField(auto_now_add=True)
 
@@ -58,7 +62,7 @@ class Registration(models.Model):
     @property
     def is_doubtful(self) -> bool:
         """Whether it keeps the case from being annotated."""
-        return self.verdict in (AlignmentVerdict.LOOK, AlignmentVerdict.REJECT)
+        return self.verdict in (VerdictOfRegistration.LOOK, VerdictOfRegistration.REJECT)
 
 
 class RegistrationVerdict(models.Model):
@@ -66,7 +70,7 @@ class RegistrationVerdict(models.Model):
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="registration_verdicts")
     record_sha256 = models.CharField(max_length=64, help_text="The registration that was looked at")
-    verdict = models.CharField(max_length=8, choices=AlignmentVerdict.choices)
+    verdict = models.CharField(max_length=8, choices=VerdictOfRegistration.choices)
     comment = models.CharField(max_length=400, blank=True)
     person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     created = models.DateTimeField(auto_now_add=True)

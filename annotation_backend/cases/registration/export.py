@@ -24,7 +24,7 @@ STAGE = "annotation"
 
 @dataclass
 class ExportReport:
-    """How many pictures each case got now, and findings."""
+    """Result of an export: the number of pictures of each case, and findings."""
 
     pictures: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.urls import reverse
 
-from annotation_backend.cases.models import AlignmentVerdict, Case, Registration
+from annotation_backend.cases.models import Case, Registration, VerdictOfRegistration
 from annotation_backend.cases.signals import shown_changed
 from annotation_backend.cases.stored.digests import forget_damages
 from annotation_backend.cases.workers.pairs import RegistrationTask, StoredRegistration, register_pair
@@ -22,14 +22,14 @@ from datasets.progress import Progress
 from datasets.study.case import SeriesRole
 
 if TYPE_CHECKING:
-    from curation.registration.alignment import RegistrationSettings
+    from curation.registration.motion_search import RegistrationSettings
 
 logger = logging.getLogger(__name__)
 
 
 PRESETS = ("fast", "ants")
 MOTIONS = ("rigid", "affine", "deformable")
-"""Values that a person may ask for; `curation.registration.alignment.RegistrationSettings` explains them."""
+"""Values that a person may ask for; `curation.registration.motion_search.RegistrationSettings` explains them."""
 
 
 @dataclass
@@ -103,7 +103,7 @@ def register_case(case: Case) -> bool:
 
 def settings_of(preset: str | None, motion: str | None) -> "RegistrationSettings":
     """The settings that a person asked for, and the defaults for the rest."""
-    from curation.registration.alignment import RegistrationSettings
+    from curation.registration.motion_search import RegistrationSettings
 
     asked: dict[str, Any] = {"preset": preset, "motion": motion}
     return RegistrationSettings(**{name: value for name, value in asked.items() if value is not None})
@@ -172,10 +172,10 @@ def doubts_about(case: Case) -> list[Finding]:
     """Findings that keep the case's registration from being built upon; empty for a sound one."""
     verdict = case.registration.verdict if case.is_registered else ""
     page = reverse("registration-page", args=[case.code])
-    if verdict == AlignmentVerdict.LOOK:
+    if verdict == VerdictOfRegistration.LOOK:
         message = "The checks doubt this registration; a person has to look at it first."
         return [Finding(Level.WARNING, "registration-doubtful", message, f"Look at {page} and decide.", case.code)]
-    if verdict == AlignmentVerdict.REJECT:
+    if verdict == VerdictOfRegistration.REJECT:
         message = "The registration was rejected."
         remedy = f"Look at {page}: register it again with other settings, or exclude the case."
         return [Finding(Level.ERROR, "registration-rejected", message, remedy, case.code)]

@@ -4,12 +4,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from annotation_backend.accounts.models import User
-from annotation_backend.cases.models import AlignmentVerdict, Case, Registration, RegistrationVerdict
+from annotation_backend.cases.models import Case, Registration, RegistrationVerdict, VerdictOfRegistration
 from datasets.errors import RejectedInput
 
 
 def decide_registration(
-    case: Case, person: User, *, verdict: AlignmentVerdict, record_sha256: str, comment: str = ""
+    case: Case, person: User, *, verdict: VerdictOfRegistration, record_sha256: str, comment: str = ""
 ) -> RegistrationVerdict:
     """Records a person's verdict on the registration that was shown.
 
@@ -24,7 +24,7 @@ def decide_registration(
         RejectedInput: The case has another registration by now (``registration-superseded``), none
             (``case-not-registered``), or the comment is missing (``comment-missing``).
     """
-    if verdict is not AlignmentVerdict.ACCEPT and not comment.strip():
+    if verdict is not VerdictOfRegistration.ACCEPT and not comment.strip():
         raise RejectedInput("comment-missing", "This verdict needs a comment.", remedy="Say what is wrong.")
     with transaction.atomic():
         Case.objects.select_for_update().get(pk=case.pk)  # a verdict on its mask asks for this one

@@ -10,7 +10,7 @@ from datasets.study.case import SeriesRole
 
 
 def files_of(case: Case) -> Iterator[StoredFile]:
-    """All of them."""
+    """All files of a case."""
     for series in case.series.all():
         yield series_file(case, series)
         for mask in series.imported_masks.all():
@@ -25,7 +25,7 @@ def files_of(case: Case) -> Iterator[StoredFile]:
 
 
 def series_file(case: Case, series: Series) -> StoredFile:
-    """An imported volume."""
+    """The file of an imported volume."""
     return StoredFile(series.path, series.sha256, f"the {series.role.upper()} of {case.code}", case=case)
 
 
@@ -68,7 +68,7 @@ def _is_there(path: Path) -> bool:
 
 
 def thumbnail_file(case: Case, kind: str) -> StoredFile:
-    """One of `thumbnails`."""
+    """The file of one of `thumbnails`."""
     return StoredFile(thumbnails(case)[kind], OWN_CHECKSUMS, f"a small picture of {case.code} ({kind})", case=case)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from annotation_backend.cases.models import AlignmentVerdict
+from annotation_backend.cases.models import VerdictOfRegistration
 from annotation_backend.cases.registration.register import MOTIONS, PRESETS
 from datasets.study.case import SeriesRole
 
@@ -15,7 +15,7 @@ class RegistrationVerdictForm(forms.Form):
     """A person's verdict on the registration that was shown."""
 
     record_sha256 = forms.RegexField(r"^[0-9a-f]{64}$", widget=forms.HiddenInput)
-    verdict = forms.ChoiceField(choices=AlignmentVerdict.choices)
+    verdict = forms.ChoiceField(choices=VerdictOfRegistration.choices)
     comment = forms.CharField(required=False, max_length=400, label=f"Comment ({_NO_NAMES})")
 
 

@@ -13,7 +13,7 @@ from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.permissions import roles_required, signed_in_user
 from annotation_backend.cases.exclusion import CaseClosed, exclude, require_shown, take_back
 from annotation_backend.cases.jobs import register_again
-from annotation_backend.cases.models import AlignmentVerdict, Case, RedoState, RegistrationRedo
+from annotation_backend.cases.models import Case, RedoState, RegistrationRedo, VerdictOfRegistration
 from annotation_backend.cases.registration.verdicts import decide_registration, registrations
 from annotation_backend.cases.stored.digests import DamagedFile, whole_file
 from annotation_backend.cases.stored.files import registered_file
@@ -32,8 +32,8 @@ UNCHECKED = "unchecked"
 @require_GET
 def registration_queue(request: HttpRequest) -> HttpResponse:
     """The registrations of one verdict, those to be looked at by default."""
-    asked = request.GET.get("verdict", AlignmentVerdict.LOOK.value)
-    choices = [*AlignmentVerdict.choices, (UNCHECKED, "Not checked")]
+    asked = request.GET.get("verdict", VerdictOfRegistration.LOOK.value)
+    choices = [*VerdictOfRegistration.choices, (UNCHECKED, "Not checked")]
     if asked not in dict(choices):
         raise Http404
     rows = registrations("" if asked == UNCHECKED else asked)
@@ -65,7 +65,7 @@ def registration_page(request: HttpRequest, code: str) -> HttpResponse:
         "verdicts": case.registration_verdicts.order_by("-pk"),
         "redo": case.redos.order_by("-pk").first(),
         "lower_limits": lower_limits(),
-        "verdict_choices": AlignmentVerdict,
+        "verdict_choices": VerdictOfRegistration,
         "redo_form": RedoForm(),
         "exclusion_form": ExclusionForm(),
         **_shown(request, case),
@@ -129,7 +129,7 @@ def _judge(request: HttpRequest, case: Case) -> str:
     form = RegistrationVerdictForm(request.POST)
     if not form.is_valid():
         return "Choose a verdict."
-    verdict = AlignmentVerdict(form.cleaned_data["verdict"])
+    verdict = VerdictOfRegistration(form.cleaned_data["verdict"])
     decide_registration(
         case,
         signed_in_user(request),

@@ -22,7 +22,7 @@ from datasets.study.case import CaseVolumes, SeriesRole
 
 if TYPE_CHECKING:
     from curation.pairing.pairing import LoadedPair, PatientPair
-    from curation.registration.alignment import RegistrationSettings
+    from curation.registration.motion_search import RegistrationSettings
     from curation.slices.export import ExportedSlice, SliceExport, SliceSubject
 
 REGION_WORDS = {
@@ -38,7 +38,7 @@ class PairTask:
 
     Args:
         pair: The series and masks to read.
-        scratch: Where to make a folder.
+        scratch: Folder of the scratch files, in which a new folder is made.
         known_masks: None for everything; otherwise only masks whose source file's digest is not among these.
         taken_names: Names of regions that the case has already, as ``role/name``.
     """
@@ -86,7 +86,7 @@ class RegistrationTask:
         series: Role to the series' NIfTI file.
         digests: Role to the digest that its file must have.
         annotated: The sequence that annotators draw on.
-        scratch: Where to make a folder.
+        scratch: Folder of the scratch files, in which a new folder is made.
         settings: Settings of the registration; None for the defaults.
     """
 
@@ -117,7 +117,7 @@ class ExportTask:
         subject: The case.
         volumes: Role to its registered volume.
         digests: Role to the digest that its file must have.
-        scratch: Where to make a folder.
+        scratch: Folder of the scratch files, in which a new folder is made.
     """
 
     subject: "SliceSubject"
@@ -132,7 +132,7 @@ class StoredPictures:
 
     Args:
         folder: Holds them all.
-        slices: Those that annotators draw on.
+        slices: The pictures that annotators draw on.
         windows: The same slices in other windows: role and index to the digest by the window's name.
         plane: How the grid was cut.
     """

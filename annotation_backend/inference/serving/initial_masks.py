@@ -99,8 +99,8 @@ def drawn_and_kept(case: Case, indices: Sequence[int], *, model: Model) -> Itera
         yield portion
 
 
-def contour_for(model: Model, case: Case) -> Mask | None:
-    """The contour that came with the studies, for a model that needs boxes; else None."""
+def imported_mask_for(model: Model, case: Case) -> Mask | None:
+    """The mask that came with the studies, for a model that needs boxes; else None."""
     return imported_tumour(case) if model.method == Method.LITE_MEDSAM.value else None
 
 
@@ -110,8 +110,8 @@ def _drawn(case: Case, indices: Sequence[int], *, model: Model) -> Iterator[list
             drawn = predict_slices(case, indices, prompts=Prompts(), model=model)
         yield drawn
         return
-    plane, contour = picture_plane(case), contour_for(model, case)
-    found = {index: None if contour is None else _box_around(contour, plane, index) for index in indices}
+    plane, imported = picture_plane(case), imported_mask_for(model, case)
+    found = {index: None if imported is None else _box_around(imported, plane, index) for index in indices}
     boxes = {index: box for index, box in found.items() if box is not None}
     nothing = np.zeros(plane.shape, dtype=bool)
     yield [SlicePrediction(index, nothing, None, model, str(model)) for index in indices if index not in boxes]

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from annotation_backend.labeling.exchange.export_drawings import Drawings, DrawnVolume
+from annotation_backend.labeling.exchange.export_masks import DrawnVolume, ExportedMasks
 from annotation_backend.labeling.exchange.export_places import Cut
 from datasets.finding import Finding, Level
 from datasets.pictures.picture_turn import RADIOLOGICAL
@@ -38,35 +38,35 @@ def doubts_of_volume(volume: DrawnVolume, overlap: int) -> Iterator[Finding]:
         )
 
 
-def doubts_of_export(drawings: Drawings, labels: Collection[str]) -> Iterator[Finding]:
+def doubts_of_export(masks: ExportedMasks, labels: Collection[str]) -> Iterator[Finding]:
     """Saves, drafts, regions and labels of an export that are in no volume.
 
     Args:
-        drawings: All that the export holds.
+        masks: All that the export holds.
         labels: Those that were asked for; none for all.
     """
-    if not drawings.volumes:
+    if not masks.volumes:
         text = "The export has no saves with masks; no volume was made."
         remedy = "Submit the slices in Label Studio and export again with their annotations."
         yield Finding(Level.WARNING, "nothing-drawn", text, remedy)
-    yield from _holes(drawings)
-    yield from _drafts(drawings)
-    if drawings.blank:
-        text = f"{drawings.blank} mask region(s) have no pixel at all and count as empty."
+    yield from _holes(masks)
+    yield from _drafts(masks)
+    if masks.blank:
+        text = f"{masks.blank} mask region(s) have no pixel at all and count as empty."
         yield Finding(Level.INFO, "regions-blank", text, "Open their tasks and delete them, or draw them again.")
-    if drawings.sizeless:
-        text = f"{drawings.sizeless} mask(s) do not say how large their picture is; taken for as wide and high as the "
+    if masks.sizeless:
+        text = f"{masks.sizeless} mask(s) do not say how large their picture is; taken for as wide and high as the "
         text += "volume's slices."
         remedy = "Compare them with the volume, or export with original_width and original_height."
         yield Finding(Level.WARNING, "size-assumed", text, remedy)
-    yield from _left_out(drawings, labels)
+    yield from _left_out(masks, labels)
 
 
 def _assumed(volume: DrawnVolume) -> Finding:
-    view = volume.place.plane.view if volume.place.plane is not None else None
-    across, down = RADIOLOGICAL[view] if view else ("RL", "AP")
+    cut = volume.place.plane.anatomical if volume.place.plane is not None else None
+    across, down = RADIOLOGICAL[cut] if cut else ("RL", "AP")
     text = (
-        f"No task says how its picture was cut; taken for {view} slices with the patient's {_WORDS[across[0]]} on the "
+        f"No task says how its picture was cut; taken for {cut} slices with the patient's {_WORDS[across[0]]} on the "
         f"left and {_WORDS[down[0]]} above (--across {across} --down {down}), numbered as in the volume, from 0."
     )
     remedy = (
@@ -76,30 +76,30 @@ def _assumed(volume: DrawnVolume) -> Finding:
     return Finding(Level.WARNING, "cut-assumed", text, remedy, volume.name)
 
 
-def _holes(drawings: Drawings) -> Iterator[Finding]:
+def _holes(masks: ExportedMasks) -> Iterator[Finding]:
     """Slices without a save between slices with masks: they are empty in the mask, and may be tumour.
 
     On a known volume every slice counts; elsewhere only those of which the export has a task, as other people's
     projects number slices in their own ways.
     """
-    for (name, _), (subject, is_known, slices) in _slices(drawings).items():
+    for (name, _), (subject, is_known, slices) in _slices(masks).items():
         drawn = [index for index, is_drawn in slices.items() if is_drawn]
         between = range(min(drawn, default=0), max(drawn, default=0))
-        asked = between if is_known else sorted(i for case, i in drawings.unsaved if case == name and i in between)
+        asked = between if is_known else sorted(i for case, i in masks.unsaved if case == name and i in between)
         unsaved = [index for index in asked if index not in slices]
         if unsaved:
             holes = {(name, index) for index in unsaved}
-            drafts = sum(count for place, count in drawings.drafts.items() if place.slice in holes)
+            drafts = sum(count for place, count in masks.drafts.items() if place.slice in holes)
             text = f"Between slices with masks, nobody saved {_named('slice', unsaved)}"
             text += f" ({drafts} draft(s))." if drafts else "."
             remedy = "Open them in Label Studio, submit them, and export again."
             yield Finding(Level.WARNING, "slice-unsaved", text, remedy, subject)
 
 
-def _slices(drawings: Drawings) -> dict[tuple[str, int | None], tuple[str, bool, dict[int, bool]]]:
+def _slices(masks: ExportedMasks) -> dict[tuple[str, int | None], tuple[str, bool, dict[int, bool]]]:
     """By case or volume, and annotator: its name, whether its volume is known, and whether each slice has a mask."""
     found: dict[tuple[str, int | None], tuple[str, bool, dict[int, bool]]] = {}
-    for volume in drawings.volumes.values():
+    for volume in masks.volumes.values():
         shown = volume.place.slice
         if shown is None:
             continue
@@ -113,10 +113,10 @@ def _slices(drawings: Drawings) -> dict[tuple[str, int | None], tuple[str, bool,
     return found
 
 
-def _drafts(drawings: Drawings) -> Iterator[Finding]:
+def _drafts(masks: ExportedMasks) -> Iterator[Finding]:
     """Drafts are in no export's masks, though somebody drew them."""
     known: dict[str, list[int]] = {}
-    for place in drawings.drafts:
+    for place in masks.drafts:
         name, index = place.slice or (place.name, -1)
         known.setdefault(name if index >= 0 else "", []).append(index)
     for name, slices in sorted(known.items()):
@@ -125,15 +125,15 @@ def _drafts(drawings: Drawings) -> Iterator[Finding]:
         yield Finding(Level.WARNING, "draft-left-out", text, "Submit them in Label Studio, and export again.", name)
 
 
-def _left_out(drawings: Drawings, labels: Collection[str]) -> Iterator[Finding]:
-    if drawings.passed_over:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(drawings.passed_over.items()))
+def _left_out(masks: ExportedMasks, labels: Collection[str]) -> Iterator[Finding]:
+    if masks.passed_over:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(masks.passed_over.items()))
         text = f"Regions that are no masks were left out: {kinds}."
         yield Finding(Level.INFO, "regions-left-out", text, "Only brush and bitmask regions become voxels.")
-    if labels and (others := len(set(drawings.labels) - set(labels))):
+    if labels and (others := len(set(masks.labels) - set(labels))):
         text = f"{others} other label(s) of the export were left out."
         yield Finding(Level.INFO, "labels-left-out", text, "Name them too (--labels) if you want them.")
-    if drawings.labels and (missing := len(set(labels) - set(drawings.labels))):
+    if masks.labels and (missing := len(set(labels) - set(masks.labels))):
         text = f"{missing} of the labels that were named have no mask in the export."
         yield Finding(Level.WARNING, "labels-missing", text, "Write labels as the project has them, capitals too.")
 

@@ -43,8 +43,8 @@ _CODE = re.compile(r"(?!task-|volume$|unnamed-)[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True)
-class Save:
-    """One annotation that was not cancelled.
+class ExportedSave:
+    """One annotation of an export that was not cancelled.
 
     Args:
         identifier: Its number, or None.
@@ -65,7 +65,7 @@ class Save:
 
 @dataclass(frozen=True)
 class ExportedTask:
-    """One task.
+    """One task of an export.
 
     Args:
         identifier: Its number, or its place in the export, counted from 1, where it has none.
@@ -73,7 +73,7 @@ class ExportedTask:
         slice_index: ``data.slice``, or None.
         pages: Pictures of the task; 1 where it has no list of them.
         saves: Its annotations, but for the cancelled ones.
-        drafts: Unsaved drawings, which no export says the content of for sure.
+        drafts: Unsaved masks, which no export says the content of for sure.
         corners: Where the picture lies, in millimetres, where the task says it.
         is_row: Whether it is one save of a task, as in JSON-MIN, so that its number may come again.
     """
@@ -82,7 +82,7 @@ class ExportedTask:
     case: str | None
     slice_index: int | None
     pages: int
-    saves: tuple[Save, ...]
+    saves: tuple[ExportedSave, ...]
     drafts: int = 0
     corners: Corners | None = None
     is_row: bool = False
@@ -94,12 +94,12 @@ class ExportedTask:
         return nobodys < (1 if self.is_row else 2) and not any(save.is_by_somebody for save in self.saves)
 
     @property
-    def newest(self) -> tuple[Save, ...]:
+    def newest(self) -> tuple[ExportedSave, ...]:
         """The last save, if there is one."""
         return (max(self.saves, key=lambda save: save.moment),) if self.saves else ()
 
     @property
-    def newest_of_each(self) -> tuple[Save, ...]:
+    def newest_of_each(self) -> tuple[ExportedSave, ...]:
         """The last save of each annotator."""
         ordered = sorted(self.saves, key=lambda save: save.moment)
         return tuple({save.annotator: save for save in ordered}.values())
@@ -208,7 +208,7 @@ def _drafts(task: Mapping[str, Any], *, has_saves: bool) -> int:
     return sum(has_saves or not isinstance(draft, Mapping) or draft.get("result") != [] for draft in drafts)
 
 
-def _saves(annotations: list[Any], place: int) -> Iterator[Save]:
+def _saves(annotations: list[Any], place: int) -> Iterator[ExportedSave]:
     for annotation in annotations:
         if not isinstance(annotation, Mapping):
             raise _no_task(place)
@@ -216,7 +216,7 @@ def _saves(annotations: list[Any], place: int) -> Iterator[Save]:
             yield _save_from(annotation, place)
 
 
-def _save_from(annotation: Mapping[str, Any], place: int) -> Save:
+def _save_from(annotation: Mapping[str, Any], place: int) -> ExportedSave:
     """An annotation's save. An empty result says that nothing is drawn; a missing one is refused."""
     regions = annotation.get("result")
     if regions is None:
@@ -227,7 +227,7 @@ def _save_from(annotation: Mapping[str, Any], place: int) -> Save:
     person = person.get("id") if isinstance(person, Mapping) else person
     identifier = counted(annotation.get("id"))
     moment = _moment(annotation.get("updated_at")) or _moment(annotation.get("created_at"))
-    return Save(
+    return ExportedSave(
         identifier=identifier,
         annotator=counted(person),
         moment=(moment or _NO_MOMENT, identifier or 0),

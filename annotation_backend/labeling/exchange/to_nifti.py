@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from annotation_backend.labeling.exchange.export_doubts import doubts_of_export, doubts_of_volume
-from annotation_backend.labeling.exchange.export_drawings import (
-    Drawings,
+from annotation_backend.labeling.exchange.export_file import exported_tasks
+from annotation_backend.labeling.exchange.export_masks import (
     DrawnVolume,
+    ExportedMasks,
     mask_of_volume,
     require_few_labels,
     sidecar_of,
 )
-from annotation_backend.labeling.exchange.export_file import exported_tasks
 from annotation_backend.labeling.exchange.export_places import Sources
 from curation.slices.export import SLICES_FILE, WRITERS, read_slices
 from datasets.errors import RejectedInput
@@ -28,7 +28,7 @@ from datasets.files import canonical_json, sha256_of_file, write_bytes, write_js
 from datasets.finding import Finding, Level
 from datasets.formats.nifti import encode, read_grid
 from datasets.part_folder import part_folder, place_part
-from datasets.pictures.picture_plane import PicturePlane, View
+from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
 from datasets.pictures.picture_turn import RADIOLOGICAL, turned
 
 EXPORT_FILE = "export.json"
@@ -54,7 +54,7 @@ def sources_of(
     slices: Sequence[Path],
     grid: Path | None,
     *,
-    view: View = View.AXIAL,
+    cut: AnatomicalPlane = AnatomicalPlane.AXIAL,
     across: str | None = None,
     down: str | None = None,
 ) -> Sources:
@@ -63,7 +63,7 @@ def sources_of(
     Args:
         slices: Folders with exported slices at or below them.
         grid: The volume that all other pictures were cut from.
-        view: How it was cut.
+        cut: The plane in which it was cut.
         across: The direction of its pictures' rows, where somebody says it; see `datasets.pictures.picture_turn`.
         down: The direction of their columns.
 
@@ -83,8 +83,8 @@ def sources_of(
             known.grid.require_match(export.plane.grid, what="Two exports of one case's slices")
     if grid is None:
         return Sources(planes)
-    default_across, default_down = RADIOLOGICAL[view]
-    plane = PicturePlane.of(read_grid(grid), view=view)
+    default_across, default_down = RADIOLOGICAL[cut]
+    plane = PicturePlane.of(read_grid(grid), anatomical=cut)
     is_said = across is not None or down is not None
     if is_said:
         plane = turned(plane, across=across or default_across, down=down or default_down)
@@ -115,21 +115,21 @@ def export_to_nifti(
     """
     if out is not None:
         _require_free(out, overwrite=overwrite)
-    report, drawings = ConvertedExport(), Drawings()
+    report, masks = ConvertedExport(), ExportedMasks()
     for task in exported_tasks(file):
         report.tasks += 1
         if isinstance(task, RejectedInput):
             report.findings.append(Finding(Level.ERROR, task.code, task.message, task.remedy))
         else:
-            drawings.add(task, sources=sources, each_annotator=each_annotator)
-    _require_one_case(drawings)
-    report.findings += [*drawings.findings, *doubts_of_export(drawings, labels)]
-    kept = list(labels) or drawings.labels
+            masks.add(task, sources=sources, each_annotator=each_annotator)
+    _require_one_case(masks)
+    report.findings += [*masks.findings, *doubts_of_export(masks, labels)]
+    kept = list(labels) or masks.labels
     require_few_labels(kept)
     with nullcontext() if out is None else part_folder(out.parent) as part:
-        keys = sorted(drawings.volumes, key=str)
+        keys = sorted(masks.volumes, key=str)
         with ThreadPoolExecutor(WRITERS) as pool:
-            for volume, findings in pool.map(lambda key: _convert(drawings.volumes.pop(key), kept, part), keys):
+            for volume, findings in pool.map(lambda key: _convert(masks.volumes.pop(key), kept, part), keys):
                 report.volumes += volume
                 report.findings += findings
         if out is not None and part is not None:
@@ -161,8 +161,8 @@ def _convert(
     return [line], list(doubts_of_volume(volume, overlap))
 
 
-def _require_one_case(drawings: Drawings) -> None:
-    names = {volume.place.name for volume in drawings.volumes.values() if volume.place.geometry == "grid"}
+def _require_one_case(masks: ExportedMasks) -> None:
+    names = {volume.place.name for volume in masks.volumes.values() if volume.place.geometry == "grid"}
     cases = {name for name in names if not name.startswith("task-")}
     if len(cases) > 1:
         raise RejectedInput(

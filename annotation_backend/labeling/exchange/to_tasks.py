@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from annotation_backend.labeling.exchange.export_drawings import MASK_FORMAT
+from annotation_backend.labeling.exchange.export_masks import MASK_FORMAT
 from annotation_backend.labeling.exchange.picture_corners import corners_as_list
 from annotation_backend.labeling.masks.regions import MaskFormat, region_of
 from datasets.errors import RejectedInput
@@ -18,7 +18,7 @@ from datasets.finding import Finding
 from datasets.formats.nifti import NIFTI_SUFFIXES, read_mask
 from datasets.image.lattice import mask_on
 from datasets.image.mask import DEFAULT_LABELS, Mask
-from datasets.pictures.picture_plane import PicturePlane, View
+from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
 
 _LARGEST_SIDECAR = 64 << 20
 _FIELD = re.compile(r"\{(case|slice)(?::0(\d))?\}")
@@ -65,14 +65,18 @@ class TaskForm:
 
 
 def read_label_map(
-    path: Path, *, labels: Mapping[int, str] | None = None, view: View = View.AXIAL, case: str | None = None
+    path: Path,
+    *,
+    labels: Mapping[int, str] | None = None,
+    cut: AnatomicalPlane = AnatomicalPlane.AXIAL,
+    case: str | None = None,
 ) -> LabelMap:
     """A label map with the description in the JSON beside it, if there is one.
 
     Args:
         path: NIfTI.
         labels: Names of the values; None for those of the JSON, or else tumour for 1.
-        view: How to cut it where the JSON does not say.
+        cut: The plane in which to cut it where the JSON does not say.
         case: The case's code; None for that of the JSON.
 
     Raises:
@@ -88,7 +92,7 @@ def read_label_map(
             remedy="Name the values, e.g. --labels 1=Tumour 2=Oedema.",
         )
     if beside.plane is None:
-        return LabelMap(mask, PicturePlane.of(mask.grid, view=view), case or beside.case)
+        return LabelMap(mask, PicturePlane.of(mask.grid, anatomical=cut), case or beside.case)
     mask, findings = mask_on(mask, beside.plane.grid, what="The mask, beside its JSON")
     return LabelMap(mask, beside.plane, case or beside.case, findings)
 

@@ -33,7 +33,7 @@ def bring_interface_up_to_date(project: LabelingProject, settings: ProjectSettin
     """Gives the project in Label Studio the interface that its settings and this version ask for.
 
     Args:
-        project: Ours.
+        project: Our project in Label Studio.
         settings: New settings, before they are stored; None for the stored ones.
 
     Returns:
@@ -76,7 +76,7 @@ def wanted_interface(project: LabelingProject, settings: ProjectSettings | None 
     """The interface and the instruction that the settings and this version ask for, in Label Studio's words.
 
     Args:
-        project: Ours.
+        project: Our project in Label Studio.
         settings: New settings, before they are stored; None for the stored ones.
     """
     settings, summary = settings or project_settings(project), _summary(project)
@@ -98,7 +98,7 @@ def change_settings(project: LabelingProject, settings: ProjectSettings, *, pers
     """Changes a project's settings, in Label Studio too; predictions that would now look otherwise are drawn anew.
 
     Args:
-        project: Ours.
+        project: Our project in Label Studio.
         settings: All of them, as they should be.
         person: The person who changes them; None for a command.
 

@@ -52,7 +52,7 @@ three points would be a turned one, which no model takes."""
 
 
 def label_config(mask_format: MaskFormat, *, has_oedema: bool, kept: Collection[str] = (), foreign: str = "") -> str:
-    """The interface.
+    """The labelling interface, as XML for Label Studio.
 
     Args:
         mask_format: The tool that annotators draw with.

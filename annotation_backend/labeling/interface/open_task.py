@@ -25,7 +25,7 @@ _FORMATS = {"brushlabels": MaskFormat.BRUSH, "bitmasklabels": MaskFormat.BITMASK
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One region of the tumour.
+    """One region of the tumour on the open slice.
 
     Args:
         mask: Boolean (height, width).

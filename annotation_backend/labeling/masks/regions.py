@@ -51,10 +51,10 @@ class DrawnMasks:
     """The mask regions of one save.
 
     Args:
-        pixels: Of each label the joined pixels, boolean (height, width).
-        regions: Of each label how many regions were joined.
+        pixels: The joined pixels, boolean (height, width), by label.
+        regions: Number of regions that were joined, by label.
         refusals: Why each region that could not be read was left out, in the order of the regions.
-        blank: How many regions have no pixel at all.
+        blank: Number of regions without any pixel.
     """
 
     pixels: Mapping[str, NDArray[np.bool_]]
@@ -64,7 +64,7 @@ class DrawnMasks:
 
     @property
     def unreadable(self) -> int:
-        """How many regions could not be read."""
+        """Number of regions that could not be read."""
         return len(self.refusals)
 
 

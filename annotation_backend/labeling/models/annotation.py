@@ -18,13 +18,13 @@ _NEVER_CHANGES = "An Annotation never changes; an edit in Label Studio makes a n
 
 
 class ReceivedBy(models.TextChoices):
-    """How a save reached us."""
+    """The way by which a save reached us: webhook or reconciliation."""
 
     WEBHOOK = "webhook", "webhook"
     PULL = "pull", "reconciliation"
 
 
-class Outcome(models.TextChoices):
+class ConfirmationOutcome(models.TextChoices):
     """Label Studio's answer when it was asked about a save that came by webhook."""
 
     CONFIRMED = "confirmed", "confirmed"
@@ -34,10 +34,10 @@ class Outcome(models.TextChoices):
     UNKNOWN = "unknown", "Label Studio does not have it"
 
 
-BELIEVED = (Outcome.CONFIRMED, Outcome.UNCHECKED_LEGACY)
+BELIEVED = (ConfirmationOutcome.CONFIRMED, ConfirmationOutcome.UNCHECKED_LEGACY)
 """Label Studio gave us that very save, or it came before saves were checked."""
 
-EVIDENCE = (Outcome.SUPERSEDED, Outcome.MISMATCH, Outcome.UNKNOWN)
+EVIDENCE = (ConfirmationOutcome.SUPERSEDED, ConfirmationOutcome.MISMATCH, ConfirmationOutcome.UNKNOWN)
 """A save with one of these outcomes is kept, but counts nowhere and is nobody's: it may be forged."""
 
 
@@ -231,7 +231,7 @@ class Confirmation(models.Model):
     """Label Studio's answer about a save that came by webhook; a webhook can be forged."""
 
     annotation = models.OneToOneField(Annotation, on_delete=models.CASCADE, related_name="confirmation")
-    outcome = models.CharField(max_length=10, choices=Outcome.choices)
+    outcome = models.CharField(max_length=10, choices=ConfirmationOutcome.choices)
     asked = models.DateTimeField(auto_now=True)
 
     def __str__(self) -> str:

@@ -57,17 +57,17 @@ def answer(record: LabelingTask, task: Mapping[str, Any], context: Sequence[Regi
     if record.case.exclusion is not None:
         return _refused(excluded(record.case))
     plane = picture_plane(record.case)
-    heard = read_context(context, plane=plane, index=record.slice_index)
-    if not heard:
+    read = read_context(context, plane=plane, index=record.slice_index)
+    if not read:
         return _result([], model_version="")
-    seen = read_open_task(task, plane, asking={prompt.region_id for prompt in heard})
+    seen = read_open_task(task, plane, asking={prompt.region_id for prompt in read})
     session = session_of(record.case, seen.person or _likely_person(record.case))
-    turn = record_request(session, record.slice_index, heard, current=CurrentMask(seen.mask, seen.saved))
-    if turn.command is not None:
-        return _granted(record, turn, seen)
-    pending = joined(prompt.prompts for prompt in heard)
+    request = record_request(session, record.slice_index, read, current=CurrentMask(seen.mask, seen.saved))
+    if request.command is not None:
+        return _undone(record, request, seen)
+    pending = joined(prompt.prompts for prompt in read)
     try:
-        return _answered(record, turn, pending, seen=seen, plane=plane)
+        return _answered(record, request, pending, seen=seen, plane=plane)
     except RejectedInput as error:
         logger.info("a prompt on %s was refused: %s", record, error.code)
         return _refused(error)
@@ -81,42 +81,42 @@ def _likely_person(case: Case) -> User | None:
 
 
 def _answered(
-    record: LabelingTask, turn: SessionRequest, pending: Prompts, *, seen: OpenTask, plane: PicturePlane
+    record: LabelingTask, request: SessionRequest, pending: Prompts, *, seen: OpenTask, plane: PicturePlane
 ) -> Result:
-    kind = turn.kind or PromptKind.POINT
-    points = turn.everywhere(PromptKind.EXTREME_POINTS).extreme_points
+    kind = request.kind or PromptKind.POINT
+    points = request.everywhere(PromptKind.EXTREME_POINTS).extreme_points
     if kind is PromptKind.EXTREME_POINTS and len(points) < LEAST_EXTREME_POINTS:
         return _result([hint_region(_points_missing(points, plane))], model_version="")
     model = answering_model(record.project, kind)
-    with admitted(f"session {turn.session.pk}"):
-        answer = answer_request(turn, pending, model=model)
+    with admitted(f"session {request.session.pk}"):
+        answer = answer_request(request, pending, model=model)
     if not Case.objects.not_excluded().filter(pk=record.case_id).exists():
         raise excluded(record.case)  # while the model drew
     mask = answer.masks[record.slice_index]
-    keep_answer(turn, answer.masks, model_version=answer.model_version)
+    keep_answer(request, answer.masks, model_version=answer.model_version)
     drawn = SlicePrediction(record.slice_index, mask, answer.score, model, answer.model_version)
-    keep_record(record.case, [drawn], joined(turn.prompts.values()))
-    neighbours.behind(turn, is_drawn=len(answer.masks) > 1)
+    keep_record(record.case, [drawn], joined(request.prompts.values()))
+    neighbours.propagate_after_prompt(request, is_drawn=len(answer.masks) > 1)
     logger.info("answered %s on %s with %s in %.3f s", kind, record, answer.model_version, answer.seconds)
     regions = [
         *_mask_regions(record, seen, mask, score=answer.score),
-        hint_region(_heard(turn, answer, seen=bool(mask.any()))),
+        hint_region(_understood(request, answer, seen=bool(mask.any()))),
     ]
     return _result(regions, model_version=answer.model_version, score=answer.score)
 
 
-def _granted(record: LabelingTask, turn: SessionRequest, seen: OpenTask) -> Result:
+def _undone(record: LabelingTask, request: SessionRequest, seen: OpenTask) -> Result:
     """The answer to an undo or a new start: the slice as it was before."""
-    if turn.command is SessionCommand.START_OVER:
+    if request.command is SessionCommand.START_OVER:
         text = "Started over: the prompts on this case are forgotten. What you submitted stays."
-    elif not turn.restored:
+    elif not request.restored:
         return _result([hint_region("There is no prompt to take back.")], model_version="")
     else:
-        index = next(iter(turn.restored))
+        index = next(iter(request.restored))
         where = "this slice" if index == record.slice_index else f"slice {index}"
         text = f"Took back the last prompt, on {where}."
-    neighbours.behind(turn)
-    mask = turn.restored.get(record.slice_index)
+    neighbours.propagate_after_prompt(request)
+    mask = request.restored.get(record.slice_index)
     regions = [] if mask is None else _mask_regions(record, seen, mask, score=None)
     return _result([*regions, hint_region(text)], model_version="")
 
@@ -139,19 +139,19 @@ def _mask_regions(record: LabelingTask, seen: OpenTask, mask: Any, *, score: flo
     return regions
 
 
-def _heard(turn: SessionRequest, answer: Answer, *, seen: bool) -> str:
+def _understood(request: SessionRequest, answer: Answer, *, seen: bool) -> str:
     """The hint after an answer: which prompts were understood, and which model drew."""
-    prompts = turn.prompts.get(turn.kind or PromptKind.POINT, Prompts())
-    if turn.kind is PromptKind.POINT:
-        heard = _counted(prompts)
-    elif turn.kind is PromptKind.BOX:
-        heard = "Box"
+    prompts = request.prompts.get(request.kind or PromptKind.POINT, Prompts())
+    if request.kind is PromptKind.POINT:
+        given = _counted(prompts)
+    elif request.kind is PromptKind.BOX:
+        given = "Box"
     else:
-        heard = "Six extreme points"
+        given = "Six extreme points"
     if not seen:
-        return f"{heard}: {answer.model_version} found nothing here. Try another prompt, or brush."
+        return f"{given}: {answer.model_version} found nothing here. Try another prompt, or brush."
     return (
-        f"{heard}: drawn by {answer.model_version} in {answer.seconds:.1f} s. Accept with the tick; next slices follow."
+        f"{given}: drawn by {answer.model_version} in {answer.seconds:.1f} s. Accept with the tick; next slices follow."
     )
 
 

@@ -22,7 +22,7 @@ PORTION_SECONDS = 20.0
 """After this time the job makes room for others and queues its rest anew."""
 
 AGAIN_SECONDS, MOST_ATTEMPTS = 60, 30
-"""Where Label Studio does not answer, it is asked again for half an hour."""
+"""Pause and number of attempts while Label Studio does not answer: half an hour."""
 
 AFTER_SAVES = -5
 """Priority of the job: people's saves are assembled first."""

@@ -49,15 +49,15 @@ _PUSHED_FIRST, _PUSHED_TOGETHER = 2, 6
 class _Due:
     """A pending redraw of the slices around `index`, for a person's session on a case.
 
-    It is dropped if the session has moved past `turn`; with None it never is for that. After a save, Label Studio is
-    asked about the save first, up to `asks` times.
+    It is dropped if the session has a newer request than `request`; with None it never is for that. After a save,
+    Label Studio is asked about the save first, up to `asks` times.
     """
 
     case: int
     person: int | None
     index: int
     at: float
-    turn: int | None = None
+    request: int | None = None
     is_drawn: bool = False
     asks: int = 0
 
@@ -108,19 +108,19 @@ class _Propagator:
 _propagator = _Propagator()
 
 
-def behind(turn: SessionRequest, *, is_drawn: bool = False) -> None:
-    """Has the slices around a prompt redrawn soon, in the background; returns at once.
+def propagate_after_prompt(request: SessionRequest, *, is_drawn: bool = False) -> None:
+    """Propagates the slice's new mask to its neighbours soon, in the background; returns at once.
 
     Args:
-        turn: The request with the prompt.
+        request: The request with the prompt.
         is_drawn: Whether the session holds the neighbours' new masks already (methods that draw volumes).
     """
-    session = turn.session
-    _ask(_Due(session.case_id, session.person_id, turn.index, _soon(), turn.number, is_drawn))
+    session = request.session
+    _ask(_Due(session.case_id, session.person_id, request.index, _soon(), request.number, is_drawn))
 
 
-def behind_save(annotation: Annotation) -> None:
-    """Has the slices around a submitted one redrawn soon, in the background; returns at once."""
+def propagate_after_save(annotation: Annotation) -> None:
+    """Propagates a submitted slice's mask to its neighbours soon, in the background; returns at once."""
     task = annotation.task
     _ask(_Due(task.case_id, annotation.author_id, task.slice_index, _soon(), asks=_ASKS))
 
@@ -140,7 +140,7 @@ def _redraw(due: _Due) -> None:
     if due.asks and confirm_saves(session.case):
         _propagator.ask(replace(due, at=time.monotonic() + _QUIET_SECONDS, asks=due.asks - 1))
         return
-    due = replace(due, turn=session.turn)
+    due = replace(due, request=session.turn)
     tasks = _waiting(session)
     answered = kept_masks(session, picture_plane(session.case).shape, origin=MaskOrigin.ANSWERED)
     known = {**answered, **_saved(session.case)}
@@ -160,7 +160,7 @@ def _session(due: _Due) -> Session | None:
     person = None if due.person is None else User.objects.get(pk=due.person)
     session = session_of(case, person)
     session.case = case
-    return session if due.turn in (None, session.turn) else None
+    return session if due.request in (None, session.turn) else None
 
 
 def _saved(case: Case) -> dict[int, Inside]:
@@ -232,7 +232,7 @@ def _is_newest(due: _Due) -> bool:
     if case is None or case.exclusion is not None:  # the doctor puts its case away again
         return False
     rows = Session.objects.filter(case=due.case, person=due.person)
-    return due.turn is None or rows.filter(turn=due.turn).exists()
+    return due.request is None or rows.filter(turn=due.request).exists()
 
 
 def _let_people_first() -> None:

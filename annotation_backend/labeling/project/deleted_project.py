@@ -36,10 +36,10 @@ def is_gone(project: LabelingProject) -> bool:
 
 
 def require_organisation(project: LabelingProject | None) -> None:
-    """Raises where Label Studio shows our account another organisation than the project's, or none.
+    """Refuses to go on where Label Studio shows our account another organisation than the project's.
 
     Raises:
-        RejectedInput: It does (``label-studio-organisation``).
+        RejectedInput: Our account sees another organisation, or none (``label-studio-organisation``).
     """
     seen = record_of(call("GET", "/api/current-user/whoami")).get("active_organization")
     wanted = project.organisation if project else None

@@ -149,7 +149,7 @@ def _renew(case: Case, task: LabelingTask, pair: dict[SeriesRole, Slice], *, the
 def _in_label_studio(
     project: LabelingProject, records: Sequence[LabelingTask], *, fields: Fields = "task_only"
 ) -> dict[int, dict[str, Any] | None]:
-    """Those tasks that Label Studio has, by their number there; None where it fails at one."""
+    """Our tasks that Label Studio still has, by their number there; None where it fails at one."""
     numbers = [record.label_studio_id for record in records if record.label_studio_id]
     found: dict[int, dict[str, Any] | None] = {}
     for task in found_among(project, numbers, fields=fields):

@@ -52,7 +52,7 @@ def ensure_tabs(project: LabelingProject, *, anew: bool = False) -> int:
     """Makes the tabs that were never made; those that people renamed, changed or deleted stay as they left them.
 
     Args:
-        project: Ours.
+        project: Our project in Label Studio.
         anew: Also make those again that people deleted.
 
     Returns:

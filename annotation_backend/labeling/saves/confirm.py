@@ -15,10 +15,10 @@ from annotation_backend.labeling.models import (
     Annotation,
     AnnotationQuerySet,
     Confirmation,
+    ConfirmationOutcome,
     DeletionAsked,
     LabelingProject,
     LabelingTask,
-    Outcome,
     ReceivedBy,
 )
 from annotation_backend.labeling.saves.save import Save, place_of, read_save
@@ -76,7 +76,7 @@ def waiting_saves(case: Case) -> AnnotationQuerySet:
     return Annotation.objects.filter(task__case=case).waiting().defer("raw")
 
 
-def note(row: Annotation, outcome: Outcome) -> None:
+def note(row: Annotation, outcome: ConfirmationOutcome) -> None:
     """Stores Label Studio's answer about a save."""
     with transaction.atomic():
         lock_cases(LabelingTask.objects.filter(pk=row.task_id))
@@ -153,14 +153,14 @@ def _settle(truth: Save, saves: AnnotationQuerySet) -> None:
     unmark(saves.filter(label_studio_task=truth.task))
     for row in saves.waiting():
         outcome = _outcome(row, truth)
-        if outcome == Outcome.SUPERSEDED or _is_final(row):
+        if outcome == ConfirmationOutcome.SUPERSEDED or _is_final(row):
             note(row, outcome)
 
 
-def _outcome(row: Annotation, truth: Save) -> Outcome:
+def _outcome(row: Annotation, truth: Save) -> ConfirmationOutcome:
     """Superseded: an older save than Label Studio's; mismatch: one from before the annotation was made, or newer."""
     began = truth.made_at or row.saved_at
-    return Outcome.SUPERSEDED if began <= row.saved_at < truth.saved_at else Outcome.MISMATCH
+    return ConfirmationOutcome.SUPERSEDED if began <= row.saved_at < truth.saved_at else ConfirmationOutcome.MISMATCH
 
 
 def _settle_missing(saves: AnnotationQuerySet) -> None:
@@ -171,9 +171,9 @@ def _settle_missing(saves: AnnotationQuerySet) -> None:
     confirmed: Sequence[Annotation] = list(saves.confirmed())
     for row in saves.waiting():
         if any(row.saved_at < later.saved_at for later in confirmed):
-            note(row, Outcome.SUPERSEDED)
+            note(row, ConfirmationOutcome.SUPERSEDED)
         elif _is_final(row):
-            note(row, Outcome.UNKNOWN)
+            note(row, ConfirmationOutcome.UNKNOWN)
 
 
 def _leave_other_tasks(answers: _Answers, saves: AnnotationQuerySet) -> None:

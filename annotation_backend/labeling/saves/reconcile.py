@@ -12,10 +12,10 @@ from django.utils import timezone
 from annotation_backend.labeling.models import (
     Annotation,
     AnnotationDeletion,
+    ConfirmationOutcome,
     FormerTask,
     LabelingProject,
     LabelingTask,
-    Outcome,
     ReceivedBy,
 )
 from annotation_backend.labeling.saves.save import place_of, read_save
@@ -80,7 +80,7 @@ class _Before:
         saves = Annotation.objects.filter(project=project).order_by()
         for *save, received_by, outcome in saves.values_list(*_SAME, "received_by", "confirmation__outcome"):
             self.in_task.setdefault(save[0], set()).add(save[1])
-            if received_by == ReceivedBy.PULL or outcome == Outcome.CONFIRMED:
+            if received_by == ReceivedBy.PULL or outcome == ConfirmationOutcome.CONFIRMED:
                 self.settled.add(tuple(save))
         marks = AnnotationDeletion.objects.filter(project=project)
         self.marked = set(marks.values_list("label_studio_task", "label_studio_id"))

@@ -23,7 +23,7 @@ _REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 @dataclass(frozen=True)
 class Save:
-    """One save of one annotation.
+    """One save of one annotation, as Label Studio describes it.
 
     Args:
         identifier: Label Studio's number of the annotation.

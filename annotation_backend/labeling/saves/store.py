@@ -16,11 +16,11 @@ from annotation_backend.labeling.models import (
     Annotation,
     AnnotationDeletion,
     Confirmation,
+    ConfirmationOutcome,
     DeletionAsked,
     FormerTask,
     LabelingProject,
     LabelingTask,
-    Outcome,
     ReceivedBy,
     TaskState,
     number_of,
@@ -60,7 +60,7 @@ def store(save: Save, *, received_by: ReceivedBy) -> tuple[Annotation, bool]:
 
     Args:
         save: The save, as it was read.
-        received_by: How it came.
+        received_by: The way by which it came: webhook or reconciliation.
 
     Returns:
         The row, and whether it is new.
@@ -115,11 +115,11 @@ def _vouch(row: Annotation, task: LabelingTask) -> None:
     """Confirms a save that Label Studio itself gave us, whatever it answered about it before."""
     if not Annotation.objects.filter(pk=row.pk).confirmed().exists() or _is_unchecked_legacy(row):
         with settled(*sharing(task, row.project_id, row.label_studio_id)):
-            Confirmation.objects.update_or_create(annotation=row, defaults={"outcome": Outcome.CONFIRMED})
+            Confirmation.objects.update_or_create(annotation=row, defaults={"outcome": ConfirmationOutcome.CONFIRMED})
 
 
 def _is_unchecked_legacy(row: Annotation) -> bool:
-    return Confirmation.objects.filter(annotation=row, outcome=Outcome.UNCHECKED_LEGACY).exists()
+    return Confirmation.objects.filter(annotation=row, outcome=ConfirmationOutcome.UNCHECKED_LEGACY).exists()
 
 
 def mark_deleted(saves: QuerySet[Annotation]) -> int:

@@ -12,8 +12,11 @@ from datasets.errors import TryAgain
 LARGEST_NUMBER = 2**31 - 1
 """Largest number of Label Studio's that a row of ours holds."""
 
+Row = dict[str, Any]
+"""An object of Label Studio's, as its JSON has it."""
 
-def record_of(answer: object, **kinds: type) -> dict[str, Any]:
+
+def record_of(answer: object, **kinds: type) -> Row:
     """An answer that is an object with these fields.
 
     Args:
@@ -21,7 +24,7 @@ def record_of(answer: object, **kinds: type) -> dict[str, Any]:
         kinds: Name and kind of each field that is read; others may be there.
 
     Raises:
-        TryAgain: It is none (``label-studio-answer``).
+        TryAgain: The answer has another shape (``label-studio-answer``).
     """
     if not isinstance(answer, Mapping):
         raise unreadable("something else than an object")
@@ -32,7 +35,7 @@ def record_of(answer: object, **kinds: type) -> dict[str, Any]:
     return dict(answer)
 
 
-def rows_of(answer: object, **kinds: type) -> list[dict[str, Any]]:
+def rows_of(answer: object, **kinds: type) -> list[Row]:
     """An answer that is a list of objects with these fields.
 
     Args:
@@ -40,21 +43,21 @@ def rows_of(answer: object, **kinds: type) -> list[dict[str, Any]]:
         kinds: As for `record_of`, of each object.
 
     Raises:
-        TryAgain: It is none (``label-studio-answer``).
+        TryAgain: The answer has another shape (``label-studio-answer``).
     """
     if not isinstance(answer, list):
         raise unreadable("something else than a list")
     return [record_of(row, **kinds) for row in answer]
 
 
-def sound_rows_of(answer: object, **kinds: type) -> tuple[list[dict[str, Any]], int]:
+def sound_rows_of(answer: object, **kinds: type) -> tuple[list[Row], int]:
     """As `rows_of`, where one row of another shape must not cost the others.
 
     Returns:
         The sound rows, and how many others there are.
 
     Raises:
-        TryAgain: It is no list (``label-studio-answer``).
+        TryAgain: The answer is no list (``label-studio-answer``).
     """
     if not isinstance(answer, list):
         raise unreadable("something else than a list")

@@ -1,4 +1,4 @@
-"""One way to talk to Label Studio: bounded in time, outside of transactions, with errors that say what to do."""
+"""All requests to Label Studio: bounded in time, outside of transactions, with errors that say what to do."""
 
 import http.client
 import time
@@ -43,7 +43,7 @@ def answers_within(seconds: float) -> Iterator[None]:
 
 
 def call(method: str, path: str, **kwargs: Any) -> Any:
-    """One request.
+    """Sends one request to Label Studio and returns its answer.
 
     Args:
         method: HTTP verb.
@@ -147,7 +147,7 @@ def unreadable(what: str) -> TryAgain:
 
 
 def _end() -> float:
-    """When the next answer must be there as a whole."""
+    """The deadline of the next answer, by the monotonic clock."""
     longest = time.monotonic() + TIMEOUT_SECONDS
     deadline = _deadline.get()
     return longest if deadline is None else min(longest, deadline)

@@ -40,7 +40,7 @@ def write_task(task: LabelingTask, data: Mapping[str, Any], *, there: Mapping[st
     """Gives a task its data in Label Studio; until that is done, the old data and the new both count as ours.
 
     Args:
-        task: Ours.
+        task: Our record of the task.
         data: The data that it is to have.
         there: The data that Label Studio has; a site's own keys in it stay.
 

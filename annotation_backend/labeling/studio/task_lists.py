@@ -5,7 +5,7 @@ in with status 500.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +15,9 @@ from annotation_backend.labeling.studio.client import call, unreadable
 from datasets.errors import TryAgain
 
 Fields = Literal["all", "task_only"]
+
+TaskRow = Mapping[str, Any]
+"""A task, as Label Studio lists it."""
 
 FAILED, NO_ANSWER = "label-studio-error", "label-studio-answer"
 
@@ -45,7 +48,7 @@ def listed(
     """A project's tasks, page by page.
 
     Args:
-        project: Ours.
+        project: Our project in Label Studio.
         fields: Everything with annotations, or the task alone.
         condition: One filter, as Label Studio writes it.
         page_size: Tasks in one answer.
@@ -88,11 +91,11 @@ def _tasks_in(rows: list[Any], odd: Odd | None) -> list[dict[str, Any]]:
 def found_among(
     project: LabelingProject, numbers: Sequence[int], *, fields: Fields, odd: Odd | None = None
 ) -> Iterator[dict[str, Any] | Unreadable]:
-    """Those of some tasks that Label Studio has, and those at which it fails; no others.
+    """Of the given tasks, those that Label Studio has and those at which it fails.
 
     Args:
-        project: Ours.
-        numbers: Label Studio's, in any order.
+        project: Our project in Label Studio.
+        numbers: Label Studio's numbers of tasks, in any order.
         fields: As for `listed`.
         odd: As for `listed`.
 

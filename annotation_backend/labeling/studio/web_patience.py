@@ -9,10 +9,10 @@ from django.http import HttpRequest, HttpResponse
 from annotation_backend.labeling.studio.client import answers_within
 
 STUDIO_SECONDS = 8.0
-"""For all that one request asks of Label Studio; what takes longer is a job."""
+"""Longest wait for all that one request asks of Label Studio; anything longer is a job."""
 
 DATABASE_SECONDS = 5.0
-"""For SQLite to be free in the web service; commands and jobs wait longer."""
+"""Longest wait for a locked SQLite database in the web service; commands and jobs wait longer."""
 
 
 class WebPatience:
@@ -22,7 +22,7 @@ class WebPatience:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answers."""
+        """Answers a request within these limits."""
         with answers_within(STUDIO_SECONDS):
             return self._get_response(request)
 

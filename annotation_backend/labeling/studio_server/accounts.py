@@ -62,7 +62,7 @@ def sign_up(person: User, password: str) -> None:
         TryAgain: Label Studio does not answer.
         RejectedInput: The address has an account in a Label Studio whose database is not ours to open
             (``label-studio-account``).
-        ProgramFault: It does not accept the account.
+        ProgramFault: Label Studio does not accept the account.
     """
     link = settings.LABEL_STUDIO_URL + record_of(call("GET", "/api/invite"), invite_url=str)["invite_url"]
     with readable_errors(), requests.Session() as browser:

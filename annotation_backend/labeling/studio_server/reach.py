@@ -31,7 +31,7 @@ def environment(service: str) -> dict[str, str]:
 
 
 def banned_subnets(allowed: frozenset[Address]) -> list[str]:
-    """All networks that are banned, without the allowed addresses."""
+    """The networks to which Label Studio may not send, without the allowed addresses."""
     networks = [ipaddress.ip_network(text) for text in _BANNED]
     for address in allowed:
         networks = [part for network in networks for part in _without(network, address)]

@@ -37,7 +37,7 @@ class SignInLimit:
 
     _counts: ClassVar[OrderedDict[Key, tuple[int, float, float]]] = OrderedDict()
     _lock: ClassVar[Lock] = Lock()
-    """Of all instances together: Label Studio makes a second one for addresses without their last slash."""
+    """One lock for all instances: Label Studio makes a second one for addresses without their last slash."""
 
     def __init__(self, get_response: Callable[[Any], Any]) -> None:
         self._get_response = get_response

@@ -35,7 +35,7 @@ def stored_masks(annotation: Annotation) -> VersionMasks:
 
 
 def masks_in(stored: VersionMasks) -> dict[str, NDArray[np.bool_]]:
-    """By label: the mask (height, width)."""
+    """The masks (height, width) of a save, by label."""
     labels, shape = sorted(stored.areas), (stored.height, stored.width)
     if not labels:
         return {}

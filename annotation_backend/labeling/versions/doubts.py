@@ -10,10 +10,10 @@ from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models import (
     Annotation,
     AnnotationFinding,
+    ConfirmationOutcome,
     FindingKind,
     LabelingTask,
     NamedDrawer,
-    Outcome,
 )
 from annotation_backend.labeling.saves.store import lock_cases, settled
 from datasets.errors import RejectedInput
@@ -83,7 +83,7 @@ def name_annotator(finding: AnnotationFinding, person: User, *, named_by: User) 
 
 
 def _is_explained(row: Annotation) -> bool:
-    if row.confirmation.outcome != Outcome.SUPERSEDED or not row.people:
+    if row.confirmation.outcome != ConfirmationOutcome.SUPERSEDED or not row.people:
         return False
     same = Annotation.objects.filter(project=row.project_id, label_studio_id=row.label_studio_id)
     later = same.proved().filter(saved_at__gt=row.saved_at).values_list("completed_by", "updated_by")

@@ -25,7 +25,7 @@ class Standing:
     mask: CaseMask | None
 
     @property
-    def is_behind(self) -> bool:
+    def is_to_be_assembled(self) -> bool:
         """Whether the mask of these saves still has to be made, or compared with its saves as they are read now."""
         return bool(self.saves) and (self.mask is None or not self.mask.is_of_today)
 

@@ -55,7 +55,7 @@ def task_of_slice(case_code: str, slice_index: int) -> LabelingTask:
     """The task of a case's slice.
 
     Raises:
-        RejectedInput: It has none (``slice-unpublished``).
+        RejectedInput: The slice has no task (``slice-unpublished``).
     """
     task = (
         LabelingTask.objects.select_related("case", "project")
@@ -70,7 +70,7 @@ def task_of_slice(case_code: str, slice_index: int) -> LabelingTask:
 
 
 def version_of(task: LabelingTask, number: int) -> Annotation:
-    """One version of a slice.
+    """Finds one version of a slice.
 
     Raises:
         RejectedInput: There is no such version (``version-unknown``).

@@ -22,7 +22,7 @@ from annotation_backend.labeling.views.request_body import View, errors_answered
 from annotation_backend.registry.models import Model, PromptKind
 
 BATCH_SECONDS = 60.0
-"""How long a batch may take; Label Studio waits 100 s."""
+"""Longest time for a batch; Label Studio waits 100 s."""
 
 _MOST_DIGITS = 19
 
@@ -62,7 +62,7 @@ def setup(_request: HttpRequest) -> HttpResponse:
 @label_studio_only
 @require_GET
 def versions(_request: HttpRequest) -> HttpResponse:
-    """All registered models."""
+    """Answers Label Studio with the names of all registered models."""
     return JsonResponse({"versions": [str(model) for model in Model.objects.all()]})
 
 

@@ -20,7 +20,7 @@ _TOO_LARGE = "request-too-large"
 
 
 def json_object(request: HttpRequest) -> dict[str, Any]:
-    """The request's body.
+    """The JSON object in a request's body.
 
     Raises:
         RejectedInput: It is larger than DATA_UPLOAD_MAX_MEMORY_SIZE (``request-too-large``), is no JSON object, or was

@@ -69,7 +69,7 @@ def of_a_slice(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
 @require_GET
 @of_a_slice
 def slice_versions(request: HttpRequest, task: LabelingTask) -> HttpResponse:
-    """All versions of a slice, the newest first."""
+    """The page of all versions of a slice, the newest first."""
     context = {"task": task, "case": task.case, "rows": _rows(task), "task_url": task_url(task)}
     return render(request, "labeling/versions.html", context)
 

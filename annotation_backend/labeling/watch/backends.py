@@ -2,12 +2,11 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Any
 
 from django.conf import settings
 
 from annotation_backend.labeling.models import LabelingProject, Secret, Subject
-from annotation_backend.labeling.studio.answers import record_of, rows_of
+from annotation_backend.labeling.studio.answers import Row, record_of, rows_of
 from annotation_backend.labeling.studio.client import call, unless_missing
 from annotation_backend.labeling.studio.credentials import (
     former_ml_backend_urls,
@@ -27,8 +26,6 @@ FOREIGN = "another backend beside ours"
 ELSEWHERE = "ours at another address"
 
 _CONNECTED = "CO"
-
-Row = dict[str, Any]
 
 
 def differences(project: LabelingProject) -> list[Difference]:
@@ -94,7 +91,7 @@ def _is_foreign(row: Row, found: Sequence[Difference]) -> bool:
 
 
 def _ours(project: LabelingProject, rows: Sequence[Row]) -> Row | None:
-    """The one that we made, wherever it points now; else one with an address of ours."""
+    """The ML backend that we made, wherever it points now; else one with an address of ours."""
     made = next((row for row in rows if row["id"] == project.ml_backend_id), None)
     return made or next((row for row in rows if _is_at_home(project, row)), None)
 

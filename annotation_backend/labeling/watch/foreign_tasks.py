@@ -15,7 +15,7 @@ from annotation_backend.labeling.saves.save import place_of
 from annotation_backend.labeling.studio.answers import moment_of
 from annotation_backend.labeling.studio.client import unless_missing
 from annotation_backend.labeling.studio.task_data import digest_of
-from annotation_backend.labeling.studio.task_lists import FAILED
+from annotation_backend.labeling.studio.task_lists import FAILED, TaskRow
 from annotation_backend.labeling.watch.difference import Difference
 from datasets.errors import TryAgain
 
@@ -27,14 +27,12 @@ STATE = "none of ours"
 
 COMMENT = "This task is none of Maskloop's. What is drawn here counts nowhere: draw in the slice's own task."
 
-Row = Mapping[str, Any]
 
-
-def differences(project: LabelingProject, rows: Iterable[Row]) -> list[Difference]:
+def differences(project: LabelingProject, rows: Iterable[TaskRow]) -> list[Difference]:
     """Tasks of the project that no slice has or had, and that do not say so yet.
 
     Args:
-        project: Ours.
+        project: Our project in Label Studio.
         rows: Tasks as Label Studio lists them.
     """
     suspects = [row for row in rows if not _is_marked(row["data"]) and _has_settled(row)]
@@ -53,7 +51,7 @@ def differences(project: LabelingProject, rows: Iterable[Row]) -> list[Differenc
     ]
 
 
-def mend(found: Sequence[Difference], rows: Mapping[int, Row]) -> set[int]:
+def mend(found: Sequence[Difference], rows: Mapping[int, TaskRow]) -> set[int]:
     """Takes them out of the tabs, with a comment for a person who opens one.
 
     Returns:
@@ -75,12 +73,12 @@ def _is_marked(data: Mapping[str, Any]) -> bool:
     return data.get("state") == STATE and data.get("review_comment") == COMMENT
 
 
-def _has_settled(row: Row) -> bool:
+def _has_settled(row: TaskRow) -> bool:
     made = moment_of(row.get("created_at"))
     return made is not None and timezone.now() - made >= SETTLING
 
 
-def _was_ours(project: LabelingProject, row: Row) -> bool:
+def _was_ours(project: LabelingProject, row: TaskRow) -> bool:
     """Whether it is a slice's task of before: a project that was given up may be seen again."""
     place = place_of(row)
     former = FormerTask.objects.filter(project=project, label_studio_id=row["id"])

@@ -16,7 +16,7 @@ def differences(project: LabelingProject, there: Container[int]) -> list[Differe
     """Tasks of cases in use that Label Studio has no more; each that a list lacks is asked for by itself.
 
     Args:
-        project: Ours.
+        project: Our project in Label Studio.
         there: Label Studio's numbers of all tasks of the project.
     """
     records = LabelingTask.objects.filter(project=project, label_studio_id__gt=0, case__is_rehearsal=False)

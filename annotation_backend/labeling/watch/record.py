@@ -23,7 +23,7 @@ from annotation_backend.labeling.models import (
 from annotation_backend.labeling.watch.difference import Difference
 
 STAYS_OPEN = timedelta(hours=24)
-"""So long after the mending somebody may still submit a task that was opened before it."""
+"""Time after a mending in which a task that was opened before it may still be submitted."""
 
 
 def keep(project: LabelingProject, found: Iterable[Difference]) -> list[StudioChange]:

@@ -40,7 +40,7 @@ def look(project: LabelingProject) -> list[Difference]:
 
     Raises:
         TryAgain: Label Studio does not answer.
-        RejectedInput: It refuses our token, or has not the project.
+        RejectedInput: Label Studio refuses our token, or has not the project.
     """
     found = [one for check in CHECKS for one in _settled(check, project)]
     rows = tasks.all_tasks(project)
@@ -49,10 +49,10 @@ def look(project: LabelingProject) -> list[Difference]:
 
 
 def settle(project: LabelingProject, *, is_full: bool = True) -> list[str]:
-    """Compares, records differences, and mends them.
+    """Compares Label Studio with what we left there, records the differences, and mends them.
 
     Args:
-        project: Ours, in Label Studio.
+        project: Our project in Label Studio.
         is_full: Looks at every task, rather than those that Label Studio changed since the last look.
 
     Returns:
@@ -90,7 +90,7 @@ def settle_project(project: LabelingProject) -> list[str]:
 
 
 def _settle(check: Check, project: LabelingProject) -> list[str]:
-    """One kind of thing; where it cannot be looked at or brought back, the others still are."""
+    """Looks at one kind of thing and mends it; where that fails, the other kinds are still looked at."""
     try:
         found = _settled(check, project)
     except MaskloopError as error:
@@ -113,7 +113,7 @@ def bring_up_to_date(project: LabelingProject, records: Sequence[LabelingTask], 
     """The same for some tasks; those that are as we gave them last get the data that they should have by now.
 
     Args:
-        project: Ours.
+        project: Our project in Label Studio.
         records: Tasks that Label Studio has.
         rows: These tasks as it has them, by its number.
 

@@ -18,7 +18,7 @@ _PATHS = {"azure_blob": "azure"}
 
 
 def differences(project: LabelingProject) -> list[Difference]:
-    """All storages of the project."""
+    """All cloud storages of the project: each differs, as we set up none."""
     return [
         Difference(Subject.STORAGE, name, found=digest_of([row["id"], row.get("type")]), number=row["id"])
         for name, address in _ADDRESSES.items()
@@ -27,7 +27,7 @@ def differences(project: LabelingProject) -> list[Difference]:
 
 
 def mend(project: LabelingProject, found: Sequence[Difference]) -> None:
-    """Takes them away."""
+    """Removes the storages from the project."""
     wanted = {(one.name, one.number) for one in found}
     for name, address in _ADDRESSES.items() if wanted else ():
         for row in _rows(project, address):

@@ -19,7 +19,7 @@ from annotation_backend.labeling.studio.task_data import (
     task_data,
     write_task,
 )
-from annotation_backend.labeling.studio.task_lists import FAILED, NO_ANSWER, Unreadable, found_among, listed
+from annotation_backend.labeling.studio.task_lists import FAILED, NO_ANSWER, TaskRow, Unreadable, found_among, listed
 from annotation_backend.labeling.watch.difference import Difference
 from datasets.errors import TryAgain
 from datasets.study.case import SeriesRole
@@ -40,8 +40,6 @@ FOREIGN, CHANGED, GONE = "another beside ours", "ours is another now", "ours is 
 
 _PAGE = 100
 
-Row = Mapping[str, Any]
-
 
 class Pictures:
     """Tasks' data as it should be; the pictures of a case are read once."""
@@ -59,14 +57,14 @@ class Pictures:
         return task_data(task.case, task.slice_index, pair, state=task.mirrored_state, comment=task.mirrored_comment)
 
 
-def differences(project: LabelingProject, rows: Iterable[Row]) -> list[Difference]:
+def differences(project: LabelingProject, rows: Iterable[TaskRow]) -> list[Difference]:
     """Data and predictions of tasks that we did not give them.
 
     A task that differs is asked for once more by itself, between two readings of our record of it, so that a change of
     ours meanwhile counts as ours. A long list may be older than two pushes of ours.
 
     Args:
-        project: Ours.
+        project: Our project in Label Studio.
         rows: Tasks as Label Studio lists them; those that are not ours are passed over.
     """
     records, pictures = _records(project), Pictures()
@@ -90,13 +88,15 @@ def _asked_again(project: LabelingProject, number: int, pictures: Pictures) -> l
     return _of_row(task, found, pictures)
 
 
-def all_tasks(project: LabelingProject, *, since: datetime | None = None, odd: list[str] | None = None) -> list[Row]:
+def all_tasks(
+    project: LabelingProject, *, since: datetime | None = None, odd: list[str] | None = None
+) -> list[TaskRow]:
     """Tasks with their predictions; with `since`, those that Label Studio changed after it.
 
     Where Label Studio fails at one of them, all of ours are read but that one, which reconciliation names.
 
     Args:
-        project: Ours.
+        project: Our project in Label Studio.
         since: The earliest change.
         odd: Takes a line for each task of another shape than a task's, which is left out.
 
@@ -122,11 +122,11 @@ def _changed_after(moment: datetime) -> dict[str, Any]:
     return {"filter": "filter:tasks:updated_at", "operator": "greater", "type": "Datetime", "value": value}
 
 
-def sound(row: object) -> Row:
+def sound(row: object) -> TaskRow:
     """The parts of a task that are compared; masks, gigabytes in many tasks, do not stay in memory.
 
     Raises:
-        TryAgain: It has another shape (``label-studio-answer``).
+        TryAgain: The row has not the shape of a task (``label-studio-answer``).
     """
     task = record_of(row, id=int, data=dict)
     kept = {key: task.get(key) for key in ("id", "data", "created_at", "updated_at", "updated_by")}
@@ -138,8 +138,8 @@ def sound(row: object) -> Row:
     return kept
 
 
-def _sound_ones(rows: Iterable[Row], odd: list[str]) -> Iterator[Row]:
-    """Those of some tasks that have a task's shape; the others are named."""
+def _sound_ones(rows: Iterable[TaskRow], odd: list[str]) -> Iterator[TaskRow]:
+    """The rows that have a task's shape; the others are named in `odd`."""
     for row in rows:
         try:
             yield sound(row)
@@ -147,7 +147,7 @@ def _sound_ones(rows: Iterable[Row], odd: list[str]) -> Iterator[Row]:
             odd.append(f"Task {row['id']} was not looked at, the next round does it again: {error}")
 
 
-def mend(found: Sequence[Difference], rows: Mapping[int, Row]) -> set[int]:
+def mend(found: Sequence[Difference], rows: Mapping[int, TaskRow]) -> set[int]:
     """Gives tasks their data back; a prediction that is not ours shows nothing, until the worker has drawn it anew.
 
     Returns:
@@ -168,11 +168,11 @@ def mend(found: Sequence[Difference], rows: Mapping[int, Row]) -> set[int]:
     return failed
 
 
-def bring_up_to_date(tasks: Iterable[LabelingTask], rows: Mapping[int, Row]) -> set[int]:
+def bring_up_to_date(tasks: Iterable[LabelingTask], rows: Mapping[int, TaskRow]) -> set[int]:
     """Gives tasks the data that they should have by now, where that differs from what we wrote last.
 
     Args:
-        tasks: Ours.
+        tasks: Our records of the tasks.
         rows: These tasks as Label Studio has them, by its number.
 
     Returns:
@@ -211,7 +211,7 @@ def draw_anew(tasks: Sequence[LabelingTask]) -> None:
         predictions_outdated.send(sender=LabelingTask, case_code=code)
 
 
-def take_for_old(project: LabelingProject, rows: Mapping[int, Row]) -> None:
+def take_for_old(project: LabelingProject, rows: Mapping[int, TaskRow]) -> None:
     """In the first look at a project: predictions of unknown origin are not reported.
 
     Those that an earlier version pushed are drawn anew once, where the slice still waits.
@@ -231,11 +231,11 @@ def _records(project: LabelingProject, numbers: Sequence[int] | None = None) -> 
     return {task.label_studio_id: task for task in rows.select_related("case__patient", "project")}
 
 
-def _of_row(task: LabelingTask, row: Row, pictures: Pictures) -> list[Difference]:
+def _of_row(task: LabelingTask, row: TaskRow, pictures: Pictures) -> list[Difference]:
     return [*of_data(task, row, pictures), *_of_predictions(task, row)]
 
 
-def of_data(task: LabelingTask, row: Row, pictures: Pictures) -> list[Difference]:
+def of_data(task: LabelingTask, row: TaskRow, pictures: Pictures) -> list[Difference]:
     """Values of a task's data that are neither as we wrote them nor as they should be; one difference a subject."""
     data = row["data"]
     if digest_of_data(data) in task.written:
@@ -261,7 +261,7 @@ def of_data(task: LabelingTask, row: Row, pictures: Pictures) -> list[Difference
     ]
 
 
-def _of_predictions(task: LabelingTask, row: Row) -> list[Difference]:
+def _of_predictions(task: LabelingTask, row: TaskRow) -> list[Difference]:
     rows = row.get("predictions")
     is_old = BEFORE in task.shown or (not task.shown and task.drawn_by_id)
     if rows is None or is_old:
@@ -279,7 +279,7 @@ def _of_predictions(task: LabelingTask, row: Row) -> list[Difference]:
     return [Difference(Subject.PREDICTION, name, last, digests[others[-1]], row["id"], task, when)]
 
 
-def _who_and_when(row: Row) -> tuple[datetime | None, int]:
+def _who_and_when(row: TaskRow) -> tuple[datetime | None, int]:
     """Label Studio's last change of the task, which may be a later one."""
     people = row.get("updated_by")
     first = people[0] if isinstance(people, list) and people else people

@@ -60,7 +60,7 @@ def sign_in(browser: requests.Session, email: str, password: str) -> None:
     """Signs in to Label Studio as a person does.
 
     Raises:
-        RejectedInput: It does not take the password (``label-studio-password``).
+        RejectedInput: Label Studio does not take the password (``label-studio-password``).
     """
     page = f"{settings.LABEL_STUDIO_URL}/user/login/"
     found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', browser.get(page, timeout=_SECONDS).text)

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from annotation_backend.labeling.models import LabelingProject, Secret, Subject
-from annotation_backend.labeling.studio.answers import moment_of, record_of, rows_of
+from annotation_backend.labeling.studio.answers import Row, moment_of, record_of, rows_of
 from annotation_backend.labeling.studio.client import call, unless_missing
 from annotation_backend.labeling.studio.credentials import (
     former_ml_backend_urls,
@@ -22,8 +21,6 @@ FOREIGN = "another webhook beside ours"
 OF_ALL = "another webhook for all projects"
 TWICE = "ours a second time"
 ELSEWHERE = "ours at another address"
-
-Row = dict[str, Any]
 
 
 def differences(project: LabelingProject) -> list[Difference]:
@@ -61,7 +58,7 @@ def _fixed() -> Row:
 
 
 def _rows(project: LabelingProject) -> list[Row]:
-    """Those of the project, and those of the whole organisation, which hear of it too."""
+    """The webhooks of the project, and those of the whole organisation, which are told of it too."""
     rows = rows_of(call("GET", "/api/webhooks/"), id=int, url=str)
     return [row for row in rows if row.get("project") in (None, project.label_studio_id)]
 

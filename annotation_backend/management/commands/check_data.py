@@ -12,7 +12,7 @@ class Command(MaskloopCommand):
     help = "Compare everything that is stored with its digests: images, pictures, masks, versions, releases, models."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """Whether to mend."""
+        """Adds whether to mend damaged files."""
         parser.add_argument("--mend", action="store_true", help="make damaged masks again from their saves")
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:

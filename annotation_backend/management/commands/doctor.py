@@ -12,7 +12,7 @@ class Command(MaskloopCommand):
     help = "Try every link of the running system with a phantom case; name each that fails and what to do."
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
-        """Examines."""
+        """Examines the platform, and reports each link."""
         found = examine(tell=self.say)
         if not found.failures:
             self.say("All links hold.")

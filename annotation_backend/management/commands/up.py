@@ -61,7 +61,7 @@ class Command(MaskloopCommand):
         )
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
-        """Starts, prepares, watches."""
+        """Starts all processes, prepares the cases, and keeps the processes running."""
         folder = studies_folder(options["data"]) if options["data"] else None
         processes = self._processes()
         processes.end_former()
@@ -223,7 +223,7 @@ _ANSWERS = {"web": _web_is_up, "label_studio": client.is_up}
 """Whether a process that was started again answers."""
 
 _NEEDED = ("web", "label_studio")
-"""Without these there is no platform; without the others it stays up and says what is missing."""
+"""Processes without which `up` ends; without the others it stays up and says which is missing."""
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

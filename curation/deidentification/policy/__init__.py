@@ -1,4 +1,4 @@
-"""Which attributes are kept, removed or replaced: the standard's tables and our choices.
+"""The policy: which attributes are kept, removed or replaced, by the standard's tables and our choices.
 
 Imports nothing else of `curation.deidentification`.
 """

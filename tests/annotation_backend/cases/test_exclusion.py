@@ -32,9 +32,9 @@ from annotation_backend.labeling.studio.credentials import basic_auth
 from annotation_backend.labeling.versions.versions import restore
 from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput
-from tests.annotation_backend.support.drawers import BrightDrawer, drawn_by, known_model
 from tests.annotation_backend.support.label_studio_double import LabelStudioDouble
 from tests.annotation_backend.support.records import accounts, drawn, published, registered_case, save_body, saved
+from tests.annotation_backend.support.segmenters import BrightSegmenter, drawn_by, known_model
 
 pytestmark = pytest.mark.django_db
 
@@ -187,7 +187,7 @@ def test_jobs_that_wait_draw_nothing_on_an_excluded_case(case: Case, tasks: list
 def test_what_was_drawn_while_the_case_was_excluded_is_shown_to_nobody(
     case: Case, tasks: list[LabelingTask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn_by(monkeypatch, BrightDrawer())
+    drawn_by(monkeypatch, BrightSegmenter())
     model = known_model(kinds=(PromptKind.AUTOMATIC, PromptKind.POINT))
     shown: list[Any] = []
     monkeypatch.setattr(predictions, "show_predictions", lambda *_: shown.append(1))

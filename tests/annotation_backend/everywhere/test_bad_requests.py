@@ -34,14 +34,14 @@ from annotation_backend.labeling.masks.controls import (
     SMART_POINT,
 )
 from annotation_backend.labeling.masks.regions import mask_of, region_of
-from annotation_backend.labeling.models import Annotation, DeletionAsked, LabelingTask, Outcome
+from annotation_backend.labeling.models import Annotation, ConfirmationOutcome, DeletionAsked, LabelingTask
 from annotation_backend.labeling.predictions import interactive
 from annotation_backend.labeling.saves.confirm import note
 from annotation_backend.labeling.studio.credentials import SECRET_HEADER, basic_auth, webhook_headers
 from annotation_backend.registry.model_registry import models_folder, promote, register_package
 from annotation_backend.registry.models import Promotion, PromptKind
-from tests.annotation_backend.support.drawers import BrightDrawer, drawn_by, known_model
 from tests.annotation_backend.support.records import SHAPE, accounts, drawn, published, registered_case, save_body
+from tests.annotation_backend.support.segmenters import BrightSegmenter, drawn_by, known_model
 from training.memory import process_memory
 from training.model_package import WEIGHTS_NAME, Method
 from training.pretrained.shipped import shipped_packages
@@ -128,8 +128,8 @@ class Desk:
 @pytest.fixture
 def desk(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Desk:
     """Models that draw what is bright; nothing goes on behind an answer."""
-    drawn_by(monkeypatch, BrightDrawer())
-    for name in ("behind", "behind_save"):
+    drawn_by(monkeypatch, BrightSegmenter())
+    for name in ("propagate_after_prompt", "propagate_after_save"):
         monkeypatch.setattr(interactive.neighbours, name, lambda *_args, **_options: None)
     known_model(method=Method.CLICKS_2D, kinds=(PromptKind.POINT, PromptKind.BOX, PromptKind.AUTOMATIC))
     known_model("ends", method=Method.SIX_POINTS, kinds=(PromptKind.EXTREME_POINTS,))
@@ -369,7 +369,7 @@ SIX: dict[str, list[tuple[float, float]]] = {
 @pytest.fixture
 def ends_desk(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Desk:
     """The six-points and click models that are shipped."""
-    monkeypatch.setattr(interactive.neighbours, "behind", lambda *_args, **_options: None)
+    monkeypatch.setattr(interactive.neighbours, "propagate_after_prompt", lambda *_args, **_options: None)
     for name, kinds in (("six-points", [PromptKind.EXTREME_POINTS]), ("clicks-2d", [PromptKind.POINT])):
         folder = models_folder() / f"{name}-1"
         if not folder.exists():
@@ -659,7 +659,7 @@ def test_58_the_wrong_method_is_named_by_its_status() -> None:
 # 59: a model is swapped while people ask
 
 
-class SwappingDrawer(BrightDrawer):
+class SwappingSegmenter(BrightSegmenter):
     """While it draws for the first time, another model is promoted and somebody else asks."""
 
     def __init__(self) -> None:
@@ -675,7 +675,7 @@ class SwappingDrawer(BrightDrawer):
 
 def test_59_two_predicts_and_a_swap_between_them(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     new = known_model("new", method=Method.CLICKS_2D)
-    old, later = SwappingDrawer(), BrightDrawer("new-1")
+    old, later = SwappingSegmenter(), BrightSegmenter("new-1")
     monkeypatch.setattr(
         "annotation_backend.inference.serving.segmenting.segmenter_of", lambda model: later if model == new else old
     )
@@ -714,7 +714,7 @@ def test_60_a_client_that_leaves_in_the_middle_of_its_body(desk: Desk, monkeypat
 
 
 def test_60_an_answer_that_fails_frees_its_place(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Broken(BrightDrawer):
+    class Broken(BrightSegmenter):
         def segment(self, request: SegmentationRequest) -> Segmentation:
             raise MemoryError
 
@@ -764,7 +764,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 def test_a_damaged_model_says_so_and_another_kind_of_prompt_is_answered(
     name: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(interactive.neighbours, "behind", lambda *_args, **_options: None)
+    monkeypatch.setattr(interactive.neighbours, "propagate_after_prompt", lambda *_args, **_options: None)
     accounts()
     desk = Desk(published(registered_case()), caplog)
     folder = models_folder() / "clicks-2d-damaged"
@@ -785,7 +785,7 @@ def test_a_damaged_model_says_so_and_another_kind_of_prompt_is_answered(
         batch = desk.send(desk.batch({"id": desk.task.label_studio_id}))
         assert (batch.status_code, batch.json()["code"]) == (400, "no-serving-model")
         box_model = known_model("boxes", method=Method.LITE_MEDSAM, kinds=(PromptKind.BOX,))
-        drawn_by(monkeypatch, BrightDrawer(str(box_model)))
+        drawn_by(monkeypatch, BrightSegmenter(str(box_model)))
         [boxed] = desk.send(desk.prompted(box(), of=desk.tasks[3])).json()["results"]
         assert "refused" not in boxed
     finally:
@@ -827,7 +827,7 @@ def _current(desk: Desk) -> Annotation:
     """What counts on the task once Label Studio has confirmed all that came; nothing before."""
     assert Annotation.objects.current(desk.task) is None
     for row in Annotation.objects.all():
-        note(row, Outcome.CONFIRMED)
+        note(row, ConfirmationOutcome.CONFIRMED)
     current = Annotation.objects.current(desk.task)
     assert current is not None
     return current

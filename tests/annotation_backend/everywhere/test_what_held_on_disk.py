@@ -53,7 +53,7 @@ def test_of_many_approvals_of_one_mask_at_once_one_is_given(
 def test_saves_of_a_crowd_at_once_are_all_stored(
     people: dict[Role, User], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    a_thread_of_its_own = "annotation_backend.labeling.predictions.neighbours.behind_save"
+    a_thread_of_its_own = "annotation_backend.labeling.predictions.neighbours.propagate_after_save"
     monkeypatch.setattr(a_thread_of_its_own, lambda _save: None)
     tasks = published(registered_case())
     bodies = [save_body(tasks[number % len(tasks)], identifier=100 + number) for number in range(CROWD)]

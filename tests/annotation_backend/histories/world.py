@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.exclusion import exclude, take_back
-from annotation_backend.cases.models import AlignmentVerdict, Case
+from annotation_backend.cases.models import Case, VerdictOfRegistration
 from annotation_backend.cases.registration.export import export_case
 from annotation_backend.cases.registration.register import register_cases
 from annotation_backend.cases.registration.verdicts import decide_registration
@@ -221,7 +221,7 @@ class World:
     def judge_registration(self, *, accepts: bool) -> None:
         """A person's verdict on the registration that is there."""
         case = Case.objects.get(pk=self.case.pk)
-        verdict = AlignmentVerdict.ACCEPT if accepts else AlignmentVerdict.REJECT
+        verdict = VerdictOfRegistration.ACCEPT if accepts else VerdictOfRegistration.REJECT
         digest = case.registration.record_sha256
         decide_registration(case, self.people["r"], verdict=verdict, record_sha256=digest, comment="seen")
 
@@ -271,7 +271,7 @@ class World:
             self.complaints.append("approved something else than the page showed")
         if case.exclusion is not None:
             self.complaints.append("approved while the case is excluded")
-        if case.registration.verdict == AlignmentVerdict.REJECT:
+        if case.registration.verdict == VerdictOfRegistration.REJECT:
             self.complaints.append("approved on a rejected registration")
         approver = look.person.label_studio_id
         for index, pixels in self.contents(mask).items():
@@ -290,7 +290,7 @@ class World:
         elif last.look.seen != held:
             self.complaints.append(f"a {where} holds what the approver did not see")
         case = Case.objects.get(pk=self.case.pk)
-        if case.exclusion is not None or case.registration.verdict == AlignmentVerdict.REJECT:
+        if case.exclusion is not None or case.registration.verdict == VerdictOfRegistration.REJECT:
             self.complaints.append(f"a {where} holds a case that was left out")
 
     def settle(self) -> None:

@@ -44,8 +44,8 @@ def test_an_approved_case_is_exported_by_the_command() -> None:
     made = list(training_slices(isotropic_case(case_volumes(mask.case), read_mask(mask.path), wanted), wanted))
     read = list(read_training_slices(folder))
     assert json.loads(out.getvalue())["slices"] == {mask.case.code: len(made)}
-    assert [(one.view, one.index, one.tumour_pixels) for one in read] == [
-        (one.view, one.index, one.tumour_pixels) for one in made
+    assert [(one.plane, one.index, one.tumour_pixels) for one in read] == [
+        (one.plane, one.index, one.tumour_pixels) for one in made
     ]
     assert all((one.channels == other.channels).all() for one, other in zip(read, made, strict=True))
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from annotation_backend.accounts.models import Role
 from annotation_backend.cases.exclusion import exclude
 from annotation_backend.cases.ingesting.ingest import ingest
-from annotation_backend.cases.models import AlignmentVerdict, Case, Patient, Registration
+from annotation_backend.cases.models import Case, Patient, Registration, VerdictOfRegistration
 from annotation_backend.cases.registration.export import export_cases
 from annotation_backend.cases.registration.register import register_cases
 from annotation_backend.cases.registration.volumes import case_volumes, select_cases
@@ -73,7 +73,7 @@ def test_a_cohort_comes_through_though_a_worker_is_killed(
     registered = register_cases(select_cases(None), progress=_killing(dask, killed_later))
     assert len(killed) == len(killed_later) == 1
     assert len(registered.done) == len(set(registered.done)) == Registration.objects.count() == sound
-    Registration.objects.update(verdict=AlignmentVerdict.ACCEPT)
+    Registration.objects.update(verdict=VerdictOfRegistration.ACCEPT)
     exported = export_cases(select_cases(None))
     assert exported.findings == []
     assert sorted(exported.pictures) == sorted(Case.objects.values_list("code", flat=True))

@@ -71,9 +71,9 @@ from annotation_backend.labeling.watch.tokens import ensure_tokens, sign_in
 from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput, TryAgain
 from datasets.formats.nifti import read_mask
-from tests.annotation_backend.support.drawers import known_model
 from tests.annotation_backend.support.installation import Installation, signed_in_at_label_studio
 from tests.annotation_backend.support.records import SHAPE, accounts, registered_case
+from tests.annotation_backend.support.segmenters import known_model
 from tests.annotation_backend.support.waiting import eventually
 
 pytestmark = [pytest.mark.label_studio, pytest.mark.django_db(transaction=True)]
@@ -118,7 +118,7 @@ class Door:
 def door(monkeypatch: pytest.MonkeyPatch) -> Door:
     door = Door()
     monkeypatch.setattr(webhook, "receive", door)
-    monkeypatch.setattr(neighbours, "behind_save", lambda _save: None)
+    monkeypatch.setattr(neighbours, "propagate_after_save", lambda _save: None)
     monkeypatch.setattr(confirm, "PATIENCE", timedelta(0))
     return door
 

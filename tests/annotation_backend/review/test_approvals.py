@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.exclusion import exclude, take_back
-from annotation_backend.cases.models import AlignmentVerdict, Case, Registration, Slice
+from annotation_backend.cases.models import Case, Registration, Slice, VerdictOfRegistration
 from annotation_backend.cases.registration.export import export_case, keep_pictures
 from annotation_backend.cases.registration.register import keep_registration, register_cases
 from annotation_backend.cases.registration.verdicts import decide_registration
@@ -164,12 +164,12 @@ def test_a_save_while_others_are_registered_keeps_the_registration(task: Labelin
 
 @pytest.mark.parametrize("outcome", ["otherwise", "unknown"])
 def test_a_save_that_label_studio_denied_keeps_nobody_from_registering(task: LabelingTask, outcome: str) -> None:
-    from annotation_backend.labeling.models import Outcome
+    from annotation_backend.labeling.models import ConfirmationOutcome
     from annotation_backend.labeling.saves.confirm import note
 
     receive({"action": "ANNOTATION_CREATED", "annotation": save_body(task)})
     assert Case.objects.get().is_annotated
-    note(Annotation.objects.get(), Outcome(outcome))
+    note(Annotation.objects.get(), ConfirmationOutcome(outcome))
     assert not Case.objects.get().is_annotated
 
 
@@ -324,11 +324,11 @@ def test_a_case_whose_registration_is_in_doubt_takes_no_verdict(
     saved(task)
     judge, record = people[Role.DATA_MANAGER], task.case.registration.record_sha256
     decide_registration(
-        task.case, judge, verdict=AlignmentVerdict(verdict), record_sha256=record, comment="Does not fit."
+        task.case, judge, verdict=VerdictOfRegistration(verdict), record_sha256=record, comment="Does not fit."
     )
     with pytest.raises(RejectedInput, match=code):
         _approved(task.case, people)
-    decide_registration(task.case, judge, verdict=AlignmentVerdict.ACCEPT, record_sha256=record)
+    decide_registration(task.case, judge, verdict=VerdictOfRegistration.ACCEPT, record_sha256=record)
     assert approved_reviews() == []
     assert _approved(task.case, people)
 
@@ -388,7 +388,7 @@ def test_a_registration_that_somebody_doubts_again_takes_its_case_out_until_it_i
 ) -> None:
     case = approval.mask.case
     client.force_login(people[Role.RADIOLOGIST])
-    for verdict, approved in ((AlignmentVerdict.LOOK, []), (AlignmentVerdict.ACCEPT, [approval])):
+    for verdict, approved in ((VerdictOfRegistration.LOOK, []), (VerdictOfRegistration.ACCEPT, [approval])):
         decide_registration(
             case,
             people[Role.DATA_MANAGER],

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.registration.recovery import RIGHT, held, measured, pairs_of, patients, table
-from curation.registration.alignment import Level, RegistrationSettings
+from curation.registration.motion_search import RegistrationSettings, SearchLevel
 from curation.registration.quality import Check, Limits, RegistrationQuality, Verdict
 from curation.registration.register import register
 from datasets.image.volume import Volume
@@ -16,7 +16,7 @@ from datasets.study.case import TissueType
 from tests.curation.registration.test_register import T1_GRID, elsewhere, pair, turned
 from tests.data import STS_NIFTI, require
 
-QUICK = RegistrationSettings(levels=(Level(5.0, 80), Level(2.5, 40)), affine_levels=())
+QUICK = RegistrationSettings(levels=(SearchLevel(5.0, 80), SearchLevel(2.5, 40)), affine_levels=())
 
 
 def check(verdict: Verdict) -> Check:

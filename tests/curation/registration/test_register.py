@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from curation.registration.alignment import Level
+from curation.registration.motion_search import SearchLevel
 from curation.registration.register import Registration, RegistrationSettings, placement_of, register
 from curation.registration.transfer import CASE, transfer_mask
 from datasets.errors import RejectedInput
@@ -24,9 +24,11 @@ from datasets.image.volume import Grid, Volume
 from datasets.phantom.anatomy import draw_anatomy
 from datasets.study.case import SeriesRole, TissueType
 
-QUICK = RegistrationSettings(levels=(Level(5.0, 200), Level(2.5, 50)), affine_levels=(), samples=20_000)
-THROUGH = replace(QUICK, affine_levels=(Level(5.0, 50),))
-FULL = RegistrationSettings(levels=(Level(5.0, 300), Level(2.5, 50)), affine_levels=(Level(2.5, 50), Level(2.0, 50)))
+QUICK = RegistrationSettings(levels=(SearchLevel(5.0, 200), SearchLevel(2.5, 50)), affine_levels=(), samples=20_000)
+THROUGH = replace(QUICK, affine_levels=(SearchLevel(5.0, 50),))
+FULL = RegistrationSettings(
+    levels=(SearchLevel(5.0, 300), SearchLevel(2.5, 50)), affine_levels=(SearchLevel(2.5, 50), SearchLevel(2.0, 50))
+)
 
 
 def turned(degrees: tuple[float, float, float], shift_mm: tuple[float, float, float] = (0, 0, 0)) -> np.ndarray:

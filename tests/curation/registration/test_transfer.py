@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
 
-from curation.registration.alignment import Level, RegistrationSettings
 from curation.registration.deformation import Deformation, read_deformation, write_deformation
+from curation.registration.motion_search import RegistrationSettings, SearchLevel
 from curation.registration.register import DEFORMATION_FILE, place_series, placement_of, register
 from curation.registration.transfer import CASE, Placement, transfer_mask
 from datasets.errors import RejectedInput
@@ -26,7 +26,7 @@ from tests.curation.registration.test_register import (
     turned,
 )
 
-QUICK = RegistrationSettings(levels=(Level(5.0, 60), Level(2.5, 40)), affine_levels=())
+QUICK = RegistrationSettings(levels=(SearchLevel(5.0, 60), SearchLevel(2.5, 40)), affine_levels=())
 CORONAL = centred((70, 18, 60), np.array([[-2.2, 0, 0], [0, 0, -5.0], [0, 2.2, 0]])[:, [0, 2, 1]], middle=(0, 0, 0))
 
 
@@ -95,7 +95,9 @@ def test_a_deformation_is_found_kept_and_read_again(tmp_path: Path) -> None:
     points = T1_GRID.to_world(np.moveaxis(np.indices(T1_GRID.shape), 0, -1)).reshape(-1, 3)
     values = map_coordinates(np.asarray(t1.data), T1_GRID.to_voxel(bend.apply(points)).T, order=1, mode="nearest")
     bent = type(t1)(values.reshape(T1_GRID.shape).astype(np.float32), T1_GRID)
-    settings = RegistrationSettings(levels=(Level(5.0, 60), Level(2.5, 40)), affine_levels=(), motion="deformable")
+    settings = RegistrationSettings(
+        levels=(SearchLevel(5.0, 60), SearchLevel(2.5, 40)), affine_levels=(), motion="deformable"
+    )
     found = register(bent, t2, settings=settings)
     assert found.deformation is not None
     limb = ball(T2_GRID, radius_mm=40.0, centre=(0, 0, 0))

@@ -7,15 +7,15 @@ from curation.slices.assembly import assemble_mask
 from datasets.errors import GeometryError, RejectedInput
 from datasets.image.mask import OEDEMA, TUMOUR
 from datasets.image.volume import Grid
-from datasets.pictures.picture_plane import PicturePlane, View
+from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
 
 LABELS = {1: TUMOUR, 2: OEDEMA}
 GRID = Grid((6, 7, 5), np.array([[0, -2.0, 0.1, 9], [0.9, 0, 0, -3], [0, 0.2, 4, 1], [0, 0, 0, 1.0]]))
 
 
-@pytest.mark.parametrize("view", View)
-def test_a_mask_cut_into_pictures_is_assembled_again(view: View) -> None:
-    plane = PicturePlane.of(GRID, view=view)
+@pytest.mark.parametrize("anatomical", AnatomicalPlane)
+def test_a_mask_cut_into_pictures_is_assembled_again(anatomical: AnatomicalPlane) -> None:
+    plane = PicturePlane.of(GRID, anatomical=anatomical)
     whole = np.random.default_rng(1).integers(0, 3, GRID.shape).astype(np.uint8)
     pictures = {index: plane.to_picture(whole, index) for index in range(plane.slice_count)}
     mask = assemble_mask(pictures, plane, GRID, labels=LABELS)

@@ -1,4 +1,4 @@
-"""Training slices: 1 mm, three views, clamped triplets, MSTT-199's grey values, and the files that hold them."""
+"""Training slices: 1 mm, three planes, clamped triplets, MSTT-199's grey values, and the files that hold them."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ from datasets.image.digest import content_sha256
 from datasets.image.mask import OEDEMA, TUMOUR, Mask
 from datasets.image.resample import resample_mask, resample_volume
 from datasets.image.volume import Grid, Volume
-from datasets.pictures.picture_plane import PicturePlane, View
+from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
 from datasets.study.case import CaseVolumes, TissueType
 
 GRID = Grid((31, 27, 9), np.array([[-0.7, 0, 0, 9], [0, -0.7, 0.5, 12], [0, 0.1, 3.5, -10], [0, 0, 0, 1.0]]))
@@ -80,12 +80,12 @@ def test_the_codes_percentiles_are_the_default() -> None:
     assert (TrainingSliceSettings().low_percentile, TrainingSliceSettings().high_percentile) == (0.5, 99.5)
 
 
-def test_slices_of_all_views_with_clamped_neighbours(case: IsotropicCase) -> None:
+def test_slices_of_all_planes_with_clamped_neighbours(case: IsotropicCase) -> None:
     everything = TrainingSliceSettings(negatives_per_positive=1000)
     slices = list(training_slices(case, everything))
-    for view in View:
-        plane = PicturePlane.of(case.grid, view=view)
-        mine = [one for one in slices if one.view is view]
+    for anatomical in AnatomicalPlane:
+        plane = PicturePlane.of(case.grid, anatomical=anatomical)
+        mine = [one for one in slices if one.plane is anatomical]
         assert [one.index for one in mine] == list(range(plane.slice_count))
         for one in mine:
             for shown, volume in ((one.t1, case.t1), (one.t2, case.t2)):
@@ -96,7 +96,7 @@ def test_slices_of_all_views_with_clamped_neighbours(case: IsotropicCase) -> Non
             assert one.channels.shape == (6, *plane.shape)
             np.testing.assert_array_equal(one.channels[:3], one.t1)
             np.testing.assert_array_equal(one.channels[3:], one.t2)
-    assert {one.view for one in slices} == set(View)
+    assert {one.plane for one in slices} == set(AnatomicalPlane)
 
 
 def test_by_default_every_slice_with_a_tumour_and_no_other(
@@ -104,10 +104,14 @@ def test_by_default_every_slice_with_a_tumour_and_no_other(
 ) -> None:
     np.testing.assert_array_equal(case.tumour, resample_mask(mask, case.grid).foreground)
     slices = list(training_slices(case, TrainingSliceSettings()))
-    for axis_sum, view in ((0, View.SAGITTAL), (1, View.CORONAL), (2, View.AXIAL)):
+    for axis_sum, anatomical in (
+        (0, AnatomicalPlane.SAGITTAL),
+        (1, AnatomicalPlane.CORONAL),
+        (2, AnatomicalPlane.AXIAL),
+    ):
         others = tuple(axis for axis in range(3) if axis != axis_sum)
         expected = np.flatnonzero(case.tumour.any(axis=others)).tolist()
-        assert [one.index for one in slices if one.view is view] == expected
+        assert [one.index for one in slices if one.plane is anatomical] == expected
     assert all(one.tumour_pixels > 0 for one in slices)
     largest = max(one.tumour_pixels for one in slices)
     few = list(training_slices(case, TrainingSliceSettings(above_tumour_pixels=largest - 1)))
@@ -149,7 +153,9 @@ def test_files_hold_what_memory_holds(volumes: CaseVolumes, mask: Mask, case: Is
     read, made = list(read_training_slices(tmp_path)), list(training_slices(case, settings))
     assert len(read) == len(made) == len(manifest["slices"])
     for one, other, listed in zip(read, made, manifest["slices"], strict=True):
-        assert (one.view, one.index) == (other.view, other.index) == (View(listed["view"]), listed["index"])
+        assert (
+            (one.plane, one.index) == (other.plane, other.index) == (AnatomicalPlane(listed["view"]), listed["index"])
+        )
         np.testing.assert_array_equal(one.channels, other.channels)
         np.testing.assert_array_equal(one.tumour, other.tumour)
         assert listed["tumour_pixels"] == other.tumour_pixels
@@ -202,8 +208,8 @@ def test_what_does_not_fit_is_refused(volumes: CaseVolumes, tmp_path: Path) -> N
         {"above_tumour_pixels": -1},
         {"negatives_per_positive": -0.1},
         {"negatives_per_positive": float("inf")},
-        {"views": ()},
-        {"views": (View.AXIAL, View.AXIAL)},
+        {"planes": ()},
+        {"planes": (AnatomicalPlane.AXIAL, AnatomicalPlane.AXIAL)},
     ],
 )
 def test_unsound_settings_are_refused(values: dict[str, object]) -> None:

@@ -6,9 +6,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from datasets.dicom_masks.contours import DrawnContour, fill_contours
-from datasets.image.volume import Grid
+from datasets.image.volume import Grid, Points
 
-Points = NDArray[np.float64]
 SHAPE = (34, 30, 13)
 ROWS, COLUMNS = np.indices(SHAPE[:2])
 

@@ -12,9 +12,8 @@ from datasets.dicom_masks.contours import DrawnContour, fill_contours
 from datasets.dicom_masks.polygon_crossing import crosses_itself
 from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
-from datasets.image.volume import Grid
+from datasets.image.volume import Grid, Points
 
-Points = NDArray[np.float64]
 SHAPE = (30, 24, 6)
 
 

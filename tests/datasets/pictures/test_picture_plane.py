@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from datasets.errors import RejectedInput
 from datasets.image.volume import Grid
-from datasets.pictures.picture_plane import PicturePlane, View
+from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
 
 
 def rotation(angles_deg: tuple[float, float, float]) -> np.ndarray:
@@ -44,7 +44,9 @@ def grids(draw: st.DrawFn, sizes: st.SearchStrategy[int] = small_sizes) -> Grid:
     return Grid(shape, affine)
 
 
-planes = st.builds(lambda grid, view: PicturePlane.of(grid, view=view), grids(), st.sampled_from(View))
+planes = st.builds(
+    lambda grid, anatomical: PicturePlane.of(grid, anatomical=anatomical), grids(), st.sampled_from(AnatomicalPlane)
+)
 percents = st.tuples(st.floats(0.0, 100.0), st.floats(0.0, 100.0))
 
 
@@ -65,15 +67,15 @@ def test_percent_to_world_and_back(plane: PicturePlane, percent: tuple[float, fl
 odd_sizes = st.integers(0, 300).map(lambda half: 2 * half + 1)
 
 
-@pytest.mark.parametrize("view", View)
+@pytest.mark.parametrize("anatomical", AnatomicalPlane)
 @settings(deadline=None, max_examples=150)
 @given(grid=grids(sizes=odd_sizes), percent=percents, along=st.floats(0.0, 1.0))
 def test_every_link_of_the_chain_and_its_inverse(
-    view: View, grid: Grid, percent: tuple[float, float], along: float
+    anatomical: AnatomicalPlane, grid: Grid, percent: tuple[float, float], along: float
 ) -> None:
     """Percent, pixel, voxel, millimetre and back, link by link, for odd sizes, oblique and flipped grids, pixels that
     are not square; and the same place by another way, from the picture's corner along its edges."""
-    plane = PicturePlane.of(grid, view=view)
+    plane = PicturePlane.of(grid, anatomical=anatomical)
     index = along * (plane.slice_count - 1)
     pixel = plane.percent_to_pixel(percent)
     voxel = plane.pixel_to_voxel(pixel, index=index)
@@ -99,9 +101,9 @@ def test_every_link_of_the_chain_and_its_inverse(
 
 
 @settings(deadline=None, max_examples=100)
-@given(grids(sizes=odd_sizes), st.sampled_from(View))
-def test_the_middle_of_an_odd_picture_is_its_middle_pixel(grid: Grid, view: View) -> None:
-    plane = PicturePlane.of(grid, view=view)
+@given(grids(sizes=odd_sizes), st.sampled_from(AnatomicalPlane))
+def test_the_middle_of_an_odd_picture_is_its_middle_pixel(grid: Grid, anatomical: AnatomicalPlane) -> None:
+    plane = PicturePlane.of(grid, anatomical=anatomical)
     middle = tuple((size - 1) // 2 for size in grid.shape)
     assert _under(plane, (50.0, 50.0), index=middle[plane.slice_axis]) == middle
     voxel = grid.to_voxel(grid.to_world(middle))
@@ -152,8 +154,12 @@ def test_a_mask_painted_in_the_picture_comes_back_in_its_voxels(data: st.DataObj
 @settings(deadline=None, max_examples=100)
 @given(planes)
 def test_pictures_are_shown_the_radiological_way(plane: PicturePlane) -> None:
-    """From left to right and from top to bottom the world coordinate of the view falls."""
-    across, down, normal = {View.AXIAL: (0, 1, 2), View.CORONAL: (0, 2, 1), View.SAGITTAL: (1, 2, 0)}[plane.view]
+    """From left to right and from top to bottom the world coordinate of the plane falls."""
+    across, down, normal = {
+        AnatomicalPlane.AXIAL: (0, 1, 2),
+        AnatomicalPlane.CORONAL: (0, 2, 1),
+        AnatomicalPlane.SAGITTAL: (1, 2, 0),
+    }[plane.anatomical]
     directions = plane.grid.affine[:3, :3] / np.array(plane.grid.spacing)
     start = plane.percent_to_world((0, 0), index=0)
     for end, axis, world in (((100, 0), plane.column_axis, across), ((0, 100), plane.row_axis, down)):

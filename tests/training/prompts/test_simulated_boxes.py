@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
+from datasets.image.mask import Inside
 from datasets.image.volume import Grid
 from datasets.pictures.picture_plane import PicturePlane
 from tests.training.support.synthetic import lps_grid
@@ -21,8 +21,6 @@ from training.prompts.simulated_boxes import (
     slice_boxes,
 )
 
-Mask = NDArray[np.bool_]
-
 PICTURES = PicturePlane.along(lps_grid((256, 200, 6), (1.0, 1.0, 4.0)), 2)
 RANDOM = np.random.default_rng
 
@@ -36,7 +34,7 @@ def oblique_grid() -> Grid:
     return Grid((7, 90, 70), affine)
 
 
-def tumour(pictures: PicturePlane, *, seed: int = 0) -> Mask:
+def tumour(pictures: PicturePlane, *, seed: int = 0) -> Inside:
     """A block with ragged slices 1 to 4."""
     random = np.random.default_rng(seed)
     mask = np.zeros(pictures.grid.shape, bool)
@@ -51,7 +49,7 @@ def read(boxes: tuple[Box, ...], pictures: PicturePlane) -> dict[int, tuple[Pict
     return read_boxes(Prompts(boxes=boxes), pictures).boxes
 
 
-def extents(mask: Mask, pictures: PicturePlane) -> dict[int, PictureBox]:
+def extents(mask: Inside, pictures: PicturePlane) -> dict[int, PictureBox]:
     found = {}
     for index in range(pictures.slice_count):
         rows, columns = np.nonzero(pictures.to_picture(mask, index))

@@ -13,16 +13,15 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
+from datasets.image.mask import Inside
 from training.prompts.simulated_clicks import ClickRule, first_click, next_click
-
-Mask = NDArray[np.bool_]
 
 SHAPES = arrays.array_shapes(min_dims=2, max_dims=3, min_side=1, max_side=7)
 TWO_MASKS = SHAPES.flatmap(lambda shape: st.tuples(*[arrays.arrays(bool, shape)] * 2))
 DRAWS = 20_000
 
 
-def chessboard(region: Mask) -> NDArray[np.int64]:
+def chessboard(region: Inside) -> NDArray[np.int64]:
     """Distance to the nearest voxel outside, by looking at all of them; beyond the array is outside."""
     ring = np.pad(region, 1)
     outside = np.argwhere(~ring)
@@ -44,14 +43,14 @@ def require_as_expected(drawn: Counter[tuple[int, ...]], weight: NDArray[np.floa
     assert statistic < freedom + 5 * np.sqrt(2 * freedom)
 
 
-def ball(shape: tuple[int, ...], *, filling: float = 0.9) -> Mask:
+def ball(shape: tuple[int, ...], *, filling: float = 0.9) -> Inside:
     half = np.array(shape) / 2
     away = (np.indices(shape).reshape(len(shape), -1).T + 0.5 - half) / (half * filling)
     return np.asarray((np.square(away).sum(axis=1) < 1).reshape(shape))
 
 
 @given(masks=TWO_MASKS, seed=st.integers(0, 2**32 - 1), rule=st.sampled_from(ClickRule))
-def test_click_lies_in_the_error_and_has_its_sign(masks: tuple[Mask, Mask], seed: int, rule: ClickRule) -> None:
+def test_click_lies_in_the_error_and_has_its_sign(masks: tuple[Inside, Inside], seed: int, rule: ClickRule) -> None:
     target, predicted = masks
     click = next_click(target, predicted, np.random.default_rng(seed), rule=rule)
     if (target == predicted).all():
@@ -66,7 +65,7 @@ def test_click_lies_in_the_error_and_has_its_sign(masks: tuple[Mask, Mask], seed
 
 
 @given(target=SHAPES.flatmap(lambda shape: arrays.arrays(bool, shape)), seed=st.integers(0, 99))
-def test_first_click_lies_in_the_tumour(target: Mask, seed: int) -> None:
+def test_first_click_lies_in_the_tumour(target: Inside, seed: int) -> None:
     if not target.any():
         with pytest.raises(RejectedInput) as caught:
             first_click(target, np.random.default_rng(seed))
@@ -109,7 +108,7 @@ def test_chi_square_check_notices_the_other_rule() -> None:
         require_as_expected(drawn, np.expm1(chessboard(target)))
 
 
-def monai_clicks(target: Mask, *, seed: int, count: int) -> list[tuple[int, ...]]:
+def monai_clicks(target: Inside, *, seed: int, count: int) -> list[tuple[int, ...]]:
     """First clicks of MONAI's own transform; it takes a channel axis and answers in JSON."""
     from monai.apps.deepgrow.transforms import AddInitialSeedPointd
 
@@ -178,7 +177,7 @@ def test_differing_shapes_and_empty_masks_are_refused() -> None:
 
 @settings(max_examples=25)
 @given(target=arrays.arrays(bool, (6, 7)), seed=st.integers(0, 99))
-def test_the_array_around_an_error_changes_nothing(target: Mask, seed: int) -> None:
+def test_the_array_around_an_error_changes_nothing(target: Inside, seed: int) -> None:
     """Only the error's extent is looked at, wherever it lies."""
     if not target.any():
         return

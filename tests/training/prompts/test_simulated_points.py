@@ -5,15 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
+from datasets.image.mask import Inside
 from datasets.image.volume import Grid
 from tests.training.support.synthetic import lps_grid
 from training.prompts.prompt import Prompts
 from training.prompts.simulated_points import points_mm, six_points
-
-Mask = NDArray[np.bool_]
 
 MASKS = arrays.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=9).flatmap(
     lambda shape: arrays.arrays(bool, shape)
@@ -21,21 +19,21 @@ MASKS = arrays.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=9).flat
 SPACINGS = st.sampled_from([(1.0, 1.0, 1.0), (0.7, 0.7, 5.0), (5.0, 0.7, 0.7), (1.0, 1.0, 2.9)])
 
 
-def block(shape: tuple[int, int, int], first: tuple[int, int, int], last: tuple[int, int, int]) -> Mask:
+def block(shape: tuple[int, int, int], first: tuple[int, int, int], last: tuple[int, int, int]) -> Inside:
     """True from `first` to `last`, both included."""
     mask = np.zeros(shape, bool)
     mask[tuple(slice(low, high + 1) for low, high in zip(first, last, strict=True))] = True
     return mask
 
 
-def coordinates(mask: Mask, spacing: tuple[float, float, float], seed: int = 0) -> list[int]:
+def coordinates(mask: Inside, spacing: tuple[float, float, float], seed: int = 0) -> list[int]:
     """The coordinate of each point along the axis that it belongs to."""
     points = six_points(mask, spacing, np.random.default_rng(seed))
     return [int(point[axis]) for point, axis in zip(points, (2, 2, 1, 1, 0, 0), strict=True)]
 
 
 @given(mask=MASKS, spacing=SPACINGS, seed=st.integers(0, 999))
-def test_points_lie_in_the_tumour_near_its_ends(mask: Mask, spacing: tuple[float, float, float], seed: int) -> None:
+def test_points_lie_in_the_tumour_near_its_ends(mask: Inside, spacing: tuple[float, float, float], seed: int) -> None:
     random = np.random.default_rng(seed)
     if not mask.any():
         with pytest.raises(RejectedInput) as caught:

@@ -7,7 +7,7 @@ from datasets.errors import RejectedInput
 from datasets.image.volume import Volume
 from tests.training.support.synthetic import lps_grid
 from training.prompts.prompt import Box, Prompts
-from training.segmenters.boxes.box_propagation import SliceDrawing
+from training.segmenters.boxes.box_propagation import BoxPrediction
 from training.segmenters.boxes.box_segmenter import BoxSegmenter
 from training.segmenters.grey_slices import GreyRule, GreySlices, truncated_to_8_bits
 from training.segmenters.segmenter import SegmentationRequest
@@ -68,8 +68,8 @@ class Inside:
     def embed(self, grey: np.ndarray) -> np.ndarray:
         return grey[None].astype(np.float32)
 
-    def draw(self, embedding: np.ndarray, boxes: object, shape: tuple[int, int]) -> SliceDrawing:
-        return SliceDrawing(np.ones(shape, dtype=np.float32), 1.0)
+    def draw(self, embedding: np.ndarray, boxes: object, shape: tuple[int, int]) -> BoxPrediction:
+        return BoxPrediction(np.ones(shape, dtype=np.float32), 1.0)
 
 
 @pytest.mark.parametrize("cache_key", ["", "a case of grey slices"])

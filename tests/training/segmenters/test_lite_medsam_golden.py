@@ -53,9 +53,9 @@ SYNTHETIC = [line for line in golden() if line.case == "synthetic"]
 
 
 @pytest.fixture(scope="module")
-def drawer(lite_medsam):
+def predictor(lite_medsam):
     """LiteMedSAM as it serves: its encoder in the fastest runtime."""
-    return lite_medsam._drawer
+    return lite_medsam._predictor
 
 
 def patient_grey(line: Expected) -> NDArray[np.uint8]:
@@ -64,7 +64,7 @@ def patient_grey(line: Expected) -> NDArray[np.uint8]:
     return slices.grey(line.index, window=slices.window())
 
 
-def differences(drawer, line: Expected, grey: NDArray[np.uint8], *, in_torch: bool) -> tuple[float, int]:
+def differences(predictor, line: Expected, grey: NDArray[np.uint8], *, in_torch: bool) -> tuple[float, int]:
     """Largest difference of logits (as a part of those above 1), and of the masks' sizes in pixels; equal pictures."""
     import torch
 
@@ -74,11 +74,11 @@ def differences(drawer, line: Expected, grey: NDArray[np.uint8], *, in_torch: bo
     assert hashlib.sha256(picture.tobytes()).hexdigest() == line.picture_sha256
     if in_torch:
         with torch.inference_mode():
-            embedding = drawer._network.embed(torch.from_numpy(picture).expand(1, 3, -1, -1)).numpy()
+            embedding = predictor._network.embed(torch.from_numpy(picture).expand(1, 3, -1, -1)).numpy()
     else:
-        embedding = drawer.embed(grey)
+        embedding = predictor.embed(grey)
     shape = (grey.shape[0], grey.shape[1])
-    logits = drawer.logits(embedding, [scaled_box(line.box, shape=shape)])[0][0].numpy()
+    logits = predictor.logits(embedding, [scaled_box(line.box, shape=shape)])[0][0].numpy()
     away = np.abs(logits[::EVERY, ::EVERY] - line.logits) / np.maximum(1.0, np.abs(line.logits))
     return float(away.max()), int((logits > 0).sum()) - line.inside
 
@@ -89,20 +89,20 @@ def test_twenty_patients_and_three_synthetic_pictures() -> None:
 
 
 @pytest.mark.parametrize("in_torch", [True, False], ids=["torch", "as-served"])
-def test_synthetic_pictures(drawer, tell_figure: Callable[[str], None], in_torch: bool) -> None:
+def test_synthetic_pictures(predictor, tell_figure: Callable[[str], None], in_torch: bool) -> None:
     found = []
     for line in SYNTHETIC:
         shape = ((200, 160), (256, 256), (300, 420))[line.index]
-        found.append(differences(drawer, line, synthetic_grey(line.index, shape)[0], in_torch=in_torch))
+        found.append(differences(predictor, line, synthetic_grey(line.index, shape)[0], in_torch=in_torch))
     tell_figure(f"LiteMedSAM, 3 synthetic pictures, {'torch' if in_torch else 'as served'}: {found}")
     assert max(difference for difference, _ in found) <= TOLERANCE
     assert max(abs(pixels) for _, pixels in found) <= 2
 
 
-def test_patients(drawer, tell_figure: Callable[[str], None]) -> None:
-    found = [differences(drawer, line, patient_grey(line), in_torch=False) for line in PATIENTS]
-    if isinstance(drawer._encoder, OpenVinoRuntime):
-        assert drawer._encoder.shapes_on_torch == ()
+def test_patients(predictor, tell_figure: Callable[[str], None]) -> None:
+    found = [differences(predictor, line, patient_grey(line), in_torch=False) for line in PATIENTS]
+    if isinstance(predictor._encoder, OpenVinoRuntime):
+        assert predictor._encoder.shapes_on_torch == ()
     largest = max(difference for difference, _ in found)
     pixels = max(abs(pixels) for _, pixels in found)
     tell_figure(f"LiteMedSAM as served, 20 patients: logits differ by {largest:.1e} at most, masks by {pixels} pixels")

@@ -22,7 +22,7 @@ _SIDE = 256
 
 
 @dataclass(frozen=True, eq=False)
-class SliceDrawing:
+class BoxPrediction:
     """A network's answer on a slice.
 
     Args:
@@ -35,8 +35,8 @@ class SliceDrawing:
 
 
 def propagate_from_middle(
-    deep: DeepBox, wanted: Iterable[int], draw: Callable[[int, PictureBox], SliceDrawing]
-) -> dict[int, SliceDrawing]:
+    deep: DeepBox, wanted: Iterable[int], draw: Callable[[int, PictureBox], BoxPrediction]
+) -> dict[int, BoxPrediction]:
     """Draws the wanted slices of a box with depth, and those between them and its middle.
 
     Args:

@@ -22,7 +22,7 @@ from datasets.image.volume import Volume
 from datasets.pictures.picture_plane import PicturePlane
 from training.memory import process_memory
 from training.prompts.picture_boxes import PictureBox, SliceBoxes, read_boxes
-from training.segmenters.boxes.box_propagation import SliceDrawing, propagate_from_middle
+from training.segmenters.boxes.box_propagation import BoxPrediction, propagate_from_middle
 from training.segmenters.boxes.embedding_cache import Embedding, EmbeddingCache, EmbeddingStore, SliceKey
 from training.segmenters.grey_slices import GreyRule, GreySlices
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
@@ -33,14 +33,14 @@ _WINDOW_BYTES = 256
 """Approximate bytes of a grey window and its key."""
 
 
-class BoxDrawer(Protocol):
+class BoxPredictor(Protocol):
     """A network of the MedSAM family: it embeds a slice once and then segments boxes on it."""
 
     def embed(self, grey: NDArray[np.uint8]) -> Features:
         """The image embedding, float32 (1, C, h, w), of a slice (height, width) in 8 bits."""
         ...
 
-    def draw(self, embedding: Features, boxes: Sequence[PictureBox], shape: tuple[int, int]) -> SliceDrawing:
+    def draw(self, embedding: Features, boxes: Sequence[PictureBox], shape: tuple[int, int]) -> BoxPrediction:
         """The masks of boxes on a slice of `shape` (height, width), joined."""
         ...
 
@@ -49,14 +49,16 @@ class BoxSegmenter:
     """Segments the prompts' boxes, slice by slice.
 
     Args:
-        drawer: The network with its weights.
+        predictor: The network with its weights.
         title: Name and version of the model.
         rule: How volumes become grey values.
         store: Persistent store of embeddings.
     """
 
-    def __init__(self, drawer: BoxDrawer, *, title: str, rule: GreyRule, store: EmbeddingStore | None = None) -> None:
-        self._drawer = drawer
+    def __init__(
+        self, predictor: BoxPredictor, *, title: str, rule: GreyRule, store: EmbeddingStore | None = None
+    ) -> None:
+        self._predictor = predictor
         self._title = title
         self._rule = rule
         self._cache = EmbeddingCache(store)
@@ -105,24 +107,24 @@ class BoxSegmenter:
             | {"scores": {str(index): drawn[index].quality for index in indices if index in drawn}},
         )
 
-    def _drawn(self, work: "_Work", indices: Sequence[int], prompted: SliceBoxes | None) -> dict[int, SliceDrawing]:
+    def _drawn(self, work: "_Work", indices: Sequence[int], prompted: SliceBoxes | None) -> dict[int, BoxPrediction]:
         if prompted is not None and prompted.deep is not None:
             return propagate_from_middle(prompted.deep, indices, partial(self._draw_corrected, work, prompted))
         boxes = {index: _boxes_on(index, prompted, work.pictures) for index in indices}
         drawn = {index: self._draw(work, index, found) for index, found in boxes.items() if found}
         if prompted is None or prompted.from_points:
             return drawn
-        return {index: _kept_inside(drawing, boxes[index]) for index, drawing in drawn.items()}
+        return {index: _kept_inside(prediction, boxes[index]) for index, prediction in drawn.items()}
 
-    def _draw_corrected(self, work: "_Work", prompted: SliceBoxes, index: int, box: PictureBox) -> SliceDrawing:
+    def _draw_corrected(self, work: "_Work", prompted: SliceBoxes, index: int, box: PictureBox) -> BoxPrediction:
         return self._draw(work, index, prompted.corrected([box], index))
 
-    def _draw(self, work: "_Work", index: int, boxes: Sequence[PictureBox]) -> SliceDrawing:
+    def _draw(self, work: "_Work", index: int, boxes: Sequence[PictureBox]) -> BoxPrediction:
         embedding = self._embedding(work, index)
         started = perf_counter()
-        drawing = self._drawer.draw(embedding.astype(np.float32), boxes, work.pictures.shape)
+        prediction = self._predictor.draw(embedding.astype(np.float32), boxes, work.pictures.shape)
         work.network_seconds += perf_counter() - started
-        return drawing
+        return prediction
 
     def _embedding(self, work: "_Work", index: int) -> Embedding:
         """Embedding of a slice, from the cache or new."""
@@ -136,7 +138,7 @@ class BoxSegmenter:
         started = perf_counter()
         grey = work.slices.grey(index, window=self._window(work))
         with self._encoding:
-            embedding = self._drawer.embed(grey).astype(np.float16)
+            embedding = self._predictor.embed(grey).astype(np.float16)
         work.encoded += 1
         work.encoding_seconds += perf_counter() - started
         return embedding
@@ -180,13 +182,13 @@ class _Work:
         }
 
 
-def _kept_inside(drawing: SliceDrawing, boxes: Sequence[PictureBox]) -> SliceDrawing:
+def _kept_inside(prediction: BoxPrediction, boxes: Sequence[PictureBox]) -> BoxPrediction:
     """An answer without the pixels that leak out of the boxes a person drew around the tumour."""
-    inside = np.zeros(drawing.probability.shape, dtype=bool)
+    inside = np.zeros(prediction.probability.shape, dtype=bool)
     for box in boxes:
         top, left = max(int(np.floor(box.top)) - 1, 0), max(int(np.floor(box.left)) - 1, 0)
         inside[top : int(np.ceil(box.bottom)) + 2, left : int(np.ceil(box.right)) + 2] = True
-    return replace(drawing, probability=np.where(inside, drawing.probability, np.float32(0.0)))
+    return replace(prediction, probability=np.where(inside, prediction.probability, np.float32(0.0)))
 
 
 def _boxes_on(index: int, prompted: SliceBoxes | None, pictures: PicturePlane) -> tuple[PictureBox, ...]:

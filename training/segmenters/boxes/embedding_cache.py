@@ -47,7 +47,7 @@ class EmbeddingStore(Protocol):
         ...
 
     def put(self, key: SliceKey, embedding: Embedding) -> None:
-        """Keeps an embedding."""
+        """Stores a slice's embedding."""
         ...
 
 

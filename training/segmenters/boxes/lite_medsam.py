@@ -17,7 +17,7 @@ from training.model_package import ModelDescription, Tensors
 from training.networks.lite_medsam import IMAGE_SIZE, LiteMedSam
 from training.prompts.picture_boxes import PictureBox
 from training.runtime import runtime_of
-from training.segmenters.boxes.box_propagation import SliceDrawing
+from training.segmenters.boxes.box_propagation import BoxPrediction
 from training.segmenters.boxes.box_segmenter import BoxSegmenter, Features
 from training.segmenters.boxes.embedding_cache import EmbeddingStore
 from training.segmenters.grey_slices import GreyRule
@@ -47,11 +47,11 @@ class LiteMedSamSegmenter(BoxSegmenter):
             )
         rule = GreyRule.from_parameters(description.parameters)
         device = best_device()
-        drawer = LiteMedSamDrawer(with_weights(LiteMedSam(), tensors, device=device), device=device)
-        return cls(drawer, title=description.title, rule=rule, store=store)
+        predictor = LiteMedSamPredictor(with_weights(LiteMedSam(), tensors, device=device), device=device)
+        return cls(predictor, title=description.title, rule=rule, store=store)
 
 
-class LiteMedSamDrawer:
+class LiteMedSamPredictor:
     """LiteMedSAM: the encoder in the fastest runtime there is, the small decoder in torch.
 
     Args:
@@ -68,13 +68,13 @@ class LiteMedSamDrawer:
         """Image embedding (1, 256, 64, 64) of a slice (height, width) in 8 bits."""
         return self._encoder(np.broadcast_to(prepared(grey), (1, 3, IMAGE_SIZE, IMAGE_SIZE)))
 
-    def draw(self, embedding: Features, boxes: Sequence[PictureBox], shape: tuple[int, int]) -> SliceDrawing:
+    def draw(self, embedding: Features, boxes: Sequence[PictureBox], shape: tuple[int, int]) -> BoxPrediction:
         """The masks of boxes: logits resized to the slice, then made probabilities, as published."""
         logits, quality = self.logits(embedding, [scaled_box(box, shape=shape) for box in boxes])
         height, width = scaled_shape(shape)
         fitted = functional.interpolate(logits[:, None, :height, :width], size=shape, mode="bilinear")
         joined = fitted.amax(dim=(0, 1)).sigmoid()
-        return SliceDrawing(joined.cpu().numpy(), float(quality.clamp(0.0, 1.0).mean()))
+        return BoxPrediction(joined.cpu().numpy(), float(quality.clamp(0.0, 1.0).mean()))
 
     @torch.inference_mode()
     def logits(

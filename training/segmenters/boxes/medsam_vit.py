@@ -19,7 +19,7 @@ from training.model_package import ModelDescription, Tensors
 from training.networks.medsam_vit import SamArchitecture, VisionEncoder, decode, medsam_vit
 from training.prompts.picture_boxes import PictureBox
 from training.runtime import runtime_of
-from training.segmenters.boxes.box_propagation import SliceDrawing
+from training.segmenters.boxes.box_propagation import BoxPrediction
 from training.segmenters.boxes.box_segmenter import BoxSegmenter, Features
 from training.segmenters.boxes.embedding_cache import EmbeddingStore
 from training.segmenters.grey_slices import GreyRule
@@ -49,13 +49,13 @@ class MedSamVitSegmenter(BoxSegmenter):
                 remedy="Convert the model again, or use the version of Maskloop that made it.",
             ) from error
         device = best_device()
-        drawer = MedSamVitDrawer(
+        predictor = MedSamVitPredictor(
             with_weights(network, tensors, device=device), image_size=architecture.image_size, device=device
         )
-        return cls(drawer, title=description.title, rule=rule, store=store)
+        return cls(predictor, title=description.title, rule=rule, store=store)
 
 
-class MedSamVitDrawer:
+class MedSamVitPredictor:
     """MedSAM: the encoder in the fastest runtime there is, the small decoder in torch.
 
     Args:
@@ -75,7 +75,7 @@ class MedSamVitDrawer:
         side = self._image_size
         return self._encoder(np.broadcast_to(prepared(grey, side=side), (1, 3, side, side)))
 
-    def draw(self, embedding: Features, boxes: Sequence[PictureBox], shape: tuple[int, int]) -> SliceDrawing:
+    def draw(self, embedding: Features, boxes: Sequence[PictureBox], shape: tuple[int, int]) -> BoxPrediction:
         """The masks of boxes: probabilities resized to the slice, as published."""
         corners = torch.tensor([stretched_box(box, shape=shape, side=self._image_size) for box in boxes])
         with torch.inference_mode():
@@ -83,7 +83,7 @@ class MedSamVitDrawer:
                 self._network, torch.from_numpy(embedding).to(self._device), corners.float().to(self._device)
             )
             fitted = functional.interpolate(logits.sigmoid()[:, None], size=shape, mode="bilinear")
-        return SliceDrawing(fitted.amax(dim=(0, 1)).cpu().numpy(), float(quality.clamp(0.0, 1.0).mean()))
+        return BoxPrediction(fitted.amax(dim=(0, 1)).cpu().numpy(), float(quality.clamp(0.0, 1.0).mean()))
 
 
 def prepared(grey: NDArray[np.uint8], *, side: int) -> NDArray[np.float32]:

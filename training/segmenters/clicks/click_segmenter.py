@@ -16,8 +16,8 @@ from training.model_package import ModelDescription, Tensors
 from training.networks.dyn_unet import dyn_unet
 from training.prompts.prompt import Click
 from training.runtime import runtime_of
-from training.segmenters.clicks.click_drawer import ClickDrawer
 from training.segmenters.clicks.click_plan import CanvasClicks, ClickPlan
+from training.segmenters.clicks.click_predictor import ClickPredictor
 from training.segmenters.request_images import points_in
 from training.segmenters.segmenter import SegmentationRequest
 from training.segmenters.weights import best_device, members_of, with_weights
@@ -27,7 +27,7 @@ class ClickSegmenter:
     """A loaded click model.
 
     Args:
-        drawer: Segments an array.
+        predictor: Segments an array.
         plan: The package's plan.
         title: Name and version.
     """
@@ -35,8 +35,8 @@ class ClickSegmenter:
     dimensions: ClassVar[int]
     """Axes of the arrays that the method draws."""
 
-    def __init__(self, drawer: ClickDrawer, plan: ClickPlan, *, title: str) -> None:
-        self._drawer = drawer
+    def __init__(self, predictor: ClickPredictor, plan: ClickPlan, *, title: str) -> None:
+        self._predictor = predictor
         self._plan = plan
         self._title = title
         self._greys = KnownGreys(plan)
@@ -55,7 +55,7 @@ class ClickSegmenter:
                 f"Expected a canvas of {cls.dimensions} sizes for {description.method.value}, got {len(plan.canvas)}.",
                 remedy="Train the model again, or use the version of Maskloop that made it.",
             )
-        return cls(drawer_of(plan, tensors), plan, title=description.title)
+        return cls(predictor_of(plan, tensors), plan, title=description.title)
 
 
 class KnownGreys:
@@ -80,7 +80,7 @@ class KnownGreys:
         return found
 
 
-def drawer_of(plan: ClickPlan, tensors: Tensors) -> ClickDrawer:
+def predictor_of(plan: ClickPlan, tensors: Tensors) -> ClickPredictor:
     """The networks of a package, refiners first, automatic ones after them.
 
     Raises:
@@ -94,7 +94,7 @@ def drawer_of(plan: ClickPlan, tensors: Tensors) -> ClickDrawer:
         runtime_of(with_weights(dyn_unet(each), own, device=device), device=device)
         for each, own in zip(built, members, strict=True)
     ]
-    return ClickDrawer(plan, networks[: plan.members], networks[plan.members :])
+    return ClickPredictor(plan, networks[: plan.members], networks[plan.members :])
 
 
 def ras_clicks(clicks: Sequence[Click], grid: Grid) -> CanvasClicks:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from datasets.errors import RejectedInput
 from datasets.image.orientation import as_ras, axis_in_ras, is_reversed_in_ras
 from datasets.image.volume import Grid, Volume, zeros_by_slice
-from training.segmenters.clicks.click_drawer import DrawnImages
 from training.segmenters.clicks.click_plan import CanvasClicks
+from training.segmenters.clicks.click_predictor import InputImages
 from training.segmenters.clicks.click_segmenter import ClickSegmenter, in_0_to_1, ras_clicks, ras_previous
 from training.segmenters.request_images import ras_images
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
@@ -50,12 +50,12 @@ class Clicks2dSegmenter(ClickSegmenter):
                 turned[place] = 0.0 if earlier is None else earlier
                 continue
             name = f"{request.cache_key}/{axis}/{index}" if request.cache_key else ""
-            images = DrawnImages([array[place] for array in arrays], greys, name)
+            images = InputImages([array[place] for array in arrays], greys, name)
             own = CanvasClicks(*(_on_slice(each, axis, index) for each in (clicks.positive, clicks.negative)))
-            drawing = self._drawer.draw(images, own, earlier if earlier is not None and earlier.any() else None)
-            turned[place] = drawing.probability
-            seconds = {part: seconds.get(part, 0.0) + spent for part, spent in drawing.seconds.items()}
-            regions[str(index)] = asdict(drawing.region)
+            prediction = self._predictor.draw(images, own, earlier if earlier is not None and earlier.any() else None)
+            turned[place] = prediction.probability
+            seconds = {part: seconds.get(part, 0.0) + spent for part, spent in prediction.seconds.items()}
+            regions[str(index)] = asdict(prediction.region)
         return Segmentation(
             Volume(probability, original),
             self._title,

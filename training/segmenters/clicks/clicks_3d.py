@@ -11,7 +11,7 @@ import numpy as np
 
 from datasets.image.orientation import from_ras
 from datasets.image.volume import Volume
-from training.segmenters.clicks.click_drawer import DrawnImages
+from training.segmenters.clicks.click_predictor import InputImages
 from training.segmenters.clicks.click_segmenter import ClickSegmenter, in_0_to_1, ras_clicks, ras_previous
 from training.segmenters.request_images import ras_images
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
@@ -30,13 +30,13 @@ class Clicks3dSegmenter(ClickSegmenter):
             GeometryError: The images, or the previous probability, lie on different grids.
         """
         arrays, grid = ras_images(request, self._plan.channels)
-        images = DrawnImages(arrays, self._greys.of(arrays, request.cache_key), request.cache_key)
+        images = InputImages(arrays, self._greys.of(arrays, request.cache_key), request.cache_key)
         previous = ras_previous(request)
         clicks = ras_clicks(request.prompts.clicks, grid)
-        drawing = self._drawer.draw(images, clicks, None if previous is None else in_0_to_1(previous))
+        prediction = self._predictor.draw(images, clicks, None if previous is None else in_0_to_1(previous))
         original = request.volumes[next(iter(self._plan.channels))].grid
         return Segmentation(
-            Volume(np.ascontiguousarray(from_ras(drawing.probability, original)), original),
+            Volume(np.ascontiguousarray(from_ras(prediction.probability, original)), original),
             self._title,
-            used={"region": asdict(drawing.region), "passes": drawing.passes, "seconds": drawing.seconds},
+            used={"region": asdict(prediction.region), "passes": prediction.passes, "seconds": prediction.seconds},
         )

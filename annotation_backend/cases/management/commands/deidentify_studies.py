@@ -27,7 +27,7 @@ class Command(MaskloopCommand):
         parser.add_argument("--dry-run", action="store_true", help="only look and report")
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
-        """De-identifies and reports."""
+        """De-identifies the folder's DICOM files and reports."""
         from curation.deidentification.deidentify import Policy, deidentify_folder
         from curation.deidentification.report import REPORT_NAME, TABLE_NAME
 

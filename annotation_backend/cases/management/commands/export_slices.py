@@ -14,7 +14,7 @@ class Command(MaskloopCommand):
     help = "Export axial pictures for annotation."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """The cases."""
+        """Adds the cases' codes."""
         parser.add_argument("--case", nargs="+", metavar="CODE", help="only these cases")
         parser.add_argument(
             "--again", action="store_true", help="draw pictures anew that are there, e.g. where a file was damaged"

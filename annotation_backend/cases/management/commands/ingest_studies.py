@@ -17,7 +17,7 @@ class Command(MaskloopCommand):
     help = "Bring in a folder of studies: find T1 and T2 of each patient."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """The folder."""
+        """Adds the folder of studies and the options of an ingest."""
         parser.add_argument("folder", type=a_path, help="DICOM, NIfTI, NRRD or MetaImage files, nested as they are")
         parser.add_argument("--dry-run", action="store_true", help="only look and report")
         parser.add_argument(
@@ -29,7 +29,7 @@ class Command(MaskloopCommand):
         add_workers(parser)
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
-        """Ingests and reports."""
+        """Ingests the folder and reports each patient's outcome."""
         report = ingest(
             studies_folder(options["folder"]),
             progress=self.progress("reading file"),

@@ -20,7 +20,7 @@ class Command(MaskloopCommand):
         parser.add_argument("--output", type=a_path, metavar="FOLDER", help="default: reports/ in the data folder")
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
-        """Writes it."""
+        """Writes the report on the cohort."""
         path, report = write_report(options["output"] or Path(settings.DATA_FOLDER) / "reports")
         counts = f"{len(report.cases)} case(s), {len(report.without_case)} patient(s) without one"
         self.say(f"{path.name} is written: {counts}")

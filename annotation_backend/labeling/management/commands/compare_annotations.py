@@ -22,7 +22,7 @@ class Command(MaskloopCommand):
         parser.add_argument("versions", type=int, nargs="*", metavar="VERSION", help="two numbers; none to list all")
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
-        """Lists or compares."""
+        """Lists a slice's versions, or compares two of them."""
         task = task_of_slice(options["case"], options["slice"])
         if not options["versions"]:
             rows = Annotation.objects.filter(task=task).select_related("task__case", "author")

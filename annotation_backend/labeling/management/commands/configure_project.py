@@ -21,12 +21,12 @@ PROMOTED = "promoted"
 
 
 class Command(MaskloopCommand):
-    """Without an option it only shows the settings."""
+    """Changes the project's settings; without an option it only shows them."""
 
     help = "Show or change how annotators draw and which model answers which kind of prompt."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """The settings."""
+        """Adds one option for each setting."""
         parser.add_argument(
             "--mask-format", choices=[one.value for one in MaskFormat], help="what annotators draw with"
         )

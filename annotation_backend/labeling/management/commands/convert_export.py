@@ -9,7 +9,7 @@ from annotation_backend.commandline.arguments import MaskloopCommand, a_path
 from annotation_backend.labeling.exchange.to_nifti import export_to_nifti, sources_of
 from annotation_backend.labeling.exchange.to_tasks import Drawn, TaskForm, nifti_to_tasks, read_label_map
 from annotation_backend.labeling.masks.regions import MaskFormat
-from datasets.pictures.picture_plane import View
+from datasets.pictures.picture_plane import AnatomicalPlane
 from datasets.pictures.picture_turn import DIRECTIONS
 
 
@@ -35,7 +35,7 @@ class Command(MaskloopCommand):
             sources=sources_of(
                 options["slices"],
                 options["grid"],
-                view=View(options["view"]),
+                cut=AnatomicalPlane(options["view"]),
                 across=options["across"],
                 down=options["down"],
             ),
@@ -51,7 +51,9 @@ class Command(MaskloopCommand):
 
     def _from_nifti(self, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         names = dict(options["labels"]) or None
-        volume = read_label_map(options["mask"], labels=names, view=View(options["view"]), case=options["case"])
+        volume = read_label_map(
+            options["mask"], labels=names, cut=AnatomicalPlane(options["view"]), case=options["case"]
+        )
         form = TaskForm(
             drawn=Drawn(options["drawn"]),
             mask_format=MaskFormat(options["mask_format"]),
@@ -59,7 +61,7 @@ class Command(MaskloopCommand):
         )
         document = asdict(form) | {"tasks": volume.plane.slice_count, "labels": sorted(volume.mask.labels.values())}
         if options["dry_run"]:
-            self.say(f"{volume.plane.slice_count} {volume.plane.view} slices would become tasks.")
+            self.say(f"{volume.plane.slice_count} {volume.plane.anatomical} slices would become tasks.")
             return document, list(map(str, volume.findings))
         drawn = nifti_to_tasks(volume, options["out"], form=form, overwrite=options["overwrite"])
         self.say(f"{volume.plane.slice_count} tasks, {drawn} of them with a mask")
@@ -121,7 +123,12 @@ def _add_from_nifti(parser: ArgumentParser) -> None:
 
 
 def _add_common(parser: ArgumentParser) -> None:
-    parser.add_argument("--view", choices=list(View), default=View.AXIAL, help="how the volume is cut; default: axial")
+    parser.add_argument(
+        "--view",
+        choices=list(AnatomicalPlane),
+        default=AnatomicalPlane.AXIAL,
+        help="how the volume is cut; default: axial",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace what an earlier conversion made")
     parser.add_argument("--dry-run", action="store_true", help="only read, and say what would be made")
     parser.add_argument("--json", action="store_true", default=SUPPRESS, help="print one JSON document on stdout")

@@ -19,7 +19,7 @@ class Command(MaskloopCommand):
     help = "Take over annotations whose webhook was lost, and queue jobs again that a stopped worker left undone."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """Once, or for as long as the service runs."""
+        """Adds whether to pull once, or for as long as the service runs."""
         parser.add_argument(
             "--every",
             type=float,

@@ -16,12 +16,12 @@ class Command(MaskloopCommand):
     help = "End a person's accounts, here and in Label Studio; add_person opens them again."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """The person's address."""
+        """Adds the person's address."""
         parser.add_argument("email", help="the user name in both services")
         parser.add_argument("--dry-run", action="store_true", help="only say whose account would be closed")
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
-        """Closes both."""
+        """Closes the person's accounts here and in Label Studio."""
         person = person_called(options["email"])
         if options["dry_run"]:
             self.say(f"{person} would be removed")

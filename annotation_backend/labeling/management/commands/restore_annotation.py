@@ -15,7 +15,7 @@ class Command(MaskloopCommand):
     help = "Write a version of a slice back to Label Studio; `compare_annotations` lists them."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """The version, and the person who restores it."""
+        """Adds the version, and the person who restores it."""
         parser.add_argument("case", help="the case's code")
         parser.add_argument("slice", type=int, help="the slice's index")
         parser.add_argument("version", type=int, help="the version's number")
@@ -23,7 +23,7 @@ class Command(MaskloopCommand):
         parser.add_argument("--dry-run", action="store_true", help="only say what would be restored")
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
-        """Finds and restores."""
+        """Finds the version and restores it."""
         version = version_of(task_of_slice(options["case"], options["slice"]), options["version"])
         person = User.objects.filter(username=options["person"]).first()
         if person is None:

@@ -13,7 +13,7 @@ class Command(MaskloopCommand):
     help = "Run Label Studio with this installation's settings (foreground)."
 
     def run(self, **_options: Any) -> tuple[dict[str, Any], list[str]]:
-        """Replaces this process."""
+        """Replaces this process by Label Studio."""
         variables = environment()
         data_folder().mkdir(parents=True, exist_ok=True)
         program = command()

@@ -49,7 +49,7 @@ class Command(MaskloopCommand):
         add_device(parser)
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
-        """Tries each model."""
+        """Evaluates each model on the cases and writes the report."""
         use_device(options)
         _require_page(options["page"])
         models = [choose_model(name) for name in (options["model"], *options["against"])]

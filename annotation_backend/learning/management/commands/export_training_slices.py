@@ -1,4 +1,4 @@
-"""`export_training_slices`: approved cases at 1 mm, in three views, as 2.5D triplets with their mask."""
+"""`export_training_slices`: approved cases at 1 mm, in three planes, as 2.5D triplets with their mask."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -13,7 +13,7 @@ class Command(MaskloopCommand):
     help = "Export approved cases as 2.5D training slices (1 mm, axial, coronal and sagittal)."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """Which cases and slices, and the grey window."""
+        """Adds the cases, the choice of slices and the grey window."""
         parser.add_argument("--case", nargs="+", metavar="CODE", help="only these cases (default: all approved)")
         parser.add_argument("--above-pixels", type=int, default=0, help="slices with more tumour pixels (default 0)")
         parser.add_argument("--negatives", type=float, default=0.0, help="empty slices for each with a tumour")

@@ -22,7 +22,7 @@ class Command(MaskloopCommand):
         parser.add_argument("--dry-run", action="store_true", help="only say what would go in")
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
-        """Builds, verifies, records."""
+        """Builds a release, verifies it and records it."""
         from datasets.release.build import ReleaseSettings, check_release
 
         settings = ReleaseSettings(

@@ -12,11 +12,11 @@ class Command(MaskloopCommand):
     help = "Verify a release folder: every file against its manifest."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """The folder."""
+        """Adds the release's folder."""
         parser.add_argument("folder", type=a_path, help="a release's folder")
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
-        """Verifies."""
+        """Verifies the release and reports each damaged file."""
         from datasets.release.verify import verify_release
 
         report = verify_release(options["folder"])

@@ -12,7 +12,7 @@ class Command(MaskloopCommand):
     help = "List the registered models and what each serves."
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
-        """One line a model."""
+        """Lists each model with the kinds of prompt that it serves."""
         serving = {kind: Promotion.objects.filter(prompt_kind=kind).first() for kind in PromptKind}
         rows = []
         for model in Model.objects.all():

@@ -9,12 +9,12 @@ from annotation_backend.registry.models import PromptKind
 
 
 class Command(MaskloopCommand):
-    """From now on the model answers; the web service takes it up at its next prediction, without a restart."""
+    """Promotes a model: the web service takes it up at its next prediction, without a restart."""
 
     help = "Let a registered model serve from its next prediction on."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """Which model, for which prompts."""
+        """Adds the model and the kinds of prompt that it is to serve."""
         parser.add_argument("model", help="name-version, as list_models shows it")
         parser.add_argument(
             "--for", dest="kinds", nargs="+", choices=PromptKind.values, help="kinds of prompt to serve"
@@ -22,7 +22,7 @@ class Command(MaskloopCommand):
         parser.add_argument("--dry-run", action="store_true", help="only check that it could serve")
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
-        """Checks and promotes."""
+        """Checks the model and promotes it."""
         model = find_model(options["model"])
         kinds = check_promotion(model, [PromptKind(kind) for kind in options["kinds"] or []])
         if options["dry_run"]:

@@ -13,7 +13,15 @@ from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.exclusion import SUPERSEDED, exclude
 from annotation_backend.cases.ingesting.chosen_series import choose_series, considered_series
 from annotation_backend.cases.ingesting.ingest import ingest
-from annotation_backend.cases.models import Case, ChosenSeries, ImportedMask, Ingest, IngestPatient, Outcome, Patient
+from annotation_backend.cases.models import (
+    Case,
+    ChosenSeries,
+    ImportedMask,
+    Ingest,
+    IngestOutcome,
+    IngestPatient,
+    Patient,
+)
 from annotation_backend.labeling.models import LabelingProject, LabelingTask
 from datasets.errors import RejectedInput
 from datasets.study.case import SeriesRole
@@ -54,15 +62,17 @@ def test_an_ingest_writes_down_what_became_of_each_patient_and_why(cohort: Path)
     assert run.ended is not None
     assert run.file_count == len([path for path in cohort.rglob("*") if path.is_file()])
     rows = {row.patient.code: row for row in run.patients.all()}
-    assert {row.outcome for row in rows.values()} == {Outcome.NEW, Outcome.REFUSED, Outcome.UNDECIDED}
-    new = run.patients.get(outcome=Outcome.NEW)
+    assert {row.outcome for row in rows.values()} == {IngestOutcome.NEW, IngestOutcome.REFUSED, IngestOutcome.UNDECIDED}
+    new = run.patients.get(outcome=IngestOutcome.NEW)
     assert new.case == report.new[0]
     assert new.chosen["t1"]["reasons"]
     assert [series["chosen_as"] for series in new.considered] == [None, "t1", "t2"]
-    refused = run.patients.get(outcome=Outcome.REFUSED)
+    refused = run.patients.get(outcome=IngestOutcome.REFUSED)
     assert [finding["code"] for finding in refused.findings] == ["no-t2", "mask-without-series"]
     assert "localizer" in refused.considered[0]["left_out"]
-    assert [patient.code for patient in report.undecided] == [run.patients.get(outcome=Outcome.UNDECIDED).patient.code]
+    assert [patient.code for patient in report.undecided] == [
+        run.patients.get(outcome=IngestOutcome.UNDECIDED).patient.code
+    ]
 
 
 def test_findings_name_patients_by_code_and_page_once_they_have_one(
@@ -135,7 +145,7 @@ def test_a_case_that_somebody_drew_on_is_not_replaced(cohort: Path) -> None:
     assert report.new == []
     assert "choice-too-late" in {finding.code for finding in report.findings}
     assert list(Case.objects.in_use().filter(patient=patient)) == [old]
-    assert IngestPatient.objects.filter(patient=patient).last().outcome == Outcome.REFUSED
+    assert IngestPatient.objects.filter(patient=patient).last().outcome == IngestOutcome.REFUSED
     exclude(old, reason="Registered wrongly.")  # the remedy of `case-annotated` and of `choice-too-late`
     [new] = ingest(cohort).new
     assert list(Case.objects.in_use().filter(patient=patient)) == [new]

@@ -11,7 +11,7 @@ from django.urls import reverse
 from annotation_backend.accounts.models import Role
 from annotation_backend.cases import jobs
 from annotation_backend.cases.ingesting.ingest import ingest
-from annotation_backend.cases.models import AlignmentVerdict, Case, RedoState, RegistrationRedo
+from annotation_backend.cases.models import Case, RedoState, RegistrationRedo, VerdictOfRegistration
 from annotation_backend.cases.registration.export import export_cases
 from annotation_backend.cases.registration.register import register_cases, settings_of
 from annotation_backend.cases.registration.verdicts import decide_registration
@@ -71,7 +71,7 @@ def test_the_command_registers_again_with_other_settings_and_a_persons_verdict_s
     assert before.record["settings"]["motion"] == "rigid"
     person = accounts()[Role.DATA_MANAGER]
     decide_registration(
-        case, person, verdict=AlignmentVerdict.REJECT, record_sha256=before.record_sha256, comment="Wrong leg."
+        case, person, verdict=VerdictOfRegistration.REJECT, record_sha256=before.record_sha256, comment="Wrong leg."
     )
     capsys.readouterr()
     arguments = ["--redo", "--case", case.code, "--preset", "fast", "--motion", "affine", "--workers", "1", "--json"]
@@ -80,7 +80,7 @@ def test_the_command_registers_again_with_other_settings_and_a_persons_verdict_s
     after = _fresh(case).registration
     assert after.record["settings"]["motion"] == "affine"
     assert after.record_sha256 != before.record_sha256
-    assert after.verdict == after.automatic_verdict != AlignmentVerdict.REJECT
+    assert after.verdict == after.automatic_verdict != VerdictOfRegistration.REJECT
     assert _fresh(other).registration.record_sha256 == others.record_sha256
     assert [folder.name for folder in (case.folder / "registration").iterdir()] == [Path(after.t1_file).parent.name]
     assert case.registration_verdicts.get().record_sha256 == before.record_sha256
@@ -92,12 +92,12 @@ def test_a_persons_rejection_outlives_the_very_same_registration(cases: list[Cas
     register_cases([case], workers=1)
     before = _fresh(case).registration
     decide_registration(
-        case, person, verdict=AlignmentVerdict.REJECT, record_sha256=before.record_sha256, comment="Wrong leg."
+        case, person, verdict=VerdictOfRegistration.REJECT, record_sha256=before.record_sha256, comment="Wrong leg."
     )
     assert register_cases([_fresh(case)], again=True, workers=1).done == [case]
     after = _fresh(case).registration
     assert after.record_sha256 == before.record_sha256
-    assert (after.verdict, after.automatic_verdict) == (AlignmentVerdict.REJECT, before.automatic_verdict)
+    assert (after.verdict, after.automatic_verdict) == (VerdictOfRegistration.REJECT, before.automatic_verdict)
 
 
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(cases: list[Case], capsys) -> None:

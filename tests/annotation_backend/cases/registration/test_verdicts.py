@@ -8,7 +8,7 @@ from django.urls import reverse
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases import jobs
 from annotation_backend.cases.exclusion import exclude, take_back
-from annotation_backend.cases.models import AlignmentVerdict, Case, RedoState, RegistrationRedo, Slice
+from annotation_backend.cases.models import Case, RedoState, RegistrationRedo, Slice, VerdictOfRegistration
 from annotation_backend.cases.registration.export import export_case, export_cases
 from annotation_backend.cases.registration.register import MOTIONS, PRESETS, register_cases, require_sound
 from annotation_backend.cases.registration.verdicts import decide_registration, registrations
@@ -16,7 +16,7 @@ from annotation_backend.cases.registration.volumes import select_cases
 from annotation_backend.labeling.project.publish import publish
 from annotation_backend.review.approvals import approved_reviews
 from annotation_backend.review.services import queue
-from curation.registration.alignment import Motion, Preset
+from curation.registration.motion_search import Motion, Preset
 from curation.registration.quality import Verdict
 from datasets.errors import RejectedInput
 from tests.annotation_backend.review.test_review import _approve, mask  # noqa: F401
@@ -50,7 +50,7 @@ def _address(case: Case) -> str:
 
 
 def test_verdicts_presets_and_motions_are_those_of_curation() -> None:
-    assert {verdict.value for verdict in Verdict} == set(AlignmentVerdict.values)
+    assert {verdict.value for verdict in Verdict} == set(VerdictOfRegistration.values)
     assert {preset.value for preset in Preset} == set(PRESETS)
     assert {motion.value for motion in Motion} == set(MOTIONS)
 
@@ -77,7 +77,7 @@ def test_a_persons_acceptance_lets_it_through_until_it_is_registered_again(
     given = decide_registration(
         case,
         people[Role.DATA_MANAGER],
-        verdict=AlignmentVerdict.ACCEPT,
+        verdict=VerdictOfRegistration.ACCEPT,
         record_sha256=case.registration.record_sha256,
     )
     fresh = Case.objects.get(pk=case.pk)
@@ -91,10 +91,14 @@ def test_a_verdict_on_an_older_registration_or_without_a_reason_is_refused(
 ) -> None:
     person = people[Role.RADIOLOGIST]
     with pytest.raises(RejectedInput, match="registration-superseded"):
-        decide_registration(case, person, verdict=AlignmentVerdict.ACCEPT, record_sha256="0" * 64)
+        decide_registration(case, person, verdict=VerdictOfRegistration.ACCEPT, record_sha256="0" * 64)
     with pytest.raises(RejectedInput, match="comment-missing"):
         decide_registration(
-            case, person, verdict=AlignmentVerdict.REJECT, record_sha256=case.registration.record_sha256, comment=" "
+            case,
+            person,
+            verdict=VerdictOfRegistration.REJECT,
+            record_sha256=case.registration.record_sha256,
+            comment=" ",
         )
     assert case.registration_verdicts.count() == 0
 
@@ -108,7 +112,7 @@ def test_a_rejected_registration_takes_an_approved_mask_out_of_training_and_rele
     decide_registration(
         mask.case,
         people[Role.RADIOLOGIST],
-        verdict=AlignmentVerdict.REJECT,
+        verdict=VerdictOfRegistration.REJECT,
         record_sha256=mask.case.registration.record_sha256,
         comment="T1 shows the other leg.",
     )

@@ -8,8 +8,8 @@ from django.test.utils import CaptureQueriesContext
 from annotation_backend.cases.models import Case
 from annotation_backend.inference.models import InitialMask, Prediction
 from annotation_backend.inference.serving.initial_masks import drawn_and_kept, initial_masks, stored_initial_masks
-from tests.annotation_backend.support.drawers import BrightDrawer, drawn_by, known_model
 from tests.annotation_backend.support.records import SHAPE, registered_case
+from tests.annotation_backend.support.segmenters import BrightSegmenter, drawn_by, known_model
 
 pytestmark = pytest.mark.django_db
 
@@ -17,15 +17,15 @@ ALL = tuple(range(SHAPE[2]))
 
 
 @pytest.fixture
-def drawer(monkeypatch: pytest.MonkeyPatch) -> BrightDrawer:
-    return drawn_by(monkeypatch, BrightDrawer())
+def segmenter(monkeypatch: pytest.MonkeyPatch) -> BrightSegmenter:
+    return drawn_by(monkeypatch, BrightSegmenter())
 
 
-def test_many_slices_are_one_question_and_are_kept(drawer: BrightDrawer) -> None:
+def test_many_slices_are_one_question_and_are_kept(segmenter: BrightSegmenter) -> None:
     case, model = registered_case(), known_model()
     first = initial_masks(case, ALL, model=model)
     again = initial_masks(case, (3, 0, 2), model=model)
-    assert drawer.asked == [ALL]
+    assert segmenter.asked == [ALL]
     assert [prediction.index for prediction in again] == [3, 0, 2]
     for prediction in again:
         np.testing.assert_array_equal(prediction.mask, first[prediction.index].mask)
@@ -36,36 +36,36 @@ def test_many_slices_are_one_question_and_are_kept(drawer: BrightDrawer) -> None
     assert Prediction.objects.count() == InitialMask.objects.count() == len(ALL)
 
 
-def test_only_what_is_missing_is_drawn(drawer: BrightDrawer) -> None:
+def test_only_what_is_missing_is_drawn(segmenter: BrightSegmenter) -> None:
     case, model = registered_case(), known_model()
     initial_masks(case, (1, 2), model=model)
     seen: list[tuple[int, int]] = []
     initial_masks(case, ALL, model=model, progress=lambda done, all_: seen.append((done, all_)))
-    assert drawer.asked == [(1, 2), (0, 3, 4)]
+    assert segmenter.asked == [(1, 2), (0, 3, 4)]
     assert seen == [(5, 5)]
 
 
-def test_another_registration_or_model_is_drawn_anew(drawer: BrightDrawer) -> None:
+def test_another_registration_or_model_is_drawn_anew(segmenter: BrightSegmenter) -> None:
     case, model = registered_case(), known_model()
     initial_masks(case, (1,), model=model)
     initial_masks(case, (1,), model=known_model("other"))
     case.registration.record_sha256 = "f" * 64
     case.registration.save()
     initial_masks(Case.objects.get(pk=case.pk), (1,), model=model)
-    assert drawer.asked == [(1,)] * 3
+    assert segmenter.asked == [(1,)] * 3
     assert InitialMask.objects.filter(model=model).count() == 1
 
 
-def test_a_damaged_row_is_drawn_anew(drawer: BrightDrawer) -> None:
+def test_a_damaged_row_is_drawn_anew(segmenter: BrightSegmenter) -> None:
     case, model = registered_case(), known_model()
     [first] = initial_masks(case, (1,), model=model)
     InitialMask.objects.update(bits=b"damaged")
     [second] = initial_masks(case, (1,), model=model)
-    assert len(drawer.asked) == 2
+    assert len(segmenter.asked) == 2
     np.testing.assert_array_equal(first.mask, second.mask)
 
 
-def test_looking_up_many_cases_takes_as_many_queries_as_one(drawer: BrightDrawer) -> None:
+def test_looking_up_many_cases_takes_as_many_queries_as_one(segmenter: BrightSegmenter) -> None:
     model = known_model()
     cases = [registered_case(f"C{number:04}") for number in range(1, 9)]
     for case in cases:
@@ -82,7 +82,7 @@ def test_looking_up_many_cases_takes_as_many_queries_as_one(drawer: BrightDrawer
     assert counts[0] == counts[1] <= 2
 
 
-def test_two_who_draw_the_same_slice_leave_one_row(drawer: BrightDrawer) -> None:
+def test_two_who_draw_the_same_slice_leave_one_row(segmenter: BrightSegmenter) -> None:
     case, model = registered_case(), known_model()
     for _ in range(2):
         assert [p.index for portion in drawn_and_kept(case, (1, 2), model=model) for p in portion] == [1, 2]

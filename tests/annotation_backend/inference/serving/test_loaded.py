@@ -8,8 +8,8 @@ import pytest
 from annotation_backend.inference.serving import loaded
 from annotation_backend.inference.serving.loaded import loaded_volumes, segmenter_of
 from datasets.study.case import CaseVolumes
-from tests.annotation_backend.support.drawers import BrightDrawer, known_model
 from tests.annotation_backend.support.records import SHAPE, registered_case
+from tests.annotation_backend.support.segmenters import BrightSegmenter, known_model
 from training.memory import MemoryBudget
 
 pytestmark = pytest.mark.django_db
@@ -65,7 +65,7 @@ def test_a_slow_case_holds_up_no_other(memory: MemoryBudget, monkeypatch: pytest
 def test_a_model_counts_for_what_it_takes(memory: MemoryBudget, monkeypatch: pytest.MonkeyPatch) -> None:
     resident = iter([100 << 20, 350 << 20])
     monkeypatch.setattr(loaded, "_resident_bytes", lambda: next(resident))
-    monkeypatch.setattr(loaded, "_loaded", lambda _model: BrightDrawer())
+    monkeypatch.setattr(loaded, "_loaded", lambda _model: BrightSegmenter())
     memory.set_limit(1 << 30)
     segmenter_of(known_model())
     assert memory.used == 250 << 20

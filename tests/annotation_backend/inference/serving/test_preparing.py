@@ -15,12 +15,12 @@ from annotation_backend.inference.serving.embedding_folder import EmbeddingFolde
 from annotation_backend.inference.serving.preparing import prepare_case, slices_to_prepare
 from annotation_backend.inference.serving.segmenting import predict_slices
 from annotation_backend.registry.models import Model, PromptKind
-from tests.annotation_backend.support.drawers import drawn_by, known_model
 from tests.annotation_backend.support.records import registered_case
+from tests.annotation_backend.support.segmenters import drawn_by, known_model
 from training.model_package import Method
 from training.prompts.picture_boxes import PictureBox
 from training.prompts.prompt import Box, Prompts
-from training.segmenters.boxes.box_propagation import SliceDrawing
+from training.segmenters.boxes.box_propagation import BoxPrediction
 from training.segmenters.boxes.box_segmenter import BoxSegmenter, Features
 from training.segmenters.grey_slices import GreyRule
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 KINDS = (PromptKind.BOX, PromptKind.AUTOMATIC)
 
 
-class Drawer:
+class Predictor:
     """Embeds a slice as its mean, and draws its boxes."""
 
     def __init__(self) -> None:
@@ -39,17 +39,17 @@ class Drawer:
         self.embedded += 1
         return np.full((1, 1, 2, 2), grey.mean(), np.float32)
 
-    def draw(self, embedding: Features, boxes: Sequence[PictureBox], shape: tuple[int, int]) -> SliceDrawing:
+    def draw(self, embedding: Features, boxes: Sequence[PictureBox], shape: tuple[int, int]) -> BoxPrediction:
         assert embedding.dtype == np.float32
-        return SliceDrawing(np.ones(shape, np.float32), 0.9)
+        return BoxPrediction(np.ones(shape, np.float32), 0.9)
 
 
-def serving(monkeypatch: pytest.MonkeyPatch, model: Model) -> Drawer:
+def serving(monkeypatch: pytest.MonkeyPatch, model: Model) -> Predictor:
     """A process that has just loaded the model."""
-    drawer = Drawer()
+    predictor = Predictor()
     store = EmbeddingFolder(embeddings_folder(), model.digest)
-    drawn_by(monkeypatch, BoxSegmenter(drawer, title="boxes-1", rule=GreyRule(0, 100, False), store=store))
-    return drawer
+    drawn_by(monkeypatch, BoxSegmenter(predictor, title="boxes-1", rule=GreyRule(0, 100, False), store=store))
+    return predictor
 
 
 @pytest.fixture

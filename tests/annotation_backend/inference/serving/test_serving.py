@@ -19,7 +19,7 @@ from annotation_backend.registry.model_registry import models_folder, register_p
 from annotation_backend.registry.models import Model, Promotion, PromptKind
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes
-from tests.annotation_backend.support.drawers import BrightDrawer, known_model
+from tests.annotation_backend.support.segmenters import BrightSegmenter, known_model
 from training.memory import process_memory
 from training.model_package import WEIGHTS_NAME, Method, read_description, read_package, write_package
 from training.pretrained.shipped import shipped_packages
@@ -30,20 +30,20 @@ KIND = PromptKind.POINT
 
 
 class Loader:
-    """Loads drawers, as slowly as it is told, and refuses what it is told."""
+    """Loads segmenters, as slowly as it is told, and refuses what it is told."""
 
     def __init__(self) -> None:
         self.loads: list[str] = []
         self.release: dict[str, threading.Event] = {}
         self.errors: dict[str, Exception] = {}
 
-    def __call__(self, model: Model) -> BrightDrawer:
+    def __call__(self, model: Model) -> BrightSegmenter:
         self.loads.append(model.name)
         if model.name in self.release:
             assert self.release[model.name].wait(20)
         if model.name in self.errors:
             raise self.errors[model.name]
-        return BrightDrawer(str(model))
+        return BrightSegmenter(str(model))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from annotation_backend.labeling.masks.regions import drawn_masks
 from datasets.errors import RejectedInput
 from datasets.formats.nifti import read_mask, write_mask
 from datasets.image.volume import Grid
-from datasets.pictures.picture_plane import PicturePlane, View
+from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
 from datasets.pictures.picture_turn import DIRECTIONS, turned
 
 HEIGHT, WIDTH, SLICES = 10, 12, 8
@@ -265,10 +265,10 @@ def test_corners_prove_a_cut_and_refuse_another_volume(tmp_path: Path) -> None:
     assert "export-corners" in _codes(found)
 
 
-@pytest.mark.parametrize("view", View)
-def test_a_cut_said_by_its_directions_is_that_cut(view: View) -> None:
+@pytest.mark.parametrize("anatomical", AnatomicalPlane)
+def test_a_cut_said_by_its_directions_is_that_cut(anatomical: AnatomicalPlane) -> None:
     grid = Grid((4, 5, 6), np.diag([-1.0, 1.0, 2.0, 1.0]))
-    plane = PicturePlane.of(grid, view=view)
+    plane = PicturePlane.of(grid, anatomical=anatomical)
     pairs = []
     for across, down in itertools.product(DIRECTIONS, repeat=2):
         with suppress(RejectedInput):

@@ -19,7 +19,7 @@ from datasets.files import sha256_of_file
 from datasets.formats.nifti import read_mask, write_mask
 from datasets.image.mask import OEDEMA, TUMOUR, Mask
 from datasets.image.volume import Grid, Volume
-from datasets.pictures.picture_plane import PicturePlane, View
+from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
 from datasets.study.case import CaseVolumes
 
 SHAPE = (9, 7, 5)
@@ -73,29 +73,29 @@ def _square(at: int, label: str = TUMOUR, *, size: tuple[int, int] = (6, 8), **m
 
 
 ALL_GRIDS = [
-    pytest.param(view, axes, signs, id=f"{view}-{axes}-{signs}")
-    for view, (axes, signs) in zip(
-        itertools.cycle(View),
+    pytest.param(cut, axes, signs, id=f"{cut}-{axes}-{signs}")
+    for cut, (axes, signs) in zip(
+        itertools.cycle(AnatomicalPlane),
         itertools.product(itertools.permutations((0, 1, 2)), itertools.product((1, -1), repeat=3)),
         strict=False,
     )
 ]
 
 
-@pytest.mark.parametrize(("view", "axes", "signs"), ALL_GRIDS)
+@pytest.mark.parametrize(("cut", "axes", "signs"), ALL_GRIDS)
 def test_a_mask_volume_comes_back_from_an_export(
-    tmp_path: Path, view: View, axes: Sequence[int], signs: Sequence[int]
+    tmp_path: Path, cut: AnatomicalPlane, axes: Sequence[int], signs: Sequence[int]
 ) -> None:
     mask = _mask(_grid(axes, signs))
     write_mask(tmp_path / "mask.nii.gz", mask)
     mask_format = MaskFormat.BITMASK if signs[0] < 0 else MaskFormat.BRUSH
     call_command(
-        "convert_export", "from-nifti", tmp_path / "mask.nii.gz", tmp_path / "tasks.json", "--view", view,
+        "convert_export", "from-nifti", tmp_path / "mask.nii.gz", tmp_path / "tasks.json", "--view", cut,
         "--labels", "1=Tumour", "2=Oedema", "--case", "C0001", "--mask-format", mask_format,
     )  # fmt: skip
     call_command(
         "convert_export", "to-nifti", tmp_path / "tasks.json", tmp_path / "out", "--grid", tmp_path / "mask.nii.gz",
-        "--view", view,
+        "--view", cut,
     )  # fmt: skip
     found = read_mask(tmp_path / "out" / "C0001.nii.gz", labels=LABELS)
     found.grid.require_match(mask.grid, what="round trip")

@@ -21,8 +21,8 @@ from annotation_backend.labeling.predictions.batches import LATER, answer_batch,
 from annotation_backend.labeling.predictions.jobs import push_slices
 from annotation_backend.registry.models import PromptKind
 from datasets.errors import TryAgain
-from tests.annotation_backend.support.drawers import BrightDrawer, drawn_by, known_model
 from tests.annotation_backend.support.records import SHAPE, published, registered_case
+from tests.annotation_backend.support.segmenters import BrightSegmenter, drawn_by, known_model
 
 pytestmark = pytest.mark.django_db
 
@@ -30,8 +30,8 @@ PROJECT = 1
 
 
 @pytest.fixture
-def drawer(monkeypatch: pytest.MonkeyPatch) -> BrightDrawer:
-    return drawn_by(monkeypatch, BrightDrawer())
+def segmenter(monkeypatch: pytest.MonkeyPatch) -> BrightSegmenter:
+    return drawn_by(monkeypatch, BrightSegmenter())
 
 
 def soon() -> float:
@@ -43,7 +43,7 @@ def queued() -> list[dict[str, Any]]:
     return [row.args_kwargs["kwargs"] for row in waiting.order_by("enqueued_at")]
 
 
-def test_answers_come_in_the_order_of_the_tasks(drawer: BrightDrawer) -> None:
+def test_answers_come_in_the_order_of_the_tasks(segmenter: BrightSegmenter) -> None:
     known_model(kinds=(PromptKind.AUTOMATIC,))
     first = published(registered_case("C0001"), first_task=101)
     second = published(registered_case("C0002"), first_task=201)
@@ -54,12 +54,12 @@ def test_answers_come_in_the_order_of_the_tasks(drawer: BrightDrawer) -> None:
     assert answers[1]["result"][0]["id"] == f"tumour{first[2].pk}"
     assert answers[2]["result"][0]["id"] == f"tumour{second[1].pk}"
     assert {answer["model_version"] for answer in answers} == {"bright-1"}
-    assert drawer.asked == [(0, 1), (2, 0)]
+    assert segmenter.asked == [(0, 1), (2, 0)]
     json.dumps(answers)
     assert queued() == []
 
 
-def test_a_strange_task_harms_no_other(drawer: BrightDrawer) -> None:
+def test_a_strange_task_harms_no_other(segmenter: BrightSegmenter) -> None:
     known_model(kinds=(PromptKind.AUTOMATIC,))
     published(registered_case("C0001"))
     ids = [102, 999, -5, 0, 2**31, 2**63, 103]
@@ -70,7 +70,7 @@ def test_a_strange_task_harms_no_other(drawer: BrightDrawer) -> None:
     assert records_of([102], project=77) == [None]
 
 
-def test_a_case_whose_files_changed_harms_no_other(drawer: BrightDrawer) -> None:
+def test_a_case_whose_files_changed_harms_no_other(segmenter: BrightSegmenter) -> None:
     known_model(kinds=(PromptKind.AUTOMATIC,))
     broken = registered_case("C0777")
     published(broken, first_task=101)
@@ -81,7 +81,7 @@ def test_a_case_whose_files_changed_harms_no_other(drawer: BrightDrawer) -> None
     assert queued() == [{"slices": {"C0777": [0, 1]}}]
 
 
-def test_without_time_only_what_is_ready_is_answered_and_the_rest_queued_once(drawer: BrightDrawer) -> None:
+def test_without_time_only_what_is_ready_is_answered_and_the_rest_queued_once(segmenter: BrightSegmenter) -> None:
     model = known_model(kinds=(PromptKind.AUTOMATIC,))
     ready = registered_case("C0001")
     initial_masks(ready, (1, 2), model=model)
@@ -92,10 +92,10 @@ def test_without_time_only_what_is_ready_is_answered_and_the_rest_queued_once(dr
         answers = answer_batch(records, deadline=time.monotonic())
         assert [answer == LATER for answer in answers] == [True, False, False, True, True]
     assert queued() == [{"slices": {"C0001": [0], "C0002": [0, 1]}}]
-    assert drawer.asked == [(1, 2)]
+    assert segmenter.asked == [(1, 2)]
 
 
-def test_more_than_one_answer_holds_is_pushed(drawer: BrightDrawer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_than_one_answer_holds_is_pushed(segmenter: BrightSegmenter, monkeypatch: pytest.MonkeyPatch) -> None:
     model = known_model(kinds=(PromptKind.AUTOMATIC,))
     case = registered_case("C0001")
     initial_masks(case, range(5), model=model)
@@ -106,7 +106,7 @@ def test_more_than_one_answer_holds_is_pushed(drawer: BrightDrawer, monkeypatch:
     assert queued() == [{"slices": {"C0001": [2, 3, 4]}}]
 
 
-def test_the_job_pushes_what_was_not_answered(drawer: BrightDrawer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_job_pushes_what_was_not_answered(segmenter: BrightSegmenter, monkeypatch: pytest.MonkeyPatch) -> None:
     from annotation_backend.labeling.studio import shown_predictions
 
     model = known_model(kinds=(PromptKind.AUTOMATIC,))
@@ -132,7 +132,7 @@ def test_the_job_pushes_what_was_not_answered(drawer: BrightDrawer, monkeypatch:
 
 
 def test_the_job_goes_on_later_where_label_studio_is_down(
-    drawer: BrightDrawer, monkeypatch: pytest.MonkeyPatch
+    segmenter: BrightSegmenter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from annotation_backend.labeling.studio import shown_predictions
 
@@ -150,13 +150,13 @@ def test_the_job_goes_on_later_where_label_studio_is_down(
         push_slices.func(slices={"C0001": [1]}, attempt=jobs.MOST_ATTEMPTS)
 
 
-def test_the_job_lets_others_in_between(drawer: BrightDrawer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_job_lets_others_in_between(segmenter: BrightSegmenter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "PORTION_SECONDS", -1.0)
     assert push_slices.func(slices={"C0001": [1]}) == 0
     assert queued() == [{"slices": {"C0001": [1]}}]
 
 
-def test_ten_thousand_tasks(drawer: BrightDrawer, tell_figure: Callable[[str], None]) -> None:
+def test_ten_thousand_tasks(segmenter: BrightSegmenter, tell_figure: Callable[[str], None]) -> None:
     model = known_model(kinds=(PromptKind.AUTOMATIC,))
     template = registered_case("C0001")
     initial_masks(template, range(5), model=model)
@@ -197,7 +197,7 @@ def test_ten_thousand_tasks(drawer: BrightDrawer, tell_figure: Callable[[str], N
     assert counts[10_000] <= 10 * counts[1_000]
     [rest] = queued()
     assert sum(len(indices) for indices in rest["slices"].values()) == 10_000 - 5_005
-    assert drawer.asked == [(0, 1, 2, 3, 4)]
+    assert segmenter.asked == [(0, 1, 2, 3, 4)]
 
 
 def _copied(template: Case, number: int) -> Case:

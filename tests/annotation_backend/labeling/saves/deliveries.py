@@ -50,12 +50,12 @@ def _found(task: int) -> dict[str, Any]:
     from django.db import connection
     from django_tasks_db.models import DBTaskResult
 
-    from annotation_backend.labeling.models import Annotation, LabelingTask, Outcome
+    from annotation_backend.labeling.models import Annotation, ConfirmationOutcome, LabelingTask
     from annotation_backend.labeling.saves.confirm import note
 
     before = Annotation.objects.current(LabelingTask.objects.get(pk=task))
     for row in Annotation.objects.all():
-        note(row, Outcome.CONFIRMED)
+        note(row, ConfirmationOutcome.CONFIRMED)
     current = Annotation.objects.current(LabelingTask.objects.get(pk=task))
     return {
         "vendor": connection.vendor,

@@ -189,7 +189,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Case:
     """A case with a save that nobody confirmed yet."""
     case = registered_case()
     accounts()
-    monkeypatch.setattr("annotation_backend.labeling.predictions.neighbours.behind_save", lambda _save: None)
+    monkeypatch.setattr("annotation_backend.labeling.predictions.neighbours.propagate_after_save", lambda _save: None)
     monkeypatch.setattr("annotation_backend.labeling.project.people.sign_up", lambda *_words: None)
     tasks = published(case)
     receive({"action": "ANNOTATION_CREATED", "annotation": save_body(tasks[2]), "project": {"id": 1}})

@@ -308,7 +308,7 @@ EVENTS = st.tuples(st.sampled_from(HAPPENINGS), st.integers(0, SLICES - 1), st.s
 def case(monkeypatch: pytest.MonkeyPatch) -> Case:
     accounts()
     monkeypatch.setattr(confirm, "PATIENCE", timedelta(0))
-    monkeypatch.setattr("annotation_backend.labeling.predictions.neighbours.behind_save", lambda _save: None)
+    monkeypatch.setattr("annotation_backend.labeling.predictions.neighbours.propagate_after_save", lambda _save: None)
     return registered_case()
 
 

@@ -17,10 +17,10 @@ from annotation_backend.labeling.models import (
     Annotation,
     AnnotationDeletion,
     AnnotationFinding,
+    ConfirmationOutcome,
     FindingKind,
     LabelingProject,
     LabelingTask,
-    Outcome,
     Restoration,
     TaskState,
 )
@@ -75,7 +75,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     server = Server()
     monkeypatch.setattr(confirm, "call", server.call)
     monkeypatch.setattr(confirm, "PATIENCE", timedelta(0))
-    monkeypatch.setattr("annotation_backend.labeling.predictions.neighbours.behind_save", lambda _save: None)
+    monkeypatch.setattr("annotation_backend.labeling.predictions.neighbours.propagate_after_save", lambda _save: None)
     return server
 
 
@@ -118,13 +118,13 @@ def _doubts(task: LabelingTask) -> list[tuple[str, int]]:
 @pytest.mark.parametrize(
     ("changes", "outcome"),
     [
-        ({"person": 999999, "updated_at": EARLY}, Outcome.MISMATCH),
-        ({"person": 999999, "updated_at": EARLIER}, Outcome.SUPERSEDED),
-        ({"person": 3, "updated_at": EARLIER, "result": []}, Outcome.SUPERSEDED),
-        ({"person": 0, "updated_at": EARLIER, "result": []}, Outcome.SUPERSEDED),
-        ({"completed_by": 3, "result": []}, Outcome.MISMATCH),
-        ({"updated_at": "2031-01-01T00:00:00.000001Z"}, Outcome.MISMATCH),
-        ({"identifier": 8, "updated_at": "2031-01-01T00:00:00.000001Z"}, Outcome.UNKNOWN),
+        ({"person": 999999, "updated_at": EARLY}, ConfirmationOutcome.MISMATCH),
+        ({"person": 999999, "updated_at": EARLIER}, ConfirmationOutcome.SUPERSEDED),
+        ({"person": 3, "updated_at": EARLIER, "result": []}, ConfirmationOutcome.SUPERSEDED),
+        ({"person": 0, "updated_at": EARLIER, "result": []}, ConfirmationOutcome.SUPERSEDED),
+        ({"completed_by": 3, "result": []}, ConfirmationOutcome.MISMATCH),
+        ({"updated_at": "2031-01-01T00:00:00.000001Z"}, ConfirmationOutcome.MISMATCH),
+        ({"identifier": 8, "updated_at": "2031-01-01T00:00:00.000001Z"}, ConfirmationOutcome.UNKNOWN),
     ],
     ids=["stranger", "stranger since", "another's name", "nobody", "same time", "future", "never there"],
 )
@@ -133,7 +133,7 @@ def test_a_forged_save_is_evidence_that_names_nobody_and_changes_nothing(
     people: dict[Role, User],
     real: Annotation,
     changes: dict[str, Any],
-    outcome: Outcome,
+    outcome: ConfirmationOutcome,
 ) -> None:
     task = real.task
     before = assemble(task.case)
@@ -280,7 +280,7 @@ def test_a_save_that_moves_without_a_change_is_drawn_on_its_new_slice_and_ends_a
         saved(tasks[there])
         mark_deleted(Annotation.objects.exclude(task=tasks[there]))
         unmark(Annotation.objects.filter(task=tasks[there]))
-        assert standing_of(tasks[2].case).is_behind
+        assert standing_of(tasks[2].case).is_to_be_assembled
         now = assemble(tasks[2].case)
         assert now is not None
         assert now == standing_of(tasks[2].case).mask == assemble(tasks[2].case)
@@ -389,7 +389,7 @@ def test_who_restored_what_nobody_is_proved_to_have_drawn_answers_for_it(
     forged = save_body(tasks[2], person=0, updated_at=EARLIER)
     receive({"action": "ANNOTATION_UPDATED", "annotation": forged})
     source = Annotation.objects.get()
-    note(source, Outcome.SUPERSEDED)
+    note(source, ConfirmationOutcome.SUPERSEDED)
     result = saved(tasks[2], completed_by=4, updated_by=1)
     Restoration.objects.create(source=source, result=result, person=people[Role.RADIOLOGIST])
     mask = assemble(tasks[2].case)
@@ -433,15 +433,15 @@ def test_an_own_loss_is_for_somebody_else_to_mark_as_seen_by_button_and_by_resto
     }
 
 
-@pytest.mark.parametrize("outcome", [None, *Outcome])
+@pytest.mark.parametrize("outcome", [None, *ConfirmationOutcome])
 def test_only_a_confirmed_save_opens_the_versions_of_its_slice(
-    client: Client, people: dict[Role, User], tasks: list[LabelingTask], outcome: Outcome | None
+    client: Client, people: dict[Role, User], tasks: list[LabelingTask], outcome: ConfirmationOutcome | None
 ) -> None:
     saved(tasks[2], person=3)
     receive({"action": "ANNOTATION_CREATED", "annotation": save_body(tasks[2], identifier=9)})
     if outcome:
         note(Annotation.objects.get(label_studio_id=9), outcome)
-    is_confirmed = outcome in (Outcome.CONFIRMED, Outcome.UNCHECKED_LEGACY)
+    is_confirmed = outcome in (ConfirmationOutcome.CONFIRMED, ConfirmationOutcome.UNCHECKED_LEGACY)
     client.force_login(people[Role.ANNOTATOR])
     assert client.get(reverse("slice-versions", args=["C0001", 2])).status_code == (200 if is_confirmed else 403)
     assert client.get(reverse("compare-versions", args=["C0001", 2, 1, 2])).status_code == (
@@ -476,7 +476,7 @@ def test_what_label_studio_denied_and_has_after_all_counts_when_it_is_seen(real:
     _forge(real.task, updated_at=LATER, result=[])
     late = Annotation.objects.order_by("pk").last()
     assert late is not None
-    note(late, Outcome.UNKNOWN)
+    note(late, ConfirmationOutcome.UNKNOWN)
     assert current_saves(real.task.case)[2] == real
     assert saved(real.task, updated_at=LATER, result=[]) == late
     assert current_saves(real.task.case)[2] == late

@@ -148,7 +148,7 @@ def test_a_damaged_mask_of_before_is_not_made_anew_and_compared_once_it_is_whole
     content = mask.path.read_bytes()
     mask.path.unlink()
     assert _made(task).pk == mask.pk
-    assert standing_of(task.case).is_behind
+    assert standing_of(task.case).is_to_be_assembled
     mask.path.write_bytes(content)
     assert _made(task).pk == mask.pk
-    assert not standing_of(task.case).is_behind
+    assert not standing_of(task.case).is_to_be_assembled

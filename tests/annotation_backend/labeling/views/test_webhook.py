@@ -17,10 +17,10 @@ from annotation_backend.labeling import upkeep
 from annotation_backend.labeling.jobs import assemble_case, predict_case
 from annotation_backend.labeling.models import (
     Annotation,
+    ConfirmationOutcome,
     DeletionAsked,
     LabelingProject,
     LabelingTask,
-    Outcome,
     Secret,
 )
 from annotation_backend.labeling.saves.confirm import note
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def task(monkeypatch: pytest.MonkeyPatch) -> LabelingTask:
-    monkeypatch.setattr("annotation_backend.labeling.predictions.neighbours.behind_save", lambda _save: None)
+    monkeypatch.setattr("annotation_backend.labeling.predictions.neighbours.propagate_after_save", lambda _save: None)
     accounts()
     return published(registered_case())[2]
 
@@ -276,7 +276,9 @@ def test_what_counts_is_the_same_by_both_queries(task: LabelingTask) -> None:
         receive(_saved(task, updated_at=f"2026-11-21T10:00:{second:02}.000001Z", **changes))
         counted()
     for row, outcome in zip(
-        Annotation.objects.order_by("pk"), [*3 * [Outcome.CONFIRMED], Outcome.MISMATCH], strict=True
+        Annotation.objects.order_by("pk"),
+        [*3 * [ConfirmationOutcome.CONFIRMED], ConfirmationOutcome.MISMATCH],
+        strict=True,
     ):
         note(row, outcome)
         counted()

@@ -38,9 +38,9 @@ from annotation_backend.labeling.watch.interface import SETTINGS
 from annotation_backend.labeling.watch.jobs import look_over_project
 from annotation_backend.labeling.watch.services import look, settle
 from datasets.errors import ProgramFault, RejectedInput, TryAgain
-from tests.annotation_backend.support.drawers import known_model
 from tests.annotation_backend.support.label_studio_double import LabelStudioDouble, answer_with
 from tests.annotation_backend.support.records import accounts, published, registered_case, saved
+from tests.annotation_backend.support.segmenters import known_model
 
 pytestmark = pytest.mark.django_db
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from training.prompts.picture_boxes import DeepBox, PictureBox
-from training.segmenters.boxes.box_propagation import SliceDrawing, box_around_mask, propagate_from_middle
+from training.segmenters.boxes.box_propagation import BoxPrediction, box_around_mask, propagate_from_middle
 
 DRAWN = PictureBox(top=40, left=50, bottom=90, right=110)
 
 
-class Drawer:
+class Predictor:
     """Draws, on slice k, a rectangle that is known; remembers what it was asked."""
 
     def __init__(self, masks: dict[int, tuple[slice, slice]], shape: tuple[int, int] = (256, 256)) -> None:
@@ -17,12 +17,12 @@ class Drawer:
         self.shape = shape
         self.asked: list[tuple[int, PictureBox]] = []
 
-    def __call__(self, index: int, box: PictureBox) -> SliceDrawing:
+    def __call__(self, index: int, box: PictureBox) -> BoxPrediction:
         self.asked.append((index, box))
         probability = np.zeros(self.shape, dtype=np.float32)
         if index in self.masks:
             probability[self.masks[index]] = 1.0
-        return SliceDrawing(probability, 0.9)
+        return BoxPrediction(probability, 0.9)
 
     @property
     def order(self) -> list[int]:
@@ -35,14 +35,14 @@ def rectangle(index: int) -> tuple[slice, slice]:
 
 
 def test_up_to_the_last_slice_then_down_to_the_first() -> None:
-    draw = Drawer({index: rectangle(index) for index in range(20)})
+    draw = Predictor({index: rectangle(index) for index in range(20)})
     drawn = propagate_from_middle(DeepBox(3, 8, DRAWN), range(20), draw)
     assert draw.order == [5, 6, 7, 8, 4, 3]
     assert sorted(drawn) == [3, 4, 5, 6, 7, 8]
 
 
 def test_each_box_is_that_of_the_slice_before_plus_three_pixels() -> None:
-    draw = Drawer({index: rectangle(index) for index in range(20)})
+    draw = Predictor({index: rectangle(index) for index in range(20)})
     propagate_from_middle(DeepBox(3, 7, DRAWN), range(20), draw)
     boxes = dict(draw.asked)
     assert boxes[5] == DRAWN
@@ -53,7 +53,7 @@ def test_each_box_is_that_of_the_slice_before_plus_three_pixels() -> None:
 
 
 def test_the_drawn_box_comes_back_after_an_empty_slice() -> None:
-    draw = Drawer({index: rectangle(index) for index in range(20) if index != 6})
+    draw = Predictor({index: rectangle(index) for index in range(20) if index != 6})
     propagate_from_middle(DeepBox(3, 9, DRAWN), range(20), draw)
     boxes = dict(draw.asked)
     assert boxes[7] == DRAWN
@@ -65,13 +65,13 @@ def test_the_drawn_box_comes_back_after_an_empty_slice() -> None:
     [((5,), [5]), ((7,), [5, 6, 7]), ((4,), [5, 4]), ((3, 6), [5, 6, 4, 3]), ((0, 15), []), ((), [])],
 )
 def test_no_slice_is_drawn_that_no_wanted_one_needs(wanted: tuple[int, ...], order: list[int]) -> None:
-    draw = Drawer({index: rectangle(index) for index in range(20)})
+    draw = Predictor({index: rectangle(index) for index in range(20)})
     propagate_from_middle(DeepBox(3, 8, DRAWN), wanted, draw)
     assert draw.order == order
 
 
 def test_a_wanted_slice_does_not_depend_on_what_else_is_wanted() -> None:
-    one, all_of_them = (Drawer({index: rectangle(index) for index in range(20)}) for _ in range(2))
+    one, all_of_them = (Predictor({index: rectangle(index) for index in range(20)}) for _ in range(2))
     propagate_from_middle(DeepBox(3, 8, DRAWN), (7,), one)
     propagate_from_middle(DeepBox(3, 8, DRAWN), range(20), all_of_them)
     assert dict(one.asked)[7] == dict(all_of_them.asked)[7]

@@ -20,7 +20,7 @@ from training.pretrained.medsam_vit import convert_medsam_vit
 from training.prompts.picture_boxes import PictureBox
 from training.prompts.prompt import Box, Prompts
 from training.runtime import OpenVinoRuntime
-from training.segmenters.boxes.medsam_vit import MedSamVitDrawer, prepared, stretched_box
+from training.segmenters.boxes.medsam_vit import MedSamVitPredictor, prepared, stretched_box
 from training.segmenters.segmenter import SegmentationRequest
 from training.segmenters.weights import with_weights
 
@@ -55,10 +55,10 @@ def test_numbers_of_segment_anything(network, tell_figure) -> None:
     grey, _ = synthetic_grey(0, (200, 160))
     picture = prepared(grey, side=IMAGE_SIZE)
     assert hashlib.sha256(picture.tobytes()).hexdigest() == str(expected["picture_sha256"])
-    drawer = MedSamVitDrawer(network, image_size=IMAGE_SIZE, device=CPU)
-    embedding = drawer.embed(grey)
-    if isinstance(drawer._encoder, OpenVinoRuntime):
-        assert drawer._encoder.shapes_on_torch == ()
+    predictor = MedSamVitPredictor(network, image_size=IMAGE_SIZE, device=CPU)
+    embedding = predictor.embed(grey)
+    if isinstance(predictor._encoder, OpenVinoRuntime):
+        assert predictor._encoder.shapes_on_torch == ()
     corners = torch.tensor([stretched_box(box, shape=(200, 160), side=IMAGE_SIZE) for box in boxes()])
     with torch.inference_mode():
         logits, quality = decode(network, torch.from_numpy(embedding), corners.float())
@@ -126,12 +126,14 @@ def test_a_whole_request(segmenter) -> None:
 
 
 def test_several_boxes_on_a_slice_are_joined(network) -> None:
-    drawer = MedSamVitDrawer(network, image_size=IMAGE_SIZE, device=CPU)
-    embedding = drawer.embed(synthetic_grey(0, (200, 160))[0])
-    alone = [drawer.draw(embedding, [box], (200, 160)) for box in boxes()]
-    together = drawer.draw(embedding, boxes(), (200, 160))
+    predictor = MedSamVitPredictor(network, image_size=IMAGE_SIZE, device=CPU)
+    embedding = predictor.embed(synthetic_grey(0, (200, 160))[0])
+    alone = [predictor.draw(embedding, [box], (200, 160)) for box in boxes()]
+    together = predictor.draw(embedding, boxes(), (200, 160))
     assert together.probability.shape == (200, 160)
-    assert np.allclose(together.probability, np.max([drawing.probability for drawing in alone], axis=0), atol=1e-6)
+    assert np.allclose(
+        together.probability, np.max([prediction.probability for prediction in alone], axis=0), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize(

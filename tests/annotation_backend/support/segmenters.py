@@ -12,7 +12,7 @@ from training.model_package import Method
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
 
 
-class BrightDrawer:
+class BrightSegmenter:
     """Draws what is brighter than 100; slice 0 stays empty."""
 
     def __init__(self, title: str = "bright-1") -> None:
@@ -43,12 +43,12 @@ def known_model(name: str = "bright", *, method: Method = Method.UNET_25D, kinds
     return model
 
 
-def drawn_by(monkeypatch: pytest.MonkeyPatch, drawer: BrightDrawer) -> BrightDrawer:
-    """Lets `drawer` stand for every model; other threads load nothing."""
+def drawn_by(monkeypatch: pytest.MonkeyPatch, segmenter: BrightSegmenter) -> BrightSegmenter:
+    """Lets `segmenter` stand for every model; other threads load nothing."""
     from annotation_backend.inference.serving import loaded, preparing, serving
     from annotation_backend.inference.serving import segmenting as services
 
     for module in (loaded, services, serving, preparing):
-        monkeypatch.setattr(module, "segmenter_of", lambda _model: drawer)
+        monkeypatch.setattr(module, "segmenter_of", lambda _model: segmenter)
     monkeypatch.setattr(serving, "is_loaded", lambda _model: True)
-    return drawer
+    return segmenter

@@ -1,4 +1,4 @@
-"""ClickDrawer: segments an array of two or three axes from clicks, on ever smaller regions. Imports torch (runtime).
+"""ClickPredictor: segments an array of two or three axes from clicks, on ever smaller regions. Imports torch (runtime).
 
 Without an earlier answer the first pass sees the whole array, and later ones the region of the mask found; with one, a
 single pass sees the earlier mask's box and the clicks, so a later click costs one pass, however large the image is.
@@ -35,7 +35,7 @@ _PASSES = 3
 
 
 @dataclass(frozen=True, eq=False)
-class DrawnImages:
+class InputImages:
     """The images to segment.
 
     Args:
@@ -50,7 +50,7 @@ class DrawnImages:
 
 
 @dataclass(eq=False)
-class Drawing:
+class ClickPrediction:
     """A probability, and how it was computed.
 
     Args:
@@ -68,7 +68,7 @@ class Drawing:
     )
 
 
-class ClickDrawer:
+class ClickPredictor:
     """Segments from clicks; thread-safe.
 
     Args:
@@ -84,7 +84,7 @@ class ClickDrawer:
         self._name = object()
         weakref.finalize(self, process_memory().forget_all, of=self._name)
 
-    def draw(self, images: DrawnImages, clicks: CanvasClicks, previous: Picture | None = None) -> Drawing:
+    def draw(self, images: InputImages, clicks: CanvasClicks, previous: Picture | None = None) -> ClickPrediction:
         """The probability after these clicks.
 
         Args:
@@ -95,41 +95,41 @@ class ClickDrawer:
         shape = images.arrays[0].shape
         if previous is None and self._automatics and not clicks.are_none:
             before = self.draw(images, CanvasClicks(np.empty((0, len(shape))), np.empty((0, len(shape)))))
-            drawing = self._closer(images, clicks, before.probability)
-            drawing.seconds = {part: drawing.seconds[part] + before.seconds[part] for part in drawing.seconds}
-            drawing.passes += before.passes
+            prediction = self._closer(images, clicks, before.probability)
+            prediction.seconds = {part: prediction.seconds[part] + before.seconds[part] for part in prediction.seconds}
+            prediction.passes += before.passes
         else:
-            drawing = self._closer(images, clicks, previous)
-        return drawing
+            prediction = self._closer(images, clicks, previous)
+        return prediction
 
-    def _closer(self, images: DrawnImages, clicks: CanvasClicks, previous: Picture | None) -> Drawing:
+    def _closer(self, images: InputImages, clicks: CanvasClicks, previous: Picture | None) -> ClickPrediction:
         """Passes on ever smaller regions; a single one if there is a previous mask."""
         shape = images.arrays[0].shape
         known = None if previous is None else self._region(previous, Region.whole(shape), clicks, shape=shape)
-        drawing = Drawing(np.zeros(shape, np.float32), known or Region.whole(shape))
+        prediction = ClickPrediction(np.zeros(shape, np.float32), known or Region.whole(shape))
         passes = 1 if known is not None else _PASSES
-        before = None if previous is None else previous[drawing.region.slices]
-        found = self._pass(images, clicks, before, drawing=drawing)
-        while drawing.passes < passes:
-            closer = self._region(found, drawing.region, clicks, shape=shape)
-            if closer is None or not _is_closer(closer, drawing.region):
+        before = None if previous is None else previous[prediction.region.slices]
+        found = self._pass(images, clicks, before, prediction=prediction)
+        while prediction.passes < passes:
+            closer = self._region(found, prediction.region, clicks, shape=shape)
+            if closer is None or not _is_closer(closer, prediction.region):
                 break
             offset = tuple(
                 slice(first - start, first - start + size)
-                for first, size, start in zip(closer.first, closer.size, drawing.region.first, strict=True)
+                for first, size, start in zip(closer.first, closer.size, prediction.region.first, strict=True)
             )
-            before, drawing.region = found[offset], closer
-            found = self._pass(images, clicks, before, drawing=drawing)
+            before, prediction.region = found[offset], closer
+            found = self._pass(images, clicks, before, prediction=prediction)
         start = perf_counter()
-        drawing.probability[drawing.region.slices] = cleaned(found, self._plan.cleaning)
-        drawing.seconds["postprocessing"] += perf_counter() - start
-        return drawing
+        prediction.probability[prediction.region.slices] = cleaned(found, self._plan.cleaning)
+        prediction.seconds["postprocessing"] += perf_counter() - start
+        return prediction
 
     def _pass(
-        self, images: DrawnImages, clicks: CanvasClicks, previous: Picture | None, *, drawing: Drawing
+        self, images: InputImages, clicks: CanvasClicks, previous: Picture | None, *, prediction: ClickPrediction
     ) -> Picture:
         """The networks' probability of a region, in its own voxels; `previous` is of the region too."""
-        canvas, region, seconds = self._plan.canvas, drawing.region, drawing.seconds
+        canvas, region, seconds = self._plan.canvas, prediction.region, prediction.seconds
         start = perf_counter()
         picture = self._canvas(images, region)
         cropped = perf_counter()
@@ -146,7 +146,7 @@ class ClickDrawer:
         for each in logits[1:]:
             found += _sigmoid(resized(each, region.size))
         found /= np.float32(len(logits))
-        drawing.passes += 1
+        prediction.passes += 1
         seconds["crop"] += cropped - start
         seconds["map"] += mapped - cropped
         seconds["network"] += answered - mapped
@@ -164,7 +164,7 @@ class ClickDrawer:
         lower, upper = found.min(axis=0), found.max(axis=0)
         return Region.around(lower, upper, shape=shape, relaxed=self._plan.margin, least=_LEAST_MARGIN)
 
-    def _canvas(self, images: DrawnImages, region: Region) -> Picture:
+    def _canvas(self, images: InputImages, region: Region) -> Picture:
         """A region's images on the canvas, from the cache or new."""
         make = partial(on_canvas, images.arrays, images.greys, region, shape=self._plan.canvas)
         if not images.name:

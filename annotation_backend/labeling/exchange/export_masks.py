@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from annotation_backend.labeling.exchange.export_file import ExportedTask, Save
+from annotation_backend.labeling.exchange.export_file import ExportedSave, ExportedTask
 from annotation_backend.labeling.exchange.export_places import Cut, Place, Sources
 from annotation_backend.labeling.exchange.export_rows import is_name
 from annotation_backend.labeling.masks.controls import HINT, SMART_BOX, SMART_POINT
@@ -36,7 +36,7 @@ MASK_FORMAT = "maskloop-mask-1"
 
 _PROMPT_TYPES = ("keypointlabels", "rectanglelabels")
 _PROMPT_CONTROLS = (SMART_POINT, SMART_BOX, "extreme_point", "session")
-"""The controls whose points and boxes ask a model, in this and in earlier interfaces; others' are drawings."""
+"""The controls whose points and boxes ask a model, in this and in earlier interfaces; others' are masks."""
 
 _CUT_REMEDY = "Give the volume that the pictures were cut from, and how they were cut (--view, --across, --down)."
 
@@ -50,7 +50,7 @@ class DrawnPage:
     shape: tuple[int, int] | None
     pixels: Mapping[str, Packed]
     task: int
-    save: Save
+    save: ExportedSave
 
     @property
     def is_drawn(self) -> bool:
@@ -92,7 +92,7 @@ class DrawnVolume:
 
 
 @dataclass
-class Drawings:
+class ExportedMasks:
     """All masks of an export, page by page, and counts of what was left out."""
 
     volumes: dict[tuple[str, int | None], DrawnVolume] = field(default_factory=dict)
@@ -128,7 +128,7 @@ class Drawings:
         except RejectedInput as error:
             self._tell(error, task)
 
-    def _add_save(self, task: ExportedTask, save: Save, place: Place, *, annotator: int | None) -> None:
+    def _add_save(self, task: ExportedTask, save: ExportedSave, place: Place, *, annotator: int | None) -> None:
         drawn = dict(self._drawn_pages(task, save, place))
         known = self.volumes.setdefault((place.name, annotator), DrawnVolume(place, annotator))
         if place.cut is Cut.ASSUMED:
@@ -137,7 +137,7 @@ class Drawings:
             self._doubt_twice(known, index, page)
             known.keep(index, page)
 
-    def _drawn_pages(self, task: ExportedTask, save: Save, place: Place) -> Iterator[tuple[int, DrawnPage]]:
+    def _drawn_pages(self, task: ExportedTask, save: ExportedSave, place: Place) -> Iterator[tuple[int, DrawnPage]]:
         """The decoded pages of a save by slice index; where nothing says how large an empty page is, it is left out."""
         pages = _by_page(save.regions)
         self.passed_over.update(_other_types(save.regions))
@@ -169,7 +169,7 @@ class Drawings:
         remedy = remedy if remedy and error.code == "region-size" else error.remedy
         self.findings.append(Finding(Level.ERROR, error.code, error.message, remedy, f"task {task.identifier}"))
 
-    def _doubt_order(self, task: int, saves: Sequence[Save], counting: Sequence[Save]) -> None:
+    def _doubt_order(self, task: int, saves: Sequence[ExportedSave], counting: Sequence[ExportedSave]) -> None:
         """Warns if the newest save of a task is a guess, because the saves have no dates or the same one."""
         if (len(saves) > 1 and not all(save.is_dated for save in saves)) or _are_several_newest(saves, counting):
             text = "Some saves have no date, or the same one; the save with the highest number, among those with the "
@@ -185,7 +185,7 @@ class Drawings:
             self.findings.append(Finding(Level.WARNING, "task-twice", text, remedy, f"task {task.identifier}"))
         self._known.add(task.identifier)
 
-    def _doubt_pictures(self, task: ExportedTask, save: Save) -> None:
+    def _doubt_pictures(self, task: ExportedTask, save: ExportedSave) -> None:
         """Masks on several pictures of a task are joined, as if all were one."""
         pictures = {str(region["to_name"]) for region in save.regions if _is_mask(region) and "to_name" in region}
         if len(pictures) > 1:
@@ -330,7 +330,7 @@ def _is_mask(region: Any) -> bool:
     return isinstance(region, Mapping) and region.get("type") in MASK_TYPES
 
 
-def _are_several_newest(saves: Sequence[Save], counting: Sequence[Save]) -> bool:
+def _are_several_newest(saves: Sequence[ExportedSave], counting: Sequence[ExportedSave]) -> bool:
     """Whether another save of the same moment as one that counts, and by the same person, holds something else."""
     return any(
         save.moment[0] == newest.moment[0] and save.regions != newest.regions

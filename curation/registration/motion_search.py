@@ -1,4 +1,4 @@
-"""Alignment: the search for T1's motion, and the choice among the motions found.
+"""The search for T1's motion, and the choice among the motions found.
 
 The search starts from the scanner's own alignment and from the two bodies' centres on each other, coarse to fine; where
 neither convinces, also from T1 turned. The scanner's own alignment stands unless the images say otherwise, and a rigid
@@ -38,7 +38,7 @@ TURNED_DEGREES = 14.0
 
 
 class Preset(StrEnum):
-    """Which library searches."""
+    """The library that searches the motion."""
 
     FAST = "fast"
     ANTS = "ants"
@@ -53,7 +53,7 @@ class Motion(StrEnum):
 
 
 @dataclass(frozen=True)
-class Level:
+class SearchLevel:
     """One step of a search from coarse to fine.
 
     Args:
@@ -67,7 +67,7 @@ class Level:
 
 @dataclass(frozen=True)
 class RegistrationSettings:
-    """How the motion is searched.
+    """Settings of the search for T1's motion.
 
     Args:
         preset: SimpleITK's search inside the body (`Preset.FAST`), or that of ANTs, the method of MSTT-199.
@@ -92,8 +92,8 @@ class RegistrationSettings:
     preset: Preset = Preset.FAST
     motion: Motion = Motion.AFFINE
     seed: int = 20
-    levels: tuple[Level, ...] = (Level(4.0, 80), Level(2.0, 40), Level(1.0, 30))
-    affine_levels: tuple[Level, ...] = (Level(2.0, 60), Level(1.0, 30))
+    levels: tuple[SearchLevel, ...] = (SearchLevel(4.0, 80), SearchLevel(2.0, 40), SearchLevel(1.0, 30))
+    affine_levels: tuple[SearchLevel, ...] = (SearchLevel(2.0, 60), SearchLevel(1.0, 30))
     samples: int = 50_000
     ants_samples: int = 100_000
     interpolation: Interpolation = Interpolation.LINEAR
@@ -108,7 +108,7 @@ class RegistrationSettings:
         except ValueError:
             raise RejectedInput(
                 "registration-settings",
-                f"Expected a preset of {', '.join(Preset)} and a motion of {', '.join(Motion)}.",
+                f"The preset is none of {', '.join(Preset)}, or the motion none of {', '.join(Motion)}.",
                 remedy="Choose one of these.",
             ) from None
         if not self.levels:
@@ -116,7 +116,7 @@ class RegistrationSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class Alignment:
+class ChosenMotion:
     """The motion that was chosen.
 
     Args:
@@ -153,7 +153,7 @@ class _Found:
         return self.similarity.mutual_information * self.similarity.overlap
 
 
-def align(t1: Volume, t2: Volume, settings: RegistrationSettings) -> Alignment:
+def choose_motion(t1: Volume, t2: Volume, settings: RegistrationSettings) -> ChosenMotion:
     """Searches a rigid motion, then an affine one from there, and keeps the simplest that the images support.
 
     Raises:
@@ -168,7 +168,7 @@ def align(t1: Volume, t2: Volume, settings: RegistrationSettings) -> Alignment:
     _require_overlap(best.similarity, settings, when="after the rigid motion")
     rigid = search.refined(best.transform, settings.levels[2:], is_rigid=True)
     transform, kept, reason, after = _believed(search, before, rigid)
-    return Alignment(
+    return ChosenMotion(
         transform,
         kept,
         reason,
@@ -246,21 +246,21 @@ class _Search:
             )
         return found
 
-    def refined(self, start: Affine, levels: tuple[Level, ...], *, is_rigid: bool) -> _Found:
+    def refined(self, start: Affine, levels: tuple[SearchLevel, ...], *, is_rigid: bool) -> _Found:
         """The motion found from `start`, each level starting where the one before ended."""
         for level in levels:
             start = self._step(start, level, is_rigid=is_rigid)
         return _Found(start, self.similarity(start))
 
     def _different(self, found: list[_Found]) -> list[Affine]:
-        """Their transforms, one for each place that was found."""
+        """The transforms of the ends found, one for each place."""
         different: list[Affine] = []
         for one in found:
             if all(self.images.distance_mm(one.transform, other) > SAME_PLACE_MM for other in different):
                 different.append(one.transform)
         return different
 
-    def _all_from(self, starts: list[Affine], levels: tuple[Level, ...]) -> list[_Found]:
+    def _all_from(self, starts: list[Affine], levels: tuple[SearchLevel, ...]) -> list[_Found]:
         """Where each start ends; those that end nowhere are left out."""
         found = []
         for start in starts:
@@ -270,7 +270,7 @@ class _Search:
                 continue
         return found
 
-    def _step(self, start: Affine, level: Level, *, is_rigid: bool) -> Affine:
+    def _step(self, start: Affine, level: SearchLevel, *, is_rigid: bool) -> Affine:
         moving, fixed = self.images.at(level.spacing_mm)
         if self.settings.preset is Preset.ANTS:
             return ants_search.search(
