@@ -765,6 +765,7 @@ def test_a_damaged_model_says_so_and_another_kind_of_prompt_is_answered(
     name: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(interactive.refresh, "behind", lambda *_args, **_options: None)
+    monkeypatch.setattr(serving, "known", serving.KnownModels())
     accounts()
     desk = Desk(published(registered_case()), caplog)
     folder = models_folder() / "clicks-2d-damaged"
@@ -790,7 +791,6 @@ def test_a_damaged_model_says_so_and_another_kind_of_prompt_is_answered(
         assert "refused" not in boxed
     finally:
         shutil.rmtree(models_folder(), ignore_errors=True)
-        serving._broken.clear()
 
 
 # 62 to 64: webhooks (see also test_webhook and test_reconcile)

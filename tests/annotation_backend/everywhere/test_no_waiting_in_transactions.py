@@ -48,9 +48,10 @@ class Module:
     def called_in(self, nodes: list[ast.stmt]) -> set[str]:
         """Full names of what some statements call; a method of `self` by its own name."""
         calls = (one for node in nodes for one in ast.walk(node) if isinstance(one, ast.Call))
-        return {name for call in calls if (name := self._name(call.func))}
+        return {name for call in calls if (name := self.name_of(call.func))}
 
-    def _name(self, node: ast.expr) -> str | None:
+    def name_of(self, node: ast.expr) -> str | None:
+        """The full name of what an expression calls, as far as this module tells."""
         if isinstance(node, ast.Name):
             return self.names.get(node.id)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
@@ -62,7 +63,7 @@ class Module:
 
 def _is_atomic(module: Module, node: ast.expr) -> bool:
     target = node.func if isinstance(node, ast.Call) else node
-    return (module._name(target) or "").endswith(("transaction.atomic", ".exclusive_transaction"))
+    return (module.name_of(target) or "").endswith(("transaction.atomic", ".exclusive_transaction"))
 
 
 def _transactions(module: Module) -> Iterator[tuple[int, list[ast.stmt]]]:

@@ -198,4 +198,4 @@ def test_members_trained_or_built_otherwise_are_refused(tmp_path: Path) -> None:
 
 
 def test_every_method_has_its_iterations() -> None:
-    assert set(methods._ITERATIONS) == set(TRAINABLE)
+    assert set(methods.ITERATIONS) == set(TRAINABLE)

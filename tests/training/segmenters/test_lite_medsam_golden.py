@@ -55,7 +55,7 @@ SYNTHETIC = [line for line in golden() if line.case == "synthetic"]
 @pytest.fixture(scope="module")
 def drawer(lite_medsam):
     """LiteMedSAM as it serves: its encoder in the fastest runtime."""
-    return lite_medsam._drawer
+    return lite_medsam.drawer
 
 
 def patient_grey(line: Expected) -> NDArray[np.uint8]:
@@ -74,7 +74,7 @@ def differences(drawer, line: Expected, grey: NDArray[np.uint8], *, in_torch: bo
     assert hashlib.sha256(picture.tobytes()).hexdigest() == line.picture_sha256
     if in_torch:
         with torch.inference_mode():
-            embedding = drawer._network.embed(torch.from_numpy(picture).expand(1, 3, -1, -1)).numpy()
+            embedding = drawer.network.embed(torch.from_numpy(picture).expand(1, 3, -1, -1)).numpy()
     else:
         embedding = drawer.embed(grey)
     shape = (grey.shape[0], grey.shape[1])
@@ -101,8 +101,8 @@ def test_synthetic_pictures(drawer, tell_figure: Callable[[str], None], in_torch
 
 def test_patients(drawer, tell_figure: Callable[[str], None]) -> None:
     found = [differences(drawer, line, patient_grey(line), in_torch=False) for line in PATIENTS]
-    if isinstance(drawer._encoder, OpenVinoRuntime):
-        assert drawer._encoder.shapes_on_torch == ()
+    if isinstance(drawer.encoder, OpenVinoRuntime):
+        assert drawer.encoder.shapes_on_torch == ()
     largest = max(difference for difference, _ in found)
     pixels = max(abs(pixels) for _, pixels in found)
     tell_figure(f"LiteMedSAM as served, 20 patients: logits differ by {largest:.1e} at most, masks by {pixels} pixels")

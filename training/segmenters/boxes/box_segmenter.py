@@ -53,10 +53,13 @@ class BoxSegmenter:
         title: Name and version of the model.
         rule: How volumes become grey values.
         store: Persistent store of embeddings.
+
+    Attributes:
+        drawer: As given.
     """
 
     def __init__(self, drawer: BoxDrawer, *, title: str, rule: GreyRule, store: EmbeddingStore | None = None) -> None:
-        self._drawer = drawer
+        self.drawer = drawer
         self._title = title
         self._rule = rule
         self._cache = EmbeddingCache(store)
@@ -120,7 +123,7 @@ class BoxSegmenter:
     def _draw(self, work: "_Work", index: int, boxes: Sequence[PictureBox]) -> SliceDrawing:
         embedding = self._embedding(work, index)
         started = perf_counter()
-        drawing = self._drawer.draw(embedding.astype(np.float32), boxes, work.pictures.shape)
+        drawing = self.drawer.draw(embedding.astype(np.float32), boxes, work.pictures.shape)
         work.network_seconds += perf_counter() - started
         return drawing
 
@@ -136,7 +139,7 @@ class BoxSegmenter:
         started = perf_counter()
         grey = work.slices.grey(index, window=self._window(work))
         with self._encoding:
-            embedding = self._drawer.embed(grey).astype(np.float16)
+            embedding = self.drawer.embed(grey).astype(np.float16)
         work.encoded += 1
         work.encoding_seconds += perf_counter() - started
         return embedding

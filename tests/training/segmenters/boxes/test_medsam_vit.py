@@ -57,8 +57,8 @@ def test_numbers_of_segment_anything(network, tell_figure) -> None:
     assert hashlib.sha256(picture.tobytes()).hexdigest() == str(expected["picture_sha256"])
     drawer = MedSamVitDrawer(network, image_size=IMAGE_SIZE, device=CPU)
     embedding = drawer.embed(grey)
-    if isinstance(drawer._encoder, OpenVinoRuntime):
-        assert drawer._encoder.shapes_on_torch == ()
+    if isinstance(drawer.encoder, OpenVinoRuntime):
+        assert drawer.encoder.shapes_on_torch == ()
     corners = torch.tensor([stretched_box(box, shape=(200, 160), side=IMAGE_SIZE) for box in boxes()])
     with torch.inference_mode():
         logits, quality = decode(network, torch.from_numpy(embedding), corners.float())
