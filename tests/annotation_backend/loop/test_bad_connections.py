@@ -1,4 +1,4 @@
-"""Bad input 57, and 60, at the real web server: wrong lengths, bodies that never end or drip in, and hang-ups."""
+"""Bad connections to the real web server: wrong lengths, bodies that never end or drip in, and hang-ups."""
 
 import json
 import os
@@ -134,7 +134,7 @@ LIES: dict[str, tuple[Callable[[Server], bytes], tuple[int, ...]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", LIES, ids=lambda name: f"57 {name}")
+@pytest.mark.parametrize("name", LIES)
 def test_a_lie_is_answered_at_once_and_harms_nobody(server: Server, name: str) -> None:
     content, statuses = LIES[name]
     started = time.monotonic()
@@ -147,7 +147,7 @@ def test_a_lie_is_answered_at_once_and_harms_nobody(server: Server, name: str) -
     server.is_well()
 
 
-def test_57_chunks_without_end(server: Server) -> None:
+def test_chunks_without_end_keep_nobody_waiting(server: Server) -> None:
     over = threading.Event()
 
     def pour() -> None:
@@ -178,7 +178,7 @@ STARTS: dict[str, Callable[[Server], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("name", STARTS, ids=lambda name: f"57 connections {name}")
+@pytest.mark.parametrize("name", STARTS, ids=lambda name: f"connections {name}")
 def test_slow_connections_keep_nobody_waiting(server: Server, name: str) -> None:
     connections = [server.connect() for _ in range(MANY)]
     try:
@@ -193,7 +193,7 @@ def test_slow_connections_keep_nobody_waiting(server: Server, name: str) -> None
     server.is_well()
 
 
-def test_57_a_request_in_pieces_is_answered(server: Server) -> None:
+def test_a_request_in_pieces_is_answered(server: Server) -> None:
     body = b'{"tasks": [], "project": "1.1"' + b" " * 200_000 + b"}"
     whole = server.with_length(len(body)) + body
     with closing(server.connect()) as connection:
@@ -203,7 +203,7 @@ def test_57_a_request_in_pieces_is_answered(server: Server) -> None:
         assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200")
 
 
-def test_57_several_requests_on_one_connection(server: Server) -> None:
+def test_several_requests_on_one_connection_are_answered(server: Server) -> None:
     one = server.head("GET /ml/health") + b"\r\n"
     with closing(server.connect()) as connection:
         for _ in range(3):
@@ -214,7 +214,7 @@ def test_57_several_requests_on_one_connection(server: Server) -> None:
             assert b'"UP"' in found
 
 
-def test_60_clients_that_hang_up(server: Server) -> None:
+def test_clients_that_hang_up_harm_nobody(server: Server) -> None:
     body = b'{"tasks": [], "project": "1.1"}'
     whole = server.with_length(len(body)) + body
     for end in (10, len(whole) - 5, len(whole)):
