@@ -13,7 +13,7 @@ from datasets.errors import RejectedInput, TryAgain
 
 
 def answer_with(monkeypatch: pytest.MonkeyPatch, answer: Callable[..., Any]) -> None:
-    """Lets `answer` take the place of `labeling.client.call` in all modules of ours that use it."""
+    """Lets `answer` take the place of `labeling.studio.client.call` in all modules of ours that use it."""
 
     def stand_in(*words: Any, **options: Any) -> Any:
         return answer(*words, **options)
@@ -31,7 +31,7 @@ def _between(bounds: dict[str, int]) -> range:
 
 
 class LabelStudioDouble:
-    """Projects, tabs and tasks in memory. `call` takes the place of `labeling.client.call`."""
+    """Projects, tabs and tasks in memory. `call` takes the place of `labeling.studio.client.call`."""
 
     def __init__(self) -> None:
         self.project: dict[str, Any] = {"id": 1, "label_config": "<View/>", "expert_instruction": ""}

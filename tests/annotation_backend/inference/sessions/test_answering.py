@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import numpy as np
 import pytest
+from django.utils import timezone
 
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.volumes import picture_plane
@@ -186,6 +188,19 @@ def test_a_model_of_volumes_answers_for_all_slices_and_refines_all_that_is_kept(
     assert previous is not None
     np.testing.assert_array_equal(previous.data, as_probability(first, desk.plane).data)
     assert len(desk.asked[-1].prompts.clicks) == 2
+
+
+def test_what_was_drawn_since_is_refined_in_place_of_the_answer_that_is_kept(desk: Desk) -> None:
+    desk.draws = {index: desk.part(slice(4, 10), slice(3, 9)) for index in (1, 2, 3)}
+    desk.answered([_click(desk, "a", 6, 6)], method=Method.CLICKS_3D)
+    brushed = CurrentMask(desk.part(slice(12, 16), slice(12, 16)), timezone.now() + timedelta(seconds=5))
+    heard = [_click(desk, "b", 13, 13)]
+    request = record_request(desk.session, INDEX, heard, current=brushed)
+    answer_request(request, heard[0].prompts, model=known_model(method=Method.CLICKS_3D))
+    previous = desk.asked[-1].previous
+    assert previous is not None
+    known = {**desk.draws, INDEX: brushed.mask}
+    np.testing.assert_array_equal(previous.data, as_probability(known, desk.plane).data)
 
 
 def test_extreme_points_of_all_slices_are_given_together(desk: Desk) -> None:

@@ -161,7 +161,7 @@ def test_without_pictures_and_while_excluded_nothing_is_made(case: Case, studio:
     assert (studio.tasks, studio.changes, LabelingTask.objects.count()) == ({}, [], 0)
 
 
-@pytest.mark.parametrize("numbers", [[], [1, 2], [7, 7, 7, 7, 7], [1, 2, 3, 4, "5"]])
+@pytest.mark.parametrize("numbers", [[], [1, 2], [7, 7, 7, 7, 7], [1, 2, 3, 4, "5"], [1, 2, 3, 4, 5, 5]])
 def test_another_count_of_tasks_than_were_to_be_made_is_recorded_nowhere(
     case: Case, studio: LabelStudioDouble, monkeypatch: pytest.MonkeyPatch, numbers: list[object]
 ) -> None:
