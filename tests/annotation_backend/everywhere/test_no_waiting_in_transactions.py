@@ -1,7 +1,7 @@
 """No transaction of ours is open while another server is asked: the code is read for it, function by function.
 
-`labeling.studio.client` refuses at run time too; this finds what no test happens to run. Calls are followed by name through
-our own modules; what a signal starts is not followed.
+`labeling.studio.client` refuses at run time too; this finds what no test happens to run. Calls are followed by name
+through our own modules; what a signal starts is not followed.
 """
 
 import ast
