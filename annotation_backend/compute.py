@@ -254,13 +254,20 @@ def _connected(address: str, count: int) -> Iterator["Client"]:
                 raise _silent() from error
             _require_fit(client)
         else:
-            client = stack.enter_context(Client(stack.enter_context(_cluster(count)), set_as_default=False))
+            client = stack.enter_context(Client(stack.enter_context(local_cluster(count)), set_as_default=False))
         yield client
 
 
 @contextmanager
-def _cluster(count: int) -> Iterator[Any]:
-    """Worker processes of this machine, closed to its other users by TLS with keys that live as long as the run."""
+def local_cluster(count: int) -> Iterator[Any]:
+    """Worker processes of this machine, closed to its other users by TLS with keys that live as long as the run.
+
+    Args:
+        count: How many, with one thread each.
+
+    Returns:
+        A context with `distributed.LocalCluster`; its end ends the processes.
+    """
     import dask
     from distributed import LocalCluster
 

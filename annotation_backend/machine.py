@@ -19,7 +19,8 @@ MOST_WEB_PROCESSES = 8
 WEB_PROCESS_BYTES = 4 << 30
 """Memory of the machine for each web process: it takes 1.8 GB with all shipped models, and the others need theirs."""
 
-_CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+"""Where a container says how much memory it has, by cgroups' second and first version: bytes, or a word for none."""
 
 
 def cores() -> int:
@@ -30,7 +31,7 @@ def cores() -> int:
 def memory_bytes() -> int:
     """Memory of the machine, or of the container where that has less."""
     found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for path in _CGROUP_LIMITS:
+    for path in CGROUP_LIMITS:
         try:
             found = min(found, int(path.read_text()))
         except (OSError, ValueError):

@@ -76,7 +76,7 @@ def runtime_of(network: torch.nn.Module, *, device: torch.device, precision: Pre
             "The network is in training mode; a runtime needs it in evaluation mode.",
             remedy="Call eval().",
         )
-    if device.type == "cpu" and _openvino() is not None:
+    if device.type == "cpu" and openvino_library() is not None:
         return OpenVinoRuntime(network, precision=precision)
     return TorchRuntime(network, device=device)
 
@@ -127,6 +127,11 @@ class OpenVinoRuntime:
         """See `Runtime`."""
         arrays = [np.ascontiguousarray(one, np.float32) for one in inputs]
         return self._runtime(tuple(one.shape for one in arrays))(*arrays)
+
+    @property
+    def checked_on(self) -> tuple[Shapes, ...]:
+        """The input shapes, two at most, for which the network was compiled and compared to torch."""
+        return tuple(self._checked_on)
 
     @property
     def shapes_on_torch(self) -> tuple[Shapes, ...]:
@@ -190,7 +195,7 @@ def _converted(network: torch.nn.Module, shapes: Shapes) -> Any:
         try:
             # OpenVINO's own tracing runs the network several times more, to check what `_checked` checks.
             traced = torch.jit.trace(network, examples, check_trace=False, strict=False)
-            return _openvino().convert_model(traced, example_input=examples)
+            return openvino_library().convert_model(traced, example_input=examples)
         finally:  # the converter turns the whole program's log down to errors
             root.handlers, root.filters = handlers, filters
             root.setLevel(level)
@@ -219,11 +224,11 @@ def _settings(precision: Precision) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _core() -> Any:
-    return _openvino().Core()
+    return openvino_library().Core()
 
 
 @lru_cache(maxsize=1)
-def _openvino() -> Any:
+def openvino_library() -> Any:
     """The library, or None where it is not installed.
 
     Importing it would report its use to its maker and write an identifier into the home folder; without its reporting

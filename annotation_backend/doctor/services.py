@@ -17,7 +17,7 @@ WEBHOOK_REMEDY = "`manage.py publish_tasks` sets it up again; where this run cou
 
 _MOST_TOLD = 8
 
-_ASKED_FOR = (PromptKind.AUTOMATIC, PromptKind.BOX, PromptKind.POINT)
+ASKED_FOR = (PromptKind.AUTOMATIC, PromptKind.BOX, PromptKind.POINT)
 """Kinds of prompt that every annotator's tools send."""
 
 _NOTHING_HAPPENED = {"action": "MASKLOOP_DOCTOR"}
@@ -46,7 +46,7 @@ def token() -> None:
 def models() -> None:
     """Each kind of prompt that annotators' tools send has a model with whole files."""
     project = LabelingProject.objects.filter(is_retired=False).order_by("pk").last()
-    for kind in _ASKED_FOR:
+    for kind in ASKED_FOR:
         model = serving_model(kind) if project is None else answering_model(project, kind)
         if not (model.path / "model.json").is_file():
             raise RejectedInput(

@@ -72,9 +72,9 @@ def take_up(project: LabelingProject, *, is_full: bool = True) -> PullReport:
             raise
         report = PullReport(refused=[str(retire(project))])
     take_up_lost_jobs()
-    for code in sorted(_unfinished() | (_behind() if is_full else set())):
+    for code in sorted(unfinished_cases() | (cases_behind() if is_full else set())):
         queue_once(assemble_case, case_code=code)
-    _repeat_failed_jobs()
+    repeat_failed_jobs()
     return report
 
 
@@ -104,7 +104,7 @@ def keep_up(every: float, *, tell: Callable[[str], None], is_over: Callable[[], 
         close_old_connections()
         pause = every
         try:
-            _one_round(is_full=done % (ROUNDS_OF_CHANGES + 1) == 0, tell=tell)
+            one_round(is_full=done % (ROUNDS_OF_CHANGES + 1) == 0, tell=tell)
             done += 1
         except Exception as error:  # also a fault of ours: one round must not end all that follow
             _tell(tell, f"This round was broken off, the next follows: {_words_of(error)}")
@@ -120,7 +120,7 @@ def _rest(seconds: float, *, tell: Callable[[str], None]) -> None:
     while (left := until - time.monotonic()) > 0:
         try:
             take_up_lost_jobs()
-            _repeat_failed_jobs()
+            repeat_failed_jobs()
         except Exception as error:  # as above
             _tell(tell, _words_of(error))
         close_old_connections()
@@ -142,7 +142,16 @@ def _tell(tell: Callable[[str], None], line: str) -> None:
         tell(line)
 
 
-def _one_round(*, is_full: bool, tell: Callable[[str], None]) -> None:
+def one_round(*, is_full: bool, tell: Callable[[str], None]) -> None:
+    """Reconciles all projects once; one that fails keeps no other from being taken over.
+
+    Args:
+        is_full: Compares everything, and looks for new people and for projects that are there after all.
+        tell: Called with each finding.
+
+    Raises:
+        MaskloopError: Of the first project that failed; the other failures are told.
+    """
     for line in ensure_tokens():
         tell(line)
     if is_full:
@@ -176,8 +185,8 @@ def look_over(project: LabelingProject, *, is_full: bool = True) -> list[str]:
     return [] if project.is_retired else settle(project, is_full=is_full)
 
 
-def _unfinished() -> set[str]:
-    """Cases with a save that is not decoded or not asked about, or a state that Label Studio does not show yet."""
+def unfinished_cases() -> set[str]:
+    """Codes of cases with a save not decoded or not asked about, or a state that Label Studio does not show yet."""
     saves = Annotation.objects.waiting() | Annotation.objects.all().undecoded()
     codes = set(saves.order_by().values_list("task__case__code", flat=True).distinct())
     for project, identifier in DeletionAsked.objects.values_list("project", "label_studio_id"):
@@ -186,8 +195,8 @@ def _unfinished() -> set[str]:
     return codes | set(stale_tasks().order_by().values_list("case__code", flat=True).distinct())
 
 
-def _behind() -> set[str]:
-    """Cases that have no mask yet of the saves that count, or doubts without a finding."""
+def cases_behind() -> set[str]:
+    """Codes of cases that have no mask yet of the saves that count, or doubts without a finding."""
     drawn = Annotation.objects.order_by().values("task__case")
     cases = list(Case.objects.not_excluded().filter(pk__in=drawn).select_related("registration"))
     found = standings(cases)
@@ -203,7 +212,7 @@ def _doubted() -> set[str]:
     return codes - set(named.values_list("annotation__task__case__code", flat=True))
 
 
-def _repeat_failed_jobs() -> None:
+def repeat_failed_jobs() -> None:
     """Queues jobs again that failed for a case and did not succeed since: soon, then ever later, at last never."""
     due = [(job, code) for job in _REPEATED for code in _failed_cases(job)]
     if due and is_up():  # while Label Studio is silent they would fail again, and count as failed for good

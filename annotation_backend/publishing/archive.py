@@ -14,7 +14,8 @@ from pathlib import Path
 
 from datasets.errors import ProgramFault
 
-_CHUNK_BYTES = 1 << 20
+PORTION_BYTES = 1 << 20
+"""Of a file in memory at once, whatever its size."""
 
 _CENTRAL = struct.Struct("<4s4B4H3L5H2L")
 _END = struct.Struct("<4s4H2LH")
@@ -94,9 +95,9 @@ def _read(file: ArchivedFile, first: int, last: int) -> Iterator[bytes]:
     is_whole, crc, held = (first, last) == (0, file.size), 0, b""
     with file.path.open("rb") as stream:
         stream.seek(first)
-        for at in range(first, last, _CHUNK_BYTES):
-            portion = stream.read(min(_CHUNK_BYTES, last - at))
-            if len(portion) < min(_CHUNK_BYTES, last - at):
+        for at in range(first, last, PORTION_BYTES):
+            portion = stream.read(min(PORTION_BYTES, last - at))
+            if len(portion) < min(PORTION_BYTES, last - at):
                 raise _changed(file)
             if held:
                 yield held

@@ -21,7 +21,8 @@ DOWNLOADS_AT_ONCE = 6
 
 _AGAIN_SECONDS = 10
 
-_places = threading.BoundedSemaphore(DOWNLOADS_AT_ONCE)
+places = threading.BoundedSemaphore(DOWNLOADS_AT_ONCE)
+"""The downloads that may still begin now."""
 
 
 @login_required
@@ -48,7 +49,7 @@ def release_page(request: HttpRequest, pk: int) -> HttpResponse:
 def download(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The release's folder as one ZIP, its files stored as they are; any part of it, so that a broken one goes on."""
     release = get_object_or_404(Release, pk=pk)
-    if not _places.acquire(blocking=False):
+    if not places.acquire(blocking=False):
         answer = HttpResponse("Others are downloading; begin again in a moment.\n", status=503)
         answer["Content-Type"], answer["Retry-After"] = "text/plain", str(_AGAIN_SECONDS)
         return answer
@@ -99,7 +100,7 @@ class _Place:
         """Gives the place back."""
         if self._is_taken:
             self._is_taken = False
-            _places.release()
+            places.release()
 
 
 class _Sent:

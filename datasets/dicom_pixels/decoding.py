@@ -26,9 +26,13 @@ from datasets.dicom.codestream import KINDS, recognise
 from datasets.errors import RejectedInput
 from datasets.gate import DEFAULT_BUDGET, Budget, require_affordable
 
-_WORKER = Path(__file__).with_name("decoding_worker.py")
+WORKER = Path(__file__).with_name("decoding_worker.py")
+"""The script that the child runs."""
+
+START_SECONDS = 30.0
+"""For the child's imports, on top of what its first picture may take."""
+
 _KEPT_ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG")
-_START_SECONDS = 30.0
 _PICTURES_OF_MEMORY = 8
 _FREE_PICTURE_BYTES = 16 << 20
 """Below this size, 2048 x 4096 pixels of 16 bits, one picture may be compressed at any ratio."""
@@ -107,6 +111,12 @@ def decode_picture(compressed: bytes, form: PixelForm, *, budget: Budget = DEFAU
     raise _refusal("dicom-pixels-unreadable", f"A compressed picture cannot be decoded ({_name(content)}).")
 
 
+def child_id() -> int | None:
+    """Number of the child process; None where there is none."""
+    child = _child
+    return None if child is None else child.process.pid
+
+
 def end_decoding() -> None:
     """Ends the child process, if there is one; the next picture starts another."""
     with _lock:
@@ -165,7 +175,7 @@ class _Child:
     def __init__(self) -> None:
         environment = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
         self.process = subprocess.Popen(  # noqa: S603  # our own script, by our own interpreter
-            [sys.executable, "-I", str(_WORKER)],
+            [sys.executable, "-I", str(WORKER)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -177,7 +187,7 @@ class _Child:
         self._to, self._from = (pipe.fileno() for pipe in self._pipes)
         os.set_blocking(self._to, False)
         os.set_blocking(self._from, False)
-        self._grace = _START_SECONDS
+        self._grace = START_SECONDS
 
     def answer(self, request: bytes, decoded_bytes: int, seconds: float) -> tuple[bytes, bytes]:
         """The child's answer: status and content.

@@ -15,7 +15,9 @@ import struct
 import sys
 from typing import Any
 
-_IDLE_SECONDS = 60.0
+IDLE_SECONDS = 60.0
+"""Without a request the process ends after this long."""
+
 _LARGEST_HEAD = 1 << 16
 
 
@@ -25,8 +27,8 @@ def serve() -> None:
     silence = os.open(os.devnull, os.O_RDWR)
     os.dup2(silence, 1)  # native libraries print to it
     os.dup2(silence, 2)
-    decode = _decoder()
-    while select.select([0], [], [], _IDLE_SECONDS)[0] and (head := _read_head()):
+    decode = picture_decoder()
+    while select.select([0], [], [], IDLE_SECONDS)[0] and (head := _read_head()):
         compressed = _exactly(head["bytes"])
         try:
             _limit(head["memory"], head["seconds"])
@@ -37,7 +39,7 @@ def serve() -> None:
             _write(answers, b"R" + struct.pack(">Q", len(reason)), reason)
 
 
-def _decoder() -> Any:
+def picture_decoder() -> Any:
     """The decoding function; its imports come before any limit is set."""
     import warnings
 

@@ -63,7 +63,7 @@ def test_workers_have_one_thread_each() -> None:
 
 
 def test_the_machines_own_cluster_listens_on_loopback_and_shows_nothing() -> None:
-    with compute._cluster(1) as cluster, Client(cluster, set_as_default=False) as client:
+    with compute.local_cluster(1) as cluster, Client(cluster, set_as_default=False) as client:
         client.wait_for_workers(1, timeout=30)
         assert cluster.scheduler_address.startswith("tls://127.0.0.1:")
         [worker] = client.scheduler_info()["workers"].values()

@@ -52,7 +52,7 @@ def test_a_container_has_less_than_its_machine(monkeypatch: pytest.MonkeyPatch, 
     limit, none = tmp_path / "memory.max", tmp_path / "unlimited"
     limit.write_text("1000000\n")
     none.write_text("max\n")
-    monkeypatch.setattr(machine, "_CGROUP_LIMITS", (none, limit, tmp_path / "absent"))
+    monkeypatch.setattr(machine, "CGROUP_LIMITS", (none, limit, tmp_path / "absent"))
     assert machine.memory_bytes() == 1_000_000
 
 

@@ -154,7 +154,7 @@ def test_many_shapes_are_compiled_twice_and_right() -> None:
     for width in (9, 8, 9, 24, 1, 8, 57):
         image, before = noise(2, 2, 8, width), noise(2, 1, 8, width, seed=1)
         np.testing.assert_allclose(runtime(image, before), on_torch(network, image, before), atol=TOLERANCE)
-    assert len(runtime._ready) == 2
+    assert len(runtime.checked_on) == 2
     assert not runtime.shapes_on_torch
 
 
@@ -220,7 +220,7 @@ def test_fast_is_close_and_standard_is_closer() -> None:
 
 
 def test_without_openvino_torch_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.runtime._openvino", lambda: None)
+    monkeypatch.setattr("training.runtime.openvino_library", lambda: None)
     network, given = unet(), noise(1, 6, 32, 32)
     runtime = runtime_of(network, device=CPU)
     assert isinstance(runtime, TorchRuntime)

@@ -118,7 +118,7 @@ def fit_automatic(
         RejectedInput: An image is missing, the loss diverged, or the checkpoint is another training's.
     """
     device, plan = best_device(), settings.plan(automatic=True)
-    shown = _shown(examples, settings, plan)
+    shown = canvas_sampler(examples, settings, plan)
     network = _network(plan.automatic or plan.refiner, settings, device)
 
     def learn(network: nn.Module, random: np.random.Generator) -> Iterator[Tensor]:
@@ -154,16 +154,16 @@ def fit_refiner(
         RejectedInput: An image is missing, the loss diverged, or the checkpoint is another training's.
     """
     device, plan = best_device(), settings.plan(automatic=automatic is not None)
-    shown = _shown(examples, settings, plan)
+    shown = canvas_sampler(examples, settings, plan)
     first = None
     if automatic is not None and plan.automatic is not None:
         built = dyn_unet(plan.automatic)
         built.load_state_dict({name: torch.from_numpy(tensor).float() for name, tensor in automatic.items()})
         first = _predict(laid_out(built, device).eval(), device)
-    session = _Session(plan, settings, device)
+    session = ClickSession(plan, settings, device)
     network = _network(plan.refiner, settings, device)
     if automatic is not None:
-        _begin_with(network, automatic)
+        begin_with(network, automatic)
 
     def learn(network: nn.Module, random: np.random.Generator) -> Iterator[Tensor]:
         images, target = shown.batch(random, settings.batch)
@@ -175,8 +175,14 @@ def fit_refiner(
     return half_precision(network), losses
 
 
-class _Session:
-    """A simulated user's clicks on a batch of canvases."""
+class ClickSession:
+    """A simulated user's clicks on a batch of canvases.
+
+    Args:
+        plan: Of the model that learns.
+        settings: Of its training.
+        device: Where losses are computed.
+    """
 
     def __init__(self, plan: ClickPlan, settings: ClickSettings, device: torch.device) -> None:
         self._plan = plan
@@ -198,8 +204,8 @@ class _Session:
             self._click(clicks, truth, inside, random)
             if number < count - 1:
                 with torch.no_grad():
-                    inside = predict(self._input(images, clicks, None))[:, 0].cpu().float().numpy() > 0.0
-        yield dice_and_cross_entropy(predict(self._input(images, clicks, None)), target.to(self._device))
+                    inside = predict(self.input_of(images, clicks, None))[:, 0].cpu().float().numpy() > 0.0
+        yield dice_and_cross_entropy(predict(self.input_of(images, clicks, None)), target.to(self._device))
 
     def at_every_click(
         self, predict: Predict, images: Tensor, target: Tensor, *, random: np.random.Generator, first: Predict | None
@@ -214,7 +220,7 @@ class _Session:
             inside = np.zeros_like(truth) if previous is None else previous > INSIDE
             self._click(clicks, truth, inside, random)
             dropped = previous is None or random.random() < self._settings.mask_dropout
-            logits = predict(self._input(images, clicks, None if dropped else previous))
+            logits = predict(self.input_of(images, clicks, None if dropped else previous))
             previous = torch.sigmoid(logits.detach())[:, 0].cpu().float().numpy()
             yield dice_and_cross_entropy(logits, target.to(self._device))
 
@@ -243,8 +249,17 @@ class _Session:
             if made is not None:
                 own.append(made)
 
-    def _input(self, images: Tensor, clicks: list[list[Any]], previous: NDArray[np.float32] | None) -> Tensor:
-        """The network's input, made by the plan that is also used in service."""
+    def input_of(self, images: Tensor, clicks: list[list[Any]], previous: NDArray[np.float32] | None) -> Tensor:
+        """The network's input, made by the plan that is also used in service.
+
+        Args:
+            images: float32 (canvases, images, *canvas), normalised.
+            clicks: Those of each canvas.
+            previous: Probability (canvases, *canvas) of the answer before; None where there is none.
+
+        Returns:
+            float32 (canvases, channels, *canvas).
+        """
         axes = len(self._plan.canvas)
         shown: list[Picture] = []
         for number, own in enumerate(clicks):
@@ -276,10 +291,14 @@ def _network(plan: UNetPlan, settings: ClickSettings, device: torch.device) -> n
     return laid_out(dyn_unet(plan), device)
 
 
-def _begin_with(network: nn.Module, automatic: Tensors) -> None:
+def begin_with(network: nn.Module, automatic: Tensors) -> None:
     """Initialises a refiner with the first network's weights, and zeros for clicks and the previous probability.
 
     2S-ICR trains both from scratch; with few cases and steps, they are better spent on learning clicks.
+
+    Args:
+        network: The refiner; changed.
+        automatic: The first network's tensors.
     """
     known = network.state_dict()
     for name, tensor in automatic.items():
@@ -292,7 +311,12 @@ def _begin_with(network: nn.Module, automatic: Tensors) -> None:
     network.load_state_dict(known)
 
 
-def _shown(examples: Sequence[Example], settings: ClickSettings, plan: ClickPlan) -> CanvasSampler:
+def canvas_sampler(examples: Sequence[Example], settings: ClickSettings, plan: ClickPlan) -> CanvasSampler:
+    """What draws canvases from the examples: slices or volumes, as the settings say.
+
+    Raises:
+        RejectedInput: An image is missing (``sequence-missing``), or there is no example.
+    """
     prepared = PreparedExamples(examples, plan.channels)
     if len(settings.canvas) == 2:
         return SliceSampler(prepared, settings.canvas, settings.augmentation)

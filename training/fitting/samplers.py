@@ -88,7 +88,7 @@ class SliceSampler(CanvasSampler):
             counts = inside.sum(axis=tuple({0, 1, 2} - {axis}))
             index = int(random.choice(np.flatnonzero(counts >= min(_LEAST_PIXELS, counts.max()))))
             truth = np.take(inside, index, axis)
-            region = _slice_region(truth, random)
+            region = slice_region(truth, random)
             arrays = [np.take(image, index, axis) for image in self._prepared.arrays(number)]
             images = on_canvas(arrays, self._prepared.greys(number), region, shape=self._canvas)
             target = resized(truth[region.slices], self._canvas)
@@ -99,8 +99,13 @@ class SliceSampler(CanvasSampler):
                 return varied, (moved > 0.5).float()
 
 
-def _slice_region(truth: NDArray[np.bool_], random: np.random.Generator) -> Region:
-    """The whole slice, or a box around the tumour with margins from a twentieth to twice its size."""
+def slice_region(truth: NDArray[np.bool_], random: np.random.Generator) -> Region:
+    """The whole slice, or a box around the tumour with margins from a twentieth to twice its size.
+
+    Args:
+        truth: The slice's mask (rows, columns); where it is empty the whole slice is shown.
+        random: Decides.
+    """
     bounds = mask_bounds(truth)
     if random.random() < 0.35 or bounds is None:
         return Region.whole(truth.shape)

@@ -107,7 +107,7 @@ def fit_six_points(
     plan, device = plan_points(ordered, settings), best_device()
     torch.manual_seed(settings.loop.seed)
     network = laid_out(dyn_unet(plan.network), device)
-    learner = _Learner(ordered, plan, settings, device=device)
+    learner = PointsLearner(ordered, plan, settings, device=device)
     about = {"cases": [example.case for example in ordered], "settings": asdict(settings)}
     losses = fit_network(network, learner.learn, settings.loop, checkpoint=checkpoint, progress=progress, about=about)
     kept = dyn_unet(replace(plan.network, supervised=0))
@@ -116,8 +116,15 @@ def fit_six_points(
     return plan, tensors, losses
 
 
-class _Learner:
-    """Samples examples and computes losses."""
+class PointsLearner:
+    """Samples regions of examples and computes losses.
+
+    Args:
+        examples: Masks with their images.
+        plan: Of the model that learns.
+        settings: Of its training.
+        device: Where losses are computed.
+    """
 
     def __init__(
         self, examples: Sequence[Example], plan: PointsPlan, settings: PointsSettings, *, device: torch.device
@@ -132,13 +139,21 @@ class _Learner:
         """The loss of a batch of regions."""
         losses = []
         for _ in range(self._settings.batch):
-            images, target = self._shown(random)
+            images, target = self.example(random)
             with mixed_precision(self._device):
                 logits = network(images[None].to(self._device, memory_format=channels_last(images.ndim - 1)))
             losses.append(supervised_dice(heads(logits, self._plan.network), target[None].to(self._device)))
         yield torch.stack(losses).mean()
 
-    def _shown(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+    def example(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """A region of one of the examples, as the network is shown it.
+
+        Args:
+            random: Chooses the example, its points, how far its box is relaxed, and how it is varied.
+
+        Returns:
+            Images and maps of the points, float32 (channels, *canvas), and the target (1, *canvas) of 0 and 1.
+        """
         number = int(random.integers(len(self._examples)))
         example, settings = self._examples[number], self._settings
         grid = _ras_grid(example)

@@ -126,7 +126,7 @@ def fit_unet25d(
     and without tumour.
     """
     settings = settings or FitSettings()
-    shown = _Slices(_ordered(cases), settings)
+    shown = SliceBatches(_ordered(cases), settings)
     with _repeatable(settings) as device:
         network, losses = _fitted(shown, settings, device=device, progress=progress)
     return FittedModel(
@@ -168,8 +168,16 @@ def package_fitted(fitted: FittedModel, folder: Path, *, name: str, version: str
     return write_package(folder, description, fitted.tensors)
 
 
-class _Slices:
-    """The slices of all cases, and the choice of those in each step."""
+class SliceBatches:
+    """The slices of all cases, and the choice of those in each step.
+
+    Args:
+        cases: Images with their masks.
+        settings: Of the training.
+
+    Raises:
+        RejectedInput: All masks are empty (``fit-no-tumour``).
+    """
 
     def __init__(self, cases: Sequence[TrainingCase], settings: FitSettings) -> None:
         self._settings = settings
@@ -207,7 +215,7 @@ class _Slices:
 
 
 def _fitted(
-    shown: _Slices, settings: FitSettings, *, device: "torch.device", progress: "FitProgress | None"
+    shown: SliceBatches, settings: FitSettings, *, device: "torch.device", progress: "FitProgress | None"
 ) -> "tuple[torch.nn.Module, list[float]]":
     import torch
     from monai.losses import DiceCELoss

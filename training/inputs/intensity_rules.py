@@ -16,7 +16,7 @@ LIMIT = 5.0
 """Standard deviations beyond which a z-score is cut, so that a bright vessel or a metal artefact does not dominate."""
 
 
-_LOOKED_AT = 20_000_000
+LOOKED_AT = 20_000_000
 """Most voxels from which mean and deviation are taken: those of a 270 x 270 x 270 volume."""
 
 
@@ -58,7 +58,7 @@ class Greys:
         if rule is IntensityRule.CT_WINDOW:
             low, high = CT_WINDOW_HU
             return cls((low + high) / 2, (high - low) / 2, 1.0)
-        step = max(1, round((data.size / _LOOKED_AT) ** (1 / max(data.ndim, 1))))
+        step = max(1, round((data.size / LOOKED_AT) ** (1 / max(data.ndim, 1))))
         seen = np.asarray(data[(slice(None, None, step),) * data.ndim], dtype=np.float32)
         seen = seen[np.isfinite(seen) & ((seen != 0) | (rule is IntensityRule.ZSCORE))]
         if seen.size == 0:

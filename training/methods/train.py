@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TRAINABLE = (Method.SIX_POINTS, Method.CLICKS_2D, Method.CLICKS_3D, Method.DEEPEDIT, Method.TWO_STAGE)
 """Methods that are trained on a cohort's images and masks alone."""
 
-_ITERATIONS = {
+ITERATIONS = {
     Method.SIX_POINTS: 600,
     Method.CLICKS_2D: 1200,
     Method.CLICKS_3D: 900,
@@ -256,7 +256,7 @@ def _clicks(
 def _loop(choice: TrainingChoice, iterations: int | None) -> "LoopSettings":
     from training.fitting.loop import LoopSettings
 
-    return LoopSettings(iterations=iterations or _ITERATIONS[choice.method], seed=choice.seed, learning_rate=3e-3)
+    return LoopSettings(iterations=iterations or ITERATIONS[choice.method], seed=choice.seed, learning_rate=3e-3)
 
 
 def _file(folder: Path | None, name: str) -> Path | None:

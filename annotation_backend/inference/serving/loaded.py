@@ -43,10 +43,10 @@ def segmenter_of(model: Model) -> "Segmenter":
     Raises:
         RejectedInput: Its package is damaged, or does not fit its method.
     """
-    before = _resident_bytes()
+    before = resident_bytes()
     least = LEAST_OF_WEIGHTS * _size_of(model.path / WEIGHTS_NAME)
     return process_memory().get(
-        _key(model), lambda: _loaded(model), size=lambda _: max(least, _resident_bytes() - before)
+        _key(model), lambda: load_model(model), size=lambda _: max(least, resident_bytes() - before)
     )
 
 
@@ -59,7 +59,12 @@ def _key(model: Model) -> tuple[str, str]:
     return ("model", model.digest)
 
 
-def _loaded(model: Model) -> "Segmenter":
+def load_model(model: Model) -> "Segmenter":
+    """Reads a model's package and warms it up, whether it is in the cache or not.
+
+    Raises:
+        RejectedInput: The package is damaged, or does not fit its method.
+    """
     from training.methods.loading import load_segmenter
     from training.methods.warming import warm
     from training.model_package import read_description
@@ -82,7 +87,7 @@ def _size_of(path: Path) -> int:
         return 0
 
 
-def _resident_bytes() -> int:
+def resident_bytes() -> int:
     """Resident memory of this process in bytes; 0 if the system does not tell."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

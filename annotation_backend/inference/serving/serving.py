@@ -9,7 +9,7 @@ so, and the model promoted before it goes on.
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
@@ -42,11 +42,24 @@ class _Failure:
     at: float
 
 
-_answering: dict[PromptKind, str] = {}
-"""Digest of the model that answered last, by kind."""
+@dataclass(frozen=True)
+class KnownModels:
+    """What a process found out about its models; it forgets that when it ends.
 
-_broken: dict[str, _Failure] = {}
-_loading: dict[str, threading.Thread] = {}
+    Args:
+        answering: Digest of the model that answered last, by kind.
+        broken: Packages that could not be loaded, by digest.
+        loading: The thread that loads a model, or did, by digest.
+    """
+
+    answering: dict[PromptKind, str] = field(default_factory=dict)
+    broken: dict[str, _Failure] = field(default_factory=dict)
+    loading: dict[str, threading.Thread] = field(default_factory=dict)
+
+
+known = KnownModels()
+"""Of this process."""
+
 _warming: threading.Thread | None = None
 _lock = threading.Lock()
 
@@ -121,14 +134,14 @@ def _warm_quietly() -> None:
 def _promoted(kind: PromptKind) -> Promotion | None:
     """The newest promotion whose model is not known to be broken: one query, by the primary key downwards."""
     found = Promotion.objects.filter(prompt_kind=kind).select_related("model")
-    if broken := [digest for digest, failure in list(_broken.items()) if _is_recent(failure)]:
+    if broken := [digest for digest, failure in list(known.broken.items()) if _is_recent(failure)]:
         found = found.exclude(model__digest__in=broken)
     return found.first()
 
 
 def _before(kind: PromptKind, promoted: Model) -> Model | None:
     """The model that answered before `promoted`, if it is still loaded."""
-    digest = _answering.get(kind)
+    digest = known.answering.get(kind)
     if digest is None or digest == promoted.digest:
         return None
     found = Model.objects.filter(digest=digest).first()
@@ -143,16 +156,16 @@ def _first_that_loads(kind: PromptKind) -> Model:
         except RejectedInput:
             continue
         return _answers(kind, promoted.model)
-    failure = _broken.get(serving_model(kind).digest)
+    failure = known.broken.get(serving_model(kind).digest)
     if failure is not None:
         raise failure.error
     raise _none_left(kind)
 
 
 def _answers(kind: PromptKind, model: Model) -> Model:
-    if _answering.get(kind) != model.digest:
+    if known.answering.get(kind) != model.digest:
         logger.info("%s answers %s prompts from now on", model, kind.label)
-        _answering[kind] = model.digest
+        known.answering[kind] = model.digest
     return model
 
 
@@ -167,10 +180,10 @@ def _none_left(kind: PromptKind) -> RejectedInput:
 def _load_beside(model: Model) -> threading.Thread:
     """The thread that loads a model, started if there is none."""
     with _lock:
-        running = _loading.get(model.digest)
+        running = known.loading.get(model.digest)
         if running is None or not running.is_alive():
             running = threading.Thread(target=_load_quietly, args=(model,), name=f"loading {model}", daemon=True)
-            _loading[model.digest] = running
+            known.loading[model.digest] = running
             running.start()
         return running
 
@@ -198,12 +211,12 @@ def _load(model: Model) -> None:
         )
         _note_broken(model, refused)
         raise refused from error
-    _broken.pop(model.digest, None)
+    known.broken.pop(model.digest, None)
 
 
 def _note_broken(model: Model, error: RejectedInput) -> None:
     logger.error("%s was promoted and cannot be loaded; the model before it goes on: %s", model, error)
-    _broken[model.digest] = _Failure(error, time.monotonic())
+    known.broken[model.digest] = _Failure(error, time.monotonic())
 
 
 def _is_recent(failure: _Failure) -> bool:

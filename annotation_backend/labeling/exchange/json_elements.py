@@ -5,8 +5,12 @@ from collections.abc import Generator, Iterator
 from io import TextIOWrapper
 from typing import Any, BinaryIO
 
-_PIECE = 1 << 22
-_NEAR_THE_END = 1 << 12
+PIECE = 1 << 22
+"""Characters that are read at once, or more where an element is longer."""
+
+NEAR_THE_END = 1 << 12
+"""A fault this near to the end of what is read may be an element that goes on in the next piece."""
+
 NO_JSON = " is no JSON"
 _BETWEEN = " \t\r\n"
 _ENDS = (*_BETWEEN, ",", "]")
@@ -61,7 +65,7 @@ class _Reader:
             try:
                 value, end = self._decoder.raw_decode(self._waiting, self._place)
             except json.JSONDecodeError as error:
-                is_cut = error.pos > len(self._waiting) - _NEAR_THE_END or error.msg.startswith("Unterminated")
+                is_cut = error.pos > len(self._waiting) - NEAR_THE_END or error.msg.startswith("Unterminated")
                 if self._is_whole or not is_cut:
                     raise
             else:
@@ -80,7 +84,7 @@ class _Reader:
             self._read(0)
 
     def _read(self, least: int) -> None:
-        piece = self._text.read(max(_PIECE, least))
+        piece = self._text.read(max(PIECE, least))
         self._waiting, self._place = self._waiting[self._place :] + piece, 0
         self._is_whole = not piece
 

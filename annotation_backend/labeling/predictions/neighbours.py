@@ -46,7 +46,7 @@ _PUSHED_FIRST, _PUSHED_TOGETHER = 2, 6
 
 
 @dataclass(frozen=True)
-class _Due:
+class Due:
     """A pending redraw of the slices around `index`, for a person's session on a case.
 
     It is dropped if the session has a newer request than `request`; with None it never is for that. After a save,
@@ -67,15 +67,16 @@ class _Due:
         return self.case, self.person
 
 
-class _Propagator:
+class Propagator:
     """One thread a process, and the newest pending redraw of each session."""
 
     def __init__(self) -> None:
-        self._due: dict[tuple[int, int | None], _Due] = {}
+        self._due: dict[tuple[int, int | None], Due] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
-    def ask(self, due: _Due) -> None:
+    def ask(self, due: Due) -> None:
+        """Has a redraw done when its time comes, in place of an earlier one of its session; returns at once."""
         with self._changed:
             self._due[due.session] = due
             if self._thread is None or not self._thread.is_alive():
@@ -87,7 +88,7 @@ class _Propagator:
         while True:
             due = self._next()
             try:
-                _redraw(due)
+                redraw(due)
             except MaskloopError as error:
                 logger.warning("the neighbours of slice %d stay as they were: %s", due.index, error)
             except Exception:
@@ -95,7 +96,7 @@ class _Propagator:
             finally:
                 close_old_connections()
 
-    def _next(self) -> _Due:
+    def _next(self) -> Due:
         with self._changed:
             while True:
                 first = min(self._due.values(), key=lambda due: due.at, default=None)
@@ -105,7 +106,8 @@ class _Propagator:
                 self._changed.wait(wait)
 
 
-_propagator = _Propagator()
+propagator = Propagator()
+"""Of this process."""
 
 
 def propagate_after_prompt(request: SessionRequest, *, is_drawn: bool = False) -> None:
@@ -116,29 +118,36 @@ def propagate_after_prompt(request: SessionRequest, *, is_drawn: bool = False) -
         is_drawn: Whether the session holds the neighbours' new masks already (methods that draw volumes).
     """
     session = request.session
-    _ask(_Due(session.case_id, session.person_id, request.index, _soon(), request.number, is_drawn))
+    _ask(Due(session.case_id, session.person_id, request.index, _soon(), request.number, is_drawn))
 
 
 def propagate_after_save(annotation: Annotation) -> None:
     """Propagates a submitted slice's mask to its neighbours soon, in the background; returns at once."""
     task = annotation.task
-    _ask(_Due(task.case_id, annotation.author_id, task.slice_index, _soon(), asks=_ASKS))
+    _ask(Due(task.case_id, annotation.author_id, task.slice_index, _soon(), asks=_ASKS))
 
 
 def _soon() -> float:
     return time.monotonic() + _QUIET_SECONDS
 
 
-def _ask(due: _Due) -> None:
-    transaction.on_commit(lambda: _propagator.ask(due))
+def _ask(due: Due) -> None:
+    transaction.on_commit(lambda: propagator.ask(due))
 
 
-def _redraw(due: _Due) -> None:
+def redraw(due: Due) -> None:
+    """Redraws the slices around one now, unless a newer prompt has a redraw of its own, or the case was excluded.
+
+    A redraw after a save asks Label Studio about the save first, and is put off while it does not have it.
+
+    Raises:
+        MaskloopError: The case's files were changed, or Label Studio does not answer.
+    """
     session = _session(due)
     if session is None:
         return
     if due.asks and confirm_saves(session.case):
-        _propagator.ask(replace(due, at=time.monotonic() + _QUIET_SECONDS, asks=due.asks - 1))
+        propagator.ask(replace(due, at=time.monotonic() + _QUIET_SECONDS, asks=due.asks - 1))
         return
     due = replace(due, request=session.turn)
     tasks = _waiting(session)
@@ -152,7 +161,7 @@ def _redraw(due: _Due) -> None:
     _push(session, masks, free, due=due)
 
 
-def _session(due: _Due) -> Session | None:
+def _session(due: Due) -> Session | None:
     """The session of a redraw; None where a newer prompt has one of its own, or the case was excluded."""
     case = Case.objects.select_related("registration").get(pk=due.case)
     if case.exclusion is not None:
@@ -189,7 +198,7 @@ def _kept(session: Session, tasks: Mapping[int, LabelingTask]) -> Iterator[tuple
 
 
 def _propagated(
-    session: Session, due: _Due, known: Mapping[int, Inside], tasks: Mapping[int, LabelingTask]
+    session: Session, due: Due, known: Mapping[int, Inside], tasks: Mapping[int, LabelingTask]
 ) -> Iterator[tuple[int, Inside, str]]:
     wanted = [index for index in tasks if abs(index - due.index) <= REACH]
     for index, mask in propagated_masks(session.case, known, wanted, drawn=_drawn_by_a_model(session)):
@@ -212,7 +221,7 @@ def _push(
     masks: Iterator[tuple[int, Inside, str]],
     tasks: Mapping[int, LabelingTask],
     *,
-    due: _Due,
+    due: Due,
 ) -> None:
     """The nearest at once, the others in larger parts: each push is two requests to Label Studio."""
     part: list[tuple[LabelingTask, Inside, str]] = []
@@ -227,7 +236,7 @@ def _push(
     logger.info("redrew the slices around %d of %s", due.index, session.case)
 
 
-def _is_newest(due: _Due) -> bool:
+def _is_newest(due: Due) -> bool:
     case = Case.objects.filter(pk=due.case).first()
     if case is None or case.exclusion is not None:  # the doctor puts its case away again
         return False

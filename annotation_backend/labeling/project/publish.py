@@ -60,7 +60,7 @@ def publish(case: Case, *, replace_unreadable: bool = False, findings: list[str]
     if missing:
         contents = {index: task_data(case, index, pictures[index]) for index in missing}
         identifiers = _import(project, case, contents)
-        _keep(project, case, identifiers, {index: digest_of_data(data) for index, data in contents.items()})
+        keep_tasks(project, case, identifiers, {index: digest_of_data(data) for index, data in contents.items()})
     _tell_unreadable(case, left, findings)
     return len(missing)
 
@@ -180,10 +180,17 @@ def _import(project: LabelingProject, case: Case, contents: dict[int, dict[str, 
     return dict(zip(contents, numbers, strict=True))
 
 
-def _keep(
+def keep_tasks(
     project: LabelingProject, case: Case, identifiers: dict[int, int], digests: Mapping[int, str] | None = None
 ) -> None:
-    """Records the tasks; a slice whose task was deleted in Label Studio keeps its state and its annotations."""
+    """Records tasks that were made; a slice whose task was deleted in Label Studio keeps its state and annotations.
+
+    Args:
+        project: Theirs.
+        case: Theirs.
+        identifiers: Label Studio's number of each slice's task.
+        digests: Of the data that each task was made with, as `digest_of_data` gives it; None where nobody knows.
+    """
     with transaction.atomic():
         mark_former_tasks(project, case, identifiers)
         for index, identifier in identifiers.items():

@@ -180,10 +180,10 @@ def settled(*tasks: LabelingTask) -> Iterator[None]:
     A save that is late, known or not confirmed changes nothing that a reviewer said; one that counts ends it. Must run
     in a transaction, with the tasks' rows locked.
     """
-    before = {task.pk: _counting(task) for task in tasks}
+    before = {task.pk: counting_save(task) for task in tasks}
     yield
     for task in tasks:
-        after = _counting(task)
+        after = counting_save(task)
         if after != before[task.pk]:
             task.state = TaskState.ANNOTATED if after else TaskState.PENDING
             task.review_comment = ""
@@ -240,7 +240,7 @@ def lock_cases(tasks: QuerySet[LabelingTask]) -> None:
         list(Case.objects.filter(pk__in=tasks.values("case")).order_by("pk").select_for_update().values_list("pk"))
 
 
-def _counting(task: LabelingTask) -> int | None:
+def counting_save(task: LabelingTask) -> int | None:
     """Key of the save that counts for a task.
 
     The query's text is made once: Django takes 9 to 13 ms to build it and the database 0.5 ms to answer it, and every

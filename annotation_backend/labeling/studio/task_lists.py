@@ -23,7 +23,7 @@ FAILED, NO_ANSWER = "label-studio-error", "label-studio-answer"
 
 _TOGETHER = 200
 
-_MOST_PAGES = 10_000
+MOST_PAGES = 10_000
 """A list that is longer has no end."""
 
 Odd = list[str]
@@ -63,7 +63,7 @@ def listed(
     if condition:
         parameters["query"] = json.dumps({"filters": {"conjunction": "and", "items": [condition]}})
     seen: set[int] = set()
-    for page in range(1, _MOST_PAGES + 1):
+    for page in range(1, MOST_PAGES + 1):
         answer = record_of(call("GET", "/api/tasks/", params={**parameters, "page": page}), tasks=list, total=int)
         rows = _tasks_in(answer["tasks"], odd)
         numbers = {row["id"] for row in rows}

@@ -27,7 +27,8 @@ TRIES_FROM_AN_ADDRESS, TRIES_OF_AN_ACCOUNT = 5, 50
 
 FIRST_LOCK_SECONDS, LONGEST_LOCK_SECONDS, FORGOTTEN_SECONDS = 30.0, 300.0, 1800.0
 
-_MOST_KEYS = 10_000
+MOST_KEYS = 10_000
+"""Pairs of account and address that are counted at once; what was tried longest ago is forgotten first."""
 
 Key = tuple[str, str]
 
@@ -35,9 +36,11 @@ Key = tuple[str, str]
 class SignInLimit:
     """Counts a try when it begins, and takes it back when it was right."""
 
-    _counts: ClassVar[OrderedDict[Key, tuple[int, float, float]]] = OrderedDict()
+    counts: ClassVar[OrderedDict[Key, tuple[int, float, float]]] = OrderedDict()
+    """Tries, end of the lock and last try, by account and address. Of all instances together: Label Studio makes a
+    second one for addresses without their last slash."""
+
     _lock: ClassVar[Lock] = Lock()
-    """One lock for all instances: Label Studio makes a second one for addresses without their last slash."""
 
     def __init__(self, get_response: Callable[[Any], Any]) -> None:
         self._get_response = get_response
@@ -73,20 +76,20 @@ class SignInLimit:
             for key, limit in limits.items():
                 tries = rows[key][0] + 1
                 lock = FIRST_LOCK_SECONDS * 2 ** min(tries - limit, 10) if tries >= limit else 0.0
-                self._counts[key] = (tries, now + min(lock, LONGEST_LOCK_SECONDS), now)
-                self._counts.move_to_end(key)
-            while len(self._counts) > _MOST_KEYS:
-                self._counts.popitem(last=False)
+                self.counts[key] = (tries, now + min(lock, LONGEST_LOCK_SECONDS), now)
+                self.counts.move_to_end(key)
+            while len(self.counts) > MOST_KEYS:
+                self.counts.popitem(last=False)
         return 0
 
     def _row(self, key: Key, now: float) -> tuple[int, float, float]:
-        row = self._counts.get(key, (0, now, now))
+        row = self.counts.get(key, (0, now, now))
         return row if now - row[2] < FORGOTTEN_SECONDS else (0, now, now)
 
     def _forget(self, keys: Iterable[Key]) -> None:
         with self._lock:
             for key in keys:
-                self._counts.pop(key, None)
+                self.counts.pop(key, None)
 
 
 def _accounts(request: Any) -> list[str]:

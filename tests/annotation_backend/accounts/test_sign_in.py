@@ -140,20 +140,23 @@ def test_many_at_once_are_no_way_round(password: str, monkeypatch: pytest.Monkey
 
 
 def test_a_few_sign_in_at_once_and_the_next_are_told_to_wait(password: str) -> None:
-    let_go, inside = threading.Event(), threading.Semaphore(0)
+    let_go, inside, told_to_wait = threading.Event(), threading.Semaphore(0), threading.Semaphore(0)
 
     def hold() -> None:
-        with throttle.place_to_sign_in():
-            inside.release()
-            let_go.wait(10)
+        try:
+            with throttle.place_to_sign_in():
+                inside.release()
+                let_go.wait(10)
+        except throttle.TooManyTries:
+            told_to_wait.release()
 
-    threads = [threading.Thread(target=hold) for _ in range(throttle.AT_ONCE)]
+    threads = [threading.Thread(target=hold) for _ in range(throttle.AT_ONCE + 1)]
     for thread in threads:
         thread.start()
     for _ in range(throttle.HASHED_AT_ONCE):
         assert inside.acquire(timeout=10)
-    while throttle._places.acquire(blocking=False):  # until the last thread has its place
-        throttle._places.release()
+    assert told_to_wait.acquire(timeout=10), "all places are taken, so one thread found none"
+    assert not told_to_wait.acquire(blocking=False)
     refused = _tries(Client(), password)
     assert (refused.status_code, refused["Retry-After"]) == (429, "1")
     assert Client().get(reverse("alive")).status_code == 200

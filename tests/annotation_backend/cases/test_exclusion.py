@@ -225,14 +225,14 @@ def test_tasks_leave_the_tabs_and_come_back_as_they_were_with_their_pictures_new
     assert _queued(follow_exclusion) == 1
     follow_exclusion.call(case_code="C0001")
     assert {data["state"] for data in studio.tasks.values()} == {"excluded"}
-    assert upkeep._unfinished() == set()
+    assert upkeep.unfinished_cases() == set()
     take_back(case)
     follow_exclusion.call(case_code="C0001")
     shown = studio.tasks[tasks[2].label_studio_id]
     assert (shown["state"], shown["review_comment"]) == ("returned", "the upper end")
     assert studio.tasks[tasks[1].label_studio_id]["state"] == "pending"
     assert _statuses([shown["annotated"], *shown["companions"]]) == {200}
-    assert upkeep._unfinished() == set()
+    assert upkeep.unfinished_cases() == set()
 
 
 def test_a_save_on_an_excluded_case_is_kept_and_counts_once_the_case_is_taken_back(
@@ -245,7 +245,7 @@ def test_a_save_on_an_excluded_case_is_kept_and_counts_once_the_case_is_taken_ba
     assemble_case.call(case_code="C0001")
     assert Annotation.objects.count() == 1
     assert CaseMask.objects.count() == 0
-    assert upkeep._behind() == set()
+    assert upkeep.cases_behind() == set()
     take_back(case)
     assert _queued(assemble_case) == 1
     assemble_case.call(case_code="C0001")

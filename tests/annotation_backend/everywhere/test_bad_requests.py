@@ -1,8 +1,8 @@
-"""Bad inputs 49 to 64: each gets a named answer, leaves no traceback, and the next task is answered as ever.
+"""Bad requests: each gets a named answer, leaves no traceback, and the next task is answered as ever.
 
-The ids begin with the number in the list of bad inputs. What lies deeper has tests of its own: codes of masks in
-`test_brush`, `test_bitmask` and `test_regions`; damaged models in `test_serving`; bodies, numbers and the order of
-webhooks in `test_webhook` and `test_reconcile`; batches in `test_batches`; a real server in `test_bad_connections`.
+What lies deeper has tests of its own: codes of masks in `test_brush`, `test_bitmask` and `test_regions`; damaged models
+in `test_serving`; bodies, numbers and the order of webhooks in `test_webhook` and `test_reconcile`; batches in
+`test_batches`; a real server in `test_bad_connections`.
 """
 
 import base64
@@ -164,7 +164,7 @@ def box(**value: object) -> Body:
     }
 
 
-# 49: tasks
+# Tasks
 
 NO_TASKS = {
     "none": None,
@@ -181,36 +181,36 @@ NO_TASKS = {
 }
 
 
-@pytest.mark.parametrize("name", NO_TASKS, ids=lambda name: f"49 {name}")
+@pytest.mark.parametrize("name", NO_TASKS)
 def test_what_is_no_list_of_tasks(desk: Desk, name: str) -> None:
     desk.refuses({"project": "1.1", "tasks": NO_TASKS[name]}, "request-malformed")
 
 
-def test_49_no_tasks_at_all(desk: Desk) -> None:
+def test_a_request_without_a_list_of_tasks_is_malformed_and_an_empty_list_has_no_answers(desk: Desk) -> None:
     desk.refuses({"project": "1.1"}, "request-malformed")
     assert desk.answers(desk.batch()) == {"results": []}
 
 
-def test_49_extra_tasks_beside_a_prompt(desk: Desk) -> None:
+def test_a_prompt_comes_with_exactly_one_task(desk: Desk) -> None:
     body = desk.prompted(point("a"))
     desk.refuses({**body, "tasks": body["tasks"] * 2}, "request-malformed")
     desk.refuses({**body, "tasks": []}, "request-malformed")
 
 
-def test_49_extra_fields(desk: Desk) -> None:
+def test_fields_that_nobody_knows_are_passed_over(desk: Desk) -> None:
     number = desk.task.label_studio_id
     [answer] = desk.answers(desk.batch({"id": number, "x": [[]] * 9}, more=1))["results"]
     assert answer["result"]
 
 
-def test_49_ten_thousand_tasks_of_nobody_beside_one_of_ours(desk: Desk) -> None:
+def test_among_ten_thousand_tasks_of_nobody_ours_is_answered(desk: Desk) -> None:
     rows = [{"id": number} for number in range(10_000, 20_000)]
     answers = desk.answers(desk.batch(*rows, {"id": desk.task.label_studio_id}))["results"]
     assert len(answers) == 10_001
     assert [bool(answer) for answer in answers] == [False] * 10_000 + [True]
 
 
-# 50: project and label_config
+# Project and label_config
 
 NO_PROJECTS = {
     "none": None,
@@ -227,16 +227,16 @@ NO_PROJECTS = {
 }
 
 
-@pytest.mark.parametrize("name", NO_PROJECTS, ids=lambda name: f"50 {name}")
+@pytest.mark.parametrize("name", NO_PROJECTS)
 def test_what_is_no_project(desk: Desk, name: str) -> None:
     desk.refuses({**desk.prompted(point("a")), "project": NO_PROJECTS[name]}, "request-malformed")
 
 
-def test_50_no_project_at_all(desk: Desk) -> None:
+def test_a_request_without_a_project_is_malformed(desk: Desk) -> None:
     desk.refuses({"tasks": []}, "request-malformed")
 
 
-@pytest.mark.parametrize("project", ["99.1", str(2**63), 0], ids=lambda project: f"50 {project}")
+@pytest.mark.parametrize("project", ["99.1", str(2**63), 0], ids=str)
 def test_a_project_that_is_not_ours(desk: Desk, project: object) -> None:
     desk.refuses({**desk.prompted(point("a")), "project": project}, "task-unknown")
     number = desk.task.label_studio_id
@@ -260,7 +260,7 @@ CONFIGS = {
 }
 
 
-@pytest.mark.parametrize("name", CONFIGS, ids=lambda name: f"50 label_config {name}")
+@pytest.mark.parametrize("name", CONFIGS, ids=lambda name: f"label_config {name}")
 def test_a_label_config_is_never_parsed(desk: Desk, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def parsed(*_args: object, **_options: object) -> None:
         raise AssertionError
@@ -275,7 +275,7 @@ def test_a_label_config_is_never_parsed(desk: Desk, name: str, monkeypatch: pyte
     assert_only_own_files(touched)
 
 
-# 51: points and boxes
+# Points and boxes
 
 PLACES: dict[str, object] = {
     "left of it": -0.1,
@@ -291,14 +291,14 @@ PLACES: dict[str, object] = {
 }
 
 
-@pytest.mark.parametrize("name", PLACES, ids=lambda name: f"51 {name}")
+@pytest.mark.parametrize("name", PLACES)
 def test_a_point_that_is_nowhere_on_the_picture(desk: Desk, name: str) -> None:
     for region in (point("a", PLACES[name]), point("a", 45.0, PLACES[name]), box(x=PLACES[name])):
         desk.refuses(desk.prompted(region), "prompt-position")
     assert not SessionPrompt.objects.exists()
 
 
-@pytest.mark.parametrize("side", [-20.0, 91.0, float("nan"), "5", None], ids=lambda side: f"51 {side}")
+@pytest.mark.parametrize("side", [-20.0, 91.0, float("nan"), "5", None], ids=str)
 def test_a_box_that_leaves_the_picture(desk: Desk, side: object) -> None:
     desk.refuses(desk.prompted(box(width=side)), "prompt-position")
 
@@ -319,23 +319,23 @@ STRANGE_POINTS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", STRANGE_POINTS, ids=lambda name: f"51 {name}")
+@pytest.mark.parametrize("name", STRANGE_POINTS)
 def test_a_point_as_the_editor_makes_none(desk: Desk, name: str) -> None:
     change, code = STRANGE_POINTS[name]
     desk.refuses(desk.prompted({**point("a"), **change}), code)
     assert not SessionPrompt.objects.exists()
 
 
-def test_51_no_click(desk: Desk) -> None:
+def test_a_request_without_a_prompt_draws_nothing(desk: Desk) -> None:
     [answer] = desk.answers(desk.prompted())["results"]
     assert answer["result"] == []
 
 
-def test_51_ten_thousand_clicks(desk: Desk) -> None:
+def test_ten_thousand_clicks_are_too_many(desk: Desk) -> None:
     desk.refuses(desk.prompted(*[point(f"p{at}") for at in range(10_000)]), "too-many-prompts")
 
 
-@pytest.mark.parametrize("clicks", [1, 64], ids=lambda clicks: f"51 {clicks} of them")
+@pytest.mark.parametrize("clicks", [1, 64], ids=lambda clicks: f"{clicks} of them")
 def test_all_clicks_negative(desk: Desk, clicks: int) -> None:
     regions = [point(f"p{at}", float(at), is_positive=False) for at in range(clicks)]
     desk.says_no(desk.prompted(*regions), "prompt-negative-only")
@@ -351,12 +351,12 @@ NO_CONTEXTS = {
 }
 
 
-@pytest.mark.parametrize("name", NO_CONTEXTS, ids=lambda name: f"51 context {name}")
+@pytest.mark.parametrize("name", NO_CONTEXTS, ids=lambda name: f"context {name}")
 def test_what_is_no_context(desk: Desk, name: str) -> None:
     desk.refuses({**desk.prompted(), "params": {"context": NO_CONTEXTS[name]}}, "request-malformed")
 
 
-# 52: six extreme points
+# Six extreme points
 
 SIX: dict[str, list[tuple[float, float]]] = {
     "collinear": [(20.0 + 8 * at, 50.0) for at in range(6)],
@@ -384,23 +384,23 @@ def ends(places: list[tuple[float, float]], prefix: str = "e") -> list[Body]:
     return [point(f"{prefix}{at}", *place, label=EXTREME_LABEL) for at, place in enumerate(places)]
 
 
-@pytest.mark.parametrize("name", SIX, ids=lambda name: f"52 {name}")
+@pytest.mark.parametrize("name", SIX)
 def test_six_points_that_span_nothing(ends_desk: Desk, name: str) -> None:
     answer = ends_desk.send(ends_desk.prompted(*ends(SIX[name])))
     ends_desk.is_quiet(answer)
     [result] = answer.json()["results"]
-    assert "refused" in result or result["model_version"] == "six-points-1"
-    assert any(region["type"] == "textarea" for region in result["result"])
+    assert result["refused"]["code"] == ("points-identical" if name == "identical" else "points-on-one-plane")
+    assert [region["type"] for region in result["result"]] == ["textarea"]
     clicked = ends_desk.send(ends_desk.prompted(point("a"), of=ends_desk.tasks[3]))
     assert clicked.json()["results"][0]["model_version"] == "clicks-2d-2"
 
 
-def test_52_a_point_outside(ends_desk: Desk) -> None:
+def test_an_extreme_point_outside_of_the_picture_is_refused(ends_desk: Desk) -> None:
     answer = ends_desk.send(ends_desk.prompted(*ends([(50.0, 120.0), *SIX["collinear"][:5]])))
     assert (answer.status_code, answer.json()["code"]) == (400, "prompt-position")
 
 
-def test_52_the_order_of_the_points_is_nothing(ends_desk: Desk) -> None:
+def test_the_order_of_the_extreme_points_changes_no_mask(ends_desk: Desk) -> None:
     places = [(20.0, 50.0), (75.0, 50.0), (50.0, 20.0), (50.0, 80.0)]
     masks = []
     for turned, person in ((places, "annotator"), (places[::-1], "radiologist")):
@@ -417,7 +417,7 @@ def test_52_the_order_of_the_points_is_nothing(ends_desk: Desk) -> None:
     assert np.array_equal(*masks)
 
 
-# 53: masks in the request
+# Masks in the request
 
 
 def _code(**changes: int) -> list[int]:
@@ -440,7 +440,7 @@ CODES: dict[str, object] = {
 }
 
 
-@pytest.mark.parametrize("name", CODES, ids=lambda name: f"53 {name}")
+@pytest.mark.parametrize("name", CODES)
 def test_a_mask_that_cannot_be_read(desk: Desk, name: str) -> None:
     region = region_of(drawn(), region_id="r", score=None)
     region["value"] = {**region["value"], "rle": CODES[name]}
@@ -472,12 +472,12 @@ ROWS: dict[str, object] = {
 }
 
 
-@pytest.mark.parametrize("name", ROWS, ids=lambda name: f"53 {name}")
+@pytest.mark.parametrize("name", ROWS)
 def test_rows_beside_a_task_that_are_none(desk: Desk, name: str) -> None:
     _is_answered_beside(desk, ROWS[name])
 
 
-# 54: names that are not ours
+# Names that are not ours
 
 NAMES: dict[str, Body] = {
     "unknown from_name": {"from_name": "brush2"},
@@ -493,14 +493,14 @@ NAMES: dict[str, Body] = {
 }
 
 
-@pytest.mark.parametrize("name", NAMES, ids=lambda name: f"54 {name}")
+@pytest.mark.parametrize("name", NAMES)
 def test_names_that_are_not_ours(desk: Desk, name: str) -> None:
     body = desk.prompted({**point("a"), **NAMES[name]})
     desk.refuses(body, "prompt-control")
     assert b"<img" not in desk.send(body).content
 
 
-# 55 and 56: addresses and paths in a task's data
+# Addresses and paths in a task's data
 
 ADDRESSES = [
     "http://127.1/", "http://0x7f000001/", "http://2130706433/", "http://[::1]/", "http://[::ffff:10.0.0.1]/",
@@ -545,7 +545,7 @@ def assert_only_own_files(touched: list[tuple[str, str]]) -> None:
     assert not [path for path in opened if "passwd" in path or "shadow" in path or path.startswith("..")]
 
 
-@pytest.mark.parametrize("address", ADDRESSES + PATHS, ids=lambda each: f"{'56' if each in PATHS else '55'} {each}")
+@pytest.mark.parametrize("address", ADDRESSES + PATHS, ids=str)
 def test_an_address_in_a_task_is_never_fetched(desk: Desk, address: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         here = f"http://127.0.0.1:{server.getsockname()[1]}/x.png"
@@ -563,7 +563,7 @@ def test_an_address_in_a_task_is_never_fetched(desk: Desk, address: str) -> None
     assert mask_of(answer["result"], height=HEIGHT, width=WIDTH).pixels.any()
 
 
-# 57: bodies (what needs a real server is in test_bad_connections)
+# Bodies (what needs a real server is in test_bad_connections)
 
 BODIES: dict[str, bytes] = {
     "nothing": b"",
@@ -580,12 +580,12 @@ BODIES: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("url", ["ml-predict", "ml-webhook"])
-@pytest.mark.parametrize("name", BODIES, ids=lambda name: f"57 {name}")
+@pytest.mark.parametrize("name", BODIES)
 def test_what_is_no_json_object(desk: Desk, name: str, url: str) -> None:
     desk.refuses(BODIES[name], "request-malformed", url=url)
 
 
-@pytest.mark.parametrize("url", ["ml-predict", "ml-webhook"], ids=lambda url: f"57 {url}")
+@pytest.mark.parametrize("url", ["ml-predict", "ml-webhook"], ids=str)
 def test_a_body_that_is_too_large(desk: Desk, url: str, settings: Any) -> None:
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 2000
     desk.refuses({"tasks": [], "project": "1.1", "more": "x" * 2000}, "request-too-large", status=413, url=url)
@@ -593,7 +593,7 @@ def test_a_body_that_is_too_large(desk: Desk, url: str, settings: Any) -> None:
 
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/xml", "multipart/form-data; boundary=x", "application/json; charset=utf-7", ""],
-    ids=lambda kind: f"57 {kind or 'none'}",
+    ids=lambda kind: kind or "none",
 )  # fmt: skip
 def test_another_content_type_is_read_as_json_all_the_same(desk: Desk, kind: str) -> None:
     content = json.dumps(desk.prompted(point("a"))).encode()
@@ -604,7 +604,7 @@ def test_another_content_type_is_read_as_json_all_the_same(desk: Desk, kind: str
     desk.goes_on()
 
 
-# 58: Basic auth
+# Basic auth
 
 
 def _basic(words: str) -> str:
@@ -634,7 +634,7 @@ AUTHORIZATIONS: dict[str, Callable[[], str]] = {
 
 
 @pytest.mark.parametrize("url", ML_URLS)
-@pytest.mark.parametrize("name", AUTHORIZATIONS, ids=lambda name: f"58 {name}")
+@pytest.mark.parametrize("name", AUTHORIZATIONS)
 def test_nobody_else_is_let_in(name: str, url: str, caplog: pytest.LogCaptureFixture) -> None:
     client = Client(raise_request_exception=False)
     headers = {"authorization": value} if (value := AUTHORIZATIONS[name]()) else {}
@@ -648,7 +648,7 @@ def test_nobody_else_is_let_in(name: str, url: str, caplog: pytest.LogCaptureFix
     assert secret not in caplog.text
 
 
-def test_58_the_wrong_method_is_named_by_its_status() -> None:
+def test_the_wrong_method_is_named_by_its_status() -> None:
     client = Client(headers={"authorization": basic_auth()})
     for url in ("ml-setup", "ml-predict", "ml-webhook"):
         assert client.get(reverse(url)).status_code == 405
@@ -656,7 +656,7 @@ def test_58_the_wrong_method_is_named_by_its_status() -> None:
         assert client.post(reverse(url)).status_code == 405
 
 
-# 59: a model is swapped while people ask
+# A model is swapped while people ask
 
 
 class SwappingSegmenter(BrightSegmenter):
@@ -673,7 +673,9 @@ class SwappingSegmenter(BrightSegmenter):
         return super().segment(request)
 
 
-def test_59_two_predicts_and_a_swap_between_them(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_is_swapped_while_one_asks_answers_the_next_request(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     new = known_model("new", method=Method.CLICKS_2D)
     old, later = SwappingSegmenter(), BrightSegmenter("new-1")
     monkeypatch.setattr(
@@ -695,10 +697,12 @@ def test_59_two_predicts_and_a_swap_between_them(desk: Desk, monkeypatch: pytest
         assert mask_of(answer["result"], height=HEIGHT, width=WIDTH).pixels.any()
 
 
-# 60: who asked has gone
+# Who asked has gone
 
 
-def test_60_a_client_that_leaves_in_the_middle_of_its_body(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_leaves_in_the_middle_of_its_body_harms_nobody(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from django.core.handlers.wsgi import LimitedStream
 
     def broken(*_args: object) -> bytes:
@@ -713,7 +717,7 @@ def test_60_a_client_that_leaves_in_the_middle_of_its_body(desk: Desk, monkeypat
     desk.goes_on()
 
 
-def test_60_an_answer_that_fails_frees_its_place(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_fails_frees_its_place(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken(BrightSegmenter):
         def segment(self, request: SegmentationRequest) -> Segmentation:
             raise MemoryError
@@ -726,7 +730,7 @@ def test_60_an_answer_that_fails_frees_its_place(desk: Desk, monkeypatch: pytest
     desk.goes_on()
 
 
-# 61: a damaged model
+# A damaged model
 
 
 def _pickled(folder: Path) -> None:
@@ -760,11 +764,12 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 }
 
 
-@pytest.mark.parametrize("name", DAMAGES, ids=lambda name: f"61 {name}")
+@pytest.mark.parametrize("name", DAMAGES)
 def test_a_damaged_model_says_so_and_another_kind_of_prompt_is_answered(
     name: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(interactive.neighbours, "propagate_after_prompt", lambda *_args, **_options: None)
+    monkeypatch.setattr(serving, "known", serving.KnownModels())
     accounts()
     desk = Desk(published(registered_case()), caplog)
     folder = models_folder() / "clicks-2d-damaged"
@@ -790,10 +795,9 @@ def test_a_damaged_model_says_so_and_another_kind_of_prompt_is_answered(
         assert "refused" not in boxed
     finally:
         shutil.rmtree(models_folder(), ignore_errors=True)
-        serving._broken.clear()
 
 
-# 62 to 64: webhooks (see also test_webhook and test_reconcile)
+# Webhooks (see also test_webhook and test_reconcile)
 
 SECRETS: dict[str, Callable[[], dict[str, str]]] = {
     "missing": lambda: {"x-nothing": "1"},
@@ -805,7 +809,7 @@ SECRETS: dict[str, Callable[[], dict[str, str]]] = {
 }
 
 
-@pytest.mark.parametrize("name", SECRETS, ids=lambda name: f"62 {name}")
+@pytest.mark.parametrize("name", SECRETS)
 def test_a_webhook_without_its_secret(desk: Desk, name: str) -> None:
     body = {"action": "ANNOTATION_CREATED", "annotation": save_body(desk.task)}
     answer = desk.send(body, url="ml-webhook", headers=SECRETS[name]())
@@ -815,7 +819,7 @@ def test_a_webhook_without_its_secret(desk: Desk, name: str) -> None:
     desk.goes_on()
 
 
-def test_62_an_old_secret(desk: Desk, settings: Any) -> None:
+def test_an_old_secret_no_longer_opens_the_webhook(desk: Desk, settings: Any) -> None:
     old = webhook_headers()
     settings.SECRET_KEY = "another key " * 5
     body = {"action": "ANNOTATION_CREATED", "annotation": save_body(desk.task)}
@@ -833,7 +837,7 @@ def _current(desk: Desk) -> Annotation:
     return current
 
 
-def test_62_a_replay_changes_nothing_even_after_newer_saves(desk: Desk) -> None:
+def test_a_replay_changes_nothing_even_after_newer_saves(desk: Desk) -> None:
     first = {"action": "ANNOTATION_CREATED", "annotation": save_body(desk.task)}
     newer = save_body(desk.task, updated_at="2026-11-21T11:00:00.000001Z", result=[])
     assert desk.answers(first, url="ml-webhook") == {"received": "stored"}
@@ -849,7 +853,7 @@ def _told(desk: Desk, action: str, **changes: Any) -> str:
     return str(desk.answers(body, url="ml-webhook")["received"])
 
 
-def test_63_doubled_and_reordered(desk: Desk) -> None:
+def test_of_doubled_and_reordered_saves_the_newest_counts(desk: Desk) -> None:
     moments = [f"2026-11-21T10:00:0{second}.000001Z" for second in (3, 1, 2, 3, 1)]
     assert [_told(desk, "ANNOTATION_UPDATED", updated_at=moment) for moment in moments] == [
         "stored", "stored", "stored", "known", "known",
@@ -857,13 +861,13 @@ def test_63_doubled_and_reordered(desk: Desk) -> None:
     assert _current(desk).saved_at.second == 3
 
 
-def test_63_an_update_before_its_create(desk: Desk) -> None:
+def test_an_update_that_comes_before_its_create_counts(desk: Desk) -> None:
     assert _told(desk, "ANNOTATION_UPDATED", updated_at="2026-11-21T11:00:00.000001Z") == "stored"
     assert _told(desk, "ANNOTATION_CREATED") == "stored"
     assert _current(desk).saved_at.hour == 11
 
 
-def test_63_a_deletion_of_what_nobody_knows(desk: Desk) -> None:
+def test_a_deletion_of_what_nobody_knows_deletes_nothing(desk: Desk) -> None:
     _told(desk, "ANNOTATION_CREATED", identifier=7)
     body = {"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 999}], "project": {"id": 1}}
     assert desk.answers(body, url="ml-webhook") == {"received": "asked"}
@@ -883,34 +887,34 @@ HOOKS: dict[str, tuple[Body, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", HOOKS, ids=lambda name: f"64 {name}")
+@pytest.mark.parametrize("name", HOOKS)
 def test_a_webhook_of_something_else(desk: Desk, name: str) -> None:
     body, outcome = HOOKS[name]
     answer = desk.send(body, url="ml-webhook")
     desk.is_quiet(answer)
-    assert outcome in (answer.json().get("received"), answer.json().get("code"))
-    assert (answer.status_code == 200) == (outcome == "ignored")
+    told = {"received": outcome} if outcome == "ignored" else {"code": outcome}
+    assert told.items() <= answer.json().items()
+    assert answer.status_code == (200 if outcome == "ignored" else 400)
     desk.goes_on()
 
 
-@pytest.mark.parametrize("value", ["7", -7, 0, 2**63, None, 1.5, True], ids=lambda value: f"64 {value!r}")
+@pytest.mark.parametrize("value", ["7", -7, 0, 2**63, None, 1.5, True], ids=repr)
 @pytest.mark.parametrize("field", ["id", "task", "project"])
 def test_a_save_whose_numbers_are_none(desk: Desk, field: str, value: object) -> None:
     body = {"action": "ANNOTATION_CREATED", "annotation": {**save_body(desk.task), field: value}}
     answer = desk.send(body, url="ml-webhook")
     desk.is_quiet(answer)
-    assert answer.status_code == 400
-    assert answer.json()["code"] in ("save-malformed", "task-unknown")
+    assert (answer.status_code, answer.json()["code"]) == (400, "save-malformed")
     assert not Annotation.objects.exists()
 
 
-def test_64_a_save_without_a_project(desk: Desk) -> None:
+def test_a_save_without_a_project_is_malformed(desk: Desk) -> None:
     body = save_body(desk.task)
     del body["project"]
     desk.refuses({"action": "ANNOTATION_CREATED", "annotation": body}, "save-malformed", url="ml-webhook")
 
 
-@pytest.mark.parametrize("text", ["\ud800", "a\0b"], ids=["64 half a character", "64 NUL"])
+@pytest.mark.parametrize("text", ["\ud800", "a\0b"], ids=["half a character", "NUL"])
 def test_text_that_no_database_takes_leaves_the_mask(desk: Desk, text: str) -> None:
     hint = {"id": "h", "type": "textarea", text: text, "value": {"text": [text]}}
     save = save_body(desk.task)
@@ -925,7 +929,7 @@ def test_text_that_no_database_takes_leaves_the_mask(desk: Desk, text: str) -> N
     assert desk.answers(body, url="ml-webhook") == {"received": "known"}
 
 
-def test_64_a_place_that_is_none(desk: Desk) -> None:
+def test_a_save_of_a_place_that_is_none_is_of_no_task_of_ours(desk: Desk) -> None:
     place = {"id": desk.task.label_studio_id, "data": {"case": "a\0\ud800", "slice": 10**30}}
     body = {"action": "ANNOTATION_CREATED", "annotation": save_body(desk.task), "task": place}
     desk.refuses(body, "task-unknown", url="ml-webhook")

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from django.core.management import get_commands, load_command_class
 
+from tests.annotation_backend.support.arguments import actions_of
+
 ROOT = Path(__file__).parents[3]
 OURS = sorted(name for name, app in get_commands().items() if str(app).startswith("annotation_backend"))
 
@@ -16,7 +18,7 @@ OURS = sorted(name for name, app in get_commands().items() if str(app).startswit
 @pytest.mark.parametrize("name", OURS)
 def test_no_option_lists_thousands_of_choices(name):
     parser = load_command_class(get_commands()[name], name).create_parser("manage.py", name)
-    for action in parser._actions:
+    for action in actions_of(parser):
         assert action.choices is None or len(action.choices) <= 600, action.dest
     with redirect_stdout(io.StringIO()) as shown:
         parser.print_help()

@@ -1,7 +1,7 @@
 """No transaction of ours is open while another server is asked: the code is read for it, function by function.
 
-`labeling.client` refuses at run time too; this finds what no test happens to run. Calls are followed by name through
-our own modules; what a signal starts is not followed.
+`labeling.studio.client` refuses at run time too; this finds what no test happens to run. Calls are followed by name
+through our own modules; what a signal starts is not followed.
 """
 
 import ast
@@ -14,9 +14,9 @@ from annotation_backend.environment import ROOT
 PACKAGE = "annotation_backend"
 
 ASKS = {
-    f"{PACKAGE}.labeling.client.call",
-    f"{PACKAGE}.labeling.client.is_up",
-    f"{PACKAGE}.labeling.client.readable_errors",
+    f"{PACKAGE}.labeling.studio.client.call",
+    f"{PACKAGE}.labeling.studio.client.is_up",
+    f"{PACKAGE}.labeling.studio.client.readable_errors",
     *(f"requests.{verb}" for verb in ("request", "get", "post", "patch", "put", "delete", "Session")),
 }
 """Functions that wait for another server."""
@@ -48,9 +48,10 @@ class Module:
     def called_in(self, nodes: list[ast.stmt]) -> set[str]:
         """Full names of what some statements call; a method of `self` by its own name."""
         calls = (one for node in nodes for one in ast.walk(node) if isinstance(one, ast.Call))
-        return {name for call in calls if (name := self._name(call.func))}
+        return {name for call in calls if (name := self.name_of(call.func))}
 
-    def _name(self, node: ast.expr) -> str | None:
+    def name_of(self, node: ast.expr) -> str | None:
+        """The full name of what an expression calls, as far as this module tells."""
         if isinstance(node, ast.Name):
             return self.names.get(node.id)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
@@ -62,7 +63,7 @@ class Module:
 
 def _is_atomic(module: Module, node: ast.expr) -> bool:
     target = node.func if isinstance(node, ast.Call) else node
-    return (module._name(target) or "").endswith(("transaction.atomic", ".exclusive_transaction"))
+    return (module.name_of(target) or "").endswith(("transaction.atomic", ".exclusive_transaction"))
 
 
 def _transactions(module: Module) -> Iterator[tuple[int, list[ast.stmt]]]:
@@ -103,12 +104,12 @@ def _waiting(modules: list[Module]) -> list[str]:
 def test_nothing_asks_another_server_inside_a_transaction() -> None:
     modules = _modules()
     assert sum(1 for module in modules for _ in _transactions(module)) > 20
-    assert f"{PACKAGE}.labeling.publish.publish" in _asking(modules)
+    assert f"{PACKAGE}.labeling.project.publish.publish" in _asking(modules)
     assert _waiting(modules) == []
 
 
 def test_what_was_wrong_once_is_found() -> None:
-    client = Module(f"{PACKAGE}.labeling.client", ast.parse("def call(): ..."))
+    client = Module(f"{PACKAGE}.labeling.studio.client", ast.parse("def call(): ..."))
     text = textwrap.dedent("""
         from django.db import transaction
         from annotation_backend.labeling.studio.client import call
@@ -125,5 +126,5 @@ def test_what_was_wrong_once_is_found() -> None:
             with transaction.atomic():
                 pass
     """)
-    found = _waiting([client, Module(f"{PACKAGE}.labeling.editor", ast.parse(text))])
+    found = _waiting([client, Module(f"{PACKAGE}.labeling.interface.editor", ast.parse(text))])
     assert [line.partition(" ")[2].rpartition(".")[2] for line in found] == ["call", "inner"]

@@ -14,7 +14,7 @@ from annotation_backend.labeling.models import Annotation, CaseMask
 from annotation_backend.labeling.studio.credentials import basic_auth, webhook_headers
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.review.models import Review
-from tests.annotation_backend.support.addresses import every_address
+from tests.annotation_backend.support.addresses import address_of, every_address
 from tests.annotation_backend.support.records import accounts, published, registered_case, save_body, saved
 
 pytestmark = pytest.mark.django_db
@@ -42,26 +42,9 @@ def mask(case: Case) -> CaseMask:
     return made
 
 
-def _address(pattern: URLPattern) -> str:
-    values = {
-        "code": "C0001",
-        "role": "t2",
-        "index": 2,
-        "token": "x",
-        "mask_id": 1,
-        "pk": 1,
-        "kind": "t1",
-        "one": 1,
-        "other": 1,
-        "number": 1,
-    }
-    wanted = pattern.pattern.converters
-    return reverse(str(pattern.name), kwargs={name: values[name] for name in wanted})
-
-
 @pytest.mark.parametrize("pattern", [p for p in every_address() if p.name not in OPEN], ids=lambda p: p.name)
 def test_nothing_opens_without_signing_in(client: Client, case: Case, pattern: URLPattern) -> None:
-    answer = client.get(_address(pattern))
+    answer = client.get(address_of(pattern))
     signs_in = answer.status_code == 302 and "/accounts/login/" in answer["Location"]
     assert signs_in or answer.status_code == 401
 
@@ -125,13 +108,13 @@ def test_a_verdict_by_the_form_is_recorded_and_a_forbidden_one_explained(
     assert Review.objects.get().mask == mask
 
 
-@pytest.mark.parametrize("number", ["abc", "1.5", "", "999", "\0"])
+@pytest.mark.parametrize(("number", "status"), [("abc", 400), ("1.5", 400), ("", 400), ("\0", 400), ("999", 404)])
 def test_a_verdict_on_a_mask_that_is_none_is_refused(
-    client: Client, people: dict[Role, User], mask: CaseMask, number: str
+    client: Client, people: dict[Role, User], mask: CaseMask, number: str, status: int
 ) -> None:
     client.force_login(people[Role.RADIOLOGIST])
     form = {"mask": number, "verdict": "approve", "quality_score": "excellent"}
-    assert client.post(reverse("review-case", args=["C0001"]), form).status_code in (400, 404)
+    assert client.post(reverse("review-case", args=["C0001"]), form).status_code == status
     assert Review.objects.count() == 0
 
 

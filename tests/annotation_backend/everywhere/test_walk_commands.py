@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from argparse import Action, ArgumentParser, ArgumentTypeError, _HelpAction, _SubParsersAction
+from argparse import Action, ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from annotation_backend.commandline.arguments import a_path
+from tests.annotation_backend.support.arguments import actions_of, choices_of_one, ways_of
 from tests.annotation_backend.support.installation import free_port
 
 pytestmark = pytest.mark.django_db
@@ -71,18 +72,9 @@ def _parser(name: str) -> ArgumentParser:
     return load_command_class(get_commands()[name], name).create_parser("manage.py", name)
 
 
-def _ways(parser: ArgumentParser) -> Iterator[tuple[list[str], ArgumentParser]]:
-    """The words that lead to each set of arguments: none, or those of a command's ways."""
-    subparsers = [action for action in parser._actions if isinstance(action, _SubParsersAction)]
-    if not subparsers:
-        yield [], parser
-    for action in subparsers:
-        yield from (([way], below) for way, below in action.choices.items())
-
-
 def _own(parser: ArgumentParser) -> list[Action]:
-    kept = [action for action in parser._actions if action.dest not in DJANGOS and not isinstance(action, _HelpAction)]
-    return [action for action in kept if not isinstance(action, _SubParsersAction)]
+    kept = [action for action in actions_of(parser) if action.dest not in {*DJANGOS, "help"}]
+    return [action for action in kept if not isinstance(action.choices, dict)]
 
 
 def _filled(action: Action, word: str) -> list[str]:
@@ -96,8 +88,7 @@ def _filled(action: Action, word: str) -> list[str]:
 def _required(parser: ArgumentParser, word: str) -> list[str]:
     options = [filled for action in _own(parser) if action.required and action.option_strings
                for filled in _filled(action, word)]  # fmt: skip
-    groups = [filled for group in parser._mutually_exclusive_groups if group.required
-              for filled in _filled(group._group_actions[0], word)]  # fmt: skip
+    groups = [filled for options_of_one in choices_of_one(parser) for filled in _filled(options_of_one[0], word)]
     positions = [filled for action in _own(parser) if not action.option_strings for filled in _filled(action, word)]
     return [*options, *groups, "--", *positions] if positions else [*options, *groups]
 
@@ -120,7 +111,7 @@ def _run(name: str, words: list[str], capsys: pytest.CaptureFixture[str]) -> int
 
 
 def _argument_lists(name: str) -> Iterator[list[str]]:
-    for way, parser in _ways(_parser(name)):
+    for way, parser in ways_of(_parser(name)):
         yield [*way, "--json"]
         for word in WORDS:
             yield [*way, "--json", *_required(parser, word)]
@@ -189,8 +180,14 @@ def test_a_path_is_one_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setenv("HOME", str(tmp_path))
     assert a_path("~/reports") == tmp_path / "reports"
     assert a_path("reports/C") == Path("reports/C")
-    for word in ("", " ", "C:\\reports", "d:/reports", "~nobody-of-that-name/reports"):
-        with pytest.raises(ArgumentTypeError, match="expected"):
+    for word, said in (
+        ("", "the path is empty"),
+        (" ", "the path is empty"),
+        ("C:\\reports", "a path of Windows"),
+        ("d:/reports", "a path of Windows"),
+        ("~nobody-of-that-name/reports", "nobody on this machine has the name"),
+    ):
+        with pytest.raises(ArgumentTypeError, match=said):
             a_path(word)
     monkeypatch.chdir(tmp_path)
     Path("C:\\reports").touch()

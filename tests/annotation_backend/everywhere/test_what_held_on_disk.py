@@ -27,9 +27,9 @@ from annotation_backend.review.models import Review, approved_review
 from annotation_backend.supervision.supervisor import read_procfile
 from datasets.errors import RejectedInput
 from datasets.study.case import SeriesRole
-from tests.annotation_backend.inference.serving.test_serving import _flipped, _package
 from tests.annotation_backend.support.on_disk import at_once, database_on_disk
 from tests.annotation_backend.support.records import VERDICT, published, registered_case, save_body, signed_in
+from tests.annotation_backend.support.segmenters import flip_a_weight, packaged_model
 from training.pretrained.shipped import shipped_packages
 
 pytestmark = pytest.mark.django_db
@@ -166,9 +166,9 @@ def test_commands_work_from_another_folder_and_what_they_write_is_their_owners_a
 def test_the_doctor_names_a_model_with_one_flipped_bit(settings: Any, tmp_path: Path) -> None:
     settings.DATA_FOLDER = tmp_path
     LabelingProject.objects.create(label_studio_id=1, title="Test")
-    model = _package(shipped_packages()["clicks-2d"], "held")
-    for kind in doctor._ASKED_FOR:
+    model = packaged_model(shipped_packages()["clicks-2d"], "held")
+    for kind in doctor.ASKED_FOR:
         Promotion.objects.create(model=model, prompt_kind=kind)
-    _flipped(model.path)
+    flip_a_weight(model.path)
     with pytest.raises(RejectedInput, match="package-weights-digest"):
         doctor.models()

@@ -49,7 +49,7 @@ class Drawing:
 
 
 class ModelStudio:
-    """Projects, tasks and annotations in memory; `call` takes the place of `labeling.client.call`."""
+    """Projects, tasks and annotations in memory; `call` takes the place of `labeling.studio.client.call`."""
 
     def __init__(self, clock: Clock, *, shape: tuple[int, int]) -> None:
         self.clock = clock

@@ -124,12 +124,11 @@ def _connect(world: World, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(upkeep, "is_up", lambda: True)
     patch.setattr(timezone, "now", world.clock.now)
     patch.setattr(register, "each_done", registered_anew(world))
-    write_all = build._write_all
+    written = build.WrittenRelease
 
-    def with_a_middle(*args: object, **options: object) -> object:
-        written = write_all(*args, **options)  # type: ignore[arg-type]
+    def with_a_middle(*args: object) -> object:
         if world.meanwhile:
             world.meanwhile()
-        return written
+        return written(*args)  # type: ignore[arg-type]
 
-    patch.setattr(build, "_write_all", with_a_middle)
+    patch.setattr(build, "WrittenRelease", with_a_middle)

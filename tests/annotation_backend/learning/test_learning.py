@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.exclusion import exclude
-from annotation_backend.cases.models import Registration
-from annotation_backend.inference.serving.segmenting import predict_slices
+from annotation_backend.cases.models import Case, Registration
+from annotation_backend.cases.registration.volumes import picture_plane
+from annotation_backend.inference.serving.segmenting import INSIDE_ABOVE_PROBABILITY, predict_slices, request_of
 from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.learning.models import Run, RunStatus
@@ -20,6 +22,7 @@ from datasets.errors import RejectedInput
 from datasets.study.case import QualityScore
 from tests.annotation_backend.support.records import accounts, published, registered_case, saved
 from training.fitting.unet25d import FitSettings
+from training.methods.loading import load_segmenter
 from training.prompts.prompt import Prompts
 
 pytestmark = pytest.mark.django_db
@@ -73,10 +76,17 @@ def test_a_run_gives_a_registered_model_that_names_its_snapshot_and_serves_once_
         serving_model(PromptKind.AUTOMATIC)
     promote(model)
     [drawn] = predict_slices(task.case, [1], prompts=Prompts())
-    assert drawn.model == model
-    assert drawn.mask.shape == (20, 24)
+    assert (drawn.model, drawn.model_version) == (model, f"{model.name}-{model.version}")
+    np.testing.assert_array_equal(drawn.mask, _drawn_by_the_package(model, task.case, index=1))
     with pytest.raises(RejectedInput, match="model-prompt-kind"):
         promote(model, kinds=[PromptKind.BOX])
+
+
+def _drawn_by_the_package(model: Model, case: Case, *, index: int) -> np.ndarray:
+    """What the files of a model draw on a slice, read anew and asked past the registry and the cache."""
+    segmenter = load_segmenter(model.path, expected_digest=model.digest)
+    answer = segmenter.segment(request_of(case, Prompts(), slices=[index]))
+    return picture_plane(case).to_picture(np.asarray(answer.probability.data), index) > INSIDE_ABOVE_PROBABILITY
 
 
 def test_a_mask_that_was_changed_on_disk_is_not_learned_from(people: dict[Role, User]) -> None:

@@ -82,17 +82,17 @@ def test_a_changed_mask_is_refused() -> None:
 
 def test_slices_of_a_case_that_was_excluded_while_they_were_written_go(monkeypatch: pytest.MonkeyPatch) -> None:
     from annotation_backend.cases.exclusion import exclude
-    from annotation_backend.learning import training_slices
+    from curation.slices import training_files
 
     mask = _reviewed(Verdict.APPROVE)
-    write = training_slices._export
+    write = training_files.export_training_slices
 
-    def excluded_meanwhile(*words: object) -> object:
-        manifest = write(*words)  # type: ignore[arg-type]
+    def excluded_meanwhile(*words: object, **options: object) -> object:
+        manifest = write(*words, **options)  # type: ignore[arg-type]
         exclude(mask.case, reason="Consent withdrawn.")
         return manifest
 
-    monkeypatch.setattr(training_slices, "_export", excluded_meanwhile)
+    monkeypatch.setattr(training_files, "export_training_slices", excluded_meanwhile)
     with pytest.raises(RejectedInput, match="approval-ended"):
         export_approved(None, TrainingSliceSettings())
     assert not (Path(settings.DATA_FOLDER) / "training_slices" / mask.case.code).exists()

@@ -160,4 +160,4 @@ def test_a_part_is_what_was_asked_for(asked: dict[str, str], part: Part | None) 
 
 
 def test_portions_are_small_whatever_the_release(files: list[ArchivedFile]) -> None:
-    assert max(map(len, Archive(files).read(0, Archive(files).size))) <= archives._CHUNK_BYTES
+    assert max(map(len, Archive(files).read(0, Archive(files).size))) <= archives.PORTION_BYTES

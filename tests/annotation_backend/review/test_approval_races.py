@@ -16,9 +16,8 @@ from annotation_backend.review.models import Review, Verdict, VerdictEnd, approv
 from annotation_backend.review.services import decide
 from datasets.release.build import ReleaseSettings
 from datasets.study.case import QualityScore
-from tests.annotation_backend.review.test_approvals import _register_otherwise
 from tests.annotation_backend.support.on_disk import at_once, database_on_disk, in_a_thread
-from tests.annotation_backend.support.records import accounts, published, registered_case, saved
+from tests.annotation_backend.support.records import accounts, published, register_otherwise, registered_case, saved
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,12 +67,12 @@ def test_a_registration_and_a_save_at_the_same_moment_leave_one_of_them_first(nu
 
     task = in_a_thread(fresh)
     before = in_a_thread(Registration.objects.get).record_sha256
-    outcome, _ = at_once(lambda: _register_otherwise(task.case), lambda: saved(task))
+    outcome, _ = at_once(lambda: register_otherwise(task.case), lambda: saved(task))
     now = in_a_thread(Registration.objects.get)
     assert (outcome == "case-annotated") == (now.record_sha256 == before)
     assert outcome in ("case-annotated", None)
     assert in_a_thread(lambda: now.volume_path("t1").exists())
-    assert in_a_thread(lambda: _register_otherwise(task.case, "third")) == "case-annotated"
+    assert in_a_thread(lambda: register_otherwise(task.case, "third")) == "case-annotated"
 
 
 @pytest.mark.parametrize("number", range(1, ROUNDS + 1))

@@ -11,14 +11,16 @@ from django.urls import reverse
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.exclusion import exclude, take_back
 from annotation_backend.cases.models import Case, Registration, Slice, VerdictOfRegistration
-from annotation_backend.cases.registration.export import export_case, keep_pictures
-from annotation_backend.cases.registration.register import keep_registration, register_cases
+from annotation_backend.cases.registration import export
+from annotation_backend.cases.registration.export import export_case
+from annotation_backend.cases.registration.register import register_cases
 from annotation_backend.cases.registration.verdicts import decide_registration
 from annotation_backend.cases.signals import shown_changed
+from annotation_backend.cases.workers.pairs import ExportTask, StoredPictures
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingProject, LabelingTask, TaskState
 from annotation_backend.labeling.saves.store import receive
 from annotation_backend.labeling.signals import saves_settled
-from annotation_backend.labeling.upkeep import _behind
+from annotation_backend.labeling.upkeep import cases_behind
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.labeling.versions.standing import standing_of
 from annotation_backend.publishing.models import Release
@@ -29,7 +31,14 @@ from annotation_backend.review.services import decide, queue
 from datasets.errors import RejectedInput
 from datasets.release.build import ReleaseSettings
 from datasets.study.case import QualityScore
-from tests.annotation_backend.support.records import accounts, published, registered_case, save_body, saved
+from tests.annotation_backend.support.records import (
+    accounts,
+    published,
+    register_otherwise,
+    registered_case,
+    save_body,
+    saved,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -71,21 +80,6 @@ def _delete(*saves: Annotation) -> None:
     mark_deleted(Annotation.objects.filter(pk__in=[save.pk for save in saves]))
 
 
-def _register_otherwise(case: Case, words: str = "otherwise") -> None:
-    """Another registration, whose volumes are those that lie there, in the way that every registration is kept."""
-    from annotation_backend.cases.workers.pairs import StoredRegistration
-    from datasets.files import canonical_json, sha256_of_bytes, write_bytes
-
-    folder = case.folder / f"made-{words}"
-    for name in ("t1.nii.gz", "t2.nii.gz"):
-        write_bytes(folder / name, case.registration.volume_path(name[:2]).read_bytes())  # type: ignore[arg-type]
-    write_bytes(folder / "checkerboard.png", b"png")
-    record = {**case.registration.record, "method": words}
-    keep_registration(
-        case, StoredRegistration(case.code, folder, words, record, sha256_of_bytes(canonical_json(record)))
-    )
-
-
 def _page(client: Client, people: dict[Role, User], name: str, *args: str) -> str:
     client.force_login(people[Role.RADIOLOGIST])
     return " ".join(client.get(reverse(name, args=args)).content.decode().split())
@@ -113,7 +107,7 @@ def test_deleting_all_annotations_ends_the_approval_and_is_no_way_to_register_ag
     assert [finding.code for finding in report.findings] == ["case-annotated"]
     assert "Delete" not in report.findings[0].remedy
     with pytest.raises(RejectedInput, match="case-annotated"):
-        _register_otherwise(case)
+        register_otherwise(case)
     assert Registration.objects.get().record_sha256 == before
     assert all(case.registration.volume_path(role).exists() for role in ("t1", "t2"))  # type: ignore[arg-type]
     with pytest.raises(RejectedInput, match="nothing-approved"):
@@ -132,7 +126,7 @@ def test_another_registration_ends_an_approval_and_its_mask_stands_no_more(
     assert approved_reviews() == []
     assert VerdictEnd.objects.get().reason == EndReason.REGISTRATION
     assert standing_of(case).mask is None
-    assert _behind() == {case.code}
+    assert cases_behind() == {case.code}
     with pytest.raises(RejectedInput, match="pictures-behind"):
         _decided(approval.mask, people)
     assert "manage.py export_slices --case C0001" in _page(client, people, "review-case", case.code)
@@ -153,7 +147,7 @@ def test_a_save_while_others_are_registered_keeps_the_registration(task: Labelin
 
     def drawn_meanwhile() -> None:
         saved(task)
-        _register_otherwise(case)
+        register_otherwise(case)
 
     assert not case.is_annotated
     with pytest.raises(RejectedInput, match="case-annotated"):
@@ -180,17 +174,22 @@ def test_a_skip_without_a_region_is_no_drawing(task: LabelingTask) -> None:
     assert task.case.is_annotated
 
 
-def test_pictures_of_an_earlier_registration_do_not_come_after_a_later_one(task: LabelingTask) -> None:
-    from annotation_backend.cases.registration.export import _task
-    from annotation_backend.cases.workers.pairs import export_pictures
-    from annotation_backend.cases.workers.scratch import scratch_folder
+def test_pictures_of_an_earlier_registration_do_not_come_after_a_later_one(
+    task: LabelingTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register_otherwise(Case.objects.get(), "first")
+    shown = Case.objects.get().pictured_sha256
+    draw = export.export_pictures
 
-    case = Case.objects.select_related("registration").get()
-    with scratch_folder() as scratch:
-        stored = export_pictures(_task(case, scratch))
-        _register_otherwise(Case.objects.get())
-        with pytest.raises(RejectedInput, match="registration-superseded"):
-            keep_pictures(case, stored)
+    def drawn_too_late(asked: ExportTask) -> StoredPictures:
+        pictures = draw(asked)
+        register_otherwise(Case.objects.get(), "second")
+        return pictures
+
+    monkeypatch.setattr(export, "export_pictures", drawn_too_late)
+    with pytest.raises(RejectedInput, match="registration-superseded"):
+        export_case(Case.objects.select_related("registration").get())
+    assert Case.objects.get().pictured_sha256 == shown
     assert Case.objects.get().pictured_sha256 != Registration.objects.get().record_sha256
 
 

@@ -92,7 +92,7 @@ def test_a_migration_reads_no_code_that_changes_after_it(path: Path) -> None:
 def _drawn_on_after_the_verdict() -> None:
     """A save that no mask was made of when the installation was upgraded; written as that version wrote it."""
     before = Annotation.objects.get(task__case__code=DRAWN_ON)
-    values = {field.attname: getattr(before, field.attname) for field in Annotation._meta.concrete_fields}
+    [values] = Annotation.objects.filter(pk=before.pk).values()
     later = {"number": 2, "content_sha256": "a" * 64, "saved_at": "2026-11-21T12:00:00Z"}
     Annotation.objects.bulk_create([Annotation(**{**values, **later, "id": None})])
 

@@ -7,11 +7,10 @@ from annotation_backend.labeling.models import CaseMask, LabelingTask, TaskState
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.labeling.versions.doubts import name_annotator, note_doubts
 from annotation_backend.labeling.versions.losses import open_findings
-from annotation_backend.review.models import Review, Verdict, approved_review
-from annotation_backend.review.services import decide, queue
+from annotation_backend.review.models import Verdict, approved_review
+from annotation_backend.review.services import queue
 from datasets.errors import RejectedInput
-from datasets.study.case import QualityScore
-from tests.annotation_backend.support.records import accounts, published, registered_case, saved
+from tests.annotation_backend.support.records import accounts, approve, published, registered_case, saved
 
 pytestmark = pytest.mark.django_db
 
@@ -30,13 +29,8 @@ def mask(people: dict[Role, User]) -> CaseMask:
     return made
 
 
-def _approve(mask: CaseMask, reviewer: User, **changes: object) -> Review:
-    choices = {"verdict": Verdict.APPROVE, "quality_score": QualityScore.EXCELLENT, "accepts_unannotated": True}
-    return decide(mask, reviewer, **{**choices, **changes})  # type: ignore[arg-type]
-
-
 def test_a_radiologist_approves_and_the_case_has_an_approved_mask(mask: CaseMask, people: dict[Role, User]) -> None:
-    review = _approve(mask, people[Role.RADIOLOGIST])
+    review = approve(mask, people[Role.RADIOLOGIST])
     assert approved_review(mask.case) == review
     assert [entry.is_waiting for entry in queue()] == [False]
 
@@ -44,7 +38,7 @@ def test_a_radiologist_approves_and_the_case_has_an_approved_mask(mask: CaseMask
 @pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.DATA_MANAGER, Role.ANNOTATOR])
 def test_nobody_else_approves(mask: CaseMask, people: dict[Role, User], role: Role) -> None:
     with pytest.raises(RejectedInput, match="not-a-radiologist"):
-        _approve(mask, people[role])
+        approve(mask, people[role])
     assert approved_review(mask.case) is None
 
 
@@ -56,7 +50,7 @@ def test_nobody_approves_their_own_drawing_not_even_an_edited_one(mask: CaseMask
     newest = assemble(task.case)
     assert newest is not None
     with pytest.raises(RejectedInput, match="own-drawing"):
-        _approve(newest, radiologist)
+        approve(newest, radiologist)
 
 
 def test_an_annotation_that_somebody_else_touched_last_stays_its_annotators_own(
@@ -67,7 +61,7 @@ def test_an_annotation_that_somebody_else_touched_last_stays_its_annotators_own(
     newest = assemble(task.case)
     assert newest is not None
     with pytest.raises(RejectedInput, match="own-drawing"):
-        _approve(newest, people[Role.RADIOLOGIST])
+        approve(newest, people[Role.RADIOLOGIST])
 
 
 def test_an_annotation_by_an_unknown_person_is_in_no_mask_and_waits_for_a_name(
@@ -78,49 +72,49 @@ def test_an_annotation_by_an_unknown_person_is_in_no_mask_and_waits_for_a_name(
     assert assemble(task.case) == mask
     assert note_doubts(task.case) == 1
     with pytest.raises(RejectedInput, match="losses-unseen"):
-        _approve(mask, people[Role.RADIOLOGIST])
+        approve(mask, people[Role.RADIOLOGIST])
     [finding] = open_findings(task.case)
     assert name_annotator(finding, people[Role.RADIOLOGIST], named_by=people[Role.DATA_MANAGER]) == 1
     newest = assemble(task.case)
     assert newest is not None
     assert newest.annotated_slices == [2, 3]
     with pytest.raises(RejectedInput, match="own-drawing"):
-        _approve(newest, people[Role.RADIOLOGIST])
+        approve(newest, people[Role.RADIOLOGIST])
 
 
 def test_a_mask_whose_annotator_is_not_known_any_more_does_not_count(people: dict[Role, User], mask: CaseMask) -> None:
     User.objects.filter(pk=people[Role.ANNOTATOR].pk).update(label_studio_id=None)
     with pytest.raises(RejectedInput, match="mask-superseded"):
-        _approve(mask, people[Role.RADIOLOGIST])
+        approve(mask, people[Role.RADIOLOGIST])
 
 
 def test_a_save_that_is_not_in_the_mask_yet_keeps_it_from_approval(people: dict[Role, User], mask: CaseMask) -> None:
     task = LabelingTask.objects.get(slice_index=3)
     saved(task, identifier=8)
     with pytest.raises(RejectedInput, match="mask-behind"):
-        _approve(mask, people[Role.RADIOLOGIST])
+        approve(mask, people[Role.RADIOLOGIST])
 
 
 def test_slices_that_nobody_submitted_need_a_word(mask: CaseMask, people: dict[Role, User]) -> None:
     with pytest.raises(RejectedInput, match="slices-unannotated"):
-        _approve(mask, people[Role.RADIOLOGIST], accepts_unannotated=False)
+        approve(mask, people[Role.RADIOLOGIST], accepts_unannotated=False)
 
 
 def test_a_return_needs_a_comment_and_goes_to_the_annotators_tab(mask: CaseMask, people: dict[Role, User]) -> None:
     with pytest.raises(RejectedInput, match="comment-missing"):
-        _approve(mask, people[Role.RADIOLOGIST], verdict=Verdict.RETURN, comment="  ")
-    _approve(mask, people[Role.RADIOLOGIST], verdict=Verdict.RETURN, comment="Lower border.")
+        approve(mask, people[Role.RADIOLOGIST], verdict=Verdict.RETURN, comment="  ")
+    approve(mask, people[Role.RADIOLOGIST], verdict=Verdict.RETURN, comment="Lower border.")
     assert LabelingTask.objects.get(slice_index=2).state == TaskState.RETURNED
     assert LabelingTask.objects.get(slice_index=0).state == TaskState.PENDING
     assert approved_review(mask.case) is None
 
 
 def test_a_second_verdict_and_a_verdict_on_an_old_mask_are_refused(mask: CaseMask, people: dict[Role, User]) -> None:
-    _approve(mask, people[Role.RADIOLOGIST])
+    approve(mask, people[Role.RADIOLOGIST])
     with pytest.raises(RejectedInput, match="already-decided"):
-        _approve(mask, people[Role.RADIOLOGIST])
+        approve(mask, people[Role.RADIOLOGIST])
     task = LabelingTask.objects.get(slice_index=3)
     saved(task, identifier=8)
     assemble(mask.case)
     with pytest.raises(RejectedInput, match="mask-superseded"):
-        _approve(mask, people[Role.RADIOLOGIST])
+        approve(mask, people[Role.RADIOLOGIST])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -51,7 +52,8 @@ def test_without_a_process_that_is_not_needed_the_others_are_waited_for(tmp_path
     try:
         with pytest.raises(TryAgain, match="not-ready"):
             processes.wait_until(lambda: False, what="nothing", seconds=4, needed=["fine"])
-        assert processes._kept["broken"].is_hopeless
+        with pytest.raises(TryAgain, match="process-ended"):
+            processes.wait_until(lambda: False, what="nothing", seconds=4, needed=["fine", "broken"])
     finally:
         processes.stop()
 
@@ -100,43 +102,67 @@ def test_each_end_in_a_row_makes_the_pause_longer_up_to_a_bound_and_one_that_las
 ) -> None:
     clock = [0.0]
     monkeypatch.setattr(kept_process.time, "monotonic", lambda: clock[0])
-    kept = KeptProcess(["false"], folder=tmp_path, environment=dict(os.environ), log=tmp_path / "one.log")
+    works = tmp_path / "works"
+    command = ["sh", "-c", f"test -e {works} && exec sleep 60"]
+    kept = KeptProcess(command, folder=tmp_path, environment=dict(os.environ), log=tmp_path / "one.log")
     pauses = []
     kept.start()
     for _ in range(10):
-        kept._process.wait()
-        kept.tend()
-        pauses.append(kept._next_start - clock[0])
+        _has_ended(kept)
+        pauses.append(_pause_in(kept.tend()))
         assert kept.tend() is None, "its pause is not over"
         clock[0] += pauses[-1]
         assert kept.tend() == "was started again."
     assert pauses == [0.5, 1, 2, 4, 8, 16, 30, 30, 30, 30]
-    kept._process.wait()
-    kept._command = ["sleep", "60"]
+    _has_ended(kept)
+    works.touch()
     kept.tend()
     clock[0] += 30
     kept.tend()
     clock[0] += kept_process.SETTLED_SECONDS + 1
     assert kept.tend() is None
-    kept._process.kill()
-    kept._process.wait()
-    kept.tend()
-    assert kept._next_start - clock[0] == kept_process.SHORTEST_PAUSE
+    _kill(kept)
+    assert _pause_in(kept.tend()) == kept_process.SHORTEST_PAUSE
+    clock[0] += kept_process.SHORTEST_PAUSE - 0.1
+    assert kept.tend() is None
     assert not kept.is_hopeless
 
 
 def test_a_process_that_cannot_be_started_now_is_tried_again(tmp_path: Path) -> None:
-    kept = KeptProcess(["sleep", "60"], folder=tmp_path, environment=dict(os.environ), log=tmp_path / "one.log")
+    folder = tmp_path / "home"
+    folder.mkdir()
+    kept = KeptProcess(["sleep", "60"], folder=folder, environment=dict(os.environ), log=tmp_path / "one.log")
     kept.start()
-    kept._process.kill()
-    kept._process.wait()
+    _kill(kept)
     kept.tend()
-    kept._folder = tmp_path / "gone"
+    folder.rename(tmp_path / "gone")
     told = eventually(kept.tend, seconds=20, what="an attempt")
     assert "no start (No such file or directory)" in told
-    kept._folder = tmp_path
+    (tmp_path / "gone").rename(folder)
     assert eventually(kept.tend, seconds=20, what="another attempt") == "was started again."
     kept.end(seconds=0)
+
+
+def _kill(kept: KeptProcess) -> None:
+    assert kept.group is not None
+    os.killpg(kept.group, signal.SIGKILL)
+    _has_ended(kept)
+
+
+def _has_ended(kept: KeptProcess) -> None:
+    """Waits for its end, also while a test's clock stands still."""
+    for _ in range(400):
+        if not kept.is_running:
+            return
+        time.sleep(0.05)
+    raise AssertionError("it runs on")
+
+
+def _pause_in(line: str | None) -> float:
+    """Seconds until the next start, as a line tells them."""
+    found = re.search(r"it is started again in ([\d.]+) s", line or "")
+    assert found, line
+    return float(found[1])
 
 
 def test_stopping_ends_children_of_children(tmp_path: Path) -> None:

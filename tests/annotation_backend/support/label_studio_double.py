@@ -1,5 +1,6 @@
 """Label Studio's answers to requests about the editor, as measured on 1.23.2; it keeps the values that it is given."""
 
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -8,11 +9,11 @@ from typing import Any
 import pytest
 
 from annotation_backend.labeling.studio import client
-from datasets.errors import RejectedInput
+from datasets.errors import RejectedInput, TryAgain
 
 
 def answer_with(monkeypatch: pytest.MonkeyPatch, answer: Callable[..., Any]) -> None:
-    """Lets `answer` take the place of `labeling.client.call` in all modules of ours that use it."""
+    """Lets `answer` take the place of `labeling.studio.client.call` in all modules of ours that use it."""
 
     def stand_in(*words: Any, **options: Any) -> Any:
         return answer(*words, **options)
@@ -25,8 +26,12 @@ def answer_with(monkeypatch: pytest.MonkeyPatch, answer: Callable[..., Any]) -> 
             monkeypatch.setattr(module, "call", stand_in)
 
 
+def _between(bounds: dict[str, int]) -> range:
+    return range(bounds["min"], bounds["max"] + 1)
+
+
 class LabelStudioDouble:
-    """Projects, tabs and tasks in memory. `call` takes the place of `labeling.client.call`."""
+    """Projects, tabs and tasks in memory. `call` takes the place of `labeling.studio.client.call`."""
 
     def __init__(self) -> None:
         self.project: dict[str, Any] = {"id": 1, "label_config": "<View/>", "expert_instruction": ""}
@@ -34,6 +39,8 @@ class LabelStudioDouble:
         self.tabs: dict[int, dict[str, Any]] = {}
         self.tasks: dict[int, dict[str, Any]] = {}
         self.made: dict[int, str] = {}
+        self.unreadable: set[int] = set()
+        self.highest = 0
         self.changes: list[str] = []
         self.backends: dict[int, dict[str, Any]] = {}
         self.webhooks: dict[int, dict[str, Any]] = {}
@@ -58,20 +65,48 @@ class LabelStudioDouble:
         if found := re.fullmatch(r"/api/dm/views/(\d+)/", path):
             self.tabs[int(found[1])] = body["data"]
             return None
-        if path == "/api/projects/1/summary/":
-            return self.summary
-        if path == "/api/projects/1/":
-            self.project |= {key: self._kept(key, value) for key, value in (body or {}).items()}
-            return dict(self.project)
+        if found := re.fullmatch(r"/api/projects/(?:1/)?(summary/|import)?", path):
+            return self._of_the_project(found[1], body)
+        if path == "/api/current-user/whoami":
+            return {"id": 1, "active_organization": 1}
         if path == "/api/tasks/":
-            return {"tasks": list(self.rows().values()), "total": len(self.tasks)}
+            return self._listed(options["params"])
         if found := re.fullmatch(r"/api/tasks/(\d+)/", path):
-            if method == "PATCH":
-                self.tasks[int(found[1])] = body["data"]
-            if int(found[1]) not in self.tasks:
-                raise RejectedInput("label-studio-missing", "Label Studio has no such thing.", remedy="Publish it.")
-            return self._row(int(found[1]))
+            return self._one_task(method, int(found[1]), body)
         return self._connected(method, path, options)
+
+    def _of_the_project(self, what: str | None, body: Any) -> Any:
+        """The only one: made, changed and read, its summary, and new tasks."""
+        if what == "summary/":
+            return self.summary
+        if what == "import":
+            return {"task_ids": [self._new_task(one["data"]) for one in body]}
+        self.project |= {key: self._kept(key, value) for key, value in (body or {}).items()}
+        return dict(self.project)
+
+    def _listed(self, params: dict[str, Any]) -> dict[str, Any]:
+        """The tasks that were asked for by number, or all; a list fails that a task with half a character is in."""
+        asked = json.loads(params.get("query", '{"filters": {"items": []}}'))["filters"]["items"]
+        bounds = [each["value"] for each in asked if each["filter"] == "filter:tasks:id"]
+        rows = [row for row in self.rows().values() if all(row["id"] in _between(one) for one in bounds)]
+        if params.get("fields") == "all" and self.unreadable & {row["id"] for row in rows}:
+            raise TryAgain("label-studio-error", "Label Studio answers with status 500.", remedy="Run it again.")
+        return {"tasks": rows, "total": len(rows)}
+
+    def _one_task(self, method: str, number: int, body: Any) -> Any:
+        if method == "PATCH":
+            self.tasks[number] = body["data"]
+        if number not in self.tasks:
+            raise RejectedInput("label-studio-missing", "Label Studio has no such thing.", remedy="Publish it.")
+        if method == "DELETE":
+            del self.tasks[number]
+            return None
+        return self._row(number)
+
+    def _new_task(self, data: dict[str, Any]) -> int:
+        self.highest = max([self.highest, *self.tasks]) + 1
+        self.tasks[self.highest] = data
+        return self.highest
 
     def _connected(self, method: str, path: str, options: dict[str, Any]) -> Any:
         """Backends, webhooks, storages and predictions: each a list, and things by number."""

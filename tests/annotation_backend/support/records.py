@@ -13,16 +13,20 @@ from annotation_backend.accounts.models import Role, User
 from annotation_backend.accounts.services import create_first_accounts, email_of
 from annotation_backend.cases.models import Case, Patient, Registration, Series, Slice
 from annotation_backend.cases.registration.export import export_case
+from annotation_backend.cases.registration.register import keep_registration
+from annotation_backend.cases.workers.pairs import StoredRegistration
 from annotation_backend.labeling.masks.controls import IMAGE
 from annotation_backend.labeling.masks.regions import region_of
-from annotation_backend.labeling.models import Annotation, LabelingProject, LabelingTask, ReceivedBy
+from annotation_backend.labeling.models import Annotation, CaseMask, LabelingProject, LabelingTask, ReceivedBy
 from annotation_backend.labeling.saves.save import read_save
 from annotation_backend.labeling.saves.store import store
+from annotation_backend.review.models import Review, Verdict
+from annotation_backend.review.services import decide
 from curation.slices.png import encode_png
-from datasets.files import sha256_of_bytes, sha256_of_file, write_bytes
+from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, write_bytes
 from datasets.formats.nifti import write_volume
 from datasets.image.volume import Grid, Volume
-from datasets.study.case import SeriesRole
+from datasets.study.case import QualityScore, SeriesRole
 
 SHAPE = (24, 20, 5)
 AFFINE = np.diag([-1.0, -1.0, 4.0, 1.0])
@@ -153,6 +157,24 @@ def save_body(of: LabelingTask, *, identifier: int = 7, person: int = 4, **chang
 def saved(of: LabelingTask, **changes: Any) -> Annotation:
     """A save that Label Studio gave us itself, stored; `changes` as for `save_body`."""
     return store(read_save(save_body(of, **changes)), received_by=ReceivedBy.PULL)[0]
+
+
+def register_otherwise(case: Case, words: str = "otherwise") -> None:
+    """Another registration, whose volumes are those that lie there, in the way that every registration is kept."""
+    folder = case.folder / f"made-{words}"
+    for role in SeriesRole:
+        write_bytes(folder / f"{role}.nii.gz", case.registration.volume_path(role).read_bytes())
+    write_bytes(folder / "checkerboard.png", b"png")
+    record = {**case.registration.record, "method": words}
+    keep_registration(
+        case, StoredRegistration(case.code, folder, words, record, sha256_of_bytes(canonical_json(record)))
+    )
+
+
+def approve(mask: CaseMask, reviewer: User, **changes: object) -> Review:
+    """A verdict on a mask, an approval unless `changes`, which are as for `decide`, say otherwise."""
+    choices = {"verdict": Verdict.APPROVE, "quality_score": QualityScore.EXCELLENT, "accepts_unannotated": True}
+    return decide(mask, reviewer, **{**choices, **changes})  # type: ignore[arg-type]
 
 
 def unaccepted_prompt() -> dict[str, Any]:

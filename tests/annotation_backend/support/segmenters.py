@@ -1,14 +1,18 @@
-"""Segmenters for tests that need no network: their masks are known, and they count how often they are asked."""
+"""Models for tests: segmenters whose masks are known, which count how often they are asked, and packages with files."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from django.conf import settings
 
+from annotation_backend.registry.model_registry import register_package
 from annotation_backend.registry.models import Model, Promotion, PromptKind
 from datasets.files import sha256_of_bytes
 from datasets.image.volume import Volume
-from training.model_package import Method
+from training.model_package import WEIGHTS_NAME, Method, read_description, read_package, write_package
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
 
 
@@ -41,6 +45,22 @@ def known_model(name: str = "bright", *, method: Method = Method.UNET_25D, kinds
     for kind in kinds:
         Promotion.objects.create(model=model, prompt_kind=kind)
     return model
+
+
+def packaged_model(source: Path, version: str, *, tensors: object = None) -> Model:
+    """A registered model of its own version, with the files of a package; `tensors` instead of its weights."""
+    description, own = read_package(source, expected_digest=read_description(source).digest)
+    folder = Path(settings.DATA_FOLDER) / "models" / f"test-serving-{version}"
+    shutil.rmtree(folder, ignore_errors=True)
+    write_package(folder, replace(description, name="test-serving", version=version, weights_sha256=""), tensors or own)
+    return register_package(folder)
+
+
+def flip_a_weight(folder: Path) -> None:
+    """Changes one bit of a package's weights."""
+    content = bytearray((folder / WEIGHTS_NAME).read_bytes())
+    content[-1] ^= 1
+    (folder / WEIGHTS_NAME).write_bytes(bytes(content))
 
 
 def drawn_by(monkeypatch: pytest.MonkeyPatch, segmenter: BrightSegmenter) -> BrightSegmenter:

@@ -4,21 +4,22 @@ import errno
 import json
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+import requests
 from django.db import IntegrityError, OperationalError, connection
+from django.db.backends.signals import connection_created
 from django.test import Client
 
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.services import email_of
 from annotation_backend.environment import password_variable
 from annotation_backend.labeling.studio.credentials import webhook_headers
-from annotation_backend.labeling.studio.web_patience import _bound
+from annotation_backend.labeling.studio.web_patience import DATABASE_SECONDS, bound_database_waits
 from annotation_backend.web.machine_faults import refusal_of
-from datasets.errors import RejectedInput
+from datasets.errors import RejectedInput, TryAgain
 from tests.annotation_backend.support.records import accounts
 
 
@@ -137,9 +138,11 @@ def test_the_web_service_waits_for_the_database_no_longer_than_a_page_may_take()
     with connection.cursor() as cursor:
         [before] = cursor.execute("PRAGMA busy_timeout").fetchone()
         try:
-            _bound(connection=connection)
-            assert cursor.execute("PRAGMA busy_timeout").fetchone() == (5000,)
+            bound_database_waits()
+            connection_created.send(sender=type(connection), connection=connection)
+            assert cursor.execute("PRAGMA busy_timeout").fetchone() == (5000,) == (DATABASE_SECONDS * 1000,)
         finally:
+            connection_created.disconnect(dispatch_uid="web-patience")
             cursor.execute(f"PRAGMA busy_timeout = {before}")
 
 
@@ -147,9 +150,22 @@ def test_the_web_service_waits_for_the_database_no_longer_than_a_page_may_take()
 def test_a_page_that_asks_label_studio_waits_a_few_seconds_altogether(browser: Client, monkeypatch) -> None:
     from annotation_backend.labeling.studio import client
 
-    found: list[float] = []
-    monkeypatch.setattr("annotation_backend.views.is_up", lambda **_options: found.append(client._end()) or True)
+    waits: list[float] = []
+
+    def never_answers(*_words: object, timeout: tuple[float, float], **_options: object) -> None:
+        waits.append(timeout[1])
+        raise requests.ConnectionError
+
+    def asks(**_options: object) -> bool:
+        with pytest.raises(TryAgain, match="label-studio-down"):
+            client.call("GET", "/api/version")
+        return True
+
+    monkeypatch.setattr(client.requests, "request", never_answers)
+    monkeypatch.setattr("annotation_backend.views.is_up", asks)
     browser.force_login(accounts()[Role.DATA_MANAGER])
     assert browser.get("/").status_code == 200
-    assert found[0] - time.monotonic() <= 8
-    assert client._end() - time.monotonic() > 50
+    [in_a_page] = waits
+    assert 0 < in_a_page <= 8
+    asks()
+    assert waits[1] > 50

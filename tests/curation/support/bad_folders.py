@@ -120,17 +120,17 @@ def _pipe(folder: Path) -> None:
 
 
 def _change_while_read(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Lets another program write to the T1 while its voxels are read."""
+    """Lets another program write to the T1 when its header is read and its voxels are not."""
     import datasets.formats.nifti
 
-    path, read = folder / "t1.nii", datasets.formats.nifti._read_voxels
+    path, check = folder / "t1.nii", datasets.formats.nifti.check_extensions
 
-    def read_slowly(*arguments: object) -> object:
+    def check_slowly(*arguments: object) -> object:
         if path.stat().st_size < 4000:
             path.write_bytes(path.read_bytes() + bytes(4000))
-        return read(*arguments)
+        return check(*arguments)
 
-    patch.setattr(datasets.formats.nifti, "_read_voxels", read_slowly)
+    patch.setattr(datasets.formats.nifti, "check_extensions", check_slowly)
 
 
 _NIFTI = [

@@ -131,7 +131,7 @@ def test_sequences_are_followed_in_every_encoding(path: Path) -> None:
         other = path.with_name(f"{syntax}.dcm")
         if syntax == ExplicitVRBigEndian:
             dataset["PixelData"].VR = "OW"
-            dataset._read_little = None
+            dataset.set_original_encoding(dataset.original_encoding[0], None)
         dataset.save_as(
             other, implicit_vr=syntax == ImplicitVRLittleEndian, little_endian=syntax != ExplicitVRBigEndian
         )

@@ -106,13 +106,13 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, monkeyp
 
     path = tmp_path / "a.nii"
     path.write_bytes(nifti())
-    read = datasets.formats.nifti._read_voxels
+    check = datasets.formats.nifti.check_extensions  # the last step before the voxels are read
 
-    def read_slowly(*arguments: object) -> object:
+    def check_slowly(*arguments: object) -> object:
         path.write_bytes(nifti(bad_inputs.voxels(1)) + b"\0")
-        return read(*arguments)
+        return check(*arguments)
 
-    monkeypatch.setattr(datasets.formats.nifti, "_read_voxels", read_slowly)
+    monkeypatch.setattr(datasets.formats.nifti, "check_extensions", check_slowly)
     with pytest.raises(RejectedInput, match="file-changed"):
         read_volume(path)
 

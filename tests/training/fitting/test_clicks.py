@@ -40,7 +40,7 @@ class Watched:
 
 
 def session(settings: ClickSettings, *, automatic: bool = False) -> Any:
-    return fitting._Session(settings.plan(automatic=automatic), settings, torch.device("cpu"))
+    return fitting.ClickSession(settings.plan(automatic=automatic), settings, torch.device("cpu"))
 
 
 def ball_batch(settings: ClickSettings) -> tuple[Tensor, Tensor]:
@@ -190,7 +190,7 @@ def test_what_training_shows_is_what_the_plan_serves() -> None:
         for n in range(3)
     ]
     clicks = [replace(click, positive=number != 1) for number, click in enumerate(made) if click is not None]
-    training = session(settings, automatic=True)._input(images, [clicks], previous)[0].numpy()
+    training = session(settings, automatic=True).input_of(images, [clicks], previous)[0].numpy()
     points = np.array([click.index for click in clicks], float)
     served = plan.refiner_input(images[0].numpy(), CanvasClicks(points[[0, 2]], points[[1]]), previous[0])
     np.testing.assert_array_equal(training, served)
@@ -261,7 +261,7 @@ def dice_with_clicks(plan: ClickPlan, tensors: dict[str, Any], clicks: int) -> f
     network.load_state_dict({name: torch.from_numpy(tensor).float() for name, tensor in tensors.items()})
     settings = replace(DEEPGROW, canvas=plan.canvas, augmentation=Augmentation(), rule=ClickRule.DEEPGROW)
     held_back = [ball_example(number, shape=(20, 20, 10)) for number in range(20, 24)]
-    images, target = fitting._shown(held_back, settings, plan).batch(np.random.default_rng(0), 6)
+    images, target = fitting.canvas_sampler(held_back, settings, plan).batch(np.random.default_rng(0), 6)
     found = []
     for image, truth in zip(images, target, strict=True):
         random, inside = np.random.default_rng(1), np.zeros(plan.canvas, bool)
@@ -269,7 +269,7 @@ def dice_with_clicks(plan: ClickPlan, tensors: dict[str, Any], clicks: int) -> f
         for _ in range(clicks):
             made = fitting.next_click(truth[0].numpy() > 0.5, inside, random)
             own += [made] if made is not None else []
-            batch = fitting._Session(plan, settings, torch.device("cpu"))._input(image[None], [own], None)
+            batch = fitting.ClickSession(plan, settings, torch.device("cpu")).input_of(image[None], [own], None)
             with torch.no_grad():
                 inside = network(batch)[0, 0].numpy() > 0
         wanted = truth[0].numpy() > 0.5
@@ -347,7 +347,7 @@ def test_a_refiner_begins_as_the_first_network_blind_to_clicks() -> None:
     assert plan.automatic is not None
     torch.manual_seed(0)
     first, refiner = fitting.dyn_unet(plan.automatic).eval(), fitting.dyn_unet(plan.refiner).eval()
-    fitting._begin_with(refiner, fitting.half_precision(first))
+    fitting.begin_with(refiner, fitting.half_precision(first))
     shown = torch.randn(1, 5, *TWO_STAGE.canvas)
     with torch.no_grad():
         expected = first(shown[:, :2])

@@ -108,7 +108,7 @@ def test_slices_with_a_tumour_in_the_corner_show_all_of_it() -> None:
     random = np.random.default_rng(0)
     for _ in range(20):
         truth = cornered.inside[:, :, 3]
-        region = samplers._slice_region(truth, random)
+        region = samplers.slice_region(truth, random)
         assert truth[region.slices].sum() == truth.sum()
     _, targets = made.batch(random, 40)
     assert (targets.flatten(1).sum(1) > 0).all()

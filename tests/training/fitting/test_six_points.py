@@ -59,8 +59,8 @@ def test_training_shows_what_service_shows() -> None:
     """Without augmentation, an example is shown as `points_input` makes it, with its target in the same place."""
     settings = replace(SETTINGS, channels=("t1", "t2"), augmentation=STILL, relaxations=(0.1, 0.1))
     plan = plan_points(EXAMPLES[:1], settings)
-    learner = fitting._Learner(EXAMPLES[:1], plan, settings, device=torch.device("cpu"))
-    shown, target = learner._shown(np.random.default_rng(5))
+    learner = fitting.PointsLearner(EXAMPLES[:1], plan, settings, device=torch.device("cpu"))
+    shown, target = learner.example(np.random.default_rng(5))
     random = np.random.default_rng(5)
     random.integers(1)
     example, grid = EXAMPLES[0], as_ras(EXAMPLES[0].volumes["t1"]).grid
@@ -77,10 +77,10 @@ def test_maps_keep_their_own_greys() -> None:
     settings = replace(SETTINGS, augmentation=replace(STILL, invert=1.0, intensity=1.0))
     plan = plan_points(EXAMPLES[:1], settings)
     learners = [
-        fitting._Learner(EXAMPLES[:1], plan, each, device=torch.device("cpu"))
+        fitting.PointsLearner(EXAMPLES[:1], plan, each, device=torch.device("cpu"))
         for each in (settings, replace(settings, augmentation=STILL))
     ]
-    varied, plain = (learner._shown(np.random.default_rng(1))[0] for learner in learners)
+    varied, plain = (learner.example(np.random.default_rng(1))[0] for learner in learners)
     torch.testing.assert_close(varied[1:], plain[1:])
     assert (varied[0] * plain[0]).mean() < 0, "the image is inverted"
 

@@ -72,12 +72,12 @@ def test_package_names_its_snapshot(tmp_path: Path) -> None:
 
 
 def test_share_of_empty_slices() -> None:
-    from training.fitting.unet25d import _Slices
+    from training.fitting.unet25d import SliceBatches
 
     case = blob_case(0, shape=(24, 24, 12), radius_mm=8.0)
     shares = {}
     for wanted in (0.0, 0.5):
-        slices = _Slices([case], replace(FAST, batch_size=64, empty_slices=wanted))
+        slices = SliceBatches([case], replace(FAST, batch_size=64, empty_slices=wanted))
         shares[wanted] = np.mean([not target.any() for target in slices.batch()[1]])
     assert shares[0.0] == 0.0
     assert 0.3 < shares[0.5] < 0.7

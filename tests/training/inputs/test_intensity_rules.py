@@ -74,7 +74,7 @@ def test_part_of_a_huge_image_tells_the_same(monkeypatch: pytest.MonkeyPatch) ->
     image = np.random.default_rng(0).normal(300, 40, (60, 70, 50)).astype(np.float32)
     image[:20] = 0.0
     all_of_it = Greys.of(image, IntensityRule.FOREGROUND_ZSCORE)
-    monkeypatch.setattr(intensity_rules, "_LOOKED_AT", 8000)
+    monkeypatch.setattr(intensity_rules, "LOOKED_AT", 8000)
     part = Greys.of(image, IntensityRule.FOREGROUND_ZSCORE)
     assert part != all_of_it, "a part was looked at"
     assert part.middle == pytest.approx(all_of_it.middle, rel=0.02)

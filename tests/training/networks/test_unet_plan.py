@@ -22,6 +22,9 @@ def test_sizes_divide_by_all_strides() -> None:
     assert UNetPlan.uniform(channels=1, widths=(4, 4, 4, 4)).divisor == (8, 8, 8)
 
 
+MISSHAPED: list[dict[str, Any]] = [{"strides": 7}, {"more": 1}]
+"""Not even the shape of a plan."""
+
 CHANGES: list[dict[str, Any]] = [
     {"widths": [4, 8]},
     {"widths": [4, 8, 16, 32]},
@@ -30,12 +33,11 @@ CHANGES: list[dict[str, Any]] = [
     {"channels": "three"},
     {"supervised": 2},
     {"supervised": -1},
-    {"strides": 7},
-    {"more": 1},
     {"strides": [[1, 1, 1], [2, 2, 0], [2, 2, 2]]},
     {"strides": [[1, 1, 1], [2, 2], [2, 2, 2]]},
     {"kernels": [[3, 3], [3, 3], [3, 3]]},
     {"kernels": [[3, 3, 3], [3, 3, 3], [3, 3, -3]]},
+    *MISSHAPED,
 ]
 
 
@@ -43,6 +45,9 @@ CHANGES: list[dict[str, Any]] = [
 def test_what_makes_no_network_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(RejectedInput) as caught:
         UNetPlan.from_parameters(PLAN.parameters | change)
-    assert caught.value.code in ("network-plan", "package-parameters")
-    with pytest.raises(RejectedInput):
+    assert caught.value.code == ("package-parameters" if change in MISSHAPED else "network-plan")
+
+
+def test_no_parameters_are_no_plan() -> None:
+    with pytest.raises(RejectedInput, match="package-parameters"):
         UNetPlan.from_parameters({})

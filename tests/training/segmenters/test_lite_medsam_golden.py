@@ -55,7 +55,7 @@ SYNTHETIC = [line for line in golden() if line.case == "synthetic"]
 @pytest.fixture(scope="module")
 def predictor(lite_medsam):
     """LiteMedSAM as it serves: its encoder in the fastest runtime."""
-    return lite_medsam._predictor
+    return lite_medsam.predictor
 
 
 def patient_grey(line: Expected) -> NDArray[np.uint8]:
@@ -74,7 +74,7 @@ def differences(predictor, line: Expected, grey: NDArray[np.uint8], *, in_torch:
     assert hashlib.sha256(picture.tobytes()).hexdigest() == line.picture_sha256
     if in_torch:
         with torch.inference_mode():
-            embedding = predictor._network.embed(torch.from_numpy(picture).expand(1, 3, -1, -1)).numpy()
+            embedding = predictor.network.embed(torch.from_numpy(picture).expand(1, 3, -1, -1)).numpy()
     else:
         embedding = predictor.embed(grey)
     shape = (grey.shape[0], grey.shape[1])
@@ -101,8 +101,8 @@ def test_synthetic_pictures(predictor, tell_figure: Callable[[str], None], in_to
 
 def test_patients(predictor, tell_figure: Callable[[str], None]) -> None:
     found = [differences(predictor, line, patient_grey(line), in_torch=False) for line in PATIENTS]
-    if isinstance(predictor._encoder, OpenVinoRuntime):
-        assert predictor._encoder.shapes_on_torch == ()
+    if isinstance(predictor.encoder, OpenVinoRuntime):
+        assert predictor.encoder.shapes_on_torch == ()
     largest = max(difference for difference, _ in found)
     pixels = max(abs(pixels) for _, pixels in found)
     tell_figure(f"LiteMedSAM as served, 20 patients: logits differ by {largest:.1e} at most, masks by {pixels} pixels")

@@ -85,7 +85,7 @@ def test_a_point_outside_the_image(name: str, voxel: tuple[float, float, float])
 def test_a_point_that_is_no_number(name: str, bad: float) -> None:
     at = (*points(ENDS), (bad, 0.0, 0.0))
     code = refused(name, SegmentationRequest({"t1": image()}, "t1", prompts(name, at)))
-    assert code in ("prompt-not-finite", "prompt-outside")
+    assert code == ("prompt-outside" if np.isfinite(bad) else "prompt-not-finite")
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -270,7 +270,8 @@ def test_parameters_that_hold_no_plan(name: str, change: str, tmp_path: Path) ->
         case "negative":
             parameters["members"] = -1
     digest = write_package(tmp_path / "model", replace(description, parameters=parameters), tensors)
-    assert load_refused((tmp_path / "model", digest)) in ("package-parameters", "click-plan")
+    is_of_the_plan = name != "six-points" and change != "missing"
+    assert load_refused((tmp_path / "model", digest)) == ("click-plan" if is_of_the_plan else "package-parameters")
     shutil.rmtree(tmp_path / "model")
 
 

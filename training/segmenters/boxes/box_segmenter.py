@@ -53,12 +53,15 @@ class BoxSegmenter:
         title: Name and version of the model.
         rule: How volumes become grey values.
         store: Persistent store of embeddings.
+
+    Attributes:
+        predictor: As given.
     """
 
     def __init__(
         self, predictor: BoxPredictor, *, title: str, rule: GreyRule, store: EmbeddingStore | None = None
     ) -> None:
-        self._predictor = predictor
+        self.predictor = predictor
         self._title = title
         self._rule = rule
         self._cache = EmbeddingCache(store)
@@ -122,7 +125,7 @@ class BoxSegmenter:
     def _draw(self, work: "_Work", index: int, boxes: Sequence[PictureBox]) -> BoxPrediction:
         embedding = self._embedding(work, index)
         started = perf_counter()
-        prediction = self._predictor.draw(embedding.astype(np.float32), boxes, work.pictures.shape)
+        prediction = self.predictor.draw(embedding.astype(np.float32), boxes, work.pictures.shape)
         work.network_seconds += perf_counter() - started
         return prediction
 
@@ -138,7 +141,7 @@ class BoxSegmenter:
         started = perf_counter()
         grey = work.slices.grey(index, window=self._window(work))
         with self._encoding:
-            embedding = self._predictor.embed(grey).astype(np.float16)
+            embedding = self.predictor.embed(grey).astype(np.float16)
         work.encoded += 1
         work.encoding_seconds += perf_counter() - started
         return embedding

@@ -57,16 +57,20 @@ class LiteMedSamPredictor:
     Args:
         network: With its weights, on `device`, in evaluation mode.
         device: Its device.
+
+    Attributes:
+        network: As given.
+        encoder: What embeds pictures.
     """
 
     def __init__(self, network: LiteMedSam, *, device: torch.device) -> None:
-        self._network = network
+        self.network = network
         self._device = device
-        self._encoder = runtime_of(network.image_encoder, device=device)
+        self.encoder = runtime_of(network.image_encoder, device=device)
 
     def embed(self, grey: NDArray[np.uint8]) -> Features:
         """Image embedding (1, 256, 64, 64) of a slice (height, width) in 8 bits."""
-        return self._encoder(np.broadcast_to(prepared(grey), (1, 3, IMAGE_SIZE, IMAGE_SIZE)))
+        return self.encoder(np.broadcast_to(prepared(grey), (1, 3, IMAGE_SIZE, IMAGE_SIZE)))
 
     def draw(self, embedding: Features, boxes: Sequence[PictureBox], shape: tuple[int, int]) -> BoxPrediction:
         """The masks of boxes: logits resized to the slice, then made probabilities, as published."""
@@ -90,7 +94,7 @@ class LiteMedSamPredictor:
             Logits (N, 256, 256) and estimates of the masks' IoU (N,).
         """
         corners = torch.tensor(boxes, dtype=torch.float32, device=self._device)
-        return self._network.decode(torch.from_numpy(embedding).to(self._device), corners)
+        return self.network.decode(torch.from_numpy(embedding).to(self._device), corners)
 
 
 def prepared(grey: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -62,18 +62,21 @@ class MedSamVitPredictor:
         network: With its weights, on `device`, in evaluation mode.
         image_size: Side of the square picture it takes.
         device: Its device.
+
+    Attributes:
+        encoder: What embeds pictures.
     """
 
     def __init__(self, network: SamModel, *, image_size: int, device: torch.device) -> None:
         self._network = network
         self._image_size = image_size
         self._device = device
-        self._encoder = runtime_of(VisionEncoder(network).eval(), device=device)
+        self.encoder = runtime_of(VisionEncoder(network).eval(), device=device)
 
     def embed(self, grey: NDArray[np.uint8]) -> Features:
         """Image embedding (1, C, h, w) of a slice (height, width) in 8 bits."""
         side = self._image_size
-        return self._encoder(np.broadcast_to(prepared(grey, side=side), (1, 3, side, side)))
+        return self.encoder(np.broadcast_to(prepared(grey, side=side), (1, 3, side, side)))
 
     def draw(self, embedding: Features, boxes: Sequence[PictureBox], shape: tuple[int, int]) -> BoxPrediction:
         """The masks of boxes: probabilities resized to the slice, as published."""

@@ -19,8 +19,8 @@ from annotation_backend.review.services import queue
 from curation.registration.motion_search import Motion, Preset
 from curation.registration.quality import Verdict
 from datasets.errors import RejectedInput
-from tests.annotation_backend.review.test_review import _approve, mask  # noqa: F401
-from tests.annotation_backend.support.records import accounts, published, registered_case, saved
+from tests.annotation_backend.review.test_review import mask  # noqa: F401
+from tests.annotation_backend.support.records import accounts, approve, published, registered_case, saved
 
 pytestmark = pytest.mark.django_db
 
@@ -107,7 +107,7 @@ def test_a_rejected_registration_takes_an_approved_mask_out_of_training_and_rele
     mask,  # noqa: F811
     people: dict[Role, User],
 ) -> None:
-    _approve(mask, people[Role.RADIOLOGIST])
+    approve(mask, people[Role.RADIOLOGIST])
     assert len(approved_reviews()) == 1
     decide_registration(
         mask.case,
@@ -125,7 +125,7 @@ def test_an_excluded_case_goes_nowhere_but_its_page_until_it_is_taken_back(
     people: dict[Role, User],
 ) -> None:
     case = mask.case
-    _approve(mask, people[Role.RADIOLOGIST])
+    approve(mask, people[Role.RADIOLOGIST])
     exclude(case, reason="Twice the same patient.", person=people[Role.DATA_MANAGER])
     assert select_cases(None) == []
     assert queue() == []

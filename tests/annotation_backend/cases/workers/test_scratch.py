@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from annotation_backend.cases.models import Case
-from annotation_backend.cases.registration import export, register
+from annotation_backend.cases.models import Case, Registration, Slice
+from annotation_backend.cases.registration import register
 from annotation_backend.cases.registration.export import keep_pictures
 from annotation_backend.cases.registration.register import keep_registration
 from annotation_backend.cases.registration.volumes import case_volumes
@@ -20,8 +20,9 @@ from tests.annotation_backend.support.records import registered_case
 
 STEPS = [
     (register, "move_beside"),
-    (register, "_record_at"),
+    (Registration.objects, "update_or_create"),
     (register, "remove_others"),
+    (register, "forget_damages"),
     (scratch, "flush_to_disk"),
 ]
 
@@ -61,9 +62,9 @@ def test_a_redo_that_is_killed_leaves_a_whole_registration(
         (case.registration.folder / "checkerboard.png").write_bytes(b"damaged")
     real: Callable[..., object] = getattr(module, step)
 
-    def killed(*arguments: object) -> None:
+    def killed(*arguments: object, **options: object) -> None:
         if not before:
-            real(*arguments)
+            real(*arguments, **options)
         raise Killed
 
     with monkeypatch.context() as patch:
@@ -89,7 +90,7 @@ def test_pictures_drawn_again_keep_their_folder_until_the_record_names_another(
     keep_pictures(case, StoredPictures(_folder(tmp_path / "first", "one"), [], {}, {}))
     (shown,) = (case.folder / "slices").iterdir()
     with monkeypatch.context() as patch:
-        patch.setattr(export, "_record_at", lambda *_: (_ for _ in ()).throw(Killed))
+        patch.setattr(Slice.objects, "bulk_create", lambda *_: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):
             keep_pictures(case, StoredPictures(_folder(tmp_path / "second", "two"), [], {}, {}))
     assert (shown / "a").read_text() == "one"

@@ -64,8 +64,8 @@ def test_a_slow_case_holds_up_no_other(memory: MemoryBudget, monkeypatch: pytest
 
 def test_a_model_counts_for_what_it_takes(memory: MemoryBudget, monkeypatch: pytest.MonkeyPatch) -> None:
     resident = iter([100 << 20, 350 << 20])
-    monkeypatch.setattr(loaded, "_resident_bytes", lambda: next(resident))
-    monkeypatch.setattr(loaded, "_loaded", lambda _model: BrightSegmenter())
+    monkeypatch.setattr(loaded, "resident_bytes", lambda: next(resident))
+    monkeypatch.setattr(loaded, "load_model", lambda _model: BrightSegmenter())
     memory.set_limit(1 << 30)
     segmenter_of(known_model())
     assert memory.used == 250 << 20

@@ -8,20 +8,19 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from annotation_backend.inference.serving import loaded, serving
 from annotation_backend.inference.serving.serving import model_for, promoted_model, warm_up
-from annotation_backend.registry.model_registry import models_folder, register_package
+from annotation_backend.registry.model_registry import models_folder
 from annotation_backend.registry.models import Model, Promotion, PromptKind
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes
-from tests.annotation_backend.support.segmenters import BrightSegmenter, known_model
+from tests.annotation_backend.support.segmenters import BrightSegmenter, flip_a_weight, known_model, packaged_model
 from training.memory import process_memory
-from training.model_package import WEIGHTS_NAME, Method, read_description, read_package, write_package
+from training.model_package import WEIGHTS_NAME, Method, read_description, read_package
 from training.pretrained.shipped import shipped_packages
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -46,25 +45,31 @@ class Loader:
         return BrightSegmenter(str(model))
 
 
+@pytest.fixture(autouse=True)
+def known(monkeypatch: pytest.MonkeyPatch) -> serving.KnownModels:
+    """No model answered or is known to be broken before; what is found out is forgotten after."""
+    fresh = serving.KnownModels()
+    monkeypatch.setattr(serving, "known", fresh)
+    return fresh
+
+
 @pytest.fixture
-def loader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loader]:
-    """Nothing is loaded or known to be broken before; no file is read."""
+def loader(monkeypatch: pytest.MonkeyPatch, known: serving.KnownModels) -> Iterator[Loader]:
+    """Nothing is loaded before; no file is read."""
     made = Loader()
-    monkeypatch.setattr(loaded, "_loaded", made)
-    yield _forgotten(made)
-    _forgotten(made)
-
-
-def _forgotten(loader: Loader) -> Loader:
-    for thread in list(serving._loading.values()):
+    monkeypatch.setattr(loaded, "load_model", made)
+    _forget_models()
+    yield made
+    for thread in list(known.loading.values()):
         thread.join(30)
-    for known in (serving._answering, serving._broken, serving._loading):
-        known.clear()
+    _forget_models()
+
+
+def _forget_models() -> None:
     for model in Model.objects.all():
         process_memory().forget(("model", model.digest))
     for name in ("old", "new", "bright"):
         process_memory().forget(("model", sha256_of_bytes(name.encode())))
-    return loader
 
 
 def promoted(name: str, *, seconds_ago: float = 0.0) -> Model:
@@ -120,7 +125,9 @@ def test_a_promotion_is_taken_up_within_five_seconds_while_nobody_asks(
 
 
 @pytest.mark.parametrize("error", [RejectedInput("package-missing", "Gone.", remedy="Restore it."), RuntimeError("x")])
-def test_a_broken_model_never_takes_over(loader: Loader, error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broken_model_never_takes_over(
+    loader: Loader, error: Exception, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old = promoted("old", seconds_ago=60)
     model_for(KIND)
     loader.errors["new"] = error
@@ -132,7 +139,7 @@ def test_a_broken_model_never_takes_over(loader: Loader, error: Exception, caplo
     assert "new-1 was promoted and cannot be loaded" in caplog.text
     assert promoted_model(KIND) == old
     del loader.errors["new"]  # restored
-    serving._broken[new.digest] = serving._Failure(serving._broken[new.digest].error, -1e9)
+    monkeypatch.setattr(serving, "BROKEN_SECONDS", 0.0)  # it has passed
     until(lambda: model_for(KIND) == new)
 
 
@@ -181,56 +188,37 @@ def _missing(folder: Path) -> None:
     (folder / WEIGHTS_NAME).unlink()
 
 
-def _flipped(folder: Path) -> None:
-    content = bytearray((folder / WEIGHTS_NAME).read_bytes())
-    content[-1] ^= 1
-    (folder / WEIGHTS_NAME).write_bytes(bytes(content))
-
-
 def _gone(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize("damage", [_truncated, _pickled, _missing, _flipped, _gone])
+@pytest.mark.parametrize("damage", [_truncated, _pickled, _missing, flip_a_weight, _gone])
 def test_a_package_damaged_after_its_promotion_leaves_the_working_one(damage: Callable[[Path], None]) -> None:
     package = shipped_packages()["clicks-2d"]
-    working, new = _package(package, "1"), _package(package, "2")
+    working, new = packaged_model(package, "1"), packaged_model(package, "2")
     Promotion.objects.create(model=working, prompt_kind=KIND)
     assert model_for(KIND) == working
     Promotion.objects.create(model=new, prompt_kind=KIND)
     damage(new.path)
     try:
-        until(lambda: model_for(KIND) == working and new.digest in serving._broken)
+        until(lambda: model_for(KIND) == working == promoted_model(KIND))
     finally:
         shutil.rmtree(models_folder(), ignore_errors=True)
-        serving._broken.clear()
 
 
 def test_another_architecture_leaves_the_working_one() -> None:
     package = shipped_packages()["clicks-2d"]
-    working = _package(package, "1")
+    working = packaged_model(package, "1")
     Promotion.objects.create(model=working, prompt_kind=KIND)
     model_for(KIND)
     _, tensors = read_package(shipped_packages()["clicks-3d"], expected_digest=_digest("clicks-3d"))
-    strange = _package(package, "3", tensors=tensors)
+    strange = packaged_model(package, "3", tensors=tensors)
     Promotion.objects.create(model=strange, prompt_kind=KIND)
     try:
-        until(lambda: model_for(KIND) == working and strange.digest in serving._broken)
+        until(lambda: model_for(KIND) == working == promoted_model(KIND))
     finally:
         shutil.rmtree(models_folder(), ignore_errors=True)
-        serving._broken.clear()
 
 
 def _digest(name: str) -> str:
     return read_description(shipped_packages()[name]).digest
-
-
-def _package(source: Path, version: str, *, tensors: object = None) -> Model:
-    """A package of its own version, registered."""
-    from dataclasses import replace
-
-    description, own = read_package(source, expected_digest=read_description(source).digest)
-    folder = Path(settings.DATA_FOLDER) / "models" / f"test-serving-{version}"
-    shutil.rmtree(folder, ignore_errors=True)
-    write_package(folder, replace(description, name="test-serving", version=version, weights_sha256=""), tensors or own)
-    return register_package(folder)

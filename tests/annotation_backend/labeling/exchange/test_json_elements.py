@@ -20,8 +20,8 @@ VALUES = st.recursive(
 @pytest.fixture(autouse=True, scope="module")
 def _small_pieces() -> Any:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_elements, "_PIECE", 3)
-        patch.setattr(json_elements, "_NEAR_THE_END", 64)
+        patch.setattr(json_elements, "PIECE", 3)
+        patch.setattr(json_elements, "NEAR_THE_END", 64)
         yield
 
 

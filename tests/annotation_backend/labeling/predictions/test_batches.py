@@ -209,6 +209,5 @@ def _copied(template: Case, number: int) -> Case:
     )  # fmt: skip
     registration = template.registration
     registration.pk, registration.case = None, case
-    registration._state.adding = True
-    registration.save()
+    registration.save(force_insert=True)
     return Case.objects.get(pk=case.pk)

@@ -29,7 +29,7 @@ from annotation_backend.labeling.models import (
     TaskState,
 )
 from annotation_backend.labeling.project import deleted_project
-from annotation_backend.labeling.project.publish import _keep
+from annotation_backend.labeling.project.publish import keep_tasks
 from annotation_backend.labeling.saves import confirm
 from annotation_backend.labeling.saves.confirm import confirm_saves
 from annotation_backend.labeling.saves.reconcile import pull
@@ -218,7 +218,7 @@ class World:
         project, _ = LabelingProject.objects.get_or_create(
             label_studio_id=self.server.project, is_retired=False, defaults={"title": "Test"}
         )
-        _keep(project, self.case, {index: self.server.publish(index) for index in indices})
+        keep_tasks(project, self.case, {index: self.server.publish(index) for index in indices})
 
     def deliver(self, body: dict[str, Any]) -> None:
         try:
@@ -505,7 +505,7 @@ def test_rounds_go_on_after_one_that_was_broken_off(world: World, monkeypatch: p
         if error := next(rounds):
             raise error
 
-    monkeypatch.setattr(upkeep, "_one_round", one_round)
+    monkeypatch.setattr(upkeep, "one_round", one_round)
     upkeep.keep_up(0, tell=told.append, is_over=lambda: rounds.__length_hint__() == 0)
     assert len(told) == 1
     assert "It is down" in told[0]

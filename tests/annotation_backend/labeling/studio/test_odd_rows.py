@@ -5,12 +5,15 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
 
 from annotation_backend.accounts.models import SignInCount
 from annotation_backend.accounts.throttle import TooManyTries, require_free
+from annotation_backend.job_queue import queue_once
 from annotation_backend.labeling import upkeep
 from annotation_backend.labeling.interface.editor import change_settings
 from annotation_backend.labeling.interface.project_settings import ProjectSettings
+from annotation_backend.labeling.jobs import predict_case
 from annotation_backend.labeling.models import Annotation, AnnotationDeletion, LabelingProject, LabelingTask
 from annotation_backend.labeling.project.deleted_project import is_gone
 from annotation_backend.labeling.project.publish import publish
@@ -129,7 +132,7 @@ def test_a_list_that_repeats_a_page_or_has_no_end_is_no_answer(monkeypatch: pyte
     answer_with(monkeypatch, lambda *_words, **_options: {"tasks": [{"id": 5}], "total": 10**9})
     with pytest.raises(TryAgain, match="same tasks on every page"):
         list(listed(project, fields="all"))
-    monkeypatch.setattr(task_lists, "_MOST_PAGES", 30)
+    monkeypatch.setattr(task_lists, "MOST_PAGES", 30)
     answer_with(monkeypatch, lambda *_words, params, **_options: {"tasks": [{"id": params["page"]}], "total": 10**9})
     with pytest.raises(TryAgain, match="without an end"):
         list(listed(project, fields="all"))
@@ -270,19 +273,28 @@ def test_a_person_without_an_address_keeps_nobodys_saves_from_being_taken_over(
     signed_up: list[object] = []
     monkeypatch.setattr("annotation_backend.labeling.project.people.sign_up", lambda *words: signed_up.append(words))
     answer_with(monkeypatch, call)
-    upkeep._one_round(is_full=True, tell=told.append)
+    upkeep.one_round(is_full=True, tell=told.append)
     assert Annotation.objects.count() == len(tasks)
     assert not signed_up
     assert any("2 row(s) without a number or an address" in line for line in told)
     LabelingProject.objects.get(looked_over_at__isnull=False)
 
 
-def test_a_clock_that_was_wrong_locks_nobody_out_and_keeps_no_failed_job_waiting() -> None:
+def test_a_clock_that_was_wrong_locks_nobody_out_and_keeps_no_failed_job_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     far = timezone.now() + timedelta(days=400)
     row = SignInCount.objects.create(key="account-x", tries=5, locked_until=far)
     require_free([row.key])
     SignInCount.objects.filter(pk=row.pk).update(locked_until=timezone.now() + timedelta(minutes=4))
     with pytest.raises(TooManyTries):
         require_free([row.key])
-    assert upkeep._is_due([("FAILED", "x.Y", far)])
-    assert not upkeep._is_due([("FAILED", "x.Y", timezone.now())])
+    monkeypatch.setattr(upkeep, "is_up", lambda: True)
+    queue_once(predict_case, case_code="C0001")
+    jobs = DBTaskResult.objects.filter(task_path=predict_case.module_path)
+    jobs.update(status="FAILED", exception_class_path="x.Y", finished_at=timezone.now())
+    upkeep.repeat_failed_jobs()
+    assert jobs.count() == 1, "its pause is not over"
+    jobs.update(finished_at=far)
+    upkeep.repeat_failed_jobs()
+    assert jobs.filter(status="READY").count() == 1

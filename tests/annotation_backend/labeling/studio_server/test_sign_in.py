@@ -19,7 +19,7 @@ class _Door:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now, self.asked = 1000.0, 0
         monkeypatch.setattr(sign_in.time, "monotonic", lambda: self.now)
-        monkeypatch.setattr(sign_in.SignInLimit, "_counts", OrderedDict())
+        monkeypatch.setattr(sign_in.SignInLimit, "counts", OrderedDict())
         self.middleware = sign_in.SignInLimit(self._answer)
 
     def _answer(self, request: Any) -> HttpResponse:
@@ -69,10 +69,10 @@ def test_many_addresses_together_are_bounded_too(door: _Door) -> None:
 
 
 def test_other_requests_pass_and_memory_is_bounded(door: _Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sign_in, "_MOST_KEYS", 20)
+    monkeypatch.setattr(sign_in, "MOST_KEYS", 20)
     for number in range(50):
         door.tries("wrong", email=f"p{number}@x.org")
-    assert len(door.middleware._counts) == 20
+    assert len(door.middleware.counts) == 20
     for request in (RequestFactory().get("/user/login/"), RequestFactory().post("/api/tasks/", {"email": EMAIL})):
         assert door.middleware(request).status_code == 200
 

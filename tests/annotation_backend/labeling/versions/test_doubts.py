@@ -27,7 +27,7 @@ from annotation_backend.labeling.models import (
 from annotation_backend.labeling.predictions import neighbours
 from annotation_backend.labeling.saves import confirm
 from annotation_backend.labeling.saves.confirm import confirm_saves, note
-from annotation_backend.labeling.saves.reconcile import PullReport, _Before, _take_task
+from annotation_backend.labeling.saves.reconcile import pull
 from annotation_backend.labeling.saves.save import read_save
 from annotation_backend.labeling.saves.store import mark_deleted, receive, unmark
 from annotation_backend.labeling.versions import versions
@@ -42,6 +42,7 @@ from annotation_backend.review.services import decide
 from datasets.errors import RejectedInput, TryAgain
 from datasets.formats.nifti import read_mask
 from datasets.study.case import QualityScore
+from tests.annotation_backend.support.label_studio_double import answer_with
 from tests.annotation_backend.support.records import accounts, published, registered_case, save_body, saved
 
 pytestmark = pytest.mark.django_db
@@ -245,16 +246,14 @@ def test_nothing_is_concluded_while_label_studio_does_not_show_the_project(serve
     assert current_saves(real.task.case)[2] == real
 
 
-def test_one_number_in_two_tasks_does_not_flip(tasks: list[LabelingTask]) -> None:
+def test_one_number_in_two_tasks_does_not_flip(tasks: list[LabelingTask], monkeypatch: pytest.MonkeyPatch) -> None:
     saved(tasks[0])
     moved = {"id": 7, **{key: value for key, value in save_body(tasks[1], updated_at=LATER).items() if key != "id"}}
     listed = [_listed(tasks[0]), _listed(tasks[1], moved)]
+    answer_with(monkeypatch, lambda *_words, **_options: {"tasks": listed, "total": len(listed)})
     found = []
     for _ in range(3):
-        report = PullReport()
-        before = _Before(tasks[0].project)
-        for task in listed:
-            _take_task(tasks[0].project, task, before, report)
+        report = pull(tasks[0].project)
         found.append((report.stored, report.deleted))
         assert [save is not None for save in current_saves(tasks[0].case).values()][:2] == [False, True]
     assert found == [(1, 1), (0, 0), (0, 0)]
@@ -491,16 +490,16 @@ def test_the_slices_around_a_save_follow_it_once_label_studio_has_confirmed_it(
     )
     body = save_body(tasks[4], identifier=9, updated_at=LATER, created_at=LATER)
     receive({"action": "ANNOTATION_CREATED", "annotation": body})
-    again: list[neighbours._Due] = []
-    monkeypatch.setattr(neighbours._propagator, "ask", again.append)
+    again: list[neighbours.Due] = []
+    monkeypatch.setattr(neighbours.propagator, "ask", again.append)
     monkeypatch.setattr(confirm, "PATIENCE", timedelta(minutes=1))
-    neighbours._redraw(neighbours._Due(tasks[4].case_id, None, 4, 0.0, asks=2))
-    neighbours._redraw(again[0])
+    neighbours.redraw(neighbours.Due(tasks[4].case_id, None, 4, 0.0, asks=2))
+    neighbours.redraw(again[0])
     assert [due.asks for due in again] == [1, 0], "Label Studio is asked again while it does not have it"
-    neighbours._redraw(again[1])
+    neighbours.redraw(again[1])
     assert followed == [{2}]
     server.annotations[9] = body
-    neighbours._redraw(again[0])
+    neighbours.redraw(again[0])
     assert followed == [{2}, {2, 4}]
 
 

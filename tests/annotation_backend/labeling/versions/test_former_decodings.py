@@ -9,7 +9,7 @@ from annotation_backend.accounts.models import Role, User
 from annotation_backend.labeling.jobs import assemble_case
 from annotation_backend.labeling.masks.brush import encode_alpha
 from annotation_backend.labeling.models import CaseMask, LabelingTask, TaskState, VersionMasks
-from annotation_backend.labeling.upkeep import _behind, _unfinished
+from annotation_backend.labeling.upkeep import cases_behind, unfinished_cases
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.labeling.versions.decoded_masks import decode_missing, stored_masks
 from annotation_backend.labeling.versions.standing import standing_of
@@ -88,7 +88,7 @@ def test_a_mask_without_what_was_drawn_faintly_is_made_anew_and_its_approval_ask
     review = _approve(CaseMask.objects.get(), people)
     CaseMask.objects.update(decoding=BEFORE)
     assert approved_reviews() == [review], "what was looked at is there still"
-    assert _unfinished() == {task.case.code} == _behind()
+    assert unfinished_cases() == {task.case.code} == cases_behind()
     with pytest.raises(RejectedInput, match="mask-behind"):
         _approve(before, people)
     assemble_case.func(case_code=task.case.code)
@@ -104,7 +104,7 @@ def test_a_mask_without_what_was_drawn_faintly_is_made_anew_and_its_approval_ask
     assert review.ending.reason == EndReason.SAVES
     task.refresh_from_db()
     assert task.state == TaskState.ANNOTATED
-    assert not _behind()
+    assert not cases_behind()
     assert _approve(now.mask, people) in approved_reviews()
     assert _made(task) == now.mask
 
@@ -116,12 +116,12 @@ def test_a_mask_that_shows_its_saves_as_they_are_read_now_stays_approved(
     review = _approve(_made(task), people)
     CaseMask.objects.update(decoding=BEFORE)
     VersionMasks.objects.update(decoding=BEFORE)
-    assert _behind() == {task.case.code}
+    assert cases_behind() == {task.case.code}
     assert list(damaged_versions(task.case)) == []
     assemble_case.func(case_code=task.case.code)
     assert approved_reviews() == [review]
     assert CaseMask.objects.get().is_of_today
-    assert not _behind()
+    assert not cases_behind()
     assert decode_missing(task.case) == 0
 
 

@@ -26,7 +26,8 @@ def test_saves_of_before_are_numbered_placed_and_still_count() -> None:
     tasks = published(registered_case())
     newest = MigrationExecutor(connection).loader.graph.leaf_nodes()
     try:
-        rows = _migrate("0001_initial").get_model("labeling", "Annotation").objects
+        models = _migrate("0001_initial")
+        rows = models.get_model("labeling", "Annotation").objects
         for number, (task, identifier, hour) in enumerate([(0, 7, 10), (0, 7, 11), (1, 8, 10), (2, 9, 10)]):
             rows.create(
                 task_id=tasks[task].pk,
@@ -36,7 +37,7 @@ def test_saves_of_before_are_numbered_placed_and_still_count() -> None:
                 saved_at=f"2026-11-21T{hour}:00:00Z",
                 received_by="webhook" if number else "pull",
             )
-        rows.model._meta.apps.get_model("labeling", "AnnotationDeletion").objects.create(label_studio_id=8)
+        models.get_model("labeling", "AnnotationDeletion").objects.create(label_studio_id=8)
     finally:
         MigrationExecutor(connection).migrate(newest)  # also what other apps built on labelling's later migrations
     found = Annotation.objects.order_by("pk").values_list("number", "completed_by", "updated_by", "label_studio_task")

@@ -265,11 +265,11 @@ def test_a_webhook_takes_few_queries_and_a_doubled_one_fewer(client: Client, tas
 
 
 def test_what_counts_is_the_same_by_both_queries(task: LabelingTask) -> None:
-    from annotation_backend.labeling.saves.store import _counting
+    from annotation_backend.labeling.saves.store import counting_save
 
     def counted() -> None:
         current = Annotation.objects.current(task)
-        assert _counting(task) == (current.pk if current else None)
+        assert counting_save(task) == (current.pk if current else None)
 
     counted()
     for second, changes in enumerate([{}, {"identifier": 8}, {"was_cancelled": True}, {"identifier": 9}]):
@@ -324,7 +324,7 @@ def test_a_failed_job_is_repeated_soon_then_ever_later_and_not_while_label_studi
         ended = timezone.now() - timedelta(seconds=seconds_ago)
         jobs.filter(status="READY").update(status="FAILED", finished_at=ended)
         jobs.filter(status="FAILED", finished_at__gt=ended).update(finished_at=ended)
-        upkeep._repeat_failed_jobs()
+        upkeep.repeat_failed_jobs()
 
     queue_once(predict_case, case_code="C0001")
     for pause in (5, 10, 20, 40):
@@ -338,5 +338,5 @@ def test_a_failed_job_is_repeated_soon_then_ever_later_and_not_while_label_studi
         fail(pause + 1)
         assert jobs.count() == before + 1
     jobs.filter(status="READY").update(status="FAILED", exception_class_path=WORKER_GONE)
-    upkeep._repeat_failed_jobs()
+    upkeep.repeat_failed_jobs()
     assert not jobs.filter(status="READY").exists(), "what workers die of waits for a person"

@@ -96,6 +96,9 @@ def test_no_mask_no_box_and_less_than_half_a_pixel_is_none() -> None:
     assert box_around_mask(speck) is None
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 700), (700, 1)])
-def test_thin_pictures(shape: tuple[int, int]) -> None:
-    assert box_around_mask(np.ones(shape, dtype=bool)) is not None
+@pytest.mark.parametrize(
+    ("shape", "end"), [((1, 1), (1, 1)), ((1, 700), (3 * 700 / 256, 700)), ((700, 1), (700, 3 * 700 / 256))]
+)
+def test_a_box_in_a_thin_picture_is_a_margin_wide(shape: tuple[int, int], end: tuple[float, float]) -> None:
+    """Such a picture is one pixel wide however small it is scaled, and the margin is three of those."""
+    assert box_around_mask(np.ones(shape, dtype=bool)) == PictureBox(0, 0, *end)

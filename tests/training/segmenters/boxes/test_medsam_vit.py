@@ -57,8 +57,8 @@ def test_numbers_of_segment_anything(network, tell_figure) -> None:
     assert hashlib.sha256(picture.tobytes()).hexdigest() == str(expected["picture_sha256"])
     predictor = MedSamVitPredictor(network, image_size=IMAGE_SIZE, device=CPU)
     embedding = predictor.embed(grey)
-    if isinstance(predictor._encoder, OpenVinoRuntime):
-        assert predictor._encoder.shapes_on_torch == ()
+    if isinstance(predictor.encoder, OpenVinoRuntime):
+        assert predictor.encoder.shapes_on_torch == ()
     corners = torch.tensor([stretched_box(box, shape=(200, 160), side=IMAGE_SIZE) for box in boxes()])
     with torch.inference_mode():
         logits, quality = decode(network, torch.from_numpy(embedding), corners.float())
@@ -137,16 +137,16 @@ def test_several_boxes_on_a_slice_are_joined(network) -> None:
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "code"),
     [
-        {"width": 33},
-        {"depth": 0},
-        {"global_blocks": [-1]},
-        {"window": None},
-        {"unknown": 3},
+        ({"width": 33}, "package-network"),
+        ({"depth": 0}, "package-parameters"),
+        ({"global_blocks": [-1]}, "package-parameters"),
+        ({"window": None}, "package-parameters"),
+        ({"unknown": 3}, "package-parameters"),
     ],
 )
-def test_parameters_that_cannot_be(package: tuple[Path, str], tmp_path: Path, change: dict) -> None:
+def test_parameters_that_cannot_be(package: tuple[Path, str], tmp_path: Path, change: dict, code: str) -> None:
     description, tensors = read_package(package[0], expected_digest=package[1])
     architecture = description.parameters["architecture"] | change
     parameters = description.parameters | {"architecture": architecture}
@@ -154,4 +154,4 @@ def test_parameters_that_cannot_be(package: tuple[Path, str], tmp_path: Path, ch
     digest = write_package(tmp_path / "wrong", wrong, tensors)
     with pytest.raises(RejectedInput) as caught:
         load_segmenter(tmp_path / "wrong", expected_digest=digest)
-    assert caught.value.code in {"package-parameters", "package-network"}
+    assert caught.value.code == code
