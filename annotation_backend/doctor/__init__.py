@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.db import DatabaseError
 
-from annotation_backend.doctor import configuration, processes, services
+from annotation_backend.doctor import processes, services, settings_and_disk
 from annotation_backend.doctor.examination import Examination, Failure, Link, try_links
 from annotation_backend.doctor.lock import alone
 from annotation_backend.doctor.putting_away import put_away_rehearsals
@@ -38,10 +38,10 @@ def examine(*, tell: Callable[[str], None]) -> Examination:
 def _standing_links() -> list[Link]:
     """Links that can be tried without a case."""
     return [
-        Link("addresses", configuration.addresses),
-        Link("secrets", configuration.secrets),
-        Link("data folder", configuration.data_folder),
-        Link("database", configuration.database),
+        Link("addresses", settings_and_disk.addresses),
+        Link("secrets", settings_and_disk.secrets),
+        Link("data folder", settings_and_disk.data_folder),
+        Link("database", settings_and_disk.database),
         Link("no rehearsal left behind", put_away_rehearsals, ("database",)),
         Link("web service", services.web_service),
         Link("ML backend's password", services.ml_backend_password, ("web service",)),

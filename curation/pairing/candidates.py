@@ -7,7 +7,7 @@ from curation.pairing.series_choice import CHOSEN_BY_PERSON, ConsideredSeries
 from curation.scanning.found_series import FoundSeries
 from curation.series.kind import KIND_OF_REFUSAL
 from curation.series.ranking import JudgedSeries
-from curation.series.role_points import Judgement
+from curation.series.role_rules import Judgement
 from datasets.finding import Finding, Level
 from datasets.image.volume import Grid
 from datasets.study.case import SeriesRole

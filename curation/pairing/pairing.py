@@ -23,7 +23,7 @@ from curation.pairing.series_choice import (
 from curation.scanning.case_table import CaseDescription
 from curation.scanning.found_series import FolderScan, FoundSeries
 from curation.series.ranking import JudgedSeries, judge_patient
-from curation.series.role_points import Reason, is_contrast_enhanced, is_fat_suppressed
+from curation.series.role_rules import Reason, is_contrast_enhanced, is_fat_suppressed
 from datasets.finding import Finding, Level
 from datasets.image.overlap import overlap, share_of_slices
 from datasets.study.case import SeriesRole
@@ -57,7 +57,7 @@ Chosen = tuple[Candidate, Candidate]
 
 
 def pair_series(scan: FolderScan, *, choices: Choices | None = None) -> Pairing:
-    """Chooses each patient's T1 and T2 by the points of `curation.series.role_points`; never one series for both roles.
+    """Chooses each patient's T1 and T2 by the points of `curation.series.role_rules`; never one series for both roles.
 
     Digests of the chosen files are computed, so this reads them.
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from curation.scanning.found_series import FoundSeries
 from curation.series.header_physics import image_type_words, is_gradient_echo, is_single_shot
 from curation.series.kind import KIND_OF_REFUSAL, SeriesKind
-from curation.series.role_points import (
+from curation.series.role_rules import (
     REFUSED,
     Judgement,
     Reason,

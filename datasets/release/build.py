@@ -4,8 +4,6 @@ The same cases and settings give the same bytes: images are encoded anew (no hea
 a machine or a person.
 """
 
-import csv
-import io
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +22,7 @@ from datasets.image.mask import Mask
 from datasets.part_folder import part_folder, place_part
 from datasets.progress import Progress
 from datasets.release.card import dataset_card
+from datasets.release.case_table import case_table
 from datasets.release.manifest import (
     CARD_NAME,
     LICENCE_NAME,
@@ -59,11 +58,6 @@ __all__ = [
     "check_release",
     "written_release",
 ]
-
-_TABLE_COLUMNS = (
-    *("case", "patient", "tissue_type", "anatomical_site", "annotated_sequence", "quality_score", "volume_ml"),
-    *("spacing_i_mm", "spacing_j_mm", "spacing_k_mm", "unannotated_slices"),
-)
 
 
 @dataclass(frozen=True)
@@ -255,7 +249,7 @@ def _texts(settings: ReleaseSettings, entries: Sequence[CaseEntry]) -> dict[str,
     if settings.licence_text.strip():
         licence += f"\n{settings.licence_text.strip()}\n"
     return {
-        TABLE_NAME: _table(entries).encode(),
+        TABLE_NAME: case_table(entries).encode(),
         SPLITS_NAME: splits,
         CARD_NAME: dataset_card(settings, entries, split_findings=findings).encode(),
         LICENCE_NAME: licence.encode(),
@@ -273,18 +267,6 @@ def _splits(settings: ReleaseSettings, entries: Sequence[CaseEntry]) -> tuple[by
         "findings": [finding.as_dict() for finding in findings],
     }
     return canonical_json(content), findings
-
-
-def _table(entries: Sequence[CaseEntry]) -> str:
-    """cases.csv: one line a case."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(_TABLE_COLUMNS)
-    for entry in entries:
-        named = (entry.case, entry.patient, entry.tissue_type, entry.anatomical_site, entry.annotated_sequence)
-        measured = (entry.quality_score or "", entry.volume_ml, *entry.spacing_mm, len(entry.unannotated_slices))
-        writer.writerow((*named, *measured))
-    return stream.getvalue()
 
 
 def _manifest(settings: ReleaseSettings, entries: Sequence[CaseEntry], files: Sequence[FileEntry]) -> Manifest:

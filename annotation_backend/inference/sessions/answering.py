@@ -9,7 +9,7 @@ import numpy as np
 from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.inference.serving.segmenting import INSIDE_ABOVE_PROBABILITY, segment_case
 from annotation_backend.inference.sessions.local_edit import edited
-from annotation_backend.inference.sessions.neighbours import as_probability
+from annotation_backend.inference.sessions.propagation import as_probability
 from annotation_backend.inference.sessions.requests import SessionRequest
 from annotation_backend.inference.sessions.sessions import kept_masks
 from annotation_backend.registry.models import Model, PromptKind

@@ -17,7 +17,7 @@ from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.inference.models import MaskOrigin, Session
 from annotation_backend.inference.serving.admission import process_admission
-from annotation_backend.inference.sessions.neighbours import PROPAGATED, propagated_masks
+from annotation_backend.inference.sessions.propagation import PROPAGATED, propagated_masks
 from annotation_backend.inference.sessions.requests import SessionRequest
 from annotation_backend.inference.sessions.sessions import keep_propagated, kept_masks, session_of
 from annotation_backend.labeling.models import Annotation, LabelingTask

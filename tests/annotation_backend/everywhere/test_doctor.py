@@ -11,7 +11,7 @@ import pytest
 from django.core.management import call_command
 
 from annotation_backend.cases.models import Slice
-from annotation_backend.doctor import alone, configuration, examine, pictures, services
+from annotation_backend.doctor import alone, examine, pictures, services, settings_and_disk
 from annotation_backend.doctor.examination import Link, ask, try_links, wait_for
 from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.studio.credentials import basic_auth, ml_backend_url, webhook_headers
@@ -84,48 +84,48 @@ def test_waiting_ends_with_the_reason_of_that_moment() -> None:
 def test_addresses_that_cannot_work_are_named(settings, changes: dict[str, str], code: str) -> None:
     settings.MASKLOOP_URL, settings.LABEL_STUDIO_URL = "http://127.0.0.1:8000", "http://127.0.0.1:8080"
     settings.ALLOWED_HOSTS = ["127.0.0.1", ".clinic.org"]
-    configuration.addresses()
+    settings_and_disk.addresses()
     for name, value in changes.items():
         setattr(settings, name, value)
-    assert _code_of(configuration.addresses) == code
+    assert _code_of(settings_and_disk.addresses) == code
     settings.MASKLOOP_URL, settings.LABEL_STUDIO_URL = "https://maskloop.clinic.org", "https://labels.clinic.org"
     settings.ML_BACKEND_URL = ""
-    configuration.addresses()
+    settings_and_disk.addresses()
 
 
 def test_secrets_that_cannot_work_are_named(settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = tmp_path / ".env"
     own.write_text("")
     own.chmod(0o600)
-    monkeypatch.setattr(configuration, "ENV_FILE", own)
+    monkeypatch.setattr(settings_and_disk, "ENV_FILE", own)
     settings.LABEL_STUDIO_TOKEN = TOKEN
-    configuration.secrets()
+    settings_and_disk.secrets()
     own.chmod(0o640)
-    assert _code_of(configuration.secrets) == "secrets-open"
+    assert _code_of(settings_and_disk.secrets) == "secrets-open"
     settings.ML_BACKEND_PASSWORD = TOKEN
-    assert _code_of(configuration.secrets) == "secret-twice"
+    assert _code_of(settings_and_disk.secrets) == "secret-twice"
     settings.LABEL_STUDIO_TOKEN = "a-personal-token-" * 3
-    assert _code_of(configuration.secrets) == "token-form"
+    assert _code_of(settings_and_disk.secrets) == "token-form"
 
 
 def test_a_data_folder_that_cannot_work_is_named(settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.DATA_FOLDER = tmp_path / "none"
-    assert _code_of(configuration.data_folder) == "data-folder"
+    assert _code_of(settings_and_disk.data_folder) == "data-folder"
     settings.DATA_FOLDER.mkdir(mode=0o700)
-    monkeypatch.setattr(configuration, "LEAST_FREE_BYTES", 1)
-    configuration.data_folder()
-    monkeypatch.setattr(configuration, "LEAST_FREE_BYTES", 10**18)
-    assert _code_of(configuration.data_folder) == "disk-full"
+    monkeypatch.setattr(settings_and_disk, "LEAST_FREE_BYTES", 1)
+    settings_and_disk.data_folder()
+    monkeypatch.setattr(settings_and_disk, "LEAST_FREE_BYTES", 10**18)
+    assert _code_of(settings_and_disk.data_folder) == "disk-full"
     settings.DATA_FOLDER.chmod(0o755)
-    assert _code_of(configuration.data_folder) == "data-folder-open"
+    assert _code_of(settings_and_disk.data_folder) == "data-folder-open"
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_database_of_another_version_is_named() -> None:
-    configuration.database()
+    settings_and_disk.database()
     call_command("migrate", "labeling", "0002", verbosity=0)
     try:
-        assert _code_of(configuration.database) == "migrations-missing"
+        assert _code_of(settings_and_disk.database) == "migrations-missing"
     finally:
         call_command("migrate", verbosity=0)
 
@@ -335,4 +335,4 @@ def test_a_second_doctor_is_told_that_one_is_at_work(settings, tmp_path: Path) -
 def test_a_doctor_without_a_data_folder_still_examines(settings, tmp_path: Path) -> None:
     settings.DATA_FOLDER = tmp_path / "none"
     with alone():
-        assert _code_of(configuration.data_folder) == "data-folder"
+        assert _code_of(settings_and_disk.data_folder) == "data-folder"

@@ -8,7 +8,7 @@ from pydicom import Dataset
 
 from curation.names.description_words import read_words
 from curation.series.header_physics import weighting
-from curation.series.role_points import judge
+from curation.series.role_rules import judge
 from datasets.dicom.evidence import Plane, SeriesEvidence
 from datasets.study.case import SeriesRole
 from tests.curation.support.small_studies import T1, T2, codes, edit, pairing_of, write

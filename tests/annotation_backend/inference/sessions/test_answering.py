@@ -12,7 +12,7 @@ from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.inference.models import Session
 from annotation_backend.inference.sessions.answering import Answer, answer_request
-from annotation_backend.inference.sessions.neighbours import as_probability
+from annotation_backend.inference.sessions.propagation import as_probability
 from annotation_backend.inference.sessions.sessions import (
     CurrentMask,
     SessionRequest,

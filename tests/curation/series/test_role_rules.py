@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from curation.pairing.pairing import MARGIN
-from curation.series.role_points import is_contrast_enhanced, is_fat_suppressed, judge
+from curation.series.role_rules import is_contrast_enhanced, is_fat_suppressed, judge
 from datasets.dicom.header import Plane, SeriesEvidence
 from datasets.study.case import SeriesRole
 
