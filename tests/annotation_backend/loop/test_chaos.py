@@ -22,6 +22,7 @@ from annotation_backend.accounts.services import email_of
 from annotation_backend.labeling.masks.regions import mask_of
 from curation.slices.export import read_slices
 from datasets.formats.nifti import read_mask
+from datasets.phantom.cohort import write_phantom_cohort
 from tests.annotation_backend.loop.chaos import (
     Annotator,
     Cut,
@@ -73,11 +74,15 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(new_installation: Callable[[], Installation]) -> Iterator[World]:
-    fresh, own = new_installation(), free_port()
+def world(new_installation: Callable[[], Installation], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    fresh, own, studies = new_installation(), free_port(), tmp_path_factory.mktemp("studies")
+    write_phantom_cohort(studies, patients=2)
     own_port = {"MASKLOOP_LABEL_STUDIO_PORT": str(own), "MASKLOOP_WEB_PROCESSES": "1"}
     installation = replace(fresh, environment={**fresh.environment, **own_port})
-    with closing(Proxy(int(fresh.label_studio_url.rpartition(":")[2]), to=own)) as proxy, running(installation):
+    with (
+        closing(Proxy(int(fresh.label_studio_url.rpartition(":")[2]), to=own)) as proxy,
+        running(installation, data=studies),
+    ):
         found = _world(installation, proxy, f"http://127.0.0.1:{own}")
         for one in (*found.annotators, found.reader):
             one.start()

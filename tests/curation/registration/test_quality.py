@@ -89,13 +89,13 @@ def test_far_motions_and_lost_fields_of_view_are_doubted() -> None:
 def test_known_motion_is_recovered_on_real_anatomy_and_wrong_pairs_are_doubted(
     tell_figure: Callable[[str], None],
 ) -> None:
-    """Two patients of the 34 whose whole study `make study` runs."""
-    folders = patients(require(STS_NIFTI))
-    rows = []
-    for number in (8, 25):
-        for kind, moved in pairs_of(number, folders, seed=7):
-            if kind != "cropped":
-                rows.append({"patient": folders[number].name, "kind": kind} | measured(moved, RegistrationSettings()))
+    """One patient of the 34 whose whole study `make study` runs."""
+    folders, number = patients(require(STS_NIFTI)), 25
+    rows = [
+        {"patient": folders[number].name, "kind": kind} | measured(moved, RegistrationSettings())
+        for kind, moved in pairs_of(number, folders, seed=7)
+        if kind != "cropped"
+    ]
     for line in table(rows).splitlines()[2:]:
         tell_figure(f"recovery of known motion: {line}")
     assert [said for said, is_held in held(rows) if not is_held] == []
