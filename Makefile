@@ -5,10 +5,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: help setup secrets up test check docs bench study models
+# Two processes; a file's tests stay together, since they share what is expensive to make.
+TOGETHER := -n 2 --dist loadfile --no-loadscope-reorder
+
+.PHONY: help setup secrets up test test-fast check docs bench study models
 help:
 	@echo "make up [DATA=folder]   start everything and prepare a cohort"
 	@echo "make test               run the whole test suite"
+	@echo "make test-fast          the tests that take no browser, Label Studio, training or registration (two minutes)"
 	@echo "make setup              the environment that both share"
 	@echo "make check              linters, types, floors and migrations only"
 	@echo "make docs               the documentation as a site in site/; a broken link fails"
@@ -41,7 +45,10 @@ check: setup
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py makemigrations --check --dry-run
 
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TOGETHER)
+
+test-fast: setup
+	$(BIN)/python -m pytest $(TOGETHER) -m 'not slow and not browser and not label_studio'
 
 # Opens as files, too; for the search: .venv/bin/python -m http.server --directory site --bind 127.0.0.1 8090
 docs: setup
