@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
 
 from annotation_backend.cases.models import Case
@@ -129,6 +130,36 @@ def test_the_job_pushes_what_was_not_answered(segmenter: BrightSegmenter, monkey
     assert not any(verb == "DELETE" or "delete" in path for verb, path, _ in calls)
     assert LabelingTask.objects.filter(drawn_by=model).count() == 2
     assert tasks[0].drawn_by is None
+
+
+def test_a_job_that_was_queued_under_its_former_module_runs(
+    segmenter: BrightSegmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from annotation_backend.labeling.studio import shown_predictions
+
+    monkeypatch.setattr(shown_predictions, "call", lambda *_args, **_options: [])
+    known_model(kinds=(PromptKind.AUTOMATIC,))
+    published(registered_case("C0001"))
+    row = DBTaskResult.objects.create(
+        args_kwargs={"args": [], "kwargs": {"slices": {"C0001": [1, 3]}}},
+        task_path="annotation_backend.labeling.batches.push_slices",
+        queue_name="default",
+        backend_name="default",
+        priority=0,
+        run_after=timezone.now(),
+    )
+    Worker(
+        queue_names=["default"],
+        excluded_queue_names=[],
+        interval=0.0,
+        batch=True,
+        backend_name="default",
+        startup_delay=False,
+        max_tasks=1,
+        worker_id="w",
+    ).run()
+    row.refresh_from_db()
+    assert (row.status, row.return_value) == ("SUCCESSFUL", 2)
 
 
 def test_the_job_goes_on_later_where_label_studio_is_down(
