@@ -116,7 +116,7 @@ class Annotator(threading.Thread):
     browser: requests.Session
     address: str
     tasks: list[dict[str, Any]]
-    pause: float = 1.5
+    pause: float = 3.0
     acknowledged: dict[int, dict[str, Any]] = field(default_factory=dict)
     failed: Counter[str] = field(default_factory=Counter)
 
