@@ -91,6 +91,7 @@ def test_each_form_of_use_is_seen(source: str, used: list[str]) -> None:
     assert private_uses(source) == used
 
 
+@pytest.mark.slow
 def test_tests_use_public_names() -> None:
     files = sorted(TESTS.rglob("*.py"))
     counts = {file.relative_to(TESTS).as_posix(): len(private_uses(file.read_text())) for file in files}

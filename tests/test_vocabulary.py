@@ -106,6 +106,7 @@ def test_no_file_holds_a_forbidden_word(floor: str) -> None:
     assert {str(path.relative_to(ROOT)): held for path in files if (held := _held(path.stem))} == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("floor", FLOORS)
 def test_no_public_name_holds_a_forbidden_word(floor: str) -> None:
     found = defaultdict(set)
@@ -116,12 +117,14 @@ def test_no_public_name_holds_a_forbidden_word(floor: str) -> None:
     assert dict(found) == {}
 
 
+@pytest.mark.slow
 def test_every_name_that_is_left_for_what_is_stored_is_there_and_needs_it() -> None:
     names = {name for module in _modules(FLOORS).values() for name in _names(module)}
     assert set(STORED) <= names
     assert all(map(_held, STORED))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folders", [FLOORS, ["tests"]], ids=["floors", "tests"])
 def test_a_type_alias_is_declared_once(folders: Collection[str]) -> None:
     found = defaultdict(set)

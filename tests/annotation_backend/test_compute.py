@@ -22,6 +22,7 @@ def _by_item(outcomes: Iterator[Outcome]) -> dict:
     return {outcome.item: outcome for outcome in outcomes}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_one_bad_item_never_stops_the_rest(workers: int) -> None:
     shown: list[tuple[int, int]] = []
@@ -42,12 +43,14 @@ def test_nothing_to_do_starts_nothing() -> None:
     assert list(each_done(work.double, [], key=str, workers=8)) == []
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_loses_nothing(tmp_path: Path) -> None:
     items = [tmp_path / name for name in "abc"]
     found = _by_item(each_done(work.die_once, items, key=lambda path: path.name, workers=2))
     assert {outcome.result for outcome in found.values()} == {"a", "b", "c"}
 
 
+@pytest.mark.slow
 def test_an_item_that_kills_its_workers_becomes_a_finding_and_the_others_are_done() -> None:
     names = ["good 1", "bad", "good 2", "good 3"]
     found = _by_item(each_done(work.die_always, names, key=str, workers=2))
@@ -57,11 +60,13 @@ def test_an_item_that_kills_its_workers_becomes_a_finding_and_the_others_are_don
     assert {outcome.result for outcome in found.values()} == {"good 1", "good 2", "good 3"}
 
 
+@pytest.mark.slow
 def test_workers_have_one_thread_each() -> None:
     found = _by_item(each_done(work.environment, list(ONE_THREAD_EACH), key=str, workers=2))
     assert {name: outcome.result for name, outcome in found.items()} == ONE_THREAD_EACH
 
 
+@pytest.mark.slow
 def test_the_machines_own_cluster_listens_on_loopback_and_shows_nothing() -> None:
     with compute.local_cluster(1) as cluster, Client(cluster, set_as_default=False) as client:
         client.wait_for_workers(1, timeout=30)
@@ -116,6 +121,7 @@ def test_a_scheduler_without_workers_is_said_so(settings, monkeypatch: pytest.Mo
             list(each_done(work.double, [1, 2], key=str))
 
 
+@pytest.mark.slow
 def test_workers_that_do_not_see_the_data_folder_are_refused(settings) -> None:
     with dask_processes(workers=1) as processes:
         settings.DASK_SCHEDULER = processes.address
@@ -124,6 +130,7 @@ def test_workers_that_do_not_see_the_data_folder_are_refused(settings) -> None:
             list(each_done(work.double, [1, 2], key=str))
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_goes_away_ends_the_run(tmp_path: Path, settings) -> None:
     with dask_processes(workers=1) as processes:
         settings.DASK_SCHEDULER = processes.address
@@ -135,6 +142,7 @@ def test_a_scheduler_that_goes_away_ends_the_run(tmp_path: Path, settings) -> No
         assert marker.exists()
 
 
+@pytest.mark.slow
 def test_a_scheduler_behind_tls_takes_us_and_nobody_without_the_certificate(tmp_path: Path, settings) -> None:
     drawn = Security.temporary()
     pem = tmp_path / "all.pem"

@@ -126,6 +126,7 @@ def test_a_command_says_what_of_its_environment_is_wrong_in_one_line() -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_without_the_administrators_password_label_studio_is_not_started_and_that_is_said(tmp_path: Path) -> None:
     done = _manage({"MASKLOOP_DATA": str(tmp_path), "ADMINISTRATOR_PASSWORD": ""}, "run_label_studio")
     assert done.returncode == 3
@@ -133,6 +134,7 @@ def test_without_the_administrators_password_label_studio_is_not_started_and_tha
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_migrate_makes_the_data_folder_in_a_fresh_checkout(tmp_path: Path) -> None:
     environment = {"MASKLOOP_DATA": str(tmp_path / "deep" / "data"), "DATABASE_URL": ""}
     before = _manage(environment, "list_models", "--json")
@@ -142,6 +144,7 @@ def test_migrate_makes_the_data_folder_in_a_fresh_checkout(tmp_path: Path) -> No
     assert _manage(environment, "list_models", "--json").returncode == 0
 
 
+@pytest.mark.slow
 def test_migrate_needs_no_secret_in_a_fresh_checkout(tmp_path: Path) -> None:
     bare = {name: value for name, value in os.environ.items() if name not in fresh_environment()}
     bare |= {
@@ -153,6 +156,7 @@ def test_migrate_needs_no_secret_in_a_fresh_checkout(tmp_path: Path) -> None:
     assert (done.returncode, (tmp_path / "maskloop.sqlite3").is_file()) == (0, True)
 
 
+@pytest.mark.slow
 def test_an_argument_in_another_encoding_is_refused(tmp_path: Path) -> None:
     environment = {"MASKLOOP_DATA": str(tmp_path), "DATABASE_URL": ""}
     done = _manage(environment, "register_cases", "--json", "--case", os.fsdecode(b"C\xe9"))
@@ -176,6 +180,7 @@ def test_without_a_proper_secret_nothing_starts(name: str, value: str) -> None:
     assert f"{name} is missing or shorter" in done.stderr
 
 
+@pytest.mark.slow
 def test_check_imports_none_of_the_heavy_libraries() -> None:
     code = (
         "import os, sys, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'; django.setup();"

@@ -125,6 +125,7 @@ class Owner:
         weakref.finalize(self, memory.forget_all, of=self.name)
 
 
+@pytest.mark.slow
 def test_what_an_owner_kept_goes_with_it_even_while_room_is_made() -> None:
     memory = MemoryBudget(limit=50)
 

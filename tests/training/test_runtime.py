@@ -83,6 +83,7 @@ def on_torch(network: torch.nn.Module, *inputs: Array) -> Array:
     return TorchRuntime(network, device=CPU)(*inputs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "shape"),
     [(dyn_unet, (1, 5, 64, 64, 48)), (dyn_unet, (2, 5, 32, 48, 16)), (unet, (1, 6, 128, 128)), (unet, (8, 6, 64, 96))],
@@ -158,6 +159,7 @@ def test_many_shapes_are_compiled_twice_and_right() -> None:
     assert not runtime.shapes_on_torch
 
 
+@pytest.mark.slow
 def test_every_canvas_of_a_volume_network_is_right(tell_figure: Callable[[str], None]) -> None:
     network = dyn_unet()
     runtime = OpenVinoRuntime(network)
@@ -210,6 +212,7 @@ def test_a_network_that_trains_is_refused() -> None:
         runtime_of(unet().train(), device=CPU)
 
 
+@pytest.mark.slow
 def test_fast_is_close_and_standard_is_closer() -> None:
     network, given = unet(), noise(1, 6, 64, 64)
     expected = on_torch(network, given)
@@ -228,6 +231,7 @@ def test_without_openvino_torch_runs(monkeypatch: pytest.MonkeyPatch) -> None:
         np.testing.assert_array_equal(runtime(given), network(torch.from_numpy(given)).numpy())
 
 
+@pytest.mark.slow
 def test_nothing_is_reported_and_nothing_written_home(tmp_path: Path) -> None:
     script = (
         "import sys, torch, numpy; from training.runtime import runtime_of; "

@@ -16,6 +16,7 @@ def _migrate(targets: list[tuple[str, str]]) -> None:
     executor.migrate(targets)
 
 
+@pytest.mark.slow
 def test_windows_of_earlier_exports_are_compared_and_those_without_a_description_are_not_shown() -> None:
     described, undescribed = registered_case("C0001"), registered_case("C0002")
     newest = MigrationExecutor(connection).loader.graph.leaf_nodes()

@@ -384,6 +384,7 @@ def ends(places: list[tuple[float, float]], prefix: str = "e") -> list[Body]:
     return [point(f"{prefix}{at}", *place, label=EXTREME_LABEL) for at, place in enumerate(places)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SIX)
 def test_six_points_that_span_nothing(ends_desk: Desk, name: str) -> None:
     answer = ends_desk.send(ends_desk.prompted(*ends(SIX[name])))
@@ -545,6 +546,7 @@ def assert_only_own_files(touched: list[tuple[str, str]]) -> None:
     assert not [path for path in opened if "passwd" in path or "shadow" in path or path.startswith("..")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", ADDRESSES + PATHS, ids=str)
 def test_an_address_in_a_task_is_never_fetched(desk: Desk, address: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -579,6 +581,7 @@ BODIES: dict[str, bytes] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("url", ["ml-predict", "ml-webhook"])
 @pytest.mark.parametrize("name", BODIES)
 def test_what_is_no_json_object(desk: Desk, name: str, url: str) -> None:

@@ -120,6 +120,7 @@ def test_a_data_folder_that_cannot_work_is_named(settings, tmp_path: Path, monke
     assert _code_of(settings_and_disk.data_folder) == "data-folder-open"
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_database_of_another_version_is_named() -> None:
     settings_and_disk.database()

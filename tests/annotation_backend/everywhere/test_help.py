@@ -25,6 +25,7 @@ def test_no_option_lists_thousands_of_choices(name):
     assert len(shown.getvalue()) < 10_000
 
 
+@pytest.mark.slow
 def test_a_seed_out_of_range_is_wrong_usage():
     called = subprocess.run(
         [sys.executable, "manage.py", "train_model", "--seed", str(2**32)], cwd=ROOT, capture_output=True, text=True

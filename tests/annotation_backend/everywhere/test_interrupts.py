@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from annotation_backend.environment import ROOT, fresh_environment
 from tests.annotation_backend.support.cohorts import write_small_cohort
 
@@ -18,6 +20,7 @@ def _as_in_a_terminal() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.mark.slow
 def test_an_interrupted_ingest_says_so_in_one_line_and_leaves_nothing_half(tmp_path: Path) -> None:
     write_small_cohort(tmp_path / "studies", patients=2)
     data = tmp_path / "data"

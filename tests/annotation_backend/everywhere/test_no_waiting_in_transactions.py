@@ -9,6 +9,8 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import pytest
+
 from annotation_backend.environment import ROOT
 
 PACKAGE = "annotation_backend"
@@ -101,6 +103,7 @@ def _waiting(modules: list[Module]) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_nothing_asks_another_server_inside_a_transaction() -> None:
     modules = _modules()
     assert sum(1 for module in modules for _ in _transactions(module)) > 20

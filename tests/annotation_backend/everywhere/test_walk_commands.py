@@ -122,6 +122,7 @@ def _argument_lists(name: str) -> Iterator[list[str]]:
                 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OURS)
 def test_no_words_end_a_command_in_a_traceback(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     for words in _argument_lists(name):

@@ -78,6 +78,7 @@ def asking(request: pytest.FixtureRequest, people: dict[Role, User]) -> Client:
     return client
 
 
+@pytest.mark.slow
 def test_no_address_fails_whoever_asks_and_whatever_is_sent(asking: Client, mask: CaseMask) -> None:
     failed = []
     for pattern in every_address():

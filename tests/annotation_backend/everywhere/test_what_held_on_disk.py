@@ -37,6 +37,7 @@ pytestmark = pytest.mark.django_db
 CROWD = 20
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_of_many_approvals_of_one_mask_at_once_one_is_given(
     people: dict[Role, User], mask: CaseMask, tmp_path: Path
@@ -145,6 +146,7 @@ def _files_of_at_most(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+@pytest.mark.slow
 def test_commands_work_from_another_folder_and_what_they_write_is_their_owners_alone(tmp_path: Path) -> None:
     elsewhere, data = tmp_path / "elsewhere", tmp_path / "data"
     elsewhere.mkdir()

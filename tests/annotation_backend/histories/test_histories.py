@@ -29,6 +29,8 @@ from tests.annotation_backend.histories.world import SLICES, World, in_a_folder_
 from tests.annotation_backend.support.label_studio_double import answer_with
 from tests.annotation_backend.support.records import SHAPE, accounts, registered_case
 
+pytestmark = pytest.mark.slow
+
 HISTORIES = int(os.environ.get("HISTORIES", "2000"))
 
 Steps = list[tuple[Act, int, int]]

@@ -34,6 +34,7 @@ def common(cohort: Path) -> tuple[object, ...]:
     return ("--cohort", cohort, *GLOBS, "--workers", 1)
 
 
+@pytest.mark.slow
 def test_a_stopped_study_goes_on_and_gives_the_same(cohort: Path, tmp_path: Path) -> None:
     own = (*common(cohort), "--strategies", "strokes", "--out", tmp_path)
     status, first = run(*own, "--cases", "P1")

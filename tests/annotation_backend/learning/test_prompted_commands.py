@@ -79,6 +79,7 @@ def test_folds_share_the_patients_and_make_one_model(trained: tuple[Path, dict[s
     assert sizes[2] == pytest.approx(sizes[0] + sizes[1], rel=0.05)  # still in half precision
 
 
+@pytest.mark.slow
 def test_an_ensemble_draws_the_mean_of_its_folds_logits(
     trained: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path
 ) -> None:
@@ -98,6 +99,7 @@ def test_an_ensemble_draws_the_mean_of_its_folds_logits(
     np.testing.assert_allclose(logits[2][undecided], ((logits[0] + logits[1]) / 2)[undecided], atol=2e-3)
 
 
+@pytest.mark.slow
 def test_each_case_is_drawn_by_the_fold_that_never_saw_it(trained: tuple[Path, dict[str, Any]], cohort: Path) -> None:
     folder, document = trained
     status, found = run("evaluate_model", folder, "--cohort", cohort, *GLOBS, "--seeds", 1)
@@ -110,6 +112,7 @@ def test_each_case_is_drawn_by_the_fold_that_never_saw_it(trained: tuple[Path, d
         assert {case["case"]: case["dice"] for case in found["cases"] if case["case"] in fold} == expected
 
 
+@pytest.mark.slow
 def test_a_case_in_no_fold_is_refused_by_name(trained: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     write_cohort(tmp_path, count=5)
     status, found = run("evaluate_model", trained[0], "--cohort", tmp_path, *GLOBS, "--seeds", 1)
@@ -120,6 +123,7 @@ def test_a_case_in_no_fold_is_refused_by_name(trained: tuple[Path, dict[str, Any
     assert any("P5" in line for line in found["findings"])
 
 
+@pytest.mark.slow
 def test_the_document_has_a_value_for_every_click(models: Path, cohort: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     status, found = run(
@@ -144,6 +148,7 @@ def test_clicks_in_2d_are_evaluated_slice_by_slice(models: Path, cohort: Path) -
     assert found["cases"][0]["clicks"] == [1, 2]
 
 
+@pytest.mark.slow
 def test_a_strangers_first_command_needs_no_database_and_no_secrets(models: Path, cohort: Path, tmp_path: Path) -> None:
     """As in a fresh checkout: no `.env`, no data folder; stdout holds one document and nothing else."""
     start = (
@@ -173,6 +178,7 @@ def _points(cohort: Path, folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_mask_lies_on_its_images_grid_and_is_the_same_from_voxels(
     models: Path, cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -198,6 +204,7 @@ def test_a_mask_lies_on_its_images_grid_and_is_the_same_from_voxels(
     np.testing.assert_array_equal(one.data, other.data)
 
 
+@pytest.mark.slow
 def test_a_previous_probability_is_refined(models: Path, cohort: Path, tmp_path: Path) -> None:
     """With a previous mask the model looks at its surroundings only; without one, at the whole image."""
     common = ("segment_volume", "--model", models / "two-stage", "--image", cohort / "P1" / "T1.nii.gz", "--voxels")
@@ -208,6 +215,7 @@ def test_a_previous_probability_is_refined(models: Path, cohort: Path, tmp_path:
     assert fresh["used"]["passes"] > refined["used"]["passes"]
 
 
+@pytest.mark.slow
 def test_a_final_model_learns_and_is_kept(cohort: Path, tmp_path: Path) -> None:
     common = ("train_model", "clicks-3d", "--cohort", cohort, *GLOBS, "--out", tmp_path, "--canvas", "32,32,8")
     status, document = run(*common, "--iterations", 25)

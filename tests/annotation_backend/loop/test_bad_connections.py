@@ -20,6 +20,8 @@ from annotation_backend.accounts.throttle import TRIES_OF_AN_ACCOUNT
 from annotation_backend.environment import ROOT, fresh_environment
 from annotation_backend.supervision.supervisor import STOP_SECONDS, read_procfile
 
+pytestmark = pytest.mark.slow
+
 SOON_SECONDS = 4.0
 """A health check among bad connections takes milliseconds; on a machine that is busy otherwise a little more."""
 

@@ -28,7 +28,7 @@ from datasets.dicom_series.series import group_series, read_series
 from datasets.phantom.cohort import write_phantom_cohort
 from tests.planted_dicom import TEXT_VRS, planted
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 FAMILY, GIVEN = "Zaunkoenig", "Wendeline"
 NAME = f"{FAMILY}^{GIVEN}"

@@ -22,7 +22,7 @@ from tests.annotation_backend.support.cohorts import add_second_t2, break_pixels
 from tests.annotation_backend.support.dask_processes import DaskProcesses, dask_processes
 from tests.annotation_backend.support.records import accounts
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 PATIENTS, WITHOUT_T2, WITH_TWO_T2, BROKEN = 7, 2, 4, 6
 

@@ -17,6 +17,8 @@ from tests.annotation_backend.support.installation import Installation, running
 from tests.annotation_backend.support.label_studio_page import LabelStudioPage, browser_page, require_chromium
 from tests.annotation_backend.support.waiting import eventually
 
+pytestmark = [pytest.mark.browser, pytest.mark.label_studio]
+
 ARTEFACTS = Path(__file__).resolve().parents[3] / "test-artefacts"
 WINDOWS = ((1500, 950), (1280, 800))
 SECOND_ANNOTATOR = "anna@hospital.org"

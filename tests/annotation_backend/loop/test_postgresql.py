@@ -13,6 +13,8 @@ from annotation_backend.environment import ROOT, fresh_environment
 from benchmarks.load.throwaway_postgresql import create_database, program_folder, throwaway_postgresql
 from tests.annotation_backend.labeling.saves.deliveries import SAVES, THREADS
 
+pytestmark = pytest.mark.slow
+
 RACES = "tests/annotation_backend/review/test_approval_races.py"
 
 

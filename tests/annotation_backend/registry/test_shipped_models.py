@@ -106,6 +106,7 @@ def test_two_stage_never_draws_unprompted_unless_asked_to(packages: dict[str, Pa
     assert check_promotion(model, [PromptKind.AUTOMATIC]) == [PromptKind.AUTOMATIC]
 
 
+@pytest.mark.slow
 def test_six_points_learn_from_approved_masks_and_answer_extreme_points() -> None:
     people, tasks = accounts(), published(registered_case("C0091"), first_task=9100)
     for number, task in enumerate(tasks[1:4], start=1):

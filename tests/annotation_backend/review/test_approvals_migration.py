@@ -128,6 +128,7 @@ def _rejected(task: LabelingTask, reviewer: User) -> None:
     RegistrationVerdict.objects.create(case=task.case, **words)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "before",
     [

@@ -82,6 +82,7 @@ def test_a_name_of_nobody_is_not_present(name: str) -> None:
     assert not is_present(name)
 
 
+@pytest.mark.slow
 def test_the_job_of_a_living_worker_is_left_alone_and_that_of_a_killed_one_is_queued_again(worker) -> None:
     process, name = worker
     row = _running(name)
@@ -140,6 +141,7 @@ def test_with_all_processes_nothing_is_missing() -> None:
     assert missing() == list(Part)
 
 
+@pytest.mark.slow
 def test_a_worker_takes_up_what_a_killed_one_left_and_runs_it(own_data: Path) -> None:
     """The real command, on a database of its own, killed in the middle of a job."""
     environment = {

@@ -57,6 +57,7 @@ def traces(content: bytes, name: str = CANARY) -> list[str]:
     return [writing for writing in WRITINGS if name.encode(writing) in content]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", POLICIES, ids=["basic", "all options"])
 @pytest.mark.parametrize("tag", sorted(kept_attributes()), ids="{:08X}".format)
 def test_no_kept_attribute_lets_a_name_through(tag: int, policy: Policy) -> None:
@@ -78,6 +79,7 @@ def left_or_refused(source: Dataset, policy: Policy) -> bytes:
         return str(refusal).encode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", POLICIES, ids=["basic", "all options"])
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16-le"])
 @pytest.mark.parametrize("as_unknown", [False, True], ids=["own VR", "UN"])
@@ -128,6 +130,7 @@ plants = st.tuples(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(plants, max_size=12), st.booleans(), st.sampled_from(POLICIES))
 def test_whatever_is_planted_wherever(found: list[tuple[int, str, str]], nested: bool, policy: Policy) -> None:
@@ -409,6 +412,7 @@ def test_sequences_without_end_are_held_back() -> None:
 SAFE_ROWS = sorted(safe_private(), key=lambda row: (row.creator, row.group, row.offset))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", SAFE_ROWS, ids=lambda row: f"{row.creator}-{row.group:04X}-{row.offset:02X}")
 def test_safe_private_attributes_stay_under_their_option_and_creator_alone(row: SafePrivate) -> None:
     check = safe_private()[row]

@@ -53,6 +53,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "policy",
     [Policy(), Policy(shift_dates=True, keep_characteristics=True, clean_descriptors=True)],
@@ -80,6 +81,7 @@ def cases(folder: Path) -> dict:
     return {pair.patient_key: load_pair(pair) for pair in pairing.pairs}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", [Policy(), Policy(clean_descriptors=True)], ids=["basic", "words"])
 def test_real_patients_keep_voxels_and_masks(
     policy: Policy, tmp_path: Path, tell_figure: Callable[[str], None]
@@ -109,6 +111,7 @@ def masks_on(series: DicomSeries, scan: FolderScan) -> list[np.ndarray]:
     return [mask.data > 0 for mask in read_structure_set(path, series).sound().values()]
 
 
+@pytest.mark.slow
 def test_real_patients_become_the_same_case_where_words_stay(tmp_path: Path) -> None:
     source = require(STS_DICOM / "STS_001")
     leave(source, tmp_path / "out", Policy(clean_descriptors=True))
@@ -187,6 +190,7 @@ def is_image(path: Path) -> bool:
     return dataset.Modality == "MR" and dataset.get("SeriesDescription", "").upper() != "LOCALIZER"
 
 
+@pytest.mark.slow
 def test_the_same_bytes_again_and_names_from_new_uids_alone(cohort: Path, tmp_path: Path) -> None:
     leave(cohort, tmp_path / "one")
     leave(cohort, tmp_path / "two")
@@ -255,6 +259,7 @@ def test_what_may_not_leave_is_named_by_number_and_not_written(tmp_path: Path) -
     assert CANARY not in f"{list(written)}{report.as_dict()}{b''.join(written.values())!r}"
 
 
+@pytest.mark.slow
 def test_a_dry_run_tells_the_same_and_writes_nothing(cohort: Path, tmp_path: Path) -> None:
     rehearsal = leave(cohort, tmp_path / "out", dry_run=True)
     assert not (tmp_path / "out").exists()

@@ -92,6 +92,7 @@ def require(outcome: str, place: Dataset, tag: int) -> None:
         assert value_representation(tag) == place[tag].VR
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("row", "tag"), CASES, ids=IDS)
 def test_each_row_is_treated_as_the_table_says(row: dict[str, str], tag: int) -> None:
     element = planted(tag, value_representation(tag) if tag >> 16 & 1 == 0 else "LO")

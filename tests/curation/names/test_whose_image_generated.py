@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from curation.names.name_words import words
@@ -142,6 +143,7 @@ def _named(findings: tuple[Finding, ...]) -> set[int]:
     return {int(number) for finding in findings for number in re.findall(r"file (\d+)", finding.subject)}
 
 
+@pytest.mark.slow
 @settings(max_examples=150, **QUICKLY)
 @given(cohorts())
 def test_no_two_people_are_one_patient_and_no_file_is_lost(files: list[Written]) -> None:
@@ -165,6 +167,7 @@ def test_no_two_people_are_one_patient_and_no_file_is_lost(files: list[Written])
             assert len({by_path[choice.series.files[0]].person for choice in pair.choices}) == 1
 
 
+@pytest.mark.slow
 @settings(max_examples=60, **QUICKLY)
 @given(NAMES, st.booleans())
 def test_telling_names_make_a_case_each_with_their_masks(names: list[str], is_flat: bool) -> None:
@@ -183,6 +186,7 @@ def test_telling_names_make_a_case_each_with_their_masks(names: list[str], is_fl
 LABELS = st.text(st.sampled_from("abz019"), min_size=1, max_size=4)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, **QUICKLY)
 @given(
     st.lists(LABELS, min_size=1, max_size=3, unique=True),

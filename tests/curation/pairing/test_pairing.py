@@ -135,6 +135,7 @@ def test_the_canary_is_in_no_log(
     assert "Nightingale" not in caplog.text + "".join(capfd.readouterr())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not STS.is_dir(), reason="the sarcoma data are not beside the checkout")
 def test_the_real_pair_is_chosen_by_its_text() -> None:
     pairing = pair_series(scan_folder(STS))

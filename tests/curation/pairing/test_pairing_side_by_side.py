@@ -15,6 +15,7 @@ from datasets.study.case import SeriesRole
 from tests.curation.support.small_studies import GRID, T1, T2, codes, edit, pairing_of, references, write
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("extra", "code"),
     [

@@ -49,6 +49,7 @@ def test_limits_say_what_a_value_is_worth(limits: Limits, value: float, verdict:
     assert limits.verdict(value) == verdict
 
 
+@pytest.mark.slow
 def test_a_sound_pair_is_accepted_and_says_why() -> None:
     t1, t2 = pair()
     quality = register(elsewhere(t1, turned((0, 0, 5), (4, 3, -5))), t2, settings=QUICK).quality
@@ -64,6 +65,7 @@ def another_limb() -> Volume:
     return Volume((1000 * signal).astype(np.float32), T1_GRID)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("wrong", "t1"),
     [
@@ -77,6 +79,7 @@ def test_a_t1_of_something_else_is_doubted(wrong: str, t1: Volume) -> None:
     assert quality.verdict is not Verdict.ACCEPT, wrong
 
 
+@pytest.mark.slow
 def test_far_motions_and_lost_fields_of_view_are_doubted() -> None:
     t1, t2 = pair()
     far = register(elsewhere(t1, turned((0, 0, 24), (5, 0, 0))), t2, settings=QUICK).quality
@@ -86,6 +89,7 @@ def test_far_motions_and_lost_fields_of_view_are_doubted() -> None:
     assert {one.code for one in half.checks if one.verdict != "accept"} >= {"field-of-view"}
 
 
+@pytest.mark.slow
 def test_known_motion_is_recovered_on_real_anatomy_and_wrong_pairs_are_doubted(
     tell_figure: Callable[[str], None],
 ) -> None:

@@ -96,6 +96,7 @@ def dice(one: np.ndarray, other: np.ndarray) -> float:
 SHIFTS = [tuple(np.eye(3)[axis] * sign * 8.0) for axis in range(3) for sign in (-1, 1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", SHIFTS)
 def test_a_shift_is_found_along_each_axis_and_both_ways(shift: tuple[float, float, float]) -> None:
     t1, t2 = pair()
@@ -107,6 +108,7 @@ def test_a_shift_is_found_along_each_axis_and_both_ways(shift: tuple[float, floa
     assert found.kept == "rigid"
 
 
+@pytest.mark.slow
 def test_a_rotation_carries_the_tumour_home() -> None:
     t1, t2 = pair()
     truth = turned((4.0, -3.0, 12.0), (5.0, -6.0, 4.0))
@@ -124,6 +126,7 @@ def test_a_rotation_carries_the_tumour_home() -> None:
     assert found.after.edge_agreement > found.before.edge_agreement
 
 
+@pytest.mark.slow
 def test_a_patient_who_moved_is_followed() -> None:
     """The motion is in the anatomy, not in the header: T1 is sampled from the moved limb."""
     motion = turned((2.0, -2.0, 6.0), (-4.0, 3.0, 5.0))
@@ -131,6 +134,7 @@ def test_a_patient_who_moved_is_followed() -> None:
     assert errors_mm(found.transform, motion).max() < 0.6
 
 
+@pytest.mark.slow
 def test_t2_never_moves_and_both_come_on_one_grid() -> None:
     t1, t2 = pair()
     found = register(elsewhere(t1, turned((0, 0, 5.0))), t2, settings=QUICK, annotated=SeriesRole.T1)
@@ -145,6 +149,7 @@ def test_t2_never_moves_and_both_come_on_one_grid() -> None:
     np.testing.assert_array_equal(same.t2.data, t2.data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("order", "flips"), [((2, 0, 1), (0, 2)), ((0, 2, 1), (1,)), ((1, 0, 2), ())])
 def test_the_order_of_the_axes_in_the_file_changes_nothing(order: tuple[int, ...], flips: tuple[int, ...]) -> None:
     t1, t2 = pair()
@@ -165,6 +170,7 @@ def test_the_order_of_the_axes_in_the_file_changes_nothing(order: tuple[int, ...
     assert abs(found.t2.grid.affine[2, slices]) == pytest.approx(4.95, abs=0.01)
 
 
+@pytest.mark.slow
 def test_images_far_from_the_worlds_origin_and_from_each_other() -> None:
     """Starts from the centres of intensity when the scanner's own alignment says little."""
     t1, t2 = pair()
@@ -182,6 +188,7 @@ def test_the_scanners_alignment_stands_where_no_motion_is_better() -> None:
     np.testing.assert_array_equal(found.t1.data, t2.data)
 
 
+@pytest.mark.slow
 def test_an_affine_motion_is_kept_only_where_the_images_were_stretched() -> None:
     t1, t2 = pair()
     truth = turned((0, 0, 4.0), (3.0, 0, 0)) @ np.diag([1.05, 0.96, 1.0, 1.0])
@@ -214,6 +221,7 @@ print(json.dumps(signature(register(*moved_pair(), settings=THROUGH))))
 """
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes_in_this_process_and_another() -> None:
     here = register(*moved_pair(), settings=THROUGH)
     assert signature(register(*moved_pair(), settings=THROUGH)) == signature(here)
@@ -227,6 +235,7 @@ def test_the_same_input_gives_the_same_bytes_in_this_process_and_another() -> No
     assert signature(other) != signature(here)
 
 
+@pytest.mark.slow
 def test_ants_finds_the_same_motion_and_repeats_itself_to_the_bit() -> None:
     t1, t2 = moved_pair()
     settings = replace(QUICK, preset="ants")
@@ -244,6 +253,7 @@ def test_unknown_presets_and_motions_are_refused(preset: str, motion: str) -> No
     assert caught.value.code == "registration-settings"
 
 
+@pytest.mark.slow
 def test_nothing_of_the_determinism_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "7")
     np.random.seed(3)
@@ -254,6 +264,7 @@ def test_nothing_of_the_determinism_is_left_behind(monkeypatch: pytest.MonkeyPat
     assert os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] == "7"
 
 
+@pytest.mark.slow
 def test_the_record_says_how_it_came_about_and_carries_masks() -> None:
     t1, t2 = moved_pair()
     found = register(t1, t2, settings=THROUGH)

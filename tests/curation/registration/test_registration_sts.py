@@ -75,6 +75,7 @@ def mean_surface_distance_mm(one: np.ndarray, other: np.ndarray, spacing: tuple[
     return float(np.concatenate([nearest[1][surfaces[0]], nearest[0][surfaces[1]]]).mean())
 
 
+@pytest.mark.slow
 def test_a_known_motion_of_a_real_patient_is_undone(tell_figure: Callable[[str], None]) -> None:
     folder = require(STS_DICOM / "STS_001")
     t2 = read_sequence(folder / "MR_T2")

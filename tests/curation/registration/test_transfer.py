@@ -51,6 +51,7 @@ def test_a_mask_goes_from_series_to_series_through_the_case_and_back() -> None:
     assert dice(on_case.foreground, ball(T2_GRID).foreground) > 0.96
 
 
+@pytest.mark.slow
 def test_a_tumour_drawn_on_t1_is_found_on_a_third_series() -> None:
     """Two registrations with T2, none between the two series that the mask travels between."""
     motion = turned((0, 2, 6), (5, -4, 3))
@@ -88,6 +89,7 @@ def test_a_deformation_carries_there_and_back() -> None:
     assert dice(transfer_mask(there, source=placed, target=CASE, grid=T2_GRID).foreground, case.foreground) > 0.93
 
 
+@pytest.mark.slow
 def test_a_deformation_is_found_kept_and_read_again(tmp_path: Path) -> None:
     """Asked for, SyN brings a limb that was bent closer than any affine motion, and says the same twice."""
     t1, t2 = pair()

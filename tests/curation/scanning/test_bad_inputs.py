@@ -71,6 +71,7 @@ def ingest(folder: Path) -> tuple[set[str], list[str]]:
     return said - {"localizer"}, loaded  # every phantom has one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", BAD_FOLDERS, ids=lambda bad: bad.name)
 def test_a_bad_input_is_named_and_the_sound_patient_pairs(
     sound: Path, sound_seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bad: BadFolder
@@ -119,6 +120,7 @@ print((peak() - before) * 1024, resource.getrusage(resource.RUSAGE_CHILDREN).ru_
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no Linux, no peak of memory to read")
 def test_bombs_take_no_memory(tmp_path: Path, tell_figure: Callable[[str], None]) -> None:
     """All of them in one process, which has read a few kilobytes before, and the processes that it starts."""

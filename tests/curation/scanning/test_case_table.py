@@ -185,6 +185,7 @@ def test_files_that_a_row_names(tmp_path: Path) -> None:
     assert "nrrd" not in repr(table)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [

@@ -209,6 +209,7 @@ def test_a_file_that_cannot_be_opened_is_named(studies: Path, monkeypatch: pytes
     assert "Nightingale" not in " ".join(map(str, scan.findings))
 
 
+@pytest.mark.slow
 def test_a_second_copy_is_no_news_but_another_object_of_the_same_uid_is(studies: Path) -> None:
     study = studies / "patient_0001" / "study"
     shutil.copytree(study, studies / "copy of the study")

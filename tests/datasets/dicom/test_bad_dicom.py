@@ -40,6 +40,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "IM0001.dcm"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REFUSED_DICOM)
 def test_a_bad_file_is_refused_by_its_own_code(path: Path, name: str, tell_figure: Callable[[str], None]) -> None:
     code, spoil = REFUSED_DICOM[name]

@@ -1,6 +1,7 @@
 """Whatever is done to a region's contours, its mask is the one that its shapes have, or a finding says otherwise."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -125,6 +126,7 @@ def test_a_region_that_leaves_the_picture_is_cut_and_said(
         assert [finding.code for finding in findings] == ["contour-outside"]
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     angles=_ANGLES,

@@ -56,6 +56,7 @@ READERS: dict[str, Callable[[Path, DicomSeries], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", READERS)
 def test_no_damage_raises_anything_else(whole: Path, series: DicomSeries, kind: str) -> None:
     content = (whole / kind).read_bytes()

@@ -27,6 +27,7 @@ def belongs(centre: tuple[int, int], points: np.ndarray) -> bool:
     return crossings % 2 == 1
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150)
 @given(corners)
 def test_any_polygon_is_filled_by_the_rule(points: np.ndarray) -> None:

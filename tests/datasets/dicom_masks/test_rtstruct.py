@@ -52,6 +52,7 @@ def _random_mask(seed: int) -> Mask:
     return Mask((noise > 0.6).astype(np.uint8), GRID)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_any_mask_comes_back_voxel_by_voxel(tmp_path: Path, series: DicomSeries, seed: int) -> None:
     masks = {"GTV_Mass": _random_mask(seed), "GTV_Edema": _random_mask(seed + 100)}
@@ -154,6 +155,7 @@ def test_an_unsound_contour_is_refused_by_name(
     assert caught.value.code == code
 
 
+@pytest.mark.slow
 def test_a_bad_region_spares_the_others(tmp_path: Path, series: DicomSeries) -> None:
     masks = {name: _random_mask(seed) for seed, name in enumerate(("Canary", "GTV_Mass", "GTV_Edema"))}
     write_rtstruct(tmp_path / "regions.dcm", masks, series)
@@ -227,6 +229,7 @@ def test_contours_that_name_unknown_images_and_regions_without_a_name_are_said(
     assert [finding.code for finding in found.findings] == ["rtstruct-images-unknown", "region-unnamed"]
 
 
+@pytest.mark.slow
 def test_masks_go_through_contours_on_an_enhanced_series(tmp_path: Path) -> None:
     frames = stack(GRID, np.zeros(GRID.shape, dtype=np.uint16))
     path = write_enhanced(tmp_path / "image.dcm", frames, identity=["test", "CANARY-3"])
@@ -260,6 +263,7 @@ def _real(name: str) -> dict[str, Mask]:
     return read_structure_set(next((folder / "mask").iterdir()), series).sound()
 
 
+@pytest.mark.slow
 @needs_sts
 def test_t1_and_t2_of_a_real_patient_agree() -> None:
     t1, t2 = _real("STS_001/MR_T1"), _real("STS_001/MR_T2")

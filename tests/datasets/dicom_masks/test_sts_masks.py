@@ -47,6 +47,7 @@ def test_structure_sets_agree_with_the_published_masks(patient: str, tell_figure
     assert dice > 0.999
 
 
+@pytest.mark.slow
 def test_a_structure_set_agrees_with_the_published_mask_in_another_frame(tell_figure: Callable[[str], None]) -> None:
     """The publishers brought STS_001 into another frame of reference, 35 degrees away, at other spacings.
 
@@ -103,6 +104,7 @@ def _image(volume: Volume) -> sitk.Image:
     return image
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SERIES)
 def test_real_masks_go_through_dicom_seg_and_back(
     name: str, tmp_path: Path, tell_figure: Callable[[str], None]

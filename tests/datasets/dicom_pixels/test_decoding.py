@@ -198,6 +198,7 @@ def test_what_a_picture_breaks_is_the_child_alone(
     assert np.array_equal(decode_picture(frame, FORM), pixels)
 
 
+@pytest.mark.slow
 def test_processor_time_ends_with_the_budget(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compressed: tuple[bytes, np.ndarray]
 ) -> None:
@@ -276,6 +277,7 @@ def test_another_kind_is_refused(form: PixelForm) -> None:
         decode_picture(b"\xff\xd8", form)
 
 
+@pytest.mark.slow
 def test_an_ordinary_series_takes_its_time(tmp_path: Path, tell_figure: Callable[[str], None]) -> None:
     """40 slices of 512 x 528 pixels, the child's start included."""
     pixels = _write_series(tmp_path, size=512, slices=40)

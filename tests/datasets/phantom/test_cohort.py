@@ -99,6 +99,7 @@ def test_patients_move_differently_and_mildly(cohort: Cohort) -> None:
         assert not any(np.allclose(move, other) for other in moves[:index])
 
 
+@pytest.mark.slow
 def test_same_seed_gives_same_bytes(cohort: Cohort, tmp_path: Path) -> None:
     write_phantom_cohort(tmp_path / "again", patients=1, seed=3)
     write_phantom_cohort(tmp_path / "other", patients=1, seed=4)

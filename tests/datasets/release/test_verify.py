@@ -67,6 +67,7 @@ def _flip(path: Path, position: int, bit: int) -> None:
     path.write_bytes(content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_one_flipped_bit_is_found_and_its_file_named(release: Path, name: str) -> None:
     """First and last bytes and twelve drawn ones, one drawn bit each; nothing but the flipped file is named."""
@@ -81,6 +82,7 @@ def test_one_flipped_bit_is_found_and_its_file_named(release: Path, name: str) -
     assert _found(release) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LISTS)
 def test_no_stretch_of_the_lists_is_free_to_change(release: Path, name: str) -> None:
     path = release / name
@@ -388,6 +390,7 @@ def test_a_touched_or_newly_owned_file_is_no_finding(release: Path) -> None:
     assert _found(release) == set()
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     content=st.one_of(st.binary(max_size=200), st.text(max_size=200).map(lambda text: text.encode("utf-8", "ignore")))
@@ -407,6 +410,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), value=json_values)
 def test_no_field_of_an_honest_manifest_makes_it_raise(

@@ -97,6 +97,7 @@ def test_a_case_that_nobody_asked_about_is_never_read_as_all_its_values(tmp_path
     assert caught.value.code == "cohort-mask-values"
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.sets(st.sampled_from([1, 2, 3, 255]), max_size=3), min_size=1, max_size=4),

@@ -26,6 +26,7 @@ def cohorts(draw: st.DrawFn) -> list[SplitCase]:
     return [SplitCase(f"C{number}", f"P{patient}", kind) for number, (patient, kind) in enumerate(rows)]
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     cases=cohorts(), folds=st.integers(1, 8), seed=st.integers(0, 2**32 - 1), random=st.randoms(use_true_random=False)

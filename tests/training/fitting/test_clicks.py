@@ -201,6 +201,7 @@ def test_what_training_shows_is_what_the_plan_serves() -> None:
     np.testing.assert_array_equal(training[4], previous[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [DEEPGROW, TWO_STAGE, FLAT], ids=["deepgrow", "two-stage", "2d"])
 def test_the_same_seed_gives_the_same_bytes_and_order_does_not_matter(settings: ClickSettings) -> None:
     first, losses = fit_refiner(EXAMPLES, settings)
@@ -217,6 +218,7 @@ class Stopped(Exception):
     """Somebody pulled the plug."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [DEEPGROW, TWO_STAGE], ids=["deepgrow", "two-stage"])
 def test_a_stopped_training_ends_as_a_whole_one_and_another_is_refused(settings: ClickSettings, tmp_path: Path) -> None:
     settings = replace(settings, loop=replace(settings.loop, iterations=4))
@@ -277,6 +279,7 @@ def dice_with_clicks(plan: ClickPlan, tensors: dict[str, Any], clicks: int) -> f
     return float(np.mean(found))
 
 
+@pytest.mark.slow
 def test_a_few_dozen_iterations_learn_a_bright_ball() -> None:
     settings = replace(
         DEEPGROW, loop=LoopSettings(iterations=60, learning_rate=0.02, averaging=0.9), most_clicks=3, batch=2
@@ -290,6 +293,7 @@ def test_a_few_dozen_iterations_learn_a_bright_ball() -> None:
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:5])
 
 
+@pytest.mark.slow
 def test_the_first_network_learns_too() -> None:
     settings = replace(TWO_STAGE, loop=LoopSettings(iterations=40, learning_rate=0.02, averaging=0.9), batch=2)
     tensors, losses = fit_automatic(EXAMPLES, settings)

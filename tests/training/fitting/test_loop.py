@@ -77,6 +77,7 @@ def test_the_seed_decides_all() -> None:
     assert not same(first, other)
 
 
+@pytest.mark.slow
 def test_it_learns_and_ends_with_averaged_weights_ready_to_answer() -> None:
     settings = LoopSettings(iterations=60, learning_rate=0.02, averaging=0.9)
     fitted = network()
@@ -135,6 +136,7 @@ def plain_fit(network: nn.Module, settings: LoopSettings) -> list[float]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("averaging", [0.3, 0.99])
 def test_schedule_and_mean_of_the_library_give_the_numbers_of_the_formulas(averaging: float) -> None:
     settings = replace(SETTINGS, iterations=60, averaging=averaging)

@@ -32,6 +32,7 @@ class Stopped(Exception):
     """Somebody pulled the plug."""
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_stopped_or_not(tmp_path: Path) -> None:
     plan, tensors, losses = fit_six_points(EXAMPLES, SETTINGS)
 
@@ -101,6 +102,7 @@ def test_no_example_and_one_twice_are_refused(examples: list) -> None:  # type: 
         fit_six_points(examples, SETTINGS)
 
 
+@pytest.mark.slow
 def test_a_few_dozen_iterations_learn_a_bright_ball(tell_figure: Callable[[str], None]) -> None:
     settings = replace(SETTINGS, loop=LoopSettings(iterations=40, learning_rate=0.02, averaging=0.9))
     found = []

@@ -24,6 +24,7 @@ def same(one: FittedModel, other: FittedModel) -> bool:
     )
 
 
+@pytest.mark.slow
 def test_loss_falls_and_progress_is_told(tell_figure: Callable[[str], None]) -> None:
     settings = replace(FAST, steps=100, batch_size=8, widths=(8, 16, 32), learning_rate=1e-2)
     told: list[tuple[int, int, float]] = []
@@ -36,6 +37,7 @@ def test_loss_falls_and_progress_is_told(tell_figure: Callable[[str], None]) -> 
     assert (fitted.case_count, fitted.patient_count, fitted.device) == (2, 2, "cpu")
 
 
+@pytest.mark.slow
 def test_same_seed_and_cases_give_the_same_bytes(tmp_path: Path) -> None:
     cases = [blob_case(number) for number in range(3)]
     one, other = fit_unet25d(cases, settings=FAST), fit_unet25d(cases[::-1], settings=FAST)

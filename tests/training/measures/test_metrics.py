@@ -155,6 +155,7 @@ def test_an_empty_prediction_has_no_distances() -> None:
     assert (nothing.dice, nothing.assd_mm, nothing.hd95_mm, nothing.surface_dice_1mm) == (1.0, 0.0, 0.0, 1.0)
 
 
+@pytest.mark.slow
 def test_agreement_is_fast_enough_to_follow_every_click(tell_figure: Callable[[str], None]) -> None:
     grid = lps_grid((180, 160, 60), (0.98, 0.98, 3.27))
     away = np.indices(grid.shape).reshape(3, -1).T - np.array([90, 80, 30])

@@ -69,6 +69,7 @@ def test_no_model_sees_a_patient_of_its_fold(tmp_path: Path, seen: list[list[Any
         assert description.inputs == INPUTS
 
 
+@pytest.mark.slow
 def test_another_case_of_a_folds_patient_is_left_out_too(tmp_path: Path, seen: list[list[Any]]) -> None:
     """One that came after the folds were drawn is in none of them."""
     trained = trained_folds(tmp_path)
@@ -90,6 +91,7 @@ def test_a_fold_is_trained_once_and_otherwise_refused(tmp_path: Path, seen: list
         train_fold(other, EXAMPLES, trained, 0, inputs=INPUTS)
 
 
+@pytest.mark.slow
 def test_each_case_is_drawn_by_the_model_of_its_fold(tmp_path: Path, seen: list[list[Any]]) -> None:
     trained = trained_folds(tmp_path)
     for number in range(len(trained.folds)):

@@ -78,6 +78,7 @@ def _code(name: str, key: str, value: Any) -> str:
     return "package-parameters" if name == "six-points" or (key, value) in MISSHAPED else "click-plan"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "key", "value"), CASES)
 def test_numbers_that_no_training_gives(name: str, key: str, value: Any, tmp_path: Path) -> None:
     description, tensors = BUILDERS[name]()

@@ -59,6 +59,7 @@ PAIRS = [(method, ("t1",)) for method in TRAINABLE]
 PAIRS += [(Method.SIX_POINTS, ("t1", "t2")), (Method.CLICKS_2D, ("t2", "t1")), (Method.TWO_STAGE, ("ct", "pet"))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "channels"), PAIRS)
 def test_from_examples_to_a_model_that_draws(method: Method, channels: tuple[str, ...], tmp_path: Path) -> None:
     chosen = choice(method, channels)
@@ -82,6 +83,7 @@ def test_from_examples_to_a_model_that_draws(method: Method, channels: tuple[str
     assert package_trained([repeated], tmp_path / "twin", name=method.value, version="1", inputs=INPUTS) == digest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [Method.SIX_POINTS, Method.TWO_STAGE])
 def test_an_ensemble_is_the_mean_of_its_members(method: Method, tmp_path: Path) -> None:
     members = [train_method(choice(method, seed=seed), EXAMPLES) for seed in (0, 1)]
@@ -132,6 +134,7 @@ def test_deepedit_alone_has_sessions_without_clicks(monkeypatch: pytest.MonkeyPa
     }
 
 
+@pytest.mark.slow
 def test_a_two_stage_training_goes_on_from_both_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Stopped(Exception):
         pass

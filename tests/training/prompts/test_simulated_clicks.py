@@ -77,6 +77,7 @@ def test_first_click_lies_in_the_tumour(target: Inside, seed: int) -> None:
         assert index == first_click(target, np.random.default_rng(seed), rule)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ClickRule)
 def test_chances_of_a_first_click_are_those_stated(rule: ClickRule) -> None:
     target = ball((7, 9))
@@ -87,6 +88,7 @@ def test_chances_of_a_first_click_are_those_stated(rule: ClickRule) -> None:
     require_as_expected(Counter(first_click(target, random, rule) for _ in range(DRAWS)), weight)
 
 
+@pytest.mark.slow
 def test_two_stage_rule_draws_from_both_signs_by_distance() -> None:
     target, predicted = np.zeros((2, 8, 12), bool)
     target[1:6, 1:6] = True
@@ -100,6 +102,7 @@ def test_two_stage_rule_draws_from_both_signs_by_distance() -> None:
     require_as_expected(drawn, chessboard(target != predicted).astype(float))
 
 
+@pytest.mark.slow
 def test_chi_square_check_notices_the_other_rule() -> None:
     target = ball((7, 9))
     random = np.random.default_rng(3)

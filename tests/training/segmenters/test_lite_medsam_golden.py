@@ -88,6 +88,7 @@ def test_twenty_patients_and_three_synthetic_pictures() -> None:
     assert all(2000 < line.inside < 30000 for line in golden())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("in_torch", [True, False], ids=["torch", "as-served"])
 def test_synthetic_pictures(predictor, tell_figure: Callable[[str], None], in_torch: bool) -> None:
     found = []
@@ -99,6 +100,7 @@ def test_synthetic_pictures(predictor, tell_figure: Callable[[str], None], in_to
     assert max(abs(pixels) for _, pixels in found) <= 2
 
 
+@pytest.mark.slow
 def test_patients(predictor, tell_figure: Callable[[str], None]) -> None:
     found = [differences(predictor, line, patient_grey(line), in_torch=False) for line in PATIENTS]
     if isinstance(predictor.encoder, OpenVinoRuntime):

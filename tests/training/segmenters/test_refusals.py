@@ -177,6 +177,7 @@ def test_an_image_of_one_voxel(name: str) -> None:
     drawn(name, request(name, [(0, 0, 0)], volume))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_a_large_image(name: str, tell_figure: Callable[[str], None]) -> None:
     grid = lps_grid((1024, 1024, 60), (0.4, 0.4, 3.0))

@@ -75,6 +75,7 @@ def test_an_ingest_writes_down_what_became_of_each_patient_and_why(cohort: Path)
     ]
 
 
+@pytest.mark.slow
 def test_findings_name_patients_by_code_and_page_once_they_have_one(
     cohort: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -102,6 +103,7 @@ def test_nothing_of_the_studies_own_names_is_written_down(cohort: Path) -> None:
         assert needle not in written
 
 
+@pytest.mark.slow
 def test_a_choice_is_taken_by_the_next_ingest_and_by_every_later_one(cohort: Path) -> None:
     patient = ingest(cohort).undecided[0]
     first, second = _t2s(patient)
@@ -117,6 +119,7 @@ def test_a_choice_is_taken_by_the_next_ingest_and_by_every_later_one(cohort: Pat
     assert ingest(cohort).new[0].series.get(role="t2").evidence["series"] == first
 
 
+@pytest.mark.slow
 def test_another_choice_takes_the_place_of_the_first_case_and_back_again(cohort: Path) -> None:
     patient = ingest(cohort).undecided[0]
     first, second = _t2s(patient)
@@ -133,6 +136,7 @@ def test_another_choice_takes_the_place_of_the_first_case_and_back_again(cohort:
     assert list(Case.objects.in_use().filter(patient=patient)) == [old]
 
 
+@pytest.mark.slow
 def test_a_case_that_somebody_drew_on_is_not_replaced(cohort: Path) -> None:
     patient = ingest(cohort).undecided[0]
     first, second = _t2s(patient)
@@ -213,6 +217,7 @@ def test_only_data_managers_choose(cohort: Path, client: Client, people: dict[Ro
     assert ChosenSeries.objects.exists() == may
 
 
+@pytest.mark.slow
 def test_a_mask_that_comes_after_the_case_is_noticed(tmp_path: Path) -> None:
     folder = write_small_cohort(tmp_path / "studies", patients=1)
     regions = series_folder(folder, 1, "100_regions") / "regions.dcm"

@@ -69,6 +69,7 @@ def test_patients_become_cases_with_reasons_and_their_masks(cohort: Path, own_da
     assert ImportedMask.objects.get(series__case=first).roi_name == "gtv_mass"
 
 
+@pytest.mark.slow
 def test_the_same_folder_again_changes_nothing(cohort: Path, own_data: Path) -> None:
     ingest(cohort)
     again = ingest(cohort)
@@ -86,6 +87,7 @@ def test_a_dry_run_stores_nothing(cohort: Path, own_data: Path) -> None:
     assert Ingest.objects.count() == Patient.objects.count() == 0
 
 
+@pytest.mark.slow
 def test_a_failure_in_the_middle_leaves_no_half_case_and_the_others_go_on(
     cohort: Path, own_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +106,7 @@ def test_a_failure_in_the_middle_leaves_no_half_case_and_the_others_go_on(
     assert Case.objects.count() == Patient.objects.count() == 2
 
 
+@pytest.mark.slow
 def test_a_bad_patient_is_named_without_a_name_and_the_others_go_on(tmp_path: Path, own_data: Path) -> None:
     folder = tmp_path / CANARY
     write_phantom_cohort(folder, patients=2)
@@ -119,6 +122,7 @@ def test_a_bad_patient_is_named_without_a_name_and_the_others_go_on(tmp_path: Pa
     assert all(finding.remedy and CANARY not in str(finding) for finding in report.findings)
 
 
+@pytest.mark.slow
 def test_a_planted_name_is_found_nowhere_afterwards(
     tmp_path: Path, own_data: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -153,6 +157,7 @@ def _database() -> str:
     return "\n".join(rows)
 
 
+@pytest.mark.slow
 def test_a_registered_case_has_pictures_and_its_mask_on_their_grid(cohort: Path, own_data: Path) -> None:
     case = ingest(cohort).new[0]
     with pytest.raises(RejectedInput, match="case-not-registered"):
@@ -179,6 +184,7 @@ def test_a_case_whose_volume_was_damaged_is_refused_by_name() -> None:
         volumes.case_volumes(case)
 
 
+@pytest.mark.slow
 def test_the_command_prints_one_json_document_and_leaves_with_1_on_findings(
     tmp_path: Path, own_data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -40,6 +40,7 @@ def _fresh(case: Case) -> Case:
     return Case.objects.get(pk=case.pk)
 
 
+@pytest.mark.slow
 def test_a_registration_carries_its_verdict_and_its_checks(cases: list[Case]) -> None:
     report = register_cases(cases[:1], workers=1)
     assert report.done == cases[:1]
@@ -51,6 +52,7 @@ def test_a_registration_carries_its_verdict_and_its_checks(cases: list[Case]) ->
     assert register_cases(cases[:1], workers=1).done == []
 
 
+@pytest.mark.slow
 def test_a_series_that_was_damaged_keeps_its_case_out_and_the_other_goes_on(cases: list[Case]) -> None:
     path = cases[0].series.get(role="t1").path
     content = bytearray(path.read_bytes())
@@ -62,6 +64,7 @@ def test_a_series_that_was_damaged_keeps_its_case_out_and_the_other_goes_on(case
     assert not _fresh(cases[0]).is_registered
 
 
+@pytest.mark.slow
 def test_the_command_registers_again_with_other_settings_and_a_persons_verdict_starts_anew(
     cases: list[Case], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -87,6 +90,7 @@ def test_the_command_registers_again_with_other_settings_and_a_persons_verdict_s
     case_volumes(_fresh(case))
 
 
+@pytest.mark.slow
 def test_a_persons_rejection_outlives_the_very_same_registration(cases: list[Case]) -> None:
     (case, _), person = cases, accounts()[Role.DATA_MANAGER]
     register_cases([case], workers=1)
@@ -100,6 +104,7 @@ def test_a_persons_rejection_outlives_the_very_same_registration(cases: list[Cas
     assert (after.verdict, after.automatic_verdict) == (VerdictOfRegistration.REJECT, before.automatic_verdict)
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(cases: list[Case], capsys) -> None:
     call_command("register_cases", "--dry-run", "--json")
     said = capsys.readouterr()
@@ -118,6 +123,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(cases: list[Case], c
     assert not _fresh(cases[1]).is_registered
 
 
+@pytest.mark.slow
 def test_a_redo_from_the_page_runs_as_a_job_and_draws_the_pictures_anew(cases: list[Case], client: Client) -> None:
     case = cases[0]
     register_cases([case], settings=settings_of("fast", "rigid"), workers=1)
@@ -149,6 +155,7 @@ def test_a_redo_from_the_page_runs_as_a_job_and_draws_the_pictures_anew(cases: l
     assert not jobs.register_again.func(redo_id=redo.pk)
 
 
+@pytest.mark.slow
 def test_a_published_case_keeps_its_grid(cases: list[Case]) -> None:
     """Its tissue type has changed, so that another grid would come out; its tasks were cut on the old one."""
     case = next(case for case in cases if case.tissue_type != "fat")
@@ -164,6 +171,7 @@ def test_a_published_case_keeps_its_grid(cases: list[Case]) -> None:
     assert _fresh(case).registration.record_sha256 == before
 
 
+@pytest.mark.slow
 def test_a_case_that_is_drawn_on_while_the_cases_before_it_are_registered_keeps_its_registration(
     cases: list[Case],
 ) -> None:
@@ -188,6 +196,7 @@ def test_a_case_that_is_drawn_on_while_the_cases_before_it_are_registered_keeps_
     assert [folder.name for folder in kept.folder.parent.iterdir()] == [kept.folder.name]
 
 
+@pytest.mark.slow
 def test_a_dry_run_of_a_redo_names_the_cases_that_it_would_refuse(cases: list[Case], capsys) -> None:
     register_cases(cases[:1], workers=1)
     project = LabelingProject.objects.create(label_studio_id=1, title="Test")

@@ -42,6 +42,7 @@ def third_series(case: Case, folder: Path) -> tuple[Path, np.ndarray]:
     return path, motion
 
 
+@pytest.mark.slow
 def test_a_tumour_lands_where_the_other_series_shows_it(
     case: Case, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -59,6 +60,7 @@ def test_a_tumour_lands_where_the_other_series_shows_it(
     assert 2 * (truth & found.foreground).sum() / (truth.sum() + found.foreground.sum()) > 0.9
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_refused_and_nothing_is_written(case: Case, tmp_path: Path) -> None:
     series, _ = third_series(case, tmp_path)
     output = tmp_path / "mask.nii.gz"

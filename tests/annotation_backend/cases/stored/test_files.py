@@ -80,6 +80,7 @@ def _person(role: Role):  # type: ignore[no-untyped-def]
     return accounts()[role]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("window", ["standard", "bright", "wide"])
 def test_a_damaged_picture_is_served_by_no_address(

@@ -20,6 +20,7 @@ def _shown(page: Page) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_the_stage_works_by_keyboard_and_under_the_security_policy(live_server, monkeypatch) -> None:
     require_chromium()
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # the browser's loop runs in this thread

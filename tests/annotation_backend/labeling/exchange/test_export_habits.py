@@ -335,6 +335,7 @@ def _exports(draw: Any) -> tuple[list[Any], dict[int, int], set[str]]:
     return tasks, meant, wanted
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(_exports())
 def test_of_any_export_each_slice_is_as_it_was_meant_or_a_finding(
@@ -367,6 +368,7 @@ JUNK = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(place=st.sampled_from(["region", "value", "save", "task", "data"]), key=st.integers(0, 30), junk=JUNK)
 def test_junk_anywhere_in_an_export_is_read_or_named(

@@ -66,6 +66,7 @@ def test_masks_in_any_memory_order_are_encoded_as_they_look() -> None:
         assert np.array_equal(brush.decode(brush.encode(view), height=view.shape[0], width=view.shape[1]), view)
 
 
+@pytest.mark.slow
 @given(SHADES)
 def test_what_the_sdk_writes_of_a_whole_picture_is_read_like_the_sdk_does(alpha: np.ndarray) -> None:
     code = encode_rle(_rgba(alpha).astype(int))
@@ -105,6 +106,7 @@ def test_the_soft_edges_of_a_stroke_are_outside() -> None:
     assert np.array_equal(brush.decode(mask2rle(stroke), height=16, width=20), stroke == 255)
 
 
+@pytest.mark.slow
 @given(SHADES)
 def test_literal_runs_of_the_editor_are_read(alpha: np.ndarray) -> None:
     code, (height, width) = packed(_rgba(alpha)), alpha.shape

@@ -187,6 +187,7 @@ def test_the_job_lets_others_in_between(segmenter: BrightSegmenter, monkeypatch:
     assert queued() == [{"slices": {"C0001": [1]}}]
 
 
+@pytest.mark.slow
 def test_ten_thousand_tasks(segmenter: BrightSegmenter, tell_figure: Callable[[str], None]) -> None:
     model = known_model(kinds=(PromptKind.AUTOMATIC,))
     template = registered_case("C0001")

@@ -88,6 +88,7 @@ def _ids(answer: dict[str, Any]) -> list[str]:
     return [region["id"] for region in answer["result"] if region["type"] == "brushlabels"]
 
 
+@pytest.mark.slow
 def test_a_click_is_answered_with_a_mask_a_hint_and_a_record(task: LabelingTask) -> None:
     answer = _answer(task, _point("a"))
     assert _ids(answer) == [f"tumour{task.pk}"]

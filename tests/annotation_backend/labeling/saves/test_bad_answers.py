@@ -155,6 +155,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(answer=JSON)
 @example(answer={"tasks": [{"id": 103, "data": {}, "annotations": [{"id": 1}]}], "total": 1, "results": [{"id": 1}]})
@@ -222,6 +223,7 @@ class Lists:
         return {"tasks": [self.tasks[number] for number in shown], "total": len(numbers)}
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     numbers=st.sets(st.integers(1, 500), min_size=1, max_size=60),

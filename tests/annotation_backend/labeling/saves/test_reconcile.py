@@ -312,6 +312,7 @@ def case(monkeypatch: pytest.MonkeyPatch) -> Case:
     return registered_case()
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(history=st.lists(EVENTS, min_size=1, max_size=12))
 @example(history=[("create", 0, "late", 4), ("edit", 0, "now", 1), ("publish again", 0, "now", 1)])
@@ -511,6 +512,7 @@ def test_rounds_go_on_after_one_that_was_broken_off(world: World, monkeypatch: p
     assert "It is down" in told[0]
 
 
+@pytest.mark.slow
 def test_the_loop_takes_over_what_was_lost_and_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     people: list[int] = []

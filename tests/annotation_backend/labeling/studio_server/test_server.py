@@ -70,11 +70,13 @@ def _database_of_label_studio(url: str, monkeypatch: pytest.MonkeyPatch, folder:
     return done.stdout.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_label_studio_waits_for_its_turn_on_sqlite(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found = _database_of_label_studio("", monkeypatch, tmp_path)
     assert found == f"sqlite3 {tmp_path}/label_studio/label_studio.sqlite3 None None IMMEDIATE"
 
 
+@pytest.mark.slow
 def test_label_studio_takes_postgresql(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found = _database_of_label_studio("postgresql://ls:secret@127.0.0.1:6432/label", monkeypatch, tmp_path)
     assert found == "postgresql label 127.0.0.1 6432 None"

@@ -194,6 +194,7 @@ def test_a_forgery_that_names_a_task_number_of_before_does_not_move_a_save_to_an
     assert current[2].raw["result"] == []
 
 
+@pytest.mark.slow
 def test_hundreds_of_forged_saves_are_one_finding_with_a_count_and_seen_by_one_click(
     client: Client, people: dict[Role, User], real: Annotation
 ) -> None:
@@ -527,6 +528,7 @@ FORGERIES = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(forgeries=st.lists(FORGERIES, min_size=1, max_size=5))
 def test_whatever_is_forged_what_counts_who_drew_it_and_where_it_stands_stays_the_same(

@@ -21,6 +21,7 @@ def _migrate(name: str) -> Any:
     return MigrationExecutor(connection).loader.project_state([("labeling", name)]).apps
 
 
+@pytest.mark.slow
 def test_saves_of_before_are_numbered_placed_and_still_count() -> None:
     accounts()
     tasks = published(registered_case())
@@ -50,6 +51,7 @@ def test_saves_of_before_are_numbered_placed_and_still_count() -> None:
     assert mask.annotated_slices == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_marks_that_label_studio_confirmed_become_those_of_an_annotation_in_its_task() -> None:
     accounts()
     tasks = published(registered_case())
@@ -96,6 +98,7 @@ def test_marks_that_label_studio_confirmed_become_those_of_an_annotation_in_its_
     assert list(kinds) == [("author", 1), ("unconfirmed", 3)]
 
 
+@pytest.mark.slow
 def test_a_number_that_was_forgotten_is_recalled_from_what_was_saved_under_it() -> None:
     people = accounts()
     tasks = published(registered_case())

@@ -197,6 +197,7 @@ def _is_connected_as_it_should_be(studio: LabelStudioDouble) -> None:
 OF_PROJECT = sorted(name for name, (_, subject) in ATTACKS.items() if subject not in OF_TASKS)
 
 
+@pytest.mark.slow
 @hypothesis_settings(max_examples=100, deadline=None)
 @given(names=st.lists(st.sampled_from(OF_PROJECT), min_size=1, max_size=6))
 def test_whatever_was_changed_together_is_named_and_mended(names: list[str]) -> None:

@@ -3,6 +3,7 @@
 import gc
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from training.memory import MemoryBudget
@@ -63,6 +64,7 @@ def test_preparing_fills_the_store_and_leaves_memory_alone() -> None:
     assert encoder.asked == 2
 
 
+@pytest.mark.slow
 def test_two_models_do_not_see_each_others_and_leave_nothing_behind() -> None:
     memory = MemoryBudget()
     one, other = EmbeddingCache(memory=memory), EmbeddingCache(memory=memory)

@@ -52,6 +52,7 @@ def request(volume: Volume, prompts: Prompts, **rest: object) -> SegmentationReq
     )
 
 
+@pytest.mark.slow
 def test_boxes_on_real_sarcomas(lite_medsam, tell_figure: Callable[[str], None]) -> None:
     case = require(STS_NIFTI / "STS_014")
     volume, mask = read_volume(case / "MR_T1_image.nii.gz"), read_mask(case / "MR_T1_mask.nii.gz")
@@ -72,6 +73,7 @@ def test_boxes_on_real_sarcomas(lite_medsam, tell_figure: Callable[[str], None])
     assert min(scores) >= 0.8
 
 
+@pytest.mark.slow
 def test_box_draws_the_ellipse(lite_medsam, disc: Volume, truth: np.ndarray) -> None:
     answer = lite_medsam.segment(request(disc, Prompts(boxes=(box_around(disc),)), cache_key="disc"))
     probability = np.asarray(answer.probability.data)
@@ -83,6 +85,7 @@ def test_box_draws_the_ellipse(lite_medsam, disc: Volume, truth: np.ndarray) -> 
     assert answer.probability.grid.matches(disc.grid)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("order", "flips"), [((2, 0, 1), (True, False, True)), ((1, 0, 2), (False, True, False))])
 def test_the_answer_does_not_depend_on_the_axis_order(lite_medsam, disc: Volume, order, flips) -> None:
     prompts = Prompts(boxes=(box_around(disc),))
@@ -118,6 +121,7 @@ def test_two_boxes_are_joined(lite_medsam, disc: Volume) -> None:
     assert np.allclose(both, np.maximum(one, other), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_box_with_depth_follows_a_tumour_from_its_middle(lite_medsam) -> None:
     """A leaning cone: the box around all of it fits its upper end badly."""
     i, j, k = np.indices(SHAPE)
@@ -142,6 +146,7 @@ def test_a_box_with_depth_follows_a_tumour_from_its_middle(lite_medsam) -> None:
     assert not np.asarray(alone.probability.data)[:, :, [0, 1, 2, 4]].any()
 
 
+@pytest.mark.slow
 def test_a_click_corrects_its_slice_of_a_box_with_depth(lite_medsam, disc: Volume) -> None:
     deep = Box(world(disc, 14, 20, 1), world(disc, 46, 60, 3))
     wrong = Click(world(disc, 18, 40, 3), positive=False)
@@ -160,6 +165,7 @@ def test_a_box_with_depth_leaves_other_slices_empty_without_work(lite_medsam, di
     assert answer.score is None
 
 
+@pytest.mark.slow
 def test_embeddings_are_computed_once_for_one_key(lite_medsam, disc: Volume) -> None:
     asked = request(disc, Prompts(boxes=(box_around(disc),)), cache_key="once")
     lite_medsam.prepare(asked)
@@ -181,6 +187,7 @@ def test_what_was_used_is_said_in_plain_json(lite_medsam, disc: Volume) -> None:
     assert used["seconds"]["network"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [0.0, 7.0, np.nan, np.inf])
 def test_images_without_contrast_or_numbers_get_an_answer(lite_medsam, disc: Volume, value: float) -> None:
     flat = Volume(np.full(SHAPE, value, dtype=np.float32), disc.grid)

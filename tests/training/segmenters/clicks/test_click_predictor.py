@@ -141,6 +141,7 @@ def test_the_mask_is_cleaned_as_the_plan_says() -> None:
     assert found == {Cleaning.NONE: True, Cleaning.LARGEST_COMPONENT: False}
 
 
+@pytest.mark.slow
 def test_named_canvases_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     from training.segmenters.clicks import click_predictor
 
