@@ -40,6 +40,7 @@ def test_no_folder_holds_more_files_than_one_takes_in_at_a_glance() -> None:
     assert {str(folder.relative_to(ROOT)): count for folder, count in counts.items() if count > MOST_FILES + 1} == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", _rooms(), ids=lambda room: str(room.relative_to(ROOT)))
 def test_the_head_of_a_room_names_the_rooms_that_it_imports(room: Path) -> None:
     head = ast.get_docstring(ast.parse((room / "__init__.py").read_text())) or ""

@@ -113,6 +113,7 @@ def test_a_scheduler_that_is_not_there_is_said_so(settings, monkeypatch: pytest.
         list(each_done(work.double, [1, 2], key=str))
 
 
+@pytest.mark.slow
 def test_a_scheduler_without_workers_is_said_so(settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compute, "WORKER_WAIT_SECONDS", 0.5)
     with dask_processes() as processes:

@@ -22,6 +22,7 @@ LIGHT = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", LIGHT)
 def test_module_imports_without_torch(module: str) -> None:
     heavy = "('torch', 'monai', 'transformers', 'cv2', 'scipy', 'safetensors')"

@@ -139,6 +139,7 @@ def test_an_answer_is_the_callers_own() -> None:
     first[:] = 0.0
 
 
+@pytest.mark.slow
 def test_threads_get_their_own_answers() -> None:
     network = unet()
     runtime = runtime_of(network, device=CPU)

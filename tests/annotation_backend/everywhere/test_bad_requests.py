@@ -401,6 +401,7 @@ def test_an_extreme_point_outside_of_the_picture_is_refused(ends_desk: Desk) -> 
     assert (answer.status_code, answer.json()["code"]) == (400, "prompt-position")
 
 
+@pytest.mark.slow
 def test_the_order_of_the_extreme_points_changes_no_mask(ends_desk: Desk) -> None:
     places = [(20.0, 50.0), (75.0, 50.0), (50.0, 20.0), (50.0, 80.0)]
     masks = []
@@ -441,6 +442,7 @@ CODES: dict[str, object] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CODES)
 def test_a_mask_that_cannot_be_read(desk: Desk, name: str) -> None:
     region = region_of(drawn(), region_id="r", score=None)
@@ -473,6 +475,7 @@ ROWS: dict[str, object] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ROWS)
 def test_rows_beside_a_task_that_are_none(desk: Desk, name: str) -> None:
     _is_answered_beside(desk, ROWS[name])

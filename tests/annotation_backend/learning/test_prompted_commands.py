@@ -22,6 +22,8 @@ from training.methods.needs import user_of
 from training.model_package import Method, write_package
 from training.prompts.prompt_document import as_document
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -324,6 +326,7 @@ def test_a_dry_run_writes_nothing(cohort: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_the_cord_is_a_structure_like_any_other(models: Path, tmp_path: Path) -> None:
     from tests.data import SHARED, require
 
@@ -336,6 +339,7 @@ def test_the_cord_is_a_structure_like_any_other(models: Path, tmp_path: Path) ->
         assert found["cases"][0]["case"] == "case"
 
 
+@pytest.mark.slow
 def test_dice_of_the_document_is_that_of_the_drawn_mask(models: Path, cohort: Path, tmp_path: Path) -> None:
     """Evaluation and a person's command run the same code on the same points."""
     _, found = run("evaluate_model", models / "six-points", "--cohort", cohort, *GLOBS, "--seeds", 1, "--only", "P1")

@@ -437,6 +437,7 @@ def test_a_damaged_mask_is_refused_with_what_brings_it_back(three: list[Review])
     assert "check_data --mend" in refusal.value.remedy
 
 
+@pytest.mark.slow
 def test_a_later_version_names_the_cases_that_were_excluded_since_as_withdrawn(three: list[Review]) -> None:
     publish_release(SETTINGS)
     exclude(three[1].mask.case, reason="Consent withdrawn.")

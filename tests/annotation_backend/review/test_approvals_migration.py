@@ -49,6 +49,7 @@ def _drawn_case(code: str, number: int) -> None:
     assemble(task.case)
 
 
+@pytest.mark.slow
 def test_approvals_of_before_are_bound_to_what_they_saw_or_end_and_ask_for_a_look(client: Client) -> None:
     people = accounts()
     radiologist = people[Role.RADIOLOGIST]

@@ -63,6 +63,7 @@ def _running(worker: str, *, deaths: int = 1, job=assemble_case, **kwargs: objec
     return rows.get()
 
 
+@pytest.mark.slow
 def test_a_process_is_present_until_it_is_killed_and_while_it_is_stopped(worker) -> None:
     process, name = worker
     assert is_present(name)

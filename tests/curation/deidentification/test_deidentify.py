@@ -398,6 +398,7 @@ def test_a_makers_own_transfer_syntax_is_held_back() -> None:
         leave(source)
 
 
+@pytest.mark.slow
 def test_sequences_without_end_are_held_back() -> None:
     source = image()
     place = source

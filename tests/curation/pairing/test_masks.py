@@ -19,6 +19,8 @@ from datasets.study.case import SeriesRole, TissueType
 from tests.curation.support.small_studies import GRID, pairing_of, write_nifti_case
 from tests.datasets.dicom_masks.test_segmentation import write_segmentation
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[PhantomCase, ...]]:
@@ -26,6 +28,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[Phanto
     return folder, write_phantom_cohort(folder, patients=3)
 
 
+@pytest.mark.slow
 def test_everything_names_its_source(cohort: tuple[Path, tuple[PhantomCase, ...]]) -> None:
     pair = pairing_of(cohort[0]).pairs[0]
     study = cohort[0] / "patient_0001" / "study"
@@ -56,6 +59,7 @@ def test_a_structure_set_of_another_series_is_left_out(
         assert loaded.masks == {SeriesRole.T1: {}, SeriesRole.T2: {}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names_its_series", [True, False])
 def test_a_segmentation_lands_on_its_series(
     cohort: tuple[Path, tuple[PhantomCase, ...]], tmp_path: Path, names_its_series: bool

@@ -26,6 +26,8 @@ from tests.curation.support.small_studies import (
     write_nifti_case,
 )
 
+pytestmark = pytest.mark.slow
+
 STS = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "sts" / "dicom"
 
 
@@ -35,6 +37,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[Phanto
     return folder, write_phantom_cohort(folder, patients=3)
 
 
+@pytest.mark.slow
 def test_phantom_patients_become_pairs(cohort: tuple[Path, tuple[PhantomCase, ...]]) -> None:
     pairing = pairing_of(cohort[0])
     assert pairing.findings == ()

@@ -70,6 +70,7 @@ def test_what_is_not_said_contradicts_nothing_and_nothing_is_shown() -> None:
     assert "Jane" not in str(vars(jane))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("patient", ["ANON", "Anonymous", "0", "000", "UNKNOWN", "test", "X"])
 def test_several_studies_of_a_placeholder_are_asked_about(tmp_path: Path, patient: str) -> None:
     write(tmp_path, T1, patient=patient, visit="1")

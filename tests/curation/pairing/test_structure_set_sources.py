@@ -110,6 +110,7 @@ def test_a_structure_set_that_names_nothing_and_lies_beside_the_slices_is_left_o
     assert loaded.masks == {SeriesRole.T1: {}, SeriesRole.T2: {}}
 
 
+@pytest.mark.slow
 def test_a_structure_set_that_lists_both_series_belongs_to_the_one_whose_images_its_contours_name(study: Path) -> None:
     series = _series(study)
 

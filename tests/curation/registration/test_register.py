@@ -180,6 +180,7 @@ def test_images_far_from_the_worlds_origin_and_from_each_other() -> None:
     assert errors_mm(np.linalg.inv(away) @ found.transform @ away, truth).max() < 0.5
 
 
+@pytest.mark.slow
 def test_the_scanners_alignment_stands_where_no_motion_is_better() -> None:
     t2 = pair()[1]
     found = register(t2, t2, settings=QUICK)

@@ -89,6 +89,7 @@ TISSUES = st.sampled_from(list(TissueType))
 WRITTEN = st.sampled_from([str.lower, str.upper, str.title, lambda name: f" {name.replace('_', ' ')} "])
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     rows=st.dictionaries(st.sampled_from(["Müller", "P7", "山田", "Ω-1"]), TISSUES, min_size=1),

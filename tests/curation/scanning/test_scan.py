@@ -21,6 +21,8 @@ from datasets.image.volume import Grid, Volume
 from datasets.phantom.cohort import write_phantom_cohort
 from datasets.study.case import SeriesRole, TissueType
 
+pytestmark = pytest.mark.slow
+
 GRID = Grid((12, 10, 8), np.diag([-1.0, -1.0, 4.0, 1.0]))
 
 
@@ -221,6 +223,7 @@ def test_a_second_copy_is_no_news_but_another_object_of_the_same_uid_is(studies:
     assert _codes(scan_folder(studies)) == ["dicom-uid-twice"]
 
 
+@pytest.mark.slow
 def test_the_same_picture_under_another_header_is_used_once_and_said(studies: Path) -> None:
     study = studies / "patient_0001" / "study"
     before = scan_folder(studies)

@@ -140,6 +140,7 @@ def _write_dicom(folder: Path) -> None:
         write_protocol(home, protocol, pixels, GRID, identity=["1", "P7"], name="Nightingale^Florence")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["number", "folder", "reference"])
 def test_a_dicom_series_is_named_by_number_folder_or_reference(tmp_path: Path, way: str) -> None:
     _write_dicom(tmp_path)

@@ -18,6 +18,8 @@ from tests.curation.support.vendor_archive import Study, draw_studies
 from tests.curation.support.vendor_dialects import VENDORS, Acquisition
 from tests.curation.support.vendor_files import write_studies
 
+pytestmark = pytest.mark.slow
+
 HELD_OUT_SEED = 10
 SCENARIOS_OF_A_VENDOR = 5
 

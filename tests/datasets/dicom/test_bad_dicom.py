@@ -183,6 +183,7 @@ def test_the_budget_is_the_caller_s(path: Path) -> None:
             dicom_findings(path, budget=budget)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(position=st.integers(132, 1300), content=st.binary(min_size=1, max_size=8))
 def test_no_changed_bytes_raise_anything_else(path: Path, position: int, content: bytes) -> None:

@@ -270,6 +270,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("enhanced")
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     angles=st.tuples(*[st.floats(-3.1, 3.1)] * 3),

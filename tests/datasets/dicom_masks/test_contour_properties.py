@@ -59,6 +59,7 @@ _CENTRE = st.tuples(st.floats(12, 20), st.floats(12, 18))
 _JITTER_MM = 0.01
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     angles=_ANGLES,
@@ -97,6 +98,7 @@ def test_a_region_whose_contours_stand_several_times_is_the_region(
     assert [finding.code for finding in findings] == (["contour-twice"] if copies else [])
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     angles=_ANGLES,

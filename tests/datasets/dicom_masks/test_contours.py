@@ -309,6 +309,7 @@ def test_contours_off_the_grid_are_refused(code: str, points: Points) -> None:
     assert caught.value.code == code
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     angles=st.tuples(*[st.floats(-3.1, 3.1)] * 3),

@@ -76,6 +76,7 @@ def test_a_contour_within_a_contour_is_a_hole(tmp_path: Path, series: DicomSerie
     assert np.array_equal(read_structure_set(tmp_path / "regions.dcm", series).sound()["ring"].data, data)
 
 
+@pytest.mark.slow
 def test_the_same_masks_give_the_same_bytes(tmp_path: Path, series: DicomSeries) -> None:
     for name in ("a.dcm", "b.dcm"):
         write_rtstruct(tmp_path / name, {"GTV_Mass": _random_mask(0)}, series)

@@ -280,6 +280,7 @@ def test_planes(normal: tuple[float, float, float], plane: Plane) -> None:
     assert plane_of(np.array(normal, dtype=np.float64)) is plane
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not STS.is_dir(), reason="the sarcoma data are not beside the checkout")
 @pytest.mark.parametrize(
     ("name", "described"),

@@ -59,6 +59,7 @@ def _stack(
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     angles=st.tuples(*[st.floats(-1.5, 1.5)] * 3),

@@ -14,6 +14,8 @@ from datasets.image.volume import Volume
 from datasets.phantom.cohort import PHANTOM_MASK_NAME, PhantomCase, write_phantom_cohort
 from datasets.study.case import TissueType
 
+pytestmark = pytest.mark.slow
+
 Cohort = tuple[Path, tuple[PhantomCase, ...]]
 
 

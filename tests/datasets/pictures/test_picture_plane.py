@@ -119,6 +119,7 @@ def test_voxel_to_percent_and_back(plane: PicturePlane, voxel: tuple[float, floa
     np.testing.assert_allclose(back, voxel, atol=1e-9)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(st.data(), planes)
 def test_the_point_clicked_is_the_voxel_shown(data: st.DataObject, plane: PicturePlane) -> None:
@@ -135,6 +136,7 @@ def test_the_point_clicked_is_the_voxel_shown(data: st.DataObject, plane: Pictur
     np.testing.assert_allclose(plane.voxel_to_pixel(voxel), (column + 0.5, row + 0.5))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(st.data(), planes)
 def test_a_mask_painted_in_the_picture_comes_back_in_its_voxels(data: st.DataObject, plane: PicturePlane) -> None:

@@ -270,6 +270,7 @@ def test_nothing_but_refusals_is_still_a_document() -> None:
     assert json.loads(canonical_json(found.as_dict()))["summary"]["evaluated"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "user", "per_slice", "clicks"),
     [

@@ -242,6 +242,7 @@ def test_a_stopped_training_ends_as_a_whole_one_and_another_is_refused(settings:
     assert all(np.array_equal(tensor, resumed[0][name]) for name, tensor in whole[0].items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [("t1", "t2"), ("ct", "pet")])
 @pytest.mark.parametrize("settings", [DEEPGROW, TWO_STAGE, FLAT], ids=["deepgrow", "two-stage", "2d"])
 def test_two_images(settings: ClickSettings, channels: tuple[str, ...]) -> None:

@@ -50,6 +50,7 @@ def stopping_after(count: int):  # type: ignore[no-untyped-def]
     return progress
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stops", [(6,), (3, 5, 9), (4,), (8, 9)])
 def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(stops: tuple[int, ...], tmp_path: Path) -> None:
     whole = network()
@@ -90,6 +91,7 @@ def test_it_learns_and_ends_with_averaged_weights_ready_to_answer() -> None:
     assert answered < 0.6 * np.mean(losses[:5])
 
 
+@pytest.mark.slow
 def test_the_average_is_one_of_the_last_weights() -> None:
     """Averaging of 0 leaves the last weights, more of it others."""
     found = []

@@ -78,6 +78,7 @@ def test_agrees_with_monai() -> None:
             assert surface_dice(one, other, GRID, tolerance_mm=tolerance) == pytest.approx(float(theirs), abs=1e-6)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_symmetric_and_zero_only_for_equal_surfaces(data: st.DataObject) -> None:

@@ -49,6 +49,7 @@ ONE = UNetPlan.uniform(channels=4, widths=(4, 8, 8))
 OTHER = replace(ONE, strides=((1, 1, 1), (2, 2, 2), (2, 2, 1)))
 
 
+@pytest.mark.slow
 def test_folds_that_planned_other_strides_make_one_model(tmp_path: Path) -> None:
     """Each from its own cases, so that real folds do differ; strict loading shows that each has its own network."""
     trained = _folds(tmp_path, [ONE, OTHER])
@@ -75,6 +76,7 @@ def test_folds_of_one_plan_say_so_once(tmp_path: Path) -> None:
     assert "networks" not in parameters
 
 
+@pytest.mark.slow
 def test_the_cleaning_is_chosen_on_all_cases_and_needs_all_folds(tmp_path: Path) -> None:
     trained = _folds(tmp_path, [ONE, ONE])
     told: list[tuple[int, int]] = []

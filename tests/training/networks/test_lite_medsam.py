@@ -74,6 +74,7 @@ def test_numbers_of_the_published_implementation(network) -> None:
     assert int((logits > 0).sum()) == pytest.approx(6347, abs=2)
 
 
+@pytest.mark.slow
 def test_boxes_together_and_alone_give_the_same_masks(network) -> None:
     import torch
 

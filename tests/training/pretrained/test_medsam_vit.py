@@ -176,6 +176,7 @@ def test_other_weights_need_another_version(checkpoint: Path, tmp_path: Path) ->
     assert read_description(tmp_path / "model-2").title == "medsam-vit-2"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [[1], "x", None, {"hidden_size": "wide"}, {"num_attention_heads": 0}])
 def test_a_config_of_strange_values(saved_folder: Path, tmp_path: Path, value: object) -> None:
     folder = tmp_path / "strange"

@@ -90,6 +90,7 @@ def test_one_voxel_gives_that_voxel() -> None:
     np.testing.assert_array_equal(six_points(mask, (1.0, 1.0, 1.0), random), expected.repeat(6, axis=0))
 
 
+@pytest.mark.slow
 def test_all_voxels_of_an_end_are_drawn_alike() -> None:
     mask = block((20, 20, 20), (5, 5, 5), (8, 14, 14))
     random = np.random.default_rng(1)

@@ -68,6 +68,7 @@ def turned(asked: SegmentationRequest, turn: Turn) -> SegmentationRequest:
     return replace(asked, volumes=volumes, previous=previous, slice_axis=slice_axis, slices=slices)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUILDERS)
 @pytest.mark.parametrize("turn", TURNS)
 @pytest.mark.parametrize("place", [lambda grid: grid, tilted], ids=["straight", "tilted"])

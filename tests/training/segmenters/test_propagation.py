@@ -167,6 +167,7 @@ def test_refusals() -> None:
         list(propagate(replace(request(), previous=other), {0: truth(0)}, [1]))
 
 
+@pytest.mark.slow
 def test_real_tumours_are_followed_better_than_copied(tell_figure: Callable[[str], None]) -> None:
     folder = require(STS_NIFTI)
     cases = read_cohort(folder, {"t1": "*/MR_T1_image.nii.gz"}, "*/MR_T1_mask.nii.gz").cases[::6]

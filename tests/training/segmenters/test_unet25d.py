@@ -18,6 +18,8 @@ from training.model_package import Method, ModelDescription, write_package
 from training.prompts.prompt import Click, Prompts
 from training.segmenters.segmenter import SegmentationRequest, Segmenter
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = FitSettings(steps=120, batch_size=8, learning_rate=1e-2, widths=(8, 16, 32), rule=PictureRule(input_size=48))
 
 

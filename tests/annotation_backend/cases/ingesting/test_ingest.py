@@ -24,7 +24,7 @@ from datasets.image.volume import Grid, Volume
 from datasets.phantom.cohort import write_phantom_cohort
 from tests.annotation_backend.support.records import registered_case
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 CANARY = "Zz Canary^Nightingale"
 

@@ -192,6 +192,7 @@ def _gone(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [_truncated, _pickled, _missing, flip_a_weight, _gone])
 def test_a_package_damaged_after_its_promotion_leaves_the_working_one(damage: Callable[[Path], None]) -> None:
     package = shipped_packages()["clicks-2d"]

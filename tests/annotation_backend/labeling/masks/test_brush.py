@@ -220,6 +220,7 @@ def test_any_bytes_are_a_mask_or_refused_and_never_more(tail: bytes, is_headed: 
         assert np.array_equal(mask, decode_rle(code).reshape(16, 16, 4)[..., 3] > 127)
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(st.data())
 def test_a_changed_or_cut_code_is_a_mask_or_refused(data: st.DataObject) -> None:

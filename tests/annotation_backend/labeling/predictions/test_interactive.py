@@ -97,6 +97,7 @@ def test_a_click_is_answered_with_a_mask_a_hint_and_a_record(task: LabelingTask)
     assert Prediction.objects.get().prompts["clicks"]
 
 
+@pytest.mark.slow
 def test_the_mask_comes_in_place_of_the_largest_region_that_is_there(task: LabelingTask) -> None:
     small = np.zeros((HEIGHT, WIDTH), dtype=bool)
     small[18:20, 20:24] = True

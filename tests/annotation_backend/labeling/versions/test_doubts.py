@@ -247,6 +247,7 @@ def test_nothing_is_concluded_while_label_studio_does_not_show_the_project(serve
     assert current_saves(real.task.case)[2] == real
 
 
+@pytest.mark.slow
 def test_one_number_in_two_tasks_does_not_flip(tasks: list[LabelingTask], monkeypatch: pytest.MonkeyPatch) -> None:
     saved(tasks[0])
     moved = {"id": 7, **{key: value for key, value in save_body(tasks[1], updated_at=LATER).items() if key != "id"}}

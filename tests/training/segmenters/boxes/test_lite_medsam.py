@@ -97,6 +97,7 @@ def test_the_answer_does_not_depend_on_the_axis_order(lite_medsam, disc: Volume,
     assert np.allclose(found.data, reordered(expected, order=order, flips=flips).data, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_click_is_read_as_a_box_and_says_so(lite_medsam, disc: Volume, truth: np.ndarray) -> None:
     asked = request(disc, Prompts(clicks=(Click(world(disc, *INSIDE)),)), cache_key="disc")
     answer = lite_medsam.segment(asked)

@@ -49,6 +49,7 @@ def boxes() -> list[PictureBox]:
     return [PictureBox(top=top, left=left, bottom=bottom, right=right) for left, top, right, bottom in BOXES]
 
 
+@pytest.mark.slow
 def test_numbers_of_segment_anything(network, tell_figure) -> None:
     """The picture, the embedding, the logits and the estimated quality."""
     expected = golden()
@@ -107,6 +108,7 @@ def case() -> Volume:
     return Volume(random.uniform(10, 200, shape).astype(np.float32), lps_grid(shape, (1.0, 1.0, 4.0)))
 
 
+@pytest.mark.slow
 def test_a_whole_request(segmenter) -> None:
     volume = case()
     corners = [tuple(float(value) for value in volume.grid.to_world(at)) for at in ((5, 8, 1), (30, 40, 4))]
@@ -125,6 +127,7 @@ def test_a_whole_request(segmenter) -> None:
     assert np.array_equal(again.probability.data, probability)
 
 
+@pytest.mark.slow
 def test_several_boxes_on_a_slice_are_joined(network) -> None:
     predictor = MedSamVitPredictor(network, image_size=IMAGE_SIZE, device=CPU)
     embedding = predictor.embed(synthetic_grey(0, (200, 160))[0])
