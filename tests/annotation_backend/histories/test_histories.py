@@ -35,6 +35,9 @@ HISTORIES = int(os.environ.get("HISTORIES", "2000"))
 
 Steps = list[tuple[Act, int, int]]
 
+PICTURE = (SHAPE[1], SHAPE[0])
+"""Height and width."""
+
 CHOICE = st.integers(0, 59)
 
 BEGINNINGS: tuple[tuple[Act, ...], ...] = ((), (submit,), (submit, approve), (submit, submit, approve, build_release))
@@ -49,11 +52,13 @@ def histories(draw: st.DrawFn) -> Steps:
 
 
 @pytest.fixture
-def stage(db: None, tmp_path: Path) -> Iterator["Stage"]:
-    """People, one small registered case, and everything that asks Label Studio asking the model."""
+def stage(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator["Stage"]:
+    """People, one small registered case, and everything that asks Label Studio asking the model of the history."""
     before = django_settings.DATA_FOLDER
     django_settings.DATA_FOLDER = tmp_path / "template"
-    yield Stage(tmp_path / "template")
+    made = Stage(tmp_path / "template")
+    answer_with(monkeypatch, lambda *words, **options: made.studio.call(*words, **options))
+    yield made
     django_settings.DATA_FOLDER = before
 
 
@@ -62,6 +67,7 @@ class Stage:
 
     def __init__(self, template: Path) -> None:
         self.template = template
+        self.studio = ModelStudio(Clock(), shape=PICTURE)
         people = accounts()
         self.people = {
             "a": people[Role.ANNOTATOR],
@@ -73,15 +79,19 @@ class Stage:
         self.clients = {letter: Client() for letter in self.people}
         for letter, browser in self.clients.items():
             browser.force_login(self.people[letter])
-        self.project = LabelingProject.objects.create(label_studio_id=PROJECT, title="Test")
+        project = LabelingProject.objects.create(label_studio_id=PROJECT, title="Test")
+        for index, number in self._published().items():
+            LabelingTask.objects.create(project=project, case=self.case, slice_index=index, label_studio_id=number)
 
     def world(self) -> World:
         """A fresh installation with the case published."""
-        studio = ModelStudio(Clock(), shape=(SHAPE[1], SHAPE[0]))
-        for index in range(SLICES):
-            number = studio.publish(self.case.code, index)
-            LabelingTask.objects.create(project=self.project, case=self.case, slice_index=index, label_studio_id=number)
-        return World(self.case, studio, self.people, self.clients)
+        self.studio = ModelStudio(Clock(), shape=PICTURE)
+        self._published()
+        return World(self.case, self.studio, self.people, self.clients)
+
+    def _published(self) -> dict[int, int]:
+        """Publishes the case in Label Studio; gives the number of each slice's task, the same in every history."""
+        return {index: self.studio.publish(self.case.code, index) for index in range(SLICES)}
 
 
 def _another(role: Role, number: int) -> User:
@@ -121,8 +131,7 @@ def complaints_of(stage: Stage, steps: Steps) -> list[str]:
 
 
 def _connect(world: World, patch: pytest.MonkeyPatch) -> None:
-    """Whatever of ours asks Label Studio asks the model, both sides have one clock, and long work has a middle."""
-    answer_with(patch, world.studio.call)
+    """Both sides have one clock, and long work has a middle."""
     patch.setattr(upkeep, "is_up", lambda: True)
     patch.setattr(timezone, "now", world.clock.now)
     patch.setattr(register, "each_done", registered_anew(world))

@@ -351,7 +351,7 @@ def _content(thing: Any) -> str:
 def in_a_folder_of_its_own(template: Path) -> Path:
     """Copies the installation's files, and lets the settings point to the copy."""
     folder = template.parent / f"history-{secrets.token_hex(6)}"
-    shutil.copytree(template, folder)
+    shutil.copytree(template, folder, copy_function=shutil.copyfile)
     settings.DATA_FOLDER = folder
     return folder
 
