@@ -1,6 +1,7 @@
 """An installation of one small case beside the model of Label Studio, and what people and accidents do to both."""
 
 import hashlib
+import os
 import re
 import secrets
 import shutil
@@ -349,9 +350,12 @@ def _content(thing: Any) -> str:
 
 
 def in_a_folder_of_its_own(template: Path) -> Path:
-    """Copies the installation's files, and lets the settings point to the copy."""
+    """Copies the installation's files, and lets the settings point to the copy.
+
+    Its files are links: whatever writes one anew puts another in its place.
+    """
     folder = template.parent / f"history-{secrets.token_hex(6)}"
-    shutil.copytree(template, folder, copy_function=shutil.copyfile)
+    shutil.copytree(template, folder, copy_function=os.link)
     settings.DATA_FOLDER = folder
     return folder
 
