@@ -7,6 +7,8 @@ export OMP_WAIT_POLICY := PASSIVE
 
 # Two processes; a file's tests stay together, since they share what is expensive to make.
 TOGETHER := -n 2 --dist loadfile --no-loadscope-reorder
+# Compiled files are kept, also where a container image says otherwise: tests start Python hundreds of times.
+test test-fast: export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup secrets up test test-fast check docs bench study models
 help:
