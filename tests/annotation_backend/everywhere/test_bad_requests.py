@@ -47,7 +47,7 @@ from training.model_package import WEIGHTS_NAME, Method
 from training.pretrained.shipped import shipped_packages
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 WIDTH, HEIGHT = SHAPE[0], SHAPE[1]
 ML_URLS = ["ml-health", "ml-setup", "ml-predict", "ml-versions", "ml-webhook"]

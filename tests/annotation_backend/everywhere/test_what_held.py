@@ -19,7 +19,7 @@ from annotation_backend.review.models import Review
 from tests.annotation_backend.support.addresses import address_of, every_address
 from tests.annotation_backend.support.records import VERDICT, registered_case, save_body, saved, signed_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 EMAIL = "anna@hospital.org"
 MARKUP = "<script>alert(1)</script>"

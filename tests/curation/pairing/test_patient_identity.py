@@ -11,6 +11,8 @@ from datasets.dicom.person import Person, person_of
 from datasets.study.case import SeriesRole
 from tests.curation.support.small_studies import T1, T2, codes, edit, pairing_of, references, write
 
+pytestmark = pytest.mark.slow
+
 
 def _person(name: str = "", *, sex: str = "", birth_date: str = "") -> Person:
     return person_of(sex=sex, birth_date=birth_date, name=name)

@@ -23,6 +23,8 @@ from datasets.gate import Budget
 from datasets.image.volume import Grid
 from datasets.phantom.scanner import Protocol, write_protocol
 
+pytestmark = pytest.mark.slow
+
 SYNTAXES = {
     "JPEG lossless": (gdcm.TransferSyntax.JPEGLosslessProcess14_1, JPEGLosslessSV1),
     "JPEG-LS": (gdcm.TransferSyntax.JPEGLSLossless, JPEGLSLossless),

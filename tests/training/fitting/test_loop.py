@@ -16,6 +16,8 @@ from training.fitting.losses import dice_and_cross_entropy
 from training.networks.dyn_unet import dyn_unet
 from training.networks.unet_plan import UNetPlan
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 SETTINGS = LoopSettings(iterations=10, checkpoint_every=4, learning_rate=0.01)
 PLAN = UNetPlan.uniform(channels=1, widths=(4, 8, 8))

@@ -28,7 +28,7 @@ from datasets.study.case import SeriesRole
 from tests.annotation_backend.support.cohorts import add_second_t2, remove_t2, series_folder, write_small_cohort
 from tests.annotation_backend.support.records import accounts
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ from tests.annotation_backend.support.label_studio_double import LabelStudioDoub
 from tests.annotation_backend.support.records import accounts, published, registered_case, saved
 from tests.annotation_backend.support.segmenters import known_model
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 Attack = Callable[[LabelStudioDouble], None]
 

@@ -18,6 +18,8 @@ from training.prompts.prompt import Box, Click, Prompts
 from training.segmenters.boxes.lite_medsam import prepared, scaled_box, scaled_shape
 from training.segmenters.segmenter import SegmentationRequest
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (60, 80, 5)
 INSIDE = (30.0, 40.0, 2.0)
 
