@@ -33,15 +33,10 @@ from annotation_backend.labeling.versions.versions import restore
 from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput
 from tests.annotation_backend.support.label_studio_double import LabelStudioDouble
-from tests.annotation_backend.support.records import accounts, drawn, published, registered_case, save_body, saved
+from tests.annotation_backend.support.records import drawn, published, registered_case, save_body, saved
 from tests.annotation_backend.support.segmenters import BrightSegmenter, drawn_by, known_model
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def people() -> dict[Role, User]:
-    return accounts()
 
 
 @pytest.fixture

@@ -15,17 +15,12 @@ from annotation_backend.labeling.studio.credentials import basic_auth, webhook_h
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.review.models import Review
 from tests.annotation_backend.support.addresses import address_of, every_address
-from tests.annotation_backend.support.records import accounts, published, registered_case, save_body, saved
+from tests.annotation_backend.support.records import published, registered_case, save_body, saved
 
 pytestmark = pytest.mark.django_db
 
 OPEN = {"login", "logout", "alive", "guide", "capability-picture"}
 REVIEWERS = {Role.ADMINISTRATOR, Role.DATA_MANAGER, Role.RADIOLOGIST}
-
-
-@pytest.fixture
-def people() -> dict[Role, User]:
-    return accounts()
 
 
 @pytest.fixture

@@ -10,9 +10,8 @@ from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.labeling.studio.credentials import basic_auth
-from annotation_backend.labeling.versions.assembly import assemble
 from tests.annotation_backend.support.addresses import every_address
-from tests.annotation_backend.support.records import accounts, published, registered_case, saved
+from tests.annotation_backend.support.records import published, registered_case, saved
 
 pytestmark = pytest.mark.django_db
 
@@ -53,20 +52,6 @@ ACTIONS = [
 def _address(pattern: URLPattern, values: dict[str, Any]) -> str:
     wanted = pattern.pattern.converters
     return reverse(str(pattern.name), kwargs={name: values[name] for name in wanted})
-
-
-@pytest.fixture
-def people() -> dict[Role, User]:
-    return accounts()
-
-
-@pytest.fixture
-def mask(people: dict[Role, User]) -> CaseMask:
-    task = published(registered_case())[2]
-    saved(task)
-    made = assemble(task.case)
-    assert made is not None
-    return made
 
 
 @pytest.fixture(params=[*Role, "nobody", "label studio"], ids=str)

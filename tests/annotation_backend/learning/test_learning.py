@@ -20,7 +20,7 @@ from annotation_backend.review.models import Verdict
 from annotation_backend.review.services import decide
 from datasets.errors import RejectedInput
 from datasets.study.case import QualityScore
-from tests.annotation_backend.support.records import accounts, published, registered_case, saved
+from tests.annotation_backend.support.records import published, registered_case, saved
 from training.fitting.unet25d import FitSettings
 from training.methods.loading import load_segmenter
 from training.prompts.prompt import Prompts
@@ -28,11 +28,6 @@ from training.prompts.prompt import Prompts
 pytestmark = pytest.mark.django_db
 
 QUICK = FitSettings(steps=2, batch_size=2, widths=(4, 8))
-
-
-@pytest.fixture
-def people() -> dict[Role, User]:
-    return accounts()
 
 
 def _reviewed(people: dict[Role, User], code: str, verdict: Verdict, *, identifier: int) -> LabelingTask:

@@ -33,6 +33,7 @@ def studio_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if not folder.exists():
             made = fresh_installation(tmp_path_factory.mktemp("label-studio-database"))
             subprocess.run([sys.executable, "-c", _MIGRATE], cwd=ROOT, env=made.environment, check=True)
+            shutil.rmtree(f"{folder}.part", ignore_errors=True)  # of a run that was killed
             shutil.copytree(made.folder / "data" / "label_studio", f"{folder}.part")
             Path(f"{folder}.part").rename(folder)
     return folder

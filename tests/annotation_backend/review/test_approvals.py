@@ -32,7 +32,6 @@ from datasets.errors import RejectedInput
 from datasets.release.build import ReleaseSettings
 from datasets.study.case import QualityScore
 from tests.annotation_backend.support.records import (
-    accounts,
     published,
     register_otherwise,
     registered_case,
@@ -43,11 +42,6 @@ from tests.annotation_backend.support.records import (
 pytestmark = pytest.mark.django_db
 
 SETTINGS = ReleaseSettings(name="tumours", version="1.0.0", licence="CC0-1.0")
-
-
-@pytest.fixture
-def people() -> dict[Role, User]:
-    return accounts()
 
 
 @pytest.fixture

@@ -26,17 +26,12 @@ from annotation_backend.review.models import EndReason, Review, Verdict, Verdict
 from annotation_backend.review.services import decide
 from datasets.errors import RejectedInput, TryAgain
 from datasets.study.case import QualityScore
-from tests.annotation_backend.support.records import accounts, published, registered_case, save_body, saved
+from tests.annotation_backend.support.records import published, registered_case, save_body, saved
 
 pytestmark = pytest.mark.django_db
 
 LATER, LAST = "2026-11-21T11:00:00.000001Z", "2026-11-21T12:00:00.000001Z"
 ADMINISTRATOR, RADIOLOGIST, ANNOTATOR = 1, 3, 4
-
-
-@pytest.fixture
-def people() -> dict[Role, User]:
-    return accounts()
 
 
 @pytest.fixture

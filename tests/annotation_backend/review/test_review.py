@@ -10,23 +10,9 @@ from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.review.models import Verdict, approved_review
 from annotation_backend.review.services import queue
 from datasets.errors import RejectedInput
-from tests.annotation_backend.support.records import accounts, approve, published, registered_case, saved
+from tests.annotation_backend.support.records import approve, saved
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def people() -> dict[Role, User]:
-    return accounts()
-
-
-@pytest.fixture
-def mask(people: dict[Role, User]) -> CaseMask:
-    task = published(registered_case())[2]
-    saved(task)
-    made = assemble(task.case)
-    assert made is not None
-    return made
 
 
 def test_a_radiologist_approves_and_the_case_has_an_approved_mask(mask: CaseMask, people: dict[Role, User]) -> None:

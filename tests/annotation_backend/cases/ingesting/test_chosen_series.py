@@ -26,14 +26,8 @@ from annotation_backend.labeling.models import LabelingProject, LabelingTask
 from datasets.errors import RejectedInput
 from datasets.study.case import SeriesRole
 from tests.annotation_backend.support.cohorts import add_second_t2, remove_t2, series_folder, write_small_cohort
-from tests.annotation_backend.support.records import accounts
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
-
-
-@pytest.fixture
-def people() -> dict[Role, User]:
-    return accounts()
 
 
 @pytest.fixture(autouse=True)

@@ -19,19 +19,13 @@ from annotation_backend.review.services import queue
 from curation.registration.motion_search import Motion, Preset
 from curation.registration.quality import Verdict
 from datasets.errors import RejectedInput
-from tests.annotation_backend.review.test_review import mask  # noqa: F401
-from tests.annotation_backend.support.records import accounts, approve, published, registered_case, saved
+from tests.annotation_backend.support.records import approve, published, registered_case, saved
 
 pytestmark = pytest.mark.django_db
 
 MANAGERS = {Role.ADMINISTRATOR, Role.DATA_MANAGER}
 JUDGES = MANAGERS | {Role.RADIOLOGIST}
 CHECK = {"code": "edges", "value": 0.1, "limit": 0.3, "verdict": "look", "message": "Edges agree less than usual."}
-
-
-@pytest.fixture
-def people() -> dict[Role, User]:
-    return accounts()
 
 
 @pytest.fixture
@@ -104,7 +98,7 @@ def test_a_verdict_on_an_older_registration_or_without_a_reason_is_refused(
 
 
 def test_a_rejected_registration_takes_an_approved_mask_out_of_training_and_releases(
-    mask,  # noqa: F811
+    mask,
     people: dict[Role, User],
 ) -> None:
     approve(mask, people[Role.RADIOLOGIST])
@@ -120,7 +114,7 @@ def test_a_rejected_registration_takes_an_approved_mask_out_of_training_and_rele
 
 
 def test_an_excluded_case_goes_nowhere_but_its_page_until_it_is_taken_back(
-    mask,  # noqa: F811
+    mask,
     client: Client,
     people: dict[Role, User],
 ) -> None:

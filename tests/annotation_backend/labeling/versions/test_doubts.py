@@ -43,7 +43,7 @@ from datasets.errors import RejectedInput, TryAgain
 from datasets.formats.nifti import read_mask
 from datasets.study.case import QualityScore
 from tests.annotation_backend.support.label_studio_double import answer_with
-from tests.annotation_backend.support.records import accounts, published, registered_case, save_body, saved
+from tests.annotation_backend.support.records import published, registered_case, save_body, saved
 
 pytestmark = pytest.mark.django_db
 
@@ -78,11 +78,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     monkeypatch.setattr(confirm, "PATIENCE", timedelta(0))
     monkeypatch.setattr("annotation_backend.labeling.predictions.neighbours.propagate_after_save", lambda _save: None)
     return server
-
-
-@pytest.fixture
-def people() -> dict[Role, User]:
-    return accounts()
 
 
 @pytest.fixture

@@ -22,16 +22,11 @@ from datasets.files import sha256_of_file
 from datasets.formats.nifti import read_mask, write_mask
 from datasets.image.mask import Mask
 from datasets.study.case import QualityScore
-from tests.annotation_backend.support.records import accounts, drawn, published, registered_case, save_body, saved
+from tests.annotation_backend.support.records import drawn, published, registered_case, save_body, saved
 
 pytestmark = pytest.mark.django_db
 
 BEFORE = 1
-
-
-@pytest.fixture
-def people() -> dict[Role, User]:
-    return accounts()
 
 
 @pytest.fixture

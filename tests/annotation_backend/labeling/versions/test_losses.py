@@ -19,14 +19,9 @@ from annotation_backend.review.services import decide
 from datasets.errors import RejectedInput
 from datasets.image.mask import OEDEMA, TUMOUR
 from datasets.study.case import QualityScore
-from tests.annotation_backend.support.records import SHAPE, accounts, published, registered_case, saved
+from tests.annotation_backend.support.records import SHAPE, published, registered_case, saved
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def people() -> dict[Role, User]:
-    return accounts()
 
 
 @pytest.fixture

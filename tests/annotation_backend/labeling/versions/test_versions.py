@@ -23,7 +23,6 @@ from datasets.errors import RejectedInput
 from datasets.image.mask import OEDEMA, TUMOUR
 from tests.annotation_backend.support.records import (
     SHAPE,
-    accounts,
     drawn,
     published,
     registered_case,
@@ -32,11 +31,6 @@ from tests.annotation_backend.support.records import (
 )
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def people() -> dict[Role, User]:
-    return accounts()
 
 
 @pytest.fixture

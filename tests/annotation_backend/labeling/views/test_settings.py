@@ -13,16 +13,10 @@ from annotation_backend.labeling.models import LabelingProject, SettingsChange
 from annotation_backend.registry.models import Model
 from datasets.errors import TryAgain
 from tests.annotation_backend.support.label_studio_double import LabelStudioDouble
-from tests.annotation_backend.support.records import accounts
 
 pytestmark = pytest.mark.django_db
 
 PAGE = "project-settings"
-
-
-@pytest.fixture
-def people() -> dict[Role, User]:
-    return accounts()
 
 
 @pytest.fixture
