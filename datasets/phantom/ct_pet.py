@@ -1,6 +1,7 @@
 """Writing CT and PET series as classic DICOM, with headers of three manufacturers: fixed dates, UIDs from the seed."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -148,9 +149,7 @@ def _write(
 ) -> DicomSeries:
     paths = [folder / f"IM{k + 1:04d}.dcm" for k in range(grid.shape[2])]
     for k, path in enumerate(paths):
-        dataset = Dataset()
-        dataset.update(start)
-        dataset.file_meta = start.file_meta
+        dataset = deepcopy(start)
         pixels = describe(dataset, k)
         dataset.SeriesInstanceUID = generate_uid(entropy_srcs=[*identity, str(folder.name), dataset.SeriesDescription])
         dataset.SliceThickness = round(grid.spacing[2], 3)
