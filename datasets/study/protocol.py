@@ -53,7 +53,7 @@ class Wish(StrEnum):
     REFUSE = "refuse"
 
 
-class Alignment(StrEnum):
+class PlacedBy(StrEnum):
     """How an image finds its place on the drawn one."""
 
     SEARCH = "search"
@@ -76,7 +76,7 @@ class ImageRole:
         contrast: What is wanted of a contrast agent.
         plane: How its slices lie.
         is_required: Whether a patient without it has no case; an optional one that is missing is only noted.
-        alignment: How it finds its place on the drawn image.
+        placed_by: How it finds its place on the drawn image.
         aliases: Words of file names that say that an image is this one, in small letters (``t1w``, ``flair``).
     """
 
@@ -88,7 +88,7 @@ class ImageRole:
     contrast: Wish = Wish.ALLOW
     plane: WantedPlane = WantedPlane.AXIAL
     is_required: bool = True
-    alignment: Alignment = Alignment.SEARCH
+    placed_by: PlacedBy = PlacedBy.SEARCH
     aliases: tuple[str, ...] = ()
 
 

@@ -13,10 +13,10 @@ from datasets.finding import Finding
 from datasets.study.document_table import DocumentTable, Faults, KeyPath
 from datasets.study.protocol import (
     UNKNOWN_TISSUE,
-    Alignment,
     ImageRole,
     Label,
     Modality,
+    PlacedBy,
     Protocol,
     Stage,
     WantedPlane,
@@ -100,7 +100,7 @@ def _image(table: DocumentTable) -> ImageRole:
         contrast=table.choice("contrast", Wish, Wish.ALLOW),
         plane=table.choice("plane", WantedPlane, WantedPlane.AXIAL),
         is_required=table.flag("required", default=True),
-        alignment=table.choice("alignment", Alignment, Alignment.SEARCH),
+        placed_by=table.choice("placed_by", PlacedBy, PlacedBy.SEARCH),
         aliases=table.words("aliases", _WORD, "words in small letters"),
     )
     if modality is not Modality.MR:
