@@ -44,7 +44,7 @@ class FoundSeries:
     evidence: SeriesEvidence
     files: tuple[Path, ...] = field(repr=False)
     dicom: DicomSeries | None = field(default=None, repr=False)
-    named_role: SeriesRole | None = None
+    named_role: str | None = None
     made_by: Mapping[str, str] = field(default_factory=dict, repr=False)
     channel: int | None = None
 
@@ -104,7 +104,7 @@ class FoundMask:
     path: Path = field(repr=False)
     series_uids: tuple[str, ...] = field(default=(), repr=False)
     image_uids: frozenset[str] = field(default=frozenset(), repr=False)
-    named_role: SeriesRole | None = None
+    named_role: str | None = None
     modality: str = ""
     labels: Mapping[int, str] = field(default_factory=dict, repr=False)
     is_segmentation: bool = False

@@ -156,6 +156,12 @@ def test_a_channel_that_no_role_answers_is_named_by_its_number(tmp_path: Path) -
     assert "Nightingale" not in str(finding)
 
 
+def test_a_dataset_of_which_no_channel_has_a_role_is_left_out_and_said_once(tmp_path: Path) -> None:
+    scan = scan_folder(_raw(tmp_path, ["noNorm"]), protocol=PET_CT)
+    assert (scan.series, scan.masks) == ((), ())
+    assert _codes(scan) == ["dataset-channel-without-role"]
+
+
 def test_what_the_decathlon_lists_and_is_not_there_is_said(tmp_path: Path) -> None:
     _decathlon(tmp_path, ["CT"])
     (tmp_path / "imagesTr" / "BRATS_002.nii.gz").unlink()
