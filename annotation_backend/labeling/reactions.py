@@ -22,8 +22,7 @@ from annotation_backend.labeling.signals import (
 from annotation_backend.labeling.watch.jobs import look_over_project
 from annotation_backend.registry.models import Model
 from annotation_backend.registry.signals import automatic_model_promoted, model_promoted
-from training.methods.needs import BOXED
-from training.model_package import Method
+from training.model_package import BOXED, Method
 
 
 @receiver(saves_arrived)

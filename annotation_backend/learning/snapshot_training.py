@@ -34,7 +34,7 @@ from datasets.errors import RejectedInput
 from datasets.files import canonical_json, is_unchanged, sha256_of_bytes, write_json
 from datasets.formats.nifti import read_mask
 from datasets.image.mask import Mask, tumour_alone
-from datasets.study.case import CaseVolumes, SeriesRole
+from datasets.image.volume import Volume
 from training.model_package import Method
 
 if TYPE_CHECKING:
@@ -202,8 +202,7 @@ def _example(entry: dict[str, Any]) -> "Example":
     from training.fitting.examples import Example
 
     found = _approved(entry)
-    volumes = {SeriesRole.T1.value: found.volumes.t1, SeriesRole.T2.value: found.volumes.t2}
-    return Example(entry["case"], found.patient, volumes, found.mask)
+    return Example(entry["case"], found.patient, found.volumes, found.mask)
 
 
 def _entry(review: Review) -> dict[str, Any]:
@@ -236,13 +235,13 @@ class _ApprovedCase:
 
     Args:
         patient: Code of its patient.
-        volumes: T1 and T2.
+        volumes: Its images, by kind.
         mask: The tumour alone: oedema that was drawn beside it is not learned as tumour.
         slice_axis: The axis along which it was drawn slice by slice.
     """
 
     patient: str
-    volumes: CaseVolumes
+    volumes: Mapping[str, Volume]
     mask: Mask
     slice_axis: int
 
@@ -268,9 +267,10 @@ def _approved(entry: Mapping[str, Any]) -> _ApprovedCase:
             f"{case.code} was registered again, so its approved mask was drawn on other images.",
             remedy="Have the case reviewed again, and train again.",
         )
+    volumes = case_volumes(case)
     return _ApprovedCase(
         case.patient.code,
-        case_volumes(case),
+        {"t1": volumes.t1, "t2": volumes.t2},
         tumour_alone(read_mask(mask.path)),
         picture_plane(case).slice_axis,
     )

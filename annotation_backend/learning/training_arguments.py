@@ -4,8 +4,9 @@ from argparse import ArgumentParser, ArgumentTypeError
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from annotation_backend.commandline.arguments import a_path
-from annotation_backend.commandline.cohort_arguments import CHANNELS, add_cohort, add_device
+from annotation_backend.commandline.cohort_arguments import add_cohort, add_device
 from datasets.errors import RejectedInput
+from datasets.study.image_kind import USUAL_WORDS
 from datasets.study.splits import LARGEST_SEED
 from training.methods.train import TRAINABLE
 from training.model_package import Method, ModelDescription
@@ -56,7 +57,7 @@ def seed(text: str) -> int:
 
 
 def _add_prompted(group: Any) -> None:
-    group.add_argument("--channels", nargs="+", choices=CHANNELS[:2], help="images of approved cases (default t1)")
+    group.add_argument("--channels", nargs="+", choices=USUAL_WORDS[:2], help="images of approved cases (default t1)")
     group.add_argument("--iterations", type=int, help="default: those of some minutes a fold on two cores")
     group.add_argument("--automatic-iterations", type=int, help="iterations of two-stage's first network")
     group.add_argument(

@@ -1,8 +1,8 @@
 """The kind of an image: what a model has to know of the images that it learned from, whatever a study calls them.
 
 A kind has a word for documents, files of weights and commands: ``t1``, ``t2``, ``pd``, ``flair``, ``t2star``, ``mr``,
-``ct``, ``pet``, with ``-fs`` or ``-nofs`` (with or without fat suppression) and ``-ce`` (after a contrast agent). What a
-word leaves out is as usual: a T1 is without fat suppression, any MR image is before contrast, all else may be either.
+``ct``, ``pet``, with ``-fs`` or ``-nofs`` (with or without fat suppression) and ``-ce`` (after a contrast agent). What
+a word leaves out is as usual: a T1 is without fat suppression, any MR image is before contrast, all else may be either.
 """
 
 import re

@@ -17,8 +17,7 @@ from annotation_backend.inference.serving.segmenting import request_of, segmente
 from annotation_backend.inference.serving.serving import promoted_model
 from annotation_backend.registry.models import Model, PromptKind
 from datasets.errors import RejectedInput
-from training.methods.needs import BOXED
-from training.model_package import Method
+from training.model_package import BOXED, Method
 from training.prompts.prompt import Prompts
 from training.segmenters.boxes.embedding_cache import SliceKey
 
