@@ -43,7 +43,7 @@ class WantedPlane(StrEnum):
     ANY = "any"
 
 
-class Wish(StrEnum):
+class Wanted(StrEnum):
     """What a protocol wants of a property that an image may have (fat suppression, a contrast agent)."""
 
     REQUIRE = "require"
@@ -84,8 +84,8 @@ class ImageRole:
     title: str
     modality: Modality
     weighting: Weighting | None = None
-    fat_suppression: Wish = Wish.ALLOW
-    contrast: Wish = Wish.ALLOW
+    fat_suppression: Wanted = Wanted.ALLOW
+    contrast: Wanted = Wanted.ALLOW
     plane: WantedPlane = WantedPlane.AXIAL
     is_required: bool = True
     placed_by: PlacedBy = PlacedBy.SEARCH

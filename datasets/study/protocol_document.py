@@ -19,9 +19,9 @@ from datasets.study.protocol import (
     PlacedBy,
     Protocol,
     Stage,
+    Wanted,
     WantedPlane,
     Weighting,
-    Wish,
 )
 
 MOST_BYTES = 1 << 20
@@ -96,8 +96,8 @@ def _image(table: DocumentTable) -> ImageRole:
         title=table.text("title", name),
         modality=modality,
         weighting=table.choice("weighting", Weighting, None),
-        fat_suppression=table.choice("fat_suppression", Wish, Wish.ALLOW),
-        contrast=table.choice("contrast", Wish, Wish.ALLOW),
+        fat_suppression=table.choice("fat_suppression", Wanted, Wanted.ALLOW),
+        contrast=table.choice("contrast", Wanted, Wanted.ALLOW),
         plane=table.choice("plane", WantedPlane, WantedPlane.AXIAL),
         is_required=table.flag("required", default=True),
         placed_by=table.choice("placed_by", PlacedBy, PlacedBy.SEARCH),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from datasets.errors import RejectedInput
-from datasets.study.protocol import Modality, PlacedBy, WantedPlane, Wish
+from datasets.study.protocol import Modality, PlacedBy, Wanted, WantedPlane
 from datasets.study.protocol_document import check_document, read_protocol
 from datasets.study.shipped_protocols import protocol_text, shipped_names, shipped_protocol, shipped_text
 
@@ -60,7 +60,7 @@ def test_fat_tumours_of_mstt_199_are_drawn_on_t1() -> None:
 def test_absent_keys_have_plain_defaults() -> None:
     image = read_protocol(MINIMAL).image("t1")
     assert (image.title, image.modality, image.weighting) == ("t1", Modality.MR, None)
-    assert (image.fat_suppression, image.contrast) == (Wish.ALLOW, Wish.ALLOW)
+    assert (image.fat_suppression, image.contrast) == (Wanted.ALLOW, Wanted.ALLOW)
     assert (image.plane, image.is_required, image.placed_by) == (WantedPlane.AXIAL, True, PlacedBy.SEARCH)
 
 

@@ -51,7 +51,7 @@ class Command(MaskloopCommand):
         for case in report.new:
             self.say(f"{case.code} of {case.patient.code}: new")
             for series in case.series.all():
-                self.say(f"  {series.get_role_display()}: {'; '.join(series.evidence['reasons'])}")
+                self.say(f"  {series.title}: {'; '.join(series.evidence['reasons'])}")
         for reference, reasons in report.reasons.items():
             self.say(f"{reference}: would be new")
             for line in reasons:
