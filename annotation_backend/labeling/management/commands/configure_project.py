@@ -15,6 +15,7 @@ from annotation_backend.labeling.masks.controls import MaskFormat
 from annotation_backend.labeling.project.project import current_project, ensure_project
 from annotation_backend.labeling.project.tabs import ensure_tabs
 from annotation_backend.registry.models import PromptKind
+from annotation_backend.studies.services import find_study
 from datasets.errors import RejectedInput
 
 PROMOTED = "promoted"
@@ -52,7 +53,7 @@ class Command(MaskloopCommand):
             has_oedema=None if oedema is None else oedema == "on",
             prompt_models=dict(_pair(word) for word in options["model"]),
         )
-        check_settings(after)
+        check_settings(after, project.study if project else find_study(None))
         document: dict[str, Any] = {"settings": after.as_dict(), "changed": after != before, "tabs": 0}
         if not options["dry_run"] and (after != before or options["tabs"]):
             project = ensure_project()
