@@ -84,7 +84,7 @@ def draw_waiting_tasks_anew(*, study: Study, **_signal: Any) -> None:
 
 @receiver(model_promoted)
 def embed_waiting_tasks(*, model: Model, study: Study, **_signal: Any) -> None:
-    """Queues the embedding of slices for every case of a study with tasks that nobody submitted, if the model embeds."""
+    """Queues the embedding of slices for the study's cases with tasks that nobody submitted, if the model embeds."""
     if Method(model.method) in BOXED:
         for code in _waiting_cases(study):
             queue_once(embed_case, case_code=code)

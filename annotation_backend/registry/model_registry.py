@@ -174,7 +174,7 @@ def labels_drawn(model: Model, study: Study, label: str | None) -> tuple[str, ..
         raise RejectedInput(
             "model-label",
             f"{found.reason}." if label is None else f"Prompts of this study do not draw {label!r}.",
-            remedy=f"Say which of its labels it draws, with --label: {', '.join(prompted) or 'the protocol names none'}.",
+            remedy=f"Say which label it draws, with --label: {', '.join(prompted) or 'the protocol names none'}.",
         )
     return labels
 

@@ -46,7 +46,7 @@ def newest_promotions(study: Study | None = None, *, without: Iterable[str] = ()
 
 
 def prompt_services(study: Study) -> list[PromptService]:
-    """Every kind of prompt and every prompted label of a study, with the model that serves or the reason why none does."""
+    """Every kind of prompt and prompted label of a study, with the model that serves or the reason why none does."""
     serving = {(row.prompt_kind, row.label): row.model for row in newest_promotions(study)}
     models = list(Model.objects.select_related("study"))
     return [

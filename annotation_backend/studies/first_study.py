@@ -14,7 +14,7 @@ def first_study(apps: Any) -> Any:
     Args:
         apps: The models as the migration knows them.
     """
-    study, is_new = apps.get_model("studies", "Study").objects.get_or_create(name=FIRST, defaults={"folder_name": ""})
+    study, is_new = apps.get_model("studies", "Study").objects.get_or_create(name=FIRST, defaults={"is_first": True})
     if is_new:
         versions = apps.get_model("studies", "ProtocolVersion").objects
         versions.create(study=study, document=shipped_text(FIRST), digest=shipped_protocol(FIRST).digest)

@@ -17,9 +17,7 @@ class Study(models.Model):
     """One dataset in the making: its protocol, people, project in Label Studio, cases, models and releases."""
 
     name = models.CharField(max_length=MOST_NAME, unique=True, help_text="Small letters, digits and hyphens")
-    folder_name = models.CharField(
-        max_length=80, blank=True, help_text="Of its cases' files, below the data folder; empty for the folder itself"
-    )
+    is_first = models.BooleanField(default=False, help_text="Its codes are C0001 and P0001, its folder the data folder")
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -31,7 +29,16 @@ class Study(models.Model):
     @property
     def folder(self) -> Path:
         """Folder of its files."""
-        return Path(settings.DATA_FOLDER) / self.folder_name
+        return Path(settings.DATA_FOLDER) / ("" if self.is_first else f"studies/{self.name}")
+
+    def code(self, prefix: str, number: int) -> str:
+        """The code of one of its records, which no other study has.
+
+        Args:
+            prefix: ``C`` of cases, ``P`` of patients.
+            number: From 1.
+        """
+        return f"{'' if self.is_first else f'{self.name}-'}{prefix}{number:04d}"
 
     @cached_property
     def protocol_version(self) -> "ProtocolVersion":

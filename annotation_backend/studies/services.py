@@ -37,7 +37,7 @@ def create_study(name: str, document: str, *, person: User | None = None) -> Stu
             raise RejectedInput(
                 "study-exists", "There is a study of this name.", remedy="Give another name, or go on with that study."
             )
-        study = Study.objects.create(name=name, folder_name=f"studies/{name}")
+        study = Study.objects.create(name=name, is_first=not Study.objects.exists())
         ProtocolVersion.objects.create(study=study, document=document, digest=protocol.digest, person=person)
         study_created.send(sender=Study, study=study)
     return study

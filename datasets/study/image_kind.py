@@ -12,7 +12,7 @@ from enum import IntEnum
 from functools import cached_property
 
 from datasets.errors import RejectedInput
-from datasets.study.protocol import ImageRole, Modality, Weighting, Wish
+from datasets.study.protocol import ImageRole, Modality, Wanted, Weighting
 
 _MODALITIES = {"mr": Modality.MR, "ct": Modality.CT, "pet": Modality.PET}
 _WEIGHTINGS = {
@@ -102,7 +102,7 @@ class ImageKind:
         if role.modality != Modality.MR:
             return cls(Modality(role.modality))
         return cls(
-            Modality.MR, weighting, _wished(role.fat_suppression, usual=fat), _wished(role.contrast, usual=contrast)
+            Modality.MR, weighting, _wanted(role.fat_suppression, usual=fat), _wanted(role.contrast, usual=contrast)
         )
 
     @cached_property
@@ -157,18 +157,18 @@ class ImageKind:
 _NAMES = {Modality.MR: "an MR image", Modality.CT: "a CT", Modality.PET: "a PET"}
 
 _ON_FAT = {
-    Wish.REQUIRE: "fat-suppressed",
-    Wish.PREFER: "mostly fat-suppressed",
-    Wish.ALLOW: "with or without fat suppression",
-    Wish.AVOID: "mostly without fat suppression",
-    Wish.REFUSE: "without fat suppression",
+    Wanted.REQUIRE: "fat-suppressed",
+    Wanted.PREFER: "mostly fat-suppressed",
+    Wanted.ALLOW: "with or without fat suppression",
+    Wanted.AVOID: "mostly without fat suppression",
+    Wanted.REFUSE: "without fat suppression",
 }
 _ON_CONTRAST = {
-    Wish.REQUIRE: "after contrast",
-    Wish.PREFER: "mostly after contrast",
-    Wish.ALLOW: "before or after contrast",
-    Wish.AVOID: "mostly before contrast",
-    Wish.REFUSE: "before contrast",
+    Wanted.REQUIRE: "after contrast",
+    Wanted.PREFER: "mostly after contrast",
+    Wanted.ALLOW: "before or after contrast",
+    Wanted.AVOID: "mostly before contrast",
+    Wanted.REFUSE: "before contrast",
 }
 
 
@@ -210,20 +210,20 @@ def _usual(modality: str, weighting: Weighting | None) -> tuple[bool | None, boo
     return (False if weighting is Weighting.T1 else None), (False if modality == Modality.MR else None)
 
 
-def _wished(wish: Wish, *, usual: bool | None) -> bool | None:
+def _wanted(wish: Wanted, *, usual: bool | None) -> bool | None:
     """What most images of a role are like."""
-    if wish is Wish.ALLOW:
+    if wish is Wanted.ALLOW:
         return usual
-    return wish in (Wish.REQUIRE, Wish.PREFER)
+    return wish in (Wanted.REQUIRE, Wanted.PREFER)
 
 
-def _fit(has: bool | None, wish: Wish, *, usual: bool | None) -> Fit:
+def _fit(has: bool | None, wish: Wanted, *, usual: bool | None) -> Fit:
     """How a property of the images that a model learned from suits what a protocol wants of a role's images."""
     if has is None:
         return Fit.FITS
-    agreeing = (Wish.REQUIRE, Wish.PREFER) if has else (Wish.REFUSE, Wish.AVOID)
-    if wish in agreeing or (wish is Wish.ALLOW and has == usual):
+    agreeing = (Wanted.REQUIRE, Wanted.PREFER) if has else (Wanted.REFUSE, Wanted.AVOID)
+    if wish in agreeing or (wish is Wanted.ALLOW and has == usual):
         return Fit.FITS
     # A word that says nothing is no proof of the contrary: images after contrast may have been among them.
-    opposite = Wish.REFUSE if has else Wish.REQUIRE
+    opposite = Wanted.REFUSE if has else Wanted.REQUIRE
     return Fit.OTHER if wish is opposite and has != usual else Fit.DOUBTFUL

@@ -202,10 +202,10 @@ def _answers(place: Place, model: Model) -> Model:
     return model
 
 
-def _none_left(kind: PromptKind) -> RejectedInput:
+def _none_left(kind: PromptKind, study: Study) -> RejectedInput:
     return RejectedInput(
         "no-serving-model",
-        f"No promoted model for {kind.label} prompts can be loaded.",
+        f"No promoted model for {kind.label} prompts of {study} can be loaded.",
         remedy="Restore the models folder from its backup, or promote another with `manage.py promote_model`.",
     )
 

@@ -45,9 +45,9 @@ def project_settings(project: LabelingProject) -> ProjectSettings:
     return _read(SettingsChange.objects.filter(project=project).first())
 
 
-def last_settings() -> ProjectSettings:
-    """The last settings of any project: a new one starts with them where the old one was deleted."""
-    return _read(SettingsChange.objects.first())
+def last_settings(study: Study) -> ProjectSettings:
+    """The last settings of any project of a study: a new one starts with them where the old one was deleted."""
+    return _read(SettingsChange.objects.filter(project__study=study).first())
 
 
 def _read(row: SettingsChange | None) -> ProjectSettings:

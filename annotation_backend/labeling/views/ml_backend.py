@@ -20,7 +20,7 @@ from annotation_backend.labeling.studio.credentials import basic_auth
 from annotation_backend.labeling.studio.shown_predictions import note_answers
 from annotation_backend.labeling.views.request_body import View, errors_answered, json_object, malformed
 from annotation_backend.registry.models import Model, PromptKind
-from datasets.errors import RejectedInput
+from annotation_backend.studies.services import find_study
 
 BATCH_SECONDS = 60.0
 """Longest time for a batch; Label Studio waits 100 s."""
@@ -57,15 +57,9 @@ def health(_request: HttpRequest) -> HttpResponse:
 def setup(request: HttpRequest) -> HttpResponse:
     """Names the automatic model that serves, and has the serving models loaded beside it before anyone prompts them."""
     warm_up()
-    number = _project(json_object(request))
-    project = LabelingProject.objects.filter(label_studio_id=number).order_by("pk").select_related("study").last()
-    if project is None:
-        raise RejectedInput(
-            "project-unknown",
-            f"Project {number} of Label Studio is no study's here.",
-            remedy="Publish a study's cases with `manage.py publish_tasks`; that makes its project.",
-        )
-    return JsonResponse({"model_version": str(promoted_model(PromptKind.AUTOMATIC, project.study))})
+    project = LabelingProject.objects.filter(label_studio_id=_project(json_object(request)), is_retired=False).first()
+    study = project.study if project else find_study(None)
+    return JsonResponse({"model_version": str(promoted_model(PromptKind.AUTOMATIC, study))})
 
 
 @label_studio_only

@@ -6,19 +6,19 @@ import pytest
 
 from datasets.errors import RejectedInput
 from datasets.study.image_kind import Fit, ImageKind, is_kind, modality_of, roles_of
-from datasets.study.protocol import ImageRole, Modality, Weighting, Wish
+from datasets.study.protocol import ImageRole, Modality, Wanted, Weighting
 from datasets.study.shipped_protocols import shipped_protocol
 
-T1 = ImageRole("t1", "T1", Modality.MR, Weighting.T1, fat_suppression=Wish.REFUSE, contrast=Wish.REFUSE)
-T1_ANY = replace(T1, fat_suppression=Wish.ALLOW, contrast=Wish.ALLOW)
-T1_CE = replace(T1, name="t1ce", fat_suppression=Wish.ALLOW, contrast=Wish.REQUIRE)
-T1_FS = replace(T1, name="t1fs", fat_suppression=Wish.REQUIRE)
-T2_FS = ImageRole("t2", "T2", Modality.MR, Weighting.T2, fat_suppression=Wish.REQUIRE, contrast=Wish.AVOID)
-T2_PLAIN = replace(T2_FS, fat_suppression=Wish.REFUSE)
+T1 = ImageRole("t1", "T1", Modality.MR, Weighting.T1, fat_suppression=Wanted.REFUSE, contrast=Wanted.REFUSE)
+T1_ANY = replace(T1, fat_suppression=Wanted.ALLOW, contrast=Wanted.ALLOW)
+T1_CE = replace(T1, name="t1ce", fat_suppression=Wanted.ALLOW, contrast=Wanted.REQUIRE)
+T1_FS = replace(T1, name="t1fs", fat_suppression=Wanted.REQUIRE)
+T2_FS = ImageRole("t2", "T2", Modality.MR, Weighting.T2, fat_suppression=Wanted.REQUIRE, contrast=Wanted.AVOID)
+T2_PLAIN = replace(T2_FS, fat_suppression=Wanted.REFUSE)
 FLAIR = ImageRole("flair", "FLAIR", Modality.MR, Weighting.FLAIR)
 ANY_MR = ImageRole("mr", "MR", Modality.MR)
 CT = ImageRole("ct", "CT", Modality.CT)
-CT_CE = replace(CT, contrast=Wish.REQUIRE)
+CT_CE = replace(CT, contrast=Wanted.REQUIRE)
 PET = ImageRole("pet", "PET", Modality.PET)
 
 
@@ -57,7 +57,7 @@ def test_another_word_is_refused(word: str) -> None:
         ("t1", T1_ANY, Fit.FITS),
         ("t1", T1_CE, Fit.DOUBTFUL),
         ("t1", T1_FS, Fit.DOUBTFUL),
-        ("t1", replace(T1, contrast=Wish.PREFER), Fit.DOUBTFUL),
+        ("t1", replace(T1, contrast=Wanted.PREFER), Fit.DOUBTFUL),
         ("t1", T2_FS, Fit.OTHER),
         ("t1", FLAIR, Fit.OTHER),
         ("t1", ANY_MR, Fit.DOUBTFUL),
@@ -70,7 +70,7 @@ def test_another_word_is_refused(word: str) -> None:
         ("t2-fs", T2_FS, Fit.FITS),
         ("t2-fs", T2_PLAIN, Fit.OTHER),
         ("t2-nofs", T2_FS, Fit.OTHER),
-        ("t2-nofs", replace(T2_PLAIN, fat_suppression=Wish.ALLOW), Fit.DOUBTFUL),
+        ("t2-nofs", replace(T2_PLAIN, fat_suppression=Wanted.ALLOW), Fit.DOUBTFUL),
         ("mr", T1, Fit.FITS),
         ("mr", ANY_MR, Fit.FITS),
         ("ct", CT, Fit.FITS),

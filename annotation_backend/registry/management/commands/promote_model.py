@@ -21,7 +21,7 @@ class Command(MaskloopCommand):
         parser.add_argument(
             "--for", dest="kinds", nargs="+", choices=PromptKind.values, help="kinds of prompt to serve"
         )
-        parser.add_argument("--label", help="the study's label that it draws (default: the one that it learned to draw)")
+        parser.add_argument("--label", help="the study's label that it draws (default: the one that it learned)")
         add_study(parser)
         parser.add_argument("--dry-run", action="store_true", help="only check that it could serve")
 
