@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from annotation_backend.studies.models import Study
+from datasets.image.mask import TUMOUR
 
 
 class PromptKind(models.TextChoices):
@@ -56,7 +57,7 @@ class Promotion(models.Model):
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="promotions")
     model = models.ForeignKey(Model, on_delete=models.PROTECT, related_name="promotions")
     prompt_kind = models.CharField(max_length=20, choices=PromptKind.choices)
-    label = models.CharField(max_length=80, help_text="One of the labels that the study's prompts draw")
+    label = models.CharField(max_length=80, default=TUMOUR, help_text="One of the labels that the study's prompts draw")
     is_default = models.BooleanField(default=False, help_text="Not a person's choice: a shipped model took the place")
     created = models.DateTimeField(auto_now_add=True)
 

@@ -61,7 +61,6 @@ class Migration(migrations.Migration):
             models.CharField(
                 default=TUMOUR, help_text="One of the labels that the study's prompts draw", max_length=80
             ),
-            preserve_default=False,
         ),
         migrations.RunPython(fill, migrations.RunPython.noop),
     ]
