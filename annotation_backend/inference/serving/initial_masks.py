@@ -14,7 +14,7 @@ from annotation_backend.inference.models import InitialMask
 from annotation_backend.inference.serving.admission import GPU_PATIENCE_SECONDS, gpu_turn
 from annotation_backend.inference.serving.segmenting import SlicePrediction, predict_slices
 from annotation_backend.registry.models import Model
-from annotation_backend.studies.protocols import protocols_of
+from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes
 from datasets.image.mask import Mask
@@ -145,8 +145,8 @@ def _inputs_of(cases: Sequence[Case], model: Model) -> dict[int, str]:
         masks = ImportedMask.objects.filter(series__case__in=list(contours))
         for case_key, digest in masks.order_by("pk").values_list("series__case", "sha256"):
             contours[case_key].append(digest)
-    protocols = protocols_of(case.study_id for case in cases)
-    drawn = {case.pk: protocols[case.study_id].drawn_role(case.tissue_type) for case in cases}
+    studies = Study.objects.in_bulk({case.study_id for case in cases})  # one query, however many cases
+    drawn = {case.pk: studies[case.study_id].protocol.drawn_role(case.tissue_type) for case in cases}
     return {
         case.pk: sha256_of_bytes(canonical_json(_inputs(case, drawn[case.pk], contours[case.pk]))) for case in cases
     }

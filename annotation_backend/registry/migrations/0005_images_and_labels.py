@@ -1,6 +1,6 @@
 """Models say which images they take and which label they draw, as their packages do; promotions say the label."""
 
-from contextlib import suppress
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,21 +8,31 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-from annotation_backend.studies.first_study import first_study
-from datasets.errors import RejectedInput
-from datasets.image.mask import TUMOUR
-from training.model_package import read_description
+BOXED = ("lite-medsam", "medsam-vit")
+"""Methods that draw whatever they are shown, on any image."""
 
 
 def fill(apps: Any, _editor: Any) -> None:
-    """Takes images and label from the packages; what learned from our masks learned from the first study's."""
+    """Takes the images from the packages of that time, which drew the tumour; all were the first study's."""
+    first = apps.get_model("studies", "Study").objects.filter(is_first=True).first()
     for model in apps.get_model("registry", "Model").objects.all():
-        with suppress(RejectedInput):  # its files are gone: it cannot be loaded either, until they are restored
-            described = read_description(Path(settings.DATA_FOLDER) / model.folder)
-            model.images, model.label = list(described.kinds), described.drawn_label
-        if model.snapshot_digest:
-            model.study = first_study(apps)
+        model.images = _images(model)
+        model.label = "" if model.method in BOXED else "Tumour"
+        model.study = first if model.snapshot_digest else None
         model.save()
+
+
+def _images(model: Any) -> list[str]:
+    """Kinds of the images of a model; none where its files are gone, without which it cannot draw either."""
+    if model.method in BOXED:
+        return []
+    if model.method == "unet-25d":
+        return ["t1", "t2"]
+    try:
+        described = json.loads((Path(settings.DATA_FOLDER) / model.folder / "model.json").read_bytes())
+        return [str(entry["image"]) for entry in described["parameters"]["channels"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 class Migration(migrations.Migration):
@@ -59,7 +69,7 @@ class Migration(migrations.Migration):
             "promotion",
             "label",
             models.CharField(
-                default=TUMOUR, help_text="One of the labels that the study's prompts draw", max_length=80
+                default="Tumour", help_text="One of the labels that the study's prompts draw", max_length=80
             ),
         ),
         migrations.RunPython(fill, migrations.RunPython.noop),
