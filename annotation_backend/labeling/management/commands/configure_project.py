@@ -55,7 +55,7 @@ class Command(MaskloopCommand):
             has_oedema=None if oedema is None else oedema == "on",
             prompt_models=dict(_pair(word) for word in options["model"]),
         )
-        check_settings(after)
+        check_settings(after, study)
         document: dict[str, Any] = {"settings": after.as_dict(), "changed": after != before, "tabs": 0}
         if not options["dry_run"] and (after != before or options["tabs"]):
             project = ensure_project(study)
