@@ -22,7 +22,7 @@ from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTas
 from annotation_backend.labeling.project.publish import publish
 from annotation_backend.labeling.studio.answers import record_of
 from annotation_backend.labeling.studio.client import call
-from annotation_backend.publishing.services import release_case
+from annotation_backend.publishing.services import completed, release_case
 from annotation_backend.review.models import Review, Verdict
 from annotation_backend.review.services import decide
 from datasets.errors import RejectedInput, TryAgain
@@ -143,7 +143,7 @@ class Rehearsal:
 
         if self._review is None:
             raise RejectedInput("rehearsal-no-verdict", "The rehearsal has no verdict.", remedy="Report it.")
-        release_settings = ReleaseSettings(name="rehearsal", version="0.0.1", licence="CC0-1.0")
+        release_settings = completed(ReleaseSettings(name="rehearsal", version="0.0.1", licence="CC0-1.0"))
         built = build_release([release_case(self._review)], release_settings, self._folder / "releases")
         report = verify_release(built.folder)
         if report.findings:

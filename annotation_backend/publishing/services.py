@@ -22,7 +22,7 @@ from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
 from datasets.part_folder import remove_remains
 from datasets.progress import Progress
-from datasets.release.build import ReleaseCase, ReleaseSettings, WrittenRelease, written_release
+from datasets.release.build import ReleaseCase, ReleaseRole, ReleaseSettings, WrittenRelease, written_release
 from datasets.release.verify import VerificationReport, verify_release
 from datasets.study.case import QualityScore, SeriesRole, TissueType
 
@@ -87,7 +87,7 @@ def publish_release(
     cases, findings = release_cases(), list[Finding]()
     remove_remains(releases_folder())
     for _ in range(MOST_BUILDS):
-        release, left = _freeze(cases, naming_withdrawn(release_settings), progress_of())
+        release, left = _freeze(cases, completed(release_settings), progress_of())
         if release is not None:
             return BuiltRelease(release, verify_release(release.path), (*findings, *_unrecorded()))
         findings += [_case_left(code, why) for code, why in left.items()]
@@ -102,12 +102,16 @@ def publish_release(
     )
 
 
-def naming_withdrawn(release_settings: ReleaseSettings) -> ReleaseSettings:
-    """The settings with the cases that earlier versions of the release held and that are excluded now."""
+def completed(release_settings: ReleaseSettings) -> ReleaseSettings:
+    """The settings with the roles of the cases' images, and the cases that left since earlier versions of the release.
+
+    Those are the cases that an earlier version held and that are excluded now.
+    """
     earlier = Release.objects.filter(name=release_settings.name).exclude(version=release_settings.version)
     excluded = Exclusion.objects.filter(case__releases__in=earlier, ended__isnull=True)
     codes = {*release_settings.withdrawn, *excluded.values_list("case__code", flat=True)}
-    return replace(release_settings, withdrawn=tuple(sorted(codes)))
+    roles = tuple(ReleaseRole(str(role), role.value.upper(), "MR") for role in SeriesRole)
+    return replace(release_settings, roles=roles, withdrawn=tuple(sorted(codes)))
 
 
 def _freeze(
@@ -184,9 +188,8 @@ def release_case(review: Review) -> ReleaseCase:
         patient_code=case.patient.code,
         tissue_type=TissueType(case.tissue_type),
         anatomical_site=case.anatomical_site,
-        annotated_sequence=case.annotated_role,
-        t1=case.registration.volume_path(SeriesRole.T1),
-        t2=case.registration.volume_path(SeriesRole.T2),
+        images={str(role): case.registration.volume_path(role) for role in SeriesRole},
+        drawn_role=str(case.annotated_role),
         mask=mask.path,
         sources={
             **series,
