@@ -9,6 +9,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.signals import annotated_asked, published_asked
 from datasets.study.case import SeriesRole, TissueType, annotated_role
+from datasets.study.protocol import Protocol
+from datasets.study.shipped_protocols import FIRST, shipped_protocol
 
 
 def choices(enum: type[SeriesRole] | type[TissueType]) -> list[tuple[str, str]]:
@@ -74,6 +76,11 @@ class Case(models.Model):
     def annotated_role(self) -> SeriesRole:
         """The sequence that annotators draw on."""
         return annotated_role(TissueType(self.tissue_type))
+
+    @property
+    def protocol(self) -> Protocol:
+        """The design that the case was made by."""
+        return shipped_protocol(FIRST)
 
     @property
     def is_registered(self) -> bool:

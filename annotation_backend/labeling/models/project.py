@@ -6,6 +6,8 @@ from django.db import models
 
 from annotation_backend.cases.models import Case
 from annotation_backend.registry.models import Model
+from datasets.study.protocol import Protocol
+from datasets.study.shipped_protocols import FIRST, shipped_protocol
 
 
 class LabelingProject(models.Model):
@@ -28,6 +30,11 @@ class LabelingProject(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def protocol(self) -> Protocol:
+        """The design of what is drawn in it."""
+        return shipped_protocol(FIRST)
 
 
 class TaskState(models.TextChoices):

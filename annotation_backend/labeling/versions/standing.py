@@ -19,15 +19,17 @@ class Standing:
     Args:
         saves: The confirmed save that counts, by slice index.
         mask: The mask made of these saves on the case's registration; None where there is none (yet).
+        labels: Those of the case's protocol.
     """
 
     saves: Mapping[int, Annotation]
     mask: CaseMask | None
+    labels: Mapping[int, str]
 
     @property
     def is_to_be_assembled(self) -> bool:
         """Whether the mask of these saves still has to be made, or compared with its saves as they are read now."""
-        return bool(self.saves) and (self.mask is None or not self.mask.is_of_today)
+        return bool(self.saves) and (self.mask is None or not self.mask.is_of_today(self.labels))
 
 
 def standing_of(case: Case) -> Standing:
@@ -46,7 +48,10 @@ def standings(cases: Sequence[Case]) -> dict[int, Standing]:
     wanted = {case.pk: inputs_digest(case, saves[case.pk].values()) for case in drawn}
     made = CaseMask.objects.filter(case__in=wanted, inputs_sha256__in=wanted.values())
     masks = {(mask.case_id, mask.inputs_sha256): mask for mask in made if mask.is_on(saves[mask.case_id])}
-    return {case.pk: Standing(saves[case.pk], masks.get((case.pk, wanted.get(case.pk, "")))) for case in cases}
+    return {
+        case.pk: Standing(saves[case.pk], masks.get((case.pk, wanted.get(case.pk, ""))), case.protocol.label_names)
+        for case in cases
+    }
 
 
 def inputs_digest(case: Case, saves: Collection[Annotation]) -> str:
