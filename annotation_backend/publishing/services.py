@@ -22,9 +22,11 @@ from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
 from datasets.part_folder import remove_remains
 from datasets.progress import Progress
-from datasets.release.build import ReleaseCase, ReleaseRole, ReleaseSettings, WrittenRelease, written_release
+from datasets.release.build import ReleaseCase, ReleaseSettings, WrittenRelease, written_release
+from datasets.release.request import by_protocol
 from datasets.release.verify import VerificationReport, verify_release
 from datasets.study.case import QualityScore, SeriesRole, TissueType
+from datasets.study.shipped_protocols import FIRST, shipped_protocol
 
 MOST_BUILDS = 3
 """Most builds of one release: it is built anew where a case left it meanwhile."""
@@ -103,15 +105,14 @@ def publish_release(
 
 
 def completed(release_settings: ReleaseSettings) -> ReleaseSettings:
-    """The settings with the roles of the cases' images, and the cases that left since earlier versions of the release.
+    """The settings with the labels and roles of the protocol, and the cases that left since earlier versions.
 
     Those are the cases that an earlier version held and that are excluded now.
     """
     earlier = Release.objects.filter(name=release_settings.name).exclude(version=release_settings.version)
     excluded = Exclusion.objects.filter(case__releases__in=earlier, ended__isnull=True)
     codes = {*release_settings.withdrawn, *excluded.values_list("case__code", flat=True)}
-    roles = tuple(ReleaseRole(str(role), role.value.upper(), "MR") for role in SeriesRole)
-    return replace(release_settings, roles=roles, withdrawn=tuple(sorted(codes)))
+    return replace(by_protocol(release_settings, shipped_protocol(FIRST)), withdrawn=tuple(sorted(codes)))
 
 
 def _freeze(

@@ -56,7 +56,7 @@ class ProtocolEntry:
     """
 
     name: str
-    version: str
+    version: int
     digest: str
 
 

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from datasets.image.mask import DEFAULT_LABELS, Mask
 from datasets.image.volume import Grid
 from datasets.release.manifest import MASK, ProtocolEntry
 from datasets.study.case import QualityScore, TissueType
+from datasets.study.protocol import Protocol
 from datasets.study.splits import LARGEST_SEED
 
 Parameter = str | int | float | bool | None
@@ -89,6 +90,18 @@ class ReleaseSettings:
     folds: int = 5
     follows: str | None = None
     withdrawn: tuple[str, ...] = ()
+
+
+def by_protocol(settings: ReleaseSettings, protocol: Protocol) -> ReleaseSettings:
+    """The settings with a protocol's labels and roles."""
+    return replace(
+        settings,
+        labels=protocol.label_names,
+        roles=tuple(
+            ReleaseRole(image.name, image.title, str(image.modality), image.is_required) for image in protocol.images
+        ),
+        protocol=ProtocolEntry(protocol.name, protocol.version, protocol.digest),
+    )
 
 
 @dataclass(frozen=True)
@@ -337,10 +350,9 @@ def _check_roles(settings: ReleaseSettings) -> None:
     )
     protocol = settings.protocol
     _require(
-        protocol is None
-        or (_is_text(protocol.name) and _is_text(protocol.version) and bool(_DIGEST.fullmatch(protocol.digest))),
+        protocol is None or (_is_text(protocol.name) and bool(_DIGEST.fullmatch(protocol.digest))),
         "release-protocol",
-        "The protocol's name or version is not one line, or its digest not SHA-256 in hexadecimal digits.",
+        "The protocol's name is not one line, or its digest not SHA-256 in hexadecimal digits.",
         remedy="Name the protocol as its document does.",
     )
 

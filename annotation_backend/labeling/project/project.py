@@ -9,6 +9,7 @@ from annotation_backend.labeling.studio.answers import record_of
 from annotation_backend.labeling.studio.client import call
 from annotation_backend.labeling.watch.interface import SETTINGS
 from annotation_backend.labeling.watch.services import settle_project
+from datasets.study.shipped_protocols import FIRST, shipped_protocol
 
 TITLE = "Maskloop: tumours on MRI"
 
@@ -38,12 +39,12 @@ def current_project() -> LabelingProject | None:
 
 
 def _create_project() -> LabelingProject:
-    settings_now = last_settings()
+    settings_now, protocol = last_settings(), shipped_protocol(FIRST)
     kept = ("show_skip_button", "show_collab_predictions", "enable_empty_annotation", "maximum_annotations")
     body = {
         "title": TITLE,
-        "label_config": label_config(settings_now.mask_format, has_oedema=settings_now.has_oedema),
-        "expert_instruction": instruction(),
+        "label_config": label_config(settings_now.mask_format, protocol, hidden=settings_now.hidden_labels(protocol)),
+        "expert_instruction": instruction(protocol),
         "show_instruction": False,
         **{name: SETTINGS[name] for name in kept},
     }

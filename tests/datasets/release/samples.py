@@ -29,7 +29,7 @@ SETTINGS = ReleaseSettings(
     citations=("Nobody et al., 2024.",),
     seed=7,
     roles=(ReleaseRole("t1", "T1-weighted", "MR"), ReleaseRole("t2", "T2-weighted", "MR")),
-    protocol=ProtocolEntry("mstt-199", "1", "5" * 64),
+    protocol=ProtocolEntry("mstt-199", 1, "5" * 64),
 )
 
 _TYPES = (TissueType.FAT, TissueType.MYXOID, TissueType.NERVE, TissueType.FIBROUS, TissueType.FAT)

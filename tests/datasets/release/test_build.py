@@ -202,8 +202,8 @@ BAD_SETTINGS = {
     "role-device": ({"roles": (*SETTINGS.roles, ReleaseRole("aux", "", "MR", False))}, "release-roles"),
     "role-modality": ({"roles": (*SETTINGS.roles, ReleaseRole("t3", "", "mri", False))}, "release-roles"),
     "role-title": ({"roles": (*SETTINGS.roles, ReleaseRole("t3", "a\n# b", "MR", False))}, "release-roles"),
-    "protocol-digest": ({"protocol": ProtocolEntry("t1", "1", "abc")}, "release-protocol"),
-    "protocol-lines": ({"protocol": ProtocolEntry("t1\n", "1", "5" * 64)}, "release-protocol"),
+    "protocol-digest": ({"protocol": ProtocolEntry("t1", 1, "abc")}, "release-protocol"),
+    "protocol-lines": ({"protocol": ProtocolEntry("t1\n", 1, "5" * 64)}, "release-protocol"),
     "withdrawn-case": ({"withdrawn": ("c0002",)}, "release-withdrawn"),
 }
 

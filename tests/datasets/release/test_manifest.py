@@ -53,7 +53,7 @@ def test_the_digest_depends_on_every_field(sound_release: Path) -> None:
         replace(manifest, version="9.9.9"),
         replace(manifest, licence="x"),
         replace(manifest, seed=8),
-        replace(manifest, protocol=ProtocolEntry("mstt-199", "1", "6" * 64)),
+        replace(manifest, protocol=ProtocolEntry("mstt-199", 1, "6" * 64)),
         replace(manifest, labels=()),
         replace(manifest, roles=manifest.roles[::-1]),
         replace(manifest, withdrawn=("C0009",)),

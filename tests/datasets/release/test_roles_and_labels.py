@@ -24,7 +24,7 @@ SETTINGS = ReleaseSettings(
     licence="CC0-1.0",
     labels={1: "Tumour", 2: "Oedema", 7: "Necrosis"},
     roles=(ReleaseRole("ct", "CT", "CT"), ReleaseRole("pet", "FDG-PET", "PT"), ReleaseRole("t1", "T1", "MR", False)),
-    protocol=ProtocolEntry("pet-ct", "2", "a" * 64),
+    protocol=ProtocolEntry("pet-ct", 2, "a" * 64),
 )
 GRID = Grid((8, 6, 4), oblique_affine(spacing=(0.5, 0.5, 4.0), degrees=0.0))
 """A voxel is 1 microlitre."""
@@ -73,7 +73,7 @@ def test_files_are_named_by_role_and_the_mask_keeps_every_label(folder: Path) ->
 def test_the_manifest_names_labels_roles_protocol_and_what_is_missing(folder: Path) -> None:
     value = json.loads((folder / "manifest.json").read_bytes())
     assert value["schema"] == "maskloop-release/2"
-    assert value["protocol"] == {"name": "pet-ct", "version": "2", "digest": "a" * 64}
+    assert value["protocol"] == {"name": "pet-ct", "version": 2, "digest": "a" * 64}
     assert value["labels"] == [
         {"value": 1, "name": "Tumour"},
         {"value": 2, "name": "Oedema"},
