@@ -127,7 +127,7 @@ def write_report(folder: Path) -> tuple[Path, CohortReport]:
 
 def _report_case(case: Case, seen: IngestPatient | None, source: Callable[[Case, str], str | None]) -> ReportCase:
     pictures = {kind: address for kind in thumbnails(case) if (address := source(case, kind))}
-    chosen = [(series.get_role_display(), series.evidence) for series in case.series.all()]
+    chosen = [(series.title, series.evidence) for series in case.series.all()]
     page = {"page": reverse("case-page", args=[case.code])}
     findings = [finding | page for finding in (seen.findings if seen else case.findings)]
     findings += [*_failed_checks(case), *(damage | page for damage in as_findings(damages(case)))]

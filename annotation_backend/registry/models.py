@@ -5,6 +5,8 @@ from pathlib import Path
 from django.conf import settings
 from django.db import models
 
+from annotation_backend.studies.models import Study
+
 
 class PromptKind(models.TextChoices):
     """A kind of prompt; automatic is none."""
@@ -41,8 +43,9 @@ class Model(models.Model):
 
 
 class Promotion(models.Model):
-    """From `created` on, `model` serves `prompt_kind`; the newest promotion counts, the older ones are the history."""
+    """From `created` on, `model` serves `prompt_kind` in a study; the newest counts, the older ones are the history."""
 
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="promotions")
     model = models.ForeignKey(Model, on_delete=models.PROTECT, related_name="promotions")
     prompt_kind = models.CharField(max_length=20, choices=PromptKind.choices)
     is_default = models.BooleanField(default=False, help_text="Not a person's choice: a shipped model took the place")

@@ -43,7 +43,7 @@ class WantedPlane(StrEnum):
     ANY = "any"
 
 
-class Wish(StrEnum):
+class Wanted(StrEnum):
     """What a protocol wants of a property that an image may have (fat suppression, a contrast agent)."""
 
     REQUIRE = "require"
@@ -53,7 +53,7 @@ class Wish(StrEnum):
     REFUSE = "refuse"
 
 
-class Alignment(StrEnum):
+class PlacedBy(StrEnum):
     """How an image finds its place on the drawn one."""
 
     SEARCH = "search"
@@ -76,7 +76,7 @@ class ImageRole:
         contrast: What is wanted of a contrast agent.
         plane: How its slices lie.
         is_required: Whether a patient without it has no case; an optional one that is missing is only noted.
-        alignment: How it finds its place on the drawn image.
+        placed_by: How it finds its place on the drawn image.
         aliases: Words of file names that say that an image is this one, in small letters (``t1w``, ``flair``).
     """
 
@@ -84,11 +84,11 @@ class ImageRole:
     title: str
     modality: Modality
     weighting: Weighting | None = None
-    fat_suppression: Wish = Wish.ALLOW
-    contrast: Wish = Wish.ALLOW
+    fat_suppression: Wanted = Wanted.ALLOW
+    contrast: Wanted = Wanted.ALLOW
     plane: WantedPlane = WantedPlane.AXIAL
     is_required: bool = True
-    alignment: Alignment = Alignment.SEARCH
+    placed_by: PlacedBy = PlacedBy.SEARCH
     aliases: tuple[str, ...] = ()
 
 

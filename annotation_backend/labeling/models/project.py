@@ -6,13 +6,14 @@ from django.db import models
 
 from annotation_backend.cases.models import Case
 from annotation_backend.registry.models import Model
+from annotation_backend.studies.models import Study
 from datasets.study.protocol import Protocol
-from datasets.study.shipped_protocols import FIRST, shipped_protocol
 
 
 class LabelingProject(models.Model):
-    """Our project in Label Studio and how it is connected."""
+    """A study's project in Label Studio and how it is connected."""
 
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="labeling_projects")
     label_studio_id = models.PositiveIntegerField()
     is_retired = models.BooleanField(default=False, help_text="It was deleted in Label Studio, which gives ids again")
     organisation = models.PositiveIntegerField(null=True, help_text="Label Studio's number of the one it is in")
@@ -33,8 +34,8 @@ class LabelingProject(models.Model):
 
     @property
     def protocol(self) -> Protocol:
-        """The design of what is drawn in it."""
-        return shipped_protocol(FIRST)
+        """Its study's protocol."""
+        return self.study.protocol
 
 
 class TaskState(models.TextChoices):

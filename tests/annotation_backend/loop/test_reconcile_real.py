@@ -73,7 +73,7 @@ from datasets.errors import RejectedInput, TryAgain
 from datasets.formats.nifti import read_mask
 from datasets.study.shipped_protocols import shipped_protocol
 from tests.annotation_backend.support.installation import Installation, signed_in_at_label_studio
-from tests.annotation_backend.support.records import SHAPE, accounts, registered_case
+from tests.annotation_backend.support.records import SHAPE, accounts, registered_case, the_study
 from tests.annotation_backend.support.segmenters import known_model
 from tests.annotation_backend.support.waiting import eventually
 
@@ -137,7 +137,7 @@ def case(
         "label_config": label_config(MaskFormat.BRUSH, shipped_protocol("mstt-199"), hidden=["Oedema"]),
     }
     made = call("POST", "/api/projects/", json=body)
-    project = LabelingProject.objects.create(label_studio_id=made["id"], title="Reconciled")
+    project = LabelingProject.objects.create(label_studio_id=made["id"], title="Reconciled", study=the_study())
     webhooks.mend(project, [])
     monkeypatch.setattr(publish, "ensure_project", lambda: project)
     accounts()

@@ -15,9 +15,9 @@ from annotation_backend.labeling.masks.controls import MaskFormat
 from annotation_backend.labeling.project.project import current_project, ensure_project
 from annotation_backend.labeling.project.tabs import ensure_tabs
 from annotation_backend.registry.models import PromptKind
+from annotation_backend.studies.arguments import add_study, study_of
 from datasets.errors import RejectedInput
 from datasets.image.mask import OEDEMA
-from datasets.study.shipped_protocols import FIRST, shipped_protocol
 
 PROMOTED = "promoted"
 
@@ -48,17 +48,18 @@ class Command(MaskloopCommand):
             help=f"the model that answers a kind of prompt ({', '.join(PromptKind.values)}), or {PROMOTED}; repeatable",
         )
         parser.add_argument("--tabs", action="store_true", help="make tabs again that were deleted in Label Studio")
+        add_study(parser)
         parser.add_argument("--dry-run", action="store_true", help="only say what would be set")
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Changes the settings that were given."""
-        project = current_project()
-        before = project_settings(project) if project else last_settings()
-        protocol = project.protocol if project else shipped_protocol(FIRST)
+        study = study_of(options)
+        project = current_project(study)
+        before = project_settings(project) if project else last_settings(study)
         labels = [f"{OEDEMA}={options['oedema']}"] if options["oedema"] else []
         after = settings_from(
             before,
-            protocol,
+            study.protocol,
             mask_format=options["mask_format"],
             labels=dict(_switch(word) for word in (*options["label"], *labels)),
             prompt_models=dict(_pair(word) for word in options["model"]),
@@ -66,7 +67,7 @@ class Command(MaskloopCommand):
         check_settings(after)
         document: dict[str, Any] = {"settings": after.as_dict(), "changed": after != before, "tabs": 0}
         if not options["dry_run"] and (after != before or options["tabs"]):
-            project = ensure_project()
+            project = ensure_project(study)
             change_settings(project, after, person=None)
             document["tabs"] = ensure_tabs(project, anew=True) if options["tabs"] else 0
         for name, value in after.as_dict().items():

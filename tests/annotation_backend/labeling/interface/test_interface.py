@@ -30,7 +30,7 @@ from datasets.image.mask import OEDEMA, TUMOUR
 from datasets.study.protocol import Label
 from datasets.study.shipped_protocols import shipped_protocol
 from tests.annotation_backend.support.label_studio_double import LabelStudioDouble
-from tests.annotation_backend.support.records import published, registered_case
+from tests.annotation_backend.support.records import published, registered_case, the_study
 
 MSTT = shipped_protocol("mstt-199")
 
@@ -92,7 +92,7 @@ def studio(monkeypatch: pytest.MonkeyPatch) -> LabelStudioDouble:
 
 @pytest.fixture
 def project(db: None) -> LabelingProject:
-    return LabelingProject.objects.create(label_studio_id=1, title="Test")
+    return LabelingProject.objects.create(label_studio_id=1, title="Test", study=the_study())
 
 
 def test_a_project_of_an_earlier_version_gets_the_interface_once(

@@ -7,7 +7,7 @@ from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.project import tabs
 from annotation_backend.labeling.project.tabs import ORDER, ensure_tabs
 from tests.annotation_backend.support.label_studio_double import LabelStudioDouble
-from tests.annotation_backend.support.records import accounts
+from tests.annotation_backend.support.records import accounts, the_study
 
 pytestmark = pytest.mark.django_db
 
@@ -23,7 +23,7 @@ def studio(monkeypatch: pytest.MonkeyPatch) -> LabelStudioDouble:
 
 @pytest.fixture
 def project() -> LabelingProject:
-    return LabelingProject.objects.create(label_studio_id=1, title="Test")
+    return LabelingProject.objects.create(label_studio_id=1, title="Test", study=the_study())
 
 
 def _titles(studio: LabelStudioDouble) -> list[str]:

@@ -26,7 +26,7 @@ def offer_oedema(apps: Any, _editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("labeling", "0007_decodings")]
+    dependencies = [("labeling", "0009_rows_of_a_study")]
 
     operations = [
         migrations.AddField("casemask", "labels", models.JSONField(default=tumour_alone, help_text=_WORDS)),

@@ -1,0 +1,24 @@
+"""What was there belongs to the first study."""
+
+import django.db.models.deletion
+from django.db import migrations, models
+
+from annotation_backend.studies.first_study import belonging_to_first
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("studies", "0002_first_study"),
+        ("registry", "0002_extreme_points"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="promotion",
+            name="study",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="promotions", to="studies.study"
+            ),
+        ),
+        migrations.RunPython(belonging_to_first("registry", "Promotion"), migrations.RunPython.noop),
+    ]

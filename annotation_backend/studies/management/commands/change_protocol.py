@@ -1,0 +1,29 @@
+"""`change_protocol`: another version of a study's protocol."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from annotation_backend.commandline.arguments import MaskloopCommand
+from annotation_backend.studies.arguments import add_study, study_of
+from annotation_backend.studies.services import change_protocol
+from datasets.study.shipped_protocols import protocol_text
+
+
+class Command(MaskloopCommand):
+    """Gives a study a later version of its protocol; one that would orphan drawings is refused."""
+
+    help = "Give a study a later version of its protocol."
+
+    def add_own_arguments(self, parser: ArgumentParser) -> None:
+        """Adds the document and the study."""
+        parser.add_argument("document", metavar="NAME|FILE", help="the document, its version raised")
+        add_study(parser)
+
+    def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
+        """Changes the protocol."""
+        study = study_of(options)
+        before = study.protocol.version
+        version = change_protocol(study, protocol_text(options["document"]))
+        after = version.protocol.version
+        self.say(f"{study}: version {before} stays in force" if after == before else f"{study}: version {after}")
+        return {"study": study.name, "version": after, "digest": version.digest}, []
