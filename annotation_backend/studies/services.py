@@ -8,6 +8,7 @@ from annotation_backend.accounts.models import User
 from annotation_backend.studies.models import MOST_NAME, ProtocolVersion, Study
 from annotation_backend.studies.signals import protocol_asked, study_created
 from datasets.errors import RejectedInput
+from datasets.finding import Finding
 from datasets.study.protocol_document import read_protocol
 from datasets.study.shipped_protocols import FIRST, shipped_text
 
@@ -43,8 +44,16 @@ def create_study(name: str, document: str, *, person: User | None = None) -> Stu
     return study
 
 
-def change_protocol(study: Study, document: str, *, person: User | None = None) -> ProtocolVersion:
+def change_protocol(
+    study: Study, document: str, *, person: User | None = None, findings: list[Finding] | None = None
+) -> ProtocolVersion:
     """Gives a study another version of its protocol; what was made under the former one stays.
+
+    Args:
+        study: The study.
+        document: The protocol's TOML document.
+        person: Who changes it; None for a command.
+        findings: Takes up what people have to do under the new version.
 
     Raises:
         RejectedInput: The document has a fault, is another protocol (``protocol-other``), is not newer than the one in
@@ -67,9 +76,11 @@ def change_protocol(study: Study, document: str, *, person: User | None = None) 
         )
     with transaction.atomic():
         Study.objects.select_for_update().get(pk=study.pk)
-        protocol_asked.send(sender=Study, study=study, protocol=protocol)
+        answers = protocol_asked.send(sender=Study, study=study, protocol=protocol)
         version = ProtocolVersion.objects.create(study=study, document=document, digest=protocol.digest, person=person)
     study.__dict__.pop("protocol_version", None)
+    if findings is not None:
+        findings += [finding for _, answer in answers for finding in answer or ()]
     return version
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.studies.arguments import add_study, study_of
 from annotation_backend.studies.services import change_protocol
+from datasets.finding import Finding
 from datasets.study.shipped_protocols import protocol_text
 
 
@@ -23,7 +24,8 @@ class Command(MaskloopCommand):
         """Changes the protocol."""
         study = study_of(options)
         before = study.protocol.version
-        version = change_protocol(study, protocol_text(options["document"]))
+        findings: list[Finding] = []
+        version = change_protocol(study, protocol_text(options["document"]), findings=findings)
         after = version.protocol.version
         self.say(f"{study}: version {before} stays in force" if after == before else f"{study}: version {after}")
-        return {"study": study.name, "version": after, "digest": version.digest}, []
+        return {"study": study.name, "version": after, "digest": version.digest}, list(map(str, findings))
