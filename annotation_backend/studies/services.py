@@ -38,7 +38,7 @@ def create_study(name: str, document: str, *, person: User | None = None) -> Stu
             raise RejectedInput(
                 "study-exists", "There is a study of this name.", remedy="Give another name, or go on with that study."
             )
-        study = Study.objects.create(name=name, is_first=not Study.objects.exists())
+        study = Study.objects.create(name=name, document=document, is_first=not Study.objects.exists())
         ProtocolVersion.objects.create(study=study, document=document, digest=protocol.digest, person=person)
         study_created.send(sender=Study, study=study)
     return study
@@ -46,7 +46,7 @@ def create_study(name: str, document: str, *, person: User | None = None) -> Stu
 
 def change_protocol(
     study: Study, document: str, *, person: User | None = None, findings: list[Finding] | None = None
-) -> ProtocolVersion:
+) -> bool:
     """Gives a study another version of its protocol; what was made under the former one stays.
 
     Args:
@@ -55,13 +55,16 @@ def change_protocol(
         person: Who changes it; None for a command.
         findings: Takes up what people have to do under the new version.
 
+    Returns:
+        Whether it is another than the one in force.
+
     Raises:
         RejectedInput: The document has a fault, is another protocol (``protocol-other``), is not newer than the one in
             force (``protocol-version-old``), or would orphan what was drawn, as an app above says.
     """
     protocol, now = read_protocol(document), study.protocol
     if protocol.digest == now.digest:
-        return study.protocol_version
+        return False
     if protocol.name != now.name:
         raise RejectedInput(
             "protocol-other",
@@ -77,11 +80,12 @@ def change_protocol(
     with transaction.atomic():
         Study.objects.select_for_update().get(pk=study.pk)
         answers = protocol_asked.send(sender=Study, study=study, protocol=protocol)
-        version = ProtocolVersion.objects.create(study=study, document=document, digest=protocol.digest, person=person)
-    study.__dict__.pop("protocol_version", None)
+        ProtocolVersion.objects.create(study=study, document=document, digest=protocol.digest, person=person)
+        study.document = document
+        study.save(update_fields=["document"])
     if findings is not None:
         findings += [finding for _, answer in answers for finding in answer or ()]
-    return version
+    return True
 
 
 def find_study(name: str | None) -> Study:

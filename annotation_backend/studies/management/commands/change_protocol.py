@@ -23,9 +23,9 @@ class Command(MaskloopCommand):
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Changes the protocol."""
         study = study_of(options)
-        before = study.protocol.version
         findings: list[Finding] = []
-        version = change_protocol(study, protocol_text(options["document"]), findings=findings)
-        after = version.protocol.version
-        self.say(f"{study}: version {before} stays in force" if after == before else f"{study}: version {after}")
-        return {"study": study.name, "version": after, "digest": version.digest}, list(map(str, findings))
+        is_changed = change_protocol(study, protocol_text(options["document"]), findings=findings)
+        protocol = study.protocol
+        self.say(f"{study}: version {protocol.version}{'' if is_changed else ', as before'}")
+        document = {"study": study.name, "changed": is_changed, "version": protocol.version, "digest": protocol.digest}
+        return document, list(map(str, findings))
