@@ -14,6 +14,7 @@ from pathlib import Path
 from curation.scanning.case_table import CaseDescription
 from datasets.dicom.header import SeriesEvidence
 from datasets.dicom_series.series import DicomSeries, files_digest, read_series, series_grid
+from datasets.files import sha256_of_bytes
 from datasets.finding import Finding
 from datasets.formats.volume_file import is_volume_file, read_grid, read_volume
 from datasets.image.volume import Grid, Volume
@@ -59,8 +60,9 @@ class FoundSeries:
 
     @property
     def source_sha256(self) -> str:
-        """Digest over the digests of its files; reads them all."""
-        return files_digest(self.files)
+        """Digest over the digests of its files, and of the channel where it is one of several; reads them all."""
+        digest = files_digest(self.files)
+        return digest if self.channel is None else sha256_of_bytes(f"{digest}\n{self.channel}".encode())
 
     @property
     def frame_of_reference(self) -> str:

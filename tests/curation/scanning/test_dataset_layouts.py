@@ -98,6 +98,7 @@ def test_a_decathlons_channels_are_images_of_one_case_each(tmp_path: Path) -> No
         assert np.array_equal(series.read().data, grey(10 + channel))
         assert series.grid.matches(GRID)
     assert len({series.reference for series in scan.series}) == len(scan.series)
+    assert len({series.source_sha256 for series in scan.series}) == len(scan.series)
     assert [(mask.patient_key, dict(mask.labels)) for mask in scan.masks] == [
         ("BRATS_001", {1: "Oedema", 2: "Tumour"}),
         ("BRATS_002", {1: "Oedema", 2: "Tumour"}),
