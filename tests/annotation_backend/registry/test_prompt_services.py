@@ -7,16 +7,20 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.urls import reverse
 
+from annotation_backend.accounts.models import Role, User
 from annotation_backend.registry import shipped
 from annotation_backend.registry.model_registry import promote, register_package, serving_model
 from annotation_backend.registry.models import Model, Promotion, PromptKind
-from annotation_backend.registry.prompt_services import prompt_services
+from annotation_backend.registry.prompt_services import models_for, prompt_services
 from annotation_backend.registry.shipped import ensure_shipped_models
 from annotation_backend.studies.models import Study
+from annotation_backend.studies.people import give_role
 from annotation_backend.studies.services import create_study
 from datasets.errors import RejectedInput
 from datasets.study.shipped_protocols import shipped_text
+from tests.annotation_backend.support.records import signed_in
 from tests.annotation_backend.support.segmenters import known_model
 from training.pretrained.shipped import shipped_packages
 
@@ -115,7 +119,7 @@ def test_why_no_model_answers_six_points_on_ct_is_said() -> None:
         serving_model(PromptKind.EXTREME_POINTS, study)
     assert refused.value.code == "no-serving-model"
     assert refused.value.message == "No model serves extreme points prompts for Tumour."
-    assert refused.value.remedy == note
+    assert refused.value.remedy == f"Use another kind of prompt, or brush. {note}"
 
 
 def test_a_model_whose_images_a_study_has_not_is_not_promoted() -> None:
@@ -203,6 +207,28 @@ def test_what_a_package_says_is_registered_with_it() -> None:
     assert (model.images, model.label, model.study) == (["t1"], "Tumour", None)
     assert register_package(model.path) == model
     assert {*shipped_packages()} <= {row.name for row in Model.objects.all()}
+
+
+def test_the_page_shows_what_a_persons_studies_have_and_no_other(people: dict[Role, User]) -> None:
+    ensure_shipped_models()
+    ours, other = _study("ct"), _study("t1")
+    learned = known_model("secret")
+    learned.study, learned.snapshot_digest = other, "5" * 64
+    learned.save()
+    give_role(ours, people[Role.ANNOTATOR], Role.ANNOTATOR)
+    page = signed_in(people[Role.ANNOTATOR]).get(reverse("model-list")).content.decode()
+    assert "my-ct" in page
+    assert "learned from T1, and ct is a CT" in page
+    assert "my-t1" not in page
+    assert "secret-1" not in page
+    give_role(other, people[Role.ANNOTATOR], Role.ANNOTATOR)
+    assert "secret-1" in signed_in(people[Role.ANNOTATOR]).get(reverse("model-list")).content.decode()
+
+
+def test_settings_offer_models_that_fit_the_study() -> None:
+    ensure_shipped_models()
+    assert {model.name for model in models_for(_study("ct"))} == {"lite-medsam"}
+    assert {model.name for model in models_for(_study("t1"))} >= {"lite-medsam", "six-points", "clicks-2d"}
 
 
 def _run(*arguments: str) -> tuple[int, dict[str, Any]]:
