@@ -26,8 +26,7 @@ from annotation_backend.registry.signals import automatic_model_promoted, model_
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.signals import protocol_asked
 from datasets.study.protocol import Protocol
-from training.methods.needs import BOXED
-from training.model_package import Method
+from training.model_package import BOXED, Method
 
 
 @receiver(saves_arrived)
@@ -81,7 +80,7 @@ def has_tasks(*, case: Case, **_signal: Any) -> bool:
 
 @receiver(automatic_model_promoted)
 def draw_waiting_tasks_anew(*, study: Study, **_signal: Any) -> None:
-    """Queues fresh predictions for every case of the study with tasks that nobody submitted."""
+    """Queues fresh predictions for every case of a study with tasks that nobody submitted."""
     for code in _waiting_cases(study):
         queue_once(predict_case, case_code=code)
 
