@@ -35,6 +35,7 @@ class FoundSeries:
         dicom: Its headers; None for a volume file.
         named_role: Role in a volume file's name, or in `cases.csv`; None for DICOM.
         made_by: BIDS entities that describe the acquisition, run and session among them. Never to be shown.
+        channel: Which channel of a 4D file it is, from 0; None for a file of one volume, and for DICOM.
     """
 
     reference: str
@@ -45,6 +46,7 @@ class FoundSeries:
     dicom: DicomSeries | None = field(default=None, repr=False)
     named_role: SeriesRole | None = None
     made_by: Mapping[str, str] = field(default_factory=dict, repr=False)
+    channel: int | None = None
 
     @property
     def grid(self) -> Grid:
@@ -53,7 +55,7 @@ class FoundSeries:
         Raises:
             RejectedInput: It is no sound stack of slices.
         """
-        return read_grid(self.files[0]) if self.dicom is None else series_grid(self.dicom)
+        return read_grid(self.files[0], channel=self.channel) if self.dicom is None else series_grid(self.dicom)
 
     @property
     def source_sha256(self) -> str:
@@ -76,7 +78,7 @@ class FoundSeries:
         Raises:
             RejectedInput: It cannot be read or is no sound stack of slices.
         """
-        return read_volume(self.files[0]) if self.dicom is None else read_series(self.dicom)
+        return read_volume(self.files[0], channel=self.channel) if self.dicom is None else read_series(self.dicom)
 
 
 @dataclass(frozen=True)
