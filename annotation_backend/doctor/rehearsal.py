@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from django_tasks_db.models import DBTaskResult
 
-from annotation_backend.accounts.models import Role, User
+from annotation_backend.accounts.models import Role
 from annotation_backend.cases.ingesting.ingest import ingest
 from annotation_backend.cases.models import Case, Slice
 from annotation_backend.cases.registration.export import export_case
@@ -25,6 +25,7 @@ from annotation_backend.labeling.studio.client import call
 from annotation_backend.publishing.services import release_case
 from annotation_backend.review.models import Review, Verdict
 from annotation_backend.review.services import decide
+from annotation_backend.studies.people import people_in
 from annotation_backend.studies.services import find_study
 from datasets.errors import RejectedInput, TryAgain
 from datasets.image.mask import Inside
@@ -127,7 +128,7 @@ class Rehearsal:
         self._mask = masks.order_by("-pk").first()
 
     def _verdict(self) -> None:
-        radiologist = User.objects.filter(role=Role.RADIOLOGIST).first()
+        radiologist = people_in(self._require_case().study, Role.RADIOLOGIST).first()
         if radiologist is None or self._mask is None:
             raise RejectedInput("no-radiologist", "There is no radiologist's account.", remedy="Run `manage.py up`.")
         self._review = decide(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from annotation_backend.registry.models import Model, Promotion, PromptKind
 from annotation_backend.registry.signals import automatic_model_promoted, model_promoted
@@ -139,6 +140,14 @@ def serving_model(kind: PromptKind, study: Study) -> Model:
             remedy="See `manage.py list_models` and promote one with `manage.py promote_model`.",
         )
     return promotion.model
+
+
+def models_known_in(study: Study) -> QuerySet[Model]:
+    """The models that the pages of a study show: those that learned from no study of ours, and those that served here.
+
+    One that learned from another study's masks says that there is such a study, until somebody promotes it here.
+    """
+    return Model.objects.filter(Q(snapshot_digest="") | Q(promotions__study=study)).distinct()
 
 
 def find_model(name: str) -> Model:

@@ -9,7 +9,8 @@ from datasets.study.shipped_protocols import FIRST, shipped_protocol, shipped_te
 def first_study(apps: Any) -> Any:
     """The first study of an installation that is older than studies; made where it is not there yet.
 
-    Its cases' files stay where they lie, below the data folder itself. Everybody keeps their role in it.
+    Its cases' files stay where they lie, below the data folder itself. Everybody keeps their role in it; an
+    administrator needs none.
 
     Args:
         apps: The models as the migration knows them.
@@ -20,7 +21,8 @@ def first_study(apps: Any) -> Any:
         versions.create(study=study, document=shipped_text(FIRST), digest=shipped_protocol(FIRST).digest)
         memberships = apps.get_model("studies", "Membership").objects
         for person in apps.get_model("accounts", "User").objects.all():
-            memberships.create(study=study, person=person, role=person.role)
+            if person.role != "administrator":
+                memberships.create(study=study, person=person, role=person.role)
     return study
 
 

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from curation.pairing.pairing import Choices
 
 
-def choose_series(
-    patient: Patient, chosen: Mapping[str, str], *, person: User | None = None, reason: str = ""
-) -> None:
+def choose_series(patient: Patient, chosen: Mapping[str, str], *, person: User | None = None, reason: str = "") -> None:
     """Writes down which series are a patient's images; the next ingest uses them.
 
     Args:

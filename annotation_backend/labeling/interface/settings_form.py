@@ -1,5 +1,6 @@
 """The form of a project's settings."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -17,13 +18,14 @@ class SettingsForm(forms.Form):
     mask_format = forms.ChoiceField(choices=_FORMATS, label="Annotators draw with")
     has_oedema = forms.BooleanField(required=False, label="Annotators draw oedema as well")
 
-    def __init__(self, current: ProjectSettings, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, current: ProjectSettings, models: Iterable[Model], *args: Any, **kwargs: Any) -> None:
         initial = {"mask_format": current.mask_format.value, "has_oedema": current.has_oedema}
         initial |= {_field(kind): name for kind, name in current.prompt_models.items()}
         super().__init__(*args, **{"initial": initial, **kwargs})
         self._current = current
+        offered = list(models)
         for kind in PromptKind:
-            able = [str(model) for model in Model.objects.all() if kind.value in model.prompt_kinds]
+            able = [str(model) for model in offered if kind.value in model.prompt_kinds]
             choices = [("", "the promoted model"), *((name, name) for name in able)]
             label = f"Model for {kind.label} prompts" if kind is not PromptKind.AUTOMATIC else "Model that draws first"
             self.fields[_field(kind)] = forms.ChoiceField(choices=choices, required=False, label=label)

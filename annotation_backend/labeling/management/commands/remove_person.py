@@ -25,7 +25,7 @@ class Command(MaskloopCommand):
         person = person_called(options["email"])
         if options["dry_run"]:
             self.say(f"{person} would be removed")
-            return {"role": person.role, "active": person.is_active}, []
+            return {"active": person.is_active}, []
         ended = close_person(person)
         self.say(f"{person} is closed here; {ended} session(s) ended")
         findings = close_account(person)
@@ -33,5 +33,5 @@ class Command(MaskloopCommand):
         self.say(f"Pictures of {renewed} case(s) have new addresses; a task that is open now is to be loaded again")
         if not findings:
             self.say("The account in Label Studio is closed: its password, sessions and tokens open nothing")
-        closed = {"role": person.role, "active": False, "sessions": ended, "renewed": renewed}
+        closed = {"active": False, "sessions": ended, "renewed": renewed}
         return closed, [str(finding) for finding in findings]

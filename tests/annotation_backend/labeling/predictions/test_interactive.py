@@ -25,6 +25,7 @@ from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.labeling.studio.credentials import basic_auth
 from annotation_backend.registry.model_registry import models_folder, promote, register_package
 from annotation_backend.registry.models import PromptKind
+from annotation_backend.studies.people import role_in
 from tests.annotation_backend.support.records import SHAPE, accounts, drawn, published, registered_case, the_study
 from training.pretrained.shipped import shipped_packages
 
@@ -118,7 +119,7 @@ def test_the_session_is_the_drafts_person_and_a_later_unknown_click_goes_to_it(t
     _answer(task, _point("a"), _point("b", 50.0))
     session = Session.objects.get()
     assert session.person is not None
-    assert session.person.role == Role.ANNOTATOR
+    assert role_in(the_study(), session.person) is Role.ANNOTATOR
     assert session.prompts.count() == 2
 
 
