@@ -94,6 +94,11 @@ def create_person(email: str, *, is_administrator: bool = False, is_active: bool
     return known, password
 
 
+def active_person(email: str) -> User | None:
+    """The person who signs in with an address, however it is capitalised; None where nobody does."""
+    return User.objects.filter(username__iexact=email, is_active=True).first()
+
+
 def person_called(email: str) -> User:
     """The person with an address, however it is capitalised.
 

@@ -1,11 +1,12 @@
-"""The page of a study's models and the kinds of prompt that each serves there."""
+"""The page of a study's models: who answers each kind of prompt there, and the registered models."""
 
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from annotation_backend.registry.model_registry import models_known_in
-from annotation_backend.registry.models import Promotion, PromptKind
+from annotation_backend.registry.models import Model, PromptKind
+from annotation_backend.registry.prompt_services import newest_promotions, prompt_services
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import study_page
 
@@ -13,11 +14,10 @@ from annotation_backend.studies.pages import study_page
 @study_page()
 @require_GET
 def model_list(request: HttpRequest, study: Study) -> HttpResponse:
-    """The models that a study knows, and the kinds of prompt that each serves there now."""
-    serving: dict[int, list[str]] = {}
-    for kind in PromptKind:
-        promotion = Promotion.objects.filter(study=study, prompt_kind=kind).first()
-        if promotion is not None:
-            serving.setdefault(promotion.model_id, []).append(str(kind.label))
-    rows = [(model, serving.get(model.pk, [])) for model in models_known_in(study)]
-    return render(request, "registry/models.html", {"rows": rows})
+    """The models that came along or learned from the study's masks, and what each serves there now."""
+    serving: dict[int, set[str]] = {}
+    for promotion in newest_promotions(study):
+        serving.setdefault(promotion.model_id, set()).add(str(PromptKind(promotion.prompt_kind).label))
+    models = Model.objects.filter(Q(study=None) | Q(study=study) | Q(pk__in=serving))
+    rows = [(model, sorted(serving.get(model.pk, ()))) for model in models]
+    return render(request, "registry/models.html", {"rows": rows, "services": prompt_services(study)})

@@ -34,8 +34,8 @@ READERS = DECIDERS
 @require_GET
 def case_list(request: HttpRequest, study: Study) -> HttpResponse:
     """All cases of the study and how far each is."""
-    cases = Case.objects.filter(study=study, is_rehearsal=False).select_related("patient", "registration")
-    cases = cases.prefetch_related("series", "exclusions")
+    cases = Case.objects.filter(study=study, is_rehearsal=False).select_related("study", "patient", "registration")
+    cases = cases.prefetch_related("series__case__study", "exclusions")
     return render(request, "cases/list.html", {"cases": cases})
 
 

@@ -12,7 +12,6 @@ from annotation_backend.labeling.interface.project_settings import project_setti
 from annotation_backend.labeling.interface.settings_form import SettingsForm
 from annotation_backend.labeling.models import LabelingProject, SettingsChange
 from annotation_backend.labeling.project.project import current_project
-from annotation_backend.registry.model_registry import models_known_in
 from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import study_page
@@ -28,7 +27,7 @@ def settings_page(request: HttpRequest, study: Study) -> HttpResponse:
     project = current_project(study)
     if project is None:
         return render(request, "labeling/settings.html", {"project": None})
-    form = SettingsForm(project_settings(project), models_known_in(study), request.POST or None)
+    form = SettingsForm(project_settings(project), study, request.POST or None)
     status = 200
     if request.method == "POST":
         status = _changed(request, project, form)

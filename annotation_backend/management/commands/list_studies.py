@@ -16,7 +16,7 @@ class Command(MaskloopCommand):
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Lists them."""
-        rows = [_row(study) for study in Study.objects.prefetch_related("protocol_versions")]
+        rows = [_row(study) for study in Study.objects.all()]
         for row in rows:
             project = row["label_studio_project"]
             self.say(f"{row['study']}: {row['title']} ({row['protocol']} {row['version']})")

@@ -227,8 +227,9 @@ def test_no_page_stays_in_a_browser_after_signing_out() -> None:
     client = Client()
     client.force_login(accounts()[Role.RADIOLOGIST])
     registered_case()
-    pages = ["home", "case-list", "review-queue", "release-list", "model-list", "cohort-report", "finding-list"]
-    addresses = [reverse(name) for name in pages] + [page_at("case-page", "C0001"), reverse("alive")]
+    pages = ["study", "case-list", "review-queue", "release-list", "model-list", "cohort-report", "finding-list"]
+    addresses = [page_at(name) for name in pages]
+    addresses += [page_at("case-page", "C0001"), reverse("home"), reverse("alive")]
     for address in addresses:
         assert client.get(address)["Cache-Control"] == "private, no-store", address
     picture = client.get(page_at("slice-picture", "C0001", "t2", 2))

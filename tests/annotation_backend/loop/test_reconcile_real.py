@@ -71,6 +71,7 @@ from annotation_backend.registry.models import PromptKind
 from annotation_backend.studies.people import role_in
 from datasets.errors import RejectedInput, TryAgain
 from datasets.formats.nifti import read_mask
+from datasets.study.shipped_protocols import shipped_protocol
 from tests.annotation_backend.support.installation import Installation, signed_in_at_label_studio
 from tests.annotation_backend.support.records import (
     SHAPE,
@@ -138,7 +139,10 @@ def case(
     settings.LABEL_STUDIO_TOKEN = label_studio.token
     settings.MASKLOOP_URL = live_server.url
     eventually(is_up, seconds=START_SECONDS, what="Label Studio's start")
-    body = {"title": "Reconciled", "label_config": label_config(MaskFormat.BRUSH, has_oedema=False)}
+    body = {
+        "title": "Reconciled",
+        "label_config": label_config(MaskFormat.BRUSH, shipped_protocol("mstt-199"), hidden=["Oedema"]),
+    }
     made = call("POST", "/api/projects/", json=body)
     project = LabelingProject.objects.create(label_studio_id=made["id"], title="Reconciled", study=the_study())
     webhooks.mend(project, [])
@@ -313,7 +317,7 @@ class Colleague:
     """Somebody signed in to Label Studio, who asks its API as a browser does."""
 
     def __init__(self, role: Role, label_studio: Installation) -> None:
-        self.user = User.objects.get(role=role)
+        self.user = first_account(role)
         self.number = self.user.label_studio_id
         self.address = label_studio.label_studio_url
         self.session = signed_in_at_label_studio(self.address, self.user.email, label_studio.password(role))

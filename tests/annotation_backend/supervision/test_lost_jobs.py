@@ -123,7 +123,7 @@ def test_a_registration_that_is_given_up_has_failed_and_may_be_asked_for_again()
 
 
 def test_missing_processes_are_named_by_the_doctor_and_on_the_first_page_for_staff_only(client, monkeypatch) -> None:
-    monkeypatch.setattr("annotation_backend.views.is_up", lambda **_options: False)
+    monkeypatch.setattr("annotation_backend.pages.home.is_up", lambda **_options: False)
     with pytest.raises(TryAgain, match=r"the reconciler is not running .*\[process-missing\]"):
         processes.processes()
     people = {first_role(person): person for person in create_first_accounts()}

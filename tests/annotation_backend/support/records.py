@@ -22,14 +22,15 @@ from annotation_backend.labeling.saves.save import read_save
 from annotation_backend.labeling.saves.store import store
 from annotation_backend.review.models import Review, Verdict
 from annotation_backend.review.services import decide
-from annotation_backend.studies.models import ProtocolVersion, Study
+from annotation_backend.studies.models import Study
 from annotation_backend.studies.people import add_first_accounts, give_role
+from annotation_backend.studies.services import create_study
 from curation.slices.png import encode_png
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, write_bytes
 from datasets.formats.nifti import write_volume
 from datasets.image.volume import Grid, Volume
 from datasets.study.case import QualityScore, SeriesRole
-from datasets.study.shipped_protocols import FIRST, shipped_protocol, shipped_text
+from datasets.study.shipped_protocols import FIRST, shipped_text
 
 SHAPE = (24, 20, 5)
 AFFINE = np.diag([-1.0, -1.0, 4.0, 1.0])
@@ -48,11 +49,7 @@ def signed_in(person: User, **options: Any) -> Client:
 
 def the_study() -> Study:
     """The first study, with the protocol MSTT-199, in which the first accounts have their roles."""
-    study, is_new = Study.objects.get_or_create(name=FIRST, defaults={"is_first": True})
-    if is_new:
-        digest = shipped_protocol(FIRST).digest
-        ProtocolVersion.objects.create(study=study, document=shipped_text(FIRST), digest=digest)
-    return study
+    return Study.objects.filter(name=FIRST).first() or create_study(FIRST, shipped_text(FIRST))
 
 
 def first_account(role: Role) -> User:
@@ -87,13 +84,20 @@ def accounts() -> dict[Role, User]:
     return people
 
 
-def registered_case(code: str = "C0001", *, tissue_type: str = "nerve") -> Case:
-    """A case with two random volumes on one grid and its exported pictures."""
+def second_study(name: str = "second", *, protocol: str = FIRST) -> Study:
+    """A study beside the first one."""
+    the_study()
+    return create_study(name, shipped_text(protocol))
+
+
+def registered_case(code: str = "C0001", *, tissue_type: str = "nerve", study: Study | None = None) -> Case:
+    """A case with two random volumes on one grid and its exported pictures, of the first study where none is said."""
+    study = study or the_study()
     patient, _ = Patient.objects.get_or_create(
-        study=the_study(), code=f"P{code[1:]}", pseudonym=sha256_of_bytes(code.encode())
+        study=study, code=code.replace("C", "P"), pseudonym=sha256_of_bytes(code.encode())
     )
     case = Case.objects.create(
-        study=the_study(),
+        study=study,
         code=code,
         patient=patient,
         tissue_type=tissue_type,
@@ -126,7 +130,7 @@ def registered_case(code: str = "C0001", *, tissue_type: str = "nerve") -> Case:
 
 
 def _write_images(case: Case) -> None:
-    random = np.random.default_rng(int(case.code[1:]))
+    random = np.random.default_rng(int(case.code.rpartition("C")[2]))
     for role in SeriesRole:
         volume = Volume(random.normal(100, 20, SHAPE).astype(np.float32), Grid(SHAPE, AFFINE))
         write_volume(case.folder / f"{role}.nii.gz", volume)
@@ -161,11 +165,13 @@ _DRAWN: dict[tuple[str, str], _Drawn] = {}
 _folder = TemporaryDirectory(prefix="maskloop-drawn-")
 
 
-def published(case: Case, *, first_task: int = 101) -> list[LabelingTask]:
-    """One task for each slice of the case."""
-    project, _ = LabelingProject.objects.get_or_create(study=the_study(), label_studio_id=1, defaults={"title": "Test"})
+def published(case: Case, *, first_task: int = 101, project: int = 1) -> list[LabelingTask]:
+    """One task for each slice of the case, in its study's project, whose number is `project`."""
+    place, _ = LabelingProject.objects.get_or_create(
+        study=case.study, label_studio_id=project, defaults={"title": "Test"}
+    )
     return [
-        LabelingTask.objects.create(project=project, case=case, slice_index=index, label_studio_id=first_task + index)
+        LabelingTask.objects.create(project=place, case=case, slice_index=index, label_studio_id=first_task + index)
         for index in range(SHAPE[2])
     ]
 

@@ -43,6 +43,7 @@ class Command(MaskloopCommand):
             ),
             each_annotator=options["each_annotator"],
             labels=options["labels"],
+            protocol=options["protocol"] and read_protocol(protocol_text(options["protocol"])),
             overwrite=options["overwrite"],
         )
         self.say(
@@ -91,8 +92,12 @@ def _add_to_nifti(parser: ArgumentParser) -> None:
             "right to the left",
         )
     parser.add_argument("--each-annotator", action="store_true", help="one volume an annotator, not the newest save")
-    parser.add_argument(
+    kept = parser.add_mutually_exclusive_group()
+    kept.add_argument(
         "--labels", nargs="+", default=[], metavar="NAME", help="labels to keep; the first gets value 1 and wins"
+    )
+    kept.add_argument(
+        "--protocol", metavar="NAME|FILE", help="keep its labels, with its values; where two meet its first wins"
     )
     _add_common(parser)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from annotation_backend.accounts.models import Role
+from annotation_backend.accounts.models import Role, User
 from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.project import tabs
 from annotation_backend.labeling.project.tabs import ORDER, ensure_tabs
@@ -68,6 +68,7 @@ def test_a_new_annotator_gets_a_tab_and_others_and_those_without_an_account_ther
     member("anna.very-long-name-indeed-yes@hospital.org", Role.ANNOTATOR, label_studio_id=9)
     member("bert@hospital.org", Role.RADIOLOGIST, label_studio_id=10)
     member("carl@hospital.org", Role.ANNOTATOR)
+    User.objects.create_user("dora@hospital.org", label_studio_id=11)
     assert ensure_tabs(project) == 1
     assert _titles(studio)[-1] == "Mine: anna.very-long-name-inde"
 
