@@ -276,7 +276,7 @@ def test_a_picture_without_a_digest_is_looked_at_by_its_own_checksums(
     DAMAGES[damage](meant)
     assert radiologist.get(address).status_code in ((404, 409) if name == "case-thumbnail" else (409,))
     assert radiologist.get(page_at("cohort-report")).status_code == 200
-    write_report(case.folder)
+    write_report(case.study, case.folder)
     found = {finding.subject for finding in stored_data.check_data().findings}
     gone = name == "case-thumbnail" and damage == "gone"
     assert found == (set() if gone else {meant.relative_to(settings.DATA_FOLDER).as_posix()})
