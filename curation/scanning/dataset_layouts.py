@@ -147,10 +147,8 @@ class _Layout:
         for case, found in cases.items():
             self._place_numbered(case, found)
         labels = {path for path in self.numbers if self._below(path, _LABEL_FOLDERS) and path not in self.files}
-        known = {case for case, _ in cases}
-        of_no_image = [
-            path for path in sorted(labels) if self._case_of(path) is not None and self._case_of(path) not in known
-        ]
+        cased = {path: self._case_of(path) for path in sorted(labels)}
+        of_no_image = [path for path, case in cased.items() if case is not None and case not in cases]
         if (self.files or self.left_out) and of_no_image:
             self.left_out.update(of_no_image)
             self._find(
@@ -174,7 +172,7 @@ class _Layout:
             if not label:
                 continue
             if label in self.numbers:
-                self._add(label, (NamedFile(case, None, True, is_of_dataset=True),))
+                self._add(label, (NamedFile(case, None, True, is_of_dataset=True),) if entries else ())
             else:
                 self._find("dataset-label-absent", "A label that the dataset lists is not there.", "Add it.", [image])
 
@@ -206,7 +204,8 @@ class _Layout:
             )
         label = str(self.dataset.at / f"labels{part}" / f"{case}{self.dataset.ending}")
         if label in self.numbers:
-            self._add(label, (NamedFile(self._patient(case), None, True, is_of_dataset=True),))
+            mask = NamedFile(self._patient(case), None, True, is_of_dataset=True)
+            self._add(label, (mask,) if any(path in self.files for path in found.values()) else ())
 
     def _image(self, patient: str, role: str, channel: int | None) -> NamedFile:
         modality = self.modalities[role]

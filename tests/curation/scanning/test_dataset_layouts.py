@@ -98,6 +98,7 @@ def test_a_decathlons_channels_are_images_of_one_case_each(tmp_path: Path) -> No
         assert np.array_equal(series.read().data, grey(10 + channel))
         assert series.grid.matches(GRID)
     assert len({series.reference for series in scan.series}) == len(scan.series)
+    assert len({series.source_sha256 for series in scan.series}) == len(scan.series)
     assert [(mask.patient_key, dict(mask.labels)) for mask in scan.masks] == [
         ("BRATS_001", {1: "Oedema", 2: "Tumour"}),
         ("BRATS_002", {1: "Oedema", 2: "Tumour"}),
@@ -154,6 +155,12 @@ def test_a_channel_that_no_role_answers_is_named_by_its_number(tmp_path: Path) -
     assert "ct, pet" in finding.message
     assert "aliases" in finding.remedy
     assert "Nightingale" not in str(finding)
+
+
+def test_a_dataset_of_which_no_channel_has_a_role_is_left_out_and_said_once(tmp_path: Path) -> None:
+    scan = scan_folder(_raw(tmp_path, ["noNorm"]), protocol=PET_CT)
+    assert (scan.series, scan.masks) == ((), ())
+    assert _codes(scan) == ["dataset-channel-without-role"]
 
 
 def test_what_the_decathlon_lists_and_is_not_there_is_said(tmp_path: Path) -> None:
