@@ -69,7 +69,7 @@ def expected_model(study: Study, kind: PromptKind, project: LabelingProject | No
     try:
         return serving_model(kind, study) if project is None else answering_model(project, kind)
     except RejectedInput as error:
-        if error.code != "no-serving-model" or _might_serve(study, kind):
+        if error.code not in ("no-serving-model", "no-prompted-label") or _might_serve(study, kind):
             raise
         return None
 
