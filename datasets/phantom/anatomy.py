@@ -1,5 +1,6 @@
 """The phantom's anatomy: a limb with bone, fat, muscle, vessels and a lobulated tumour, as formulas over space."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,21 +17,15 @@ EDGE_MM = 0.5
 _SIGNALS = {
     "t1": {"fat": 0.90, "muscle": 0.35, "cortex": 0.06, "marrow": 0.80, "vessel": 0.12},
     "t2": {"fat": 0.16, "muscle": 0.26, "cortex": 0.04, "marrow": 0.18, "vessel": 0.75},
-    "ct": {"fat": 0.90, "muscle": 1.06, "cortex": 2.10, "marrow": 1.10, "vessel": 1.16},
-    "pet": {"fat": 0.30, "muscle": 0.70, "cortex": 0.30, "marrow": 0.90, "vessel": 1.40},
 }
-"""Relative signal of normal tissue in a T1-weighted and in a fat-saturated T2-weighted spin echo; in CT with a contrast
-agent, where it is the attenuation relative to water's; and in PET, where it is the SUV."""
-
-_ROUGHNESS = {"t1": 1.0, "t2": 1.0, "ct": 0.1, "pet": 1.0}
-"""How much of a tissue's texture shows."""
+"""Relative signal of normal tissue in a T1-weighted and in a fat-saturated T2-weighted spin echo."""
 
 _TUMOUR_SIGNALS = {
-    TissueType.FIBROUS: {"t1": 0.28, "t2": 0.52, "ct": 1.10, "pet": 6.0},
-    TissueType.FAT: {"t1": 0.84, "t2": 0.12, "ct": 0.92, "pet": 1.8},
-    TissueType.MYXOID: {"t1": 0.22, "t2": 1.30, "ct": 1.02, "pet": 3.5},
-    TissueType.NERVE: {"t1": 0.42, "t2": 0.85, "ct": 1.09, "pet": 4.5},
-    TissueType.VASCULAR: {"t1": 0.50, "t2": 1.05, "ct": 1.14, "pet": 9.0},
+    TissueType.FIBROUS: {"t1": 0.28, "t2": 0.52},
+    TissueType.FAT: {"t1": 0.84, "t2": 0.12},
+    TissueType.MYXOID: {"t1": 0.22, "t2": 1.30},
+    TissueType.NERVE: {"t1": 0.42, "t2": 0.85},
+    TissueType.VASCULAR: {"t1": 0.50, "t2": 1.05},
 }
 _TUMOUR_TEXTURE = {
     TissueType.FIBROUS: 0.25,
@@ -95,20 +90,39 @@ class Anatomy:
         return -2.0 * np.log(np.maximum(total, 1e-300)) + self.outline(points)
 
     def signal(self, points: Points, *, sequence: str) -> ScalarField:
-        """Relative signal at points (..., 3) in ``t1``, ``t2`` (fat-saturated), ``ct`` or ``pet``; 0 in air."""
-        tissue = _SIGNALS[sequence]
-        rough = self.texture(points) * _ROUGHNESS[sequence]
+        """Relative signal at points (..., 3) in sequence ``t1`` or ``t2`` (fat-saturated); 0 in air."""
+        rough = self.texture(points)
+        return self.painted(points, _SIGNALS[sequence], rough, self._tumour_signal(rough, points, sequence))
+
+    def painted(
+        self,
+        points: Points,
+        tissue: Mapping[str, float],
+        rough: ScalarField,
+        tumour: ScalarField,
+        *,
+        air: float = 0.0,
+    ) -> ScalarField:
+        """An image's values at points (..., 3).
+
+        Args:
+            points: RAS+ millimetres.
+            tissue: Values of ``fat``, ``muscle``, ``cortex``, ``marrow`` and ``vessel``.
+            rough: The texture there.
+            tumour: The tumour's values there.
+            air: The value outside of the limb.
+        """
         body, muscle = self._limb_distances(points)
         x, y = points[..., 0] - self.bone[0], points[..., 1] - self.bone[1]
         shaft = np.hypot(x, y) - 13.0 - 0.04 * points[..., 2]
-        signal = _painted(np.zeros(points.shape[:-1]), body, tissue["fat"] * (1 + 0.04 * rough))
+        signal = _painted(np.full(points.shape[:-1], air), body, tissue["fat"] * (1 + 0.04 * rough))
         signal = _painted(signal, muscle, tissue["muscle"] * (1 + 0.12 * rough))
         signal = _painted(signal, self._septa_distance(points, muscle), tissue["fat"])
         for vessel in self.vessels:
             signal = _painted(signal, np.linalg.norm(points[..., :2] - vessel, axis=-1) - 3.5, tissue["vessel"])
         signal = _painted(signal, shaft, tissue["cortex"])
         signal = _painted(signal, shaft + 4.0, tissue["marrow"] * (1 + 0.04 * rough))
-        return _painted(signal, self.tumour_distance(points), self._tumour_signal(rough, points, sequence))
+        return _painted(signal, self.tumour_distance(points), tumour)
 
     def _limb_distances(self, points: Points) -> tuple[ScalarField, ScalarField]:
         """About the distance to the skin and to the fascia under the fat; the limb tapers towards the feet."""

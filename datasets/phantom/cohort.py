@@ -22,8 +22,8 @@ from datasets.study.case import TissueType
 
 PHANTOM_MASK_NAME = "GTV_Mass"
 
-TISSUE_TYPES = tuple(tissue for tissue in TissueType if tissue is not TissueType.UNKNOWN)
-SITES = ("thigh", "lower leg", "upper arm")
+_TISSUE_TYPES = tuple(tissue for tissue in TissueType if tissue is not TissueType.UNKNOWN)
+_SITES = ("thigh", "lower leg", "upper arm")
 _FIELD_OF_VIEW_MM = 160.0
 _TILT_DEGREES = 2.0
 
@@ -98,7 +98,7 @@ def write_phantom_cohort(
 def _write_patient(folder: Path, *, index: int, seed: int, prefix: str, size: int) -> PhantomCase:
     protocol_t1, protocol_t2 = replace(_T1, size=size), replace(_T2, size=size * 4 // 5)
     rng = np.random.default_rng([seed, index])
-    tissue_type = TISSUE_TYPES[index % len(TISSUE_TYPES)]
+    tissue_type = _TISSUE_TYPES[index % len(_TISSUE_TYPES)]
     anatomy = draw_anatomy(tissue_type, rng)
     motion = rigid_matrix(degrees=_drawn_motion(rng, 3.0), millimetres=_drawn_motion(rng, 4.0))
     patient_id = f"{prefix}-{index + 1:04d}"
@@ -113,7 +113,7 @@ def _write_patient(folder: Path, *, index: int, seed: int, prefix: str, size: in
                             identity=identity, name=f"Phantom^{tissue_type.title()}")  # fmt: skip
     tumour = Mask((anatomy.tumour_distance(_points(grid)) < 0).astype(np.uint8), grid)
     write_rtstruct(home / "100_regions" / "regions.dcm", {PHANTOM_MASK_NAME: tumour}, series)
-    return PhantomCase(patient_id, tissue_type, SITES[index % len(SITES)], motion, tumour)
+    return PhantomCase(patient_id, tissue_type, _SITES[index % len(_SITES)], motion, tumour)
 
 
 def grid_of(protocol: Protocol) -> Grid:
@@ -147,9 +147,13 @@ def _pixels(
     if motion is not None:
         inverse = np.linalg.inv(motion)
         still = points @ inverse[:3, :3].T + inverse[:3, 3]
-    signal = anatomy.signal(still, sequence=protocol.name)
+    return measured(anatomy.signal(still, sequence=protocol.name), points, rng)
+
+
+def measured(signal: NDArray[np.float64], points: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.uint16]:
+    """12-bit pixels of a relative signal (i, j, k) at points in millimetres: under a coil's bias, with Rician noise."""
     slope = rng.uniform(-1.0, 1.0, size=3)
     signal = signal * np.exp(0.15 * (points @ slope) / _FIELD_OF_VIEW_MM)
     noise = rng.normal(scale=0.02, size=(2, *signal.shape))
-    measured = np.hypot(signal + noise[0], noise[1])
-    return np.clip(np.rint(measured * 1000.0), 0, 4095).astype(np.uint16)
+    magnitude = np.hypot(signal + noise[0], noise[1])
+    return np.clip(np.rint(magnitude * 1000.0), 0, 4095).astype(np.uint16)
