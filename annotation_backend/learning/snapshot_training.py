@@ -34,7 +34,7 @@ from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, is_unchanged, sha256_of_bytes, write_json
 from datasets.formats.nifti import read_mask
-from datasets.image.mask import Mask, tumour_alone
+from datasets.image.mask import Mask, label_alone
 from datasets.study.case import CaseVolumes, SeriesRole
 from training.model_package import Method
 
@@ -238,7 +238,7 @@ class _ApprovedCase:
     Args:
         patient: Code of its patient.
         volumes: T1 and T2.
-        mask: The tumour alone: oedema that was drawn beside it is not learned as tumour.
+        mask: The label that models draw, alone: oedema that was drawn beside a tumour is not learned as tumour.
         slice_axis: The axis along which it was drawn slice by slice.
     """
 
@@ -272,6 +272,6 @@ def _approved(entry: Mapping[str, Any]) -> _ApprovedCase:
     return _ApprovedCase(
         case.patient.code,
         case_volumes(case),
-        tumour_alone(read_mask(mask.path)),
+        label_alone(read_mask(mask.path, labels=mask.label_names), case.protocol.learned_label.name),
         picture_plane(case).slice_axis,
     )

@@ -74,6 +74,11 @@ class Mask:
         return np.isin(self.data, values)
 
 
+def label_alone(mask: Mask, name: str) -> Mask:
+    """One label as a mask of its own, of value 1; empty where the name does not occur."""
+    return Mask(mask.label(name).astype(np.uint8), mask.grid)
+
+
 def tumour_alone(mask: Mask) -> Mask:
     """The label called `TUMOUR` as a mask of its own, or all there is where no label has that name."""
     has_tumour = TUMOUR in mask.labels.values()
