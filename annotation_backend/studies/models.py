@@ -1,6 +1,6 @@
 """Study, the versions of its protocol, and Membership: who has which role in it."""
 
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
@@ -17,6 +17,7 @@ class Study(models.Model):
     """One dataset in the making: its protocol, people, project in Label Studio, cases, models and releases."""
 
     name = models.CharField(max_length=MOST_NAME, unique=True, help_text="Small letters, digits and hyphens")
+    document = models.TextField(help_text="The protocol in force, as TOML; its history is the protocol's versions")
     is_first = models.BooleanField(default=False, help_text="Its codes are C0001 and P0001, its folder the data folder")
     created = models.DateTimeField(auto_now_add=True)
 
@@ -40,19 +41,14 @@ class Study(models.Model):
         """
         return f"{'' if self.is_first else f'{self.name}-'}{prefix}{number:04d}"
 
-    @cached_property
-    def protocol_version(self) -> "ProtocolVersion":
-        """The version of its protocol that is in force."""
-        return self.protocol_versions.order_by("pk").reverse()[0]
-
     @property
     def protocol(self) -> Protocol:
         """Its protocol as it is in force."""
-        return self.protocol_version.protocol
+        return protocol_of(self.document)
 
 
 class ProtocolVersion(models.Model):
-    """A study's protocol from `created` on; the newest counts, the older ones are the history."""
+    """A study's protocol from `created` on; the newest is the one in force, the older ones are the history."""
 
     study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="protocol_versions")
     document = models.TextField(help_text="TOML, as a person gave it")
@@ -69,7 +65,7 @@ class ProtocolVersion(models.Model):
     @property
     def protocol(self) -> Protocol:
         """The document's value."""
-        return _protocol(self.document)
+        return protocol_of(self.document)
 
 
 class Membership(models.Model):
@@ -87,5 +83,6 @@ class Membership(models.Model):
 
 
 @lru_cache(maxsize=64)
-def _protocol(document: str) -> Protocol:
+def protocol_of(document: str) -> Protocol:
+    """The protocol of a stored document, read once."""
     return read_protocol(document)

@@ -8,6 +8,7 @@ from annotation_backend.accounts.models import User
 from annotation_backend.studies.models import MOST_NAME, ProtocolVersion, Study
 from annotation_backend.studies.signals import protocol_asked, study_created
 from datasets.errors import RejectedInput
+from datasets.finding import Finding
 from datasets.study.protocol_document import read_protocol
 from datasets.study.shipped_protocols import FIRST, shipped_text
 
@@ -37,14 +38,25 @@ def create_study(name: str, document: str, *, person: User | None = None) -> Stu
             raise RejectedInput(
                 "study-exists", "There is a study of this name.", remedy="Give another name, or go on with that study."
             )
-        study = Study.objects.create(name=name, is_first=not Study.objects.exists())
+        study = Study.objects.create(name=name, document=document, is_first=not Study.objects.exists())
         ProtocolVersion.objects.create(study=study, document=document, digest=protocol.digest, person=person)
         study_created.send(sender=Study, study=study)
     return study
 
 
-def change_protocol(study: Study, document: str, *, person: User | None = None) -> ProtocolVersion:
+def change_protocol(
+    study: Study, document: str, *, person: User | None = None, findings: list[Finding] | None = None
+) -> bool:
     """Gives a study another version of its protocol; what was made under the former one stays.
+
+    Args:
+        study: The study.
+        document: The protocol's TOML document.
+        person: Who changes it; None for a command.
+        findings: Takes up what people have to do under the new version.
+
+    Returns:
+        Whether it is another than the one in force.
 
     Raises:
         RejectedInput: The document has a fault, is another protocol (``protocol-other``), is not newer than the one in
@@ -52,7 +64,7 @@ def change_protocol(study: Study, document: str, *, person: User | None = None) 
     """
     protocol, now = read_protocol(document), study.protocol
     if protocol.digest == now.digest:
-        return study.protocol_version
+        return False
     if protocol.name != now.name:
         raise RejectedInput(
             "protocol-other",
@@ -67,10 +79,13 @@ def change_protocol(study: Study, document: str, *, person: User | None = None) 
         )
     with transaction.atomic():
         Study.objects.select_for_update().get(pk=study.pk)
-        protocol_asked.send(sender=Study, study=study, protocol=protocol)
-        version = ProtocolVersion.objects.create(study=study, document=document, digest=protocol.digest, person=person)
-    study.__dict__.pop("protocol_version", None)
-    return version
+        answers = protocol_asked.send(sender=Study, study=study, protocol=protocol)
+        ProtocolVersion.objects.create(study=study, document=document, digest=protocol.digest, person=person)
+        study.document = document
+        study.save(update_fields=["document"])
+    if findings is not None:
+        findings += [finding for _, answer in answers for finding in answer or ()]
+    return True
 
 
 def find_study(name: str | None) -> Study:

@@ -75,8 +75,8 @@ class Mask:
 
 
 def label_alone(mask: Mask, name: str) -> Mask:
-    """One label as a mask of its own, of value 1; empty where the name does not occur."""
-    return Mask(mask.label(name).astype(np.uint8), mask.grid)
+    """One label as a mask of its own, with value 1; empty where the name does not occur."""
+    return Mask(mask.label(name).astype(np.uint8), mask.grid, MappingProxyType({1: name}))
 
 
 def tumour_alone(mask: Mask) -> Mask:

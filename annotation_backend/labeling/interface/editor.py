@@ -116,7 +116,7 @@ def change_settings(project: LabelingProject, settings: ProjectSettings, *, pers
         RejectedInput: As `check_settings`.
         TryAgain: Label Studio does not answer; then nothing was changed here, and the same change may be asked again.
     """
-    check_settings(settings)
+    check_settings(settings, project.study)
     before = project_settings(project)
     if settings == before:
         return False

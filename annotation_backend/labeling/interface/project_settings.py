@@ -11,6 +11,7 @@ from annotation_backend.labeling.masks.controls import MaskFormat
 from annotation_backend.labeling.models import LabelingProject, SettingsChange
 from annotation_backend.registry.model_registry import check_promotion, find_model
 from annotation_backend.registry.models import Model, PromptKind
+from annotation_backend.registry.study_fit import fit_in
 from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 from datasets.study.protocol import Label, Protocol
@@ -70,14 +71,24 @@ def _read(row: SettingsChange | None) -> ProjectSettings:
     return ProjectSettings(MaskFormat(row.mask_format), labels, MappingProxyType(models))
 
 
-def answering_model(project: LabelingProject, kind: PromptKind) -> Model:
+def answering_model(project: LabelingProject, kind: PromptKind, label: str = "") -> Model:
     """The model that answers `kind` in a project now: the one its settings name, else the promoted one.
+
+    Args:
+        project: A study's project.
+        kind: Of the prompt.
+        label: That the prompt draws; empty for the study's first.
 
     Raises:
         RejectedInput: There is none, or no promoted one can be loaded.
     """
     name = project_settings(project).prompt_models.get(kind)
-    return model_for(kind, project.study) if name is None else find_model(name)
+    if name is None:
+        return model_for(kind, project.study, label)
+    model = find_model(name)
+    if label and label not in fit_in(model, project.study.protocol).labels:
+        return model_for(kind, project.study, label)
+    return model
 
 
 def prompted_label(project: LabelingProject) -> str:
@@ -96,15 +107,16 @@ def prompted_label(project: LabelingProject) -> str:
     return label.name
 
 
-def check_settings(settings: ProjectSettings) -> None:
+def check_settings(settings: ProjectSettings, study: Study) -> None:
     """Refuses settings that cannot work.
 
     Raises:
         RejectedInput: No model has the name (``model-unknown``), it cannot answer that kind of prompt
-            (``model-prompt-kind``), or its package is damaged.
+            (``model-prompt-kind``), the study has not its images or its label (``model-images``, ``model-label``), or
+            its package is damaged.
     """
     for kind, name in settings.prompt_models.items():
-        check_promotion(find_model(name), [kind])
+        check_promotion(find_model(name), [kind], study=study)
 
 
 def settings_from(

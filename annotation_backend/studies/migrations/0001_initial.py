@@ -17,6 +17,12 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("name", models.CharField(help_text="Small letters, digits and hyphens", max_length=40, unique=True)),
                 (
+                    "document",
+                    models.TextField(
+                        help_text="The protocol in force, as TOML; its history is the protocol's versions"
+                    ),
+                ),
+                (
                     "is_first",
                     models.BooleanField(
                         default=False, help_text="Its codes are C0001 and P0001, its folder the data folder"

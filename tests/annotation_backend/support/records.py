@@ -22,14 +22,15 @@ from annotation_backend.labeling.saves.save import read_save
 from annotation_backend.labeling.saves.store import store
 from annotation_backend.review.models import Review, Verdict
 from annotation_backend.review.services import decide
-from annotation_backend.studies.models import ProtocolVersion, Study
+from annotation_backend.studies.models import Study
 from annotation_backend.studies.people import add_first_accounts
+from annotation_backend.studies.services import create_study
 from curation.slices.png import encode_png
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, write_bytes
 from datasets.formats.nifti import write_volume
 from datasets.image.volume import Grid, Volume
 from datasets.study.case import QualityScore, SeriesRole
-from datasets.study.shipped_protocols import FIRST, shipped_protocol, shipped_text
+from datasets.study.shipped_protocols import FIRST, shipped_text
 
 SHAPE = (24, 20, 5)
 AFFINE = np.diag([-1.0, -1.0, 4.0, 1.0])
@@ -48,11 +49,7 @@ def signed_in(person: User, **options: Any) -> Client:
 
 def the_study() -> Study:
     """The first study, with the protocol MSTT-199, in which the first accounts have their roles."""
-    study, is_new = Study.objects.get_or_create(name=FIRST, defaults={"is_first": True})
-    if is_new:
-        digest = shipped_protocol(FIRST).digest
-        ProtocolVersion.objects.create(study=study, document=shipped_text(FIRST), digest=digest)
-    return study
+    return Study.objects.filter(name=FIRST).first() or create_study(FIRST, shipped_text(FIRST))
 
 
 def accounts() -> dict[Role, User]:

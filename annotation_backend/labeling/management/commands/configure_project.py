@@ -64,7 +64,7 @@ class Command(MaskloopCommand):
             labels=dict(_switch(word) for word in (*options["label"], *labels)),
             prompt_models=dict(_pair(word) for word in options["model"]),
         )
-        check_settings(after)
+        check_settings(after, study)
         document: dict[str, Any] = {"settings": after.as_dict(), "changed": after != before, "tabs": 0}
         if not options["dry_run"] and (after != before or options["tabs"]):
             project = ensure_project(study)

@@ -53,7 +53,8 @@ class Command(MaskloopCommand):
         return document, [str(finding) for finding in report.findings]
 
     def _from_nifti(self, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-        names = dict(options["labels"]) or None
+        said = options["protocol"]
+        names = read_protocol(protocol_text(said)).label_names if said else dict(options["labels"]) or None
         volume = read_label_map(
             options["mask"], labels=names, cut=AnatomicalPlane(options["view"]), case=options["case"]
         )
@@ -104,7 +105,8 @@ def _add_to_nifti(parser: ArgumentParser) -> None:
 def _add_from_nifti(parser: ArgumentParser) -> None:
     parser.add_argument("mask", type=a_path, metavar="MASK.nii.gz", help="label map; the JSON beside it is read too")
     parser.add_argument("out", type=a_path, metavar="TASKS.json", help="file to write")
-    parser.add_argument(
+    named = parser.add_mutually_exclusive_group()
+    named.add_argument(
         "--labels",
         nargs="+",
         type=_value_and_name,
@@ -112,6 +114,7 @@ def _add_from_nifti(parser: ArgumentParser) -> None:
         metavar="VALUE=NAME",
         help="default: the JSON's, or 1=Tumour",
     )
+    named.add_argument("--protocol", metavar="NAME|FILE", help="name the values as this protocol does")
     parser.add_argument(
         "--as", dest="drawn", choices=list(Drawn), default=Drawn.ANNOTATIONS, help="default: annotations"
     )

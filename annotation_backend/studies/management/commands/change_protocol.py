@@ -6,6 +6,7 @@ from typing import Any
 from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.studies.arguments import add_study, study_of
 from annotation_backend.studies.services import change_protocol
+from datasets.finding import Finding
 from datasets.study.shipped_protocols import protocol_text
 
 
@@ -22,8 +23,9 @@ class Command(MaskloopCommand):
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Changes the protocol."""
         study = study_of(options)
-        before = study.protocol.version
-        version = change_protocol(study, protocol_text(options["document"]))
-        after = version.protocol.version
-        self.say(f"{study}: version {before} stays in force" if after == before else f"{study}: version {after}")
-        return {"study": study.name, "version": after, "digest": version.digest}, []
+        findings: list[Finding] = []
+        is_changed = change_protocol(study, protocol_text(options["document"]), findings=findings)
+        protocol = study.protocol
+        self.say(f"{study}: version {protocol.version}{'' if is_changed else ', as before'}")
+        document = {"study": study.name, "changed": is_changed, "version": protocol.version, "digest": protocol.digest}
+        return document, list(map(str, findings))

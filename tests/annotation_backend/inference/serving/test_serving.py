@@ -166,13 +166,14 @@ def test_without_a_model_that_works_the_reason_is_told(loader: Loader) -> None:
 
 def test_the_usual_request_costs_one_query(loader: Loader, tell_figure: Callable[[str], None]) -> None:
     promoted("old", seconds_ago=60)
-    model_for(KIND, the_study())
+    study = the_study()
+    model_for(KIND, study)
     with CaptureQueriesContext(connection) as queries:
-        model_for(KIND, the_study())
+        model_for(KIND, study)
     assert len(queries) == 1
     started = time.monotonic()
     for _ in range(100):
-        model_for(KIND, the_study())
+        model_for(KIND, study)
     tell_figure(f"which model answers: {(time.monotonic() - started) * 10:.2f} ms a request, one query")
 
 

@@ -68,7 +68,7 @@ def test_the_chosen_model_answers_its_kind_and_the_promoted_one_the_others(proje
     promoted, chosen = _model("promoted", Method.CLICKS_2D), _model("chosen", Method.CLICKS_2D)
     promote(promoted, study=the_study())
     wanted = settings_from(ProjectSettings(), MSTT, prompt_models={"point": "chosen-1"})
-    check_settings(wanted)
+    check_settings(wanted, the_study())
     keep_settings(project, wanted, person=None)
     assert answering_model(project, PromptKind.POINT) == chosen
     keep_settings(project, settings_from(wanted, MSTT, prompt_models={"point": None}), person=None)
@@ -84,7 +84,7 @@ def test_the_chosen_model_answers_its_kind_and_the_promoted_one_the_others(proje
 def test_a_model_that_cannot_answer_is_refused(models: dict[str, str], code: str) -> None:
     _model("clicks", Method.CLICKS_2D)
     with pytest.raises(RejectedInput) as refused:
-        check_settings(settings_from(ProjectSettings(), MSTT, prompt_models=models))
+        check_settings(settings_from(ProjectSettings(), MSTT, prompt_models=models), the_study())
     assert refused.value.code == code
 
 
@@ -95,7 +95,7 @@ def test_a_damaged_model_is_refused() -> None:
     content[-1] ^= 1
     weights.write_bytes(content)
     with pytest.raises(RejectedInput):
-        check_settings(settings_from(ProjectSettings(), MSTT, prompt_models={"point": "clicks-1"}))
+        check_settings(settings_from(ProjectSettings(), MSTT, prompt_models={"point": "clicks-1"}), the_study())
 
 
 @pytest.mark.parametrize(

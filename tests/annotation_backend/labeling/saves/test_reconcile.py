@@ -216,7 +216,7 @@ class World:
 
     def _publish(self, indices: Any) -> None:
         project, _ = LabelingProject.objects.get_or_create(
-            label_studio_id=self.server.project, is_retired=False, defaults={"title": "Test"}
+            study=the_study(), label_studio_id=self.server.project, is_retired=False, defaults={"title": "Test"}
         )
         keep_tasks(project, self.case, {index: self.server.publish(index) for index in indices})
 
