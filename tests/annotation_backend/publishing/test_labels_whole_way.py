@@ -228,10 +228,10 @@ def test_a_mask_of_before_that_left_oedema_out_is_made_anew_and_the_former_one_c
     saved(task, result=_regions(Tumour=TUMOUR, Oedema=OEDEMA))
     alone = shipped_text(FIRST)
     alone = alone[: alone.index("[[labels]]\nvalue = 2")] + alone[alone.index("[[stages]]") :]
-    study.protocol_versions.update(document=alone)
+    Study.objects.update(document=alone)
     before = _made(task.case)
     assert before.label_names == {1: "Tumour"}
-    study.protocol_versions.update(document=shipped_text(FIRST))
+    Study.objects.update(document=shipped_text(FIRST))
     CaseMask.objects.update(findings=[])  # earlier versions dropped oedema without a word
     now = _made(task.case)
     assert now.pk != before.pk
