@@ -259,12 +259,10 @@ class _Wanted:
 
     Args:
         roles: Kind of image to its name in the study's protocol.
-        value: Of the label in masks.
-        label: Its name.
+        label: Name of the label.
     """
 
     roles: Mapping[str, str]
-    value: int
     label: str
 
     @classmethod
@@ -275,8 +273,7 @@ class _Wanted:
             RejectedInput: The study has no such image (``image-unknown``) or label (``label-unknown``).
         """
         protocol = snapshot.study.protocol
-        name = label_to_learn(protocol, label)
-        return cls({kind: role_of_kind(protocol, kind) for kind in kinds}, protocol.label(name).value, name)
+        return cls({kind: role_of_kind(protocol, kind) for kind in kinds}, label_to_learn(protocol, label))
 
 
 @dataclass(frozen=True, eq=False)
@@ -338,4 +335,4 @@ def _mask(entry: Mapping[str, Any], wanted: _Wanted) -> Mask:
             f"The approved mask of {entry['case']} is gone or was changed.",
             remedy="Restore the data folder from its backup.",
         )
-    return label_alone(read_mask(stored.path, labels={wanted.value: wanted.label}), wanted.label)
+    return label_alone(read_mask(stored.path, labels=stored.label_names), wanted.label)

@@ -219,7 +219,11 @@ def no_model(kind: PromptKind, study: Study, label: str) -> RejectedInput:
         (each for each in prompt_services(study) if (each.kind, each.label) == (kind, label)),
         PromptService(kind, label, None, "Prompts of this study do not draw this label."),
     )
-    return RejectedInput("no-serving-model", f"No model serves {kind.label} prompts for {label}.", remedy=service.note)
+    return RejectedInput(
+        "no-serving-model",
+        f"No model serves {kind.label} prompts for {label}.",
+        remedy=f"Use another kind of prompt, or brush. {service.note}",
+    )
 
 
 def find_model(name: str) -> Model:

@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from annotation_backend.registry.models import Model, Promotion, PromptKind
 from annotation_backend.registry.study_fit import fit_in
 from annotation_backend.studies.models import Study
+from datasets.study.image_kind import Fit
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,17 @@ def newest_promotions(study: Study | None = None, *, without: Iterable[str] = ()
     return list(Promotion.objects.filter(pk__in=list(newest)).select_related("model", "study"))
 
 
+def models_for(study: Study) -> list[Model]:
+    """The registered models that may serve a study: those that came along or learned from its masks, and fit it."""
+    models = Model.objects.filter(Q(study=None) | Q(study=study))
+    fits = [(model, fit_in(model, study.protocol)) for model in models]
+    return [model for model, found in fits if found.fit is not Fit.OTHER and found.labels]
+
+
 def prompt_services(study: Study) -> list[PromptService]:
     """Every kind of prompt and prompted label of a study, with the model that serves or the reason why none does."""
     serving = {(row.prompt_kind, row.label): row.model for row in newest_promotions(study)}
-    models = list(Model.objects.select_related("study"))
+    models = list(Model.objects.filter(Q(study=None) | Q(study=study)))
     return [
         _service(study, PromptKind(kind), label.name, serving.get((kind, label.name)), models)
         for label in study.protocol.prompted_labels
@@ -60,7 +68,7 @@ def _service(study: Study, kind: PromptKind, label: str, model: Model | None, mo
     if model is not None:
         reason = fit_in(model, study.protocol).reason
         return PromptService(kind, label, model, f"{reason}." if reason else "")
-    able = [model for model in models if kind in model.prompt_kinds and model.study in (None, study)]
+    able = [model for model in models if kind in model.prompt_kinds]
     if not able:
         return PromptService(kind, label, None, "No registered model answers these prompts.")
     # Versions of one model fail for one reason.

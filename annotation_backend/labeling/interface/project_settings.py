@@ -86,8 +86,8 @@ def answering_model(project: LabelingProject, kind: PromptKind, label: str = "")
     if name is None:
         return model_for(kind, project.study, label)
     model = find_model(name)
-    if label and label not in fit_in(model, project.study.protocol).labels:
-        return model_for(kind, project.study, label)
+    if (label or prompted_label(project)) not in fit_in(model, project.study.protocol).labels:
+        return model_for(kind, project.study, label)  # the settings' model draws another label
     return model
 
 

@@ -6,8 +6,10 @@ from django import forms
 
 from annotation_backend.labeling.interface.project_settings import ProjectSettings, settings_from, switchable
 from annotation_backend.labeling.masks.controls import MaskFormat
-from annotation_backend.registry.models import Model, PromptKind
-from datasets.study.protocol import Label, Protocol
+from annotation_backend.registry.models import PromptKind
+from annotation_backend.registry.prompt_services import models_for
+from annotation_backend.studies.models import Study
+from datasets.study.protocol import Label
 
 _FORMATS = [(MaskFormat.BRUSH.value, "Brush"), (MaskFormat.BITMASK.value, "Bitmask")]
 
@@ -17,7 +19,8 @@ class SettingsForm(forms.Form):
 
     mask_format = forms.ChoiceField(choices=_FORMATS, label="Annotators draw with")
 
-    def __init__(self, current: ProjectSettings, protocol: Protocol, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, current: ProjectSettings, study: Study, *args: Any, **kwargs: Any) -> None:
+        protocol = study.protocol
         hidden = current.hidden_labels(protocol)
         initial: dict[str, Any] = {"mask_format": current.mask_format.value}
         initial |= {_label_field(label): label.name not in hidden for label in switchable(protocol)}
@@ -28,7 +31,7 @@ class SettingsForm(forms.Form):
             words = f"Annotators draw {label.name.lower()} as well"
             self.fields[_label_field(label)] = forms.BooleanField(required=False, label=words)
         for kind in PromptKind:
-            able = [str(model) for model in Model.objects.all() if kind.value in model.prompt_kinds]
+            able = [str(model) for model in models_for(study) if kind.value in model.prompt_kinds]
             choices = [("", "the promoted model"), *((name, name) for name in able)]
             label = f"Model for {kind.label} prompts" if kind is not PromptKind.AUTOMATIC else "Model that draws first"
             self.fields[_field(kind)] = forms.ChoiceField(choices=choices, required=False, label=label)

@@ -39,9 +39,9 @@ class Command(MaskloopCommand):
                 )
             with present(Part.RECONCILER):
                 keep_up(max(SHORTEST_SECONDS, options["every"]), tell=self.say)
-        findings = [*ensure_tokens(), *look_around()] if LabelingProject.objects.exists() else []
-        living = LabelingProject.objects.filter(is_retired=False)
-        projects = list(living if study is None else living.filter(study=study))
+        ours = LabelingProject.objects.all() if study is None else LabelingProject.objects.filter(study=study)
+        findings = [*ensure_tokens(), *look_around()] if ours.exists() else []
+        projects = list(ours.filter(is_retired=False))
         if not projects:
             raise RejectedInput(
                 "no-project",
