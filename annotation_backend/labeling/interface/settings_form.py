@@ -27,9 +27,9 @@ class SettingsForm(forms.Form):
         initial |= {_field(kind): name for kind, name in current.prompt_models.items()}
         super().__init__(*args, **{"initial": initial, **kwargs})
         self._current, self._protocol = current, protocol
-        for label in switchable(protocol):
-            words = f"Annotators draw {label.name.lower()} as well"
-            self.fields[_label_field(label)] = forms.BooleanField(required=False, label=words)
+        for each in switchable(protocol):
+            words = f"Annotators draw {each.name.lower()} as well"
+            self.fields[_label_field(each)] = forms.BooleanField(required=False, label=words)
         for kind in PromptKind:
             able = [str(model) for model in models_for(study) if kind.value in model.prompt_kinds]
             choices = [("", "the promoted model"), *((name, name) for name in able)]
