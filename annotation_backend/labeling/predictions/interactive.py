@@ -23,13 +23,13 @@ from annotation_backend.labeling.interface.open_task import OpenTask, read_open_
 from annotation_backend.labeling.interface.project_settings import (
     answering_model,
     project_settings,
-    prompted_label,
 )
 from annotation_backend.labeling.interface.prompts import read_context
 from annotation_backend.labeling.masks.regions import Region, region_of
 from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.labeling.predictions import neighbours
 from annotation_backend.labeling.predictions.predictions import region_id_of
+from annotation_backend.registry.model_registry import first_label
 from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput
 from datasets.pictures.picture_plane import PicturePlane
@@ -61,7 +61,7 @@ def answer(record: LabelingTask, task: Mapping[str, Any], context: Sequence[Regi
     if record.case.exclusion is not None:
         return _refused(excluded(record.case))
     plane = picture_plane(record.case)
-    label = prompted_label(record.project)
+    label = first_label(record.project.study)
     read = read_context(context, plane=plane, index=record.slice_index, label=label)
     if not read:
         return _result([], model_version="")
@@ -105,7 +105,7 @@ def _answered(
     logger.info("answered %s on %s with %s in %.3f s", kind, record, answer.model_version, answer.seconds)
     regions = [
         *_mask_regions(record, seen, mask, score=answer.score),
-        hint_region(_understood(request, answer, label=prompted_label(record.project), seen=bool(mask.any()))),
+        hint_region(_understood(request, answer, label=first_label(record.project.study), seen=bool(mask.any()))),
     ]
     return _result(regions, model_version=answer.model_version, score=answer.score)
 
@@ -131,7 +131,7 @@ def _mask_regions(record: LabelingTask, seen: OpenTask, mask: Any, *, score: flo
 
     The largest region of the label becomes the mask; any other only loses the pixels that the mask no longer holds.
     """
-    label = prompted_label(record.project)
+    label = first_label(record.project.study)
     sizes = {identifier: int(part.mask.sum()) for identifier, part in seen.parts.items()}
     main = max(sizes, key=lambda identifier: sizes[identifier], default=None)
     if main is None:
