@@ -151,11 +151,14 @@ def add_people(count: int) -> list[Person]:
     from annotation_backend.accounts.services import create_person
     from annotation_backend.labeling.project.people import ensure_people
     from annotation_backend.labeling.studio_server.accounts import sign_up
+    from annotation_backend.studies.people import give_role
+    from annotation_backend.studies.services import find_study
 
     logger.info("making %d accounts", count)
     people = []
     for number in range(count):
-        person, password = create_person(f"load-{number:03d}@maskloop.local", Role.ANNOTATOR)
+        person, password = create_person(f"load-{number:03d}@maskloop.local")
+        give_role(find_study(None), person, Role.ANNOTATOR)
         sign_up(person, password)
         people.append(Person(person.email, password))
     ensure_people()

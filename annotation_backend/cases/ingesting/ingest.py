@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.urls import reverse
 from django.utils import timezone
 
 from annotation_backend.cases.exclusion import SUPERSEDED, exclude, take_back
@@ -27,6 +26,7 @@ from annotation_backend.cases.workers.pairs import (
 )
 from annotation_backend.cases.workers.scratch import move_in, scratch_folder
 from annotation_backend.compute import each_done
+from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_file
@@ -275,7 +275,7 @@ def _naming(finding: Finding, patients: Mapping[str, Patient]) -> Finding:
     patient = patients.get(position)
     if patient is None:
         return finding
-    page = reverse("patient-page", args=[patient.code])
+    page = page_of(patient.study, "patient-page", patient.code)
     remedy = finding.remedy if page in finding.remedy else f"{finding.remedy} See {page}."
     return replace(finding, subject=f"{patient.code}{comma}{rest}", remedy=remedy)
 

@@ -33,8 +33,8 @@ class SettingsForm(forms.Form):
         for kind in PromptKind:
             able = [str(model) for model in models_for(study) if kind.value in model.prompt_kinds]
             choices = [("", "the promoted model"), *((name, name) for name in able)]
-            label = f"Model for {kind.label} prompts" if kind is not PromptKind.AUTOMATIC else "Model that draws first"
-            self.fields[_field(kind)] = forms.ChoiceField(choices=choices, required=False, label=label)
+            words = f"Model for {kind.label} prompts" if kind is not PromptKind.AUTOMATIC else "Model that draws first"
+            self.fields[_field(kind)] = forms.ChoiceField(choices=choices, required=False, label=words)
 
     def chosen(self) -> ProjectSettings:
         """The settings that the form asks for, once it is valid."""
