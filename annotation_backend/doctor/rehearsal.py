@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 from django_tasks_db.models import DBTaskResult
 
-from annotation_backend.accounts.models import Role, User
+from annotation_backend.accounts.models import Role
 from annotation_backend.cases.ingesting.ingest import ingest
 from annotation_backend.cases.models import Case, Slice
 from annotation_backend.cases.registration.export import export_case
+from annotation_backend.cases.registration.imported import imported_label
 from annotation_backend.cases.registration.register import register_case
-from annotation_backend.cases.registration.volumes import imported_tumour, picture_plane
+from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.doctor.examination import Link, wait_for
 from annotation_backend.doctor.pictures import picture_address, picture_in_browser
 from annotation_backend.doctor.services import WEBHOOK_REMEDY, expected_model
@@ -27,6 +28,7 @@ from annotation_backend.registry.models import PromptKind
 from annotation_backend.review.models import Review, Verdict
 from annotation_backend.review.services import decide
 from annotation_backend.studies.models import Study
+from annotation_backend.studies.people import people_in
 from annotation_backend.studies.services import find_study
 from datasets.errors import RejectedInput, TryAgain
 from datasets.image.mask import Inside
@@ -150,8 +152,7 @@ class Rehearsal:
         self._mask = masks.order_by("-pk").first()
 
     def _verdict(self) -> None:
-        of_study = {"memberships__study": self._require_case().study, "memberships__role": Role.RADIOLOGIST}
-        radiologist = User.objects.filter(is_active=True, **of_study).first()
+        radiologist = people_in(self._require_case().study, Role.RADIOLOGIST).first()
         if radiologist is None or self._mask is None:
             raise RejectedInput(
                 "no-radiologist",
@@ -183,7 +184,7 @@ class Rehearsal:
     def _largest_slice(self) -> tuple[Inside, LabelingTask]:
         """The phantom's contour on its largest slice, in picture orientation, and that slice's task."""
         case = self._require_case()
-        tumour, plane = imported_tumour(case), picture_plane(case)
+        tumour, plane = imported_label(case), picture_plane(case)
         if tumour is None:
             raise RejectedInput("rehearsal-no-mask", "The phantom came without its mask.", remedy="Report it.")
         areas = tumour.foreground.sum(axis=tuple(axis for axis in range(3) if axis != plane.slice_axis))

@@ -170,7 +170,7 @@ def shown_in_label_studio(project: LabelingProject) -> None:
             if gone
             else "They were"
         )
-        + " mended now. See on /findings/ what was drawn meanwhile, and run this again.",
+        + " mended now. See on the page of findings what was drawn meanwhile, and run this again.",
     )
 
 
