@@ -16,7 +16,7 @@ from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.doctor.examination import Link, wait_for
 from annotation_backend.doctor.pictures import picture_address, picture_in_browser
 from annotation_backend.doctor.services import WEBHOOK_REMEDY, expected_model
-from annotation_backend.labeling.interface.project_settings import project_settings, prompted_label
+from annotation_backend.labeling.interface.project_settings import project_settings
 from annotation_backend.labeling.masks.controls import IMAGE, SMART_BOX, box_label
 from annotation_backend.labeling.masks.regions import MASK_TYPES, region_of
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask
@@ -24,6 +24,7 @@ from annotation_backend.labeling.project.publish import publish
 from annotation_backend.labeling.studio.answers import record_of
 from annotation_backend.labeling.studio.client import call
 from annotation_backend.publishing.services import completed, release_case
+from annotation_backend.registry.model_registry import first_label
 from annotation_backend.registry.models import PromptKind
 from annotation_backend.review.models import Review, Verdict
 from annotation_backend.review.services import decide
@@ -117,7 +118,7 @@ class Rehearsal:
         if expected_model(task.case.study, PromptKind.BOX, task.project) is None:
             return
         path = f"/api/ml/{task.project.ml_backend_id}/interactive-annotating"
-        prompt = _smart_box(inside, prompted_label(task.project))
+        prompt = _smart_box(inside, first_label(task.project.study))
         body = {"task": task.label_studio_id, "context": {"result": [prompt]}}
         answer = record_of(call("POST", path, json=body))
         drawn = (answer.get("data") or {}).get("result") or []
@@ -132,7 +133,7 @@ class Rehearsal:
         """Saves the phantom's own contour in Label Studio and waits for it to reach us."""
         inside, task = self._largest_slice()
         mask_format = project_settings(task.project).mask_format
-        label = (*task.project.protocol.prompted_labels, *task.project.protocol.labels)[0].name
+        label = task.project.protocol.learned_label.name
         region = region_of(inside, region_id="doctor", score=None, label=label, mask_format=mask_format)
         body = {"result": [region], "lead_time": 1.0}
         saved = record_of(call("POST", f"/api/tasks/{task.label_studio_id}/annotations/", json=body), id=int)

@@ -29,13 +29,13 @@ from annotation_backend.labeling.interface.open_task import OpenTask, read_open_
 from annotation_backend.labeling.interface.project_settings import (
     answering_model,
     project_settings,
-    prompted_label,
 )
 from annotation_backend.labeling.interface.prompts import read_context
 from annotation_backend.labeling.masks.regions import Region, region_of
 from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.labeling.predictions import neighbours
 from annotation_backend.labeling.predictions.predictions import region_id_of
+from annotation_backend.registry.model_registry import first_label
 from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput
 from datasets.pictures.picture_plane import PicturePlane
@@ -67,7 +67,7 @@ def answer(record: LabelingTask, task: Mapping[str, Any], context: Sequence[Regi
     if record.case.exclusion is not None:
         return _refused(excluded(record.case))
     plane = picture_plane(record.case)
-    first = prompted_label(record.project)
+    first = first_label(record.project.study)
     labels = [each.name for each in record.project.protocol.prompted_labels]
     read = read_context(context, plane=plane, index=record.slice_index, labels=labels)
     if not read:
@@ -115,7 +115,7 @@ def _answered(
     points = request.everywhere(PromptKind.EXTREME_POINTS).extreme_points
     if kind is PromptKind.EXTREME_POINTS and len(points) < LEAST_EXTREME_POINTS:
         return _result([hint_region(_points_missing(points, plane))], model_version="")
-    label = request.session.label or prompted_label(record.project)
+    label = request.session.label or first_label(record.project.study)
     model = answering_model(record.project, kind, label)
     with admitted(f"session {request.session.pk}"):
         answer = answer_request(request, pending, model=model)

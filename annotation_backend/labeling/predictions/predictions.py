@@ -15,12 +15,12 @@ from annotation_backend.job_queue import queue_once
 from annotation_backend.labeling.interface.project_settings import (
     answering_model,
     project_settings,
-    prompted_label,
 )
 from annotation_backend.labeling.masks.controls import MaskFormat
 from annotation_backend.labeling.masks.regions import region_of
 from annotation_backend.labeling.models import LabelingTask, TaskState
 from annotation_backend.labeling.studio.shown_predictions import show_predictions
+from annotation_backend.registry.model_registry import first_label
 from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput
 from datasets.image.mask import Inside
@@ -94,7 +94,7 @@ def region_id_of(task: LabelingTask, label: str = "") -> str:
         task: The slice's.
         label: That the region is of; empty for the first that prompts draw.
     """
-    if label in ("", prompted_label(task.project)):
+    if label in ("", first_label(task.project.study)):
         return f"tumour{task.pk}"
     return f"label{task.project.protocol.label(label).value}of{task.pk}"
 
@@ -117,7 +117,7 @@ def push_masks(drawn: Sequence[tuple[LabelingTask, Inside, str]]) -> None:
     bodies = []
     for task, mask, version in drawn:
         chosen = project_settings(task.project).mask_format
-        label = prompted_label(task.project)
+        label = first_label(task.project.study)
         region = region_of(mask, region_id=region_id_of(task), score=None, label=label, mask_format=chosen)
         result = [region] if mask.any() else []
         bodies.append({"task": task.label_studio_id, "result": result, "model_version": version})
@@ -143,7 +143,7 @@ def result_of(
     if prediction.mask.any():
         mask_format = mask_format or project_settings(task.project).mask_format
         region_id = region_id_of(task)
-        label = prompted_label(task.project)
+        label = first_label(task.project.study)
         body["result"] = [
             region_of(
                 prediction.mask, region_id=region_id, score=prediction.score, label=label, mask_format=mask_format

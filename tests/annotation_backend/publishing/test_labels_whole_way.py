@@ -249,15 +249,15 @@ def test_pages_show_every_label(three: Study, people: dict[Role, User]) -> None:
     saved(task, result=_regions(Tumour=TUMOUR, Necrosis=NECROTIC), updated_at="2026-11-22T10:00:00.000001Z")
     mask = _made(task.case)
     browser: Client = signed_in(people[Role.RADIOLOGIST])
-    page = browser.get(reverse("review-case", args=["C0001"])).content.decode()
+    page = browser.get(reverse("review-case", args=[FIRST, "C0001"])).content.decode()
     for words in ('fill="#862e9c"/></svg> Necrosis, 0.0 ml', "Oedema, 0.0 ml", "Tumour, 0.3 ml"):
         assert words in page
-    compared = browser.get(reverse("compare-versions", args=["C0001", 2, 1, 2])).content.decode()
+    compared = browser.get(reverse("compare-versions", args=[FIRST, "C0001", 2, 1, 2])).content.decode()
     pictures = {}
     for label in ("Tumour", "Oedema", "Necrosis"):
-        address = reverse("comparison-picture", args=["C0001", 2, 1, 2]) + f"?label={label}"
+        address = reverse("comparison-picture", args=[FIRST, "C0001", 2, 1, 2]) + f"?label={label}"
         assert address in compared
         pictures[label] = browser.get(address).content
     assert len(set(pictures.values())) == 3
-    assert browser.get(reverse("slice-with-mask", args=[mask.pk, "t2", 2])).status_code == 200
+    assert browser.get(reverse("slice-with-mask", args=[FIRST, mask.pk, "t2", 2])).status_code == 200
     assert LabelingTask.objects.get(pk=task.pk).state == TaskState.ANNOTATED
