@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from unicodedata import normalize
 
-from curation.names.anatomical_sites import SITE_WORDS
+from curation.names.role_names import RoleNames
 from curation.scanning.case_table import CASE_TABLE_NAME, CaseTable, read_case_table, row_finding
 from curation.scanning.found_series import FolderScan, FoundMask, FoundSeries
 from curation.scanning.found_volumes import PlacedVolumes, VolumeFile, look_at_volume, place_volumes
@@ -32,6 +32,7 @@ from datasets.finding import Finding, Level
 from datasets.formats.volume_file import header_findings, is_data_of_header, is_volume_file
 from datasets.labels.label_values import LabelValues
 from datasets.progress import Progress
+from datasets.study.protocol import Protocol
 
 NOT_IMAGES = frozenset(
     {".txt", ".csv", ".tsv", ".json", ".md", ".rst", ".xml", ".html", ".htm", ".pdf", ".doc", ".docx", ".xls", ".xlsx",
@@ -54,8 +55,9 @@ _OTHER_OBJECTS = {
 def scan_folder(
     folder: Path,
     *,
+    protocol: Protocol,
     progress: Progress | None = None,
-    site_words: frozenset[str] = SITE_WORDS,
+    site_words: frozenset[str] | None = None,
     label_values: LabelValues | None = None,
 ) -> FolderScan:
     """Looks at every file below a folder once.
@@ -67,8 +69,9 @@ def scan_folder(
 
     Args:
         folder: Studies of one or more patients, nested as they are; may hold a `cases.csv`.
+        protocol: The study's: its images' names in file names and tables, its labels and its tissue types.
         progress: Called with (files looked at, files).
-        site_words: Words of anatomical sites that are kept.
+        site_words: Words of anatomical sites that are kept beside the protocol's; None for the built-in ones.
         label_values: Meaning of the values of mask files by a person; None for none.
 
     Raises:
@@ -79,8 +82,9 @@ def scan_folder(
     closed: list[OSError] = []
     hidden: list[str] = []
     paths = sorted(_walk(folder, closed, hidden), key=lambda path: path.relative_to(folder).as_posix())
-    table = read_case_table(folder, site_words=site_words)
-    looks = _Looks(folder, named_paths(table, (path.relative_to(folder).as_posix() for path in paths)))
+    table = read_case_table(folder, protocol=protocol, site_words=site_words)
+    named = named_paths(table, (path.relative_to(folder).as_posix() for path in paths))
+    looks = _Looks(folder, named, RoleNames(protocol))
     for number, path in enumerate(paths, start=1):
         looks.look_at(path, number)
         if progress is not None:
@@ -96,6 +100,7 @@ def scan_folder(
         dicom_places=looks.dicom_places(),
         label_values=label_values or {},
         label_lists=lists,
+        protocol=protocol,
     )
     return looks.summed_up(table, placed, file_count=len(paths))
 
@@ -103,9 +108,10 @@ def scan_folder(
 class _Looks:
     """Sorts the files of one folder by kind."""
 
-    def __init__(self, folder: Path, named: NamedPaths) -> None:
+    def __init__(self, folder: Path, named: NamedPaths, roles: RoleNames) -> None:
         self.folder = folder
         self.named = named
+        self.roles = roles
         self.headers: list[SliceHeader] = []
         self.volumes: list[VolumeFile] = []
         self.masks: list[FoundMask] = []
@@ -234,7 +240,8 @@ class _Looks:
 
     def _sort_in_volume(self, path: Path, number: int) -> None:
         relative = path.relative_to(self.folder)
-        self.volumes.append(look_at_volume(path, relative, number, self.named.files.get(relative.as_posix())))
+        named = self.named.files.get(relative.as_posix())
+        self.volumes.append(look_at_volume(path, relative, number, named=named, roles=self.roles))
 
     def _without_series(self, series: list[FoundSeries]) -> Iterator[Finding]:
         """Findings about presentation states whose series are missing."""
