@@ -124,6 +124,7 @@ INSTALLED_APPS = [
     "django_tasks",
     "django_tasks_db",
     "annotation_backend.accounts",
+    "annotation_backend.studies",
     "annotation_backend.cases",
     "annotation_backend.registry",
     "annotation_backend.inference",

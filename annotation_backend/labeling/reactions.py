@@ -11,6 +11,7 @@ from annotation_backend.job_queue import queue_once
 from annotation_backend.labeling.jobs import assemble_case, follow_exclusion, mirror_case_states, predict_case
 from annotation_backend.labeling.models import EVIDENCE, Annotation, CaseMask, LabelingTask, TaskState
 from annotation_backend.labeling.predictions import neighbours
+from annotation_backend.labeling.protocol_changes import require_labels_kept
 from annotation_backend.labeling.signals import (
     addresses_renewed,
     annotation_stored,
@@ -22,8 +23,10 @@ from annotation_backend.labeling.signals import (
 from annotation_backend.labeling.watch.jobs import look_over_project
 from annotation_backend.registry.models import Model
 from annotation_backend.registry.signals import automatic_model_promoted, model_promoted
-from training.methods.needs import BOXED
-from training.model_package import Method
+from annotation_backend.studies.models import Study
+from annotation_backend.studies.signals import protocol_asked
+from datasets.study.protocol import Protocol
+from training.model_package import BOXED, Method
 
 
 @receiver(saves_arrived)
@@ -76,18 +79,24 @@ def has_tasks(*, case: Case, **_signal: Any) -> bool:
 
 
 @receiver(automatic_model_promoted)
-def draw_waiting_tasks_anew(**_signal: Any) -> None:
-    """Queues fresh predictions for every case with tasks that nobody submitted."""
-    for code in _waiting_cases():
+def draw_waiting_tasks_anew(*, study: Study, **_signal: Any) -> None:
+    """Queues fresh predictions for every case of a study with tasks that nobody submitted."""
+    for code in _waiting_cases(study):
         queue_once(predict_case, case_code=code)
 
 
 @receiver(model_promoted)
-def embed_waiting_tasks(*, model: Model, **_signal: Any) -> None:
-    """Queues the embedding of slices for every case with tasks that nobody submitted, if the model embeds."""
+def embed_waiting_tasks(*, model: Model, study: Study, **_signal: Any) -> None:
+    """Queues the embedding of slices for the study's cases with tasks that nobody submitted, if the model embeds."""
     if Method(model.method) in BOXED:
-        for code in _waiting_cases():
+        for code in _waiting_cases(study):
             queue_once(embed_case, case_code=code)
+
+
+@receiver(protocol_asked)
+def keep_what_was_drawn(*, study: Study, protocol: Protocol, **_signal: Any) -> None:
+    """Refuses a protocol that would orphan what was drawn or imported."""
+    require_labels_kept(study, protocol)
 
 
 @receiver([case_excluded, addresses_renewed])
@@ -109,10 +118,10 @@ def show_again(*, case: Case, **_signal: Any) -> None:
         queue_once(assemble_case, case_code=case.code)
 
 
-def _waiting_cases() -> list[str]:
+def _waiting_cases(study: Study) -> list[str]:
     waiting = (
         Case.objects.not_excluded()
-        .filter(labeling_tasks__state=TaskState.PENDING, labeling_tasks__project__is_retired=False)
+        .filter(study=study, labeling_tasks__state=TaskState.PENDING, labeling_tasks__project__is_retired=False)
         .distinct()
     )
     return list(waiting.values_list("code", flat=True))

@@ -3,14 +3,19 @@
 from django.db import models
 
 from annotation_backend.registry.models import Model
+from annotation_backend.studies.models import Study
 
 
 class Snapshot(models.Model):
     """The frozen list of approved masks that a model learned from; the same masks give the same digest."""
 
-    digest = models.CharField(max_length=64, unique=True)
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="snapshots")
+    digest = models.CharField(max_length=64)
     content = models.JSONField(help_text="Per case: mask, images and verdict by digest, and nothing of people")
     created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["study", "digest"], name="one_snapshot_per_digest")]
 
     def __str__(self) -> str:
         return f"snapshot {self.digest[:12]}"

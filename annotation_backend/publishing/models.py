@@ -6,11 +6,13 @@ from django.conf import settings
 from django.db import models
 
 from annotation_backend.cases.models import Case
+from annotation_backend.studies.models import Study
 
 
 class Release(models.Model):
     """A release folder in the data folder; its files never change."""
 
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="releases")
     name = models.CharField(max_length=60)
     version = models.CharField(max_length=30)
     digest = models.CharField(max_length=64)
@@ -20,7 +22,7 @@ class Release(models.Model):
 
     class Meta:
         ordering = ["-pk"]
-        constraints = [models.UniqueConstraint(fields=["name", "version"], name="one_release_per_version")]
+        constraints = [models.UniqueConstraint(fields=["study", "name", "version"], name="one_release_per_version")]
 
     def __str__(self) -> str:
         return f"{self.name}-{self.version}"

@@ -13,7 +13,7 @@ from pathlib import PurePath
 
 from curation.names.description_words import read_words
 from curation.names.name_words import is_between, may_identify_patient, stem, words
-from datasets.study.protocol import ImageRole, Modality, Protocol, Weighting, Wish
+from datasets.study.protocol import ImageRole, Modality, Protocol, Wanted, Weighting
 
 Kind = tuple[Modality, Weighting | None]
 """Modality, and weighting of an MR image."""
@@ -116,10 +116,15 @@ class RoleNames:
 
     def described(self, role: str | None, found: Sequence[str], text: str) -> str:
         """A description that names the weighting of an image that was called by its name or an alias without it."""
-        weighting = self._images[role].weighting if role is not None else None
-        if weighting is None or not self.is_called(found) or read_words(text).weighting is not None:
+        said = self.weighting_word(role)
+        if not said or not self.is_called(found) or read_words(text).weighting is not None:
             return text
-        return f"{weighting.value} {text}"
+        return f"{said} {text}"
+
+    def weighting_word(self, role: str | None) -> str:
+        """How a description names the weighting of an image; empty where the image needs none."""
+        weighting = self._images[role].weighting if role is not None else None
+        return "" if weighting is None else weighting.value
 
     def _read_folder(self, folder: str) -> str:
         """A folder's name as it is, unless all of it means an image: its other words may be a patient's."""
@@ -172,7 +177,7 @@ class RoleNames:
         fitting = [role for role in roles if self._fits(self._images[role], role in called, described)]
         if len(called) == 1 and (len(roles) == 1 or not fitting or called <= set(fitting)):
             return called.pop()
-        if len(roles) == 1 and self._images[roles[0]].contrast is not Wish.REQUIRE:
+        if len(roles) == 1 and self._images[roles[0]].contrast is not Wanted.REQUIRE:
             return roles[0]
         return fitting[0] if len(fitting) == 1 else None
 
@@ -180,10 +185,10 @@ class RoleNames:
         """Whether words about contrast agent and fat suppression are such as the protocol wants of an image."""
         said = read_words(described)
         return not (
-            (said.contrast and image.contrast is Wish.REFUSE)
-            or (not said.contrast and image.contrast is Wish.REQUIRE and not is_called)
-            or (said.fat_suppressed and image.fat_suppression is Wish.REFUSE)
-            or (not said.fat_suppressed and image.fat_suppression is Wish.REQUIRE and not is_called)
+            (said.contrast and image.contrast is Wanted.REFUSE)
+            or (not said.contrast and image.contrast is Wanted.REQUIRE and not is_called)
+            or (said.fat_suppressed and image.fat_suppression is Wanted.REFUSE)
+            or (not said.fat_suppressed and image.fat_suppression is Wanted.REQUIRE and not is_called)
         )
 
 

@@ -11,7 +11,7 @@ from curation.pairing.candidates import Candidate
 from curation.pairing.series_choice import spoken
 from curation.pairing.together import COVERED, LEAST_OVERLAP, UNCOVERED, Two
 from datasets.finding import Finding, Level
-from datasets.study.protocol import Alignment, Protocol
+from datasets.study.protocol import PlacedBy, Protocol
 
 MARGIN = 4
 """Points by which images that fit together must lead the next ones. Two series that are both right differ by up to 3
@@ -147,7 +147,7 @@ def _is_one_visit(role: str, pair: Two) -> bool:
 
 
 def _is_placed(protocol: Protocol, role: str, pair: Two) -> bool:
-    return protocol.image(role).alignment is not Alignment.HEADERS or together.is_placed_by_headers(pair)
+    return protocol.image(role).placed_by is not PlacedBy.HEADERS or together.is_placed_by_headers(pair)
 
 
 def _covering(found: list[Partners]) -> list[Partners]:

@@ -12,7 +12,7 @@ from curation.series.pet_rules import is_corrected
 from curation.series.ranking import JudgedSeries
 from curation.series.signs import is_contrast_enhanced, is_fat_suppressed
 from datasets.finding import Finding, Level
-from datasets.study.protocol import ImageRole, Modality, Protocol, WantedPlane, Wish
+from datasets.study.protocol import ImageRole, Modality, Protocol, Wanted, WantedPlane
 
 _ASKED = frozenset({"perhaps-enhanced", "not-fat-suppressed", "not-contrast-enhanced", "not-attenuation-corrected"})
 """Refusals that a person may overrule: where one of them alone stands against the nearest series, it is asked about."""
@@ -75,7 +75,7 @@ _Check = tuple[bool, str, str]
 
 
 def _of_fat(one: Candidate, image: ImageRole) -> Iterator[_Check]:
-    is_unsaid = image.fat_suppression is Wish.REQUIRE and not is_fat_suppressed(one.series.evidence)
+    is_unsaid = image.fat_suppression is Wanted.REQUIRE and not is_fat_suppressed(one.series.evidence)
     message = f"Nothing says that the {spoken(image.name)} is fat-suppressed."
     yield is_unsaid, f"{image.name}-not-fat-suppressed", message
 
@@ -85,12 +85,12 @@ def _of_one(one: Candidate, image: ImageRole) -> Iterator[_Check]:
     is_enhanced = is_contrast_enhanced(evidence)
     is_known = any("after a contrast agent" in reason.words for reason in one.judgement.given)
     yield (
-        is_enhanced and image.contrast in (Wish.REFUSE, Wish.AVOID),
+        is_enhanced and image.contrast in (Wanted.REFUSE, Wanted.AVOID),
         f"{image.name}-contrast-enhanced",
         f"The {name} is contrast-enhanced.",
     )
     yield (
-        image.contrast is Wish.REQUIRE and not is_enhanced and not is_known,
+        image.contrast is Wanted.REQUIRE and not is_enhanced and not is_known,
         f"{image.name}-not-contrast-enhanced",
         f"Nothing says that the {name} was taken after a contrast agent.",
     )
@@ -126,6 +126,6 @@ def _of_two(chosen: Mapping[str, Candidate], roles: tuple[str, str]) -> Iterator
 
 def _wanted(image: ImageRole) -> str:
     """An image in words: ``axial fat-suppressed T2``."""
-    is_said = "fat" in image.title.lower() or image.fat_suppression is not Wish.REQUIRE
+    is_said = "fat" in image.title.lower() or image.fat_suppression is not Wanted.REQUIRE
     plane = "" if image.plane is WantedPlane.ANY else f"{image.plane.value} "
     return f"{plane}{'' if is_said else 'fat-suppressed '}{image.title}"

@@ -104,9 +104,13 @@ def look_at_volume(
         RejectedInput: As the format's own reader, for faults of a header.
     """
     name = read_name(relative, roles)
+    channel = None if named is None else named.channel
     if named is not None:
-        name = replace(name, role=named.role, is_mask=named.is_mask, modality="", other_image="")
-    return VolumeFile(path, relative, number, name, read_grid(path), _values(path), named)
+        name = replace(name, role=named.role, is_mask=named.is_mask, modality=named.modality, other_image="")
+    if named is not None and named.is_of_dataset:  # a case's name says nothing of what is in it
+        said = roles.weighting_word(named.role)
+        name = replace(name, region=roles.first_label, has_region=False, words=said, bids=None)
+    return VolumeFile(path, relative, number, name, read_grid(path, channel=channel), _values(path, channel), named)
 
 
 def place_volumes(
@@ -233,8 +237,9 @@ def _other_part(mask: FoundMask, sources: MeaningSources) -> Finding:
 
 def _series(file: VolumeFile, key: str, protocol: Protocol) -> FoundSeries:
     session = file.name.bids.session if file.name.bids is not None else ""
+    channel = None if file.named is None else file.named.channel
     return FoundSeries(
-        reference=sha256_of_file(file.path)[:10],
+        reference=sha256_of_file(file.path)[:10] + ("" if channel is None else f"-{channel + 1}"),
         patient_key=key,
         study_key=f"{key}/ses-{session}" if session else key,
         evidence=_evidence(file.grid, file.name, protocol),
@@ -242,6 +247,7 @@ def _series(file: VolumeFile, key: str, protocol: Protocol) -> FoundSeries:
         named_role=file.name.role,
         made_by=file.name.made_by,
         relative=file.relative if file.named is None else None,
+        channel=channel,
     )
 
 
@@ -278,10 +284,10 @@ def _evidence(grid: Grid, name: NiftiName, protocol: Protocol) -> SeriesEvidence
     )
 
 
-def _values(path: Path) -> tuple[float, ...] | None:
+def _values(path: Path, channel: int | None) -> tuple[float, ...] | None:
     """Distinct values; None also for unreadable voxels, which are refused where they are used."""
     try:
-        return read_values(path)
+        return read_values(path, channel=channel)
     except RejectedInput:
         return None
 

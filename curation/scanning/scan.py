@@ -17,6 +17,7 @@ from unicodedata import normalize
 
 from curation.names.role_names import RoleNames
 from curation.scanning.case_table import CASE_TABLE_NAME, CaseTable, read_case_table, row_finding
+from curation.scanning.dataset_layouts import LaidOut, laid_out
 from curation.scanning.found_series import FolderScan, FoundMask, FoundSeries
 from curation.scanning.found_volumes import PlacedVolumes, VolumeFile, look_at_volume, place_volumes
 from curation.scanning.mask_patients import masks_of_other_patients, other_patient_finding
@@ -83,8 +84,9 @@ def scan_folder(
     hidden: list[str] = []
     paths = sorted(_walk(folder, closed, hidden), key=lambda path: path.relative_to(folder).as_posix())
     table = read_case_table(folder, protocol=protocol, site_words=site_words)
-    named = named_paths(table, (path.relative_to(folder).as_posix() for path in paths))
-    looks = _Looks(folder, named, RoleNames(protocol))
+    below = [path.relative_to(folder).as_posix() for path in paths]
+    listed = laid_out(folder, below, protocol)
+    looks = _Looks(folder, named_paths(table, below), listed, RoleNames(protocol))
     for number, path in enumerate(paths, start=1):
         looks.look_at(path, number)
         if progress is not None:
@@ -108,9 +110,10 @@ def scan_folder(
 class _Looks:
     """Sorts the files of one folder by kind."""
 
-    def __init__(self, folder: Path, named: NamedPaths, roles: RoleNames) -> None:
+    def __init__(self, folder: Path, named: NamedPaths, listed: LaidOut, roles: RoleNames) -> None:
         self.folder = folder
         self.named = named
+        self.listed = listed
         self.roles = roles
         self.headers: list[SliceHeader] = []
         self.volumes: list[VolumeFile] = []
@@ -128,7 +131,7 @@ class _Looks:
         try:
             if not stat.S_ISREG(path.lstat().st_mode):
                 self._refuse(number, _NOT_REGULAR)
-            elif not _is_no_image(path):
+            elif not (_is_no_image(path) or path.relative_to(self.folder).as_posix() in self.listed.left_out):
                 self._sort_in(path, number)
         except RejectedInput as error:
             digest = "" if error.code == "file-too-large" else sha256_of_file(path)[:_DIGEST_DIGITS]
@@ -163,6 +166,7 @@ class _Looks:
                 *self._without_series(series),
                 *table.findings,
                 *self.named.findings,
+                *self.listed.findings,
                 *placed.findings,
                 *map(other_patient_finding, strange),
                 *_unused_rows(table, known, shared, self.named),
@@ -192,7 +196,6 @@ class _Looks:
 
     def _sort_in(self, path: Path, number: int) -> None:
         if is_volume_file(path):
-            self._note(number, header_findings(path))
             self._sort_in_volume(path, number)
         elif looks_like_dicom(path):
             self._note(number, dicom_findings(path))
@@ -240,8 +243,11 @@ class _Looks:
 
     def _sort_in_volume(self, path: Path, number: int) -> None:
         relative = path.relative_to(self.folder)
-        named = self.named.files.get(relative.as_posix())
-        self.volumes.append(look_at_volume(path, relative, number, named=named, roles=self.roles))
+        by_table = self.named.files.get(relative.as_posix())
+        of_dataset = self.listed.files.get(relative.as_posix(), (None,))
+        for entry in (by_table,) if by_table is not None else of_dataset:
+            self._note(number, header_findings(path, channel=None if entry is None else entry.channel))
+            self.volumes.append(look_at_volume(path, relative, number, named=entry, roles=self.roles))
 
     def _without_series(self, series: list[FoundSeries]) -> Iterator[Finding]:
         """Findings about presentation states whose series are missing."""

@@ -17,7 +17,7 @@ from curation.series.header_physics import Weighting as Physics
 from curation.series.judgement import REFUSED, Reason
 from curation.series.signs import fat_signs, is_from_header, is_of_another, said_weighting
 from datasets.dicom.header import SeriesEvidence
-from datasets.study.protocol import ImageRole, Weighting, Wish
+from datasets.study.protocol import ImageRole, Wanted, Weighting
 
 PROTON_DENSITY_TE_MS = (20.0, 60.0)
 """Between these echo times a description that says proton density may be right, whatever the limits of T1 and T2 say:
@@ -93,16 +93,16 @@ def judge_fat(evidence: SeriesEvidence, said: DescriptionWords, image: ImageRole
     """
     wish = image.fat_suppression
     signs = fat_signs(evidence, said)
-    if wish is Wish.REQUIRE and is_of_another(evidence, said):
+    if wish is Wanted.REQUIRE and is_of_another(evidence, said):
         signs = fat_suppression(evidence)
     sign = next(signs, "")
-    if sign and wish is Wish.REQUIRE:
+    if sign and wish is Wanted.REQUIRE:
         yield Reason(3, f"fat-suppressed: {sign}")
-    elif sign and wish is Wish.REFUSE:
+    elif sign and wish is Wanted.REFUSE:
         yield Reason(REFUSED, f"fat-suppressed: {sign}", "fat-suppressed")
-    elif sign and wish in (Wish.PREFER, Wish.AVOID):
-        yield Reason(1 if wish is Wish.PREFER else -1, f"fat-suppressed: {sign}")
-    elif wish is Wish.REQUIRE and is_from_header(evidence):
+    elif sign and wish in (Wanted.PREFER, Wanted.AVOID):
+        yield Reason(1 if wish is Wanted.PREFER else -1, f"fat-suppressed: {sign}")
+    elif wish is Wanted.REQUIRE and is_from_header(evidence):
         yield Reason(REFUSED, "nothing says that fat is suppressed", "not-fat-suppressed")
 
 

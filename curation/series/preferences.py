@@ -7,7 +7,7 @@ from curation.series.header_physics import is_gradient_echo, is_single_shot
 from curation.series.pet_rules import is_corrected
 from curation.series.signs import is_contrast_enhanced, is_fat_suppressed, words_of
 from datasets.dicom.header import SeriesEvidence
-from datasets.study.protocol import ImageRole, Modality, Weighting, Wish
+from datasets.study.protocol import ImageRole, Modality, Wanted, Weighting
 
 IsBetter = Callable[[SeriesEvidence], bool]
 
@@ -16,9 +16,9 @@ def better_ones(image: ImageRole) -> Iterator[tuple[str, IsBetter]]:
     """What is said of the lesser of two series, and which is the better one."""
     if image.modality is Modality.MR:
         yield from _better_mr(image)
-    if image.contrast is Wish.AVOID:
+    if image.contrast is Wanted.AVOID:
         yield "contrast-enhanced beside one that is not", lambda evidence: not is_contrast_enhanced(evidence)
-    if image.contrast is Wish.PREFER:
+    if image.contrast is Wanted.PREFER:
         yield "not contrast-enhanced beside one that is", is_contrast_enhanced
     if image.modality is Modality.MR and image.weighting in (Weighting.T2, Weighting.PROTON_DENSITY, Weighting.FLAIR):
         yield "single-shot beside one that is not", lambda evidence: not _is_single_shot(evidence)
@@ -32,9 +32,9 @@ def better_ones(image: ImageRole) -> Iterator[tuple[str, IsBetter]]:
 def _better_mr(image: ImageRole) -> Iterator[tuple[str, IsBetter]]:
     if image.weighting is Weighting.T1:
         yield "a gradient echo beside a spin echo", lambda evidence: not is_gradient_echo(evidence)
-    if image.fat_suppression in (Wish.REQUIRE, Wish.PREFER):
+    if image.fat_suppression in (Wanted.REQUIRE, Wanted.PREFER):
         yield "not fat-suppressed beside one that is", is_fat_suppressed
-    if image.fat_suppression is Wish.AVOID:
+    if image.fat_suppression is Wanted.AVOID:
         yield "fat-suppressed beside one that is not", lambda evidence: not is_fat_suppressed(evidence)
 
 

@@ -18,7 +18,7 @@ from datasets.dicom.header import Plane
 from datasets.dicom_series.relations import same_acquisition
 from datasets.errors import RejectedInput
 from datasets.image.overlap import share_inside
-from datasets.study.protocol import ImageRole, Modality, Protocol, Weighting, Wish
+from datasets.study.protocol import ImageRole, Modality, Protocol, Wanted, Weighting
 
 BESIDE_A_BETTER_ONE = -8
 """Points of a series beside which there is a plainly better one of its kind: more than the evidence of two series that
@@ -125,7 +125,7 @@ def _diffusion(judged: Sequence[JudgedSeries], image: ImageRole) -> _Additions:
 
 def _after_contrast(judged: Sequence[JudgedSeries], image: ImageRole) -> _Additions:
     """A T1 taken after a contrast agent was given shows it, whether or not its own header says so."""
-    if image.weighting is not Weighting.T1 or image.contrast is not Wish.REFUSE:
+    if image.weighting is not Weighting.T1 or image.contrast is not Wanted.REFUSE:
         return
     for study in _of_studies(judged):
         fitting = [index for index in study if judged[index].fits(image.name)]
@@ -137,7 +137,7 @@ def _after_contrast(judged: Sequence[JudgedSeries], image: ImageRole) -> _Additi
 
 def _shown_by_times(judged: Sequence[JudgedSeries], image: ImageRole) -> list[int]:
     """The T1 images that show a contrast agent by the order of times alone, for a role that requires one."""
-    if image.weighting is not Weighting.T1 or image.contrast is not Wish.REQUIRE:
+    if image.weighting is not Weighting.T1 or image.contrast is not Wanted.REQUIRE:
         return []
     found: list[int] = []
     for study in _of_studies(judged):

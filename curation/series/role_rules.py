@@ -15,7 +15,7 @@ from curation.series.mr_rules import judge_fat, judge_lesser, judge_weighting
 from curation.series.pet_rules import PET_RULES
 from curation.series.signs import is_contrast_enhanced, is_from_header, words_of
 from datasets.dicom.header import Plane, SeriesEvidence
-from datasets.study.protocol import ImageRole, Modality, WantedPlane, Wish
+from datasets.study.protocol import ImageRole, Modality, Wanted, WantedPlane
 
 FEWEST_SLICES = 4
 """A stack of fewer slices is a scout."""
@@ -60,15 +60,15 @@ def _slices(evidence: SeriesEvidence, said: DescriptionWords, image: ImageRole) 
 def _contrast(evidence: SeriesEvidence, said: DescriptionWords, image: ImageRole) -> Iterator[Reason]:
     """A volume file that says nothing of a contrast agent proves nothing, and is not refused."""
     is_enhanced = is_contrast_enhanced(evidence)
-    if image.contrast is Wish.REQUIRE and is_enhanced:
+    if image.contrast is Wanted.REQUIRE and is_enhanced:
         yield Reason(3, "contrast-enhanced")
-    elif image.contrast is Wish.REQUIRE and is_from_header(evidence):
+    elif image.contrast is Wanted.REQUIRE and is_from_header(evidence):
         yield Reason(REFUSED, "nothing says that a contrast agent was given", NOT_ENHANCED)
-    elif image.contrast is Wish.REFUSE and is_enhanced:
+    elif image.contrast is Wanted.REFUSE and is_enhanced:
         yield Reason(REFUSED, "contrast-enhanced", "contrast-enhanced")
-    elif image.contrast is Wish.AVOID and is_enhanced:
+    elif image.contrast is Wanted.AVOID and is_enhanced:
         yield Reason(-1, "contrast-enhanced")
-    elif image.contrast is Wish.PREFER and is_enhanced:
+    elif image.contrast is Wanted.PREFER and is_enhanced:
         yield Reason(1, "contrast-enhanced")
 
 

@@ -16,16 +16,18 @@ from datasets.dicom.enhanced import FUNCTIONAL_GROUPS, classic_frames
 from datasets.dicom.evidence import OBLIQUE_LIMIT_DEGREES, Plane, SeriesEvidence, Vector, plane_of
 from datasets.dicom.file import number, numbers, read_dataset, text, unreadable, values
 from datasets.dicom.person import Person, person_of
+from datasets.dicom.pet_header import PET_KEYWORDS, PetFacts, pet_facts
 from datasets.dicom.series_facts import EVIDENCE_KEYWORDS, evidence_of, whole
 from datasets.dicom.sop_classes import IMAGE_CLASSES, SEGMENTATIONS, STRUCTURE_SET, is_enhanced
 
 __all__ = ["OBLIQUE_LIMIT_DEGREES", "Plane", "SeriesEvidence", "SliceHeader", "Vector", "plane_of", "read_header"]
 
 _HEADER_KEYWORDS = [
-    *EVIDENCE_KEYWORDS, "SOPInstanceUID", "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID",
-    "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns", "NumberOfFrames",
-    "SamplesPerPixel", "PatientSex", "PatientBirthDate", "PatientName", "ReferencedFrameOfReferenceSequence",
-    "InstanceNumber", "TemporalPositionIdentifier", "TriggerTime", "ImagesInAcquisition", "StackID", "RescaleSlope",
+    *EVIDENCE_KEYWORDS, *PET_KEYWORDS, "SOPInstanceUID", "PatientID", "StudyInstanceUID", "SeriesInstanceUID",
+    "FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns",
+    "NumberOfFrames", "SamplesPerPixel", "PatientSex", "PatientBirthDate", "PatientName",
+    "ReferencedFrameOfReferenceSequence", "InstanceNumber",
+    "TemporalPositionIdentifier", "TriggerTime", "ImagesInAcquisition", "StackID", "RescaleSlope",
     "RescaleIntercept", "SliceThickness", "SpacingBetweenSlices",
 ]  # fmt: skip
 
@@ -53,6 +55,7 @@ class SliceHeader:
         evidence: For the series' kind; slice count 1.
         frame: Which frame of the file this is, from 0.
         rescale: Slope and intercept of an enhanced object's frame; a classic slice's are read with its pixels.
+        is_rescaled: Whether the header has slope and intercept.
         instance_number: The file's, or the frame's within its stack, counted by the scanner; None where absent.
         temporal_position: Which of several times the slice was taken; None where absent.
         trigger_time_ms: Delay after the trigger; None where absent.
@@ -65,6 +68,7 @@ class SliceHeader:
         frame_headers: Of an enhanced object, one header a frame.
         person: Digests of the patient's name, sex and birth date, only for telling two patients apart. Never to be
             stored or shown.
+        pet: How a PET's values become SUV. Never to be stored or shown.
     """
 
     path: Path = field(repr=False)
@@ -85,6 +89,7 @@ class SliceHeader:
     evidence: SeriesEvidence
     frame: int = 0
     rescale: tuple[float, float] = (1.0, 0.0)
+    is_rescaled: bool = False
     instance_number: int | None = None
     temporal_position: int | None = None
     trigger_time_ms: float | None = None
@@ -96,6 +101,7 @@ class SliceHeader:
     contour_images: frozenset[str] = field(default=frozenset(), repr=False)
     frame_headers: tuple["SliceHeader", ...] = field(default=(), repr=False)
     person: Person = field(default=Person(), repr=False)
+    pet: PetFacts | None = field(default=None, repr=False)
 
     @property
     def uids(self) -> frozenset[str]:
@@ -145,12 +151,21 @@ def read_header(path: Path) -> SliceHeader:
         named = contour_images(read_dataset(path, keywords=["ROIContourSequence"]))
         return replace(header, contour_images=frozenset(named))
     if not is_enhanced(header.sop_class_uid):
-        return header
+        return _with_pet(header, dataset)
     frames = [
-        replace(_header(path, frame), frames=1, frame=index, rescale=_rescale(frame))
+        _with_pet(replace(_header(path, frame), frames=1, frame=index, rescale=_rescale(frame)), frame)
         for index, frame in enumerate(classic_frames(dataset, _HEADER_KEYWORDS))
     ]
     return replace(header, frame_headers=tuple(frames))
+
+
+def _with_pet(header: SliceHeader, dataset: Dataset) -> SliceHeader:
+    """The header with the facts for SUV where it is a PET's; classic ones have some of them in private elements."""
+    kind = IMAGE_CLASSES.get(header.sop_class_uid)
+    if kind is None or kind.modality != "PT":
+        return header
+    private = Dataset() if kind.is_enhanced else read_dataset(header.path, keywords=[])
+    return replace(header, pet=pet_facts(dataset, private))
 
 
 def _header(path: Path, dataset: Dataset) -> SliceHeader:
@@ -174,6 +189,7 @@ def _header(path: Path, dataset: Dataset) -> SliceHeader:
         spacing=(pixel_spacing[1], pixel_spacing[0]) if pixel_spacing and min(pixel_spacing) > 0 else None,
         referenced_series=_referenced_series(dataset),
         evidence=evidence_of(dataset, row, column),
+        is_rescaled=None not in (number(dataset, "RescaleSlope"), number(dataset, "RescaleIntercept")),
         instance_number=whole(dataset, "InstanceNumber"),
         temporal_position=whole(dataset, "TemporalPositionIdentifier"),
         trigger_time_ms=number(dataset, "TriggerTime"),

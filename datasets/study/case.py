@@ -1,5 +1,6 @@
 """Case: one tumour of one patient, with its T1 and T2 on one grid, and the words used to describe it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -61,3 +62,8 @@ class CaseVolumes:
 
     def __post_init__(self) -> None:
         self.t2.grid.require_match(self.t1.grid, what="T1 and T2 of a case")
+
+    @property
+    def images(self) -> Mapping[str, Volume]:
+        """The images by role."""
+        return {SeriesRole.T1.value: self.t1, SeriesRole.T2.value: self.t2}

@@ -160,7 +160,7 @@ class DocumentTable:
         if value not in [one.value for one in among]:
             listed = ", ".join(one.value for one in among)
             shown = value if isinstance(value, str) and len(value) < 40 and value.isprintable() else "this"
-            code = "protocol-wish" if among.__name__ == "Wish" else f"protocol-{key.replace('_', '-')}"
+            code = "protocol-wish" if among.__name__ == "Wanted" else f"protocol-{key.replace('_', '-')}"
             self.fault(key, code, f"Expected {key} to be one of {listed}, got {shown}.", "Write one of these words.")
             return default
         return among(value)

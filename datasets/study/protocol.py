@@ -43,7 +43,7 @@ class WantedPlane(StrEnum):
     ANY = "any"
 
 
-class Wish(StrEnum):
+class Wanted(StrEnum):
     """What a protocol wants of a property that an image may have (fat suppression, a contrast agent)."""
 
     REQUIRE = "require"
@@ -53,7 +53,7 @@ class Wish(StrEnum):
     REFUSE = "refuse"
 
 
-class Alignment(StrEnum):
+class PlacedBy(StrEnum):
     """How an image finds its place on the drawn one."""
 
     SEARCH = "search"
@@ -76,7 +76,7 @@ class ImageRole:
         contrast: What is wanted of a contrast agent.
         plane: How its slices lie.
         is_required: Whether a patient without it has no case; an optional one that is missing is only noted.
-        alignment: How it finds its place on the drawn image.
+        placed_by: How it finds its place on the drawn image.
         aliases: Words of file names that say that an image is this one, in small letters (``t1w``, ``flair``).
     """
 
@@ -84,11 +84,11 @@ class ImageRole:
     title: str
     modality: Modality
     weighting: Weighting | None = None
-    fat_suppression: Wish = Wish.ALLOW
-    contrast: Wish = Wish.ALLOW
+    fat_suppression: Wanted = Wanted.ALLOW
+    contrast: Wanted = Wanted.ALLOW
     plane: WantedPlane = WantedPlane.AXIAL
     is_required: bool = True
-    alignment: Alignment = Alignment.SEARCH
+    placed_by: PlacedBy = PlacedBy.SEARCH
     aliases: tuple[str, ...] = ()
 
 
@@ -102,6 +102,7 @@ class Label:
         colour: ``#rrggbb``.
         key: The digit that chooses it in the editor; empty for none.
         is_prompted: Whether prompts and models draw it; others are drawn by hand.
+        is_offered: Whether annotators are offered it unless a study's settings say otherwise.
         imported_names: Words in the names of imported regions that mean it, the surest first, in small letters.
         imported_values: Values of imported label maps that mean it where the file names none.
     """
@@ -111,6 +112,7 @@ class Label:
     colour: str
     key: str = ""
     is_prompted: bool = False
+    is_offered: bool = True
     imported_names: tuple[str, ...] = ()
     imported_values: tuple[int, ...] = ()
 
@@ -187,6 +189,12 @@ class Protocol:
     def prompted_labels(self) -> tuple[Label, ...]:
         """The labels that prompts and models draw."""
         return tuple(label for label in self.labels if label.is_prompted)
+
+    @property
+    def prompted_label(self) -> Label | None:
+        """The label that points and boxes on a picture mean: the first of the prompted ones; None where all are drawn
+        by hand."""
+        return next(iter(self.prompted_labels), None)
 
     @property
     def label_names(self) -> dict[int, str]:

@@ -13,15 +13,15 @@ from datasets.finding import Finding
 from datasets.study.document_table import DocumentTable, Faults, KeyPath
 from datasets.study.protocol import (
     UNKNOWN_TISSUE,
-    Alignment,
     ImageRole,
     Label,
     Modality,
+    PlacedBy,
     Protocol,
     Stage,
+    Wanted,
     WantedPlane,
     Weighting,
-    Wish,
 )
 
 MOST_BYTES = 1 << 20
@@ -96,11 +96,11 @@ def _image(table: DocumentTable) -> ImageRole:
         title=table.text("title", name),
         modality=modality,
         weighting=table.choice("weighting", Weighting, None),
-        fat_suppression=table.choice("fat_suppression", Wish, Wish.ALLOW),
-        contrast=table.choice("contrast", Wish, Wish.ALLOW),
+        fat_suppression=table.choice("fat_suppression", Wanted, Wanted.ALLOW),
+        contrast=table.choice("contrast", Wanted, Wanted.ALLOW),
         plane=table.choice("plane", WantedPlane, WantedPlane.AXIAL),
         is_required=table.flag("required", default=True),
-        alignment=table.choice("alignment", Alignment, Alignment.SEARCH),
+        placed_by=table.choice("placed_by", PlacedBy, PlacedBy.SEARCH),
         aliases=table.words("aliases", _WORD, "words in small letters"),
     )
     if modality is not Modality.MR:
@@ -119,6 +119,7 @@ def _label(table: DocumentTable) -> Label:
         colour=table.word("colour", _COLOUR, "a colour such as #e8590c"),
         key=table.word("key", _KEY, "0, 1, 7, 8 or 9, since prompts have the other digits", default=""),
         is_prompted=table.flag("prompted", default=False),
+        is_offered=table.flag("offered", default=True),
         imported_names=table.words("imported_names", _WORD, "words in small letters"),
         imported_values=table.wholes("imported_values", least=1, most=255),
     )

@@ -2,26 +2,26 @@
 
 from pathlib import Path
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.signals import annotated_asked, published_asked
+from annotation_backend.studies.models import Study
 from datasets.study.case import SeriesRole, TissueType, annotated_role
-
-
-def choices(enum: type[SeriesRole] | type[TissueType]) -> list[tuple[str, str]]:
-    """Django choices of one of the ground's enums."""
-    return [(member.value, member.name.replace("_", " ").capitalize()) for member in enum]
+from datasets.study.protocol import UNKNOWN_TISSUE, Protocol
 
 
 class Patient(models.Model):
-    """A person whose studies came in, known here by a code and a keyed hash of the hospital's identifier."""
+    """A person whose images came into a study, known there by a code and a keyed hash of the hospital's identifier."""
 
-    code = models.CharField(max_length=16, unique=True)
-    pseudonym = models.CharField(max_length=64, unique=True, help_text="HMAC-SHA-256; the key stays in the data folder")
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="patients")
+    code = models.CharField(max_length=60, unique=True)
+    pseudonym = models.CharField(max_length=64, help_text="HMAC-SHA-256; the key stays in the data folder")
     created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["study", "pseudonym"], name="one_patient_per_pseudonym")]
 
     def __str__(self) -> str:
         return self.code
@@ -46,11 +46,12 @@ class CaseQuerySet(QuerySet["Case"]):
 class Case(models.Model):
     """One tumour of one patient: a T1 and a T2 that end up on one grid."""
 
-    code = models.CharField(max_length=16, unique=True)
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="cases")
+    code = models.CharField(max_length=60, unique=True)
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="cases")
-    tissue_type = models.CharField(max_length=20, choices=choices(TissueType), default=TissueType.UNKNOWN.value)
+    tissue_type = models.CharField(max_length=30, default=UNKNOWN_TISSUE)
     anatomical_site = models.CharField(max_length=80, blank=True)
-    source_sha256 = models.CharField(max_length=64, unique=True, help_text="Digest of both series' source digests")
+    source_sha256 = models.CharField(max_length=64, help_text="Digest of all series' source digests")
     is_rehearsal = models.BooleanField(default=False, help_text="The doctor's own; never reviewed, learned or released")
     findings = models.JSONField(default=list)
     picture_plane = models.JSONField(null=True, help_text="How a picture's pixel goes back to its voxel")
@@ -61,6 +62,7 @@ class Case(models.Model):
 
     class Meta:
         ordering = ["code"]
+        constraints = [models.UniqueConstraint(fields=["study", "source_sha256"], name="one_case_per_source")]
 
     def __str__(self) -> str:
         return self.code
@@ -68,7 +70,22 @@ class Case(models.Model):
     @property
     def folder(self) -> Path:
         """Folder of the case's files."""
-        return Path(settings.DATA_FOLDER) / "cases" / self.code
+        return self.study.folder / "cases" / self.code
+
+    @property
+    def protocol(self) -> Protocol:
+        """Its study's protocol."""
+        return self.study.protocol
+
+    @property
+    def tissue_words(self) -> str:
+        """The tissue type as pages say it."""
+        return self.tissue_type.replace("_", " ").capitalize()
+
+    @property
+    def drawn_role(self) -> str:
+        """The image that annotators draw on."""
+        return self.protocol.drawn_role(self.tissue_type)
 
     @property
     def annotated_role(self) -> SeriesRole:
@@ -120,7 +137,7 @@ class Series(models.Model):
     """One imported volume with its role in the case, on its own grid."""
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="series")
-    role = models.CharField(max_length=8, choices=choices(SeriesRole))
+    role = models.CharField(max_length=16)
     file = models.CharField(max_length=200, help_text="Relative to the case's folder")
     source_sha256 = models.CharField(max_length=64)
     sha256 = models.CharField(max_length=64)
@@ -131,6 +148,12 @@ class Series(models.Model):
 
     def __str__(self) -> str:
         return f"{self.case} {self.role}"
+
+    @property
+    def title(self) -> str:
+        """What the image is called on pages."""
+        protocol = self.case.protocol
+        return protocol.image(self.role).title if self.role in protocol.roles else self.role
 
     @property
     def path(self) -> Path:

@@ -3,13 +3,14 @@
 from django.db import models
 
 from annotation_backend.accounts.models import User
-from annotation_backend.cases.models.case import Case, Patient, choices
-from datasets.study.case import SeriesRole
+from annotation_backend.cases.models.case import Case, Patient
+from annotation_backend.studies.models import Study
 
 
 class Ingest(models.Model):
     """One run over a folder, which is not written down because paths hold names."""
 
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="ingests")
     file_count = models.PositiveIntegerField()
     findings = models.JSONField(default=list, help_text="Of files; what concerns a patient is with the patient")
     label_values = models.JSONField(default=dict, help_text="What a person said that the values of mask files mean")
@@ -56,7 +57,7 @@ class ChosenSeries(models.Model):
     """The series that a person chose for a role of a patient; the newest counts in every later ingest."""
 
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="chosen_series")
-    role = models.CharField(max_length=8, choices=choices(SeriesRole))
+    role = models.CharField(max_length=16)
     reference = models.CharField(max_length=40, help_text="The series' short name in the report")
     reason = models.CharField(max_length=200, blank=True)
     person = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+", help_text="Or a command")

@@ -8,16 +8,15 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from annotation_backend.cases.models.case import Case, choices
+from annotation_backend.cases.models.case import Case
 from datasets.image.intensity import STANDARD, WINDOW_PRESETS
-from datasets.study.case import SeriesRole
 
 
 class Slice(models.Model):
     """One exported picture: its case, sequence and index, and the capability that opens it in a browser."""
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="slices")
-    role = models.CharField(max_length=8, choices=choices(SeriesRole))
+    role = models.CharField(max_length=16)
     index = models.PositiveIntegerField()
     file = models.CharField(max_length=200, help_text="Relative to the case's folder")
     sha256 = models.CharField(max_length=64)

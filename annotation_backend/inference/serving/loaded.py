@@ -77,7 +77,7 @@ def load_model(model: Model) -> "Segmenter":
 
 
 def _bytes_of_volumes(volumes: CaseVolumes) -> int:
-    return int(volumes.t1.data.nbytes + volumes.t2.data.nbytes)
+    return sum(int(volume.data.nbytes) for volume in volumes.images.values())
 
 
 def _size_of(path: Path) -> int:

@@ -14,11 +14,11 @@ from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.inference.serving.admission import GPU_PATIENCE_SECONDS, gpu_turn
 from annotation_backend.inference.serving.embedding_folder import EmbeddingFolder, embeddings_folder
 from annotation_backend.inference.serving.segmenting import request_of, segmenter_of
-from annotation_backend.inference.serving.serving import promoted_model
-from annotation_backend.registry.models import Model, PromptKind
-from datasets.errors import RejectedInput
-from training.methods.needs import BOXED
-from training.model_package import Method
+from annotation_backend.inference.serving.serving import recently_broken
+from annotation_backend.registry.models import Model
+from annotation_backend.registry.prompt_services import newest_promotions
+from annotation_backend.studies.models import Study
+from training.model_package import BOXED, Method
 from training.prompts.prompt import Prompts
 from training.segmenters.boxes.embedding_cache import SliceKey
 
@@ -37,7 +37,7 @@ def prepare_case(case: Case, *, seconds: float = float("inf")) -> int:
         RejectedInput: A model cannot be loaded, or the case's files were changed.
     """
     until = time.monotonic() + seconds
-    waiting = [(model, index) for model in embedding_models() for index in slices_to_prepare(case, model)]
+    waiting = [(model, index) for model in embedding_models(case.study) for index in slices_to_prepare(case, model)]
     left = len(waiting)
     for model, index in waiting:
         _embed(case, index, model)
@@ -51,7 +51,7 @@ def slices_to_prepare(case: Case, model: Model) -> list[int]:
     """Exported slices without an embedding by `model`, from the middle of the case outwards; loads nothing."""
     if settings.EMBEDDINGS_GB <= 0:
         return []
-    axis, role = picture_plane(case).slice_axis, case.annotated_role.value
+    axis, role = picture_plane(case).slice_axis, case.drawn_role
     store = EmbeddingFolder(embeddings_folder(), model.digest)
     exported = sorted(case.slices.filter(role=role).values_list("index", flat=True))
     key = case.registration.record_sha256
@@ -67,17 +67,10 @@ def _embed(case: Case, index: int, model: Model) -> None:
             segmenter.prepare(request_of(case, Prompts(), slices=(index,)))
 
 
-def embedding_models() -> list[Model]:
-    """The promoted models that embed slices, each once; loads nothing."""
-    found: dict[str, Model] = {}
-    for kind in PromptKind:
-        try:
-            model = promoted_model(kind)
-        except RejectedInput:
-            continue
-        if Method(model.method) in BOXED:
-            found[model.digest] = model
-    return list(found.values())
+def embedding_models(study: Study) -> list[Model]:
+    """The promoted models of a study that embed slices, each once; loads nothing."""
+    found = [row.model for row in newest_promotions(study, without=recently_broken())]
+    return list({model.digest: model for model in found if Method(model.method) in BOXED}.values())
 
 
 def _from_middle(indices: Sequence[int]) -> list[int]:

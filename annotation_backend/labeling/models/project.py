@@ -6,11 +6,14 @@ from django.db import models
 
 from annotation_backend.cases.models import Case
 from annotation_backend.registry.models import Model
+from annotation_backend.studies.models import Study
+from datasets.study.protocol import Protocol
 
 
 class LabelingProject(models.Model):
-    """Our project in Label Studio and how it is connected."""
+    """A study's project in Label Studio and how it is connected."""
 
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="labeling_projects")
     label_studio_id = models.PositiveIntegerField()
     is_retired = models.BooleanField(default=False, help_text="It was deleted in Label Studio, which gives ids again")
     organisation = models.PositiveIntegerField(null=True, help_text="Label Studio's number of the one it is in")
@@ -28,6 +31,11 @@ class LabelingProject(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def protocol(self) -> Protocol:
+        """Its study's protocol."""
+        return self.study.protocol
 
 
 class TaskState(models.TextChoices):

@@ -25,11 +25,9 @@ from django.urls import reverse
 from annotation_backend.inference.models import SessionPrompt
 from annotation_backend.inference.serving import admission, serving
 from annotation_backend.labeling.masks.controls import (
-    BOX_LABEL,
     EXTREME_LABEL,
     EXTREME_POINT,
     IMAGE,
-    POINT_LABEL,
     SMART_BOX,
     SMART_POINT,
 )
@@ -40,7 +38,15 @@ from annotation_backend.labeling.saves.confirm import note
 from annotation_backend.labeling.studio.credentials import SECRET_HEADER, basic_auth, webhook_headers
 from annotation_backend.registry.model_registry import models_folder, promote, register_package
 from annotation_backend.registry.models import Promotion, PromptKind
-from tests.annotation_backend.support.records import SHAPE, accounts, drawn, published, registered_case, save_body
+from tests.annotation_backend.support.records import (
+    SHAPE,
+    accounts,
+    drawn,
+    published,
+    registered_case,
+    save_body,
+    the_study,
+)
 from tests.annotation_backend.support.segmenters import BrightSegmenter, drawn_by, known_model
 from training.memory import process_memory
 from training.model_package import WEIGHTS_NAME, Method
@@ -137,7 +143,7 @@ def desk(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> D
     return Desk(published(registered_case()), caplog)
 
 
-def point(name: str, x: object = 45.0, y: object = 30.0, /, *, label: str = POINT_LABEL, **changes: Any) -> Body:
+def point(name: str, x: object = 45.0, y: object = 30.0, /, *, label: str = "Tumour point", **changes: Any) -> Body:
     """A smart point."""
     return {
         "id": name,
@@ -154,7 +160,7 @@ def point(name: str, x: object = 45.0, y: object = 30.0, /, *, label: str = POIN
 
 def box(**value: object) -> Body:
     """A smart box."""
-    whole = {"x": 10.0, "y": 10.0, "width": 50.0, "height": 50.0, "rectanglelabels": [BOX_LABEL]}
+    whole = {"x": 10.0, "y": 10.0, "width": 50.0, "height": 50.0, "rectanglelabels": ["Tumour box"]}
     return {
         "id": "box",
         "type": "rectanglelabels",
@@ -374,7 +380,7 @@ def ends_desk(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture)
         folder = models_folder() / f"{name}-1"
         if not folder.exists():
             shutil.copytree(shipped_packages()[name], folder)
-        promote(register_package(folder), kinds=kinds)
+        promote(register_package(folder), kinds=kinds, study=the_study())
     accounts()
     return Desk(published(registered_case()), caplog)
 
@@ -490,9 +496,9 @@ NAMES: dict[str, Body] = {
     "unknown to_name": {"to_name": "picture"},
     "the companion picture": {"to_name": "companion"},
     "unknown label": {"value": {"x": 1, "y": 1, "keypointlabels": ["Liver"]}},
-    "a label of another control": {"value": {"x": 1, "y": 1, "keypointlabels": [BOX_LABEL]}},
+    "a label of another control": {"value": {"x": 1, "y": 1, "keypointlabels": ["Tumour box"]}},
     "no label": {"value": {"x": 1, "y": 1, "keypointlabels": []}},
-    "two labels": {"value": {"x": 1, "y": 1, "keypointlabels": [POINT_LABEL] * 2}},
+    "two labels": {"value": {"x": 1, "y": 1, "keypointlabels": ["Tumour point"] * 2}},
     "markup": {"value": {"x": 1, "y": 1, "keypointlabels": ["<img src=x onerror=alert(1)>"]}},
 }
 
@@ -692,7 +698,7 @@ def test_a_model_that_is_swapped_while_one_asks_answers_the_next_request(
     during: list[Body] = []
 
     def swap() -> None:
-        Promotion.objects.create(model=new, prompt_kind=PromptKind.POINT)
+        Promotion.objects.create(model=new, prompt_kind=PromptKind.POINT, study=the_study())
         during.extend(desk.send(desk.prompted(point("b"), of=desk.tasks[1])).json()["results"])
 
     old.meanwhile = swap
@@ -782,7 +788,7 @@ def test_a_damaged_model_says_so_and_another_kind_of_prompt_is_answered(
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(shipped_packages()["clicks-2d"], folder)
     model = register_package(folder)
-    promote(model, kinds=[PromptKind.POINT])
+    promote(model, kinds=[PromptKind.POINT], study=the_study())
     process_memory().forget(("model", model.digest))
     DAMAGES[name](folder)
     try:

@@ -22,11 +22,15 @@ from annotation_backend.labeling.saves.save import read_save
 from annotation_backend.labeling.saves.store import store
 from annotation_backend.review.models import Review, Verdict
 from annotation_backend.review.services import decide
+from annotation_backend.studies.models import Study
+from annotation_backend.studies.people import add_first_accounts
+from annotation_backend.studies.services import create_study
 from curation.slices.png import encode_png
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, write_bytes
 from datasets.formats.nifti import write_volume
 from datasets.image.volume import Grid, Volume
 from datasets.study.case import QualityScore, SeriesRole
+from datasets.study.shipped_protocols import FIRST, shipped_text
 
 SHAPE = (24, 20, 5)
 AFFINE = np.diag([-1.0, -1.0, 4.0, 1.0])
@@ -43,9 +47,15 @@ def signed_in(person: User, **options: Any) -> Client:
     return client
 
 
+def the_study() -> Study:
+    """The first study, with the protocol MSTT-199, in which the first accounts have their roles."""
+    return Study.objects.filter(name=FIRST).first() or create_study(FIRST, shipped_text(FIRST))
+
+
 def accounts() -> dict[Role, User]:
     """The four first accounts, with the ids that Label Studio would give them."""
     create_first_accounts()
+    add_first_accounts(the_study())
     people = {}
     for number, role in enumerate(Role, start=1):
         person = User.objects.get(username=email_of(role))
@@ -55,11 +65,24 @@ def accounts() -> dict[Role, User]:
     return people
 
 
-def registered_case(code: str = "C0001", *, tissue_type: str = "nerve") -> Case:
-    """A case with two random volumes on one grid and its exported pictures."""
-    patient, _ = Patient.objects.get_or_create(code=f"P{code[1:]}", pseudonym=sha256_of_bytes(code.encode()))
+def second_study(name: str = "second", *, protocol: str = FIRST) -> Study:
+    """A study beside the first one."""
+    the_study()
+    return create_study(name, shipped_text(protocol))
+
+
+def registered_case(code: str = "C0001", *, tissue_type: str = "nerve", study: Study | None = None) -> Case:
+    """A case with two random volumes on one grid and its exported pictures, of the first study where none is said."""
+    study = study or the_study()
+    patient, _ = Patient.objects.get_or_create(
+        study=study, code=code.replace("C", "P"), pseudonym=sha256_of_bytes(code.encode())
+    )
     case = Case.objects.create(
-        code=code, patient=patient, tissue_type=tissue_type, source_sha256=sha256_of_bytes(code.encode())
+        study=study,
+        code=code,
+        patient=patient,
+        tissue_type=tissue_type,
+        source_sha256=sha256_of_bytes(code.encode()),
     )
     known = _DRAWN.get((code, tissue_type))
     if known is not None:
@@ -88,7 +111,7 @@ def registered_case(code: str = "C0001", *, tissue_type: str = "nerve") -> Case:
 
 
 def _write_images(case: Case) -> None:
-    random = np.random.default_rng(int(case.code[1:]))
+    random = np.random.default_rng(int(case.code.rpartition("C")[2]))
     for role in SeriesRole:
         volume = Volume(random.normal(100, 20, SHAPE).astype(np.float32), Grid(SHAPE, AFFINE))
         write_volume(case.folder / f"{role}.nii.gz", volume)
@@ -123,11 +146,13 @@ _DRAWN: dict[tuple[str, str], _Drawn] = {}
 _folder = TemporaryDirectory(prefix="maskloop-drawn-")
 
 
-def published(case: Case, *, first_task: int = 101) -> list[LabelingTask]:
-    """One task for each slice of the case."""
-    project, _ = LabelingProject.objects.get_or_create(label_studio_id=1, defaults={"title": "Test"})
+def published(case: Case, *, first_task: int = 101, project: int = 1) -> list[LabelingTask]:
+    """One task for each slice of the case, in its study's project, whose number is `project`."""
+    place, _ = LabelingProject.objects.get_or_create(
+        study=case.study, label_studio_id=project, defaults={"title": "Test"}
+    )
     return [
-        LabelingTask.objects.create(project=project, case=case, slice_index=index, label_studio_id=first_task + index)
+        LabelingTask.objects.create(project=place, case=case, slice_index=index, label_studio_id=first_task + index)
         for index in range(SHAPE[2])
     ]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from datasets.errors import RejectedInput
-from datasets.study.protocol import Alignment, Modality, WantedPlane, Wish
+from datasets.study.protocol import Modality, PlacedBy, Wanted, WantedPlane
 from datasets.study.protocol_document import check_document, read_protocol
 from datasets.study.shipped_protocols import protocol_text, shipped_names, shipped_protocol, shipped_text
 
@@ -45,7 +45,7 @@ def test_five_protocols_come_along() -> None:
     }
     assert shipped_protocol("lipoma").required == ("t1",)
     assert shipped_protocol("pet-ct").drawn == "ct"
-    assert shipped_protocol("pet-ct").image("pet").alignment is Alignment.HEADERS
+    assert shipped_protocol("pet-ct").image("pet").placed_by is PlacedBy.HEADERS
 
 
 def test_fat_tumours_of_mstt_199_are_drawn_on_t1() -> None:
@@ -60,8 +60,8 @@ def test_fat_tumours_of_mstt_199_are_drawn_on_t1() -> None:
 def test_absent_keys_have_plain_defaults() -> None:
     image = read_protocol(MINIMAL).image("t1")
     assert (image.title, image.modality, image.weighting) == ("t1", Modality.MR, None)
-    assert (image.fat_suppression, image.contrast) == (Wish.ALLOW, Wish.ALLOW)
-    assert (image.plane, image.is_required, image.alignment) == (WantedPlane.AXIAL, True, Alignment.SEARCH)
+    assert (image.fat_suppression, image.contrast) == (Wanted.ALLOW, Wanted.ALLOW)
+    assert (image.plane, image.is_required, image.placed_by) == (WantedPlane.AXIAL, True, PlacedBy.SEARCH)
 
 
 def test_comments_do_not_change_the_digest_and_values_do() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from annotation_backend.cases.registration.transfer import transfer_to_series
 from annotation_backend.cases.registration.volumes import select_cases
 from annotation_backend.commandline.arguments import MaskloopCommand, a_path
+from annotation_backend.studies.arguments import add_study_of_code, study_said
 
 
 class Command(MaskloopCommand):
@@ -24,10 +25,11 @@ class Command(MaskloopCommand):
         parser.add_argument(
             "--mask", type=a_path, help="mask on the case's or T1's grid (default: the imported tumour)"
         )
+        add_study_of_code(parser)
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Transfers and says whether it may be trusted."""
-        case = select_cases([options["case"]])[0]
+        case = select_cases([options["case"]], study=study_said(options))[0]
         report = transfer_to_series(case, options["series"], options["output"], mask=options["mask"])
         self.say(f"{report.voxels} voxels, {report.millilitres:.1f} ml; registration of the series: {report.verdict}")
         return asdict(report), [*report.doubts, *map(str, report.findings)]

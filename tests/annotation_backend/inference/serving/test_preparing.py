@@ -108,5 +108,5 @@ def test_what_is_gone_or_needs_no_embedding_is_no_error(monkeypatch: pytest.Monk
     assert prepare_case(case) == 0
     monkeypatch.setattr(settings, "EMBEDDINGS_GB", 1.0)
     known_model("clicks", method=Method.UNET_25D, kinds=KINDS)
-    assert preparing.embedding_models() == []
+    assert preparing.embedding_models(case.study) == []
     assert prepare_case(Case.objects.select_related("registration").get(pk=case.pk)) == 0

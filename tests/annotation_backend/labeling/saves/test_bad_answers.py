@@ -29,6 +29,7 @@ from annotation_backend.labeling.studio.shown_predictions import show_prediction
 from annotation_backend.labeling.studio.task_lists import Unreadable, found_among
 from annotation_backend.labeling.versions.versions import restore
 from datasets.errors import MaskloopError, ProgramFault, TryAgain
+from datasets.image.mask import OEDEMA
 from tests.annotation_backend.support.bad_label_studio import (
     FAULTS,
     SHAPES,
@@ -38,7 +39,7 @@ from tests.annotation_backend.support.bad_label_studio import (
     bad_label_studio,
 )
 from tests.annotation_backend.support.label_studio_double import answer_with
-from tests.annotation_backend.support.records import accounts, published, registered_case, save_body
+from tests.annotation_backend.support.records import accounts, published, registered_case, save_body, the_study
 
 pytestmark = pytest.mark.django_db
 
@@ -98,7 +99,7 @@ def test_one_project_that_fails_keeps_no_other_from_being_taken_over(monkeypatch
         return PullReport(stored=3)
 
     for number in (1, 2, 3):
-        LabelingProject.objects.create(label_studio_id=number, title=f"Project {number}")
+        LabelingProject.objects.create(label_studio_id=number, title=f"Project {number}", study=the_study())
     monkeypatch.setattr(upkeep, "ensure_tokens", list)
     monkeypatch.setattr(upkeep, "take_up", take_up)
     monkeypatch.setattr(upkeep, "look_over", lambda _project, is_full: [])
@@ -290,7 +291,7 @@ def test_one_task_of_another_shape_costs_itself_only(monkeypatch: pytest.MonkeyP
 def test_settings_are_kept_after_label_studio_took_them_and_a_repeat_mends(monkeypatch: pytest.MonkeyPatch) -> None:
     published(registered_case())
     row = LabelingProject.objects.get()
-    wanted = ProjectSettings(has_oedema=True)
+    wanted = ProjectSettings(labels={OEDEMA: True})
     changed: list[str] = []
     summary: dict[str, Any] = {"created_annotations": {}, "created_labels": {}, "created_labels_drafts": {}}
 
@@ -311,5 +312,5 @@ def test_settings_are_kept_after_label_studio_took_them_and_a_repeat_mends(monke
             change_settings(row, wanted, person=None)
     assert not SettingsChange.objects.exists()
     assert change_settings(row, wanted, person=None)
-    assert SettingsChange.objects.get().has_oedema
+    assert SettingsChange.objects.get().labels == {OEDEMA: True}
     assert not change_settings(row, wanted, person=None)

@@ -1,0 +1,34 @@
+"""What was there belongs to the first study."""
+
+from typing import Any
+
+import django.db.models.deletion
+from django.db import migrations, models
+
+
+def give(apps: Any, _editor: Any) -> None:
+    """Gives every row to the first study."""
+    first = apps.get_model("studies", "Study").objects.filter(is_first=True).first()
+    for name in ("LabelingProject",):
+        apps.get_model("labeling", name).objects.update(study=first)
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("studies", "0002_first_study"),
+        ("labeling", "0007_decodings"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="labelingproject",
+            name="study",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="labeling_projects",
+                to="studies.study",
+            ),
+        ),
+        migrations.RunPython(give, migrations.RunPython.noop),
+    ]

@@ -1,0 +1,1 @@
+"""Studies: each a dataset in the making, with its protocol and its people."""

@@ -1,0 +1,10 @@
+"""Django's handle on this app."""
+
+from django.apps import AppConfig
+
+
+class StudiesConfig(AppConfig):
+    """Studies, their protocols and their people."""
+
+    name = "annotation_backend.studies"
+    default_auto_field = "django.db.models.BigAutoField"
