@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from curation.names.role_names import RoleNames
+from curation.pairing.series_choice import Pairing
 from curation.scanning.found_series import FolderScan
 from curation.scanning.found_volumes import named_for
 from curation.series.ranking import judge_patient
@@ -11,14 +12,16 @@ from datasets.study.protocol import Protocol
 from datasets.study.shipped_protocols import shipped_names, shipped_protocol
 
 
-def fits_nobody(scan: FolderScan, protocol: Protocol) -> list[Finding]:
+def fits_nobody(scan: FolderScan, protocol: Protocol, pairing: Pairing) -> list[Finding]:
     """The finding that no patient of a folder has the images that a protocol requires, and which protocol would fit.
 
     Args:
         scan: What the folder holds, scanned for the protocol.
         protocol: The study's.
+        pairing: What was made of the scan; where any patient has a case, or would have one by a person's choice, there
+            is nothing to say.
     """
-    if not scan.series:
+    if pairing.pairs or any(patient.is_question for patient in pairing.patients) or not scan.series:
         return []
     wanted = " and ".join(image.title for image in protocol.images if image.is_required)
     others = {name: _patients_with(scan, shipped_protocol(name)) for name in shipped_names() if name != protocol.name}

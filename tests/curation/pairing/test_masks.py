@@ -112,7 +112,7 @@ def test_nifti_pairs_and_masks_by_name(tmp_path: Path) -> None:
     assert [finding.code for finding in loaded.findings] == ["mask-labels"]
     counts = {name: int(mask.data.sum()) for name, mask in loaded.masks[SeriesRole.T1].items()}
     assert counts == {"Tumour": 4, "Tumour (2)": 4, "label 2": 1}
-    assert pair.tissue_type is TissueType.UNKNOWN
+    assert pair.tissue_type == TissueType.UNKNOWN
 
 
 def test_values_of_which_nobody_said_what_they_mean_are_asked_about(tmp_path: Path) -> None:
