@@ -10,7 +10,7 @@ from curation.pairing.series_choice import spoken
 from curation.series.ct_words import is_sharp
 from curation.series.pet_rules import is_corrected
 from curation.series.ranking import JudgedSeries
-from curation.series.signs import is_contrast_enhanced, is_fat_suppressed
+from curation.series.signs import is_contrast_enhanced, is_fat_suppressed, is_secondary
 from datasets.finding import Finding, Level
 from datasets.study.protocol import ImageRole, Modality, Protocol, Wanted, WantedPlane
 
@@ -98,6 +98,11 @@ def _of_one(one: Candidate, image: ImageRole) -> Iterator[_Check]:
         image.modality is Modality.CT and is_sharp(evidence),
         f"{image.name}-sharp",
         f"The {name} was reconstructed for bone or lung.",
+    )
+    yield (
+        image.modality is not Modality.MR and is_secondary(evidence),
+        f"{image.name}-derived",
+        f"The {name} was made after the examination from other images.",
     )
     yield (
         image.modality is Modality.PET and is_corrected(evidence) is False,

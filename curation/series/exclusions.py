@@ -52,7 +52,7 @@ _IMAGE_TYPES = {
 }  # fmt: skip
 """The manufacturers' and the standard's words in the image type of MR images, by the code of the refusal."""
 
-_PLAIN_UNITS = frozenset({"HU", "US", ""})
+_PLAIN_UNITS = frozenset({"HU", "HU_MOD", "US", ""})
 """Rescale types of a CT's plain images; others are maps of a dual energy measurement (DICOM PS3.3 C.11.1.1.2)."""
 
 _NOT_BY = {
@@ -97,12 +97,10 @@ def _of_ct_or_pet(evidence: SeriesEvidence) -> Iterator[tuple[str, str]]:
     for code in ("projection", "reformat", "subtraction", "computed-map", "dynamic"):
         if found := sorted(said & set(_IMAGE_TYPES[code])):
             yield code, f"image type {', '.join(found)}"
-    if evidence.is_reformat:
+    if evidence.is_reformat or any("MPR" in value.split() for value in said):
         yield "reformat", "the image type says so"
-    if evidence.modality == Modality.CT and evidence.units not in _PLAIN_UNITS:
+    if evidence.modality == Modality.CT and evidence.units.upper() not in _PLAIN_UNITS:
         yield "computed-map", "its values are no Hounsfield units"
-    if "SECONDARY" in evidence.image_type[:2]:
-        yield "processed", "made after the examination from other images"
 
 
 def _by_image_type(evidence: SeriesEvidence) -> Iterator[tuple[str, str]]:

@@ -86,6 +86,11 @@ def is_from_header(evidence: SeriesEvidence) -> bool:
     return bool(evidence.sop_class) or evidence.modality == Modality.MR
 
 
+def is_secondary(evidence: SeriesEvidence) -> bool:
+    """Whether it was made after the examination from other images, as a PET that was turned into SUV is."""
+    return "SECONDARY" in evidence.image_type[:2]
+
+
 def _names_agent(agent: str) -> bool:
     """Whether the field names an agent, in whatever script; only known words say that none was given."""
     words = plain(agent)

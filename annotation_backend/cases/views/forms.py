@@ -41,11 +41,11 @@ class SeriesForm(forms.Form):
         super().__init__(*args, **kwargs)
         self._roles = protocol.roles
         for role in self._roles:
-            self.fields[f"image-{role}"] = forms.ChoiceField(
+            self.fields[role] = forms.ChoiceField(
                 choices=[(reference, reference) for reference in references], required=False
             )
 
     def chosen(self) -> dict[str, str]:
         """Role to reference, for each role that was chosen."""
-        said = {role: self.cleaned_data[f"image-{role}"] for role in self._roles}
+        said = {role: self.cleaned_data[role] for role in self._roles}
         return {role: reference for role, reference in said.items() if reference}
