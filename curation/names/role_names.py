@@ -115,16 +115,17 @@ class RoleNames:
         return PurePath(*folders, self._read_as(own) + name[len(own) :])
 
     def described(self, role: str | None, found: Sequence[str], text: str) -> str:
-        """A description that names the weighting of an image that was called by its name or an alias without it."""
-        said = self.weighting_word(role)
-        if not said or not self.is_called(found) or read_words(text).weighting is not None:
+        """A description that says what an image's name or alias means, where its words do not say it themselves."""
+        if role is None or not self.is_called(found):
             return text
-        return f"{said} {text}"
+        said, image = read_words(text), self._images[role]
+        words = [image.weighting.value] if image.weighting is not None and said.weighting is None else []
+        words += ["contrast"] if image.contrast is Wanted.REQUIRE and not said.contrast else []
+        return " ".join([*words, text])
 
-    def weighting_word(self, role: str | None) -> str:
-        """How a description names the weighting of an image; empty where the image needs none."""
-        weighting = self._images[role].weighting if role is not None else None
-        return "" if weighting is None else weighting.value
+    def words_of(self, role: str | None) -> str:
+        """How a description names an image: its weighting, and a contrast agent where it needs one; may be empty."""
+        return "" if role is None else self.described(role, words(role), "")
 
     def _read_folder(self, folder: str) -> str:
         """A folder's name as it is, unless all of it means an image: its other words may be a patient's."""

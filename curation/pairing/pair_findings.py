@@ -10,7 +10,7 @@ from curation.pairing.series_choice import spoken
 from curation.series.ct_words import is_sharp
 from curation.series.pet_rules import is_corrected
 from curation.series.ranking import JudgedSeries
-from curation.series.signs import is_contrast_enhanced, is_fat_suppressed, is_secondary
+from curation.series.signs import is_contrast_enhanced, is_fat_suppressed, is_made_of_others
 from datasets.finding import Finding, Level
 from datasets.study.protocol import ImageRole, Modality, Protocol, Wanted, WantedPlane
 
@@ -35,10 +35,10 @@ def none_plausible(image: ImageRole, judged: list[JudgedSeries], who: str, proto
     return Finding(Level.ERROR, code, f"{message}.", remedy, who)
 
 
-def optional_absent(finding: Finding) -> Finding:
+def optional_absent(finding: Finding, image: ImageRole) -> Finding:
     """The finding that an optional image is missing, which is no reason to be without a case."""
     message = f"{finding.message} It is optional: the case goes on without it."
-    return replace(finding, level=Level.INFO, message=message)
+    return replace(finding, level=Level.INFO, code=f"no-{image.name}", message=message)
 
 
 def optional_unclear(finding: Finding, image: ImageRole) -> Finding:
@@ -100,9 +100,9 @@ def _of_one(one: Candidate, image: ImageRole) -> Iterator[_Check]:
         f"The {name} was reconstructed for bone or lung.",
     )
     yield (
-        image.modality is not Modality.MR and is_secondary(evidence),
+        image.modality is not Modality.MR and is_made_of_others(evidence),
         f"{image.name}-derived",
-        f"The {name} was made after the examination from other images.",
+        f"The {name} was made from other images.",
     )
     yield (
         image.modality is Modality.PET and is_corrected(evidence) is False,

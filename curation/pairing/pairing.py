@@ -150,7 +150,7 @@ class _Patient:
             used = [one.series for one in (*required.values(), *taken.values())]
             free = [one for one in found if not any(one.series is series for series in used)]
             if not free:
-                noted.append(optional_absent(none_plausible(image, self._judged, self._who, self._protocol)))
+                noted.append(optional_absent(none_plausible(image, self._judged, self._who, self._protocol), image))
                 continue
             usable = {self._anchor: [required[self._anchor]], image.name: free}
             best = {image.name: free[0]} if chosen else fit_together(usable, self._protocol, self._anchor, self._who)

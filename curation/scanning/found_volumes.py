@@ -108,7 +108,7 @@ def look_at_volume(
     if named is not None:
         name = replace(name, role=named.role, is_mask=named.is_mask, modality=named.modality, other_image="")
     if named is not None and named.is_of_dataset:  # a case's name says nothing of what is in it
-        said = roles.weighting_word(named.role)
+        said = roles.words_of(named.role)
         name = replace(name, region=roles.first_label, has_region=False, words=said, bids=None)
     return VolumeFile(path, relative, number, name, read_grid(path, channel=channel), _values(path, channel), named)
 

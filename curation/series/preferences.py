@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from curation.series.ct_words import is_sharp
 from curation.series.header_physics import is_gradient_echo, is_single_shot
 from curation.series.pet_rules import is_corrected
-from curation.series.signs import is_contrast_enhanced, is_fat_suppressed, is_secondary, words_of
+from curation.series.signs import is_contrast_enhanced, is_fat_suppressed, is_made_of_others, words_of
 from datasets.dicom.header import SeriesEvidence
 from datasets.study.protocol import ImageRole, Modality, Wanted, Weighting
 
@@ -23,7 +23,7 @@ def better_ones(image: ImageRole) -> Iterator[tuple[str, IsBetter]]:
     if image.modality is Modality.MR and image.weighting in (Weighting.T2, Weighting.PROTON_DENSITY, Weighting.FLAIR):
         yield "single-shot beside one that is not", lambda evidence: not _is_single_shot(evidence)
     if image.modality is not Modality.MR:
-        yield "made from other images beside an original one", lambda evidence: not is_secondary(evidence)
+        yield "made from other images beside an original one", lambda evidence: not is_made_of_others(evidence)
     if image.modality is Modality.CT:
         yield "reconstructed for bone or lung beside one for soft tissue", lambda evidence: not is_sharp(evidence)
     if image.modality is Modality.PET:

@@ -58,11 +58,10 @@ def _slices(evidence: SeriesEvidence, said: DescriptionWords, image: ImageRole) 
 
 
 def _contrast(evidence: SeriesEvidence, said: DescriptionWords, image: ImageRole) -> Iterator[Reason]:
-    """A volume file that says nothing of a contrast agent proves nothing, and is not refused."""
     is_enhanced = is_contrast_enhanced(evidence)
     if image.contrast is Wanted.REQUIRE and is_enhanced:
         yield Reason(3, "contrast-enhanced")
-    elif image.contrast is Wanted.REQUIRE and is_from_header(evidence):
+    elif image.contrast is Wanted.REQUIRE:
         yield Reason(REFUSED, "nothing says that a contrast agent was given", NOT_ENHANCED)
     elif image.contrast is Wanted.REFUSE and is_enhanced:
         yield Reason(REFUSED, "contrast-enhanced", "contrast-enhanced")

@@ -86,9 +86,9 @@ def is_from_header(evidence: SeriesEvidence) -> bool:
     return bool(evidence.sop_class) or evidence.modality == Modality.MR
 
 
-def is_secondary(evidence: SeriesEvidence) -> bool:
-    """Whether it was made after the examination from other images, as a PET that was turned into SUV is."""
-    return "SECONDARY" in evidence.image_type[:2]
+def is_made_of_others(evidence: SeriesEvidence) -> bool:
+    """Whether a CT or PET was made from other images, as a PET that was turned into SUV is."""
+    return evidence.image_type[:1] == ("DERIVED",) or "SECONDARY" in evidence.image_type[:2]
 
 
 def _names_agent(agent: str) -> bool:

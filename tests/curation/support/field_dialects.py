@@ -131,7 +131,7 @@ class CtRoom:
         fields |= _for_suv(f"2019030{int(str(changes.get('visit', 1))) + 3}")
         if self.random.random() < 0.15 and kind in ("pet", "nac"):
             fields["SeriesDescription"] = self.random.choice(("PET NAC", "NAC")) if kind == "nac" else "PET AC"
-            fields.pop("CorrectedImage")
+            fields |= {"CorrectedImage": None, "Units": "GML"}  # in SUV already, by a program that drops fields
         if kind == "gated":
             fields["SeriesType"] = ["GATED", "IMAGE"]
         if kind == "dynamic":
