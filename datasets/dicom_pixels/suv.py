@@ -134,7 +134,7 @@ def _of_counts(slices: Sequence[PetFacts], what: str) -> SuvScale:
 
 def _of_activity(slices: Sequence[PetFacts], what: str) -> SuvScale:
     facts = slices[0]
-    to_time = facts.decay_corrected_to.seconds is not None
+    to_time = bool(facts.decay_corrected_to.seconds)
     is_at_injection = facts.decay_correction == "ADMIN"
     _require(
         {
@@ -173,7 +173,7 @@ def _scan_time(slices: Sequence[PetFacts], what: str) -> tuple[float, str]:
             "(Longitudinal Temporal Information Modified (0028,0303)).",
             remedy=_KEEP,
         )
-    if facts.decay_corrected_to.seconds is not None:
+    if facts.decay_corrected_to.seconds:
         return _absolute(facts.decay_corrected_to, facts), "decay-correction-time"
     _require(
         {
@@ -185,7 +185,7 @@ def _scan_time(slices: Sequence[PetFacts], what: str) -> tuple[float, str]:
     first = min(_absolute(one.acquired, facts) for one in slices) + _CLOCK_ROUNDING_S
     if (series := _absolute(facts.series, facts)) <= first:
         return series, "series-time"
-    if facts.ge_scan.seconds is not None and (scan := _absolute(facts.ge_scan, facts)) <= first:
+    if facts.ge_scan.seconds and (scan := _absolute(facts.ge_scan, facts)) <= first:
         return scan, "ge-scan-time"
     starts = [_start_by_frame(one, facts) for one in slices]
     known = [start for start in starts if start is not None]

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.urls import reverse
 
 from annotation_backend.cases.models import Case, Registration, VerdictOfRegistration
 from annotation_backend.cases.signals import shown_changed
@@ -16,6 +15,7 @@ from annotation_backend.cases.stored.digests import forget_damages
 from annotation_backend.cases.workers.pairs import RegistrationTask, StoredRegistration, register_pair
 from annotation_backend.cases.workers.scratch import move_beside, one_at_a_time, remove_others, scratch_folder
 from annotation_backend.compute import each_done
+from annotation_backend.studies.addresses import page_of
 from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
 from datasets.progress import Progress
@@ -171,7 +171,7 @@ def _record_at(case: Case, place: str, stored: StoredRegistration, verdict: str)
 def doubts_about(case: Case) -> list[Finding]:
     """Findings that keep the case's registration from being built upon; empty for a sound one."""
     verdict = case.registration.verdict if case.is_registered else ""
-    page = reverse("registration-page", args=[case.code])
+    page = page_of(case.study, "registration-page", case.code)
     if verdict == VerdictOfRegistration.LOOK:
         message = "The checks doubt this registration; a person has to look at it first."
         return [Finding(Level.WARNING, "registration-doubtful", message, f"Look at {page} and decide.", case.code)]
@@ -205,7 +205,7 @@ def require_in_use(case: Case) -> None:
         raise RejectedInput(
             "case-excluded",
             f"{case.code} is excluded: {case.exclusion.reason}.",
-            remedy=f"Take that back on {reverse('registration-page', args=[case.code])} first.",
+            remedy=f"Take that back on {page_of(case.study, 'registration-page', case.code)} first.",
         )
 
 

@@ -3,14 +3,12 @@
 from collections.abc import Callable
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
 from annotation_backend.accounts.models import Role
-from annotation_backend.accounts.permissions import roles_required, signed_in_user
+from annotation_backend.accounts.permissions import signed_in_user
 from annotation_backend.cases.exclusion import CaseClosed, exclude, require_shown, take_back
 from annotation_backend.cases.jobs import register_again
 from annotation_backend.cases.models import Case, RedoState, RegistrationRedo, VerdictOfRegistration
@@ -20,6 +18,9 @@ from annotation_backend.cases.stored.files import registered_file
 from annotation_backend.cases.views.cases import READERS, png_answer
 from annotation_backend.cases.views.forms import ExclusionForm, RedoForm, RegistrationVerdictForm
 from annotation_backend.cases.workers.pictures import KINDS, registration_picture, shown_size
+from annotation_backend.studies.addresses import page_of
+from annotation_backend.studies.models import Study
+from annotation_backend.studies.pages import may, require_role, study_page
 from datasets.errors import RejectedInput
 from datasets.formats.nifti import read_grid
 from datasets.pictures.picture_plane import PicturePlane
@@ -28,40 +29,40 @@ from datasets.study.case import SeriesRole
 UNCHECKED = "unchecked"
 
 
-@roles_required(*READERS)
+@study_page(*READERS)
 @require_GET
-def registration_queue(request: HttpRequest) -> HttpResponse:
+def registration_queue(request: HttpRequest, study: Study) -> HttpResponse:
     """The registrations of one verdict, those to be looked at by default."""
     asked = request.GET.get("verdict", VerdictOfRegistration.LOOK.value)
     choices = [*VerdictOfRegistration.choices, (UNCHECKED, "Not checked")]
     if asked not in dict(choices):
         raise Http404
-    rows = registrations("" if asked == UNCHECKED else asked)
+    rows = registrations(study, "" if asked == UNCHECKED else asked)
     context = {"registrations": rows, "choices": choices, "asked": asked}
     return render(request, "cases/registrations.html", context)
 
 
-@login_required
+@study_page()
 @require_http_methods(["GET", "POST"])
-def registration_page(request: HttpRequest, code: str) -> HttpResponse:
+def registration_page(request: HttpRequest, study: Study, code: str) -> HttpResponse:
     """T1 and T2 one over the other, the checks, and the decisions that a person may take."""
-    case = get_object_or_404(Case.objects.select_related("registration", "patient"), code=code)
+    cases = Case.objects.select_related("registration", "patient")
+    case = get_object_or_404(cases, study=study, code=code)
     status = 200
     if request.method == "POST":
         refusal = _acted(request, case)
         if not refusal:
-            return redirect("registration-page", code=code)
+            return redirect(page_of(study, "registration-page", code))
         messages.error(request, refusal)
         status = 409
-        case = get_object_or_404(Case.objects.select_related("registration", "patient"), code=code)
+        case = get_object_or_404(cases, study=study, code=code)
     from curation.registration.quality import lower_limits
 
-    person = signed_in_user(request)
     context = {
         "case": case,
         "exclusion": case.exclusion,
-        "may_judge": person.has_role(*READERS),
-        "may_manage": person.has_role(Role.DATA_MANAGER),
+        "may_judge": may(request, *READERS),
+        "may_manage": may(request, Role.DATA_MANAGER),
         "verdicts": case.registration_verdicts.order_by("-pk"),
         "redo": case.redos.order_by("-pk").first(),
         "lower_limits": lower_limits(),
@@ -73,11 +74,11 @@ def registration_page(request: HttpRequest, code: str) -> HttpResponse:
     return render(request, "cases/registration.html", context, status=status)
 
 
-@login_required
+@study_page()
 @require_GET
-def registration_slice(request: HttpRequest, code: str, kind: str, index: int) -> HttpResponse:
+def registration_slice(request: HttpRequest, study: Study, code: str, kind: str, index: int) -> HttpResponse:
     """One slice of T1, T2, both in tiles, or T1's edges on T2."""
-    case = get_object_or_404(Case, code=code, registration__isnull=False)
+    case = get_object_or_404(Case, study=study, code=code, registration__isnull=False)
     if kind not in KINDS:
         raise Http404
     require_shown(case, signed_in_user(request))
@@ -117,8 +118,7 @@ def _acted(request: HttpRequest, case: Case) -> str:
     if act is None:
         return "This form is not known here. Load the page and try again."
     roles, do = act
-    if not signed_in_user(request).has_role(*roles):
-        raise PermissionDenied(f"This is for: {', '.join(role.label for role in roles)}.")
+    require_role(request, *roles)
     try:
         return do(request, case)
     except RejectedInput as error:

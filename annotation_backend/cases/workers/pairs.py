@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from curation.registration.motion_search import RegistrationSettings
     from curation.slices.export import ExportedSlice, SliceExport, SliceSubject
 
-REGION_WORDS = {
+_USUAL_WORDS = {
     *("gtv", "ctv", "ptv", "mass", "tumour", "tumor", "lesion", "edema", "oedema", "necrosis"),
     *("mask", "seg", "segmentation", "label", "t1", "t2", "mr"),
 }
-"""Words of an imported region's name that are kept in every study, beside those of its protocol."""
+"""Words of an imported region's name that are kept whatever is drawn."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,14 @@ class PairTask:
         scratch: Folder of the scratch files, in which a new folder is made.
         known_masks: None for everything; otherwise only masks whose source file's digest is not among these.
         taken_names: Names of regions that the case has already, as ``role/name``.
+        words: Words of regions' names that are kept, as `region_words` gives them.
     """
 
     pair: "PatientImages" = field(repr=False)
     scratch: Path = field(repr=False)
     known_masks: frozenset[str] | None = None
     taken_names: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset(_USUAL_WORDS)
 
 
 @dataclass(frozen=True)
@@ -212,21 +214,24 @@ def _other_windows(export: "SliceExport") -> dict[tuple[SeriesRole, int], dict[s
     return windows
 
 
-def known_words(roi_name: str, protocol: Protocol) -> str:
+def region_words(protocol: Protocol) -> frozenset[str]:
+    """The words of imported regions' names that are kept: usual ones, and those of the protocol's labels and images."""
+    names = [name for label in protocol.labels for name in (label.name, *label.imported_names)]
+    return frozenset(_USUAL_WORDS).union(*map(_words_of, (*names, *protocol.roles)))
+
+
+def known_words(roi_name: str, words: frozenset[str]) -> str:
     """The known words of a region's name; the others are left out, because people type patients' names into it.
 
     Args:
-        roi_name: The region's name.
-        protocol: The study's, whose labels' words are kept besides.
+        roi_name: As it came.
+        words: Those that are kept.
     """
-    named = (text for label in protocol.labels for text in (label.name, *label.imported_names))
-    known = REGION_WORDS.union(*(_words(text) for text in named))
-    return "_".join(word for word in _words(roi_name) if word in known)
+    return "_".join(word for word in _words_of(roi_name) if word in words)
 
 
-def _words(text: str) -> list[str]:
-    """The words of a name in small letters; a known letter of another script is a letter."""
-    return [word for word in re.split(r"[\W_]+", text.lower()) if word]
+def _words_of(name: str) -> list[str]:
+    return [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
 
 
 def _new_folder(scratch: Path) -> Path:
@@ -248,7 +253,7 @@ def _write_masks(folder: Path, loaded: "LoadedImages", task: PairTask) -> Iterab
         for number, (roi_name, mask) in enumerate(regions.items(), start=1):
             source = loaded.mask_sources[role][roi_name]
             if source not in (task.known_masks or ()):
-                name = _free_name(known_words(roi_name, task.pair.protocol) or f"region_{number}", role, taken)
+                name = _free_name(known_words(roi_name, task.words) or f"region_{number}", role, taken)
                 yield _write_mask(folder, role, name, mask, source=source)
 
 

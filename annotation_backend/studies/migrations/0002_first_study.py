@@ -1,4 +1,5 @@
-"""What was made before there were studies becomes one study, in which everybody keeps their role."""
+"""What was made before there were studies becomes one study, in which everybody keeps their role; an administrator
+needs none."""
 
 from typing import Any
 
@@ -80,10 +81,13 @@ def make(apps: Any, _editor: Any) -> None:
     """Makes the study; its cases' files stay where they lie, below the data folder itself."""
     if not any(apps.get_model(app, name).objects.exists() for app, name in OLDER):
         return
-    study = apps.get_model("studies", "Study").objects.create(name="mstt-199", document=DOCUMENT, is_first=True)
+    studies = apps.get_model("studies", "Study").objects
+    if studies.exists():  # this was undone and is done again; nothing of it went
+        return
+    study = studies.create(name="mstt-199", document=DOCUMENT, is_first=True)
     apps.get_model("studies", "ProtocolVersion").objects.create(study=study, document=DOCUMENT, digest=DIGEST)
     memberships = apps.get_model("studies", "Membership").objects
-    for person in apps.get_model("accounts", "User").objects.all():
+    for person in apps.get_model("accounts", "User").objects.exclude(role="administrator"):
         memberships.create(study=study, person=person, role=person.role)
 
 
