@@ -142,11 +142,12 @@ def place_volumes(
         root=names.root,
         datasets=names.datasets,
         table_patients=table_patients,
+        roles=protocol.roles,
     )
     keys = {file.number: patients.keys.get(file.number) or names.table_patient(file) for file in images}
     series = [_series(file, keys[file.number], protocol) for file in images if keys[file.number]]
     owners = MaskOwners([*_placed(images, keys), *(PlacedImage(place, key) for place, key in dicom_places)])
-    meaning = MeaningSources(label_values, label_lists, protocol.labels)
+    meaning = MeaningSources(label_values, label_lists, protocol.labels, protocol.roles)
     masks, findings = _masks([file for file in files if file.is_mask], names, owners, meaning)
     return PlacedVolumes(
         tuple(series), tuple(masks), patients.former, (*_left_out(files), *patients.findings, *findings)
@@ -217,7 +218,7 @@ def _masks(
         for file, key in found
         if key
     ]
-    nobody = [unowned_mask(file.number) for file, key in found if not key]
+    nobody = [unowned_mask(file.number, sources.roles) for file, key in found if not key]
     others = [_other_part(mask, sources) for mask in masks if _is_other_part(mask, sources)]
     return masks, [*nobody, *others, *meanings.findings]
 

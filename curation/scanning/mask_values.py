@@ -59,11 +59,13 @@ class MeaningSources:
         given: Names by a person; {} for none.
         lists: From `label_lists`.
         labels: The study's.
+        roles: The study's images.
     """
 
     given: LabelValues
     lists: Mapping[PurePath, LabelValues] = field(repr=False)
     labels: tuple[Label, ...]
+    roles: tuple[str, ...]
 
     @property
     def names(self) -> frozenset[str]:
