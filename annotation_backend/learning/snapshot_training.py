@@ -34,7 +34,7 @@ from datasets.errors import RejectedInput
 from datasets.files import canonical_json, is_unchanged, sha256_of_bytes, write_json
 from datasets.formats.nifti import read_mask
 from datasets.image.mask import Mask, tumour_alone
-from datasets.study.case import CaseVolumes, SeriesRole
+from datasets.study.case import CaseVolumes
 from training.model_package import Method
 
 if TYPE_CHECKING:
@@ -202,8 +202,7 @@ def _example(entry: dict[str, Any]) -> "Example":
     from training.fitting.examples import Example
 
     found = _approved(entry)
-    volumes = {SeriesRole.T1.value: found.volumes.t1, SeriesRole.T2.value: found.volumes.t2}
-    return Example(entry["case"], found.patient, volumes, found.mask)
+    return Example(entry["case"], found.patient, found.volumes.images, found.mask)
 
 
 def _entry(review: Review) -> dict[str, Any]:
@@ -215,7 +214,7 @@ def _entry(review: Review) -> dict[str, Any]:
         "tissue_type": case.tissue_type,
         "mask": mask.pk,
         "mask_sha256": mask.sha256,
-        "registration_sha256": case.registration.record_sha256,
+        "registration_sha256": case.images_sha256,
         "quality_score": review.quality_score,
     }
 
@@ -236,7 +235,7 @@ class _ApprovedCase:
 
     Args:
         patient: Code of its patient.
-        volumes: T1 and T2.
+        volumes: Its images.
         mask: The tumour alone: oedema that was drawn beside it is not learned as tumour.
         slice_axis: The axis along which it was drawn slice by slice.
     """
@@ -262,7 +261,7 @@ def _approved(entry: Mapping[str, Any]) -> _ApprovedCase:
             f"The approved mask of {case.code} is gone or was changed.",
             remedy="Restore the data folder from its backup.",
         )
-    if case.registration.record_sha256 != entry["registration_sha256"]:
+    if case.images_sha256 != entry["registration_sha256"]:
         raise RejectedInput(
             "snapshot-left",
             f"{case.code} was registered again, so its approved mask was drawn on other images.",

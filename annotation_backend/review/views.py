@@ -1,4 +1,4 @@
-"""Pages for radiologists: the queue, a case's slices with T1, T2 and mask, and the verdict."""
+"""Pages for radiologists: the queue, a case's slices with its images and mask, and the verdict."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -21,7 +21,6 @@ from annotation_backend.review.overlay import mask_on_slice
 from annotation_backend.review.seen import seen_now
 from annotation_backend.review.services import decide, queue, require_reviewable
 from datasets.errors import RejectedInput
-from datasets.study.case import SeriesRole
 
 READERS = (Role.RADIOLOGIST, Role.DATA_MANAGER)
 
@@ -36,7 +35,7 @@ def review_queue(request: HttpRequest) -> HttpResponse:
 @roles_required(*READERS)
 @require_http_methods(["GET", "POST"])
 def review_case(request: HttpRequest, code: str) -> HttpResponse:
-    """One case: its slices with T1, T2 and the mask's outline, and the verdict form."""
+    """One case: its slices in every image with the mask's outline, and the verdict form."""
     case = get_object_or_404(Case, code=code)
     form = VerdictForm(request.POST if request.method == "POST" else None)
     status = 200
@@ -51,7 +50,7 @@ def review_case(request: HttpRequest, code: str) -> HttpResponse:
         "case": case,
         "damages": damages(case),
         "form": form,
-        "roles": list(SeriesRole),
+        "roles": case.roles,
         "plane": picture_plane(case) if case.picture_plane else None,
         "indices": sorted(set(case.slices.values_list("index", flat=True))),
         "reviews": Review.objects.filter(mask__case=case).select_related("reviewer", "end"),

@@ -1,7 +1,7 @@
 """Intensity rules: how scanner numbers become grey values."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +58,56 @@ WIDE = WindowPreset("wide", 0.0, 100.0)
 
 WINDOW_PRESETS = (STANDARD, BRIGHT, WIDE)
 """The windows in which pictures are exported; the first is the one that annotators draw on."""
+
+
+@dataclass(frozen=True)
+class FixedWindow:
+    """A grey window by intensities that mean the same in every image (Hounsfield units, SUV), under a name.
+
+    Args:
+        name: As of a `WindowPreset`; the first of a modality has `STANDARD`'s.
+        low: Intensity that becomes black.
+        high: Intensity that becomes white.
+    """
+
+    name: str
+    low: float
+    high: float
+
+
+Preset = WindowPreset | FixedWindow
+
+CT_WINDOWS = (
+    FixedWindow(STANDARD.name, -160.0, 240.0),
+    FixedWindow("bone", -500.0, 1300.0),
+    FixedWindow("lung", -1350.0, 150.0),
+)
+"""Soft tissue, bone and lung, in Hounsfield units."""
+
+PET_WINDOWS = (FixedWindow(STANDARD.name, 0.0, 10.0), FixedWindow("faint", 0.0, 5.0), FixedWindow("hot", 0.0, 20.0))
+"""In standardised uptake values."""
+
+_PRESETS: Mapping[str, tuple[Preset, ...]] = {"CT": CT_WINDOWS, "PT": PET_WINDOWS}
+
+PRESET_NAMES = tuple(dict.fromkeys(one.name for one in (*WINDOW_PRESETS, *CT_WINDOWS, *PET_WINDOWS)))
+"""Names of all windows, in the order in which people leaf through them."""
+
+
+def presets_of(modality: str) -> tuple[Preset, ...]:
+    """The windows in which pictures of a modality are exported; the first is the one that annotators draw on."""
+    return _PRESETS.get(modality, WINDOW_PRESETS)
+
+
+def windows_of(data: NDArray[np.generic], presets: Sequence[Preset]) -> dict[str, Window]:
+    """Intensities that become black and white, by name of the preset."""
+    pairs = [preset.percentiles for preset in presets if isinstance(preset, WindowPreset)]
+    by_share = iter(percentile_windows(data, pairs) if pairs else ())
+    return {one.name: (one.low, one.high) if isinstance(one, FixedWindow) else next(by_share) for one in presets}
+
+
+def standard_window(data: NDArray[np.generic], modality: str = "MR") -> Window:
+    """The window in which an image is shown where a person has no choice."""
+    return windows_of(data, presets_of(modality)[:1])[STANDARD.name]
 
 
 def percentile_window(

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
 from datasets.image.mask import Mask
-from datasets.image.volume import Volume
 from datasets.pictures.picture_plane import PicturePlane
-from datasets.study.case import CaseVolumes, SeriesRole
+from datasets.study.case import CaseVolumes
 from training.inputs.slice_triplets import PictureRule, case_stack, resized_stack, triplets
 from training.model_package import Method, ModelDescription, write_package
 
@@ -30,7 +29,7 @@ class TrainingCase:
     Args:
         case_id: Code of the case; cases are ordered by it.
         patient_id: Code of the patient, all of whose cases belong to one fold.
-        volumes: T1 and T2.
+        volumes: Its images.
         mask: Every labelled voxel counts as tumour.
         slice_axis: The grid axis that runs through the slices.
 
@@ -45,7 +44,7 @@ class TrainingCase:
     slice_axis: int = 2
 
     def __post_init__(self) -> None:
-        self.volumes.t2.grid.require_match(self.mask.grid, what="Images and mask of a training case")
+        self.volumes.grid.require_match(self.mask.grid, what="Images and mask of a training case")
 
 
 @dataclass(frozen=True)
@@ -277,8 +276,7 @@ def _ordered(cases: Sequence[TrainingCase]) -> list[TrainingCase]:
 
 def _pictures_of(case: TrainingCase, rule: PictureRule) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """A case's grey pictures (2, count, size, size) and its mask (count, size, size)."""
-    pictures = PicturePlane.along(case.volumes.t2.grid, case.slice_axis)
-    volumes: dict[str, Volume] = {SeriesRole.T1: case.volumes.t1, SeriesRole.T2: case.volumes.t2}
+    pictures = PicturePlane.along(case.volumes.grid, case.slice_axis)
     foreground = pictures.stack(case.mask.foreground).astype(np.float32)
     target = resized_stack(foreground, (rule.input_size, rule.input_size)) >= 0.5
-    return case_stack(volumes, pictures, rule), target
+    return case_stack(case.volumes.images, pictures, rule), target

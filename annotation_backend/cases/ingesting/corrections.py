@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from annotation_backend.cases.models import Case
+from annotation_backend.cases.models import Case, title_of
 from datasets.finding import Finding, Level
-from datasets.study.case import TissueType, annotated_role
+from datasets.study.case import TissueType
 
 if TYPE_CHECKING:
     from curation.pairing.pairing import PatientPair
@@ -27,7 +27,7 @@ def take_description(case: Case, pair: "PatientPair") -> Iterator[Finding]:
             yield _taken(row, "The anatomical site is changed to the one in the table.")
         if tissue in (TissueType.UNKNOWN, TissueType(row.tissue_type)):
             return
-        if annotated_role(tissue) is not row.annotated_role and row.is_annotated:
+        if row.protocol.drawn_role(tissue.value) != row.drawn_role and row.is_annotated:
             yield _too_late(row, tissue)
             return
         Case.objects.filter(pk=row.pk).update(tissue_type=tissue.value)
@@ -36,16 +36,16 @@ def take_description(case: Case, pair: "PatientPair") -> Iterator[Finding]:
 
 def _tissue_taken(case: Case, tissue: TissueType) -> Finding:
     """Says what follows from the new type: if annotators draw on the other sequence, its pixels set the case's grid."""
-    role = annotated_role(tissue)
-    if role is case.annotated_role:
+    role = case.protocol.drawn_role(tissue.value)
+    if role == case.drawn_role:
         return _taken(case, f"The tissue type is changed to {tissue.value}.")
     message = (
-        f"The tissue type is changed to {tissue.value}: {role.value.upper()} is drawn on instead of "
-        f"{case.annotated_role.value.upper()}"
+        f"The tissue type is changed to {tissue.value}: {title_of(case, role)} is drawn on instead of "
+        f"{title_of(case, case.drawn_role)}"
     )
     if case.is_registered and not case.is_published:
         remedy = f"Run `manage.py register_cases --redo --case {case.code}` and `manage.py export_slices`, so that its "
-        return _taken(case, f"{message}.", remedy + f"pixels are those of {role.value.upper()}.")
+        return _taken(case, f"{message}.", remedy + f"pixels are those of {title_of(case, role)}.")
     if case.is_registered:
         message += ", on the pixels that it was published with"
     return _taken(case, f"{message}.")
@@ -57,7 +57,7 @@ def _taken(case: Case, message: str, remedy: str = "") -> Finding:
 
 
 def _too_late(case: Case, tissue: TissueType) -> Finding:
-    kept = case.annotated_role.value.upper()
+    kept = title_of(case, case.drawn_role)
     message = (
         f"Somebody has drawn on {kept} already, and with the tissue type {tissue.value} another sequence would be "
         f"drawn on; {case.tissue_type} is kept."

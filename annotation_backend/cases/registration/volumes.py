@@ -1,18 +1,22 @@
 """Cases by code, their volumes on one grid, and the masks that came with them, for the other apps."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from django.db.models import QuerySet
 
-from annotation_backend.cases.models import Case, ImportedMask
-from annotation_backend.cases.registration.register import require_in_use
+from annotation_backend.cases.models import Case, CaseImage, ImportedMask
+from annotation_backend.cases.registration.register import require_in_use, require_registered
 from datasets.errors import RejectedInput
 from datasets.files import is_unchanged
 from datasets.formats.nifti import read_mask, read_volume
 from datasets.image.mask import Mask
 from datasets.image.volume import Volume
 from datasets.pictures.picture_plane import PicturePlane
-from datasets.study.case import CaseVolumes, SeriesRole
+from datasets.study.case import CaseVolumes
+
+if TYPE_CHECKING:
+    from curation.registration.transfer import Placement
 
 TUMOUR_NAMES = ("gtv_mass", "tumour", "tumor", "mass", "lesion", "gtv")
 """Names of imported masks that mean the tumour, the surest first; anything with oedema in its name is not."""
@@ -39,30 +43,39 @@ def select_cases(codes: Sequence[str] | None) -> list[Case]:
 
 def _with_what_is_asked(cases: QuerySet[Case]) -> QuerySet[Case]:
     """Cases with the records that every step looks at, in a few queries for all of them."""
-    return cases.select_related("registration").prefetch_related("series", "exclusions")
+    return cases.select_related("study").prefetch_related("images", "registrations", "series", "exclusions")
 
 
 def case_volumes(case: Case) -> CaseVolumes:
-    """T1 and T2 on the case's grid.
+    """The case's images on its grid, without those that are left out.
 
     Raises:
         RejectedInput: The case is not registered, or its files are gone.
     """
-    if not case.is_registered:
-        raise RejectedInput("case-not-registered", f"{case.code} is not registered.", remedy="Run `register_cases`.")
-    return CaseVolumes(t1=_registered(case, SeriesRole.T1), t2=_registered(case, SeriesRole.T2))
+    require_registered(case)
+    return CaseVolumes({image.role: _whole(image) for image in case.shown_images})
 
 
-def _registered(case: Case, role: SeriesRole) -> Volume:
-    """A registered volume, after it was found to be the one that registration wrote."""
-    path = case.registration.volume_path(role)
-    if not is_unchanged(path, sha256=case.registration.record["outputs"][role.value]):
+def drawn_volume(case: Case) -> Volume:
+    """The image that annotators draw on, on the case's grid.
+
+    Raises:
+        RejectedInput: As for `case_volumes`.
+    """
+    require_registered(case)
+    return _whole(next(image for image in case.shown_images if image.role == case.drawn_role))
+
+
+def _whole(image: CaseImage) -> Volume:
+    """A volume on the case's grid, after it was found to be the one that registration wrote."""
+    if not is_unchanged(image.path, sha256=image.sha256):
         raise RejectedInput(
             "case-volume-changed",
-            f"The registered {role.value.upper()} of {case.code} is gone or is not the one that registration wrote.",
+            f"The registered {image.role.upper()} of {image.case.code} is gone or is not the one that registration "
+            "wrote.",
             remedy="Restore the data folder from its backup.",
         )
-    return read_volume(path)
+    return read_volume(image.path)
 
 
 def picture_plane(case: Case) -> PicturePlane:
@@ -79,21 +92,32 @@ def picture_plane(case: Case) -> PicturePlane:
 def imported_tumour(case: Case) -> Mask | None:
     """The tumour mask that came with the studies, brought onto the case's grid; None where none came.
 
-    A mask of the annotated sequence is taken before one of the other.
+    A mask of the image that is drawn on is taken before one of another; one of an image that is left out is not.
     """
-    masks = ImportedMask.objects.filter(series__case=case).select_related("series__case")
-    ranked = sorted(masks, key=lambda row: (row.series.role != case.annotated_role.value, _tumour_rank(row.roi_name)))
+    masks = ImportedMask.objects.filter(series__case=case, series__role__in=case.roles).select_related("series__case")
+    ranked = sorted(masks, key=lambda row: (row.series.role != case.drawn_role, _tumour_rank(row.roi_name)))
     best = next((row for row in ranked if _tumour_rank(row.roi_name) < len(TUMOUR_NAMES)), None)
-    return None if best is None else mask_on_case(case, read_mask(best.path), SeriesRole(best.series.role))
+    return None if best is None else mask_on_case(case, read_mask(best.path), best.series.role)
 
 
-def mask_on_case(case: Case, mask: Mask, role: SeriesRole) -> Mask:
+def mask_on_case(case: Case, mask: Mask, role: str) -> Mask:
     """A mask on the grid of one of the case's series, brought onto the case's grid by the stored transform."""
-    from curation.registration.register import placement_of
     from curation.registration.transfer import CASE, transfer_mask
 
-    source = placement_of(case.registration.record, role, folder=case.registration.folder)
-    return transfer_mask(mask, source=source, target=CASE, grid=picture_plane(case).grid)
+    return transfer_mask(mask, source=placement_in(case, role), target=CASE, grid=picture_plane(case).grid)
+
+
+def placement_in(case: Case, role: str) -> "Placement":
+    """Where the series of a role lies in the case: as its registration says; the image that stayed was not moved.
+
+    Raises:
+        RejectedInput: The record is damaged, or its deformation is gone or another.
+    """
+    from curation.registration.register import placement_of
+    from curation.registration.transfer import CASE
+
+    row = case.registrations.filter(role=role).first()
+    return CASE if row is None else placement_of(row.record, folder=row.folder)
 
 
 def _tumour_rank(roi_name: str) -> int:

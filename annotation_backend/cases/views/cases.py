@@ -33,7 +33,7 @@ READERS = DECIDERS
 @require_GET
 def case_list(request: HttpRequest) -> HttpResponse:
     """All cases and how far each is."""
-    cases = Case.objects.filter(is_rehearsal=False).select_related("patient", "registration")
+    cases = Case.objects.filter(is_rehearsal=False).with_images().select_related("patient")
     cases = cases.prefetch_related("series", "exclusions")
     return render(request, "cases/list.html", {"cases": cases})
 
@@ -49,7 +49,7 @@ def case_page(request: HttpRequest, code: str) -> HttpResponse:
         "exclusion": case.exclusion,
         "damages": damages(case),
         "shows_pictures": may_read or case.exclusion is None,
-        "pictures": case.slices.filter(role=case.annotated_role.value),
+        "pictures": case.slices.filter(role=case.drawn_role),
         "may_read": may_read,
     }
     return render(request, "cases/case.html", context)
@@ -96,10 +96,13 @@ def _chose(request: HttpRequest, patient: Patient, form: SeriesForm) -> bool:
 @login_required
 @require_GET
 def checkerboard(request: HttpRequest, code: str) -> HttpResponse:
-    """T1 and T2 in alternating tiles."""
-    case = get_object_or_404(Case, code=code, registration__isnull=False)
+    """The two images of a case's first registration in alternating tiles."""
+    case = get_object_or_404(Case, code=code)
     require_shown(case, signed_in_user(request))
-    return png_answer(request, whole_bytes(checkerboard_file(case)))
+    registration = case.registrations.first()
+    if registration is None:
+        raise Http404
+    return png_answer(request, whole_bytes(checkerboard_file(registration)))
 
 
 @login_required
@@ -139,8 +142,8 @@ def capability_picture(request: HttpRequest, token: str) -> HttpResponse:
 @login_required
 @require_GET
 def thumbnail(request: HttpRequest, code: str, kind: str) -> HttpResponse:
-    """A small picture of a case: its T1, its T2, or both in tiles."""
-    case = get_object_or_404(Case.objects.select_related("registration"), code=code)
+    """A small picture of a case: one of its series, or two images in tiles."""
+    case = get_object_or_404(Case.objects.with_images(), code=code)
     require_shown(case, signed_in_user(request))
     if kind not in thumbnails(case):
         raise Http404

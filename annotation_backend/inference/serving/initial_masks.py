@@ -149,9 +149,9 @@ def _inputs_of(cases: Sequence[Case], model: Model) -> dict[int, str]:
 
 def _inputs(case: Case, contours: list[str]) -> Mapping[str, object]:
     return {
-        "registration": case.registration.record_sha256,
+        "registration": case.images_sha256,
         "pictures": case.picture_plane,
-        "target": case.annotated_role.value,
+        "target": case.drawn_role,
         "contours": contours,
         "margin": BOX_MARGIN_PIXELS,
     }

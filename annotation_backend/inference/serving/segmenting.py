@@ -15,7 +15,6 @@ from annotation_backend.inference.serving.serving import model_for, warm_up
 from annotation_backend.registry.models import Model, PromptKind
 from datasets.files import sha256_of_bytes
 from datasets.image.volume import Volume
-from datasets.study.case import SeriesRole
 from training.prompts.prompt import Prompts
 from training.prompts.prompt_document import as_document
 
@@ -129,17 +128,17 @@ def segment_case(
 def request_of(
     case: Case, prompts: Prompts, *, slices: Sequence[int] | None, previous: Volume | None = None
 ) -> "SegmentationRequest":
-    """A segmenter's request for a case: both sequences, the annotated one as target."""
+    """A segmenter's request for a case: all its images, the one that is drawn on as target."""
     from training.segmenters.segmenter import SegmentationRequest
 
     volumes = loaded_volumes(case)
     return SegmentationRequest(
-        volumes={SeriesRole.T1: volumes.t1, SeriesRole.T2: volumes.t2},
-        target=case.annotated_role,
+        volumes=volumes.images,
+        target=case.drawn_role,
         prompts=prompts,
         slice_axis=picture_plane(case).slice_axis,
         slices=None if slices is None else tuple(slices),
-        cache_key=case.registration.record_sha256,
+        cache_key=case.images_sha256,
         previous=previous,
     )
 
