@@ -16,6 +16,7 @@ from annotation_backend.labeling.models import CaseMask, LabelingProject
 from annotation_backend.labeling.studio.client import is_up
 from annotation_backend.publishing.models import Release
 from annotation_backend.review.services import queue
+from annotation_backend.studies.people import studies_of
 from annotation_backend.supervision.presence import missing
 from annotation_backend.web.machine_faults import refusal_of
 
@@ -68,7 +69,7 @@ def guide(request: HttpRequest) -> HttpResponse:
 def home(request: HttpRequest) -> HttpResponse:
     """The first page: each role's next step."""
     project = LabelingProject.objects.order_by("pk").last()
-    entries = queue()
+    entries = [entry for study in studies_of(request.user) for entry in queue(study)]
     context = {
         "case_count": Case.objects.in_use().count(),
         "mask_count": CaseMask.objects.values("case").distinct().count(),

@@ -14,6 +14,7 @@ from annotation_backend.doctor.putting_away import put_away_rehearsals
 from annotation_backend.doctor.rehearsal import Rehearsal
 from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.project.project import current_project
+from annotation_backend.studies.services import find_study
 
 __all__ = ["Examination", "Failure", "Link", "alone", "examine", "put_away_rehearsals"]
 
@@ -65,7 +66,7 @@ def _of_project(check: Callable[[LabelingProject], None]) -> Callable[[], None]:
     publication."""
 
     def of_project() -> None:
-        project = current_project()
+        project = current_project(find_study(None))
         if project is not None:
             check(project)
 

@@ -25,6 +25,7 @@ from annotation_backend.labeling.studio.client import call
 from annotation_backend.publishing.services import release_case
 from annotation_backend.review.models import Review, Verdict
 from annotation_backend.review.services import decide
+from annotation_backend.studies.services import find_study
 from datasets.errors import RejectedInput, TryAgain
 from datasets.image.mask import Inside
 from datasets.study.case import QualityScore
@@ -70,7 +71,7 @@ class Rehearsal:
         from datasets.phantom.cohort import write_phantom_cohort
 
         write_phantom_cohort(self._folder, patients=1, seed=_SEED, prefix=_PREFIX)
-        report = ingest(self._folder, is_rehearsal=True)
+        report = ingest(self._folder, study=find_study(None), is_rehearsal=True)
         arrived = [*report.new, *report.known]
         if len(arrived) != 1:
             raise RejectedInput(

@@ -11,6 +11,7 @@ from annotation_backend.labeling.studio.credentials import basic_auth, ml_backen
 from annotation_backend.labeling.watch.services import look, settle
 from annotation_backend.registry.model_registry import serving_model
 from annotation_backend.registry.models import PromptKind
+from annotation_backend.studies.services import find_study
 from datasets.errors import RejectedInput, TryAgain
 
 WEBHOOK_REMEDY = "`manage.py publish_tasks` sets it up again; where this run could publish, it did."
@@ -47,7 +48,7 @@ def models() -> None:
     """Each kind of prompt that annotators' tools send has a model with whole files."""
     project = LabelingProject.objects.filter(is_retired=False).order_by("pk").last()
     for kind in ASKED_FOR:
-        model = serving_model(kind) if project is None else answering_model(project, kind)
+        model = serving_model(kind, find_study(None)) if project is None else answering_model(project, kind)
         if not (model.path / "model.json").is_file():
             raise RejectedInput(
                 "model-gone",

@@ -22,6 +22,7 @@ from annotation_backend.labeling.signals import (
 from annotation_backend.labeling.watch.jobs import look_over_project
 from annotation_backend.registry.models import Model
 from annotation_backend.registry.signals import automatic_model_promoted, model_promoted
+from annotation_backend.studies.models import Study
 from training.methods.needs import BOXED
 from training.model_package import Method
 
@@ -76,17 +77,17 @@ def has_tasks(*, case: Case, **_signal: Any) -> bool:
 
 
 @receiver(automatic_model_promoted)
-def draw_waiting_tasks_anew(**_signal: Any) -> None:
-    """Queues fresh predictions for every case with tasks that nobody submitted."""
-    for code in _waiting_cases():
+def draw_waiting_tasks_anew(*, study: Study, **_signal: Any) -> None:
+    """Queues fresh predictions for every case of the study with tasks that nobody submitted."""
+    for code in _waiting_cases(study):
         queue_once(predict_case, case_code=code)
 
 
 @receiver(model_promoted)
-def embed_waiting_tasks(*, model: Model, **_signal: Any) -> None:
-    """Queues the embedding of slices for every case with tasks that nobody submitted, if the model embeds."""
+def embed_waiting_tasks(*, model: Model, study: Study, **_signal: Any) -> None:
+    """Queues the embedding of slices for the study's cases with tasks that nobody submitted, if the model embeds."""
     if Method(model.method) in BOXED:
-        for code in _waiting_cases():
+        for code in _waiting_cases(study):
             queue_once(embed_case, case_code=code)
 
 
@@ -109,10 +110,10 @@ def show_again(*, case: Case, **_signal: Any) -> None:
         queue_once(assemble_case, case_code=case.code)
 
 
-def _waiting_cases() -> list[str]:
+def _waiting_cases(study: Study) -> list[str]:
     waiting = (
         Case.objects.not_excluded()
-        .filter(labeling_tasks__state=TaskState.PENDING, labeling_tasks__project__is_retired=False)
+        .filter(study=study, labeling_tasks__state=TaskState.PENDING, labeling_tasks__project__is_retired=False)
         .distinct()
     )
     return list(waiting.values_list("code", flat=True))

@@ -23,7 +23,6 @@ from annotation_backend.labeling.models import (
 )
 from annotation_backend.labeling.project.deleted_project import bring_back, is_gone, require_organisation, retire
 from annotation_backend.labeling.project.people import ensure_people
-from annotation_backend.labeling.project.project import current_project
 from annotation_backend.labeling.project.task_states import stale_tasks
 from annotation_backend.labeling.saves.reconcile import PullReport, pull
 from annotation_backend.labeling.studio.client import is_up
@@ -85,7 +84,7 @@ def look_around() -> list[str]:
         Lines to tell; also the reason why neither could be asked, which keeps no saves from being taken over.
     """
     try:
-        require_organisation(current_project())
+        require_organisation(LabelingProject.objects.filter(is_retired=False).order_by("pk").last())
         return [str(finding) for finding in (*bring_back(), *ensure_people())]
     except MaskloopError as error:
         return [str(error)]

@@ -6,6 +6,7 @@ from django_tasks import task
 
 from annotation_backend.learning.models import Run, RunStatus
 from annotation_backend.learning.snapshot_training import METHOD, take_snapshot, train
+from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 
 logger = logging.getLogger(__name__)
@@ -17,8 +18,11 @@ STEPS = 60
 
 
 @task(queue_name=QUEUE)
-def train_on_approved() -> str | None:
-    """Trains the 2.5D U-Net on the masks that are approved now and registers it; nothing is promoted.
+def train_on_approved(*, study: str = "") -> str | None:
+    """Trains the 2.5D U-Net on the masks of a study that are approved now and registers it; nothing is promoted.
+
+    Args:
+        study: The study's name; empty in jobs of the time when there was only one.
 
     Returns:
         The model; None if nothing is approved, or if an approval ended during the training. The same approved masks
@@ -27,7 +31,7 @@ def train_on_approved() -> str | None:
     from training.fitting.unet25d import FitSettings
 
     try:
-        snapshot = take_snapshot()
+        snapshot = take_snapshot(Study.objects.get(name=study) if study else Study.objects.get(is_first=True))
         known = Run.objects.filter(snapshot=snapshot, method=METHOD, status=RunStatus.DONE, model__isnull=False).last()
         run = known or train(snapshot, FitSettings(steps=STEPS))
     except RejectedInput as error:

@@ -30,6 +30,7 @@ from annotation_backend.registry.model_registry import models_folder, register_p
 from annotation_backend.registry.models import Model
 from annotation_backend.review.approvals import approved_reviews, lock_approvals, why_unapproved
 from annotation_backend.review.models import Review
+from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, is_unchanged, sha256_of_bytes, write_json
 from datasets.formats.nifti import read_mask
@@ -49,13 +50,13 @@ METHOD = Method.UNET_25D.value
 MODEL_NAME = "unet-25d"
 
 
-def snapshot_content() -> dict[str, Any]:
-    """The approved masks as they would be frozen now.
+def snapshot_content(study: Study) -> dict[str, Any]:
+    """A study's approved masks as they would be frozen now.
 
     Raises:
         RejectedInput: No mask is approved.
     """
-    reviews = approved_reviews()
+    reviews = approved_reviews(study=study)
     if not reviews:
         raise RejectedInput(
             "nothing-approved",
@@ -65,17 +66,17 @@ def snapshot_content() -> dict[str, Any]:
     return {"cases": [_entry(review) for review in reviews]}
 
 
-def take_snapshot() -> Snapshot:
-    """Freezes the list of approved masks; the same masks give the same snapshot.
+def take_snapshot(study: Study) -> Snapshot:
+    """Freezes the list of a study's approved masks; the same masks give the same snapshot.
 
     Raises:
         RejectedInput: No mask is approved.
     """
-    content = snapshot_content()
+    content = snapshot_content(study)
     digest = sha256_of_bytes(canonical_json(content))
     with transaction.atomic():
         _require_approved(content)
-        snapshot, is_new = Snapshot.objects.get_or_create(digest=digest, defaults={"content": content})
+        snapshot, is_new = Snapshot.objects.get_or_create(study=study, digest=digest, defaults={"content": content})
     if is_new:
         write_json(settings.DATA_FOLDER / "snapshots" / f"{digest}.json", content)
     return snapshot

@@ -11,6 +11,7 @@ from annotation_backend.cases.models import modality_of
 from annotation_backend.cases.registration.volumes import case_volumes
 from annotation_backend.review.approvals import approved_reviews, why_unapproved
 from annotation_backend.review.models import Review
+from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 from datasets.files import is_unchanged
 from datasets.formats.nifti import read_mask
@@ -24,6 +25,7 @@ def export_approved(
     codes: Sequence[str] | None,
     slice_settings: "TrainingSliceSettings",
     *,
+    study: Study | None = None,
     progress: Progress | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Writes the training slices of approved cases to ``training_slices/<case>`` in the data folder.
@@ -31,6 +33,7 @@ def export_approved(
     Args:
         codes: Codes of the cases; None for all approved cases.
         slice_settings: Selection of slices, and their grey window.
+        study: The study whose cases they are; None for any.
         progress: Called with (cases done, cases to do).
 
     Returns:
@@ -40,7 +43,7 @@ def export_approved(
         RejectedInput: A case has no approved mask (``nothing-approved``), its approval ended during the export
             (``approval-ended``: its slices are removed), or the mask's file was changed (``mask-changed``).
     """
-    approved = approved_cases(codes)
+    approved = approved_cases(codes, study=study)
     manifests = {}
     for number, (code, review) in enumerate(approved.items(), start=1):
         manifests[code] = _export(review, slice_settings)
@@ -50,16 +53,17 @@ def export_approved(
     return manifests
 
 
-def approved_cases(codes: Sequence[str] | None) -> dict[str, Review]:
+def approved_cases(codes: Sequence[str] | None, *, study: Study | None = None) -> dict[str, Review]:
     """The reviews that approved the wanted cases' masks, by code.
 
     Args:
         codes: Codes of the cases; None for all approved cases.
+        study: The study whose cases they are; None for any.
 
     Raises:
         RejectedInput: A case has no approved mask (``nothing-approved``).
     """
-    approved = {review.mask.case.code: review for review in approved_reviews()}
+    approved = {review.mask.case.code: review for review in approved_reviews(study=study)}
     wanted = list(codes) if codes else list(approved)
     if not wanted or (missing := sorted(set(wanted) - set(approved))):
         named = f" for {', '.join(missing)}" if wanted else ""

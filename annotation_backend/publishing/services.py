@@ -18,6 +18,7 @@ from annotation_backend.labeling.versions.stored_masks import mask_file
 from annotation_backend.publishing.models import Release
 from annotation_backend.review.approvals import approved_reviews, lock_approvals, why_unapproved
 from annotation_backend.review.models import Review
+from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
 from datasets.part_folder import remove_remains
@@ -39,19 +40,19 @@ class BuiltRelease:
     findings: tuple[Finding, ...] = ()
 
 
-def releases_folder() -> Path:
-    """Folder of all releases."""
-    return Path(settings.DATA_FOLDER) / "releases"
+def releases_folder(study: Study) -> Path:
+    """Folder of a study's releases."""
+    return study.folder / "releases"
 
 
-def release_cases() -> list[ReleaseCase]:
-    """The approved cases with their files and each file's sources.
+def release_cases(study: Study) -> list[ReleaseCase]:
+    """A study's approved cases with their files and each file's sources.
 
     Raises:
         RejectedInput: No case is approved.
         DamagedFile: A file of an approved case is not as it was written.
     """
-    reviews = approved_reviews()
+    reviews = approved_reviews(study=study)
     if not reviews:
         raise RejectedInput(
             "nothing-approved",
@@ -71,25 +72,29 @@ def _require_whole(review: Review) -> None:
 
 
 def publish_release(
-    release_settings: ReleaseSettings, *, progress_of: Callable[[], Progress] = lambda: lambda _done, _all: None
+    study: Study,
+    release_settings: ReleaseSettings,
+    *,
+    progress_of: Callable[[], Progress] = lambda: lambda _done, _all: None,
 ) -> BuiltRelease:
-    """Builds a release, verifies it as anybody outside would, and makes a record of it.
+    """Builds a release of a study, verifies it as anybody outside would, and makes a record of it.
 
     A case that was excluded, returned or changed while the release was built is not in it: it is built again without.
 
     Args:
+        study: The study.
         release_settings: The release's name, version, licence and texts.
         progress_of: Shows how many cases are written; asked for one display a build.
 
     Raises:
         RejectedInput: Nothing is approved (any more), cases go on leaving, or this version exists with other content.
     """
-    cases, findings = release_cases(), list[Finding]()
-    remove_remains(releases_folder())
+    cases, findings = release_cases(study), list[Finding]()
+    remove_remains(releases_folder(study))
     for _ in range(MOST_BUILDS):
-        release, left = _freeze(cases, naming_withdrawn(release_settings), progress_of())
+        release, left = _freeze(study, cases, naming_withdrawn(study, release_settings), progress=progress_of())
         if release is not None:
-            return BuiltRelease(release, verify_release(release.path), (*findings, *_unrecorded()))
+            return BuiltRelease(release, verify_release(release.path), (*findings, *_unrecorded(study)))
         findings += [_case_left(code, why) for code, why in left.items()]
         cases = [case for case in cases if case.code not in left]
         if not cases:
@@ -102,16 +107,16 @@ def publish_release(
     )
 
 
-def naming_withdrawn(release_settings: ReleaseSettings) -> ReleaseSettings:
+def naming_withdrawn(study: Study, release_settings: ReleaseSettings) -> ReleaseSettings:
     """The settings with the cases that earlier versions of the release held and that are excluded now."""
-    earlier = Release.objects.filter(name=release_settings.name).exclude(version=release_settings.version)
+    earlier = Release.objects.filter(study=study, name=release_settings.name).exclude(version=release_settings.version)
     excluded = Exclusion.objects.filter(case__releases__in=earlier, ended__isnull=True)
     codes = {*release_settings.withdrawn, *excluded.values_list("case__code", flat=True)}
     return replace(release_settings, withdrawn=tuple(sorted(codes)))
 
 
 def _freeze(
-    cases: Sequence[ReleaseCase], release_settings: ReleaseSettings, progress: Progress
+    study: Study, cases: Sequence[ReleaseCase], release_settings: ReleaseSettings, *, progress: Progress
 ) -> tuple[Release | None, Mapping[str, str]]:
     """Writes a release, and moves it in and records it if all its approvals still hold.
 
@@ -120,13 +125,13 @@ def _freeze(
     Returns:
         The record and nothing; or None and, by case, why it must not be in the release.
     """
-    folder = releases_folder()
+    folder = releases_folder(study)
     with written_release(cases, release_settings, folder, progress=progress) as written, one_at_a_time(folder):
         was_there = written.target.exists()
         try:
             with transaction.atomic():
                 left = _left(cases)
-                return (None, left) if left else (_record(written, cases), {})
+                return (None, left) if left else (_record(study, written, cases), {})
         except BaseException:
             if not was_there:
                 shutil.rmtree(written.target, ignore_errors=True)
@@ -140,9 +145,10 @@ def _left(cases: Sequence[ReleaseCase]) -> dict[str, str]:
     return {case.code: why_unapproved(case.code) for case in cases if now.get(case.code) != case}
 
 
-def _record(written: WrittenRelease, cases: Sequence[ReleaseCase]) -> Release:
+def _record(study: Study, written: WrittenRelease, cases: Sequence[ReleaseCase]) -> Release:
     built = written.settle()
     release, _ = Release.objects.update_or_create(
+        study=study,
         name=built.name,
         version=built.version,
         defaults={"digest": built.digest, "folder": str(built.folder.relative_to(settings.DATA_FOLDER))},
@@ -151,10 +157,10 @@ def _record(written: WrittenRelease, cases: Sequence[ReleaseCase]) -> Release:
     return release
 
 
-def _unrecorded() -> Iterator[Finding]:
+def _unrecorded(study: Study) -> Iterator[Finding]:
     """Folders without a record: a build was killed in the moment between both, or the database is an older one."""
-    recorded = {Path(folder).name for folder in Release.objects.values_list("folder", flat=True)}
-    for folder in sorted(releases_folder().iterdir()):
+    recorded = {Path(folder).name for folder in Release.objects.filter(study=study).values_list("folder", flat=True)}
+    for folder in sorted(releases_folder(study).iterdir()):
         if folder.is_dir() and not folder.name.startswith(".") and folder.name not in recorded:
             message = f"The release folder {folder.name} has no record."
             remedy = "Build that version again, which records it; where that is refused and nobody has it, remove it."

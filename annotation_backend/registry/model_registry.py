@@ -8,6 +8,7 @@ from django.db import transaction
 
 from annotation_backend.registry.models import Model, Promotion, PromptKind
 from annotation_backend.registry.signals import automatic_model_promoted, model_promoted
+from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 from training.model_package import Method, read_description, read_package
 
@@ -98,11 +99,14 @@ def check_promotion(model: Model, kinds: list[PromptKind] | None) -> list[Prompt
     return wanted
 
 
-def promote(model: Model, *, kinds: list[PromptKind] | None = None, is_default: bool = False) -> list[Promotion]:
-    """Lets `model` serve from now on; running services take it up within 5 s, when they have loaded it.
+def promote(
+    model: Model, *, study: Study, kinds: list[PromptKind] | None = None, is_default: bool = False
+) -> list[Promotion]:
+    """Lets `model` serve a study from now on; running services take it up within 5 s, when they have loaded it.
 
     Args:
         model: A registered model.
+        study: The study.
         kinds: The kinds of prompt to serve; those of `check_promotion` when None.
         is_default: True if no person chose it.
 
@@ -111,20 +115,23 @@ def promote(model: Model, *, kinds: list[PromptKind] | None = None, is_default: 
     """
     wanted = check_promotion(model, kinds)
     with transaction.atomic():
-        promotions = [Promotion.objects.create(model=model, prompt_kind=kind, is_default=is_default) for kind in wanted]
+        promotions = [
+            Promotion.objects.create(study=study, model=model, prompt_kind=kind, is_default=is_default)
+            for kind in wanted
+        ]
         if PromptKind.AUTOMATIC in wanted:
-            automatic_model_promoted.send(sender=Model, model=model)
-        model_promoted.send(sender=Model, model=model, kinds=wanted)
+            automatic_model_promoted.send(sender=Model, model=model, study=study)
+        model_promoted.send(sender=Model, model=model, kinds=wanted, study=study)
     return promotions
 
 
-def serving_model(kind: PromptKind) -> Model:
-    """The model that answers `kind` now.
+def serving_model(kind: PromptKind, study: Study) -> Model:
+    """The model that answers `kind` in a study now.
 
     Raises:
         RejectedInput: None was promoted.
     """
-    promotion = Promotion.objects.filter(prompt_kind=kind).select_related("model").first()
+    promotion = Promotion.objects.filter(study=study, prompt_kind=kind).select_related("model").first()
     if promotion is None:
         raise RejectedInput(
             "no-serving-model",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from annotation_backend.registry.model_registry import ensure_lite_medsam, models_folder, promote, register_package
 from annotation_backend.registry.models import Model, Promotion, PromptKind
+from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 from datasets.part_folder import part_folder, place_part
 from training.model_package import DESCRIPTION_NAME, WEIGHTS_NAME, read_description, read_package
@@ -21,7 +22,7 @@ DEFAULTS = {
 
 
 def ensure_shipped_models() -> list[str]:
-    """Registers LiteMedSAM and all shipped models, and lets the default ones serve.
+    """Registers LiteMedSAM and all shipped models, and lets the default ones serve every study.
 
     Returns:
         One line for each model that could not be registered; the others go on.
@@ -37,8 +38,8 @@ def ensure_shipped_models() -> list[str]:
             findings.append(f"{name}: {error}")
     for kind, preferred in DEFAULTS.items():
         found = next((registered[name] for name in preferred if name in registered), None)
-        if found is not None:
-            _let_serve(kind, found)
+        for study in Study.objects.all() if found is not None else ():
+            _let_serve(study, kind, found)
     return findings
 
 
@@ -46,11 +47,11 @@ def _registered(package: Path) -> Model:
     return register_package(_copied(package))
 
 
-def _let_serve(kind: PromptKind, model: Model) -> None:
+def _let_serve(study: Study, kind: PromptKind, model: Model) -> None:
     """Promotes a shipped model, unless it serves already or a person chose another."""
-    newest = Promotion.objects.filter(prompt_kind=kind).first()
+    newest = Promotion.objects.filter(study=study, prompt_kind=kind).first()
     if newest is None or (newest.is_default and newest.model_id != model.pk):
-        promote(model, kinds=[kind], is_default=True)
+        promote(model, study=study, kinds=[kind], is_default=True)
 
 
 def _copied(package: Path) -> Path:

@@ -5,17 +5,20 @@ from collections.abc import Collection
 from annotation_backend.cases.models import Case, VerdictOfRegistration
 from annotation_backend.review.endings import end_what_changed
 from annotation_backend.review.models import Review, Verdict, approved_review, latest_review
+from annotation_backend.studies.models import Study
 
 
-def approved_reviews(codes: Collection[str] | None = None) -> list[Review]:
+def approved_reviews(codes: Collection[str] | None = None, *, study: Study | None = None) -> list[Review]:
     """The approving verdict of each sound case that has an approved mask now, in the order of the cases.
 
     A verdict whose ground changed unnoticed ends here, with a row that says so.
 
     Args:
         codes: Codes of the cases; None for all.
+        study: The study whose cases they are; None for any.
     """
-    cases = Case.objects.sound() if codes is None else Case.objects.sound().filter(code__in=codes)
+    cases = Case.objects.sound() if study is None else Case.objects.sound().filter(study=study)
+    cases = cases if codes is None else cases.filter(code__in=codes)
     reviews = {case: approved_review(case) for case in cases}
     for case, review in reviews.items():
         if review is None:

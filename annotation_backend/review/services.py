@@ -15,6 +15,7 @@ from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.labeling.versions.standing import Standing, standings
 from annotation_backend.review.models import Review, Verdict, latest_review, latest_reviews
 from annotation_backend.review.seen import Seen, seen_now
+from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 from datasets.study.case import QualityScore
 
@@ -49,9 +50,10 @@ class QueueEntry:
         return len(mask.annotated_slices) + len(mask.unannotated_slices) if mask else self.case.labeling_tasks.count()
 
 
-def queue() -> list[QueueEntry]:
-    """All cases with a mask, those first that need a look."""
-    cases = list(Case.objects.in_use().filter(masks__isnull=False).select_related("registration").distinct())
+def queue(study: Study) -> list[QueueEntry]:
+    """All cases of a study with a mask, those first that need a look."""
+    annotated = Case.objects.in_use().filter(study=study, masks__isnull=False)
+    cases = list(annotated.select_related("study", "registration").distinct())
     found, reviews = standings(cases), latest_reviews(cases)
     entries = [QueueEntry(case, found[case.pk], reviews.get(case.pk)) for case in cases]
     return sorted(entries, key=lambda entry: (not entry.is_waiting, entry.case.code))

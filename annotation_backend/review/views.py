@@ -20,6 +20,7 @@ from annotation_backend.review.models import Review, Verdict, latest_review
 from annotation_backend.review.overlay import mask_on_slice
 from annotation_backend.review.seen import seen_now
 from annotation_backend.review.services import decide, queue, require_reviewable
+from annotation_backend.studies.services import find_study
 from datasets.errors import RejectedInput
 
 READERS = (Role.RADIOLOGIST, Role.DATA_MANAGER)
@@ -29,7 +30,7 @@ READERS = (Role.RADIOLOGIST, Role.DATA_MANAGER)
 @require_GET
 def review_queue(request: HttpRequest) -> HttpResponse:
     """All cases with a mask, the waiting ones first."""
-    return render(request, "review/queue.html", {"entries": queue()})
+    return render(request, "review/queue.html", {"entries": queue(find_study(None))})
 
 
 @roles_required(*READERS)

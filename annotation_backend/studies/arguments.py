@@ -21,3 +21,12 @@ def study_of(options: Mapping[str, Any]) -> Study:
             was named (``study-unsaid``).
     """
     return find_study(options["study"])
+
+
+def study_among(options: Mapping[str, Any]) -> Study | None:
+    """The study whose cases a command is about; None where cases are named, whose codes no other study has.
+
+    Raises:
+        RejectedInput: As `study_of`, where no cases are named.
+    """
+    return None if options["case"] and not options["study"] else study_of(options)

@@ -1,6 +1,6 @@
 """Study, the versions of its protocol, and Membership: who has which role in it."""
 
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
@@ -17,9 +17,8 @@ class Study(models.Model):
     """One dataset in the making: its protocol, people, project in Label Studio, cases, models and releases."""
 
     name = models.CharField(max_length=MOST_NAME, unique=True, help_text="Small letters, digits and hyphens")
-    folder_name = models.CharField(
-        max_length=80, blank=True, help_text="Of its cases' files, below the data folder; empty for the folder itself"
-    )
+    document = models.TextField(help_text="The protocol in force, as TOML; its history is the protocol's versions")
+    is_first = models.BooleanField(default=False, help_text="Its codes are C0001 and P0001, its folder the data folder")
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -31,21 +30,25 @@ class Study(models.Model):
     @property
     def folder(self) -> Path:
         """Folder of its files."""
-        return Path(settings.DATA_FOLDER) / self.folder_name
+        return Path(settings.DATA_FOLDER) / ("" if self.is_first else f"studies/{self.name}")
 
-    @cached_property
-    def protocol_version(self) -> "ProtocolVersion":
-        """The version of its protocol that is in force."""
-        return self.protocol_versions.order_by("pk").reverse()[0]
+    def code(self, prefix: str, number: int) -> str:
+        """The code of one of its records, which no other study has.
+
+        Args:
+            prefix: ``C`` of cases, ``P`` of patients.
+            number: From 1.
+        """
+        return f"{'' if self.is_first else f'{self.name}-'}{prefix}{number:04d}"
 
     @property
     def protocol(self) -> Protocol:
         """Its protocol as it is in force."""
-        return self.protocol_version.protocol
+        return protocol_of(self.document)
 
 
 class ProtocolVersion(models.Model):
-    """A study's protocol from `created` on; the newest counts, the older ones are the history."""
+    """A study's protocol from `created` on; the newest is the one in force, the older ones are the history."""
 
     study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="protocol_versions")
     document = models.TextField(help_text="TOML, as a person gave it")
@@ -62,7 +65,7 @@ class ProtocolVersion(models.Model):
     @property
     def protocol(self) -> Protocol:
         """The document's value."""
-        return _protocol(self.document)
+        return protocol_of(self.document)
 
 
 class Membership(models.Model):
@@ -80,5 +83,6 @@ class Membership(models.Model):
 
 
 @lru_cache(maxsize=64)
-def _protocol(document: str) -> Protocol:
+def protocol_of(document: str) -> Protocol:
+    """The protocol of a stored document, read once."""
     return read_protocol(document)

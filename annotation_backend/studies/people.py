@@ -4,6 +4,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 
 from annotation_backend.accounts.models import Role, User
+from annotation_backend.accounts.services import email_of
 from annotation_backend.studies.models import Membership, Study
 
 
@@ -30,6 +31,12 @@ def has_role_in(study: Study, person: User | AnonymousUser, *roles: Role) -> boo
     """Whether a person has one of `roles` in a study; an administrator may do what a data manager may."""
     role = role_in(study, person)
     return role in roles or (role == Role.ADMINISTRATOR and Role.DATA_MANAGER in roles)
+
+
+def add_first_accounts(study: Study) -> None:
+    """Gives the first accounts their roles in a study; they have one only where somebody gave it, as everybody has."""
+    for person in User.objects.filter(username__in=map(email_of, Role)):
+        give_role(study, person, Role(person.role))
 
 
 def give_role(study: Study, person: User, role: Role) -> Membership:

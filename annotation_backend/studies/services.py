@@ -37,14 +37,17 @@ def create_study(name: str, document: str, *, person: User | None = None) -> Stu
             raise RejectedInput(
                 "study-exists", "There is a study of this name.", remedy="Give another name, or go on with that study."
             )
-        study = Study.objects.create(name=name, folder_name=f"studies/{name}")
+        study = Study.objects.create(name=name, document=document, is_first=not Study.objects.exists())
         ProtocolVersion.objects.create(study=study, document=document, digest=protocol.digest, person=person)
         study_created.send(sender=Study, study=study)
     return study
 
 
-def change_protocol(study: Study, document: str, *, person: User | None = None) -> ProtocolVersion:
+def change_protocol(study: Study, document: str, *, person: User | None = None) -> bool:
     """Gives a study another version of its protocol; what was made under the former one stays.
+
+    Returns:
+        Whether it is another than the one in force.
 
     Raises:
         RejectedInput: The document has a fault, is another protocol (``protocol-other``), is not newer than the one in
@@ -52,7 +55,7 @@ def change_protocol(study: Study, document: str, *, person: User | None = None) 
     """
     protocol, now = read_protocol(document), study.protocol
     if protocol.digest == now.digest:
-        return study.protocol_version
+        return False
     if protocol.name != now.name:
         raise RejectedInput(
             "protocol-other",
@@ -68,9 +71,10 @@ def change_protocol(study: Study, document: str, *, person: User | None = None) 
     with transaction.atomic():
         Study.objects.select_for_update().get(pk=study.pk)
         protocol_asked.send(sender=Study, study=study, protocol=protocol)
-        version = ProtocolVersion.objects.create(study=study, document=document, digest=protocol.digest, person=person)
-    study.__dict__.pop("protocol_version", None)
-    return version
+        ProtocolVersion.objects.create(study=study, document=document, digest=protocol.digest, person=person)
+        study.document = document
+        study.save(update_fields=["document"])
+    return True
 
 
 def find_study(name: str | None) -> Study:

@@ -19,6 +19,7 @@ from curation.deidentification.policy.attributes import (
     kept_attributes,
     patient_characteristics,
     safe_private,
+    safe_private_moments,
 )
 from curation.deidentification.policy.codes import known_codes
 from curation.deidentification.policy.policy import Policy
@@ -168,11 +169,21 @@ class _Place:
 
     def _private(self, element: DataElement) -> DataElement | None:
         known = SafePrivate(self.tag >> 16, self.tag & 0xFF, self._creator())
+        if known in safe_private_moments() and self.tag & 0xFF00:
+            return self._private_moment(element)
         check = safe_private().get(known) if self.tag & 0xFF00 else None
         kept = checked(check, _values(element), vr=element.VR) if check and element.VR not in ("UN", "SQ") else None
         if kept is None or hides_identifier(kept, self.rewriting.identifiers):
             return self._removed(Why.PRIVATE)
         return self._as(kept, element, Done.KEPT, Why.SAFE_PRIVATE)
+
+    def _private_moment(self, element: DataElement) -> DataElement | None:
+        values = [str(value) for value in _values(element)] if element.VR in _DATE_VRS else []
+        days = days_moved(self.rewriting.patient_code, self.rewriting.key)
+        moved = [shifted(value, element.VR, days) for value in values]
+        if not self.rewriting.policy.shift_dates or not moved or None in moved:
+            return self._removed(Why.PRIVATE)
+        return self._as(moved, element, Done.DATE_SHIFTED, Why.SAFE_PRIVATE)
 
     def _checked(self, check: str, element: DataElement, why: Why) -> DataElement | None:
         if element.VR not in dictionary_VR(self.tag).split(" or "):

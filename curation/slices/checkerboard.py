@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.slices.png import encode_png
-from datasets.image.intensity import Window, standard_window, to_uint8
+from datasets.image.intensity import Window, percentile_window, to_uint8
 from datasets.image.volume import Volume
 from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
 
@@ -42,7 +42,7 @@ def checkerboard(
     """
     first.grid.require_match(second.grid, what="The two images of a checkerboard")
     pictures = PicturePlane.of(first.grid, anatomical=plane)
-    windows = windows or (standard_window(first.data), standard_window(second.data))
+    windows = windows or (percentile_window(first.data), percentile_window(second.data))
     boards = []
     for index in spread(pictures.slice_count, count):
         one, other = (

@@ -20,15 +20,8 @@ from curation.slices.png import encode_png
 from datasets.errors import RejectedInput
 from datasets.files import flush_to_disk, sha256_of_bytes, write_bytes, write_json
 from datasets.image.digest import content_sha256
-from datasets.image.intensity import (
-    WINDOW_PRESETS,
-    FixedWindow,
-    Preset,
-    Window,
-    WindowPreset,
-    to_uint8,
-    windows_of,
-)
+from datasets.image.intensity import WINDOW_PRESETS, Preset, Window, preset_from, to_uint8, windows_of
+from datasets.image.volume import Volume
 from datasets.pictures.picture_plane import PicturePlane
 from datasets.study.case import CaseVolumes
 from datasets.study.protocol import UNKNOWN_TISSUE
@@ -198,7 +191,7 @@ def export_slices(
     of_role = {role: tuple((presets or {}).get(role, WINDOW_PRESETS)) for role in volumes}
     for given in of_role.values():
         _require_own_names(given)
-    windows = {role: windows_of(volume.data, of_role[role]) for role, volume in volumes.items()}
+    windows = {role: _windows(volume, of_role[role]) for role, volume in volumes.items()}
     (folder / SLICES_FILE).unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(role, index, preset) for role in volumes for index in chosen for preset in of_role[role]]
@@ -251,20 +244,20 @@ def _described(presets: Mapping[str, tuple[Preset, ...]]) -> list[dict[str, Any]
     """The windows as plain values: one list where all roles have the same."""
     lists = {role: [asdict(preset) for preset in of_role] for role, of_role in presets.items()}
     first = next(iter(presets.values()))
-    is_one = all(of_role == first for of_role in presets.values()) and isinstance(first[0], WindowPreset)
+    is_one = all(of_role == first for of_role in presets.values())
     return next(iter(lists.values())) if is_one else lists
 
 
 def _presets_from(values: Any, roles: Sequence[str]) -> dict[str, tuple[Preset, ...]]:
     if isinstance(values, list):
-        return {role: tuple(WindowPreset(**one) for one in values) for role in roles}
-    return {role: tuple(_preset_from(one) for one in of_role) for role, of_role in values.items()}
+        return dict.fromkeys(roles, tuple(preset_from(one) for one in values))
+    return {role: tuple(preset_from(one) for one in of_role) for role, of_role in values.items()}
 
 
-def _preset_from(values: Mapping[str, Any]) -> Preset:
-    """A window preset where the numbers can be percentiles of one that is known, otherwise intensities."""
-    known = {asdict(one)["name"]: one for one in WINDOW_PRESETS}.get(values["name"])
-    return known if known is not None and asdict(known) == dict(values) else FixedWindow(**values)
+def _windows(volume: Volume, presets: Sequence[Preset]) -> dict[str, Window]:
+    """Intensities that become black and white, by name of the preset."""
+    windows = windows_of(volume.data, presets)
+    return {preset.name: window for preset, window in zip(presets, windows, strict=True)}
 
 
 def _write_picture(path: Path, picture: NDArray[np.uint8], *, role: str, index: int, preset: str) -> ExportedSlice:

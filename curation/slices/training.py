@@ -170,7 +170,7 @@ def _grey(
 ) -> tuple[NDArray[np.uint8], Window]:
     resampled, [first, *_] = resample_volume(volume, grid), presets_of(modality)
     if isinstance(first, FixedWindow):
-        window = (first.low, first.high)
+        window = first.window
     else:
         window = percentile_window(resampled.data, low=settings.low_percentile, high=settings.high_percentile)
     return to_uint8(resampled.data, window=window), window

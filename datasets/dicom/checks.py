@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pydicom.charset import python_encoding
 
 from datasets.dicom.codestream import KINDS, NATIVE_SYNTAXES, recognise
+from datasets.dicom.sop_classes import IMAGE_CLASSES
 from datasets.dicom.structure import DicomStructure
 from datasets.finding import Finding, Level
 
@@ -41,7 +42,6 @@ _SINGLE_BYTE = frozenset(
     {"", "ISO_IR 6", *(f"ISO_IR {number}" for number in (100, 101, 109, 110, 126, 127, 138, 144, 148))}
 )
 _TEXTS = (0x00080070, 0x00080080, 0x00081030, 0x0008103E, 0x00100010, 0x00184000)
-_IMAGE_CLASSES = re.compile(r"1\.2\.840\.10008\.5\.1\.4\.1\.1\.(2|4)(\.\d+)*")
 _MOST_PADDING = 512
 """Some scanners round the length of their pixels up to a block; more is not padding."""
 
@@ -206,7 +206,7 @@ def _is_written_otherwise(text: bytes, names: list[str]) -> bool:
 
 
 def _is_tomogram(structure: DicomStructure) -> bool:
-    return bool(_IMAGE_CLASSES.fullmatch(structure.text(_SOP_CLASS) or ""))
+    return structure.text(_SOP_CLASS) in IMAGE_CLASSES
 
 
 def _error(code: str, message: str, remedy: str = _RESEND) -> Finding:

@@ -1,4 +1,4 @@
-"""Header values of a series by which a person, or a rule, picks the right T1 or T2."""
+"""Header values of a series by which a person, or a rule, picks the right image for a role."""
 
 import math
 from dataclasses import dataclass, field
@@ -8,11 +8,22 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.dicom.sop_classes import CAPTURES
+
 Vector = tuple[float, float, float]
 
 OBLIQUE_LIMIT_DEGREES = 30.0
 """A slice is axial, coronal or sagittal when its normal lies within this angle of that axis: limbs are often scanned
 along the bone, some 20 degrees off the table's axis, and are still read as axial."""
+
+
+_LOCALIZER_WORDS = frozenset({"LOCALIZER", "SCOUT", "SURVEY", "TOPOGRAM", "SCANOGRAM"})
+_REFORMAT_WORDS = frozenset(
+    {"REFORMATTED", "MPR", "CSA MPR", "CPR", "RESAMPLED", "CSA RESAMPLED", "MIP", "CSA MIP", "MINIP", "MIN IP",
+     "PROJECTION", "PROJECTION IMAGE", "VOLUME_RENDER", "VRT", "REPROJECTION"}
+)  # fmt: skip
+_CAPTURE_WORDS = frozenset({"SCREEN SAVE", "SCREENSHOT", "SCREEN_CAPTURE", "DOSE_INFO", "DOSE INFO", "DOSE REPORT"})
+"""Words of the image type, the standard's and the manufacturers'."""
 
 
 class Plane(StrEnum):
@@ -30,7 +41,7 @@ class SeriesEvidence:
     """Header values that tell what kind a series is. Free text is kept out of `repr`: people type names into it.
 
     Args:
-        modality: DICOM modality, ``MR`` for magnetic resonance; empty for NIfTI.
+        modality: DICOM modality: ``MR``, ``CT``, ``PT``; empty for NIfTI.
         series_description: Free text; look for words in it, never show it.
         scanning_sequence: ``SE``, ``GR``, ``IR``, ``EP``...
         sequence_variant: ``SK``, ``SP``, ``OSP``...
@@ -64,6 +75,15 @@ class SeriesEvidence:
         series_number: The scanner's number of the series; None where absent.
         acquisition_time: When it was acquired (else when its series or study began); only for comparing series of one
             patient. Never to be stored or shown.
+        convolution_kernel: CT: the scanner's word for the reconstruction, such as ``STANDARD``, ``B30f``, ``LUNG``.
+        gantry_tilt_degrees: CT: the gantry's tilt; None where absent.
+        units: Of the voxels: CT ``HU`` (or another rescale type, such as ``Z_EFF``), PET as stored in the file:
+            ``BQML``, ``GML``, ``CNTS``; empty for MR and where the header does not say.
+        corrected_image: PET: corrections that were made, ``ATTN`` and ``DECY`` among them.
+        series_type: PET: ``STATIC``, ``WHOLE BODY``, ``DYNAMIC`` or ``GATED``, then ``IMAGE`` or ``REPROJECTION``.
+        suv_factor: PET: what the rescaled values are multiplied by to become SUVbw; None where that is not known, for
+            which the series has a finding.
+        suv_from: PET: how the factor was found, in `datasets.dicom_pixels.suv`'s words.
     """
 
     modality: str = ""
@@ -99,6 +119,42 @@ class SeriesEvidence:
     series_number: int | None = None
     laterality: str = ""
     acquisition_time: datetime | None = field(default=None, repr=False)
+    convolution_kernel: str = ""
+    gantry_tilt_degrees: float | None = None
+    units: str = ""
+    corrected_image: tuple[str, ...] = ()
+    series_type: tuple[str, ...] = ()
+    suv_factor: float | None = None
+    suv_from: str = ""
+
+    @property
+    def is_attenuation_corrected(self) -> bool | None:
+        """Whether a PET is corrected for attenuation; None where the header does not say."""
+        return "ATTN" in self.corrected_image if self.corrected_image else None
+
+    @property
+    def is_localizer(self) -> bool:
+        """Whether the image type says that it is a localizer or scout."""
+        return bool(_LOCALIZER_WORDS & self._image_words)
+
+    @property
+    def is_reformat(self) -> bool:
+        """Whether the image type says that it was cut or projected from other images."""
+        return bool(_REFORMAT_WORDS & self._image_words)
+
+    @property
+    def is_capture(self) -> bool:
+        """Whether it is a screen shot or a page, such as a dose report."""
+        return self.sop_class.startswith(CAPTURES) or bool(_CAPTURE_WORDS & self._image_words)
+
+    @property
+    def is_gated_or_dynamic(self) -> bool:
+        """Whether a PET says that it has several times, or that the same places were taken several times."""
+        return bool({"DYNAMIC", "GATED"} & set(self.series_type)) or self.temporal_positions > 1
+
+    @property
+    def _image_words(self) -> set[str]:
+        return {word.upper() for value in self.image_type for word in (value, *value.split("_"))}
 
 
 def plane_of(normal: NDArray[np.floating]) -> Plane:

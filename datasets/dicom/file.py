@@ -32,7 +32,7 @@ def looks_like_dicom(path: Path) -> bool:
 
 
 def read_dataset(path: Path, *, keywords: list[str] | None = None, budget: Budget = DEFAULT_BUDGET) -> Dataset:
-    """Reads a DICOM file whole, or only `keywords` without pixels; no warnings.
+    """Reads a DICOM file whole, or only `keywords` without pixels ([] for all of the header); no warnings.
 
     The file's structure is checked first (`datasets.dicom.structure`), so that no parser recurses, inflates or
     allocates more than the budget allows.

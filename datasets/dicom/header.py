@@ -5,41 +5,29 @@ Identifiers (patient, study, series) stay inside the values, out of their `repr`
 """
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
-from pydicom.uid import CTImageStorage, EnhancedMRImageStorage, MRImageStorage
 
 from datasets.dicom.contour_references import contour_images
-from datasets.dicom.enhanced_mr import FUNCTIONAL_GROUPS, LEGACY_CONVERTED_MR, classic_frames
+from datasets.dicom.enhanced import FUNCTIONAL_GROUPS, classic_frames
 from datasets.dicom.evidence import OBLIQUE_LIMIT_DEGREES, Plane, SeriesEvidence, Vector, plane_of
-from datasets.dicom.file import number, numbers, read_dataset, text, texts, unreadable, values
+from datasets.dicom.file import number, numbers, read_dataset, text, unreadable, values
 from datasets.dicom.person import Person, person_of
+from datasets.dicom.pet_header import PET_KEYWORDS, PetFacts, pet_facts
+from datasets.dicom.series_facts import EVIDENCE_KEYWORDS, evidence_of, whole
+from datasets.dicom.sop_classes import IMAGE_CLASSES, SEGMENTATIONS, STRUCTURE_SET, is_enhanced
 
 __all__ = ["OBLIQUE_LIMIT_DEGREES", "Plane", "SeriesEvidence", "SliceHeader", "Vector", "plane_of", "read_header"]
 
-LABEL_MAP_SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.7"
-
-_STRUCTURE_SET_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
-_SEGMENTATION_CLASSES = frozenset({"1.2.840.10008.5.1.4.1.1.66.4", LABEL_MAP_SEGMENTATION})
-_ENHANCED_CLASSES = frozenset({EnhancedMRImageStorage, LEGACY_CONVERTED_MR})
-_IMAGE_CLASSES = frozenset({MRImageStorage, CTImageStorage}) | _ENHANCED_CLASSES
-
 _HEADER_KEYWORDS = [
-    "SOPClassUID", "SOPInstanceUID", "Modality", "PatientID", "StudyInstanceUID", "SeriesInstanceUID",
+    *EVIDENCE_KEYWORDS, *PET_KEYWORDS, "SOPInstanceUID", "PatientID", "StudyInstanceUID", "SeriesInstanceUID",
     "FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns",
-    "NumberOfFrames", "SamplesPerPixel", "SeriesDescription", "ScanningSequence", "SequenceVariant", "ScanOptions",
-    "RepetitionTime", "EchoTime", "InversionTime", "ImageType", "ContrastBolusAgent", "ContrastBolusVolume",
-    "ContrastBolusAgentSequence", "Manufacturer",
-    "PatientSex", "PatientBirthDate", "PatientName", "Laterality", "ImageLaterality",
-    "BodyPartExamined", "ReferencedFrameOfReferenceSequence", "MRAcquisitionType", "SequenceName", "PulseSequenceName",
-    "ProtocolName", "EchoTrainLength", "EchoNumbers", "FlipAngle", "DiffusionBValue", "AcquisitionNumber",
-    "NumberOfTemporalPositions", "ManufacturerModelName", "MagneticFieldStrength", "BurnedInAnnotation", "SeriesNumber",
-    "AcquisitionDateTime", "AcquisitionDate", "AcquisitionTime", "SeriesDate", "SeriesTime", "StudyDate", "StudyTime",
-    "InstanceNumber", "TemporalPositionIdentifier", "TriggerTime", "ImagesInAcquisition", "StackID", "RescaleSlope",
+    "NumberOfFrames", "SamplesPerPixel", "PatientSex", "PatientBirthDate", "PatientName",
+    "ReferencedFrameOfReferenceSequence", "InstanceNumber",
+    "TemporalPositionIdentifier", "TriggerTime", "ImagesInAcquisition", "StackID", "RescaleSlope",
     "RescaleIntercept", "SliceThickness", "SpacingBetweenSlices",
 ]  # fmt: skip
 
@@ -67,6 +55,7 @@ class SliceHeader:
         evidence: For the series' kind; slice count 1.
         frame: Which frame of the file this is, from 0.
         rescale: Slope and intercept of an enhanced object's frame; a classic slice's are read with its pixels.
+        is_rescaled: Whether the header has slope and intercept.
         instance_number: The file's, or the frame's within its stack, counted by the scanner; None where absent.
         temporal_position: Which of several times the slice was taken; None where absent.
         trigger_time_ms: Delay after the trigger; None where absent.
@@ -76,9 +65,10 @@ class SliceHeader:
         stack: Name of the stack that an enhanced object's frame belongs to.
         copy_uids: UIDs of other objects with the same pixels at the same place, which are not used.
         contour_images: UIDs of the images that a structure set's contours name.
-        frame_headers: Of an enhanced MR object, one header a frame.
+        frame_headers: Of an enhanced object, one header a frame.
         person: Digests of the patient's name, sex and birth date, only for telling two patients apart. Never to be
             stored or shown.
+        pet: How a PET's values become SUV. Never to be stored or shown.
     """
 
     path: Path = field(repr=False)
@@ -99,6 +89,7 @@ class SliceHeader:
     evidence: SeriesEvidence
     frame: int = 0
     rescale: tuple[float, float] = (1.0, 0.0)
+    is_rescaled: bool = False
     instance_number: int | None = None
     temporal_position: int | None = None
     trigger_time_ms: float | None = None
@@ -110,6 +101,7 @@ class SliceHeader:
     contour_images: frozenset[str] = field(default=frozenset(), repr=False)
     frame_headers: tuple["SliceHeader", ...] = field(default=(), repr=False)
     person: Person = field(default=Person(), repr=False)
+    pet: PetFacts | None = field(default=None, repr=False)
 
     @property
     def uids(self) -> frozenset[str]:
@@ -124,17 +116,17 @@ class SliceHeader:
     @property
     def is_segmentation(self) -> bool:
         """Whether the object is a DICOM SEG."""
-        return self.sop_class_uid in _SEGMENTATION_CLASSES
+        return self.sop_class_uid in SEGMENTATIONS
 
     @property
     def is_frame(self) -> bool:
-        """Whether this is one frame of an enhanced MR object."""
-        return self.sop_class_uid in _ENHANCED_CLASSES and self.frames == 1 and not self.frame_headers
+        """Whether this is one frame of an enhanced object."""
+        return is_enhanced(self.sop_class_uid) and self.frames == 1 and not self.frame_headers
 
     @property
     def is_structure_set(self) -> bool:
         """Whether the object is an RTSTRUCT."""
-        return self.sop_class_uid == _STRUCTURE_SET_CLASS or self.evidence.modality == "RTSTRUCT"
+        return self.sop_class_uid == STRUCTURE_SET or self.evidence.modality == "RTSTRUCT"
 
     @property
     def normal(self) -> NDArray[np.float64]:
@@ -153,18 +145,27 @@ def read_header(path: Path) -> SliceHeader:
     """
     dataset = read_dataset(path, keywords=[*_HEADER_KEYWORDS, *FUNCTIONAL_GROUPS, "ReferencedSeriesSequence"])
     header = _header(path, dataset)
-    if not header.sop_class_uid or (header.sop_class_uid in _IMAGE_CLASSES and not header.is_image):
+    if not header.sop_class_uid or (header.sop_class_uid in IMAGE_CLASSES and not header.is_image):
         raise unreadable(EOFError())  # pydicom gives what it understood of a file that is cut off, without an error
     if header.is_structure_set:
         named = contour_images(read_dataset(path, keywords=["ROIContourSequence"]))
         return replace(header, contour_images=frozenset(named))
-    if header.sop_class_uid not in _ENHANCED_CLASSES:
-        return header
+    if not is_enhanced(header.sop_class_uid):
+        return _with_pet(header, dataset)
     frames = [
-        replace(_header(path, frame), frames=1, frame=index, rescale=_rescale(frame))
+        _with_pet(replace(_header(path, frame), frames=1, frame=index, rescale=_rescale(frame)), frame)
         for index, frame in enumerate(classic_frames(dataset, _HEADER_KEYWORDS))
     ]
     return replace(header, frame_headers=tuple(frames))
+
+
+def _with_pet(header: SliceHeader, dataset: Dataset) -> SliceHeader:
+    """The header with the facts for SUV where it is a PET's; classic ones have some of them in private elements."""
+    kind = IMAGE_CLASSES.get(header.sop_class_uid)
+    if kind is None or kind.modality != "PT":
+        return header
+    private = Dataset() if kind.is_enhanced else read_dataset(header.path, keywords=[])
+    return replace(header, pet=pet_facts(dataset, private))
 
 
 def _header(path: Path, dataset: Dataset) -> SliceHeader:
@@ -187,11 +188,12 @@ def _header(path: Path, dataset: Dataset) -> SliceHeader:
         column_direction=column,
         spacing=(pixel_spacing[1], pixel_spacing[0]) if pixel_spacing and min(pixel_spacing) > 0 else None,
         referenced_series=_referenced_series(dataset),
-        evidence=_evidence(dataset),
-        instance_number=_whole(dataset, "InstanceNumber"),
-        temporal_position=_whole(dataset, "TemporalPositionIdentifier"),
+        evidence=evidence_of(dataset, row, column),
+        is_rescaled=None not in (number(dataset, "RescaleSlope"), number(dataset, "RescaleIntercept")),
+        instance_number=whole(dataset, "InstanceNumber"),
+        temporal_position=whole(dataset, "TemporalPositionIdentifier"),
         trigger_time_ms=number(dataset, "TriggerTime"),
-        images_in_acquisition=_whole(dataset, "ImagesInAcquisition"),
+        images_in_acquisition=whole(dataset, "ImagesInAcquisition"),
         thickness_mm=number(dataset, "SliceThickness"),
         declared_gap_mm=number(dataset, "SpacingBetweenSlices"),
         stack=text(dataset, "StackID"),
@@ -234,70 +236,3 @@ def _referenced_series(dataset: Dataset) -> tuple[str, ...]:
     for series in values(dataset, "ReferencedSeriesSequence"):
         found[text(series, "SeriesInstanceUID")] = None
     return tuple(uid for uid in found if uid)
-
-
-def _evidence(dataset: Dataset) -> SeriesEvidence:
-    row, column = _directions(dataset)
-    return SeriesEvidence(
-        modality=text(dataset, "Modality").upper(),
-        series_description=text(dataset, "SeriesDescription"),
-        scanning_sequence=texts(dataset, "ScanningSequence"),
-        sequence_variant=texts(dataset, "SequenceVariant"),
-        scan_options=texts(dataset, "ScanOptions"),
-        repetition_time_ms=number(dataset, "RepetitionTime"),
-        echo_time_ms=number(dataset, "EchoTime"),
-        inversion_time_ms=number(dataset, "InversionTime"),
-        image_type=texts(dataset, "ImageType"),
-        contrast_agent=_contrast_agent(dataset),
-        plane=plane_of(np.cross(row, column)) if row and column else Plane.UNKNOWN,
-        slice_count=1,
-        manufacturer=text(dataset, "Manufacturer"),
-        body_part=text(dataset, "BodyPartExamined"),
-        laterality=(text(dataset, "ImageLaterality") or text(dataset, "Laterality")).upper(),
-        mr_acquisition_type=text(dataset, "MRAcquisitionType"),
-        sequence_name=text(dataset, "SequenceName") or text(dataset, "PulseSequenceName"),
-        protocol_name=text(dataset, "ProtocolName"),
-        echo_train_length=_whole(dataset, "EchoTrainLength"),
-        echo_number=_whole(dataset, "EchoNumbers"),
-        flip_angle=number(dataset, "FlipAngle"),
-        b_value=number(dataset, "DiffusionBValue"),
-        acquisition_number=_whole(dataset, "AcquisitionNumber"),
-        temporal_positions=_whole(dataset, "NumberOfTemporalPositions") or 1,
-        manufacturer_model=text(dataset, "ManufacturerModelName"),
-        field_strength_t=number(dataset, "MagneticFieldStrength"),
-        burned_in_annotation=text(dataset, "BurnedInAnnotation").upper(),
-        sop_class=text(dataset, "SOPClassUID"),
-        series_number=_whole(dataset, "SeriesNumber"),
-        acquisition_time=_acquisition_time(dataset),
-    )
-
-
-def _contrast_agent(dataset: Dataset) -> str:
-    """The contrast agent's name, a placeholder where a scanner writes its amount alone; empty where none was given."""
-    agents = values(dataset, "ContrastBolusAgentSequence")
-    named = (text(dataset, "ContrastBolusAgent"), *(text(agent, "CodeMeaning") for agent in agents))
-    is_given = bool(agents) or (number(dataset, "ContrastBolusVolume") or 0.0) > 0
-    return next(filter(None, named), "administered" if is_given else "")
-
-
-def _whole(dataset: Dataset, keyword: str) -> int | None:
-    """A field's first value as a whole number; None where absent, unreadable or not whole."""
-    found = number(dataset, keyword)
-    return int(found) if found is not None and found == int(found) else None
-
-
-def _acquisition_time(dataset: Dataset) -> datetime | None:
-    """Time of the acquisition, else of the series, else of the study."""
-    moments = [text(dataset, "AcquisitionDateTime")]
-    for event in ("Acquisition", "Series", "Study"):
-        date = text(dataset, f"{event}Date")
-        moments.append(date + (text(dataset, f"{event}Time") or "000000") if date else "")
-    return next((found for moment in moments if (found := _moment(moment)) is not None), None)
-
-
-def _moment(value: str) -> datetime | None:
-    """DICOM's date and time, to the second, as a scanner's own clock shows it."""
-    try:
-        return datetime.strptime(value[:14].ljust(14, "0"), "%Y%m%d%H%M%S") if len(value) >= 8 else None
-    except ValueError:
-        return None

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 
-from datasets.dicom.enhanced_mr import MOST_FRAMES, group_item
+from datasets.dicom.enhanced import MOST_FRAMES, group_item
 from datasets.dicom.file import number, numbers, read_dataset, text, values
-from datasets.dicom.header import LABEL_MAP_SEGMENTATION, SliceHeader, read_header
+from datasets.dicom.header import SliceHeader, read_header
+from datasets.dicom.sop_classes import LABEL_MAP_SEGMENTATION
 from datasets.dicom_masks.mask_set import MaskSet, unused_name
 from datasets.dicom_pixels.pixels import read_stored_frames
 from datasets.dicom_series.series import DicomSeries, series_grid

@@ -55,6 +55,8 @@ def same_acquisition(one: DicomSeries, other: DicomSeries) -> bool:
         return False
     if not _same_place_and_pixels(one, other) or not _same_timing(one, other):
         return False
+    if one.evidence.convolution_kernel != other.evidence.convolution_kernel:
+        return False
     places = [np.array([header.position for header in series.slices], dtype=np.float64) for series in (one, other)]
     return bool(np.abs(places[0] - places[1]).max() <= SLICE_POSITION_TOLERANCE_MM)
 
@@ -151,7 +153,10 @@ def _same_timing(one: DicomSeries, other: DicomSeries) -> bool:
 def _same_contrast(one: DicomSeries, other: DicomSeries) -> bool:
     first, second = one.evidence, other.evidence
     words = [
-        (evidence.image_type, evidence.scanning_sequence, evidence.scan_options, bool(evidence.contrast_agent))
+        (
+            (evidence.modality, evidence.units, evidence.convolution_kernel, evidence.corrected_image),
+            (evidence.image_type, evidence.scanning_sequence, evidence.scan_options, bool(evidence.contrast_agent)),
+        )
         for evidence in (first, second)
     ]
     return words[0] == words[1] and _near(first.flip_angle, second.flip_angle) and _same_timing(one, other)

@@ -28,6 +28,7 @@ from datasets.dicom_series.stack import (
     short_reference,
 )
 from datasets.dicom_series.stack_checks import STACK_CHECKS, positions
+from datasets.dicom_series.units import with_units
 from datasets.files import sha256_of_bytes, sha256_of_file
 from datasets.finding import Finding, Level
 from datasets.gate import DEFAULT_BUDGET, refuse_errors, require_affordable
@@ -63,6 +64,8 @@ def group_series(headers: Iterable[SliceHeader]) -> tuple[DicomSeries, ...]:
     - ``series-split``: another series has the slices between or beyond its own (error, or a warning where the two may
       be two stations).
     - ``series-twice`` (warning): the same acquisition is there as classic and as enhanced DICOM.
+    - ``ct-no-rescale``, ``ct-units``, ``pet-several-times`` and the refusals of `datasets.dicom_pixels.suv.suv_scale`
+      (errors): its values cannot become HU or SUV; ``pet-dates-differ`` (warning).
 
     Args:
         headers: Headers in the order of the files; objects without an image are left out.
@@ -113,7 +116,7 @@ def _step(series: DicomSeries) -> NDArray[np.float64]:
 
 
 def read_series(series: DicomSeries) -> Volume:
-    """Reads a series' voxels as float32, each slice with its own rescale slope and intercept applied.
+    """Reads a series' voxels as float32, each slice with its own rescale slope and intercept applied; PET in SUVbw.
 
     Returns:
         Array (i = column, j = row, k = slice) on `series_grid`.
@@ -134,6 +137,8 @@ def read_series(series: DicomSeries) -> Volume:
             data[:, :, slices] = np.moveaxis(frames, 0, -1)
         else:
             data[:, :, slices[0]] = read_pixels(series.slices[slices[0]], what=what)
+    if series.evidence.suv_factor is not None:
+        data *= np.float32(series.evidence.suv_factor)
     return Volume(data, grid)
 
 
@@ -164,20 +169,22 @@ def _series(part: SeriesPart, *, number_in_series: int) -> DicomSeries:
     stack, copies = without_duplicates(stack)
     first = stack[0]
     gap = _slice_gap(stack)
-    suffix = "" if number_in_series == 1 else f"-{number_in_series}"
+    reference = short_reference(first.series_uid) + ("" if number_in_series == 1 else f"-{number_in_series}")
+    evidence = replace(
+        first.evidence,
+        slice_count=len(stack) if first.frames == 1 else first.frames,
+        spacing=(*first.spacing, gap) if first.spacing else None,
+        coverage_mm=gap * len(stack) or None,
+        number_of_echoes=part.echoes,
+        temporal_positions=max(part.times, first.evidence.temporal_positions),
+    )
+    evidence, of_units = with_units(evidence, stack, reference=reference)
     return DicomSeries(
-        reference=short_reference(first.series_uid) + suffix,
+        reference=reference,
         slices=tuple(stack),
-        evidence=replace(
-            first.evidence,
-            slice_count=len(stack) if first.frames == 1 else first.frames,
-            spacing=(*first.spacing, gap) if first.spacing else None,
-            coverage_mm=gap * len(stack) or None,
-            number_of_echoes=part.echoes,
-            temporal_positions=max(part.times, first.evidence.temporal_positions),
-        ),
+        evidence=evidence,
         split_by=part.split_by,
-        findings=(*part.findings, *_copies_finding(copies, short_reference(first.series_uid) + suffix)),
+        findings=(*part.findings, *_copies_finding(copies, reference), *of_units),
     )
 
 

@@ -101,6 +101,11 @@ def _exact(read: Callable[[SliceHeader], Hashable]) -> "_Fact":
     return lambda slices: [read(header) for header in slices]
 
 
+def _frame_time(header: SliceHeader) -> Hashable:
+    """When a PET's frame was taken, of a dynamic series several times at each place."""
+    return header.pet and (header.pet.frame_reference_s, header.pet.acquired)
+
+
 _Fact = Callable[[list[SliceHeader]], list[Hashable]]
 
 _ECHO_TIME = _numeric(lambda header: header.evidence.echo_time_ms, relative=ECHO_TIME_TOLERANCE)
@@ -111,6 +116,7 @@ _CONTRAST_FACTS: tuple[tuple[str, _Fact], ...] = (
     ("inversion_time", _numeric(lambda header: header.evidence.inversion_time_ms, relative=ECHO_TIME_TOLERANCE)),
     ("b_value", _numeric(lambda header: header.evidence.b_value)),
     ("scan_options", _exact(lambda header: header.evidence.scan_options)),
+    ("convolution_kernel", _exact(lambda header: header.evidence.convolution_kernel)),
 )
 """Attributes that change the image's contrast: they always split."""
 
@@ -121,10 +127,11 @@ _ACQUISITION_FACTS: tuple[tuple[str, _Fact], ...] = (
     ("temporal_position", _exact(lambda header: header.temporal_position)),
     ("acquisition_number", _exact(lambda header: header.evidence.acquisition_number)),
     ("trigger_time", _numeric(lambda header: header.trigger_time_ms)),
+    ("frame_time", _exact(_frame_time)),
 )
 """These may differ from slice to slice within one stack: they split only where slices lie at one place."""
 
-_TIMES = ("temporal_position", "acquisition_number", "trigger_time")
+_TIMES = ("temporal_position", "acquisition_number", "trigger_time", "frame_time")
 
 
 def _parts_of_stack(stack: SeriesPart) -> list[SeriesPart]:

@@ -29,7 +29,7 @@ def _refuse_other_kinds(series: DicomSeries) -> None:
     if any(header.frames > 1 for header in series.slices):
         raise RejectedInput(
             "series-multi-frame",
-            f"Series {series.reference} holds a multi-frame object that is no enhanced MR.",
+            f"Series {series.reference} holds a multi-frame object that is no enhanced MR, CT or PET.",
             remedy="Export the series as classic single-frame DICOM, or as NIfTI.",
         )
     if any("MOSAIC" in header.evidence.image_type for header in series.slices):
@@ -131,6 +131,9 @@ def _step_refusal(code: str, series: DicomSeries, index: int, found: str) -> Rej
 
 def _refuse_tilt(series: DicomSeries) -> None:
     """Slices must lie on a straight line along their normal; a gantry tilt or a bent stack is no grid."""
+    tilt = max((abs(header.evidence.gantry_tilt_degrees or 0.0) for header in series.slices), default=0.0)
+    if series.evidence.modality == "CT" and tilt >= _SMALLEST_ANGLE_SHOWN:
+        raise _tilted(f"Series {series.reference} was taken with the gantry tilted by {tilt:.1f} degrees.")
     places = positions(series)
     steps = np.linspace(places[0], places[-1], len(places))
     along = series.slices[0].normal
@@ -138,12 +141,15 @@ def _refuse_tilt(series: DicomSeries) -> None:
     rounded = 2 * np.sqrt(3) * position_rounding(series.slices)
     straight = max(ORIENTATION_TOLERANCE * np.linalg.norm(places[-1] - places[0]), rounded, _NOTHING_MM)
     if np.abs(places - steps).max() > SLICE_POSITION_TOLERANCE_MM * 2 or np.linalg.norm(sideways) > straight:
-        raise RejectedInput(
-            "series-tilted",
+        raise _tilted(
             f"The slices of series {series.reference} are not stacked at right angles to their plane: the stack is "
-            f"{_bend(places[-1] - places[0], along)}.",
-            remedy="Resample the tilted series onto a straight grid and give it as NIfTI.",
+            f"{_bend(places[-1] - places[0], along)}."
         )
+
+
+def _tilted(message: str) -> RejectedInput:
+    remedy = "Resample the tilted series onto a straight grid and give it as NIfTI."
+    return RejectedInput("series-tilted", message, remedy=remedy)
 
 
 def _bend(way: NDArray[np.float64], normal: NDArray[np.float64]) -> str:

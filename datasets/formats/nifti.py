@@ -36,63 +36,72 @@ def is_nifti(path: Path) -> bool:
     return path.name.lower().endswith(NIFTI_SUFFIXES)
 
 
-def read_volume(path: Path, *, budget: Budget = DEFAULT_BUDGET) -> Volume:
+def read_volume(path: Path, *, channel: int | None = None, budget: Budget = DEFAULT_BUDGET) -> Volume:
     """Reads a 3D NIfTI image as float32 with its affine; a header that lies about its size costs no memory.
 
     Args:
         path: A .nii or .nii.gz file.
+        channel: Which volume of a 4D file, from 0; None for a file of one volume.
         budget: What reading it may cost.
 
     Raises:
         RejectedInput: What `check_header` and `opened` refuse, ``nifti-unreadable``, ``nifti-not-gzip``,
             ``declared-too-large``, ``nifti-truncated``, ``nifti-trailing``, or what `Inflated` refuses.
     """
-    with _opened_image(path, budget) as (header, source, _):
+    with _opened_image(path, budget, channel) as (header, source, _):
+        _pass_over(header, source, header.channel or 0)
         voxels = _read_voxels(header, source)
+        _pass_over(header, source, header.channels - 1 - (header.channel or 0))
         _refuse_more(source, budget)
     return Volume(voxels, _grid(header))
 
 
-def read_grid(path: Path, *, budget: Budget = DEFAULT_BUDGET) -> Grid:
+def read_grid(path: Path, *, channel: int | None = None, budget: Budget = DEFAULT_BUDGET) -> Grid:
     """Reads only where a 3D NIfTI image's voxels lie, from its header; voxels are not looked at.
 
     Raises:
         RejectedInput: As `read_volume`, without the faults of the voxels.
     """
-    with _opened_image(path, budget) as (header, _, _):
+    with _opened_image(path, budget, channel) as (header, _, _):
         return _grid(header)
 
 
-def nifti_findings(path: Path, *, budget: Budget = DEFAULT_BUDGET) -> tuple[Finding, ...]:
+def nifti_findings(path: Path, *, channel: int | None = None, budget: Budget = DEFAULT_BUDGET) -> tuple[Finding, ...]:
     """Warnings and information about the header of a NIfTI file that can be read.
 
     Raises:
         RejectedInput: As `read_grid`.
     """
-    with _opened_image(path, budget) as (_, _, findings):
+    with _opened_image(path, budget, channel) as (_, _, findings):
         return findings
 
 
-def read_values(path: Path, *, most: int = MOST_VALUES, budget: Budget = DEFAULT_BUDGET) -> tuple[float, ...] | None:
+def read_values(
+    path: Path, *, channel: int | None = None, most: int = MOST_VALUES, budget: Budget = DEFAULT_BUDGET
+) -> tuple[float, ...] | None:
     """The values that the voxels take, in order; None where there are more than `most`, and then the rest is not read.
 
     Raises:
         RejectedInput: As `read_volume`, for the part that is read.
     """
-    with _opened_image(path, budget) as (header, source, _):
+    with _opened_image(path, budget, channel) as (header, source, _):
+        _pass_over(header, source, header.channel or 0)
         found = distinct(_scaled_pieces(header, source), most)
         if found is not None:
+            _pass_over(header, source, header.channels - 1 - (header.channel or 0))
             _refuse_more(source, budget)
     return found
 
 
 @contextmanager
-def _opened_image(path: Path, budget: Budget) -> Iterator[tuple[NiftiHeader, BinaryIO | Inflated, tuple[Finding, ...]]]:
+def _opened_image(
+    path: Path, budget: Budget, channel: int | None = None
+) -> Iterator[tuple[NiftiHeader, BinaryIO | Inflated, tuple[Finding, ...]]]:
     """A checked header, the source of its voxels, at the first of them, and the findings about it."""
     try:
         with opened(path, budget=budget) as stream:
             source = _source(path, stream, budget)
-            header = parse_header(source)
+            header = parse_header(source, channel=channel)
             findings = refuse_errors(check_header(header))
             _require_room(header, size_of(stream), source, budget)
             between = source.read(header.voxel_offset - header.size)
@@ -133,6 +142,20 @@ def _require_room(header: NiftiHeader, file_bytes: int, source: BinaryIO | Infla
         )
     if not is_compressed and file_bytes < header.voxel_offset + header.voxel_bytes:
         raise _truncated(header, file_bytes - header.voxel_offset)
+
+
+def _pass_over(header: NiftiHeader, source: BinaryIO | Inflated, channels: int) -> None:
+    """Skips the voxels of some channels, which must be there."""
+    count = channels * header.voxel_bytes
+    found = source.skip(count) if isinstance(source, Inflated) else min(count, _left(source))
+    if found < count:
+        raise _truncated(header, found)
+    if not isinstance(source, Inflated):
+        source.seek(count, 1)
+
+
+def _left(stream: BinaryIO) -> int:
+    return max(0, size_of(stream) - stream.tell())
 
 
 def _truncated(header: NiftiHeader, found: int) -> RejectedInput:

@@ -61,10 +61,12 @@ class NiftiHeader:
     Args:
         fields: nibabel's header, unchecked.
         extender: The four bytes behind it; the first says whether extensions follow.
+        channel: Which of the volumes along the fourth dimension is wanted, from 0; None for a file of one volume.
     """
 
     fields: Any
     extender: bytes
+    channel: int | None = None
 
     @property
     def size(self) -> int:
@@ -73,7 +75,18 @@ class NiftiHeader:
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
-        """Voxels along each dimension that the header counts, trailing ones of 1 left out beyond the third."""
+        """Voxels along each dimension that the header counts, trailing ones of 1 left out beyond the third; of one
+        channel where one is wanted."""
+        sizes = self._all_sizes
+        return sizes[:3] if self.channel is not None and len(sizes) == 4 else sizes
+
+    @property
+    def channels(self) -> int:
+        """How many volumes lie along the fourth dimension."""
+        return math.prod(self._all_sizes[3:])
+
+    @cached_property
+    def _all_sizes(self) -> tuple[int, ...]:
         dim = [int(value) for value in self.fields["dim"]]
         sizes = dim[1 : dim[0] + 1]
         while len(sizes) > 3 and sizes[-1] == 1:
@@ -112,8 +125,12 @@ class NiftiHeader:
         return np.array(self.fields.get_best_affine(), dtype=np.float64)
 
 
-def parse_header(start: Bytes) -> NiftiHeader:
+def parse_header(start: Bytes, *, channel: int | None = None) -> NiftiHeader:
     """Reads the header from the first bytes of a file.
+
+    Args:
+        start: The file's bytes from the first on.
+        channel: As of `NiftiHeader`.
 
     Raises:
         RejectedInput: ``nifti-unreadable``, ``nifti-truncated`` or ``nifti-pair``.
@@ -134,7 +151,7 @@ def parse_header(start: Bytes) -> NiftiHeader:
             "The header is of another kind of file (ANALYZE, or an .hdr), whose voxels lie in a second file.",
             remedy="Convert the image to a single .nii.gz file.",
         )
-    return NiftiHeader(header, block[length:])
+    return NiftiHeader(header, block[length:], channel)
 
 
 def _order_and_length(first: bytes) -> tuple[str, int]:
@@ -153,10 +170,10 @@ def check_header(header: NiftiHeader) -> Iterator[Finding]:
     """All findings about a header, up to the first error, since each check builds on those before it.
 
     Yields:
-        Errors: ``nifti-dimensions``, ``nifti-size``, ``nifti-not-3d``, ``nifti-one-line``, ``nifti-complex``,
-        ``nifti-colour``, ``nifti-type``, ``nifti-offset``, ``nifti-slope``, ``nifti-units``, ``nifti-spacing``,
-        ``nifti-affine``, ``nifti-spacing-range``, ``nifti-origin-far``, ``nifti-affine-singular``, ``nifti-sheared``,
-        ``nifti-two-places``. Warnings:
+        Errors: ``nifti-dimensions``, ``nifti-size``, ``nifti-channel``, ``nifti-not-3d``, ``nifti-one-line``,
+        ``nifti-complex``, ``nifti-colour``, ``nifti-type``, ``nifti-offset``, ``nifti-slope``, ``nifti-units``,
+        ``nifti-spacing``, ``nifti-affine``, ``nifti-spacing-range``, ``nifti-origin-far``, ``nifti-affine-singular``,
+        ``nifti-sheared``, ``nifti-two-places``. Warnings:
         ``nifti-single-slice``, ``nifti-no-orientation``, ``nifti-spacing-differs``, ``nifti-scaling-ignored``. For
         information: ``nifti-units-unknown``, ``nifti-free-text``.
     """
@@ -202,6 +219,9 @@ def _dimensions(header: NiftiHeader) -> Iterator[Finding]:
         yield _error("nifti-dimensions", f"Expected 1 to 7 dimensions, got {count}.")
     elif min(header.sizes) < 1:
         yield _error("nifti-size", f"Expected positive sizes, got {header.sizes}.")
+    elif header.channel is not None and not header.channel < header.channels:
+        message = f"Expected at least {header.channel + 1} channels along the fourth dimension, got {header.channels}."
+        yield _error("nifti-channel", message, "Correct the list of channels, or export the image with all of them.")
     elif len(header.sizes) != 3:
         message = f"Expected one 3D volume, got {len(header.sizes)} dimensions of {header.sizes}."
         yield _error("nifti-not-3d", message, "Split the series into single volumes.")

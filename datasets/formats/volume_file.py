@@ -30,14 +30,14 @@ def files_of(path: Path) -> tuple[Path, ...]:
     return (path, *_data_files(path))
 
 
-def read_grid(path: Path) -> Grid:
-    """The grid, from the header alone; raises what the format's own reader raises."""
-    return itk_image.read_grid(path) if is_itk_image(path) else nifti.read_grid(path)
+def read_grid(path: Path, *, channel: int | None = None) -> Grid:
+    """The grid, from the header alone, of one channel of a 4D NIfTI; raises what the format's own reader raises."""
+    return itk_image.read_grid(path) if is_itk_image(path) else nifti.read_grid(path, channel=channel)
 
 
-def read_volume(path: Path) -> Volume:
-    """The voxels as float32; raises what the format's own reader raises."""
-    return itk_image.read_volume(path) if is_itk_image(path) else nifti.read_volume(path)
+def read_volume(path: Path, *, channel: int | None = None) -> Volume:
+    """The voxels as float32, of one channel of a 4D NIfTI; raises what the format's own reader raises."""
+    return itk_image.read_volume(path) if is_itk_image(path) else nifti.read_volume(path, channel=channel)
 
 
 def read_mask(path: Path) -> Mask:
@@ -45,14 +45,14 @@ def read_mask(path: Path) -> Mask:
     return itk_image.read_mask(path) if is_itk_image(path) else nifti.read_mask(path)
 
 
-def read_values(path: Path) -> tuple[float, ...] | None:
+def read_values(path: Path, *, channel: int | None = None) -> tuple[float, ...] | None:
     """The values that the voxels take, None where they are many; raises what the format's own reader raises."""
-    return itk_image.read_values(path) if is_itk_image(path) else nifti.read_values(path)
+    return itk_image.read_values(path) if is_itk_image(path) else nifti.read_values(path, channel=channel)
 
 
-def header_findings(path: Path) -> tuple[Finding, ...]:
+def header_findings(path: Path, *, channel: int | None = None) -> tuple[Finding, ...]:
     """Warnings and information about the header of a file that can be used."""
-    return nifti_findings(path) if is_nifti(path) else ()
+    return nifti_findings(path, channel=channel) if is_nifti(path) else ()
 
 
 def _data_files(path: Path) -> Iterator[Path]:

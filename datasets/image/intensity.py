@@ -1,8 +1,13 @@
-"""Intensity rules: how scanner numbers become grey values."""
+"""Intensity rules: how scanner numbers become grey values.
+
+MR has no unit, so its windows are percentiles of the volume; CT is in Hounsfield units and PET in SUV, so theirs are
+fixed, and the same grey means the same in every case.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +52,50 @@ class WindowPreset:
         return self.low, self.high
 
 
+@dataclass(frozen=True)
+class FixedWindow:
+    """A grey window of values that have a unit, under a name.
+
+    Args:
+        name: As of `WindowPreset`.
+        lower: Value, in HU or SUV, that becomes black.
+        upper: Value that becomes white.
+
+    Raises:
+        RejectedInput: The name cannot be part of a file name, or the values do not rise.
+    """
+
+    name: str
+    lower: float
+    upper: float
+
+    def __post_init__(self) -> None:
+        if not (_PRESET_NAME.fullmatch(self.name) and np.isfinite([self.lower, self.upper]).all()):
+            raise _not_a_preset()
+        if not self.lower < self.upper:
+            raise _not_a_preset()
+
+    @classmethod
+    def around(cls, name: str, *, centre: float, width: float) -> "FixedWindow":
+        """The window of this centre and width, as radiologists give them."""
+        return cls(name, centre - width / 2, centre + width / 2)
+
+    @property
+    def window(self) -> Window:
+        """Values that become black and white."""
+        return self.lower, self.upper
+
+
+def _not_a_preset() -> RejectedInput:
+    return RejectedInput(
+        "window-preset",
+        "A window preset needs a name of up to 16 small letters and dashes, and two values that rise.",
+        remedy="Correct the window preset.",
+    )
+
+
+Preset = WindowPreset | FixedWindow
+
 STANDARD = WindowPreset("standard", 0.5, 99.5)
 """MSTT-199's code, over all voxels of the volume (its paper prints 0.05 and 99.95)."""
 
@@ -59,55 +108,58 @@ WIDE = WindowPreset("wide", 0.0, 100.0)
 WINDOW_PRESETS = (STANDARD, BRIGHT, WIDE)
 """The windows in which pictures are exported; the first is the one that annotators draw on."""
 
-
-@dataclass(frozen=True)
-class FixedWindow:
-    """A grey window by intensities that mean the same in every image (Hounsfield units, SUV), under a name.
-
-    Args:
-        name: As of a `WindowPreset`; the first of a modality has `STANDARD`'s.
-        low: Intensity that becomes black.
-        high: Intensity that becomes white.
-    """
-
-    name: str
-    low: float
-    high: float
-
-
-Preset = WindowPreset | FixedWindow
-
 CT_WINDOWS = (
-    FixedWindow(STANDARD.name, -160.0, 240.0),
-    FixedWindow("bone", -500.0, 1300.0),
-    FixedWindow("lung", -1350.0, 150.0),
+    FixedWindow.around("standard", centre=40, width=400),
+    FixedWindow.around("bone", centre=400, width=1800),
+    FixedWindow.around("lung", centre=-600, width=1500),
 )
-"""Soft tissue, bone and lung, in Hounsfield units."""
+"""HU: soft tissue, to draw on; bone; lung. Radiology's customary windows (Radiopaedia.org, Windowing (CT))."""
 
-PET_WINDOWS = (FixedWindow(STANDARD.name, 0.0, 10.0), FixedWindow("faint", 0.0, 5.0), FixedWindow("hot", 0.0, 20.0))
-"""In standardised uptake values."""
+PET_WINDOWS = (
+    FixedWindow("standard", 0, 10),
+    FixedWindow("bright", 0, 5),
+    FixedWindow("wide", 0, 20),
+)
+"""SUV: to draw on; opens faint uptake; very hot tumours do not run into white. Reading rules ask for a fixed scale
+(Barrington et al. 2014, J Clin Oncol 32:3048, doi 10.1200/JCO.2013.53.5229); 0 to 10 is customary."""
 
 _PRESETS: Mapping[str, tuple[Preset, ...]] = {"CT": CT_WINDOWS, "PT": PET_WINDOWS}
 
-PRESET_NAMES = tuple(dict.fromkeys(one.name for one in (*WINDOW_PRESETS, *CT_WINDOWS, *PET_WINDOWS)))
-"""Names of all windows, in the order in which people leaf through them."""
-
 
 def presets_of(modality: str) -> tuple[Preset, ...]:
-    """The windows in which pictures of a modality are exported; the first is the one that annotators draw on."""
+    """The windows in which images of a modality are shown; the first, always called ``standard``, is for drawing.
+
+    Args:
+        modality: As in DICOM; for ``CT`` values are in HU, for ``PT`` in SUV, and any other has no unit.
+    """
     return _PRESETS.get(modality, WINDOW_PRESETS)
 
 
-def windows_of(data: NDArray[np.generic], presets: Sequence[Preset]) -> dict[str, Window]:
-    """Intensities that become black and white, by name of the preset."""
-    pairs = [preset.percentiles for preset in presets if isinstance(preset, WindowPreset)]
-    by_share = iter(percentile_windows(data, pairs) if pairs else ())
-    return {one.name: (one.low, one.high) if isinstance(one, FixedWindow) else next(by_share) for one in presets}
+WINDOW_NAMES = tuple(dict.fromkeys(preset.name for one in ("MR", "CT", "PT") for preset in presets_of(one)))
+"""The names of all windows, each once; the first is the one for drawing."""
 
 
-def standard_window(data: NDArray[np.generic], modality: str = "MR") -> Window:
-    """The window in which an image is shown where a person has no choice."""
-    return windows_of(data, presets_of(modality)[:1])[STANDARD.name]
+def windows_of(data: NDArray[np.generic], presets: Sequence[Preset]) -> tuple[Window, ...]:
+    """The intensities that become black and white in each preset; the voxels are sorted only once."""
+    by_percentile = [preset for preset in presets if isinstance(preset, WindowPreset)]
+    measured = iter(percentile_windows(data, [preset.percentiles for preset in by_percentile]) if by_percentile else ())
+    return tuple(preset.window if isinstance(preset, FixedWindow) else next(measured) for preset in presets)
+
+
+def drawing_window(data: NDArray[np.generic], *, modality: str) -> Window:
+    """The window that annotators draw on, of an image of this modality."""
+    [window] = windows_of(data, presets_of(modality)[:1])
+    return window
+
+
+def preset_from(values: Mapping[str, Any]) -> Preset:
+    """The preset that `dataclasses.asdict` gave.
+
+    Raises:
+        RejectedInput: Its name or its values are none of a preset's.
+        TypeError: It is of no known kind.
+    """
+    return FixedWindow(**values) if "lower" in values else WindowPreset(**values)
 
 
 def percentile_window(

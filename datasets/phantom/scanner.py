@@ -1,4 +1,4 @@
-"""Writing the phantom's series as classic DICOM: realistic headers, fixed dates, UIDs from the seed."""
+"""Writing the phantom's MR series as classic DICOM: realistic headers, fixed dates, UIDs from the seed."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,9 +72,9 @@ def write_protocol(
     """
     paths = [folder / f"IM{k + 1:04d}{suffix}" for k in range(grid.shape[2])]
     for k, path in enumerate(paths):
-        dataset = _patient_and_study(identity, name)
+        dataset = patient_and_study(identity, name)
         _describe_series(dataset, protocol, identity)
-        _describe_slice(dataset, grid, k, identity)
+        describe_slice(dataset, grid, k, identity)
         dataset.PixelData = np.ascontiguousarray(pixels[:, :, k].T).astype("<u2").tobytes()
         with replaced_when_whole(path) as part:
             dataset.save_as(part, enforce_file_format=True)
@@ -82,15 +82,23 @@ def write_protocol(
     return series
 
 
-def _patient_and_study(identity: list[str], name: str) -> Dataset:
+def patient_and_study(identity: list[str], name: str, *, examination: str = "") -> Dataset:
+    """A data set with file meta information, patient and study.
+
+    Args:
+        identity: Seeds of the UIDs; its last entry is the patient's id.
+        name: Patient's name.
+        examination: Tells several of one patient apart: each has its own study and frame of reference.
+    """
+    seeds = [*identity, *([examination] if examination else [])]
     dataset = Dataset()
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.PatientName = name
     dataset.PatientID = identity[-1]
     dataset.PatientBirthDate = "19500101"
     dataset.PatientSex = "O"
-    dataset.StudyInstanceUID = generate_uid(entropy_srcs=[*identity, "study"])
-    dataset.FrameOfReferenceUID = generate_uid(entropy_srcs=[*identity, "frame"])
+    dataset.StudyInstanceUID = generate_uid(entropy_srcs=[*seeds, "study"])
+    dataset.FrameOfReferenceUID = generate_uid(entropy_srcs=[*seeds, "frame"])
     dataset.StudyDate = dataset.SeriesDate = dataset.ContentDate = "20200101"
     dataset.StudyTime = dataset.SeriesTime = dataset.ContentTime = "120000"
     dataset.StudyID = "1"
@@ -127,7 +135,8 @@ def _describe_series(dataset: Dataset, protocol: Protocol, identity: list[str]) 
     dataset.SpacingBetweenSlices = protocol.gap_mm
 
 
-def _describe_slice(dataset: Dataset, grid: Grid, k: int, identity: list[str]) -> None:
+def describe_slice(dataset: Dataset, grid: Grid, k: int, identity: list[str]) -> None:
+    """Adds where slice `k` of the grid lies, and how its 12-bit pixels are stored."""
     axes = grid.affine[:3, :3] * _RAS_TO_LPS[:, None] / np.array(grid.spacing)
     position = grid.to_world((0, 0, k)) * _RAS_TO_LPS
     dataset.SOPInstanceUID = generate_uid(entropy_srcs=[*identity, dataset.SeriesDescription, str(k)])

@@ -8,7 +8,17 @@ from django.test import Client
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.labeling.versions.assembly import assemble
-from tests.annotation_backend.support.records import accounts, published, registered_case, saved, signed_in
+from annotation_backend.studies.models import Study
+from tests.annotation_backend.support.records import accounts, published, registered_case, saved, signed_in, the_study
+
+
+@pytest.fixture(autouse=True)
+def study(request: pytest.FixtureRequest) -> Study | None:
+    """The first study, of every test that has a database."""
+    if request.node.get_closest_marker("django_db") is None and "db" not in request.fixturenames:
+        return None
+    request.getfixturevalue("db")
+    return the_study()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from django.db import transaction
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.ingesting.pseudonyms import pseudonym_of
 from annotation_backend.cases.models import ChosenSeries, IngestPatient, Patient
+from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 from datasets.study.case import SeriesRole
 
@@ -71,17 +72,19 @@ def chosen_by_people(patient: Patient) -> dict[SeriesRole, ChosenSeries]:
     return {SeriesRole(row.role): row for row in patient.chosen_series.select_related("person").order_by("pk")}
 
 
-def choices_among(patient_keys: Iterable[str]) -> "Choices":
+def choices_among(study: Study, patient_keys: Iterable[str]) -> "Choices":
     """Series that people chose for patients of a folder: patient key to role to series.
 
     Args:
+        study: The study whose patients they are.
         patient_keys: As the studies carry them; hashed here, and neither stored nor shown.
     """
-    if not ChosenSeries.objects.exists():
+    rows = ChosenSeries.objects.filter(patient__study=study).select_related("patient").order_by("pk")
+    if not rows.exists():
         return {}
     keys = {pseudonym_of(key): key for key in patient_keys}
     chosen: dict[str, dict[SeriesRole, str]] = {}
-    for row in ChosenSeries.objects.select_related("patient").order_by("pk"):
+    for row in rows:
         if row.patient.pseudonym in keys:
             chosen.setdefault(keys[row.patient.pseudonym], {})[SeriesRole(row.role)] = row.reference
     return chosen

@@ -20,6 +20,7 @@ from annotation_backend.cases.models import Case, ImportedMask, Ingest, IngestOu
 from annotation_backend.cases.workers.pairs import PairTask, StoredMask, StoredPair, known_words, store_pair
 from annotation_backend.cases.workers.scratch import move_in, scratch_folder
 from annotation_backend.compute import each_done
+from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_file
 from datasets.finding import Finding, Level
@@ -57,6 +58,7 @@ class IngestReport:
 def ingest(
     folder: Path,
     *,
+    study: Study,
     progress: Progress | None = None,
     storing: Progress | None = None,
     dry_run: bool = False,
@@ -71,6 +73,7 @@ def ingest(
 
     Args:
         folder: DICOM or NIfTI files, nested as they are.
+        study: The study that they come into.
         progress: Called with (files read, files).
         storing: Called with (pairs stored, pairs to store).
         dry_run: Only look and report.
@@ -83,18 +86,18 @@ def ingest(
 
     scan = scan_folder(folder, progress=progress, label_values=label_values)
     if not dry_run:
-        carry_over(scan)
-    pairing = pair_series(scan, choices=choices_among(scan.patient_keys))
+        carry_over(study, scan)
+    pairing = pair_series(scan, choices=choices_among(study, scan.patient_keys))
     report = IngestReport(findings=[*scan.findings, *pairing.findings])
     if dry_run:
-        _only_look(pairing, report)
+        _only_look(study, pairing, report)
         return report
     record = None
     if not is_rehearsal:
         findings = [finding.as_dict() for finding in scan.findings]
         said = {str(value): known_words(name) for value, name in (label_values or {}).items()}
-        record = Ingest.objects.create(file_count=scan.file_count, findings=findings, label_values=said)
-    run = _Run(pairing, report, record)
+        record = Ingest.objects.create(study=study, file_count=scan.file_count, findings=findings, label_values=said)
+    run = _Run(study, pairing, report, record)
     with scratch_folder() as scratch:
         tasks = run.tasks(scratch)
         for outcome in each_done(
@@ -111,9 +114,9 @@ def ingest(
     return report
 
 
-def _only_look(pairing: "Pairing", report: IngestReport) -> None:
+def _only_look(study: Study, pairing: "Pairing", report: IngestReport) -> None:
     for pair in pairing.pairs:
-        known = Case.objects.filter(source_sha256=pair.source_sha256).first()
+        known = _known(study, pair)
         if known is not None:
             report.known.append(known)
         else:
@@ -126,7 +129,8 @@ def _only_look(pairing: "Pairing", report: IngestReport) -> None:
 class _Run:
     """One ingest: the pairs to store, and each patient's outcome."""
 
-    def __init__(self, pairing: "Pairing", report: IngestReport, record: Ingest | None) -> None:
+    def __init__(self, study: Study, pairing: "Pairing", report: IngestReport, record: Ingest | None) -> None:
+        self._study = study
         self._report = report
         self._record = record
         self._pairs = pairing.pairs
@@ -134,7 +138,7 @@ class _Run:
         self._patients: dict[str, Patient] = {}
         for summary in pairing.patients:
             if record is not None:  # codes follow the order of the folder
-                self._patients[summary.reference] = patient_of(summary.patient_key)
+                self._patients[summary.reference] = patient_of(self._study, summary.patient_key)
             if not summary.has_pair:
                 self._note_without_pair(summary)
 
@@ -144,9 +148,9 @@ class _Run:
 
     def keep(self, pair: "PatientPair", stored: StoredPair) -> None:
         """Makes a case of a stored pair, or adds its new masks to the known case."""
-        known = Case.objects.filter(source_sha256=pair.source_sha256).first()
+        known = _known(self._study, pair)
         if known is None:
-            case = _make_case(pair, stored, is_rehearsal=self._record is None)
+            case = _make_case(self._study, pair, stored, is_rehearsal=self._record is None)
             self._report.new.append(case)
             findings = [*stored.findings, *self._supersede(case, pair)]
             logger.info("ingested %s", case)
@@ -165,12 +169,12 @@ class _Run:
     def refuse(self, pair: "PatientPair", finding: Finding) -> None:
         """Notes a pair that could not be read or must not become a case."""
         self._report.findings.append(finding)
-        known = Case.objects.filter(source_sha256=pair.source_sha256).first()
+        known = _known(self._study, pair)
         outcome = IngestOutcome.KNOWN if known else IngestOutcome.REFUSED
         self._note(pair.patient_key, outcome, case=known, findings=[*pair.findings, finding])
 
     def _tasks_of(self, pair: "PatientPair", scratch: Path) -> Iterator[PairTask]:
-        known = Case.objects.filter(source_sha256=pair.source_sha256).first()
+        known = _known(self._study, pair)
         if known is not None:
             masks = list(ImportedMask.objects.filter(series__case=known).select_related("series__case"))
             compared = known_masks(masks, pair)
@@ -205,7 +209,7 @@ class _Run:
         references = {series.reference for series in considered}
         if self._record is None:
             return []
-        others = Case.objects.in_use().filter(patient=patient_of(pair.patient_key))
+        others = Case.objects.in_use().filter(patient=patient_of(self._study, pair.patient_key))
         others = others.exclude(source_sha256=pair.source_sha256).prefetch_related("series")
         return [case for case in others if {row.evidence.get("series") for row in case.series.all()} <= references]
 
@@ -233,7 +237,7 @@ class _Run:
         summary = self._summaries[patient_key]
         pair = next((pair for pair in self._pairs if pair.patient_key == patient_key), None)
         said = dict.fromkeys(_naming(finding, self._patients) for finding in [*summary.findings, *findings])
-        patient = patient_of(patient_key)
+        patient = patient_of(self._study, patient_key)
         values = {
             "case": case,
             "outcome": outcome,
@@ -244,6 +248,11 @@ class _Run:
         }
         row, _ = IngestPatient.objects.update_or_create(ingest=self._record, patient=patient, defaults=values)
         return row
+
+
+def _known(study: Study, pair: "PatientPair") -> Case | None:
+    """The study's case of these very files; None where it has none."""
+    return Case.objects.filter(study=study, source_sha256=pair.source_sha256).first()
 
 
 def _naming(finding: Finding, patients: Mapping[str, Patient]) -> Finding:
@@ -262,12 +271,13 @@ def _naming(finding: Finding, patients: Mapping[str, Patient]) -> Finding:
     return replace(finding, subject=f"{patient.code}{comma}{rest}", remedy=remedy)
 
 
-def _make_case(pair: "PatientPair", stored: StoredPair, *, is_rehearsal: bool) -> Case:
+def _make_case(study: Study, pair: "PatientPair", stored: StoredPair, *, is_rehearsal: bool) -> Case:
     """Makes the case's records and moves its folder in, in one short transaction."""
-    patient = patient_of(pair.patient_key)
+    patient = patient_of(study, pair.patient_key)
     with transaction.atomic():
         case = Case.objects.create(
-            code=next_code(Case, "C"),
+            study=study,
+            code=next_code(study, Case),
             patient=patient,
             tissue_type=pair.tissue_type.value,
             anatomical_site=pair.anatomical_site,
@@ -322,7 +332,7 @@ def _mask_digests(pair: "PatientPair") -> set[str]:
 
 def _met_again(case: Case, pair: "PatientPair") -> Iterator[Finding]:
     """A warning if the pair's case is another patient's."""
-    if case.patient != patient_of(pair.patient_key):
+    if case.patient != patient_of(case.study, pair.patient_key):
         message = f"These series already are those of {case.code}, a case of another patient."
         remedy = "Find out whose they are; two identifiers of one patient are to be made one before the ingest."
         yield Finding(Level.WARNING, "series-of-another", message, remedy, pair.reference)

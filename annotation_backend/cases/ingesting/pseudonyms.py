@@ -3,28 +3,32 @@
 import hashlib
 import hmac
 import os
+import re
 import secrets
 from pathlib import Path
 
 from django.conf import settings
 
-from annotation_backend.cases.models import Patient
+from annotation_backend.cases.models import Case, Patient
+from annotation_backend.studies.models import Study
 
 _KEY_BYTES = 32
 _PRIVATE_MODE = 0o600
 _CODE_USE = "patient code outside this installation: "
 _CODE_DIGITS = 12
+_NUMBER = re.compile(r"\d+")
 
 
-def patient_of(patient_key: str) -> Patient:
-    """The patient behind a hospital identifier; made when new.
+def patient_of(study: Study, patient_key: str) -> Patient:
+    """A study's patient behind a hospital identifier; made when new.
 
     Args:
+        study: The study, in which a person has a code of their own.
         patient_key: The identifier as the studies carry it; it is hashed here and goes no further.
     """
     pseudonym = pseudonym_of(patient_key)
-    patient = Patient.objects.filter(pseudonym=pseudonym).first()
-    return patient or Patient.objects.create(code=next_code(Patient, "P"), pseudonym=pseudonym)
+    patient = Patient.objects.filter(study=study, pseudonym=pseudonym).first()
+    return patient or Patient.objects.create(study=study, code=next_code(study, Patient), pseudonym=pseudonym)
 
 
 def pseudonym_of(patient_key: str) -> str:
@@ -44,10 +48,11 @@ def outside_code(patient_key: str) -> str:
     return "D" + pseudonym_of(_CODE_USE + patient_key.strip())[:_CODE_DIGITS].upper()
 
 
-def next_code(model: type, prefix: str) -> str:
-    """The next free code of a kind of record, e.g. ``P0007``."""
-    newest = model.objects.order_by("pk").last()  # type: ignore[attr-defined]
-    return f"{prefix}{(int(newest.code[len(prefix) :]) if newest else 0) + 1:04d}"
+def next_code(study: Study, kind: type[Patient] | type[Case]) -> str:
+    """The next free code of a study's patients or cases, e.g. ``P0007``."""
+    newest = kind.objects.filter(study=study).order_by("pk").last()
+    number = int(_NUMBER.findall(newest.code)[-1]) if newest else 0
+    return study.code("P" if kind is Patient else "C", number + 1)
 
 
 def installation_key() -> bytes:

@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.PROTECT, related_name="ingests", to="studies.study"
             ),
         ),
-        migrations.AlterField("case", "code", models.CharField(max_length=16)),
+        migrations.AlterField("case", "code", models.CharField(max_length=60, unique=True)),
         migrations.AlterField(
             "case",
             "source_sha256",
@@ -41,18 +41,14 @@ class Migration(migrations.Migration):
         migrations.AlterField("chosenseries", "role", models.CharField(max_length=16)),
         migrations.AlterField("series", "role", models.CharField(max_length=16)),
         migrations.AlterField("slice", "role", models.CharField(max_length=16)),
-        migrations.AlterField("patient", "code", models.CharField(max_length=16)),
+        migrations.AlterField("patient", "code", models.CharField(max_length=60, unique=True)),
         migrations.AlterField(
             "patient",
             "pseudonym",
             models.CharField(help_text="HMAC-SHA-256; the key stays in the data folder", max_length=64),
         ),
-        migrations.AddConstraint("case", models.UniqueConstraint(fields=("study", "code"), name="one_case_per_code")),
         migrations.AddConstraint(
             "case", models.UniqueConstraint(fields=("study", "source_sha256"), name="one_case_per_source")
-        ),
-        migrations.AddConstraint(
-            "patient", models.UniqueConstraint(fields=("study", "code"), name="one_patient_per_code")
         ),
         migrations.AddConstraint(
             "patient", models.UniqueConstraint(fields=("study", "pseudonym"), name="one_patient_per_pseudonym")

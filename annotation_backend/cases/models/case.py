@@ -19,15 +19,12 @@ class Patient(models.Model):
     """A person whose images came into a study, known there by a code and a keyed hash of the hospital's identifier."""
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="patients")
-    code = models.CharField(max_length=16)
+    code = models.CharField(max_length=60, unique=True)
     pseudonym = models.CharField(max_length=64, help_text="HMAC-SHA-256; the key stays in the data folder")
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["study", "code"], name="one_patient_per_code"),
-            models.UniqueConstraint(fields=["study", "pseudonym"], name="one_patient_per_pseudonym"),
-        ]
+        constraints = [models.UniqueConstraint(fields=["study", "pseudonym"], name="one_patient_per_pseudonym")]
 
     def __str__(self) -> str:
         return self.code
@@ -76,7 +73,7 @@ class Case(models.Model):
     """One tumour of one patient: images that end up on the grid of the one that is drawn on."""
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="cases")
-    code = models.CharField(max_length=16)
+    code = models.CharField(max_length=60, unique=True)
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="cases")
     tissue_type = models.CharField(max_length=30, default=UNKNOWN_TISSUE)
     anatomical_site = models.CharField(max_length=80, blank=True)
@@ -92,10 +89,7 @@ class Case(models.Model):
 
     class Meta:
         ordering = ["code"]
-        constraints = [
-            models.UniqueConstraint(fields=["study", "code"], name="one_case_per_code"),
-            models.UniqueConstraint(fields=["study", "source_sha256"], name="one_case_per_source"),
-        ]
+        constraints = [models.UniqueConstraint(fields=["study", "source_sha256"], name="one_case_per_source")]
 
     def __str__(self) -> str:
         return self.code

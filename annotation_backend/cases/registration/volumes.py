@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 
 from annotation_backend.cases.models import Case, CaseImage, ImportedMask
 from annotation_backend.cases.registration.register import require_in_use, require_registered
+from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 from datasets.files import is_unchanged
 from datasets.formats.nifti import read_mask, read_volume
@@ -22,15 +23,21 @@ TUMOUR_NAMES = ("gtv_mass", "tumour", "tumor", "mass", "lesion", "gtv")
 """Names of imported masks that mean the tumour, the surest first; anything with oedema in its name is not."""
 
 
-def select_cases(codes: Sequence[str] | None) -> list[Case]:
+def select_cases(codes: Sequence[str] | None, *, study: Study | None = None) -> list[Case]:
     """The named cases, or all that are in use.
 
+    Args:
+        codes: Codes of cases; None for all.
+        study: The study whose cases they must be; None for any.
+
     Raises:
-        RejectedInput: A code belongs to no case (``case-unknown``), or to one that is excluded (``case-excluded``).
+        RejectedInput: A code belongs to no case of the study (``case-unknown``), or to one that is excluded
+            (``case-excluded``).
     """
+    among = Case.objects.all() if study is None else Case.objects.filter(study=study)
     if not codes:
-        return list(_with_what_is_asked(Case.objects.in_use()))
-    cases = list(_with_what_is_asked(Case.objects.filter(code__in=codes)))
+        return list(_with_what_is_asked(among.in_use()))
+    cases = list(_with_what_is_asked(among.filter(code__in=codes)))
     missing = sorted(set(codes) - {case.code for case in cases})
     if missing:
         raise RejectedInput(

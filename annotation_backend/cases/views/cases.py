@@ -34,7 +34,7 @@ READERS = DECIDERS
 def case_list(request: HttpRequest) -> HttpResponse:
     """All cases and how far each is."""
     cases = Case.objects.filter(is_rehearsal=False).with_images().select_related("patient")
-    cases = cases.prefetch_related("series", "exclusions")
+    cases = cases.prefetch_related("series__case__study", "exclusions")
     return render(request, "cases/list.html", {"cases": cases})
 
 

@@ -17,7 +17,7 @@ from datasets.files import canonical_json, is_unchanged, sha256_of_bytes, sha256
 from datasets.finding import Finding, Level
 from datasets.formats.nifti import read_volume, write_volume
 from datasets.image.digest import content_sha256, grid_as_dict
-from datasets.image.intensity import presets_of, standard_window
+from datasets.image.intensity import drawing_window, presets_of
 from datasets.pictures.picture_plane import PicturePlane
 from datasets.study.case import CaseVolumes
 from datasets.study.protocol import PlacedBy
@@ -204,7 +204,10 @@ def _registered(task: RegistrationTask, image: TaskImage, fixed: "SourceImage") 
     name = sha256_of_bytes(canonical_json(record))[:16]
     folder = new_folder(task.scratch)
     volumes = {image.role: found.moved, fixed.role: found.still}
-    windows = standard_window(found.moved.data, image.modality), standard_window(found.still.data, fixed.modality)
+    windows = (
+        drawing_window(found.moved.data, modality=image.modality),
+        drawing_window(found.still.data, modality=fixed.modality),
+    )
     for role, volume in volumes.items():
         write_volume(folder / f"{role}.nii.gz", volume)
     if found.deformation is not None:

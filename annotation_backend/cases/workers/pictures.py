@@ -10,7 +10,7 @@ from PIL import Image
 from curation.slices.checkerboard import alternating
 from curation.slices.png import encode_png
 from datasets.formats.nifti import read_volume
-from datasets.image.intensity import Window, standard_window, to_uint8
+from datasets.image.intensity import Window, drawing_window, to_uint8
 from datasets.image.volume import Volume
 from datasets.pictures.picture_plane import PicturePlane
 
@@ -59,7 +59,7 @@ def registration_picture(moving: Shown, fixed: Shown, *, kind: str, index: int) 
 
 def thumbnail(volume: Volume, modality: str = "MR") -> bytes:
     """A small grey PNG of the middle slice, the patient's proportions kept."""
-    return small_png(_middle(volume, standard_window(volume.data, modality)), _pixel_size(volume))
+    return small_png(_middle(volume, drawing_window(volume.data, modality=modality)), _pixel_size(volume))
 
 
 def board_thumbnail(moved: Volume, still: Volume, *, windows: tuple[Window, Window]) -> bytes:
@@ -93,7 +93,7 @@ def shown_size(plane: PicturePlane, *, across: int = 480) -> tuple[int, int]:
 def _read(path: Path, modality: str) -> tuple[Volume, Window]:
     """Registered volumes lie under a name made of their content's digest and never change, so a path is a good key."""
     volume = read_volume(path)
-    return volume, standard_window(volume.data, modality)
+    return volume, drawing_window(volume.data, modality=modality)
 
 
 def _middle(volume: Volume, window: Window) -> NDArray[np.uint8]:

@@ -16,6 +16,7 @@ from annotation_backend.inference.serving.embedding_folder import EmbeddingFolde
 from annotation_backend.inference.serving.segmenting import request_of, segmenter_of
 from annotation_backend.inference.serving.serving import promoted_model
 from annotation_backend.registry.models import Model, PromptKind
+from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 from training.methods.needs import BOXED
 from training.model_package import Method
@@ -37,7 +38,7 @@ def prepare_case(case: Case, *, seconds: float = float("inf")) -> int:
         RejectedInput: A model cannot be loaded, or the case's files were changed.
     """
     until = time.monotonic() + seconds
-    waiting = [(model, index) for model in embedding_models() for index in slices_to_prepare(case, model)]
+    waiting = [(model, index) for model in embedding_models(case.study) for index in slices_to_prepare(case, model)]
     left = len(waiting)
     for model, index in waiting:
         _embed(case, index, model)
@@ -67,12 +68,12 @@ def _embed(case: Case, index: int, model: Model) -> None:
             segmenter.prepare(request_of(case, Prompts(), slices=(index,)))
 
 
-def embedding_models() -> list[Model]:
-    """The promoted models that embed slices, each once; loads nothing."""
+def embedding_models(study: Study) -> list[Model]:
+    """A study's promoted models that embed slices, each once; loads nothing."""
     found: dict[str, Model] = {}
     for kind in PromptKind:
         try:
-            model = promoted_model(kind)
+            model = promoted_model(kind, study)
         except RejectedInput:
             continue
         if Method(model.method) in BOXED:

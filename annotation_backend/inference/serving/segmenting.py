@@ -79,7 +79,7 @@ def predict_slices(
         RejectedInput: No model serves, or it cannot use the prompts.
     """
     plane = picture_plane(case)
-    model = model or model_for(prompt_kind(prompts))
+    model = model or model_for(prompt_kind(prompts), case.study)
     answer = segment_case(case, prompts, model=model, slices=indices)
     probability, scores = np.asarray(answer.probability.data), _scores(answer.used)
     predictions = [

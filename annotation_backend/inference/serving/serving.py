@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, field
+from itertools import product
 
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
@@ -17,6 +18,7 @@ from django.utils import timezone
 from annotation_backend.inference.serving.loaded import is_loaded, segmenter_of
 from annotation_backend.registry.model_registry import serving_model
 from annotation_backend.registry.models import Model, Promotion, PromptKind
+from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 
 logger = logging.getLogger(__name__)
@@ -47,12 +49,12 @@ class KnownModels:
     """What a process found out about its models; it forgets that when it ends.
 
     Args:
-        answering: Digest of the model that answered last, by kind.
+        answering: Digest of the model that answered last, by study and kind.
         broken: Packages that could not be loaded, by digest.
         loading: The thread that loads a model, or did, by digest.
     """
 
-    answering: dict[PromptKind, str] = field(default_factory=dict)
+    answering: dict[tuple[int, PromptKind], str] = field(default_factory=dict)
     broken: dict[str, _Failure] = field(default_factory=dict)
     loading: dict[str, threading.Thread] = field(default_factory=dict)
 
@@ -64,35 +66,35 @@ _warming: threading.Thread | None = None
 _lock = threading.Lock()
 
 
-def model_for(kind: PromptKind) -> Model:
-    """The model that answers prompts of `kind` in this process now; keep it for the whole request.
+def model_for(kind: PromptKind, study: Study) -> Model:
+    """The model that answers a study's prompts of `kind` in this process now; keep it for the whole request.
 
     Raises:
         RejectedInput: None was promoted (``no-serving-model``), or no promoted package can be loaded.
     """
-    promoted = _promoted(kind)
+    promoted = _promoted(kind, study)
     if promoted is None:
-        return _first_that_loads(kind)
+        return _first_that_loads(kind, study)
     if is_loaded(promoted.model):
-        return _answers(kind, promoted.model)
-    before = _before(kind, promoted.model)
+        return _answers(kind, study, promoted.model)
+    before = _before(kind, study, promoted.model)
     if before is not None:
         loading = _load_beside(promoted.model)
         age = (timezone.now() - promoted.created).total_seconds()
         if 0.0 <= age < TAKEN_UP_SECONDS and loading.is_alive():
             return before
         loading.join()
-    return _first_that_loads(kind)
+    return _first_that_loads(kind, study)
 
 
-def promoted_model(kind: PromptKind) -> Model:
-    """The model that answers prompts of `kind` once it is loaded; loads nothing.
+def promoted_model(kind: PromptKind, study: Study) -> Model:
+    """The model that answers a study's prompts of `kind` once it is loaded; loads nothing.
 
     Raises:
         RejectedInput: None was promoted (``no-serving-model``).
     """
-    promoted = _promoted(kind)
-    return serving_model(kind) if promoted is None else promoted.model
+    promoted = _promoted(kind, study)
+    return serving_model(kind, study) if promoted is None else promoted.model
 
 
 def warm_up() -> None:
@@ -121,8 +123,8 @@ def _watch() -> None:
 def _warm_quietly() -> None:
     """Loads one model after the other: in parallel each would take as long as all."""
     try:
-        for kind in WARMED:
-            promoted = _promoted(kind)
+        for kind, study in product(WARMED, Study.objects.all()):
+            promoted = _promoted(kind, study)
             if promoted is not None and not is_loaded(promoted.model):
                 _load_beside(promoted.model).join()
     except DatabaseError as error:  # not migrated yet, or not reachable: requests will say so
@@ -131,48 +133,48 @@ def _warm_quietly() -> None:
         close_old_connections()
 
 
-def _promoted(kind: PromptKind) -> Promotion | None:
+def _promoted(kind: PromptKind, study: Study) -> Promotion | None:
     """The newest promotion whose model is not known to be broken: one query, by the primary key downwards."""
-    found = Promotion.objects.filter(prompt_kind=kind).select_related("model")
+    found = Promotion.objects.filter(study=study, prompt_kind=kind).select_related("model")
     if broken := [digest for digest, failure in list(known.broken.items()) if _is_recent(failure)]:
         found = found.exclude(model__digest__in=broken)
     return found.first()
 
 
-def _before(kind: PromptKind, promoted: Model) -> Model | None:
+def _before(kind: PromptKind, study: Study, promoted: Model) -> Model | None:
     """The model that answered before `promoted`, if it is still loaded."""
-    digest = known.answering.get(kind)
+    digest = known.answering.get((study.pk, kind))
     if digest is None or digest == promoted.digest:
         return None
     found = Model.objects.filter(digest=digest).first()
     return found if found is not None and is_loaded(found) else None
 
 
-def _first_that_loads(kind: PromptKind) -> Model:
+def _first_that_loads(kind: PromptKind, study: Study) -> Model:
     """The newest promoted model that can be loaded."""
-    while (promoted := _promoted(kind)) is not None:
+    while (promoted := _promoted(kind, study)) is not None:
         try:
             _load(promoted.model)
         except RejectedInput:
             continue
-        return _answers(kind, promoted.model)
-    failure = known.broken.get(serving_model(kind).digest)
+        return _answers(kind, study, promoted.model)
+    failure = known.broken.get(serving_model(kind, study).digest)
     if failure is not None:
         raise failure.error
-    raise _none_left(kind)
+    raise _none_left(kind, study)
 
 
-def _answers(kind: PromptKind, model: Model) -> Model:
-    if known.answering.get(kind) != model.digest:
-        logger.info("%s answers %s prompts from now on", model, kind.label)
-        known.answering[kind] = model.digest
+def _answers(kind: PromptKind, study: Study, model: Model) -> Model:
+    if known.answering.get((study.pk, kind)) != model.digest:
+        logger.info("%s answers %s prompts of %s from now on", model, kind.label, study)
+        known.answering[study.pk, kind] = model.digest
     return model
 
 
-def _none_left(kind: PromptKind) -> RejectedInput:
+def _none_left(kind: PromptKind, study: Study) -> RejectedInput:
     return RejectedInput(
         "no-serving-model",
-        f"No promoted model for {kind.label} prompts can be loaded.",
+        f"No promoted model for {kind.label} prompts of {study} can be loaded.",
         remedy="Restore the models folder from its backup, or promote another with `manage.py promote_model`.",
     )
 

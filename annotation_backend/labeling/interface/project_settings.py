@@ -11,6 +11,7 @@ from annotation_backend.labeling.masks.controls import MaskFormat
 from annotation_backend.labeling.models import LabelingProject, SettingsChange
 from annotation_backend.registry.model_registry import check_promotion, find_model
 from annotation_backend.registry.models import Model, PromptKind
+from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 
 
@@ -43,9 +44,9 @@ def project_settings(project: LabelingProject) -> ProjectSettings:
     return _read(SettingsChange.objects.filter(project=project).first())
 
 
-def last_settings() -> ProjectSettings:
-    """The last settings of any project: a new one starts with them where the old one was deleted."""
-    return _read(SettingsChange.objects.first())
+def last_settings(study: Study) -> ProjectSettings:
+    """The last settings of any project of a study: a new one starts with them where the old one was deleted."""
+    return _read(SettingsChange.objects.filter(project__study=study).first())
 
 
 def _read(row: SettingsChange | None) -> ProjectSettings:
@@ -63,7 +64,7 @@ def answering_model(project: LabelingProject, kind: PromptKind) -> Model:
         RejectedInput: There is none, or no promoted one can be loaded.
     """
     name = project_settings(project).prompt_models.get(kind)
-    return model_for(kind) if name is None else find_model(name)
+    return model_for(kind, project.study) if name is None else find_model(name)
 
 
 def check_settings(settings: ProjectSettings) -> None:

@@ -10,8 +10,7 @@ from django.db.models import Q
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.accounts.services import email_of
 from annotation_backend.environment import password_variable
-from annotation_backend.labeling.models import Annotation, LabelingTask
-from annotation_backend.labeling.project.project import current_project
+from annotation_backend.labeling.models import Annotation, LabelingProject, LabelingTask
 from annotation_backend.labeling.project.tabs import ensure_tabs
 from annotation_backend.labeling.saves.store import lock_cases, settled
 from annotation_backend.labeling.studio.answers import sound_rows_of
@@ -37,8 +36,7 @@ def ensure_people() -> list[Finding]:
     findings = [found for user in User.objects.order_by("pk") if (found := _note_number(user, known))]
     if others:
         findings.append(_odd(others))
-    project = current_project()
-    if project is not None:
+    for project in LabelingProject.objects.filter(is_retired=False):
         ensure_tabs(project)
     return findings
 

@@ -45,7 +45,7 @@ def publish(case: Case, *, replace_unreadable: bool = False, findings: list[str]
             f"{case.code} has no pictures.",
             remedy=f"Run `manage.py register_cases` and `manage.py export_slices --case {case.code}` first.",
         )
-    project = ensure_project()
+    project = ensure_project(case.study)
     records = list(LabelingTask.objects.filter(project=project, case=case))
     found = _in_label_studio(project, records, fields="all" if replace_unreadable else "task_only")
     broken = [record for record in records if found.get(record.label_studio_id, {}) is None]

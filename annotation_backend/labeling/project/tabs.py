@@ -62,7 +62,7 @@ def ensure_tabs(project: LabelingProject, *, anew: bool = False) -> int:
         TryAgain: Label Studio does not answer.
     """
     known = dict(ProjectTab.objects.filter(project=project).values_list("purpose", "label_studio_id"))
-    wanted = [tab for tab in _tabs() if anew or tab.purpose not in known]
+    wanted = [tab for tab in _tabs(project) if anew or tab.purpose not in known]
     if not wanted:
         return 0
     tabs = rows_of(call("GET", "/api/dm/views/", params=_of(project)), id=int, data=dict)
@@ -71,12 +71,13 @@ def ensure_tabs(project: LabelingProject, *, anew: bool = False) -> int:
     return sum(_make_or_adopt(project, tab, there) for tab in missing)
 
 
-def _tabs() -> list[_Tab]:
-    return [_state_tab(state) for state in _STATES] + [_tab_of(person) for person in _annotators()]
+def _tabs(project: LabelingProject) -> list[_Tab]:
+    return [_state_tab(state) for state in _STATES] + [_tab_of(person) for person in _annotators(project)]
 
 
-def _annotators() -> Iterable[User]:
-    return User.objects.filter(role=Role.ANNOTATOR, is_active=True, label_studio_id__isnull=False).order_by("pk")
+def _annotators(project: LabelingProject) -> Iterable[User]:
+    drawing = User.objects.filter(memberships__study=project.study_id, memberships__role=Role.ANNOTATOR)
+    return drawing.filter(is_active=True, label_studio_id__isnull=False).order_by("pk")
 
 
 def _state_tab(state: TaskState) -> _Tab:

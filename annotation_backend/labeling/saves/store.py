@@ -341,8 +341,8 @@ def _changed(body: Mapping[str, Any]) -> str:
 def _asked_to_train(body: Mapping[str, Any]) -> str:
     """Label Studio's button; the body holds the project itself."""
     project = body.get("project")
-    _project_of({"project": project.get("id") if isinstance(project, Mapping) else project})
-    training_asked.send(sender=LabelingProject)
+    known = _project_of({"project": project.get("id") if isinstance(project, Mapping) else project})
+    training_asked.send(sender=LabelingProject, study=known.study)
     return "queued"
 
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from annotation_backend.inference.serving.admission import process_admission
 from annotation_backend.inference.serving.serving import promoted_model, warm_up
-from annotation_backend.labeling.models import LabelingTask
+from annotation_backend.labeling.models import LabelingProject, LabelingTask
 from annotation_backend.labeling.predictions import interactive
 from annotation_backend.labeling.predictions.batches import answer_batch, records_of
 from annotation_backend.labeling.saves.store import task_of, unknown_task
@@ -20,6 +20,7 @@ from annotation_backend.labeling.studio.credentials import basic_auth
 from annotation_backend.labeling.studio.shown_predictions import note_answers
 from annotation_backend.labeling.views.request_body import View, errors_answered, json_object, malformed
 from annotation_backend.registry.models import Model, PromptKind
+from annotation_backend.studies.services import find_study
 
 BATCH_SECONDS = 60.0
 """Longest time for a batch; Label Studio waits 100 s."""
@@ -53,10 +54,12 @@ def health(_request: HttpRequest) -> HttpResponse:
 
 @label_studio_only
 @require_POST
-def setup(_request: HttpRequest) -> HttpResponse:
+def setup(request: HttpRequest) -> HttpResponse:
     """Names the automatic model that serves, and has the serving models loaded beside it before anyone prompts them."""
     warm_up()
-    return JsonResponse({"model_version": str(promoted_model(PromptKind.AUTOMATIC))})
+    project = LabelingProject.objects.filter(label_studio_id=_project(json_object(request)), is_retired=False).first()
+    study = project.study if project else find_study(None)
+    return JsonResponse({"model_version": str(promoted_model(PromptKind.AUTOMATIC, study))})
 
 
 @label_studio_only

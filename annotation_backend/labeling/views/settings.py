@@ -12,6 +12,7 @@ from annotation_backend.labeling.interface.project_settings import project_setti
 from annotation_backend.labeling.interface.settings_form import SettingsForm
 from annotation_backend.labeling.models import LabelingProject, SettingsChange
 from annotation_backend.labeling.project.project import current_project
+from annotation_backend.studies.services import find_study
 from datasets.errors import MaskloopError, TryAgain
 
 _SHOWN_CHANGES = 20
@@ -21,7 +22,7 @@ _SHOWN_CHANGES = 20
 @require_http_methods(["GET", "POST"])
 def settings_page(request: HttpRequest) -> HttpResponse:
     """Shows the settings and their history; takes a change."""
-    project = current_project()
+    project = current_project(find_study(None))
     if project is None:
         return render(request, "labeling/settings.html", {"project": None})
     form = SettingsForm(project_settings(project), request.POST or None)

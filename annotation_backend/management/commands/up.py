@@ -38,9 +38,13 @@ from annotation_backend.publishing.services import releases_folder
 from annotation_backend.registry.model_registry import models_folder
 from annotation_backend.registry.models import Promotion
 from annotation_backend.registry.shipped import ensure_shipped_models
+from annotation_backend.studies.models import Study
+from annotation_backend.studies.people import add_first_accounts
+from annotation_backend.studies.services import ensure_study, find_study
 from annotation_backend.supervision.supervisor import Processes, require_free
 from datasets.errors import MaskloopError, TryAgain
 from datasets.part_folder import remove_remains
+from datasets.study.shipped_protocols import FIRST, shipped_names
 
 START_SECONDS = 300.0
 """Label Studio's first start migrates its database; 40 s were measured on two idle cores."""
@@ -55,6 +59,12 @@ class Command(MaskloopCommand):
         """The user's own data, and a way to come back once everything is ready."""
         parser.add_argument(
             "--data", type=a_path, help="folder of DICOM or NIfTI studies; a phantom cohort when left out"
+        )
+        parser.add_argument(
+            "--study",
+            metavar="NAME",
+            help=f"the study that the data is for, made with the protocol of that name where there is none "
+            f"({', '.join(shipped_names())}); default: the only one, or {FIRST}",
         )
         parser.add_argument(
             "--exit-when-ready", action="store_true", help="stop everything once the cohort is published"
@@ -73,7 +83,8 @@ class Command(MaskloopCommand):
         settings.DATA_FOLDER.chmod(0o700)
         call_command("migrate", verbosity=0)
         create_first_accounts()
-        for home in (releases_folder(), models_folder()):
+        study = self._study(options["study"], has_data=folder is not None)
+        for home in (*map(releases_folder, Study.objects.all()), models_folder()):
             remove_remains(home)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _interrupt)
@@ -82,7 +93,7 @@ class Command(MaskloopCommand):
             for name in ("label_studio", "web", "worker", "trainer"):
                 processes.start(name, answers=_ANSWERS.get(name))
             processes.keep()
-            findings = self._prepare(processes, folder)
+            findings = self._prepare(processes, study, folder)
             self._tell(findings)
             processes.start("reconciler")
             while not options["exit_when_ready"]:
@@ -107,25 +118,25 @@ class Command(MaskloopCommand):
         logs = settings.DATA_FOLDER / "logs"
         return Processes(ROOT / "Procfile", logs=logs, environment=environment, tell=self.say)
 
-    def _prepare(self, processes: Processes, folder: Path | None) -> list[str]:
-        findings = self._bring_in(processes, folder)
+    def _prepare(self, processes: Processes, study: Study | None, folder: Path | None) -> list[str]:
+        findings = self._bring_in(processes, study, folder)
         processes.wait_until(_web_is_up, what="The web service", seconds=60, needed=["web"])
-        project = self._connect(processes)
-        self.say(f"Label Studio is up with project {project.label_studio_id}; its tasks follow.")
-        findings += self._take_up(project)
+        for project in self._connect(processes):
+            self.say(f"Label Studio is up with project {project.label_studio_id}; its tasks follow.")
+            findings += self._take_up(project)
         with suppress(TryAgain), alone():  # where a doctor is at work, it puts its own away
             put_away_rehearsals()
         for case in select_cases(None):
             findings += self._publish(case)
         return findings
 
-    def _connect(self, processes: Processes) -> LabelingProject:
-        """Our project, its people and its connections; tried anew where Label Studio falls silent meanwhile."""
+    def _connect(self, processes: Processes) -> list[LabelingProject]:
+        """The studies' projects, their people and connections; tried anew where Label Studio falls silent meanwhile."""
         deadline = time.monotonic() + START_SECONDS
         while True:
             processes.wait_until(client.is_up, what="Label Studio", seconds=START_SECONDS, needed=["label_studio"])
             try:
-                project = ensure_project()
+                projects = [ensure_project(study) for study in Study.objects.all()]
                 for finding in ensure_people():
                     self.say(str(finding))
             except TryAgain as error:
@@ -134,7 +145,7 @@ class Command(MaskloopCommand):
                 self.say(f"{error} It is tried again.")
                 time.sleep(1)
             else:
-                return project
+                return projects
 
     def _publish(self, case: Case) -> list[str]:
         """One case's tasks and predictions; its failure does not stop the others."""
@@ -161,12 +172,12 @@ class Command(MaskloopCommand):
         except MaskloopError as error:
             return self._tell_findings([str(error)])
 
-    def _bring_in(self, processes: Processes, folder: Path | None) -> list[str]:
+    def _bring_in(self, processes: Processes, study: Study | None, folder: Path | None) -> list[str]:
         """Model, cohort, registration and pictures, while Label Studio starts."""
         if not Promotion.objects.exists():
             self.say("Preparing the models that come with Maskloop")
         findings = self._tell_findings(ensure_shipped_models())
-        findings += self._ingest(folder)
+        findings += self._ingest(study, folder)
         processes.require_hope(_NEEDED)
         registered = register_cases(select_cases(None), progress=self.progress("registering case"))
         self.say(f"{len(registered.done)} case(s) registered, T1 onto T2")
@@ -176,17 +187,30 @@ class Command(MaskloopCommand):
         told = dict.fromkeys(map(str, [*registered.findings, *exported.findings]))
         return findings + self._tell_findings(list(told))
 
-    def _ingest(self, folder: Path | None) -> list[str]:
+    def _ingest(self, study: Study | None, folder: Path | None) -> list[str]:
         """The given folder; without one, the cases that are there, or a phantom cohort where there are none."""
-        if folder is None and Case.objects.filter(is_rehearsal=False).exists():
+        if study is None or (folder is None and Case.objects.filter(study=study, is_rehearsal=False).exists()):
             return []
         report = ingest(
             folder or self._phantom(),
+            study=study,
             progress=self.progress("reading file"),
             storing=self.progress("storing case"),
         )
         self.say(f"{len(report.new)} new case(s), {len(report.known)} known, {len(report.findings)} finding(s)")
         return self._tell_findings([str(finding) for finding in report.findings])
+
+    def _study(self, name: str | None, *, has_data: bool) -> Study | None:
+        """The study that is meant; None where there are several, none is named, and no data needs one.
+
+        One that nobody has a role in becomes the first accounts'.
+        """
+        if name is None and not has_data and Study.objects.count() > 1:
+            return None
+        study = ensure_study(name or FIRST) if name or not Study.objects.exists() else find_study(None)
+        if not study.memberships.exists():
+            add_first_accounts(study)
+        return study
 
     def _phantom(self) -> Path:
         from datasets.phantom.cohort import write_phantom_cohort

@@ -1,9 +1,16 @@
 """What was there belongs to the first study."""
 
+from typing import Any
+
 import django.db.models.deletion
 from django.db import migrations, models
 
-from annotation_backend.studies.first_study import belonging_to_first
+
+def give(apps: Any, _editor: Any) -> None:
+    """Gives every row to the first study."""
+    first = apps.get_model("studies", "Study").objects.filter(is_first=True).first()
+    for name in ("Promotion",):
+        apps.get_model("registry", name).objects.update(study=first)
 
 
 class Migration(migrations.Migration):
@@ -20,5 +27,5 @@ class Migration(migrations.Migration):
                 null=True, on_delete=django.db.models.deletion.PROTECT, related_name="promotions", to="studies.study"
             ),
         ),
-        migrations.RunPython(belonging_to_first("registry", "Promotion"), migrations.RunPython.noop),
+        migrations.RunPython(give, migrations.RunPython.noop),
     ]

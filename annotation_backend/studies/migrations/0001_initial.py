@@ -17,11 +17,15 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("name", models.CharField(help_text="Small letters, digits and hyphens", max_length=40, unique=True)),
                 (
-                    "folder_name",
-                    models.CharField(
-                        blank=True,
-                        help_text="Of its cases' files, below the data folder; empty for the folder itself",
-                        max_length=80,
+                    "document",
+                    models.TextField(
+                        help_text="The protocol in force, as TOML; its history is the protocol's versions"
+                    ),
+                ),
+                (
+                    "is_first",
+                    models.BooleanField(
+                        default=False, help_text="Its codes are C0001 and P0001, its folder the data folder"
                     ),
                 ),
                 ("created", models.DateTimeField(auto_now_add=True)),

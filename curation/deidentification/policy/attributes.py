@@ -38,10 +38,17 @@ class SafePrivate:
 @cache
 def safe_private() -> dict[SafePrivate, Check]:
     """Private attributes to check, for the safe private option."""
-    return {
-        SafePrivate(int(row["tag"][1:5], 16), int(row["tag"][8:10], 16), row["creator"]): row["check"]
-        for row in rows_of("safe_private.csv")
-    }
+    return {_private(row): row["check"] for row in rows_of("safe_private.csv")}
+
+
+@cache
+def safe_private_moments() -> frozenset[SafePrivate]:
+    """Private dates and times that the safe private option keeps where dates are shifted, shifted with them."""
+    return frozenset(map(_private, rows_of("safe_private_moments.csv")))
+
+
+def _private(row: dict[str, str]) -> SafePrivate:
+    return SafePrivate(int(row["tag"][1:5], 16), int(row["tag"][8:10], 16), row["creator"])
 
 
 @cache

@@ -40,7 +40,15 @@ from annotation_backend.labeling.saves.confirm import note
 from annotation_backend.labeling.studio.credentials import SECRET_HEADER, basic_auth, webhook_headers
 from annotation_backend.registry.model_registry import models_folder, promote, register_package
 from annotation_backend.registry.models import Promotion, PromptKind
-from tests.annotation_backend.support.records import SHAPE, accounts, drawn, published, registered_case, save_body
+from tests.annotation_backend.support.records import (
+    SHAPE,
+    accounts,
+    drawn,
+    published,
+    registered_case,
+    save_body,
+    the_study,
+)
 from tests.annotation_backend.support.segmenters import BrightSegmenter, drawn_by, known_model
 from training.memory import process_memory
 from training.model_package import WEIGHTS_NAME, Method
@@ -374,7 +382,7 @@ def ends_desk(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture)
         folder = models_folder() / f"{name}-1"
         if not folder.exists():
             shutil.copytree(shipped_packages()[name], folder)
-        promote(register_package(folder), kinds=kinds)
+        promote(register_package(folder), kinds=kinds, study=the_study())
     accounts()
     return Desk(published(registered_case()), caplog)
 
@@ -692,7 +700,7 @@ def test_a_model_that_is_swapped_while_one_asks_answers_the_next_request(
     during: list[Body] = []
 
     def swap() -> None:
-        Promotion.objects.create(model=new, prompt_kind=PromptKind.POINT)
+        Promotion.objects.create(model=new, prompt_kind=PromptKind.POINT, study=the_study())
         during.extend(desk.send(desk.prompted(point("b"), of=desk.tasks[1])).json()["results"])
 
     old.meanwhile = swap
@@ -782,7 +790,7 @@ def test_a_damaged_model_says_so_and_another_kind_of_prompt_is_answered(
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(shipped_packages()["clicks-2d"], folder)
     model = register_package(folder)
-    promote(model, kinds=[PromptKind.POINT])
+    promote(model, kinds=[PromptKind.POINT], study=the_study())
     process_memory().forget(("model", model.digest))
     DAMAGES[name](folder)
     try:

@@ -28,7 +28,14 @@ from annotation_backend.supervision.supervisor import read_procfile
 from datasets.errors import RejectedInput
 from datasets.study.case import SeriesRole
 from tests.annotation_backend.support.on_disk import at_once, database_on_disk
-from tests.annotation_backend.support.records import VERDICT, published, registered_case, save_body, signed_in
+from tests.annotation_backend.support.records import (
+    VERDICT,
+    published,
+    registered_case,
+    save_body,
+    signed_in,
+    the_study,
+)
 from tests.annotation_backend.support.segmenters import flip_a_weight, packaged_model
 from training.pretrained.shipped import shipped_packages
 
@@ -167,10 +174,10 @@ def test_commands_work_from_another_folder_and_what_they_write_is_their_owners_a
 @pytest.mark.django_db(transaction=True)
 def test_the_doctor_names_a_model_with_one_flipped_bit(settings: Any, tmp_path: Path) -> None:
     settings.DATA_FOLDER = tmp_path
-    LabelingProject.objects.create(label_studio_id=1, title="Test")
+    LabelingProject.objects.create(label_studio_id=1, title="Test", study=the_study())
     model = packaged_model(shipped_packages()["clicks-2d"], "held")
     for kind in doctor.ASKED_FOR:
-        Promotion.objects.create(model=model, prompt_kind=kind)
+        Promotion.objects.create(model=model, prompt_kind=kind, study=the_study())
     flip_a_weight(model.path)
     with pytest.raises(RejectedInput, match="package-weights-digest"):
         doctor.models()

@@ -27,7 +27,7 @@ from tests.annotation_backend.histories.acts import ACTS, Act, approve, build_re
 from tests.annotation_backend.histories.studio import PROJECT, Clock, ModelStudio
 from tests.annotation_backend.histories.world import SLICES, World, in_a_folder_of_its_own, registered_anew
 from tests.annotation_backend.support.label_studio_double import answer_with
-from tests.annotation_backend.support.records import SHAPE, accounts, registered_case
+from tests.annotation_backend.support.records import SHAPE, accounts, registered_case, the_study
 
 pytestmark = pytest.mark.slow
 
@@ -79,7 +79,7 @@ class Stage:
         self.clients = {letter: Client() for letter in self.people}
         for letter, browser in self.clients.items():
             browser.force_login(self.people[letter])
-        project = LabelingProject.objects.create(label_studio_id=PROJECT, title="Test")
+        project = LabelingProject.objects.create(label_studio_id=PROJECT, title="Test", study=the_study())
         for index, number in self._published().items():
             LabelingTask.objects.create(project=project, case=self.case, slice_index=index, label_studio_id=number)
 

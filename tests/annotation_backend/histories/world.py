@@ -39,6 +39,7 @@ from datasets.release.build import ReleaseSettings
 from datasets.release.manifest import case_paths
 from datasets.study.case import SeriesRole
 from tests.annotation_backend.histories.studio import Clock, Json, ModelStudio
+from tests.annotation_backend.support.records import the_study
 
 Pixels = NDArray[np.bool_]
 
@@ -244,7 +245,7 @@ class World:
         self.builds += 1
         wanted = ReleaseSettings(name="history", version=f"{self.builds}.0.0", licence="CC0-1.0", folds=2)
         try:
-            built = publish_release(wanted)
+            built = publish_release(the_study(), wanted)
         except MaskloopError:
             return
         release = built.release
@@ -256,7 +257,7 @@ class World:
     def freeze(self) -> None:
         """A snapshot of what is approved."""
         try:
-            content = take_snapshot().content
+            content = take_snapshot(the_study()).content
         except MaskloopError:
             return
         for entry in content["cases"]:

@@ -20,7 +20,7 @@ from annotation_backend.review.models import Verdict
 from annotation_backend.review.services import decide
 from datasets.errors import RejectedInput
 from datasets.study.case import QualityScore
-from tests.annotation_backend.support.records import published, registered_case, saved
+from tests.annotation_backend.support.records import published, registered_case, saved, the_study
 from training.fitting.unet25d import FitSettings
 from training.methods.loading import load_segmenter
 from training.prompts.prompt import Prompts
@@ -43,24 +43,24 @@ def _reviewed(people: dict[Role, User], code: str, verdict: Verdict, *, identifi
 def test_without_an_approved_mask_nothing_is_learned(people: dict[Role, User]) -> None:
     _reviewed(people, "C0001", Verdict.RETURN, identifier=1)
     with pytest.raises(RejectedInput, match="nothing-approved"):
-        take_snapshot()
+        take_snapshot(the_study())
 
 
 def test_a_snapshot_holds_approved_masks_only_and_is_the_same_twice(people: dict[Role, User]) -> None:
     _reviewed(people, "C0001", Verdict.APPROVE, identifier=1)
     _reviewed(people, "C0002", Verdict.RETURN, identifier=2)
-    first = take_snapshot()
+    first = take_snapshot(the_study())
     assert [entry["case"] for entry in first.content["cases"]] == ["C0001"]
-    assert take_snapshot() == first
+    assert take_snapshot(the_study()) == first
     _reviewed(people, "C0003", Verdict.APPROVE, identifier=3)
-    assert take_snapshot().digest != first.digest
+    assert take_snapshot(the_study()).digest != first.digest
 
 
 def test_a_run_gives_a_registered_model_that_names_its_snapshot_and_serves_once_promoted(
     people: dict[Role, User],
 ) -> None:
     task = _reviewed(people, "C0001", Verdict.APPROVE, identifier=1)
-    snapshot = take_snapshot()
+    snapshot = take_snapshot(the_study())
     run = train(snapshot, QUICK)
     assert run.status == RunStatus.DONE
     assert len(run.losses) == 2
@@ -68,13 +68,13 @@ def test_a_run_gives_a_registered_model_that_names_its_snapshot_and_serves_once_
     assert model is not None
     assert model.snapshot_digest == snapshot.digest
     with pytest.raises(RejectedInput, match="no-serving-model"):
-        serving_model(PromptKind.AUTOMATIC)
-    promote(model)
+        serving_model(PromptKind.AUTOMATIC, the_study())
+    promote(model, study=the_study())
     [drawn] = predict_slices(task.case, [1], prompts=Prompts())
     assert (drawn.model, drawn.model_version) == (model, f"{model.name}-{model.version}")
     np.testing.assert_array_equal(drawn.mask, _drawn_by_the_package(model, task.case, index=1))
     with pytest.raises(RejectedInput, match="model-prompt-kind"):
-        promote(model, kinds=[PromptKind.BOX])
+        promote(model, kinds=[PromptKind.BOX], study=the_study())
 
 
 def _drawn_by_the_package(model: Model, case: Case, *, index: int) -> np.ndarray:
@@ -86,7 +86,7 @@ def _drawn_by_the_package(model: Model, case: Case, *, index: int) -> np.ndarray
 
 def test_a_mask_that_was_changed_on_disk_is_not_learned_from(people: dict[Role, User]) -> None:
     task = _reviewed(people, "C0001", Verdict.APPROVE, identifier=1)
-    snapshot = take_snapshot()
+    snapshot = take_snapshot(the_study())
     mask = task.case.masks.get()
     content = bytearray(mask.path.read_bytes())
     content[-1] ^= 1
@@ -99,14 +99,14 @@ def test_a_mask_that_was_changed_on_disk_is_not_learned_from(people: dict[Role, 
 
 def test_a_damaged_package_is_neither_registered_nor_promoted(people: dict[Role, User], tmp_path: Path) -> None:
     _reviewed(people, "C0001", Verdict.APPROVE, identifier=1)
-    model = train(take_snapshot(), QUICK).model
+    model = train(take_snapshot(the_study()), QUICK).model
     assert model is not None
     weights = model.path / "model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
     with pytest.raises(RejectedInput, match="package-weights-digest"):
-        promote(model)
+        promote(model, study=the_study())
     with pytest.raises(RejectedInput, match="package-weights-digest"):
         register_package(model.path)
 
@@ -132,7 +132,7 @@ def test_a_model_that_learned_from_a_case_that_left_meanwhile_is_not_registered(
             decide(mask, people[Role.RADIOLOGIST], verdict=Verdict.RETURN, **choices)  # type: ignore[arg-type]
 
     with pytest.raises(RejectedInput, match="snapshot-left"):
-        train(take_snapshot(), QUICK, progress=meanwhile)
+        train(take_snapshot(the_study()), QUICK, progress=meanwhile)
     assert Run.objects.get().status == RunStatus.FAILED
     assert Model.objects.count() == 0
     assert not any(models_folder().glob("unet-25d-*"))
@@ -140,7 +140,7 @@ def test_a_model_that_learned_from_a_case_that_left_meanwhile_is_not_registered(
 
 def test_a_snapshot_does_not_take_the_images_of_another_registration(people: dict[Role, User]) -> None:
     _reviewed(people, "C0001", Verdict.APPROVE, identifier=1)
-    snapshot = take_snapshot()
+    snapshot = take_snapshot(the_study())
     Registration.objects.update(record_sha256="f" * 64)
     with pytest.raises(RejectedInput, match="snapshot-left"):
         train(snapshot, QUICK)

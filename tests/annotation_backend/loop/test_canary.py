@@ -26,6 +26,7 @@ from datasets.dicom.file import looks_like_dicom, without_warnings
 from datasets.dicom.header import read_header
 from datasets.dicom_series.series import group_series, read_series
 from datasets.phantom.cohort import write_phantom_cohort
+from tests.annotation_backend.support.records import the_study
 from tests.planted_dicom import TEXT_VRS, planted
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
@@ -246,7 +247,7 @@ def test_a_planted_name_is_found_nowhere_afterwards(
 
 def task_documents(cases: list[Case], monkeypatch: pytest.MonkeyPatch) -> list[dict]:
     """What Label Studio is sent for the cases."""
-    project = LabelingProject.objects.create(label_studio_id=1, title="Test")
+    project = LabelingProject.objects.create(label_studio_id=1, title="Test", study=the_study())
     sent: list[dict] = []
 
     def call(method: str, path: str, **more: object) -> dict:

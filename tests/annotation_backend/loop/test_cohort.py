@@ -20,7 +20,7 @@ from annotation_backend.cases.registration.volumes import case_volumes, select_c
 from annotation_backend.cases.report import cohort, write_report
 from tests.annotation_backend.support.cohorts import add_second_t2, break_pixels, remove_t2, write_small_cohort
 from tests.annotation_backend.support.dask_processes import DaskProcesses, dask_processes
-from tests.annotation_backend.support.records import accounts
+from tests.annotation_backend.support.records import accounts, the_study
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
@@ -64,7 +64,7 @@ def test_a_cohort_comes_through_though_a_worker_is_killed(
     studies: Path, own_data: Path, dask: DaskProcesses, tell_figure: Callable[[str], None]
 ) -> None:
     killed: list[int] = []
-    report = ingest(studies, storing=_killing(dask, killed))
+    report = ingest(studies, storing=_killing(dask, killed), study=the_study())
     sound = PATIENTS - 3
     assert len(report.new) == Case.objects.count() == sound
     assert Patient.objects.count() == PATIENTS
@@ -86,7 +86,7 @@ def test_a_cohort_comes_through_though_a_worker_is_killed(
     _check_report(cohort().as_dict(), sound)
     assert register_cases(select_cases(None)).done == []
     assert set(export_cases(select_cases(None)).pictures.values()) == {0}
-    assert ingest(studies).new == []
+    assert ingest(studies, study=the_study()).new == []
     tell_figure(f"cohort of {PATIENTS} on two Dask workers, two killed: {sound} cases done, none twice")
 
 
@@ -112,12 +112,12 @@ def test_a_run_that_was_killed_goes_on_and_leaves_nothing_behind(tmp_path: Path,
             raise Killed
 
     with pytest.raises(Killed):
-        ingest(folder, storing=kill)
+        ingest(folder, storing=kill, study=the_study())
     assert Case.objects.count() == 1
     leftover = own_data / "scratch" / "run-of-a-process-that-is-gone"
     leftover.mkdir(parents=True)
     leftover.with_suffix(".lock").touch()
-    report = ingest(folder)
+    report = ingest(folder, study=the_study())
     assert (len(report.new), len(report.known)) == (2, 1)
     assert list((own_data / "scratch").iterdir()) == []
 
@@ -125,7 +125,7 @@ def test_a_run_that_was_killed_goes_on_and_leaves_nothing_behind(tmp_path: Path,
 def test_the_report_is_one_file_with_pictures_links_and_no_patient(
     studies: Path, own_data: Path, tmp_path: Path, settings
 ) -> None:
-    ingest(studies)
+    ingest(studies, study=the_study())
     first = Case.objects.order_by("code").first()
     assert first is not None
     exclude(first, reason="Cropped.")
@@ -145,7 +145,7 @@ def test_the_report_is_one_file_with_pictures_links_and_no_patient(
 def test_the_reports_page_shows_the_same_and_its_pictures_open(
     studies: Path, own_data: Path, client: Client, django_assert_max_num_queries
 ) -> None:
-    ingest(studies)
+    ingest(studies, study=the_study())
     client.force_login(accounts()[Role.DATA_MANAGER])
     with django_assert_max_num_queries(9):
         page = client.get(reverse("cohort-report")).content.decode()
@@ -158,7 +158,7 @@ def test_the_reports_page_shows_the_same_and_its_pictures_open(
 def test_the_command_writes_it_into_the_data_folder(
     studies: Path, own_data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ingest(studies)
+    ingest(studies, study=the_study())
     call_command("report_cohort", "--json")
     document = json.loads(capsys.readouterr().out)
     assert Path(document["file"]) == own_data / "reports" / "cohort.html"

@@ -72,7 +72,7 @@ from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput, TryAgain
 from datasets.formats.nifti import read_mask
 from tests.annotation_backend.support.installation import Installation, signed_in_at_label_studio
-from tests.annotation_backend.support.records import SHAPE, accounts, registered_case
+from tests.annotation_backend.support.records import SHAPE, accounts, registered_case, the_study
 from tests.annotation_backend.support.segmenters import known_model
 from tests.annotation_backend.support.waiting import eventually
 
@@ -133,7 +133,7 @@ def case(
     eventually(is_up, seconds=START_SECONDS, what="Label Studio's start")
     body = {"title": "Reconciled", "label_config": label_config(MaskFormat.BRUSH, has_oedema=False)}
     made = call("POST", "/api/projects/", json=body)
-    project = LabelingProject.objects.create(label_studio_id=made["id"], title="Reconciled")
+    project = LabelingProject.objects.create(label_studio_id=made["id"], title="Reconciled", study=the_study())
     webhooks.mend(project, [])
     monkeypatch.setattr(publish, "ensure_project", lambda: project)
     accounts()

@@ -16,7 +16,7 @@ from annotation_backend.cases.stored.digests import DamagedFile
 from annotation_backend.publishing import views
 from annotation_backend.publishing.models import Release
 from datasets.release.build import build_release
-from tests.annotation_backend.support.records import accounts
+from tests.annotation_backend.support.records import accounts, the_study
 from tests.datasets.release.samples import SETTINGS, files_of, write_cases
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +26,9 @@ pytestmark = pytest.mark.django_db
 def release(tmp_path: Path) -> Release:
     built = build_release(write_cases(tmp_path), SETTINGS, Path(settings.DATA_FOLDER) / "releases" / tmp_path.name)
     folder = str(built.folder.relative_to(settings.DATA_FOLDER))
-    return Release.objects.create(name=SETTINGS.name, version=SETTINGS.version, digest=built.digest, folder=folder)
+    return Release.objects.create(
+        name=SETTINGS.name, version=SETTINGS.version, digest=built.digest, folder=folder, study=the_study()
+    )
 
 
 @pytest.fixture

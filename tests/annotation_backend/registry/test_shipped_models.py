@@ -26,7 +26,7 @@ from annotation_backend.review.models import Verdict
 from annotation_backend.review.services import decide
 from datasets.errors import RejectedInput
 from datasets.study.case import QualityScore
-from tests.annotation_backend.support.records import accounts, published, registered_case, saved
+from tests.annotation_backend.support.records import accounts, published, registered_case, saved, the_study
 from tests.training.support.tiny_models import clicks_2d, six_points
 from training.methods.train import TrainingChoice
 from training.model_package import Method, ModelDescription, write_package
@@ -58,11 +58,11 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]
 
 def test_without_shipped_packages_lite_medsam_serves_as_before(packages: dict[str, Path]) -> None:
     assert ensure_shipped_models() == []
-    assert {str(serving_model(kind)) for kind in (PromptKind.AUTOMATIC, PromptKind.BOX, PromptKind.POINT)} == {
-        "lite-medsam-1"
-    }
+    assert {
+        str(serving_model(kind, the_study())) for kind in (PromptKind.AUTOMATIC, PromptKind.BOX, PromptKind.POINT)
+    } == {"lite-medsam-1"}
     with pytest.raises(RejectedInput, match="no-serving-model"):
-        serving_model(PromptKind.EXTREME_POINTS)
+        serving_model(PromptKind.EXTREME_POINTS, the_study())
 
 
 def test_shipped_models_take_their_places_once(packages: dict[str, Path], tmp_path: Path) -> None:
@@ -71,9 +71,9 @@ def test_shipped_models_take_their_places_once(packages: dict[str, Path], tmp_pa
     packages["six-points"] = _package(tmp_path, "six-points", method=Method.SIX_POINTS)
     for _ in range(2):
         assert ensure_shipped_models() == []
-        assert str(serving_model(PromptKind.POINT)) == "clicks-2d-1"
-        assert str(serving_model(PromptKind.EXTREME_POINTS)) == "six-points-1"
-        assert str(serving_model(PromptKind.AUTOMATIC)) == "lite-medsam-1"
+        assert str(serving_model(PromptKind.POINT, the_study())) == "clicks-2d-1"
+        assert str(serving_model(PromptKind.EXTREME_POINTS, the_study())) == "six-points-1"
+        assert str(serving_model(PromptKind.AUTOMATIC, the_study())) == "lite-medsam-1"
     assert Promotion.objects.count() == 5
     assert (models_folder() / "clicks-2d-1" / "model.safetensors").read_bytes() == (
         packages["clicks-2d"] / "model.safetensors"
@@ -82,10 +82,10 @@ def test_shipped_models_take_their_places_once(packages: dict[str, Path], tmp_pa
 
 def test_a_persons_choice_stays(packages: dict[str, Path], tmp_path: Path) -> None:
     ensure_shipped_models()
-    promote(Model.objects.get(name="lite-medsam"), kinds=[PromptKind.POINT])
+    promote(Model.objects.get(name="lite-medsam"), kinds=[PromptKind.POINT], study=the_study())
     packages["clicks-2d"] = _package(tmp_path, "clicks-2d")
     ensure_shipped_models()
-    assert str(serving_model(PromptKind.POINT)) == "lite-medsam-1"
+    assert str(serving_model(PromptKind.POINT, the_study())) == "lite-medsam-1"
 
 
 def test_another_model_of_a_shipped_name_is_told_and_the_rest_goes_on(
@@ -97,7 +97,7 @@ def test_another_model_of_a_shipped_name_is_told_and_the_rest_goes_on(
     packages["clicks-2d"] = _package(tmp_path, "clicks-2d", version="7")
     [finding] = ensure_shipped_models()
     assert "model-version-taken" in finding
-    assert str(serving_model(PromptKind.BOX)) == "lite-medsam-1"
+    assert str(serving_model(PromptKind.BOX, the_study())) == "lite-medsam-1"
 
 
 def test_two_stage_never_draws_unprompted_unless_asked_to(packages: dict[str, Path]) -> None:
@@ -118,12 +118,14 @@ def test_six_points_learn_from_approved_masks_and_answer_extreme_points() -> Non
         accepts_unannotated=True,
     )  # fmt: skip
     choice = TrainingChoice(Method.SIX_POINTS, channels=("t1", "t2"), iterations=1)
-    run = train_prompted(take_snapshot(), choice, name="own-six-points", progress_of=lambda _what: lambda *_told: None)
+    run = train_prompted(
+        take_snapshot(the_study()), choice, name="own-six-points", progress_of=lambda _what: lambda *_told: None
+    )
     assert run.status == RunStatus.DONE
     assert run.model is not None
     assert str(run.model) == f"own-six-points-{run.pk}"
     assert list(run.settings["channels"]) == ["t1", "t2"]
-    promote(run.model)
+    promote(run.model, study=the_study())
     case = tasks[2].case
     grid = case_volumes(case).t1.grid
     ends = [(4, 7, 2), (17, 7, 2), (10, 3, 2), (10, 11, 2), (10, 7, 1), (10, 7, 3)]
@@ -133,10 +135,14 @@ def test_six_points_learn_from_approved_masks_and_answer_extreme_points() -> Non
     assert drawn.mask.shape == (20, 24)
     assert len(Prediction.objects.get(model=run.model).prompts["extreme_points"]) == 6
     with pytest.raises(RejectedInput, match="model-prompt-kind"):
-        promote(run.model, kinds=[PromptKind.POINT])
+        promote(run.model, kinds=[PromptKind.POINT], study=the_study())
     with pytest.raises(RejectedInput, match="folds-patients"):
         train_prompted(
-            take_snapshot(), choice, name="own-six-points", progress_of=lambda _what: lambda *_told: None, folds=2
+            take_snapshot(the_study()),
+            choice,
+            name="own-six-points",
+            progress_of=lambda _what: lambda *_told: None,
+            folds=2,
         )
 
 
@@ -145,7 +151,7 @@ def test_a_click_is_answered_by_clicks_in_2d(tmp_path: Path) -> None:
     folder = models_folder() / "tiny-clicks-1"
     models_folder().mkdir(parents=True, exist_ok=True)
     _package(tmp_path, "tiny-clicks").rename(folder)
-    promote(register_package(folder))
+    promote(register_package(folder), study=the_study())
     point = tuple(float(value) for value in np.ravel(case_volumes(tasks[0].case).t1.grid.to_world([(10, 8, 2)])))
     [drawn] = predict_slices(tasks[0].case, [2], prompts=Prompts(clicks=(Click(point),)))
     assert str(drawn.model) == "tiny-clicks-1"
@@ -162,4 +168,4 @@ def test_a_damaged_shipped_model_is_not_copied_and_a_whole_one_is_later(
     assert not (models_folder() / "clicks-2d-9").exists()
     weights.write_bytes(whole)
     assert ensure_shipped_models() == []
-    assert str(serving_model(PromptKind.POINT)) == "clicks-2d-9"
+    assert str(serving_model(PromptKind.POINT, the_study())) == "clicks-2d-9"

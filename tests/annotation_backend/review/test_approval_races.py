@@ -17,7 +17,14 @@ from annotation_backend.review.services import decide
 from datasets.release.build import ReleaseSettings
 from datasets.study.case import QualityScore
 from tests.annotation_backend.support.on_disk import at_once, database_on_disk, in_a_thread
-from tests.annotation_backend.support.records import accounts, published, register_otherwise, registered_case, saved
+from tests.annotation_backend.support.records import (
+    accounts,
+    published,
+    register_otherwise,
+    registered_case,
+    saved,
+    the_study,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -100,7 +107,7 @@ def test_a_case_that_is_excluded_or_drawn_on_before_the_release_is_recorded_is_n
     def leave() -> object:
         return change(masks[0].case, reason="Withdrawn.") if change else _draw_more(masks[0].case)
 
-    built, left = at_once(lambda: publish_release(settings), leave)
+    built, left = at_once(lambda: publish_release(the_study(), settings), leave)
     codes = in_a_thread(lambda: [case.code for case in Release.objects.get().cases.all()])
     assert codes in (["C0001", "C0002"], ["C0002"])
     assert [finding.subject for finding in built.findings] in ([], ["C0001"])

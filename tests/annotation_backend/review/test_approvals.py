@@ -37,6 +37,7 @@ from tests.annotation_backend.support.records import (
     registered_case,
     save_body,
     saved,
+    the_study,
 )
 
 pytestmark = pytest.mark.django_db
@@ -105,7 +106,7 @@ def test_deleting_all_annotations_ends_the_approval_and_is_no_way_to_register_ag
     assert Registration.objects.get().record_sha256 == before
     assert all(case.registration.volume_path(role).exists() for role in ("t1", "t2"))  # type: ignore[arg-type]
     with pytest.raises(RejectedInput, match="nothing-approved"):
-        release_cases()
+        release_cases(the_study())
     for page in (_page(client, people, "review-queue"), _page(client, people, "case-page", case.code)):
         assert re.search(r"pproval ended on \d+ \w+ \d{4}, \d\d:\d\d: what was drawn has changed", page)
 
@@ -199,11 +200,11 @@ def test_the_mask_that_counts_again_after_a_deletion_takes_a_verdict(
     _delete(later)
     assert assemble(task.case) == first
     assert f'name="mask" value="{first.pk}"' in _page(client, people, "review-case", "C0001")
-    assert [entry.mask for entry in queue()] == [first]
+    assert [entry.mask for entry in queue(the_study())] == [first]
     with pytest.raises(RejectedInput, match="mask-superseded"):
         _decided(second, people)
     assert _decided(first, people).mask == first
-    assert [entry.is_waiting for entry in queue()] == [False]
+    assert [entry.is_waiting for entry in queue(the_study())] == [False]
 
 
 def test_a_mask_that_counts_again_after_its_approval_ended_takes_another_verdict(
@@ -215,7 +216,7 @@ def test_a_mask_that_counts_again_after_its_approval_ended_takes_another_verdict
     _delete(later)
     assert standing_of(case).mask == approval.mask
     assert approved_review(case) is None
-    assert [entry.is_waiting for entry in queue()] == [True]
+    assert [entry.is_waiting for entry in queue(the_study())] == [True]
     again = _decided(approval.mask, people)
     assert approved_review(case) == again
 
@@ -348,7 +349,7 @@ def test_cases_that_are_excluded_returned_or_drawn_on_while_a_release_is_built_a
         if changes and done == 2:
             changes.pop(0)()
 
-    built = publish_release(SETTINGS, progress_of=lambda: meanwhile)
+    built = publish_release(the_study(), SETTINGS, progress_of=lambda: meanwhile)
     assert [case.code for case in built.release.cases.all()] == ["C0003"]
     assert [(finding.code, finding.subject) for finding in built.findings] == [
         ("case-left", "C0001"),
@@ -365,13 +366,13 @@ def test_cases_that_are_excluded_returned_or_drawn_on_while_a_release_is_built_a
 def test_a_release_names_both_saves_whose_annotations_have_one_number(
     task: LabelingTask, people: dict[Role, User]
 ) -> None:
-    other = LabelingProject.objects.create(label_studio_id=2, title="Made anew")
+    other = LabelingProject.objects.create(label_studio_id=2, title="Made anew", study=the_study())
     sibling = LabelingTask.objects.get(case=task.case, slice_index=4)
     sibling.project = other
     sibling.save()
     first, second = saved(task), saved(sibling, updated_at="2026-11-21T11:00:00.000001Z")
     _approved(task.case, people)
-    [case] = release_cases()
+    [case] = release_cases(the_study())
     found = {name: digest for name, digest in case.sources.items() if name.startswith("annotation_")}
     assert found == {"annotation_7_slice_2": first.content_sha256, "annotation_7_slice_4": second.content_sha256}
 
@@ -403,9 +404,9 @@ def test_a_release_whose_cases_all_leave_is_not_frozen_and_leaves_nothing(approv
             exclude(Case.objects.get(), reason="Consent withdrawn.")
 
     with pytest.raises(RejectedInput, match="approvals-changed"):
-        publish_release(SETTINGS, progress_of=lambda: meanwhile)
+        publish_release(the_study(), SETTINGS, progress_of=lambda: meanwhile)
     assert not Release.objects.exists()
-    assert [path.name for path in releases_folder().iterdir() if path.is_dir()] == []
+    assert [path.name for path in releases_folder(the_study()).iterdir() if path.is_dir()] == []
 
 
 def test_a_folder_is_not_left_without_its_record(approval: Review, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -416,8 +417,8 @@ def test_a_folder_is_not_left_without_its_record(approval: Review, monkeypatch: 
 
     monkeypatch.setattr(Release.objects, "update_or_create", full)
     with pytest.raises(OSError, match="No space"):
-        publish_release(SETTINGS)
-    assert [path.name for path in releases_folder().iterdir() if path.is_dir()] == []
+        publish_release(the_study(), SETTINGS)
+    assert [path.name for path in releases_folder(the_study()).iterdir() if path.is_dir()] == []
 
 
 def test_a_damaged_mask_is_refused_with_what_brings_it_back(three: list[Review]) -> None:
@@ -426,33 +427,34 @@ def test_a_damaged_mask_is_refused_with_what_brings_it_back(three: list[Review])
     content[len(content) // 2] ^= 0xFF
     mask.path.write_bytes(content)
     with pytest.raises(RejectedInput, match="stored-file-changed") as refusal:
-        publish_release(SETTINGS)
+        publish_release(the_study(), SETTINGS)
     assert f"Mask {mask.pk} of {mask.case.code}" in refusal.value.message
     assert "check_data --mend" in refusal.value.remedy
 
 
 @pytest.mark.slow
 def test_a_later_version_names_the_cases_that_were_excluded_since_as_withdrawn(three: list[Review]) -> None:
-    publish_release(SETTINGS)
+    publish_release(the_study(), SETTINGS)
     exclude(three[1].mask.case, reason="Consent withdrawn.")
-    later = publish_release(replace(SETTINGS, version="1.1.0"))
+    later = publish_release(the_study(), replace(SETTINGS, version="1.1.0"))
     assert [case.code for case in later.release.cases.all()] == ["C0001", "C0003"]
     card = (later.release.path / "README.md").read_text(encoding="utf-8")
     assert "withdrawn and must not be used any more:\n\n- C0002" in card
     take_back(three[1].mask.case)
     assert (
-        "withdrawn" not in (publish_release(replace(SETTINGS, version="1.2.0")).release.path / "README.md").read_text()
+        "withdrawn"
+        not in (publish_release(the_study(), replace(SETTINGS, version="1.2.0")).release.path / "README.md").read_text()
     )
 
 
 def test_a_release_without_a_record_is_named_and_recorded_by_building_it_again(approval: Review) -> None:
     """A build was killed after its folder was moved in and before its record was kept."""
-    publish_release(SETTINGS)
+    publish_release(the_study(), SETTINGS)
     Release.objects.all().delete()
-    other = publish_release(replace(SETTINGS, version="2.0.0"))
+    other = publish_release(the_study(), replace(SETTINGS, version="2.0.0"))
     assert [finding.code for finding in other.findings] == ["release-unrecorded"]
     assert "tumours-1.0.0" in other.findings[0].message
-    assert publish_release(SETTINGS).findings == ()
+    assert publish_release(the_study(), SETTINGS).findings == ()
 
 
 def test_while_the_mask_of_newer_saves_is_missing_the_page_says_so(

@@ -10,7 +10,7 @@ from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.review.models import Verdict, approved_review
 from annotation_backend.review.services import queue
 from datasets.errors import RejectedInput
-from tests.annotation_backend.support.records import approve, saved
+from tests.annotation_backend.support.records import approve, saved, the_study
 
 pytestmark = pytest.mark.django_db
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 def test_a_radiologist_approves_and_the_case_has_an_approved_mask(mask: CaseMask, people: dict[Role, User]) -> None:
     review = approve(mask, people[Role.RADIOLOGIST])
     assert approved_review(mask.case) == review
-    assert [entry.is_waiting for entry in queue()] == [False]
+    assert [entry.is_waiting for entry in queue(the_study())] == [False]
 
 
 @pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.DATA_MANAGER, Role.ANNOTATOR])

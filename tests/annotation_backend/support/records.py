@@ -23,13 +23,14 @@ from annotation_backend.labeling.saves.store import store
 from annotation_backend.review.models import Review, Verdict
 from annotation_backend.review.services import decide
 from annotation_backend.studies.models import Study
-from annotation_backend.studies.services import ensure_study
+from annotation_backend.studies.people import add_first_accounts
+from annotation_backend.studies.services import create_study
 from curation.slices.png import encode_png
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, write_bytes
 from datasets.formats.nifti import write_volume
 from datasets.image.volume import Grid, Volume
 from datasets.study.case import QualityScore
-from datasets.study.shipped_protocols import FIRST
+from datasets.study.shipped_protocols import FIRST, shipped_text
 
 ROLES = ("t1", "t2")
 SHAPE = (24, 20, 5)
@@ -47,9 +48,15 @@ def signed_in(person: User, **options: Any) -> Client:
     return client
 
 
+def the_study() -> Study:
+    """The first study, with the protocol MSTT-199, in which the first accounts have their roles."""
+    return Study.objects.filter(name=FIRST).first() or create_study(FIRST, shipped_text(FIRST))
+
+
 def accounts() -> dict[Role, User]:
     """The four first accounts, with the ids that Label Studio would give them."""
     create_first_accounts()
+    add_first_accounts(the_study())
     people = {}
     for number, role in enumerate(Role, start=1):
         person = User.objects.get(username=email_of(role))
@@ -59,19 +66,17 @@ def accounts() -> dict[Role, User]:
     return people
 
 
-def first_study() -> Study:
-    """The study of tests that need no other: MSTT-199."""
-    return ensure_study(FIRST)
-
-
 def registered_case(code: str = "C0001", *, tissue_type: str = "nerve") -> Case:
     """A case with two random volumes on one grid and its exported pictures."""
-    study = first_study()
     patient, _ = Patient.objects.get_or_create(
-        study=study, code=f"P{code[1:]}", pseudonym=sha256_of_bytes(code.encode())
+        study=the_study(), code=f"P{code[1:]}", pseudonym=sha256_of_bytes(code.encode())
     )
     case = Case.objects.create(
-        study=study, code=code, patient=patient, tissue_type=tissue_type, source_sha256=sha256_of_bytes(code.encode())
+        study=the_study(),
+        code=code,
+        patient=patient,
+        tissue_type=tissue_type,
+        source_sha256=sha256_of_bytes(code.encode()),
     )
     known = _DRAWN.get((code, tissue_type))
     if known is not None:
@@ -140,7 +145,7 @@ _folder = TemporaryDirectory(prefix="maskloop-drawn-")
 
 def published(case: Case, *, first_task: int = 101) -> list[LabelingTask]:
     """One task for each slice of the case."""
-    project, _ = LabelingProject.objects.get_or_create(label_studio_id=1, defaults={"title": "Test"})
+    project, _ = LabelingProject.objects.get_or_create(study=the_study(), label_studio_id=1, defaults={"title": "Test"})
     return [
         LabelingTask.objects.create(project=project, case=case, slice_index=index, label_studio_id=first_task + index)
         for index in range(SHAPE[2])

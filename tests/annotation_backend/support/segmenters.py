@@ -12,6 +12,7 @@ from annotation_backend.registry.model_registry import register_package
 from annotation_backend.registry.models import Model, Promotion, PromptKind
 from datasets.files import sha256_of_bytes
 from datasets.image.volume import Volume
+from tests.annotation_backend.support.records import the_study
 from training.model_package import WEIGHTS_NAME, Method, read_description, read_package, write_package
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
 
@@ -43,7 +44,7 @@ def known_model(name: str = "bright", *, method: Method = Method.UNET_25D, kinds
         prompt_kinds=[kind.value for kind in PromptKind],
     )
     for kind in kinds:
-        Promotion.objects.create(model=model, prompt_kind=kind)
+        Promotion.objects.create(model=model, prompt_kind=kind, study=the_study())
     return model
 
 

@@ -66,7 +66,7 @@ def test_a_page_that_breaks_off_says_why_and_no_more(
 ) -> None:
     browser.force_login(accounts()[Role.DATA_MANAGER])
 
-    def broken() -> None:
+    def broken(_study: object) -> None:
         raise error
 
     monkeypatch.setattr("annotation_backend.views.queue", broken)

@@ -16,11 +16,19 @@ class Command(MaskloopCommand):
         """The folders and the options of the profile."""
         parser.add_argument("source", type=a_path, help="DICOM files, nested as they are; only read")
         parser.add_argument("target", type=a_path, help="an empty folder, or that of an earlier run")
-        parser.add_argument("--shift-dates", action="store_true", help="move dates by days instead of removing them")
         parser.add_argument(
-            "--keep-characteristics", action="store_true", help="keep age (up to 89), sex, size, weight"
+            "--shift-dates", action="store_true", help="move dates by days instead of removing them; SUV needs times"
         )
-        parser.add_argument("--keep-safe-private", action="store_true", help="keep private tags known to be harmless")
+        parser.add_argument(
+            "--keep-characteristics",
+            action="store_true",
+            help="keep age (up to 89), sex, size, weight; SUV needs weight",
+        )
+        parser.add_argument(
+            "--keep-safe-private",
+            action="store_true",
+            help="keep private tags known to be harmless; SUV of Philips' counts and of some GE series needs them",
+        )
         parser.add_argument(
             "--clean-descriptors", action="store_true", help="keep known words of descriptions and labels"
         )

@@ -6,6 +6,7 @@ from typing import Any
 from annotation_backend.cases.registration.export import ExportReport, export_cases, to_export
 from annotation_backend.cases.registration.volumes import select_cases
 from annotation_backend.commandline.arguments import MaskloopCommand, add_workers
+from annotation_backend.studies.arguments import add_study, study_among
 
 
 class Command(MaskloopCommand):
@@ -16,6 +17,7 @@ class Command(MaskloopCommand):
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         """Adds the cases' codes."""
         parser.add_argument("--case", nargs="+", metavar="CODE", help="only these cases")
+        add_study(parser)
         parser.add_argument(
             "--again", action="store_true", help="draw pictures anew that are there, e.g. where a file was damaged"
         )
@@ -24,7 +26,7 @@ class Command(MaskloopCommand):
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Exports case by case."""
-        cases = select_cases(options["case"])
+        cases = select_cases(options["case"], study=study_among(options))
         if options["dry_run"]:
             rehearsed = ExportReport()
             codes = list(to_export(cases, rehearsed, again=options["again"]))

@@ -8,6 +8,7 @@ from django.urls import reverse
 from annotation_backend.cases.ingesting.ingest import IngestReport, ingest
 from annotation_backend.cases.ingesting.studies_folder import studies_folder
 from annotation_backend.commandline.arguments import MaskloopCommand, a_path, add_workers
+from annotation_backend.studies.arguments import add_study, study_of
 from datasets.labels.label_values import parse_label_values
 
 
@@ -26,12 +27,14 @@ class Command(MaskloopCommand):
             metavar="NAME=VALUE,NAME=VALUE",
             help="what the values of mask files mean, in the whole folder: tumour=2,oedema=1",
         )
+        add_study(parser)
         add_workers(parser)
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Ingests the folder and reports each patient's outcome."""
         report = ingest(
             studies_folder(options["folder"]),
+            study=study_of(options),
             progress=self.progress("reading file"),
             storing=self.progress("storing case"),
             dry_run=options["dry_run"],

@@ -6,6 +6,7 @@ from typing import Any
 from annotation_backend.cases.registration.register import MOTIONS, PRESETS, register_cases, settings_of, would_register
 from annotation_backend.cases.registration.volumes import select_cases
 from annotation_backend.commandline.arguments import MaskloopCommand, add_workers
+from annotation_backend.studies.arguments import add_study, study_among
 
 
 class Command(MaskloopCommand):
@@ -16,6 +17,7 @@ class Command(MaskloopCommand):
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         """The cases, and settings of the registration."""
         parser.add_argument("--case", nargs="+", metavar="CODE", help="only these cases")
+        add_study(parser)
         parser.add_argument(
             "--redo",
             nargs="?",
@@ -31,7 +33,7 @@ class Command(MaskloopCommand):
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Registers case by case."""
-        cases = select_cases(options["case"])
+        cases = select_cases(options["case"], study=study_among(options))
         if options["dry_run"]:
             todo, doubts = would_register(cases, again=options["redo"] is not None)
             codes = [case.code for case in todo]

@@ -15,6 +15,7 @@ from annotation_backend.labeling.masks.controls import MaskFormat
 from annotation_backend.labeling.project.project import current_project, ensure_project
 from annotation_backend.labeling.project.tabs import ensure_tabs
 from annotation_backend.registry.models import PromptKind
+from annotation_backend.studies.arguments import add_study, study_of
 from datasets.errors import RejectedInput
 
 PROMOTED = "promoted"
@@ -39,12 +40,14 @@ class Command(MaskloopCommand):
             help=f"the model that answers a kind of prompt ({', '.join(PromptKind.values)}), or {PROMOTED}; repeatable",
         )
         parser.add_argument("--tabs", action="store_true", help="make tabs again that were deleted in Label Studio")
+        add_study(parser)
         parser.add_argument("--dry-run", action="store_true", help="only say what would be set")
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Changes the settings that were given."""
-        project = current_project()
-        before = project_settings(project) if project else last_settings()
+        study = study_of(options)
+        project = current_project(study)
+        before = project_settings(project) if project else last_settings(study)
         oedema = options["oedema"]
         after = settings_from(
             before,
@@ -55,7 +58,7 @@ class Command(MaskloopCommand):
         check_settings(after)
         document: dict[str, Any] = {"settings": after.as_dict(), "changed": after != before, "tabs": 0}
         if not options["dry_run"] and (after != before or options["tabs"]):
-            project = ensure_project()
+            project = ensure_project(study)
             change_settings(project, after, person=None)
             document["tabs"] = ensure_tabs(project, anew=True) if options["tabs"] else 0
         for name, value in after.as_dict().items():

@@ -7,6 +7,7 @@ from annotation_backend.cases.registration.volumes import select_cases
 from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.labeling.predictions.predictions import push_predictions
 from annotation_backend.labeling.project.publish import publish, renew_addresses
+from annotation_backend.studies.arguments import add_study, study_among
 from datasets.errors import RejectedInput
 
 
@@ -18,6 +19,7 @@ class Command(MaskloopCommand):
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         """The cases, and options of publishing."""
         parser.add_argument("--case", nargs="+", metavar="CODE", help="only these cases")
+        add_study(parser)
         parser.add_argument("--no-predictions", action="store_true", help="publish without drawing")
         parser.add_argument(
             "--renew", action="store_true", help="draw new picture addresses; the old ones stop working"
@@ -33,7 +35,7 @@ class Command(MaskloopCommand):
         """Publishes case by case; one that cannot be published does not stop the rest."""
         rows: list[dict[str, Any]] = []
         findings: list[str] = []
-        for case in select_cases(options["case"]):
+        for case in select_cases(options["case"], study=study_among(options)):
             if options["dry_run"]:
                 rows.append({"case": case.code, "pictures": case.slices.count()})
                 continue

@@ -5,6 +5,7 @@ from typing import Any
 
 from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.learning.training_slices import approved_cases, export_approved
+from annotation_backend.studies.arguments import add_study, study_among
 
 
 class Command(MaskloopCommand):
@@ -20,12 +21,14 @@ class Command(MaskloopCommand):
         parser.add_argument(
             "--percentiles", type=float, nargs=2, default=(0.5, 99.5), metavar=("LOW", "HIGH"), help="grey window"
         )
+        add_study(parser)
         parser.add_argument("--dry-run", action="store_true", help="only say which cases would be exported")
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Exports case by case."""
         from curation.slices.training import TrainingSliceSettings
 
+        study = study_among(options)
         low, high = options["percentiles"]
         settings = TrainingSliceSettings(
             low_percentile=low,
@@ -34,10 +37,10 @@ class Command(MaskloopCommand):
             negatives_per_positive=options["negatives"],
         )
         if options["dry_run"]:
-            codes = list(approved_cases(options["case"]))
+            codes = list(approved_cases(options["case"], study=study))
             self.say(f"Would be exported: {', '.join(codes)}")
             return {"to_export": codes}, []
-        manifests = export_approved(options["case"], settings, progress=self.progress("exporting case"))
+        manifests = export_approved(options["case"], settings, study=study, progress=self.progress("exporting case"))
         counts = {code: len(manifest["slices"]) for code, manifest in manifests.items()}
         self.say(f"{sum(counts.values())} training slices of {len(counts)} case(s)")
         return {"slices": counts}, []

@@ -18,6 +18,7 @@ from annotation_backend.learning.prompted_training import (
 from annotation_backend.learning.snapshot_training import snapshot_content, take_snapshot, train, train_prompted
 from annotation_backend.learning.training_arguments import add_training, choice_of, fold_numbers, require_fitting
 from annotation_backend.learning.training_examples import TrainingExamples, examples_of_folder
+from annotation_backend.studies.arguments import add_study, study_of
 from training.model_package import Method, read_description
 from training.segmenters.postprocessing import Cleaning
 
@@ -37,6 +38,7 @@ class Command(MaskloopCommand):
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         """Method, training examples, duration and output."""
         add_training(parser)
+        add_study(parser)
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """The 2.5D U-Net, or a prompted method on approved masks or on a folder."""
@@ -57,7 +59,7 @@ class Command(MaskloopCommand):
         return self._about(choice, examples) | work(options, examples, choice), list(examples.findings)
 
     def _on_approved(self, options: dict[str, Any]) -> dict[str, Any]:
-        cases = [entry["case"] for entry in snapshot_content()["cases"]]
+        cases = [entry["case"] for entry in snapshot_content(study_of(options))["cases"]]
         self.say(f"{len(cases)} approved mask(s): {', '.join(cases)}")
         if len(cases) < FEW_CASES:
             self.say("So few cases teach a model little: expect it to draw poorly on other patients.")
@@ -73,12 +75,14 @@ class Command(MaskloopCommand):
 
         steps = DEFAULT_STEPS if options["steps"] is None else options["steps"]
         settings = FitSettings(steps=steps, seed=options["seed"], device=options["device"])
-        return train(take_snapshot(), settings, progress=self.progress("training step"))
+        return train(take_snapshot(study_of(options)), settings, progress=self.progress("training step"))
 
     def _prompted(self, options: dict[str, Any]) -> Any:
         choice = choice_of(options, tuple(options["channels"] or ("t1",)))
         name = options["name"] or f"own-{choice.method.value}"
-        return train_prompted(take_snapshot(), choice, name=name, progress_of=self._progress_of, folds=options["folds"])
+        return train_prompted(
+            take_snapshot(study_of(options)), choice, name=name, progress_of=self._progress_of, folds=options["folds"]
+        )
 
     def _about(self, choice: "TrainingChoice", examples: TrainingExamples) -> dict[str, Any]:
         cases = sorted(examples.patients)

@@ -5,6 +5,7 @@ from typing import Any
 
 from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.publishing.services import naming_withdrawn, publish_release, release_cases
+from annotation_backend.studies.arguments import add_study, study_of
 
 
 class Command(MaskloopCommand):
@@ -19,12 +20,14 @@ class Command(MaskloopCommand):
         parser.add_argument("--licence", required=True, help="SPDX name of the data's licence, e.g. CC-BY-4.0")
         parser.add_argument("--description", default="", help="one paragraph for the dataset card")
         parser.add_argument("--seed", type=int, default=0, help="seed of the suggested folds")
+        add_study(parser)
         parser.add_argument("--dry-run", action="store_true", help="only say what would go in")
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Builds a release, verifies it and records it."""
         from datasets.release.build import ReleaseSettings, check_release
 
+        study = study_of(options)
         settings = ReleaseSettings(
             name=options["name"],
             version=options["version"],
@@ -33,12 +36,12 @@ class Command(MaskloopCommand):
             seed=options["seed"],
         )
         if options["dry_run"]:
-            cases = release_cases()
-            check_release(cases, naming_withdrawn(settings))
+            cases = release_cases(study)
+            check_release(cases, naming_withdrawn(study, settings))
             codes = [case.code for case in cases]
             self.say(f"{len(codes)} approved case(s) would go in: {', '.join(codes)}")
             return {"cases": codes}, []
-        built = publish_release(settings, progress_of=lambda: self.progress("writing case"))
+        built = publish_release(study, settings, progress_of=lambda: self.progress("writing case"))
         self.say(f"{built.release}: {built.release.cases.count()} case(s), digest {built.release.digest}")
         self.say(f"It lies in {built.release.path}")
         findings = [str(finding) for finding in (*built.findings, *built.report.findings)]

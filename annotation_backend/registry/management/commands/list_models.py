@@ -1,9 +1,11 @@
 """`list_models`: the registered models, and which of them serve."""
 
+from argparse import ArgumentParser
 from typing import Any
 
 from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.registry.models import Model, Promotion, PromptKind
+from annotation_backend.studies.arguments import add_study, study_of
 
 
 class Command(MaskloopCommand):
@@ -11,9 +13,14 @@ class Command(MaskloopCommand):
 
     help = "List the registered models and what each serves."
 
+    def add_own_arguments(self, parser: ArgumentParser) -> None:
+        """Adds the study that they serve."""
+        add_study(parser)
+
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Lists each model with the kinds of prompt that it serves."""
-        serving = {kind: Promotion.objects.filter(prompt_kind=kind).first() for kind in PromptKind}
+        study = study_of(options)
+        serving = {kind: Promotion.objects.filter(study=study, prompt_kind=kind).first() for kind in PromptKind}
         rows = []
         for model in Model.objects.all():
             serves = [kind.value for kind, found in serving.items() if found and found.model_id == model.pk]

@@ -6,6 +6,7 @@ from typing import Any
 from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.registry.model_registry import check_promotion, find_model, promote
 from annotation_backend.registry.models import PromptKind
+from annotation_backend.studies.arguments import add_study, study_of
 
 
 class Command(MaskloopCommand):
@@ -19,15 +20,16 @@ class Command(MaskloopCommand):
         parser.add_argument(
             "--for", dest="kinds", nargs="+", choices=PromptKind.values, help="kinds of prompt to serve"
         )
+        add_study(parser)
         parser.add_argument("--dry-run", action="store_true", help="only check that it could serve")
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Checks the model and promotes it."""
-        model = find_model(options["model"])
+        study, model = study_of(options), find_model(options["model"])
         kinds = check_promotion(model, [PromptKind(kind) for kind in options["kinds"] or []])
         if options["dry_run"]:
             return {"model": str(model), "serves": [kind.value for kind in kinds]}, []
-        promote(model, kinds=kinds)
+        promote(model, study=study, kinds=kinds)
         self.say(f"{model} answers from the next prediction on: {', '.join(kind.label for kind in kinds)}.")
         if PromptKind.AUTOMATIC in kinds:
             self.say("The worker now draws the tasks that nobody submitted anew with it.")

@@ -22,8 +22,7 @@ class Command(MaskloopCommand):
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Changes the protocol."""
         study = study_of(options)
-        before = study.protocol.version
-        version = change_protocol(study, protocol_text(options["document"]))
-        after = version.protocol.version
-        self.say(f"{study}: version {before} stays in force" if after == before else f"{study}: version {after}")
-        return {"study": study.name, "version": after, "digest": version.digest}, []
+        is_changed = change_protocol(study, protocol_text(options["document"]))
+        protocol = study.protocol
+        self.say(f"{study}: version {protocol.version}{'' if is_changed else ', as before'}")
+        return {"study": study.name, "changed": is_changed, "version": protocol.version, "digest": protocol.digest}, []

@@ -14,7 +14,7 @@ class Command(MaskloopCommand):
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Lists them."""
         rows = []
-        for study in Study.objects.prefetch_related("protocol_versions"):
+        for study in Study.objects.all():
             protocol = study.protocol
             self.say(f"{study}: {protocol.title} ({protocol.name} {protocol.version})")
             rows.append(

@@ -26,6 +26,7 @@ from annotation_backend.labeling.models import LabelingProject, LabelingTask
 from datasets.errors import RejectedInput
 from datasets.study.case import SeriesRole
 from tests.annotation_backend.support.cohorts import add_second_t2, remove_t2, series_folder, write_small_cohort
+from tests.annotation_backend.support.records import the_study
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
@@ -51,7 +52,7 @@ def _t2s(patient: Patient) -> list[str]:
 
 
 def test_an_ingest_writes_down_what_became_of_each_patient_and_why(cohort: Path) -> None:
-    report = ingest(cohort)
+    report = ingest(cohort, study=the_study())
     run = Ingest.objects.get()
     assert run.ended is not None
     assert run.file_count == len([path for path in cohort.rglob("*") if path.is_file()])
@@ -91,7 +92,7 @@ def test_findings_name_patients_by_code_and_page_once_they_have_one(
 
 
 def test_nothing_of_the_studies_own_names_is_written_down(cohort: Path) -> None:
-    ingest(cohort)
+    ingest(cohort, study=the_study())
     written = json.dumps([list(Ingest.objects.values()), list(IngestPatient.objects.values())], default=str)
     for needle in ("PHANTOM", "Phantom", "patient_0001", str(cohort), "2.25."):
         assert needle not in written
@@ -99,53 +100,53 @@ def test_nothing_of_the_studies_own_names_is_written_down(cohort: Path) -> None:
 
 @pytest.mark.slow
 def test_a_choice_is_taken_by_the_next_ingest_and_by_every_later_one(cohort: Path) -> None:
-    patient = ingest(cohort).undecided[0]
+    patient = ingest(cohort, study=the_study()).undecided[0]
     first, second = _t2s(patient)
     choose_series(patient, {SeriesRole.T2: second})
-    case = ingest(cohort).new[0]
+    case = ingest(cohort, study=the_study()).new[0]
     assert case.patient == patient
     assert case.series.get(role="t2").evidence["series"] == second
     assert case.series.get(role="t2").evidence["chosen_by"] == "person"
-    again = ingest(cohort)
+    again = ingest(cohort, study=the_study())
     assert again.new == []
     assert case in again.known
     choose_series(patient, {SeriesRole.T2: first})
-    assert ingest(cohort).new[0].series.get(role="t2").evidence["series"] == first
+    assert ingest(cohort, study=the_study()).new[0].series.get(role="t2").evidence["series"] == first
 
 
 @pytest.mark.slow
 def test_another_choice_takes_the_place_of_the_first_case_and_back_again(cohort: Path) -> None:
-    patient = ingest(cohort).undecided[0]
+    patient = ingest(cohort, study=the_study()).undecided[0]
     first, second = _t2s(patient)
     choose_series(patient, {SeriesRole.T2: first})
-    old = ingest(cohort).new[0]
+    old = ingest(cohort, study=the_study()).new[0]
     choose_series(patient, {SeriesRole.T2: second})
-    report = ingest(cohort)
+    report = ingest(cohort, study=the_study())
     new = report.new[0]
     assert Case.objects.get(pk=old.pk).exclusion.reason == SUPERSEDED
     assert "case-superseded" in {finding.code for finding in report.findings}
     assert list(Case.objects.in_use().filter(patient=patient)) == [new]
     choose_series(patient, {SeriesRole.T2: first})
-    assert ingest(cohort).new == []
+    assert ingest(cohort, study=the_study()).new == []
     assert list(Case.objects.in_use().filter(patient=patient)) == [old]
 
 
 @pytest.mark.slow
 def test_a_case_that_somebody_drew_on_is_not_replaced(cohort: Path) -> None:
-    patient = ingest(cohort).undecided[0]
+    patient = ingest(cohort, study=the_study()).undecided[0]
     first, second = _t2s(patient)
     choose_series(patient, {SeriesRole.T2: first})
-    old = ingest(cohort).new[0]
-    project = LabelingProject.objects.create(label_studio_id=1, title="Test")
+    old = ingest(cohort, study=the_study()).new[0]
+    project = LabelingProject.objects.create(label_studio_id=1, title="Test", study=the_study())
     LabelingTask.objects.create(project=project, case=old, slice_index=0, label_studio_id=1, state="annotated")
     choose_series(patient, {SeriesRole.T2: second})
-    report = ingest(cohort)
+    report = ingest(cohort, study=the_study())
     assert report.new == []
     assert "choice-too-late" in {finding.code for finding in report.findings}
     assert list(Case.objects.in_use().filter(patient=patient)) == [old]
     assert IngestPatient.objects.filter(patient=patient).last().outcome == IngestOutcome.REFUSED
     exclude(old, reason="Registered wrongly.")  # the remedy of `case-annotated` and of `choice-too-late`
-    [new] = ingest(cohort).new
+    [new] = ingest(cohort, study=the_study()).new
     assert list(Case.objects.in_use().filter(patient=patient)) == [new]
 
 
@@ -158,14 +159,14 @@ def test_a_case_that_somebody_drew_on_is_not_replaced(cohort: Path) -> None:
     ],
 )
 def test_a_choice_of_nothing_is_refused(cohort: Path, chosen: dict[SeriesRole, str], code: str) -> None:
-    patient = ingest(cohort).undecided[0]
+    patient = ingest(cohort, study=the_study()).undecided[0]
     with pytest.raises(RejectedInput, match=code):
         choose_series(patient, chosen)
     assert ChosenSeries.objects.count() == 0
 
 
 def test_the_command_lists_and_writes_down(cohort: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    patient = ingest(cohort).undecided[0]
+    patient = ingest(cohort, study=the_study()).undecided[0]
     call_command("choose_series", "--patient", patient.code, "--json")
     said = capsys.readouterr()
     considered = json.loads(said.out)["considered"]
@@ -187,7 +188,7 @@ def test_the_command_lists_and_writes_down(cohort: Path, capsys: pytest.CaptureF
 
 
 def test_a_data_manager_chooses_on_the_patients_page(cohort: Path, client: Client, people: dict[Role, User]) -> None:
-    patient = ingest(cohort).undecided[0]
+    patient = ingest(cohort, study=the_study()).undecided[0]
     address = reverse("patient-page", args=[patient.code])
     client.force_login(people[Role.DATA_MANAGER])
     page = client.get(address).content.decode()
@@ -203,7 +204,7 @@ def test_a_data_manager_chooses_on_the_patients_page(cohort: Path, client: Clien
 
 @pytest.mark.parametrize("role", list(Role))
 def test_only_data_managers_choose(cohort: Path, client: Client, people: dict[Role, User], role: Role) -> None:
-    patient = ingest(cohort).undecided[0]
+    patient = ingest(cohort, study=the_study()).undecided[0]
     client.force_login(people[role])
     answer = client.post(reverse("patient-page", args=[patient.code]), {"t2": _t2s(patient)[0]})
     may = role in (Role.ADMINISTRATOR, Role.DATA_MANAGER)
@@ -217,27 +218,27 @@ def test_a_mask_that_comes_after_the_case_is_noticed(tmp_path: Path) -> None:
     regions = series_folder(folder, 1, "100_regions") / "regions.dcm"
     aside = tmp_path / "regions.dcm"
     regions.rename(aside)
-    case = ingest(folder).new[0]
+    case = ingest(folder, study=the_study()).new[0]
     assert ImportedMask.objects.count() == 0
     aside.rename(regions)
-    report = ingest(folder)
+    report = ingest(folder, study=the_study())
     assert report.known == [case]
     assert [finding.code for finding in report.findings] == ["mask-added"]
     mask = ImportedMask.objects.get()
     assert mask.series.case == case
     assert mask.path.exists()
-    assert ingest(folder).findings == []
+    assert ingest(folder, study=the_study()).findings == []
     assert ImportedMask.objects.count() == 1
 
 
 def test_the_same_pictures_under_two_names_are_one_case_and_said(tmp_path: Path) -> None:
     folder = tmp_path / "studies"
-    ingest(write_small_cohort(tmp_path / "dicom", patients=1))
+    ingest(write_small_cohort(tmp_path / "dicom", patients=1), study=the_study())
     case = Case.objects.get()
     for name in ("first", "second"):
         (folder / name).mkdir(parents=True)
         for role in ("t1", "t2"):
             shutil.copy(case.folder / "series" / f"{role}.nii.gz", folder / name / f"{role}.nii.gz")
-    report = ingest(folder)
+    report = ingest(folder, study=the_study())
     assert len(report.new) == 1
     assert "series-of-another" in {finding.code for finding in report.findings}

@@ -10,6 +10,7 @@ from annotation_backend.labeling.models import LabelingProject, LabelingTask, Ta
 from datasets.finding import Finding
 from datasets.study.case import SeriesRole
 from tests.annotation_backend.support.cohorts import write_small_cohort
+from tests.annotation_backend.support.records import the_study
 
 pytestmark = pytest.mark.django_db
 
@@ -30,11 +31,11 @@ def _said(cohort: Path, tissue: str, site: str = "thigh") -> list[Finding]:
     [name] = {line.split(",")[0] for line in (cohort / "cases.csv").read_text().splitlines()[1:]}
     (cohort / "cases.csv").write_text(f"patient_id,tissue_type,anatomical_site\n{name},{tissue},{site}\n")
     codes = ("description-corrected", "tissue-type-too-late", "tissue-type-unknown")
-    return [finding for finding in ingest(cohort, workers=1).findings if finding.code in codes]
+    return [finding for finding in ingest(cohort, workers=1, study=the_study()).findings if finding.code in codes]
 
 
 def _task() -> LabelingTask:
-    project = LabelingProject.objects.create(label_studio_id=1, title="x")
+    project = LabelingProject.objects.create(label_studio_id=1, title="x", study=the_study())
     return LabelingTask.objects.create(project=project, case=Case.objects.get(), slice_index=0, label_studio_id=5)
 
 

@@ -22,7 +22,7 @@ from datasets.errors import RejectedInput
 from datasets.formats.nifti import write_volume
 from datasets.image.volume import Grid, Volume
 from datasets.phantom.cohort import write_phantom_cohort
-from tests.annotation_backend.support.records import registered_case
+from tests.annotation_backend.support.records import registered_case, the_study
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
@@ -54,13 +54,13 @@ def test_a_folder_named_in_another_encoding_is_a_patient_like_any_other(tmp_path
     home.mkdir(parents=True)
     for number, role in enumerate(("t1", "t2")):
         write_volume(home / f"{role}.nii.gz", noise_volume(number))
-    report = ingest(tmp_path / "studies")
+    report = ingest(tmp_path / "studies", study=the_study())
     assert [case.code for case in report.new] == ["C0001"]
-    assert ingest(tmp_path / "studies").known == report.new
+    assert ingest(tmp_path / "studies", study=the_study()).known == report.new
 
 
 def test_patients_become_cases_with_reasons_and_their_masks(cohort: Path, own_data: Path) -> None:
-    report = ingest(cohort)
+    report = ingest(cohort, study=the_study())
     assert [case.code for case in report.new] == ["C0001", "C0002"]
     assert report.findings == []
     first = report.new[0]
@@ -71,15 +71,15 @@ def test_patients_become_cases_with_reasons_and_their_masks(cohort: Path, own_da
 
 @pytest.mark.slow
 def test_the_same_folder_again_changes_nothing(cohort: Path, own_data: Path) -> None:
-    ingest(cohort)
-    again = ingest(cohort)
+    ingest(cohort, study=the_study())
+    again = ingest(cohort, study=the_study())
     assert again.new == []
     assert [case.code for case in again.known] == ["C0001", "C0002"]
     assert Patient.objects.count() == 2
 
 
 def test_a_dry_run_stores_nothing(cohort: Path, own_data: Path) -> None:
-    report = ingest(cohort, dry_run=True)
+    report = ingest(cohort, dry_run=True, study=the_study())
     assert len(report.reasons) == 2
     assert all([line[:4] for line in lines] == ["T1: ", "T2: "] for lines in report.reasons.values())
     assert Case.objects.count() == 0
@@ -96,13 +96,13 @@ def test_a_failure_in_the_middle_leaves_no_half_case_and_the_others_go_on(
         raise OSError(errno.ENOSPC, CANARY)
 
     monkeypatch.setattr(pairs, "write_mask", full_disk)
-    report = ingest(cohort)
+    report = ingest(cohort, study=the_study())
     assert len(report.new) == 1
     assert "ENOSPC" in str(report.findings)
     assert CANARY not in str(report.findings)
     assert list((own_data / "cases").iterdir()) == [report.new[0].folder]
     assert list((own_data / "scratch").iterdir()) == []
-    assert len(ingest(cohort).new) == 1
+    assert len(ingest(cohort, study=the_study()).new) == 1
     assert Case.objects.count() == Patient.objects.count() == 2
 
 
@@ -114,7 +114,7 @@ def test_a_bad_patient_is_named_without_a_name_and_the_others_go_on(tmp_path: Pa
         if pydicom.dcmread(file, stop_before_pixels=True).get("SeriesDescription") == "AX T2 TSE FS":
             file.unlink()
     (folder / f"{CANARY}.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"not really")
-    report = ingest(folder)
+    report = ingest(folder, study=the_study())
     assert [case.code for case in report.new] == ["C0001"]
     codes = {finding.code for finding in report.findings}
     assert "no-t2" in codes
@@ -137,7 +137,7 @@ def test_a_planted_name_is_found_nowhere_afterwards(
         dataset.save_as(file.with_name(f"{CANARY} {file.name}"))
         file.unlink()
     (folder / "cases.csv").unlink()
-    report = ingest(folder)
+    report = ingest(folder, study=the_study())
     assert len(report.new) == 1
     register_case(report.new[0])
     export_case(report.new[0])
@@ -159,7 +159,7 @@ def _database() -> str:
 
 @pytest.mark.slow
 def test_a_registered_case_has_pictures_and_its_mask_on_their_grid(cohort: Path, own_data: Path) -> None:
-    case = ingest(cohort).new[0]
+    case = ingest(cohort, study=the_study()).new[0]
     with pytest.raises(RejectedInput, match="case-not-registered"):
         export_case(case)
     assert register_case(case)
@@ -207,7 +207,7 @@ def test_a_folder_that_is_not_there_is_wrong_usage(capsys: pytest.CaptureFixture
 
 
 def test_the_pseudonym_key_is_private_and_the_code_is_stable(cohort: Path, own_data: Path) -> None:
-    ingest(cohort)
+    ingest(cohort, study=the_study())
     key = own_data / "pseudonym.key"
     assert key.stat().st_mode & 0o777 == 0o600
     assert len(set(Patient.objects.values_list("pseudonym", flat=True))) == 2

@@ -11,6 +11,7 @@ from annotation_backend.cases.ingesting.ingest import ingest
 from annotation_backend.cases.ingesting.pseudonyms import pseudonym_of
 from annotation_backend.cases.models import Case, ImportedMask, Ingest, Patient
 from datasets.formats.nifti import read_mask
+from tests.annotation_backend.support.records import the_study
 from tests.curation.support.small_volumes import labelled, put_image, put_mask
 
 pytestmark = pytest.mark.django_db
@@ -63,12 +64,12 @@ def test_a_patient_of_an_earlier_version_keeps_the_code(tmp_path: Path, own_data
     """The records of before: the pseudonym of the key that the folder's name gave then."""
     studies = tmp_path / "studies"
     _patient(studies / name)
-    (case,) = ingest(studies).new
+    (case,) = ingest(studies, study=the_study()).new
     Patient.objects.filter(pk=case.patient_id).update(pseudonym=pseudonym_of(former))
-    report = ingest(studies)
+    report = ingest(studies, study=the_study())
     assert ([known.code for known in report.known], report.new, report.findings) == ([case.code], [], [])
     assert Patient.objects.count() == 1
-    assert ingest(studies).findings == []
+    assert ingest(studies, study=the_study()).findings == []
 
 
 def test_a_patient_whom_earlier_versions_made_of_several_people_is_not_taken_for_one(
@@ -76,12 +77,12 @@ def test_a_patient_whom_earlier_versions_made_of_several_people_is_not_taken_for
 ) -> None:
     for seed, name in enumerate(("山田", "鈴木")):
         _patient(tmp_path / name / name, seed=10 * seed)
-        ingest(tmp_path / name)
+        ingest(tmp_path / name, study=the_study())
     first, second = Patient.objects.order_by("pk")
     Case.objects.filter(patient=second).update(patient=first)
     second.delete()
     Patient.objects.filter(pk=first.pk).update(pseudonym=pseudonym_of(""))
-    report = ingest(tmp_path / "鈴木")
+    report = ingest(tmp_path / "鈴木", study=the_study())
     assert [finding.code for finding in report.findings] == ["series-of-another"]
     assert Case.objects.filter(patient=first).count() == 2
 
@@ -89,9 +90,9 @@ def test_a_patient_whom_earlier_versions_made_of_several_people_is_not_taken_for
 def test_a_patient_s_choice_stays_with_the_patient_who_keeps_the_code(tmp_path: Path, own_data: Path) -> None:
     studies = tmp_path / "studies"
     _patient(studies)
-    (case,) = ingest(studies).new
+    (case,) = ingest(studies, study=the_study()).new
     Patient.objects.filter(pk=case.patient_id).update(pseudonym=pseudonym_of(""))
-    report = ingest(studies)
+    report = ingest(studies, study=the_study())
     assert (report.known, report.findings) == ([case], [])
     assert Case.objects.get().patient.code == case.patient.code
 
@@ -106,11 +107,14 @@ def test_a_mask_that_was_read_with_another_meaning_is_read_anew(tmp_path: Path, 
     studies = tmp_path / "studies"
     _patient(studies / "A")
     put_mask(studies / "A" / "T2_seg.nii", 1, 1, 2)
-    (case,) = ingest(studies, label_values={1: "Oedema", 2: "Tumour"}).new
+    (case,) = ingest(studies, label_values={1: "Oedema", 2: "Tumour"}, study=the_study()).new
     _read_as_before(case)
-    assert [finding.code for finding in ingest(studies).findings] == ["mask-values-unclear", "mask-meaning-unsaid"]
-    report = ingest(studies, label_values={1: "Oedema", 2: "Tumour"})
+    assert [finding.code for finding in ingest(studies, study=the_study()).findings] == [
+        "mask-values-unclear",
+        "mask-meaning-unsaid",
+    ]
+    report = ingest(studies, label_values={1: "Oedema", 2: "Tumour"}, study=the_study())
     assert [finding.code for finding in report.findings] == ["mask-added"]
     masks = {mask.roi_name: read_mask(mask.path).data.sum() for mask in ImportedMask.objects.all()}
     assert masks == {"oedema": 4, "tumour": 2}
-    assert ingest(studies, label_values={1: "Oedema", 2: "Tumour"}).findings == []
+    assert ingest(studies, label_values={1: "Oedema", 2: "Tumour"}, study=the_study()).findings == []

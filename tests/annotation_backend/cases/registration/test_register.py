@@ -19,7 +19,7 @@ from annotation_backend.cases.registration.volumes import case_volumes
 from annotation_backend.labeling.models import LabelingProject, LabelingTask
 from datasets.formats.nifti import read_grid
 from tests.annotation_backend.support.cohorts import write_small_cohort
-from tests.annotation_backend.support.records import accounts, saved
+from tests.annotation_backend.support.records import accounts, saved, the_study
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +33,7 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cases(studies: Path, tmp_path: Path, settings) -> list[Case]:
     settings.DATA_FOLDER = tmp_path / "data"
     settings.DATA_FOLDER.mkdir()
-    return ingest(studies).new
+    return ingest(studies, study=the_study()).new
 
 
 def _fresh(case: Case) -> Case:
@@ -163,7 +163,7 @@ def test_a_published_case_keeps_its_grid(cases: list[Case]) -> None:
     assert t1.spacing[0] < t2.spacing[0]
     register_cases([_fresh(case)], workers=1)
     before = _fresh(case).registration.record_sha256
-    project = LabelingProject.objects.create(label_studio_id=1, title="Test")
+    project = LabelingProject.objects.create(label_studio_id=1, title="Test", study=the_study())
     LabelingTask.objects.create(project=project, case=case, slice_index=0, label_studio_id=1)
     Case.objects.filter(pk=case.pk).update(tissue_type="fat")
     report = register_cases([_fresh(case)], again=True, workers=1)
@@ -178,7 +178,7 @@ def test_a_case_that_is_drawn_on_while_the_cases_before_it_are_registered_keeps_
     """The rule is asked before the minutes of computing, and again when the registration would be replaced."""
     register_cases(cases, settings=settings_of("fast", "rigid"), workers=1)
     first, second = (_fresh(case) for case in cases)
-    project = LabelingProject.objects.create(label_studio_id=1, title="Test")
+    project = LabelingProject.objects.create(label_studio_id=1, title="Test", study=the_study())
     export_cases([second], workers=1)
     task = LabelingTask.objects.create(project=project, case=second, slice_index=0, label_studio_id=101)
     before = {path.name: path.stat().st_mtime_ns for path in second.registration.folder.iterdir()}
@@ -199,7 +199,7 @@ def test_a_case_that_is_drawn_on_while_the_cases_before_it_are_registered_keeps_
 @pytest.mark.slow
 def test_a_dry_run_of_a_redo_names_the_cases_that_it_would_refuse(cases: list[Case], capsys) -> None:
     register_cases(cases[:1], workers=1)
-    project = LabelingProject.objects.create(label_studio_id=1, title="Test")
+    project = LabelingProject.objects.create(label_studio_id=1, title="Test", study=the_study())
     saved(LabelingTask.objects.create(project=project, case=cases[0], slice_index=0, label_studio_id=101))
     capsys.readouterr()
     with pytest.raises(SystemExit) as left:

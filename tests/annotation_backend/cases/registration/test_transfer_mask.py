@@ -18,6 +18,7 @@ from datasets.formats.nifti import read_mask, read_volume, write_volume
 from datasets.image.resample import resample_mask
 from datasets.image.volume import Grid, Volume
 from tests.annotation_backend.support.cohorts import write_small_cohort
+from tests.annotation_backend.support.records import the_study
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.django_db
 def case(tmp_path: Path, settings) -> Case:
     settings.DATA_FOLDER = tmp_path / "data"
     settings.DATA_FOLDER.mkdir()
-    (found,) = ingest(write_small_cohort(tmp_path / "studies", patients=1)).new
+    (found,) = ingest(write_small_cohort(tmp_path / "studies", patients=1), study=the_study()).new
     register_cases([found], workers=1)
     export_cases([found], workers=1)
     return Case.objects.get(pk=found.pk)

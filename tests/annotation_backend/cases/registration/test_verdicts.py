@@ -19,7 +19,7 @@ from annotation_backend.review.services import queue
 from curation.registration.motion_search import Motion, Preset
 from curation.registration.quality import Verdict
 from datasets.errors import RejectedInput
-from tests.annotation_backend.support.records import approve, published, registered_case, saved
+from tests.annotation_backend.support.records import approve, published, registered_case, saved, the_study
 
 pytestmark = pytest.mark.django_db
 
@@ -122,7 +122,7 @@ def test_an_excluded_case_goes_nowhere_but_its_page_until_it_is_taken_back(
     approve(mask, people[Role.RADIOLOGIST])
     exclude(case, reason="Twice the same patient.", person=people[Role.DATA_MANAGER])
     assert select_cases(None) == []
-    assert queue() == []
+    assert queue(the_study()) == []
     assert approved_reviews() == []
     assert list(registrations("")) == []
     for refuses in (lambda: select_cases([case.code]), lambda: publish(case), lambda: export_case(case)):
@@ -134,7 +134,7 @@ def test_an_excluded_case_goes_nowhere_but_its_page_until_it_is_taken_back(
     assert "excluded" in client.get(reverse("case-list")).content.decode()
     take_back(case, person=people[Role.DATA_MANAGER])
     assert [one.code for one in select_cases(None)] == [case.code]
-    assert len(approved_reviews()) == len(queue()) == 1
+    assert len(approved_reviews()) == len(queue(the_study())) == 1
     ended = case.exclusions.get()
     assert (ended.reason, ended.ended_by) == ("Twice the same patient.", people[Role.DATA_MANAGER])
 

@@ -25,7 +25,7 @@ from annotation_backend.publishing.models import Release
 from datasets.formats.nifti import read_mask, write_mask
 from datasets.image.mask import Mask
 from datasets.release.build import build_release
-from tests.annotation_backend.support.records import accounts, published, registered_case, saved
+from tests.annotation_backend.support.records import accounts, published, registered_case, saved, the_study
 from tests.datasets.release.samples import SETTINGS, write_cases
 
 pytestmark = pytest.mark.django_db
@@ -161,7 +161,9 @@ def test_a_page_for_people_says_it_in_words(radiologist: Client, case: Case) -> 
 def _release(folder: Path) -> Release:
     built = build_release(write_cases(folder), SETTINGS, Path(settings.DATA_FOLDER) / "releases" / folder.name)
     relative = str(built.folder.relative_to(settings.DATA_FOLDER))
-    return Release.objects.create(name=SETTINGS.name, version=SETTINGS.version, digest=built.digest, folder=relative)
+    return Release.objects.create(
+        name=SETTINGS.name, version=SETTINGS.version, digest=built.digest, folder=relative, study=the_study()
+    )
 
 
 def test_check_data_names_everything_that_is_damaged_and_is_content_with_the_rest(
@@ -311,7 +313,7 @@ def test_what_does_not_open_is_named_and_the_rest_is_looked_at(case: Case, monke
 
 
 def test_a_release_whose_folder_does_not_open_is_a_finding(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    Release.objects.create(name="thigh", version="1.0.0", folder="thigh-1.0.0", digest="0" * 64)
+    Release.objects.create(name="thigh", version="1.0.0", folder="thigh-1.0.0", digest="0" * 64, study=the_study())
 
     def refuses(*_words: object, **_options: object) -> None:
         raise PermissionError(13, "Permission denied")

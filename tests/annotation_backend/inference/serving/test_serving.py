@@ -18,6 +18,7 @@ from annotation_backend.registry.model_registry import models_folder
 from annotation_backend.registry.models import Model, Promotion, PromptKind
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes
+from tests.annotation_backend.support.records import the_study
 from tests.annotation_backend.support.segmenters import BrightSegmenter, flip_a_weight, known_model, packaged_model
 from training.memory import process_memory
 from training.model_package import WEIGHTS_NAME, Method, read_description, read_package
@@ -89,37 +90,37 @@ def until(true: Callable[[], bool], seconds: float = 10.0) -> float:
 
 def test_the_old_model_answers_while_the_new_one_is_loaded(loader: Loader) -> None:
     old = promoted("old", seconds_ago=60)
-    assert model_for(KIND) == old
+    assert model_for(KIND, the_study()) == old
     loader.release["new"] = threading.Event()
     new = promoted("new")
     started = time.monotonic()
-    assert model_for(KIND) == old
-    assert model_for(KIND) == old
+    assert model_for(KIND, the_study()) == old
+    assert model_for(KIND, the_study()) == old
     assert time.monotonic() - started < 1.0
     loader.release["new"].set()
-    until(lambda: model_for(KIND) == new)
+    until(lambda: model_for(KIND, the_study()) == new)
     assert loader.loads == ["old", "new"]
 
 
 def test_after_the_time_a_request_waits_for_the_new_model(loader: Loader) -> None:
     promoted("old", seconds_ago=60)
-    model_for(KIND)
+    model_for(KIND, the_study())
     loader.release["new"] = threading.Event()
     new = promoted("new", seconds_ago=serving.TAKEN_UP_SECONDS + 1)
     threading.Timer(0.2, loader.release["new"].set).start()
-    assert model_for(KIND) == new
+    assert model_for(KIND, the_study()) == new
 
 
 def test_a_promotion_is_taken_up_within_five_seconds_while_nobody_asks(
     loader: Loader, tell_figure: Callable[[str], None]
 ) -> None:
     promoted("old", seconds_ago=60)
-    model_for(KIND)
+    model_for(KIND, the_study())
     new = promoted("new")
     begun = time.monotonic()
     warm_up()
     until(lambda: loaded.is_loaded(new))
-    assert model_for(KIND) == new
+    assert model_for(KIND, the_study()) == new
     tell_figure(f"a promoted model was taken up {time.monotonic() - begun:.2f} s after one look at the promotions")
     assert serving.WATCH_SECONDS + 1.0 < 5.0
 
@@ -129,49 +130,50 @@ def test_a_broken_model_never_takes_over(
     loader: Loader, error: Exception, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = promoted("old", seconds_ago=60)
-    model_for(KIND)
+    model_for(KIND, the_study())
     loader.errors["new"] = error
     new = promoted("new")
     for _ in range(20):
-        assert model_for(KIND) == old
+        assert model_for(KIND, the_study()) == old
         time.sleep(0.01)
     assert loader.loads.count("new") == 1
     assert "new-1 was promoted and cannot be loaded" in caplog.text
-    assert promoted_model(KIND) == old
+    assert promoted_model(KIND, the_study()) == old
     del loader.errors["new"]  # restored
     monkeypatch.setattr(serving, "BROKEN_SECONDS", 0.0)  # it has passed
-    until(lambda: model_for(KIND) == new)
+    until(lambda: model_for(KIND, the_study()) == new)
 
 
 def test_a_fresh_process_passes_over_a_broken_promotion(loader: Loader) -> None:
     old = promoted("old", seconds_ago=60)
     loader.errors["new"] = RejectedInput("package-missing", "Gone.", remedy="Restore it.")
     promoted("new")
-    assert model_for(KIND) == old
+    assert model_for(KIND, the_study()) == old
 
 
 def test_without_a_model_that_works_the_reason_is_told(loader: Loader) -> None:
     with pytest.raises(RejectedInput) as caught:
-        model_for(KIND)
+        model_for(KIND, the_study())
     assert caught.value.code == "no-serving-model"
     loader.errors["new"] = RejectedInput("package-missing", "Gone.", remedy="Restore it.")
     promoted("new")
     for _ in range(2):
         with pytest.raises(RejectedInput) as caught:
-            model_for(KIND)
+            model_for(KIND, the_study())
         assert caught.value.code == "package-missing"
     assert loader.loads == ["new"]
 
 
 def test_the_usual_request_costs_one_query(loader: Loader, tell_figure: Callable[[str], None]) -> None:
     promoted("old", seconds_ago=60)
-    model_for(KIND)
+    study = the_study()
+    model_for(KIND, study)
     with CaptureQueriesContext(connection) as queries:
-        model_for(KIND)
+        model_for(KIND, study)
     assert len(queries) == 1
     started = time.monotonic()
     for _ in range(100):
-        model_for(KIND)
+        model_for(KIND, study)
     tell_figure(f"which model answers: {(time.monotonic() - started) * 10:.2f} ms a request, one query")
 
 
@@ -197,12 +199,12 @@ def _gone(folder: Path) -> None:
 def test_a_package_damaged_after_its_promotion_leaves_the_working_one(damage: Callable[[Path], None]) -> None:
     package = shipped_packages()["clicks-2d"]
     working, new = packaged_model(package, "1"), packaged_model(package, "2")
-    Promotion.objects.create(model=working, prompt_kind=KIND)
-    assert model_for(KIND) == working
-    Promotion.objects.create(model=new, prompt_kind=KIND)
+    Promotion.objects.create(model=working, prompt_kind=KIND, study=the_study())
+    assert model_for(KIND, the_study()) == working
+    Promotion.objects.create(model=new, prompt_kind=KIND, study=the_study())
     damage(new.path)
     try:
-        until(lambda: model_for(KIND) == working == promoted_model(KIND))
+        until(lambda: model_for(KIND, the_study()) == working == promoted_model(KIND, the_study()))
     finally:
         shutil.rmtree(models_folder(), ignore_errors=True)
 
@@ -210,13 +212,13 @@ def test_a_package_damaged_after_its_promotion_leaves_the_working_one(damage: Ca
 def test_another_architecture_leaves_the_working_one() -> None:
     package = shipped_packages()["clicks-2d"]
     working = packaged_model(package, "1")
-    Promotion.objects.create(model=working, prompt_kind=KIND)
-    model_for(KIND)
+    Promotion.objects.create(model=working, prompt_kind=KIND, study=the_study())
+    model_for(KIND, the_study())
     _, tensors = read_package(shipped_packages()["clicks-3d"], expected_digest=_digest("clicks-3d"))
     strange = packaged_model(package, "3", tensors=tensors)
-    Promotion.objects.create(model=strange, prompt_kind=KIND)
+    Promotion.objects.create(model=strange, prompt_kind=KIND, study=the_study())
     try:
-        until(lambda: model_for(KIND) == working == promoted_model(KIND))
+        until(lambda: model_for(KIND, the_study()) == working == promoted_model(KIND, the_study()))
     finally:
         shutil.rmtree(models_folder(), ignore_errors=True)
 

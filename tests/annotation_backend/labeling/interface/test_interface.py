@@ -28,7 +28,7 @@ from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput, TryAgain
 from datasets.image.mask import OEDEMA, TUMOUR
 from tests.annotation_backend.support.label_studio_double import LabelStudioDouble
-from tests.annotation_backend.support.records import published, registered_case
+from tests.annotation_backend.support.records import published, registered_case, the_study
 
 TAGS = {MaskFormat.BRUSH: "BrushLabels", MaskFormat.BITMASK: "BitmaskLabels"}
 
@@ -88,7 +88,7 @@ def studio(monkeypatch: pytest.MonkeyPatch) -> LabelStudioDouble:
 
 @pytest.fixture
 def project(db: None) -> LabelingProject:
-    return LabelingProject.objects.create(label_studio_id=1, title="Test")
+    return LabelingProject.objects.create(label_studio_id=1, title="Test", study=the_study())
 
 
 def test_a_project_of_an_earlier_version_gets_the_interface_once(

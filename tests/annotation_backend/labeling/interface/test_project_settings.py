@@ -18,7 +18,7 @@ from annotation_backend.labeling.models import LabelingProject, SettingsChange
 from annotation_backend.registry.model_registry import models_folder, promote, register_package
 from annotation_backend.registry.models import Model, PromptKind
 from datasets.errors import RejectedInput
-from tests.annotation_backend.support.records import accounts
+from tests.annotation_backend.support.records import accounts, the_study
 from tests.training.support.tiny_models import clicks_2d, six_points
 from training.model_package import Method, ModelDescription, write_package
 
@@ -32,7 +32,7 @@ def own_data_folder(settings, tmp_path: Path) -> None:
 
 @pytest.fixture
 def project() -> LabelingProject:
-    return LabelingProject.objects.create(label_studio_id=1, title="Test")
+    return LabelingProject.objects.create(label_studio_id=1, title="Test", study=the_study())
 
 
 def _model(name: str, method: Method) -> Model:
@@ -56,13 +56,13 @@ def test_a_choice_counts_at_once_and_every_change_stays_known(
     with django_assert_num_queries(1):
         assert project_settings(project) == ProjectSettings(MaskFormat.BITMASK, True, {})
     assert [row.person for row in SettingsChange.objects.order_by("pk")] == [person, None]
-    other = LabelingProject.objects.create(label_studio_id=2, title="Other")
+    other = LabelingProject.objects.create(label_studio_id=2, title="Other", study=the_study())
     assert project_settings(other) == ProjectSettings()
 
 
 def test_the_chosen_model_answers_its_kind_and_the_promoted_one_the_others(project: LabelingProject) -> None:
     promoted, chosen = _model("promoted", Method.CLICKS_2D), _model("chosen", Method.CLICKS_2D)
-    promote(promoted)
+    promote(promoted, study=the_study())
     wanted = settings_from(ProjectSettings(), prompt_models={"point": "chosen-1"})
     check_settings(wanted)
     keep_settings(project, wanted, person=None)

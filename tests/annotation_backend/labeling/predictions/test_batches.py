@@ -22,7 +22,7 @@ from annotation_backend.labeling.predictions.batches import LATER, answer_batch,
 from annotation_backend.labeling.predictions.jobs import push_slices
 from annotation_backend.registry.models import PromptKind
 from datasets.errors import TryAgain
-from tests.annotation_backend.support.records import SHAPE, published, registered_case
+from tests.annotation_backend.support.records import SHAPE, published, registered_case, the_study
 from tests.annotation_backend.support.segmenters import BrightSegmenter, drawn_by, known_model
 
 pytestmark = pytest.mark.django_db
@@ -193,7 +193,7 @@ def test_ten_thousand_tasks(segmenter: BrightSegmenter, tell_figure: Callable[[s
     template = registered_case("C0001")
     initial_masks(template, range(5), model=model)
     rows = {row.slice_index: row for row in InitialMask.objects.filter(case=template)}
-    project = LabelingProject.objects.create(label_studio_id=PROJECT, title="Test")
+    project = LabelingProject.objects.create(label_studio_id=PROJECT, title="Test", study=the_study())
     cases = [template, *(_copied(template, number) for number in range(2, 2001))]
     InitialMask.objects.bulk_create(
         InitialMask(
@@ -237,7 +237,7 @@ def _copied(template: Case, number: int) -> Case:
     code = f"C{number:04}"
     case = Case.objects.create(
         code=code, patient=template.patient, tissue_type="nerve", source_sha256=f"{number:064x}",
-        picture_plane=template.picture_plane,
+        picture_plane=template.picture_plane, study=the_study()
     )  # fmt: skip
     registration = template.registration
     registration.pk, registration.case = None, case

@@ -25,7 +25,7 @@ from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.labeling.studio.credentials import basic_auth
 from annotation_backend.registry.model_registry import models_folder, promote, register_package
 from annotation_backend.registry.models import PromptKind
-from tests.annotation_backend.support.records import SHAPE, accounts, drawn, published, registered_case
+from tests.annotation_backend.support.records import SHAPE, accounts, drawn, published, registered_case, the_study
 from training.pretrained.shipped import shipped_packages
 
 pytestmark = pytest.mark.django_db
@@ -40,7 +40,7 @@ def task() -> LabelingTask:
     folder = models_folder() / "shipped-clicks-2d"
     if not folder.exists():
         shutil.copytree(shipped_packages()["clicks-2d"], folder)
-    promote(register_package(folder), kinds=[PromptKind.POINT])
+    promote(register_package(folder), kinds=[PromptKind.POINT], study=the_study())
     return published(registered_case())[2]
 
 

@@ -6,8 +6,9 @@ from annotation_backend.accounts.models import Role, User
 from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.project import tabs
 from annotation_backend.labeling.project.tabs import ORDER, ensure_tabs
+from annotation_backend.studies.people import give_role
 from tests.annotation_backend.support.label_studio_double import LabelStudioDouble
-from tests.annotation_backend.support.records import accounts
+from tests.annotation_backend.support.records import accounts, the_study
 
 pytestmark = pytest.mark.django_db
 
@@ -23,7 +24,7 @@ def studio(monkeypatch: pytest.MonkeyPatch) -> LabelStudioDouble:
 
 @pytest.fixture
 def project() -> LabelingProject:
-    return LabelingProject.objects.create(label_studio_id=1, title="Test")
+    return LabelingProject.objects.create(label_studio_id=1, title="Test", study=the_study())
 
 
 def _titles(studio: LabelStudioDouble) -> list[str]:
@@ -65,9 +66,12 @@ def test_a_new_annotator_gets_a_tab_and_others_and_those_without_an_account_ther
 ) -> None:
     accounts()
     ensure_tabs(project)
-    User.objects.create_user("anna.very-long-name-indeed-yes@hospital.org", role=Role.ANNOTATOR, label_studio_id=9)
-    User.objects.create_user("bert@hospital.org", role=Role.RADIOLOGIST, label_studio_id=10)
-    User.objects.create_user("carl@hospital.org", role=Role.ANNOTATOR)
+    anna = User.objects.create_user("anna.very-long-name-indeed-yes@hospital.org", label_studio_id=9)
+    bert = User.objects.create_user("bert@hospital.org", label_studio_id=10)
+    carl = User.objects.create_user("carl@hospital.org")
+    User.objects.create_user("dora@hospital.org", label_studio_id=11)
+    for person, role in ((anna, Role.ANNOTATOR), (bert, Role.RADIOLOGIST), (carl, Role.ANNOTATOR)):
+        give_role(project.study, person, role)
     assert ensure_tabs(project) == 1
     assert _titles(studio)[-1] == "Mine: anna.very-long-name-inde"
 

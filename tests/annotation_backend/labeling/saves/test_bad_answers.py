@@ -38,7 +38,7 @@ from tests.annotation_backend.support.bad_label_studio import (
     bad_label_studio,
 )
 from tests.annotation_backend.support.label_studio_double import answer_with
-from tests.annotation_backend.support.records import accounts, published, registered_case, save_body
+from tests.annotation_backend.support.records import accounts, published, registered_case, save_body, the_study
 
 pytestmark = pytest.mark.django_db
 
@@ -98,7 +98,7 @@ def test_one_project_that_fails_keeps_no_other_from_being_taken_over(monkeypatch
         return PullReport(stored=3)
 
     for number in (1, 2, 3):
-        LabelingProject.objects.create(label_studio_id=number, title=f"Project {number}")
+        LabelingProject.objects.create(label_studio_id=number, title=f"Project {number}", study=the_study())
     monkeypatch.setattr(upkeep, "ensure_tokens", list)
     monkeypatch.setattr(upkeep, "take_up", take_up)
     monkeypatch.setattr(upkeep, "look_over", lambda _project, is_full: [])

@@ -40,7 +40,7 @@ from annotation_backend.labeling.versions.doubts import note_doubts, unexplained
 from annotation_backend.labeling.versions.losses import note_losses, open_findings
 from datasets.errors import RejectedInput, TryAgain
 from tests.annotation_backend.support.label_studio_double import answer_with
-from tests.annotation_backend.support.records import SHAPE, accounts, registered_case
+from tests.annotation_backend.support.records import SHAPE, accounts, registered_case, the_study
 
 pytestmark = pytest.mark.django_db
 
@@ -216,7 +216,7 @@ class World:
 
     def _publish(self, indices: Any) -> None:
         project, _ = LabelingProject.objects.get_or_create(
-            label_studio_id=self.server.project, is_retired=False, defaults={"title": "Test"}
+            study=the_study(), label_studio_id=self.server.project, is_retired=False, defaults={"title": "Test"}
         )
         keep_tasks(project, self.case, {index: self.server.publish(index) for index in indices})
 
@@ -476,7 +476,7 @@ def test_a_project_that_was_taken_for_deleted_comes_back_with_what_was_saved_in_
     project = LabelingProject.objects.get()
     assert not deleted_project.is_gone(project)
     deleted_project.retire(project)
-    newer = LabelingProject.objects.create(label_studio_id=9, title="Made anew")
+    newer = LabelingProject.objects.create(label_studio_id=9, title="Made anew", study=the_study())
     LabelingTask.objects.filter(slice_index=1).update(project=newer, label_studio_id=900)
     task = LabelingTask.objects.get(slice_index=1)
     task.former.create(project=project, label_studio_id=world.server.task_of(1)["id"])

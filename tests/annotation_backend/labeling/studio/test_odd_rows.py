@@ -120,7 +120,7 @@ def test_a_case_whose_tasks_come_with_a_row_that_is_none_is_not_published_anew(
             return {"tasks": [{"id": None, "data": {}}], "total": 1}
         return {"id": 1, "active_organization": 1}
 
-    monkeypatch.setattr("annotation_backend.labeling.project.publish.ensure_project", lambda: tasks[0].project)
+    monkeypatch.setattr("annotation_backend.labeling.project.publish.ensure_project", lambda _study: tasks[0].project)
     answer_with(monkeypatch, call)
     with pytest.raises(TryAgain, match="label-studio-answer"):
         publish(tasks[0].case)

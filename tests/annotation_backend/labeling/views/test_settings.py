@@ -13,6 +13,7 @@ from annotation_backend.labeling.models import LabelingProject, SettingsChange
 from annotation_backend.registry.models import Model
 from datasets.errors import TryAgain
 from tests.annotation_backend.support.label_studio_double import LabelStudioDouble
+from tests.annotation_backend.support.records import the_study
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +29,7 @@ def studio(monkeypatch: pytest.MonkeyPatch) -> LabelStudioDouble:
 
 @pytest.fixture
 def project() -> LabelingProject:
-    return LabelingProject.objects.create(label_studio_id=1, title="Test")
+    return LabelingProject.objects.create(label_studio_id=1, title="Test", study=the_study())
 
 
 def test_before_anything_is_published_the_page_says_so(client, people: dict[Role, User]) -> None:

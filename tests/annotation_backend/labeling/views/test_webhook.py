@@ -27,7 +27,7 @@ from annotation_backend.labeling.saves.confirm import note
 from annotation_backend.labeling.saves.store import mark_deleted, receive
 from annotation_backend.labeling.studio.credentials import SECRET_HEADER, basic_auth, renew, webhook_headers
 from annotation_backend.supervision.lost_jobs import WORKER_GONE
-from tests.annotation_backend.support.records import accounts, published, registered_case, save_body, saved
+from tests.annotation_backend.support.records import accounts, published, registered_case, save_body, saved, the_study
 
 pytestmark = pytest.mark.django_db
 
@@ -222,7 +222,7 @@ def test_a_deletion_in_one_project_leaves_the_same_number_of_another(client: Cli
     saved(task)
     task.project.is_retired = True
     task.project.save()
-    other = LabelingProject.objects.create(label_studio_id=1, title="Made anew")
+    other = LabelingProject.objects.create(label_studio_id=1, title="Made anew", study=the_study())
     body = {"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 7}], "project": {"id": 1}}
     _post(client, body)
     assert not DeletionAsked.objects.exists()

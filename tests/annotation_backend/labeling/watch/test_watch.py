@@ -39,7 +39,7 @@ from annotation_backend.labeling.watch.jobs import look_over_project
 from annotation_backend.labeling.watch.services import look, settle
 from datasets.errors import ProgramFault, RejectedInput, TryAgain
 from tests.annotation_backend.support.label_studio_double import LabelStudioDouble, answer_with
-from tests.annotation_backend.support.records import accounts, published, registered_case, saved
+from tests.annotation_backend.support.records import accounts, published, registered_case, saved, the_study
 from tests.annotation_backend.support.segmenters import known_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
@@ -140,7 +140,7 @@ ATTACKS: dict[str, tuple[Attack, Subject]] = {
 
 def test_a_new_project_is_connected_without_a_word(studio: LabelStudioDouble) -> None:
     studio.project |= SETTINGS
-    new = LabelingProject.objects.create(label_studio_id=1, title="New")
+    new = LabelingProject.objects.create(label_studio_id=1, title="New", study=the_study())
     studio.project |= wanted_interface(new)
     assert settle(new) == []
     assert not StudioChange.objects.exists()
@@ -205,7 +205,7 @@ def test_whatever_was_changed_together_is_named_and_mended(names: list[str]) -> 
     with pytest.MonkeyPatch.context() as monkeypatch, transaction.atomic():
         double.takes_the_place(monkeypatch)
         monkeypatch.setattr(services, "PAUSE_SECONDS", 0)
-        mine = LabelingProject.objects.create(label_studio_id=1, title="Many")
+        mine = LabelingProject.objects.create(label_studio_id=1, title="Many", study=the_study())
         settle(mine)
         StudioChange.objects.all().delete()
         done = {subject for name in names if (subject := _attacked(double, name))}

@@ -1,10 +1,11 @@
-"""Enhanced (multi-frame) MR: each frame's functional groups under the keywords of classic headers.
+"""Enhanced (multi-frame) MR, CT and PET: each frame's functional groups under the keywords of classic headers.
 
 An enhanced object holds shared attributes once, and the rest frame by frame; an object converted from classic files
 keeps attributes without a functional group as unassigned ones. Here every frame becomes one flat table of classic
 keywords, so that everything else reads classic and enhanced alike.
 
-Source: DICOM PS3.3 A.36.2 (Enhanced MR Image), C.8.13 (its functional groups), A.70 (Legacy Converted Enhanced MR).
+Source: DICOM PS3.3 A.36.2 (Enhanced MR Image), C.8.13 (its functional groups), A.38, C.8.15 (Enhanced CT), A.56, C.8.22
+(Enhanced PET), A.70 to A.72 (Legacy Converted Enhanced images), C.7.6.16.2.11 (Real World Value Mapping).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,11 +16,10 @@ from pydicom import Dataset
 from datasets.dicom.file import number, text, texts, values
 from datasets.errors import RejectedInput
 
-LEGACY_CONVERTED_MR = "1.2.840.10008.5.1.4.1.1.4.4"
-
 FUNCTIONAL_GROUPS = [
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "EchoPulseSequence",
     "EchoPlanarPulseSequence", "Spoiling", "SteadyStatePulseSequence", "ContrastBolusAgentSequence",
+    "AttenuationCorrected", "DecayCorrected",
 ]  # fmt: skip
 """Top-level fields of an enhanced object beyond those of classic headers."""
 
@@ -33,6 +33,11 @@ _GROUP_FIELDS = (
     ("PixelMeasuresSequence", "SpacingBetweenSlices", "SpacingBetweenSlices"),
     ("PixelValueTransformationSequence", "RescaleSlope", "RescaleSlope"),
     ("PixelValueTransformationSequence", "RescaleIntercept", "RescaleIntercept"),
+    ("PixelValueTransformationSequence", "RescaleType", "RescaleType"),
+    ("CTImageFrameTypeSequence", "FrameType", "ImageType"),
+    ("CTReconstructionSequence", "ConvolutionKernel", "ConvolutionKernel"),
+    ("CTAcquisitionDetailsSequence", "GantryDetectorTilt", "GantryDetectorTilt"),
+    ("PETFrameTypeSequence", "FrameType", "ImageType"),
     ("MRTimingAndRelatedParametersSequence", "RepetitionTime", "RepetitionTime"),
     ("MRTimingAndRelatedParametersSequence", "FlipAngle", "FlipAngle"),
     ("MRTimingAndRelatedParametersSequence", "RFEchoTrainLength", "EchoTrainLength"),
@@ -44,6 +49,7 @@ _GROUP_FIELDS = (
     ("FrameContentSequence", "TemporalPositionIndex", "TemporalPositionIdentifier"),
     ("FrameContentSequence", "FrameAcquisitionNumber", "AcquisitionNumber"),
     ("FrameContentSequence", "FrameAcquisitionDateTime", "AcquisitionDateTime"),
+    ("FrameContentSequence", "FrameAcquisitionDuration", "ActualFrameDuration"),
     ("FrameContentSequence", "InStackPositionNumber", "InstanceNumber"),
     ("FrameContentSequence", "StackID", "StackID"),
 )
@@ -51,6 +57,9 @@ _GROUP_FIELDS = (
 
 _UNASSIGNED = ("UnassignedSharedConvertedAttributesSequence", "UnassignedPerFrameConvertedAttributesSequence")
 _GROUPS = frozenset({group for group, _, _ in _GROUP_FIELDS} | {*_UNASSIGNED, "ContrastBolusUsageSequence"})
+
+_PET_UNITS = (("BQML", frozenset({"Bq/ml", "Bq/mL"})), ("GML", frozenset({"{SUVbw}g/ml", "g/ml{SUVbw}"})))
+"""A classic PET's units, and the codes (UCUM) by which a real world value mapping says the same; the first is taken."""
 
 MOST_FRAMES = 10_000
 """A hundred slices at a hundred times; reading more headers takes too long."""
@@ -71,7 +80,7 @@ def classic_frames(dataset: Dataset, keywords: Iterable[str]) -> Iterator[FlatFr
     if len(frames) != declared or declared > MOST_FRAMES:
         raise RejectedInput(
             "enhanced-frames",
-            f"Expected functional groups for all frames of an enhanced MR object, at most {MOST_FRAMES}, got "
+            f"Expected functional groups for all frames of an enhanced object, at most {MOST_FRAMES}, got "
             f"{len(frames)} for {declared} frames.",
             remedy="Export the object again, or as classic single-frame DICOM.",
         )
@@ -110,6 +119,25 @@ def _flat(
     )
     for keyword in ("ContrastBolusAgentSequence", "ContrastBolusVolume"):  # of the object, not of this frame
         flat.pop(keyword, None)
+    return flat | _pet_fields(dataset, groups)
+
+
+def _pet_fields(dataset: Dataset, groups: tuple[Dataset, Dataset]) -> FlatFrame:
+    """Corrections and units of an enhanced PET: its mapping to real world values takes the place of the rescale."""
+    if not text(dataset, "AttenuationCorrected"):
+        return {}
+    said = {"ATTN": "AttenuationCorrected", "DECY": "DecayCorrected"}
+    flat: FlatFrame = {
+        "CorrectedImage": tuple(word for word, keyword in said.items() if text(dataset, keyword) == "YES") or ("NONE",)
+    }
+    mappings = [item for group in groups for item in values(group, "RealWorldValueMappingSequence")]
+    for units, codes in _PET_UNITS:
+        for mapping in mappings:
+            if any(text(code, "CodeValue") in codes for code in values(mapping, "MeasurementUnitsCodeSequence")):
+                flat["Units"] = (units,)
+                flat["RescaleSlope"] = values(mapping, "RealWorldValueSlope")
+                flat["RescaleIntercept"] = values(mapping, "RealWorldValueIntercept")
+                return flat
     return flat
 
 
