@@ -93,8 +93,9 @@ def cohort(*, source: Callable[[Case, str], str | None] | None = None) -> Cohort
     )
     last_seen = list(rows.select_related("patient").order_by("patient__code"))
     said = {row.case_id: row for row in last_seen if row.case_id is not None}
-    cases = Case.objects.filter(is_rehearsal=False).with_images().select_related("patient")
-    cases = cases.prefetch_related("series__case__study", "exclusions", "damages").annotate(slice_count=Count("slices"))
+    cases = Case.objects.filter(is_rehearsal=False).select_related("study", "patient")
+    cases = cases.prefetch_related("registrations", "series__case__study", "exclusions", "damages")
+    cases = cases.annotate(slice_count=Count("slices"))
     listed = [_report_case(case, said.get(case.pk), source or _page_source) for case in cases]
     patients_with_case = {row.case.patient_id for row in listed}
     ingest = Ingest.objects.last()

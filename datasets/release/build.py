@@ -188,10 +188,10 @@ def _write_all(part: Path, cases: Sequence[ReleaseCase], settings: ReleaseSettin
 def _write_case(part: Path, case: ReleaseCase, settings: ReleaseSettings) -> tuple[CaseEntry, list[FileEntry]]:
     """Writes a case's three files, all with the affine of T2, and gives their manifest entries."""
     sources = _sources(case)
-    volumes = CaseVolumes(read_volume(case.t1), read_volume(case.t2))
-    grid = volumes.t2.grid
+    volumes = CaseVolumes({"t1": read_volume(case.t1), "t2": read_volume(case.t2)})
+    grid = volumes.grid
     mask = checked_mask(case, settings, grid)
-    arrays = (_compact(volumes.t1.data), _compact(volumes.t2.data), mask.data)
+    arrays = (_compact(volumes["t1"].data), _compact(volumes["t2"].data), mask.data)
     paths = case_paths(case.code)
     written = [_write(part, path, encode(data, grid.affine)) for path, data in zip(paths, arrays, strict=True)]
     return _entry(case, mask, sources), written

@@ -137,8 +137,8 @@ def _record(case: Case, place: str, stored: StoredRegistration) -> None:
 
 def _require_grid_of_tasks(case: Case, stored: StoredRegistration) -> None:
     """Refuses a registration on another grid than the tasks': the tissue type, which sets it, may have changed."""
-    before = next(_grids_of(case), None)
-    if before is not None and before != stored.record.get("grid") and case.is_published:
+    before, now = next(_grids_of(case), None), stored.record.get("grid")
+    if None not in (before, now) and before != now and case.is_published:
         raise RejectedInput(
             "case-published",
             "The case's tasks were published on another grid; the registration stays as it was.",

@@ -33,8 +33,8 @@ READERS = DECIDERS
 @require_GET
 def case_list(request: HttpRequest) -> HttpResponse:
     """All cases and how far each is."""
-    cases = Case.objects.filter(is_rehearsal=False).with_images().select_related("patient")
-    cases = cases.prefetch_related("series__case__study", "exclusions")
+    cases = Case.objects.filter(is_rehearsal=False).select_related("study", "patient")
+    cases = cases.prefetch_related("registrations", "series__case__study", "exclusions")
     return render(request, "cases/list.html", {"cases": cases})
 
 

@@ -126,7 +126,7 @@ def test_an_excluded_cases_pictures_are_shown_to_those_who_decide_and_to_no_anno
     saved(tasks[2])
     pages = [
         reverse("slice-picture", args=["C0001", "t2", 2]),
-        reverse("registration-slice", args=["C0001", "t1", 2]),
+        reverse("registration-slice", args=["C0001", "t1", "moving", 2]),
         reverse("case-checkerboard", args=["C0001"]),
         reverse("comparison-picture", args=["C0001", 2, 1, 1]),
         reverse("slice-versions", args=["C0001", 2]),

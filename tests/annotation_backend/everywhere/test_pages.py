@@ -53,6 +53,7 @@ def test_nothing_opens_without_signing_in(client: Client, case: Case, pattern: U
         ("case-page", set(Role)),
         ("slice-picture", set(Role)),
         ("registration-page", set(Role)),
+        ("registration-of-image", set(Role)),
         ("registration-slice", set(Role)),
         ("registration-queue", REVIEWERS),
         ("patient-page", REVIEWERS),
@@ -77,7 +78,8 @@ def test_each_role_opens_its_pages_and_no_others(
     values = {
         "case-page": {"code": "C0001"},
         "registration-page": {"code": "C0001"},
-        "registration-slice": {"code": "C0001", "kind": "edges", "index": 2},
+        "registration-of-image": {"code": "C0001", "role": "t1"},
+        "registration-slice": {"code": "C0001", "role": "t1", "kind": "edges", "index": 2},
         "patient-page": {"code": "P0001"},
         "review-case": {"code": "C0001"},
         "slice-picture": {"code": "C0001", "role": "t2", "index": 2},

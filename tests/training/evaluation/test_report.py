@@ -24,7 +24,7 @@ from training.prompts.simulated_user import ClickUser, SimulatedUser, SixPointUs
 def document(tolerance: float, *, user: SimulatedUser | None = None, model: str = "", cases: int = 5) -> dict[str, Any]:
     """An evaluation as it comes back from a file."""
     found = [blob_case(number, radius_mm=6.0 + number) for number in range(1, cases + 1)]
-    loaded = [LoadedCase(case.case_id, {"t2": case.volumes.t2}, case.mask) for case in found]
+    loaded = [LoadedCase(case.case_id, {"t2": case.volumes["t2"]}, case.mask) for case in found]
     evaluation = evaluate(
         GrowingSegmenter(tolerance=tolerance),
         loaded,
@@ -125,7 +125,7 @@ def test_what_is_no_evaluation_is_refused(wrong: list[Any]) -> None:
 
 def test_an_evaluation_of_refusals_only_is_shown(documents: list[dict[str, Any]]) -> None:
     case = blob_case(1)
-    loaded = LoadedCase("a", {"t2": case.volumes.t2}, case.mask)
+    loaded = LoadedCase("a", {"t2": case.volumes["t2"]}, case.mask)
     found = evaluate(
         GrowingSegmenter(needs_click=True), [loaded], user=ClickUser(), plan=SessionPlan(clicks=2), model="none"
     )

@@ -28,7 +28,7 @@ INPUTS = {"cohort": "a" * 64}
 
 def _example(number: int) -> Example:
     case = blob_case(number)
-    return Example(case.case_id, case.patient_id, {"t1": case.volumes.t1}, case.mask)
+    return Example(case.case_id, case.patient_id, {"t1": case.volumes["t1"]}, case.mask)
 
 
 def _fold(plan: UNetPlan) -> Trained:

@@ -33,7 +33,9 @@ def segmenter(tmp_path_factory: pytest.TempPathFactory) -> Segmenter:
 
 def request(number: int, **rest: object) -> SegmentationRequest:
     case = blob_case(number)
-    return SegmentationRequest({SeriesRole.T1: case.volumes.t1, SeriesRole.T2: case.volumes.t2}, SeriesRole.T2, **rest)
+    return SegmentationRequest(
+        {SeriesRole.T1: case.volumes["t1"], SeriesRole.T2: case.volumes["t2"]}, SeriesRole.T2, **rest
+    )
 
 
 def test_dice_rises_on_what_it_learned_from(segmenter: Segmenter, tmp_path: Path) -> None:

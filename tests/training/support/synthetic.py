@@ -22,7 +22,7 @@ def blob_case(number: int, *, shape: tuple[int, int, int] = (48, 40, 8), radius_
     inside = (np.linalg.norm(away, axis=1) < radius_mm).reshape(shape)
     t1 = 100.0 - 60.0 * inside + random.normal(0, 8, shape)
     t2 = 40.0 + 70.0 * inside + random.normal(0, 8, shape)
-    volumes = CaseVolumes(Volume(t1.astype(np.float32), grid), Volume(t2.astype(np.float32), grid))
+    volumes = CaseVolumes({"t1": Volume(t1.astype(np.float32), grid), "t2": Volume(t2.astype(np.float32), grid)})
     return TrainingCase(f"case-{number}", f"patient-{number}", volumes, Mask(inside.astype(np.uint8), grid))
 
 

@@ -49,8 +49,8 @@ def test_another_registration_or_model_is_drawn_anew(segmenter: BrightSegmenter)
     case, model = registered_case(), known_model()
     initial_masks(case, (1,), model=model)
     initial_masks(case, (1,), model=known_model("other"))
-    case.registration.record_sha256 = "f" * 64
-    case.registration.save()
+    case.images_sha256 = "f" * 64
+    case.save()
     initial_masks(Case.objects.get(pk=case.pk), (1,), model=model)
     assert segmenter.asked == [(1,)] * 3
     assert InitialMask.objects.filter(model=model).count() == 1

@@ -84,7 +84,7 @@ def test_it_goes_on_where_it_was_stopped(monkeypatch: pytest.MonkeyPatch, model:
 def test_another_registration_is_embedded_anew(monkeypatch: pytest.MonkeyPatch, model: Model) -> None:
     case, worker = registered_case(), serving(monkeypatch, model)
     prepare_case(case)
-    case.registration.record_sha256 = "e" * 64
+    case.images_sha256 = "e" * 64
     assert prepare_case(case) == 0
     assert worker.embedded == 10
 
