@@ -72,7 +72,7 @@ def test_looking_up_many_cases_takes_as_many_queries_as_one(segmenter: BrightSeg
         initial_masks(case, ALL, model=model)
     counts = []
     for some in (cases[:1], cases):
-        rows = list(Case.objects.filter(pk__in=[case.pk for case in some]).select_related("registration"))
+        rows = list(Case.objects.filter(pk__in=[case.pk for case in some]).select_related("study"))
         with CaptureQueriesContext(
             connection,
         ) as queries:

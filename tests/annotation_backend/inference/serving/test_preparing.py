@@ -109,4 +109,4 @@ def test_what_is_gone_or_needs_no_embedding_is_no_error(monkeypatch: pytest.Monk
     monkeypatch.setattr(settings, "EMBEDDINGS_GB", 1.0)
     known_model("clicks", method=Method.UNET_25D, kinds=KINDS)
     assert preparing.embedding_models(the_study()) == []
-    assert prepare_case(Case.objects.select_related("registration").get(pk=case.pk)) == 0
+    assert prepare_case(Case.objects.select_related("study").get(pk=case.pk)) == 0
