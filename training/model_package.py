@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, write_bytes
+from datasets.image.mask import TUMOUR
 from datasets.part_folder import part_folder, place_part
+from datasets.study.image_kind import is_kind
 
 DESCRIPTION_NAME = "model.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -28,6 +30,9 @@ Tensors = Mapping[str, NDArray[Any]]
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,63}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+
+_LATER = ("images", "label")
+"""Fields that packages of earlier versions do not have; left out where they say nothing, so that digests stay."""
 
 _DESCRIPTION_LIMIT = 1 << 20
 """Most bytes of a description."""
@@ -49,6 +54,10 @@ class Method(StrEnum):
     TWO_STAGE = "two-stage"
 
 
+BOXED = (Method.LITE_MEDSAM, Method.MEDSAM_VIT)
+"""Methods that segment whatever a box holds, slice by slice, on any kind of image."""
+
+
 @dataclass(frozen=True)
 class ModelDescription:
     """A model's method, parameters and provenance.
@@ -61,6 +70,10 @@ class ModelDescription:
         inputs: SHA-256 of each of its inputs, by kind (``published_weights``, ``snapshot``).
         software: Versions of the software that made it.
         weights_sha256: SHA-256 of `model.safetensors`; filled in by `write_package`.
+        images: Kinds of the images that it takes (`datasets.study.image_kind`), in the order in which it takes them; ()
+            where the parameters of an earlier version say it, or any image will do: see `kinds`.
+        label: Name of the label that it draws; empty where an earlier version did not say, or it draws whatever it is
+            shown: see `drawn_label`.
 
     Raises:
         RejectedInput: A field has another form.
@@ -73,6 +86,8 @@ class ModelDescription:
     inputs: Mapping[str, str]
     software: Mapping[str, str] = field(default_factory=lambda: software_versions())
     weights_sha256: str = ""
+    images: tuple[str, ...] = ()
+    label: str = ""
 
     def __post_init__(self) -> None:
         if not (_NAME.fullmatch(self.name) and _VERSION.fullmatch(self.version)):
@@ -81,6 +96,26 @@ class ModelDescription:
             _refuse_description("have the SHA-256 of every input as 64 hexadecimal digits")
         if self.weights_sha256 and not _DIGEST.fullmatch(self.weights_sha256):
             _refuse_description("have the SHA-256 of the weights as 64 hexadecimal digits")
+        if not all(map(is_kind, self.images)) or len({*self.images}) < len(self.images):
+            _refuse_description("name the kinds of its images, each once, in words that this version knows")
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of the images that the model takes, in its order; () where any image will do.
+
+        Raises:
+            RejectedInput: The package does not say it (``package-parameters``).
+        """
+        if self.images or self.method in BOXED:
+            return self.images
+        if self.method is Method.UNET_25D:
+            return ("t1", "t2")
+        return _kinds_in(self.parameters)
+
+    @property
+    def drawn_label(self) -> str:
+        """Name of the label that the model draws; empty for one that draws whatever it is shown."""
+        return self.label or ("" if self.method in BOXED else TUMOUR)
 
     @property
     def title(self) -> str:
@@ -90,7 +125,8 @@ class ModelDescription:
     @property
     def encoded(self) -> bytes:
         """The canonical JSON that lies in the package."""
-        return canonical_json(asdict(self) | {"method": self.method.value})
+        values = asdict(self) | {"method": self.method.value}
+        return canonical_json({name: value for name, value in values.items() if value or name not in _LATER})
 
     @property
     def digest(self) -> str:
@@ -152,11 +188,12 @@ def read_description(folder: Path) -> ModelDescription:
         values = json.loads(_read(folder / DESCRIPTION_NAME, limit=_DESCRIPTION_LIMIT), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         _refuse_description("be one JSON document", cause=error)
-    expected = {known.name: known.type for known in fields(ModelDescription)}
-    if not isinstance(values, dict) or set(values) != set(expected):
+    expected = {known.name for known in fields(ModelDescription)}
+    if not isinstance(values, dict) or expected - {*values} - {*_LATER} or {*values} - expected:
         _refuse_description(f"have the fields {', '.join(sorted(expected))} and no others")
     _require_types(values)
-    found = ModelDescription(**values | {"method": _known_method(values["method"])})
+    known = {"method": _known_method(values["method"]), "images": tuple(values.get("images", ()))}
+    found = ModelDescription(**values | known)
     try:
         found.encoded  # noqa: B018
     except (ValueError, RecursionError) as error:  # an infinite number, half a character
@@ -230,12 +267,34 @@ def _read(path: Path, *, limit: int | None = None) -> bytes:
 
 
 def _require_types(values: Mapping[str, Any]) -> None:
-    texts = [values[key] for key in ("name", "version", "method", "weights_sha256")]
+    texts = [values.get(key, "") for key in ("name", "version", "method", "weights_sha256", "label")]
     tables = [values[key] for key in ("parameters", "inputs", "software")]
     if not (all(isinstance(text, str) for text in texts) and all(isinstance(table, dict) for table in tables)):
         _refuse_description("have text and tables in their fields")
     if not all(isinstance(text, str) for table in tables[1:] for text in table.values()):
         _refuse_description("have text for every input and every software version")
+    images = values.get("images", [])
+    if not (isinstance(images, list) and all(isinstance(word, str) for word in images)):
+        _refuse_description("have a list of words for its images")
+
+
+def _kinds_in(parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """The kinds of images in the parameters of a method that names them beside their intensity rules.
+
+    Raises:
+        RejectedInput: There are none.
+    """
+    try:
+        found = tuple(str(entry["image"]) for entry in parameters["channels"])
+        if not found or not all(map(is_kind, found)):
+            raise ValueError("channels")
+        return found
+    except (KeyError, TypeError, ValueError) as error:
+        raise RejectedInput(
+            "package-parameters",
+            "The package does not name the images that the model needs.",
+            remedy="Train the model again, or use the version of Maskloop that made it.",
+        ) from error
 
 
 def _known_method(value: str) -> Method:

@@ -85,6 +85,11 @@ def create_person(email: str, role: Role, *, is_active: bool = True) -> tuple[Us
     return known, password
 
 
+def active_person(email: str) -> User | None:
+    """The person who signs in with an address, however it is capitalised; None where nobody does."""
+    return User.objects.filter(username__iexact=email, is_active=True).first()
+
+
 def person_called(email: str) -> User:
     """The person with an address, however it is capitalised.
 

@@ -19,6 +19,7 @@ from django.utils import timezone
 from annotation_backend.cases.models import Case, Ingest, IngestOutcome, IngestPatient, VerdictOfRegistration
 from annotation_backend.cases.stored.digests import DamagedFile, as_findings, damages, whole_bytes
 from annotation_backend.cases.stored.files import thumbnail_file, thumbnails
+from annotation_backend.studies.models import Study
 from datasets.files import write_bytes
 
 NOT_CHECKED = "Not checked"
@@ -82,23 +83,25 @@ class CohortReport:
         }
 
 
-def cohort(*, source: Callable[[Case, str], str | None] | None = None) -> CohortReport:
-    """Gathers the report, in a few queries however large the cohort is.
+def cohort(study: Study, *, source: Callable[[Case, str], str | None] | None = None) -> CohortReport:
+    """Gathers a study's report, in a few queries however large its cohort is.
 
     Args:
+        study: The study.
         source: Gives the address of a case's small picture of a kind; None for the pages' own addresses.
     """
+    of_study = IngestPatient.objects.filter(ingest__study=study)
     rows = IngestPatient.objects.filter(
-        pk__in=IngestPatient.objects.values("patient").annotate(newest=Max("pk")).values("newest")
+        pk__in=of_study.order_by().values("patient").annotate(newest=Max("pk")).values("newest")
     )
     last_seen = list(rows.select_related("patient").order_by("patient__code"))
     said = {row.case_id: row for row in last_seen if row.case_id is not None}
-    cases = Case.objects.filter(is_rehearsal=False).select_related("study", "patient")
+    cases = Case.objects.filter(study=study, is_rehearsal=False).select_related("study", "patient")
     cases = cases.prefetch_related("registrations", "series__case__study", "exclusions", "damages")
     cases = cases.annotate(slice_count=Count("slices"))
     listed = [_report_case(case, said.get(case.pk), source or _page_source) for case in cases]
     patients_with_case = {row.case.patient_id for row in listed}
-    ingest = Ingest.objects.last()
+    ingest = Ingest.objects.filter(study=study).last()
     outcomes = Counter(ingest.patients.values_list("outcome", flat=True)) if ingest else Counter()
     verdicts = Counter(_verdict(row.case) for row in listed if row.case.is_registered and not row.case.exclusion)
     return CohortReport(
@@ -110,13 +113,13 @@ def cohort(*, source: Callable[[Case, str], str | None] | None = None) -> Cohort
     )
 
 
-def write_report(folder: Path) -> tuple[Path, CohortReport]:
+def write_report(study: Study, folder: Path) -> tuple[Path, CohortReport]:
     """Writes the report as one HTML file that needs nothing else.
 
     Returns:
         The file and its content.
     """
-    report = cohort(source=_embedded)
+    report = cohort(study, source=_embedded)
     context = {"report": report, "site": settings.MASKLOOP_URL, "style": _STYLE.read_text(), "made": timezone.now()}
     path = folder / "cohort.html"
     write_bytes(path, render_to_string("cases/report_file.html", context).encode())

@@ -8,35 +8,36 @@ from typing import Any
 
 from annotation_backend.commandline.arguments import a_path
 from datasets.errors import RejectedInput
+from datasets.study.image_kind import USUAL_WORDS, is_kind
 
-CHANNELS = ("t1", "t2", "ct", "pet")
-
-_NAMED = re.compile(rf"({'|'.join(CHANNELS)})=(.+)", re.DOTALL)
-_OTHERWISE_NAMED = re.compile(r"[A-Za-z0-9]{1,8}=.+", re.DOTALL)
+_NAMED = re.compile(r"([A-Za-z0-9-]{1,16})=(.+)", re.DOTALL)
 
 Named = tuple[str, str]
-"""A channel, empty where none was named, and the value given for it."""
+"""A kind of image, empty where none was named, and the value given for it."""
 
 
 def named(value: str) -> Named:
     """``t1=x`` as ("t1", "x"); ``x`` alone as ("", "x").
 
     Raises:
-        ArgumentTypeError: The name is none of `CHANNELS`.
+        ArgumentTypeError: The name is that of no kind of image.
     """
-    if matched := _NAMED.fullmatch(value):
+    matched = _NAMED.fullmatch(value)
+    if matched and is_kind(matched[1]):
         return matched[1], matched[2]
-    if _OTHERWISE_NAMED.fullmatch(value) or not value:
-        names = ", ".join(f"{each}=" for each in CHANNELS)
-        raise ArgumentTypeError(f"no channel has this name; write {names}, or no name before the files")
+    if matched or not value:
+        names = ", ".join(f"{each}=" for each in USUAL_WORDS)
+        raise ArgumentTypeError(
+            f"no kind of image has this name; write {names}, more closely t2-fs= or t1-ce=, or no name before the files"
+        )
     return "", value
 
 
-def by_channel(given: Sequence[Named], first: str) -> dict[str, str]:
-    """The value given for each channel; one without a name is for `first`.
+def by_kind(given: Sequence[Named], first: str) -> dict[str, str]:
+    """The value given for each kind of image; one without a name is for `first`.
 
     Raises:
-        RejectedInput: Nothing was given, or a channel twice.
+        RejectedInput: Nothing was given, or a kind twice.
     """
     found = [(name or first, value) for name, value in given]
     if not found or len(dict(found)) < len(found):

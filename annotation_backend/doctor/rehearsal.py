@@ -15,14 +15,14 @@ from annotation_backend.cases.registration.volumes import imported_tumour, pictu
 from annotation_backend.doctor.examination import Link, wait_for
 from annotation_backend.doctor.pictures import picture_address, picture_in_browser
 from annotation_backend.doctor.services import WEBHOOK_REMEDY
-from annotation_backend.labeling.interface.project_settings import project_settings
-from annotation_backend.labeling.masks.controls import BOX_LABEL, IMAGE, SMART_BOX
+from annotation_backend.labeling.interface.project_settings import project_settings, prompted_label
+from annotation_backend.labeling.masks.controls import IMAGE, SMART_BOX, box_label
 from annotation_backend.labeling.masks.regions import MASK_TYPES, region_of
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask
 from annotation_backend.labeling.project.publish import publish
 from annotation_backend.labeling.studio.answers import record_of
 from annotation_backend.labeling.studio.client import call
-from annotation_backend.publishing.services import release_case
+from annotation_backend.publishing.services import completed, release_case
 from annotation_backend.review.models import Review, Verdict
 from annotation_backend.review.services import decide
 from annotation_backend.studies.services import find_study
@@ -94,7 +94,8 @@ class Rehearsal:
         """Draws a smart box around the phantom's tumour, as a browser would, through Label Studio."""
         inside, task = self._largest_slice()
         path = f"/api/ml/{task.project.ml_backend_id}/interactive-annotating"
-        body = {"task": task.label_studio_id, "context": {"result": [_smart_box(inside)]}}
+        prompt = _smart_box(inside, prompted_label(task.project))
+        body = {"task": task.label_studio_id, "context": {"result": [prompt]}}
         answer = record_of(call("POST", path, json=body))
         drawn = (answer.get("data") or {}).get("result") or []
         if not any(region.get("type") in MASK_TYPES for region in drawn):
@@ -108,7 +109,8 @@ class Rehearsal:
         """Saves the phantom's own contour in Label Studio and waits for it to reach us."""
         inside, task = self._largest_slice()
         mask_format = project_settings(task.project).mask_format
-        region = region_of(inside, region_id="doctor", score=None, mask_format=mask_format)
+        label = prompted_label(task.project)
+        region = region_of(inside, region_id="doctor", score=None, label=label, mask_format=mask_format)
         body = {"result": [region], "lead_time": 1.0}
         saved = record_of(call("POST", f"/api/tasks/{task.label_studio_id}/annotations/", json=body), id=int)
         wait_for(
@@ -144,7 +146,9 @@ class Rehearsal:
 
         if self._review is None:
             raise RejectedInput("rehearsal-no-verdict", "The rehearsal has no verdict.", remedy="Report it.")
-        release_settings = ReleaseSettings(name="rehearsal", version="0.0.1", licence="CC0-1.0")
+        release_settings = completed(
+            self._review.mask.case.study, ReleaseSettings(name="rehearsal", version="0.0.1", licence="CC0-1.0")
+        )
         built = build_release([release_case(self._review)], release_settings, self._folder / "releases")
         report = verify_release(built.folder)
         if report.findings:
@@ -190,7 +194,7 @@ def _no_mask() -> TryAgain:
     )
 
 
-def _smart_box(inside: Inside) -> dict[str, Any]:
+def _smart_box(inside: Inside, label: str) -> dict[str, Any]:
     height, width = inside.shape
     rows, columns = np.nonzero(inside)
     value = {
@@ -199,7 +203,7 @@ def _smart_box(inside: Inside) -> dict[str, Any]:
         "width": float(columns.max() + 1 - columns.min()) * 100 / width,
         "height": float(rows.max() + 1 - rows.min()) * 100 / height,
         "rotation": 0,
-        "rectanglelabels": [BOX_LABEL],
+        "rectanglelabels": [box_label(label)],
     }
     size = {"original_width": width, "original_height": height, "image_rotation": 0}
     kind = {"id": "doctor", "from_name": SMART_BOX, "to_name": IMAGE, "type": "rectanglelabels", "origin": "manual"}

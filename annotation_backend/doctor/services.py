@@ -11,7 +11,7 @@ from annotation_backend.labeling.studio.credentials import basic_auth, ml_backen
 from annotation_backend.labeling.watch.services import look, settle
 from annotation_backend.registry.model_registry import serving_model
 from annotation_backend.registry.models import PromptKind
-from annotation_backend.studies.services import find_study
+from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput, TryAgain
 
 WEBHOOK_REMEDY = "`manage.py publish_tasks` sets it up again; where this run could publish, it did."
@@ -46,9 +46,12 @@ def token() -> None:
 
 def models() -> None:
     """Each kind of prompt that annotators' tools send has a model with whole files."""
-    project = LabelingProject.objects.filter(is_retired=False).order_by("pk").last()
-    for kind in ASKED_FOR:
-        model = serving_model(kind, find_study(None)) if project is None else answering_model(project, kind)
+    living = LabelingProject.objects.filter(is_retired=False).select_related("study").order_by("pk")
+    projects = {project.study_id: project for project in living}
+    asked = [(study, kind) for study in Study.objects.all() for kind in ASKED_FOR]
+    for study, kind in asked:
+        project = projects.get(study.pk)
+        model = serving_model(kind, study) if project is None else answering_model(project, kind)
         if not (model.path / "model.json").is_file():
             raise RejectedInput(
                 "model-gone",

@@ -20,8 +20,9 @@ from datasets.image.mask import Mask
 from datasets.image.resample import resample_volume
 from datasets.image.volume import Grid, Volume
 from datasets.pictures.picture_plane import PicturePlane
-from training.methods.needs import BOXED, CLICKED, channels_of
-from training.model_package import Method
+from datasets.study.image_kind import modality_of
+from training.methods.needs import CLICKED, channels_of
+from training.model_package import BOXED, Method
 from training.prompts.prompt import Box, Click, PointMm, Prompts
 from training.prompts.prompt_document import from_document
 
@@ -227,8 +228,15 @@ def segment_files(
         earlier = Volume(np.clip(np.nan_to_num(earlier.data), 0.0, 1.0), grid)
     pictures = PicturePlane.of(grid)
     slices = _pointed_at(prompts, pictures) if model.description.method in BOXED else None
-    axis = pictures.slice_axis
-    request = SegmentationRequest(volumes, target, prompts, slice_axis=axis, slices=slices, previous=earlier)
+    request = SegmentationRequest(
+        volumes,
+        target,
+        prompts,
+        slice_axis=pictures.slice_axis,
+        slices=slices,
+        previous=earlier,
+        modality=modality_of(target),
+    )
     answer = model.segmenter().segment(request)
     mask = Mask((np.asarray(answer.probability.data) > 0.5).astype(np.uint8), grid)
     write_mask(outputs.mask, mask)

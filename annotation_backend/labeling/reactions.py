@@ -11,6 +11,7 @@ from annotation_backend.job_queue import queue_once
 from annotation_backend.labeling.jobs import assemble_case, follow_exclusion, mirror_case_states, predict_case
 from annotation_backend.labeling.models import EVIDENCE, Annotation, CaseMask, LabelingTask, TaskState
 from annotation_backend.labeling.predictions import neighbours
+from annotation_backend.labeling.protocol_changes import require_labels_kept
 from annotation_backend.labeling.signals import (
     addresses_renewed,
     annotation_stored,
@@ -23,8 +24,9 @@ from annotation_backend.labeling.watch.jobs import look_over_project
 from annotation_backend.registry.models import Model
 from annotation_backend.registry.signals import automatic_model_promoted, model_promoted
 from annotation_backend.studies.models import Study
-from training.methods.needs import BOXED
-from training.model_package import Method
+from annotation_backend.studies.signals import protocol_asked
+from datasets.study.protocol import Protocol
+from training.model_package import BOXED, Method
 
 
 @receiver(saves_arrived)
@@ -78,7 +80,7 @@ def has_tasks(*, case: Case, **_signal: Any) -> bool:
 
 @receiver(automatic_model_promoted)
 def draw_waiting_tasks_anew(*, study: Study, **_signal: Any) -> None:
-    """Queues fresh predictions for every case of the study with tasks that nobody submitted."""
+    """Queues fresh predictions for every case of a study with tasks that nobody submitted."""
     for code in _waiting_cases(study):
         queue_once(predict_case, case_code=code)
 
@@ -89,6 +91,12 @@ def embed_waiting_tasks(*, model: Model, study: Study, **_signal: Any) -> None:
     if Method(model.method) in BOXED:
         for code in _waiting_cases(study):
             queue_once(embed_case, case_code=code)
+
+
+@receiver(protocol_asked)
+def keep_what_was_drawn(*, study: Study, protocol: Protocol, **_signal: Any) -> None:
+    """Refuses a protocol that would orphan what was drawn or imported."""
+    require_labels_kept(study, protocol)
 
 
 @receiver([case_excluded, addresses_renewed])

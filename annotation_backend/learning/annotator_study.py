@@ -16,8 +16,7 @@ from training.annotators.strategy import STRATEGIES, Help, Strategy
 from training.annotators.study import CaseRow
 from training.annotators.worker import StudyModel, StudyTask, one_case
 from training.methods.crossvalidation import TrainedFolds
-from training.methods.needs import BOXED
-from training.model_package import DESCRIPTION_NAME, Method, read_description
+from training.model_package import BOXED, DESCRIPTION_NAME, Method, read_description
 
 ROWS_NAME = "cases.jsonl"
 """One line for each finished case, so that a stopped study goes on."""

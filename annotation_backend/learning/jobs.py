@@ -4,6 +4,7 @@ import logging
 
 from django_tasks import task
 
+from annotation_backend.learning.learned_images import kinds_to_learn, label_to_learn
 from annotation_backend.learning.models import Run, RunStatus
 from annotation_backend.learning.snapshot_training import METHOD, take_snapshot, train
 from annotation_backend.studies.models import Study
@@ -31,9 +32,13 @@ def train_on_approved(*, study: str = "") -> str | None:
     from training.fitting.unet25d import FitSettings
 
     try:
-        snapshot = take_snapshot(Study.objects.get(name=study) if study else Study.objects.get(is_first=True))
+        found = Study.objects.get(name=study) if study else Study.objects.get(is_first=True)
+        snapshot = take_snapshot(found)
         known = Run.objects.filter(snapshot=snapshot, method=METHOD, status=RunStatus.DONE, model__isnull=False).last()
-        run = known or train(snapshot, FitSettings(steps=STEPS))
+        run = known or train(
+            snapshot,
+            FitSettings(steps=STEPS, images=kinds_to_learn(found.protocol), label=label_to_learn(found.protocol)),
+        )
     except RejectedInput as error:
         logger.warning("no model was trained: %s", error)
         return None

@@ -3,7 +3,7 @@
 import logging
 import platform
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from django.utils import timezone
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.volumes import case_volumes, picture_plane
 from annotation_backend.labeling.models import CaseMask
+from annotation_backend.learning.learned_images import label_to_learn, role_of_kind
 from annotation_backend.learning.models import Run, RunStatus, Snapshot
 from annotation_backend.learning.prompted_training import (
     ProgressOf,
@@ -34,8 +35,8 @@ from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, is_unchanged, sha256_of_bytes, write_json
 from datasets.formats.nifti import read_mask
-from datasets.image.mask import Mask, tumour_alone
-from datasets.study.case import CaseVolumes
+from datasets.image.mask import Mask, label_alone
+from datasets.image.volume import Volume
 from training.model_package import Method
 
 if TYPE_CHECKING:
@@ -90,14 +91,17 @@ def train(snapshot: Snapshot, fit_settings: "FitSettings", *, progress: "FitProg
         fit_settings: Steps, batch size, learning rate, seed and the like.
         progress: Called with (step, steps, loss).
 
+    The settings say which kinds of images it learns from, and which label.
+
     Raises:
-        RejectedInput: A file of the snapshot is gone or was changed, or an approval of the snapshot ended during the
-            training (``snapshot-left``): nothing is registered then.
+        RejectedInput: The study has no such image or label, a case lacks one of the images, a file of the snapshot is
+            gone or was changed, or an approval of the snapshot ended during the training (``snapshot-left``): nothing
+            is registered then.
     """
     from training.fitting.unet25d import fit_unet25d, package_fitted
 
     with recorded_run(snapshot, METHOD, asdict(fit_settings)) as run:
-        fitted = fit_unet25d(_training_cases(snapshot), settings=fit_settings, progress=progress)
+        fitted = fit_unet25d(_training_cases(snapshot, fit_settings), settings=fit_settings, progress=progress)
         folder = models_folder() / f"{MODEL_NAME}-{run.pk}"
         package_fitted(fitted, folder, name=MODEL_NAME, version=str(run.pk), snapshot_digest=snapshot.digest)
         run.model = _register(folder, snapshot)
@@ -113,8 +117,8 @@ def train_prompted(
     A training that was stopped goes on if the approved masks and the settings are the same.
 
     Args:
-        snapshot: The approved masks to train on.
-        choice: Method, images, iterations, seed.
+        snapshot: The approved masks to train on; those without the label are left out.
+        choice: Method, images, label, iterations, seed.
         name: Name of the model; its version is the run's number.
         progress_of: Makes the progress display of each part.
         folds: Number of folds whose ensemble is registered; None for one model of all cases.
@@ -122,7 +126,7 @@ def train_prompted(
     Raises:
         RejectedInput: As `train`, or there are fewer patients than folds.
     """
-    examples = examples_of_snapshot(snapshot)
+    examples = examples_of_snapshot(snapshot, choice.channels, choice.label)
     described = choice.described | {"folds": folds}
     work = Path(settings.DATA_FOLDER) / "training" / sha256_of_bytes(canonical_json([snapshot.digest, described]))[:16]
     with recorded_run(snapshot, choice.method.value, described) as run:
@@ -151,7 +155,7 @@ def _register(folder: Path, snapshot: Snapshot) -> Model:
     try:
         with transaction.atomic():
             _require_approved(snapshot.content)
-            return register_package(folder, snapshot_digest=snapshot.digest)
+            return register_package(folder, snapshot_digest=snapshot.digest, study=snapshot.study)
     except RejectedInput as error:
         if error.code == "snapshot-left":
             shutil.rmtree(folder, ignore_errors=True)
@@ -189,21 +193,39 @@ def recorded_run(snapshot: Snapshot, method: str, described: dict[str, Any]) -> 
     logger.info("%s gave %s on %s", run, run.model, platform.machine())
 
 
-def examples_of_snapshot(snapshot: Snapshot) -> TrainingExamples:
-    """The training examples of a snapshot, for prompted methods."""
+def examples_of_snapshot(snapshot: Snapshot, kinds: Sequence[str], label: str) -> TrainingExamples:
+    """The training examples of a snapshot, for prompted methods: cases in whose mask the label occurs.
+
+    Args:
+        snapshot: The approved masks.
+        kinds: Of the images that are learned from.
+        label: Name of the label that is learned.
+
+    Raises:
+        RejectedInput: No approved mask holds the label (``label-nowhere``), or the study has no such image or label.
+    """
+    wanted = _Wanted.of(snapshot, kinds, label)
     entries = {entry["case"]: entry for entry in snapshot.content["cases"]}
+    empty = [case for case, entry in entries.items() if not _mask(entry, wanted).foreground.any()]
+    if len(empty) == len(entries):
+        raise RejectedInput(
+            "label-nowhere",
+            f"No approved mask holds {label}, so there is nothing to learn from.",
+            remedy="Name another label with --label, or approve masks that hold it.",
+        )
     return TrainingExamples(
-        patients={case: entry["patient"] for case, entry in entries.items()},
-        load=lambda case: _example(entries[case]),
+        patients={case: entry["patient"] for case, entry in entries.items() if case not in empty},
+        load=lambda case: _example(entries[case], wanted),
         inputs={"snapshot": snapshot.digest},
+        findings=tuple(f"{case} is left out: its approved mask holds no {label}." for case in empty),
     )
 
 
-def _example(entry: dict[str, Any]) -> "Example":
+def _example(entry: dict[str, Any], wanted: "_Wanted") -> "Example":
     from training.fitting.examples import Example
 
-    found = _approved(entry)
-    return Example(entry["case"], found.patient, found.volumes.images, found.mask)
+    found = _approved(entry, wanted)
+    return Example(entry["case"], found.patient, found.volumes, found.mask)
 
 
 def _entry(review: Review) -> dict[str, Any]:
@@ -220,14 +242,38 @@ def _entry(review: Review) -> dict[str, Any]:
     }
 
 
-def _training_cases(snapshot: Snapshot) -> "list[TrainingCase]":
+def _training_cases(snapshot: Snapshot, fit_settings: "FitSettings") -> "list[TrainingCase]":
     from training.fitting.unet25d import TrainingCase
 
-    found = {entry["case"]: _approved(entry) for entry in snapshot.content["cases"]}
+    wanted = _Wanted.of(snapshot, fit_settings.images, fit_settings.label)
+    found = {entry["case"]: _approved(entry, wanted) for entry in snapshot.content["cases"]}
     return [
         TrainingCase(code, case.patient, case.volumes, case.mask, slice_axis=case.slice_axis)
         for code, case in found.items()
     ]
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is read of each case of a snapshot.
+
+    Args:
+        roles: Kind of image to its name in the study's protocol.
+        label: Name of the label.
+    """
+
+    roles: Mapping[str, str]
+    label: str
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, kinds: Sequence[str], label: str) -> "_Wanted":
+        """Finds kinds of images and a label in a study's protocol.
+
+        Raises:
+            RejectedInput: The study has no such image (``image-unknown``) or label (``label-unknown``).
+        """
+        protocol = snapshot.study.protocol
+        return cls({kind: role_of_kind(protocol, kind) for kind in kinds}, label_to_learn(protocol, label))
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,41 +282,57 @@ class _ApprovedCase:
 
     Args:
         patient: Code of its patient.
-        volumes: Its images.
-        mask: The tumour alone: oedema that was drawn beside it is not learned as tumour.
+        volumes: Its images, by kind.
+        mask: The wanted label alone: what was drawn beside it is not learned as one with it.
         slice_axis: The axis along which it was drawn slice by slice.
     """
 
     patient: str
-    volumes: CaseVolumes
+    volumes: Mapping[str, Volume]
     mask: Mask
     slice_axis: int
 
 
-def _approved(entry: Mapping[str, Any]) -> _ApprovedCase:
+def _approved(entry: Mapping[str, Any], wanted: _Wanted) -> _ApprovedCase:
     """Reads a case of a snapshot.
 
     Raises:
-        RejectedInput: Its mask is gone or was changed (``snapshot-changed``), or was drawn on another registration
-            (``snapshot-left``).
+        RejectedInput: Its mask is gone or was changed (``snapshot-changed``), was drawn on another registration
+            (``snapshot-left``), or it lacks one of the images (``case-image-missing``).
     """
-    case = Case.objects.get(code=entry["case"])
-    mask = CaseMask.objects.get(pk=entry["mask"])
-    if not is_unchanged(mask.path, sha256=entry["mask_sha256"]):
-        raise RejectedInput(
-            "snapshot-changed",
-            f"The approved mask of {case.code} is gone or was changed.",
-            remedy="Restore the data folder from its backup.",
-        )
+    case, mask = Case.objects.get(code=entry["case"]), _mask(entry, wanted)
     if case.images_sha256 != entry["registration_sha256"]:
         raise RejectedInput(
             "snapshot-left",
             f"{case.code} was registered again, so its approved mask was drawn on other images.",
             remedy="Have the case reviewed again, and train again.",
         )
+    images = case_volumes(case).images
+    if missing := sorted({*wanted.roles.values()} - {*images}):
+        raise RejectedInput(
+            "case-image-missing",
+            f"{case.code} has no {' and no '.join(missing)}, and the model is to learn from it.",
+            remedy="Name with --channels images that every approved case has.",
+        )
     return _ApprovedCase(
         case.patient.code,
-        case_volumes(case),
-        tumour_alone(read_mask(mask.path)),
+        {kind: images[role] for kind, role in wanted.roles.items()},
+        mask,
         picture_plane(case).slice_axis,
     )
+
+
+def _mask(entry: Mapping[str, Any], wanted: _Wanted) -> Mask:
+    """The wanted label of a case's approved mask.
+
+    Raises:
+        RejectedInput: The mask is gone or was changed (``snapshot-changed``).
+    """
+    stored = CaseMask.objects.get(pk=entry["mask"])
+    if not is_unchanged(stored.path, sha256=entry["mask_sha256"]):
+        raise RejectedInput(
+            "snapshot-changed",
+            f"The approved mask of {entry['case']} is gone or was changed.",
+            remedy="Restore the data folder from its backup.",
+        )
+    return label_alone(read_mask(stored.path, labels=stored.label_names), wanted.label)

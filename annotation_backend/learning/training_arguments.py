@@ -4,8 +4,9 @@ from argparse import ArgumentParser, ArgumentTypeError
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from annotation_backend.commandline.arguments import a_path
-from annotation_backend.commandline.cohort_arguments import CHANNELS, add_cohort, add_device
+from annotation_backend.commandline.cohort_arguments import add_cohort, add_device
 from datasets.errors import RejectedInput
+from datasets.image.mask import TUMOUR
 from datasets.study.splits import LARGEST_SEED
 from training.methods.train import TRAINABLE
 from training.model_package import Method, ModelDescription
@@ -28,7 +29,7 @@ _FOLDER_ONLY = (
 """Options that go with --cohort."""
 
 _PROMPTED_ONLY = (
-    *("channels", "iterations", "automatic_iterations", "click_free", "canvas", "folds", "ensemble", "name", "cohort"),
+    *("iterations", "automatic_iterations", "click_free", "canvas", "folds", "ensemble", "name", "cohort"),
     *_FOLDER_ONLY,
 )
 """Options that the 2.5D U-Net does not have."""
@@ -42,6 +43,16 @@ def add_training(parser: ArgumentParser) -> None:
     parser.add_argument("--seed", type=seed, default=0, help="seed of every random choice")
     parser.add_argument("--dry-run", action="store_true", help="only list the training examples")
     add_device(parser)
+    parser.add_argument(
+        "--channels",
+        nargs="+",
+        metavar="IMAGE",
+        help="images of approved cases, by their names in the protocol (default: its first required image; unet-25d: "
+        "all required ones)",
+    )
+    parser.add_argument(
+        "--label", help=f"the label to learn (default: the first that prompts draw; with --cohort {TUMOUR})"
+    )
     _add_prompted(parser.add_argument_group("all methods but unet-25d"))
     add_cohort(parser, required=False)
     _add_folder(parser.add_argument_group("with --cohort"))
@@ -56,7 +67,6 @@ def seed(text: str) -> int:
 
 
 def _add_prompted(group: Any) -> None:
-    group.add_argument("--channels", nargs="+", choices=CHANNELS[:2], help="images of approved cases (default t1)")
     group.add_argument("--iterations", type=int, help="default: those of some minutes a fold on two cores")
     group.add_argument("--automatic-iterations", type=int, help="iterations of two-stage's first network")
     group.add_argument(
@@ -102,8 +112,13 @@ def require_fitting(options: dict[str, Any]) -> None:
         _require_folder(options)
 
 
-def choice_of(options: dict[str, Any], channels: tuple[str, ...]) -> "TrainingChoice":
+def choice_of(options: dict[str, Any], channels: tuple[str, ...], label: str) -> "TrainingChoice":
     """The training that the options describe.
+
+    Args:
+        options: Of the command.
+        channels: Kinds of the images.
+        label: That the masks hold.
 
     Raises:
         RejectedInput: A number is out of range.
@@ -119,6 +134,7 @@ def choice_of(options: dict[str, Any], channels: tuple[str, ...]) -> "TrainingCh
         click_free=0.25 if share is None else share,
         canvas=options["canvas"],
         seed=options["seed"],
+        label=label,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from annotation_backend.commandline.cohort_arguments import Named, by_channel
+from annotation_backend.commandline.cohort_arguments import Named, by_kind
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file
 from datasets.study.cohort import CohortCase, load, read_cohort
@@ -72,7 +72,7 @@ def examples_of_folder(
     Raises:
         RejectedInput: As `read_cohort` and `with_mask_values`; a case to leave out does not exist, or none is left.
     """
-    globs = by_channel(images, "t1")
+    globs = by_kind(images, "t1")
     cohort = with_mask_values(read_cohort(folder, globs, mask_glob), folder, mask_value)
     cases = {case.case: case for case in cohort.cases if case.case not in without}
     if (unknown := sorted(set(without) - {case.case for case in cohort.cases})) or not cases:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from annotation_backend.commandline.cohort_arguments import Named, by_channel
+from annotation_backend.commandline.cohort_arguments import Named, by_kind
 from annotation_backend.registry.chosen_model import ChosenModel
 from datasets.errors import RejectedInput
 from datasets.finding import Finding
@@ -14,8 +14,8 @@ from datasets.study.cohort import Cohort, CohortCase, read_cohort
 from datasets.study.cohort_values import with_mask_values
 from training.evaluation.results import Evaluation
 from training.measures.comparison import compare_evaluations
-from training.methods.needs import BOXED, CLICKED, channels_of, user_of
-from training.model_package import Method
+from training.methods.needs import CLICKED, channels_of, user_of
+from training.model_package import BOXED, Method
 from training.prompts.simulated_clicks import ClickRule
 
 
@@ -87,7 +87,7 @@ def chosen_cases(models: Sequence[ChosenModel], given: EvaluationCohort) -> Coho
 
 
 def _cohort_with(title: str, needed: tuple[str, ...], given: EvaluationCohort, *, is_boxed: bool) -> Cohort:
-    globs = by_channel(given.images, needed[0])
+    globs = by_kind(given.images, needed[0])
     if is_boxed:
         needed = tuple(globs)[:1]  # box methods take any image
     if missing := [channel for channel in needed if channel not in globs]:

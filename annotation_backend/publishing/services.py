@@ -24,8 +24,9 @@ from datasets.finding import Finding, Level
 from datasets.part_folder import remove_remains
 from datasets.progress import Progress
 from datasets.release.build import ReleaseCase, ReleaseSettings, WrittenRelease, written_release
+from datasets.release.request import by_protocol
 from datasets.release.verify import VerificationReport, verify_release
-from datasets.study.case import QualityScore, SeriesRole, TissueType
+from datasets.study.case import QualityScore, TissueType
 
 MOST_BUILDS = 3
 """Most builds of one release: it is built anew where a case left it meanwhile."""
@@ -92,7 +93,7 @@ def publish_release(
     cases, findings = release_cases(study), list[Finding]()
     remove_remains(releases_folder(study))
     for _ in range(MOST_BUILDS):
-        release, left = _freeze(study, cases, naming_withdrawn(study, release_settings), progress=progress_of())
+        release, left = _freeze(study, cases, completed(study, release_settings), progress=progress_of())
         if release is not None:
             return BuiltRelease(release, verify_release(release.path), (*findings, *_unrecorded(study)))
         findings += [_case_left(code, why) for code, why in left.items()]
@@ -107,12 +108,15 @@ def publish_release(
     )
 
 
-def naming_withdrawn(study: Study, release_settings: ReleaseSettings) -> ReleaseSettings:
-    """The settings with the cases that earlier versions of the release held and that are excluded now."""
+def completed(study: Study, release_settings: ReleaseSettings) -> ReleaseSettings:
+    """The settings with the labels and roles of the study's protocol, and the cases that left since earlier versions.
+
+    Those are the cases that an earlier version held and that are excluded now.
+    """
     earlier = Release.objects.filter(study=study, name=release_settings.name).exclude(version=release_settings.version)
     excluded = Exclusion.objects.filter(case__releases__in=earlier, ended__isnull=True)
     codes = {*release_settings.withdrawn, *excluded.values_list("case__code", flat=True)}
-    return replace(release_settings, withdrawn=tuple(sorted(codes)))
+    return replace(by_protocol(release_settings, study.protocol), withdrawn=tuple(sorted(codes)))
 
 
 def _freeze(
@@ -191,9 +195,8 @@ def release_case(review: Review) -> ReleaseCase:
         patient_code=case.patient.code,
         tissue_type=TissueType(case.tissue_type),
         anatomical_site=case.anatomical_site,
-        annotated_sequence=SeriesRole(case.drawn_role),
-        t1=images[SeriesRole.T1].path,
-        t2=images[SeriesRole.T2].path,
+        images={role: image.path for role, image in images.items()},
+        drawn_role=case.drawn_role,
         mask=mask.path,
         sources={
             **series,

@@ -8,3 +8,7 @@ class RegistryConfig(AppConfig):
 
     name = "annotation_backend.registry"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """A new study is given the models that fit it."""
+        from annotation_backend.registry import reactions  # noqa: F401

@@ -7,9 +7,12 @@ from django.conf import settings
 from django.db import transaction
 
 from annotation_backend.registry.models import Model, Promotion, PromptKind
+from annotation_backend.registry.prompt_services import PromptService, prompt_services
 from annotation_backend.registry.signals import automatic_model_promoted, model_promoted
+from annotation_backend.registry.study_fit import fit_in
 from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
+from datasets.study.image_kind import Fit
 from training.model_package import Method, read_description, read_package
 
 METHOD_PROMPTS = {
@@ -37,8 +40,13 @@ def models_folder() -> Path:
     return Path(settings.DATA_FOLDER) / "models"
 
 
-def register_package(folder: Path, *, snapshot_digest: str = "") -> Model:
+def register_package(folder: Path, *, snapshot_digest: str = "", study: Study | None = None) -> Model:
     """Registers a package of the data folder; the same package is registered once.
+
+    Args:
+        folder: The package.
+        snapshot_digest: The snapshot that it learned from, if it is one of ours.
+        study: The study of that snapshot.
 
     Raises:
         RejectedInput: The package is incomplete, or another package of this name and version is registered.
@@ -61,7 +69,10 @@ def register_package(folder: Path, *, snapshot_digest: str = "") -> Model:
         digest=description.digest,
         folder=str(folder.relative_to(settings.DATA_FOLDER)),
         prompt_kinds=[str(kind.value) for kind in METHOD_PROMPTS[description.method]],
+        images=list(description.kinds),
+        label=description.drawn_label,
         snapshot_digest=snapshot_digest,
+        study=study,
     )
 
 
@@ -76,16 +87,22 @@ def ensure_lite_medsam() -> Model:
     return register_package(folder)
 
 
-def check_promotion(model: Model, kinds: list[PromptKind] | None) -> list[PromptKind]:
+def check_promotion(
+    model: Model, kinds: list[PromptKind] | None, *, study: Study, label: str | None = None
+) -> list[PromptKind]:
     """The kinds of prompt that `model` would serve.
 
     Args:
         model: A registered model.
         kinds: The kinds of prompt to serve; None for all that it can answer, without those of `ONLY_WHEN_ASKED`.
+        study: Where it would serve.
+        label: The label that it would draw there; None for its own.
 
     Raises:
-        RejectedInput: It cannot answer one of `kinds`, or its package is damaged.
+        RejectedInput: It cannot answer one of `kinds` (``model-prompt-kind``), the study has not the images that it
+            takes (``model-images``) or the label (``model-label``), or its package is damaged.
     """
+    labels_drawn(model, study, label)
     held_back = ONLY_WHEN_ASKED.get(Method(model.method), [])
     wanted = kinds or [PromptKind(kind) for kind in model.prompt_kinds if kind not in held_back]
     impossible = [kind.value for kind in wanted if kind.value not in model.prompt_kinds]
@@ -100,23 +117,30 @@ def check_promotion(model: Model, kinds: list[PromptKind] | None) -> list[Prompt
 
 
 def promote(
-    model: Model, *, study: Study, kinds: list[PromptKind] | None = None, is_default: bool = False
+    model: Model,
+    *,
+    study: Study,
+    kinds: list[PromptKind] | None = None,
+    label: str | None = None,
+    is_default: bool = False,
 ) -> list[Promotion]:
     """Lets `model` serve a study from now on; running services take it up within 5 s, when they have loaded it.
 
     Args:
         model: A registered model.
-        study: The study.
+        study: Where it serves.
         kinds: The kinds of prompt to serve; those of `check_promotion` when None.
+        label: The label that it draws there; None for its own.
         is_default: True if no person chose it.
 
     Raises:
-        RejectedInput: It cannot answer one of `kinds`, or its package is damaged.
+        RejectedInput: As `check_promotion`.
     """
-    wanted = check_promotion(model, kinds)
+    wanted = check_promotion(model, kinds, study=study, label=label)
     with transaction.atomic():
         promotions = [
-            Promotion.objects.create(study=study, model=model, prompt_kind=kind, is_default=is_default)
+            Promotion.objects.create(study=study, model=model, prompt_kind=kind, label=name, is_default=is_default)
+            for name in labels_drawn(model, study, label)
             for kind in wanted
         ]
         if PromptKind.AUTOMATIC in wanted:
@@ -125,20 +149,81 @@ def promote(
     return promotions
 
 
-def serving_model(kind: PromptKind, study: Study) -> Model:
-    """The model that answers `kind` in a study now.
+def labels_drawn(model: Model, study: Study, label: str | None) -> tuple[str, ...]:
+    """The labels of a study that a model would draw.
+
+    Args:
+        model: A registered model.
+        study: Where it would serve.
+        label: A label that a person named; it counts more than what the model learned to draw. None for its own.
 
     Raises:
-        RejectedInput: None was promoted.
+        RejectedInput: The study has not the images that the model takes (``model-images``), or prompts do not draw the
+            label there (``model-label``).
     """
-    promotion = Promotion.objects.filter(study=study, prompt_kind=kind).select_related("model").first()
-    if promotion is None:
+    found = fit_in(model, study.protocol)
+    if found.fit is Fit.OTHER:
         raise RejectedInput(
-            "no-serving-model",
-            f"No model serves {kind.label} prompts.",
-            remedy="See `manage.py list_models` and promote one with `manage.py promote_model`.",
+            "model-images",
+            f"{found.reason}.",
+            remedy="Choose a model that learned from the study's images, or train one: `manage.py train_model`.",
         )
+    prompted = tuple(each.name for each in study.protocol.prompted_labels)
+    labels = found.labels if label is None else (label,)
+    if not labels or not {*labels} <= {*prompted}:
+        raise RejectedInput(
+            "model-label",
+            f"{found.reason}." if label is None else f"Prompts of this study do not draw {label!r}.",
+            remedy=f"Say which label it draws, with --label: {', '.join(prompted) or 'the protocol names none'}.",
+        )
+    return labels
+
+
+def first_label(study: Study) -> str:
+    """The label that prompts of a study draw where none is named.
+
+    Raises:
+        RejectedInput: Its protocol lets prompts draw none (``no-prompted-label``).
+    """
+    prompted = study.protocol.prompted_labels
+    if not prompted:
+        raise RejectedInput(
+            "no-prompted-label",
+            "The protocol of this study lets no prompt draw a label.",
+            remedy="Brush, or mark a label as prompted in the protocol.",
+        )
+    return prompted[0].name
+
+
+def serving_model(kind: PromptKind, study: Study, label: str = "") -> Model:
+    """The model that answers `kind` in a study now.
+
+    Args:
+        kind: Of the prompt.
+        study: The case's.
+        label: That the prompt draws; empty for the study's first.
+
+    Raises:
+        RejectedInput: None was promoted (``no-serving-model``); the message says why, where no shipped model fits.
+    """
+    label = label or first_label(study)
+    promotion = Promotion.objects.filter(study=study, prompt_kind=kind, label=label).select_related("model").first()
+    if promotion is None:
+        raise no_model(kind, study, label)
     return promotion.model
+
+
+def no_model(kind: PromptKind, study: Study, label: str) -> RejectedInput:
+    """The refusal of a kind of prompt that no model serves, with the reason."""
+    service = next(
+        (each for each in prompt_services(study) if (each.kind, each.label) == (kind, label)),
+        PromptService(kind, label, None, "Prompts of this study do not draw this label."),
+    )
+    return RejectedInput(
+        "no-serving-model",
+        f"No model serves {kind.label} prompts for {label}.",
+        remedy=f"Use another kind of prompt, or brush. {service.note}",
+    )
 
 
 def find_model(name: str) -> Model:

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from annotation_backend.studies.models import Study
+from datasets.image.mask import TUMOUR
 
 
 class PromptKind(models.TextChoices):
@@ -26,6 +27,11 @@ class Model(models.Model):
     digest = models.CharField(max_length=64, unique=True)
     folder = models.CharField(max_length=200, help_text="Relative to the data folder")
     prompt_kinds = models.JSONField(help_text="The kinds of prompt it can answer")
+    images = models.JSONField(default=list, help_text="Kinds of the images it takes, in its order; none for any image")
+    label = models.CharField(max_length=80, blank=True, help_text="The label it draws; empty for whatever it is shown")
+    study = models.ForeignKey(
+        Study, null=True, on_delete=models.PROTECT, related_name="models", help_text="Whose masks it learned from"
+    )
     snapshot_digest = models.CharField(max_length=64, blank=True, help_text="The snapshot it learned from, if ours")
     created = models.DateTimeField(auto_now_add=True)
 
@@ -43,11 +49,15 @@ class Model(models.Model):
 
 
 class Promotion(models.Model):
-    """From `created` on, `model` serves `prompt_kind` in a study; the newest counts, the older ones are the history."""
+    """From `created` on, `model` draws `label` in `study` from prompts of `prompt_kind`.
+
+    The newest promotion counts; the older ones are the history.
+    """
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="promotions")
     model = models.ForeignKey(Model, on_delete=models.PROTECT, related_name="promotions")
     prompt_kind = models.CharField(max_length=20, choices=PromptKind.choices)
+    label = models.CharField(max_length=80, default=TUMOUR, help_text="One of the labels that the study's prompts draw")
     is_default = models.BooleanField(default=False, help_text="Not a person's choice: a shipped model took the place")
     created = models.DateTimeField(auto_now_add=True)
 
@@ -55,4 +65,4 @@ class Promotion(models.Model):
         ordering = ["-pk"]
 
     def __str__(self) -> str:
-        return f"{self.model} serves {self.prompt_kind}"
+        return f"{self.model} draws {self.label} from {self.prompt_kind} prompts in {self.study}"

@@ -1,11 +1,16 @@
-"""Registers the models that come with Maskloop; they serve unless a person chose another (decision 16)."""
+"""Registers the models that come with Maskloop; those that fit a study serve it unless a person chose another.
+
+Decision 16.
+"""
 
 import shutil
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 from annotation_backend.registry.model_registry import ensure_lite_medsam, models_folder, promote, register_package
 from annotation_backend.registry.models import Model, Promotion, PromptKind
+from annotation_backend.registry.study_fit import fit_in
 from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 from datasets.part_folder import part_folder, place_part
@@ -18,11 +23,11 @@ DEFAULTS = {
     PromptKind.POINT: ("clicks-2d", "lite-medsam"),
     PromptKind.EXTREME_POINTS: ("six-points",),
 }
-"""The shipped models that may serve each kind of prompt by default: the first that is registered does."""
+"""The shipped models that may serve each kind of prompt by default: the first that is registered and fits does."""
 
 
 def ensure_shipped_models() -> list[str]:
-    """Registers LiteMedSAM and all shipped models, and lets the default ones serve every study.
+    """Registers LiteMedSAM and all shipped models, and lets those that fit serve in every study.
 
     Returns:
         One line for each model that could not be registered; the others go on.
@@ -36,22 +41,48 @@ def ensure_shipped_models() -> list[str]:
             registered[name] = make()
         except RejectedInput as error:
             findings.append(f"{name}: {error}")
-    for kind, preferred in DEFAULTS.items():
-        found = next((registered[name] for name in preferred if name in registered), None)
-        for study in Study.objects.all() if found is not None else ():
-            _let_serve(study, kind, found)
+    for study in Study.objects.all():
+        offer_defaults(study, registered)
     return findings
+
+
+def offer_defaults(study: Study, registered: Mapping[str, Model]) -> None:
+    """Lets the shipped models that fit a study serve it, where nobody chose another.
+
+    A model whose images or label are doubtful there waits for a person's word.
+
+    Args:
+        study: The study.
+        registered: The shipped models by name.
+    """
+    fits = {name: fit_in(model, study.protocol) for name, model in registered.items()}
+    for label in study.protocol.prompted_labels:
+        for kind, preferred in DEFAULTS.items():
+            able = (name for name in preferred if name in fits and fits[name].is_sure)
+            name = next((name for name in able if label.name in fits[name].labels), None)
+            if name is not None:
+                _let_serve(kind, registered[name], study, label.name)
+
+
+def registered_shipped() -> dict[str, Model]:
+    """The shipped models that are registered already, by name; nothing is read but their descriptions."""
+    found = {
+        name: Model.objects.filter(digest=read_description(package).digest).first()
+        for name, package in shipped_packages().items()
+    }
+    found["lite-medsam"] = Model.objects.filter(name="lite-medsam", version="1").first()
+    return {name: model for name, model in found.items() if model is not None}
 
 
 def _registered(package: Path) -> Model:
     return register_package(_copied(package))
 
 
-def _let_serve(study: Study, kind: PromptKind, model: Model) -> None:
+def _let_serve(kind: PromptKind, model: Model, study: Study, label: str) -> None:
     """Promotes a shipped model, unless it serves already or a person chose another."""
-    newest = Promotion.objects.filter(study=study, prompt_kind=kind).first()
+    newest = Promotion.objects.filter(study=study, prompt_kind=kind, label=label).first()
     if newest is None or (newest.is_default and newest.model_id != model.pk):
-        promote(model, study=study, kinds=[kind], is_default=True)
+        promote(model, study=study, kinds=[kind], label=label, is_default=True)
 
 
 def _copied(package: Path) -> Path:

@@ -201,7 +201,7 @@ def _check_approval(mask: CaseMask, *, accepts_unannotated: bool) -> None:
             f"{len(mask.unannotated_slices)} slices were submitted by nobody.",
             remedy="Have them annotated, or confirm that they hold no tumour.",
         )
-    if mask.findings:
+    if mask.blocking_findings:
         raise RejectedInput(
             "mask-has-findings", "The mask could not be assembled cleanly.", remedy="Mend what its findings name first."
         )

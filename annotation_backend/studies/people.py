@@ -33,6 +33,23 @@ def has_role_in(study: Study, person: User | AnonymousUser, *roles: Role) -> boo
     return role in roles or (role == Role.ADMINISTRATOR and Role.DATA_MANAGER in roles)
 
 
+def roles_of(person: User) -> dict[str, Role]:
+    """A person's role in each study that gave them one, by the study's name."""
+    rows = person.memberships.select_related("study").order_by("study__name")
+    return {row.study.name: Role(row.role) for row in rows}
+
+
+def is_administrator(person: User) -> bool:
+    """Whether every study is there for a person, whatever roles they were given."""
+    return person.role == Role.ADMINISTRATOR
+
+
+def make_administrator(person: User) -> None:
+    """Lets a person see to the installation and all its studies."""
+    person.role = Role.ADMINISTRATOR
+    person.save(update_fields=["role"])
+
+
 def add_first_accounts(study: Study) -> None:
     """Gives the first accounts their roles in a study; they have one only where somebody gave it, as everybody has."""
     for person in User.objects.filter(username__in=map(email_of, Role)):
@@ -51,3 +68,8 @@ def take_role(study: Study, person: User) -> bool:
         Whether they had one.
     """
     return bool(Membership.objects.filter(study=study, person=person).delete()[0])
+
+
+def take_all_roles(person: User) -> None:
+    """Ends a person's part in every study, so that an account that is opened again begins without any."""
+    person.memberships.all().delete()

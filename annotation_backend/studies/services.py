@@ -8,6 +8,7 @@ from annotation_backend.accounts.models import User
 from annotation_backend.studies.models import MOST_NAME, ProtocolVersion, Study
 from annotation_backend.studies.signals import protocol_asked, study_created
 from datasets.errors import RejectedInput
+from datasets.finding import Finding
 from datasets.study.protocol_document import read_protocol
 from datasets.study.shipped_protocols import FIRST, shipped_text
 
@@ -43,8 +44,16 @@ def create_study(name: str, document: str, *, person: User | None = None) -> Stu
     return study
 
 
-def change_protocol(study: Study, document: str, *, person: User | None = None) -> bool:
+def change_protocol(
+    study: Study, document: str, *, person: User | None = None, findings: list[Finding] | None = None
+) -> bool:
     """Gives a study another version of its protocol; what was made under the former one stays.
+
+    Args:
+        study: The study.
+        document: The protocol's TOML document.
+        person: Who changes it; None for a command.
+        findings: Takes up what people have to do under the new version.
 
     Returns:
         Whether it is another than the one in force.
@@ -70,10 +79,12 @@ def change_protocol(study: Study, document: str, *, person: User | None = None) 
         )
     with transaction.atomic():
         Study.objects.select_for_update().get(pk=study.pk)
-        protocol_asked.send(sender=Study, study=study, protocol=protocol)
+        answers = protocol_asked.send(sender=Study, study=study, protocol=protocol)
         ProtocolVersion.objects.create(study=study, document=document, digest=protocol.digest, person=person)
         study.document = document
         study.save(update_fields=["document"])
+    if findings is not None:
+        findings += [finding for _, answer in answers for finding in answer or ()]
     return True
 
 

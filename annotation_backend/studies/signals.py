@@ -6,4 +6,5 @@ study_created = Signal()
 """A `study` was made just now; sent inside the transaction that makes it."""
 
 protocol_asked = Signal()
-"""Whether a `study` may have another `protocol`: a receiver whose records it would orphan raises `RejectedInput`."""
+"""Whether a `study` may have another `protocol`: a receiver whose records it would orphan raises
+`RejectedInput`; one may answer with findings about what people have to do then."""

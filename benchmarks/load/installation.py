@@ -174,7 +174,7 @@ def server_to_load() -> Server:
     names = {
         "image": controls.IMAGE,
         "point": controls.SMART_POINT,
-        "point_label": controls.POINT_LABEL,
+        "point_label": controls.point_label(TUMOUR),
         "brush": controls.BRUSH,
         "brush_label": TUMOUR,
     }

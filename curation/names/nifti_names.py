@@ -36,7 +36,6 @@ from curation.names.name_words import (
     words,
 )
 from datasets.image.mask import TUMOUR
-from datasets.study.case import SeriesRole
 
 _VISIT = re.compile(r"(?<![^_])ses-[^_]+", re.IGNORECASE)
 """A visit's name describes no sequence: ``ses-post`` is no contrast agent."""
@@ -65,7 +64,7 @@ class NiftiName:
     """
 
     patient_key: str = field(repr=False)
-    role: SeriesRole | None
+    role: str | None
     is_mask: bool
     modality: str
     region: str

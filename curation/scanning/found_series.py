@@ -14,6 +14,7 @@ from pathlib import Path
 from curation.scanning.case_table import CaseDescription
 from datasets.dicom.header import SeriesEvidence
 from datasets.dicom_series.series import DicomSeries, files_digest, read_series, series_grid
+from datasets.files import sha256_of_bytes
 from datasets.finding import Finding
 from datasets.formats.volume_file import is_volume_file, read_grid, read_volume
 from datasets.image.volume import Grid, Volume
@@ -35,6 +36,7 @@ class FoundSeries:
         dicom: Its headers; None for a volume file.
         named_role: Role in a volume file's name, or in `cases.csv`; None for DICOM.
         made_by: BIDS entities that describe the acquisition, run and session among them. Never to be shown.
+        channel: Which channel of a 4D file it is, from 0; None for a file of one volume, and for DICOM.
     """
 
     reference: str
@@ -43,8 +45,9 @@ class FoundSeries:
     evidence: SeriesEvidence
     files: tuple[Path, ...] = field(repr=False)
     dicom: DicomSeries | None = field(default=None, repr=False)
-    named_role: SeriesRole | None = None
+    named_role: str | None = None
     made_by: Mapping[str, str] = field(default_factory=dict, repr=False)
+    channel: int | None = None
 
     @property
     def grid(self) -> Grid:
@@ -53,12 +56,13 @@ class FoundSeries:
         Raises:
             RejectedInput: It is no sound stack of slices.
         """
-        return read_grid(self.files[0]) if self.dicom is None else series_grid(self.dicom)
+        return read_grid(self.files[0], channel=self.channel) if self.dicom is None else series_grid(self.dicom)
 
     @property
     def source_sha256(self) -> str:
-        """Digest over the digests of its files; reads them all."""
-        return files_digest(self.files)
+        """Digest over the digests of its files, and of the channel where it is one of several; reads them all."""
+        digest = files_digest(self.files)
+        return digest if self.channel is None else sha256_of_bytes(f"{digest}\n{self.channel}".encode())
 
     @property
     def frame_of_reference(self) -> str:
@@ -76,7 +80,7 @@ class FoundSeries:
         Raises:
             RejectedInput: It cannot be read or is no sound stack of slices.
         """
-        return read_volume(self.files[0]) if self.dicom is None else read_series(self.dicom)
+        return read_volume(self.files[0], channel=self.channel) if self.dicom is None else read_series(self.dicom)
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ class FoundMask:
     path: Path = field(repr=False)
     series_uids: tuple[str, ...] = field(default=(), repr=False)
     image_uids: frozenset[str] = field(default=frozenset(), repr=False)
-    named_role: SeriesRole | None = None
+    named_role: str | None = None
     modality: str = ""
     labels: Mapping[int, str] = field(default_factory=dict, repr=False)
     is_segmentation: bool = False

@@ -94,9 +94,12 @@ def look_at_volume(path: Path, relative: PurePath, number: int, named: NamedFile
         RejectedInput: As the format's own reader, for faults of a header.
     """
     name = read_name(relative)
+    channel = None if named is None else named.channel
     if named is not None:
-        name = replace(name, role=named.role, is_mask=named.is_mask, modality="")
-    return VolumeFile(path, relative, number, name, read_grid(path), _values(path), named)
+        name = replace(name, role=named.role, is_mask=named.is_mask, modality=named.modality)
+    if named is not None and named.is_of_dataset:
+        name = replace(name, region=TUMOUR, has_region=False, words="", bids=None)  # a case's name says nothing of it
+    return VolumeFile(path, relative, number, name, read_grid(path, channel=channel), _values(path, channel), named)
 
 
 def place_volumes(
@@ -218,14 +221,16 @@ def _other_part(mask: FoundMask) -> Finding:
 
 def _series(file: VolumeFile, key: str) -> FoundSeries:
     session = file.name.bids.session if file.name.bids is not None else ""
+    channel = None if file.named is None else file.named.channel
     return FoundSeries(
-        reference=sha256_of_file(file.path)[:10],
+        reference=sha256_of_file(file.path)[:10] + ("" if channel is None else f"-{channel + 1}"),
         patient_key=key,
         study_key=f"{key}/ses-{session}" if session else key,
         evidence=_evidence(file.grid, file.name),
         files=files_of(file.path),
         named_role=file.name.role,
         made_by=file.name.made_by,
+        channel=channel,
     )
 
 
@@ -241,10 +246,10 @@ def _evidence(grid: Grid, name: NiftiName) -> SeriesEvidence:
     )
 
 
-def _values(path: Path) -> tuple[float, ...] | None:
+def _values(path: Path, channel: int | None) -> tuple[float, ...] | None:
     """Distinct values; None also for unreadable voxels, which are refused where they are used."""
     try:
-        return read_values(path)
+        return read_values(path, channel=channel)
     except RejectedInput:
         return None
 

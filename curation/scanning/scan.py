@@ -17,6 +17,7 @@ from unicodedata import normalize
 
 from curation.names.anatomical_sites import SITE_WORDS
 from curation.scanning.case_table import CASE_TABLE_NAME, CaseTable, read_case_table, row_finding
+from curation.scanning.dataset_layouts import LaidOut, laid_out
 from curation.scanning.found_series import FolderScan, FoundMask, FoundSeries
 from curation.scanning.found_volumes import PlacedVolumes, VolumeFile, look_at_volume, place_volumes
 from curation.scanning.mask_patients import masks_of_other_patients, other_patient_finding
@@ -32,6 +33,8 @@ from datasets.finding import Finding, Level
 from datasets.formats.volume_file import header_findings, is_data_of_header, is_volume_file
 from datasets.labels.label_values import LabelValues
 from datasets.progress import Progress
+from datasets.study.protocol import Protocol
+from datasets.study.shipped_protocols import FIRST, shipped_protocol
 
 NOT_IMAGES = frozenset(
     {".txt", ".csv", ".tsv", ".json", ".md", ".rst", ".xml", ".html", ".htm", ".pdf", ".doc", ".docx", ".xls", ".xlsx",
@@ -57,6 +60,7 @@ def scan_folder(
     progress: Progress | None = None,
     site_words: frozenset[str] = SITE_WORDS,
     label_values: LabelValues | None = None,
+    protocol: Protocol | None = None,
 ) -> FolderScan:
     """Looks at every file below a folder once.
 
@@ -70,6 +74,7 @@ def scan_folder(
         progress: Called with (files looked at, files).
         site_words: Words of anatomical sites that are kept.
         label_values: Meaning of the values of mask files by a person; None for none.
+        protocol: Whose roles the channels of nnU-Net's and the Decathlon's datasets may have; None for the first one's.
 
     Raises:
         RejectedInput: There is no such folder.
@@ -80,7 +85,9 @@ def scan_folder(
     hidden: list[str] = []
     paths = sorted(_walk(folder, closed, hidden), key=lambda path: path.relative_to(folder).as_posix())
     table = read_case_table(folder, site_words=site_words)
-    looks = _Looks(folder, named_paths(table, (path.relative_to(folder).as_posix() for path in paths)))
+    below = [path.relative_to(folder).as_posix() for path in paths]
+    listed = laid_out(folder, below, protocol or shipped_protocol(FIRST))
+    looks = _Looks(folder, named_paths(table, below), listed)
     for number, path in enumerate(paths, start=1):
         looks.look_at(path, number)
         if progress is not None:
@@ -103,9 +110,10 @@ def scan_folder(
 class _Looks:
     """Sorts the files of one folder by kind."""
 
-    def __init__(self, folder: Path, named: NamedPaths) -> None:
+    def __init__(self, folder: Path, named: NamedPaths, listed: LaidOut) -> None:
         self.folder = folder
         self.named = named
+        self.listed = listed
         self.headers: list[SliceHeader] = []
         self.volumes: list[VolumeFile] = []
         self.masks: list[FoundMask] = []
@@ -122,7 +130,7 @@ class _Looks:
         try:
             if not stat.S_ISREG(path.lstat().st_mode):
                 self._refuse(number, _NOT_REGULAR)
-            elif not _is_no_image(path):
+            elif not (_is_no_image(path) or path.relative_to(self.folder).as_posix() in self.listed.left_out):
                 self._sort_in(path, number)
         except RejectedInput as error:
             digest = "" if error.code == "file-too-large" else sha256_of_file(path)[:_DIGEST_DIGITS]
@@ -157,6 +165,7 @@ class _Looks:
                 *self._without_series(series),
                 *table.findings,
                 *self.named.findings,
+                *self.listed.findings,
                 *placed.findings,
                 *map(other_patient_finding, strange),
                 *_unused_rows(table, known, shared, self.named),
@@ -186,7 +195,6 @@ class _Looks:
 
     def _sort_in(self, path: Path, number: int) -> None:
         if is_volume_file(path):
-            self._note(number, header_findings(path))
             self._sort_in_volume(path, number)
         elif looks_like_dicom(path):
             self._note(number, dicom_findings(path))
@@ -234,7 +242,11 @@ class _Looks:
 
     def _sort_in_volume(self, path: Path, number: int) -> None:
         relative = path.relative_to(self.folder)
-        self.volumes.append(look_at_volume(path, relative, number, self.named.files.get(relative.as_posix())))
+        by_table = self.named.files.get(relative.as_posix())
+        of_dataset = self.listed.files.get(relative.as_posix(), (None,))
+        for entry in (by_table,) if by_table is not None else of_dataset:
+            self._note(number, header_findings(path, channel=None if entry is None else entry.channel))
+            self.volumes.append(look_at_volume(path, relative, number, entry))
 
     def _without_series(self, series: list[FoundSeries]) -> Iterator[Finding]:
         """Findings about presentation states whose series are missing."""

@@ -17,17 +17,23 @@ _DRIVE = re.compile(r"^[A-Za-z]:")
 
 @dataclass(frozen=True)
 class NamedFile:
-    """One file that the table names.
+    """One file, or one channel of a file, that the table names, or a dataset's list.
 
     Args:
-        patient_id: The row's. Never to be stored or shown.
-        role: The role of its column.
+        patient_id: The row's, or the dataset's case. Never to be stored or shown.
+        role: The role of its column; None for a mask of a dataset, whose images share one grid.
         is_mask: Whether that is a mask's column.
+        channel: Which channel of a 4D file; None for a file of one volume.
+        modality: DICOM's word for another modality than MR.
+        is_of_dataset: Whether a dataset's list says so, and the file's own name nothing.
     """
 
     patient_id: str = field(repr=False)
-    role: SeriesRole
+    role: str | None
     is_mask: bool
+    channel: int | None = None
+    modality: str = ""
+    is_of_dataset: bool = False
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ PET_KEYWORDS = [
 _GE, _PHILIPS = (0x0009, "GEMS_PETD_01"), (0x7053, "Philips PET Private Group")
 _SCAN_DATETIME, _SUV_FACTOR, _ACTIVITY_FACTOR = 0x0D, 0x00, 0x09
 
-_TIME = re.compile(r"(\d\d):?(\d\d)?:?(\d\d(?:\.\d*)?)?")
+_TIME = re.compile(r"(\d\d):?(\d\d):?(\d\d(?:\.\d*)?)?")
+"""An hour alone is no time: half of an hour more or less is a fifth of the SUV."""
 _DATE_TIME = re.compile(r"(\d{8})(\d{2,6}(?:\.\d*)?)?([+-]\d{4})?")
 
 
@@ -158,7 +159,7 @@ def _seconds_of_day(value: str) -> float | None:
     match = _TIME.fullmatch(value)
     if match is None:
         return None
-    hours, minutes, seconds = int(match[1]), int(match[2] or 0), float(match[3] or 0)
+    hours, minutes, seconds = int(match[1]), int(match[2]), float(match[3] or 0)
     return hours * 3600 + minutes * 60 + seconds if hours < 24 and minutes < 60 and seconds < 61 else None
 
 

@@ -5,6 +5,8 @@
 The factor is one for a series; each slice's own rescale comes before it. What cannot be calculated is refused with the
 names of the attributes that are missing, never given as Bq/ml.
 
+A time of exactly midnight is taken for none: it is what programs write where they removed one.
+
 The time to which values are corrected is the series' where that is not after the acquisition; a series that was made
 later from another one says it elsewhere: GE in an element of its own, Siemens by the times of its frames.
 
@@ -29,8 +31,8 @@ _AGREEING_S = 2.0
 """Frames whose reference times give the start of the scan within this agree: 0.02 % for fluorine-18."""
 _SAME_START_S = 60.0
 """Start time and start date-time that differ by more contradict each other."""
-_MOST_HALF_LIVES = 6.0
-"""Nobody scans later: less than 2 % of the dose is left. A larger decay time is a wrong date or time."""
+_MOST_HALF_LIVES = 5.0
+"""Nobody scans later: 3 % of the dose is left. A larger decay time is a wrong date or time."""
 _ONE_DAY_HALF_LIFE_S = 4 * 3600.0
 """A nuclide of a longer half-life is scanned days after the injection as well, so that times of day do not suffice."""
 _PLAUSIBLE_DOSE_BQ = (1e5, 1e11)
@@ -175,8 +177,8 @@ def _scan_time(slices: Sequence[PetFacts], what: str) -> tuple[float, str]:
         return _absolute(facts.decay_corrected_to, facts), "decay-correction-time"
     _require(
         {
-            SERIES_TIME: facts.series.seconds is not None,
-            ACQUISITION_TIME: all(one.acquired.seconds is not None for one in slices),
+            SERIES_TIME: facts.series.seconds,
+            ACQUISITION_TIME: all(one.acquired.seconds for one in slices),
         },
         what,
     )
@@ -210,20 +212,20 @@ def _start_by_frame(one: PetFacts, facts: PetFacts) -> float | None:
 
 def _decay_time(facts: PetFacts, scan: float, what: str) -> tuple[float, tuple[Finding, ...]]:
     """Seconds from injection to scan; dates that do not fit together are left out where times of day suffice."""
-    dated, clock = facts.injected, facts.injected_time.seconds
-    time = dated.seconds if dated.seconds is not None else clock
-    _require({START: time is not None}, what)
-    if dated.seconds is not None and clock is not None and _apart(dated.seconds, clock) > _SAME_START_S:
+    clock = facts.injected_time.seconds
+    injected = replace(facts.injected, seconds=facts.injected.seconds or clock)
+    _require({START: injected.seconds}, what)
+    if facts.injected.seconds and clock and _apart(facts.injected.seconds, clock) > _SAME_START_S:
         raise RejectedInput(
             "pet-start-times-differ",
             f"The header of {what} has two different times of injection ({START}).",
             remedy="Find out which is right, and export the series again with that one.",
         )
     half_life = facts.half_life_s or 1.0
-    has_days = dated.day is not None and bool(facts.series.day or facts.acquired.day or facts.decay_corrected_to.day)
-    if has_days and 0.0 <= (decay := scan - _absolute(dated, facts)) <= _MOST_HALF_LIVES * half_life:
+    has_days = injected.day is not None and bool(facts.series.day or facts.acquired.day or facts.decay_corrected_to.day)
+    if has_days and 0.0 <= (decay := scan - _absolute(injected, facts)) <= _MOST_HALF_LIVES * half_life:
         return decay, ()
-    decay = (scan - (time or 0.0)) % _DAY_S  # the injection of the same day, or of the evening before
+    decay = (scan - (injected.seconds or 0.0)) % _DAY_S  # the injection of the same day, or of the evening before
     if half_life > _ONE_DAY_HALF_LIFE_S or decay > _MOST_HALF_LIVES * half_life:
         raise RejectedInput(
             "pet-injection-time",

@@ -64,8 +64,9 @@ def group_series(headers: Iterable[SliceHeader]) -> tuple[DicomSeries, ...]:
     - ``series-split``: another series has the slices between or beyond its own (error, or a warning where the two may
       be two stations).
     - ``series-twice`` (warning): the same acquisition is there as classic and as enhanced DICOM.
-    - ``ct-no-rescale``, ``ct-units``, ``pet-several-times`` and the refusals of `datasets.dicom_pixels.suv.suv_scale`
-      (errors): its values cannot become HU or SUV; ``pet-dates-differ`` (warning).
+    - ``ct-no-rescale``, ``ct-units``, ``pet-no-image``, ``pet-several-times`` and the refusals of
+      `datasets.dicom_pixels.suv.suv_scale` (errors): its values cannot become HU or SUV; ``pet-dates-differ``
+      (warning).
 
     Args:
         headers: Headers in the order of the files; objects without an image are left out.

@@ -28,8 +28,9 @@ def with_units(
         if evidence.modality == "CT":
             return evidence, _of_ct(evidence, slices, what)
         facts = [header.pet for header in slices if header.pet is not None]
-        if evidence.modality != "PT" or len(facts) < len(slices):
+        if evidence.modality != "PT" and not facts:
             return evidence, ()
+        _refuse_other_objects(slices, what)
         _refuse_several_times(evidence, what)
         scale = suv_scale(facts, what=what)
     except RejectedInput as refusal:
@@ -46,13 +47,22 @@ def _of_ct(evidence: SeriesEvidence, slices: Sequence[SliceHeader], what: str) -
             f"The values of {what} cannot become HU: Rescale Slope (0028,1053) or Intercept (0028,1052) is missing.",
             remedy="Export the series again with its whole header, or give the image in HU as NIfTI.",
         )
-    if evidence.units not in HOUNSFIELD:
+    if evidence.units.upper() not in HOUNSFIELD:
         raise RejectedInput(
             "ct-units",
             f"The values of {what} are not in HU (Rescale Type (0028,1054)).",
             remedy="Choose another series of the examination: this is a map, as of a dual-energy CT.",
         )
     return ()
+
+
+def _refuse_other_objects(slices: Sequence[SliceHeader], what: str) -> None:
+    if any(header.pet is None for header in slices):
+        raise RejectedInput(
+            "pet-no-image",
+            f"{what[0].upper()}{what[1:]} says that it is PET, but holds captures or other objects without units.",
+            remedy="Choose the series that the scanner made.",
+        )
 
 
 def _refuse_several_times(evidence: SeriesEvidence, what: str) -> None:

@@ -63,10 +63,20 @@ class Mask:
         """Volume of all labelled voxels in millilitres."""
         return float(np.count_nonzero(self.data)) * self.grid.voxel_volume_mm3 / 1000.0
 
+    def label_volumes_ml(self) -> dict[str, float]:
+        """Volume of each label by its name in millilitres, 0 for one that does not occur."""
+        counts = np.bincount(self.data.ravel(), minlength=256)
+        return {name: float(counts[value]) * self.grid.voxel_volume_mm3 / 1000.0 for value, name in self.labels.items()}
+
     def label(self, name: str) -> Inside:
         """Boolean array of `grid.shape`: the voxels of one label; all False where the name does not occur."""
         values = [value for value, known in self.labels.items() if known == name]
         return np.isin(self.data, values)
+
+
+def label_alone(mask: Mask, name: str) -> Mask:
+    """One label as a mask of its own, with value 1; empty where the name does not occur."""
+    return Mask(mask.label(name).astype(np.uint8), mask.grid, MappingProxyType({1: name}))
 
 
 def tumour_alone(mask: Mask) -> Mask:

@@ -1,5 +1,6 @@
 """The phantom's anatomy: a limb with bone, fat, muscle, vessels and a lobulated tumour, as formulas over space."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,19 +91,38 @@ class Anatomy:
 
     def signal(self, points: Points, *, sequence: str) -> ScalarField:
         """Relative signal at points (..., 3) in sequence ``t1`` or ``t2`` (fat-saturated); 0 in air."""
-        tissue = _SIGNALS[sequence]
         rough = self.texture(points)
+        return self.painted(points, _SIGNALS[sequence], rough, self._tumour_signal(rough, points, sequence))
+
+    def painted(
+        self,
+        points: Points,
+        tissue: Mapping[str, float],
+        rough: ScalarField,
+        tumour: ScalarField,
+        *,
+        air: float = 0.0,
+    ) -> ScalarField:
+        """An image's values at points (..., 3).
+
+        Args:
+            points: RAS+ millimetres.
+            tissue: Values of ``fat``, ``muscle``, ``cortex``, ``marrow`` and ``vessel``.
+            rough: The texture there.
+            tumour: The tumour's values there.
+            air: The value outside of the limb.
+        """
         body, muscle = self._limb_distances(points)
         x, y = points[..., 0] - self.bone[0], points[..., 1] - self.bone[1]
         shaft = np.hypot(x, y) - 13.0 - 0.04 * points[..., 2]
-        signal = _painted(np.zeros(points.shape[:-1]), body, tissue["fat"] * (1 + 0.04 * rough))
+        signal = _painted(np.full(points.shape[:-1], air), body, tissue["fat"] * (1 + 0.04 * rough))
         signal = _painted(signal, muscle, tissue["muscle"] * (1 + 0.12 * rough))
         signal = _painted(signal, self._septa_distance(points, muscle), tissue["fat"])
         for vessel in self.vessels:
             signal = _painted(signal, np.linalg.norm(points[..., :2] - vessel, axis=-1) - 3.5, tissue["vessel"])
         signal = _painted(signal, shaft, tissue["cortex"])
         signal = _painted(signal, shaft + 4.0, tissue["marrow"] * (1 + 0.04 * rough))
-        return _painted(signal, self.tumour_distance(points), self._tumour_signal(rough, points, sequence))
+        return _painted(signal, self.tumour_distance(points), tumour)
 
     def _limb_distances(self, points: Points) -> tuple[ScalarField, ScalarField]:
         """About the distance to the skin and to the fascia under the fat; the limb tapers towards the feet."""

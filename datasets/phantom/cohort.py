@@ -147,9 +147,13 @@ def _pixels(
     if motion is not None:
         inverse = np.linalg.inv(motion)
         still = points @ inverse[:3, :3].T + inverse[:3, 3]
-    signal = anatomy.signal(still, sequence=protocol.name)
+    return measured(anatomy.signal(still, sequence=protocol.name), points, rng)
+
+
+def measured(signal: NDArray[np.float64], points: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.uint16]:
+    """12-bit pixels of a relative signal (i, j, k) at points in millimetres: under a coil's bias, with Rician noise."""
     slope = rng.uniform(-1.0, 1.0, size=3)
     signal = signal * np.exp(0.15 * (points @ slope) / _FIELD_OF_VIEW_MM)
     noise = rng.normal(scale=0.02, size=(2, *signal.shape))
-    measured = np.hypot(signal + noise[0], noise[1])
-    return np.clip(np.rint(measured * 1000.0), 0, 4095).astype(np.uint16)
+    magnitude = np.hypot(signal + noise[0], noise[1])
+    return np.clip(np.rint(magnitude * 1000.0), 0, 4095).astype(np.uint16)

@@ -32,6 +32,8 @@ class Protocol:
         repetition_time_ms: TR.
         echo_time_ms: TE.
         number: Series number.
+        inversion_time_ms: TI; 0 for none.
+        contrast: Contrast agent; empty for none.
     """
 
     name: str
@@ -44,6 +46,8 @@ class Protocol:
     repetition_time_ms: float
     echo_time_ms: float
     number: int
+    inversion_time_ms: float = 0.0
+    contrast: str = ""
 
 
 def write_protocol(
@@ -129,6 +133,10 @@ def _describe_series(dataset: Dataset, protocol: Protocol, identity: list[str]) 
     dataset.MRAcquisitionType = "2D"
     dataset.RepetitionTime = protocol.repetition_time_ms
     dataset.EchoTime = protocol.echo_time_ms
+    if protocol.inversion_time_ms:
+        dataset.InversionTime = protocol.inversion_time_ms
+    if protocol.contrast:
+        dataset.ContrastBolusAgent = protocol.contrast
     dataset.EchoTrainLength = 1 if protocol.repetition_time_ms < 1000 else 12
     dataset.MagneticFieldStrength = 1.5
     dataset.SliceThickness = round(protocol.gap_mm * 0.9, 3)

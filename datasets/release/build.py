@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_file, write_bytes
 from datasets.finding import Finding
-from datasets.formats.nifti import encode, read_volume
+from datasets.formats.nifti import encode, read_grid, read_volume
 from datasets.image.mask import Mask
 from datasets.part_folder import part_folder, place_part
 from datasets.progress import Progress
@@ -32,12 +32,16 @@ from datasets.release.manifest import (
     TABLE_NAME,
     CaseEntry,
     FileEntry,
+    LabelEntry,
     Manifest,
-    case_paths,
+    RoleEntry,
     file_entry,
+    image_path,
+    mask_path,
 )
 from datasets.release.request import (
     ReleaseCase,
+    ReleaseRole,
     ReleaseSettings,
     check_case,
     check_case_list,
@@ -46,12 +50,12 @@ from datasets.release.request import (
     naming_case,
 )
 from datasets.release.verify import verify_release
-from datasets.study.case import CaseVolumes
 from datasets.study.splits import SplitCase, fold_findings, stratified_folds
 
 __all__ = [
     "Release",
     "ReleaseCase",
+    "ReleaseRole",
     "ReleaseSettings",
     "WrittenRelease",
     "build_release",
@@ -186,28 +190,37 @@ def _write_all(part: Path, cases: Sequence[ReleaseCase], settings: ReleaseSettin
 
 
 def _write_case(part: Path, case: ReleaseCase, settings: ReleaseSettings) -> tuple[CaseEntry, list[FileEntry]]:
-    """Writes a case's three files, all with the affine of T2, and gives their manifest entries."""
+    """Writes a case's images and mask, all with the affine of the drawn image, and gives their manifest entries."""
     sources = _sources(case)
-    volumes = CaseVolumes({"t1": read_volume(case.t1), "t2": read_volume(case.t2)})
-    grid = volumes.grid
+    grid = read_grid(case.images[case.drawn_role])
     mask = checked_mask(case, settings, grid)
-    arrays = (_compact(volumes["t1"].data), _compact(volumes["t2"].data), mask.data)
-    paths = case_paths(case.code)
-    written = [_write(part, path, encode(data, grid.affine)) for path, data in zip(paths, arrays, strict=True)]
-    return _entry(case, mask, sources), written
+    written = []
+    for role in _roles_of(case, settings):
+        volume = read_volume(case.images[role])
+        grid.require_match(volume.grid, what=f"The images {role} and {case.drawn_role}")
+        written.append(_write(part, image_path(case.code, role), encode(_compact(volume.data), grid.affine)))
+    written.append(_write(part, mask_path(case.code), encode(mask.data, grid.affine)))
+    return _entry(case, mask, sources, settings=settings), written
 
 
-def _entry(case: ReleaseCase, mask: Mask, sources: dict[str, str]) -> CaseEntry:
+def _roles_of(case: ReleaseCase, settings: ReleaseSettings) -> tuple[str, ...]:
+    return tuple(role.name for role in settings.roles if role.name in case.images)
+
+
+def _entry(case: ReleaseCase, mask: Mask, sources: dict[str, str], *, settings: ReleaseSettings) -> CaseEntry:
     return CaseEntry(
         case=case.code,
         patient=case.patient_code,
         tissue_type=str(case.tissue_type),
         anatomical_site=case.anatomical_site,
-        annotated_sequence=str(case.annotated_sequence),
+        drawn_role=str(case.drawn_role),
+        images=_roles_of(case, settings),
+        missing_images=tuple(role.name for role in settings.roles if role.name not in case.images),
         quality_score=str(case.quality_score) if case.quality_score else None,
         shape=mask.grid.shape,
         spacing_mm=tuple(round(value, 6) for value in mask.grid.spacing),
         volume_ml=round(mask.volume_ml, 3),
+        label_volumes_ml={name: round(volume, 3) for name, volume in mask.label_volumes_ml().items()},
         mask_empty=not mask.foreground.any(),
         unannotated_slices=tuple(sorted(case.unannotated_slices)),
         sources=sources,
@@ -216,9 +229,8 @@ def _entry(case: ReleaseCase, mask: Mask, sources: dict[str, str]) -> CaseEntry:
 
 
 def _sources(case: ReleaseCase) -> dict[str, str]:
-    """The case's sources and the digests of its three files as they lie there now."""
-    files = {"t1_file": case.t1, "t2_file": case.t2, "mask_file": case.mask}
-    found = {name: sha256_of_file(path) for name, path in files.items()}
+    """The case's sources and the digests of its files as they lie there now."""
+    found = {name: sha256_of_file(path) for name, path in case.files.items()}
     changed = sorted(name for name in found if case.sources.get(name, found[name]) != found[name])
     if changed:
         raise RejectedInput(
@@ -249,7 +261,7 @@ def _texts(settings: ReleaseSettings, entries: Sequence[CaseEntry]) -> dict[str,
     if settings.licence_text.strip():
         licence += f"\n{settings.licence_text.strip()}\n"
     return {
-        TABLE_NAME: case_table(entries).encode(),
+        TABLE_NAME: case_table(entries, list(settings.labels.values())).encode(),
         SPLITS_NAME: splits,
         CARD_NAME: dataset_card(settings, entries, split_findings=findings).encode(),
         LICENCE_NAME: licence.encode(),
@@ -275,13 +287,20 @@ def _manifest(settings: ReleaseSettings, entries: Sequence[CaseEntry], files: Se
         version=settings.version,
         follows=settings.follows,
         licence=settings.licence,
-        labels={str(value): name for value, name in settings.labels.items()},
+        protocol=settings.protocol,
+        labels=tuple(LabelEntry(value, name) for value, name in sorted(settings.labels.items())),
+        roles=_role_entries(settings, entries),
         seed=settings.seed,
         software=_software(),
         withdrawn=tuple(sorted(settings.withdrawn)),
         cases=tuple(entries),
         files=tuple(sorted(files)),
     )
+
+
+def _role_entries(settings: ReleaseSettings, entries: Sequence[CaseEntry]) -> tuple[RoleEntry, ...]:
+    drawn = {entry.drawn_role for entry in entries}
+    return tuple(RoleEntry(role.name, role.modality, role.name in drawn) for role in settings.roles)
 
 
 def _software() -> dict[str, str]:

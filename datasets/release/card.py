@@ -9,6 +9,8 @@ from datasets.release.manifest import CaseEntry
 from datasets.release.request import ReleaseSettings
 from datasets.study.case import QUALITY_MEANINGS
 
+_MODALITY_WORDS = {"MR": "MRI", "PT": "PET"}
+
 
 def dataset_card(
     settings: ReleaseSettings, cases: Sequence[CaseEntry], *, split_findings: Sequence[Finding] = ()
@@ -25,10 +27,11 @@ def dataset_card(
     """
     sections = [
         _head(settings, cases),
+        _images(settings, cases),
         _masks(settings, cases),
         _counts("Tissue types", ["tissue type"], Counter((case.tissue_type,) for case in cases)),
         _quality(cases),
-        _volumes(cases),
+        _volumes(settings, cases),
         _files(settings),
         _splits(settings, split_findings),
         _bullets("Known limits", settings.known_limits or ("The publisher names none.",)),
@@ -43,11 +46,30 @@ def dataset_card(
 def _head(settings: ReleaseSettings, cases: Sequence[CaseEntry]) -> str:
     patients = len({case.patient for case in cases})
     after = f" It follows version {settings.follows}." if settings.follows else ""
+    protocol = settings.protocol
+    made_by = f" They were made by protocol {protocol.name}, version {protocol.version}." if protocol else ""
     return (
         f"# {settings.name} {settings.version}\n\n"
-        f"MRI of soft-tissue tumours with tumour masks: {_many(len(cases), 'case')} of {_many(patients, 'patient')}, "
-        f"each a T1-weighted and a T2-weighted volume and a mask on one grid.{after}"
+        f"{_modalities(settings)} with masks of {_listed(list(settings.labels.values()))}: "
+        f"{_many(len(cases), 'case')} of {_many(patients, 'patient')}, "
+        f"each with its images and a mask on one grid.{made_by}{after}"
     ) + (f"\n\n{settings.description.strip()}" if settings.description.strip() else "")
+
+
+def _modalities(settings: ReleaseSettings) -> str:
+    words = [_MODALITY_WORDS.get(role.modality, role.modality) for role in settings.roles]
+    return _listed(list(dict.fromkeys(words)))
+
+
+def _images(settings: ReleaseSettings, cases: Sequence[CaseEntry]) -> str:
+    rows = [["role", "image", "modality", "cases", "drawn on"], ["---"] * 5]
+    for role in settings.roles:
+        held = sum(role.name in case.images for case in cases)
+        drawn = sum(role.name == case.drawn_role for case in cases)
+        rows.append([role.name, role.title, _MODALITY_WORDS.get(role.modality, role.modality), str(held), str(drawn)])
+    missing = sum(bool(case.missing_images) for case in cases)
+    note = f"\n\n{_many(missing, 'case')} without an optional image; `cases.csv` names it." if missing else ""
+    return "## Images\n\n" + "\n".join(f"| {' | '.join(row)} |" for row in rows) + note
 
 
 def _masks(settings: ReleaseSettings, cases: Sequence[CaseEntry]) -> str:
@@ -66,10 +88,7 @@ def _masks(settings: ReleaseSettings, cases: Sequence[CaseEntry]) -> str:
         )
     if empty:
         notes.append(f"The mask of {_many(empty, 'case')} is empty, as its reviewer approved.")
-    drawn: Counter[tuple[str, ...]] = Counter((case.annotated_sequence,) for case in cases)
-    return "\n\n".join(
-        ["## Masks", made, *notes, f"Labels (0 is background):\n\n{labels}", _table(["drawn on"], drawn)]
-    )
+    return "\n\n".join(["## Masks", made, *notes, f"Labels (0 is background):\n\n{labels}"])
 
 
 def _quality(cases: Sequence[CaseEntry]) -> str:
@@ -78,22 +97,24 @@ def _quality(cases: Sequence[CaseEntry]) -> str:
     return _counts("Quality scores", ["quality score"], scores) + f"\n\nWhat the scores mean:\n\n{meanings}"
 
 
-def _volumes(cases: Sequence[CaseEntry]) -> str:
-    volumes = [case.volume_ml for case in cases if not case.mask_empty]
-    if not volumes:
+def _volumes(settings: ReleaseSettings, cases: Sequence[CaseEntry]) -> str:
+    rows = [["label", "cases", "median ml", "least ml", "most ml"], ["---"] * 5]
+    for _, name in sorted(settings.labels.items()):
+        volumes = [volume for case in cases if (volume := case.label_volumes_ml[name]) > 0]
+        if volumes:
+            measured = (median(volumes), min(volumes), max(volumes))
+            rows.append([name, str(len(volumes)), *(f"{value:.3g}" for value in measured)])
+    if len(rows) == 2:
         return ""
-    return (
-        "## Volumes\n\n"
-        f"Masked volume: median {median(volumes):.3g} ml, from {min(volumes):.3g} to {max(volumes):.3g} ml; "
-        "`cases.csv` has each."
-    )
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return f"## Volumes\n\nOf the cases whose masks hold the label; `cases.csv` has each.\n\n{table}"
 
 
 def _files(settings: ReleaseSettings) -> str:
     return f"""## Files
 
-- `images/<case>/t1.nii.gz`, `images/<case>/t2.nii.gz`: the two volumes, NIfTI, millimetres, RAS+ affine.
-- `masks/<case>.nii.gz`: the label map on the same grid.
+- `cases/<case>/<role>.nii.gz`: an image of each role, NIfTI, millimetres, RAS+ affine.
+- `cases/<case>/mask.nii.gz`: the label map on the same grid.
 - `cases.csv`: one line a case.
 - `splits.json`: suggested folds (seed {settings.seed}); no patient is in two of them.
 - `manifest.json`: digest of every file and of what each case came from.
@@ -143,6 +164,10 @@ def _table(columns: list[str], counts: Counter[tuple[str, ...]]) -> str:
 
 def _in_words(score: str | None) -> str:
     return score.replace("_", " ") if score else "not scored"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def _many(number: int, noun: str) -> str:

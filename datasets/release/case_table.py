@@ -6,26 +6,26 @@ from collections.abc import Sequence
 
 from datasets.release.manifest import CaseEntry
 
-COLUMNS = (
-    *("case", "patient", "tissue_type", "anatomical_site", "annotated_sequence", "quality_score", "volume_ml"),
-    *("spacing_i_mm", "spacing_j_mm", "spacing_k_mm", "unannotated_slices"),
-)
+_NAMED = ("case", "patient", "tissue_type", "anatomical_site", "drawn_role", "missing_images", "quality_score")
+_MEASURED = ("spacing_i_mm", "spacing_j_mm", "spacing_k_mm", "unannotated_slices")
 
 
-def case_table(entries: Sequence[CaseEntry]) -> str:
+def case_table(entries: Sequence[CaseEntry], labels: Sequence[str]) -> str:
     """cases.csv.
 
     Args:
         entries: The release's cases, in their order.
+        labels: The names of its labels; each has a column of volumes.
 
     Returns:
         The table as CSV with a header.
     """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow((*_NAMED, "volume_ml", *(f"volume_{name}_ml" for name in labels), *_MEASURED))
     for entry in entries:
-        named = (entry.case, entry.patient, entry.tissue_type, entry.anatomical_site, entry.annotated_sequence)
-        measured = (entry.quality_score or "", entry.volume_ml, *entry.spacing_mm, len(entry.unannotated_slices))
-        writer.writerow((*named, *measured))
+        named = (entry.case, entry.patient, entry.tissue_type, entry.anatomical_site, entry.drawn_role)
+        images = (" ".join(entry.missing_images), entry.quality_score or "")
+        volumes = (entry.volume_ml, *(entry.label_volumes_ml[name] for name in labels))
+        writer.writerow((*named, *images, *volumes, *entry.spacing_mm, len(entry.unannotated_slices)))
     return stream.getvalue()

@@ -13,7 +13,8 @@ from pathlib import Path
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes
 from datasets.finding import Finding, Level
-from datasets.release.manifest import MANIFEST_NAME, SUMS_NAME, FileEntry, Manifest, read_manifest
+from datasets.release.manifest import MANIFEST_NAME, SUMS_NAME, FileEntry
+from datasets.release.manifest_reading import AnyManifest, read_manifest
 
 LONGEST_LIST_BYTES = 1 << 28
 """A manifest or SHA256SUMS larger than 256 MiB is not read: that would be more than a hundred thousand cases."""
@@ -58,7 +59,7 @@ class Listing:
     """
 
     files: Mapping[str, Expected] | None
-    manifest: Manifest | None = None
+    manifest: AnyManifest | None = None
     findings: tuple[Finding, ...] = field(default_factory=tuple)
 
 
@@ -144,7 +145,7 @@ def _list_bytes(folder: Path, tree: Tree, name: str) -> bytes | None:
         return None
 
 
-def _judge_manifest(content: bytes | None) -> tuple[Manifest | None, list[Finding]]:
+def _judge_manifest(content: bytes | None) -> tuple[AnyManifest | None, list[Finding]]:
     """The manifest where it can be read, and its faults."""
     if content is None:
         return None, [error("file-missing", "The file is missing or cannot be read.", subject=MANIFEST_NAME)]
@@ -205,7 +206,7 @@ def _path_findings(paths: Iterable[str], subject: str) -> list[Finding]:
     return findings
 
 
-def _all_files(manifest: Manifest) -> dict[str, Expected]:
+def _all_files(manifest: AnyManifest) -> dict[str, Expected]:
     """Every file of a sound manifest's release, its two lists included."""
     files = _safe_files(manifest.files)
     for name, content in ((MANIFEST_NAME, manifest.encode()), (SUMS_NAME, manifest.sums())):

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
 
@@ -14,7 +14,9 @@ from datasets.errors import RejectedInput
 from datasets.formats.nifti import read_grid, read_mask
 from datasets.image.mask import DEFAULT_LABELS, Mask
 from datasets.image.volume import Grid
-from datasets.study.case import QualityScore, SeriesRole, TissueType
+from datasets.release.manifest import MASK, ProtocolEntry
+from datasets.study.case import QualityScore, TissueType
+from datasets.study.protocol import Protocol
 from datasets.study.splits import LARGEST_SEED
 
 Parameter = str | int | float | bool | None
@@ -25,11 +27,30 @@ _NUMBER = r"(?:0|[1-9][0-9]{0,8})"
 _VERSION = re.compile(rf"({_NUMBER})\.({_NUMBER})\.({_NUMBER})(?:-(rc|beta|alpha)\.({_NUMBER}))?")
 _SITE = re.compile(r"(?:[^\W_][\w ,.()/'-]{0,99})?")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
+_ROLE = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,38}[a-z0-9])?")
+_MODALITY = re.compile(r"[A-Z]{2,16}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 """Names that Windows keeps for devices: a folder of that name cannot be unpacked there."""
 
 _PRE_RELEASES = {"alpha": 0, "beta": 1, "rc": 2, None: 3}
+
+
+@dataclass(frozen=True)
+class ReleaseRole:
+    """A role that images of a release's cases have.
+
+    Args:
+        name: Lower-case letters, digits, dots, hyphens and underscores, e.g. ``flair``: the name of its files.
+        title: In words, for the card.
+        modality: As DICOM writes it, e.g. ``MR``.
+        is_required: Whether every case has an image of it.
+    """
+
+    name: str
+    title: str
+    modality: str
+    is_required: bool = True
 
 
 @dataclass(frozen=True)
@@ -47,6 +68,8 @@ class ReleaseSettings:
         known_limits: Sentences that a reader must know before using the data.
         citations: Works to cite.
         labels: Name of each value in the masks.
+        roles: What images cases have.
+        protocol: What the cases were made by; None without a document of it.
         folds: How many folds to suggest.
         follows: The version before this one, which this one must be newer than.
         withdrawn: Codes of cases that earlier versions held and that must not be used any more.
@@ -62,9 +85,23 @@ class ReleaseSettings:
     known_limits: tuple[str, ...] = ()
     citations: tuple[str, ...] = ()
     labels: Mapping[int, str] = field(default_factory=lambda: DEFAULT_LABELS)
+    roles: tuple[ReleaseRole, ...] = ()
+    protocol: ProtocolEntry | None = None
     folds: int = 5
     follows: str | None = None
     withdrawn: tuple[str, ...] = ()
+
+
+def by_protocol(settings: ReleaseSettings, protocol: Protocol) -> ReleaseSettings:
+    """The settings with a protocol's labels and roles."""
+    return replace(
+        settings,
+        labels=protocol.label_names,
+        roles=tuple(
+            ReleaseRole(image.name, image.title, str(image.modality), image.is_required) for image in protocol.images
+        ),
+        protocol=ProtocolEntry(protocol.name, protocol.version, protocol.digest),
+    )
 
 
 @dataclass(frozen=True)
@@ -76,12 +113,11 @@ class ReleaseCase:
         patient_code: The patient's pseudonymous code.
         tissue_type: Tissue of origin.
         anatomical_site: In words; may be empty.
-        annotated_sequence: The sequence that annotators drew on.
-        t1: NIfTI file of T1.
-        t2: NIfTI file of T2, on T1's grid.
+        images: NIfTI file of each image by its role, all on one grid.
+        drawn_role: The role of the image that annotators drew on.
         mask: NIfTI label map on the same grid.
         sources: SHA-256 of all sources of the files, by name (series, registration record, annotations). Where
-            one is called ``t1_file``, ``t2_file`` or ``mask_file`` that file must still have this digest.
+            one is called ``mask_file``, or ``<role>_file``, that file must still have this digest.
         quality_score: The reviewer's score of the mask.
         unannotated_slices: Indices of slices that nobody drew on; they are empty in the mask.
         parameters: Further facts about how the case was made (a verdict, a threshold), without names of people.
@@ -92,9 +128,8 @@ class ReleaseCase:
     patient_code: str
     tissue_type: TissueType
     anatomical_site: str
-    annotated_sequence: SeriesRole
-    t1: Path
-    t2: Path
+    images: Mapping[str, Path]
+    drawn_role: str
     mask: Path
     sources: Mapping[str, str] = field(default_factory=dict)
     quality_score: QualityScore | None = None
@@ -106,6 +141,11 @@ class ReleaseCase:
     def may_be_empty(self) -> bool:
         """Whether the reviewer approved a mask without a single voxel."""
         return self.empty_mask_approved or self.quality_score is QualityScore.CANNOT_LOCATE
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Its files by the name under which `sources` may know their digest."""
+        return {**{f"{role}_file": path for role, path in self.images.items()}, f"{MASK}_file": self.mask}
 
 
 def version_key(version: str) -> tuple[int, int, int, int, int]:
@@ -157,6 +197,7 @@ def check_settings(settings: ReleaseSettings) -> None:
         remedy="Give another seed or number of folds.",
     )
     _check_texts(settings)
+    _check_roles(settings)
 
 
 def check_case_list(cases: Sequence[ReleaseCase], settings: ReleaseSettings) -> None:
@@ -188,13 +229,15 @@ def check_case(case: ReleaseCase, settings: ReleaseSettings) -> None:
     """Reads a case's grids and mask and refuses a case that must not be published; images' voxels are not read.
 
     Raises:
-        GeometryError: T1, T2 and mask do not lie on one grid; the message names the case.
+        GeometryError: Images and mask do not lie on one grid; the message names the case.
         RejectedInput: Anything else that is unfit; the message names the case.
     """
     with naming_case(case.code):
         _check_words(case)
-        grid = read_grid(case.t2)
-        grid.require_match(read_grid(case.t1), what="T1 and T2")
+        _check_images(case, settings)
+        grid = read_grid(case.images[case.drawn_role])
+        for role, path in case.images.items():
+            grid.require_match(read_grid(path), what=f"The images {role} and {case.drawn_role}")
         checked_mask(case, settings, grid)
 
 
@@ -279,6 +322,61 @@ def _check_texts(settings: ReleaseSettings) -> None:
         "release-labels",
         "The release names no label, or one with a value outside 1 to 255.",
         remedy="Name the values that the masks hold; 0 is background.",
+    )
+    names = [name.strip().casefold() for name in settings.labels.values()]
+    _require(
+        all(names) and len(set(names)) == len(names),
+        "release-labels",
+        "Two labels of the release have one name, or one has none.",
+        remedy="Give each label a name of its own.",
+    )
+
+
+def _check_roles(settings: ReleaseSettings) -> None:
+    names = [role.name for role in settings.roles]
+    _require(
+        bool(names)
+        and all(_ROLE.fullmatch(name) and name != MASK and not _RESERVED.fullmatch(name) for name in names)
+        and len(set(names)) == len(names),
+        "release-roles",
+        "The release names no role of images, one twice, or one whose name no file can have beside the mask.",
+        remedy="Name the roles of the cases' images in lower-case letters, digits, dots, hyphens and underscores.",
+    )
+    _require(
+        all(_MODALITY.fullmatch(role.modality) and _is_text(role.title) for role in settings.roles),
+        "release-roles",
+        "A role's modality is not a DICOM word such as MR, or its title not one line.",
+        remedy="Correct the protocol.",
+    )
+    protocol = settings.protocol
+    _require(
+        protocol is None or (_is_text(protocol.name) and bool(_DIGEST.fullmatch(protocol.digest))),
+        "release-protocol",
+        "The protocol's name is not one line, or its digest not SHA-256 in hexadecimal digits.",
+        remedy="Name the protocol as its document does.",
+    )
+
+
+def _check_images(case: ReleaseCase, settings: ReleaseSettings) -> None:
+    unknown = sorted(set(case.images) - {role.name for role in settings.roles})
+    _require(
+        not unknown,
+        "case-roles",
+        f"Expected images of the release's roles, got {', '.join(unknown)[:80]!r} too.",
+        remedy="Name the role in the release's settings, or leave the image out.",
+    )
+    missing = [role.name for role in settings.roles if role.is_required and role.name not in case.images]
+    _require(
+        not missing,
+        "case-image-missing",
+        f"The case has no image of a required role: {', '.join(missing)}.",
+        remedy="Leave the case out, or bring the image in.",
+    )
+    _require(
+        case.drawn_role in case.images,
+        "case-drawn-role",
+        "The case has no image of the role that it was drawn on.",
+        remedy="Leave the case out, or bring the image in.",
     )
 
 

@@ -13,18 +13,10 @@ from datasets.errors import RejectedInput
 from datasets.files import sha256_of_file
 from datasets.finding import Finding
 from datasets.formats.nifti import read_grid
+from datasets.release.former_manifest import FORMER_FOLDERS, FormerCaseEntry
 from datasets.release.listing import Expected, Listing, Tree, error, printable, read_listing, read_tree
-from datasets.release.manifest import (
-    MANIFEST_NAME,
-    SPLITS_NAME,
-    SUMS_NAME,
-    CaseEntry,
-    Manifest,
-    case_paths,
-    strict_json,
-)
-
-_OWN_FOLDERS = ("images/", "masks/")
+from datasets.release.manifest import CASES_FOLDER, MANIFEST_NAME, SPLITS_NAME, SUMS_NAME, CaseEntry, Manifest
+from datasets.release.manifest_reading import AnyManifest, strict_json
 
 
 @dataclass(frozen=True)
@@ -153,34 +145,36 @@ def _digest_or_none(file: Path) -> str | None:
         return None
 
 
-def _case_findings(folder: Path, manifest: Manifest, whole: set[str]) -> Iterator[Finding]:
+def _case_findings(folder: Path, manifest: AnyManifest, whole: set[str]) -> Iterator[Finding]:
     """Cases without their files, files without a case, and images and masks on different grids."""
     listed = {entry.path for entry in manifest.files}
+    own = (CASES_FOLDER,) if isinstance(manifest, Manifest) else FORMER_FOLDERS
     wanted: set[str] = set()
     for case in manifest.cases:
-        paths = case_paths(case.case)
-        wanted.update(paths)
+        paths = {*case.image_paths.values(), case.mask_path}
+        wanted |= paths
         if not listed.issuperset(paths):
             yield error(
-                "case-incomplete", "T1, T2 or mask of the case is not among the manifest's files.", subject=case.case
+                "case-incomplete",
+                "An image or the mask of the case is not among the manifest's files.",
+                subject=case.case,
             )
         elif whole.issuperset(paths):
             yield from _grid_finding(folder, case)
-    for path in sorted(path for path in listed - wanted if path.startswith(_OWN_FOLDERS)):
+    for path in sorted(path for path in listed - wanted if path.startswith(own)):
         yield error("file-without-case", "The image or mask belongs to no listed case.", subject=path)
 
 
-def _grid_finding(folder: Path, case: CaseEntry) -> Iterator[Finding]:
-    t1, t2, mask = (folder / path for path in case_paths(case.case))
+def _grid_finding(folder: Path, case: CaseEntry | FormerCaseEntry) -> Iterator[Finding]:
     try:
-        grid = read_grid(t2)
-        grid.require_match(read_grid(t1), what="T1 and T2")
-        grid.require_match(read_grid(mask), what="Images and mask")
+        grid = read_grid(folder / case.mask_path)
+        for role, path in case.image_paths.items():
+            grid.require_match(read_grid(folder / path), what=f"The mask and the image {role}")
     except RejectedInput as refusal:
         yield error(refusal.code, refusal.message, subject=case.case, remedy="Ask the publisher for a new version.")
 
 
-def _split_findings(folder: Path, manifest: Manifest, whole: set[str]) -> Iterator[Finding]:
+def _split_findings(folder: Path, manifest: AnyManifest, whole: set[str]) -> Iterator[Finding]:
     """Folds that leak a patient, or that do not hold every case once."""
     if SPLITS_NAME not in whole:
         return

@@ -102,6 +102,7 @@ class Label:
         colour: ``#rrggbb``.
         key: The digit that chooses it in the editor; empty for none.
         is_prompted: Whether prompts and models draw it; others are drawn by hand.
+        is_offered: Whether annotators are offered it unless a study's settings say otherwise.
         imported_names: Words in the names of imported regions that mean it, the surest first, in small letters.
         imported_values: Values of imported label maps that mean it where the file names none.
     """
@@ -111,6 +112,7 @@ class Label:
     colour: str
     key: str = ""
     is_prompted: bool = False
+    is_offered: bool = True
     imported_names: tuple[str, ...] = ()
     imported_values: tuple[int, ...] = ()
 
@@ -187,6 +189,12 @@ class Protocol:
     def prompted_labels(self) -> tuple[Label, ...]:
         """The labels that prompts and models draw."""
         return tuple(label for label in self.labels if label.is_prompted)
+
+    @property
+    def prompted_label(self) -> Label | None:
+        """The label that points and boxes on a picture mean: the first of the prompted ones; None where all are drawn
+        by hand."""
+        return next(iter(self.prompted_labels), None)
 
     @property
     def label_names(self) -> dict[int, str]:

@@ -119,6 +119,7 @@ def _label(table: DocumentTable) -> Label:
         colour=table.word("colour", _COLOUR, "a colour such as #e8590c"),
         key=table.word("key", _KEY, "0, 1, 7, 8 or 9, since prompts have the other digits", default=""),
         is_prompted=table.flag("prompted", default=False),
+        is_offered=table.flag("offered", default=True),
         imported_names=table.words("imported_names", _WORD, "words in small letters"),
         imported_values=table.wholes("imported_values", least=1, most=255),
     )

@@ -1,14 +1,9 @@
-"""2.5D: a slice with its two neighbours, of T1 and of T2, the input of networks like MSTT-199's."""
+"""2.5D: a slice with its two neighbours, of each image, the input of networks like MSTT-199's."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-
-from datasets.study.case import SeriesRole
-
-SEQUENCES = (SeriesRole.T1, SeriesRole.T2)
-"""The order of the sequences in a network's six channels: T1's triplet, then T2's (MSTT-199)."""
 
 
 def triplet_indices(indices: Sequence[int], count: int) -> NDArray[np.intp]:

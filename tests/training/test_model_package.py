@@ -19,6 +19,7 @@ from training.model_package import (
     read_package,
     write_package,
 )
+from training.pretrained.shipped import shipped_packages
 
 DESCRIPTION = ModelDescription(
     name="tiny", version="1.0", method=Method.UNET_25D, parameters={"size": 3}, inputs={"snapshot": "a" * 64}
@@ -217,3 +218,48 @@ def test_parameters_must_be_plain(tmp_path: Path) -> None:
             write_package(tmp_path / "odd", replace(DESCRIPTION, parameters=parameters), TENSORS)
         assert caught.value.code == "package-description"
     assert not (tmp_path / "odd").exists()
+
+
+def test_a_package_says_its_images_and_its_label(tmp_path: Path) -> None:
+    described = replace(DESCRIPTION, images=("ct", "t2-fs"), label="Oedema")
+    digest = write_package(tmp_path / "new", described, TENSORS)
+    found, _ = read_package(tmp_path / "new", expected_digest=digest)
+    assert (found.kinds, found.drawn_label) == (("ct", "t2-fs"), "Oedema")
+    assert json.loads((tmp_path / "new" / DESCRIPTION_NAME).read_bytes())["images"] == ["ct", "t2-fs"]
+
+
+def test_a_package_of_an_earlier_version_is_read_with_its_own_digest(package) -> None:
+    folder, digest = package
+    assert {"images", "label"}.isdisjoint(json.loads((folder / DESCRIPTION_NAME).read_bytes()))
+    found = read_description(folder)
+    assert found.digest == digest
+    assert (found.kinds, found.drawn_label) == (("t1", "t2"), "Tumour")
+
+
+def test_images_and_label_of_each_method_in_earlier_versions() -> None:
+    channels = {"channels": [{"image": "ct", "rule": "ct-window"}, {"image": "pet", "rule": "zscore"}]}
+    clicks = replace(DESCRIPTION, method=Method.TWO_STAGE, parameters=channels)
+    assert (clicks.kinds, clicks.drawn_label) == (("ct", "pet"), "Tumour")
+    boxes = replace(DESCRIPTION, method=Method.LITE_MEDSAM)
+    assert (boxes.kinds, boxes.drawn_label) == ((), "")
+    for damaged in ({}, {"channels": []}, {"channels": [{"image": "x-ray"}]}):
+        with pytest.raises(RejectedInput, match="package-parameters"):
+            _ = replace(clicks, parameters=damaged).kinds
+
+
+def test_the_shipped_models_learned_from_t1_and_keep_their_digests() -> None:
+    packages = shipped_packages()
+    assert {*packages} >= {"six-points", "clicks-2d", "clicks-3d", "deepedit"}
+    for folder in packages.values():
+        found = read_description(folder)
+        assert found.digest == sha256_of_bytes((folder / DESCRIPTION_NAME).read_bytes())
+        assert (found.kinds, found.drawn_label) == (("t1",), "Tumour")
+
+
+@pytest.mark.parametrize("images", [["x-ray"], ["t1", "t1"], "t1", [1], None])
+def test_images_that_nobody_knows_are_refused(package, images: object) -> None:
+    folder, _ = package
+    path = folder / DESCRIPTION_NAME
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | {"images": images}))
+    with pytest.raises(RejectedInput, match="package-description"):
+        read_description(folder)

@@ -20,6 +20,7 @@ from datasets.image.mask import Inside
 from datasets.image.volume import Volume
 from datasets.pictures.picture_plane import PicturePlane
 from datasets.study.cohort import LoadedCase
+from datasets.study.image_kind import modality_of
 from training.annotators.actions import Action, ActionLog
 from training.annotators.strategy import FAR_SLICES, GoodEnough, Help, Order, Strategy, halving_order
 from training.annotators.strokes import BrushSettings, Stroke, Tool, best_stroke, outline
@@ -127,8 +128,13 @@ class _Annotator:
         self._areas = self._truth.sum(axis=(1, 2))
         self._drawn: dict[int, Inside] = {}
         self._model: dict[int, Inside] | None = None
+        target = next(iter(case.volumes))
         self._request = SegmentationRequest(
-            case.volumes, next(iter(case.volumes)), slice_axis=self._pictures.slice_axis, cache_key=cache_key
+            case.volumes,
+            target,
+            slice_axis=self._pictures.slice_axis,
+            cache_key=cache_key,
+            modality=modality_of(target),
         )
         self._tool: tuple[str, float] | None = None
         self._log = ActionLog()

@@ -17,6 +17,7 @@ from datasets.image.mask import Mask
 from datasets.image.volume import Grid, Volume
 from datasets.pictures.picture_plane import PicturePlane
 from datasets.study.cohort import LoadedCase
+from datasets.study.image_kind import modality_of
 from training.measures.metrics import Agreement, agreement
 from training.prompts.prompt import Prompts
 from training.prompts.simulated_user import SimulatedUser
@@ -39,7 +40,7 @@ class SessionPlan:
         seeds: Sessions of each case, from the seeds 0, 1, ...
         per_slice: Every slice with enough tumour is a session of its own, for methods that draw slice by slice.
         slices_per_case: Most slices of a case, evenly spread; None for all.
-        target: The channel that is segmented; empty for the first.
+        target: The image that is segmented; empty for the first.
         resample: Bring images on other grids onto the mask's.
 
     Raises:
@@ -135,11 +136,13 @@ def scenes(case: LoadedCase, plan: SessionPlan) -> Iterator[Scene]:
     if target not in case.volumes:
         raise RejectedInput(
             "evaluation-target",
-            f"The cohort has no channel of this name; its channels are {', '.join(case.volumes)}.",
-            remedy="Name one of the cohort's channels.",
+            f"The cohort has no image of this name; its images are {', '.join(case.volumes)}.",
+            remedy="Name one of the cohort's images.",
         )
     axis = PicturePlane.of(case.mask.grid).slice_axis
-    request = SegmentationRequest(case.volumes, target, slice_axis=axis, cache_key=case.cache_key)
+    request = SegmentationRequest(
+        case.volumes, target, slice_axis=axis, cache_key=case.cache_key, modality=modality_of(target)
+    )
     if not plan.per_slice:
         yield Scene(request, case.mask, (slice(None),) * 3)
         return

@@ -30,7 +30,7 @@ from training.fitting.losses import dice_and_cross_entropy
 from training.fitting.samplers import CanvasSampler, SliceSampler, VolumeSampler
 from training.inputs.augmentation import Augmentation, bent
 from training.inputs.canvas import Picture, Shape
-from training.inputs.intensity_rules import RULE_OF
+from training.inputs.intensity_rules import rule_of
 from training.model_package import Tensors
 from training.networks.dyn_unet import dyn_unet
 from training.networks.unet_plan import UNetPlan
@@ -94,7 +94,7 @@ class ClickSettings:
         )
         first = UNetPlan.uniform(channels=images, widths=self.widths, dimensions=len(self.canvas))
         return ClickPlan(
-            channels={name: RULE_OF[name] for name in self.channels},
+            channels={name: rule_of(name) for name in self.channels},
             canvas=self.canvas,
             refiner=refiner,
             automatic=first if automatic else None,

@@ -23,8 +23,8 @@ class Example:
     Args:
         case: The case's name.
         patient: The patient, all of whose cases belong to one fold.
-        volumes: Images by channel (``t1``, ``t2``, ``ct``, ``pet``).
-        mask: Every labelled voxel counts as tumour.
+        volumes: Images by kind (`datasets.study.image_kind`).
+        mask: Of one label: every labelled voxel counts as tumour.
 
     Raises:
         GeometryError: An image lies on another grid than the mask.
@@ -68,19 +68,28 @@ class Example:
             )
         return found
 
-    def raw(self, channel: str) -> NDArray[np.generic]:
+    def raw(self, kind: str) -> NDArray[np.generic]:
         """An image as it is, axes towards right, anterior, superior.
 
         Raises:
             RejectedInput: There is no such image.
         """
-        if channel not in self.volumes:
-            raise RejectedInput(
-                "sequence-missing",
-                f"A training example has no image {channel}, and every example needs it.",
-                remedy="Leave the case out, or train on the images that every case has.",
-            )
-        return np.ascontiguousarray(as_ras(self.volumes[channel]).data)
+        return np.ascontiguousarray(as_ras(image_of(self.volumes, kind)).data)
+
+
+def image_of(volumes: Mapping[str, Volume], kind: str) -> Volume:
+    """A training example's image of a kind.
+
+    Raises:
+        RejectedInput: There is none.
+    """
+    if kind not in volumes:
+        raise RejectedInput(
+            "sequence-missing",
+            f"A training example has no image {kind}, and every example needs it.",
+            remedy="Leave the case out, or train on the images that every case has.",
+        )
+    return volumes[kind]
 
 
 def ordered_examples(examples: Sequence[Example]) -> list[Example]:

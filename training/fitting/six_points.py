@@ -25,7 +25,7 @@ from training.fitting.loop import (
 from training.fitting.losses import supervised_dice
 from training.inputs.augmentation import Augmentation, augmented
 from training.inputs.canvas import resized
-from training.inputs.intensity_rules import RULE_OF
+from training.inputs.intensity_rules import rule_of
 from training.networks.dyn_unet import dyn_unet, heads
 from training.networks.planning import canvas_shape, plan_unet, target_spacing
 from training.prompts.simulated_points import six_points
@@ -78,7 +78,7 @@ def plan_points(examples: Sequence[Example], settings: PointsSettings) -> Points
         shape=typical,
         supervised=settings.supervised,
     )
-    rules = {name: RULE_OF[name] for name in settings.channels}
+    rules = {name: rule_of(name) for name in settings.channels}
     return PointsPlan(channels=rules, spacing=spacing, budget=settings.budget, network=network, maps=settings.maps)
 
 

@@ -1,6 +1,6 @@
 """Training of the 2.5D U-Net on approved masks. The same cases, settings and machine give the same bytes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
-from datasets.image.mask import Mask
+from datasets.image.mask import TUMOUR, Mask
+from datasets.image.volume import Volume
 from datasets.pictures.picture_plane import PicturePlane
-from datasets.study.case import CaseVolumes
+from training.fitting.examples import image_of
+from training.inputs.intensity_rules import require_kinds
 from training.inputs.slice_triplets import PictureRule, case_stack, resized_stack, triplets
 from training.model_package import Method, ModelDescription, write_package
 
@@ -29,8 +31,8 @@ class TrainingCase:
     Args:
         case_id: Code of the case; cases are ordered by it.
         patient_id: Code of the patient, all of whose cases belong to one fold.
-        volumes: Its images.
-        mask: Every labelled voxel counts as tumour.
+        volumes: Images by kind, among them those of the training.
+        mask: Of one label: every labelled voxel counts as tumour.
         slice_axis: The grid axis that runs through the slices.
 
     Raises:
@@ -39,12 +41,13 @@ class TrainingCase:
 
     case_id: str
     patient_id: str
-    volumes: CaseVolumes
+    volumes: Mapping[str, Volume]
     mask: Mask
     slice_axis: int = 2
 
     def __post_init__(self) -> None:
-        self.volumes.grid.require_match(self.mask.grid, what="Images and mask of a training case")
+        for volume in self.volumes.values():
+            volume.grid.require_match(self.mask.grid, what="Images and mask of a training case")
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,11 @@ class FitSettings:
         widths: Channels of the U-Net's levels.
         rule: How volumes become pictures.
         device: ``cuda``, ``cpu``, or None for the best there is.
+        images: Kinds of the images, in the order in which the network sees them.
+        label: Name of the label that the masks hold.
 
     Raises:
-        RejectedInput: A value is out of range.
+        RejectedInput: A value is out of range, or an image is given twice.
     """
 
     steps: int = 200
@@ -74,8 +79,11 @@ class FitSettings:
     widths: tuple[int, ...] = (16, 32, 64, 128, 256)
     rule: PictureRule = field(default_factory=PictureRule)
     device: str | None = None
+    images: tuple[str, ...] = ("t1", "t2")
+    label: str = TUMOUR
 
     def __post_init__(self) -> None:
+        require_kinds(self.images)
         fit = self.steps >= 1 and self.batch_size >= 1 and 0.0 < self.learning_rate < 1.0 and self.seed >= 0
         fit = fit and 0.0 <= self.empty_slices < 1.0 and len(self.widths) >= 2 and min(self.widths) >= 1
         if not fit or self.rule.input_size % 2 ** (len(self.widths) - 1):
@@ -121,8 +129,8 @@ def fit_unet25d(
     Raises:
         RejectedInput: No cases, two cases of one name, or no tumour in any mask.
 
-    Source: MSTT-199's trainer (Reasat et al.): six channels, Adam, DiceCE with squared predictions; here on slices with
-    and without tumour.
+    Source: MSTT-199's trainer (Reasat et al.): a triplet of slices of each image, Adam, DiceCE with squared
+    predictions; here on slices with and without tumour.
     """
     settings = settings or FitSettings()
     shown = SliceBatches(_ordered(cases), settings)
@@ -155,6 +163,7 @@ def package_fitted(fitted: FittedModel, folder: Path, *, name: str, version: str
         RejectedInput: Name, version or digest have another form, or another model lies at `folder`.
     """
     settings = asdict(fitted.settings)
+    images, label = settings.pop("images"), settings.pop("label")
     parameters = settings.pop("rule") | {"widths": list(settings.pop("widths"))}
     parameters["fit"] = settings | {
         "device": fitted.device,
@@ -163,7 +172,15 @@ def package_fitted(fitted: FittedModel, folder: Path, *, name: str, version: str
         "first_loss": fitted.losses[0],
         "last_loss": fitted.losses[-1],
     }
-    description = ModelDescription(name, version, Method.UNET_25D, parameters, {"snapshot": snapshot_digest})
+    description = ModelDescription(
+        name,
+        version,
+        Method.UNET_25D,
+        parameters,
+        {"snapshot": snapshot_digest},
+        images=images,
+        label=label,
+    )
     return write_package(folder, description, fitted.tensors)
 
 
@@ -186,7 +203,7 @@ class SliceBatches:
         filled: list[tuple[int, int]] = []
         empty: list[tuple[int, int]] = []
         for number, case in enumerate(cases):
-            stack, target = _pictures_of(case, settings.rule)
+            stack, target = _pictures_of(case, settings)
             self._stacks.append(stack)
             self._targets.append(target)
             for index, tumour in enumerate(map(np.any, target)):
@@ -200,7 +217,7 @@ class SliceBatches:
             )
 
     def batch(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """One step's input (N, 6, size, size) and target (N, 1, size, size)."""
+        """One step's input (N, 3 * images, size, size) and target (N, 1, size, size)."""
         settings = self._settings
         empty = self._random.random(settings.batch_size) < settings.empty_slices
         wanted = int(empty.sum()) if len(self._empty) else 0
@@ -221,7 +238,7 @@ def _fitted(
 
     from training.networks.unet25d import unet25d
 
-    network = unet25d(settings.widths).to(device).train()
+    network = unet25d(settings.widths, images=len(settings.images)).to(device).train()
     optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
     # Dice over the whole batch, so that an empty slice does not count as a Dice of its own.
     criterion = DiceCELoss(sigmoid=True, squared_pred=True, batch=True)
@@ -274,9 +291,11 @@ def _ordered(cases: Sequence[TrainingCase]) -> list[TrainingCase]:
     return sorted(cases, key=lambda case: case.case_id)
 
 
-def _pictures_of(case: TrainingCase, rule: PictureRule) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """A case's grey pictures (2, count, size, size) and its mask (count, size, size)."""
-    pictures = PicturePlane.along(case.volumes.grid, case.slice_axis)
+def _pictures_of(case: TrainingCase, settings: FitSettings) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """A case's grey pictures (images, count, size, size) and its mask (count, size, size)."""
+    rule = settings.rule
+    pictures = PicturePlane.along(case.mask.grid, case.slice_axis)
+    volumes = {kind: image_of(case.volumes, kind) for kind in settings.images}
     foreground = pictures.stack(case.mask.foreground).astype(np.float32)
     target = resized_stack(foreground, (rule.input_size, rule.input_size)) >= 0.5
-    return case_stack(case.volumes.images, pictures, rule), target
+    return case_stack(volumes, pictures, rule), target

@@ -7,6 +7,9 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.errors import RejectedInput
+from datasets.study.image_kind import USUAL_WORDS, ImageKind, is_kind
+from datasets.study.protocol import Modality
 from training.inputs.canvas import Picture, Region, Shape, resized
 
 CT_WINDOW_HU = (-200.0, 200.0)
@@ -33,9 +36,34 @@ class IntensityRule(StrEnum):
     """CT: `CT_WINDOW_HU` becomes -1..1 (2S-ICR)."""
 
 
-RULE_OF = {"t1": IntensityRule.FOREGROUND_ZSCORE, "t2": IntensityRule.FOREGROUND_ZSCORE}
-RULE_OF |= {"ct": IntensityRule.CT_WINDOW, "pet": IntensityRule.ZSCORE}
-"""The rule of each kind of image."""
+_RULES = {
+    Modality.MR: IntensityRule.FOREGROUND_ZSCORE,
+    Modality.CT: IntensityRule.CT_WINDOW,
+    Modality.PET: IntensityRule.ZSCORE,
+}
+
+
+def rule_of(kind: str) -> IntensityRule:
+    """The rule of a kind of image (`datasets.study.image_kind`).
+
+    Raises:
+        RejectedInput: No kind has this word.
+    """
+    return _RULES[ImageKind.from_word(kind).modality]
+
+
+def require_kinds(kinds: Sequence[str]) -> None:
+    """Refuses images that a model cannot be trained on.
+
+    Raises:
+        RejectedInput: There is none, one is named twice, or a word is no kind of image (``fit-channels``).
+    """
+    if not kinds or len({*kinds}) < len(kinds) or not all(map(is_kind, kinds)):
+        raise RejectedInput(
+            "fit-channels",
+            f"Images must be some of {', '.join(USUAL_WORDS)} (or such as t2-fs, t1-ce), each once.",
+            remedy="Name the images that every case has.",
+        )
 
 
 @dataclass(frozen=True)

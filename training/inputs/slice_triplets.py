@@ -11,7 +11,13 @@ from datasets.errors import RejectedInput
 from datasets.image.intensity import percentile_window, to_uint8
 from datasets.image.volume import Volume
 from datasets.pictures.picture_plane import PicturePlane
-from datasets.study.triplets import SEQUENCES, triplet_indices
+from datasets.study.image_kind import ImageKind
+from datasets.study.protocol import Modality
+from datasets.study.triplets import triplet_indices
+from training.inputs.intensity_rules import CT_WINDOW_HU
+
+PET_WINDOW_SUV = (0.0, 10.0)
+"""Uptake above it is tumour, brain or bladder all the same; a percentile would move with how much of them is seen."""
 
 
 @dataclass(frozen=True)
@@ -45,33 +51,45 @@ class PictureRule:
         return cls(**{name: parameters[name] for name in cls.__dataclass_fields__})
 
 
-def grey_stack(volume: Volume, pictures: PicturePlane, rule: PictureRule) -> NDArray[np.uint8]:
+def grey_stack(volume: Volume, pictures: PicturePlane, rule: PictureRule, kind: str) -> NDArray[np.uint8]:
     """All slices of a volume as grey pictures of the network's size.
+
+    Args:
+        volume: The image; CT in HU, PET in SUV.
+        pictures: Its slices.
+        rule: Size, and the grey window of MR images.
+        kind: Of the image (`datasets.study.image_kind`); CT and PET have windows of their own.
 
     Returns:
         uint8 (count, size, size); resized bilinearly, with antialiasing where the slice is larger.
     """
-    window = percentile_window(volume.data, low=rule.low_percentile, high=rule.high_percentile)
+    match ImageKind.from_word(kind).modality:
+        case Modality.CT:
+            window = CT_WINDOW_HU
+        case Modality.PET:
+            window = PET_WINDOW_SUV
+        case _:
+            window = percentile_window(volume.data, low=rule.low_percentile, high=rule.high_percentile)
     grey = pictures.stack(to_uint8(volume.data, window=window))
     resized = resized_stack(grey.astype(np.float32), (rule.input_size, rule.input_size))
     return np.rint(np.clip(resized, 0.0, 255.0)).astype(np.uint8)
 
 
 def case_stack(volumes: Mapping[str, Volume], pictures: PicturePlane, rule: PictureRule) -> NDArray[np.uint8]:
-    """Grey pictures of T1 and T2, uint8 (2, count, size, size)."""
-    return np.stack([grey_stack(volumes[role], pictures, rule) for role in SEQUENCES])
+    """Grey pictures of the images of a model, by their kinds, in their order: uint8 (images, count, size, size)."""
+    return np.stack([grey_stack(volume, pictures, rule, kind) for kind, volume in volumes.items()])
 
 
 def triplets(stack: NDArray[np.uint8], indices: Sequence[int]) -> NDArray[np.float32]:
     """The network's input for some slices.
 
     Args:
-        stack: uint8 (2, count, size, size), from `case_stack`.
+        stack: uint8 (images, count, size, size), from `case_stack`.
         indices: N slices.
 
     Returns:
-        float32 (N, 6, size, size) in 0..1: T1 at z-1, z, z+1, then T2; beyond the first and the last slice the edge
-        slice stands in (MSTT-199).
+        float32 (N, 3 * images, size, size) in 0..1: the first image at z-1, z, z+1, then the next; beyond the first and
+        the last slice the edge slice stands in (MSTT-199).
     """
     chosen = stack[:, triplet_indices(indices, stack.shape[1])]
     ordered = chosen.transpose(1, 0, 2, 3, 4).reshape(len(indices), -1, *stack.shape[2:])

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.errors import RejectedInput
 from datasets.image.mask import Mask
 from datasets.pictures.picture_plane import PicturePlane
-from training.model_package import Method, ModelDescription
+from training.model_package import BOXED, Method, ModelDescription
 from training.prompts.prompt import Prompts
 from training.prompts.simulated_clicks import ClickRule
 from training.prompts.simulated_user import BoxUser, ClickUser, SimulatedUser, SixPointUser
@@ -17,34 +16,17 @@ from training.prompts.simulated_user import BoxUser, ClickUser, SimulatedUser, S
 CLICKED = (Method.CLICKS_2D, Method.CLICKS_3D, Method.DEEPEDIT, Method.TWO_STAGE)
 """Methods that are corrected click by click."""
 
-BOXED = (Method.LITE_MEDSAM, Method.MEDSAM_VIT)
-"""Methods that segment boxes, slice by slice, on any kind of image."""
-
 _ANY_IMAGE = "t1"
-"""Channel name for methods that take any image."""
+"""The kind that stands for any image."""
 
 
 def channels_of(description: ModelDescription) -> tuple[str, ...]:
-    """The channels of a model (``t1``, ``t2``, ``ct``, ``pet``), in its order.
+    """The kinds of image that a request to a model names, in its order; one that stands for any where any will do.
 
     Raises:
         RejectedInput: The package does not name them.
     """
-    if description.method in BOXED:
-        return (_ANY_IMAGE,)
-    if description.method is Method.UNET_25D:
-        return ("t1", "t2")
-    try:
-        found = tuple(str(entry["image"]) for entry in description.parameters["channels"])
-        if not found:
-            raise ValueError("channels")
-        return found
-    except (KeyError, TypeError, ValueError) as error:
-        raise RejectedInput(
-            "package-parameters",
-            "The package does not name the images that the model needs.",
-            remedy="Train the model again, or use the version of Maskloop that made it.",
-        ) from error
+    return description.kinds or (_ANY_IMAGE,)
 
 
 def user_of(method: Method, rule: ClickRule = ClickRule.DEEPGROW, *, with_depth: bool = False) -> SimulatedUser:

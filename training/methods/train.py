@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json
-from training.inputs.intensity_rules import RULE_OF
+from datasets.image.mask import TUMOUR
+from training.inputs.intensity_rules import require_kinds
 from training.model_package import Method, ModelDescription, Tensors, write_package
 from training.networks.unet_plan import UNetPlan
 
@@ -42,12 +43,13 @@ class TrainingChoice:
 
     Args:
         method: One of `TRAINABLE`.
-        channels: The images: ``t1``, ``t2``, ``ct``, ``pet``.
+        channels: Kinds of the images (`datasets.study.image_kind`).
         iterations: Of the network that sees prompts; None for the method's own number.
         automatic_iterations: Of two-stage's first network; None for its own number.
         click_free: Share of iterations without clicks, for deepedit.
         canvas: Three sizes (two for clicks-2d); None for the method's own.
         seed: Of every random choice.
+        label: Name of the label that the masks hold.
 
     Raises:
         RejectedInput: The method cannot be trained on a cohort, or a number is out of range.
@@ -60,6 +62,7 @@ class TrainingChoice:
     click_free: float = 0.25
     canvas: tuple[int, ...] | None = None
     seed: int = 0
+    label: str = TUMOUR
 
     def __post_init__(self) -> None:
         if self.method not in TRAINABLE:
@@ -72,12 +75,7 @@ class TrainingChoice:
             raise RejectedInput(
                 "fit-settings", "A training needs at least one iteration.", remedy="Give a positive number."
             )
-        if not self.channels or len({*self.channels}) != len(self.channels) or not RULE_OF.keys() >= {*self.channels}:
-            raise RejectedInput(
-                "fit-channels",
-                f"Images must be some of {', '.join(RULE_OF)}, each once.",
-                remedy="Name the images that every case has.",
-            )
+        require_kinds(self.channels)
         axes = 2 if self.method is Method.CLICKS_2D else 3
         if self.canvas is not None and (len(self.canvas) != axes or self.method is Method.SIX_POINTS):
             raise RejectedInput(
@@ -182,7 +180,15 @@ def package_trained(
     ]
     described = dict(first.parameters) | {"members": len(members)} | _own_plans(members) | dict(parameters or {})
     described["fit"] = {"choice": first.choice.described, "members": fitted}
-    description = ModelDescription(name, version, first.choice.method, described, dict(inputs))
+    description = ModelDescription(
+        name,
+        version,
+        first.choice.method,
+        described,
+        dict(inputs),
+        images=first.choice.channels,
+        label=first.choice.label,
+    )
     return write_package(folder, description, as_members(networks))
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from datasets.image.volume import Grid, Volume
-from training.methods.needs import BOXED, CLICKED, channels_of
-from training.model_package import Method, ModelDescription
+from training.methods.needs import CLICKED, channels_of
+from training.model_package import BOXED, Method, ModelDescription
 from training.prompts.prompt import Box, Click, Prompts
 from training.segmenters.segmenter import SegmentationRequest, Segmenter
 

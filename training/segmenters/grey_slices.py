@@ -1,7 +1,8 @@
 """Slices of a volume in 8 bits, as MedSAM and LiteMedSAM were trained on them.
 
 Source: Ma et al., Segment anything in medical images, Nat Commun 2024 (doi 10.1038/s41467-024-44824-z), preprocessing
-of MR volumes: the window of the voxels above zero between two percentiles, scaled to 0..255 and truncated.
+of MR volumes: the window of the voxels above zero between two percentiles, scaled to 0..255 and truncated; of CT: the
+window of soft tissue, 400 HU around 40.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,11 @@ from numpy.typing import NDArray
 from datasets.errors import RejectedInput
 from datasets.image.intensity import Window, percentile_window
 from datasets.pictures.picture_plane import PicturePlane
+from datasets.study.protocol import Modality
 from training.segmenters.segmenter import SegmentationRequest
+
+CT_WINDOW_HU = (-160.0, 240.0)
+"""The grey window of a CT, whatever the rule of the package (MedSAM's preprocessing of CT volumes)."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ class GreySlices:
                 remedy="Give the volume of this sequence.",
             )
         self._volume = request.volumes[request.target]
-        self._rule = rule
+        self._rule = CT_WINDOW_HU if request.modality is Modality.CT else rule
         self.pictures = PicturePlane.along(self._volume.grid, request.slice_axis)
 
     def grey(self, index: int, *, window: Window) -> NDArray[np.uint8]:
@@ -79,6 +84,8 @@ class GreySlices:
 
     def window(self) -> Window:
         """The grey window of the whole volume; seconds for the largest ones."""
+        if not isinstance(self._rule, GreyRule):
+            return self._rule
         rule = self._rule
         return percentile_window(
             self._volume.data,

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
 from datasets.image.orientation import as_ras
-from datasets.image.volume import Grid
+from datasets.image.volume import Grid, Volume
 from training.prompts.prompt import PointMm
 from training.segmenters.segmenter import SegmentationRequest
 
@@ -18,24 +18,34 @@ _DIGITS = 6
 """Decimals of a voxel to which a point in millimetres is rounded."""
 
 
-def ras_images(request: SegmentationRequest, names: Iterable[str]) -> tuple[list[NDArray[np.generic]], Grid]:
-    """The images called `names`, reoriented, and their grid.
+def images_of(request: SegmentationRequest, kinds: Iterable[str]) -> dict[str, Volume]:
+    """The images of some kinds, in their order, all on one grid.
 
     Raises:
         RejectedInput: One of them is missing.
         GeometryError: They lie on different grids.
     """
-    volumes = []
-    for name in names:
-        if name not in request.volumes:
+    found: dict[str, Volume] = {}
+    for kind in kinds:
+        if kind not in request.volumes:
             raise RejectedInput(
                 "sequence-missing",
-                f"The case has no image {name}, which the model needs.",
-                remedy=f"Give the volume of {name}, or choose a model that was trained on other images.",
+                f"The case has no image {kind}, which the model needs.",
+                remedy=f"Give the volume of {kind}, or choose a model that was trained on other images.",
             )
-        volumes.append(request.volumes[name])
-        volumes[0].grid.require_match(volumes[-1].grid, what="The images of a request")
-    turned = [as_ras(volume) for volume in volumes]
+        found[kind] = request.volumes[kind]
+        next(iter(found.values())).grid.require_match(found[kind].grid, what="The images of a request")
+    return found
+
+
+def ras_images(request: SegmentationRequest, kinds: Iterable[str]) -> tuple[list[NDArray[np.generic]], Grid]:
+    """The images of some kinds, reoriented, and their grid.
+
+    Raises:
+        RejectedInput: One of them is missing.
+        GeometryError: They lie on different grids.
+    """
+    turned = [as_ras(volume) for volume in images_of(request, kinds).values()]
     return [volume.data for volume in turned], turned[0].grid
 
 

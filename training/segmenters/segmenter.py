@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from datasets.image.volume import Volume
+from datasets.study.protocol import Modality
 from training.prompts.prompt import Prompts
 
 
@@ -13,14 +14,15 @@ class SegmentationRequest:
     """A request to a segmenter.
 
     Args:
-        volumes: The case's images, all on one grid, by channel: ``t1``, ``t2``, ``ct`` or ``pet`` (a
-            `SeriesRole` is such a key).
-        target: The channel that annotators draw on.
+        volumes: The case's images, all on one grid, by kind (`datasets.study.image_kind`); for methods that take any
+            image, and for slice propagation, by any name.
+        target: Name of the one that annotators draw on, among `volumes`.
         prompts: Clicks, boxes and extreme points in millimetres; empty for an automatic method.
         slice_axis: The grid axis (0, 1, 2) that runs through the slices.
         slices: Indices along `slice_axis` to segment; None for all. The others stay at probability 0.
         cache_key: Key of the images, so that features computed once can be used again; empty for no cache.
         previous: Probability before these prompts, on the same grid, for methods that refine it.
+        modality: Of the target: the window of grey of a CT is known, that of others is found in the image.
     """
 
     volumes: Mapping[str, Volume]
@@ -30,6 +32,7 @@ class SegmentationRequest:
     slices: tuple[int, ...] | None = None
     cache_key: str = ""
     previous: Volume | None = None
+    modality: Modality = Modality.MR
 
 
 @dataclass(frozen=True, eq=False)

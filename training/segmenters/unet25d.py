@@ -1,6 +1,6 @@
 """The 2.5D U-Net on the slices of a case: automatic, prompts are ignored. Imports torch: imported by `loading.py`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from datasets.errors import RejectedInput
 from datasets.image.volume import Volume
 from datasets.pictures.picture_plane import PicturePlane
-from datasets.study.triplets import SEQUENCES
 from training.inputs.slice_triplets import PictureRule, case_stack, resized_stack, triplets
 from training.model_package import ModelDescription, Tensors
 from training.networks.unet25d import unet25d
+from training.segmenters.request_images import images_of
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
 from training.segmenters.weights import best_device, with_weights
 
@@ -21,7 +21,7 @@ _BATCH = 8
 
 
 class UNet25dSegmenter:
-    """Segments the tumour automatically from T1 and T2.
+    """Segments the tumour automatically from the images that it learned from.
 
     Args:
         network: With its weights, in evaluation mode.
@@ -34,7 +34,7 @@ class UNet25dSegmenter:
 
     def __init__(self, network: torch.nn.Module, description: ModelDescription, *, device: torch.device) -> None:
         self._network = network
-        self._title = description.title
+        self._title, self._images = description.title, description.kinds
         self._rule = PictureRule.from_parameters(description.parameters)
         self._device = device
 
@@ -47,7 +47,7 @@ class UNet25dSegmenter:
         """
         device = best_device()
         try:
-            network = unet25d(description.parameters["widths"])
+            network = unet25d(description.parameters["widths"], images=len(description.kinds))
             return cls(with_weights(network, tensors, device=device), description, device=device)
         except (KeyError, TypeError, ValueError) as error:
             raise RejectedInput(
@@ -57,25 +57,26 @@ class UNet25dSegmenter:
             ) from error
 
     def segment(self, request: SegmentationRequest) -> Segmentation:
-        """Draws the tumour on the requested slices; thread-safe; needs T1 and T2 on one grid.
+        """Draws the tumour on the requested slices; thread-safe; needs all its images on one grid.
 
         Raises:
-            RejectedInput: A sequence or a slice is missing.
-            GeometryError: T1 and T2 lie on different grids.
+            RejectedInput: An image or a slice is missing.
+            GeometryError: The images lie on different grids.
         """
-        pictures = self._pictures(request)
+        volumes = images_of(request, self._images)
+        pictures = PicturePlane.along(next(iter(volumes.values())).grid, request.slice_axis)
         indices = pictures.indices(request.slices)
         probability = np.zeros(pictures.grid.shape, dtype=np.float32)
         if indices:
             drawn = pictures.stack(probability)
-            drawn[list(indices)] = self._drawn(request, pictures, indices)
+            drawn[list(indices)] = self._drawn(volumes, pictures, indices)
         return Segmentation(Volume(probability, pictures.grid), self._title)
 
     def _drawn(
-        self, request: SegmentationRequest, pictures: PicturePlane, indices: Sequence[int]
+        self, volumes: Mapping[str, Volume], pictures: PicturePlane, indices: Sequence[int]
     ) -> NDArray[np.float32]:
         """Probability (N, height, width) of the slices; logits are resized, then squashed (MSTT-199)."""
-        stack = case_stack(request.volumes, pictures, self._rule)
+        stack = case_stack(volumes, pictures, self._rule)
         logits = [
             self._logits(triplets(stack, indices[start : start + _BATCH])) for start in range(0, len(indices), _BATCH)
         ]
@@ -87,15 +88,3 @@ class UNet25dSegmenter:
         with torch.inference_mode():
             logits: NDArray[np.float32] = self._network(torch.from_numpy(batch).to(self._device))[:, 0].cpu().numpy()
         return logits
-
-    @staticmethod
-    def _pictures(request: SegmentationRequest) -> PicturePlane:
-        if missing := [role.value for role in SEQUENCES if role not in request.volumes]:
-            raise RejectedInput(
-                "sequence-missing",
-                f"The 2.5D U-Net needs T1 and T2; missing: {', '.join(missing)}.",
-                remedy="Register the case first.",
-            )
-        one, other = (request.volumes[role].grid for role in SEQUENCES)
-        one.require_match(other, what="T1 and T2 of a request")
-        return PicturePlane.along(one, request.slice_axis)

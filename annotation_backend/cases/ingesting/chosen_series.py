@@ -16,30 +16,28 @@ if TYPE_CHECKING:
     from curation.pairing.pairing import Choices
 
 
-def choose_series(
-    patient: Patient, chosen: Mapping[SeriesRole, str], *, person: User | None = None, reason: str = ""
-) -> None:
-    """Writes down which series are a patient's T1 and T2; the next ingest uses them.
+def choose_series(patient: Patient, chosen: Mapping[str, str], *, person: User | None = None, reason: str = "") -> None:
+    """Writes down which series are a patient's images; the next ingest uses them.
 
     Args:
         patient: The patient whose series they are.
-        chosen: Role to the short name of a series that the last ingest considered; one role or both.
+        chosen: Role to the short name of a series that the last ingest considered; one role or more.
         person: The person who chose; None for a command.
         reason: In a person's words, without anything about the patient.
 
     Raises:
-        RejectedInput: Nothing or one series for both is chosen (``choice-incomplete``, ``choice-twice``), or the last
-            ingest saw no such series (``series-unknown``).
+        RejectedInput: Nothing or one series for two is chosen (``choice-incomplete``, ``choice-twice``), the protocol
+            has no such image (``role-unknown``), or the last ingest saw no such series (``series-unknown``).
     """
     require_known(patient, chosen)
     with transaction.atomic():
         for role, reference in chosen.items():
             ChosenSeries.objects.create(
-                patient=patient, role=role.value, reference=reference, person=person, reason=reason.strip()[:200]
+                patient=patient, role=str(role), reference=reference, person=person, reason=reason.strip()[:200]
             )
 
 
-def require_known(patient: Patient, chosen: Mapping[SeriesRole, str]) -> None:
+def require_known(patient: Patient, chosen: Mapping[str, str]) -> None:
     """Refuses a choice that cannot be recorded.
 
     Raises:
@@ -47,16 +45,24 @@ def require_known(patient: Patient, chosen: Mapping[SeriesRole, str]) -> None:
     """
     if not chosen:
         raise RejectedInput("choice-incomplete", "No series was chosen.", remedy="Choose at least one.")
+    protocol = patient.study.protocol
+    for role in chosen:
+        if role not in protocol.roles:
+            raise RejectedInput(
+                "role-unknown",
+                f"The protocol {protocol.name} has no such image.",
+                remedy=f"Name one of {', '.join(protocol.roles)}.",
+            )
     if len(set(chosen.values())) < len(chosen):
         raise RejectedInput(
-            "choice-twice", "The same series was chosen as T1 and as T2.", remedy="Choose another T1 or T2."
+            "choice-twice", "The same series was chosen for two images.", remedy="Choose another for one of them."
         )
     known = {series["reference"] for series in considered_series(patient)}
     for role, reference in chosen.items():
         if reference not in known:
             raise RejectedInput(
                 "series-unknown",
-                f"The last ingest of {patient.code} saw no series of the name given for {role.value.upper()}.",
+                f"The last ingest of {patient.code} saw no series of the name given for {protocol.image(role).title}.",
                 remedy="Take a name from the patient's page.",
             )
 

@@ -10,7 +10,9 @@ class Migration(migrations.Migration):
     dependencies = [("cases", "0007_images_of_a_case")]
 
     operations = [
-        migrations.AlterField("registration", "t1_file", models.CharField(default="", max_length=200)),  # for a way back
+        migrations.AlterField(
+            "registration", "t1_file", models.CharField(default="", max_length=200)
+        ),  # for a way back
         migrations.AlterField("registration", "t2_file", models.CharField(default="", max_length=200)),
         migrations.RemoveField("registration", "t1_file"),
         migrations.RemoveField("registration", "t2_file"),

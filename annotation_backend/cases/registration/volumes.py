@@ -48,6 +48,22 @@ def select_cases(codes: Sequence[str] | None, *, study: Study | None = None) -> 
     return cases
 
 
+def case_called(code: str, *, study: Study | None = None) -> Case:
+    """The case of a code, also an excluded one.
+
+    Args:
+        code: The case's code.
+        study: The study whose case it must be; None for any.
+
+    Raises:
+        RejectedInput: No case of the study has it (``case-unknown``).
+    """
+    case = (Case.objects.all() if study is None else Case.objects.filter(study=study)).filter(code=code).first()
+    if case is None:
+        raise RejectedInput("case-unknown", "No case has this code.", remedy="The cases page lists them.")
+    return case
+
+
 def _with_what_is_asked(cases: QuerySet[Case]) -> QuerySet[Case]:
     """Cases with the records that every step looks at, in a few queries for all of them."""
     return cases.select_related("study").prefetch_related("images", "registrations", "series", "exclusions")

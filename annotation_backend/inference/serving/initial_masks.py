@@ -14,6 +14,7 @@ from annotation_backend.inference.models import InitialMask
 from annotation_backend.inference.serving.admission import GPU_PATIENCE_SECONDS, gpu_turn
 from annotation_backend.inference.serving.segmenting import SlicePrediction, predict_slices
 from annotation_backend.registry.models import Model
+from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes
 from datasets.image.mask import Mask
@@ -144,14 +145,18 @@ def _inputs_of(cases: Sequence[Case], model: Model) -> dict[int, str]:
         masks = ImportedMask.objects.filter(series__case__in=list(contours))
         for case_key, digest in masks.order_by("pk").values_list("series__case", "sha256"):
             contours[case_key].append(digest)
-    return {case.pk: sha256_of_bytes(canonical_json(_inputs(case, contours[case.pk]))) for case in cases}
+    studies = Study.objects.in_bulk({case.study_id for case in cases})  # one query, however many cases
+    drawn = {case.pk: studies[case.study_id].protocol.drawn_role(case.tissue_type) for case in cases}
+    return {
+        case.pk: sha256_of_bytes(canonical_json(_inputs(case, drawn[case.pk], contours[case.pk]))) for case in cases
+    }
 
 
-def _inputs(case: Case, contours: list[str]) -> Mapping[str, object]:
+def _inputs(case: Case, drawn: str, contours: list[str]) -> Mapping[str, object]:
     return {
         "registration": case.images_sha256,
         "pictures": case.picture_plane,
-        "target": case.drawn_role,
+        "target": drawn,
         "contours": contours,
         "margin": BOX_MARGIN_PIXELS,
     }

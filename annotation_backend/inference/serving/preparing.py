@@ -14,12 +14,11 @@ from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.inference.serving.admission import GPU_PATIENCE_SECONDS, gpu_turn
 from annotation_backend.inference.serving.embedding_folder import EmbeddingFolder, embeddings_folder
 from annotation_backend.inference.serving.segmenting import request_of, segmenter_of
-from annotation_backend.inference.serving.serving import promoted_model
-from annotation_backend.registry.models import Model, PromptKind
+from annotation_backend.inference.serving.serving import recently_broken
+from annotation_backend.registry.models import Model
+from annotation_backend.registry.prompt_services import newest_promotions
 from annotation_backend.studies.models import Study
-from datasets.errors import RejectedInput
-from training.methods.needs import BOXED
-from training.model_package import Method
+from training.model_package import BOXED, Method
 from training.prompts.prompt import Prompts
 from training.segmenters.boxes.embedding_cache import SliceKey
 
@@ -69,16 +68,9 @@ def _embed(case: Case, index: int, model: Model) -> None:
 
 
 def embedding_models(study: Study) -> list[Model]:
-    """A study's promoted models that embed slices, each once; loads nothing."""
-    found: dict[str, Model] = {}
-    for kind in PromptKind:
-        try:
-            model = promoted_model(kind, study)
-        except RejectedInput:
-            continue
-        if Method(model.method) in BOXED:
-            found[model.digest] = model
-    return list(found.values())
+    """The promoted models of a study that embed slices, each once; loads nothing."""
+    found = [row.model for row in newest_promotions(study, without=recently_broken())]
+    return list({model.digest: model for model in found if Method(model.method) in BOXED}.values())
 
 
 def _from_middle(indices: Sequence[int]) -> list[int]:

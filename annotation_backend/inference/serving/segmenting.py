@@ -1,7 +1,7 @@
 """Lets the serving model draw on slices of a case, and records its predictions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from annotation_backend.inference.models import Prediction
 from annotation_backend.inference.serving.loaded import loaded_volumes, segmenter_of
 from annotation_backend.inference.serving.serving import model_for, warm_up
 from annotation_backend.registry.models import Model, PromptKind
+from annotation_backend.registry.study_fit import roles_for
 from datasets.files import sha256_of_bytes
 from datasets.image.volume import Volume
 from training.prompts.prompt import Prompts
@@ -122,24 +123,45 @@ def segment_case(
     Raises:
         RejectedInput: The model cannot use the prompts.
     """
-    return segmenter_of(model).segment(request_of(case, prompts, slices=slices, previous=previous))
+    request = request_of(case, prompts, slices=slices, previous=previous)
+    return segmenter_of(model).segment(for_model(request, model, case))
 
 
 def request_of(
     case: Case, prompts: Prompts, *, slices: Sequence[int] | None, previous: Volume | None = None
 ) -> "SegmentationRequest":
-    """A segmenter's request for a case: all its images, the one that is drawn on as target."""
+    """A request for a case on any image: all that it has, by the names in its protocol; the drawn one is the target."""
     from training.segmenters.segmenter import SegmentationRequest
 
-    volumes = loaded_volumes(case)
+    drawn = case.drawn_role
     return SegmentationRequest(
-        volumes=volumes.images,
-        target=case.drawn_role,
+        volumes=loaded_volumes(case).images,
+        target=drawn,
         prompts=prompts,
         slice_axis=picture_plane(case).slice_axis,
         slices=None if slices is None else tuple(slices),
         cache_key=case.images_sha256,
         previous=previous,
+        modality=case.protocol.image(drawn).modality,
+    )
+
+
+def for_model(request: "SegmentationRequest", model: Model, case: Case) -> "SegmentationRequest":
+    """A request with the images that a model takes, by kind; as it is for one that takes any.
+
+    Raises:
+        RejectedInput: The case or its study has no image that the model learned from, or it is doubtful which it is.
+    """
+    roles = roles_for(model, case.protocol, drawn=request.target, present=request.volumes)
+    if not roles:
+        return request
+    target = next((kind for kind, role in roles.items() if role == request.target), next(iter(roles)))
+    return replace(
+        request,
+        volumes={kind: request.volumes[role] for kind, role in roles.items()},
+        target=target,
+        # Two roles of one case may be of one kind, and a person may change which of them is drawn on.
+        cache_key=f"{request.cache_key}/{'+'.join(roles.values())}",
     )
 
 

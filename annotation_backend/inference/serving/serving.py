@@ -10,14 +10,14 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, field
-from itertools import product
 
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
 from annotation_backend.inference.serving.loaded import is_loaded, segmenter_of
-from annotation_backend.registry.model_registry import serving_model
+from annotation_backend.registry.model_registry import first_label, serving_model
 from annotation_backend.registry.models import Model, Promotion, PromptKind
+from annotation_backend.registry.prompt_services import newest_promotions
 from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 
@@ -37,6 +37,21 @@ WARMED = (PromptKind.POINT, PromptKind.EXTREME_POINTS, PromptKind.BOX, PromptKin
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a model serves.
+
+    Args:
+        study: Key of the study.
+        kind: Of prompts.
+        label: That they draw.
+    """
+
+    study: int
+    kind: PromptKind
+    label: str
+
+
+@dataclass(frozen=True)
 class _Failure:
     """A package that could not be loaded, and when."""
 
@@ -49,12 +64,12 @@ class KnownModels:
     """What a process found out about its models; it forgets that when it ends.
 
     Args:
-        answering: Digest of the model that answered last, by study and kind.
+        answering: Digest of the model that answered last, by study, kind and label.
         broken: Packages that could not be loaded, by digest.
         loading: The thread that loads a model, or did, by digest.
     """
 
-    answering: dict[tuple[int, PromptKind], str] = field(default_factory=dict)
+    answering: dict["Place", str] = field(default_factory=dict)
     broken: dict[str, _Failure] = field(default_factory=dict)
     loading: dict[str, threading.Thread] = field(default_factory=dict)
 
@@ -66,35 +81,46 @@ _warming: threading.Thread | None = None
 _lock = threading.Lock()
 
 
-def model_for(kind: PromptKind, study: Study) -> Model:
-    """The model that answers a study's prompts of `kind` in this process now; keep it for the whole request.
+def model_for(kind: PromptKind, study: Study, label: str = "") -> Model:
+    """The model that answers prompts of `kind` in a study in this process now; keep it for the whole request.
+
+    Args:
+        kind: Of the prompts.
+        study: The case's.
+        label: That the prompts draw; empty for the study's first.
 
     Raises:
         RejectedInput: None was promoted (``no-serving-model``), or no promoted package can be loaded.
     """
-    promoted = _promoted(kind, study)
+    place = Place(study.pk, kind, label or first_label(study))
+    promoted = _promoted(place)
     if promoted is None:
-        return _first_that_loads(kind, study)
+        return _first_that_loads(place, study)
     if is_loaded(promoted.model):
-        return _answers(kind, study, promoted.model)
-    before = _before(kind, study, promoted.model)
+        return _answers(place, promoted.model)
+    before = _before(place, promoted.model)
     if before is not None:
         loading = _load_beside(promoted.model)
         age = (timezone.now() - promoted.created).total_seconds()
         if 0.0 <= age < TAKEN_UP_SECONDS and loading.is_alive():
             return before
         loading.join()
-    return _first_that_loads(kind, study)
+    return _first_that_loads(place, study)
 
 
-def promoted_model(kind: PromptKind, study: Study) -> Model:
-    """The model that answers a study's prompts of `kind` once it is loaded; loads nothing.
+def promoted_model(kind: PromptKind, study: Study, label: str = "") -> Model:
+    """The model that answers prompts of `kind` in a study once it is loaded; loads nothing.
+
+    Args:
+        kind: Of the prompts.
+        study: The case's.
+        label: That the prompts draw; empty for the study's first.
 
     Raises:
         RejectedInput: None was promoted (``no-serving-model``).
     """
-    promoted = _promoted(kind, study)
-    return serving_model(kind, study) if promoted is None else promoted.model
+    promoted = _promoted(Place(study.pk, kind, label or first_label(study)))
+    return serving_model(kind, study, label) if promoted is None else promoted.model
 
 
 def warm_up() -> None:
@@ -123,51 +149,56 @@ def _watch() -> None:
 def _warm_quietly() -> None:
     """Loads one model after the other: in parallel each would take as long as all."""
     try:
-        for kind, study in product(WARMED, Study.objects.all()):
-            promoted = _promoted(kind, study)
-            if promoted is not None and not is_loaded(promoted.model):
-                _load_beside(promoted.model).join()
+        promoted = newest_promotions(without=recently_broken())
+        for promotion in sorted(promoted, key=lambda row: WARMED.index(PromptKind(row.prompt_kind))):
+            if not is_loaded(promotion.model):
+                _load_beside(promotion.model).join()
     except DatabaseError as error:  # not migrated yet, or not reachable: requests will say so
         logger.debug("promotions cannot be read (%s)", type(error).__name__)
     finally:
         close_old_connections()
 
 
-def _promoted(kind: PromptKind, study: Study) -> Promotion | None:
+def _promoted(place: Place) -> Promotion | None:
     """The newest promotion whose model is not known to be broken: one query, by the primary key downwards."""
-    found = Promotion.objects.filter(study=study, prompt_kind=kind).select_related("model")
-    if broken := [digest for digest, failure in list(known.broken.items()) if _is_recent(failure)]:
+    found = Promotion.objects.filter(study=place.study, prompt_kind=place.kind, label=place.label)
+    if broken := recently_broken():
         found = found.exclude(model__digest__in=broken)
-    return found.first()
+    return found.select_related("model").first()
 
 
-def _before(kind: PromptKind, study: Study, promoted: Model) -> Model | None:
+def recently_broken() -> list[str]:
+    """Digests of models that could not be loaded a short while ago."""
+    return [digest for digest, failure in list(known.broken.items()) if _is_recent(failure)]
+
+
+def _before(place: Place, promoted: Model) -> Model | None:
     """The model that answered before `promoted`, if it is still loaded."""
-    digest = known.answering.get((study.pk, kind))
+    digest = known.answering.get(place)
     if digest is None or digest == promoted.digest:
         return None
     found = Model.objects.filter(digest=digest).first()
     return found if found is not None and is_loaded(found) else None
 
 
-def _first_that_loads(kind: PromptKind, study: Study) -> Model:
+def _first_that_loads(place: Place, study: Study) -> Model:
     """The newest promoted model that can be loaded."""
-    while (promoted := _promoted(kind, study)) is not None:
+    while (promoted := _promoted(place)) is not None:
         try:
             _load(promoted.model)
         except RejectedInput:
             continue
-        return _answers(kind, study, promoted.model)
-    failure = known.broken.get(serving_model(kind, study).digest)
+        return _answers(place, promoted.model)
+    failure = known.broken.get(serving_model(place.kind, study, place.label).digest)
     if failure is not None:
         raise failure.error
-    raise _none_left(kind, study)
+    raise _none_left(place.kind)
 
 
-def _answers(kind: PromptKind, study: Study, model: Model) -> Model:
-    if known.answering.get((study.pk, kind)) != model.digest:
-        logger.info("%s answers %s prompts of %s from now on", model, kind.label, study)
-        known.answering[study.pk, kind] = model.digest
+def _answers(place: Place, model: Model) -> Model:
+    if known.answering.get(place) != model.digest:
+        logger.info("%s answers %s prompts from now on", model, place.kind.label)
+        known.answering[place] = model.digest
     return model
 
 

@@ -16,8 +16,7 @@ from annotation_backend.registry.models import Model, PromptKind
 from datasets.errors import RejectedInput
 from datasets.image.mask import Inside
 from datasets.pictures.picture_plane import PicturePlane
-from training.methods.needs import BOXED
-from training.model_package import Method
+from training.model_package import BOXED, Method
 from training.prompts.prompt import Box, Prompts
 
 WHOLE_VOLUME = (Method.SIX_POINTS, Method.CLICKS_3D, Method.DEEPEDIT, Method.TWO_STAGE)

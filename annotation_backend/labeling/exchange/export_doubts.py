@@ -6,6 +6,7 @@ from annotation_backend.labeling.exchange.export_masks import DrawnVolume, Expor
 from annotation_backend.labeling.exchange.export_places import Cut
 from datasets.finding import Finding, Level
 from datasets.pictures.picture_turn import RADIOLOGICAL
+from datasets.study.protocol import Protocol
 
 _MOST_NAMED = 20
 _WORDS = {"R": "right", "L": "left", "A": "front", "P": "back", "S": "head", "I": "feet"}
@@ -32,18 +33,19 @@ def doubts_of_volume(volume: DrawnVolume, overlap: int) -> Iterator[Finding]:
         yield Finding(
             Level.WARNING,
             "label-overlap",
-            f"{overlap} voxels have several labels; the one with the smaller value was written.",
+            f"{overlap} voxels have several labels; the one that stands first was written.",
             "Name the labels in the order that you want (--labels).",
             volume.name,
         )
 
 
-def doubts_of_export(masks: ExportedMasks, labels: Collection[str]) -> Iterator[Finding]:
+def doubts_of_export(masks: ExportedMasks, labels: Collection[str], protocol: Protocol | None) -> Iterator[Finding]:
     """Saves, drafts, regions and labels of an export that are in no volume.
 
     Args:
         masks: All that the export holds.
         labels: Those that were asked for; none for all.
+        protocol: Whose labels were asked for; None for `labels`.
     """
     if not masks.volumes:
         text = "The export has no saves with masks; no volume was made."
@@ -60,6 +62,7 @@ def doubts_of_export(masks: ExportedMasks, labels: Collection[str]) -> Iterator[
         remedy = "Compare them with the volume, or export with original_width and original_height."
         yield Finding(Level.WARNING, "size-assumed", text, remedy)
     yield from _left_out(masks, labels)
+    yield from _unknown(masks, protocol)
 
 
 def _assumed(volume: DrawnVolume) -> Finding:
@@ -136,6 +139,15 @@ def _left_out(masks: ExportedMasks, labels: Collection[str]) -> Iterator[Finding
     if masks.labels and (missing := len(set(labels) - set(masks.labels))):
         text = f"{missing} of the labels that were named have no mask in the export."
         yield Finding(Level.WARNING, "labels-missing", text, "Write labels as the project has them, capitals too.")
+
+
+def _unknown(masks: ExportedMasks, protocol: Protocol | None) -> Iterator[Finding]:
+    """Drawn labels that the protocol does not have are in no volume."""
+    known = masks.labels if protocol is None else protocol.label_names.values()
+    for label in sorted(set(masks.labels) - set(known)):
+        text = f"Masks are drawn as {label!r}, a label that the protocol does not have; they were left out."
+        remedy = "Give them a label of the protocol, or name the labels that you want (--labels)."
+        yield Finding(Level.WARNING, "label-unknown", text, remedy)
 
 
 def _named(what: str, numbers: Iterable[int]) -> str:

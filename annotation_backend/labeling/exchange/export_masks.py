@@ -6,7 +6,7 @@ becomes a volume of its own, one page a slice, whose place and pixel size are un
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeGuard
 
@@ -18,12 +18,13 @@ from annotation_backend.labeling.exchange.export_places import Cut, Place, Sourc
 from annotation_backend.labeling.exchange.export_rows import is_name
 from annotation_backend.labeling.masks.controls import HINT, SMART_BOX, SMART_POINT
 from annotation_backend.labeling.masks.regions import MASK_TYPES, Region, drawn_masks
-from curation.slices.assembly import assemble_mask
+from curation.slices.assembly import assemble_labels
 from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
-from datasets.image.mask import OEDEMA, TUMOUR, Mask
+from datasets.image.mask import Inside, Mask
 from datasets.image.volume import Grid
 from datasets.pictures.picture_plane import PicturePlane
+from datasets.study.shipped_protocols import FIRST, shipped_protocol
 
 MOST_LABELS = 255
 LARGEST_PICTURE = 1 << 26
@@ -61,6 +62,10 @@ class DrawnPage:
         """Boolean (height, width) of one label."""
         height, width = self.shape or (0, 0)
         return np.unpackbits(self.pixels[label], count=height * width).view(np.bool_).reshape(height, width)
+
+    def of_labels(self, labels: Iterable[str]) -> dict[str, Inside]:
+        """Boolean (height, width) of those of these labels that it has."""
+        return {label: self.unpacked(label) for label in labels if label in self.pixels}
 
 
 @dataclass
@@ -106,9 +111,10 @@ class ExportedMasks:
 
     @property
     def labels(self) -> list[str]:
-        """Labels that occur: tumour and oedema first, then by name."""
+        """Labels that occur: those of the first protocol in its order, then by name."""
         found = {label for volume in self.volumes.values() for page in volume.pages.values() for label in page.pixels}
-        return [label for label in (TUMOUR, OEDEMA) if label in found] + sorted(found - {TUMOUR, OEDEMA})
+        first = [label for label in shipped_protocol(FIRST).label_names.values() if label in found]
+        return first + sorted(found - set(first))
 
     def add(self, task: ExportedTask, *, sources: Sources, each_annotator: bool) -> None:
         """Decodes the saves of a task that count; one that cannot be read becomes a finding."""
@@ -217,7 +223,7 @@ def require_few_labels(labels: Collection[str]) -> None:
         )
 
 
-def mask_of_volume(volume: DrawnVolume, labels: Sequence[str]) -> tuple[Mask, int]:
+def mask_of_volume(volume: DrawnVolume, labels: Mapping[int, str]) -> tuple[Mask, int]:
     """The label map of a volume and the number of voxels where labels overlap: there the first of `labels` counts.
 
     Raises:
@@ -225,17 +231,9 @@ def mask_of_volume(volume: DrawnVolume, labels: Sequence[str]) -> tuple[Mask, in
             large its pictures are (``export-size``).
     """
     plane = volume.place.plane or _unknown_plane(volume)
-    overlap, pictures = 0, {}
-    for index, page in volume.pages.items():
-        picture, taken = np.zeros(plane.shape, np.uint8), np.zeros(plane.shape, np.uint8)
-        for value, label in reversed(list(enumerate(labels, start=1))):
-            if label in page.pixels:
-                inside = page.unpacked(label)
-                picture[inside] = value
-                taken += inside
-        overlap += int(np.count_nonzero(taken > 1))
-        pictures[index] = picture
-    return assemble_mask(pictures, plane, plane.grid, labels=dict(enumerate(labels, start=1))), overlap
+    slices = ((index, page.of_labels(labels.values())) for index, page in volume.pages.items())
+    assembled = assemble_labels(slices, plane, labels=labels)
+    return assembled.mask, assembled.overlap
 
 
 def sidecar_of(volume: DrawnVolume, mask: Mask) -> dict[str, Any]:

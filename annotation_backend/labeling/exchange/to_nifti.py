@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -15,6 +15,7 @@ import numpy as np
 from annotation_backend.labeling.exchange.export_doubts import doubts_of_export, doubts_of_volume
 from annotation_backend.labeling.exchange.export_file import exported_tasks
 from annotation_backend.labeling.exchange.export_masks import (
+    MOST_LABELS,
     DrawnVolume,
     ExportedMasks,
     mask_of_volume,
@@ -30,6 +31,7 @@ from datasets.formats.nifti import encode, read_grid
 from datasets.part_folder import part_folder, place_part
 from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
 from datasets.pictures.picture_turn import RADIOLOGICAL, turned
+from datasets.study.protocol import Protocol
 
 EXPORT_FILE = "export.json"
 EXPORT_FORMAT = "maskloop-export-1"
@@ -98,6 +100,7 @@ def export_to_nifti(
     sources: Sources,
     each_annotator: bool = False,
     labels: Sequence[str] = (),
+    protocol: Protocol | None = None,
     overwrite: bool = False,
 ) -> ConvertedExport:
     """Converts an export; of several annotations of a task the newest that was not cancelled counts.
@@ -108,6 +111,7 @@ def export_to_nifti(
         sources: Where pictures lie.
         each_annotator: One volume an annotator instead.
         labels: Those to keep, the first with value 1; otherwise all, tumour and oedema first.
+        protocol: Whose labels to keep instead, with its values.
         overwrite: Replace a folder that such a conversion made.
 
     Raises:
@@ -123,9 +127,8 @@ def export_to_nifti(
         else:
             masks.add(task, sources=sources, each_annotator=each_annotator)
     _require_one_case(masks)
-    report.findings += [*masks.findings, *doubts_of_export(masks, labels)]
-    kept = list(labels) or masks.labels
-    require_few_labels(kept)
+    report.findings += [*masks.findings, *doubts_of_export(masks, labels, protocol)]
+    kept = _values(list(labels) or masks.labels) if protocol is None else protocol.label_names
     with nullcontext() if out is None else part_folder(out.parent) as part:
         keys = sorted(masks.volumes, key=str)
         with ThreadPoolExecutor(WRITERS) as pool:
@@ -138,8 +141,13 @@ def export_to_nifti(
     return report
 
 
+def _values(labels: Sequence[str]) -> dict[int, str]:
+    require_few_labels(labels)
+    return dict(enumerate(labels, start=1))
+
+
 def _convert(
-    volume: DrawnVolume, labels: Sequence[str], part: Path | None
+    volume: DrawnVolume, labels: Mapping[int, str], part: Path | None
 ) -> tuple[list[dict[str, Any]], list[Finding]]:
     """Writes one volume and its JSON; returns its line of the report, and findings about it."""
     try:
@@ -151,12 +159,12 @@ def _convert(
         write_bytes(part / f"{volume.name}.nii.gz", content, is_one_of_many=True)
         beside = canonical_json(sidecar_of(volume, mask))
         write_bytes(part / f"{volume.name}.json", beside, is_one_of_many=True)
-    counts = np.bincount(mask.data.ravel(), minlength=len(labels) + 1)
+    counts = np.bincount(mask.data.ravel(), minlength=MOST_LABELS + 1)
     line = {
         "name": volume.name,
         "geometry": volume.place.geometry,
         "slices": len(volume.pages),
-        "voxels": {label: int(count) for label, count in zip(labels, counts[1:], strict=True) if count},
+        "voxels": {label: int(counts[value]) for value, label in labels.items() if counts[value]},
     }
     return [line], list(doubts_of_volume(volume, overlap))
 
@@ -172,7 +180,7 @@ def _require_one_case(masks: ExportedMasks) -> None:
         )
 
 
-def _description(file: Path, labels: Sequence[str], report: ConvertedExport) -> dict[str, Any]:
+def _description(file: Path, labels: Mapping[int, str], report: ConvertedExport) -> dict[str, Any]:
     try:
         software = version("maskloop")
     except PackageNotFoundError:
@@ -181,7 +189,7 @@ def _description(file: Path, labels: Sequence[str], report: ConvertedExport) -> 
         "format": EXPORT_FORMAT,
         "software": {"maskloop": software},
         "source_sha256": sha256_of_file(file),
-        "labels": {str(value): label for value, label in enumerate(labels, start=1)},
+        "labels": {str(value): label for value, label in labels.items()},
         "tasks": report.tasks,
         "volumes": report.volumes,
         "findings": [finding.as_dict() for finding in report.findings],

@@ -24,9 +24,10 @@ from annotation_backend.labeling.studio.answers import record_of
 from annotation_backend.labeling.studio.client import call
 from annotation_backend.labeling.studio.task_data import digest_of
 from annotation_backend.registry.models import PromptKind
-from datasets.image.mask import OEDEMA
 
 _TAG = re.compile(r"<[^>]*>")
+_NAME = re.compile(r"[^\W_][\w .-]{0,79}")
+"""Labels that the editor can show; one with other characters came by Label Studio's API."""
 
 
 def bring_interface_up_to_date(project: LabelingProject, settings: ProjectSettings | None = None) -> bool:
@@ -82,8 +83,14 @@ def wanted_interface(project: LabelingProject, settings: ProjectSettings | None 
     settings, summary = settings or project_settings(project), _summary(project)
     foreign, kept = foreign_controls(summary["created_annotations"]), _in_use(summary)
     return {
-        "label_config": label_config(settings.mask_format, has_oedema=settings.has_oedema, kept=kept, foreign=foreign),
-        "expert_instruction": instruction(),
+        "label_config": label_config(
+            settings.mask_format,
+            project.protocol,
+            hidden=settings.hidden_labels(project.protocol),
+            kept=kept,
+            foreign=foreign,
+        ),
+        "expert_instruction": instruction(project.protocol),
     }
 
 
@@ -109,7 +116,7 @@ def change_settings(project: LabelingProject, settings: ProjectSettings, *, pers
         RejectedInput: As `check_settings`.
         TryAgain: Label Studio does not answer; then nothing was changed here, and the same change may be asked again.
     """
-    check_settings(settings)
+    check_settings(settings, project.study)
     before = project_settings(project)
     if settings == before:
         return False
@@ -149,6 +156,7 @@ def _summary(project: LabelingProject) -> dict[str, Any]:
 def _in_use(summary: Mapping[str, Any]) -> frozenset[str]:
     """Controls and labels that annotations or drafts of the project use, and that Label Studio refuses to lose."""
     labels = [summary["created_labels"], summary["created_labels_drafts"]]
+    ours = {one.value for one in MaskFormat}
     controls = {key.partition("|")[0] for key in summary["created_annotations"]}.union(*labels)
-    used = {name for counts in labels for of_control in counts.values() for name in of_control}
-    return frozenset(controls & {one.value for one in MaskFormat} | used & {OEDEMA})
+    used = {name for counts in labels for control in ours & set(counts) for name in counts[control]}
+    return frozenset(controls & ours | {name for name in used if _NAME.fullmatch(name)})

@@ -1,31 +1,31 @@
-"""The labelling interface as Label Studio's XML, built from a project's settings."""
+"""The labelling interface as Label Studio's XML, built from a protocol's labels and a project's settings."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from html import escape
 
 from django.conf import settings as django_settings
 
 from annotation_backend.labeling.masks.controls import (
-    BOX_LABEL,
     COMPANION,
     EXTREME_LABEL,
     HINT,
     IMAGE,
-    POINT_LABEL,
     SMART_BOX,
     SMART_POINT,
     START_OVER_LABEL,
     UNDO_LABEL,
     MaskFormat,
+    box_label,
+    point_label,
 )
-from datasets.image.mask import OEDEMA, TUMOUR
+from datasets.study.protocol import Label, Protocol
 
 GUIDE_PATH = "/guide/"
 """The annotator's guide, on our service; no sign-in."""
 
-_COLOURS = {TUMOUR: "#e8590c", OEDEMA: "#1098ad"}
 _PROMPT_COLOUR, _EXTREME_COLOUR, _SESSION_COLOUR = "#1971c2", "#7048e8", "#868e96"
-_HOTKEYS = {TUMOUR: 1, POINT_LABEL: 2, BOX_LABEL: 3, EXTREME_LABEL: 4, UNDO_LABEL: 5, START_OVER_LABEL: 6, OEDEMA: 7}
+_POINT_KEY, _BOX_KEY, _EXTREME_KEY, _UNDO_KEY, _START_OVER_KEY = "2", "3", "4", "5", "6"
+_UNKNOWN_COLOUR = "#868e96"
 _TAGS = {MaskFormat.BRUSH: "BrushLabels", MaskFormat.BITMASK: "BitmaskLabels"}
 _TOOLS = {MaskFormat.BRUSH: "brush-tool", MaskFormat.BITMASK: "bitmask-tool"}
 
@@ -51,23 +51,34 @@ _STYLE = """
 three points would be a turned one, which no model takes."""
 
 
-def label_config(mask_format: MaskFormat, *, has_oedema: bool, kept: Collection[str] = (), foreign: str = "") -> str:
+def label_config(
+    mask_format: MaskFormat,
+    protocol: Protocol,
+    *,
+    hidden: Collection[str] = (),
+    kept: Collection[str] = (),
+    foreign: str = "",
+) -> str:
     """The labelling interface, as XML for Label Studio.
 
     Args:
         mask_format: The tool that annotators draw with.
-        has_oedema: Whether they draw oedema as well.
+        protocol: Whose labels they draw.
+        hidden: Labels of it that they are not offered.
         kept: Controls and labels that annotations of the project use though they are not offered any more: the other
-            format's control, the oedema label. Label Studio refuses to lose them; shown in old annotations only.
+            format's control, a hidden label, one that the protocol does not have. Label Studio refuses to lose them;
+            shown in old annotations only.
         foreign: Controls that are not ours and are kept for the same reason, as `foreign_controls` writes them.
     """
-    labels = [TUMOUR, *([OEDEMA] if has_oedema or OEDEMA in kept else [])]
-    hidden = [] if has_oedema else [OEDEMA]
+    labels = [label for label in protocol.labels if label.name not in hidden or label.name in kept]
+    labels += _unknown(protocol, kept)
+    known = {label.name for label in protocol.labels}
+    offered = known - set(hidden)
     other = MaskFormat.BITMASK if mask_format is MaskFormat.BRUSH else MaskFormat.BRUSH
-    drawing = _mask_control(mask_format, labels, hidden=hidden)
+    drawing = _mask_control(mask_format, labels, offered=offered)
     style = _STYLE
     if other.value in kept:
-        drawing += _mask_control(other, labels, hidden=labels)
+        drawing += _mask_control(other, labels, offered=())
         style += f'\n    [aria-label="{_TOOLS[other]}"] {{ display: none !important; }}'
     return f"""<View>
   <Style>{style}
@@ -80,12 +91,7 @@ def label_config(mask_format: MaskFormat, *, has_oedema: bool, kept: Collection[
         <TextArea name="{HINT}" toName="{IMAGE}" editable="false" maxSubmissions="1"/>
       </View>
     </View>
-    <View className="controls">{drawing}
-      <KeyPointLabels name="{SMART_POINT}" toName="{IMAGE}" smart="true" smartOnly="true" showInline="true">{_prompts()}
-      </KeyPointLabels>
-      <RectangleLabels name="{SMART_BOX}" toName="{IMAGE}" smart="true" smartOnly="true" showInline="true">
-        {_label(BOX_LABEL, _PROMPT_COLOUR)}
-      </RectangleLabels>
+    <View className="controls">{drawing}{_smart_controls(protocol.prompted_label)}
     </View>
     <Header size="6" value="$review_comment" style="margin: 0; color: #b42318"/>
   </View>
@@ -109,16 +115,16 @@ def guide_url() -> str:
     return escape(f"{django_settings.MASKLOOP_URL}{GUIDE_PATH}")
 
 
-def instruction() -> str:
+def instruction(protocol: Protocol) -> str:
     """The guide in short, as HTML, which Label Studio shows behind its button for instructions."""
+    first, prompted = protocol.labels[0], protocol.prompted_label
+    chosen = f"key {first.key}" if first.key else f"the label {first.name}"
+    brush = f"{chosen}, then draw. To change a mask that is there, click its line under Regions first."
     return f"""<ol>
 <li><b>Look</b> at the left picture. A mask that a model drew is there already. Is it right? Press Submit.</li>
-<li><b>Brush</b> what is missing: key 1, then draw. To change a mask that is there, click its line under Regions first.
-Eraser and size are in the tool bar. Press Esc before anything new.</li>
-<li><b>Let a model draw</b>: switch on Auto-Annotation below and click the tool at the end of the tool bar. Then K and 2
-for a point: Ctrl+click into the tumour, Ctrl+Alt+click for "not here". Or R and 3 for a box: draw it around the tumour.
-Press the keys again before each prompt. The tick takes the mask, the cross refuses it.</li>
-<li><b>Submit</b>. A picture without tumour: submit it empty.</li>
+<li><b>Brush</b> what is missing: {brush}
+Eraser and size are in the tool bar. Press Esc before anything new.</li>{_prompting(prompted) if prompted else ""}
+<li><b>Submit</b>. A picture without {(prompted or first).name.lower()}: submit it empty.</li>
 <li>A returned task shows the reviewer's comment above the pictures: correct it and press Update.</li>
 </ol>
 <p><a href="{guide_url()}" target="_blank" rel="noopener">How to, on one page with pictures</a></p>"""
@@ -127,24 +133,50 @@ Press the keys again before each prompt. The tick takes the mask, the cross refu
 _IMAGE = 'zoom="true" zoomControl="true" brightnessControl="true" contrastControl="true" smoothing="false"'
 
 
-def _mask_control(mask_format: MaskFormat, labels: list[str], *, hidden: Collection[str]) -> str:
+def _prompting(label: Label) -> str:
+    name = label.name.lower()
+    return f"""
+<li><b>Let a model draw</b>: switch on Auto-Annotation below and click the tool at the end of the tool bar. Then K and 2
+for a point: Ctrl+click into the {name}, Ctrl+Alt+click for "not here". Or R and 3 for a box: draw it around the {name}.
+Press the keys again before each prompt. The tick takes the mask, the cross refuses it.</li>"""
+
+
+def _unknown(protocol: Protocol, kept: Collection[str]) -> list[Label]:
+    """Labels of annotations that the protocol does not have: Label Studio refuses an interface without them."""
+    known = {label.name for label in protocol.labels} | {one.value for one in MaskFormat}
+    return [Label(0, name, _UNKNOWN_COLOUR) for name in sorted(set(kept) - known)]
+
+
+def _mask_control(mask_format: MaskFormat, labels: Sequence[Label], *, offered: Collection[str]) -> str:
     tag = _TAGS[mask_format]
-    lines = "".join(f"\n        {_label(name, _COLOURS[name], hidden=name in hidden)}" for name in labels)
+    lines = "".join(
+        f"\n        {_label(each.name, each.colour, key=each.key, is_hidden=each.name not in offered)}"
+        for each in labels
+    )
     return f"""
       <{tag} name="{mask_format.value}" toName="{IMAGE}" smart="false" showInline="true">{lines}
       </{tag}>"""
 
 
-def _prompts() -> str:
-    colours = {
-        POINT_LABEL: _PROMPT_COLOUR,
-        EXTREME_LABEL: _EXTREME_COLOUR,
-        UNDO_LABEL: _SESSION_COLOUR,
-        START_OVER_LABEL: _SESSION_COLOUR,
-    }
-    return "".join(f"\n        {_label(name, colour)}" for name, colour in colours.items())
+def _smart_controls(label: Label | None) -> str:
+    """The prompts by which models draw a label; none where all labels are drawn by hand."""
+    if label is None:
+        return ""
+    points = [
+        (point_label(label.name), _PROMPT_COLOUR, _POINT_KEY),
+        (EXTREME_LABEL, _EXTREME_COLOUR, _EXTREME_KEY),
+        (UNDO_LABEL, _SESSION_COLOUR, _UNDO_KEY),
+        (START_OVER_LABEL, _SESSION_COLOUR, _START_OVER_KEY),
+    ]
+    lines = "".join(f"\n        {_label(name, colour, key=key)}" for name, colour, key in points)
+    return f"""
+      <KeyPointLabels name="{SMART_POINT}" toName="{IMAGE}" smart="true" smartOnly="true" showInline="true">{lines}
+      </KeyPointLabels>
+      <RectangleLabels name="{SMART_BOX}" toName="{IMAGE}" smart="true" smartOnly="true" showInline="true">
+        {_label(box_label(label.name), _PROMPT_COLOUR, key=_BOX_KEY)}
+      </RectangleLabels>"""
 
 
-def _label(name: str, colour: str, *, hidden: bool = False) -> str:
-    offered = 'visible="false"' if hidden else f'hotkey="{_HOTKEYS[name]}"'
-    return f'<Label value="{name}" background="{colour}" {offered}/>'
+def _label(name: str, colour: str, *, key: str, is_hidden: bool = False) -> str:
+    offered = ' visible="false"' if is_hidden else f' hotkey="{key}"' if key else ""
+    return f'<Label value="{escape(name)}" background="{colour}"{offered}/>'

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from annotation_backend.accounts.models import User
 from annotation_backend.labeling.masks.controls import MaskFormat
 from annotation_backend.labeling.masks.regions import Region, mask_of
-from datasets.image.mask import TUMOUR
 from datasets.pictures.picture_plane import PicturePlane
 
 _FORMATS = {"brushlabels": MaskFormat.BRUSH, "bitmasklabels": MaskFormat.BITMASK}
@@ -25,7 +24,7 @@ _FORMATS = {"brushlabels": MaskFormat.BRUSH, "bitmasklabels": MaskFormat.BITMASK
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One region of the tumour on the open slice.
+    """One region of the label that prompts draw, on the open slice.
 
     Args:
         mask: Boolean (height, width).
@@ -42,7 +41,7 @@ class OpenTask:
 
     Args:
         person: The annotator who prompts, as far as a draft tells.
-        mask: Boolean (height, width): the tumour as saved last, or as predicted.
+        mask: Boolean (height, width): the label that prompts draw, as saved last or as predicted.
         parts: The regions that make it up, by id.
         saved: When a person saved the mask; None for a prediction, or no mask.
     """
@@ -53,13 +52,14 @@ class OpenTask:
     saved: datetime | None
 
 
-def read_open_task(task: Mapping[str, Any], plane: PicturePlane, *, asking: Collection[str]) -> OpenTask:
+def read_open_task(task: Mapping[str, Any], plane: PicturePlane, *, asking: Collection[str], label: str) -> OpenTask:
     """Reads the task of an interactive request.
 
     Args:
         task: As Label Studio sends it, with drafts, annotations and predictions.
         plane: How its picture lies.
         asking: Ids of the prompts that the request is about.
+        label: The label that prompts draw.
     """
     drafts = _rows(task.get("drafts"))
     own = next((draft for draft in drafts if _ids(draft) & set(asking)), None) or _newest(drafts)
@@ -68,9 +68,9 @@ def read_open_task(task: Mapping[str, Any], plane: PicturePlane, *, asking: Coll
     saved = _time(shown) if shown else None
     shown = shown or _newest(_rows(task.get("predictions"))) or {}
     parts = {
-        str(region["id"]): _part(region, plane)
+        str(region["id"]): _part(region, plane, label)
         for region in _regions(shown)
-        if region.get("type") in tuple(_FORMATS) and region.get("id") and _is_tumour(region)
+        if region.get("type") in tuple(_FORMATS) and region.get("id") and _is_of(label, region)
     }
     mask = np.zeros(plane.shape, dtype=bool)
     for part in parts.values():
@@ -78,8 +78,8 @@ def read_open_task(task: Mapping[str, Any], plane: PicturePlane, *, asking: Coll
     return OpenTask(_person(own), mask, parts, saved)
 
 
-def _part(region: Region, plane: PicturePlane) -> Part:
-    pixels = mask_of([region], height=plane.height, width=plane.width).pixels
+def _part(region: Region, plane: PicturePlane, label: str) -> Part:
+    pixels = mask_of([region], height=plane.height, width=plane.width, label=label).pixels
     return Part(pixels, _FORMATS[region["type"]])
 
 
@@ -90,10 +90,10 @@ def _person(draft: Mapping[str, Any] | None) -> User | None:
     return User.objects.filter(email__iexact=email).first()
 
 
-def _is_tumour(region: Region) -> bool:
+def _is_of(label: str, region: Region) -> bool:
     value = region.get("value")
     labels = value.get(region["type"]) if isinstance(value, Mapping) else None
-    return isinstance(labels, list) and TUMOUR in labels
+    return isinstance(labels, list) and label in labels
 
 
 def _rows(value: object) -> list[Mapping[str, Any]]:

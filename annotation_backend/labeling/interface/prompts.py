@@ -6,16 +6,16 @@ from typing import Any
 
 from annotation_backend.inference.sessions.smart_prompts import SessionCommand, SmartPrompt
 from annotation_backend.labeling.masks.controls import (
-    BOX_LABEL,
     EXTREME_LABEL,
     EXTREME_POINT,
     IMAGE,
-    POINT_LABEL,
     SESSION,
     SMART_BOX,
     SMART_POINT,
     START_OVER_LABEL,
     UNDO_LABEL,
+    box_label,
+    point_label,
 )
 from annotation_backend.labeling.masks.regions import Region
 from annotation_backend.registry.models import PromptKind
@@ -31,23 +31,28 @@ _LONGEST_ID = 64
 _KEYPOINT, _RECTANGLE = "keypointlabels", "rectanglelabels"
 
 
-_CONTROLS: Mapping[tuple[str, str], tuple[PromptKind | SessionCommand, str]] = {
-    (SMART_POINT, POINT_LABEL): (PromptKind.POINT, _KEYPOINT),
-    (SMART_BOX, BOX_LABEL): (PromptKind.BOX, _RECTANGLE),
-    (EXTREME_POINT, EXTREME_LABEL): (PromptKind.EXTREME_POINTS, _KEYPOINT),
-    (SESSION, UNDO_LABEL): (SessionCommand.UNDO, _KEYPOINT),
-    (SESSION, START_OVER_LABEL): (SessionCommand.START_OVER, _KEYPOINT),
-}
-"""The prompt or command that a region stands for, by its control and label, and the region's type."""
+_Meaning = tuple[PromptKind | SessionCommand, str]
 
 
-def read_context(regions: Iterable[Region], *, plane: PicturePlane, index: int) -> tuple[SmartPrompt, ...]:
+def _controls(label: str) -> Mapping[tuple[str, str], _Meaning]:
+    """The prompt or command that a region stands for, by its control and label, and the region's type."""
+    return {
+        (SMART_POINT, point_label(label)): (PromptKind.POINT, _KEYPOINT),
+        (SMART_BOX, box_label(label)): (PromptKind.BOX, _RECTANGLE),
+        (EXTREME_POINT, EXTREME_LABEL): (PromptKind.EXTREME_POINTS, _KEYPOINT),
+        (SESSION, UNDO_LABEL): (SessionCommand.UNDO, _KEYPOINT),
+        (SESSION, START_OVER_LABEL): (SessionCommand.START_OVER, _KEYPOINT),
+    }
+
+
+def read_context(regions: Iterable[Region], *, plane: PicturePlane, index: int, label: str) -> tuple[SmartPrompt, ...]:
     """The smart prompts of an interactive request; regions that are no points or boxes are passed over.
 
     Args:
         regions: The context's result.
         plane: The picture's plane.
         index: The slice's index.
+        label: The label that prompts draw.
 
     Raises:
         RejectedInput: A prompt that is not on the picture (``prompt-position``), that was made on a rotated picture
@@ -61,14 +66,17 @@ def read_context(regions: Iterable[Region], *, plane: PicturePlane, index: int) 
             f"Expected at most {MOST_PROMPTS} prompts at once, got {len(pointing)}.",
             remedy="Accept or reject the suggestion, then go on.",
         )
-    return tuple(_read(region, plane, index) for region in pointing)
+    controls = _controls(label)
+    return tuple(_read(region, plane, index, controls=controls) for region in pointing)
 
 
-def _read(region: Region, plane: PicturePlane, index: int) -> SmartPrompt:
+def _read(
+    region: Region, plane: PicturePlane, index: int, *, controls: Mapping[tuple[str, str], _Meaning]
+) -> SmartPrompt:
     value = region.get("value")
     if not isinstance(value, Mapping):
         raise _unknown_control("a region without a value")
-    meaning = _meaning(region, value)
+    meaning = _meaning(region, value, controls)
     _require_picture(region, plane)
     _refuse_rotation(region, value)
     identifier = region.get("id")
@@ -77,13 +85,15 @@ def _read(region: Region, plane: PicturePlane, index: int) -> SmartPrompt:
     return SmartPrompt(identifier, meaning, _prompts(region, value, meaning, at=(plane, index)))
 
 
-def _meaning(region: Region, value: Mapping[str, Any]) -> PromptKind | SessionCommand:
+def _meaning(
+    region: Region, value: Mapping[str, Any], controls: Mapping[tuple[str, str], _Meaning]
+) -> PromptKind | SessionCommand:
     labels = value.get(region["type"])
     label = labels[0] if isinstance(labels, list) and len(labels) == 1 else None
     control = region.get("from_name")
     if not isinstance(label, str) or not isinstance(control, str) or region.get("to_name") != IMAGE:
         raise _unknown_control("another picture or no label")
-    meaning, kind = _CONTROLS.get((control, label), (None, ""))
+    meaning, kind = controls.get((control, label), (None, ""))
     if meaning is None or kind != region["type"]:
         raise _unknown_control("a control or label that is not ours")
     return meaning

@@ -11,13 +11,21 @@ SMART_BOX = "smart_box"
 EXTREME_POINT = SESSION = SMART_POINT
 HINT = "hint"
 
-POINT_LABEL = "Tumour point"
-BOX_LABEL = "Tumour box"
 EXTREME_LABEL = "Extreme point"
 UNDO_LABEL = "Undo last prompt"
 START_OVER_LABEL = "Start over"
 """All of them on the control of the points: each control would bring a smart point tool of its own, all with the same
 picture, and a label does nothing while another control's tool is chosen."""
+
+
+def point_label(label: str) -> str:
+    """The label of the points by which a model is asked for a label."""
+    return f"{label} point"
+
+
+def box_label(label: str) -> str:
+    """The label of the boxes by which a model is asked for a label."""
+    return f"{label} box"
 
 
 class MaskFormat(StrEnum):

@@ -13,7 +13,7 @@ from annotation_backend.labeling.models.annotation import (
     ReceivedBy,
 )
 from annotation_backend.labeling.models.decoding import DECODING
-from annotation_backend.labeling.models.mask import CaseMask
+from annotation_backend.labeling.models.mask import CaseMask, label_rows
 from annotation_backend.labeling.models.project import FormerTask, LabelingProject, LabelingTask, TaskState, number_of
 from annotation_backend.labeling.models.settings import ProjectTab, SettingsChange
 from annotation_backend.labeling.models.version import AnnotationFinding, FindingKind, Restoration, VersionMasks
@@ -59,5 +59,6 @@ __all__ = [
     "Subject",
     "TaskState",
     "VersionMasks",
+    "label_rows",
     "number_of",
 ]

@@ -1,7 +1,8 @@
 """CaseMask: a mask volume assembled from the annotations of a case's slices."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
@@ -11,6 +12,12 @@ from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models.annotation import Annotation, AnnotationQuerySet, NamedDrawer
 from annotation_backend.labeling.models.decoding import DECODING
 from annotation_backend.labeling.models.version import Restoration
+from datasets.finding import Level
+
+
+def label_rows(labels: Mapping[int, str]) -> list[list[Any]]:
+    """Labels as `CaseMask.labels` keeps them: value and name, the one that counts most first."""
+    return [[value, name] for value, name in labels.items()]
 
 
 class CaseMask(models.Model):
@@ -24,6 +31,7 @@ class CaseMask(models.Model):
     annotated_slices = models.JSONField(help_text="Slice indices that a person submitted")
     unannotated_slices = models.JSONField(help_text="Published slice indices that nobody submitted: empty in the mask")
     findings = models.JSONField(default=list)
+    labels = models.JSONField(help_text="Value and name of each label it may hold, the one that counts most first")
     decoding = models.PositiveSmallIntegerField(default=DECODING, help_text="Which decoding of its saves it shows")
     created = models.DateTimeField(auto_now_add=True)
 
@@ -40,9 +48,27 @@ class CaseMask(models.Model):
         return self.case.folder / self.file
 
     @property
-    def is_of_today(self) -> bool:
-        """Whether it shows its saves as they are decoded now, rather than as an earlier version did."""
-        return self.decoding == DECODING
+    def label_names(self) -> dict[int, str]:
+        """Name of each value, as a `Mask` carries it."""
+        return {int(value): str(name) for value, name in self.labels}
+
+    def is_of_today(self, labels: Mapping[int, str]) -> bool:
+        """Whether it shows its saves as they are decoded now, rather than as an earlier version or protocol did.
+
+        Args:
+            labels: Those of the case's protocol.
+        """
+        return self.decoding == DECODING and self.labels == label_rows(labels)
+
+    @property
+    def blocking_findings(self) -> Sequence[Mapping[str, str]]:
+        """The findings with which it cannot be approved; the others only say what was done."""
+        return [finding for finding in self.findings if finding.get("level") != Level.INFO]
+
+    @property
+    def notes(self) -> Sequence[Mapping[str, str]]:
+        """The findings that only say what was done."""
+        return [finding for finding in self.findings if finding.get("level") == Level.INFO]
 
     def is_on(self, slices: Collection[int]) -> bool:
         """Whether these are the slices that somebody submitted: a save may move to another task as it was."""

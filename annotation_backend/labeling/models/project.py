@@ -7,6 +7,7 @@ from django.db import models
 from annotation_backend.cases.models import Case
 from annotation_backend.registry.models import Model
 from annotation_backend.studies.models import Study
+from datasets.study.protocol import Protocol
 
 
 class LabelingProject(models.Model):
@@ -30,6 +31,11 @@ class LabelingProject(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def protocol(self) -> Protocol:
+        """Its study's protocol."""
+        return self.study.protocol
 
 
 class TaskState(models.TextChoices):

@@ -12,7 +12,7 @@ class SettingsChange(models.Model):
 
     project = models.ForeignKey(LabelingProject, on_delete=models.CASCADE, related_name="settings_changes")
     mask_format = models.CharField(max_length=10, choices=[(one.value, one.value) for one in MaskFormat])
-    has_oedema = models.BooleanField()
+    labels = models.JSONField(default=dict, help_text="Label to whether it is offered, where that was chosen")
     prompt_models = models.JSONField(help_text="Kind of prompt to the name and version of the model that answers it")
     person = models.ForeignKey(
         User, null=True, on_delete=models.PROTECT, related_name="+", help_text="None for a command"

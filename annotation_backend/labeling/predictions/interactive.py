@@ -20,7 +20,11 @@ from annotation_backend.inference.sessions.sessions import keep_answer, record_r
 from annotation_backend.inference.sessions.smart_prompts import SessionCommand
 from annotation_backend.labeling.interface.hints import hint_region
 from annotation_backend.labeling.interface.open_task import OpenTask, read_open_task
-from annotation_backend.labeling.interface.project_settings import answering_model, project_settings
+from annotation_backend.labeling.interface.project_settings import (
+    answering_model,
+    project_settings,
+    prompted_label,
+)
 from annotation_backend.labeling.interface.prompts import read_context
 from annotation_backend.labeling.masks.regions import Region, region_of
 from annotation_backend.labeling.models import LabelingTask
@@ -57,10 +61,11 @@ def answer(record: LabelingTask, task: Mapping[str, Any], context: Sequence[Regi
     if record.case.exclusion is not None:
         return _refused(excluded(record.case))
     plane = picture_plane(record.case)
-    read = read_context(context, plane=plane, index=record.slice_index)
+    label = prompted_label(record.project)
+    read = read_context(context, plane=plane, index=record.slice_index, label=label)
     if not read:
         return _result([], model_version="")
-    seen = read_open_task(task, plane, asking={prompt.region_id for prompt in read})
+    seen = read_open_task(task, plane, asking={prompt.region_id for prompt in read}, label=label)
     session = session_of(record.case, seen.person or _likely_person(record.case))
     request = record_request(session, record.slice_index, read, current=CurrentMask(seen.mask, seen.saved))
     if request.command is not None:
@@ -100,7 +105,7 @@ def _answered(
     logger.info("answered %s on %s with %s in %.3f s", kind, record, answer.model_version, answer.seconds)
     regions = [
         *_mask_regions(record, seen, mask, score=answer.score),
-        hint_region(_understood(request, answer, seen=bool(mask.any()))),
+        hint_region(_understood(request, answer, label=prompted_label(record.project), seen=bool(mask.any()))),
     ]
     return _result(regions, model_version=answer.model_version, score=answer.score)
 
@@ -124,26 +129,29 @@ def _undone(record: LabelingTask, request: SessionRequest, seen: OpenTask) -> Re
 def _mask_regions(record: LabelingTask, seen: OpenTask, mask: Any, *, score: float | None) -> list[dict[str, Any]]:
     """The mask in place of what is there: Label Studio replaces the region whose id comes back.
 
-    The largest region of the tumour becomes the mask; any other only loses the pixels that the mask no longer holds.
+    The largest region of the label becomes the mask; any other only loses the pixels that the mask no longer holds.
     """
+    label = prompted_label(record.project)
     sizes = {identifier: int(part.mask.sum()) for identifier, part in seen.parts.items()}
     main = max(sizes, key=lambda identifier: sizes[identifier], default=None)
     if main is None:
         chosen = project_settings(record.project).mask_format
-        return [region_of(mask, region_id=region_id_of(record), score=score, mask_format=chosen)]
-    regions = [region_of(mask, region_id=main, score=score, mask_format=seen.parts[main].mask_format)]
+        region_id = region_id_of(record)
+        return [region_of(mask, region_id=region_id, score=score, label=label, mask_format=chosen)]
+    shown = seen.parts[main].mask_format
+    regions = [region_of(mask, region_id=main, score=score, label=label, mask_format=shown)]
     for identifier, part in seen.parts.items():
         if identifier != main and (part.mask & ~mask).any():
             rest = part.mask & mask
-            regions.append(region_of(rest, region_id=identifier, score=None, mask_format=part.mask_format))
+            regions.append(region_of(rest, region_id=identifier, score=None, label=label, mask_format=part.mask_format))
     return regions
 
 
-def _understood(request: SessionRequest, answer: Answer, *, seen: bool) -> str:
+def _understood(request: SessionRequest, answer: Answer, *, label: str, seen: bool) -> str:
     """The hint after an answer: which prompts were understood, and which model drew."""
     prompts = request.prompts.get(request.kind or PromptKind.POINT, Prompts())
     if request.kind is PromptKind.POINT:
-        given = _counted(prompts)
+        given = _counted(prompts, label)
     elif request.kind is PromptKind.BOX:
         given = "Box"
     else:
@@ -155,11 +163,11 @@ def _understood(request: SessionRequest, answer: Answer, *, seen: bool) -> str:
     )
 
 
-def _counted(prompts: Prompts) -> str:
+def _counted(prompts: Prompts, label: str) -> str:
     inside = sum(click.positive for click in prompts.clicks)
     outside = len(prompts.clicks) - inside
     beside = f", {outside} beside it" if outside else ""
-    return f"{inside} click{'' if inside == 1 else 's'} in the tumour{beside}"
+    return f"{inside} click{'' if inside == 1 else 's'} in the {label.lower()}{beside}"
 
 
 def _points_missing(points: Sequence[Any], plane: PicturePlane) -> str:

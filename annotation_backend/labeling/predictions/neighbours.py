@@ -26,7 +26,7 @@ from annotation_backend.labeling.saves.confirm import confirm_saves
 from annotation_backend.labeling.versions.assembly import current_saves
 from annotation_backend.labeling.versions.decoded_masks import mask_in, stored_masks
 from datasets.errors import MaskloopError
-from datasets.image.mask import TUMOUR, Inside
+from datasets.image.mask import Inside
 
 logger = logging.getLogger(__name__)
 
@@ -174,8 +174,11 @@ def _session(due: Due) -> Session | None:
 
 def _saved(case: Case) -> dict[int, Inside]:
     """Masks that people submitted, by slice: they always win over a model's."""
+    label = case.protocol.prompted_label
+    if label is None:
+        return {}
     saves = {index: save for index, save in current_saves(case).items() if save is not None}
-    return {index: mask_in(stored_masks(save), TUMOUR) for index, save in saves.items()}
+    return {index: mask_in(stored_masks(save), label.name) for index, save in saves.items()}
 
 
 def _waiting(session: Session) -> dict[int, LabelingTask]:

@@ -12,7 +12,11 @@ from annotation_backend.inference.jobs import embed_case
 from annotation_backend.inference.serving.initial_masks import initial_masks
 from annotation_backend.inference.serving.segmenting import SlicePrediction
 from annotation_backend.job_queue import queue_once
-from annotation_backend.labeling.interface.project_settings import answering_model, project_settings
+from annotation_backend.labeling.interface.project_settings import (
+    answering_model,
+    project_settings,
+    prompted_label,
+)
 from annotation_backend.labeling.masks.controls import MaskFormat
 from annotation_backend.labeling.masks.regions import region_of
 from annotation_backend.labeling.models import LabelingTask, TaskState
@@ -45,7 +49,7 @@ def push_predictions(case: Case, *, progress: Progress | None = None) -> int:
         RejectedInput: No model serves.
     """
     waiting = list(waiting_tasks(case).select_related("project"))
-    if not waiting:
+    if not waiting or case.protocol.prompted_label is None:
         return 0
     model = answering_model(waiting[0].project, PromptKind.AUTOMATIC)
     tasks = [task for task in waiting if task.drawn_by_id != model.pk]
@@ -77,7 +81,7 @@ def push_drawn(tasks: Sequence[LabelingTask], drawn: Sequence[SlicePrediction]) 
 
 
 def region_id_of(task: LabelingTask) -> str:
-    """Id of the tumour's region on a task: always the same, so that Label Studio puts a newer mask in its place."""
+    """Id of a prediction's region on a task: always the same, so that Label Studio puts a newer mask in its place."""
     return f"tumour{task.pk}"
 
 
@@ -99,7 +103,8 @@ def push_masks(drawn: Sequence[tuple[LabelingTask, Inside, str]]) -> None:
     bodies = []
     for task, mask, version in drawn:
         chosen = project_settings(task.project).mask_format
-        region = region_of(mask, region_id=region_id_of(task), score=None, mask_format=chosen)
+        label = prompted_label(task.project)
+        region = region_of(mask, region_id=region_id_of(task), score=None, label=label, mask_format=chosen)
         result = [region] if mask.any() else []
         bodies.append({"task": task.label_studio_id, "result": result, "model_version": version})
     show_predictions([task for task, _, _ in drawn], bodies)
@@ -124,7 +129,10 @@ def result_of(
     if prediction.mask.any():
         mask_format = mask_format or project_settings(task.project).mask_format
         region_id = region_id_of(task)
+        label = prompted_label(task.project)
         body["result"] = [
-            region_of(prediction.mask, region_id=region_id, score=prediction.score, mask_format=mask_format)
+            region_of(
+                prediction.mask, region_id=region_id, score=prediction.score, label=label, mask_format=mask_format
+            )
         ]
     return body if prediction.score is None else {**body, "score": prediction.score}

@@ -1,14 +1,15 @@
-"""Renews the addresses of all cases' pictures, because a person who leaves may have kept the old ones."""
+"""Renews the addresses of cases' pictures, because a person who leaves may have kept the old ones."""
 
 from django.db import transaction
 
 from annotation_backend.cases.exclusion import draw_new_addresses
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.signals import addresses_renewed
+from annotation_backend.studies.models import Study
 
 
-def renew_all_addresses() -> int:
-    """Ends the addresses of all pictures at once, and queues that the tasks in Label Studio show the new ones.
+def renew_all_addresses(study: Study | None = None) -> int:
+    """Ends the addresses of all pictures of a study at once, or of every study; the tasks in Label Studio follow.
 
     Those of excluded cases are closed already.
 
@@ -16,6 +17,7 @@ def renew_all_addresses() -> int:
         The number of these cases.
     """
     cases = Case.objects.not_excluded().filter(slices__isnull=False).distinct()
+    cases = cases if study is None else cases.filter(study=study)
     return sum(_renew(key) for key in list(cases.values_list("pk", flat=True)))
 
 

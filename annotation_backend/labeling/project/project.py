@@ -43,13 +43,13 @@ def current_project(study: Study) -> LabelingProject | None:
 
 
 def _create_project(study: Study) -> LabelingProject:
-    settings_now = last_settings(study)
+    settings_now, protocol = last_settings(study), study.protocol
     kept = ("show_skip_button", "show_collab_predictions", "enable_empty_annotation", "maximum_annotations")
     title = FIRST_TITLE if study.is_first else f"Maskloop: {study}"[:_MOST_TITLE]
     body = {
         "title": title,
-        "label_config": label_config(settings_now.mask_format, has_oedema=settings_now.has_oedema),
-        "expert_instruction": instruction(),
+        "label_config": label_config(settings_now.mask_format, protocol, hidden=settings_now.hidden_labels(protocol)),
+        "expert_instruction": instruction(protocol),
         "show_instruction": False,
         **{name: SETTINGS[name] for name in kept},
     }

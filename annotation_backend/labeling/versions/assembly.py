@@ -1,15 +1,16 @@
 """From the annotations of a case's slices to one mask volume on the case's grid."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from django.db import transaction
 
 from annotation_backend.cases.models import Case
-from annotation_backend.labeling.models import DECODING, Annotation, CaseMask, LabelingTask
+from annotation_backend.labeling.models import DECODING, Annotation, CaseMask, LabelingTask, VersionMasks, label_rows
 from annotation_backend.labeling.versions.decoded_masks import mask_together, stored_masks
 from annotation_backend.labeling.versions.standing import inputs_digest
+from curation.slices.assembly import AssembledLabels
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file
 from datasets.finding import Finding, Level
@@ -20,9 +21,9 @@ from datasets.image.mask import Mask
 def assemble(case: Case) -> CaseMask | None:
     """Assembles the annotations that count into a mask file and its record; the same saves give the same record.
 
-    Slices that nobody submitted are empty in the mask and listed as such. A mask that an earlier version made is
-    compared once with its saves as they are read now. Where it shows them otherwise, or a save was moved to another
-    slice as it was, another takes its place.
+    Slices that nobody submitted are empty in the mask and listed as such. A mask that an earlier version made, or that
+    was made for other labels, is compared once with its saves as they are read now. Where it shows them otherwise, or
+    a save was moved to another slice as it was, another takes its place.
 
     Args:
         case: A case with published tasks.
@@ -37,13 +38,14 @@ def assemble(case: Case) -> CaseMask | None:
     inputs = inputs_digest(case, list(saves.values()))
     known = CaseMask.objects.filter(case=case, inputs_sha256=inputs).first()
     here = known if known is not None and known.is_on(saves) else None
-    if here is not None and here.is_of_today:
+    if here is not None and here.is_of_today(case.protocol.label_names):
         return here
     read = _read(case, saves)
     is_as_read = here is not None and _is_as_read(here, read)
     if here is not None and is_as_read is not False:
-        here.decoding = DECODING if is_as_read else here.decoding
-        here.save(update_fields=["decoding"])
+        if is_as_read:
+            here.decoding, here.labels = DECODING, label_rows(case.protocol.label_names)
+            here.save(update_fields=["decoding", "labels"])
         return here
     return _write(case, saves, inputs, read=read, unannotated=sorted(set(current) - set(saves)), former=known)
 
@@ -57,7 +59,7 @@ def current_saves(case: Case) -> dict[int, Annotation | None]:
 
 @dataclass(frozen=True)
 class _Read:
-    """The mask that a case's saves hold together, and findings about regions that cannot be read."""
+    """The mask that a case's saves hold together, and findings about what was drawn and is not in it."""
 
     mask: Mask
     findings: tuple[Finding, ...]
@@ -65,8 +67,9 @@ class _Read:
 
 def _read(case: Case, saves: Mapping[int, Annotation]) -> _Read:
     stored = {index: stored_masks(save) for index, save in saves.items()}
+    assembled = mask_together(case, stored, case.protocol.label_names)
     findings = [_unreadable(case, index, masks.unreadable) for index, masks in stored.items() if masks.unreadable]
-    return _Read(mask_together(case, stored), tuple(findings))
+    return _Read(assembled.mask, (*findings, *_unknown(case, stored), *_covered(case, assembled)))
 
 
 def _is_as_read(known: CaseMask, read: _Read) -> bool | None:
@@ -74,7 +77,8 @@ def _is_as_read(known: CaseMask, read: _Read) -> bool | None:
 
     None where its file cannot be read: it is damaged, which is told elsewhere, and compared once it is whole again.
     """
-    if {finding["subject"] for finding in known.findings} != {finding.subject for finding in read.findings}:
+    told = {(finding["code"], finding["subject"]) for finding in known.findings}
+    if told != {(finding.code, finding.subject) for finding in read.findings}:
         return False
     try:
         return bool(np.array_equal(read_mask(known.path).data, read.mask.data))
@@ -107,6 +111,7 @@ def _write(
                 "annotated_slices": sorted(saves),
                 "unannotated_slices": unannotated,
                 "findings": [finding.as_dict() for finding in read.findings],
+                "labels": label_rows(read.mask.labels),
             },
         )
         if is_new:
@@ -127,3 +132,31 @@ def _unreadable(case: Case, index: int, count: int) -> Finding:
         "Open the task in Label Studio, draw them again or delete them, and submit it again.",
         f"{case.code} slice {index}",
     )
+
+
+def _unknown(case: Case, stored: Mapping[int, VersionMasks]) -> Iterator[Finding]:
+    """Labels that the protocol does not have, on each slice: nothing of them is in the mask."""
+    known = set(case.protocol.label_names.values())
+    for index, masks in stored.items():
+        for label in sorted(set(masks.areas) - known):
+            yield Finding(
+                Level.ERROR,
+                "label-unknown",
+                f"{masks.areas[label]} pixels are drawn as {label!r}, a label that the protocol does not have; "
+                "they are missing from the mask.",
+                "Give the regions a label of the protocol in Label Studio, or delete them, and submit the task again; "
+                "or have the label added to the protocol.",
+                f"{case.code} slice {index}",
+            )
+
+
+def _covered(case: Case, assembled: AssembledLabels) -> Iterator[Finding]:
+    """Voxels that two labels were drawn on: the one that stands first in the protocol counts."""
+    for (counts, other), voxels in sorted(assembled.covered.items()):
+        yield Finding(
+            Level.INFO,
+            "label-overlap",
+            f"{voxels} voxels are drawn both as {counts} and as {other}; they count as {counts}.",
+            f"Nothing, if that is meant; else erase {counts} there.",
+            case.code,
+        )

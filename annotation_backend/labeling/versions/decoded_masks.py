@@ -10,8 +10,7 @@ from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.labeling.masks.regions import drawn_masks
 from annotation_backend.labeling.models import DECODING, Annotation, VersionMasks
-from curation.slices.assembly import assemble_mask
-from datasets.image.mask import TUMOUR, Mask
+from curation.slices.assembly import AssembledLabels, assemble_labels
 from datasets.image.packed_mask import packed, unpacked
 
 
@@ -49,15 +48,19 @@ def mask_in(stored: VersionMasks, label: str) -> NDArray[np.bool_]:
     return masks_in(stored).get(label, empty)
 
 
-def mask_together(case: Case, stored: Mapping[int, VersionMasks]) -> Mask:
-    """A case's mask: the tumour alone of one save a slice, by slice.
+def mask_together(case: Case, stored: Mapping[int, VersionMasks], labels: Mapping[int, str]) -> AssembledLabels:
+    """A case's mask: every label of one save a slice.
+
+    Args:
+        case: With exported slices.
+        stored: What was decoded of one save a slice, by slice index.
+        labels: Value to name, the one that counts most first.
 
     Raises:
         RejectedInput: The case's slices were not exported, or a picture has another size.
     """
-    plane = picture_plane(case)
-    pictures = {index: mask_in(masks, TUMOUR) for index, masks in stored.items()}
-    return assemble_mask(pictures, plane, plane.grid)
+    slices = ((index, masks_in(masks)) for index, masks in stored.items())
+    return assemble_labels(slices, picture_plane(case), labels=labels)
 
 
 @dataclass(frozen=True)

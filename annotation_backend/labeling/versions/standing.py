@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask
+from annotation_backend.studies.models import Study
 from datasets.files import canonical_json, sha256_of_bytes
 
 
@@ -19,15 +20,17 @@ class Standing:
     Args:
         saves: The confirmed save that counts, by slice index.
         mask: The mask made of these saves on the case's registration; None where there is none (yet).
+        labels: Those of the case's protocol.
     """
 
     saves: Mapping[int, Annotation]
     mask: CaseMask | None
+    labels: Mapping[int, str]
 
     @property
     def is_to_be_assembled(self) -> bool:
         """Whether the mask of these saves still has to be made, or compared with its saves as they are read now."""
-        return bool(self.saves) and (self.mask is None or not self.mask.is_of_today)
+        return bool(self.saves) and (self.mask is None or not self.mask.is_of_today(self.labels))
 
 
 def standing_of(case: Case) -> Standing:
@@ -36,7 +39,7 @@ def standing_of(case: Case) -> Standing:
 
 
 def standings(cases: Sequence[Case]) -> dict[int, Standing]:
-    """The standing of each of many cases, by their keys; three queries for all of them.
+    """The standing of each of many cases, by their keys; five queries for all of them.
 
     Args:
         cases: With their registrations as they are now.
@@ -46,7 +49,11 @@ def standings(cases: Sequence[Case]) -> dict[int, Standing]:
     wanted = {case.pk: inputs_digest(case, saves[case.pk].values()) for case in drawn}
     made = CaseMask.objects.filter(case__in=wanted, inputs_sha256__in=wanted.values())
     masks = {(mask.case_id, mask.inputs_sha256): mask for mask in made if mask.is_on(saves[mask.case_id])}
-    return {case.pk: Standing(saves[case.pk], masks.get((case.pk, wanted.get(case.pk, "")))) for case in cases}
+    labels = _labels(cases)
+    return {
+        case.pk: Standing(saves[case.pk], masks.get((case.pk, wanted.get(case.pk, ""))), labels[case.study_id])
+        for case in cases
+    }
 
 
 def inputs_digest(case: Case, saves: Collection[Annotation]) -> str:
@@ -57,6 +64,12 @@ def inputs_digest(case: Case, saves: Collection[Annotation]) -> str:
         "annotations": sorted(save.label_studio_id for save in saves),
     }
     return sha256_of_bytes(canonical_json(content))
+
+
+def _labels(cases: Sequence[Case]) -> dict[int, Mapping[int, str]]:
+    """By study: the labels of its protocol; two queries for one study."""
+    studies = Study.objects.in_bulk({case.study_id for case in cases})
+    return {key: study.protocol.label_names for key, study in studies.items()}
 
 
 def _counting_saves(cases: Sequence[Case]) -> dict[int, dict[int, Annotation]]:

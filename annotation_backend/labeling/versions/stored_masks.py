@@ -25,7 +25,8 @@ def make_again(mask: CaseMask) -> bool:
     """
     try:
         saves = mask.annotations.select_related("task__case")
-        volume = mask_together(mask.case, {save.task.slice_index: stored_masks(save) for save in saves})
+        stored = {save.task.slice_index: stored_masks(save) for save in saves}
+        volume = mask_together(mask.case, stored, mask.label_names).mask
     except RejectedInput:
         return False
     content = encode(volume.data, volume.grid.affine)

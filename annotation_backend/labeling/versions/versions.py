@@ -25,6 +25,7 @@ from annotation_backend.labeling.studio.answers import record_of
 from annotation_backend.labeling.studio.client import call
 from annotation_backend.labeling.versions.decoded_masks import masks_in, stored_masks
 from annotation_backend.labeling.versions.losses import LOSSES, mark_seen
+from annotation_backend.studies.models import Study
 from datasets.errors import MaskloopError, RejectedInput, TryAgain
 
 logger = logging.getLogger(__name__)
@@ -51,17 +52,20 @@ class LabelDifference:
     removed: int
 
 
-def task_of_slice(case_code: str, slice_index: int) -> LabelingTask:
+def task_of_slice(case_code: str, slice_index: int, *, study: Study | None = None) -> LabelingTask:
     """The task of a case's slice.
+
+    Args:
+        case_code: The case's code.
+        slice_index: The slice.
+        study: The study whose case it must be; None for any.
 
     Raises:
         RejectedInput: The slice has no task (``slice-unpublished``).
     """
-    task = (
-        LabelingTask.objects.select_related("case", "project")
-        .filter(case__code=case_code, slice_index=slice_index)
-        .first()
-    )
+    tasks = LabelingTask.objects.select_related("case", "project").filter(case__code=case_code)
+    among = tasks if study is None else tasks.filter(case__study=study)
+    task = among.filter(slice_index=slice_index).first()
     if task is None:
         raise RejectedInput(
             "slice-unpublished", f"{case_code} has no task of slice {slice_index}.", remedy="See the case's page."

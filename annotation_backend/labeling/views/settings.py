@@ -25,7 +25,7 @@ def settings_page(request: HttpRequest) -> HttpResponse:
     project = current_project(find_study(None))
     if project is None:
         return render(request, "labeling/settings.html", {"project": None})
-    form = SettingsForm(project_settings(project), request.POST or None)
+    form = SettingsForm(project_settings(project), project.study, request.POST or None)
     status = 200
     if request.method == "POST":
         status = _changed(request, project, form)

@@ -21,7 +21,7 @@ from annotation_backend.inference.sessions.sessions import keep_answer, kept_mas
 from annotation_backend.labeling import jobs, upkeep
 from annotation_backend.labeling.jobs import assemble_case, follow_exclusion
 from annotation_backend.labeling.management.commands import remove_person
-from annotation_backend.labeling.masks.controls import IMAGE, POINT_LABEL, SMART_POINT
+from annotation_backend.labeling.masks.controls import IMAGE, SMART_POINT
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask, ReceivedBy
 from annotation_backend.labeling.predictions import interactive, predictions
 from annotation_backend.labeling.predictions.jobs import push_slices
@@ -206,7 +206,7 @@ def test_what_was_drawn_while_the_case_was_excluded_is_shown_to_nobody(
 
 
 def _point() -> dict[str, Any]:
-    value = {"x": 45.0, "y": 30.0, "width": 0.3, "keypointlabels": [POINT_LABEL]}
+    value = {"x": 45.0, "y": 30.0, "width": 0.3, "keypointlabels": ["Tumour point"]}
     named = {"type": "keypointlabels", "from_name": SMART_POINT, "to_name": IMAGE}
     return {"id": "p", **named, "is_positive": True, "value": value}
 

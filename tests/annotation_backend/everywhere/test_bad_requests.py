@@ -25,11 +25,9 @@ from django.urls import reverse
 from annotation_backend.inference.models import SessionPrompt
 from annotation_backend.inference.serving import admission, serving
 from annotation_backend.labeling.masks.controls import (
-    BOX_LABEL,
     EXTREME_LABEL,
     EXTREME_POINT,
     IMAGE,
-    POINT_LABEL,
     SMART_BOX,
     SMART_POINT,
 )
@@ -145,7 +143,7 @@ def desk(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> D
     return Desk(published(registered_case()), caplog)
 
 
-def point(name: str, x: object = 45.0, y: object = 30.0, /, *, label: str = POINT_LABEL, **changes: Any) -> Body:
+def point(name: str, x: object = 45.0, y: object = 30.0, /, *, label: str = "Tumour point", **changes: Any) -> Body:
     """A smart point."""
     return {
         "id": name,
@@ -162,7 +160,7 @@ def point(name: str, x: object = 45.0, y: object = 30.0, /, *, label: str = POIN
 
 def box(**value: object) -> Body:
     """A smart box."""
-    whole = {"x": 10.0, "y": 10.0, "width": 50.0, "height": 50.0, "rectanglelabels": [BOX_LABEL]}
+    whole = {"x": 10.0, "y": 10.0, "width": 50.0, "height": 50.0, "rectanglelabels": ["Tumour box"]}
     return {
         "id": "box",
         "type": "rectanglelabels",
@@ -498,9 +496,9 @@ NAMES: dict[str, Body] = {
     "unknown to_name": {"to_name": "picture"},
     "the companion picture": {"to_name": "companion"},
     "unknown label": {"value": {"x": 1, "y": 1, "keypointlabels": ["Liver"]}},
-    "a label of another control": {"value": {"x": 1, "y": 1, "keypointlabels": [BOX_LABEL]}},
+    "a label of another control": {"value": {"x": 1, "y": 1, "keypointlabels": ["Tumour box"]}},
     "no label": {"value": {"x": 1, "y": 1, "keypointlabels": []}},
-    "two labels": {"value": {"x": 1, "y": 1, "keypointlabels": [POINT_LABEL] * 2}},
+    "two labels": {"value": {"x": 1, "y": 1, "keypointlabels": ["Tumour point"] * 2}},
     "markup": {"value": {"x": 1, "y": 1, "keypointlabels": ["<img src=x onerror=alert(1)>"]}},
 }
 

@@ -36,7 +36,7 @@ from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, writ
 from datasets.formats.nifti import read_mask, read_volume, write_volume
 from datasets.image.volume import Volume
 from datasets.release.build import ReleaseSettings
-from datasets.release.manifest import case_paths
+from datasets.release.manifest import image_path, mask_path
 from tests.annotation_backend.histories.studio import Clock, Json, ModelStudio
 from tests.annotation_backend.support.records import the_study
 
@@ -248,8 +248,9 @@ class World:
         except MaskloopError:
             return
         release = built.release
-        if release.cases.filter(pk=self.case.pk).exists() or (release.path / case_paths(self.case.code)[2]).exists():
-            t1, t2, mask = (release.path / name for name in case_paths(self.case.code))
+        if release.cases.filter(pk=self.case.pk).exists() or (release.path / mask_path(self.case.code)).exists():
+            t1, t2 = (release.path / image_path(self.case.code, role) for role in ("t1", "t2"))
+            mask = release.path / mask_path(self.case.code)
             held = Seen(_content(read_mask(mask)), _content(read_volume(t1)), _content(read_volume(t2)))
             self._judge_kept(held, where="release")
 

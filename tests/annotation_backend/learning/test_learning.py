@@ -1,5 +1,6 @@
 """Models learn from approved masks only; a snapshot is the same for the same masks; packages are guarded."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +11,20 @@ from annotation_backend.cases.exclusion import exclude
 from annotation_backend.cases.models import Case, Registration
 from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.inference.serving.segmenting import INSIDE_ABOVE_PROBABILITY, predict_slices, request_of
+from annotation_backend.labeling.masks.regions import region_of
 from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.labeling.versions.assembly import assemble
+from annotation_backend.learning.learned_images import kinds_to_learn
 from annotation_backend.learning.models import Run, RunStatus
-from annotation_backend.learning.snapshot_training import take_snapshot, train
+from annotation_backend.learning.snapshot_training import examples_of_snapshot, take_snapshot, train
 from annotation_backend.registry.model_registry import models_folder, promote, register_package, serving_model
 from annotation_backend.registry.models import Model, PromptKind
 from annotation_backend.review.models import Verdict
 from annotation_backend.review.services import decide
 from datasets.errors import RejectedInput
 from datasets.study.case import QualityScore
-from tests.annotation_backend.support.records import published, registered_case, saved, the_study
+from datasets.study.shipped_protocols import shipped_protocol
+from tests.annotation_backend.support.records import approve, drawn, published, registered_case, saved, the_study
 from training.fitting.unet25d import FitSettings
 from training.methods.loading import load_segmenter
 from training.prompts.prompt import Prompts
@@ -145,3 +149,53 @@ def test_a_snapshot_does_not_take_the_images_of_another_registration(people: dic
     Case.objects.update(images_sha256="f" * 64)
     with pytest.raises(RejectedInput, match="snapshot-left"):
         train(snapshot, QUICK)
+
+
+def test_a_model_learns_the_images_and_the_label_that_were_asked_for(
+    people: dict[Role, User], tmp_path: Path, settings
+) -> None:
+    settings.DATA_FOLDER = tmp_path
+    _reviewed(people, "C0001", Verdict.APPROVE, identifier=1)
+    snapshot = take_snapshot(the_study())
+    model = train(snapshot, replace(QUICK, images=("t1",))).model
+    assert model is not None
+    assert (model.images, model.label, model.study) == (["t1"], "Tumour", the_study())
+    with pytest.raises(RejectedInput, match="image-unknown"):
+        train(snapshot, replace(QUICK, images=("ct",)))
+    with pytest.raises(RejectedInput, match="label-unknown"):
+        train(snapshot, replace(QUICK, label="Cyst"))
+    with pytest.raises(RejectedInput, match="fit-no-tumour"):
+        train(snapshot, replace(QUICK, label="Oedema"))
+    with pytest.raises(RejectedInput, match="label-nowhere"):
+        examples_of_snapshot(snapshot, ["t1"], "Oedema")
+
+
+def test_cases_without_the_label_are_left_out_and_named(people: dict[Role, User]) -> None:
+    _reviewed(people, "C0001", Verdict.APPROVE, identifier=1)
+    task = published(registered_case("C0002"), first_task=500)[2]
+    saved(task, identifier=2, result=[region_of(drawn(), region_id="a", score=None, label="Oedema")])
+    mask = assemble(task.case)
+    assert mask is not None
+    approve(mask, people[Role.RADIOLOGIST])
+    snapshot = take_snapshot(the_study())
+    oedema = examples_of_snapshot(snapshot, ["t2-fs"], "Oedema")
+    assert [*oedema.patients] == ["C0002"]
+    assert oedema.findings == ("C0001 is left out: its approved mask holds no Oedema.",)
+    [example] = oedema.read()
+    assert int(example.mask.foreground.sum()) == int(drawn().sum())
+    assert [*examples_of_snapshot(snapshot, ["t1"], "Tumour").patients] == ["C0001"]
+
+
+def test_the_images_to_learn_from_are_named_by_the_protocol() -> None:
+    lipoma = shipped_protocol("lipoma")
+    assert kinds_to_learn(lipoma) == ("t1",)
+    assert kinds_to_learn(lipoma, ["t2_fs", "t1_contrast"]) == ("t2-fs", "t1-ce")
+    assert kinds_to_learn(shipped_protocol("mstt-199")) == ("t1", "t2-fs")
+    assert kinds_to_learn(shipped_protocol("mstt-199"), ["t1", "t2"]) == ("t1", "t2-fs")
+    assert kinds_to_learn(shipped_protocol("pet-ct")) == ("ct", "pet")
+    with pytest.raises(RejectedInput, match="image-unknown"):
+        kinds_to_learn(lipoma, ["stir"])
+    first = lipoma.images[0]
+    alike = replace(lipoma, images=(first, replace(first, name="coronal")))
+    with pytest.raises(RejectedInput, match="images-alike"):
+        kinds_to_learn(alike, ["coronal"])

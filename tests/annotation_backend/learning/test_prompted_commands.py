@@ -315,7 +315,7 @@ def _filled(argument: str, places: dict[str, Path]) -> str:
 
 def test_wrong_names_of_images_are_wrong_usage(models: Path, cohort: Path) -> None:
     with pytest.raises(CommandError, match="t1="):
-        run("evaluate_model", models / "six-points", "--cohort", cohort, "--image-glob", "flair=*", "--mask-glob", "m*")
+        run("evaluate_model", models / "six-points", "--cohort", cohort, "--image-glob", "xray=*", "--mask-glob", "m*")
 
 
 def test_a_dry_run_writes_nothing(cohort: Path, tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ def _change_settings(installation: Installation) -> tuple[int, float]:
     browser = sign_in(installation.url, "/accounts/login/", form)
     page = f"{installation.url}/settings/"
     browser.get(page, timeout=20)
-    wanted = {"mask_format": "brush", "has_oedema": "on", "csrfmiddlewaretoken": browser.cookies["maskloop_csrf"]}
+    wanted = {"mask_format": "brush", "label_2": "on", "csrfmiddlewaretoken": browser.cookies["maskloop_csrf"]}
     began = time.monotonic()
     answer = browser.post(page, data=wanted, headers={"Referer": page}, allow_redirects=False, timeout=60)
     return answer.status_code, time.monotonic() - began

@@ -169,7 +169,7 @@ def test_what_the_guide_says_about_keys_is_so(world: World) -> None:
 def test_the_format_changes_on_a_living_project_and_what_was_drawn_stays(world: World) -> None:
     _draw(world, world.tasks[3], expect=["brushlabels"])
     changed = world.installation.manage("configure_project", "--mask-format", "bitmask", "--oedema", "on")
-    assert changed["settings"] == {"mask_format": "bitmask", "has_oedema": True, "prompt_models": {}}
+    assert changed["settings"] == {"mask_format": "bitmask", "labels": {"Oedema": True}, "prompt_models": {}}
     _draw(world, world.tasks[4], expect=["bitmasklabels", "bitmasklabels"], oedema=True)
     _draw(world, world.tasks[3], expect=["brushlabels", "bitmasklabels"], at=85.0)
     world.installation.manage("configure_project", "--mask-format", "brush", "--oedema", "off")

@@ -71,6 +71,7 @@ from annotation_backend.labeling.watch.tokens import ensure_tokens, sign_in
 from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput, TryAgain
 from datasets.formats.nifti import read_mask
+from datasets.study.shipped_protocols import shipped_protocol
 from tests.annotation_backend.support.installation import Installation, signed_in_at_label_studio
 from tests.annotation_backend.support.records import SHAPE, accounts, registered_case, the_study
 from tests.annotation_backend.support.segmenters import known_model
@@ -131,7 +132,10 @@ def case(
     settings.LABEL_STUDIO_TOKEN = label_studio.token
     settings.MASKLOOP_URL = live_server.url
     eventually(is_up, seconds=START_SECONDS, what="Label Studio's start")
-    body = {"title": "Reconciled", "label_config": label_config(MaskFormat.BRUSH, has_oedema=False)}
+    body = {
+        "title": "Reconciled",
+        "label_config": label_config(MaskFormat.BRUSH, shipped_protocol("mstt-199"), hidden=["Oedema"]),
+    }
     made = call("POST", "/api/projects/", json=body)
     project = LabelingProject.objects.create(label_studio_id=made["id"], title="Reconciled", study=the_study())
     webhooks.mend(project, [])

@@ -102,8 +102,8 @@ def test_another_model_of_a_shipped_name_is_told_and_the_rest_goes_on(
 
 def test_two_stage_never_draws_unprompted_unless_asked_to(packages: dict[str, Path]) -> None:
     model = Model(name="x", version="1", method="two-stage", prompt_kinds=["point", "automatic"], folder="x")
-    assert check_promotion(model, None) == [PromptKind.POINT]
-    assert check_promotion(model, [PromptKind.AUTOMATIC]) == [PromptKind.AUTOMATIC]
+    assert check_promotion(model, None, study=the_study()) == [PromptKind.POINT]
+    assert check_promotion(model, [PromptKind.AUTOMATIC], study=the_study()) == [PromptKind.AUTOMATIC]
 
 
 @pytest.mark.slow

@@ -66,13 +66,20 @@ def accounts() -> dict[Role, User]:
     return people
 
 
-def registered_case(code: str = "C0001", *, tissue_type: str = "nerve") -> Case:
-    """A case with two random volumes on one grid and its exported pictures."""
+def second_study(name: str = "second", *, protocol: str = FIRST) -> Study:
+    """A study beside the first one."""
+    the_study()
+    return create_study(name, shipped_text(protocol))
+
+
+def registered_case(code: str = "C0001", *, tissue_type: str = "nerve", study: Study | None = None) -> Case:
+    """A case with two random volumes on one grid and its exported pictures, of the first study where none is said."""
+    study = study or the_study()
     patient, _ = Patient.objects.get_or_create(
-        study=the_study(), code=f"P{code[1:]}", pseudonym=sha256_of_bytes(code.encode())
+        study=study, code=code.replace("C", "P"), pseudonym=sha256_of_bytes(code.encode())
     )
     case = Case.objects.create(
-        study=the_study(),
+        study=study,
         code=code,
         patient=patient,
         tissue_type=tissue_type,
@@ -108,7 +115,7 @@ def registered_case(code: str = "C0001", *, tissue_type: str = "nerve") -> Case:
 
 
 def _write_images(case: Case) -> None:
-    random = np.random.default_rng(int(case.code[1:]))
+    random = np.random.default_rng(int(case.code.rpartition("C")[2]))
     for role in ROLES:
         volume = Volume(random.normal(100, 20, SHAPE).astype(np.float32), Grid(SHAPE, AFFINE))
         write_volume(case.folder / f"{role}.nii.gz", volume)
@@ -143,11 +150,13 @@ _DRAWN: dict[tuple[str, str], _Drawn] = {}
 _folder = TemporaryDirectory(prefix="maskloop-drawn-")
 
 
-def published(case: Case, *, first_task: int = 101) -> list[LabelingTask]:
-    """One task for each slice of the case."""
-    project, _ = LabelingProject.objects.get_or_create(study=the_study(), label_studio_id=1, defaults={"title": "Test"})
+def published(case: Case, *, first_task: int = 101, project: int = 1) -> list[LabelingTask]:
+    """One task for each slice of the case, in its study's project, whose number is `project`."""
+    place, _ = LabelingProject.objects.get_or_create(
+        study=case.study, label_studio_id=project, defaults={"title": "Test"}
+    )
     return [
-        LabelingTask.objects.create(project=project, case=case, slice_index=index, label_studio_id=first_task + index)
+        LabelingTask.objects.create(project=place, case=case, slice_index=index, label_studio_id=first_task + index)
         for index in range(SHAPE[2])
     ]
 

@@ -299,6 +299,22 @@ def test_no_time_of_injection_is_named() -> None:
     assert "Radiopharmaceutical Start DateTime (0018,1078) or Time (0018,1072)" in _refusal(dataset).message
 
 
+@pytest.mark.parametrize("value", ["000000", "00:00:00.00", "08", "noon"])
+@pytest.mark.parametrize("keyword", ["RadiopharmaceuticalStartTime", "SeriesTime", "AcquisitionTime"])
+def test_a_time_that_is_zero_or_none_is_named(keyword: str, value: str) -> None:
+    """A removed time is often written as midnight: 9.5 h of decay would make the SUV 36 times as large."""
+    dataset = _changed(siemens(), RadiopharmaceuticalStartDateTime=None, **{keyword: value})
+    refusal = _refusal(dataset)
+    assert refusal.code == "pet-header-incomplete"
+    assert "Time" in refusal.message
+
+
+def test_a_start_date_without_a_time_takes_that_of_the_start_time() -> None:
+    found = _scale(_changed(siemens(), RadiopharmaceuticalStartDateTime="20140618"))
+    assert found.factor == pytest.approx(SIEMENS, rel=HAND)
+    assert found.findings == ()
+
+
 def test_all_that_is_missing_is_named_at_once() -> None:
     message = _refusal(_changed(siemens(), PatientWeight=None, RadionuclideTotalDose="0")).message
     assert "Patient's Weight" in message

@@ -170,6 +170,12 @@ def test_a_pet_that_is_not_corrected_for_attenuation_is_told(tmp_path: Path) -> 
     assert [finding.code for finding in series.findings] == ["pet-not-attenuation-corrected"]
 
 
+def test_captures_among_the_pet_are_never_read_as_suv(tmp_path: Path) -> None:
+    series = _pet(tmp_path, lambda dataset, k: setattr(dataset, "SOPClassUID", "1.2.840.10008.5.1.4.1.1.7"))
+    assert series.evidence.is_capture
+    assert _refusal(series).code == "pet-no-image"
+
+
 @pytest.mark.parametrize("keyword", ["FrameReferenceTime", "TriggerTime"])
 def test_several_times_of_one_place_are_refused(tmp_path: Path, keyword: str) -> None:
     for number in range(2):

@@ -13,9 +13,9 @@ from datasets.files import canonical_json, sha256_of_file
 from datasets.formats.nifti import write_mask, write_volume
 from datasets.image.mask import Mask
 from datasets.image.volume import Grid, Volume
-from datasets.release.build import ReleaseCase, ReleaseSettings
-from datasets.release.manifest import MANIFEST_NAME, SUMS_NAME, file_entry
-from datasets.study.case import QualityScore, SeriesRole, TissueType
+from datasets.release.build import ReleaseCase, ReleaseRole, ReleaseSettings
+from datasets.release.manifest import MANIFEST_NAME, SUMS_NAME, ProtocolEntry, file_entry
+from datasets.study.case import QualityScore, TissueType
 
 CANARY = "CANARY^PATIENT 1931-02-03"
 
@@ -28,6 +28,8 @@ SETTINGS = ReleaseSettings(
     known_limits=("Nobody has these tumours.",),
     citations=("Nobody et al., 2024.",),
     seed=7,
+    roles=(ReleaseRole("t1", "T1-weighted", "MR"), ReleaseRole("t2", "T2-weighted", "MR")),
+    protocol=ProtocolEntry("mstt-199", 1, "5" * 64),
 )
 
 _TYPES = (TissueType.FAT, TissueType.MYXOID, TissueType.NERVE, TissueType.FIBROUS, TissueType.FAT)
@@ -59,9 +61,8 @@ def write_case(folder: Path, number: int, *, empty: bool = False, affine: np.nda
         patient_code=f"P{number // 2:04d}",
         tissue_type=_TYPES[number % len(_TYPES)],
         anatomical_site="thigh, left",
-        annotated_sequence=SeriesRole.T2,
-        t1=t1,
-        t2=t2,
+        images={"t1": t1, "t2": t2},
+        drawn_role="t2",
         mask=mask,
         sources={"t1_series": hashlib.sha256(b"t1").hexdigest(), "mask_file": sha256_of_file(mask)},
         quality_score=QualityScore.CANNOT_LOCATE if empty else QualityScore.SUFFICIENT,

@@ -18,7 +18,8 @@ from datasets.errors import GeometryError, RejectedInput
 from datasets.formats.nifti import read_mask, read_volume, write_mask, write_volume
 from datasets.image.mask import Mask
 from datasets.image.volume import Grid, Volume
-from datasets.release.build import ReleaseCase, ReleaseSettings, build_release, check_release
+from datasets.release.build import ReleaseCase, ReleaseRole, ReleaseSettings, build_release, check_release
+from datasets.release.manifest import ProtocolEntry
 from datasets.release.verify import verify_release
 from datasets.study.case import QualityScore
 from tests.datasets.release.samples import (
@@ -50,25 +51,25 @@ def test_layout(cases: list[ReleaseCase], tmp_path: Path) -> None:
     folder = build_release(cases, SETTINGS, tmp_path / "out").folder
     expected = {"manifest.json", "README.md", "LICENSE.txt", "splits.json", "cases.csv", "SHA256SUMS"}
     for number in range(1, 6):
-        expected |= {f"images/C000{number}/t1.nii.gz", f"images/C000{number}/t2.nii.gz", f"masks/C000{number}.nii.gz"}
+        expected |= {f"cases/C000{number}/{name}.nii.gz" for name in ("t1", "t2", "mask")}
     assert set(files_of(folder)) == expected
 
 
 def test_images_and_masks_keep_their_voxels_and_lie_on_one_grid(cases: list[ReleaseCase], tmp_path: Path) -> None:
     folder = build_release(cases, SETTINGS, tmp_path / "out").folder
     for case in cases:
-        t1, t2 = (read_volume(folder / f"images/{case.code}/{role}.nii.gz") for role in ("t1", "t2"))
-        mask = read_mask(folder / f"masks/{case.code}.nii.gz")
-        np.testing.assert_array_equal(t1.data, read_volume(case.t1).data)
-        np.testing.assert_array_equal(t2.data, read_volume(case.t2).data)
+        t1, t2 = (read_volume(folder / f"cases/{case.code}/{role}.nii.gz") for role in ("t1", "t2"))
+        mask = read_mask(folder / f"cases/{case.code}/mask.nii.gz")
+        np.testing.assert_array_equal(t1.data, read_volume(case.images["t1"]).data)
+        np.testing.assert_array_equal(t2.data, read_volume(case.images["t2"]).data)
         np.testing.assert_array_equal(mask.data, read_mask(case.mask).data)
         assert np.array_equal(t1.grid.affine, t2.grid.affine)
         assert np.array_equal(mask.grid.affine, t2.grid.affine)
-        np.testing.assert_allclose(t2.grid.affine, read_volume(case.t2).grid.affine, atol=1e-6)
+        np.testing.assert_allclose(t2.grid.affine, read_volume(case.images["t2"]).grid.affine, atol=1e-6)
 
 
 def test_whole_numbers_are_stored_as_int16_and_others_as_float32(cases: list[ReleaseCase], tmp_path: Path) -> None:
-    folder = build_release(cases, SETTINGS, tmp_path / "out").folder / "images" / "C0001"
+    folder = build_release(cases, SETTINGS, tmp_path / "out").folder / "cases" / "C0001"
     assert nib.load(folder / "t1.nii.gz").get_data_dtype() == np.int16
     assert nib.load(folder / "t2.nii.gz").get_data_dtype() == np.float32
 
@@ -141,7 +142,7 @@ def _shifted(case: ReleaseCase, name: str) -> ReleaseCase:
     """The case with one of its files on a grid that lies 0.01 mm off."""
     affine = oblique_affine()
     affine[0, 3] += 0.01
-    path: Path = getattr(case, name)
+    path = case.files[f"{name}_file"]
     volume = read_volume(path)
     if name == "mask":
         write_mask(path, Mask(np.asarray(volume.data, np.uint8), Grid(volume.grid.shape, affine)))
@@ -162,12 +163,12 @@ def test_another_grid_is_refused_by_case_and_nothing_is_written(
 
 
 def test_a_grid_within_tolerance_is_taken_and_becomes_the_case_s_own(cases: list[ReleaseCase], tmp_path: Path) -> None:
-    volume = read_volume(cases[0].t1)
+    volume = read_volume(cases[0].images["t1"])
     affine = volume.grid.affine.copy()
     affine[0, 3] += 2e-4
-    write_volume(cases[0].t1, Volume(volume.data, Grid(volume.grid.shape, affine)))
+    write_volume(cases[0].images["t1"], Volume(volume.data, Grid(volume.grid.shape, affine)))
     folder = build_release(cases[:1], SETTINGS, tmp_path / "out").folder
-    images = folder / "images" / "C0001"
+    images = folder / "cases/C0001"
     assert np.array_equal(read_volume(images / "t1.nii.gz").grid.affine, read_volume(images / "t2.nii.gz").grid.affine)
 
 
@@ -192,6 +193,17 @@ BAD_SETTINGS = {
     "limit-lines": ({"known_limits": ("a\n# b",)}, "release-text"),
     "labels-none": ({"labels": {}}, "release-labels"),
     "label-zero": ({"labels": {0: "Background"}}, "release-labels"),
+    "label-twice": ({"labels": {1: "Tumour", 2: "tumour"}}, "release-labels"),
+    "label-nameless": ({"labels": {1: " "}}, "release-labels"),
+    "roles-none": ({"roles": ()}, "release-roles"),
+    "role-twice": ({"roles": (*SETTINGS.roles, SETTINGS.roles[0])}, "release-roles"),
+    "role-mask": ({"roles": (*SETTINGS.roles, ReleaseRole("mask", "", "MR", False))}, "release-roles"),
+    "role-path": ({"roles": (*SETTINGS.roles, ReleaseRole("../t3", "", "MR", False))}, "release-roles"),
+    "role-device": ({"roles": (*SETTINGS.roles, ReleaseRole("aux", "", "MR", False))}, "release-roles"),
+    "role-modality": ({"roles": (*SETTINGS.roles, ReleaseRole("t3", "", "mri", False))}, "release-roles"),
+    "role-title": ({"roles": (*SETTINGS.roles, ReleaseRole("t3", "a\n# b", "MR", False))}, "release-roles"),
+    "protocol-digest": ({"protocol": ProtocolEntry("t1", 1, "abc")}, "release-protocol"),
+    "protocol-lines": ({"protocol": ProtocolEntry("t1\n", 1, "5" * 64)}, "release-protocol"),
     "withdrawn-case": ({"withdrawn": ("c0002",)}, "release-withdrawn"),
 }
 
@@ -224,7 +236,10 @@ BAD_CASES = {
     "parameter-nan": ({"parameters": {"score": float("nan")}}, "case-parameters"),
     "parameter-list": ({"parameters": {"score": [1]}}, "case-parameters"),
     "slice-outside": ({"unannotated_slices": (8,)}, "slices-outside"),
-    "file-gone": ({"t1": Path("gone.nii.gz")}, "nifti-unreadable"),
+    "drawn-on-nothing": ({"drawn_role": "ct"}, "case-drawn-role"),
+    "image-missing": ({"images": {"t2": Path("gone.nii.gz")}}, "case-image-missing"),
+    "image-of-no-role": ({"images": {role: Path("gone.nii.gz") for role in ("t1", "t2", "pet")}}, "case-roles"),
+    "file-gone": ({"images": {"t1": Path("gone.nii.gz"), "t2": Path("gone.nii.gz")}}, "nifti-unreadable"),
     "source-changed": ({"sources": {"t1_file": "0" * 64}}, "source-changed"),
 }
 
@@ -262,10 +277,10 @@ def test_a_label_without_a_name_is_refused(cases: list[ReleaseCase], tmp_path: P
 
 
 def test_not_a_number_in_an_image_is_refused_and_leaves_nothing(cases: list[ReleaseCase], tmp_path: Path) -> None:
-    volume = read_volume(cases[2].t2)
+    volume = read_volume(cases[2].images["t2"])
     data = np.array(volume.data)
     data[0, 0, 0] = np.nan
-    write_volume(cases[2].t2, Volume(data, volume.grid))
+    write_volume(cases[2].images["t2"], Volume(data, volume.grid))
     with pytest.raises(RejectedInput, match=r"Case C0003.*image-not-finite"):
         build_release(cases, SETTINGS, tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
@@ -288,7 +303,7 @@ def test_progress_is_told_after_each_case(cases: list[ReleaseCase], tmp_path: Pa
 def test_no_byte_of_a_patient_travels(tmp_path: Path) -> None:
     """Header fields, extensions, gzip's file name and the folders of the sources hold a patient's name."""
     case = write_case(tmp_path / CANARY, 1)
-    for path in (case.t1, case.t2, case.mask):
+    for path in (case.images["t1"], case.images["t2"], case.mask):
         with_header_text(path, CANARY)
         assert CANARY.encode() in gzip.decompress(path.read_bytes())
     released = build_release([replace(case, sources={})], SETTINGS, tmp_path / "out").folder
@@ -300,7 +315,7 @@ def test_no_byte_of_a_patient_travels(tmp_path: Path) -> None:
 
 def test_refusals_name_no_file_and_no_patient(tmp_path: Path) -> None:
     case = write_case(tmp_path / CANARY, 1)
-    case.t1.write_bytes(b"not an image")
+    case.images["t1"].write_bytes(b"not an image")
     with pytest.raises(RejectedInput) as refusal:
         build_release([case], SETTINGS, tmp_path / "out")
     assert "CANARY" not in str(refusal.value)

@@ -9,7 +9,8 @@ import pytest
 
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json
-from datasets.release.manifest import file_entry, read_manifest, strict_json
+from datasets.release.manifest import ProtocolEntry, file_entry
+from datasets.release.manifest_reading import read_manifest, strict_json
 
 
 def test_it_reads_back_to_the_same_bytes_and_digest(sound_release: Path) -> None:
@@ -52,6 +53,9 @@ def test_the_digest_depends_on_every_field(sound_release: Path) -> None:
         replace(manifest, version="9.9.9"),
         replace(manifest, licence="x"),
         replace(manifest, seed=8),
+        replace(manifest, protocol=ProtocolEntry("mstt-199", 1, "6" * 64)),
+        replace(manifest, labels=()),
+        replace(manifest, roles=manifest.roles[::-1]),
         replace(manifest, withdrawn=("C0009",)),
         replace(manifest, files=manifest.files[1:]),
         replace(manifest, cases=(case, *manifest.cases[1:])),

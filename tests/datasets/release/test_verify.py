@@ -24,8 +24,8 @@ FILES = [
     "cases.csv",
     "manifest.json",
     "splits.json",
-    *(f"images/C000{number}/{role}.nii.gz" for number in range(1, 6) for role in ("t1", "t2")),
-    *(f"masks/C000{number}.nii.gz" for number in range(1, 6)),
+    *(f"cases/C000{number}/{role}.nii.gz" for number in range(1, 6) for role in ("t1", "t2")),
+    *(f"cases/C000{number}/mask.nii.gz" for number in range(1, 6)),
 ]
 LISTS = ("SHA256SUMS", "manifest.json")
 
@@ -55,10 +55,10 @@ def test_a_stranger_verifies_with_sha256sum_alone(release: Path) -> None:
         pytest.skip("NO sha256sum ON THIS MACHINE: this test did not run.")
     sound = subprocess.run(command, cwd=release, capture_output=True, text=True, check=True)
     assert sound.stdout.count(": OK") == len(FILES) - 1
-    _flip(release / "masks/C0002.nii.gz", 40, 3)
+    _flip(release / "cases/C0002/mask.nii.gz", 40, 3)
     damaged = subprocess.run(command, cwd=release, capture_output=True, text=True, check=False)
     assert damaged.returncode == 1
-    assert "masks/C0002.nii.gz: FAILED" in damaged.stdout
+    assert "cases/C0002/mask.nii.gz: FAILED" in damaged.stdout
 
 
 def _flip(path: Path, position: int, bit: int) -> None:
@@ -117,7 +117,7 @@ def test_a_longer_file_is_named(release: Path, name: str) -> None:
     assert _found(release) == {("file-changed", name)}
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "images/C0001/.DS_Store", "masks/C0009.nii.gz", "new/deep/er.txt"])
+@pytest.mark.parametrize("name", ["notes.txt", "cases/C0001/.DS_Store", "cases/C0009/mask.nii.gz", "new/deep/er.txt"])
 def test_an_extra_file_is_named(release: Path, name: str) -> None:
     (release / name).parent.mkdir(parents=True, exist_ok=True)
     (release / name).write_bytes(b"x")
@@ -125,25 +125,25 @@ def test_an_extra_file_is_named(release: Path, name: str) -> None:
 
 
 def test_an_empty_folder_is_named(release: Path) -> None:
-    (release / "masks" / "old").mkdir()
-    assert _found(release) == {("folder-extra", "masks/old")}
+    (release / "cases" / "old").mkdir()
+    assert _found(release) == {("folder-extra", "cases/old")}
 
 
 def test_a_renamed_file_is_named_with_both_names(release: Path) -> None:
-    (release / "masks/C0001.nii.gz").rename(release / "masks/c0001.nii.gz")
-    assert _found(release) == {("file-renamed", "masks/C0001.nii.gz")}
-    assert "'masks/c0001.nii.gz'" in verify_release(release).findings[0].message
+    (release / "cases/C0001/mask.nii.gz").rename(release / "cases/C0001/Mask.nii.gz")
+    assert _found(release) == {("file-renamed", "cases/C0001/mask.nii.gz")}
+    assert "'cases/C0001/Mask.nii.gz'" in verify_release(release).findings[0].message
 
 
 def test_two_files_that_changed_places_are_both_named(release: Path) -> None:
-    one, two = release / "masks/C0001.nii.gz", release / "masks/C0002.nii.gz"
+    one, two = release / "cases/C0001/mask.nii.gz", release / "cases/C0002/mask.nii.gz"
     swapped = one.read_bytes(), two.read_bytes()
     two.write_bytes(swapped[0])
     one.write_bytes(swapped[1])
-    assert {subject for _, subject in _found(release)} == {"masks/C0001.nii.gz", "masks/C0002.nii.gz"}
+    assert {subject for _, subject in _found(release)} == {"cases/C0001/mask.nii.gz", "cases/C0002/mask.nii.gz"}
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "SHA256SUMS", "masks/C0001.nii.gz"])
+@pytest.mark.parametrize("name", ["manifest.json", "SHA256SUMS", "cases/C0001/mask.nii.gz"])
 def test_a_link_is_never_followed(release: Path, tmp_path: Path, name: str) -> None:
     """Not even to the very bytes that belong there."""
     (release / name).rename(tmp_path / "moved")
@@ -152,16 +152,16 @@ def test_a_link_is_never_followed(release: Path, tmp_path: Path, name: str) -> N
 
 
 def test_links_to_folders_circles_and_nothing(release: Path) -> None:
-    (release / "images/all").symlink_to(release)
-    (release / "images/none").symlink_to(release / "absent")
-    assert _found(release) == {("symlink", "images/all"), ("symlink", "images/none")}
+    (release / "cases/all").symlink_to(release)
+    (release / "cases/none").symlink_to(release / "absent")
+    assert _found(release) == {("symlink", "cases/all"), ("symlink", "cases/none")}
 
 
 def test_a_linked_folder_hides_no_files(release: Path, tmp_path: Path) -> None:
-    (release / "masks").rename(tmp_path / "masks")
-    (release / "masks").symlink_to(tmp_path / "masks")
-    missing = {("file-missing", f"masks/C000{number}.nii.gz") for number in range(1, 6)}
-    assert _found(release) == {("symlink", "masks"), *missing}
+    (release / "cases").rename(tmp_path / "cases")
+    (release / "cases").symlink_to(tmp_path / "cases")
+    missing = {("file-missing", name) for name in FILES if name.startswith("cases/")}
+    assert _found(release) == {("symlink", "cases"), *missing}
 
 
 @pytest.mark.parametrize("name", ["pipe", "manifest.json"])
@@ -235,7 +235,9 @@ MANIFESTS = {
     "a-list": b"[]",
     "null": b"null",
     "another-schema": b'{"schema": "maskloop-release/999"}',
-    "fields-missing": b'{"schema": "maskloop-release/1"}',
+    "fields-missing": b'{"schema": "maskloop-release/2"}',
+    "fields-missing-of-schema-1": b'{"schema": "maskloop-release/1"}',
+    "schema-list": b'{"schema": []}',
     "deep": b"[" * 200_000,
     "long-number": b'{"schema": ' + b"9" * 10_000 + b"}",
     "lone-surrogate": b'{"schema": "\\ud800"}',
@@ -272,6 +274,17 @@ WRONG_TYPES = {
     "cases-null": lambda value: value.update(cases=None),
     "case-extra-field": lambda value: value["cases"][0].update(name="x"),
     "case-list": lambda value: value["cases"][0].update(case=["x"]),
+    "case-no-images": lambda value: value["cases"][0].update(images=[]),
+    "case-image-twice": lambda value: value["cases"][0].update(images=["t2", "t2"]),
+    "case-mask-as-image": lambda value: value["cases"][0].update(images=["mask", "t2"]),
+    "case-role-of-nobody": lambda value: value["cases"][0].update(images=["ct", "t2"]),
+    "case-drawn-on-nothing": lambda value: value["cases"][0].update(drawn_role="ct"),
+    "case-drawn-list": lambda value: value["cases"][0].update(drawn_role=["t2"]),
+    "roles-object": lambda value: value.update(roles={}),
+    "role-number": lambda value: value["roles"][0].update(name=1),
+    "label-extra-field": lambda value: value["labels"][0].update(colour="red"),
+    "protocol-text": lambda value: value.update(protocol="mstt-199"),
+    "protocol-number": lambda value: value.update(protocol=0),
     "digest-short": lambda value: value["files"][0].update(sha256="0"),
     "withdrawn-numbers": lambda value: value.update(withdrawn=[1]),
 }
@@ -323,7 +336,7 @@ def test_a_folder_that_is_none(tmp_path: Path) -> None:
     assert _found(tmp_path) == {("file-missing", name) for name in LISTS}
 
 
-@pytest.mark.parametrize("name", ["images/C0003/t1.nii.gz", "images/C0003/t2.nii.gz", "masks/C0003.nii.gz"])
+@pytest.mark.parametrize("name", ["cases/C0003/t1.nii.gz", "cases/C0003/t2.nii.gz", "cases/C0003/mask.nii.gz"])
 def test_grids_that_differ_are_named_by_case(release: Path, name: str) -> None:
     volume = read_volume(release / name)
     replace_file(release, name, encode(np.asarray(volume.data), oblique_affine(spacing=(0.5, 0.6, 4.1))))
@@ -332,7 +345,7 @@ def test_grids_that_differ_are_named_by_case(release: Path, name: str) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"not an image", encode(np.zeros((2, 2, 2, 2), np.uint8)[..., 0], np.eye(4))])
 def test_images_that_are_none_are_named_by_case(release: Path, content: bytes) -> None:
-    replace_file(release, "images/C0002/t1.nii.gz", content)
+    replace_file(release, "cases/C0002/t1.nii.gz", content)
     assert {subject for _, subject in _found(release)} == {"C0002"}
 
 
@@ -340,7 +353,7 @@ def test_a_case_without_its_mask_and_a_mask_without_its_case(release: Path) -> N
     rewrite(release, lambda value: value["cases"][0].update(case="C0008"))
     found = _found(release)
     assert ("case-incomplete", "C0008") in found
-    assert ("file-without-case", "masks/C0001.nii.gz") in found
+    assert ("file-without-case", "cases/C0001/mask.nii.gz") in found
     assert ("splits-incomplete", "splits.json") in found
 
 

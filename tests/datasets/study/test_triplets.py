@@ -1,7 +1,6 @@
 """Slices with their neighbours."""
 
-from datasets.study.case import SeriesRole
-from datasets.study.triplets import SEQUENCES, triplet_indices
+from datasets.study.triplets import triplet_indices
 
 
 def test_neighbours_are_clamped_at_the_edges() -> None:
@@ -9,7 +8,3 @@ def test_neighbours_are_clamped_at_the_edges() -> None:
     assert triplet_indices([0, 1, 4], 5).tolist() == [[0, 0, 1], [0, 1, 2], [3, 4, 4]]
     assert triplet_indices([0], 1).tolist() == [[0, 0, 0]]
     assert triplet_indices([], 4).shape == (0, 3)
-
-
-def test_t1_comes_first() -> None:
-    assert SEQUENCES == (SeriesRole.T1, SeriesRole.T2)

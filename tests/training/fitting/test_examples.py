@@ -10,9 +10,9 @@ from tests.training.support.ball_examples import ball_example
 from tests.training.support.synthetic import lps_grid, reordered
 from training.fitting.examples import Example, PreparedExamples, sampled_region
 from training.inputs.canvas import Region
-from training.inputs.intensity_rules import RULE_OF
+from training.inputs.intensity_rules import rule_of
 
-RULES = {"t1": RULE_OF["t1"], "pet": RULE_OF["pet"]}
+RULES = {"t1": rule_of("t1"), "pet": rule_of("pet")}
 
 
 def turned(example: Example) -> Example:
@@ -44,7 +44,7 @@ def test_the_bounds_are_the_tumours() -> None:
 
 def test_image_and_target_of_a_region_show_the_same_place() -> None:
     example = ball_example(1)
-    prepared = PreparedExamples([example], {"t1": RULE_OF["t1"]})
+    prepared = PreparedExamples([example], {"t1": rule_of("t1")})
     lower, upper = example.bounds
     region = Region.around(lower - 3, upper + 4, shape=example.inside.shape)
     image, target = (make(0, region, (24, 20, 16))[0] for make in (prepared.images, prepared.target))

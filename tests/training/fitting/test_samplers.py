@@ -10,9 +10,9 @@ from training.fitting import samplers
 from training.fitting.examples import Example, PreparedExamples
 from training.fitting.samplers import CanvasSampler, SliceSampler, VolumeSampler, other_structure
 from training.inputs.augmentation import Augmentation
-from training.inputs.intensity_rules import RULE_OF
+from training.inputs.intensity_rules import rule_of
 
-RULES = {"t1": RULE_OF["t1"], "t2": RULE_OF["t2"]}
+RULES = {"t1": rule_of("t1"), "t2": rule_of("t2")}
 CANVASES = {"volumes": (16, 16, 12), "slices": (24, 20)}
 MOVED = Augmentation(invert=0.0)
 

@@ -5,7 +5,7 @@ import pytest
 
 from training.inputs import intensity_rules
 from training.inputs.canvas import Region, resized
-from training.inputs.intensity_rules import LIMIT, RULE_OF, Greys, IntensityRule, on_canvas
+from training.inputs.intensity_rules import LIMIT, Greys, IntensityRule, on_canvas, rule_of
 
 RULES = tuple(IntensityRule)
 
@@ -84,7 +84,7 @@ def test_part_of_a_huge_image_tells_the_same(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_canvas_has_each_image_by_its_own_rule() -> None:
     random = np.random.default_rng(0)
     ct, pet = random.normal(0, 300, (20, 18, 16)), random.gamma(1.0, 2.0, (20, 18, 16))
-    greys = [Greys.of(image, RULE_OF[name]) for name, image in (("ct", ct), ("pet", pet))]
+    greys = [Greys.of(image, rule_of(name)) for name, image in (("ct", ct), ("pet", pet))]
     region, shape = Region((2, 3, 4), (15, 12, 9)), (8, 8, 16)
     seen = on_canvas([ct, pet], greys, region, shape=shape)
     assert (seen.shape, seen.dtype) == ((2, *shape), np.float32)

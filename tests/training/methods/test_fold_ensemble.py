@@ -9,7 +9,7 @@ import pytest
 from datasets.errors import RejectedInput
 from tests.training.support.synthetic import blob_case
 from training.fitting.examples import Example
-from training.inputs.intensity_rules import RULE_OF
+from training.inputs.intensity_rules import rule_of
 from training.methods.crossvalidation import TrainedFolds, begin_folds
 from training.methods.fold_ensemble import best_cleaning_of_folds, package_folds
 from training.methods.loading import load_segmenter
@@ -33,7 +33,7 @@ def _example(number: int) -> Example:
 
 def _fold(plan: UNetPlan) -> Trained:
     """An untrained network of six points, kept in half precision."""
-    points = PointsPlan({"t1": RULE_OF["t1"]}, (2.0, 2.0, 4.0), 4096, plan)
+    points = PointsPlan({"t1": rule_of("t1")}, (2.0, 2.0, 4.0), 4096, plan)
     tensors = {name: each.astype(np.float16) for name, each in tensors_of(dyn_unet(plan)).items()}
     return Trained(TrainingChoice(Method.SIX_POINTS), points.parameters, [tensors], [[1.0]], ("case-1",))
 

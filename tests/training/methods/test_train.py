@@ -167,7 +167,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"automatic_iterations": -1}, "fit-settings"),
     ({"channels": ()}, "fit-channels"),
     ({"channels": ("t1", "t1")}, "fit-channels"),
-    ({"channels": ("flair",)}, "fit-channels"),
+    ({"channels": ("x-ray",)}, "fit-channels"),
     ({"canvas": (16, 16)}, "fit-canvas"),
     ({"method": Method.CLICKS_2D, "canvas": (16, 16, 8)}, "fit-canvas"),
     ({"method": Method.SIX_POINTS, "canvas": (16, 16, 8)}, "fit-canvas"),

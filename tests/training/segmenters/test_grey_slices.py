@@ -5,6 +5,7 @@ import pytest
 
 from datasets.errors import RejectedInput
 from datasets.image.volume import Volume
+from datasets.study.protocol import Modality
 from tests.training.support.synthetic import lps_grid
 from training.prompts.prompt import Box, Prompts
 from training.segmenters.boxes.box_propagation import BoxPrediction
@@ -85,3 +86,11 @@ def test_the_window_is_found_once(monkeypatch: pytest.MonkeyPatch, cache_key: st
     assert len(calls) == 1
     assert segmenter.segment(asked).used["slices_encoded"] == (0 if cache_key else 4)
     assert len(calls) == (1 if cache_key else 2)
+
+
+def test_a_ct_has_the_window_of_soft_tissue() -> None:
+    """400 HU around 40, as MedSAM and LiteMedSAM saw CT, whatever the rule of the package says of other images."""
+    image = volume(np.full(SHAPE, 40.0))
+    shown = GreySlices(SegmentationRequest({"ct": image}, "ct", modality=Modality.CT), RULE)
+    assert shown.window() == (-160.0, 240.0)
+    assert np.unique(shown.grey(0, window=shown.window())).tolist() == [127]

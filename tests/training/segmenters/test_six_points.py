@@ -11,7 +11,7 @@ from datasets.errors import RejectedInput
 from datasets.image.orientation import as_ras
 from tests.training.support.ball_examples import ball_example
 from training.inputs.canvas import Picture
-from training.inputs.intensity_rules import RULE_OF
+from training.inputs.intensity_rules import rule_of
 from training.networks.unet_plan import UNetPlan
 from training.prompts.prompt import Prompts
 from training.prompts.simulated_points import points_mm, six_points
@@ -20,7 +20,7 @@ from training.segmenters.segmenter import SegmentationRequest
 from training.segmenters.six_points import PointsMap, PointsPlan, SixPointsSegmenter, points_input
 
 PLAN = PointsPlan(
-    {"t1": RULE_OF["t1"], "t2": RULE_OF["t2"]},
+    {"t1": rule_of("t1"), "t2": rule_of("t2")},
     (1.5, 1.5, 3.0),
     20_000,
     UNetPlan.uniform(channels=5, widths=(4, 8, 8)),

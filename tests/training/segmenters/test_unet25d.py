@@ -8,13 +8,13 @@ import pytest
 
 from datasets.errors import GeometryError, RejectedInput
 from datasets.image.volume import Grid, Volume
-from datasets.study.case import SeriesRole
+from datasets.pictures.picture_plane import PicturePlane
 from tests.training.support.synthetic import blob_case, reordered
-from training.fitting.unet25d import FitSettings, fit_unet25d, package_fitted
-from training.inputs.slice_triplets import PictureRule, triplets
+from training.fitting.unet25d import FitSettings, TrainingCase, fit_unet25d, package_fitted
+from training.inputs.slice_triplets import PictureRule, grey_stack, triplets
 from training.measures.metrics import dice
 from training.methods.loading import load_segmenter
-from training.model_package import Method, ModelDescription, write_package
+from training.model_package import Method, ModelDescription, read_description, write_package
 from training.prompts.prompt import Click, Prompts
 from training.segmenters.segmenter import SegmentationRequest, Segmenter
 
@@ -33,9 +33,7 @@ def segmenter(tmp_path_factory: pytest.TempPathFactory) -> Segmenter:
 
 def request(number: int, **rest: object) -> SegmentationRequest:
     case = blob_case(number)
-    return SegmentationRequest(
-        {SeriesRole.T1: case.volumes["t1"], SeriesRole.T2: case.volumes["t2"]}, SeriesRole.T2, **rest
-    )
+    return SegmentationRequest(case.volumes, "t2", **rest)
 
 
 def test_dice_rises_on_what_it_learned_from(segmenter: Segmenter, tmp_path: Path) -> None:
@@ -94,10 +92,10 @@ def test_only_the_requested_slices_are_drawn(segmenter: Segmenter) -> None:
 def test_a_missing_sequence_or_another_grid_is_refused(segmenter: Segmenter) -> None:
     asked = request(9)
     with pytest.raises(RejectedInput) as caught:
-        segmenter.segment(replace(asked, volumes={SeriesRole.T2: asked.volumes[SeriesRole.T2]}))
+        segmenter.segment(replace(asked, volumes={"t2": asked.volumes["t2"]}))
     assert caught.value.code == "sequence-missing"
-    moved = Grid(asked.volumes[SeriesRole.T1].grid.shape, np.eye(4))
-    other = asked.volumes | {SeriesRole.T1: Volume(asked.volumes[SeriesRole.T1].data, moved)}
+    moved = Grid(asked.volumes["t1"].grid.shape, np.eye(4))
+    other = asked.volumes | {"t1": Volume(asked.volumes["t1"].data, moved)}
     with pytest.raises(GeometryError):
         segmenter.segment(replace(asked, volumes=other))
 
@@ -130,3 +128,42 @@ def test_a_picture_rule_out_of_range_is_refused() -> None:
         with pytest.raises(RejectedInput) as caught:
             PictureRule.from_parameters({"input_size": 48, "low_percentile": 0.5, "high_percentile": 99.5} | wrong)
         assert caught.value.code == "picture-rule"
+
+
+def test_a_network_of_ct_and_pet_sees_both_in_their_own_windows(tmp_path: Path) -> None:
+    """One image alone, and two that are no MR, from the training to the mask."""
+
+    def pet_ct(number: int) -> TrainingCase:
+        case = blob_case(number)
+        bright = case.mask.foreground.astype(np.float32)
+        volumes = {"ct": Volume(bright * 50 + 20, case.mask.grid), "pet": Volume(bright * 8 + 1, case.mask.grid)}
+        return replace(case, volumes=volumes)
+
+    cases = [pet_ct(number) for number in range(2)]
+    for images in (("ct",), ("pet", "ct")):
+        settings = replace(SETTINGS, steps=80, images=images, label="Lesion")
+        fitted = fit_unet25d(cases, settings=settings)
+        digest = package_fitted(fitted, tmp_path / images[0], name="own", version="1", snapshot_digest="b" * 64)
+        described = read_description(tmp_path / images[0])
+        assert (described.kinds, described.drawn_label) == (images, "Lesion")
+        answer = load_segmenter(tmp_path / images[0], expected_digest=digest).segment(
+            SegmentationRequest(cases[0].volumes, "ct")
+        )
+        assert dice(np.asarray(answer.probability.data) > 0.5, cases[0].mask.data) > 0.7
+
+
+def test_ct_and_pet_have_fixed_windows_and_mr_has_its_own() -> None:
+    grid = Grid((16, 16, 2), np.eye(4))
+    pictures, rule = PicturePlane.along(grid, 2), PictureRule(input_size=16)
+
+    def greys(kind: str, *values: float) -> list[int]:
+        data = np.full(grid.shape, values[0], np.float32)
+        data[:, :8] = values[-1]
+        return np.unique(grey_stack(Volume(data, grid), pictures, rule, kind)).tolist()
+
+    assert greys("ct", -1000.0, 3000.0)[:: len(greys("ct", -1000.0, 3000.0)) - 1] == [0, 255]
+    assert greys("ct", 0.0) == [128]
+    assert greys("pet", 5.0) == [128]
+    assert greys("pet", 40.0) == [255]
+    mr = greys("t1", 100.0, 300.0)
+    assert (mr[0], mr[-1]) == (0, 255)

@@ -4,7 +4,6 @@ import numpy as np
 
 from datasets.image.mask import Mask
 from datasets.image.volume import Grid, Volume
-from datasets.study.case import CaseVolumes
 from training.fitting.unet25d import TrainingCase
 
 
@@ -22,7 +21,7 @@ def blob_case(number: int, *, shape: tuple[int, int, int] = (48, 40, 8), radius_
     inside = (np.linalg.norm(away, axis=1) < radius_mm).reshape(shape)
     t1 = 100.0 - 60.0 * inside + random.normal(0, 8, shape)
     t2 = 40.0 + 70.0 * inside + random.normal(0, 8, shape)
-    volumes = CaseVolumes({"t1": Volume(t1.astype(np.float32), grid), "t2": Volume(t2.astype(np.float32), grid)})
+    volumes = {"t1": Volume(t1.astype(np.float32), grid), "t2": Volume(t2.astype(np.float32), grid)}
     return TrainingCase(f"case-{number}", f"patient-{number}", volumes, Mask(inside.astype(np.uint8), grid))
 
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from annotation_backend.cases.exclusion import exclude, take_back
 from annotation_backend.cases.models import Case
+from annotation_backend.cases.registration.volumes import case_called
 from annotation_backend.commandline.arguments import MaskloopCommand
-from datasets.errors import RejectedInput
+from annotation_backend.studies.arguments import add_study_of_code, study_said
 
 
 class Command(MaskloopCommand):
@@ -20,15 +21,14 @@ class Command(MaskloopCommand):
         either = parser.add_mutually_exclusive_group(required=True)
         either.add_argument("--reason", help="why, without names or dates")
         either.add_argument("--take-back", action="store_true", help="use the case again")
+        add_study_of_code(parser)
         parser.add_argument(
             "--dry-run", action="store_true", help="change nothing; only say whether it is excluded now"
         )
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Excludes or takes back."""
-        case = Case.objects.filter(code=options["case"]).first()
-        if case is None:
-            raise RejectedInput("case-unknown", "No case has this code.", remedy="The cases page lists them.")
+        case = case_called(options["case"], study=study_said(options))
         if not options["dry_run"]:
             if options["take_back"]:
                 take_back(case)

@@ -1,13 +1,11 @@
 """`report_cohort`: the cohort's report as one HTML file."""
 
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
-
-from django.conf import settings
 
 from annotation_backend.cases.report import write_report
 from annotation_backend.commandline.arguments import MaskloopCommand, a_path
+from annotation_backend.studies.arguments import add_study, study_of
 
 
 class Command(MaskloopCommand):
@@ -17,11 +15,13 @@ class Command(MaskloopCommand):
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         """The folder to write to."""
-        parser.add_argument("--output", type=a_path, metavar="FOLDER", help="default: reports/ in the data folder")
+        parser.add_argument("--output", type=a_path, metavar="FOLDER", help="default: reports/ in the study's data")
+        add_study(parser)
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Writes the report on the cohort."""
-        path, report = write_report(options["output"] or Path(settings.DATA_FOLDER) / "reports")
+        study = study_of(options)
+        path, report = write_report(study, options["output"] or study.folder / "reports")
         counts = f"{len(report.cases)} case(s), {len(report.without_case)} patient(s) without one"
         self.say(f"{path.name} is written: {counts}")
         return {"file": str(path), **report.as_dict()}, []

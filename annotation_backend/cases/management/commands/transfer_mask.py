@@ -7,6 +7,7 @@ from typing import Any
 from annotation_backend.cases.registration.transfer import transfer_to_series
 from annotation_backend.cases.registration.volumes import select_cases
 from annotation_backend.commandline.arguments import MaskloopCommand, a_path
+from annotation_backend.studies.arguments import add_study_of_code, study_said
 
 
 class Command(MaskloopCommand):
@@ -27,10 +28,11 @@ class Command(MaskloopCommand):
             help="mask on the case's grid or on an image's own (default: the imported tumour)",
         )
         parser.add_argument("--role", metavar="ROLE", help="the image on whose own grid the mask lies, such as t1")
+        add_study_of_code(parser)
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Transfers and says whether it may be trusted."""
-        case = select_cases([options["case"]])[0]
+        case = select_cases([options["case"]], study=study_said(options))[0]
         series, output, mask = (options[name] for name in ("series", "output", "mask"))
         report = transfer_to_series(case, series, output, mask=mask, role=options["role"])
         self.say(f"{report.voxels} voxels, {report.millilitres:.1f} ml; registration of the series: {report.verdict}")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from annotation_backend.commandline.arguments import MaskloopCommand, a_path
-from annotation_backend.commandline.cohort_arguments import Named, add_device, by_channel, named, use_device
+from annotation_backend.commandline.cohort_arguments import Named, add_device, by_kind, named, use_device
 from annotation_backend.inference.one_volume import (
     Outputs,
     from_voxels,
@@ -104,7 +104,7 @@ class Command(MaskloopCommand):
 
 
 def _files(given: list[Named], first: str) -> dict[str, Path]:
-    return {channel: Path(path) for channel, path in by_channel(given, first).items()}
+    return {channel: Path(path) for channel, path in by_kind(given, first).items()}
 
 
 def _prompts(options: dict[str, Any]) -> Prompts:

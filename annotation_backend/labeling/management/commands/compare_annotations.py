@@ -7,6 +7,7 @@ from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.labeling.models import Annotation
 from annotation_backend.labeling.versions.decoded_masks import stored_masks
 from annotation_backend.labeling.versions.versions import differences, is_restorable, task_of_slice, version_of
+from annotation_backend.studies.arguments import add_study_of_code, study_said
 from datasets.errors import RejectedInput
 
 
@@ -20,10 +21,11 @@ class Command(MaskloopCommand):
         parser.add_argument("case", help="the case's code")
         parser.add_argument("slice", type=int, help="the slice's index")
         parser.add_argument("versions", type=int, nargs="*", metavar="VERSION", help="two numbers; none to list all")
+        add_study_of_code(parser)
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Lists a slice's versions, or compares two of them."""
-        task = task_of_slice(options["case"], options["slice"])
+        task = task_of_slice(options["case"], options["slice"], study=study_said(options))
         if not options["versions"]:
             rows = Annotation.objects.filter(task=task).select_related("task__case", "author")
             found = [_described(row) for row in rows]

@@ -1,4 +1,4 @@
-"""`configure_project`: how annotators draw, whether oedema too, which model answers which prompt."""
+"""`configure_project`: how annotators draw, which labels they are offered, which model answers which prompt."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -17,6 +17,7 @@ from annotation_backend.labeling.project.tabs import ensure_tabs
 from annotation_backend.registry.models import PromptKind
 from annotation_backend.studies.arguments import add_study, study_of
 from datasets.errors import RejectedInput
+from datasets.image.mask import OEDEMA
 
 PROMOTED = "promoted"
 
@@ -31,7 +32,14 @@ class Command(MaskloopCommand):
         parser.add_argument(
             "--mask-format", choices=[one.value for one in MaskFormat], help="what annotators draw with"
         )
-        parser.add_argument("--oedema", choices=["on", "off"], help="whether annotators draw oedema as well")
+        parser.add_argument(
+            "--label",
+            action="append",
+            default=[],
+            metavar="NAME=on|off",
+            help="whether annotators draw a label of the protocol as well; repeatable",
+        )
+        parser.add_argument("--oedema", choices=["on", "off"], help="short for --label Oedema=on or Oedema=off")
         parser.add_argument(
             "--model",
             action="append",
@@ -48,14 +56,15 @@ class Command(MaskloopCommand):
         study = study_of(options)
         project = current_project(study)
         before = project_settings(project) if project else last_settings(study)
-        oedema = options["oedema"]
+        labels = [f"{OEDEMA}={options['oedema']}"] if options["oedema"] else []
         after = settings_from(
             before,
+            study.protocol,
             mask_format=options["mask_format"],
-            has_oedema=None if oedema is None else oedema == "on",
+            labels=dict(_switch(word) for word in (*options["label"], *labels)),
             prompt_models=dict(_pair(word) for word in options["model"]),
         )
-        check_settings(after)
+        check_settings(after, study)
         document: dict[str, Any] = {"settings": after.as_dict(), "changed": after != before, "tabs": 0}
         if not options["dry_run"] and (after != before or options["tabs"]):
             project = ensure_project(study)
@@ -64,6 +73,15 @@ class Command(MaskloopCommand):
         for name, value in after.as_dict().items():
             self.say(f"{name}: {value}")
         return document, []
+
+
+def _switch(word: str) -> tuple[str, bool]:
+    name, _, state = word.rpartition("=")
+    if state not in ("on", "off"):
+        raise RejectedInput(
+            "label-choice", "--label needs a label and on or off.", remedy="Write e.g. --label Oedema=on."
+        )
+    return name, state == "on"
 
 
 def _pair(word: str) -> tuple[str, str | None]:

@@ -11,6 +11,8 @@ from annotation_backend.labeling.exchange.to_tasks import Drawn, TaskForm, nifti
 from annotation_backend.labeling.masks.regions import MaskFormat
 from datasets.pictures.picture_plane import AnatomicalPlane
 from datasets.pictures.picture_turn import DIRECTIONS
+from datasets.study.protocol_document import read_protocol
+from datasets.study.shipped_protocols import protocol_text
 
 
 class Command(MaskloopCommand):
@@ -41,6 +43,7 @@ class Command(MaskloopCommand):
             ),
             each_annotator=options["each_annotator"],
             labels=options["labels"],
+            protocol=options["protocol"] and read_protocol(protocol_text(options["protocol"])),
             overwrite=options["overwrite"],
         )
         self.say(
@@ -50,7 +53,8 @@ class Command(MaskloopCommand):
         return document, [str(finding) for finding in report.findings]
 
     def _from_nifti(self, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-        names = dict(options["labels"]) or None
+        said = options["protocol"]
+        names = read_protocol(protocol_text(said)).label_names if said else dict(options["labels"]) or None
         volume = read_label_map(
             options["mask"], labels=names, cut=AnatomicalPlane(options["view"]), case=options["case"]
         )
@@ -88,8 +92,12 @@ def _add_to_nifti(parser: ArgumentParser) -> None:
             "right to the left",
         )
     parser.add_argument("--each-annotator", action="store_true", help="one volume an annotator, not the newest save")
-    parser.add_argument(
+    kept = parser.add_mutually_exclusive_group()
+    kept.add_argument(
         "--labels", nargs="+", default=[], metavar="NAME", help="labels to keep; the first gets value 1 and wins"
+    )
+    kept.add_argument(
+        "--protocol", metavar="NAME|FILE", help="keep its labels, with its values; where two meet its first wins"
     )
     _add_common(parser)
 
@@ -97,7 +105,8 @@ def _add_to_nifti(parser: ArgumentParser) -> None:
 def _add_from_nifti(parser: ArgumentParser) -> None:
     parser.add_argument("mask", type=a_path, metavar="MASK.nii.gz", help="label map; the JSON beside it is read too")
     parser.add_argument("out", type=a_path, metavar="TASKS.json", help="file to write")
-    parser.add_argument(
+    named = parser.add_mutually_exclusive_group()
+    named.add_argument(
         "--labels",
         nargs="+",
         type=_value_and_name,
@@ -105,6 +114,7 @@ def _add_from_nifti(parser: ArgumentParser) -> None:
         metavar="VALUE=NAME",
         help="default: the JSON's, or 1=Tumour",
     )
+    named.add_argument("--protocol", metavar="NAME|FILE", help="name the values as this protocol does")
     parser.add_argument(
         "--as", dest="drawn", choices=list(Drawn), default=Drawn.ANNOTATIONS, help="default: annotations"
     )

@@ -7,6 +7,7 @@ from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.upkeep import keep_up, look_around, look_over, take_up
 from annotation_backend.labeling.watch.tokens import ensure_tokens
+from annotation_backend.studies.arguments import add_study_of_projects, study_said
 from annotation_backend.supervision.presence import Part, present
 from datasets.errors import RejectedInput
 
@@ -26,14 +27,21 @@ class Command(MaskloopCommand):
             metavar="SECONDS",
             help="go on until stopped; most rounds ask only for what Label Studio changed since the last",
         )
+        add_study_of_projects(parser)
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
-        """Pulls every project of ours."""
+        """Pulls every project of ours, or that of one study."""
+        study = study_said(options)
         if options["every"] is not None:
+            if study is not None:
+                raise RejectedInput(
+                    "study-with-every", "The reconciler takes over all studies.", remedy="Leave --study or --every out."
+                )
             with present(Part.RECONCILER):
                 keep_up(max(SHORTEST_SECONDS, options["every"]), tell=self.say)
-        findings = [*ensure_tokens(), *look_around()] if LabelingProject.objects.exists() else []
-        projects = list(LabelingProject.objects.filter(is_retired=False))
+        ours = LabelingProject.objects.all() if study is None else LabelingProject.objects.filter(study=study)
+        findings = [*ensure_tokens(), *look_around()] if ours.exists() else []
+        projects = list(ours.filter(is_retired=False))
         if not projects:
             raise RejectedInput(
                 "no-project",

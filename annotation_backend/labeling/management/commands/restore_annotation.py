@@ -6,6 +6,7 @@ from typing import Any
 from annotation_backend.accounts.models import User
 from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.labeling.versions.versions import restore, task_of_slice, version_of
+from annotation_backend.studies.arguments import add_study_of_code, study_said
 from datasets.errors import RejectedInput
 
 
@@ -20,11 +21,13 @@ class Command(MaskloopCommand):
         parser.add_argument("slice", type=int, help="the slice's index")
         parser.add_argument("version", type=int, help="the version's number")
         parser.add_argument("--person", required=True, metavar="EMAIL", help="who restores it; stays written down")
+        add_study_of_code(parser)
         parser.add_argument("--dry-run", action="store_true", help="only say what would be restored")
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Finds the version and restores it."""
-        version = version_of(task_of_slice(options["case"], options["slice"]), options["version"])
+        task = task_of_slice(options["case"], options["slice"], study=study_said(options))
+        version = version_of(task, options["version"])
         person = User.objects.filter(username=options["person"]).first()
         if person is None:
             raise RejectedInput(

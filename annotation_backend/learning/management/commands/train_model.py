@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.commandline.cohort_arguments import use_device
+from annotation_backend.learning.learned_images import kinds_to_learn, label_to_learn
+from annotation_backend.learning.models import Run, Snapshot
 from annotation_backend.learning.prompted_training import (
     ENSEMBLE,
     planned_folds,
@@ -15,10 +17,17 @@ from annotation_backend.learning.prompted_training import (
     train_folds,
     write_ensemble,
 )
-from annotation_backend.learning.snapshot_training import snapshot_content, take_snapshot, train, train_prompted
+from annotation_backend.learning.snapshot_training import (
+    examples_of_snapshot,
+    snapshot_content,
+    take_snapshot,
+    train,
+    train_prompted,
+)
 from annotation_backend.learning.training_arguments import add_training, choice_of, fold_numbers, require_fitting
 from annotation_backend.learning.training_examples import TrainingExamples, examples_of_folder
 from annotation_backend.studies.arguments import add_study, study_of
+from datasets.image.mask import TUMOUR
 from training.model_package import Method, read_description
 from training.segmenters.postprocessing import Cleaning
 
@@ -45,7 +54,7 @@ class Command(MaskloopCommand):
         use_device(options)
         require_fitting(options)
         if options["cohort"] is None:
-            return self._on_approved(options), []
+            return self._on_approved(options)
         examples, channels = examples_of_folder(
             options["cohort"],
             options["image_glob"],
@@ -54,35 +63,42 @@ class Command(MaskloopCommand):
             without=options["without"],
             mask_value=options["mask_value"],
         )
-        choice = choice_of(options, channels)
+        choice = choice_of(options, channels, options["label"] or TUMOUR)
         work = self._final if options["folds"] is None else self._folds
         return self._about(choice, examples) | work(options, examples, choice), list(examples.findings)
 
-    def _on_approved(self, options: dict[str, Any]) -> dict[str, Any]:
-        cases = [entry["case"] for entry in snapshot_content(study_of(options))["cases"]]
+    def _on_approved(self, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        study = study_of(options)
+        label = label_to_learn(study.protocol, options["label"])
+        # Prompted methods learn from one image unless more are named; the U-Net from all that every case has.
+        is_prompted = options["method"] != Method.UNET_25D
+        named = options["channels"] or (study.protocol.required[:1] if is_prompted else None)
+        kinds = kinds_to_learn(study.protocol, named)
+        cases = [entry["case"] for entry in snapshot_content(study)["cases"]]
         self.say(f"{len(cases)} approved mask(s): {', '.join(cases)}")
         if len(cases) < FEW_CASES:
             self.say("So few cases teach a model little: expect it to draw poorly on other patients.")
         if options["dry_run"]:
-            return {"cases": cases}
-        run = self._unet(options) if options["method"] == Method.UNET_25D else self._prompted(options)
+            return {"cases": cases, "images": list(kinds), "label": label}, []
+        snapshot = take_snapshot(study)
+        found = examples_of_snapshot(snapshot, kinds, label).findings if is_prompted else ()
+        train_it = self._prompted if is_prompted else self._unet
+        run = train_it(options, snapshot, kinds=kinds, label=label)
         self.say(f"{run.model}: registered. `manage.py promote_model {run.model}` lets it serve.")
-        snapshot = run.snapshot.digest
-        return {"model": str(run.model), "snapshot": snapshot, "cases": cases, "final_loss": (run.losses or [None])[-1]}
+        document = {"model": str(run.model), "snapshot": snapshot.digest, "cases": cases}
+        return document | {"final_loss": (run.losses or [None])[-1], "images": list(kinds), "label": label}, list(found)
 
-    def _unet(self, options: dict[str, Any]) -> Any:
+    def _unet(self, options: dict[str, Any], snapshot: Snapshot, *, kinds: tuple[str, ...], label: str) -> Run:
         from training.fitting.unet25d import FitSettings
 
         steps = DEFAULT_STEPS if options["steps"] is None else options["steps"]
-        settings = FitSettings(steps=steps, seed=options["seed"], device=options["device"])
-        return train(take_snapshot(study_of(options)), settings, progress=self.progress("training step"))
+        settings = FitSettings(steps=steps, seed=options["seed"], device=options["device"], images=kinds, label=label)
+        return train(snapshot, settings, progress=self.progress("training step"))
 
-    def _prompted(self, options: dict[str, Any]) -> Any:
-        choice = choice_of(options, tuple(options["channels"] or ("t1",)))
+    def _prompted(self, options: dict[str, Any], snapshot: Snapshot, *, kinds: tuple[str, ...], label: str) -> Run:
+        choice = choice_of(options, kinds, label)
         name = options["name"] or f"own-{choice.method.value}"
-        return train_prompted(
-            take_snapshot(study_of(options)), choice, name=name, progress_of=self._progress_of, folds=options["folds"]
-        )
+        return train_prompted(snapshot, choice, name=name, progress_of=self._progress_of, folds=options["folds"])
 
     def _about(self, choice: "TrainingChoice", examples: TrainingExamples) -> dict[str, Any]:
         cases = sorted(examples.patients)

@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from annotation_backend.commandline.arguments import MaskloopCommand
-from annotation_backend.publishing.services import naming_withdrawn, publish_release, release_cases
+from annotation_backend.publishing.services import completed, publish_release, release_cases
 from annotation_backend.studies.arguments import add_study, study_of
 
 
@@ -37,7 +37,7 @@ class Command(MaskloopCommand):
         )
         if options["dry_run"]:
             cases = release_cases(study)
-            check_release(cases, naming_withdrawn(study, settings))
+            check_release(cases, completed(study, settings))
             codes = [case.code for case in cases]
             self.say(f"{len(codes)} approved case(s) would go in: {', '.join(codes)}")
             return {"cases": codes}, []

@@ -4,28 +4,56 @@ from argparse import ArgumentParser
 from typing import Any
 
 from annotation_backend.commandline.arguments import MaskloopCommand
-from annotation_backend.registry.models import Model, Promotion, PromptKind
-from annotation_backend.studies.arguments import add_study, study_of
+from annotation_backend.registry.models import Model
+from annotation_backend.registry.prompt_services import PromptService, newest_promotions, prompt_services
+from annotation_backend.studies.arguments import add_study
+from annotation_backend.studies.models import Study
+from annotation_backend.studies.services import find_study
 
 
 class Command(MaskloopCommand):
-    """Lists the registered models."""
+    """Lists the registered models, and who answers each kind of prompt in a study."""
 
-    help = "List the registered models and what each serves."
+    help = "List the registered models, what each serves, and which prompts of a study have no model and why."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
-        """Adds the study that they serve."""
+        """Adds the study."""
         add_study(parser)
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Lists each model with the kinds of prompt that it serves."""
-        study = study_of(options)
-        serving = {kind: Promotion.objects.filter(study=study, prompt_kind=kind).first() for kind in PromptKind}
+        studies = [find_study(options["study"])] if options["study"] else list(Study.objects.all())
+        serving = [row for study in studies for row in newest_promotions(study)]
         rows = []
         for model in Model.objects.all():
-            serves = [kind.value for kind, found in serving.items() if found and found.model_id == model.pk]
-            rows.append({"model": str(model), "digest": model.digest, "answers": model.prompt_kinds, "serves": serves})
-            self.say(f"{model}  answers {', '.join(model.prompt_kinds)}  serves {', '.join(serves) or 'nothing'}")
+            serves = sorted({row.prompt_kind for row in serving if row.model_id == model.pk})
+            takes = model.images or ["any image"]
+            rows.append(
+                {
+                    "model": str(model),
+                    "digest": model.digest,
+                    "images": model.images,
+                    "label": model.label,
+                    "answers": model.prompt_kinds,
+                    "serves": serves,
+                }
+            )
+            self.say(
+                f"{model}  draws {model.label or 'what it is shown'} on {', '.join(takes)}  "
+                f"answers {', '.join(model.prompt_kinds)}  serves {', '.join(serves) or 'nothing'}"
+            )
         if not rows:
             self.say("No model is registered. `manage.py up` registers LiteMedSAM, `manage.py train_model` makes one.")
-        return {"models": rows}, []
+        return {"models": rows, "studies": {study.name: self._prompts(study) for study in studies}}, []
+
+    def _prompts(self, study: Study) -> list[dict[str, Any]]:
+        self.say(f"{study}:")
+        services = prompt_services(study)
+        for service in services:
+            self.say(f"  {service}")
+        return [_as_values(service) for service in services]
+
+
+def _as_values(service: PromptService) -> dict[str, Any]:
+    model = None if service.model is None else str(service.model)
+    return {"prompts": service.kind.value, "label": service.label, "model": model, "note": service.note}

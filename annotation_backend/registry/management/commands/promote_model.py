@@ -4,15 +4,16 @@ from argparse import ArgumentParser
 from typing import Any
 
 from annotation_backend.commandline.arguments import MaskloopCommand
-from annotation_backend.registry.model_registry import check_promotion, find_model, promote
+from annotation_backend.registry.model_registry import check_promotion, find_model, labels_drawn, promote
 from annotation_backend.registry.models import PromptKind
+from annotation_backend.registry.study_fit import fit_in
 from annotation_backend.studies.arguments import add_study, study_of
 
 
 class Command(MaskloopCommand):
     """Promotes a model: the web service takes it up at its next prediction, without a restart."""
 
-    help = "Let a registered model serve from its next prediction on."
+    help = "Let a registered model serve a study from its next prediction on."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         """Adds the model and the kinds of prompt that it is to serve."""
@@ -20,17 +21,26 @@ class Command(MaskloopCommand):
         parser.add_argument(
             "--for", dest="kinds", nargs="+", choices=PromptKind.values, help="kinds of prompt to serve"
         )
+        parser.add_argument("--label", help="the study's label that it draws (default: the one that it learned)")
         add_study(parser)
         parser.add_argument("--dry-run", action="store_true", help="only check that it could serve")
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Checks the model and promotes it."""
-        study, model = study_of(options), find_model(options["model"])
-        kinds = check_promotion(model, [PromptKind(kind) for kind in options["kinds"] or []])
+        model, study, label = find_model(options["model"]), study_of(options), options["label"]
+        kinds = check_promotion(model, [PromptKind(kind) for kind in options["kinds"] or []], study=study, label=label)
+        doubt = fit_in(model, study.protocol).reason
+        findings = [f"{doubt}. It serves because you said so."] if doubt else []
+        document = {
+            "study": study.name,
+            "model": str(model),
+            "serves": [kind.value for kind in kinds],
+            "labels": list(labels_drawn(model, study, label)),
+        }
         if options["dry_run"]:
-            return {"model": str(model), "serves": [kind.value for kind in kinds]}, []
-        promote(model, study=study, kinds=kinds)
-        self.say(f"{model} answers from the next prediction on: {', '.join(kind.label for kind in kinds)}.")
+            return document, findings
+        promote(model, study=study, kinds=kinds, label=label)
+        self.say(f"{model} answers in {study} from the next prediction on: {', '.join(kind.label for kind in kinds)}.")
         if PromptKind.AUTOMATIC in kinds:
             self.say("The worker now draws the tasks that nobody submitted anew with it.")
-        return {"model": str(model), "serves": [kind.value for kind in kinds]}, []
+        return document, findings

@@ -6,6 +6,7 @@ from typing import Any
 from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.studies.arguments import add_study, study_of
 from annotation_backend.studies.services import change_protocol
+from datasets.finding import Finding
 from datasets.study.shipped_protocols import protocol_text
 
 
@@ -22,7 +23,9 @@ class Command(MaskloopCommand):
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Changes the protocol."""
         study = study_of(options)
-        is_changed = change_protocol(study, protocol_text(options["document"]))
+        findings: list[Finding] = []
+        is_changed = change_protocol(study, protocol_text(options["document"]), findings=findings)
         protocol = study.protocol
         self.say(f"{study}: version {protocol.version}{'' if is_changed else ', as before'}")
-        return {"study": study.name, "changed": is_changed, "version": protocol.version, "digest": protocol.digest}, []
+        document = {"study": study.name, "changed": is_changed, "version": protocol.version, "digest": protocol.digest}
+        return document, list(map(str, findings))

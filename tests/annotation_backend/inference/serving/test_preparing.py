@@ -15,7 +15,7 @@ from annotation_backend.inference.serving.embedding_folder import EmbeddingFolde
 from annotation_backend.inference.serving.preparing import prepare_case, slices_to_prepare
 from annotation_backend.inference.serving.segmenting import predict_slices
 from annotation_backend.registry.models import Model, PromptKind
-from tests.annotation_backend.support.records import registered_case, the_study
+from tests.annotation_backend.support.records import registered_case
 from tests.annotation_backend.support.segmenters import drawn_by, known_model
 from training.model_package import Method
 from training.prompts.picture_boxes import PictureBox
@@ -108,5 +108,5 @@ def test_what_is_gone_or_needs_no_embedding_is_no_error(monkeypatch: pytest.Monk
     assert prepare_case(case) == 0
     monkeypatch.setattr(settings, "EMBEDDINGS_GB", 1.0)
     known_model("clicks", method=Method.UNET_25D, kinds=KINDS)
-    assert preparing.embedding_models(the_study()) == []
+    assert preparing.embedding_models(case.study) == []
     assert prepare_case(Case.objects.select_related("study").get(pk=case.pk)) == 0

@@ -24,7 +24,7 @@ def _row(region_id: str, at: str, *, mask: np.ndarray | None = None, **more: Any
 
 
 def _read(**task: Any) -> OpenTask:
-    return read_open_task(task, PLANE, asking={"p1"})
+    return read_open_task(task, PLANE, asking={"p1"}, label="Tumour")
 
 
 def test_a_draft_tells_who_asks_and_what_is_there() -> None:

@@ -18,9 +18,13 @@ from annotation_backend.labeling.models import LabelingProject, SettingsChange
 from annotation_backend.registry.model_registry import models_folder, promote, register_package
 from annotation_backend.registry.models import Model, PromptKind
 from datasets.errors import RejectedInput
+from datasets.image.mask import OEDEMA
+from datasets.study.shipped_protocols import shipped_protocol
 from tests.annotation_backend.support.records import accounts, the_study
 from tests.training.support.tiny_models import clicks_2d, six_points
 from training.model_package import Method, ModelDescription, write_package
+
+MSTT = shipped_protocol("mstt-199")
 
 pytestmark = pytest.mark.django_db
 
@@ -43,18 +47,18 @@ def _model(name: str, method: Method) -> Model:
 
 
 def test_without_a_choice_there_are_brushes_no_oedema_and_the_promoted_models(project: LabelingProject) -> None:
-    assert project_settings(project) == ProjectSettings(MaskFormat.BRUSH, False, {})
+    assert project_settings(project) == ProjectSettings(MaskFormat.BRUSH, {}, {})
 
 
 def test_a_choice_counts_at_once_and_every_change_stays_known(
     project: LabelingProject, django_assert_num_queries
 ) -> None:
     person = accounts()[Role.DATA_MANAGER]
-    first = settings_from(project_settings(project), mask_format="bitmask")
+    first = settings_from(project_settings(project), MSTT, mask_format="bitmask")
     keep_settings(project, first, person=person)
-    keep_settings(project, settings_from(first, has_oedema=True), person=None)
+    keep_settings(project, settings_from(first, MSTT, labels={OEDEMA: True}), person=None)
     with django_assert_num_queries(1):
-        assert project_settings(project) == ProjectSettings(MaskFormat.BITMASK, True, {})
+        assert project_settings(project) == ProjectSettings(MaskFormat.BITMASK, {OEDEMA: True}, {})
     assert [row.person for row in SettingsChange.objects.order_by("pk")] == [person, None]
     other = LabelingProject.objects.create(label_studio_id=2, title="Other", study=the_study())
     assert project_settings(other) == ProjectSettings()
@@ -63,11 +67,11 @@ def test_a_choice_counts_at_once_and_every_change_stays_known(
 def test_the_chosen_model_answers_its_kind_and_the_promoted_one_the_others(project: LabelingProject) -> None:
     promoted, chosen = _model("promoted", Method.CLICKS_2D), _model("chosen", Method.CLICKS_2D)
     promote(promoted, study=the_study())
-    wanted = settings_from(ProjectSettings(), prompt_models={"point": "chosen-1"})
-    check_settings(wanted)
+    wanted = settings_from(ProjectSettings(), MSTT, prompt_models={"point": "chosen-1"})
+    check_settings(wanted, the_study())
     keep_settings(project, wanted, person=None)
     assert answering_model(project, PromptKind.POINT) == chosen
-    keep_settings(project, settings_from(wanted, prompt_models={"point": None}), person=None)
+    keep_settings(project, settings_from(wanted, MSTT, prompt_models={"point": None}), person=None)
     assert answering_model(project, PromptKind.POINT) == promoted
     with pytest.raises(RejectedInput, match="no-serving-model"):
         answering_model(project, PromptKind.BOX)
@@ -80,7 +84,7 @@ def test_the_chosen_model_answers_its_kind_and_the_promoted_one_the_others(proje
 def test_a_model_that_cannot_answer_is_refused(models: dict[str, str], code: str) -> None:
     _model("clicks", Method.CLICKS_2D)
     with pytest.raises(RejectedInput) as refused:
-        check_settings(settings_from(ProjectSettings(), prompt_models=models))
+        check_settings(settings_from(ProjectSettings(), MSTT, prompt_models=models), the_study())
     assert refused.value.code == code
 
 
@@ -91,7 +95,7 @@ def test_a_damaged_model_is_refused() -> None:
     content[-1] ^= 1
     weights.write_bytes(content)
     with pytest.raises(RejectedInput):
-        check_settings(settings_from(ProjectSettings(), prompt_models={"point": "clicks-1"}))
+        check_settings(settings_from(ProjectSettings(), MSTT, prompt_models={"point": "clicks-1"}), the_study())
 
 
 @pytest.mark.parametrize(
@@ -100,5 +104,5 @@ def test_a_damaged_model_is_refused() -> None:
 )
 def test_unknown_words_are_refused_by_name(words: dict[str, object], code: str) -> None:
     with pytest.raises(RejectedInput) as refused:
-        settings_from(ProjectSettings(), **words)  # type: ignore[arg-type]
+        settings_from(ProjectSettings(), MSTT, **words)  # type: ignore[arg-type]
     assert refused.value.code == code

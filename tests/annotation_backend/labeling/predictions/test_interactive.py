@@ -15,7 +15,6 @@ from annotation_backend.inference.serving import admission
 from annotation_backend.labeling.masks.controls import (
     EXTREME_LABEL,
     IMAGE,
-    POINT_LABEL,
     SMART_POINT,
     START_OVER_LABEL,
     UNDO_LABEL,
@@ -44,7 +43,7 @@ def task() -> LabelingTask:
     return published(registered_case())[2]
 
 
-def _point(name: str, x: float = 45.0, label: str = POINT_LABEL, *, positive: bool = True) -> dict[str, Any]:
+def _point(name: str, x: float = 45.0, label: str = "Tumour point", *, positive: bool = True) -> dict[str, Any]:
     return {
         "id": name,
         "type": "keypointlabels",
@@ -177,8 +176,8 @@ def test_an_empty_context_after_a_submit_changes_nothing(task: LabelingTask) -> 
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"value": {"x": 101, "y": 1, "keypointlabels": [POINT_LABEL]}}, "prompt-position"),
-        ({"value": {"x": "1", "y": 1, "keypointlabels": [POINT_LABEL]}}, "prompt-position"),
+        ({"value": {"x": 101, "y": 1, "keypointlabels": ["Tumour point"]}}, "prompt-position"),
+        ({"value": {"x": "1", "y": 1, "keypointlabels": ["Tumour point"]}}, "prompt-position"),
         ({"from_name": "other"}, "prompt-control"),
         ({"to_name": "companion"}, "prompt-control"),
         ({"original_width": 9, "original_height": 9}, "prompt-picture"),

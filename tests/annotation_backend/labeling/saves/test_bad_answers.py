@@ -29,6 +29,7 @@ from annotation_backend.labeling.studio.shown_predictions import show_prediction
 from annotation_backend.labeling.studio.task_lists import Unreadable, found_among
 from annotation_backend.labeling.versions.versions import restore
 from datasets.errors import MaskloopError, ProgramFault, TryAgain
+from datasets.image.mask import OEDEMA
 from tests.annotation_backend.support.bad_label_studio import (
     FAULTS,
     SHAPES,
@@ -290,7 +291,7 @@ def test_one_task_of_another_shape_costs_itself_only(monkeypatch: pytest.MonkeyP
 def test_settings_are_kept_after_label_studio_took_them_and_a_repeat_mends(monkeypatch: pytest.MonkeyPatch) -> None:
     published(registered_case())
     row = LabelingProject.objects.get()
-    wanted = ProjectSettings(has_oedema=True)
+    wanted = ProjectSettings(labels={OEDEMA: True})
     changed: list[str] = []
     summary: dict[str, Any] = {"created_annotations": {}, "created_labels": {}, "created_labels_drafts": {}}
 
@@ -311,5 +312,5 @@ def test_settings_are_kept_after_label_studio_took_them_and_a_repeat_mends(monke
             change_settings(row, wanted, person=None)
     assert not SettingsChange.objects.exists()
     assert change_settings(row, wanted, person=None)
-    assert SettingsChange.objects.get().has_oedema
+    assert SettingsChange.objects.get().labels == {OEDEMA: True}
     assert not change_settings(row, wanted, person=None)

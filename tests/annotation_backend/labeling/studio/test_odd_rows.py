@@ -24,6 +24,7 @@ from annotation_backend.labeling.studio.answers import moment_of, record_of
 from annotation_backend.labeling.studio.task_lists import listed
 from annotation_backend.labeling.watch import tasks as watched
 from datasets.errors import MaskloopError, TryAgain
+from datasets.image.mask import OEDEMA
 from tests.annotation_backend.support.bad_label_studio import bad_label_studio
 from tests.annotation_backend.support.label_studio_double import answer_with
 from tests.annotation_backend.support.records import accounts, published, registered_case, save_body, saved
@@ -152,7 +153,7 @@ def test_counts_of_another_shape_are_no_answer(
     summary = {"created_annotations": {}, "created_labels": {}, "created_labels_drafts": counts}
     answer_with(monkeypatch, lambda *_words, **_options: summary)
     with pytest.raises(TryAgain, match="label-studio-answer"):
-        change_settings(tasks[0].project, ProjectSettings(has_oedema=True), person=None)
+        change_settings(tasks[0].project, ProjectSettings(labels={OEDEMA: True}), person=None)
 
 
 @pytest.mark.parametrize("value", NO_MOMENTS)

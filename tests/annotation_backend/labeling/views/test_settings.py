@@ -41,12 +41,12 @@ def test_a_change_by_the_page_reaches_label_studio_and_names_its_person(
     client, people: dict[Role, User], project: LabelingProject, studio: LabelStudioDouble
 ) -> None:
     client.force_login(people[Role.DATA_MANAGER])
-    answer = client.post(reverse(PAGE), {"mask_format": "bitmask", "has_oedema": "on"})
+    answer = client.post(reverse(PAGE), {"mask_format": "bitmask", "label_2": "on"})
     assert answer.status_code == 302
     assert "<BitmaskLabels" in studio.project["label_config"]
     assert "Oedema" in studio.project["label_config"]
     row = SettingsChange.objects.get()
-    assert (row.person, row.mask_format, row.has_oedema) == (people[Role.DATA_MANAGER], "bitmask", True)
+    assert (row.person, row.mask_format, row.labels) == (people[Role.DATA_MANAGER], "bitmask", {"Oedema": True})
     page = client.get(reverse(PAGE)).content.decode()
     assert str(people[Role.DATA_MANAGER]) in page
 
@@ -110,7 +110,7 @@ def test_the_command_shows_and_a_dry_run_changes_nothing(project: LabelingProjec
     assert (status, document["changed"]) == (0, False)
     status, document = _configure("--mask-format", "bitmask", "--oedema", "on", "--dry-run")
     assert (status, document["changed"]) == (0, True)
-    assert document["settings"] == {"mask_format": "bitmask", "has_oedema": True, "prompt_models": {}}
+    assert document["settings"] == {"mask_format": "bitmask", "labels": {"Oedema": True}, "prompt_models": {}}
     assert studio.changes == []
     assert not SettingsChange.objects.exists()
 

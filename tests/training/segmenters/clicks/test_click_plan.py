@@ -9,12 +9,12 @@ import pytest
 
 from datasets.errors import RejectedInput
 from training.inputs.canvas import Region
-from training.inputs.intensity_rules import RULE_OF
+from training.inputs.intensity_rules import rule_of
 from training.networks.unet_plan import UNetPlan
 from training.segmenters.clicks.click_plan import NO_INFORMATION, CanvasClicks, ClickPlan
 from training.segmenters.postprocessing import Cleaning
 
-RULES = {"pet": RULE_OF["pet"], "ct": RULE_OF["ct"]}
+RULES = {"pet": rule_of("pet"), "ct": rule_of("ct")}
 PLAN = ClickPlan(
     RULES,
     (16, 16, 8),
@@ -25,7 +25,7 @@ PLAN = ClickPlan(
     margin=0.1,
     cleaning=Cleaning.BOTH,
 )
-FLAT = ClickPlan({"t1": RULE_OF["t1"]}, (32, 16), UNetPlan.uniform(channels=3, widths=(4, 8, 8), dimensions=2))
+FLAT = ClickPlan({"t1": rule_of("t1")}, (32, 16), UNetPlan.uniform(channels=3, widths=(4, 8, 8), dimensions=2))
 NONE = np.empty((0, 3))
 
 

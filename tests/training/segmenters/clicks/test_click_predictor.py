@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from training.inputs.canvas import Picture, Region, resized
-from training.inputs.intensity_rules import RULE_OF, Greys, IntensityRule
+from training.inputs.intensity_rules import Greys, IntensityRule, rule_of
 from training.memory import process_memory
 from training.networks.unet_plan import UNetPlan
 from training.segmenters.clicks.click_plan import NO_INFORMATION, CanvasClicks, ClickPlan
@@ -35,7 +35,7 @@ class Known:
 def plan(*, automatic: bool = False, members: int = 1, cleaning: Cleaning = Cleaning.NONE) -> ClickPlan:
     refiner, first = (UNetPlan.uniform(channels=count, widths=(4, 8, 8)) for count in (4, 1))
     return ClickPlan(
-        {"t1": RULE_OF["t1"]},
+        {"t1": rule_of("t1")},
         CANVAS,
         refiner,
         first if automatic else None,

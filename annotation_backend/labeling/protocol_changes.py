@@ -1,0 +1,66 @@
+"""What people drew, and what was imported, holds labels of a protocol, which may not be taken out of it."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from annotation_backend.cases.models import ImportedMask
+from annotation_backend.labeling.models import Annotation, VersionMasks
+from annotation_backend.studies.models import Study
+from datasets.errors import RejectedInput
+from datasets.study.protocol import Label, Protocol
+
+
+def require_labels_kept(study: Study, protocol: Protocol) -> None:
+    """Refuses a protocol without a label that was drawn or imported, or with another value of it.
+
+    Saves of every state count, since each can be restored; a mask holds no label that no save holds.
+
+    Raises:
+        RejectedInput: ``protocol-label-used``.
+    """
+    kept = {label.name: label.value for label in protocol.labels}
+    for label in study.protocol.labels:
+        if kept.get(label.name) == label.value:
+            continue
+        drawn, imported = _saves_with(study, label.name), _imported_as(study, label)
+        if drawn or imported:
+            change = f"has the value {kept[label.name]}" if label.name in kept else "is not there"
+            raise RejectedInput(
+                "protocol-label-used",
+                f"{label.name} ({label.value}) was drawn in {drawn} save(s) and is in {imported} imported mask(s); in "
+                f"the document it {change}.",
+                remedy="Keep the label's name and value and add others beside it, or make a study of its own for the "
+                "other protocol (`manage.py create_study`).",
+            )
+
+
+def _saves_with(study: Study, name: str) -> int:
+    """How many saves hold a label, decoded or not."""
+    saves = Annotation.objects.filter(task__case__study=study, task__case__is_rehearsal=False)
+    decoded = VersionMasks.objects.filter(annotation__in=saves, areas__has_key=name).count()
+    waiting = saves.filter(drawn__isnull=True).values_list("raw", flat=True)
+    return decoded + sum(name in _labels_in(raw) for raw in waiting.iterator(chunk_size=1))
+
+
+def _labels_in(raw: dict[str, Any]) -> Iterator[object]:
+    """Labels of the regions of a save, as Label Studio sent it."""
+    regions = raw.get("result")
+    for region in regions if isinstance(regions, list) else []:
+        value = region.get("value") if isinstance(region, dict) else None
+        for key, labels in value.items() if isinstance(value, dict) else []:
+            if str(key).endswith("labels") and isinstance(labels, list):
+                yield from labels
+
+
+def _imported_as(study: Study, label: Label) -> int:
+    """How many masks that came with the studies mean a label by their name."""
+    names = ImportedMask.objects.filter(series__case__study=study, series__case__is_rehearsal=False)
+    labels = study.protocol.labels
+    return sum(_meant(name, labels) == label for name in names.values_list("roi_name", flat=True))
+
+
+def _meant(roi_name: str, labels: Sequence[Label]) -> Label | None:
+    """The label whose longest word stands in a region's name, as oedema's does in ``gtv_edema``."""
+    name = roi_name.casefold()
+    words = {word: label for label in labels for word in (label.name.casefold(), *label.imported_names)}
+    return words.get(max((word for word in words if word in name), key=len, default=""))
