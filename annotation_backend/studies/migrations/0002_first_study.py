@@ -80,6 +80,8 @@ def make(apps: Any, _editor: Any) -> None:
     """Makes the study; its cases' files stay where they lie, below the data folder itself."""
     if not any(apps.get_model(app, name).objects.exists() for app, name in OLDER):
         return
+    if apps.get_model("studies", "Study").objects.filter(is_first=True).exists():  # after a way back
+        return
     study = apps.get_model("studies", "Study").objects.create(name="mstt-199", document=DOCUMENT, is_first=True)
     apps.get_model("studies", "ProtocolVersion").objects.create(study=study, document=DOCUMENT, digest=DIGEST)
     memberships = apps.get_model("studies", "Membership").objects
