@@ -13,6 +13,12 @@ CT_SEARCH_WINDOW = (-200.0, 300.0)
 """Hounsfield units between which a CT is compared: air is black, and fat, muscle and marrow are told apart; the rest of
 the range is bone and metal, which would take the grey levels of mutual information for themselves."""
 
+PET_SEARCH_WINDOW = (0.0, 3.0)
+"""SUV between which a PET is compared: the body's 0.4 to 1.5 is told from air, however hot a tumour is. By percentiles the
+body of a patient whose tumour took up twenty times as much was lost (real ones: Dice with the CT's body 0.45)."""
+
+_WINDOWS = {Modality.CT: CT_SEARCH_WINDOW, Modality.PET: PET_SEARCH_WINDOW}
+
 _CT_AIR = -1024.0
 
 
@@ -47,7 +53,7 @@ class SourceImage:
     @property
     def search_window(self) -> Window:
         """The intensities between which it is compared with others."""
-        return CT_SEARCH_WINDOW if self.modality == Modality.CT else percentile_window(self.volume.data)
+        return _WINDOWS.get(Modality(self.modality)) or percentile_window(self.volume.data)
 
     @property
     def clipped(self) -> NDArray[np.float32]:

@@ -39,10 +39,9 @@ def test_an_approved_case_of_before_stays_approved_and_its_files_where_they_lie(
     assert mask is not None
     approve(mask, people[Role.RADIOLOGIST])
     record = case.images_sha256
-    decide_registration(case, people[Role.RADIOLOGIST], verdict="accept", record_sha256=record)  # type: ignore[arg-type]
-    RegistrationRedo.objects.create(
-        case=case, role="t1", preset="fast", motion="rigid", person=people[Role.DATA_MANAGER]
-    )
+    radiologist, manager = people[Role.RADIOLOGIST], people[Role.DATA_MANAGER]
+    decide_registration(case, radiologist, verdict=VerdictOfRegistration.ACCEPT, record_sha256=record)
+    RegistrationRedo.objects.create(case=case, role="t1", preset="fast", motion="rigid", person=manager)
     seen = seen_now(case).sha256
     data = task_data(case, 2, pictures_by_index(case)[2])
     newest = MigrationExecutor(connection).loader.graph.leaf_nodes()
