@@ -14,8 +14,8 @@ CT_SEARCH_WINDOW = (-200.0, 300.0)
 the range is bone and metal, which would take the grey levels of mutual information for themselves."""
 
 PET_SEARCH_WINDOW = (0.0, 3.0)
-"""SUV between which a PET is compared: the body's 0.4 to 1.5 is told from air, however hot a tumour is. By percentiles the
-body of a patient whose tumour took up twenty times as much was lost (real ones: Dice with the CT's body 0.45)."""
+"""SUV between which a PET is compared: the body's 0.4 to 1.5 is told from air, however hot a tumour is. By percentiles
+the body of a patient whose tumour took up twenty times as much was lost (Dice with the CT's body 0.45)."""
 
 _WINDOWS = {Modality.CT: CT_SEARCH_WINDOW, Modality.PET: PET_SEARCH_WINDOW}
 

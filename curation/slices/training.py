@@ -136,8 +136,8 @@ def isotropic_case(
         for role in sorted(volumes.roles)
     }
     tumour = resample_mask(tumour_alone(mask), grid).foreground
-    images, windows = ({role: both[part] for role, both in grey.items()} for part in (0, 1))
-    return IsotropicCase(grid, images, tumour=tumour, windows=windows)
+    images = {role: picture for role, (picture, _) in grey.items()}
+    return IsotropicCase(grid, images, tumour=tumour, windows={role: window for role, (_, window) in grey.items()})
 
 
 def training_slices(case: IsotropicCase, settings: TrainingSliceSettings) -> Iterator[TrainingSlice]:

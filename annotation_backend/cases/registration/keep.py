@@ -4,6 +4,7 @@ import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from django.db import transaction
 
@@ -117,14 +118,14 @@ def _record_at(case: Case, places: list[tuple[Path, StoredRegistration]], *, is_
 
 def _record(case: Case, place: str, stored: StoredRegistration) -> None:
     for role, digest in stored.outputs.items():
-        values = {"file": f"{place}/{role}.nii.gz", "sha256": digest}
-        CaseImage.objects.update_or_create(case=case, role=role, defaults=values)
+        lies = {"file": f"{place}/{role}.nii.gz", "sha256": digest}
+        CaseImage.objects.update_or_create(case=case, role=role, defaults=lies)
     if stored.is_alone:
         case.registrations.all().delete()
         return
     verdict = str(stored.record.get("quality", {}).get("verdict", ""))
     said = case.registration_verdicts.filter(record_sha256=stored.record_sha256).order_by("pk").last()
-    values = {
+    values: dict[str, Any] = {
         "fixed_role": stored.fixed_role,
         "record": stored.record,
         "record_sha256": stored.record_sha256,
