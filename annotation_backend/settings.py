@@ -163,7 +163,9 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "annotation_backend.views.installation",
+                "annotation_backend.studies.pages.study_of_page",
             ],
+            "builtins": ["annotation_backend.studies.templatetags.study_pages"],
         },
     },
 ]

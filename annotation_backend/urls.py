@@ -1,16 +1,30 @@
-"""All addresses: those of each app, and those that belong to none."""
+"""All addresses: those of a study below its name, and those that belong to none."""
 
 from django.urls import include, path
 
 from annotation_backend import views
+from annotation_backend.accounts import urls as accounts
+from annotation_backend.cases import urls as cases
+from annotation_backend.labeling import urls as labeling
+from annotation_backend.pages import former, home, study_start
+from annotation_backend.publishing import urls as publishing
+from annotation_backend.registry import urls as registry
+from annotation_backend.review import urls as review
 
 handler500 = views.server_error
 
-APPS = ("accounts", "cases", "registry", "labeling", "review", "publishing")
+of_a_study = [
+    path("", study_start.start, name="study"),
+    path("protocol.toml", study_start.protocol_document, name="study-protocol"),
+    *(one for app in (cases, registry, labeling, review, publishing) for one in app.of_a_study),
+]
+"""Below ``/studies/<name>/``; each view is a `studies.pages.study_page`."""
 
 urlpatterns = [
-    path("", views.home, name="home"),
+    path("", home.home, name="home"),
     path("alive", views.alive, name="alive"),
     path("guide/", views.guide, name="guide"),
-    *(path("", include(f"annotation_backend.{app}.urls")) for app in APPS),
+    *(one for app in (accounts, cases, labeling) for one in app.urlpatterns),
+    path("studies/<slug:study>/", include(of_a_study)),
+    *former.urlpatterns,
 ]

@@ -1,11 +1,11 @@
-"""User: a person with one role. SignInCount: how often a password was tried."""
+"""User: a person, whose roles are those in studies. SignInCount: how often a password was tried."""
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
 
 class Role(models.TextChoices):
-    """A person's role, which decides what they may do."""
+    """What a person is: in a study, which decides what they may do there, or of the whole installation."""
 
     ADMINISTRATOR = "administrator", "Administrator"
     DATA_MANAGER = "data_manager", "Data manager"
@@ -16,7 +16,9 @@ class Role(models.TextChoices):
 class User(AbstractUser):
     """A person; the user name is the e-mail address, the same as in Label Studio."""
 
-    role = models.CharField(max_length=20, choices=Role.choices, default=Role.ANNOTATOR)
+    is_administrator = models.BooleanField(
+        default=False, help_text="All studies are there for them, and they may do there what a data manager may"
+    )
     label_studio_id = models.PositiveIntegerField(null=True, blank=True, unique=True)
     draws_since = models.DateTimeField(
         null=True,
@@ -25,11 +27,7 @@ class User(AbstractUser):
     )
 
     def __str__(self) -> str:
-        return f"{self.get_role_display()} {self.pk}"
-
-    def has_role(self, *roles: Role) -> bool:
-        """Whether the person has one of `roles`; an administrator may do what a data manager may."""
-        return self.role in roles or (self.role == Role.ADMINISTRATOR and Role.DATA_MANAGER in roles)
+        return f"{Role.ADMINISTRATOR.label if self.is_administrator else 'Person'} {self.pk}"
 
 
 class SignInCount(models.Model):

@@ -36,10 +36,15 @@ def create_first_accounts() -> list[User]:
                 username=email_of(role),
                 email=email_of(role),
                 password=first_password(role),
-                role=role,
+                is_administrator=role is Role.ADMINISTRATOR,
             )
         )
     return created
+
+
+def first_role(person: User) -> Role | None:
+    """The role whose first account a person's is; None for everybody who came later."""
+    return {email_of(role): role for role in Role}.get(person.username)
 
 
 def first_password(role: Role) -> str:
@@ -57,8 +62,10 @@ def first_password(role: Role) -> str:
     return os.environ[name]
 
 
-def create_person(email: str, role: Role, *, is_active: bool = True) -> tuple[User, str]:
+def create_person(email: str, *, is_administrator: bool = False, is_active: bool = True) -> tuple[User, str]:
     """Creates an account with a freshly drawn password, or opens one again that was closed or never became active.
+
+    What the person may do in a study is a role there (`studies.people.give_role`).
 
     Returns:
         The account, and its password, which is stored nowhere in clear.
@@ -75,11 +82,13 @@ def create_person(email: str, role: Role, *, is_active: bool = True) -> tuple[Us
     password = secrets.token_urlsafe(12)
     known = User.objects.filter(username__iexact=email).first()
     if known is None:
-        made = User.objects.create_user(username=email, email=email, password=password, role=role, is_active=is_active)
+        made = User.objects.create_user(
+            username=email, email=email, password=password, is_administrator=is_administrator, is_active=is_active
+        )
         return made, password
     if known.is_active:
         raise RejectedInput("account-exists", "This address has an account.", remedy="Give another address.")
-    known.is_active, known.role = is_active, role
+    known.is_active, known.is_administrator = is_active, is_administrator
     known.set_password(password)
     known.save()
     return known, password

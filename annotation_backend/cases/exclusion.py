@@ -7,6 +7,7 @@ from django.utils import timezone
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case, Exclusion, Slice
 from annotation_backend.cases.signals import case_excluded, case_taken_back
+from annotation_backend.studies.people import has_role_in
 from datasets.errors import RejectedInput
 
 SUPERSEDED = "superseded by another choice of series"
@@ -65,7 +66,7 @@ def require_shown(case: Case, person: User | AnonymousUser) -> None:
     Raises:
         CaseClosed: It is excluded, and the person does not decide about that (``case-excluded``).
     """
-    if case.exclusion is not None and not (isinstance(person, User) and person.has_role(*DECIDERS)):
+    if case.exclusion is not None and not has_role_in(case.study, person, *DECIDERS):
         raise CaseClosed(
             "case-excluded",
             f"{case.code} is excluded; its pictures are closed.",

@@ -13,12 +13,12 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Count, Max
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils import timezone
 
 from annotation_backend.cases.models import Case, Ingest, IngestOutcome, IngestPatient, VerdictOfRegistration
 from annotation_backend.cases.stored.digests import DamagedFile, as_findings, damages, whole_bytes
 from annotation_backend.cases.stored.files import thumbnail_file, thumbnails
+from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
 from datasets.files import write_bytes
 
@@ -120,7 +120,13 @@ def write_report(study: Study, folder: Path) -> tuple[Path, CohortReport]:
         The file and its content.
     """
     report = cohort(study, source=_embedded)
-    context = {"report": report, "site": settings.MASKLOOP_URL, "style": _STYLE.read_text(), "made": timezone.now()}
+    context = {
+        "report": report,
+        "study": study,
+        "site": settings.MASKLOOP_URL,
+        "style": _STYLE.read_text(),
+        "made": timezone.now(),
+    }
     path = folder / "cohort.html"
     write_bytes(path, render_to_string("cases/report_file.html", context).encode())
     return path, report
@@ -129,14 +135,14 @@ def write_report(study: Study, folder: Path) -> tuple[Path, CohortReport]:
 def _report_case(case: Case, seen: IngestPatient | None, source: Callable[[Case, str], str | None]) -> ReportCase:
     pictures = {kind: address for kind in thumbnails(case) if (address := source(case, kind))}
     chosen = [(series.title, series.evidence) for series in case.series.all()]
-    page = {"page": reverse("case-page", args=[case.code])}
+    page = {"page": page_of(case.study, "case-page", case.code)}
     findings = [finding | page for finding in (seen.findings if seen else case.findings)]
     findings += [*_failed_checks(case), *(damage | page for damage in as_findings(damages(case)))]
     return ReportCase(case, _state(case), findings=findings, chosen=chosen, pictures=pictures)
 
 
 def _failed_checks(case: Case) -> Iterable[dict[str, str]]:
-    page = reverse("registration-page", args=[case.code])
+    page = page_of(case.study, "registration-page", case.code)
     for registration in case.registrations.all():
         for check in registration.checks:
             if check.get("verdict") != VerdictOfRegistration.ACCEPT:
@@ -158,7 +164,7 @@ def _verdict(case: Case) -> str:
 
 
 def _page_source(case: Case, kind: str) -> str:
-    return reverse("case-thumbnail", args=[case.code, kind])
+    return page_of(case.study, "case-thumbnail", case.code, kind)
 
 
 def _embedded(case: Case, kind: str) -> str | None:

@@ -1,10 +1,10 @@
-"""Addresses of cases, patients, registrations and pictures."""
+"""Addresses of cases, patients and registrations, each of a study, and of pictures by capability."""
 
 from django.urls import path
 
 from annotation_backend.cases.views import cases, registrations, report
 
-urlpatterns = [
+of_a_study = [
     path("cases/", cases.case_list, name="case-list"),
     path("cases/registrations/", registrations.registration_queue, name="registration-queue"),
     path("cases/report/", report.cohort_report, name="cohort-report"),
@@ -24,5 +24,8 @@ urlpatterns = [
         name="registration-slice",
     ),
     path("cases/<slug:code>/<slug:role>/<int:index>.png", cases.slice_picture, name="slice-picture"),
+]
+
+urlpatterns = [
     path("pictures/<str:token>.png", cases.capability_picture, name="capability-picture"),
 ]

@@ -4,13 +4,8 @@ from django.urls import path
 
 from annotation_backend.labeling.views import ml_backend, settings, versions, webhook
 
-urlpatterns = [
+of_a_study = [
     path("settings/", settings.settings_page, name="project-settings"),
-    path("ml/health", ml_backend.health, name="ml-health"),
-    path("ml/setup", ml_backend.setup, name="ml-setup"),
-    path("ml/predict", ml_backend.predict, name="ml-predict"),
-    path("ml/versions", ml_backend.versions, name="ml-versions"),
-    path("ml/webhook", webhook.webhook, name="ml-webhook"),
     path("cases/<slug:code>/slices/<int:index>/versions/", versions.slice_versions, name="slice-versions"),
     path(
         "cases/<slug:code>/slices/<int:index>/versions/<int:one>/<int:other>/",
@@ -31,4 +26,12 @@ urlpatterns = [
     path("findings/<int:pk>/seen", versions.finding_seen, name="finding-seen"),
     path("findings/<int:pk>/drawer", versions.finding_annotator, name="finding-drawer"),
     path("findings/changes/<int:pk>/seen", versions.change_seen, name="change-seen"),
+]
+
+urlpatterns = [
+    path("ml/health", ml_backend.health, name="ml-health"),
+    path("ml/setup", ml_backend.setup, name="ml-setup"),
+    path("ml/predict", ml_backend.predict, name="ml-predict"),
+    path("ml/versions", ml_backend.versions, name="ml-versions"),
+    path("ml/webhook", webhook.webhook, name="ml-webhook"),
 ]

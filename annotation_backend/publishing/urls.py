@@ -4,7 +4,7 @@ from django.urls import path
 
 from annotation_backend.publishing import views
 
-urlpatterns = [
+of_a_study = [
     path("releases/", views.release_list, name="release-list"),
     path("releases/<int:pk>/", views.release_page, name="release-page"),
     path("releases/<int:pk>/download", views.download, name="release-download"),

@@ -3,18 +3,18 @@
 import threading
 from collections.abc import Iterator
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET, require_safe
 
 from annotation_backend.accounts.models import Role
-from annotation_backend.accounts.permissions import roles_required
 from annotation_backend.cases.stored.digests import DamagedFile
 from annotation_backend.publishing.archive import Archive
 from annotation_backend.publishing.models import Release
 from annotation_backend.publishing.ranges import Part, part_asked_for
 from annotation_backend.publishing.stored_release import archive_of, card_of
+from annotation_backend.studies.models import Study
+from annotation_backend.studies.pages import study_page
 
 DOWNLOADS_AT_ONCE = 6
 """Most downloads at once in one process: each holds one of its 16 threads until the last byte is taken."""
@@ -25,18 +25,19 @@ places = threading.BoundedSemaphore(DOWNLOADS_AT_ONCE)
 """The downloads that may still begin now."""
 
 
-@login_required
+@study_page()
 @require_GET
-def release_list(request: HttpRequest) -> HttpResponse:
-    """All releases, the newest first."""
-    return render(request, "publishing/releases.html", {"releases": Release.objects.prefetch_related("cases")})
+def release_list(request: HttpRequest, study: Study) -> HttpResponse:
+    """All releases of the study, the newest first."""
+    releases = Release.objects.filter(study=study).prefetch_related("cases")
+    return render(request, "publishing/releases.html", {"releases": releases})
 
 
-@login_required
+@study_page()
 @require_GET
-def release_page(request: HttpRequest, pk: int) -> HttpResponse:
+def release_page(request: HttpRequest, study: Study, pk: int) -> HttpResponse:
     """One release with its dataset card; where its files are damaged, the damage instead."""
-    release = get_object_or_404(Release, pk=pk)
+    release = get_object_or_404(Release, study=study, pk=pk)
     try:
         context = {"release": release, "card": card_of(release)}
     except DamagedFile as error:
@@ -44,11 +45,11 @@ def release_page(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "publishing/release.html", context)
 
 
-@roles_required(Role.DATA_MANAGER, Role.RADIOLOGIST)
+@study_page(Role.DATA_MANAGER, Role.RADIOLOGIST)
 @require_safe
-def download(request: HttpRequest, pk: int) -> HttpResponseBase:
+def download(request: HttpRequest, study: Study, pk: int) -> HttpResponseBase:
     """The release's folder as one ZIP, its files stored as they are; any part of it, so that a broken one goes on."""
-    release = get_object_or_404(Release, pk=pk)
+    release = get_object_or_404(Release, study=study, pk=pk)
     if not places.acquire(blocking=False):
         answer = HttpResponse("Others are downloading; begin again in a moment.\n", status=503)
         answer["Content-Type"], answer["Retry-After"] = "text/plain", str(_AGAIN_SECONDS)

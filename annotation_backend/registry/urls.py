@@ -4,6 +4,6 @@ from django.urls import path
 
 from annotation_backend.registry import views
 
-urlpatterns = [
+of_a_study = [
     path("models/", views.model_list, name="model-list"),
 ]

@@ -15,7 +15,9 @@ from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.labeling.versions.standing import Standing, standings
 from annotation_backend.review.models import Review, Verdict, latest_review, latest_reviews
 from annotation_backend.review.seen import Seen, seen_now
+from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
+from annotation_backend.studies.people import has_role_in
 from datasets.errors import RejectedInput
 from datasets.study.case import QualityScore
 
@@ -131,7 +133,7 @@ def require_reviewable(case: Case) -> None:
 
 
 def _check_reviewer(mask: CaseMask, reviewer: User) -> None:
-    if not reviewer.has_role(Role.RADIOLOGIST):
+    if not has_role_in(mask.case.study, reviewer, Role.RADIOLOGIST):
         raise RejectedInput(
             "not-a-radiologist", "Only a radiologist gives a verdict.", remedy="Sign in as a radiologist."
         )
@@ -190,7 +192,7 @@ def _check_losses(case: Case) -> None:
         raise RejectedInput(
             "losses-unseen",
             f"Nobody has looked at {count} finding(s) about annotations of this case.",
-            remedy="They stand on this page and on /findings/; each says there how it is settled.",
+            remedy=f"They stand on this page and on {page_of(case.study, 'finding-list')}; each says how to settle it.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Pages for radiologists: the queue, a case's slices with its images and mask, and the verdict."""
+"""Pages for radiologists: the queue, a case's slices with their images and mask, and the verdict."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -6,38 +6,40 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
 from annotation_backend.accounts.models import Role
-from annotation_backend.accounts.permissions import roles_required, signed_in_user
+from annotation_backend.accounts.permissions import signed_in_user
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.volumes import picture_plane
-from annotation_backend.cases.stored.digests import damages, whole_bytes
+from annotation_backend.cases.stored.digests import DamagedFile, damages, whole_bytes
 from annotation_backend.cases.stored.files import picture_file
 from annotation_backend.cases.views.cases import png_answer
-from annotation_backend.labeling.masks.outlines import ORANGE, outlined_png
+from annotation_backend.labeling.masks.outlines import colour_of, outlined_png
 from annotation_backend.labeling.models import CaseMask, TaskState
 from annotation_backend.labeling.versions.stored_masks import mask_file
 from annotation_backend.review.forms import VerdictForm
 from annotation_backend.review.models import Review, Verdict, latest_review
-from annotation_backend.review.overlay import mask_on_slice
+from annotation_backend.review.overlay import ShownLabel, colour_in, labels_on_slice, shown_labels
 from annotation_backend.review.seen import seen_now
 from annotation_backend.review.services import decide, queue, require_reviewable
-from annotation_backend.studies.services import find_study
+from annotation_backend.studies.addresses import page_of
+from annotation_backend.studies.models import Study
+from annotation_backend.studies.pages import may, study_page
 from datasets.errors import RejectedInput
 
 READERS = (Role.RADIOLOGIST, Role.DATA_MANAGER)
 
 
-@roles_required(*READERS)
+@study_page(*READERS)
 @require_GET
-def review_queue(request: HttpRequest) -> HttpResponse:
-    """All cases with a mask, the waiting ones first."""
-    return render(request, "review/queue.html", {"entries": queue(find_study(None))})
+def review_queue(request: HttpRequest, study: Study) -> HttpResponse:
+    """All cases of the study with a mask, the waiting ones first."""
+    return render(request, "review/queue.html", {"entries": queue(study)})
 
 
-@roles_required(*READERS)
+@study_page(*READERS)
 @require_http_methods(["GET", "POST"])
-def review_case(request: HttpRequest, code: str) -> HttpResponse:
-    """One case: its slices in every image with the mask's outline, and the verdict form."""
-    case = get_object_or_404(Case, code=code)
+def review_case(request: HttpRequest, study: Study, code: str) -> HttpResponse:
+    """One case: its slices with every image and the mask's outline, and the verdict form."""
+    case = get_object_or_404(Case, study=study, code=code)
     form = VerdictForm(request.POST if request.method == "POST" else None)
     status = 200
     if request.method == "POST":
@@ -45,32 +47,40 @@ def review_case(request: HttpRequest, code: str) -> HttpResponse:
         number = form.cleaned_data.get("mask")
         shown = get_object_or_404(CaseMask, pk=number, case=case) if number else None
         if well_formed and shown and _decided(request, form, shown):
-            return redirect("review-queue")
+            return redirect(page_of(study, "review-queue"))
         status = 409 if well_formed else 400
     context = {
         "case": case,
         "damages": damages(case),
         "form": form,
-        "roles": case.roles,
+        "images": _images(case),
         "plane": picture_plane(case) if case.picture_plane else None,
         "indices": sorted(set(case.slices.values_list("index", flat=True))),
         "reviews": Review.objects.filter(mask__case=case).select_related("reviewer", "end"),
         "returned_count": case.labeling_tasks.filter(state=TaskState.RETURNED).count(),
-        "is_radiologist": signed_in_user(request).has_role(Role.RADIOLOGIST),
+        "is_radiologist": may(request, Role.RADIOLOGIST),
         **_standing(case),
     }
     return render(request, "review/case.html", context, status=status)
 
 
-@roles_required(*READERS)
+@study_page(*READERS)
 @require_GET
-def slice_with_mask(request: HttpRequest, mask_id: int, role: str, index: int) -> HttpResponse:
-    """A slice's picture with the mask's outline."""
-    mask = get_object_or_404(CaseMask.objects.select_related("case"), pk=mask_id)
+def slice_with_mask(request: HttpRequest, study: Study, mask_id: int, role: str, index: int) -> HttpResponse:
+    """A slice's picture with the outline of each of the mask's labels in the label's colour."""
+    mask = get_object_or_404(CaseMask.objects.select_related("case__study"), case__study=study, pk=mask_id)
     picture = get_object_or_404(mask.case.slices.select_related("case"), role=role, index=index)
     shown = whole_bytes(picture_file(picture))
-    inside = mask_on_slice(mask_file(mask), plane=picture_plane(mask.case), index=index)
-    return png_answer(request, outlined_png(shown, [(inside, ORANGE)]))
+    found = labels_on_slice(mask_file(mask), mask.label_names, plane=picture_plane(mask.case), index=index)
+    protocol = mask.case.protocol
+    outlines = [(inside, colour_of(colour_in(protocol, name))) for name, inside in found.items()]
+    return png_answer(request, outlined_png(shown, outlines))
+
+
+def _images(case: Case) -> dict[str, str]:
+    """The images of the case's pictures in the order of the protocol, with their titles."""
+    pictured = set(case.slices.values_list("role", flat=True))
+    return {image.name: image.title for image in case.protocol.images if image.name in pictured}
 
 
 def _standing(case: Case) -> dict[str, object]:
@@ -81,12 +91,21 @@ def _standing(case: Case) -> dict[str, object]:
     mask, review = seen.standing.mask, latest_review(case)
     return {
         "mask": mask,
+        "labels": _legend(mask),
         "is_to_be_assembled": seen.standing.is_to_be_assembled,
         "seen": seen.sha256,
         "review": review,
         "is_decided": mask is not None and review is not None and review.holds_on(mask),
         "refusal": _why_unreviewable(case),
     }
+
+
+def _legend(mask: CaseMask | None) -> list[ShownLabel]:
+    """The mask's labels with their colours and volumes; none of a damaged mask, which the page names."""
+    try:
+        return [] if mask is None else shown_labels(mask, mask.case.protocol)
+    except DamagedFile:
+        return []
 
 
 def _why_unreviewable(case: Case) -> str:

@@ -12,6 +12,9 @@ from datasets.study.protocol_document import read_protocol
 
 MOST_NAME = 40
 
+STUDY_ROLES = (Role.DATA_MANAGER, Role.RADIOLOGIST, Role.ANNOTATOR)
+"""The roles that a person may have in a study; an administrator's is one in the installation."""
+
 
 class Study(models.Model):
     """One dataset in the making: its protocol, people, project in Label Studio, cases, models and releases."""
@@ -73,7 +76,7 @@ class Membership(models.Model):
 
     study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="memberships")
     person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
-    role = models.CharField(max_length=20, choices=Role.choices)
+    role = models.CharField(max_length=20, choices=[(role.value, role.label) for role in STUDY_ROLES])
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["study", "person"], name="one_role_per_study")]

@@ -1,36 +1,59 @@
 """Who may see a study, and as what."""
 
+from collections.abc import Mapping
+
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.accounts.services import email_of
-from annotation_backend.studies.models import Membership, Study
+from annotation_backend.studies.models import STUDY_ROLES, Membership, Study
+
+Asking = User | AnonymousUser
 
 
-def studies_of(person: User | AnonymousUser) -> QuerySet[Study]:
+def studies_of(person: Asking) -> QuerySet[Study]:
     """The studies that are there for a person: an administrator's are all."""
     if not isinstance(person, User) or not person.is_active:
         return Study.objects.none()
-    if person.role == Role.ADMINISTRATOR:
+    if person.is_administrator:
         return Study.objects.all()
     return Study.objects.filter(memberships__person=person)
 
 
-def role_in(study: Study, person: User | AnonymousUser) -> Role | None:
-    """A person's role in a study; None where the study is not there for them."""
+def roles_in(study: Study, person: Asking) -> frozenset[Role]:
+    """A person's roles in a study; none where the study is not there for them.
+
+    An administrator may do what a data manager may, and what a role that they were given in the study allows.
+    """
     if not isinstance(person, User) or not person.is_active:
-        return None
-    if person.role == Role.ADMINISTRATOR:
-        return Role.ADMINISTRATOR
-    found = Membership.objects.filter(study=study, person=person).first()
-    return None if found is None else Role(found.role)
+        return frozenset()
+    given = {
+        Role(role) for role in Membership.objects.filter(study=study, person=person).values_list("role", flat=True)
+    }
+    return frozenset({*given, Role.ADMINISTRATOR, Role.DATA_MANAGER} if person.is_administrator else given)
 
 
-def has_role_in(study: Study, person: User | AnonymousUser, *roles: Role) -> bool:
+def role_in(study: Study, person: Asking) -> Role | None:
+    """A person's role in a study, the first where they have several; None where the study is not there for them."""
+    roles = roles_in(study, person)
+    return next((role for role in Role if role in roles), None)
+
+
+def has_role_in(study: Study, person: Asking, *roles: Role) -> bool:
     """Whether a person has one of `roles` in a study; an administrator may do what a data manager may."""
-    role = role_in(study, person)
-    return role in roles or (role == Role.ADMINISTRATOR and Role.DATA_MANAGER in roles)
+    return not roles_in(study, person).isdisjoint(roles)
+
+
+def people_in(study: Study, *roles: Role) -> QuerySet[User]:
+    """The people with one of `roles` in a study; with any, where none is named."""
+    return User.objects.filter(memberships__study=study, memberships__role__in=roles or STUDY_ROLES)
+
+
+def names_in(study: Study) -> Mapping[int, str]:
+    """What each member of a study is called on its pages, by their number: their role and the number."""
+    members = Membership.objects.filter(study=study)
+    return {row.person_id: f"{row.get_role_display()} {row.person_id}" for row in members}
 
 
 def roles_of(person: User) -> dict[str, Role]:
@@ -41,23 +64,30 @@ def roles_of(person: User) -> dict[str, Role]:
 
 def is_administrator(person: User) -> bool:
     """Whether every study is there for a person, whatever roles they were given."""
-    return person.role == Role.ADMINISTRATOR
+    return person.is_administrator
 
 
 def make_administrator(person: User) -> None:
     """Lets a person see to the installation and all its studies."""
-    person.role = Role.ADMINISTRATOR
-    person.save(update_fields=["role"])
+    person.is_administrator = True
+    person.save(update_fields=["is_administrator"])
 
 
 def add_first_accounts(study: Study) -> None:
     """Gives the first accounts their roles in a study; they have one only where somebody gave it, as everybody has."""
-    for person in User.objects.filter(username__in=map(email_of, Role)):
-        give_role(study, person, Role(person.role))
+    for role in STUDY_ROLES:
+        for person in User.objects.filter(username=email_of(role)):
+            give_role(study, person, role)
 
 
 def give_role(study: Study, person: User, role: Role) -> Membership:
-    """Gives a person a role in a study, in place of one that they had there."""
+    """Gives a person a role in a study, in place of one that they had there.
+
+    Args:
+        study: The study.
+        person: The person.
+        role: One of `STUDY_ROLES`; an administrator needs none.
+    """
     return Membership.objects.update_or_create(study=study, person=person, defaults={"role": role})[0]
 
 

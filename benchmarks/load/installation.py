@@ -151,11 +151,14 @@ def add_people(count: int) -> list[Person]:
     from annotation_backend.accounts.services import create_person
     from annotation_backend.labeling.project.people import ensure_people
     from annotation_backend.labeling.studio_server.accounts import sign_up
+    from annotation_backend.studies.people import give_role
+    from annotation_backend.studies.services import find_study
 
     logger.info("making %d accounts", count)
     people = []
     for number in range(count):
-        person, password = create_person(f"load-{number:03d}@maskloop.local", Role.ANNOTATOR)
+        person, password = create_person(f"load-{number:03d}@maskloop.local")
+        give_role(find_study(None), person, Role.ANNOTATOR)
         sign_up(person, password)
         people.append(Person(person.email, password))
     ensure_people()
@@ -274,9 +277,10 @@ def _set_up_django(environment: Mapping[str, str]) -> None:
 
 def tumours_of(case: "Case") -> dict[int, NDArray[Any]]:
     """The tumour (height, width) on each slice that it reaches."""
-    from annotation_backend.cases.registration.volumes import imported_tumour, picture_plane
+    from annotation_backend.cases.registration.imported import imported_label
+    from annotation_backend.cases.registration.volumes import picture_plane
 
-    mask, plane = imported_tumour(case), picture_plane(case)
+    mask, plane = imported_label(case), picture_plane(case)
     if mask is None:
         raise RuntimeError(f"{case.code} came without a contour.")
     pictures = {index: plane.to_picture(mask.foreground, index) for index in range(plane.slice_count)}

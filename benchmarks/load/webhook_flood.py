@@ -133,10 +133,11 @@ def _run(flood: Flood, deliveries: Sequence[Delivery], installation: "Installati
 def _places() -> list[Place]:
     """A task for each slice of each case, worked on by the first annotator."""
     from annotation_backend.accounts.models import Role, User
+    from annotation_backend.accounts.services import email_of
     from annotation_backend.cases.registration.volumes import picture_plane, select_cases
     from annotation_backend.labeling.models import LabelingProject, LabelingTask
 
-    person = User.objects.get(role=Role.ANNOTATOR)
+    person = User.objects.get(username=email_of(Role.ANNOTATOR))
     person.label_studio_id = 1
     person.save()
     project = LabelingProject.objects.create(label_studio_id=1, title="Flood")

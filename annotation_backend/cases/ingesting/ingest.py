@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.urls import reverse
 from django.utils import timezone
 
 from annotation_backend.cases.exclusion import SUPERSEDED, exclude, take_back
@@ -17,9 +16,17 @@ from annotation_backend.cases.ingesting.former_patients import carry_over
 from annotation_backend.cases.ingesting.known_masks import forget, known_masks
 from annotation_backend.cases.ingesting.pseudonyms import next_code, patient_of
 from annotation_backend.cases.models import Case, ImportedMask, Ingest, IngestOutcome, IngestPatient, Patient, Series
-from annotation_backend.cases.workers.pairs import PairTask, StoredMask, StoredPair, known_words, store_pair
+from annotation_backend.cases.workers.pairs import (
+    PairTask,
+    StoredMask,
+    StoredPair,
+    known_words,
+    region_words,
+    store_pair,
+)
 from annotation_backend.cases.workers.scratch import move_in, scratch_folder
 from annotation_backend.compute import each_done
+from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_file
@@ -95,7 +102,8 @@ def ingest(
     record = None
     if not is_rehearsal:
         findings = [finding.as_dict() for finding in scan.findings]
-        said = {str(value): known_words(name) for value, name in (label_values or {}).items()}
+        words = region_words(study.protocol)
+        said = {str(value): known_words(name, words) for value, name in (label_values or {}).items()}
         record = Ingest.objects.create(study=study, file_count=scan.file_count, findings=findings, label_values=said)
     run = _Run(study, pairing, report, record)
     with scratch_folder() as scratch:
@@ -177,18 +185,19 @@ class _Run:
         known = _known(self._study, pair)
         if known is not None:
             masks = list(ImportedMask.objects.filter(series__case=known).select_related("series__case"))
-            compared = known_masks(masks, pair)
+            compared = known_masks(masks, pair, region_words(self._study.protocol))
             self._report.findings += compared.findings
             if _mask_digests(pair) - compared.sound:
                 kept = [mask for mask in masks if mask.source_sha256 in compared.sound]
                 taken = frozenset(f"{mask.series.role}/{mask.roi_name}" for mask in kept)
-                yield PairTask(pair, scratch, known_masks=compared.sound, taken_names=taken)
+                words = region_words(self._study.protocol)
+                yield PairTask(pair, scratch, known_masks=compared.sound, taken_names=taken, words=words)
             else:
                 self._meet_again(known, pair)
             return
         annotated = next((case for case in self._earlier_cases(pair) if case.is_annotated), None)
         if annotated is None:
-            yield PairTask(pair, scratch)
+            yield PairTask(pair, scratch, words=region_words(self._study.protocol))
         else:
             self.refuse(pair, _too_late(annotated, pair))
 
@@ -266,7 +275,7 @@ def _naming(finding: Finding, patients: Mapping[str, Patient]) -> Finding:
     patient = patients.get(position)
     if patient is None:
         return finding
-    page = reverse("patient-page", args=[patient.code])
+    page = page_of(patient.study, "patient-page", patient.code)
     remedy = finding.remedy if page in finding.remedy else f"{finding.remedy} See {page}."
     return replace(finding, subject=f"{patient.code}{comma}{rest}", remedy=remedy)
 

@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from django.urls import reverse
-
 from annotation_backend.cases.models import Case, Registration, VerdictOfRegistration, title_of
 from annotation_backend.cases.registration.keep import is_on_drawn_grid, keep_images, require_undrawn
 from annotation_backend.cases.workers.images import RegistrationTask, TaskImage, register_images
 from annotation_backend.cases.workers.scratch import scratch_folder
 from annotation_backend.compute import each_done
+from annotation_backend.studies.addresses import page_of
 from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
 from datasets.progress import Progress
@@ -124,7 +123,7 @@ def doubts_about(case: Case) -> list[Finding]:
 
 def _doubt(registration: Registration) -> Finding:
     case = registration.case
-    page = reverse("registration-page", args=[case.code])
+    page = page_of(case.study, "registration-page", case.code)
     several = case.registrations.count() > 1
     which = f" of {registration.title}" if several else ""
     if registration.verdict == VerdictOfRegistration.LOOK:
@@ -168,7 +167,7 @@ def require_in_use(case: Case) -> None:
         raise RejectedInput(
             "case-excluded",
             f"{case.code} is excluded: {case.exclusion.reason}.",
-            remedy=f"Take that back on {reverse('registration-page', args=[case.code])} first.",
+            remedy=f"Take that back on {page_of(case.study, 'registration-page', case.code)} first.",
         )
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotation_backend.cases.models import Case, modality_of, title_of
+from annotation_backend.cases.registration.imported import imported_label
 from annotation_backend.cases.registration.register import require_sound
-from annotation_backend.cases.registration.volumes import case_volumes, imported_tumour, placement_in
+from annotation_backend.cases.registration.volumes import case_volumes, placement_in
 from datasets.errors import RejectedInput
 from datasets.finding import Finding
 from datasets.formats.nifti import read_grid, read_mask, write_mask
@@ -91,12 +92,12 @@ def _mask_on_case(case: Case, path: Path | None, role: str | None) -> tuple[Mask
     from curation.registration.transfer import CASE, transfer_mask
 
     if path is None:
-        tumour = imported_tumour(case)
-        if tumour is None:
+        imported = imported_label(case)
+        if imported is None:
             raise RejectedInput(
                 "case-no-mask", f"{case.code} has no imported tumour mask.", remedy="Give one with --mask."
             )
-        return tumour, ()
+        return imported, ()
     mask, grid = read_mask(path), _case_grid(case)
     if role is None and is_box_of(grid, mask.grid):
         return mask_on(mask, grid, what="The mask")

@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case, Registration, RegistrationVerdict, VerdictOfRegistration
 from annotation_backend.cases.registration.keep import bind_images
+from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 
 
@@ -66,7 +67,7 @@ def _not_there(case: Case) -> RejectedInput:
     return RejectedInput("case-not-registered", f"{case.code} is not registered.", remedy="Run `register_cases`.")
 
 
-def registrations(verdict: str) -> QuerySet[Registration]:
-    """Registrations of cases in use with this effective verdict, in the order of the cases; "" for unchecked ones."""
-    rows = Registration.objects.filter(case__in=Case.objects.in_use(), verdict=verdict)
+def registrations(study: Study, verdict: str) -> QuerySet[Registration]:
+    """Registrations of a study's cases in use with an effective verdict, in the order of the cases; "": unchecked."""
+    rows = Registration.objects.filter(case__in=Case.objects.in_use().filter(study=study), verdict=verdict)
     return rows.select_related("case__patient", "case__study").order_by("case__code", "pk")

@@ -2,14 +2,12 @@
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotFound, HttpResponseNotModified
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
 from annotation_backend.accounts.models import Role
-from annotation_backend.accounts.permissions import roles_required, signed_in_user
+from annotation_backend.accounts.permissions import signed_in_user
 from annotation_backend.cases.exclusion import DECIDERS, require_shown
 from annotation_backend.cases.ingesting.chosen_series import choose_series, chosen_by_people
 from annotation_backend.cases.models import Case, Patient, Slice
@@ -22,6 +20,9 @@ from annotation_backend.cases.stored.files import (
     thumbnails,
 )
 from annotation_backend.cases.views.forms import SeriesForm
+from annotation_backend.studies.addresses import page_of
+from annotation_backend.studies.models import Study
+from annotation_backend.studies.pages import may, require_role, study_page
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes
 from datasets.image.intensity import STANDARD
@@ -29,21 +30,21 @@ from datasets.image.intensity import STANDARD
 READERS = DECIDERS
 
 
-@login_required
+@study_page()
 @require_GET
-def case_list(request: HttpRequest) -> HttpResponse:
-    """All cases and how far each is."""
-    cases = Case.objects.filter(is_rehearsal=False).select_related("study", "patient")
+def case_list(request: HttpRequest, study: Study) -> HttpResponse:
+    """All cases of the study and how far each is."""
+    cases = Case.objects.filter(study=study, is_rehearsal=False).select_related("study", "patient")
     cases = cases.prefetch_related("registrations", "series__case__study", "exclusions")
     return render(request, "cases/list.html", {"cases": cases})
 
 
-@login_required
+@study_page()
 @require_GET
-def case_page(request: HttpRequest, code: str) -> HttpResponse:
+def case_page(request: HttpRequest, study: Study, code: str) -> HttpResponse:
     """One case: why its series were chosen, how it was registered, its slices."""
-    case = get_object_or_404(Case.objects.select_related("patient"), code=code)
-    may_read = signed_in_user(request).has_role(*READERS)
+    case = get_object_or_404(Case.objects.select_related("patient"), study=study, code=code)
+    may_read = may(request, *READERS)
     context = {
         "case": case,
         "exclusion": case.exclusion,
@@ -55,20 +56,19 @@ def case_page(request: HttpRequest, code: str) -> HttpResponse:
     return render(request, "cases/case.html", context)
 
 
-@roles_required(*READERS)
+@study_page(*READERS)
 @require_http_methods(["GET", "POST"])
-def patient_page(request: HttpRequest, code: str) -> HttpResponse:
+def patient_page(request: HttpRequest, study: Study, code: str) -> HttpResponse:
     """A patient's series at the last ingest, and a form to choose the T1 and the T2 among them."""
-    patient = get_object_or_404(Patient, code=code)
+    patient = get_object_or_404(Patient, study=study, code=code)
     row = patient.ingests.select_related("case").order_by("pk").last()
     considered = row.considered if row else []
     form = SeriesForm([series["reference"] for series in considered], request.POST or None)
     status = 200
     if request.method == "POST":
-        if not signed_in_user(request).has_role(Role.DATA_MANAGER):
-            raise PermissionDenied(f"This is for: {Role.DATA_MANAGER.label}.")
+        require_role(request, Role.DATA_MANAGER)
         if form.is_valid() and _chose(request, patient, form):
-            return redirect("patient-page", code=code)
+            return redirect(page_of(study, "patient-page", code))
         status = 400
     context = {
         "patient": patient,
@@ -76,7 +76,7 @@ def patient_page(request: HttpRequest, code: str) -> HttpResponse:
         "form": form,
         "chosen": chosen_by_people(patient),
         "cases": patient.cases.filter(is_rehearsal=False).prefetch_related("exclusions"),
-        "may_choose": signed_in_user(request).has_role(Role.DATA_MANAGER),
+        "may_choose": may(request, Role.DATA_MANAGER),
     }
     return render(request, "cases/patient.html", context, status=status)
 
@@ -93,11 +93,11 @@ def _chose(request: HttpRequest, patient: Patient, form: SeriesForm) -> bool:
     return True
 
 
-@login_required
+@study_page()
 @require_GET
-def checkerboard(request: HttpRequest, code: str) -> HttpResponse:
+def checkerboard(request: HttpRequest, study: Study, code: str) -> HttpResponse:
     """The two images of a case's first registration in alternating tiles."""
-    case = get_object_or_404(Case, code=code)
+    case = get_object_or_404(Case, study=study, code=code)
     require_shown(case, signed_in_user(request))
     registration = case.registrations.first()
     if registration is None:
@@ -105,11 +105,12 @@ def checkerboard(request: HttpRequest, code: str) -> HttpResponse:
     return png_answer(request, whole_bytes(checkerboard_file(registration)))
 
 
-@login_required
+@study_page()
 @require_GET
-def slice_picture(request: HttpRequest, code: str, role: str, index: int) -> HttpResponse:
+def slice_picture(request: HttpRequest, study: Study, code: str, role: str, index: int) -> HttpResponse:
     """An exported picture, for a signed-in person."""
-    picture = get_object_or_404(Slice.objects.select_related("case"), case__code=code, role=role, index=index)
+    pictures = Slice.objects.select_related("case").filter(case__study=study, case__code=code)
+    picture = get_object_or_404(pictures, role=role, index=index)
     require_shown(picture.case, signed_in_user(request))
     return png_answer(request, whole_bytes(picture_file(picture)))
 
@@ -139,11 +140,11 @@ def capability_picture(request: HttpRequest, token: str) -> HttpResponse:
     return answer
 
 
-@login_required
+@study_page()
 @require_GET
-def thumbnail(request: HttpRequest, code: str, kind: str) -> HttpResponse:
+def thumbnail(request: HttpRequest, study: Study, code: str, kind: str) -> HttpResponse:
     """A small picture of a case: one of its series, or two images in tiles."""
-    case = get_object_or_404(Case.objects.with_images(), code=code)
+    case = get_object_or_404(Case.objects.with_images(), study=study, code=code)
     require_shown(case, signed_in_user(request))
     if kind not in thumbnails(case):
         raise Http404

@@ -3,14 +3,12 @@
 from collections.abc import Callable
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
 from annotation_backend.accounts.models import Role
-from annotation_backend.accounts.permissions import roles_required, signed_in_user
+from annotation_backend.accounts.permissions import signed_in_user
 from annotation_backend.cases.exclusion import CaseClosed, exclude, require_shown, take_back
 from annotation_backend.cases.jobs import register_again
 from annotation_backend.cases.models import (
@@ -27,6 +25,8 @@ from annotation_backend.cases.stored.files import registered_files
 from annotation_backend.cases.views.cases import READERS, png_answer
 from annotation_backend.cases.views.forms import ExclusionForm, RedoForm, RegistrationVerdictForm
 from annotation_backend.cases.workers.pictures import KINDS, registration_picture, shown_size
+from annotation_backend.studies.models import Study
+from annotation_backend.studies.pages import may, require_role, study_page
 from datasets.errors import RejectedInput
 from datasets.formats.nifti import read_grid
 from datasets.pictures.picture_plane import PicturePlane
@@ -34,27 +34,27 @@ from datasets.pictures.picture_plane import PicturePlane
 UNCHECKED = "unchecked"
 
 
-@roles_required(*READERS)
+@study_page(*READERS)
 @require_GET
-def registration_queue(request: HttpRequest) -> HttpResponse:
+def registration_queue(request: HttpRequest, study: Study) -> HttpResponse:
     """The registrations of one verdict, those to be looked at by default."""
     asked = request.GET.get("verdict", VerdictOfRegistration.LOOK.value)
     choices = [*VerdictOfRegistration.choices, (UNCHECKED, "Not checked")]
     if asked not in dict(choices):
         raise Http404
-    rows = registrations("" if asked == UNCHECKED else asked)
+    rows = registrations(study, "" if asked == UNCHECKED else asked)
     context = {"registrations": rows, "choices": choices, "asked": asked}
     return render(request, "cases/registrations.html", context)
 
 
-@login_required
+@study_page()
 @require_http_methods(["GET", "POST"])
-def registration_page(request: HttpRequest, code: str, role: str | None = None) -> HttpResponse:
+def registration_page(request: HttpRequest, study: Study, code: str, role: str | None = None) -> HttpResponse:
     """Two images one over the other, the checks, and the decisions that a person may take.
 
     Without a role, the only registration of the case, or the list of them.
     """
-    case = get_object_or_404(Case.objects.with_images().select_related("patient"), code=code)
+    case = get_object_or_404(Case.objects.with_images().select_related("patient"), study=study, code=code)
     status = 200
     if request.method == "POST":
         refusal = _acted(request, case)
@@ -62,16 +62,15 @@ def registration_page(request: HttpRequest, code: str, role: str | None = None) 
             return redirect(request.path)
         messages.error(request, refusal)
         status = 409
-        case = get_object_or_404(Case.objects.with_images().select_related("patient"), code=code)
+        case = get_object_or_404(Case.objects.with_images().select_related("patient"), study=study, code=code)
     registration = _shown_registration(case, role)
     from curation.registration.quality import lower_limits
 
-    person = signed_in_user(request)
     context = {
         "case": case,
         "exclusion": case.exclusion,
-        "may_judge": person.has_role(*READERS),
-        "may_manage": person.has_role(Role.DATA_MANAGER),
+        "may_judge": may(request, *READERS),
+        "may_manage": may(request, Role.DATA_MANAGER),
         "registration": registration,
         "others": case.registrations.all(),
         "verdicts": case.registration_verdicts.filter(role=registration.role).order_by("-pk") if registration else [],
@@ -85,11 +84,11 @@ def registration_page(request: HttpRequest, code: str, role: str | None = None) 
     return render(request, "cases/registration.html", context, status=status)
 
 
-@login_required
+@study_page()
 @require_GET
-def registration_slice(request: HttpRequest, code: str, role: str, kind: str, index: int) -> HttpResponse:
+def registration_slice(request: HttpRequest, study: Study, code: str, role: str, kind: str, index: int) -> HttpResponse:
     """One slice of an image that was moved, of the one that stayed, both in tiles, or the edges of one on the other."""
-    case = get_object_or_404(Case.objects.with_images(), code=code)
+    case = get_object_or_404(Case.objects.with_images(), study=study, code=code)
     registration = _shown_registration(case, role)
     if kind not in KINDS or registration is None:
         raise Http404
@@ -142,8 +141,7 @@ def _acted(request: HttpRequest, case: Case) -> str:
     if act is None:
         return "This form is not known here. Load the page and try again."
     roles, do = act
-    if not signed_in_user(request).has_role(*roles):
-        raise PermissionDenied(f"This is for: {', '.join(role.label for role in roles)}.")
+    require_role(request, *roles)
     try:
         return do(request, case)
     except RejectedInput as error:

@@ -4,14 +4,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from annotation_backend.accounts.permissions import roles_required
 from annotation_backend.cases.report import cohort
 from annotation_backend.cases.views.cases import READERS
-from annotation_backend.studies.services import find_study
+from annotation_backend.studies.models import Study
+from annotation_backend.studies.pages import study_page
 
 
-@roles_required(*READERS)
+@study_page(*READERS)
 @require_GET
-def cohort_report(request: HttpRequest) -> HttpResponse:
-    """Every patient and case of the cohort: chosen series, refusals, registrations, findings."""
-    return render(request, "cases/report.html", {"report": cohort(find_study(None)), "site": ""})
+def cohort_report(request: HttpRequest, study: Study) -> HttpResponse:
+    """Every patient and case of the study: chosen series, refusals, registrations, findings."""
+    return render(request, "cases/report.html", {"report": cohort(study), "site": ""})

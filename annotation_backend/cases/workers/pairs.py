@@ -17,15 +17,16 @@ from datasets.finding import Finding
 from datasets.formats.nifti import write_mask, write_volume
 from datasets.image.mask import Mask
 from datasets.study.case import SeriesRole
+from datasets.study.protocol import Protocol
 
 if TYPE_CHECKING:
     from curation.pairing.pairing import LoadedPair, PatientPair
 
-REGION_WORDS = {
+_USUAL_WORDS = {
     *("gtv", "ctv", "ptv", "mass", "tumour", "tumor", "lesion", "edema", "oedema", "necrosis"),
     *("mask", "seg", "segmentation", "label", "t1", "t2", "mr"),
 }
-"""Words of an imported region's name that are kept."""
+"""Words of an imported region's name that are kept whatever is drawn."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,14 @@ class PairTask:
         scratch: Folder of the scratch files, in which a new folder is made.
         known_masks: None for everything; otherwise only masks whose source file's digest is not among these.
         taken_names: Names of regions that the case has already, as ``role/name``.
+        words: Words of regions' names that are kept, as `region_words` gives them.
     """
 
     pair: "PatientPair" = field(repr=False)
     scratch: Path = field(repr=False)
     known_masks: frozenset[str] | None = None
     taken_names: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset(_USUAL_WORDS)
 
 
 @dataclass(frozen=True)
@@ -87,10 +90,24 @@ def store_pair(task: PairTask) -> StoredPair:
     return StoredPair(folder, series, tuple(_write_masks(folder, loaded, task)), loaded.findings)
 
 
-def known_words(roi_name: str) -> str:
-    """The known words of a region's name; the others are left out, because people type patients' names into it."""
-    words = re.split(r"[^a-z0-9]+", roi_name.lower())
-    return "_".join(word for word in words if word in REGION_WORDS)
+def region_words(protocol: Protocol) -> frozenset[str]:
+    """The words of imported regions' names that are kept: usual ones, and those of the protocol's labels and images."""
+    names = [name for label in protocol.labels for name in (label.name, *label.imported_names)]
+    return frozenset(_USUAL_WORDS).union(*map(_words_of, (*names, *protocol.roles)))
+
+
+def known_words(roi_name: str, words: frozenset[str]) -> str:
+    """The known words of a region's name; the others are left out, because people type patients' names into it.
+
+    Args:
+        roi_name: As it came.
+        words: Those that are kept.
+    """
+    return "_".join(word for word in _words_of(roi_name) if word in words)
+
+
+def _words_of(name: str) -> list[str]:
+    return [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
 
 
 def _write_series(folder: Path, role: SeriesRole, loaded: "LoadedPair") -> str:
@@ -106,7 +123,7 @@ def _write_masks(folder: Path, loaded: "LoadedPair", task: PairTask) -> Iterable
         for number, (roi_name, mask) in enumerate(regions.items(), start=1):
             source = loaded.mask_sources[role][roi_name]
             if source not in (task.known_masks or ()):
-                name = _free_name(known_words(roi_name) or f"region_{number}", role, taken)
+                name = _free_name(known_words(roi_name, task.words) or f"region_{number}", role, taken)
                 yield _write_mask(folder, role, name, mask, source=source)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from django.db import transaction
 from django.db.models import Q
 
-from annotation_backend.accounts.models import Role, User
-from annotation_backend.accounts.services import email_of
+from annotation_backend.accounts.models import User
+from annotation_backend.accounts.services import first_role
 from annotation_backend.environment import password_variable
 from annotation_backend.labeling.models import Annotation, LabelingProject, LabelingTask
 from annotation_backend.labeling.project.tabs import ensure_tabs
@@ -30,8 +30,9 @@ def ensure_people() -> list[Finding]:
     """
     known, others = _numbers()
     for user in User.objects.filter(is_active=True) if not others else ():  # one of them may be who is missing
-        if _spelt(user.email) not in known and user.email == email_of(Role(user.role)):
-            sign_up(user, os.environ[password_variable(user.role)])
+        role = first_role(user)
+        if role is not None and _spelt(user.email) not in known:
+            sign_up(user, os.environ[password_variable(role.value)])
             known, others = _numbers()
     findings = [found for user in User.objects.order_by("pk") if (found := _note_number(user, known))]
     if others:

@@ -8,6 +8,7 @@ from annotation_backend.accounts.models import Role, User
 from annotation_backend.labeling.models import LabelingProject, ProjectTab, TaskState
 from annotation_backend.labeling.studio.answers import record_of, rows_of
 from annotation_backend.labeling.studio.client import call
+from annotation_backend.studies.people import people_in
 
 LONGEST_NAME = 24
 
@@ -76,7 +77,7 @@ def _tabs(project: LabelingProject) -> list[_Tab]:
 
 
 def _annotators(project: LabelingProject) -> Iterable[User]:
-    drawing = User.objects.filter(memberships__study=project.study_id, memberships__role=Role.ANNOTATOR)
+    drawing = people_in(project.study, Role.ANNOTATOR)
     return drawing.filter(is_active=True, label_studio_id__isnull=False).order_by("pk")
 
 

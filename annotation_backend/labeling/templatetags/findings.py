@@ -6,7 +6,9 @@ from django.db.models import QuerySet
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models import AnnotationFinding
+from annotation_backend.labeling.versions.doubts import possible_annotators
 from annotation_backend.labeling.versions.losses import open_findings
+from annotation_backend.studies.models import Study
 
 register = template.Library()
 
@@ -18,15 +20,9 @@ def open_findings_of(case: Case) -> QuerySet[AnnotationFinding]:
 
 
 @register.simple_tag
-def open_finding_count() -> int:
-    """How many findings nobody has looked at."""
-    return open_findings().count()
-
-
-@register.simple_tag
-def people_here() -> QuerySet[User]:
-    """Everybody with an account, also people who have left: one of them is the annotator."""
-    return User.objects.order_by("username")
+def people_of(study: Study) -> QuerySet[User]:
+    """The people of a study, also those who have left: one of them is the annotator."""
+    return possible_annotators(study)
 
 
 @register.simple_tag

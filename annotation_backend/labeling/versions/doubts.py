@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from annotation_backend.accounts.models import Role, User
@@ -16,6 +17,8 @@ from annotation_backend.labeling.models import (
     NamedDrawer,
 )
 from annotation_backend.labeling.saves.store import lock_cases, settled
+from annotation_backend.studies.models import Study
+from annotation_backend.studies.people import has_role_in, people_in
 from datasets.errors import RejectedInput
 
 
@@ -63,7 +66,7 @@ def name_annotator(finding: AnnotationFinding, person: User, *, named_by: User) 
         RejectedInput: Somebody else than a data manager names (``not-a-data-manager``), or there is nothing to name
             any more (``nothing-to-name``).
     """
-    if not named_by.has_role(Role.DATA_MANAGER):
+    if not has_role_in(finding.annotation.task.case.study, named_by, Role.DATA_MANAGER):
         raise RejectedInput("not-a-data-manager", "Only a data manager names annotators.", remedy="Ask one.")
     case = finding.annotation.task.case
     with transaction.atomic():
@@ -80,6 +83,14 @@ def name_annotator(finding: AnnotationFinding, person: User, *, named_by: User) 
             )
         AnnotationFinding.objects.filter(pk=finding.pk).update(seen_by=named_by, seen_at=timezone.now())
     return len(rows)
+
+
+def possible_annotators(study: Study) -> QuerySet[User]:
+    """The people who may have drawn in a study: its members, and those who did before they left it."""
+    drew = Annotation.objects.filter(task__case__study=study, author__isnull=False).order_by().values("author")
+    named = NamedDrawer.objects.filter(annotation__task__case__study=study).values("person")
+    members = people_in(study).values("pk")
+    return User.objects.filter(Q(pk__in=members) | Q(pk__in=drew) | Q(pk__in=named)).order_by("username")
 
 
 def _is_explained(row: Annotation) -> bool:

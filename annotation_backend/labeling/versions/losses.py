@@ -20,6 +20,8 @@ from annotation_backend.labeling.models import (
     VersionMasks,
 )
 from annotation_backend.labeling.versions.decoded_masks import mask_in
+from annotation_backend.studies.models import Study
+from annotation_backend.studies.people import has_role_in
 
 LOOKERS = (Role.RADIOLOGIST, Role.DATA_MANAGER)
 """Roles that look at findings; a person's own loss is for somebody else to mark as seen."""
@@ -58,12 +60,18 @@ def note_losses(case: Case) -> int:
     return _write(case, found)
 
 
-def open_findings(case: Case | None = None) -> QuerySet[AnnotationFinding]:
-    """Findings that nobody has looked at yet, of one case or of all that are no rehearsal."""
+def open_findings(case: Case | None = None, *, study: Study | None = None) -> QuerySet[AnnotationFinding]:
+    """Findings that nobody has looked at yet, of one case or of all that are no rehearsal.
+
+    Args:
+        case: The case; None for all.
+        study: The study whose cases they are; None for any.
+    """
     rows = AnnotationFinding.objects.filter(seen_at__isnull=True)
     here = rows.filter(annotation__task__case=case) if case else rows.filter(annotation__task__case__is_rehearsal=False)
+    here = here if study is None else here.filter(annotation__task__case__study=study)
     return here.select_related(
-        "annotation__task__case", "annotation__task__project", "annotation__author", "before"
+        "annotation__task__case__study", "annotation__task__project", "annotation__author", "before"
     ).defer("annotation__raw", "before__raw")
 
 
@@ -82,11 +90,14 @@ def may_mark_seen(finding: AnnotationFinding, person: User) -> bool:
 
     A data manager, who never gives a verdict, may leave out any save in doubt: its names may be forged.
     """
-    if not person.has_role(*LOOKERS):
+    study = finding.annotation.task.case.study
+    if not has_role_in(study, person, *LOOKERS):
         return False
     if not FindingKind(finding.kind).is_of_a_case:
         return not _is_own(finding.annotation, person)
-    return person.has_role(Role.DATA_MANAGER) or person.label_studio_id not in finding.numbers.get("people", [])
+    return has_role_in(study, person, Role.DATA_MANAGER) or person.label_studio_id not in finding.numbers.get(
+        "people", []
+    )
 
 
 def _is_own(save: Annotation, person: User) -> bool:

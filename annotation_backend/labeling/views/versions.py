@@ -6,17 +6,15 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from annotation_backend.accounts.models import Role, User
-from annotation_backend.accounts.permissions import roles_required, signed_in_user
+from annotation_backend.accounts.permissions import signed_in_user
 from annotation_backend.cases.exclusion import require_shown
 from annotation_backend.cases.stored.digests import whole_bytes
 from annotation_backend.cases.stored.files import picture_file
@@ -34,25 +32,28 @@ from annotation_backend.labeling.models import (
     StudioChange,
 )
 from annotation_backend.labeling.versions.decoded_masks import mask_in, stored_masks
-from annotation_backend.labeling.versions.doubts import name_annotator
+from annotation_backend.labeling.versions.doubts import name_annotator, possible_annotators
 from annotation_backend.labeling.versions.losses import LOOKERS, mark_seen, open_findings
 from annotation_backend.labeling.versions.versions import differences, is_restorable, restore, task_of_slice, version_of
 from annotation_backend.labeling.watch.record import mark_change_seen, open_changes
+from annotation_backend.studies.addresses import page_of
+from annotation_backend.studies.models import Study
+from annotation_backend.studies.pages import may, study_page
+from annotation_backend.studies.people import names_in
 from datasets.errors import MaskloopError, RejectedInput
-from datasets.image.mask import TUMOUR
 
 
 def of_a_slice(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Gives the view the slice's task; for reviewers, and for annotators of the slice."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, code: str, index: int, **kwargs: Any) -> HttpResponse:
+    def guarded(request: HttpRequest, study: Study, code: str, index: int, **kwargs: Any) -> HttpResponse:
         try:
-            task = task_of_slice(code, index)
+            task = task_of_slice(code, index, study=study)
         except RejectedInput as error:
             raise Http404 from error
         person = signed_in_user(request)
-        if not person.has_role(*LOOKERS) and not _drew_on(task, person):
+        if not may(request, *LOOKERS) and not _drew_on(task, person):
             raise PermissionDenied("This page is for reviewers, and for annotators of the slice.")
         require_shown(task.case, person)
         try:
@@ -65,7 +66,7 @@ def of_a_slice(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
     return guarded
 
 
-@login_required
+@study_page()
 @require_GET
 @of_a_slice
 def slice_versions(request: HttpRequest, task: LabelingTask) -> HttpResponse:
@@ -74,7 +75,7 @@ def slice_versions(request: HttpRequest, task: LabelingTask) -> HttpResponse:
     return render(request, "labeling/versions.html", context)
 
 
-@login_required
+@study_page()
 @require_GET
 @of_a_slice
 def compare_versions(request: HttpRequest, task: LabelingTask, one: int, other: int) -> HttpResponse:
@@ -87,6 +88,7 @@ def compare_versions(request: HttpRequest, task: LabelingTask, one: int, other: 
         "other": second,
         "pair": [first, second],
         "differences": differences(first, second),
+        "first_label": task.case.protocol.labels[0].name,
         "unreadable": [stored_masks(version).unreadable for version in (first, second)],
         "restorable": [version for version in (first, second) if is_restorable(version)],
         "task_url": task_url(task),
@@ -94,18 +96,19 @@ def compare_versions(request: HttpRequest, task: LabelingTask, one: int, other: 
     return render(request, "labeling/compare.html", context)
 
 
-@login_required
+@study_page()
 @require_GET
 @of_a_slice
 def comparison_picture(request: HttpRequest, task: LabelingTask, one: int, other: int) -> HttpResponse:
-    """The slice's picture with the tumour of one version outlined in blue, of the other in orange."""
+    """The slice's picture with a label of one version outlined in blue, of the other in orange."""
+    label = request.GET.get("label") or task.case.protocol.labels[0].name
     picture = get_object_or_404(task.case.slices, role=task.case.drawn_role, index=task.slice_index)
-    first, second = (mask_in(stored_masks(version_of(task, number)), TUMOUR) for number in (one, other))
+    first, second = (mask_in(stored_masks(version_of(task, number)), label) for number in (one, other))
     content = whole_bytes(picture_file(picture))
     return png_answer(request, outlined_png(content, [(first, BLUE), (second, ORANGE)]))
 
 
-@login_required
+@study_page()
 @require_POST
 @of_a_slice
 def restore_version(request: HttpRequest, task: LabelingTask, number: int) -> HttpResponse:
@@ -118,62 +121,66 @@ def restore_version(request: HttpRequest, task: LabelingTask, number: int) -> Ht
         messages.success(
             request, f"Version {number} is back in Label Studio, as version {made.number if made else '?'}."
         )
-    return redirect("slice-versions", code=task.case.code, index=task.slice_index)
+    return redirect(page_of(task.case.study, "slice-versions", task.case.code, task.slice_index))
 
 
-@roles_required(*LOOKERS)
+@study_page(*LOOKERS)
 @require_GET
-def finding_list(request: HttpRequest) -> HttpResponse:
-    """Findings that nobody has looked at."""
-    return render(request, "labeling/findings.html", {"findings": open_findings(), "changes": open_changes()})
+def finding_list(request: HttpRequest, study: Study) -> HttpResponse:
+    """Findings of the study that nobody has looked at."""
+    context = {"findings": open_findings(study=study), "changes": open_changes(study)}
+    return render(request, "labeling/findings.html", context)
 
 
-@roles_required(*LOOKERS)
+@study_page(*LOOKERS)
 @require_POST
-def change_seen(request: HttpRequest, pk: int) -> HttpResponse:
+def change_seen(request: HttpRequest, study: Study, pk: int) -> HttpResponse:
     """Marks a change in Label Studio as looked at."""
-    get_object_or_404(StudioChange, pk=pk)
+    get_object_or_404(StudioChange, project__study=study, pk=pk)
     mark_change_seen(pk, signed_in_user(request))
     messages.success(request, "Written down as seen.")
-    return redirect("finding-list")
+    return redirect(page_of(study, "finding-list"))
 
 
-@roles_required(*LOOKERS)
+@study_page(*LOOKERS)
 @require_POST
-def finding_seen(request: HttpRequest, pk: int) -> HttpResponse:
+def finding_seen(request: HttpRequest, study: Study, pk: int) -> HttpResponse:
     """Marks a finding as looked at and meant, unless it is about the person's own save."""
-    finding = get_object_or_404(AnnotationFinding, pk=pk)
+    finding = get_object_or_404(AnnotationFinding, annotation__task__case__study=study, pk=pk)
     if finding.seen_at is not None or mark_seen(AnnotationFinding.objects.filter(pk=pk), signed_in_user(request)):
         said = "they stay left out" if FindingKind(finding.kind).is_of_a_case else "it was meant"
         messages.success(request, f"Written down: {said}.")
     else:
         messages.error(request, "This is about a save of your own: somebody else looks at it, e.g. a data manager.")
-    return _back(request)
+    return _back(request, study)
 
 
-@roles_required(Role.DATA_MANAGER)
+@study_page(Role.DATA_MANAGER)
 @require_POST
-def finding_annotator(request: HttpRequest, pk: int) -> HttpResponse:
+def finding_annotator(request: HttpRequest, study: Study, pk: int) -> HttpResponse:
     """A data manager names the annotator of a finding's saves."""
-    finding = get_object_or_404(AnnotationFinding.objects.select_related("annotation__task__case"), pk=pk)
+    findings = AnnotationFinding.objects.select_related("annotation__task__case__study")
+    finding = get_object_or_404(findings, annotation__task__case__study=study, pk=pk)
     number = request.POST.get("person", "")
-    person = get_object_or_404(User, pk=int(number) if number.isascii() and number.isdigit() else 0)
+    known = number.isascii() and number.isdigit()
+    person = get_object_or_404(possible_annotators(study), pk=int(number) if known else 0)
     if request.POST.get("newest") != str(finding.annotation_id):
         messages.error(request, "More saves came in meanwhile. Look at them, then name again.")
-        return _back(request)
+        return _back(request, study)
     try:
         count = name_annotator(finding, person, named_by=signed_in_user(request))
+        named = names_in(study).get(person.pk, person)
     except RejectedInput as error:
         messages.error(request, f"{error.message} {error.remedy}")
     else:
-        messages.success(request, f"Written down: {person} drew {count} save{'' if count == 1 else 's'}.")
-    return _back(request)
+        messages.success(request, f"Written down: {named} drew {count} save{'' if count == 1 else 's'}.")
+    return _back(request, study)
 
 
-def _back(request: HttpRequest) -> HttpResponse:
+def _back(request: HttpRequest, study: Study) -> HttpResponse:
     back = request.POST.get("back", "")
     safe = url_has_allowed_host_and_scheme(back, allowed_hosts=None)
-    return redirect(back if safe else reverse("finding-list"))
+    return redirect(back if safe else page_of(study, "finding-list"))
 
 
 def task_url(task: LabelingTask) -> str | None:

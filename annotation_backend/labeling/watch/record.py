@@ -21,6 +21,7 @@ from annotation_backend.labeling.models import (
     Subject,
 )
 from annotation_backend.labeling.watch.difference import Difference
+from annotation_backend.studies.models import Study
 
 STAYS_OPEN = timedelta(hours=24)
 """Time after a mending in which a task that was opened before it may still be submitted."""
@@ -67,9 +68,10 @@ def flag_saves(project: LabelingProject) -> int:
     return made
 
 
-def open_changes() -> QuerySet[StudioChange]:
-    """Changes that nobody has looked at yet."""
-    return StudioChange.objects.filter(seen_at__isnull=True).select_related("case", "project")
+def open_changes(study: Study) -> QuerySet[StudioChange]:
+    """Changes of a study's project that nobody has looked at yet."""
+    changes = StudioChange.objects.filter(project__study=study, seen_at__isnull=True)
+    return changes.select_related("case", "project")
 
 
 def mark_change_seen(pk: int, person: User) -> int:

@@ -194,7 +194,7 @@ def _looked(project: LabelingProject, moment: datetime, *, is_full: bool) -> Non
 def _told(found: Sequence[Difference], *, was_mended: bool = True) -> list[str]:
     what = "and was mended" if was_mended else "and could not be mended"
     lines = [
-        f"Label Studio had something else than we left there, {what}: {one}. See /findings/. [studio-changed]"
+        f"Label Studio had something else than we left there, {what}: {one}. See the page of findings. [studio-changed]"
         for one in found
     ]
     for line in lines:

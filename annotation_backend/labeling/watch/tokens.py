@@ -40,7 +40,7 @@ def ensure_tokens() -> list[str]:
         project = LabelingProject.objects.filter(is_retired=False).order_by("pk").last()
         if project is not None:
             mark_mended(keep(project, [_SWITCHED_OFF]))
-        return [f"{error.message} They are on again, see /findings/. [{TOKENS_OFF}]"]
+        return [f"{error.message} They are on again, see the page of findings. [{TOKENS_OFF}]"]
     return []
 
 

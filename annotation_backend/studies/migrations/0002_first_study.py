@@ -1,4 +1,5 @@
-"""What was made before there were studies becomes one study, in which everybody keeps their role."""
+"""What was made before there were studies becomes one study, in which everybody keeps their role; an administrator
+needs none."""
 
 from typing import Any
 
@@ -10,7 +11,7 @@ OLDER = (
 )
 """Models with rows of an installation that was in use; a fresh one has none, and gets no study here."""
 
-DIGEST = "def9b1a3131d7e6c2fe537ca7a02bd06c0f567e2b6c5e5322a66a90f0218bc0e"
+DIGEST = "21f3cc3fb0e46670a492675bcf05426760cd2283f6aeb378535ae765b7d9482f"
 
 DOCUMENT = """# MSTT-199: soft-tissue tumours on a T1 and a fat-suppressed T2, drawn on T1 where the tumour is of fat, else on T2.
 # Source: the MSTT-199 paper, sections 2.2 and 2.3.
@@ -58,6 +59,7 @@ value = 2
 name = "Oedema"
 colour = "#1098ad"
 key = "7"
+offered = false
 imported_names = ["gtv_edema", "oedema", "edema"]
 
 [[stages]]
@@ -80,12 +82,13 @@ def make(apps: Any, _editor: Any) -> None:
     """Makes the study; its cases' files stay where they lie, below the data folder itself."""
     if not any(apps.get_model(app, name).objects.exists() for app, name in OLDER):
         return
-    if apps.get_model("studies", "Study").objects.filter(is_first=True).exists():  # after a way back
+    studies = apps.get_model("studies", "Study").objects
+    if studies.exists():  # this was undone and is done again; nothing of it went
         return
-    study = apps.get_model("studies", "Study").objects.create(name="mstt-199", document=DOCUMENT, is_first=True)
+    study = studies.create(name="mstt-199", document=DOCUMENT, is_first=True)
     apps.get_model("studies", "ProtocolVersion").objects.create(study=study, document=DOCUMENT, digest=DIGEST)
     memberships = apps.get_model("studies", "Membership").objects
-    for person in apps.get_model("accounts", "User").objects.all():
+    for person in apps.get_model("accounts", "User").objects.exclude(role="administrator"):
         memberships.create(study=study, person=person, role=person.role)
 
 

@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from annotation_backend.accounts import throttle
 from annotation_backend.accounts.models import Role, SignInCount, User
-from annotation_backend.accounts.services import close_person, create_person
-from tests.annotation_backend.support.records import accounts, registered_case
+from annotation_backend.accounts.services import close_person
+from tests.annotation_backend.support.addresses import page_at
+from tests.annotation_backend.support.records import accounts, new_person, registered_case
 
 pytestmark = pytest.mark.django_db
 
@@ -23,7 +24,7 @@ EMAIL = "anna@hospital.org"
 
 @pytest.fixture
 def password() -> str:
-    return create_person(EMAIL, Role.ANNOTATOR)[1]
+    return new_person(EMAIL, Role.ANNOTATOR)[1]
 
 
 def _tries(client: Client, password: str, email: str = EMAIL, **extra: Any) -> Any:
@@ -76,7 +77,7 @@ def test_letters_that_the_form_takes_for_plain_ones_make_no_other_account_of_one
 
 
 def test_right_passwords_from_an_address_that_waited_keep_nobody_else_waiting(password: str) -> None:
-    bert = create_person("bert@hospital.org", Role.RADIOLOGIST)[1]
+    bert = new_person("bert@hospital.org", Role.RADIOLOGIST)[1]
     for number in range(throttle.TRIES_OF_AN_ADDRESS):
         _wrong(1, f"p{number}@x.org")
     assert _tries(Client(), password).status_code == 429
@@ -114,7 +115,7 @@ def test_a_person_who_signed_in_here_before_comes_in_while_others_guess(password
     _wrong(30)
     assert _tries(browser, password).status_code == 302
     browser.post(reverse("logout"))
-    other = create_person("other@hospital.org", Role.ANNOTATOR)[1]
+    other = new_person("other@hospital.org", Role.ANNOTATOR)[1]
     assert [_tries(browser, "wrong").status_code for _ in range(6)] == [200] * 5 + [429]
     assert _tries(browser, other, "other@hospital.org").status_code == 302  # only the own account's cookie counts
 
@@ -226,13 +227,14 @@ def test_no_page_stays_in_a_browser_after_signing_out() -> None:
     client = Client()
     client.force_login(accounts()[Role.RADIOLOGIST])
     registered_case()
-    pages = ["home", "case-list", "review-queue", "release-list", "model-list", "cohort-report", "finding-list"]
-    addresses = [reverse(name) for name in pages] + [reverse("case-page", args=["C0001"]), reverse("alive")]
+    pages = ["study", "case-list", "review-queue", "release-list", "model-list", "cohort-report", "finding-list"]
+    addresses = [page_at(name) for name in pages]
+    addresses += [page_at("case-page", "C0001"), reverse("home"), reverse("alive")]
     for address in addresses:
         assert client.get(address)["Cache-Control"] == "private, no-store", address
-    picture = client.get(reverse("slice-picture", args=["C0001", "t2", 2]))
+    picture = client.get(page_at("slice-picture", "C0001", "t2", 2))
     assert picture["Cache-Control"] == "private, no-cache"
-    again = client.get(reverse("slice-picture", args=["C0001", "t2", 2]), headers={"if-none-match": picture["ETag"]})
+    again = client.get(page_at("slice-picture", "C0001", "t2", 2), headers={"if-none-match": picture["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
     assert client.get("/nowhere")["Cache-Control"] == "private, no-store"
     assert Client().get(reverse("home"))["Cache-Control"] == "private, no-store"

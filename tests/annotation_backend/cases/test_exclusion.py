@@ -32,6 +32,7 @@ from annotation_backend.labeling.studio.credentials import basic_auth
 from annotation_backend.labeling.versions.versions import restore
 from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput
+from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.label_studio_double import LabelStudioDouble
 from tests.annotation_backend.support.records import drawn, published, registered_case, save_body, saved
 from tests.annotation_backend.support.segmenters import BrightSegmenter, drawn_by, known_model
@@ -125,11 +126,11 @@ def test_an_excluded_cases_pictures_are_shown_to_those_who_decide_and_to_no_anno
 ) -> None:
     saved(tasks[2])
     pages = [
-        reverse("slice-picture", args=["C0001", "t2", 2]),
-        reverse("registration-slice", args=["C0001", "t1", "moving", 2]),
-        reverse("case-checkerboard", args=["C0001"]),
-        reverse("comparison-picture", args=["C0001", 2, 1, 1]),
-        reverse("slice-versions", args=["C0001", 2]),
+        page_at("slice-picture", "C0001", "t2", 2),
+        page_at("registration-slice", "C0001", "t1", "moving", 2),
+        page_at("case-checkerboard", "C0001"),
+        page_at("comparison-picture", "C0001", 2, 1, 1),
+        page_at("slice-versions", "C0001", 2),
     ]
     exclude(case, reason="consent withdrawn")
     for role, status in ((Role.ANNOTATOR, 410), (Role.DATA_MANAGER, 200), (Role.RADIOLOGIST, 200)):
@@ -138,7 +139,7 @@ def test_an_excluded_cases_pictures_are_shown_to_those_who_decide_and_to_no_anno
     client.force_login(people[Role.ANNOTATOR])
     refused = client.get(pages[0])
     assert b"case-excluded" in refused.content
-    page = client.get(reverse("case-page", args=["C0001"])).content.decode()
+    page = client.get(page_at("case-page", "C0001")).content.decode()
     assert "Excluded: consent withdrawn" in page
     assert "<img loading" not in page
     take_back(case)

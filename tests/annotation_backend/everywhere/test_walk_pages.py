@@ -4,22 +4,19 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from django.urls import URLPattern, reverse
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.labeling.studio.credentials import basic_auth
-from tests.annotation_backend.support.addresses import every_address
+from datasets.study.shipped_protocols import FIRST
+from tests.annotation_backend.support.addresses import PLAIN, every_address, page_at
 from tests.annotation_backend.support.records import published, registered_case, saved
 
 pytestmark = pytest.mark.django_db
 
-PLAIN = {
-    "code": "C0001", "role": "t2", "index": 2, "token": "x", "mask_id": 1, "pk": 1, "kind": "t1", "one": 1, "other": 1,
-    "number": 1,
-}  # fmt: skip
 ABSURD: dict[str, Any] = {
+    "study": "x" * 300, "rest": "x/" * 300,
     "code": "x" * 300, "role": "nobody", "index": 10**30, "token": "\x00é" * 900, "mask_id": 2**63, "pk": 10**40,
     "kind": "x" * 300, "one": 2**70, "other": 0, "number": 10**25,
 }  # fmt: skip
@@ -49,11 +46,6 @@ ACTIONS = [
 ]
 
 
-def _address(pattern: URLPattern, values: dict[str, Any]) -> str:
-    wanted = pattern.pattern.converters
-    return reverse(str(pattern.name), kwargs={name: values[name] for name in wanted})
-
-
 @pytest.fixture(params=[*Role, "nobody", "label studio"], ids=str)
 def asking(request: pytest.FixtureRequest, people: dict[Role, User]) -> Client:
     headers = {"Authorization": basic_auth()} if request.param == "label studio" else {}
@@ -67,8 +59,8 @@ def asking(request: pytest.FixtureRequest, people: dict[Role, User]) -> Client:
 def test_no_address_fails_whoever_asks_and_whatever_is_sent(asking: Client, mask: CaseMask) -> None:
     failed = []
     for pattern in every_address():
-        for values in (PLAIN, ABSURD):
-            address = _address(pattern, values)
+        for values in (PLAIN, {**ABSURD, "study": FIRST}, ABSURD):
+            address = pattern.of(values)
             answers = {"GET": asking.get(address, {"slice": "9" * 40, "verdict": "\0", "window": "\0", "next": "//x"})}
             answers["plain GET"] = asking.get(address)
             bodies = BODIES if values is PLAIN else {"empty": BODIES["empty"]}
@@ -83,7 +75,7 @@ def test_no_address_fails_whoever_asks_and_whatever_is_sent(asking: Client, mask
 
 
 def test_no_action_on_a_registration_fails(asking: Client, mask: CaseMask) -> None:
-    address = reverse("registration-page", args=["C0001"])
+    address = page_at("registration-page", "C0001")
     answers = [asking.post(address, action).status_code for action in ACTIONS]
     assert [status for status in answers if status >= 500] == []
 
@@ -92,7 +84,7 @@ def test_a_verdict_without_anything_in_it_is_a_wrong_request(
     client: Client, people: dict[Role, User], mask: CaseMask
 ) -> None:
     client.force_login(people[Role.RADIOLOGIST])
-    assert client.post(reverse("review-case", args=["C0001"])).status_code == 400
+    assert client.post(page_at("review-case", "C0001")).status_code == 400
 
 
 def test_the_page_says_that_a_mask_is_not_there_yet_and_not_that_nobody_drew(
@@ -101,7 +93,7 @@ def test_the_page_says_that_a_mask_is_not_there_yet_and_not_that_nobody_drew(
     case = registered_case()
     tasks = published(case)
     client.force_login(people[Role.RADIOLOGIST])
-    address = reverse("review-case", args=[case.code])
+    address = page_at("review-case", case.code)
     assert "No slice of this case was submitted yet" in client.get(address).content.decode()
     saved(tasks[0])
     shown = client.get(address).content.decode()

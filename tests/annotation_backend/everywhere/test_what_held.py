@@ -8,26 +8,26 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from django.urls import URLPattern, reverse
+from django.urls import reverse
 
 from annotation_backend.accounts.models import Role, User
-from annotation_backend.accounts.services import create_person
 from annotation_backend.environment import ROOT, SECRETS
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask
 from annotation_backend.labeling.studio.credentials import SECRET_HEADER, basic_auth, webhook_headers
 from annotation_backend.review.models import Review
-from tests.annotation_backend.support.addresses import address_of, every_address
-from tests.annotation_backend.support.records import VERDICT, registered_case, save_body, saved, signed_in
+from tests.annotation_backend.support.addresses import Address, address_of, every_address, page_at
+from tests.annotation_backend.support.records import VERDICT, new_person, registered_case, save_body, saved, signed_in
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 EMAIL = "anna@hospital.org"
+HERE = "/studies/mstt-199"
 MARKUP = "<script>alert(1)</script>"
 PASSWORD_INSTEAD_OF_TOKEN = {"ml-health", "ml-setup", "ml-predict", "ml-versions", "ml-webhook"}
 
 
 def _sign_in(client: Client, **fields: str) -> Any:
-    password = create_person(EMAIL, Role.ANNOTATOR)[1]
+    password = new_person(EMAIL, Role.ANNOTATOR)[1]
     return client.post(reverse("login"), {"username": EMAIL, "password": password, **fields})
 
 
@@ -43,7 +43,7 @@ def _settings(monkeypatch: pytest.MonkeyPatch, **environment: str) -> ModuleType
 
 
 @pytest.mark.parametrize("pattern", every_address(), ids=lambda pattern: pattern.name)
-def test_nothing_is_changed_from_another_site(people: dict[Role, User], mask: CaseMask, pattern: URLPattern) -> None:
+def test_nothing_is_changed_from_another_site(people: dict[Role, User], mask: CaseMask, pattern: Address) -> None:
     """A post without the form's token, whoever is signed in; Label Studio's addresses ask for its password instead."""
     wanted = 401 if pattern.name in PASSWORD_INSTEAD_OF_TOKEN else 403
     clients = [signed_in(person, enforce_csrf_checks=True) for person in people.values()]
@@ -54,7 +54,7 @@ def test_nothing_is_changed_from_another_site(people: dict[Role, User], mask: Ca
 def test_a_script_of_label_studios_origin_posts_nothing_with_the_persons_own_token(people: dict[Role, User]) -> None:
     registered_case()
     client = signed_in(people[Role.DATA_MANAGER], enforce_csrf_checks=True)
-    address = reverse("registration-page", args=["C0001"])
+    address = page_at("registration-page", "C0001")
     client.get(address)
     form = {"action": "exclude", "reason": "x", "csrfmiddlewaretoken": client.cookies["maskloop_csrf"].value}
     for origin in ("http://127.0.0.1:8080", "http://localhost:8080", "null", "http://testserver.evil.example"):
@@ -103,25 +103,26 @@ def test_signing_in_leads_to_no_other_site(client: Client, target: str) -> None:
 
 
 def test_signing_in_leads_to_the_page_that_was_asked_for(client: Client) -> None:
-    assert _sign_in(client, next="/cases/")["Location"] == "/cases/"
+    assert _sign_in(client, next=f"{HERE}/cases/")["Location"] == f"{HERE}/cases/"
 
 
 def test_another_host_is_refused_and_what_is_said_to_be_forwarded_is_not_believed(radiologist: Client) -> None:
     for host in ("evil.example", "testserver.evil.example", "testserver@evil.example", "a b"):
-        assert radiologist.get("/cases/", headers={"host": host}).status_code == 400
+        assert radiologist.get(f"{HERE}/cases/", headers={"host": host}).status_code == 400
     forwarded = {"x-forwarded-host": "evil.example", "x-forwarded-proto": "https", "x-forwarded-port": "99"}
-    answer = Client().get("/cases/", headers=forwarded)
-    assert answer["Location"] == "/accounts/login/?next=/cases/"
-    assert "evil.example" not in radiologist.get("/cases/", headers=forwarded).content.decode()
+    answer = Client().get(f"{HERE}/cases/", headers=forwarded)
+    assert answer["Location"] == f"/accounts/login/?next={HERE}/cases/"
+    assert "evil.example" not in radiologist.get(f"{HERE}/cases/", headers=forwarded).content.decode()
 
 
-@pytest.mark.parametrize("address", ["/", "/accounts/login/", "/cases/C0001/", "/review/", "/guide/", "/alive",
-                                     "/cases/C0001/t2/2.png", "/nowhere", "/settings/"])  # fmt: skip
+@pytest.mark.parametrize("address", ["/", "/accounts/login/", "/guide/", "/alive", "/nowhere", "/cases/C0001/",
+                                     f"{HERE}/", f"{HERE}/cases/C0001/", f"{HERE}/review/",
+                                     f"{HERE}/cases/C0001/t2/2.png", f"{HERE}/settings/"])  # fmt: skip
 def test_every_answer_keeps_other_sites_out(radiologist: Client, mask: CaseMask, address: str) -> None:
     answer = radiologist.get(address)
     assert "default-src 'self'" in answer["Content-Security-Policy"]
     assert "frame-ancestors 'none'" in answer["Content-Security-Policy"]
-    assert (answer["X-Frame-Options"], answer["X-Content-Type-Options"]) == ("DENY", "nosniff")
+    assert (answer["X-Frame-Options"], answer["X-Content-Type-Options"]) == ("DENY", "nosnif")
     assert (answer["Referrer-Policy"], answer["Cross-Origin-Opener-Policy"]) == ("same-origin", "same-origin")
 
 
@@ -146,21 +147,23 @@ def test_a_planted_session_is_renewed_and_one_that_was_signed_out_is_dead(client
     _sign_in(client)
     kept = client.cookies[name].value
     assert kept != planted
-    assert client.get("/cases/").status_code == 200
+    assert client.get(f"{HERE}/cases/").status_code == 200
     assert client.post(reverse("logout")).status_code == 302
     thief = Client()
     thief.cookies[name] = kept
-    assert thief.get("/cases/")["Location"].startswith("/accounts/login/")
+    assert thief.get(f"{HERE}/cases/")["Location"].startswith("/accounts/login/")
 
 
 NOWHERE = [
     "/pictures/..%2f..%2f.env.png", "/pictures/../../.env.png", "/pictures/%00.png", "/static/../settings.py",
-    "/static/%2e%2e/settings.py", "/static/maskloop/..%2f..%2fsettings.py", "/cases/C0001/..%2f/9.png",
-    "/cases/C0001/thumbnails/..%2ft1.png", "/cases/C0001/t2/99999999999999999999999.png", "/cases/C0001/t2/-1.png",
-    "/cases/C0001/t2/٣.png", "/cases/C0001/t2/２.png", "/cases/C0001/registration/t1/999999999999999999999.png",
-    "/cases/C0001/slices/99999999999999999999/versions/", "/cases/C0001/slices/٢/versions/", "/releases/٣/",
-    "/releases/99999999999999999999999/", "/releases/0/download", "/review/masks/99999999999999999999999/t2/1.png",
-    "/review/masks/-1/t2/1.png", "/cases/%00/", f"/cases/{'a' * 5000}/", "/findings/99999999999999999999999/seen",
+    "/static/%2e%2e/settings.py", "/static/maskloop/..%2f..%2fsettings.py", f"{HERE}/cases/C0001/..%2f/9.png",
+    f"{HERE}/cases/C0001/thumbnails/..%2ft1.png", f"{HERE}/cases/C0001/t2/99999999999999999999999.png",
+    f"{HERE}/cases/C0001/t2/-1.png", f"{HERE}/cases/C0001/t2/٣.png", f"{HERE}/cases/C0001/t2/２.png",
+    f"{HERE}/cases/C0001/registration/t1/999999999999999999999.png",
+    f"{HERE}/cases/C0001/slices/99999999999999999999/versions/", f"{HERE}/cases/C0001/slices/٢/versions/",
+    f"{HERE}/releases/٣/", f"{HERE}/releases/99999999999999999999999/", f"{HERE}/releases/0/download",
+    f"{HERE}/review/masks/99999999999999999999999/t2/1.png", f"{HERE}/review/masks/-1/t2/1.png", f"{HERE}/cases/%00/",
+    f"{HERE}/cases/{'a' * 5000}/", f"{HERE}/findings/99999999999999999999999/seen",
 ]  # fmt: skip
 
 
@@ -184,8 +187,9 @@ def test_no_strange_method_does_anything_or_is_sent_back(people: dict[Role, User
         assert b"sent-by-me" not in answer.content
 
 
-@pytest.mark.parametrize("address", ["/cases/", "/cases/C0001/", "/review/", "/review/C0001/", "/cases/report/",
-                                     "/cases/C0001/slices/2/versions/", "/findings/"])  # fmt: skip
+@pytest.mark.parametrize("address", [f"{HERE}/cases/", f"{HERE}/cases/C0001/", f"{HERE}/review/",
+                                     f"{HERE}/review/C0001/", f"{HERE}/cases/report/", f"{HERE}/findings/",
+                                     f"{HERE}/cases/C0001/slices/2/versions/"])  # fmt: skip
 def test_markup_that_came_with_names_sites_and_saves_is_not_shown(
     radiologist: Client, mask: CaseMask, address: str
 ) -> None:
@@ -207,14 +211,14 @@ def test_markup_that_came_with_names_sites_and_saves_is_not_shown(
 def test_a_verdict_with_absurd_words_is_no_verdict(
     radiologist: Client, mask: CaseMask, changes: dict[str, str]
 ) -> None:
-    answer = radiologist.post(reverse("review-case", args=["C0001"]), {**VERDICT, "mask": mask.pk, **changes})
+    answer = radiologist.post(page_at("review-case", "C0001"), {**VERDICT, "mask": mask.pk, **changes})
     assert answer.status_code == 400
     assert Review.objects.count() == 0
 
 
 def test_a_verdict_on_another_cases_mask_is_none(radiologist: Client, mask: CaseMask) -> None:
     registered_case("C0002")
-    assert radiologist.post(reverse("review-case", args=["C0002"]), {**VERDICT, "mask": mask.pk}).status_code == 404
+    assert radiologist.post(page_at("review-case", "C0002"), {**VERDICT, "mask": mask.pk}).status_code == 404
     assert Review.objects.count() == 0
 
 

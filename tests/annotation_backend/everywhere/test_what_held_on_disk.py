@@ -26,6 +26,7 @@ from annotation_backend.registry.models import Promotion
 from annotation_backend.review.models import Review, approved_review
 from annotation_backend.supervision.supervisor import read_procfile
 from datasets.errors import RejectedInput
+from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.on_disk import at_once, database_on_disk
 from tests.annotation_backend.support.records import (
     VERDICT,
@@ -49,7 +50,7 @@ def test_of_many_approvals_of_one_mask_at_once_one_is_given(
     people: dict[Role, User], mask: CaseMask, tmp_path: Path
 ) -> None:
     clients = [signed_in(people[Role.RADIOLOGIST]) for _ in range(CROWD)]
-    address, form = reverse("review-case", args=["C0001"]), {**VERDICT, "mask": mask.pk}
+    address, form = page_at("review-case", "C0001"), {**VERDICT, "mask": mask.pk}
     with database_on_disk(tmp_path / "maskloop.sqlite3"):
         answers = at_once(*(lambda client=client: client.post(address, form).status_code for client in clients))
         assert at_once(Review.objects.count) == [1]
@@ -97,7 +98,7 @@ def test_a_build_that_cannot_write_is_refused_and_leaves_nothing(
 
 def _approve(radiologist: Client, mask: CaseMask) -> None:
     form = {**VERDICT, "mask": mask.pk}
-    assert radiologist.post(reverse("review-case", args=["C0001"]), form).status_code == 302
+    assert radiologist.post(page_at("review-case", "C0001"), form).status_code == 302
 
 
 def _built() -> int:

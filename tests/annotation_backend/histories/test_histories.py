@@ -27,7 +27,7 @@ from tests.annotation_backend.histories.acts import ACTS, Act, approve, build_re
 from tests.annotation_backend.histories.studio import PROJECT, Clock, ModelStudio
 from tests.annotation_backend.histories.world import SLICES, World, in_a_folder_of_its_own, registered_anew
 from tests.annotation_backend.support.label_studio_double import answer_with
-from tests.annotation_backend.support.records import SHAPE, accounts, registered_case, the_study
+from tests.annotation_backend.support.records import SHAPE, accounts, member, registered_case, the_study
 
 pytestmark = pytest.mark.slow
 
@@ -96,7 +96,7 @@ class Stage:
 
 def _another(role: Role, number: int) -> User:
     email = f"{role.value}{number}@maskloop.local"
-    return User.objects.create_user(email, email, role=role.value, label_studio_id=number)
+    return member(email, role, email=email, label_studio_id=number)
 
 
 @settings(

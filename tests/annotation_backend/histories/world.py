@@ -150,7 +150,7 @@ class World:
         letter = next(key for key, person in self.people.items() if person == look.person)
         said = {"quality_score": "excellent", "comment": "look again", "accepts_unannotated": "on"}
         form = {**look.form, **said, "verdict": "approve" if approves else "return"}
-        answer = self.clients[letter].post(f"/review/{self.case.code}/", form)
+        answer = self.clients[letter].post(f"/studies/mstt-199/review/{self.case.code}/", form)
         assert answer.status_code in (302, 409), f"{answer.status_code} {answer.content[:400]!r}"
         if answer.status_code == 302:
             self.verdicts.append(Verdict(look, approves))
@@ -162,12 +162,12 @@ class World:
         self._wave(letter, self._page(letter))
 
     def _page(self, letter: str) -> str:
-        answer = self.clients[letter].get(f"/review/{self.case.code}/")
+        answer = self.clients[letter].get(f"/studies/mstt-199/review/{self.case.code}/")
         assert answer.status_code == 200, answer.status_code
         return answer.content.decode()
 
     def _wave(self, letter: str, page: str) -> bool:
-        addresses = sorted(set(re.findall(r'action="(/findings/[^"]*seen[^"]*)"', page)))
+        addresses = sorted(set(re.findall(r'action="(/studies/mstt-199/findings/[^"]*seen[^"]*)"', page)))
         for address in addresses:
             assert self.clients[letter].post(address).status_code in (302, 403, 409)
         return bool(addresses)
@@ -233,7 +233,7 @@ class World:
         )
         if versions:
             index, number = versions[which % len(versions)]
-            path = f"/cases/{self.case.code}/slices/{index}/versions/{number}/restore"
+            path = f"/studies/mstt-199/cases/{self.case.code}/slices/{index}/versions/{number}/restore"
             answer = self.clients[letter].post(path)
             assert answer.status_code in (302, 403, 404, 409, 410), answer.status_code  # 410: the case is excluded
         if self.studio.wrongly_restored:

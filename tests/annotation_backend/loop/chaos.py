@@ -172,7 +172,7 @@ class Reader(threading.Thread):
     def run(self) -> None:
         """Until `over`."""
         while not self.over.wait(0.5):
-            for path in ("/alive", "/", "/cases/", "/review/"):
+            for path in ("/alive", "/", "/studies/mstt-199/cases/", "/studies/mstt-199/review/"):
                 self._look(path, lambda path=path: self.browser.get(self.address + path, timeout=HANGS))
             self._look("sign-in", self._sign_in)
 

@@ -168,7 +168,7 @@ def _change_settings(installation: Installation) -> tuple[int, float]:
     """Switches oedema on as a data manager does; status and seconds."""
     form = {"username": email_of(Role.DATA_MANAGER), "password": installation.password(Role.DATA_MANAGER)}
     browser = sign_in(installation.url, "/accounts/login/", form)
-    page = f"{installation.url}/settings/"
+    page = f"{installation.url}/studies/mstt-199/settings/"
     browser.get(page, timeout=20)
     wanted = {"mask_format": "brush", "label_2": "on", "csrfmiddlewaretoken": browser.cookies["maskloop_csrf"]}
     began = time.monotonic()

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 from django.test import Client
-from django.urls import reverse
 
 from annotation_backend.accounts.models import Role
 from annotation_backend.cases.exclusion import exclude
@@ -18,6 +17,7 @@ from annotation_backend.cases.registration.export import export_cases
 from annotation_backend.cases.registration.register import register_cases
 from annotation_backend.cases.registration.volumes import case_volumes, select_cases
 from annotation_backend.cases.report import cohort, write_report
+from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.cohorts import add_second_t2, break_pixels, remove_t2, write_small_cohort
 from tests.annotation_backend.support.dask_processes import DaskProcesses, dask_processes
 from tests.annotation_backend.support.records import accounts, the_study
@@ -132,12 +132,12 @@ def test_the_report_is_one_file_with_pictures_links_and_no_patient(
     path, report = write_report(tmp_path / "out")
     content = path.read_text()
     assert content.count("data:image/png;base64,") == 2 * len(report.cases)
-    assert not re.search(r'(src|href)="(?!data:|http://127\.0\.0\.1:8000/cases/)', content)
+    assert not re.search(r'(src|href)="(?!data:|http://127\.0\.0\.1:8000/studies/mstt-199/cases/)', content)
     assert "Cropped." in content
     for patient in Patient.objects.all():
-        assert f"{settings.MASKLOOP_URL}/cases/patients/{patient.code}/" in content
+        assert f"{settings.MASKLOOP_URL}/studies/mstt-199/cases/patients/{patient.code}/" in content
     for case in Case.objects.all():
-        assert f"{settings.MASKLOOP_URL}/cases/{case.code}/" in content
+        assert f"{settings.MASKLOOP_URL}/studies/mstt-199/cases/{case.code}/" in content
     for needle in ("PHANTOM", "Phantom", "patient_0001", str(studies)):
         assert needle not in content
 
@@ -148,8 +148,8 @@ def test_the_reports_page_shows_the_same_and_its_pictures_open(
     ingest(studies, study=the_study())
     client.force_login(accounts()[Role.DATA_MANAGER])
     with django_assert_max_num_queries(9):
-        page = client.get(reverse("cohort-report")).content.decode()
-    sources = re.findall(r'src="(/cases/[^"]+\.png)"', page)
+        page = client.get(page_at("cohort-report")).content.decode()
+    sources = re.findall(r'src="(/studies/mstt-199/cases/[^"]+\.png)"', page)
     assert len(sources) == 2 * Case.objects.count()
     assert all(client.get(source).content.startswith(b"\x89PNG") for source in sources)
     assert "data:" not in page

@@ -201,20 +201,20 @@ def _annotated_count(world: World) -> int:
         password = world.installation.password(Role.RADIOLOGIST)
         form = {"username": email_of(Role.RADIOLOGIST), "password": password, "csrfmiddlewaretoken": token}
         session.post(login, data=form, headers={"Referer": login}, timeout=10)
-        page = session.get(f"{world.installation.url}/review/", timeout=10).text
+        page = session.get(f"{world.installation.url}/studies/mstt-199/review/", timeout=10).text
     found = re.search(r"<td>(\d+) of \d+</td>", page)
     return int(found.group(1)) if found else 0
 
 
 def _give_verdict(world: World, verdict: str, *, comment: str = "") -> None:
     with browser_page() as page:
-        page.goto(f"{world.installation.url}/review/C0001/")
+        page.goto(f"{world.installation.url}/studies/mstt-199/review/C0001/")
         page.fill("input[name=username]", email_of(Role.RADIOLOGIST))
         page.fill("input[name=password]", world.installation.password(Role.RADIOLOGIST))
         page.click("main button")
 
         def takes_a_verdict() -> bool:
-            page.goto(f"{world.installation.url}/review/C0001/")
+            page.goto(f"{world.installation.url}/studies/mstt-199/review/C0001/")
             return page.locator("input[name=quality_score]").count() > 0
 
         eventually(takes_a_verdict, seconds=180, what="the mask of what counts, which the page says is being made")
@@ -302,7 +302,7 @@ def test_a_second_radiologist_is_added_to_both_services(world: World) -> None:
     with browser_page() as page:
         editor = LabelStudioPage(page, world.installation.label_studio_url)
         editor.sign_in("second@hospital.org", added["password"])
-        page.goto(f"{world.installation.url}/review/")
+        page.goto(f"{world.installation.url}/studies/mstt-199/review/")
         page.fill("input[name=username]", "second@hospital.org")
         page.fill("input[name=password]", added["password"])
         page.click("main button")

@@ -23,7 +23,6 @@ import requests
 from pytest_django.live_server_helper import LiveServer
 
 from annotation_backend.accounts.models import Role, User
-from annotation_backend.accounts.services import create_person
 from annotation_backend.cases.models import Case
 from annotation_backend.environment import LISTENER_FOR_LABEL_STUDIO, ROOT, password_variable
 from annotation_backend.labeling.interface.interface import label_config
@@ -69,11 +68,19 @@ from annotation_backend.labeling.watch.interface import SETTINGS
 from annotation_backend.labeling.watch.services import look, settle
 from annotation_backend.labeling.watch.tokens import ensure_tokens, sign_in
 from annotation_backend.registry.models import PromptKind
+from annotation_backend.studies.people import role_in
 from datasets.errors import RejectedInput, TryAgain
 from datasets.formats.nifti import read_mask
 from datasets.study.shipped_protocols import shipped_protocol
 from tests.annotation_backend.support.installation import Installation, signed_in_at_label_studio
-from tests.annotation_backend.support.records import SHAPE, accounts, registered_case, the_study
+from tests.annotation_backend.support.records import (
+    SHAPE,
+    accounts,
+    first_account,
+    new_person,
+    registered_case,
+    the_study,
+)
 from tests.annotation_backend.support.segmenters import known_model
 from tests.annotation_backend.support.waiting import eventually
 
@@ -246,7 +253,7 @@ def test_lost_late_doubled_and_reordered_webhooks_and_a_task_made_anew_end_in_wh
 
 def test_versions_go_back_and_forgeries_do_not_count(case: Case, door: Door, live_server: LiveServer) -> None:
     person = Person(door)
-    manager = User.objects.get(role=Role.DATA_MANAGER)
+    manager = first_account(Role.DATA_MANAGER)
     drawn = person.create(0, 10, way="take")
     _work(case)
     person.edit(drawn, 2, way="take")
@@ -310,7 +317,7 @@ class Colleague:
     """Somebody signed in to Label Studio, who asks its API as a browser does."""
 
     def __init__(self, role: Role, label_studio: Installation) -> None:
-        self.user = User.objects.get(role=role)
+        self.user = first_account(role)
         self.number = self.user.label_studio_id
         self.address = label_studio.label_studio_url
         self.session = signed_in_at_label_studio(self.address, self.user.email, label_studio.password(role))
@@ -335,7 +342,7 @@ def _mask_of(case: Case) -> CaseMask:
 def _drew(case: Case) -> set[Role]:
     """Whom the mask that stands says drew in it."""
     mask = _mask_of(case)
-    return {Role(user.role) for user in User.objects.all() if mask.is_drawn_by(user)}
+    return {role_in(the_study(), user) for user in User.objects.all() if mask.is_drawn_by(user)}
 
 
 def test_whichever_way_a_mask_comes_into_being_it_says_who_drew_it_or_waits_for_a_name(
@@ -396,7 +403,7 @@ def test_whichever_way_a_mask_comes_into_being_it_says_who_drew_it_or_waits_for_
     [finding] = [row for row in open_findings(case) if row.kind == "author"]
     assert finding.numbers["count"] == 2
 
-    manager = User.objects.get(role=Role.DATA_MANAGER)
+    manager = first_account(Role.DATA_MANAGER)
     assert name_annotator(finding, radiologist.user, named_by=manager) == 2
     assert _drew(case) == {Role.ANNOTATOR, Role.RADIOLOGIST}, "a data manager says who it was"
     assert (_sizes(case)[1], _sizes(case)[slice_of]) == (64, 81)
@@ -413,7 +420,7 @@ def test_a_project_that_our_account_does_not_see_is_not_taken_for_deleted(
     door.way = "lose"
     assert not is_gone(project)
     annotator.draw(0, 3)
-    me = f"/api/users/{User.objects.get(role=Role.ADMINISTRATOR).label_studio_id}/"
+    me = f"/api/users/{first_account(Role.ADMINISTRATOR).label_studio_id}/"
     annotator("PATCH", me, json={"active_organization": None})
     try:
         with pytest.raises(RejectedInput, match="label-studio-organisation"):
@@ -475,7 +482,7 @@ def test_a_person_who_leaves_comes_in_nowhere_and_comes_back_as_the_same(
     """By the session, by the legacy token, by a token of the newer kind, by the password."""
     settings.DATA_FOLDER = Path(label_studio.environment["MASKLOOP_DATA"])
     there = label_studio.label_studio_url
-    person, password = create_person("emil@hospital.org", Role.ANNOTATOR)
+    person, password = new_person("emil@hospital.org", Role.ANNOTATOR)
     open_account(person, password)
     session = signed_in_at_label_studio(there, person.email, password)
     number = _whoami(there, session)
@@ -650,7 +657,7 @@ def test_an_address_that_somebody_made_an_account_for_is_taken_over(
     settings.DATA_FOLDER = label_studio.folder / "data"
     monkeypatch.setenv("ADMINISTRATOR_PASSWORD", label_studio.password(Role.ADMINISTRATOR))
     call("POST", "/api/users/", json={"email": "future@colleague.org", "username": "future"})
-    person = User(email="future@colleague.org", username="future@colleague.org", role=Role.ANNOTATOR)
+    person = User(email="future@colleague.org", username="future@colleague.org")
     sign_up(person, "a-password-of-theirs")
     assert "future@colleague.org" in [user["email"] for user in call("GET", "/api/users/")]
     with requests.Session() as browser:

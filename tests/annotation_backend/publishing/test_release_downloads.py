@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.test import Client
-from django.urls import reverse
 
 from annotation_backend.accounts.models import Role
 from annotation_backend.cases.stored.digests import DamagedFile
 from annotation_backend.publishing import views
 from annotation_backend.publishing.models import Release
 from datasets.release.build import build_release
+from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.records import accounts, the_study
 from tests.datasets.release.samples import SETTINGS, files_of, write_cases
 
@@ -39,7 +39,7 @@ def reader() -> Client:
 
 
 def _download(release: Release) -> str:
-    return reverse("release-download", args=[release.pk])
+    return page_at("release-download", release.pk)
 
 
 def test_a_download_holds_every_file_and_goes_on_where_it_broke_off(reader: Client, release: Release) -> None:
@@ -76,18 +76,18 @@ def test_a_damaged_release_is_refused_by_name_and_served_again_once_restored(
     assert (refused.status_code, refused["Content-Type"]) == (409, "text/plain; charset=utf-8")
     assert "release-damaged" in refused.content.decode()
     assert path.relative_to(release.path).as_posix() in refused.content.decode()
-    page = reader.get(reverse("release-page", args=[release.pk]))
+    page = reader.get(page_at("release-page", release.pk))
     assert page.status_code == 409
     assert "something is wrong with" in page.content.decode()
     path.write_bytes(kept)
     assert _status(reader, release) == 200
-    assert "Dataset card" in reader.get(reverse("release-page", args=[release.pk])).content.decode()
+    assert "Dataset card" in reader.get(page_at("release-page", release.pk)).content.decode()
 
 
 def test_a_release_whose_folder_is_gone_is_said_so(reader: Client, release: Release) -> None:
     release.path.rename(release.path.with_name("away"))
     assert reader.get(_download(release)).status_code == 409
-    assert reader.get(reverse("release-page", args=[release.pk])).status_code == 409
+    assert reader.get(page_at("release-page", release.pk)).status_code == 409
 
 
 def test_another_sound_release_in_its_place_is_refused(reader: Client, release: Release) -> None:

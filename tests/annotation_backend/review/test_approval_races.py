@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from annotation_backend.accounts.models import Role, User
+from annotation_backend.accounts.models import Role
 from annotation_backend.cases.exclusion import exclude
 from annotation_backend.cases.models import Case, Registration
 from annotation_backend.labeling.models import CaseMask, LabelingTask
@@ -19,6 +19,7 @@ from datasets.study.case import QualityScore
 from tests.annotation_backend.support.on_disk import at_once, database_on_disk, in_a_thread
 from tests.annotation_backend.support.records import (
     accounts,
+    first_account,
     published,
     register_otherwise,
     registered_case,
@@ -48,7 +49,7 @@ def _drawn_case(number: int) -> CaseMask:
 
 
 def _approve(mask: CaseMask, verdict: Verdict = Verdict.APPROVE) -> Review:
-    radiologist = User.objects.get(role=Role.RADIOLOGIST)
+    radiologist = first_account(Role.RADIOLOGIST)
     words = {"comment": "x", "accepts_unannotated": True}
     return decide(mask, radiologist, verdict=verdict, quality_score=QualityScore.EXCELLENT, **words)  # type: ignore[arg-type]
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from django.test import Client
-from django.urls import reverse
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.exclusion import exclude, take_back
@@ -31,6 +30,7 @@ from annotation_backend.review.services import decide, queue
 from datasets.errors import RejectedInput
 from datasets.release.build import ReleaseSettings
 from datasets.study.case import QualityScore
+from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.records import (
     published,
     register_otherwise,
@@ -77,7 +77,7 @@ def _delete(*saves: Annotation) -> None:
 
 def _page(client: Client, people: dict[Role, User], name: str, *args: str) -> str:
     client.force_login(people[Role.RADIOLOGIST])
-    return " ".join(client.get(reverse(name, args=args)).content.decode().split())
+    return " ".join(client.get(page_at(name, *args)).content.decode().split())
 
 
 def test_an_approval_keeps_by_digest_all_that_was_looked_at(approval: Review) -> None:
@@ -282,7 +282,7 @@ def test_a_page_that_was_loaded_before_a_change_cannot_approve_after_it(
     fields = {name: re.findall(rf'name="{name}" value="(\w+)"', page)[0] for name in ("mask", "seen")}
     form = {**fields, "verdict": "approve", "quality_score": "excellent", "accepts_unannotated": "on"}
     Slice.objects.filter(index=2, role="t1").update(sha256="0" * 64)
-    address = reverse("review-case", args=["C0001"])
+    address = page_at("review-case", "C0001")
     refused = client.post(address, form)
     assert refused.status_code == 409
     assert "have changed since the page was loaded" in refused.content.decode()
@@ -295,7 +295,7 @@ def test_an_empty_form_is_answered(task: LabelingTask, people: dict[Role, User],
     saved(task)
     assemble(task.case)
     client.force_login(people[Role.RADIOLOGIST])
-    assert client.post(reverse("review-case", args=["C0001"])).status_code == 400
+    assert client.post(page_at("review-case", "C0001")).status_code == 400
 
 
 def test_an_excluded_case_takes_no_verdict(task: LabelingTask, people: dict[Role, User], client: Client) -> None:
@@ -395,7 +395,7 @@ def test_a_registration_that_somebody_doubts_again_takes_its_case_out_until_it_i
         assert approved_reviews() == approved
         assert approved_reviews([case.code]) == approved
         assert approved_reviews(["C0009"]) == []
-        page = client.get(reverse("case-page", args=[case.code])).content.decode()
+        page = client.get(page_at("case-page", case.code)).content.decode()
         assert "Approved on" in page
         assert ("not counted now: its registration waits for a person" in page) == (not approved)
 

@@ -11,7 +11,6 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import QuerySet
 from django.test import Client
-from django.urls import reverse
 from django.utils import timezone
 
 from annotation_backend.accounts.models import Role, User
@@ -22,6 +21,7 @@ from annotation_backend.review.approvals import approved_reviews
 from annotation_backend.review.models import EndReason, Verdict, VerdictEnd
 from annotation_backend.review.services import decide
 from datasets.study.case import QualityScore
+from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.records import accounts, published, registered_case, saved
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -72,7 +72,7 @@ def test_approvals_of_before_are_bound_to_what_they_saw_or_end_and_ask_for_a_loo
     states = LabelingTask.objects.filter(slice_index=2).order_by("case__code").values_list("state", flat=True)
     assert list(states) == ["approved", "annotated", "annotated", "annotated", "returned"]
     client.force_login(radiologist)
-    page = client.get(reverse("review-queue")).content.decode()
+    page = client.get(page_at("review-queue")).content.decode()
     assert page.count("bound to what was looked at; look again") == 3
     anew = assemble(Case.objects.get(code=DRAWN_ON))
     assert anew is not None

@@ -24,9 +24,10 @@ from annotation_backend.review import endings
 from annotation_backend.review.approvals import approved_reviews
 from annotation_backend.review.models import EndReason, Review, Verdict, VerdictEnd, latest_review
 from annotation_backend.review.services import decide
+from annotation_backend.studies.people import give_role
 from datasets.errors import RejectedInput, TryAgain
 from datasets.study.case import QualityScore
-from tests.annotation_backend.support.records import published, registered_case, save_body, saved
+from tests.annotation_backend.support.records import member, published, registered_case, save_body, saved, the_study
 
 pytestmark = pytest.mark.django_db
 
@@ -122,8 +123,7 @@ def test_a_person_who_named_the_annotator_does_not_approve_in_another_role(
     manager = people[Role.DATA_MANAGER]
     finding = open_findings(tasks[2].case).get(kind=FindingKind.AUTHOR)
     name_annotator(finding, people[Role.ANNOTATOR], named_by=manager)
-    manager.role = Role.RADIOLOGIST
-    manager.save()
+    give_role(the_study(), manager, Role.RADIOLOGIST)
     with pytest.raises(RejectedInput, match="own-word"):
         _approve(_made(tasks[2]), manager)
     assert _approve(_made(tasks[2]), people[Role.RADIOLOGIST])
@@ -167,7 +167,7 @@ def test_an_approval_ends_when_it_turns_out_that_its_reviewer_drew(
     Restoration.objects.create(source=own, result=back, person=people[Role.DATA_MANAGER])
     assert approved_reviews() == []
     assert VerdictEnd.objects.get().reason == EndReason.OWN
-    other = User.objects.create_user("second@example.org", role=Role.RADIOLOGIST, label_studio_id=33)
+    other = member("second@example.org", Role.RADIOLOGIST, label_studio_id=33)
     again = _approve(_made(tasks[2]), other)
     assert approved_reviews() == [again]
 

@@ -12,16 +12,17 @@ from django.conf import settings
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from annotation_backend.accounts.services import create_first_accounts
+from annotation_backend.accounts.services import create_first_accounts, first_role
 from annotation_backend.cases.jobs import register_again
 from annotation_backend.cases.models import RedoState, RegistrationRedo
 from annotation_backend.doctor import processes
 from annotation_backend.environment import ROOT
 from annotation_backend.labeling.jobs import assemble_case
+from annotation_backend.studies.people import add_first_accounts
 from annotation_backend.supervision.lost_jobs import MOST_DEATHS, WORKER_GONE, take_up_lost_jobs
 from annotation_backend.supervision.presence import Part, clear_gone, is_present, missing, present
 from datasets.errors import RejectedInput, TryAgain
-from tests.annotation_backend.support.records import accounts, registered_case
+from tests.annotation_backend.support.records import accounts, registered_case, the_study
 
 pytestmark = pytest.mark.django_db
 
@@ -122,10 +123,11 @@ def test_a_registration_that_is_given_up_has_failed_and_may_be_asked_for_again()
 
 
 def test_missing_processes_are_named_by_the_doctor_and_on_the_first_page_for_staff_only(client, monkeypatch) -> None:
-    monkeypatch.setattr("annotation_backend.views.is_up", lambda **_options: False)
+    monkeypatch.setattr("annotation_backend.pages.home.is_up", lambda **_options: False)
     with pytest.raises(TryAgain, match=r"the reconciler is not running .*\[process-missing\]"):
         processes.processes()
-    people = {person.role: person for person in create_first_accounts()}
+    people = {first_role(person): person for person in create_first_accounts()}
+    add_first_accounts(the_study())
     client.force_login(people["data_manager"])
     page = client.get("/").content.decode()
     assert "The worker is not running: masks are not assembled" in page

@@ -10,7 +10,7 @@ import numpy as np
 from django.test import Client
 
 from annotation_backend.accounts.models import Role, User
-from annotation_backend.accounts.services import create_first_accounts, email_of
+from annotation_backend.accounts.services import create_first_accounts, create_person, email_of
 from annotation_backend.cases.models import Case, CaseImage, Patient, Registration, Series, Slice
 from annotation_backend.cases.registration.export import export_case
 from annotation_backend.cases.registration.keep import bind_images, keep_images
@@ -23,7 +23,7 @@ from annotation_backend.labeling.saves.store import store
 from annotation_backend.review.models import Review, Verdict
 from annotation_backend.review.services import decide
 from annotation_backend.studies.models import Study
-from annotation_backend.studies.people import add_first_accounts
+from annotation_backend.studies.people import add_first_accounts, give_role
 from annotation_backend.studies.services import create_study
 from curation.slices.png import encode_png
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, write_bytes
@@ -53,13 +53,32 @@ def the_study() -> Study:
     return Study.objects.filter(name=FIRST).first() or create_study(FIRST, shipped_text(FIRST))
 
 
+def first_account(role: Role) -> User:
+    """The first account of a role."""
+    return User.objects.get(username=email_of(role))
+
+
+def member(email: str, role: Role, **values: Any) -> User:
+    """A person without a password, with a role in the first study; `values` as for `User`."""
+    person = User.objects.create_user(email, **values)
+    give_role(the_study(), person, role)
+    return person
+
+
+def new_person(email: str, role: Role) -> tuple[User, str]:
+    """A person as `add_person` makes one here, with a role in the first study, and their password."""
+    person, password = create_person(email)
+    give_role(the_study(), person, role)
+    return person, password
+
+
 def accounts() -> dict[Role, User]:
     """The four first accounts, with the ids that Label Studio would give them."""
     create_first_accounts()
     add_first_accounts(the_study())
     people = {}
     for number, role in enumerate(Role, start=1):
-        person = User.objects.get(username=email_of(role))
+        person = first_account(role)
         person.label_studio_id = number
         person.save()
         people[role] = person

@@ -69,7 +69,7 @@ def test_a_page_that_breaks_off_says_why_and_no_more(
     def broken(_study: object) -> None:
         raise error
 
-    monkeypatch.setattr("annotation_backend.views.queue", broken)
+    monkeypatch.setattr("annotation_backend.pages.overview.queue", broken)
     answer = browser.get("/")
     assert answer.status_code == status
     assert words in answer.content.decode()
@@ -162,7 +162,7 @@ def test_a_page_that_asks_label_studio_waits_a_few_seconds_altogether(browser: C
         return True
 
     monkeypatch.setattr(client.requests, "request", never_answers)
-    monkeypatch.setattr("annotation_backend.views.is_up", asks)
+    monkeypatch.setattr("annotation_backend.pages.home.is_up", asks)
     browser.force_login(accounts()[Role.DATA_MANAGER])
     assert browser.get("/").status_code == 200
     [in_a_page] = waits

@@ -3,11 +3,10 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.urls import reverse
-
 from annotation_backend.cases.ingesting.ingest import IngestReport, ingest
 from annotation_backend.cases.ingesting.studies_folder import studies_folder
 from annotation_backend.commandline.arguments import MaskloopCommand, a_path, add_workers
+from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.arguments import add_study, study_of
 from datasets.labels.label_values import parse_label_values
 
@@ -60,6 +59,6 @@ class Command(MaskloopCommand):
             for line in reasons:
                 self.say(f"  {line}")
         for patient in report.undecided:
-            self.say(f"{patient.code}: choose its series on {reverse('patient-page', args=[patient.code])}")
+            self.say(f"{patient.code}: choose its series on {page_of(patient.study, 'patient-page', patient.code)}")
         would = f"{len(report.reasons)} would be new" if dry_run else f"{len(report.new)} new case(s)"
         self.say(f"{would}, {len(report.known)} known, {len(report.findings)} finding(s)")

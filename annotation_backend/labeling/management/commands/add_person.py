@@ -37,7 +37,7 @@ class Command(MaskloopCommand):
         person = active_person(options["email"])
         if person is not None:
             return self._one_more_role(person, role, study)
-        person, password = create_person(options["email"], role, is_active=False)
+        person, password = create_person(options["email"], is_active=False)
         take_all_roles(person)  # of an account that was closed by an earlier version, or broken off
         open_account(person, password)
         person.is_active = True  # not before: one that was broken off between the two services is made anew

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 from django.test import Client
-from django.urls import reverse
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.exclusion import SUPERSEDED, exclude
@@ -25,6 +24,7 @@ from annotation_backend.cases.models import (
 from annotation_backend.labeling.models import LabelingProject, LabelingTask
 from datasets.errors import RejectedInput
 from datasets.study.case import SeriesRole
+from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.cohorts import add_second_t2, remove_t2, series_folder, write_small_cohort
 from tests.annotation_backend.support.records import the_study
 
@@ -83,7 +83,7 @@ def test_findings_name_patients_by_code_and_page_once_they_have_one(
     assert "first file" not in str(document)
     (refused,) = [detail for detail in document["details"] if detail["code"] == "no-t2"]
     assert refused["subject"] == "P0002"
-    assert "/cases/patients/P0002/" in refused["remedy"]
+    assert "/studies/mstt-199/cases/patients/P0002/" in refused["remedy"]
     rows = {row.patient.code: row for row in IngestPatient.objects.all()}
     assert rows["P0002"].findings[0] == refused
     assert all(row.reference == code for code, row in rows.items())
@@ -189,7 +189,7 @@ def test_the_command_lists_and_writes_down(cohort: Path, capsys: pytest.CaptureF
 
 def test_a_data_manager_chooses_on_the_patients_page(cohort: Path, client: Client, people: dict[Role, User]) -> None:
     patient = ingest(cohort, study=the_study()).undecided[0]
-    address = reverse("patient-page", args=[patient.code])
+    address = page_at("patient-page", patient.code)
     client.force_login(people[Role.DATA_MANAGER])
     page = client.get(address).content.decode()
     assert all(reference in page for reference in _t2s(patient))
@@ -206,7 +206,7 @@ def test_a_data_manager_chooses_on_the_patients_page(cohort: Path, client: Clien
 def test_only_data_managers_choose(cohort: Path, client: Client, people: dict[Role, User], role: Role) -> None:
     patient = ingest(cohort, study=the_study()).undecided[0]
     client.force_login(people[role])
-    answer = client.post(reverse("patient-page", args=[patient.code]), {"t2": _t2s(patient)[0]})
+    answer = client.post(page_at("patient-page", patient.code), {"t2": _t2s(patient)[0]})
     may = role in (Role.ADMINISTRATOR, Role.DATA_MANAGER)
     assert answer.status_code == (302 if may else 403)
     assert ChosenSeries.objects.exists() == may

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from django.core.management import call_command
 from django.test import Client
-from django.urls import reverse
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases import jobs
@@ -18,6 +17,8 @@ from annotation_backend.cases.registration.volumes import case_volumes, mask_on_
 from annotation_backend.cases.stored.digests import compare
 from annotation_backend.cases.stored.files import files_of
 from annotation_backend.labeling.studio.task_data import pictures_by_index, task_data
+from annotation_backend.studies.addresses import page_of
+from annotation_backend.studies.people import give_role
 from datasets.errors import RejectedInput
 from datasets.formats.nifti import read_grid, read_volume
 from datasets.image.mask import Mask
@@ -51,7 +52,13 @@ def _moved_t2() -> Volume:
     return painted(T2_GRID, "t2", motion=MOTION)
 
 
-def test_an_image_alone_is_ready_by_itself_and_can_be_drawn_on(client: Client, people: dict[Role, User]) -> None:
+def _signed_in(client: Client, case: Case, person: User) -> None:
+    """A radiologist of the case's study."""
+    give_role(case.study, person, Role.RADIOLOGIST)
+    client.force_login(person)
+
+
+def test_an_image_alone_is_ready_by_itself_and_can_be_drawn_on() -> None:
     case = _lipoma()
     assert case.is_registered
     assert not case.registrations.exists()
@@ -69,7 +76,6 @@ def test_an_image_alone_is_ready_by_itself_and_can_be_drawn_on(client: Client, p
     assert data["companion_sequence"] == "T1 in other windows"
     assert data["annotated_sequence"] == "Draw here: T1"
     assert all(compare(stored) is None for stored in files_of(case))
-    client.force_login(people[Role.DATA_MANAGER])
     assert register_cases([case], workers=1).done == []
 
 
@@ -157,8 +163,8 @@ def test_a_doubtful_optional_image_holds_the_case_until_a_person_leaves_it_out(
     with pytest.raises(RejectedInput):
         export_case(case)
     before = case.images_sha256
-    client.force_login(people[Role.RADIOLOGIST])
-    address = reverse("registration-of-image", args=[case.code, "t2"])
+    _signed_in(client, case, people[Role.RADIOLOGIST])
+    address = page_of(case.study, "registration-of-image", case.code, "t2")
     page = client.get(address).content.decode()
     assert "Leave the image out" in page
     record = case.registrations.get(role="t2").record_sha256
@@ -219,24 +225,24 @@ def test_the_drawn_image_is_never_moved_and_an_unknown_one_is_named() -> None:
 
 def test_each_image_has_a_page_of_its_own(client: Client, people: dict[Role, User]) -> None:
     case = _lipoma(t2=_moved_t2(), t1_contrast=painted(T1_GRID, "t1"))
-    client.force_login(people[Role.RADIOLOGIST])
-    overview = client.get(reverse("registration-page", args=[case.code])).content.decode()
+    _signed_in(client, case, people[Role.RADIOLOGIST])
+    overview = client.get(page_of(case.study, "registration-page", case.code)).content.decode()
     for role in ("t2", "t1_contrast"):
-        address = reverse("registration-of-image", args=[case.code, role])
+        address = page_of(case.study, "registration-of-image", case.code, role)
         assert address in overview
         assert "edges on T1" in client.get(address).content.decode()
-        picture = client.get(reverse("registration-slice", args=[case.code, role, "edges", 5]))
+        picture = client.get(page_of(case.study, "registration-slice", case.code, role, "edges", 5))
         assert picture.content.startswith(b"\x89PNG")
-    assert client.get(reverse("registration-of-image", args=[case.code, "t1"])).status_code == 404
+    assert client.get(page_of(case.study, "registration-of-image", case.code, "t1")).status_code == 404
     case.registrations.update(verdict="look")
-    queue = client.get(reverse("registration-queue")).content.decode()
+    queue = client.get(page_of(case.study, "registration-queue")).content.decode()
     assert queue.count(case.code) >= 2
     assert "T1 with contrast" in queue
     alone = case_of(study_of("lipoma"), {"t1": painted(T1_GRID, "t1")}, number=2)
     register_cases([alone], workers=1)
-    assert "nothing to register" in client.get(reverse("registration-page", args=[alone.code])).content.decode()
-    assert "lies on its own grid" in client.get(reverse("case-page", args=[alone.code])).content.decode()
-    assert client.get(reverse("case-list")).status_code == 200
+    assert "nothing to register" in client.get(page_of(alone.study, "registration-page", alone.code)).content.decode()
+    assert "lies on its own grid" in client.get(page_of(alone.study, "case-page", alone.code)).content.decode()
+    assert client.get(page_of(case.study, "case-list")).status_code == 200
 
 
 def _pet_ct(frames: tuple[str, str] = ("", ""), *, moved: Volume | None = None) -> Case:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 from django.test import Client
-from django.urls import reverse
 
 from annotation_backend.accounts.models import Role
 from annotation_backend.cases import jobs
@@ -18,6 +17,7 @@ from annotation_backend.cases.registration.verdicts import decide_registration
 from annotation_backend.cases.registration.volumes import case_volumes
 from annotation_backend.labeling.models import LabelingProject, LabelingTask
 from datasets.formats.nifti import read_grid
+from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.cohorts import write_small_cohort
 from tests.annotation_backend.support.records import accounts, saved, the_study
 
@@ -130,7 +130,7 @@ def test_a_redo_from_the_page_runs_as_a_job_and_draws_the_pictures_anew(cases: l
     export_cases([_fresh(case)], workers=1)
     pictured = _fresh(case).pictured_sha256
     client.force_login(accounts()[Role.DATA_MANAGER])
-    address = reverse("registration-page", args=[case.code])
+    address = page_at("registration-page", case.code)
     form = {"action": "redo", "preset": "ants", "motion": "affine"}
     assert client.post(address, form).status_code == 302
     again = client.post(address, form)

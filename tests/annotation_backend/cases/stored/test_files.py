@@ -13,7 +13,6 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
-from django.urls import reverse
 
 from annotation_backend import stored_data
 from annotation_backend.accounts.models import Role
@@ -25,6 +24,7 @@ from annotation_backend.publishing.models import Release
 from datasets.formats.nifti import read_mask, write_mask
 from datasets.image.mask import Mask
 from datasets.release.build import build_release
+from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.records import accounts, published, registered_case, saved, the_study
 from tests.datasets.release.samples import SETTINGS, write_cases
 
@@ -92,7 +92,7 @@ def test_a_damaged_picture_is_served_by_no_address(
     DAMAGES[damage](path)
     addresses = [f"/pictures/{picture.token}.png?window={window}"]
     if window == "standard":
-        addresses += [reverse("slice-picture", args=["C0001", "t2", 2])]
+        addresses += [page_at("slice-picture", "C0001", "t2", 2)]
     with caplog.at_level(logging.ERROR):
         for address in [*addresses, *addresses]:
             answer = radiologist.get(address)
@@ -100,9 +100,9 @@ def test_a_damaged_picture_is_served_by_no_address(
             assert b"The picture of slice 2 of C0001" in answer.content
             assert b"export_slices --again --case C0001" in answer.content
     assert sum("stored-file" in record.message for record in caplog.records) == 1
-    shown = radiologist.get(reverse("case-page", args=["C0001"])).content.decode()
+    shown = radiologist.get(page_at("case-page", "C0001")).content.decode()
     assert "Damaged files" in shown
-    assert "stored-file" in radiologist.get(reverse("cohort-report")).content.decode()
+    assert "stored-file" in radiologist.get(page_at("cohort-report")).content.decode()
 
 
 def test_the_remedy_of_a_damaged_picture_draws_it_anew(radiologist: Client, case: Case) -> None:
@@ -114,45 +114,45 @@ def test_the_remedy_of_a_damaged_picture_draws_it_anew(radiologist: Client, case
     picture.refresh_from_db()
     assert radiologist.get(picture.url).content == before
     assert Damage.objects.count() == 0
-    assert "Damaged" not in radiologist.get(reverse("case-page", args=["C0001"])).content.decode()
+    assert "Damaged" not in radiologist.get(page_at("case-page", "C0001")).content.decode()
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_mask_is_not_shown_to_the_reviewer(radiologist: Client, mask: CaseMask, damage: str) -> None:
-    address = reverse("slice-with-mask", args=[mask.pk, "t2", 2])
+    address = page_at("slice-with-mask", mask.pk, "t2", 2)
     assert radiologist.get(address).status_code == 200
     DAMAGES[damage](mask.path)
     answer = radiologist.get(address)
     assert answer.status_code == 409
     assert f"Mask {mask.pk} of C0001".encode() in answer.content
-    assert f"Mask {mask.pk} of C0001" in radiologist.get(reverse("review-case", args=["C0001"])).content.decode()
+    assert f"Mask {mask.pk} of C0001" in radiologist.get(page_at("review-case", "C0001")).content.decode()
 
 
 def test_another_readable_mask_in_its_place_is_refused(radiologist: Client, mask: CaseMask) -> None:
-    address = reverse("slice-with-mask", args=[mask.pk, "t2", 2])
+    address = page_at("slice-with-mask", mask.pk, "t2", 2)
     first = radiologist.get(address).content
     kept, right = mask.path.read_bytes(), read_mask(mask.path)
     write_mask(mask.path, Mask(np.asarray(right.data)[::-1].copy(), right.grid))
     assert radiologist.get(address).status_code == 409
     mask.path.write_bytes(kept)
     assert radiologist.get(address).content == first
-    assert "Damaged" not in radiologist.get(reverse("case-page", args=["C0001"])).content.decode()
+    assert "Damaged" not in radiologist.get(page_at("case-page", "C0001")).content.decode()
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_registered_volume_is_shown_by_no_page(radiologist: Client, case: Case, damage: str) -> None:
-    slices = [reverse("registration-slice", args=["C0001", "t1", kind, 2]) for kind in ("moving", "fixed", "edges")]
+    slices = [page_at("registration-slice", "C0001", "t1", kind, 2) for kind in ("moving", "fixed", "edges")]
     assert {radiologist.get(address).status_code for address in slices} == {200}
     DAMAGES[damage](case.folder / "t1.nii.gz")
     assert {radiologist.get(address).status_code for address in slices} == {409}
-    page = radiologist.get(reverse("registration-page", args=["C0001"])).content.decode()
+    page = radiologist.get(page_at("registration-page", "C0001")).content.decode()
     assert "The registered T1 of C0001" in page
     assert "<figure>" not in page
 
 
 def test_a_page_for_people_says_it_in_words(radiologist: Client, case: Case) -> None:
     case.slices.get(role="t2", index=2).path.unlink()
-    answer = radiologist.get(reverse("slice-picture", args=["C0001", "t2", 2]), headers={"accept": "image/png"})
+    answer = radiologist.get(page_at("slice-picture", "C0001", "t2", 2), headers={"accept": "image/png"})
     assert answer["Content-Type"].startswith("text/plain")
     assert answer["Cache-Control"] == "private, no-store"
     assert str(settings.DATA_FOLDER) not in answer.content.decode()
@@ -208,13 +208,13 @@ def test_the_remedy_of_a_damaged_mask_makes_it_again_byte_for_byte(
 ) -> None:
     kept = mask.path.read_bytes()
     DAMAGES[damage](mask.path)
-    refused = radiologist.get(reverse("slice-with-mask", args=[mask.pk, "t2", 2]))
+    refused = radiologist.get(page_at("slice-with-mask", mask.pk, "t2", 2))
     assert b"check_data --mend" in refused.content
     assert len(stored_data.check_data().findings) == 1
     report = stored_data.check_data(mend=True)
     assert (report.findings, report.mended) == ([], [mask.path.relative_to(settings.DATA_FOLDER).as_posix()])
     assert mask.path.read_bytes() == kept
-    assert radiologist.get(reverse("slice-with-mask", args=[mask.pk, "t2", 2])).status_code == 200
+    assert radiologist.get(page_at("slice-with-mask", mask.pk, "t2", 2)).status_code == 200
 
 
 def test_a_mask_that_would_come_out_otherwise_is_not_made_again(mask: CaseMask) -> None:
@@ -271,12 +271,12 @@ def test_a_picture_without_a_digest_is_looked_at_by_its_own_checksums(
     small = path.with_name("thumbnail.png")
     shutil.copyfile(path, small)
     words = [case.code, "registration"] if name == "case-thumbnail" else [case.code]
-    address, meant = reverse(name, args=words), small if name == "case-thumbnail" else path
+    address, meant = page_at(name, *words), small if name == "case-thumbnail" else path
     assert radiologist.get(address).status_code == 200
     DAMAGES[damage](meant)
     assert radiologist.get(address).status_code in ((404, 409) if name == "case-thumbnail" else (409,))
-    assert radiologist.get(reverse("cohort-report")).status_code == 200
-    write_report(case.folder)
+    assert radiologist.get(page_at("cohort-report")).status_code == 200
+    write_report(case.study, case.folder)
     found = {finding.subject for finding in stored_data.check_data().findings}
     gone = name == "case-thumbnail" and damage == "gone"
     assert found == (set() if gone else {meant.relative_to(settings.DATA_FOLDER).as_posix()})

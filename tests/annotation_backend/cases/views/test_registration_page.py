@@ -4,10 +4,10 @@ import re
 
 import pytest
 from django.test import Client
-from django.urls import reverse
 from playwright.sync_api import Page
 
 from annotation_backend.accounts.models import Role
+from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.label_studio_page import browser_page, require_chromium
 from tests.annotation_backend.support.records import accounts, registered_case
 
@@ -34,7 +34,7 @@ def test_the_stage_works_by_keyboard_and_under_the_security_policy(live_server, 
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.context.add_cookies([{"name": "maskloop_session", "value": cookie, "url": live_server.url}])
-        page.goto(live_server.url + reverse("registration-page", args=["C0001"]))
+        page.goto(live_server.url + page_at("registration-page", "C0001"))
         t1, t2 = page.locator("img[data-kind=t1]"), page.locator("img[data-kind=t2]")
         assert _shown(page) == ["t2", "t1"]
         assert "50%" in t1.evaluate("image => image.style.clipPath")

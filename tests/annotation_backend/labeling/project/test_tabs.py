@@ -6,9 +6,8 @@ from annotation_backend.accounts.models import Role, User
 from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.project import tabs
 from annotation_backend.labeling.project.tabs import ORDER, ensure_tabs
-from annotation_backend.studies.people import give_role
 from tests.annotation_backend.support.label_studio_double import LabelStudioDouble
-from tests.annotation_backend.support.records import accounts, the_study
+from tests.annotation_backend.support.records import accounts, first_account, member, the_study
 
 pytestmark = pytest.mark.django_db
 
@@ -39,7 +38,7 @@ def test_each_stage_and_each_annotator_gets_a_tab_in_the_order_of_patient_and_sl
     assert _titles(studio) == [*STAGES, "Mine: annotator"]
     assert {tuple(tab["ordering"]) for tab in studio.tabs.values()} == {(ORDER,)}
     [mine] = [tab for tab in studio.tabs.values() if tab["title"].startswith("Mine")]
-    number = User.objects.get(role=Role.ANNOTATOR).label_studio_id
+    number = first_account(Role.ANNOTATOR).label_studio_id
     assert mine["filters"]["items"] == [
         {"filter": "filter:tasks:annotators", "operator": "contains", "type": "List", "value": number}
     ]
@@ -66,12 +65,10 @@ def test_a_new_annotator_gets_a_tab_and_others_and_those_without_an_account_ther
 ) -> None:
     accounts()
     ensure_tabs(project)
-    anna = User.objects.create_user("anna.very-long-name-indeed-yes@hospital.org", label_studio_id=9)
-    bert = User.objects.create_user("bert@hospital.org", label_studio_id=10)
-    carl = User.objects.create_user("carl@hospital.org")
+    member("anna.very-long-name-indeed-yes@hospital.org", Role.ANNOTATOR, label_studio_id=9)
+    member("bert@hospital.org", Role.RADIOLOGIST, label_studio_id=10)
+    member("carl@hospital.org", Role.ANNOTATOR)
     User.objects.create_user("dora@hospital.org", label_studio_id=11)
-    for person, role in ((anna, Role.ANNOTATOR), (bert, Role.RADIOLOGIST), (carl, Role.ANNOTATOR)):
-        give_role(project.study, person, role)
     assert ensure_tabs(project) == 1
     assert _titles(studio)[-1] == "Mine: anna.very-long-name-inde"
 

@@ -10,9 +10,18 @@ from annotation_backend.labeling.models import Annotation, CaseMask, DeletionAsk
 from annotation_backend.labeling.saves.save import read_save
 from annotation_backend.labeling.saves.store import mark_deleted, receive, store
 from annotation_backend.labeling.versions.assembly import assemble
+from annotation_backend.studies.people import role_in
 from datasets.errors import RejectedInput
 from datasets.formats.nifti import read_mask
-from tests.annotation_backend.support.records import accounts, drawn, published, registered_case, save_body, saved
+from tests.annotation_backend.support.records import (
+    accounts,
+    drawn,
+    published,
+    registered_case,
+    save_body,
+    saved,
+    the_study,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +46,7 @@ def test_a_webhook_stores_and_changes_nothing_until_label_studio_confirms(task: 
     task.refresh_from_db()
     assert Annotation.objects.current(task) == annotation
     assert annotation.author is not None
-    assert annotation.author.role == Role.ANNOTATOR
+    assert role_in(the_study(), annotation.author) is Role.ANNOTATOR
     assert annotation.raw["result"][0]["value"]["rle"]
     assert task.state == TaskState.ANNOTATED
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from django.db import transaction
 from django.test import Client
-from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -42,6 +41,7 @@ from annotation_backend.review.services import decide
 from datasets.errors import RejectedInput, TryAgain
 from datasets.formats.nifti import read_mask
 from datasets.study.case import QualityScore
+from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.label_studio_double import answer_with
 from tests.annotation_backend.support.records import published, registered_case, save_body, saved
 
@@ -145,7 +145,7 @@ def test_a_forged_save_is_evidence_that_names_nobody_and_changes_nothing(
     assert forged.confirmation.outcome == outcome
     assert _doubts(task) == [(FindingKind.UNCONFIRMED, 1)]
     client.force_login(people[Role.DATA_MANAGER])
-    page = client.get(reverse("slice-versions", args=["C0001", 2])).content.decode()
+    page = client.get(page_at("slice-versions", "C0001", 2)).content.decode()
     assert outcome.label in page
     assert f"versions/{forged.number}/restore" not in page
     with pytest.raises(RejectedInput, match="version-unproved"):
@@ -200,7 +200,7 @@ def test_hundreds_of_forged_saves_are_one_finding_with_a_count_and_seen_by_one_c
     finding = open_findings(real.task.case).get()
     for role, seen in ((Role.ANNOTATOR, False), (Role.RADIOLOGIST, False), (Role.DATA_MANAGER, True)):
         client.force_login(people[role])
-        client.post(reverse("finding-seen", args=[finding.pk]))
+        client.post(page_at("finding-seen", finding.pk))
         finding.refresh_from_db()
         assert (finding.seen_by is not None) == seen, "who stands in the doubt leaves it to a data manager"
     _work(real.task)
@@ -308,7 +308,7 @@ def test_a_drawing_of_nobody_known_is_in_no_mask_opens_no_page_and_is_not_restor
     assert LabelingTask.objects.get(pk=tasks[3].pk).state == TaskState.PENDING
     assert _doubts(tasks[3]) == [(FindingKind.AUTHOR, 1)]
     client.force_login(people[Role.ANNOTATOR])
-    assert client.get(reverse("slice-versions", args=["C0001", 3])).status_code == 403
+    assert client.get(page_at("slice-versions", "C0001", 3)).status_code == 403
     with pytest.raises(RejectedInput, match="version-unproved"):
         restore(nameless, person=people[Role.DATA_MANAGER])
     saved(tasks[3], identifier=8, updated_at=LATER)
@@ -325,12 +325,12 @@ def test_a_data_manager_names_who_drew_and_nobody_else_can(
     _work(tasks[3])
     finding = open_findings(tasks[3].case).get()
     form = {"person": people[Role.RADIOLOGIST].pk, "newest": finding.annotation_id}
-    address = reverse("finding-drawer", args=[finding.pk])
+    address = page_at("finding-drawer", finding.pk)
     for role in (Role.ANNOTATOR, Role.RADIOLOGIST):
         client.force_login(people[role])
         assert client.post(address, form).status_code == 403
     client.force_login(people[Role.DATA_MANAGER])
-    assert "Drew them" in client.get(reverse("finding-list")).content.decode()
+    assert "Drew them" in client.get(page_at("finding-list")).content.decode()
     for person in ("", "x", "²", "99999999999999999999"):
         assert client.post(address, {**form, "person": person}).status_code == 404
     assert "Look at them" in client.post(address, {**form, "newest": 1}, follow=True).content.decode()
@@ -405,8 +405,8 @@ def test_an_own_loss_is_for_somebody_else_to_mark_as_seen_by_button_and_by_resto
     loss = open_findings(tasks[2].case).get()
     monkeypatch.setattr(versions, "call", call)
     client.force_login(people[Role.ANNOTATOR])
-    assert client.post(reverse("finding-seen", args=[loss.pk])).status_code == 403
-    assert client.post(reverse("restore-version", args=["C0001", 2, small.number])).status_code == 302
+    assert client.post(page_at("finding-seen", loss.pk)).status_code == 403
+    assert client.post(page_at("restore-version", "C0001", 2, small.number)).status_code == 302
     loss.refresh_from_db()
     assert loss.seen_by is None
     assert not may_mark_seen(loss, people[Role.ANNOTATOR])
@@ -416,13 +416,13 @@ def test_an_own_loss_is_for_somebody_else_to_mark_as_seen_by_button_and_by_resto
     _work(tasks[4])
     own = AnnotationFinding.objects.get(annotation__label_studio_id=9)
     client.force_login(people[Role.RADIOLOGIST])
-    answer = client.post(reverse("finding-seen", args=[own.pk]), follow=True)
+    answer = client.post(page_at("finding-seen", own.pk), follow=True)
     own.refresh_from_db()
     assert own.seen_by is None
     assert "somebody else looks at it" in answer.content.decode()
-    client.post(reverse("finding-seen", args=[loss.pk]))
+    client.post(page_at("finding-seen", loss.pk))
     client.force_login(people[Role.DATA_MANAGER])
-    client.post(reverse("finding-seen", args=[own.pk]))
+    client.post(page_at("finding-seen", own.pk))
     assert set(AnnotationFinding.objects.values_list("seen_by", flat=True)) >= {
         people[Role.RADIOLOGIST].pk,
         people[Role.DATA_MANAGER].pk,
@@ -439,11 +439,9 @@ def test_only_a_confirmed_save_opens_the_versions_of_its_slice(
         note(Annotation.objects.get(label_studio_id=9), outcome)
     is_confirmed = outcome in (ConfirmationOutcome.CONFIRMED, ConfirmationOutcome.UNCHECKED_LEGACY)
     client.force_login(people[Role.ANNOTATOR])
-    assert client.get(reverse("slice-versions", args=["C0001", 2])).status_code == (200 if is_confirmed else 403)
-    assert client.get(reverse("compare-versions", args=["C0001", 2, 1, 2])).status_code == (
-        200 if is_confirmed else 403
-    )
-    address = reverse("restore-version", args=["C0001", 2, 1])
+    assert client.get(page_at("slice-versions", "C0001", 2)).status_code == (200 if is_confirmed else 403)
+    assert client.get(page_at("compare-versions", "C0001", 2, 1, 2)).status_code == (200 if is_confirmed else 403)
+    address = page_at("restore-version", "C0001", 2, 1)
     LabelingProject.objects.update(is_retired=True)
     assert client.post(address).status_code == (302 if is_confirmed else 403)
 

@@ -19,6 +19,7 @@ from annotation_backend.review.services import decide
 from datasets.errors import RejectedInput
 from datasets.image.mask import OEDEMA, TUMOUR
 from datasets.study.case import QualityScore
+from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.records import SHAPE, published, registered_case, saved
 
 pytestmark = pytest.mark.django_db
@@ -179,18 +180,18 @@ def test_reviewers_see_findings_on_three_pages_and_say_that_they_were_meant(
 ) -> None:
     client.force_login(people[role])
     allowed = role is not Role.ANNOTATOR
-    for address in (reverse("home"), reverse("case-page", args=["C0001"])):
+    for address in (reverse("home"), page_at("case-page", "C0001")):
         assert ("1 finding" in client.get(address).content.decode()) == (allowed or "cases" in address)
-    for address in (reverse("finding-list"), reverse("review-case", args=["C0001"])):
+    for address in (page_at("finding-list"), page_at("review-case", "C0001")):
         page = client.get(address)
         assert page.status_code == (200 if allowed else 403)
         assert ("100 → 19 pixels" in page.content.decode()) == allowed
-    answer = client.post(reverse("finding-seen", args=[finding.pk]), {"back": reverse("review-case", args=["C0001"])})
+    answer = client.post(page_at("finding-seen", finding.pk), {"back": page_at("review-case", "C0001")})
     assert answer.status_code == (302 if allowed else 403)
     finding.refresh_from_db()
     assert finding.seen_by == (people[role] if allowed else None)
     if allowed:
-        assert answer["Location"] == reverse("review-case", args=["C0001"])
+        assert answer["Location"] == page_at("review-case", "C0001")
         assert "finding to look at" not in client.get(reverse("home")).content.decode()
 
 
@@ -199,8 +200,8 @@ def test_the_way_back_leads_nowhere_else(
     client: Client, people: dict[Role, User], finding: AnnotationFinding, back: str
 ) -> None:
     client.force_login(people[Role.RADIOLOGIST])
-    answer = client.post(reverse("finding-seen", args=[finding.pk]), {"back": back})
-    assert answer["Location"] == reverse("finding-list")
+    answer = client.post(page_at("finding-seen", finding.pk), {"back": back})
+    assert answer["Location"] == page_at("finding-list")
 
 
 def test_a_rehearsals_losses_are_nobodys(task: LabelingTask, finding: AnnotationFinding) -> None:

@@ -9,7 +9,6 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.labeling.masks.regions import region_of
@@ -21,6 +20,7 @@ from annotation_backend.labeling.versions.decoded_masks import decode_missing, m
 from annotation_backend.labeling.versions.versions import differences, restore
 from datasets.errors import RejectedInput
 from datasets.image.mask import OEDEMA, TUMOUR
+from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.records import (
     SHAPE,
     drawn,
@@ -217,7 +217,7 @@ def test_a_slice_without_a_task_is_not_restored_and_leaves_no_record(
 
 
 def _address(name: str, **more: int) -> str:
-    return reverse(name, kwargs={"code": "C0001", "index": 2, **more})
+    return page_at(name, "C0001", 2, *more.values())
 
 
 @pytest.mark.parametrize("role", list(Role))
@@ -262,7 +262,7 @@ def test_a_version_that_is_none_is_not_found(
 ) -> None:
     client.force_login(people[Role.RADIOLOGIST])
     assert client.get(_address("compare-versions", one=one, other=other)).status_code == 404
-    assert client.get(reverse("slice-versions", kwargs={"code": "C0001", "index": 99})).status_code == 404
+    assert client.get(page_at("slice-versions", "C0001", 99)).status_code == 404
 
 
 def test_the_comparison_shows_numbers_and_a_picture_with_both_outlines(

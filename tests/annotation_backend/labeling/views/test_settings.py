@@ -5,13 +5,13 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
-from django.urls import reverse
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.labeling.interface import editor
 from annotation_backend.labeling.models import LabelingProject, SettingsChange
 from annotation_backend.registry.models import Model
 from datasets.errors import TryAgain
+from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.label_studio_double import LabelStudioDouble
 from tests.annotation_backend.support.records import the_study
 
@@ -34,21 +34,21 @@ def project() -> LabelingProject:
 
 def test_before_anything_is_published_the_page_says_so(client, people: dict[Role, User]) -> None:
     client.force_login(people[Role.DATA_MANAGER])
-    assert "publish_tasks" in client.get(reverse(PAGE)).content.decode()
+    assert "publish_tasks" in client.get(page_at(PAGE)).content.decode()
 
 
 def test_a_change_by_the_page_reaches_label_studio_and_names_its_person(
     client, people: dict[Role, User], project: LabelingProject, studio: LabelStudioDouble
 ) -> None:
     client.force_login(people[Role.DATA_MANAGER])
-    answer = client.post(reverse(PAGE), {"mask_format": "bitmask", "label_2": "on"})
+    answer = client.post(page_at(PAGE), {"mask_format": "bitmask", "label_2": "on"})
     assert answer.status_code == 302
     assert "<BitmaskLabels" in studio.project["label_config"]
     assert "Oedema" in studio.project["label_config"]
     row = SettingsChange.objects.get()
     assert (row.person, row.mask_format, row.labels) == (people[Role.DATA_MANAGER], "bitmask", {"Oedema": True})
-    page = client.get(reverse(PAGE)).content.decode()
-    assert str(people[Role.DATA_MANAGER]) in page
+    page = client.get(page_at(PAGE)).content.decode()
+    assert f"Data manager {people[Role.DATA_MANAGER].pk}" in page
 
 
 @pytest.mark.parametrize("form", [{}, {"mask_format": "polygon"}, {"mask_format": "brush", "model_box": "nobody-1"}])
@@ -56,7 +56,7 @@ def test_a_form_that_cannot_be_is_refused(
     client, people: dict[Role, User], project: LabelingProject, studio: LabelStudioDouble, form: dict[str, str]
 ) -> None:
     client.force_login(people[Role.DATA_MANAGER])
-    assert client.post(reverse(PAGE), form).status_code == 400
+    assert client.post(page_at(PAGE), form).status_code == 400
     assert studio.changes == []
 
 
@@ -67,7 +67,7 @@ def test_a_model_whose_files_are_gone_is_refused_with_its_reason(
         name="gone", version="1", method="clicks-2d", digest="1" * 64, folder="models/none", prompt_kinds=["point"]
     )
     client.force_login(people[Role.DATA_MANAGER])
-    answer = client.post(reverse(PAGE), {"mask_format": "brush", "model_point": "gone-1"})
+    answer = client.post(page_at(PAGE), {"mask_format": "brush", "model_point": "gone-1"})
     assert answer.status_code == 409
     assert 'class="errorlist' in answer.content.decode()
     assert not SettingsChange.objects.exists()
@@ -81,7 +81,7 @@ def test_while_label_studio_is_down_the_page_says_so_and_nothing_changes(
 
     monkeypatch.setattr(editor, "call", down)
     client.force_login(people[Role.DATA_MANAGER])
-    answer = client.post(reverse(PAGE), {"mask_format": "bitmask"})
+    answer = client.post(page_at(PAGE), {"mask_format": "bitmask"})
     assert answer.status_code == 503
     assert "Label Studio does not answer" in answer.content.decode()
     assert not SettingsChange.objects.exists()
@@ -92,7 +92,7 @@ def test_others_cannot_change_settings(
     client, people: dict[Role, User], project: LabelingProject, studio: LabelStudioDouble, role: Role
 ) -> None:
     client.force_login(people[role])
-    assert client.post(reverse(PAGE), {"mask_format": "bitmask"}).status_code == 403
+    assert client.post(page_at(PAGE), {"mask_format": "bitmask"}).status_code == 403
     assert studio.changes == []
 
 

@@ -38,8 +38,16 @@ from annotation_backend.labeling.watch.interface import SETTINGS
 from annotation_backend.labeling.watch.jobs import look_over_project
 from annotation_backend.labeling.watch.services import look, settle
 from datasets.errors import ProgramFault, RejectedInput, TryAgain
+from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.label_studio_double import LabelStudioDouble, answer_with
-from tests.annotation_backend.support.records import accounts, published, registered_case, saved, the_study
+from tests.annotation_backend.support.records import (
+    accounts,
+    first_account,
+    published,
+    registered_case,
+    saved,
+    the_study,
+)
 from tests.annotation_backend.support.segmenters import known_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
@@ -450,22 +458,22 @@ def test_a_mirrored_state_carries_no_picture_that_somebody_put_there(
 def test_changes_are_shown_to_reviewers_until_one_has_seen_them(
     studio: LabelStudioDouble, project: LabelingProject, client: Client
 ) -> None:
-    annotator = User.objects.get(role=Role.ANNOTATOR)
+    annotator = first_account(Role.ANNOTATOR)
     User.objects.filter(pk=annotator.pk).update(label_studio_id=4)
     ATTACKS["another slice's picture"][0](studio)
     ATTACKS["a second backend"][0](studio)
     settle(project)
     StudioChange.objects.filter(subject=Subject.PICTURE).update(changed_by=4)
-    client.force_login(User.objects.get(role=Role.RADIOLOGIST))
-    page = client.get(reverse("finding-list")).content.decode()
+    client.force_login(first_account(Role.RADIOLOGIST))
+    page = client.get(page_at("finding-list")).content.decode()
     assert "another backend beside ours" in page
     assert str(annotator) in page
     assert ELSEWHERE not in page
     row = StudioChange.objects.get(subject=Subject.BACKEND)
-    assert client.post(reverse("change-seen", args=[row.pk])).status_code == 302
-    assert "another backend beside ours" not in client.get(reverse("finding-list")).content.decode()
+    assert client.post(page_at("change-seen", row.pk)).status_code == 302
+    assert "another backend beside ours" not in client.get(page_at("finding-list")).content.decode()
     client.force_login(annotator)
-    assert client.post(reverse("change-seen", args=[row.pk])).status_code == 403
+    assert client.post(page_at("change-seen", row.pk)).status_code == 403
 
 
 def test_an_installation_of_an_earlier_version_is_moved_without_a_word_and_what_differs_is_named(

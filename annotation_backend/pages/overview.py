@@ -1,0 +1,91 @@
+"""What there is in a study, and what waits there for whom."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from django.db.models import Max, QuerySet
+
+from annotation_backend.cases.models import Case, IngestOutcome, IngestPatient, Patient, VerdictOfRegistration
+from annotation_backend.cases.registration.verdicts import registrations
+from annotation_backend.labeling.models import LabelingProject, LabelingTask, TaskState
+from annotation_backend.labeling.project.project import current_project
+from annotation_backend.labeling.versions.losses import open_findings
+from annotation_backend.labeling.watch.record import open_changes
+from annotation_backend.publishing.models import Release
+from annotation_backend.review.services import QueueEntry, queue
+from annotation_backend.studies.models import Study
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A study for its first page; each number is counted when a template asks for it.
+
+    Args:
+        study: The study.
+        role: The reader's (first) role in it.
+    """
+
+    study: Study
+    role: str
+
+    @cached_property
+    def project(self) -> LabelingProject | None:
+        """Its project in Label Studio; None where nothing was published yet."""
+        return current_project(self.study)
+
+    @property
+    def case_count(self) -> int:
+        """Cases in use."""
+        return Case.objects.in_use().filter(study=self.study).count()
+
+    @property
+    def pending_count(self) -> int:
+        """Slices that nobody submitted yet."""
+        return self._tasks(TaskState.PENDING).count()
+
+    @property
+    def returned_count(self) -> int:
+        """Slices of returned cases that nobody submitted again yet."""
+        return self._tasks(TaskState.RETURNED).count()
+
+    @cached_property
+    def entries(self) -> list[QueueEntry]:
+        """The cases with a mask."""
+        return queue(self.study)
+
+    @property
+    def review_count(self) -> int:
+        """Cases whose mask waits for a verdict."""
+        return sum(entry.is_waiting for entry in self.entries)
+
+    @cached_property
+    def finding_count(self) -> int:
+        """Findings, and changes in Label Studio, that nobody has looked at."""
+        return open_findings(study=self.study).count() + open_changes(self.study).count()
+
+    @cached_property
+    def doubtful_count(self) -> int:
+        """Registrations that a person has to look at."""
+        return registrations(self.study, VerdictOfRegistration.LOOK).count()
+
+    @cached_property
+    def undecided(self) -> list[Patient]:
+        """Patients of whose series a person has to choose, in the order of their codes."""
+        newest = IngestPatient.objects.filter(ingest__study=self.study).order_by().values("patient")
+        rows = IngestPatient.objects.filter(pk__in=newest.annotate(newest=Max("pk")).values("newest"))
+        waiting = rows.filter(outcome=IngestOutcome.UNDECIDED, patient__cases__isnull=True)
+        asked = waiting.select_related("patient", "ingest").prefetch_related("patient__chosen_series")
+        return [row.patient for row in asked.order_by("patient__code") if not _is_chosen(row)]
+
+    @property
+    def release_count(self) -> int:
+        """Releases."""
+        return Release.objects.filter(study=self.study).count()
+
+    def _tasks(self, state: TaskState) -> QuerySet[LabelingTask]:
+        return LabelingTask.objects.filter(case__in=Case.objects.in_use().filter(study=self.study), state=state)
+
+
+def _is_chosen(row: IngestPatient) -> bool:
+    """Whether somebody chose since the ingest; the next one takes it."""
+    return any(choice.created > row.ingest.started for choice in row.patient.chosen_series.all())

@@ -1,0 +1,1 @@
+"""Template tags of a study's pages; every template has them."""
