@@ -12,7 +12,7 @@ test test-fast: export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup secrets up test test-fast check docs bench study models
 help:
-	@echo "make up [STUDY=name] [DATA=folder]   start everything and prepare a cohort"
+	@echo "make up [STUDY=name [PROTOCOL=file]] [DATA=folder]   start everything and prepare a cohort"
 	@echo "make test               run the whole test suite"
 	@echo "make test-fast          the tests that take no browser, Label Studio, training or registration (two minutes)"
 	@echo "make setup              the environment that both share"
@@ -37,7 +37,7 @@ secrets: | $(READY)
 	@$(BIN)/python -m annotation_backend.environment
 
 up: setup
-	@$(BIN)/python manage.py up $(if $(STUDY),--study "$(STUDY)") $(if $(DATA),--data "$(DATA)")
+	@$(BIN)/python manage.py up $(if $(STUDY),--study "$(STUDY)") $(if $(PROTOCOL),--protocol "$(PROTOCOL)") $(if $(DATA),--data "$(DATA)")
 
 check: setup
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """The doctor: every link of the installation, one rehearsal case through all of it, and everything put away again."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,26 +14,39 @@ from annotation_backend.doctor.putting_away import put_away_rehearsals
 from annotation_backend.doctor.rehearsal import Rehearsal
 from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.project.project import current_project
+from annotation_backend.studies.models import Study
 from annotation_backend.studies.services import find_study
 
 __all__ = ["Examination", "Failure", "Link", "alone", "examine", "put_away_rehearsals"]
 
 
-def examine(*, tell: Callable[[str], None]) -> Examination:
-    """Tries every link; one that fails stops only those that need it. The rehearsal case is put away in any case.
+def examine(*, tell: Callable[[str], None], study: str | None = None) -> Examination:
+    """Tries every link; one that fails stops only those that need it. The rehearsal cases are put away in any case.
 
     Args:
         tell: Called with one line for each link.
+        study: Name of the study in which to rehearse; None for each in turn.
 
     Raises:
+        RejectedInput: There is no study of that name (``study-unknown``).
         TryAgain: Another doctor is at work (``doctor-busy``).
     """
     with alone(), tempfile.TemporaryDirectory(prefix="maskloop-doctor-") as folder:
         try:
-            return try_links([*_standing_links(), *Rehearsal(Path(folder)).links()], tell=tell)
+            return try_links([*_standing_links(), *_rehearsals(Path(folder), study)], tell=tell)
         finally:
             with suppress(DatabaseError):  # then it was told of as a link
                 put_away_rehearsals()
+
+
+def _rehearsals(folder: Path, name: str | None) -> Iterator[Link]:
+    """A rehearsal in each study that is meant; where there are several, its links carry the study's name."""
+    try:
+        studies: list[Study | None] = [find_study(name)] if name else [*Study.objects.all()]
+    except DatabaseError:  # it is told of as a link, without which no rehearsal is tried
+        studies = []
+    for study in studies or [None]:
+        yield from Rehearsal(folder / str(study), study, name=f"{study}: " if len(studies) > 1 else "").links()
 
 
 def _standing_links() -> list[Link]:
@@ -62,12 +75,13 @@ _WHERE_WE_PUBLISH = ("database", "Label Studio's token")
 
 
 def _of_project(check: Callable[[LabelingProject], None]) -> Callable[[], None]:
-    """The check on our project as it is before the rehearsal's publication, which repairs it; nothing before the first
-    publication."""
+    """The check on each of our projects as it is before the rehearsal's publication, which repairs it; nothing before
+    the first publication."""
 
     def of_project() -> None:
-        project = current_project(find_study(None))
-        if project is not None:
-            check(project)
+        for study in Study.objects.all():
+            project = current_project(study)
+            if project is not None:
+                check(project)
 
     return of_project

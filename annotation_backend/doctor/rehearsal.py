@@ -10,12 +10,13 @@ from annotation_backend.accounts.models import Role
 from annotation_backend.cases.ingesting.ingest import ingest
 from annotation_backend.cases.models import Case, Slice
 from annotation_backend.cases.registration.export import export_case
+from annotation_backend.cases.registration.imported import imported_label
 from annotation_backend.cases.registration.register import register_case
-from annotation_backend.cases.registration.volumes import imported_tumour, picture_plane
+from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.doctor.examination import Link, wait_for
 from annotation_backend.doctor.pictures import picture_address, picture_in_browser
-from annotation_backend.doctor.services import WEBHOOK_REMEDY
-from annotation_backend.labeling.interface.project_settings import project_settings, prompted_label
+from annotation_backend.doctor.services import WEBHOOK_REMEDY, expected_model
+from annotation_backend.labeling.interface.project_settings import project_settings
 from annotation_backend.labeling.masks.controls import IMAGE, SMART_BOX, box_label
 from annotation_backend.labeling.masks.regions import MASK_TYPES, region_of
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingTask
@@ -23,8 +24,11 @@ from annotation_backend.labeling.project.publish import publish
 from annotation_backend.labeling.studio.answers import record_of
 from annotation_backend.labeling.studio.client import call
 from annotation_backend.publishing.services import completed, release_case
+from annotation_backend.registry.model_registry import first_label
+from annotation_backend.registry.models import PromptKind
 from annotation_backend.review.models import Review, Verdict
 from annotation_backend.review.services import decide
+from annotation_backend.studies.models import Study
 from annotation_backend.studies.people import people_in
 from annotation_backend.studies.services import find_study
 from datasets.errors import RejectedInput, TryAgain
@@ -43,10 +47,14 @@ class Rehearsal:
 
     Args:
         folder: For the phantom's files and the release; removed by the caller.
+        study: The study in which it is rehearsed; None where there is none.
+        name: Before the names of its links, where there are several rehearsals.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, study: Study | None, *, name: str = "") -> None:
         self._folder = folder
+        self._study = study
+        self._name = name
         self._case: Case | None = None
         self._mask: CaseMask | None = None
         self._review: Review | None = None
@@ -54,7 +62,7 @@ class Rehearsal:
     def links(self) -> list[Link]:
         """The links in the order of the loop; each names those that it needs."""
         label_studio = "Label Studio's token"
-        return [
+        links = [
             Link("ingest", self._ingest, ("database", "data folder")),
             Link("registration", self._register, ("ingest",)),
             Link("pictures", self._export, ("registration",)),
@@ -67,12 +75,22 @@ class Rehearsal:
             Link("review", self._verdict, ("worker",)),
             Link("release", self._release, ("review",)),
         ]
+        own = {link.name for link in links}
+        return [
+            Link(
+                f"{self._name}{link.name}",
+                link.check,
+                tuple(f"{self._name}{need}" if need in own else need for need in link.needs),
+            )
+            for link in links
+        ]
 
     def _ingest(self) -> None:
-        from datasets.phantom.cohort import write_phantom_cohort
+        from datasets.phantom.protocol_cohort import write_cohort_of
 
-        write_phantom_cohort(self._folder, patients=1, seed=_SEED, prefix=_PREFIX)
-        report = ingest(self._folder, study=find_study(None), is_rehearsal=True)
+        study = self._study or find_study(None)
+        write_cohort_of(study.protocol, self._folder, patients=1, seed=_SEED, prefix=_PREFIX)
+        report = ingest(self._folder, study=study, is_rehearsal=True)
         arrived = [*report.new, *report.known]
         if len(arrived) != 1:
             raise RejectedInput(
@@ -92,10 +110,15 @@ class Rehearsal:
         publish(self._require_case())
 
     def _predict(self) -> None:
-        """Draws a smart box around the phantom's tumour, as a browser would, through Label Studio."""
+        """Draws a smart box around the phantom's tumour, as a browser would, through Label Studio.
+
+        Nothing where no registered model fits the study: then annotators have no answer either.
+        """
         inside, task = self._largest_slice()
+        if expected_model(task.case.study, PromptKind.BOX, task.project) is None:
+            return
         path = f"/api/ml/{task.project.ml_backend_id}/interactive-annotating"
-        prompt = _smart_box(inside, prompted_label(task.project))
+        prompt = _smart_box(inside, first_label(task.project.study))
         body = {"task": task.label_studio_id, "context": {"result": [prompt]}}
         answer = record_of(call("POST", path, json=body))
         drawn = (answer.get("data") or {}).get("result") or []
@@ -110,7 +133,7 @@ class Rehearsal:
         """Saves the phantom's own contour in Label Studio and waits for it to reach us."""
         inside, task = self._largest_slice()
         mask_format = project_settings(task.project).mask_format
-        label = prompted_label(task.project)
+        label = task.project.protocol.learned_label.name
         region = region_of(inside, region_id="doctor", score=None, label=label, mask_format=mask_format)
         body = {"result": [region], "lead_time": 1.0}
         saved = record_of(call("POST", f"/api/tasks/{task.label_studio_id}/annotations/", json=body), id=int)
@@ -132,7 +155,11 @@ class Rehearsal:
     def _verdict(self) -> None:
         radiologist = people_in(self._require_case().study, Role.RADIOLOGIST).first()
         if radiologist is None or self._mask is None:
-            raise RejectedInput("no-radiologist", "There is no radiologist's account.", remedy="Run `manage.py up`.")
+            raise RejectedInput(
+                "no-radiologist",
+                "The study has no radiologist.",
+                remedy=f"Add one: `manage.py add_person EMAIL radiologist --study {self._require_case().study}`.",
+            )
         self._review = decide(
             self._mask,
             radiologist,
@@ -158,7 +185,7 @@ class Rehearsal:
     def _largest_slice(self) -> tuple[Inside, LabelingTask]:
         """The phantom's contour on its largest slice, in picture orientation, and that slice's task."""
         case = self._require_case()
-        tumour, plane = imported_tumour(case), picture_plane(case)
+        tumour, plane = imported_label(case), picture_plane(case)
         if tumour is None:
             raise RejectedInput("rehearsal-no-mask", "The phantom came without its mask.", remedy="Report it.")
         areas = tumour.foreground.sum(axis=tuple(axis for axis in range(3) if axis != plane.slice_axis))

@@ -10,7 +10,8 @@ from annotation_backend.labeling.studio.client import call
 from annotation_backend.labeling.studio.credentials import basic_auth, ml_backend_url, webhook_headers
 from annotation_backend.labeling.watch.services import look, settle
 from annotation_backend.registry.model_registry import serving_model
-from annotation_backend.registry.models import PromptKind
+from annotation_backend.registry.models import Model, PromptKind
+from annotation_backend.registry.study_fit import fit_in
 from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput, TryAgain
 
@@ -45,19 +46,40 @@ def token() -> None:
 
 
 def models() -> None:
-    """Each kind of prompt that annotators' tools send has a model with whole files."""
+    """Each kind of prompt that annotators' tools send has a model with whole files, in each study that one fits."""
     living = LabelingProject.objects.filter(is_retired=False).select_related("study").order_by("pk")
     projects = {project.study_id: project for project in living}
     asked = [(study, kind) for study in Study.objects.all() for kind in ASKED_FOR]
     for study, kind in asked:
-        project = projects.get(study.pk)
-        model = serving_model(kind, study) if project is None else answering_model(project, kind)
-        if not (model.path / "model.json").is_file():
+        model = expected_model(study, kind, projects.get(study.pk))
+        if model is not None and not (model.path / "model.json").is_file():
             raise RejectedInput(
                 "model-gone",
                 f"The files of {model} are gone.",
                 remedy="Bring the data folder back, or promote another model with `manage.py promote_model`.",
             )
+
+
+def expected_model(study: Study, kind: PromptKind, project: LabelingProject | None) -> Model | None:
+    """The model that answers a kind of prompt in a study; None where no registered one fits it, as its page says.
+
+    Raises:
+        RejectedInput: None serves, and one could (``no-serving-model``); or the one that serves cannot be loaded.
+    """
+    try:
+        return serving_model(kind, study) if project is None else answering_model(project, kind)
+    except RejectedInput as error:
+        if error.code not in ("no-serving-model", "no-prompted-label") or _might_serve(study, kind):
+            raise
+        return None
+
+
+def _might_serve(study: Study, kind: PromptKind) -> bool:
+    """Whether a study's prompts of a kind could have a model: one that is registered fits, or none is registered."""
+    able = [model for model in Model.objects.all() if kind in model.prompt_kinds]
+    return bool(study.protocol.prompted_labels) and (
+        not able or any(fit_in(model, study.protocol).is_sure for model in able)
+    )
 
 
 def ml_backend_password() -> None:

@@ -52,7 +52,7 @@ class InitialMask(models.Model):
 
 
 class Session(models.Model):
-    """One annotator's prompts on one case, and the masks of the slices so far."""
+    """One annotator's prompts for one label of one case, and the masks of the slices so far."""
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="sessions")
     person = models.ForeignKey(
@@ -62,15 +62,16 @@ class Session(models.Model):
         related_name="sessions",
         help_text="Empty where Label Studio did not say who",
     )
+    label = models.CharField(max_length=80, blank=True, help_text="Empty for the first label that prompts draw")
     turn = models.PositiveIntegerField(default=0, help_text="How often it was asked")
     created = models.DateTimeField(auto_now_add=True)
     changed = models.DateTimeField(auto_now=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["case", "person"], name="one_session_per_person_and_case"),
+            models.UniqueConstraint(fields=["case", "person", "label"], name="one_session_per_person_and_case"),
             models.UniqueConstraint(
-                fields=["case"], condition=models.Q(person__isnull=True), name="one_session_without_a_person"
+                fields=["case", "label"], condition=models.Q(person__isnull=True), name="one_session_without_a_person"
             ),
         ]
 

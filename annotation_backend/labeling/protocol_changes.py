@@ -1,9 +1,10 @@
 """What people drew, and what was imported, holds labels of a protocol, which may not be taken out of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from annotation_backend.cases.models import ImportedMask
+from annotation_backend.cases.registration.imported import label_meant
 from annotation_backend.labeling.models import Annotation, VersionMasks
 from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
@@ -56,11 +57,4 @@ def _imported_as(study: Study, label: Label) -> int:
     """How many masks that came with the studies mean a label by their name."""
     names = ImportedMask.objects.filter(series__case__study=study, series__case__is_rehearsal=False)
     labels = study.protocol.labels
-    return sum(_meant(name, labels) == label for name in names.values_list("roi_name", flat=True))
-
-
-def _meant(roi_name: str, labels: Sequence[Label]) -> Label | None:
-    """The label whose longest word stands in a region's name, as oedema's does in ``gtv_edema``."""
-    name = roi_name.casefold()
-    words = {word: label for label in labels for word in (label.name.casefold(), *label.imported_names)}
-    return words.get(max((word for word in words if word in name), key=len, default=""))
+    return sum(label_meant(name, labels) == label for name in names.values_list("roi_name", flat=True))

@@ -9,7 +9,14 @@ from annotation_backend.cases.signals import annotated_asked, case_excluded, cas
 from annotation_backend.inference.jobs import embed_case
 from annotation_backend.job_queue import queue_once
 from annotation_backend.labeling.jobs import assemble_case, follow_exclusion, mirror_case_states, predict_case
-from annotation_backend.labeling.models import EVIDENCE, Annotation, CaseMask, LabelingTask, TaskState
+from annotation_backend.labeling.models import (
+    EVIDENCE,
+    Annotation,
+    CaseMask,
+    LabelingProject,
+    LabelingTask,
+    TaskState,
+)
 from annotation_backend.labeling.predictions import neighbours
 from annotation_backend.labeling.protocol_changes import require_labels_kept
 from annotation_backend.labeling.signals import (
@@ -95,8 +102,15 @@ def embed_waiting_tasks(*, model: Model, study: Study, **_signal: Any) -> None:
 
 @receiver(protocol_asked)
 def keep_what_was_drawn(*, study: Study, protocol: Protocol, **_signal: Any) -> None:
-    """Refuses a protocol that would orphan what was drawn or imported."""
+    """Refuses a protocol that would orphan what was drawn or imported; what it changes is brought up to date soon."""
     require_labels_kept(study, protocol)
+    if protocol.labels == study.protocol.labels:
+        return
+    for project in LabelingProject.objects.filter(study=study, is_retired=False):
+        queue_once(look_over_project, project=project.pk)
+    drawn = Case.objects.filter(study=study, masks__isnull=False).distinct()
+    for code in drawn.values_list("code", flat=True):
+        queue_once(assemble_case, case_code=code)
 
 
 @receiver([case_excluded, addresses_renewed])

@@ -56,7 +56,7 @@ def label_to_learn(protocol: Protocol, named: str | None = None) -> str:
     """
     names = [label.name for label in protocol.labels]
     if named is None:
-        return next((label.name for label in protocol.prompted_labels), names[0])
+        return protocol.learned_label.name
     if named not in names:
         raise RejectedInput(
             "label-unknown", "The study has no such label.", remedy=f"Name one of its labels: {', '.join(names)}."

@@ -14,6 +14,7 @@ from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 from datasets.files import is_unchanged
 from datasets.formats.nifti import read_mask
+from datasets.image.mask import label_alone
 from datasets.progress import Progress
 from datasets.study.case import TissueType
 
@@ -103,6 +104,7 @@ def _export(review: Review, slice_settings: "TrainingSliceSettings") -> dict[str
             remedy="Restore the data folder from its backup.",
         )
     subject = SliceSubject(case.code, tissue_type=TissueType(case.tissue_type), site=case.anatomical_site)
+    learned = label_alone(read_mask(mask.path, labels=mask.label_names), case.protocol.learned_label.name)
     return export_training_slices(
-        case_volumes(case), read_mask(mask.path), _folder(case.code), subject=subject, settings=slice_settings
+        case_volumes(case), learned, _folder(case.code), subject=subject, settings=slice_settings
     )

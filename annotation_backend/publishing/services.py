@@ -26,7 +26,7 @@ from datasets.progress import Progress
 from datasets.release.build import ReleaseCase, ReleaseSettings, WrittenRelease, written_release
 from datasets.release.request import by_protocol
 from datasets.release.verify import VerificationReport, verify_release
-from datasets.study.case import QualityScore, SeriesRole, TissueType
+from datasets.study.case import QualityScore, SeriesRole
 
 MOST_BUILDS = 3
 """Most builds of one release: it is built anew where a case left it meanwhile."""
@@ -192,10 +192,10 @@ def release_case(review: Review) -> ReleaseCase:
     return ReleaseCase(
         code=case.code,
         patient_code=case.patient.code,
-        tissue_type=TissueType(case.tissue_type),
+        tissue_type=case.tissue_type,
         anatomical_site=case.anatomical_site,
         images={str(role): case.registration.volume_path(role) for role in SeriesRole},
-        drawn_role=str(case.annotated_role),
+        drawn_role=case.drawn_role,
         mask=mask.path,
         sources={
             **series,

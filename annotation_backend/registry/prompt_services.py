@@ -71,13 +71,12 @@ def _service(study: Study, kind: PromptKind, label: str, model: Model | None, mo
     able = [model for model in models if kind in model.prompt_kinds]
     if not able:
         return PromptService(kind, label, None, "No registered model answers these prompts.")
-    # Versions of one model fail for one reason.
-    fits = {model.name: fit_in(model, study.protocol) for model in able}
-    if ready := [model for model in able if fits[model.name].is_sure]:
+    fits = {model: fit_in(model, study.protocol) for model in able}
+    if ready := [model for model in able if fits[model].is_sure and label in fits[model].labels]:
         return PromptService(
             kind, label, None, f"Let one serve: `manage.py promote_model {ready[-1]} --study {study} --for {kind}`."
         )
-    reasons = ". ".join(dict.fromkeys(fit.reason for fit in fits.values()))
-    return PromptService(
-        kind, label, None, f"{reasons}. Train one on this study's masks: `manage.py train_model --study {study}`."
-    )
+    # Versions of one model fail for one reason.
+    reasons = {model.name: fits[model].reason or f"{model} draws {model.label}, not {label}" for model in able}
+    train = f"Train one on this study's masks: `manage.py train_model --study {study}`."
+    return PromptService(kind, label, None, f"{'. '.join(dict.fromkeys(reasons.values()))}. {train}")

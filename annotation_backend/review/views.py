@@ -9,15 +9,15 @@ from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.permissions import signed_in_user
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.volumes import picture_plane
-from annotation_backend.cases.stored.digests import damages, whole_bytes
+from annotation_backend.cases.stored.digests import DamagedFile, damages, whole_bytes
 from annotation_backend.cases.stored.files import picture_file
 from annotation_backend.cases.views.cases import png_answer
-from annotation_backend.labeling.masks.outlines import ORANGE, outlined_png
+from annotation_backend.labeling.masks.outlines import colour_of, outlined_png
 from annotation_backend.labeling.models import CaseMask, TaskState
 from annotation_backend.labeling.versions.stored_masks import mask_file
 from annotation_backend.review.forms import VerdictForm
 from annotation_backend.review.models import Review, Verdict, latest_review
-from annotation_backend.review.overlay import mask_on_slice
+from annotation_backend.review.overlay import ShownLabel, colour_in, labels_on_slice, shown_labels
 from annotation_backend.review.seen import seen_now
 from annotation_backend.review.services import decide, queue, require_reviewable
 from annotation_backend.studies.addresses import page_of
@@ -67,12 +67,14 @@ def review_case(request: HttpRequest, study: Study, code: str) -> HttpResponse:
 @study_page(*READERS)
 @require_GET
 def slice_with_mask(request: HttpRequest, study: Study, mask_id: int, role: str, index: int) -> HttpResponse:
-    """A slice's picture with the mask's outline."""
+    """A slice's picture with the outline of each of the mask's labels in the label's colour."""
     mask = get_object_or_404(CaseMask.objects.select_related("case__study"), case__study=study, pk=mask_id)
     picture = get_object_or_404(mask.case.slices.select_related("case"), role=role, index=index)
     shown = whole_bytes(picture_file(picture))
-    inside = mask_on_slice(mask_file(mask), plane=picture_plane(mask.case), index=index)
-    return png_answer(request, outlined_png(shown, [(inside, ORANGE)]))
+    found = labels_on_slice(mask_file(mask), mask.label_names, plane=picture_plane(mask.case), index=index)
+    protocol = mask.case.protocol
+    outlines = [(inside, colour_of(colour_in(protocol, name))) for name, inside in found.items()]
+    return png_answer(request, outlined_png(shown, outlines))
 
 
 def _images(case: Case) -> dict[str, str]:
@@ -89,12 +91,21 @@ def _standing(case: Case) -> dict[str, object]:
     mask, review = seen.standing.mask, latest_review(case)
     return {
         "mask": mask,
+        "labels": _legend(mask),
         "is_to_be_assembled": seen.standing.is_to_be_assembled,
         "seen": seen.sha256,
         "review": review,
         "is_decided": mask is not None and review is not None and review.holds_on(mask),
         "refusal": _why_unreviewable(case),
     }
+
+
+def _legend(mask: CaseMask | None) -> list[ShownLabel]:
+    """The mask's labels with their colours and volumes; none of a damaged mask, which the page names."""
+    try:
+        return [] if mask is None else shown_labels(mask, mask.case.protocol)
+    except DamagedFile:
+        return []
 
 
 def _why_unreviewable(case: Case) -> str:

@@ -277,9 +277,10 @@ def _set_up_django(environment: Mapping[str, str]) -> None:
 
 def tumours_of(case: "Case") -> dict[int, NDArray[Any]]:
     """The tumour (height, width) on each slice that it reaches."""
-    from annotation_backend.cases.registration.volumes import imported_tumour, picture_plane
+    from annotation_backend.cases.registration.imported import imported_label
+    from annotation_backend.cases.registration.volumes import picture_plane
 
-    mask, plane = imported_tumour(case), picture_plane(case)
+    mask, plane = imported_label(case), picture_plane(case)
     if mask is None:
         raise RuntimeError(f"{case.code} came without a contour.")
     pictures = {index: plane.to_picture(mask.foreground, index) for index in range(plane.slice_count)}

@@ -27,7 +27,7 @@ _HEADER_KEYWORDS = [
     "FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns",
     "NumberOfFrames", "SamplesPerPixel", "PatientSex", "PatientBirthDate", "PatientName",
     "ReferencedFrameOfReferenceSequence", "InstanceNumber",
-    "TemporalPositionIdentifier", "TriggerTime", "ImagesInAcquisition", "StackID", "RescaleSlope",
+    "TemporalPositionIdentifier", "TriggerTime", "ImagesInAcquisition", "NumberOfSlices", "StackID", "RescaleSlope",
     "RescaleIntercept", "SliceThickness", "SpacingBetweenSlices",
 ]  # fmt: skip
 
@@ -55,11 +55,12 @@ class SliceHeader:
         evidence: For the series' kind; slice count 1.
         frame: Which frame of the file this is, from 0.
         rescale: Slope and intercept of an enhanced object's frame; a classic slice's are read with its pixels.
-        is_rescaled: Whether the header has slope and intercept.
+        has_slope: Whether the header says the slope.
+        has_intercept: Whether the header says the intercept.
         instance_number: The file's, or the frame's within its stack, counted by the scanner; None where absent.
         temporal_position: Which of several times the slice was taken; None where absent.
         trigger_time_ms: Delay after the trigger; None where absent.
-        images_in_acquisition: How many images the scanner says it made; None where absent.
+        images_in_acquisition: How many images the scanner says it made, of a PET at one time; None where absent.
         thickness_mm: Of the slice; None where absent.
         declared_gap_mm: Distance between slice centres as the scanner says; None where absent. Positions decide.
         stack: Name of the stack that an enhanced object's frame belongs to.
@@ -89,7 +90,8 @@ class SliceHeader:
     evidence: SeriesEvidence
     frame: int = 0
     rescale: tuple[float, float] = (1.0, 0.0)
-    is_rescaled: bool = False
+    has_slope: bool = False
+    has_intercept: bool = False
     instance_number: int | None = None
     temporal_position: int | None = None
     trigger_time_ms: float | None = None
@@ -189,11 +191,12 @@ def _header(path: Path, dataset: Dataset) -> SliceHeader:
         spacing=(pixel_spacing[1], pixel_spacing[0]) if pixel_spacing and min(pixel_spacing) > 0 else None,
         referenced_series=_referenced_series(dataset),
         evidence=evidence_of(dataset, row, column),
-        is_rescaled=None not in (number(dataset, "RescaleSlope"), number(dataset, "RescaleIntercept")),
+        has_slope=number(dataset, "RescaleSlope") is not None,
+        has_intercept=number(dataset, "RescaleIntercept") is not None,
         instance_number=whole(dataset, "InstanceNumber"),
         temporal_position=whole(dataset, "TemporalPositionIdentifier"),
         trigger_time_ms=number(dataset, "TriggerTime"),
-        images_in_acquisition=whole(dataset, "ImagesInAcquisition"),
+        images_in_acquisition=whole(dataset, "ImagesInAcquisition") or whole(dataset, "NumberOfSlices"),
         thickness_mm=number(dataset, "SliceThickness"),
         declared_gap_mm=number(dataset, "SpacingBetweenSlices"),
         stack=text(dataset, "StackID"),

@@ -32,6 +32,7 @@ def with_units(
             return evidence, ()
         _refuse_other_objects(slices, what)
         _refuse_several_times(evidence, what)
+        _refuse_no_slope(slices, what)
         scale = suv_scale(facts, what=what)
     except RejectedInput as refusal:
         return evidence, (Finding(Level.ERROR, refusal.code, refusal.message, refusal.remedy),)
@@ -41,7 +42,7 @@ def with_units(
 def _of_ct(evidence: SeriesEvidence, slices: Sequence[SliceHeader], what: str) -> tuple[Finding, ...]:
     if evidence.is_localizer or evidence.is_capture:
         return ()  # never read
-    if not all(header.is_rescaled for header in slices):
+    if not all(header.has_slope and header.has_intercept for header in slices):
         raise RejectedInput(
             "ct-no-rescale",
             f"The values of {what} cannot become HU: Rescale Slope (0028,1053) or Intercept (0028,1052) is missing.",
@@ -62,6 +63,15 @@ def _refuse_other_objects(slices: Sequence[SliceHeader], what: str) -> None:
             "pet-no-image",
             f"{what[0].upper()}{what[1:]} says that it is PET, but holds captures or other objects without units.",
             remedy="Choose the series that the scanner made.",
+        )
+
+
+def _refuse_no_slope(slices: Sequence[SliceHeader], what: str) -> None:
+    if not all(header.has_slope for header in slices):
+        raise RejectedInput(
+            "pet-header-incomplete",
+            f"The values of {what} cannot become SUV: missing: Rescale Slope (0028,1053).",
+            remedy="Export the series again with its whole header, or give the image in SUV as NIfTI.",
         )
 
 

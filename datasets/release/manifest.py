@@ -155,7 +155,7 @@ class EncodedManifest:
         return "".join(f"{digest}  {path}\n" for path, digest in sorted(digests.items())).encode()
 
     def _values(self) -> dict[str, Any]:
-        return asdict(self)  # type: ignore[call-overload,no-any-return]  # every manifest is a dataclass
+        return asdict(self)  # type: ignore[call-overload]  # every manifest is a dataclass
 
 
 @dataclass(frozen=True)

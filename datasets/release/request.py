@@ -15,7 +15,7 @@ from datasets.formats.nifti import read_grid, read_mask
 from datasets.image.mask import DEFAULT_LABELS, Mask
 from datasets.image.volume import Grid
 from datasets.release.manifest import MASK, ProtocolEntry
-from datasets.study.case import QualityScore, TissueType
+from datasets.study.case import QualityScore
 from datasets.study.protocol import Protocol
 from datasets.study.splits import LARGEST_SEED
 
@@ -126,7 +126,7 @@ class ReleaseCase:
 
     code: str
     patient_code: str
-    tissue_type: TissueType
+    tissue_type: str
     anatomical_site: str
     images: Mapping[str, Path]
     drawn_role: str

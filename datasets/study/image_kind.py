@@ -119,11 +119,11 @@ class ImageKind:
     @property
     def title(self) -> str:
         """The kind for people, such as ``T2 with fat suppression``."""
-        name = "PET" if self.modality is Modality.PET else self.weighting or self.modality
+        name = "PET" if self.modality is Modality.PET else str(self.weighting or self.modality)
         fat, contrast = _usual(self.modality, self.weighting)
         if self.fat_suppression is not None and self.fat_suppression != fat:
             name = f"{name} {'with' if self.fat_suppression else 'without'} fat suppression"
-        return f"{name} after contrast" if self.contrast and not contrast else str(name)
+        return f"{name} after contrast" if self.contrast and not contrast else name
 
     def fits(self, role: ImageRole) -> Fitting:
         """Whether images of a protocol's role are of this kind."""

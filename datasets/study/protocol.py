@@ -197,6 +197,11 @@ class Protocol:
         return next(iter(self.prompted_labels), None)
 
     @property
+    def learned_label(self) -> Label:
+        """The label that models learn: the one that they draw, or the first where all are drawn by hand."""
+        return self.prompted_label or self.labels[0]
+
+    @property
     def label_names(self) -> dict[int, str]:
         """Name of each value, as a `Mask` carries it."""
         return {label.value: label.name for label in self.labels}

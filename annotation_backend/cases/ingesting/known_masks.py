@@ -17,7 +17,7 @@ from datasets.formats.nifti import read_mask
 from datasets.labels.label_values import PLAIN_VALUES
 
 if TYPE_CHECKING:
-    from curation.pairing.pairing import PatientPair
+    from curation.pairing.pairing import PatientImages
     from curation.scanning.found_series import FoundMask
 
 _REGION = "region"
@@ -36,12 +36,13 @@ class KnownMasks:
     findings: tuple[Finding, ...]
 
 
-def known_masks(rows: Sequence[ImportedMask], pair: "PatientPair") -> KnownMasks:
+def known_masks(rows: Sequence[ImportedMask], pair: "PatientImages", words: frozenset[str]) -> KnownMasks:
     """Compares a known case's masks with the files of today.
 
     Args:
         rows: The case's masks.
         pair: The files.
+        words: Words of regions' names that are kept.
     """
     sound = {row.source_sha256 for row in rows}
     findings: list[Finding] = []
@@ -49,7 +50,7 @@ def known_masks(rows: Sequence[ImportedMask], pair: "PatientPair") -> KnownMasks
         own = [row for row in rows if row.source_sha256 == _digest(found)]
         if own and not found.labels:
             findings.append(_unsaid(pair, found))
-        elif own and not _is_plain(found) and _stored(own) != _meant(found):
+        elif own and not _is_plain(found) and _stored(own) != _meant(found, words):
             sound -= {own[0].source_sha256}
     return KnownMasks(frozenset(sound), tuple(findings))
 
@@ -83,18 +84,19 @@ def _voxels(row: ImportedMask) -> int:
     return int(np.count_nonzero(read_mask(row.path).data)) if row.path.exists() else 0
 
 
-def _meant(found: "FoundMask") -> Counter[tuple[str, int]]:
+def _meant(found: "FoundMask", words: frozenset[str]) -> Counter[tuple[str, int]]:
     from datasets.formats.volume_file import read_mask as read_mask_file
 
     try:
         values, counts = np.unique(read_mask_file(found.path).data, return_counts=True)
     except RejectedInput:
         return Counter()
-    names = {int(value): known_words(found.labels.get(int(value), f"label {value}")) or _REGION for value in values}
+    said = {int(value): found.labels.get(int(value), f"label {value}") for value in values}
+    names = {value: known_words(name, words) or _REGION for value, name in said.items()}
     return Counter((names[int(value)], int(count)) for value, count in zip(values, counts, strict=True) if value)
 
 
-def _unsaid(pair: "PatientPair", found: "FoundMask") -> Finding:
+def _unsaid(pair: "PatientImages", found: "FoundMask") -> Finding:
     return Finding(
         Level.WARNING,
         "mask-meaning-unsaid",

@@ -8,7 +8,7 @@ from annotation_backend.environment import ROOT
 from datasets.errors import RejectedInput
 
 PHANTOM = "phantom"
-"""The cohort that `up` writes into the data folder where nobody has data of their own."""
+"""The cohort that `up` writes into a study's folder where nobody has data of their own."""
 
 
 def studies_folder(given: Path) -> Path:
@@ -30,7 +30,7 @@ def studies_folder(given: Path) -> Path:
             remedy="Give the folder with the studies.",
         )
     data = Path(settings.DATA_FOLDER).resolve()
-    if folder.is_relative_to(data / PHANTOM):
+    if folder.is_relative_to(data) and _is_phantom(folder.relative_to(data).parts):
         return folder
     for own, name in ((data, "Maskloop's own data folder"), (ROOT.resolve(), "Maskloop's checkout")):
         if folder.is_relative_to(own) or own.is_relative_to(folder):
@@ -40,3 +40,8 @@ def studies_folder(given: Path) -> Path:
                 remedy="Put the studies into a folder outside of it, and give that.",
             )
     return folder
+
+
+def _is_phantom(parts: tuple[str, ...]) -> bool:
+    """Whether a path in the data folder lies in the first study's phantom cohort, or in that of another one."""
+    return parts[:1] == (PHANTOM,) or (parts[:1] == ("studies",) and parts[2:3] == (PHANTOM,))

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from annotation_backend.cases.models import Case
+from annotation_backend.cases.registration.imported import imported_label
 from annotation_backend.cases.registration.register import require_sound
-from annotation_backend.cases.registration.volumes import case_volumes, imported_tumour
+from annotation_backend.cases.registration.volumes import case_volumes
 from datasets.errors import RejectedInput
 from datasets.finding import Finding
 from datasets.formats.nifti import read_mask, read_volume, write_mask
@@ -13,6 +14,7 @@ from datasets.image.lattice import is_box_of, mask_on
 from datasets.image.mask import Mask
 from datasets.image.volume import Volume
 from datasets.study.case import SeriesRole
+from datasets.study.shipped_protocols import FIRST, shipped_protocol
 
 
 @dataclass(frozen=True)
@@ -77,12 +79,12 @@ def _mask_on_case(case: Case, path: Path | None) -> tuple[Mask, tuple[Finding, .
     from curation.registration.transfer import CASE, transfer_mask
 
     if path is None:
-        tumour = imported_tumour(case)
-        if tumour is None:
+        imported = imported_label(case)
+        if imported is None:
             raise RejectedInput(
                 "case-no-mask", f"{case.code} has no imported tumour mask.", remedy="Give one with --mask."
             )
-        return tumour, ()
+        return imported, ()
     mask, grid = read_mask(path), case_volumes(case).t2.grid
     if is_box_of(grid, mask.grid):
         return mask_on(mask, grid, what="The mask")
@@ -98,7 +100,7 @@ def _read_series(path: Path) -> Volume:
 
     if path.is_file():
         return read_volume_file(path)
-    found = scan_folder(path).series
+    found = scan_folder(path, protocol=shipped_protocol(FIRST)).series  # its role does not matter
     if len(found) != 1:
         raise RejectedInput(
             "transfer-series",

@@ -1,22 +1,19 @@
-"""Cases by code, their volumes on one grid, and the masks that came with them, for the other apps."""
+"""Cases by code, and their volumes on one grid, for the other apps."""
 
 from collections.abc import Sequence
 
 from django.db.models import QuerySet
 
-from annotation_backend.cases.models import Case, ImportedMask
+from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.register import require_in_use
 from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 from datasets.files import is_unchanged
-from datasets.formats.nifti import read_mask, read_volume
+from datasets.formats.nifti import read_volume
 from datasets.image.mask import Mask
 from datasets.image.volume import Volume
 from datasets.pictures.picture_plane import PicturePlane
 from datasets.study.case import CaseVolumes, SeriesRole
-
-TUMOUR_NAMES = ("gtv_mass", "tumour", "tumor", "mass", "lesion", "gtv")
-"""Names of imported masks that mean the tumour, the surest first; anything with oedema in its name is not."""
 
 
 def select_cases(codes: Sequence[str] | None, *, study: Study | None = None) -> list[Case]:
@@ -99,28 +96,10 @@ def picture_plane(case: Case) -> PicturePlane:
     return PicturePlane.from_dict(case.picture_plane)
 
 
-def imported_tumour(case: Case) -> Mask | None:
-    """The tumour mask that came with the studies, brought onto the case's grid; None where none came.
-
-    A mask of the annotated sequence is taken before one of the other.
-    """
-    masks = ImportedMask.objects.filter(series__case=case).select_related("series__case")
-    ranked = sorted(masks, key=lambda row: (row.series.role != case.annotated_role.value, _tumour_rank(row.roi_name)))
-    best = next((row for row in ranked if _tumour_rank(row.roi_name) < len(TUMOUR_NAMES)), None)
-    return None if best is None else mask_on_case(case, read_mask(best.path), SeriesRole(best.series.role))
-
-
-def mask_on_case(case: Case, mask: Mask, role: SeriesRole) -> Mask:
+def mask_on_case(case: Case, mask: Mask, role: str) -> Mask:
     """A mask on the grid of one of the case's series, brought onto the case's grid by the stored transform."""
     from curation.registration.register import placement_of
     from curation.registration.transfer import CASE, transfer_mask
 
-    source = placement_of(case.registration.record, role, folder=case.registration.folder)
+    source = placement_of(case.registration.record, SeriesRole(role), folder=case.registration.folder)
     return transfer_mask(mask, source=source, target=CASE, grid=picture_plane(case).grid)
-
-
-def _tumour_rank(roi_name: str) -> int:
-    name = roi_name.lower()
-    if "edema" in name:
-        return len(TUMOUR_NAMES)
-    return next((rank for rank, known in enumerate(TUMOUR_NAMES) if known in name), len(TUMOUR_NAMES))

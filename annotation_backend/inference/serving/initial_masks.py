@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from annotation_backend.cases.models import Case, ImportedMask
-from annotation_backend.cases.registration.volumes import imported_tumour, picture_plane
+from annotation_backend.cases.registration.imported import imported_label
+from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.inference.models import InitialMask
 from annotation_backend.inference.serving.admission import GPU_PATIENCE_SECONDS, gpu_turn
 from annotation_backend.inference.serving.segmenting import SlicePrediction, predict_slices
@@ -102,7 +103,7 @@ def drawn_and_kept(case: Case, indices: Sequence[int], *, model: Model) -> Itera
 
 def imported_mask_for(model: Model, case: Case) -> Mask | None:
     """The mask that came with the studies, for a model that needs boxes; else None."""
-    return imported_tumour(case) if model.method == Method.LITE_MEDSAM.value else None
+    return imported_label(case) if model.method == Method.LITE_MEDSAM.value else None
 
 
 def _drawn(case: Case, indices: Sequence[int], *, model: Model) -> Iterator[list[SlicePrediction]]:

@@ -192,7 +192,7 @@ def _first_that_loads(place: Place, study: Study) -> Model:
     failure = known.broken.get(serving_model(place.kind, study, place.label).digest)
     if failure is not None:
         raise failure.error
-    raise _none_left(place.kind)
+    raise _none_left(place.kind, study)
 
 
 def _answers(place: Place, model: Model) -> Model:

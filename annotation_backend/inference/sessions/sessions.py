@@ -5,7 +5,7 @@ A session lies in the database, so any web process takes its next request. What 
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
 from django.db import transaction
@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case, Exclusion
-from annotation_backend.inference.models import MaskOrigin, PromptState, Session, SessionSlice
+from annotation_backend.inference.models import MaskOrigin, PromptState, Session, SessionPrompt, SessionSlice
 from annotation_backend.inference.sessions.request_events import taken
 from annotation_backend.inference.sessions.requests import Asked, CurrentMask, SessionRequest
 from annotation_backend.inference.sessions.rows import read_state, write_changes
@@ -26,9 +26,27 @@ from datasets.image.packed_mask import packed, unpacked
 logger = logging.getLogger(__name__)
 
 
-def session_of(case: Case, person: User | None) -> Session:
-    """The annotator's session on the case, made if there is none."""
-    return Session.objects.get_or_create(case=case, person=person)[0]
+def session_of(case: Case, person: User | None, label: str = "") -> Session:
+    """The annotator's session on the case, made if there is none.
+
+    Args:
+        case: The case.
+        person: The annotator; None where Label Studio does not say who.
+        label: That the prompts draw; empty for the first one of the study.
+    """
+    return Session.objects.get_or_create(case=case, person=person, label=label)[0]
+
+
+def last_session_of(case: Case, person: User | None) -> Session:
+    """The annotator's session on the case that was asked last, whatever its label; made if there is none."""
+    found = Session.objects.filter(case=case, person=person).order_by("changed").last()
+    return session_of(case, person) if found is None else found
+
+
+def prompts_known(case: Case, region_ids: Collection[str]) -> set[str]:
+    """The prompts, by Label Studio's ids, that any session on the case has recorded."""
+    rows = SessionPrompt.objects.filter(session__case=case, region_id__in=region_ids)
+    return set(rows.values_list("region_id", flat=True))
 
 
 def record_request(

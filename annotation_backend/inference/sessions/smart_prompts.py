@@ -22,8 +22,10 @@ class SmartPrompt:
         region_id: Label Studio's id of its region, the same in every request until the region is deleted.
         action: A kind of prompt (point, box, extreme points), or a command (undo, start over).
         prompts: This prompt alone, in millimetres; the place of a command is ignored.
+        label: That the prompt draws; empty for a command.
     """
 
     region_id: str
     action: PromptKind | SessionCommand
     prompts: Prompts = field(default_factory=Prompts)
+    label: str = ""

@@ -16,6 +16,7 @@ from annotation_backend.labeling.masks.controls import (
     UNDO_LABEL,
     MaskFormat,
     box_label,
+    extreme_label,
     point_label,
 )
 from datasets.study.protocol import Label, Protocol
@@ -91,7 +92,7 @@ def label_config(
         <TextArea name="{HINT}" toName="{IMAGE}" editable="false" maxSubmissions="1"/>
       </View>
     </View>
-    <View className="controls">{drawing}{_smart_controls(protocol.prompted_label)}
+    <View className="controls">{drawing}{_smart_controls(protocol.prompted_labels)}
     </View>
     <Header size="6" value="$review_comment" style="margin: 0; color: #b42318"/>
   </View>
@@ -158,22 +159,27 @@ def _mask_control(mask_format: MaskFormat, labels: Sequence[Label], *, offered: 
       </{tag}>"""
 
 
-def _smart_controls(label: Label | None) -> str:
-    """The prompts by which models draw a label; none where all labels are drawn by hand."""
-    if label is None:
+def _smart_controls(labels: Sequence[Label]) -> str:
+    """The prompts by which models draw labels; none where all are drawn by hand. Keys are those of the first label."""
+    if not labels:
         return ""
+    label, *others = labels
     points = [
         (point_label(label.name), _PROMPT_COLOUR, _POINT_KEY),
         (EXTREME_LABEL, _EXTREME_COLOUR, _EXTREME_KEY),
         (UNDO_LABEL, _SESSION_COLOUR, _UNDO_KEY),
         (START_OVER_LABEL, _SESSION_COLOUR, _START_OVER_KEY),
+        *((named(each.name), each.colour, "") for each in others for named in (point_label, extreme_label)),
     ]
+    boxes = [(box_label(label.name), _PROMPT_COLOUR, _BOX_KEY)]
+    boxes += [(box_label(each.name), each.colour, "") for each in others]
+    around = "\n        ".join(_label(name, colour, key=key) for name, colour, key in boxes)
     lines = "".join(f"\n        {_label(name, colour, key=key)}" for name, colour, key in points)
     return f"""
       <KeyPointLabels name="{SMART_POINT}" toName="{IMAGE}" smart="true" smartOnly="true" showInline="true">{lines}
       </KeyPointLabels>
       <RectangleLabels name="{SMART_BOX}" toName="{IMAGE}" smart="true" smartOnly="true" showInline="true">
-        {_label(box_label(label.name), _PROMPT_COLOUR, key=_BOX_KEY)}
+        {around}
       </RectangleLabels>"""
 
 

@@ -9,7 +9,7 @@ from annotation_backend.accounts.models import User
 from annotation_backend.inference.serving.serving import model_for
 from annotation_backend.labeling.masks.controls import MaskFormat
 from annotation_backend.labeling.models import LabelingProject, SettingsChange
-from annotation_backend.registry.model_registry import check_promotion, find_model
+from annotation_backend.registry.model_registry import check_promotion, find_model, first_label
 from annotation_backend.registry.models import Model, PromptKind
 from annotation_backend.registry.study_fit import fit_in
 from annotation_backend.studies.models import Study
@@ -86,25 +86,9 @@ def answering_model(project: LabelingProject, kind: PromptKind, label: str = "")
     if name is None:
         return model_for(kind, project.study, label)
     model = find_model(name)
-    if (label or prompted_label(project)) not in fit_in(model, project.study.protocol).labels:
+    if (label or first_label(project.study)) not in fit_in(model, project.study.protocol).labels:
         return model_for(kind, project.study, label)  # the settings' model draws another label
     return model
-
-
-def prompted_label(project: LabelingProject) -> str:
-    """Name of the label that prompts and models draw in a project.
-
-    Raises:
-        RejectedInput: All its labels are drawn by hand (``label-unprompted``).
-    """
-    label = project.protocol.prompted_label
-    if label is None:
-        raise RejectedInput(
-            "label-unprompted",
-            "No label of this study's protocol is drawn by models.",
-            remedy="Draw by hand, or have the protocol changed: prompted = true at a label.",
-        )
-    return label.name
 
 
 def check_settings(settings: ProjectSettings, study: Study) -> None:

@@ -1,7 +1,7 @@
 """Smart prompts of an interactive request: Label Studio's points and boxes, in millimetres, and their kinds."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from annotation_backend.inference.sessions.smart_prompts import SessionCommand, SmartPrompt
@@ -15,6 +15,7 @@ from annotation_backend.labeling.masks.controls import (
     START_OVER_LABEL,
     UNDO_LABEL,
     box_label,
+    extreme_label,
     point_label,
 )
 from annotation_backend.labeling.masks.regions import Region
@@ -31,28 +32,33 @@ _LONGEST_ID = 64
 _KEYPOINT, _RECTANGLE = "keypointlabels", "rectanglelabels"
 
 
-_Meaning = tuple[PromptKind | SessionCommand, str]
+_Meaning = tuple[PromptKind | SessionCommand, str, str]
 
 
-def _controls(label: str) -> Mapping[tuple[str, str], _Meaning]:
-    """The prompt or command that a region stands for, by its control and label, and the region's type."""
-    return {
-        (SMART_POINT, point_label(label)): (PromptKind.POINT, _KEYPOINT),
-        (SMART_BOX, box_label(label)): (PromptKind.BOX, _RECTANGLE),
-        (EXTREME_POINT, EXTREME_LABEL): (PromptKind.EXTREME_POINTS, _KEYPOINT),
-        (SESSION, UNDO_LABEL): (SessionCommand.UNDO, _KEYPOINT),
-        (SESSION, START_OVER_LABEL): (SessionCommand.START_OVER, _KEYPOINT),
+def _controls(labels: Sequence[str]) -> Mapping[tuple[str, str], _Meaning]:
+    """What a region stands for, by its control and label: prompt or command, the region's type, the label it draws."""
+    found: dict[tuple[str, str], _Meaning] = {
+        (SESSION, UNDO_LABEL): (SessionCommand.UNDO, _KEYPOINT, ""),
+        (SESSION, START_OVER_LABEL): (SessionCommand.START_OVER, _KEYPOINT, ""),
     }
+    for number, label in enumerate(labels):
+        extreme = extreme_label(label) if number else EXTREME_LABEL
+        found[SMART_POINT, point_label(label)] = (PromptKind.POINT, _KEYPOINT, label)
+        found[SMART_BOX, box_label(label)] = (PromptKind.BOX, _RECTANGLE, label)
+        found[EXTREME_POINT, extreme] = (PromptKind.EXTREME_POINTS, _KEYPOINT, label)
+    return found
 
 
-def read_context(regions: Iterable[Region], *, plane: PicturePlane, index: int, label: str) -> tuple[SmartPrompt, ...]:
+def read_context(
+    regions: Iterable[Region], *, plane: PicturePlane, index: int, labels: Sequence[str]
+) -> tuple[SmartPrompt, ...]:
     """The smart prompts of an interactive request; regions that are no points or boxes are passed over.
 
     Args:
         regions: The context's result.
         plane: The picture's plane.
         index: The slice's index.
-        label: The label that prompts draw.
+        labels: Those that prompts draw, in the protocol's order.
 
     Raises:
         RejectedInput: A prompt that is not on the picture (``prompt-position``), that was made on a rotated picture
@@ -66,7 +72,7 @@ def read_context(regions: Iterable[Region], *, plane: PicturePlane, index: int, 
             f"Expected at most {MOST_PROMPTS} prompts at once, got {len(pointing)}.",
             remedy="Accept or reject the suggestion, then go on.",
         )
-    controls = _controls(label)
+    controls = _controls(labels)
     return tuple(_read(region, plane, index, controls=controls) for region in pointing)
 
 
@@ -76,27 +82,27 @@ def _read(
     value = region.get("value")
     if not isinstance(value, Mapping):
         raise _unknown_control("a region without a value")
-    meaning = _meaning(region, value, controls)
+    meaning, label = _meaning(region, value, controls)
     _require_picture(region, plane)
     _refuse_rotation(region, value)
     identifier = region.get("id")
     if not isinstance(identifier, str) or not 0 < len(identifier) <= _LONGEST_ID or not identifier.isprintable():
         raise _unknown_control("a region without an id")
-    return SmartPrompt(identifier, meaning, _prompts(region, value, meaning, at=(plane, index)))
+    return SmartPrompt(identifier, meaning, _prompts(region, value, meaning, at=(plane, index)), label)
 
 
 def _meaning(
     region: Region, value: Mapping[str, Any], controls: Mapping[tuple[str, str], _Meaning]
-) -> PromptKind | SessionCommand:
+) -> tuple[PromptKind | SessionCommand, str]:
     labels = value.get(region["type"])
     label = labels[0] if isinstance(labels, list) and len(labels) == 1 else None
     control = region.get("from_name")
     if not isinstance(label, str) or not isinstance(control, str) or region.get("to_name") != IMAGE:
         raise _unknown_control("another picture or no label")
-    meaning, kind = controls.get((control, label), (None, ""))
+    meaning, kind, drawn = controls.get((control, label), (None, "", ""))
     if meaning is None or kind != region["type"]:
         raise _unknown_control("a control or label that is not ours")
-    return meaning
+    return meaning, drawn
 
 
 def _prompts(

@@ -27,14 +27,14 @@ class SettingsForm(forms.Form):
         initial |= {_field(kind): name for kind, name in current.prompt_models.items()}
         super().__init__(*args, **{"initial": initial, **kwargs})
         self._current, self._protocol = current, protocol
-        for label in switchable(protocol):
-            words = f"Annotators draw {label.name.lower()} as well"
-            self.fields[_label_field(label)] = forms.BooleanField(required=False, label=words)
+        for each in switchable(protocol):
+            words = f"Annotators draw {each.name.lower()} as well"
+            self.fields[_label_field(each)] = forms.BooleanField(required=False, label=words)
         for kind in PromptKind:
             able = [str(model) for model in models_for(study) if kind.value in model.prompt_kinds]
             choices = [("", "the promoted model"), *((name, name) for name in able)]
-            label = f"Model for {kind.label} prompts" if kind is not PromptKind.AUTOMATIC else "Model that draws first"
-            self.fields[_field(kind)] = forms.ChoiceField(choices=choices, required=False, label=label)
+            words = f"Model for {kind.label} prompts" if kind is not PromptKind.AUTOMATIC else "Model that draws first"
+            self.fields[_field(kind)] = forms.ChoiceField(choices=choices, required=False, label=words)
 
     def chosen(self) -> ProjectSettings:
         """The settings that the form asks for, once it is valid."""

@@ -28,6 +28,11 @@ def box_label(label: str) -> str:
     return f"{label} box"
 
 
+def extreme_label(label: str) -> str:
+    """The label of the extreme points of a label that is not the first that prompts draw."""
+    return f"{label} extreme point"
+
+
 class MaskFormat(StrEnum):
     """The format that annotators draw and predictions are written in; each value is the name of its control.
 

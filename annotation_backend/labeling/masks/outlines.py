@@ -16,6 +16,12 @@ WHITE: Colour = (255, 255, 255)
 OUTLINE_PIXELS = 2
 
 
+def colour_of(text: str) -> Colour:
+    """Red, green and blue of a colour as protocols write it, ``#rrggbb``."""
+    red, green, blue = bytes.fromhex(text.removeprefix("#"))
+    return red, green, blue
+
+
 def outlined_png(picture: bytes, outlines: Sequence[tuple[NDArray[np.bool_], Colour]]) -> bytes:
     """PNG bytes of an exported picture with the inner borders of masks in colour; white where borders coincide.
 

@@ -16,20 +16,26 @@ from annotation_backend.inference.serving.segmenting import SlicePrediction, kee
 from annotation_backend.inference.sessions.answering import Answer, answer_request
 from annotation_backend.inference.sessions.extreme_points import missing_ends
 from annotation_backend.inference.sessions.requests import CurrentMask, SessionRequest
-from annotation_backend.inference.sessions.sessions import keep_answer, record_request, session_of
-from annotation_backend.inference.sessions.smart_prompts import SessionCommand
+from annotation_backend.inference.sessions.sessions import (
+    keep_answer,
+    last_session_of,
+    prompts_known,
+    record_request,
+    session_of,
+)
+from annotation_backend.inference.sessions.smart_prompts import SessionCommand, SmartPrompt
 from annotation_backend.labeling.interface.hints import hint_region
 from annotation_backend.labeling.interface.open_task import OpenTask, read_open_task
 from annotation_backend.labeling.interface.project_settings import (
     answering_model,
     project_settings,
-    prompted_label,
 )
 from annotation_backend.labeling.interface.prompts import read_context
 from annotation_backend.labeling.masks.regions import Region, region_of
 from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.labeling.predictions import neighbours
 from annotation_backend.labeling.predictions.predictions import region_id_of
+from annotation_backend.registry.model_registry import first_label
 from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput
 from datasets.pictures.picture_plane import PicturePlane
@@ -61,16 +67,22 @@ def answer(record: LabelingTask, task: Mapping[str, Any], context: Sequence[Regi
     if record.case.exclusion is not None:
         return _refused(excluded(record.case))
     plane = picture_plane(record.case)
-    label = prompted_label(record.project)
-    read = read_context(context, plane=plane, index=record.slice_index, label=label)
+    first = first_label(record.project.study)
+    labels = [each.name for each in record.project.protocol.prompted_labels]
+    read = read_context(context, plane=plane, index=record.slice_index, labels=labels)
     if not read:
         return _result([], model_version="")
-    seen = read_open_task(task, plane, asking={prompt.region_id for prompt in read}, label=label)
-    session = session_of(record.case, seen.person or _likely_person(record.case))
-    request = record_request(session, record.slice_index, read, current=CurrentMask(seen.mask, seen.saved))
+    asking = {prompt.region_id for prompt in read}
+    seen = read_open_task(task, plane, asking=asking, label=first)
+    session = _session(record.case, seen.person or _likely_person(record.case), read, first=first)
+    label = session.label or first
+    if label != first:
+        seen = read_open_task(task, plane, asking=asking, label=label)
+    own = [prompt for prompt in read if prompt.label in ("", label)]
+    request = record_request(session, record.slice_index, own, current=CurrentMask(seen.mask, seen.saved))
     if request.command is not None:
-        return _undone(record, request, seen)
-    pending = joined(prompt.prompts for prompt in read)
+        return _undone(record, request, seen, label=label)
+    pending = joined(prompt.prompts for prompt in own)
     try:
         return _answered(record, request, pending, seen=seen, plane=plane)
     except RejectedInput as error:
@@ -78,11 +90,22 @@ def answer(record: LabelingTask, task: Mapping[str, Any], context: Sequence[Regi
         return _refused(error)
 
 
+def _session(case: Case, person: User | None, read: Sequence[SmartPrompt], *, first: str) -> Session:
+    """The session of the label that the newest prompt draws; a command alone goes to the one that was asked last."""
+    pointed = [prompt for prompt in read if prompt.label]
+    if not pointed:
+        return last_session_of(case, person)
+    known = prompts_known(case, {prompt.region_id for prompt in pointed})
+    new = [prompt for prompt in pointed if prompt.region_id not in known] or pointed
+    label = new[-1].label
+    return session_of(case, person, "" if label == first else label)
+
+
 def _likely_person(case: Case) -> User | None:
-    """The person of the only session in use: before the first draft Label Studio does not name the annotator."""
+    """The only person with a session in use: before the first draft Label Studio does not name the annotator."""
     recent = Session.objects.filter(case=case, person__isnull=False, changed__gt=timezone.now() - STILL_THERE)
-    rows = list(recent.select_related("person")[:2])
-    return rows[0].person if len(rows) == 1 else None
+    people = list(User.objects.filter(pk__in=recent.values("person"))[:2])
+    return people[0] if len(people) == 1 else None
 
 
 def _answered(
@@ -92,7 +115,8 @@ def _answered(
     points = request.everywhere(PromptKind.EXTREME_POINTS).extreme_points
     if kind is PromptKind.EXTREME_POINTS and len(points) < LEAST_EXTREME_POINTS:
         return _result([hint_region(_points_missing(points, plane))], model_version="")
-    model = answering_model(record.project, kind)
+    label = request.session.label or first_label(record.project.study)
+    model = answering_model(record.project, kind, label)
     with admitted(f"session {request.session.pk}"):
         answer = answer_request(request, pending, model=model)
     if not Case.objects.not_excluded().filter(pk=record.case_id).exists():
@@ -101,16 +125,17 @@ def _answered(
     keep_answer(request, answer.masks, model_version=answer.model_version)
     drawn = SlicePrediction(record.slice_index, mask, answer.score, model, answer.model_version)
     keep_record(record.case, [drawn], joined(request.prompts.values()))
-    neighbours.propagate_after_prompt(request, is_drawn=len(answer.masks) > 1)
+    if not request.session.label:  # a task's predictions show one label
+        neighbours.propagate_after_prompt(request, is_drawn=len(answer.masks) > 1)
     logger.info("answered %s on %s with %s in %.3f s", kind, record, answer.model_version, answer.seconds)
     regions = [
-        *_mask_regions(record, seen, mask, score=answer.score),
-        hint_region(_understood(request, answer, label=prompted_label(record.project), seen=bool(mask.any()))),
+        *_mask_regions(record, seen, mask, label=label, score=answer.score),
+        hint_region(_understood(request, answer, label=label, seen=bool(mask.any()))),
     ]
     return _result(regions, model_version=answer.model_version, score=answer.score)
 
 
-def _undone(record: LabelingTask, request: SessionRequest, seen: OpenTask) -> Result:
+def _undone(record: LabelingTask, request: SessionRequest, seen: OpenTask, *, label: str) -> Result:
     """The answer to an undo or a new start: the slice as it was before."""
     if request.command is SessionCommand.START_OVER:
         text = "Started over: the prompts on this case are forgotten. What you submitted stays."
@@ -120,23 +145,25 @@ def _undone(record: LabelingTask, request: SessionRequest, seen: OpenTask) -> Re
         index = next(iter(request.restored))
         where = "this slice" if index == record.slice_index else f"slice {index}"
         text = f"Took back the last prompt, on {where}."
-    neighbours.propagate_after_prompt(request)
+    if not request.session.label:
+        neighbours.propagate_after_prompt(request)
     mask = request.restored.get(record.slice_index)
-    regions = [] if mask is None else _mask_regions(record, seen, mask, score=None)
+    regions = [] if mask is None else _mask_regions(record, seen, mask, label=label, score=None)
     return _result([*regions, hint_region(text)], model_version="")
 
 
-def _mask_regions(record: LabelingTask, seen: OpenTask, mask: Any, *, score: float | None) -> list[dict[str, Any]]:
+def _mask_regions(
+    record: LabelingTask, seen: OpenTask, mask: Any, *, label: str, score: float | None
+) -> list[dict[str, Any]]:
     """The mask in place of what is there: Label Studio replaces the region whose id comes back.
 
     The largest region of the label becomes the mask; any other only loses the pixels that the mask no longer holds.
     """
-    label = prompted_label(record.project)
     sizes = {identifier: int(part.mask.sum()) for identifier, part in seen.parts.items()}
     main = max(sizes, key=lambda identifier: sizes[identifier], default=None)
     if main is None:
         chosen = project_settings(record.project).mask_format
-        region_id = region_id_of(record)
+        region_id = region_id_of(record, label)
         return [region_of(mask, region_id=region_id, score=score, label=label, mask_format=chosen)]
     shown = seen.parts[main].mask_format
     regions = [region_of(mask, region_id=main, score=score, label=label, mask_format=shown)]
@@ -158,9 +185,8 @@ def _understood(request: SessionRequest, answer: Answer, *, label: str, seen: bo
         given = "Six extreme points"
     if not seen:
         return f"{given}: {answer.model_version} found nothing here. Try another prompt, or brush."
-    return (
-        f"{given}: drawn by {answer.model_version} in {answer.seconds:.1f} s. Accept with the tick; next slices follow."
-    )
+    follow = "" if request.session.label else "; next slices follow"
+    return f"{given}: drawn by {answer.model_version} in {answer.seconds:.1f} s. Accept with the tick{follow}."
 
 
 def _counted(prompts: Prompts, label: str) -> str:

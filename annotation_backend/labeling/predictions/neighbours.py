@@ -243,7 +243,7 @@ def _is_newest(due: Due) -> bool:
     case = Case.objects.filter(pk=due.case).first()
     if case is None or case.exclusion is not None:  # the doctor puts its case away again
         return False
-    rows = Session.objects.filter(case=due.case, person=due.person)
+    rows = Session.objects.filter(case=due.case, person=due.person, label="")
     return due.request is None or rows.filter(turn=due.request).exists()
 
 

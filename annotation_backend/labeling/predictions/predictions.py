@@ -15,13 +15,14 @@ from annotation_backend.job_queue import queue_once
 from annotation_backend.labeling.interface.project_settings import (
     answering_model,
     project_settings,
-    prompted_label,
 )
 from annotation_backend.labeling.masks.controls import MaskFormat
 from annotation_backend.labeling.masks.regions import region_of
 from annotation_backend.labeling.models import LabelingTask, TaskState
 from annotation_backend.labeling.studio.shown_predictions import show_predictions
+from annotation_backend.registry.model_registry import first_label
 from annotation_backend.registry.models import PromptKind
+from datasets.errors import RejectedInput
 from datasets.image.mask import Inside
 from datasets.progress import Progress
 
@@ -53,7 +54,13 @@ def push_predictions(case: Case, *, progress: Progress | None = None) -> int:
         return 0
     model = answering_model(waiting[0].project, PromptKind.AUTOMATIC)
     tasks = [task for task in waiting if task.drawn_by_id != model.pk]
-    drawn = initial_masks(case, [task.slice_index for task in tasks], model=model, progress=progress)
+    try:
+        drawn = initial_masks(case, [task.slice_index for task in tasks], model=model, progress=progress)
+    except RejectedInput as error:
+        if error.code != "case-image-missing":
+            raise
+        logger.warning("%s stays without predictions: %s", case, error)
+        return 0
     for start in range(0, len(tasks), PUSHED_TOGETHER):
         push_drawn(tasks[start : start + PUSHED_TOGETHER], drawn[start : start + PUSHED_TOGETHER])
     found = sum(bool(prediction.mask.any()) for prediction in drawn)
@@ -80,9 +87,16 @@ def push_drawn(tasks: Sequence[LabelingTask], drawn: Sequence[SlicePrediction]) 
     LabelingTask.objects.filter(pk__in=[task.pk for task in tasks]).update(drawn_by=drawn[0].model)
 
 
-def region_id_of(task: LabelingTask) -> str:
-    """Id of a prediction's region on a task: always the same, so that Label Studio puts a newer mask in its place."""
-    return f"tumour{task.pk}"
+def region_id_of(task: LabelingTask, label: str = "") -> str:
+    """Id of a prediction's region on a task: always the same, so that Label Studio puts a newer mask in its place.
+
+    Args:
+        task: The slice's.
+        label: That the region is of; empty for the first that prompts draw.
+    """
+    if label in ("", first_label(task.project.study)):
+        return f"tumour{task.pk}"
+    return f"label{task.project.protocol.label(label).value}of{task.pk}"
 
 
 def waiting_tasks(case: Case) -> QuerySet[LabelingTask]:
@@ -103,7 +117,7 @@ def push_masks(drawn: Sequence[tuple[LabelingTask, Inside, str]]) -> None:
     bodies = []
     for task, mask, version in drawn:
         chosen = project_settings(task.project).mask_format
-        label = prompted_label(task.project)
+        label = first_label(task.project.study)
         region = region_of(mask, region_id=region_id_of(task), score=None, label=label, mask_format=chosen)
         result = [region] if mask.any() else []
         bodies.append({"task": task.label_studio_id, "result": result, "model_version": version})
@@ -129,7 +143,7 @@ def result_of(
     if prediction.mask.any():
         mask_format = mask_format or project_settings(task.project).mask_format
         region_id = region_id_of(task)
-        label = prompted_label(task.project)
+        label = first_label(task.project.study)
         body["result"] = [
             region_of(
                 prediction.mask, region_id=region_id, score=prediction.score, label=label, mask_format=mask_format

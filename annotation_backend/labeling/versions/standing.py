@@ -39,7 +39,7 @@ def standing_of(case: Case) -> Standing:
 
 
 def standings(cases: Sequence[Case]) -> dict[int, Standing]:
-    """The standing of each of many cases, by their keys; five queries for all of them.
+    """The standing of each of many cases, by their keys; four queries for all of them.
 
     Args:
         cases: With their registrations as they are now.
@@ -67,7 +67,7 @@ def inputs_digest(case: Case, saves: Collection[Annotation]) -> str:
 
 
 def _labels(cases: Sequence[Case]) -> dict[int, Mapping[int, str]]:
-    """By study: the labels of its protocol; two queries for one study."""
+    """By study: the labels of its protocol; one query for all."""
     studies = Study.objects.in_bulk({case.study_id for case in cases})
     return {key: study.protocol.label_names for key, study in studies.items()}
 

@@ -20,10 +20,15 @@ from annotation_backend.labeling.studio.credentials import basic_auth
 from annotation_backend.labeling.studio.shown_predictions import note_answers
 from annotation_backend.labeling.views.request_body import View, errors_answered, json_object, malformed
 from annotation_backend.registry.models import Model, PromptKind
+from annotation_backend.studies.models import Study
 from annotation_backend.studies.services import find_study
+from datasets.errors import RejectedInput
 
 BATCH_SECONDS = 60.0
 """Longest time for a batch; Label Studio waits 100 s."""
+
+NO_MODEL = "none"
+"""Version of the model that draws first, in a study that has none."""
 
 _MOST_DIGITS = 19
 
@@ -55,11 +60,18 @@ def health(_request: HttpRequest) -> HttpResponse:
 @label_studio_only
 @require_POST
 def setup(request: HttpRequest) -> HttpResponse:
-    """Names the automatic model that serves, and has the serving models loaded beside it before anyone prompts them."""
+    """Names the automatic model that serves, and has the serving models loaded beside it before anyone prompts them.
+
+    Label Studio connects no project to which this answers with an error, so that a study without such a model has none.
+    """
     warm_up()
-    project = LabelingProject.objects.filter(label_studio_id=_project(json_object(request)), is_retired=False).first()
-    study = project.study if project else find_study(None)
-    return JsonResponse({"model_version": str(promoted_model(PromptKind.AUTOMATIC, study))})
+    study = _study_of(_project(json_object(request)))
+    try:
+        return JsonResponse({"model_version": str(promoted_model(PromptKind.AUTOMATIC, study))})
+    except RejectedInput as error:
+        if error.code not in ("no-serving-model", "no-prompted-label"):
+            raise
+        return JsonResponse({"model_version": NO_MODEL})
 
 
 @label_studio_only
@@ -119,6 +131,20 @@ def _project(body: Mapping[str, Any]) -> int:
 
 def _task_record(task: object, project: int) -> LabelingTask:
     return task_of(_identifier(task), project=project)
+
+
+def _study_of(project: int) -> Study:
+    """The study whose project it is in Label Studio; the only one, where the project is not known yet."""
+    known = LabelingProject.objects.filter(label_studio_id=project, is_retired=False).select_related("study").first()
+    if known is not None:
+        return known.study
+    if Study.objects.count() > 1:
+        raise RejectedInput(
+            "project-unknown",
+            "The project is that of no study here.",
+            remedy="Take this ML backend out of the other project in Label Studio.",
+        )
+    return find_study(None)
 
 
 def _identifier(task: object) -> int:

@@ -41,7 +41,6 @@ from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import may, study_page
 from annotation_backend.studies.people import names_in
 from datasets.errors import MaskloopError, RejectedInput
-from datasets.image.mask import TUMOUR
 
 
 def of_a_slice(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -89,6 +88,7 @@ def compare_versions(request: HttpRequest, task: LabelingTask, one: int, other: 
         "other": second,
         "pair": [first, second],
         "differences": differences(first, second),
+        "first_label": task.case.protocol.labels[0].name,
         "unreadable": [stored_masks(version).unreadable for version in (first, second)],
         "restorable": [version for version in (first, second) if is_restorable(version)],
         "task_url": task_url(task),
@@ -100,9 +100,10 @@ def compare_versions(request: HttpRequest, task: LabelingTask, one: int, other: 
 @require_GET
 @of_a_slice
 def comparison_picture(request: HttpRequest, task: LabelingTask, one: int, other: int) -> HttpResponse:
-    """The slice's picture with the tumour of one version outlined in blue, of the other in orange."""
+    """The slice's picture with a label of one version outlined in blue, of the other in orange."""
+    label = request.GET.get("label") or task.case.protocol.labels[0].name
     picture = get_object_or_404(task.case.slices, role=task.case.annotated_role.value, index=task.slice_index)
-    first, second = (mask_in(stored_masks(version_of(task, number)), TUMOUR) for number in (one, other))
+    first, second = (mask_in(stored_masks(version_of(task, number)), label) for number in (one, other))
     content = whole_bytes(picture_file(picture))
     return png_answer(request, outlined_png(content, [(first, BLUE), (second, ORANGE)]))
 

@@ -5,6 +5,7 @@ import time
 from argparse import ArgumentParser
 from contextlib import suppress
 from pathlib import Path
+from textwrap import indent
 from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +18,7 @@ from annotation_backend import machine
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.services import create_first_accounts, email_of
 from annotation_backend.cases.ingesting.ingest import ingest
-from annotation_backend.cases.ingesting.studies_folder import PHANTOM, studies_folder
+from annotation_backend.cases.ingesting.studies_folder import studies_folder
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.export import export_cases
 from annotation_backend.cases.registration.register import register_cases
@@ -38,9 +39,8 @@ from annotation_backend.publishing.services import releases_folder
 from annotation_backend.registry.model_registry import models_folder
 from annotation_backend.registry.models import Promotion
 from annotation_backend.registry.shipped import ensure_shipped_models
+from annotation_backend.starting import addresses, meant_study, notes_on_models, phantom_folder
 from annotation_backend.studies.models import Study
-from annotation_backend.studies.people import add_first_accounts
-from annotation_backend.studies.services import ensure_study, find_study
 from annotation_backend.supervision.supervisor import Processes, require_free
 from datasets.errors import MaskloopError, TryAgain
 from datasets.part_folder import remove_remains
@@ -67,6 +67,11 @@ class Command(MaskloopCommand):
             f"({', '.join(shipped_names())}); default: the only one, or {FIRST}",
         )
         parser.add_argument(
+            "--protocol",
+            metavar="NAME|FILE",
+            help="make that study with this protocol: one that comes along, or a document of yours",
+        )
+        parser.add_argument(
             "--exit-when-ready", action="store_true", help="stop everything once the cohort is published"
         )
 
@@ -83,7 +88,7 @@ class Command(MaskloopCommand):
         settings.DATA_FOLDER.chmod(0o700)
         call_command("migrate", verbosity=0)
         create_first_accounts()
-        study = self._study(options["study"], has_data=folder is not None)
+        study = meant_study(options["study"], options["protocol"], has_data=folder is not None)
         for home in (*map(releases_folder, Study.objects.all()), models_folder()):
             remove_remains(home)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -104,7 +109,8 @@ class Command(MaskloopCommand):
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)
             processes.stop()
-        return {"labelling": settings.LABEL_STUDIO_URL, "cases": Case.objects.count()}, findings
+        studies = [one.name for one in Study.objects.all()]
+        return {"labelling": settings.LABEL_STUDIO_URL, "cases": Case.objects.count(), "studies": studies}, findings
 
     def _processes(self) -> Processes:
         binds = dict.fromkeys(urlsplit(url).netloc for url in (settings.MASKLOOP_URL, service_url()))
@@ -122,7 +128,7 @@ class Command(MaskloopCommand):
         findings = self._bring_in(processes, study, folder)
         processes.wait_until(_web_is_up, what="The web service", seconds=60, needed=["web"])
         for project in self._connect(processes):
-            self.say(f"Label Studio is up with project {project.label_studio_id}; its tasks follow.")
+            self.say(f"{project.study}: Label Studio is up with project {project.label_studio_id}; its tasks follow.")
             findings += self._take_up(project)
         with suppress(TryAgain), alone():  # where a doctor is at work, it puts its own away
             put_away_rehearsals()
@@ -177,10 +183,12 @@ class Command(MaskloopCommand):
         if not Promotion.objects.exists():
             self.say("Preparing the models that come with Maskloop")
         findings = self._tell_findings(ensure_shipped_models())
+        for line in notes_on_models():
+            self.say(line)
         findings += self._ingest(study, folder)
         processes.require_hope(_NEEDED)
         registered = register_cases(select_cases(None), progress=self.progress("registering case"))
-        self.say(f"{len(registered.done)} case(s) registered, T1 onto T2")
+        self.say(f"{len(registered.done)} case(s) registered")
         processes.require_hope(_NEEDED)
         cases = [case for case in select_cases(None) if case.is_registered]
         exported = export_cases(cases, progress=self.progress("exporting case"))
@@ -191,8 +199,10 @@ class Command(MaskloopCommand):
         """The given folder; without one, the cases that are there, or a phantom cohort where there are none."""
         if study is None or (folder is None and Case.objects.filter(study=study, is_rehearsal=False).exists()):
             return []
+        if folder is None:
+            self.say(f"{study}: writing a phantom cohort as DICOM (give your own studies with DATA=<folder>)")
         report = ingest(
-            folder or self._phantom(),
+            folder or phantom_folder(study),
             study=study,
             progress=self.progress("reading file"),
             storing=self.progress("storing case"),
@@ -200,35 +210,13 @@ class Command(MaskloopCommand):
         self.say(f"{len(report.new)} new case(s), {len(report.known)} known, {len(report.findings)} finding(s)")
         return self._tell_findings([str(finding) for finding in report.findings])
 
-    def _study(self, name: str | None, *, has_data: bool) -> Study | None:
-        """The study that is meant; None where there are several, none is named, and no data needs one.
-
-        One that nobody has a role in becomes the first accounts'.
-        """
-        if name is None and not has_data and Study.objects.count() > 1:
-            return None
-        study = ensure_study(name or FIRST) if name or not Study.objects.exists() else find_study(None)
-        if not study.memberships.exists():
-            add_first_accounts(study)
-        return study
-
-    def _phantom(self) -> Path:
-        from datasets.phantom.cohort import write_phantom_cohort
-
-        folder = Path(settings.DATA_FOLDER) / PHANTOM
-        self.say("Writing a phantom cohort as DICOM (give your own studies with DATA=<folder>)")
-        write_phantom_cohort(folder)
-        return folder
-
     def _tell(self, findings: list[str]) -> None:
         first = email_of(Role.ANNOTATOR)
         self.say(
             f"""
 Maskloop is ready{f", with {len(findings)} finding(s) above" if findings else ""}. Ctrl-C stops it.
 
-  Labelling  {settings.LABEL_STUDIO_URL}/projects/
-  Review     {settings.MASKLOOP_URL}/review/
-  Releases   {settings.MASKLOOP_URL}/releases/
+{indent(chr(10).join(addresses()), "  ")}
 
 Accounts: {", ".join(email_of(role) for role in Role)}
 Passwords: {ENV_FILE.name} in this folder (e.g. ANNOTATOR_PASSWORD for {first}), the same for both services.

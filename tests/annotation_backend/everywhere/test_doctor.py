@@ -10,13 +10,17 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
+from annotation_backend import doctor
 from annotation_backend.cases.models import Slice
 from annotation_backend.doctor import alone, examine, pictures, services, settings_and_disk
 from annotation_backend.doctor.examination import Link, ask, try_links, wait_for
 from annotation_backend.labeling.models import LabelingProject
 from annotation_backend.labeling.studio.credentials import basic_auth, ml_backend_url, webhook_headers
+from annotation_backend.registry.models import Model, Promotion, PromptKind
+from annotation_backend.studies.models import Study
 from datasets.errors import MaskloopError, RejectedInput, TryAgain
-from tests.annotation_backend.support.records import registered_case
+from tests.annotation_backend.support.records import registered_case, second_study
+from tests.annotation_backend.support.segmenters import known_model
 
 TOKEN = "0123456789abcdef" * 2 + "01234567"
 
@@ -331,6 +335,33 @@ def test_a_second_doctor_is_told_that_one_is_at_work(settings, tmp_path: Path) -
         assert _code_of(lambda: examine(tell=lambda _line: None)) == "doctor-busy"
     with alone():
         pass
+
+
+@pytest.mark.django_db
+def test_each_study_is_rehearsed_in_turn_or_the_one_that_is_named(tmp_path: Path, study: Study) -> None:
+    def names(of: str | None) -> list[str]:
+        return [link.name for link in doctor._rehearsals(tmp_path, of)]
+
+    alone_there = names(None)
+    assert alone_there[0] == "ingest"
+    second_study()
+    assert names("second") == alone_there
+    assert names(None) == [f"{name}: {link}" for name in (study.name, "second") for link in alone_there]
+    needs = {link.name: link.needs for link in doctor._rehearsals(tmp_path, None)}
+    assert needs["second: publication"] == ("second: pictures", "Label Studio's token")
+    with pytest.raises(RejectedInput, match="study-unknown"):
+        names("third")
+
+
+@pytest.mark.django_db
+def test_a_study_that_no_registered_model_fits_is_not_broken(study: Study) -> None:
+    assert _code_of(lambda: services.expected_model(study, PromptKind.BOX, None)) == "no-serving-model"
+    Model.objects.filter(pk=known_model("of-ct").pk).update(images=["ct"])
+    assert services.expected_model(study, PromptKind.BOX, None) is None
+    fitting = known_model("of-any")
+    assert _code_of(lambda: services.expected_model(study, PromptKind.BOX, None)) == "no-serving-model"
+    Promotion.objects.create(model=fitting, study=study, prompt_kind=PromptKind.BOX, label="Tumour")
+    assert services.expected_model(study, PromptKind.BOX, None) == fitting
 
 
 def test_a_doctor_without_a_data_folder_still_examines(settings, tmp_path: Path) -> None:

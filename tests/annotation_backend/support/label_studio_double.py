@@ -33,14 +33,15 @@ def _between(bounds: dict[str, int]) -> range:
 class LabelStudioDouble:
     """Projects, tabs and tasks in memory. `call` takes the place of `labeling.studio.client.call`."""
 
-    def __init__(self) -> None:
-        self.project: dict[str, Any] = {"id": 1, "label_config": "<View/>", "expert_instruction": ""}
+    def __init__(self, number: int = 1) -> None:
+        self.first = 1000 * (number - 1)
+        self.project: dict[str, Any] = {"id": number, "label_config": "<View/>", "expert_instruction": ""}
         self.summary: dict[str, Any] = {"created_annotations": {}, "created_labels": {}, "created_labels_drafts": {}}
         self.tabs: dict[int, dict[str, Any]] = {}
         self.tasks: dict[int, dict[str, Any]] = {}
         self.made: dict[int, str] = {}
         self.unreadable: set[int] = set()
-        self.highest = 0
+        self.highest = self.first
         self.changes: list[str] = []
         self.backends: dict[int, dict[str, Any]] = {}
         self.webhooks: dict[int, dict[str, Any]] = {}
@@ -131,7 +132,7 @@ class LabelStudioDouble:
         raise AssertionError(f"unexpected request: {method} {path}")
 
     def _new_tab(self, body: dict[str, Any]) -> dict[str, int]:
-        number = max(self.tabs, default=0) + 1
+        number = max(self.tabs, default=self.first) + 1
         self.tabs[number] = body["data"]
         return {"id": number}
 
@@ -148,7 +149,7 @@ class LabelStudioDouble:
         return dict(things[int(number)])
 
     def _new(self, things: dict[int, dict[str, Any]], body: dict[str, Any]) -> dict[str, Any]:
-        number = max(things, default=0) + 1
+        number = max(things, default=self.first) + 1
         things[number] = {**body, "id": number}
         return dict(things[number])
 
@@ -169,3 +170,39 @@ class LabelStudioDouble:
         if not any(hook["url"] == url for hook in self.webhooks.values()):
             whole = {"is_active": True, "send_payload": True, "send_for_all_actions": True, "headers": {}}
             self._new(self.webhooks, {"url": url, "project": backend["project"], **whole})
+
+
+class LabelStudioOfMany:
+    """Several projects beside each other: each request reaches the one that it names, by itself or by a thing in it."""
+
+    def __init__(self) -> None:
+        self.projects: dict[int, LabelStudioDouble] = {}
+
+    def takes_the_place(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Answers instead of Label Studio wherever labelling asks it."""
+        answer_with(monkeypatch, self.call)
+
+    def call(self, method: str, path: str, **options: Any) -> Any:
+        """Answers one request."""
+        if (method, path) == ("POST", "/api/projects/"):
+            number = max(self.projects, default=0) + 1
+            self.projects[number] = LabelStudioDouble(number)
+            return self.projects[number].call(method, path, **options)
+        if path == "/api/current-user/whoami":
+            return {"id": 1, "active_organization": 1}
+        if (method, path) == ("GET", "/api/webhooks/"):
+            return [row for double in self.projects.values() for row in double.call(method, path, **options)]
+        double = self._meant(path, options)
+        if double is None:
+            raise RejectedInput("label-studio-missing", "Label Studio has no such thing.", remedy="Publish it.")
+        return double.call(method, re.sub(r"^/api/projects/\d+/", "/api/projects/1/", path), **options)
+
+    def _meant(self, path: str, options: dict[str, Any]) -> LabelStudioDouble | None:
+        body, params = options.get("json") or {}, options.get("params") or {}
+        named = params.get("project") or (body.get("project") if isinstance(body, dict) else None)
+        if found := re.match(r"/api/projects/(\d+)/", path):
+            named = found[1]
+        if named is not None:
+            return self.projects.get(int(named))
+        number = re.search(r"/(\d+)/?$", path) or re.match(r"(\d+)", str(params.get("task", "")))
+        return self.projects.get(int(number[1]) // 1000 + 1) if number else None

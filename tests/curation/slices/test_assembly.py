@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from curation.slices.assembly import assemble_mask
+from curation.slices.assembly import assemble_labels, assemble_mask
 from datasets.errors import GeometryError, RejectedInput
 from datasets.image.mask import OEDEMA, TUMOUR
 from datasets.image.volume import Grid
@@ -60,3 +60,20 @@ def test_another_grid_and_an_unnamed_label_are_refused() -> None:
         assemble_mask({}, plane, Grid(GRID.shape, np.eye(4)))
     with pytest.raises(RejectedInput, match="which of 2 labels"):
         assemble_mask({0: np.zeros((6, 7), dtype=bool)}, plane, GRID, labels=LABELS)
+
+
+def test_labels_that_meet_are_counted_and_the_first_one_counts() -> None:
+    plane = PicturePlane.of(GRID)
+    oedema, tumour, clip = (np.zeros(plane.shape, dtype=bool) for _ in range(3))
+    oedema[0:4, 0:5], tumour[1:3, 1:3], clip[2:5, 2:4] = True, True, True
+    drawn = {"Clip": clip, OEDEMA: oedema, TUMOUR: tumour, "Scar": tumour}
+    made = assemble_labels([(3, drawn), (1, {OEDEMA: tumour})], plane, labels={9: TUMOUR, 4: "Clip", 2: OEDEMA})
+    expected = np.zeros(plane.shape, np.uint8)
+    expected[oedema], expected[clip], expected[tumour] = 2, 4, 9
+    np.testing.assert_array_equal(plane.to_picture(made.mask.data, 3), expected)
+    np.testing.assert_array_equal(plane.to_picture(made.mask.data, 1), tumour * np.uint8(2))
+    assert made.covered == {(TUMOUR, "Clip"): 1, (TUMOUR, OEDEMA): 4, ("Clip", OEDEMA): 3}
+    assert made.overlap == 7, "the pixel with three labels is one pixel"
+    assert made.unknown == {"Scar": 4}
+    assert made.mask.labels == {9: TUMOUR, 4: "Clip", 2: OEDEMA}
+    assert not assemble_labels([], plane, labels=LABELS).mask.foreground.any()

@@ -26,7 +26,7 @@ def _item(**fields: Any) -> Dataset:
     return item
 
 
-def _read(path: Path, change: Any) -> DicomSeries:
+def read_enhanced(path: Path, change: Any) -> DicomSeries:
     frames = [Frame(GRID, k, PIXELS[:, :, k], rescale=(2.0, -1000.0 - k)) for k in range(SHAPE[2])]
     write_enhanced(path, frames, identity=["enhanced", "CANARY-ID"], change=change)
     (series,) = group_series([read_header(path)])
@@ -49,7 +49,7 @@ def _tilt(dataset: Dataset) -> None:
     dataset.SharedFunctionalGroupsSequence[0].CTAcquisitionDetailsSequence[0].GantryDetectorTilt = 12.0
 
 
-def _as_pet(dataset: Dataset) -> None:
+def as_pet(dataset: Dataset) -> None:
     """Injected at 10:00:00, corrected to 11:00:00: 370e6 x 2^-(3600 / 6586.2) = 253.314e6 Bq; 70 kg."""
     dataset.SOPClassUID, dataset.Modality, dataset.PatientWeight = EnhancedPETImageStorage, "PT", 70.0
     dataset.AttenuationCorrected, dataset.DecayCorrected = "YES", "YES"
@@ -65,7 +65,7 @@ def _as_pet(dataset: Dataset) -> None:
 
 
 def test_an_enhanced_ct_is_read_in_hounsfield_units(tmp_path: Path) -> None:
-    series = _read(tmp_path / "a.dcm", _as_ct)
+    series = read_enhanced(tmp_path / "a.dcm", _as_ct)
     assert np.array_equal(read_series(series).data, 2.0 * PIXELS - 1000 - np.arange(SHAPE[2]))
     evidence = series.evidence
     assert (evidence.modality, evidence.units, evidence.convolution_kernel) == ("CT", "HU", "B30f")
@@ -75,12 +75,12 @@ def test_an_enhanced_ct_is_read_in_hounsfield_units(tmp_path: Path) -> None:
 
 def test_a_tilted_enhanced_ct_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RejectedInput, match=r"12\.0 degrees"):
-        read_series(_read(tmp_path / "a.dcm", _tilt))
+        read_series(read_enhanced(tmp_path / "a.dcm", _tilt))
 
 
 def test_an_enhanced_pet_is_read_in_suv(tmp_path: Path) -> None:
     """Frame k holds 100 (k + 1) Bq/ml a stored value; 70000 g / 253.314e6 Bq = 2.76337e-4."""
-    series = _read(tmp_path / "a.dcm", _as_pet)
+    series = read_enhanced(tmp_path / "a.dcm", as_pet)
     expected = PIXELS * 100.0 * np.arange(1, SHAPE[2] + 1) * 2.76337e-4
     assert np.allclose(read_series(series).data, expected, rtol=1e-5)
     assert (series.evidence.units, series.evidence.suv_from) == ("BQML", "decay-correction-time")
@@ -97,18 +97,18 @@ def test_an_enhanced_pet_is_read_in_suv(tmp_path: Path) -> None:
 )
 def test_an_enhanced_pet_that_says_too_little_is_refused(tmp_path: Path, keyword: str, code: str) -> None:
     def change(dataset: Dataset) -> None:
-        _as_pet(dataset)
+        as_pet(dataset)
         delattr(dataset, keyword)
 
-    series = _read(tmp_path / "a.dcm", change)
+    series = read_enhanced(tmp_path / "a.dcm", change)
     assert [finding.code for finding in series.findings] == [code]
 
 
 def test_a_legacy_converted_pet_says_what_the_classic_files_said(tmp_path: Path) -> None:
-    """Series, acquisition and injection as of `_as_pet`; the rescale of the frames is to Bq/ml."""
+    """Series, acquisition and injection as of `as_pet`; the rescale of the frames is to Bq/ml."""
 
     def change(dataset: Dataset) -> None:
-        _as_pet(dataset)
+        as_pet(dataset)
         dataset.SOPClassUID = LegacyConvertedEnhancedPETImageStorage
         del dataset.AttenuationCorrected, dataset.DecayCorrected, dataset.DecayCorrectionDateTime
         dataset.SeriesDate, dataset.SeriesTime = "20200102", "110000"
@@ -119,7 +119,7 @@ def test_a_legacy_converted_pet_says_what_the_classic_files_said(tmp_path: Path)
         for groups in dataset.PerFrameFunctionalGroupsSequence:
             del groups.RealWorldValueMappingSequence
 
-    series = _read(tmp_path / "a.dcm", change)
+    series = read_enhanced(tmp_path / "a.dcm", change)
     assert series.findings == ()
     assert series.evidence.suv_factor == pytest.approx(2.76337e-4, rel=1e-5)
     expected = (2.0 * PIXELS - 1000 - np.arange(SHAPE[2])) * 2.76337e-4

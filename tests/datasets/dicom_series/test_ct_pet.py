@@ -164,6 +164,18 @@ def test_a_pet_without_weight_is_refused_by_the_attributes_name_and_no_other_ser
     assert "Canary" not in str(refusal)
 
 
+def test_a_pet_without_slope_is_refused_by_its_name(tmp_path: Path) -> None:
+    refusal = _refusal(_pet(tmp_path, lambda dataset, k: delattr(dataset, "RescaleSlope")))
+    assert refusal.code == "pet-header-incomplete"
+    assert "Rescale Slope (0028,1053)" in refusal.message
+
+
+def test_fewer_slices_than_the_pet_counts_are_said(tmp_path: Path) -> None:
+    series = _pet(tmp_path, lambda dataset, k: setattr(dataset, "NumberOfSlices", SHAPE[2] + 2))
+    assert [finding.code for finding in series.findings] == ["series-incomplete"]
+    assert np.abs(read_series(series).data - SUV).max() < 0.001
+
+
 def test_a_pet_that_is_not_corrected_for_attenuation_is_told(tmp_path: Path) -> None:
     series = _pet(tmp_path, is_corrected=False)
     assert series.evidence.is_attenuation_corrected is False

@@ -55,6 +55,7 @@ def test_fat_tumours_of_mstt_199_are_drawn_on_t1() -> None:
     assert protocol.drawn_roles == ("t2", "t1")
     assert protocol.label_names == {1: "Tumour", 2: "Oedema"}
     assert [label.name for label in protocol.prompted_labels] == ["Tumour"]
+    assert [(label.name, label.is_offered) for label in protocol.labels] == [("Tumour", True), ("Oedema", False)]
 
 
 def test_absent_keys_have_plain_defaults() -> None:

@@ -15,8 +15,9 @@ from annotation_backend.cases.ingesting.ingest import ingest
 from annotation_backend.cases.models import Case, ImportedMask, Ingest, Patient
 from annotation_backend.cases.registration import volumes
 from annotation_backend.cases.registration.export import export_case
+from annotation_backend.cases.registration.imported import imported_label
 from annotation_backend.cases.registration.register import register_case
-from annotation_backend.cases.registration.volumes import imported_tumour, picture_plane
+from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.cases.workers import pairs
 from datasets.errors import RejectedInput
 from datasets.formats.nifti import write_volume
@@ -167,7 +168,7 @@ def test_a_registered_case_has_pictures_and_its_mask_on_their_grid(cohort: Path,
     export_case(case)
     plane = picture_plane(case)
     assert case.slices.count() == 2 * plane.slice_count
-    tumour = imported_tumour(case)
+    tumour = imported_label(case)
     assert tumour is not None
     assert tumour.grid.matches(plane.grid)
     assert tumour.foreground.any()

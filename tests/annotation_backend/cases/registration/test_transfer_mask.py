@@ -10,9 +10,9 @@ from django.core.management import call_command
 from annotation_backend.cases.ingesting.ingest import ingest
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.export import export_cases
+from annotation_backend.cases.registration.imported import imported_label
 from annotation_backend.cases.registration.register import register_cases
 from annotation_backend.cases.registration.transfer import transfer_to_series
-from annotation_backend.cases.registration.volumes import imported_tumour
 from datasets.errors import RejectedInput
 from datasets.formats.nifti import read_mask, read_volume, write_volume
 from datasets.image.resample import resample_mask
@@ -55,7 +55,7 @@ def test_a_tumour_lands_where_the_other_series_shows_it(
     assert told["verdict"] == "accept"
     assert told["voxels"] == found.foreground.sum() > 0
     assert found.grid.matches(read_volume(series).grid)
-    tumour = imported_tumour(case)
+    tumour = imported_label(case)
     there = np.array(case.registration.record["transform"])
     truth = resample_mask(tumour, found.grid, transform=np.linalg.inv(motion @ there)).foreground
     assert 2 * (truth & found.foreground).sum() / (truth.sum() + found.foreground.sum()) > 0.9

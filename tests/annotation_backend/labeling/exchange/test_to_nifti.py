@@ -21,6 +21,8 @@ from datasets.image.mask import OEDEMA, TUMOUR, Mask
 from datasets.image.volume import Grid, Volume
 from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
 from datasets.study.case import CaseVolumes
+from datasets.study.protocol_document import read_protocol
+from datasets.study.shipped_protocols import shipped_text
 
 SHAPE = (9, 7, 5)
 LABELS = {1: TUMOUR, 2: OEDEMA}
@@ -255,6 +257,29 @@ def test_overlapping_labels_are_told_and_the_first_wins(tmp_path: Path) -> None:
     report = export_to_nifti(file, tmp_path / "b", sources=sources_of([], None), labels=[OEDEMA])
     assert report.volumes[0]["voxels"] == {OEDEMA: 10}
     assert "labels-left-out" in [finding.code for finding in report.findings]
+
+
+def test_a_protocol_gives_the_values_and_a_label_that_it_does_not_have_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    protocol = tmp_path / "own.toml"
+    words = shipped_text("mstt-199").replace('value = 2\nname = "Oedema"', 'value = 9\nname = "Cyst wall"')
+    protocol.write_text(words, encoding="utf-8")
+    regions = [_square(0, "Cyst wall"), _square(1), _square(3, "Scar")]
+    file = _file(tmp_path, [_task(5, _save(*regions))])
+    status, document = _run(capsys, "to-nifti", file, tmp_path / "out", "--protocol", protocol)
+    assert status == 1
+    assert document["volumes"][0]["voxels"] == {"Tumour": 6, "Cyst wall": 4}
+    beside = json.loads((tmp_path / "out" / "task-5.json").read_bytes())
+    assert beside["labels"] == {"1": "Tumour", "9": "Cyst wall"}
+    report = export_to_nifti(file, None, sources=sources_of([], None), protocol=read_protocol(words))
+    unknown = [finding for finding in report.findings if finding.code == "label-unknown"]
+    assert ["'Scar'" in finding.message for finding in unknown] == [True]
+    assert not [finding for finding in report.findings if finding.code == "labels-missing"]
+    back = _run(capsys, "from-nifti", tmp_path / "out" / "task-5.nii.gz", tmp_path / "t.json", "--protocol", protocol)
+    assert back[0] == 0
+    drawn = (tmp_path / "t.json").read_text(encoding="utf-8")
+    assert all(f'"{label}"' in drawn for label in ("Tumour", "Cyst wall"))
 
 
 def test_bare_brushes_take_their_names_from_the_labels_of_the_same_id(tmp_path: Path) -> None:

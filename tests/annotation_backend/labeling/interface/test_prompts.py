@@ -38,12 +38,12 @@ def _point(label: str = "Tumour point", **value: object) -> dict[str, Any]:
 
 def _refusal(region: object) -> str:
     with pytest.raises(RejectedInput) as refused:
-        read_context([region], plane=PLANE, index=0, label="Tumour")  # type: ignore[list-item]
+        read_context([region], plane=PLANE, index=0, labels=["Tumour"])  # type: ignore[list-item]
     return refused.value.code
 
 
 def test_a_box_lands_on_its_voxels() -> None:
-    [prompt] = read_context([unaccepted_prompt()], plane=PLANE, index=3, label="Tumour")
+    [prompt] = read_context([unaccepted_prompt()], plane=PLANE, index=3, labels=["Tumour"])
     [box] = prompt.prompts.boxes
     corner, opposite = PLANE.grid.to_voxel([box.corner_mm, box.opposite_mm])
     assert prompt.action is PromptKind.BOX
@@ -53,14 +53,14 @@ def test_a_box_lands_on_its_voxels() -> None:
 
 def test_clicks_keep_their_sign_and_their_id() -> None:
     regions = [_point(), {**_point(x=10.0), "is_positive": False, "id": "b2"}]
-    read = read_context(regions, plane=PLANE, index=0, label="Tumour")
+    read = read_context(regions, plane=PLANE, index=0, labels=["Tumour"])
     assert [prompt.region_id for prompt in read] == ["a1", "b2"]
     assert [prompt.prompts.clicks[0].positive for prompt in read] == [True, False]
 
 
 def test_each_label_of_the_points_means_something_else() -> None:
     labels = ["Tumour point", EXTREME_LABEL, UNDO_LABEL, START_OVER_LABEL]
-    asked = [read_context([_point(label)], plane=PLANE, index=0, label="Tumour")[0].action for label in labels]
+    asked = [read_context([_point(label)], plane=PLANE, index=0, labels=["Tumour"])[0].action for label in labels]
     assert asked == [PromptKind.POINT, PromptKind.EXTREME_POINTS, SessionCommand.UNDO, SessionCommand.START_OVER]
 
 
@@ -96,7 +96,7 @@ def test_a_prompt_on_another_picture_is_refused(change: dict[str, Any]) -> None:
 
 def test_ten_thousand_prompts_at_once_are_refused() -> None:
     with pytest.raises(RejectedInput, match=f"at most {MOST_PROMPTS}.*too-many-prompts"):
-        read_context([unaccepted_prompt()] * 10_000, plane=PLANE, index=0, label="Tumour")
+        read_context([unaccepted_prompt()] * 10_000, plane=PLANE, index=0, labels=["Tumour"])
 
 
 def test_a_rotated_box_or_picture_is_refused() -> None:
@@ -107,4 +107,6 @@ def test_a_rotated_box_or_picture_is_refused() -> None:
 
 
 def test_regions_that_are_no_prompts_are_passed_over() -> None:
-    assert read_context([{"type": "brushlabels"}, {"type": "textarea"}, {}], plane=PLANE, index=0, label="Tumour") == ()
+    assert (
+        read_context([{"type": "brushlabels"}, {"type": "textarea"}, {}], plane=PLANE, index=0, labels=["Tumour"]) == ()
+    )

@@ -12,19 +12,22 @@ from django.urls import reverse
 from annotation_backend.accounts.models import Role
 from annotation_backend.inference.models import Prediction, PromptState, Session, SessionPrompt
 from annotation_backend.inference.serving import admission
+from annotation_backend.labeling.interface.interface import label_config
 from annotation_backend.labeling.masks.controls import (
     EXTREME_LABEL,
     IMAGE,
     SMART_POINT,
     START_OVER_LABEL,
     UNDO_LABEL,
+    MaskFormat,
 )
 from annotation_backend.labeling.masks.regions import mask_of, region_of
 from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.labeling.studio.credentials import basic_auth
 from annotation_backend.registry.model_registry import models_folder, promote, register_package
-from annotation_backend.registry.models import PromptKind
+from annotation_backend.registry.models import Model, PromptKind
 from annotation_backend.studies.people import role_in
+from annotation_backend.studies.services import change_protocol
 from tests.annotation_backend.support.records import SHAPE, accounts, drawn, published, registered_case, the_study
 from training.pretrained.shipped import shipped_packages
 
@@ -215,3 +218,50 @@ def test_an_interactive_request_is_about_one_task(task: LabelingTask) -> None:
         headers={"authorization": basic_auth()},
     )
     assert (answer.status_code, answer.json()["code"]) == (400, "request-malformed")
+
+
+@pytest.fixture
+def two_labels(task: LabelingTask) -> LabelingTask:
+    """The study's protocol lets prompts draw oedema as well, for which the shipped click model was not trained."""
+    document = task.project.study.document.replace("version = 1", "version = 2", 1)
+    document = document.replace('key = "7"', 'key = "7"\nprompted = true')
+    change_protocol(task.project.study, document)
+    return LabelingTask.objects.get(pk=task.pk)
+
+
+def _labels(answer: dict[str, Any]) -> list[list[str]]:
+    return [region["value"]["brushlabels"] for region in answer["result"] if region["type"] == "brushlabels"]
+
+
+def test_a_prompt_draws_the_label_whose_control_was_used(two_labels: LabelingTask) -> None:
+    model = Model.objects.get()
+    answer = _answer(two_labels, _point("o", label="Oedema point"))
+    assert answer["refused"]["code"] == "no-serving-model"
+    assert "click prompts for Oedema" in _hint(answer)
+    assert f"{model} draws Tumour, not Oedema" in _hint(answer)
+    promote(model, study=the_study(), kinds=[PromptKind.POINT], label="Oedema")
+    drawn_oedema = _answer(two_labels, _point("o", label="Oedema point"))
+    assert _labels(drawn_oedema) == [["Oedema"]]
+    assert "in the oedema" in _hint(drawn_oedema)
+    assert _labels(_answer(two_labels, _point("t"))) == [["Tumour"]]
+    assert sorted(Session.objects.values_list("label", flat=True)) == ["", "Oedema"]
+
+
+def test_prompts_of_two_labels_do_not_mix(two_labels: LabelingTask) -> None:
+    promote(Model.objects.get(), study=the_study(), kinds=[PromptKind.POINT], label="Oedema")
+    other = region_of(drawn(), region_id="kept", score=None, label="Oedema")
+    first = _answer(two_labels, _point("a"), drafts=[_draft(other)])
+    both = _answer(two_labels, _point("a"), _point("o", 60.0, label="Oedema point"), drafts=[_draft(other)])
+    assert _labels(first) == [["Tumour"]]
+    assert {*map(tuple, _labels(both))} == {("Oedema",)}
+    assert "1 click in the oedema" in _hint(both)
+    undone = _answer(two_labels, _point("u", label=UNDO_LABEL), drafts=[_draft(other)])
+    assert {*map(tuple, _labels(undone))} == {("Oedema",)}
+    prompts = SessionPrompt.objects.filter(asks=PromptKind.POINT).values_list("session__label", "region_id", "state")
+    assert sorted(prompts) == [("", "a", PromptState.ACTIVE), ("Oedema", "o", PromptState.UNDONE)]
+
+
+def test_the_interface_offers_prompts_of_every_prompted_label(two_labels: LabelingTask) -> None:
+    config = label_config(MaskFormat.BRUSH, two_labels.project.protocol)
+    for label in ("Tumour point", "Tumour box", "Oedema point", "Oedema box", "Oedema extreme point"):
+        assert config.count(f'<Label value="{label}"') == 1

@@ -1,0 +1,52 @@
+"""Masks that came with the studies: which label of the protocol each means, and the best of one label on a case."""
+
+from collections.abc import Sequence
+
+from annotation_backend.cases.models import Case, ImportedMask
+from annotation_backend.cases.registration.volumes import mask_on_case
+from datasets.formats.nifti import read_mask
+from datasets.image.mask import Mask
+from datasets.study.protocol import Label
+
+
+def imported_label(case: Case) -> Mask | None:
+    """The mask of the label that models learn, as it came, brought onto the case's grid; None where none came."""
+    best = best_of_label(case, case.protocol.learned_label)
+    return None if best is None else mask_on_case(case, read_mask(best.path), best.series.role)
+
+
+def best_of_label(case: Case, label: Label) -> ImportedMask | None:
+    """The mask that came of a label of the case's protocol: of the image that is drawn on, then of the surest name."""
+    rows = ImportedMask.objects.filter(series__case=case).select_related("series__case")
+    meant = [row for row in rows if label_meant(row.roi_name, case.protocol.labels) == label]
+    ranked = sorted(meant, key=lambda row: (row.series.role != case.drawn_role, _rank(row.roi_name, label), row.pk))
+    return next(iter(ranked), None)
+
+
+def label_meant(roi_name: str, labels: Sequence[Label]) -> Label | None:
+    """The label that a region's name means; None where it holds no word of any.
+
+    A word inside a longer one of another label does not count: ``gtv`` in ``gtv_edema``. Of several labels the last
+    one is meant, as ``tumour_edema`` means oedema: who names a second thing speaks of that.
+
+    Args:
+        roi_name: Known words of a region's name.
+        labels: In the protocol's order.
+    """
+    name = roi_name.lower()
+    found = {label: max((word for word in _words(label) if word in name), key=len, default="") for label in labels}
+    longest = [word for word in found.values() if word]
+    meant = [
+        label for label, word in found.items() if word and not any(word != other and word in other for other in longest)
+    ]
+    return meant[-1] if meant else None
+
+
+def _words(label: Label) -> tuple[str, ...]:
+    return (*label.imported_names, label.name.lower().replace(" ", "_"))
+
+
+def _rank(roi_name: str, label: Label) -> int:
+    """The surer the name, the smaller."""
+    name, words = roi_name.lower(), _words(label)
+    return next((rank for rank, word in enumerate(words) if word in name), len(words))
