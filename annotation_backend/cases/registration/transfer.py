@@ -14,6 +14,7 @@ from datasets.image.lattice import is_box_of, mask_on
 from datasets.image.mask import Mask
 from datasets.image.volume import Volume
 from datasets.study.case import SeriesRole
+from datasets.study.shipped_protocols import FIRST, shipped_protocol
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _read_series(path: Path) -> Volume:
 
     if path.is_file():
         return read_volume_file(path)
-    found = scan_folder(path).series
+    found = scan_folder(path, protocol=shipped_protocol(FIRST)).series  # its role does not matter
     if len(found) != 1:
         raise RejectedInput(
             "transfer-series",
