@@ -73,7 +73,7 @@ def measure(source: Path, folder: Path) -> list[Stage]:
     """Takes one patient's studies to pictures in `folder`, as ingest, registration and export do."""
     stages = Stages(folder)
     with stages.stage("imports"):
-        from curation.pairing.pairing import load_pair, pair_series
+        from curation.pairing.pairing import load_images, pair_series
         from curation.registration.register import register
         from curation.scanning.scan import scan_folder
         from curation.slices.checkerboard import checkerboard
@@ -81,13 +81,13 @@ def measure(source: Path, folder: Path) -> list[Stage]:
         from datasets.files import sha256_of_file, write_bytes
         from datasets.formats.nifti import read_volume, write_mask, write_volume
         from datasets.pictures.picture_plane import PicturePlane
-        from datasets.study.case import CaseVolumes, SeriesRole, annotated_role
+        from datasets.study.case import CaseVolumes, SeriesRole, TissueType, annotated_role
     with stages.stage("look at every file"):
         scan = scan_folder(source, protocol=shipped_protocol(FIRST))
     with stages.stage("pair, digests of the files"):
         [pair] = pair_series(scan, protocol=shipped_protocol(FIRST)).pairs
     with stages.stage("read voxels and masks"):
-        loaded = load_pair(pair)
+        loaded = load_images(pair)
     with stages.stage("write series and masks, digests"):
         for role, volume in loaded.volumes.items():
             write_volume(folder / "series" / f"{role}.nii.gz", volume)
@@ -99,7 +99,9 @@ def measure(source: Path, folder: Path) -> list[Stage]:
         series = {role: read_volume(folder / "series" / f"{role}.nii.gz") for role in SeriesRole}
     del loaded
     with stages.stage(REGISTRATION):
-        found = register(series[SeriesRole.T1], series[SeriesRole.T2], annotated=annotated_role(pair.tissue_type))
+        found = register(
+            series[SeriesRole.T1], series[SeriesRole.T2], annotated=annotated_role(TissueType(pair.tissue_type))
+        )
     with stages.stage("write registered volumes, digests"):
         for role, volume in ((SeriesRole.T1, found.t1), (SeriesRole.T2, found.t2)):
             write_volume(folder / "registration" / f"{role}.nii.gz", volume)
