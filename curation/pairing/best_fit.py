@@ -5,6 +5,7 @@ A wrong choice costs more than a question: it is made only where it leads every 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 
 from curation.pairing import together
 from curation.pairing.candidates import Candidate
@@ -70,7 +71,8 @@ def fit_together(usable: Usable, protocol: Protocol, anchor: str, who: str) -> C
     if not any(one.is_whole for one in found):
         return asks.because("ambiguous-series", f"one series may be {_one_of_all(usable)}", list_all=False)
     if all(one.is_by_person for candidates in usable.values() for one in candidates):
-        return _in_order(usable, {anchor: found[0].anchor, **{role: found[0].by_role[role][0] for role in others}})
+        chosen = {anchor: found[0].anchor, **{role: found[0].by_role[role][0] for role in others}}
+        return _distinct({role: chosen[role] for role in usable}, asks)
     visits = {one.anchor.series.study_key for one in found if one.of_one_visit().is_whole}
     if len(visits) > 1:
         return asks.because("several-studies", f"{len(visits)} studies have {_all_of(usable)}", found)
@@ -179,15 +181,20 @@ def _leading(found: list[Partners], usable: Usable, anchor: str, asks: _Asks) ->
     members = {role: tuple(candidates) for role, candidates in close.items()}
     if any(len(candidates) > 1 for candidates in members.values()):
         return asks.which(members)
-    return {role: candidates[0] for role, candidates in members.items()}
+    return _distinct({role: candidates[0] for role, candidates in members.items()}, asks)
 
 
-def _in_order(usable: Usable, chosen: Chosen) -> Chosen:
-    return {role: chosen[role] for role in usable}
+def _distinct(chosen: Chosen, asks: _Asks) -> Chosen | Finding:
+    """The choice, or the question where one series would be two images."""
+    for one, other in combinations(chosen, 2):
+        if chosen[one].series is chosen[other].series:
+            why = f"one series may be {_one_of_all([one, other])}"
+            return asks.because("ambiguous-series", why, list_all=False)
+    return chosen
 
 
-def _one_of_all(usable: Usable) -> str:
-    return " as well as ".join(f"the {spoken(role)}" for role in usable)
+def _one_of_all(roles: Iterable[str]) -> str:
+    return " as well as ".join(f"the {spoken(role)}" for role in roles)
 
 
 def _all_of(usable: Usable) -> str:

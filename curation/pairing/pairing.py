@@ -23,7 +23,8 @@ from curation.pairing.series_choice import (
     SeriesChoice,
 )
 from curation.scanning.case_table import CaseDescription
-from curation.scanning.found_series import FolderScan
+from curation.scanning.found_series import FolderScan, FoundSeries
+from curation.series.preferences import strictest_first
 from curation.series.ranking import judge_patient
 from datasets.finding import Finding
 from datasets.study.protocol import Protocol
@@ -138,9 +139,7 @@ class _Patient:
         """The optional images that fit the one that is drawn on; None where a person's choice is not there."""
         taken: Chosen = {}
         noted: list[Finding] = []
-        for image in self._protocol.images:
-            if image.is_required:
-                continue
+        for image in strictest_first(self._protocol):
             chosen = self._by_person.get(image.name, "")
             found, said = candidates_for(image, self._judged, self._who, chosen=chosen)
             if chosen and not found:
@@ -158,8 +157,9 @@ class _Patient:
                 noted.append(optional_unclear(best, image))
                 continue
             one = best[image.name]
-            if any(one.series.source_sha256 == choice.source_sha256 for choice in choices.values()):
-                noted.append(optional_unclear(same_images((self._anchor, image.name), self._who), image))
+            twins = [role for role, choice in choices.items() if _is_copy(one.series, choice.series)]
+            if twins:
+                noted.append(optional_unclear(same_images((twins[0], image.name), self._who), image))
                 continue
             taken[image.name] = one
         return taken, noted
@@ -186,10 +186,12 @@ class _Patient:
 
 
 def _copies(choices: Mapping[str, SeriesChoice]) -> tuple[str, ...]:
-    """Two roles whose series are copies of the same bytes; () for none. Two stacks of one DICOM file are not."""
-    for one, other in combinations(choices, 2):
-        first, second = choices[one], choices[other]
-        is_one_file = first.series.dicom is not None and first.series.files == second.series.files
-        if first.source_sha256 == second.source_sha256 and not is_one_file:
-            return one, other
-    return ()
+    """Two roles whose series are copies of the same bytes; () for none."""
+    pairs = combinations(choices, 2)
+    return next((pair for pair in pairs if _is_copy(choices[pair[0]].series, choices[pair[1]].series)), ())
+
+
+def _is_copy(one: FoundSeries, other: FoundSeries) -> bool:
+    """Whether two series are copies of the same bytes. Two stacks of one DICOM file are not."""
+    is_one_file = one.dicom is not None and one.files == other.files
+    return one.source_sha256 == other.source_sha256 and not is_one_file

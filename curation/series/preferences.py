@@ -7,7 +7,7 @@ from curation.series.header_physics import is_gradient_echo, is_single_shot
 from curation.series.pet_rules import is_corrected
 from curation.series.signs import is_contrast_enhanced, is_fat_suppressed, is_made_of_others, words_of
 from datasets.dicom.header import SeriesEvidence
-from datasets.study.protocol import ImageRole, Modality, Wanted, Weighting
+from datasets.study.protocol import ImageRole, Modality, Protocol, Wanted, WantedPlane, Weighting
 
 IsBetter = Callable[[SeriesEvidence], bool]
 
@@ -42,3 +42,25 @@ def _better_mr(image: ImageRole) -> Iterator[tuple[str, IsBetter]]:
 
 def _is_single_shot(evidence: SeriesEvidence) -> bool:
     return is_single_shot(evidence) or words_of(evidence).single_shot
+
+
+def stricter_than(image: ImageRole, protocol: Protocol) -> list[ImageRole]:
+    """The images of the same kind that require what this one only allows: what fits them is theirs first."""
+    alike = [
+        one
+        for one in protocol.images
+        if one is not image and (one.modality, one.weighting) == (image.modality, image.weighting)
+    ]
+    return [one for one in alike if _asks_for(one) > _asks_for(image)]
+
+
+def strictest_first(protocol: Protocol) -> list[ImageRole]:
+    """The optional images, those that require more first, since fewer series fit them."""
+    optional = [image for image in protocol.images if not image.is_required]
+    return sorted(optional, key=lambda image: -len(_asks_for(image)))
+
+
+def _asks_for(image: ImageRole) -> frozenset[str]:
+    wishes = {"fat": image.fat_suppression is Wanted.REQUIRE, "contrast": image.contrast is Wanted.REQUIRE}
+    wishes["plane"] = image.plane is not WantedPlane.ANY
+    return frozenset(name for name, is_required in wishes.items() if is_required)

@@ -11,7 +11,7 @@ from curation.series.header_physics import image_type_words
 from curation.series.judgement import REFUSED, Judgement, Reason
 from curation.series.kind import KIND_OF_REFUSAL, SeriesKind
 from curation.series.kind_of_series import kind_of
-from curation.series.preferences import better_ones
+from curation.series.preferences import better_ones, stricter_than
 from curation.series.role_rules import NOT_ENHANCED, judge
 from curation.series.signs import is_contrast_enhanced
 from datasets.dicom.header import Plane
@@ -84,6 +84,9 @@ def judge_patient(series: Sequence[FoundSeries], protocol: Protocol) -> list[Jud
                 judged[index] = judged[index].and_also(image.name, reason)
         for index in _shown_by_times(judged, image):
             judged[index] = judged[index].enhanced_by_times(image.name)
+    for image in protocol.images:
+        for index, reason in list(_wanted_elsewhere(judged, image, stricter_than(image, protocol))):
+            judged[index] = judged[index].and_also(image.name, reason)
     return judged
 
 
@@ -211,6 +214,15 @@ def _preferences(judged: Sequence[JudgedSeries], image: ImageRole) -> _Additions
             for index in fitting:
                 if index not in better and any(_shows_as_much(judged[other], judged[index]) for other in better):
                     yield index, Reason(BESIDE_A_BETTER_ONE, words)
+
+
+def _wanted_elsewhere(judged: Sequence[JudgedSeries], image: ImageRole, stricter: Sequence[ImageRole]) -> _Additions:
+    """Of two series, the one that an image with stricter wishes wants stands back: it is that image's first."""
+    for study in _of_studies(judged):
+        fitting = [index for index in study if judged[index].fits(image.name)]
+        claimed = [index for index in fitting if any(judged[index].fits(other.name) for other in stricter)]
+        if len(claimed) < len(fitting):
+            yield from ((index, Reason(BESIDE_A_BETTER_ONE, "fits an image that requires more")) for index in claimed)
 
 
 def _shows_as_much(one: JudgedSeries, other: JudgedSeries) -> bool:

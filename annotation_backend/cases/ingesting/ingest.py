@@ -222,8 +222,9 @@ class _Run:
         if self._record is None:
             return []
         others = Case.objects.in_use().filter(patient=patient_of(self._study, pair.patient_key))
-        known = _known(self._study, pair)
-        others = others.exclude(pk=known.pk if known else None).prefetch_related("series")
+        if (known := _known(self._study, pair)) is not None:
+            others = others.exclude(pk=known.pk)
+        others = others.prefetch_related("series")
         return [case for case in others if {row.evidence.get("series") for row in case.series.all()} <= references]
 
     def _supersede(self, case: Case, pair: "PatientImages") -> Iterator[Finding]:

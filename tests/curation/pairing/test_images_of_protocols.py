@@ -42,11 +42,8 @@ def test_optional_images_that_are_missing_are_noted_and_no_refusal(tmp_path: Pat
     pairing = images_of(tmp_path, LIPOMA)
     (images,) = pairing.pairs
     assert (list(images.chosen), pairing.findings) == (["t1"], ())
-    assert [(finding.level, finding.code) for finding in images.findings] == [
-        (Level.INFO, "no-t1_contrast"),
-        (Level.INFO, "no-t2"),
-        (Level.INFO, "no-t2_fs"),
-    ]
+    missing = {(finding.level, finding.code) for finding in images.findings}
+    assert missing == {(Level.INFO, f"no-{role}") for role in ("t1_contrast", "t2", "t2_fs")}
     assert all("goes on without it" in finding.message for finding in images.findings)
 
 
@@ -192,3 +189,26 @@ def test_a_folder_that_fits_somebody_says_nothing(tmp_path: Path) -> None:
     put(tmp_path / "P2", "t2")
     scan = scan_folder(tmp_path, protocol=T1_ALONE)
     assert fits_nobody(scan, T1_ALONE, pair_series(scan, protocol=T1_ALONE)) == []
+
+
+def test_a_series_that_a_stricter_image_requires_is_left_to_it(tmp_path: Path) -> None:
+    """The first T2 of this protocol may be with fat suppression or without; the second must be with it."""
+    text = shipped_text("lipoma").replace('weighting = "T2"\nfat_suppression = "refuse"', 'weighting = "T2"', 1)
+    write(tmp_path, T1)
+    write(tmp_path, T2)
+    protocol = read_protocol(text)
+    (one,) = images_of(tmp_path, protocol).pairs
+    assert list(one.chosen) == ["t1", "t2_fs"]
+    write(tmp_path, replace(T2, description="AX T2", scan_options=""))
+    (both,) = images_of(tmp_path, protocol).pairs
+    described = {role: choice.series.evidence.series_description for role, choice in both.chosen.items()}
+    assert described == {"t1": "AX T1", "t2": "AX T2", "t2_fs": "AX T2 FS"}
+
+
+def test_one_series_is_never_two_required_images(tmp_path: Path) -> None:
+    text = shipped_text("lipoma").replace("required = false\n", "").replace('fat_suppression = "refuse"', "")
+    required = read_protocol(text.replace('contrast = "require"', 'contrast = "allow"'))
+    write(tmp_path, T1)
+    write(tmp_path, T2)
+    pairing = images_of(tmp_path, required)
+    assert (pairing.pairs, [finding.code for finding in pairing.findings]) == ((), ["ambiguous-series"])
