@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from datasets.study.shipped_protocols import FIRST, shipped_protocol
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 STS_001 = REPOSITORY.parent / "shared" / "data" / "sts" / "dicom" / "STS_001"
 LIMIT_SECONDS = 5.0
@@ -81,11 +83,10 @@ def measure(source: Path, folder: Path) -> list[Stage]:
         from datasets.formats.nifti import read_volume, write_mask, write_volume
         from datasets.pictures.picture_plane import PicturePlane
         from datasets.study.case import CaseVolumes
-        from datasets.study.shipped_protocols import FIRST, shipped_protocol
     with stages.stage("look at every file"):
-        scan = scan_folder(source)
+        scan = scan_folder(source, protocol=shipped_protocol(FIRST))
     with stages.stage("pair, digests of the files"):
-        [pair] = pair_series(scan).pairs
+        [pair] = pair_series(scan, protocol=shipped_protocol(FIRST)).pairs
     with stages.stage("read voxels and masks"):
         loaded = load_pair(pair)
     with stages.stage("write series and masks, digests"):

@@ -62,7 +62,7 @@ def transfer_to_series(
         raise RejectedInput("output-name", "The output's name does not end in .nii.gz.", remedy="Name it so.")
     require_sound(case)
     drawn, findings = _mask_on_case(case, mask, role)
-    other = _read_series(series)
+    other = _read_series(case, series)
     placed, quality = place_series(other, _still(case))
     doubts = tuple(check.message for check in quality.checks if check.verdict is not Verdict.ACCEPT)
     if quality.verdict is Verdict.REJECT:
@@ -131,13 +131,13 @@ def _own_grid(case: Case, mask: Mask, role: str | None) -> tuple[str, Grid]:
     return next(((one, grid) for one, grid in grids if is_box_of(grid, mask.grid)), grids[0])
 
 
-def _read_series(path: Path) -> Volume:
+def _read_series(case: Case, path: Path) -> Volume:
     from curation.scanning.scan import scan_folder
     from datasets.formats.volume_file import read_volume as read_volume_file
 
     if path.is_file():
         return read_volume_file(path)
-    found = scan_folder(path).series
+    found = scan_folder(path, protocol=case.protocol).series  # its role does not matter
     if len(found) != 1:
         raise RejectedInput(
             "transfer-series",

@@ -1,5 +1,7 @@
 """Pages of cases and patients, and the pictures that Label Studio's browser opens by capability."""
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotFound, HttpResponseNotModified
@@ -26,6 +28,7 @@ from annotation_backend.studies.pages import may, require_role, study_page
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes
 from datasets.image.intensity import STANDARD
+from datasets.study.protocol import Protocol
 
 READERS = DECIDERS
 
@@ -59,11 +62,12 @@ def case_page(request: HttpRequest, study: Study, code: str) -> HttpResponse:
 @study_page(*READERS)
 @require_http_methods(["GET", "POST"])
 def patient_page(request: HttpRequest, study: Study, code: str) -> HttpResponse:
-    """A patient's series at the last ingest, and a form to choose the T1 and the T2 among them."""
+    """A patient's series at the last ingest, and a form to choose the study's images among them."""
     patient = get_object_or_404(Patient, study=study, code=code)
+    protocol = study.protocol
     row = patient.ingests.select_related("case").order_by("pk").last()
     considered = row.considered if row else []
-    form = SeriesForm([series["reference"] for series in considered], request.POST or None)
+    form = SeriesForm([series["reference"] for series in considered], protocol, request.POST or None)
     status = 200
     if request.method == "POST":
         require_role(request, Role.DATA_MANAGER)
@@ -74,11 +78,26 @@ def patient_page(request: HttpRequest, study: Study, code: str) -> HttpResponse:
         "patient": patient,
         "row": row,
         "form": form,
-        "chosen": chosen_by_people(patient),
+        "images": protocol.images,
+        "considered": [_judged(series, protocol) for series in considered],
+        "chosen": [
+            (protocol.image(role).title if role in protocol.roles else role, choice)
+            for role, choice in chosen_by_people(patient).items()
+        ],
         "cases": patient.cases.filter(is_rehearsal=False).prefetch_related("exclusions"),
         "may_choose": may(request, Role.DATA_MANAGER),
     }
     return render(request, "cases/patient.html", context, status=status)
+
+
+def _judged(series: dict[str, Any], protocol: Protocol) -> dict[str, Any]:
+    """A series that was considered, with its points and reasons for each image; earlier ingests lack later images."""
+    taken = series.get("chosen_as") or ""
+    images = [
+        {"image": image, "points": series["scores"].get(image.name), "reasons": series["reasons"].get(image.name, [])}
+        for image in protocol.images
+    ]
+    return {**series, "images": images, "taken_as": protocol.image(taken).title if taken in protocol.roles else taken}
 
 
 def _chose(request: HttpRequest, patient: Patient, form: SeriesForm) -> bool:

@@ -16,11 +16,10 @@ from datasets.files import sha256_of_file, write_bytes
 from datasets.finding import Finding
 from datasets.formats.nifti import write_mask, write_volume
 from datasets.image.mask import Mask
-from datasets.study.case import SeriesRole
 from datasets.study.protocol import Protocol
 
 if TYPE_CHECKING:
-    from curation.pairing.pairing import LoadedPair, PatientPair
+    from curation.pairing.pairing import LoadedImages, PatientImages
 
 _USUAL_WORDS = {
     *("gtv", "ctv", "ptv", "mass", "tumour", "tumor", "lesion", "edema", "oedema", "necrosis"),
@@ -31,7 +30,7 @@ _USUAL_WORDS = {
 
 @dataclass(frozen=True)
 class PairTask:
-    """A pair that is to be read and stored.
+    """A patient's images that are to be read and stored.
 
     Args:
         pair: The series and masks to read.
@@ -41,7 +40,7 @@ class PairTask:
         words: Words of regions' names that are kept, as `region_words` gives them.
     """
 
-    pair: "PatientPair" = field(repr=False)
+    pair: "PatientImages" = field(repr=False)
     scratch: Path = field(repr=False)
     known_masks: frozenset[str] | None = None
     taken_names: frozenset[str] = frozenset()
@@ -52,7 +51,7 @@ class PairTask:
 class StoredMask:
     """An imported mask's file, and where it came from; the values of an `ImportedMask`."""
 
-    role: SeriesRole
+    role: str
     roi_name: str
     file: str
     sha256: str
@@ -61,32 +60,34 @@ class StoredMask:
 
 @dataclass(frozen=True)
 class StoredPair:
-    """A pair in scratch.
+    """A patient's images in scratch.
 
     Args:
         folder: Holds ``series/``.
         series: Role to the digest of its file ``series/<role>.nii.gz``; empty where only masks were asked for.
         masks: The masks beside them.
-        findings: The pair's own, and the masks that are left out.
+        findings: The images' own, and the masks that are left out.
     """
 
     folder: Path = field(repr=False)
-    series: Mapping[SeriesRole, str]
+    series: Mapping[str, str]
     masks: tuple[StoredMask, ...]
     findings: tuple[Finding, ...]
 
 
 def store_pair(task: PairTask) -> StoredPair:
-    """Reads a pair and its masks and writes them as NIfTI, with a thumbnail of each series.
+    """Reads a patient's images and their masks and writes them as NIfTI, with a thumbnail of each series.
 
     Raises:
         RejectedInput: A volume cannot be read.
     """
-    from curation.pairing.pairing import load_pair
+    from curation.pairing.pairing import load_images
 
     folder = new_folder(task.scratch)
-    loaded = load_pair(task.pair)
-    series = {} if task.known_masks is not None else {role: _write_series(folder, role, loaded) for role in SeriesRole}
+    loaded = load_images(task.pair)
+    series = (
+        {} if task.known_masks is not None else {role: _write_series(folder, role, loaded) for role in loaded.volumes}
+    )
     return StoredPair(folder, series, tuple(_write_masks(folder, loaded, task)), loaded.findings)
 
 
@@ -110,14 +111,14 @@ def _words_of(name: str) -> list[str]:
     return [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
 
 
-def _write_series(folder: Path, role: SeriesRole, loaded: "LoadedPair") -> str:
-    path = folder / "series" / f"{role.value}.nii.gz"
+def _write_series(folder: Path, role: str, loaded: "LoadedImages") -> str:
+    path = folder / "series" / f"{role}.nii.gz"
     write_volume(path, loaded.volumes[role])
-    write_bytes(folder / "series" / f"{role.value}.png", thumbnail(loaded.volumes[role]))
+    write_bytes(folder / "series" / f"{role}.png", thumbnail(loaded.volumes[role]))
     return sha256_of_file(path)
 
 
-def _write_masks(folder: Path, loaded: "LoadedPair", task: PairTask) -> Iterable[StoredMask]:
+def _write_masks(folder: Path, loaded: "LoadedImages", task: PairTask) -> Iterable[StoredMask]:
     taken = set(task.taken_names)
     for role, regions in loaded.masks.items():
         for number, (roi_name, mask) in enumerate(regions.items(), start=1):
@@ -127,17 +128,17 @@ def _write_masks(folder: Path, loaded: "LoadedPair", task: PairTask) -> Iterable
                 yield _write_mask(folder, role, name, mask, source=source)
 
 
-def _free_name(name: str, role: SeriesRole, taken: set[str]) -> str:
+def _free_name(name: str, role: str, taken: set[str]) -> str:
     """The name, or the name with the next free number."""
     free, number = name, 1
-    while f"{role.value}/{free}" in taken:
+    while f"{role}/{free}" in taken:
         number += 1
         free = f"{name}_{number}"
-    taken.add(f"{role.value}/{free}")
+    taken.add(f"{role}/{free}")
     return free
 
 
-def _write_mask(folder: Path, role: SeriesRole, name: str, mask: Mask, *, source: str) -> StoredMask:
-    file = f"series/{role.value}-{name}.nii.gz"
+def _write_mask(folder: Path, role: str, name: str, mask: Mask, *, source: str) -> StoredMask:
+    file = f"series/{role}-{name}.nii.gz"
     write_mask(folder / file, mask)
     return StoredMask(role, name, file, sha256=sha256_of_file(folder / file), source_sha256=source)
