@@ -11,9 +11,9 @@ from annotation_backend.cases.models.case import (
     title_of,
 )
 from annotation_backend.cases.models.damage import Damage
+from annotation_backend.cases.models.image import CaseImage
 from annotation_backend.cases.models.ingest import ChosenSeries, Ingest, IngestOutcome, IngestPatient
 from annotation_backend.cases.models.registration import (
-    CaseImage,
     RedoState,
     Registration,
     RegistrationRedo,

@@ -1,18 +1,15 @@
 """Patient, Case, Series and the masks that came with them: the records behind a case's files."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from annotation_backend.accounts.models import User
+from annotation_backend.cases.models.image import CaseImage
 from annotation_backend.cases.signals import annotated_asked, published_asked
 from annotation_backend.studies.models import Study
 from datasets.study.protocol import UNKNOWN_TISSUE, Modality, Protocol
-
-if TYPE_CHECKING:
-    from annotation_backend.cases.models.registration import CaseImage
 
 
 class Patient(models.Model):
@@ -120,7 +117,7 @@ class Case(models.Model):
         return bool(self.images_sha256)
 
     @property
-    def shown_images(self) -> "list[CaseImage]":
+    def shown_images(self) -> list[CaseImage]:
         """Its images on its grid without those that are left out, in the order of the protocol."""
         left = {row.role for row in self.registrations.all() if row.verdict == VerdictOfRegistration.LEFT_OUT}
         order = {role: number for number, role in enumerate(self.protocol.roles)}

@@ -1,4 +1,4 @@
-"""Images on a case's grid, how each came there, verdicts of the checks and of people, and requests to redo it."""
+"""How an image came onto a case's grid, verdicts of the checks and of people, and requests to do it again."""
 
 from pathlib import Path
 from typing import Any
@@ -7,27 +7,6 @@ from django.db import models
 
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models.case import DOUBTFUL, Case, VerdictOfRegistration, title_of
-
-
-class CaseImage(models.Model):
-    """One image of a case on the case's grid."""
-
-    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="images")
-    role = models.CharField(max_length=16)
-    file = models.CharField(max_length=200, help_text="Relative to the case's folder")
-    sha256 = models.CharField(max_length=64)
-
-    class Meta:
-        ordering = ["pk"]
-        constraints = [models.UniqueConstraint(fields=["case", "role"], name="one_image_per_role")]
-
-    def __str__(self) -> str:
-        return f"{self.role} on the grid of {self.case}"
-
-    @property
-    def path(self) -> Path:
-        """The volume's NIfTI file."""
-        return self.case.folder / self.file
 
 
 class Registration(models.Model):

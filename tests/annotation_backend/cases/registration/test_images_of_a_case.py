@@ -23,7 +23,7 @@ from datasets.errors import RejectedInput
 from datasets.formats.nifti import read_grid, read_volume
 from datasets.image.mask import Mask
 from datasets.image.volume import Grid, Volume
-from tests.annotation_backend.support.images import CT_GRID, PET_GRID, case_of, ct, pet, study_of
+from tests.annotation_backend.cases.registration.limbs import CT_GRID, PET_GRID, case_of, ct, pet, study_of
 from tests.curation.registration.test_register import T1_GRID, T2_GRID, elsewhere, painted, turned
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from annotation_backend.cases.models import Case
 from annotation_backend.inference.serving import loaded
 from annotation_backend.inference.serving.loaded import loaded_volumes, segmenter_of
 from datasets.study.case import CaseVolumes
@@ -32,10 +33,10 @@ def test_many_cases_stay_under_the_bound(memory: MemoryBudget) -> None:
 
 
 def test_many_who_ask_for_a_case_read_it_once(memory: MemoryBudget, monkeypatch: pytest.MonkeyPatch) -> None:
-    case, read = registered_case(), []
+    case, read = Case.objects.with_images().get(pk=registered_case().pk), []
     real = loaded.case_volumes
     monkeypatch.setattr(loaded, "case_volumes", lambda asked: read.append(asked) or real(asked))
-    case.picture_plane, case.registrations.get().record
+    list(case.images.all()), list(case.registrations.all())  # read here: the threads have other connections
     list(case.series.all())
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: loaded_volumes(case), range(16)))
