@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponsePermanentRedirect, HttpResponseRedirect
 from django.http.response import HttpResponseRedirectBase
 from django.urls import Resolver404, ResolverMatch, path, resolve, reverse
+from django.views.decorators.http import require_http_methods
 
 from annotation_backend.accounts.permissions import signed_in_user
 from annotation_backend.cases.models import Case, Patient
@@ -23,6 +24,7 @@ _NO_STUDY = "/studies/-"
 
 
 @login_required
+@require_http_methods(["GET", "HEAD", "POST"])
 def former_page(request: HttpRequest, **_values: str) -> HttpResponseRedirectBase:
     """Leads to the page of the study that the address is about, where that is there for the person.
 
@@ -32,13 +34,15 @@ def former_page(request: HttpRequest, **_values: str) -> HttpResponseRedirectBas
     mine = studies_of(signed_in_user(request))
     owner = _owner_of(match)
     query = f"?{request.META['QUERY_STRING']}" if request.META.get("QUERY_STRING") else ""
+    keeps_method = request.method == "POST"  # a form of a page that was loaded before
     if owner is None:
         only = list(mine[:2])
-        return HttpResponseRedirect(_address(match, only[0]) + query if len(only) == 1 else reverse("home"))
+        if len(only) != 1:
+            return HttpResponseRedirect(reverse("home"))
+        return HttpResponseRedirect(_address(match, only[0]) + query, preserve_request=keeps_method)
     study = mine.filter(pk__in=owner).first()
     if study is None:
         raise Http404
-    keeps_method = request.method not in ("GET", "HEAD")  # a form of a page that was loaded before
     return HttpResponsePermanentRedirect(_address(match, study) + query, preserve_request=keeps_method)
 
 

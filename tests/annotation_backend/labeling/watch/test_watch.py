@@ -467,7 +467,7 @@ def test_changes_are_shown_to_reviewers_until_one_has_seen_them(
     client.force_login(first_account(Role.RADIOLOGIST))
     page = client.get(page_at("finding-list")).content.decode()
     assert "another backend beside ours" in page
-    assert str(annotator) in page
+    assert f"Annotator {annotator.pk}" in page
     assert ELSEWHERE not in page
     row = StudioChange.objects.get(subject=Subject.BACKEND)
     assert client.post(page_at("change-seen", row.pk)).status_code == 302
