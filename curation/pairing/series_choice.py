@@ -77,6 +77,7 @@ class SeriesChoice:
             "runner_up_reasons": list(self.runner_up_reasons),
             "lead": self.lead,
             "source_sha256": self.source_sha256,
+            "frame": sha256_of_bytes(self.series.frame_of_reference.encode()) if self.series.frame_of_reference else "",
         }
 
 

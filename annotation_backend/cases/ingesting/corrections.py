@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from annotation_backend.cases.models import Case
+from annotation_backend.cases.models import Case, title_of
 from datasets.finding import Finding, Level
 from datasets.study.protocol import UNKNOWN_TISSUE
 
@@ -40,12 +40,12 @@ def _tissue_taken(case: Case, tissue: str) -> Finding:
     if role == case.drawn_role:
         return _taken(case, f"The tissue type is changed to {tissue}.")
     message = (
-        f"The tissue type is changed to {tissue}: {_title(case, role)} is drawn on instead of "
-        f"{_title(case, case.drawn_role)}"
+        f"The tissue type is changed to {tissue}: {title_of(case, role)} is drawn on instead of "
+        f"{title_of(case, case.drawn_role)}"
     )
     if case.is_registered and not case.is_published:
         remedy = f"Run `manage.py register_cases --redo --case {case.code}` and `manage.py export_slices`, so that its "
-        return _taken(case, f"{message}.", remedy + f"pixels are those of {_title(case, role)}.")
+        return _taken(case, f"{message}.", remedy + f"pixels are those of {title_of(case, role)}.")
     if case.is_registered:
         message += ", on the pixels that it was published with"
     return _taken(case, f"{message}.")
@@ -57,7 +57,7 @@ def _taken(case: Case, message: str, remedy: str = "") -> Finding:
 
 
 def _too_late(case: Case, tissue: str) -> Finding:
-    kept = _title(case, case.drawn_role)
+    kept = title_of(case, case.drawn_role)
     message = (
         f"Somebody has drawn on {kept} already, and with the tissue type {tissue} another sequence would be "
         f"drawn on; {case.tissue_type} is kept."
@@ -68,5 +68,5 @@ def _too_late(case: Case, tissue: str) -> Finding:
     return Finding(Level.WARNING, "tissue-type-too-late", message, remedy, case.code)
 
 
-def _title(case: Case, role: str) -> str:
+def title_of(case: Case, role: str) -> str:
     return case.protocol.image(role).title

@@ -37,8 +37,8 @@ READERS = DECIDERS
 @require_GET
 def case_list(request: HttpRequest, study: Study) -> HttpResponse:
     """All cases of the study and how far each is."""
-    cases = Case.objects.filter(study=study, is_rehearsal=False).select_related("study", "patient", "registration")
-    cases = cases.prefetch_related("series__case__study", "exclusions")
+    cases = Case.objects.filter(study=study, is_rehearsal=False).select_related("study", "patient")
+    cases = cases.prefetch_related("registrations", "series__case__study", "exclusions")
     return render(request, "cases/list.html", {"cases": cases})
 
 
@@ -53,7 +53,7 @@ def case_page(request: HttpRequest, study: Study, code: str) -> HttpResponse:
         "exclusion": case.exclusion,
         "damages": damages(case),
         "shows_pictures": may_read or case.exclusion is None,
-        "pictures": case.slices.filter(role=case.annotated_role.value),
+        "pictures": case.slices.filter(role=case.drawn_role),
         "may_read": may_read,
     }
     return render(request, "cases/case.html", context)
@@ -115,10 +115,13 @@ def _chose(request: HttpRequest, patient: Patient, form: SeriesForm) -> bool:
 @study_page()
 @require_GET
 def checkerboard(request: HttpRequest, study: Study, code: str) -> HttpResponse:
-    """T1 and T2 in alternating tiles."""
-    case = get_object_or_404(Case, study=study, code=code, registration__isnull=False)
+    """The two images of a case's first registration in alternating tiles."""
+    case = get_object_or_404(Case, study=study, code=code)
     require_shown(case, signed_in_user(request))
-    return png_answer(request, whole_bytes(checkerboard_file(case)))
+    registration = case.registrations.first()
+    if registration is None:
+        raise Http404
+    return png_answer(request, whole_bytes(checkerboard_file(registration)))
 
 
 @study_page()
@@ -159,8 +162,8 @@ def capability_picture(request: HttpRequest, token: str) -> HttpResponse:
 @study_page()
 @require_GET
 def thumbnail(request: HttpRequest, study: Study, code: str, kind: str) -> HttpResponse:
-    """A small picture of a case: its T1, its T2, or both in tiles."""
-    case = get_object_or_404(Case.objects.select_related("registration"), study=study, code=code)
+    """A small picture of a case: one of its series, or two images in tiles."""
+    case = get_object_or_404(Case.objects.with_images(), study=study, code=code)
     require_shown(case, signed_in_user(request))
     if kind not in thumbnails(case):
         raise Http404

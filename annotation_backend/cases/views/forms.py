@@ -22,6 +22,7 @@ class RegistrationVerdictForm(forms.Form):
 class RedoForm(forms.Form):
     """Register again with other settings."""
 
+    role = forms.SlugField(required=False, max_length=16, widget=forms.HiddenInput)
     preset = forms.ChoiceField(choices=[(name, name) for name in PRESETS])
     motion = forms.ChoiceField(choices=[(name, name) for name in MOTIONS], initial="affine")
 

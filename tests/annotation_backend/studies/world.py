@@ -74,8 +74,7 @@ def filled(name: str, folder: Path, *, number: int) -> Filled:
     assert mask is not None
     Review.objects.create(mask=mask, reviewer=people[Role.RADIOLOGIST], verdict="return", comment=f"comment of {name}")
     doubt = registered_case(study.code("C", 2), study=study)
-    doubt.registration.verdict = "look"
-    doubt.registration.save()
+    doubt.registrations.update(verdict="look")
     finding = AnnotationFinding.objects.create(annotation=save, kind=FindingKind.LABEL, label=f"label of {name}")
     change = StudioChange.objects.create(
         project=tasks[0].project, case=case, subject=Subject.PICTURE, name=f"change in {name}", slices=[2]
