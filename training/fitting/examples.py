@@ -14,6 +14,7 @@ from datasets.image.orientation import as_ras
 from datasets.image.volume import Volume
 from training.inputs.canvas import Picture, Region, Shape, resized
 from training.inputs.intensity_rules import Greys, IntensityRule, on_canvas
+from training.inputs.kinds import image_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,21 +76,6 @@ class Example:
             RejectedInput: There is no such image.
         """
         return np.ascontiguousarray(as_ras(image_of(self.volumes, kind)).data)
-
-
-def image_of(volumes: Mapping[str, Volume], kind: str) -> Volume:
-    """A training example's image of a kind.
-
-    Raises:
-        RejectedInput: There is none.
-    """
-    if kind not in volumes:
-        raise RejectedInput(
-            "sequence-missing",
-            f"A training example has no image {kind}, and every example needs it.",
-            remedy="Leave the case out, or train on the images that every case has.",
-        )
-    return volumes[kind]
 
 
 def ordered_examples(examples: Sequence[Example]) -> list[Example]:

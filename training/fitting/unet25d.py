@@ -13,8 +13,7 @@ from datasets.errors import RejectedInput
 from datasets.image.mask import TUMOUR, Mask
 from datasets.image.volume import Volume
 from datasets.pictures.picture_plane import PicturePlane
-from training.fitting.examples import image_of
-from training.inputs.intensity_rules import require_kinds
+from training.inputs.kinds import image_of, require_kinds
 from training.inputs.slice_triplets import PictureRule, case_stack, resized_stack, triplets
 from training.model_package import Method, ModelDescription, write_package
 

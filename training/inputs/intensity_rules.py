@@ -7,8 +7,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.errors import RejectedInput
-from datasets.study.image_kind import USUAL_WORDS, ImageKind, is_kind
+from datasets.study.image_kind import ImageKind
 from datasets.study.protocol import Modality
 from training.inputs.canvas import Picture, Region, Shape, resized
 
@@ -50,20 +49,6 @@ def rule_of(kind: str) -> IntensityRule:
         RejectedInput: No kind has this word.
     """
     return _RULES[ImageKind.from_word(kind).modality]
-
-
-def require_kinds(kinds: Sequence[str]) -> None:
-    """Refuses images that a model cannot be trained on.
-
-    Raises:
-        RejectedInput: There is none, one is named twice, or a word is no kind of image (``fit-channels``).
-    """
-    if not kinds or len({*kinds}) < len(kinds) or not all(map(is_kind, kinds)):
-        raise RejectedInput(
-            "fit-channels",
-            f"Images must be some of {', '.join(USUAL_WORDS)} (or such as t2-fs, t1-ce), each once.",
-            remedy="Name the images that every case has.",
-        )
 
 
 @dataclass(frozen=True)

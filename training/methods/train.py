@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json
 from datasets.image.mask import TUMOUR
-from training.inputs.intensity_rules import require_kinds
+from training.inputs.kinds import require_kinds
 from training.model_package import Method, ModelDescription, Tensors, write_package
 from training.networks.unet_plan import UNetPlan
 
