@@ -111,7 +111,7 @@ def _damage_of(item: _Item) -> list[Finding]:
 
 
 def _everything() -> Iterator[_Item]:
-    for case in Case.objects.select_related("registration").prefetch_related("series__imported_masks", "slices__case"):
+    for case in Case.objects.with_images().prefetch_related("series__imported_masks", "slices__case"):
         yield from map(_file_item, files_of(case))
         yield _versions_item(case)
     for mask in CaseMask.objects.select_related("case"):

@@ -195,8 +195,8 @@ def _check(bench: Bench) -> None:
     from annotation_backend.cases.registration.volumes import case_volumes
     from annotation_backend.cases.report import write_report
 
-    cases = list(Case.objects.select_related("registration"))
-    doubtful = [case for case in cases if case.is_registered and case.registration.is_doubtful]
+    cases = list(Case.objects.with_images())
+    doubtful = [case for case in cases if case.is_registered and case.registration_verdict in ("look", "reject")]
     bench.require(len(cases) == bench.patients, f"{len(cases)} cases instead of {bench.patients}")
     bench.require(len({case.patient_id for case in cases}) == len(cases), "a patient has two cases")
     bench.require(Patient.objects.count() == bench.patients + bench.faulty, "patients are missing")

@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from datasets.study.shipped_protocols import FIRST, shipped_protocol
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 STS_001 = REPOSITORY.parent / "shared" / "data" / "sts" / "dicom" / "STS_001"
 LIMIT_SECONDS = 5.0
@@ -73,17 +75,18 @@ def measure(source: Path, folder: Path) -> list[Stage]:
     with stages.stage("imports"):
         from curation.pairing.pairing import load_pair, pair_series
         from curation.registration.register import register
+        from curation.registration.source_image import SourceImage
         from curation.scanning.scan import scan_folder
         from curation.slices.checkerboard import checkerboard
         from curation.slices.export import SliceSubject, export_slices
         from datasets.files import sha256_of_file, write_bytes
         from datasets.formats.nifti import read_volume, write_mask, write_volume
         from datasets.pictures.picture_plane import PicturePlane
-        from datasets.study.case import CaseVolumes, SeriesRole, annotated_role
+        from datasets.study.case import CaseVolumes
     with stages.stage("look at every file"):
-        scan = scan_folder(source)
+        scan = scan_folder(source, protocol=shipped_protocol(FIRST))
     with stages.stage("pair, digests of the files"):
-        [pair] = pair_series(scan).pairs
+        [pair] = pair_series(scan, protocol=shipped_protocol(FIRST)).pairs
     with stages.stage("read voxels and masks"):
         loaded = load_pair(pair)
     with stages.stage("write series and masks, digests"):
@@ -94,23 +97,26 @@ def measure(source: Path, folder: Path) -> list[Stage]:
         for path in sorted((folder / "series").iterdir()):
             sha256_of_file(path)
     with stages.stage("read series back"):
-        series = {role: read_volume(folder / "series" / f"{role}.nii.gz") for role in SeriesRole}
+        series = {role: read_volume(folder / "series" / f"{role}.nii.gz") for role in loaded.volumes}
     del loaded
     with stages.stage(REGISTRATION):
-        found = register(series[SeriesRole.T1], series[SeriesRole.T2], annotated=annotated_role(pair.tissue_type))
+        drawn = shipped_protocol(FIRST).drawn_role(pair.tissue_type)
+        images = {role: SourceImage(volume, role=role, title=role.upper()) for role, volume in series.items()}
+        fixed = images.pop(drawn)
+        found = register(*images.values(), fixed)
     with stages.stage("write registered volumes, digests"):
-        for role, volume in ((SeriesRole.T1, found.t1), (SeriesRole.T2, found.t2)):
+        for role, volume in ((found.moving.role, found.moved), (drawn, found.still)):
             write_volume(folder / "registration" / f"{role}.nii.gz", volume)
             sha256_of_file(folder / "registration" / f"{role}.nii.gz")
-        write_bytes(folder / "registration" / "checkerboard.png", checkerboard(found.t1, found.t2))
+        write_bytes(folder / "registration" / "checkerboard.png", checkerboard(found.moved, found.still))
     del found, series
     with stages.stage("check and read registered volumes"):
-        paths = {role: folder / "registration" / f"{role}.nii.gz" for role in SeriesRole}
+        paths = {role: folder / "registration" / f"{role}.nii.gz" for role in ("t1", "t2")}
         for path in paths.values():
             sha256_of_file(path)
-        volumes = CaseVolumes(t1=read_volume(paths[SeriesRole.T1]), t2=read_volume(paths[SeriesRole.T2]))
+        volumes = CaseVolumes({role: read_volume(path) for role, path in paths.items()})
     with stages.stage("pictures, every slice and preset"):
-        plane = PicturePlane.of(volumes.t2.grid)
+        plane = PicturePlane.of(volumes.grid)
         export_slices(volumes, plane, folder / "slices", subject=SliceSubject("C0001"))
     return stages.rows
 

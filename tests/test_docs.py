@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from annotation_backend.environment import ROLE_NAMES, fresh_environment, password_variable
+from datasets.study.protocol_document import check_document
+from datasets.study.shipped_protocols import shipped_names
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("annotation_backend", "curation", "datasets", "training")
@@ -188,3 +190,37 @@ def test_the_picture_of_the_house_shows_every_room() -> None:
     rooms = {folder.name for folder in [*lower, *apps] if (folder / "__init__.py").exists()}
     assert len(rooms) > 30
     assert {room for room in rooms if f">{room}<" not in picture} == set()
+
+
+def _protocol_page() -> str:
+    return (ROOT / "docs" / "protocols.md").read_text(encoding="utf-8")
+
+
+def test_the_protocol_that_the_page_of_protocols_shows_has_no_fault() -> None:
+    [document] = re.findall(r"```toml\n(.*?)```", _protocol_page(), flags=re.DOTALL)
+    protocol, faults = check_document(document)
+    assert not faults
+    assert protocol is not None
+    assert protocol.name == "brain"
+
+
+def test_every_key_of_a_protocol_is_on_the_page_of_protocols() -> None:
+    source = (ROOT / "datasets" / "study" / "protocol_document.py").read_text(encoding="utf-8")
+    read = set(re.findall(r'table\.(?!has|fault|add)\w+\(\s*"(\w+)"', source))
+    told = {word for row in re.findall(r"^\| (`[^|]+) \|", _protocol_page(), flags=re.MULTILINE)
+            for word in re.findall(r"`(\w+)`", row)}  # fmt: skip
+    assert read - {"images", "labels", "stages"} <= told
+    assert all(f"[[{name}]]" in _protocol_page() for name in ("images", "labels", "stages"))
+
+
+def test_every_code_on_the_page_of_protocols_is_one() -> None:
+    source = "".join(path.read_text(encoding="utf-8") for place in ("datasets/study", "annotation_backend")
+                     for path in (ROOT / place).rglob("*.py"))  # fmt: skip
+    told = set(re.findall(r"`((?:protocol|study)-[a-z-]+)`", _protocol_page()))
+    made = {f"protocol-{key}-twice" for key in ("value", "name", "colour", "key")}
+    assert {code for code in told - made if f'"{code}"' not in source} == set()
+
+
+def test_the_protocols_that_come_along_are_on_the_page_of_protocols() -> None:
+    told = set(re.findall(r"^\| `([a-z0-9-]+)` \| [^|]+ \| [^|]+ \| [^|]+ \|$", _protocol_page(), flags=re.MULTILINE))
+    assert told == set(shipped_names())

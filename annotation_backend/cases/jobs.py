@@ -7,7 +7,7 @@ from django_tasks import task
 
 from annotation_backend.cases.models import RedoState, RegistrationRedo
 from annotation_backend.cases.registration.export import export_case
-from annotation_backend.cases.registration.register import register_cases, settings_of
+from annotation_backend.cases.registration.register import doubts_about, register_cases, settings_of
 from datasets.errors import MaskloopError
 
 logger = logging.getLogger(__name__)
@@ -27,8 +27,8 @@ def register_again(*, redo_id: int) -> bool:
     _set(redo, RedoState.RUNNING)
     try:
         settings = settings_of(redo.preset, redo.motion)
-        report = register_cases([redo.case], settings=settings, again=True, workers=1)
-        if report.done and redo.case.slices.exists() and not redo.case.registration.is_doubtful:
+        report = register_cases([redo.case], settings=settings, again=True, role=redo.role or None, workers=1)
+        if report.done and redo.case.slices.exists() and not doubts_about(redo.case):
             export_case(redo.case)
     except MaskloopError as error:
         _set(redo, RedoState.FAILED, str(error))

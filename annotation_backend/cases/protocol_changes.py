@@ -55,7 +55,7 @@ def require_kept(study: Study, protocol: Protocol) -> None:
 
 def drawn_otherwise(study: Study, protocol: Protocol) -> Iterator[Finding]:
     """Says which registered cases, on which nobody drew, are drawn on another image by a protocol."""
-    for case in Case.objects.in_use().filter(study=study, registration__isnull=False).order_by("code"):
+    for case in Case.objects.in_use().filter(study=study).exclude(images_sha256="").order_by("code"):
         if protocol.drawn_role(case.tissue_type) != study.protocol.drawn_role(case.tissue_type):
             yield Finding(
                 Level.WARNING,

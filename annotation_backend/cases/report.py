@@ -22,9 +22,6 @@ from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
 from datasets.files import write_bytes
 
-THUMBNAILS = {"t1": "T1", "t2": "T2", "registration": "T1 and T2 in tiles"}
-"""Kinds of small pictures, with their content."""
-
 NOT_CHECKED = "Not checked"
 _STYLE = Path(__file__).parent.parent / "static" / "maskloop" / "maskloop.css"
 
@@ -34,7 +31,7 @@ class ReportCase:
     """One case in the report.
 
     Args:
-        case: With its registration, series and exclusions.
+        case: With its images, series and exclusions.
         state: How far it came, in a word or two.
         findings: Findings about it.
         chosen: Per role: reasons and runner-up.
@@ -99,8 +96,9 @@ def cohort(study: Study, *, source: Callable[[Case, str], str | None] | None = N
     )
     last_seen = list(rows.select_related("patient").order_by("patient__code"))
     said = {row.case_id: row for row in last_seen if row.case_id is not None}
-    cases = Case.objects.filter(study=study, is_rehearsal=False).select_related("study", "patient", "registration")
-    cases = cases.prefetch_related("series__case__study", "exclusions", "damages").annotate(slice_count=Count("slices"))
+    cases = Case.objects.filter(study=study, is_rehearsal=False).select_related("study", "patient")
+    cases = cases.prefetch_related("registrations", "series__case__study", "exclusions", "damages")
+    cases = cases.annotate(slice_count=Count("slices"))
     listed = [_report_case(case, said.get(case.pk), source or _page_source) for case in cases]
     patients_with_case = {row.case.patient_id for row in listed}
     ingest = Ingest.objects.filter(study=study).last()
@@ -144,11 +142,11 @@ def _report_case(case: Case, seen: IngestPatient | None, source: Callable[[Case,
 
 
 def _failed_checks(case: Case) -> Iterable[dict[str, str]]:
-    checks = case.registration.checks if case.is_registered else []
-    for check in checks:
-        if check.get("verdict") != VerdictOfRegistration.ACCEPT:
-            page = page_of(case.study, "registration-page", case.code)
-            yield {"code": str(check.get("code")), "message": str(check.get("message")), "page": page}
+    page = page_of(case.study, "registration-page", case.code)
+    for registration in case.registrations.all():
+        for check in registration.checks:
+            if check.get("verdict") != VerdictOfRegistration.ACCEPT:
+                yield {"code": str(check.get("code")), "message": str(check.get("message")), "page": page}
 
 
 def _state(case: Case) -> str:
@@ -156,13 +154,13 @@ def _state(case: Case) -> str:
         return "excluded"
     if not case.is_registered:
         return "not registered"
-    if case.registration.is_doubtful:
-        return "to be looked at" if case.registration.verdict == VerdictOfRegistration.LOOK else "rejected"
+    if case.registration_verdict in (VerdictOfRegistration.LOOK, VerdictOfRegistration.REJECT):
+        return "to be looked at" if case.registration_verdict == VerdictOfRegistration.LOOK else "rejected"
     return "exported" if getattr(case, "slice_count", 0) else "registered"
 
 
 def _verdict(case: Case) -> str:
-    return case.registration.get_verdict_display() or NOT_CHECKED
+    return case.verdict_words or NOT_CHECKED
 
 
 def _page_source(case: Case, kind: str) -> str:

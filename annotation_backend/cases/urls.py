@@ -14,7 +14,12 @@ of_a_study = [
     path("cases/<slug:code>/thumbnails/<slug:kind>.png", cases.thumbnail, name="case-thumbnail"),
     path("cases/<slug:code>/registration/", registrations.registration_page, name="registration-page"),
     path(
-        "cases/<slug:code>/registration/<slug:kind>/<int:index>.png",
+        "cases/<slug:code>/registration/<slug:role>/",
+        registrations.registration_page,
+        name="registration-of-image",
+    ),
+    path(
+        "cases/<slug:code>/registration/<slug:role>/<slug:kind>/<int:index>.png",
         registrations.registration_slice,
         name="registration-slice",
     ),

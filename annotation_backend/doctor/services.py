@@ -49,7 +49,7 @@ def models() -> None:
     """Each kind of prompt that annotators' tools send has a model with whole files, in each study that one fits."""
     living = LabelingProject.objects.filter(is_retired=False).select_related("study").order_by("pk")
     projects = {project.study_id: project for project in living}
-    asked = [(study, kind) for study in Study.objects.all() for kind in ASKED_FOR]
+    asked = [(study, kind) for study in Study.objects.all() if study.protocol.prompted_labels for kind in ASKED_FOR]
     for study, kind in asked:
         model = expected_model(study, kind, projects.get(study.pk))
         if model is not None and not (model.path / "model.json").is_file():

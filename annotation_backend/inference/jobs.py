@@ -19,7 +19,7 @@ AFTER_ALL_OTHERS = -50
 @task(priority=AFTER_ALL_OTHERS)
 def embed_case(*, case_code: str) -> int:
     """Embeds some of a case's slices; the next portion is a job of its own. Returns how many slices are left."""
-    case = Case.objects.select_related("registration").filter(code=case_code).first()
+    case = Case.objects.select_related("study").filter(code=case_code).first()
     if case is None or case.exclusion is not None or not case.is_registered or case.picture_plane is None:
         logger.warning("%s is gone, excluded or without pictures; there is nothing to embed", case_code)
         return 0

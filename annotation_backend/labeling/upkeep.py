@@ -197,7 +197,7 @@ def unfinished_cases() -> set[str]:
 def cases_behind() -> set[str]:
     """Codes of cases that have no mask yet of the saves that count, or doubts without a finding."""
     drawn = Annotation.objects.order_by().values("task__case")
-    cases = list(Case.objects.not_excluded().filter(pk__in=drawn).select_related("registration"))
+    cases = list(Case.objects.not_excluded().filter(pk__in=drawn).select_related("study"))
     found = standings(cases)
     return {case.code for case in cases if found[case.pk].is_to_be_assembled} | _doubted()
 

@@ -237,7 +237,7 @@ def _entry(review: Review) -> dict[str, Any]:
         "tissue_type": case.tissue_type,
         "mask": mask.pk,
         "mask_sha256": mask.sha256,
-        "registration_sha256": case.registration.record_sha256,
+        "registration_sha256": case.images_sha256,
         "quality_score": review.quality_score,
     }
 
@@ -301,7 +301,7 @@ def _approved(entry: Mapping[str, Any], wanted: _Wanted) -> _ApprovedCase:
             (``snapshot-left``), or it lacks one of the images (``case-image-missing``).
     """
     case, mask = Case.objects.get(code=entry["case"]), _mask(entry, wanted)
-    if case.registration.record_sha256 != entry["registration_sha256"]:
+    if case.images_sha256 != entry["registration_sha256"]:
         raise RejectedInput(
             "snapshot-left",
             f"{case.code} was registered again, so its approved mask was drawn on other images.",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
+from annotation_backend.cases.models import modality_of
 from annotation_backend.cases.registration.volumes import case_volumes
 from annotation_backend.review.approvals import approved_reviews, why_unapproved
 from annotation_backend.review.models import Review
@@ -16,7 +17,6 @@ from datasets.files import is_unchanged
 from datasets.formats.nifti import read_mask
 from datasets.image.mask import label_alone
 from datasets.progress import Progress
-from datasets.study.case import TissueType
 
 if TYPE_CHECKING:
     from curation.slices.training import TrainingSliceSettings
@@ -103,8 +103,13 @@ def _export(review: Review, slice_settings: "TrainingSliceSettings") -> dict[str
             f"The approved mask of {case.code} is gone or was changed.",
             remedy="Restore the data folder from its backup.",
         )
-    subject = SliceSubject(case.code, tissue_type=TissueType(case.tissue_type), site=case.anatomical_site)
+    subject = SliceSubject(case.code, tissue_type=case.tissue_type, site=case.anatomical_site)
     learned = label_alone(read_mask(mask.path, labels=mask.label_names), case.protocol.learned_label.name)
     return export_training_slices(
-        case_volumes(case), learned, _folder(case.code), subject=subject, settings=slice_settings
+        case_volumes(case),
+        learned,
+        _folder(case.code),
+        subject=subject,
+        settings=slice_settings,
+        modalities={role: modality_of(case, role) for role in case.roles},
     )

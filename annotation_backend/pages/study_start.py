@@ -28,7 +28,7 @@ def start(request: HttpRequest, study: Study) -> HttpResponse:
 @require_GET
 def protocol_document(request: HttpRequest, study: Study) -> HttpResponse:
     """The protocol as it is in force, as a person gave it."""
-    answer = HttpResponse(study.protocol_version.document, content_type="application/toml; charset=utf-8")
+    answer = HttpResponse(study.document, content_type="application/toml; charset=utf-8")
     protocol = study.protocol
     answer["Content-Disposition"] = f'attachment; filename="{protocol.name}-{protocol.version}.toml"'
     answer["Cache-Control"] = "private, no-store"

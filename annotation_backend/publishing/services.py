@@ -11,7 +11,7 @@ from django.db import transaction
 
 from annotation_backend.cases.models import Case, Exclusion
 from annotation_backend.cases.stored.digests import whole_file
-from annotation_backend.cases.stored.files import registered_file
+from annotation_backend.cases.stored.files import image_file
 from annotation_backend.cases.workers.scratch import one_at_a_time
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.labeling.versions.stored_masks import mask_file
@@ -26,7 +26,7 @@ from datasets.progress import Progress
 from datasets.release.build import ReleaseCase, ReleaseSettings, WrittenRelease, written_release
 from datasets.release.request import by_protocol
 from datasets.release.verify import VerificationReport, verify_release
-from datasets.study.case import QualityScore, SeriesRole
+from datasets.study.case import QualityScore
 
 MOST_BUILDS = 3
 """Most builds of one release: it is built anew where a case left it meanwhile."""
@@ -68,7 +68,7 @@ def release_cases(study: Study) -> list[ReleaseCase]:
 def _require_whole(review: Review) -> None:
     """Refuses a damaged file by its name and with a remedy; a reader would only say that it cannot be read."""
     case = review.mask.case
-    for stored in (mask_file(review.mask), *(registered_file(case, role) for role in SeriesRole)):
+    for stored in (mask_file(review.mask), *(image_file(image) for image in case.shown_images)):
         whole_file(stored)
 
 
@@ -188,20 +188,21 @@ def release_case(review: Review) -> ReleaseCase:
     """An approved case's files and their sources."""
     mask, case = review.mask, review.mask.case
     series = {f"{row.role}_series": row.source_sha256 for row in case.series.all()}
-    registered = {f"{role}_file": digest for role, digest in case.registration.record["outputs"].items()}
+    images = {image.role: image for image in case.shown_images}
+    registered = {f"{role}_file": image.sha256 for role, image in images.items()}
     return ReleaseCase(
         code=case.code,
         patient_code=case.patient.code,
         tissue_type=case.tissue_type,
         anatomical_site=case.anatomical_site,
-        images={str(role): case.registration.volume_path(role) for role in SeriesRole},
+        images={role: image.path for role, image in images.items()},
         drawn_role=case.drawn_role,
         mask=mask.path,
         sources={
             **series,
             **registered,
             **_saves_of(mask),
-            "registration_record": case.registration.record_sha256,
+            "registration_record": case.images_sha256,
             "mask_file": mask.sha256,
         },
         quality_score=QualityScore(review.quality_score),

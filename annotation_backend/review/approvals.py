@@ -42,12 +42,12 @@ def lock_approvals(codes: Collection[str]) -> None:
 
 def why_unapproved(code: str) -> str:
     """Why a case that was approved a while ago is not now, in words for a finding."""
-    case = Case.objects.select_related("registration").get(code=code)
+    case = Case.objects.with_images().get(code=code)
     if case.exclusion is not None:
         return f"it was excluded: {case.exclusion.reason}"
-    if case.registration.verdict == VerdictOfRegistration.REJECT:
+    if case.registration_verdict == VerdictOfRegistration.REJECT:
         return "its registration was rejected"
-    if case.registration.verdict == VerdictOfRegistration.LOOK:
+    if case.registration_verdict == VerdictOfRegistration.LOOK:
         return "its registration waits for a person's look"
     review = latest_review(case)
     if review is not None and review.verdict == Verdict.RETURN:

@@ -30,7 +30,7 @@ class Seen:
 
 def seen_now(case: Case) -> Seen:
     """The content of the case's review page now, read afresh from the database."""
-    fresh = Case.objects.select_related("registration").get(pk=case.pk)
+    fresh = Case.objects.with_images().get(pk=case.pk)
     standing = standing_of(fresh)
     return Seen(seen_record(fresh, standing.mask, standing.saves), standing)
 
@@ -39,17 +39,17 @@ def seen_record(case: Case, mask: CaseMask | None, saves: Mapping[int, Annotatio
     """The record of a review page; plain values, equal for equal content.
 
     Args:
-        case: With a registration.
+        case: With its images on one grid.
         mask: The mask that counts, or None.
         saves: The saves that count, by slice index.
     """
     pictures = sorted(case.slices.values_list("role", "index", "sha256"))
     return {
-        "registration": case.registration.record_sha256,
-        "images": dict(case.registration.record["outputs"]),
+        "registration": case.images_sha256,
+        "images": {image.role: image.sha256 for image in case.shown_images},
         "pictured": case.pictured_sha256,
         "pictures": sha256_of_bytes(canonical_json([list(picture) for picture in pictures])),
-        "sequence": case.annotated_role.value,
+        "sequence": case.drawn_role,
         "mask": mask.sha256 if mask else None,
         "mask_inputs": mask.inputs_sha256 if mask else None,
         "saves": [_save(index, save) for index, save in sorted(saves.items())],

@@ -55,7 +55,7 @@ class QueueEntry:
 def queue(study: Study) -> list[QueueEntry]:
     """All cases of a study with a mask, those first that need a look."""
     annotated = Case.objects.in_use().filter(study=study, masks__isnull=False)
-    cases = list(annotated.select_related("study", "registration").distinct())
+    cases = list(annotated.select_related("study").distinct())
     found, reviews = standings(cases), latest_reviews(cases)
     entries = [QueueEntry(case, found[case.pk], reviews.get(case.pk)) for case in cases]
     return sorted(entries, key=lambda entry: (not entry.is_waiting, entry.case.code))

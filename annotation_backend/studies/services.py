@@ -1,6 +1,8 @@
 """Makes studies, finds the one that is meant, and changes a study's protocol."""
 
 import re
+from collections.abc import Sequence
+from typing import cast
 
 from django.db import transaction
 
@@ -84,7 +86,7 @@ def change_protocol(
         study.document = document
         study.save(update_fields=["document"])
     if findings is not None:
-        findings += [finding for _, answer in answers for finding in answer or ()]
+        findings += [finding for _, answer in answers for finding in cast(Sequence[Finding], answer or ())]
     return True
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from benchmarks.registration.moved_pairs import MovedPair, cropped, mirrored, moved_pair
 from curation.registration.motion_search import Preset, RegistrationSettings
 from curation.registration.register import register
+from curation.registration.source_image import SourceImage
 from datasets.errors import RejectedInput
 from datasets.formats.nifti import read_mask, read_volume
 from datasets.image.mask import Mask
@@ -56,7 +57,7 @@ def measured(pair: MovedPair, settings: RegistrationSettings) -> dict[str, Any]:
     """One registration: error in millimetres, verdict, seconds. A refusal counts as a verdict of its own."""
     started = time.perf_counter()
     try:
-        found = register(pair.t1, pair.t2, settings=settings)
+        found = register(SourceImage(pair.t1), SourceImage(pair.t2), settings=settings)
     except RejectedInput as error:
         return {"verdict": "refused", "code": error.code, "error_mm": None, "seconds": time.perf_counter() - started}
     return {

@@ -19,6 +19,7 @@ from benchmarks.registration.moved_pairs import MovedPair, moved_pair
 from benchmarks.registration.recovery import patients
 from curation.registration.motion_search import Motion, RegistrationSettings
 from curation.registration.register import register
+from curation.registration.source_image import SourceImage
 from datasets.formats.nifti import read_mask, read_volume
 from datasets.image.mask import Mask
 from datasets.image.volume import Affine, Volume
@@ -45,12 +46,13 @@ class Timed:
 
 def ours(pair: MovedPair) -> Affine:
     """Our whole registration of a case."""
-    return register(pair.t1, pair.t2).transform
+    return register(SourceImage(pair.t1), SourceImage(pair.t2)).transform
 
 
 def ours_rigid(pair: MovedPair) -> Affine:
     """The same without the attempt at an affine motion."""
-    return register(pair.t1, pair.t2, settings=RegistrationSettings(motion=Motion.RIGID)).transform
+    settings = RegistrationSettings(motion=Motion.RIGID)
+    return register(SourceImage(pair.t1), SourceImage(pair.t2), settings=settings).transform
 
 
 def peer(pair: MovedPair, *, kind: str) -> Affine:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from curation.names.name_words import role_of, stem, words
+from curation.names.name_words import names_a_weighting, stem, words
 
 DESCRIPTION_NAME = "dataset_description.json"
 
@@ -76,7 +76,7 @@ def read_bids_name(relative: PurePath) -> BidsName | None:
     """Reads a path below the scanned folder; None where the file's name does not begin with a subject."""
     first, *parts = stem(relative.name).split("_")
     matched = _SUBJECT.fullmatch(first)
-    if matched is None or role_of(words(matched[1])) is not None:
+    if matched is None or names_a_weighting(words(matched[1])):
         return None
     found = [(part, _ENTITY.fullmatch(part)) for part in parts]
     folders = relative.parts[:-1]

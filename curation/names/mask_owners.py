@@ -6,7 +6,7 @@ A mask whose patient is unclear is left out with a finding, and makes no patient
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
@@ -144,14 +144,20 @@ class MaskOwners:
         return ""
 
 
-def unowned_mask(number: int) -> Finding:
-    """The finding that a mask's patient is unclear."""
+def unowned_mask(number: int, roles: Sequence[str]) -> Finding:
+    """The finding that a mask's patient is unclear.
+
+    Args:
+        number: Of its file.
+        roles: The protocol's images, of which `cases.csv` has columns.
+    """
+    columns = " or ".join(f"mask_{role}" for role in roles)
     return Finding(
         Level.ERROR,
         "mask-of-nobody",
         "The mask's patient is unknown: it lies beside no single patient's images and is named like none; it is "
         "left out.",
-        "Put it into its patient's folder, or name it in cases.csv (patient_id, mask_t1 or mask_t2).",
+        f"Put it into its patient's folder, or name it in cases.csv (patient_id, {columns}).",
         f"file {number}",
     )
 

@@ -4,12 +4,9 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from datasets.study.case import SeriesRole
+_WEIGHTINGS = (re.compile(r"^t1[a-z]*$"), re.compile(r"^(t2[a-z]*|stir|tirm)$"))
+"""Words for T1 and T2, which identify nobody whatever the study. Keys of stored patients depend on them."""
 
-ROLES = (
-    (SeriesRole.T1, re.compile(r"^t1[a-z]*$")),
-    (SeriesRole.T2, re.compile(r"^(t2[a-z]*|stir|tirm)$")),
-)
 REGION_WORD = re.compile(
     r"^(gtv|ctv|ptv|mass|tumou?rs?|tumeur|lesions?|läsion|lésion|o?edema|ödem|oedem|(œ|oe)d[eè]me|obrzęk|sarcoma|necrosis"
     r"|опухоль|от[её]к|[肿腫][瘤瘍]|水[肿腫]|浮腫|종양|부종|ورم|وذمة)$"
@@ -74,7 +71,7 @@ def camel_words(text: str) -> list[str]:
 def may_identify_patient(word: str) -> bool:
     """Whether a word may identify a patient."""
     return word not in OTHER_MODALITIES and not any(
-        pattern.match(word) for pattern in (_KEY_MASK_WORD, _KEY_REGION_WORD, _SILENT_WORD, *dict(ROLES).values())
+        pattern.match(word) for pattern in (_KEY_MASK_WORD, _KEY_REGION_WORD, _SILENT_WORD, *_WEIGHTINGS)
     )
 
 
@@ -106,7 +103,7 @@ def _first_word(text: str) -> int:
 
 def initials(found: Sequence[str]) -> tuple[str, ...]:
     """Words outside the patient key that may still be a name, initials or a visit."""
-    place = next((index for index, word in enumerate(found) if role_of([word]) is not None), len(found))
+    place = next((index for index, word in enumerate(found) if names_a_weighting([word])), len(found))
     return tuple(
         word
         for index, word in enumerate(found)
@@ -130,10 +127,9 @@ def may_be_a_visit(word: str) -> bool:
     return bool(_SILENT_WORD.match(word))
 
 
-def role_of(found: Sequence[str]) -> SeriesRole | None:
-    """T1 or T2 where the words name one of them."""
-    roles = {role for role, pattern in ROLES for word in found if pattern.match(word)}
-    return roles.pop() if len(roles) == 1 else None
+def names_a_weighting(found: Sequence[str]) -> bool:
+    """Whether the words name T1 or T2, and not both."""
+    return sum(any(map(pattern.match, found)) for pattern in _WEIGHTINGS) == 1
 
 
 def may_name_owner(word: str) -> bool:

@@ -56,6 +56,7 @@ def patients_of(
     root: str,
     datasets: Mapping[tuple[str, ...], str],
     table_patients: Collection[str],
+    roles: Sequence[str],
 ) -> VolumePatients:
     """Assigns every image to a patient.
 
@@ -64,6 +65,7 @@ def patients_of(
         root: Name of the scanned folder: the patient of files at its top whose names give none.
         datasets: Folder of a BIDS dataset to the name in its description.
         table_patients: Patients with a row in `cases.csv`: their names are patients' names, whatever they look like.
+        roles: The protocol's images, of which `cases.csv` has columns.
     """
     groups: dict[str, list[NamedVolume]] = defaultdict(list)
     for image in images:
@@ -75,9 +77,9 @@ def patients_of(
         own = _split(key, members, table_patients, shared)
         keys.update(own)
         asked = [image.number for image in members if image.number not in own]
-        findings += [_question(asked)] if asked else []
+        findings += [_question(asked, roles)] if asked else []
     for asked in _twins(keys):
-        findings.append(_question(asked))
+        findings.append(_question(asked, roles))
         keys = {number: key for number, key in keys.items() if number not in asked}
     findings += [_perhaps_one(numbers) for numbers in _by_visits(images, keys)]
     former = {keys[image.number]: former_keys.key_of(image.relative) for image in images if image.number in keys}
@@ -194,13 +196,14 @@ def _perhaps_one(numbers: Sequence[int]) -> Finding:
     )
 
 
-def _question(numbers: Iterable[int]) -> Finding:
+def _question(numbers: Iterable[int], roles: Sequence[str]) -> Finding:
     return Finding(
         Level.ERROR,
         "patient-unclear",
         "Names of folders or files do not tell whether these images are of one patient or of several; the images "
         "are left out.",
-        "Give each patient one folder with a code of their own, or name the files in cases.csv (patient_id, t1, t2).",
+        "Give each patient one folder with a code of their own, or name the files in cases.csv "
+        f"({', '.join(['patient_id', *roles])}).",
         _listed(numbers),
     )
 

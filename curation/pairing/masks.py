@@ -1,4 +1,4 @@
-"""Finds the masks of a pair's series, and reads each onto the grid of its own series."""
+"""Finds the masks of a patient's images, and reads each onto the grid of its own series."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from curation.names.bids_names import contradict
-from curation.pairing.series_choice import PatientPair
+from curation.pairing.series_choice import PatientImages, spoken
 from curation.scanning.found_series import FoundMask, FoundSeries
 from datasets.dicom_masks.mask_set import unused_name
 from datasets.dicom_masks.rtstruct import read_structure_set
@@ -18,10 +18,10 @@ from datasets.formats.volume_file import read_mask
 from datasets.gate import refuse_errors
 from datasets.image.content_checks import check_mask, check_volume
 from datasets.image.lattice import mask_on
-from datasets.image.mask import OEDEMA, TUMOUR, Mask
+from datasets.image.mask import Mask
 from datasets.image.volume import Grid, Volume
 from datasets.labels.label_values import region_called
-from datasets.study.case import SeriesRole
+from datasets.study.protocol import Protocol
 
 _MASK_REMEDY = "Export the mask on the slices of its own series, and ingest the study again."
 _BACKGROUND = Finding(
@@ -34,72 +34,100 @@ _BACKGROUND = Finding(
 
 
 @dataclass(frozen=True, eq=False)
-class LoadedPair:
-    """A pair's voxels.
+class LoadedImages:
+    """The voxels of a patient's images.
 
     Args:
-        volumes: T1 and T2, each on its own grid.
+        volumes: Role to volume, each on its own grid; without optional images that cannot be read.
         masks: Role to name of region to mask, each on its series' grid.
         mask_sources: Role to name of region to the SHA-256 of the file that it came from.
-        findings: The pair's own, those about the voxels, and the masks that are left out.
+        findings: The images' own, those about the voxels, and the masks that are left out.
     """
 
-    volumes: Mapping[SeriesRole, Volume]
-    masks: Mapping[SeriesRole, Mapping[str, Mask]]
-    mask_sources: Mapping[SeriesRole, Mapping[str, str]]
+    volumes: Mapping[str, Volume]
+    masks: Mapping[str, Mapping[str, Mask]]
+    mask_sources: Mapping[str, Mapping[str, str]]
     findings: tuple[Finding, ...]
 
 
-def load_pair(pair: PatientPair) -> LoadedPair:
-    """Reads both volumes and every mask that belongs to them.
+def load_images(images: PatientImages) -> LoadedImages:
+    """Reads all volumes and every mask that belongs to them.
 
     A mask or a region of it that cannot be read or lies on another grid than its series becomes a finding, and the case
-    goes on without.
+    goes on without; so does an optional image that cannot be read.
 
     Raises:
-        RejectedInput: A volume cannot be read, holds no image (`check_volume`), or both are the same
+        RejectedInput: A required volume cannot be read, holds no image (`check_volume`), or is the same as another
             (``series-identical``).
     """
-    volumes = {role: choice.series.read() for role, choice in pair.by_role.items()}
-    _require_two_images(volumes[SeriesRole.T1], volumes[SeriesRole.T2])
-    masks: dict[SeriesRole, dict[str, Mask]] = {role: {} for role in volumes}
-    sources: dict[SeriesRole, dict[str, str]] = {role: {} for role in volumes}
-    findings = [*pair.findings, *_odd_volumes(pair, volumes)]
-    seen = _SeenMasks()
-    for role, found in pair.masks:
+    volumes, unread = _read_volumes(images)
+    masks: dict[str, dict[str, Mask]] = {role: {} for role in volumes}
+    sources: dict[str, dict[str, str]] = {role: {} for role in volumes}
+    findings = [*images.findings, *unread]
+    seen = _SeenMasks(images.protocol)
+    for role, found in images.masks:
+        if role is not None and role not in volumes:
+            continue  # its image was left out
         try:
-            own_role, regions, noted = _read_masks(found, role, pair, volumes)
+            own_role, regions, noted = _read_masks(found, role, images, volumes)
             digest = sha256_of_file(found.path)
         except (RejectedInput, OSError) as error:
-            findings.append(_left_out(pair, found, error))
+            findings.append(_left_out(images, found, error))
             continue
         drawn = {name: mask for name, mask in regions.items() if not mask.holds_corners}
         noted = (*noted, *([_BACKGROUND] if len(drawn) < len(regions) else []))
-        findings += [*_odd_masks(pair, found, drawn, noted), *seen.compared(pair, own_role, found, drawn)]
+        findings += [*_odd_masks(images, found, drawn, noted), *seen.compared(images, own_role, found, drawn)]
         for name, mask in drawn.items():
             name = unused_name(name, masks[own_role])
             masks[own_role][name], sources[own_role][name] = mask, digest
-    return LoadedPair(volumes, masks, sources, tuple(findings))
+    return LoadedImages(volumes, masks, sources, tuple(findings))
 
 
-def _require_two_images(t1: Volume, t2: Volume) -> None:
-    if t1.grid.matches(t2.grid) and np.ptp(t1.data) > 0 and np.array_equal(t1.data, t2.data):
-        raise RejectedInput(
-            "series-identical",
-            "T1 and T2 have the same voxels.",
-            remedy="Find out which it is, and add the other.",
-        )
+def _read_volumes(images: PatientImages) -> tuple[dict[str, Volume], list[Finding]]:
+    """The volumes, and findings about them. Raises where a required one is no image, or the same as another."""
+    volumes: dict[str, Volume] = {}
+    findings: list[Finding] = []
+    for role, choice in images.chosen.items():
+        subject = f"{images.reference}, series {choice.series.reference}"
+        try:
+            volume = choice.series.read()
+            said = refuse_errors(check_volume(volume))
+            _require_another(role, volume, volumes)
+        except RejectedInput as error:
+            if role in images.protocol.required:
+                raise
+            message = f"{error.message} The {spoken(role)} is optional: the case goes on without it."
+            findings.append(Finding(Level.WARNING, error.code, message, error.remedy, subject))
+            continue
+        volumes[role] = volume
+        findings += [replace(finding, subject=subject) for finding in said]
+    return volumes, findings
+
+
+def _require_another(role: str, volume: Volume, volumes: Mapping[str, Volume]) -> None:
+    for other, read in volumes.items():
+        if volume.grid.matches(read.grid) and np.ptp(read.data) > 0 and np.array_equal(volume.data, read.data):
+            raise RejectedInput(
+                "series-identical",
+                f"{spoken(other, role)} have the same voxels.",
+                remedy="Find out which it is, and add the other.",
+            )
 
 
 def assign_masks(
-    masks: list[FoundMask], series: list[FoundSeries], chosen: Mapping[SeriesRole, FoundSeries], who: str
-) -> tuple[list[tuple[SeriesRole | None, FoundMask]], list[Finding]]:
+    masks: list[FoundMask],
+    series: list[FoundSeries],
+    chosen: Mapping[str, FoundSeries],
+    *,
+    protocol: Protocol,
+    who: str,
+) -> tuple[list[tuple[str | None, FoundMask]], list[Finding]]:
     """Masks of the chosen series with their role; None for a mask that does not name its series."""
-    assigned: list[tuple[SeriesRole | None, FoundMask]] = []
+    assigned: list[tuple[str | None, FoundMask]] = []
     findings: list[Finding] = []
     for mask in masks:
         if mask.is_volume_file:
-            role, problem = _role_of_file(mask, series, chosen, who)
+            role, problem = _role_of_file(mask, series, chosen, protocol=protocol, who=who)
             findings += [problem] if problem else []
             assigned += [] if problem else [(role, mask)]
         elif _says_nothing(mask):
@@ -109,19 +137,19 @@ def assign_masks(
             roles = [role for role, found in chosen.items() if any(found is one for one in own)]
             assigned += [(role, mask) for role in roles]
             if own and not roles:
-                findings.append(_of_other_series(mask, who))
+                findings.append(_of_other_series(mask, protocol, who))
     return assigned, [*findings, *masks_without_series(masks, series, who)]
 
 
 def _role_of_file(
-    mask: FoundMask, series: list[FoundSeries], chosen: Mapping[SeriesRole, FoundSeries], who: str
-) -> tuple[SeriesRole | None, Finding | None]:
-    """The role of a volume file's mask, None where it names none, or a finding where it belongs to neither."""
+    mask: FoundMask, series: list[FoundSeries], chosen: Mapping[str, FoundSeries], *, protocol: Protocol, who: str
+) -> tuple[str | None, Finding | None]:
+    """The role of a volume file's mask, None where it names none, or a finding where it belongs to none of them."""
     roles = [mask.named_role] if mask.named_role is not None else list(chosen)
-    fitting = [role for role in roles if not contradict(mask.made_by, chosen[role].made_by)]
+    fitting = [role for role in roles if role in chosen and not contradict(mask.made_by, chosen[role].made_by)]
     visits = {found.made_by.get("ses", "") for found in series if found.dicom is None}
-    if mask.modality or not fitting:
-        return None, _of_other_series(mask, who)
+    if mask.other_image or not fitting:
+        return None, _of_other_series(mask, protocol, who)
     if len(visits) > 1 and "ses" not in mask.made_by:
         return None, _of_which_visit(mask, who)
     return (fitting[0] if len(fitting) == 1 else None), None
@@ -152,10 +180,17 @@ def _series_of(mask: FoundMask, series: list[FoundSeries]) -> list[FoundSeries]:
     return named or [found for found, one in dicom if one.series_uid in mask.series_uids]
 
 
-def _of_other_series(mask: FoundMask, who: str) -> Finding:
-    message = "The mask was drawn on neither the chosen T1 nor the chosen T2; it is left out."
+def _of_other_series(mask: FoundMask, protocol: Protocol, who: str) -> Finding:
+    message = f"The mask was drawn on {_none_of(protocol.roles)}; it is left out."
     remedy = "Nothing, if the choice of series is right."
     return Finding(Level.INFO, "mask-of-other-series", message, remedy, f"{who}, {mask.reference}")
+
+
+def _none_of(roles: tuple[str, ...]) -> str:
+    named = [f"the chosen {spoken(role)}" for role in roles]
+    if len(named) == 1:
+        return f"another image than {named[0]}"
+    return "neither " + " nor ".join(named) if len(named) == 2 else "none of " + ", ".join(named)
 
 
 def _of_which_visit(mask: FoundMask, who: str) -> Finding:
@@ -165,27 +200,28 @@ def _of_which_visit(mask: FoundMask, who: str) -> Finding:
 
 
 def _read_masks(
-    found: FoundMask, role: SeriesRole | None, pair: PatientPair, volumes: Mapping[SeriesRole, Volume]
-) -> tuple[SeriesRole, Mapping[str, Mask], tuple[Finding, ...]]:
+    found: FoundMask, role: str | None, images: PatientImages, volumes: Mapping[str, Volume]
+) -> tuple[str, Mapping[str, Mask], tuple[Finding, ...]]:
     """A file's regions, the role of their series, and findings about reading them.
 
-    A mask that does not name its series goes to T2, or else T1, by its grid.
+    A mask that does not name its series goes to the image that is drawn on, or else to another, by its grid.
     """
-    roles = [role] if role is not None else [SeriesRole.T2, SeriesRole.T1]
+    drawn = images.protocol.drawn
+    roles = [role] if role is not None else sorted(volumes, key=lambda one: one != drawn)
     if not found.is_volume_file:
-        return _read_dicom_masks(found, roles, pair)
+        return _read_dicom_masks(found, roles, images)
     own, mask, noted = _on_its_series(read_mask(found.path), {one: volumes[one].grid for one in roles})
     return own, _regions_of(mask, found.labels), noted
 
 
-def _on_its_series(mask: Mask, grids: Mapping[SeriesRole, Grid]) -> tuple[SeriesRole, Mask, tuple[Finding, ...]]:
+def _on_its_series(mask: Mask, grids: Mapping[str, Grid]) -> tuple[str, Mask, tuple[Finding, ...]]:
     """The mask on the first of the grids that has its points, the whole of them rather than a box.
 
     Raises:
         RejectedInput: None has (``mask-grid``); with how far it lies from the first, and which way.
     """
     refusal: GeometryError | None = None
-    found: list[tuple[SeriesRole, Mask, tuple[Finding, ...]]] = []
+    found: list[tuple[str, Mask, tuple[Finding, ...]]] = []
     for role, grid in grids.items():
         try:
             found.append((role, *mask_on(mask, grid, what="The mask")))
@@ -198,12 +234,12 @@ def _on_its_series(mask: Mask, grids: Mapping[SeriesRole, Grid]) -> tuple[Series
 
 
 def _read_dicom_masks(
-    found: FoundMask, roles: list[SeriesRole], pair: PatientPair
-) -> tuple[SeriesRole, Mapping[str, Mask], tuple[Finding, ...]]:
+    found: FoundMask, roles: list[str], images: PatientImages
+) -> tuple[str, Mapping[str, Mask], tuple[Finding, ...]]:
     """The regions on the first of the roles' series that they lie on; raises what the last refuses."""
     refusal: RejectedInput | None = None
     for role in roles:
-        dicom = pair.by_role[role].series.dicom
+        dicom = images.chosen[role].series.dicom
         if dicom is None:
             continue
         try:
@@ -214,7 +250,9 @@ def _read_dicom_masks(
         else:
             return role, regions.masks, regions.findings
     raise refusal or RejectedInput(
-        "mask-without-series", "The mask is that of a DICOM series, and the pair has none.", remedy=_MASK_REMEDY
+        "mask-without-series",
+        "The mask is that of a DICOM series, and the patient's images are none.",
+        remedy=_MASK_REMEDY,
     )
 
 
@@ -237,19 +275,11 @@ def _regions_of(mask: Mask, labels: Mapping[int, str]) -> dict[str, Mask]:
     return regions
 
 
-def _odd_volumes(pair: PatientPair, volumes: Mapping[SeriesRole, Volume]) -> Iterator[Finding]:
-    """Warnings about the volumes' voxels. Raises where they are no image."""
-    for role, volume in volumes.items():
-        subject = f"{pair.reference}, series {pair.by_role[role].series.reference}"
-        for finding in refuse_errors(check_volume(volume)):
-            yield replace(finding, subject=subject)
-
-
 def _odd_masks(
-    pair: PatientPair, found: FoundMask, regions: Mapping[str, Mask], noted: tuple[Finding, ...]
+    images: PatientImages, found: FoundMask, regions: Mapping[str, Mask], noted: tuple[Finding, ...]
 ) -> Iterator[Finding]:
     """Warnings about a file's regions: how they were read, and whether they can be one tumour."""
-    subject = f"{pair.reference}, {found.reference}"
+    subject = f"{images.reference}, {found.reference}"
     yield from (replace(finding, subject=f"{subject}, {finding.subject}".rstrip(", ")) for finding in noted)
     if not regions and not noted:
         message = "The mask is empty."
@@ -263,31 +293,33 @@ def _odd_masks(
 
 
 class _SeenMasks:
-    """The tumours and oedemas of the files read so far, to find files that contradict each other."""
+    """The labels' masks of the files read so far, to find files that contradict each other."""
 
-    def __init__(self) -> None:
-        self._masks: dict[tuple[SeriesRole, str], list[tuple[FoundMask, Mask]]] = {}
+    def __init__(self, protocol: Protocol) -> None:
+        self._labels = protocol.labels
+        self._masks: dict[tuple[str, str], list[tuple[FoundMask, Mask]]] = {}
 
     def compared(
-        self, pair: PatientPair, role: SeriesRole, found: FoundMask, regions: Mapping[str, Mask]
+        self, images: PatientImages, role: str, found: FoundMask, regions: Mapping[str, Mask]
     ) -> Iterator[Finding]:
         """A finding for each region whose mask in another file differs."""
         for name, mask in regions.items():
-            earlier = self._masks.setdefault((role, region_called(name)), [])
+            label = region_called(name, self._labels)
+            earlier = self._masks.setdefault((role, label), [])
             others = [other for other, drawn in earlier if other is not found and not _is_same(drawn, mask)]
             earlier.append((found, mask))
-            if others and region_called(name) in (TUMOUR, OEDEMA):
-                message = f"The mask of the {region_called(name).lower()} differs from that of {others[0].reference}."
+            if others and label in {one.name for one in self._labels}:
+                message = f"The mask of the {label.lower()} differs from that of {others[0].reference}."
                 remedy = "Both are kept. To have one, leave only that in the folder before the case is first ingested."
-                yield Finding(Level.WARNING, "masks-differ", message, remedy, f"{pair.reference}, {found.reference}")
+                yield Finding(Level.WARNING, "masks-differ", message, remedy, f"{images.reference}, {found.reference}")
 
 
 def _is_same(one: Mask, other: Mask) -> bool:
     return bool(np.array_equal(one.foreground, other.foreground))
 
 
-def _left_out(pair: PatientPair, found: FoundMask, error: RejectedInput | OSError) -> Finding:
-    subject = f"{pair.reference}, {found.reference}"
+def _left_out(images: PatientImages, found: FoundMask, error: RejectedInput | OSError) -> Finding:
+    subject = f"{images.reference}, {found.reference}"
     if isinstance(error, RejectedInput):
         return Finding(Level.ERROR, error.code, f"{error.message} The mask is left out.", error.remedy, subject)
     message = f"The mask cannot be read ({type(error).__name__}); it is left out."

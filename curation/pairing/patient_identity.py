@@ -19,7 +19,7 @@ def identity_problem(series: Sequence[FoundSeries], chosen: Sequence[FoundSeries
 
     Args:
         series: All series under the patient ID.
-        chosen: T1 and T2 where a person chose both: they must not contradict each other, the others do not matter.
+        chosen: The images where a person chose all: they must not contradict each other, the others do not matter.
         who: How reports name the patient.
     """
     concerned = chosen or series
@@ -27,7 +27,7 @@ def identity_problem(series: Sequence[FoundSeries], chosen: Sequence[FoundSeries
         return _refusal(
             "patients-mixed",
             "The headers of one patient ID name different persons",
-            "Give each patient an ID of their own, or choose both series of one of them.",
+            "Give each patient an ID of their own, or choose all series of one of them.",
             who,
         )
     dicom = [found for found in series if found.dicom is not None]

@@ -4,6 +4,7 @@ All of it may be shown and stored as it is (`as_dict`), but for the keys and pat
 Maskloop's own words, series are named by reference, and nothing a person typed is quoted.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,19 +15,25 @@ from curation.series.kind import SeriesKind
 from datasets.dicom.header import Plane
 from datasets.files import sha256_of_bytes
 from datasets.finding import Finding
-from datasets.study.case import SeriesRole, TissueType
+from datasets.study.protocol import Protocol
 
-Choices = Mapping[str, Mapping[SeriesRole, str]]
+Choices = Mapping[str, Mapping[str, str]]
 """Series chosen by a person: patient key to role to the reference of a series."""
 
-QUESTIONS = frozenset(
-    {"ambiguous-t1", "ambiguous-t2", "ambiguous-pair", "ambiguous-series", "several-studies", "different-studies",
-     "no-overlap", "different-places", "t2-not-fat-suppressed", "choice-absent", "patients-mixed",
-     "patient-id-placeholder", "t1-perhaps-enhanced"}
-)  # fmt: skip
-"""Codes of findings that a person's choice of series settles."""
+_QUESTIONS = re.compile(
+    r"ambiguous-\w+|several-studies|different-studies|no-overlap|different-places|no-common-frame|choice-absent"
+    r"|patients-mixed|patient-id-placeholder"
+    r"|\w+-(?:not-fat-suppressed|not-contrast-enhanced|perhaps-enhanced|not-attenuation-corrected)"
+)
+"""Codes of findings that a person's choice of series settles; those about one role hold its name."""
 
 CHOSEN_BY_PERSON = "chosen by a person"
+
+
+def spoken(*roles: str) -> str:
+    """Roles as findings name them: ``T1, T2 and T1 CONTRAST``."""
+    names = [role.upper().replace("_", " ") for role in roles]
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,7 @@ class SeriesChoice:
             "runner_up_reasons": list(self.runner_up_reasons),
             "lead": self.lead,
             "source_sha256": self.source_sha256,
+            "frame": sha256_of_bytes(self.series.frame_of_reference.encode()) if self.series.frame_of_reference else "",
         }
 
 
@@ -84,7 +92,7 @@ class ConsideredSeries:
         slice_count: How many.
         scores: Its points for each role.
         reasons: Reasons for and against it in each role.
-        left_out: Codes of the refusals that keep it from both roles; () for a candidate.
+        left_out: Codes of the refusals that keep it from every role; () for a candidate.
         chosen_as: The role it was chosen for, or None.
         number: The scanner's number of it; None where absent.
     """
@@ -93,10 +101,10 @@ class ConsideredSeries:
     kind: SeriesKind
     plane: Plane
     slice_count: int
-    scores: Mapping[SeriesRole, int]
-    reasons: Mapping[SeriesRole, tuple[str, ...]]
+    scores: Mapping[str, int]
+    reasons: Mapping[str, tuple[str, ...]]
     left_out: tuple[str, ...] = ()
-    chosen_as: SeriesRole | None = None
+    chosen_as: str | None = None
     number: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -106,24 +114,24 @@ class ConsideredSeries:
             "kind": self.kind.value,
             "plane": self.plane.value,
             "slice_count": self.slice_count,
-            "scores": {role.value: score for role, score in self.scores.items()},
-            "reasons": {role.value: list(reasons) for role, reasons in self.reasons.items()},
+            "scores": dict(self.scores),
+            "reasons": {role: list(reasons) for role, reasons in self.reasons.items()},
             "left_out": list(self.left_out),
-            "chosen_as": self.chosen_as.value if self.chosen_as else None,
+            "chosen_as": self.chosen_as,
             "number": self.number,
         }
 
 
 @dataclass(frozen=True)
 class PatientSummary:
-    """The series of one patient and whether they made a pair.
+    """The series of one patient and whether they made a case.
 
     Args:
         reference: How reports name the patient: by position in the folder.
         patient_key: Never to be stored or shown.
         considered: Every image series, in the order of the files.
-        findings: Why there is no pair, or warnings about it.
-        has_pair: Whether the patient has a pair.
+        findings: Why there is no case, or warnings about it.
+        has_pair: Whether the patient has every required image.
     """
 
     reference: str
@@ -134,8 +142,8 @@ class PatientSummary:
 
     @property
     def is_question(self) -> bool:
-        """Whether there is no pair, and a person's choice of series would make one."""
-        return not self.has_pair and any(finding.code in QUESTIONS for finding in self.findings)
+        """Whether there is no case, and a person's choice of series would make one."""
+        return not self.has_pair and any(_QUESTIONS.fullmatch(finding.code) for finding in self.findings)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -149,39 +157,34 @@ class PatientSummary:
 
 
 @dataclass(frozen=True)
-class PatientPair:
-    """The T1 and T2 of one patient that make a case.
+class PatientImages:
+    """The images of one patient that make a case.
 
     Args:
         reference: How reports name the patient: by position in the folder.
         patient_key: Never to be stored or shown.
-        t1: The T1.
-        t2: The T2.
-        masks: Masks of either series.
+        protocol: The study's.
+        chosen: Role to the series chosen for it, in the protocol's order; an optional image may be missing.
+        masks: Masks of any of the series, with their role; None for one that does not name its series.
         description: Tissue type and site by `cases.csv`.
         findings: Warnings about the choice, and masks that are left out.
     """
 
     reference: str
     patient_key: str = field(repr=False)
-    t1: SeriesChoice
-    t2: SeriesChoice
-    masks: tuple[tuple[SeriesRole | None, FoundMask], ...]
+    protocol: Protocol = field(repr=False)
+    chosen: Mapping[str, SeriesChoice]
+    masks: tuple[tuple[str | None, FoundMask], ...]
     description: CaseDescription
     findings: tuple[Finding, ...]
 
     @property
-    def by_role(self) -> dict[SeriesRole, SeriesChoice]:
-        """Both choices by role."""
-        return {SeriesRole.T1: self.t1, SeriesRole.T2: self.t2}
+    def choices(self) -> tuple[SeriesChoice, ...]:
+        """The chosen series in the protocol's order."""
+        return tuple(self.chosen.values())
 
     @property
-    def choices(self) -> tuple[SeriesChoice, SeriesChoice]:
-        """The chosen T1, then the chosen T2."""
-        return self.t1, self.t2
-
-    @property
-    def tissue_type(self) -> TissueType:
+    def tissue_type(self) -> str:
         """The tissue type by `cases.csv`; unknown where it gives none."""
         return self.description.tissue_type
 
@@ -192,22 +195,27 @@ class PatientPair:
 
     @property
     def source_sha256(self) -> str:
-        """Digest over both series' digests, T1 first."""
-        return sha256_of_bytes(f"{self.t1.source_sha256}\n{self.t2.source_sha256}".encode())
+        """Digest over all series' digests in the protocol's order; an optional one's stands behind its role's name."""
+        required = self.protocol.required
+        lines = (
+            choice.source_sha256 if role in required else f"{role} {choice.source_sha256}"
+            for role, choice in self.chosen.items()
+        )
+        return sha256_of_bytes("\n".join(lines).encode())
 
 
 @dataclass(frozen=True)
 class Pairing:
-    """All pairs of a folder.
+    """The images of all patients of a folder that fit together.
 
     Args:
-        pairs: One a patient who has one.
-        findings: Patients without a pair, series that cannot be used, and masks without a patient. Findings about one
-            pair are in the pair itself.
-        patients: A summary of every patient, also of those without a pair.
+        pairs: One a patient who has every required image.
+        findings: Patients without a case, series that cannot be used, and masks without a patient. Findings about one
+            patient's images are in these.
+        patients: A summary of every patient, also of those without a case.
     """
 
-    pairs: tuple[PatientPair, ...]
+    pairs: tuple[PatientImages, ...]
     findings: tuple[Finding, ...]
     patients: tuple[PatientSummary, ...] = ()
 

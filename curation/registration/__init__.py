@@ -1,4 +1,4 @@
-"""T1 brought onto T2: the search, the decision, the checks.
+"""An image brought onto another: the search, the decision, the checks.
 
 Imports nothing else of `curation`.
 """

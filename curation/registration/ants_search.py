@@ -179,7 +179,7 @@ def _field(ants: Any, path: str) -> NDArray[np.float32]:
 def _gave_up(error: Exception) -> RejectedInput:
     return RejectedInput(
         "registration-failed",
-        f"ANTs found no motion between T1 and T2 ({type(error).__name__}).",
+        f"ANTs found no motion between the two images ({type(error).__name__}).",
         remedy="Look at both series: they should show the same body part and be more than a few voxels thick.",
     )
 

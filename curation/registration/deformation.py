@@ -1,4 +1,4 @@
-"""A deformation: the displacement of each point of T2's body before the affine motion to T1, and its inverse.
+"""A deformation: the displacement of each point of the fixed image's body before the affine motion.
 
 Searched on request only: a tumour deforms less between two sequences of one visit than a search may find by error.
 """
@@ -18,11 +18,11 @@ DisplacementField = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Deformation:
-    """Two displacement fields on one grid in T2's world.
+    """Two displacement fields on one grid in the fixed image's world.
 
     Args:
         grid: Where the displacements are known; outside of it they are taken from its nearest edge voxel.
-        forward: (i, j, k, 3) float32 RAS+ millimetres, added to a point of T2.
+        forward: (i, j, k, 3) float32 RAS+ millimetres, added to a point of the fixed image.
         backward: (i, j, k, 3) float32 RAS+ millimetres, the inverse.
     """
 
@@ -31,7 +31,7 @@ class Deformation:
     backward: DisplacementField
 
     def apply(self, points: Points) -> Points:
-        """Points (n, 3) of T2 after the forward displacement, millimetres."""
+        """Points (n, 3) of the fixed image after the forward displacement, millimetres."""
         return points + _sampled(self.forward, self.grid, points)
 
     def undo(self, points: Points) -> Points:

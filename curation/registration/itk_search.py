@@ -105,7 +105,7 @@ def search(
     except RuntimeError as error:
         raise RejectedInput(
             "registration-failed",
-            "T1 and T2 overlap too little to bring one onto the other.",
+            "The two images overlap too little to bring one onto the other.",
             remedy="Look at both series: they should show the same body part and be more than a few voxels thick.",
         ) from error
     rest = np.linalg.inv(to_unit) @ _from_itk(transform) @ to_unit

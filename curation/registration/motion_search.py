@@ -1,8 +1,8 @@
-"""The search for T1's motion, and the choice among the motions found.
+"""The search for the motion of one image onto another, and the choice among the motions found.
 
 The search starts from the scanner's own alignment and from the two bodies' centres on each other, coarse to fine; where
-neither convinces, also from T1 turned. The scanner's own alignment stands unless the images say otherwise, and a rigid
-motion stands unless an affine one is clearly better by two measures.
+neither convinces, also from one of them turned. The scanner's own alignment stands unless the images say otherwise, and
+a rigid motion stands unless an affine one is clearly better by two measures.
 """
 
 from dataclasses import dataclass
@@ -14,9 +14,10 @@ from curation.registration import ants_search, itk_search
 from curation.registration.deformation import Deformation
 from curation.registration.search_images import SearchImage, SearchImages
 from curation.registration.similarity import Similarity, compare, contrast_with_nearby, scales, turn_about
+from curation.registration.source_image import SourceImage
 from datasets.errors import RejectedInput
 from datasets.image.resample import Interpolation, resample_volume
-from datasets.image.volume import Affine, Volume
+from datasets.image.volume import Affine
 
 HEADER, RIGID, AFFINE = "header", "rigid", "affine"
 """Kinds of the transform that is kept: the scanner's own alignment, a rigid motion, or an affine one."""
@@ -34,7 +35,7 @@ ANTS_PATIENCE = 5
 """ANTs' gradient descent takes several times the steps of the fast preset's quasi-Newton search."""
 
 TURNED_DEGREES = 14.0
-"""How far T1 is turned, about each axis and both ways, for the further starts."""
+"""How far the fixed image is turned, about each axis and both ways, for the further starts."""
 
 
 class Preset(StrEnum):
@@ -45,7 +46,7 @@ class Preset(StrEnum):
 
 
 class Motion(StrEnum):
-    """The most that a registration may do to T1."""
+    """The most that a registration may do to the moving image."""
 
     RIGID = "rigid"
     AFFINE = "affine"
@@ -67,7 +68,7 @@ class SearchLevel:
 
 @dataclass(frozen=True)
 class RegistrationSettings:
-    """Settings of the search for T1's motion.
+    """Settings of the search for a motion.
 
     Args:
         preset: SimpleITK's search inside the body (`Preset.FAST`), or that of ANTs, the method of MSTT-199.
@@ -78,12 +79,12 @@ class RegistrationSettings:
         samples: How many points of a level are compared, all where it has fewer. On four pairs 60,000 left as small an
             error (0.16 mm) as a million.
         ants_samples: The same for ANTs: 14,000 left errors of up to 5 mm on a phantom where 70,000 left 0.3 mm.
-        interpolation: How T1 and T2 come onto the case's grid.
+        interpolation: How the moving image comes onto the case's grid.
         min_affine_gain: Share of mutual information an affine motion must gain over the rigid one to be kept. On pairs
             of real anatomy that were moved rigidly it gained -0.005 to 0.007, on pairs that were also stretched by up
             to 5 percent 0.05 to 1.25.
         max_stretch: Largest share by which an affine motion may stretch or squeeze along any direction.
-        min_overlap: Smallest share of T2's body that T1 must cover, before and after.
+        min_overlap: Smallest share of the fixed image's body that the moving one must cover, before and after.
 
     Raises:
         RejectedInput: There is no level for the rigid motion, or no such preset or motion.
@@ -120,14 +121,14 @@ class ChosenMotion:
     """The motion that was chosen.
 
     Args:
-        transform: (4, 4) RAS+ millimetres of T2 to RAS+ millimetres of T1.
+        transform: (4, 4) RAS+ millimetres of the fixed image to those of the moving one.
         kept: `HEADER`, `RIGID` or `AFFINE`.
         reason: Why that and not another, in one sentence.
         before: Agreement under the scanner's own alignment.
         after: Agreement under `transform`.
         deformation: The deformation that remains after `transform`, where one was requested.
         rival: The most convincing motion from another start that ended elsewhere; None where all ended here.
-        images: T1 and T2 as the search saw them.
+        images: Both as the search saw them.
     """
 
     transform: Affine
@@ -149,23 +150,23 @@ class _Found:
 
     @property
     def rank(self) -> float:
-        """Mutual information, discounted by the share of T2's body that T1 does not reach."""
+        """Mutual information, discounted by the share of the fixed image's body that is not reached."""
         return self.similarity.mutual_information * self.similarity.overlap
 
 
-def choose_motion(t1: Volume, t2: Volume, settings: RegistrationSettings) -> ChosenMotion:
+def choose_motion(moving: SourceImage, fixed: SourceImage, settings: RegistrationSettings) -> ChosenMotion:
     """Searches a rigid motion, then an affine one from there, and keeps the simplest that the images support.
 
     Raises:
-        RejectedInput: T1 and T2 show different places (``no-overlap``), or no search came to an end
+        RejectedInput: The two show different places (``no-overlap``), or no search came to an end
             (``registration-failed``).
     """
-    search = _Search(SearchImages(t1, t2), settings)
+    search = _Search(SearchImages(moving, fixed), settings)
     before = search.similarity(np.eye(4))
-    _require_overlap(before, settings, when="as the scanner placed them")
+    _require_overlap(before, search, when="as the scanner placed them")
     starts = search.from_starts()
     best = max(starts, key=lambda found: found.rank)
-    _require_overlap(best.similarity, settings, when="after the rigid motion")
+    _require_overlap(best.similarity, search, when="after the rigid motion")
     rigid = search.refined(best.transform, settings.levels[2:], is_rigid=True)
     transform, kept, reason, after = _believed(search, before, rigid)
     return ChosenMotion(
@@ -180,11 +181,24 @@ def choose_motion(t1: Volume, t2: Volume, settings: RegistrationSettings) -> Cho
     )
 
 
+def placed_by_headers(moving: SourceImage, fixed: SourceImage, settings: RegistrationSettings) -> ChosenMotion:
+    """The scanner's own alignment, believed as it is: nothing is searched.
+
+    Raises:
+        RejectedInput: The two show different places (``no-overlap``).
+    """
+    search = _Search(SearchImages(moving, fixed), settings)
+    before = search.similarity(np.eye(4))
+    _require_overlap(before, search, when="as the scanner placed them")
+    reason = "The scanner's coordinates are believed; only that the two fit was checked."
+    return ChosenMotion(np.eye(4), HEADER, reason, before, after=before, rival=None, images=search.images)
+
+
 def _deformation(search: "_Search", transform: Affine) -> Deformation:
     """The remaining deformation, searched at the second level: finer images gain little and take hours."""
-    t1, t2 = search.at_second_level
-    moved = resample_volume(t1.volume, t2.volume.grid, transform=transform)
-    return ants_search.deform(t2.volume, moved, seed=search.settings.seed)
+    moving, fixed = search.at_second_level
+    moved = resample_volume(moving.volume, fixed.volume.grid, transform=transform, outside=search.outside)
+    return ants_search.deform(fixed.volume, moved, seed=search.settings.seed)
 
 
 def _believed(search: "_Search", before: Similarity, rigid: _Found) -> tuple[Affine, str, str, Similarity]:
@@ -216,12 +230,17 @@ class _Search:
         self.settings = settings
 
     @property
+    def outside(self) -> float:
+        """The intensity where the clipped moving image does not reach."""
+        return self.images.outside
+
+    @property
     def at_second_level(self) -> tuple[SearchImage, SearchImage]:
-        """T1 and T2 at the level where agreement is measured."""
+        """The moving and the fixed image at the level where agreement is measured."""
         return self.images.at(self.settings.levels[min(1, len(self.settings.levels) - 1)].spacing_mm)
 
     def similarity(self, transform: Affine) -> Similarity:
-        """Agreement inside T2's body, at the second level."""
+        """Agreement inside the fixed image's body, at the second level."""
         return compare(*self.at_second_level, transform)
 
     def from_starts(self) -> list[_Found]:
@@ -241,7 +260,8 @@ class _Search:
         if not found:
             raise RejectedInput(
                 "registration-failed",
-                "No search for the motion between T1 and T2 came to an end, from any start.",
+                f"No search for the motion between {self.images.moving.title} and {self.images.fixed.title} came to an "
+                "end, from any start.",
                 remedy="Look at both series: they should show the same body part and be more than a few voxels thick.",
             )
         return found
@@ -296,13 +316,13 @@ class _Search:
 
     def _centred(self) -> Affine:
         """The two bodies' centres on each other."""
-        t1, t2 = self.images.at(self.settings.levels[0].spacing_mm)
+        moving, fixed = self.images.at(self.settings.levels[0].spacing_mm)
         shift = np.eye(4)
-        shift[:3, 3] = t1.centre - t2.centre
+        shift[:3, 3] = moving.centre - fixed.centre
         return shift
 
     def _turned(self, start: Affine) -> list[Affine]:
-        """`start` after T2 was turned about its body's centre, about each axis and both ways."""
+        """`start` after the fixed image was turned about its body's centre, about each axis and both ways."""
         centre = self.images.at(self.settings.levels[0].spacing_mm)[1].centre
         axes = np.vstack([np.eye(3), -np.eye(3)])
         return [start @ turn_about(axis, TURNED_DEGREES, centre=centre) for axis in axes]
@@ -332,11 +352,11 @@ def _doubt(affine: _Found, rigid: _Found, settings: RegistrationSettings) -> str
     return ""
 
 
-def _require_overlap(similarity: Similarity, settings: RegistrationSettings, *, when: str) -> None:
-    if similarity.overlap < settings.min_overlap:
+def _require_overlap(similarity: Similarity, search: "_Search", *, when: str) -> None:
+    moving, fixed, least = search.images.moving.title, search.images.fixed.title, search.settings.min_overlap
+    if similarity.overlap < least:
         raise RejectedInput(
             "no-overlap",
-            f"Expected T1 to cover at least {settings.min_overlap:.0%} of T2's body, "
-            f"got {similarity.overlap:.0%} {when}.",
-            remedy="Choose a T1 and a T2 of the same examination and body part.",
+            f"Expected {moving} to cover at least {least:.0%} of {fixed}'s body, got {similarity.overlap:.0%} {when}.",
+            remedy=f"Choose a {moving} and a {fixed} of the same examination and body part.",
         )

@@ -1,4 +1,4 @@
-"""T1 and T2 as the search for the motion sees them: clipped, coarser where finer than the level, the body known."""
+"""Two images as the search for a motion sees them: clipped, coarser where finer than the level, the body known."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.registration.body import body_mask
-from curation.registration.case_grid import divided
-from datasets.image.intensity import percentile_window
+from curation.registration.resized_grid import divided
+from curation.registration.source_image import SourceImage
 from datasets.image.resample import resample_volume
 from datasets.image.volume import Affine, Volume
 
@@ -24,7 +24,7 @@ class SearchImage:
     """One image at one level.
 
     Args:
-        volume: float32, clipped at percentiles 0.5 and 99.5.
+        volume: float32, clipped as `SourceImage.search_window` says.
         body: Where the body is, of the volume's shape.
     """
 
@@ -39,35 +39,46 @@ class SearchImage:
 
 
 class SearchImages:
-    """The two images of a case at every level that is asked for, each made once.
+    """The two images of a registration at every level that is asked for, each made once.
 
     Args:
-        t1: T1 on its own grid.
-        t2: T2 on its own grid.
+        moving: The image that is to be brought onto the other.
+        fixed: The image that stays.
     """
 
-    def __init__(self, t1: Volume, t2: Volume) -> None:
-        self._volumes = _clipped(t1), _clipped(t2)
+    def __init__(self, moving: SourceImage, fixed: SourceImage) -> None:
+        self.moving, self.fixed = moving, fixed
+        self._volumes = [Volume(image.clipped, image.volume.grid) for image in (moving, fixed)]
         coarse = [search_image(volume, spacing_mm=BODY_SPACING_MM) for volume in self._volumes]
         self._bodies = [Volume(body_mask(image).astype(np.float32), image.grid) for image in coarse]
         self._seen: dict[float, tuple[SearchImage, SearchImage]] = {}
 
+    @property
+    def have_other_frames(self) -> bool:
+        """Whether the two name different frames of reference."""
+        return len({image.frame for image in (self.moving, self.fixed)} - {""}) == 2
+
+    @property
+    def outside(self) -> float:
+        """The intensity where the clipped moving image does not reach; where that is background, none."""
+        return max(self.moving.outside, float(np.min(self._volumes[0].data))) if self.moving.outside else 0.0
+
     def at(self, spacing_mm: float) -> tuple[SearchImage, SearchImage]:
-        """T1 and T2 with no voxel finer than `spacing_mm`."""
+        """The moving and the fixed image with no voxel finer than `spacing_mm`."""
         if spacing_mm not in self._seen:
-            t1, t2 = (self._image(index, spacing_mm) for index in (0, 1))
-            self._seen[spacing_mm] = t1, t2
+            moving, fixed = (self._image(index, spacing_mm) for index in (0, 1))
+            self._seen[spacing_mm] = moving, fixed
         return self._seen[spacing_mm]
 
     def distance_mm(self, one: Affine, other: Affine) -> float:
-        """Mean distance between where two transforms take the points of T2's body."""
+        """Mean distance between where two transforms take the points of the fixed image's body."""
         points = self._points
         apart = points @ (one - other)[:3, :3].T + (one - other)[:3, 3]
         return float(np.linalg.norm(apart, axis=1).mean())
 
     @cached_property
     def _points(self) -> NDArray[np.float64]:
-        """(n, 3) RAS+ millimetres of T2's body."""
+        """(n, 3) RAS+ millimetres of the fixed image's body."""
         body = self._bodies[1]
         return body.grid.to_world(np.argwhere(np.asarray(body.data) >= 0.5)[::_EVERY])
 
@@ -88,8 +99,3 @@ def search_image(volume: Volume, *, spacing_mm: float) -> Volume:
     sigma = np.sqrt(np.maximum(coarser**2 - 1.0, 0.0)) / 2.0
     smooth = gaussian_filter(np.asarray(volume.data, dtype=np.float32), sigma=sigma, mode="nearest")
     return resample_volume(Volume(smooth, volume.grid), grid)
-
-
-def _clipped(volume: Volume) -> Volume:
-    values = np.clip(np.asarray(volume.data, dtype=np.float32), *percentile_window(volume.data))
-    return Volume(values, volume.grid)

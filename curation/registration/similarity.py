@@ -22,12 +22,12 @@ FEWEST_VOXELS = 500
 
 @dataclass(frozen=True)
 class Similarity:
-    """How well T1 agrees with T2 under one transform, inside T2's body.
+    """How well a moving image agrees with a fixed one under one transform, inside the fixed one's body.
 
     Args:
-        mutual_information: In nats, where T1 reaches.
-        edge_agreement: Mean squared cosine between gradients, 0 to 1, where T1 reaches.
-        overlap: Share of T2's body that T1's field of view covers.
+        mutual_information: In nats, where the moving image reaches.
+        edge_agreement: Mean squared cosine between gradients, 0 to 1, where the moving image reaches.
+        overlap: Share of the fixed image's body that the moving one's field of view covers.
     """
 
     mutual_information: float
@@ -48,29 +48,29 @@ class Contrast:
     edges: float
 
 
-def compare(t1: SearchImage, t2: SearchImage, transform: Affine) -> Similarity:
-    """Agreement of two images at one level under `transform`, (4, 4) RAS+ millimetres of T2 to those of T1."""
-    moved = np.asarray(resample_volume(t1.volume, t2.volume.grid, transform=transform, outside=np.nan).data)
-    seen = np.isfinite(moved) & t2.body
+def compare(moving: SearchImage, fixed: SearchImage, transform: Affine) -> Similarity:
+    """Agreement of two images at one level under `transform`, (4, 4) RAS+ mm of the fixed to the moving one."""
+    moved = np.asarray(resample_volume(moving.volume, fixed.volume.grid, transform=transform, outside=np.nan).data)
+    seen = np.isfinite(moved) & fixed.body
     if np.count_nonzero(seen) < FEWEST_VOXELS:
         return Similarity(0.0, 0.0, 0.0)
-    still = np.asarray(t2.volume.data)
+    still = np.asarray(fixed.volume.data)
     return Similarity(
         mutual_information=mutual_information(still[seen], moved[seen]),
-        edge_agreement=edge_agreement(still, moved, spacing=t2.volume.grid.spacing, where=t2.body),
-        overlap=float(np.count_nonzero(seen) / np.count_nonzero(t2.body)),
+        edge_agreement=edge_agreement(still, moved, spacing=fixed.volume.grid.spacing, where=fixed.body),
+        overlap=float(np.count_nonzero(seen) / np.count_nonzero(fixed.body)),
     )
 
 
-def contrast_with_nearby(t1: SearchImage, t2: SearchImage, transform: Affine) -> Contrast:
+def contrast_with_nearby(moving: SearchImage, fixed: SearchImage, transform: Affine) -> Contrast:
     """How the agreement stands out against that of twelve motions nearby.
 
     The absolute values depend on contrast, noise and anatomy; that they peak does not. On pairs of real anatomy the
-    edges' contrast was 1.5 to 2.0 where the motion was right, and 0.96 to 1.2 where T1 was another patient's or the
-    other leg's.
+    edges' contrast was 1.5 to 2.0 where the motion was right, and 0.96 to 1.2 where the moving T1 was another patient's
+    or the other leg's.
     """
-    here = compare(t1, t2, transform)
-    nearby = [compare(t1, t2, transform @ motion) for motion in _motions_nearby(t2)]
+    here = compare(moving, fixed, transform)
+    nearby = [compare(moving, fixed, transform @ motion) for motion in _motions_nearby(fixed)]
     nearby = [one for one in nearby if one.overlap > 0]
     if not nearby or here.overlap == 0:
         return Contrast(0.0, 0.0)

@@ -1,8 +1,9 @@
 """Transfers masks and volumes between the series of a patient, along a chain of transforms through the case.
 
-Every series has a transform from the case's world, which is T2's: the identity for T2, its registration for T1, one of
-its own for any other series (`curation.registration.register.place_series`). From series to series the chain goes back
-to the case and out again, so that no two series need ever be registered with each other.
+Every series has a transform from the case's world, which is that of the image that stayed: the identity for that one,
+its registration for each image that was moved, one of its own for any other series
+(`curation.registration.register.place_series`). From series to series the chain goes back to the case and out again, so
+that no two series need ever be registered with each other.
 """
 
 from collections.abc import Iterator, Mapping
@@ -45,7 +46,7 @@ class Placement:
 
 
 CASE = Placement(np.eye(4))
-"""T2, and everything that lies on the case's grid."""
+"""The image that stayed, and everything that lies on the case's grid."""
 
 
 def transfer_mask(mask: Mask, *, source: Placement, target: Placement, grid: Grid) -> Mask:
@@ -70,20 +71,27 @@ def transfer_mask(mask: Mask, *, source: Placement, target: Placement, grid: Gri
 
 
 def transfer_volume(
-    volume: Volume, *, source: Placement, target: Placement, grid: Grid, interpolation: Interpolation
+    volume: Volume,
+    *,
+    source: Placement,
+    target: Placement,
+    grid: Grid,
+    interpolation: Interpolation,
+    outside: float = 0.0,
 ) -> Volume:
-    """An image of one series on the grid of another, float32; 0 where it does not reach."""
+    """An image of one series on the grid of another, float32; `outside` where it does not reach."""
     if source.deformation is None and target.deformation is None:
         transform = source.transform @ np.linalg.inv(target.transform)
-        return resample_volume(volume, grid, transform=transform, interpolation=interpolation)
-    return Volume(_carried(volume, source, target, grid, order=_ORDERS[interpolation]), grid)
+        return resample_volume(volume, grid, transform=transform, interpolation=interpolation, outside=outside)
+    carried = _carried(volume, source, target, grid, order=_ORDERS[interpolation], outside=outside)
+    return Volume(carried, grid)
 
 
 _ORDERS: Mapping[Interpolation, int] = {Interpolation.NEAREST: 0, Interpolation.LINEAR: 1, Interpolation.CUBIC: 3}
 
 
 def _carried(
-    volume: Volume, source: Placement, target: Placement, grid: Grid, *, order: int = 1
+    volume: Volume, source: Placement, target: Placement, grid: Grid, *, order: int = 1, outside: float = 0.0
 ) -> NDArray[np.float32]:
     """Values of `volume` at the voxels of `grid`, through the case's world."""
     from scipy.ndimage import map_coordinates
@@ -92,7 +100,9 @@ def _carried(
     carried = np.empty(int(np.prod(grid.shape)), dtype=np.float32)
     for start, points in _points(grid):
         voxels = volume.grid.to_voxel(source.from_case(target.to_case(points))).T
-        carried[start : start + len(points)] = map_coordinates(values, voxels, order=order, mode="constant", cval=0.0)
+        carried[start : start + len(points)] = map_coordinates(
+            values, voxels, order=order, mode="constant", cval=outside
+        )
     return carried.reshape(grid.shape)
 
 

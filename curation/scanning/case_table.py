@@ -4,8 +4,9 @@
     P7,myxoid,"thigh, left",scans/a.nrrd,scans/b.nrrd,,scans/b-tumour.nrrd
     P8,fat,,3,5,,
 
-Only ``patient_id`` must be there. ``t1`` and ``t2`` name a file by its path below the folder, or, of DICOM, a series by
-its number, its folder or Maskloop's reference; such a series is a person's choice. Masks are named by path.
+Only ``patient_id`` must be there. Each of the protocol's images has a column, and one for its mask (``ct``,
+``mask_ct``). An image's names a file by its path below the folder, or, of DICOM, a series by its number, its folder or
+Maskloop's reference; such a series is a person's choice. Masks are named by path.
 `curation.scanning.table_text` splits the table's text into cells.
 """
 
@@ -17,14 +18,13 @@ from unicodedata import normalize
 from curation.names.anatomical_sites import SITE_WORDS, known_site
 from curation.scanning.table_text import UnreadableTable, cells_of
 from datasets.finding import Finding, Level
-from datasets.study.case import SeriesRole, TissueType
+from datasets.study.protocol import UNKNOWN_TISSUE, Protocol
 
 CASE_TABLE_NAME = "cases.csv"
 
-_COLUMNS = ("patient_id", "tissue_type", "anatomical_site", "t1", "t2", "mask_t1", "mask_t2")
+_MASK = "mask_"
 _ALIASES = {"patientid": "patient_id", "tissuetype": "tissue_type", "anatomicalsite": "anatomical_site"}
 _MOST_BYTES = 10_000_000
-_REMEDY = f"Save it as UTF-8 text with the columns {', '.join(_COLUMNS)}."
 _NO_ID = frozenset({"", "nan", "n/a", "#n/a", "null", "none", "na"})
 """Spreadsheets' and data frames' words for an empty cell."""
 
@@ -33,7 +33,7 @@ _NO_ID = frozenset({"", "nan", "n/a", "#n/a", "null", "none", "na"})
 class CaseDescription:
     """Tissue type and site of a case, given by a person."""
 
-    tissue_type: TissueType = TissueType.UNKNOWN
+    tissue_type: str = UNKNOWN_TISSUE
     anatomical_site: str = ""
 
 
@@ -48,8 +48,8 @@ class NamedFiles:
     """
 
     row: int
-    series: Mapping[SeriesRole, str] = field(default_factory=dict, repr=False)
-    masks: Mapping[SeriesRole, str] = field(default_factory=dict, repr=False)
+    series: Mapping[str, str] = field(default_factory=dict, repr=False)
+    masks: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class CaseTable:
     named: Mapping[str, NamedFiles] = field(default_factory=dict, repr=False)
 
 
-def read_case_table(folder: Path, *, site_words: frozenset[str] = SITE_WORDS) -> CaseTable:
+def read_case_table(folder: Path, *, protocol: Protocol, site_words: frozenset[str] | None = None) -> CaseTable:
     """Reads `cases.csv` of a folder; an absent table is an empty one, a damaged one is a finding.
 
     The file's name and its columns in any capitals, the columns in any order; all but ``patient_id`` may be missing.
@@ -76,25 +76,69 @@ def read_case_table(folder: Path, *, site_words: frozenset[str] = SITE_WORDS) ->
 
     Args:
         folder: The folder of the table.
-        site_words: Words of anatomical sites that are kept.
+        protocol: The study's, which says the columns, tissue types and sites.
+        site_words: Words of anatomical sites that are kept beside the protocol's; None for the built-in ones.
     """
+    words = _Words(protocol, SITE_WORDS if site_words is None else site_words)
     try:
         paths = _tables_in(folder)
         if len(paths) != 1:
-            return _unreadable("several tables' names differ in capitals only") if paths else CaseTable()
+            return words.unreadable("several tables' names differ in capitals only") if paths else CaseTable()
         if paths[0].stat().st_size > _MOST_BYTES:
-            return _unreadable("the file has more than 10 MB")
+            return words.unreadable("the file has more than 10 MB")
         cells = cells_of(paths[0].read_bytes(), key=_column, wanted="patient_id")
     except OSError as error:
-        return _unreadable(f"it cannot be read ({type(error).__name__})")
+        return words.unreadable(f"it cannot be read ({type(error).__name__})")
     except UnreadableTable as error:
-        return _unreadable(str(error))
+        return words.unreadable(str(error))
     columns = [_column(name) for name in cells.header]
     named = [name for name in columns if name]
     if columns.count("patient_id") != 1 or len(set(named)) != len(named):
-        return _unreadable("it has no single patient_id column, or a column twice")
-    table = _parsed(columns, cells.lines, cells.first_row, site_words)
-    return replace(table, findings=(*_odd(cells.odd_row), *_passed_over(named), *table.findings))
+        return words.unreadable("it has no single patient_id column, or a column twice")
+    table = _parsed(columns, cells.lines, cells.first_row, words)
+    return replace(table, findings=(*_odd(cells.odd_row), *words.passed_over(named), *table.findings))
+
+
+class _Words:
+    """The columns and words that a protocol allows in its table."""
+
+    def __init__(self, protocol: Protocol, site_words: frozenset[str]) -> None:
+        masks = (f"{_MASK}{role}" for role in protocol.roles)
+        self.roles = protocol.roles
+        self.columns = ("patient_id", "tissue_type", "anatomical_site", *protocol.roles, *masks)
+        self.sites = site_words | {word for site in protocol.sites for word in site.split()}
+        self._tissue_types = (*protocol.tissue_types, UNKNOWN_TISSUE)
+
+    def tissue_type(self, value: str) -> str | None:
+        """The tissue type of a cell; None for a word that is none."""
+        wanted = value.lower() or UNKNOWN_TISSUE
+        return wanted if wanted in self._tissue_types else None
+
+    def unknown(self, number: int, tissue_type: str | None, site: str | None) -> Iterator[Finding]:
+        """Findings about a row's words that are not known."""
+        if tissue_type is None:
+            known = ", ".join(self._tissue_types)
+            yield row_finding(number, "tissue-type-unknown", f"The tissue type is none of {known}.")
+        if site is None:
+            message = (
+                "The anatomical site has other words or signs than plain English ones (side, body part, compartment); "
+                "it is left out."
+            )
+            yield row_finding(number, "site-unknown", message)
+
+    def passed_over(self, columns: list[str]) -> Iterator[Finding]:
+        """Names ignored columns, since one may be a misspelt one of ours."""
+        others = [name for name in columns if name not in self.columns]
+        if others:
+            message = f"{len(others)} column(s) were ignored: they are called none of {', '.join(self.columns)}."
+            remedy = "Nothing, unless a name is misspelt."
+            yield Finding(Level.INFO, "table-columns-other", message, remedy, CASE_TABLE_NAME)
+
+    def unreadable(self, why: str) -> CaseTable:
+        """The finding about a table that is no table."""
+        message = f"The table of cases was not read: {why}."
+        remedy = f"Save it as UTF-8 text with the columns {', '.join(self.columns)}."
+        return CaseTable(findings=(Finding(Level.WARNING, "table-unreadable", message, remedy, CASE_TABLE_NAME),))
 
 
 def is_case_table(name: str) -> bool:
@@ -120,15 +164,6 @@ def _odd(row: int | None) -> Iterator[Finding]:
         yield row_finding(row, "table-encoding", message, remedy="Save the table as UTF-8.")
 
 
-def _passed_over(columns: list[str]) -> Iterator[Finding]:
-    """Names ignored columns, since one may be a misspelt one of ours."""
-    others = [name for name in columns if name not in _COLUMNS]
-    if others:
-        message = f"{len(others)} column(s) were ignored: they are called none of {', '.join(_COLUMNS)}."
-        remedy = "Nothing, unless a name is misspelt."
-        yield Finding(Level.INFO, "table-columns-other", message, remedy, CASE_TABLE_NAME)
-
-
 def row_finding(row: int, code: str, message: str, *, remedy: str = "") -> Finding:
     """A warning about one row, which names no patient."""
     return Finding(
@@ -140,7 +175,7 @@ def row_finding(row: int, code: str, message: str, *, remedy: str = "") -> Findi
     )
 
 
-def _parsed(columns: list[str], lines: list[list[str]], first_row: int, site_words: frozenset[str]) -> CaseTable:
+def _parsed(columns: list[str], lines: list[list[str]], first_row: int, words: _Words) -> CaseTable:
     rows: dict[str, tuple[int, CaseDescription]] = {}
     named: dict[str, NamedFiles] = {}
     findings: list[Finding] = []
@@ -157,13 +192,13 @@ def _parsed(columns: list[str], lines: list[list[str]], first_row: int, site_wor
         if patient_id.lower() in _NO_ID or patient_id in rows:
             findings += _useless(number, patient_id, values, rows)
             continue
-        tissue_type = _tissue_type(values.get("tissue_type", ""))
-        site = known_site(values.get("anatomical_site", ""), words=site_words)
-        findings += _unknown_words(number, tissue_type, site)
-        rows[patient_id] = (number, CaseDescription(tissue_type or TissueType.UNKNOWN, site or ""))
+        tissue_type = words.tissue_type(values.get("tissue_type", ""))
+        site = known_site(values.get("anatomical_site", ""), words=words.sites)
+        findings += words.unknown(number, tissue_type, site)
+        rows[patient_id] = (number, CaseDescription(tissue_type or UNKNOWN_TISSUE, site or ""))
         series, masks = (
-            {role: value for role in SeriesRole if (value := _bare(values.get(prefix + role.value, "")))}
-            for prefix in ("", "mask_")
+            {role: value for role in words.roles if (value := _bare(values.get(prefix + role, "")))}
+            for prefix in ("", _MASK)
         )
         if series or masks:
             named[patient_id] = NamedFiles(number, series, masks)
@@ -185,24 +220,3 @@ def _useless(
         yield row_finding(number, "table-row-twice", message)
     elif any(values.values()):
         yield row_finding(number, "table-row-without-id", "The row has no patient_id; it is ignored.")
-
-
-def _tissue_type(value: str) -> TissueType | None:
-    return next((tissue for tissue in TissueType if tissue.value == (value.lower() or "unknown")), None)
-
-
-def _unknown_words(number: int, tissue_type: TissueType | None, site: str | None) -> Iterator[Finding]:
-    if tissue_type is None:
-        known = ", ".join(tissue.value for tissue in TissueType)
-        yield row_finding(number, "tissue-type-unknown", f"The tissue type is none of {known}.")
-    if site is None:
-        message = (
-            "The anatomical site has other words or signs than plain English ones (side, body part, compartment); it "
-            "is left out."
-        )
-        yield row_finding(number, "site-unknown", message)
-
-
-def _unreadable(why: str) -> CaseTable:
-    message = f"The table of cases was not read: {why}."
-    return CaseTable(findings=(Finding(Level.WARNING, "table-unreadable", message, _REMEDY, CASE_TABLE_NAME),))

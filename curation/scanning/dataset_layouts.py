@@ -10,14 +10,13 @@ Source: nnU-Net, documentation/dataset_format.md; Antonelli et al. 2022, The Med
 13:4128.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from curation.scanning.channel_roles import roles_of_channels
-from curation.scanning.table_files import NamedFile, leads_outside
+from curation.scanning.dataset_list import DatasetList, read_dataset_list
+from curation.scanning.table_files import NamedFile
 from datasets.finding import Finding, Level
 from datasets.formats.volume_file import is_volume_file
 from datasets.labels.label_values import LABEL_LIST_NAME
@@ -25,8 +24,6 @@ from datasets.study.protocol import Modality, Protocol
 
 _IMAGE_FOLDERS, _LABEL_FOLDERS = ("imagesTr", "imagesTs"), ("labelsTr", "labelsTs")
 _NUMBERED = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})")
-_MOST_BYTES = 50_000_000
-_ENDING = ".nii.gz"
 _MOST_LISTED = 5
 
 
@@ -45,18 +42,6 @@ class LaidOut:
     findings: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Dataset:
-    """One `dataset.json` and the files below its folder."""
-
-    at: PurePosixPath
-    channels: tuple[str, ...]
-    roles: tuple[str | None, ...]
-    ending: str
-    listed: tuple[tuple[str, str], ...]
-    """Image and label (empty for none) of each case, by paths below the scanned folder."""
-
-
 def laid_out(folder: Path, present: Sequence[str], protocol: Protocol) -> LaidOut:
     """Reads every nnU-Net and Decathlon dataset in a folder; one that cannot be read lays out nothing.
 
@@ -70,7 +55,7 @@ def laid_out(folder: Path, present: Sequence[str], protocol: Protocol) -> LaidOu
     left_out: set[str] = set()
     findings: list[Finding] = []
     for path in present:
-        dataset = _dataset(folder, path, protocol) if PurePosixPath(path).name == LABEL_LIST_NAME else None
+        dataset = read_dataset_list(folder, path, protocol) if PurePosixPath(path).name == LABEL_LIST_NAME else None
         if dataset is None:
             continue
         layout = _Layout(dataset, numbers, {image.name: image.modality for image in protocol.images})
@@ -82,54 +67,10 @@ def laid_out(folder: Path, present: Sequence[str], protocol: Protocol) -> LaidOu
     return LaidOut(files, frozenset(left_out), tuple(findings))
 
 
-def _dataset(folder: Path, path: str, protocol: Protocol) -> _Dataset | None:
-    """A dataset that names its channels; None for any other document of that name."""
-    try:
-        if (folder / path).is_symlink() or (folder / path).stat().st_size > _MOST_BYTES:
-            return None
-        document = json.loads((folder / path).read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
-        return None  # `label_lists` has a finding about it
-    if not isinstance(document, dict):
-        return None
-    channels = _channels(document.get("channel_names", document.get("modality")))
-    if not channels:
-        return None
-    ending = document.get("file_ending")
-    at = PurePosixPath(path).parent
-    return _Dataset(
-        at,
-        channels,
-        roles_of_channels(channels, protocol),
-        ending if isinstance(ending, str) and ending else _ENDING,
-        tuple(_listed(document, at)),
-    )
-
-
-def _channels(named: object) -> tuple[str, ...]:
-    """The channels in the order of their numbers; () where they are not numbered from 0 on."""
-    if isinstance(named, list):
-        return tuple(map(str, named))
-    if not isinstance(named, dict) or {str(key) for key in named} != {str(number) for number in range(len(named))}:
-        return ()
-    return tuple(str(named[key]) for key in sorted(named, key=int))
-
-
-def _listed(document: Mapping[str, object], at: PurePosixPath) -> Iterator[tuple[str, str]]:
-    """The Decathlon's pairs of image and label; what is no path below the dataset is no file."""
-    for key in ("training", "test"):
-        entries = document.get(key)
-        for entry in entries if isinstance(entries, list) else []:
-            image, label = (entry.get("image"), entry.get("label")) if isinstance(entry, dict) else (entry, "")
-            if isinstance(image, str) and not leads_outside(image):
-                is_label = isinstance(label, str) and label and not leads_outside(label)
-                yield str(at / image), str(at / str(label)) if is_label else ""
-
-
 class _Layout:
     """The files of one dataset, sorted to cases and channels."""
 
-    def __init__(self, dataset: _Dataset, numbers: Mapping[str, int], modalities: Mapping[str, Modality]) -> None:
+    def __init__(self, dataset: DatasetList, numbers: Mapping[str, int], modalities: Mapping[str, Modality]) -> None:
         self.dataset = dataset
         self.numbers = numbers
         self.modalities = modalities
@@ -244,7 +185,7 @@ class _Layout:
         self.findings.append(Finding(Level.WARNING, code, message, remedy, subject or "the dataset"))
 
 
-def _without_role(dataset: _Dataset, number: int, protocol: Protocol) -> Iterator[Finding]:
+def _without_role(dataset: DatasetList, number: int, protocol: Protocol) -> Iterator[Finding]:
     """A warning about channels that have no role here, by their numbers: their names may be anything."""
     without = [str(channel) for channel, role in enumerate(dataset.roles) if role is None]
     if without:

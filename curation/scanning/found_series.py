@@ -9,7 +9,7 @@ Keys and paths identify people: they stay inside these values, out of their `rep
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from curation.scanning.case_table import CaseDescription
 from datasets.dicom.header import SeriesEvidence
@@ -18,7 +18,6 @@ from datasets.files import sha256_of_bytes
 from datasets.finding import Finding
 from datasets.formats.volume_file import is_volume_file, read_grid, read_volume
 from datasets.image.volume import Grid, Volume
-from datasets.study.case import SeriesRole
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,8 @@ class FoundSeries:
         dicom: Its headers; None for a volume file.
         named_role: Role in a volume file's name, or in `cases.csv`; None for DICOM.
         made_by: BIDS entities that describe the acquisition, run and session among them. Never to be shown.
+        relative: A volume file's path below the scanned folder, which the name was read from; None where `cases.csv`
+            names the file, and for DICOM. Never to be shown.
         channel: Which channel of a 4D file it is, from 0; None for a file of one volume, and for DICOM.
     """
 
@@ -47,6 +48,7 @@ class FoundSeries:
     dicom: DicomSeries | None = field(default=None, repr=False)
     named_role: str | None = None
     made_by: Mapping[str, str] = field(default_factory=dict, repr=False)
+    relative: PurePath | None = field(default=None, repr=False)
     channel: int | None = None
 
     @property
@@ -95,7 +97,7 @@ class FoundMask:
             segmentation that does not say.
         image_uids: The images that a structure set's contours name. Never to be shown.
         named_role: The role in a volume file's name, or in `cases.csv`.
-        modality: Another modality than MR in a volume file's name.
+        other_image: What kind of image a volume file's name says that is none of the protocol's.
         labels: Name of the region of each value of a volume file; {} where the values' meaning is unknown.
         is_segmentation: Whether it is a DICOM SEG.
         made_by: As of a series: of the image that BIDS's name says it was drawn on. Never to be shown.
@@ -107,7 +109,7 @@ class FoundMask:
     series_uids: tuple[str, ...] = field(default=(), repr=False)
     image_uids: frozenset[str] = field(default=frozenset(), repr=False)
     named_role: str | None = None
-    modality: str = ""
+    other_image: str = ""
     labels: Mapping[int, str] = field(default_factory=dict, repr=False)
     is_segmentation: bool = False
     made_by: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -146,7 +148,7 @@ class FolderScan:
     descriptions: Mapping[str, CaseDescription] = field(repr=False)
     findings: tuple[Finding, ...]
     file_count: int
-    choices: Mapping[str, Mapping[SeriesRole, str]] = field(default_factory=dict, repr=False)
+    choices: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     left_out: Mapping[str, int] = field(default_factory=dict)
     former_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 

@@ -13,19 +13,20 @@ import numpy as np
 from curation.names.bids_names import dataset_name
 from curation.names.mask_owners import UNCLEAR, MaskOwners, PlacedImage, unowned_mask
 from curation.names.nifti_names import NiftiName, read_name
+from curation.names.role_names import RoleNames
 from curation.names.volume_patients import NamedVolume, key_of, patients_of, silent_place
 from curation.scanning.found_series import FoundMask, FoundSeries
-from curation.scanning.mask_values import MaskFile, meanings_of
+from curation.scanning.mask_values import MaskFile, MeaningSources, meanings_of
 from curation.scanning.table_files import NamedFile
 from datasets.dicom.header import SeriesEvidence, plane_of
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_file
 from datasets.finding import Finding, Level
 from datasets.formats.volume_file import files_of, read_grid, read_mask, read_values
-from datasets.image.mask import OEDEMA, TUMOUR
 from datasets.image.volume import Grid
 from datasets.labels.label_values import LabelValues, region_called
 from datasets.labels.stored_values import are_labels, labels_in
+from datasets.study.protocol import Modality, Protocol
 
 _ANISOTROPIC = 1.5
 
@@ -87,18 +88,28 @@ class PlacedVolumes:
     findings: tuple[Finding, ...]
 
 
-def look_at_volume(path: Path, relative: PurePath, number: int, named: NamedFile | None) -> VolumeFile:
+def look_at_volume(
+    path: Path, relative: PurePath, number: int, *, named: NamedFile | None, roles: RoleNames
+) -> VolumeFile:
     """Reads a file's name and header, and of its voxels as much as tells an image from a mask.
+
+    Args:
+        path: The file.
+        relative: Below the scanned folder.
+        number: Of the file.
+        named: Its entry in `cases.csv`; None where that does not name it.
+        roles: The names of the protocol's images.
 
     Raises:
         RejectedInput: As the format's own reader, for faults of a header.
     """
-    name = read_name(relative)
+    name = read_name(relative, roles)
     channel = None if named is None else named.channel
     if named is not None:
-        name = replace(name, role=named.role, is_mask=named.is_mask, modality=named.modality)
-    if named is not None and named.is_of_dataset:
-        name = replace(name, region=TUMOUR, has_region=False, words="", bids=None)  # a case's name says nothing of it
+        name = replace(name, role=named.role, is_mask=named.is_mask, modality=named.modality, other_image="")
+    if named is not None and named.is_of_dataset:  # a case's name says nothing of what is in it
+        said = roles.words_of(named.role)
+        name = replace(name, region=roles.first_label, has_region=False, words=said, bids=None)
     return VolumeFile(path, relative, number, name, read_grid(path, channel=channel), _values(path, channel), named)
 
 
@@ -110,6 +121,7 @@ def place_volumes(
     dicom_places: Iterable[tuple[PurePath, str]],
     label_values: LabelValues,
     label_lists: Mapping[PurePath, LabelValues],
+    protocol: Protocol,
 ) -> PlacedVolumes:
     """Assigns every file to its patient.
 
@@ -120,6 +132,7 @@ def place_volumes(
         dicom_places: Folder below `folder` and patient key of DICOM images.
         label_values: Meaning of the masks' values by a person; {} for none.
         label_lists: From `curation.scanning.mask_values.label_lists`.
+        protocol: The study's.
     """
     names = _Names(files, folder)
     images = [file for file in files if not (file.is_mask or file.is_no_image or file.is_derived)]
@@ -129,11 +142,13 @@ def place_volumes(
         root=names.root,
         datasets=names.datasets,
         table_patients=table_patients,
+        roles=protocol.roles,
     )
     keys = {file.number: patients.keys.get(file.number) or names.table_patient(file) for file in images}
-    series = [_series(file, keys[file.number]) for file in images if keys[file.number]]
+    series = [_series(file, keys[file.number], protocol) for file in images if keys[file.number]]
     owners = MaskOwners([*_placed(images, keys), *(PlacedImage(place, key) for place, key in dicom_places)])
-    masks, findings = _masks([file for file in files if file.is_mask], names, owners, label_values, label_lists)
+    meaning = MeaningSources(label_values, label_lists, protocol.labels, protocol.roles)
+    masks, findings = _masks([file for file in files if file.is_mask], names, owners, meaning)
     return PlacedVolumes(
         tuple(series), tuple(masks), patients.former, (*_left_out(files), *patients.findings, *findings)
     )
@@ -182,63 +197,87 @@ def _masks(
     files: Sequence[VolumeFile],
     names: _Names,
     owners: MaskOwners,
-    label_values: LabelValues,
-    label_lists: Mapping[PurePath, LabelValues],
+    sources: MeaningSources,
 ) -> tuple[list[FoundMask], list[Finding]]:
     found = [
         (file, names.table_patient(file) or owners.owner_of(file.relative, file.name, names.key_of(file)))
         for file in files
     ]
     drawn = [MaskFile(file.number, file.path, file.relative, file.name.region, _labels(file)) for file, _ in found]
-    meanings = meanings_of(drawn, label_values, label_lists)
+    meanings = meanings_of(drawn, sources)
     masks = [
         FoundMask(
             f"file {file.number}",
             key,
             file.path,
             named_role=file.name.role,
-            modality=file.name.modality,
+            other_image=file.name.other_image,
             labels=meanings.labels[file.number],
             made_by=file.name.made_by,
         )
         for file, key in found
         if key
     ]
-    nobody = [unowned_mask(file.number) for file, key in found if not key]
-    return masks, [*nobody, *(_other_part(mask) for mask in masks if _is_other_part(mask)), *meanings.findings]
+    nobody = [unowned_mask(file.number, sources.roles) for file, key in found if not key]
+    others = [_other_part(mask, sources) for mask in masks if _is_other_part(mask, sources)]
+    return masks, [*nobody, *others, *meanings.findings]
 
 
-def _is_other_part(mask: FoundMask) -> bool:
-    """Whether a mask is named after a part of the body or another BIDS label, and not after a tumour."""
-    return bool(mask.labels) and not any(region_called(name) in (TUMOUR, OEDEMA) for name in mask.labels.values())
+def _is_other_part(mask: FoundMask, sources: MeaningSources) -> bool:
+    """Whether a mask is named after a part of the body or another BIDS label, and not after one of the study's."""
+    known = {label.name for label in sources.labels}
+    return bool(mask.labels) and not any(region_called(name, sources.labels) in known for name in mask.labels.values())
 
 
-def _other_part(mask: FoundMask) -> Finding:
-    message = "The mask is named after something else than a tumour; it is kept, but not as a tumour."
-    remedy = "Nothing, or call it a tumour: in its name, or with --label-values."
+def _other_part(mask: FoundMask, sources: MeaningSources) -> Finding:
+    named = " or ".join(label.name.lower() for label in sources.labels)
+    message = f"The mask is named after something else than {named}; it is kept, but not as that."
+    remedy = "Nothing, or call it what it is: in its name, or with --label-values."
     return Finding(Level.INFO, "mask-of-another-part", message, remedy, mask.reference)
 
 
-def _series(file: VolumeFile, key: str) -> FoundSeries:
+def _series(file: VolumeFile, key: str, protocol: Protocol) -> FoundSeries:
     session = file.name.bids.session if file.name.bids is not None else ""
     channel = None if file.named is None else file.named.channel
     return FoundSeries(
         reference=sha256_of_file(file.path)[:10] + ("" if channel is None else f"-{channel + 1}"),
         patient_key=key,
         study_key=f"{key}/ses-{session}" if session else key,
-        evidence=_evidence(file.grid, file.name),
+        evidence=_evidence(file.grid, file.name, protocol),
         files=files_of(file.path),
         named_role=file.name.role,
         made_by=file.name.made_by,
+        relative=file.relative if file.named is None else None,
         channel=channel,
     )
 
 
-def _evidence(grid: Grid, name: NiftiName) -> SeriesEvidence:
+def named_for(found: FoundSeries, protocol: Protocol, roles: RoleNames) -> FoundSeries:
+    """A volume file's series as the names of another protocol's images say it; any other series as it is.
+
+    Args:
+        found: The series.
+        protocol: The other protocol.
+        roles: The names of its images.
+    """
+    if found.relative is None:
+        return found
+    name = read_name(found.relative, roles)
+    evidence = replace(found.evidence, modality=_modality(name, protocol), series_description=name.words)
+    return replace(found, named_role=name.role, evidence=evidence)
+
+
+def _modality(name: NiftiName, protocol: Protocol) -> str:
+    """The modality that a name says; that of the role it means where that is no MR, of which a name says nothing."""
+    own = protocol.image(name.role).modality if name.role is not None else Modality.MR
+    return name.modality or ("" if own is Modality.MR else own.value)
+
+
+def _evidence(grid: Grid, name: NiftiName, protocol: Protocol) -> SeriesEvidence:
     """A volume file says nothing of the sequence; the slices run along the axis of the largest spacing, or along k."""
     axis = int(np.argmax(grid.spacing)) if max(grid.spacing) > _ANISOTROPIC * min(grid.spacing) else 2
     return SeriesEvidence(
-        modality=name.modality,
+        modality=_modality(name, protocol),
         series_description=name.words,
         plane=plane_of(grid.affine[:3, axis]),
         slice_count=grid.shape[axis],

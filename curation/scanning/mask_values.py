@@ -1,7 +1,8 @@
 """The meaning of the values in a scan's mask files: the same in all of them, or given; otherwise a person is asked.
 
-A file's own segment names come first, then a person's `--label-values`, then a list of labels in its dataset. Without
-any of these only a plain mask speaks for itself: one value, 1 or 255, in every file that is called alike.
+A file's own segment names come first, then a person's `--label-values`, then a list of labels in its dataset, then the
+values that the study's protocol gives imported labels. Without any of these only a plain mask
+speaks for itself: one value, 1 or 255, in every file that is called alike.
 """
 
 from collections import Counter, defaultdict
@@ -12,17 +13,17 @@ from pathlib import Path, PurePath
 from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
 from datasets.formats.segment_names import segment_names
-from datasets.image.mask import OEDEMA, TUMOUR
 from datasets.labels.label_values import (
     LABEL_LIST_NAME,
     LABEL_TABLE_ENDING,
     PLAIN_VALUES,
     LabelValues,
-    names_tumour_and_oedema,
+    names_several,
     read_label_list,
     region_called,
 )
 from datasets.labels.stored_values import MOST_VALUES
+from datasets.study.protocol import Label
 
 _SAY = (
     "Say it with --label-values, such as --label-values tumour=2,oedema=1, or name the labels in"
@@ -39,7 +40,7 @@ class MaskFile:
         number: Of the file.
         path: The file.
         relative: Below the scanned folder. Never to be shown.
-        region: Region by its name; `TUMOUR` where that gives none.
+        region: Region by its name; the study's first label where that gives none.
         labels: The labels in it, () for an empty one; None for no label map, which is refused where it is read.
     """
 
@@ -48,6 +49,42 @@ class MaskFile:
     relative: PurePath = field(repr=False)
     region: str
     labels: tuple[int, ...] | None
+
+
+@dataclass(frozen=True)
+class MeaningSources:
+    """What says the meaning of values.
+
+    Args:
+        given: Names by a person; {} for none.
+        lists: From `label_lists`.
+        labels: The study's.
+        roles: The study's images.
+    """
+
+    given: LabelValues
+    lists: Mapping[PurePath, LabelValues] = field(repr=False)
+    labels: tuple[Label, ...]
+    roles: tuple[str, ...]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The labels' names."""
+        return frozenset(label.name for label in self.labels)
+
+    @property
+    def first(self) -> str:
+        """The label that a mask holds which names none: the first that is prompted, or the first of all."""
+        return next((label.name for label in self.labels if label.is_prompted), self.labels[0].name)
+
+    @property
+    def imported(self) -> dict[int, str]:
+        """The values that imported labels have by the protocol."""
+        return {value: label.name for label in self.labels for value in label.imported_values}
+
+    def called(self, name: str) -> str:
+        """The label that a name means; a name that means none as it is."""
+        return region_called(name, self.labels)
 
 
 @dataclass(frozen=True)
@@ -78,39 +115,47 @@ def label_lists(folder: Path, present: Iterable[Path]) -> tuple[dict[PurePath, L
     return lists, findings
 
 
-def meanings_of(masks: Sequence[MaskFile], given: LabelValues, lists: Mapping[PurePath, LabelValues]) -> Meanings:
+def meanings_of(masks: Sequence[MaskFile], sources: MeaningSources) -> Meanings:
     """Names the values of all mask files of one scan.
 
     Args:
         masks: All of them.
-        given: Names by a person; {} for none.
-        lists: From `label_lists`.
+        sources: What says their meaning.
     """
     labels: dict[int, LabelValues] = {}
     findings: list[Finding] = []
     unlabelled: list[MaskFile] = []
     for mask in masks:
-        own, listed = _segments_of(mask), given or _listed_for(mask, lists)
+        own, listed = _segments_of(mask, sources), _listed(mask, sources)
         known = {**listed, **own}
-        if not known and names_tumour_and_oedema(mask.region):
+        if not known and names_several(mask.region, sources.labels):
             labels[mask.number] = {}
-            findings.append(_names_both(mask))
+            findings.append(_names_both(mask, sources))
         elif not known:
             unlabelled.append(mask)
-        elif problem := _contradiction(mask, own, given or listed):
+        elif problem := _contradiction(mask, own, listed, sources):
             labels[mask.number] = {}
             findings.append(problem)
         else:
             labels[mask.number] = known
-    plain = _plain(unlabelled)
+    plain = _plain(unlabelled, sources)
     asked = [mask for mask in unlabelled if not plain[mask.number]]
-    return Meanings({**labels, **plain}, (*findings, *([_question(unlabelled, asked)] if asked else [])))
+    question = [_question(unlabelled, asked, sources)] if asked else []
+    return Meanings({**labels, **plain}, (*findings, *question))
 
 
-def _segments_of(mask: MaskFile) -> LabelValues:
+def _listed(mask: MaskFile, sources: MeaningSources) -> LabelValues:
+    """What others than the file say of its values: a person, a list beside it, or the protocol where it knows all."""
+    if said := sources.given or _listed_for(mask, sources.lists):
+        return {value: sources.called(name) for value, name in said.items()}
+    is_known = bool(mask.labels) and set(mask.labels or ()) <= set(sources.imported)
+    return sources.imported if is_known else {}
+
+
+def _segments_of(mask: MaskFile, sources: MeaningSources) -> LabelValues:
     """The file's own names; a header that cannot be read is refused where the mask is."""
     try:
-        return {value: region_called(name) for value, name in segment_names(mask.path).items()}
+        return {value: sources.called(name) for value, name in segment_names(mask.path).items()}
     except (RejectedInput, OSError):
         return {}
 
@@ -133,14 +178,14 @@ def _is_of_folder(path: PurePath) -> bool:
     return not path.name.startswith("sub-")
 
 
-def _contradiction(mask: MaskFile, own: LabelValues, listed: LabelValues) -> Finding | None:
-    """Why two sources cannot both be right about a file, or one names the tumour twice."""
-    region = region_called(mask.region)
+def _contradiction(mask: MaskFile, own: LabelValues, listed: LabelValues, sources: MeaningSources) -> Finding | None:
+    """Why two sources cannot both be right about a file, or one names a prompted label twice."""
+    region = sources.called(mask.region)
     found = mask.labels or ()
     names = [{**listed, **own}.get(value) for value in found]
-    is_named = mask.region != TUMOUR and not names_tumour_and_oedema(mask.region)
-    is_one_named = len(found) == 1 and is_named and names[0] in (TUMOUR, OEDEMA) and region != names[0]
-    twice = names.count(TUMOUR) > 1
+    is_named = mask.region != sources.first and not names_several(mask.region, sources.labels)
+    is_one_named = len(found) == 1 and is_named and names[0] in sources.names and region != names[0]
+    twice = any(names.count(label.name) > 1 for label in sources.labels if label.is_prompted)
     if not is_one_named and not twice and not any(listed.get(value, name) != name for value, name in own.items()):
         return None
     return Finding(
@@ -153,39 +198,41 @@ def _contradiction(mask: MaskFile, own: LabelValues, listed: LabelValues) -> Fin
     )
 
 
-def _names_both(mask: MaskFile) -> Finding:
+def _names_both(mask: MaskFile, sources: MeaningSources) -> Finding:
+    named = " and ".join(label.name.lower() for label in sources.labels[:2])
     return Finding(
         Level.ERROR,
         "mask-region-unclear",
-        "The mask's name says both tumour and oedema; it is left out.",
+        f"The mask's name says several regions, such as {named}; it is left out.",
         "Call it by what is drawn in it, or say what its values mean with --label-values, and ingest again.",
         f"file {mask.number}",
     )
 
 
-def _plain(masks: Sequence[MaskFile]) -> dict[int, LabelValues]:
+def _plain(masks: Sequence[MaskFile], sources: MeaningSources) -> dict[int, LabelValues]:
     """Masks of one value that are plain all over the cohort; {} for the others, since then none can be trusted.
 
-    A file called oedema may have a value of its own in cohorts that draw both regions, each in a file.
+    A file called oedema may have a value of its own in cohorts that draw several regions, each in a file.
     """
     kinds: dict[str, list[MaskFile]] = defaultdict(list)
     for mask in masks:
-        kinds[region_called(mask.region)].append(mask)
-    are_all_plain = all(_is_plain(region, members) for region, members in kinds.items())
+        kinds[sources.called(mask.region)].append(mask)
+    others = sources.names - {sources.first}
+    are_all_plain = all(_is_plain(region in others, members) for region, members in kinds.items())
     return {mask.number: _plain_labels(mask) if are_all_plain or not mask.labels else {} for mask in masks}
 
 
-def _is_plain(region: str, masks: Sequence[MaskFile]) -> bool:
+def _is_plain(is_other_label: bool, masks: Sequence[MaskFile]) -> bool:
     found = {mask.labels for mask in masks if mask.labels}
     only = next(iter(found), PLAIN_VALUES[:1])
-    return len(found) < 2 and len(only) == 1 and (region == OEDEMA or only[0] in PLAIN_VALUES)
+    return len(found) < 2 and len(only) == 1 and (is_other_label or only[0] in PLAIN_VALUES)
 
 
 def _plain_labels(mask: MaskFile) -> LabelValues:
     return dict.fromkeys(mask.labels or PLAIN_VALUES[:1], mask.region)
 
 
-def _question(masks: Sequence[MaskFile], asked: Sequence[MaskFile]) -> Finding:
+def _question(masks: Sequence[MaskFile], asked: Sequence[MaskFile], sources: MeaningSources) -> Finding:
     counts = Counter(mask.labels for mask in masks if mask.labels)
     listed = [f"{_name(labels)} in {count} file(s)" for labels, count in counts.most_common(_MOST_LISTED)]
     got = "; ".join(listed) + (" and others" if len(counts) > _MOST_LISTED else "")
@@ -194,7 +241,8 @@ def _question(masks: Sequence[MaskFile], asked: Sequence[MaskFile]) -> Finding:
     return Finding(
         Level.ERROR,
         "mask-values-unclear",
-        "It is not clear which value of the masks is the tumour: they are not all of one value, 1 or 255. They hold "
+        f"It is not clear which value of the masks is the {sources.first.lower()}: they are not all of one value, 1 or "
+        "255. They hold "
         f"{got}. These masks are left out.",
         _SAY,
         ", ".join(numbers[:_MOST_LISTED]) + more,

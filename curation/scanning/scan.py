@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from unicodedata import normalize
 
-from curation.names.anatomical_sites import SITE_WORDS
+from curation.names.role_names import RoleNames
 from curation.scanning.case_table import CASE_TABLE_NAME, CaseTable, read_case_table, row_finding
 from curation.scanning.dataset_layouts import LaidOut, laid_out
 from curation.scanning.found_series import FolderScan, FoundMask, FoundSeries
@@ -34,7 +34,6 @@ from datasets.formats.volume_file import header_findings, is_data_of_header, is_
 from datasets.labels.label_values import LabelValues
 from datasets.progress import Progress
 from datasets.study.protocol import Protocol
-from datasets.study.shipped_protocols import FIRST, shipped_protocol
 
 NOT_IMAGES = frozenset(
     {".txt", ".csv", ".tsv", ".json", ".md", ".rst", ".xml", ".html", ".htm", ".pdf", ".doc", ".docx", ".xls", ".xlsx",
@@ -57,10 +56,10 @@ _OTHER_OBJECTS = {
 def scan_folder(
     folder: Path,
     *,
+    protocol: Protocol,
     progress: Progress | None = None,
-    site_words: frozenset[str] = SITE_WORDS,
+    site_words: frozenset[str] | None = None,
     label_values: LabelValues | None = None,
-    protocol: Protocol | None = None,
 ) -> FolderScan:
     """Looks at every file below a folder once.
 
@@ -71,10 +70,10 @@ def scan_folder(
 
     Args:
         folder: Studies of one or more patients, nested as they are; may hold a `cases.csv`.
+        protocol: The study's: its images' names in file names and tables, its labels and its tissue types.
         progress: Called with (files looked at, files).
-        site_words: Words of anatomical sites that are kept.
+        site_words: Words of anatomical sites that are kept beside the protocol's; None for the built-in ones.
         label_values: Meaning of the values of mask files by a person; None for none.
-        protocol: Whose roles the channels of nnU-Net's and the Decathlon's datasets may have; None for the first one's.
 
     Raises:
         RejectedInput: There is no such folder.
@@ -84,10 +83,10 @@ def scan_folder(
     closed: list[OSError] = []
     hidden: list[str] = []
     paths = sorted(_walk(folder, closed, hidden), key=lambda path: path.relative_to(folder).as_posix())
-    table = read_case_table(folder, site_words=site_words)
+    table = read_case_table(folder, protocol=protocol, site_words=site_words)
     below = [path.relative_to(folder).as_posix() for path in paths]
-    listed = laid_out(folder, below, protocol or shipped_protocol(FIRST))
-    looks = _Looks(folder, named_paths(table, below), listed)
+    listed = laid_out(folder, below, protocol)
+    looks = _Looks(folder, named_paths(table, below), listed, RoleNames(protocol))
     for number, path in enumerate(paths, start=1):
         looks.look_at(path, number)
         if progress is not None:
@@ -103,6 +102,7 @@ def scan_folder(
         dicom_places=looks.dicom_places(),
         label_values=label_values or {},
         label_lists=lists,
+        protocol=protocol,
     )
     return looks.summed_up(table, placed, file_count=len(paths))
 
@@ -110,10 +110,11 @@ def scan_folder(
 class _Looks:
     """Sorts the files of one folder by kind."""
 
-    def __init__(self, folder: Path, named: NamedPaths, listed: LaidOut) -> None:
+    def __init__(self, folder: Path, named: NamedPaths, listed: LaidOut, roles: RoleNames) -> None:
         self.folder = folder
         self.named = named
         self.listed = listed
+        self.roles = roles
         self.headers: list[SliceHeader] = []
         self.volumes: list[VolumeFile] = []
         self.masks: list[FoundMask] = []
@@ -246,7 +247,7 @@ class _Looks:
         of_dataset = self.listed.files.get(relative.as_posix(), (None,))
         for entry in (by_table,) if by_table is not None else of_dataset:
             self._note(number, header_findings(path, channel=None if entry is None else entry.channel))
-            self.volumes.append(look_at_volume(path, relative, number, entry))
+            self.volumes.append(look_at_volume(path, relative, number, named=entry, roles=self.roles))
 
     def _without_series(self, series: list[FoundSeries]) -> Iterator[Finding]:
         """Findings about presentation states whose series are missing."""

@@ -10,7 +10,6 @@ from curation.scanning.case_table import CaseTable, NamedFiles, row_finding
 from curation.scanning.found_series import FoundSeries
 from datasets.finding import Finding
 from datasets.formats.volume_file import is_volume_file
-from datasets.study.case import SeriesRole
 
 _DRIVE = re.compile(r"^[A-Za-z]:")
 
@@ -61,7 +60,7 @@ def named_paths(table: CaseTable, present: Iterable[str]) -> NamedPaths:
     findings: list[Finding] = []
     for patient_id, row in table.named.items():
         for role, value, is_mask in _cells(row):
-            column = f"mask_{role.value}" if is_mask else role.value
+            column = f"mask_{role}" if is_mask else role
             found = known.called(value)
             if leads_outside(value):
                 findings.append(_bad(row.row, column, "table-path-outside", "leads out of the folder"))
@@ -107,7 +106,7 @@ def leads_outside(value: str) -> bool:
 
 def choices_of(
     row: NamedFiles, patient_id: str, own: Sequence[tuple[FoundSeries, tuple[str, ...]]], files: Mapping[str, NamedFile]
-) -> dict[SeriesRole, str]:
+) -> dict[str, str]:
     """Role to the reference of the series that a row names, or to `NAMED_BUT_ABSENT`.
 
     Args:
@@ -116,7 +115,7 @@ def choices_of(
         own: The patient's series, and the paths of their files below the folder.
         files: The files that the table names.
     """
-    choices: dict[SeriesRole, str] = {}
+    choices: dict[str, str] = {}
     for role, value in row.series.items():
         fitting = [series for series, paths in own if _is_named(series, paths, value)]
         listed = [
@@ -145,7 +144,7 @@ def _is_named(series: FoundSeries, paths: tuple[str, ...], value: str) -> bool:
     )
 
 
-def _cells(row: NamedFiles) -> list[tuple[SeriesRole, str, bool]]:
+def _cells(row: NamedFiles) -> list[tuple[str, str, bool]]:
     return [(role, value, False) for role, value in row.series.items()] + [
         (role, value, True) for role, value in row.masks.items()
     ]

@@ -1,4 +1,4 @@
-"""Series that are neither a T1 nor a T2 for reading a tumour, whatever their times: recognised and named.
+"""Series that are no plain image for reading a tumour, whatever their times: recognised and named.
 
 The image type, which the scanner writes, and the sequence tell most of them; the words of the description the rest.
 """
@@ -6,6 +6,7 @@ The image type, which the scanner writes, and the sequence tell most of them; th
 from collections.abc import Iterator
 
 from curation.names.description_words import DescriptionWords
+from curation.series.ct_words import ct_kinds
 from curation.series.header_physics import (
     Weighting,
     image_type_words,
@@ -15,10 +16,10 @@ from curation.series.header_physics import (
     weighting,
 )
 from curation.series.kind import KIND_OF_REFUSAL
+from curation.series.pet_rules import pet_kinds
 from datasets.dicom.header import SeriesEvidence
-
-SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
-"""How the UIDs of all secondary capture classes begin."""
+from datasets.dicom.sop_classes import CAPTURES
+from datasets.study.protocol import Modality
 
 DUAL_ECHO = 2
 """Proton density and T2 may be the two echoes of one measurement; more echoes are taken to compute a map."""
@@ -49,28 +50,57 @@ _IMAGE_TYPES = {
     "phase-image": ("P", "PHASE", "PHASE MAP", "PHASE_MAP", "R", "REAL", "I", "IMAGINARY"),
     "screen-capture": ("SCREEN SAVE", "SCREENSHOT", "SCREEN_CAPTURE", "POSDISP", "GSP"),
 }  # fmt: skip
-"""The manufacturers' and the standard's words in the image type, by the code of the refusal."""
+"""The manufacturers' and the standard's words in the image type of MR images, by the code of the refusal."""
+
+_PLAIN_UNITS = frozenset({"HU", "HU_MOD", "US", ""})
+"""Rescale types of a CT's plain images; others are maps of a dual energy measurement (DICOM PS3.3 C.11.1.1.2)."""
+
+_NOT_BY = {
+    Modality.MR: "not magnetic resonance",
+    Modality.CT: "not computed tomography",
+    Modality.PET: "not positron emission tomography",
+}
 
 _ANGIOGRAPHY_OPTIONS = frozenset({"VASCTOF_GEMS", "IFLOW_GEMS"})
 
 
-def exclusions(evidence: SeriesEvidence, words: DescriptionWords) -> dict[str, str]:
-    """Refusals that keep a series from being a T1 or a T2, by code, with the reason; the most telling first."""
+def exclusions(evidence: SeriesEvidence, words: DescriptionWords, modality: Modality = Modality.MR) -> dict[str, str]:
+    """Refusals that keep a series from being an image of a modality, by code, with the reason; most telling first."""
     found: dict[str, str] = {}
-    for code, why in (*_by_class(evidence), *_by_image_type(evidence), *_by_sequence(evidence)):
+    for code, why in (*_by_class(evidence, modality), *_BY_HEADER[modality](evidence)):
         found.setdefault(code, why)
-    for code in words.kinds:
+    for code in words.kinds if modality is Modality.MR else _SAID[modality](evidence):
         found.setdefault(code, "the description says so")
     return {code: found[code] for code in KIND_OF_REFUSAL if code in found}
 
 
-def _by_class(evidence: SeriesEvidence) -> Iterator[tuple[str, str]]:
-    if evidence.modality not in ("MR", ""):
-        yield "other-modality", "not magnetic resonance"
-    if evidence.sop_class.startswith(SECONDARY_CAPTURE):
+def _by_class(evidence: SeriesEvidence, modality: Modality) -> Iterator[tuple[str, str]]:
+    if evidence.modality not in (modality, ""):
+        yield "other-modality", _NOT_BY[modality]
+    if evidence.sop_class.startswith(CAPTURES):
         yield "screen-capture", "a secondary capture"
     if evidence.burned_in_annotation == "YES":
         yield "burned-in-annotation", "the header says that text is burned in"
+
+
+def _of_mr(evidence: SeriesEvidence) -> Iterator[tuple[str, str]]:
+    yield from _by_image_type(evidence)
+    yield from _by_sequence(evidence)
+
+
+def _of_ct_or_pet(evidence: SeriesEvidence) -> Iterator[tuple[str, str]]:
+    if evidence.is_localizer:
+        yield "localizer", "the image type says so"
+    if evidence.is_capture:
+        yield "screen-capture", "the image type says so"
+    said = image_type_words(evidence)
+    for code in ("projection", "reformat", "subtraction", "computed-map", "dynamic"):
+        if found := sorted(said & set(_IMAGE_TYPES[code])):
+            yield code, f"image type {', '.join(found)}"
+    if evidence.is_reformat or any("MPR" in value.split() for value in said):
+        yield "reformat", "the image type says so"
+    if evidence.modality == Modality.CT and evidence.units.upper() not in _PLAIN_UNITS:
+        yield "computed-map", "its values are no Hounsfield units"
 
 
 def _by_image_type(evidence: SeriesEvidence) -> Iterator[tuple[str, str]]:
@@ -102,3 +132,7 @@ def _by_sequence(evidence: SeriesEvidence) -> Iterator[tuple[str, str]]:
     weighed = weighting(evidence)
     if weighed is not None and weighed.weighting is Weighting.SCOUT:
         yield "localizer", weighed.words
+
+
+_BY_HEADER = {Modality.MR: _of_mr, Modality.CT: _of_ct_or_pet, Modality.PET: _of_ct_or_pet}
+_SAID = {Modality.CT: ct_kinds, Modality.PET: pet_kinds}

@@ -65,6 +65,9 @@ LONG_TRAIN_TR_MS = 900.0
 """Of so many echoes the header's echo time says little, and with such a repetition time the image may be proton
 density-weighted (3D turbo spin echoes with variable flip angles): the times then do not tell."""
 
+LONGEST_DENSITY_TE_MS = 60.0
+"""Musculoskeletal protocols take proton density with echo times up to 50 ms; longer ones are T2-weighted."""
+
 
 class Weighting(StrEnum):
     """The weighting of a sequence."""
@@ -99,7 +102,7 @@ def contradiction(evidence: SeriesEvidence, claimed: Weighting) -> str:
 
     Args:
         evidence: Header values of a series whose weighting the times do not tell.
-        claimed: T1 or T2.
+        claimed: The description's.
     """
     tr, te, ti = (evidence.repetition_time_ms or 0.0, evidence.echo_time_ms or 0.0, evidence.inversion_time_ms or 0.0)
     is_inverted = "IR" in _sequence(evidence) or ti > 0
@@ -111,6 +114,12 @@ def contradiction(evidence: SeriesEvidence, claimed: Weighting) -> str:
         return f"TE {te:.0f} ms is too short for T2"
     if claimed is Weighting.T2 and 0 < tr < STIR_SHORTEST_TR_MS and not is_single_shot(evidence):
         return f"TR {tr:.0f} ms is too short for T2"
+    if claimed is Weighting.PROTON_DENSITY and te > LONGEST_DENSITY_TE_MS:
+        return f"TE {te:.0f} ms is too long for proton density"
+    if claimed in (Weighting.PROTON_DENSITY, Weighting.FLAIR) and 0 < tr < LONG_TRAIN_TR_MS:
+        return f"TR {tr:.0f} ms is too short for {claimed.value}"
+    if claimed is Weighting.FLAIR and 0 < ti < FLAIR_TI_MS:
+        return f"TI {ti:.0f} ms does not null fluid"
     return ""
 
 

@@ -14,6 +14,10 @@ class SeriesKind(StrEnum):
     PROTON_DENSITY = "proton density"
     T2_STAR = "T2*"
     FLAIR = "FLAIR"
+    CT = "CT"
+    CT_SHARP = "CT for bone or lung"
+    PET = "PET"
+    PET_UNCORRECTED = "PET without attenuation correction"
     LOCALIZER = "localizer"
     DIFFUSION = "diffusion"
     ECHO_PLANAR = "echo-planar"
@@ -59,4 +63,4 @@ KIND_OF_REFUSAL = {
     "arthrography": SeriesKind.ARTHROGRAPHY,
     "test-object": SeriesKind.TEST_OBJECT,
 }
-"""Kinds that are neither T1 nor T2, by the code of their refusal, the most telling first."""
+"""Kinds that are no plain image, by the code of their refusal, the most telling first."""

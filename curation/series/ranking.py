@@ -1,29 +1,24 @@
 """The series of one patient judged: one by one by their headers, then beside each other, study by study."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
 from curation.scanning.found_series import FoundSeries
-from curation.series.header_physics import image_type_words, is_gradient_echo, is_single_shot
+from curation.series.header_physics import image_type_words
+from curation.series.judgement import REFUSED, Judgement, Reason
 from curation.series.kind import KIND_OF_REFUSAL, SeriesKind
-from curation.series.role_rules import (
-    REFUSED,
-    Judgement,
-    Reason,
-    is_contrast_enhanced,
-    is_fat_suppressed,
-    judge,
-    kind_of,
-    words_of,
-)
-from datasets.dicom.header import Plane, SeriesEvidence
+from curation.series.kind_of_series import kind_of
+from curation.series.preferences import better_ones
+from curation.series.role_rules import NOT_ENHANCED, judge
+from curation.series.signs import is_contrast_enhanced
+from datasets.dicom.header import Plane
 from datasets.dicom_series.relations import same_acquisition
 from datasets.errors import RejectedInput
 from datasets.image.overlap import share_inside
-from datasets.study.case import SeriesRole
+from datasets.study.protocol import ImageRole, Modality, Protocol, Wanted, Weighting
 
 BESIDE_A_BETTER_ONE = -8
 """Points of a series beside which there is a plainly better one of its kind: more than the evidence of two series that
@@ -33,6 +28,7 @@ INCOMPLETE_BELOW = 0.7
 """A repeat that covers less than this share of another with the same pixels was broken off."""
 
 _CONTAINED = 0.9
+_MOSTLY = 0.5
 
 
 @dataclass(frozen=True)
@@ -41,13 +37,19 @@ class JudgedSeries:
 
     series: FoundSeries
     kind: SeriesKind
-    judgements: Mapping[SeriesRole, Judgement]
+    judgements: Mapping[str, Judgement]
 
-    def fits(self, role: SeriesRole) -> bool:
+    def fits(self, role: str) -> bool:
         """Whether it may be chosen for the role."""
-        return self.judgements[role].is_plausible and (self.series.named_role or role) is role
+        return self.judgements[role].is_plausible and (self.series.named_role or role) == role
 
-    def and_also(self, role: SeriesRole, reason: Reason) -> "JudgedSeries":
+    def enhanced_by_times(self, role: str) -> "JudgedSeries":
+        """This series where the order of times says that it shows a contrast agent, which its own header does not."""
+        judgement = self.judgements[role].without(NOT_ENHANCED)
+        after = Reason(3, "taken after a contrast agent was given")
+        return replace(self, judgements={**self.judgements, role: judgement.and_also(after)})
+
+    def and_also(self, role: str, reason: Reason) -> "JudgedSeries":
         """This series with a further reason in one role, which may also say what kind it is."""
         return replace(
             self,
@@ -65,16 +67,23 @@ class JudgedSeries:
         return None
 
 
-def judge_patient(series: Sequence[FoundSeries]) -> list[JudgedSeries]:
-    """Every series of one patient with its kind and its points in both roles, in the order given."""
+def judge_patient(series: Sequence[FoundSeries], protocol: Protocol) -> list[JudgedSeries]:
+    """Every series of one patient with its kind and its points in every role, in the order given."""
+    modalities = tuple(dict.fromkeys(image.modality for image in protocol.images))
     judged = [
-        JudgedSeries(found, kind_of(found.evidence), {role: judge(found.evidence, role) for role in SeriesRole})
+        JudgedSeries(
+            found,
+            kind_of(found.evidence, modalities),
+            {image.name: judge(found.evidence, image) for image in protocol.images},
+        )
         for found in series
     ]
-    for role in SeriesRole:
-        for rule in (_several_planes, _diffusion, _after_contrast, _preferences, _broken_off, _copies, _uncorrected):
-            for index, reason in rule(judged, role):
-                judged[index] = judged[index].and_also(role, reason)
+    for image in protocol.images:
+        for rule in _BESIDE_EACH_OTHER:
+            for index, reason in rule(judged, image):
+                judged[index] = judged[index].and_also(image.name, reason)
+        for index in _shown_by_times(judged, image):
+            judged[index] = judged[index].enhanced_by_times(image.name)
     return judged
 
 
@@ -89,19 +98,19 @@ def _of_studies(judged: Sequence[JudgedSeries]) -> list[list[int]]:
     return list(studies.values())
 
 
-def _several_planes(judged: Sequence[JudgedSeries], role: SeriesRole) -> _Additions:
+def _several_planes(judged: Sequence[JudgedSeries], image: ImageRole) -> _Additions:
     """Refuses a series of several planes: it is a localizer."""
     planes: dict[str, set[Plane]] = defaultdict(set)
     for one in judged:
         if one.series.dicom is not None:
             planes[one.series.dicom.series_uid].add(one.series.evidence.plane)
     for index, one in enumerate(judged):
-        is_known = "localizer" in one.judgements[role].refusals
+        is_known = "localizer" in one.judgements[image.name].refusals
         if one.series.dicom is not None and len(planes[one.series.dicom.series_uid]) > 1 and not is_known:
             yield index, Reason(REFUSED, "localizer: one series of several planes", "localizer")
 
 
-def _diffusion(judged: Sequence[JudgedSeries], role: SeriesRole) -> _Additions:
+def _diffusion(judged: Sequence[JudgedSeries], image: ImageRole) -> _Additions:
     """A b-value of zero, where other series of the study give none: the images without weighting of a diffusion series.
 
     They are echo-planar, T2-weighted and fat-suppressed, and Philips' classic headers call them spin echoes.
@@ -110,21 +119,41 @@ def _diffusion(judged: Sequence[JudgedSeries], role: SeriesRole) -> _Additions:
         gives = {index for index in study if judged[index].series.evidence.b_value is not None}
         if len(gives) < len(study):
             for index in gives:
-                if judged[index].fits(role):
+                if judged[index].fits(image.name):
                     yield index, Reason(REFUSED, "diffusion: a b-value of zero beside series without", "diffusion")
 
 
-def _after_contrast(judged: Sequence[JudgedSeries], role: SeriesRole) -> _Additions:
+def _after_contrast(judged: Sequence[JudgedSeries], image: ImageRole) -> _Additions:
     """A T1 taken after a contrast agent was given shows it, whether or not its own header says so."""
-    if role is not SeriesRole.T1:
+    if image.weighting is not Weighting.T1 or image.contrast is not Wanted.REFUSE:
         return
     for study in _of_studies(judged):
-        given = _agent_given([judged[index] for index in study])
-        yield from _without_localizer(judged, study)
-        for index in study:
-            time = judged[index].series.acquired
-            if given is not None and time is not None and time > given and judged[index].fits(role):
+        fitting = [index for index in study if judged[index].fits(image.name)]
+        yield from _without_localizer(judged, study, fitting)
+        for index in _taken_after(judged, study):
+            if judged[index].fits(image.name):
                 yield index, Reason(REFUSED, "taken after a contrast agent was given", "contrast-enhanced")
+
+
+def _shown_by_times(judged: Sequence[JudgedSeries], image: ImageRole) -> list[int]:
+    """The T1 images that show a contrast agent by the order of times alone, for a role that requires one."""
+    if image.weighting is not Weighting.T1 or image.contrast is not Wanted.REQUIRE:
+        return []
+    found: list[int] = []
+    for study in _of_studies(judged):
+        unsaid = [index for index in study if judged[index].judgements[image.name].refusals == (NOT_ENHANCED,)]
+        sure = [index for index, why in _without_localizer(judged, study, unsaid) if why.refusal == "contrast-enhanced"]
+        found += {*sure, *(index for index in _taken_after(judged, study) if index in unsaid)}
+    return found
+
+
+def _taken_after(judged: Sequence[JudgedSeries], study: list[int]) -> Iterator[int]:
+    """The series of a study that were taken after a contrast agent was given."""
+    given = _agent_given([judged[index] for index in study])
+    for index in study:
+        time = judged[index].series.acquired
+        if given is not None and time is not None and time > given:
+            yield index
 
 
 def _agent_given(study: list[JudgedSeries]) -> datetime | None:
@@ -142,16 +171,20 @@ def _agent_given(study: list[JudgedSeries]) -> datetime | None:
     return given if others and max(others) < given else None
 
 
-def _without_localizer(judged: Sequence[JudgedSeries], study: list[int]) -> _Additions:
-    """Where no localizer came along, times and series numbers must both say whether a T1 is older than the agent."""
+def _without_localizer(judged: Sequence[JudgedSeries], study: list[int], asked: list[int]) -> _Additions:
+    """Where no localizer came along, times and series numbers must both say whether a T1 is older than the agent.
+
+    Args:
+        judged: All series of the patient.
+        study: Places of those of one study.
+        asked: Of these, the T1 images in question.
+    """
     if any(judged[index].kind is SeriesKind.LOCALIZER for index in study):
         return
     agents = [judged[index] for index in study if _shows_agent(judged[index])]
     given = min((time for one in agents if (time := one.series.acquired) is not None), default=None)
     number = min((one.series.evidence.series_number or 0 for one in agents), default=0)
-    for index in study:
-        if not agents or not judged[index].fits(SeriesRole.T1):
-            continue
+    for index in asked if agents else ():
         time, own_number = judged[index].series.acquired, judged[index].series.evidence.series_number
         signs = {time > given} if time and given and time != given else set()
         signs |= {own_number > number} if own_number and number else set()
@@ -170,32 +203,29 @@ def _shows_agent(one: JudgedSeries) -> bool:
     return is_contrast_enhanced(one.series.evidence) and one.series.evidence.image_type[:1] != ("DERIVED",)
 
 
-_PREFERENCES: tuple[tuple[SeriesRole, Callable[[SeriesEvidence], bool], str], ...] = (
-    (SeriesRole.T1, lambda evidence: not is_gradient_echo(evidence), "a gradient echo beside a spin echo"),
-    (SeriesRole.T2, is_fat_suppressed, "not fat-suppressed beside one that is"),
-    (SeriesRole.T2, lambda evidence: not is_contrast_enhanced(evidence), "contrast-enhanced beside one that is not"),
-    (
-        SeriesRole.T2,
-        lambda evidence: not (is_single_shot(evidence) or words_of(evidence).single_shot),
-        "single-shot beside one that is not",
-    ),
-)
-"""Rules by which one of two candidates in a study is plainly the better."""
-
-
-def _preferences(judged: Sequence[JudgedSeries], role: SeriesRole) -> _Additions:
-    for own_role, is_better, words in _PREFERENCES:
+def _preferences(judged: Sequence[JudgedSeries], image: ImageRole) -> _Additions:
+    for words, is_better in better_ones(image):
         for study in _of_studies(judged):
-            fitting = [index for index in study if own_role is role and judged[index].fits(role)]
-            better = {index for index in fitting if is_better(judged[index].series.evidence)}
-            if better:
-                yield from ((index, Reason(BESIDE_A_BETTER_ONE, words)) for index in fitting if index not in better)
+            fitting = [index for index in study if judged[index].fits(image.name)]
+            better = [index for index in fitting if is_better(judged[index].series.evidence)]
+            for index in fitting:
+                if index not in better and any(_shows_as_much(judged[other], judged[index]) for other in better):
+                    yield index, Reason(BESIDE_A_BETTER_ONE, words)
 
 
-def _broken_off(judged: Sequence[JudgedSeries], role: SeriesRole) -> _Additions:
+def _shows_as_much(one: JudgedSeries, other: JudgedSeries) -> bool:
+    """Whether a CT or PET shows what another shows: one examination may have the thorax for the lung, the rest not."""
+    frames = {one.series.frame_of_reference, other.series.frame_of_reference}
+    is_known = len(frames) == 1 and "" not in frames and one.unsound is None and other.unsound is None
+    if one.series.evidence.modality not in (Modality.CT, Modality.PET) or not is_known:
+        return True
+    return share_inside(other.series.grid, one.series.grid) >= _MOSTLY
+
+
+def _broken_off(judged: Sequence[JudgedSeries], image: ImageRole) -> _Additions:
     """A shorter stack inside a longer one with the same pixels is a repeat that was broken off."""
     for study in _of_studies(judged):
-        fitting = [index for index in study if judged[index].fits(role) and judged[index].unsound is None]
+        fitting = [index for index in study if judged[index].fits(image.name) and judged[index].unsound is None]
         for index in fitting:
             if any(_is_part_of(judged[index].series, judged[other].series) for other in fitting if other != index):
                 yield index, Reason(BESIDE_A_BETTER_ONE, "covers a part of what another with the same pixels covers")
@@ -210,10 +240,10 @@ def _is_part_of(one: FoundSeries, whole: FoundSeries) -> bool:
     return same_pixels and is_shorter and share_inside(small, large) >= _CONTAINED
 
 
-def _copies(judged: Sequence[JudgedSeries], role: SeriesRole) -> _Additions:
+def _copies(judged: Sequence[JudgedSeries], image: ImageRole) -> _Additions:
     """The same images once as classic and once as enhanced DICOM are one candidate: the one that comes first."""
     for study in _of_studies(judged):
-        fitting = [index for index in study if judged[index].fits(role)]
+        fitting = [index for index in study if judged[index].fits(image.name)]
         for place, index in enumerate(fitting):
             dicom = judged[index].series.dicom
             earlier = [judged[other].series.dicom for other in fitting[:place]]
@@ -225,10 +255,10 @@ _CORRECTIONS = frozenset({"DIS2D", "DIS3D", "NORM"})
 """Siemens' words for corrected distortion and brightness; scanners may send the images with and without."""
 
 
-def _uncorrected(judged: Sequence[JudgedSeries], role: SeriesRole) -> _Additions:
+def _uncorrected(judged: Sequence[JudgedSeries], image: ImageRole) -> _Additions:
     """Of two reconstructions of one measurement, the one with fewer corrections stands back."""
     for study in _of_studies(judged):
-        fitting = [index for index in study if judged[index].fits(role) and judged[index].unsound is None]
+        fitting = [index for index in study if judged[index].fits(image.name) and judged[index].unsound is None]
         for index in fitting:
             one = judged[index].series
             if any(_is_better_corrected(judged[other].series, one) for other in fitting if other != index):
@@ -240,3 +270,9 @@ def _is_better_corrected(one: FoundSeries, other: FoundSeries) -> bool:
     times = [(series.evidence.repetition_time_ms, series.evidence.echo_time_ms) for series in (one, other)]
     is_same = one.acquired is not None and one.acquired == other.acquired and times[0] == times[1]
     return is_same and fewer < more and one.grid.matches(other.grid)
+
+
+_BESIDE_EACH_OTHER = (
+    _several_planes, _diffusion, _after_contrast, _preferences, _broken_off, _copies, _uncorrected,
+)  # fmt: skip
+"""Rules over the series of a patient, in this order: a later one takes only what the earlier ones left."""

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.slices.png import encode_png
-from datasets.image.intensity import percentile_window, to_uint8
+from datasets.image.intensity import Window, percentile_window, to_uint8
 from datasets.image.volume import Volume
 from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
 
@@ -22,7 +22,7 @@ def checkerboard(
     count: int = 3,
     tiles: int = TILES_ACROSS,
     plane: AnatomicalPlane = AnatomicalPlane.AXIAL,
-    percentiles: tuple[float, float] = (0.5, 99.5),
+    windows: tuple[Window, Window] | None = None,
 ) -> bytes:
     """Slices of two images in alternating tiles, side by side: edges that run on across tiles are aligned.
 
@@ -32,7 +32,7 @@ def checkerboard(
         count: How many slices, evenly spread; the middle one is among them when odd.
         tiles: Tiles along the longer side.
         plane: The plane that is shown.
-        percentiles: Lower and upper percentile over all voxels that become black and white, for each image.
+        windows: Intensities that become black and white, of each image; None for those of MR.
 
     Returns:
         A grey PNG; the same images give the same bytes.
@@ -42,7 +42,7 @@ def checkerboard(
     """
     first.grid.require_match(second.grid, what="The two images of a checkerboard")
     pictures = PicturePlane.of(first.grid, anatomical=plane)
-    windows = [percentile_window(one.data, low=percentiles[0], high=percentiles[1]) for one in (first, second)]
+    windows = windows or (percentile_window(first.data), percentile_window(second.data))
     boards = []
     for index in spread(pictures.slice_count, count):
         one, other = (

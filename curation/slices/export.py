@@ -20,10 +20,11 @@ from curation.slices.png import encode_png
 from datasets.errors import RejectedInput
 from datasets.files import flush_to_disk, sha256_of_bytes, write_bytes, write_json
 from datasets.image.digest import content_sha256
-from datasets.image.intensity import WINDOW_PRESETS, Window, WindowPreset, percentile_windows, to_uint8
+from datasets.image.intensity import WINDOW_PRESETS, Preset, Window, preset_from, to_uint8, windows_of
 from datasets.image.volume import Volume
 from datasets.pictures.picture_plane import PicturePlane
-from datasets.study.case import CaseVolumes, SeriesRole, TissueType
+from datasets.study.case import CaseVolumes
+from datasets.study.protocol import UNKNOWN_TISSUE
 
 SLICES_FILE = "slices.json"
 SLICES_FORMAT = "maskloop-slices-2"
@@ -49,7 +50,7 @@ class SliceSubject:
     """
 
     case_code: str
-    tissue_type: TissueType = TissueType.UNKNOWN
+    tissue_type: str = UNKNOWN_TISSUE
     site: str = ""
     stage: str = ""
 
@@ -71,7 +72,7 @@ class ExportedSlice:
     """One picture in an export's folder.
 
     Args:
-        role: The sequence it shows.
+        role: The image it shows.
         index: Voxel index along the plane's slice axis.
         preset: Name of the window preset that it is shown in.
         file_name: Its name in the folder.
@@ -80,7 +81,7 @@ class ExportedSlice:
         height: Pixels down.
     """
 
-    role: SeriesRole
+    role: str
     index: int
     preset: str
     file_name: str
@@ -96,7 +97,7 @@ class SliceExport:
     Args:
         subject: The case.
         plane: How the grid was cut, with the grid.
-        presets: The window presets; the first is the one that annotators draw on.
+        presets: The windows of each role; the first is the one that annotators draw on.
         windows: Intensities that became 0 and 255, by role and name of the preset.
         volumes: `content_sha256` of the volume behind each role.
         slices: The pictures, by role, index and preset.
@@ -104,15 +105,20 @@ class SliceExport:
 
     subject: SliceSubject
     plane: PicturePlane
-    presets: tuple[WindowPreset, ...]
-    windows: Mapping[SeriesRole, Mapping[str, Window]]
-    volumes: Mapping[SeriesRole, str]
+    presets: Mapping[str, tuple[Preset, ...]]
+    windows: Mapping[str, Mapping[str, Window]]
+    volumes: Mapping[str, str]
     slices: tuple[ExportedSlice, ...]
 
     @property
     def for_drawing(self) -> tuple[ExportedSlice, ...]:
-        """The pictures that annotators draw on: those of the first preset, T1 before T2, by rising index."""
-        return tuple(one for one in self.slices if one.preset == self.presets[0].name)
+        """The pictures that annotators draw on: those of a role's first preset, role by role, by rising index."""
+        return tuple(one for one in self.slices if one.preset == self.presets[one.role][0].name)
+
+    @property
+    def in_other_windows(self) -> tuple[ExportedSlice, ...]:
+        """The other pictures, of the same slices."""
+        return tuple(one for one in self.slices if one.preset != self.presets[one.role][0].name)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -120,13 +126,12 @@ class SliceExport:
             "format": SLICES_FORMAT,
             "subject": self.subject.as_dict(),
             "plane": self.plane.as_dict(),
-            "presets": [asdict(preset) for preset in self.presets],
+            "presets": _described(self.presets),
             "windows": {
-                role.value: {name: list(window) for name, window in windows.items()}
-                for role, windows in self.windows.items()
+                role: {name: list(window) for name, window in windows.items()} for role, windows in self.windows.items()
             },
-            "volumes": {role.value: digest for role, digest in self.volumes.items()},
-            "slices": [asdict(one) | {"role": one.role.value} for one in self.slices],
+            "volumes": dict(self.volumes),
+            "slices": [asdict(one) for one in self.slices],
         }
 
     @classmethod
@@ -142,13 +147,13 @@ class SliceExport:
             return cls(
                 subject=_subject_from(values["subject"]),
                 plane=PicturePlane.from_dict(values["plane"]),
-                presets=tuple(WindowPreset(**preset) for preset in values["presets"]),
+                presets=_presets_from(values["presets"], list(values["volumes"])),
                 windows={
-                    SeriesRole(role): {name: _pair(window) for name, window in windows.items()}
+                    role: {name: _pair(window) for name, window in windows.items()}
                     for role, windows in values["windows"].items()
                 },
-                volumes={SeriesRole(role): str(digest) for role, digest in values["volumes"].items()},
-                slices=tuple(ExportedSlice(**(one | {"role": SeriesRole(one["role"])})) for one in values["slices"]),
+                volumes={role: str(digest) for role, digest in values["volumes"].items()},
+                slices=tuple(ExportedSlice(**one) for one in values["slices"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _not_a_description(error) from error
@@ -161,9 +166,9 @@ def export_slices(
     *,
     subject: SliceSubject,
     indices: Collection[int] | None = None,
-    presets: Sequence[WindowPreset] = WINDOW_PRESETS,
+    presets: Mapping[str, Sequence[Preset]] | None = None,
 ) -> SliceExport:
-    """Writes T1 and T2 slices as 8-bit grey PNGs, and `slices.json` once all of them are there.
+    """Writes the slices of every image as 8-bit grey PNGs, and `slices.json` once all of them are there.
 
     Args:
         case_volumes: The case's images on one grid.
@@ -171,36 +176,38 @@ def export_slices(
         folder: Where to write; made if it is not there.
         subject: Code, tissue type and site of the case.
         indices: Voxel indices along the slice axis; None for all.
-        presets: How to window each slice, at least one; the first is for drawing.
+        presets: How to window the slices of a role, at least one; the first is for drawing. Those of MR where a role
+            is not named.
 
     Returns:
-        The export, with pictures T1 before T2, by rising index, then by preset.
+        The export, with pictures role by role, by rising index, then by preset.
 
     Raises:
         GeometryError: The plane is of another grid than the volumes.
         RejectedInput: There is no such slice (``slice-index``), or no preset or two of one name (``window-preset``).
     """
-    plane.grid.require_match(case_volumes.t2.grid, what="Picture plane and case")
-    _require_own_names(presets)
-    chosen = plane.indices(indices)
-    volumes = {SeriesRole.T1: case_volumes.t1, SeriesRole.T2: case_volumes.t2}
-    windows = {role: _windows(volume, presets) for role, volume in volumes.items()}
+    plane.grid.require_match(case_volumes.grid, what="Picture plane and case")
+    chosen, volumes = plane.indices(indices), case_volumes.images
+    of_role = {role: tuple((presets or {}).get(role, WINDOW_PRESETS)) for role in volumes}
+    for given in of_role.values():
+        _require_own_names(given)
+    windows = {role: _windows(volume, of_role[role]) for role, volume in volumes.items()}
     (folder / SLICES_FILE).unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
-    jobs = [(role, index, preset) for role in volumes for index in chosen for preset in presets]
+    jobs = [(role, index, preset) for role in volumes for index in chosen for preset in of_role[role]]
 
-    def write(job: tuple[SeriesRole, int, WindowPreset]) -> ExportedSlice:
+    def write(job: tuple[str, int, Preset]) -> ExportedSlice:
         role, index, preset = job
         picture = to_uint8(plane.to_picture(volumes[role].data, index), window=windows[role][preset.name])
         drawing = f"{subject.case_code}_{role}_{index:04d}.png"
-        name = drawing if preset is presets[0] else name_in_window(drawing, preset.name)
+        name = drawing if preset is of_role[role][0] else name_in_window(drawing, preset.name)
         return _write_picture(folder / name, picture, role=role, index=index, preset=preset.name)
 
     with ThreadPoolExecutor(WRITERS) as pool:
         slices = tuple(pool.map(write, jobs))
     flush_to_disk(folder)
     digests = {role: content_sha256(volume) for role, volume in volumes.items()}
-    export = SliceExport(subject, plane, tuple(presets), windows=windows, volumes=digests, slices=slices)
+    export = SliceExport(subject, plane, of_role, windows=windows, volumes=digests, slices=slices)
     write_json(folder / SLICES_FILE, export.as_dict())
     return export
 
@@ -224,7 +231,7 @@ def read_slices(folder: Path) -> SliceExport:
     return SliceExport.from_dict(values)
 
 
-def _require_own_names(presets: Sequence[WindowPreset]) -> None:
+def _require_own_names(presets: Sequence[Preset]) -> None:
     if not presets or len({preset.name for preset in presets}) < len(presets):
         raise RejectedInput(
             "window-preset",
@@ -233,15 +240,27 @@ def _require_own_names(presets: Sequence[WindowPreset]) -> None:
         )
 
 
-def _windows(volume: Volume, presets: Sequence[WindowPreset]) -> dict[str, Window]:
+def _described(presets: Mapping[str, tuple[Preset, ...]]) -> list[dict[str, Any]] | dict[str, Any]:
+    """The windows as plain values: one list where all roles have the same."""
+    lists = {role: [asdict(preset) for preset in of_role] for role, of_role in presets.items()}
+    first = next(iter(presets.values()))
+    is_one = all(of_role == first for of_role in presets.values())
+    return next(iter(lists.values())) if is_one else lists
+
+
+def _presets_from(values: Any, roles: Sequence[str]) -> dict[str, tuple[Preset, ...]]:
+    if isinstance(values, list):
+        return dict.fromkeys(roles, tuple(preset_from(one) for one in values))
+    return {role: tuple(preset_from(one) for one in of_role) for role, of_role in values.items()}
+
+
+def _windows(volume: Volume, presets: Sequence[Preset]) -> dict[str, Window]:
     """Intensities that become black and white, by name of the preset."""
-    windows = percentile_windows(volume.data, [preset.percentiles for preset in presets])
+    windows = windows_of(volume.data, presets)
     return {preset.name: window for preset, window in zip(presets, windows, strict=True)}
 
 
-def _write_picture(
-    path: Path, picture: NDArray[np.uint8], *, role: SeriesRole, index: int, preset: str
-) -> ExportedSlice:
+def _write_picture(path: Path, picture: NDArray[np.uint8], *, role: str, index: int, preset: str) -> ExportedSlice:
     content = encode_png(picture)
     write_bytes(path, content, is_one_of_many=True)
     height, width = picture.shape
@@ -250,7 +269,7 @@ def _write_picture(
 
 
 def _subject_from(values: Mapping[str, Any]) -> SliceSubject:
-    return SliceSubject(**{**values, "tissue_type": TissueType(values["tissue_type"])})
+    return SliceSubject(**{key: str(value) for key, value in values.items()})
 
 
 def _pair(values: Any) -> tuple[float, float]:

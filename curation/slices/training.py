@@ -1,4 +1,4 @@
-"""Training slices: a case at 1 mm in every direction, cut in three planes into T1 and T2 triplets with their mask.
+"""Training slices: a case at 1 mm in every direction, cut in three planes into triplets of each image with their mask.
 
 All in memory; `curation.slices.training_files` keeps them as PNGs. Volumes are resampled first and windowed then.
 
@@ -8,15 +8,15 @@ of all voxels (the paper prints 0.05 and 99.95) and scales what is left by its m
 number are kept.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.registration.case_grid import isotropic
+from curation.registration.resized_grid import isotropic
 from datasets.errors import RejectedInput
-from datasets.image.intensity import STANDARD, Window, percentile_window, to_uint8
+from datasets.image.intensity import STANDARD, FixedWindow, Window, percentile_window, presets_of, to_uint8
 from datasets.image.mask import Mask, tumour_alone
 from datasets.image.resample import resample_mask, resample_volume
 from datasets.image.volume import Grid, Volume
@@ -75,19 +75,15 @@ class IsotropicCase:
 
     Args:
         grid: Where its voxels lie.
-        t1: uint8 (i, j, k).
-        t2: uint8 (i, j, k).
+        images: Role to uint8 (i, j, k), the roles in alphabetical order.
         tumour: Boolean (i, j, k).
-        t1_window: T1 intensities that became 0 and 255.
-        t2_window: T2 intensities that became 0 and 255.
+        windows: Role to the intensities that became 0 and 255.
     """
 
     grid: Grid
-    t1: NDArray[np.uint8]
-    t2: NDArray[np.uint8]
+    images: Mapping[str, NDArray[np.uint8]]
     tumour: NDArray[np.bool_]
-    t1_window: Window
-    t2_window: Window
+    windows: Mapping[str, Window]
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,21 +93,19 @@ class TrainingSlice:
     Args:
         plane: Its plane.
         index: Voxel index along the plane's slice axis of `IsotropicCase.grid`.
-        t1: uint8 (3, height, width): T1 at z-1, z, z+1.
-        t2: uint8 (3, height, width): the same of T2.
+        images: Role to uint8 (3, height, width), the image at z-1, z, z+1; the roles in alphabetical order.
         tumour: Boolean (height, width), of slice z.
     """
 
     plane: AnatomicalPlane
     index: int
-    t1: NDArray[np.uint8]
-    t2: NDArray[np.uint8]
+    images: Mapping[str, NDArray[np.uint8]]
     tumour: NDArray[np.bool_]
 
     @property
     def channels(self) -> NDArray[np.uint8]:
-        """uint8 (6, height, width): T1's triplet, then T2's."""
-        return np.concatenate([self.t1, self.t2])
+        """uint8 (3 for each role, height, width): triplet by triplet."""
+        return np.concatenate(list(self.images.values()))
 
     @property
     def tumour_pixels(self) -> int:
@@ -119,32 +113,42 @@ class TrainingSlice:
         return int(np.count_nonzero(self.tumour))
 
 
-def isotropic_case(volumes: CaseVolumes, mask: Mask, settings: TrainingSliceSettings) -> IsotropicCase:
+def isotropic_case(
+    volumes: CaseVolumes,
+    mask: Mask,
+    settings: TrainingSliceSettings,
+    *,
+    modalities: Mapping[str, str] | None = None,
+) -> IsotropicCase:
     """A case and its mask with cubic voxels: images interpolated linearly, the mask as `resample_mask` says.
 
-    The percentiles are of all voxels after resampling. They are also the least and the greatest of what clipping
-    leaves, so that they become 0 and 255.
+    A CT and a PET have windows of their own (`presets_of`). The percentiles are of all voxels after resampling. They
+    are also the least and the greatest of what clipping leaves, so that they become 0 and 255.
 
     Raises:
         GeometryError: The mask lies on another grid than the images.
         RejectedInput: The case would be too large (``case-grid-too-large``).
     """
-    volumes.t2.grid.require_match(mask.grid, what="Case and its mask")
-    grid = isotropic(volumes.t2.grid, settings.spacing_mm)
-    t1, t1_window = _grey(volumes.t1, grid, settings)
-    t2, t2_window = _grey(volumes.t2, grid, settings)
+    volumes.grid.require_match(mask.grid, what="Case and its mask")
+    grid = isotropic(volumes.grid, settings.spacing_mm)
+    grey = {
+        role: _grey(volumes[role], grid, settings, modality=(modalities or {}).get(role, "MR"))
+        for role in sorted(volumes.roles)
+    }
     tumour = resample_mask(tumour_alone(mask), grid).foreground
-    return IsotropicCase(grid, t1, t2, tumour=tumour, t1_window=t1_window, t2_window=t2_window)
+    images = {role: picture for role, (picture, _) in grey.items()}
+    return IsotropicCase(grid, images, tumour=tumour, windows={role: window for role, (_, window) in grey.items()})
 
 
 def training_slices(case: IsotropicCase, settings: TrainingSliceSettings) -> Iterator[TrainingSlice]:
     """The chosen slices of every plane, by rising index; arrays are made as they are asked for."""
     for plane in settings.planes:
         pictures = PicturePlane.of(case.grid, anatomical=plane)
-        t1, t2, tumour = (pictures.stack(data) for data in (case.t1, case.t2, case.tumour))
+        stacks, tumour = {role: pictures.stack(data) for role, data in case.images.items()}, pictures.stack(case.tumour)
         for index in chosen_slices(tumour.sum(axis=(1, 2)), settings):
             [around] = triplet_indices([index], pictures.slice_count)
-            yield TrainingSlice(plane, index, t1=t1[around], t2=t2[around], tumour=tumour[index].copy())
+            images = {role: stack[around] for role, stack in stacks.items()}
+            yield TrainingSlice(plane, index, images=images, tumour=tumour[index].copy())
 
 
 def chosen_slices(tumour_pixels: NDArray[np.integer], settings: TrainingSliceSettings) -> list[int]:
@@ -161,7 +165,12 @@ def chosen_slices(tumour_pixels: NDArray[np.integer], settings: TrainingSliceSet
     return sorted([*positive.tolist(), *empty[spread].tolist()])
 
 
-def _grey(volume: Volume, grid: Grid, settings: TrainingSliceSettings) -> tuple[NDArray[np.uint8], Window]:
-    resampled = resample_volume(volume, grid)
-    window = percentile_window(resampled.data, low=settings.low_percentile, high=settings.high_percentile)
+def _grey(
+    volume: Volume, grid: Grid, settings: TrainingSliceSettings, *, modality: str
+) -> tuple[NDArray[np.uint8], Window]:
+    resampled, [first, *_] = resample_volume(volume, grid), presets_of(modality)
+    if isinstance(first, FixedWindow):
+        window = first.window
+    else:
+        window = percentile_window(resampled.data, low=settings.low_percentile, high=settings.high_percentile)
     return to_uint8(resampled.data, window=window), window

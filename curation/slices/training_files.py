@@ -41,7 +41,8 @@ from datasets.study.case import CaseVolumes
 TRAINING_SLICES_FILE = "training_slices.json"
 TRAINING_SLICES_FORMAT = "maskloop-training-slices-1"
 
-_PARTS = ("t1", "t2", "mask")
+_MASK = "mask"
+"""The part of a slice's files that is no image; no role of a protocol is called so."""
 
 
 def export_training_slices(
@@ -51,6 +52,7 @@ def export_training_slices(
     *,
     subject: SliceSubject,
     settings: TrainingSliceSettings | None = None,
+    modalities: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Writes a case's training slices, and the manifest once all of them are there.
 
@@ -60,6 +62,7 @@ def export_training_slices(
         folder: Where to write; made if it is not there.
         subject: Code, tissue type and site of the case.
         settings: Settings of the slices; None for MSTT-199's.
+        modalities: Role to modality, of the images that are no MR.
 
     Returns:
         The manifest, as in `TRAINING_SLICES_FILE`.
@@ -69,13 +72,14 @@ def export_training_slices(
         RejectedInput: The case would be too large (``case-grid-too-large``).
     """
     settings = settings or TrainingSliceSettings()
-    case = isotropic_case(volumes, mask, settings)
+    case = isotropic_case(volumes, mask, settings, modalities=modalities)
     (folder / TRAINING_SLICES_FILE).unlink(missing_ok=True)
     with ThreadPoolExecutor(WRITERS) as pool:
         slices = list(pool.map(partial(_write_slice, folder, subject.case_code), training_slices(case, settings)))
     for plane in {one["view"] for one in slices}:
         flush_to_disk(folder / plane)
-    sources = {"t1": content_sha256(volumes.t1), "t2": content_sha256(volumes.t2), "mask": content_sha256(mask)}
+    images = {role: content_sha256(volume) for role, volume in volumes.images.items()}
+    sources = {**images, _MASK: content_sha256(mask)}
     manifest = _described(case, subject, settings) | {"sources": sources, "slices": slices}
     write_json(folder / TRAINING_SLICES_FILE, manifest)
     return manifest
@@ -89,14 +93,9 @@ def read_training_slices(folder: Path) -> Iterator[TrainingSlice]:
             written (``training-slice-changed``).
     """
     for one in _listed(folder):
-        t1, t2, mask = (_read_part(folder, one[part]) for part in _PARTS)
-        yield TrainingSlice(
-            AnatomicalPlane(one["view"]),
-            int(one["index"]),
-            t1=_channels_first(t1),
-            t2=_channels_first(t2),
-            tumour=mask > 127,
-        )
+        images = {role: _channels_first(_read_part(folder, one[role])) for role in _roles(one)}
+        tumour = _read_part(folder, one[_MASK]) > 127
+        yield TrainingSlice(AnatomicalPlane(one["view"]), int(one["index"]), images=images, tumour=tumour)
 
 
 def _described(case: IsotropicCase, subject: SliceSubject, settings: TrainingSliceSettings) -> dict[str, Any]:
@@ -107,16 +106,15 @@ def _described(case: IsotropicCase, subject: SliceSubject, settings: TrainingSli
         "subject": subject.as_dict(),
         "settings": numbers | {"views": [plane.value for plane in planes]},
         "grid": grid_as_dict(case.grid),
-        "windows": {"t1": list(case.t1_window), "t2": list(case.t2_window)},
+        "windows": {role: list(window) for role, window in case.windows.items()},
         "software": {name: version(name) for name in ("simpleitk", "numpy", "pillow")},
     }
 
 
 def _write_slice(folder: Path, code: str, one: TrainingSlice) -> dict[str, Any]:
     pictures: dict[str, NDArray[np.uint8]] = {
-        "t1": np.moveaxis(one.t1, 0, -1),
-        "t2": np.moveaxis(one.t2, 0, -1),
-        "mask": one.tumour.astype(np.uint8) * np.uint8(255),
+        **{role: np.moveaxis(triplet, 0, -1) for role, triplet in one.images.items()},
+        _MASK: one.tumour.astype(np.uint8) * np.uint8(255),
     }
     files = {}
     for part, picture in pictures.items():
@@ -133,12 +131,17 @@ def _listed(folder: Path) -> list[dict[str, Any]]:
         if manifest["format"] != TRAINING_SLICES_FORMAT:
             raise ValueError(manifest["format"])
         slices = [one for one in manifest["slices"] if AnatomicalPlane(one["view"]) and isinstance(one["index"], int)]
-        names = [PurePosixPath(one[part]["file"]) for one in slices for part in _PARTS]
+        names = [PurePosixPath(one[part]["file"]) for one in slices for part in (*_roles(one), _MASK)]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _not_a_manifest(type(error).__name__) from error
     if any(name.is_absolute() or ".." in name.parts for name in names):
         raise _not_a_manifest("a file outside the folder")
     return slices
+
+
+def _roles(listed: Mapping[str, Any]) -> list[str]:
+    """The images of a listed slice, in alphabetical order."""
+    return sorted(part for part, value in listed.items() if isinstance(value, dict) and part != _MASK)
 
 
 def _read_part(folder: Path, listed: Mapping[str, str]) -> NDArray[np.uint8]:

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Protocol
 from unicodedata import normalize
 
 from datasets.errors import RejectedInput
@@ -40,18 +41,62 @@ LabelValues = Mapping[int, str]
 """Value to the name of its region: `TUMOUR`, `OEDEMA`, or a person's own name for it. Names are free text."""
 
 
-def region_called(name: str) -> str:
-    """`TUMOUR` or `OEDEMA` for their synonyms, any other name as it is."""
+class KnownLabel(Protocol):
+    """A label of a study, and the words in the names of imported regions that mean it."""
+
+    @property
+    def name(self) -> str:
+        """As people see it."""
+
+    @property
+    def imported_names(self) -> tuple[str, ...]:
+        """Small letters; the surest first."""
+
+
+def region_called(name: str, labels: Iterable[KnownLabel] | None = None) -> str:
+    """The label that a region's name means; a name that means none as it is.
+
+    Args:
+        name: Of an imported region.
+        labels: The study's; None for `TUMOUR` and `OEDEMA` alone. Their own names and imported names count as whole
+            words, the longest first; the synonyms of tumour and oedema where the study has such labels.
+    """
     plain = normalize("NFC", name).lower().replace("_", " ")
-    if _OEDEMA_NAME.search(plain):
-        return OEDEMA
-    return TUMOUR if _TUMOUR_NAME.search(plain) else name.strip()
+    common = OEDEMA if _OEDEMA_NAME.search(plain) else TUMOUR if _TUMOUR_NAME.search(plain) else ""
+    if labels is None:
+        return common or name.strip()
+    sizes = _named_labels(plain, labels)
+    hits = {one: size for one, size in sizes.items() if size}
+    if common == OEDEMA and common in sizes and set(hits) <= {TUMOUR, OEDEMA}:
+        return common
+    return max(hits, key=lambda one: hits[one]) if hits else common if common in sizes else name.strip()
+
+
+def names_several(name: str, labels: Iterable[KnownLabel]) -> bool:
+    """Whether the words of a region's name say two labels of a study at once, as ``tumour_no_oedema`` does."""
+    if names_tumour_and_oedema(name):
+        return True
+    words = normalize("NFC", name).lower().split("_")
+    meant = [{label.name for label in labels if word in (label.name.lower(), *label.imported_names)} for word in words]
+    single = [one for found in meant if len(found) == 1 for one in found]
+    whole = " ".join(words) in {text.replace("_", " ") for label in labels for text in label.imported_names}
+    return len(set(single)) > 1 and not whole
 
 
 def names_tumour_and_oedema(name: str) -> bool:
     """Whether the words of a region's name say tumour and oedema at once, as ``tumour_no_oedema`` does."""
     plain = normalize("NFC", name).lower().split("_")
     return any(map(_OEDEMA_NAME.search, plain)) and any(map(_TUMOUR_NAME.match, plain))
+
+
+def _named_labels(plain: str, labels: Iterable[KnownLabel]) -> dict[str, int]:
+    """Each label of a study to the length of its longest name among the words; 0 where none is there."""
+    spelt = " ".join(["", *re.findall(r"[^\W_]+", plain), ""])
+    sizes: dict[str, int] = {}
+    for label in labels:
+        names = [text.replace("_", " ") for text in (label.name.lower(), *label.imported_names)]
+        sizes[label.name] = max((len(text) for text in names if f" {text} " in spelt), default=0)
+    return sizes
 
 
 def is_generic_name(name: str) -> bool:

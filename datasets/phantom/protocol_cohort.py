@@ -132,16 +132,20 @@ def _write_image(
 ) -> DicomSeries:
     points = _points(grid)
     values = _values(image, patient.anatomy, points, motion)
-    who = {"identity": patient.identity, "name": patient.name}
+    identity, name = patient.identity, patient.name
     noise = patient.rng.normal(size=grid.shape)
     if image.modality is Modality.CT:
         agent = "IOPAMIDOL" if has_contrast(image) else ""
         series = CtProtocol(description=f"CT {image.name.upper()}", number=number, contrast=agent)
-        return write_ct(folder, series, np.maximum(values + 12.0 * noise, -1024.0), grid, **who)
+        return write_ct(folder, series, np.maximum(values + 12.0 * noise, -1024.0), grid, identity=identity, name=name)
     if image.modality is Modality.PET:
         pet = PetProtocol(description=f"PET AC {image.name.upper()}", number=number)
-        return write_pet(folder, pet, np.maximum(values * (1.0 + 0.05 * noise), 0.0), grid, **who)
-    return write_protocol(folder, _mr(image, grid, number), measured(values, points, patient.rng), grid, **who)
+        return write_pet(
+            folder, pet, np.maximum(values * (1.0 + 0.05 * noise), 0.0), grid, identity=identity, name=name
+        )
+    return write_protocol(
+        folder, _mr(image, grid, number), measured(values, points, patient.rng), grid, identity=identity, name=name
+    )
 
 
 def _mr(image: ImageRole, grid: Grid, number: int) -> SeriesProtocol:

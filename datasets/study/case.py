@@ -1,10 +1,11 @@
-"""Case: one tumour of one patient, with its T1 and T2 on one grid, and the words used to describe it."""
+"""Case: one tumour of one patient, with its images on one grid, and the words used to describe it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from datasets.image.volume import Volume
+from datasets.errors import RejectedInput
+from datasets.image.volume import Grid, Volume
 
 
 class SeriesRole(StrEnum):
@@ -51,19 +52,38 @@ def annotated_role(tissue_type: TissueType) -> SeriesRole:
 
 @dataclass(frozen=True, eq=False)
 class CaseVolumes:
-    """The two images of a case, on one grid.
+    """The images of a case, on one grid.
+
+    Args:
+        images: Role to volume, in the order of the case's protocol; at least one.
 
     Raises:
-        GeometryError: T1 and T2 lie on different grids.
+        RejectedInput: There is no image (``case-no-image``).
+        GeometryError: The images lie on different grids.
     """
 
-    t1: Volume
-    t2: Volume
+    images: Mapping[str, Volume]
 
     def __post_init__(self) -> None:
-        self.t2.grid.require_match(self.t1.grid, what="T1 and T2 of a case")
+        if not self.images:
+            raise RejectedInput("case-no-image", "A case has at least one image.", remedy="Give it its images.")
+        for role, volume in self.images.items():
+            volume.grid.require_match(self.grid, what=f"{role.upper()} and {self.roles[0].upper()} of a case")
+
+    def __getitem__(self, role: str) -> Volume:
+        """The image of a role.
+
+        Raises:
+            KeyError: The case has none.
+        """
+        return self.images[role]
 
     @property
-    def images(self) -> Mapping[str, Volume]:
-        """The images by role."""
-        return {SeriesRole.T1.value: self.t1, SeriesRole.T2.value: self.t2}
+    def roles(self) -> tuple[str, ...]:
+        """The images' roles, in their order."""
+        return tuple(self.images)
+
+    @property
+    def grid(self) -> Grid:
+        """The one grid."""
+        return next(iter(self.images.values())).grid

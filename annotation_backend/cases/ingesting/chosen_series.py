@@ -10,7 +10,6 @@ from annotation_backend.cases.ingesting.pseudonyms import pseudonym_of
 from annotation_backend.cases.models import ChosenSeries, IngestPatient, Patient
 from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
-from datasets.study.case import SeriesRole
 
 if TYPE_CHECKING:
     from curation.pairing.pairing import Choices
@@ -73,9 +72,9 @@ def considered_series(patient: Patient) -> list[dict[str, Any]]:
     return list(row.considered) if row else []
 
 
-def chosen_by_people(patient: Patient) -> dict[SeriesRole, ChosenSeries]:
+def chosen_by_people(patient: Patient) -> dict[str, ChosenSeries]:
     """The choices that count: the newest of each role."""
-    return {SeriesRole(row.role): row for row in patient.chosen_series.select_related("person").order_by("pk")}
+    return {row.role: row for row in patient.chosen_series.select_related("person").order_by("pk")}
 
 
 def choices_among(study: Study, patient_keys: Iterable[str]) -> "Choices":
@@ -89,8 +88,8 @@ def choices_among(study: Study, patient_keys: Iterable[str]) -> "Choices":
     if not rows.exists():
         return {}
     keys = {pseudonym_of(key): key for key in patient_keys}
-    chosen: dict[str, dict[SeriesRole, str]] = {}
+    chosen: dict[str, dict[str, str]] = {}
     for row in rows:
         if row.patient.pseudonym in keys:
-            chosen.setdefault(keys[row.patient.pseudonym], {})[SeriesRole(row.role)] = row.reference
+            chosen.setdefault(keys[row.patient.pseudonym], {})[row.role] = row.reference
     return chosen

@@ -1,4 +1,4 @@
-"""From a folder of studies to cases: one look at all headers here, then pair by pair on workers; records kept here."""
+"""From a folder of studies to cases: one look at all headers here, then patient by patient on workers."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from annotation_backend.cases.ingesting.chosen_series import choices_among
 from annotation_backend.cases.ingesting.corrections import take_description
 from annotation_backend.cases.ingesting.former_patients import carry_over
 from annotation_backend.cases.ingesting.known_masks import forget, known_masks
-from annotation_backend.cases.ingesting.pseudonyms import next_code, patient_of
+from annotation_backend.cases.ingesting.pseudonyms import next_code, patient_of, pseudonym_of
 from annotation_backend.cases.models import Case, ImportedMask, Ingest, IngestOutcome, IngestPatient, Patient, Series
 from annotation_backend.cases.workers.pairs import (
     PairTask,
@@ -34,7 +34,7 @@ from datasets.finding import Finding, Level
 from datasets.progress import Progress
 
 if TYPE_CHECKING:
-    from curation.pairing.pairing import Pairing, PatientPair, PatientSummary
+    from curation.pairing.pairing import Pairing, PatientImages, PatientSummary
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class IngestReport:
         new: Cases made now.
         known: Cases that were there.
         findings: Everything to tell a person.
-        reasons: Of a dry run: patient to two lines, why the T1 and why the T2 would be chosen.
+        reasons: Of a dry run: patient to a line for each image, why it would be chosen.
         undecided: Patients whose series a person has to choose.
     """
 
@@ -73,7 +73,7 @@ def ingest(
     workers: int | None = None,
     label_values: Mapping[int, str] | None = None,
 ) -> IngestReport:
-    """Brings in every patient of a folder who has a T1 and a T2; the others are named in the findings.
+    """Brings in every patient of a folder who has the images that the study requires; others are named in findings.
 
     A study that came in before (by the digest of its files) is left as it is, but for masks that are new. A run that
     was killed goes on where it was.
@@ -88,20 +88,23 @@ def ingest(
         workers: As for `each_done`.
         label_values: Meaning of each value of mask files, as a person gave it; recorded with the run.
     """
+    from curation.pairing.other_protocols import fits_nobody
     from curation.pairing.pairing import pair_series
     from curation.scanning.scan import scan_folder
 
-    scan = scan_folder(folder, progress=progress, label_values=label_values)
+    protocol = study.protocol
+    scan = scan_folder(folder, protocol=protocol, progress=progress, label_values=label_values)
     if not dry_run:
         carry_over(study, scan)
-    pairing = pair_series(scan, choices=choices_among(study, scan.patient_keys))
-    report = IngestReport(findings=[*scan.findings, *pairing.findings])
+    pairing = pair_series(scan, protocol=protocol, choices=choices_among(study, scan.patient_keys))
+    of_folder = [*scan.findings, *fits_nobody(scan, protocol, pairing)]
+    report = IngestReport(findings=[*of_folder, *pairing.findings])
     if dry_run:
         _only_look(study, pairing, report)
         return report
     record = None
     if not is_rehearsal:
-        findings = [finding.as_dict() for finding in scan.findings]
+        findings = [finding.as_dict() for finding in of_folder]
         words = region_words(study.protocol)
         said = {str(value): known_words(name, words) for value, name in (label_values or {}).items()}
         record = Ingest.objects.create(study=study, file_count=scan.file_count, findings=findings, label_values=said)
@@ -129,7 +132,7 @@ def _only_look(study: Study, pairing: "Pairing", report: IngestReport) -> None:
             report.known.append(known)
         else:
             report.reasons[pair.reference] = [
-                f"{role.upper()}: {'; '.join(choice.reasons)}" for role, choice in pair.by_role.items()
+                f"{role.upper()}: {'; '.join(choice.reasons)}" for role, choice in pair.chosen.items()
             ]
         report.findings += pair.findings
 
@@ -154,7 +157,7 @@ class _Run:
         """Tasks for workers; patients of whom nothing is new are noted at once."""
         return [task for pair in self._pairs for task in self._tasks_of(pair, scratch)]
 
-    def keep(self, pair: "PatientPair", stored: StoredPair) -> None:
+    def keep(self, pair: "PatientImages", stored: StoredPair) -> None:
         """Makes a case of a stored pair, or adds its new masks to the known case."""
         known = _known(self._study, pair)
         if known is None:
@@ -174,14 +177,14 @@ class _Run:
         """In the report, calls the patients by their codes, once there are some."""
         self._report.name_patients(self._patients)
 
-    def refuse(self, pair: "PatientPair", finding: Finding) -> None:
+    def refuse(self, pair: "PatientImages", finding: Finding) -> None:
         """Notes a pair that could not be read or must not become a case."""
         self._report.findings.append(finding)
         known = _known(self._study, pair)
         outcome = IngestOutcome.KNOWN if known else IngestOutcome.REFUSED
         self._note(pair.patient_key, outcome, case=known, findings=[*pair.findings, finding])
 
-    def _tasks_of(self, pair: "PatientPair", scratch: Path) -> Iterator[PairTask]:
+    def _tasks_of(self, pair: "PatientImages", scratch: Path) -> Iterator[PairTask]:
         known = _known(self._study, pair)
         if known is not None:
             masks = list(ImportedMask.objects.filter(series__case=known).select_related("series__case"))
@@ -201,7 +204,7 @@ class _Run:
         else:
             self.refuse(pair, _too_late(annotated, pair))
 
-    def _meet_again(self, case: Case, pair: "PatientPair") -> None:
+    def _meet_again(self, case: Case, pair: "PatientImages") -> None:
         """A pair whose case is there, with nothing new."""
         exclusion = case.exclusion
         if exclusion is not None and exclusion.reason == SUPERSEDED:
@@ -212,17 +215,18 @@ class _Run:
         self._report.findings += findings
         self._note(pair.patient_key, IngestOutcome.KNOWN, case=case, findings=findings)
 
-    def _earlier_cases(self, pair: "PatientPair") -> list[Case]:
+    def _earlier_cases(self, pair: "PatientImages") -> list[Case]:
         """Cases in use that were made of other series of the same patient and folder."""
         considered = self._summaries[pair.patient_key].considered
         references = {series.reference for series in considered}
         if self._record is None:
             return []
         others = Case.objects.in_use().filter(patient=patient_of(self._study, pair.patient_key))
-        others = others.exclude(source_sha256=pair.source_sha256).prefetch_related("series")
+        known = _known(self._study, pair)
+        others = others.exclude(pk=known.pk if known else None).prefetch_related("series")
         return [case for case in others if {row.evidence.get("series") for row in case.series.all()} <= references]
 
-    def _supersede(self, case: Case, pair: "PatientPair") -> Iterator[Finding]:
+    def _supersede(self, case: Case, pair: "PatientImages") -> Iterator[Finding]:
         """Leaves out the cases that the same patient's series made before, where nobody drew on them."""
         for other in self._earlier_cases(pair):
             if other.is_annotated:
@@ -252,16 +256,29 @@ class _Run:
             "outcome": outcome,
             "reference": patient.code,
             "considered": [series.as_dict() for series in summary.considered],
-            "chosen": {role.value: choice.as_dict() for role, choice in pair.by_role.items()} if pair else {},
+            "chosen": {role: choice.as_dict() for role, choice in pair.chosen.items()} if pair else {},
             "findings": [finding.as_dict() for finding in said],
         }
         row, _ = IngestPatient.objects.update_or_create(ingest=self._record, patient=patient, defaults=values)
         return row
 
 
-def _known(study: Study, pair: "PatientPair") -> Case | None:
-    """The study's case of these very files; None where it has none."""
-    return Case.objects.filter(study=study, source_sha256=pair.source_sha256).first()
+def _known(study: Study, pair: "PatientImages") -> Case | None:
+    """The study's case of these very files, or one of the patient's that has them all and optional ones besides.
+
+    A folder in which an optional image is missing is no other case; None where there is none.
+    """
+    case = Case.objects.filter(study=study, source_sha256=pair.source_sha256).first()
+    if case is not None or all(image.is_required for image in study.protocol.images):
+        return case
+    wanted = {(role, choice.source_sha256) for role, choice in pair.chosen.items()}
+    own = Case.objects.in_use().filter(study=study, patient__pseudonym=pseudonym_of(pair.patient_key))
+    fuller = (one for one in own.prefetch_related("series") if wanted <= _sources(one))
+    return next(fuller, None)
+
+
+def _sources(case: Case) -> set[tuple[str, str]]:
+    return {(row.role, row.source_sha256) for row in case.series.all()}
 
 
 def _naming(finding: Finding, patients: Mapping[str, Patient]) -> Finding:
@@ -280,7 +297,7 @@ def _naming(finding: Finding, patients: Mapping[str, Patient]) -> Finding:
     return replace(finding, subject=f"{patient.code}{comma}{rest}", remedy=remedy)
 
 
-def _make_case(study: Study, pair: "PatientPair", stored: StoredPair, *, is_rehearsal: bool) -> Case:
+def _make_case(study: Study, pair: "PatientImages", stored: StoredPair, *, is_rehearsal: bool) -> Case:
     """Makes the case's records and moves its folder in, in one short transaction."""
     patient = patient_of(study, pair.patient_key)
     with transaction.atomic():
@@ -288,21 +305,21 @@ def _make_case(study: Study, pair: "PatientPair", stored: StoredPair, *, is_rehe
             study=study,
             code=next_code(study, Case),
             patient=patient,
-            tissue_type=pair.tissue_type.value,
+            tissue_type=pair.tissue_type,
             anatomical_site=pair.anatomical_site,
             source_sha256=pair.source_sha256,
             is_rehearsal=is_rehearsal,
             findings=[_naming(finding, {pair.reference: patient}).as_dict() for finding in stored.findings],
         )
         series = {}
-        for role, choice in pair.by_role.items():
+        for role, sha256 in stored.series.items():
             series[role] = Series.objects.create(
                 case=case,
-                role=role.value,
-                file=f"series/{role.value}.nii.gz",
-                source_sha256=choice.source_sha256,
-                sha256=stored.series[role],
-                evidence=choice.as_dict(),
+                role=role,
+                file=f"series/{role}.nii.gz",
+                source_sha256=pair.chosen[role].source_sha256,
+                sha256=sha256,
+                evidence=pair.chosen[role].as_dict(),
             )
         ImportedMask.objects.bulk_create([_mask_record(mask, series[mask.role]) for mask in stored.masks])
         move_in(stored.folder, case.folder)
@@ -316,7 +333,7 @@ def _add_masks(case: Case, stored: StoredPair) -> Iterator[Finding]:
         forget(case, (mask.source_sha256 for mask in stored.masks))
         for mask in stored.masks:
             (stored.folder / mask.file).replace(case.folder / mask.file)
-            _mask_record(mask, series[mask.role.value]).save()
+            _mask_record(mask, series[mask.role]).save()
     if stored.masks:
         message = f"{len(stored.masks)} new mask(s) came with the studies; kept beside the earlier ones as a reference."
         yield Finding(Level.INFO, "mask-added", message, "Look whether the newer one is meant.", case.code)
@@ -328,7 +345,7 @@ def _mask_record(mask: StoredMask, series: Series) -> ImportedMask:
     )
 
 
-def _mask_digests(pair: "PatientPair") -> set[str]:
+def _mask_digests(pair: "PatientImages") -> set[str]:
     """Digests of the files of a pair's masks; one that cannot be read will be a finding when it is loaded."""
     digests = set()
     for _, mask in pair.masks:
@@ -339,7 +356,7 @@ def _mask_digests(pair: "PatientPair") -> set[str]:
     return digests
 
 
-def _met_again(case: Case, pair: "PatientPair") -> Iterator[Finding]:
+def _met_again(case: Case, pair: "PatientImages") -> Iterator[Finding]:
     """A warning if the pair's case is another patient's."""
     if case.patient != patient_of(case.study, pair.patient_key):
         message = f"These series already are those of {case.code}, a case of another patient."
@@ -347,7 +364,7 @@ def _met_again(case: Case, pair: "PatientPair") -> Iterator[Finding]:
         yield Finding(Level.WARNING, "series-of-another", message, remedy, pair.reference)
 
 
-def _too_late(case: Case, pair: "PatientPair") -> Finding:
+def _too_late(case: Case, pair: "PatientImages") -> Finding:
     message = f"{case.code} already has annotations; its series can no longer be changed by ingesting."
     remedy = f"Exclude {case.code} and ingest again, or choose its series again."
     return Finding(Level.WARNING, "choice-too-late", message, remedy, pair.reference)

@@ -17,7 +17,7 @@ from datasets.formats.nifti import read_mask
 from datasets.labels.label_values import PLAIN_VALUES
 
 if TYPE_CHECKING:
-    from curation.pairing.pairing import PatientPair
+    from curation.pairing.pairing import PatientImages
     from curation.scanning.found_series import FoundMask
 
 _REGION = "region"
@@ -36,7 +36,7 @@ class KnownMasks:
     findings: tuple[Finding, ...]
 
 
-def known_masks(rows: Sequence[ImportedMask], pair: "PatientPair", words: frozenset[str]) -> KnownMasks:
+def known_masks(rows: Sequence[ImportedMask], pair: "PatientImages", words: frozenset[str]) -> KnownMasks:
     """Compares a known case's masks with the files of today.
 
     Args:
@@ -96,7 +96,7 @@ def _meant(found: "FoundMask", words: frozenset[str]) -> Counter[tuple[str, int]
     return Counter((names[int(value)], int(count)) for value, count in zip(values, counts, strict=True) if value)
 
 
-def _unsaid(pair: "PatientPair", found: "FoundMask") -> Finding:
+def _unsaid(pair: "PatientImages", found: "FoundMask") -> Finding:
     return Finding(
         Level.WARNING,
         "mask-meaning-unsaid",

@@ -1,19 +1,29 @@
 """The records behind a case's files."""
 
-from annotation_backend.cases.models.case import Case, Exclusion, ImportedMask, Patient, Series
+from annotation_backend.cases.models.case import (
+    Case,
+    Exclusion,
+    ImportedMask,
+    Patient,
+    Series,
+    VerdictOfRegistration,
+    modality_of,
+    title_of,
+)
 from annotation_backend.cases.models.damage import Damage
 from annotation_backend.cases.models.ingest import ChosenSeries, Ingest, IngestOutcome, IngestPatient
 from annotation_backend.cases.models.registration import (
+    CaseImage,
     RedoState,
     Registration,
     RegistrationRedo,
     RegistrationVerdict,
-    VerdictOfRegistration,
 )
 from annotation_backend.cases.models.slice import Slice
 
 __all__ = [
     "Case",
+    "CaseImage",
     "ChosenSeries",
     "Damage",
     "Exclusion",
@@ -29,4 +39,6 @@ __all__ = [
     "Series",
     "Slice",
     "VerdictOfRegistration",
+    "modality_of",
+    "title_of",
 ]

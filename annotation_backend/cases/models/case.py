@@ -1,6 +1,7 @@
 """Patient, Case, Series and the masks that came with them: the records behind a case's files."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -8,8 +9,10 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.signals import annotated_asked, published_asked
 from annotation_backend.studies.models import Study
-from datasets.study.case import SeriesRole, TissueType, annotated_role
-from datasets.study.protocol import UNKNOWN_TISSUE, Protocol
+from datasets.study.protocol import UNKNOWN_TISSUE, Modality, Protocol
+
+if TYPE_CHECKING:
+    from annotation_backend.cases.models.registration import CaseImage
 
 
 class Patient(models.Model):
@@ -27,6 +30,22 @@ class Patient(models.Model):
         return self.code
 
 
+class VerdictOfRegistration(models.TextChoices):
+    """Whether a registration may be built upon; a check gives one of the first three, a person may leave an image out.
+
+    The values of the checks are those of `curation.registration.quality`.
+    """
+
+    ACCEPT = "accept", "Accepted"
+    LOOK = "look", "To be looked at"
+    REJECT = "reject", "Rejected"
+    LEFT_OUT = "left_out", "Left out of the case"
+
+
+DOUBTFUL = (VerdictOfRegistration.LOOK, VerdictOfRegistration.REJECT)
+"""Verdicts that keep a case from being built upon."""
+
+
 class CaseQuerySet(QuerySet["Case"]):
     """Finds the cases that count."""
 
@@ -39,12 +58,19 @@ class CaseQuerySet(QuerySet["Case"]):
         return self.not_excluded().filter(is_rehearsal=False)
 
     def sound(self) -> "CaseQuerySet":
-        """Cases in use whose registration is not in doubt or rejected: only these are learned from and released."""
-        return self.in_use().exclude(registration__verdict__in=("look", "reject"))
+        """Cases in use none of whose registrations is in doubt or rejected: only these are learned from and released.
+
+        An image that a person left out is no image of the case, and holds nothing back.
+        """
+        return self.in_use().exclude(registrations__verdict__in=DOUBTFUL)
+
+    def with_images(self) -> "CaseQuerySet":
+        """Cases with the rows of their images, in a few queries for all of them."""
+        return self.select_related("study").prefetch_related("images", "registrations")
 
 
 class Case(models.Model):
-    """One tumour of one patient: a T1 and a T2 that end up on one grid."""
+    """One tumour of one patient: images that end up on the grid of the one that is drawn on."""
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="cases")
     code = models.CharField(max_length=60, unique=True)
@@ -55,7 +81,8 @@ class Case(models.Model):
     is_rehearsal = models.BooleanField(default=False, help_text="The doctor's own; never reviewed, learned or released")
     findings = models.JSONField(default=list)
     picture_plane = models.JSONField(null=True, help_text="How a picture's pixel goes back to its voxel")
-    pictured_sha256 = models.CharField(max_length=64, blank=True, help_text="The registration that the slices show")
+    images_sha256 = models.CharField(max_length=64, blank=True, help_text="Its images on its grid; empty until there")
+    pictured_sha256 = models.CharField(max_length=64, blank=True, help_text="The images that the slices show")
     created = models.DateTimeField(auto_now_add=True)
 
     objects = CaseQuerySet.as_manager()
@@ -88,14 +115,35 @@ class Case(models.Model):
         return self.protocol.drawn_role(self.tissue_type)
 
     @property
-    def annotated_role(self) -> SeriesRole:
-        """The sequence that annotators draw on."""
-        return annotated_role(TissueType(self.tissue_type))
+    def is_registered(self) -> bool:
+        """Whether its images lie on one grid, so that they can be drawn on; one image alone does by itself."""
+        return bool(self.images_sha256)
 
     @property
-    def is_registered(self) -> bool:
-        """Whether T1 and T2 lie on one grid."""
-        return hasattr(self, "registration")
+    def shown_images(self) -> "list[CaseImage]":
+        """Its images on its grid without those that are left out, in the order of the protocol."""
+        left = {row.role for row in self.registrations.all() if row.verdict == VerdictOfRegistration.LEFT_OUT}
+        order = {role: number for number, role in enumerate(self.protocol.roles)}
+        shown = [image for image in self.images.all() if image.role not in left]
+        return sorted(shown, key=lambda image: (order.get(image.role, len(order)), image.role))
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles of `shown_images`."""
+        return tuple(image.role for image in self.shown_images)
+
+    @property
+    def registration_verdict(self) -> str:
+        """The worst verdict on its registrations, without images that are left out; empty if one is unchecked."""
+        verdicts = {row.verdict for row in self.registrations.all()}
+        worst = (VerdictOfRegistration.REJECT, VerdictOfRegistration.LOOK, "")
+        return next((str(one) for one in worst if one in verdicts), VerdictOfRegistration.ACCEPT.value)
+
+    @property
+    def verdict_words(self) -> str:
+        """`registration_verdict` as pages say it; empty where one is unchecked."""
+        verdict = self.registration_verdict
+        return str(VerdictOfRegistration(verdict).label) if verdict else ""
 
     @property
     def exclusion(self) -> "Exclusion | None":
@@ -111,6 +159,18 @@ class Case(models.Model):
     def is_published(self) -> bool:
         """Whether its slices ever became tasks that annotators draw on."""
         return any(answer for _, answer in published_asked.send(sender=Case, case=self))
+
+
+def title_of(case: Case, role: str) -> str:
+    """What an image of a case is called on pages; its role, where the protocol does not know it (any more)."""
+    protocol = case.protocol
+    return protocol.image(role).title if role in protocol.roles else role
+
+
+def modality_of(case: Case, role: str) -> str:
+    """The machine that made an image of a case; MR, where the protocol does not know the image (any more)."""
+    protocol = case.protocol
+    return (protocol.image(role).modality if role in protocol.roles else Modality.MR).value
 
 
 class Exclusion(models.Model):
@@ -152,8 +212,7 @@ class Series(models.Model):
     @property
     def title(self) -> str:
         """What the image is called on pages."""
-        protocol = self.case.protocol
-        return protocol.image(self.role).title if self.role in protocol.roles else self.role
+        return title_of(self.case, self.role)
 
     @property
     def path(self) -> Path:

@@ -1,4 +1,4 @@
-"""Registration: how T1 was brought onto T2, verdicts of the checks and of people, and requests to do it again."""
+"""Images on a case's grid, how each came there, verdicts of the checks and of people, and requests to redo it."""
 
 from pathlib import Path
 from typing import Any
@@ -6,26 +6,38 @@ from typing import Any
 from django.db import models
 
 from annotation_backend.accounts.models import User
-from annotation_backend.cases.models.case import Case
-from datasets.study.case import SeriesRole
+from annotation_backend.cases.models.case import DOUBTFUL, Case, VerdictOfRegistration, title_of
 
 
-class VerdictOfRegistration(models.TextChoices):
-    """Whether a registration may be built upon; the values are those of `curation.registration.quality`."""
+class CaseImage(models.Model):
+    """One image of a case on the case's grid."""
 
-    ACCEPT = "accept", "Accepted"
-    LOOK = "look", "To be looked at"
-    REJECT = "reject", "Rejected"
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="images")
+    role = models.CharField(max_length=16)
+    file = models.CharField(max_length=200, help_text="Relative to the case's folder")
+    sha256 = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["case", "role"], name="one_image_per_role")]
+
+    def __str__(self) -> str:
+        return f"{self.role} on the grid of {self.case}"
+
+    @property
+    def path(self) -> Path:
+        """The volume's NIfTI file."""
+        return self.case.folder / self.file
 
 
 class Registration(models.Model):
-    """How T1 was brought onto T2, and the two volumes on the case's grid."""
+    """How one image of a case was brought onto the one that stayed."""
 
-    case = models.OneToOneField(Case, on_delete=models.CASCADE, related_name="registration")
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="registrations")
+    role = models.CharField(max_length=16, help_text="The image that was moved")
+    fixed_role = models.CharField(max_length=16, help_text="The image that stayed")
     record = models.JSONField(help_text="Transform, parameters, seed, versions, inputs")
     record_sha256 = models.CharField(max_length=64)
-    t1_file = models.CharField(max_length=200)
-    t2_file = models.CharField(max_length=200)
     checkerboard_file = models.CharField(max_length=200)
     automatic_verdict = models.CharField(max_length=8, choices=VerdictOfRegistration.choices, blank=True)
     verdict = models.CharField(
@@ -37,21 +49,31 @@ class Registration(models.Model):
     )
     created = models.DateTimeField(auto_now_add=True)
 
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["case", "role"], name="one_registration_per_role")]
+
     def __str__(self) -> str:
-        return f"registration of {self.case}"
+        return f"registration of {self.role} of {self.case}"
+
+    @property
+    def title(self) -> str:
+        """The moved image's name on pages."""
+        return title_of(self.case, self.role)
+
+    @property
+    def fixed_title(self) -> str:
+        """The name of the image that stayed, on pages."""
+        return title_of(self.case, self.fixed_role)
 
     @property
     def folder(self) -> Path:
         """Folder of the registration's files."""
-        return (self.case.folder / self.t1_file).parent
-
-    def volume_path(self, role: SeriesRole) -> Path:
-        """The volume of `role` on the case's grid."""
-        return self.case.folder / (self.t1_file if role is SeriesRole.T1 else self.t2_file)
+        return self.checkerboard_path.parent
 
     @property
     def checkerboard_path(self) -> Path:
-        """PNG of T1 and T2 in alternating tiles."""
+        """PNG of both images in alternating tiles."""
         return self.case.folder / self.checkerboard_file
 
     @property
@@ -62,13 +84,19 @@ class Registration(models.Model):
     @property
     def is_doubtful(self) -> bool:
         """Whether it keeps the case from being annotated."""
-        return self.verdict in (VerdictOfRegistration.LOOK, VerdictOfRegistration.REJECT)
+        return self.verdict in DOUBTFUL
+
+    @property
+    def may_be_left_out(self) -> bool:
+        """Whether the case can do without the image: its protocol does not require it."""
+        return self.role not in (*self.case.protocol.required, self.case.drawn_role)
 
 
 class RegistrationVerdict(models.Model):
     """A person's verdict on one registration; the newest counts, and a new registration starts without."""
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="registration_verdicts")
+    role = models.CharField(max_length=16, help_text="The image that was moved")
     record_sha256 = models.CharField(max_length=64, help_text="The registration that was looked at")
     verdict = models.CharField(max_length=8, choices=VerdictOfRegistration.choices)
     comment = models.CharField(max_length=400, blank=True)
@@ -92,9 +120,10 @@ class RedoState(models.TextChoices):
 
 
 class RegistrationRedo(models.Model):
-    """A person's request to register a case again with other settings."""
+    """A person's request to register an image of a case again with other settings."""
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="redos")
+    role = models.CharField(max_length=16, blank=True, help_text="The image to move; empty for all of them")
     preset = models.CharField(max_length=20)
     motion = models.CharField(max_length=20)
     person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")

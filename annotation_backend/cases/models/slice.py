@@ -9,7 +9,7 @@ from django.db import models
 from django.utils import timezone
 
 from annotation_backend.cases.models.case import Case
-from datasets.image.intensity import STANDARD, WINDOW_PRESETS
+from datasets.image.intensity import STANDARD, WINDOW_NAMES
 
 
 class Slice(models.Model):
@@ -59,7 +59,7 @@ class Slice(models.Model):
 
     def urls_in_windows(self) -> dict[str, str]:
         """Address of this slice in each window that there is, by the preset's name; the one for drawing first."""
-        names = [preset.name for preset in WINDOW_PRESETS if self.digest_in(preset.name)]
+        names = [name for name in WINDOW_NAMES if self.digest_in(name)]
         return {name: self.url if name == STANDARD.name else f"{self.url}?window={name}" for name in names}
 
     def renew_token(self) -> None:

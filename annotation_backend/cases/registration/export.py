@@ -6,17 +6,16 @@ from pathlib import Path
 
 from django.db import transaction
 
-from annotation_backend.cases.models import Case, Registration, Slice
+from annotation_backend.cases.models import Case, Slice, modality_of, title_of
 from annotation_backend.cases.registration.register import require_sound
 from annotation_backend.cases.signals import shown_changed
 from annotation_backend.cases.stored.digests import forget_damages
-from annotation_backend.cases.workers.pairs import ExportTask, StoredPictures, export_pictures
+from annotation_backend.cases.workers.images import ExportTask, StoredPictures, TaskImage, export_pictures
 from annotation_backend.cases.workers.scratch import move_beside, one_at_a_time, remove_others, scratch_folder
 from annotation_backend.compute import each_done
 from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
 from datasets.progress import Progress
-from datasets.study.case import SeriesRole, TissueType
 
 STAGE = "annotation"
 """Value of ``stage`` in every `slices.json`."""
@@ -33,7 +32,7 @@ class ExportReport:
 def export_cases(
     cases: Sequence[Case], *, again: bool = False, workers: int | None = None, progress: Progress | None = None
 ) -> ExportReport:
-    """Exports each case's axial pictures of both sequences; one that fails never stops the rest.
+    """Exports each case's pictures of every image; one that fails never stops the rest.
 
     A case whose pictures show its registration is left as it is. After another registration its pictures are drawn
     anew, and their addresses stay.
@@ -84,8 +83,8 @@ def export_case(case: Case) -> int:
 
 
 def is_exported(case: Case) -> bool:
-    """Whether the case's pictures show its registration as it is now."""
-    return case.pictured_sha256 == case.registration.record_sha256
+    """Whether the case's pictures show its images as they are now."""
+    return case.is_registered and case.pictured_sha256 == case.images_sha256
 
 
 def keep_pictures(case: Case, stored: StoredPictures) -> int:
@@ -103,7 +102,7 @@ def keep_pictures(case: Case, stored: StoredPictures) -> int:
     """
     with one_at_a_time(case.folder):
         _require_the_same(case)
-        place = move_beside(stored.folder, case.folder / "slices" / case.registration.record_sha256[:16])
+        place = move_beside(stored.folder, case.folder / "slices" / case.images_sha256[:16])
         _record_at(case, place.relative_to(case.folder).as_posix(), stored)
         remove_others(place)
     return len(stored.slices)
@@ -111,7 +110,7 @@ def keep_pictures(case: Case, stored: StoredPictures) -> int:
 
 def _require_the_same(case: Case) -> None:
     """Pictures of an earlier registration must not come after those of a later one; both wait for the folder."""
-    if Registration.objects.get(case=case).record_sha256 != case.registration.record_sha256:
+    if Case.objects.get(pk=case.pk).images_sha256 != case.images_sha256:
         raise RejectedInput(
             "registration-superseded",
             f"{case.code} was registered again while its pictures were drawn; they were thrown away.",
@@ -126,21 +125,21 @@ def _record_at(case: Case, place: str, stored: StoredPictures) -> None:
     known = {(picture.role, picture.index): picture for picture in case.slices.all()}
     pictures = []
     for one in stored.slices:
-        picture = known.pop((one.role.value, one.index), None) or _new_slice(case, one.role, one.index)
+        picture = known.pop((one.role, one.index), None) or _new_slice(case, one.role, one.index)
         picture.file, picture.sha256 = f"{place}/{one.file_name}", one.sha256
         picture.windows = stored.windows.get((one.role, one.index), {})
         pictures.append(picture)
     Slice.objects.filter(pk__in=[picture.pk for picture in known.values()]).delete()
     Slice.objects.bulk_create([picture for picture in pictures if picture.pk is None])
     Slice.objects.bulk_update([picture for picture in pictures if picture.pk], ["file", "sha256", "windows"])
-    case.picture_plane, case.pictured_sha256 = stored.plane, case.registration.record_sha256
+    case.picture_plane, case.pictured_sha256 = stored.plane, case.images_sha256
     case.save(update_fields=["picture_plane", "pictured_sha256"])
     shown_changed.send(sender=Slice, case=case)
     forget_damages(case, "slices")
 
 
-def _new_slice(case: Case, role: SeriesRole, index: int) -> Slice:
-    picture = Slice(case=case, role=role.value, index=index)
+def _new_slice(case: Case, role: str, index: int) -> Slice:
+    picture = Slice(case=case, role=role, index=index)
     picture.renew_token()
     return picture
 
@@ -160,10 +159,15 @@ def _may_export(case: Case, report: ExportReport, *, again: bool) -> bool:
 def _task(case: Case, scratch: Path) -> ExportTask:
     from curation.slices.export import SliceSubject
 
-    subject = SliceSubject(case.code, tissue_type=TissueType(case.tissue_type), site=case.anatomical_site, stage=STAGE)
-    return ExportTask(
-        subject=subject,
-        volumes={role: case.registration.volume_path(role) for role in SeriesRole},
-        digests={role: case.registration.record["outputs"][role.value] for role in SeriesRole},
-        scratch=scratch,
-    )
+    subject = SliceSubject(case.code, tissue_type=case.tissue_type, site=case.anatomical_site, stage=STAGE)
+    images = [
+        TaskImage(
+            role=image.role,
+            title=title_of(case, image.role),
+            modality=modality_of(case, image.role),
+            path=image.path,
+            sha256=image.sha256,
+        )
+        for image in case.shown_images
+    ]
+    return ExportTask(subject=subject, images=images, scratch=scratch)

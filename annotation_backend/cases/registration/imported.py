@@ -16,8 +16,11 @@ def imported_label(case: Case) -> Mask | None:
 
 
 def best_of_label(case: Case, label: Label) -> ImportedMask | None:
-    """The mask that came of a label of the case's protocol: of the image that is drawn on, then of the surest name."""
-    rows = ImportedMask.objects.filter(series__case=case).select_related("series__case")
+    """The mask that came of a label of the case's protocol: of the image that is drawn on, then of the surest name.
+
+    One of an image that is not on the case's grid, or is left out, is not taken.
+    """
+    rows = ImportedMask.objects.filter(series__case=case, series__role__in=case.roles).select_related("series__case")
     meant = [row for row in rows if label_meant(row.roi_name, case.protocol.labels) == label]
     ranked = sorted(meant, key=lambda row: (row.series.role != case.drawn_role, _rank(row.roi_name, label), row.pk))
     return next(iter(ranked), None)

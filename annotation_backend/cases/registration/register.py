@@ -1,31 +1,22 @@
-"""Registration of cases: workers compute, this process stores the result."""
+"""Registration of cases: workers compute, this process stores the result (`keep`)."""
 
-import logging
-import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
-
-from annotation_backend.cases.models import Case, Registration, VerdictOfRegistration
-from annotation_backend.cases.signals import shown_changed
-from annotation_backend.cases.stored.digests import forget_damages
-from annotation_backend.cases.workers.pairs import RegistrationTask, StoredRegistration, register_pair
-from annotation_backend.cases.workers.scratch import move_beside, one_at_a_time, remove_others, scratch_folder
+from annotation_backend.cases.models import Case, Registration, VerdictOfRegistration, title_of
+from annotation_backend.cases.registration.keep import is_on_drawn_grid, keep_images, require_undrawn
+from annotation_backend.cases.workers.images import RegistrationTask, TaskImage, register_images
+from annotation_backend.cases.workers.scratch import scratch_folder
 from annotation_backend.compute import each_done
 from annotation_backend.studies.addresses import page_of
 from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
 from datasets.progress import Progress
-from datasets.study.case import SeriesRole
 
 if TYPE_CHECKING:
     from curation.registration.motion_search import RegistrationSettings
-
-logger = logging.getLogger(__name__)
-
 
 PRESETS = ("fast", "ants")
 MOTIONS = ("rigid", "affine", "deformable")
@@ -45,15 +36,17 @@ def register_cases(
     *,
     settings: "RegistrationSettings | None" = None,
     again: bool = False,
+    role: str | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> RegistrationReport:
-    """Brings each case's T1 onto its T2; one that fails never stops the rest, and a run that was killed goes on.
+    """Brings each case's images onto the drawn one; a case that fails never stops the rest, a killed run goes on.
 
     Args:
         cases: The cases to register; those that are registered are left alone.
         settings: Settings of the registration; None for the defaults.
         again: Register also those that are registered, unless somebody drew on them, which is asked again at the end.
+        role: Only this image of each case again; all of them where the case's drawn image is another than it was.
         workers: As for `each_done`.
         progress: Called with (cases done, cases to do).
     """
@@ -61,22 +54,36 @@ def register_cases(
     todo = [case for case in cases if _may_register(case, report, again=again)]
     by_code = {case.code: case for case in todo}
     with scratch_folder() as scratch:
-        tasks = [_task(case, scratch, settings) for case in todo]
+        tasks = list(_tasks(todo, scratch, settings, role, report))
         for outcome in each_done(
-            register_pair, tasks, key=lambda task: task.case_code, workers=workers, progress=progress
+            register_images, tasks, key=lambda task: task.case_code, workers=workers, progress=progress
         ):
             case = by_code[outcome.item.case_code]
             if outcome.result is None:
                 report.findings.append(outcome.finding_about(case.code))
                 continue
             try:
-                keep_registration(case, outcome.result)
+                keep_images(case, outcome.result, is_part=outcome.item.is_part)
             except RejectedInput as error:
                 report.findings.append(_about(case, error))
                 continue
             report.done.append(case)
-            report.findings += doubts_about(case)
+            report.findings += [*outcome.result.findings, *doubts_about(case)]
     return report
+
+
+def _tasks(
+    cases: Sequence[Case],
+    scratch: Path,
+    settings: "RegistrationSettings | None",
+    role: str | None,
+    report: RegistrationReport,
+) -> Iterator[RegistrationTask]:
+    for case in cases:
+        try:
+            yield _task(case, scratch, settings, role if case.is_registered and is_on_drawn_grid(case) else None)
+        except RejectedInput as error:
+            report.findings.append(_about(case, error))
 
 
 def would_register(cases: Sequence[Case], *, again: bool = False) -> tuple[list[Case], list[Finding]]:
@@ -86,7 +93,7 @@ def would_register(cases: Sequence[Case], *, again: bool = False) -> tuple[list[
 
 
 def register_case(case: Case) -> bool:
-    """Brings one case's T1 onto its T2, in this process.
+    """Brings one case's images onto the drawn one, in this process.
 
     Returns:
         Whether it was done now (False: it was registered before).
@@ -97,7 +104,7 @@ def register_case(case: Case) -> bool:
     if case.is_registered:
         return False
     with scratch_folder() as scratch:
-        keep_registration(case, register_pair(_task(case, scratch, None)))
+        keep_images(case, register_images(_task(case, scratch, None)))
     return True
 
 
@@ -109,77 +116,23 @@ def settings_of(preset: str | None, motion: str | None) -> "RegistrationSettings
     return RegistrationSettings(**{name: value for name, value in asked.items() if value is not None})
 
 
-def keep_registration(case: Case, stored: StoredRegistration) -> Registration:
-    """Moves a registration from scratch to its case and records it; the case's earlier one goes.
-
-    A person's verdict on the very same registration stands: the same series with the same settings give it again.
-    At any moment the record names a whole folder: the earlier one goes once the record names the new one.
-
-    Raises:
-        RejectedInput: Since the registration was begun somebody drew on the case (``case-annotated``), or its tasks
-            lie on another grid (``case-published``); the earlier registration stays.
-    """
-    verdict = str(stored.record.get("quality", {}).get("verdict", ""))
-    with one_at_a_time(case.folder):
-        place = move_beside(stored.folder, case.folder / "registration" / stored.name)
-        try:
-            registration = _record_at(case, place.relative_to(case.folder).as_posix(), stored, verdict)
-        finally:
-            _remove_what_no_record_names(case, place)
-        forget_damages(case, "registration")
-    case.refresh_from_db()
-    logger.info("registered %s: %s", case, verdict or "not checked")
-    return registration
-
-
-def _remove_what_no_record_names(case: Case, place: Path) -> None:
-    """Removes the earlier registration's folder, or the new one where it was refused."""
-    registration = Registration.objects.filter(case=case).first()
-    if registration is not None and registration.folder == place:
-        remove_others(place)
-    else:
-        shutil.rmtree(place, ignore_errors=True)
-
-
-@transaction.atomic
-def _record_at(case: Case, place: str, stored: StoredRegistration, verdict: str) -> Registration:
-    """Records a registration whose files lie at a place of the case's folder, with the verdict in force.
-
-    Saves and verdicts wait meanwhile (they lock the case too), so that the rules are checked against the present state.
-    """
-    locked = Case.objects.select_for_update().get(pk=case.pk)
-    if locked.is_registered:
-        _require_undrawn(locked)
-        _require_grid_of_tasks(locked, stored)
-    said = case.registration_verdicts.filter(record_sha256=stored.record_sha256).order_by("pk").last()
-    registration, _ = Registration.objects.update_or_create(
-        case=case,
-        defaults={
-            "record": stored.record,
-            "record_sha256": stored.record_sha256,
-            "t1_file": f"{place}/t1.nii.gz",
-            "t2_file": f"{place}/t2.nii.gz",
-            "checkerboard_file": f"{place}/checkerboard.png",
-            "automatic_verdict": verdict,
-            "verdict": said.verdict if said else verdict,
-        },
-    )
-    shown_changed.send(sender=Registration, case=locked)
-    return registration
-
-
 def doubts_about(case: Case) -> list[Finding]:
     """Findings that keep the case's registration from being built upon; empty for a sound one."""
-    verdict = case.registration.verdict if case.is_registered else ""
+    return [_doubt(row) for row in case.registrations.all() if row.is_doubtful]
+
+
+def _doubt(registration: Registration) -> Finding:
+    case = registration.case
     page = page_of(case.study, "registration-page", case.code)
-    if verdict == VerdictOfRegistration.LOOK:
-        message = "The checks doubt this registration; a person has to look at it first."
-        return [Finding(Level.WARNING, "registration-doubtful", message, f"Look at {page} and decide.", case.code)]
-    if verdict == VerdictOfRegistration.REJECT:
-        message = "The registration was rejected."
-        remedy = f"Look at {page}: register it again with other settings, or exclude the case."
-        return [Finding(Level.ERROR, "registration-rejected", message, remedy, case.code)]
-    return []
+    several = case.registrations.count() > 1
+    which = f" of {registration.title}" if several else ""
+    if registration.verdict == VerdictOfRegistration.LOOK:
+        message = f"The checks doubt this registration{which}; a person has to look at it first."
+        return Finding(Level.WARNING, "registration-doubtful", message, f"Look at {page} and decide.", case.code)
+    message = f"The registration{which} was rejected."
+    without = ", leave the image out" if registration.may_be_left_out else ""
+    remedy = f"Look at {page}: register it again with other settings{without}, or exclude the case."
+    return Finding(Level.ERROR, "registration-rejected", message, remedy, case.code)
 
 
 def require_sound(case: Case) -> None:
@@ -188,11 +141,20 @@ def require_sound(case: Case) -> None:
     Raises:
         RejectedInput: It is not registered, excluded, or its registration is rejected or waits for a person.
     """
-    if not case.is_registered:
-        raise RejectedInput("case-not-registered", f"{case.code} is not registered.", remedy="Run `register_cases`.")
+    require_registered(case)
     require_in_use(case)
     for doubt in doubts_about(case):
         raise RejectedInput(doubt.code, doubt.message, remedy=doubt.remedy)
+
+
+def require_registered(case: Case) -> None:
+    """Refuses a case whose images do not lie on one grid yet.
+
+    Raises:
+        RejectedInput: They do not (``case-not-registered``).
+    """
+    if not case.is_registered:
+        raise RejectedInput("case-not-registered", f"{case.code} is not registered.", remedy="Run `register_cases`.")
 
 
 def require_in_use(case: Case) -> None:
@@ -214,47 +176,59 @@ def _may_register(case: Case, report: RegistrationReport, *, again: bool) -> boo
         return True
     try:
         if again:
-            _require_undrawn(case)
+            require_undrawn(case)
     except RejectedInput as error:
         report.findings.append(_about(case, error))
         return False
     return again
 
 
-def _require_undrawn(case: Case) -> None:
-    """Refuses a case on which somebody has drawn."""
-    if case.is_annotated:
-        raise RejectedInput(
-            "case-annotated",
-            "Somebody has drawn on this case, and another registration would move the image under the masks; the "
-            "registration stays as it was.",
-            remedy="Keep it; or, where it is wrong, exclude the case: another choice of the patient's series, ingested "
-            "after that, makes a case of its own.",
-        )
-
-
-def _require_grid_of_tasks(case: Case, stored: StoredRegistration) -> None:
-    """Refuses a registration on another grid than the tasks': the tissue type, which sets it, may have changed."""
-    before = case.registration.record.get("grid")
-    if before is not None and before != stored.record.get("grid") and case.is_published:
-        raise RejectedInput(
-            "case-published",
-            "The case's tasks were published on another grid; the registration stays as it was.",
-            remedy="Exclude the case, or give it back the tissue type that it had when it was published.",
-        )
-
-
 def _about(case: Case, error: RejectedInput) -> Finding:
     return Finding(Level.ERROR, error.code, error.message, error.remedy, case.code)
 
 
-def _task(case: Case, scratch: Path, settings: "RegistrationSettings | None") -> RegistrationTask:
-    series = {SeriesRole(row.role): row for row in case.series.all()}
+def _task(
+    case: Case, scratch: Path, settings: "RegistrationSettings | None", role: str | None = None
+) -> RegistrationTask:
+    """The images of a case for a worker; only one of the moving ones where a role is given.
+
+    Raises:
+        RejectedInput: The case lacks the image that is drawn on, or the one that is to be moved (``case-no-image``).
+    """
+    images = {image.role: image for image in _task_images(case)}
+    missing = {case.drawn_role, *([role] if role else [])} - set(images)
+    if missing:
+        raise RejectedInput(
+            "case-no-image",
+            f"{case.code} has no {', '.join(title_of(case, one) for one in sorted(missing))}.",
+            remedy="Ingest its studies again, or give the case a tissue type whose image it has.",
+        )
+    fixed = images.pop(case.drawn_role)
+    if role == fixed.role:
+        raise RejectedInput(
+            "image-not-moved",
+            f"{fixed.title} of {case.code} is drawn on, and is never moved.",
+            remedy="Name one of the other images, or none for all of them.",
+        )
+    moving = [images[role]] if role else list(images.values())
     return RegistrationTask(
-        case_code=case.code,
-        series={role: case.folder / row.file for role, row in series.items()},
-        digests={role: row.sha256 for role, row in series.items()},
-        annotated=case.annotated_role,
-        scratch=scratch,
-        settings=settings,
+        case.code, fixed=fixed, moving=moving, scratch=scratch, settings=settings, is_part=role is not None
     )
+
+
+def _task_images(case: Case) -> Iterator[TaskImage]:
+    """The series of a case that its protocol knows, in the protocol's order."""
+    series = {row.role: row for row in case.series.all()}
+    for image in case.protocol.images:
+        row = series.get(image.name)
+        if row is not None:
+            yield TaskImage(
+                role=image.name,
+                title=image.title,
+                modality=image.modality.value,
+                path=case.folder / row.file,
+                sha256=row.sha256,
+                placed_by=image.placed_by,
+                is_required=image.is_required,
+                frame=str(row.evidence.get("frame", "")),
+            )

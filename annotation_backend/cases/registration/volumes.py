@@ -1,11 +1,12 @@
 """Cases by code, and their volumes on one grid, for the other apps."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from django.db.models import QuerySet
 
-from annotation_backend.cases.models import Case
-from annotation_backend.cases.registration.register import require_in_use
+from annotation_backend.cases.models import Case, CaseImage
+from annotation_backend.cases.registration.register import require_in_use, require_registered
 from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
 from datasets.files import is_unchanged
@@ -13,7 +14,10 @@ from datasets.formats.nifti import read_volume
 from datasets.image.mask import Mask
 from datasets.image.volume import Volume
 from datasets.pictures.picture_plane import PicturePlane
-from datasets.study.case import CaseVolumes, SeriesRole
+from datasets.study.case import CaseVolumes
+
+if TYPE_CHECKING:
+    from curation.registration.transfer import Placement
 
 
 def select_cases(codes: Sequence[str] | None, *, study: Study | None = None) -> list[Case]:
@@ -59,30 +63,39 @@ def case_called(code: str, *, study: Study | None = None) -> Case:
 
 def _with_what_is_asked(cases: QuerySet[Case]) -> QuerySet[Case]:
     """Cases with the records that every step looks at, in a few queries for all of them."""
-    return cases.select_related("study", "registration").prefetch_related("series", "exclusions")
+    return cases.select_related("study").prefetch_related("images", "registrations", "series", "exclusions")
 
 
 def case_volumes(case: Case) -> CaseVolumes:
-    """T1 and T2 on the case's grid.
+    """The case's images on its grid, without those that are left out.
 
     Raises:
         RejectedInput: The case is not registered, or its files are gone.
     """
-    if not case.is_registered:
-        raise RejectedInput("case-not-registered", f"{case.code} is not registered.", remedy="Run `register_cases`.")
-    return CaseVolumes(t1=_registered(case, SeriesRole.T1), t2=_registered(case, SeriesRole.T2))
+    require_registered(case)
+    return CaseVolumes({image.role: _whole(image) for image in case.shown_images})
 
 
-def _registered(case: Case, role: SeriesRole) -> Volume:
-    """A registered volume, after it was found to be the one that registration wrote."""
-    path = case.registration.volume_path(role)
-    if not is_unchanged(path, sha256=case.registration.record["outputs"][role.value]):
+def drawn_volume(case: Case) -> Volume:
+    """The image that annotators draw on, on the case's grid.
+
+    Raises:
+        RejectedInput: As for `case_volumes`.
+    """
+    require_registered(case)
+    return _whole(next(image for image in case.shown_images if image.role == case.drawn_role))
+
+
+def _whole(image: CaseImage) -> Volume:
+    """A volume on the case's grid, after it was found to be the one that registration wrote."""
+    if not is_unchanged(image.path, sha256=image.sha256):
         raise RejectedInput(
             "case-volume-changed",
-            f"The registered {role.value.upper()} of {case.code} is gone or is not the one that registration wrote.",
+            f"The registered {image.role.upper()} of {image.case.code} is gone or is not the one that registration "
+            "wrote.",
             remedy="Restore the data folder from its backup.",
         )
-    return read_volume(path)
+    return read_volume(image.path)
 
 
 def picture_plane(case: Case) -> PicturePlane:
@@ -98,8 +111,19 @@ def picture_plane(case: Case) -> PicturePlane:
 
 def mask_on_case(case: Case, mask: Mask, role: str) -> Mask:
     """A mask on the grid of one of the case's series, brought onto the case's grid by the stored transform."""
-    from curation.registration.register import placement_of
     from curation.registration.transfer import CASE, transfer_mask
 
-    source = placement_of(case.registration.record, SeriesRole(role), folder=case.registration.folder)
-    return transfer_mask(mask, source=source, target=CASE, grid=picture_plane(case).grid)
+    return transfer_mask(mask, source=placement_in(case, role), target=CASE, grid=picture_plane(case).grid)
+
+
+def placement_in(case: Case, role: str) -> "Placement":
+    """Where the series of a role lies in the case: as its registration says; the image that stayed was not moved.
+
+    Raises:
+        RejectedInput: The record is damaged, or its deformation is gone or another.
+    """
+    from curation.registration.register import placement_of
+    from curation.registration.transfer import CASE
+
+    row = case.registrations.filter(role=role).first()
+    return CASE if row is None else placement_of(row.record, folder=row.folder)

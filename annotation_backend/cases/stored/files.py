@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from annotation_backend.cases.models import Case, ImportedMask, Series, Slice
+from annotation_backend.cases.models import Case, CaseImage, ImportedMask, Registration, Series, Slice
 from annotation_backend.cases.stored.digests import OWN_CHECKSUMS, StoredFile
 from datasets.image.intensity import STANDARD
-from datasets.study.case import SeriesRole
+
+BOARD = "registration"
+"""Kind of the small picture of the first registration; that of others has the moved image's role behind it."""
 
 
 def files_of(case: Case) -> Iterator[StoredFile]:
@@ -15,9 +17,8 @@ def files_of(case: Case) -> Iterator[StoredFile]:
         yield series_file(case, series)
         for mask in series.imported_masks.all():
             yield imported_mask_file(case, mask)
-    if case.is_registered:
-        yield from (registered_file(case, role) for role in SeriesRole)
-        yield checkerboard_file(case)
+    yield from (image_file(image) for image in case.images.all())
+    yield from (checkerboard_file(registration) for registration in case.registrations.all())
     yield from (thumbnail_file(case, kind) for kind in thumbnails(case))
     for picture in case.slices.all():
         windows = [STANDARD.name, *sorted(picture.windows)]
@@ -34,25 +35,30 @@ def imported_mask_file(case: Case, mask: ImportedMask) -> StoredFile:
     return StoredFile(mask.path, mask.sha256, f"a mask that came with {case.code}", case=case)
 
 
-def registered_file(case: Case, role: SeriesRole) -> StoredFile:
+def image_file(image: CaseImage) -> StoredFile:
     """A volume on the case's grid."""
-    registration = case.registration
-    digest = str(registration.record["outputs"][role.value])
-    what = f"the registered {role.value.upper()} of {case.code}"
-    return StoredFile(registration.volume_path(role), digest, what, case=case)
+    what = f"the registered {image.role.upper()} of {image.case.code}"
+    return StoredFile(image.path, image.sha256, what, case=image.case)
 
 
-def checkerboard_file(case: Case) -> StoredFile:
-    """T1 and T2 of a registration in tiles."""
-    path = case.registration.checkerboard_path
+def registered_files(registration: Registration) -> tuple[StoredFile, StoredFile]:
+    """The two volumes of a registration on the case's grid: the one that was moved, and the one that stayed."""
+    files = {image.role: image_file(image) for image in registration.case.images.all()}
+    return files[registration.role], files[registration.fixed_role]
+
+
+def checkerboard_file(registration: Registration) -> StoredFile:
+    """The two images of a registration in tiles."""
+    case, path = registration.case, registration.checkerboard_path
     return StoredFile(path, OWN_CHECKSUMS, f"the checkerboard of {case.code}", case=case)
 
 
 def thumbnails(case: Case) -> dict[str, Path]:
     """The small pictures that a case has, by kind; cases of earlier versions have none."""
-    paths = {role: case.folder / "series" / f"{role}.png" for role in ("t1", "t2")}
-    if case.is_registered:
-        paths["registration"] = case.registration.checkerboard_path.with_name("thumbnail.png")
+    paths = {image.role: case.folder / "series" / f"{image.role}.png" for image in case.series.all()}
+    for number, registration in enumerate(case.registrations.all()):
+        kind = f"{BOARD}-{registration.role}" if number else BOARD
+        paths[kind] = registration.checkerboard_path.with_name("thumbnail.png")
     return {kind: path for kind, path in paths.items() if _is_there(path)}
 
 

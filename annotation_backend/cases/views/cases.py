@@ -1,5 +1,7 @@
 """Pages of cases and patients, and the pictures that Label Studio's browser opens by capability."""
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotFound, HttpResponseNotModified
@@ -26,6 +28,7 @@ from annotation_backend.studies.pages import may, require_role, study_page
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes
 from datasets.image.intensity import STANDARD
+from datasets.study.protocol import Protocol
 
 READERS = DECIDERS
 
@@ -34,8 +37,8 @@ READERS = DECIDERS
 @require_GET
 def case_list(request: HttpRequest, study: Study) -> HttpResponse:
     """All cases of the study and how far each is."""
-    cases = Case.objects.filter(study=study, is_rehearsal=False).select_related("study", "patient", "registration")
-    cases = cases.prefetch_related("series__case__study", "exclusions")
+    cases = Case.objects.filter(study=study, is_rehearsal=False).select_related("study", "patient")
+    cases = cases.prefetch_related("registrations", "series__case__study", "exclusions")
     return render(request, "cases/list.html", {"cases": cases})
 
 
@@ -50,7 +53,7 @@ def case_page(request: HttpRequest, study: Study, code: str) -> HttpResponse:
         "exclusion": case.exclusion,
         "damages": damages(case),
         "shows_pictures": may_read or case.exclusion is None,
-        "pictures": case.slices.filter(role=case.annotated_role.value),
+        "pictures": case.slices.filter(role=case.drawn_role),
         "may_read": may_read,
     }
     return render(request, "cases/case.html", context)
@@ -59,11 +62,12 @@ def case_page(request: HttpRequest, study: Study, code: str) -> HttpResponse:
 @study_page(*READERS)
 @require_http_methods(["GET", "POST"])
 def patient_page(request: HttpRequest, study: Study, code: str) -> HttpResponse:
-    """A patient's series at the last ingest, and a form to choose the T1 and the T2 among them."""
+    """A patient's series at the last ingest, and a form to choose the study's images among them."""
     patient = get_object_or_404(Patient, study=study, code=code)
+    protocol = study.protocol
     row = patient.ingests.select_related("case").order_by("pk").last()
     considered = row.considered if row else []
-    form = SeriesForm([series["reference"] for series in considered], request.POST or None)
+    form = SeriesForm([series["reference"] for series in considered], protocol, request.POST or None)
     status = 200
     if request.method == "POST":
         require_role(request, Role.DATA_MANAGER)
@@ -74,11 +78,26 @@ def patient_page(request: HttpRequest, study: Study, code: str) -> HttpResponse:
         "patient": patient,
         "row": row,
         "form": form,
-        "chosen": chosen_by_people(patient),
+        "images": protocol.images,
+        "considered": [_judged(series, protocol) for series in considered],
+        "chosen": [
+            (protocol.image(role).title if role in protocol.roles else role, choice)
+            for role, choice in chosen_by_people(patient).items()
+        ],
         "cases": patient.cases.filter(is_rehearsal=False).prefetch_related("exclusions"),
         "may_choose": may(request, Role.DATA_MANAGER),
     }
     return render(request, "cases/patient.html", context, status=status)
+
+
+def _judged(series: dict[str, Any], protocol: Protocol) -> dict[str, Any]:
+    """A series that was considered, with its points and reasons for each image; earlier ingests lack later images."""
+    taken = series.get("chosen_as") or ""
+    images = [
+        {"image": image, "points": series["scores"].get(image.name), "reasons": series["reasons"].get(image.name, [])}
+        for image in protocol.images
+    ]
+    return {**series, "images": images, "taken_as": protocol.image(taken).title if taken in protocol.roles else taken}
 
 
 def _chose(request: HttpRequest, patient: Patient, form: SeriesForm) -> bool:
@@ -96,10 +115,13 @@ def _chose(request: HttpRequest, patient: Patient, form: SeriesForm) -> bool:
 @study_page()
 @require_GET
 def checkerboard(request: HttpRequest, study: Study, code: str) -> HttpResponse:
-    """T1 and T2 in alternating tiles."""
-    case = get_object_or_404(Case, study=study, code=code, registration__isnull=False)
+    """The two images of a case's first registration in alternating tiles."""
+    case = get_object_or_404(Case, study=study, code=code)
     require_shown(case, signed_in_user(request))
-    return png_answer(request, whole_bytes(checkerboard_file(case)))
+    registration = case.registrations.first()
+    if registration is None:
+        raise Http404
+    return png_answer(request, whole_bytes(checkerboard_file(registration)))
 
 
 @study_page()
@@ -140,8 +162,8 @@ def capability_picture(request: HttpRequest, token: str) -> HttpResponse:
 @study_page()
 @require_GET
 def thumbnail(request: HttpRequest, study: Study, code: str, kind: str) -> HttpResponse:
-    """A small picture of a case: its T1, its T2, or both in tiles."""
-    case = get_object_or_404(Case.objects.select_related("registration"), study=study, code=code)
+    """A small picture of a case: one of its series, or two images in tiles."""
+    case = get_object_or_404(Case.objects.with_images(), study=study, code=code)
     require_shown(case, signed_in_user(request))
     if kind not in thumbnails(case):
         raise Http404

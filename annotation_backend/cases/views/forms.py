@@ -6,7 +6,7 @@ from django import forms
 
 from annotation_backend.cases.models import VerdictOfRegistration
 from annotation_backend.cases.registration.register import MOTIONS, PRESETS
-from datasets.study.case import SeriesRole
+from datasets.study.protocol import Protocol
 
 _NO_NAMES = "without names or dates"
 
@@ -22,6 +22,7 @@ class RegistrationVerdictForm(forms.Form):
 class RedoForm(forms.Form):
     """Register again with other settings."""
 
+    role = forms.SlugField(required=False, max_length=16, widget=forms.HiddenInput)
     preset = forms.ChoiceField(choices=[(name, name) for name in PRESETS])
     motion = forms.ChoiceField(choices=[(name, name) for name in MOTIONS], initial="affine")
 
@@ -33,17 +34,19 @@ class ExclusionForm(forms.Form):
 
 
 class SeriesForm(forms.Form):
-    """The choice of a patient's T1 and T2."""
+    """The choice of the series that are a patient's images."""
 
     reason = forms.CharField(required=False, max_length=200, label=f"Why ({_NO_NAMES})")
 
-    def __init__(self, references: list[str], *args: Any, **kwargs: Any) -> None:
+    def __init__(self, references: list[str], protocol: Protocol, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for role in SeriesRole:
-            self.fields[role.value] = forms.ChoiceField(
+        self._roles = protocol.roles
+        for role in self._roles:
+            self.fields[role] = forms.ChoiceField(
                 choices=[(reference, reference) for reference in references], required=False
             )
 
-    def chosen(self) -> dict[SeriesRole, str]:
+    def chosen(self) -> dict[str, str]:
         """Role to reference, for each role that was chosen."""
-        return {role: self.cleaned_data[role.value] for role in SeriesRole if self.cleaned_data[role.value]}
+        said = {role: self.cleaned_data[role] for role in self._roles}
+        return {role: reference for role, reference in said.items() if reference}

@@ -1,4 +1,4 @@
-"""Pages of registrations: the queue of doubts, and one case's T1 on T2 with its checks and verdicts."""
+"""Pages of registrations: the queue of doubts, and one image on another with its checks and verdicts."""
 
 from collections.abc import Callable
 
@@ -11,20 +11,25 @@ from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.permissions import signed_in_user
 from annotation_backend.cases.exclusion import CaseClosed, exclude, require_shown, take_back
 from annotation_backend.cases.jobs import register_again
-from annotation_backend.cases.models import Case, RedoState, RegistrationRedo, VerdictOfRegistration
+from annotation_backend.cases.models import (
+    Case,
+    RedoState,
+    Registration,
+    RegistrationRedo,
+    VerdictOfRegistration,
+    modality_of,
+)
 from annotation_backend.cases.registration.verdicts import decide_registration, registrations
 from annotation_backend.cases.stored.digests import DamagedFile, whole_file
-from annotation_backend.cases.stored.files import registered_file
+from annotation_backend.cases.stored.files import registered_files
 from annotation_backend.cases.views.cases import READERS, png_answer
 from annotation_backend.cases.views.forms import ExclusionForm, RedoForm, RegistrationVerdictForm
 from annotation_backend.cases.workers.pictures import KINDS, registration_picture, shown_size
-from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import may, require_role, study_page
 from datasets.errors import RejectedInput
 from datasets.formats.nifti import read_grid
 from datasets.pictures.picture_plane import PicturePlane
-from datasets.study.case import SeriesRole
 
 UNCHECKED = "unchecked"
 
@@ -44,18 +49,21 @@ def registration_queue(request: HttpRequest, study: Study) -> HttpResponse:
 
 @study_page()
 @require_http_methods(["GET", "POST"])
-def registration_page(request: HttpRequest, study: Study, code: str) -> HttpResponse:
-    """T1 and T2 one over the other, the checks, and the decisions that a person may take."""
-    cases = Case.objects.select_related("registration", "patient")
-    case = get_object_or_404(cases, study=study, code=code)
+def registration_page(request: HttpRequest, study: Study, code: str, role: str | None = None) -> HttpResponse:
+    """Two images one over the other, the checks, and the decisions that a person may take.
+
+    Without a role, the only registration of the case, or the list of them.
+    """
+    case = get_object_or_404(Case.objects.with_images().select_related("patient"), study=study, code=code)
     status = 200
     if request.method == "POST":
         refusal = _acted(request, case)
         if not refusal:
-            return redirect(page_of(study, "registration-page", code))
+            return redirect(request.path)
         messages.error(request, refusal)
         status = 409
-        case = get_object_or_404(cases, study=study, code=code)
+        case = get_object_or_404(Case.objects.with_images().select_related("patient"), study=study, code=code)
+    registration = _shown_registration(case, role)
     from curation.registration.quality import lower_limits
 
     context = {
@@ -63,52 +71,67 @@ def registration_page(request: HttpRequest, study: Study, code: str) -> HttpResp
         "exclusion": case.exclusion,
         "may_judge": may(request, *READERS),
         "may_manage": may(request, Role.DATA_MANAGER),
-        "verdicts": case.registration_verdicts.order_by("-pk"),
-        "redo": case.redos.order_by("-pk").first(),
+        "registration": registration,
+        "others": case.registrations.all(),
+        "verdicts": case.registration_verdicts.filter(role=registration.role).order_by("-pk") if registration else [],
+        "redo": case.redos.filter(role__in=("", registration.role if registration else "")).order_by("-pk").first(),
         "lower_limits": lower_limits(),
         "verdict_choices": VerdictOfRegistration,
         "redo_form": RedoForm(),
         "exclusion_form": ExclusionForm(),
-        **_shown(request, case),
+        **(_shown(request, registration) if registration else {}),
     }
     return render(request, "cases/registration.html", context, status=status)
 
 
 @study_page()
 @require_GET
-def registration_slice(request: HttpRequest, study: Study, code: str, kind: str, index: int) -> HttpResponse:
-    """One slice of T1, T2, both in tiles, or T1's edges on T2."""
-    case = get_object_or_404(Case, study=study, code=code, registration__isnull=False)
-    if kind not in KINDS:
+def registration_slice(request: HttpRequest, study: Study, code: str, role: str, kind: str, index: int) -> HttpResponse:
+    """One slice of an image that was moved, of the one that stayed, both in tiles, or the edges of one on the other."""
+    case = get_object_or_404(Case.objects.with_images(), study=study, code=code)
+    registration = _shown_registration(case, role)
+    if kind not in KINDS or registration is None:
         raise Http404
     require_shown(case, signed_in_user(request))
-    t1, t2 = (whole_file(registered_file(case, role)) for role in (SeriesRole.T1, SeriesRole.T2))
+    moving, fixed = (whole_file(stored) for stored in registered_files(registration))
+    modalities = modality_of(case, registration.role), modality_of(case, registration.fixed_role)
     try:
-        picture = registration_picture(t1, t2, kind=kind, index=index)
+        picture = registration_picture((moving, modalities[0]), (fixed, modalities[1]), kind=kind, index=index)
     except RejectedInput as error:
         raise Http404(error.code) from error
     return png_answer(request, picture)
 
 
-def _shown(request: HttpRequest, case: Case) -> dict[str, object]:
-    """Template values for showing a slice; none if the case is not registered, the reason if its files are damaged."""
-    if not case.is_registered:
-        return {}
+def _shown_registration(case: Case, role: str | None) -> Registration | None:
+    """The registration of a role, or the case's only one; None where there are several, or none.
+
+    Raises:
+        Http404: The case has no registration of the role.
+    """
+    rows = [row for row in case.registrations.all() if role in (None, row.role)]
+    if role is not None and not rows:
+        raise Http404
+    return rows[0] if len(rows) == 1 else None
+
+
+def _shown(request: HttpRequest, registration: Registration) -> dict[str, object]:
+    """Template values for showing a slice; the reason instead if the files are damaged."""
+    names: dict[str, object] = {"moved": registration.title, "still": registration.fixed_title}
     try:
-        require_shown(case, signed_in_user(request))
-        t2, _ = (whole_file(registered_file(case, role)) for role in (SeriesRole.T2, SeriesRole.T1))
+        require_shown(registration.case, signed_in_user(request))
+        _, fixed = (whole_file(stored) for stored in registered_files(registration))
     except (CaseClosed, DamagedFile) as error:
-        return {"damage": f"{error.message} {error.remedy}"}
-    plane = PicturePlane.of(read_grid(t2))
+        return names | {"damage": f"{error.message} {error.remedy}"}
+    plane = PicturePlane.of(read_grid(fixed))
     asked = request.GET.get("slice", "")
     index = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else plane.slice_count // 2
     width, height = shown_size(plane)
-    return {
+    return names | {
         "index": min(index, plane.slice_count - 1),
         "last": plane.slice_count - 1,
         "width": width,
         "height": height,
-        "version": case.registration.record_sha256[:12],
+        "version": registration.record_sha256[:12],
     }
 
 

@@ -1,4 +1,4 @@
-"""Pictures that let a person judge a case: thumbnails, and T1 on T2 slice by slice. Knows files, no records."""
+"""Pictures that let a person judge a case: thumbnails, and an image on another slice by slice. No records."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -10,12 +10,12 @@ from PIL import Image
 from curation.slices.checkerboard import alternating
 from curation.slices.png import encode_png
 from datasets.formats.nifti import read_volume
-from datasets.image.intensity import Window, percentile_window, to_uint8
+from datasets.image.intensity import Window, drawing_window, to_uint8
 from datasets.image.volume import Volume
 from datasets.pictures.picture_plane import PicturePlane
 
-KINDS = ("t1", "t2", "checkerboard", "edges")
-"""Kinds of pictures of a registration: each image, both in alternating tiles, and T1's edges on T2."""
+KINDS = ("moving", "fixed", "checkerboard", "edges")
+"""Kinds of pictures of a registration: each image, both in alternating tiles, the moved one's edges on the other."""
 
 THUMBNAIL_PIXELS = 160
 EDGE_COLOUR = (232, 89, 12)
@@ -29,39 +29,44 @@ _DARK = 8.0
 _PAIRS_IN_MEMORY = 2
 
 
-def registration_picture(t1: Path, t2: Path, *, kind: str, index: int) -> bytes:
+Shown = tuple[Path, str]
+"""A NIfTI file on the case's grid, and its modality."""
+
+
+def registration_picture(moving: Shown, fixed: Shown, *, kind: str, index: int) -> bytes:
     """PNG bytes of one slice of a registered pair.
 
     Args:
-        t1: NIfTI on the case's grid.
-        t2: Likewise.
+        moving: The image that was moved.
+        fixed: The image that stayed.
         kind: One of `KINDS`.
         index: Voxel index along the slice axis.
 
     Raises:
         RejectedInput: There is no such slice, or a file is damaged.
     """
-    (first, first_window), (second, second_window) = _read(t1), _read(t2)
+    (first, first_window), (second, second_window) = _read(*moving), _read(*fixed)
     plane = PicturePlane.of(second.grid)
     plane.indices([index])
     moved = to_uint8(plane.to_picture(first.data, index), window=first_window)
-    fixed = to_uint8(plane.to_picture(second.data, index), window=second_window)
-    if kind == "t1":
+    still = to_uint8(plane.to_picture(second.data, index), window=second_window)
+    if kind == "moving":
         return encode_png(moved)
-    if kind == "t2":
-        return encode_png(fixed)
-    return encode_png(alternating(moved, fixed) if kind == "checkerboard" else _with_edges(fixed, moved))
+    if kind == "fixed":
+        return encode_png(still)
+    return encode_png(alternating(moved, still) if kind == "checkerboard" else _with_edges(still, moved))
 
 
-def thumbnail(volume: Volume) -> bytes:
+def thumbnail(volume: Volume, modality: str = "MR") -> bytes:
     """A small grey PNG of the middle slice, the patient's proportions kept."""
-    return small_png(_middle(volume), _pixel_size(volume))
+    return small_png(_middle(volume, drawing_window(volume.data, modality=modality)), _pixel_size(volume))
 
 
-def checkerboard_thumbnail(t1: Volume, t2: Volume) -> bytes:
+def board_thumbnail(moved: Volume, still: Volume, *, windows: tuple[Window, Window]) -> bytes:
     """A small PNG of the middle slices of two images on one grid, in alternating tiles."""
-    t2.grid.require_match(t1.grid, what="The two images of a checkerboard")
-    return small_png(alternating(_middle(t1), _middle(t2)), _pixel_size(t2))
+    still.grid.require_match(moved.grid, what="The two images of a checkerboard")
+    middles = [_middle(volume, window) for volume, window in zip((moved, still), windows, strict=True)]
+    return small_png(alternating(*middles), _pixel_size(still))
 
 
 def small_png(picture: NDArray[np.uint8], pixel_size: tuple[float, float]) -> bytes:
@@ -85,15 +90,14 @@ def shown_size(plane: PicturePlane, *, across: int = 480) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=2 * _PAIRS_IN_MEMORY)
-def _read(path: Path) -> tuple[Volume, Window]:
+def _read(path: Path, modality: str) -> tuple[Volume, Window]:
     """Registered volumes lie under a name made of their content's digest and never change, so a path is a good key."""
     volume = read_volume(path)
-    return volume, percentile_window(volume.data)
+    return volume, drawing_window(volume.data, modality=modality)
 
 
-def _middle(volume: Volume) -> NDArray[np.uint8]:
+def _middle(volume: Volume, window: Window) -> NDArray[np.uint8]:
     plane = PicturePlane.of(volume.grid)
-    window = percentile_window(volume.data)
     return to_uint8(plane.to_picture(volume.data, plane.slice_count // 2), window=window)
 
 

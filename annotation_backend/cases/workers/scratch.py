@@ -35,6 +35,13 @@ def scratch_folder() -> Iterator[Path]:
             lock.unlink(missing_ok=True)
 
 
+def new_folder(scratch: Path) -> Path:
+    """A new empty folder in a run's scratch folder."""
+    folder = scratch / secrets.token_hex(8)
+    folder.mkdir()
+    return folder
+
+
 def move_in(whole: Path, place: Path) -> None:
     """Moves a folder to a place that no record names yet, instead of remains of a killed run."""
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -58,10 +65,10 @@ def move_beside(whole: Path, place: Path) -> Path:
     return free
 
 
-def remove_others(kept: Path) -> None:
-    """Removes everything beside a folder; only once the record that names the folder is written."""
-    for path in kept.parent.iterdir():
-        if path.is_dir() and path != kept:
+def remove_others(*kept: Path) -> None:
+    """Removes everything beside folders of one home; only once the records that name these folders are written."""
+    for path in kept[0].parent.iterdir():
+        if path.is_dir() and path not in kept:
             shutil.rmtree(path, ignore_errors=True)
         elif path.is_file():
             path.unlink(missing_ok=True)

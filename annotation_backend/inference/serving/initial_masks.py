@@ -155,7 +155,7 @@ def _inputs_of(cases: Sequence[Case], model: Model) -> dict[int, str]:
 
 def _inputs(case: Case, drawn: str, contours: list[str]) -> Mapping[str, object]:
     return {
-        "registration": case.registration.record_sha256,
+        "registration": case.images_sha256,
         "pictures": case.picture_plane,
         "target": drawn,
         "contours": contours,

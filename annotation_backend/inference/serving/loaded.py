@@ -26,14 +26,14 @@ LEAST_OF_WEIGHTS = 3
 
 
 def loaded_volumes(case: Case) -> CaseVolumes:
-    """The case's volumes from the cache, keyed by the registration, so that a new one is never missed.
+    """The case's volumes from the cache, keyed by its images, so that a new one is never missed.
 
     Raises:
         RejectedInput: The case is not registered, or its files were changed since.
     """
     if not case.is_registered:
         return case_volumes(case)  # raises
-    key = ("volumes", case.registration.record_sha256)
+    key = ("volumes", case.images_sha256)
     return process_memory().get(key, lambda: case_volumes(case), size=_bytes_of_volumes)
 
 

@@ -54,7 +54,7 @@ def slices_to_prepare(case: Case, model: Model) -> list[int]:
     axis, role = picture_plane(case).slice_axis, case.drawn_role
     store = EmbeddingFolder(embeddings_folder(), model.digest)
     exported = sorted(case.slices.filter(role=role).values_list("index", flat=True))
-    key = case.registration.record_sha256
+    key = case.images_sha256
     return [index for index in _from_middle(exported) if SliceKey(key, role, axis, index) not in store]
 
 

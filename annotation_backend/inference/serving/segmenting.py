@@ -140,7 +140,7 @@ def request_of(
         prompts=prompts,
         slice_axis=picture_plane(case).slice_axis,
         slices=None if slices is None else tuple(slices),
-        cache_key=case.registration.record_sha256,
+        cache_key=case.images_sha256,
         previous=previous,
         modality=case.protocol.image(drawn).modality,
     )

@@ -51,7 +51,7 @@ def records_of(identifiers: Sequence[int], *, project: int) -> list[LabelingTask
     """
     found: dict[int, LabelingTask] = {}
     living = LabelingTask.objects.filter(project__label_studio_id=project, project__is_retired=False)
-    living = living.select_related("case__registration", "project").prefetch_related("case__exclusions")
+    living = living.select_related("case__study", "project").prefetch_related("case__exclusions")
     for some in _portions([each for each in identifiers if 0 < each <= LARGEST_ID]):
         found |= {record.label_studio_id: record for record in living.filter(label_studio_id__in=some)}
     return [found.get(identifier) for identifier in identifiers]

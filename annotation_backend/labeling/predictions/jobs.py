@@ -70,7 +70,7 @@ def push_slices(*, slices: dict[str, list[int]], attempt: int = 1) -> int:
 def _push(code: str, indices: Sequence[int]) -> int:
     """One case's slices; returns how many tasks were given a prediction."""
     found = LabelingTask.objects.filter(case__code=code, slice_index__in=indices, project__is_retired=False)
-    tasks = list(found.filter(label_studio_id__gt=0).select_related("project", "case__registration"))
+    tasks = list(found.filter(label_studio_id__gt=0).select_related("project", "case__study"))
     if not tasks or not can_be_drawn(tasks[0].case):
         logger.warning("%s has no such slices any more; there is nothing to push", code)
         return 0

@@ -163,7 +163,7 @@ def redraw(due: Due) -> None:
 
 def _session(due: Due) -> Session | None:
     """The session of a redraw; None where a newer prompt has one of its own, or the case was excluded."""
-    case = Case.objects.select_related("registration").get(pk=due.case)
+    case = Case.objects.select_related("study").get(pk=due.case)
     if case.exclusion is not None:
         return None
     person = None if due.person is None else User.objects.get(pk=due.person)

@@ -19,7 +19,6 @@ from annotation_backend.labeling.studio.task_lists import Fields, Unreadable, fo
 from annotation_backend.labeling.watch.services import bring_up_to_date
 from annotation_backend.labeling.watch.tasks import sound
 from datasets.errors import RejectedInput, TryAgain
-from datasets.study.case import SeriesRole
 
 
 def publish(case: Case, *, replace_unreadable: bool = False, findings: list[str] | None = None) -> int:
@@ -65,7 +64,7 @@ def publish(case: Case, *, replace_unreadable: bool = False, findings: list[str]
     return len(missing)
 
 
-def _mended(case: Case, record: LabelingTask, pictures: dict[int, dict[SeriesRole, Slice]], *, replaces: bool) -> bool:
+def _mended(case: Case, record: LabelingTask, pictures: dict[int, dict[str, Slice]], *, replaces: bool) -> bool:
     """Writes our data into a task at which Label Studio fails; where the fault is in an annotation, that is no help,
     and the task is deleted if somebody asked for it. Its annotations stay here."""
     if record.slice_index in pictures:
@@ -134,7 +133,7 @@ def show_addresses(case: Case) -> int:
     return len(living)
 
 
-def _renew(case: Case, task: LabelingTask, pair: dict[SeriesRole, Slice], *, there: Mapping[str, Any]) -> None:
+def _renew(case: Case, task: LabelingTask, pair: dict[str, Slice], *, there: Mapping[str, Any]) -> None:
     """New addresses for one task. Label Studio has them first: where ours then cannot be written, the same command or
     the next publication puts both right, and until Label Studio answers the old ones work."""
     for picture in pair.values():

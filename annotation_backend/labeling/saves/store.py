@@ -199,7 +199,7 @@ def task_of(identifier: int, *, project: int) -> LabelingTask:
     Raises:
         RejectedInput: There is none (``task-unknown``).
     """
-    living = LabelingTask.objects.select_related("case__registration", "project")
+    living = LabelingTask.objects.select_related("case__study", "project")
     found = living.filter(label_studio_id=identifier, project__label_studio_id=project, project__is_retired=False)
     task = found.first() if identifier <= LARGEST_ID else None
     if task is None:

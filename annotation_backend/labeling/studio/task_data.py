@@ -2,13 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from annotation_backend.cases.models import Case, Slice
+from django.db.models import Exists, OuterRef
+
+from annotation_backend.cases.models import Case, Registration, Slice, title_of
 from annotation_backend.labeling.models import LabelingTask, TaskState
 from annotation_backend.labeling.studio.client import call
-from datasets.study.case import SeriesRole
+from datasets.study.protocol import Wanted
 
 NOT_FAT_SUPPRESSED = "t2-not-fat-suppressed"
 """Code of the finding that a case's T2 shows no sign of fat suppression."""
@@ -22,7 +24,8 @@ OUR_KEYS = frozenset(
     )
 )
 
-Pictures = Mapping[SeriesRole, Slice]
+Pictures = Mapping[str, Slice]
+"""The pictures of a slice by role, as `pictures_by_index` gives them."""
 
 
 def digest_of(value: object) -> str:
@@ -55,30 +58,32 @@ def write_task(task: LabelingTask, data: Mapping[str, Any], *, there: Mapping[st
     row.update(written=[new])
 
 
-def pictures_by_index(case: Case) -> dict[int, dict[SeriesRole, Slice]]:
+def pictures_by_index(case: Case) -> dict[int, dict[str, Slice]]:
     """The exported pictures of each slice."""
-    pictures: dict[int, dict[SeriesRole, Slice]] = {}
-    for picture in case.slices.all():
-        pictures.setdefault(picture.index, {})[SeriesRole(picture.role)] = picture
+    pictures: dict[int, dict[str, Slice]] = {}
+    moved = Registration.objects.filter(case=OuterRef("case"), role=OuterRef("role"))
+    for picture in case.slices.annotate(is_moved=Exists(moved)):
+        pictures.setdefault(picture.index, {})[picture.role] = picture
     return pictures
 
 
 def task_data(
-    case: Case, index: int, pair: Pictures, *, state: str = TaskState.PENDING.value, comment: str = ""
+    case: Case, index: int, pictures: Pictures, *, state: str = TaskState.PENDING.value, comment: str = ""
 ) -> dict[str, Any]:
     """The data of a slice's task: values that the interface shows, and that the tabs filter by."""
-    annotated = case.annotated_role
-    companion = SeriesRole.T1 if annotated is SeriesRole.T2 else SeriesRole.T2
-    windows = _windows(pair[companion], pair[annotated])
+    drawn = pictures[case.drawn_role]
+    companions = [pictures[role] for role in case.protocol.roles if role in pictures and role != drawn.role]
+    windows = _windows(case, companions, drawn)
+    beside = " · ".join(_image_name(case, one) for one in companions)
     return {
         "title": f"{case.code} · slice {index}",
         "order": f"{case.patient.code}-{case.code}-{index:04d}",
-        "annotated": pair[annotated].url,
-        "companion": pair[companion].url,
+        "annotated": drawn.url,
+        "companion": windows[0][1],
         "companions": [url for _, url in windows],
         "windows": f"On the right: {', '.join(f'{number} {name}' for number, (name, _) in enumerate(windows, 1))}",
-        "annotated_sequence": f"Draw here: {_sequence_name(case, annotated)}",
-        "companion_sequence": _sequence_name(case, companion),
+        "annotated_sequence": f"Draw here: {_image_name(case, drawn)}",
+        "companion_sequence": beside or f"{_image_name(case, drawn)} in other windows",
         "case": case.code,
         "slice": index,
         "tissue_type": case.tissue_type,
@@ -89,21 +94,29 @@ def task_data(
     }
 
 
-def _windows(companion: Slice, annotated: Slice) -> list[tuple[str, str]]:
-    """Name and address of the pictures that an annotator leafs through: the companion, then other windows of both."""
-    of_companion, of_annotated = companion.urls_in_windows(), annotated.urls_in_windows()
-    first = [(companion.role.upper(), companion.url)]
+def _windows(case: Case, companions: Sequence[Slice], drawn: Slice) -> list[tuple[str, str]]:
+    """Name and address of the pictures that an annotator leafs through: the companions, then other windows of all.
+
+    There is always one: Label Studio shows nothing of a task with an empty list.
+    """
+    first = [(title_of(case, one.role), one.url) for one in companions]
+    known = {one.url for one in (*companions, drawn)}
     others = [
-        (f"{picture.role.upper()} {name}", url)
-        for picture, urls in ((annotated, of_annotated), (companion, of_companion))
-        for name, url in urls.items()
-        if url not in (companion.url, annotated.url)
+        (f"{title_of(case, picture.role)} {name}", url)
+        for picture in (drawn, *companions)
+        for name, url in picture.urls_in_windows().items()
+        if url not in known
     ]
-    return first + others
+    return [*first, *others] or [(title_of(case, drawn.role), drawn.url)]
 
 
-def _sequence_name(case: Case, role: SeriesRole) -> str:
-    if role is SeriesRole.T1:
-        return "T1 (registered)"
+def _image_name(case: Case, picture: Slice) -> str:
+    """The image's title, what was done about fat, and whether it was moved onto another."""
+    words = [title_of(case, picture.role)]
+    image = next((one for one in case.protocol.images if one.name == picture.role), None)
     plain = any(finding["code"] == NOT_FAT_SUPPRESSED for finding in case.findings)
-    return "T2" if plain else "T2 fat-saturated"
+    if image is not None and image.fat_suppression is Wanted.REQUIRE and "fat" not in words[0].lower() and not plain:
+        words.append("fat-saturated")
+    if getattr(picture, "is_moved", False):
+        words.append("(registered)")
+    return " ".join(words)

@@ -35,7 +35,7 @@ class Standing:
 
 def standing_of(case: Case) -> Standing:
     """The standing of one case, as the database has it now."""
-    return standings([Case.objects.select_related("registration").get(pk=case.pk)])[case.pk]
+    return standings([Case.objects.with_images().get(pk=case.pk)])[case.pk]
 
 
 def standings(cases: Sequence[Case]) -> dict[int, Standing]:
@@ -59,7 +59,7 @@ def standings(cases: Sequence[Case]) -> dict[int, Standing]:
 def inputs_digest(case: Case, saves: Collection[Annotation]) -> str:
     """Digest of a mask's inputs: the case's registration and the saves of its slices."""
     content = {
-        "registration": case.registration.record_sha256,
+        "registration": case.images_sha256,
         "saves": sorted(save.content_sha256 for save in saves),
         "annotations": sorted(save.label_studio_id for save in saves),
     }

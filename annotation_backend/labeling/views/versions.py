@@ -102,7 +102,7 @@ def compare_versions(request: HttpRequest, task: LabelingTask, one: int, other: 
 def comparison_picture(request: HttpRequest, task: LabelingTask, one: int, other: int) -> HttpResponse:
     """The slice's picture with a label of one version outlined in blue, of the other in orange."""
     label = request.GET.get("label") or task.case.protocol.labels[0].name
-    picture = get_object_or_404(task.case.slices, role=task.case.annotated_role.value, index=task.slice_index)
+    picture = get_object_or_404(task.case.slices, role=task.case.drawn_role, index=task.slice_index)
     first, second = (mask_in(stored_masks(version_of(task, number)), label) for number in (one, other))
     content = whole_bytes(picture_file(picture))
     return png_answer(request, outlined_png(content, [(first, BLUE), (second, ORANGE)]))

@@ -22,7 +22,6 @@ from annotation_backend.labeling.studio.task_data import (
 from annotation_backend.labeling.studio.task_lists import FAILED, NO_ANSWER, TaskRow, Unreadable, found_among, listed
 from annotation_backend.labeling.watch.difference import Difference
 from datasets.errors import TryAgain
-from datasets.study.case import SeriesRole
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +44,7 @@ class Pictures:
     """Tasks' data as it should be; the pictures of a case are read once."""
 
     def __init__(self) -> None:
-        self._of_case: dict[int, dict[int, dict[SeriesRole, Slice]]] = {}
+        self._of_case: dict[int, dict[int, dict[str, Slice]]] = {}
 
     def wanted(self, task: LabelingTask) -> dict[str, Any] | None:
         """The data that a task should have; None where its slice has no picture (any more)."""

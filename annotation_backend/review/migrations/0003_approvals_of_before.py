@@ -21,7 +21,7 @@ NOT_CONFIRMED = ("superseded", "otherwise", "unknown")
 
 def bind_verdicts(apps: Any, _schema_editor: Any) -> None:
     """Binds the newest verdict of each case, or ends it where it approves and nothing proves what it was given on."""
-    review_rows = apps.get_model("review", "Review").objects.select_related("mask__case__registration").order_by("pk")
+    review_rows = apps.get_model("review", "Review").objects.select_related("mask__case").order_by("pk")
     newest = {review.mask.case_id: review for review in review_rows}
     for review in newest.values():
         case, saves = review.mask.case, _counting_saves(apps, review.mask.case_id)
@@ -40,8 +40,8 @@ def bind_verdicts(apps: Any, _schema_editor: Any) -> None:
 def _seen_record(case: Any, mask: Any, saves: Mapping[int, Any]) -> dict[str, Any]:
     pictures = sorted(case.slices.values_list("role", "index", "sha256"))
     return {
-        "registration": case.registration.record_sha256,
-        "images": dict(case.registration.record["outputs"]),
+        "registration": _registered(case),
+        "images": _images(case),
         "pictured": case.pictured_sha256,
         "pictures": _digest([list(picture) for picture in pictures]),
         "sequence": "t1" if case.tissue_type == "fat" else "t2",
@@ -54,17 +54,29 @@ def _seen_record(case: Any, mask: Any, saves: Mapping[int, Any]) -> dict[str, An
     }
 
 
+def _registered(case: Any) -> str:
+    """Digest of the registration, of which every case had one row; it may have one an image by the time this runs."""
+    if hasattr(case, "images_sha256"):
+        return str(case.images_sha256)
+    return case.registration.record_sha256 if hasattr(case, "registration") else ""
+
+
+def _images(case: Any) -> dict[str, str]:
+    if hasattr(case, "images_sha256"):
+        return dict(case.images.values_list("role", "sha256"))
+    return dict(case.registration.record["outputs"])
+
+
 def _digest(value: Any) -> str:
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _is_proved(mask: Any, case: Any, saves: Mapping[int, Any]) -> bool:
-    registration = getattr(case, "registration", None)
-    if registration is None or case.pictured_sha256 != registration.record_sha256:
+    if not _registered(case) or case.pictured_sha256 != _registered(case):
         return False
     made_of = {
-        "registration": registration.record_sha256,
+        "registration": _registered(case),
         "saves": sorted(save.content_sha256 for save in saves.values()),
         "annotations": sorted(save.label_studio_id for save in saves.values()),
     }
@@ -97,7 +109,7 @@ def _was_closed(apps: Any, review: Any, case: Any) -> bool:
         if exclusion.ended is None or exclusion.ended >= review.created:
             return True
     said = apps.get_model("cases", "RegistrationVerdict").objects.filter(
-        case=case, record_sha256=case.registration.record_sha256, created__lte=review.created
+        case=case, record_sha256=_registered(case), created__lte=review.created
     )
     last = said.order_by("pk").last()
     return last is not None and last.verdict == "reject"

@@ -1,4 +1,4 @@
-// One stage for T1 and T2: a curtain or a fade between them, tiles, or edges; slice by slice. Works by keyboard:
+// One stage for two images, one brought onto the other: a curtain or a fade between them, tiles, or edges; slice by slice. Works by keyboard:
 // the arrow keys move whichever slider has the focus.
 "use strict";
 
@@ -13,7 +13,7 @@ function compare(section) {
   }
 
   function shown() {
-    return { curtain: ["t2", "t1"], fade: ["t2", "t1"] }[mode()] || [mode()];
+    return { curtain: ["fixed", "moving"], fade: ["fixed", "moving"] }[mode()] || [mode()];
   }
 
   function load() {
@@ -33,8 +33,8 @@ function compare(section) {
     Object.entries(images).forEach(([kind, image]) => { image.closest("figure").hidden = !shown().includes(kind); });
     section.querySelector(".compare-share").hidden = !blends;
     section.querySelector("output[for=share]").textContent = share.value;
-    images.t1.style.opacity = mode() === "fade" ? share.value / 100 : 1;
-    images.t1.style.clipPath = mode() === "curtain" ? `inset(0 ${100 - share.value}% 0 0)` : "none";
+    images.moving.style.opacity = mode() === "fade" ? share.value / 100 : 1;
+    images.moving.style.clipPath = mode() === "curtain" ? `inset(0 ${100 - share.value}% 0 0)` : "none";
   }
 
   section.classList.add("live");

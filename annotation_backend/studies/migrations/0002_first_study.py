@@ -11,7 +11,7 @@ OLDER = (
 )
 """Models with rows of an installation that was in use; a fresh one has none, and gets no study here."""
 
-DIGEST = "def9b1a3131d7e6c2fe537ca7a02bd06c0f567e2b6c5e5322a66a90f0218bc0e"
+DIGEST = "21f3cc3fb0e46670a492675bcf05426760cd2283f6aeb378535ae765b7d9482f"
 
 DOCUMENT = """# MSTT-199: soft-tissue tumours on a T1 and a fat-suppressed T2, drawn on T1 where the tumour is of fat, else on T2.
 # Source: the MSTT-199 paper, sections 2.2 and 2.3.
@@ -59,6 +59,7 @@ value = 2
 name = "Oedema"
 colour = "#1098ad"
 key = "7"
+offered = false
 imported_names = ["gtv_edema", "oedema", "edema"]
 
 [[stages]]

@@ -67,7 +67,7 @@ def test_where_label_studio_does_not_take_it_nobody_signs_in_and_a_repeat_makes_
 
 
 def test_one_that_was_killed_between_the_services_is_begun_anew(signed_up: list[str]) -> None:
-    User.objects.create_user(username=EMAIL, email=EMAIL, password="forgotten words", role="annotator", is_active=False)
+    User.objects.create_user(username=EMAIL, email=EMAIL, password="forgotten words", is_active=False)
     _add()
     person = User.objects.get(email=EMAIL)
     assert person.is_active

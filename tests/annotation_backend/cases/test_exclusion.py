@@ -127,7 +127,7 @@ def test_an_excluded_cases_pictures_are_shown_to_those_who_decide_and_to_no_anno
     saved(tasks[2])
     pages = [
         page_at("slice-picture", "C0001", "t2", 2),
-        page_at("registration-slice", "C0001", "t1", 2),
+        page_at("registration-slice", "C0001", "t1", "moving", 2),
         page_at("case-checkerboard", "C0001"),
         page_at("comparison-picture", "C0001", 2, 1, 1),
         page_at("slice-versions", "C0001", 2),

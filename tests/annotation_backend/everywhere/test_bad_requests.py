@@ -950,7 +950,9 @@ def test_a_save_of_a_place_that_is_none_is_of_no_task_of_ours(desk: Desk) -> Non
 def test_a_case_that_is_no_longer_registered_or_exported_is_named(desk: Desk) -> None:
     other = registered_case("C0002")
     task = published(other, first_task=201)[2]
-    other.registration.delete()
+    other.registrations.all().delete()
+    other.images.all().delete()
+    type(other).objects.filter(pk=other.pk).update(images_sha256="")
     desk.says_no(desk.prompted(point("a"), of=task), "case-not-registered")
     type(other).objects.filter(pk=other.pk).update(picture_plane=None)
     desk.refuses(desk.prompted(point("b"), of=task), "case-not-exported")

@@ -55,6 +55,7 @@ def test_nothing_opens_without_signing_in(client: Client, case: Case, pattern: A
         ("case-page", set(Role)),
         ("slice-picture", set(Role)),
         ("registration-page", set(Role)),
+        ("registration-of-image", set(Role)),
         ("registration-slice", set(Role)),
         ("registration-queue", REVIEWERS),
         ("patient-page", REVIEWERS),
@@ -77,7 +78,8 @@ def test_each_role_opens_its_pages_and_no_others(
 ) -> None:
     client.force_login(people[role])
     values = {
-        "registration-slice": {"kind": "edges"},
+        "registration-slice": {"role": "t1", "kind": "edges"},
+        "registration-of-image": {"role": "t1"},
         "patient-page": {"code": "P0001"},
         "slice-with-mask": {"mask_id": mask.pk},
     }

@@ -122,7 +122,7 @@ def test_every_answer_keeps_other_sites_out(radiologist: Client, mask: CaseMask,
     answer = radiologist.get(address)
     assert "default-src 'self'" in answer["Content-Security-Policy"]
     assert "frame-ancestors 'none'" in answer["Content-Security-Policy"]
-    assert (answer["X-Frame-Options"], answer["X-Content-Type-Options"]) == ("DENY", "nosnif")
+    assert (answer["X-Frame-Options"], answer["X-Content-Type-Options"]) == ("DENY", "nosniff")
     assert (answer["Referrer-Policy"], answer["Cross-Origin-Opener-Policy"]) == ("same-origin", "same-origin")
 
 

@@ -26,7 +26,6 @@ from annotation_backend.registry.models import Promotion
 from annotation_backend.review.models import Review, approved_review
 from annotation_backend.supervision.supervisor import read_procfile
 from datasets.errors import RejectedInput
-from datasets.study.case import SeriesRole
 from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.on_disk import at_once, database_on_disk
 from tests.annotation_backend.support.records import (
@@ -118,7 +117,7 @@ def test_what_was_changed_after_its_approval_is_in_no_release(
     mask: CaseMask, radiologist: Client, settings: Any, capsys: pytest.CaptureFixture[str], what: str
 ) -> None:
     _approve(radiologist, mask)
-    path = mask.path if what == "mask" else mask.case.registration.volume_path(SeriesRole(what))
+    path = mask.path if what == "mask" else mask.case.images.get(role=what).path
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(bytes(content))

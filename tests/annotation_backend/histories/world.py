@@ -23,7 +23,7 @@ from annotation_backend.cases.registration.export import export_case
 from annotation_backend.cases.registration.register import register_cases
 from annotation_backend.cases.registration.verdicts import decide_registration
 from annotation_backend.cases.registration.volumes import picture_plane
-from annotation_backend.cases.workers.pairs import RegistrationTask, StoredRegistration
+from annotation_backend.cases.workers.images import RegistrationTask, StoredImages, StoredRegistration
 from annotation_backend.compute import Outcome
 from annotation_backend.labeling.jobs import assemble_case
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingProject
@@ -37,7 +37,6 @@ from datasets.formats.nifti import read_mask, read_volume, write_volume
 from datasets.image.volume import Volume
 from datasets.release.build import ReleaseSettings
 from datasets.release.manifest import image_path, mask_path
-from datasets.study.case import SeriesRole
 from tests.annotation_backend.histories.studio import Clock, Json, ModelStudio
 from tests.annotation_backend.support.records import the_study
 
@@ -131,8 +130,8 @@ class World:
     def seen_now(self, mask: CaseMask) -> Seen:
         """What a page shows of a mask at this moment."""
         case = Case.objects.get(pk=self.case.pk)
-        images = {role: _content(read_volume(case.registration.volume_path(role))) for role in SeriesRole}
-        return Seen(_content(read_mask(mask.path)), images[SeriesRole.T1], images[SeriesRole.T2])
+        images = {image.role: _content(read_volume(image.path)) for image in case.images.all()}
+        return Seen(_content(read_mask(mask.path)), images["t1"], images["t2"])
 
     def open_page(self, letter: str, *, waves: bool = False) -> None:
         """A reviewer opens the case's page, and may say of every finding there that it was meant."""
@@ -224,7 +223,7 @@ class World:
         """A person's verdict on the registration that is there."""
         case = Case.objects.get(pk=self.case.pk)
         verdict = VerdictOfRegistration.ACCEPT if accepts else VerdictOfRegistration.REJECT
-        digest = case.registration.record_sha256
+        digest = case.images_sha256
         decide_registration(case, self.people["r"], verdict=verdict, record_sha256=digest, comment="seen")
 
     def restore(self, letter: str, which: int) -> None:
@@ -274,7 +273,7 @@ class World:
             self.complaints.append("approved something else than the page showed")
         if case.exclusion is not None:
             self.complaints.append("approved while the case is excluded")
-        if case.registration.verdict == VerdictOfRegistration.REJECT:
+        if case.registration_verdict == VerdictOfRegistration.REJECT:
             self.complaints.append("approved on a rejected registration")
         approver = look.person.label_studio_id
         for index, pixels in self.contents(mask).items():
@@ -293,7 +292,7 @@ class World:
         elif last.look.seen != held:
             self.complaints.append(f"a {where} holds what the approver did not see")
         case = Case.objects.get(pk=self.case.pk)
-        if case.exclusion is not None or case.registration.verdict == VerdictOfRegistration.REJECT:
+        if case.exclusion is not None or case.registration_verdict == VerdictOfRegistration.REJECT:
             self.complaints.append(f"a {where} holds a case that was left out")
 
     def settle(self) -> None:
@@ -317,7 +316,7 @@ class World:
                 self.complaints.append(f"slice {index} is not what Label Studio has")
 
 
-def registered_anew(world: World) -> Callable[..., Iterator[Outcome[RegistrationTask, StoredRegistration]]]:
+def registered_anew(world: World) -> Callable[..., Iterator[Outcome[RegistrationTask, StoredImages]]]:
     """Takes the place of computing registrations: other images on the same grid, and time in which things happen."""
 
     def each_done(_function: Any, tasks: list[RegistrationTask], **_: Any) -> Iterator[Outcome[Any, Any]]:
@@ -330,21 +329,23 @@ def registered_anew(world: World) -> Callable[..., Iterator[Outcome[Registration
     return each_done
 
 
-def _another_registration(task: RegistrationTask, *, before: Case) -> StoredRegistration:
+def _another_registration(task: RegistrationTask, *, before: Case) -> StoredImages:
     folder = task.scratch / secrets.token_hex(8)
     folder.mkdir(parents=True)
     random = np.random.default_rng(int(secrets.token_hex(4), 16))
-    outputs = {}
-    for role in SeriesRole:
-        old = read_volume(before.registration.volume_path(role))
-        moved = random.normal(100, 20, old.grid.shape).astype(np.float32) if role is SeriesRole.T1 else old.data
-        write_volume(folder / f"{role.value}.nii.gz", Volume(moved, old.grid))
-        outputs[role.value] = sha256_of_file(folder / f"{role.value}.nii.gz")
+    registration, outputs = before.registrations.get(), {}
+    for image in before.images.all():
+        old = read_volume(image.path)
+        is_moved = image.role == registration.role
+        moved = random.normal(100, 20, old.grid.shape).astype(np.float32) if is_moved else old.data
+        write_volume(folder / f"{image.role}.nii.gz", Volume(moved, old.grid))
+        outputs[image.role] = sha256_of_file(folder / f"{image.role}.nii.gz")
     write_bytes(folder / "checkerboard.png", b"png")
     write_bytes(folder / "thumbnail.png", b"png")
-    record = {**before.registration.record, "outputs": outputs}
+    record = {**registration.record, "outputs": outputs}
     digest = sha256_of_bytes(canonical_json(record))
-    return StoredRegistration(task.case_code, folder, digest[:16], record, digest)
+    stored = StoredRegistration(registration.role, registration.fixed_role, folder, digest[:16], record, digest)
+    return StoredImages((stored,), ())
 
 
 def _content(thing: Any) -> str:

@@ -146,6 +146,7 @@ def test_a_snapshot_does_not_take_the_images_of_another_registration(people: dic
     _reviewed(people, "C0001", Verdict.APPROVE, identifier=1)
     snapshot = take_snapshot(the_study())
     Registration.objects.update(record_sha256="f" * 64)
+    Case.objects.update(images_sha256="f" * 64)
     with pytest.raises(RejectedInput, match="snapshot-left"):
         train(snapshot, QUICK)
 

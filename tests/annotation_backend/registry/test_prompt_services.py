@@ -2,10 +2,13 @@
 
 import io
 import json
+import shutil
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.urls import reverse
 
@@ -20,7 +23,7 @@ from annotation_backend.studies.people import give_role
 from annotation_backend.studies.services import create_study
 from datasets.errors import RejectedInput
 from datasets.study.shipped_protocols import shipped_text
-from tests.annotation_backend.support.records import signed_in
+from tests.annotation_backend.support.records import signed_in, the_study
 from tests.annotation_backend.support.segmenters import known_model
 from training.pretrained.shipped import shipped_packages
 
@@ -209,20 +212,37 @@ def test_what_a_package_says_is_registered_with_it() -> None:
     assert {*shipped_packages()} <= {row.name for row in Model.objects.all()}
 
 
-def test_the_page_shows_what_a_persons_studies_have_and_no_other(people: dict[Role, User]) -> None:
+def test_the_page_shows_what_the_study_has_and_no_other(people: dict[Role, User]) -> None:
     ensure_shipped_models()
     ours, other = _study("ct"), _study("t1")
     learned = known_model("secret")
     learned.study, learned.snapshot_digest = other, "5" * 64
     learned.save()
     give_role(ours, people[Role.ANNOTATOR], Role.ANNOTATOR)
-    page = signed_in(people[Role.ANNOTATOR]).get(reverse("model-list")).content.decode()
-    assert "my-ct" in page
+    browser = signed_in(people[Role.ANNOTATOR])
+    page = browser.get(reverse("model-list", args=[ours.name])).content.decode()
     assert "learned from T1, and ct is a CT" in page
     assert "my-t1" not in page
     assert "secret-1" not in page
+    assert browser.get(reverse("model-list", args=[other.name])).status_code == 404
     give_role(other, people[Role.ANNOTATOR], Role.ANNOTATOR)
-    assert "secret-1" in signed_in(people[Role.ANNOTATOR]).get(reverse("model-list")).content.decode()
+    assert "secret-1" in browser.get(reverse("model-list", args=[other.name])).content.decode()
+
+
+def test_models_of_an_earlier_version_get_their_images_and_label_from_their_packages(lite_medsam: Model) -> None:
+    ensure_shipped_models()
+    unet = known_model("unet-25d")
+    unet.snapshot_digest = "5" * 64
+    unet.save()
+    gone = Model.objects.get(name="clicks-3d")
+    Model.objects.update(images=[], label="", study=None)
+    shutil.rmtree(gone.path)
+    import_module("annotation_backend.registry.migrations.0005_images_and_labels").fill(apps, None)
+    found = {model.name: (model.images, model.label, model.study) for model in Model.objects.all()}
+    assert found["six-points"] == (["t1"], "Tumour", None)
+    assert found["unet-25d"] == (["t1", "t2"], "Tumour", the_study())
+    assert found["lite-medsam"] == ([], "", None)
+    assert found["clicks-3d"] == ([], "Tumour", None)
 
 
 def test_settings_offer_models_that_fit_the_study() -> None:

@@ -127,7 +127,7 @@ def test_six_points_learn_from_approved_masks_and_answer_extreme_points() -> Non
     assert list(run.settings["channels"]) == ["t1", "t2"]
     promote(run.model, study=the_study())
     case = tasks[2].case
-    grid = case_volumes(case).t1.grid
+    grid = case_volumes(case).grid
     ends = [(4, 7, 2), (17, 7, 2), (10, 3, 2), (10, 11, 2), (10, 7, 1), (10, 7, 3)]
     prompts = Prompts(extreme_points=tuple(tuple(map(float, point)) for point in grid.to_world(ends)))
     [drawn] = predict_slices(case, [2], prompts=prompts)
@@ -152,7 +152,7 @@ def test_a_click_is_answered_by_clicks_in_2d(tmp_path: Path) -> None:
     models_folder().mkdir(parents=True, exist_ok=True)
     _package(tmp_path, "tiny-clicks").rename(folder)
     promote(register_package(folder), study=the_study())
-    point = tuple(float(value) for value in np.ravel(case_volumes(tasks[0].case).t1.grid.to_world([(10, 8, 2)])))
+    point = tuple(float(value) for value in np.ravel(case_volumes(tasks[0].case).grid.to_world([(10, 8, 2)])))
     [drawn] = predict_slices(tasks[0].case, [2], prompts=Prompts(clicks=(Click(point),)))
     assert str(drawn.model) == "tiny-clicks-1"
 

@@ -79,7 +79,7 @@ def test_a_registration_and_a_save_at_the_same_moment_leave_one_of_them_first(nu
     now = in_a_thread(Registration.objects.get)
     assert (outcome == "case-annotated") == (now.record_sha256 == before)
     assert outcome in ("case-annotated", None)
-    assert in_a_thread(lambda: now.volume_path("t1").exists())
+    assert in_a_thread(lambda: all(image.path.exists() for image in now.case.images.all()))
     assert in_a_thread(lambda: register_otherwise(task.case, "third")) == "case-annotated"
 
 

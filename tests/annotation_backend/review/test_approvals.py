@@ -15,7 +15,7 @@ from annotation_backend.cases.registration.export import export_case
 from annotation_backend.cases.registration.register import register_cases
 from annotation_backend.cases.registration.verdicts import decide_registration
 from annotation_backend.cases.signals import shown_changed
-from annotation_backend.cases.workers.pairs import ExportTask, StoredPictures
+from annotation_backend.cases.workers.images import ExportTask, StoredPictures
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingProject, LabelingTask, TaskState
 from annotation_backend.labeling.saves.store import receive
 from annotation_backend.labeling.signals import saves_settled
@@ -82,8 +82,8 @@ def _page(client: Client, people: dict[Role, User], name: str, *args: str) -> st
 
 def test_an_approval_keeps_by_digest_all_that_was_looked_at(approval: Review) -> None:
     case, mask = approval.mask.case, approval.mask
-    assert approval.seen["registration"] == case.registration.record_sha256 == approval.seen["pictured"]
-    assert approval.seen["images"] == case.registration.record["outputs"]
+    assert approval.seen["registration"] == case.images_sha256 == approval.seen["pictured"]
+    assert approval.seen["images"] == case.registrations.get().record["outputs"]
     assert (approval.seen["mask"], approval.seen["mask_inputs"]) == (mask.sha256, mask.inputs_sha256)
     [save] = mask.annotations.all()
     assert approval.seen["saves"] == [[2, 7, save.content_sha256, 4, 4]]
@@ -94,7 +94,7 @@ def test_deleting_all_annotations_ends_the_approval_and_is_no_way_to_register_ag
     approval: Review, people: dict[Role, User], client: Client
 ) -> None:
     case = approval.mask.case
-    before = case.registration.record_sha256
+    before = case.images_sha256
     _delete(*Annotation.objects.all())
     assert approved_review(case) is None
     assert VerdictEnd.objects.get(review=approval).reason == EndReason.SAVES
@@ -104,7 +104,7 @@ def test_deleting_all_annotations_ends_the_approval_and_is_no_way_to_register_ag
     with pytest.raises(RejectedInput, match="case-annotated"):
         register_otherwise(case)
     assert Registration.objects.get().record_sha256 == before
-    assert all(case.registration.volume_path(role).exists() for role in ("t1", "t2"))  # type: ignore[arg-type]
+    assert all(image.path.exists() for image in case.images.all())
     with pytest.raises(RejectedInput, match="nothing-approved"):
         release_cases(the_study())
     for page in (_page(client, people, "review-queue"), _page(client, people, "case-page", case.code)):
@@ -117,6 +117,7 @@ def test_another_registration_ends_an_approval_and_its_mask_stands_no_more(
     """No command replaces a registration under a drawing; a restored data folder may."""
     case = approval.mask.case
     Registration.objects.update(record_sha256="f" * 64)
+    Case.objects.update(images_sha256="f" * 64)
     assert approved_review(case) is None
     assert approved_reviews() == []
     assert VerdictEnd.objects.get().reason == EndReason.REGISTRATION
@@ -138,7 +139,7 @@ def test_another_registration_ends_an_approval_and_its_mask_stands_no_more(
 def test_a_save_while_others_are_registered_keeps_the_registration(task: LabelingTask) -> None:
     """The rule is asked before the computing, and again at its effect."""
     case = task.case
-    before = case.registration
+    before = case.registrations.get()
 
     def drawn_meanwhile() -> None:
         saved(task)
@@ -183,7 +184,7 @@ def test_pictures_of_an_earlier_registration_do_not_come_after_a_later_one(
 
     monkeypatch.setattr(export, "export_pictures", drawn_too_late)
     with pytest.raises(RejectedInput, match="registration-superseded"):
-        export_case(Case.objects.select_related("registration").get())
+        export_case(Case.objects.select_related("study").get())
     assert Case.objects.get().pictured_sha256 == shown
     assert Case.objects.get().pictured_sha256 != Registration.objects.get().record_sha256
 
@@ -316,7 +317,7 @@ def test_a_case_whose_registration_is_in_doubt_takes_no_verdict(
     task: LabelingTask, people: dict[Role, User], verdict: str, code: str
 ) -> None:
     saved(task)
-    judge, record = people[Role.DATA_MANAGER], task.case.registration.record_sha256
+    judge, record = people[Role.DATA_MANAGER], task.case.images_sha256
     decide_registration(
         task.case, judge, verdict=VerdictOfRegistration(verdict), record_sha256=record, comment="Does not fit."
     )
@@ -388,7 +389,7 @@ def test_a_registration_that_somebody_doubts_again_takes_its_case_out_until_it_i
             case,
             people[Role.DATA_MANAGER],
             verdict=verdict,
-            record_sha256=case.registration.record_sha256,
+            record_sha256=case.images_sha256,
             comment="Is the edge right?",
         )
         assert approved_reviews() == approved

@@ -61,7 +61,7 @@ def test_approvals_of_before_are_bound_to_what_they_saw_or_end_and_ask_for_a_loo
         for code in (PROVED, REGISTERED_AGAIN, DRAWN_ON, OTHER_PICTURES, RETURNED):
             _approve_as_before(code, radiologist.pk, rows)
         Registration.objects.filter(case__code=REGISTERED_AGAIN).update(record_sha256="f" * 64)
-        Case.objects.filter(code=REGISTERED_AGAIN).update(pictured_sha256="f" * 64)
+        Case.objects.filter(code=REGISTERED_AGAIN).update(images_sha256="f" * 64, pictured_sha256="f" * 64)
         Case.objects.filter(code=OTHER_PICTURES).update(pictured_sha256="e" * 64)
     finally:
         _drawn_on_after_the_verdict()
@@ -125,7 +125,7 @@ def _excluded_and_taken_back(task: LabelingTask, _reviewer: User) -> None:
 
 
 def _rejected(task: LabelingTask, reviewer: User) -> None:
-    words = {"record_sha256": task.case.registration.record_sha256, "verdict": "reject", "person": reviewer}
+    words = {"record_sha256": task.case.images_sha256, "verdict": "reject", "person": reviewer}
     RegistrationVerdict.objects.create(case=task.case, **words)
 
 

@@ -11,10 +11,10 @@ from django.test import Client
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.accounts.services import create_first_accounts, create_person, email_of
-from annotation_backend.cases.models import Case, Patient, Registration, Series, Slice
+from annotation_backend.cases.models import Case, CaseImage, Patient, Registration, Series, Slice
 from annotation_backend.cases.registration.export import export_case
-from annotation_backend.cases.registration.register import keep_registration
-from annotation_backend.cases.workers.pairs import StoredRegistration
+from annotation_backend.cases.registration.keep import bind_images, keep_images
+from annotation_backend.cases.workers.images import StoredImages, StoredRegistration
 from annotation_backend.labeling.masks.controls import IMAGE
 from annotation_backend.labeling.masks.regions import region_of
 from annotation_backend.labeling.models import Annotation, CaseMask, LabelingProject, LabelingTask, ReceivedBy
@@ -29,9 +29,10 @@ from curation.slices.png import encode_png
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file, write_bytes
 from datasets.formats.nifti import write_volume
 from datasets.image.volume import Grid, Volume
-from datasets.study.case import QualityScore, SeriesRole
+from datasets.study.case import QualityScore
 from datasets.study.shipped_protocols import FIRST, shipped_text
 
+ROLES = ("t1", "t2")
 SHAPE = (24, 20, 5)
 AFFINE = np.diag([-1.0, -1.0, 4.0, 1.0])
 
@@ -109,18 +110,21 @@ def registered_case(code: str = "C0001", *, tissue_type: str = "nerve", study: S
     else:
         _write_images(case)
     outputs: dict[str, str] = {}
-    for role in SeriesRole:
+    for role in ROLES:
         digest = sha256_of_file(case.folder / f"{role}.nii.gz")
-        outputs[role.value] = digest
-        Series.objects.create(case=case, role=role.value, file=f"{role}.nii.gz", source_sha256=digest, sha256=digest)
+        outputs[role] = digest
+        Series.objects.create(case=case, role=role, file=f"{role}.nii.gz", source_sha256=digest, sha256=digest)
+        CaseImage.objects.create(case=case, role=role, file=f"{role}.nii.gz", sha256=digest)
+    moved, stayed = ROLES if case.drawn_role == "t2" else reversed(ROLES)
     Registration.objects.create(
         case=case,
+        role=moved,
+        fixed_role=stayed,
         record={"method": "identity", "transform": np.eye(4).tolist(), "outputs": outputs},
         record_sha256=sha256_of_bytes(b"record" + code.encode()),
-        t1_file="t1.nii.gz",
-        t2_file="t2.nii.gz",
         checkerboard_file="board.png",
     )
+    bind_images(case)
     if known is not None:
         known.record(case)
     else:
@@ -131,7 +135,7 @@ def registered_case(code: str = "C0001", *, tissue_type: str = "nerve", study: S
 
 def _write_images(case: Case) -> None:
     random = np.random.default_rng(int(case.code.rpartition("C")[2]))
-    for role in SeriesRole:
+    for role in ROLES:
         volume = Volume(random.normal(100, 20, SHAPE).astype(np.float32), Grid(SHAPE, AFFINE))
         write_volume(case.folder / f"{role}.nii.gz", volume)
     write_bytes(case.folder / "board.png", encode_png(np.zeros((2, 2), dtype=np.uint8)))
@@ -157,7 +161,7 @@ class _Drawn:
         for picture in pictures:
             picture.renew_token()
         Slice.objects.bulk_create(pictures)
-        case.picture_plane, case.pictured_sha256 = self.plane, case.registration.record_sha256
+        case.picture_plane, case.pictured_sha256 = self.plane, case.images_sha256
         case.save(update_fields=["picture_plane", "pictured_sha256"])
 
 
@@ -206,13 +210,14 @@ def saved(of: LabelingTask, **changes: Any) -> Annotation:
 def register_otherwise(case: Case, words: str = "otherwise") -> None:
     """Another registration, whose volumes are those that lie there, in the way that every registration is kept."""
     folder = case.folder / f"made-{words}"
-    for role in SeriesRole:
-        write_bytes(folder / f"{role}.nii.gz", case.registration.volume_path(role).read_bytes())
+    for image in case.images.all():
+        write_bytes(folder / f"{image.role}.nii.gz", image.path.read_bytes())
     write_bytes(folder / "checkerboard.png", b"png")
-    record = {**case.registration.record, "method": words}
-    keep_registration(
-        case, StoredRegistration(case.code, folder, words, record, sha256_of_bytes(canonical_json(record)))
-    )
+    registration = case.registrations.get()
+    record = {**registration.record, "method": words}
+    digest = sha256_of_bytes(canonical_json(record))
+    stored = StoredRegistration(registration.role, registration.fixed_role, folder, words, record, digest)
+    keep_images(case, StoredImages((stored,), ()))
 
 
 def approve(mask: CaseMask, reviewer: User, **changes: object) -> Review:

@@ -13,7 +13,7 @@ from pydicom.uid import SecondaryCaptureImageStorage
 from curation.deidentification.deidentify import FolderReport, Policy, deidentify_folder
 from curation.deidentification.pseudonymous import mapped_uid
 from curation.deidentification.report import REPORT_NAME, TABLE_NAME
-from curation.pairing.pairing import load_pair, pair_series
+from curation.pairing.pairing import load_images, pair_series
 from curation.scanning.found_series import FolderScan
 from curation.scanning.scan import scan_folder
 from datasets.dicom.header import read_header
@@ -23,6 +23,7 @@ from datasets.errors import RejectedInput
 from datasets.image.volume import Grid
 from datasets.phantom.cohort import write_phantom_cohort
 from datasets.study.case import SeriesRole
+from tests.curation.support.protocols import MSTT
 from tests.data import STS_DICOM, require
 from tests.datasets.support.enhanced_files import stack, write_enhanced
 from tests.planted_dicom import CANARY, CODE, KEY, as_file, image
@@ -77,8 +78,8 @@ def test_the_same_case_with_the_same_voxels_and_mask_comes_of_it(cohort: Path, t
 
 def cases(folder: Path) -> dict:
     """Loaded pairs by patient key."""
-    pairing = pair_series(scan_folder(folder))
-    return {pair.patient_key: load_pair(pair) for pair in pairing.pairs}
+    pairing = pair_series(scan_folder(folder, protocol=MSTT), protocol=MSTT)
+    return {pair.patient_key: load_images(pair) for pair in pairing.pairs}
 
 
 @pytest.mark.slow
@@ -90,7 +91,7 @@ def test_real_patients_keep_voxels_and_masks(
     report = leave(source, tmp_path / "out", policy)
     assert (report.findings, report.file_count) == ([], 82)
 
-    old, new = scan_folder(source), scan_folder(tmp_path / "out")
+    old, new = scan_folder(source, protocol=MSTT), scan_folder(tmp_path / "out", protocol=MSTT)
     after = {one.dicom.series_uid: one.dicom for one in new.series}
     assert (len(old.series), len(old.masks)) == (len(after), len(new.masks)) == (2, 2)
     dices = []

@@ -13,9 +13,11 @@ from datasets.dicom_series.series import read_series
 from datasets.errors import RejectedInput
 from datasets.image.volume import Grid
 from datasets.phantom.ct_pet import CtProtocol, PetDialect, PetProtocol, write_ct, write_pet
+from datasets.study.shipped_protocols import shipped_protocol
 from tests.datasets.dicom.test_enhanced_ct_pet import as_pet, read_enhanced
 from tests.planted_dicom import CANARY, CODE, KEY
 
+PET_CT = shipped_protocol("pet-ct")
 EVERYTHING = Policy(shift_dates=True, keep_characteristics=True, keep_safe_private=True, clean_descriptors=True)
 SHAPE = (6, 5, 4)
 SUV = np.linspace(0, 12, int(np.prod(SHAPE))).reshape(SHAPE)
@@ -38,7 +40,7 @@ def _written(folder: Path, dialect: PetDialect, *, is_post_processed: bool = Fal
 def _left(source: Path, target: Path, policy: Policy) -> FoundSeries:
     report = deidentify_folder(source, target, policy, key=KEY, code_of=lambda _: CODE)
     assert report.findings == []
-    (series,) = scan_folder(target).series
+    (series,) = scan_folder(target, protocol=PET_CT).series
     return series
 
 
@@ -56,7 +58,7 @@ def test_the_same_suv_comes_of_it_where_its_facts_stay(
     tmp_path: Path, dialect: PetDialect, is_post_processed: bool, found_by: str
 ) -> None:
     source = _written(tmp_path / "in", dialect, is_post_processed=is_post_processed)
-    (before,) = scan_folder(source).series
+    (before,) = scan_folder(source, protocol=PET_CT).series
     after = _left(source, tmp_path / "out", EVERYTHING)
     assert after.evidence.suv_from == before.evidence.suv_from == found_by
     assert np.array_equal(after.read().data, before.read().data)

@@ -5,9 +5,11 @@ from pathlib import PurePath
 import pytest
 
 from curation.names.nifti_names import read_name
-from datasets.study.case import SeriesRole
+from curation.names.role_names import RoleNames
+from datasets.study.shipped_protocols import shipped_protocol
 
-T1, T2 = SeriesRole.T1, SeriesRole.T2
+T1, T2 = "t1", "t2"
+MSTT = RoleNames(shipped_protocol("mstt-199"))
 
 
 @pytest.mark.parametrize(
@@ -35,8 +37,8 @@ T1, T2 = SeriesRole.T1, SeriesRole.T2
         ("case7/CT_image.nii.gz", "case7", None, False),
     ],
 )
-def test_names(path: str, patient: str, role: SeriesRole | None, is_mask: bool) -> None:
-    name = read_name(PurePath(path))
+def test_names(path: str, patient: str, role: str | None, is_mask: bool) -> None:
+    name = read_name(PurePath(path), MSTT)
     assert (name.patient_key, name.role, name.is_mask) == (patient, role, is_mask)
 
 
@@ -50,8 +52,9 @@ def test_names(path: str, patient: str, role: SeriesRole | None, is_mask: bool) 
     ],
 )
 def test_regions(path: str, region: str) -> None:
-    assert read_name(PurePath(path)).region == region
+    assert read_name(PurePath(path), MSTT).region == region
 
 
 def test_another_modality_is_told() -> None:
-    assert [read_name(PurePath(f"a/{word}_mask.nii.gz")).modality for word in ("CT", "PET", "T1")] == ["CT", "PT", ""]
+    names = [read_name(PurePath(f"a/{word}_mask.nii.gz"), MSTT) for word in ("CT", "PET", "T1")]
+    assert [name.modality for name in names] == ["CT", "PT", ""]

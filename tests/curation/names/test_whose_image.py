@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from curation.pairing.pairing import Pairing, load_pair, pair_series
+from curation.pairing.pairing import Pairing, load_images, pair_series
 from curation.scanning.found_series import FolderScan
 from curation.scanning.scan import scan_folder
 from datasets.study.case import SeriesRole
+from tests.curation.support.protocols import MSTT
 from tests.curation.support.small_studies import T1, T2, write
 from tests.curation.support.small_volumes import put_image, put_mask
 
@@ -21,8 +22,8 @@ def _write(folder: Path, *names: str) -> None:
 
 
 def _read(folder: Path) -> tuple[FolderScan, Pairing]:
-    scan = scan_folder(folder)
-    return scan, pair_series(scan)
+    scan = scan_folder(folder, protocol=MSTT)
+    return scan, pair_series(scan, protocol=MSTT)
 
 
 def _codes(scan: FolderScan) -> list[str]:
@@ -153,10 +154,10 @@ def test_a_folder_s_own_name_tells_apart_what_lies_at_its_top(tmp_path: Path) ->
     """Two ingests of a patient's folder each used to give one patient, of no name."""
     for name in ("meier", "schulz"):
         _write(tmp_path / name, "T1", "T2_fs")
-    keys = [scan_folder(tmp_path / name).patient_keys for name in ("meier", "schulz")]
+    keys = [scan_folder(tmp_path / name, protocol=MSTT).patient_keys for name in ("meier", "schulz")]
     assert keys[0] != keys[1]
     _write(tmp_path / "meier", "meier/T1")
-    assert len(scan_folder(tmp_path / "meier").patient_keys) == 2
+    assert len(scan_folder(tmp_path / "meier", protocol=MSTT).patient_keys) == 2
 
 
 @pytest.mark.parametrize(
@@ -221,15 +222,15 @@ def test_a_mask_beside_dicom_is_the_one_patient_s_of_its_folder(tmp_path: Path) 
     scan, pairing = _read(tmp_path)
     assert (_codes(scan), scan.patient_keys, _masks(pairing)) == ([], ("ANON-77",), [2])
     write(tmp_path / "patient one", T1, patient="ANON-78", visit="2")
-    assert _codes(scan_folder(tmp_path)) == ["mask-of-nobody"] * 2
+    assert _codes(scan_folder(tmp_path, protocol=MSTT)) == ["mask-of-nobody"] * 2
 
 
 def test_two_masks_that_differ_are_both_kept_and_said(tmp_path: Path) -> None:
     _write(tmp_path, "P1/T1", "P1/T2_fs", "P1/T2_mask", "P1/T2_mask_copy")
     (pair,) = _read(tmp_path)[1].pairs
-    assert load_pair(pair).findings == pair.findings  # a copy is no news
+    assert load_images(pair).findings == pair.findings  # a copy is no news
     put_mask(tmp_path / "P1" / "T2_seg_reader2.nii", 1, 1)
-    loaded = load_pair(_read(tmp_path)[1].pairs[0])
+    loaded = load_images(_read(tmp_path)[1].pairs[0])
     (finding,) = set(loaded.findings) - set(pair.findings)
     assert (finding.code, finding.subject) == ("masks-differ", "patient 1 (first file: 1), file 5")
     assert "that of file 3." in finding.message
@@ -256,7 +257,7 @@ def test_a_volume_of_few_values_that_is_called_an_image_is_refused_by_name(tmp_p
     assert (finding.code, finding.subject) == ("volume-few-values", "file 2")
     assert pairing.pairs == ()
     put_image(tmp_path / "P1" / "T2_fs.nii", 5)
-    assert _codes(scan_folder(tmp_path)) == []
+    assert _codes(scan_folder(tmp_path, protocol=MSTT)) == []
 
 
 def test_a_lesion_in_grey_values_is_an_image(tmp_path: Path) -> None:
@@ -346,16 +347,16 @@ def test_subjects_of_two_datasets_are_different_people(tmp_path: Path) -> None:
 
 def test_a_name_that_contradicts_its_folder_asks(tmp_path: Path) -> None:
     _write(tmp_path, "sub-01/anat/sub-02_T1w", "sub-01/anat/sub-02_T2w")
-    assert _codes(scan_folder(tmp_path)) == ["patient-unclear"]
+    assert _codes(scan_folder(tmp_path, protocol=MSTT)) == ["patient-unclear"]
 
 
 def test_a_row_that_several_patients_share_is_nobody_s(tmp_path: Path) -> None:
     _write(tmp_path, "a/P1/T1", "a/P1/T2_fs", "b/P1/T1", "b/P1/T2_fs")
     (tmp_path / "cases.csv").write_text("patient_id,tissue_type\nP1,fat\n")
-    scan = scan_folder(tmp_path)
+    scan = scan_folder(tmp_path, protocol=MSTT)
     assert (_codes(scan), dict(scan.descriptions)) == (["table-row-of-several"], {})
     (tmp_path / "cases.csv").write_text("patient_id,tissue_type\na/P1,fat\n")
-    assert list(scan_folder(tmp_path).descriptions) == ["a/P1"]
+    assert list(scan_folder(tmp_path, protocol=MSTT).descriptions) == ["a/P1"]
 
 
 def test_keys_of_patients_who_came_in_rightly_are_what_they_were(tmp_path: Path) -> None:
@@ -375,7 +376,7 @@ def test_keys_of_patients_who_came_in_rightly_are_what_they_were(tmp_path: Path)
     assert len(pairing.pairs) == len(names)
     assert scan.former_keys == {}
     _write(tmp_path, "Müller_T1", "Müller_T2_fs")
-    assert scan_folder(tmp_path).former_keys == {"müller": "m_ller"}
+    assert scan_folder(tmp_path, protocol=MSTT).former_keys == {"müller": "m_ller"}
 
 
 def test_masks_apart_from_dicom_are_found_by_the_folder_of_their_patient(tmp_path: Path) -> None:

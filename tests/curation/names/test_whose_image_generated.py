@@ -17,6 +17,7 @@ from curation.pairing.pairing import pair_series
 from curation.scanning.found_series import FolderScan
 from curation.scanning.scan import scan_folder
 from datasets.finding import Finding
+from tests.curation.support.protocols import MSTT
 from tests.curation.support.small_volumes import put_image, put_mask
 
 SILENT = (
@@ -135,7 +136,7 @@ def _scan_of(files: list[Written], folder: Path) -> tuple[FolderScan, dict[int, 
         (path for path in folder.rglob("*") if path.is_file()), key=lambda p: p.relative_to(folder).as_posix()
     )
     by_path = {folder / file.path: file for file in files}
-    return scan_folder(folder), {number: by_path[path] for number, path in enumerate(paths, start=1)}
+    return scan_folder(folder, protocol=MSTT), {number: by_path[path] for number, path in enumerate(paths, start=1)}
 
 
 def _named(findings: tuple[Finding, ...]) -> set[int]:
@@ -163,7 +164,7 @@ def test_no_two_people_are_one_patient_and_no_file_is_lost(files: list[Written])
         ]
         assert not lost
         assert len([path for found in scan.series for path in found.files]) == len({f.files[0] for f in scan.series})
-        for pair in pair_series(scan).pairs:
+        for pair in pair_series(scan, protocol=MSTT).pairs:
             assert len({by_path[choice.series.files[0]].person for choice in pair.choices}) == 1
 
 
@@ -177,7 +178,7 @@ def test_telling_names_make_a_case_each_with_their_masks(names: list[str], is_fl
     files = [file for name in names for file in _files("", name, layout, {"T1", "T2_fs"}, {"T2_seg"})]
     with tempfile.TemporaryDirectory() as home:
         scan, _ = _scan_of(files, Path(home))
-        pairing = pair_series(scan)
+        pairing = pair_series(scan, protocol=MSTT)
         assert scan.findings == ()
         assert len(pairing.pairs) == len(names)
         assert all(len(pair.masks) == 1 for pair in pairing.pairs)
@@ -207,7 +208,7 @@ def test_subjects_of_bids_are_patients_and_own_the_masks_of_their_sessions(
             files.append(Written(f"{derivatives}{folders}{start}{mask}.nii", person, is_mask=True))
     with tempfile.TemporaryDirectory() as home:
         scan, _ = _scan_of(files, Path(home))
-        pairing = pair_series(scan)
+        pairing = pair_series(scan, protocol=MSTT)
         assert scan.findings == ()
         assert len(scan.patient_keys) == len(subjects)
         by_path = {Path(home) / file.path: file.person for file in files}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 
-from curation.pairing.pairing import load_pair, pair_series
+from curation.pairing.pairing import load_images, pair_series
 from curation.scanning.scan import scan_folder
 from datasets.dicom_series.series import files_digest
 from datasets.files import sha256_of_bytes, sha256_of_file
@@ -16,6 +16,7 @@ from datasets.image.mask import Mask
 from datasets.image.volume import Grid
 from datasets.phantom.cohort import PhantomCase, write_phantom_cohort
 from datasets.study.case import SeriesRole, TissueType
+from tests.curation.support.protocols import MSTT
 from tests.curation.support.small_studies import GRID, pairing_of, write_nifti_case
 from tests.datasets.dicom_masks.test_segmentation import write_segmentation
 
@@ -33,10 +34,10 @@ def test_everything_names_its_source(cohort: tuple[Path, tuple[PhantomCase, ...]
     pair = pairing_of(cohort[0]).pairs[0]
     study = cohort[0] / "patient_0001" / "study"
     t1, t2 = (files_digest((study / name).iterdir()) for name in ("3_t1", "4_t2"))
-    assert (pair.t1.source_sha256, pair.t2.source_sha256) == (t1, t2)
+    assert (pair.chosen["t1"].source_sha256, pair.chosen["t2"].source_sha256) == (t1, t2)
     assert pair.source_sha256 == sha256_of_bytes(f"{t1}\n{t2}".encode())
     digest = sha256_of_file(study / "100_regions" / "regions.dcm")
-    assert load_pair(pair).mask_sources[SeriesRole.T2] == {"GTV_Mass": digest}
+    assert load_images(pair).mask_sources[SeriesRole.T2] == {"GTV_Mass": digest}
 
 
 def test_a_structure_set_of_another_series_is_left_out(
@@ -48,13 +49,13 @@ def test_a_structure_set_of_another_series_is_left_out(
     reference = dataset.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence[0].RTReferencedSeriesSequence[0]
     for contour in dataset.ROIContourSequence[0].ContourSequence:
         del contour.ContourImageSequence  # what a contour names counts before what the file lists
-    scout = next(found for found in scan_folder(folder).series if found.evidence.slice_count == 3)
+    scout = next(found for found in scan_folder(folder, protocol=MSTT).series if found.evidence.slice_count == 3)
     assert scout.dicom is not None
     for uid, code in ((scout.dicom.series_uid, "mask-of-other-series"), ("1.2.3", "mask-without-series")):
         reference.SeriesInstanceUID = uid
         dataset.save_as(regions)
-        (pair,) = pair_series(scan_folder(folder)).pairs
-        loaded = load_pair(pair)
+        (pair,) = pair_series(scan_folder(folder, protocol=MSTT), protocol=MSTT).pairs
+        loaded = load_images(pair)
         assert [finding.code for finding in loaded.findings] == [code]
         assert loaded.masks == {SeriesRole.T1: {}, SeriesRole.T2: {}}
 
@@ -66,7 +67,7 @@ def test_a_segmentation_lands_on_its_series(
 ) -> None:
     folder = Path(shutil.copytree(cohort[0] / "patient_0001", tmp_path / "studies"))
     (folder / "study" / "100_regions" / "regions.dcm").unlink()
-    t2 = next(found for found in scan_folder(folder).series if "T2" in found.evidence.series_description)
+    t2 = next(found for found in scan_folder(folder, protocol=MSTT).series if "T2" in found.evidence.series_description)
     region = np.zeros(t2.grid.shape, np.uint8)
     region[20:30, 20:30, 5:8] = 1
     path = write_segmentation(folder / "seg", {"Mass": region}, [dcmread(path) for path in t2.files])
@@ -76,8 +77,8 @@ def test_a_segmentation_lands_on_its_series(
         for group in (*dataset.SharedFunctionalGroupsSequence, *dataset.PerFrameFunctionalGroupsSequence):
             group.pop("DerivationImageSequence", None)
         dataset.save_as(path)
-    (pair,) = pair_series(scan_folder(folder)).pairs
-    loaded = load_pair(pair)
+    (pair,) = pair_series(scan_folder(folder, protocol=MSTT), protocol=MSTT).pairs
+    loaded = load_images(pair)
     assert [finding.code for finding in loaded.findings] == ([] if names_its_series else ["seg-by-position"])
     assert loaded.masks[SeriesRole.T1] == {}
     assert np.array_equal(loaded.masks[SeriesRole.T2]["Mass"].data, region)
@@ -89,8 +90,8 @@ def test_a_damaged_structure_set_is_left_out(cohort: tuple[Path, tuple[PhantomCa
     dataset = dcmread(regions)
     dataset.ROIContourSequence[0].ContourSequence[0].ContourGeometricType = "OPEN_PLANAR"
     dataset.save_as(regions)
-    (pair,) = pair_series(scan_folder(folder)).pairs
-    loaded = load_pair(pair)
+    (pair,) = pair_series(scan_folder(folder, protocol=MSTT), protocol=MSTT).pairs
+    loaded = load_images(pair)
     assert [(finding.level, finding.code) for finding in loaded.findings] == [(Level.ERROR, "contour-open")]
     assert loaded.volumes.keys() == {SeriesRole.T1, SeriesRole.T2}
 
@@ -106,19 +107,19 @@ def _two_labels(folder: Path) -> None:
 
 def test_nifti_pairs_and_masks_by_name(tmp_path: Path) -> None:
     _two_labels(tmp_path)
-    (pair,) = pair_series(scan_folder(tmp_path, label_values={1: "Tumour"})).pairs
-    loaded = load_pair(pair)
+    (pair,) = pair_series(scan_folder(tmp_path, label_values={1: "Tumour"}, protocol=MSTT), protocol=MSTT).pairs
+    loaded = load_images(pair)
     assert [finding.code for finding in loaded.findings] == ["mask-labels"]
     counts = {name: int(mask.data.sum()) for name, mask in loaded.masks[SeriesRole.T1].items()}
     assert counts == {"Tumour": 4, "Tumour (2)": 4, "label 2": 1}
-    assert pair.tissue_type is TissueType.UNKNOWN
+    assert pair.tissue_type == TissueType.UNKNOWN
 
 
 def test_values_of_which_nobody_said_what_they_mean_are_asked_about(tmp_path: Path) -> None:
     """The smallest value used to be the tumour, in each file anew."""
     _two_labels(tmp_path)
     (pair,) = pairing_of(tmp_path).pairs
-    loaded = load_pair(pair)
+    loaded = load_images(pair)
     assert [finding.code for finding in loaded.findings] == ["mask-values-unclear"] * 2
     assert loaded.masks == {SeriesRole.T1: {}, SeriesRole.T2: {}}
 
@@ -133,7 +134,7 @@ def test_a_mask_counted_from_another_corner_or_cropped_lands_on_its_voxels(tmp_p
     part = labels[low:, ::-1, low:]
     shape = (part.shape[0], part.shape[1], part.shape[2])
     write_nifti_case(tmp_path, {"t1_mask.nii.gz": Mask(np.ascontiguousarray(part), Grid(shape, affine))})
-    loaded = load_pair(pairing_of(tmp_path).pairs[0])
+    loaded = load_images(pairing_of(tmp_path).pairs[0])
     assert [finding.code for finding in loaded.findings] == (["grid-box"] if low else [])
     assert np.array_equal(loaded.masks[SeriesRole.T1]["Tumour"].data, labels)
 
@@ -142,14 +143,14 @@ def test_a_mask_beside_its_image_is_left_out_with_how_far_and_which_way(tmp_path
     affine = GRID.affine.copy()
     affine[2, 3] -= 3.2
     write_nifti_case(tmp_path, {"t1_mask.nii.gz": Mask(np.ones(GRID.shape, np.uint8), Grid(GRID.shape, affine))})
-    (finding,) = load_pair(pairing_of(tmp_path).pairs[0]).findings
+    (finding,) = load_images(pairing_of(tmp_path).pairs[0]).findings
     assert finding.code == "mask-grid"
     assert "3.2 mm towards the feet" in finding.message
 
 
 def test_a_nifti_mask_on_another_grid_is_left_out(tmp_path: Path) -> None:
     write_nifti_case(tmp_path, {"t2_fs_mask.nii.gz": Mask(np.ones(GRID.shape, np.uint8), GRID)})
-    loaded = load_pair(pairing_of(tmp_path).pairs[0])
+    loaded = load_images(pairing_of(tmp_path).pairs[0])
     (finding,) = loaded.findings
     assert (finding.code, finding.subject) == ("mask-grid", "patient 1 (first file: 1), file 3")
     assert "0.5 x 0.5 x 4 mm" in finding.message

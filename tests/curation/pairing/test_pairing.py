@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from curation.pairing.pairing import load_pair, pair_series
+from curation.pairing.pairing import load_images, pair_series
 from curation.scanning.scan import scan_folder
 from datasets.dicom.file import without_warnings
 from datasets.finding import Level
 from datasets.phantom.cohort import PhantomCase, write_phantom_cohort
 from datasets.study.case import SeriesRole
+from tests.curation.support.protocols import MSTT
 from tests.curation.support.small_studies import (
     CANARY,
     T1,
@@ -47,7 +48,7 @@ def test_phantom_patients_become_pairs(cohort: tuple[Path, tuple[PhantomCase, ..
             case.tissue_type,
             case.anatomical_site,
         )
-        loaded = load_pair(pair)
+        loaded = load_images(pair)
         assert loaded.findings == ()
         assert loaded.volumes[SeriesRole.T1].grid.shape == (160, 160, 20)
         assert loaded.masks[SeriesRole.T1] == {}
@@ -94,14 +95,22 @@ def test_the_better_series_wins_and_the_runner_up_is_written_down(tmp_path: Path
     write(tmp_path, T2)
     write(tmp_path, replace(T2, description="AX T2", scan_options=""))
     (pair,) = pairing_of(tmp_path).pairs
-    assert (pair.t1.score, pair.t1.runner_up_score, pair.t1.lead) == (8, -12, 20)
-    assert (pair.t2.score, pair.t2.runner_up_score, pair.t2.lead) == (11, -12, 23)
-    assert pair.t1.reasons[-2:] == ("TR 550 ms and TE 12 ms: T1-weighted (+4)", "the description says T1 (+1)")
-    assert "contrast-enhanced (-20)" in pair.t1.runner_up_reasons
-    assert "nothing says that fat is suppressed (-20)" in pair.t2.runner_up_reasons
-    assert "fat-suppressed: scan options FS (+3)" in pair.t2.reasons
-    references = {found.reference for found in scan_folder(tmp_path).series}
-    chosen = {pair.t1.series.reference, pair.t2.series.reference, pair.t1.runner_up, pair.t2.runner_up}
+    assert (pair.chosen["t1"].score, pair.chosen["t1"].runner_up_score, pair.chosen["t1"].lead) == (8, -12, 20)
+    assert (pair.chosen["t2"].score, pair.chosen["t2"].runner_up_score, pair.chosen["t2"].lead) == (11, -12, 23)
+    assert pair.chosen["t1"].reasons[-2:] == (
+        "TR 550 ms and TE 12 ms: T1-weighted (+4)",
+        "the description says T1 (+1)",
+    )
+    assert "contrast-enhanced (-20)" in pair.chosen["t1"].runner_up_reasons
+    assert "nothing says that fat is suppressed (-20)" in pair.chosen["t2"].runner_up_reasons
+    assert "fat-suppressed: scan options FS (+3)" in pair.chosen["t2"].reasons
+    references = {found.reference for found in scan_folder(tmp_path, protocol=MSTT).series}
+    chosen = {
+        pair.chosen["t1"].series.reference,
+        pair.chosen["t2"].series.reference,
+        pair.chosen["t1"].runner_up,
+        pair.chosen["t2"].runner_up,
+    }
     assert chosen == references
     assert pair.findings == ()
 
@@ -116,7 +125,7 @@ def test_a_nifti_file_named_t2_is_taken_with_a_warning(tmp_path: Path) -> None:
 def test_mixed_patients_are_kept_apart(tmp_path: Path) -> None:
     write(tmp_path, T1, patient="CANARY-1")
     write(tmp_path, T2, patient="CANARY-2")
-    pairing = pair_series(scan_folder(tmp_path))
+    pairing = pair_series(scan_folder(tmp_path, protocol=MSTT), protocol=MSTT)
     assert pairing.pairs == ()
     assert codes(pairing) == ["no-t2", "no-t1"]
 
@@ -130,9 +139,9 @@ def test_the_canary_is_in_no_log(
         edit(write(tmp_path, T1, visit="2"), lambda dataset: setattr(dataset, "FrameOfReferenceUID", CANARY))
     with caplog.at_level(logging.DEBUG), warnings.catch_warnings():
         warnings.simplefilter("error")
-        scan = scan_folder(tmp_path)
+        scan = scan_folder(tmp_path, protocol=MSTT)
         loaded = [found.read() for found in scan.series]
-        pairing = pair_series(scan)
+        pairing = pair_series(scan, protocol=MSTT)
     assert len(loaded) == 3
     assert "Nightingale" not in repr(scan) + repr(pairing)
     assert "Nightingale" not in caplog.text + "".join(capfd.readouterr())
@@ -141,17 +150,17 @@ def test_the_canary_is_in_no_log(
 @pytest.mark.slow
 @pytest.mark.skipif(not STS.is_dir(), reason="the sarcoma data are not beside the checkout")
 def test_the_real_pair_is_chosen_by_its_text() -> None:
-    pairing = pair_series(scan_folder(STS))
+    pairing = pair_series(scan_folder(STS, protocol=MSTT), protocol=MSTT)
     (pair,) = pairing.pairs
     assert codes(pairing) == ["no-t2", "no-t2"]  # two patients have a T1 only
-    assert pair.t1.reasons == ("axial (+2)", "40 slices (+1)", "the description says T1 (+3)")
-    assert pair.t2.reasons == (
+    assert pair.chosen["t1"].reasons == ("axial (+2)", "40 slices (+1)", "the description says T1 (+3)")
+    assert pair.chosen["t2"].reasons == (
         "axial (+2)",
         "40 slices (+1)",
         "the description says T2 (+3)",
         "fat-suppressed: the description says so (+3)",
     )
-    loaded = load_pair(pair)
+    loaded = load_images(pair)
     assert loaded.findings == ()
     assert [volume.grid.shape for volume in loaded.volumes.values()] == [(512, 512, 40), (384, 384, 40)]
     for regions in loaded.masks.values():

@@ -8,6 +8,7 @@ from curation.pairing.pairing import pair_series
 from curation.scanning.scan import scan_folder
 from datasets.finding import Level
 from datasets.study.case import SeriesRole
+from tests.curation.support.protocols import MSTT
 from tests.curation.support.small_studies import (
     T1,
     T2,
@@ -24,14 +25,18 @@ def test_a_person_decides_a_tie_for_good(tmp_path: Path) -> None:
     for protocol in (T1, again, T2):
         write(tmp_path, protocol)
     reference = references(tmp_path)[again.description]
-    pairing = pair_series(scan_folder(tmp_path), choices={"CANARY-1": {SeriesRole.T1: reference}, "nobody": {}})
+    pairing = pair_series(
+        scan_folder(tmp_path, protocol=MSTT),
+        choices={"CANARY-1": {SeriesRole.T1: reference}, "nobody": {}},
+        protocol=MSTT,
+    )
     (pair,) = pairing.pairs
     assert pairing.findings == ()
-    assert pair.t1.series.evidence.series_description == again.description
-    assert (pair.t1.is_by_person, pair.t2.is_by_person) == (True, False)
-    assert pair.t1.reasons[0] == "chosen by a person"
-    assert pair.t1.as_dict()["chosen_by"] == "person"
-    assert pair.t1.runner_up == references(tmp_path)[T1.description]
+    assert pair.chosen["t1"].series.evidence.series_description == again.description
+    assert (pair.chosen["t1"].is_by_person, pair.chosen["t2"].is_by_person) == (True, False)
+    assert pair.chosen["t1"].reasons[0] == "chosen by a person"
+    assert pair.chosen["t1"].as_dict()["chosen_by"] == "person"
+    assert pair.chosen["t1"].runner_up == references(tmp_path)[T1.description]
 
 
 def test_a_person_may_choose_what_the_rules_refuse_but_no_unsound_stack(tmp_path: Path) -> None:
@@ -40,17 +45,19 @@ def test_a_person_may_choose_what_the_rules_refuse_but_no_unsound_stack(tmp_path
     home = write(tmp_path, enhanced)
     edit(home, lambda dataset: setattr(dataset, "ContrastBolusAgent", "Gadovist"))
     choices = {"CANARY-1": {SeriesRole.T1: references(tmp_path)[enhanced.description]}}
-    (pair,) = pair_series(scan_folder(tmp_path), choices=choices).pairs
+    (pair,) = pair_series(scan_folder(tmp_path, protocol=MSTT), choices=choices, protocol=MSTT).pairs
     assert [finding.code for finding in pair.findings] == ["t1-contrast-enhanced"]
     (home / "IM0004.dcm").unlink()
-    pairing = pair_series(scan_folder(tmp_path), choices=choices)
+    pairing = pair_series(scan_folder(tmp_path, protocol=MSTT), choices=choices, protocol=MSTT)
     assert (pairing.pairs, codes(pairing)) == ((), ["series-missing-slices"])
 
 
 def test_a_choice_that_is_not_there_is_told(tmp_path: Path) -> None:
     write(tmp_path, T1)
     write(tmp_path, T2)
-    pairing = pair_series(scan_folder(tmp_path), choices={"CANARY-1": {SeriesRole.T2: "0123456789"}})
+    pairing = pair_series(
+        scan_folder(tmp_path, protocol=MSTT), choices={"CANARY-1": {SeriesRole.T2: "0123456789"}}, protocol=MSTT
+    )
     assert (pairing.pairs, codes(pairing)) == ((), ["choice-absent"])
 
 
@@ -58,7 +65,9 @@ def test_one_series_chosen_for_both_roles_is_asked_about(tmp_path: Path) -> None
     write(tmp_path, T1)
     write(tmp_path, T2)
     reference = references(tmp_path)[T1.description]
-    pairing = pair_series(scan_folder(tmp_path), choices={"CANARY-1": dict.fromkeys(SeriesRole, reference)})
+    pairing = pair_series(
+        scan_folder(tmp_path, protocol=MSTT), choices={"CANARY-1": dict.fromkeys(SeriesRole, reference)}, protocol=MSTT
+    )
     assert (pairing.pairs, codes(pairing)) == ((), ["ambiguous-series"])
 
 
@@ -88,5 +97,7 @@ def test_a_t2_without_fat_suppression_is_asked_about_and_taken_when_a_person_say
     assert (pairing.pairs, codes(pairing)) == ((), ["t2-not-fat-suppressed"])
     reference = references(tmp_path)[plain.description]
     assert reference in pairing.findings[0].message
-    (pair,) = pair_series(scan_folder(tmp_path), choices={"CANARY-1": {SeriesRole.T2: reference}}).pairs
+    (pair,) = pair_series(
+        scan_folder(tmp_path, protocol=MSTT), choices={"CANARY-1": {SeriesRole.T2: reference}}, protocol=MSTT
+    ).pairs
     assert [(finding.level, finding.code) for finding in pair.findings] == [(Level.WARNING, "t2-not-fat-suppressed")]

@@ -9,13 +9,14 @@ import pytest
 from pydicom import Dataset
 
 from curation.pairing.body_places import other_region, regions_of
-from curation.pairing.masks import load_pair
+from curation.pairing.masks import load_images
 from curation.pairing.pairing import pair_series
 from curation.scanning.scan import scan_folder
 from datasets.dicom.evidence import SeriesEvidence
 from datasets.errors import RejectedInput
 from datasets.formats.nifti import write_volume
 from datasets.image.volume import Grid, Volume
+from tests.curation.support.protocols import MSTT
 from tests.curation.support.small_studies import GRID, T1, T2, codes, edit, pairing_of, write
 
 
@@ -99,7 +100,7 @@ def test_the_same_voxels_in_two_files_are_no_case(tmp_path: Path) -> None:
     write_volume(tmp_path / "case" / "t1.nii.gz", Volume(data, GRID))
     uncompressed = gzip.decompress((tmp_path / "case" / "t1.nii.gz").read_bytes())
     (tmp_path / "case" / "t2_fs.nii").write_bytes(uncompressed)
-    (pair,) = pair_series(scan_folder(tmp_path)).pairs
+    (pair,) = pair_series(scan_folder(tmp_path, protocol=MSTT), protocol=MSTT).pairs
     with pytest.raises(RejectedInput, match="same voxels") as caught:
-        load_pair(pair)
+        load_images(pair)
     assert caught.value.code == "series-identical"

@@ -12,6 +12,7 @@ from curation.scanning.scan import scan_folder
 from datasets.image.volume import Grid
 from datasets.phantom.scanner import Protocol
 from datasets.study.case import SeriesRole
+from tests.curation.support.protocols import MSTT
 from tests.curation.support.small_studies import GRID, T1, T2, codes, edit, pairing_of, references, write
 
 
@@ -47,7 +48,7 @@ def test_one_study_is_preferred_and_two_are_told(tmp_path: Path) -> None:
     write(tmp_path, T2, visit="1")
     write(tmp_path, T1, visit="2")
     (pair,) = pairing_of(tmp_path).pairs
-    assert pair.t1.series.study_key == pair.t2.series.study_key
+    assert pair.chosen["t1"].series.study_key == pair.chosen["t2"].series.study_key
     shutil.rmtree(tmp_path / "CANARY-1" / "1" / "AX_T1")
     (pair,) = pairing_of(tmp_path).pairs
     assert [finding.code for finding in pair.findings] == ["different-studies"]
@@ -72,7 +73,7 @@ def test_two_that_show_different_parts_of_the_body_are_no_pair(tmp_path: Path) -
     chosen = {
         role: references(tmp_path)[protocol.description] for role, protocol in zip(SeriesRole, (T1, T2), strict=True)
     }
-    (pair,) = pair_series(scan_folder(tmp_path), choices={"CANARY-1": chosen}).pairs
+    (pair,) = pair_series(scan_folder(tmp_path, protocol=MSTT), choices={"CANARY-1": chosen}, protocol=MSTT).pairs
     assert [finding.code for finding in pair.findings] == ["no-overlap"]
 
 
@@ -82,7 +83,7 @@ def test_of_two_stations_the_one_with_both_is_taken(tmp_path: Path) -> None:
     write(tmp_path, replace(T1, description="AX T1 distal"), grid=Grid(GRID.shape, station))
     write(tmp_path, T2)
     (pair,) = pairing_of(tmp_path).pairs
-    assert pair.t1.series.evidence.series_description == "AX T1"
+    assert pair.chosen["t1"].series.evidence.series_description == "AX T1"
 
 
 def test_a_stack_through_a_part_is_set_aside_for_one_through_all(tmp_path: Path) -> None:
@@ -91,10 +92,10 @@ def test_a_stack_through_a_part_is_set_aside_for_one_through_all(tmp_path: Path)
     write(tmp_path, T1)
     write(tmp_path, T2)
     (pair,) = pairing_of(tmp_path).pairs
-    assert pair.t1.series.evidence.series_description == "AX T1"
-    assert "covers its partner's slices (+8)" in pair.t1.reasons
-    assert pair.t1.lead is not None
-    assert pair.t1.lead >= MARGIN
+    assert pair.chosen["t1"].series.evidence.series_description == "AX T1"
+    assert "covers its partner's slices (+8)" in pair.chosen["t1"].reasons
+    assert pair.chosen["t1"].lead is not None
+    assert pair.chosen["t1"].lead >= MARGIN
 
 
 def test_of_two_reconstructions_of_one_measurement_the_corrected_is_taken(tmp_path: Path) -> None:
@@ -105,8 +106,8 @@ def test_of_two_reconstructions_of_one_measurement_the_corrected_is_taken(tmp_pa
     home = tmp_path / "CANARY-1" / "1" / "AX_T1"
     edit(home, lambda dataset: setattr(dataset, "ImageType", ["ORIGINAL", "PRIMARY", "M", "DIS2D"]))
     (pair,) = pairing_of(tmp_path).pairs
-    assert pair.t1.series.evidence.series_description == "AX T1"
-    assert "uncorrected beside the same measurement corrected (-8)" in pair.t1.runner_up_reasons
+    assert pair.chosen["t1"].series.evidence.series_description == "AX T1"
+    assert "uncorrected beside the same measurement corrected (-8)" in pair.chosen["t1"].runner_up_reasons
 
 
 def test_a_repeat_that_was_broken_off_stands_back(tmp_path: Path) -> None:
@@ -115,5 +116,5 @@ def test_a_repeat_that_was_broken_off_stands_back(tmp_path: Path) -> None:
     write(tmp_path, T1)
     write(tmp_path, T2)
     (pair,) = pairing_of(tmp_path).pairs
-    assert pair.t1.series.evidence.slice_count == 12
-    assert "covers a part of what another with the same pixels covers (-8)" in pair.t1.runner_up_reasons
+    assert pair.chosen["t1"].series.evidence.slice_count == 12
+    assert "covers a part of what another with the same pixels covers (-8)" in pair.chosen["t1"].runner_up_reasons

@@ -9,6 +9,7 @@ from curation.pairing.pairing import pair_series
 from curation.scanning.scan import scan_folder
 from datasets.dicom.person import Person, person_of
 from datasets.study.case import SeriesRole
+from tests.curation.support.protocols import MSTT
 from tests.curation.support.small_studies import T1, T2, codes, edit, pairing_of, references, write
 
 pytestmark = pytest.mark.slow
@@ -28,7 +29,7 @@ def test_two_persons_of_one_id_are_not_paired(tmp_path: Path, field: str, value:
     pairing = pairing_of(tmp_path)
     assert pairing.pairs == ()
     assert codes(pairing) == ["patients-mixed"]
-    assert len(value) == 1 or value not in repr(scan_folder(tmp_path)) + pairing.findings[0].message
+    assert len(value) == 1 or value not in repr(scan_folder(tmp_path, protocol=MSTT)) + pairing.findings[0].message
     assert pairing.patients[0].is_question
 
 
@@ -80,7 +81,7 @@ def test_several_studies_of_a_placeholder_are_asked_about(tmp_path: Path, patien
     assert codes(pairing_of(tmp_path)) == ["patient-id-placeholder"]
     found = references(tmp_path)
     chosen = {SeriesRole.T1: found[T1.description], SeriesRole.T2: found[T2.description]}
-    assert len(pair_series(scan_folder(tmp_path), choices={patient: chosen}).pairs) == 1
+    assert len(pair_series(scan_folder(tmp_path, protocol=MSTT), choices={patient: chosen}, protocol=MSTT).pairs) == 1
 
 
 def test_one_study_of_a_placeholder_is_paired(tmp_path: Path) -> None:
@@ -95,7 +96,7 @@ def test_a_choice_of_both_series_of_one_person_stands_and_of_two_does_not(tmp_pa
     write(tmp_path, T2)
     edit(write(tmp_path, second), lambda dataset: setattr(dataset, "PatientSex", "F"))
     found = references(tmp_path)
-    scan = scan_folder(tmp_path)
+    scan = scan_folder(tmp_path, protocol=MSTT)
     for t1, count in ((T1, 1), (second, 0)):
         chosen = {SeriesRole.T1: found[t1.description], SeriesRole.T2: found[T2.description]}
-        assert len(pair_series(scan, choices={"CANARY-1": chosen}).pairs) == count
+        assert len(pair_series(scan, choices={"CANARY-1": chosen}, protocol=MSTT).pairs) == count

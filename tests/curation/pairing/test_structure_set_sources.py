@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 
-from curation.pairing.pairing import LoadedPair, load_pair, pair_series
+from curation.pairing.pairing import LoadedImages, load_images, pair_series
 from curation.scanning.scan import scan_folder
 from datasets.dicom_masks.rtstruct_writing import write_rtstruct
 from datasets.dicom_series.series import DicomSeries, series_grid
@@ -16,6 +16,7 @@ from datasets.finding import Level
 from datasets.image.mask import Mask
 from datasets.phantom.cohort import write_phantom_cohort
 from datasets.study.case import SeriesRole
+from tests.curation.support.protocols import MSTT
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +32,14 @@ def study(cohort: Path, tmp_path: Path) -> Path:
 
 
 def _series(study: Path) -> dict[SeriesRole, DicomSeries]:
-    (pair,) = pair_series(scan_folder(study)).pairs
-    found = {role: choice.series.dicom for role, choice in pair.by_role.items()}
+    (pair,) = pair_series(scan_folder(study, protocol=MSTT), protocol=MSTT).pairs
+    found = {role: choice.series.dicom for role, choice in pair.chosen.items()}
     return {role: series for role, series in found.items() if series is not None}
 
 
-def _load(study: Path) -> LoadedPair:
-    (pair,) = pair_series(scan_folder(study)).pairs
-    return load_pair(pair)
+def _load(study: Path) -> LoadedImages:
+    (pair,) = pair_series(scan_folder(study, protocol=MSTT), protocol=MSTT).pairs
+    return load_images(pair)
 
 
 def _regions(study: Path) -> Path:
@@ -164,6 +165,6 @@ def test_a_structure_set_under_another_patient_id_is_named_and_makes_no_patient(
             _forget_images(dataset)
 
     _edit(_regions(study), change)
-    scan = scan_folder(study)
+    scan = scan_folder(study, protocol=MSTT)
     assert ([finding.code for finding in scan.findings], scan.masks) == (["mask-of-other-patient"], ())
-    assert len(scan.patient_keys) == len(pair_series(scan).pairs) == 1
+    assert len(scan.patient_keys) == len(pair_series(scan, protocol=MSTT).pairs) == 1

@@ -5,6 +5,7 @@ import pytest
 
 from curation.registration.body import body_mask
 from curation.registration.search_images import SearchImages, search_image
+from curation.registration.source_image import SourceImage
 from datasets.image.volume import Grid, Volume
 from tests.curation.registration.test_register import pair
 
@@ -40,7 +41,7 @@ def test_levels_are_no_finer_than_asked_for_and_cover_the_same_place() -> None:
     ends = (np.array([-0.5, -0.5, -0.5]), np.array(t2.grid.shape) - 0.5, np.array(image.grid.shape) - 0.5)
     np.testing.assert_allclose(image.grid.to_world(ends[0]), t2.grid.to_world(ends[0]), atol=1e-6)
     np.testing.assert_allclose(image.grid.to_world(ends[2]), t2.grid.to_world(ends[1]), atol=1e-6)
-    images = SearchImages(t1, t2)
+    images = SearchImages(SourceImage(t1), SourceImage(t2))
     assert images.at(4.0)[1] is images.at(4.0)[1]
     shifted = np.eye(4)
     shifted[:3, 3] = (3.0, 4.0, 0.0)

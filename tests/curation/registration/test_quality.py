@@ -9,11 +9,10 @@ import pytest
 from benchmarks.registration.recovery import RIGHT, held, measured, pairs_of, patients, table
 from curation.registration.motion_search import RegistrationSettings, SearchLevel
 from curation.registration.quality import Check, Limits, RegistrationQuality, Verdict
-from curation.registration.register import register
 from datasets.image.volume import Volume
 from datasets.phantom.anatomy import draw_anatomy
 from datasets.study.case import TissueType
-from tests.curation.registration.test_register import T1_GRID, elsewhere, pair, turned
+from tests.curation.registration.test_register import T1_GRID, elsewhere, pair, registered, turned
 from tests.data import STS_NIFTI, require
 
 QUICK = RegistrationSettings(levels=(SearchLevel(5.0, 80), SearchLevel(2.5, 40)), affine_levels=())
@@ -52,7 +51,7 @@ def test_limits_say_what_a_value_is_worth(limits: Limits, value: float, verdict:
 @pytest.mark.slow
 def test_a_sound_pair_is_accepted_and_says_why() -> None:
     t1, t2 = pair()
-    quality = register(elsewhere(t1, turned((0, 0, 5), (4, 3, -5))), t2, settings=QUICK).quality
+    quality = registered(elsewhere(t1, turned((0, 0, 5), (4, 3, -5))), t2, settings=QUICK).quality
     assert quality.verdict is Verdict.ACCEPT, [one for one in quality.checks if one.verdict != "accept"]
     assert len({one.code for one in quality.checks}) == len(quality.checks) >= 9
     assert all(one.message.endswith(".") and np.isfinite(one.value) for one in quality.checks)
@@ -75,17 +74,17 @@ def another_limb() -> Volume:
     ],
 )
 def test_a_t1_of_something_else_is_doubted(wrong: str, t1: Volume) -> None:
-    quality = register(t1, pair()[1], settings=QUICK).quality
+    quality = registered(t1, pair()[1], settings=QUICK).quality
     assert quality.verdict is not Verdict.ACCEPT, wrong
 
 
 @pytest.mark.slow
 def test_far_motions_and_lost_fields_of_view_are_doubted() -> None:
     t1, t2 = pair()
-    far = register(elsewhere(t1, turned((0, 0, 24), (5, 0, 0))), t2, settings=QUICK).quality
+    far = registered(elsewhere(t1, turned((0, 0, 24), (5, 0, 0))), t2, settings=QUICK).quality
     assert {one.code for one in far.checks if one.verdict != "accept"} >= {"rotation"}
     grid = replace(T1_GRID, shape=(80, 76, 9))
-    half = register(Volume(np.ascontiguousarray(t1.data[:, :, :9]), grid), t2, settings=QUICK).quality
+    half = registered(Volume(np.ascontiguousarray(t1.data[:, :, :9]), grid), t2, settings=QUICK).quality
     assert {one.code for one in half.checks if one.verdict != "accept"} >= {"field-of-view"}
 
 

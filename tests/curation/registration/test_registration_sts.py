@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_erosion, distance_transform_edt
 
-from curation.registration.register import register
 from datasets.dicom.header import read_header
 from datasets.dicom_masks.rtstruct import read_structure_set
 from datasets.dicom_series.series import DicomSeries, group_series, read_series
 from datasets.image.mask import Mask
 from datasets.image.resample import resample_mask
 from datasets.image.volume import Grid, Volume
+from tests.curation.registration.test_register import registered
 from tests.data import STS_DICOM, require
 
 TUMOUR_NAME = "GTV_Mass"
@@ -82,7 +82,7 @@ def test_a_known_motion_of_a_real_patient_is_undone(tell_figure: Callable[[str],
     aligned = read_sequence(folder / "MR_T1")
     motion = known_motion(aligned.volume.grid)
     t1 = moved(aligned, motion)
-    found = register(t1.volume, t2.volume)
+    found = registered(t1.volume, t2.volume)
     own, spacing = t2.tumour.foreground, t2.tumour.grid.spacing
     figures = {}
     for name, source, transform in (
@@ -99,4 +99,4 @@ def test_a_known_motion_of_a_real_patient_is_undone(tell_figure: Callable[[str],
     assert figures["after"][0] >= 0.97
     assert figures["after"][1] < figures["before"][1] / 5
     assert found.motion.rotation_degrees == pytest.approx(9.7, abs=0.5)
-    assert found.t2.grid.shape == (384, 384, 40)
+    assert found.still.grid.shape == (384, 384, 40)

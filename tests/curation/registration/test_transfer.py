@@ -8,12 +8,12 @@ from scipy.ndimage import map_coordinates
 
 from curation.registration.deformation import Deformation, read_deformation, write_deformation
 from curation.registration.motion_search import RegistrationSettings, SearchLevel
-from curation.registration.register import DEFORMATION_FILE, place_series, placement_of, register
+from curation.registration.register import DEFORMATION_FILE, place_series, placement_of
+from curation.registration.source_image import SourceImage
 from curation.registration.transfer import CASE, Placement, transfer_mask
 from datasets.errors import RejectedInput
 from datasets.image.mask import Mask
 from datasets.image.volume import Grid
-from datasets.study.case import SeriesRole
 from tests.curation.registration.test_register import (
     T1_GRID,
     T2_GRID,
@@ -22,6 +22,7 @@ from tests.curation.registration.test_register import (
     elsewhere,
     painted,
     pair,
+    registered,
     tumour,
     turned,
 )
@@ -56,9 +57,9 @@ def test_a_tumour_drawn_on_t1_is_found_on_a_third_series() -> None:
     """Two registrations with T2, none between the two series that the mask travels between."""
     motion = turned((0, 2, 6), (5, -4, 3))
     t1, t2 = pair()
-    first = register(elsewhere(t1, motion), t2, settings=QUICK)
+    first = registered(elsewhere(t1, motion), t2, settings=QUICK)
     third_motion = turned((3, 0, -4), (-6, 2, 4))
-    placed, quality = place_series(painted(CORONAL, "t1", motion=third_motion), t2, settings=QUICK)
+    placed, quality = place_series(painted(CORONAL, "t1", motion=third_motion), SourceImage(t2), settings=QUICK)
     assert quality.verdict != "reject"
     drawn = Mask(tumour(T1_GRID).astype(np.uint8), Grid(T1_GRID.shape, motion @ T1_GRID.affine))
     found = transfer_mask(drawn, source=first.placement, target=placed, grid=CORONAL).foreground
@@ -100,7 +101,7 @@ def test_a_deformation_is_found_kept_and_read_again(tmp_path: Path) -> None:
     settings = RegistrationSettings(
         levels=(SearchLevel(5.0, 60), SearchLevel(2.5, 40)), affine_levels=(), motion="deformable"
     )
-    found = register(bent, t2, settings=settings)
+    found = registered(bent, t2, settings=settings)
     assert found.deformation is not None
     limb = ball(T2_GRID, radius_mm=40.0, centre=(0, 0, 0))
     points = T2_GRID.to_world(np.argwhere(limb.foreground)[::7])
@@ -109,16 +110,16 @@ def test_a_deformation_is_found_kept_and_read_again(tmp_path: Path) -> None:
         for place in (Placement(found.transform), found.placement)
     )
     assert with_it < 0.8 * without
-    again = register(bent, t2, settings=settings)
+    again = registered(bent, t2, settings=settings)
     np.testing.assert_array_equal(again.deformation.forward, found.deformation.forward)
     assert found.deformation.smallest_volume_change > 0
     record = found.as_record()
     write_deformation(tmp_path / DEFORMATION_FILE, found.deformation)
-    stored = placement_of(record, SeriesRole.T1, folder=tmp_path)
+    stored = placement_of(record, folder=tmp_path)
     np.testing.assert_allclose(stored.deformation.forward, found.deformation.forward)
     (tmp_path / DEFORMATION_FILE).write_bytes(b"something else")
     with pytest.raises(RejectedInput) as caught:
-        placement_of(record, SeriesRole.T1, folder=tmp_path)
+        placement_of(record, folder=tmp_path)
     assert caught.value.code == "deformation-changed"
     with pytest.raises(RejectedInput) as caught:
         read_deformation(tmp_path / DEFORMATION_FILE)

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from curation.pairing.pairing import load_pair, pair_series
+from curation.pairing.pairing import load_images, pair_series
 from curation.scanning.scan import scan_folder
 from datasets.dicom.file import without_warnings
 from datasets.errors import RejectedInput
 from datasets.finding import Finding, Level
 from datasets.phantom.cohort import write_phantom_cohort
 from tests.curation.support.bad_folders import BAD_FOLDERS, BAD_PATIENT, BOMBS, BadFolder
+from tests.curation.support.protocols import MSTT
 from tests.datasets.support.bad_inputs import CANARY
 
 MOST_SECONDS = 5.0
@@ -50,14 +51,14 @@ def sound_seconds(sound: Path) -> float:
 
 def ingest(folder: Path) -> tuple[set[str], list[str]]:
     """Scans, pairs and loads a folder as ingest does; every code that was said, and the patients that loaded."""
-    scan = scan_folder(folder)
-    pairing = pair_series(scan)
+    scan = scan_folder(folder, protocol=MSTT)
+    pairing = pair_series(scan, protocol=MSTT)
     findings = [*scan.findings, *pairing.findings]
     codes = {code for patient in pairing.patients for one in patient.considered for code in one.left_out}
     loaded = []
     for pair in pairing.pairs:
         try:
-            voxels = load_pair(pair)
+            voxels = load_images(pair)
         except RejectedInput as error:
             findings.append(Finding(Level.ERROR, error.code, error.message, error.remedy))
             continue
@@ -107,6 +108,7 @@ import re, resource, sys
 from pathlib import Path
 from datasets.dicom_pixels.decoding import end_decoding
 from tests.curation.scanning.test_bad_inputs import ingest
+from tests.curation.support.protocols import MSTT
 def peak():  # getrusage's figure for this process begins with what its parent had
     return int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
 small, folders = int(sys.argv[1]), [Path(folder) for folder in sys.argv[2:]]

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from curation.scanning.case_table import CaseDescription, read_case_table
 from curation.scanning.table_files import named_paths
 from datasets.study.case import SeriesRole, TissueType
+from tests.curation.support.protocols import MSTT
 
 
 def _table(folder: Path, content: bytes) -> tuple[dict[str, CaseDescription], list[str]]:
     (folder / "cases.csv").write_bytes(content)
-    table = read_case_table(folder)
+    table = read_case_table(folder, protocol=MSTT)
     shown = " ".join(map(str, table.findings)) + repr(table)
     assert "Nightingale" not in shown
     rows = {patient: description for patient, (_, description) in table.rows.items()}
@@ -23,7 +24,7 @@ def _table(folder: Path, content: bytes) -> tuple[dict[str, CaseDescription], li
 
 
 def test_no_table_is_an_empty_one(tmp_path: Path) -> None:
-    assert not read_case_table(tmp_path).rows
+    assert not read_case_table(tmp_path, protocol=MSTT).rows
 
 
 @pytest.mark.parametrize(
@@ -42,16 +43,16 @@ def test_spreadsheets(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize("name", ["Cases.csv", "CASES.CSV", "cases.CSV"])
 def test_the_tables_name_in_other_capitals(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("patient_id,tissue_type\nA,fat\n")
-    assert list(read_case_table(tmp_path).rows) == ["A"]
+    assert list(read_case_table(tmp_path, protocol=MSTT).rows) == ["A"]
     (tmp_path / "cAses.csv").write_text("patient_id,tissue_type\nB,fat\n")
-    assert [finding.code for finding in read_case_table(tmp_path).findings] == ["table-unreadable"]
+    assert [finding.code for finding in read_case_table(tmp_path, protocol=MSTT).findings] == ["table-unreadable"]
     (tmp_path / "cases.csv").write_text("patient_id,tissue_type\nC,fat\n")
-    assert list(read_case_table(tmp_path).rows) == ["C"]
+    assert list(read_case_table(tmp_path, protocol=MSTT).rows) == ["C"]
 
 
 def test_a_misspelt_column_is_said(tmp_path: Path) -> None:
     rows, findings = _table(tmp_path, b"Patient ID,Tissue Typ\nA,fat\n")
-    assert rows["A"].tissue_type is TissueType.UNKNOWN
+    assert rows["A"].tissue_type == TissueType.UNKNOWN
     assert findings == ["table-columns-other: cases.csv"]
 
 
@@ -65,14 +66,14 @@ def test_a_path_as_another_system_writes_it_is_that_file(tmp_path: Path, path: s
     for written in (path, path.upper(), f".{stroke}{path}"):
         text = normalize(form, written.replace("/", stroke))
         (tmp_path / "cases.csv").write_text(f"patient_id,t1\nA,{text}\n", encoding="utf-8")
-        found = named_paths(read_case_table(tmp_path), [normalize("NFD", each) for each in PATHS])
+        found = named_paths(read_case_table(tmp_path, protocol=MSTT), [normalize("NFD", each) for each in PATHS])
         assert list(found.files) == [normalize("NFD", path)]
         assert found.findings == ()
 
 
 def test_a_path_that_two_files_are_written_like_is_asked_about(tmp_path: Path) -> None:
     (tmp_path / "cases.csv").write_text("patient_id,t1\nA,SCAN.nrrd\nB,scan.nrrd\n")
-    found = named_paths(read_case_table(tmp_path), ["scan.nrrd", "Scan.nrrd"])
+    found = named_paths(read_case_table(tmp_path, protocol=MSTT), ["scan.nrrd", "Scan.nrrd"])
     assert list(found.files) == ["scan.nrrd"]
     assert [finding.code for finding in found.findings] == ["table-file-ambiguous"]
 
@@ -80,7 +81,7 @@ def test_a_path_that_two_files_are_written_like_is_asked_about(tmp_path: Path) -
 @pytest.mark.parametrize("path", ["C:\\studies\\a.nrrd", "\\\\server\\a.nrrd", "..\\a.nrrd", "/a.nrrd"])
 def test_a_path_of_elsewhere_is_refused_on_every_system(tmp_path: Path, path: str) -> None:
     (tmp_path / "cases.csv").write_text(f"patient_id,t1\nA,{path}\n")
-    found = named_paths(read_case_table(tmp_path), ["a.nrrd", "studies/a.nrrd"])
+    found = named_paths(read_case_table(tmp_path, protocol=MSTT), ["a.nrrd", "studies/a.nrrd"])
     assert [finding.code for finding in found.findings] == ["table-path-outside"]
 
 
@@ -122,7 +123,7 @@ def test_every_dialect_of_spreadsheets_says_the_same(
 def test_no_bytes_end_the_reading_of_a_table(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     folder = tmp_path_factory.mktemp("table")
     (folder / "cases.csv").write_bytes(content)
-    table = read_case_table(folder)
+    table = read_case_table(folder, protocol=MSTT)
     named_paths(table, ["a.nrrd"])
     assert table.rows or table.findings or not content.strip() or content.startswith(b"patient_id")
 
@@ -138,14 +139,14 @@ def test_one_odd_byte_loses_no_row(tmp_path: Path) -> None:
 
 def test_missing_columns_and_cells_are_unknown(tmp_path: Path) -> None:
     rows, findings = _table(tmp_path, b"patient_id,tissue_type\nA,\nB\nC,nerve,surplus\n")
-    assert [rows[key].tissue_type.value for key in "ABC"] == ["unknown", "unknown", "nerve"]
+    assert [rows[key].tissue_type for key in "ABC"] == ["unknown", "unknown", "nerve"]
     assert findings == ["table-row-long: cases.csv, row 4"]
 
 
 def test_wrong_rows_are_named(tmp_path: Path) -> None:
     rows, findings = _table(tmp_path, b"patient_id,tissue_type\nNightingale,bone\nB,fat\nB,nerve\n")
-    assert rows["Nightingale"].tissue_type is TissueType.UNKNOWN
-    assert rows["B"].tissue_type is TissueType.FAT
+    assert rows["Nightingale"].tissue_type == TissueType.UNKNOWN
+    assert rows["B"].tissue_type == TissueType.FAT
     assert findings == ["tissue-type-unknown: cases.csv, row 2", "table-row-twice: cases.csv, row 4"]
 
 
@@ -172,14 +173,14 @@ def test_only_known_words_of_a_site_are_kept(tmp_path: Path, site: str, kept: bo
 
 def test_a_site_may_give_words_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "cases.csv").write_text("patient_id,anatomical_site\nA,Oberschenkel\n")
-    table = read_case_table(tmp_path, site_words=frozenset({"oberschenkel"}))
+    table = read_case_table(tmp_path, site_words=frozenset({"oberschenkel"}), protocol=MSTT)
     assert table.rows["A"][1].anatomical_site == "Oberschenkel"
     assert table.findings == ()
 
 
 def test_files_that_a_row_names(tmp_path: Path) -> None:
     (tmp_path / "cases.csv").write_text("patient_id\tT1\tMask_T2\nA\tx.nrrd\ty.nrrd\nB\t\t\n")
-    table = read_case_table(tmp_path)
+    table = read_case_table(tmp_path, protocol=MSTT)
     assert table.named["A"].series == {SeriesRole.T1: "x.nrrd"}
     assert table.named["A"].masks == {SeriesRole.T2: "y.nrrd"}
     assert (table.named["A"].row, list(table.named)) == (2, ["A"])
@@ -233,7 +234,7 @@ def test_a_damaged_table_is_a_finding(tmp_path: Path, content: bytes) -> None:
 def test_a_line_that_says_the_separator_is_read_however_it_was_saved(tmp_path: Path, above: str, sign: str) -> None:
     lines = [above, sign.join(["patient_id", "tissue_type"]), sign.join(["P1", "fat"])]
     (tmp_path / "cases.csv").write_text("\n".join(lines))
-    table = read_case_table(tmp_path)
+    table = read_case_table(tmp_path, protocol=MSTT)
     row = 3 + above.count("\n")
     assert (table.rows["P1"][0], table.rows["P1"][1].tissue_type, table.findings) == (row, TissueType.FAT, ())
 
@@ -241,13 +242,13 @@ def test_a_line_that_says_the_separator_is_read_however_it_was_saved(tmp_path: P
 def test_a_row_with_more_cells_than_columns_is_named(tmp_path: Path) -> None:
     """A comma without quotes moves what is behind it into other columns."""
     (tmp_path / "cases.csv").write_text("patient_id,tissue_type,anatomical_site\nP1,fat,thigh, left\nP2,fat,thigh,,\n")
-    table = read_case_table(tmp_path)
+    table = read_case_table(tmp_path, protocol=MSTT)
     assert [(finding.code, finding.subject) for finding in table.findings] == [("table-row-long", "cases.csv, row 2")]
 
 
 def test_a_quote_that_never_ends_swallows_no_rows(tmp_path: Path) -> None:
     (tmp_path / "cases.csv").write_text('patient_id,tissue_type,anatomical_site\nP1,fat,"thigh\nP2,fat,arm\n')
-    table = read_case_table(tmp_path)
+    table = read_case_table(tmp_path, protocol=MSTT)
     assert ([finding.code for finding in table.findings], dict(table.rows)) == (["table-unreadable"], {})
     assert "line 3" in table.findings[0].message
 
@@ -255,5 +256,5 @@ def test_a_quote_that_never_ends_swallows_no_rows(tmp_path: Path) -> None:
 @pytest.mark.parametrize("written", ['"""scans\\a.nii"""', "'scans/a.nii'"])
 def test_quotes_that_were_copied_with_a_path_are_no_part_of_it(tmp_path: Path, written: str) -> None:
     (tmp_path / "cases.csv").write_text(f"patient_id,t1\nP1,{written}\n")
-    named = named_paths(read_case_table(tmp_path), ["scans/a.nii"])
+    named = named_paths(read_case_table(tmp_path, protocol=MSTT), ["scans/a.nii"])
     assert (named.findings, list(named.files)) == ((), ["scans/a.nii"])

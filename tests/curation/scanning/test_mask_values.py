@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from curation.pairing.pairing import load_pair, pair_series
+from curation.pairing.pairing import load_images, pair_series
 from curation.scanning.found_series import FolderScan
 from curation.scanning.scan import scan_folder
 from datasets.finding import Level
@@ -18,6 +18,7 @@ from datasets.formats.nifti import write_mask
 from datasets.image.mask import Mask
 from datasets.labels.label_values import LabelValues, region_called
 from datasets.study.case import SeriesRole
+from tests.curation.support.protocols import MSTT
 from tests.curation.support.small_volumes import GRID, labelled, put_image, put_mask
 
 SAID = {1: "Oedema", 2: "Tumour"}
@@ -35,8 +36,8 @@ def _folder(folder: Path, **masks: tuple[int, ...]) -> Path:
 def _regions(scan: FolderScan) -> dict[str, dict[str, int]]:
     """Patient to region to the value in the file that it was read from."""
     found = {}
-    for pair in pair_series(scan).pairs:
-        masks = load_pair(pair).masks[SeriesRole.T2]
+    for pair in pair_series(scan, protocol=MSTT).pairs:
+        masks = load_images(pair).masks[SeriesRole.T2]
         path = pair.masks[0][1].path
         values = _values_by_place(path)
         found[pair.patient_key] = {name: values[_place(mask.data)] for name, mask in masks.items()}
@@ -63,7 +64,7 @@ def _field_cohort(folder: Path) -> Path:
 
 
 def test_values_that_differ_between_patients_are_asked_about_and_none_is_taken(tmp_path: Path) -> None:
-    scan = scan_folder(_field_cohort(tmp_path))
+    scan = scan_folder(_field_cohort(tmp_path), protocol=MSTT)
     (finding,) = scan.findings
     assert (finding.code, finding.subject) == ("mask-values-unclear", "file 3, file 6, file 9")
     assert "value 1, 2 in 1 file(s); value 2 in 1 file(s); value 1 in 1 file(s)" in finding.message
@@ -71,7 +72,7 @@ def test_values_that_differ_between_patients_are_asked_about_and_none_is_taken(t
 
 
 def test_what_a_person_says_holds_for_all(tmp_path: Path) -> None:
-    scan = scan_folder(_field_cohort(tmp_path), label_values=SAID)
+    scan = scan_folder(_field_cohort(tmp_path), label_values=SAID, protocol=MSTT)
     assert _codes(scan) == []
     assert _regions(scan) == {"A": {"Oedema": 1, "Tumour": 2}, "B": {"Tumour": 2}, "C": {"Oedema": 1}}
 
@@ -79,11 +80,11 @@ def test_what_a_person_says_holds_for_all(tmp_path: Path) -> None:
 def test_what_the_dataset_lists_holds_for_all(tmp_path: Path) -> None:
     _field_cohort(tmp_path)
     (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"background": 0, "oedema": 1, "tumour": 2}}))
-    scan = scan_folder(tmp_path)
+    scan = scan_folder(tmp_path, protocol=MSTT)
     assert _codes(scan) == []
     assert _regions(scan)["B"] == {"Tumour": 2}
     (tmp_path / "dataset.json").write_text("{")
-    assert _codes(scan_folder(tmp_path)) == ["label-list", "mask-values-unclear"]
+    assert _codes(scan_folder(tmp_path, protocol=MSTT)) == ["label-list", "mask-values-unclear"]
 
 
 def test_a_table_of_bids_names_the_values_of_its_segmentation(tmp_path: Path) -> None:
@@ -92,7 +93,7 @@ def test_a_table_of_bids_names_the_values_of_its_segmentation(tmp_path: Path) ->
     put_mask(tmp_path / "derivatives/sub-1/anat/sub-1_space-T2w_dseg.nii", 3, 4)
     table = tmp_path / "derivatives/sub-1/anat/sub-1_space-T2w_dseg.tsv"
     table.write_text("index\tname\n3\tlesion\n4\tedema\n")
-    scan = scan_folder(tmp_path)
+    scan = scan_folder(tmp_path, protocol=MSTT)
     assert (_codes(scan), *_regions(scan).values()) == ([], {"Tumour": 3, "Oedema": 4})
 
 
@@ -111,7 +112,7 @@ def test_a_table_of_bids_names_the_values_of_its_segmentation(tmp_path: Path) ->
 def test_only_plain_masks_that_are_alike_speak_for_themselves(
     tmp_path: Path, masks: dict[str, tuple[int, ...]], is_asked: bool
 ) -> None:
-    scan = scan_folder(_folder(tmp_path, **masks))
+    scan = scan_folder(_folder(tmp_path, **masks), protocol=MSTT)
     assert _codes(scan) == (["mask-values-unclear"] if is_asked else [])
     taken = [name for regions in _regions(scan).values() for name in regions]
     assert bool(taken) != is_asked
@@ -126,9 +127,9 @@ def test_a_mask_without_a_zero_is_asked_about_and_its_background_is_no_tumour(
     data[2:4, 1, 3] = drawn
     write_mask(tmp_path / "A" / "T2_seg.nii.gz", Mask(data, GRID))
     (tmp_path / "A" / "T2_seg.nii").unlink()
-    assert _codes(scan_folder(tmp_path)) == ["mask-values-unclear"]
-    scan = scan_folder(tmp_path, label_values={drawn: "Tumour"})
-    loaded = load_pair(pair_series(scan).pairs[0])
+    assert _codes(scan_folder(tmp_path, protocol=MSTT)) == ["mask-values-unclear"]
+    scan = scan_folder(tmp_path, label_values={drawn: "Tumour"}, protocol=MSTT)
+    loaded = load_images(pair_series(scan, protocol=MSTT).pairs[0])
     assert [(name, int(mask.data.sum())) for name, mask in loaded.masks[SeriesRole.T2].items()] == [("Tumour", 2)]
     assert "mask-background" in {finding.code for finding in loaded.findings}
 
@@ -139,8 +140,8 @@ def test_a_mask_the_wrong_way_round_is_no_tumour(tmp_path: Path, drawn: int) -> 
     data = np.ones(GRID.shape, np.uint8)
     data[2:4, 1, 3] = drawn
     write_mask(tmp_path / "A" / "T1_seg.nii.gz", Mask(data, GRID))
-    scan = scan_folder(tmp_path)
-    loaded = load_pair(pair_series(scan).pairs[0])
+    scan = scan_folder(tmp_path, protocol=MSTT)
+    loaded = load_images(pair_series(scan, protocol=MSTT).pairs[0])
     assert loaded.masks[SeriesRole.T1] == {}
     assert [finding.code for finding in loaded.findings if finding.level is Level.ERROR] == ["mask-background"]
 
@@ -149,9 +150,9 @@ def test_files_that_name_their_region_may_have_a_value_each(tmp_path: Path) -> N
     _folder(tmp_path, A=())
     put_mask(tmp_path / "A" / "T2_tumour.nii", 1)
     put_mask(tmp_path / "A" / "T2_oedema.nii", 2)
-    scan = scan_folder(tmp_path)
+    scan = scan_folder(tmp_path, protocol=MSTT)
     assert _codes(scan) == []
-    names = load_pair(pair_series(scan).pairs[0]).masks[SeriesRole.T2]
+    names = load_images(pair_series(scan, protocol=MSTT).pairs[0]).masks[SeriesRole.T2]
     assert {region_called(name) for name in names} == {"Tumour", "Oedema"}
 
 
@@ -164,9 +165,9 @@ def test_an_oedema_is_no_tumour_in_whatever_language(tmp_path: Path, oedema: str
     _folder(tmp_path, A=())
     put_mask(tmp_path / "A" / f"T2_{oedema}.nii", 1)
     put_mask(tmp_path / "A" / f"{tumour}.nii", 1)
-    scan = scan_folder(tmp_path)
+    scan = scan_folder(tmp_path, protocol=MSTT)
     assert _codes(scan) == []
-    masks = load_pair(pair_series(scan).pairs[0]).masks[SeriesRole.T2]
+    masks = load_images(pair_series(scan, protocol=MSTT).pairs[0]).masks[SeriesRole.T2]
     assert sorted(map(region_called, masks)) == ["Oedema", "Tumour"]
 
 
@@ -174,17 +175,20 @@ def test_an_oedema_is_no_tumour_in_whatever_language(tmp_path: Path, oedema: str
 def test_a_name_that_says_tumour_and_oedema_is_asked_about(tmp_path: Path, name: str) -> None:
     _folder(tmp_path, A=())
     put_mask(tmp_path / "A" / f"{name}.nii", 1)
-    scan = scan_folder(tmp_path)
+    scan = scan_folder(tmp_path, protocol=MSTT)
     assert _codes(scan) == ["mask-region-unclear"]
-    assert load_pair(pair_series(scan).pairs[0]).masks[SeriesRole.T2] == {}
-    told = scan_folder(tmp_path, label_values={1: "Tumour"})
-    assert (_codes(told), list(load_pair(pair_series(told).pairs[0]).masks[SeriesRole.T2])) == ([], ["Tumour"])
+    assert load_images(pair_series(scan, protocol=MSTT).pairs[0]).masks[SeriesRole.T2] == {}
+    told = scan_folder(tmp_path, label_values={1: "Tumour"}, protocol=MSTT)
+    assert (_codes(told), list(load_images(pair_series(told, protocol=MSTT).pairs[0]).masks[SeriesRole.T2])) == (
+        [],
+        ["Tumour"],
+    )
 
 
 def test_a_name_that_contradicts_what_was_said_is_asked_about(tmp_path: Path) -> None:
     _folder(tmp_path, A=(2,))
     put_mask(tmp_path / "A" / "T2_oedema.nii", 2)
-    scan = scan_folder(tmp_path, label_values=SAID)
+    scan = scan_folder(tmp_path, label_values=SAID, protocol=MSTT)
     assert [(finding.code, finding.subject) for finding in scan.findings] == [("mask-values-contradict", "file 3")]
 
 
@@ -192,13 +196,13 @@ def test_the_segments_that_slicer_names_are_known_by_their_names(tmp_path: Path)
     _folder(tmp_path, A=())
     (tmp_path / "A" / "T2_seg.nii").unlink()
     _write_segments(tmp_path / "A" / "Segmentation.seg.nrrd", {1: "Oedema", 2: "Tumour left"})
-    scan = scan_folder(tmp_path)
+    scan = scan_folder(tmp_path, protocol=MSTT)
     assert _codes(scan) == []
-    (pair,) = pair_series(scan).pairs
-    masks = load_pair(pair).masks[SeriesRole.T2]
+    (pair,) = pair_series(scan, protocol=MSTT).pairs
+    masks = load_images(pair).masks[SeriesRole.T2]
     assert set(masks) == {"Oedema", "Tumour"}
     assert (masks["Tumour"].data == (labelled(1, 2) == 2)).all()
-    contradicted = scan_folder(tmp_path, label_values={1: "Tumour", 2: "Oedema"})
+    contradicted = scan_folder(tmp_path, label_values={1: "Tumour", 2: "Oedema"}, protocol=MSTT)
     assert _codes(contradicted) == ["mask-values-contradict"]
 
 
@@ -223,7 +227,7 @@ VALUES = st.lists(st.sets(st.sampled_from([1, 2, 3, 255]), max_size=2), min_size
 def test_a_value_s_meaning_is_one_for_the_folder(masks: list[set[int]], said: LabelValues) -> None:
     with tempfile.TemporaryDirectory() as home:
         folder = _folder(Path(home), **{f"case{number}": tuple(sorted(each)) for number, each in enumerate(masks)})
-        scan = scan_folder(folder, label_values=said)
+        scan = scan_folder(folder, label_values=said, protocol=MSTT)
         meanings: dict[int, set[str]] = defaultdict(set)
         tumours: set[int] = set()
         for regions in _regions(scan).values():

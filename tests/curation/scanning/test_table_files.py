@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 
-from curation.pairing.pairing import Pairing, load_pair, pair_series
+from curation.pairing.pairing import Pairing, load_images, pair_series
 from curation.scanning.scan import FolderScan, scan_folder
 from curation.scanning.table_files import leads_outside
 from datasets.formats.nifti import write_volume
 from datasets.image.volume import Grid, Volume
 from datasets.phantom.scanner import Protocol, write_protocol
 from datasets.study.case import SeriesRole, TissueType
+from tests.curation.support.protocols import MSTT
 
 GRID = Grid((8, 8, 12), np.diag([-1.0, -1.0, 4.0, 1.0]))
 PROTOCOL = Protocol(
@@ -39,8 +40,8 @@ def _table(folder: Path, *rows: str) -> None:
 
 
 def _pairing(folder: Path) -> tuple[FolderScan, Pairing]:
-    scan = scan_folder(folder)
-    pairing = pair_series(scan)
+    scan = scan_folder(folder, protocol=MSTT)
+    pairing = pair_series(scan, protocol=MSTT)
     shown = repr(scan) + repr(pairing) + " ".join(map(str, (*scan.findings, *pairing.findings)))
     assert "Nightingale" not in shown
     return scan, pairing
@@ -60,8 +61,8 @@ def test_files_of_any_name_and_format_make_a_case(tmp_path: Path, suffix: str) -
     (pair,) = pairing.pairs
     assert _said(scan, pairing) == []
     assert (pair.patient_key, pair.tissue_type) == ("P7", TissueType.MYXOID)
-    assert (pair.t1.is_by_person, pair.t2.is_by_person) == (True, True)
-    loaded = load_pair(pair)
+    assert (pair.chosen["t1"].is_by_person, pair.chosen["t2"].is_by_person) == (True, True)
+    loaded = load_images(pair)
     assert loaded.volumes[SeriesRole.T1].grid.shape == (8, 8, 12)
     (mask,) = loaded.masks[SeriesRole.T2].values()
     assert int(mask.data.sum()) == 8
@@ -75,8 +76,8 @@ def test_files_are_known_by_their_own_names_without_a_table(tmp_path: Path) -> N
     scan, pairing = _pairing(tmp_path)
     (pair,) = pairing.pairs
     assert _said(scan, pairing) == []
-    assert not pair.t1.is_by_person
-    assert [int(mask.data.sum()) for mask in load_pair(pair).masks[SeriesRole.T2].values()] == [8]
+    assert not pair.chosen["t1"].is_by_person
+    assert [int(mask.data.sum()) for mask in load_images(pair).masks[SeriesRole.T2].values()] == [8]
 
 
 def test_a_file_beside_those_that_are_named_belongs_to_the_same_patient(tmp_path: Path) -> None:
@@ -87,7 +88,7 @@ def test_a_file_beside_those_that_are_named_belongs_to_the_same_patient(tmp_path
     _, pairing = _pairing(tmp_path)
     (pair,) = pairing.pairs
     assert pair.patient_key == "P7"
-    assert pair.t2.is_by_person
+    assert pair.chosen["t2"].is_by_person
     assert [finding.code for finding in pair.findings] == ["t2-not-fat-suppressed"]
     assert len(pairing.patients[0].considered) == 3
 
@@ -145,26 +146,26 @@ def _write_dicom(folder: Path) -> None:
 def test_a_dicom_series_is_named_by_number_folder_or_reference(tmp_path: Path, way: str) -> None:
     _write_dicom(tmp_path)
     assert [finding.code for finding in _pairing(tmp_path)[1].findings] == ["ambiguous-t1"]
-    wanted = next(found for found in scan_folder(tmp_path).series if found.evidence.series_number == 4)
+    wanted = next(found for found in scan_folder(tmp_path, protocol=MSTT).series if found.evidence.series_number == 4)
     value = {"number": "4", "folder": "study/series 4", "reference": wanted.reference}[way]
     _table(tmp_path, f"P7,fat,{value},,,")
     (pair,) = _pairing(tmp_path)[1].pairs
-    assert (pair.t1.series.reference, pair.t1.is_by_person) == (wanted.reference, True)
-    assert not pair.t2.is_by_person
+    assert (pair.chosen["t1"].series.reference, pair.chosen["t1"].is_by_person) == (wanted.reference, True)
+    assert not pair.chosen["t2"].is_by_person
 
 
 def test_what_a_person_chose_later_goes_before_the_table(tmp_path: Path) -> None:
     _write_dicom(tmp_path)
     _table(tmp_path, "P7,fat,4,,,")
-    scan = scan_folder(tmp_path)
+    scan = scan_folder(tmp_path, protocol=MSTT)
     other = next(found for found in scan.series if found.evidence.series_number == 3)
-    (pair,) = pair_series(scan, choices={"P7": {SeriesRole.T1: other.reference}}).pairs
-    assert pair.t1.series.reference == other.reference
+    (pair,) = pair_series(scan, choices={"P7": {SeriesRole.T1: other.reference}}, protocol=MSTT).pairs
+    assert pair.chosen["t1"].series.reference == other.reference
 
 
 def test_references_stay_the_same_over_runs_and_places(tmp_path: Path) -> None:
     _write_dicom(tmp_path / "here")
     write_volume(tmp_path / "here" / "x" / "t1.nii.gz", Volume(np.ones(GRID.shape, np.float32), GRID))
-    before = {found.reference for found in scan_folder(tmp_path / "here").series}
+    before = {found.reference for found in scan_folder(tmp_path / "here", protocol=MSTT).series}
     (tmp_path / "here").rename(tmp_path / "there")
-    assert {found.reference for found in scan_folder(tmp_path / "there").series} == before
+    assert {found.reference for found in scan_folder(tmp_path / "there", protocol=MSTT).series} == before

@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 
 from curation.pairing.pairing import MARGIN
-from curation.series.role_rules import is_contrast_enhanced, is_fat_suppressed, judge
+from curation.series.role_rules import judge
+from curation.series.signs import is_contrast_enhanced, is_fat_suppressed
 from datasets.dicom.header import Plane, SeriesEvidence
 from datasets.study.case import SeriesRole
+from tests.curation.support.protocols import T1_IMAGE, T2_IMAGE
 
 BASE = SeriesEvidence(modality="MR", plane=Plane.AXIAL, slice_count=30, spacing=(0.5, 0.5, 5.0))
 
@@ -47,15 +49,15 @@ T2_SERIES = {
 
 @pytest.mark.parametrize("name", T1_SERIES)
 def test_t1(name: str) -> None:
-    assert judge(T1_SERIES[name], SeriesRole.T1).is_plausible
-    assert not judge(T1_SERIES[name], SeriesRole.T2).is_plausible
+    assert judge(T1_SERIES[name], T1_IMAGE).is_plausible
+    assert not judge(T1_SERIES[name], T2_IMAGE).is_plausible
     assert not is_fat_suppressed(T1_SERIES[name])
 
 
 @pytest.mark.parametrize("name", T2_SERIES)
 def test_t2(name: str) -> None:
-    assert judge(T2_SERIES[name], SeriesRole.T2).is_plausible
-    assert not judge(T2_SERIES[name], SeriesRole.T1).is_plausible
+    assert judge(T2_SERIES[name], T2_IMAGE).is_plausible
+    assert not judge(T2_SERIES[name], T1_IMAGE).is_plausible
     assert is_fat_suppressed(T2_SERIES[name])
 
 
@@ -83,8 +85,8 @@ def test_t2(name: str) -> None:
     ],
 )
 def test_distractors(distractor: SeriesEvidence) -> None:
-    assert not judge(distractor, SeriesRole.T1).is_plausible
-    assert not judge(distractor, SeriesRole.T2).is_plausible
+    assert not judge(distractor, T1_IMAGE).is_plausible
+    assert not judge(distractor, T2_IMAGE).is_plausible
 
 
 @pytest.mark.parametrize(
@@ -100,20 +102,20 @@ def test_distractors(distractor: SeriesEvidence) -> None:
     ],
 )
 def test_what_rules_a_t1_out_has_a_name(change: SeriesEvidence, code: str) -> None:
-    judgement = judge(change, SeriesRole.T1)
+    judgement = judge(change, T1_IMAGE)
     assert code in judgement.refusals
     assert not judgement.is_plausible
 
 
 def test_a_t2_without_fat_suppression_is_no_candidate() -> None:
-    plain = judge(series("t2_tse_tra", tr=4000, te=80), SeriesRole.T2)
+    plain = judge(series("t2_tse_tra", tr=4000, te=80), T2_IMAGE)
     assert plain.refusals == ("not-fat-suppressed",)
-    assert judge(T2_SERIES["Siemens"], SeriesRole.T2).score == plain.score + 20 + 3
+    assert judge(T2_SERIES["Siemens"], T2_IMAGE).score == plain.score + 20 + 3
 
 
 def test_two_right_series_lie_within_the_margin_whatever_their_headers_say() -> None:
-    rich = judge(replace(T2_SERIES["Siemens"], slice_count=30), SeriesRole.T2)
-    poor = judge(replace(T2_SERIES["text only"], slice_count=6, scan_options=()), SeriesRole.T2)
+    rich = judge(replace(T2_SERIES["Siemens"], slice_count=30), T2_IMAGE)
+    poor = judge(replace(T2_SERIES["text only"], slice_count=6, scan_options=()), T2_IMAGE)
     assert poor.is_plausible
     assert 0 < rich.score - poor.score < MARGIN
 
@@ -155,7 +157,7 @@ def test_words_of_contrast(words: str, agent: str, enhanced: bool) -> None:
 
 
 def test_reasons_say_why_and_never_quote() -> None:
-    reasons = judge(series("T1 Florence Nightingale +C", tr=550, te=12, agent="Nightingale"), SeriesRole.T1).reasons
+    reasons = judge(series("T1 Florence Nightingale +C", tr=550, te=12, agent="Nightingale"), T1_IMAGE).reasons
     assert reasons == (
         "axial (+2)",
         "30 slices (+1)",
@@ -172,9 +174,9 @@ def test_a_protocol_of_one_weighting_tells_of_contrast_agent() -> None:
     assert not is_contrast_enhanced(whole)
 
 
-@pytest.mark.parametrize(("tr", "te", "role"), [(3000.0, 48.0, SeriesRole.T2), (1100.0, 33.0, SeriesRole.T1)])
+@pytest.mark.parametrize(("tr", "te", "role"), [(3000.0, 48.0, T2_IMAGE), (1100.0, 33.0, T1_IMAGE)])
 def test_what_is_called_proton_density_and_may_be_is_neither(tr: float, te: float, role: SeriesRole) -> None:
-    like = T2_SERIES["Siemens"] if role is SeriesRole.T2 else T1_SERIES["Siemens"]
+    like = T2_SERIES["Siemens"] if role is T2_IMAGE else T1_SERIES["Siemens"]
     named = replace(like, series_description="pd tra", repetition_time_ms=tr, echo_time_ms=te)
     assert judge(named, role).refusals == ("proton-density-weighted",)
     assert judge(replace(named, series_description=""), role).is_plausible

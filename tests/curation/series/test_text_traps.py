@@ -10,7 +10,7 @@ from curation.names.description_words import read_words
 from curation.series.header_physics import weighting
 from curation.series.role_rules import judge
 from datasets.dicom.evidence import Plane, SeriesEvidence
-from datasets.study.case import SeriesRole
+from tests.curation.support.protocols import T1_IMAGE
 from tests.curation.support.small_studies import T1, T2, codes, edit, pairing_of, write
 
 PLAIN_T1 = SeriesEvidence(
@@ -22,8 +22,8 @@ PLAIN_T1 = SeriesEvidence(
 def test_the_times_of_a_long_train_do_not_tell_a_t1() -> None:
     space = replace(PLAIN_T1, repetition_time_ms=1100.0, echo_time_ms=33.0, echo_train_length=60)
     assert weighting(space) is None
-    assert not judge(replace(space, series_description="space_tra"), SeriesRole.T1).is_plausible
-    assert judge(space, SeriesRole.T1).is_plausible
+    assert not judge(replace(space, series_description="space_tra"), T1_IMAGE).is_plausible
+    assert judge(space, T1_IMAGE).is_plausible
     assert weighting(replace(space, repetition_time_ms=700.0)) is not None
     assert weighting(replace(space, echo_train_length=8)) is not None
 
@@ -41,8 +41,8 @@ def test_the_times_of_a_long_train_do_not_tell_a_t1() -> None:
     ],
 )
 def test_other_kinds_are_no_t1(changes: dict[str, object], refusal: str) -> None:
-    assert judge(PLAIN_T1, SeriesRole.T1).is_plausible
-    assert refusal in judge(replace(PLAIN_T1, **changes), SeriesRole.T1).refusals  # type: ignore[arg-type]
+    assert judge(PLAIN_T1, T1_IMAGE).is_plausible
+    assert refusal in judge(replace(PLAIN_T1, **changes), T1_IMAGE).refusals  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from curation.pairing.pairing import MARGIN, Pairing, PatientPair, pair_series
+from curation.pairing.pairing import MARGIN, Pairing, PatientImages, pair_series
 from curation.pairing.series_choice import SeriesChoice
 from curation.scanning.scan import FolderScan, scan_folder
 from datasets.finding import Level
 from datasets.study.case import SeriesRole
+from tests.curation.support.protocols import MSTT
 from tests.curation.support.vendor_archive import Study, draw_studies
 from tests.curation.support.vendor_dialects import VENDORS, Acquisition
 from tests.curation.support.vendor_files import write_studies
@@ -32,7 +33,7 @@ class Archive:
     scan: FolderScan
     pairing: Pairing
 
-    def pair_of(self, study: Study) -> PatientPair | None:
+    def pair_of(self, study: Study) -> PatientImages | None:
         """The pair that was made of a study."""
         return next((pair for pair in self.pairing.pairs if pair.patient_key == study.patient_id), None)
 
@@ -42,12 +43,12 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
     folder = tmp_path_factory.mktemp("archive")
     studies = draw_studies(HELD_OUT_SEED, of_vendor=SCENARIOS_OF_A_VENDOR)
     write_studies(folder, studies, HELD_OUT_SEED)
-    scan = scan_folder(folder)
-    return Archive(studies, scan, pair_series(scan))
+    scan = scan_folder(folder, protocol=MSTT)
+    return Archive(studies, scan, pair_series(scan, protocol=MSTT))
 
 
-def _is_right(study: Study, pair: PatientPair) -> bool:
-    return study.is_pairable and _is(study, study.t1, pair.t1) and _is(study, study.t2, pair.t2)
+def _is_right(study: Study, pair: PatientImages) -> bool:
+    return study.is_pairable and _is(study, study.t1, pair.chosen["t1"]) and _is(study, study.t2, pair.chosen["t2"])
 
 
 def _is(study: Study, truth: Acquisition | None, choice: SeriesChoice) -> bool:

@@ -15,7 +15,7 @@ from datasets.image.digest import content_sha256
 from datasets.image.intensity import STANDARD, WIDE, WindowPreset
 from datasets.image.volume import Grid, Volume
 from datasets.pictures.picture_plane import PicturePlane
-from datasets.study.case import CaseVolumes, SeriesRole, TissueType
+from datasets.study.case import CaseVolumes, TissueType
 
 SUBJECT = SliceSubject("F02", tissue_type=TissueType.FIBROUS, site="thigh", stage="delineation")
 
@@ -26,21 +26,21 @@ def case_volumes() -> CaseVolumes:
     noise = np.random.default_rng(4)
     t1 = noise.normal(300, 80, grid.shape).astype(np.float32)
     t2 = noise.integers(0, 4000, grid.shape).astype(np.int16)
-    return CaseVolumes(Volume(t1, grid), Volume(t2, grid))
+    return CaseVolumes({"t1": Volume(t1, grid), "t2": Volume(t2, grid)})
 
 
 def test_pictures_hold_the_windowed_voxels(case_volumes: CaseVolumes, tmp_path: Path) -> None:
-    plane = PicturePlane.of(case_volumes.t2.grid)
+    plane = PicturePlane.of(case_volumes.grid)
     export = export_slices(case_volumes, plane, tmp_path, subject=SUBJECT)
     assert [(one.role, one.index, one.preset) for one in export.slices] == [
         (role, index, preset)
-        for role in (SeriesRole.T1, SeriesRole.T2)
+        for role in ("t1", "t2")
         for index in range(4)
         for preset in ("standard", "bright", "wide")
     ]
     percentiles = {"standard": (0.5, 99.5), "bright": (1, 90), "wide": (0, 100)}
     for one in export.slices:
-        volume = case_volumes.t1 if one.role is SeriesRole.T1 else case_volumes.t2
+        volume = case_volumes[one.role]
         low, high = np.percentile(np.asarray(volume.data, dtype=np.float64), percentiles[one.preset])
         shown = np.asarray(Image.open(tmp_path / one.file_name))
         assert shown.dtype == np.uint8
@@ -51,9 +51,7 @@ def test_pictures_hold_the_windowed_voxels(case_volumes: CaseVolumes, tmp_path: 
 
 
 def test_names_carry_code_role_index_and_preset_only(case_volumes: CaseVolumes, tmp_path: Path) -> None:
-    export = export_slices(
-        case_volumes, PicturePlane.of(case_volumes.t2.grid), tmp_path, subject=SUBJECT, indices=[3, 1]
-    )
+    export = export_slices(case_volumes, PicturePlane.of(case_volumes.grid), tmp_path, subject=SUBJECT, indices=[3, 1])
     assert [one.file_name for one in export.for_drawing] == [
         "F02_t1_0001.png",
         "F02_t1_0003.png",
@@ -70,28 +68,30 @@ def test_names_carry_code_role_index_and_preset_only(case_volumes: CaseVolumes, 
 
 
 def test_the_description_brings_everything_back(case_volumes: CaseVolumes, tmp_path: Path) -> None:
-    plane = PicturePlane.of(case_volumes.t2.grid)
+    plane = PicturePlane.of(case_volumes.grid)
     presets = (WindowPreset("narrow", 5.0, 95.0), WIDE)
-    written = export_slices(case_volumes, plane, tmp_path, subject=SUBJECT, presets=presets)
+    written = export_slices(
+        case_volumes, plane, tmp_path, subject=SUBJECT, presets=dict.fromkeys(("t1", "t2"), presets)
+    )
     export = read_slices(tmp_path)
     assert export.slices == written.slices
     assert export.windows == written.windows
     assert export.subject == SUBJECT
     assert export.plane.as_dict() == plane.as_dict()
-    assert export.plane.grid.matches(case_volumes.t2.grid, tolerance_mm=0.0)
-    assert export.presets == presets
+    assert export.plane.grid.matches(case_volumes.grid, tolerance_mm=0.0)
+    assert export.presets == {"t1": presets, "t2": presets}
     assert {one.preset for one in export.for_drawing} == {"narrow"}
     assert export.volumes == {
-        SeriesRole.T1: content_sha256(case_volumes.t1),
-        SeriesRole.T2: content_sha256(case_volumes.t2),
+        "t1": content_sha256(case_volumes["t1"]),
+        "t2": content_sha256(case_volumes["t2"]),
     }
-    for role, volume in ((SeriesRole.T1, case_volumes.t1), (SeriesRole.T2, case_volumes.t2)):
+    for role, volume in (("t1", case_volumes["t1"]), ("t2", case_volumes["t2"])):
         np.testing.assert_allclose(export.windows[role]["narrow"], np.percentile(volume.data, [5, 95]), rtol=1e-5)
         np.testing.assert_allclose(export.windows[role]["wide"], (volume.data.min(), volume.data.max()), rtol=1e-5)
 
 
 def test_the_same_volumes_give_the_same_bytes(case_volumes: CaseVolumes, tmp_path: Path) -> None:
-    plane = PicturePlane.of(case_volumes.t2.grid)
+    plane = PicturePlane.of(case_volumes.grid)
     for name in ("one", "two"):
         export_slices(case_volumes, plane, tmp_path / name, subject=SUBJECT)
     for path in (tmp_path / "one").iterdir():
@@ -99,14 +99,14 @@ def test_the_same_volumes_give_the_same_bytes(case_volumes: CaseVolumes, tmp_pat
 
 
 def test_pictures_carry_no_text_and_no_time(case_volumes: CaseVolumes, tmp_path: Path) -> None:
-    (first, *_) = export_slices(case_volumes, PicturePlane.of(case_volumes.t2.grid), tmp_path, subject=SUBJECT).slices
+    (first, *_) = export_slices(case_volumes, PicturePlane.of(case_volumes.grid), tmp_path, subject=SUBJECT).slices
     content = (tmp_path / first.file_name).read_bytes()
     assert Image.open(io.BytesIO(content)).info == {}
     assert not any(chunk in content for chunk in (b"tEXt", b"iTXt", b"zTXt", b"tIME", b"eXIf"))
 
 
 def test_a_digest_knows_voxels_and_geometry(case_volumes: CaseVolumes) -> None:
-    volume = case_volumes.t1
+    volume = case_volumes["t1"]
     other = np.array(volume.data)
     other[0, 0, 0] += 1
     moved = np.array(volume.grid.affine)
@@ -121,7 +121,7 @@ def test_a_digest_knows_voxels_and_geometry(case_volumes: CaseVolumes) -> None:
 
 
 def test_an_unfinished_export_is_not_read_as_a_finished_one(case_volumes: CaseVolumes, tmp_path: Path) -> None:
-    plane = PicturePlane.of(case_volumes.t2.grid)
+    plane = PicturePlane.of(case_volumes.grid)
     export_slices(case_volumes, plane, tmp_path, subject=SUBJECT)
     (tmp_path / "F02_t2_0002.png").unlink()
     (tmp_path / "F02_t2_0002.png").mkdir()
@@ -133,14 +133,14 @@ def test_an_unfinished_export_is_not_read_as_a_finished_one(case_volumes: CaseVo
 
 
 def test_what_does_not_fit_is_refused(case_volumes: CaseVolumes, tmp_path: Path) -> None:
-    plane = PicturePlane.of(case_volumes.t2.grid)
+    plane = PicturePlane.of(case_volumes.grid)
     with pytest.raises(RejectedInput, match="from 0 to 3, got 4"):
         export_slices(case_volumes, plane, tmp_path, subject=SUBJECT, indices=[0, 4])
     with pytest.raises(GeometryError):
         export_slices(case_volumes, PicturePlane.of(Grid((13, 11, 4), np.eye(4))), tmp_path, subject=SUBJECT)
     for presets in ((), (STANDARD, WindowPreset("standard", 1.0, 2.0))):
         with pytest.raises(RejectedInput, match="a name of its own"):
-            export_slices(case_volumes, plane, tmp_path, subject=SUBJECT, presets=presets)
+            export_slices(case_volumes, plane, tmp_path, subject=SUBJECT, presets=dict.fromkeys(("t1", "t2"), presets))
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(RejectedInput, match="letters, digits"):
         SliceSubject("../../etc")

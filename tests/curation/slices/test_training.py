@@ -39,7 +39,7 @@ def volumes() -> CaseVolumes:
     noise = np.random.default_rng(7)
     t1 = noise.gamma(2.0, 100.0, GRID.shape).astype(np.float32)
     t2 = noise.normal(500.0, 90.0, GRID.shape).astype(np.float32) + 300 * ball((15, 13, 4), 5.0)
-    return CaseVolumes(Volume(t1, GRID), Volume(t2.astype(np.float32), GRID))
+    return CaseVolumes({"t1": Volume(t1, GRID), "t2": Volume(t2.astype(np.float32), GRID)})
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,8 @@ def test_grey_values_are_those_of_mstt_199(volumes: CaseVolumes, mask: Mask, low
     """Clipped at percentiles of all voxels, then scaled by the minimum and maximum of what is left."""
     settings = TrainingSliceSettings(low_percentile=low, high_percentile=high)
     case = isotropic_case(volumes, mask, settings)
-    for volume, grey, window in ((volumes.t1, case.t1, case.t1_window), (volumes.t2, case.t2, case.t2_window)):
+    for role, volume in volumes.images.items():
+        grey, window = case.images[role], case.windows[role]
         values = resample_volume(volume, case.grid).data.astype(np.float64)
         clipped = np.clip(values, *np.percentile(values, [low, high]))
         scaled = (clipped - clipped.min()) / (clipped.max() - clipped.min()) * 255
@@ -88,14 +89,14 @@ def test_slices_of_all_planes_with_clamped_neighbours(case: IsotropicCase) -> No
         mine = [one for one in slices if one.plane is anatomical]
         assert [one.index for one in mine] == list(range(plane.slice_count))
         for one in mine:
-            for shown, volume in ((one.t1, case.t1), (one.t2, case.t2)):
+            for shown, volume in ((one.images[role], case.images[role]) for role in ("t1", "t2")):
                 for channel, step in enumerate((-1, 0, 1)):
                     neighbour = min(max(one.index + step, 0), plane.slice_count - 1)
                     np.testing.assert_array_equal(shown[channel], plane.to_picture(volume, neighbour))
             np.testing.assert_array_equal(one.tumour, plane.to_picture(case.tumour, one.index))
             assert one.channels.shape == (6, *plane.shape)
-            np.testing.assert_array_equal(one.channels[:3], one.t1)
-            np.testing.assert_array_equal(one.channels[3:], one.t2)
+            np.testing.assert_array_equal(one.channels[:3], one.images["t1"])
+            np.testing.assert_array_equal(one.channels[3:], one.images["t2"])
     assert {one.plane for one in slices} == set(AnatomicalPlane)
 
 
@@ -163,7 +164,7 @@ def test_files_hold_what_memory_holds(volumes: CaseVolumes, mask: Mask, case: Is
     assert first["t1"]["file"] == f"axial/C0007_t1_{first['index']:04d}.png"
     assert sha256_of_file(tmp_path / first["mask"]["file"]) == first["mask"]["sha256"]
     assert set(np.unique(np.asarray(Image.open(tmp_path / first["mask"]["file"])))) <= {0, 255}
-    assert manifest["sources"]["t1"] == content_sha256(volumes.t1)
+    assert manifest["sources"]["t1"] == content_sha256(volumes["t1"])
     assert manifest["sources"]["mask"] == content_sha256(mask)
 
 

@@ -13,6 +13,7 @@ from datasets.formats.nifti import write_mask, write_volume
 from datasets.image.mask import Mask
 from datasets.image.volume import Grid, Volume
 from datasets.phantom.scanner import Protocol, write_protocol
+from tests.curation.support.protocols import MSTT
 
 GRID = Grid((8, 8, 12), np.diag([-1.0, -1.0, 4.0, 1.0]))
 T1 = Protocol(
@@ -37,7 +38,7 @@ def edit(home: Path, change: Callable[[Dataset], object]) -> None:
 
 
 def pairing_of(folder: Path) -> Pairing:
-    pairing = pair_series(scan_folder(folder))
+    pairing = pair_series(scan_folder(folder, protocol=MSTT), protocol=MSTT)
     shown = repr(pairing) + " ".join(map(str, pairing.findings))
     for secret in ("Nightingale", "CANARY-1", str(folder)):
         assert secret not in shown
@@ -50,7 +51,7 @@ def codes(pairing: Pairing) -> list[str]:
 
 def references(folder: Path) -> dict[str, str]:
     """Description to reference of every series."""
-    return {found.evidence.series_description: found.reference for found in scan_folder(folder).series}
+    return {found.evidence.series_description: found.reference for found in scan_folder(folder, protocol=MSTT).series}
 
 
 def write_nifti_case(folder: Path, masks: dict[str, Mask]) -> None:

@@ -10,9 +10,11 @@ from pydicom import Dataset, FileMetaDataset
 from pydicom.dataset import FileDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import (
+    CTImageStorage,
     EnhancedMRImageStorage,
     ExplicitVRLittleEndian,
     MRImageStorage,
+    PositronEmissionTomographyImageStorage,
     SecondaryCaptureImageStorage,
     generate_uid,
 )
@@ -21,6 +23,7 @@ from tests.curation.support.vendor_archive import Study
 from tests.curation.support.vendor_dialects import Acquisition, Fields
 
 SIZE = 32
+_CLASSES = {"MR": MRImageStorage, "CT": CTImageStorage, "PT": PositronEmissionTomographyImageStorage}
 
 _AXES = {
     "tra": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
@@ -71,7 +74,7 @@ def _header(
 
 def _fill(dataset: Dataset, fields: Fields) -> None:
     for name, value in fields.items():
-        if not name.startswith("_"):
+        if not name.startswith("_") and value is not None:
             setattr(dataset, name, value)
 
 
@@ -127,7 +130,7 @@ def _write_classic(home: Path, base: Dataset, acquisition: Acquisition, *, tilt:
             dataset.InstanceNumber = part * 100 + k + 1
             _pixels(dataset)
             uid = generate_uid(entropy_srcs=[base.SeriesInstanceUID, str(part), str(k)])
-            _save(dataset, home / f"{part}{k:03d}", sop_class=MRImageStorage, uid=uid)
+            _save(dataset, home / f"{part}{k:03d}", sop_class=_CLASSES[dataset.Modality], uid=uid)
 
 
 def _item(**values: Any) -> Sequence:

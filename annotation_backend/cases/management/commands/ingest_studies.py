@@ -12,9 +12,9 @@ from datasets.labels.label_values import parse_label_values
 
 
 class Command(MaskloopCommand):
-    """Finds each patient's T1 and fat-saturated T2, says why, and refuses unusable files and series by name."""
+    """Finds each patient's images by the study's protocol, says why, and refuses unusable files and series by name."""
 
-    help = "Bring in a folder of studies: find T1 and T2 of each patient."
+    help = "Bring in a folder of studies: find the images that the study needs of each patient."
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         """Adds the folder of studies and the options of an ingest."""

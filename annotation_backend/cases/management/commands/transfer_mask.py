@@ -23,13 +23,17 @@ class Command(MaskloopCommand):
         )
         parser.add_argument("output", type=a_path, help="file to write, .nii.gz")
         parser.add_argument(
-            "--mask", type=a_path, help="mask on the case's or T1's grid (default: the imported tumour)"
+            "--mask",
+            type=a_path,
+            help="mask on the case's grid or on an image's own (default: the imported tumour)",
         )
+        parser.add_argument("--role", metavar="ROLE", help="the image on whose own grid the mask lies, such as t1")
         add_study_of_code(parser)
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Transfers and says whether it may be trusted."""
         case = select_cases([options["case"]], study=study_said(options))[0]
-        report = transfer_to_series(case, options["series"], options["output"], mask=options["mask"])
+        series, output, mask = (options[name] for name in ("series", "output", "mask"))
+        report = transfer_to_series(case, series, output, mask=mask, role=options["role"])
         self.say(f"{report.voxels} voxels, {report.millilitres:.1f} ml; registration of the series: {report.verdict}")
         return asdict(report), [*report.doubts, *map(str, report.findings)]

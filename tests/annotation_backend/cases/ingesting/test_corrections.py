@@ -8,7 +8,6 @@ from annotation_backend.cases.ingesting.ingest import ingest
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models import LabelingProject, LabelingTask, TaskState
 from datasets.finding import Finding
-from datasets.study.case import SeriesRole
 from tests.annotation_backend.support.cohorts import write_small_cohort
 from tests.annotation_backend.support.records import the_study
 
@@ -46,7 +45,7 @@ def test_a_corrected_tissue_type_is_taken_and_the_other_sequence_drawn_on(cohort
     [finding] = _said(cohort, "fat")
     assert finding.code == "description-corrected"
     assert "T1 is drawn on instead of T2" in finding.message
-    assert Case.objects.get().annotated_role is SeriesRole.T1
+    assert Case.objects.get().drawn_role == "t1"
     assert _said(cohort, "fat") == []
 
 

@@ -172,7 +172,7 @@ def test_a_registered_case_has_pictures_and_its_mask_on_their_grid(cohort: Path,
     assert tumour is not None
     assert tumour.grid.matches(plane.grid)
     assert tumour.foreground.any()
-    assert case.registration.checkerboard_path.read_bytes().startswith(b"\x89PNG")
+    assert case.registrations.get().checkerboard_path.read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_case_whose_volume_was_damaged_is_refused_by_name() -> None:

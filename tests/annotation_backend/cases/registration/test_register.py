@@ -44,7 +44,7 @@ def _fresh(case: Case) -> Case:
 def test_a_registration_carries_its_verdict_and_its_checks(cases: list[Case]) -> None:
     report = register_cases(cases[:1], workers=1)
     assert report.done == cases[:1]
-    registration = _fresh(cases[0]).registration
+    registration = _fresh(cases[0]).registrations.get()
     assert registration.automatic_verdict == registration.record["quality"]["verdict"]
     assert registration.verdict == registration.automatic_verdict
     assert {"code", "value", "limit", "verdict", "message"} <= set(registration.checks[0])
@@ -70,7 +70,7 @@ def test_the_command_registers_again_with_other_settings_and_a_persons_verdict_s
 ) -> None:
     case, other = cases
     register_cases(cases, settings=settings_of("fast", "rigid"), workers=1)
-    before, others = _fresh(case).registration, _fresh(other).registration
+    before, others = _fresh(case).registrations.get(), _fresh(other).registrations.get()
     assert before.record["settings"]["motion"] == "rigid"
     person = accounts()[Role.DATA_MANAGER]
     decide_registration(
@@ -80,12 +80,12 @@ def test_the_command_registers_again_with_other_settings_and_a_persons_verdict_s
     arguments = ["--redo", "--case", case.code, "--preset", "fast", "--motion", "affine", "--workers", "1", "--json"]
     call_command("register_cases", *arguments)
     assert json.loads(capsys.readouterr().out)["registered"] == [case.code]
-    after = _fresh(case).registration
+    after = _fresh(case).registrations.get()
     assert after.record["settings"]["motion"] == "affine"
     assert after.record_sha256 != before.record_sha256
     assert after.verdict == after.automatic_verdict != VerdictOfRegistration.REJECT
-    assert _fresh(other).registration.record_sha256 == others.record_sha256
-    assert [folder.name for folder in (case.folder / "registration").iterdir()] == [Path(after.t1_file).parent.name]
+    assert _fresh(other).registrations.get().record_sha256 == others.record_sha256
+    assert [folder.name for folder in (case.folder / "registration").iterdir()] == [after.folder.name]
     assert case.registration_verdicts.get().record_sha256 == before.record_sha256
     case_volumes(_fresh(case))
 
@@ -94,12 +94,12 @@ def test_the_command_registers_again_with_other_settings_and_a_persons_verdict_s
 def test_a_persons_rejection_outlives_the_very_same_registration(cases: list[Case]) -> None:
     (case, _), person = cases, accounts()[Role.DATA_MANAGER]
     register_cases([case], workers=1)
-    before = _fresh(case).registration
+    before = _fresh(case).registrations.get()
     decide_registration(
         case, person, verdict=VerdictOfRegistration.REJECT, record_sha256=before.record_sha256, comment="Wrong leg."
     )
     assert register_cases([_fresh(case)], again=True, workers=1).done == [case]
-    after = _fresh(case).registration
+    after = _fresh(case).registrations.get()
     assert after.record_sha256 == before.record_sha256
     assert (after.verdict, after.automatic_verdict) == (VerdictOfRegistration.REJECT, before.automatic_verdict)
 
@@ -141,16 +141,16 @@ def test_a_redo_from_the_page_runs_as_a_job_and_draws_the_pictures_anew(cases: l
     page = client.get(address).content.decode()
     assert "Waits for a worker" in page
     assert "<code>manage.py up</code> starts a worker" in page
-    limits = {row["code"]: row["limit"] for row in case.registration.checks}
+    limits = {row["code"]: row["limit"] for row in case.registrations.get().checks}
     assert f"<td>≥ {limits['body-overlap']:.2f}</td>" in page
     assert f"<td>≤ {limits['shift']:g}</td>" in page
     assert jobs.register_again.func(redo_id=redo.pk)
     redo.refresh_from_db()
     assert redo.state == RedoState.DONE
     again = _fresh(case)
-    assert again.registration.record["settings"]["preset"] == "ants"
-    if not again.registration.is_doubtful:
-        assert again.pictured_sha256 == again.registration.record_sha256 != pictured
+    assert again.registrations.get().record["settings"]["preset"] == "ants"
+    if not again.registrations.get().is_doubtful:
+        assert again.pictured_sha256 == again.registrations.get().record_sha256 != pictured
     assert all(picture.path.exists() for picture in case.slices.all())
     assert not jobs.register_again.func(redo_id=redo.pk)
 
@@ -162,13 +162,13 @@ def test_a_published_case_keeps_its_grid(cases: list[Case]) -> None:
     t1, t2 = (read_grid(case.series.get(role=role).path) for role in ("t1", "t2"))
     assert t1.spacing[0] < t2.spacing[0]
     register_cases([_fresh(case)], workers=1)
-    before = _fresh(case).registration.record_sha256
+    before = _fresh(case).registrations.get().record_sha256
     project = LabelingProject.objects.create(label_studio_id=1, title="Test", study=the_study())
     LabelingTask.objects.create(project=project, case=case, slice_index=0, label_studio_id=1)
     Case.objects.filter(pk=case.pk).update(tissue_type="fat")
     report = register_cases([_fresh(case)], again=True, workers=1)
     assert [finding.code for finding in report.findings] == ["case-published"]
-    assert _fresh(case).registration.record_sha256 == before
+    assert _fresh(case).registrations.get().record_sha256 == before
 
 
 @pytest.mark.slow
@@ -181,7 +181,7 @@ def test_a_case_that_is_drawn_on_while_the_cases_before_it_are_registered_keeps_
     project = LabelingProject.objects.create(label_studio_id=1, title="Test", study=the_study())
     export_cases([second], workers=1)
     task = LabelingTask.objects.create(project=project, case=second, slice_index=0, label_studio_id=101)
-    before = {path.name: path.stat().st_mtime_ns for path in second.registration.folder.iterdir()}
+    before = {path.name: path.stat().st_mtime_ns for path in second.registrations.get().folder.iterdir()}
 
     def drawn_meanwhile(done: int, _total: int) -> None:
         if done == 1:
@@ -190,8 +190,8 @@ def test_a_case_that_is_drawn_on_while_the_cases_before_it_are_registered_keeps_
     report = register_cases([first, second], again=True, workers=1, progress=drawn_meanwhile)
     assert report.done == [first]
     assert [(finding.code, finding.subject) for finding in report.findings] == [("case-annotated", second.code)]
-    kept = _fresh(second).registration
-    assert kept.record_sha256 == second.registration.record_sha256
+    kept = _fresh(second).registrations.get()
+    assert kept.record_sha256 == second.registrations.get().record_sha256
     assert {path.name: path.stat().st_mtime_ns for path in kept.folder.iterdir()} == before
     assert [folder.name for folder in kept.folder.parent.iterdir()] == [kept.folder.name]
 

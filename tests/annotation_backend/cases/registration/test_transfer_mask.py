@@ -56,7 +56,7 @@ def test_a_tumour_lands_where_the_other_series_shows_it(
     assert told["voxels"] == found.foreground.sum() > 0
     assert found.grid.matches(read_volume(series).grid)
     tumour = imported_label(case)
-    there = np.array(case.registration.record["transform"])
+    there = np.array(case.registrations.get().record["transform"])
     truth = resample_mask(tumour, found.grid, transform=np.linalg.inv(motion @ there)).foreground
     assert 2 * (truth & found.foreground).sum() / (truth.sum() + found.foreground.sum()) > 0.9
 

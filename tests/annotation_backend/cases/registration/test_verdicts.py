@@ -34,9 +34,10 @@ def case(people: dict[Role, User]) -> Case:
 
 
 def _doubt(case: Case, verdict: str = "look") -> None:
-    case.registration.record["quality"] = {"verdict": verdict, "checks": [CHECK]}
-    case.registration.verdict = case.registration.automatic_verdict = verdict
-    case.registration.save()
+    registration = case.registrations.get()
+    registration.record["quality"] = {"verdict": verdict, "checks": [CHECK]}
+    registration.verdict = registration.automatic_verdict = verdict
+    registration.save()
 
 
 def _address(case: Case) -> str:
@@ -44,7 +45,7 @@ def _address(case: Case) -> str:
 
 
 def test_verdicts_presets_and_motions_are_those_of_curation() -> None:
-    assert {verdict.value for verdict in Verdict} == set(VerdictOfRegistration.values)
+    assert {verdict.value for verdict in Verdict} == set(VerdictOfRegistration.values) - {"left_out"}
     assert {preset.value for preset in Preset} == set(PRESETS)
     assert {motion.value for motion in Motion} == set(MOTIONS)
 
@@ -72,11 +73,11 @@ def test_a_persons_acceptance_lets_it_through_until_it_is_registered_again(
         case,
         people[Role.DATA_MANAGER],
         verdict=VerdictOfRegistration.ACCEPT,
-        record_sha256=case.registration.record_sha256,
+        record_sha256=case.images_sha256,
     )
     fresh = Case.objects.get(pk=case.pk)
     require_sound(fresh)
-    assert fresh.registration.automatic_verdict == "look"
+    assert fresh.registrations.get().automatic_verdict == "look"
     assert given.person == people[Role.DATA_MANAGER]
 
 
@@ -91,7 +92,7 @@ def test_a_verdict_on_an_older_registration_or_without_a_reason_is_refused(
             case,
             person,
             verdict=VerdictOfRegistration.REJECT,
-            record_sha256=case.registration.record_sha256,
+            record_sha256=case.images_sha256,
             comment=" ",
         )
     assert case.registration_verdicts.count() == 0
@@ -107,7 +108,7 @@ def test_a_rejected_registration_takes_an_approved_mask_out_of_training_and_rele
         mask.case,
         people[Role.RADIOLOGIST],
         verdict=VerdictOfRegistration.REJECT,
-        record_sha256=mask.case.registration.record_sha256,
+        record_sha256=mask.case.images_sha256,
         comment="T1 shows the other leg.",
     )
     assert approved_reviews() == []
@@ -166,7 +167,7 @@ def test_each_role_does_what_it_may_and_no_more(
     if form["action"] == "take_back":
         exclude(case, reason="Cropped.")
     client.force_login(people[role])
-    answer = client.post(_address(case), {**form, "record_sha256": case.registration.record_sha256})
+    answer = client.post(_address(case), {**form, "record_sha256": case.images_sha256})
     assert answer.status_code == (302 if role in allowed else 403)
     done = {
         "judge": case.registration_verdicts.exists(),
@@ -194,7 +195,7 @@ def test_a_form_that_is_wrong_is_answered_and_changes_nothing(
     client: Client, case: Case, people: dict[Role, User], form: dict[str, str]
 ) -> None:
     client.force_login(people[Role.DATA_MANAGER])
-    answer = client.post(_address(case), {**form, "record_sha256": case.registration.record_sha256})
+    answer = client.post(_address(case), {**form, "record_sha256": case.images_sha256})
     assert answer.status_code == 409
     assert not case.registration_verdicts.exists()
     assert not case.redos.exists()
@@ -205,7 +206,7 @@ def test_the_page_shows_checks_and_escapes_comments(client: Client, case: Case, 
     _doubt(case)
     client.force_login(people[Role.DATA_MANAGER])
     form = {"action": "judge", "verdict": "look", "comment": '<img src=x onerror="alert(1)">'}
-    client.post(_address(case), {**form, "record_sha256": case.registration.record_sha256})
+    client.post(_address(case), {**form, "record_sha256": case.images_sha256})
     page = client.get(_address(case))
     content = page.content.decode()
     assert CHECK["message"] in content
@@ -221,15 +222,16 @@ def test_any_slice_may_be_asked_for(client: Client, case: Case, people: dict[Rol
     assert client.get(_address(case) + asked).status_code == 200
 
 
-@pytest.mark.parametrize("kind", ["t1", "t2", "checkerboard", "edges"])
+@pytest.mark.parametrize("kind", ["moving", "fixed", "checkerboard", "edges"])
 def test_each_kind_of_picture_opens_and_none_beyond_the_last_slice(
     client: Client, case: Case, people: dict[Role, User], kind: str
 ) -> None:
     client.force_login(people[Role.ANNOTATOR])
-    answer = client.get(page_at("registration-slice", case.code, kind, 4))
+    answer = client.get(page_at("registration-slice", case.code, "t1", kind, 4))
     assert answer.content.startswith(b"\x89PNG")
-    assert client.get(page_at("registration-slice", case.code, kind, 5)).status_code == 404
-    assert client.get(page_at("registration-slice", case.code, "nonsense", 0)).status_code == 404
+    assert client.get(page_at("registration-slice", case.code, "t1", kind, 5)).status_code == 404
+    assert client.get(page_at("registration-slice", case.code, "t1", "nonsense", 0)).status_code == 404
+    assert client.get(page_at("registration-slice", case.code, "t2", kind, 4)).status_code == 404, "T2 stayed"
 
 
 def test_the_queue_lists_one_verdict_and_asks_as_often_for_many_cases_as_for_one(
@@ -246,7 +248,7 @@ def test_the_queue_lists_one_verdict_and_asks_as_often_for_many_cases_as_for_one
     assert "C0002" in client.get(page_at("registration-queue") + "?verdict=accept").content.decode()
 
 
-@pytest.mark.parametrize(("name", "queries"), [("case-list", 7), ("cohort-report", 10)])
+@pytest.mark.parametrize(("name", "queries"), [("case-list", 8), ("cohort-report", 11)])
 def test_lists_ask_as_often_for_many_cases_as_for_one(
     client: Client, case: Case, people: dict[Role, User], django_assert_num_queries, name: str, queries: int
 ) -> None:
@@ -260,11 +262,11 @@ def test_lists_ask_as_often_for_many_cases_as_for_one(
 def test_a_case_that_somebody_drew_on_is_not_registered_again(case: Case) -> None:
     task = published(case)[2]
     saved(task)
-    before = case.registration.record_sha256
+    before = case.images_sha256
     report = register_cases([case], again=True, workers=1)
     assert report.done == []
     assert [finding.code for finding in report.findings] == ["case-annotated"]
-    assert Case.objects.get(pk=case.pk).registration.record_sha256 == before
+    assert Case.objects.get(pk=case.pk).registrations.get().record_sha256 == before
 
 
 def test_a_job_that_fails_says_why_on_the_page_and_leaves_the_registration(
@@ -273,12 +275,12 @@ def test_a_job_that_fails_says_why_on_the_page_and_leaves_the_registration(
     for series in case.series.all():
         series.path.write_bytes(b"damaged")
     redo = RegistrationRedo.objects.create(case=case, preset="fast", motion="rigid", person=people[Role.DATA_MANAGER])
-    before = case.registration.record_sha256
+    before = case.images_sha256
     assert not jobs.register_again.func(redo_id=redo.pk)
     redo.refresh_from_db()
     assert redo.state == RedoState.FAILED
     assert redo.finding
-    assert Case.objects.get(pk=case.pk).registration.record_sha256 == before
+    assert Case.objects.get(pk=case.pk).registrations.get().record_sha256 == before
     client.force_login(people[Role.DATA_MANAGER])
     assert "Failed" in client.get(_address(case)).content.decode()
     assert not jobs.register_again.func(redo_id=redo.pk)
@@ -287,8 +289,8 @@ def test_a_job_that_fails_says_why_on_the_page_and_leaves_the_registration(
 
 def test_pictures_of_a_new_registration_keep_their_addresses(case: Case) -> None:
     """The pictures are drawn anew from what the registration now shows; Label Studio's tasks need no change."""
-    from annotation_backend.cases.registration.register import keep_registration
-    from annotation_backend.cases.workers.pairs import StoredRegistration
+    from annotation_backend.cases.registration.keep import keep_images
+    from annotation_backend.cases.workers.images import StoredImages, StoredRegistration
     from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file
     from datasets.formats.nifti import read_volume, write_volume
     from datasets.image.volume import Volume
@@ -305,7 +307,7 @@ def test_pictures_of_a_new_registration_keep_their_addresses(case: Case) -> None
     (folder / "checkerboard.png").write_bytes(b"png")
     record = {"method": "turned", "transform": np.eye(4).tolist(), "outputs": outputs}
     digest = sha256_of_bytes(canonical_json(record))
-    keep_registration(case, StoredRegistration(case.code, folder, "turned", record, digest))
+    keep_images(case, StoredImages((StoredRegistration("t1", "t2", folder, "turned", record, digest),), ()))
     assert export_case(case) == len(tokens)
     assert dict(case.slices.values_list("pk", "token")) == tokens
     assert not digests & set(case.slices.values_list("sha256", flat=True))

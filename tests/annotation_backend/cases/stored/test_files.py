@@ -141,7 +141,7 @@ def test_another_readable_mask_in_its_place_is_refused(radiologist: Client, mask
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_registered_volume_is_shown_by_no_page(radiologist: Client, case: Case, damage: str) -> None:
-    slices = [page_at("registration-slice", "C0001", kind, 2) for kind in ("t1", "t2", "edges")]
+    slices = [page_at("registration-slice", "C0001", "t1", kind, 2) for kind in ("moving", "fixed", "edges")]
     assert {radiologist.get(address).status_code for address in slices} == {200}
     DAMAGES[damage](case.folder / "t1.nii.gz")
     assert {radiologist.get(address).status_code for address in slices} == {409}
@@ -267,7 +267,7 @@ def test_check_data_tells_machines_and_leaves_with_the_status_of_findings(
 def test_a_picture_without_a_digest_is_looked_at_by_its_own_checksums(
     radiologist: Client, case: Case, name: str, damage: str
 ) -> None:
-    path = case.registration.checkerboard_path
+    path = case.registrations.get().checkerboard_path
     small = path.with_name("thumbnail.png")
     shutil.copyfile(path, small)
     words = [case.code, "registration"] if name == "case-thumbnail" else [case.code]
@@ -295,7 +295,7 @@ def test_a_damaged_note_of_a_stopped_check_says_nothing(case: Case, line: str) -
 
 def test_what_does_not_open_is_named_and_the_rest_is_looked_at(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever runs the tests may be allowed everything, so the system's refusal is acted."""
-    _flip(case.registration.checkerboard_path)
+    _flip(case.registrations.get().checkerboard_path)
     closed = case.folder / "series" / "t1.png"
     real = Path.lstat, Path.stat
 

@@ -8,21 +8,20 @@ from pathlib import Path
 import pytest
 
 from annotation_backend.cases.models import Case, Registration, Slice
-from annotation_backend.cases.registration import register
+from annotation_backend.cases.registration import keep
 from annotation_backend.cases.registration.export import keep_pictures
-from annotation_backend.cases.registration.register import keep_registration
 from annotation_backend.cases.registration.volumes import case_volumes
 from annotation_backend.cases.workers import scratch
-from annotation_backend.cases.workers.pairs import StoredPictures, StoredRegistration
+from annotation_backend.cases.workers.images import StoredImages, StoredPictures, StoredRegistration
 from annotation_backend.cases.workers.scratch import move_beside, one_at_a_time, remove_others
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file
 from tests.annotation_backend.support.records import registered_case
 
 STEPS = [
-    (register, "move_beside"),
+    (keep, "move_beside"),
     (Registration.objects, "update_or_create"),
-    (register, "remove_others"),
-    (register, "forget_damages"),
+    (keep, "remove_others"),
+    (keep, "forget_damages"),
     (scratch, "flush_to_disk"),
 ]
 
@@ -37,7 +36,7 @@ def _folder(place: Path, content: str) -> Path:
     return place
 
 
-def _done_again(case: Case, place: Path) -> StoredRegistration:
+def _done_again(case: Case, place: Path) -> StoredImages:
     """The same registration as a worker leaves it in scratch, under the same name."""
     place.mkdir(parents=True)
     for role in ("t1", "t2"):
@@ -45,8 +44,9 @@ def _done_again(case: Case, place: Path) -> StoredRegistration:
         shutil.copyfile(source, place / f"{role}.nii.gz")
     (place / "checkerboard.png").write_bytes(b"png")
     outputs = {role: sha256_of_file(place / f"{role}.nii.gz") for role in ("t1", "t2")}
-    record = {**case.registration.record, "outputs": outputs}
-    return StoredRegistration(case.code, place, "same", record, sha256_of_bytes(canonical_json(record)))
+    record = {**case.registrations.get().record, "outputs": outputs}
+    digest = sha256_of_bytes(canonical_json(record))
+    return StoredImages((StoredRegistration("t1", "t2", place, "same", record, digest),), ())
 
 
 @pytest.mark.django_db
@@ -57,9 +57,9 @@ def test_a_redo_that_is_killed_leaves_a_whole_registration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, module: object, step: str, before: bool, is_damaged: bool
 ) -> None:
     case = registered_case()
-    keep_registration(case, _done_again(case, tmp_path / "first"))
+    keep.keep_images(case, _done_again(case, tmp_path / "first"))
     if is_damaged:  # so that the new files differ from those in their place
-        (case.registration.folder / "checkerboard.png").write_bytes(b"damaged")
+        (case.registrations.get().folder / "checkerboard.png").write_bytes(b"damaged")
     real: Callable[..., object] = getattr(module, step)
 
     def killed(*arguments: object, **options: object) -> None:
@@ -70,16 +70,16 @@ def test_a_redo_that_is_killed_leaves_a_whole_registration(
     with monkeypatch.context() as patch:
         patch.setattr(module, step, killed)
         if step == "flush_to_disk" and not is_damaged:
-            keep_registration(case, _done_again(case, tmp_path / "second"))  # nothing is moved
+            keep.keep_images(case, _done_again(case, tmp_path / "second"))  # nothing is moved
         else:
             with pytest.raises(Killed):
-                keep_registration(case, _done_again(case, tmp_path / "second"))
+                keep.keep_images(case, _done_again(case, tmp_path / "second"))
 
     case = Case.objects.get(pk=case.pk)
     case_volumes(case)
-    keep_registration(case, _done_again(case, tmp_path / "third"))
-    assert case.registration.checkerboard_path.read_bytes() == b"png"
-    assert list((case.folder / "registration").iterdir()) == [case.registration.folder]
+    keep.keep_images(case, _done_again(case, tmp_path / "third"))
+    assert case.registrations.get().checkerboard_path.read_bytes() == b"png"
+    assert list((case.folder / "registration").iterdir()) == [case.registrations.get().folder]
 
 
 @pytest.mark.django_db

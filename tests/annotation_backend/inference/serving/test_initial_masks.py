@@ -49,8 +49,8 @@ def test_another_registration_or_model_is_drawn_anew(segmenter: BrightSegmenter)
     case, model = registered_case(), known_model()
     initial_masks(case, (1,), model=model)
     initial_masks(case, (1,), model=known_model("other"))
-    case.registration.record_sha256 = "f" * 64
-    case.registration.save()
+    case.images_sha256 = "f" * 64
+    case.save()
     initial_masks(Case.objects.get(pk=case.pk), (1,), model=model)
     assert segmenter.asked == [(1,)] * 3
     assert InitialMask.objects.filter(model=model).count() == 1
@@ -72,7 +72,7 @@ def test_looking_up_many_cases_takes_as_many_queries_as_one(segmenter: BrightSeg
         initial_masks(case, ALL, model=model)
     counts = []
     for some in (cases[:1], cases):
-        rows = list(Case.objects.filter(pk__in=[case.pk for case in some]).select_related("registration"))
+        rows = list(Case.objects.filter(pk__in=[case.pk for case in some]).select_related("study"))
         with CaptureQueriesContext(
             connection,
         ) as queries:

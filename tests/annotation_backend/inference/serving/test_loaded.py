@@ -35,7 +35,7 @@ def test_many_who_ask_for_a_case_read_it_once(memory: MemoryBudget, monkeypatch:
     case, read = registered_case(), []
     real = loaded.case_volumes
     monkeypatch.setattr(loaded, "case_volumes", lambda asked: read.append(asked) or real(asked))
-    case.picture_plane, case.registration.record  # noqa: B018 (read here: the threads have other connections)
+    case.picture_plane, case.registrations.get().record
     list(case.series.all())
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: loaded_volumes(case), range(16)))

@@ -84,7 +84,7 @@ def test_it_goes_on_where_it_was_stopped(monkeypatch: pytest.MonkeyPatch, model:
 def test_another_registration_is_embedded_anew(monkeypatch: pytest.MonkeyPatch, model: Model) -> None:
     case, worker = registered_case(), serving(monkeypatch, model)
     prepare_case(case)
-    case.registration.record_sha256 = "e" * 64
+    case.images_sha256 = "e" * 64
     assert prepare_case(case) == 0
     assert worker.embedded == 10
 
@@ -109,4 +109,4 @@ def test_what_is_gone_or_needs_no_embedding_is_no_error(monkeypatch: pytest.Monk
     monkeypatch.setattr(settings, "EMBEDDINGS_GB", 1.0)
     known_model("clicks", method=Method.UNET_25D, kinds=KINDS)
     assert preparing.embedding_models(case.study) == []
-    assert prepare_case(Case.objects.select_related("registration").get(pk=case.pk)) == 0
+    assert prepare_case(Case.objects.select_related("study").get(pk=case.pk)) == 0

@@ -109,7 +109,7 @@ def test_boxes_are_drawn_on_the_drawn_image_with_the_window_of_its_machine(monke
     predict_slices(case, [2], prompts=Prompts(boxes=(Box((-4.0, -4.0, 8.0), (-12.0, -12.0, 8.0)),)))
     [request] = asked
     assert (request.target, request.modality) == ("t1", Modality.CT)
-    assert request.cache_key == case.registration.record_sha256
+    assert request.cache_key == case.images_sha256
     assert serving_model(PromptKind.BOX, case.study) == boxes
 
 

@@ -143,7 +143,9 @@ def test_tasks_of_several_cases_are_placed_by_their_exported_slices(tmp_path: Pa
         plane, mask = PicturePlane.of(grid), _mask(grid)
         masks[code] = mask
         volume = Volume(np.zeros(SHAPE, np.float32), grid)
-        export_slices(CaseVolumes(volume, volume), plane, tmp_path / "s" / code, subject=SliceSubject(code))
+        export_slices(
+            CaseVolumes({"t1": volume, "t2": volume}), plane, tmp_path / "s" / code, subject=SliceSubject(code)
+        )
         for index in range(plane.slice_count):
             picture = plane.to_picture(mask.data, index)
             regions = [region_of(picture == value, region_id=f"{value}", score=None, label=label)

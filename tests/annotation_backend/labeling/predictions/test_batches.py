@@ -239,7 +239,8 @@ def _copied(template: Case, number: int) -> Case:
         code=code, patient=template.patient, tissue_type="nerve", source_sha256=f"{number:064x}",
         picture_plane=template.picture_plane, study=the_study()
     )  # fmt: skip
-    registration = template.registration
+    registration = template.registrations.get()
     registration.pk, registration.case = None, case
     registration.save(force_insert=True)
+    Case.objects.filter(pk=case.pk).update(images_sha256=template.images_sha256)
     return Case.objects.get(pk=case.pk)

@@ -55,7 +55,7 @@ def test_saves_of_before_are_numbered_placed_and_still_count() -> None:
 def test_marks_that_label_studio_confirmed_become_those_of_an_annotation_in_its_task() -> None:
     accounts()
     tasks = published(registered_case())
-    newest = MigrationExecutor(connection).loader.graph.leaf_nodes("labeling")[0][1]
+    newest = MigrationExecutor(connection).loader.graph.leaf_nodes()
     try:
         models = _migrate("0003_project_settings").get_model
         for task, outcome, by in (
@@ -87,7 +87,7 @@ def test_marks_that_label_studio_confirmed_become_those_of_an_annotation_in_its_
                 project_id=tasks[0].project_id, label_studio_id=number, is_confirmed=is_confirmed
             )
     finally:
-        _migrate(newest)
+        MigrationExecutor(connection).migrate(newest)
     marks = AnnotationDeletion.objects.values_list("task", "label_studio_task", "label_studio_id")
     assert set(marks) == {(tasks[0].pk, 101, 7), (tasks[1].pk, 102, 7)}
     assert DeletionAsked.objects.values_list("label_studio_id", flat=True).get() == 9
@@ -102,7 +102,7 @@ def test_marks_that_label_studio_confirmed_become_those_of_an_annotation_in_its_
 def test_a_number_that_was_forgotten_is_recalled_from_what_was_saved_under_it() -> None:
     people = accounts()
     tasks = published(registered_case())
-    newest = MigrationExecutor(connection).loader.graph.leaf_nodes("labeling")[0][1]
+    newest = MigrationExecutor(connection).loader.graph.leaf_nodes()
     try:
         rows = _migrate("0003_project_settings").get_model("labeling", "Annotation").objects
         for task, (role, number) in enumerate([(Role.ANNOTATOR, 4), (Role.RADIOLOGIST, 3), (Role.RADIOLOGIST, 33)]):
@@ -122,7 +122,7 @@ def test_a_number_that_was_forgotten_is_recalled_from_what_was_saved_under_it() 
             )
         User.objects.filter(role__in=(Role.ANNOTATOR, Role.RADIOLOGIST)).update(label_studio_id=None)
     finally:
-        _migrate(newest)
+        MigrationExecutor(connection).migrate(newest)
     numbers = dict(User.objects.values_list("role", "label_studio_id"))
     assert (numbers[Role.ANNOTATOR], numbers[Role.RADIOLOGIST]) == (4, None), "two numbers are no answer"
     assert [save is not None for save in current_saves(tasks[0].case).values()][:3] == [True, False, False]

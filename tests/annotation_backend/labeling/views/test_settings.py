@@ -48,7 +48,7 @@ def test_a_change_by_the_page_reaches_label_studio_and_names_its_person(
     row = SettingsChange.objects.get()
     assert (row.person, row.mask_format, row.labels) == (people[Role.DATA_MANAGER], "bitmask", {"Oedema": True})
     page = client.get(page_at(PAGE)).content.decode()
-    assert str(people[Role.DATA_MANAGER]) in page
+    assert f"Data manager {people[Role.DATA_MANAGER].pk}" in page
 
 
 @pytest.mark.parametrize("form", [{}, {"mask_format": "polygon"}, {"mask_format": "brush", "model_box": "nobody-1"}])

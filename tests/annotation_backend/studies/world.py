@@ -1,0 +1,140 @@
+"""A study with one of everything that a page shows, told from any other study's by its words; and its people."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponseBase
+from django.test import Client
+
+from annotation_backend.accounts.models import Role, User
+from annotation_backend.cases.models import Ingest, IngestPatient, Patient
+from annotation_backend.labeling.models import AnnotationFinding, CaseMask, FindingKind, StudioChange, Subject
+from annotation_backend.labeling.versions.assembly import assemble
+from annotation_backend.publishing.models import Release
+from annotation_backend.registry.models import Model
+from annotation_backend.review.models import Review
+from annotation_backend.studies.models import STUDY_ROLES, Study
+from annotation_backend.studies.people import give_role
+from datasets.files import sha256_of_bytes
+from datasets.release.build import build_release
+from tests.annotation_backend.support.addresses import PLAIN, Address
+from tests.annotation_backend.support.records import published, registered_case, saved, second_study, signed_in
+from tests.datasets.release.samples import SETTINGS, write_cases
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A study with one of everything.
+
+    Args:
+        study: The study.
+        people: A person of each role in it, with no other.
+        values: What addresses name, by the name of the value: numbers of a finding, a change and a release apart.
+    """
+
+    study: Study
+    people: Mapping[Role, User]
+    values: Mapping[str, Any]
+
+    @property
+    def word(self) -> re.Pattern[bytes]:
+        """The words that say that this study is there; they are in its codes, addresses and texts."""
+        return re.compile(self.study.name.encode())
+
+    def address(self, of: Address, *, below: Study | None = None) -> str:
+        """The address of one of its things, below its own name or another study's."""
+        values = {**PLAIN, **self.values, **self.values.get(of.name, {}), "study": (below or self.study).name}
+        return of.of(values)
+
+
+def filled(name: str, folder: Path, *, number: int) -> Filled:
+    """A study of this name with one of everything in it.
+
+    Args:
+        name: Of the study, in all its words.
+        folder: For the cases of its release.
+        number: Its own, so that numbers of Label Studio do not meet another study's.
+    """
+    study = second_study(name)
+    people = {role: User.objects.create_user(f"{role.value}@{name}.org") for role in STUDY_ROLES}
+    for role, person in people.items():
+        give_role(study, person, role)
+    case = registered_case(study.code("C", 1), study=study)
+    case.anatomical_site = f"site of {name}"
+    case.save()
+    tasks = published(case, first_task=1000 * number, project=number)
+    people[Role.ANNOTATOR].label_studio_id = 100 * number
+    people[Role.ANNOTATOR].save()
+    save = saved(tasks[2], person=100 * number)
+    mask = assemble(case)
+    assert mask is not None
+    Review.objects.create(mask=mask, reviewer=people[Role.RADIOLOGIST], verdict="return", comment=f"comment of {name}")
+    doubt = registered_case(study.code("C", 2), study=study)
+    doubt.registrations.update(verdict="look")
+    finding = AnnotationFinding.objects.create(annotation=save, kind=FindingKind.LABEL, label=f"label of {name}")
+    change = StudioChange.objects.create(
+        project=tasks[0].project, case=case, subject=Subject.PICTURE, name=f"change in {name}", slices=[2]
+    )
+    ingest = Ingest.objects.create(study=study, file_count=number)
+    undecided = Patient.objects.create(study=study, code=study.code("P", 9), pseudonym=sha256_of_bytes(name.encode()))
+    IngestPatient.objects.create(ingest=ingest, patient=undecided, outcome="undecided", reference=undecided.code)
+    IngestPatient.objects.create(ingest=ingest, patient=case.patient, case=case, outcome="new", reference="x")
+    _model(study)
+    return Filled(study, people, _values(study, mask, _release(study, folder), finding, change))
+
+
+def _release(study: Study, folder: Path) -> Release:
+    built = build_release(write_cases(folder), SETTINGS, Path(settings.DATA_FOLDER) / "releases" / folder.name)
+    where = str(built.folder.relative_to(settings.DATA_FOLDER))
+    return Release.objects.create(study=study, name=study.name, version="1", digest=built.digest, folder=where)
+
+
+def _model(study: Study) -> None:
+    """A model that learned from the study's masks and serves nowhere."""
+    digest = sha256_of_bytes(study.name.encode())
+    names = {"name": f"model-of-{study.name}", "version": "1", "method": "clicks-2d", "folder": "nowhere"}
+    Model.objects.create(**names, digest=digest, prompt_kinds=["point"], study=study, snapshot_digest=digest)
+
+
+def _values(
+    study: Study, mask: CaseMask, release: Release, finding: AnnotationFinding, change: StudioChange
+) -> dict[str, Any]:
+    of_finding, of_release = {"pk": finding.pk}, {"pk": release.pk}
+    return {
+        "code": mask.case.code,
+        "mask_id": mask.pk,
+        "patient-page": {"code": mask.case.patient.code},
+        "release-page": of_release,
+        "release-download": of_release,
+        "finding-seen": of_finding,
+        "finding-drawer": of_finding,
+        "change-seen": {"pk": change.pk},
+        "case-thumbnail": {"kind": "registration"},
+    }
+
+
+class Asking:
+    """People's browsers, each signed in once, and without messages of the page before."""
+
+    def __init__(self) -> None:
+        self._clients: dict[User | None, Client] = {}
+
+    def __call__(self, person: User | None, method: str, address: str, **options: Any) -> HttpResponseBase:
+        """The answer that a person gets."""
+        if person not in self._clients:
+            self._clients[person] = signed_in(person) if person else Client()
+        client = self._clients[person]
+        client.cookies.pop("messages", None)
+        return client.generic(method, address, **options)  # type: ignore[return-value]
+
+
+def content_of(answer: HttpResponseBase) -> bytes:
+    """All of an answer that says something: status, headers and content, without what is drawn anew each time."""
+    content = answer.getvalue() if answer.streaming else answer.content  # type: ignore[attr-defined]
+    content = re.sub(rb'name="csrfmiddlewaretoken" value="\w+"', b"", content)
+    kept = {name: value for name, value in answer.headers.items() if name != "Server-Timing"}
+    return b"%d %s\n%s" % (answer.status_code, repr(sorted(kept.items())).encode(), content)
