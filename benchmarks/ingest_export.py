@@ -73,7 +73,7 @@ def measure(source: Path, folder: Path) -> list[Stage]:
     """Takes one patient's studies to pictures in `folder`, as ingest, registration and export do."""
     stages = Stages(folder)
     with stages.stage("imports"):
-        from curation.pairing.pairing import load_pair, pair_series
+        from curation.pairing.pairing import load_images, pair_series
         from curation.registration.register import register
         from curation.registration.source_image import SourceImage
         from curation.scanning.scan import scan_folder
@@ -88,7 +88,7 @@ def measure(source: Path, folder: Path) -> list[Stage]:
     with stages.stage("pair, digests of the files"):
         [pair] = pair_series(scan, protocol=shipped_protocol(FIRST)).pairs
     with stages.stage("read voxels and masks"):
-        loaded = load_pair(pair)
+        loaded = load_images(pair)
     with stages.stage("write series and masks, digests"):
         for role, volume in loaded.volumes.items():
             write_volume(folder / "series" / f"{role}.nii.gz", volume)
