@@ -64,7 +64,8 @@ def _manifest(value: dict[str, Any]) -> Manifest:
     labels = tuple(LabelEntry(**_exactly(each, LabelEntry)) for each in value["labels"])
     roles = tuple(RoleEntry(**_exactly(each, RoleEntry)) for each in value["roles"])
     protocol = value["protocol"] and ProtocolEntry(**_exactly(value["protocol"], ProtocolEntry))
-    _all_of(str, (role.name for role in roles))
+    _all_of(str, (*(role.name for role in roles), *(label.name for label in labels)))
+    _all_of(int, (label.value for label in labels))
     known = {role.name for role in roles}
     if any(not known.issuperset((*case.images, *case.missing_images)) for case in cases):
         raise ValueError

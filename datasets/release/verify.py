@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_file
 from datasets.finding import Finding
-from datasets.formats.nifti import read_grid
+from datasets.formats.nifti import read_grid, read_mask
 from datasets.release.former_manifest import FORMER_FOLDERS, FormerCaseEntry
 from datasets.release.listing import Expected, Listing, Tree, error, printable, read_listing, read_tree
 from datasets.release.manifest import CASES_FOLDER, MANIFEST_NAME, SPLITS_NAME, SUMS_NAME, CaseEntry, Manifest
@@ -161,6 +163,8 @@ def _case_findings(folder: Path, manifest: AnyManifest, whole: set[str]) -> Iter
             )
         elif whole.issuperset(paths):
             yield from _grid_finding(folder, case)
+            if isinstance(manifest, Manifest):
+                yield from _label_finding(folder / case.mask_path, manifest, case.case)
     for path in sorted(path for path in listed - wanted if path.startswith(own)):
         yield error("file-without-case", "The image or mask belongs to no listed case.", subject=path)
 
@@ -172,6 +176,18 @@ def _grid_finding(folder: Path, case: CaseEntry | FormerCaseEntry) -> Iterator[F
             grid.require_match(read_grid(folder / path), what=f"The mask and the image {role}")
     except RejectedInput as refusal:
         yield error(refusal.code, refusal.message, subject=case.case, remedy="Ask the publisher for a new version.")
+
+
+def _label_finding(mask: Path, manifest: Manifest, case: str) -> Iterator[Finding]:
+    """Values of a mask that the manifest does not name."""
+    try:
+        held = set(np.unique(read_mask(mask).data).tolist()) - {0}
+    except RejectedInput:
+        return  # not a mask at all: said where its grid was read
+    unknown = sorted(held - {label.value for label in manifest.labels})
+    if unknown:
+        message = f"The mask holds values that the manifest does not name: {', '.join(map(str, unknown[:5]))}."
+        yield error("mask-labels", message, subject=case, remedy="Ask the publisher for a new version.")
 
 
 def _split_findings(folder: Path, manifest: AnyManifest, whole: set[str]) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from annotation_backend.cases.models import Case, ImportedMask
 from annotation_backend.cases.registration.volumes import mask_on_case
 from datasets.formats.nifti import read_mask
 from datasets.image.mask import Mask
+from datasets.labels.label_values import region_called
 from datasets.study.protocol import Label
 
 
@@ -27,29 +28,17 @@ def best_of_label(case: Case, label: Label) -> ImportedMask | None:
 
 
 def label_meant(roi_name: str, labels: Sequence[Label]) -> Label | None:
-    """The label that a region's name means; None where it holds no word of any.
-
-    A word inside a longer one of another label does not count: ``gtv`` in ``gtv_edema``. Of several labels the last
-    one is meant, as ``tumour_edema`` means oedema: who names a second thing speaks of that.
+    """The label that a region's name means, by the rule by which files are read; None where it means none.
 
     Args:
         roi_name: Known words of a region's name.
-        labels: In the protocol's order.
+        labels: Those of the protocol.
     """
-    name = roi_name.lower()
-    found = {label: max((word for word in _words(label) if word in name), key=len, default="") for label in labels}
-    longest = [word for word in found.values() if word]
-    meant = [
-        label for label, word in found.items() if word and not any(word != other and word in other for other in longest)
-    ]
-    return meant[-1] if meant else None
-
-
-def _words(label: Label) -> tuple[str, ...]:
-    return (*label.imported_names, label.name.lower().replace(" ", "_"))
+    called = region_called(roi_name, labels)
+    return next((label for label in labels if label.name == called), None)
 
 
 def _rank(roi_name: str, label: Label) -> int:
     """The surer the name, the smaller."""
-    name, words = roi_name.lower(), _words(label)
+    name, words = roi_name.lower(), label.imported_names
     return next((rank for rank, word in enumerate(words) if word in name), len(words))

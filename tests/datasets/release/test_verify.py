@@ -282,6 +282,8 @@ WRONG_TYPES = {
     "case-drawn-list": lambda value: value["cases"][0].update(drawn_role=["t2"]),
     "roles-object": lambda value: value.update(roles={}),
     "role-number": lambda value: value["roles"][0].update(name=1),
+    "label-value-list": lambda value: value["labels"][0].update(value=[1]),
+    "label-name-null": lambda value: value["labels"][0].update(name=None),
     "label-extra-field": lambda value: value["labels"][0].update(colour="red"),
     "protocol-text": lambda value: value.update(protocol="mstt-199"),
     "protocol-number": lambda value: value.update(protocol=0),
@@ -341,6 +343,18 @@ def test_grids_that_differ_are_named_by_case(release: Path, name: str) -> None:
     volume = read_volume(release / name)
     replace_file(release, name, encode(np.asarray(volume.data), oblique_affine(spacing=(0.5, 0.6, 4.1))))
     assert _found(release) == {("grid-mismatch", "C0003")}
+
+
+def test_values_that_the_manifest_does_not_name_are_named_by_case(release: Path) -> None:
+    name = "cases/C0002/mask.nii.gz"
+    mask = read_volume(release / name)
+    data = np.asarray(mask.data, np.uint8)
+    data[0, 0, 0], data[1, 0, 0] = 9, 4
+    replace_file(release, name, encode(data, mask.grid.affine))
+    assert _found(release) == {("mask-labels", "C0002")}
+    assert "4, 9" in verify_release(release).findings[0].message
+    rewrite(release, lambda value: value["labels"].extend([{"value": 4, "name": "a"}, {"value": 9, "name": "b"}]))
+    assert _found(release) == set()
 
 
 @pytest.mark.parametrize("content", [b"", b"not an image", encode(np.zeros((2, 2, 2, 2), np.uint8)[..., 0], np.eye(4))])

@@ -33,7 +33,6 @@ WITH_CYST = replace(MSTT, labels=(*MSTT.labels, CYST))
         ("oedema", "Oedema"),
         ("gtv_cyst", "Cyst wall"),
         ("cyst_wall_2", "Cyst wall"),
-        ("tumour_cyst", "Cyst wall"),
         ("region_1", None),
         ("", None),
     ],
