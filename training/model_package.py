@@ -20,7 +20,7 @@ from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, write_bytes
 from datasets.image.mask import TUMOUR
 from datasets.part_folder import part_folder, place_part
-from datasets.study.image_kind import is_kind
+from datasets.study.image_kind import T1, T2, is_kind
 
 DESCRIPTION_NAME = "model.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -109,7 +109,7 @@ class ModelDescription:
         if self.images or self.method in BOXED:
             return self.images
         if self.method is Method.UNET_25D:
-            return ("t1", "t2")
+            return (T1, T2)
         return _kinds_in(self.parameters)
 
     @property

@@ -17,7 +17,7 @@ Named = tuple[str, str]
 
 
 def named(value: str) -> Named:
-    """``t1=x`` as ("t1", "x"); ``x`` alone as ("", "x").
+    """A kind of image and its value of ``t1=x``; no kind, and the value, of ``x`` alone.
 
     Raises:
         ArgumentTypeError: The name is that of no kind of image.

@@ -10,6 +10,7 @@ from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file
 from datasets.study.cohort import CohortCase, load, read_cohort
 from datasets.study.cohort_values import OTHER_VALUES, with_mask_values
+from datasets.study.image_kind import T1
 
 if TYPE_CHECKING:
     from training.fitting.examples import Example
@@ -72,7 +73,7 @@ def examples_of_folder(
     Raises:
         RejectedInput: As `read_cohort` and `with_mask_values`; a case to leave out does not exist, or none is left.
     """
-    globs = by_kind(images, "t1")
+    globs = by_kind(images, T1)
     cohort = with_mask_values(read_cohort(folder, globs, mask_glob), folder, mask_value)
     cases = {case.case: case for case in cohort.cases if case.case not in without}
     if (unknown := sorted(set(without) - {case.case for case in cohort.cases})) or not cases:

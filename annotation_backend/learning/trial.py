@@ -12,6 +12,7 @@ from datasets.finding import Finding
 from datasets.progress import Progress
 from datasets.study.cohort import Cohort, CohortCase, read_cohort
 from datasets.study.cohort_values import with_mask_values
+from datasets.study.image_kind import T1
 from training.evaluation.results import Evaluation
 from training.measures.comparison import compare_evaluations
 from training.methods.needs import CLICKED, channels_of, user_of
@@ -83,7 +84,7 @@ def chosen_cases(models: Sequence[ChosenModel], given: EvaluationCohort) -> Coho
         )
     )
     title = " and ".join(each.title for each in models) or "the study"
-    return _cohort_with(title, needed or ("t1",), given, is_boxed=not needed)
+    return _cohort_with(title, needed or (T1,), given, is_boxed=not needed)
 
 
 def _cohort_with(title: str, needed: tuple[str, ...], given: EvaluationCohort, *, is_boxed: bool) -> Cohort:

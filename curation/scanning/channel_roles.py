@@ -14,8 +14,8 @@ _MODALITY_WORDS = {
 }
 _WEIGHTING = re.compile(r"(t1|t2|flair|pd)(w|wi|weighted)?")
 _WEIGHTINGS = {
-    "t1": Weighting.T1,
-    "t2": Weighting.T2,
+    Weighting.T1.lower(): Weighting.T1,
+    Weighting.T2.lower(): Weighting.T2,
     "flair": Weighting.FLAIR,
     "pd": Weighting.PROTON_DENSITY,
 }

@@ -24,7 +24,10 @@ _WEIGHTINGS = {
 }
 _WORD = re.compile(rf"({'|'.join([*_WEIGHTINGS, *_MODALITIES])})(?:-(fs|nofs))?(?:-(ce))?")
 
-USUAL_WORDS = ("t1", "t2", "ct", "pet")
+T1, T2 = "t1", "t2"
+"""Words of the kinds from which models learned before there were others."""
+
+USUAL_WORDS = (T1, T2, "ct", "pet")
 """The words that people need most, for helps and messages."""
 
 

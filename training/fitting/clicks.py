@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from datasets.errors import RejectedInput
+from datasets.study.image_kind import T1
 from training.fitting.examples import Example, PreparedExamples
 from training.fitting.loop import (
     FitProgress,
@@ -64,7 +65,7 @@ class ClickSettings:
     """
 
     loop: LoopSettings
-    channels: tuple[str, ...] = ("t1",)
+    channels: tuple[str, ...] = (T1,)
     canvas: Shape = (48, 48, 32)
     widths: tuple[int, ...] = (16, 32, 64, 96)
     batch: int = 1

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from datasets.image.orientation import as_ras
 from datasets.image.volume import Grid
+from datasets.study.image_kind import T1
 from training.fitting.examples import Example, ordered_examples
 from training.fitting.loop import (
     FitProgress,
@@ -53,7 +54,7 @@ class PointsSettings:
     """
 
     loop: LoopSettings
-    channels: tuple[str, ...] = ("t1",)
+    channels: tuple[str, ...] = (T1,)
     maps: tuple[PointsMap, ...] = (PointsMap.GEODESIC, PointsMap.ELLIPSOID, PointsMap.SPOTS)
     widths: tuple[int, ...] = WIDTHS
     budget: int = 180_000

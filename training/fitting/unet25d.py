@@ -13,6 +13,7 @@ from datasets.errors import RejectedInput
 from datasets.image.mask import TUMOUR, Mask
 from datasets.image.volume import Volume
 from datasets.pictures.picture_plane import PicturePlane
+from datasets.study.image_kind import T1, T2
 from training.inputs.kinds import image_of, require_kinds
 from training.inputs.slice_triplets import PictureRule, case_stack, resized_stack, triplets
 from training.model_package import Method, ModelDescription, write_package
@@ -78,7 +79,7 @@ class FitSettings:
     widths: tuple[int, ...] = (16, 32, 64, 128, 256)
     rule: PictureRule = field(default_factory=PictureRule)
     device: str | None = None
-    images: tuple[str, ...] = ("t1", "t2")
+    images: tuple[str, ...] = (T1, T2)
     label: str = TUMOUR
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from datasets.image.mask import Mask
 from datasets.pictures.picture_plane import PicturePlane
+from datasets.study.image_kind import T1
 from training.model_package import BOXED, Method, ModelDescription
 from training.prompts.prompt import Prompts
 from training.prompts.simulated_clicks import ClickRule
@@ -16,7 +17,7 @@ from training.prompts.simulated_user import BoxUser, ClickUser, SimulatedUser, S
 CLICKED = (Method.CLICKS_2D, Method.CLICKS_3D, Method.DEEPEDIT, Method.TWO_STAGE)
 """Methods that are corrected click by click."""
 
-_ANY_IMAGE = "t1"
+_ANY_IMAGE = T1
 """The kind that stands for any image."""
 
 

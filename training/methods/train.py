@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json
 from datasets.image.mask import TUMOUR
+from datasets.study.image_kind import T1
 from training.inputs.kinds import require_kinds
 from training.model_package import Method, ModelDescription, Tensors, write_package
 from training.networks.unet_plan import UNetPlan
@@ -56,7 +57,7 @@ class TrainingChoice:
     """
 
     method: Method
-    channels: tuple[str, ...] = ("t1",)
+    channels: tuple[str, ...] = (T1,)
     iterations: int | None = None
     automatic_iterations: int | None = None
     click_free: float = 0.25

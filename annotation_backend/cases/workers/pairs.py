@@ -16,6 +16,7 @@ from datasets.files import sha256_of_file, write_bytes
 from datasets.finding import Finding
 from datasets.formats.nifti import write_mask, write_volume
 from datasets.image.mask import Mask
+from datasets.study.image_kind import T1, T2
 from datasets.study.protocol import Protocol
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _USUAL_WORDS = {
     *("gtv", "ctv", "ptv", "mass", "tumour", "tumor", "lesion", "edema", "oedema", "necrosis"),
-    *("mask", "seg", "segmentation", "label", "t1", "t2", "mr"),
+    *("mask", "seg", "segmentation", "label", T1, T2, "mr"),
 }
 """Words of an imported region's name that are kept whatever is drawn."""
 
