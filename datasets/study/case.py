@@ -8,13 +8,6 @@ from datasets.errors import RejectedInput
 from datasets.image.volume import Grid, Volume
 
 
-class SeriesRole(StrEnum):
-    """The role of an imported series in a case."""
-
-    T1 = "t1"
-    T2 = "t2"
-
-
 class TissueType(StrEnum):
     """Tissue of origin, after MSTT-199; `UNKNOWN` until a person says."""
 
@@ -43,11 +36,6 @@ QUALITY_MEANINGS = {
     QualityScore.INCORRECT: "Does not overlap with the tumour or misses large areas of it: overlap below 50 %.",
     QualityScore.CANNOT_LOCATE: "The tumour cannot be located in the image.",
 }
-
-
-def annotated_role(tissue_type: TissueType) -> SeriesRole:
-    """The sequence that annotators draw on: T1 for fat tumours, T2 otherwise (MSTT-199, section 2.3)."""
-    return SeriesRole.T1 if tissue_type is TissueType.FAT else SeriesRole.T2
 
 
 @dataclass(frozen=True, eq=False)

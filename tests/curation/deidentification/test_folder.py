@@ -22,7 +22,6 @@ from datasets.dicom_series.series import DicomSeries, group_series, read_series
 from datasets.errors import RejectedInput
 from datasets.image.volume import Grid
 from datasets.phantom.cohort import write_phantom_cohort
-from datasets.study.case import SeriesRole
 from tests.curation.support.protocols import MSTT
 from tests.data import STS_DICOM, require
 from tests.datasets.support.enhanced_files import stack, write_enhanced
@@ -67,7 +66,7 @@ def test_the_same_case_with_the_same_voxels_and_mask_comes_of_it(cohort: Path, t
     before, after = cases(cohort), cases(tmp_path / "out")
     assert sorted(after) == ["D1", "D2"]
     for old, new in zip(sorted(before), sorted(after), strict=True):
-        for role in SeriesRole:
+        for role in ("t1", "t2"):
             np.testing.assert_array_equal(before[old].volumes[role].data, after[new].volumes[role].data)
             before[old].volumes[role].grid.require_match(after[new].volumes[role].grid, what="grid")
             masks = [list(case[key].masks.get(role, {}).values()) for case, key in ((before, old), (after, new))]
@@ -119,7 +118,7 @@ def test_real_patients_become_the_same_case_where_words_stay(tmp_path: Path) -> 
 
     ((_, before),), ((_, after),) = cases(source).items(), cases(tmp_path / "out").items()
 
-    for role in SeriesRole:
+    for role in ("t1", "t2"):
         np.testing.assert_array_equal(before.volumes[role].data, after.volumes[role].data)
         assert sorted(before.masks[role]) == sorted(after.masks[role])
         for name, mask in before.masks[role].items():

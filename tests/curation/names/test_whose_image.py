@@ -7,7 +7,6 @@ import pytest
 from curation.pairing.pairing import Pairing, load_images, pair_series
 from curation.scanning.found_series import FolderScan
 from curation.scanning.scan import scan_folder
-from datasets.study.case import SeriesRole
 from tests.curation.support.protocols import MSTT
 from tests.curation.support.small_studies import T1, T2, write
 from tests.curation.support.small_volumes import put_image, put_mask
@@ -234,7 +233,7 @@ def test_two_masks_that_differ_are_both_kept_and_said(tmp_path: Path) -> None:
     (finding,) = set(loaded.findings) - set(pair.findings)
     assert (finding.code, finding.subject) == ("masks-differ", "patient 1 (first file: 1), file 5")
     assert "that of file 3." in finding.message
-    assert len(loaded.masks[SeriesRole.T2]) == 3
+    assert len(loaded.masks["t2"]) == 3
 
 
 @pytest.mark.parametrize("name", ["T2_tumour", "T2_lesion", "T2_tumour_fs"])
@@ -292,7 +291,7 @@ def test_bids_subjects_are_cases_with_the_masks_of_their_derivatives(tmp_path: P
         _write(tmp_path, f"derivatives/manual/sub-{subject}/anat/sub-{subject}_space-T2w_label-tumour_mask")
     scan, pairing = _read(tmp_path)
     assert (_codes(scan), _masks(pairing)) == ([], [1, 1])
-    assert {role for pair in pairing.pairs for role, _ in pair.masks} == {SeriesRole.T2}
+    assert {role for pair in pairing.pairs for role, _ in pair.masks} == {"t2"}
 
 
 def test_a_session_s_name_is_no_contrast_agent_and_ce_is(tmp_path: Path) -> None:

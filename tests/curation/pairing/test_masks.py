@@ -15,7 +15,7 @@ from datasets.finding import Level
 from datasets.image.mask import Mask
 from datasets.image.volume import Grid
 from datasets.phantom.cohort import PhantomCase, write_phantom_cohort
-from datasets.study.case import SeriesRole, TissueType
+from datasets.study.case import TissueType
 from tests.curation.support.protocols import MSTT
 from tests.curation.support.small_studies import GRID, pairing_of, write_nifti_case
 from tests.datasets.dicom_masks.test_segmentation import write_segmentation
@@ -37,7 +37,7 @@ def test_everything_names_its_source(cohort: tuple[Path, tuple[PhantomCase, ...]
     assert (pair.chosen["t1"].source_sha256, pair.chosen["t2"].source_sha256) == (t1, t2)
     assert pair.source_sha256 == sha256_of_bytes(f"{t1}\n{t2}".encode())
     digest = sha256_of_file(study / "100_regions" / "regions.dcm")
-    assert load_images(pair).mask_sources[SeriesRole.T2] == {"GTV_Mass": digest}
+    assert load_images(pair).mask_sources["t2"] == {"GTV_Mass": digest}
 
 
 def test_a_structure_set_of_another_series_is_left_out(
@@ -57,7 +57,7 @@ def test_a_structure_set_of_another_series_is_left_out(
         (pair,) = pair_series(scan_folder(folder, protocol=MSTT), protocol=MSTT).pairs
         loaded = load_images(pair)
         assert [finding.code for finding in loaded.findings] == [code]
-        assert loaded.masks == {SeriesRole.T1: {}, SeriesRole.T2: {}}
+        assert loaded.masks == {"t1": {}, "t2": {}}
 
 
 @pytest.mark.slow
@@ -80,8 +80,8 @@ def test_a_segmentation_lands_on_its_series(
     (pair,) = pair_series(scan_folder(folder, protocol=MSTT), protocol=MSTT).pairs
     loaded = load_images(pair)
     assert [finding.code for finding in loaded.findings] == ([] if names_its_series else ["seg-by-position"])
-    assert loaded.masks[SeriesRole.T1] == {}
-    assert np.array_equal(loaded.masks[SeriesRole.T2]["Mass"].data, region)
+    assert loaded.masks["t1"] == {}
+    assert np.array_equal(loaded.masks["t2"]["Mass"].data, region)
 
 
 def test_a_damaged_structure_set_is_left_out(cohort: tuple[Path, tuple[PhantomCase, ...]], tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_damaged_structure_set_is_left_out(cohort: tuple[Path, tuple[PhantomCa
     (pair,) = pair_series(scan_folder(folder, protocol=MSTT), protocol=MSTT).pairs
     loaded = load_images(pair)
     assert [(finding.level, finding.code) for finding in loaded.findings] == [(Level.ERROR, "contour-open")]
-    assert loaded.volumes.keys() == {SeriesRole.T1, SeriesRole.T2}
+    assert loaded.volumes.keys() == {"t1", "t2"}
 
 
 def _two_labels(folder: Path) -> None:
@@ -110,7 +110,7 @@ def test_nifti_pairs_and_masks_by_name(tmp_path: Path) -> None:
     (pair,) = pair_series(scan_folder(tmp_path, label_values={1: "Tumour"}, protocol=MSTT), protocol=MSTT).pairs
     loaded = load_images(pair)
     assert [finding.code for finding in loaded.findings] == ["mask-labels"]
-    counts = {name: int(mask.data.sum()) for name, mask in loaded.masks[SeriesRole.T1].items()}
+    counts = {name: int(mask.data.sum()) for name, mask in loaded.masks["t1"].items()}
     assert counts == {"Tumour": 4, "Tumour (2)": 4, "label 2": 1}
     assert pair.tissue_type == TissueType.UNKNOWN
 
@@ -121,7 +121,7 @@ def test_values_of_which_nobody_said_what_they_mean_are_asked_about(tmp_path: Pa
     (pair,) = pairing_of(tmp_path).pairs
     loaded = load_images(pair)
     assert [finding.code for finding in loaded.findings] == ["mask-values-unclear"] * 2
-    assert loaded.masks == {SeriesRole.T1: {}, SeriesRole.T2: {}}
+    assert loaded.masks == {"t1": {}, "t2": {}}
 
 
 @pytest.mark.parametrize("low", [0, 2])
@@ -136,7 +136,7 @@ def test_a_mask_counted_from_another_corner_or_cropped_lands_on_its_voxels(tmp_p
     write_nifti_case(tmp_path, {"t1_mask.nii.gz": Mask(np.ascontiguousarray(part), Grid(shape, affine))})
     loaded = load_images(pairing_of(tmp_path).pairs[0])
     assert [finding.code for finding in loaded.findings] == (["grid-box"] if low else [])
-    assert np.array_equal(loaded.masks[SeriesRole.T1]["Tumour"].data, labels)
+    assert np.array_equal(loaded.masks["t1"]["Tumour"].data, labels)
 
 
 def test_a_mask_beside_its_image_is_left_out_with_how_far_and_which_way(tmp_path: Path) -> None:
@@ -154,4 +154,4 @@ def test_a_nifti_mask_on_another_grid_is_left_out(tmp_path: Path) -> None:
     (finding,) = loaded.findings
     assert (finding.code, finding.subject) == ("mask-grid", "patient 1 (first file: 1), file 3")
     assert "0.5 x 0.5 x 4 mm" in finding.message
-    assert loaded.masks == {SeriesRole.T1: {}, SeriesRole.T2: {}}
+    assert loaded.masks == {"t1": {}, "t2": {}}

@@ -14,7 +14,6 @@ from curation.scanning.scan import scan_folder
 from datasets.dicom.file import without_warnings
 from datasets.finding import Level
 from datasets.phantom.cohort import PhantomCase, write_phantom_cohort
-from datasets.study.case import SeriesRole
 from tests.curation.support.protocols import MSTT
 from tests.curation.support.small_studies import (
     CANARY,
@@ -50,11 +49,11 @@ def test_phantom_patients_become_pairs(cohort: tuple[Path, tuple[PhantomCase, ..
         )
         loaded = load_images(pair)
         assert loaded.findings == ()
-        assert loaded.volumes[SeriesRole.T1].grid.shape == (160, 160, 20)
-        assert loaded.masks[SeriesRole.T1] == {}
-        mask = loaded.masks[SeriesRole.T2]["GTV_Mass"]
+        assert loaded.volumes["t1"].grid.shape == (160, 160, 20)
+        assert loaded.masks["t1"] == {}
+        mask = loaded.masks["t2"]["GTV_Mass"]
         assert np.array_equal(mask.data, case.tumour.data)
-        assert mask.grid.matches(loaded.volumes[SeriesRole.T2].grid)
+        assert mask.grid.matches(loaded.volumes["t2"].grid)
 
 
 def test_a_patient_without_t2_is_named_and_the_others_go_on(

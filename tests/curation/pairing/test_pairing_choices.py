@@ -7,7 +7,6 @@ from pathlib import Path
 from curation.pairing.pairing import pair_series
 from curation.scanning.scan import scan_folder
 from datasets.finding import Level
-from datasets.study.case import SeriesRole
 from tests.curation.support.protocols import MSTT
 from tests.curation.support.small_studies import (
     T1,
@@ -27,7 +26,7 @@ def test_a_person_decides_a_tie_for_good(tmp_path: Path) -> None:
     reference = references(tmp_path)[again.description]
     pairing = pair_series(
         scan_folder(tmp_path, protocol=MSTT),
-        choices={"CANARY-1": {SeriesRole.T1: reference}, "nobody": {}},
+        choices={"CANARY-1": {"t1": reference}, "nobody": {}},
         protocol=MSTT,
     )
     (pair,) = pairing.pairs
@@ -44,7 +43,7 @@ def test_a_person_may_choose_what_the_rules_refuse_but_no_unsound_stack(tmp_path
     write(tmp_path, T2)
     home = write(tmp_path, enhanced)
     edit(home, lambda dataset: setattr(dataset, "ContrastBolusAgent", "Gadovist"))
-    choices = {"CANARY-1": {SeriesRole.T1: references(tmp_path)[enhanced.description]}}
+    choices = {"CANARY-1": {"t1": references(tmp_path)[enhanced.description]}}
     (pair,) = pair_series(scan_folder(tmp_path, protocol=MSTT), choices=choices, protocol=MSTT).pairs
     assert [finding.code for finding in pair.findings] == ["t1-contrast-enhanced"]
     (home / "IM0004.dcm").unlink()
@@ -56,7 +55,7 @@ def test_a_choice_that_is_not_there_is_told(tmp_path: Path) -> None:
     write(tmp_path, T1)
     write(tmp_path, T2)
     pairing = pair_series(
-        scan_folder(tmp_path, protocol=MSTT), choices={"CANARY-1": {SeriesRole.T2: "0123456789"}}, protocol=MSTT
+        scan_folder(tmp_path, protocol=MSTT), choices={"CANARY-1": {"t2": "0123456789"}}, protocol=MSTT
     )
     assert (pairing.pairs, codes(pairing)) == ((), ["choice-absent"])
 
@@ -66,7 +65,9 @@ def test_one_series_chosen_for_both_roles_is_asked_about(tmp_path: Path) -> None
     write(tmp_path, T2)
     reference = references(tmp_path)[T1.description]
     pairing = pair_series(
-        scan_folder(tmp_path, protocol=MSTT), choices={"CANARY-1": dict.fromkeys(SeriesRole, reference)}, protocol=MSTT
+        scan_folder(tmp_path, protocol=MSTT),
+        choices={"CANARY-1": dict.fromkeys(("t1", "t2"), reference)},
+        protocol=MSTT,
     )
     assert (pairing.pairs, codes(pairing)) == ((), ["ambiguous-series"])
 
@@ -82,7 +83,7 @@ def test_what_was_considered_is_told_of_every_patient_in_safe_words(tmp_path: Pa
     assert [finding.code for finding in pairing.patients[1].findings] == ["no-t2"]
     by_reference = {one.reference: one for one in pairing.summary_of("CANARY-1").considered}
     chosen = {by_reference[choice.series.reference].chosen_as for choice in pairing.pairs[0].choices}
-    assert chosen == set(SeriesRole)
+    assert chosen == {"t1", "t2"}
     refused = by_reference[references(tmp_path)[scout.description]]
     assert (refused.chosen_as, bool(refused.left_out)) == (None, True)
     shown = json.dumps([patient.as_dict() for patient in pairing.patients])
@@ -98,6 +99,6 @@ def test_a_t2_without_fat_suppression_is_asked_about_and_taken_when_a_person_say
     reference = references(tmp_path)[plain.description]
     assert reference in pairing.findings[0].message
     (pair,) = pair_series(
-        scan_folder(tmp_path, protocol=MSTT), choices={"CANARY-1": {SeriesRole.T2: reference}}, protocol=MSTT
+        scan_folder(tmp_path, protocol=MSTT), choices={"CANARY-1": {"t2": reference}}, protocol=MSTT
     ).pairs
     assert [(finding.level, finding.code) for finding in pair.findings] == [(Level.WARNING, "t2-not-fat-suppressed")]

@@ -8,7 +8,6 @@ import pytest
 from curation.pairing.pairing import pair_series
 from curation.scanning.scan import scan_folder
 from datasets.dicom.person import Person, person_of
-from datasets.study.case import SeriesRole
 from tests.curation.support.protocols import MSTT
 from tests.curation.support.small_studies import T1, T2, codes, edit, pairing_of, references, write
 
@@ -80,7 +79,7 @@ def test_several_studies_of_a_placeholder_are_asked_about(tmp_path: Path, patien
     write(tmp_path, T2, patient=patient, visit="2")
     assert codes(pairing_of(tmp_path)) == ["patient-id-placeholder"]
     found = references(tmp_path)
-    chosen = {SeriesRole.T1: found[T1.description], SeriesRole.T2: found[T2.description]}
+    chosen = {"t1": found[T1.description], "t2": found[T2.description]}
     assert len(pair_series(scan_folder(tmp_path, protocol=MSTT), choices={patient: chosen}, protocol=MSTT).pairs) == 1
 
 
@@ -98,5 +97,5 @@ def test_a_choice_of_both_series_of_one_person_stands_and_of_two_does_not(tmp_pa
     found = references(tmp_path)
     scan = scan_folder(tmp_path, protocol=MSTT)
     for t1, count in ((T1, 1), (second, 0)):
-        chosen = {SeriesRole.T1: found[t1.description], SeriesRole.T2: found[T2.description]}
+        chosen = {"t1": found[t1.description], "t2": found[T2.description]}
         assert len(pair_series(scan, choices={"CANARY-1": chosen}, protocol=MSTT).pairs) == count

@@ -15,7 +15,6 @@ from datasets.dicom_series.series import DicomSeries, series_grid
 from datasets.finding import Level
 from datasets.image.mask import Mask
 from datasets.phantom.cohort import write_phantom_cohort
-from datasets.study.case import SeriesRole
 from tests.curation.support.protocols import MSTT
 
 
@@ -31,7 +30,7 @@ def study(cohort: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(cohort, tmp_path / "studies"))
 
 
-def _series(study: Path) -> dict[SeriesRole, DicomSeries]:
+def _series(study: Path) -> dict[str, DicomSeries]:
     (pair,) = pair_series(scan_folder(study, protocol=MSTT), protocol=MSTT).pairs
     found = {role: choice.series.dicom for role, choice in pair.chosen.items()}
     return {role: series for role, series in found.items() if series is not None}
@@ -81,20 +80,20 @@ def _list_of(series: DicomSeries) -> Dataset:
 def test_a_structure_set_without_lists_is_found_by_its_contours_images(
     study: Path, forget: Callable[[Dataset], object]
 ) -> None:
-    before = _load(study).masks[SeriesRole.T2]["GTV_Mass"]
+    before = _load(study).masks["t2"]["GTV_Mass"]
     _edit(_regions(study), forget)
     loaded = _load(study)
     assert loaded.findings == ()
-    assert loaded.masks[SeriesRole.T1] == {}
-    assert np.array_equal(loaded.masks[SeriesRole.T2]["GTV_Mass"].data, before.data)
+    assert loaded.masks["t1"] == {}
+    assert np.array_equal(loaded.masks["t2"]["GTV_Mass"].data, before.data)
 
 
 def test_a_structure_set_that_names_nothing_is_found_by_its_place_and_it_is_said(study: Path) -> None:
-    before = _load(study).masks[SeriesRole.T2]["GTV_Mass"]
+    before = _load(study).masks["t2"]["GTV_Mass"]
     _edit(_regions(study), lambda dataset: (_forget_list(dataset), _forget_images(dataset)))
     loaded = _load(study)
     assert [(finding.level, finding.code) for finding in loaded.findings] == [(Level.WARNING, "rtstruct-by-position")]
-    assert np.array_equal(loaded.masks[SeriesRole.T2]["GTV_Mass"].data, before.data)
+    assert np.array_equal(loaded.masks["t2"]["GTV_Mass"].data, before.data)
 
 
 def test_a_structure_set_that_names_nothing_and_lies_beside_the_slices_is_left_out(study: Path) -> None:
@@ -108,7 +107,7 @@ def test_a_structure_set_that_names_nothing_and_lies_beside_the_slices_is_left_o
     _edit(_regions(study), lift)
     loaded = _load(study)
     assert [(finding.level, finding.code) for finding in loaded.findings] == [(Level.ERROR, "rtstruct-other-series")]
-    assert loaded.masks == {SeriesRole.T1: {}, SeriesRole.T2: {}}
+    assert loaded.masks == {"t1": {}, "t2": {}}
 
 
 @pytest.mark.slow
@@ -117,26 +116,26 @@ def test_a_structure_set_that_lists_both_series_belongs_to_the_one_whose_images_
 
     def list_both(dataset: Dataset) -> None:
         listed = dataset.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence[0]
-        listed.RTReferencedSeriesSequence = [_list_of(series[role]) for role in (SeriesRole.T1, SeriesRole.T2)]
+        listed.RTReferencedSeriesSequence = [_list_of(series[role]) for role in ("t1", "t2")]
 
-    before = _load(study).masks[SeriesRole.T2]["GTV_Mass"]
+    before = _load(study).masks["t2"]["GTV_Mass"]
     _edit(_regions(study), list_both)
     loaded = _load(study)
     assert loaded.findings == ()
-    assert loaded.masks[SeriesRole.T1] == {}
-    assert np.array_equal(loaded.masks[SeriesRole.T2]["GTV_Mass"].data, before.data)
+    assert loaded.masks["t1"] == {}
+    assert np.array_equal(loaded.masks["t2"]["GTV_Mass"].data, before.data)
 
 
 @pytest.mark.parametrize("lists", [True, False])
 def test_regions_drawn_on_two_series_go_each_to_its_own(study: Path, tmp_path: Path, lists: bool) -> None:
     series = _series(study)
-    drawn: dict[SeriesRole, Mask] = {}
+    drawn: dict[str, Mask] = {}
     for role, one in series.items():
         data = np.zeros((*one.slices[0].size, len(one.slices)), np.uint8)
-        data[10:20, 12:30, 2 if role is SeriesRole.T1 else 4] = 1
+        data[10:20, 12:30, 2 if role == "t1" else 4] = 1
         write_rtstruct(tmp_path / f"{role}.dcm", {"GTV": Mask(data, series_grid(one))}, one)
         drawn[role] = Mask(data, series_grid(one))
-    both, other = (dcmread(tmp_path / f"{role}.dcm") for role in (SeriesRole.T1, SeriesRole.T2))
+    both, other = (dcmread(tmp_path / f"{role}.dcm") for role in ("t1", "t2"))
     other.StructureSetROISequence[0].ROINumber = other.ROIContourSequence[0].ReferencedROINumber = 2
     both.StructureSetROISequence.append(other.StructureSetROISequence[0])
     both.ROIContourSequence.append(other.ROIContourSequence[0])

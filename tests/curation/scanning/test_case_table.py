@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from curation.scanning.case_table import CaseDescription, read_case_table
 from curation.scanning.table_files import named_paths
-from datasets.study.case import SeriesRole, TissueType
+from datasets.study.case import TissueType
 from tests.curation.support.protocols import MSTT
 
 
@@ -181,8 +181,8 @@ def test_a_site_may_give_words_of_its_own(tmp_path: Path) -> None:
 def test_files_that_a_row_names(tmp_path: Path) -> None:
     (tmp_path / "cases.csv").write_text("patient_id\tT1\tMask_T2\nA\tx.nrrd\ty.nrrd\nB\t\t\n")
     table = read_case_table(tmp_path, protocol=MSTT)
-    assert table.named["A"].series == {SeriesRole.T1: "x.nrrd"}
-    assert table.named["A"].masks == {SeriesRole.T2: "y.nrrd"}
+    assert table.named["A"].series == {"t1": "x.nrrd"}
+    assert table.named["A"].masks == {"t2": "y.nrrd"}
     assert (table.named["A"].row, list(table.named)) == (2, ["A"])
     assert "nrrd" not in repr(table)
 

@@ -17,7 +17,6 @@ from datasets.finding import Level
 from datasets.formats.nifti import write_mask
 from datasets.image.mask import Mask
 from datasets.labels.label_values import LabelValues, region_called
-from datasets.study.case import SeriesRole
 from tests.curation.support.protocols import MSTT
 from tests.curation.support.small_volumes import GRID, labelled, put_image, put_mask
 
@@ -37,7 +36,7 @@ def _regions(scan: FolderScan) -> dict[str, dict[str, int]]:
     """Patient to region to the value in the file that it was read from."""
     found = {}
     for pair in pair_series(scan, protocol=MSTT).pairs:
-        masks = load_images(pair).masks[SeriesRole.T2]
+        masks = load_images(pair).masks["t2"]
         path = pair.masks[0][1].path
         values = _values_by_place(path)
         found[pair.patient_key] = {name: values[_place(mask.data)] for name, mask in masks.items()}
@@ -130,7 +129,7 @@ def test_a_mask_without_a_zero_is_asked_about_and_its_background_is_no_tumour(
     assert _codes(scan_folder(tmp_path, protocol=MSTT)) == ["mask-values-unclear"]
     scan = scan_folder(tmp_path, label_values={drawn: "Tumour"}, protocol=MSTT)
     loaded = load_images(pair_series(scan, protocol=MSTT).pairs[0])
-    assert [(name, int(mask.data.sum())) for name, mask in loaded.masks[SeriesRole.T2].items()] == [("Tumour", 2)]
+    assert [(name, int(mask.data.sum())) for name, mask in loaded.masks["t2"].items()] == [("Tumour", 2)]
     assert "mask-background" in {finding.code for finding in loaded.findings}
 
 
@@ -142,7 +141,7 @@ def test_a_mask_the_wrong_way_round_is_no_tumour(tmp_path: Path, drawn: int) -> 
     write_mask(tmp_path / "A" / "T1_seg.nii.gz", Mask(data, GRID))
     scan = scan_folder(tmp_path, protocol=MSTT)
     loaded = load_images(pair_series(scan, protocol=MSTT).pairs[0])
-    assert loaded.masks[SeriesRole.T1] == {}
+    assert loaded.masks["t1"] == {}
     assert [finding.code for finding in loaded.findings if finding.level is Level.ERROR] == ["mask-background"]
 
 
@@ -152,7 +151,7 @@ def test_files_that_name_their_region_may_have_a_value_each(tmp_path: Path) -> N
     put_mask(tmp_path / "A" / "T2_oedema.nii", 2)
     scan = scan_folder(tmp_path, protocol=MSTT)
     assert _codes(scan) == []
-    names = load_images(pair_series(scan, protocol=MSTT).pairs[0]).masks[SeriesRole.T2]
+    names = load_images(pair_series(scan, protocol=MSTT).pairs[0]).masks["t2"]
     assert {region_called(name) for name in names} == {"Tumour", "Oedema"}
 
 
@@ -167,7 +166,7 @@ def test_an_oedema_is_no_tumour_in_whatever_language(tmp_path: Path, oedema: str
     put_mask(tmp_path / "A" / f"{tumour}.nii", 1)
     scan = scan_folder(tmp_path, protocol=MSTT)
     assert _codes(scan) == []
-    masks = load_images(pair_series(scan, protocol=MSTT).pairs[0]).masks[SeriesRole.T2]
+    masks = load_images(pair_series(scan, protocol=MSTT).pairs[0]).masks["t2"]
     assert sorted(map(region_called, masks)) == ["Oedema", "Tumour"]
 
 
@@ -177,9 +176,9 @@ def test_a_name_that_says_tumour_and_oedema_is_asked_about(tmp_path: Path, name:
     put_mask(tmp_path / "A" / f"{name}.nii", 1)
     scan = scan_folder(tmp_path, protocol=MSTT)
     assert _codes(scan) == ["mask-region-unclear"]
-    assert load_images(pair_series(scan, protocol=MSTT).pairs[0]).masks[SeriesRole.T2] == {}
+    assert load_images(pair_series(scan, protocol=MSTT).pairs[0]).masks["t2"] == {}
     told = scan_folder(tmp_path, label_values={1: "Tumour"}, protocol=MSTT)
-    assert (_codes(told), list(load_images(pair_series(told, protocol=MSTT).pairs[0]).masks[SeriesRole.T2])) == (
+    assert (_codes(told), list(load_images(pair_series(told, protocol=MSTT).pairs[0]).masks["t2"])) == (
         [],
         ["Tumour"],
     )
@@ -199,7 +198,7 @@ def test_the_segments_that_slicer_names_are_known_by_their_names(tmp_path: Path)
     scan = scan_folder(tmp_path, protocol=MSTT)
     assert _codes(scan) == []
     (pair,) = pair_series(scan, protocol=MSTT).pairs
-    masks = load_images(pair).masks[SeriesRole.T2]
+    masks = load_images(pair).masks["t2"]
     assert set(masks) == {"Oedema", "Tumour"}
     assert (masks["Tumour"].data == (labelled(1, 2) == 2)).all()
     contradicted = scan_folder(tmp_path, label_values={1: "Tumour", 2: "Oedema"}, protocol=MSTT)

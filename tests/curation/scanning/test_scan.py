@@ -19,7 +19,7 @@ from datasets.formats.nifti import write_mask, write_volume
 from datasets.image.mask import Mask
 from datasets.image.volume import Grid, Volume
 from datasets.phantom.cohort import write_phantom_cohort
-from datasets.study.case import SeriesRole, TissueType
+from datasets.study.case import TissueType
 from tests.curation.support.protocols import MSTT
 
 pytestmark = pytest.mark.slow
@@ -244,11 +244,11 @@ def test_nifti_by_name(tmp_path: Path) -> None:
     (tmp_path / "cases.csv").write_text("patient_id,tissue_type\np1,myxoid\n")
     scan = scan_folder(tmp_path, protocol=MSTT)
     assert [(found.patient_key, found.named_role, found.evidence.modality) for found in scan.series] == [
-        ("p1", SeriesRole.T1, ""),
-        ("p1", SeriesRole.T2, ""),
+        ("p1", "t1", ""),
+        ("p1", "t2", ""),
         ("p2", None, "CT"),
     ]
-    assert [(mask.patient_key, mask.named_role) for mask in scan.masks] == [("p1", SeriesRole.T2)]
+    assert [(mask.patient_key, mask.named_role) for mask in scan.masks] == [("p1", "t2")]
     assert scan.descriptions["p1"].tissue_type == TissueType.MYXOID
     assert scan.series[0].evidence.slice_count == 8
 

@@ -13,7 +13,7 @@ from curation.scanning.table_files import leads_outside
 from datasets.formats.nifti import write_volume
 from datasets.image.volume import Grid, Volume
 from datasets.phantom.scanner import Protocol, write_protocol
-from datasets.study.case import SeriesRole, TissueType
+from datasets.study.case import TissueType
 from tests.curation.support.protocols import MSTT
 
 GRID = Grid((8, 8, 12), np.diag([-1.0, -1.0, 4.0, 1.0]))
@@ -63,10 +63,10 @@ def test_files_of_any_name_and_format_make_a_case(tmp_path: Path, suffix: str) -
     assert (pair.patient_key, pair.tissue_type) == ("P7", TissueType.MYXOID)
     assert (pair.chosen["t1"].is_by_person, pair.chosen["t2"].is_by_person) == (True, True)
     loaded = load_images(pair)
-    assert loaded.volumes[SeriesRole.T1].grid.shape == (8, 8, 12)
-    (mask,) = loaded.masks[SeriesRole.T2].values()
+    assert loaded.volumes["t1"].grid.shape == (8, 8, 12)
+    (mask,) = loaded.masks["t2"].values()
     assert int(mask.data.sum()) == 8
-    assert loaded.masks[SeriesRole.T1] == {}
+    assert loaded.masks["t1"] == {}
 
 
 def test_files_are_known_by_their_own_names_without_a_table(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_files_are_known_by_their_own_names_without_a_table(tmp_path: Path) -> N
     (pair,) = pairing.pairs
     assert _said(scan, pairing) == []
     assert not pair.chosen["t1"].is_by_person
-    assert [int(mask.data.sum()) for mask in load_images(pair).masks[SeriesRole.T2].values()] == [8]
+    assert [int(mask.data.sum()) for mask in load_images(pair).masks["t2"].values()] == [8]
 
 
 def test_a_file_beside_those_that_are_named_belongs_to_the_same_patient(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_what_a_person_chose_later_goes_before_the_table(tmp_path: Path) -> None
     _table(tmp_path, "P7,fat,4,,,")
     scan = scan_folder(tmp_path, protocol=MSTT)
     other = next(found for found in scan.series if found.evidence.series_number == 3)
-    (pair,) = pair_series(scan, choices={"P7": {SeriesRole.T1: other.reference}}, protocol=MSTT).pairs
+    (pair,) = pair_series(scan, choices={"P7": {"t1": other.reference}}, protocol=MSTT).pairs
     assert pair.chosen["t1"].series.reference == other.reference
 
 

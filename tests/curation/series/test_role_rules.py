@@ -8,7 +8,6 @@ from curation.pairing.pairing import MARGIN
 from curation.series.role_rules import judge
 from curation.series.signs import is_contrast_enhanced, is_fat_suppressed
 from datasets.dicom.header import Plane, SeriesEvidence
-from datasets.study.case import SeriesRole
 from tests.curation.support.protocols import T1_IMAGE, T2_IMAGE
 
 BASE = SeriesEvidence(modality="MR", plane=Plane.AXIAL, slice_count=30, spacing=(0.5, 0.5, 5.0))
@@ -175,7 +174,7 @@ def test_a_protocol_of_one_weighting_tells_of_contrast_agent() -> None:
 
 
 @pytest.mark.parametrize(("tr", "te", "role"), [(3000.0, 48.0, T2_IMAGE), (1100.0, 33.0, T1_IMAGE)])
-def test_what_is_called_proton_density_and_may_be_is_neither(tr: float, te: float, role: SeriesRole) -> None:
+def test_what_is_called_proton_density_and_may_be_is_neither(tr: float, te: float, role: str) -> None:
     like = T2_SERIES["Siemens"] if role is T2_IMAGE else T1_SERIES["Siemens"]
     named = replace(like, series_description="pd tra", repetition_time_ms=tr, echo_time_ms=te)
     assert judge(named, role).refusals == ("proton-density-weighted",)

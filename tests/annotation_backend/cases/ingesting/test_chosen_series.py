@@ -23,7 +23,6 @@ from annotation_backend.cases.models import (
 )
 from annotation_backend.labeling.models import LabelingProject, LabelingTask
 from datasets.errors import RejectedInput
-from datasets.study.case import SeriesRole
 from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.cohorts import add_second_t2, remove_t2, series_folder, write_small_cohort
 from tests.annotation_backend.support.records import the_study
@@ -102,7 +101,7 @@ def test_nothing_of_the_studies_own_names_is_written_down(cohort: Path) -> None:
 def test_a_choice_is_taken_by_the_next_ingest_and_by_every_later_one(cohort: Path) -> None:
     patient = ingest(cohort, study=the_study()).undecided[0]
     first, second = _t2s(patient)
-    choose_series(patient, {SeriesRole.T2: second})
+    choose_series(patient, {"t2": second})
     case = ingest(cohort, study=the_study()).new[0]
     assert case.patient == patient
     assert case.series.get(role="t2").evidence["series"] == second
@@ -110,7 +109,7 @@ def test_a_choice_is_taken_by_the_next_ingest_and_by_every_later_one(cohort: Pat
     again = ingest(cohort, study=the_study())
     assert again.new == []
     assert case in again.known
-    choose_series(patient, {SeriesRole.T2: first})
+    choose_series(patient, {"t2": first})
     assert ingest(cohort, study=the_study()).new[0].series.get(role="t2").evidence["series"] == first
 
 
@@ -118,15 +117,15 @@ def test_a_choice_is_taken_by_the_next_ingest_and_by_every_later_one(cohort: Pat
 def test_another_choice_takes_the_place_of_the_first_case_and_back_again(cohort: Path) -> None:
     patient = ingest(cohort, study=the_study()).undecided[0]
     first, second = _t2s(patient)
-    choose_series(patient, {SeriesRole.T2: first})
+    choose_series(patient, {"t2": first})
     old = ingest(cohort, study=the_study()).new[0]
-    choose_series(patient, {SeriesRole.T2: second})
+    choose_series(patient, {"t2": second})
     report = ingest(cohort, study=the_study())
     new = report.new[0]
     assert Case.objects.get(pk=old.pk).exclusion.reason == SUPERSEDED
     assert "case-superseded" in {finding.code for finding in report.findings}
     assert list(Case.objects.in_use().filter(patient=patient)) == [new]
-    choose_series(patient, {SeriesRole.T2: first})
+    choose_series(patient, {"t2": first})
     assert ingest(cohort, study=the_study()).new == []
     assert list(Case.objects.in_use().filter(patient=patient)) == [old]
 
@@ -135,11 +134,11 @@ def test_another_choice_takes_the_place_of_the_first_case_and_back_again(cohort:
 def test_a_case_that_somebody_drew_on_is_not_replaced(cohort: Path) -> None:
     patient = ingest(cohort, study=the_study()).undecided[0]
     first, second = _t2s(patient)
-    choose_series(patient, {SeriesRole.T2: first})
+    choose_series(patient, {"t2": first})
     old = ingest(cohort, study=the_study()).new[0]
     project = LabelingProject.objects.create(label_studio_id=1, title="Test", study=the_study())
     LabelingTask.objects.create(project=project, case=old, slice_index=0, label_studio_id=1, state="annotated")
-    choose_series(patient, {SeriesRole.T2: second})
+    choose_series(patient, {"t2": second})
     report = ingest(cohort, study=the_study())
     assert report.new == []
     assert "choice-too-late" in {finding.code for finding in report.findings}
@@ -154,11 +153,11 @@ def test_a_case_that_somebody_drew_on_is_not_replaced(cohort: Path) -> None:
     ("chosen", "code"),
     [
         ({}, "choice-incomplete"),
-        ({SeriesRole.T2: "0000000000"}, "series-unknown"),
-        ({SeriesRole.T1: "same", SeriesRole.T2: "same"}, "choice-twice"),
+        ({"t2": "0000000000"}, "series-unknown"),
+        ({"t1": "same", "t2": "same"}, "choice-twice"),
     ],
 )
-def test_a_choice_of_nothing_is_refused(cohort: Path, chosen: dict[SeriesRole, str], code: str) -> None:
+def test_a_choice_of_nothing_is_refused(cohort: Path, chosen: dict[str, str], code: str) -> None:
     patient = ingest(cohort, study=the_study()).undecided[0]
     with pytest.raises(RejectedInput, match=code):
         choose_series(patient, chosen)

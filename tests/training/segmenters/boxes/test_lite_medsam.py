@@ -10,7 +10,6 @@ import pytest
 from datasets.errors import RejectedInput
 from datasets.formats.nifti import read_mask, read_volume
 from datasets.image.volume import Volume
-from datasets.study.case import SeriesRole
 from tests.data import STS_NIFTI, require
 from tests.training.support.synthetic import lps_grid, reordered
 from training.measures.metrics import dice
@@ -49,9 +48,7 @@ def box_around(volume: Volume) -> Box:
 
 
 def request(volume: Volume, prompts: Prompts, **rest: object) -> SegmentationRequest:
-    return SegmentationRequest(
-        volumes={SeriesRole.T2: volume}, target=SeriesRole.T2, prompts=prompts, **{"slices": (2,)} | rest
-    )
+    return SegmentationRequest(volumes={"t2": volume}, target="t2", prompts=prompts, **{"slices": (2,)} | rest)
 
 
 @pytest.mark.slow
@@ -65,7 +62,7 @@ def test_boxes_on_real_sarcomas(lite_medsam, tell_figure: Callable[[str], None])
         ends = np.argwhere(truth)
         first, last = ends.min(axis=0) - 3, ends.max(axis=0) + 3
         box = Box(world(volume, *first, index), world(volume, *last, index))
-        asked = SegmentationRequest({SeriesRole.T1: volume}, SeriesRole.T1, Prompts(boxes=(box,)), slices=(index,))
+        asked = SegmentationRequest({"t1": volume}, "t1", Prompts(boxes=(box,)), slices=(index,))
         answer = lite_medsam.segment(asked)
         inside = np.asarray(answer.probability.data) > 0.5
         assert not inside[:, :, [other for other in range(volume.grid.shape[2]) if other != index]].any()
@@ -216,7 +213,7 @@ def test_prompts_that_cannot_be_are_refused(lite_medsam, disc: Volume, prompts: 
 def test_requests_that_cannot_be_are_refused(lite_medsam, disc: Volume) -> None:
     asked = request(disc, Prompts())
     for wrong, code in (
-        (replace(asked, target=SeriesRole.T1), "sequence-missing"),
+        (replace(asked, target="t1"), "sequence-missing"),
         (replace(asked, slices=(9,)), "slice-index"),
         (replace(asked, slice_axis=5), "slice-axis"),
     ):
