@@ -32,8 +32,9 @@ _COMMON: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 _OTHER_IMAGES = {"ct": "CT", "pet": "PT", "suv": "PT"}
 """Words that no protocol without such an image takes for anything else; ``pt`` may be a patient."""
 
-ROLE_WORD, PLAIN_WORD = "t1", "img"
-"""What the words of a protocol's images are read as where a name is searched for a patient: they identify nobody."""
+ROLE_WORD, PLAIN_WORD = "tirm", "img"
+"""What the words of a protocol's images are read as where a name is searched for a patient: a word of a weighting, and
+one that says nothing. Neither identifies anybody, in whatever study."""
 
 
 @dataclass(frozen=True)
