@@ -122,7 +122,7 @@ class RoleNames:
         said, image = read_words(text), self._images[role]
         words = [image.weighting.value] if image.weighting is not None and said.weighting is None else []
         words += ["contrast"] if image.contrast is Wanted.REQUIRE and not said.contrast else []
-        return " ".join([*words, text])
+        return " ".join([*words, text]).strip()
 
     def words_of(self, role: str | None) -> str:
         """How a description names an image: its weighting, and a contrast agent where it needs one; may be empty."""
