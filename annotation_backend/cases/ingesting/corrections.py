@@ -66,7 +66,3 @@ def _too_late(case: Case, tissue: str) -> Finding:
         f"Write {case.tissue_type} into the row again, or exclude {case.code} if it was drawn on the wrong sequence."
     )
     return Finding(Level.WARNING, "tissue-type-too-late", message, remedy, case.code)
-
-
-def title_of(case: Case, role: str) -> str:
-    return case.protocol.image(role).title
