@@ -107,7 +107,7 @@ def test_every_dialect_of_spreadsheets_says_the_same(
 ) -> None:  # fmt: skip
     lines = [separator.join(map(written, columns))]
     for patient, tissue in rows.items():
-        cells = {"patient_id": normalize(form, patient), "tissue_type": written(tissue.value)}
+        cells = {"patient_id": normalize(form, patient), "tissue_type": written(tissue)}
         lines.append(separator.join(cells.get(column, '"thigh, left"') for column in columns))
     text = end.join([f"sep={separator}", *lines] if says else lines)
     found, findings = _table(tmp_path_factory.mktemp("table"), text.encode(encoding))
