@@ -114,6 +114,8 @@ def _values(
         "finding-drawer": of_finding,
         "change-seen": {"pk": change.pk},
         "case-thumbnail": {"kind": "registration"},
+        "registration-of-image": {"role": "t1"},
+        "registration-slice": {"role": "t1", "kind": "edges"},
     }
 
 
