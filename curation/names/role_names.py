@@ -32,8 +32,9 @@ _COMMON: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 _OTHER_IMAGES = {"ct": "CT", "pet": "PT", "suv": "PT"}
 """Words that no protocol without such an image takes for anything else; ``pt`` may be a patient."""
 
-ROLE_WORD, PLAIN_WORD = Weighting.T1.lower(), "img"
-"""What the words of a protocol's images are read as where a name is searched for a patient: they identify nobody."""
+ROLE_WORD, PLAIN_WORD = "tirm", "img"
+"""What the words of a protocol's images are read as where a name is searched for a patient: a word of a weighting, and
+one that says nothing. Neither identifies anybody, in whatever study."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class RoleNames:
         said, image = read_words(text), self._images[role]
         words = [image.weighting.value] if image.weighting is not None and said.weighting is None else []
         words += ["contrast"] if image.contrast is Wanted.REQUIRE and not said.contrast else []
-        return " ".join([*words, text])
+        return " ".join([*words, text]).strip()
 
     def words_of(self, role: str | None) -> str:
         """How a description names an image: its weighting, and a contrast agent where it needs one; may be empty."""

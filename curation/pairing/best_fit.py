@@ -149,6 +149,9 @@ def _is_one_visit(role: str, pair: Two) -> bool:
 
 
 def _is_placed(protocol: Protocol, role: str, pair: Two) -> bool:
+    """Whether an image finds its place on the drawn one: where the headers must say it, they or a person do."""
+    if any(candidate.is_by_person for candidate in pair):
+        return True
     return protocol.image(role).placed_by is not PlacedBy.HEADERS or together.is_placed_by_headers(pair)
 
 

@@ -37,7 +37,7 @@ class Similarity:
 
 @dataclass(frozen=True)
 class Contrast:
-    """How much better T1 agrees with T2 here than under motions nearby; about 1 where it agrees no better.
+    """How much better two images agree here than under motions nearby; about 1 where it agrees no better.
 
     Args:
         information: Mutual information here over its mean nearby.

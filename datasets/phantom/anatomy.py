@@ -2,14 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datasets.image.volume import Affine, Points
-from datasets.study.case import TissueType
 
 ScalarField = NDArray[np.float64]
+
+
+class TissueType(StrEnum):
+    """The tissues of origin of tumours that the phantom can draw: those of MSTT-199."""
+
+    FIBROUS = "fibrous"
+    FAT = "fat"
+    MYXOID = "myxoid"
+    NERVE = "nerve"
+    VASCULAR = "vascular"
+
 
 EDGE_MM = 0.5
 """Width of the soft edge between two tissues: about half a pixel, as partial volume makes it."""

@@ -16,13 +16,12 @@ from datasets.dicom_masks.rtstruct_writing import write_rtstruct
 from datasets.files import write_bytes
 from datasets.image.mask import Mask
 from datasets.image.volume import Affine, Grid
-from datasets.phantom.anatomy import Anatomy, draw_anatomy, rigid_matrix
+from datasets.phantom.anatomy import Anatomy, TissueType, draw_anatomy, rigid_matrix
 from datasets.phantom.scanner import Protocol, write_protocol
-from datasets.study.case import TissueType
 
 PHANTOM_MASK_NAME = "GTV_Mass"
 
-_TISSUE_TYPES = tuple(tissue for tissue in TissueType if tissue is not TissueType.UNKNOWN)
+_TISSUE_TYPES = tuple(TissueType)
 _SITES = ("thigh", "lower leg", "upper arm")
 _FIELD_OF_VIEW_MM = 160.0
 _TILT_DEGREES = 2.0

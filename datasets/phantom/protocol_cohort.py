@@ -16,13 +16,12 @@ from datasets.dicom_series.series import DicomSeries
 from datasets.files import write_bytes
 from datasets.image.mask import Mask
 from datasets.image.volume import Affine, Grid
-from datasets.phantom.anatomy import Anatomy, draw_anatomy, rigid_matrix
+from datasets.phantom.anatomy import Anatomy, TissueType, draw_anatomy, rigid_matrix
 from datasets.phantom.cohort import measured, write_phantom_cohort
 from datasets.phantom.ct_pet import CtProtocol, PetProtocol, write_ct, write_pet
 from datasets.phantom.scanner import Protocol as SeriesProtocol
 from datasets.phantom.scanner import write_protocol
 from datasets.phantom.tissues import has_contrast, is_suppressed, tissues_of
-from datasets.study.case import TissueType
 from datasets.study.protocol import (
     UNKNOWN_TISSUE,
     ImageRole,
@@ -35,7 +34,7 @@ from datasets.study.protocol import (
 )
 from datasets.study.shipped_protocols import FIRST, shipped_protocol
 
-_ANATOMIES = tuple(tissue for tissue in TissueType if tissue is not TissueType.UNKNOWN)
+_ANATOMIES = tuple(TissueType)
 _SITES = ("thigh", "lower leg", "upper arm")
 _FIELD_OF_VIEW_MM = 160.0
 _TILT_DEGREES = 2.0

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from datasets.study.case import TissueType
+from datasets.phantom.anatomy import TissueType
 from datasets.study.protocol import ImageRole, Modality, Wanted, Weighting
 
 

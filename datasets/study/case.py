@@ -8,17 +8,6 @@ from datasets.errors import RejectedInput
 from datasets.image.volume import Grid, Volume
 
 
-class TissueType(StrEnum):
-    """Tissue of origin, after MSTT-199; `UNKNOWN` until a person says."""
-
-    FIBROUS = "fibrous"
-    FAT = "fat"
-    MYXOID = "myxoid"
-    NERVE = "nerve"
-    VASCULAR = "vascular"
-    UNKNOWN = "unknown"
-
-
 class QualityScore(StrEnum):
     """A reviewer's score of a mask, with the meanings of the InteractiveNet paper's Table S3."""
 

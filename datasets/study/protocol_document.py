@@ -32,7 +32,8 @@ _WORD = re.compile(r"[a-z][a-z0-9_ -]{0,29}")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _LABEL_NAME = re.compile(r"[^\W\d_][\w -]{0,39}")
 _KEY = re.compile(r"[017-9]")
-_RESERVED = frozenset({"mask", "checkerboard", "thumbnail", "deformation", "edges", "con", "prn", "aux", "nul"})
+_FILES = ("mask", "checkerboard", "thumbnail", "deformation", "edges", "registration")
+_RESERVED = frozenset({*_FILES, "con", "prn", "aux", "nul"})
 """Names of other files of a case, and those that Windows keeps for devices."""
 
 _PEOPLE = ("annotator", "radiologist", "data_manager")

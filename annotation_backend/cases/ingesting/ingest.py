@@ -199,37 +199,39 @@ class _Run:
                 self._meet_again(known, pair)
             return
         annotated = next((case for case in self._earlier_cases(pair) if case.is_annotated), None)
-        if annotated is None:
+        if annotated is not None and _has_required(annotated, pair):
+            self._meet_again(annotated, pair, _optional_too_late(annotated, pair))
+        elif annotated is None:
             yield PairTask(pair, scratch, words=region_words(self._study.protocol))
         else:
             self.refuse(pair, _too_late(annotated, pair))
 
-    def _meet_again(self, case: Case, pair: "PatientImages") -> None:
-        """A pair whose case is there, with nothing new."""
+    def _meet_again(self, case: Case, pair: "PatientImages", *said: Finding) -> None:
+        """Images whose case is there, with nothing new but what is said."""
         exclusion = case.exclusion
         if exclusion is not None and exclusion.reason == SUPERSEDED:
             take_back(case)
         self._report.known.append(case)
-        findings = [*pair.findings, *_met_again(case, pair), *self._supersede(case, pair)]
+        findings = [*pair.findings, *said, *_met_again(case, pair), *self._supersede(case, pair)]
         findings += take_description(case, pair)
         self._report.findings += findings
         self._note(pair.patient_key, IngestOutcome.KNOWN, case=case, findings=findings)
 
-    def _earlier_cases(self, pair: "PatientImages") -> list[Case]:
+    def _earlier_cases(self, pair: "PatientImages", *, but: Case | None = None) -> list[Case]:
         """Cases in use that were made of other series of the same patient and folder."""
         considered = self._summaries[pair.patient_key].considered
         references = {series.reference for series in considered}
         if self._record is None:
             return []
         others = Case.objects.in_use().filter(patient=patient_of(self._study, pair.patient_key))
-        if (known := _known(self._study, pair)) is not None:
+        for known in filter(None, (but, _known(self._study, pair))):
             others = others.exclude(pk=known.pk)
         others = others.prefetch_related("series")
         return [case for case in others if {row.evidence.get("series") for row in case.series.all()} <= references]
 
     def _supersede(self, case: Case, pair: "PatientImages") -> Iterator[Finding]:
         """Leaves out the cases that the same patient's series made before, where nobody drew on them."""
-        for other in self._earlier_cases(pair):
+        for other in self._earlier_cases(pair, but=case):
             if other.is_annotated:
                 yield _too_late(other, pair)
                 continue
@@ -276,6 +278,20 @@ def _known(study: Study, pair: "PatientImages") -> Case | None:
     own = Case.objects.in_use().filter(study=study, patient__pseudonym=pseudonym_of(pair.patient_key))
     fuller = (one for one in own.prefetch_related("series") if wanted <= _sources(one))
     return next(fuller, None)
+
+
+def _has_required(case: Case, pair: "PatientImages") -> bool:
+    """Whether a case has the same required images: only optional ones differ."""
+    required = {(role, choice.source_sha256) for role, choice in pair.chosen.items() if role in pair.protocol.required}
+    return len(required) < len(pair.protocol.images) and required <= _sources(case)
+
+
+def _optional_too_late(case: Case, pair: "PatientImages") -> Finding:
+    message = (
+        f"Other optional images came with the studies than those of {case.code}, which has annotations and is kept."
+    )
+    remedy = f"Nothing, or exclude {case.code} and ingest again to have them."
+    return Finding(Level.INFO, "optional-too-late", message, remedy, pair.reference)
 
 
 def _sources(case: Case) -> set[tuple[str, str]]:

@@ -120,6 +120,9 @@ def test_pet_that_lies_elsewhere_than_its_ct_is_asked_about(tmp_path: Path) -> N
     pairing = images_of(tmp_path, PET_CT)
     assert (pairing.pairs, [finding.code for finding in pairing.findings]) == ((), ["no-common-frame"])
     assert pairing.patients[0].is_question
+    scan = scan_folder(tmp_path, protocol=PET_CT)
+    pet = next(found.reference for found in scan.series if found.named_role == "pet")
+    assert len(pair_series(scan, protocol=PET_CT, choices={"P1": {"pet": pet}}).pairs) == 1
 
 
 def test_masks_go_to_the_image_that_they_name(tmp_path: Path) -> None:

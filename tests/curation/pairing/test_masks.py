@@ -15,7 +15,6 @@ from datasets.finding import Level
 from datasets.image.mask import Mask
 from datasets.image.volume import Grid
 from datasets.phantom.cohort import PhantomCase, write_phantom_cohort
-from datasets.study.case import TissueType
 from tests.curation.support.protocols import MSTT
 from tests.curation.support.small_studies import GRID, pairing_of, write_nifti_case
 from tests.datasets.dicom_masks.test_segmentation import write_segmentation
@@ -112,7 +111,7 @@ def test_nifti_pairs_and_masks_by_name(tmp_path: Path) -> None:
     assert [finding.code for finding in loaded.findings] == ["mask-labels"]
     counts = {name: int(mask.data.sum()) for name, mask in loaded.masks["t1"].items()}
     assert counts == {"Tumour": 4, "Tumour (2)": 4, "label 2": 1}
-    assert pair.tissue_type == TissueType.UNKNOWN
+    assert pair.tissue_type == "unknown"
 
 
 def test_values_of_which_nobody_said_what_they_mean_are_asked_about(tmp_path: Path) -> None:

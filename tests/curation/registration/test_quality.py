@@ -11,7 +11,6 @@ from curation.registration.motion_search import RegistrationSettings, SearchLeve
 from curation.registration.quality import Check, Limits, RegistrationQuality, Verdict
 from datasets.image.volume import Volume
 from datasets.phantom.anatomy import draw_anatomy
-from datasets.study.case import TissueType
 from tests.curation.registration.test_register import T1_GRID, elsewhere, pair, registered, turned
 from tests.data import STS_NIFTI, require
 
@@ -58,7 +57,7 @@ def test_a_sound_pair_is_accepted_and_says_why() -> None:
 
 
 def another_limb() -> Volume:
-    anatomy = draw_anatomy(TissueType.FAT, np.random.default_rng(77))
+    anatomy = draw_anatomy("fat", np.random.default_rng(77))
     points = T1_GRID.to_world(np.moveaxis(np.indices(T1_GRID.shape), 0, -1))
     signal = anatomy.signal(points, sequence="t1") + np.random.default_rng(6).normal(scale=0.02, size=T1_GRID.shape)
     return Volume((1000 * signal).astype(np.float32), T1_GRID)

@@ -23,7 +23,6 @@ from datasets.image.mask import Mask
 from datasets.image.resample import resample_mask
 from datasets.image.volume import Grid, Volume
 from datasets.phantom.anatomy import draw_anatomy
-from datasets.study.case import TissueType
 
 QUICK = RegistrationSettings(levels=(SearchLevel(5.0, 200), SearchLevel(2.5, 50)), affine_levels=(), samples=20_000)
 THROUGH = replace(QUICK, affine_levels=(SearchLevel(5.0, 50),))
@@ -59,7 +58,7 @@ T2_GRID = centred((64, 64, 18), turned((2, 0, 0))[:3, :3] @ np.diag([-2.5, -2.5,
 
 def painted(grid: Grid, sequence: str, *, motion: np.ndarray | None = None) -> Volume:
     """The phantom's limb on a grid, after the patient moved by `motion`, with noise."""
-    anatomy = draw_anatomy(TissueType.MYXOID, np.random.default_rng(12))
+    anatomy = draw_anatomy("myxoid", np.random.default_rng(12))
     points = grid.to_world(np.moveaxis(np.indices(grid.shape), 0, -1))
     back = np.linalg.inv(np.eye(4) if motion is None else motion)
     signal = anatomy.signal(points @ back[:3, :3].T + back[:3, 3], sequence=sequence)
@@ -80,7 +79,7 @@ def registered(t1: Volume, t2: Volume, *, settings: RegistrationSettings | None 
 
 
 def tumour(grid: Grid) -> np.ndarray:
-    anatomy = draw_anatomy(TissueType.MYXOID, np.random.default_rng(12))
+    anatomy = draw_anatomy("myxoid", np.random.default_rng(12))
     return anatomy.tumour_distance(grid.to_world(np.moveaxis(np.indices(grid.shape), 0, -1))) < 0
 
 

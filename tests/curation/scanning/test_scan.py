@@ -19,7 +19,6 @@ from datasets.formats.nifti import write_mask, write_volume
 from datasets.image.mask import Mask
 from datasets.image.volume import Grid, Volume
 from datasets.phantom.cohort import write_phantom_cohort
-from datasets.study.case import TissueType
 from tests.curation.support.protocols import MSTT
 
 pytestmark = pytest.mark.slow
@@ -57,7 +56,7 @@ def test_every_series_of_every_patient_is_found(phantom: Path) -> None:
     assert [len(found.files) for found in scan.series] == [3, 20, 18] * 2
     assert len(scan.masks) == 2
     assert scan.patient_keys == ("PHANTOM-0001", "PHANTOM-0002")
-    assert scan.descriptions["PHANTOM-0002"].tissue_type == TissueType.FAT
+    assert scan.descriptions["PHANTOM-0002"].tissue_type == "fat"
     assert seen == [(number, 85) for number in range(1, 86)]
     assert scan.file_count == 85
 
@@ -249,7 +248,7 @@ def test_nifti_by_name(tmp_path: Path) -> None:
         ("p2", None, "CT"),
     ]
     assert [(mask.patient_key, mask.named_role) for mask in scan.masks] == [("p1", "t2")]
-    assert scan.descriptions["p1"].tissue_type == TissueType.MYXOID
+    assert scan.descriptions["p1"].tissue_type == "myxoid"
     assert scan.series[0].evidence.slice_count == 8
 
 

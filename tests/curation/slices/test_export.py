@@ -15,9 +15,9 @@ from datasets.image.digest import content_sha256
 from datasets.image.intensity import STANDARD, WIDE, WindowPreset
 from datasets.image.volume import Grid, Volume
 from datasets.pictures.picture_plane import PicturePlane
-from datasets.study.case import CaseVolumes, TissueType
+from datasets.study.case import CaseVolumes
 
-SUBJECT = SliceSubject("F02", tissue_type=TissueType.FIBROUS, site="thigh", stage="delineation")
+SUBJECT = SliceSubject("F02", tissue_type="fibrous", site="thigh", stage="delineation")
 
 
 @pytest.fixture

@@ -23,10 +23,10 @@ from datasets.image.mask import OEDEMA, TUMOUR, Mask
 from datasets.image.resample import resample_mask, resample_volume
 from datasets.image.volume import Grid, Volume
 from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
-from datasets.study.case import CaseVolumes, TissueType
+from datasets.study.case import CaseVolumes
 
 GRID = Grid((31, 27, 9), np.array([[-0.7, 0, 0, 9], [0, -0.7, 0.5, 12], [0, 0.1, 3.5, -10], [0, 0, 0, 1.0]]))
-SUBJECT = SliceSubject("C0007", tissue_type=TissueType.MYXOID, site="thigh")
+SUBJECT = SliceSubject("C0007", tissue_type="myxoid", site="thigh")
 
 
 def ball(centre: tuple[float, float, float], radius_mm: float) -> np.ndarray:

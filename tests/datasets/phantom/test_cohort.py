@@ -11,8 +11,8 @@ from datasets.dicom_masks.rtstruct import read_structure_set
 from datasets.dicom_series.series import DicomSeries, group_series, read_series, series_grid
 from datasets.files import sha256_of_file
 from datasets.image.volume import Volume
+from datasets.phantom.anatomy import TissueType
 from datasets.phantom.cohort import PHANTOM_MASK_NAME, PhantomCase, write_phantom_cohort
-from datasets.study.case import TissueType
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,7 @@ def _patient(cohort: Cohort, index: int) -> tuple[dict[str, DicomSeries], Path]:
 
 
 def test_every_tissue_type_occurs_once(cohort: Cohort) -> None:
-    assert {case.tissue_type for case in cohort[1]} == set(TissueType) - {TissueType.UNKNOWN}
+    assert {case.tissue_type for case in cohort[1]} == set(TissueType)
     table = (cohort[0] / "cases.csv").read_text().splitlines()
     assert table[0] == "patient_id,tissue_type,anatomical_site"
     assert table[2] == "PHANTOM-0002,fat,lower leg"

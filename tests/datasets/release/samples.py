@@ -15,7 +15,7 @@ from datasets.image.mask import Mask
 from datasets.image.volume import Grid, Volume
 from datasets.release.build import ReleaseCase, ReleaseRole, ReleaseSettings
 from datasets.release.manifest import MANIFEST_NAME, SUMS_NAME, ProtocolEntry, file_entry
-from datasets.study.case import QualityScore, TissueType
+from datasets.study.case import QualityScore
 
 CANARY = "CANARY^PATIENT 1931-02-03"
 
@@ -32,7 +32,7 @@ SETTINGS = ReleaseSettings(
     protocol=ProtocolEntry("mstt-199", 1, "5" * 64),
 )
 
-_TYPES = (TissueType.FAT, TissueType.MYXOID, TissueType.NERVE, TissueType.FIBROUS, TissueType.FAT)
+_TYPES = ("fat", "myxoid", "nerve", "fibrous", "fat")
 
 
 def oblique_affine(*, spacing: tuple[float, float, float] = (0.5, 0.6, 4.0), degrees: float = 20.0) -> np.ndarray:

@@ -15,7 +15,6 @@ from datasets.image.volume import Grid, Volume
 from datasets.release.build import ReleaseCase, ReleaseRole, ReleaseSettings, build_release
 from datasets.release.manifest import ProtocolEntry
 from datasets.release.verify import verify_release
-from datasets.study.case import TissueType
 from tests.datasets.release.samples import oblique_affine
 
 SETTINGS = ReleaseSettings(
@@ -44,7 +43,7 @@ def _case(folder: Path, number: int, *roles: str) -> ReleaseCase:
     return ReleaseCase(
         code=f"C{number:04d}",
         patient_code=f"P{number:04d}",
-        tissue_type=TissueType.FAT,
+        tissue_type="fat",
         anatomical_site="thigh",
         images=images,
         drawn_role="ct",

@@ -10,7 +10,7 @@ from annotation_backend.studies.arguments import add_study, study_among
 
 
 class Command(MaskloopCommand):
-    """Exports axial pictures of T1 and T2; a case that was exported keeps its pictures until it is registered anew."""
+    """Exports pictures of every image; a case that was exported keeps its pictures until it is registered anew."""
 
     help = "Export axial pictures for annotation."
 

@@ -83,3 +83,17 @@ def test_an_optional_image_that_a_person_chooses_makes_a_case_in_place_of_the_fi
     case = Case.objects.get(pk=case.pk)
     assert case.exclusion is not None
     assert case.exclusion.reason == SUPERSEDED
+
+
+def test_an_optional_image_that_comes_after_annotations_leaves_the_case_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, study = tmp_path / "in", second_study(protocol="lipoma")
+    put(folder / "P1", "t1")
+    (case,) = ingest(folder, study=study).new
+    put_image(folder / "P1" / "t2.nii", 5)
+    monkeypatch.setattr(Case, "is_annotated", True)
+    report = ingest(folder, study=study)
+    assert (report.new, report.known) == ([], [case])
+    assert "optional-too-late" in [finding.code for finding in report.findings]
+    assert roles_of(case) == ["t1"]

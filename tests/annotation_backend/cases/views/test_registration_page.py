@@ -35,8 +35,8 @@ def test_the_stage_works_by_keyboard_and_under_the_security_policy(live_server, 
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.context.add_cookies([{"name": "maskloop_session", "value": cookie, "url": live_server.url}])
         page.goto(live_server.url + page_at("registration-page", "C0001"))
-        t1, t2 = page.locator("img[data-kind=t1]"), page.locator("img[data-kind=t2]")
-        assert _shown(page) == ["t2", "t1"]
+        t1, t2 = page.locator("img[data-kind=moving]"), page.locator("img[data-kind=fixed]")
+        assert _shown(page) == ["fixed", "moving"]
         assert "50%" in t1.evaluate("image => image.style.clipPath")
         assert t1.bounding_box() == t2.bounding_box()
         page.focus("#share")
@@ -44,7 +44,7 @@ def test_the_stage_works_by_keyboard_and_under_the_security_policy(live_server, 
         assert t1.evaluate("image => image.style.clipPath") == "inset(0px 0% 0px 0px)"
         page.focus("#slice")
         page.keyboard.press("ArrowRight")
-        assert re.search(r"/t1/3\.png", t1.get_attribute("src") or "")
+        assert re.search(r"/t1/moving/3\.png", t1.get_attribute("src") or "")
         assert t1.evaluate("image => image.decode().then(() => image.naturalWidth)") == 24
         page.focus("input[value=curtain]")
         page.keyboard.press("ArrowRight")

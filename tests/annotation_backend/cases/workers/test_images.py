@@ -24,6 +24,7 @@ from datasets.formats.nifti import read_volume, write_volume
 from datasets.image.mask import Mask
 from datasets.image.volume import Volume
 from datasets.study.case import CaseVolumes
+from datasets.study.shipped_protocols import FIRST, shipped_protocol
 from tests.curation.registration.test_register import T1_GRID, T2_GRID, painted, turned
 from tests.data import STS_DICOM, require
 
@@ -89,5 +90,7 @@ def test_a_phantom_drawn_on_t2_leaves_the_same_bytes_as_before(tmp_path: Path) -
 @pytest.mark.slow
 def test_a_real_pair_drawn_on_t2_leaves_the_same_bytes_as_before(tmp_path: Path) -> None:
     folder = require(STS_DICOM / "STS_001")
-    t1, t2 = (scan_folder(folder / name).series[0].read() for name in ("MR_T1", "MR_T2"))
+    t1, t2 = (
+        scan_folder(folder / name, protocol=shipped_protocol(FIRST)).series[0].read() for name in ("MR_T1", "MR_T2")
+    )
     assert _files(t1, t2, tmp_path) == STS_001
