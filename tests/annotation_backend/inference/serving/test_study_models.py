@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from annotation_backend.cases.models import Case
+from annotation_backend.cases.registration.export import export_case
+from annotation_backend.cases.registration.register import register_cases
 from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.inference.serving import segmenting
 from annotation_backend.inference.serving.segmenting import for_model, predict_slices, request_of
@@ -17,8 +19,10 @@ from annotation_backend.studies.services import create_study
 from datasets.errors import RejectedInput
 from datasets.study.protocol import Modality
 from datasets.study.shipped_protocols import shipped_text
+from tests.annotation_backend.cases.registration.limbs import case_of, ct, pet, study_of
 from tests.annotation_backend.support.records import registered_case
 from tests.annotation_backend.support.segmenters import BrightSegmenter, drawn_by, known_model
+from tests.curation.registration.test_register import T1_GRID, painted
 from training.prompts.prompt import Box, Prompts
 
 pytestmark = pytest.mark.django_db
@@ -59,13 +63,41 @@ def _six(case: Case) -> Prompts:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["t1", "lipoma"])
-def test_six_points_answer_on_the_t1_of_a_study_without_t2(six_points: Model, protocol: str) -> None:
-    case = _case(protocol)
-    [drawn] = predict_slices(case, [2], prompts=_six(case))
+def test_six_points_answer_on_a_case_that_has_a_t1_and_nothing_else(six_points: Model, protocol: str) -> None:
+    study = study_of(protocol)
+    case = _drawable(case_of(study, {"t1": painted(T1_GRID, "t1")}))
+    middle = np.array(T1_GRID.shape) // 2
+    ends = [middle + sign * step for step in np.diag((4, 4, 1)) for sign in (-1, 1)]
+    points = tuple((float(x), float(y), float(z)) for x, y, z in T1_GRID.to_world(ends))
+    prompts = Prompts(extreme_points=points)
+    [drawn] = predict_slices(case, [int(middle[2])], prompts=prompts)
     assert drawn.model == six_points
-    assert drawn.mask.shape == (20, 24)
-    shown = for_model(request_of(case, _six(case), slices=[2]), six_points, case)
+    shown = for_model(request_of(case, prompts, slices=None), six_points, case)
     assert ([*shown.volumes], shown.target) == (["t1"], "t1")
+    lacking = known_model("own")
+    lacking.images, lacking.label = ["t2-fs"], "Tumour"
+    with pytest.raises(RejectedInput, match="model-images" if protocol == "t1" else "case-image-missing"):
+        for_model(request_of(case, prompts, slices=None), lacking, case)
+
+
+@pytest.mark.slow
+def test_a_pet_ct_is_shown_to_models_that_learned_from_it(six_points: Model) -> None:
+    case = _drawable(case_of(study_of("pet-ct"), {"ct": ct(), "pet": pet()}))
+    own = known_model("own")
+    own.images, own.label = ["pet", "ct"], "Tumour"
+    shown = for_model(request_of(case, Prompts(), slices=None), own, case)
+    assert ([*shown.volumes], shown.target, shown.modality) == (["pet", "ct"], "ct", Modality.CT)
+    assert shown.volumes["pet"].grid.matches(shown.volumes["ct"].grid)
+    with pytest.raises(RejectedInput, match="model-images"):
+        for_model(request_of(case, Prompts(), slices=None), six_points, case)
+
+
+def _drawable(case: Case) -> Case:
+    """The case, registered and exported, with the models that its study is offered."""
+    register_cases([case], workers=1)
+    export_case(Case.objects.with_images().get(pk=case.pk))
+    offer_defaults(case.study, registered_shipped())
+    return Case.objects.with_images().get(pk=case.pk)
 
 
 def test_six_points_on_a_ct_are_refused_with_the_reason(six_points: Model) -> None:
