@@ -14,7 +14,9 @@ from curation.series.signs import is_contrast_enhanced, is_fat_suppressed, is_ma
 from datasets.finding import Finding, Level
 from datasets.study.protocol import ImageRole, Modality, Protocol, Wanted, WantedPlane
 
-_ASKED = frozenset({"perhaps-enhanced", "not-fat-suppressed", "not-contrast-enhanced", "not-attenuation-corrected"})
+_ASKED = frozenset(
+    {"perhaps-enhanced", "not-fat-suppressed", "not-contrast-enhanced", "not-attenuation-corrected", "derived-unsaid"}
+)
 """Refusals that a person may overrule: where one of them alone stands against the nearest series, it is asked about."""
 
 

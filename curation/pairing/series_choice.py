@@ -23,7 +23,7 @@ Choices = Mapping[str, Mapping[str, str]]
 _QUESTIONS = re.compile(
     r"ambiguous-\w+|several-studies|different-studies|no-overlap|different-places|no-common-frame|choice-absent"
     r"|patients-mixed|patient-id-placeholder"
-    r"|\w+-(?:not-fat-suppressed|not-contrast-enhanced|perhaps-enhanced|not-attenuation-corrected)"
+    r"|\w+-(?:not-fat-suppressed|not-contrast-enhanced|perhaps-enhanced|not-attenuation-corrected|derived-unsaid)"
 )
 """Codes of findings that a person's choice of series settles; those about one role hold its name."""
 

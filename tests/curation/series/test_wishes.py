@@ -112,6 +112,7 @@ def test_a_plane_is_that_which_is_wanted() -> None:
         ({"series_description": "Monitoring"}, "dynamic"),
         ({"series_description": "Iodine map"}, "computed-map"),
         ({"units": "Z_EFF"}, "computed-map"),
+        ({"image_type": ("DERIVED", "PRIMARY", "AXIAL"), "series_description": ""}, "derived-unsaid"),
         ({"plane": Plane.CORONAL}, "not-axial"),
         ({"slice_count": 2}, "too-few-slices"),
         ({"modality": "MR"}, "other-modality"),
