@@ -33,8 +33,9 @@ _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _LABEL_NAME = re.compile(r"[^\W\d_][\w -]{0,39}")
 _KEY = re.compile(r"[017-9]")
 _FILES = ("mask", "checkerboard", "thumbnail", "deformation", "edges", "registration")
-_RESERVED = frozenset({*_FILES, "con", "prn", "aux", "nul"})
-"""Names of other files of a case, and those that Windows keeps for devices."""
+_COLUMNS = ("patient_id", "tissue_type", "anatomical_site", "reason")
+_RESERVED = frozenset({*_FILES, *_COLUMNS, "con", "prn", "aux", "nul"})
+"""Names of other files of a case, of other columns and fields, and those that Windows keeps for devices."""
 
 _PEOPLE = ("annotator", "radiologist", "data_manager")
 _UNITS = ("slice", "case")
@@ -148,8 +149,8 @@ def _stage(table: DocumentTable) -> Stage:
 def _check_images(protocol: Protocol, faults: Faults) -> None:
     _check_unique(protocol.roles, ("images",), "name", faults)
     for number, image in enumerate(protocol.images):
-        if image.name in _RESERVED:
-            message = f"No image may be called {image.name}: other files of a case have that name."
+        if image.name in _RESERVED or image.name.startswith("mask_"):  # the column of an image's mask
+            message = f"No image may be called {image.name}: another file or column of a case has that name."
             faults.add(("images", number, "name"), "protocol-image-name", message, "Give it another name.")
         for alias in image.aliases:
             twins = [one.name for one in protocol.images if one is not image and alias in (*one.aliases, one.name)]

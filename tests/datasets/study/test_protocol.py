@@ -87,6 +87,8 @@ def test_a_protocol_can_be_copied() -> None:
         ('modality = "MR"', 'modality = "CT"\nfat_suppression = "require"', 9, "protocol-wish"),
         ('modality = "MR"', 'modality = "MR"\nfat_supression = "require"', 9, "protocol-key-unknown"),
         ('name = "t1"', 'name = "mask"', 7, "protocol-image-name"),
+        ('name = "t1"', 'name = "mask_t2"', 7, "protocol-image-name"),
+        ('name = "t1"', 'name = "patient_id"', 7, "protocol-image-name"),
         ('name = "t1"', 'name = "T1 of Smith"', 7, "protocol-name"),
         ("value = 1", "value = 0", 11, "protocol-value"),
         ("value = 1", "value = true", 11, "protocol-value"),
