@@ -13,7 +13,7 @@ from django.core.management import call_command, get_commands
 from annotation_backend.accounts.models import Role
 from annotation_backend.cases.models import Case, Ingest, IngestOutcome, IngestPatient
 from annotation_backend.labeling.versions.assembly import assemble
-from annotation_backend.registry.models import PromptKind
+from annotation_backend.registry.models import Model, PromptKind
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.people import give_role
 from annotation_backend.studies.services import create_study
@@ -35,7 +35,6 @@ OF_A_STUDY = {
     "build_release": ("thigh", "1.0.0", "--licence", "CC0-1.0", "--dry-run"),
     "train_model": ("--dry-run",),
     "export_training_slices": ("--dry-run",),
-    "list_models": (),
     "promote_model": ("bright-1", "--for", "box", "--dry-run"),
     "change_protocol": (FIRST,),
     "add_person": ("second@hospital.org", "annotator"),
@@ -51,7 +50,10 @@ OF_A_CODE = {
 }
 """Commands whose code says the study."""
 
-OF_ALL = {"pull_annotations", "list_studies", "check_data", "remove_person", "create_study", "doctor", "up"}
+OF_ALL = {
+    *("pull_annotations", "list_studies", "list_models", "check_data", "remove_person"),
+    *("create_study", "doctor", "up"),
+}
 """Commands about all studies, or one that is named; each has a test of its own."""
 
 OF_FILES = {
@@ -206,17 +208,20 @@ def test_what_only_one_study_has_is_in_no_other(one: Place, other: Place, capsys
     release = ("build_release", "thigh", "1.0.0", "--licence", "CC0-1.0", "--dry-run")
     assert _run(capsys, *release, "--study", one.study.name)[0]["cases"] == ["C0001"]
     assert _run(capsys, *release, "--study", "second")[0]["code"] == "nothing-approved"
-    serving = {
-        name: _run(capsys, "list_models", "--study", name)[0]["models"][0]["serves"] for name in (FIRST, "second")
-    }
-    assert serving == {FIRST: ["box"], "second": []}
+    assert set(_run(capsys, "list_models")[0]["studies"]) == {FIRST, "second"}
+    for place, foreign, serves in ((one, other, ["box"]), (other, one, [])):
+        document, said = _run(capsys, "list_models", "--study", place.study.name)
+        assert document["models"][0]["serves"] == serves
+        _require_silent_about(said, foreign)
+    Model.objects.update(study=one.study)
+    assert _run(capsys, "list_models", "--study", "second")[0]["models"] == [], "it learned from another study's masks"
 
 
 def test_studies_are_listed_with_what_is_in_them(one: Place, other: Place, capsys: pytest.CaptureFixture[str]) -> None:
     give_role(other.study, accounts()[Role.ANNOTATOR], Role.RADIOLOGIST)
     rows = {row["study"]: row for row in _run(capsys, "list_studies")[0]["studies"]}
-    four = {"administrator": 1, "annotator": 1, "data_manager": 1, "radiologist": 1}
-    assert [rows[FIRST][key] for key in ("cases", "people", "label_studio_project")] == [1, four, 1]
+    three = {"annotator": 1, "data_manager": 1, "radiologist": 1}
+    assert [rows[FIRST][key] for key in ("cases", "people", "label_studio_project")] == [1, three, 1]
     assert [rows["second"][key] for key in ("cases", "people", "label_studio_project")] == [1, {"radiologist": 1}, 2]
 
 

@@ -146,6 +146,9 @@ def _config(world: World, place: Place) -> Any:
 
 
 def test_the_doctor_rehearses_in_both_and_leaves_nothing_behind(world: World) -> None:
+    nobody = world.installation.manage("doctor", "--study", "lesions", expect=1)
+    assert (nobody["failed"], nobody["failures"][0]["code"]) == ("review", "no-radiologist")
+    world.installation.manage("add_person", "radiologist@maskloop.local", "radiologist", "--study", "lesions")
     examined = world.installation.manage("doctor")
     assert examined["failed"] is None
     assert {"mstt-199: release", "lesions: release"} <= set(examined["good"])

@@ -7,8 +7,7 @@ from curation.registration.register import register
 from curation.registration.source_image import SourceImage
 from datasets.errors import RejectedInput
 from datasets.image.volume import Grid, Volume
-from datasets.phantom.anatomy import draw_anatomy
-from datasets.study.case import TissueType
+from datasets.phantom.anatomy import TissueType, draw_anatomy
 from tests.curation.registration.test_register import QUICK, T1_GRID, T2_GRID, elsewhere, errors_mm, painted, turned
 
 HU = {"fat": -100.0, "muscle": 50.0, "cortex": 900.0, "marrow": 200.0, "vessel": 60.0}

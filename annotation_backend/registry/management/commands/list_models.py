@@ -3,10 +3,12 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.db.models import Q
+
 from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.registry.models import Model
 from annotation_backend.registry.prompt_services import PromptService, newest_promotions, prompt_services
-from annotation_backend.studies.arguments import add_study
+from annotation_backend.studies.arguments import add_study_of_projects
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.services import find_study
 
@@ -18,14 +20,15 @@ class Command(MaskloopCommand):
 
     def add_own_arguments(self, parser: ArgumentParser) -> None:
         """Adds the study."""
-        add_study(parser)
+        add_study_of_projects(parser)
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Lists each model with the kinds of prompt that it serves."""
         studies = [find_study(options["study"])] if options["study"] else list(Study.objects.all())
         serving = [row for study in studies for row in newest_promotions(study)]
+        of_studies = Q(study=None) | Q(study__in=studies) | Q(pk__in=[row.model_id for row in serving])
         rows = []
-        for model in Model.objects.all():
+        for model in Model.objects.filter(of_studies):
             serves = sorted({row.prompt_kind for row in serving if row.model_id == model.pk})
             takes = model.images or ["any image"]
             rows.append(

@@ -27,7 +27,7 @@ class Command(MaskloopCommand):
 
     def run(self, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Checks the model and promotes it."""
-        model, study, label = find_model(options["model"]), study_of(options), options["label"]
+        study, model, label = study_of(options), find_model(options["model"]), options["label"]
         kinds = check_promotion(model, [PromptKind(kind) for kind in options["kinds"] or []], study=study, label=label)
         doubt = fit_in(model, study.protocol).reason
         findings = [f"{doubt}. It serves because you said so."] if doubt else []
