@@ -9,10 +9,11 @@ from django.utils import timezone
 from django_tasks import task
 from django_tasks_db.models import DBTaskResult
 
+from annotation_backend.cases.models import Case
 from annotation_backend.inference.serving.initial_masks import initial_masks
 from annotation_backend.labeling.interface.project_settings import answering_model
 from annotation_backend.labeling.models import LabelingTask
-from annotation_backend.labeling.predictions.predictions import PUSHED_TOGETHER, can_be_drawn, push_drawn
+from annotation_backend.labeling.predictions.predictions import PUSHED_TOGETHER, can_be_drawn, push_drawn, waiting_tasks
 from annotation_backend.registry.models import PromptKind
 from datasets.errors import RejectedInput, TryAgain
 
@@ -39,6 +40,18 @@ def queue_pushing(slices: Mapping[str, Sequence[int]]) -> None:
     if rest:
         push_slices.enqueue(slices=rest)
         logger.info("slices of %d cases of a batch are drawn later", len(rest))
+
+
+def queue_undrawn(case: Case) -> int:
+    """Queues the predictions of a case's slices that nobody submitted and no model has drawn.
+
+    Returns:
+        How many slices these are.
+    """
+    indices = list(waiting_tasks(case).filter(drawn_by__isnull=True).values_list("slice_index", flat=True))
+    if indices:
+        queue_pushing({case.code: indices})
+    return len(indices)
 
 
 @task(priority=AFTER_SAVES)

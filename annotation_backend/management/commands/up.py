@@ -27,6 +27,7 @@ from annotation_backend.commandline.arguments import MaskloopCommand, a_path
 from annotation_backend.doctor import alone, put_away_rehearsals
 from annotation_backend.environment import ENV_FILE, ROOT
 from annotation_backend.labeling.models import LabelingProject
+from annotation_backend.labeling.predictions.jobs import queue_undrawn
 from annotation_backend.labeling.predictions.predictions import push_predictions
 from annotation_backend.labeling.project.people import ensure_people
 from annotation_backend.labeling.project.project import ensure_project
@@ -45,6 +46,9 @@ from annotation_backend.supervision.supervisor import Processes, require_free
 from datasets.errors import MaskloopError, TryAgain
 from datasets.part_folder import remove_remains
 from datasets.study.shipped_protocols import FIRST, shipped_names
+
+DRAWN_AT_ONCE = 8
+"""Cases whose predictions `up` waits for; a minute each on two cores. The worker draws those of the others."""
 
 START_SECONDS = 300.0
 """Label Studio's first start migrates its database; 40 s were measured on two idle cores."""
@@ -132,8 +136,8 @@ class Command(MaskloopCommand):
             findings += self._take_up(project)
         with suppress(TryAgain), alone():  # where a doctor is at work, it puts its own away
             put_away_rehearsals()
-        for case in select_cases(None):
-            findings += self._publish(case)
+        for number, case in enumerate(case for case in select_cases(None) if case.slices.exists()):
+            findings += self._publish(case, draws_now=number < DRAWN_AT_ONCE)
         return findings
 
     def _connect(self, processes: Processes) -> list[LabelingProject]:
@@ -153,17 +157,19 @@ class Command(MaskloopCommand):
             else:
                 return projects
 
-    def _publish(self, case: Case) -> list[str]:
+    def _publish(self, case: Case, *, draws_now: bool) -> list[str]:
         """One case's tasks and predictions; its failure does not stop the others."""
-        if not case.slices.exists():
-            return []
         findings: list[str] = []
         try:
             made = publish(case, findings=findings)
-            drawn = push_predictions(case, progress=self.progress(f"{case.code}: drawing slice"))
+            if draws_now:
+                drawn = push_predictions(case, progress=self.progress(f"{case.code}: drawing slice"))
+                words = f"{drawn} new predictions with a mask"
+            else:
+                words = f"{queue_undrawn(case)} slices to be drawn in the background"
         except MaskloopError as error:
             return self._tell_findings([*findings, f"{case.code}: {error}"])
-        self.say(f"{case.code}: {made} new tasks, {drawn} new predictions with a mask")
+        self.say(f"{case.code}: {made} new tasks, {words}")
         return self._tell_findings(findings)
 
     def _tell_findings(self, findings: list[str]) -> list[str]:

@@ -187,6 +187,17 @@ def test_the_job_lets_others_in_between(segmenter: BrightSegmenter, monkeypatch:
     assert queued() == [{"slices": {"C0001": [1]}}]
 
 
+def test_of_a_large_cohort_only_what_nobody_submitted_or_drew_is_queued(segmenter: BrightSegmenter) -> None:
+    case = registered_case()
+    submitted, drawn_already, *others = published(case)
+    LabelingTask.objects.filter(pk=submitted.pk).update(state="annotated")
+    LabelingTask.objects.filter(pk=drawn_already.pk).update(drawn_by=known_model("drawn"))
+    assert jobs.queue_undrawn(case) == len(others)
+    assert jobs.queue_undrawn(case) == len(others)
+    [waiting] = DBTaskResult.objects.filter(task_path=push_slices.module_path)
+    assert waiting.args_kwargs["kwargs"]["slices"] == {case.code: [task.slice_index for task in others]}
+
+
 @pytest.mark.slow
 def test_ten_thousand_tasks(segmenter: BrightSegmenter, tell_figure: Callable[[str], None]) -> None:
     model = known_model(kinds=(PromptKind.AUTOMATIC,))
