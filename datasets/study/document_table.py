@@ -11,8 +11,10 @@ KeyPath = tuple[str | int, ...]
 """Where a value stands: names of tables, the number of a table among those of its name, and the key."""
 
 _MOST_TEXT = 200
+_MOST_TABLES = 255  # as many labels as a mask has values
 _HEADER = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_.\s\"'-]+?)\s*\]\]?\s*(?:#.*)?$")
-_ASSIGNMENT = re.compile(r"\s*[\"']?([A-Za-z0-9_-]+)[\"']?\s*=")
+_KEY = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
+_ASSIGNMENT = re.compile(rf"\s*((?:{_KEY.pattern})(?:\s*\.\s*(?:{_KEY.pattern}))*)\s*=")
 _AT_LINE = re.compile(r"\(at (?:line (\d+), column \d+|end of document)\)")
 
 Enum = TypeVar("Enum", bound=StrEnum)
@@ -82,7 +84,7 @@ class DocumentTable:
         """Notes a fault of the value of a key."""
         self.faults.add((*self._path, key), code, message, remedy)
 
-    def word(self, key: str, form: "re.Pattern[str]", words: str, *, default: str | None = None) -> str:
+    def word(self, key: str, form: "re.Pattern[str]", words: str, *, default: str | None = None, code: str = "") -> str:
         """A text of a form; empty after a fault.
 
         Args:
@@ -90,12 +92,14 @@ class DocumentTable:
             form: What it must match.
             words: The form in words.
             default: Value of an absent key; None where it must be there.
+            code: Of its fault, where the key is a word of the document's own.
         """
         value = self._value(key, default)
         if value is None or (value == default and default is not None):
             return value or ""
         if not isinstance(value, str) or not form.fullmatch(value):
-            self.fault(key, f"protocol-{key.replace('_', '-')}", f"{key} is not {words}.", f"Write {words}.")
+            code = code or f"protocol-{key.replace('_', '-')}"
+            self.fault(key, code, f"{_shown(key)} is not {words}.", f"Write {words}.")
             return ""
         return value
 
@@ -181,7 +185,8 @@ class DocumentTable:
             self.fault(key, f"protocol-{key.replace('_', '-')}", f"{key} is no table.", f"Write [{key}] above it.")
             return {}
         table = DocumentTable(values, (*self._path, key), self.faults)
-        return {name: table.word(name, form, words) for name in values}
+        code = f"protocol-{key.replace('_', '-')}"
+        return {name: table.word(name, form, words, code=code) for name in values}
 
     def tables(self, key: str, *, is_required: bool = True) -> Iterator["DocumentTable"]:
         """The tables of an array of tables, in their order."""
@@ -194,6 +199,10 @@ class DocumentTable:
             return
         if not values and is_required:
             self.fault(key, f"protocol-{key}-missing", f"There are no {key}.", f"Write [[{key}]] and its keys below.")
+        if len(values) > _MOST_TABLES:
+            message = f"Expected {_MOST_TABLES} {key} at most, got {len(values)}."
+            self.fault(key, f"protocol-{key}-many", message, "Take those out that nobody needs.")
+            return
         for number, value in enumerate(values):
             yield DocumentTable(value, (*self._path, key, number), self.faults)
 
@@ -250,5 +259,7 @@ def _lines_of(text: str) -> dict[KeyPath, int]:
                 table = (name, counts[name])
                 lines.setdefault(table, number)
         elif assignment := _ASSIGNMENT.match(line):
-            lines.setdefault((*table, assignment[1]), number)
+            keys = [key.strip("\"'") for key in _KEY.findall(assignment[1])]
+            for count in range(1, len(keys) + 1):
+                lines.setdefault((*table, *keys[:count]), number)
     return lines

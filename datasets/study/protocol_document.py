@@ -30,11 +30,12 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _ROLE = re.compile(r"[a-z][a-z0-9_]{0,15}")
 _WORD = re.compile(r"[a-z][a-z0-9_ -]{0,29}")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
-_LABEL_NAME = re.compile(r"[^\W\d_][\w -]{0,39}")
+_LABEL_NAME = re.compile(r"[^\W\d_]([\w -]{0,38}[\w-])?")
 _KEY = re.compile(r"[017-9]")
 _FILES = ("mask", "checkerboard", "thumbnail", "deformation", "edges", "registration")
 _COLUMNS = ("patient_id", "tissue_type", "anatomical_site", "reason")
-_RESERVED = frozenset({*_FILES, *_COLUMNS, "con", "prn", "aux", "nul"})
+_DEVICES = ("con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)))
+_RESERVED = frozenset({*_FILES, *_COLUMNS, *_DEVICES})
 """Names of other files of a case, of other columns and fields, and those that Windows keeps for devices."""
 
 _PEOPLE = ("annotator", "radiologist", "data_manager")
@@ -64,7 +65,7 @@ def check_document(text: str) -> tuple[Protocol | None, tuple[Finding, ...]]:
         return None, faults.findings
     try:
         document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # besides TOMLDecodeError, numbers of thousands of digits
         faults.add_unreadable(str(error))
         return None, faults.findings
     protocol = _protocol(DocumentTable(document, (), faults))

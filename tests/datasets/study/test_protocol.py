@@ -163,3 +163,33 @@ def test_a_document_is_named_or_given_as_a_file(tmp_path: Path) -> None:
     with pytest.raises(RejectedInput, match="Give one of ct, lipoma, mstt-199, pet-ct, t1") as refused:
         protocol_text("t3")
     assert refused.value.code == "protocol-unknown"
+
+
+def test_a_number_of_thousands_of_digits_is_no_toml() -> None:
+    assert _fault(MINIMAL.replace("version = 1", "version = " + "9" * 5000))[1] == "protocol-toml"
+
+
+def test_a_dotted_key_is_found_on_its_line() -> None:
+    text = MINIMAL.replace('drawn = "t1"', 'tissue_types = ["fat"]\ndrawn = "t1"\ndrawn_by_tissue_type."fat" = "t9"')
+    assert _fault(text) == ("line 6", "protocol-drawn-unknown")
+
+
+def test_a_tissue_type_that_names_no_image_has_the_code_of_its_table() -> None:
+    text = (
+        MINIMAL.replace('drawn = "t1"', 'tissue_types = ["a b"]\ndrawn = "t1"') + '[drawn_by_tissue_type]\n"a b" = 3\n'
+    )
+    assert _fault(text) == ("line 16", "protocol-drawn-by-tissue-type")
+
+
+def test_thousands_of_stages_are_refused_at_once() -> None:
+    stages = "".join(f'[[stages]]\nname = "s{number}"\ndone_by = "annotator"\n' for number in range(8000))
+    assert _fault(MINIMAL + stages)[1] == "protocol-stages-many"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [('"t1"', '"com1"', "protocol-image-name"), ('"Tumour"', '"Tumour "', "protocol-name")],
+    ids=["device-of-windows", "label-ends-with-space"],
+)
+def test_a_name_that_another_program_would_change_is_refused(old: str, new: str, code: str) -> None:
+    assert _fault(MINIMAL.replace(old, new))[1] == code
