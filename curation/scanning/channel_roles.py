@@ -4,7 +4,10 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from datasets.study.protocol import ImageRole, Modality, Protocol, Weighting
+from curation.names.description_words import read_words
+from curation.names.name_words import words
+from curation.names.role_names import RoleNames
+from datasets.study.protocol import ImageRole, Modality, Protocol, Wanted, Weighting
 
 _WORDS = re.compile(r"[^a-z0-9]+")
 _MODALITY_WORDS = {
@@ -12,41 +15,43 @@ _MODALITY_WORDS = {
     Modality.PET: frozenset({"pet", "pt", "suv"}),
     Modality.MR: frozenset({"mr", "mri", "mrt"}),
 }
-_WEIGHTING = re.compile(r"(t1|t2|flair|pd)(w|wi|weighted)?")
-_WEIGHTINGS = {
-    Weighting.T1.lower(): Weighting.T1,
-    Weighting.T2.lower(): Weighting.T2,
-    "flair": Weighting.FLAIR,
-    "pd": Weighting.PROTON_DENSITY,
-}
 
 
 def roles_of_channels(channels: Sequence[str], protocol: Protocol) -> tuple[str | None, ...]:
     """The role of each channel; None where its name says none of the protocol's, or what another channel's says too.
 
-    A channel is called as a role, its title or an alias, or by a modality or a weighting that one role alone has.
+    A channel is called as a role, its title or an alias, or by a modality or a weighting that one role alone has. A
+    plain ``T1w`` is then no image that needs a contrast agent, which ``t1gd`` is.
 
     Args:
         channels: Their names, as the dataset lists them.
         protocol: Whose roles.
     """
-    found = [_role_of(name, protocol.images) for name in channels]
+    names = RoleNames(protocol)
+    found = [_role_of(name, protocol.images, names) for name in channels]
     times = Counter(found)
     return tuple(role if times[role] == 1 else None for role in found)
 
 
-def _role_of(channel: str, images: Sequence[ImageRole]) -> str | None:
+def _role_of(channel: str, images: Sequence[ImageRole], names: RoleNames) -> str | None:
     said = _spelled(channel)
-    for names in (lambda image: (image.name,), lambda image: (image.title, *image.aliases)):
-        if exact := [image.name for image in images if said in map(_spelled, names(image))]:
+    for called in (lambda image: (image.name,), lambda image: (image.title, *image.aliases)):
+        if exact := [image.name for image in images if said in map(_spelled, called(image))]:
             return exact[0] if len(exact) == 1 else None
-    words = frozenset(_WORDS.split(channel.lower())) - {""}
-    by_modality = [image.name for image in images if words & _MODALITY_WORDS[image.modality]]
+    found = frozenset(_WORDS.split(channel.lower())) - {""}
+    by_modality = [image for image in images if found & _MODALITY_WORDS[image.modality]]
     if by_modality:
-        return by_modality[0] if len(by_modality) == 1 else None
-    match = _WEIGHTING.fullmatch(said)
-    by_weighting = [image.name for image in images if match and image.weighting is _WEIGHTINGS[match[1]]]
-    return by_weighting[0] if len(by_weighting) == 1 else None
+        return by_modality[0].name if len(by_modality) == 1 and _may_be(by_modality[0], channel, found) else None
+    role = names.role_of(words(channel))
+    weighting = next((image.weighting for image in images if image.name == role), None)
+    says_another = read_words(channel).weighting == Weighting.FLAIR and weighting is not Weighting.FLAIR
+    return None if says_another else role
+
+
+def _may_be(image: ImageRole, channel: str, found: frozenset[str]) -> bool:
+    """Whether what a channel's name says of a contrast agent is what the protocol wants of an image."""
+    has_contrast = read_words(channel).contrast or "cect" in found
+    return image.contrast is not (Wanted.REFUSE if has_contrast else Wanted.REQUIRE)
 
 
 def _spelled(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from curation.scanning.channel_roles import roles_of_channels
 from curation.scanning.found_series import FolderScan, FoundSeries
 from curation.scanning.scan import scan_folder
 from datasets.finding import Level
-from datasets.study.protocol import Protocol
+from datasets.study.protocol import Protocol, Wanted
 from datasets.study.shipped_protocols import shipped_protocol
 from tests.curation.support.small_volumes import GRID, grey, put_image, put_mask
 
@@ -225,3 +226,13 @@ def test_channels_answer_to_names_titles_aliases_and_lone_modalities(
     protocol: Protocol, channels: list[str], roles: tuple[str | None, ...]
 ) -> None:
     assert roles_of_channels(channels, protocol) == roles
+
+
+def test_a_channel_without_contrast_agent_is_no_image_that_needs_one() -> None:
+    """The channels of the Decathlon's first task, where the protocol wants the T1 after contrast alone."""
+    images = [image for image in LIPOMA.images if image.name in ("t1_contrast", "t2")]
+    protocol = replace(LIPOMA, images=tuple(images))
+    assert roles_of_channels(["FLAIR", "T1w", "t1gd", "T2w"], protocol) == (None, None, "t1_contrast", "t2")
+    assert roles_of_channels(["T1", "t2flair", "MRI"], protocol) == (None, None, None)
+    enhanced = replace(PET_CT.image("ct"), contrast=Wanted.REQUIRE, name="venous", aliases=())
+    assert roles_of_channels(["NCCT", "CECT"], replace(PET_CT, images=(enhanced,))) == (None, "venous")
