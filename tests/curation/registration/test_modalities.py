@@ -8,6 +8,7 @@ from curation.registration.source_image import SourceImage
 from datasets.errors import RejectedInput
 from datasets.image.volume import Grid, Volume
 from datasets.phantom.anatomy import TissueType, draw_anatomy
+from datasets.study.protocol import PlacedBy
 from tests.curation.registration.test_register import QUICK, T1_GRID, T2_GRID, elsewhere, errors_mm, painted, turned
 
 HU = {"fat": -100.0, "muscle": 50.0, "cortex": 900.0, "marrow": 200.0, "vessel": 60.0}
@@ -62,6 +63,19 @@ def test_a_ct_is_compared_between_fat_and_bone_and_a_pet_up_to_three() -> None:
     assert (_ct(T2_GRID).clipped.min(), _ct(T2_GRID).clipped.max()) == (-200.0, 300.0)
     assert _pet(T2_GRID).clipped.max() == 3.0
     assert (_ct(T2_GRID).outside, _pet(T2_GRID).outside, _mr(T2_GRID).outside) == (-1024.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("shift", "verdict"),
+    [((0.0, 0.0, 0.0), "accept"), ((0.0, 0.0, 45.0), "look"), ((25.0, 25.0, 0.0), "look"), ((0.0, -60.0, 0.0), "look")],
+)
+def test_a_pet_that_its_headers_place_elsewhere_is_doubted(shift: tuple[float, float, float], verdict: str) -> None:
+    affine = T1_GRID.affine.copy()
+    affine[:3, 3] += shift
+    pet = SourceImage(Volume(_pet(T1_GRID).volume.data, Grid(T1_GRID.shape, affine)), title="PET", modality="PT")
+    found = register(pet, _ct(T2_GRID), placed_by=PlacedBy.HEADERS)
+    (check,) = [one for one in found.quality.checks if one.code == "edges-elsewhere"]
+    assert check.verdict.value == verdict, check.value
 
 
 def test_a_sheared_ct_is_named() -> None:

@@ -257,7 +257,8 @@ def test_a_pet_is_placed_by_its_headers_and_only_checked(frames: tuple[str, str]
     row = _fresh(case).registrations.get()
     assert (row.role, row.fixed_role, row.record["kept"], row.verdict) == ("pet", "ct", "header", "accept")
     np.testing.assert_array_equal(row.record["transform"], np.eye(4))
-    assert [check["code"] for check in row.checks] == ["body-overlap", "field-of-view", "frame-of-reference"]
+    codes = [check["code"] for check in row.checks]
+    assert codes == ["body-overlap", "field-of-view", "edges-elsewhere", "frame-of-reference"]
     volumes = case_volumes(_fresh(case))
     np.testing.assert_array_equal(volumes["ct"].data, read_volume(case.series.get(role="ct").path).data)
     hot = CT_GRID.to_world(np.argwhere(volumes["pet"].data > 4.0)).mean(axis=0)
