@@ -34,6 +34,9 @@ def none_plausible(image: ImageRole, judged: list[JudgedSeries], who: str, proto
     remedy = "Choose the series if it is meant, or add it to the folder"
     is_dicom_only = bool(judged) and all(one.series.dicom is not None for one in judged)
     remedy += "." if is_dicom_only else f"; name volume files by role, such as {image.name}.nii.gz."
+    if nearest is not None and nearest.fits(image.name) and nearest.unsound is not None:
+        message += f". It cannot be used: {nearest.unsound.message.removesuffix('.')}"
+        remedy = nearest.unsound.remedy or remedy
     return Finding(Level.ERROR, code, f"{message}.", remedy, who)
 
 
