@@ -262,7 +262,8 @@ def _check_unique(values: Iterable[Any], path: KeyPath, key: str, faults: Faults
 
 
 def _names(label: Label) -> tuple[str, ...]:
-    return label.imported_names
+    """The words by which an imported region means it: its own name is one of them."""
+    return (label.name.casefold(), *label.imported_names)
 
 
 def _values(label: Label) -> tuple[int, ...]:

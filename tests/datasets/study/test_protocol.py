@@ -193,3 +193,8 @@ def test_thousands_of_stages_are_refused_at_once() -> None:
 )
 def test_a_name_that_another_program_would_change_is_refused(old: str, new: str, code: str) -> None:
     assert _fault(MINIMAL.replace(old, new))[1] == code
+
+
+def test_an_imported_name_that_is_another_labels_own_is_named() -> None:
+    other = '[[labels]]\nvalue = 2\nname = "Oedema"\ncolour = "#00ff00"\nimported_names = ["tumour"]\n'
+    assert _fault(f"{MINIMAL}\n{other}") == ("line 19", "protocol-imported-twice")
