@@ -17,7 +17,7 @@ def require_labels_kept(study: Study, protocol: Protocol) -> None:
     Saves of every state count, since each can be restored; a mask holds no label that no save holds.
 
     Raises:
-        RejectedInput: ``protocol-label-used``.
+        RejectedInput: ``protocol-label-used``, also where words would give an imported mask another label.
     """
     kept = {label.name: label.value for label in protocol.labels}
     for label in study.protocol.labels:
@@ -33,6 +33,24 @@ def require_labels_kept(study: Study, protocol: Protocol) -> None:
                 remedy="Keep the label's name and value and add others beside it, or make a study of its own for the "
                 "other protocol (`manage.py create_study`).",
             )
+    _require_meaning_kept(study, protocol)
+
+
+def _require_meaning_kept(study: Study, protocol: Protocol) -> None:
+    """Refuses other imported names by which a mask that came with the studies would be another label."""
+    names = ImportedMask.objects.filter(series__case__study=study, series__case__is_rehearsal=False)
+    pairs = [
+        (label_meant(name, study.protocol.labels), label_meant(name, protocol.labels))
+        for name in names.values_list("roi_name", flat=True)
+    ]
+    moved = sum(1 for was, now in pairs if was is not None and (now is None or now.name != was.name))
+    if moved:
+        raise RejectedInput(
+            "protocol-label-used",
+            f"{moved} imported mask(s) are another label by the imported_names of the document than they were.",
+            remedy="Leave these words with their label and add others beside them, or make a study of its own for the "
+            "other protocol (`manage.py create_study`).",
+        )
 
 
 def _saves_with(study: Study, name: str) -> int:

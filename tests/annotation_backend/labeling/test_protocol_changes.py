@@ -109,3 +109,18 @@ def test_labels_are_added_beside_those_that_were_drawn(task: LabelingTask, study
     third = '[[labels]]\nvalue = 7\nname = "Cyst"\ncolour = "#123456"\nkey = "8"\n\n[[labels]]\nvalue = 1\n'
     assert change_protocol(study, _later("[[labels]]\nvalue = 1\n", third))
     assert study.protocol.label_names == {7: "Cyst", 1: "Tumour", 2: "Oedema"}
+
+
+@pytest.mark.parametrize(("name", "is_refused"), [("gtv_boost", True), ("gtv_mass", False)])
+def test_words_of_imported_masks_stay_with_their_label(
+    task: LabelingTask, study: Study, name: str, is_refused: bool
+) -> None:
+    """A third label that takes a word would make another region of a mask that came as a tumour."""
+    series = Case.objects.get().series.get(role="t2")
+    ImportedMask.objects.create(series=series, roi_name=name, file="m.nii.gz", source_sha256="0", sha256="0")
+    boost = 'name = "Boost"\ncolour = "#123456"\nimported_names = ["gtv_boost"]'
+    change = ("[[labels]]\nvalue = 1\n", f"[[labels]]\nvalue = 7\n{boost}\n\n[[labels]]\nvalue = 1\n")
+    if is_refused:
+        _require_refused(study, change, "1 imported mask(s)")
+    else:
+        assert change_protocol(study, _later(*change))

@@ -20,5 +20,6 @@ def test_a_pet_without_weight_is_named_as_unusable_and_the_others_go_on(tmp_path
     result = pair_series(scan_folder(tmp_path, protocol=protocol), protocol=protocol)
     assert len(result.pairs) == 1
     (finding,) = [one for one in result.findings if one.code == "no-pet"]
-    assert "It cannot be used" in finding.message and "Weight" in finding.message
+    assert "It cannot be used" in finding.message
+    assert "Weight" in finding.message
     assert "Choose" not in finding.remedy
