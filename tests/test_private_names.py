@@ -14,6 +14,7 @@ MOST_USES = 10
 
 LEFT = {
     "annotation_backend/everywhere/test_upward_relations.py": 3,  # `_meta`, which Django documents
+    "annotation_backend/studies/older_rows.py": 1,  # the same
     "annotation_backend/support/arguments.py": 3,  # argparse says by no public name what a parser takes
     "datasets/dicom_pixels/test_decoding.py": 1,  # `os._exit`, which the library documents, in a forked process
     "datasets/release/test_build.py": 2,  # the same

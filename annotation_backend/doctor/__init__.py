@@ -33,13 +33,13 @@ def examine(*, tell: Callable[[str], None], study: str | None = None) -> Examina
     """
     with alone(), tempfile.TemporaryDirectory(prefix="maskloop-doctor-") as folder:
         try:
-            return try_links([*_standing_links(), *_rehearsals(Path(folder), study)], tell=tell)
+            return try_links([*_standing_links(), *rehearsals(Path(folder), study)], tell=tell)
         finally:
             with suppress(DatabaseError):  # then it was told of as a link
                 put_away_rehearsals()
 
 
-def _rehearsals(folder: Path, name: str | None) -> Iterator[Link]:
+def rehearsals(folder: Path, name: str | None) -> Iterator[Link]:
     """A rehearsal in each study that is meant; where there are several, its links carry the study's name."""
     try:
         studies: list[Study | None] = [find_study(name)] if name else [*Study.objects.all()]

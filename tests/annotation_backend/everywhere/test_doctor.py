@@ -340,14 +340,14 @@ def test_a_second_doctor_is_told_that_one_is_at_work(settings, tmp_path: Path) -
 @pytest.mark.django_db
 def test_each_study_is_rehearsed_in_turn_or_the_one_that_is_named(tmp_path: Path, study: Study) -> None:
     def names(of: str | None) -> list[str]:
-        return [link.name for link in doctor._rehearsals(tmp_path, of)]
+        return [link.name for link in doctor.rehearsals(tmp_path, of)]
 
     alone_there = names(None)
     assert alone_there[0] == "ingest"
     second_study()
     assert names("second") == alone_there
     assert names(None) == [f"{name}: {link}" for name in (study.name, "second") for link in alone_there]
-    needs = {link.name: link.needs for link in doctor._rehearsals(tmp_path, None)}
+    needs = {link.name: link.needs for link in doctor.rehearsals(tmp_path, None)}
     assert needs["second: publication"] == ("second: pictures", "Label Studio's token")
     with pytest.raises(RejectedInput, match="study-unknown"):
         names("third")

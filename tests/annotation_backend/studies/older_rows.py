@@ -56,6 +56,11 @@ SPECIAL: dict[tuple[str, str], Any] = {
 ROLES = ("administrator", "data_manager", "radiologist", "annotator")
 
 
+def options_of(model: Any) -> Any:
+    """What Django knows of a model's fields and name, as it documents it."""
+    return model._meta
+
+
 def _ours(apps: Any) -> list[Any]:
     names = [name for name, _ in BEFORE]
     return [model for name in names for model in apps.get_app_config(name).get_models()]
@@ -79,7 +84,7 @@ def _fill(apps: Any, *, has_people: bool) -> None:
 
 
 def _foreign(model: Any) -> list[Any]:
-    return [field for field in model._meta.concrete_fields if field.is_relation]
+    return [field for field in options_of(model).concrete_fields if field.is_relation]
 
 
 def _needed(model: Any) -> set[Any]:
@@ -96,11 +101,11 @@ def _needs_people(model: Any) -> bool:
 
 def _create(model: Any, number: int) -> None:
     values = {
-        field.name: _value(model, field, number) for field in model._meta.concrete_fields if not field.primary_key
+        field.name: _value(model, field, number) for field in options_of(model).concrete_fields if not field.primary_key
     }
     made = model(**{name: value for name, value in values.items() if value is not models.NOT_PROVIDED})
     made.save()
-    for field in model._meta.local_many_to_many:
+    for field in options_of(model).local_many_to_many:
         getattr(made, field.name).set(field.related_model.objects.all()[:1])
 
 
@@ -129,7 +134,7 @@ def _value(model: Any, field: Any, number: int) -> Any:
 
 
 def _counts(apps: Any) -> dict[str, int]:
-    return {model._meta.label: model.objects.count() for model in _ours(apps)}
+    return {options_of(model).label: model.objects.count() for model in _ours(apps)}
 
 
 def main(kind: str) -> dict[str, Any]:
@@ -148,9 +153,9 @@ def main(kind: str) -> dict[str, Any]:
     from annotation_backend.studies.models import Membership, ProtocolVersion, Study
 
     belonging = {
-        model._meta.label: Counter(str(name) for name in model.objects.values_list("study__name", flat=True))
+        options_of(model).label: Counter(str(name) for name in model.objects.values_list("study__name", flat=True))
         for model in apps.get_models()
-        if any(field.name == "study" for field in model._meta.concrete_fields) and model.objects.exists()
+        if any(field.name == "study" for field in options_of(model).concrete_fields) and model.objects.exists()
     }
     return {
         "vendor": connection.vendor,

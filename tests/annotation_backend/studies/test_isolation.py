@@ -163,7 +163,7 @@ def test_no_form_changes_anything_of_another_study(
 
 def _all_rows() -> list[tuple[str, str]]:
     models = [model for model in apps.get_models() if model is not Session]
-    rows = [(model.__name__, row) for model in models for row in model._base_manager.order_by("pk")]
+    rows = [(model.__name__, row) for model in models for row in model.objects.order_by("pk")]
     return [(name, repr({**model_to_dict(row), "last_login": None})) for name, row in rows]
 
 
