@@ -20,7 +20,7 @@ _ASKED = frozenset(
 """Refusals that a person may overrule: where one of them alone stands against the nearest series, it is asked about."""
 
 
-def none_plausible(image: ImageRole, judged: list[JudgedSeries], who: str, protocol: Protocol) -> Finding:
+def none_plausible(image: ImageRole, judged: list[JudgedSeries], who: str) -> Finding:
     """The finding that a role has no candidate, with the nearest series and the reasons against it."""
     nearest = max(judged, key=lambda one: one.judgements[image.name].score, default=None)
     code, message = f"no-{image.name}", f"No {_wanted(image)} was found"
@@ -33,7 +33,7 @@ def none_plausible(image: ImageRole, judged: list[JudgedSeries], who: str, proto
             code = f"{image.name}-{judgement.refusals[0]}"
     remedy = "Choose the series if it is meant, or add it to the folder"
     is_dicom_only = bool(judged) and all(one.series.dicom is not None for one in judged)
-    remedy += "." if is_dicom_only else f"; name volume files by role, such as {protocol.roles[0]}.nii.gz."
+    remedy += "." if is_dicom_only else f"; name volume files by role, such as {image.name}.nii.gz."
     return Finding(Level.ERROR, code, f"{message}.", remedy, who)
 
 

@@ -47,7 +47,7 @@ class Command(MaskloopCommand):
             overwrite=options["overwrite"],
         )
         self.say(
-            f"{report.tasks} tasks {'would become' if options['dry_run'] else 'became'} {len(report.volumes)} volumes"
+            f"{report.tasks} task(s) {'would become' if options['dry_run'] else 'became'} {len(report.volumes)} volume(s)"
         )
         document = {"tasks": report.tasks, "volumes": report.volumes}
         return document, [str(finding) for finding in report.findings]
