@@ -246,7 +246,7 @@ _PLACED: tuple[tuple[str, Limits, str, Callable[[_Evidence], float]], ...] = (
     (
         "frame-of-reference",
         Limits(look=1.0, reject=None, at_least=True),
-        "Whether one scanner's coordinates may hold for {moving} and {fixed}: 1, unless their frames of reference differ.",
+        "One scanner's coordinates may hold for {moving} and {fixed} (1), unless their frames of reference differ (0).",
         lambda evidence: float(not evidence.images.have_other_frames),
     ),
 )
