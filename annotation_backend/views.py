@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET
 
+from annotation_backend.labeling.project.project import current_project
 from annotation_backend.supervision.presence import missing
 from annotation_backend.web.machine_faults import refusal_of
 
@@ -17,9 +18,9 @@ logger = logging.getLogger(__name__)
 RETRY_SECONDS = 5
 
 
-def installation(_request: HttpRequest) -> dict[str, str]:
-    """Values for every page's template: Label Studio's address."""
-    return {"label_studio_url": settings.LABEL_STUDIO_URL}
+def installation(request: HttpRequest) -> dict[str, object]:
+    """Values for every page's template: Label Studio's address, and where a study's people draw."""
+    return {"label_studio_url": settings.LABEL_STUDIO_URL, "labelling_url": lambda: _labelling_url(request)}
 
 
 @require_GET
@@ -51,6 +52,13 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def guide(request: HttpRequest) -> HttpResponse:
     """The annotator's guide, linked from each task; open to all, its pictures show phantoms."""
     return render(request, "guide.html")
+
+
+def _labelling_url(request: HttpRequest) -> str:
+    """The project of the study that a page is about; all projects where it has none yet."""
+    project = current_project(request.study) if hasattr(request, "study") else None
+    path = f"{project.label_studio_id}/data" if project else ""
+    return f"{settings.LABEL_STUDIO_URL}/projects/{path}"
 
 
 def _route(request: HttpRequest) -> str:

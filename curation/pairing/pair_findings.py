@@ -20,7 +20,7 @@ _ASKED = frozenset(
 """Refusals that a person may overrule: where one of them alone stands against the nearest series, it is asked about."""
 
 
-def none_plausible(image: ImageRole, judged: list[JudgedSeries], who: str, protocol: Protocol) -> Finding:
+def none_plausible(image: ImageRole, judged: list[JudgedSeries], who: str) -> Finding:
     """The finding that a role has no candidate, with the nearest series and the reasons against it."""
     nearest = max(judged, key=lambda one: one.judgements[image.name].score, default=None)
     code, message = f"no-{image.name}", f"No {_wanted(image)} was found"

@@ -132,7 +132,7 @@ class _Patient:
         found, said = candidates_for(image, self._judged, self._who, chosen=chosen)
         self.findings += [finding for finding in said if finding not in self.findings]
         if not found and not chosen:
-            self.findings.append(none_plausible(image, self._judged, self._who, self._protocol))
+            self.findings.append(none_plausible(image, self._judged, self._who))
         return found
 
     def _optional(self, required: Chosen, choices: Mapping[str, SeriesChoice]) -> tuple[Chosen | None, list[Finding]]:
@@ -149,7 +149,7 @@ class _Patient:
             used = [one.series for one in (*required.values(), *taken.values())]
             free = [one for one in found if not any(one.series is series for series in used)]
             if not free:
-                noted.append(optional_absent(none_plausible(image, self._judged, self._who, self._protocol), image))
+                noted.append(optional_absent(none_plausible(image, self._judged, self._who), image))
                 continue
             usable = {self._anchor: [required[self._anchor]], image.name: free}
             best = {image.name: free[0]} if chosen else fit_together(usable, self._protocol, self._anchor, self._who)

@@ -266,8 +266,7 @@ _PLACED: tuple[tuple[str, Limits, str, Callable[[_Evidence], float]], ...] = (
     (
         "frame-of-reference",
         Limits(look=1.0, reject=None, at_least=True),
-        "{moving} and {fixed} do not have different frames of reference (1 if so; 0: their scanner's coordinates are "
-        "not one, and nothing tells that they show the same place).",
+        "One scanner's coordinates may hold for {moving} and {fixed} (1), unless their frames of reference differ (0).",
         lambda evidence: float(not evidence.images.have_other_frames),
     ),
 )

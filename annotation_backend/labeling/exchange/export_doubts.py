@@ -34,7 +34,7 @@ def doubts_of_volume(volume: DrawnVolume, overlap: int) -> Iterator[Finding]:
             Level.WARNING,
             "label-overlap",
             f"{overlap} voxels have several labels; the one that stands first was written.",
-            "Name the labels in the order that you want (--labels).",
+            "Nothing, if that is meant; the order of --labels or of the --protocol says which stands first.",
             volume.name,
         )
 

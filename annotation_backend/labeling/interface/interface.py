@@ -119,8 +119,7 @@ def guide_url() -> str:
 def instruction(protocol: Protocol) -> str:
     """The guide in short, as HTML, which Label Studio shows behind its button for instructions."""
     first, prompted = protocol.labels[0], protocol.prompted_label
-    chosen = f"key {first.key}" if first.key else f"the label {first.name}"
-    brush = f"{chosen}, then draw. To change a mask that is there, click its line under Regions first."
+    brush = f"{_chosen(protocol)}, then draw. To change a mask that is there, click its line under Regions first."
     return f"""<ol>
 <li><b>Look</b> at the left picture. A mask that a model drew is there already. Is it right? Press Submit.</li>
 <li><b>Brush</b> what is missing: {brush}
@@ -132,6 +131,15 @@ Eraser and size are in the tool bar. Press Esc before anything new.</li>{_prompt
 
 
 _IMAGE = 'zoom="true" zoomControl="true" brightnessControl="true" contrastControl="true" smoothing="false"'
+
+
+def _chosen(protocol: Protocol) -> str:
+    """How a label to brush with is chosen: the first alone where prompts draw it too, else each by its name."""
+    first = protocol.labels[0]
+    if first.is_prompted or len(protocol.labels) == 1:
+        return f"key {first.key}" if first.key else f"the label {first.name}"
+    offered = [one for one in protocol.labels if one.is_offered]
+    return ", ".join(f"{escape(one.name)} (key {one.key})" if one.key else escape(one.name) for one in offered)
 
 
 def _prompting(label: Label) -> str:

@@ -10,9 +10,10 @@ from annotation_backend.labeling.studio.client import call
 from annotation_backend.labeling.watch.interface import SETTINGS
 from annotation_backend.labeling.watch.services import settle_project
 from annotation_backend.studies.models import Study
+from datasets.study.shipped_protocols import FIRST
 
 FIRST_TITLE = "Maskloop: tumours on MRI"
-"""Title of the first study's project, as it was before there were others."""
+"""Title of the first study's project where its protocol is the first, as it was before there were others."""
 
 _MOST_TITLE = 50
 """Label Studio's limit, in characters."""
@@ -45,7 +46,7 @@ def current_project(study: Study) -> LabelingProject | None:
 def _create_project(study: Study) -> LabelingProject:
     settings_now, protocol = last_settings(study), study.protocol
     kept = ("show_skip_button", "show_collab_predictions", "enable_empty_annotation", "maximum_annotations")
-    title = FIRST_TITLE if study.is_first else f"Maskloop: {study}"[:_MOST_TITLE]
+    title = FIRST_TITLE if study.is_first and protocol.name == FIRST else f"Maskloop: {study}"[:_MOST_TITLE]
     body = {
         "title": title,
         "label_config": label_config(settings_now.mask_format, protocol, hidden=settings_now.hidden_labels(protocol)),

@@ -16,7 +16,8 @@ from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.pages.overview import Overview
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.people import give_role, has_role_in, role_in, studies_of
-from datasets.study.shipped_protocols import shipped_text
+from annotation_backend.studies.services import create_study
+from datasets.study.shipped_protocols import FIRST, shipped_text
 from tests.annotation_backend.studies.world import filled
 from tests.annotation_backend.support.addresses import every_address, page_at
 from tests.annotation_backend.support.records import (
@@ -138,3 +139,18 @@ def test_who_left_a_study_or_the_house_comes_in_no_more(people: dict[Role, User]
     person.memberships.all().delete()
     assert client.get(page_at("study")).status_code == 404
     assert client.get(reverse("home")).status_code == 200
+
+
+@pytest.mark.parametrize("address", ["case-list", "registration-queue"])
+def test_tissue_types_have_a_column_where_the_protocol_has_some(
+    people: dict[Role, User], tmp_path: Path, settings: Any, address: str
+) -> None:
+    settings.DATA_FOLDER = tmp_path / "data"
+    kept = [line for line in shipped_text(FIRST).splitlines() if not line.startswith(("tissue_types", "fat ="))]
+    bare = create_study("bare", "\n".join(kept).replace("[drawn_by_tissue_type]", ""))
+    assert not bare.protocol.tissue_types
+    for study, code in ((the_study(), "C0001"), (bare, "bare-C0001")):
+        registered_case(code, study=study, tissue_type="unknown").registrations.update(verdict="look")
+        page = _shown(signed_in(people[Role.ADMINISTRATOR]), page_at(address, study=study.name))
+        assert code in page
+        assert ("Tissue type" in page, "Unknown" in page) == ((study != bare,) * 2)

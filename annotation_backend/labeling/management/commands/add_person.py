@@ -47,7 +47,7 @@ class Command(MaskloopCommand):
             person.save(update_fields=["is_active", "draws_since"])
             _give(person, role, study)
         findings = [str(finding) for finding in ensure_people()]
-        self.say(f"{role.label} added{_of(study)}. Password, shown only now: {password}")
+        self.say(f"Added as {role.label.lower()}{_of(study)}. Password, shown only now: {password}")
         return {"role": role.value, **_named(study), "password": password}, findings
 
     def _one_more_role(self, person: User, role: Role, study: Study | None) -> tuple[dict[str, Any], list[str]]:

@@ -46,9 +46,8 @@ class Command(MaskloopCommand):
             protocol=options["protocol"] and read_protocol(protocol_text(options["protocol"])),
             overwrite=options["overwrite"],
         )
-        self.say(
-            f"{report.tasks} tasks {'would become' if options['dry_run'] else 'became'} {len(report.volumes)} volumes"
-        )
+        became = "would become" if options["dry_run"] else "became"
+        self.say(f"{report.tasks} task(s) {became} {len(report.volumes)} volume(s)")
         document = {"tasks": report.tasks, "volumes": report.volumes}
         return document, [str(finding) for finding in report.findings]
 

@@ -221,6 +221,12 @@ def test_labels_that_are_all_drawn_by_hand_have_no_prompts() -> None:
     assert "Auto-Annotation" not in instruction(protocol)
 
 
+def test_the_instruction_names_every_label_where_the_first_is_not_the_one_that_models_draw() -> None:
+    assert "missing: key 1, then draw." in instruction(replace(MSTT, labels=LABELS))
+    finer_first = replace(MSTT, labels=(LABELS[1], LABELS[0], LABELS[2]))
+    assert "missing: Cyst wall (key 8), Lesion (key 1), Blood, then draw." in instruction(finer_first)
+
+
 def test_a_label_of_annotations_that_the_protocol_does_not_have_is_kept_out_of_sight(
     studio: LabelStudioDouble, project: LabelingProject
 ) -> None:

@@ -27,8 +27,9 @@ from annotation_backend.studies.people import give_role, take_role
 from annotation_backend.studies.services import create_study
 from datasets.errors import RejectedInput
 from datasets.study.shipped_protocols import shipped_text
+from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.label_studio_double import LabelStudioOfMany
-from tests.annotation_backend.support.records import accounts, registered_case, save_body, the_study
+from tests.annotation_backend.support.records import accounts, registered_case, save_body, signed_in, the_study
 from tests.annotation_backend.support.segmenters import known_model
 
 pytestmark = pytest.mark.django_db
@@ -176,3 +177,22 @@ def test_a_task_is_known_in_its_own_project_alone(
         receive({"action": "ANNOTATION_CREATED", "annotation": body, "project": place, "task": {}})
     saved = Annotation.objects.values_list("task__case__study__name", "project__study__name", "label_studio_id")
     assert set(saved) == {(study.name, study.name, 7), ("second", "second", 7)}, "one number in two projects"
+
+
+def test_a_first_study_of_another_protocol_has_its_name_on_its_project(studio: LabelStudioOfMany) -> None:
+    Study.objects.all().delete()
+    lungs = create_study("lungs", shipped_text("ct"))
+    assert lungs.is_first
+    assert ensure_project(lungs).title == "Maskloop: lungs"
+
+
+def test_labelling_in_the_bar_leads_to_the_project_of_the_pages_study(
+    studio: LabelStudioOfMany, study: Study, other: Study, settings: Any
+) -> None:
+    administrator = signed_in(accounts()[Role.ADMINISTRATOR])
+    bar = f'<a href="{settings.LABEL_STUDIO_URL}/projects/%s">Labelling</a>\n    <a'
+    pages = [page_at("model-list", study=one.name) for one in (study, other)]
+    assert bar % "" in administrator.get(pages[1]).content.decode()
+    ensure_project(study), ensure_project(other)
+    for page, number in zip(pages, (1, 2), strict=True):
+        assert bar % f"{number}/data" in administrator.get(page).content.decode()
