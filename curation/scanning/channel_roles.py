@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from curation.names.description_words import read_words
+from curation.names.description_words import TextWeighting, read_words
 from curation.names.name_words import words
 from curation.names.role_names import RoleNames
 from datasets.study.protocol import ImageRole, Modality, Protocol, Wanted, Weighting
@@ -44,7 +44,7 @@ def _role_of(channel: str, images: Sequence[ImageRole], names: RoleNames) -> str
         return by_modality[0].name if len(by_modality) == 1 and _may_be(by_modality[0], channel, found) else None
     role = names.role_of(words(channel))
     weighting = next((image.weighting for image in images if image.name == role), None)
-    says_another = read_words(channel).weighting == Weighting.FLAIR and weighting is not Weighting.FLAIR
+    says_another = read_words(channel).weighting is TextWeighting.FLAIR and weighting is not Weighting.FLAIR
     return None if says_another else role
 
 
