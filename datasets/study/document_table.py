@@ -201,7 +201,7 @@ class DocumentTable:
             self.fault(key, f"protocol-{key}-missing", f"There are no {key}.", f"Write [[{key}]] and its keys below.")
         if len(values) > _MOST_TABLES:
             message = f"Expected {_MOST_TABLES} {key} at most, got {len(values)}."
-            self.fault(key, f"protocol-{key}-many", message, "Take those out that nobody needs.")
+            self.fault(key, "protocol-many", message, "Take those out that nobody needs.")
             return
         for number, value in enumerate(values):
             yield DocumentTable(value, (*self._path, key, number), self.faults)

@@ -183,7 +183,7 @@ def test_a_tissue_type_that_names_no_image_has_the_code_of_its_table() -> None:
 
 def test_thousands_of_stages_are_refused_at_once() -> None:
     stages = "".join(f'[[stages]]\nname = "s{number}"\ndone_by = "annotator"\n' for number in range(8000))
-    assert _fault(MINIMAL + stages)[1] == "protocol-stages-many"
+    assert _fault(MINIMAL + stages)[1] == "protocol-many"
 
 
 @pytest.mark.parametrize(
