@@ -147,12 +147,14 @@ def _run(bench: Bench, studies: Path, preset: str | None) -> None:
     from annotation_backend.cases.registration.export import export_cases
     from annotation_backend.cases.registration.register import register_cases, settings_of
     from annotation_backend.cases.registration.volumes import select_cases
+    from annotation_backend.studies.services import ensure_study
+    from datasets.study.shipped_protocols import FIRST
     from tests.annotation_backend.support.dask_processes import dask_processes
 
     with dask_processes(workers=2) as dask:
         settings.DASK_SCHEDULER = dask.address
         with bench.step("ingest", dask) as step:
-            step.done = len(ingest(studies, storing=_killing(dask, step)).new)
+            step.done = len(ingest(studies, study=ensure_study(FIRST), storing=_killing(dask, step)).new)
         with bench.step("registration", dask) as step:
             chosen = settings_of(preset, None)
             report = register_cases(select_cases(None), settings=chosen, progress=_killing(dask, step))
@@ -161,7 +163,7 @@ def _run(bench: Bench, studies: Path, preset: str | None) -> None:
             exported = export_cases(select_cases(None), progress=_killing(dask, step))
             step.done = sum(count > 0 for count in exported.pictures.values())
     with bench.step("everything again, with nothing to do"):
-        ingest(studies, workers=1)
+        ingest(studies, study=ensure_study(FIRST), workers=1)
         register_cases(select_cases(None), workers=1)
         export_cases(select_cases(None), workers=1)
 

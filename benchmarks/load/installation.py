@@ -258,11 +258,16 @@ def _fill(studies: Path) -> None:
     from annotation_backend.cases.registration.export import export_cases
     from annotation_backend.cases.registration.register import register_cases
     from annotation_backend.cases.registration.volumes import select_cases
+    from annotation_backend.studies.people import add_first_accounts
+    from annotation_backend.studies.services import ensure_study
+    from datasets.study.shipped_protocols import FIRST
 
     call_command("migrate", verbosity=0)
     create_first_accounts()
+    study = ensure_study(FIRST)
+    add_first_accounts(study)
     logger.info("reading and registering them")
-    ingest(studies)
+    ingest(studies, study=study)
     register_cases(select_cases(None))
     export_cases(select_cases(None))
 

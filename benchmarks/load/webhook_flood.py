@@ -136,11 +136,13 @@ def _places() -> list[Place]:
     from annotation_backend.accounts.services import email_of
     from annotation_backend.cases.registration.volumes import picture_plane, select_cases
     from annotation_backend.labeling.models import LabelingProject, LabelingTask
+    from annotation_backend.studies.services import ensure_study
+    from datasets.study.shipped_protocols import FIRST
 
     person = User.objects.get(username=email_of(Role.ANNOTATOR))
     person.label_studio_id = 1
     person.save()
-    project = LabelingProject.objects.create(label_studio_id=1, title="Flood")
+    project = LabelingProject.objects.create(study=ensure_study(FIRST), label_studio_id=1, title="Flood")
     slices = [(case, index) for case in select_cases(None) for index in range(picture_plane(case).slice_count)]
     tasks = LabelingTask.objects.bulk_create(
         LabelingTask(project=project, case=case, slice_index=index, label_studio_id=number)

@@ -254,7 +254,7 @@ def task_documents(cases: list[Case], monkeypatch: pytest.MonkeyPatch) -> list[d
         sent.extend(more["json"])
         return {"task_ids": list(range(len(sent) - len(more["json"]), len(sent)))}
 
-    monkeypatch.setattr(publish, "ensure_project", lambda: project)
+    monkeypatch.setattr(publish, "ensure_project", lambda _study: project)
     monkeypatch.setattr(publish, "call", call)
     for case in cases:
         publish.publish(case)

@@ -83,7 +83,7 @@ def test_a_cohort_comes_through_though_a_worker_is_killed(
         assert len(list((case.folder / "registration").iterdir())) == 1
     assert {folder.name for folder in (own_data / "cases").iterdir()} == {case.code for case in Case.objects.all()}
     assert list((own_data / "scratch").glob("run-*")) == []
-    _check_report(cohort().as_dict(), sound)
+    _check_report(cohort(the_study()).as_dict(), sound)
     assert register_cases(select_cases(None)).done == []
     assert set(export_cases(select_cases(None)).pictures.values()) == {0}
     assert ingest(studies, study=the_study()).new == []
@@ -129,7 +129,7 @@ def test_the_report_is_one_file_with_pictures_links_and_no_patient(
     first = Case.objects.order_by("code").first()
     assert first is not None
     exclude(first, reason="Cropped.")
-    path, report = write_report(tmp_path / "out")
+    path, report = write_report(the_study(), tmp_path / "out")
     content = path.read_text()
     assert content.count("data:image/png;base64,") == 2 * len(report.cases)
     assert not re.search(r'(src|href)="(?!data:|http://127\.0\.0\.1:8000/studies/mstt-199/cases/)', content)

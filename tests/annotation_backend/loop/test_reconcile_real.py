@@ -146,7 +146,7 @@ def case(
     made = call("POST", "/api/projects/", json=body)
     project = LabelingProject.objects.create(label_studio_id=made["id"], title="Reconciled", study=the_study())
     webhooks.mend(project, [])
-    monkeypatch.setattr(publish, "ensure_project", lambda: project)
+    monkeypatch.setattr(publish, "ensure_project", lambda _study: project)
     accounts()
     case = registered_case()
     publish.publish(case)
