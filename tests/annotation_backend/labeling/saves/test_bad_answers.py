@@ -169,7 +169,7 @@ def test_no_shape_of_an_answer_breaks_anything(world: Case, answer: object, monk
     people = User.objects.first()
     acts: list[Callable[[], object]] = [
         ensure_people,
-        ensure_project,
+        lambda: ensure_project(known.study),
         lambda: pull(known),
         lambda: upkeep.take_up(known),
         lambda: confirm_saves(world),
