@@ -142,7 +142,7 @@ def test_a_patient_who_moved_is_followed() -> None:
 
 @pytest.mark.slow
 def test_the_fixed_image_is_not_interpolated_and_the_other_comes_onto_its_grid() -> None:
-    """Whichever of the two it is, since a fat tumour is drawn on T1; a coarse image comes onto a fine one less surely."""
+    """Whichever it is, since a fat tumour is drawn on T1; a coarse image comes onto a fine one less surely."""
     t1, t2 = pair()
     truth = turned((0, 0, 5.0))
     for moving, fixed, most_mm in ((elsewhere(t1, truth), t2, 0.6), (elsewhere(t2, truth), t1, 0.9)):
