@@ -21,10 +21,10 @@ from datasets.phantom.scanner import Protocol, write_protocol
 
 PHANTOM_MASK_NAME = "GTV_Mass"
 
-_TISSUE_TYPES = tuple(TissueType)
-_SITES = ("thigh", "lower leg", "upper arm")
-_FIELD_OF_VIEW_MM = 160.0
-_TILT_DEGREES = 2.0
+TISSUE_TYPES = tuple(TissueType)
+SITES = ("thigh", "lower leg", "upper arm")
+FIELD_OF_VIEW_MM = 160.0
+TILT_DEGREES = 2.0
 
 _T1 = Protocol(
     name="t1", description="AX T1 SE", size=160, slices=20, gap_mm=4.5, sequence="SE", scan_options="PFP",
@@ -97,9 +97,9 @@ def write_phantom_cohort(
 def _write_patient(folder: Path, *, index: int, seed: int, prefix: str, size: int) -> PhantomCase:
     protocol_t1, protocol_t2 = replace(_T1, size=size), replace(_T2, size=size * 4 // 5)
     rng = np.random.default_rng([seed, index])
-    tissue_type = _TISSUE_TYPES[index % len(_TISSUE_TYPES)]
+    tissue_type = TISSUE_TYPES[index % len(TISSUE_TYPES)]
     anatomy = draw_anatomy(tissue_type, rng)
-    motion = rigid_matrix(degrees=_drawn_motion(rng, 3.0), millimetres=_drawn_motion(rng, 4.0))
+    motion = rigid_matrix(degrees=drawn_motion(rng, 3.0), millimetres=drawn_motion(rng, 4.0))
     patient_id = f"{prefix}-{index + 1:04d}"
     home = folder / f"patient_{index + 1:04d}" / "study"
     identity = [str(seed), patient_id]
@@ -110,29 +110,29 @@ def _write_patient(folder: Path, *, index: int, seed: int, prefix: str, size: in
     grid = grid_of(protocol_t2)
     series = write_protocol(home / "4_t2", protocol_t2, _pixels(protocol_t2, anatomy, rng), grid,
                             identity=identity, name=f"Phantom^{tissue_type.title()}")  # fmt: skip
-    tumour = Mask((anatomy.tumour_distance(_points(grid)) < 0).astype(np.uint8), grid)
+    tumour = Mask((anatomy.tumour_distance(points_of(grid)) < 0).astype(np.uint8), grid)
     write_rtstruct(home / "100_regions" / "regions.dcm", {PHANTOM_MASK_NAME: tumour}, series)
-    return PhantomCase(patient_id, tissue_type, _SITES[index % len(_SITES)], motion, tumour)
+    return PhantomCase(patient_id, tissue_type, SITES[index % len(SITES)], motion, tumour)
 
 
 def grid_of(protocol: Protocol) -> Grid:
     """The grid of a protocol: centred on the origin, tilted by 2 degrees about the left-right axis, as limbs are."""
-    pixel = _FIELD_OF_VIEW_MM / protocol.size
+    pixel = FIELD_OF_VIEW_MM / protocol.size
     axes = np.diag([-pixel, -pixel, protocol.gap_mm])  # columns run to the left, rows to the back, slices to the head
-    affine = rigid_matrix(degrees=(_TILT_DEGREES, 0.0, 0.0), millimetres=(0.0, 0.0, 0.0))
+    affine = rigid_matrix(degrees=(TILT_DEGREES, 0.0, 0.0), millimetres=(0.0, 0.0, 0.0))
     affine[:3, :3] = affine[:3, :3] @ axes
     shape = (protocol.size, protocol.size, protocol.slices)
     affine[:3, 3] = -affine[:3, :3] @ ((np.array(shape) - 1) / 2)
     return Grid(shape, affine)
 
 
-def _points(grid: Grid) -> NDArray[np.float64]:
+def points_of(grid: Grid) -> NDArray[np.float64]:
     """Millimetres (i, j, k, 3) of every voxel centre."""
     return grid.to_world(np.moveaxis(np.indices(grid.shape), 0, -1))
 
 
-def _drawn_motion(rng: np.random.Generator, largest: float) -> tuple[float, float, float]:
-    """Three signed amounts, each between a third of the largest and the largest, so that no patient lies still."""
+def drawn_motion(rng: np.random.Generator, largest: float) -> tuple[float, float, float]:
+    """Three signed amounts, each between a third of the largest and the largest, so that nobody lies still."""
     x, y, z = rng.uniform(largest / 3, largest, size=3) * rng.choice([-1.0, 1.0], size=3)
     return float(x), float(y), float(z)
 
@@ -141,7 +141,7 @@ def _pixels(
     protocol: Protocol, anatomy: Anatomy, rng: np.random.Generator, *, motion: Affine | None = None
 ) -> NDArray[np.uint16]:
     """12-bit pixels (i, j, k): the anatomy where the motion has brought it, under a coil's bias, with Rician noise."""
-    points = _points(grid_of(protocol))
+    points = points_of(grid_of(protocol))
     still = points
     if motion is not None:
         inverse = np.linalg.inv(motion)
@@ -152,7 +152,7 @@ def _pixels(
 def measured(signal: NDArray[np.float64], points: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.uint16]:
     """12-bit pixels of a relative signal (i, j, k) at points in millimetres: under a coil's bias, with Rician noise."""
     slope = rng.uniform(-1.0, 1.0, size=3)
-    signal = signal * np.exp(0.15 * (points @ slope) / _FIELD_OF_VIEW_MM)
+    signal = signal * np.exp(0.15 * (points @ slope) / FIELD_OF_VIEW_MM)
     noise = rng.normal(scale=0.02, size=(2, *signal.shape))
     magnitude = np.hypot(signal + noise[0], noise[1])
     return np.clip(np.rint(magnitude * 1000.0), 0, 4095).astype(np.uint16)

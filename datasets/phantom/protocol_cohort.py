@@ -17,7 +17,16 @@ from datasets.files import write_bytes
 from datasets.image.mask import Mask
 from datasets.image.volume import Affine, Grid
 from datasets.phantom.anatomy import Anatomy, TissueType, draw_anatomy, rigid_matrix
-from datasets.phantom.cohort import measured, write_phantom_cohort
+from datasets.phantom.cohort import (
+    FIELD_OF_VIEW_MM,
+    SITES,
+    TILT_DEGREES,
+    TISSUE_TYPES,
+    drawn_motion,
+    measured,
+    points_of,
+    write_phantom_cohort,
+)
 from datasets.phantom.ct_pet import CtProtocol, PetProtocol, write_ct, write_pet
 from datasets.phantom.scanner import Protocol as SeriesProtocol
 from datasets.phantom.scanner import write_protocol
@@ -33,12 +42,6 @@ from datasets.study.protocol import (
     Weighting,
 )
 from datasets.study.shipped_protocols import FIRST, shipped_protocol
-
-_ANATOMIES = tuple(TissueType)
-_SITES = ("thigh", "lower leg", "upper arm")
-_FIELD_OF_VIEW_MM = 160.0
-_TILT_DEGREES = 2.0
-"""Of MR images, as limbs are; CT and PET lie straight, since a tilted gantry is refused."""
 
 _SLICES, _GAP_MM = 22, 4.5
 _OTHER_RADIUS_MM = 7.0
@@ -88,7 +91,7 @@ def write_cohort_of(
         tissue_type = words[index % len(words)]
         patient_id = f"{prefix}-{index + 1:04d}"
         _write_patient(protocol, folder / f"patient_{index + 1:04d}", tissue_type, [str(seed), patient_id], index, size)
-        writer.writerow([patient_id, tissue_type, _SITES[index % len(_SITES)]])
+        writer.writerow([patient_id, tissue_type, SITES[index % len(SITES)]])
     write_bytes(folder / "cases.csv", table.getvalue().encode())
 
 
@@ -96,12 +99,14 @@ def _write_patient(
     protocol: Protocol, folder: Path, tissue_type: str, identity: list[str], index: int, size: int
 ) -> None:
     rng = np.random.default_rng([int(identity[0]), index])
-    kind = TissueType(tissue_type) if tissue_type in _ANATOMIES else _ANATOMIES[index % len(_ANATOMIES)]
+    kind = TissueType(tissue_type) if tissue_type in TISSUE_TYPES else TISSUE_TYPES[index % len(TISSUE_TYPES)]
     patient = _Patient(identity, f"Phantom^{tissue_type.title()}", draw_anatomy(kind, rng), rng)
     drawn = protocol.drawn_role(tissue_type)
     for number, image in enumerate(protocol.images, start=2):
         is_still = image.name == drawn or image.placed_by is PlacedBy.HEADERS
-        motion = np.eye(4) if is_still else rigid_matrix(degrees=_drawn(rng, 3.0), millimetres=_drawn(rng, 4.0))
+        motion = (
+            np.eye(4) if is_still else rigid_matrix(degrees=drawn_motion(rng, 3.0), millimetres=drawn_motion(rng, 4.0))
+        )
         grid = _grid_of(image, size if image.name == drawn else size * 3 // 4)
         series = _write_image(image, folder / "study" / f"{number}_{image.name}", patient, grid, motion, number)
         if image.name == drawn:
@@ -116,9 +121,10 @@ def _grid_of(image: ImageRole, size: int) -> Grid:
         WantedPlane.SAGITTAL: ((0.0, -1.0, 0.0), (0.0, 0.0, -1.0)),
     }.get(image.plane, ((-1.0, 0.0, 0.0), (0.0, -1.0, 0.0)))
     gap = _GAP_MM if image.plane in (WantedPlane.AXIAL, WantedPlane.ANY) else _GAP_MM * 1.4
-    pixel = _FIELD_OF_VIEW_MM / size
+    pixel = FIELD_OF_VIEW_MM / size
     axes = np.column_stack([columns, rows, np.cross(columns, rows)]) @ np.diag([pixel, pixel, gap])
-    tilt = _TILT_DEGREES if image.modality is Modality.MR else 0.0
+    # CT and PET lie straight, since a tilted gantry is refused.
+    tilt = TILT_DEGREES if image.modality is Modality.MR else 0.0
     affine = rigid_matrix(degrees=(tilt, 0.0, 0.0), millimetres=(0.0, 0.0, 0.0))
     affine[:3, :3] = affine[:3, :3] @ axes
     shape = (size, size, _SLICES)
@@ -129,7 +135,7 @@ def _grid_of(image: ImageRole, size: int) -> Grid:
 def _write_image(
     image: ImageRole, folder: Path, patient: _Patient, grid: Grid, motion: Affine, number: int
 ) -> DicomSeries:
-    points = _points(grid)
+    points = points_of(grid)
     values = _values(image, patient.anatomy, points, motion)
     identity, name = patient.identity, patient.name
     noise = patient.rng.normal(size=grid.shape)
@@ -183,7 +189,7 @@ def _values(image: ImageRole, anatomy: Anatomy, points: NDArray[np.float64], mot
 
 def _mask(label: Label, protocol: Protocol, anatomy: Anatomy, grid: Grid) -> Mask:
     """The tumour for the label that prompts draw, a ball beside it for others; a voxel is inside when its centre is."""
-    points = _points(grid)
+    points = points_of(grid)
     if label == (*protocol.prompted_labels, *protocol.labels)[0]:
         return Mask((anatomy.tumour_distance(points) < 0).astype(np.uint8), grid)
     x, y, z = anatomy.lobes[:, :3].mean(axis=0)
@@ -195,14 +201,3 @@ def _mask(label: Label, protocol: Protocol, anatomy: Anatomy, grid: Grid) -> Mas
 def _imported_name(label: Label) -> str:
     """A region's name that means the label by the protocol."""
     return label.imported_names[0] if label.imported_names else label.name
-
-
-def _points(grid: Grid) -> NDArray[np.float64]:
-    """Millimetres (i, j, k, 3) of every voxel centre."""
-    return grid.to_world(np.moveaxis(np.indices(grid.shape), 0, -1))
-
-
-def _drawn(rng: np.random.Generator, largest: float) -> tuple[float, float, float]:
-    """Three signed amounts, each between a third of the largest and the largest, so that nobody lies still."""
-    x, y, z = rng.uniform(largest / 3, largest, size=3) * rng.choice([-1.0, 1.0], size=3)
-    return float(x), float(y), float(z)
