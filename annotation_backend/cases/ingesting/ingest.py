@@ -1,7 +1,7 @@
 """From a folder of studies to cases: one look at all headers here, then patient by patient on workers."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -102,12 +102,7 @@ def ingest(
     if dry_run:
         _only_look(study, pairing, report)
         return report
-    record = None
-    if not is_rehearsal:
-        findings = [finding.as_dict() for finding in of_folder]
-        words = region_words(study.protocol)
-        said = {str(value): known_words(name, words) for value, name in (label_values or {}).items()}
-        record = Ingest.objects.create(study=study, file_count=scan.file_count, findings=findings, label_values=said)
+    record = None if is_rehearsal else _record(study, scan.file_count, of_folder, label_values or {})
     run = _Run(study, pairing, report, record)
     with scratch_folder() as scratch:
         tasks = run.tasks(scratch)
@@ -264,6 +259,17 @@ class _Run:
         }
         row, _ = IngestPatient.objects.update_or_create(ingest=self._record, patient=patient, defaults=values)
         return row
+
+
+def _record(study: Study, file_count: int, findings: Iterable[Finding], label_values: Mapping[int, str]) -> Ingest:
+    """The record of a run, begun; of what a person said of values, known words only."""
+    words = region_words(study.protocol)
+    return Ingest.objects.create(
+        study=study,
+        file_count=file_count,
+        findings=[finding.as_dict() for finding in findings],
+        label_values={str(value): known_words(name, words) for value, name in label_values.items()},
+    )
 
 
 def _known(study: Study, pair: "PatientImages") -> Case | None:
