@@ -7,6 +7,7 @@ patient. Scores are of five categories: a patient's cases tend to one true score
 Both truths are known exactly. Prints a table for `docs/results`.
 """
 
+import sys
 import time
 from collections.abc import Callable
 
@@ -98,21 +99,26 @@ def coverage(
 
 
 def main() -> None:
-    """Prints the table."""
-    print(f"Truths: Dice {DICE_TRUTH:.4f}, quadratic kappa {kappa_truth():.4f}")
-    print("| of | patients | method | coverage | seconds |")
-    print("| --- | ---: | --- | ---: | ---: |")
+    """Writes the table to standard output."""
+    _write(f"Truths: Dice {DICE_TRUTH:.4f}, quadratic kappa {kappa_truth():.4f}")
+    _write("| of | patients | method | coverage | seconds |")
+    _write("| --- | ---: | --- | ---: | ---: |")
     for words, drawn, statistic, truth in (
         ("mean Dice", dice_parts, mean, DICE_TRUTH),
         ("mean Dice, cases drawn", dice_of_cases, mean, DICE_TRUTH),
-        ("kappa", score_parts, kappa, kappa_truth()),
+        ("quadratic kappa", score_parts, kappa, kappa_truth()),
     ):
         for patients in PATIENTS:
             for method in IntervalMethod:
                 began = time.perf_counter()
                 share = coverage(drawn, statistic, truth, patients=patients, method=method)
                 seconds = time.perf_counter() - began
-                print(f"| {words} | {patients} | {method} | {share:.1%} | {seconds:.0f} |", flush=True)
+                _write(f"| {words} | {patients} | {method} | {share:.1%} | {seconds:.0f} |")
+
+
+def _write(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ Surfaces are weighted by area, as `training.measures.surface` says: surface Dice
 `compute_robust_hausdorff`. MONAI's `compute_hausdorff_distance` differs: its surface is the voxels inside with a face
 neighbour outside, each counted once however thick a slice is, and its percentile is interpolated between two distances.
 That one is `training.measures.metrics.hd95_mm`, with which models are evaluated. Both are the same where at least a
-twentieth of each surface lies at the largest distance, as for a box that was moved along one axis by less than its size.
+twentieth of each surface lies at the largest distance, as for a box that was moved along an axis by less than its size.
 
 Where masks are empty: both, and they agree wholly (Dice 1, surface Dice 1, HD95 0, ratio 1); one, and they agree in
 nothing (Dice 0, surface Dice 0, no HD95, ratio 0 if the first is empty, none if the second is).

@@ -1,9 +1,9 @@
 """Surface elements of masks, weighted by area, as DeepMind's `surface-distance` defines them.
 
-The surface runs between the voxels' centres: each cube of 2 x 2 x 2 centres that are not all inside or all outside is one
-element, with the area of the triangles that marching cubes lays through it, at the cube's middle. In a slice it is a
-square of 2 x 2 centres and a length. Their table of triangles is the package's; codes and distances are worked out here,
-with a faster distance transform, in the window that holds both masks.
+The surface runs between the voxels' centres: each cube of 2 x 2 x 2 centres that are not all inside or all outside is
+one element, with the area of the triangles that marching cubes lays through it, at the cube's middle. In a slice it is
+a square of 2 x 2 centres and a length. Their table of triangles is the package's; codes and distances are worked out
+here, with a faster distance transform, in the window that holds both masks.
 
 What lies beyond the array counts as outside. A grid of one slice is measured as a slice: it has a rim, not two faces.
 
@@ -102,7 +102,7 @@ def _table(spacing: tuple[float, ...]) -> NDArray[np.float64]:
 
 
 def _codes(inside: Inside) -> NDArray[np.uint8]:
-    """The code of each cube (square) of neighbouring centres: a bit for each centre inside, the first centre's highest."""
+    """The code of each cube (square) of neighbouring centres: a bit for each inside, the first centre's highest."""
     around = np.pad(inside, 1).astype(np.uint8)
     codes = np.zeros([size - 1 for size in around.shape], np.uint8)
     for corner in product((0, 1), repeat=inside.ndim):

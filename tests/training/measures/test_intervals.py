@@ -90,7 +90,7 @@ def test_kappas_have_intervals() -> None:
 def test_intervals_hold_a_planted_truth() -> None:
     """1,000 studies of 20 patients with one to three cases; with cases drawn instead of patients the check fails."""
 
-    def held(drawn, method: IntervalMethod) -> float:  # noqa: ANN001
+    def held(drawn, method: IntervalMethod) -> float:
         return coverage(drawn, mean, DICE_TRUTH, patients=20, method=method, resamples=1000)
 
     assert 0.93 <= held(dice_parts, IntervalMethod.STUDENTISED) <= 0.97
