@@ -21,7 +21,7 @@ LIGHT = (
     "training.measures.readers",
     "training.measures.intervals",
     "training.measures.shape",
-    "training.consensus.merging",
+    "training.adjudication.merging",
     "training.annotators.faults",
     "training.evaluation.report",
 )

@@ -133,8 +133,9 @@ def _holes(inside: Inside, grid: Grid, slice_axis: int) -> Iterator[ShapeFinding
     from scipy.ndimage import binary_fill_holes
 
     holes = np.zeros_like(inside)
-    for index in np.flatnonzero(inside.any(axis=tuple(axis for axis in range(3) if axis != slice_axis))):
-        at = (slice(None),) * slice_axis + (index,)
+    box = mask_box(inside) or ()
+    for index in range(box[slice_axis].start, box[slice_axis].stop):
+        at = tuple(index if axis == slice_axis else along for axis, along in enumerate(box))
         holes[at] = binary_fill_holes(inside[at]) & ~inside[at]
     for part in parts_of(_numbered_in_box(holes, inside, BY_FACES), grid, slice_axis):
         yield ShapeFinding(Oddity.HOLE, part.largest_slice, part.voxel, part.volume_mm3)

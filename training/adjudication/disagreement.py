@@ -10,7 +10,7 @@ from datasets.errors import RejectedInput
 from datasets.image.mask import Inside
 from datasets.image.mask_box import mask_box
 from datasets.image.volume import Grid
-from training.consensus.proposals import require_same_shape
+from training.adjudication.proposals import require_same_shape
 from training.measures.places import BY_CORNERS, Part, numbered_parts, parts_of
 
 _MOST_READERS = 31
