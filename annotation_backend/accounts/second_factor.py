@@ -22,7 +22,18 @@ from annotation_backend.accounts.signals import second_factor_asked
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 """What counts as a second factor; recovery codes stand in for one that was lost."""
 
-_OPEN = ("account", "mfa_", "usersessions_", "login", "logout", "alive", "guide", "capability-picture", "ml-")
+_OPEN = (
+    "account",
+    "mfa_",
+    "usersessions_",
+    "login",
+    "logout",
+    "alive",
+    "guide",
+    "capability-picture",
+    "ml-",
+    "invitation",
+)
 """Beginnings of the names of pages that open before the second factor is set up."""
 
 

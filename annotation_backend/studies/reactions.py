@@ -6,7 +6,8 @@ from django.conf import settings
 from django.dispatch import receiver
 
 from annotation_backend.accounts.models import Role, User
-from annotation_backend.accounts.signals import second_factor_asked
+from annotation_backend.accounts.signals import newcomer_asked, second_factor_asked
+from annotation_backend.studies.invitations import expected
 from annotation_backend.studies.models import Membership
 
 
@@ -17,3 +18,9 @@ def role_needs_second_factor(*, person: User, **_signal: Any) -> bool:
     if person.is_administrator and Role.ADMINISTRATOR in roles:
         return True
     return bool(roles) and Membership.objects.filter(person=person, role__in=roles).exists()
+
+
+@receiver(newcomer_asked)
+def invited(*, email: str, **_signal: Any) -> User | None:
+    """The account of somebody who was invited, made now; None for who was not."""
+    return expected(email)
