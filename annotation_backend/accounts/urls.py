@@ -6,7 +6,8 @@ from allauth.mfa.recovery_codes import views as recovery_codes
 from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as webauthn
 from allauth.socialaccount import views as socialaccount
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, register_converter
+from django.urls.converters import StringConverter
 from django.views.decorators.http import require_http_methods
 
 from annotation_backend.accounts import oidc
@@ -14,6 +15,15 @@ from annotation_backend.accounts.permissions import View
 from annotation_backend.accounts.sessions import Sessions, SignOut
 from annotation_backend.accounts.sessions import account as own_account
 from annotation_backend.accounts.sign_in import ForgottenPassword, SignIn
+
+
+class _Letters(StringConverter):
+    """Letters and digits, without the hyphen that follows."""
+
+    regex = "[0-9A-Za-z]+"
+
+
+register_converter(_Letters, "letters")
 
 
 def _page(where: str, view: View, name: str) -> URLPattern:
@@ -28,7 +38,7 @@ _password = [
     _page("password/reset/done/", account.password_reset_done, "account_reset_password_done"),
     _page("password/reset/key/done/", account.password_reset_from_key_done, "account_reset_password_from_key_done"),
     _page(
-        "password/reset/key/<slug:uidb36>-<str:key>/",
+        "password/reset/key/<letters:uidb36>-<str:key>/",
         account.password_reset_from_key,
         "account_reset_password_from_key",
     ),
