@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.accounts.permissions import signed_in_user
 from annotation_backend.accounts.services import active_person
+from annotation_backend.accounts.spelling import one_spelling
 from annotation_backend.studies import managing
 from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.invitations import accept, invitation_of, invite, join, open_ones, withdraw
@@ -81,7 +82,8 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     person = request.user if isinstance(request.user, User) else None
     has_account = person is not None or active_person(found.email) is not None
     form = NewPassword(request.POST or None) if not has_account else None
-    context = {"invitation": found, "form": form, "here": request.path}
+    is_theirs = person is not None and one_spelling(person.username) == found.email
+    context = {"invitation": found, "form": form, "here": request.path, "is_theirs": is_theirs}
     if request.method == "POST":
         try:
             if person is not None:
