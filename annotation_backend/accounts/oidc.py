@@ -1,7 +1,7 @@
 """Signing in at an OpenID Connect provider: whoever comes from there has an account here, or an invitation."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import requests
 from allauth.core.exceptions import ImmediateHttpResponse
@@ -57,7 +57,7 @@ def _person_of(sociallogin: SocialLogin) -> User | None:
     person = person_of_address(email)
     if person is None:
         made = [answer for _, answer in newcomer_asked.send(sender=User, email=email) if answer is not None]
-        return made[0] if made else None
+        return cast(User, made[0]) if made else None
     is_taken = SocialAccount.objects.filter(user=person, provider=sociallogin.account.provider).exists()
     return None if is_taken or not person.is_active else person
 

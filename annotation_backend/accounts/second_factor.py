@@ -11,7 +11,6 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.crypto import salted_hmac
@@ -87,7 +86,6 @@ class SecondFactorFirst:
         person = request.user
         if not isinstance(person, User) or has_second_factor(person) or not needs_second_factor(person):
             return None
-        messages.warning(request, "Your role needs a second factor. Set one up; then everything opens.")
         return redirect("mfa_index")
 
 

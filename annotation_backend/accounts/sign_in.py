@@ -77,10 +77,12 @@ class ForgottenPassword(PasswordResetView):
 
 
 def ways_to_sign_in(_request: HttpRequest) -> dict[str, object]:
-    """Values for templates: whether e-mail is sent, passkeys work, and another service signs people in."""
+    """Values for templates: whether e-mail is sent, passkeys work, who needs a second factor, and another
+    service that signs people in."""
     return {
         "email_is_on": settings.EMAIL_IS_ON,
         "takes_passkeys": takes_passkeys(),
+        "second_factor_roles": settings.SECOND_FACTOR_ROLES,
         "oidc_name": settings.OIDC_NAME if settings.OIDC_ISSUER else "",
     }
 

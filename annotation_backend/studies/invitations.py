@@ -121,12 +121,13 @@ def join(invitation: Invitation, password: str | None) -> User:
         RejectedInput: As `accept`; there is an account (``account-exists``); or an administrator closed it, and none
             invites (``account-closed``).
     """
-    known = User.objects.filter(username__iexact=invitation.email).first()
-    if known is not None and not known.is_active and not invitation.by.is_administrator:
-        raise RejectedInput(
-            "account-closed", "This account was closed.", remedy="Ask the administrator of Maskloop to invite you."
-        )
     with transaction.atomic():
+        Invitation.objects.select_for_update().get(pk=invitation.pk)  # two at once: the second finds the account
+        known = User.objects.filter(username__iexact=invitation.email).first()
+        if known is not None and not known.is_active and not invitation.by.is_administrator:
+            raise RejectedInput(
+                "account-closed", "This account was closed.", remedy="Ask the administrator of Maskloop to invite you."
+            )
         person, _ = create_person(invitation.email)
         person.set_password(password)  # none that works for None
         if person.label_studio_id is None:

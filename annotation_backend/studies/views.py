@@ -83,7 +83,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     has_account = person is not None or active_person(found.email) is not None
     form = NewPassword(request.POST or None) if not has_account else None
     is_theirs = person is not None and one_spelling(person.username) == found.email
-    context = {"invitation": found, "form": form, "here": request.path, "is_theirs": is_theirs}
+    context: dict[str, Any] = {"invitation": found, "form": form, "here": request.path, "is_theirs": is_theirs}
     if request.method == "POST":
         try:
             if person is not None:
