@@ -61,6 +61,20 @@ def queue(study: Study) -> list[QueueEntry]:
     return sorted(entries, key=lambda entry: (not entry.is_waiting, entry.case.code))
 
 
+def next_waiting(study: Study, reviewer: User, *, after: Case) -> Case | None:
+    """The case that waits next for a reviewer who did not draw in it: the first behind `after`, else the first of all.
+
+    Args:
+        study: The study.
+        reviewer: Who looks for work.
+        after: The case that they come from.
+    """
+    waiting = [entry for entry in queue(study) if entry.is_waiting and entry.case.pk != after.pk]
+    behind = [entry for entry in waiting if entry.case.code > after.code]
+    ordered = [*behind, *(entry for entry in waiting if entry.case.code < after.code)]
+    return next((one.case for one in ordered if one.mask is not None and not one.mask.is_own_work_of(reviewer)), None)
+
+
 def decide(
     mask: CaseMask,
     reviewer: User,
