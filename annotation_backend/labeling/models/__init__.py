@@ -12,6 +12,7 @@ from annotation_backend.labeling.models.annotation import (
     NamedDrawer,
     ReceivedBy,
 )
+from annotation_backend.labeling.models.correction import Correction, CorrectionKind
 from annotation_backend.labeling.models.decoding import DECODING
 from annotation_backend.labeling.models.mask import CaseMask, label_rows
 from annotation_backend.labeling.models.project import FormerTask, LabelingProject, LabelingTask, TaskState, number_of
@@ -43,6 +44,8 @@ __all__ = [
     "CaseMask",
     "Confirmation",
     "ConfirmationOutcome",
+    "Correction",
+    "CorrectionKind",
     "DeletionAsked",
     "FindingKind",
     "FormerTask",
