@@ -9,8 +9,8 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('cases', '0008_registration_of_an_image'),
-        ('labeling', '0010_labels'),
-        ('review', '0004_own_drawings'),
+        ('labeling', '0012_slice_comments'),
+        ('review', '0006_stages_of_before'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
