@@ -24,6 +24,7 @@ from annotation_backend.review.overlay import ShownLabel, colour_in, labels_on_s
 from annotation_backend.review.readers import READERS
 from annotation_backend.review.seen import seen_now
 from annotation_backend.review.services import decide, next_waiting, queue, require_reviewable
+from annotation_backend.review.verdict_stages import open_review
 from annotation_backend.review.viewing.overlays import overlays_of
 from annotation_backend.review.viewing.page import KEYS, VIEWS, viewer_values
 from annotation_backend.studies.addresses import page_of
@@ -65,10 +66,7 @@ def review_case(request: HttpRequest, study: Study, code: str) -> HttpResponse:
         "is_radiologist": may(request, Role.RADIOLOGIST),
         **_standing(case),
     }
-    overlays = overlays_of(case, context.get("mask"))
-    viewer = viewer_values(case, context.get("mask"), overlays)
-    context |= {"overlays": overlays, "viewer": viewer, "viewer_json": json.dumps(viewer), "views": VIEWS, "keys": KEYS}
-    context["finding_slices"] = " ".join(str(index) for index in _slices_with_findings(case))
+    context |= _viewer(request, case, context.get("mask"))
     return render(request, "review/case.html", context, status=status)
 
 
@@ -90,6 +88,25 @@ def slice_with_mask(request: HttpRequest, study: Study, mask_id: int, role: str,
     protocol = mask.case.protocol
     outlines = [(inside, colour_of(colour_in(protocol, name))) for name, inside in found.items()]
     return png_answer(request, outlined_png(shown, outlines))
+
+
+def _viewer(request: HttpRequest, case: Case, mask: CaseMask | None) -> dict[str, object]:
+    """What the viewer shows, and whether the person may correct the mask in it."""
+    row = open_review(case)
+    stage = row.rules if row is not None else None
+    overlays = overlays_of(case, mask, is_blind=stage is not None and stage.is_blind)
+    viewer = viewer_values(case, mask, overlays)
+    found = open_findings(case).values_list("annotation__task__slice_index", flat=True)
+    return {
+        "viewer": viewer,
+        "viewer_json": json.dumps(viewer),
+        "overlays": overlays,
+        "views": VIEWS,
+        "keys": KEYS,
+        "finding_slices": " ".join(str(index) for index in sorted(set(found))),
+        "may_correct": stage is not None and stage.may_correct and may(request, Role(stage.done_by)),
+        "largest_correction": f"{stage.largest_correction:.0%}" if stage is not None else "",
+    }
 
 
 def _to_next(request: HttpRequest, study: Study, case: Case) -> HttpResponse:
@@ -120,10 +137,6 @@ def _standing(case: Case) -> dict[str, object]:
         "is_decided": mask is not None and review is not None and review.holds_on(mask),
         "refusal": _why_unreviewable(case),
     }
-
-
-def _slices_with_findings(case: Case) -> list[int]:
-    return sorted(set(open_findings(case).values_list("annotation__task__slice_index", flat=True)))
 
 
 def _legend(mask: CaseMask | None) -> list[ShownLabel]:

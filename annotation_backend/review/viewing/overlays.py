@@ -64,26 +64,38 @@ class Overlay:
         return asdict(self)
 
 
-def overlays_of(case: Case, mask: CaseMask | None) -> list[Overlay]:
-    """All masks of a case that its reviewer may compare, the one that counts first; two queries.
+def overlays_of(case: Case, mask: CaseMask | None, *, is_blind: bool = False) -> list[Overlay]:
+    """All masks of a case that its reviewer may compare, the one that counts first; three queries.
 
     Args:
         case: With its images.
         mask: The mask that counts, or None.
+        is_blind: Whether the reviewer sees no mask but that one: the stage says so.
     """
     counts = [] if mask is None else [_of_mask(mask, OverlayKind.COUNTS, "The mask that counts", is_shown=True)]
-    return [*counts, *_former(case, mask), *_models(case)]
+    return counts if is_blind else [*counts, *_former(case, mask), *_models(case), *_readers(case)]
 
 
 def former_masks(case: Case, mask: CaseMask | None) -> Sequence[CaseMask]:
     """Earlier versions of the case's mask, the newest first; one query."""
-    rows = CaseMask.objects.filter(case=case).exclude(pk=mask.pk if mask else None).order_by("-pk")
+    rows = CaseMask.objects.filter(case=case, reading__isnull=True).exclude(pk=mask.pk if mask else None).order_by("-pk")
     return list(rows[:MOST_FORMER])
 
 
 def _former(case: Case, mask: CaseMask | None) -> list[Overlay]:
     rows = former_masks(case, mask)
     return [_of_mask(row, OverlayKind.FORMER, f"Version of {row.created:%-d %B %Y, %H:%M}", case=case) for row in rows]
+
+
+def _readers(case: Case) -> list[Overlay]:
+    """The newest mask of each reader who handed theirs in, by their seat and without their name."""
+    rows = CaseMask.objects.filter(case=case, reading__handed_in_at__isnull=False).select_related("reading__row")
+    newest = {row.reading_id: row for row in rows.order_by("pk")}
+    return [
+        _of_mask(row, OverlayKind.READER, f"Reader {row.reading.seat}, {row.reading.row.stage}", case=case)
+        for row in newest.values()
+        if row.reading is not None
+    ]
 
 
 def _of_mask(

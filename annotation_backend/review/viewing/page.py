@@ -35,6 +35,7 @@ KEYS = (
     ("F P O", "a former version, a model's mask, another reader's"),
     ("G", "outlines or filled"),
     ("X", "diameters"),
+    ("E Z", "correct the mask with a pen, where the stage allows it; take a stroke back"),
     ("W", "next view"),
     ("B", "the other image, and back"),
     ("+ - 0", "larger, smaller, whole"),

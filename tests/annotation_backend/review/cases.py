@@ -4,9 +4,13 @@ import numpy as np
 
 from annotation_backend.cases.models import Case, CaseImage, Patient, Registration, Series
 from annotation_backend.cases.registration.keep import bind_images
-from annotation_backend.labeling.models import CaseMask, label_rows
+from annotation_backend.labeling.models import CaseMask, CorrectionKind, LabelingProject, LabelingTask
+from annotation_backend.labeling.versions.assembly import assemble
+from annotation_backend.labeling.versions.corrections import correct
+from annotation_backend.labeling.versions.standing import standing_of
+from annotation_backend.stages.flow import follow
 from datasets.files import sha256_of_bytes, sha256_of_file
-from datasets.formats.nifti import write_mask, write_volume
+from datasets.formats.nifti import write_volume
 from datasets.image.mask import Mask
 from datasets.image.volume import Grid, Volume
 from datasets.pictures.picture_plane import PicturePlane
@@ -68,15 +72,20 @@ def large_case(code: str = "C0001", *, shape: tuple[int, int, int] = (512, 512, 
     return case
 
 
-def version_of(case: Case, inside: np.ndarray, *, inputs: str) -> CaseMask:
-    """A version of the case's mask that no save stands for: it counts nowhere."""
+def publish(case: Case) -> None:
+    """A task for each slice, numbered from 5001, and pictures' rows without files."""
+    project, _ = LabelingProject.objects.get_or_create(study=case.study, label_studio_id=1, defaults={"title": "Test"})
+    for index in range(PicturePlane.from_dict(case.picture_plane).slice_count):
+        LabelingTask.objects.create(project=project, case=case, slice_index=index, label_studio_id=5001 + index)
+
+
+def drawn_as(case: Case, inside: np.ndarray, *, base: CaseMask | None = None) -> CaseMask:
+    """The mask that counts from now on, as a model drew it."""
     grid = PicturePlane.from_dict(case.picture_plane).grid
-    labels = case.protocol.label_names
-    path = case.folder / "masks" / f"{inputs}.nii.gz"
     value = case.protocol.learned_label.value
-    write_mask(path, Mask((inside * value).astype(np.uint8), grid, labels))
-    return CaseMask.objects.create(
-        case=case, inputs_sha256=sha256_of_bytes(inputs.encode()), file=f"masks/{path.name}",
-        sha256=sha256_of_file(path), annotated_slices=list(range(grid.shape[2])), unannotated_slices=[],
-        labels=label_rows(labels),
-    )  # fmt: skip
+    mask = Mask((inside * value).astype(np.uint8), grid, case.protocol.label_names)
+    correct(case, mask, kind=CorrectionKind.AUTOMATIC, base=base)
+    made = assemble(case)
+    assert made is not None
+    follow(case, standing_of(case).drawn)
+    return made

@@ -10,6 +10,7 @@ const STROKES = {
 const TINTS = { counts: null, former: [255, 255, 255, 0.55], model: [51, 154, 240, 0.75], reader: [177, 151, 252, 0.75] };
 const MARK = [255, 236, 153];
 const MARK_RADIUS = 5;
+const FINE = 320;
 
 export const MARK_INDEX = 255;
 
@@ -57,7 +58,7 @@ export function boxOf(labels, shape) {
   return high[0] ? { low, high } : null;
 }
 
-/** Draws a mask into the bitmap; in outlines, only voxels with a neighbour of another label in their slice. */
+/** Draws a mask into the bitmap; in outlines, only voxels near another label in their slice: lines stay visible on fine grids. */
 export function draw(bitmap, overlay, geometry, { filled, axis }) {
   const { map: labels, box, indices, kind } = overlay;
   if (!box) return;
@@ -65,6 +66,7 @@ export function draw(bitmap, overlay, geometry, { filled, axis }) {
   const { strides, native } = geometry;
   const [one, other] = [0, 1, 2].filter((each) => each !== axis);
   const stroke = STROKES[kind];
+  const wide = Math.max(native[one], native[other]) >= FINE ? 2 : 1;
   const voxel = [0, 0, 0];
   for (voxel[2] = box.low[2]; voxel[2] < box.high[2]; voxel[2] += 1) {
     for (voxel[1] = box.low[1]; voxel[1] < box.high[1]; voxel[1] += 1) {
@@ -73,7 +75,9 @@ export function draw(bitmap, overlay, geometry, { filled, axis }) {
         const label = labels[at];
         if (label === 0) continue;
         if (!filled) {
-          const inner = voxel[one] > 0 && voxel[one] < native[one] - 1 && voxel[other] > 0 && voxel[other] < native[other] - 1
+          const inner = voxel[one] >= wide && voxel[one] < native[one] - wide && voxel[other] >= wide && voxel[other] < native[other] - wide
+            && labels[at - wide * strides[one]] === label && labels[at + wide * strides[one]] === label
+            && labels[at - wide * strides[other]] === label && labels[at + wide * strides[other]] === label
             && labels[at - strides[one]] === label && labels[at + strides[one]] === label
             && labels[at - strides[other]] === label && labels[at + strides[other]] === label;
           if (inner || !stroke(voxel[one], voxel[other])) continue;

@@ -3,6 +3,7 @@
 import { Comments } from "./comments.js";
 import { listen } from "./keys.js";
 import { Numbers } from "./numbers.js";
+import { Pen } from "./pen.js";
 import { Viewer } from "./viewer.js";
 import { windowOf } from "./windows.js";
 
@@ -15,6 +16,8 @@ const say = (words) => { find("said").textContent = words; };
 const viewer = new Viewer(values, canvas, root.dataset.font);
 const numbers = new Numbers(find("numbers"), viewer);
 const comments = new Comments(find("pinned"), viewer, values.comments, root.dataset.token);
+const pen = find("pen") ? new Pen(find("pen"), viewer, { token: root.dataset.token, say }) : null;
+const RELOAD_MS = 4000;
 let stop = -1;
 
 function score(number) {
@@ -166,6 +169,8 @@ function setUpKeys(swap) {
     m: () => toggleKind("counts"), f: () => toggleKind("former"), p: () => toggleKind("model"), o: () => toggleKind("reader"),
     g: () => press("filled"), w: turnView, b: swap, x: () => press("measure"), "+": () => viewer.zoom(1.25), "=": () => viewer.zoom(1.25),
     "-": () => viewer.zoom(0.8), 0: () => viewer.zoom(0), "?": () => press("help"),
+    e: () => { if (pen) pen.begin(); else say("This stage does not correct masks: return the case with a comment."); },
+    z: () => { if (pen) pen.undo(); }, Escape: () => { if (pen) pen.end(); },
     u: () => { const box = form && form.querySelector("input[name=accepts_unannotated]"); if (box) box.click(); },
   };
   for (let number = 1; number <= 5; number += 1) actions[number] = () => score(number);
@@ -195,6 +200,8 @@ async function begin() {
   await Promise.all([comments.load(), values.figures ? numbers.load(values.figures) : null]);
   root.dataset.state = "complete";
 }
+
+if (root.dataset.waits) setTimeout(() => window.location.reload(), RELOAD_MS);
 
 begin().catch(() => {
   root.dataset.state = "failed";

@@ -30,7 +30,8 @@ export class Viewer {
       dragAndDropEnabled: false, multiplanarShowRender: 0, crosshairColor: [0.3, 0.75, 1, 0.55], crosshairWidth: 1,
       crosshairGap: 12, backColor: [0.04, 0.04, 0.05, 1], show3Dcrosshair: true, rulerColor: [1, 0.85, 0.4, 0.9],
       rulerWidth: 1.5, measureTextColor: [1, 0.85, 0.4, 1], measureLineColor: [1, 0.85, 0.4, 1], measureTextHeight: 0.03,
-      isNearestInterpolation: false, yoke3Dto2DZoom: false, isForceMouseClickToVoxelCenters: true, multiplanarLayout: 0,
+      isNearestInterpolation: false, yoke3Dto2DZoom: false, isForceMouseClickToVoxelCenters: true,
+      heroImageFraction: 0.62, heroSliceType: SLICE_TYPES[values.plane.anatomical],
     });
     nv.DEFAULT_FONT_GLYPH_SHEET = font;
     nv.loadDefaultMatCap = async () => null;
@@ -129,7 +130,7 @@ export class Viewer {
     const bitmap = this.nv.drawBitmap;
     bitmap.fill(0);
     const shown = this.overlays.filter((overlay) => overlay.is_shown && overlay.map).reverse();
-    shown.forEach((overlay) => draw(bitmap, overlay, this.geometry, { filled: this.filled, axis: this.axis }));
+    shown.forEach((overlay) => draw(bitmap, overlay, this.geometry, { filled: this.filled && overlay.kind === "counts", axis: this.axis }));
     this.marks.forEach((voxel) => mark(bitmap, voxel, this.geometry, this.axis));
     this.nv.drawOpacity = this.filled ? 0.35 : 0.95;
     this.nv.drawRimOpacity = this.filled ? 0.95 : -1;
