@@ -3,7 +3,6 @@
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -15,7 +14,6 @@ from annotation_backend.job_queue import queue_once
 from annotation_backend.labeling.jobs import mirror_case_states
 from annotation_backend.labeling.models import CaseMask, LabelingTask
 from annotation_backend.review.models import MOST_COMMENT, Comment
-from annotation_backend.studies.addresses import page_of
 from datasets.errors import RejectedInput
 
 MOST_COMMENTS = 200
@@ -105,24 +103,18 @@ def show_in_tasks(case: Case) -> None:
         queue_once(mirror_case_states, case_code=case.code)
 
 
-def comments_address(case: Case, index: int | None = None) -> str:
-    """The address of the page of a case's comments, for a link out of Label Studio."""
-    place = "" if index is None else f"#slice-{index}"
-    return f"{settings.MASKLOOP_URL}{page_of(case.study, 'review-comments', case.code)}{place}"
-
-
 def _words_by_slice(case: Case) -> Mapping[int, str]:
     """By slice: the words of its open comments, and where they are answered."""
     found: dict[int, list[str]] = {}
     for comment in Comment.objects.open().filter(case=case):
         found.setdefault(comment.slice_index, []).append(" ".join(comment.text.split()))
-    return {index: _one_line(case, index, words) for index, words in found.items()}
+    return {index: _one_line(words) for index, words in found.items()}
 
 
-def _one_line(case: Case, index: int, words: Sequence[str]) -> str:
+def _one_line(words: Sequence[str]) -> str:
     shown = " · ".join(words[:_MOST_SHOWN])
     more = f" · and {len(words) - _MOST_SHOWN} more" if len(words) > _MOST_SHOWN else ""
-    return f"{shown}{more} (where exactly, answer, close: {comments_address(case, index)})"
+    return f"Comment on this slice: {shown}{more} (place, answer, close: Comments, above)"
 
 
 def _said(case: Case, author: User, text: str, **place: object) -> Comment:

@@ -30,9 +30,7 @@ export class Viewer {
       dragAndDropEnabled: false, multiplanarShowRender: 0, crosshairColor: [0.3, 0.75, 1, 0.55], crosshairWidth: 1,
       crosshairGap: 12, backColor: [0.04, 0.04, 0.05, 1], show3Dcrosshair: true, rulerColor: [1, 0.85, 0.4, 0.9],
       rulerWidth: 1.5, measureTextColor: [1, 0.85, 0.4, 1], measureLineColor: [1, 0.85, 0.4, 1], measureTextHeight: 0.03,
-      isNearestInterpolation: false, yoke3Dto2DZoom: false, isForceMouseClickToVoxelCenters: true,
-      heroImageFraction: 0.62, heroSliceType: SLICE_TYPES[values.plane.anatomical],
-    });
+      isNearestInterpolation: false, yoke3Dto2DZoom: false, isForceMouseClickToVoxelCenters: true,    });
     nv.DEFAULT_FONT_GLYPH_SHEET = font;
     nv.loadDefaultMatCap = async () => null;
     nv.onLocationChange = () => this.moved();
@@ -54,6 +52,7 @@ export class Viewer {
     this.nv.volumes = [drawn.volume];
     this.nv.back = drawn.volume;
     this.nv.overlays = [];
+    this.nv.customLayout = this.layout;
     this.nv.drawLut = { lut: colourTable(this.overlays), labels: Array(256).fill("") };
     this.nv.refreshLayers(drawn.volume, 0);
     this.nv.createEmptyDrawing();
@@ -138,8 +137,20 @@ export class Viewer {
     this.nv.drawScene();
   }
 
+  /** The drawn plane large on the left, the two others beside it. */
+  get layout() {
+    const drawn = SLICE_TYPES[this.values.plane.anatomical];
+    const [upper, lower] = [1, 2, 0].filter((type) => type !== drawn);
+    return [
+      { sliceType: drawn, position: [0, 0, 0.64, 1] },
+      { sliceType: upper, position: [0.64, 0, 0.36, 0.5] },
+      { sliceType: lower, position: [0.64, 0.5, 0.36, 0.5] },
+    ];
+  }
+
   setView(view) {
     this.view = view;
+    this.nv.customLayout = view === "planes" ? this.layout : null;
     this.nv.setSliceType(VIEWS[view]);
   }
 
