@@ -29,7 +29,7 @@ export class Viewer {
       isRadiologicalConvention: true, sagittalNoseLeft: true, isAntiAlias: false, loadingText: "", logLevel: "error",
       dragAndDropEnabled: false, multiplanarShowRender: 0, crosshairColor: [0.3, 0.75, 1, 0.55], crosshairWidth: 1,
       crosshairGap: 12, backColor: [0.04, 0.04, 0.05, 1], show3Dcrosshair: true, rulerColor: [1, 0.85, 0.4, 0.9],
-      rulerWidth: 1.5, measureTextColor: [1, 0.85, 0.4, 1], measureLineColor: [1, 0.85, 0.4, 1], measureTextHeight: 0.03,
+      rulerWidth: 1.5, measureTextColor: [1, 0.85, 0.4, 1], measureLineColor: [1, 0.85, 0.4, 1], measureTextHeight: 0.045, measureTextJustify: "end",
       isNearestInterpolation: false, yoke3Dto2DZoom: false, isForceMouseClickToVoxelCenters: true,    });
     nv.DEFAULT_FONT_GLYPH_SHEET = font;
     nv.loadDefaultMatCap = async () => null;
