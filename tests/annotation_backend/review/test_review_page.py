@@ -118,7 +118,9 @@ def test_slices_findings_and_changes_are_reached_by_keys_and_buttons(page: Page)
     assert _slice(page) == 2
     assert "45 mm²" in _said(page)
     page.keyboard.press("d")
-    assert _said(page).startswith("Area jumps at slice 2")
+    assert _said(page) == "Piece apart, 360 mm³: slice 3 (1 of 2)"
+    page.keyboard.press("d")
+    assert _said(page) == "Gap of 1: slice 2 (2 of 2)"
     curve = page.locator("[data-curve] svg")
     curve.focus()
     page.keyboard.press("End")

@@ -16,14 +16,10 @@ export class Numbers {
     if (!answer.ok) throw new Error(`${answer.status}`);
     const found = await answer.json();
     this.change = found.change;
-    const axis = this.viewer.axis;
-    this.stops = [
-      ...found.holes.map((voxel) => ({ voxel, words: `Hole on slice ${voxel[axis]}` })),
-      ...found.jumps.map((slice) => ({ slice, words: `Area jumps at slice ${slice}` })),
-    ];
+    this.stops = found.findings;
     this.tell(found);
     const go = (index) => this.viewer.goToSlice(index);
-    const marked = [...found.jumps, ...found.holes.map((voxel) => voxel[axis])];
+    const marked = [...new Set(found.findings.map((one) => one.slice))];
     this.curve = new Curve(this.section.querySelector("[data-curve]"), found.areas, { marked, go });
     this.curve.show(this.viewer.slice);
     this.section.hidden = false;
@@ -33,7 +29,7 @@ export class Numbers {
   tell(found) {
     const rows = found.volumes.map(({ name, ml }) => [name, `${ml} ml`]);
     if (found.diameters) {
-      rows.push(["Longest diameter", `${found.diameters.long_mm} mm`], ["Across it", `${found.diameters.short_mm} mm`]);
+      rows.push(["Longest diameter", `${found.diameters.long.mm} mm`], ["Across it", `${found.diameters.short.mm} mm`]);
     }
     if (found.change) rows.push(["Largest change", `slice ${found.change.slice}, ${found.change.mm2} mm²`]);
     const list = this.section.querySelector("[data-figures]");

@@ -104,7 +104,7 @@ function setUpSwitches() {
   pressed("filled", (now) => viewer.setFilled(now));
   pressed("measure", (now) => {
     viewer.setMeasure(now ? numbers.diameters : null);
-    if (now) viewer.goToSlice(numbers.diameters.long[0][viewer.axis]);
+    if (now) viewer.goToSlice(Math.round(numbers.diameters.long.ends[0][viewer.axis]));
   });
   find("slice").addEventListener("input", (event) => viewer.goToSlice(Number(event.target.value)));
   find("comment").addEventListener("click", () => comments.begin());

@@ -186,7 +186,7 @@ export class Viewer {
       const place = this.nv.vox2frac(this.geometry.toRas(ends[0]))[component];
       return { startMM: mm(ends[0]), endMM: mm(ends[1]), sliceIndex: 0, sliceType: type, slicePosition: place, distance: 0 };
     };
-    this.nv.document.completedMeasurements = diameters ? [line(diameters.long), line(diameters.short)] : [];
+    this.nv.document.completedMeasurements = diameters ? [line(diameters.long.ends), line(diameters.short.ends)] : [];
     this.nv.drawScene();
   }
 

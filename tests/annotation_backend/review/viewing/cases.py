@@ -73,10 +73,10 @@ def large_case(code: str = "C0001", *, shape: tuple[int, int, int] = (512, 512, 
 
 
 def publish(case: Case) -> None:
-    """A task for each slice, numbered from 5001, and pictures' rows without files."""
+    """A task for each slice."""
     project, _ = LabelingProject.objects.get_or_create(study=case.study, label_studio_id=1, defaults={"title": "Test"})
     for index in range(PicturePlane.from_dict(case.picture_plane).slice_count):
-        LabelingTask.objects.create(project=project, case=case, slice_index=index, label_studio_id=5001 + index)
+        LabelingTask.objects.create(project=project, case=case, slice_index=index, label_studio_id=1000 * case.pk + index)
 
 
 def drawn_as(case: Case, inside: np.ndarray, *, base: CaseMask | None = None) -> CaseMask:

@@ -1,4 +1,4 @@
-"""Numbers of a mask, worked out by hand."""
+"""Numbers of a mask, worked out by hand; what each measure is, `tests/training/measures` tests."""
 
 import math
 
@@ -8,22 +8,14 @@ from django.test import Client
 
 from annotation_backend.labeling.models import CaseMask, LabelingTask
 from annotation_backend.labeling.versions.assembly import assemble
-from annotation_backend.review.viewing.diameters import longest_diameters
-from annotation_backend.review.viewing.figures import figures_of
-from annotation_backend.review.viewing.oddities import holes, jumps
+from annotation_backend.review.viewing.figures import boxed, figures_of
+from datasets.image.mask import Mask
 from datasets.image.volume import Grid
 from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.records import saved
+from training.measures.shape import shape_of
 
 pytestmark = pytest.mark.django_db
-
-GRID = Grid((12, 10, 4), np.diag([0.5, 2.0, 3.0, 1.0]))
-
-
-def _box(*bounds: tuple[int, int]) -> np.ndarray:
-    inside = np.zeros(GRID.shape, dtype=bool)
-    inside[tuple(slice(low, high) for low, high in bounds)] = True
-    return inside
 
 
 def test_the_numbers_of_a_mask_of_one_slice(mask: CaseMask) -> None:
@@ -31,9 +23,9 @@ def test_the_numbers_of_a_mask_of_one_slice(mask: CaseMask) -> None:
     found = figures_of(mask)
     assert found["volumes"][0] == {"name": "Tumour", "ml": 0.18}
     assert found["areas"] == [0, 0, 45, 0, 0]
-    assert found["diameters"]["long_mm"] == round(math.hypot(8, 4), 1)
-    assert {end[2] for end in found["diameters"]["long"]} == {2}
-    assert (found["holes"], found["jumps"], found["change"]) == ([], [], None)
+    assert found["diameters"]["long"]["mm"] == round(math.hypot(8, 4), 1)
+    assert {end[2] for end in found["diameters"]["long"]["ends"]} == {2}
+    assert (found["findings"], found["change"]) == ([], None)
 
 
 def test_the_largest_change_is_where_most_of_the_slice_differs(mask: CaseMask) -> None:
@@ -45,46 +37,38 @@ def test_the_largest_change_is_where_most_of_the_slice_differs(mask: CaseMask) -
     assert figures_of(now, now)["change"] is None
 
 
-def test_diameters_of_a_rectangle_on_an_uneven_grid() -> None:
-    """9 x 4 voxels of 0.5 x 2 mm span 4 and 6 mm between centres; the diagonal has 7.2 mm, the larger slice counts."""
-    found = longest_diameters(_box((1, 10), (2, 6), (1, 3)) | _box((1, 4), (2, 4), (0, 1)), GRID, 2)
-    assert found is not None
-    assert found.long_mm == pytest.approx(math.hypot(4, 6))
-    assert {tuple(end[:2]) for end in found.long_ends} in ({(1, 2), (9, 5)}, {(9, 2), (1, 5)})
-    along = np.subtract(*found.long_ends) * GRID.spacing
-    across = np.subtract(*found.short_ends) * GRID.spacing
-    assert abs(along @ across) <= 0.05 * found.long_mm * found.short_mm + 1e-9, "they stand across each other"
-    assert longest_diameters(np.zeros(GRID.shape, dtype=bool), GRID, 2) is None
+def test_places_are_the_grids_though_only_the_box_is_measured(mask: CaseMask) -> None:
+    """A gap on slice 3 between 2 and 4: its place lies where the whole mask has it."""
+    saved(LabelingTask.objects.get(slice_index=4), identifier=9)
+    now = assemble(mask.case)
+    assert now is not None
+    piece, gap = figures_of(now)["findings"]
+    assert piece["slice"] == 4
+    assert (gap["slice"], gap["voxel"][2], gap["words"]) == (3, 3, "Gap of 1: slice 3")
 
 
-def test_a_single_voxel_has_no_length() -> None:
-    found = longest_diameters(_box((3, 4), (3, 4), (1, 2)), GRID, 2)
-    assert found is not None
-    assert (found.long_mm, found.short_mm, found.long_ends) == (0.0, 0.0, ((3, 3, 1), (3, 3, 1)))
+def test_the_box_gives_the_numbers_of_the_whole_grid() -> None:
+    """On an uneven, turned grid, with a hole: lengths, areas and places shifted by the box's start."""
+    affine = np.array([[0, 2.0, 0, -40], [-0.5, 0, 0, 12], [0, 0, 3.0, 7], [0, 0, 0, 1]])
+    grid = Grid((20, 14, 9), affine)
+    data = np.zeros(grid.shape, np.uint8)
+    data[4:15, 3:11, 2:7] = 1
+    data[8, 6, 4] = 0
+    cut, whole = boxed(Mask(data, grid, {1: "Tumour"}), "Tumour", 2), shape_of(data > 0, grid, 2)
+    assert cut.start == (4, 3, 2)
+    assert cut.shape.volume_ml == pytest.approx(whole.volume_ml)
+    assert cut.shape.areas_mm2 == whole.areas_mm2[2:7]
+    assert cut.shape.diameters is not None
+    assert whole.diameters is not None
+    assert cut.shape.diameters.longest.length_mm == pytest.approx(whole.diameters.longest.length_mm)
+    assert [np.add(one.voxel, cut.start).tolist() for one in cut.shape.findings] == [[8, 6, 4]]
+    assert [list(one.voxel) for one in whole.findings] == [[8, 6, 4]]
 
 
-def test_holes_are_found_in_their_slice_the_largest_first_and_bays_are_none() -> None:
-    inside = _box((1, 11), (1, 9), (1, 3))
-    inside[3, 3, 1] = False
-    inside[5:8, 4:6, 2] = False
-    inside[1, 4, 1] = False  # a bay: open at the rim
-    assert [hole[2] for hole in holes(inside, 2)] == [2, 1]
-    assert holes(inside, 2)[1] == (3, 3, 1)
-
-
-@pytest.mark.parametrize(
-    ("areas", "found"),
-    [
-        ([], []),
-        ([0, 0, 0], []),
-        ([0, 20, 90, 100, 80, 15, 0], [1, 4]),
-        ([0, 100, 0, 100, 0], [1, 2]),
-        ([0, 3, 8, 60, 100, 60, 8, 3], [2, 5]),
-        ([50, 60, 70, 60, 50], []),
-    ],
-)
-def test_jumps_are_halvings_of_the_area_between_slices_that_matter(areas: list[float], found: list[int]) -> None:
-    assert jumps(areas) == found
+def test_an_empty_label_has_no_numbers() -> None:
+    grid = Grid((5, 5, 5), np.eye(4))
+    found = boxed(Mask(np.zeros(grid.shape, np.uint8), grid, {1: "Tumour"}), "Tumour", 2)
+    assert (found.shape.volume_ml, found.shape.diameters, found.shape.findings) == (0.0, None, ())
 
 
 def test_an_address_that_names_no_version_compares_with_none(mask: CaseMask, radiologist: Client) -> None:
