@@ -98,7 +98,9 @@ def _opened(page: Any, address: str) -> dict[str, Any]:
             raise SystemExit("the viewer was not ready in time")
         page.wait_for_timeout(100)
     page.remove_listener("response", hear)
-    marks = page.evaluate("Object.fromEntries(performance.getEntriesByType('mark').map(one => [one.name, one.startTime]))")
+    marks = page.evaluate(
+        "Object.fromEntries(performance.getEntriesByType('mark').map(one => [one.name, one.startTime]))"
+    )
     server = {name: took[name] for name in took if name in address or name.endswith((".nii", "figures"))}
     return {"ready": marks["viewer-ready"], "complete": marks["viewer-complete"], "server": server}
 

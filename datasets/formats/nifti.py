@@ -207,9 +207,7 @@ def _grid(header: NiftiHeader) -> Grid:
     return Grid((i, j, k), header.affine)
 
 
-def read_mask(
-    path: Path, *, labels: Mapping[int, str] = DEFAULT_LABELS, budget: Budget = DEFAULT_BUDGET
-) -> Mask:
+def read_mask(path: Path, *, labels: Mapping[int, str] = DEFAULT_LABELS, budget: Budget = DEFAULT_BUDGET) -> Mask:
     """Reads a NIfTI label map.
 
     Raises:

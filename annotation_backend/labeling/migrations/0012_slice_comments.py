@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('labeling', '0011_corrections'),
+        ("labeling", "0011_corrections"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='labelingtask',
-            name='slice_comments',
-            field=models.TextField(blank=True, help_text='Open comments that are pinned to the slice'),
+            model_name="labelingtask",
+            name="slice_comments",
+            field=models.TextField(blank=True, help_text="Open comments that are pinned to the slice"),
         ),
     ]

@@ -51,9 +51,7 @@ def case_comments(request: HttpRequest, study: Study, code: str) -> HttpResponse
     tasks = LabelingTask.objects.filter(case=case, slice_index__in=[one.slice_index for one in threads])
     places = {task.slice_index: task_url(task) for task in tasks.select_related("project")}
     rows = [{"comment": one, "task": places.get(one.slice_index), "picture": case.drawn_role} for one in threads]
-    return render(
-        request, "review/comments.html", {"case": case, "rows": rows, "reviews": may(request, *READERS)}
-    )
+    return render(request, "review/comments.html", {"case": case, "rows": rows, "reviews": may(request, *READERS)})
 
 
 def _pinned(request: HttpRequest, case: Case) -> HttpResponse:
@@ -126,4 +124,3 @@ def _values(study: Study, threads: list[Comment]) -> list[dict[str, Any]]:
 def _refused(error: RejectedInput, status: int) -> HttpResponse:
     values = {"code": error.code, "message": error.message, "remedy": error.remedy}
     return JsonResponse(values, status=status)
-

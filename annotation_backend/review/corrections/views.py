@@ -39,7 +39,9 @@ def correct_case(request: HttpRequest, study: Study, code: str) -> HttpResponse:
             return JsonResponse(values, status=400)
         messages.error(request, f"{error.message} {error.remedy}")
         return redirect(page_of(study, "review-case", code))
-    messages.success(request, f"Your correction is kept; it changes {correction.changed_share:.1%} of the mask's voxels.")
+    messages.success(
+        request, f"Your correction is kept; it changes {correction.changed_share:.1%} of the mask's voxels."
+    )
     back = page_of(study, "review-case", code)
     return JsonResponse({"address": back}, status=201) if wants_values else redirect(back)
 

@@ -91,9 +91,7 @@ def _boxed(mask: CaseMask, plane: PicturePlane) -> BoxedLabel:
 
 
 @lru_cache(maxsize=MASKS_IN_MEMORY)
-def _read(
-    path: Path, _sha256: str, label: str, *, labels: tuple[tuple[int, str], ...], axis: int
-) -> BoxedLabel:
+def _read(path: Path, _sha256: str, label: str, *, labels: tuple[tuple[int, str], ...], axis: int) -> BoxedLabel:
     """The box of a mask that was compared with its digest just now; only the box stays in memory."""
     return boxed(read_mask(path, labels=dict(labels)), label, axis)
 

@@ -49,9 +49,7 @@ def test_a_returned_task_shows_the_verdicts_words_and_its_own_comments(
     assert "See slice 2." not in _task().shown_comment
 
 
-def test_an_answer_changes_nothing_and_closing_takes_the_words_away(
-    comment: Comment, people: dict[Role, User]
-) -> None:
+def test_an_answer_changes_nothing_and_closing_takes_the_words_away(comment: Comment, people: dict[Role, User]) -> None:
     annotator = people[Role.ANNOTATOR]
     said = answer(comment, annotator, text="Moved inwards.")
     assert (said.answered_to, said.voxel, said.slice_index) == (comment, VOXEL, 2)

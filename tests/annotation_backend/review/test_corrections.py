@@ -156,9 +156,7 @@ def test_a_correction_of_a_mask_that_counts_no_more_is_refused(correcting: CaseM
     assert (answer.status_code, answer.json()["code"]) == (400, "mask-superseded")
 
 
-def test_values_without_a_label_and_forms_without_a_file_are_refused(
-    correcting: CaseMask, radiologist: Client
-) -> None:
+def test_values_without_a_label_and_forms_without_a_file_are_refused(correcting: CaseMask, radiologist: Client) -> None:
     read = read_mask(correcting.path)
     answer = _give(radiologist, correcting, _file(read, data=read.data * 77))
     assert answer.json()["code"] == "correction-label"

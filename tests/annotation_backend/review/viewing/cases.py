@@ -46,9 +46,7 @@ def _places(shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray, np.nda
 def large_case(code: str = "C0001", *, shape: tuple[int, int, int] = (512, 512, 40)) -> Case:
     """A registered case of two images of this shape, without pictures as files."""
     study = the_study()
-    patient = Patient.objects.create(
-        study=study, code=code.replace("C", "P"), pseudonym=sha256_of_bytes(code.encode())
-    )
+    patient = Patient.objects.create(study=study, code=code.replace("C", "P"), pseudonym=sha256_of_bytes(code.encode()))
     case = Case.objects.create(
         study=study, code=code, patient=patient, tissue_type="fat", anatomical_site="left thigh",
         source_sha256=sha256_of_bytes(code.encode()),
@@ -76,7 +74,9 @@ def publish(case: Case) -> None:
     """A task for each slice."""
     project, _ = LabelingProject.objects.get_or_create(study=case.study, label_studio_id=1, defaults={"title": "Test"})
     for index in range(PicturePlane.from_dict(case.picture_plane).slice_count):
-        LabelingTask.objects.create(project=project, case=case, slice_index=index, label_studio_id=1000 * case.pk + index)
+        LabelingTask.objects.create(
+            project=project, case=case, slice_index=index, label_studio_id=1000 * case.pk + index
+        )
 
 
 def drawn_as(case: Case, inside: np.ndarray, *, base: CaseMask | None = None) -> CaseMask:
