@@ -1,5 +1,7 @@
 """Pages for radiologists: the queue, a case's slices with their images and mask, and the verdict."""
 
+import json
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -14,18 +16,21 @@ from annotation_backend.cases.stored.files import picture_file
 from annotation_backend.cases.views.cases import png_answer
 from annotation_backend.labeling.masks.outlines import colour_of, outlined_png
 from annotation_backend.labeling.models import CaseMask, TaskState
+from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.labeling.versions.stored_masks import mask_file
 from annotation_backend.review.forms import VerdictForm
 from annotation_backend.review.models import Review, Verdict, latest_review
 from annotation_backend.review.overlay import ShownLabel, colour_in, labels_on_slice, shown_labels
+from annotation_backend.review.readers import READERS
 from annotation_backend.review.seen import seen_now
-from annotation_backend.review.services import decide, queue, require_reviewable
+from annotation_backend.review.services import decide, next_waiting, queue, require_reviewable
+from annotation_backend.review.verdict_stages import open_review
+from annotation_backend.review.viewing.overlays import overlays_of
+from annotation_backend.review.viewing.page import KEYS, VIEWS, viewer_values
 from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import may, study_page
 from datasets.errors import RejectedInput
-
-READERS = (Role.RADIOLOGIST, Role.DATA_MANAGER)
 
 
 @study_page(*READERS)
@@ -39,7 +44,7 @@ def review_queue(request: HttpRequest, study: Study) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def review_case(request: HttpRequest, study: Study, code: str) -> HttpResponse:
     """One case: its slices with every image and the mask's outline, and the verdict form."""
-    case = get_object_or_404(Case, study=study, code=code)
+    case = get_object_or_404(Case.objects.with_images(), study=study, code=code)
     form = VerdictForm(request.POST if request.method == "POST" else None)
     status = 200
     if request.method == "POST":
@@ -47,7 +52,7 @@ def review_case(request: HttpRequest, study: Study, code: str) -> HttpResponse:
         number = form.cleaned_data.get("mask")
         shown = get_object_or_404(CaseMask, pk=number, case=case) if number else None
         if well_formed and shown and _decided(request, form, shown):
-            return redirect(page_of(study, "review-queue"))
+            return _to_next(request, study, case)
         status = 409 if well_formed else 400
     context = {
         "case": case,
@@ -61,7 +66,15 @@ def review_case(request: HttpRequest, study: Study, code: str) -> HttpResponse:
         "is_radiologist": may(request, Role.RADIOLOGIST),
         **_standing(case),
     }
+    context |= _viewer(request, case, context.get("mask"))
     return render(request, "review/case.html", context, status=status)
+
+
+@study_page(*READERS)
+@require_GET
+def next_case(request: HttpRequest, study: Study, code: str) -> HttpResponse:
+    """Leads to the case that waits after this one, or to the queue where none does."""
+    return _to_next(request, study, get_object_or_404(Case, study=study, code=code))
 
 
 @study_page(*READERS)
@@ -75,6 +88,32 @@ def slice_with_mask(request: HttpRequest, study: Study, mask_id: int, role: str,
     protocol = mask.case.protocol
     outlines = [(inside, colour_of(colour_in(protocol, name))) for name, inside in found.items()]
     return png_answer(request, outlined_png(shown, outlines))
+
+
+def _viewer(request: HttpRequest, case: Case, mask: CaseMask | None) -> dict[str, object]:
+    """What the viewer shows, and whether the person may correct the mask in it."""
+    row = open_review(case)
+    stage = row.rules if row is not None else None
+    overlays = overlays_of(case, mask, is_blind=stage is not None and stage.is_blind)
+    viewer = viewer_values(case, mask, overlays)
+    found = open_findings(case).values_list("annotation__task__slice_index", flat=True)
+    return {
+        "viewer": viewer,
+        "viewer_json": json.dumps(viewer),
+        "overlays": overlays,
+        "views": VIEWS,
+        "keys": KEYS,
+        "finding_slices": " ".join(str(index) for index in sorted(set(found))),
+        "may_correct": stage is not None and stage.may_correct and may(request, Role(stage.done_by)),
+        "largest_correction": f"{stage.largest_correction:.0%}" if stage is not None else "",
+    }
+
+
+def _to_next(request: HttpRequest, study: Study, case: Case) -> HttpResponse:
+    following = next_waiting(study, signed_in_user(request), after=case)
+    if following is None:
+        return redirect(page_of(study, "review-queue"))
+    return redirect(page_of(study, "review-case", following.code))
 
 
 def _images(case: Case) -> dict[str, str]:
