@@ -126,6 +126,7 @@ INSTALLED_APPS = [
     "annotation_backend.accounts",
     "annotation_backend.studies",
     "annotation_backend.cases",
+    "annotation_backend.stages",
     "annotation_backend.registry",
     "annotation_backend.inference",
     "annotation_backend.labeling",

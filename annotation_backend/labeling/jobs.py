@@ -16,6 +16,9 @@ from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.labeling.versions.decoded_masks import decode_missing
 from annotation_backend.labeling.versions.doubts import note_doubts
 from annotation_backend.labeling.versions.losses import note_losses
+from annotation_backend.labeling.versions.standing import standing_of
+from annotation_backend.stages.flow import follow
+from annotation_backend.stages.models import Reading
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +38,9 @@ def assemble_case(*, case_code: str) -> int | None:
     note_losses(case)
     note_doubts(case)
     mask = assemble(case) if case.exclusion is None else None
+    for reading in Reading.objects.filter(row__case=case, annotations__isnull=False).distinct():
+        assemble(case, reading)
+    follow(case, standing_of(case).drawn)
     saves_settled.send(sender=CaseMask, case=case)
     mirror_states(case)
     return mask.pk if mask else None

@@ -13,6 +13,7 @@ from annotation_backend.labeling.models import LabelingTask, TaskState
 from annotation_backend.labeling.versions.standing import Standing
 from annotation_backend.review.models import EndReason, Review, Verdict, VerdictEnd, latest_review
 from annotation_backend.review.seen import Seen, seen_now
+from annotation_backend.stages.flow import reopen
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ def end_what_changed(case: Case) -> VerdictEnd | None:
         end, is_new = VerdictEnd.objects.get_or_create(review=review, defaults={"reason": reason})
         if is_new and review.verdict == Verdict.APPROVE:
             reopen_tasks(case, now.standing)
+            reopen(case, why=f"the approval ended: {end.get_reason_display()}")
     logger.info("%s", end)
     return end if is_new else None
 
@@ -54,7 +56,8 @@ def _why_it_ends(review: Review, now: Seen) -> EndReason | None:
     """The reason that ends a verdict; None if all is as it was and, for an approval, the reviewer drew none of it."""
     if review.seen_sha256 != now.sha256:
         return reason_of(review.seen, now.record)
-    is_own = review.verdict == Verdict.APPROVE and review.mask.is_own_work_of(review.reviewer)
+    own = {"largest_correction": review.largest_correction}
+    is_own = review.verdict == Verdict.APPROVE and review.mask.is_own_work_of(review.reviewer, **own)
     return EndReason.OWN if is_own else None
 
 

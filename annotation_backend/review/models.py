@@ -8,6 +8,7 @@ from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.review.seen import seen_now
+from annotation_backend.stages.models import CaseStage, StageState
 from datasets.study.case import QualityScore
 
 
@@ -16,12 +17,16 @@ class Verdict(models.TextChoices):
 
     APPROVE = "approve", "Approve"
     RETURN = "return", "Return to the annotator"
+    DOWN = "down", "Send down to be drawn afresh"
 
 
 class Review(models.Model):
     """One verdict; never changed: a new one follows it, or a row says when and why it ended."""
 
     mask = models.ForeignKey(CaseMask, on_delete=models.PROTECT, related_name="reviews")
+    row = models.ForeignKey(
+        CaseStage, null=True, on_delete=models.PROTECT, related_name="reviews", help_text="None: of an earlier version"
+    )
     reviewer = models.ForeignKey(User, on_delete=models.PROTECT, related_name="reviews")
     verdict = models.CharField(max_length=10, choices=Verdict.choices)
     quality_score = models.CharField(max_length=24, choices=[(score.value, score.name) for score in QualityScore])
@@ -52,8 +57,14 @@ class Review(models.Model):
 
     @property
     def holds_approval(self) -> bool:
-        """Whether it approves and nothing has ended it."""
-        return self.verdict == Verdict.APPROVE and self.ending is None
+        """Whether it approves, all that its stage asks for have, and nothing has ended it."""
+        is_last = self.row is None or self.row.state == StageState.DONE
+        return self.verdict == Verdict.APPROVE and self.ending is None and is_last
+
+    @property
+    def largest_correction(self) -> float:
+        """Share of the mask's voxels that its reviewer may have corrected themselves."""
+        return largest_correction(self.row)
 
 
 class EndReason(models.TextChoices):
@@ -85,7 +96,9 @@ def latest_review(case: Case) -> Review | None:
 
 def latest_reviews(cases: Collection[Case]) -> dict[int, Review]:
     """The newest verdict of each case that has one, by the case's key; one query for all of them."""
-    rows = Review.objects.filter(mask__case__in=[case.pk for case in cases]).select_related("mask", "reviewer", "end")
+    rows = Review.objects.filter(mask__case__in=[case.pk for case in cases]).select_related(
+        "mask", "reviewer", "end", "row__case__study"
+    )
     return {review.mask.case_id: review for review in rows.order_by("pk")}
 
 
@@ -99,4 +112,13 @@ def approved_review(case: Case) -> Review | None:
     if review is None or not review.holds_approval:
         return None
     is_as_it_was = review.seen_sha256 == seen_now(case).sha256
-    return review if is_as_it_was and not review.mask.is_own_work_of(review.reviewer) else None
+    if not is_as_it_was or CaseStage.objects.filter(case=case, state=StageState.OPEN).exists():
+        return None
+    is_own = review.mask.is_own_work_of(review.reviewer, largest_correction=review.largest_correction)
+    return None if is_own else review
+
+
+def largest_correction(row: CaseStage | None) -> float:
+    """Share of a mask's voxels that a reviewer may correct and approve in a stage; 0 where they may not at all."""
+    stage = row.rules if row is not None else None
+    return stage.largest_correction if stage is not None and stage.may_correct else 0.0

@@ -8,18 +8,19 @@ from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.export import is_exported
 from annotation_backend.cases.registration.register import require_sound
-from annotation_backend.job_queue import queue_once
-from annotation_backend.labeling.jobs import mirror_case_states
-from annotation_backend.labeling.models import CaseMask, LabelingTask, TaskState
+from annotation_backend.labeling.models import CaseMask
 from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.labeling.versions.standing import Standing, standings
-from annotation_backend.review.models import Review, Verdict, latest_review, latest_reviews
+from annotation_backend.review.models import Review, Verdict, largest_correction, latest_review, latest_reviews
 from annotation_backend.review.seen import Seen, seen_now
+from annotation_backend.review.verdict_stages import follow_verdicts, stage_for
+from annotation_backend.stages.models import CaseStage
 from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.people import has_role_in
 from datasets.errors import RejectedInput
 from datasets.study.case import QualityScore
+from datasets.study.stage import StageWork
 
 
 @dataclass(frozen=True)
@@ -90,18 +91,20 @@ def decide(
     with transaction.atomic():
         case = Case.objects.select_for_update().get(pk=mask.case_id)
         require_reviewable(case)
-        _check_reviewer(mask, reviewer)
         seen = seen_now(case)
+        _check_role(case, reviewer)
         _check_seen(mask, seen, seen_sha256 or seen.sha256)
-        _check_undecided(mask, latest_review(case))
+        _check_undecided(mask, reviewer)
+        row, stage = stage_for(case, reviewer, seen.standing)
+        _check_reviewer(mask, reviewer, row)
+        verdict = _checked(verdict, quality_score, comment, row)
         if verdict is Verdict.APPROVE:
             _check_annotators(mask)
             _check_losses(case)
             _check_approval(mask, accepts_unannotated=accepts_unannotated)
-        elif not comment.strip():
-            raise RejectedInput("comment-missing", "A returned case needs a comment.", remedy="Say what to change.")
         review = Review.objects.create(
             mask=mask,
+            row=row,
             reviewer=reviewer,
             verdict=verdict,
             quality_score=quality_score.value,
@@ -109,10 +112,7 @@ def decide(
             seen=seen.record,
             seen_sha256=seen.sha256,
         )
-        state = TaskState.APPROVED if verdict is Verdict.APPROVE else TaskState.RETURNED
-        said = review.comment if verdict is Verdict.RETURN else ""
-        LabelingTask.objects.filter(case=case).exclude(state=TaskState.PENDING).update(state=state, review_comment=said)
-        queue_once(mirror_case_states, case_code=case.code)
+        follow_verdicts(review, stage)
     return review
 
 
@@ -132,10 +132,22 @@ def require_reviewable(case: Case) -> None:
         )
 
 
-def _check_reviewer(mask: CaseMask, reviewer: User) -> None:
-    if not has_role_in(mask.case.study, reviewer, Role.RADIOLOGIST):
+def _check_role(case: Case, reviewer: User) -> None:
+    """Refuses people who review in no stage of the case's protocol; which stage is open, its own check tells."""
+    reviewing = {Role(stage.done_by) for stage in case.protocol.steps if stage.does is StageWork.REVIEW}
+    if not has_role_in(case.study, reviewer, *(reviewing or {Role.RADIOLOGIST})):
         raise RejectedInput(
             "not-a-radiologist", "Only a radiologist gives a verdict.", remedy="Sign in as a radiologist."
+        )
+
+
+def _check_reviewer(mask: CaseMask, reviewer: User, row: CaseStage) -> None:
+    most = largest_correction(row)
+    if mask.corrected_share_of(reviewer) > most:
+        raise RejectedInput(
+            "correction-too-large",
+            f"You changed more of this mask than {most:.0%} of its voxels yourself.",
+            remedy="Another radiologist gives the verdict.",
         )
     if mask.is_drawn_by(reviewer):
         raise RejectedInput(
@@ -178,11 +190,40 @@ def _check_seen(mask: CaseMask, now: Seen, seen_sha256: str) -> None:
         )
 
 
-def _check_undecided(mask: CaseMask, review: Review | None) -> None:
-    if review is not None and review.holds_on(mask):
+def _check_undecided(mask: CaseMask, reviewer: User) -> None:
+    """Refuses a second verdict on a mask, but for another reader's in a stage that asks for several."""
+    latest = latest_review(mask.case)
+    if latest is None or not latest.holds_on(mask):
+        return
+    waits_for_others = latest.row is not None and latest.row.is_open
+    theirs = Review.objects.filter(mask=mask, row=latest.row, reviewer=reviewer, end__isnull=True)
+    if not waits_for_others or theirs.exists():
         raise RejectedInput(
             "already-decided", "This mask has its verdict already.", remedy="A new annotation opens the case again."
         )
+
+
+def _checked(verdict: Verdict, score: QualityScore, comment: str, row: CaseStage) -> Verdict:
+    """The verdict as it is kept: one that does not approve sends down the ladder where its score says so."""
+    stage = row.rules
+    goes_down = stage is not None and score in stage.goes_down_on
+    if verdict is Verdict.APPROVE and goes_down:
+        raise RejectedInput(
+            "score-goes-down",
+            f"With the score {score.value.replace('_', ' ')} a case is not approved: it is drawn afresh.",
+            remedy="Return it, or give another score.",
+        )
+    if goes_down:
+        return Verdict.DOWN
+    if verdict is not Verdict.APPROVE and not comment.strip():
+        raise RejectedInput("comment-missing", "A returned case needs a comment.", remedy="Say what to change.")
+    if verdict is not Verdict.APPROVE and stage is not None and not stage.returns_to:
+        raise RejectedInput(
+            "stage-no-return",
+            f"{stage.title} returns no case.",
+            remedy="Approve it, or give a score that sends it down.",
+        )
+    return verdict
 
 
 def _check_losses(case: Case) -> None:

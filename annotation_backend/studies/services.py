@@ -8,7 +8,7 @@ from django.db import transaction
 
 from annotation_backend.accounts.models import User
 from annotation_backend.studies.models import MOST_NAME, ProtocolVersion, Study
-from annotation_backend.studies.signals import protocol_asked, study_created
+from annotation_backend.studies.signals import protocol_asked, protocol_changed, study_created
 from datasets.errors import RejectedInput
 from datasets.finding import Finding
 from datasets.study.protocol_document import read_protocol
@@ -85,6 +85,7 @@ def change_protocol(
         ProtocolVersion.objects.create(study=study, document=document, digest=protocol.digest, person=person)
         study.document = document
         study.save(update_fields=["document"])
+        protocol_changed.send(sender=Study, study=study)
     if findings is not None:
         findings += [finding for _, answer in answers for finding in cast(Sequence[Finding], answer or ())]
     return True

@@ -8,3 +8,6 @@ study_created = Signal()
 protocol_asked = Signal()
 """Whether a `study` may have another `protocol`: a receiver whose records it would orphan raises
 `RejectedInput`; one may answer with findings about what people have to do then."""
+
+protocol_changed = Signal()
+"""A `study` has another protocol since just now; sent inside the transaction that says so."""

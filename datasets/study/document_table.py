@@ -1,7 +1,7 @@
 """A table of a TOML document, read value by value: what is absent or unfit becomes a fault with its line and remedy."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypeVar, overload
 
@@ -9,6 +9,9 @@ from datasets.finding import Finding, Level
 
 KeyPath = tuple[str | int, ...]
 """Where a value stands: names of tables, the number of a table among those of its name, and the key."""
+
+NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+"""A name in kebab-case."""
 
 _MOST_TEXT = 200
 _MOST_TABLES = 255  # as many labels as a mask has values
@@ -125,6 +128,25 @@ class DocumentTable:
             return 0
         return int(value)
 
+    def number(self, key: str, *, least: float, most: float, default: float) -> float:
+        """A number; the default after a fault."""
+        value = self._value(key, default)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not least <= value <= most:
+            message = f"{key} is not a number from {least:g} to {most:g}."
+            self.fault(key, f"protocol-{key.replace('_', '-')}", message, "Write such a number, without quotes.")
+            return default
+        return float(value)
+
+    def choices(self, key: str, among: type[Enum]) -> tuple[Enum, ...]:
+        """A list of an enumeration's words; () where the key is absent."""
+        values = self._list(key)
+        if not all(value in [one.value for one in among] for value in values):
+            message = f"{key} is not a list of {', '.join(one.value for one in among)}."
+            self.fault(key, f"protocol-{key.replace('_', '-')}", message, "Write some of these words.")
+            return ()
+        return tuple(among(value) for value in values)
+
     def wholes(self, key: str, *, least: int, most: int) -> tuple[int, ...]:
         """A list of whole numbers; () where the key is absent."""
         values = self._list(key)
@@ -229,6 +251,18 @@ class DocumentTable:
             self.fault(key, f"protocol-{key.replace('_', '-')}", f"{key} is no list.", "Write it in square brackets.")
             return []
         return value
+
+
+def check_unique(values: Iterable[Any], path: KeyPath, key: str, faults: Faults) -> None:
+    """Notes values of a key that two tables of a list share; absent ones are nobody's twins."""
+    seen: dict[Any, int] = {}
+    for number, value in enumerate(values):
+        if value in ("", 0):
+            continue  # absent, or said already
+        if value in seen:
+            message = f"Two of the {path[0]} have the {key} {value}."
+            faults.add((*path, number, key), f"protocol-{key}-twice", message, f"Give each a {key} of its own.")
+        seen.setdefault(value, number)
 
 
 def _where(path: KeyPath) -> str:

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from datasets.files import canonical_json, sha256_of_bytes
+from datasets.study.stage import DEFAULT_STAGES, Stage
 
 UNKNOWN_TISSUE = "unknown"
 """The tissue type of a case of which nobody has said it; every protocol has it."""
@@ -118,33 +119,6 @@ class Label:
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A step on a case's way to an approved mask.
-
-    Args:
-        name: Small letters, digits and hyphens.
-        title: For people.
-        done_by: The role of the people who do it: ``annotator``, ``radiologist`` or ``data_manager``.
-        unit: What one piece of its work is: ``slice`` or ``case``.
-        readers: How many people do it, each on their own.
-        is_blind: Whether they do not see each other's work, nor a model's.
-        is_by_another: Whether who drew must not do it.
-        after: Names of the stages that must be done before; () for the first.
-        returns_to: Name of the stage to which it sends a case back; empty where it cannot.
-    """
-
-    name: str
-    title: str
-    done_by: str
-    unit: str = "case"
-    readers: int = 1
-    is_blind: bool = False
-    is_by_another: bool = False
-    after: tuple[str, ...] = ()
-    returns_to: str = ""
-
-
-@dataclass(frozen=True)
 class Protocol:
     """The design of a study.
 
@@ -231,9 +205,23 @@ class Protocol:
         """
         return {label.name: label for label in self.labels}[name]
 
+    @property
+    def steps(self) -> tuple[Stage, ...]:
+        """The stages that a case goes through: those of the document, or drawing and review where it names none."""
+        return self.stages or DEFAULT_STAGES
+
+    def stage(self, name: str) -> Stage:
+        """The stage of a name.
+
+        Raises:
+            KeyError: The protocol has none.
+        """
+        return {stage.name: stage for stage in self.steps}[name]
+
     def as_document(self) -> dict[str, Any]:
         """All of it as plain values for JSON."""
-        return {**asdict(self), "drawn_by_tissue_type": dict(self.drawn_by_tissue_type)}
+        stages = [stage.as_document() for stage in self.stages]
+        return {**asdict(self), "drawn_by_tissue_type": dict(self.drawn_by_tissue_type), "stages": stages}
 
     @cached_property
     def digest(self) -> str:

@@ -5,12 +5,10 @@ A document that has a fault gives no protocol at all: a study must not begin wit
 
 import re
 import tomllib
-from collections.abc import Iterable
-from typing import Any
 
 from datasets.errors import RejectedInput
 from datasets.finding import Finding
-from datasets.study.document_table import DocumentTable, Faults, KeyPath
+from datasets.study.document_table import NAME, DocumentTable, Faults, KeyPath, check_unique
 from datasets.study.protocol import (
     UNKNOWN_TISSUE,
     ImageRole,
@@ -18,15 +16,14 @@ from datasets.study.protocol import (
     Modality,
     PlacedBy,
     Protocol,
-    Stage,
     Wanted,
     WantedPlane,
     Weighting,
 )
+from datasets.study.stage_document import check_stages, read_stage
 
 MOST_BYTES = 1 << 20
 
-_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _ROLE = re.compile(r"[a-z][a-z0-9_]{0,15}")
 _WORD = re.compile(r"[a-z][a-z0-9_ -]{0,29}")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -37,9 +34,6 @@ _COLUMNS = ("patient_id", "tissue_type", "anatomical_site", "reason")
 _DEVICES = ("con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)))
 _RESERVED = frozenset({*_FILES, *_COLUMNS, *_DEVICES})
 """Names of other files of a case, of other columns and fields, and those that Windows keeps for devices."""
-
-_PEOPLE = ("annotator", "radiologist", "data_manager")
-_UNITS = ("slice", "case")
 
 
 def read_protocol(text: str) -> Protocol:
@@ -74,7 +68,7 @@ def check_document(text: str) -> tuple[Protocol | None, tuple[Finding, ...]]:
 
 def _protocol(table: DocumentTable) -> Protocol:
     protocol = Protocol(
-        name=table.word("name", _NAME, "small letters, digits and hyphens, such as thigh-t1"),
+        name=table.word("name", NAME, "small letters, digits and hyphens, such as thigh-t1"),
         version=table.whole("version", least=1, most=9999),
         title=table.text("title"),
         images=tuple(map(_image, table.tables("images"))),
@@ -83,10 +77,10 @@ def _protocol(table: DocumentTable) -> Protocol:
         tissue_types=table.words("tissue_types", _WORD, "words in small letters"),
         drawn_by_tissue_type=table.mapping("drawn_by_tissue_type", _ROLE, "the name of an image"),
         sites=table.words("sites", _WORD, "words in small letters"),
-        stages=tuple(map(_stage, table.tables("stages", is_required=False))),
+        stages=tuple(map(read_stage, table.tables("stages", is_required=False))),
     )
     table.refuse_others()
-    for check in (_check_images, _check_drawn, _check_labels, _check_tissue_types, _check_stages):
+    for check in (_check_images, _check_drawn, _check_labels, _check_tissue_types, check_stages):
         check(protocol, table.faults)
     return protocol
 
@@ -130,25 +124,8 @@ def _label(table: DocumentTable) -> Label:
     return label
 
 
-def _stage(table: DocumentTable) -> Stage:
-    name = table.word("name", _NAME, "small letters, digits and hyphens")
-    stage = Stage(
-        name=name,
-        title=table.text("title", name),
-        done_by=table.one_of("done_by", _PEOPLE),
-        unit=table.one_of("unit", _UNITS, default="case"),
-        readers=table.whole("readers", least=1, most=20, default=1),
-        is_blind=table.flag("blind", default=False),
-        is_by_another=table.flag("by_another", default=False),
-        after=table.words("after", _NAME, "names of stages"),
-        returns_to=table.word("returns_to", _NAME, "the name of a stage", default=""),
-    )
-    table.refuse_others()
-    return stage
-
-
 def _check_images(protocol: Protocol, faults: Faults) -> None:
-    _check_unique(protocol.roles, ("images",), "name", faults)
+    check_unique(protocol.roles, ("images",), "name", faults)
     for number, image in enumerate(protocol.images):
         if image.name in _RESERVED or image.name.startswith("mask_"):  # the column of an image's mask
             message = f"No image may be called {image.name}: another file or column of a case has that name."
@@ -185,10 +162,10 @@ def _require_drawn(protocol: Protocol, role: str, path: KeyPath, faults: Faults)
 
 
 def _check_labels(protocol: Protocol, faults: Faults) -> None:
-    _check_unique([label.value for label in protocol.labels], ("labels",), "value", faults)
-    _check_unique([label.name.casefold() for label in protocol.labels], ("labels",), "name", faults)
-    _check_unique([label.colour.lower() for label in protocol.labels], ("labels",), "colour", faults)
-    _check_unique([label.key for label in protocol.labels], ("labels",), "key", faults)
+    check_unique([label.value for label in protocol.labels], ("labels",), "value", faults)
+    check_unique([label.name.casefold() for label in protocol.labels], ("labels",), "name", faults)
+    check_unique([label.colour.lower() for label in protocol.labels], ("labels",), "colour", faults)
+    check_unique([label.key for label in protocol.labels], ("labels",), "key", faults)
     for what, of in (("imported_names", _names), ("imported_values", _values)):
         seen: dict[object, str] = {}
         for number, label in enumerate(protocol.labels):
@@ -205,60 +182,6 @@ def _check_tissue_types(protocol: Protocol, faults: Faults) -> None:
         faults.add(("tissue_types",), "protocol-tissue-type", message, "Take it out.")
     if len(set(protocol.tissue_types)) < len(protocol.tissue_types):
         faults.add(("tissue_types",), "protocol-twice", "A tissue type stands twice.", "Leave it once.")
-
-
-def _check_stages(protocol: Protocol, faults: Faults) -> None:
-    names = [stage.name for stage in protocol.stages]
-    _check_unique(names, ("stages",), "name", faults)
-    for number, stage in enumerate(protocol.stages):
-        for key, others in (("after", stage.after), ("returns_to", (stage.returns_to,) if stage.returns_to else ())):
-            for other in others:
-                if other not in names:
-                    message = f"There is no stage {other}."
-                    faults.add(("stages", number, key), "protocol-stage-unknown", message, "Name a stage of this list.")
-    circle = _circle({stage.name: stage.after for stage in protocol.stages})
-    if circle:
-        number = names.index(circle[0])
-        message = f"The stages {', '.join(circle)} wait for each other: none of them can begin."
-        remedy = "Let the first of them wait for none; a way back is returns_to."
-        faults.add(("stages", number, "after"), "protocol-stage-cycle", message, remedy)
-    for number, stage in enumerate(protocol.stages):
-        before = _all_before(stage.name, {one.name: one.after for one in protocol.stages})
-        if stage.returns_to in names and stage.returns_to not in before and not circle:
-            message = f"{stage.name} sends cases back to {stage.returns_to}, which does not come before it."
-            path = ("stages", number, "returns_to")
-            faults.add(path, "protocol-stage-return", message, "Name a stage that comes before.")
-
-
-def _circle(after: dict[str, tuple[str, ...]]) -> list[str]:
-    """Stages that can never begin, in the order of the document; none where all can."""
-    left = dict(after)
-    while ready := [name for name, before in left.items() if not any(one in left for one in before)]:
-        for name in ready:
-            del left[name]
-    return list(left)
-
-
-def _all_before(name: str, after: dict[str, tuple[str, ...]]) -> set[str]:
-    found: set[str] = set()
-    waiting = list(after.get(name, ()))
-    while waiting:
-        one = waiting.pop()
-        if one not in found:
-            found.add(one)
-            waiting += after.get(one, ())
-    return found
-
-
-def _check_unique(values: Iterable[Any], path: KeyPath, key: str, faults: Faults) -> None:
-    seen: dict[Any, int] = {}
-    for number, value in enumerate(values):
-        if value in ("", 0):
-            continue  # absent, or said already
-        if value in seen:
-            message = f"Two of the {path[0]} have the {key} {value}."
-            faults.add((*path, number, key), f"protocol-{key}-twice", message, f"Give each a {key} of its own.")
-        seen.setdefault(value, number)
 
 
 def _names(label: Label) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from annotation_backend.labeling.models.annotation import (
     NamedDrawer,
     ReceivedBy,
 )
+from annotation_backend.labeling.models.correction import Correction, CorrectionKind
 from annotation_backend.labeling.models.decoding import DECODING
 from annotation_backend.labeling.models.entry import StudioEntry
 from annotation_backend.labeling.models.mask import CaseMask, label_rows
@@ -44,6 +45,8 @@ __all__ = [
     "CaseMask",
     "Confirmation",
     "ConfirmationOutcome",
+    "Correction",
+    "CorrectionKind",
     "DeletionAsked",
     "FindingKind",
     "FormerTask",

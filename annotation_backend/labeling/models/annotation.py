@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from annotation_backend.accounts.models import User
 from annotation_backend.labeling.models.decoding import DECODING
 from annotation_backend.labeling.models.project import LabelingProject, LabelingTask
+from annotation_backend.stages.models import Reading
 
 ANNOTATION = ("task", "project", "label_studio_task", "label_studio_id")
 """Fields that identify an annotation: its number alone may stand in two tasks, after a move or an import."""
@@ -81,7 +82,7 @@ class AnnotationQuerySet(QuerySet["Annotation"]):
     def counting(self) -> "AnnotationQuerySet":
         """The newest confirmed save of every annotation, by people known here, neither skipped nor deleted.
 
-        Two annotations of one slice may both be among them; see `newest_of_each_task`.
+        Two annotations of one slice may both be among them, and readers' own; see `newest_of_each_task`.
         """
         same = {name: OuterRef(name) for name in ANNOTATION}
         later = Q(saved_at__gt=OuterRef("saved_at")) | Q(saved_at=OuterRef("saved_at"), pk__gt=OuterRef("pk"))
@@ -89,9 +90,14 @@ class AnnotationQuerySet(QuerySet["Annotation"]):
         rows = self.proved().filter(~Exists(others.confirmed().filter(later)), ~Exists(deletion))
         return rows.filter(was_cancelled=False)
 
-    def newest_of_each_task(self) -> dict[int, "Annotation"]:
-        """By task: the save that counts among these; one query, without the bodies as Label Studio sent them."""
-        return {save.task_id: save for save in self.counting().order_by("saved_at", "pk").defer("raw")}
+    def newest_of_each_task(self, reading: Reading | None = None) -> dict[int, "Annotation"]:
+        """By task: the save that counts among these; one query, without the bodies as Label Studio sent them.
+
+        Args:
+            reading: The reader whose own saves are asked for; None for those that count for the case.
+        """
+        rows = self.counting().filter(reading=reading).order_by("saved_at", "pk").defer("raw")
+        return {save.task_id: save for save in rows}
 
     def current(self, task: LabelingTask) -> "Annotation | None":
         """The save that counts for `task`: the newest that is neither skipped nor deleted."""
@@ -145,6 +151,13 @@ class Annotation(models.Model):
     label_studio_task = models.PositiveIntegerField(help_text="Label Studio's number of the task it was saved in")
     number = models.PositiveIntegerField(help_text="Counts the versions of a task in the order they came here")
     author = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="annotations")
+    reading = models.ForeignKey(
+        Reading,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="annotations",
+        help_text="The reader whose own work it is; None: it counts for the case",
+    )
     completed_by = models.PositiveIntegerField(default=0, help_text="Label Studio's number of a person; 0: not said")
     updated_by = models.PositiveIntegerField(default=0, help_text="Label Studio's number of a person; 0: not said")
     raw = models.JSONField(help_text="The save as Label Studio sent it")

@@ -10,8 +10,10 @@ from django.db.models import Exists, OuterRef, Q
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models.annotation import Annotation, AnnotationQuerySet, NamedDrawer
+from annotation_backend.labeling.models.correction import Correction
 from annotation_backend.labeling.models.decoding import DECODING
 from annotation_backend.labeling.models.version import Restoration
+from annotation_backend.stages.models import Reading
 from datasets.finding import Level
 
 
@@ -25,6 +27,14 @@ class CaseMask(models.Model):
 
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="masks")
     annotations = models.ManyToManyField(Annotation, related_name="masks")
+    corrections = models.ManyToManyField(Correction, related_name="masks")
+    reading = models.ForeignKey(
+        Reading,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="masks",
+        help_text="The reader whose own mask it is; None: it may count for the case",
+    )
     inputs_sha256 = models.CharField(max_length=64, help_text="Digest of the annotations' digests and the grid")
     file = models.CharField(max_length=200, help_text="Relative to the case's folder")
     sha256 = models.CharField(max_length=64)
@@ -98,9 +108,19 @@ class CaseMask(models.Model):
         """Whether a version in this mask counts because this person named its annotator, in whatever role."""
         return NamedDrawer.objects.filter(annotation__in=self._versions(), named_by=person).exists()
 
-    def is_own_work_of(self, person: User) -> bool:
-        """Whether a person may not approve it: an annotator of it, or one who named an annotator of it."""
-        return self.is_drawn_by(person) or self.has_annotator_named_by(person)
+    def corrected_share_of(self, person: User) -> float:
+        """Share of its voxels that a person's own corrections changed, 0 to 1 and more where several did."""
+        return sum(self.corrections.filter(author=person).values_list("changed_share", flat=True))
+
+    def is_own_work_of(self, person: User, *, largest_correction: float = 0.0) -> bool:
+        """Whether a person may not approve it: an annotator of it, or one who named an annotator of it.
+
+        Args:
+            person: The person.
+            largest_correction: Share of its voxels that they may have corrected all the same.
+        """
+        corrects_more = self.corrected_share_of(person) > largest_correction
+        return corrects_more or self.is_drawn_by(person) or self.has_annotator_named_by(person)
 
     def is_in_doubt(self) -> bool:
         """Whether the annotator of a version in this mask is not known here (any more)."""

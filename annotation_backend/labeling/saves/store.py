@@ -33,6 +33,7 @@ from annotation_backend.labeling.signals import (
     saves_settled,
     training_asked,
 )
+from annotation_backend.stages.permits import reading_of
 from datasets.errors import RejectedInput
 
 logger = logging.getLogger(__name__)
@@ -101,6 +102,7 @@ def _create(save: Save, task: LabelingTask, project: LabelingProject, received_b
         label_studio_task=save.task,
         number=_next_number(task),
         author=_author(save),
+        reading_id=reading_of(task.case, task.slice_index, save.people),
         completed_by=save.completed_by,
         updated_by=save.updated_by,
         raw=save.raw,
@@ -258,7 +260,7 @@ _ANY_TASK = -1
 
 @lru_cache
 def _counting_query(_vendor: str) -> tuple[str, tuple[Any, ...]]:
-    counting = Annotation.objects.filter(task_id=_ANY_TASK).counting().order_by("-saved_at", "-pk")
+    counting = Annotation.objects.filter(task_id=_ANY_TASK, reading=None).counting().order_by("-saved_at", "-pk")
     sql, parameters = counting.values_list("pk", flat=True)[:1].query.sql_with_params()
     return sql, tuple(parameters)
 

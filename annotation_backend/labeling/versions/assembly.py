@@ -7,9 +7,20 @@ import numpy as np
 from django.db import transaction
 
 from annotation_backend.cases.models import Case
-from annotation_backend.labeling.models import DECODING, Annotation, CaseMask, LabelingTask, VersionMasks, label_rows
+from annotation_backend.labeling.models import (
+    DECODING,
+    Annotation,
+    CaseMask,
+    Correction,
+    LabelingTask,
+    VersionMasks,
+    label_rows,
+)
+from annotation_backend.labeling.versions.corrections import put_in
 from annotation_backend.labeling.versions.decoded_masks import mask_together, stored_masks
-from annotation_backend.labeling.versions.standing import inputs_digest
+from annotation_backend.labeling.versions.standing import counting_corrections, counting_saves, inputs_digest
+from annotation_backend.stages.flow import fresh_since
+from annotation_backend.stages.models import Reading
 from curation.slices.assembly import AssembledLabels
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file
@@ -18,7 +29,7 @@ from datasets.formats.nifti import read_mask, write_mask
 from datasets.image.mask import Mask
 
 
-def assemble(case: Case) -> CaseMask | None:
+def assemble(case: Case, reading: Reading | None = None) -> CaseMask | None:
     """Assembles the annotations that count into a mask file and its record; the same saves give the same record.
 
     Slices that nobody submitted are empty in the mask and listed as such. A mask that an earlier version made, or that
@@ -27,34 +38,73 @@ def assemble(case: Case) -> CaseMask | None:
 
     Args:
         case: A case with published tasks.
+        reading: The reader whose own saves are meant; None for the mask of the case.
 
     Returns:
         The mask, or None while no slice was submitted.
     """
-    current = current_saves(case)
-    saves = {index: save for index, save in current.items() if save is not None}
-    if not saves:
+    inputs = _inputs_of(case) if reading is None else _inputs_of_reading(case, reading)
+    if not inputs.slices:
         return None
-    inputs = inputs_digest(case, list(saves.values()))
-    known = CaseMask.objects.filter(case=case, inputs_sha256=inputs).first()
-    here = known if known is not None and known.is_on(saves) else None
+    known = CaseMask.objects.filter(case=case, inputs_sha256=inputs.sha256).first()
+    here = known if known is not None and known.is_on(inputs.slices) else None
     if here is not None and here.is_of_today(case.protocol.label_names):
         return here
-    read = _read(case, saves)
+    read = _read(case, inputs)
     is_as_read = here is not None and _is_as_read(here, read)
     if here is not None and is_as_read is not False:
         if is_as_read:
             here.decoding, here.labels = DECODING, label_rows(case.protocol.label_names)
             here.save(update_fields=["decoding", "labels"])
         return here
-    return _write(case, saves, inputs, read=read, unannotated=sorted(set(current) - set(saves)), former=known)
+    return _write(case, inputs, read=read, former=known)
 
 
 def current_saves(case: Case) -> dict[int, Annotation | None]:
-    """The save that counts for each published slice, in two queries; None where nobody submitted it."""
-    counting = Annotation.objects.filter(task__case=case).newest_of_each_task()
-    tasks = LabelingTask.objects.filter(case=case).values_list("pk", "slice_index")
-    return {index: counting.get(key) for key, index in tasks}
+    """The save that counts for each published slice, in a few queries; None where nobody submitted it."""
+    counting = counting_saves([case], fresh_since([case]))[case.pk]
+    return {index: counting.get(index) for index in _published(case)}
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """What a mask is made of: one save or correction a slice.
+
+    Args:
+        saves: By slice index.
+        corrections: By slice index; on their slices they count instead of the save.
+        reading: Whose own work it is; None for the case's.
+        sha256: Digest of it all.
+    """
+
+    saves: Mapping[int, Annotation]
+    corrections: Mapping[int, Correction]
+    reading: Reading | None
+    sha256: str
+
+    @property
+    def slices(self) -> list[int]:
+        """The slices that somebody drew or corrected."""
+        return sorted({*self.saves, *self.corrections})
+
+
+def _inputs_of(case: Case) -> _Inputs:
+    since = fresh_since([case])
+    saves = counting_saves([case], since)
+    corrections = counting_corrections([case], saves, since)[case.pk]
+    digest = inputs_digest(case, saves[case.pk].values(), corrections)
+    return _Inputs(saves[case.pk], corrections, None, digest)
+
+
+def _inputs_of_reading(case: Case, reading: Reading) -> _Inputs:
+    own = Annotation.objects.filter(task__case=case).newest_of_each_task(reading)
+    places = dict(LabelingTask.objects.filter(pk__in=own).values_list("pk", "slice_index"))
+    saves = {places[task]: save for task, save in own.items()}
+    return _Inputs(saves, {}, reading, inputs_digest(case, saves.values(), reading=reading))
+
+
+def _published(case: Case) -> list[int]:
+    return list(LabelingTask.objects.filter(case=case).values_list("slice_index", flat=True))
 
 
 @dataclass(frozen=True)
@@ -65,9 +115,11 @@ class _Read:
     findings: tuple[Finding, ...]
 
 
-def _read(case: Case, saves: Mapping[int, Annotation]) -> _Read:
+def _read(case: Case, inputs: _Inputs) -> _Read:
+    saves = {index: save for index, save in inputs.saves.items() if index not in inputs.corrections}
     stored = {index: stored_masks(save) for index, save in saves.items()}
     assembled = mask_together(case, stored, case.protocol.label_names)
+    put_in(assembled.mask, case, inputs.corrections)
     findings = [_unreadable(case, index, masks.unreadable) for index, masks in stored.items() if masks.unreadable]
     return _Read(assembled.mask, (*findings, *_unknown(case, stored), *_covered(case, assembled)))
 
@@ -86,17 +138,9 @@ def _is_as_read(known: CaseMask, read: _Read) -> bool | None:
         return None
 
 
-def _write(
-    case: Case,
-    saves: Mapping[int, Annotation],
-    inputs: str,
-    *,
-    read: _Read,
-    unannotated: list[int],
-    former: CaseMask | None,
-) -> CaseMask:
+def _write(case: Case, inputs: _Inputs, *, read: _Read, former: CaseMask | None) -> CaseMask:
     """Makes the record; the former mask, decoded otherwise from these saves, keeps its file and counts no more."""
-    file = f"masks/{inputs[:16]}{f'-{former.pk}' if former else ''}.nii.gz"
+    file = f"masks/{inputs.sha256[:16]}{f'-{former.pk}' if former else ''}.nii.gz"
     write_mask(case.folder / file, read.mask)
     with transaction.atomic():
         Case.objects.select_for_update().get(pk=case.pk)  # the mask that counts changes, and a verdict asks for it
@@ -104,18 +148,20 @@ def _write(
             CaseMask.objects.filter(pk=former.pk).update(inputs_sha256=_former_digest(former))
         record, is_new = CaseMask.objects.get_or_create(
             case=case,
-            inputs_sha256=inputs,
+            inputs_sha256=inputs.sha256,
             defaults={
+                "reading": inputs.reading,
                 "file": file,
                 "sha256": sha256_of_file(case.folder / file),
-                "annotated_slices": sorted(saves),
-                "unannotated_slices": unannotated,
+                "annotated_slices": inputs.slices,
+                "unannotated_slices": sorted(set(_published(case)) - set(inputs.slices)),
                 "findings": [finding.as_dict() for finding in read.findings],
                 "labels": label_rows(read.mask.labels),
             },
         )
         if is_new:
-            record.annotations.set(saves.values())
+            record.annotations.set(save for index, save in inputs.saves.items() if index not in inputs.corrections)
+            record.corrections.set(set(inputs.corrections.values()))
     return record
 
 

@@ -2,6 +2,7 @@
 
 from annotation_backend.cases.stored.digests import FROM_BACKUP, StoredFile
 from annotation_backend.labeling.models import CaseMask
+from annotation_backend.labeling.versions.corrections import corrections_in, put_in
 from annotation_backend.labeling.versions.decoded_masks import mask_together, stored_masks
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes, write_bytes
@@ -27,6 +28,7 @@ def make_again(mask: CaseMask) -> bool:
         saves = mask.annotations.select_related("task__case")
         stored = {save.task.slice_index: stored_masks(save) for save in saves}
         volume = mask_together(mask.case, stored, mask.label_names).mask
+        put_in(volume, mask.case, corrections_in(mask, stored))
     except RejectedInput:
         return False
     content = encode(volume.data, volume.grid.affine)

@@ -1,0 +1,80 @@
+"""The stage that a verdict is given in, and what the verdicts of a stage make of the case."""
+
+from annotation_backend.accounts.models import Role, User
+from annotation_backend.cases.models import Case
+from annotation_backend.job_queue import queue_once
+from annotation_backend.labeling.jobs import mirror_case_states
+from annotation_backend.labeling.models import LabelingTask, TaskState
+from annotation_backend.labeling.versions.standing import Standing
+from annotation_backend.review.models import Review, Verdict, latest_review
+from annotation_backend.stages.assigning import hand_in
+from annotation_backend.stages.flow import finish, follow, open_rows, reopen, send_back, send_down
+from annotation_backend.stages.models import Assignment, AssignmentState, CaseStage
+from annotation_backend.studies.people import has_role_in
+from datasets.errors import RejectedInput
+from datasets.study.stage import AssignedBy, Stage, StageWork
+
+
+def open_review(case: Case) -> CaseStage | None:
+    """The open review stage of a case; None where it waits for none."""
+    return next((row for row in open_rows(case) if row.rules and row.rules.does is StageWork.REVIEW), None)
+
+
+def stage_for(case: Case, reviewer: User, standing: Standing) -> tuple[CaseStage, Stage]:
+    """The review stage in which a person gives a verdict now, and its rules.
+
+    Raises:
+        RejectedInput: They have not its role (``not-a-radiologist``), the case waits for no review
+            (``stage-not-open``), or the work is somebody else's (``not-assigned``).
+    """
+    row = open_review(case)
+    if row is None:
+        follow(case, standing.drawn)
+        row = open_review(case)
+    if row is None and (last := latest_review(case)) is not None and last.ending is not None:
+        reopen(case, why="the last verdict has ended")
+        row = open_review(case)
+    stage = row.rules if row is not None else None
+    if not has_role_in(case.study, reviewer, Role(stage.done_by) if stage else Role.RADIOLOGIST):
+        raise RejectedInput(
+            "not-a-radiologist", "Only a radiologist gives a verdict.", remedy="Sign in as a radiologist."
+        )
+    if row is None or stage is None:
+        raise RejectedInput(
+            "stage-not-open", "The case does not wait for a review now.", remedy="Its page says which stage it is in."
+        )
+    if stage.assignment is not AssignedBy.OPEN and not _their_work(row, reviewer):
+        raise RejectedInput(
+            "not-assigned", f"{stage.title} of this case is not yours.", remedy="Take the next case of your own list."
+        )
+    return row, stage
+
+
+def follow_verdicts(review: Review, stage: Stage) -> None:
+    """Moves the case on once a stage has the verdicts that it asks for; until then only the reader's part is done."""
+    row, case = review.row, review.mask.case
+    assert row is not None  # noqa: S101  # `decide` gives each verdict a stage
+    for assignment in _their_work(row, review.reviewer):
+        hand_in(assignment)
+    given = [one for one in Review.objects.filter(row=row).select_related("end", "mask") if one.holds_on(review.mask)]
+    if len(given) < stage.readers:
+        return
+    verdicts = {Verdict(one.verdict) for one in given}
+    state = TaskState.APPROVED if verdicts == {Verdict.APPROVE} else TaskState.RETURNED
+    why = "; ".join(one.comment for one in given if one.comment)
+    if state is TaskState.APPROVED:
+        finish(row, person=review.reviewer, why="approved")
+    elif Verdict.RETURN in verdicts:
+        send_back(row, person=review.reviewer, why=why)
+    else:
+        send_down(row, person=review.reviewer, why=review.quality_words)
+        state = TaskState.PENDING
+    said = why[:4000] if state is TaskState.RETURNED else ""
+    tasks = LabelingTask.objects.filter(case=case)
+    tasks = tasks if state is TaskState.PENDING else tasks.exclude(state=TaskState.PENDING)
+    tasks.update(state=state, review_comment=said)
+    queue_once(mirror_case_states, case_code=case.code)
+
+
+def _their_work(row: CaseStage, person: User) -> list[Assignment]:
+    return list(Assignment.objects.filter(row=row, person=person, state=AssignmentState.OPEN))

@@ -1,0 +1,251 @@
+"""Gives pieces of a stage's work to people, with leases; the database lets no two people have one slice."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+from django.utils.timezone import now
+
+from annotation_backend.accounts.models import Role, User
+from annotation_backend.stages.flow import finish, lock
+from annotation_backend.stages.models import (
+    WHOLE_CASE,
+    AssignedSlice,
+    Assignment,
+    AssignmentState,
+    CaseStage,
+    Reading,
+)
+from annotation_backend.stages.signals import assigned, assignment_ended
+from annotation_backend.studies.people import has_role_in
+from datasets.errors import RejectedInput
+from datasets.study.stage import AssignedBy, OpensNext, Stage, StageWork, WantedSlices
+
+
+def assign(
+    row: CaseStage,
+    person: User,
+    slices: Sequence[int] = (WHOLE_CASE,),
+    *,
+    how: AssignedBy,
+    why: str = "",
+    by: User | None = None,
+) -> Assignment:
+    """Gives a piece of an open stage's work to a person.
+
+    Args:
+        row: The stage.
+        person: With the role that the stage asks for.
+        slices: Indices; `WHOLE_CASE` for work on the case as a whole.
+        how: A claim has a lease; other assignments have none.
+        why: Shown to the person.
+        by: Who gave it out; None for the person, or for the machine.
+
+    Raises:
+        RejectedInput: The stage is closed (``stage-closed``), the person may not do it (``stage-not-theirs``,
+            ``stage-drew-before``), or somebody else has one of the slices (``slice-taken``).
+    """
+    with transaction.atomic():
+        lock(row.case)
+        row = CaseStage.objects.select_related("case__study").get(pk=row.pk)
+        stage = require_may_do(row, person)
+        lapse(row=row)
+        seat = _free_seat(row, stage, person, slices)
+        until = (
+            now() + timedelta(minutes=stage.lease_minutes) if how is AssignedBy.CLAIM and stage.lease_minutes else None
+        )
+        assignment = Assignment.objects.create(
+            row=row, person=person, seat=seat, how=how.value, why=why[:200], by=by, lease_until=until
+        )
+        _hold(assignment, slices)
+        if stage.keeps_readings:
+            Reading.objects.get_or_create(row=row, person=person, defaults={"seat": seat})
+        assigned.send(sender=Assignment, assignment=assignment)
+    return assignment
+
+
+def give_again(row: CaseStage, *, why: str) -> list[Assignment]:
+    """Gives the pieces of a stage's newest work to those who did it, where they may still do it.
+
+    Args:
+        row: The stage, open (again).
+        why: What a reviewer asks for.
+    """
+    given = []
+    done = Assignment.objects.filter(row__case=row.case, row__stage=row.stage, state=AssignmentState.DONE)
+    newest = done.order_by("row__round").values_list("row__round", flat=True).last()
+    for former in done.filter(row__round=newest).select_related("person"):
+        held = AssignedSlice.objects.filter(assignment=former, is_held=True)
+        slices = list(held.values_list("slice_index", flat=True))
+        if not slices:
+            continue
+        held.update(is_held=False)
+        try:
+            with transaction.atomic():
+                given.append(assign(row, former.person, slices, how=AssignedBy.HAND, why=f"Sent back: {why}"))
+        except RejectedInput:
+            continue  # whoever has left or lost the role; the slices are free for others
+    return given
+
+
+def require_may_do(row: CaseStage, person: User) -> Stage:
+    """The rules of an open stage that a person may do.
+
+    Raises:
+        RejectedInput: As `assign` says.
+    """
+    stage = row.rules
+    if not row.is_open or stage is None:
+        raise RejectedInput("stage-closed", f"{row} is not open (any more).", remedy="Take the next piece of work.")
+    if stage.is_automatic or not has_role_in(row.case.study, person, Role(stage.done_by)):
+        raise RejectedInput(
+            "stage-not-theirs",
+            f"{stage.title} is for the role {stage.done_by.replace('_', ' ')}.",
+            remedy="Ask a data manager for the role, or take other work.",
+        )
+    if stage.is_by_another and has_drawn(row, person):
+        raise RejectedInput(
+            "stage-drew-before", "You drew in this case yourself.", remedy=f"{stage.title} is for somebody else."
+        )
+    return stage
+
+
+def has_drawn(row: CaseStage, person: User) -> bool:
+    """Whether a person had a drawing assignment of the case that was not given back untouched."""
+    drawing = [stage.name for stage in row.case.protocol.steps if stage.does is not StageWork.REVIEW]
+    theirs = Assignment.objects.filter(row__case=row.case, row__stage__in=drawing, person=person)
+    return theirs.filter(state__in=(AssignmentState.OPEN, AssignmentState.DONE)).exists()
+
+
+def renew(assignment: Assignment) -> datetime | None:
+    """Makes a lease begin again, because its person works; None where it does not run out or is over."""
+    stage = assignment.row.rules
+    if stage is None or assignment.lease_until is None or not assignment.is_open:
+        return None
+    until = now() + timedelta(minutes=stage.lease_minutes)
+    open_ones = Assignment.objects.filter(pk=assignment.pk, state=AssignmentState.OPEN, lease_until__gt=now())
+    return until if open_ones.update(lease_until=until) else None
+
+
+def lapse(*, row: CaseStage | None = None) -> int:
+    """Ends assignments whose lease ran out; what was drawn stays. Returns how many."""
+    over = Assignment.objects.filter(state=AssignmentState.OPEN, lease_until__lte=now())
+    over = over if row is None else over.filter(row=row)
+    count = 0
+    for key in list(over.values_list("pk", flat=True)):
+        with transaction.atomic():
+            assignment = Assignment.objects.select_related("row__case").get(pk=key)
+            lock(assignment.row.case)
+            assignment.refresh_from_db()
+            if assignment.is_open and assignment.lease_until is not None and assignment.lease_until <= now():
+                _end(assignment, AssignmentState.LAPSED)
+                count += 1
+    return count
+
+
+def give_back(assignment: Assignment, *, state: AssignmentState = AssignmentState.GIVEN_BACK) -> None:
+    """Ends an assignment undone, so that others can have it.
+
+    Raises:
+        RejectedInput: It has ended already (``assignment-ended``).
+    """
+    with transaction.atomic():
+        lock(assignment.row.case)
+        assignment.refresh_from_db()
+        _require_open(assignment)
+        _end(assignment, state)
+
+
+def hand_in(assignment: Assignment) -> list[CaseStage]:
+    """Says that a piece of work is complete; closes its stage where nothing of it is left, and returns what opened.
+
+    Raises:
+        RejectedInput: It has ended already (``assignment-ended``).
+    """
+    with transaction.atomic():
+        lock(assignment.row.case)
+        assignment.refresh_from_db()
+        _require_open(assignment)
+        _end(assignment, AssignmentState.DONE)
+        Reading.objects.filter(row=assignment.row, person=assignment.person).update(handed_in_at=now())
+        row = CaseStage.objects.select_related("case__study").get(pk=assignment.row_id)
+        stage = row.rules
+        if stage is None or not row.is_open or not _is_handed_in(row, stage):
+            return []
+        return finish(row, person=assignment.person, why="handed in")
+
+
+def _is_handed_in(row: CaseStage, stage: Stage) -> bool:
+    """Whether every reader of a stage handed in, and all that has to be."""
+    if Assignment.objects.filter(row=row, state=AssignmentState.OPEN).exists():
+        return False
+    if stage.keeps_readings:
+        return Reading.objects.filter(row=row, handed_in_at__isnull=False).count() >= stage.readers
+    if not stage.draws or stage.slices is not WantedSlices.ALL or stage.opens_next is not OpensNext.HAND_IN:
+        return stage.draws and stage.opens_next is OpensNext.HAND_IN
+    held = AssignedSlice.objects.filter(row=row, is_held=True)
+    indices = set(held.values_list("slice_index", flat=True))
+    return WHOLE_CASE in indices or set(row.case.slices.values_list("index", flat=True)) <= indices
+
+
+def _free_seat(row: CaseStage, stage: Stage, person: User, slices: Collection[int]) -> int:
+    """The seat that a person has in the stage, or the first in which nobody has one of the slices."""
+    held = AssignedSlice.objects.filter(row=row, is_held=True)
+    theirs = held.filter(person=person).aggregate(seat=Max("seat"))["seat"]
+    if theirs is None:
+        theirs = Reading.objects.filter(row=row, person=person).values_list("seat", flat=True).first()
+    if theirs is not None:
+        return int(theirs)
+    wanted = held if WHOLE_CASE in slices else held.filter(slice_index__in=[*slices, WHOLE_CASE])
+    taken = set(wanted.values_list("seat", flat=True))
+    if stage.keeps_readings:
+        taken |= set(held.values_list("seat", flat=True))
+        taken |= set(Reading.objects.filter(row=row).values_list("seat", flat=True))
+    free = [seat for seat in range(1, stage.readers + 1) if seat not in taken]
+    if not free:
+        raise _taken()
+    return free[0]
+
+
+def _hold(assignment: Assignment, slices: Sequence[int]) -> None:
+    rows = [
+        AssignedSlice(
+            assignment=assignment,
+            row_id=assignment.row_id,
+            person_id=assignment.person_id,
+            seat=assignment.seat,
+            slice_index=index,
+        )
+        for index in dict.fromkeys(slices)
+    ]
+    try:
+        with transaction.atomic():
+            AssignedSlice.objects.bulk_create(rows)
+    except IntegrityError as error:
+        raise _taken() from error
+
+
+def _end(assignment: Assignment, state: AssignmentState) -> None:
+    assignment.state, assignment.ended_at = state, now()
+    assignment.save(update_fields=["state", "ended_at"])
+    if state is not AssignmentState.DONE:
+        AssignedSlice.objects.filter(assignment=assignment).update(is_held=False)
+    assignment_ended.send(sender=Assignment, assignment=assignment)
+
+
+def _require_open(assignment: Assignment) -> None:
+    if not assignment.is_open:
+        raise RejectedInput(
+            "assignment-ended",
+            f"This piece of work has ended: {assignment.get_state_display().lower()}.",
+            remedy="Load the page; take the next piece.",
+        )
+
+
+def _taken() -> RejectedInput:
+    return RejectedInput(
+        "slice-taken",
+        "Somebody else has this piece of work.",
+        remedy="Take the next one, or wait until it is given back.",
+    )

@@ -1,0 +1,225 @@
+"""A case's way from stage to stage, as its protocol says: each step in one transaction, with a row that tells of it.
+
+A case that is locked waits: saves, verdicts, exclusions and stages all lock it first.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.timezone import now
+
+from annotation_backend.accounts.models import User
+from annotation_backend.cases.models import Case
+from annotation_backend.stages.models import Assignment, AssignmentState, CaseStage, StageState, Transition
+from annotation_backend.stages.signals import assignment_ended, sent_back, stage_closed, stage_opened
+from datasets.errors import RejectedInput
+from datasets.study.stage import OpensNext, Stage, WantedSlices
+
+
+def begin(case: Case) -> list[CaseStage]:
+    """Opens the stages with which a case begins, where it has not begun; the open stages, whichever they are.
+
+    Open rows of stages that the protocol does not have (any more) end here.
+    """
+    with transaction.atomic():
+        lock(case)
+        steps = {stage.name: stage for stage in case.protocol.steps}
+        for row in open_rows(case):
+            if row.stage not in steps:
+                _close(row, StageState.ENDED, why="the protocol changed")
+        known = CaseStage.objects.filter(case=case, stage__in=steps).exclude(state=StageState.ENDED)
+        if not known.exists():
+            for stage in steps.values():
+                if not stage.after:
+                    _open(case, stage)
+    return open_rows(case)
+
+
+def open_rows(case: Case) -> list[CaseStage]:
+    """The open stages of a case, in the order in which they were opened."""
+    return list(CaseStage.objects.filter(case=case, state=StageState.OPEN).select_related("case__study"))
+
+
+def finish(row: CaseStage, *, person: User | None = None, why: str = "") -> list[CaseStage]:
+    """Closes a stage that is done and opens those that waited for it; returns the opened ones.
+
+    A stage before it that was let go on meanwhile is done with it.
+
+    Raises:
+        RejectedInput: It is closed already (``stage-closed``).
+    """
+    with transaction.atomic():
+        row = _locked(row)
+        for before in open_rows(row.case):
+            if row.rules is not None and before.stage in row.rules.after:
+                _close(before, StageState.DONE, person=person, why=f"{row.stage} is done")
+        _close(row, StageState.DONE, person=person, why=why)
+        return _open_what_follows(row.case, row.stage)
+
+
+def send_back(row: CaseStage, *, person: User | None, why: str) -> list[CaseStage]:
+    """Closes a stage as sent back and opens the one that its protocol names, for the people who did it before.
+
+    Raises:
+        RejectedInput: It is closed already, or the protocol names no stage to return to (``stage-no-return``).
+    """
+    with transaction.atomic():
+        row = _locked(row)
+        target = _named(row, row.rules.returns_to if row.rules else "", "stage-no-return", "sends no case back")
+        _close(row, StageState.RETURNED, person=person, why=why)
+        again = _open(row.case, target, why=why)
+        sent_back.send(sender=CaseStage, row=again, why=why)
+        return [again]
+
+
+def send_down(row: CaseStage, *, person: User | None, why: str) -> list[CaseStage]:
+    """Closes a stage and opens the drawing stage below it on the ladder, where the case is drawn afresh.
+
+    Raises:
+        RejectedInput: It is closed already, or no ladder begins at it (``stage-no-ladder``).
+    """
+    with transaction.atomic():
+        row = _locked(row)
+        target = _named(row, row.rules.goes_down_to if row.rules else "", "stage-no-ladder", "sends no case down")
+        _close(row, StageState.WENT_DOWN, person=person, why=why)
+        return [_open(row.case, target, is_fresh=True, why=why)]
+
+
+def reopen(case: Case, *, why: str) -> list[CaseStage]:
+    """Opens the last stage of a case again, because what was approved has changed; nothing where one is open."""
+    with transaction.atomic():
+        lock(case)
+        last = CaseStage.objects.filter(case=case, state=StageState.DONE).order_by("closed_at", "pk").last()
+        if open_rows(case) or last is None or last.rules is None:
+            return open_rows(case)
+        again = [_open(case, last.rules, why=why)]
+        before = [stage for stage in case.protocol.steps if stage.name in last.rules.after]
+        again += [_open(case, stage, why=why) for stage in before if lets_go_on(stage)]
+    return again
+
+
+def follow(case: Case, drawn: Mapping[int, datetime]) -> list[CaseStage]:
+    """Takes account of what is drawn on a case: closes drawing stages that are done, opens those that waited.
+
+    Args:
+        case: The case.
+        drawn: When each slice that counts was drawn, by index.
+
+    Returns:
+        The stages that were opened.
+    """
+    opened: list[CaseStage] = []
+    with transaction.atomic():
+        lock(case)
+        begin(case)
+        for row in open_rows(case):
+            stage = row.rules
+            if stage is None or not stage.draws or stage.keeps_readings:
+                continue
+            if _is_complete(row, stage, drawn):
+                opened += finish(row, why="every slice is drawn")
+            elif lets_go_on(stage) and drawn:
+                opened += _open_what_follows(case, row.stage, newest=max(drawn.values()))
+    return opened
+
+
+def lets_go_on(stage: Stage) -> bool:
+    """Whether the stages after a drawing stage begin while it goes on."""
+    return stage.draws and stage.opens_next is OpensNext.ANY_SLICE and not stage.keeps_readings
+
+
+def is_ladder_rung(stage: Stage, steps: Iterable[Stage]) -> bool:
+    """Whether a stage begins only where another sends a case down to it."""
+    return any(one.goes_down_to == stage.name for one in steps)
+
+
+def is_finished(case: Case) -> bool:
+    """Whether a case has come to the end of its protocol's way: nothing is open, and something was done."""
+    rows = CaseStage.objects.filter(case=case)
+    return rows.filter(state=StageState.DONE).exists() and not rows.filter(state=StageState.OPEN).exists()
+
+
+def fresh_since(cases: Iterable[Case]) -> dict[int, datetime]:
+    """By case: since when what is drawn counts, where the case went down a ladder; one query for all."""
+    rows = CaseStage.objects.filter(case__in=[case.pk for case in cases], is_fresh=True).order_by("opened_at")
+    return dict(rows.values_list("case", "opened_at"))
+
+
+def lock(case: Case) -> None:
+    """Keeps the case for this transaction."""
+    Case.objects.select_for_update().get(pk=case.pk)
+
+
+def _locked(row: CaseStage) -> CaseStage:
+    lock(row.case)
+    fresh = CaseStage.objects.select_related("case__study").get(pk=row.pk)
+    if not fresh.is_open:
+        raise RejectedInput(
+            "stage-closed", f"This stage of {row.case} is {fresh.get_state_display().lower()}.", remedy="Load the page."
+        )
+    return fresh
+
+
+def _named(row: CaseStage, name: str, code: str, words: str) -> Stage:
+    found = {stage.name: stage for stage in row.case.protocol.steps}.get(name)
+    if found is None:
+        raise RejectedInput(code, f"{row.stage} {words}.", remedy="Have the protocol say whither.")
+    return found
+
+
+def _is_complete(row: CaseStage, stage: Stage, drawn: Mapping[int, datetime]) -> bool:
+    """Whether all that a drawing stage wants is drawn, and some of it in this round where it is not the first."""
+    if stage.opens_next is OpensNext.HAND_IN or stage.slices is WantedSlices.ADJACENT:
+        return False
+    since = [moment for moment in drawn.values() if row.round == 1 or moment > row.opened_at]
+    if stage.slices is WantedSlices.CENTRE:
+        return bool(since)
+    return bool(since) and set(row.case.slices.values_list("index", flat=True)) <= set(drawn)
+
+
+def _open_what_follows(case: Case, name: str, *, newest: datetime | None = None) -> list[CaseStage]:
+    """Opens the stages after one that is done, or goes on; one that was closed since `newest` stays closed."""
+    steps = case.protocol.steps
+    opened = []
+    for stage in steps:
+        if name not in stage.after or is_ladder_rung(stage, steps):
+            continue
+        last = CaseStage.objects.filter(case=case, stage=stage.name).order_by("round").last()
+        is_behind = last is not None and newest is not None and last.closed_at is not None and newest <= last.closed_at
+        if (last is not None and last.is_open) or is_behind or not _may_begin(case, stage):
+            continue
+        opened.append(_open(case, stage))
+    return opened
+
+
+def _may_begin(case: Case, stage: Stage) -> bool:
+    """Whether all stages before one are done, or let it begin while they go on."""
+    steps = {one.name: one for one in case.protocol.steps}
+    for name in stage.after:
+        last = CaseStage.objects.filter(case=case, stage=name).order_by("round").last()
+        is_done = last is not None and last.state == StageState.DONE
+        if not is_done and not (last is not None and last.is_open and lets_go_on(steps[name])):
+            return False
+    return True
+
+
+def _open(case: Case, stage: Stage, *, is_fresh: bool = False, why: str = "") -> CaseStage:
+    last = CaseStage.objects.filter(case=case, stage=stage.name).order_by("round").last()
+    if last is not None and last.is_open:
+        return last
+    row = CaseStage.objects.create(case=case, stage=stage.name, round=last.round + 1 if last else 1, is_fresh=is_fresh)
+    Transition.objects.create(row=row, state=StageState.OPEN, why=why[:200], created=row.opened_at)
+    stage_opened.send(sender=CaseStage, row=row)
+    return row
+
+
+def _close(row: CaseStage, state: StageState, *, person: User | None = None, why: str = "") -> None:
+    row.state, row.closed_at = state, now()
+    row.save(update_fields=["state", "closed_at"])
+    Transition.objects.create(row=row, state=state, person=person, why=why[:200], created=row.closed_at)
+    for assignment in Assignment.objects.filter(row=row, state=AssignmentState.OPEN):
+        assignment.state, assignment.ended_at = AssignmentState.DONE, row.closed_at
+        assignment.save(update_fields=["state", "ended_at"])
+        assignment_ended.send(sender=Assignment, assignment=assignment)
+    stage_closed.send(sender=CaseStage, row=row, person=person)

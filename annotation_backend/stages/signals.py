@@ -1,0 +1,18 @@
+"""Signals by which stages notify the apps above."""
+
+from django.dispatch import Signal
+
+stage_opened = Signal()
+"""A `row` (`CaseStage`) was opened just now; sent inside the transaction."""
+
+stage_closed = Signal()
+"""A `row` (`CaseStage`) was closed just now, by `person` or None; sent inside the transaction."""
+
+sent_back = Signal()
+"""A review sent a case back to a `row`, which is open (again) now, because of `why`; sent inside the transaction."""
+
+assigned = Signal()
+"""An `assignment` was made just now; sent inside the transaction."""
+
+assignment_ended = Signal()
+"""An `assignment` ended just now, whatever its state is; sent inside the transaction."""
