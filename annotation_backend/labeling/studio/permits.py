@@ -1,22 +1,22 @@
-"""What a person may do in Label Studio: the one place that its door asks.
+"""What a person may do in Label Studio: the one place that its door asks; what the stages say, of its tasks."""
 
-Of a study whose protocol assigns nothing: who draws may draw every slice, and the study's other people may look.
-"""
-
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.labeling.models import LabelingProject, LabelingTask
+from annotation_backend.stages.models import WHOLE_CASE
+from annotation_backend.stages.permits import permits_in
+from annotation_backend.studies.models import Study
 from annotation_backend.studies.people import roles_in, studies_of
 
-DRAWING = frozenset({Role.ANNOTATOR, Role.RADIOLOGIST})
-"""Roles whose people draw."""
+Places = Mapping[tuple[int, int], "Permit"]
 
 
 @dataclass(frozen=True)
 class Permit:
-    """What a person may do with one slice's task; nothing, unless somebody says so."""
+    """What a person may do with one slice's task; nothing, unless the stages say so."""
 
     may_look: bool = False
     may_draw: bool = False
@@ -31,7 +31,7 @@ class Permit:
 
 def may_enter(person: User) -> bool:
     """Whether a person has any business in Label Studio: a part in some study, or the installation's administration."""
-    return (person.is_active and studies_of(person).exists()) or (person.is_active and person.is_administrator)
+    return person.is_active and (person.is_administrator or studies_of(person).exists())
 
 
 def projects_of(person: User) -> Sequence[LabelingProject]:
@@ -46,19 +46,44 @@ def permit_of(person: User, task: LabelingTask | None) -> Permit:
 
 
 def permits_of(person: User, tasks: Iterable[LabelingTask]) -> Mapping[LabelingTask, Permit]:
-    """The same for several tasks, with as many queries as they have studies."""
-    found = list(tasks)
-    roles = {study: roles_in(study, person) for study in {task.project.study for task in found}}
-    return {task: _permit(person, task, roles[task.project.study]) for task in found}
+    """The same for several tasks, with as many queries as they have studies.
 
-
-def _permit(person: User, task: LabelingTask, roles: frozenset[Role]) -> Permit:
-    if task.project.is_retired or not roles:
-        return Permit()
-    draws = not roles.isdisjoint(DRAWING) or person.is_administrator
-    return Permit(may_look=True, may_draw=draws, may_prompt=draws, sees_others=True, sees_model=True)
+    Args:
+        person: The person.
+        tasks: With their projects' studies.
+    """
+    by_study: dict[Study, list[LabelingTask]] = defaultdict(list)
+    for task in tasks:
+        by_study[task.project.study].append(task)
+    found: dict[LabelingTask, Permit] = {}
+    for study, own in by_study.items():
+        places = _places(person, study, {task.case_id for task in own})
+        found.update({task: _of(places, task) for task in own})
+    return found
 
 
 def tasks_of(person: User, project: LabelingProject) -> frozenset[int] | None:
-    """Label Studio's numbers of the tasks that a person may look at; None where it is the project with all its tasks."""
-    return None if roles_in(project.study, person) else frozenset()
+    """Label Studio's numbers of the tasks that a person may look at; None where it is all of the project's."""
+    if Role.DATA_MANAGER in roles_in(project.study, person):
+        return None
+    places = _places(person, project.study, None)
+    rows = LabelingTask.objects.filter(project=project, case__in={case for case, _ in places}, label_studio_id__gt=0)
+    return frozenset(
+        number
+        for number, case, index in rows.values_list("label_studio_id", "case", "slice_index")
+        if (case, index) in places or (case, WHOLE_CASE) in places
+    )
+
+
+def _places(person: User, study: Study, cases: Iterable[int] | None) -> Places:
+    found = permits_in(person, study, None if cases is None else list(cases))
+    return {
+        place: Permit(one.may_look, one.may_draw, one.may_draw and one.sees_models, one.sees_others, one.sees_models)
+        for place, one in found.items()
+    }
+
+
+def _of(places: Places, task: LabelingTask) -> Permit:
+    if task.project.is_retired:
+        return Permit()
+    return places.get((task.case_id, task.slice_index)) or places.get((task.case_id, WHOLE_CASE)) or Permit()

@@ -1,9 +1,9 @@
 # mypy: ignore-errors
 """The door: middleware of Label Studio's process. What `addresses.csv` does not open to somebody is closed to them.
 
-It stands before each view, after all other middleware has seen the request: no view answers that it did not let through,
-whatever the spelling of its address. Label Studio answers an address without its last slash by a second round through
-all middleware, this one among it.
+It stands before each view, after all other middleware has seen the request: no view answers that it did not let
+through, whatever the spelling of its address. Label Studio answers an address without its last slash by a second round
+through all middleware, this one among it.
 """
 
 import hmac
@@ -23,9 +23,13 @@ from annotation_backend.labeling.studio_door.refusals import (
     malformed,
     not_allowed,
     not_signed_in,
+    wants_page,
 )
 
 _HARMLESS = ("GET", "HEAD")
+
+_AUTHORIZATION = "HTTP_AUTHORIZATION"
+"""Where Label Studio's views look for a token: it writes one there itself that came in another header."""
 
 
 class Door:
@@ -74,7 +78,7 @@ def _let_in(request, values):
     who = TABLE.who(request.method, request.resolver_match.route)
     if who is Who.ANYBODY:
         return None
-    if "Authorization" in request.headers:
+    if _AUTHORIZATION in request.META and who is not Who.NOBODY:
         _require_our_token(request)
         return None
     if who is Who.OURSELVES:
@@ -87,7 +91,7 @@ def _let_in(request, values):
         _require_own_page(request)
     asked = Asked(request=request, who=who, values=values, entry=entry, person=request.user.pk)
     if who is Who.NOBODY:
-        raise not_allowed()
+        raise not_signed_in() if wants_page(request) and request.path.endswith("/login/") else not_allowed()
     if PERMITS.of(entry, asked.person).administrates:
         return None
     if who is Who.ADMINISTRATOR:
@@ -99,7 +103,7 @@ def _let_in(request, values):
 
 def _require_our_token(request):
     """Only the administrator's token, by which our service speaks; no other account's, and no web token."""
-    kind, _, word = request.headers["Authorization"].partition(" ")
+    kind, _, word = request.META[_AUTHORIZATION].partition(" ")
     if kind != "Token" or not hmac.compare_digest(word.strip().encode(), surroundings.token().encode()):
         raise Refused(401, "door-token", "API tokens of people open nothing here.")
 

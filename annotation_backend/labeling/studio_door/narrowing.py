@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-"""What an answer says to a person: their own tasks, tabs and drafts, and of a task's annotations what their permit shows."""
+"""What an answer says to a person: their tasks, tabs and drafts, and of others' annotations what they may see."""
 
 from annotation_backend.labeling.studio_door.addresses import Who
 from annotation_backend.labeling.studio_door.conditions import Asked

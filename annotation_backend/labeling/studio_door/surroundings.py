@@ -8,7 +8,7 @@ SERVICE, PAGES, SECRET, TOKEN = (
     "MASKLOOP_DOOR_SECRET",
     "LABEL_STUDIO_USER_TOKEN",
 )
-"""Variables: our service's address for Label Studio, ours for browsers, the door's secret, the administrator's token."""
+"""Variables: our service's address for Label Studio and in browsers, the door's secret, the administrator's token."""
 
 HEADER = "X-Maskloop-Door"
 """Carries the secret, in both directions."""

@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-"""Label Studio's own settings with a SQLite that waits for its turn, and a limit on how often a password may be tried.
+"""Label Studio's own settings with a SQLite that waits for its turn, and with our door before all its pages.
 Read by Label Studio's process only.
 
 Its transactions begin as readers there. One that then writes while another has written fails at once ("database is
@@ -17,9 +17,9 @@ from label_studio.core.settings.label_studio import *  # noqa: E402, F403
 from label_studio.core.settings.label_studio import DATABASES, MIDDLEWARE  # noqa: E402
 
 _DOOR_STANDS_AFTER = "django.contrib.auth.middleware.AuthenticationMiddleware"
-_BY_WEB_TOKEN = "jwt_auth.middleware.JWTAuthenticationMiddleware"
+_JWT = "jwt_auth.middleware.JWTAuthenticationMiddleware"
 
-MIDDLEWARE = [one for one in MIDDLEWARE if one != _BY_WEB_TOKEN]
+MIDDLEWARE = [one for one in MIDDLEWARE if one != _JWT]
 MIDDLEWARE.insert(MIDDLEWARE.index(_DOOR_STANDS_AFTER) + 1, "annotation_backend.labeling.studio_door.door.Door")
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":

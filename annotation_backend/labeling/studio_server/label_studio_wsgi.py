@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-"""WSGI entry point of Label Studio's own process: what `label-studio start` does before it serves, by its own functions.
+"""WSGI entry point of Label Studio's own process: what `label-studio start` does before it serves, by its functions.
 
 Its database is migrated where an earlier version made it, and the administrator's account is there. `start` itself
 would go on to Django's development server.

@@ -1,5 +1,7 @@
 """The way into Label Studio from here, and the answers to its door: who has come, and what they may do."""
 
+import re
+
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -12,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from annotation_backend.accounts.models import User
 from annotation_backend.accounts.permissions import signed_in_user
 from annotation_backend.labeling.models import LabelingProject, LabelingTask
+from annotation_backend.labeling.project.free_slices import claim_if_free
 from annotation_backend.labeling.project.project import current_project
 from annotation_backend.labeling.project.studio_account import ensure_account
 from annotation_backend.labeling.studio.credentials import door_secret
@@ -32,7 +35,9 @@ MOST_TASKS = 10_000
 @never_cache
 def studio(request: HttpRequest) -> HttpResponse:
     """Opens Label Studio for the person who is signed in, at the place that they ask for."""
-    return _opened(request, place_of(request.GET.get("place", "")))
+    place = place_of(request.GET.get("place", ""))
+    _claim(request, _task_at(place))
+    return _opened(request, place)
 
 
 @study_page()
@@ -50,14 +55,39 @@ def studio_of_study(request: HttpRequest, study: Study) -> HttpResponse:
 @require_GET
 @never_cache
 def studio_of_slice(request: HttpRequest, study: Study, code: str, index: int) -> HttpResponse:
-    """Opens one slice's task."""
-    tasks = LabelingTask.objects.filter(case__study=study, case__code=code, slice_index=index, label_studio_id__gt=0)
-    task = tasks.select_related("project__study", "case").first()
+    """Opens one slice's task, which becomes the person's where it is nobody's."""
+    tasks = _TASKS.filter(case__study=study, case__code=code, slice_index=index, project__is_retired=False)
+    task = tasks.first()
     if task is None:
         raise Http404
+    _claim(request, task)
     if not permit_of(signed_in_user(request), task).may_look:
-        raise PermissionDenied("This slice is not among your tasks.")
+        raise PermissionDenied(
+            "This slice is not among your tasks: somebody else has it, or it is not to be drawn now."
+        )
     return _opened(request, f"/projects/{task.project.label_studio_id}/data?task={task.label_studio_id}")
+
+
+_TASKS = LabelingTask.objects.filter(label_studio_id__gt=0).select_related("project__study", "case__study")
+
+
+def _task_at(place: str) -> LabelingTask | None:
+    """The task that a page of Label Studio's shows."""
+    found = re.fullmatch(r"/projects/(\d{1,9})/data/?\?(?:.*&)?task=(\d{1,9})(?:&.*)?", place)
+    if found is None:
+        return None
+    project, number = map(int, found.groups())
+    tasks = _TASKS.filter(project__label_studio_id=project, project__is_retired=False, label_studio_id=number)
+    return tasks.first()
+
+
+def _claim(request: HttpRequest, task: LabelingTask | None) -> None:
+    """Claims a free slice for whoever opens it, unless another site's page had their browser do so."""
+    person = signed_in_user(request)
+    if task is None or request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin", "same-site"):
+        return
+    if not permit_of(person, task).may_look:
+        claim_if_free(person, task)
 
 
 def _opened(request: HttpRequest, place: str) -> HttpResponse:
@@ -99,7 +129,7 @@ def permits(request: HttpRequest) -> HttpResponse:
     asked = projects.get(project or 0)
     tasks = frozenset[int]() if asked is None else tasks_of(person, asked)
     found = asked and task and LabelingTask.objects.filter(project=asked, label_studio_id=task)
-    record = found.select_related("project__study", "case").first() if found else None
+    record = found.select_related("project__study", "case__study").first() if found else None
     return JsonResponse(
         {
             "administrates": person.is_administrator,
@@ -116,7 +146,7 @@ def _each(person: User, project: LabelingProject | None, numbers: object) -> dic
     if project is None or not isinstance(numbers, list):
         return {}
     rows = LabelingTask.objects.filter(project=project, label_studio_id__in=numbers[:MOST_TASKS])
-    records = rows.select_related("project__study", "case").filter(label_studio_id__gt=0)
+    records = rows.select_related("project__study", "case__study").filter(label_studio_id__gt=0)
     return {row.label_studio_id: permit.as_dict() for row, permit in permits_of(person, records).items()}
 
 

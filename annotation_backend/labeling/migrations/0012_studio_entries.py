@@ -9,7 +9,7 @@ _SESSION = "The session here; when it ends, so does the one there"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("labeling", "0010_labels"), migrations.swappable_dependency(settings.AUTH_USER_MODEL)]
+    dependencies = [("labeling", "0011_corrections"), migrations.swappable_dependency(settings.AUTH_USER_MODEL)]
 
     operations = [
         migrations.CreateModel(
