@@ -50,6 +50,8 @@ def opened(word: str, secret: str) -> Ticket:
 
 def place_of(wanted: str) -> str:
     """A path of Label Studio's own pages; `START` in place of another server's address or of the door itself."""
-    is_own = wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
+    is_own = (
+        wanted.startswith("/") and wanted.isprintable() and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
+    )
     at_the_door = wanted.startswith(("/maskloop/", "/user/", "/logout", "/api/"))
     return START if not is_own or at_the_door or len(wanted) > _LONGEST_PLACE else wanted
