@@ -34,6 +34,11 @@ def may_enter(person: User) -> bool:
     return person.is_active and (person.is_administrator or studies_of(person).exists())
 
 
+def administrates(person: User) -> bool:
+    """Whether all of Label Studio is open to a person, its settings and deletions among it."""
+    return person.is_active and person.is_administrator
+
+
 def projects_of(person: User) -> Sequence[LabelingProject]:
     """The projects of the studies that are there for a person."""
     rows = LabelingProject.objects.filter(study__in=studies_of(person), is_retired=False)

@@ -51,7 +51,7 @@ class Who(Enum):
     DRAWING = "drawing"
     """Who may draw on the task: a save of their own."""
     DRAFTS = "drafts"
-    """Who may look at the task: their own drafts."""
+    """Who may draw on the task: their own drafts."""
     DRAFTING = "drafting"
     """Who may draw on the task: a draft of their own."""
     DRAFT = "draft"

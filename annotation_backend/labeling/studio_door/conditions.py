@@ -102,7 +102,7 @@ def _drawing(asked):
 
 
 def _drafts(asked):
-    _task(asked)
+    _require(asked.of_task(asked.values["pk"]).may_draw)
     _require_own_annotation(asked, asked.values.get("annotation_id"))
 
 

@@ -19,7 +19,14 @@ from annotation_backend.labeling.project.project import current_project
 from annotation_backend.labeling.project.studio_account import ensure_account
 from annotation_backend.labeling.studio.credentials import door_secret
 from annotation_backend.labeling.studio.entries import enter, person_of, ticket_for
-from annotation_backend.labeling.studio.permits import may_enter, permit_of, permits_of, projects_of, tasks_of
+from annotation_backend.labeling.studio.permits import (
+    administrates,
+    may_enter,
+    permit_of,
+    permits_of,
+    projects_of,
+    tasks_of,
+)
 from annotation_backend.labeling.studio_door import surroundings
 from annotation_backend.labeling.studio_door.tickets import place_of
 from annotation_backend.labeling.views.request_body import errors_answered, json_object, malformed
@@ -132,7 +139,7 @@ def permits(request: HttpRequest) -> HttpResponse:
     record = found.select_related("project__study", "case__study").first() if found else None
     return JsonResponse(
         {
-            "administrates": person.is_administrator,
+            "administrates": administrates(person),
             "projects": sorted(projects),
             "tasks": None if tasks is None else sorted(tasks),
             "permit": permit_of(person, record).as_dict(),
