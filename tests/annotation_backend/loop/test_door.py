@@ -1,4 +1,4 @@
-"""The door of the real Label Studio: each of its addresses × role × assigned or not × two studies, and who forces it."""
+"""The door of the real Label Studio: its addresses × role × assigned or not × two studies, and who would force it."""
 
 import signal
 import subprocess
