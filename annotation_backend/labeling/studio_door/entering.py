@@ -9,11 +9,13 @@ from django.views.decorators.http import require_GET, require_POST
 
 from annotation_backend.labeling.studio_door import surroundings
 from annotation_backend.labeling.studio_door.permits import PERMITS
-from annotation_backend.labeling.studio_door.refusals import Refused, answer_to
+from annotation_backend.labeling.studio_door.refusals import TICKET_USED, Refused, answer_to
 from annotation_backend.labeling.studio_door.tickets import NoTicket, opened
 
 ENTRY = "maskloop_entry"
 """In the session: the entry that it began with, without which nobody is signed in here."""
+
+_AGAIN = "This ticket was used before, is too old, or is none. Open Label Studio from Maskloop again."
 
 _LAST_LOGIN = "last_login"
 """Label Studio's own: without it, it signs everybody out at once."""
@@ -40,7 +42,7 @@ def _person_of(word):
         raise _no_ticket() from error
     email = PERMITS.redeemed(ticket.entry, ticket.person)
     if email is None:
-        raise _no_ticket()
+        raise Refused(403, TICKET_USED, _AGAIN)
     person = auth.get_user_model().objects.filter(pk=ticket.person, email__iexact=email).first()
     if person is None:
         raise Refused(403, "door-account", "Your account here has another number or address. Tell a data manager.")
@@ -73,11 +75,7 @@ def _mend(person):
 
 
 def _no_ticket():
-    return Refused(
-        403,
-        "door-ticket",
-        "This way in was used before, is too old, or is none. Open Label Studio from Maskloop again.",
-    )
+    return Refused(403, "door-ticket", _AGAIN)
 
 
 def _without_storing(answer):

@@ -9,6 +9,9 @@ from annotation_backend.labeling.studio_door import surroundings
 
 RETRY_SECONDS = 2
 
+NOT_SIGNED_IN, SILENT, TICKET_USED = "door-sign-in", "door-silent", "door-ticket-used"
+"""Codes that the doctor knows."""
+
 
 class Refused(Exception):
     """A request that does not come in.
@@ -26,7 +29,7 @@ class Refused(Exception):
 
 def not_signed_in() -> Refused:
     """Nobody is signed in, or no longer."""
-    return Refused(401, "door-sign-in", "Sign in at Maskloop; it opens Label Studio for you.")
+    return Refused(401, NOT_SIGNED_IN, "Sign in at Maskloop; it opens Label Studio for you.")
 
 
 def not_allowed() -> Refused:
@@ -42,7 +45,7 @@ def malformed(words: str) -> Refused:
 def silent() -> Refused:
     """Our service, which knows who may do what, does not answer."""
     return Refused(
-        503, "door-silent", "Maskloop does not answer, so nobody can come in now. Nothing is lost: try again at once."
+        503, SILENT, "Maskloop does not answer, so nobody can come in now. Nothing is lost: try again at once."
     )
 
 
