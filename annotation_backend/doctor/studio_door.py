@@ -15,7 +15,7 @@ def door() -> None:
         raise RejectedInput(
             "door-open",
             "Label Studio has no door: everybody with an account there may do everything.",
-            remedy="Start it by `make up` or `manage.py run_label_studio`, with this .env; not by `label-studio start`.",
+            remedy="Start it by `make up` or `manage.py run_label_studio` with this .env, not by `label-studio start`.",
         )
     code = _code(f"/maskloop/enter?ticket={sealed(Ticket('doctor', 0, START), door_secret())}")
     if code == SILENT:
