@@ -37,6 +37,8 @@ def _projects(asked, data):
 
 
 def _tabs(asked, data):
+    if asked.answer.tasks is None:
+        return data
     return [tab for tab in data if not _is_of_another(tab, asked.person)]
 
 

@@ -19,6 +19,9 @@ from datasets.errors import RejectedInput
 THREADS = 16
 """Requests that Label Studio answers side by side; most of them wait for its database or for us."""
 
+GRACE_SECONDS = 10
+"""For requests that are being answered when it is stopped; `up` kills after 15 s."""
+
 LARGEST_REQUEST_BYTES = 250 * 1024 * 1024
 """As Label Studio's own limit; tasks with their predictions come to it in one request."""
 
@@ -126,6 +129,7 @@ def command() -> list[str]:
         *("annotation_backend.labeling.studio_server.label_studio_wsgi", "--preload"),
         *("--bind", f"127.0.0.1:{own_port()}", "--workers", "1", "--threads", str(THREADS), "--backlog", "128"),
         *("--worker-class", "annotation_backend.web.web_worker.PatientWorker", "--timeout", "180"),
+        *("--graceful-timeout", str(GRACE_SECONDS)),
         *("--log-level", "warning", "--no-control-socket", "--umask", "0077"),
     ]
 
