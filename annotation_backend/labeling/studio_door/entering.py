@@ -24,11 +24,11 @@ _LAST_LOGIN = "last_login"
 @require_GET
 def enter(request):
     """Signs a person in by their ticket; whoever was signed in before in this browser is no longer."""
-    request.session.flush()
     try:
         person, ticket = _person_of(request.GET.get("ticket", ""))
     except Refused as refused:
         return _without_storing(answer_to(request, refused))
+    request.session.flush()
     auth.login(request, person, backend="django.contrib.auth.backends.ModelBackend")
     request.session[_LAST_LOGIN] = time.time()
     request.session[ENTRY] = ticket.entry
