@@ -4,7 +4,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
@@ -187,8 +186,7 @@ def task_url(task: LabelingTask) -> str | None:
     """Address at which a person opens the task in Label Studio; None where it is not there now."""
     if task.project.is_retired or task.label_studio_id == 0:
         return None
-    project = task.project.label_studio_id
-    return f"{settings.LABEL_STUDIO_URL}/projects/{project}/data?task={task.label_studio_id}"
+    return page_of(task.project.study, "studio-of-slice", task.case.code, task.slice_index)
 
 
 def _drew_on(task: LabelingTask, person: User) -> bool:

@@ -49,7 +49,12 @@ def everybody(two: tuple[Filled, Filled]) -> dict[str, User | None]:
     people: dict[str, User | None] = {"nobody": None, "mixed": mixed}
     people["stranger"] = User.objects.create_user("stranger@hospital.org")
     people["administrator"] = User.objects.create_user("admin@hospital.org", is_administrator=True)
-    return people | {f"{role} of {each.study}": person for each in two for role, person in each.people.items()}
+    people |= {f"{role} of {each.study}": person for each in two for role, person in each.people.items()}
+    for person in people.values():  # each with an account in Label Studio, so that nothing is asked of it
+        if person is not None:
+            person.label_studio_id = person.pk + 10_000
+            person.save(update_fields=["label_studio_id"])
+    return people
 
 
 @pytest.fixture
@@ -74,6 +79,7 @@ def test_every_page_of_a_study_asks_first_whether_the_study_is_there_for_the_per
     assert outside == {
         "home", "alive", "guide", "capability-picture",
         "ml-health", "ml-setup", "ml-predict", "ml-versions", "ml-webhook",
+        "studio", "studio-entries", "studio-permits",
     }  # fmt: skip
 
 
