@@ -4,6 +4,7 @@ from typing import Any
 
 from django.dispatch import receiver
 
+from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.signals import annotated_asked, case_excluded, case_taken_back, published_asked
 from annotation_backend.inference.jobs import embed_case
@@ -30,6 +31,7 @@ from annotation_backend.labeling.signals import (
 from annotation_backend.labeling.watch.jobs import look_over_project
 from annotation_backend.registry.models import Model
 from annotation_backend.registry.signals import automatic_model_promoted, model_promoted
+from annotation_backend.stages.signals import annotators_asked
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.signals import protocol_asked
 from datasets.study.protocol import Protocol
@@ -77,6 +79,14 @@ def has_annotations(*, case: Case, **_signal: Any) -> bool:
     saves = saves.exclude(was_cancelled=True, raw__result=[])
     further = LabelingTask.objects.filter(case=case).exclude(state=TaskState.PENDING)
     return saves.exists() or further.exists() or CaseMask.objects.filter(case=case).exists()
+
+
+@receiver(annotators_asked)
+def who_saved(*, case: Case, **_signal: Any) -> set[int]:
+    """Keys of the people whom a save of the case names, also one that counts no more."""
+    saves = Annotation.objects.filter(task__case=case).exclude(confirmation__outcome__in=EVIDENCE)
+    numbers = {number for pair in saves.order_by().values_list("completed_by", "updated_by") for number in pair} - {0}
+    return set(User.objects.filter(label_studio_id__in=numbers).values_list("pk", flat=True))
 
 
 @receiver(published_asked)

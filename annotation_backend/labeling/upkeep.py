@@ -29,6 +29,7 @@ from annotation_backend.labeling.studio.client import is_up
 from annotation_backend.labeling.versions.standing import standings
 from annotation_backend.labeling.watch.services import settle
 from annotation_backend.labeling.watch.tokens import ensure_tokens
+from annotation_backend.stages.leases import keep_order
 from annotation_backend.supervision.lost_jobs import WORKER_GONE, take_up_lost_jobs
 from annotation_backend.web.machine_faults import refusal_of
 from datasets.errors import MaskloopError
@@ -120,6 +121,7 @@ def _rest(seconds: float, *, tell: Callable[[str], None]) -> None:
         try:
             take_up_lost_jobs()
             repeat_failed_jobs()
+            keep_order()
         except Exception as error:  # as above
             _tell(tell, _words_of(error))
         close_old_connections()

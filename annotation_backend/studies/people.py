@@ -1,13 +1,16 @@
 """Who may see a study, and as what."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from django.contrib.auth.models import AnonymousUser
+from django.db import transaction
 from django.db.models import QuerySet
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.accounts.services import email_of
 from annotation_backend.studies.models import STUDY_ROLES, Membership, Study
+from annotation_backend.studies.signals import role_changed
 
 Asking = User | AnonymousUser
 
@@ -88,7 +91,10 @@ def give_role(study: Study, person: User, role: Role) -> Membership:
         person: The person.
         role: One of `STUDY_ROLES`; an administrator needs none.
     """
-    return Membership.objects.update_or_create(study=study, person=person, defaults={"role": role})[0]
+    with _one_at_a_time(person):
+        given = Membership.objects.update_or_create(study=study, person=person, defaults={"role": role})[0]
+    role_changed.send(sender=Membership, study=study, person=person)
+    return given
 
 
 def take_role(study: Study, person: User) -> bool:
@@ -97,9 +103,22 @@ def take_role(study: Study, person: User) -> bool:
     Returns:
         Whether they had one.
     """
-    return bool(Membership.objects.filter(study=study, person=person).delete()[0])
+    with _one_at_a_time(person):
+        count = Membership.objects.filter(study=study, person=person).delete()[0]
+    if count:
+        role_changed.send(sender=Membership, study=study, person=person)
+    return bool(count)
 
 
 def take_all_roles(person: User) -> None:
     """Ends a person's part in every study, so that an account that is opened again begins without any."""
-    person.memberships.all().delete()
+    for membership in person.memberships.select_related("study"):
+        take_role(membership.study, person)
+
+
+@contextmanager
+def _one_at_a_time(person: User) -> Iterator[None]:
+    """Whoever gives the person work waits, and sees the roles that they have then."""
+    with transaction.atomic():
+        User.objects.select_for_update(no_key=True).filter(pk=person.pk).first()
+        yield
