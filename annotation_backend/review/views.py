@@ -20,6 +20,7 @@ from annotation_backend.review.models import Review, Verdict, latest_review
 from annotation_backend.review.overlay import ShownLabel, colour_in, labels_on_slice, shown_labels
 from annotation_backend.review.seen import seen_now
 from annotation_backend.review.services import decide, queue, require_reviewable
+from annotation_backend.review.signals import case_opened
 from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import may, study_page
@@ -61,6 +62,9 @@ def review_case(request: HttpRequest, study: Study, code: str) -> HttpResponse:
         "is_radiologist": may(request, Role.RADIOLOGIST),
         **_standing(case),
     }
+    if (mask := context.get("mask")) and not context["is_to_be_assembled"]:
+        shown_now = {"case": case, "mask": mask, "seen_sha256": context["seen"]}
+        case_opened.send(sender=Case, person=signed_in_user(request), **shown_now)
     return render(request, "review/case.html", context, status=status)
 
 
