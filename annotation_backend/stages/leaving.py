@@ -1,4 +1,4 @@
-"""People who may not do their work any more: what they have open is given back at once; what they did keeps their name."""
+"""People who may not do their work any more: it is given back at once; what they did keeps their name."""
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.stages.assigning import give_back
