@@ -32,6 +32,7 @@ def assign(
     how: AssignedBy,
     why: str = "",
     by: User | None = None,
+    begins_at: int | None = None,
 ) -> Assignment:
     """Gives a piece of an open stage's work to a person.
 
@@ -42,6 +43,7 @@ def assign(
         how: A claim has a lease; other assignments have none.
         why: Shown to the person.
         by: Who gave it out; None for the person, or for the machine.
+        begins_at: The slice that is proposed to begin with.
 
     Raises:
         RejectedInput: The stage is closed (``stage-closed``), the person may not do it (``stage-not-theirs``,
@@ -58,7 +60,14 @@ def assign(
             now() + timedelta(minutes=stage.lease_minutes) if how is AssignedBy.CLAIM and stage.lease_minutes else None
         )
         assignment = Assignment.objects.create(
-            row=row, person=person, seat=seat, how=how.value, why=why[:200], by=by, lease_until=until
+            row=row,
+            person=person,
+            seat=seat,
+            how=how.value,
+            why=why[:200],
+            by=by,
+            lease_until=until,
+            begins_at=begins_at,
         )
         _hold(assignment, slices)
         if stage.keeps_readings:

@@ -112,5 +112,5 @@ def _give(row: CaseStage, person: User, *, by: User | None, takes: bool) -> int:
                 remedy="Take it from who has it, or publish its slices first.",
             )
         why = ". ".join(filter(None, ("A data manager gave it to you", piece.words)))
-        assign(row, person, piece.slices, how=AssignedBy.HAND, by=by, why=why)
+        assign(row, person, piece.slices, how=AssignedBy.HAND, by=by, why=why, begins_at=piece.begins_at)
     return 1

@@ -55,7 +55,7 @@ def claim_next(study: Study, person: User, *, order: Order = Order.PATIENT) -> A
             continue
         why = ". ".join(filter(None, (why_next(row, order), piece.words)))
         try:
-            return assign(row, person, piece.slices, how=AssignedBy.CLAIM, why=why)
+            return assign(row, person, piece.slices, how=AssignedBy.CLAIM, why=why, begins_at=piece.begins_at)
         except RejectedInput as error:
             if error.code not in _PASSING:
                 raise

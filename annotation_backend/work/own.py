@@ -181,11 +181,12 @@ def _piece(
     if not back and whys.get(one.row_id):
         back = dict.fromkeys(slices, whys[one.row_id])
     returned = [index for index in left if index in back and index in drawn]
-    first = next(iter(returned or _in_order(left, stage, drawn, slices)), None)
+    proposed = [one.begins_at] if one.begins_at in left else []
+    first = next(iter(returned or proposed or _in_order(left, stage, drawn)), None)
     return OwnPiece(one, stage, slices, done, tasks[first] if first is not None else None, back)
 
 
-def _in_order(left: list[int], stage: Stage, drawn: Collection[int], slices: Sequence[int]) -> list[int]:
+def _in_order(left: list[int], stage: Stage, drawn: Collection[int]) -> list[int]:
     """The slices that are left, in the order in which they are to be drawn."""
     if stage.slices is WantedSlices.ADJACENT:
         return outwards(left, drawn)

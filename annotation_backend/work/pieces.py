@@ -8,7 +8,7 @@ from annotation_backend.accounts.models import User
 from annotation_backend.labeling.models import Annotation, LabelingTask
 from annotation_backend.labeling.versions.standing import standing_of
 from annotation_backend.stages.models import WHOLE_CASE, AssignedSlice, CaseStage
-from annotation_backend.work.suggestions import Suggestion, largest_slice
+from annotation_backend.work.suggestions import largest_slice
 from datasets.study.stage import Stage, WantedSlices
 
 
@@ -19,10 +19,12 @@ class Piece:
     Args:
         slices: Indices; `WHOLE_CASE` for the case as a whole.
         words: What the person needs to know to begin; empty for nothing.
+        begins_at: The slice that is proposed to begin with.
     """
 
     slices: tuple[int, ...]
     words: str = ""
+    begins_at: int | None = None
 
 
 def piece_for(row: CaseStage, stage: Stage, person: User) -> Piece | None:
@@ -41,7 +43,7 @@ def piece_for(row: CaseStage, stage: Stage, person: User) -> Piece | None:
     if not published:
         return None
     if stage.slices is WantedSlices.CENTRE:
-        return None if taken else Piece((WHOLE_CASE,), _where_to_begin(largest_slice(row.case)))
+        return None if taken else _centre(row, published)
     if stage.unit != "slice":
         return None if taken else Piece((WHOLE_CASE,))
     drawn = drawn_in(row, stage, person)
@@ -83,7 +85,9 @@ def outwards(indices: Iterable[int], drawn: Collection[int]) -> list[int]:
     return sorted(indices, key=lambda index: (min(abs(index - one) for one in drawn), index))
 
 
-def _where_to_begin(found: Suggestion | None) -> str:
-    if found is None:
-        return "Choose the slice where the tumour is largest"
-    return f"The tumour is largest on slice {found.index} by {found.by}; choose another one where that is wrong"
+def _centre(row: CaseStage, published: Collection[int]) -> Piece:
+    found = largest_slice(row.case)
+    if found is None or found.index not in published:
+        return Piece((WHOLE_CASE,), "Choose the slice where the tumour is largest")
+    words = f"The tumour is largest on slice {found.index} by {found.by}; choose another one where that is wrong"
+    return Piece((WHOLE_CASE,), words, found.index)

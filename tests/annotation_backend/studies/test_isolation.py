@@ -70,7 +70,7 @@ def test_every_page_of_a_study_asks_first_whether_the_study_is_there_for_the_per
     assert [page.name for page in PAGES if not getattr(page.pattern.callback, "is_of_a_study", False)] == []
     outside = {address.name for address in every_address() if not address.is_of_a_study and not address.is_former}
     assert outside == {
-        "home", "alive", "guide", "login", "logout", "capability-picture",
+        "home", "landing", "alive", "guide", "login", "logout", "capability-picture",
         "ml-health", "ml-setup", "ml-predict", "ml-versions", "ml-webhook",
     }  # fmt: skip
 
@@ -114,6 +114,7 @@ def test_a_page_of_a_study_names_no_other_whoever_reads_it(
             seen.add(page.name)
     assert wrong == []
     posted = {"restore-version", "finding-seen", "finding-drawer", "change-seen"}
+    posted |= {"next-slice", "next-case", "own-piece"}
     assert {page.name for page in PAGES} - seen - posted <= {"case-thumbnail", "case-checkerboard"}
 
 

@@ -17,10 +17,14 @@ from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.publishing.models import Release
 from annotation_backend.registry.models import Model
 from annotation_backend.review.models import Review
+from annotation_backend.stages.assigning import assign
+from annotation_backend.stages.flow import begin
+from annotation_backend.stages.models import Assignment
 from annotation_backend.studies.models import STUDY_ROLES, Study
 from annotation_backend.studies.people import give_role
 from datasets.files import sha256_of_bytes
 from datasets.release.build import build_release
+from datasets.study.stage import AssignedBy
 from tests.annotation_backend.support.addresses import PLAIN, Address
 from tests.annotation_backend.support.records import published, registered_case, saved, second_study, signed_in
 from tests.datasets.release.samples import SETTINGS, write_cases
@@ -83,6 +87,7 @@ def filled(name: str, folder: Path, *, number: int) -> Filled:
     undecided = Patient.objects.create(study=study, code=study.code("P", 9), pseudonym=sha256_of_bytes(name.encode()))
     IngestPatient.objects.create(ingest=ingest, patient=undecided, outcome="undecided", reference=undecided.code)
     IngestPatient.objects.create(ingest=ingest, patient=case.patient, case=case, outcome="new", reference="x")
+    assign(begin(case)[0], people[Role.ANNOTATOR], [3], how=AssignedBy.HAND, why=f"why of {name}")
     _model(study)
     return Filled(study, people, _values(study, mask, _release(study, folder), finding, change))
 
@@ -113,6 +118,7 @@ def _values(
         "finding-seen": of_finding,
         "finding-drawer": of_finding,
         "change-seen": {"pk": change.pk},
+        "own-piece": {"pk": Assignment.objects.get(row__case=mask.case).pk},
         "case-thumbnail": {"kind": "registration"},
         "registration-of-image": {"role": "t1"},
         "registration-slice": {"role": "t1", "kind": "edges"},
