@@ -11,7 +11,7 @@ from annotation_backend.stages.flow import lock
 from annotation_backend.stages.models import Assignment, AssignmentState, CaseStage
 from annotation_backend.stages.spreading import spread
 from annotation_backend.studies.models import Study
-from annotation_backend.work.pieces import piece_for
+from annotation_backend.work.taking.pieces import piece_for
 from datasets.errors import RejectedInput
 from datasets.study.stage import AssignedBy
 

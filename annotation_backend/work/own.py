@@ -22,7 +22,7 @@ from annotation_backend.stages.models import (
 )
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.people import roles_in
-from annotation_backend.work.pieces import is_done, outwards
+from annotation_backend.work.taking.pieces import is_done, outwards
 from datasets.study.stage import AssignedBy, Stage, StageWork, WantedSlices
 
 MOST_SHOWN = 50

@@ -10,8 +10,8 @@ from annotation_backend.labeling.models import CaseMask
 from annotation_backend.labeling.signals import saves_settled, time_passed
 from annotation_backend.review.signals import case_opened
 from annotation_backend.stages.leases import note_work
-from annotation_backend.work.agreement import measure
 from annotation_backend.work.digests import send_if_due
+from annotation_backend.work.taking.agreement import measure
 from annotation_backend.work.verdicts import note_opening
 
 

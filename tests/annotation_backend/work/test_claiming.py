@@ -19,10 +19,10 @@ from annotation_backend.stages.models import WHOLE_CASE, Assignment
 from annotation_backend.stages.signals import work_asked
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.people import give_role
-from annotation_backend.work.claiming import claim_next, next_review
 from annotation_backend.work.models import Disagreement
-from annotation_backend.work.orders import Order
 from annotation_backend.work.own import own_pieces
+from annotation_backend.work.taking.claiming import claim_next, next_review
+from annotation_backend.work.taking.orders import Order
 from datasets.errors import RejectedInput
 from datasets.image.packed_mask import packed
 from tests.annotation_backend.stages.world import BLIND_PAIR, bare_case, drawn, row_of, study_of, worker

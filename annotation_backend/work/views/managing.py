@@ -13,9 +13,9 @@ from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import may, study_page
 from annotation_backend.work.bulk import BulkReport, give_to, rows_called, spread_over, take_back
-from annotation_backend.work.forms import BulkForm, BulkVerdictForm
 from annotation_backend.work.table import Filters, choices, counts_by_stage, table
 from annotation_backend.work.verdicts import decide_together, opened_cases
+from annotation_backend.work.views.forms import BulkForm, BulkVerdictForm
 from datasets.errors import RejectedInput
 from datasets.study.stage import AssignedBy
 

@@ -7,7 +7,7 @@ from annotation_backend.review.models import Verdict
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.people import people_in
 from annotation_backend.work.bulk import MOST_TOGETHER
-from annotation_backend.work.orders import Order
+from annotation_backend.work.taking.orders import Order
 from annotation_backend.work.verdicts import BulkVerdict
 from datasets.study.case import QUALITY_MEANINGS, QualityScore
 

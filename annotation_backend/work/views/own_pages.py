@@ -17,10 +17,10 @@ from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import may, study_page
 from annotation_backend.studies.people import role_in, studies_of
 from annotation_backend.work import digests
-from annotation_backend.work.claiming import claim_next, next_review
-from annotation_backend.work.forms import order_of
-from annotation_backend.work.orders import Order
 from annotation_backend.work.own import OwnPiece, done_pieces, own_pieces, waiting_reviews
+from annotation_backend.work.taking.claiming import claim_next, next_review
+from annotation_backend.work.taking.orders import Order
+from annotation_backend.work.views.forms import order_of
 from datasets.errors import RejectedInput
 
 

@@ -8,7 +8,7 @@ from annotation_backend.accounts.models import User
 from annotation_backend.labeling.models import Annotation, LabelingTask
 from annotation_backend.labeling.versions.standing import standing_of
 from annotation_backend.stages.models import WHOLE_CASE, AssignedSlice, CaseStage
-from annotation_backend.work.suggestions import largest_slice
+from annotation_backend.work.taking.suggestions import largest_slice
 from datasets.study.stage import Stage, WantedSlices
 
 

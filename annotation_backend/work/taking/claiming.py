@@ -14,8 +14,8 @@ from annotation_backend.stages.models import Assignment, AssignmentState, CaseSt
 from annotation_backend.stages.signals import work_asked
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.people import roles_in
-from annotation_backend.work.orders import Order, in_order, why_next
-from annotation_backend.work.pieces import piece_for
+from annotation_backend.work.taking.orders import Order, in_order, why_next
+from annotation_backend.work.taking.pieces import piece_for
 from datasets.errors import RejectedInput
 from datasets.study.stage import AssignedBy, Stage, StageWork
 
