@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from annotation_backend.accounts.models import Role, User
@@ -10,6 +11,7 @@ from annotation_backend.cases.models import Case
 from annotation_backend.labeling.versions.standing import standing_of
 from annotation_backend.review.models import latest_review
 from annotation_backend.stages.assigning import assign, lapse, require_may_do
+from annotation_backend.stages.flow import lock
 from annotation_backend.stages.models import Assignment, AssignmentState, CaseStage, StageState
 from annotation_backend.stages.signals import work_asked
 from annotation_backend.studies.models import Study
@@ -50,15 +52,14 @@ def claim_next(study: Study, person: User, *, order: Order = Order.PATIENT) -> A
     free = {name: stage for name, stage in stages.items() if stage.assignment in (AssignedBy.CLAIM, AssignedBy.OPEN)}
     for row in in_order(_open_to(study, person, free), order)[:MOST_LOOKED_AT]:
         work_asked.send(sender=CaseStage, row=row, person=person)
-        piece = piece_for(row, free[row.stage], person)
-        if piece is None:
-            continue
-        why = ". ".join(filter(None, (why_next(row, order), piece.words)))
         try:
-            return assign(row, person, piece.slices, how=AssignedBy.CLAIM, why=why, begins_at=piece.begins_at)
+            claim = _claim(row, free[row.stage], person, why_next(row, order))
         except RejectedInput as error:
             if error.code not in _PASSING:
                 raise
+            continue
+        if claim is not None:
+            return claim
     raise RejectedInput(
         "nothing-to-do", "There is nothing free to draw now.", remedy="Look again later, or ask a data manager."
     )
@@ -95,6 +96,17 @@ def next_review(study: Study, person: User, *, order: Order = Order.PATIENT, aft
                     continue
             return NextReview(row, why)
     raise RejectedInput("nothing-to-review", "No case waits for your review now.", remedy="Look again later.")
+
+
+def _claim(row: CaseStage, stage: Stage, person: User, why: str) -> Assignment | None:
+    """Takes what is free of a stage of a case; whoever asks at the same moment waits, and takes what is left."""
+    with transaction.atomic():
+        lock(row.case)
+        piece = piece_for(row, stage, person)
+        if piece is None:
+            return None
+        words = ". ".join(filter(None, (why, piece.words)))
+        return assign(row, person, piece.slices, how=AssignedBy.CLAIM, why=words, begins_at=piece.begins_at)
 
 
 def _stages_for(study: Study, person: User, *, draws: bool) -> Mapping[str, Stage]:
