@@ -11,13 +11,14 @@ from annotation_backend.publishing import urls as publishing
 from annotation_backend.registry import urls as registry
 from annotation_backend.review import urls as review
 from annotation_backend.studies import urls as studies
+from annotation_backend.work import urls as work
 
 handler500 = views.server_error
 
 of_a_study = [
     path("", study_start.start, name="study"),
     path("protocol.toml", study_start.protocol_document, name="study-protocol"),
-    *(one for app in (studies, cases, registry, labeling, review, publishing) for one in app.of_a_study),
+    *(one for app in (studies, cases, registry, labeling, review, work, publishing) for one in app.of_a_study),
 ]
 """Below ``/studies/<name>/``; each view is a `studies.pages.study_page`."""
 
@@ -25,7 +26,7 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("alive", views.alive, name="alive"),
     path("guide/", views.guide, name="guide"),
-    *(one for app in (accounts, studies, cases, labeling) for one in app.urlpatterns),
+    *(one for app in (accounts, studies, cases, labeling, work) for one in app.urlpatterns),
     path("studies/<slug:study>/", include(of_a_study)),
     *former.urlpatterns,
 ]

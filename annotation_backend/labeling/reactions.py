@@ -38,6 +38,7 @@ from annotation_backend.labeling.signals import (
 from annotation_backend.labeling.watch.jobs import look_over_project
 from annotation_backend.registry.models import Model
 from annotation_backend.registry.signals import automatic_model_promoted, model_promoted
+from annotation_backend.stages.signals import annotators_asked
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.signals import account_closed, protocol_asked, role_taken
 from datasets.study.protocol import Protocol
@@ -85,6 +86,14 @@ def has_annotations(*, case: Case, **_signal: Any) -> bool:
     saves = saves.exclude(was_cancelled=True, raw__result=[])
     further = LabelingTask.objects.filter(case=case).exclude(state=TaskState.PENDING)
     return saves.exists() or further.exists() or CaseMask.objects.filter(case=case).exists()
+
+
+@receiver(annotators_asked)
+def who_saved(*, case: Case, **_signal: Any) -> set[int]:
+    """Keys of the people whom a save of the case names, also one that counts no more."""
+    saves = Annotation.objects.filter(task__case=case).exclude(confirmation__outcome__in=EVIDENCE)
+    numbers = {number for pair in saves.order_by().values_list("completed_by", "updated_by") for number in pair} - {0}
+    return set(User.objects.filter(label_studio_id__in=numbers).values_list("pk", flat=True))
 
 
 @receiver(published_asked)

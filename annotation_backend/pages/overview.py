@@ -23,10 +23,12 @@ class Overview:
     Args:
         study: The study.
         role: The reader's (first) role in it.
+        own_count: Pieces of work that the reader has to do in it.
     """
 
     study: Study
     role: str
+    own_count: int = 0
 
     @cached_property
     def project(self) -> LabelingProject | None:

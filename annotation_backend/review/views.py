@@ -24,6 +24,7 @@ from annotation_backend.review.overlay import ShownLabel, colour_in, labels_on_s
 from annotation_backend.review.readers import READERS
 from annotation_backend.review.seen import seen_now
 from annotation_backend.review.services import decide, next_waiting, queue, require_reviewable
+from annotation_backend.review.signals import case_opened
 from annotation_backend.review.verdict_stages import open_review
 from annotation_backend.review.viewing.overlays import overlays_of
 from annotation_backend.review.viewing.page import KEYS, VIEWS, viewer_values
@@ -67,6 +68,9 @@ def review_case(request: HttpRequest, study: Study, code: str) -> HttpResponse:
         **_standing(case),
     }
     context |= _viewer(request, case, context.get("mask"))
+    if (mask := context.get("mask")) and not context["is_to_be_assembled"]:
+        shown_now = {"case": case, "mask": mask, "seen_sha256": context["seen"]}
+        case_opened.send(sender=Case, person=signed_in_user(request), **shown_now)
     return render(request, "review/case.html", context, status=status)
 
 

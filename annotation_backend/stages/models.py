@@ -95,6 +95,7 @@ class Assignment(models.Model):
     why = models.CharField(max_length=200, blank=True, help_text="Why this case is this person's, or next")
     by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+", help_text="Who gave it out")
     lease_until = models.DateTimeField(null=True, help_text="None: it does not run out")
+    begins_at = models.PositiveIntegerField(null=True, help_text="Slice that is proposed to begin with")
     state = models.CharField(max_length=10, choices=AssignmentState.choices, default=AssignmentState.OPEN)
     created = models.DateTimeField(default=now)
     ended_at = models.DateTimeField(null=True)
