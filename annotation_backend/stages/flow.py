@@ -146,6 +146,11 @@ def fresh_since(cases: Iterable[Case]) -> dict[int, datetime]:
     return dict(rows.values_list("case", "opened_at"))
 
 
+def close_control(row: CaseStage) -> None:
+    """Closes a person's work on a control case; the case stays where it is."""
+    CaseStage.every.filter(pk=row.pk, is_control=True).update(state=StageState.DONE, closed_at=now())
+
+
 def lock(case: Case) -> None:
     """Keeps the case for this transaction."""
     Case.objects.select_for_update().get(pk=case.pk)

@@ -44,7 +44,8 @@ def permits_of(person: User, case: Case) -> dict[int, Permit]:
         if stage is None or Role(stage.done_by) not in roles:
             continue
         is_working = held.row.is_open and held.assignment.state == AssignmentState.OPEN and stage.draws
-        sees_others = not stage.is_blind and not stage.keeps_readings and not held.row.is_fresh
+        is_alone = stage.is_blind or stage.keeps_readings or held.row.is_control
+        sees_others = not is_alone and not held.row.is_fresh
         found[held.slice_index] = Permit(True, is_working, sees_others, not stage.hides_models)
     return found
 
