@@ -1,4 +1,4 @@
 """What several masks of one case have in common and where they differ: proposals, regions of disagreement, merging.
 
-Imports nothing else of `training`.
+Imports `training.measures`.
 """

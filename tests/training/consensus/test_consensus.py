@@ -100,11 +100,11 @@ def test_regions_by_hand() -> None:
     assert {first.inside, second.inside} == {("b",), ("a", "b")}
     more = first if first.inside == ("b",) else second
     fewer = second if more is first else first
-    assert (more.voxels, more.volume_mm3, more.first_slice, more.last_slice) == (8, 16.0, 1, 1)
-    assert (fewer.outside, fewer.first_slice, fewer.largest_slice) == (("c",), 3, 3)
+    assert (more.part.voxels, more.part.volume_mm3, more.part.first_slice, more.part.last_slice) == (8, 16.0, 1, 1)
+    assert (fewer.outside, fewer.part.first_slice, fewer.part.largest_slice) == (("c",), 3, 3)
     assert found.by_slice_mm2.tolist() == [0, 4.0, 0, 4.0, 0, 0]
     assert found.largest_slice == 1
-    assert found.numbers[more.voxel] == more.number
+    assert found.numbers[more.part.voxel] == more.number
 
 
 def test_nobody_differs() -> None:
@@ -119,15 +119,15 @@ def test_regions_hold_what_differs_and_nothing_else(a: np.ndarray, b: np.ndarray
     masks = {"a": a, "b": b, "c": c}
     found = disagreement(masks, GRID, 2)
     assert np.array_equal(found.numbers > 0, (a | b | c) & ~(a & b & c))
-    sizes = [region.voxels for region in found.regions]
+    sizes = [region.part.voxels for region in found.regions]
     assert sizes == sorted(sizes, reverse=True)
     for region in found.regions:
         there = found.numbers == region.number
-        assert there.sum() == region.voxels
+        assert there.sum() == region.part.voxels
         assert all(masks[reader][there].all() for reader in region.inside)
         assert not any(masks[reader][there].any() for reader in region.outside)
         slices = np.flatnonzero(there.any(axis=(0, 1)))
-        assert (region.first_slice, region.last_slice) == (slices[0], slices[-1])
+        assert (region.part.first_slice, region.part.last_slice) == (slices[0], slices[-1])
 
 
 @settings(max_examples=40, deadline=None)
