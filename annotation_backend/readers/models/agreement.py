@@ -49,6 +49,7 @@ class StudyAgreement(models.Model):
 
     study = models.OneToOneField(Study, on_delete=models.CASCADE, related_name="agreement")
     content = models.JSONField(default=dict)
+    controls = models.JSONField(default=list, help_text="What came of control cases, by stage and person")
     made_at = models.DateTimeField(default=now)
 
     def __str__(self) -> str:

@@ -70,15 +70,15 @@ class ControlReading(models.Model):
 
     control = models.ForeignKey(ControlCase, on_delete=models.PROTECT, related_name="readings")
     reading = models.OneToOneField(Reading, on_delete=models.PROTECT, related_name="control")
-    draft_file = models.CharField(max_length=200, help_text="Relative to the case's folder")
-    draft_sha256 = models.CharField(max_length=64)
-    fault = models.JSONField(help_text="What was planted in the draft: kind, slices and size")
-    draft_dice = models.FloatField(help_text="Of the draft and the known mask")
-    shown = models.JSONField(default=dict, help_text="Label Studio's number of the draft's prediction, by slice")
+    slices = models.JSONField(help_text="Indices of the slices that it is about")
+    draft_file = models.CharField(max_length=200, blank=True, help_text="Relative to the case's folder; empty: no draft")
+    draft_sha256 = models.CharField(max_length=64, blank=True)
+    fault = models.JSONField(default=dict, help_text="What was planted in the draft: kind and slices; empty: nothing")
+    draft_dice = models.FloatField(null=True, help_text="Of the draft and the known mask")
     mask = models.ForeignKey(CaseMask, null=True, on_delete=models.PROTECT, related_name="+")
     dice = models.FloatField(null=True, help_text="Of what was handed in and the known mask")
-    is_unchanged = models.BooleanField(null=True, help_text="What was handed in is the draft")
-    is_corrected = models.BooleanField(null=True, help_text="The planted fault is gone")
+    is_unchanged = models.BooleanField(null=True, help_text="What was handed in is the draft; None: there was none")
+    is_corrected = models.BooleanField(null=True, help_text="Most of the planted fault is gone; None: there was none")
     places = models.JSONField(default=list, help_text="Where it is wrong, worst first")
     scored_at = models.DateTimeField(null=True)
 
@@ -86,7 +86,7 @@ class ControlReading(models.Model):
         ordering = ["pk"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(scored_at=None) | Q(dice__gte=0.0, dice__lte=1.0, is_unchanged__isnull=False),
+                condition=Q(scored_at=None) | Q(dice__gte=0.0, dice__lte=1.0),
                 name="scored_has_figures",
             )
         ]
