@@ -14,7 +14,9 @@ from training.consensus.merging import Rest, merge
 INSIDE, OUTSIDE = "inside", "outside"
 BY_REGION = "regions"
 
-_WORD = re.compile(r"(?P<whole>[a-z0-9]{1,12})(?:~(?P<rest>[a-z]{1,12})(?P<regions>(?:~\d{1,3}\.\d{1,6}\.[a-z0-9]{1,8})*))?")
+_WORD = re.compile(
+    r"(?P<whole>[a-z0-9]{1,12})(?:~(?P<rest>[a-z]{1,12})(?P<regions>(?:~\d{1,3}\.\d{1,6}\.[a-z0-9]{1,8})*))?"
+)
 _MERGED_IN_MEMORY = 4
 
 

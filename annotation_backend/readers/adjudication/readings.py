@@ -79,7 +79,9 @@ def readings_for(row: CaseStage) -> Readings:
     masks: dict[int, CaseMask] = {}
     readings: dict[int, Reading] = {}
     for name in stage.after if stage else ():
-        last = CaseStage.objects.filter(case=row.case, stage=name).select_related("case__study").order_by("round").last()
+        last = (
+            CaseStage.objects.filter(case=row.case, stage=name).select_related("case__study").order_by("round").last()
+        )
         found = handed_in_masks(last) if last is not None and last.rules and last.rules.keeps_readings else {}
         for reading, mask in found.items():
             seat = reading.seat if reading.seat not in masks else max(masks) + 1

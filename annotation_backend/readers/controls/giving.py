@@ -76,7 +76,9 @@ def give_control(control: ControlCase, person: User, *, how: AssignedBy, seed: i
         assignment = assign(row, person, slices, how=how)
         indices = sorted(case.slices.values_list("index", flat=True).distinct()) if WHOLE_CASE in slices else slices
         shows_draft = row.rules is not None and not row.rules.hides_models
-        draft = make_draft(control, indices, seed=secrets.randbits(32) if seed is None else seed) if shows_draft else None
+        draft = (
+            make_draft(control, indices, seed=secrets.randbits(32) if seed is None else seed) if shows_draft else None
+        )
         reading = ControlReading(control=control, reading=row.readings.get(person=person), slices=list(indices))
         if draft is not None:
             truth = known_mask(control).label(case.protocol.learned_label.name)

@@ -32,7 +32,7 @@ MISSING, TOO_MUCH = "missing", "too much"
 
 
 def score(reading: ControlReading) -> ControlReading:
-    """Compares what a person handed in with the known mask and with the draft, and keeps the figures; safe to run twice.
+    """Compares what a person handed in with the known mask and the draft, and keeps the figures; safe to run twice.
 
     Raises:
         RejectedInput: A mask's file is damaged.

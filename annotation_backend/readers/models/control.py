@@ -71,7 +71,9 @@ class ControlReading(models.Model):
     control = models.ForeignKey(ControlCase, on_delete=models.PROTECT, related_name="readings")
     reading = models.OneToOneField(Reading, on_delete=models.PROTECT, related_name="control")
     slices = models.JSONField(help_text="Indices of the slices that it is about")
-    draft_file = models.CharField(max_length=200, blank=True, help_text="Relative to the case's folder; empty: no draft")
+    draft_file = models.CharField(
+        max_length=200, blank=True, help_text="Relative to the case's folder; empty: no draft"
+    )
     draft_sha256 = models.CharField(max_length=64, blank=True)
     fault = models.JSONField(default=dict, help_text="What was planted in the draft: kind and slices; empty: nothing")
     draft_dice = models.FloatField(null=True, help_text="Of the draft and the known mask")
@@ -101,7 +103,7 @@ class ControlReading(models.Model):
 
 
 class Pause(models.Model):
-    """A person gets no further work of a stage, because their last control cases went badly; a data manager lifts it."""
+    """A person gets no further work of a stage: their last control cases went badly; a data manager lifts it."""
 
     study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="pauses")
     stage = models.CharField(max_length=60)

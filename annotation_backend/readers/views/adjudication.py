@@ -1,4 +1,4 @@
-"""Deciding between readers: the cases that wait, all outlines on the pictures, choices by region, preview and saving."""
+"""Deciding between readers: the cases that wait, outlines on the pictures, choices by region, preview and saving."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -62,9 +62,7 @@ def adjudication(request: HttpRequest, study: Study, code: str) -> HttpResponse:
         readings = readings_for(row) if row is not None else None
         choices = _asked(request, case)
         if request.method == "POST" and request.POST.get("action") == "save":
-            correction = adjudicate(
-                case, signed_in_user(request), choices, seen_sha256=request.POST.get("seen", "")
-            )
+            correction = adjudicate(case, signed_in_user(request), choices, seen_sha256=request.POST.get("seen", ""))
             messages.success(request, f"{case.code} is decided: version {correction.pk}, with you as its author.")
             return redirect(page_of(study, "adjudication-list"))
     except RejectedInput as error:
@@ -136,7 +134,9 @@ def _shown(request: HttpRequest, readings: Readings, choices: Choices) -> dict[s
         stage = of[seat]
         is_blind = stage is None or stage.is_blind or bool(rules and rules.is_blind)
         known = names_of(request, case.study, is_blind=is_blind).get(readings.readings[seat].person_id, "")
-        readers.append({"seat": seat, "name": f"{name}{known}", "colour": colour_at(seat), "mask": readings.masks[seat]})
+        readers.append(
+            {"seat": seat, "name": f"{name}{known}", "colour": colour_at(seat), "mask": readings.masks[seat]}
+        )
     proposals = proposals_for(readings)
     plane = picture_plane(case)
     return {

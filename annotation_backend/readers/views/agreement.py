@@ -87,9 +87,7 @@ def _row(request: HttpRequest, study: Study, pair: PairAgreement) -> dict[str, A
     stage = next((one for one in study.protocol.steps if one.name == pair.row.stage), None)
     names = names_of(request, study, is_blind=stage is None or stage.is_blind)
     people = [mask.reading for mask in (pair.first, pair.second)]
-    first, second = (
-        f"Reader {one.seat}{names.get(one.person_id, '')}" if one is not None else "?" for one in people
-    )
+    first, second = (f"Reader {one.seat}{names.get(one.person_id, '')}" if one is not None else "?" for one in people)
     return {"pair": pair, "stage": stage.title if stage else pair.row.stage, "first": first, "second": second}
 
 
