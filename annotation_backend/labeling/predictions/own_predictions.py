@@ -1,4 +1,4 @@
-"""Predictions that one person is shown in place of those that everybody is; Label Studio's door asks which those are."""
+"""Predictions that one person is shown in place of those that everybody is; the door of Label Studio asks for them."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any

@@ -119,4 +119,7 @@ def _written(readings: Readings, mask: Mask, name: str) -> tuple[str, str]:
 
 def _rows(found: Disagreement) -> list[dict[str, Any]]:
     """The largest regions as plain values."""
-    return [asdict(region) for region in found.regions[:MOST_REGIONS]]
+    return [
+        {"number": region.number, "inside": region.inside, "outside": region.outside, **asdict(region.part)}
+        for region in found.regions[:MOST_REGIONS]
+    ]
