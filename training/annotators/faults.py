@@ -159,7 +159,7 @@ def _extra_blob(
     near = _around(middle, drawn)
     largest, least = _size_mm(slices[middle], spacing), LEAST_STEP * float(spacing.max())
     for radius in (largest, (largest + least) / 2, least):
-        centres = _room_for_disc(slices[near].any(axis=0), spacing, radius)
+        centres = _room_for_disc(np.logical_or.reduce(slices[near]), spacing, radius)
         if centres.size:
             at = centres[int(random.integers(len(centres)))]
             rows, columns = (

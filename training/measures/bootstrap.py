@@ -100,8 +100,7 @@ def _drawn(count: int, resamples: int, seed: int) -> Numbers:
 
 def _percentile(parts: Numbers, drawn: Numbers, statistic: Statistic) -> Numbers | None:
     found = _finite(statistic(drawn @ parts))
-    ends: Numbers | None = np.quantile(found, _tails()) if found.size else None
-    return ends
+    return np.asarray(np.quantile(found, _tails()), dtype=np.float64) if found.size else None
 
 
 def _bca(parts: Numbers, drawn: Numbers, statistic: Statistic) -> Numbers | None:

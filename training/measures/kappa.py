@@ -14,11 +14,9 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
-
-Numbers = NDArray[np.float64]
+from training.measures.bootstrap import Numbers
 
 Score = int | str | None
 """What one reader gave one thing; None where nothing was given."""

@@ -126,7 +126,9 @@ def _agreement(first: Inside, second: Inside, grid: Grid, slice_axis: int | None
     """Agreement of masks cut to a window beyond which all is outside; one slice of them where `slice_axis` is given."""
     flat = tuple(axis for axis in range(3) if axis == slice_axis or grid.shape[axis] == 1)[:1]
     spacing = [grid.spacing[axis] for axis in range(3) if axis not in flat]
-    surfaces = surface_distances_by_area(first.any(axis=flat), second.any(axis=flat), spacing)
+    surfaces = surface_distances_by_area(
+        np.logical_or.reduce(first, axis=flat), np.logical_or.reduce(second, axis=flat), spacing
+    )
     one, other = volume_ml(first, grid), volume_ml(second, grid)
     return MaskAgreement(
         dice=dice(first, second),

@@ -4,7 +4,7 @@ What is listed is to be looked at; none of it is wrong by itself. Bounds are suc
 straight or slanted, is listed (`tests/training/measures/test_shape.py`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -17,7 +17,7 @@ from datasets.image.mask_box import mask_box
 from datasets.image.volume import Grid
 from training.measures.diameter import Diameters, recist_diameters
 from training.measures.metrics import volume_ml
-from training.measures.places import BY_CORNERS, BY_FACES, Voxel, middle_voxel, numbered_parts, parts_of
+from training.measures.places import BY_CORNERS, BY_FACES, Part, Voxel, middle_voxel, numbered_parts, parts_of
 
 LARGEST_AREA_RATIO = 2.0
 """Neighbouring slices whose areas differ by more than this factor are listed; ends may taper faster."""
@@ -102,19 +102,30 @@ def shape_findings(inside: Inside, grid: Grid, slice_axis: int) -> Iterator[Shap
     """What may look odd about a mask; nothing about an empty one."""
     if not inside.any():
         return
-    areas = areas_mm2(inside, grid, slice_axis)
-    drawn = np.flatnonzero(areas).tolist()
-    yield from _pieces(inside, grid, slice_axis)
+    drawn = np.flatnonzero(areas_mm2(inside, grid, slice_axis)).tolist()
+    numbers = _numbered_in_box(inside, inside, BY_CORNERS)
+    pieces = list(parts_of(numbers, grid, slice_axis))
+    yield from (ShapeFinding(Oddity.PIECE, part.largest_slice, part.voxel, part.volume_mm3) for part in pieces[1:])
     yield from _holes(inside, grid, slice_axis)
     yield from _gaps(inside, grid, slice_axis, drawn)
-    yield from _area_jumps(inside, grid, slice_axis, areas)
-    yield from _shifts(inside, grid, slice_axis, areas)
+    body = np.isin(numbers, _own_slices(pieces))
+    areas = areas_mm2(body, grid, slice_axis)
+    yield from _area_jumps(body, grid, slice_axis, areas)
+    yield from _shifts(body, grid, slice_axis, areas)
 
 
-def _pieces(inside: Inside, grid: Grid, slice_axis: int) -> Iterator[ShapeFinding]:
-    numbers = _numbered_in_box(inside, inside, BY_CORNERS)
-    for part in list(parts_of(numbers, grid, slice_axis))[1:]:
-        yield ShapeFinding(Oddity.PIECE, part.largest_slice, part.voxel, part.volume_mm3)
+def _own_slices(pieces: Sequence[Part]) -> list[int]:
+    """Numbers of the pieces that lie in a slice without a larger one.
+
+    The others lie beside the tumour: a slice's area and middle are measured without them.
+    """
+    found, taken = [], set[int]()
+    for number, part in enumerate(pieces, start=1):
+        slices = set(range(part.first_slice, part.last_slice + 1))
+        if slices - taken:
+            found.append(number)
+        taken |= slices
+    return found
 
 
 def _holes(inside: Inside, grid: Grid, slice_axis: int) -> Iterator[ShapeFinding]:
@@ -122,8 +133,9 @@ def _holes(inside: Inside, grid: Grid, slice_axis: int) -> Iterator[ShapeFinding
     from scipy.ndimage import binary_fill_holes
 
     holes = np.zeros_like(inside)
-    for index in np.flatnonzero(inside.any(axis=tuple(axis for axis in range(3) if axis != slice_axis))):
-        at = (slice(None),) * slice_axis + (index,)
+    box = mask_box(inside) or ()
+    for index in range(box[slice_axis].start, box[slice_axis].stop):
+        at = tuple(index if axis == slice_axis else along for axis, along in enumerate(box))
         holes[at] = binary_fill_holes(inside[at]) & ~inside[at]
     for part in parts_of(_numbered_in_box(holes, inside, BY_FACES), grid, slice_axis):
         yield ShapeFinding(Oddity.HOLE, part.largest_slice, part.voxel, part.volume_mm3)

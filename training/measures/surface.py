@@ -107,7 +107,7 @@ def _codes(inside: Inside) -> NDArray[np.uint8]:
     codes = np.zeros([size - 1 for size in around.shape], np.uint8)
     for corner in product((0, 1), repeat=inside.ndim):
         window = around[tuple(slice(at, size - 1 + at) for at, size in zip(corner, around.shape, strict=True))]
-        codes = (codes << 1) | window
+        codes = np.bitwise_or(np.left_shift(codes, 1, dtype=np.uint8), window)
     return codes
 
 

@@ -6,7 +6,7 @@ import pytest
 from datasets.errors import RejectedInput
 from tests.training.support.synthetic import lps_grid
 from training.annotators.faults import FaultKind, bent_mask, plant_fault
-from training.measures.corrections import corrected_share, unchanged
+from training.measures.drafts import corrected_share, unchanged
 from training.measures.metrics import assd_mm, dice
 from training.measures.shape import Oddity, shape_findings
 

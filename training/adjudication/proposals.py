@@ -51,7 +51,10 @@ def majority(masks: Mapping[str, Inside]) -> Inside:
         GeometryError: The masks differ in shape.
     """
     require_same_shape(masks)
-    inside: Inside = sum(mask.astype(np.uint16) for mask in masks.values()) * 2 > len(masks)
+    votes = np.zeros(next(iter(masks.values())).shape, np.uint16)
+    for mask in masks.values():
+        votes += mask
+    inside: Inside = votes * 2 > len(masks)
     return inside
 
 

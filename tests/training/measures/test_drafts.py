@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from datasets.errors import GeometryError
-from training.measures.corrections import corrected_share, unchanged
+from training.measures.drafts import corrected_share, unchanged
 
 TRUTH = np.zeros((6, 6, 4), dtype=bool)
 TRUTH[1:5, 1:5, 0:3] = True

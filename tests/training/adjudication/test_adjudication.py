@@ -9,9 +9,9 @@ from hypothesis.extra.numpy import arrays
 
 from datasets.errors import GeometryError, RejectedInput
 from tests.training.support.synthetic import lps_grid
-from training.consensus.disagreement import disagreement
-from training.consensus.merging import Rest, merge
-from training.consensus.proposals import majority, staple
+from training.adjudication.disagreement import disagreement
+from training.adjudication.merging import Rest, merge
+from training.adjudication.proposals import majority, staple
 
 SHAPE = (12, 10, 6)
 GRID = lps_grid(SHAPE, (1.0, 0.5, 4.0))

@@ -10,7 +10,7 @@ from datasets.errors import RejectedInput
 from datasets.image.mask import Inside
 from datasets.image.mask_box import mask_box
 from datasets.image.volume import Grid
-from training.consensus.proposals import require_same_shape
+from training.adjudication.proposals import require_same_shape
 from training.measures.places import BY_CORNERS, Part, numbered_parts, parts_of
 
 _MOST_READERS = 31
@@ -83,7 +83,9 @@ def disagreement(masks: Mapping[str, Inside], grid: Grid, slice_axis: int) -> Di
     regions: tuple[DisagreementRegion, ...] = ()
     window = mask_box(anybody & ~agreed)
     if window is not None:
-        pattern = sum(mask[window].astype(np.uint32) << bit for bit, mask in enumerate(every))
+        pattern = np.zeros(agreed[window].shape, np.uint32)
+        for bit, mask in enumerate(every):
+            pattern |= np.left_shift(mask[window], bit, dtype=np.uint32)
         pattern[~anybody[window] | agreed[window]] = 0
         numbers[window] = numbered_parts(pattern, BY_CORNERS)
         parts = enumerate(parts_of(numbers, grid, slice_axis), start=1)

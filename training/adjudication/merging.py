@@ -7,8 +7,8 @@ import numpy as np
 
 from datasets.errors import RejectedInput
 from datasets.image.mask import Inside
-from training.consensus.disagreement import Disagreement
-from training.consensus.proposals import majority
+from training.adjudication.disagreement import Disagreement
+from training.adjudication.proposals import majority
 
 
 class Pick(StrEnum):
