@@ -9,7 +9,7 @@ from annotation_backend.readers.adjudication.proposals import differences, label
 from annotation_backend.readers.adjudication.readings import Readings
 from datasets.errors import RejectedInput
 from datasets.image.mask import Mask
-from training.consensus.merging import Rest, merge
+from training.adjudication.merging import Rest, merge
 
 INSIDE, OUTSIDE = "inside", "outside"
 BY_REGION = "regions"

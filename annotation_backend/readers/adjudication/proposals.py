@@ -13,8 +13,8 @@ from annotation_backend.readers.models import Proposals
 from datasets.files import sha256_of_bytes, write_bytes
 from datasets.formats.nifti import encode, read_mask
 from datasets.image.mask import Inside, Mask
-from training.consensus.disagreement import Disagreement, disagreement
-from training.consensus.proposals import majority, staple
+from training.adjudication.disagreement import Disagreement, disagreement
+from training.adjudication.proposals import majority, staple
 
 MOST_REGIONS = 60
 """Regions of a label that are listed one by one, the largest; the rest follows a rule."""

@@ -16,7 +16,7 @@ from annotation_backend.readers.models import ControlReading, Pause
 from datasets.formats.nifti import read_mask
 from datasets.image.mask import Inside
 from datasets.image.volume import Grid
-from training.measures.corrections import corrected_share, unchanged
+from training.measures.drafts import corrected_share, unchanged
 from training.measures.metrics import dice
 from training.measures.places import BY_CORNERS, numbered_parts, parts_of
 

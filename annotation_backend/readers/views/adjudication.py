@@ -28,7 +28,7 @@ from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import may, study_page
 from datasets.errors import RejectedInput
 from datasets.study.stage import StageWork
-from training.consensus.merging import Rest
+from training.adjudication.merging import Rest
 
 READERS = (Role.RADIOLOGIST, Role.DATA_MANAGER)
 

@@ -8,7 +8,6 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from annotation_backend.accounts.models import Role, User
-from annotation_backend.cases.models import Case
 from annotation_backend.labeling import jobs
 from annotation_backend.labeling.jobs import assemble_case
 from annotation_backend.labeling.models import CorrectionKind, LabelingTask, TaskState
