@@ -61,6 +61,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.ingest_export
 	$(BIN)/python -m benchmarks.registration.registration_speed
 	$(BIN)/python -m benchmarks.geodesic_maps
+	$(BIN)/python -m benchmarks.agreement_speed
 	$(BIN)/python -m benchmarks.mask_codec
 	$(BIN)/python -m benchmarks.prompted_speed training/pretrained/two-stage training/pretrained/clicks-2d
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.measures.bootstrap import IntervalMethod, Numbers, Statistic, patient_interval
-from training.measures.kappa import Weighting, kappa_of_confusion
+from training.measures.kappa import Weighting, cohen_of_sums
 
 PATIENTS = (20, 40, 100)
 SIMULATIONS = 1000
@@ -52,20 +52,21 @@ def mean(sums: Numbers) -> Numbers:
 
 
 def score_parts(random: np.random.Generator, patients: int) -> Numbers:
-    """(N, K * K) confusion of two readers over the cases of each simulated patient."""
+    """(N, 2 K + 1) what the cases of each simulated patient add to the quadratic kappa of two readers."""
     count, shape = len(_TRUE_SCORES), (patients, MOST_CASES)
     usual, other = random.choice(count, (patients, 1), p=_TRUE_SCORES), random.choice(count, shape, p=_TRUE_SCORES)
     true = np.where(random.random(shape) < _TENDENCY, usual, other)
     first, second = (np.clip(true + random.choice([-1, 0, 1], shape, p=_MISSES), 0, count - 1) for _ in range(2))
     is_there = np.arange(MOST_CASES) < random.integers(1, MOST_CASES + 1, (patients, 1))
-    rows = np.eye(count * count)[first * count + second] * is_there[..., None]
-    found: Numbers = rows.sum(axis=1)
+    scores = np.eye(count)
+    rows = np.concatenate([scores[first], scores[second], ((first - second) ** 2)[..., None]], axis=-1)
+    found: Numbers = (rows * is_there[..., None]).sum(axis=1)
     return found
 
 
 def kappa(sums: Numbers) -> Numbers:
     """Quadratic kappa of sums of `score_parts`."""
-    return kappa_of_confusion(sums, Weighting.QUADRATIC)
+    return cohen_of_sums(sums, Weighting.QUADRATIC)
 
 
 def kappa_truth() -> float:
@@ -75,7 +76,9 @@ def kappa_truth() -> float:
     for true in range(count):
         for step, share in zip((-1, 0, 1), _MISSES, strict=True):
             given[true, int(np.clip(true + step, 0, count - 1))] += share
-    return float(kappa((given.T @ np.diag(_TRUE_SCORES) @ given).ravel()))
+    pairs = given.T @ np.diag(_TRUE_SCORES) @ given
+    steps = np.subtract.outer(np.arange(count), np.arange(count)) ** 2
+    return float(1.0 - (steps * pairs).sum() / (steps * np.outer(pairs.sum(axis=1), pairs.sum(axis=0))).sum())
 
 
 def coverage(

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from datasets.errors import RejectedInput
 from training.measures.bootstrap import Interval, IntervalMethod, Numbers, patient_interval
-from training.measures.kappa import Score, Weighting, confusions, fleiss_parts, kappa_of_confusion, kappa_of_counts
+from training.measures.kappa import Score, Weighting, cohen_of_sums, cohen_parts, fleiss_of_sums, fleiss_parts
 
 SEED = 20
 """Of the random numbers: a page that is loaded again shows the same interval."""
@@ -57,10 +57,9 @@ def cohen_kappa_interval(
         patients: Code of each case's patient.
         seed: Of the random numbers.
     """
-    pairs = confusions(first, second, categories)
-    parts = _by_patient(pairs.reshape(len(pairs), len(categories) ** 2), patients)
+    parts = _by_patient(cohen_parts(first, second, categories, weighting=weighting), patients)
     parts = parts[parts.sum(axis=1) > 0]
-    return patient_interval(parts, lambda sums: kappa_of_confusion(sums, weighting), seed=seed, bounds=(-1.0, 1.0))
+    return patient_interval(parts, lambda sums: cohen_of_sums(sums, weighting), seed=seed, bounds=(-1.0, 1.0))
 
 
 def fleiss_kappa_interval(
@@ -75,7 +74,7 @@ def fleiss_kappa_interval(
         seed: Of the random numbers.
     """
     parts = _by_patient(fleiss_parts(scores, categories), patients)
-    return patient_interval(parts[parts[:, -1] > 0], kappa_of_counts, seed=seed, bounds=(-1.0, 1.0))
+    return patient_interval(parts[parts[:, -1] > 0], fleiss_of_sums, seed=seed, bounds=(-1.0, 1.0))
 
 
 def _mean(sums: Numbers) -> Numbers:

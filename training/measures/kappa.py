@@ -48,8 +48,8 @@ def cohen_kappa(
         RejectedInput: There are not as many scores of one as of the other (``scores-uneven``), or a score is none of
             the categories (``score-unknown``).
     """
-    pairs = confusions(first, second, categories).sum(axis=0)
-    return known(float(kappa_of_confusion(pairs.ravel(), weighting)))
+    parts = cohen_parts(first, second, categories, weighting=weighting)
+    return known(float(cohen_of_sums(parts.sum(axis=0), weighting)))
 
 
 def fleiss_kappa(scores: Sequence[Sequence[Score]], categories: Sequence[int | str]) -> float | None:
@@ -62,11 +62,15 @@ def fleiss_kappa(scores: Sequence[Sequence[Score]], categories: Sequence[int | s
     Raises:
         RejectedInput: A score is none of the categories (``score-unknown``).
     """
-    return known(float(kappa_of_counts(fleiss_parts(scores, categories).sum(axis=0))))
+    return known(float(fleiss_of_sums(fleiss_parts(scores, categories).sum(axis=0))))
 
 
-def confusions(first: Sequence[Score], second: Sequence[Score], categories: Sequence[int | str]) -> Numbers:
-    """(N, K, K) one 1 for each thing that both scored, at the first reader's category and the second's.
+def cohen_parts(
+    first: Sequence[Score], second: Sequence[Score], categories: Sequence[int | str], *, weighting: Weighting
+) -> Numbers:
+    """(N, 2 K + 1) what each thing adds to Cohen's kappa; nothing where one of both gave no score.
+
+    A 1 at the first reader's category, a 1 at the second's, and how bad their difference is.
 
     Raises:
         RejectedInput: As `cohen_kappa`.
@@ -77,10 +81,13 @@ def confusions(first: Sequence[Score], second: Sequence[Score], categories: Sequ
             f"Expected as many scores of one reader as of the other, got {len(first)} and {len(second)}.",
             remedy="Give None where a reader gave no score.",
         )
-    found = np.zeros((len(first), len(categories), len(categories)))
+    size, badness = len(categories), _badness(len(categories), weighting)
+    found = np.zeros((len(first), 2 * size + 1))
     for thing, (one, other) in enumerate(zip(first, second, strict=True)):
         if one is not None and other is not None:
-            found[thing, _place(one, categories), _place(other, categories)] = 1.0
+            at, beside = _place(one, categories), _place(other, categories)
+            found[thing, [at, size + beside]] = 1.0
+            found[thing, -1] = badness[at, beside]
     return found
 
 
@@ -97,27 +104,17 @@ def fleiss_parts(scores: Sequence[Sequence[Score]], categories: Sequence[int | s
     return found
 
 
-def kappa_of_confusion(sums: Numbers, weighting: Weighting) -> Numbers:
-    """Cohen's kappa of confusion matrices.
-
-    Args:
-        sums: (..., K * K) counts.
-        weighting: How bad a difference is.
-
-    Returns:
-        (...) kappas; NaN where there is none.
-    """
-    size = math.isqrt(sums.shape[-1])
-    counts = sums.reshape(*sums.shape[:-1], size, size)
-    steps = np.abs(np.subtract.outer(np.arange(size), np.arange(size))).astype(np.float64)
-    badness = {Weighting.NONE: (steps > 0) * 1.0, Weighting.LINEAR: steps, Weighting.QUADRATIC: steps**2}[weighting]
+def cohen_of_sums(sums: Numbers, weighting: Weighting) -> Numbers:
+    """Cohen's kappa of sums of `cohen_parts` (..., 2 K + 1); NaN where there is none."""
+    size = sums.shape[-1] // 2
+    one, other, badness = sums[..., :size], sums[..., size:-1], sums[..., -1]
     with np.errstate(invalid="ignore", divide="ignore"):
-        by_chance = counts.sum(-1)[..., :, None] * counts.sum(-2)[..., None, :] / counts.sum((-1, -2))[..., None, None]
-        kappas: Numbers = 1.0 - (badness * counts).sum((-1, -2)) / (badness * by_chance).sum((-1, -2))
+        by_chance = ((one @ _badness(size, weighting)) * other).sum(-1) / one.sum(-1)
+        kappas: Numbers = 1.0 - badness / by_chance
     return kappas
 
 
-def kappa_of_counts(sums: Numbers) -> Numbers:
+def fleiss_of_sums(sums: Numbers) -> Numbers:
     """Fleiss' kappa of sums of `fleiss_parts` (..., K + 2); NaN where there is none."""
     by_category, agreement, things = sums[..., :-2], sums[..., -2], sums[..., -1]
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -129,6 +126,14 @@ def kappa_of_counts(sums: Numbers) -> Numbers:
 def known(kappa: float) -> float | None:
     """The number itself; None for what is no finite number."""
     return kappa if math.isfinite(kappa) else None
+
+
+def _badness(size: int, weighting: Weighting) -> Numbers:
+    """(K, K) how bad it is that one reader gives a category and the other another one."""
+    steps = np.abs(np.subtract.outer(np.arange(size), np.arange(size))).astype(np.float64)
+    return {Weighting.NONE: (steps > 0).astype(np.float64), Weighting.LINEAR: steps, Weighting.QUADRATIC: steps**2}[
+        weighting
+    ]
 
 
 def _place(score: int | str, categories: Sequence[int | str]) -> int:

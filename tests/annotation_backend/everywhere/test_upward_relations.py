@@ -9,7 +9,10 @@ from django.apps import apps
 from django.db.models import Model, QuerySet
 
 ROOT = Path(__file__).resolve().parents[3]
-LOWEST_FIRST = ("accounts", "studies", "cases", "registry", "inference", "labeling", "review", "learning", "publishing")
+LOWEST_FIRST = (
+    *("accounts", "studies", "cases", "stages", "registry", "inference", "labeling", "review", "learning"),
+    "publishing",
+)
 MANAGING = {name for name in dir(QuerySet) if not name.startswith("_")}
 OF_CONTAINERS = {name for kind in (dict, list, tuple) for name in dir(kind)}
 """Such as `values` and `count`: asked of a relation only where what has it is called as its model is."""
