@@ -83,6 +83,11 @@ def drawn_without_models(cases: Iterable[Case]) -> set[int]:
     return {key for key, found in hides.items() if all(found)}
 
 
+def is_blind_still(row: CaseStage) -> bool:
+    """Whether what people say or draw in a stage is hidden from each other: it is blind, and not closed yet."""
+    return row.is_open and row.rules is not None and row.rules.is_blind
+
+
 def is_read_apart(case: Case) -> bool:
     """Whether a case is drawn now by readers who are kept apart: nothing of one's may be shown to another."""
     rows = CaseStage.objects.filter(case=case, state=StageState.OPEN).select_related("case__study")

@@ -11,6 +11,7 @@ from django.utils.timezone import now
 from annotation_backend.readers.models import PairAgreement, StudyAgreement
 from annotation_backend.review.models import Review
 from annotation_backend.stages.models import CaseStage
+from annotation_backend.stages.permits import is_blind_still
 from annotation_backend.studies.models import Study
 from datasets.study.case import QualityScore
 from training.measures.bootstrap import Interval
@@ -37,17 +38,12 @@ def summarise(study: Study) -> StudyAgreement:
         EVERYTHING: _content(study, pairs, scored),
         CLOSED: _content(
             study,
-            [pair for pair in pairs if not is_hidden(pair.row)],
-            [one for one in scored if not is_hidden(one.row)],
+            [pair for pair in pairs if not is_blind_still(pair.row)],
+            [one for one in scored if not is_blind_still(one.row)],
         ),
     }
     values = {"content": content, "made_at": now()}
     return StudyAgreement.objects.update_or_create(study=study, defaults=values)[0]
-
-
-def is_hidden(row: CaseStage) -> bool:
-    """Whether figures of a stage are for data managers alone: it is blind, and somebody may still be at it."""
-    return row.is_open and row.rules is not None and row.rules.is_blind
 
 
 @dataclass(frozen=True)

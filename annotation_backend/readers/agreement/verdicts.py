@@ -1,12 +1,11 @@
-"""Verdicts of several readers on one mask: who may see whose, and where they differ."""
+"""Verdicts of several readers on one mask: where they differ."""
 
 from collections import defaultdict
 from dataclasses import dataclass
 
-from annotation_backend.accounts.models import User
-from annotation_backend.readers.agreement.summary import is_hidden
 from annotation_backend.review.models import Review
 from annotation_backend.stages.models import CaseStage
+from annotation_backend.stages.permits import is_blind_still
 from annotation_backend.studies.models import Study
 
 MOST_SHOWN = 200
@@ -45,22 +44,7 @@ def differing_verdicts(study: Study, *, shows_open: bool) -> list[DifferingVerdi
     found = []
     for given in by_mask.values():
         row = next(iter(given.values())).row
-        is_shown = row is not None and (shows_open or not is_hidden(row))
+        is_shown = row is not None and (shows_open or not is_blind_still(row))
         if row is not None and is_shown and len({(one.verdict, one.quality_score) for one in given.values()}) > 1:
             found.append(DifferingVerdicts(row, tuple(given.values())))
     return found[::-1][:MOST_SHOWN]
-
-
-def shown_reviews(reviews: list[Review], person: User, *, is_manager: bool) -> list[Review]:
-    """The verdicts of a case that a person may see: others' in a blind stage only once it is closed.
-
-    Args:
-        reviews: With their stages.
-        person: Who looks.
-        is_manager: Whether they are a data manager, for whom nothing is blind.
-    """
-    return [
-        review
-        for review in reviews
-        if is_manager or review.reviewer_id == person.pk or review.row is None or not is_hidden(review.row)
-    ]

@@ -220,6 +220,14 @@ def test_verdicts_of_several_are_listed_where_they_differ_once_all_are_in(world:
         **words,
     )
     assert b"my word" not in world.page(world.third_judge, "agreement").content
+    own, others = (
+        world.page(person, "review-case", world.case.code).content for person in (world.other_judge, world.third_judge)
+    )
+    assert b"my word" in own
+    assert b"my word" not in others, "nobody sees a verdict before their own"
+    assert b'name="verdict"' not in own
+    assert b'name="verdict"' in others
+    assert b"tag waiting" in world.page(world.third_judge, "review-queue").content
     decide(
         mask, world.third_judge, verdict=Verdict.RETURN, quality_score=QualityScore.INSUFFICIENT, comment="no", **words
     )
