@@ -20,8 +20,8 @@ from annotation_backend.labeling.versions.doubts import note_doubts
 from annotation_backend.labeling.versions.losses import note_losses
 from annotation_backend.labeling.versions.standing import standing_of
 from annotation_backend.stages.flow import follow
+from annotation_backend.stages.hiding import drawn_without_models
 from annotation_backend.stages.models import Reading
-from annotation_backend.stages.permits import drawn_without_models
 
 logger = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from annotation_backend.stages.signals import (
     next_wanted,
     stage_closed,
     stage_opened,
-    work_wanted,
+    work_asked,
 )
 from annotation_backend.studies.models import Study
 from datasets.errors import RejectedInput
@@ -85,7 +85,7 @@ def show_draft_soon(*, instance: ControlReading, created: bool, **_signal: Any) 
         queue_once(show_draft, control_reading=instance.pk)
 
 
-@receiver(work_wanted)
+@receiver(work_asked)
 def refuse_while_paused(*, row: CaseStage, person: User, **_signal: Any) -> None:
     """Refuses a person work of a stage that they are paused in.
 

@@ -9,8 +9,8 @@ from annotation_backend.labeling.versions.standing import Standing
 from annotation_backend.review.models import Review, Verdict, latest_review
 from annotation_backend.stages.assigning import hand_in
 from annotation_backend.stages.flow import finish, follow, open_rows, reopen, send_back, send_down
+from annotation_backend.stages.hiding import is_blind_still
 from annotation_backend.stages.models import Assignment, AssignmentState, CaseStage
-from annotation_backend.stages.permits import is_blind_still
 from annotation_backend.studies.people import has_role_in
 from datasets.errors import RejectedInput
 from datasets.study.stage import AssignedBy, Stage, StageWork

@@ -17,7 +17,7 @@ from annotation_backend.stages.models import (
     CaseStage,
     Reading,
 )
-from annotation_backend.stages.signals import assigned, assignment_ended, work_wanted
+from annotation_backend.stages.signals import assigned, assignment_ended, work_asked
 from annotation_backend.studies.people import has_role_in
 from datasets.errors import RejectedInput
 from datasets.study.stage import AssignedBy, OpensNext, Stage, StageWork, WantedSlices
@@ -50,7 +50,7 @@ def assign(
         lock(row.case)
         row = CaseStage.every.select_related("case__study").get(pk=row.pk)
         stage = require_may_do(row, person)
-        work_wanted.send(sender=CaseStage, row=row, person=person)
+        work_asked.send(sender=CaseStage, row=row, person=person)
         lapse(row=row)
         seat = _free_seat(row, stage, person, slices)
         until = (

@@ -11,14 +11,14 @@ stage_closed = Signal()
 sent_back = Signal()
 """A review sent a case back to a `row`, which is open (again) now, because of `why`; sent inside the transaction."""
 
+work_asked = Signal()
+"""Whether a `person` may take (more) work of a `row`: a receiver that says no raises `RejectedInput`."""
+
 assigned = Signal()
 """An `assignment` was made just now; sent inside the transaction."""
 
 assignment_ended = Signal()
 """An `assignment` ended just now, whatever its state is; sent inside the transaction."""
-
-work_wanted = Signal()
-"""A `person` is about to get a piece of a `row`'s work; whoever receives it may refuse that (`RejectedInput`)."""
 
 next_wanted = Signal()
 """A `person` takes the next piece of work of a `study`'s `stage` (its rules).

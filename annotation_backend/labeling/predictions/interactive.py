@@ -37,7 +37,7 @@ from annotation_backend.labeling.predictions import neighbours
 from annotation_backend.labeling.predictions.predictions import region_id_of
 from annotation_backend.registry.model_registry import first_label
 from annotation_backend.registry.models import PromptKind
-from annotation_backend.stages.permits import may_prompt
+from annotation_backend.stages.hiding import may_prompt
 from datasets.errors import RejectedInput
 from datasets.pictures.picture_plane import PicturePlane
 from training.prompts.prompt import LEAST_EXTREME_POINTS, Prompts, joined

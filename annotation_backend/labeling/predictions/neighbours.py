@@ -25,7 +25,7 @@ from annotation_backend.labeling.predictions.predictions import push_masks, push
 from annotation_backend.labeling.saves.confirm import confirm_saves
 from annotation_backend.labeling.versions.assembly import current_saves
 from annotation_backend.labeling.versions.decoded_masks import mask_in, stored_masks
-from annotation_backend.stages.permits import drawn_without_models, is_read_apart
+from annotation_backend.stages.hiding import drawn_without_models, is_read_apart
 from datasets.errors import MaskloopError
 from datasets.image.mask import Inside
 

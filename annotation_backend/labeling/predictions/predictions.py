@@ -22,7 +22,7 @@ from annotation_backend.labeling.models import LabelingTask, TaskState
 from annotation_backend.labeling.studio.shown_predictions import show_predictions
 from annotation_backend.registry.model_registry import first_label
 from annotation_backend.registry.models import PromptKind
-from annotation_backend.stages.permits import drawn_without_models
+from annotation_backend.stages.hiding import drawn_without_models
 from datasets.errors import RejectedInput
 from datasets.image.mask import Inside
 from datasets.progress import Progress

@@ -20,7 +20,7 @@ from annotation_backend.labeling.studio.credentials import basic_auth
 from annotation_backend.labeling.studio.shown_predictions import note_answers
 from annotation_backend.labeling.views.request_body import View, errors_answered, json_object, malformed
 from annotation_backend.registry.models import Model, PromptKind
-from annotation_backend.stages.permits import drawn_without_models
+from annotation_backend.stages.hiding import drawn_without_models
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.services import find_study
 from datasets.errors import RejectedInput

@@ -10,8 +10,8 @@ from django.utils.timezone import now
 
 from annotation_backend.readers.models import PairAgreement, StudyAgreement
 from annotation_backend.review.models import Review
+from annotation_backend.stages.hiding import is_blind_still
 from annotation_backend.stages.models import CaseStage
-from annotation_backend.stages.permits import is_blind_still
 from annotation_backend.studies.models import Study
 from datasets.study.case import QualityScore
 from training.measures.bootstrap import Interval

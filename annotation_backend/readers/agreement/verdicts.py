@@ -4,8 +4,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from annotation_backend.review.models import Review
+from annotation_backend.stages.hiding import is_blind_still
 from annotation_backend.stages.models import CaseStage
-from annotation_backend.stages.permits import is_blind_still
 from annotation_backend.studies.models import Study
 
 MOST_SHOWN = 200

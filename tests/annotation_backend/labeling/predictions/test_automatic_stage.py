@@ -17,8 +17,8 @@ from annotation_backend.labeling.versions.standing import standing_of
 from annotation_backend.registry.models import Promotion, PromptKind
 from annotation_backend.stages.assigning import assign
 from annotation_backend.stages.flow import begin, open_rows, send_down
+from annotation_backend.stages.hiding import drawn_without_models, may_prompt
 from annotation_backend.stages.models import WHOLE_CASE
-from annotation_backend.stages.permits import drawn_without_models, may_prompt
 from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.people import give_role
