@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Sequence
 
+import numpy as np
 from django.db import transaction
 from django.db.models import Count, Q
 
@@ -98,7 +99,8 @@ def _slices(control: ControlCase, stage: Stage | None) -> Sequence[int]:
         return indices
     mask, axis = known_mask(control), picture_plane(control.case).slice_axis
     others = tuple(one for one in range(3) if one != axis)
-    drawn = [index for index in indices if mask.foreground.any(axis=others)[index]] or indices
+    inside = set(np.flatnonzero(np.any(mask.foreground, axis=others)).tolist())
+    drawn = [index for index in indices if index in inside] or indices
     first, last = max(indices[0], drawn[0] - _BEYOND), min(indices[-1], drawn[-1] + _BEYOND)
     start = first + secrets.randbelow(max(1, last - first - stage.piece + 2))
     start = min(start, indices[-1] - stage.piece + 1)

@@ -77,7 +77,7 @@ def pause_if_due(reading: ControlReading) -> Pause | None:
         if lifted is not None:
             last = last.filter(reading__handed_in_at__gt=lifted.lifted_at)
         found = list(last.order_by("-reading__handed_in_at").values_list("dice", flat=True)[:PAUSED_AFTER])
-        mean = float(np.mean(found)) if found else 1.0
+        mean = float(np.mean([one or 0.0 for one in found])) if found else 1.0
         if len(found) < PAUSED_AFTER or mean >= stage.pause_below:
             return None
         return pauses.get_or_create(

@@ -97,7 +97,7 @@ def names_of(request: HttpRequest, study: Study, *, is_blind: bool) -> Mapping[i
         return {}
     if not hasattr(request, "reader_names"):
         request.reader_names = {key: f" ({name})" for key, name in names_in(study).items()}  # type: ignore[attr-defined]
-    return request.reader_names  # type: ignore[attr-defined,no-any-return]
+    return request.reader_names  # type: ignore[attr-defined]
 
 
 def _titled(study: Study, row: Mapping[str, Any]) -> dict[str, Any]:
