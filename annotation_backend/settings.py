@@ -180,6 +180,7 @@ INSTALLED_APPS = [
     "annotation_backend.inference",
     "annotation_backend.labeling",
     "annotation_backend.review",
+    "annotation_backend.readers",
     "annotation_backend.work",
     "annotation_backend.learning",
     "annotation_backend.publishing",

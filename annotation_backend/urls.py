@@ -8,6 +8,7 @@ from annotation_backend.cases import urls as cases
 from annotation_backend.labeling import urls as labeling
 from annotation_backend.pages import former, home, study_start
 from annotation_backend.publishing import urls as publishing
+from annotation_backend.readers import urls as readers
 from annotation_backend.registry import urls as registry
 from annotation_backend.review import urls as review
 from annotation_backend.studies import urls as studies
@@ -18,7 +19,7 @@ handler500 = views.server_error
 of_a_study = [
     path("", study_start.start, name="study"),
     path("protocol.toml", study_start.protocol_document, name="study-protocol"),
-    *(one for app in (studies, cases, registry, labeling, review, work, publishing) for one in app.of_a_study),
+    *(one for app in (studies, cases, registry, labeling, review, readers, work, publishing) for one in app.of_a_study),
 ]
 """Below ``/studies/<name>/``; each view is a `studies.pages.study_page`."""
 

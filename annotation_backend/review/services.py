@@ -54,10 +54,11 @@ class QueueEntry:
 
 
 def queue(study: Study) -> list[QueueEntry]:
-    """All cases of a study with a mask, those first that need a look."""
+    """All cases of a study with a mask, those first that need a look; verdicts count once all of a stage's are in."""
     annotated = Case.objects.in_use().filter(study=study, masks__isnull=False)
     cases = list(annotated.select_related("study").distinct())
-    found, reviews = standings(cases), latest_reviews(cases)
+    found, latest = standings(cases), latest_reviews(cases)
+    reviews = {case: review for case, review in latest.items() if review.row is None or not review.row.is_open}
     entries = [QueueEntry(case, found[case.pk], reviews.get(case.pk)) for case in cases]
     return sorted(entries, key=lambda entry: (not entry.is_waiting, entry.case.code))
 

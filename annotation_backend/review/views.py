@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
-from annotation_backend.accounts.models import Role
+from annotation_backend.accounts.models import Role, User
 from annotation_backend.accounts.permissions import signed_in_user
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.volumes import picture_plane
@@ -19,13 +19,13 @@ from annotation_backend.labeling.models import CaseMask, TaskState
 from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.labeling.versions.stored_masks import mask_file
 from annotation_backend.review.forms import VerdictForm
-from annotation_backend.review.models import Review, Verdict, latest_review
+from annotation_backend.review.models import Verdict, latest_review
 from annotation_backend.review.overlay import ShownLabel, colour_in, labels_on_slice, shown_labels
 from annotation_backend.review.readers import READERS
 from annotation_backend.review.seen import seen_now
 from annotation_backend.review.services import decide, next_waiting, queue, require_reviewable
 from annotation_backend.review.signals import case_opened
-from annotation_backend.review.verdict_stages import open_review
+from annotation_backend.review.verdict_stages import is_decided_for, open_review, shown_reviews
 from annotation_backend.review.viewing.overlays import overlays_of
 from annotation_backend.review.viewing.page import KEYS, VIEWS, viewer_values
 from annotation_backend.studies.addresses import page_of
@@ -62,10 +62,10 @@ def review_case(request: HttpRequest, study: Study, code: str) -> HttpResponse:
         "images": _images(case),
         "plane": picture_plane(case) if case.picture_plane else None,
         "indices": sorted(set(case.slices.values_list("index", flat=True))),
-        "reviews": Review.objects.filter(mask__case=case).select_related("reviewer", "end"),
+        "reviews": shown_reviews(case, signed_in_user(request)),
         "returned_count": case.labeling_tasks.filter(state=TaskState.RETURNED).count(),
         "is_radiologist": may(request, Role.RADIOLOGIST),
-        **_standing(case),
+        **_standing(case, signed_in_user(request)),
     }
     context |= _viewer(request, case, context.get("mask"))
     if (mask := context.get("mask")) and not context["is_to_be_assembled"]:
@@ -126,7 +126,7 @@ def _images(case: Case) -> dict[str, str]:
     return {image.name: image.title for image in case.protocol.images if image.name in pictured}
 
 
-def _standing(case: Case) -> dict[str, object]:
+def _standing(case: Case, person: User) -> dict[str, object]:
     """The mask that counts, the digest of the page's content, and whether the case takes a verdict now."""
     if not case.is_registered:
         return {}
@@ -138,7 +138,7 @@ def _standing(case: Case) -> dict[str, object]:
         "is_to_be_assembled": seen.standing.is_to_be_assembled,
         "seen": seen.sha256,
         "review": review,
-        "is_decided": mask is not None and review is not None and review.holds_on(mask),
+        "is_decided": is_decided_for(mask, person),
         "refusal": _why_unreviewable(case),
     }
 
