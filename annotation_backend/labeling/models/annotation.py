@@ -171,7 +171,10 @@ class Annotation(models.Model):
 
     class Meta:
         ordering = ["saved_at", "pk"]
-        indexes = [models.Index(fields=["project", "label_studio_id", "saved_at"], name="saves_of_an_annotation")]
+        indexes = [
+            models.Index(fields=["project", "label_studio_id", "saved_at"], name="saves_of_an_annotation"),
+            models.Index(fields=["received_at", "id"], name="saves_by_time"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=[*ANNOTATION, "content_sha256", "completed_by", "updated_by"],

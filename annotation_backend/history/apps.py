@@ -1,0 +1,14 @@
+"""Django's handle on this app."""
+
+from django.apps import AppConfig
+
+
+class HistoryConfig(AppConfig):
+    """Raw events and what is worked out of them."""
+
+    name = "annotation_backend.history"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Roles that are given and taken become events."""
+        from annotation_backend.history import reactions  # noqa: F401
