@@ -29,7 +29,7 @@ from annotation_backend.labeling.models import (
 from annotation_backend.publishing.models import Release
 from annotation_backend.review.models import EndReason, Review, Verdict, VerdictEnd
 from annotation_backend.stages.models import Assignment, AssignmentState, StageState, Transition
-from annotation_backend.studies.models import ProtocolVersion, Role
+from annotation_backend.studies.models import ProtocolVersion
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,9 @@ class Source:
     only: Q = Q()
 
 
-def _event(kind: str, detail: dict[str, Any], about: int | None) -> str:
-    said = ", ".join(_detail(name, value) for name, value in sorted(detail.items()))
-    whom = f" of person {about}" if about else ""
-    return f"{EventKind(kind).label}{whom}{f': {said}' if said else ''}"
-
-
-def _detail(name: str, value: object) -> str:
-    return str(Role(value).label).lower() if name == "role" and value in Role.values else f"{name} {value}"
+def _event(kind: str, detail: dict[str, Any]) -> str:
+    said = ", ".join(f"{name} {value}" for name, value in sorted(detail.items()))
+    return f"{EventKind(kind).label}{f': {said}' if said else ''}"
 
 
 def _save(number: int, was_cancelled: bool) -> str:
@@ -94,7 +89,7 @@ def _change(labels: dict[str, bool], prompt_models: dict[str, Any]) -> str:
 
 SOURCES: Sequence[Source] = (
     Source("event", "Seen and done", Event, "created", "study", _event, "person", "case", "stage", "slice_index",
-           ("kind", "detail", "about"), ~Q(kind__in=PULSES)),
+           ("kind", "detail"), ~Q(kind__in=PULSES)),
     Source("save", "Saves", Annotation, "received_at", "project__study", _save, "author", "task__case",
            "reading__row__stage", "task__slice_index", ("number", "was_cancelled")),
     Source("prompt", "Prompts", SessionPrompt, "created", "session__case__study",

@@ -64,11 +64,20 @@ def work_of(moments: Iterable[Moment[Place]], *, idle_after: timedelta = IDLE_AF
         idle_after: The longest time between two moments of one stretch.
     """
     for person, theirs in groupby(moments, key=attrgetter("person")):
-        row = sorted(theirs, key=attrgetter("at"))
+        row = _with_meant_ends(sorted(theirs, key=attrgetter("at")))
         for former, latter in zip(row, row[1:], strict=False):
             length = latter.at - former.at
             if not former.ends and timedelta(0) < length <= idle_after:
                 yield Work(person, former.place, former.at, length.total_seconds())
+
+
+def _with_meant_ends(row: Iterable[Moment[Place]]) -> list[Moment[Place]]:
+    """Without ends of what the person did not work on just then, such as a tab in the background."""
+    kept: list[Moment[Place]] = []
+    for moment in row:
+        if not moment.ends or (kept and kept[-1].place == moment.place):
+            kept.append(moment)
+    return kept
 
 
 def seconds_by_person_and_place(

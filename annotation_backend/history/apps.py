@@ -8,7 +8,3 @@ class HistoryConfig(AppConfig):
 
     name = "annotation_backend.history"
     default_auto_field = "django.db.models.BigAutoField"
-
-    def ready(self) -> None:
-        """Roles that are given and taken become events."""
-        from annotation_backend.history import reactions  # noqa: F401

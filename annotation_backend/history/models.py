@@ -26,8 +26,6 @@ class EventKind(models.TextChoices):
     PAGE_ACTIVE = "page-active", "Worked on a page"
     PAGE_IDLE = "page-idle", "Stopped working on a page"
     COMMENT = "comment", "Commented"
-    ROLE_GIVEN = "role-given", "Role given"
-    ROLE_TAKEN = "role-taken", "Role taken away"
     RELEASE_DOWNLOADED = "release-downloaded", "Downloaded a release"
     MASK_DOWNLOADED = "mask-downloaded", "Downloaded a mask"
     AUDIT_DOWNLOADED = "audit-downloaded", "Downloaded the audit log or times"
@@ -79,9 +77,6 @@ class Event(models.Model):
     case = models.ForeignKey(Case, null=True, on_delete=models.PROTECT, related_name="events")
     stage = models.CharField(max_length=60, blank=True, help_text="Name in the study's protocol, where known")
     slice_index = models.PositiveIntegerField(null=True)
-    about = models.ForeignKey(
-        User, null=True, on_delete=models.PROTECT, related_name="+", help_text="Whom a change of roles is about"
-    )
     detail = models.JSONField(default=dict, help_text="A few short words and numbers: `recording.DETAILS`")
     created = models.DateTimeField(default=now)
 

@@ -7,7 +7,7 @@ from annotation_backend.cases.models import Case
 from annotation_backend.history.models import Event, EventKind
 from annotation_backend.studies.models import Study
 
-DETAILS = ("page", "role", "release", "mask", "format", "rows")
+DETAILS = ("page", "release", "mask", "format", "rows")
 """What a detail may say. None of it is free text: no name, address, path or secret gets into the history."""
 
 _LONGEST = 60
@@ -23,7 +23,6 @@ def record(
     study: Study | None = None,
     stage: str = "",
     slice_index: int | None = None,
-    about: User | None = None,
     detail: Detail | None = None,
 ) -> Event | None:
     """Records one event; what happens on the doctor's rehearsal cases is nobody's work and is not kept.
@@ -35,7 +34,6 @@ def record(
         study: The study, where it is about no one case.
         stage: Name of the stage, where it is known.
         slice_index: Index of the slice that it is about.
-        about: The person whose role it changes.
         detail: Further words and numbers, by the names in `DETAILS`.
 
     Returns:
@@ -56,7 +54,6 @@ def record(
         case=case,
         stage=stage,
         slice_index=slice_index,
-        about=about,
         detail=_checked(detail or {}),
     )
 

@@ -12,17 +12,21 @@ from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.cases.stored.digests import DamagedFile, damages, whole_bytes
 from annotation_backend.cases.stored.files import picture_file
 from annotation_backend.cases.views.cases import png_answer
+from annotation_backend.history.models import EventKind
+from annotation_backend.history.recording import record
 from annotation_backend.labeling.masks.outlines import colour_of, outlined_png
 from annotation_backend.labeling.models import CaseMask, TaskState
 from annotation_backend.labeling.versions.stored_masks import mask_file
 from annotation_backend.review.forms import VerdictForm
 from annotation_backend.review.models import Review, Verdict, latest_review
 from annotation_backend.review.overlay import ShownLabel, colour_in, labels_on_slice, shown_labels
+from annotation_backend.review.queue_order import waiting_first
 from annotation_backend.review.seen import seen_now
-from annotation_backend.review.services import decide, queue, require_reviewable
+from annotation_backend.review.services import decide, entries_of, require_reviewable
 from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import may, study_page
+from annotation_backend.studies.portions import portion_of
 from datasets.errors import RejectedInput
 
 READERS = (Role.RADIOLOGIST, Role.DATA_MANAGER)
@@ -31,8 +35,10 @@ READERS = (Role.RADIOLOGIST, Role.DATA_MANAGER)
 @study_page(*READERS)
 @require_GET
 def review_queue(request: HttpRequest, study: Study) -> HttpResponse:
-    """All cases of the study with a mask, the waiting ones first."""
-    return render(request, "review/queue.html", {"entries": queue(study)})
+    """The cases of the study with a mask, the waiting ones first."""
+    portion = portion_of(request, waiting_first(study).select_related("study"))
+    context = {"entries": entries_of(portion.object_list), "portion": portion}
+    return render(request, "review/queue.html", context)
 
 
 @study_page(*READERS)
@@ -49,6 +55,8 @@ def review_case(request: HttpRequest, study: Study, code: str) -> HttpResponse:
         if well_formed and shown and _decided(request, form, shown):
             return redirect(page_of(study, "review-queue"))
         status = 409 if well_formed else 400
+    if request.method == "GET":
+        record(EventKind.PAGE_OPENED, signed_in_user(request), case=case, detail={"page": "review"})
     context = {
         "case": case,
         "damages": damages(case),

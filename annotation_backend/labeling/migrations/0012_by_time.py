@@ -17,4 +17,8 @@ class Migration(migrations.Migration):
             model_name='annotation',
             index=models.Index(fields=['received_at', 'id'], name='saves_by_time'),
         ),
+        migrations.AddIndex(
+            model_name="labelingtask",
+            index=models.Index(fields=["project", "state", "case"], name="tasks_by_state"),
+        ),
     ]
