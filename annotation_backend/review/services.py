@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import QuerySet
 
-from annotation_backend.accounts.models import User
+from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.export import is_exported
 from annotation_backend.cases.registration.register import require_sound
@@ -20,8 +20,10 @@ from annotation_backend.review.verdict_stages import follow_verdicts, stage_for
 from annotation_backend.stages.models import CaseStage
 from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
+from annotation_backend.studies.people import has_role_in
 from datasets.errors import RejectedInput
 from datasets.study.case import QualityScore
+from datasets.study.stage import StageWork
 
 
 @dataclass(frozen=True)
@@ -97,10 +99,11 @@ def decide(
         case = Case.objects.select_for_update().get(pk=mask.case_id)
         require_reviewable(case)
         seen = seen_now(case)
+        _check_role(case, reviewer)
+        _check_seen(mask, seen, seen_sha256 or seen.sha256)
+        _check_undecided(mask, reviewer)
         row, stage = stage_for(case, reviewer, seen.standing)
         _check_reviewer(mask, reviewer, row)
-        _check_seen(mask, seen, seen_sha256 or seen.sha256)
-        _check_undecided(mask, reviewer, row)
         verdict = _checked(verdict, quality_score, comment, row)
         if verdict is Verdict.APPROVE:
             _check_annotators(mask)
@@ -133,6 +136,15 @@ def require_reviewable(case: Case) -> None:
             "pictures-behind",
             "The case's pictures show an earlier registration.",
             remedy=f"Have a data manager run `manage.py export_slices --case {case.code}`; then load the page.",
+        )
+
+
+def _check_role(case: Case, reviewer: User) -> None:
+    """Refuses people who review in no stage of the case's protocol; which stage is open, its own check tells."""
+    reviewing = {Role(stage.done_by) for stage in case.protocol.steps if stage.does is StageWork.REVIEW}
+    if not has_role_in(case.study, reviewer, *(reviewing or {Role.RADIOLOGIST})):
+        raise RejectedInput(
+            "not-a-radiologist", "Only a radiologist gives a verdict.", remedy="Sign in as a radiologist."
         )
 
 
@@ -185,14 +197,14 @@ def _check_seen(mask: CaseMask, now: Seen, seen_sha256: str) -> None:
         )
 
 
-def _check_undecided(mask: CaseMask, reviewer: User, row: CaseStage) -> None:
-    given = [review for review in Review.objects.filter(mask=mask, row=row) if review.ending is None]
-    stage, latest = row.rules, latest_review(mask.case)
-    is_theirs = any(review.reviewer_id == reviewer.pk for review in given)
-    is_one_for_all = stage is None or stage.readers == 1
-    if is_theirs or (
-        is_one_for_all and latest is not None and latest.holds_on(mask) and latest.row_id in (None, row.pk)
-    ):
+def _check_undecided(mask: CaseMask, reviewer: User) -> None:
+    """Refuses a second verdict on a mask, but for another reader's in a stage that asks for several."""
+    latest = latest_review(mask.case)
+    if latest is None or not latest.holds_on(mask):
+        return
+    waits_for_others = latest.row is not None and latest.row.is_open
+    theirs = Review.objects.filter(mask=mask, row=latest.row, reviewer=reviewer, end__isnull=True)
+    if not waits_for_others or theirs.exists():
         raise RejectedInput(
             "already-decided", "This mask has its verdict already.", remedy="A new annotation opens the case again."
         )

@@ -6,9 +6,9 @@ from annotation_backend.job_queue import queue_once
 from annotation_backend.labeling.jobs import mirror_case_states
 from annotation_backend.labeling.models import LabelingTask, TaskState
 from annotation_backend.labeling.versions.standing import Standing
-from annotation_backend.review.models import Review, Verdict
+from annotation_backend.review.models import Review, Verdict, latest_review
 from annotation_backend.stages.assigning import hand_in
-from annotation_backend.stages.flow import finish, follow, open_rows, send_back, send_down
+from annotation_backend.stages.flow import finish, follow, open_rows, reopen, send_back, send_down
 from annotation_backend.stages.models import Assignment, AssignmentState, CaseStage
 from annotation_backend.studies.people import has_role_in
 from datasets.errors import RejectedInput
@@ -30,6 +30,9 @@ def stage_for(case: Case, reviewer: User, standing: Standing) -> tuple[CaseStage
     row = open_review(case)
     if row is None:
         follow(case, standing.drawn)
+        row = open_review(case)
+    if row is None and (last := latest_review(case)) is not None and last.ending is not None:
+        reopen(case, why="the last verdict has ended")
         row = open_review(case)
     stage = row.rules if row is not None else None
     if not has_role_in(case.study, reviewer, Role(stage.done_by) if stage else Role.RADIOLOGIST):

@@ -75,7 +75,7 @@ def give_again(row: CaseStage, *, why: str) -> list[Assignment]:
     given = []
     done = Assignment.objects.filter(row__case=row.case, row__stage=row.stage, state=AssignmentState.DONE)
     newest = done.order_by("row__round").values_list("row__round", flat=True).last()
-    for former in done.filter(row__round=newest).select_related("person"):
+    for former in done.filter(row__round=newest or 0).select_related("person"):
         held = AssignedSlice.objects.filter(assignment=former, is_held=True)
         slices = list(held.values_list("slice_index", flat=True))
         if not slices:

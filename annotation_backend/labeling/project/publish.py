@@ -18,6 +18,7 @@ from annotation_backend.labeling.studio.task_data import digest_of_data, picture
 from annotation_backend.labeling.studio.task_lists import Fields, Unreadable, found_among
 from annotation_backend.labeling.watch.services import bring_up_to_date
 from annotation_backend.labeling.watch.tasks import sound
+from annotation_backend.stages.flow import begin
 from datasets.errors import RejectedInput, TryAgain
 
 
@@ -60,6 +61,7 @@ def publish(case: Case, *, replace_unreadable: bool = False, findings: list[str]
         contents = {index: task_data(case, index, pictures[index]) for index in missing}
         identifiers = _import(project, case, contents)
         keep_tasks(project, case, identifiers, {index: digest_of_data(data) for index, data in contents.items()})
+    begin(case)
     _tell_unreadable(case, left, findings)
     return len(missing)
 

@@ -35,7 +35,7 @@ def _fault(text: str) -> tuple[str, str]:
 
 
 def test_five_protocols_come_along() -> None:
-    assert shipped_names() == ("ct", "lipoma", "mstt-199", "pet-ct", "t1")
+    assert shipped_names() == ("ct", "lipoma", "lipoma-ladder", "mstt-199", "mstt-199-staged", "pet-ct", "t1")
     assert {name: shipped_protocol(name).roles for name in shipped_names()} == {
         "ct": ("ct",),
         "lipoma": ("t1", "t1_contrast", "t2", "t2_fs"),

@@ -100,7 +100,7 @@ def test_masks_are_decoded_once_and_come_back_label_by_label(task: LabelingTask)
     assert not mask_in(stored, "Something else").any()
 
 
-def test_what_counts_is_asked_in_two_queries_however_many_slices_there_are(task: LabelingTask) -> None:
+def test_what_counts_is_asked_in_four_queries_however_many_slices_there_are(task: LabelingTask) -> None:
     tasks = list(task.case.labeling_tasks.all())
     for number, other in enumerate(tasks[:2]):
         _save(other, identifier=100 + number)
@@ -111,7 +111,7 @@ def test_what_counts_is_asked_in_two_queries_however_many_slices_there_are(task:
         _save(other, identifier=200 + number, hour=13)
     with CaptureQueriesContext(connection) as many:
         found = current_saves(task.case)
-    assert len(few) == len(many) == 2
+    assert len(few) == len(many) == 4
     assert [save.label_studio_id for save in found.values() if save] == [200, 201, 202, 203, 204]
     assert all("raw" not in query["sql"].split("FROM")[0] for query in many.captured_queries)
 
