@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('labeling', '0012_by_time'),
-        ('review', '0005_stages'),
+        ("review", "0006_stages_of_before"),
         ('stages', '0002_by_time'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
