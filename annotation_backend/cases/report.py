@@ -125,7 +125,7 @@ def cohort(
     ingest = Ingest.objects.filter(study=study).last()
     outcomes = _counted(ingest.patients.order_by().values_list("outcome"), "pk") if ingest else {}
     verdicts = _verdicts(study)
-    without = last_seen.filter(~Exists(reported_cases(study).filter(patient=OuterRef("patient"))))
+    without = last_seen.filter(~Exists(Case.objects.filter(patient=OuterRef("patient"), is_rehearsal=False)))
     return CohortReport(
         ingest=ingest,
         outcomes={label: outcomes[value] for value, label in IngestOutcome.choices if value in outcomes},

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from django.db import connection
 from django.utils.timezone import now
 
 from annotation_backend.accounts.models import Role, User
@@ -77,12 +76,6 @@ def put_in(model: Any, rows: Iterator[Any] | list[Any]) -> None:
             model._base_manager.bulk_create(portion)
             portion = []
     model._base_manager.bulk_create(portion)
-
-
-def analyse() -> None:
-    """Has the database count its rows, as it does by itself in time."""
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
 
 
 def digest(*words: object) -> str:

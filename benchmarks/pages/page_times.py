@@ -74,7 +74,7 @@ def _set_up(folder: Path) -> None:
 
 def _filled(options: argparse.Namespace) -> Any:
     from annotation_backend.studies.models import Study
-    from benchmarks.pages.filling import Size, analyse, fill_study
+    from benchmarks.pages.filling import Size, fill_study
     from benchmarks.pages.work_rows import fill_work
 
     known = Study.objects.filter(name=NAME).first()
@@ -85,7 +85,6 @@ def _filled(options: argparse.Namespace) -> Any:
     size = Size(cases=options.cases, saves=int(Size().saves * share), events=int(Size().events * share))
     study = fill_study(NAME, size, chance=chance)
     fill_work(study, size, chance=chance)
-    analyse()
     print(f"filled in {time.perf_counter() - begun:.0f} s: {size}", file=sys.stderr)
     return study
 
