@@ -175,6 +175,7 @@ INSTALLED_APPS = [
     "annotation_backend.accounts",
     "annotation_backend.studies",
     "annotation_backend.cases",
+    "annotation_backend.history",
     "annotation_backend.stages",
     "annotation_backend.registry",
     "annotation_backend.inference",
@@ -184,6 +185,7 @@ INSTALLED_APPS = [
     "annotation_backend.work",
     "annotation_backend.learning",
     "annotation_backend.publishing",
+    "annotation_backend.audit",
 ]
 
 MIDDLEWARE = [

@@ -4,7 +4,9 @@ from django.urls import include, path
 
 from annotation_backend import views
 from annotation_backend.accounts import urls as accounts
+from annotation_backend.audit import urls as audit
 from annotation_backend.cases import urls as cases
+from annotation_backend.dashboard import urls as dashboard
 from annotation_backend.labeling import urls as labeling
 from annotation_backend.pages import former, home, study_start
 from annotation_backend.publishing import urls as publishing
@@ -19,7 +21,8 @@ handler500 = views.server_error
 of_a_study = [
     path("", study_start.start, name="study"),
     path("protocol.toml", study_start.protocol_document, name="study-protocol"),
-    *(one for app in (studies, cases, registry, labeling, review, readers, work, publishing) for one in app.of_a_study),
+    *(one for app in (studies, cases, registry, labeling, review, readers, work) for one in app.of_a_study),
+    *(one for app in (publishing, audit, dashboard) for one in app.of_a_study),
 ]
 """Below ``/studies/<name>/``; each view is a `studies.pages.study_page`."""
 

@@ -14,6 +14,8 @@ from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.cases.stored.digests import DamagedFile, damages, whole_bytes
 from annotation_backend.cases.stored.files import picture_file
 from annotation_backend.cases.views.cases import png_answer
+from annotation_backend.history.models import EventKind
+from annotation_backend.history.recording import record
 from annotation_backend.labeling.masks.outlines import colour_of, outlined_png
 from annotation_backend.labeling.models import CaseMask, TaskState
 from annotation_backend.labeling.versions.losses import open_findings
@@ -21,9 +23,10 @@ from annotation_backend.labeling.versions.stored_masks import mask_file
 from annotation_backend.review.forms import VerdictForm
 from annotation_backend.review.models import Verdict, latest_review
 from annotation_backend.review.overlay import ShownLabel, colour_in, labels_on_slice, shown_labels
+from annotation_backend.review.queue_order import waiting_first
 from annotation_backend.review.readers import READERS
 from annotation_backend.review.seen import seen_now
-from annotation_backend.review.services import decide, next_waiting, queue, require_reviewable
+from annotation_backend.review.services import decide, entries_of, next_waiting, require_reviewable
 from annotation_backend.review.signals import case_opened
 from annotation_backend.review.verdict_stages import is_decided_for, open_review, shown_reviews
 from annotation_backend.review.viewing.overlays import overlays_of
@@ -31,14 +34,17 @@ from annotation_backend.review.viewing.page import KEYS, VIEWS, viewer_values
 from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import may, study_page
+from annotation_backend.studies.portions import portion_of
 from datasets.errors import RejectedInput
 
 
 @study_page(*READERS)
 @require_GET
 def review_queue(request: HttpRequest, study: Study) -> HttpResponse:
-    """All cases of the study with a mask, the waiting ones first."""
-    return render(request, "review/queue.html", {"entries": queue(study)})
+    """The cases of the study with a mask, the waiting ones first."""
+    portion = portion_of(request, waiting_first(study).select_related("study"))
+    context = {"entries": entries_of(portion.object_list), "portion": portion}
+    return render(request, "review/queue.html", context)
 
 
 @study_page(*READERS)
@@ -55,6 +61,8 @@ def review_case(request: HttpRequest, study: Study, code: str) -> HttpResponse:
         if well_formed and shown and _decided(request, form, shown):
             return _to_next(request, study, case)
         status = 409 if well_formed else 400
+    if request.method == "GET":
+        record(EventKind.PAGE_OPENED, signed_in_user(request), case=case, detail={"page": "review"})
     context = {
         "case": case,
         "damages": damages(case),

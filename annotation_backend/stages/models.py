@@ -89,6 +89,7 @@ class Transition(models.Model):
 
     class Meta:
         ordering = ["pk"]
+        indexes = [models.Index(fields=["created", "id"], name="transitions_by_time")]
 
     def __str__(self) -> str:
         return f"{self.row}: {self.get_state_display()}"
@@ -121,7 +122,11 @@ class Assignment(models.Model):
 
     class Meta:
         ordering = ["pk"]
-        indexes = [models.Index(fields=["person", "state"], name="work_of_a_person")]
+        indexes = [
+            models.Index(fields=["person", "state"], name="work_of_a_person"),
+            models.Index(fields=["created", "id"], name="assignments_by_time"),
+            models.Index(fields=["ended_at", "id"], name="assignments_by_end"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(state="open", ended_at__isnull=True) | (~Q(state="open") & Q(ended_at__isnull=False)),
