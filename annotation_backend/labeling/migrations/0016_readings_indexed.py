@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("cases", "0008_registration_of_an_image"),
         ("labeling", "0015_by_time"),
-        ("stages", "0002_by_time"),
+        ("stages", "0004_by_time"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
