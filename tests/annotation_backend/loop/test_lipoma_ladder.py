@@ -81,9 +81,11 @@ def theatre(new_installation: Callable[[], Installation]) -> Iterator[Theatre]:
 
 @pytest.fixture(scope="module")
 def cast(theatre: Theatre) -> Cast:
-    readers = theatre.person("cleo", "annotator"), theatre.person("carl", "annotator")
-    dora, emil = theatre.person("dora", "radiologist"), theatre.person("emil", "radiologist")
-    return Cast(theatre.person("ben", "annotator"), readers, dora, emil)
+    people = theatre.people(
+        ben="annotator", cleo="annotator", carl="annotator", dora="radiologist", emil="radiologist"
+    )
+    ben, cleo, carl, dora, emil = people.values()
+    return Cast(ben, (cleo, carl), dora, emil)
 
 
 def _stages(theatre: Theatre) -> list[tuple[str, str]]:

@@ -53,7 +53,8 @@ def theatre(new_installation: Callable[[], Installation]) -> Iterator[Theatre]:
     installation = new_installation()
     patient_of(source, installation.folder / "studies")
     with running(installation, data=one_phantom(installation.folder / "phantom")):
-        case = study_from(installation, STUDY, _document(), installation.folder / "studies")
+        studies = installation.folder / "studies"
+        case = study_from(installation, STUDY, _document(), studies, publish=("--no-predictions",))
         mask = source / "MR_T1_mask.nii.gz"
         with theatre_of(installation, STUDY, case, mask=mask, artefacts=ARTEFACTS) as found:
             yield found
@@ -61,9 +62,11 @@ def theatre(new_installation: Callable[[], Installation]) -> Iterator[Theatre]:
 
 @pytest.fixture(scope="module")
 def cast(theatre: Theatre) -> Cast:
-    anna = theatre.person("anna", "radiologist")
-    others = {name: theatre.person(name, "radiologist") for name in ("dora", "emil")}
-    return Cast(anna, theatre.person("ben", "annotator"), theatre.person("cleo", "annotator"), others)
+    people = theatre.people(
+        anna="radiologist", ben="annotator", cleo="annotator", dora="radiologist", emil="radiologist"
+    )
+    anna, ben, cleo, *others = people.values()
+    return Cast(anna, ben, cleo, {one.name: one for one in others})
 
 
 def _stages(theatre: Theatre) -> list[tuple[str, int, str]]:
@@ -71,6 +74,15 @@ def _stages(theatre: Theatre) -> list[tuple[str, int, str]]:
     query = (
         "select stage, round, state from stages_casestage row join cases_case one on one.id = row.case_id "
         "where one.code = ? order by row.id"
+    )
+    return theatre.rows(query, theatre.case)
+
+
+def _drawn(theatre: Theatre) -> list[tuple[int]]:
+    """The slices that somebody submitted."""
+    query = (
+        "select distinct task.slice_index from labeling_annotation save join labeling_labelingtask task "
+        "on task.id = save.task_id join cases_case one on one.id = task.case_id where one.code = ?"
     )
     return theatre.rows(query, theatre.case)
 
@@ -98,7 +110,7 @@ def _reviewer(theatre: Theatre, cast: Cast) -> Actor:
 def test_a_radiologist_draws_the_centre_slice_and_nobody_else_may_before(theatre: Theatre, cast: Cast) -> None:
     assert "There is nothing free to draw now." in _asked_in_vain(cast.ben)
     index = cast.anna.next_slice("01-my-work-of-the-radiologist")
-    assert index == theatre.middle, "the slice is proposed on which the contour is largest"
+    assert abs(index - theatre.middle) <= 3, "the slice is proposed on which the tumour seems largest"
     cast.anna.look("02-centre-slice")
     cast.anna.draw(index)
     cast.anna.look("03-centre-slice-submitted")
@@ -116,13 +128,14 @@ def _asked_in_vain(actor: Actor) -> str:
 
 def test_two_annotators_get_the_adjacent_slices_and_never_one_slice_both(theatre: Theatre, cast: Cast) -> None:
     first = cast.ben.next_slice("04-my-work-of-an-annotator")
-    assert abs(first - theatre.middle) == 1
+    [(centre,)] = _drawn(theatre)
+    assert abs(first - centre) == 1
     second = cast.cleo.next_slice()
     ben, cleo = _held(theatre, cast.ben), _held(theatre, cast.cleo)
     assert (len(ben), len(cleo)) == (PIECE, PIECE)
     assert second in cleo
     assert not set(ben) & set(cleo)
-    assert theatre.middle not in {*ben, *cleo}
+    assert centre not in {*ben, *cleo}
     assert cast.ben.fetch(f"studio/{theatre.case}/{cleo[0]}/") == 403
     cast.ben.open(f"studio/{theatre.case}/{cleo[0]}/", "05-a-slice-of-somebody-else")
 
