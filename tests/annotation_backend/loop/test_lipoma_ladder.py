@@ -106,8 +106,8 @@ def _score(theatre: Theatre, scorer: Actor, *keys: str, look: str) -> None:
 
     def is_ready() -> bool:
         scorer.open("my-work/")
-        scorer.press("n")
-        scorer.page.wait_for_load_state()
+        with scorer.page.expect_navigation():
+            scorer.press("n")
         return scorer.page.locator("form[data-verdict]").count() > 0
 
     eventually(is_ready, seconds=SOON, what="the mask to be scored")
