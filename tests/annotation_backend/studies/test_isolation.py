@@ -113,7 +113,7 @@ def test_a_page_of_a_study_names_no_other_whoever_reads_it(
         if body[:3] == b"200":
             seen.add(page.name)
     assert wrong == []
-    posted = {"restore-version", "finding-seen", "finding-drawer", "change-seen"}
+    posted = {"restore-version", "finding-seen", "finding-drawer", "change-seen", "activity"}
     assert {page.name for page in PAGES} - seen - posted <= {"case-thumbnail", "case-checkerboard"}
 
 
