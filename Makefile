@@ -20,7 +20,7 @@ help:
 	@echo "make docs               the documentation as a site in site/; a broken link fails"
 	@echo "make bench              speed of curation, prompted models and mask codecs, beside their peers (20 minutes)"
 	@echo "make models COHORT=...  train the shipped models anew (three hours; goes on after a stop)"
-	@echo "make study              recovery of known motion, and a cohort of 200 (an hour; goes on after a stop)"
+	@echo "make study              recovery of known motion, a cohort of 200, coverage of intervals (an hour; goes on after a stop)"
 
 setup: $(READY) secrets
 
@@ -61,6 +61,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.ingest_export
 	$(BIN)/python -m benchmarks.registration.registration_speed
 	$(BIN)/python -m benchmarks.geodesic_maps
+	$(BIN)/python -m benchmarks.agreement_speed
 	$(BIN)/python -m benchmarks.mask_codec
 	$(BIN)/python -m benchmarks.prompted_speed training/pretrained/two-stage training/pretrained/clicks-2d
 
@@ -81,3 +82,4 @@ study: setup
 	mkdir -p study
 	$(BIN)/python -m benchmarks.registration.recovery --results study/recovery.jsonl
 	$(BIN)/python -m benchmarks.cohort --patients 200 --folder study/cohort
+	$(BIN)/python -m benchmarks.interval_coverage | tee study/interval-coverage.md

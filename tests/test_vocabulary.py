@@ -13,7 +13,6 @@ FLOORS = ("annotation_backend", "curation", "datasets", "training")
 
 STORED = {
     "NamedDrawer": "a model, with its table",
-    "BY_HAND": "its value, by-hand, is the strategy's name in studies that were made",
 }
 """Names that hold a forbidden word because something stored is called so, and what."""
 

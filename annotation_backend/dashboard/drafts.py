@@ -19,8 +19,8 @@ from annotation_backend.labeling.versions.decoded_masks import mask_in
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.people import names_in
 from datasets.files import sha256_of_bytes
-from training.prompts.prompt_document import as_document
 from training.prompts.prompt import Prompts
+from training.prompts.prompt_document import as_document
 
 _AT_ONCE = 2000
 
@@ -34,7 +34,12 @@ def draft_table(study: Study) -> Table:
         kept[person] += is_unchanged
     names = names_in(study)
     rows: list[list[Any]] = [
-        [names.get(person, f"Person {person}" if person else "unknown"), drafts[person], kept[person], _share(kept[person], drafts[person])]
+        [
+            names.get(person, f"Person {person}" if person else "unknown"),
+            drafts[person],
+            kept[person],
+            _share(kept[person], drafts[person]),
+        ]
         for person in sorted(drafts, key=lambda one: one or 0)
     ]
     total, same = sum(drafts.values()), sum(kept.values())

@@ -5,7 +5,14 @@ from functools import cached_property
 
 from django.db.models import Max, Q, QuerySet
 
-from annotation_backend.cases.models import Case, Exclusion, IngestOutcome, IngestPatient, Patient, VerdictOfRegistration
+from annotation_backend.cases.models import (
+    Case,
+    Exclusion,
+    IngestOutcome,
+    IngestPatient,
+    Patient,
+    VerdictOfRegistration,
+)
 from annotation_backend.cases.registration.verdicts import registrations
 from annotation_backend.labeling.models import LabelingProject, LabelingTask, TaskState
 from annotation_backend.labeling.project.project import current_project
@@ -23,10 +30,12 @@ class Overview:
     Args:
         study: The study.
         role: The reader's (first) role in it.
+        own_count: Pieces of work that the reader has to do in it.
     """
 
     study: Study
     role: str
+    own_count: int = 0
 
     @cached_property
     def project(self) -> LabelingProject | None:

@@ -18,6 +18,11 @@ LIGHT = (
     "training.segmenters.postprocessing",
     "benchmarks.changed_slices",
     "training.measures.statistics",
+    "training.measures.readers",
+    "training.measures.intervals",
+    "training.measures.shape",
+    "training.adjudication.merging",
+    "training.annotators.faults",
     "training.evaluation.report",
 )
 

@@ -67,7 +67,7 @@ def agreement(predicted: MaskArray, reference: MaskArray, grid: Grid, slice_axis
         GeometryError: As `surface_distances`.
     """
     one, other = _inside(predicted, reference)
-    _require_grid(one, grid)
+    require_grid(grid, one)
     window = mask_box(one | other) or _NOWHERE
     one, other = one[window], other[window]
     ways = _distances(one, other, grid)
@@ -118,7 +118,7 @@ def surface_distances(a: MaskArray, b: MaskArray, grid: Grid) -> tuple[NDArray[n
         GeometryError: An array has another shape than the grid, or the grid's axes are not at right angles.
     """
     one, other = _inside(a, b)
-    _require_grid(one, grid)
+    require_grid(grid, one)
     window = mask_box(one | other) or _NOWHERE
     return _distances(one[window], other[window], grid)
 
@@ -218,13 +218,19 @@ def _inside(a: MaskArray, b: MaskArray) -> tuple[NDArray[np.bool_], NDArray[np.b
     return np.asarray(a) != 0, np.asarray(b) != 0
 
 
-def _require_grid(inside: NDArray[np.bool_], grid: Grid) -> None:
-    if tuple(inside.shape) != grid.shape:
-        raise GeometryError(
-            "mask-shape",
-            f"Expected masks of {grid.shape}, got {tuple(inside.shape)}.",
-            remedy="Give the grid that the masks lie on.",
-        )
+def require_grid(grid: Grid, *masks: MaskArray) -> None:
+    """Refuses masks that do not lie on a grid, and a grid on which no distance is measured.
+
+    Raises:
+        GeometryError: A mask has another shape than the grid, or the grid's axes are not at right angles.
+    """
+    for mask in masks:
+        if tuple(mask.shape) != grid.shape:
+            raise GeometryError(
+                "mask-shape",
+                f"Expected masks of {grid.shape}, got {tuple(mask.shape)}.",
+                remedy="Give the grid that the masks lie on.",
+            )
     if not grid.is_orthogonal:
         raise GeometryError(
             "grid-sheared",

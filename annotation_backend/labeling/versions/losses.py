@@ -44,13 +44,13 @@ def note_losses(case: Case) -> int:
     """Raises a finding for each sudden loss between the versions of the case's slices.
 
     Losses depend on the versions alone, not on the order in which they came: a finding that nobody has looked at and
-    that is none any more, because a version between came late, goes away.
+    that is none any more, because a version between came late, goes away. A reader's own work is no loss of another's.
 
     Returns:
         How many findings are new.
     """
     versions: dict[int, list[Annotation]] = {}
-    rows = Annotation.objects.filter(task__case=case, was_cancelled=False, drawn__isnull=False).proved()
+    rows = Annotation.objects.filter(task__case=case, reading=None, was_cancelled=False, drawn__isnull=False).proved()
     for row in rows.select_related("drawn").defer("raw", "drawn__bits").order_by("saved_at", "pk"):
         versions.setdefault(row.task_id, []).append(row)
     counting = Annotation.objects.filter(task__case=case).newest_of_each_task()

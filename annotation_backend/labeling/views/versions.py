@@ -4,7 +4,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
@@ -39,8 +38,8 @@ from annotation_backend.labeling.watch.record import mark_change_seen, open_chan
 from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import may, study_page
-from annotation_backend.studies.portions import portion_of
 from annotation_backend.studies.people import names_in
+from annotation_backend.studies.portions import portion_of
 from datasets.errors import MaskloopError, RejectedInput
 
 
@@ -189,8 +188,7 @@ def task_url(task: LabelingTask) -> str | None:
     """Address at which a person opens the task in Label Studio; None where it is not there now."""
     if task.project.is_retired or task.label_studio_id == 0:
         return None
-    project = task.project.label_studio_id
-    return f"{settings.LABEL_STUDIO_URL}/projects/{project}/data?task={task.label_studio_id}"
+    return page_of(task.project.study, "studio-of-slice", task.case.code, task.slice_index)
 
 
 def _drew_on(task: LabelingTask, person: User) -> bool:

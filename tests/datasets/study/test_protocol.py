@@ -34,11 +34,13 @@ def _fault(text: str) -> tuple[str, str]:
     return faults[0].subject, faults[0].code
 
 
-def test_five_protocols_come_along() -> None:
+def test_the_protocols_that_come_along() -> None:
     assert shipped_names() == ("ct", "lipoma", "lipoma-ladder", "mstt-199", "mstt-199-staged", "pet-ct", "t1")
     assert {name: shipped_protocol(name).roles for name in shipped_names()} == {
         "ct": ("ct",),
         "lipoma": ("t1", "t1_contrast", "t2", "t2_fs"),
+        "lipoma-ladder": ("t1", "t1_contrast", "t2", "t2_fs"),
+        "mstt-199-staged": ("t1", "t2"),
         "mstt-199": ("t1", "t2"),
         "pet-ct": ("ct", "pet"),
         "t1": ("t1",),
@@ -160,7 +162,9 @@ def test_a_document_is_named_or_given_as_a_file(tmp_path: Path) -> None:
     path.write_text(MINIMAL, encoding="utf-8")
     assert protocol_text(str(path)) == MINIMAL
     assert protocol_text("t1") == shipped_text("t1")
-    with pytest.raises(RejectedInput, match="Give one of ct, lipoma, mstt-199, pet-ct, t1") as refused:
+    with pytest.raises(
+        RejectedInput, match="Give one of ct, lipoma, lipoma-ladder, mstt-199, mstt-199-staged, pet-ct, t1"
+    ) as refused:
         protocol_text("t3")
     assert refused.value.code == "protocol-unknown"
 

@@ -1,0 +1,4 @@
+"""What several readings of one case have in common and where they differ: proposals, regions, merging.
+
+Imports `training.measures`.
+"""
