@@ -66,7 +66,7 @@ def active_times(study: Study) -> list[ActiveTime]:
 
 def _moments(study: Study) -> Iterator[Moment[Occupation]]:
     """All moments at which people were seen at work, by person and time; a few queries, read in portions."""
-    drawing = (EventKind.TASK_OPENED, EventKind.DRAFT)
+    drawing = (EventKind.TASK_OPENED, EventKind.TASK_ACTIVE, EventKind.DRAFT)
     events = Event.objects.filter(study=study, person__isnull=False, case__isnull=False)
     saves = Annotation.objects.filter(project__study=study, author__isnull=False)
     prompts = SessionPrompt.objects.filter(session__case__study=study, session__person__isnull=False)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from django.db.models import Q
 
 from annotation_backend.dashboard.tables import Table
 from annotation_backend.inference.models import Prediction
@@ -66,6 +67,7 @@ def _outcomes(study: Study, label: str) -> Iterator[tuple[int | None, bool]]:
     for case, index, created, pixels, digest in unprompted.values_list(*fields).iterator(_AT_ONCE):
         drawn[case, index].append((created, pixels, digest))
     saves = Annotation.objects.confirmed().filter(project__study=study, was_cancelled=False, drawn__isnull=False)
+    saves = saves.filter(Q(reading__isnull=True) | Q(reading__row__is_control=False))
     rows = saves.order_by("task", "saved_at", "pk").values_list(
         "task", "task__case", "task__slice_index", "saved_at", "author", "drawn", "drawn__areas"
     )

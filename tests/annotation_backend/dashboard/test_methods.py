@@ -12,6 +12,7 @@ from django.utils.timezone import now
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.audit.times import ActiveTime, active_times
 from annotation_backend.cases.models import Case
+from annotation_backend.dashboard.agreement import agreement_table
 from annotation_backend.dashboard.drafts import draft_table
 from annotation_backend.dashboard.figures import FEW, dashboard_of, needs_work
 from annotation_backend.dashboard.methods import interval_of_median, method_of_reviewed, score_table, time_table
@@ -203,7 +204,7 @@ def test_the_page_is_for_reviewers_and_shows_each_figure_with_its_csv(people: di
     manager = signed_in(people[Role.DATA_MANAGER])
     page = manager.get(page_of(study, "dashboard")).content.decode()
     tables = dashboard_of(study).tables
-    assert len(tables) == 8
+    assert len(tables) == 9
     for table in tables:
         assert f'id="{table.name}"' in page
         answer = manager.get(page_of(study, "figure-csv", table.name))
@@ -240,3 +241,15 @@ def test_much_is_left_to_a_worker(people: dict[Role, User], monkeypatch: pytest.
     assert work_out_figures.call(study=the_study().pk)
     assert dashboard_of(the_study()).is_current
     assert "Cases by stage" in manager.get(page_of(the_study(), "dashboard")).content.decode()
+
+
+def test_agreement_is_that_of_stages_that_are_no_longer_blind(people: dict[Role, User]) -> None:
+    from annotation_backend.readers.models import StudyAgreement
+
+    interval = {"value": 0.91234, "lower": 0.8, "upper": 0.95}
+    figures = dict.fromkeys(("dice", "surface_dice_1mm", "hd95_mm"), interval)
+    mask = {"stage": "reading", "label": "Tumour", "cases": 4, **figures}
+    content = {"closed": {"masks": [mask], "scores": []}, "everything": {"masks": [mask, mask], "scores": []}}
+    StudyAgreement.objects.create(study=the_study(), content=content, made_at=now())
+    assert _rows(agreement_table(the_study()))["reading, Tumour: Dice"] == (0.912, 0.8, 0.95, 4)
+    assert len(agreement_table(the_study()).rows) == 3
