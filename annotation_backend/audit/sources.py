@@ -1,7 +1,7 @@
 """The records that the audit log unites: for each kind of record, when, who, on which case, and in what words."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Model as DatabaseModel
@@ -63,7 +63,7 @@ class Source:
     stage: str = ""
     slice_index: str = ""
     extra: tuple[str, ...] = ()
-    only: Q = Q()
+    only: Q = field(default_factory=Q)
 
 
 def _event(kind: str, detail: dict[str, Any]) -> str:

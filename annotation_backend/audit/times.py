@@ -1,4 +1,4 @@
-"""Active time of a study's people, by case and stage, from events and from everything else that has a person and a time.
+"""Active time of a study's people, by case and stage, from events and all else that has a person and a time.
 
 Nothing of it is stored: it is worked out from the records each time (`history.active`).
 """

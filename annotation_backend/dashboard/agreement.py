@@ -1,4 +1,4 @@
-"""Agreement of readers, as the page of agreement has it: the parts that everybody may see, without open blind stages."""
+"""Agreement of readers, as the page of agreement has it: what everybody may see, without open blind stages."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -23,7 +23,7 @@ def agreement_table(study: Study) -> Table:
         "Agreement of readers",
         ("Figure", "Value", "95 % from", "95 % to", "Cases or masks"),
         [*_masks(content.get("masks", ()), titles), *_scores(content.get("scores", ()), titles)],
-        "Of stages that are no longer blind. Intervals by bootstrap over patients; the page of agreement has each pair.",
+        "Of stages that are no longer blind. Intervals by bootstrap over patients; the page of agreement has pairs.",
         plot="bar",
         plotted=("Value",),
     )

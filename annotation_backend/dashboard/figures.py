@@ -64,7 +64,13 @@ def needs_work(dashboard: Dashboard) -> bool:
 def work_out(study: Study) -> Figures:
     """Works all figures out from the records, and keeps them."""
     state, made = _state_of(study), now()  # before: what happens meanwhile makes them old
-    tables = [*progress_tables(study), agreement_table(study), score_table(study), time_table(study), draft_table(study)]
+    tables = [
+        *progress_tables(study),
+        agreement_table(study),
+        score_table(study),
+        time_table(study),
+        draft_table(study),
+    ]
     values = [table.as_document() for table in tables]
     row, _ = Figures.objects.update_or_create(study=study, defaults={"state": state, "values": values, "made": made})
     return row

@@ -4,15 +4,27 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('history', '0002_never_changes'),
+        ("history", "0002_never_changes"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='event',
-            name='kind',
-            field=models.CharField(choices=[('task-opened', 'Opened a task in Label Studio'), ('task-active', 'Worked on a task in Label Studio'), ('draft', 'Label Studio kept a draft'), ('page-opened', 'Opened a page'), ('page-active', 'Worked on a page'), ('page-idle', 'Stopped working on a page'), ('release-downloaded', 'Downloaded a release'), ('mask-downloaded', 'Downloaded a mask'), ('audit-downloaded', 'Downloaded the audit log or times')], max_length=20),
+            model_name="event",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("task-opened", "Opened a task in Label Studio"),
+                    ("task-active", "Worked on a task in Label Studio"),
+                    ("draft", "Label Studio kept a draft"),
+                    ("page-opened", "Opened a page"),
+                    ("page-active", "Worked on a page"),
+                    ("page-idle", "Stopped working on a page"),
+                    ("release-downloaded", "Downloaded a release"),
+                    ("mask-downloaded", "Downloaded a mask"),
+                    ("audit-downloaded", "Downloaded the audit log or times"),
+                ],
+                max_length=20,
+            ),
         ),
     ]
