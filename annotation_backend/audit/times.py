@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import F, QuerySet
 
@@ -93,8 +94,8 @@ def _moments(study: Study) -> Iterator[Moment[Occupation]]:
     return (Moment(person, at, place, ends) for person, at, place, ends in rows)
 
 
-def _read(rows: QuerySet[object], person: str, at: str, *fields: str) -> Iterator[tuple[object, ...]]:
-    in_order = rows.order_by(F(person), F(at)).values_list(person, at, *fields)  # type: ignore[var-annotated]
+def _read(rows: QuerySet[Any], person: str, at: str, *fields: str) -> Iterator[tuple[Any, ...]]:
+    in_order = rows.order_by(F(person), F(at)).values_list(person, at, *fields)
     return in_order.iterator(chunk_size=_AT_ONCE)
 
 
