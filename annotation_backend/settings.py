@@ -101,6 +101,10 @@ ALLOW_PLAIN_DASK = configured.flag("MASKLOOP_ALLOW_PLAIN_DASK")
 """Lets DASK_SCHEDULER be on another machine without TLS: anybody in that network can then have code run here.
 Example: ``MASKLOOP_ALLOW_PLAIN_DASK=true``"""
 
+SEND_DIGESTS = configured.flag("MASKLOOP_DIGESTS")
+"""Lets `manage.py send_digests` and the reconciler send each person one e-mail a day with counts and links.
+Example: ``MASKLOOP_DIGESTS=true``"""
+
 ALLOWED_HOSTS = [
     *configured.words("MASKLOOP_ALLOWED_HOSTS", default=["127.0.0.1", "localhost"]),
     urlsplit(ML_BACKEND_URL).hostname or LISTENER_FOR_LABEL_STUDIO,
@@ -172,13 +176,17 @@ INSTALLED_APPS = [
     "annotation_backend.accounts",
     "annotation_backend.studies",
     "annotation_backend.cases",
+    "annotation_backend.history",
     "annotation_backend.stages",
     "annotation_backend.registry",
     "annotation_backend.inference",
     "annotation_backend.labeling",
     "annotation_backend.review",
+    "annotation_backend.readers",
+    "annotation_backend.work",
     "annotation_backend.learning",
     "annotation_backend.publishing",
+    "annotation_backend.audit",
 ]
 
 MIDDLEWARE = [
@@ -245,7 +253,7 @@ TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": ["d
 
 AUTH_USER_MODEL = "accounts.User"
 LOGIN_URL = "login"
-LOGIN_REDIRECT_URL = "home"
+LOGIN_REDIRECT_URL = "landing"
 LOGOUT_REDIRECT_URL = "login"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},

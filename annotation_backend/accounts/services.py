@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
 
 from annotation_backend.accounts.models import Role, User
+from annotation_backend.accounts.signals import account_closed
 from annotation_backend.accounts.spelling import one_spelling
 from annotation_backend.environment import password_variable
 from datasets.errors import RejectedInput
@@ -152,7 +153,9 @@ def close_person(person: User) -> int:
     person.is_active = False
     person.set_unusable_password()
     person.save(update_fields=["is_active", "password"])
-    return end_sessions(person)
+    ended = end_sessions(person)
+    account_closed.send(sender=User, person=person)
+    return ended
 
 
 def end_sessions(person: User, *, but: str | None = None) -> int:

@@ -1,6 +1,9 @@
-"""Signals by which accounts ask the apps above."""
+"""Signals by which accounts notify the apps above, and ask them."""
 
 from django.dispatch import Signal
+
+account_closed = Signal()
+"""A `person` has no account any more since just now; sent after it is so."""
 
 second_factor_asked = Signal()
 """Whether a `person` needs a second factor; a receiver answers True where they do."""

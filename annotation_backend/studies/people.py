@@ -1,6 +1,7 @@
 """Who may see a study, and as what."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
@@ -9,6 +10,7 @@ from django.db.models import QuerySet
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.accounts.services import email_of
 from annotation_backend.studies.models import STUDY_ROLES, Membership, MembershipChange, Study
+from annotation_backend.studies.signals import role_changed
 
 Asking = User | AnonymousUser
 
@@ -98,7 +100,7 @@ def give_role(study: Study, person: User, role: Role, *, by: User | None = None)
         role: One of `STUDY_ROLES`; an administrator needs none.
         by: Who gives it; None for a command.
     """
-    with transaction.atomic():
+    with _one_at_a_time(person):
         row, is_new = Membership.objects.select_for_update().get_or_create(
             study=study, person=person, defaults={"role": role}
         )
@@ -106,6 +108,7 @@ def give_role(study: Study, person: User, role: Role, *, by: User | None = None)
             _note(row, role, by, former="" if is_new else row.role)
             row.role = role
             row.save(update_fields=["role"])
+    role_changed.send(sender=Membership, study=study, person=person)
     return row
 
 
@@ -115,22 +118,33 @@ def take_role(study: Study, person: User, *, by: User | None = None) -> bool:
     Returns:
         Whether they had one.
     """
-    return _taken(Membership.objects.filter(study=study, person=person), by) > 0
+    return _taken(Membership.objects.filter(study=study), person, by) > 0
 
 
 def take_all_roles(person: User, *, by: User | None = None) -> None:
     """Ends a person's part in every study, so that an account that is opened again begins without any."""
-    _taken(Membership.objects.filter(person=person), by)
+    _taken(Membership.objects.all(), person, by)
 
 
-def _taken(rows: QuerySet[Membership], by: User | None) -> int:
-    with transaction.atomic():
-        ended = list(rows.select_for_update())
+def _taken(rows: QuerySet[Membership], person: User, by: User | None) -> int:
+    """Takes a person's roles, notes who did, and tells the apps above."""
+    with _one_at_a_time(person):
+        ended = list(rows.filter(person=person).select_related("study").select_for_update(of=("self",)))
         for row in ended:
             _note(row, "", by, former=row.role)
             row.delete()
+    for row in ended:
+        role_changed.send(sender=Membership, study=row.study, person=person)
     return len(ended)
 
 
 def _note(row: Membership, role: str, by: User | None, *, former: str) -> None:
     MembershipChange.objects.create(study_id=row.study_id, person_id=row.person_id, former=former, role=role, by=by)
+
+
+@contextmanager
+def _one_at_a_time(person: User) -> Iterator[None]:
+    """Whoever gives the person work waits, and sees the roles that they have then."""
+    with transaction.atomic():
+        User.objects.select_for_update(no_key=True).filter(pk=person.pk).first()
+        yield

@@ -5,6 +5,9 @@ from django.dispatch import Signal
 study_created = Signal()
 """A `study` was made just now; sent inside the transaction that makes it."""
 
+role_changed = Signal()
+"""A `person` has another role in a `study` since just now, or none; sent after it is so."""
+
 protocol_asked = Signal()
 """Whether a `study` may have another `protocol`: a receiver whose records it would orphan raises
 `RejectedInput`; one may answer with findings about what people have to do then."""
