@@ -16,13 +16,13 @@ from annotation_backend.accounts.services import email_of
 from annotation_backend.labeling.studio_door.addresses import Who
 from datasets.phantom.cohort import write_phantom_cohort
 from datasets.study.shipped_protocols import shipped_text
+from tests.annotation_backend.loop.door.studio_walk import Things, answer_to, is_refused, requests_of
 from tests.annotation_backend.support.installation import (
     Installation,
     claimed,
     running,
     signed_in_at_label_studio,
 )
-from tests.annotation_backend.loop.door.studio_walk import Things, answer_to, is_refused, requests_of
 from tests.annotation_backend.support.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.label_studio]
