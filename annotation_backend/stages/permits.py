@@ -75,7 +75,8 @@ def _is_for(stage: Stage, roles: Collection[Role]) -> bool:
 
 
 def _permit(row: CaseStage, stage: Stage, *, is_working: bool) -> Permit:
-    sees_others = not stage.is_blind and not stage.keeps_readings and not row.is_fresh
+    is_alone = stage.is_blind or stage.keeps_readings or row.is_control
+    sees_others = not is_alone and not row.is_fresh
     return Permit(True, is_working and stage.draws, sees_others, not stage.hides_models)
 
 

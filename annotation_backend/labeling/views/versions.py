@@ -39,6 +39,7 @@ from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import may, study_page
 from annotation_backend.studies.people import names_in
+from annotation_backend.studies.portions import portion_of
 from datasets.errors import MaskloopError, RejectedInput
 
 
@@ -127,7 +128,8 @@ def restore_version(request: HttpRequest, task: LabelingTask, number: int) -> Ht
 @require_GET
 def finding_list(request: HttpRequest, study: Study) -> HttpResponse:
     """Findings of the study that nobody has looked at."""
-    context = {"findings": open_findings(study=study), "changes": open_changes(study)}
+    portion = portion_of(request, open_findings(study=study))
+    context = {"findings": portion.object_list, "portion": portion, "changes": open_changes(study)}
     return render(request, "labeling/findings.html", context)
 
 

@@ -43,10 +43,10 @@ def require_chromium() -> None:
 
 
 @contextmanager
-def browser_page() -> Iterator[Page]:
-    """One page of a fresh browser."""
+def browser_page(*more: str) -> Iterator[Page]:
+    """One page of a fresh browser; `more` are further words of Chromium's command line."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), headless=True, args=_FLAGS)
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), headless=True, args=[*_FLAGS, *more])
         try:
             yield browser.new_page(viewport={"width": 1500, "height": 950})
         finally:
