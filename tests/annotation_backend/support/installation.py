@@ -82,7 +82,7 @@ def signed_in_at_label_studio(url: str, email: str, password: str) -> requests.S
     session.headers["Accept"] = "text/html"
     page = session.get(f"{url}/user/login/", timeout=60)
     token = page.text.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
-    form = {"login": email, "password": password, "csrfmiddlewaretoken": token}
+    form = {"username": email, "password": password, "csrfmiddlewaretoken": token}
     session.post(page.url, form, headers={"Referer": page.url}, timeout=60)
     session.headers.update({"Accept": "*/*", "Referer": f"{url}/"})
     return session
