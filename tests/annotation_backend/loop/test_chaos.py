@@ -108,7 +108,7 @@ def _world(installation: Installation, proxy: Proxy, studio: str) -> World:
         Annotator(_at_work(studio, email, password, tasks[number::5]), studio, tasks[number::5])
         for number, (email, password) in enumerate(people.items())
     ]
-    form = {"login": email_of(Role.RADIOLOGIST), "password": installation.password(Role.RADIOLOGIST)}
+    form = {"username": email_of(Role.RADIOLOGIST), "password": installation.password(Role.RADIOLOGIST)}
     browser = sign_in(installation.url, "/accounts/login/", form)
     return World(installation, proxy, annotators, Reader(installation.url, form, browser))
 
@@ -182,7 +182,7 @@ def test_label_studio_stopped_for_a_minute_holds_nobody_up_here(world: World, te
 
 def _change_settings(installation: Installation) -> tuple[int, float]:
     """Switches oedema on as a data manager does; status and seconds."""
-    form = {"login": email_of(Role.DATA_MANAGER), "password": installation.password(Role.DATA_MANAGER)}
+    form = {"username": email_of(Role.DATA_MANAGER), "password": installation.password(Role.DATA_MANAGER)}
     browser = sign_in(installation.url, "/accounts/login/", form)
     page = f"{installation.url}/studies/mstt-199/settings/"
     browser.get(page, timeout=20)

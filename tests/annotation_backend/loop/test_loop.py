@@ -199,7 +199,7 @@ def _annotated_count(world: World) -> int:
         login = f"{world.installation.url}/accounts/login/"
         token = session.get(login, timeout=10).cookies["maskloop_csrf"]
         password = world.installation.password(Role.RADIOLOGIST)
-        form = {"login": email_of(Role.RADIOLOGIST), "password": password, "csrfmiddlewaretoken": token}
+        form = {"username": email_of(Role.RADIOLOGIST), "password": password, "csrfmiddlewaretoken": token}
         session.post(login, data=form, headers={"Referer": login}, timeout=10)
         page = session.get(f"{world.installation.url}/studies/mstt-199/review/", timeout=10).text
     found = re.search(r"<td>(\d+) of \d+</td>", page)
@@ -209,7 +209,7 @@ def _annotated_count(world: World) -> int:
 def _give_verdict(world: World, verdict: str, *, comment: str = "") -> None:
     with browser_page() as page:
         page.goto(f"{world.installation.url}/studies/mstt-199/review/C0001/")
-        page.fill("input[name=login]", email_of(Role.RADIOLOGIST))
+        page.fill("input[name=username]", email_of(Role.RADIOLOGIST))
         page.fill("input[name=password]", world.installation.password(Role.RADIOLOGIST))
         page.click("main button")
 
