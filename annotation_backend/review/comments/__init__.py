@@ -1,1 +1,1 @@
-"""Comments pinned to voxels of a mask: said by who reviews, answered and closed by who draws, shown in the slice's task."""
+"""Comments pinned to voxels of a mask: said by who reviews, answered and closed by who draws."""
