@@ -41,6 +41,7 @@ class Review(models.Model):
 
     class Meta:
         ordering = ["pk"]
+        indexes = [models.Index(fields=["created", "id"], name="reviews_by_time")]
 
     def __str__(self) -> str:
         return f"{self.verdict} of {self.mask}"

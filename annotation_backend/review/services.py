@@ -1,8 +1,10 @@
 """The review queue and the rules of a verdict."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
@@ -12,6 +14,7 @@ from annotation_backend.labeling.models import CaseMask
 from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.labeling.versions.standing import Standing, standings
 from annotation_backend.review.models import Review, Verdict, largest_correction, latest_review, latest_reviews
+from annotation_backend.review.queue_order import cases_with_a_mask
 from annotation_backend.review.seen import Seen, seen_now
 from annotation_backend.review.verdict_stages import follow_verdicts, stage_for
 from annotation_backend.stages.models import Assignment, AssignmentState, CaseStage, StageState
@@ -55,9 +58,17 @@ class QueueEntry:
 
 def queue(study: Study) -> list[QueueEntry]:
     """All cases of a study with a mask, those first that need a look."""
-    annotated = Case.objects.in_use().filter(study=study, masks__isnull=False)
-    cases = list(annotated.select_related("study").distinct())
-    found, reviews = standings(cases), latest_reviews(cases)
+    return entries_of(cases_with_a_mask(study))
+
+
+def entries_of(rows: Iterable[Case]) -> list[QueueEntry]:
+    """The queue's entries for some cases, those first that need a look; a few queries for all of them.
+
+    Verdicts count once all of a stage's readers have given theirs.
+    """
+    cases = list(rows.select_related("study") if isinstance(rows, QuerySet) else rows)
+    found, latest = standings(cases), latest_reviews(cases)
+    reviews = {case: review for case, review in latest.items() if review.row is None or not review.row.is_open}
     entries = [QueueEntry(case, found[case.pk], reviews.get(case.pk)) for case in cases]
     return sorted(entries, key=lambda entry: (not entry.is_waiting, entry.case.code))
 

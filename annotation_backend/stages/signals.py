@@ -11,8 +11,20 @@ stage_closed = Signal()
 sent_back = Signal()
 """A review sent a case back to a `row`, which is open (again) now, because of `why`; sent inside the transaction."""
 
+annotators_asked = Signal()
+"""Who drew in a `case`: a receiver answers with the keys of the people; the apps above know of their saves."""
+
+work_asked = Signal()
+"""Whether a `person` may take (more) work of a `row`: a receiver that says no raises `RejectedInput`."""
+
 assigned = Signal()
 """An `assignment` was made just now; sent inside the transaction."""
 
 assignment_ended = Signal()
 """An `assignment` ended just now, whatever its state is; sent inside the transaction."""
+
+next_wanted = Signal()
+"""A `person` takes the next piece of work of a `study`'s `stage` (its rules).
+
+Whoever receives it may give them another piece instead, and returns its assignment; else None.
+"""

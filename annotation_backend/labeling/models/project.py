@@ -78,6 +78,7 @@ class LabelingTask(models.Model):
 
     class Meta:
         ordering = ["case", "slice_index"]
+        indexes = [models.Index(fields=["project", "state", "case"], name="tasks_by_state")]
         constraints = [
             models.UniqueConstraint(fields=["case", "slice_index"], name="one_task_per_slice"),
             models.UniqueConstraint(

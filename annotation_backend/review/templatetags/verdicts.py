@@ -11,8 +11,9 @@ register = template.Library()
 
 @register.simple_tag
 def latest_verdict_of(case: Case) -> Review | None:
-    """The newest verdict on the case, with how it ended; None where there is none."""
-    return latest_review(case)
+    """The newest verdict on the case, with how it ended; None where there is none, or others' are waited for."""
+    review = latest_review(case)
+    return None if review is None or (review.row is not None and review.row.is_open) else review
 
 
 @register.simple_tag

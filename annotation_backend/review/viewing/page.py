@@ -1,4 +1,4 @@
-"""What the page's script is told of a case: addresses of its images and masks, how its slices lie, windows."""
+"""What the page's script is told of a case: addresses of images and masks, how its slices lie, windows, comments."""
 
 from collections.abc import Sequence
 from dataclasses import asdict

@@ -19,10 +19,14 @@ from annotation_backend.publishing.models import Release
 from annotation_backend.registry.models import Model
 from annotation_backend.review.comments.services import pin
 from annotation_backend.review.models import Review
+from annotation_backend.stages.assigning import assign
+from annotation_backend.stages.flow import begin
+from annotation_backend.stages.models import Assignment
 from annotation_backend.studies.models import STUDY_ROLES, Study
 from annotation_backend.studies.people import give_role
 from datasets.files import sha256_of_bytes
 from datasets.release.build import build_release
+from datasets.study.stage import AssignedBy
 from tests.annotation_backend.support.addresses import PLAIN, Address
 from tests.annotation_backend.support.records import published, registered_case, saved, second_study, signed_in
 from tests.datasets.release.samples import SETTINGS, write_cases
@@ -88,6 +92,7 @@ def filled(name: str, folder: Path, *, number: int) -> Filled:
     model = _model(study)
     InitialMask.objects.create(case=case, slice_index=2, model=model, inputs_sha256="x", bits=b"x")
     said = pin(case, people[Role.RADIOLOGIST], voxel=[1, 1, 2], text=f"pinned in {name}", mask=mask)
+    assign(begin(case)[0], people[Role.ANNOTATOR], [3], how=AssignedBy.HAND, why=f"why of {name}")
     values = _values(study, mask, _release(study, folder), finding, change)
     values |= {"review-comment": {"pk": said.pk}, "review-model-mask": {"pk": model.pk}}
     return Filled(study, people, values)
@@ -119,6 +124,7 @@ def _values(
         "finding-seen": of_finding,
         "finding-drawer": of_finding,
         "change-seen": {"pk": change.pk},
+        "own-piece": {"pk": Assignment.objects.get(row__case=mask.case).pk},
         "case-thumbnail": {"kind": "registration"},
         "registration-of-image": {"role": "t1"},
         "registration-slice": {"role": "t1", "kind": "edges"},
