@@ -58,7 +58,9 @@ def _registered(case: Case) -> Iterator[Step]:
     for row in case.registrations.all():
         yield Step(row.created, f"{title_of(case, row.role)} registered")
     for verdict in case.registration_verdicts.all():
-        words = f"Registration of {title_of(case, verdict.role)}: {VerdictOfRegistration(verdict.verdict).label.lower()}"
+        words = (
+            f"Registration of {title_of(case, verdict.role)}: {VerdictOfRegistration(verdict.verdict).label.lower()}"
+        )
         yield Step(verdict.created, words, verdict.person_id, verdict.comment)
 
 

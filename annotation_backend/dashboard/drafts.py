@@ -34,7 +34,12 @@ def draft_table(study: Study) -> Table:
         kept[person] += is_unchanged
     names = names_in(study)
     rows: list[list[Any]] = [
-        [names.get(person, f"Person {person}" if person else "unknown"), drafts[person], kept[person], _share(kept[person], drafts[person])]
+        [
+            names.get(person, f"Person {person}" if person else "unknown"),
+            drafts[person],
+            kept[person],
+            _share(kept[person], drafts[person]),
+        ]
         for person in sorted(drafts, key=lambda one: one or 0)
     ]
     total, same = sum(drafts.values()), sum(kept.values())

@@ -21,7 +21,13 @@ _HOUR = timedelta(hours=1)
 
 def progress_tables(study: Study) -> list[Table]:
     """The funnel by stage, tissue type and site; throughput; waiting times; five queries."""
-    return [_funnel(study), _split(study, "tissue_type"), _split(study, "anatomical_site"), _weeks(study), _waits(study)]
+    return [
+        _funnel(study),
+        _split(study, "tissue_type"),
+        _split(study, "anatomical_site"),
+        _weeks(study),
+        _waits(study),
+    ]
 
 
 def _rows_of(study: Study) -> "CaseStage.objects":  # type: ignore[name-defined]
@@ -87,7 +93,9 @@ def _weeks(study: Study) -> Table:
     since = (this - timedelta(weeks=WEEKS - 1)).date()
     found: dict[tuple[str, str], int] = {}
     closed = _rows_of(study).filter(state=StageState.DONE, closed_at__date__gte=since)
-    for week, stage, count in closed.annotate(week=TruncWeek("closed_at")).values_list("week", "stage").annotate(Count("pk")):
+    for week, stage, count in (
+        closed.annotate(week=TruncWeek("closed_at")).values_list("week", "stage").annotate(Count("pk"))
+    ):
         found[week.date().isoformat(), stage] = count
     weeks = [(since + timedelta(weeks=number)).isoformat() for number in range(WEEKS)]
     return Table(

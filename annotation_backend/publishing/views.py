@@ -54,7 +54,9 @@ def download(request: HttpRequest, study: Study, pk: int) -> HttpResponseBase:
     """The release's folder as one ZIP, its files stored as they are; any part of it, so that a broken one goes on."""
     release = get_object_or_404(Release, study=study, pk=pk)
     if request.method == "GET" and request.headers.get("Range", "bytes=0-").startswith("bytes=0-"):
-        record(EventKind.RELEASE_DOWNLOADED, signed_in_user(request), study=study, detail={"release": str(release)[:60]})
+        record(
+            EventKind.RELEASE_DOWNLOADED, signed_in_user(request), study=study, detail={"release": str(release)[:60]}
+        )
     if not places.acquire(blocking=False):
         answer = HttpResponse("Others are downloading; begin again in a moment.\n", status=503)
         answer["Content-Type"], answer["Retry-After"] = "text/plain", str(_AGAIN_SECONDS)

@@ -158,6 +158,8 @@ def forget_stages(case: Case) -> None:
     for model in (Assignment, Reading, Transition):
         model.objects.filter(row__case=case, row__case__is_rehearsal=True).delete()
     CaseStage.objects.filter(case=case, case__is_rehearsal=True).delete()
+
+
 def close_control(row: CaseStage) -> None:
     """Closes a person's work on a control case; the case stays where it is."""
     CaseStage.every.filter(pk=row.pk, is_control=True).update(state=StageState.DONE, closed_at=now())

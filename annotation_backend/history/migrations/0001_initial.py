@@ -7,42 +7,92 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('cases', '0008_registration_of_an_image'),
-        ('studies', '0003_three_roles'),
+        ("cases", "0008_registration_of_an_image"),
+        ("studies", "0003_three_roles"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Figures',
+            name="Figures",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.JSONField(help_text='How far the records had come that it was worked out from')),
-                ('values', models.JSONField(help_text='The tables of the dashboard, by name')),
-                ('made', models.DateTimeField()),
-                ('study', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='figures', to='studies.study')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("state", models.JSONField(help_text="How far the records had come that it was worked out from")),
+                ("values", models.JSONField(help_text="The tables of the dashboard, by name")),
+                ("made", models.DateTimeField()),
+                (
+                    "study",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="figures", to="studies.study"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('task-opened', 'Opened a task in Label Studio'), ('draft', 'Label Studio kept a draft'), ('page-opened', 'Opened a page'), ('page-active', 'Worked on a page'), ('page-idle', 'Stopped working on a page'), ('comment', 'Commented'), ('release-downloaded', 'Downloaded a release'), ('mask-downloaded', 'Downloaded a mask'), ('audit-downloaded', 'Downloaded the audit log or times')], max_length=20)),
-                ('stage', models.CharField(blank=True, help_text="Name in the study's protocol, where known", max_length=60)),
-                ('slice_index', models.PositiveIntegerField(null=True)),
-                ('detail', models.JSONField(default=dict, help_text='A few short words and numbers: `recording.DETAILS`')),
-                ('created', models.DateTimeField(default=django.utils.timezone.now)),
-                ('case', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='cases.case')),
-                ('person', models.ForeignKey(help_text='Or a command', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('study', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='studies.study')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("task-opened", "Opened a task in Label Studio"),
+                            ("draft", "Label Studio kept a draft"),
+                            ("page-opened", "Opened a page"),
+                            ("page-active", "Worked on a page"),
+                            ("page-idle", "Stopped working on a page"),
+                            ("comment", "Commented"),
+                            ("release-downloaded", "Downloaded a release"),
+                            ("mask-downloaded", "Downloaded a mask"),
+                            ("audit-downloaded", "Downloaded the audit log or times"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "stage",
+                    models.CharField(blank=True, help_text="Name in the study's protocol, where known", max_length=60),
+                ),
+                ("slice_index", models.PositiveIntegerField(null=True)),
+                (
+                    "detail",
+                    models.JSONField(default=dict, help_text="A few short words and numbers: `recording.DETAILS`"),
+                ),
+                ("created", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "case",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="events", to="cases.case"
+                    ),
+                ),
+                (
+                    "person",
+                    models.ForeignKey(
+                        help_text="Or a command",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "study",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="events", to="studies.study"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pk'],
-                'indexes': [models.Index(fields=['study', 'created', 'id'], name='events_of_a_study'), models.Index(fields=['study', 'kind', 'created', 'id'], name='events_of_a_kind'), models.Index(fields=['study', 'person', 'created', 'id'], name='events_of_a_person'), models.Index(fields=['case', 'created', 'id'], name='events_of_a_case')],
+                "ordering": ["pk"],
+                "indexes": [
+                    models.Index(fields=["study", "created", "id"], name="events_of_a_study"),
+                    models.Index(fields=["study", "kind", "created", "id"], name="events_of_a_kind"),
+                    models.Index(fields=["study", "person", "created", "id"], name="events_of_a_person"),
+                    models.Index(fields=["case", "created", "id"], name="events_of_a_case"),
+                ],
             },
         ),
     ]

@@ -4,14 +4,13 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('inference', '0004_session_labels'),
+        ("inference", "0004_session_labels"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='sessionprompt',
-            index=models.Index(fields=['created', 'id'], name='prompts_by_time'),
+            model_name="sessionprompt",
+            index=models.Index(fields=["created", "id"], name="prompts_by_time"),
         ),
     ]

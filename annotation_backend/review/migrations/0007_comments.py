@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("cases", "0008_registration_of_an_image"),
-        ("labeling", "0012_slice_comments"),
+        ("labeling", "0013_slice_comments"),
         ("review", "0006_stages_of_before"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -5,17 +5,16 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('labeling', '0012_by_time'),
-        ("review", "0006_stages_of_before"),
-        ('stages', '0002_by_time'),
+        ("labeling", "0015_by_time"),
+        ("review", "0007_comments"),
+        ("stages", "0004_by_time"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='review',
-            index=models.Index(fields=['created', 'id'], name='reviews_by_time'),
+            model_name="review",
+            index=models.Index(fields=["created", "id"], name="reviews_by_time"),
         ),
     ]

@@ -5,17 +5,16 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('labeling', '0011_corrections'),
-        ('stages', '0002_by_time'),
+        ("labeling", "0014_own_predictions"),
+        ("stages", "0004_by_time"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='annotation',
-            index=models.Index(fields=['received_at', 'id'], name='saves_by_time'),
+            model_name="annotation",
+            index=models.Index(fields=["received_at", "id"], name="saves_by_time"),
         ),
         migrations.AddIndex(
             model_name="labelingtask",

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("labeling", "0011_corrections"),
+        ("labeling", "0013_slice_comments"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

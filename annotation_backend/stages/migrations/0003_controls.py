@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("cases", "0008_registration_of_an_image"),
-        ("stages", "0001_initial"),
+        ("stages", "0002_where_to_begin"),
     ]
 
     operations = [

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("labeling", "0011_corrections"),
+        ("labeling", "0012_studio_entries"),
     ]
 
     operations = [
