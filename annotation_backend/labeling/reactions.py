@@ -9,7 +9,16 @@ from annotation_backend.cases.models import Case
 from annotation_backend.cases.signals import annotated_asked, case_excluded, case_taken_back, published_asked
 from annotation_backend.inference.jobs import embed_case
 from annotation_backend.job_queue import queue_once
-from annotation_backend.labeling.jobs import assemble_case, follow_exclusion, mirror_case_states, predict_case
+from annotation_backend.labeling.jobs import (
+    assemble_case,
+    close_studio_account,
+    draw_stage,
+    follow_exclusion,
+    hide_case_predictions,
+    mirror_case_states,
+    predict_case,
+    renew_addresses,
+)
 from annotation_backend.labeling.models import (
     EVIDENCE,
     Annotation,
@@ -31,9 +40,10 @@ from annotation_backend.labeling.signals import (
 from annotation_backend.labeling.watch.jobs import look_over_project
 from annotation_backend.registry.models import Model
 from annotation_backend.registry.signals import automatic_model_promoted, model_promoted
-from annotation_backend.stages.signals import annotators_asked
+from annotation_backend.stages.models import CaseStage, StageState
+from annotation_backend.stages.signals import annotators_asked, stage_opened
 from annotation_backend.studies.models import Study
-from annotation_backend.studies.signals import protocol_asked
+from annotation_backend.studies.signals import account_closed, protocol_asked, role_taken
 from datasets.study.protocol import Protocol
 from training.model_package import BOXED, Method
 
@@ -100,6 +110,19 @@ def draw_waiting_tasks_anew(*, study: Study, **_signal: Any) -> None:
     """Queues fresh predictions for every case of a study with tasks that nobody submitted."""
     for code in _waiting_cases(study):
         queue_once(predict_case, case_code=code)
+    automatic = [stage.name for stage in study.protocol.steps if stage.is_automatic]
+    rows = CaseStage.objects.filter(case__study=study, stage__in=automatic, state=StageState.OPEN)
+    for code in rows.values_list("case__code", flat=True):
+        queue_once(draw_stage, case_code=code)
+
+
+@receiver(stage_opened)
+def begin_stage(*, row: CaseStage, **_signal: Any) -> None:
+    """Queues what a model has to do in a stage, or that its masks are shown no more."""
+    if row.rules is not None and row.rules.is_automatic:
+        queue_once(draw_stage, case_code=row.case.code)
+    elif row.rules is not None and row.rules.draws and row.rules.hides_models:
+        queue_once(hide_case_predictions, case_code=row.case.code)
 
 
 @receiver(model_promoted)
@@ -140,6 +163,19 @@ def show_again(*, case: Case, **_signal: Any) -> None:
         queue_once(follow_exclusion, case_code=case.code)
         queue_once(predict_case, case_code=case.code)
         queue_once(assemble_case, case_code=case.code)
+
+
+@receiver(role_taken)
+def end_kept_addresses(*, study: Study, **_signal: Any) -> None:
+    """Queues new addresses for a study's pictures: who left it may have kept the old ones."""
+    queue_once(renew_addresses, study=study.name)
+
+
+@receiver(account_closed)
+def close_in_label_studio(*, person: User, **_signal: Any) -> None:
+    """Queues that the account in Label Studio is closed, and new addresses for all pictures."""
+    queue_once(close_studio_account, person=person.pk)
+    queue_once(renew_addresses, study="")
 
 
 def _waiting_cases(study: Study) -> list[str]:

@@ -4,11 +4,12 @@ from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
 from annotation_backend.job_queue import queue_once
 from annotation_backend.labeling.jobs import mirror_case_states
-from annotation_backend.labeling.models import LabelingTask, TaskState
+from annotation_backend.labeling.models import CaseMask, LabelingTask, TaskState
 from annotation_backend.labeling.versions.standing import Standing
 from annotation_backend.review.models import Review, Verdict, latest_review
 from annotation_backend.stages.assigning import hand_in
 from annotation_backend.stages.flow import finish, follow, open_rows, reopen, send_back, send_down
+from annotation_backend.stages.hiding import is_blind_still
 from annotation_backend.stages.models import Assignment, AssignmentState, CaseStage
 from annotation_backend.studies.people import has_role_in
 from datasets.errors import RejectedInput
@@ -74,6 +75,28 @@ def follow_verdicts(review: Review, stage: Stage) -> None:
     tasks = tasks if state is TaskState.PENDING else tasks.exclude(state=TaskState.PENDING)
     tasks.update(state=state, review_comment=said)
     queue_once(mirror_case_states, case_code=case.code)
+
+
+def shown_reviews(case: Case, person: User) -> list[Review]:
+    """The verdicts on a case that a person may see: others' in a blind stage only once all of its readers gave theirs.
+
+    Nothing is blind for a data manager.
+    """
+    rows = Review.objects.filter(mask__case=case).select_related("reviewer", "end", "row__case__study")
+    if has_role_in(case.study, person, Role.DATA_MANAGER):
+        return list(rows)
+    return [one for one in rows if one.reviewer_id == person.pk or one.row is None or not is_blind_still(one.row)]
+
+
+def is_decided_for(mask: CaseMask | None, person: User) -> bool:
+    """Whether a mask has its verdict: of all whom its stage asks, or this person's, while others' are waited for."""
+    review = latest_review(mask.case) if mask is not None else None
+    if mask is None or review is None or not review.holds_on(mask):
+        return False
+    if review.row is None or not review.row.is_open:
+        return True
+    given = Review.objects.filter(mask=mask, row=review.row, reviewer=person).select_related("end")
+    return any(one.ending is None for one in given)
 
 
 def _their_work(row: CaseStage, person: User) -> list[Assignment]:

@@ -9,7 +9,7 @@ from django.db.models import Max
 from django.utils.timezone import now
 
 from annotation_backend.accounts.models import Role, User
-from annotation_backend.stages.flow import finish, lock
+from annotation_backend.stages.flow import close_control, finish, lock
 from annotation_backend.stages.models import (
     WHOLE_CASE,
     AssignedSlice,
@@ -18,7 +18,7 @@ from annotation_backend.stages.models import (
     CaseStage,
     Reading,
 )
-from annotation_backend.stages.signals import annotators_asked, assigned, assignment_ended
+from annotation_backend.stages.signals import annotators_asked, assigned, assignment_ended, work_asked
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.people import has_role_in
 from datasets.errors import RejectedInput
@@ -52,9 +52,10 @@ def assign(
     """
     with transaction.atomic():
         lock(row.case)
-        row = CaseStage.objects.select_related("case__study").get(pk=row.pk)
+        row = CaseStage.every.select_related("case__study").get(pk=row.pk)
         person = User.objects.select_for_update(no_key=True).get(pk=person.pk)  # a role is taken before, or after
         stage = require_may_do(row, person)
+        work_asked.send(sender=CaseStage, row=row, person=person)
         lapse(row=row)
         seat = _free_seat(row, stage, person, slices)
         until = (
@@ -71,7 +72,7 @@ def assign(
             begins_at=begins_at,
         )
         _hold(assignment, slices)
-        if stage.keeps_readings:
+        if stage.keeps_readings or row.is_control:
             Reading.objects.get_or_create(row=row, person=person, defaults={"seat": seat})
         assigned.send(sender=Assignment, assignment=assignment)
     return assignment
@@ -85,7 +86,8 @@ def give_again(row: CaseStage, *, why: str) -> list[Assignment]:
         why: What a reviewer asks for.
     """
     given = []
-    done = Assignment.objects.filter(row__case=row.case, row__stage=row.stage, state=AssignmentState.DONE)
+    of_stage = Assignment.objects.filter(row__case=row.case, row__stage=row.stage, row__is_control=False)
+    done = of_stage.filter(state=AssignmentState.DONE)
     newest = done.order_by("row__round").values_list("row__round", flat=True).last()
     for former in done.filter(row__round=newest or 0).select_related("person").order_by("person", "pk"):
         held = AssignedSlice.objects.filter(assignment=former, is_held=True)
@@ -185,7 +187,10 @@ def hand_in(assignment: Assignment) -> list[CaseStage]:
         _require_open(assignment)
         _end(assignment, AssignmentState.DONE)
         Reading.objects.filter(row=assignment.row, person=assignment.person).update(handed_in_at=now())
-        row = CaseStage.objects.select_related("case__study").get(pk=assignment.row_id)
+        row = CaseStage.every.select_related("case__study").get(pk=assignment.row_id)
+        if row.is_control:
+            close_control(row)
+            return []
         stage = row.rules
         if stage is None or not row.is_open or not _is_handed_in(row, stage):
             return []

@@ -160,6 +160,11 @@ def forget_stages(case: Case) -> None:
     CaseStage.objects.filter(case=case, case__is_rehearsal=True).delete()
 
 
+def close_control(row: CaseStage) -> None:
+    """Closes a person's work on a control case; the case stays where it is."""
+    CaseStage.every.filter(pk=row.pk, is_control=True).update(state=StageState.DONE, closed_at=now())
+
+
 def lock(case: Case) -> None:
     """Keeps the case for this transaction."""
     Case.objects.select_for_update().get(pk=case.pk)

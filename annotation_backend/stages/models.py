@@ -22,22 +22,41 @@ class StageState(models.TextChoices):
     ENDED = "ended", "Ended by a change of the protocol"
 
 
+class CaseStageManager(models.Manager["CaseStage"]):
+    """The stages on cases' own ways; a person's work on a control case is none of them."""
+
+    def get_queryset(self) -> "models.QuerySet[CaseStage]":
+        """Without control rows; `CaseStage.every` has these, too, and so has what refers to one."""
+        return super().get_queryset().filter(is_control=False)
+
+
 class CaseStage(models.Model):
-    """A stage of a case in one round: it is opened once and closed once; another round is another row."""
+    """A stage of a case in one round: it is opened once and closed once; another round is another row.
+
+    A control row is one person's: their work on a case of known mask, which moves the case nowhere.
+    """
 
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="stages")
     stage = models.CharField(max_length=60, help_text="Name in the study's protocol")
     round = models.PositiveIntegerField(default=1)
     state = models.CharField(max_length=10, choices=StageState.choices, default=StageState.OPEN)
     is_fresh = models.BooleanField(default=False, help_text="What was drawn before it opened counts no more")
+    is_control = models.BooleanField(default=False, help_text="One person's work on a control case")
     opened_at = models.DateTimeField(default=now)
     closed_at = models.DateTimeField(null=True)
+
+    objects = CaseStageManager()
+    every = models.Manager()
 
     class Meta:
         ordering = ["pk"]
         constraints = [
-            models.UniqueConstraint(fields=["case", "stage", "round"], name="one_row_per_round"),
-            models.UniqueConstraint(fields=["case", "stage"], condition=Q(state="open"), name="open_once"),
+            models.UniqueConstraint(
+                fields=["case", "stage", "round"], condition=Q(is_control=False), name="one_row_per_round"
+            ),
+            models.UniqueConstraint(
+                fields=["case", "stage"], condition=Q(state="open", is_control=False), name="open_once"
+            ),
             models.CheckConstraint(
                 condition=Q(state="open", closed_at__isnull=True) | (~Q(state="open") & Q(closed_at__isnull=False)),
                 name="closed_has_a_time",
@@ -70,6 +89,7 @@ class Transition(models.Model):
 
     class Meta:
         ordering = ["pk"]
+        indexes = [models.Index(fields=["created", "id"], name="transitions_by_time")]
 
     def __str__(self) -> str:
         return f"{self.row}: {self.get_state_display()}"
@@ -102,7 +122,11 @@ class Assignment(models.Model):
 
     class Meta:
         ordering = ["pk"]
-        indexes = [models.Index(fields=["person", "state"], name="work_of_a_person")]
+        indexes = [
+            models.Index(fields=["person", "state"], name="work_of_a_person"),
+            models.Index(fields=["created", "id"], name="assignments_by_time"),
+            models.Index(fields=["ended_at", "id"], name="assignments_by_end"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(state="open", ended_at__isnull=True) | (~Q(state="open") & Q(ended_at__isnull=False)),

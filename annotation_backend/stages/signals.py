@@ -22,3 +22,9 @@ assigned = Signal()
 
 assignment_ended = Signal()
 """An `assignment` ended just now, whatever its state is; sent inside the transaction."""
+
+next_wanted = Signal()
+"""A `person` takes the next piece of work of a `study`'s `stage` (its rules).
+
+Whoever receives it may give them another piece instead, and returns its assignment; else None.
+"""

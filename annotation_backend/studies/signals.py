@@ -14,3 +14,9 @@ protocol_asked = Signal()
 
 protocol_changed = Signal()
 """A `study` has another protocol since just now; sent inside the transaction that says so."""
+
+role_taken = Signal()
+"""A `person` has no part in a `study` any more, by a page; what they may have kept of it should open nothing."""
+
+account_closed = Signal()
+"""A `person`'s account was closed, by a page."""

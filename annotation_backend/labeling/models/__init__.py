@@ -14,7 +14,9 @@ from annotation_backend.labeling.models.annotation import (
 )
 from annotation_backend.labeling.models.correction import Correction, CorrectionKind
 from annotation_backend.labeling.models.decoding import DECODING
+from annotation_backend.labeling.models.entry import StudioEntry
 from annotation_backend.labeling.models.mask import CaseMask, label_rows
+from annotation_backend.labeling.models.own_prediction import OwnPrediction
 from annotation_backend.labeling.models.project import FormerTask, LabelingProject, LabelingTask, TaskState, number_of
 from annotation_backend.labeling.models.settings import ProjectTab, SettingsChange
 from annotation_backend.labeling.models.version import AnnotationFinding, FindingKind, Restoration, VersionMasks
@@ -52,6 +54,7 @@ __all__ = [
     "LabelingProject",
     "LabelingTask",
     "NamedDrawer",
+    "OwnPrediction",
     "ProjectTab",
     "ReceivedBy",
     "Restoration",
@@ -59,6 +62,7 @@ __all__ = [
     "SecretRenewal",
     "SettingsChange",
     "StudioChange",
+    "StudioEntry",
     "Subject",
     "TaskState",
     "VersionMasks",

@@ -37,6 +37,7 @@ from annotation_backend.labeling.predictions import neighbours
 from annotation_backend.labeling.predictions.predictions import region_id_of
 from annotation_backend.registry.model_registry import first_label
 from annotation_backend.registry.models import PromptKind
+from annotation_backend.stages.hiding import may_prompt
 from annotation_backend.stages.leases import note_work
 from datasets.errors import RejectedInput
 from datasets.pictures.picture_plane import PicturePlane
@@ -75,7 +76,10 @@ def answer(record: LabelingTask, task: Mapping[str, Any], context: Sequence[Regi
         return _result([], model_version="")
     asking = {prompt.region_id for prompt in read}
     seen = read_open_task(task, plane, asking=asking, label=first)
-    session = _session(record.case, seen.person or _likely_person(record.case), read, first=first)
+    person = seen.person or _likely_person(record.case)
+    if not may_prompt(person, record.case, record.slice_index):
+        return _refused(drawn_by_hand())
+    session = _session(record.case, person, read, first=first)
     note_work(session.person, record.case, record.slice_index)
     label = session.label or first
     if label != first:
@@ -217,6 +221,15 @@ def excluded(case: Case) -> RejectedInput:
         "case-excluded",
         f"{case.code} is excluded: models do not draw on it, and saves on it count nowhere.",
         remedy="Go on with another case; a data manager can take the exclusion back.",
+    )
+
+
+def drawn_by_hand() -> RejectedInput:
+    """The refusal to draw in a stage that hides models."""
+    return RejectedInput(
+        "drawn-by-hand",
+        "This stage is drawn by hand: no model draws in it, and prompts are not answered.",
+        remedy="Take the brush; remove this prompt.",
     )
 
 

@@ -25,6 +25,7 @@ from annotation_backend.labeling.predictions.predictions import push_masks, push
 from annotation_backend.labeling.saves.confirm import confirm_saves
 from annotation_backend.labeling.versions.assembly import current_saves
 from annotation_backend.labeling.versions.decoded_masks import mask_in, stored_masks
+from annotation_backend.stages.hiding import drawn_without_models, is_read_apart
 from datasets.errors import MaskloopError
 from datasets.image.mask import Inside
 
@@ -138,13 +139,15 @@ def _ask(due: Due) -> None:
 def redraw(due: Due) -> None:
     """Redraws the slices around one now, unless a newer prompt has a redraw of its own, or the case was excluded.
 
+    Where readers are kept apart, or draw without models, nothing is redrawn: all would see it.
+
     A redraw after a save asks Label Studio about the save first, and is put off while it does not have it.
 
     Raises:
         MaskloopError: The case's files were changed, or Label Studio does not answer.
     """
     session = _session(due)
-    if session is None:
+    if session is None or is_read_apart(session.case) or drawn_without_models([session.case]):
         return
     if due.asks and confirm_saves(session.case):
         propagator.ask(replace(due, at=time.monotonic() + _QUIET_SECONDS, asks=due.asks - 1))

@@ -22,6 +22,7 @@ from annotation_backend.labeling.models import LabelingTask, TaskState
 from annotation_backend.labeling.studio.shown_predictions import show_predictions
 from annotation_backend.registry.model_registry import first_label
 from annotation_backend.registry.models import PromptKind
+from annotation_backend.stages.hiding import drawn_without_models
 from datasets.errors import RejectedInput
 from datasets.image.mask import Inside
 from datasets.progress import Progress
@@ -36,7 +37,8 @@ PUSHED_TOGETHER = 100
 def push_predictions(case: Case, *, progress: Progress | None = None) -> int:
     """Shows a model's masks on the slices that nobody submitted and this model has not drawn yet; safe to run twice.
 
-    Masks that were drawn before come out of the database. The slices are embedded by a job that this queues.
+    Masks that were drawn before come out of the database. The slices are embedded by a job that this queues. On a case
+    that is drawn by hand or blind now, nothing is shown.
 
     Args:
         case: A registered case with published tasks.
@@ -50,7 +52,7 @@ def push_predictions(case: Case, *, progress: Progress | None = None) -> int:
         RejectedInput: No model serves.
     """
     waiting = list(waiting_tasks(case).select_related("project"))
-    if not waiting or case.protocol.prompted_label is None:
+    if not waiting or case.protocol.prompted_label is None or drawn_without_models([case]):
         return 0
     model = answering_model(waiting[0].project, PromptKind.AUTOMATIC)
     tasks = [task for task in waiting if task.drawn_by_id != model.pk]

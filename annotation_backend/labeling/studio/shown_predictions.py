@@ -8,7 +8,7 @@ only where a task has none is one made.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from annotation_backend.labeling.models import LabelingProject, LabelingTask
+from annotation_backend.labeling.models import LabelingProject, LabelingTask, OwnPrediction
 from annotation_backend.labeling.studio.answers import rows_of
 from annotation_backend.labeling.studio.client import call
 from annotation_backend.labeling.studio.task_data import digest_of
@@ -68,6 +68,8 @@ def change_predictions(task: LabelingTask, body: dict[str, Any]) -> bool:
     """Changes the predictions that a task has; whether there was one."""
     there = call("GET", "/api/predictions/", params={"task": task.label_studio_id})
     rows = rows_of(there.get("results") if isinstance(there, dict) else there, id=int)
+    own = set(OwnPrediction.objects.filter(task=task).values_list("label_studio_id", flat=True))
+    rows = [row for row in rows if row["id"] not in own]
     shown = {"score": None, **{name: body[name] for name in _SHOWN if name in body}}
     changed = [_change(row["id"], shown) for row in rows]
     return any(changed)

@@ -6,9 +6,11 @@ from django.db.models import QuerySet
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models import AnnotationFinding
+from annotation_backend.labeling.predictions.automatic import why_it_waits
 from annotation_backend.labeling.versions.doubts import possible_annotators
 from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.studies.models import Study
+from datasets.errors import RejectedInput
 
 register = template.Library()
 
@@ -30,3 +32,9 @@ def slices_with_versions(case: Case) -> list[int]:
     """Indices of the slices that were ever saved."""
     saved = case.labeling_tasks.filter(annotations__isnull=False)
     return sorted(set(saved.values_list("slice_index", flat=True)))
+
+
+@register.simple_tag
+def automatic_waits_for(case: Case) -> RejectedInput | None:
+    """Why a case waits in a stage that a model does, with what to do; None where it does not."""
+    return why_it_waits(case)

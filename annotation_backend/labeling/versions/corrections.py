@@ -9,7 +9,7 @@ from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.cases.stored.digests import FROM_BACKUP, StoredFile, whole_file
-from annotation_backend.labeling.models import CaseMask, Correction, CorrectionKind
+from annotation_backend.labeling.models import CaseMask, Correction, CorrectionKind, LabelingTask, TaskState
 from annotation_backend.labeling.signals import saves_arrived, saves_settled
 from annotation_backend.labeling.versions.standing import Standing, standing_of
 from annotation_backend.registry.models import Model
@@ -87,6 +87,8 @@ def correct(
             slices=saves,
             changed_share=changed_share(mask, before),
         )
+        if kind is not CorrectionKind.CORRECTED:  # it stands for all that the case's tasks asked for
+            LabelingTask.objects.filter(case=case).update(state=TaskState.ANNOTATED, review_comment="")
         saves_settled.send(sender=Correction, case=case)
         saves_arrived.send(sender=Correction, case_code=case.code)
     return correction

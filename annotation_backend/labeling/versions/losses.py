@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.utils import timezone
 
 from annotation_backend.accounts.models import Role, User
@@ -44,13 +44,13 @@ def note_losses(case: Case) -> int:
     """Raises a finding for each sudden loss between the versions of the case's slices.
 
     Losses depend on the versions alone, not on the order in which they came: a finding that nobody has looked at and
-    that is none any more, because a version between came late, goes away.
+    that is none any more, because a version between came late, goes away. A reader's own work is no loss of another's.
 
     Returns:
         How many findings are new.
     """
     versions: dict[int, list[Annotation]] = {}
-    rows = Annotation.objects.filter(task__case=case, was_cancelled=False, drawn__isnull=False).proved()
+    rows = Annotation.objects.filter(task__case=case, reading=None, was_cancelled=False, drawn__isnull=False).proved()
     for row in rows.select_related("drawn").defer("raw", "drawn__bits").order_by("saved_at", "pk"):
         versions.setdefault(row.task_id, []).append(row)
     counting = Annotation.objects.filter(task__case=case).newest_of_each_task()
@@ -67,12 +67,14 @@ def open_findings(case: Case | None = None, *, study: Study | None = None) -> Qu
         case: The case; None for all.
         study: The study whose cases they are; None for any.
     """
-    rows = AnnotationFinding.objects.filter(seen_at__isnull=True)
-    here = rows.filter(annotation__task__case=case) if case else rows.filter(annotation__task__case__is_rehearsal=False)
-    here = here if study is None else here.filter(annotation__task__case__study=study)
-    return here.select_related(
-        "annotation__task__case__study", "annotation__task__project", "annotation__author", "before"
-    ).defer("annotation__raw", "before__raw")
+    of_study = {} if study is None else {"task__case__study": study}
+    here = {"task__case__is_rehearsal": False} if case is None else {"task__case": case}
+    saves = Annotation.objects.filter(pk=OuterRef("annotation"), **here, **of_study)
+    # Asked finding by finding, and saves fetched after: a join would let the database begin with all saves.
+    shown = Annotation.objects.select_related("task__case__study", "task__project", "author").defer("raw")
+    return AnnotationFinding.objects.filter(Exists(saves), seen_at__isnull=True).prefetch_related(
+        Prefetch("annotation", shown), Prefetch("before", Annotation.objects.defer("raw"))
+    )
 
 
 def mark_seen(findings: QuerySet[AnnotationFinding], person: User) -> int:

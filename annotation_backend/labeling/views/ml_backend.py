@@ -20,6 +20,7 @@ from annotation_backend.labeling.studio.credentials import basic_auth
 from annotation_backend.labeling.studio.shown_predictions import note_answers
 from annotation_backend.labeling.views.request_body import View, errors_answered, json_object, malformed
 from annotation_backend.registry.models import Model, PromptKind
+from annotation_backend.stages.hiding import drawn_without_models
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.services import find_study
 from datasets.errors import RejectedInput
@@ -101,7 +102,7 @@ def predict(request: HttpRequest) -> HttpResponse:
     if identifiers and not any(records):
         raise unknown_task(identifiers[0], project)
     _refuse_excluded(records)
-    answers = answer_batch(records, deadline=deadline)
+    answers = answer_batch(_without_hidden(records), deadline=deadline)
     told = [(task, body) for task, body in zip(records, answers, strict=True) if task and isinstance(body, dict)]
     note_answers([task for task, _ in told], [body for _, body in told])
     return JsonResponse({"results": answers})
@@ -112,6 +113,12 @@ def _refuse_excluded(records: Sequence[LabelingTask | None]) -> None:
     known = [record.case for record in records if record is not None]
     if known and all(case.exclusion is not None for case in known):
         raise interactive.excluded(known[0])
+
+
+def _without_hidden(records: Sequence[LabelingTask | None]) -> list[LabelingTask | None]:
+    """The tasks without those that are drawn by hand or blind now, which no model draws on."""
+    hidden = drawn_without_models({record.case_id: record.case for record in records if record is not None}.values())
+    return [None if record is None or record.case_id in hidden else record for record in records]
 
 
 def _the_open_task(tasks: list[Any]) -> list[Mapping[str, Any]]:

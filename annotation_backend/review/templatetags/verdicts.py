@@ -11,11 +11,19 @@ register = template.Library()
 
 @register.simple_tag
 def latest_verdict_of(case: Case) -> Review | None:
-    """The newest verdict on the case, with how it ended; None where there is none."""
-    return latest_review(case)
+    """The newest verdict on the case, with how it ended; None where there is none, or others' are waited for."""
+    review = latest_review(case)
+    return None if review is None or (review.row is not None and review.row.is_open) else review
 
 
 @register.simple_tag
 def not_counted(case: Case) -> str:
     """Why the case's approval counts in no release now; nothing where it does."""
     return why_not_counted(case)
+
+
+@register.filter
+def score_words(choice: str) -> tuple[str, str]:
+    """The name of a score and its meaning, of the words that a form offers."""
+    name, _, meaning = choice.partition(": ")
+    return name, meaning

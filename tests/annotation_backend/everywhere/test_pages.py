@@ -19,7 +19,12 @@ from tests.annotation_backend.support.records import published, registered_case,
 
 pytestmark = pytest.mark.django_db
 
-OPEN = {"login", "logout", "alive", "guide", "capability-picture"}
+OPEN = {
+    *("login", "logout", "alive", "guide", "capability-picture", "invitation"),
+    *("account_login", "account_logout", "account_inactive", "account_reset_password", "account_reset_password_done"),
+    *("account_reset_password_from_key", "account_reset_password_from_key_done", "mfa_login_webauthn"),
+    *("openid_connect_login", "openid_connect_callback", "socialaccount_login_cancelled", "socialaccount_login_error"),
+}
 REVIEWERS = {Role.ADMINISTRATOR, Role.DATA_MANAGER, Role.RADIOLOGIST}
 
 
@@ -65,6 +70,14 @@ def test_nothing_opens_without_signing_in(client: Client, case: Case, pattern: A
         ("review-queue", REVIEWERS),
         ("review-case", REVIEWERS),
         ("slice-with-mask", REVIEWERS),
+        ("agreement", REVIEWERS),
+        ("agreement-csv", REVIEWERS),
+        ("agreement-case", REVIEWERS),
+        ("adjudication-list", REVIEWERS),
+        ("adjudication", REVIEWERS),
+        ("control-list", {Role.ADMINISTRATOR, Role.DATA_MANAGER}),
+        ("controls-csv", {Role.ADMINISTRATOR, Role.DATA_MANAGER}),
+        ("own-controls", set(Role)),
         ("finding-list", REVIEWERS),
         ("slice-versions", set(Role)),
         ("compare-versions", set(Role)),
@@ -73,6 +86,7 @@ def test_nothing_opens_without_signing_in(client: Client, case: Case, pattern: A
         ("work-table", {Role.ADMINISTRATOR, Role.DATA_MANAGER}),
         ("bulk-verdicts", REVIEWERS),
         ("project-settings", {Role.ADMINISTRATOR, Role.DATA_MANAGER}),
+        ("people", {Role.ADMINISTRATOR, Role.DATA_MANAGER}),
         ("guide", set(Role)),
     ],
 )

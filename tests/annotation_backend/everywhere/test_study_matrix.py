@@ -59,7 +59,15 @@ OF_ALL = {
 
 OF_FILES = {
     *("verify_release", "convert_export", "deidentify_studies", "segment_volume", "evaluate_model"),
-    *("simulate_annotators", "convert_medsam", "check_protocol", "run_label_studio", "migrate", "db_worker"),
+    *(
+        "simulate_annotators",
+        "convert_medsam",
+        "check_protocol",
+        "run_label_studio",
+        "migrate",
+        "db_worker",
+        "reset_sign_in",
+    ),
 }
 """Commands that know nothing of studies."""
 

@@ -1,0 +1,1 @@
+"""Tags of agreement, adjudication and control cases."""

@@ -1,0 +1,1 @@
+"""Tests of agreement, adjudication and control cases."""
