@@ -15,6 +15,7 @@ SHORTEST_SECRET = 32
 
 _YES = ("true", "on", "ok", "y", "yes", "1")
 _NO = ("", "false", "off", "n", "no", "0")
+_MAIL = ("smtp", "smtp+tls", "smtp+ssl")
 _DATABASES = ("sqlite", "postgres", "postgresql", "psql", "pgsql")
 
 
@@ -42,6 +43,18 @@ def words(name: str, *, default: Sequence[str]) -> list[str]:
     """Words with commas between them."""
     given = [word.strip() for word in text(name).split(",")]
     return [word for word in given if word] or list(default)
+
+
+def choices(name: str, *, among: Sequence[str]) -> list[str]:
+    """Words with commas between them, each one of a few; none where it is missing.
+
+    Raises:
+        ImproperlyConfigured: One of them is another word.
+    """
+    given = words(name, default=())
+    if not set(given) <= set(among):
+        raise _refused(name, f"words among {', '.join(among)}, with commas between them")
+    return given
 
 
 def flag(name: str) -> bool:
@@ -131,6 +144,29 @@ def database(name: str, *, default: Path) -> dict[str, Any]:
         parts = urlsplit(value)
         is_known = parts.scheme in _DATABASES and len(parts.path) > 1 and parts.port != 0
         found: dict[str, Any] = environ.Env.db_url_config(value) if is_known else {}
+    except (ValueError, KeyError, TypeError) as error:
+        raise _refused(name, expected) from error
+    if not found:
+        raise _refused(name, expected)
+    return found
+
+
+def mail(name: str) -> dict[str, Any]:
+    """Django's settings of a mail server's address; none where it is missing.
+
+    Raises:
+        ImproperlyConfigured: The address is of no mail server.
+    """
+    import environ
+
+    value = text(name).strip()
+    if not value:
+        return {}
+    expected = "smtp+tls://user:password@host:587, smtp+ssl://user:password@host:465 or smtp://host:25"
+    try:
+        parts = urlsplit(value)
+        is_known = parts.scheme in _MAIL and bool(parts.hostname) and parts.port != 0
+        found: dict[str, Any] = environ.Env.email_url_config(value) if is_known else {}
     except (ValueError, KeyError, TypeError) as error:
         raise _refused(name, expected) from error
     if not found:

@@ -101,6 +101,10 @@ ALLOW_PLAIN_DASK = configured.flag("MASKLOOP_ALLOW_PLAIN_DASK")
 """Lets DASK_SCHEDULER be on another machine without TLS: anybody in that network can then have code run here.
 Example: ``MASKLOOP_ALLOW_PLAIN_DASK=true``"""
 
+SEND_DIGESTS = configured.flag("MASKLOOP_DIGESTS")
+"""Lets `manage.py send_digests` and the reconciler send each person one e-mail a day with counts and links.
+Example: ``MASKLOOP_DIGESTS=true``"""
+
 ALLOWED_HOSTS = [
     *configured.words("MASKLOOP_ALLOWED_HOSTS", default=["127.0.0.1", "localhost"]),
     urlsplit(ML_BACKEND_URL).hostname or LISTENER_FOR_LABEL_STUDIO,
@@ -114,26 +118,74 @@ TRUSTED_PROXIES = configured.whole("MASKLOOP_TRUSTED_PROXIES", default=0, most=3
 sign-ins. Without it everybody behind a proxy has its address, and one who guesses makes newcomers wait.
 Example: ``MASKLOOP_TRUSTED_PROXIES=1``"""
 
+_mail = configured.mail("MASKLOOP_EMAIL_URL")
+"""The mail server that sends for Maskloop: links for forgotten passwords, invitations. Without one nothing is sent, and
+an administrator hands out links.
+Example: ``MASKLOOP_EMAIL_URL=smtp+tls://user:password@smtp.example.org:587``"""
+EMAIL_IS_ON = bool(_mail)
+EMAIL_BACKEND = _mail.get("EMAIL_BACKEND", "django.core.mail.backends.dummy.EmailBackend")
+EMAIL_HOST, EMAIL_PORT = _mail.get("EMAIL_HOST", ""), _mail.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.get("EMAIL_HOST_USER", ""), _mail.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = configured.text("MASKLOOP_EMAIL_FROM", default="maskloop@localhost")
+"""The sender of Maskloop's e-mails.
+Example: ``MASKLOOP_EMAIL_FROM=maskloop@example.org``"""
+
+OIDC_ISSUER = configured.address("MASKLOOP_OIDC_ISSUER", default="")
+"""Issuer of your OpenID Connect provider, at which people may sign in instead of with a password here; off when empty.
+Its redirect address is MASKLOOP_URL followed by /accounts/oidc/oidc/login/callback/.
+Example: ``MASKLOOP_OIDC_ISSUER=https://login.example.org/realms/hospital``"""
+OIDC_CLIENT_ID = configured.text("MASKLOOP_OIDC_CLIENT_ID")
+"""Maskloop's name at the OpenID Connect provider.
+Example: ``MASKLOOP_OIDC_CLIENT_ID=maskloop``"""
+OIDC_CLIENT_SECRET = configured.text("MASKLOOP_OIDC_CLIENT_SECRET")
+"""Maskloop's secret at the OpenID Connect provider, as that drew it."""
+OIDC_NAME = configured.text("MASKLOOP_OIDC_NAME", default="your organisation")
+"""What the sign-in page calls the provider: "Sign in with …".
+Example: ``MASKLOOP_OIDC_NAME=the hospital's account``"""
+if OIDC_ISSUER and not (OIDC_CLIENT_ID and OIDC_CLIENT_SECRET):
+    raise ImproperlyConfigured(
+        "MASKLOOP_OIDC_ISSUER needs MASKLOOP_OIDC_CLIENT_ID and MASKLOOP_OIDC_CLIENT_SECRET. Add both to .env."
+    )
+
+SECOND_FACTOR_ROLES = configured.choices(
+    "MASKLOOP_SECOND_FACTOR_ROLES", among=("administrator", "data_manager", "radiologist", "annotator")
+)
+"""Roles whose people set up a second factor (an authenticator app or a passkey) before they see anything else; empty
+for whoever wants to.
+Example: ``MASKLOOP_SECOND_FACTOR_ROLES=administrator,data_manager,radiologist``"""
+
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.humanize",
     "django.contrib.staticfiles",
-    "annotation_backend",  # its db_worker goes before the one of django_tasks_db
+    "annotation_backend",  # its db_worker goes before the one of django_tasks_db, its templates before allauth's
     "django_tasks",
     "django_tasks_db",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
     "annotation_backend.accounts",
     "annotation_backend.studies",
     "annotation_backend.cases",
+    "annotation_backend.history",
     "annotation_backend.stages",
     "annotation_backend.registry",
     "annotation_backend.inference",
     "annotation_backend.labeling",
     "annotation_backend.review",
     "annotation_backend.readers",
+    "annotation_backend.work",
     "annotation_backend.learning",
     "annotation_backend.publishing",
+    "annotation_backend.audit",
 ]
 
 MIDDLEWARE = [
@@ -147,6 +199,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "annotation_backend.accounts.second_factor.SecondFactorFirst",
     "annotation_backend.labeling.studio.web_patience.WebPatience",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "annotation_backend.web.refusals.NamedRefusals",
@@ -166,6 +220,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "annotation_backend.views.installation",
                 "annotation_backend.studies.pages.study_of_page",
+                "annotation_backend.accounts.sign_in.ways_to_sign_in",
             ],
             "builtins": ["annotation_backend.studies.templatetags.study_pages"],
         },
@@ -184,18 +239,60 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 else:
     DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
     DATABASES["default"].setdefault("CONN_HEALTH_CHECKS", True)
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "maskloop_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},  # nobody pushes others' counts of tries out of it
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": ["default", "training"]}}
 
 AUTH_USER_MODEL = "accounts.User"
 LOGIN_URL = "login"
-LOGIN_REDIRECT_URL = "home"
+LOGIN_REDIRECT_URL = "landing"
 LOGOUT_REDIRECT_URL = "login"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+
+ACCOUNT_ADAPTER = "annotation_backend.accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "Maskloop: "
+ACCOUNT_FORMS = {"login": "annotation_backend.accounts.sign_in.SignInForm"}
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = urlsplit(MASKLOOP_URL).scheme
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_RATE_LIMITS = {
+    "login": None,  # accounts/throttle.py counts these, and says why
+    "login_failed": "5/5m/key",  # codes of a second factor
+    "reauthenticate": "5/5m/user",
+    "change_password": "5/5m/user",
+}
+MFA_ADAPTER = "annotation_backend.accounts.second_factor.SecondFactors"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_TOLERANCE = 1
+SOCIALACCOUNT_ADAPTER = "annotation_backend.accounts.oidc.KnownPeopleOnly"
+SOCIALACCOUNT_LOGIN_ON_GET = True  # a posted form may lead to no other site (CSP_FORM_ACTION)
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": []}}
+if OIDC_ISSUER:
+    SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"] = [
+        {
+            "provider_id": "oidc",
+            "name": OIDC_NAME,
+            "client_id": OIDC_CLIENT_ID,
+            "secret": OIDC_CLIENT_SECRET,
+            "settings": {"server_url": OIDC_ISSUER},
+        }
+    ]
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
@@ -237,6 +334,7 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "httpx": {"level": "WARNING"},
+        "fido2": {"level": "WARNING"},
         "django.request": {"filters": ["not_throttled", "without_picture_addresses"]},
         "django.security.csrf": {"filters": ["without_picture_addresses"]},
     },

@@ -77,8 +77,9 @@ def notes_on_models() -> Iterator[str]:
 
 
 def addresses() -> Iterator[str]:
-    """A line for each address that people open: Label Studio's, and those of every study."""
-    yield f"Labelling  {settings.LABEL_STUDIO_URL}/projects/"
+    """A line for each address that people open: where they sign in, the way into Label Studio, those of every study."""
+    yield f"Sign in    {settings.MASKLOOP_URL}/"
+    yield f"Labelling  {settings.MASKLOOP_URL}/studio/"
     for study in Study.objects.all():
         place = f"{settings.MASKLOOP_URL}/studies/{study}/"
         yield f"{study} ({study.protocol.title})"

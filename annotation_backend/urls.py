@@ -4,20 +4,25 @@ from django.urls import include, path
 
 from annotation_backend import views
 from annotation_backend.accounts import urls as accounts
+from annotation_backend.audit import urls as audit
 from annotation_backend.cases import urls as cases
+from annotation_backend.dashboard import urls as dashboard
 from annotation_backend.labeling import urls as labeling
 from annotation_backend.pages import former, home, study_start
 from annotation_backend.publishing import urls as publishing
 from annotation_backend.readers import urls as readers
 from annotation_backend.registry import urls as registry
 from annotation_backend.review import urls as review
+from annotation_backend.studies import urls as studies
+from annotation_backend.work import urls as work
 
 handler500 = views.server_error
 
 of_a_study = [
     path("", study_start.start, name="study"),
     path("protocol.toml", study_start.protocol_document, name="study-protocol"),
-    *(one for app in (cases, registry, labeling, review, readers, publishing) for one in app.of_a_study),
+    *(one for app in (studies, cases, registry, labeling, review, readers, work) for one in app.of_a_study),
+    *(one for app in (publishing, audit, dashboard) for one in app.of_a_study),
 ]
 """Below ``/studies/<name>/``; each view is a `studies.pages.study_page`."""
 
@@ -25,7 +30,7 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("alive", views.alive, name="alive"),
     path("guide/", views.guide, name="guide"),
-    *(one for app in (accounts, cases, labeling) for one in app.urlpatterns),
+    *(one for app in (accounts, studies, cases, labeling, work) for one in app.urlpatterns),
     path("studies/<slug:study>/", include(of_a_study)),
     *former.urlpatterns,
 ]

@@ -3,13 +3,14 @@
 import logging
 import sys
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from annotation_backend.labeling.project.project import current_project
+from annotation_backend.studies.addresses import page_of
 from annotation_backend.supervision.presence import missing
 from annotation_backend.web.machine_faults import refusal_of
 
@@ -19,8 +20,8 @@ RETRY_SECONDS = 5
 
 
 def installation(request: HttpRequest) -> dict[str, object]:
-    """Values for every page's template: Label Studio's address, and where a study's people draw."""
-    return {"label_studio_url": settings.LABEL_STUDIO_URL, "labelling_url": lambda: _labelling_url(request)}
+    """Values for every page's template: where a study's people draw."""
+    return {"labelling_url": lambda: _labelling_url(request)}
 
 
 @require_GET
@@ -55,10 +56,9 @@ def guide(request: HttpRequest) -> HttpResponse:
 
 
 def _labelling_url(request: HttpRequest) -> str:
-    """The project of the study that a page is about; all projects where it has none yet."""
-    project = current_project(request.study) if hasattr(request, "study") else None
-    path = f"{project.label_studio_id}/data" if project else ""
-    return f"{settings.LABEL_STUDIO_URL}/projects/{path}"
+    """The way to the tasks of the study that a page is about; to all where it has none yet."""
+    study = getattr(request, "study", None)
+    return reverse("studio") if study is None or current_project(study) is None else page_of(study, "studio-of-study")
 
 
 def _route(request: HttpRequest) -> str:

@@ -3,19 +3,27 @@
 import os
 import secrets
 
+from allauth.account.forms import default_token_generator
+from allauth.account.models import EmailAddress
+from allauth.account.utils import user_pk_to_url_str
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
 
 from annotation_backend.accounts.models import Role, User
+from annotation_backend.accounts.signals import account_closed
+from annotation_backend.accounts.spelling import one_spelling
 from annotation_backend.environment import password_variable
 from datasets.errors import RejectedInput
+
+OURS = "@maskloop.local"
+"""The end of the first accounts' addresses, at which nobody gets e-mail and which no other service vouches for."""
 
 
 def email_of(role: Role) -> str:
     """Address (and user name) of a role's first account."""
-    return f"{role.value.replace('_', '-')}@maskloop.local"
+    return f"{role.value.replace('_', '-')}{OURS}"
 
 
 def create_first_accounts() -> list[User]:
@@ -31,14 +39,14 @@ def create_first_accounts() -> list[User]:
     for role in Role:
         if User.objects.filter(username=email_of(role)).exists():
             continue
-        created.append(
-            User.objects.create_user(
-                username=email_of(role),
-                email=email_of(role),
-                password=first_password(role),
-                is_administrator=role is Role.ADMINISTRATOR,
-            )
+        person = User.objects.create_user(
+            username=email_of(role),
+            email=email_of(role),
+            password=first_password(role),
+            is_administrator=role is Role.ADMINISTRATOR,
         )
+        _vouch_for(person)
+        created.append(person)
     return created
 
 
@@ -79,24 +87,40 @@ def create_person(email: str, *, is_administrator: bool = False, is_active: bool
         raise RejectedInput(
             "email", "This is no e-mail address.", remedy="Give one, e.g. anna@hospital.org."
         ) from error
-    password = secrets.token_urlsafe(12)
+    email, password = one_spelling(email), secrets.token_urlsafe(12)
     known = User.objects.filter(username__iexact=email).first()
     if known is None:
         made = User.objects.create_user(
             username=email, email=email, password=password, is_administrator=is_administrator, is_active=is_active
         )
+        _vouch_for(made)
         return made, password
     if known.is_active:
         raise RejectedInput("account-exists", "This address has an account.", remedy="Give another address.")
     known.is_active, known.is_administrator = is_active, is_administrator
     known.set_password(password)
     known.save()
+    _vouch_for(known)
     return known, password
 
 
 def active_person(email: str) -> User | None:
     """The person who signs in with an address, however it is capitalised; None where nobody does."""
     return User.objects.filter(username__iexact=email, is_active=True).first()
+
+
+def person_of_address(email: str) -> User | None:
+    """Whose address it is, for who proved elsewhere to have it; None where no account is vouched for under it.
+
+    Args:
+        email: In `one_spelling`.
+    """
+    return User.objects.filter(emailaddress__email=email, emailaddress__verified=True).first()
+
+
+def new_password_key(person: User) -> str:
+    """The key of a link by which a person sets a new password; it opens once, for PASSWORD_RESET_TIMEOUT seconds."""
+    return f"{user_pk_to_url_str(person)}-{default_token_generator.make_token(person)}"
 
 
 def person_called(email: str) -> User:
@@ -129,10 +153,29 @@ def close_person(person: User) -> int:
     person.is_active = False
     person.set_unusable_password()
     person.save(update_fields=["is_active", "password"])
-    return _end_sessions(person)
+    ended = end_sessions(person)
+    account_closed.send(sender=User, person=person)
+    return ended
 
 
-def _end_sessions(person: User) -> int:
-    own = [row.pk for row in Session.objects.all() if row.get_decoded().get(SESSION_KEY) == str(person.pk)]
+def end_sessions(person: User, *, but: str | None = None) -> int:
+    """Ends a person's sessions in every browser.
+
+    Args:
+        person: The person.
+        but: Key of the session that goes on.
+
+    Returns:
+        How many sessions ended.
+    """
+    others = Session.objects.exclude(pk=but) if but else Session.objects.all()
+    own = [row.pk for row in others if row.get_decoded().get(SESSION_KEY) == str(person.pk)]
     Session.objects.filter(pk__in=own).delete()
     return len(own)
+
+
+def _vouch_for(person: User) -> None:
+    """Notes that an address is the person's, on the word of who made the account."""
+    EmailAddress.objects.get_or_create(
+        user=person, email=one_spelling(person.email), defaults={"verified": True, "primary": True}
+    )

@@ -147,15 +147,23 @@ def device_cookie(person: User) -> str:
     return _signer.sign(f"{person.pk}.{secrets.token_urlsafe(12)}")
 
 
-def address_of(request: HttpRequest) -> str:
-    """The address that a request comes from: the client's, or its network's where everybody has millions (IPv6)."""
+def client_of(request: HttpRequest) -> str:
+    """The client's own address; empty where it is not known."""
     forwarded = [each.strip() for each in request.headers.get("X-Forwarded-For", "").split(",")]
     proxies = settings.TRUSTED_PROXIES
     known = forwarded[-proxies] if 0 < proxies <= len(forwarded) else request.META.get("REMOTE_ADDR", "")
     try:
-        address = ipaddress.ip_address(known)
+        return str(ipaddress.ip_address(known))
     except ValueError:
+        return ""
+
+
+def address_of(request: HttpRequest) -> str:
+    """The address that a request comes from: the client's, or its network's where everybody has millions (IPv6)."""
+    client = client_of(request)
+    if not client:
         return "unknown"
+    address = ipaddress.ip_address(client)
     return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
 
 

@@ -4,18 +4,27 @@ It names patients and cases by their codes and series by their short names; ther
 """
 
 import base64
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Max
+from django.db.models import Case as Choice
+from django.db.models import Count, Exists, Max, OuterRef, QuerySet, Value, When
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from annotation_backend.cases.models import Case, Ingest, IngestOutcome, IngestPatient, VerdictOfRegistration
+from annotation_backend.cases.models import (
+    Case,
+    Ingest,
+    IngestOutcome,
+    IngestPatient,
+    Registration,
+    Slice,
+    VerdictOfRegistration,
+)
+from annotation_backend.cases.models.case import CaseQuerySet
 from annotation_backend.cases.stored.digests import DamagedFile, as_findings, damages, whole_bytes
 from annotation_backend.cases.stored.files import thumbnail_file, thumbnails
 from annotation_backend.studies.addresses import page_of
@@ -23,6 +32,7 @@ from annotation_backend.studies.models import Study
 from datasets.files import write_bytes
 
 NOT_CHECKED = "Not checked"
+_VERDICTS = [*VerdictOfRegistration.choices, ("", NOT_CHECKED)]
 _STYLE = Path(__file__).parent.parent / "static" / "maskloop" / "maskloop.css"
 
 
@@ -83,34 +93,61 @@ class CohortReport:
         }
 
 
-def cohort(study: Study, *, source: Callable[[Case, str], str | None] | None = None) -> CohortReport:
+def reported_cases(study: Study) -> CaseQuerySet:
+    """The cases of a study's report, excluded ones too."""
+    return Case.objects.filter(study=study, is_rehearsal=False)
+
+
+def cohort(
+    study: Study,
+    *,
+    source: Callable[[Case, str], str | None] | None = None,
+    only: Collection[int] | None = None,
+) -> CohortReport:
     """Gathers a study's report, in a few queries however large its cohort is.
 
     Args:
         study: The study.
         source: Gives the address of a case's small picture of a kind; None for the pages' own addresses.
+        only: Keys of the cases that are listed; None for all. The numbers are of all in any case.
     """
     of_study = IngestPatient.objects.filter(ingest__study=study)
-    rows = IngestPatient.objects.filter(
+    last_seen = IngestPatient.objects.filter(
         pk__in=of_study.order_by().values("patient").annotate(newest=Max("pk")).values("newest")
-    )
-    last_seen = list(rows.select_related("patient").order_by("patient__code"))
-    said = {row.case_id: row for row in last_seen if row.case_id is not None}
-    cases = Case.objects.filter(study=study, is_rehearsal=False).select_related("study", "patient")
+    ).select_related("patient")
+    cases = reported_cases(study).select_related("study", "patient")
     cases = cases.prefetch_related("registrations", "series__case__study", "exclusions", "damages")
-    cases = cases.annotate(slice_count=Count("slices"))
-    listed = [_report_case(case, said.get(case.pk), source or _page_source) for case in cases]
-    patients_with_case = {row.case.patient_id for row in listed}
+    cases = cases.annotate(has_pictures=Exists(Slice.objects.filter(case=OuterRef("pk"))))
+    if only is not None:
+        cases = cases.filter(pk__in=only)
+    seen = last_seen.filter(case__isnull=False) if only is None else last_seen.filter(case__in=only)
+    said = {row.case_id: row for row in seen}
     ingest = Ingest.objects.filter(study=study).last()
-    outcomes = Counter(ingest.patients.values_list("outcome", flat=True)) if ingest else Counter()
-    verdicts = Counter(_verdict(row.case) for row in listed if row.case.is_registered and not row.case.exclusion)
+    outcomes = _counted(ingest.patients.order_by().values_list("outcome"), "pk") if ingest else {}
+    verdicts = _verdicts(study)
+    without = last_seen.filter(~Exists(Case.objects.filter(patient=OuterRef("patient"), is_rehearsal=False)))
     return CohortReport(
         ingest=ingest,
-        outcomes={label: outcomes[value] for value, label in IngestOutcome.choices if outcomes[value]},
-        verdicts={label: verdicts[label] for label in [*VerdictOfRegistration.labels, NOT_CHECKED] if verdicts[label]},
-        cases=listed,
-        without_case=[row for row in last_seen if row.patient_id not in patients_with_case],
+        outcomes={label: outcomes[value] for value, label in IngestOutcome.choices if value in outcomes},
+        verdicts={label: verdicts[value] for value, label in _VERDICTS if value in verdicts},
+        cases=[_report_case(case, said.get(case.pk), source or _page_source) for case in cases],
+        without_case=list(without.order_by("patient__code")),
     )
+
+
+def _verdicts(study: Study) -> dict[str, int]:
+    """Cases in use by the worst verdict on their registrations, counted by the database (`Case.registration_verdict`)."""
+    rows = Registration.objects.filter(case=OuterRef("pk"))
+    worst = (VerdictOfRegistration.REJECT.value, VerdictOfRegistration.LOOK.value, "")
+    conditions = [When(Exists(rows.filter(verdict=one)), then=Value(one)) for one in worst]
+    default = Value(VerdictOfRegistration.ACCEPT.value)
+    here = reported_cases(study).not_excluded().exclude(images_sha256="").order_by()
+    return _counted(here.annotate(worst=Choice(*conditions, default=default)).values_list("worst"), "pk")
+
+
+def _counted(rows: QuerySet[Any, Any], field: str) -> dict[str, int]:
+    """How many rows there are of each value."""
+    return dict(rows.annotate(count=Count(field)))
 
 
 def write_report(study: Study, folder: Path) -> tuple[Path, CohortReport]:
@@ -156,11 +193,7 @@ def _state(case: Case) -> str:
         return "not registered"
     if case.registration_verdict in (VerdictOfRegistration.LOOK, VerdictOfRegistration.REJECT):
         return "to be looked at" if case.registration_verdict == VerdictOfRegistration.LOOK else "rejected"
-    return "exported" if getattr(case, "slice_count", 0) else "registered"
-
-
-def _verdict(case: Case) -> str:
-    return case.verdict_words or NOT_CHECKED
+    return "exported" if getattr(case, "has_pictures", False) else "registered"
 
 
 def _page_source(case: Case, kind: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.db import DatabaseError
 
-from annotation_backend.doctor import processes, services, settings_and_disk
+from annotation_backend.doctor import processes, services, settings_and_disk, studio_door
 from annotation_backend.doctor.examination import Examination, Failure, Link, try_links
 from annotation_backend.doctor.lock import alone
 from annotation_backend.doctor.putting_away import put_away_rehearsals
@@ -63,6 +63,7 @@ def _standing_links() -> list[Link]:
         Link("processes", processes.processes),
         Link("jobs", processes.jobs, ("database",)),
         Link("Label Studio", services.label_studio),
+        Link("Label Studio's door", studio_door.door, ("Label Studio", "web service")),
         Link("Label Studio's token", services.token, ("Label Studio",)),
         Link("models", services.models, ("database",)),
         Link("ML backend in Label Studio", _of_project(services.ml_backend_in_label_studio), _WHERE_WE_PUBLISH),

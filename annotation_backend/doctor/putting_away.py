@@ -9,6 +9,7 @@ from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models import Annotation, CaseMask, DeletionAsked, LabelingTask
 from annotation_backend.labeling.studio.client import call
 from annotation_backend.review.models import Review
+from annotation_backend.stages.flow import forget_stages
 from datasets.errors import MaskloopError
 
 
@@ -26,6 +27,7 @@ def put_away_rehearsals() -> None:
             saves.discard_rehearsals()
             tasks.delete()
             patient = case.patient
+            forget_stages(case)
             case.delete()
             if not patient.cases.exists():
                 patient.delete()

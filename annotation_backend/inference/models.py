@@ -103,6 +103,7 @@ class SessionPrompt(models.Model):
 
     class Meta:
         ordering = ["pk"]
+        indexes = [models.Index(fields=["created", "id"], name="prompts_by_time")]
         constraints = [models.UniqueConstraint(fields=["session", "region_id"], name="one_row_per_smart_prompt")]
 
     def __str__(self) -> str:

@@ -4,16 +4,19 @@ import logging
 
 from django_tasks import task
 
+from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
 from annotation_backend.job_queue import queue_later
 from annotation_backend.labeling.models import CaseMask, LabelingTask
 from annotation_backend.labeling.predictions.automatic import draw_automatically
 from annotation_backend.labeling.predictions.predictions import push_predictions
+from annotation_backend.labeling.project.addresses import renew_all_addresses
 from annotation_backend.labeling.project.publish import show_addresses
 from annotation_backend.labeling.project.task_states import mirror_states
 from annotation_backend.labeling.saves.confirm import PATIENCE, confirm_saves
 from annotation_backend.labeling.signals import saves_settled
 from annotation_backend.labeling.studio.shown_predictions import hide_predictions
+from annotation_backend.labeling.studio_server.accounts import close_account
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.labeling.versions.decoded_masks import decode_missing
 from annotation_backend.labeling.versions.doubts import note_doubts
@@ -22,6 +25,7 @@ from annotation_backend.labeling.versions.standing import standing_of
 from annotation_backend.stages.flow import follow
 from annotation_backend.stages.hiding import drawn_without_models
 from annotation_backend.stages.models import Reading
+from annotation_backend.studies.models import Study
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +98,19 @@ def follow_exclusion(*, case_code: str) -> int:
         renewed = show_addresses(case)
         logger.info("%d tasks of %s show their pictures again", renewed, case)
     return mirror_states(case)
+
+
+@task()
+def renew_addresses(*, study: str) -> int:
+    """Ends the addresses of the pictures of a study, or of all where none is named."""
+    return renew_all_addresses(Study.objects.get(name=study) if study else None)
+
+
+@task()
+def close_studio_account(*, person: int) -> list[str]:
+    """Closes a person's account in Label Studio, unless theirs was opened again here meanwhile; what stayed open."""
+    found = User.objects.get(pk=person)
+    return [] if found.is_active else [str(finding) for finding in close_account(found)]
 
 
 def _case(code: str) -> Case | None:

@@ -4,17 +4,20 @@ from typing import Any
 
 from django.dispatch import receiver
 
+from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.signals import annotated_asked, case_excluded, case_taken_back, published_asked
 from annotation_backend.inference.jobs import embed_case
 from annotation_backend.job_queue import queue_once
 from annotation_backend.labeling.jobs import (
     assemble_case,
+    close_studio_account,
     draw_stage,
     follow_exclusion,
     hide_case_predictions,
     mirror_case_states,
     predict_case,
+    renew_addresses,
 )
 from annotation_backend.labeling.models import (
     EVIDENCE,
@@ -38,9 +41,9 @@ from annotation_backend.labeling.watch.jobs import look_over_project
 from annotation_backend.registry.models import Model
 from annotation_backend.registry.signals import automatic_model_promoted, model_promoted
 from annotation_backend.stages.models import CaseStage, StageState
-from annotation_backend.stages.signals import stage_opened
+from annotation_backend.stages.signals import annotators_asked, stage_opened
 from annotation_backend.studies.models import Study
-from annotation_backend.studies.signals import protocol_asked
+from annotation_backend.studies.signals import account_closed, protocol_asked, role_taken
 from datasets.study.protocol import Protocol
 from training.model_package import BOXED, Method
 
@@ -86,6 +89,14 @@ def has_annotations(*, case: Case, **_signal: Any) -> bool:
     saves = saves.exclude(was_cancelled=True, raw__result=[])
     further = LabelingTask.objects.filter(case=case).exclude(state=TaskState.PENDING)
     return saves.exists() or further.exists() or CaseMask.objects.filter(case=case).exists()
+
+
+@receiver(annotators_asked)
+def who_saved(*, case: Case, **_signal: Any) -> set[int]:
+    """Keys of the people whom a save of the case names, also one that counts no more."""
+    saves = Annotation.objects.filter(task__case=case).exclude(confirmation__outcome__in=EVIDENCE)
+    numbers = {number for pair in saves.order_by().values_list("completed_by", "updated_by") for number in pair} - {0}
+    return set(User.objects.filter(label_studio_id__in=numbers).values_list("pk", flat=True))
 
 
 @receiver(published_asked)
@@ -152,6 +163,19 @@ def show_again(*, case: Case, **_signal: Any) -> None:
         queue_once(follow_exclusion, case_code=case.code)
         queue_once(predict_case, case_code=case.code)
         queue_once(assemble_case, case_code=case.code)
+
+
+@receiver(role_taken)
+def end_kept_addresses(*, study: Study, **_signal: Any) -> None:
+    """Queues new addresses for a study's pictures: who left it may have kept the old ones."""
+    queue_once(renew_addresses, study=study.name)
+
+
+@receiver(account_closed)
+def close_in_label_studio(*, person: User, **_signal: Any) -> None:
+    """Queues that the account in Label Studio is closed, and new addresses for all pictures."""
+    queue_once(close_studio_account, person=person.pk)
+    queue_once(renew_addresses, study="")
 
 
 def _waiting_cases(study: Study) -> list[str]:

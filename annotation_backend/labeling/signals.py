@@ -25,3 +25,6 @@ project_changed = Signal()
 
 training_asked = Signal()
 """Somebody pressed Label Studio's button *Start Training*."""
+
+time_passed = Signal()
+"""The reconciler looked around: sent every ten seconds or so, outside of any transaction."""

@@ -25,10 +25,12 @@ from annotation_backend.labeling.project.deleted_project import bring_back, is_g
 from annotation_backend.labeling.project.people import ensure_people
 from annotation_backend.labeling.project.task_states import stale_tasks
 from annotation_backend.labeling.saves.reconcile import PullReport, pull
+from annotation_backend.labeling.signals import time_passed
 from annotation_backend.labeling.studio.client import is_up
 from annotation_backend.labeling.versions.standing import standings
 from annotation_backend.labeling.watch.services import settle
 from annotation_backend.labeling.watch.tokens import ensure_tokens
+from annotation_backend.stages.leases import keep_order
 from annotation_backend.supervision.lost_jobs import WORKER_GONE, take_up_lost_jobs
 from annotation_backend.web.machine_faults import refusal_of
 from datasets.errors import MaskloopError
@@ -120,6 +122,8 @@ def _rest(seconds: float, *, tell: Callable[[str], None]) -> None:
         try:
             take_up_lost_jobs()
             repeat_failed_jobs()
+            keep_order()
+            time_passed.send(sender=LabelingProject)
         except Exception as error:  # as above
             _tell(tell, _words_of(error))
         close_old_connections()

@@ -2,9 +2,11 @@
 
 from django.urls import path
 
-from annotation_backend.labeling.views import ml_backend, settings, versions, webhook
+from annotation_backend.labeling.views import ml_backend, settings, studio, versions, webhook
 
 of_a_study = [
+    path("studio/", studio.studio_of_study, name="studio-of-study"),
+    path("studio/<slug:code>/<int:index>/", studio.studio_of_slice, name="studio-of-slice"),
     path("settings/", settings.settings_page, name="project-settings"),
     path("cases/<slug:code>/slices/<int:index>/versions/", versions.slice_versions, name="slice-versions"),
     path(
@@ -29,6 +31,9 @@ of_a_study = [
 ]
 
 urlpatterns = [
+    path("studio/", studio.studio, name="studio"),
+    path("label-studio/entries", studio.entries, name="studio-entries"),
+    path("label-studio/permits", studio.permits, name="studio-permits"),
     path("ml/health", ml_backend.health, name="ml-health"),
     path("ml/setup", ml_backend.setup, name="ml-setup"),
     path("ml/predict", ml_backend.predict, name="ml-predict"),

@@ -71,7 +71,10 @@ def _owner_of(match: ResolverMatch) -> QuerySet[Any] | None:
 
 _BY_NAME: dict[str, Callable[[Mapping[str, Any]], QuerySet[Any]]] = {
     "patient-page": lambda values: Patient.objects.filter(code=values["code"]).values("study"),
-    "slice-with-mask": lambda values: CaseMask.objects.filter(pk=values["mask_id"]).values("case__study"),
+    **dict.fromkeys(
+        ("slice-with-mask", "review-mask", "review-mask-download", "review-figures"),
+        lambda values: CaseMask.objects.filter(pk=values["mask_id"]).values("case__study"),
+    ),
     **dict.fromkeys(
         ("release-page", "release-download"), lambda values: Release.objects.filter(pk=values["pk"]).values("study")
     ),

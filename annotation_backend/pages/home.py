@@ -11,6 +11,7 @@ from annotation_backend.labeling.studio.client import is_up
 from annotation_backend.pages.overview import Overview
 from annotation_backend.studies.people import role_in, studies_of
 from annotation_backend.supervision.presence import missing
+from annotation_backend.work.own import counts_of
 
 _HEALTH_SECONDS = 0.5
 """The first page waits so long to hear whether Label Studio answers."""
@@ -21,7 +22,11 @@ _HEALTH_SECONDS = 0.5
 def home(request: HttpRequest) -> HttpResponse:
     """Each study that is there for the person, and each role's next step in it."""
     person = signed_in_user(request)
-    overviews = [Overview(study, role_in(study, person) or "") for study in studies_of(person)]
+    theirs = counts_of(person)
+    overviews = [
+        Overview(study, role_in(study, person) or "", own_count=theirs.get(study.pk, {}).get("open", 0))
+        for study in studies_of(person)
+    ]
     return render(request, "pages/home.html", {"overviews": overviews, "undone": _undone(person, overviews)})
 
 

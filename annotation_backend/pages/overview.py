@@ -3,16 +3,23 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Q, QuerySet
 
-from annotation_backend.cases.models import Case, IngestOutcome, IngestPatient, Patient, VerdictOfRegistration
+from annotation_backend.cases.models import (
+    Case,
+    Exclusion,
+    IngestOutcome,
+    IngestPatient,
+    Patient,
+    VerdictOfRegistration,
+)
 from annotation_backend.cases.registration.verdicts import registrations
 from annotation_backend.labeling.models import LabelingProject, LabelingTask, TaskState
 from annotation_backend.labeling.project.project import current_project
 from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.labeling.watch.record import open_changes
 from annotation_backend.publishing.models import Release
-from annotation_backend.review.services import QueueEntry, queue
+from annotation_backend.review.queue_order import cases_with_a_mask, waiting_first
 from annotation_backend.studies.models import Study
 
 
@@ -23,10 +30,12 @@ class Overview:
     Args:
         study: The study.
         role: The reader's (first) role in it.
+        own_count: Pieces of work that the reader has to do in it.
     """
 
     study: Study
     role: str
+    own_count: int = 0
 
     @cached_property
     def project(self) -> LabelingProject | None:
@@ -41,22 +50,22 @@ class Overview:
     @property
     def pending_count(self) -> int:
         """Slices that nobody submitted yet."""
-        return self._tasks(TaskState.PENDING).count()
+        return self._count(TaskState.PENDING)
 
     @property
     def returned_count(self) -> int:
         """Slices of returned cases that nobody submitted again yet."""
-        return self._tasks(TaskState.RETURNED).count()
+        return self._count(TaskState.RETURNED)
 
-    @cached_property
-    def entries(self) -> list[QueueEntry]:
+    @property
+    def mask_count(self) -> int:
         """The cases with a mask."""
-        return queue(self.study)
+        return cases_with_a_mask(self.study).count()
 
     @property
     def review_count(self) -> int:
-        """Cases whose mask waits for a verdict."""
-        return sum(entry.is_waiting for entry in self.entries)
+        """Cases whose newest mask waits for a verdict."""
+        return waiting_first(self.study).filter(waits=True).count()
 
     @cached_property
     def finding_count(self) -> int:
@@ -82,8 +91,16 @@ class Overview:
         """Releases."""
         return Release.objects.filter(study=self.study).count()
 
+    def _count(self, state: TaskState) -> int:
+        """Tasks of cases in use; counted by an index without a look at each task's case, less those of the others."""
+        tasks = self._tasks(state)
+        excluded = Exclusion.objects.filter(case__study=self.study, ended__isnull=True).values("case")
+        unused = Case.objects.filter(study=self.study).filter(Q(pk__in=excluded) | Q(is_rehearsal=True))
+        return tasks.count() - tasks.filter(case__in=list(unused.values_list("pk", flat=True))).count()
+
     def _tasks(self, state: TaskState) -> QuerySet[LabelingTask]:
-        return LabelingTask.objects.filter(case__in=Case.objects.in_use().filter(study=self.study), state=state)
+        projects = list(LabelingProject.objects.filter(study=self.study).values_list("pk", flat=True))
+        return LabelingTask.objects.filter(project__in=projects, state=state)
 
 
 def _is_chosen(row: IngestPatient) -> bool:

@@ -5,18 +5,21 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from annotation_backend.accounts.models import Role
+from annotation_backend.accounts.permissions import signed_in_user
 from annotation_backend.pages.overview import Overview
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import first_role_of, may, study_page
+from annotation_backend.work.own import counts_of
 
 
 @study_page()
 @require_GET
 def start(request: HttpRequest, study: Study) -> HttpResponse:
     """The study's first page; who its people are is for data managers."""
+    theirs = counts_of(signed_in_user(request))
     manages = may(request, Role.DATA_MANAGER)
     context = {
-        "one": Overview(study, first_role_of(request)),
+        "one": Overview(study, first_role_of(request), own_count=theirs.get(study.pk, {}).get("open", 0)),
         "protocol": study.protocol,
         "may_manage": manages,
         "members": study.memberships.select_related("person").order_by("role", "person__username") if manages else [],

@@ -8,7 +8,10 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET, require_safe
 
 from annotation_backend.accounts.models import Role
+from annotation_backend.accounts.permissions import signed_in_user
 from annotation_backend.cases.stored.digests import DamagedFile
+from annotation_backend.history.models import EventKind
+from annotation_backend.history.recording import record
 from annotation_backend.publishing.archive import Archive
 from annotation_backend.publishing.models import Release
 from annotation_backend.publishing.ranges import Part, part_asked_for
@@ -50,6 +53,10 @@ def release_page(request: HttpRequest, study: Study, pk: int) -> HttpResponse:
 def download(request: HttpRequest, study: Study, pk: int) -> HttpResponseBase:
     """The release's folder as one ZIP, its files stored as they are; any part of it, so that a broken one goes on."""
     release = get_object_or_404(Release, study=study, pk=pk)
+    if request.method == "GET" and request.headers.get("Range", "bytes=0-").startswith("bytes=0-"):
+        record(
+            EventKind.RELEASE_DOWNLOADED, signed_in_user(request), study=study, detail={"release": str(release)[:60]}
+        )
     if not places.acquire(blocking=False):
         answer = HttpResponse("Others are downloading; begin again in a moment.\n", status=503)
         answer["Content-Type"], answer["Retry-After"] = "text/plain", str(_AGAIN_SECONDS)

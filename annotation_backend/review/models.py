@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from django.db import models
+from django.db.models import Q, QuerySet
 
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
@@ -10,6 +11,9 @@ from annotation_backend.labeling.models import CaseMask
 from annotation_backend.review.seen import seen_now
 from annotation_backend.stages.models import CaseStage, StageState
 from datasets.study.case import QualityScore
+
+MOST_COMMENT = 1000
+"""Signs of one comment."""
 
 
 class Verdict(models.TextChoices):
@@ -37,6 +41,7 @@ class Review(models.Model):
 
     class Meta:
         ordering = ["pk"]
+        indexes = [models.Index(fields=["created", "id"], name="reviews_by_time")]
 
     def __str__(self) -> str:
         return f"{self.verdict} of {self.mask}"
@@ -87,6 +92,55 @@ class VerdictEnd(models.Model):
 
     def __str__(self) -> str:
         return f"end of {self.review}: {self.get_reason_display()}"
+
+
+class CommentQuerySet(QuerySet["Comment"]):
+    """Finds comments; what was said never changes and never goes."""
+
+    def pinned(self) -> "CommentQuerySet":
+        """Comments at a voxel; the others answer one of them."""
+        return self.filter(answered_to__isnull=True)
+
+    def open(self) -> "CommentQuerySet":
+        """Pinned comments that nobody closed."""
+        return self.pinned().filter(closed_at__isnull=True)
+
+
+class Comment(models.Model):
+    """What somebody said of a voxel of a mask, or an answer to it; only its closing is ever added."""
+
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="comments")
+    mask = models.ForeignKey(
+        CaseMask, null=True, on_delete=models.PROTECT, related_name="comments", help_text="The one that was looked at"
+    )
+    answered_to = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="answers")
+    voxel = models.JSONField(help_text="Indices i, j, k on the case's grid")
+    slice_index = models.PositiveIntegerField(help_text="The voxel's slice, which has the task that shows it")
+    author = models.ForeignKey(User, on_delete=models.PROTECT, related_name="comments")
+    text = models.CharField(max_length=MOST_COMMENT)
+    created = models.DateTimeField(auto_now_add=True)
+    closed_at = models.DateTimeField(null=True)
+    closed_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+
+    objects = CommentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(closed_at__isnull=True, closed_by__isnull=True)
+                | Q(closed_at__isnull=False, closed_by__isnull=False, answered_to__isnull=True),
+                name="closed_by_somebody",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"comment {self.pk} on {self.case} slice {self.slice_index}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it waits for somebody to close it."""
+        return self.closed_at is None and self.answered_to_id is None
 
 
 def latest_review(case: Case) -> Review | None:

@@ -1,8 +1,10 @@
 """The review queue and the rules of a verdict."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
@@ -12,15 +14,16 @@ from annotation_backend.labeling.models import CaseMask
 from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.labeling.versions.standing import Standing, standings
 from annotation_backend.review.models import Review, Verdict, largest_correction, latest_review, latest_reviews
+from annotation_backend.review.queue_order import cases_with_a_mask
 from annotation_backend.review.seen import Seen, seen_now
 from annotation_backend.review.verdict_stages import follow_verdicts, stage_for
-from annotation_backend.stages.models import CaseStage
+from annotation_backend.stages.models import Assignment, AssignmentState, CaseStage, StageState
 from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.people import has_role_in
 from datasets.errors import RejectedInput
 from datasets.study.case import QualityScore
-from datasets.study.stage import StageWork
+from datasets.study.stage import AssignedBy, StageWork
 
 
 @dataclass(frozen=True)
@@ -54,13 +57,53 @@ class QueueEntry:
 
 
 def queue(study: Study) -> list[QueueEntry]:
-    """All cases of a study with a mask, those first that need a look; verdicts count once all of a stage's are in."""
-    annotated = Case.objects.in_use().filter(study=study, masks__isnull=False)
-    cases = list(annotated.select_related("study").distinct())
+    """All cases of a study with a mask, those first that need a look."""
+    return entries_of(cases_with_a_mask(study))
+
+
+def entries_of(rows: Iterable[Case]) -> list[QueueEntry]:
+    """The queue's entries for some cases, those first that need a look; a few queries for all of them.
+
+    Verdicts count once all of a stage's readers have given theirs.
+    """
+    cases = list(rows.select_related("study") if isinstance(rows, QuerySet) else rows)
     found, latest = standings(cases), latest_reviews(cases)
     reviews = {case: review for case, review in latest.items() if review.row is None or not review.row.is_open}
     entries = [QueueEntry(case, found[case.pk], reviews.get(case.pk)) for case in cases]
     return sorted(entries, key=lambda entry: (not entry.is_waiting, entry.case.code))
+
+
+def next_waiting(study: Study, reviewer: User, *, after: Case) -> Case | None:
+    """The case that waits next for a reviewer who did not draw in it: the first behind `after`, else the first of all.
+
+    Where a stage's work is assigned, only what is theirs is found.
+
+    Args:
+        study: The study.
+        reviewer: Who looks for work.
+        after: The case that they come from.
+    """
+    waiting = [entry for entry in queue(study) if entry.is_waiting and entry.case.pk != after.pk]
+    others = _work_of_others([entry.case for entry in waiting], reviewer)
+    waiting = [entry for entry in waiting if entry.case.pk not in others]
+    behind = [entry for entry in waiting if entry.case.code > after.code]
+    ordered = [*behind, *(entry for entry in waiting if entry.case.code < after.code)]
+    return next((one.case for one in ordered if one.mask is not None and not one.mask.is_own_work_of(reviewer)), None)
+
+
+def _work_of_others(cases: list[Case], reviewer: User) -> set[int]:
+    """Keys of the cases whose open review is assigned, and not to this reviewer; two queries."""
+    rows = CaseStage.objects.filter(case__in=cases, state=StageState.OPEN).select_related("case__study")
+    theirs = Assignment.objects.filter(person=reviewer, state=AssignmentState.OPEN).values_list("row", flat=True)
+    own = set(theirs.filter(row__case__in=cases))
+    return {
+        row.case_id
+        for row in rows
+        if row.rules is not None
+        and row.rules.does is StageWork.REVIEW
+        and row.rules.assignment is not AssignedBy.OPEN
+        and row.pk not in own
+    }
 
 
 def decide(

@@ -1,5 +1,7 @@
 """Pages for radiologists: the queue, a case's slices with their images and mask, and the verdict."""
 
+import json
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -12,35 +14,44 @@ from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.cases.stored.digests import DamagedFile, damages, whole_bytes
 from annotation_backend.cases.stored.files import picture_file
 from annotation_backend.cases.views.cases import png_answer
+from annotation_backend.history.models import EventKind
+from annotation_backend.history.recording import record
 from annotation_backend.labeling.masks.outlines import colour_of, outlined_png
 from annotation_backend.labeling.models import CaseMask, TaskState
+from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.labeling.versions.stored_masks import mask_file
 from annotation_backend.review.forms import VerdictForm
 from annotation_backend.review.models import Verdict, latest_review
 from annotation_backend.review.overlay import ShownLabel, colour_in, labels_on_slice, shown_labels
+from annotation_backend.review.queue_order import waiting_first
+from annotation_backend.review.readers import READERS
 from annotation_backend.review.seen import seen_now
-from annotation_backend.review.services import decide, queue, require_reviewable
-from annotation_backend.review.verdict_stages import is_decided_for, shown_reviews
+from annotation_backend.review.services import decide, entries_of, next_waiting, require_reviewable
+from annotation_backend.review.signals import case_opened
+from annotation_backend.review.verdict_stages import is_decided_for, open_review, shown_reviews
+from annotation_backend.review.viewing.overlays import overlays_of
+from annotation_backend.review.viewing.page import KEYS, VIEWS, viewer_values
 from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import may, study_page
+from annotation_backend.studies.portions import portion_of
 from datasets.errors import RejectedInput
-
-READERS = (Role.RADIOLOGIST, Role.DATA_MANAGER)
 
 
 @study_page(*READERS)
 @require_GET
 def review_queue(request: HttpRequest, study: Study) -> HttpResponse:
-    """All cases of the study with a mask, the waiting ones first."""
-    return render(request, "review/queue.html", {"entries": queue(study)})
+    """The cases of the study with a mask, the waiting ones first."""
+    portion = portion_of(request, waiting_first(study).select_related("study"))
+    context = {"entries": entries_of(portion.object_list), "portion": portion}
+    return render(request, "review/queue.html", context)
 
 
 @study_page(*READERS)
 @require_http_methods(["GET", "POST"])
 def review_case(request: HttpRequest, study: Study, code: str) -> HttpResponse:
     """One case: its slices with every image and the mask's outline, and the verdict form."""
-    case = get_object_or_404(Case, study=study, code=code)
+    case = get_object_or_404(Case.objects.with_images(), study=study, code=code)
     form = VerdictForm(request.POST if request.method == "POST" else None)
     status = 200
     if request.method == "POST":
@@ -48,8 +59,10 @@ def review_case(request: HttpRequest, study: Study, code: str) -> HttpResponse:
         number = form.cleaned_data.get("mask")
         shown = get_object_or_404(CaseMask, pk=number, case=case) if number else None
         if well_formed and shown and _decided(request, form, shown):
-            return redirect(page_of(study, "review-queue"))
+            return _to_next(request, study, case)
         status = 409 if well_formed else 400
+    if request.method == "GET":
+        record(EventKind.PAGE_OPENED, signed_in_user(request), case=case, detail={"page": "review"})
     context = {
         "case": case,
         "damages": damages(case),
@@ -62,7 +75,18 @@ def review_case(request: HttpRequest, study: Study, code: str) -> HttpResponse:
         "is_radiologist": may(request, Role.RADIOLOGIST),
         **_standing(case, signed_in_user(request)),
     }
+    context |= _viewer(request, case, context.get("mask"))
+    if (mask := context.get("mask")) and not context["is_to_be_assembled"]:
+        shown_now = {"case": case, "mask": mask, "seen_sha256": context["seen"]}
+        case_opened.send(sender=Case, person=signed_in_user(request), **shown_now)
     return render(request, "review/case.html", context, status=status)
+
+
+@study_page(*READERS)
+@require_GET
+def next_case(request: HttpRequest, study: Study, code: str) -> HttpResponse:
+    """Leads to the case that waits after this one, or to the queue where none does."""
+    return _to_next(request, study, get_object_or_404(Case, study=study, code=code))
 
 
 @study_page(*READERS)
@@ -76,6 +100,32 @@ def slice_with_mask(request: HttpRequest, study: Study, mask_id: int, role: str,
     protocol = mask.case.protocol
     outlines = [(inside, colour_of(colour_in(protocol, name))) for name, inside in found.items()]
     return png_answer(request, outlined_png(shown, outlines))
+
+
+def _viewer(request: HttpRequest, case: Case, mask: CaseMask | None) -> dict[str, object]:
+    """What the viewer shows, and whether the person may correct the mask in it."""
+    row = open_review(case)
+    stage = row.rules if row is not None else None
+    overlays = overlays_of(case, mask, is_blind=stage is not None and stage.is_blind)
+    viewer = viewer_values(case, mask, overlays)
+    found = open_findings(case).values_list("annotation__task__slice_index", flat=True)
+    return {
+        "viewer": viewer,
+        "viewer_json": json.dumps(viewer),
+        "overlays": overlays,
+        "views": VIEWS,
+        "keys": KEYS,
+        "finding_slices": " ".join(str(index) for index in sorted(set(found))),
+        "may_correct": stage is not None and stage.may_correct and may(request, Role(stage.done_by)),
+        "largest_correction": f"{stage.largest_correction:.0%}" if stage is not None else "",
+    }
+
+
+def _to_next(request: HttpRequest, study: Study, case: Case) -> HttpResponse:
+    following = next_waiting(study, signed_in_user(request), after=case)
+    if following is None:
+        return redirect(page_of(study, "review-queue"))
+    return redirect(page_of(study, "review-case", following.code))
 
 
 def _images(case: Case) -> dict[str, str]:

@@ -17,7 +17,8 @@ from annotation_backend.stages.models import (
     CaseStage,
     Reading,
 )
-from annotation_backend.stages.signals import assigned, assignment_ended, work_asked
+from annotation_backend.stages.signals import annotators_asked, assigned, assignment_ended, work_asked
+from annotation_backend.studies.models import Study
 from annotation_backend.studies.people import has_role_in
 from datasets.errors import RejectedInput
 from datasets.study.stage import AssignedBy, OpensNext, Stage, StageWork, WantedSlices
@@ -31,6 +32,7 @@ def assign(
     how: AssignedBy,
     why: str = "",
     by: User | None = None,
+    begins_at: int | None = None,
 ) -> Assignment:
     """Gives a piece of an open stage's work to a person.
 
@@ -41,6 +43,7 @@ def assign(
         how: A claim has a lease; other assignments have none.
         why: Shown to the person.
         by: Who gave it out; None for the person, or for the machine.
+        begins_at: The slice that is proposed to begin with.
 
     Raises:
         RejectedInput: The stage is closed (``stage-closed``), the person may not do it (``stage-not-theirs``,
@@ -49,6 +52,7 @@ def assign(
     with transaction.atomic():
         lock(row.case)
         row = CaseStage.every.select_related("case__study").get(pk=row.pk)
+        person = User.objects.select_for_update(no_key=True).get(pk=person.pk)  # a role is taken before, or after
         stage = require_may_do(row, person)
         work_asked.send(sender=CaseStage, row=row, person=person)
         lapse(row=row)
@@ -57,7 +61,14 @@ def assign(
             now() + timedelta(minutes=stage.lease_minutes) if how is AssignedBy.CLAIM and stage.lease_minutes else None
         )
         assignment = Assignment.objects.create(
-            row=row, person=person, seat=seat, how=how.value, why=why[:200], by=by, lease_until=until
+            row=row,
+            person=person,
+            seat=seat,
+            how=how.value,
+            why=why[:200],
+            by=by,
+            lease_until=until,
+            begins_at=begins_at,
         )
         _hold(assignment, slices)
         if stage.keeps_readings or row.is_control:
@@ -77,7 +88,7 @@ def give_again(row: CaseStage, *, why: str) -> list[Assignment]:
     of_stage = Assignment.objects.filter(row__case=row.case, row__stage=row.stage, row__is_control=False)
     done = of_stage.filter(state=AssignmentState.DONE)
     newest = done.order_by("row__round").values_list("row__round", flat=True).last()
-    for former in done.filter(row__round=newest or 0).select_related("person"):
+    for former in done.filter(row__round=newest or 0).select_related("person").order_by("person", "pk"):
         held = AssignedSlice.objects.filter(assignment=former, is_held=True)
         slices = list(held.values_list("slice_index", flat=True))
         if not slices:
@@ -114,10 +125,12 @@ def require_may_do(row: CaseStage, person: User) -> Stage:
 
 
 def has_drawn(row: CaseStage, person: User) -> bool:
-    """Whether a person had a drawing assignment of the case that was not given back untouched."""
+    """Whether a person had a drawing assignment of the case that was not given back, or saved anything in it."""
     drawing = [stage.name for stage in row.case.protocol.steps if stage.does is not StageWork.REVIEW]
     theirs = Assignment.objects.filter(row__case=row.case, row__stage__in=drawing, person=person)
-    return theirs.filter(state__in=(AssignmentState.OPEN, AssignmentState.DONE)).exists()
+    if theirs.filter(state__in=(AssignmentState.OPEN, AssignmentState.DONE)).exists():
+        return True
+    return any(person.pk in answer for _, answer in annotators_asked.send(sender=CaseStage, case=row.case))
 
 
 def renew(assignment: Assignment) -> datetime | None:
@@ -130,10 +143,11 @@ def renew(assignment: Assignment) -> datetime | None:
     return until if open_ones.update(lease_until=until) else None
 
 
-def lapse(*, row: CaseStage | None = None) -> int:
-    """Ends assignments whose lease ran out; what was drawn stays. Returns how many."""
+def lapse(*, row: CaseStage | None = None, study: Study | None = None) -> int:
+    """Ends assignments whose lease ran out, of a stage, a study or all; what was drawn stays. Returns how many."""
     over = Assignment.objects.filter(state=AssignmentState.OPEN, lease_until__lte=now())
     over = over if row is None else over.filter(row=row)
+    over = over if study is None else over.filter(row__case__study=study)
     count = 0
     for key in list(over.values_list("pk", flat=True)):
         with transaction.atomic():

@@ -11,7 +11,14 @@ from django.utils.timezone import now
 
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
-from annotation_backend.stages.models import Assignment, AssignmentState, CaseStage, StageState, Transition
+from annotation_backend.stages.models import (
+    Assignment,
+    AssignmentState,
+    CaseStage,
+    Reading,
+    StageState,
+    Transition,
+)
 from annotation_backend.stages.signals import assignment_ended, sent_back, stage_closed, stage_opened
 from datasets.errors import RejectedInput
 from datasets.study.stage import OpensNext, Stage, WantedSlices
@@ -144,6 +151,13 @@ def fresh_since(cases: Iterable[Case]) -> dict[int, datetime]:
     """By case: since when what is drawn counts, where the case went down a ladder; one query for all."""
     rows = CaseStage.objects.filter(case__in=[case.pk for case in cases], is_fresh=True).order_by("opened_at")
     return dict(rows.values_list("case", "opened_at"))
+
+
+def forget_stages(case: Case) -> None:
+    """Removes all that is known of a rehearsal's stages, the one kind of case that is ever removed."""
+    for model in (Assignment, Reading, Transition):
+        model.objects.filter(row__case=case, row__case__is_rehearsal=True).delete()
+    CaseStage.objects.filter(case=case, case__is_rehearsal=True).delete()
 
 
 def close_control(row: CaseStage) -> None:

@@ -89,6 +89,7 @@ class Transition(models.Model):
 
     class Meta:
         ordering = ["pk"]
+        indexes = [models.Index(fields=["created", "id"], name="transitions_by_time")]
 
     def __str__(self) -> str:
         return f"{self.row}: {self.get_state_display()}"
@@ -114,13 +115,18 @@ class Assignment(models.Model):
     why = models.CharField(max_length=200, blank=True, help_text="Why this case is this person's, or next")
     by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+", help_text="Who gave it out")
     lease_until = models.DateTimeField(null=True, help_text="None: it does not run out")
+    begins_at = models.PositiveIntegerField(null=True, help_text="Slice that is proposed to begin with")
     state = models.CharField(max_length=10, choices=AssignmentState.choices, default=AssignmentState.OPEN)
     created = models.DateTimeField(default=now)
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["pk"]
-        indexes = [models.Index(fields=["person", "state"], name="work_of_a_person")]
+        indexes = [
+            models.Index(fields=["person", "state"], name="work_of_a_person"),
+            models.Index(fields=["created", "id"], name="assignments_by_time"),
+            models.Index(fields=["ended_at", "id"], name="assignments_by_end"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(state="open", ended_at__isnull=True) | (~Q(state="open") & Q(ended_at__isnull=False)),

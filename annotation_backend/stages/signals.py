@@ -11,6 +11,9 @@ stage_closed = Signal()
 sent_back = Signal()
 """A review sent a case back to a `row`, which is open (again) now, because of `why`; sent inside the transaction."""
 
+annotators_asked = Signal()
+"""Who drew in a `case`: a receiver answers with the keys of the people; the apps above know of their saves."""
+
 work_asked = Signal()
 """Whether a `person` may take (more) work of a `row`: a receiver that says no raises `RejectedInput`."""
 

@@ -1,10 +1,12 @@
-"""Study, the versions of its protocol, and Membership: who has which role in it."""
+"""Study, the versions of its protocol; Membership: who has which role in it, its changes, and invitations to one."""
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import models
+from django.utils.timezone import now
 
 from annotation_backend.accounts.models import Role, User
 from datasets.study.protocol import Protocol
@@ -83,6 +85,51 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_role_display()} {self.person_id} of {self.study}"
+
+
+class MembershipChange(models.Model):
+    """A role that was given or taken, when and by whom; rows are never changed."""
+
+    study = models.ForeignKey(
+        Study, null=True, on_delete=models.CASCADE, related_name="membership_changes", help_text="None: installation"
+    )
+    person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="membership_changes")
+    former = models.CharField(max_length=20, blank=True, choices=[(role.value, role.label) for role in Role])
+    role = models.CharField(max_length=20, blank=True, choices=[(role.value, role.label) for role in Role])
+    by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+", help_text="Or a command")
+    created = models.DateTimeField(default=now)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.former or 'no role'} to {self.role or 'no role'} of {self.person_id}"
+
+    def save(self, **kwargs: Any) -> None:
+        """Stores a new row; refuses to change a stored one."""
+        if not self._state.adding:
+            raise TypeError("A change of a membership is never changed; another one follows it.")
+        super().save(**kwargs)
+
+
+class Invitation(models.Model):
+    """A role in a study that waits for whoever has an e-mail address; its link opens once."""
+
+    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField(help_text="In `one_spelling`")
+    role = models.CharField(max_length=20, choices=[(role.value, role.label) for role in STUDY_ROLES])
+    token_sha256 = models.CharField(max_length=64, unique=True, help_text="Of the link, which is stored nowhere")
+    by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    created = models.DateTimeField(default=now)
+    expires = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, help_text="When it was accepted or withdrawn")
+    accepted_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"invitation {self.pk} to {self.study}"
 
 
 @lru_cache(maxsize=64)

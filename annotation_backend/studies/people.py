@@ -1,13 +1,16 @@
 """Who may see a study, and as what."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from django.contrib.auth.models import AnonymousUser
+from django.db import transaction
 from django.db.models import QuerySet
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.accounts.services import email_of
-from annotation_backend.studies.models import STUDY_ROLES, Membership, Study
+from annotation_backend.studies.models import STUDY_ROLES, Membership, MembershipChange, Study
+from annotation_backend.studies.signals import role_changed
 
 Asking = User | AnonymousUser
 
@@ -67,10 +70,18 @@ def is_administrator(person: User) -> bool:
     return person.is_administrator
 
 
-def make_administrator(person: User) -> None:
-    """Lets a person see to the installation and all its studies."""
-    person.is_administrator = True
-    person.save(update_fields=["is_administrator"])
+def make_administrator(person: User, *, by: User | None = None) -> None:
+    """Lets a person see to the installation and all its studies.
+
+    Args:
+        person: The person.
+        by: Who says so; None for a command.
+    """
+    with transaction.atomic():
+        if not person.is_administrator:
+            MembershipChange.objects.create(person=person, role=Role.ADMINISTRATOR, by=by)
+        person.is_administrator = True
+        person.save(update_fields=["is_administrator"])
 
 
 def add_first_accounts(study: Study) -> None:
@@ -80,26 +91,60 @@ def add_first_accounts(study: Study) -> None:
             give_role(study, person, role)
 
 
-def give_role(study: Study, person: User, role: Role) -> Membership:
-    """Gives a person a role in a study, in place of one that they had there.
+def give_role(study: Study, person: User, role: Role, *, by: User | None = None) -> Membership:
+    """Gives a person a role in a study, in place of one that they had there; what changes is recorded.
 
     Args:
         study: The study.
         person: The person.
         role: One of `STUDY_ROLES`; an administrator needs none.
+        by: Who gives it; None for a command.
     """
-    return Membership.objects.update_or_create(study=study, person=person, defaults={"role": role})[0]
+    with _one_at_a_time(person):
+        row, is_new = Membership.objects.select_for_update().get_or_create(
+            study=study, person=person, defaults={"role": role}
+        )
+        if is_new or row.role != role:
+            _note(row, role, by, former="" if is_new else row.role)
+            row.role = role
+            row.save(update_fields=["role"])
+    role_changed.send(sender=Membership, study=study, person=person)
+    return row
 
 
-def take_role(study: Study, person: User) -> bool:
+def take_role(study: Study, person: User, *, by: User | None = None) -> bool:
     """Ends a person's part in a study; their work keeps their name.
 
     Returns:
         Whether they had one.
     """
-    return bool(Membership.objects.filter(study=study, person=person).delete()[0])
+    return _taken(Membership.objects.filter(study=study), person, by) > 0
 
 
-def take_all_roles(person: User) -> None:
+def take_all_roles(person: User, *, by: User | None = None) -> None:
     """Ends a person's part in every study, so that an account that is opened again begins without any."""
-    person.memberships.all().delete()
+    _taken(Membership.objects.all(), person, by)
+
+
+def _taken(rows: QuerySet[Membership], person: User, by: User | None) -> int:
+    """Takes a person's roles, notes who did, and tells the apps above."""
+    with _one_at_a_time(person):
+        ended = list(rows.filter(person=person).select_related("study").select_for_update(of=("self",)))
+        for row in ended:
+            _note(row, "", by, former=row.role)
+            row.delete()
+    for row in ended:
+        role_changed.send(sender=Membership, study=row.study, person=person)
+    return len(ended)
+
+
+def _note(row: Membership, role: str, by: User | None, *, former: str) -> None:
+    MembershipChange.objects.create(study_id=row.study_id, person_id=row.person_id, former=former, role=role, by=by)
+
+
+@contextmanager
+def _one_at_a_time(person: User) -> Iterator[None]:
+    """Whoever gives the person work waits, and sees the roles that they have then."""
+    with transaction.atomic():
+        User.objects.select_for_update(no_key=True).filter(pk=person.pk).first()
+        yield

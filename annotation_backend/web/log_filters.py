@@ -1,9 +1,9 @@
-"""Keeps pictures' addresses out of the log: an address is the permission to see the picture."""
+"""Keeps addresses that open something by themselves out of the log: pictures', invitations', new passwords'."""
 
 import logging
 import re
 
-_PICTURE = re.compile(r"/pictures/\S+")
+_PICTURE = re.compile(r"(/pictures/|/accounts/invitation/|/accounts/password/reset/key/)\S+")
 
 
 def without_picture_addresses(record: logging.LogRecord) -> bool:
@@ -17,5 +17,5 @@ def without_picture_addresses(record: logging.LogRecord) -> bool:
     """
     said = record.getMessage()
     if _PICTURE.search(said):
-        record.msg, record.args = _PICTURE.sub("/pictures/…", said), ()
+        record.msg, record.args = _PICTURE.sub(r"\1…", said), ()
     return True

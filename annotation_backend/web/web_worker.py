@@ -5,6 +5,7 @@ threads from everybody else. Here a connection waits beside the threads until th
 of its body lie in the socket's buffer, which holds all of a form. After `PATIENCE_SECONDS` the client is cut off.
 """
 
+import os
 import select
 import selectors
 import socket
@@ -25,7 +26,10 @@ TAKING_SECONDS = 60
 _LARGEST_PEEK = 32 * 1024
 """Bytes that every socket's buffer holds; a longer body is read by a thread, with `PATIENCE_SECONDS` for each part."""
 
-_LARGEST_BODY = 64 * 1024 * 1024
+LARGEST_BODY = "LARGEST_REQUEST_BYTES"
+"""Variable of the environment with another limit than our web service's: Label Studio's takes larger requests."""
+
+_LARGEST_BODY = int(os.environ.get(LARGEST_BODY, 64 * 1024 * 1024))
 """As the settings' DATA_UPLOAD_MAX_MEMORY_SIZE; nothing of a larger one is read."""
 
 _TOO_LARGE = (

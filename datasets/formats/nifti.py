@@ -207,13 +207,13 @@ def _grid(header: NiftiHeader) -> Grid:
     return Grid((i, j, k), header.affine)
 
 
-def read_mask(path: Path, *, labels: Mapping[int, str] = DEFAULT_LABELS) -> Mask:
+def read_mask(path: Path, *, labels: Mapping[int, str] = DEFAULT_LABELS, budget: Budget = DEFAULT_BUDGET) -> Mask:
     """Reads a NIfTI label map.
 
     Raises:
         RejectedInput: Unreadable, or with values that are not whole numbers from 0 to 255.
     """
-    return as_mask(read_volume(path), labels)
+    return as_mask(read_volume(path, budget=budget), labels)
 
 
 def write_volume(path: Path, volume: Volume) -> None:

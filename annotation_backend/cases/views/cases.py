@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotFound, HttpResponseNotModified
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
@@ -25,6 +26,7 @@ from annotation_backend.cases.views.forms import SeriesForm
 from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import may, require_role, study_page
+from annotation_backend.studies.portions import portion_of
 from datasets.errors import RejectedInput
 from datasets.files import sha256_of_bytes
 from datasets.image.intensity import STANDARD
@@ -36,10 +38,14 @@ READERS = DECIDERS
 @study_page()
 @require_GET
 def case_list(request: HttpRequest, study: Study) -> HttpResponse:
-    """All cases of the study and how far each is."""
+    """The cases of the study and how far each is; ``?find=`` leaves those whose code, or whose patient's, holds it."""
+    found = request.GET.get("find", "").strip()
     cases = Case.objects.filter(study=study, is_rehearsal=False).select_related("study", "patient")
+    if found:
+        cases = cases.filter(Q(code__icontains=found) | Q(patient__code__icontains=found))
     cases = cases.prefetch_related("registrations", "series__case__study", "exclusions")
-    return render(request, "cases/list.html", {"cases": cases})
+    portion = portion_of(request, cases)
+    return render(request, "cases/list.html", {"cases": portion.object_list, "portion": portion, "found": found})
 
 
 @study_page()

@@ -27,6 +27,7 @@ from annotation_backend.cases.views.forms import ExclusionForm, RedoForm, Regist
 from annotation_backend.cases.workers.pictures import KINDS, registration_picture, shown_size
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import may, require_role, study_page
+from annotation_backend.studies.portions import portion_of
 from datasets.errors import RejectedInput
 from datasets.formats.nifti import read_grid
 from datasets.pictures.picture_plane import PicturePlane
@@ -42,8 +43,8 @@ def registration_queue(request: HttpRequest, study: Study) -> HttpResponse:
     choices = [*VerdictOfRegistration.choices, (UNCHECKED, "Not checked")]
     if asked not in dict(choices):
         raise Http404
-    rows = registrations(study, "" if asked == UNCHECKED else asked)
-    context = {"registrations": rows, "choices": choices, "asked": asked}
+    portion = portion_of(request, registrations(study, "" if asked == UNCHECKED else asked))
+    context = {"registrations": portion.object_list, "portion": portion, "choices": choices, "asked": asked}
     return render(request, "cases/registrations.html", context)
 
 

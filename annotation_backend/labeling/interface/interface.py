@@ -87,7 +87,8 @@ def label_config(
   <View className="chair">
     <View className="line">
       <Header size="5" value="$title" style="margin: 0"/>
-      <Markdown><![CDATA[<a href="{guide_url()}" target="_blank" rel="noopener">How to</a>]]></Markdown>
+      <Markdown><![CDATA[<a href="{guide_url()}" target="_blank" rel="noopener">How to</a> · \
+<a href="{comments_url()}" target="_blank" rel="noopener">Comments</a>]]></Markdown>
       <View className="said">
         <TextArea name="{HINT}" toName="{IMAGE}" editable="false" maxSubmissions="1"/>
       </View>
@@ -116,6 +117,14 @@ def guide_url() -> str:
     return escape(f"{django_settings.MASKLOOP_URL}{GUIDE_PATH}")
 
 
+def comments_url() -> str:
+    """Address of the comments on the open task's slice; Label Studio puts its case and slice in.
+
+    It knows no study, which its page finds by the case's code.
+    """
+    return escape(f"{django_settings.MASKLOOP_URL}/review/$case/comments/#slice-$slice")
+
+
 def instruction(protocol: Protocol) -> str:
     """The guide in short, as HTML, which Label Studio shows behind its button for instructions."""
     first, prompted = protocol.labels[0], protocol.prompted_label
@@ -125,7 +134,8 @@ def instruction(protocol: Protocol) -> str:
 <li><b>Brush</b> what is missing: {brush}
 Eraser and size are in the tool bar. Press Esc before anything new.</li>{_prompting(prompted) if prompted else ""}
 <li><b>Submit</b>. A picture without {(prompted or first).name.lower()}: submit it empty.</li>
-<li>A returned task shows the reviewer's comment above the pictures: correct it and press Update.</li>
+<li>A returned task shows the reviewer's comment above the pictures: correct it and press Update. <i>Comments</i> shows
+where exactly; answer or close them there.</li>
 </ol>
 <p><a href="{guide_url()}" target="_blank" rel="noopener">How to, on one page with pictures</a></p>"""
 

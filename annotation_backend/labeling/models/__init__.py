@@ -14,6 +14,7 @@ from annotation_backend.labeling.models.annotation import (
 )
 from annotation_backend.labeling.models.correction import Correction, CorrectionKind
 from annotation_backend.labeling.models.decoding import DECODING
+from annotation_backend.labeling.models.entry import StudioEntry
 from annotation_backend.labeling.models.mask import CaseMask, label_rows
 from annotation_backend.labeling.models.own_prediction import OwnPrediction
 from annotation_backend.labeling.models.project import FormerTask, LabelingProject, LabelingTask, TaskState, number_of
@@ -61,6 +62,7 @@ __all__ = [
     "SecretRenewal",
     "SettingsChange",
     "StudioChange",
+    "StudioEntry",
     "Subject",
     "TaskState",
     "VersionMasks",

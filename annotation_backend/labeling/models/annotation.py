@@ -156,6 +156,7 @@ class Annotation(models.Model):
         null=True,
         on_delete=models.PROTECT,
         related_name="annotations",
+        db_index=False,  # of most saves it is None, for which no index may be asked
         help_text="The reader whose own work it is; None: it counts for the case",
     )
     completed_by = models.PositiveIntegerField(default=0, help_text="Label Studio's number of a person; 0: not said")
@@ -171,7 +172,11 @@ class Annotation(models.Model):
 
     class Meta:
         ordering = ["saved_at", "pk"]
-        indexes = [models.Index(fields=["project", "label_studio_id", "saved_at"], name="saves_of_an_annotation")]
+        indexes = [
+            models.Index(fields=["project", "label_studio_id", "saved_at"], name="saves_of_an_annotation"),
+            models.Index(fields=["received_at", "id"], name="saves_by_time"),
+            models.Index(fields=["reading"], condition=Q(reading__isnull=False), name="saves_of_a_reading"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=[*ANNOTATION, "content_sha256", "completed_by", "updated_by"],

@@ -33,6 +33,7 @@ class CaseMask(models.Model):
         null=True,
         on_delete=models.PROTECT,
         related_name="masks",
+        db_index=False,  # of most masks it is None, for which no index may be asked
         help_text="The reader whose own mask it is; None: it may count for the case",
     )
     inputs_sha256 = models.CharField(max_length=64, help_text="Digest of the annotations' digests and the grid")
@@ -47,6 +48,7 @@ class CaseMask(models.Model):
 
     class Meta:
         ordering = ["pk"]
+        indexes = [models.Index(fields=["reading"], condition=Q(reading__isnull=False), name="masks_of_a_reading")]
         constraints = [models.UniqueConstraint(fields=["case", "inputs_sha256"], name="one_mask_per_inputs")]
 
     def __str__(self) -> str:

@@ -58,6 +58,7 @@ class LabelingTask(models.Model):
     )
     state = models.CharField(max_length=20, choices=TaskState.choices, default=TaskState.PENDING)
     review_comment = models.TextField(blank=True, help_text="What the reviewer asks for, while the task is returned")
+    slice_comments = models.TextField(blank=True, help_text="Open comments that are pinned to the slice")
     mirrored_comment = models.TextField(blank=True, help_text="As Label Studio has it")
     mirrored_state = models.CharField(max_length=20, default=TaskState.PENDING, help_text="As Label Studio has it")
     drawn_by = models.ForeignKey(
@@ -77,6 +78,7 @@ class LabelingTask(models.Model):
 
     class Meta:
         ordering = ["case", "slice_index"]
+        indexes = [models.Index(fields=["project", "state", "case"], name="tasks_by_state")]
         constraints = [
             models.UniqueConstraint(fields=["case", "slice_index"], name="one_task_per_slice"),
             models.UniqueConstraint(
@@ -88,6 +90,11 @@ class LabelingTask(models.Model):
 
     def __str__(self) -> str:
         return f"task of {self.case} slice {self.slice_index}"
+
+    @property
+    def shown_comment(self) -> str:
+        """What stands above the pictures in Label Studio: what the review asks for, then the slice's own comments."""
+        return "\n".join(part for part in (self.review_comment, self.slice_comments) if part)
 
 
 class FormerTask(models.Model):

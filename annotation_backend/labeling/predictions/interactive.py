@@ -38,6 +38,7 @@ from annotation_backend.labeling.predictions.predictions import region_id_of
 from annotation_backend.registry.model_registry import first_label
 from annotation_backend.registry.models import PromptKind
 from annotation_backend.stages.hiding import may_prompt
+from annotation_backend.stages.leases import note_work
 from datasets.errors import RejectedInput
 from datasets.pictures.picture_plane import PicturePlane
 from training.prompts.prompt import LEAST_EXTREME_POINTS, Prompts, joined
@@ -79,6 +80,7 @@ def answer(record: LabelingTask, task: Mapping[str, Any], context: Sequence[Regi
     if not may_prompt(person, record.case, record.slice_index):
         return _refused(drawn_by_hand())
     session = _session(record.case, person, read, first=first)
+    note_work(session.person, record.case, record.slice_index)
     label = session.label or first
     if label != first:
         seen = read_open_task(task, plane, asking=asking, label=label)

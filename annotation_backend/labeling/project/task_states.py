@@ -8,7 +8,8 @@ import logging
 from typing import Any
 
 from django.db.models import Case as Choice
-from django.db.models import Exists, F, OuterRef, QuerySet, Value, When
+from django.db.models import Exists, F, OuterRef, QuerySet, TextField, Value, When
+from django.db.models.functions import Concat
 
 from annotation_backend.cases.models import Case, Exclusion
 from annotation_backend.labeling.models import LabelingTask
@@ -24,13 +25,23 @@ logger = logging.getLogger(__name__)
 
 EXCLUDED = "excluded"
 
+_SHOWN_COMMENT = Choice(
+    When(slice_comments="", then=F("review_comment")),
+    When(review_comment="", then=F("slice_comments")),
+    default=Concat("review_comment", Value("\n"), "slice_comments"),
+    output_field=TextField(),
+)
+"""`LabelingTask.shown_comment`, in the database's words."""
+
 
 def stale_tasks() -> QuerySet[LabelingTask]:
     """Tasks whose state or comment Label Studio does not show as it is."""
     closed = Exists(Exclusion.objects.filter(case=OuterRef("case"), ended__isnull=True))
     tasks = LabelingTask.objects.filter(project__is_retired=False, label_studio_id__gt=0)
     tasks = tasks.alias(state_there=Choice(When(closed, then=Value(EXCLUDED)), default=F("state")))
-    return tasks.exclude(mirrored_state=F("state_there"), mirrored_comment=F("review_comment"))
+    return tasks.alias(comment_there=_SHOWN_COMMENT).exclude(
+        mirrored_state=F("state_there"), mirrored_comment=F("comment_there")
+    )
 
 
 def mirror_states(case: Case) -> int:
@@ -77,7 +88,7 @@ def _mirror(task: LabelingTask, state: str, pictures: Pictures) -> None:
 
 def _write(task: LabelingTask, state: str, data: dict[str, Any], pictures: Pictures) -> None:
     """The task's data as it should be, and not as somebody left it there, with the new state and comment."""
-    task.mirrored_state, task.mirrored_comment = state, task.review_comment
-    new = {"state": state, "review_comment": task.review_comment}
+    task.mirrored_state, task.mirrored_comment = state, task.shown_comment
+    new = {"state": state, "review_comment": task.shown_comment}
     write_task(task, pictures.wanted(task) or {**data, **new}, there=data)
-    LabelingTask.objects.filter(pk=task.pk).update(mirrored_state=state, mirrored_comment=task.review_comment)
+    LabelingTask.objects.filter(pk=task.pk).update(mirrored_state=state, mirrored_comment=task.shown_comment)

@@ -33,6 +33,7 @@ from annotation_backend.labeling.signals import (
     saves_settled,
     training_asked,
 )
+from annotation_backend.stages.leases import note_work
 from annotation_backend.stages.permits import reading_of
 from datasets.errors import RejectedInput
 
@@ -90,6 +91,7 @@ def store(save: Save, *, received_by: ReceivedBy) -> tuple[Annotation, bool]:
         else:
             with settled(*sharing(task, project.pk, save.identifier)):
                 annotation = _create(save, task, project, received_by)
+        note_work(annotation.author, task.case, task.slice_index)
     logger.info("stored %s by %s", annotation, received_by)
     return annotation, True
 

@@ -1,4 +1,4 @@
 """Talking to Label Studio: requests, answers, credentials, tasks.
 
-Imports `labeling.models`.
+Imports `labeling.models` and `labeling.studio_door`.
 """

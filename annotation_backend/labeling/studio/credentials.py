@@ -67,6 +67,11 @@ def former_webhook_headers() -> dict[str, str]:
     return {SECRET_HEADER: _webhook_secret(max(0, _renewals(Secret.WEBHOOK) - 1))}
 
 
+def door_secret() -> str:
+    """64 hexadecimal digits that signs people's tickets, and by which Label Studio's door and we know each other."""
+    return _derived("door")
+
+
 def renew(secret: Secret, *, reason: str) -> None:
     """Renews a secret at once; the caller tells Label Studio next.
 

@@ -12,6 +12,8 @@ from annotation_backend.accounts.models import User
 from annotation_backend.environment import ROOT
 from annotation_backend.labeling.studio.answers import record_of
 from annotation_backend.labeling.studio.client import CONNECT_SECONDS, call, readable_errors, unless_missing
+from annotation_backend.labeling.studio.credentials import door_secret
+from annotation_backend.labeling.studio_door import surroundings
 from annotation_backend.labeling.studio_server.server import environment, is_ours
 from datasets.errors import ProgramFault, RejectedInput, TryAgain
 from datasets.finding import Finding, Level
@@ -66,6 +68,7 @@ def sign_up(person: User, password: str) -> None:
     """
     link = settings.LABEL_STUDIO_URL + record_of(call("GET", "/api/invite"), invite_url=str)["invite_url"]
     with readable_errors(), requests.Session() as browser:
+        browser.headers[surroundings.HEADER] = door_secret()
         answer = _sent_form(browser, link, person.email, password)
     if answer.status_code == 302:
         return

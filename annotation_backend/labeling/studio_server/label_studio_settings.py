@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-"""Label Studio's own settings with a SQLite that waits for its turn, and a limit on how often a password may be tried.
+"""Label Studio's own settings with a SQLite that waits for its turn, and with our door before all its pages.
 Read by Label Studio's process only.
 
 Its transactions begin as readers there. One that then writes while another has written fails at once ("database is
@@ -16,7 +16,11 @@ SENTRY_DSN = ""
 from label_studio.core.settings.label_studio import *  # noqa: E402, F403
 from label_studio.core.settings.label_studio import DATABASES, MIDDLEWARE  # noqa: E402
 
-MIDDLEWARE = [*MIDDLEWARE, "annotation_backend.labeling.studio_server.sign_in.SignInLimit"]
+_DOOR_STANDS_AFTER = "django.contrib.auth.middleware.AuthenticationMiddleware"
+_JWT = "jwt_auth.middleware.JWTAuthenticationMiddleware"
+
+MIDDLEWARE = [one for one in MIDDLEWARE if one != _JWT]
+MIDDLEWARE.insert(MIDDLEWARE.index(_DOOR_STANDS_AFTER) + 1, "annotation_backend.labeling.studio_door.door.Door")
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
@@ -24,3 +28,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
+
+ROOT_URLCONF = "annotation_backend.labeling.studio_server.label_studio_urls"
+
+INSTALLED_APPS = [*INSTALLED_APPS, "annotation_backend.labeling.studio_door"]  # noqa: F405
+LOGOUT_REDIRECT_URL = os.environ.get("MASKLOOP_DOOR_PAGES")  # noqa: F405

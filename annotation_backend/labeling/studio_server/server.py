@@ -10,9 +10,20 @@ from django.conf import settings
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.services import email_of, first_password
 from annotation_backend.environment import password_variable
-from annotation_backend.labeling.studio.credentials import service_url
+from annotation_backend.labeling.studio.credentials import door_secret, service_url
+from annotation_backend.labeling.studio_door import surroundings
 from annotation_backend.labeling.studio_server import reach
+from annotation_backend.web.web_worker import LARGEST_BODY
 from datasets.errors import RejectedInput
+
+THREADS = 16
+"""Requests that Label Studio answers side by side; most of them wait for its database or for us."""
+
+GRACE_SECONDS = 10
+"""For requests that are being answered when it is stopped; `up` kills after 15 s."""
+
+LARGEST_REQUEST_BYTES = 250 * 1024 * 1024
+"""As Label Studio's own limit; tasks with their predictions come to it in one request."""
 
 POSTGRESQL_SCHEMES = ("postgres", "postgresql")
 
@@ -51,8 +62,13 @@ def environment() -> dict[str, str]:
         "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
         "LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK": "true",
         **reach.environment(service_url()),
+        surroundings.SERVICE: service_url(),
+        surroundings.PAGES: settings.MASKLOOP_URL,
+        surroundings.SECRET: door_secret(),
         "LABEL_STUDIO_HOST": settings.LABEL_STUDIO_URL,
         "LABEL_STUDIO_CORS_ALLOWED_ORIGINS": settings.MASKLOOP_URL,
+        "LABEL_STUDIO_SESSION_COOKIE_SECURE": str(int(settings.LABEL_STUDIO_URL.startswith("https://"))),
+        LARGEST_BODY: str(LARGEST_REQUEST_BYTES),
     }
     return {**_without_ours(os.environ), **ours, **database_environment(settings.LABEL_STUDIO_DATABASE_URL)}
 
@@ -103,25 +119,25 @@ def own_port() -> int:
 
 
 def command() -> list[str]:
-    """The command that starts the server on `own_port`."""
-    program = str(Path(sys.executable).parent / "label-studio")
+    """The command that starts the server on `own_port`: one process, because Label Studio's own database is one file.
+
+    It is set up before its process is divided from gunicorn's (``--preload``): a first start takes minutes, and
+    gunicorn would take a worker that long for a dead one.
+    """
     return [
-        program,
-        "start",
-        "--no-browser",
-        "--internal-host",
-        "127.0.0.1",
-        "--port",
-        str(own_port()),
-        "--log-level",
-        "WARNING",
+        str(Path(sys.executable).parent / "gunicorn"),
+        *("annotation_backend.labeling.studio_server.label_studio_wsgi", "--preload"),
+        *("--bind", f"127.0.0.1:{own_port()}", "--workers", "1", "--threads", str(THREADS), "--backlog", "128"),
+        *("--worker-class", "annotation_backend.web.web_worker.PatientWorker", "--timeout", "180"),
+        *("--graceful-timeout", str(GRACE_SECONDS)),
+        *("--log-level", "warning", "--no-control-socket", "--umask", "0077"),
     ]
 
 
 def _without_ours(environment: os._Environ[str]) -> dict[str, str]:
     """The environment without our secrets and our settings module, which Label Studio must not get."""
     ours = (
-        *("DJANGO_SETTINGS_MODULE", "DATABASE_URL", "SECRET_KEY"),
+        *("DJANGO_SETTINGS_MODULE", "DATABASE_URL", "SECRET_KEY", "GUNICORN_CMD_ARGS", "WEB_CONCURRENCY"),
         *("LABEL_STUDIO_TOKEN", "LABEL_STUDIO_URL", "LABEL_STUDIO_DATABASE_URL"),
     )
     prefixes, passwords = ("MASKLOOP_", "ML_BACKEND_"), tuple(password_variable(role.value) for role in Role)

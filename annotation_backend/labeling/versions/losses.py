@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.utils import timezone
 
 from annotation_backend.accounts.models import Role, User
@@ -67,12 +67,14 @@ def open_findings(case: Case | None = None, *, study: Study | None = None) -> Qu
         case: The case; None for all.
         study: The study whose cases they are; None for any.
     """
-    rows = AnnotationFinding.objects.filter(seen_at__isnull=True)
-    here = rows.filter(annotation__task__case=case) if case else rows.filter(annotation__task__case__is_rehearsal=False)
-    here = here if study is None else here.filter(annotation__task__case__study=study)
-    return here.select_related(
-        "annotation__task__case__study", "annotation__task__project", "annotation__author", "before"
-    ).defer("annotation__raw", "before__raw")
+    of_study = {} if study is None else {"task__case__study": study}
+    here = {"task__case__is_rehearsal": False} if case is None else {"task__case": case}
+    saves = Annotation.objects.filter(pk=OuterRef("annotation"), **here, **of_study)
+    # Asked finding by finding, and saves fetched after: a join would let the database begin with all saves.
+    shown = Annotation.objects.select_related("task__case__study", "task__project", "author").defer("raw")
+    return AnnotationFinding.objects.filter(Exists(saves), seen_at__isnull=True).prefetch_related(
+        Prefetch("annotation", shown), Prefetch("before", Annotation.objects.defer("raw"))
+    )
 
 
 def mark_seen(findings: QuerySet[AnnotationFinding], person: User) -> int:

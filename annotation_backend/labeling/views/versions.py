@@ -4,7 +4,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
@@ -40,6 +39,7 @@ from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import may, study_page
 from annotation_backend.studies.people import names_in
+from annotation_backend.studies.portions import portion_of
 from datasets.errors import MaskloopError, RejectedInput
 
 
@@ -128,7 +128,8 @@ def restore_version(request: HttpRequest, task: LabelingTask, number: int) -> Ht
 @require_GET
 def finding_list(request: HttpRequest, study: Study) -> HttpResponse:
     """Findings of the study that nobody has looked at."""
-    context = {"findings": open_findings(study=study), "changes": open_changes(study)}
+    portion = portion_of(request, open_findings(study=study))
+    context = {"findings": portion.object_list, "portion": portion, "changes": open_changes(study)}
     return render(request, "labeling/findings.html", context)
 
 
@@ -187,8 +188,7 @@ def task_url(task: LabelingTask) -> str | None:
     """Address at which a person opens the task in Label Studio; None where it is not there now."""
     if task.project.is_retired or task.label_studio_id == 0:
         return None
-    project = task.project.label_studio_id
-    return f"{settings.LABEL_STUDIO_URL}/projects/{project}/data?task={task.label_studio_id}"
+    return page_of(task.project.study, "studio-of-slice", task.case.code, task.slice_index)
 
 
 def _drew_on(task: LabelingTask, person: User) -> bool:

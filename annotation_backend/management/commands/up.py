@@ -225,7 +225,8 @@ Maskloop is ready{f", with {len(findings)} finding(s) above" if findings else ""
 {indent(chr(10).join(addresses()), "  ")}
 
 Accounts: {", ".join(email_of(role) for role in Role)}
-Passwords: {ENV_FILE.name} in this folder (e.g. ANNOTATOR_PASSWORD for {first}), the same for both services.
+Passwords: {ENV_FILE.name} in this folder (e.g. ANNOTATOR_PASSWORD for {first}). People sign in
+at {settings.MASKLOOP_URL}/, which opens Label Studio for them; its own sign-in is closed.
 """
         )
 

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("cases", "0008_registration_of_an_image"),
-        ("labeling", "0012_own_predictions"),
+        ("labeling", "0014_own_predictions"),
         ("stages", "0001_initial"),
         ("studies", "0003_three_roles"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

@@ -20,3 +20,10 @@ def latest_verdict_of(case: Case) -> Review | None:
 def not_counted(case: Case) -> str:
     """Why the case's approval counts in no release now; nothing where it does."""
     return why_not_counted(case)
+
+
+@register.filter
+def score_words(choice: str) -> tuple[str, str]:
+    """The name of a score and its meaning, of the words that a form offers."""
+    name, _, meaning = choice.partition(": ")
+    return name, meaning

@@ -220,7 +220,7 @@ def test_who_was_removed_is_told_no_more_than_who_is_unknown(password: str) -> N
     close_person(User.objects.get(username=EMAIL))
     removed, unknown = _tries(Client(), password), _tries(Client(), password, "nobody@hospital.org")
     assert removed.status_code == unknown.status_code == 200
-    assert b"correct username and password" in removed.content
+    assert b"or the password is not right" in removed.content
 
 
 def test_no_page_stays_in_a_browser_after_signing_out() -> None:

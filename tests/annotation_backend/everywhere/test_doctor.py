@@ -6,16 +6,18 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.core.management import call_command
 
 from annotation_backend import doctor
 from annotation_backend.cases.models import Slice
-from annotation_backend.doctor import alone, examine, pictures, services, settings_and_disk
+from annotation_backend.doctor import alone, examine, pictures, services, settings_and_disk, studio_door
 from annotation_backend.doctor.examination import Link, ask, try_links, wait_for
 from annotation_backend.labeling.models import LabelingProject
-from annotation_backend.labeling.studio.credentials import basic_auth, ml_backend_url, webhook_headers
+from annotation_backend.labeling.studio.credentials import basic_auth, door_secret, ml_backend_url, webhook_headers
+from annotation_backend.labeling.studio_door.tickets import opened
 from annotation_backend.registry.models import Model, Promotion, PromptKind
 from annotation_backend.studies.models import Study
 from datasets.errors import MaskloopError, RejectedInput, TryAgain
@@ -208,6 +210,38 @@ def test_a_wrong_header_must_be_refused_and_the_right_one_taken(
                 check()
             else:
                 assert _code_of(check) == code
+
+
+def _door(request: BaseHTTPRequestHandler) -> Answer:
+    """A door as it should be: nobody comes in, and the doctor's ticket is used up."""
+    place = urlsplit(request.path)
+    if place.path != "/maskloop/enter":
+        return 401, {}, b'{"code": "door-sign-in"}'
+    assert opened(parse_qs(place.query)["ticket"][0], door_secret()).entry == "doctor"
+    return 403, {}, b'{"code": "door-ticket-used"}'
+
+
+def _answering(code: str) -> Site:
+    return lambda request: _door(request) if "whoami" in request.path else (403, {}, f'{{"code": "{code}"}}'.encode())
+
+
+@pytest.mark.parametrize(
+    ("site", "code"),
+    [
+        (_door, None),
+        (lambda _request: (401, {}, b'{"detail": "Authentication credentials were not provided."}'), "door-open"),
+        (lambda _request: (200, {}, b"<html>"), "door-open"),
+        (_answering("door-silent"), "door-silent"),
+        (_answering("door-ticket"), "door-secret"),
+    ],
+)
+def test_label_studios_door_must_stand_know_us_and_reach_us(db, settings, site: Site, code: str | None) -> None:
+    with _serving(site) as url:
+        settings.LABEL_STUDIO_URL = url
+        if code is None:
+            studio_door.door()
+        else:
+            assert _code_of(studio_door.door) == code
 
 
 def _hook(**changes: Any) -> dict[str, Any]:

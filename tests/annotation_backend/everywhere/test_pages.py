@@ -19,7 +19,12 @@ from tests.annotation_backend.support.records import published, registered_case,
 
 pytestmark = pytest.mark.django_db
 
-OPEN = {"login", "logout", "alive", "guide", "capability-picture"}
+OPEN = {
+    *("login", "logout", "alive", "guide", "capability-picture", "invitation"),
+    *("account_login", "account_logout", "account_inactive", "account_reset_password", "account_reset_password_done"),
+    *("account_reset_password_from_key", "account_reset_password_from_key_done", "mfa_login_webauthn"),
+    *("openid_connect_login", "openid_connect_callback", "socialaccount_login_cancelled", "socialaccount_login_error"),
+}
 REVIEWERS = {Role.ADMINISTRATOR, Role.DATA_MANAGER, Role.RADIOLOGIST}
 
 
@@ -77,7 +82,11 @@ def test_nothing_opens_without_signing_in(client: Client, case: Case, pattern: A
         ("slice-versions", set(Role)),
         ("compare-versions", set(Role)),
         ("comparison-picture", set(Role)),
+        ("my-work", set(Role)),
+        ("work-table", {Role.ADMINISTRATOR, Role.DATA_MANAGER}),
+        ("bulk-verdicts", REVIEWERS),
         ("project-settings", {Role.ADMINISTRATOR, Role.DATA_MANAGER}),
+        ("people", {Role.ADMINISTRATOR, Role.DATA_MANAGER}),
         ("guide", set(Role)),
     ],
 )

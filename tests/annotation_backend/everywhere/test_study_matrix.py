@@ -37,6 +37,7 @@ OF_A_STUDY = {
     "export_training_slices": ("--dry-run",),
     "promote_model": ("bright-1", "--for", "box", "--dry-run"),
     "change_protocol": (FIRST,),
+    "assign_work": ("review", "--spread", "random", "--dry-run"),
     "add_person": ("second@hospital.org", "annotator"),
 }
 """Commands that have to be told which study, where there are several."""
@@ -52,13 +53,21 @@ OF_A_CODE = {
 
 OF_ALL = {
     *("pull_annotations", "list_studies", "list_models", "check_data", "remove_person"),
-    *("create_study", "doctor", "up"),
+    *("create_study", "doctor", "up", "send_digests"),
 }
 """Commands about all studies, or one that is named; each has a test of its own."""
 
 OF_FILES = {
     *("verify_release", "convert_export", "deidentify_studies", "segment_volume", "evaluate_model"),
-    *("simulate_annotators", "convert_medsam", "check_protocol", "run_label_studio", "migrate", "db_worker"),
+    *(
+        "simulate_annotators",
+        "convert_medsam",
+        "check_protocol",
+        "run_label_studio",
+        "migrate",
+        "db_worker",
+        "reset_sign_in",
+    ),
 }
 """Commands that know nothing of studies."""
 

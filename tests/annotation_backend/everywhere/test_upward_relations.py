@@ -10,7 +10,7 @@ from django.db.models import Model, QuerySet
 
 ROOT = Path(__file__).resolve().parents[3]
 LOWEST_FIRST = (
-    *("accounts", "studies", "cases", "stages", "registry", "inference", "labeling", "review", "learning"),
+    *("accounts", "studies", "cases", "stages", "registry", "inference", "labeling", "review", "work", "learning"),
     "publishing",
 )
 MANAGING = {name for name in dir(QuerySet) if not name.startswith("_")}
@@ -28,7 +28,9 @@ def _from_above(app: str) -> Names:
     found: dict[str, set[str]] = {}
     for model in models:
         for relation in model._meta.related_objects:
-            if not relation.hidden and relation.related_model._meta.app_label not in below:
+            above = relation.related_model
+            is_ours = above.__module__.startswith("annotation_backend.")
+            if is_ours and not relation.hidden and above._meta.app_label not in below:
                 for name in {relation.name, relation.get_accessor_name()} - {None}:
                     found.setdefault(str(name), set()).add(str(model._meta.model_name))
     return found

@@ -33,7 +33,13 @@ from tests.annotation_backend.loop.chaos import (
     rows_of,
     sign_in,
 )
-from tests.annotation_backend.support.installation import Installation, free_port, running
+from tests.annotation_backend.support.installation import (
+    Installation,
+    claimed,
+    free_port,
+    running,
+    signed_in_at_label_studio,
+)
 from tests.annotation_backend.support.waiting import eventually
 
 pytestmark = pytest.mark.label_studio
@@ -93,16 +99,26 @@ def world(new_installation: Callable[[], Installation], tmp_path_factory: pytest
 
 
 def _world(installation: Installation, proxy: Proxy, studio: str) -> World:
-    added = installation.manage("add_person", "fifth@hospital.org", Role.ANNOTATOR.value)
-    people = {email_of(role): installation.password(role) for role in Role} | {"fifth@hospital.org": added["password"]}
+    people = {email_of(Role.ANNOTATOR): installation.password(Role.ANNOTATOR)}
+    for number in range(2, 6):
+        email = f"annotator-{number}@hospital.org"
+        people[email] = installation.manage("add_person", email, Role.ANNOTATOR.value)["password"]
     tasks = _tasks(installation)
     annotators = [
-        Annotator(sign_in(studio, "/user/login/", {"email": email, "password": password}), studio, tasks[number::5])
+        Annotator(_at_work(studio, email, password, tasks[number::5]), studio, tasks[number::5])
         for number, (email, password) in enumerate(people.items())
     ]
     form = {"username": email_of(Role.RADIOLOGIST), "password": installation.password(Role.RADIOLOGIST)}
     browser = sign_in(installation.url, "/accounts/login/", form)
     return World(installation, proxy, annotators, Reader(installation.url, form, browser))
+
+
+def _at_work(studio: str, email: str, password: str, tasks: list[dict[str, Any]]) -> requests.Session:
+    """A person's session in Label Studio, with these tasks for their own."""
+    session = signed_in_at_label_studio(studio, email, password)
+    for task in tasks:
+        assert claimed(session, studio, task["project"], task["id"]) == 200
+    return session
 
 
 def _tasks(installation: Installation) -> list[dict[str, Any]]:

@@ -12,15 +12,21 @@ from django.test import Client
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Ingest, IngestPatient, Patient
+from annotation_backend.inference.models import InitialMask
 from annotation_backend.labeling.models import AnnotationFinding, CaseMask, FindingKind, StudioChange, Subject
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.publishing.models import Release
 from annotation_backend.registry.models import Model
+from annotation_backend.review.comments.services import pin
 from annotation_backend.review.models import Review
+from annotation_backend.stages.assigning import assign
+from annotation_backend.stages.flow import begin
+from annotation_backend.stages.models import Assignment
 from annotation_backend.studies.models import STUDY_ROLES, Study
 from annotation_backend.studies.people import give_role
 from datasets.files import sha256_of_bytes
 from datasets.release.build import build_release
+from datasets.study.stage import AssignedBy
 from tests.annotation_backend.support.addresses import PLAIN, Address
 from tests.annotation_backend.support.records import published, registered_case, saved, second_study, signed_in
 from tests.datasets.release.samples import SETTINGS, write_cases
@@ -83,8 +89,13 @@ def filled(name: str, folder: Path, *, number: int) -> Filled:
     undecided = Patient.objects.create(study=study, code=study.code("P", 9), pseudonym=sha256_of_bytes(name.encode()))
     IngestPatient.objects.create(ingest=ingest, patient=undecided, outcome="undecided", reference=undecided.code)
     IngestPatient.objects.create(ingest=ingest, patient=case.patient, case=case, outcome="new", reference="x")
-    _model(study)
-    return Filled(study, people, _values(study, mask, _release(study, folder), finding, change))
+    model = _model(study)
+    InitialMask.objects.create(case=case, slice_index=2, model=model, inputs_sha256="x", bits=b"x")
+    said = pin(case, people[Role.RADIOLOGIST], voxel=[1, 1, 2], text=f"pinned in {name}", mask=mask)
+    assign(begin(case)[0], people[Role.ANNOTATOR], [3], how=AssignedBy.HAND, why=f"why of {name}")
+    values = _values(study, mask, _release(study, folder), finding, change)
+    values |= {"review-comment": {"pk": said.pk}, "review-model-mask": {"pk": model.pk}}
+    return Filled(study, people, values)
 
 
 def _release(study: Study, folder: Path) -> Release:
@@ -93,11 +104,11 @@ def _release(study: Study, folder: Path) -> Release:
     return Release.objects.create(study=study, name=study.name, version="1", digest=built.digest, folder=where)
 
 
-def _model(study: Study) -> None:
+def _model(study: Study) -> Model:
     """A model that learned from the study's masks and serves nowhere."""
     digest = sha256_of_bytes(study.name.encode())
     names = {"name": f"model-of-{study.name}", "version": "1", "method": "clicks-2d", "folder": "nowhere"}
-    Model.objects.create(**names, digest=digest, prompt_kinds=["point"], study=study, snapshot_digest=digest)
+    return Model.objects.create(**names, digest=digest, prompt_kinds=["point"], study=study, snapshot_digest=digest)
 
 
 def _values(
@@ -113,6 +124,7 @@ def _values(
         "finding-seen": of_finding,
         "finding-drawer": of_finding,
         "change-seen": {"pk": change.pk},
+        "own-piece": {"pk": Assignment.objects.get(row__case=mask.case).pk},
         "case-thumbnail": {"kind": "registration"},
         "registration-of-image": {"role": "t1"},
         "registration-slice": {"role": "t1", "kind": "edges"},

@@ -77,14 +77,22 @@ class Installation:
 
 
 def signed_in_at_label_studio(url: str, email: str, password: str) -> requests.Session:
-    """A session of Label Studio after a sign-in by its page, whether that was let in or not."""
+    """A session of Label Studio after a sign-in at Maskloop, to which it sends a browser that nobody signed in."""
     session = requests.Session()
-    page = session.get(f"{url}/user/login/", timeout=60).text
-    token = page.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
-    form = {"email": email, "password": password, "csrfmiddlewaretoken": token}
-    session.post(f"{url}/user/login/", form, headers={"Referer": url}, timeout=60)
-    session.headers.update({"X-CSRFToken": session.cookies.get("csrftoken", ""), "Referer": url})
+    session.headers["Accept"] = "text/html"
+    page = session.get(f"{url}/user/login/", timeout=60)
+    token = page.text.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
+    form = {"username": email, "password": password, "csrfmiddlewaretoken": token}
+    session.post(page.url, form, headers={"Referer": page.url}, timeout=60)
+    session.headers.update({"Accept": "*/*", "Referer": f"{url}/"})
     return session
+
+
+def claimed(session: requests.Session, url: str, project: int, task: int) -> int:
+    """Opens a task's page as a person does who comes from Maskloop, which makes a free slice theirs; the status."""
+    place = f"/projects/{project}/data?task={task}"
+    page = {"Accept": "text/html"}
+    return session.get(f"{url}/user/login/", params={"next": place}, headers=page, timeout=60).status_code
 
 
 def free_port() -> int:

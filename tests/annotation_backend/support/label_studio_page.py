@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, Request, Response, sync_playwright
@@ -42,10 +43,10 @@ def require_chromium() -> None:
 
 
 @contextmanager
-def browser_page() -> Iterator[Page]:
-    """One page of a fresh browser."""
+def browser_page(*more: str) -> Iterator[Page]:
+    """One page of a fresh browser; `more` are further words of Chromium's command line."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), headless=True, args=_FLAGS)
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), headless=True, args=[*_FLAGS, *more])
         try:
             yield browser.new_page(viewport={"width": 1500, "height": 950})
         finally:
@@ -63,16 +64,17 @@ class LabelStudioPage:
         """Seconds from the browser's last smart request to the end of its answer."""
 
     def sign_in(self, email: str, password: str) -> None:
-        """Signs in on the login page."""
+        """Signs in on Maskloop's page, to which Label Studio sends whom it does not know."""
         self.page.goto(f"{self._url}/user/login/")
-        self.page.fill("input[name=email]", email)
+        self.page.fill("input[name=username], input[name=login]", email)
         self.page.fill("input[name=password]", password)
-        self.page.click("button[type=submit]")
-        self.page.wait_for_url(lambda url: "login" not in url)
+        self.page.keyboard.press("Enter")
+        self.page.wait_for_url(f"{self._url}/**")
 
     def open_task(self, project: int, task: int) -> None:
-        """Opens a task in the editor and waits until its pictures are drawn."""
-        self._go(f"/projects/{project}/data?task={task}")
+        """Opens a task in the editor by way of Maskloop, which makes a free slice the person's, and waits until its
+        pictures are drawn."""
+        self._go(f"/user/login/?next={quote(f'/projects/{project}/data?task={task}', safe='')}")
 
     def _go(self, path: str) -> None:
         self.page.goto(f"{self._url}{path}")

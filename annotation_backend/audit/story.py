@@ -1,0 +1,112 @@
+"""A case's story: what happened to it from its ingest on, in the order of time, for people of its study."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Max, Q
+from django.db.models.functions import TruncDate
+
+from annotation_backend.cases.models import Case, VerdictOfRegistration, title_of
+from annotation_backend.labeling.models import Annotation, Correction
+from annotation_backend.publishing.models import Release
+from annotation_backend.review.models import Review, Verdict
+from annotation_backend.stages.models import Assignment, AssignmentState, StageState, Transition
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a story.
+
+    Args:
+        at: When it happened.
+        words: What happened.
+        person: The number of who did it; None for nobody in particular.
+        comment: What they said.
+    """
+
+    at: datetime
+    words: str
+    person: int | None = None
+    comment: str = ""
+
+
+def story_of(case: Case, *, is_reader: bool, is_manager: bool) -> list[Step]:
+    """The steps of a case's story, the first one first; a constant number of queries.
+
+    Args:
+        case: The case.
+        is_reader: Whether it is told to somebody who reviews or manages, who may read every comment. Annotators read
+            those of returns.
+        is_manager: Whether it is told to a data manager, who also sees who drew in a reading that goes on; readers do
+            not hear of each other meanwhile.
+    """
+    steps = [
+        Step(case.created, "Came in"),
+        *_registered(case),
+        *_exclusions(case),
+        *_stages(case),
+        *_work(case, is_manager=is_manager),
+        *_drawn(case, is_manager=is_manager),
+        *_verdicts(case, is_reader=is_reader),
+        *(Step(release.created, f"In release {release}") for release in Release.objects.filter(cases=case)),
+    ]
+    return sorted(steps, key=lambda step: step.at)
+
+
+def _registered(case: Case) -> Iterator[Step]:
+    for row in case.registrations.all():
+        yield Step(row.created, f"{title_of(case, row.role)} registered")
+    for verdict in case.registration_verdicts.all():
+        words = (
+            f"Registration of {title_of(case, verdict.role)}: {VerdictOfRegistration(verdict.verdict).label.lower()}"
+        )
+        yield Step(verdict.created, words, verdict.person_id, verdict.comment)
+
+
+def _exclusions(case: Case) -> Iterator[Step]:
+    for row in case.exclusions.all():
+        yield Step(row.created, "Excluded", row.person_id, row.reason)
+        if row.ended is not None:
+            yield Step(row.ended, "In use again", row.ended_by_id)
+
+
+def _stages(case: Case) -> Iterator[Step]:
+    titles = {stage.name: stage.title for stage in case.protocol.steps}
+    rows = Transition.objects.filter(row__case=case).values_list("created", "row__stage", "state", "why", "row__round")
+    for at, stage, state, why, number in rows:
+        again = f", round {number}" if number > 1 else ""
+        yield Step(at, f"{titles.get(stage, stage)}{again}: {StageState(state).label.lower()}", comment=why)
+
+
+def _work(case: Case, *, is_manager: bool) -> Iterator[Step]:
+    """Pieces of work that people were given or took, and gave up or handed in."""
+    rows = Assignment.objects.filter(row__case=case)
+    if not is_manager:
+        rows = rows.exclude(row__readings__isnull=False, row__state=StageState.OPEN)
+    for row in rows.select_related("row").distinct():
+        stage = row.row.stage
+        yield Step(row.created, f"Work on {stage} given or taken", row.person_id)
+        if row.ended_at is not None:
+            yield Step(row.ended_at, f"Work on {stage}: {AssignmentState(row.state).label.lower()}", row.person_id)
+
+
+def _drawn(case: Case, *, is_manager: bool) -> Iterator[Step]:
+    """Who drew how many slices on which day, and corrections."""
+    hidden = Q() if is_manager else Q(reading__row__state=StageState.OPEN)
+    saves = Annotation.objects.confirmed().filter(task__case=case, was_cancelled=False).exclude(hidden)
+    days = saves.order_by().annotate(day=TruncDate("saved_at")).values_list("author", "day")
+    for person, _, count, last in days.annotate(Count("task", distinct=True), Max("saved_at")):
+        yield Step(last, f"{count} slice{'' if count == 1 else 's'} drawn", person)
+    for row in Correction.objects.filter(case=case).exclude(Q() if is_manager else Q(row__readings__isnull=False)):
+        yield Step(row.created, f"{row.get_kind_display()}: {len(row.slices)} slices", row.author_id)
+
+
+def _verdicts(case: Case, *, is_reader: bool) -> Iterator[Step]:
+    words = {Verdict.APPROVE: "Approved", Verdict.RETURN: "Returned", Verdict.DOWN: "Sent down to be drawn afresh"}
+    for review in Review.objects.filter(mask__case=case).select_related("end"):
+        comment = review.comment if is_reader or review.verdict != Verdict.APPROVE else ""
+        said = f"{words[Verdict(review.verdict)]}, {review.quality_words}"
+        yield Step(review.created, said, review.reviewer_id, comment)
+        if review.ending is not None:
+            yield Step(review.ending.created, f"Verdict ended: {review.ending.get_reason_display()}")

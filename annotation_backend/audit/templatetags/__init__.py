@@ -1,0 +1,1 @@
+"""Tags of the history, for the pages of apps below."""

@@ -1,0 +1,152 @@
+# mypy: ignore-errors
+"""What an answer says to a person: their tasks, tabs and drafts, and of others' annotations what they may see."""
+
+from annotation_backend.labeling.studio_door.addresses import Who
+from annotation_backend.labeling.studio_door.conditions import Asked
+from annotation_backend.labeling.studio_door.permits import PERMITS, Permit
+from annotation_backend.labeling.studio_door.refusals import not_allowed
+
+_OF_OTHERS = (
+    *("annotations_results", "annotations_ids", "annotators", "updated_by", "comment_authors", "completed_at"),
+    *("total_annotations", "cancelled_annotations", "avg_lead_time", "is_labeled", "ground_truth", "agreement"),
+    "annotators_count",
+)
+"""What a list tells of a task's annotations; a blind reader is told nothing of it."""
+
+_OF_THE_MODEL = ("predictions_results", "predictions_score", "predictions_model_versions", "total_predictions")
+
+_OF_A_BACKEND = (
+    *("id", "title", "state", "readable_state", "is_interactive", "project", "model_version", "auto_update"),
+    *("created_at", "updated_at", "description"),
+)
+"""What the editor needs of an ML backend; its address and user are nobody's business."""
+
+
+def _people(asked, data):
+    rows = data["results"] if isinstance(data, dict) else data
+    own = [row for row in rows if row.get("id") == asked.person]
+    return {**data, "results": own, "count": len(own)} if isinstance(data, dict) else own
+
+
+def _projects(asked, data):
+    """Of the answer: the query is narrowed already (`lists`), and this holds should that change."""
+    rows = data["results"] if isinstance(data, dict) else data
+    if any(row["id"] not in asked.answer.projects for row in rows):
+        raise not_allowed()
+    return data
+
+
+def _tabs(asked, data):
+    if asked.answer.tasks is None:
+        return data
+    return [tab for tab in data if not _is_of_another(tab, asked.person)]
+
+
+def _is_of_another(tab, person):
+    """Whether a tab shows what another person drew."""
+    items = (tab.get("data") or {}).get("filters", {}).get("items", [])
+    return any(
+        item.get("filter") == "filter:tasks:annotators" and str(item.get("value")) != str(person) for item in items
+    )
+
+
+def _backends(_asked, data):
+    return [{name: row[name] for name in _OF_A_BACKEND if name in row} for row in data]
+
+
+def _state(asked, data):
+    """Counts of the person's own tasks, where not all are theirs."""
+    kept = {name: value for name, value in data.items() if name not in ("created_by", "members", "control_weights")}
+    if asked.answer.tasks is not None:
+        kept.update(task_count=len(asked.answer.tasks), annotation_count=0)
+    return kept
+
+
+def _tasks(asked, data):
+    rows = [row for row in (data["tasks"] if isinstance(data, dict) else data) if _is_theirs(asked, row["id"])]
+    permits = PERMITS.of_each(asked.entry, asked.person, project=asked.project, tasks=[row["id"] for row in rows])
+    kept = [_seen(asked, row, permits.get(row["id"], Permit())) for row in rows]
+    if not isinstance(data, dict):
+        return kept
+    counts = {name: 0 for name in ("total_annotations", "total_predictions") if name in data}
+    return {**data, "tasks": kept, **({} if asked.answer.tasks is None else counts)}
+
+
+def _is_theirs(asked, task):
+    return asked.answer.tasks is None or task in asked.answer.tasks
+
+
+def _task(asked, data):
+    """A task, or an answer that there is none."""
+    return _seen(asked, data, asked.answer.permit) if "id" in data and "data" in data else data
+
+
+def _next_task(asked, data):
+    if not isinstance(data, dict) or "data" not in data:
+        return data
+    permit = asked.of(asked.project, data["id"]).permit
+    if not permit.may_look:
+        raise not_allowed()
+    return _seen(asked, data, permit)
+
+
+def _annotations(asked, data):
+    return _own(data, asked, asked.answer.permit)
+
+
+def _drafts(asked, data):
+    return [row for row in data if _number_of(row.get("user")) in (asked.person, _address(asked))]
+
+
+def _seen(asked, task, permit):
+    """A task as a person may see it."""
+    seen = dict(task)
+    if "annotations" in seen:
+        seen["annotations"] = _own(seen["annotations"], asked, permit)
+    if "drafts" in seen:
+        seen["drafts"] = _drafts(asked, seen["drafts"])
+    if "predictions" in seen and not permit.sees_model:
+        seen["predictions"] = []
+    hidden = (() if permit.sees_others else _OF_OTHERS) + (() if permit.sees_model else _OF_THE_MODEL)
+    for name in hidden:
+        if name in seen:
+            seen[name] = _nothing(seen[name])
+    return seen
+
+
+def _own(rows, asked: Asked, permit: Permit):
+    return [row for row in rows if permit.sees_others or _number_of(row.get("completed_by")) == asked.person]
+
+
+def _number_of(value):
+    return value.get("id") if isinstance(value, dict) else value
+
+
+def _address(asked):
+    """Label Studio names a draft's person by their address."""
+    return asked.request.user.email
+
+
+def _nothing(value):
+    """The empty value of a kind."""
+    if isinstance(value, bool):
+        return False
+    for kind, empty in ((int, 0), (float, None), (str, ""), (list, []), (dict, {})):
+        if isinstance(value, kind):
+            return empty
+    return None
+
+
+NARROWED = {
+    Who.PEOPLE: _people,
+    Who.PROJECTS: _projects,
+    Who.TABS: _tabs,
+    Who.BACKENDS: _backends,
+    Who.STATE: _state,
+    Who.TASKS: _tasks,
+    Who.TASK: _task,
+    Who.NEXT_TASK: _next_task,
+    Who.ANNOTATIONS: _annotations,
+    Who.DRAFTS: _drafts,
+}
+"""By kind of row; the others' answers hold nothing of anybody else."""

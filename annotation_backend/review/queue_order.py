@@ -1,0 +1,30 @@
+"""The order of the review queue, worked out by the database alone, however many cases there are."""
+
+from django.db.models import Exists, F, OuterRef, Subquery
+
+from annotation_backend.cases.models import Case
+from annotation_backend.cases.models.case import CaseQuerySet
+from annotation_backend.labeling.models import CaseMask
+from annotation_backend.review.models import Review
+from annotation_backend.studies.models import Study
+
+
+def cases_with_a_mask(study: Study) -> CaseQuerySet:
+    """The cases in use of a study that have a mask for the case."""
+    masks = CaseMask.objects.filter(case=OuterRef("pk"))
+    return Case.objects.in_use().filter(Exists(masks), study=study)
+
+
+def waiting_first(study: Study) -> CaseQuerySet:
+    """The cases with a mask, those first whose newest mask has no verdict that holds (`waits`), each in order of codes.
+
+    Whether the newest mask is the one that counts is known only when its saves are looked at (`standings`), which the
+    page does for the cases that it shows.
+    """
+    newest = CaseMask.objects.filter(case=OuterRef("pk"), reading__isnull=True).order_by("-pk")
+    latest = Review.objects.filter(mask__case=OuterRef("pk")).order_by("-pk")
+    holding = Review.objects.filter(pk=OuterRef("latest_review"), mask=OuterRef("newest_mask"), end__isnull=True)
+    rows = cases_with_a_mask(study).annotate(
+        newest_mask=Subquery(newest.values("pk")[:1]), latest_review=Subquery(latest.values("pk")[:1])
+    )
+    return rows.annotate(waits=~Exists(holding)).order_by(F("waits").desc(), "code")

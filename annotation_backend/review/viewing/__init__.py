@@ -1,0 +1,1 @@
+"""What the viewer of a review page shows: the case's images and masks on one grid, and numbers of a mask."""

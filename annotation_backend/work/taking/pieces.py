@@ -1,0 +1,93 @@
+"""The piece of a drawing stage's work that a person can have now: which slices, and where to begin."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from annotation_backend.accounts.models import User
+from annotation_backend.labeling.models import Annotation, LabelingTask
+from annotation_backend.labeling.versions.standing import standing_of
+from annotation_backend.stages.models import WHOLE_CASE, AssignedSlice, CaseStage
+from annotation_backend.work.taking.suggestions import largest_slice
+from datasets.study.stage import Stage, WantedSlices
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of work.
+
+    Args:
+        slices: Indices; `WHOLE_CASE` for the case as a whole.
+        words: What the person needs to know to begin; empty for nothing.
+        begins_at: The slice that is proposed to begin with.
+    """
+
+    slices: tuple[int, ...]
+    words: str = ""
+    begins_at: int | None = None
+
+
+def piece_for(row: CaseStage, stage: Stage, person: User) -> Piece | None:
+    """What a person can have of an open drawing stage; None where nothing is free.
+
+    Args:
+        row: The stage.
+        stage: Its rules.
+        person: Who asks; what they may do at all is checked where it is given to them.
+    """
+    held = set(AssignedSlice.objects.filter(row=row, is_held=True).exclude(person=person).values_list("slice_index"))
+    taken = set() if stage.readers > 1 else {index for (index,) in held}
+    if WHOLE_CASE in taken:
+        return None
+    published = published_slices(row)
+    if not published:
+        return None
+    if stage.slices is WantedSlices.CENTRE:
+        return None if taken else _centre(row, published)
+    if stage.unit != "slice":
+        return None if taken else Piece((WHOLE_CASE,))
+    drawn = drawn_in(row, stage, person)
+    free = [index for index in published if index not in taken and not is_done(row, drawn, index)]
+    if stage.slices is WantedSlices.ADJACENT:
+        free = outwards(free, drawn)
+    chosen = free[: stage.piece] if stage.piece else free
+    return Piece(tuple(chosen)) if chosen else None
+
+
+def published_slices(row: CaseStage) -> list[int]:
+    """Indices of the slices that can be drawn on in Label Studio now."""
+    tasks = LabelingTask.objects.filter(case=row.case_id, project__is_retired=False, label_studio_id__gt=0)
+    return list(tasks.order_by("slice_index").values_list("slice_index", flat=True))
+
+
+def drawn_in(row: CaseStage, stage: Stage, person: User) -> Mapping[int, datetime]:
+    """When each slice was drawn that counts in a stage, by index: the case's, or the reader's own."""
+    if not stage.keeps_readings:
+        return standing_of(row.case).drawn
+    return own_saves(row, person)
+
+
+def own_saves(row: CaseStage, person: User) -> dict[int, datetime]:
+    """When a reader saved each slice of their own work, by index."""
+    saves = Annotation.objects.filter(reading__row=row, reading__person=person).counting()
+    return dict(saves.order_by("saved_at").values_list("task__slice_index", "saved_at"))
+
+
+def is_done(row: CaseStage, drawn: Mapping[int, datetime], index: int) -> bool:
+    """Whether a slice is drawn; in a later round, whether it was drawn since that began."""
+    return index in drawn and (row.round == 1 or drawn[index] > row.opened_at)
+
+
+def outwards(indices: Iterable[int], drawn: Collection[int]) -> list[int]:
+    """Slices by their distance to the nearest finished one; in their order where none is finished."""
+    if not drawn:
+        return sorted(indices)
+    return sorted(indices, key=lambda index: (min(abs(index - one) for one in drawn), index))
+
+
+def _centre(row: CaseStage, published: Collection[int]) -> Piece:
+    found = largest_slice(row.case)
+    if found is None or found.index not in published:
+        return Piece((WHOLE_CASE,), "Choose the slice where the tumour is largest")
+    words = f"The tumour is largest on slice {found.index} by {found.by}; choose another one where that is wrong"
+    return Piece((WHOLE_CASE,), words, found.index)

@@ -1,0 +1,162 @@
+"""A person's own page: what is theirs, what came back, the next slice, and every button."""
+
+import re
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from annotation_backend.accounts.models import Role, User
+from annotation_backend.stages.assigning import assign, hand_in
+from annotation_backend.stages.flow import begin, finish, follow, send_back
+from annotation_backend.stages.models import Assignment
+from annotation_backend.studies.addresses import page_of
+from annotation_backend.studies.models import Study
+from annotation_backend.work.own import own_pieces
+from datasets.study.stage import AssignedBy
+from tests.annotation_backend.stages.world import bare_case, drawn, row_of, study_of, worker
+from tests.annotation_backend.support.records import second_study, signed_in
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def study() -> Study:
+    return study_of("mstt-199-staged")
+
+
+@pytest.fixture
+def anna(study: Study) -> User:
+    return worker(study, Role.ANNOTATOR)
+
+
+@pytest.fixture
+def browser(anna: User) -> Client:
+    return signed_in(anna)
+
+
+def _adjacent(study: Study, number: int = 1) -> Assignment:
+    case = bare_case(study, number)
+    follow(case, drawn([2]))
+    return assign(
+        row_of(case, "adjacent"), User.objects.get(email__startswith="annotator-1"), [1, 3], how=AssignedBy.CLAIM
+    )
+
+
+def test_an_annotator_of_one_study_lands_on_their_work_and_everybody_else_at_the_start(
+    study: Study, anna: User
+) -> None:
+    assert signed_in(anna).get(reverse("landing")).headers["Location"] == page_of(study, "my-work")
+    for person in (worker(study, Role.RADIOLOGIST), User.objects.create_user("x@y.org")):
+        assert signed_in(person).get(reverse("landing")).headers["Location"] == "/"
+
+
+def test_the_page_shows_what_is_to_be_done_with_time_left_and_why(study: Study, browser: Client) -> None:
+    one = _adjacent(study)
+    Assignment.objects.update(why="Because of <that>")
+    page = browser.get(page_of(study, "my-work")).content.decode()
+    assert "0 of 2 slices drawn" in page
+    assert re.search(r"5[89] min left", page)
+    assert "Because of &lt;that&gt;" in page
+    assert f"task={one.row.case.labeling_tasks.get(slice_index=1).label_studio_id}" in page
+    assert 'data-key="n"' in page
+
+
+def test_the_big_button_claims_what_is_next_and_leads_to_its_slice(study: Study, browser: Client, anna: User) -> None:
+    case = bare_case(study)
+    follow(case, drawn([2]))
+    answer = browser.post(page_of(study, "next-slice"), {"order": "uncertainty"})
+    assert answer.status_code == 200
+    first = case.labeling_tasks.get(slice_index=0).label_studio_id
+    assert 'http-equiv="refresh" content="0; url=http' in answer.content.decode()
+    assert f"task={first}" in answer.content.decode()
+    assert Assignment.objects.get().person == anna
+    browser.post(page_of(study, "next-slice"))
+    assert Assignment.objects.count() == 1, "what one has is done first"
+
+
+def test_where_nothing_is_free_the_button_says_so(study: Study, browser: Client) -> None:
+    answer = browser.post(page_of(study, "next-slice"), follow=True)
+    assert "nothing free to draw" in answer.content.decode()
+
+
+def test_a_piece_is_renewed_given_back_and_handed_in_by_its_person_alone(study: Study, browser: Client) -> None:
+    one = _adjacent(study)
+    address = page_of(study, "own-piece", one.pk)
+    other = signed_in(worker(study, Role.ANNOTATOR, 2))
+    for action in ("renew", "give-back", "hand-in"):
+        assert other.post(address, {"action": action}).status_code == 404
+    assert browser.get(address).status_code == 405
+    until = Assignment.objects.get().lease_until
+    browser.post(address, {"action": "renew"})
+    assert Assignment.objects.get().lease_until > until
+    browser.post(address, {"action": "nonsense"})
+    browser.post(address, {"action": "hand-in"})
+    assert Assignment.objects.get().state == "done"
+    assert row_of(one.row.case, "review").is_open
+    answer = browser.post(address, {"action": "give-back"}, follow=True)
+    assert "has ended" in answer.content.decode()
+
+
+def test_what_came_back_stands_first_with_what_the_reviewer_asks_for(study: Study, browser: Client, anna: User) -> None:
+    worker(study, Role.RADIOLOGIST)
+    _adjacent(study, 1)
+    back = _adjacent(study, 2)
+    hand_in(back)
+    send_back(row_of(back.row.case, "review"), person=None, why="A hole on slice 3")
+    pieces = own_pieces(study, anna)
+    assert [piece.case.code for piece in pieces] == [study.code("C", 2), study.code("C", 1)]
+    assert pieces[0].returned == {1: "A hole on slice 3", 3: "A hole on slice 3"}
+    page = browser.get(page_of(study, "my-work")).content.decode()
+    assert "came back" in page
+    assert "slice 3: A hole on slice 3" in page
+    assert "Done" in page
+
+
+def test_a_reviewer_is_led_to_their_next_case(study: Study) -> None:
+    radiologist = worker(study, Role.RADIOLOGIST)
+    case = bare_case(study)
+    follow(case, drawn([2]))
+    finish(row_of(case, "adjacent"))
+    browser = signed_in(radiologist)
+    page = browser.get(page_of(study, "my-work")).content.decode()
+    assert "Next case to review" in page
+    answer = browser.post(page_of(study, "next-case"))
+    assert answer.headers["Location"] == page_of(study, "review-case", case.code)
+    assert browser.post(page_of(study, "next-case"), {"after": case.code}).headers["Location"].endswith("/my-work/")
+
+
+def test_the_home_page_counts_what_is_ones_own_in_each_study(study: Study, browser: Client) -> None:
+    _adjacent(study)
+    assert "1 piece to do" in browser.get("/").content.decode()
+    assert "piece" not in signed_in(worker(study, Role.ANNOTATOR, 2)).get("/").content.decode().replace("pieces", "")
+
+
+def test_work_of_another_study_is_not_there(study: Study, browser: Client, anna: User) -> None:
+    one = _adjacent(study)
+    other = second_study("another")
+    stranger = signed_in(worker(other, Role.ANNOTATOR))
+    assert stranger.post(page_of(study, "own-piece", one.pk), {"action": "give-back"}).status_code == 404
+    assert stranger.post(page_of(other, "own-piece", one.pk), {"action": "give-back"}).status_code == 404
+    assert browser.get(page_of(other, "my-work")).status_code == 404
+
+
+@pytest.mark.parametrize("count", [2, 12])
+def test_the_page_asks_as_often_for_many_pieces_as_for_two(
+    study: Study, browser: Client, count: int, django_assert_num_queries
+) -> None:
+    for number in range(1, count + 1):
+        _adjacent(study, number)
+    browser.get(page_of(study, "my-work"))
+    with django_assert_num_queries(QUERIES):
+        browser.get(page_of(study, "my-work"))
+
+
+QUERIES = 16
+
+
+def test_a_claim_that_others_wait_for_is_no_part_of_the_page_of_somebody_else(study: Study) -> None:
+    begin(bare_case(study))
+    page = signed_in(worker(study, Role.DATA_MANAGER)).get(page_of(study, "my-work")).content.decode()
+    assert "Nothing is yours now." in page
+    assert "Next slice" not in page, "a data manager draws in no stage"
