@@ -22,6 +22,7 @@ from annotation_backend.work.taking.claiming import claim_next, next_review
 from annotation_backend.work.taking.orders import Order
 from annotation_backend.work.views.forms import order_of
 from datasets.errors import RejectedInput
+from datasets.study.stage import StageWork
 
 
 @login_required
@@ -88,7 +89,8 @@ def next_case(request: HttpRequest, study: Study) -> HttpResponse:
         messages.info(request, f"{error.message} {error.remedy}")
         return redirect(page_of(study, "my-work"))
     messages.info(request, f"{found.row.case.code}: {found.why}.")
-    return redirect(page_of(study, "review-case", found.row.case.code))
+    decides = found.row.rules is not None and found.row.rules.does is StageWork.ADJUDICATE
+    return redirect(page_of(study, "adjudication" if decides else "review-case", found.row.case.code))
 
 
 @study_page()
