@@ -48,7 +48,7 @@ def story_of(case: Case, *, is_reader: bool, is_manager: bool) -> list[Step]:
         *_stages(case, is_manager=is_manager),
         *_work(case, is_manager=is_manager),
         *_drawn(case, is_manager=is_manager),
-        *_verdicts(case, is_reader=is_reader),
+        *_verdicts(case, is_reader=is_reader, is_manager=is_manager),
         *(Step(release.created, f"In release {release}") for release in Release.objects.filter(cases=case)),
     ]
     return sorted(steps, key=lambda step: step.at)
@@ -109,9 +109,11 @@ def _drawn(case: Case, *, is_manager: bool) -> Iterator[Step]:
         yield Step(row.created, f"{row.get_kind_display()}: {len(row.slices)} slices", row.author_id)
 
 
-def _verdicts(case: Case, *, is_reader: bool) -> Iterator[Step]:
+def _verdicts(case: Case, *, is_reader: bool, is_manager: bool) -> Iterator[Step]:
     words = {Verdict.APPROVE: "Approved", Verdict.RETURN: "Returned", Verdict.DOWN: "Sent down to be drawn afresh"}
-    for review in Review.objects.filter(mask__case=case).select_related("end"):
+    blind = [] if is_manager else [stage.name for stage in case.protocol.steps if stage.is_blind]
+    unheard = Q(row__state=StageState.OPEN, row__stage__in=blind)  # others still read
+    for review in Review.objects.filter(mask__case=case).exclude(unheard).select_related("end"):
         comment = review.comment if is_reader or review.verdict != Verdict.APPROVE else ""
         said = f"{words[Verdict(review.verdict)]}, {review.quality_words}"
         yield Step(review.created, said, review.reviewer_id, comment)

@@ -25,6 +25,9 @@ from datasets.errors import RejectedInput
 from datasets.study.case import QualityScore
 from datasets.study.stage import AssignedBy, StageWork
 
+_LOOKED_AT = 20
+"""Cases that are looked at together for the next one."""
+
 
 @dataclass(frozen=True)
 class QueueEntry:

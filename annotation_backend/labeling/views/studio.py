@@ -1,6 +1,7 @@
 """The way into Label Studio from here, and the answers to its door: who has come, and what they may do."""
 
 import re
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -152,7 +153,7 @@ def permits(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _each(person: User, project: LabelingProject | None, numbers: object) -> dict[int, dict[str, bool]]:
+def _each(person: User, project: LabelingProject | None, numbers: object) -> dict[int, dict[str, Any]]:
     """The permits of several tasks of a project, by Label Studio's numbers."""
     if project is None or not isinstance(numbers, list):
         return {}
