@@ -141,7 +141,7 @@ def _by_assignment(found: Sequence[Assignment]) -> dict[int, list[int]]:
 def _tasks_of(cases: Collection[int]) -> dict[int, dict[int, LabelingTask]]:
     tasks: dict[int, dict[int, LabelingTask]] = {key: {} for key in cases}
     living = LabelingTask.objects.filter(case__in=list(cases), project__is_retired=False, label_studio_id__gt=0)
-    for task in living.select_related("project").order_by("slice_index"):
+    for task in living.select_related("project__study", "case").order_by("slice_index"):
         tasks[task.case_id][task.slice_index] = task
     return tasks
 
