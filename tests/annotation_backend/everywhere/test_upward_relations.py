@@ -10,7 +10,19 @@ from django.db.models import Model, QuerySet
 
 ROOT = Path(__file__).resolve().parents[3]
 LOWEST_FIRST = (
-    *("accounts", "studies", "cases", "stages", "registry", "inference", "labeling", "review", "work", "learning"),
+    *(
+        "accounts",
+        "studies",
+        "cases",
+        "stages",
+        "registry",
+        "inference",
+        "labeling",
+        "review",
+        "readers",
+        "work",
+        "learning",
+    ),
     "publishing",
 )
 MANAGING = {name for name in dir(QuerySet) if not name.startswith("_")}
