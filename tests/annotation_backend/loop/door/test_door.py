@@ -1,5 +1,6 @@
 """The door of the real Label Studio: its addresses × role × assigned or not × two studies, and who would force it."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -267,6 +268,26 @@ def test_a_blind_reader_sees_nobody_elses_work_and_no_models(world: World) -> No
         [backend] = world.installation.api("GET", "/api/ml", params={"project": project})
         prompt = {"task": task, "context": {"result": []}}
         assert is_refused(world.ask(who, "POST", f"/api/ml/{backend['id']}/interactive-annotating", json=prompt))
+
+
+def test_a_blind_reader_learns_nothing_by_the_way(world: World) -> None:
+    """Not by the prediction that a save says it began from, nor by the order of one's own tasks."""
+    task, project = world.tasks["blind"][THEIRS], world.projects["blind"]
+    [shown, *_] = world.installation.api("GET", "/api/predictions/", params={"task": task}) or [{"id": 1}]
+    others = world.drawn("stranger", task)
+    path = f"/api/tasks/{task}/annotations/"
+    for parent in ({"parent_prediction": shown["id"]}, {"parent_annotation": others}):
+        assert is_refused(world.ask("reader", "POST", path, json={"result": [], **parent})), parent
+    own = world.drawn("reader", task)
+    made = world.ask("reader", "POST", path, json={"result": [], "parent_annotation": own})
+    assert made.status_code == 201
+    for column in ("annotators", "annotations_results", "total_annotations", "updated_by", "predictions_score"):
+        item = {"filter": f"filter:tasks:{column}", "operator": "contains", "type": "List", "value": 1}
+        query = {"filters": {"conjunction": "and", "items": [item]}}
+        for said in ({"query": json.dumps(query)}, {"query": json.dumps({"ordering": [f"tasks:{column}"]})}):
+            assert is_refused(world.ask("reader", "GET", "/api/tasks/", params={"project": project, **said})), said
+        address = f"/api/dm/actions/?id=next_task&project={project}"
+        assert is_refused(world.ask("reader", "POST", address, json=query))
 
 
 def _person(value: object) -> object:
