@@ -171,7 +171,8 @@ def _piece(
 ) -> OwnPiece:
     if stage is None or not stage.draws:
         return OwnPiece(one, stage, [], [], None, {})
-    drawn = readings.get(one.row_id, {}) if stage.keeps_readings else counting[one.row.case_id].drawn
+    is_apart = stage.keeps_readings or one.row.is_control
+    drawn = readings.get(one.row_id, {}) if is_apart else counting[one.row.case_id].drawn
     slices = sorted(tasks) if WHOLE_CASE in held else list(held)
     done = [index for index in slices if is_done(one.row, drawn, index)]
     left = [index for index in slices if index not in done and index in tasks]

@@ -23,6 +23,7 @@ from annotation_backend.work.taking.handing_in import hand_in_drawing
 from annotation_backend.work.taking.orders import Order
 from annotation_backend.work.views.forms import order_of
 from datasets.errors import RejectedInput
+from datasets.study.stage import StageWork
 
 
 @login_required
@@ -89,7 +90,8 @@ def next_case(request: HttpRequest, study: Study) -> HttpResponse:
         messages.info(request, f"{error.message} {error.remedy}")
         return redirect(page_of(study, "my-work"))
     messages.info(request, f"{found.row.case.code}: {found.why}.")
-    return redirect(page_of(study, "review-case", found.row.case.code))
+    decides = found.row.rules is not None and found.row.rules.does is StageWork.ADJUDICATE
+    return redirect(page_of(study, "adjudication" if decides else "review-case", found.row.case.code))
 
 
 @study_page()
