@@ -22,7 +22,7 @@ from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.labeling.versions.stored_masks import mask_file
 from annotation_backend.review.forms import VerdictForm
 from annotation_backend.review.models import Verdict, latest_review
-from annotation_backend.review.overlay import ShownLabel, colour_in, labels_on_slice, shown_labels
+from annotation_backend.review.viewing.slice_outlines import ShownLabel, colour_in, labels_on_slice, shown_labels
 from annotation_backend.review.queue_order import waiting_first
 from annotation_backend.review.readers import READERS
 from annotation_backend.review.seen import seen_now

@@ -1,4 +1,4 @@
-"""The review page in a browser: a verdict by three keys, the viewer, comments and the pen, under the security policy."""
+"""The review page in a browser: a verdict by keys, the viewer, comments and the pen, under the security policy."""
 
 import time
 from collections.abc import Iterator

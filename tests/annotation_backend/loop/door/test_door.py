@@ -16,13 +16,13 @@ from annotation_backend.accounts.services import email_of
 from annotation_backend.labeling.studio_door.addresses import Who
 from datasets.phantom.cohort import write_phantom_cohort
 from datasets.study.shipped_protocols import shipped_text
+from tests.annotation_backend.loop.door.studio_walk import Things, answer_to, is_refused, requests_of
 from tests.annotation_backend.support.installation import (
     Installation,
     claimed,
     running,
     signed_in_at_label_studio,
 )
-from tests.annotation_backend.support.studio_walk import Things, answer_to, is_refused, requests_of
 from tests.annotation_backend.support.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.label_studio]
@@ -34,7 +34,7 @@ OF_THE_STUDY = frozenset({"annotator", "unassigned", "radiologist", "manager", "
 EVERYBODY = OF_THE_STUDY | {"stranger"}
 
 DRAWS = frozenset({"annotator", "administrator"})
-LOOKS = DRAWS | {"manager"}
+LOOKS = DRAWS | {"manager", "radiologist"}
 
 COMES_IN: dict[Who, frozenset[str]] = {
     Who.ANYBODY: EVERYBODY | {"nobody"},
@@ -139,10 +139,13 @@ def things(world: World) -> Things:
     draft = world.ask("annotator", "POST", f"/api/tasks/{task}/drafts", json={"result": [], "lead_time": 1.0})
     assert draft.status_code == 201, draft.text
     person = world.ask("annotator", "GET", "/api/current-user/whoami").json()["id"]
+    drawn = world.drawn("annotator", task)
+    path = f"/api/tasks/{task}/"
+    eventually(lambda: world.ask("radiologist", "GET", path).ok, seconds=120, what="the review, which any slice opens")
     return Things(
         world.projects["mstt-199"],
         task,
-        world.drawn("annotator", task),
+        drawn,
         draft.json()["id"],
         backend["id"],
         person,
