@@ -95,15 +95,10 @@ def _work(case: Case, *, is_manager: bool) -> Iterator[Step]:
 
 def _drawn(case: Case, *, is_manager: bool) -> Iterator[Step]:
     """Who drew how many slices on which day, and corrections."""
-<<<<<<< HEAD
-    hidden = Q() if is_manager else Q(reading__row__state=StageState.OPEN) | Q(reading__row__is_control=True)
-    saves = Annotation.objects.confirmed().filter(task__case=case, was_cancelled=False).exclude(hidden)
-=======
     saves = Annotation.objects.confirmed().filter(task__case=case, was_cancelled=False)
     if not is_manager:
         closed = Q(reading__row__is_control=False) & ~Q(reading__row__state=StageState.OPEN)
         saves = saves.filter(Q(reading__isnull=True) | closed)
->>>>>>> history
     days = saves.order_by().annotate(day=TruncDate("saved_at")).values_list("author", "day")
     for person, _, count, last in days.annotate(Count("task", distinct=True), Max("saved_at")):
         yield Step(last, f"{count} slice{'' if count == 1 else 's'} drawn", person)
