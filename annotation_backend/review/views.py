@@ -22,7 +22,6 @@ from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.labeling.versions.stored_masks import mask_file
 from annotation_backend.review.forms import VerdictForm
 from annotation_backend.review.models import Verdict, latest_review
-from annotation_backend.review.viewing.slice_outlines import ShownLabel, colour_in, labels_on_slice, shown_labels
 from annotation_backend.review.queue_order import waiting_first
 from annotation_backend.review.readers import READERS
 from annotation_backend.review.seen import seen_now
@@ -31,6 +30,7 @@ from annotation_backend.review.signals import case_opened
 from annotation_backend.review.verdict_stages import is_decided_for, open_review, shown_reviews
 from annotation_backend.review.viewing.overlays import overlays_of
 from annotation_backend.review.viewing.page import KEYS, VIEWS, viewer_values
+from annotation_backend.review.viewing.slice_outlines import ShownLabel, colour_in, labels_on_slice, shown_labels
 from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import may, study_page
