@@ -21,10 +21,20 @@ def waiting_first(study: Study) -> CaseQuerySet:
     Whether the newest mask is the one that counts is known only when its saves are looked at (`standings`), which the
     page does for the cases that it shows.
     """
+    return _with_newest(study).annotate(waits=~_HOLDING).order_by(F("waits").desc(), "code")
+
+
+def waiting_alone(study: Study) -> CaseQuerySet:
+    """The first of these: the cases that wait, in order of codes."""
+    return _with_newest(study).filter(~_HOLDING).order_by("code")
+
+
+_HOLDING = Exists(Review.objects.filter(pk=OuterRef("latest_review"), mask=OuterRef("newest_mask"), end__isnull=True))
+
+
+def _with_newest(study: Study) -> CaseQuerySet:
     newest = CaseMask.objects.filter(case=OuterRef("pk"), reading__isnull=True).order_by("-pk")
     latest = Review.objects.filter(mask__case=OuterRef("pk")).order_by("-pk")
-    holding = Review.objects.filter(pk=OuterRef("latest_review"), mask=OuterRef("newest_mask"), end__isnull=True)
-    rows = cases_with_a_mask(study).annotate(
+    return cases_with_a_mask(study).annotate(
         newest_mask=Subquery(newest.values("pk")[:1]), latest_review=Subquery(latest.values("pk")[:1])
     )
-    return rows.annotate(waits=~Exists(holding)).order_by(F("waits").desc(), "code")

@@ -15,7 +15,7 @@ from annotation_backend.labeling.models import CaseMask
 from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.labeling.versions.standing import Standing, standings
 from annotation_backend.review.models import Review, Verdict, largest_correction, latest_review, latest_reviews
-from annotation_backend.review.queue_order import cases_with_a_mask, waiting_first
+from annotation_backend.review.queue_order import cases_with_a_mask, waiting_alone
 from annotation_backend.review.seen import Seen, seen_now
 from annotation_backend.review.verdict_stages import follow_verdicts, stage_for
 from annotation_backend.stages.models import Assignment, AssignmentState, CaseStage, StageState
@@ -87,7 +87,7 @@ def next_waiting(study: Study, reviewer: User, *, after: Case) -> Case | None:
         reviewer: Who looks for work.
         after: The case that they come from.
     """
-    rows = waiting_first(study).filter(waits=True).exclude(pk=after.pk).select_related("study")
+    rows = waiting_alone(study).exclude(pk=after.pk).select_related("study")
     for found in (rows.filter(code__gt=after.code), rows.filter(code__lt=after.code)):
         for start in count(0, _LOOKED_AT):
             cases = list(found[start : start + _LOOKED_AT])
