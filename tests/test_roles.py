@@ -6,8 +6,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = ("annotation_backend", "curation", "datasets", "training")
 ELSEWHERE = (
-    *("datasets/phantom/", "datasets/study/protocols/", "datasets/study/image_kind.py"),
-    *("/migrations/", "/vendor/"),
+    "datasets/phantom/",
+    "datasets/study/protocols/",
+    "datasets/study/image_kind.py",
+    "/migrations/",
+    "/vendor/",
 )
 """Phantoms, protocols, the kinds of images that models know, what was stored before there were protocols,
 and libraries as they came."""

@@ -1,12 +1,18 @@
 """The order of the review queue, worked out by the database alone, however many cases there are."""
 
-from django.db.models import Exists, F, OuterRef, Subquery
+from collections.abc import Iterator
+
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.models.case import CaseQuerySet
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.review.models import Review
+from annotation_backend.stages.models import StageState
 from annotation_backend.studies.models import Study
+
+AT_ONCE = 20
+"""Cases that are looked at together for the next one."""
 
 
 def cases_with_a_mask(study: Study) -> CaseQuerySet:
@@ -21,20 +27,21 @@ def waiting_first(study: Study) -> CaseQuerySet:
     Whether the newest mask is the one that counts is known only when its saves are looked at (`standings`), which the
     page does for the cases that it shows.
     """
-    return _with_newest(study).annotate(waits=~_HOLDING).order_by(F("waits").desc(), "code")
-
-
-def waiting_alone(study: Study) -> CaseQuerySet:
-    """The first of these: the cases that wait, in order of codes."""
-    return _with_newest(study).filter(~_HOLDING).order_by("code")
-
-
-_HOLDING = Exists(Review.objects.filter(pk=OuterRef("latest_review"), mask=OuterRef("newest_mask"), end__isnull=True))
-
-
-def _with_newest(study: Study) -> CaseQuerySet:
     newest = CaseMask.objects.filter(case=OuterRef("pk"), reading__isnull=True).order_by("-pk")
     latest = Review.objects.filter(mask__case=OuterRef("pk")).order_by("-pk")
-    return cases_with_a_mask(study).annotate(
+    holding = Review.objects.filter(pk=OuterRef("latest_review"), mask=OuterRef("newest_mask"), end__isnull=True)
+    holding = holding.filter(Q(row__isnull=True) | ~Q(row__state=StageState.OPEN))
+    rows = cases_with_a_mask(study).annotate(
         newest_mask=Subquery(newest.values("pk")[:1]), latest_review=Subquery(latest.values("pk")[:1])
     )
+    return rows.annotate(waits=~Exists(holding)).order_by(F("waits").desc(), "code")
+
+
+def waiting_behind(study: Study, after: Case) -> Iterator[list[Case]]:
+    """The cases that may wait, in portions: those behind a case in order of codes, then those before it."""
+    waiting = waiting_first(study).filter(waits=True).select_related("study").order_by("code")
+    for rows in (waiting.filter(code__gt=after.code), waiting.filter(code__lt=after.code)):
+        last = ""
+        while portion := list(rows.filter(code__gt=last)[:AT_ONCE]):
+            yield portion
+            last = portion[-1].code

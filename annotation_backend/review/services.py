@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import count
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -15,7 +14,7 @@ from annotation_backend.labeling.models import CaseMask
 from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.labeling.versions.standing import Standing, standings
 from annotation_backend.review.models import Review, Verdict, largest_correction, latest_review, latest_reviews
-from annotation_backend.review.queue_order import cases_with_a_mask, waiting_alone
+from annotation_backend.review.queue_order import cases_with_a_mask, waiting_behind
 from annotation_backend.review.seen import Seen, seen_now
 from annotation_backend.review.verdict_stages import follow_verdicts, stage_for
 from annotation_backend.stages.models import Assignment, AssignmentState, CaseStage, StageState
@@ -87,23 +86,12 @@ def next_waiting(study: Study, reviewer: User, *, after: Case) -> Case | None:
         reviewer: Who looks for work.
         after: The case that they come from.
     """
-    rows = waiting_alone(study).exclude(pk=after.pk).select_related("study")
-    for found in (rows.filter(code__gt=after.code), rows.filter(code__lt=after.code)):
-        for start in count(0, _LOOKED_AT):
-            cases = list(found[start : start + _LOOKED_AT])
-            entry = _first_for(reviewer, cases)
-            if entry is not None:
+    for portion in waiting_behind(study, after):
+        others = _work_of_others(portion, reviewer)
+        for entry in entries_of([case for case in portion if case.pk not in others]):
+            if entry.is_waiting and entry.mask is not None and not entry.mask.is_own_work_of(reviewer):
                 return entry.case
-            if len(cases) < _LOOKED_AT:
-                break
     return None
-
-
-def _first_for(reviewer: User, cases: list[Case]) -> QueueEntry | None:
-    """The first of some cases whose mask waits for this reviewer's verdict."""
-    others = _work_of_others(cases, reviewer)
-    waiting = [entry for entry in entries_of(cases) if entry.is_waiting and entry.case.pk not in others]
-    return next((one for one in waiting if one.mask is not None and not one.mask.is_own_work_of(reviewer)), None)
 
 
 def _work_of_others(cases: list[Case], reviewer: User) -> set[int]:

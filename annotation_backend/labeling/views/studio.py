@@ -28,6 +28,7 @@ from annotation_backend.labeling.studio.permits import (
     projects_of,
     tasks_of,
 )
+from annotation_backend.labeling.studio.work_seen import note_work
 from annotation_backend.labeling.studio_door import surroundings
 from annotation_backend.labeling.studio_door.tickets import place_of
 from annotation_backend.labeling.views.request_body import errors_answered, json_object, malformed
@@ -138,12 +139,15 @@ def permits(request: HttpRequest) -> HttpResponse:
     tasks = frozenset[int]() if asked is None else tasks_of(person, asked)
     found = asked and task and LabelingTask.objects.filter(project=asked, label_studio_id=task)
     record = found.select_related("project__study", "case__study").first() if found else None
+    permit = permit_of(person, record)
+    if record is not None and permit.may_look:
+        note_work(person, record)
     return JsonResponse(
         {
             "administrates": administrates(person),
             "projects": sorted(projects),
             "tasks": None if tasks is None else sorted(tasks),
-            "permit": permit_of(person, record).as_dict(),
+            "permit": permit.as_dict(),
             "each": _each(person, asked, body.get("each")),
         }
     )

@@ -4,9 +4,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
+from annotation_backend.accounts.permissions import signed_in_user
 from annotation_backend.cases.models import Case, CaseImage
 from annotation_backend.cases.stored.digests import whole_bytes
 from annotation_backend.cases.stored.files import image_file
+from annotation_backend.history.models import EventKind
+from annotation_backend.history.recording import record
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.labeling.versions.stored_masks import mask_file
 from annotation_backend.registry.models import Model
@@ -50,6 +53,7 @@ def mask_download(request: HttpRequest, study: Study, mask_id: int) -> HttpRespo
     """A version of a case's mask as a file, for Slicer or ITK-SNAP."""
     mask = _mask(study, mask_id)
     answer = HttpResponse(whole_bytes(mask_file(mask)), content_type="application/gzip")
+    record(EventKind.MASK_DOWNLOADED, signed_in_user(request), case=mask.case, detail={"mask": mask.pk})
     answer["Content-Disposition"] = f'attachment; filename="{mask.case.code}-mask-{mask.pk}.nii.gz"'
     answer["Cache-Control"] = "private, no-store"
     return answer

@@ -88,6 +88,11 @@ def test_nothing_opens_without_signing_in(client: Client, case: Case, pattern: A
         ("project-settings", {Role.ADMINISTRATOR, Role.DATA_MANAGER}),
         ("people", {Role.ADMINISTRATOR, Role.DATA_MANAGER}),
         ("guide", set(Role)),
+        ("dashboard", REVIEWERS),
+        ("figure-csv", REVIEWERS),
+        ("audit-log", {Role.ADMINISTRATOR, Role.DATA_MANAGER}),
+        ("audit-csv", {Role.ADMINISTRATOR, Role.DATA_MANAGER}),
+        ("active-time-csv", {Role.ADMINISTRATOR, Role.DATA_MANAGER}),
     ],
 )
 def test_each_role_opens_its_pages_and_no_others(
