@@ -39,7 +39,7 @@ def waiting_first(study: Study) -> CaseQuerySet:
 
 def waiting_behind(study: Study, after: Case) -> Iterator[list[Case]]:
     """The cases that may wait, in portions: those behind a case in order of codes, then those before it."""
-    waiting = waiting_first(study).filter(waits=True).select_related("study").order_by("code")
+    waiting = waiting_first(study).filter(Q(waits=True)).select_related("study").order_by("code")
     for rows in (waiting.filter(code__gt=after.code), waiting.filter(code__lt=after.code)):
         last = ""
         while portion := list(rows.filter(code__gt=last)[:AT_ONCE]):
