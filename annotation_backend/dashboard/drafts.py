@@ -6,7 +6,7 @@ the digest that was kept of the prediction. What became of drafts that were degr
 is another question (`readers.controls`).
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,14 +29,15 @@ _AT_ONCE = 2000
 def draft_table(study: Study) -> Table:
     """Drafts that were saved as they were, by person and in all; three queries, and one for each save of equal size."""
     label = study.protocol.learned_label.name
-    drafts, kept = defaultdict(int), defaultdict(int)
+    drafts: Counter[int | None] = Counter()
+    kept: Counter[int | None] = Counter()
     for person, is_unchanged in _outcomes(study, label):
         drafts[person] += 1
         kept[person] += is_unchanged
     names = names_in(study)
     rows: list[list[Any]] = [
         [
-            names.get(person, f"Person {person}" if person else "unknown"),
+            names.get(person, f"Person {person}") if person else "unknown",
             drafts[person],
             kept[person],
             _share(kept[person], drafts[person]),
