@@ -1,6 +1,7 @@
 """Pages for radiologists: the queue, a case's slices with their images and mask, and the verdict."""
 
 import json
+from typing import cast
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -75,7 +76,7 @@ def review_case(request: HttpRequest, study: Study, code: str) -> HttpResponse:
         "is_radiologist": may(request, Role.RADIOLOGIST),
         **_standing(case, signed_in_user(request)),
     }
-    context |= _viewer(request, case, context.get("mask"))
+    context |= _viewer(request, case, cast(CaseMask | None, context.get("mask")))
     if (mask := context.get("mask")) and not context["is_to_be_assembled"]:
         shown_now = {"case": case, "mask": mask, "seen_sha256": context["seen"]}
         case_opened.send(sender=Case, person=signed_in_user(request), **shown_now)

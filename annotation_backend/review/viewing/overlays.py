@@ -78,10 +78,9 @@ def overlays_of(case: Case, mask: CaseMask | None, *, is_blind: bool = False) ->
 
 def former_masks(case: Case, mask: CaseMask | None) -> Sequence[CaseMask]:
     """Earlier versions of the case's mask, the newest first; one query."""
-    rows = (
-        CaseMask.objects.filter(case=case, reading__isnull=True).exclude(pk=mask.pk if mask else None).order_by("-pk")
-    )
-    return list(rows[:MOST_FORMER])
+    rows = CaseMask.objects.filter(case=case, reading__isnull=True).order_by("-pk")
+    others = rows if mask is None else rows.exclude(pk=mask.pk)
+    return list(others[:MOST_FORMER])
 
 
 def _former(case: Case, mask: CaseMask | None) -> list[Overlay]:
