@@ -18,7 +18,7 @@ OPENED_AGAIN_AFTER = timedelta(minutes=10)
 _KINDS = (EventKind.TASK_OPENED, EventKind.TASK_ACTIVE)
 
 
-def note_work(person: User, task: LabelingTask) -> Event | None:
+def keep_sign_of_work(person: User, task: LabelingTask) -> Event | None:
     """Records that a person asked for something of a task: that they opened it, or that they work on it.
 
     Args:

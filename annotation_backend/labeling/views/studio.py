@@ -28,7 +28,7 @@ from annotation_backend.labeling.studio.permits import (
     projects_of,
     tasks_of,
 )
-from annotation_backend.labeling.studio.work_seen import note_work
+from annotation_backend.labeling.studio.work_seen import keep_sign_of_work
 from annotation_backend.labeling.studio_door import surroundings
 from annotation_backend.labeling.studio_door.tickets import place_of
 from annotation_backend.labeling.views.request_body import errors_answered, json_object, malformed
@@ -141,7 +141,7 @@ def permits(request: HttpRequest) -> HttpResponse:
     record = found.select_related("project__study", "case__study").first() if found else None
     permit = permit_of(person, record)
     if record is not None and permit.may_look:
-        note_work(person, record)
+        keep_sign_of_work(person, record)
     return JsonResponse(
         {
             "administrates": administrates(person),
