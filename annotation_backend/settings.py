@@ -140,7 +140,8 @@ OIDC_CLIENT_ID = configured.text("MASKLOOP_OIDC_CLIENT_ID")
 """Maskloop's name at the OpenID Connect provider.
 Example: ``MASKLOOP_OIDC_CLIENT_ID=maskloop``"""
 OIDC_CLIENT_SECRET = configured.text("MASKLOOP_OIDC_CLIENT_SECRET")
-"""Maskloop's secret at the OpenID Connect provider, as that drew it."""
+"""Maskloop's secret at the OpenID Connect provider, as that drew it.
+Example: ``MASKLOOP_OIDC_CLIENT_SECRET=what-the-provider-drew``"""
 OIDC_NAME = configured.text("MASKLOOP_OIDC_NAME", default="your organisation")
 """What the sign-in page calls the provider: "Sign in with …".
 Example: ``MASKLOOP_OIDC_NAME=the hospital's account``"""
@@ -152,8 +153,8 @@ if OIDC_ISSUER and not (OIDC_CLIENT_ID and OIDC_CLIENT_SECRET):
 SECOND_FACTOR_ROLES = configured.choices(
     "MASKLOOP_SECOND_FACTOR_ROLES", among=("administrator", "data_manager", "radiologist", "annotator")
 )
-"""Roles whose people set up a second factor (an authenticator app or a passkey) before they see anything else; empty
-for whoever wants to.
+"""Roles whose people set up a second factor (an authenticator app or a passkey) before they see anything else, among
+administrator, data_manager, radiologist and annotator; empty for whoever wants to.
 Example: ``MASKLOOP_SECOND_FACTOR_ROLES=administrator,data_manager,radiologist``"""
 
 INSTALLED_APPS = [

@@ -5,8 +5,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = ("annotation_backend", "curation", "datasets", "training")
-ELSEWHERE = ("datasets/phantom/", "datasets/study/protocols/", "datasets/study/image_kind.py", "/migrations/")
-"""Phantoms, protocols, the kinds of images that models know, and what was stored before there were protocols."""
+ELSEWHERE = (
+    "datasets/phantom/",
+    "datasets/study/protocols/",
+    "datasets/study/image_kind.py",
+    "/migrations/",
+    "/vendor/",
+)
+"""Phantoms, protocols, the kinds of images that models know, what was stored before there were protocols,
+and libraries as they came."""
 
 ROLE = re.compile(r"[\"']t[12][\"']|\.t[12]\b")
 

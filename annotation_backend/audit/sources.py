@@ -1,12 +1,13 @@
 """The records that the audit log unites: for each kind of record, when, who, on which case, and in what words."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Model as DatabaseModel
 from django.db.models import Q
 
+from annotation_backend.accounts.models import Role
 from annotation_backend.cases.models import (
     ChosenSeries,
     Exclusion,
@@ -27,9 +28,9 @@ from annotation_backend.labeling.models import (
     SettingsChange,
 )
 from annotation_backend.publishing.models import Release
-from annotation_backend.review.models import EndReason, Review, Verdict, VerdictEnd
+from annotation_backend.review.models import Comment, EndReason, Review, Verdict, VerdictEnd
 from annotation_backend.stages.models import Assignment, AssignmentState, StageState, Transition
-from annotation_backend.studies.models import ProtocolVersion
+from annotation_backend.studies.models import MembershipChange, ProtocolVersion
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Source:
     stage: str = ""
     slice_index: str = ""
     extra: tuple[str, ...] = ()
-    only: Q = Q()
+    only: Q = field(default_factory=Q)
 
 
 def _event(kind: str, detail: dict[str, Any]) -> str:
@@ -81,6 +82,11 @@ def _verdict(verdict: str, score: str) -> str:
 def _transition(state: str, why: str) -> str:
     label = str(StageState(state).label)
     return f"{label}: {why}" if why else label
+
+
+def _role(person: int, former: str, role: str) -> str:
+    names = (Role(one).label.lower() if one else "no role" for one in (former, role))
+    return f"Role of person {person}: {' → '.join(names)}"
 
 
 def _change(labels: dict[str, bool], prompt_models: dict[str, Any]) -> str:
@@ -103,6 +109,11 @@ SOURCES: Sequence[Source] = (
     Source("verdict-end", "Ends of verdicts", VerdictEnd, "created", "review__mask__case__study",
            lambda reason: f"Verdict ended: {EndReason(reason).label}", "", "review__mask__case", "review__row__stage",
            "", ("reason",)),
+    Source("comment", "Comments", Comment, "created", "case__study",
+           lambda answered: "Answered a comment" if answered else "Commented", "author", "case", "", "slice_index",
+           ("answered_to",)),
+    Source("comment-closed", "Comments closed", Comment, "closed_at", "case__study", lambda: "Closed a comment",
+           "closed_by", "case", "", "slice_index", only=Q(closed_at__isnull=False)),
     Source("stage", "Stages", Transition, "created", "row__case__study", _transition, "person", "row__case",
            "row__stage", "", ("state", "why")),
     Source("assigned", "Work given or taken", Assignment, "created", "row__case__study",
@@ -130,6 +141,7 @@ SOURCES: Sequence[Source] = (
            "annotation__task__slice_index", ("kind",), Q(seen_at__isnull=False)),
     Source("series", "Chosen series", ChosenSeries, "created", "patient__study",
            lambda role: f"Chose a series for {role}", "person", extra=("role",)),
+    Source("role", "Roles", MembershipChange, "created", "study", _role, "by", extra=("person", "former", "role")),
     Source("settings", "Settings", SettingsChange, "created", "project__study", _change, "person",
            extra=("labels", "prompt_models")),
     Source("protocol", "Protocol", ProtocolVersion, "created", "study",

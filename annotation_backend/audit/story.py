@@ -38,17 +38,17 @@ def story_of(case: Case, *, is_reader: bool, is_manager: bool) -> list[Step]:
         case: The case.
         is_reader: Whether it is told to somebody who reviews or manages, who may read every comment. Annotators read
             those of returns.
-        is_manager: Whether it is told to a data manager, who also sees who drew in a reading that goes on; readers do
-            not hear of each other meanwhile.
+        is_manager: Whether it is told to a data manager, who also sees who drew in a reading that goes on, and control
+            cases. Readers do not hear of each other meanwhile, and nobody else that a case serves as a control.
     """
     steps = [
         Step(case.created, "Came in"),
         *_registered(case),
         *_exclusions(case),
-        *_stages(case),
+        *_stages(case, is_manager=is_manager),
         *_work(case, is_manager=is_manager),
         *_drawn(case, is_manager=is_manager),
-        *_verdicts(case, is_reader=is_reader),
+        *_verdicts(case, is_reader=is_reader, is_manager=is_manager),
         *(Step(release.created, f"In release {release}") for release in Release.objects.filter(cases=case)),
     ]
     return sorted(steps, key=lambda step: step.at)
@@ -71,10 +71,12 @@ def _exclusions(case: Case) -> Iterator[Step]:
             yield Step(row.ended, "In use again", row.ended_by_id)
 
 
-def _stages(case: Case) -> Iterator[Step]:
+def _stages(case: Case, *, is_manager: bool) -> Iterator[Step]:
     titles = {stage.name: stage.title for stage in case.protocol.steps}
-    rows = Transition.objects.filter(row__case=case).values_list("created", "row__stage", "state", "why", "row__round")
-    for at, stage, state, why, number in rows:
+    rows = Transition.objects.filter(row__case=case)
+    if not is_manager:
+        rows = rows.exclude(row__is_control=True)
+    for at, stage, state, why, number in rows.values_list("created", "row__stage", "state", "why", "row__round"):
         again = f", round {number}" if number > 1 else ""
         yield Step(at, f"{titles.get(stage, stage)}{again}: {StageState(state).label.lower()}", comment=why)
 
@@ -83,7 +85,7 @@ def _work(case: Case, *, is_manager: bool) -> Iterator[Step]:
     """Pieces of work that people were given or took, and gave up or handed in."""
     rows = Assignment.objects.filter(row__case=case)
     if not is_manager:
-        rows = rows.exclude(row__readings__isnull=False, row__state=StageState.OPEN)
+        rows = rows.exclude(row__readings__isnull=False, row__state=StageState.OPEN).exclude(row__is_control=True)
     for row in rows.select_related("row").distinct():
         stage = row.row.stage
         yield Step(row.created, f"Work on {stage} given or taken", row.person_id)
@@ -93,18 +95,25 @@ def _work(case: Case, *, is_manager: bool) -> Iterator[Step]:
 
 def _drawn(case: Case, *, is_manager: bool) -> Iterator[Step]:
     """Who drew how many slices on which day, and corrections."""
-    hidden = Q() if is_manager else Q(reading__row__state=StageState.OPEN)
-    saves = Annotation.objects.confirmed().filter(task__case=case, was_cancelled=False).exclude(hidden)
+    saves = Annotation.objects.confirmed().filter(task__case=case, was_cancelled=False)
+    if not is_manager:
+        closed = Q(reading__row__is_control=False) & ~Q(reading__row__state=StageState.OPEN)
+        saves = saves.filter(Q(reading__isnull=True) | closed)
     days = saves.order_by().annotate(day=TruncDate("saved_at")).values_list("author", "day")
     for person, _, count, last in days.annotate(Count("task", distinct=True), Max("saved_at")):
         yield Step(last, f"{count} slice{'' if count == 1 else 's'} drawn", person)
-    for row in Correction.objects.filter(case=case).exclude(Q() if is_manager else Q(row__readings__isnull=False)):
+    corrections = Correction.objects.filter(case=case)
+    if not is_manager:
+        corrections = corrections.filter(Q(row__isnull=True) | Q(row__is_control=False))
+    for row in corrections:
         yield Step(row.created, f"{row.get_kind_display()}: {len(row.slices)} slices", row.author_id)
 
 
-def _verdicts(case: Case, *, is_reader: bool) -> Iterator[Step]:
+def _verdicts(case: Case, *, is_reader: bool, is_manager: bool) -> Iterator[Step]:
     words = {Verdict.APPROVE: "Approved", Verdict.RETURN: "Returned", Verdict.DOWN: "Sent down to be drawn afresh"}
-    for review in Review.objects.filter(mask__case=case).select_related("end"):
+    blind = [] if is_manager else [stage.name for stage in case.protocol.steps if stage.is_blind]
+    unheard = Q(row__state=StageState.OPEN, row__stage__in=blind)  # others still read
+    for review in Review.objects.filter(mask__case=case).exclude(unheard).select_related("end"):
         comment = review.comment if is_reader or review.verdict != Verdict.APPROVE else ""
         said = f"{words[Verdict(review.verdict)]}, {review.quality_words}"
         yield Step(review.created, said, review.reviewer_id, comment)

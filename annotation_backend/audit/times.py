@@ -1,4 +1,4 @@
-"""Active time of a study's people, by case and stage, from events and from everything else that has a person and a time.
+"""Active time of a study's people, by case and stage, from events and all else that has a person and a time.
 
 Nothing of it is stored: it is worked out from the records each time (`history.active`).
 """
@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import F, QuerySet
 
@@ -66,7 +67,7 @@ def active_times(study: Study) -> list[ActiveTime]:
 
 def _moments(study: Study) -> Iterator[Moment[Occupation]]:
     """All moments at which people were seen at work, by person and time; a few queries, read in portions."""
-    drawing = (EventKind.TASK_OPENED, EventKind.DRAFT)
+    drawing = (EventKind.TASK_OPENED, EventKind.TASK_ACTIVE, EventKind.DRAFT)
     events = Event.objects.filter(study=study, person__isnull=False, case__isnull=False)
     saves = Annotation.objects.filter(project__study=study, author__isnull=False)
     prompts = SessionPrompt.objects.filter(session__case__study=study, session__person__isnull=False)
@@ -93,8 +94,8 @@ def _moments(study: Study) -> Iterator[Moment[Occupation]]:
     return (Moment(person, at, place, ends) for person, at, place, ends in rows)
 
 
-def _read(rows: QuerySet[object], person: str, at: str, *fields: str) -> Iterator[tuple[object, ...]]:
-    in_order = rows.order_by(F(person), F(at)).values_list(person, at, *fields)  # type: ignore[var-annotated]
+def _read(rows: QuerySet[Any], person: str, at: str, *fields: str) -> Iterator[tuple[Any, ...]]:
+    in_order = rows.order_by(F(person), F(at)).values_list(person, at, *fields)
     return in_order.iterator(chunk_size=_AT_ONCE)
 
 

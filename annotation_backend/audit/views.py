@@ -1,9 +1,11 @@
 """The audit log and active times, for data managers; and what an open page says of its person's work."""
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
+from django.utils.timezone import now
 from django.views.decorators.http import require_GET, require_POST
 
 from annotation_backend.accounts.models import Role
@@ -13,13 +15,16 @@ from annotation_backend.audit.log import PORTION, Entry, entries, every_entry
 from annotation_backend.audit.spreadsheet import csv_answer
 from annotation_backend.audit.times import ActiveTime, active_times
 from annotation_backend.cases.models import Case
-from annotation_backend.history.models import EventKind
+from annotation_backend.history.models import Event, EventKind
 from annotation_backend.history.recording import record
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import study_page
 from annotation_backend.studies.people import names_in
 
 _SIGNS = {"active": EventKind.PAGE_ACTIVE, "idle": EventKind.PAGE_IDLE}
+_LEAST_BETWEEN = timedelta(seconds=10)
+"""Signs of one kind that come faster than this say nothing new; nobody fills the history with them."""
+
 _PAGES = ("case", "review", "adjudication", "versions")
 
 
@@ -69,7 +74,10 @@ def activity(request: HttpRequest, study: Study) -> HttpResponse:
     if kind is None or page not in _PAGES:
         return HttpResponse("Neither a sign of work nor a page that sends one.\n", status=400)
     case = get_object_or_404(Case.objects.select_related("study"), study=study, code=request.POST.get("case", ""))
-    record(kind, signed_in_user(request), case=case, detail={"page": page})
+    person = signed_in_user(request)
+    recent = Event.objects.filter(study=study, person=person, created__gt=now() - _LEAST_BETWEEN, kind=kind, case=case)
+    if not recent.exists():
+        record(kind, person, case=case, detail={"page": page})
     return HttpResponse(status=204)
 
 

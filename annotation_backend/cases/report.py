@@ -136,7 +136,7 @@ def cohort(
 
 
 def _verdicts(study: Study) -> dict[str, int]:
-    """Cases in use by the worst verdict on their registrations, counted by the database (`Case.registration_verdict`)."""
+    """Cases in use by the worst verdict on their registrations (`registration_verdict`), counted by the database."""
     rows = Registration.objects.filter(case=OuterRef("pk"))
     worst = (VerdictOfRegistration.REJECT.value, VerdictOfRegistration.LOOK.value, "")
     conditions = [When(Exists(rows.filter(verdict=one)), then=Value(one)) for one in worst]

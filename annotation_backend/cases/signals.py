@@ -11,6 +11,9 @@ annotated_asked = Signal()
 published_asked = Signal()
 """Whether a `case` ever had tasks for annotators: a receiver that knows of one answers True."""
 
+case_opened = Signal()
+"""A `person` opened a `page` (one word) of a `case`."""
+
 case_excluded = Signal()
 """A `case` was excluded just now; sent inside the transaction that says so."""
 

@@ -1,16 +1,17 @@
 """Share of models' drafts that people saved as they were.
 
 A draft is the newest mask that a model drew of a slice without any prompt, before the slice was first saved. The first
-confirmed save of the slice is compared with it pixel by pixel: by the number of pixels, and where that is the same by the
-digest that was kept of the prediction. What became of drafts that were degraded on purpose, and of test cases, is another
-question (readers' tests).
+confirmed save of the slice is compared with it pixel by pixel: by the number of pixels, and where that is the same by
+the digest that was kept of the prediction. What became of drafts that were degraded on purpose, and of control cases,
+is another question (`readers.controls`).
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from django.db.models import Q
 
 from annotation_backend.dashboard.tables import Table
 from annotation_backend.inference.models import Prediction
@@ -28,14 +29,15 @@ _AT_ONCE = 2000
 def draft_table(study: Study) -> Table:
     """Drafts that were saved as they were, by person and in all; three queries, and one for each save of equal size."""
     label = study.protocol.learned_label.name
-    drafts, kept = defaultdict(int), defaultdict(int)
+    drafts: Counter[int | None] = Counter()
+    kept: Counter[int | None] = Counter()
     for person, is_unchanged in _outcomes(study, label):
         drafts[person] += 1
         kept[person] += is_unchanged
     names = names_in(study)
     rows: list[list[Any]] = [
         [
-            names.get(person, f"Person {person}" if person else "unknown"),
+            names.get(person, f"Person {person}") if person else "unknown",
             drafts[person],
             kept[person],
             _share(kept[person], drafts[person]),
@@ -48,7 +50,7 @@ def draft_table(study: Study) -> Table:
         "Drafts of models saved unchanged",
         ("Person", "Slices with a draft", "Saved unchanged", "Share (%)"),
         [*rows, ["All", total, same, _share(same, total)]],
-        f"First saves of slices on which a model had drawn {label} without a prompt, compared pixel by pixel with that.",
+        f"First saves of slices on which a model had drawn {label} without a prompt, compared pixel by pixel.",
         plot="bar",
         plotted=("Share (%)",),
     )
@@ -66,6 +68,7 @@ def _outcomes(study: Study, label: str) -> Iterator[tuple[int | None, bool]]:
     for case, index, created, pixels, digest in unprompted.values_list(*fields).iterator(_AT_ONCE):
         drawn[case, index].append((created, pixels, digest))
     saves = Annotation.objects.confirmed().filter(project__study=study, was_cancelled=False, drawn__isnull=False)
+    saves = saves.filter(Q(reading__isnull=True) | Q(reading__row__is_control=False))
     rows = saves.order_by("task", "saved_at", "pk").values_list(
         "task", "task__case", "task__slice_index", "saved_at", "author", "drawn", "drawn__areas"
     )

@@ -9,12 +9,14 @@ from django.db.models import Max
 from django.utils.timezone import now
 
 from annotation_backend.cases.models import Case, Exclusion
+from annotation_backend.dashboard.agreement import agreement_table
 from annotation_backend.dashboard.drafts import draft_table
 from annotation_backend.dashboard.methods import score_table, time_table
 from annotation_backend.dashboard.progress import progress_tables
 from annotation_backend.dashboard.tables import Table
 from annotation_backend.history.models import Event, Figures
 from annotation_backend.labeling.models import Annotation
+from annotation_backend.readers.models import StudyAgreement
 from annotation_backend.review.models import Review
 from annotation_backend.stages.models import Transition
 from annotation_backend.studies.models import Study
@@ -62,7 +64,13 @@ def needs_work(dashboard: Dashboard) -> bool:
 def work_out(study: Study) -> Figures:
     """Works all figures out from the records, and keeps them."""
     state, made = _state_of(study), now()  # before: what happens meanwhile makes them old
-    tables = [*progress_tables(study), score_table(study), time_table(study), draft_table(study)]
+    tables = [
+        *progress_tables(study),
+        agreement_table(study),
+        score_table(study),
+        time_table(study),
+        draft_table(study),
+    ]
     values = [table.as_document() for table in tables]
     row, _ = Figures.objects.update_or_create(study=study, defaults={"state": state, "values": values, "made": made})
     return row
@@ -79,7 +87,8 @@ def _state_of(study: Study) -> dict[str, Any]:
         "transition": Transition.objects.filter(row__case__study=study),
     }
     newest = {name: one.order_by().aggregate(newest=Max("pk"))["newest"] for name, one in rows.items()}
-    return {**newest, "protocol": study.protocol.digest}
+    agreement = StudyAgreement.objects.filter(study=study).values_list("made_at", flat=True).first()
+    return {**newest, "protocol": study.protocol.digest, "agreement": str(agreement or "")}
 
 
 def _is_small(study: Study) -> bool:

@@ -106,8 +106,8 @@ def time_table(study: Study, times: Sequence[ActiveTime] | None = None) -> Table
         "Active minutes of drawing a case, by method",
         ("Method", "Cases", "Median (min)", "95 % from", "95 % to", "Share of the time by hand"),
         rows,
-        "Active time of all people in a case's drawing stages of the method, breaks over 60 s left out. The interval of "
-        "the median is that of ranks (binomial), which assumes nothing about how times are spread; it needs 6 cases.",
+        "Active time of all people in a case's drawing stages of the method, breaks over 60 s left out. The interval "
+        "of the median is that of ranks (binomial), which assumes no shape of their spread; it needs 6 cases.",
         plot="bar",
         plotted=("Median (min)",),
     )

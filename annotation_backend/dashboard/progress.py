@@ -4,7 +4,7 @@ from collections import defaultdict
 from datetime import timedelta
 
 import numpy as np
-from django.db.models import Count, F
+from django.db.models import Count, F, QuerySet
 from django.db.models.functions import TruncWeek
 from django.utils.timezone import now
 
@@ -30,7 +30,7 @@ def progress_tables(study: Study) -> list[Table]:
     ]
 
 
-def _rows_of(study: Study) -> "CaseStage.objects":  # type: ignore[name-defined]
+def _rows_of(study: Study) -> QuerySet[CaseStage]:
     return CaseStage.objects.filter(case__in=Case.objects.in_use().filter(study=study)).order_by()
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import groupby, pairwise
 from operator import attrgetter
 from typing import Generic, TypeVar
 
@@ -65,7 +65,7 @@ def work_of(moments: Iterable[Moment[Place]], *, idle_after: timedelta = IDLE_AF
     """
     for person, theirs in groupby(moments, key=attrgetter("person")):
         row = _with_meant_ends(sorted(theirs, key=attrgetter("at")))
-        for former, latter in zip(row, row[1:], strict=False):
+        for former, latter in pairwise(row):
             length = latter.at - former.at
             if not former.ends and timedelta(0) < length <= idle_after:
                 yield Work(person, former.place, former.at, length.total_seconds())

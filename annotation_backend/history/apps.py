@@ -8,3 +8,7 @@ class HistoryConfig(AppConfig):
 
     name = "annotation_backend.history"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Pages of cases that are opened become events."""
+        from annotation_backend.history import reactions  # noqa: F401

@@ -21,17 +21,17 @@ class EventKind(models.TextChoices):
     """What happened."""
 
     TASK_OPENED = "task-opened", "Opened a task in Label Studio"
+    TASK_ACTIVE = "task-active", "Worked on a task in Label Studio"
     DRAFT = "draft", "Label Studio kept a draft"
     PAGE_OPENED = "page-opened", "Opened a page"
     PAGE_ACTIVE = "page-active", "Worked on a page"
     PAGE_IDLE = "page-idle", "Stopped working on a page"
-    COMMENT = "comment", "Commented"
     RELEASE_DOWNLOADED = "release-downloaded", "Downloaded a release"
     MASK_DOWNLOADED = "mask-downloaded", "Downloaded a mask"
     AUDIT_DOWNLOADED = "audit-downloaded", "Downloaded the audit log or times"
 
 
-PULSES = (EventKind.PAGE_ACTIVE, EventKind.PAGE_IDLE)
+PULSES = (EventKind.TASK_ACTIVE, EventKind.PAGE_ACTIVE, EventKind.PAGE_IDLE)
 """Kinds that only say how long somebody worked; the audit log leaves them out unless it is asked for them."""
 
 

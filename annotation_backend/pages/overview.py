@@ -19,7 +19,7 @@ from annotation_backend.labeling.project.project import current_project
 from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.labeling.watch.record import open_changes
 from annotation_backend.publishing.models import Release
-from annotation_backend.review.queue_order import cases_with_a_mask, waiting_first
+from annotation_backend.review.queue_order import cases_with_a_mask, waiting
 from annotation_backend.studies.models import Study
 
 
@@ -65,7 +65,7 @@ class Overview:
     @property
     def review_count(self) -> int:
         """Cases whose newest mask waits for a verdict."""
-        return waiting_first(self.study).filter(waits=True).count()
+        return waiting(self.study).order_by().count()
 
     @cached_property
     def finding_count(self) -> int:

@@ -1,12 +1,18 @@
 """The order of the review queue, worked out by the database alone, however many cases there are."""
 
-from django.db.models import Exists, F, OuterRef, Subquery
+from collections.abc import Iterator
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.models.case import CaseQuerySet
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.review.models import Review
+from annotation_backend.stages.models import StageState
 from annotation_backend.studies.models import Study
+
+AT_ONCE = 20
+"""Cases that are looked at together for the next one."""
 
 
 def cases_with_a_mask(study: Study) -> CaseQuerySet:
@@ -21,10 +27,33 @@ def waiting_first(study: Study) -> CaseQuerySet:
     Whether the newest mask is the one that counts is known only when its saves are looked at (`standings`), which the
     page does for the cases that it shows.
     """
+    return _with_newest(study).annotate(waits=~Exists(_holding())).order_by(F("waits").desc(), "code")
+
+
+def waiting(study: Study) -> CaseQuerySet:
+    """Of these the cases that wait, in order of codes."""
+    return _with_newest(study).filter(~Exists(_holding())).order_by("code")
+
+
+def waiting_behind(study: Study, after: Case) -> Iterator[list[Case]]:
+    """The cases that may wait, in portions: those behind a case in order of codes, then those before it."""
+    found = waiting(study).select_related("study")
+    for rows in (found.filter(code__gt=after.code), found.filter(code__lt=after.code)):
+        last = ""
+        while portion := list(rows.filter(code__gt=last)[:AT_ONCE]):
+            yield portion
+            last = portion[-1].code
+
+
+def _with_newest(study: Study) -> CaseQuerySet:
     newest = CaseMask.objects.filter(case=OuterRef("pk"), reading__isnull=True).order_by("-pk")
     latest = Review.objects.filter(mask__case=OuterRef("pk")).order_by("-pk")
-    holding = Review.objects.filter(pk=OuterRef("latest_review"), mask=OuterRef("newest_mask"), end__isnull=True)
-    rows = cases_with_a_mask(study).annotate(
+    return cases_with_a_mask(study).annotate(
         newest_mask=Subquery(newest.values("pk")[:1]), latest_review=Subquery(latest.values("pk")[:1])
     )
-    return rows.annotate(waits=~Exists(holding)).order_by(F("waits").desc(), "code")
+
+
+def _holding() -> QuerySet[Review]:
+    """The newest verdict of a case where it holds on the newest mask, and its stage asks for no other reader's."""
+    rows = Review.objects.filter(pk=OuterRef("latest_review"), mask=OuterRef("newest_mask"), end__isnull=True)
+    return rows.filter(Q(row__isnull=True) | ~Q(row__state=StageState.OPEN))

@@ -14,7 +14,7 @@ from annotation_backend.labeling.models import CaseMask
 from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.labeling.versions.standing import Standing, standings
 from annotation_backend.review.models import Review, Verdict, largest_correction, latest_review, latest_reviews
-from annotation_backend.review.queue_order import cases_with_a_mask
+from annotation_backend.review.queue_order import cases_with_a_mask, waiting_behind
 from annotation_backend.review.seen import Seen, seen_now
 from annotation_backend.review.verdict_stages import follow_verdicts, stage_for
 from annotation_backend.stages.models import Assignment, AssignmentState, CaseStage, StageState
@@ -24,6 +24,9 @@ from annotation_backend.studies.people import has_role_in
 from datasets.errors import RejectedInput
 from datasets.study.case import QualityScore
 from datasets.study.stage import AssignedBy, StageWork
+
+_LOOKED_AT = 20
+"""Cases that are looked at together for the next one."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +86,12 @@ def next_waiting(study: Study, reviewer: User, *, after: Case) -> Case | None:
         reviewer: Who looks for work.
         after: The case that they come from.
     """
-    waiting = [entry for entry in queue(study) if entry.is_waiting and entry.case.pk != after.pk]
-    others = _work_of_others([entry.case for entry in waiting], reviewer)
-    waiting = [entry for entry in waiting if entry.case.pk not in others]
-    behind = [entry for entry in waiting if entry.case.code > after.code]
-    ordered = [*behind, *(entry for entry in waiting if entry.case.code < after.code)]
-    return next((one.case for one in ordered if one.mask is not None and not one.mask.is_own_work_of(reviewer)), None)
+    for portion in waiting_behind(study, after):
+        others = _work_of_others(portion, reviewer)
+        for entry in entries_of([case for case in portion if case.pk not in others]):
+            if entry.is_waiting and entry.mask is not None and not entry.mask.is_own_work_of(reviewer):
+                return entry.case
+    return None
 
 
 def _work_of_others(cases: list[Case], reviewer: User) -> set[int]:

@@ -1,6 +1,7 @@
 """Pages for radiologists: the queue, a case's slices with their images and mask, and the verdict."""
 
 import json
+from typing import cast
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -22,7 +23,6 @@ from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.labeling.versions.stored_masks import mask_file
 from annotation_backend.review.forms import VerdictForm
 from annotation_backend.review.models import Verdict, latest_review
-from annotation_backend.review.overlay import ShownLabel, colour_in, labels_on_slice, shown_labels
 from annotation_backend.review.queue_order import waiting_first
 from annotation_backend.review.readers import READERS
 from annotation_backend.review.seen import seen_now
@@ -31,6 +31,7 @@ from annotation_backend.review.signals import case_opened
 from annotation_backend.review.verdict_stages import is_decided_for, open_review, shown_reviews
 from annotation_backend.review.viewing.overlays import overlays_of
 from annotation_backend.review.viewing.page import KEYS, VIEWS, viewer_values
+from annotation_backend.review.viewing.slice_outlines import ShownLabel, colour_in, labels_on_slice, shown_labels
 from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import may, study_page
@@ -75,7 +76,7 @@ def review_case(request: HttpRequest, study: Study, code: str) -> HttpResponse:
         "is_radiologist": may(request, Role.RADIOLOGIST),
         **_standing(case, signed_in_user(request)),
     }
-    context |= _viewer(request, case, context.get("mask"))
+    context |= _viewer(request, case, cast(CaseMask | None, context.get("mask")))
     if (mask := context.get("mask")) and not context["is_to_be_assembled"]:
         shown_now = {"case": case, "mask": mask, "seen_sha256": context["seen"]}
         case_opened.send(sender=Case, person=signed_in_user(request), **shown_now)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import cast
 
 from django.db import IntegrityError, transaction
 from django.db.models import Max
@@ -130,7 +131,8 @@ def has_drawn(row: CaseStage, person: User) -> bool:
     theirs = Assignment.objects.filter(row__case=row.case, row__stage__in=drawing, person=person)
     if theirs.filter(state__in=(AssignmentState.OPEN, AssignmentState.DONE)).exists():
         return True
-    return any(person.pk in answer for _, answer in annotators_asked.send(sender=CaseStage, case=row.case))
+    answers = annotators_asked.send(sender=CaseStage, case=row.case)
+    return any(person.pk in cast(Collection[int], answer) for _, answer in answers)
 
 
 def renew(assignment: Assignment) -> datetime | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
-from annotation_backend.stages.models import CaseStage, StageState
+from annotation_backend.stages.models import CaseStage, Reading, StageState
 from annotation_backend.stages.permits import NOTHING, permit_of
 
 
@@ -40,3 +40,16 @@ def may_prompt(person: User | None, case: Case, index: int) -> bool:
     """
     permit = NOTHING if person is None else permit_of(person, case, index)
     return permit.sees_models or not (permit.may_look or case.pk in drawn_without_models([case]))
+
+
+def holds_control(person: object, case: Case) -> bool:
+    """Whether a case was given to a person as a control case: they are not told how far it is.
+
+    Args:
+        person: Who looks; not told either who is nobody.
+        case: The case.
+    """
+    return (
+        isinstance(person, User)
+        and Reading.objects.filter(row__case=case, row__is_control=True, person=person).exists()
+    )

@@ -12,7 +12,7 @@ PORTION = 50
 
 
 def portion_of(request: HttpRequest, rows: QuerySet[Any] | Sequence[Any], *, size: int = PORTION) -> Page[Any]:
-    """The rows of the page in the address (``?page=``); the last page, where there are no more, the first for no number.
+    """The rows of the page in the address (``?page=``): the last one where there are no more, the first for no number.
 
     Args:
         request: The request.

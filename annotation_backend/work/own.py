@@ -65,14 +65,12 @@ class OwnPiece:
         return self.stage is not None and self.stage.does is StageWork.REVIEW
 
     @property
-    def why_back(self) -> str:
-        """What a reviewer asks for of the whole piece."""
-        return next(iter(self.returned.values()), "")
-
-    @property
-    def is_by_hand_in(self) -> bool:
-        """Whether the person says when it is complete."""
-        return self.is_drawing
+    def comments(self) -> list[tuple[str, list[int]]]:
+        """Each thing that a reviewer asks for, and on which slices; on none where it is about all of the piece."""
+        found: dict[str, list[int]] = {}
+        for index, comment in self.returned.items():
+            found.setdefault(comment, []).append(index)
+        return [(comment, [] if len(on) == len(self.slices) else on) for comment, on in found.items()]
 
     @property
     def minutes_left(self) -> int | None:
@@ -141,7 +139,7 @@ def _by_assignment(found: Sequence[Assignment]) -> dict[int, list[int]]:
 def _tasks_of(cases: Collection[int]) -> dict[int, dict[int, LabelingTask]]:
     tasks: dict[int, dict[int, LabelingTask]] = {key: {} for key in cases}
     living = LabelingTask.objects.filter(case__in=list(cases), project__is_retired=False, label_studio_id__gt=0)
-    for task in living.select_related("project").order_by("slice_index"):
+    for task in living.select_related("project__study", "case").order_by("slice_index"):
         tasks[task.case_id][task.slice_index] = task
     return tasks
 
@@ -173,7 +171,8 @@ def _piece(
 ) -> OwnPiece:
     if stage is None or not stage.draws:
         return OwnPiece(one, stage, [], [], None, {})
-    drawn = readings.get(one.row_id, {}) if stage.keeps_readings else counting[one.row.case_id].drawn
+    is_apart = stage.keeps_readings or one.row.is_control
+    drawn = readings.get(one.row_id, {}) if is_apart else counting[one.row.case_id].drawn
     slices = sorted(tasks) if WHOLE_CASE in held else list(held)
     done = [index for index in slices if is_done(one.row, drawn, index)]
     left = [index for index in slices if index not in done and index in tasks]

@@ -84,7 +84,7 @@ def digest(*words: object) -> str:
 
 
 def _people(study: Study, size: Size) -> None:
-    users = [User(username=f"person-{n}@bench.org", password="!", label_studio_id=n + 100) for n in range(size.people)]
+    users = [User(username=f"person-{n}@bench.org", label_studio_id=n + 100) for n in range(size.people)]
     User.objects.bulk_create(users)
     managers, radiologists = (round(share * size.people) for share in SHARE_OF_ROLES.values())
     roles = [Role.DATA_MANAGER] * managers + [Role.RADIOLOGIST] * radiologists
@@ -121,7 +121,9 @@ def _cases(study: Study, size: Size, made: list[datetime], chance: random.Random
         (IngestPatient(ingest=ingest, patient_id=c.patient_id, case=c, outcome="new", reference=c.code) for c in cases),
     )
     roles = ("t1", "t2")
-    put_in(CaseImage, (CaseImage(case=c, role=r, file=f"{r}.nii.gz", sha256=digest(c.pk, r)) for c in cases for r in roles))
+    put_in(
+        CaseImage, (CaseImage(case=c, role=r, file=f"{r}.nii.gz", sha256=digest(c.pk, r)) for c in cases for r in roles)
+    )
     put_in(
         Series,
         (

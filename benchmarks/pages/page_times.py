@@ -2,9 +2,10 @@
 
     python -m benchmarks.pages.page_times [--cases 10000] [--folder FOLDER] [--over 200] [--only NAME ...]
 
-The database is filled with rows alone (no image is written), once for a folder; pages that read a file are asked for all
-the same and say that it is not there. The times are the server's own, whole requests through Django's middleware and
-templates in one process, the median of five after one to warm up. It leaves with 1 where a page took longer than it may.
+The database is filled with rows alone (no image is written), once for a folder; pages that read a file are asked for
+all the same and say that it is not there. The times are the server's own, whole requests through Django's middleware
+and templates in one process: the median of five, after one to warm up. SQLite has counted nothing (no ANALYZE), as in
+an installation. It leaves with 1 where a page took longer than it may.
 """
 
 import argparse
@@ -32,7 +33,7 @@ def main() -> int:
     _set_up(options.folder)
     study = _filled(options)
     slow = 0
-    print("| page | role | status | queries | ms | processor ms | kB |\n| --- | --- | --- | --- | --- | --- | --- |")
+    _say("| page | role | status | queries | ms | processor ms | kB |\n| --- | --- | --- | --- | --- | --- | --- |")
     for role, person in _people(study).items():
         for name, address in _addresses(study):
             if options.only and name not in options.only:
@@ -43,8 +44,13 @@ def main() -> int:
             slow += row[2] > options.over
             status, queries, median, busy, size = row
             flag = " **slow**" if median > options.over else ""
-            print(f"| {name} | {role} | {status} | {queries} | {median:.0f}{flag} | {busy:.0f} | {size:.0f} |", flush=True)
+            _say(f"| {name} | {role} | {status} | {queries} | {median:.0f}{flag} | {busy:.0f} | {size:.0f} |")
     return 1 if slow else 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def _options() -> argparse.Namespace:
@@ -85,7 +91,7 @@ def _filled(options: argparse.Namespace) -> Any:
     size = Size(cases=options.cases, saves=int(Size().saves * share), events=int(Size().events * share))
     study = fill_study(NAME, size, chance=chance)
     fill_work(study, size, chance=chance)
-    print(f"filled in {time.perf_counter() - begun:.0f} s: {size}", file=sys.stderr)
+    _say(f"filled in {time.perf_counter() - begun:.0f} s: {size}")
     return study
 
 
@@ -128,7 +134,7 @@ def _addresses(study: Any) -> Iterator[tuple[str, str]]:
 
 
 def _timed(person: Any, address: str) -> tuple[int, int, float, float, float] | None:
-    """Status, queries, median time and processor time (ms), and size (kB); None where the person may not, or it takes no GET."""
+    """Status, queries, median time and processor time (ms), size (kB); None for who may not, and for no GET."""
     from django.db import connection
     from django.test import Client
 

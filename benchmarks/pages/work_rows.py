@@ -131,9 +131,7 @@ def _stages(
                 if is_last or closed > now():
                     yield CaseStage(case=case, stage=stage.name, opened_at=opened)
                     break
-                yield CaseStage(
-                    case=case, stage=stage.name, opened_at=opened, closed_at=closed, state=StageState.DONE
-                )
+                yield CaseStage(case=case, stage=stage.name, opened_at=opened, closed_at=closed, state=StageState.DONE)
                 opened = closed
 
     put_in(CaseStage, rows())
@@ -182,9 +180,7 @@ _KINDS = (
 )
 
 
-def _events(
-    study: Study, cases: list[Case], people: dict[Role, list[User]], size: Size, chance: random.Random
-) -> None:
+def _events(study: Study, cases: list[Case], people: dict[Role, list[User]], size: Size, chance: random.Random) -> None:
     """Visits to cases, each a row of moments some 25 s apart, spread over the study's time."""
     everybody = [person for theirs in people.values() for person in theirs]
     kinds, weights = zip(*_KINDS, strict=True)

@@ -65,7 +65,7 @@ class Mask:
 
     def label_volumes_ml(self) -> dict[str, float]:
         """Volume of each label by its name in millilitres, 0 for one that does not occur."""
-        counts = np.bincount(self.data.ravel(), minlength=256)
+        counts = np.bincount(self.data.ravel(order="K"), minlength=256)
         return {name: float(counts[value]) * self.grid.voxel_volume_mm3 / 1000.0 for value, name in self.labels.items()}
 
     def label(self, name: str) -> Inside:

@@ -31,6 +31,8 @@ _KINDS = {
     "secret": "a secret of 32 characters or more",
     "text": "text",
     "words": "words with commas between them",
+    "choices": "words with commas between them, each one of those that are named below",
+    "mail": "a mail server's address",
     "flag": "true or false",
     "whole": "a whole number from {least} to {most}",
     "number": "a number from 0 to {most}",

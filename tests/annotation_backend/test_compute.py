@@ -14,7 +14,7 @@ from distributed import Client, Security
 from annotation_backend import compute
 from annotation_backend.compute import ONE_THREAD_EACH, Outcome, checked_scheduler, default_workers, each_done
 from datasets.errors import RejectedInput, TryAgain
-from tests.annotation_backend import work
+from tests.annotation_backend import computed as work
 from tests.annotation_backend.support.dask_processes import dask_processes, free_port
 
 

@@ -103,6 +103,11 @@ WRONG = [
     ("MASKLOOP_URL", "127.0.0.1:8000"),
     ("LABEL_STUDIO_URL", "nonsense"),
     ("LABEL_STUDIO_URL", "http://127.0.0.1:99999999"),
+    ("MASKLOOP_EMAIL_URL", "secret@example.org"),
+    ("MASKLOOP_EMAIL_URL", "filemail:///secret"),
+    ("MASKLOOP_EMAIL_URL", "smtp+tls://a:secret@b:port"),
+    ("MASKLOOP_OIDC_ISSUER", "login.example.org"),
+    ("MASKLOOP_SECOND_FACTOR_ROLES", "radiologist,secretary"),
 ]
 
 

@@ -14,6 +14,7 @@ from annotation_backend.accounts.permissions import signed_in_user
 from annotation_backend.cases.exclusion import DECIDERS, require_shown
 from annotation_backend.cases.ingesting.chosen_series import choose_series, chosen_by_people
 from annotation_backend.cases.models import Case, Patient, Slice
+from annotation_backend.cases.signals import case_opened
 from annotation_backend.cases.stored.digests import damages, whole_bytes
 from annotation_backend.cases.stored.files import (
     checkerboard_file,
@@ -53,6 +54,7 @@ def case_list(request: HttpRequest, study: Study) -> HttpResponse:
 def case_page(request: HttpRequest, study: Study, code: str) -> HttpResponse:
     """One case: why its series were chosen, how it was registered, its slices."""
     case = get_object_or_404(Case.objects.select_related("patient"), study=study, code=code)
+    case_opened.send(sender=Case, case=case, person=signed_in_user(request), page="case")
     may_read = may(request, *READERS)
     context = {
         "case": case,

@@ -134,8 +134,7 @@ def instruction(protocol: Protocol) -> str:
 <li><b>Brush</b> what is missing: {brush}
 Eraser and size are in the tool bar. Press Esc before anything new.</li>{_prompting(prompted) if prompted else ""}
 <li><b>Submit</b>. A picture without {(prompted or first).name.lower()}: submit it empty.</li>
-<li>A returned task shows the reviewer's comment above the pictures: correct it and press Update. <i>Comments</i> shows
-where exactly; answer or close them there.</li>
+<li>A returned task shows the reviewer's comment above the pictures: correct it and press Update.</li>
 </ol>
 <p><a href="{guide_url()}" target="_blank" rel="noopener">How to, on one page with pictures</a></p>"""
 

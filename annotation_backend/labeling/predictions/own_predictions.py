@@ -1,6 +1,6 @@
 """Predictions that one person is shown in place of those that everybody is; the door of Label Studio asks for them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from annotation_backend.accounts.models import User
@@ -39,18 +39,6 @@ def show_to(person: User, drawn: Sequence[tuple[LabelingTask, Mapping[str, Insid
         number = record_of(call("POST", "/api/predictions/", json=body), id=int)["id"]
         OwnPrediction.objects.create(task=task, person=person, label_studio_id=number)
     return len(new)
-
-
-def own_predictions(tasks: Collection[int]) -> dict[int, dict[int, int]]:
-    """By task and by Label Studio's number of a prediction: whom alone it is shown to; one query.
-
-    Args:
-        tasks: Our keys of tasks.
-    """
-    found: dict[int, dict[int, int]] = {}
-    for row in OwnPrediction.objects.filter(task__in=tasks):
-        found.setdefault(row.task_id, {})[row.label_studio_id] = row.person_id
-    return found
 
 
 def _version(task: LabelingTask) -> str:

@@ -34,7 +34,7 @@ def ensure_people() -> list[Finding]:
         if role is not None and _spelt(user.email) not in known:
             sign_up(user, os.environ[password_variable(role.value)])
             known, others = _numbers()
-    findings = [found for user in User.objects.order_by("pk") if (found := _note_number(user, known))]
+    findings = [found for user in User.objects.order_by("pk") if (found := note_number(user, known))]
     if others:
         findings.append(_odd(others))
     for project in LabelingProject.objects.filter(is_retired=False):
@@ -68,7 +68,7 @@ def _odd(rows: int) -> Finding:
     )
 
 
-def _note_number(user: User, known: Mapping[str, int]) -> Finding | None:
+def note_number(user: User, known: Mapping[str, int]) -> Finding | None:
     """Stores an unused number for a person who has none; the annotations under it become that person's."""
     number = known.get(_spelt(user.email))
     if number is None or number == user.label_studio_id:

@@ -2,10 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.labeling.models import LabelingProject, LabelingTask
+from annotation_backend.labeling.studio.own_predictions import own_predictions
 from annotation_backend.stages.models import WHOLE_CASE
 from annotation_backend.stages.permits import permits_in
 from annotation_backend.studies.models import Study
@@ -23,8 +25,12 @@ class Permit:
     may_prompt: bool = False
     sees_others: bool = False
     sees_model: bool = False
+    own_predictions: tuple[int, ...] = ()
+    """Label Studio's numbers of those that they are shown in place of the others."""
+    hidden_predictions: tuple[int, ...] = ()
+    """Those that other people are shown alone."""
 
-    def as_dict(self) -> dict[str, bool]:
+    def as_dict(self) -> dict[str, Any]:
         """For the door."""
         return asdict(self)
 
@@ -63,7 +69,8 @@ def permits_of(person: User, tasks: Iterable[LabelingTask]) -> Mapping[LabelingT
     found: dict[LabelingTask, Permit] = {}
     for study, own in by_study.items():
         places = _places(person, study, {task.case_id for task in own})
-        found.update({task: _of(places, task) for task in own})
+        alone = own_predictions([task.pk for task in own])
+        found.update({task: _with_predictions(_of(places, task), person, alone.get(task.pk, {})) for task in own})
     return found
 
 
@@ -86,6 +93,14 @@ def _places(person: User, study: Study, cases: Iterable[int] | None) -> Places:
         place: Permit(one.may_look, one.may_draw, one.may_draw and one.sees_models, one.sees_others, one.sees_models)
         for place, one in found.items()
     }
+
+
+def _with_predictions(permit: Permit, person: User, alone: Mapping[int, int]) -> Permit:
+    """A permit with the predictions of a task that are for one person alone."""
+    if not alone or not permit.may_look:
+        return permit
+    own = tuple(number for number, whose in alone.items() if whose == person.pk)
+    return replace(permit, own_predictions=own, hidden_predictions=tuple(sorted(set(alone) - set(own))))
 
 
 def _of(places: Places, task: LabelingTask) -> Permit:

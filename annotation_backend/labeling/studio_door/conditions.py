@@ -2,6 +2,7 @@
 """What has to be so for each kind of row in the table: a project, task, annotation or draft that is the person's."""
 
 import json
+import re
 from dataclasses import dataclass, field
 
 from annotation_backend.labeling.studio_door.addresses import Who
@@ -81,6 +82,26 @@ def _project_of_tasks(asked):
         _require(found is not None and project in (None, "", str(found)))
         project = found
     _require_project(asked, _number(project))
+    _require_plain_list(asked)
+
+
+def _require_plain_list(asked):
+    """Refuses a list that is sorted or filtered by what others drew: the order of one's own tasks would tell of it."""
+    said = [value for name in _LISTED_BY for value in asked.request.GET.getlist(name)]
+    if asked.request.method == "POST":
+        said.append(asked.request.body.decode(errors="replace"))
+    of_oneself = rf'"filter":\s*"filter:tasks:annotators"[^{{}}]*"value":\s*"?{asked.person}"?\s*(?=[,}}])'
+    words = re.sub(of_oneself, "", " ".join(said))
+    _require(asked.answer.tasks is None or not _TELLS_OF_OTHERS.search(words))
+
+
+_LISTED_BY = ("query", "filters", "ordering")
+
+_TELLS_OF_OTHERS = re.compile(
+    "annotat(ions_|ors)|updated_by|completed_at|lead_time|(total|cancelled)_annotations|predictions_|ground_truth"
+    "|agreement|comment_",
+    re.IGNORECASE,
+)
 
 
 def _next_task(asked):
@@ -196,12 +217,19 @@ def _require_own_annotation(asked, number):
 
 
 def _require_parents(asked, body, task):
-    """Refuses a save that says it began from another task's prediction or annotation, or that it is another task's."""
+    """Refuses a save that says it began from what the person does not see, or that it is another task's.
+
+    Label Studio writes the prediction that a save began from into the save, where it could be read.
+    """
     from tasks.models import Annotation, Prediction
 
-    for name, rows in (("parent_prediction", Prediction), ("parent_annotation", Annotation)):
-        if body.get(name) is not None:
-            _require(rows.objects.filter(pk=_number(body[name]), task_id=task).exists())
+    permit = asked.answer.permit
+    if body.get("parent_prediction") is not None:
+        _require(permit.sees_model)
+        _require(Prediction.objects.filter(pk=_number(body["parent_prediction"]), task_id=task).exists())
+    if body.get("parent_annotation") is not None:
+        seen = Annotation.objects.filter(pk=_number(body["parent_annotation"]), task_id=task)
+        _require((seen if permit.sees_others else seen.filter(completed_by=asked.person)).exists())
     _require(_number(body.get("task", task)) == task)
     _require(_number(body.get("project", asked.project)) == asked.project)
     _require(_number(body.get("user", asked.person)) == asked.person)

@@ -15,6 +15,9 @@ _OF_OTHERS = (
 
 _OF_THE_MODEL = ("predictions_results", "predictions_score", "predictions_model_versions", "total_predictions")
 
+_TO_DO, _THROUGH = "pending", ("annotated", "approved")
+"""States of a task; to whoever may not see others' work, theirs is still to be done."""
+
 _OF_A_BACKEND = (
     *("id", "title", "state", "readable_state", "is_interactive", "project", "model_version", "auto_update"),
     *("created_at", "updated_at", "description"),
@@ -65,7 +68,10 @@ def _state(asked, data):
 def _tasks(asked, data):
     rows = [row for row in (data["tasks"] if isinstance(data, dict) else data) if _is_theirs(asked, row["id"])]
     permits = PERMITS.of_each(asked.entry, asked.person, project=asked.project, tasks=[row["id"] for row in rows])
-    kept = [_seen(asked, row, permits.get(row["id"], Permit())) for row in rows]
+    found = [(row, permits.get(row["id"], Permit())) for row in rows]
+    kept = [
+        _seen(asked, row, permit) for row, permit in found if not (permit.own_predictions and _is_through(row, permit))
+    ]
     if not isinstance(data, dict):
         return kept
     counts = {name: 0 for name in ("total_annotations", "total_predictions") if name in data}
@@ -105,13 +111,29 @@ def _seen(asked, task, permit):
         seen["annotations"] = _own(seen["annotations"], asked, permit)
     if "drafts" in seen:
         seen["drafts"] = _drafts(asked, seen["drafts"])
-    if "predictions" in seen and not permit.sees_model:
-        seen["predictions"] = []
+    if "predictions" in seen:
+        seen["predictions"] = [row for row in seen["predictions"] if _is_shown(row, permit)]
+    if _is_through(task, permit):
+        seen["data"] = {**seen["data"], "state": _TO_DO}
     hidden = (() if permit.sees_others else _OF_OTHERS) + (() if permit.sees_model else _OF_THE_MODEL)
     for name in hidden:
         if name in seen:
             seen[name] = _nothing(seen[name])
     return seen
+
+
+def _is_shown(prediction, permit):
+    """Whether a prediction is shown: a person's own in place of the others, never another person's."""
+    number = _number_of(prediction)
+    if not permit.sees_model or number in permit.hidden_predictions:
+        return False
+    return not permit.own_predictions or number in permit.own_predictions
+
+
+def _is_through(task, permit):
+    """Whether a task's state tells of others' work that the person may not see."""
+    data = task.get("data")
+    return not permit.sees_others and isinstance(data, dict) and data.get("state") in _THROUGH
 
 
 def _own(rows, asked: Asked, permit: Permit):

@@ -28,6 +28,8 @@ class Permit:
     may_prompt: bool = False
     sees_others: bool = False
     sees_model: bool = False
+    own_predictions: frozenset[int] = frozenset()
+    hidden_predictions: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,12 @@ def _read(found: dict[str, Any]) -> Answer:
 
 
 def _permit(row: dict[str, Any]) -> Permit:
-    return Permit(**{name: row[name] is True for name in Permit.__dataclass_fields__})
+    said = {name: row[name] is True for name, kind in Permit.__annotations__.items() if kind is bool}
+    return Permit(
+        **said,
+        own_predictions=frozenset(row.get("own_predictions", ())),
+        hidden_predictions=frozenset(row.get("hidden_predictions", ())),
+    )
 
 
 PERMITS = Permits()

@@ -16,6 +16,8 @@ SENTRY_DSN = ""
 from label_studio.core.settings.label_studio import *  # noqa: E402, F403
 from label_studio.core.settings.label_studio import DATABASES, MIDDLEWARE  # noqa: E402
 
+from annotation_backend.labeling.studio_door import surroundings  # noqa: E402
+
 _DOOR_STANDS_AFTER = "django.contrib.auth.middleware.AuthenticationMiddleware"
 _JWT = "jwt_auth.middleware.JWTAuthenticationMiddleware"
 
@@ -32,4 +34,4 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 ROOT_URLCONF = "annotation_backend.labeling.studio_server.label_studio_urls"
 
 INSTALLED_APPS = [*INSTALLED_APPS, "annotation_backend.labeling.studio_door"]  # noqa: F405
-LOGOUT_REDIRECT_URL = os.environ.get("MASKLOOP_DOOR_PAGES")  # noqa: F405
+LOGOUT_REDIRECT_URL = os.environ.get(surroundings.PAGES)  # noqa: F405

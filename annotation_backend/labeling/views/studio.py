@@ -1,6 +1,7 @@
 """The way into Label Studio from here, and the answers to its door: who has come, and what they may do."""
 
 import re
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -27,6 +28,7 @@ from annotation_backend.labeling.studio.permits import (
     projects_of,
     tasks_of,
 )
+from annotation_backend.labeling.studio.work_seen import keep_sign_of_work
 from annotation_backend.labeling.studio_door import surroundings
 from annotation_backend.labeling.studio_door.tickets import place_of
 from annotation_backend.labeling.views.request_body import errors_answered, json_object, malformed
@@ -137,18 +139,21 @@ def permits(request: HttpRequest) -> HttpResponse:
     tasks = frozenset[int]() if asked is None else tasks_of(person, asked)
     found = asked and task and LabelingTask.objects.filter(project=asked, label_studio_id=task)
     record = found.select_related("project__study", "case__study").first() if found else None
+    permit = permit_of(person, record)
+    if record is not None and permit.may_look:
+        keep_sign_of_work(person, record)
     return JsonResponse(
         {
             "administrates": administrates(person),
             "projects": sorted(projects),
             "tasks": None if tasks is None else sorted(tasks),
-            "permit": permit_of(person, record).as_dict(),
+            "permit": permit.as_dict(),
             "each": _each(person, asked, body.get("each")),
         }
     )
 
 
-def _each(person: User, project: LabelingProject | None, numbers: object) -> dict[int, dict[str, bool]]:
+def _each(person: User, project: LabelingProject | None, numbers: object) -> dict[int, dict[str, Any]]:
     """The permits of several tasks of a project, by Label Studio's numbers."""
     if project is None or not isinstance(numbers, list):
         return {}

@@ -3,6 +3,7 @@
 import logging
 from itertools import combinations
 
+import numpy as np
 from django.db import transaction
 
 from annotation_backend.cases.registration.volumes import picture_plane
@@ -49,7 +50,7 @@ def compare_pairs(row: CaseStage) -> list[PairAgreement]:
     volumes: dict[int, Mask] = {}
     found = []
     for first, second in combinations(masks, 2):
-        for label in row.case.protocol.label_names.values():
+        for label in _labels(row, (first, second), volumes):
             known = PairAgreement.objects.filter(first=first, second=second, label=label).first()
             found.append(known or _compared(row, (first, second), label, volumes))
     with transaction.atomic():
@@ -60,8 +61,19 @@ def compare_pairs(row: CaseStage) -> list[PairAgreement]:
     return found
 
 
+def _labels(row: CaseStage, pair: tuple[CaseMask, CaseMask], volumes: dict[int, Mask]) -> list[str]:
+    """The labels that either of two readers drew, and that which models learn, which may be nowhere by both's word."""
+    for mask in pair:
+        volumes.setdefault(mask.pk, volumes.get(mask.pk) or volume_of(mask))
+    drawn = set(np.unique(np.concatenate([np.unique(volumes[mask.pk].data) for mask in pair])).tolist())
+    protocol = row.case.protocol
+    return [
+        name for value, name in protocol.label_names.items() if value in drawn or value == protocol.learned_label.value
+    ]
+
+
 def _compared(row: CaseStage, pair: tuple[CaseMask, CaseMask], label: str, volumes: dict[int, Mask]) -> PairAgreement:
-    one, other = (volumes.setdefault(mask.pk, volumes.get(mask.pk) or volume_of(mask)) for mask in pair)
+    one, other = (volumes[mask.pk] for mask in pair)
     first, second = one.label(label), other.label(label)
     whole = mask_agreement(first, second, one.grid)
     by_slice = slice_agreement(first, second, one.grid, picture_plane(row.case).slice_axis)

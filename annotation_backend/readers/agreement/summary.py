@@ -34,14 +34,12 @@ def summarise(study: Study) -> StudyAgreement:
         .defer("by_slice")
     )
     scored = _scored(study)
-    content = {
-        EVERYTHING: _content(study, pairs, scored),
-        CLOSED: _content(
-            study,
-            [pair for pair in pairs if not is_blind_still(pair.row)],
-            [one for one in scored if not is_blind_still(one.row)],
-        ),
-    }
+    everything = _content(pairs, scored)
+    closed_pairs = [pair for pair in pairs if not is_blind_still(pair.row)]
+    closed_scored = [one for one in scored if not is_blind_still(one.row)]
+    is_same = (len(closed_pairs), len(closed_scored)) == (len(pairs), len(scored))
+    closed = everything if is_same else _content(closed_pairs, closed_scored)
+    content = {EVERYTHING: everything, CLOSED: closed}
     values = {"content": content, "made_at": now()}
     return StudyAgreement.objects.update_or_create(study=study, defaults=values)[0]
 
@@ -67,7 +65,7 @@ def _scored(study: Study) -> list[_Scored]:
     return [thing for thing in found.values() if len(thing.scores) > 1]
 
 
-def _content(study: Study, pairs: Sequence[PairAgreement], scored: Sequence[_Scored]) -> dict[str, Any]:
+def _content(pairs: Sequence[PairAgreement], scored: Sequence[_Scored]) -> dict[str, Any]:
     by_label: dict[tuple[str, str], list[PairAgreement]] = defaultdict(list)
     for pair in pairs:
         by_label[pair.row.stage, pair.label].append(pair)

@@ -3,12 +3,13 @@
 from collections import defaultdict
 from dataclasses import dataclass
 
+from django.db.models import Count, Q
+
 from annotation_backend.review.models import Review
-from annotation_backend.stages.hiding import is_blind_still
-from annotation_backend.stages.models import CaseStage
+from annotation_backend.stages.models import CaseStage, StageState
 from annotation_backend.studies.models import Study
 
-MOST_SHOWN = 200
+MOST_SHOWN = 50
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,25 @@ def differing_verdicts(study: Study, *, shows_open: bool) -> list[DifferingVerdi
         shows_open: Also those of blind stages in which somebody may still be reading.
     """
     several = [stage.name for stage in study.protocol.steps if stage.readers > 1]
-    reviews = Review.objects.filter(row__case__study=study, row__stage__in=several).order_by("pk")
+    blind = [stage.name for stage in study.protocol.steps if stage.is_blind]
+    given = Review.objects.filter(row__case__study=study, row__stage__in=several)
+    if not shows_open:
+        given = given.exclude(Q(row__stage__in=blind) & Q(row__state=StageState.OPEN))
+    counted = (
+        given.order_by()
+        .values("row", "mask")
+        .annotate(verdicts=Count("verdict", distinct=True), scores=Count("quality_score", distinct=True))
+    )
+    differing = counted.filter(Q(verdicts__gt=1) | Q(scores__gt=1)).order_by("-row", "-mask")
+    places = list(differing.values_list("row", "mask")[:MOST_SHOWN])
+    reviews = given.filter(row__in={row for row, _ in places}).select_related("row__case__study", "reviewer")
     by_mask: dict[tuple[int, int], dict[int, Review]] = defaultdict(dict)
-    for review in reviews.select_related("row__case__study", "reviewer").defer("seen"):
+    for review in reviews.defer("seen").order_by("pk"):
         by_mask[review.row_id or 0, review.mask_id][review.reviewer_id] = review
-    found = []
-    for given in by_mask.values():
-        row = next(iter(given.values())).row
-        is_shown = row is not None and (shows_open or not is_blind_still(row))
-        if row is not None and is_shown and len({(one.verdict, one.quality_score) for one in given.values()}) > 1:
-            found.append(DifferingVerdicts(row, tuple(given.values())))
-    return found[::-1][:MOST_SHOWN]
+    found = [tuple(by_mask[place].values()) for place in places]
+    return [DifferingVerdicts(reviews[0].row, reviews) for reviews in found if reviews[0].row and _differ(reviews)]
+
+
+def _differ(reviews: tuple[Review, ...]) -> bool:
+    """Whether several people's newest words differ; one person's former word does not count."""
+    return len({(one.verdict, one.quality_score) for one in reviews}) > 1

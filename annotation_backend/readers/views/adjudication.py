@@ -16,6 +16,8 @@ from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.cases.stored.digests import whole_bytes
 from annotation_backend.cases.stored.files import picture_file
 from annotation_backend.cases.views.cases import png_answer
+from annotation_backend.history.models import EventKind
+from annotation_backend.history.recording import record
 from annotation_backend.labeling.masks.outlines import colour_of, outlined_png
 from annotation_backend.readers.adjudication.choices import BY_REGION, Choices, chosen_mask, read_choices
 from annotation_backend.readers.adjudication.deciding import adjudicate, may_look
@@ -56,6 +58,8 @@ def adjudication(request: HttpRequest, study: Study, code: str) -> HttpResponse:
     row = open_adjudication(case)
     if row is not None and not may_look(case, row, signed_in_user(request)):
         raise PermissionDenied("Readers' masks are for whoever decides between them, who is none of the readers.")
+    if request.method == "GET":
+        record(EventKind.PAGE_OPENED, signed_in_user(request), case=case, detail={"page": "adjudication"})
     context: dict[str, Any] = {"case": case, "row": row}
     status = 200
     try:

@@ -24,6 +24,13 @@ READERS = (Role.RADIOLOGIST, Role.DATA_MANAGER)
 
 ON_A_PAGE = 50
 
+_READ = (
+    *("label", "dice", "surface_dice_1mm", "hd95_mm", "volume_ml", "other_volume_ml", "by_slice"),
+    *("row__stage", "row__round", "row__case__code", "row__case__patient__code"),
+    *("first__reading__seat", "first__reading__person_id", "second__reading__seat", "second__reading__person_id"),
+)
+"""What the pages show of a pair; cases and masks are wide rows."""
+
 _COLUMNS = (
     *("case", "patient", "stage", "round", "first", "second", "label", "slice", "dice", "surface_dice_1mm"),
     *("hd95_mm", "volume_ml", "other_volume_ml"),
@@ -37,12 +44,14 @@ def agreement(request: HttpRequest, study: Study) -> HttpResponse:
     kept = StudyAgreement.objects.filter(study=study).first()
     part = EVERYTHING if may(request, Role.DATA_MANAGER) else CLOSED
     content = kept.content.get(part, {}) if kept else {}
-    page = Paginator(_pairs(request, study).defer("by_slice"), ON_A_PAGE).get_page(request.GET.get("page"))
+    keys = _pairs(request, study).order_by("-row_id", "pk").values_list("pk", flat=True)
+    page = Paginator(keys, ON_A_PAGE).get_page(request.GET.get("page"))
+    pairs = _pairs(request, study).filter(pk__in=list(page)).defer("by_slice").order_by("-row_id", "pk")
     context = {
         "made_at": kept.made_at if kept else None,
         "masks": [_titled(study, row) for row in content.get("masks", [])],
         "scores": [_with_people(request, study, row) for row in content.get("scores", [])],
-        "rows": [_row(request, study, pair) for pair in page],
+        "rows": [_row(request, study, pair) for pair in pairs],
         "page": page,
         "verdicts": differing_verdicts(study, shows_open=may(request, Role.DATA_MANAGER)),
         "names": names_in(study),
@@ -79,7 +88,7 @@ def _pairs(request: HttpRequest, study: Study) -> QuerySet[PairAgreement]:
     if not may(request, Role.DATA_MANAGER):
         blind = [stage.name for stage in study.protocol.steps if stage.is_blind]
         rows = rows.exclude(Q(row__stage__in=blind) & Q(row__state=StageState.OPEN))
-    return rows.select_related("row__case__patient", "first__reading", "second__reading")
+    return rows.select_related("row__case__patient", "first__reading", "second__reading").only(*_READ)
 
 
 def _row(request: HttpRequest, study: Study, pair: PairAgreement) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def case_comments(request: HttpRequest, study: Study, code: str) -> HttpResponse
     if wants_values:
         return JsonResponse({"comments": _values(study, threads)})
     tasks = LabelingTask.objects.filter(case=case, slice_index__in=[one.slice_index for one in threads])
-    places = {task.slice_index: task_url(task) for task in tasks.select_related("project")}
+    places = {task.slice_index: task_url(task) for task in tasks.select_related("project__study", "case")}
     rows = [{"comment": one, "task": places.get(one.slice_index), "picture": case.drawn_role} for one in threads]
     return render(request, "review/comments.html", {"case": case, "rows": rows, "reviews": may(request, *READERS)})
 

@@ -22,7 +22,7 @@ _BYTES_A_VOXEL = 8
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
-def uploaded_mask(case: Case, upload: UploadedFile) -> Mask:
+def uploaded_mask(case: Case, upload: "UploadedFile[bytes]") -> Mask:
     """The mask in an uploaded NIfTI file, on the case's grid; its name is not looked at.
 
     A file whose axes run otherwise is turned, and one that holds a part of the grid is laid into it; nothing is
@@ -55,7 +55,7 @@ def uploaded_mask(case: Case, upload: UploadedFile) -> Mask:
     return placed
 
 
-def _name_of(upload: UploadedFile) -> str:
+def _name_of(upload: "UploadedFile[bytes]") -> str:
     """A name of ours that says how the file is packed, as its first bytes do."""
     start = upload.read(len(_GZIP_MAGIC))
     upload.seek(0)

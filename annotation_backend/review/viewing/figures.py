@@ -3,6 +3,7 @@
 Everything is measured in the box around the mask, so that a large case takes no longer than a large tumour.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,8 +20,9 @@ from annotation_backend.labeling.versions.stored_masks import mask_file
 from datasets.formats.nifti import read_mask
 from datasets.image.mask import Inside, Mask
 from datasets.image.mask_box import mask_box
-from datasets.image.volume import Grid
+from datasets.image.volume import Affine, Grid
 from datasets.pictures.picture_plane import PicturePlane
+from training.adjudication.disagreement import disagreement
 from training.measures.diameter import Diameter, Diameters, Place
 from training.measures.shape import Oddity, Shape, ShapeFinding, shape_of
 
@@ -54,12 +56,13 @@ class BoxedLabel:
     shape: Shape
 
 
-def figures_of(mask: CaseMask, former: CaseMask | None = None) -> dict[str, Any]:
+def figures_of(mask: CaseMask, former: CaseMask | None = None, *, readers: Sequence[CaseMask] = ()) -> dict[str, Any]:
     """The numbers of a mask as plain values; places are voxels (i, j, k) of the case's grid, or slices.
 
     Args:
         mask: The mask, with its case.
         former: The version to compare with.
+        readers: Readers' own masks, of which it is told where they differ.
 
     Raises:
         DamagedFile: A mask's file is not the one that was written.
@@ -67,12 +70,13 @@ def figures_of(mask: CaseMask, former: CaseMask | None = None) -> dict[str, Any]
     plane = picture_plane(mask.case)
     found = _boxed(mask, plane)
     change = _largest_change(found, _boxed(former, plane), plane) if former is not None else None
+    findings = [_finding(one, found.start, plane) for one in found.shape.findings]
     return {
         "label": mask.case.protocol.learned_label.name,
         "volumes": [{"name": name, "ml": round(ml, 2)} for name, ml in found.volumes_ml.items()],
         "areas": _areas(found, plane),
         "diameters": _diameters(found.shape.diameters, found.start),
-        "findings": [_finding(one, found.start, plane) for one in found.shape.findings[:MOST_FINDINGS]],
+        "findings": [*findings[:MOST_FINDINGS], *_differences([_boxed(one, plane) for one in readers], plane)],
         "change": change,
     }
 
@@ -102,10 +106,8 @@ def boxed(mask: Mask, label: str, slice_axis: int) -> BoxedLabel:
     box = mask_box(inside) or (slice(0, 1),) * 3
     i, j, k = (along.start for along in box)
     part = inside[box].copy()
-    affine = mask.grid.affine.copy()
-    affine[:3, 3] = mask.grid.to_world(np.array([i, j, k]))
     width, height, depth = part.shape
-    shape = shape_of(part, Grid((width, height, depth), affine), slice_axis)
+    shape = shape_of(part, Grid((width, height, depth), _moved(mask.grid, (i, j, k))), slice_axis)
     return BoxedLabel(part, (i, j, k), mask.label_volumes_ml(), shape)
 
 
@@ -150,6 +152,34 @@ def _largest_change(now: BoxedLabel, before: BoxedLabel, plane: PicturePlane) ->
         "mm2": round(float(counts[largest]) * row_mm * column_mm, 1),
         "slices": [first + int(index) for index in np.flatnonzero(counts)],
     }
+
+
+def _differences(readers: Sequence[BoxedLabel], plane: PicturePlane) -> list[dict[str, Any]]:
+    """Where readers differ, the largest region first."""
+    if len(readers) < 2:
+        return []
+    low = np.min([one.start for one in readers], axis=0)
+    high = np.max([_end(one) for one in readers], axis=0)
+    masks = {str(number): _laid_into(one, low, high) for number, one in enumerate(readers)}
+    i, j, k = (int(at) for at in low)
+    width, height, depth = (int(size) for size in high - low)
+    grid = Grid((width, height, depth), _moved(plane.grid, (i, j, k)))
+    return [
+        {
+            "voxel": _shifted(region.part.voxel, (i, j, k)),
+            "slice": region.part.largest_slice + (i, j, k)[plane.slice_axis],
+            "words": f"Readers differ, {region.part.volume_mm3:.0f} mm³: "
+            f"slice {region.part.largest_slice + (i, j, k)[plane.slice_axis]}",
+        }
+        for region in disagreement(masks, grid, plane.slice_axis).regions[:MOST_FINDINGS]
+    ]
+
+
+def _moved(grid: Grid, start: tuple[int, int, int]) -> Affine:
+    """The affine of a part of a grid."""
+    affine = grid.affine.copy()
+    affine[:3, 3] = grid.to_world(np.array(start))
+    return affine
 
 
 def _end(found: BoxedLabel) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from annotation_backend.cases.models import Case
 from annotation_backend.inference.models import InitialMask
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.registry.models import Model
-from annotation_backend.review.overlay import colour_in
+from annotation_backend.review.viewing.slice_outlines import colour_in
 from annotation_backend.studies.addresses import page_of
 from datasets.study.protocol import Protocol
 
@@ -78,10 +78,9 @@ def overlays_of(case: Case, mask: CaseMask | None, *, is_blind: bool = False) ->
 
 def former_masks(case: Case, mask: CaseMask | None) -> Sequence[CaseMask]:
     """Earlier versions of the case's mask, the newest first; one query."""
-    rows = (
-        CaseMask.objects.filter(case=case, reading__isnull=True).exclude(pk=mask.pk if mask else None).order_by("-pk")
-    )
-    return list(rows[:MOST_FORMER])
+    rows = CaseMask.objects.filter(case=case, reading__isnull=True).order_by("-pk")
+    others = rows if mask is None else rows.exclude(pk=mask.pk)
+    return list(others[:MOST_FORMER])
 
 
 def _former(case: Case, mask: CaseMask | None) -> list[Overlay]:
@@ -89,15 +88,19 @@ def _former(case: Case, mask: CaseMask | None) -> list[Overlay]:
     return [_of_mask(row, OverlayKind.FORMER, f"Version of {row.created:%-d %B %Y, %H:%M}", case=case) for row in rows]
 
 
-def _readers(case: Case) -> list[Overlay]:
-    """The newest mask of each reader who handed theirs in, by their seat and without their name."""
+def readers_masks(case: Case) -> dict[str, CaseMask]:
+    """The newest mask of each reader who handed theirs in, by seat and stage, without their name; one query."""
     rows = CaseMask.objects.filter(case=case, reading__handed_in_at__isnull=False).select_related("reading__row")
-    newest = {row.reading_id: row for row in rows.order_by("pk")}
-    return [
-        _of_mask(row, OverlayKind.READER, f"Reader {row.reading.seat}, {row.reading.row.stage}", case=case)
-        for row in newest.values()
+    return {
+        f"Reader {row.reading.seat}, {row.reading.row.stage}": row
+        for row in rows.order_by("reading", "pk")
         if row.reading is not None
-    ]
+    }
+
+
+def _readers(case: Case) -> list[Overlay]:
+    rows = readers_masks(case)
+    return [_of_mask(row, OverlayKind.READER, title, case=case) for title, row in rows.items()]
 
 
 def _of_mask(

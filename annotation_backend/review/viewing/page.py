@@ -28,7 +28,7 @@ KEYS = (
     ("N", "next case without a verdict"),
     ("K ↑", "next slice"),
     ("J ↓", "slice before; Page Up and Page Down go five, Home and End to the ends"),
-    ("D", "next finding: holes, gaps, pieces, jumps, open comments"),
+    ("D", "next finding: holes, gaps, pieces, jumps, where readers differ, open comments"),
     ("L", "slice with the largest change against the former version"),
     ("C", "pin a comment where the cross stands"),
     ("M", "the mask that counts, on and off"),

@@ -4,14 +4,19 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
+from annotation_backend.accounts.permissions import signed_in_user
 from annotation_backend.cases.models import Case, CaseImage
 from annotation_backend.cases.stored.digests import whole_bytes
 from annotation_backend.cases.stored.files import image_file
+from annotation_backend.history.models import EventKind
+from annotation_backend.history.recording import record
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.labeling.versions.stored_masks import mask_file
 from annotation_backend.registry.models import Model
 from annotation_backend.review.readers import READERS
+from annotation_backend.review.verdict_stages import open_review
 from annotation_backend.review.viewing.figures import figures_of, former_of
+from annotation_backend.review.viewing.overlays import readers_masks
 from annotation_backend.review.viewing.volumes import model_answer, stored_answer
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import study_page
@@ -48,6 +53,7 @@ def mask_download(request: HttpRequest, study: Study, mask_id: int) -> HttpRespo
     """A version of a case's mask as a file, for Slicer or ITK-SNAP."""
     mask = _mask(study, mask_id)
     answer = HttpResponse(whole_bytes(mask_file(mask)), content_type="application/gzip")
+    record(EventKind.MASK_DOWNLOADED, signed_in_user(request), case=mask.case, detail={"mask": mask.pk})
     answer["Content-Disposition"] = f'attachment; filename="{mask.case.code}-mask-{mask.pk}.nii.gz"'
     answer["Cache-Control"] = "private, no-store"
     return answer
@@ -58,7 +64,11 @@ def mask_download(request: HttpRequest, study: Study, mask_id: int) -> HttpRespo
 def figures(request: HttpRequest, study: Study, mask_id: int) -> HttpResponse:
     """The numbers of a mask; compared with another version of it, where the address names one."""
     mask = _mask(study, mask_id)
-    return JsonResponse(figures_of(mask, former_of(mask.case, request.GET.get("former", ""))))
+    row = open_review(mask.case)
+    is_blind = row is not None and row.rules is not None and row.rules.is_blind
+    readers = [] if is_blind else list(readers_masks(mask.case).values())
+    former = None if is_blind else former_of(mask.case, request.GET.get("former", ""))
+    return JsonResponse(figures_of(mask, former, readers=readers))
 
 
 def _mask(study: Study, mask_id: int) -> CaseMask:

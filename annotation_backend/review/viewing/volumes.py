@@ -1,7 +1,7 @@
 """Answers that give the viewer a case's images and masks as NIfTI, the bytes as they are stored.
 
-The stored files are gzip; the browser inflates them by itself, so that the page's script gets plain NIfTI. Their headers
-hold sizes and the affine only (`datasets.formats.nifti.encode`).
+The stored files are gzip; the browser inflates them by itself, so that the page's script gets plain NIfTI. Their
+headers hold sizes and the affine only (`datasets.formats.nifti.encode`).
 """
 
 import numpy as np

@@ -13,7 +13,7 @@ from annotation_backend.review.models import latest_review
 from annotation_backend.stages.assigning import assign, lapse, require_may_do
 from annotation_backend.stages.flow import lock
 from annotation_backend.stages.models import Assignment, AssignmentState, CaseStage, StageState
-from annotation_backend.stages.signals import work_asked
+from annotation_backend.stages.signals import next_wanted, work_asked
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.people import roles_in
 from annotation_backend.work.taking.orders import Order, in_order, why_next
@@ -50,8 +50,11 @@ def claim_next(study: Study, person: User, *, order: Order = Order.PATIENT) -> A
     lapse(study=study)
     stages = _stages_for(study, person, draws=True)
     free = {name: stage for name, stage in stages.items() if stage.assignment in (AssignedBy.CLAIM, AssignedBy.OPEN)}
-    for row in in_order(_open_to(study, person, free), order)[:MOST_LOOKED_AT]:
+    for place, row in enumerate(in_order(_open_to(study, person, free), order)[:MOST_LOOKED_AT]):
         work_asked.send(sender=CaseStage, row=row, person=person)
+        instead = None if place else _control_instead(row, free[row.stage], person, order)
+        if instead is not None:
+            return instead
         try:
             claim = _claim(row, free[row.stage], person, why_next(row, order))
         except RejectedInput as error:
@@ -63,6 +66,16 @@ def claim_next(study: Study, person: User, *, order: Order = Order.PATIENT) -> A
     raise RejectedInput(
         "nothing-to-do", "There is nothing free to draw now.", remedy="Look again later, or ask a data manager."
     )
+
+
+def _control_instead(row: CaseStage, stage: Stage, person: User, order: Order) -> Assignment | None:
+    """A control case in place of a piece, as an app above says; it says why it is next as other work does."""
+    answers = next_wanted.send(sender=CaseStage, person=person, study=row.case.study, stage=stage)
+    given = next((answer for _, answer in answers if isinstance(answer, Assignment)), None)
+    if given is not None:
+        given.why = why_next(given.row, order)[:200]
+        given.save(update_fields=["why"])
+    return given
 
 
 def next_review(study: Study, person: User, *, order: Order = Order.PATIENT, after: str = "") -> NextReview:

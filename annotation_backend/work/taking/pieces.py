@@ -62,7 +62,7 @@ def published_slices(row: CaseStage) -> list[int]:
 
 def drawn_in(row: CaseStage, stage: Stage, person: User) -> Mapping[int, datetime]:
     """When each slice was drawn that counts in a stage, by index: the case's, or the reader's own."""
-    if not stage.keeps_readings:
+    if not (stage.keeps_readings or row.is_control):
         return standing_of(row.case).drawn
     return own_saves(row, person)
 

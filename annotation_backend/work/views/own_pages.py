@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.permissions import signed_in_user
 from annotation_backend.labeling.views.versions import task_url
-from annotation_backend.stages.assigning import give_back, hand_in, renew
+from annotation_backend.stages.assigning import give_back, renew
 from annotation_backend.stages.models import Assignment, AssignmentState
 from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
@@ -19,9 +19,11 @@ from annotation_backend.studies.people import role_in, studies_of
 from annotation_backend.work import digests
 from annotation_backend.work.own import OwnPiece, done_pieces, own_pieces, waiting_reviews
 from annotation_backend.work.taking.claiming import claim_next, next_review
+from annotation_backend.work.taking.handing_in import hand_in_drawing
 from annotation_backend.work.taking.orders import Order
 from annotation_backend.work.views.forms import order_of
 from datasets.errors import RejectedInput
+from datasets.study.stage import StageWork
 
 
 @login_required
@@ -88,7 +90,8 @@ def next_case(request: HttpRequest, study: Study) -> HttpResponse:
         messages.info(request, f"{error.message} {error.remedy}")
         return redirect(page_of(study, "my-work"))
     messages.info(request, f"{found.row.case.code}: {found.why}.")
-    return redirect(page_of(study, "review-case", found.row.case.code))
+    decides = found.row.rules is not None and found.row.rules.does is StageWork.ADJUDICATE
+    return redirect(page_of(study, "adjudication" if decides else "review-case", found.row.case.code))
 
 
 @study_page()
@@ -106,8 +109,8 @@ def own_piece(request: HttpRequest, study: Study, pk: int) -> HttpResponse:
 
 def _done(assignment: Assignment, action: str) -> str:
     code = assignment.row.case.code
-    if action == "hand-in" and _is_drawing(assignment):
-        opened = hand_in(assignment)
+    if action == "hand-in":
+        opened = hand_in_drawing(assignment)
         words = "; what comes next was opened" if opened else ""
         return f"{code} is handed in{words}."
     if action == "give-back":
@@ -116,11 +119,6 @@ def _done(assignment: Assignment, action: str) -> str:
     if action == "renew" and renew(assignment):
         return f"{code} is yours for the whole time again."
     raise RejectedInput("work-action", "Nothing was changed.", remedy="Load the page; the piece may have ended.")
-
-
-def _is_drawing(assignment: Assignment) -> bool:
-    stage = assignment.row.rules
-    return stage is not None and stage.draws
 
 
 def _address_of(piece: OwnPiece) -> str:

@@ -10,8 +10,8 @@ from django.db.models import Model, QuerySet
 
 ROOT = Path(__file__).resolve().parents[3]
 LOWEST_FIRST = (
-    *("accounts", "studies", "cases", "stages", "registry", "inference", "labeling", "review", "work", "learning"),
-    "publishing",
+    *("accounts", "studies", "cases", "history", "stages", "registry", "inference", "labeling", "review", "readers"),
+    *("work", "learning", "publishing"),
 )
 MANAGING = {name for name in dir(QuerySet) if not name.startswith("_")}
 OF_CONTAINERS = {name for kind in (dict, list, tuple) for name in dir(kind)}

@@ -58,7 +58,7 @@ def test_the_same_save_from_many_threads_at_once_is_one_row(
     assert 1 <= found["jobs"] <= SAVES
 
 
-def test_verdicts_saves_claims_registrations_and_builds_at_the_same_moment(server: str) -> None:
+def test_verdicts_saves_registrations_and_builds_at_the_same_moment(server: str) -> None:
     """The same races as on SQLite: here the case's row is what they wait for."""
     url = create_database(server, "races")
     assert "skipped" not in _run(url, "-m", "pytest", "-q", "-p", "no:cacheprovider", *RACES)

@@ -1,6 +1,7 @@
 """Control cases: who may mark which, that they move nothing, and a simulated study of readers with known rates."""
 
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,10 @@ from annotation_backend.labeling import jobs as labeling_jobs
 from annotation_backend.labeling.jobs import assemble_case
 from annotation_backend.labeling.models import LabelingTask, OwnPrediction
 from annotation_backend.labeling.predictions import own_predictions
+from annotation_backend.labeling.studio.own_predictions import own_predictions as predictions_for_one
+from annotation_backend.labeling.studio.permits import permit_of as studio_permit_of
+from annotation_backend.labeling.studio_door import narrowing
+from annotation_backend.labeling.studio_door.permits import Permit as DoorPermit
 from annotation_backend.labeling.versions.standing import standing_of
 from annotation_backend.readers.controls import giving
 from annotation_backend.readers.controls.drafts import draft_mask, known_mask
@@ -26,6 +31,8 @@ from annotation_backend.stages.models import Assignment, CaseStage, Reading
 from annotation_backend.stages.permits import permit_of
 from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
+from annotation_backend.work.own import own_pieces
+from annotation_backend.work.taking.claiming import claim_next
 from datasets.errors import RejectedInput
 from datasets.image.mask import Inside
 from datasets.study.stage import AssignedBy
@@ -146,6 +153,11 @@ def test_a_control_case_looks_like_other_work_and_moves_nothing(world: World) ->
     assert work.lease_until is not None
     permit = permit_of(world.reader, case, 2)
     assert (permit.may_draw, permit.sees_others) == (True, False)
+    [piece] = own_pieces(world.study, world.reader)
+    assert (len(piece.slices), piece.drawn, piece.case) == (5, [], case), "nothing of it is drawn, as far as they see"
+    page = signed_in(world.reader).get(page_of(world.study, "case-page", case.code)).content
+    assert b"Approved" not in page
+    assert b"Approved" in signed_in(world.author).get(page_of(world.study, "case-page", case.code)).content
     reading = world.draw(world.reader, work, {2: square(slice(0, 3), slice(0, 3))})
     assert reading.reading.masks.count() == 1
     assert standing_of(case).mask == before
@@ -175,6 +187,41 @@ def test_the_share_says_how_often_somebody_gets_one(world: World, monkeypatch: p
     assert refused.value.code == "control-share"
 
 
+def test_a_claim_gives_a_control_case_in_place_of_another_with_the_same_words(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control = mark(world.approved(1), "annotate", by=world.manager)
+    set_share(world.study, "annotate", 0.5, by=world.manager)
+    waiting, _ = published_case(world.study, 2)
+    opened(waiting)
+    with pytest.raises(RejectedInput) as refused:
+        claim_next(world.study, world.judge)
+    assert refused.value.code == "nothing-to-do"
+    monkeypatch.setattr(giving.secrets, "SystemRandom", lambda: SimpleNamespace(random=lambda: 0.1))
+    work = claim_next(world.study, world.reader)
+    assert (work.row.case, work.row.is_control) == (control.case, True)
+    assert work.why == f"Next in the order of patients: {control.case.patient.code}"
+    assert claim_next(world.study, world.reader).row.case == waiting, "there is no other control case for them"
+
+
+def test_what_the_door_is_told_of_predictions_for_one_person(world: World) -> None:
+    case = world.approved(1)
+    give_control(mark(case, "annotate", by=world.manager), world.reader, how=AssignedBy.CLAIM, seed=3)
+    task = LabelingTask.objects.select_related("project__study", "case").get(case=case, slice_index=2)
+    OwnPrediction.objects.create(task=task, person=world.reader, label_studio_id=901)
+    own, others = (studio_permit_of(person, task) for person in (world.reader, world.manager))
+    assert (own.own_predictions, own.hidden_predictions, own.sees_model) == ((901,), (), True)
+    assert (others.own_predictions, others.hidden_predictions) == ((), (901,))
+    told = DoorPermit(sees_model=True, own_predictions=frozenset({901}))
+    row = {"data": {"state": "approved"}, "predictions": [{"id": 900}, {"id": 901}]}
+    seen = narrowing._seen(None, row, told)
+    assert (seen["predictions"], seen["data"]["state"]) == ([{"id": 901}], "pending")
+    seen = narrowing._seen(
+        None, row, DoorPermit(sees_model=True, sees_others=True, hidden_predictions=frozenset({901}))
+    )
+    assert (seen["predictions"], seen["data"]["state"]) == ([{"id": 900}], "approved")
+
+
 def test_the_draft_is_shown_to_one_person_as_predictions(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
@@ -190,7 +237,7 @@ def test_the_draft_is_shown_to_one_person_as_predictions(world: World, monkeypat
     assert show_draft.call(control_reading=reading.pk) == 0, "safe to run twice"
     assert {path for path, _ in asked} == {"/api/predictions/"}
     tasks = list(LabelingTask.objects.filter(case=case).values_list("pk", flat=True))
-    shown = own_predictions.own_predictions(tasks)
+    shown = predictions_for_one(tasks)
     assert {person for of in shown.values() for person in of.values()} == {world.reader.pk}
     assert OwnPrediction.objects.count() == 5
 

@@ -117,7 +117,7 @@ def test_who_reviews_pins_and_who_draws_answers_and_closes(
     assert (comment.mask, comment.voxel) == (mask, VOXEL)
     page = annotator.get(address).content.decode()
     assert "Too large." in page
-    assert "/projects/1/data?task=103" in page, "the way back to the slice's task"
+    assert page_at("studio-of-slice", "C0001", 2) in page, "the way back to the slice's task"
     annotator.post(page_at("review-comment", "C0001", comment.pk), {"text": "Smaller now.", "action": "close"})
     assert [each.text for each in comment.answers.all()] == ["Smaller now."]
     comment.refresh_from_db()

@@ -1,10 +1,11 @@
-"""The review page in a browser: a verdict by three keys, the viewer, comments and the pen, under the security policy."""
+"""The review page in a browser: a verdict by keys, the viewer, comments and the pen, under the security policy."""
 
 import time
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from annotation_backend.accounts.models import Role, User
@@ -159,13 +160,22 @@ def test_the_pen_keeps_a_version_of_the_reviewer(page: Page, people: dict[Role, 
     page.mouse.move(x + 60, y, steps=6)
     page.mouse.up()
     page.locator("[data-keep]").click()
-    page.wait_for_load_state()
-    until = time.monotonic() + 30
-    while not Correction.objects.exists() and time.monotonic() < until:
-        page.wait_for_timeout(100)
+    page.get_by_text("Your correction is kept").wait_for(timeout=1000 * COMPLETE_SECONDS)
     correction = Correction.objects.get()
     assert correction.author == people[Role.RADIOLOGIST]
     after = read_mask(correction.path).data
     changed = np.argwhere(after != before)
     assert set(changed[:, 2].tolist()) == {0}, "on the open slice alone"
     assert len(set(changed[:, 0].tolist())) > 1, "along the stroke"
+
+
+def test_axe_finds_nothing_on_the_review_page_and_its_comments(page: Page, live_server) -> None:
+    page.keyboard.press("c")
+    page.keyboard.type("Look.")
+    page.keyboard.press("Control+Enter")
+    page.locator("[data-comments] li").wait_for()
+    for address in ("", page_at("review-comments", "C0001")):
+        if address:
+            page.goto(live_server.url + address)
+        violations = Axe().run(page).response["violations"]
+        assert {one["id"]: one["nodes"][0]["html"][:160] for one in violations} == {}

@@ -12,7 +12,7 @@ from datasets.study.shipped_protocols import FIRST
 PLAIN = {
     "study": FIRST, "code": "C0001", "role": "t2", "index": 2, "token": "x", "mask_id": 1, "pk": 1, "kind": "t1",
     "one": 1, "other": 1, "number": 1, "rest": "C0001/",
-    "uidb36": "1", "key": "x-y", "provider_id": "oidc",
+    "figure": "funnel", "uidb36": "1", "key": "x-y", "provider_id": "oidc",
 }  # fmt: skip
 """The first study, the case C0001 and first numbers."""
 

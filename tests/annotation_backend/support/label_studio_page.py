@@ -66,7 +66,7 @@ class LabelStudioPage:
     def sign_in(self, email: str, password: str) -> None:
         """Signs in on Maskloop's page, to which Label Studio sends whom it does not know."""
         self.page.goto(f"{self._url}/user/login/")
-        self.page.fill("input[name=username], input[name=login]", email)
+        self.page.fill("input[name=username]", email)
         self.page.fill("input[name=password]", password)
         self.page.keyboard.press("Enter")
         self.page.wait_for_url(f"{self._url}/**")

@@ -69,7 +69,7 @@ def test_a_page_that_breaks_off_says_why_and_no_more(
     def broken(_study: object) -> None:
         raise error
 
-    monkeypatch.setattr("annotation_backend.pages.overview.queue", broken)
+    monkeypatch.setattr("annotation_backend.pages.overview.cases_with_a_mask", broken)
     answer = browser.get("/")
     assert answer.status_code == status
     assert words in answer.content.decode()

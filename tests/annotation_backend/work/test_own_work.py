@@ -13,6 +13,7 @@ from annotation_backend.stages.models import Assignment
 from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
 from annotation_backend.work.own import own_pieces
+from annotation_backend.work.taking import handing_in
 from datasets.study.stage import AssignedBy
 from tests.annotation_backend.stages.world import bare_case, drawn, row_of, study_of, worker
 from tests.annotation_backend.support.records import second_study, signed_in
@@ -58,7 +59,7 @@ def test_the_page_shows_what_is_to_be_done_with_time_left_and_why(study: Study, 
     assert "0 of 2 slices drawn" in page
     assert re.search(r"5[89] min left", page)
     assert "Because of &lt;that&gt;" in page
-    assert f"task={one.row.case.labeling_tasks.get(slice_index=1).label_studio_id}" in page
+    assert page_of(study, "studio-of-slice", one.row.case.code, 1) in page
     assert 'data-key="n"' in page
 
 
@@ -67,9 +68,8 @@ def test_the_big_button_claims_what_is_next_and_leads_to_its_slice(study: Study,
     follow(case, drawn([2]))
     answer = browser.post(page_of(study, "next-slice"), {"order": "uncertainty"})
     assert answer.status_code == 200
-    first = case.labeling_tasks.get(slice_index=0).label_studio_id
-    assert 'http-equiv="refresh" content="0; url=http' in answer.content.decode()
-    assert f"task={first}" in answer.content.decode()
+    address = page_of(study, "studio-of-slice", case.code, 0)
+    assert f'http-equiv="refresh" content="0; url={address}"' in answer.content.decode()
     assert Assignment.objects.get().person == anna
     browser.post(page_of(study, "next-slice"))
     assert Assignment.objects.count() == 1, "what one has is done first"
@@ -80,7 +80,9 @@ def test_where_nothing_is_free_the_button_says_so(study: Study, browser: Client)
     assert "nothing free to draw" in answer.content.decode()
 
 
-def test_a_piece_is_renewed_given_back_and_handed_in_by_its_person_alone(study: Study, browser: Client) -> None:
+def test_a_piece_is_renewed_given_back_and_handed_in_by_its_person_alone(
+    study: Study, browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one = _adjacent(study)
     address = page_of(study, "own-piece", one.pk)
     other = signed_in(worker(study, Role.ANNOTATOR, 2))
@@ -91,6 +93,8 @@ def test_a_piece_is_renewed_given_back_and_handed_in_by_its_person_alone(study: 
     browser.post(address, {"action": "renew"})
     assert Assignment.objects.get().lease_until > until
     browser.post(address, {"action": "nonsense"})
+    assert "nobody drew anything" in browser.post(address, {"action": "hand-in"}, follow=True).content.decode().lower()
+    monkeypatch.setattr(handing_in, "drawn_in", lambda *_: drawn([2]))
     browser.post(address, {"action": "hand-in"})
     assert Assignment.objects.get().state == "done"
     assert row_of(one.row.case, "review").is_open
@@ -109,7 +113,8 @@ def test_what_came_back_stands_first_with_what_the_reviewer_asks_for(study: Stud
     assert pieces[0].returned == {1: "A hole on slice 3", 3: "A hole on slice 3"}
     page = browser.get(page_of(study, "my-work")).content.decode()
     assert "came back" in page
-    assert "slice 3: A hole on slice 3" in page
+    assert "A hole on slice 3</li>" in page
+    assert pieces[0].comments == [("A hole on slice 3", [])], "said once, where it is about every slice"
     assert "Done" in page
 
 

@@ -37,6 +37,7 @@ export class Pen {
     this.each((at, place) => { nv.drawBitmap[place] = this.overlay.map[at]; }, geometry);
     nv.drawOpacity = 0.4;
     nv.drawRimOpacity = 1;
+    nv.clickToSegmentGrowingBitmap = nv.clickToSegmentGrowingBitmap || new Uint8Array(nv.drawBitmap.length);
     nv.drawClearAllUndoBitmaps();
     nv.drawAddUndoBitmap();
     nv.setDrawingEnabled(true);

@@ -55,10 +55,12 @@ export class Viewer {
     this.nv.customLayout = this.layout;
     this.nv.drawLut = { lut: colourTable(this.overlays), labels: Array(256).fill("") };
     this.nv.refreshLayers(drawn.volume, 0);
-    this.nv.createEmptyDrawing();
+    this.nv.drawBitmap = new Uint8Array(this.geometry.ras.reduce((product, size) => product * size, 1));
+    this.nv.drawTexture = this.nv.r8Tex(this.nv.drawTexture, this.nv.gl.TEXTURE7, drawn.volume.dimsRAS, true);
     await Promise.all(shown.map(async (overlay) => this.hold(overlay, await fetched.get(overlay))));
+    this.nv.scene.crosshairPos = this.nv.vox2frac(this.geometry.toRas(this.first()));
     this.redraw();
-    this.go(this.first());
+    this.moved();
     await painted(this.nv);
     performance.mark("viewer-ready");
     await Promise.all(this.images.filter((image) => image !== drawn).map(async (image) => this.take(image, await fetched.get(image))));

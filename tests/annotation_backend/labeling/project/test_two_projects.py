@@ -190,9 +190,9 @@ def test_labelling_in_the_bar_leads_to_the_project_of_the_pages_study(
     studio: LabelStudioOfMany, study: Study, other: Study, settings: Any
 ) -> None:
     administrator = signed_in(accounts()[Role.ADMINISTRATOR])
-    bar = f'<a href="{settings.LABEL_STUDIO_URL}/projects/%s">Labelling</a>\n    <a'
+    bar = '<a href="%s">Labelling</a>'
     pages = [page_at("model-list", study=one.name) for one in (study, other)]
-    assert bar % "" in administrator.get(pages[1]).content.decode()
+    assert bar % "/studio/" in administrator.get(pages[1]).content.decode()
     ensure_project(study), ensure_project(other)
-    for page, number in zip(pages, (1, 2), strict=True):
-        assert bar % f"{number}/data" in administrator.get(page).content.decode()
+    for page, one in zip(pages, (study, other), strict=True):
+        assert bar % page_at("studio-of-study", study=one.name) in administrator.get(page).content.decode()

@@ -1,7 +1,7 @@
 """The way into Label Studio from here: tickets once, permits for whoever is signed in, and no longer."""
 
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -16,7 +16,7 @@ from annotation_backend.labeling.studio.credentials import door_secret, webhook_
 from annotation_backend.labeling.studio_door import surroundings
 from annotation_backend.labeling.studio_door.tickets import Ticket, opened
 from annotation_backend.stages.flow import begin
-from annotation_backend.studies.people import take_role
+from annotation_backend.studies.people import give_role, take_role
 from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.records import accounts, published, registered_case, signed_in, the_study
 
@@ -64,6 +64,20 @@ def _entered(client: Client, place: str = "") -> Ticket:
 
 def _permits(ticket: Ticket, **more: Any) -> Any:
     return _ask("/label-studio/permits", {"entry": ticket.entry, "person": ticket.person, **more})
+
+
+def test_who_signs_in_on_the_way_goes_on_into_label_studio(people: dict[Role, User]) -> None:
+    """The door sends a browser that nobody signed in here, with the place that it asked for."""
+    person = people[Role.ANNOTATOR]
+    person.set_password("a-password-of-theirs")
+    person.save()
+    browser = Client()
+    place = f"{reverse('studio')}?{urlencode({'place': '/projects/1/data?tab=2'})}"
+    page = browser.get(place)
+    assert page["Location"].startswith(reverse("login"))
+    signed = browser.post(page["Location"], {"username": person.email, "password": "a-password-of-theirs"})
+    assert (signed.status_code, signed["Location"]) == (302, place)
+    assert _ticket(browser.get(place)).place == "/projects/1/data?tab=2"
 
 
 def test_a_ticket_is_used_once(annotator: Client, people: dict[Role, User]) -> None:
@@ -146,8 +160,6 @@ def test_a_free_slice_is_claimed_by_who_opens_it_and_by_nobody_after(
     people: dict[Role, User], annotator: Client, tasks: list[LabelingTask]
 ) -> None:
     second = User.objects.create_user("second@hospital.org", label_studio_id=77)
-    from annotation_backend.studies.people import give_role
-
     give_role(the_study(), second, Role.ANNOTATOR)
     path = page_at("studio-of-slice", "C0001", tasks[2].slice_index)
     assert _ticket(annotator.get(path)).place.endswith(f"?task={tasks[2].label_studio_id}")

@@ -75,3 +75,13 @@ def test_an_address_that_names_no_version_compares_with_none(mask: CaseMask, rad
     for former in ("", "x", "99999999999999", "-1", str(mask.pk + 1)):
         answer = radiologist.get(page_at("review-figures", mask.pk), {"former": former})
         assert (answer.status_code, answer.json()["change"]) == (200, None)
+
+
+def test_where_readers_differ_is_told_with_a_place(mask: CaseMask) -> None:
+    """One reader drew slice 2, the other slices 2 and 4: the second slice is 45 voxels of 4 mm3."""
+    saved(LabelingTask.objects.get(slice_index=4), identifier=9)
+    other = assemble(mask.case)
+    assert other is not None
+    [told] = figures_of(mask, readers=[mask, other])["findings"]
+    assert (told["slice"], told["voxel"][2], told["words"]) == (4, 4, "Readers differ, 180 mm³: slice 4")
+    assert figures_of(mask, readers=[mask, mask])["findings"] == []

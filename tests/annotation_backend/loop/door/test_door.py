@@ -1,5 +1,6 @@
 """The door of the real Label Studio: its addresses × role × assigned or not × two studies, and who would force it."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -16,13 +17,13 @@ from annotation_backend.accounts.services import email_of
 from annotation_backend.labeling.studio_door.addresses import Who
 from datasets.phantom.cohort import write_phantom_cohort
 from datasets.study.shipped_protocols import shipped_text
+from tests.annotation_backend.loop.door.studio_walk import Things, answer_to, is_refused, requests_of
 from tests.annotation_backend.support.installation import (
     Installation,
     claimed,
     running,
     signed_in_at_label_studio,
 )
-from tests.annotation_backend.support.studio_walk import Things, answer_to, is_refused, requests_of
 from tests.annotation_backend.support.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.label_studio]
@@ -34,7 +35,7 @@ OF_THE_STUDY = frozenset({"annotator", "unassigned", "radiologist", "manager", "
 EVERYBODY = OF_THE_STUDY | {"stranger"}
 
 DRAWS = frozenset({"annotator", "administrator"})
-LOOKS = DRAWS | {"manager"}
+LOOKS = DRAWS | {"manager", "radiologist"}
 
 COMES_IN: dict[Who, frozenset[str]] = {
     Who.ANYBODY: EVERYBODY | {"nobody"},
@@ -139,10 +140,13 @@ def things(world: World) -> Things:
     draft = world.ask("annotator", "POST", f"/api/tasks/{task}/drafts", json={"result": [], "lead_time": 1.0})
     assert draft.status_code == 201, draft.text
     person = world.ask("annotator", "GET", "/api/current-user/whoami").json()["id"]
+    drawn = world.drawn("annotator", task)
+    path = f"/api/tasks/{task}/"
+    eventually(lambda: world.ask("radiologist", "GET", path).ok, seconds=120, what="the review, which any slice opens")
     return Things(
         world.projects["mstt-199"],
         task,
-        world.drawn("annotator", task),
+        drawn,
         draft.json()["id"],
         backend["id"],
         person,
@@ -264,6 +268,26 @@ def test_a_blind_reader_sees_nobody_elses_work_and_no_models(world: World) -> No
         [backend] = world.installation.api("GET", "/api/ml", params={"project": project})
         prompt = {"task": task, "context": {"result": []}}
         assert is_refused(world.ask(who, "POST", f"/api/ml/{backend['id']}/interactive-annotating", json=prompt))
+
+
+def test_a_blind_reader_learns_nothing_by_the_way(world: World) -> None:
+    """Not by the prediction that a save says it began from, nor by the order of one's own tasks."""
+    task, project = world.tasks["blind"][THEIRS], world.projects["blind"]
+    [shown, *_] = world.installation.api("GET", "/api/predictions/", params={"task": task}) or [{"id": 1}]
+    others = world.drawn("stranger", task)
+    path = f"/api/tasks/{task}/annotations/"
+    for parent in ({"parent_prediction": shown["id"]}, {"parent_annotation": others}):
+        assert is_refused(world.ask("reader", "POST", path, json={"result": [], **parent})), parent
+    own = world.drawn("reader", task)
+    made = world.ask("reader", "POST", path, json={"result": [], "parent_annotation": own})
+    assert made.status_code == 201
+    for column in ("annotators", "annotations_results", "total_annotations", "updated_by", "predictions_score"):
+        item = {"filter": f"filter:tasks:{column}", "operator": "contains", "type": "List", "value": 1}
+        query = {"filters": {"conjunction": "and", "items": [item]}}
+        for said in ({"query": json.dumps(query)}, {"query": json.dumps({"ordering": [f"tasks:{column}"]})}):
+            assert is_refused(world.ask("reader", "GET", "/api/tasks/", params={"project": project, **said})), said
+        address = f"/api/dm/actions/?id=next_task&project={project}"
+        assert is_refused(world.ask("reader", "POST", address, json=query))
 
 
 def _person(value: object) -> object:
