@@ -1,4 +1,4 @@
-"""Every page of a study as each role, looked at by axe: nothing serious or critical, and nothing wider than the screen."""
+"""Every page of a study as each role, looked at by axe: nothing serious or critical, nothing wider than the screen."""
 
 from collections.abc import Iterator
 from typing import Any

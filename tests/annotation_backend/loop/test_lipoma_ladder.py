@@ -1,8 +1,9 @@
 """The lipoma study's ladder acted out by five people on a real patient, from the model's mask down to hand-drawn ones.
 
-The shipped model draws and its mask is scored insufficient; an annotator draws with prompts, which is scored incorrect;
-two readers draw by hand, neither seeing the other's mask nor a model's; a radiologist decides between them by region, and
-another scores the outcome excellent. The scores are given for the ladder's sake and say nothing of the masks.
+The shipped model draws and its mask is scored insufficient; an annotator draws with prompts, which is scored
+incorrect; two readers draw by hand, neither seeing the other's mask nor a model's; a radiologist decides between them
+by region, and another scores the outcome excellent. The scores are given for the ladder's sake and say nothing of the
+masks.
 Screenshots of every page are kept in ``test-artefacts/``, at 1280 and 1920 pixels.
 """
 

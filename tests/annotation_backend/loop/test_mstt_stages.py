@@ -209,8 +209,9 @@ def _wait_for_the_mask(theatre: Theatre, reviewer: Actor) -> None:
 def test_the_annotator_sees_the_comment_on_the_right_slice_repairs_it_and_answers(theatre: Theatre, cast: Cast) -> None:
     index = _held(theatre, cast.ben)[0]
     said = "select review_comment from labeling_labelingtask where label_studio_id = ?"
-    eventually(lambda: WORDS in theatre.rows(said, theatre.tasks[index])[0][0], seconds=SOON, what="the comment at the slice's task")
-    shown = f"/api/tasks/{theatre.tasks[index]}/"
+    of_task = theatre.tasks[index]
+    eventually(lambda: WORDS in theatre.rows(said, of_task)[0][0], seconds=SOON, what="the comment at the slice's task")
+    shown = f"/api/tasks/{of_task}/"
     eventually(lambda: WORDS in str(theatre.installation.api("GET", shown)["data"]), seconds=SOON, what="it there")
     words = cast.ben.open("my-work/", "16-my-work-with-a-comment")
     assert WORDS in words
