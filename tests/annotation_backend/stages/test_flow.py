@@ -11,11 +11,10 @@ from annotation_backend.stages.models import CaseStage, StageState, Transition
 from annotation_backend.studies.services import change_protocol
 from datasets.errors import RejectedInput
 from datasets.study.shipped_protocols import shipped_names, shipped_text
-from tests.annotation_backend.stages.world import SLICES, bare_case, drawn, open_stages, row_of, study_of, worker
+from tests.annotation_backend.stages.world import ALL, bare_case, drawn, open_stages, row_of, study_of, worker
 
 pytestmark = pytest.mark.django_db
 
-ALL = range(SLICES)
 STAGED = {"mstt-199-staged", "lipoma-ladder"}
 AS_BEFORE = sorted(set(shipped_names()) - STAGED)
 
@@ -39,13 +38,17 @@ def test_a_protocol_of_before_goes_back_to_drawing_and_comes_again(name: str) ->
     case = bare_case(study_of(name))
     follow(case, drawn([2]))
     send_back(row_of(case, "review"), person=None, why="wider")
-    assert open_stages(case) == [("annotate", 1)]
+    assert open_stages(case) == [("annotate", 2)]
     before = row_of(case, "review").closed_at
     assert before is not None
     follow(case, drawn([2], at=before - timedelta(seconds=1)))
-    assert open_stages(case) == [("annotate", 1)], "what was drawn before the return opens no review"
+    assert open_stages(case) == [("annotate", 2)], "what was drawn before the return opens no review"
     follow(case, drawn([2]))
-    assert open_stages(case) == [("annotate", 1), ("review", 2)]
+    assert open_stages(case) == [("annotate", 2), ("review", 2)]
+    follow(case, drawn(ALL))
+    assert open_stages(case) == [("annotate", 2), ("review", 2)], "nobody knows what is still to be repaired"
+    finish(row_of(case, "review"))
+    assert is_finished(case)
 
 
 @pytest.mark.parametrize("name", AS_BEFORE)
@@ -155,6 +158,8 @@ def test_every_change_is_an_event_with_its_reason_and_person() -> None:
         ("annotate", "open", "", None),
         ("review", "open", "", None),
         ("review", "returned", "wider", radiologist),
+        ("annotate", "done", "review sent the case back", radiologist),
+        ("annotate", "open", "wider", None),
     ]
 
 
