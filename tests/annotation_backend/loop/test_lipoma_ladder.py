@@ -153,8 +153,7 @@ def test_scored_incorrect_it_goes_down_to_be_drawn_by_hand(theatre: Theatre, cas
     _wait_for(theatre, ("score-interactive", "went_down"), ("manual", "open"))
 
 
-def test_two_readers_draw_by_hand_and_see_neither_each_other_nor_a_model(theatre: Theatre, cast: Cast) -> None:
-    first, second = cast.readers
+def test_two_readers_draw_by_hand_and_see_no_model(theatre: Theatre, cast: Cast) -> None:
     for number, reader in enumerate(cast.readers):
         reader.next_slice(f"07-my-work-of-reader-{number + 1}")
         for index in (theatre.middle, theatre.middle + 1):
@@ -163,10 +162,14 @@ def test_two_readers_draw_by_hand_and_see_neither_each_other_nor_a_model(theatre
             if index == theatre.middle:
                 reader.look(f"08-reader-{number + 1}")
             reader.draw(index, reach=6.0 * number)
+
+
+def test_nor_is_there_anything_of_the_other_once_both_have_drawn(theatre: Theatre, cast: Cast) -> None:
+    first, second = cast.readers
     for reader, other in ((first, second), (second, first)):
         _open(theatre, reader, theatre.middle)
         seen = _asked(theatre, reader, theatre.middle)
-        assert {one["completed_by"] for one in seen["annotations"]} == {_number(theatre, reader)}
+        assert {_person(one["completed_by"]) for one in seen["annotations"]} == {_number(theatre, reader)}
         assert other.name not in reader.editor.tabs()
         for address in (f"review/{theatre.case}/", f"adjudication/{theatre.case}/", "agreement/"):
             assert reader.fetch(address) == 403
@@ -183,6 +186,10 @@ def _asked(theatre: Theatre, reader: Actor, index: int) -> dict[str, Any]:
     """The task as Label Studio gives it to a reader's browser."""
     address = f"{theatre.installation.label_studio_url}/api/tasks/{theatre.tasks[index]}/?project={theatre.project}"
     return dict(reader.page.request.get(address).json())
+
+
+def _person(value: Any) -> int:
+    return int(value["id"] if isinstance(value, dict) else value)
 
 
 def _number(theatre: Theatre, reader: Actor) -> int:
