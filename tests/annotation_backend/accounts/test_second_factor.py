@@ -56,10 +56,10 @@ def test_who_has_an_app_gives_its_code_after_the_password(password: str) -> None
     _, secret = _set_up(password)
     browser, answer = _sign_in(password)
     assert answer["Location"] == reverse("mfa_authenticate")
-    assert browser.get(reverse("home")).status_code == 302, "the password alone opens nothing"
+    assert browser.get(reverse("landing")).status_code == 302, "the password alone opens nothing"
     assert browser.post(reverse("mfa_authenticate"), {"code": "123"}).status_code == 200
     assert browser.post(reverse("mfa_authenticate"), {"code": _code(secret, later=1)}).status_code == 302
-    assert browser.get(reverse("home")).status_code == 200
+    assert browser.get(reverse("landing")).status_code == 200
 
 
 def test_a_code_opens_once(password: str) -> None:
@@ -98,8 +98,8 @@ def test_no_secret_is_stored_in_clear_and_another_key_opens_nothing(password: st
 def test_a_role_that_needs_one_opens_the_set_up_and_nothing_else(password: str, settings: Any, study: Study) -> None:
     settings.SECOND_FACTOR_ROLES = ["radiologist"]
     browser, answer = _sign_in(password)
-    assert answer["Location"] == reverse("home")
-    for address in (reverse("home"), page_at("study"), page_at("case-list"), "/cases/"):
+    assert answer["Location"] == reverse("landing")
+    for address in (reverse("landing"), page_at("study"), page_at("case-list"), "/cases/"):
         assert browser.get(address)["Location"] == reverse("mfa_index"), address
     for address in (reverse("mfa_index"), reverse("account"), reverse("guide"), reverse("usersessions_list")):
         assert browser.get(address).status_code == 200, address
@@ -132,7 +132,7 @@ def test_administrators_may_need_one_and_others_not(people: dict[Role, User], se
 def test_a_lost_factor_is_taken_away(password: str) -> None:
     _set_up(password)
     assert forget_second_factors(User.objects.get(username=EMAIL)) == 2
-    assert _sign_in(password)[1]["Location"] == reverse("home")
+    assert _sign_in(password)[1]["Location"] == reverse("landing")
 
 
 @pytest.mark.parametrize(
