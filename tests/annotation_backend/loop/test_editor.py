@@ -240,8 +240,8 @@ def test_from_my_work_an_annotator_goes_on_from_slice_to_slice_in_label_studio(w
             assert editor.submit()["task"] == drawn[-1]
             editor.screenshot("from-slice-to-slice")
             editor.next_task()
+        assert page.url.startswith(studio)
     assert len(set(drawn)) == 3
-    assert page.url.startswith(studio)
 
 
 def test_what_was_broken_in_label_studio_is_mended_and_named_and_every_link_holds(world: World) -> None:
