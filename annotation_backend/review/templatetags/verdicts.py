@@ -5,7 +5,7 @@ from django.template import Context
 
 from annotation_backend.cases.models import Case
 from annotation_backend.review.approvals import why_not_counted
-from annotation_backend.review.models import Review, latest_review
+from annotation_backend.review.models import Review, Verdict, latest_review
 from annotation_backend.stages.hiding import holds_control
 
 register = template.Library()
@@ -25,6 +25,12 @@ def latest_verdict_of(context: Context, case: Case) -> Review | None:
 def not_counted(case: Case) -> str:
     """Why the case's approval counts in no release now; nothing where it does."""
     return why_not_counted(case)
+
+
+@register.filter
+def verdict_words(review: Review) -> str:
+    """What a verdict did with its case: approved, returned, or sent down the ladder."""
+    return {Verdict.APPROVE: "approved", Verdict.RETURN: "returned", Verdict.DOWN: "sent down"}[Verdict(review.verdict)]
 
 
 @register.filter
