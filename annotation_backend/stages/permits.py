@@ -43,6 +43,8 @@ def permits_of(person: User, case: Case) -> dict[int, Permit]:
 def permits_in(person: User, study: Study, cases: Collection[int] | None = None) -> dict[tuple[int, int], Permit]:
     """A person's permits on a study's slices, by case (key) and index; with the same count of queries for any number.
 
+    There are none on an excluded case, but for data managers, who decide whether it comes back.
+
     Args:
         person: The person.
         study: The study.
@@ -54,15 +56,15 @@ def permits_in(person: User, study: Study, cases: Collection[int] | None = None)
     if Role.DATA_MANAGER in roles:
         keys = Case.objects.filter(study=study).values_list("pk", flat=True) if cases is None else cases
         return {(key, WHOLE_CASE): Permit(may_look=True, sees_others=True, sees_models=True) for key in keys}
-    chosen = Q(case__study=study) if cases is None else Q(case__study=study, case__in=cases)
+    shown = Case.objects.not_excluded().filter(study=study)
+    shown = shown if cases is None else shown.filter(pk__in=cases)
     steps = {stage.name: stage for stage in study.protocol.steps}
     found: dict[tuple[int, int], Permit] = {}
-    for row in CaseStage.objects.filter(chosen, state=StageState.OPEN).order_by("pk"):
+    for row in CaseStage.objects.filter(case__in=shown, state=StageState.OPEN).order_by("pk"):
         stage = steps.get(row.stage)
         if stage is not None and stage.assignment is AssignedBy.OPEN and _is_for(stage, roles):
             found[row.case_id, WHOLE_CASE] = _permit(row, stage, is_working=True)
-    of_rows = Q(row__case__study=study) if cases is None else Q(row__case__study=study, row__case__in=cases)
-    for held in _held(person).filter(of_rows).select_related("row", "assignment").order_by("pk"):
+    for held in _held(person).filter(row__case__in=shown).select_related("row", "assignment").order_by("pk"):
         stage = steps.get(held.row.stage)
         if stage is not None and _is_for(stage, roles):
             is_working = held.row.is_open and held.assignment.state == AssignmentState.OPEN
