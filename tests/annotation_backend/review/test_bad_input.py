@@ -1,4 +1,4 @@
-"""Bad input about reviews: verdicts that nobody may give, words that are markup, filters that ask for something else."""
+"""Bad input about reviews: verdicts that nobody may give, words that are markup, filters that ask for more."""
 
 import json
 from typing import Any
@@ -30,10 +30,10 @@ MARKUP = (
 )
 LISTS = (
     *("audit-log", "work-table", "my-work", "bulk-verdicts", "review-queue", "case-list", "people", "dashboard"),
-    *("agreement", "adjudication-list", "control-list", "finding-list", "registration-list", "release-list"),
+    *("agreement", "adjudication-list", "control-list", "finding-list", "release-list", "model-list"),
 )
 QUERIES = (
-    {"person__password": "x", "password__startswith": "pbkdf2"},
+    {"person__password": "x", "password__startswith": "p"},
     {"order_by": ";", "order": "'; DROP TABLE accounts_user; --"},
     {"page": "-1"},
     {"page": "9" * 400, "limit": "1e9"},
@@ -44,12 +44,12 @@ QUERIES = (
 )
 
 
-def _verdict(mask: CaseMask, **changes: Any) -> dict[str, Any]:
+def _verdict(mask: CaseMask, /, **changes: Any) -> dict[str, Any]:
     said = {"mask": mask.pk, "seen": seen_now(mask.case).sha256, "quality_score": "excellent"}
     return {**said, "verdict": "approve", "accepts_unannotated": "on", "comment": "", **changes}
 
 
-def _given(client: Client, mask: CaseMask, **changes: Any) -> int:
+def _given(client: Client, mask: CaseMask, /, **changes: Any) -> int:
     return client.post(page_at("review-case", CASE), _verdict(mask, **changes)).status_code
 
 
@@ -147,7 +147,7 @@ def test_markup_in_comments_and_verdicts_is_shown_as_written_and_does_nothing(
         assert "<svg/onload" not in page, name
         assert 'href="javascript' not in page, name
         assert "evil.test/x.png)" not in page.replace("![x](https://evil.test/x.png)", ""), name
-        assert "14" not in page or "7|add" in page, name
+        assert "{{ 7|add:7 }}" in page or words[0] != "{", name
     audit = signed_in(people[Role.DATA_MANAGER]).get(page_at("audit-log")).content.decode()
     assert "<script>alert" not in audit
 

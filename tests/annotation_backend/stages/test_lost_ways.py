@@ -42,6 +42,12 @@ returns_to = "draw"
 """
 
 
+def _renamed(document: str, former: str, now: str) -> str:
+    for key in (f'name = "{former}"', f'after = ["{former}"]', f'returns_to = "{former}"'):
+        document = document.replace(key, key.replace(former, now))
+    return document
+
+
 def _change(study: Study, document: str) -> None:
     assert change_protocol(study, document.replace("version = 1", "version = 9", 1))
 
@@ -59,7 +65,7 @@ def test_a_case_whose_open_stage_is_renamed_waits_in_the_renamed_one(
     for stage in closed:
         finish(row_of(case, stage))
     assert open_stages(case) == [(former, 1)]
-    _change(study, study.document.replace(f'"{former}"', f'"{now}"'))
+    _change(study, _renamed(study.document, former, now))
     case.refresh_from_db()
     assert open_stages(case) == [(now, 1)], "it is neither lost nor through"
 
@@ -70,12 +76,7 @@ def test_a_case_that_was_sent_back_to_a_stage_that_is_gone_is_drawn_in_the_new_o
     begin(case)
     finish(row_of(case, "draw"))
     send_back(row_of(case, "first"), person=None, why="wider")
-    _change(
-        study,
-        study.document.replace('"draw"\nt', '"paint"\nt')
-        .replace('["draw"]', '["paint"]')
-        .replace('returns_to = "draw"', 'returns_to = "paint"'),
-    )
+    _change(study, _renamed(study.document, "draw", "paint"))
     assert open_stages(case) == [("paint", 1)]
 
 
@@ -85,7 +86,7 @@ def test_a_case_that_is_through_stays_through() -> None:
     begin(case)
     for stage in ("draw", "first", "second"):
         finish(row_of(case, stage))
-    _change(study, study.document.replace('"second"', '"final"'))
+    _change(study, _renamed(study.document, "second", "final"))
     assert open_stages(case) == []
 
 
