@@ -121,7 +121,13 @@ def _viewer(request: HttpRequest, case: Case, mask: CaseMask | None) -> dict[str
         "finding_slices": " ".join(str(index) for index in sorted(set(found))),
         "may_correct": stage is not None and stage.may_correct and may(request, Role(stage.done_by)),
         "largest_correction": f"{stage.largest_correction:.0%}" if stage is not None else "",
+        "goes_down_on": stage.goes_down_on if stage is not None else (),
+        "goes_down_to": _title_of(case, stage.goes_down_to) if stage is not None else "",
     }
+
+
+def _title_of(case: Case, stage: str) -> str:
+    return next((one.title for one in case.protocol.steps if one.name == stage), stage)
 
 
 def _to_next(request: HttpRequest, study: Study, case: Case) -> HttpResponse:
@@ -187,6 +193,12 @@ def _decided(request: HttpRequest, form: VerdictForm, mask: CaseMask) -> bool:
     except RejectedInput as error:
         form.add_error(None, f"{error.message} {error.remedy}")
         return False
-    outcome = "is approved" if review.verdict == Verdict.APPROVE else "was returned to the annotator"
-    messages.success(request, f"{mask.case.code} {outcome}.")
+    messages.success(request, f"{mask.case.code} {_OUTCOMES[Verdict(review.verdict)]}.")
     return True
+
+
+_OUTCOMES = {
+    Verdict.APPROVE: "is approved",
+    Verdict.RETURN: "was returned to the annotator",
+    Verdict.DOWN: "goes down the ladder, to be drawn afresh",
+}

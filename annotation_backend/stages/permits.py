@@ -8,6 +8,7 @@ from django.utils.timezone import now
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
+from annotation_backend.stages.flow import lets_go_on
 from annotation_backend.stages.models import WHOLE_CASE, AssignedSlice, AssignmentState, CaseStage, StageState
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.people import roles_in
@@ -60,20 +61,29 @@ def permits_in(person: User, study: Study, cases: Collection[int] | None = None)
     shown = shown if cases is None else shown.filter(pk__in=cases)
     steps = {stage.name: stage for stage in study.protocol.steps}
     found: dict[tuple[int, int], Permit] = {}
+    going_on: set[tuple[int, str]] = set()
     for row in CaseStage.objects.filter(case__in=shown, state=StageState.OPEN).order_by("pk"):
         stage = steps.get(row.stage)
+        going_on |= {(row.case_id, name) for name in (stage.after if stage else ())}
         if stage is not None and stage.assignment is AssignedBy.OPEN and _is_for(stage, roles):
             found[row.case_id, WHOLE_CASE] = _permit(row, stage, is_working=True)
     for held in _held(person).filter(row__case__in=shown).select_related("row", "assignment").order_by("pk"):
         stage = steps.get(held.row.stage)
         if stage is not None and _is_for(stage, roles):
-            is_working = held.row.is_open and held.assignment.state == AssignmentState.OPEN
+            is_working = _is_working(held, stage, lets_change=(held.row.case_id, held.row.stage) in going_on)
             found[held.row.case_id, held.slice_index] = _permit(held.row, stage, is_working=is_working)
     return found
 
 
 def _is_for(stage: Stage, roles: Collection[Role]) -> bool:
     return not stage.is_automatic and Role(stage.done_by) in roles
+
+
+def _is_working(held: AssignedSlice, stage: Stage, *, lets_change: bool) -> bool:
+    """Whether a slice is to be drawn on, or can still be changed, where the review began before drawing ended."""
+    if held.row.is_open:
+        return held.assignment.state == AssignmentState.OPEN
+    return lets_change and lets_go_on(stage) and held.row.state == StageState.DONE
 
 
 def _permit(row: CaseStage, stage: Stage, *, is_working: bool) -> Permit:

@@ -7,6 +7,7 @@ from annotation_backend.cases.models import Case
 from annotation_backend.review.approvals import why_not_counted
 from annotation_backend.review.models import Review, latest_review
 from annotation_backend.stages.hiding import holds_control
+from datasets.study.case import QualityScore
 
 register = template.Library()
 
@@ -25,6 +26,13 @@ def latest_verdict_of(context: Context, case: Case) -> Review | None:
 def not_counted(case: Case) -> str:
     """Why the case's approval counts in no release now; nothing where it does."""
     return why_not_counted(case)
+
+
+@register.filter
+def score_names(scores: tuple[QualityScore, ...]) -> str:
+    """Names of scores in a sentence."""
+    names = [score.value.replace("_", " ") for score in scores]
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
 
 
 @register.filter

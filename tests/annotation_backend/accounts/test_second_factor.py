@@ -98,7 +98,7 @@ def test_no_secret_is_stored_in_clear_and_another_key_opens_nothing(password: st
 def test_a_role_that_needs_one_opens_the_set_up_and_nothing_else(password: str, settings: Any, study: Study) -> None:
     settings.SECOND_FACTOR_ROLES = ["radiologist"]
     browser, answer = _sign_in(password)
-    assert answer["Location"] == reverse("home")
+    assert answer["Location"] == reverse("landing")
     for address in (reverse("home"), page_at("study"), page_at("case-list"), "/cases/"):
         assert browser.get(address)["Location"] == reverse("mfa_index"), address
     for address in (reverse("mfa_index"), reverse("account"), reverse("guide"), reverse("usersessions_list")):
@@ -132,7 +132,7 @@ def test_administrators_may_need_one_and_others_not(people: dict[Role, User], se
 def test_a_lost_factor_is_taken_away(password: str) -> None:
     _set_up(password)
     assert forget_second_factors(User.objects.get(username=EMAIL)) == 2
-    assert _sign_in(password)[1]["Location"] == reverse("home")
+    assert _sign_in(password)[1]["Location"] == reverse("landing")
 
 
 @pytest.mark.parametrize(

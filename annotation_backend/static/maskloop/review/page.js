@@ -29,9 +29,11 @@ function score(number) {
 
 function decide(verdict) {
   if (!form) return say("This case takes no verdict now.");
-  if (!form.querySelector("input[name=quality_score]:checked")) return say("First the score: keys 1 to 5.");
+  const scored = form.querySelector("input[name=quality_score]:checked");
+  if (!scored) return say("First the score: keys 1 to 5.");
+  const goesDown = (form.dataset.down || "").split(" ").includes(scored.value);
   const comment = form.querySelector("textarea[name=comment]");
-  if (verdict === "return" && !comment.value.trim()) {
+  if (verdict === "return" && !goesDown && !comment.value.trim()) {
     const slices = [...new Set(comments.open.map((each) => each.slice))].sort((one, other) => one - other);
     if (!slices.length) {
       say("A return needs a comment: write it, then press the button, or pin one with C.");
