@@ -126,6 +126,13 @@ def reading_of(case: Case, index: int, people: Iterable[int]) -> int | None:
         row__case=case, slice_index__in=(index, WHOLE_CASE), person__label_studio_id__in=[one for one in people if one]
     )
     newest = held.select_related("row__case__study").order_by("pk").last()
-    if newest is None:
+    if newest is None or (not newest.row.is_open and _is_drawn_by_whoever_likes(newest.row)):
         return None
     return newest.row.readings.filter(person=newest.person_id).values_list("pk", flat=True).first()
+
+
+def _is_drawn_by_whoever_likes(reading: CaseStage) -> bool:
+    """Whether a stage without assignments was opened since a reading closed: what is drawn now is the case's."""
+    rows = CaseStage.objects.filter(case=reading.case_id, state=StageState.OPEN, opened_at__gte=reading.closed_at)
+    stages = [row.rules for row in rows.select_related("case__study")]
+    return any(one is not None and one.draws and one.assignment is AssignedBy.OPEN for one in stages)
