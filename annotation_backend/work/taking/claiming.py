@@ -33,7 +33,7 @@ from datasets.study.stage import AssignedBy, Stage, StageWork, WantedSlices
 MOST_LOOKED_AT = 200
 """Cases that are looked at for one that has something free; as many that are all held by others are not met."""
 
-_PASSING = {"slice-taken", "stage-closed", "stage-drew-before", "stage-not-theirs"}
+_PASSING = {"slice-taken", "stage-closed", "stage-drew-before", "stage-not-theirs", "case-excluded"}
 """Refusals of one case; the next one is tried."""
 
 

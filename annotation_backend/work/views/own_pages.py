@@ -53,6 +53,7 @@ def my_work(request: HttpRequest, study: Study) -> HttpResponse:
         "done": done_pieces(study, person),
         "reviews": waiting_reviews(study, person),
         "draws": any(_is_theirs(request, stage.done_by) and stage.draws for stage in study.protocol.steps),
+        "reviews_here": any(_is_theirs(request, stage.done_by) and not stage.draws for stage in study.protocol.steps),
         "orders": Order.choices,
         "order": order_of(request.GET.get("order", "")),
         "sends_digests": digests.is_on(),
@@ -83,9 +84,9 @@ def next_slice(request: HttpRequest, study: Study) -> HttpResponse:
 @require_POST
 def next_case(request: HttpRequest, study: Study) -> HttpResponse:
     """Opens the next case that waits for one's review."""
-    order = order_of(request.POST.get("order", ""))
+    order, after = order_of(request.POST.get("order", "")), request.POST.get("after", "")[:60].replace("\0", "")
     try:
-        found = next_review(study, signed_in_user(request), order=order, after=request.POST.get("after", "")[:60])
+        found = next_review(study, signed_in_user(request), order=order, after=after)
     except RejectedInput as error:
         messages.info(request, f"{error.message} {error.remedy}")
         return redirect(page_of(study, "my-work"))
