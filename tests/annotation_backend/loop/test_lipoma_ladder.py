@@ -82,9 +82,7 @@ def theatre(new_installation: Callable[[], Installation]) -> Iterator[Theatre]:
 
 @pytest.fixture(scope="module")
 def cast(theatre: Theatre) -> Cast:
-    people = theatre.people(
-        ben="annotator", cleo="annotator", carl="annotator", dora="radiologist", emil="radiologist"
-    )
+    people = theatre.people(ben="annotator", cleo="annotator", carl="annotator", dora="radiologist", emil="radiologist")
     ben, cleo, carl, dora, emil = people.values()
     return Cast(ben, (cleo, carl), dora, emil)
 

@@ -9,6 +9,7 @@ from annotation_backend.stages.flow import begin, finish, follow, send_back
 from annotation_backend.stages.permits import permits_of
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.services import change_protocol
+from annotation_backend.work.own import own_pieces
 from datasets.errors import RejectedInput
 from datasets.study.stage import AssignedBy
 from tests.annotation_backend.stages.world import BLIND_PAIR, bare_case, drawn, open_stages, row_of, study_of, worker
@@ -98,8 +99,10 @@ def test_an_excluded_case_is_given_to_nobody_and_opens_for_nobody() -> None:
     row = row_of(case, "adjacent")
     work = assign(row, first, [1], how=AssignedBy.CLAIM)
     assert permits_of(first, case)[1].may_draw
+    assert [piece.assignment for piece in own_pieces(study, first)] == [work]
     exclude(case, reason="motion")
     assert permits_of(first, case) == {}
+    assert own_pieces(study, first) == [], "nobody is led to what does not open"
     with pytest.raises(RejectedInput, match="case-excluded"):
         assign(row, second, [3], how=AssignedBy.HAND)
     assert hand_in(work), "what was drawn before is not lost"
