@@ -21,7 +21,7 @@ from annotation_backend.labeling.masks.outlines import colour_of, outlined_png
 from annotation_backend.labeling.models import CaseMask, TaskState
 from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.labeling.versions.stored_masks import mask_file
-from annotation_backend.review.forms import VerdictForm
+from annotation_backend.review.forms import VerdictForm, outcome_of, where_verdicts_lead
 from annotation_backend.review.models import Verdict, latest_review
 from annotation_backend.review.queue_order import waiting_first
 from annotation_backend.review.readers import READERS
@@ -45,7 +45,8 @@ from datasets.errors import RejectedInput
 def review_queue(request: HttpRequest, study: Study) -> HttpResponse:
     """The cases of the study with a mask, the waiting ones first."""
     portion = portion_of(request, waiting_first(study).select_related("study"))
-    context = {"entries": entries_of(portion.object_list), "portion": portion}
+    entries = entries_of(portion.object_list)
+    context = {"entries": entries, "cases": [entry.case for entry in entries], "portion": portion}
     return render(request, "review/queue.html", context)
 
 
@@ -113,6 +114,7 @@ def _viewer(request: HttpRequest, case: Case, mask: CaseMask | None) -> dict[str
     viewer = viewer_values(case, mask, overlays)
     found = open_findings(case).values_list("annotation__task__slice_index", flat=True)
     return {
+        **where_verdicts_lead(case, stage),
         "viewer": viewer,
         "viewer_json": json.dumps(viewer),
         "overlays": overlays,
@@ -121,13 +123,7 @@ def _viewer(request: HttpRequest, case: Case, mask: CaseMask | None) -> dict[str
         "finding_slices": " ".join(str(index) for index in sorted(set(found))),
         "may_correct": stage is not None and stage.may_correct and may(request, Role(stage.done_by)),
         "largest_correction": f"{stage.largest_correction:.0%}" if stage is not None else "",
-        "goes_down_on": stage.goes_down_on if stage is not None else (),
-        "goes_down_to": _title_of(case, stage.goes_down_to) if stage is not None else "",
     }
-
-
-def _title_of(case: Case, stage: str) -> str:
-    return next((one.title for one in case.protocol.steps if one.name == stage), stage)
 
 
 def _to_next(request: HttpRequest, study: Study, case: Case) -> HttpResponse:
@@ -193,12 +189,5 @@ def _decided(request: HttpRequest, form: VerdictForm, mask: CaseMask) -> bool:
     except RejectedInput as error:
         form.add_error(None, f"{error.message} {error.remedy}")
         return False
-    messages.success(request, f"{mask.case.code} {_OUTCOMES[Verdict(review.verdict)]}.")
+    messages.success(request, f"{mask.case.code} {outcome_of(review)}.")
     return True
-
-
-_OUTCOMES = {
-    Verdict.APPROVE: "is approved",
-    Verdict.RETURN: "was returned to the annotator",
-    Verdict.DOWN: "goes down the ladder, to be drawn afresh",
-}

@@ -53,6 +53,7 @@ def my_work(request: HttpRequest, study: Study) -> HttpResponse:
         "done": done_pieces(study, person),
         "reviews": waiting_reviews(study, person),
         "draws": any(_is_theirs(request, stage.done_by) and stage.draws for stage in study.protocol.steps),
+        "reviews_here": any(_is_theirs(request, stage.done_by) and not stage.draws for stage in study.protocol.steps),
         "orders": Order.choices,
         "order": order_of(request.GET.get("order", "")),
         "sends_digests": digests.is_on(),
