@@ -103,7 +103,10 @@ def next_review(study: Study, person: User, *, order: Order = Order.PATIENT, aft
     lapse(study=study)
     stages = _stages_for(study, person, draws=False)
     own = Assignment.objects.filter(
-        person=person, state=AssignmentState.OPEN, row__case__study=study, row__stage__in=stages
+        person=person,
+        state=AssignmentState.OPEN,
+        row__case__in=Case.objects.not_excluded().filter(study=study),
+        row__stage__in=stages,
     ).exclude(row__case__code=after)
     mine = own.select_related("row__case__patient", "row__case__study").order_by("pk").first()
     if mine is not None:
