@@ -197,15 +197,18 @@ def _protocol_page() -> str:
 
 
 def test_the_protocol_that_the_page_of_protocols_shows_has_no_fault() -> None:
-    [document] = re.findall(r"```toml\n(.*?)```", _protocol_page(), flags=re.DOTALL)
-    protocol, faults = check_document(document)
-    assert not faults
-    assert protocol is not None
-    assert protocol.name == "brain"
+    document, double_reading = re.findall(r"```toml\n(.*?)```", _protocol_page(), flags=re.DOTALL)
+    images_and_labels = document.partition("[[stages]]")[0]
+    for text, first in ((document, "annotate"), (images_and_labels + double_reading, "read")):
+        protocol, faults = check_document(text)
+        assert not faults
+        assert protocol is not None
+        assert (protocol.name, protocol.steps[0].name) == ("brain", first)
 
 
 def test_every_key_of_a_protocol_is_on_the_page_of_protocols() -> None:
-    source = (ROOT / "datasets" / "study" / "protocol_document.py").read_text(encoding="utf-8")
+    readers = [ROOT / "datasets" / "study" / f"{name}_document.py" for name in ("protocol", "stage")]
+    source = "".join(path.read_text(encoding="utf-8") for path in readers)
     read = set(re.findall(r'table\.(?!has|fault|add)\w+\(\s*"(\w+)"', source))
     told = {word for row in re.findall(r"^\| (`[^|]+) \|", _protocol_page(), flags=re.MULTILINE)
             for word in re.findall(r"`(\w+)`", row)}  # fmt: skip

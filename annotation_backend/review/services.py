@@ -137,6 +137,7 @@ def decide(
     """
     with transaction.atomic():
         case = Case.objects.select_for_update().get(pk=mask.case_id)
+        User.objects.select_for_update(no_key=True).get(pk=reviewer.pk)  # a role is taken before, or after
         require_reviewable(case)
         seen = seen_now(case)
         _check_role(case, reviewer)

@@ -32,9 +32,11 @@ def begin(case: Case) -> list[CaseStage]:
     with transaction.atomic():
         lock(case)
         steps = {stage.name: stage for stage in case.protocol.steps}
-        for row in open_rows(case):
-            if row.stage not in steps:
-                _close(row, StageState.ENDED, why="the protocol changed")
+        gone = [row for row in open_rows(case) if row.stage not in steps]
+        for row in gone:
+            _close(row, StageState.ENDED, why="the protocol changed")
+        if gone and not open_rows(case):
+            _open_what_is_due(case, steps.values())
         known = CaseStage.objects.filter(case=case, stage__in=steps).exclude(state=StageState.ENDED)
         if not known.exists():
             for stage in steps.values():
@@ -68,6 +70,8 @@ def finish(row: CaseStage, *, person: User | None = None, why: str = "") -> list
 def send_back(row: CaseStage, *, person: User | None, why: str) -> list[CaseStage]:
     """Closes a stage as sent back and opens the one that its protocol names, for the people who did it before.
 
+    Where that one went on meanwhile, its round ends here: what is asked for is a new one's work.
+
     Raises:
         RejectedInput: It is closed already, or the protocol names no stage to return to (``stage-no-return``).
     """
@@ -75,6 +79,8 @@ def send_back(row: CaseStage, *, person: User | None, why: str) -> list[CaseStag
         row = _locked(row)
         target = _named(row, row.rules.returns_to if row.rules else "", "stage-no-return", "sends no case back")
         _close(row, StageState.RETURNED, person=person, why=why)
+        for going_on in CaseStage.objects.filter(case=row.case, stage=target.name, state=StageState.OPEN):
+            _close(going_on, StageState.DONE, person=person, why=f"{row.stage} sent the case back")
         again = _open(row.case, target, why=why)
         sent_back.send(sender=CaseStage, row=again, why=why)
         return [again]
@@ -188,12 +194,17 @@ def _named(row: CaseStage, name: str, code: str, words: str) -> Stage:
 
 
 def _is_complete(row: CaseStage, stage: Stage, drawn: Mapping[int, datetime]) -> bool:
-    """Whether all that a drawing stage wants is drawn, and some of it in this round where it is not the first."""
+    """Whether all that a drawing stage wants is drawn, and some of it in this round where it is not the first.
+
+    One that lets the next begin goes on in a later round: nobody knows how many slices are still to be repaired.
+    """
     if stage.opens_next is OpensNext.HAND_IN or stage.slices is WantedSlices.ADJACENT:
         return False
     since = [moment for moment in drawn.values() if row.round == 1 or moment > row.opened_at]
     if stage.slices is WantedSlices.CENTRE:
         return bool(since)
+    if row.round > 1 and lets_go_on(stage):
+        return False
     return bool(since) and set(row.case.slices.values_list("index", flat=True)) <= set(drawn)
 
 
@@ -210,6 +221,22 @@ def _open_what_follows(case: Case, name: str, *, newest: datetime | None = None)
             continue
         opened.append(_open(case, stage))
     return opened
+
+
+def _open_what_is_due(case: Case, steps: Iterable[Stage]) -> None:
+    """Opens the stages that are not done while all before them are: a case is never left without a way on."""
+    steps = list(steps)
+    for stage in steps:
+        rows = CaseStage.objects.filter(case=case, stage=stage.name).exclude(state=StageState.ENDED)
+        last = rows.order_by("round").last()
+        is_done = last is not None and last.state == StageState.DONE
+        if stage.after and not is_done and not is_ladder_rung(stage, steps) and _may_begin(case, stage):
+            _open(case, stage)
+    begun = CaseStage.objects.filter(case=case, stage__in=[stage.name for stage in steps])
+    if not open_rows(case) and begun.exclude(state=StageState.ENDED).exists():
+        for stage in steps:
+            if not stage.after:
+                _open(case, stage)
 
 
 def _may_begin(case: Case, stage: Stage) -> bool:

@@ -64,7 +64,7 @@ def spread_waiting() -> int:
             continue
         in_use = Case.objects.in_use().filter(study=study)
         rows = CaseStage.objects.filter(case__in=in_use, state=StageState.OPEN, stage__in=hows)
-        seats = Count("assignments", filter=_THEIRS, distinct=True)
+        seats = Count("assignments__seat", filter=_THEIRS, distinct=True)
         for row in rows.annotate(seats=seats).select_related("case__study").order_by("pk"):
             stage = hows[row.stage]
             if row.seats < stage.readers:

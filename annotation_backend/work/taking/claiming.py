@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
@@ -24,7 +25,7 @@ from datasets.study.stage import AssignedBy, Stage, StageWork
 MOST_LOOKED_AT = 200
 """Cases that are looked at for one that has something free; as many that are all held by others are not met."""
 
-_PASSING = {"slice-taken", "stage-closed", "stage-drew-before", "stage-not-theirs"}
+_PASSING = {"slice-taken", "stage-closed", "stage-drew-before", "stage-not-theirs", "case-excluded"}
 """Refusals of one case; the next one is tried."""
 
 
@@ -71,7 +72,8 @@ def claim_next(study: Study, person: User, *, order: Order = Order.PATIENT) -> A
 def _control_instead(row: CaseStage, stage: Stage, person: User, order: Order) -> Assignment | None:
     """A control case in place of a piece, as an app above says; it says why it is next as other work does."""
     answers = next_wanted.send(sender=CaseStage, person=person, study=row.case.study, stage=stage)
-    given = next((answer for _, answer in answers if isinstance(answer, Assignment)), None)
+    found = [cast(object, answer) for _, answer in answers]
+    given = next((answer for answer in found if isinstance(answer, Assignment)), None)
     if given is not None:
         given.why = why_next(given.row, order)[:200]
         given.save(update_fields=["why"])

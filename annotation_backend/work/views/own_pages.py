@@ -92,9 +92,9 @@ def next_slice(request: HttpRequest, study: Study) -> HttpResponse:
 @require_POST
 def next_case(request: HttpRequest, study: Study) -> HttpResponse:
     """Opens the next case that waits for one's review."""
-    order = order_of(request.POST.get("order", ""))
+    order, after = order_of(request.POST.get("order", "")), request.POST.get("after", "")[:60].replace("\0", "")
     try:
-        found = next_review(study, signed_in_user(request), order=order, after=request.POST.get("after", "")[:60])
+        found = next_review(study, signed_in_user(request), order=order, after=after)
     except RejectedInput as error:
         messages.info(request, f"{error.message} {error.remedy}")
         return redirect(page_of(study, "my-work"))

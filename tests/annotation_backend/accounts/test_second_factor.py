@@ -56,10 +56,10 @@ def test_who_has_an_app_gives_its_code_after_the_password(password: str) -> None
     _, secret = _set_up(password)
     browser, answer = _sign_in(password)
     assert answer["Location"] == reverse("mfa_authenticate")
-    assert browser.get(reverse("landing")).status_code == 302, "the password alone opens nothing"
+    assert browser.get(reverse("home")).status_code == 302, "the password alone opens nothing"
     assert browser.post(reverse("mfa_authenticate"), {"code": "123"}).status_code == 200
     assert browser.post(reverse("mfa_authenticate"), {"code": _code(secret, later=1)}).status_code == 302
-    assert browser.get(reverse("landing")).status_code == 200
+    assert browser.get(reverse("home")).status_code == 200
 
 
 def test_a_code_opens_once(password: str) -> None:
@@ -99,7 +99,7 @@ def test_a_role_that_needs_one_opens_the_set_up_and_nothing_else(password: str, 
     settings.SECOND_FACTOR_ROLES = ["radiologist"]
     browser, answer = _sign_in(password)
     assert answer["Location"] == reverse("landing")
-    for address in (reverse("landing"), page_at("study"), page_at("case-list"), "/cases/"):
+    for address in (reverse("home"), page_at("study"), page_at("case-list"), "/cases/"):
         assert browser.get(address)["Location"] == reverse("mfa_index"), address
     for address in (reverse("mfa_index"), reverse("account"), reverse("guide"), reverse("usersessions_list")):
         assert browser.get(address).status_code == 200, address

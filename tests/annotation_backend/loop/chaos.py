@@ -27,8 +27,8 @@ HANGS = 30.0
 """A page that takes longer hangs."""
 
 NAMES = {
-    "label_studio": "label-studio start",
-    "web": "gunicorn",
+    "label_studio": "label_studio_wsgi",
+    "web": "annotation_backend.wsgi",
     "trainer": "--queue-name training",
     "reconciler": "pull_annotations",
     "worker": "db_worker",

@@ -166,8 +166,10 @@ def test_a_killed_process_comes_back_and_no_save_is_lost(world: World, tell_figu
 
 def test_label_studio_stopped_for_a_minute_holds_nobody_up_here(world: World, tell_figure) -> None:
     world.reader.phase = "Label Studio stopped"
-    studio = processes_of(world.installation)["label_studio"]
-    studio.send_signal(signal.SIGSTOP)
+    master = processes_of(world.installation)["label_studio"]
+    studio = [master, *master.children()]
+    for process in studio:
+        process.send_signal(signal.SIGSTOP)
     try:
         until = time.monotonic() + STOPPED_SECONDS
         status, seconds = _change_settings(world.installation)
@@ -175,7 +177,8 @@ def test_label_studio_stopped_for_a_minute_holds_nobody_up_here(world: World, te
         tell_figure(f"chaos: a change of settings is refused after {seconds:.1f} s while Label Studio is stopped")
         time.sleep(max(0.0, until - time.monotonic()))
     finally:
-        studio.send_signal(signal.SIGCONT)
+        for process in studio:
+            process.send_signal(signal.SIGCONT)
     _back(world, tell_figure, time.monotonic())
     assert _change_settings(world.installation)[0] == 302
 

@@ -17,7 +17,16 @@ from annotation_backend.studies.models import Study
 from annotation_backend.studies.people import give_role, take_role
 from datasets.errors import RejectedInput
 from datasets.study.stage import AssignedBy
-from tests.annotation_backend.stages.world import BLIND_PAIR, bare_case, drawn, open_stages, row_of, study_of, worker
+from tests.annotation_backend.stages.world import (
+    ALL,
+    BLIND_PAIR,
+    bare_case,
+    drawn,
+    open_stages,
+    row_of,
+    study_of,
+    worker,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -233,3 +242,37 @@ def test_work_of_a_closed_stage_is_done_with_it(study: Study, adjacent: CaseStag
     assert mine.state == "done"
     with pytest.raises(RejectedInput, match="stage-closed"):
         assign(adjacent, anna, [3], how=CLAIM)
+
+
+def test_what_is_wholly_drawn_is_changed_by_who_drew_it_until_the_review_is_done() -> None:
+    """As before there were stages: a protocol's first keys let the review begin while drawing goes on."""
+    study = study_of("t1")
+    case, (anna, bert) = bare_case(study), _annotators(study)
+    begin(case)
+    assign(row_of(case, "annotate"), anna, sorted(drawn(ALL)), how=CLAIM)
+    follow(case, drawn(ALL))
+    assert open_stages(case) == [("review", 1)]
+    assert permit_of(anna, case, 2).may_draw
+    assert not permit_of(bert, case, 2).may_look
+    send_back(row_of(case, "review"), person=None, why="wider")
+    assert permit_of(anna, case, 2).may_draw
+    follow(case, drawn(ALL))
+    finish(row_of(case, "review"))
+    found = permit_of(anna, case, 2)
+    assert (found.may_look, found.may_draw) == (True, False)
+
+
+def test_what_a_review_sent_back_while_drawing_went_on_is_free_again_where_its_lease_ran_out() -> None:
+    study = study_of("t1")
+    case, (anna, bert) = bare_case(study), _annotators(study)
+    begin(case)
+    _run_out(assign(row_of(case, "annotate"), anna, [2, 3], how=CLAIM))
+    lapse()
+    kept = assign(row_of(case, "annotate"), bert, [4], how=CLAIM)
+    follow(case, drawn([2, 4]))
+    send_back(row_of(case, "review"), person=None, why="wider")
+    kept.refresh_from_db()
+    assert not kept.is_open
+    [again] = Assignment.objects.filter(row=row_of(case, "annotate"), state="open")
+    assert (again.person, again.row.round, again.lease_until) == (bert, 2, None)
+    assert assign(again.row, anna, [2, 3], how=CLAIM).is_open

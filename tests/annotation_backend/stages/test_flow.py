@@ -6,16 +6,17 @@ import pytest
 from django.utils.timezone import now
 
 from annotation_backend.accounts.models import Role
+from annotation_backend.cases.models import Case
 from annotation_backend.stages.flow import begin, finish, follow, is_finished, reopen, send_back, send_down
 from annotation_backend.stages.models import CaseStage, StageState, Transition
+from annotation_backend.stages.permits import permits_of
 from annotation_backend.studies.services import change_protocol
 from datasets.errors import RejectedInput
 from datasets.study.shipped_protocols import shipped_names, shipped_text
-from tests.annotation_backend.stages.world import SLICES, bare_case, drawn, open_stages, row_of, study_of, worker
+from tests.annotation_backend.stages.world import ALL, bare_case, drawn, open_stages, row_of, study_of, worker
 
 pytestmark = pytest.mark.django_db
 
-ALL = range(SLICES)
 STAGED = {"mstt-199-staged", "lipoma-ladder"}
 AS_BEFORE = sorted(set(shipped_names()) - STAGED)
 
@@ -39,13 +40,17 @@ def test_a_protocol_of_before_goes_back_to_drawing_and_comes_again(name: str) ->
     case = bare_case(study_of(name))
     follow(case, drawn([2]))
     send_back(row_of(case, "review"), person=None, why="wider")
-    assert open_stages(case) == [("annotate", 1)]
+    assert open_stages(case) == [("annotate", 2)]
     before = row_of(case, "review").closed_at
     assert before is not None
     follow(case, drawn([2], at=before - timedelta(seconds=1)))
-    assert open_stages(case) == [("annotate", 1)], "what was drawn before the return opens no review"
+    assert open_stages(case) == [("annotate", 2)], "what was drawn before the return opens no review"
     follow(case, drawn([2]))
-    assert open_stages(case) == [("annotate", 1), ("review", 2)]
+    assert open_stages(case) == [("annotate", 2), ("review", 2)]
+    follow(case, drawn(ALL))
+    assert open_stages(case) == [("annotate", 2), ("review", 2)], "nobody knows what is still to be repaired"
+    finish(row_of(case, "review"))
+    assert is_finished(case)
 
 
 @pytest.mark.parametrize("name", AS_BEFORE)
@@ -155,6 +160,8 @@ def test_every_change_is_an_event_with_its_reason_and_person() -> None:
         ("annotate", "open", "", None),
         ("review", "open", "", None),
         ("review", "returned", "wider", radiologist),
+        ("annotate", "done", "review sent the case back", radiologist),
+        ("annotate", "open", "wider", None),
     ]
 
 
@@ -187,3 +194,18 @@ def test_a_shipped_protocol_of_before_can_become_the_staged_one() -> None:
     assert [name for name, _ in open_stages(case)] == ["review"], "a stage of the same name stays open"
     assert row_of(case, "annotate").state == StageState.ENDED
     assert now() >= row_of(case, "annotate").closed_at
+
+
+@pytest.mark.parametrize("name", sorted(STAGED))
+def test_the_doctors_rehearsal_is_drawn_and_reviewed_whatever_the_stages_of_its_study(name: str) -> None:
+    study = study_of(name)
+    radiologist = worker(study, Role.RADIOLOGIST)
+    case = bare_case(study)
+    case.is_rehearsal = True
+    case.save()
+    case = Case.objects.get(pk=case.pk)
+    follow(case, drawn([2]))
+    assert open_stages(case) == [("annotate", 1), ("review", 1)]
+    assert permits_of(radiologist, case) == {}, "it is nobody's work"
+    finish(row_of(case, "review"))
+    assert is_finished(case)

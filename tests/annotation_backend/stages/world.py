@@ -16,6 +16,7 @@ from datasets.files import sha256_of_bytes
 from datasets.study.shipped_protocols import shipped_text
 
 SLICES = 5
+ALL = range(SLICES)
 
 BLIND_PAIR = """
 [[stages]]

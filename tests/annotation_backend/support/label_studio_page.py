@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from playwright.sync_api import Page, Request, Response, sync_playwright
@@ -78,6 +78,15 @@ class LabelStudioPage:
 
     def _go(self, path: str) -> None:
         self.page.goto(f"{self._url}{path}")
+        self.wait_until_drawn()
+
+    @property
+    def task(self) -> int:
+        """The number of the task that is open."""
+        return int(parse_qs(urlsplit(self.page.url).query)["task"][0])
+
+    def wait_until_drawn(self) -> None:
+        """Until the editor stands there with its pictures, however one came to it."""
         self.page.wait_for_selector(".lsf-main-view")
         self.page.wait_for_selector("canvas")
         self.page.wait_for_function(_SHOWS_ITS_PICTURE)

@@ -191,7 +191,7 @@ def test_labelling_in_the_bar_leads_to_the_project_of_the_pages_study(
 ) -> None:
     administrator = signed_in(accounts()[Role.ADMINISTRATOR])
     bar = '<a href="%s">Labelling</a>'
-    pages = [page_at("model-list", study=one.name) for one in (study, other)]
+    pages = [page_at("my-work", study=one.name) for one in (study, other)]
     assert bar % "/studio/" in administrator.get(pages[1]).content.decode()
     ensure_project(study), ensure_project(other)
     for page, one in zip(pages, (study, other), strict=True):
