@@ -36,6 +36,7 @@ def where_case_is(context: Context, case: Case, *, is_review_page: bool = False)
         "found": found,
         "have": have,
         "manages": manages,
+        "people_do_it": any(not step.stage.is_automatic for step in found.steps),
         "reviews": may(request, Role.RADIOLOGIST) or manages,
         "is_hidden": not manages and holds_control(request.user, case),
     }
