@@ -28,7 +28,7 @@ from annotation_backend.review.readers import READERS
 from annotation_backend.review.seen import seen_now
 from annotation_backend.review.services import decide, entries_of, next_waiting, require_reviewable
 from annotation_backend.review.signals import case_opened
-from annotation_backend.review.verdict_stages import is_decided_for, open_review, shown_reviews
+from annotation_backend.review.verdict_stages import is_decided_for, open_review, shown_reviews, why_not_theirs
 from annotation_backend.review.viewing.masks_shown import mask_shown, require_not_alone
 from annotation_backend.review.viewing.overlays import overlays_of
 from annotation_backend.review.viewing.page import KEYS, VIEWS, viewer_values
@@ -115,6 +115,7 @@ def _viewer(request: HttpRequest, case: Case, mask: CaseMask | None) -> dict[str
     found = open_findings(case).values_list("annotation__task__slice_index", flat=True)
     return {
         **where_verdicts_lead(case, stage),
+        "not_theirs": why_not_theirs(row, signed_in_user(request)),
         "viewer": viewer,
         "viewer_json": json.dumps(viewer),
         "overlays": overlays,

@@ -17,7 +17,7 @@ register = template.Library()
 
 
 @register.inclusion_tag("stages/where.html", takes_context=True)
-def where_case_is(context: Context, case: Case) -> dict[str, Any]:
+def where_case_is(context: Context, case: Case, *, is_review_page: bool = False) -> dict[str, Any]:
     """The open stages of the case with what is to be done next, and for a data manager who has it.
 
     Whoever got the case as a control case is not told how far it is.
@@ -32,9 +32,11 @@ def where_case_is(context: Context, case: Case) -> dict[str, Any]:
     return {
         "study": context["study"],
         "case": case,
+        "is_review_page": is_review_page,
         "found": found,
         "have": have,
         "manages": manages,
+        "people_do_it": any(not step.stage.is_automatic for step in found.steps),
         "reviews": may(request, Role.RADIOLOGIST) or manages,
         "is_hidden": not manages and holds_control(request.user, case),
     }

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.permissions import signed_in_user
+from annotation_backend.cases.models import Case
 from annotation_backend.labeling.views.versions import task_url
 from annotation_backend.stages.assigning import give_back, renew
 from annotation_backend.stages.models import Assignment, AssignmentState
@@ -29,8 +30,15 @@ from datasets.study.stage import StageWork
 @login_required
 @require_GET
 def landing(request: HttpRequest) -> HttpResponse:
-    """Where one comes after signing in: an annotator of one study to their work there, everybody else to the start."""
+    """Where one comes after signing in: an annotator of one study to their work there, everybody else to the start.
+
+    Who comes from a task in Label Studio, which names its case, comes to their work in the case's study.
+    """
     person = signed_in_user(request)
+    if code := request.GET.get("case", "")[:60].replace("\0", ""):
+        theirs = studies_of(person).filter(pk__in=Case.objects.filter(code=code).values("study")).first()
+        if theirs is not None:
+            return redirect(page_of(theirs, "my-work"))
     studies = list(studies_of(person)[:2])
     if len(studies) == 1 and role_in(studies[0], person) == Role.ANNOTATOR:
         return redirect(page_of(studies[0], "my-work"))

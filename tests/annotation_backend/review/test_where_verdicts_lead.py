@@ -3,15 +3,19 @@
 import pytest
 from django.test import Client
 
-from annotation_backend.accounts.models import User
+from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.labeling.versions.standing import standing_of
 from annotation_backend.review.models import Review, Verdict
+from annotation_backend.stages.assigning import assign, give_back
 from annotation_backend.stages.flow import follow
+from annotation_backend.stages.models import CaseStage
 from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
+from datasets.study.stage import AssignedBy
+from tests.annotation_backend.stages.world import worker
 from tests.annotation_backend.support.records import accounts, published, registered_case, saved, signed_in, the_study
 
 pytestmark = pytest.mark.django_db
@@ -89,3 +93,20 @@ def test_a_case_that_went_down_is_not_called_returned(case: Case, radiologist: C
 
 def test_a_stage_that_returns_no_case_says_so_before_it_asks_for_a_comment(case: Case, radiologist: Client) -> None:
     assert "returns no case" in _give(radiologist, case, "return", "excellent")
+
+
+@pytest.mark.parametrize("how", ["random", "claim"])
+def test_whoever_the_case_is_not_given_to_is_told_so_before_they_write_a_verdict(case: Case, how: str) -> None:
+    document = case.study.document.replace('name = "score"', f'name = "score"\nassignment = "{how}"')
+    Study.objects.filter(pk=case.study.pk).update(document=document)
+    other = worker(case.study, Role.RADIOLOGIST, 2)
+    client, place = signed_in(other), page_of(case.study, "review-case", case.code)
+    page = client.get(place).content.decode()
+    assert "data-verdict" not in page
+    assert ("assigned to nobody yet" if how == "random" else "Next case to review on My work takes") in page
+    row = CaseStage.objects.get(case=case, stage="score")
+    given = assign(row, User.objects.get(email__startswith="radiologist@"), how=AssignedBy.HAND)
+    assert "assigned to somebody else" in client.get(place).content.decode()
+    give_back(given)
+    assign(row, other, how=AssignedBy.HAND)
+    assert "data-verdict" in client.get(place).content.decode()
