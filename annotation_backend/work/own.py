@@ -218,15 +218,11 @@ def _piece(
     returned.sort(key=lambda index: index not in pinned)
     proposed = [one.begins_at] if one.begins_at in left else []
     first = next(iter(returned or proposed or _in_order(left, stage, drawn)), None)
-<<<<<<< HEAD
-    return OwnPiece(one, stage, slices, done, tasks[first] if first is not None else None, back, pinned)
-=======
     if stage.slices is WantedSlices.CENTRE:  # one slice is wanted, whichever the person chooses
         slices = done[:1] or ([first] if first is not None else [])
         done, first = done[:1], None if done else first
         back = {index: words for index, words in back.items() if index in slices}
-    return OwnPiece(one, stage, slices, done, tasks[first] if first is not None else None, back)
->>>>>>> fresh14
+    return OwnPiece(one, stage, slices, done, tasks[first] if first is not None else None, back, pinned)
 
 
 def _in_order(left: list[int], stage: Stage, drawn: Collection[int]) -> list[int]:

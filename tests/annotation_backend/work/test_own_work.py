@@ -7,11 +7,8 @@ from django.test import Client
 from django.urls import reverse
 
 from annotation_backend.accounts.models import Role, User
-<<<<<<< HEAD
-from annotation_backend.review.models import Comment
-=======
 from annotation_backend.labeling.models import LabelingTask
->>>>>>> fresh14
+from annotation_backend.review.models import Comment
 from annotation_backend.stages.assigning import assign, hand_in
 from annotation_backend.stages.flow import begin, finish, follow, send_back
 from annotation_backend.stages.models import Assignment
