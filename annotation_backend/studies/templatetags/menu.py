@@ -34,7 +34,7 @@ class MenuPage:
 
 MENU: dict[str, tuple[MenuPage, ...]] = {
     "Work": (
-        MenuPage("My work", "my-work", ("next-slice", "next-case", "own-piece")),
+        MenuPage("My work", "my-work", ("next-slice", "next-case", "own-piece", "review-comments")),
         MenuPage("Labelling", "studio-of-study"),
         MenuPage("How my masks compare", "own-controls"),
         MenuPage("Everybody’s work", "work-table", roles=MANAGERS),
@@ -66,21 +66,27 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
 
 @register.inclusion_tag("menu.html", takes_context=True)
 def menu(context: Context) -> dict[str, Any]:
-    """The groups that the person at a study's page may see, and the pages of the group that it belongs to."""
+    """The groups that the person at a study's page may see, and the pages of the group that it belongs to.
+
+    A page that belongs to two groups is shown in the last of them that the person sees.
+    """
     match = context["request"].resolver_match
     here = match.url_name if match is not None else ""
-    groups, pages = [], []
-    for title, of_group in MENU.items():
-        shown = [page for page in of_group if context["role"] in page.roles]
-        if not shown:
-            continue
-        is_here = any(here in (page.name, *page.below) for page in shown)
-        groups.append({"title": title, "address": _address(context, shown[0]), "is_here": is_here})
-        if is_here:
-            pages = [
-                {"title": one.title, "address": _address(context, one), "here": _where(one, here)} for one in shown
-            ]
-    return {"groups": groups, "pages": pages, "study": context["study"]}
+    shown = {title: [page for page in pages if context["role"] in page.roles] for title, pages in MENU.items()}
+    shown = {title: pages for title, pages in shown.items() if pages}
+    at = [title for title, pages in shown.items() if any(here in (page.name, *page.below) for page in pages)][-1:]
+    return {
+        "groups": [
+            {"title": title, "address": _address(context, pages[0]), "is_here": [title] == at}
+            for title, pages in shown.items()
+        ],
+        "pages": [
+            {"title": one.title, "address": _address(context, one), "here": _where(one, here)}
+            for title in at
+            for one in shown[title]
+        ],
+        "study": context["study"],
+    }
 
 
 def _address(context: Context, page: MenuPage) -> str:
