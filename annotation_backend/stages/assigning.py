@@ -256,7 +256,8 @@ def _free_seat(row: CaseStage, stage: Stage, person: User, slices: Collection[in
         taken |= set(others.values_list("seat", flat=True))
     if reading is not None and reading.seat not in taken:
         return reading.seat
-    free = [seat for seat in range(1, stage.readers + 1) if seat not in taken]
+    left = set(Reading.objects.filter(row=row).values_list("seat", flat=True))  # unfinished: those come last
+    free = sorted(set(range(1, stage.readers + 1)) - taken, key=lambda seat: (seat in left, seat))
     if not free:
         raise _taken()
     if reading is not None:

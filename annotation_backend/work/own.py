@@ -1,7 +1,7 @@
 """A person's own work in a study: what is to be done, what came back and why, what is done, what waits for anybody."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db.models import Count, Q
@@ -11,6 +11,7 @@ from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models import Annotation, LabelingTask, TaskState
 from annotation_backend.labeling.versions.standing import Standing, standings
+from annotation_backend.review.models import Comment
 from annotation_backend.stages.models import (
     WHOLE_CASE,
     AssignedSlice,
@@ -40,6 +41,7 @@ class OwnPiece:
         drawn: Those of them that are drawn.
         next_task: The slice to go on with; None where none is left, or for a review.
         returned: What a reviewer asks for, by slice; empty where it did not come back.
+        pinned: Open comments that are pinned to a slice, by slice.
     """
 
     assignment: Assignment
@@ -48,11 +50,17 @@ class OwnPiece:
     drawn: Collection[int]
     next_task: LabelingTask | None
     returned: Mapping[int, str]
+    pinned: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def case(self) -> Case:
         """Its case."""
         return self.assignment.row.case
+
+    @property
+    def has_next_pinned(self) -> bool:
+        """Whether somebody pinned a comment to the slice that is next."""
+        return self.next_task is not None and self.next_task.slice_index in self.pinned
 
     @property
     def is_drawing(self) -> bool:
@@ -79,9 +87,21 @@ class OwnPiece:
         return None if until is None else max(0, int((until - now()).total_seconds() // 60))
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What reviewers ask for: why a stage was opened again, and comments pinned to slices by case."""
+
+    whys: Mapping[int, str]
+    pinned: Mapping[int, Mapping[int, str]]
+
+
 def own_pieces(study: Study, person: User) -> list[OwnPiece]:
-    """A person's open pieces, those first that came back, then the oldest; a few queries, however many there are."""
-    rows = Assignment.objects.filter(person=person, state=AssignmentState.OPEN, row__case__study=study)
+    """A person's open pieces, those first that came back, then the oldest; a few queries, however many there are.
+
+    Those of excluded cases wait until these are taken back.
+    """
+    in_use = Case.objects.not_excluded().filter(study=study)
+    rows = Assignment.objects.filter(person=person, state=AssignmentState.OPEN, row__case__in=in_use)
     found = list(_with_cases(rows).order_by("-row__round", "pk")[:MOST_SHOWN])
     cases = {one.row.case_id: one.row.case for one in found}
     stages = {stage.name: stage for stage in study.protocol.steps}
@@ -89,11 +109,12 @@ def own_pieces(study: Study, person: User) -> list[OwnPiece]:
     tasks = _tasks_of(cases)
     counting = standings(list(cases.values()))
     readings = _own_saves(found, person)
-    whys = _why_back(found)
-    return [
-        _piece(one, stages.get(one.row.stage), held.get(one.pk, []), tasks[one.row.case_id], counting, readings, whys)
+    asked = _Asked(_why_back(found), _pinned(cases))
+    pieces = [
+        _piece(one, stages.get(one.row.stage), held.get(one.pk, []), tasks[one.row.case_id], counting, readings, asked)
         for one in found
     ]
+    return sorted(pieces, key=lambda piece: not piece.has_next_pinned)  # stable: otherwise in their order
 
 
 def done_pieces(study: Study, person: User) -> list[Assignment]:
@@ -119,7 +140,9 @@ def waiting_reviews(study: Study, person: User) -> int:
 
 def counts_of(person: User) -> dict[int, dict[str, int]]:
     """By study: how many pieces are `open`, and `returned` among them; one query for all."""
-    rows = Assignment.objects.filter(person=person, state=AssignmentState.OPEN).values("row__case__study")
+    rows = Assignment.objects.filter(
+        person=person, state=AssignmentState.OPEN, row__case__in=Case.objects.not_excluded()
+    ).values("row__case__study")
     counted = rows.annotate(open=Count("pk"), returned=Count("pk", filter=Q(row__round__gt=1)))
     return {row["row__case__study"]: {"open": row["open"], "returned": row["returned"]} for row in counted.order_by()}
 
@@ -160,6 +183,16 @@ def _why_back(found: Sequence[Assignment]) -> dict[int, str]:
     return dict(opened.values_list("row", "why"))
 
 
+def _pinned(cases: Collection[int]) -> dict[int, dict[int, str]]:
+    """By case and slice: the open comments that are pinned there."""
+    found: dict[int, dict[int, str]] = {}
+    comments = Comment.objects.open().filter(case__in=cases).order_by("pk")
+    for case, index, text in comments.values_list("case", "slice_index", "text"):
+        of_case = found.setdefault(case, {})
+        of_case[index] = f"{of_case[index]} · {text}" if index in of_case else text
+    return found
+
+
 def _piece(
     one: Assignment,
     stage: Stage | None,
@@ -167,7 +200,7 @@ def _piece(
     tasks: Mapping[int, LabelingTask],
     counting: Mapping[int, Standing],
     readings: Mapping[int, Mapping[int, datetime]],
-    whys: Mapping[int, str],
+    asked: _Asked,
 ) -> OwnPiece:
     if stage is None or not stage.draws:
         return OwnPiece(one, stage, [], [], None, {})
@@ -177,16 +210,19 @@ def _piece(
     done = [index for index in slices if is_done(one.row, drawn, index)]
     left = [index for index in slices if index not in done and index in tasks]
     back = {index: tasks[index].review_comment for index in slices if index in tasks and _is_back(tasks[index])}
-    if not back and whys.get(one.row_id):
-        back = dict.fromkeys(slices, whys[one.row_id])
+    if not back and asked.whys.get(one.row_id):
+        back = dict.fromkeys(slices, asked.whys[one.row_id])
+    of_case = asked.pinned.get(one.row.case_id, {})
+    pinned = {index: words for index, words in of_case.items() if index in slices}
     returned = [index for index in left if index in back and index in drawn]
+    returned.sort(key=lambda index: index not in pinned)
     proposed = [one.begins_at] if one.begins_at in left else []
     first = next(iter(returned or proposed or _in_order(left, stage, drawn)), None)
     if stage.slices is WantedSlices.CENTRE:  # one slice is wanted, whichever the person chooses
         slices = done[:1] or ([first] if first is not None else [])
         done, first = done[:1], None if done else first
         back = {index: words for index, words in back.items() if index in slices}
-    return OwnPiece(one, stage, slices, done, tasks[first] if first is not None else None, back)
+    return OwnPiece(one, stage, slices, done, tasks[first] if first is not None else None, back, pinned)
 
 
 def _in_order(left: list[int], stage: Stage, drawn: Collection[int]) -> list[int]:

@@ -82,9 +82,7 @@ def theatre(new_installation: Callable[[], Installation]) -> Iterator[Theatre]:
 
 @pytest.fixture(scope="module")
 def cast(theatre: Theatre) -> Cast:
-    people = theatre.people(
-        ben="annotator", cleo="annotator", carl="annotator", dora="radiologist", emil="radiologist"
-    )
+    people = theatre.people(ben="annotator", cleo="annotator", carl="annotator", dora="radiologist", emil="radiologist")
     ben, cleo, carl, dora, emil = people.values()
     return Cast(ben, (cleo, carl), dora, emil)
 
@@ -203,8 +201,9 @@ def _sees_nothing(theatre: Theatre, reader: Actor, index: int) -> None:
     address = f"{theatre.installation.label_studio_url}/api/ml/{backend['id']}/interactive-annotating"
     cookies = {one["name"]: one["value"] for one in reader.page.context.cookies()}
     token = next((value for name, value in cookies.items() if "csrf" in name and "maskloop" not in name), "")
+    own = {"Referer": f"{theatre.installation.label_studio_url}/", "Origin": theatre.installation.label_studio_url}
     prompt = {"task": theatre.tasks[index], "context": {"result": []}}
-    refused = reader.page.request.post(address, data=prompt, headers={"X-CSRFToken": token})
+    refused = reader.page.request.post(address, data=prompt, headers={"X-CSRFToken": token, **own})
     assert refused.status in (403, 404), refused.text()
 
 

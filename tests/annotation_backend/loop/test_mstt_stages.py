@@ -208,7 +208,7 @@ def _wait_for_the_mask(theatre: Theatre, reviewer: Actor) -> None:
 
 def test_the_annotator_sees_the_comment_on_the_right_slice_repairs_it_and_answers(theatre: Theatre, cast: Cast) -> None:
     index = _held(theatre, cast.ben)[0]
-    said = "select review_comment from labeling_labelingtask where label_studio_id = ?"
+    said = "select slice_comments from labeling_labelingtask where label_studio_id = ?"
     of_task = theatre.tasks[index]
     eventually(lambda: WORDS in theatre.rows(said, of_task)[0][0], seconds=SOON, what="the comment at the slice's task")
     shown = f"/api/tasks/{of_task}/"
@@ -227,8 +227,10 @@ def test_the_annotator_sees_the_comment_on_the_right_slice_repairs_it_and_answer
     cast.ben.push("Close: it is done")
     cast.ben.page.get_by_text("closed", exact=True).wait_for()
     cast.ben.look("19-comment-closed")
-    cast.ben.open("my-work/")
-    cast.ben.push(f"Hand in {theatre.case}")
+    for _ in range(2):  # both of his pieces came back
+        cast.ben.open("my-work/")
+        with cast.ben.page.expect_navigation():
+            cast.ben.push(f"Hand in {theatre.case}")
     eventually(lambda: _stages(theatre)[-1] == ("review", 2, "open"), seconds=SOON, what="the second review")
 
 

@@ -6,9 +6,10 @@ from annotation_backend.accounts.models import Role
 from annotation_backend.cases.exclusion import exclude
 from annotation_backend.stages.assigning import assign, hand_in
 from annotation_backend.stages.flow import begin, finish, follow, send_back
-from annotation_backend.stages.permits import permits_of
+from annotation_backend.stages.permits import permits_of, reading_of
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.services import change_protocol
+from annotation_backend.work.own import own_pieces
 from datasets.errors import RejectedInput
 from datasets.study.stage import AssignedBy
 from tests.annotation_backend.stages.world import BLIND_PAIR, bare_case, drawn, open_stages, row_of, study_of, worker
@@ -98,8 +99,10 @@ def test_an_excluded_case_is_given_to_nobody_and_opens_for_nobody() -> None:
     row = row_of(case, "adjacent")
     work = assign(row, first, [1], how=AssignedBy.CLAIM)
     assert permits_of(first, case)[1].may_draw
+    assert [piece.assignment for piece in own_pieces(study, first)] == [work]
     exclude(case, reason="motion")
     assert permits_of(first, case) == {}
+    assert own_pieces(study, first) == [], "nobody is led to what does not open"
     with pytest.raises(RejectedInput, match="case-excluded"):
         assign(row, second, [3], how=AssignedBy.HAND)
     assert hand_in(work), "what was drawn before is not lost"
@@ -109,3 +112,22 @@ def test_readers_masks_are_never_drawn_by_whoever_likes() -> None:
     stages = BLIND_PAIR.replace("blind = true", 'blind = true\nassignment = "open"', 1)
     with pytest.raises(RejectedInput, match="protocol-stage-readers"):
         study_of("t1", "open", stages=stages)
+
+
+def test_what_a_reader_draws_later_without_an_assignment_is_the_cases_and_not_their_former_readings() -> None:
+    repair = (
+        '[[stages]]\nname = "repair"\ntitle = "Repair"\ndone_by = "annotator"\ndoes = "draw"\nassignment = "open"\n'
+    )
+    study = study_of("t1", "repaired", stages=f'{BLIND_PAIR}\n{repair}after = ["decide"]\n')
+    case = bare_case(study)
+    [row] = begin(case)
+    readers = [worker(study, Role.ANNOTATOR, number) for number in (1, 2)]
+    works = [assign(row, reader, how=AssignedBy.CLAIM) for reader in readers]
+    numbers = [int(reader.label_studio_id or 0) for reader in readers]
+    assert None not in [reading_of(case, 1, [number]) for number in numbers]
+    for work in works:
+        hand_in(work)
+    assert None not in [reading_of(case, 1, [number]) for number in numbers], "a late save is still a reader's own"
+    finish(row_of(case, "decide"))
+    assert open_stages(case) == [("repair", 1)]
+    assert [reading_of(case, 1, [number]) for number in numbers] == [None, None]

@@ -264,9 +264,7 @@ print(json.dumps(answers))
 def manage_all(installation: Installation, *lines: tuple[str, ...]) -> list[dict[str, Any]]:
     """Runs management commands one after the other in one process, which starts faster than one for each."""
     command = [sys.executable, "-c", _ALL, json.dumps(lines)]
-    done = subprocess.run(
-        command, cwd=ROOT, env=installation.environment, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, cwd=ROOT, env=installation.environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{lines}\n{done.stdout}\n{done.stderr}"
     return list(json.loads(done.stdout.splitlines()[-1]))
 
@@ -294,4 +292,3 @@ def theatre_of(installation: Installation, study: str, case: str, *, mask: Path,
             yield Theatre(installation, study, case, plane, truth, rows[study], tasks, browser, artefacts)
         finally:
             browser.close()
-

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.labeling.models import LabelingTask
+from annotation_backend.review.models import Comment
 from annotation_backend.stages.assigning import assign, hand_in
 from annotation_backend.stages.flow import begin, finish, follow, send_back
 from annotation_backend.stages.models import Assignment
@@ -117,6 +118,24 @@ def test_what_came_back_stands_first_with_what_the_reviewer_asks_for(study: Stud
     assert "A hole on slice 3</li>" in page
     assert pieces[0].comments == [("A hole on slice 3", [])], "said once, where it is about every slice"
     assert "Done" in page
+
+
+def test_the_slice_with_a_pinned_comment_is_next_and_its_words_stand_there(
+    study: Study, browser: Client, anna: User
+) -> None:
+    reviewer = worker(study, Role.RADIOLOGIST)
+    back = _adjacent(study, 2)
+    hand_in(back)
+    first, last = [held.slice_index for held in back.slices.all()][:: back.slices.count() - 1]
+    Comment.objects.create(
+        case=back.row.case, voxel=[1, 1, last], slice_index=last, author=reviewer, text="It ends at the fascia."
+    )
+    send_back(row_of(back.row.case, "review"), person=None, why="See below.")
+    [piece] = own_pieces(study, anna)
+    assert piece.pinned == {last: "It ends at the fascia."}
+    assert first not in piece.pinned
+    page = browser.get(page_of(study, "my-work")).content.decode()
+    assert f"Pinned to slice {last}: It ends at the fascia." in page
 
 
 def test_a_reviewer_is_led_to_their_next_case(study: Study) -> None:

@@ -27,7 +27,7 @@ export class Viewer {
     this.onWindow = () => {};
     const nv = new window.niivue.Niivue({
       isRadiologicalConvention: true, sagittalNoseLeft: true, isAntiAlias: false, loadingText: "", logLevel: "error",
-      dragAndDropEnabled: false, multiplanarShowRender: 0, crosshairColor: [0.3, 0.75, 1, 0.55], crosshairWidth: 1,
+      dragAndDropEnabled: false, multiplanarShowRender: 0, crosshairColor: [0.3, 0.75, 1, 0.55], crosshairWidth: 0.25, crosshairWidthUnit: "percent",
       crosshairGap: 12, backColor: [0.04, 0.04, 0.05, 1], show3Dcrosshair: true, rulerColor: [1, 0.85, 0.4, 0.9],
       rulerWidth: 1.5, measureTextColor: [1, 0.85, 0.4, 1], measureLineColor: [1, 0.85, 0.4, 1], measureTextHeight: 0.045, measureTextJustify: "end",
       isNearestInterpolation: false, yoke3Dto2DZoom: false, isForceMouseClickToVoxelCenters: true,    });
