@@ -36,7 +36,7 @@ class AuditForm(forms.Form):
         self._study = study
         people = sorted(names_in(study).items(), key=lambda one: one[1])
         self.fields["person"].choices = [("", "Everybody"), *people]  # type: ignore[attr-defined]
-        self.fields["kind"].choices = [("", "All but open pages"), *KINDS.items()]  # type: ignore[attr-defined]
+        self.fields["kind"].choices = [("", "All but signs of work on open pages"), *KINDS.items()]  # type: ignore[attr-defined]
 
     def clean_case(self) -> int | None:
         """The case's key."""

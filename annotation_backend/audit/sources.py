@@ -80,7 +80,7 @@ def _verdict(verdict: str, score: str) -> str:
 
 
 def _transition(state: str, why: str) -> str:
-    label = str(StageState(state).label)
+    label = f"Stage {str(StageState(state).label).lower()}"
     return f"{label}: {why}" if why else label
 
 
@@ -119,8 +119,8 @@ SOURCES: Sequence[Source] = (
     Source("assigned", "Work given or taken", Assignment, "created", "row__case__study",
            lambda how: f"Work begun: {how}", "person", "row__case", "row__stage", "", ("how",)),
     Source("assignment-end", "Work done or given back", Assignment, "ended_at", "row__case__study",
-           lambda state: str(AssignmentState(state).label), "person", "row__case", "row__stage", "", ("state",),
-           Q(ended_at__isnull=False)),
+           lambda state: f"Work {str(AssignmentState(state).label).lower()}", "person", "row__case", "row__stage", "",
+           ("state",), Q(ended_at__isnull=False)),
     Source("registration", "Verdicts on registrations", RegistrationVerdict, "created", "case__study",
            lambda role, verdict: f"{role}: {VerdictOfRegistration(verdict).label}", "person", "case", "", "",
            ("role", "verdict")),

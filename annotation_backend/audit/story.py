@@ -85,7 +85,9 @@ def _work(case: Case, *, is_manager: bool) -> Iterator[Step]:
     """Pieces of work that people were given or took, and gave up or handed in."""
     rows = Assignment.objects.filter(row__case=case)
     if not is_manager:
+        blind = [stage.name for stage in case.protocol.steps if stage.is_blind]
         rows = rows.exclude(row__readings__isnull=False, row__state=StageState.OPEN).exclude(row__is_control=True)
+        rows = rows.exclude(row__state=StageState.OPEN, row__stage__in=blind)
     for row in rows.select_related("row").distinct():
         stage = row.row.stage
         yield Step(row.created, f"Work on {stage} given or taken", row.person_id)

@@ -73,7 +73,9 @@ def activity(request: HttpRequest, study: Study) -> HttpResponse:
     kind, page = _SIGNS.get(request.POST.get("sign", "")), request.POST.get("page", "")
     if kind is None or page not in _PAGES:
         return HttpResponse("Neither a sign of work nor a page that sends one.\n", status=400)
-    case = get_object_or_404(Case.objects.select_related("study"), study=study, code=request.POST.get("case", ""))
+    case = get_object_or_404(
+        Case.objects.select_related("study"), study=study, code=request.POST.get("case", "").replace("\0", "")
+    )
     person = signed_in_user(request)
     recent = Event.objects.filter(study=study, person=person, created__gt=now() - _LEAST_BETWEEN, kind=kind, case=case)
     if not recent.exists():

@@ -9,6 +9,7 @@ from scipy.stats import binom
 from annotation_backend.audit.times import ActiveTime, active_times
 from annotation_backend.dashboard.tables import Table
 from annotation_backend.review.models import Review
+from annotation_backend.stages.models import StageState
 from annotation_backend.studies.models import Study
 from datasets.study.case import QualityScore
 from datasets.study.protocol import Protocol
@@ -49,6 +50,8 @@ def score_table(study: Study) -> Table:
     methods = method_of_reviewed(study.protocol)
     counts: Counter[tuple[str, DrawingMethod]] = Counter()
     reviews = Review.objects.filter(mask__case__study=study, mask__case__is_rehearsal=False)
+    blind = [stage.name for stage in study.protocol.steps if stage.is_blind]
+    reviews = reviews.exclude(row__state=StageState.OPEN, row__stage__in=blind)  # others still read
     for score, stage in reviews.values_list("quality_score", "row__stage"):
         counts[score, methods.get(stage or "", DrawingMethod.AS_PEOPLE_LIKE)] += 1
     used = [method for method in NAMES if any(key[1] is method for key in counts) or method in methods.values()]

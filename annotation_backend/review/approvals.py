@@ -52,6 +52,8 @@ def why_unapproved(code: str) -> str:
     review = latest_review(case)
     if review is not None and review.verdict == Verdict.RETURN:
         return "it was returned to the annotator"
+    if review is not None and review.verdict == Verdict.DOWN:
+        return "it was sent down the ladder, to be drawn afresh"
     if review is not None and review.ending is not None:
         return f"its approval ended: {review.ending.get_reason_display()}"
     return "what is known of it has changed"

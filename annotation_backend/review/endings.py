@@ -13,7 +13,9 @@ from annotation_backend.labeling.models import LabelingTask, TaskState
 from annotation_backend.labeling.versions.standing import Standing
 from annotation_backend.review.models import EndReason, Review, Verdict, VerdictEnd, latest_review
 from annotation_backend.review.seen import Seen, seen_now
+from annotation_backend.stages.assigning import ask_again
 from annotation_backend.stages.flow import reopen
+from annotation_backend.stages.models import CaseStage
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +50,20 @@ def end_what_changed(case: Case) -> VerdictEnd | None:
         if is_new and review.verdict == Verdict.APPROVE:
             reopen_tasks(case, now.standing)
             reopen(case, why=f"the approval ended: {end.get_reason_display()}")
+        if is_new and review.row is not None and review.row.is_open:
+            _ask_again(review.row, now)
     logger.info("%s", end)
     return end if is_new else None
+
+
+def _ask_again(row: CaseStage, now: Seen) -> None:
+    """Ends the other verdicts of a stage that waits for more readers, and has each reader give theirs anew."""
+    for one in Review.objects.filter(row=row).select_related("reviewer", "end"):
+        if one.ending is None and one.seen_sha256 == now.sha256:
+            continue
+        if one.ending is None:
+            VerdictEnd.objects.create(review=one, reason=reason_of(one.seen, now.record))
+        ask_again(row, one.reviewer, why="What you gave your verdict on has changed")
 
 
 def _why_it_ends(review: Review, now: Seen) -> EndReason | None:

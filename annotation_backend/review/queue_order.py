@@ -17,7 +17,7 @@ AT_ONCE = 20
 
 def cases_with_a_mask(study: Study) -> CaseQuerySet:
     """The cases in use of a study that have a mask for the case."""
-    masks = CaseMask.objects.filter(case=OuterRef("pk"))
+    masks = CaseMask.objects.filter(case=OuterRef("pk"), reading__isnull=True)  # a reader's is not to be heard of
     return Case.objects.in_use().filter(Exists(masks), study=study)
 
 

@@ -137,6 +137,7 @@ def decide(
     """
     with transaction.atomic():
         case = Case.objects.select_for_update().get(pk=mask.case_id)
+        User.objects.select_for_update(no_key=True).get(pk=reviewer.pk)  # a role is taken before, or after
         require_reviewable(case)
         seen = seen_now(case)
         _check_role(case, reviewer)
@@ -258,18 +259,18 @@ def _checked(verdict: Verdict, score: QualityScore, comment: str, row: CaseStage
         raise RejectedInput(
             "score-goes-down",
             f"With the score {score.value.replace('_', ' ')} a case is not approved: it is drawn afresh.",
-            remedy="Return it, or give another score.",
+            remedy="Send it down, or give another score.",
         )
     if goes_down:
         return Verdict.DOWN
-    if verdict is not Verdict.APPROVE and not comment.strip():
-        raise RejectedInput("comment-missing", "A returned case needs a comment.", remedy="Say what to change.")
     if verdict is not Verdict.APPROVE and stage is not None and not stage.returns_to:
         raise RejectedInput(
             "stage-no-return",
             f"{stage.title} returns no case.",
             remedy="Approve it, or give a score that sends it down.",
         )
+    if verdict is not Verdict.APPROVE and not comment.strip():
+        raise RejectedInput("comment-missing", "A returned case needs a comment.", remedy="Say what to change.")
     return verdict
 
 

@@ -51,6 +51,22 @@ def stage_for(case: Case, reviewer: User, standing: Standing) -> tuple[CaseStage
     return row, stage
 
 
+def why_not_theirs(row: CaseStage | None, person: User) -> str:
+    """Why an open review of a case is not a person's to give, who has its role; nothing where it is or none is."""
+    stage = row.rules if row is not None else None
+    if row is None or stage is None or not has_role_in(row.case.study, person, Role(stage.done_by)):
+        return ""
+    if stage.assignment is AssignedBy.OPEN or _their_work(row, person):
+        return ""
+    if Assignment.objects.filter(row=row, state=AssignmentState.OPEN).count() >= stage.readers:
+        return "This case is assigned to somebody else: you can look, and give no verdict. My work has what is yours."
+    if stage.assignment is AssignedBy.CLAIM:
+        return "Nobody has taken this case yet: Next case to review on My work takes what is next."
+    return (
+        "This case is assigned to nobody yet; a data manager assigns it under Work, or it finds its reviewer by itself."
+    )
+
+
 def follow_verdicts(review: Review, stage: Stage) -> None:
     """Moves the case on once a stage has the verdicts that it asks for; until then only the reader's part is done."""
     row, case = review.row, review.mask.case

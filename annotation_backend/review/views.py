@@ -21,14 +21,15 @@ from annotation_backend.labeling.masks.outlines import colour_of, outlined_png
 from annotation_backend.labeling.models import CaseMask, TaskState
 from annotation_backend.labeling.versions.losses import open_findings
 from annotation_backend.labeling.versions.stored_masks import mask_file
-from annotation_backend.review.forms import VerdictForm
+from annotation_backend.review.forms import VerdictForm, outcome_of, where_verdicts_lead
 from annotation_backend.review.models import Verdict, latest_review
 from annotation_backend.review.queue_order import waiting_first
 from annotation_backend.review.readers import READERS
 from annotation_backend.review.seen import seen_now
 from annotation_backend.review.services import decide, entries_of, next_waiting, require_reviewable
 from annotation_backend.review.signals import case_opened
-from annotation_backend.review.verdict_stages import is_decided_for, open_review, shown_reviews
+from annotation_backend.review.verdict_stages import is_decided_for, open_review, shown_reviews, why_not_theirs
+from annotation_backend.review.viewing.masks_shown import mask_shown, require_not_alone
 from annotation_backend.review.viewing.overlays import overlays_of
 from annotation_backend.review.viewing.page import KEYS, VIEWS, viewer_values
 from annotation_backend.review.viewing.slice_outlines import ShownLabel, colour_in, labels_on_slice, shown_labels
@@ -44,7 +45,8 @@ from datasets.errors import RejectedInput
 def review_queue(request: HttpRequest, study: Study) -> HttpResponse:
     """The cases of the study with a mask, the waiting ones first."""
     portion = portion_of(request, waiting_first(study).select_related("study"))
-    context = {"entries": entries_of(portion.object_list), "portion": portion}
+    entries = entries_of(portion.object_list)
+    context = {"entries": entries, "cases": [entry.case for entry in entries], "portion": portion}
     return render(request, "review/queue.html", context)
 
 
@@ -53,6 +55,7 @@ def review_queue(request: HttpRequest, study: Study) -> HttpResponse:
 def review_case(request: HttpRequest, study: Study, code: str) -> HttpResponse:
     """One case: its slices with every image and the mask's outline, and the verdict form."""
     case = get_object_or_404(Case.objects.with_images(), study=study, code=code)
+    require_not_alone(request, case)
     form = VerdictForm(request.POST if request.method == "POST" else None)
     status = 200
     if request.method == "POST":
@@ -94,7 +97,7 @@ def next_case(request: HttpRequest, study: Study, code: str) -> HttpResponse:
 @require_GET
 def slice_with_mask(request: HttpRequest, study: Study, mask_id: int, role: str, index: int) -> HttpResponse:
     """A slice's picture with the outline of each of the mask's labels in the label's colour."""
-    mask = get_object_or_404(CaseMask.objects.select_related("case__study"), case__study=study, pk=mask_id)
+    mask = mask_shown(request, study, mask_id)
     picture = get_object_or_404(mask.case.slices.select_related("case"), role=role, index=index)
     shown = whole_bytes(picture_file(picture))
     found = labels_on_slice(mask_file(mask), mask.label_names, plane=picture_plane(mask.case), index=index)
@@ -107,10 +110,12 @@ def _viewer(request: HttpRequest, case: Case, mask: CaseMask | None) -> dict[str
     """What the viewer shows, and whether the person may correct the mask in it."""
     row = open_review(case)
     stage = row.rules if row is not None else None
-    overlays = overlays_of(case, mask, is_blind=stage is not None and stage.is_blind)
+    overlays = overlays_of(case, mask, person=signed_in_user(request), is_blind=stage is not None and stage.is_blind)
     viewer = viewer_values(case, mask, overlays)
     found = open_findings(case).values_list("annotation__task__slice_index", flat=True)
     return {
+        **where_verdicts_lead(case, stage),
+        "not_theirs": why_not_theirs(row, signed_in_user(request)),
         "viewer": viewer,
         "viewer_json": json.dumps(viewer),
         "overlays": overlays,
@@ -119,13 +124,7 @@ def _viewer(request: HttpRequest, case: Case, mask: CaseMask | None) -> dict[str
         "finding_slices": " ".join(str(index) for index in sorted(set(found))),
         "may_correct": stage is not None and stage.may_correct and may(request, Role(stage.done_by)),
         "largest_correction": f"{stage.largest_correction:.0%}" if stage is not None else "",
-        "goes_down_on": stage.goes_down_on if stage is not None else (),
-        "goes_down_to": _title_of(case, stage.goes_down_to) if stage is not None else "",
     }
-
-
-def _title_of(case: Case, stage: str) -> str:
-    return next((one.title for one in case.protocol.steps if one.name == stage), stage)
 
 
 def _to_next(request: HttpRequest, study: Study, case: Case) -> HttpResponse:
@@ -147,6 +146,8 @@ def _standing(case: Case, person: User) -> dict[str, object]:
         return {}
     seen = seen_now(case)
     mask, review = seen.standing.mask, latest_review(case)
+    if review not in shown_reviews(case, person):
+        review = None  # another reader's of a blind stage: not even that it ended is told
     return {
         "mask": mask,
         "labels": _legend(mask),
@@ -189,12 +190,5 @@ def _decided(request: HttpRequest, form: VerdictForm, mask: CaseMask) -> bool:
     except RejectedInput as error:
         form.add_error(None, f"{error.message} {error.remedy}")
         return False
-    messages.success(request, f"{mask.case.code} {_OUTCOMES[Verdict(review.verdict)]}.")
+    messages.success(request, f"{mask.case.code} {outcome_of(review)}.")
     return True
-
-
-_OUTCOMES = {
-    Verdict.APPROVE: "is approved",
-    Verdict.RETURN: "was returned to the annotator",
-    Verdict.DOWN: "goes down the ladder, to be drawn afresh",
-}

@@ -9,6 +9,7 @@ from django.db.models import Max
 from django.utils.timezone import now
 
 from annotation_backend.accounts.models import Role, User
+from annotation_backend.cases.registration.register import require_in_use
 from annotation_backend.stages.flow import close_control, finish, lock
 from annotation_backend.stages.models import (
     WHOLE_CASE,
@@ -48,13 +49,15 @@ def assign(
 
     Raises:
         RejectedInput: The stage is closed (``stage-closed``), the person may not do it (``stage-not-theirs``,
-            ``stage-drew-before``), or somebody else has one of the slices (``slice-taken``).
+            ``stage-drew-before``), the case is excluded (``case-excluded``), or somebody else has one of the slices
+            (``slice-taken``).
     """
     with transaction.atomic():
         lock(row.case)
         row = CaseStage.every.select_related("case__study").get(pk=row.pk)
         person = User.objects.select_for_update(no_key=True).get(pk=person.pk)  # a role is taken before, or after
         stage = require_may_do(row, person)
+        require_in_use(row.case)
         work_asked.send(sender=CaseStage, row=row, person=person)
         lapse(row=row)
         seat = _free_seat(row, stage, person, slices)
@@ -101,6 +104,31 @@ def give_again(row: CaseStage, *, why: str) -> list[Assignment]:
         except RejectedInput:
             continue  # whoever has left or lost the role; the slices are free for others
     return given
+
+
+def ask_again(row: CaseStage, person: User, *, why: str) -> Assignment | None:
+    """Gives a person their part of an open stage again, because what they gave it on has changed.
+
+    Args:
+        row: The stage, open.
+        person: Who did their part of it.
+        why: Shown to the person.
+
+    Returns:
+        The work; None where they had none, have it to do anyway, or may not do it any more: then it is free.
+    """
+    theirs = Assignment.objects.filter(row=row, person=person)
+    if theirs.filter(state=AssignmentState.OPEN).exists():
+        return None
+    held = AssignedSlice.objects.filter(assignment__in=theirs.filter(state=AssignmentState.DONE), is_held=True)
+    slices = list(held.values_list("slice_index", flat=True))
+    held.update(is_held=False)
+    try:
+        with transaction.atomic():
+            return assign(row, person, slices, how=AssignedBy.HAND, why=why) if slices else None
+    except RejectedInput:
+        theirs.filter(state=AssignmentState.DONE).update(state=AssignmentState.GIVEN_BACK)
+        return None
 
 
 def require_may_do(row: CaseStage, person: User) -> Stage:
@@ -211,21 +239,29 @@ def _is_handed_in(row: CaseStage, stage: Stage) -> bool:
 
 
 def _free_seat(row: CaseStage, stage: Stage, person: User, slices: Collection[int]) -> int:
-    """The seat that a person has in the stage, or the first in which nobody has one of the slices."""
+    """The seat that a person has in the stage, or the first in which nobody has one of the slices.
+
+    Who gave a reading back unfinished leaves the seat to another, and may find another one later.
+    """
     held = AssignedSlice.objects.filter(row=row, is_held=True)
     theirs = held.filter(person=person).aggregate(seat=Max("seat"))["seat"]
-    if theirs is None:
-        theirs = Reading.objects.filter(row=row, person=person).values_list("seat", flat=True).first()
     if theirs is not None:
         return int(theirs)
     wanted = held if WHOLE_CASE in slices else held.filter(slice_index__in=[*slices, WHOLE_CASE])
     taken = set(wanted.values_list("seat", flat=True))
+    reading = Reading.objects.filter(row=row, person=person).first()
     if stage.keeps_readings:
         taken |= set(held.values_list("seat", flat=True))
-        taken |= set(Reading.objects.filter(row=row).values_list("seat", flat=True))
-    free = [seat for seat in range(1, stage.readers + 1) if seat not in taken]
+        others = Reading.objects.filter(row=row, handed_in_at__isnull=False).exclude(person=person)
+        taken |= set(others.values_list("seat", flat=True))
+    if reading is not None and reading.seat not in taken:
+        return reading.seat
+    left = set(Reading.objects.filter(row=row).values_list("seat", flat=True))  # unfinished: those come last
+    free = sorted(set(range(1, stage.readers + 1)) - taken, key=lambda seat: (seat in left, seat))
     if not free:
         raise _taken()
+    if reading is not None:
+        Reading.objects.filter(pk=reading.pk).update(seat=free[0])
     return free[0]
 
 

@@ -32,9 +32,11 @@ def begin(case: Case) -> list[CaseStage]:
     with transaction.atomic():
         lock(case)
         steps = {stage.name: stage for stage in case.protocol.steps}
-        for row in open_rows(case):
-            if row.stage not in steps:
-                _close(row, StageState.ENDED, why="the protocol changed")
+        gone = [row for row in open_rows(case) if row.stage not in steps]
+        for row in gone:
+            _close(row, StageState.ENDED, why="the protocol changed")
+        if gone and not open_rows(case):
+            _open_what_is_due(case, steps.values())
         known = CaseStage.objects.filter(case=case, stage__in=steps).exclude(state=StageState.ENDED)
         if not known.exists():
             for stage in steps.values():
@@ -219,6 +221,22 @@ def _open_what_follows(case: Case, name: str, *, newest: datetime | None = None)
             continue
         opened.append(_open(case, stage))
     return opened
+
+
+def _open_what_is_due(case: Case, steps: Iterable[Stage]) -> None:
+    """Opens the stages that are not done while all before them are: a case is never left without a way on."""
+    steps = list(steps)
+    for stage in steps:
+        rows = CaseStage.objects.filter(case=case, stage=stage.name).exclude(state=StageState.ENDED)
+        last = rows.order_by("round").last()
+        is_done = last is not None and last.state == StageState.DONE
+        if stage.after and not is_done and not is_ladder_rung(stage, steps) and _may_begin(case, stage):
+            _open(case, stage)
+    begun = CaseStage.objects.filter(case=case, stage__in=[stage.name for stage in steps])
+    if not open_rows(case) and begun.exclude(state=StageState.ENDED).exists():
+        for stage in steps:
+            if not stage.after:
+                _open(case, stage)
 
 
 def _may_begin(case: Case, stage: Stage) -> bool:

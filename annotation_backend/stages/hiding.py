@@ -2,10 +2,14 @@
 
 from collections.abc import Iterable
 
-from annotation_backend.accounts.models import User
+from django.db.models import Q, QuerySet
+
+from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
-from annotation_backend.stages.models import CaseStage, Reading, StageState
+from annotation_backend.stages.models import Assignment, AssignmentState, CaseStage, Reading, StageState
 from annotation_backend.stages.permits import NOTHING, permit_of
+from annotation_backend.studies.people import has_role_in, people_in, roles_in
+from datasets.study.stage import Stage, WantedSlices
 
 
 def drawn_without_models(cases: Iterable[Case]) -> set[int]:
@@ -53,3 +57,59 @@ def holds_control(person: object, case: Case) -> bool:
         isinstance(person, User)
         and Reading.objects.filter(row__case=case, row__is_control=True, person=person).exists()
     )
+
+
+def hidden_readings(person: User, case: Case) -> QuerySet[Reading]:
+    """Readings of a case whose saves and masks a person may not see: others', of work that goes on or of controls.
+
+    Nothing is hidden from a data manager.
+    """
+    readings = Reading.objects.filter(row__case=case)
+    if has_role_in(case.study, person, Role.DATA_MANAGER):
+        return readings.none()
+    return readings.filter(Q(row__is_control=True) | Q(row__state=StageState.OPEN)).exclude(person=person)
+
+
+def draws_alone(person: User, case: Case) -> bool:
+    """Whether a person draws a case now, or may take it, who must not see what others drew of it.
+
+    The stage is blind, keeps its readers apart or has the case drawn afresh, or the case is their control case.
+    """
+    for row, stage in _to_be_drawn_by(person, case):
+        if row.is_control and Reading.objects.filter(row=row, person=person).exists():
+            return True
+        if not row.is_control and (stage.is_blind or stage.keeps_readings or row.is_fresh):
+            return True
+    return False
+
+
+def draws_all_of(person: User, case: Case) -> bool:
+    """Whether a stage's whole case is a person's to draw now: an ordinary one has to look as a control case does."""
+    rows = [row.pk for row, stage in _to_be_drawn_by(person, case) if stage.slices is WantedSlices.ALL]
+    return Assignment.objects.filter(row__in=rows, person=person, state=AssignmentState.OPEN).exists()
+
+
+def draws_without_models(person: User, case: Case) -> bool:
+    """Whether a person draws a case now, or may take it, in a stage that hides models."""
+    return any(stage.hides_models for row, stage in _to_be_drawn_by(person, case) if not row.is_control)
+
+
+def unheard_people(person: User, case: Case) -> Iterable[tuple[CaseStage, set[int]]]:
+    """Open stages whose people do not hear of each other, with the keys of those whom a person does not hear."""
+    if has_role_in(case.study, person, Role.DATA_MANAGER):
+        return
+    for row in CaseStage.objects.filter(case=case, state=StageState.OPEN).select_related("case__study"):
+        stage = row.rules
+        if stage is not None and not stage.is_automatic and (stage.is_blind or stage.keeps_readings):
+            yield row, set(people_in(case.study, Role(stage.done_by)).values_list("pk", flat=True)) - {person.pk}
+
+
+def _to_be_drawn_by(person: User, case: Case) -> Iterable[tuple[CaseStage, Stage]]:
+    """Open drawing stages of a case that are for a person's role; none for a data manager, who sees all anyway."""
+    roles = roles_in(case.study, person)
+    if Role.DATA_MANAGER in roles:
+        return
+    for row in CaseStage.every.filter(case=case, state=StageState.OPEN).select_related("case__study"):
+        stage = row.rules
+        if stage is not None and stage.draws and not stage.is_automatic and Role(stage.done_by) in roles:
+            yield row, stage

@@ -44,6 +44,8 @@ def permits_of(person: User, case: Case) -> dict[int, Permit]:
 def permits_in(person: User, study: Study, cases: Collection[int] | None = None) -> dict[tuple[int, int], Permit]:
     """A person's permits on a study's slices, by case (key) and index; with the same count of queries for any number.
 
+    There are none on an excluded case, but for data managers, who decide whether it comes back.
+
     Args:
         person: The person.
         study: The study.
@@ -55,17 +57,17 @@ def permits_in(person: User, study: Study, cases: Collection[int] | None = None)
     if Role.DATA_MANAGER in roles:
         keys = Case.objects.filter(study=study).values_list("pk", flat=True) if cases is None else cases
         return {(key, WHOLE_CASE): Permit(may_look=True, sees_others=True, sees_models=True) for key in keys}
-    chosen = Q(case__study=study) if cases is None else Q(case__study=study, case__in=cases)
+    shown = Case.objects.not_excluded().filter(study=study)
+    shown = shown if cases is None else shown.filter(pk__in=cases)
     steps = {stage.name: stage for stage in study.protocol.steps}
     found: dict[tuple[int, int], Permit] = {}
     going_on: set[tuple[int, str]] = set()
-    for row in CaseStage.objects.filter(chosen, state=StageState.OPEN).order_by("pk"):
+    for row in CaseStage.objects.filter(case__in=shown, state=StageState.OPEN).order_by("pk"):
         stage = steps.get(row.stage)
         going_on |= {(row.case_id, name) for name in (stage.after if stage else ())}
         if stage is not None and stage.assignment is AssignedBy.OPEN and _is_for(stage, roles):
             found[row.case_id, WHOLE_CASE] = _permit(row, stage, is_working=True)
-    of_rows = Q(row__case__study=study) if cases is None else Q(row__case__study=study, row__case__in=cases)
-    for held in _held(person).filter(of_rows).select_related("row", "assignment").order_by("pk"):
+    for held in _held(person).filter(row__case__in=shown).select_related("row", "assignment").order_by("pk"):
         stage = steps.get(held.row.stage)
         if stage is not None and _is_for(stage, roles):
             is_working = _is_working(held, stage, lets_change=(held.row.case_id, held.row.stage) in going_on)
@@ -124,6 +126,13 @@ def reading_of(case: Case, index: int, people: Iterable[int]) -> int | None:
         row__case=case, slice_index__in=(index, WHOLE_CASE), person__label_studio_id__in=[one for one in people if one]
     )
     newest = held.select_related("row__case__study").order_by("pk").last()
-    if newest is None:
+    if newest is None or (not newest.row.is_open and _is_drawn_by_whoever_likes(newest.row)):
         return None
     return newest.row.readings.filter(person=newest.person_id).values_list("pk", flat=True).first()
+
+
+def _is_drawn_by_whoever_likes(reading: CaseStage) -> bool:
+    """Whether a stage without assignments was opened since a reading closed: what is drawn now is the case's."""
+    rows = CaseStage.objects.filter(case=reading.case_id, state=StageState.OPEN, opened_at__gte=reading.closed_at)
+    stages = [row.rules for row in rows.select_related("case__study")]
+    return any(one is not None and one.draws and one.assignment is AssignedBy.OPEN for one in stages)

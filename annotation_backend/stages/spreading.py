@@ -38,9 +38,10 @@ def spread(row: CaseStage, *, how: AssignedBy, by: User | None = None) -> list[A
         if stage is None or stage.is_automatic or not row.is_open:
             return []
         people = _candidates(row, stage, how)
+        gave_back = _gave_back(row)
         taken = _seats_taken(row)
         while len(taken) < stage.readers and people:
-            person = _next(people)
+            person = _next([one for one in people if one.pk not in gave_back] or people)
             people = [one for one in people if one != person]
             try:
                 with transaction.atomic():
@@ -64,7 +65,7 @@ def spread_waiting() -> int:
             continue
         in_use = Case.objects.in_use().filter(study=study)
         rows = CaseStage.objects.filter(case__in=in_use, state=StageState.OPEN, stage__in=hows)
-        seats = Count("assignments", filter=_THEIRS, distinct=True)
+        seats = Count("assignments__seat", filter=_THEIRS, distinct=True)
         for row in rows.annotate(seats=seats).select_related("case__study").order_by("pk"):
             stage = hows[row.stage]
             if row.seats < stage.readers:
@@ -91,6 +92,12 @@ def _next(people: Sequence[User]) -> User:
     """One of those with the least, by lot."""
     least = min(one.count for one in people)  # type: ignore[attr-defined]
     return secrets.choice([one for one in people if one.count == least])  # type: ignore[attr-defined]
+
+
+def _gave_back(row: CaseStage) -> set[int]:
+    """Who gave the work back; they get it again only where there is nobody else."""
+    rows = Assignment.objects.filter(row=row, state=AssignmentState.GIVEN_BACK)
+    return set(rows.values_list("person", flat=True))
 
 
 def _seats_taken(row: CaseStage) -> set[int]:

@@ -96,8 +96,12 @@ class _Asked:
 
 
 def own_pieces(study: Study, person: User) -> list[OwnPiece]:
-    """A person's open pieces, those first that came back, then the oldest; a few queries, however many there are."""
-    rows = Assignment.objects.filter(person=person, state=AssignmentState.OPEN, row__case__study=study)
+    """A person's open pieces, those first that came back, then the oldest; a few queries, however many there are.
+
+    Those of excluded cases wait until these are taken back.
+    """
+    in_use = Case.objects.not_excluded().filter(study=study)
+    rows = Assignment.objects.filter(person=person, state=AssignmentState.OPEN, row__case__in=in_use)
     found = list(_with_cases(rows).order_by("-row__round", "pk")[:MOST_SHOWN])
     cases = {one.row.case_id: one.row.case for one in found}
     stages = {stage.name: stage for stage in study.protocol.steps}
@@ -136,7 +140,9 @@ def waiting_reviews(study: Study, person: User) -> int:
 
 def counts_of(person: User) -> dict[int, dict[str, int]]:
     """By study: how many pieces are `open`, and `returned` among them; one query for all."""
-    rows = Assignment.objects.filter(person=person, state=AssignmentState.OPEN).values("row__case__study")
+    rows = Assignment.objects.filter(
+        person=person, state=AssignmentState.OPEN, row__case__in=Case.objects.not_excluded()
+    ).values("row__case__study")
     counted = rows.annotate(open=Count("pk"), returned=Count("pk", filter=Q(row__round__gt=1)))
     return {row["row__case__study"]: {"open": row["open"], "returned": row["returned"]} for row in counted.order_by()}
 
@@ -212,6 +218,10 @@ def _piece(
     returned.sort(key=lambda index: index not in pinned)
     proposed = [one.begins_at] if one.begins_at in left else []
     first = next(iter(returned or proposed or _in_order(left, stage, drawn)), None)
+    if stage.slices is WantedSlices.CENTRE:  # one slice is wanted, whichever the person chooses
+        slices = done[:1] or ([first] if first is not None else [])
+        done, first = done[:1], None if done else first
+        back = {index: words for index, words in back.items() if index in slices}
     return OwnPiece(one, stage, slices, done, tasks[first] if first is not None else None, back, pinned)
 
 

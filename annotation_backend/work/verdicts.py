@@ -58,10 +58,14 @@ def opened_cases(study: Study, person: User) -> list[Opening]:
     rows = Opening.objects.filter(person=person, case__in=cases).select_related("case__study", "mask")
     found = list(rows[:MOST_TOGETHER])
     now_counting, latest = standings([one.case for one in found]), latest_reviews([one.case for one in found])
+    theirs = Review.objects.filter(mask__in=[one.mask_id for one in found], reviewer=person, end__isnull=True)
+    given = set(theirs.values_list("mask", "row"))
     waiting = []
     for one in found:
         review = latest.get(one.case_id)
         is_decided = review is not None and review.holds_on(one.mask)
+        if review is not None and review.row is not None and review.row.is_open:  # others' are waited for
+            is_decided = (one.mask_id, review.row_id) in given
         if now_counting[one.case_id].mask == one.mask and not is_decided:
             waiting.append(one)
     return sorted(waiting, key=lambda one: one.case.code)

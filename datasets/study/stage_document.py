@@ -124,6 +124,10 @@ def _check_work(stage: Stage, number: int, protocol: Protocol, faults: Faults) -
         faults.add(
             ("stages", number, "done_by"), "protocol-stage-model", message, 'Write does = "draw", without readers.'
         )
+    if stage.keeps_readings and stage.assignment is AssignedBy.OPEN:
+        message = f"Whoever likes draws in {stage.name}: nobody could tell its {stage.readers} readers' masks apart."
+        remedy = 'Leave assignment out, or write "claim", "random", "load" or "hand".'
+        faults.add(("stages", number, "assignment"), "protocol-stage-readers", message, remedy)
     if stage.does is StageWork.ADJUDICATE and not any(
         one.keeps_readings for one in protocol.stages if one.name in all_before(stage.name, protocol.stages)
     ):

@@ -1,5 +1,6 @@
 """Patient, Case, Series and the masks that came with them: the records behind a case's files."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from django.db import models
@@ -98,8 +99,12 @@ class Case(models.Model):
 
     @property
     def protocol(self) -> Protocol:
-        """Its study's protocol."""
-        return self.study.protocol
+        """Its study's protocol; the doctor's rehearsal goes the short way of drawing and review, whatever its stages.
+
+        A radiologist's centre slice, or the second of two readers, is nothing that it could do.
+        """
+        own = self.study.protocol
+        return replace(own, stages=()) if self.is_rehearsal else own
 
     @property
     def tissue_words(self) -> str:

@@ -88,7 +88,8 @@ def label_config(
     <View className="line">
       <Header size="5" value="$title" style="margin: 0"/>
       <Markdown><![CDATA[<a href="{guide_url()}" target="_blank" rel="noopener">How to</a> · \
-<a href="{comments_url()}" target="_blank" rel="noopener">Comments</a>]]></Markdown>
+<a href="{comments_url()}" target="_blank" rel="noopener">Comments</a> · \
+<a href="{work_url()}">My work</a>]]></Markdown>
       <View className="said">
         <TextArea name="{HINT}" toName="{IMAGE}" editable="false" maxSubmissions="1"/>
       </View>
@@ -123,6 +124,11 @@ def comments_url() -> str:
     It knows no study, which its page finds by the case's code.
     """
     return escape(f"{django_settings.MASKLOOP_URL}/review/$case/comments/#slice-$slice")
+
+
+def work_url() -> str:
+    """Address that leads back to a person's work in the study of the open task's case, where the next slice waits."""
+    return escape(f"{django_settings.MASKLOOP_URL}/landing/?case=$case")
 
 
 def instruction(protocol: Protocol) -> str:

@@ -1,6 +1,7 @@
 """Correction: a mask that a person or a model put in the place of drawn slices, as a version with its author."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.db import models
@@ -56,3 +57,44 @@ class Correction(models.Model):
     def replaces(self) -> Mapping[int, str]:
         """By slice index: the digest of the save that it replaces; empty for none."""
         return {int(index): digest for index, digest in self.slices.items()}
+
+
+@dataclass(frozen=True)
+class Layers:
+    """What lies under the corrections of a mask: a correction holds what was there before, but for what it changed.
+
+    Args:
+        corrections: All that left something in the mask, also where later ones of the same slices count.
+        saves: Slice and digest of the saves that were corrected.
+    """
+
+    corrections: list[Correction] = field(default_factory=list)
+    saves: set[tuple[int, str]] = field(default_factory=set)
+
+
+def layers_under(counting: Iterable[Correction], earlier: Iterable[Correction]) -> Layers:
+    """The layers under the corrections that count in a mask.
+
+    A decision between readers, or a model's mask, holds nothing of what was there before.
+
+    Args:
+        counting: The corrections that count on some slice.
+        earlier: All corrections of the case that are as old or older, on the same images.
+    """
+    top: dict[int, Correction] = {}
+    for one in sorted(counting, key=lambda each: each.pk):
+        top.update(dict.fromkeys(one.replaces, one))
+    found = Layers()
+    for index, newest in top.items():
+        digest = newest.replaces[index]
+        for one in sorted(earlier, key=lambda each: -each.pk):
+            if one.pk > newest.pk or one.replaces.get(index) != digest:
+                continue
+            if one not in found.corrections:
+                found.corrections.append(one)
+            if one.kind != CorrectionKind.CORRECTED:
+                break
+        else:
+            if digest:
+                found.saves.add((index, digest))
+    return found

@@ -10,10 +10,10 @@ from django.db.models import Exists, OuterRef, Q
 from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models.annotation import Annotation, AnnotationQuerySet, NamedDrawer
-from annotation_backend.labeling.models.correction import Correction
+from annotation_backend.labeling.models.correction import Correction, CorrectionKind, Layers, layers_under
 from annotation_backend.labeling.models.decoding import DECODING
 from annotation_backend.labeling.models.version import Restoration
-from annotation_backend.stages.models import Reading
+from annotation_backend.stages.models import CaseStage, Reading
 from datasets.finding import Level
 
 
@@ -111,8 +111,13 @@ class CaseMask(models.Model):
         return NamedDrawer.objects.filter(annotation__in=self._versions(), named_by=person).exists()
 
     def corrected_share_of(self, person: User) -> float:
-        """Share of its voxels that a person's own corrections changed, 0 to 1 and more where several did."""
-        return sum(self.corrections.filter(author=person).values_list("changed_share", flat=True))
+        """Share of its voxels that a person's own corrections changed, 0 to 1 and more where several did.
+
+        Those under later corrections are among them: what they changed is still there. A decision between readers is
+        its author's as a whole.
+        """
+        own = [one for one in self._layers().corrections if one.author_id == person.pk]
+        return sum(one.changed_share if one.kind == CorrectionKind.CORRECTED else 1.0 for one in own)
 
     def is_own_work_of(self, person: User, *, largest_correction: float = 0.0) -> bool:
         """Whether a person may not approve it: an annotator of it, or one who named an annotator of it.
@@ -131,12 +136,35 @@ class CaseMask(models.Model):
     def _versions(self) -> AnnotationQuerySet:
         """Confirmed versions of this mask's annotations, and of those that they were restored from."""
         known: set[tuple[int, int]] = set()
-        new = set(self.annotations.order_by().values_list(*_NUMBER)) | self._perhaps_restored()
+        new = set(self.annotations.order_by().values_list(*_NUMBER)) | self._perhaps_restored() | self._corrected()
         while new - known:
             known |= new
             results = Restoration.objects.filter(_any_of(known, "result__"))
             new = set(results.values_list(*(f"source__{name}" for name in _NUMBER)))
         return Annotation.objects.filter(_any_of(known)).confirmed() if known else Annotation.objects.none()
+
+    def _layers(self) -> Layers:
+        """What its corrections are made of; two queries, one where it has none."""
+        counting = list(self.corrections.all())
+        if not counting:
+            return Layers()
+        afresh = CaseStage.objects.filter(case=self.case_id, is_fresh=True, opened_at__lte=self.created)
+        since = afresh.order_by("opened_at").values_list("opened_at", flat=True).last()
+        earlier = Correction.objects.filter(case=self.case_id, images_sha256=counting[0].images_sha256)
+        earlier = earlier.filter(pk__lte=max(one.pk for one in counting))
+        return layers_under(counting, earlier if since is None else earlier.filter(created__gte=since))
+
+    def _corrected(self) -> set[tuple[int, int]]:
+        """Numbers of the saves that its corrections keep something of: corrected ones, and those decided between."""
+        layers = self._layers()
+        found = Q()
+        for index, digest in layers.saves:
+            found |= Q(task__slice_index=index, content_sha256=digest)
+        for one in layers.corrections:
+            if one.kind == CorrectionKind.ADJUDICATED:
+                found |= Q(reading__handed_in_at__lte=one.created, reading__row__is_control=False)
+        saves = Annotation.objects.filter(found, task__case=self.case_id) if found else Annotation.objects.none()
+        return set(saves.order_by().values_list(*_NUMBER))
 
     def _perhaps_restored(self) -> set[tuple[int, int]]:
         """Numbers of sources whose restoration had no known result, on slices that were saved since."""

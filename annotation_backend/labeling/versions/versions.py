@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
+from django.db.models import Q
 from numpy.typing import NDArray
 
 from annotation_backend.accounts.models import User
@@ -14,6 +15,7 @@ from annotation_backend.cases.registration.register import require_in_use
 from annotation_backend.labeling.models import (
     Annotation,
     AnnotationFinding,
+    AnnotationQuerySet,
     LabelingTask,
     NamedDrawer,
     ReceivedBy,
@@ -25,6 +27,7 @@ from annotation_backend.labeling.studio.answers import record_of
 from annotation_backend.labeling.studio.client import call
 from annotation_backend.labeling.versions.decoded_masks import masks_in, stored_masks
 from annotation_backend.labeling.versions.losses import LOSSES, mark_seen
+from annotation_backend.stages.hiding import draws_alone, hidden_readings
 from annotation_backend.studies.models import Study
 from datasets.errors import MaskloopError, RejectedInput, TryAgain
 
@@ -73,13 +76,29 @@ def task_of_slice(case_code: str, slice_index: int, *, study: Study | None = Non
     return task
 
 
-def version_of(task: LabelingTask, number: int) -> Annotation:
+def shown_versions(task: LabelingTask, person: User) -> AnnotationQuerySet:
+    """The versions of a slice that a person may see: none of a reader who is not to be heard yet, and their own alone
+    while they draw the case without seeing others' work."""
+    saves = Annotation.objects.filter(task=task)
+    if draws_alone(person, task.case):
+        return saves.filter(author=person)
+    hidden = hidden_readings(person, task.case)
+    return saves.filter(Q(reading__isnull=True) | ~Q(reading__in=hidden))
+
+
+def version_of(task: LabelingTask, number: int, *, person: User | None = None) -> Annotation:
     """Finds one version of a slice.
+
+    Args:
+        task: The slice's task.
+        number: Of the version.
+        person: Who asks, and may see it; None for a command.
 
     Raises:
         RejectedInput: There is no such version (``version-unknown``).
     """
-    version = Annotation.objects.select_related("task__case", "author").filter(task=task, number=number).first()
+    saves = Annotation.objects.filter(task=task) if person is None else shown_versions(task, person)
+    version = saves.select_related("task__case", "author").filter(number=number).first()
     if version is None:
         raise RejectedInput(
             "version-unknown", f"{task} has no version {number}.", remedy="The page of its versions lists them."
@@ -129,13 +148,15 @@ def restore(version: Annotation, *, person: User) -> Restoration:
 
     Raises:
         RejectedInput: The slice has no task in Label Studio now (``slice-unpublished``), its case is excluded
-            (``case-excluded``), or the version's annotator is not proved (``version-unproved``).
+            (``case-excluded``), the version's annotator is not proved (``version-unproved``), or it is of a reading
+            that is another's or is over (``version-of-a-reading``).
         TryAgain: Label Studio does not answer. It may have taken the version all the same, so the record stays: the
             annotator of that version counts as one of every later save on the slice.
     """
     version = Annotation.objects.select_related("task__case", "task__project").get(pk=version.pk)
     task = version.task
     require_in_use(task.case)
+    _require_own_reading(version, person)
     if not is_restorable(version):
         raise _unproved(version)
     if task.project.is_retired or task.label_studio_id == 0:
@@ -157,6 +178,17 @@ def restore(version: Annotation, *, person: User) -> Restoration:
     mark_seen(losses, person)
     logger.info("%s restored %s as %s", person, version, record.result)
     return record
+
+
+def _require_own_reading(version: Annotation, person: User) -> None:
+    """Refuses a version of a reading, but to its reader while their work goes on: it is theirs, and apart."""
+    reading = version.reading
+    if reading is not None and (reading.person_id != person.pk or not reading.row.is_open):
+        raise RejectedInput(
+            "version-of-a-reading",
+            f"{version} belongs to one reader's own work, which is kept apart.",
+            remedy="The reader restores it while they read the case; afterwards, correct the mask in the review.",
+        )
 
 
 def is_restorable(version: Annotation) -> bool:
@@ -186,7 +218,7 @@ def _living(version: Annotation) -> list[int]:
     """Annotations of the slice's present task that should be there, the version's own first."""
     task = version.task
     saves = Annotation.objects.filter(task=task, project=task.project, label_studio_task=task.label_studio_id)
-    present = saves.newest_of_each_task().get(task.pk)
+    present = saves.newest_of_each_task(version.reading).get(task.pk)
     own = saves.filter(label_studio_id=version.label_studio_id).exists() and not version.is_deleted
     numbers = [version.label_studio_id] if own and version.project_id == task.project_id else []
     return list(dict.fromkeys([*numbers, *([present.label_studio_id] if present else [])]))

@@ -33,7 +33,14 @@ from annotation_backend.labeling.models import (
 from annotation_backend.labeling.versions.decoded_masks import mask_in, stored_masks
 from annotation_backend.labeling.versions.doubts import name_annotator, possible_annotators
 from annotation_backend.labeling.versions.losses import LOOKERS, mark_seen, open_findings
-from annotation_backend.labeling.versions.versions import differences, is_restorable, restore, task_of_slice, version_of
+from annotation_backend.labeling.versions.versions import (
+    differences,
+    is_restorable,
+    restore,
+    shown_versions,
+    task_of_slice,
+    version_of,
+)
 from annotation_backend.labeling.watch.record import mark_change_seen, open_changes
 from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
@@ -71,7 +78,8 @@ def of_a_slice(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
 @of_a_slice
 def slice_versions(request: HttpRequest, task: LabelingTask) -> HttpResponse:
     """The page of all versions of a slice, the newest first."""
-    context = {"task": task, "case": task.case, "rows": _rows(task), "task_url": task_url(task)}
+    rows = _rows(task, signed_in_user(request))
+    context = {"task": task, "case": task.case, "rows": rows, "task_url": task_url(task)}
     return render(request, "labeling/versions.html", context)
 
 
@@ -80,7 +88,7 @@ def slice_versions(request: HttpRequest, task: LabelingTask) -> HttpResponse:
 @of_a_slice
 def compare_versions(request: HttpRequest, task: LabelingTask, one: int, other: int) -> HttpResponse:
     """Two versions of a slice: both outlines on its picture, and numbers."""
-    first, second = version_of(task, one), version_of(task, other)
+    first, second = (version_of(task, number, person=signed_in_user(request)) for number in (one, other))
     context = {
         "task": task,
         "case": task.case,
@@ -103,7 +111,10 @@ def comparison_picture(request: HttpRequest, task: LabelingTask, one: int, other
     """The slice's picture with a label of one version outlined in blue, of the other in orange."""
     label = request.GET.get("label") or task.case.protocol.labels[0].name
     picture = get_object_or_404(task.case.slices, role=task.case.drawn_role, index=task.slice_index)
-    first, second = (mask_in(stored_masks(version_of(task, number)), label) for number in (one, other))
+    first, second = (
+        mask_in(stored_masks(version_of(task, number, person=signed_in_user(request))), label)
+        for number in (one, other)
+    )
     content = whole_bytes(picture_file(picture))
     return png_answer(request, outlined_png(content, [(first, BLUE), (second, ORANGE)]))
 
@@ -114,7 +125,8 @@ def comparison_picture(request: HttpRequest, task: LabelingTask, one: int, other
 def restore_version(request: HttpRequest, task: LabelingTask, number: int) -> HttpResponse:
     """Writes a version back to Label Studio."""
     try:
-        made = restore(version_of(task, number), person=signed_in_user(request)).result
+        person = signed_in_user(request)
+        made = restore(version_of(task, number, person=person), person=person).result
     except MaskloopError as error:
         messages.error(request, f"{error.message} {error.remedy}")
     else:
@@ -199,9 +211,9 @@ def _drew_on(task: LabelingTask, person: User) -> bool:
     return Annotation.objects.filter(own, task=task).proved().exists()
 
 
-def _rows(task: LabelingTask) -> list[dict[str, Any]]:
-    """The page's row of each version, the newest first; seven queries for all of them."""
-    saves = Annotation.objects.filter(task=task)
+def _rows(task: LabelingTask, person: User) -> list[dict[str, Any]]:
+    """The page's row of each version that the person may see, the newest first; a few queries for all of them."""
+    saves = shown_versions(task, person)
     proved = set(saves.proved().order_by().values_list("pk", flat=True))
     versions = list(
         saves.select_related("author", "drawn", "confirmation", "named__person")
@@ -215,7 +227,7 @@ def _rows(task: LabelingTask) -> list[dict[str, Any]]:
         row.result_id: row for row in Restoration.objects.filter(result__task=task).select_related("source", "person")
     }
     findings: dict[int, list[AnnotationFinding]] = {}
-    for finding in AnnotationFinding.objects.filter(annotation__task=task).select_related("seen_by"):
+    for finding in AnnotationFinding.objects.filter(annotation__in=saves).select_related("seen_by"):
         findings.setdefault(finding.annotation_id, []).append(finding)
     rows = []
     for before, version in zip([None, *versions], versions, strict=False):

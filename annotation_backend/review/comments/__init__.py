@@ -1,1 +1,4 @@
-"""Comments pinned to voxels of a mask: said by reviewers, answered and closed by annotators, shown in the task."""
+"""Comments pinned to voxels of a mask: said by reviewers, answered and closed by annotators, shown in the task.
+
+Imports `review.viewing`.
+"""

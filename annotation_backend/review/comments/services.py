@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from annotation_backend.accounts.models import User
@@ -14,6 +15,7 @@ from annotation_backend.job_queue import queue_once
 from annotation_backend.labeling.jobs import mirror_case_states
 from annotation_backend.labeling.models import CaseMask, LabelingTask
 from annotation_backend.review.models import MOST_COMMENT, Comment
+from annotation_backend.stages.hiding import unheard_people
 from datasets.errors import RejectedInput
 
 MOST_COMMENTS = 200
@@ -80,6 +82,15 @@ def close(comment: Comment, person: User) -> Comment:
         show_in_tasks(comment.case)
     comment.refresh_from_db()
     return comment
+
+
+def shown_comments(case: Case, person: User) -> QuerySet[Comment]:
+    """The comments and answers of a case that a person may read: while others who read it with them are not heard, none
+    that these said since."""
+    rows = Comment.objects.filter(case=case)
+    for row, people in unheard_people(person, case):
+        rows = rows.exclude(created__gte=row.opened_at, author__in=people)
+    return rows
 
 
 def plain(text: str) -> str:

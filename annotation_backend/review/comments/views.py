@@ -4,18 +4,21 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
+from annotation_backend.accounts.models import User
 from annotation_backend.accounts.permissions import signed_in_user
 from annotation_backend.cases.exclusion import require_shown
 from annotation_backend.cases.models import Case
 from annotation_backend.labeling.models import CaseMask, LabelingTask
 from annotation_backend.labeling.views.versions import task_url
-from annotation_backend.review.comments.services import answer, close, pin
+from annotation_backend.review.comments.services import answer, close, pin, shown_comments
 from annotation_backend.review.models import MOST_COMMENT, Comment
 from annotation_backend.review.readers import READERS
+from annotation_backend.review.viewing.masks_shown import require_not_alone
 from annotation_backend.studies.addresses import page_of
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import may, study_page
@@ -44,7 +47,7 @@ def case_comments(request: HttpRequest, study: Study, code: str) -> HttpResponse
     require_shown(case, person)
     if request.method == "POST":
         return _pinned(request, case)
-    threads = _threads(case)
+    threads = _threads(case, person)
     wants_values = request.headers.get("Accept", "").startswith("application/json")
     if wants_values:
         return JsonResponse({"comments": _values(study, threads)})
@@ -58,6 +61,7 @@ def _pinned(request: HttpRequest, case: Case) -> HttpResponse:
     """Only who reads reviews pins comments; who draws answers them."""
     if not may(request, *READERS):
         return _refused(RejectedInput("not-a-reader", "Only who reviews pins comments.", remedy="Answer one."), 403)
+    require_not_alone(request, case)
     form = PinForm(request.POST)
     if not form.is_valid():
         error = RejectedInput("comment-form", "The comment has no place or no words.", remedy="Click, then write.")
@@ -79,6 +83,7 @@ def answer_comment(request: HttpRequest, study: Study, code: str, pk: int) -> Ht
     comments = Comment.objects.pinned().select_related("case__study", "mask")
     comment = get_object_or_404(comments, case__study=study, case__code=code, pk=pk)
     person = signed_in_user(request)
+    get_object_or_404(shown_comments(comment.case, person), pk=pk)
     require_shown(comment.case, person)
     text = request.POST.get("text", "")
     try:
@@ -95,10 +100,11 @@ def answer_comment(request: HttpRequest, study: Study, code: str, pk: int) -> Ht
     return redirect(f"{page_of(study, 'review-comments', code)}#comment-{comment.pk}")
 
 
-def _threads(case: Case) -> list[Comment]:
-    """The pinned comments of a case with their answers, the open ones first; two queries."""
-    rows = Comment.objects.pinned().filter(case=case).select_related("author", "closed_by")
-    threads = list(rows.prefetch_related("answers__author"))
+def _threads(case: Case, person: User) -> list[Comment]:
+    """The pinned comments of a case that a person may read with their answers, the open ones first; a few queries."""
+    shown = shown_comments(case, person)
+    rows = shown.filter(answered_to__isnull=True).select_related("author", "closed_by")
+    threads = list(rows.prefetch_related(Prefetch("answers", queryset=shown.select_related("author"))))
     return sorted(threads, key=lambda one: (not one.is_open, one.slice_index, one.pk))
 
 

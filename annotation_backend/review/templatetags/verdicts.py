@@ -5,9 +5,8 @@ from django.template import Context
 
 from annotation_backend.cases.models import Case
 from annotation_backend.review.approvals import why_not_counted
-from annotation_backend.review.models import Review, latest_review
+from annotation_backend.review.models import Review, Verdict, latest_review
 from annotation_backend.stages.hiding import holds_control
-from datasets.study.case import QualityScore
 
 register = template.Library()
 
@@ -29,10 +28,9 @@ def not_counted(case: Case) -> str:
 
 
 @register.filter
-def score_names(scores: tuple[QualityScore, ...]) -> str:
-    """Names of scores in a sentence."""
-    names = [score.value.replace("_", " ") for score in scores]
-    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
+def verdict_words(review: Review) -> str:
+    """What a verdict did with its case: approved, returned, or sent down the ladder."""
+    return {Verdict.APPROVE: "approved", Verdict.RETURN: "returned", Verdict.DOWN: "sent down"}[Verdict(review.verdict)]
 
 
 @register.filter

@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.volumes import picture_plane
 from annotation_backend.cases.stored.digests import whole_file
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.labeling.versions.stored_masks import mask_file
+from annotation_backend.stages.hiding import hidden_readings
 from datasets.formats.nifti import read_mask
 from datasets.image.mask import Inside, Mask
 from datasets.image.mask_box import mask_box
@@ -81,10 +83,12 @@ def figures_of(mask: CaseMask, former: CaseMask | None = None, *, readers: Seque
     }
 
 
-def former_of(case: Case, key: str) -> CaseMask | None:
-    """The version of a case's mask that an address names; None where it names none."""
-    known = key.isascii() and key.isdigit() and len(key) < 12
-    return CaseMask.objects.select_related("case__study").filter(case=case, pk=int(key)).first() if known else None
+def former_of(case: Case, key: str, person: User) -> CaseMask | None:
+    """The version of a case's mask that an address names, as far as a person may see it; None where it names none."""
+    if not (key.isascii() and key.isdigit() and len(key) < 12):
+        return None
+    masks = CaseMask.objects.select_related("case__study").exclude(reading__in=hidden_readings(person, case))
+    return masks.filter(case=case, pk=int(key)).first()
 
 
 def _boxed(mask: CaseMask, plane: PicturePlane) -> BoxedLabel:

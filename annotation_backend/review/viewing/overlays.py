@@ -9,11 +9,13 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from annotation_backend.accounts.models import User
 from annotation_backend.cases.models import Case
 from annotation_backend.inference.models import InitialMask
 from annotation_backend.labeling.models import CaseMask
 from annotation_backend.registry.models import Model
 from annotation_backend.review.viewing.slice_outlines import colour_in
+from annotation_backend.stages.hiding import draws_without_models, hidden_readings
 from annotation_backend.studies.addresses import page_of
 from datasets.study.protocol import Protocol
 
@@ -64,16 +66,20 @@ class Overlay:
         return asdict(self)
 
 
-def overlays_of(case: Case, mask: CaseMask | None, *, is_blind: bool = False) -> list[Overlay]:
-    """All masks of a case that its reviewer may compare, the one that counts first; three queries.
+def overlays_of(case: Case, mask: CaseMask | None, *, person: User, is_blind: bool = False) -> list[Overlay]:
+    """All masks of a case that its reviewer may compare, the one that counts first; a few queries.
 
     Args:
         case: With its images.
         mask: The mask that counts, or None.
+        person: Who looks.
         is_blind: Whether the reviewer sees no mask but that one: the stage says so.
     """
     counts = [] if mask is None else [_of_mask(mask, OverlayKind.COUNTS, "The mask that counts", is_shown=True)]
-    return counts if is_blind else [*counts, *_former(case, mask), *_models(case), *_readers(case)]
+    if is_blind:
+        return counts
+    models = [] if draws_without_models(person, case) else _models(case)
+    return [*counts, *_former(case, mask), *models, *_readers(case, person)]
 
 
 def former_masks(case: Case, mask: CaseMask | None) -> Sequence[CaseMask]:
@@ -88,9 +94,11 @@ def _former(case: Case, mask: CaseMask | None) -> list[Overlay]:
     return [_of_mask(row, OverlayKind.FORMER, f"Version of {row.created:%-d %B %Y, %H:%M}", case=case) for row in rows]
 
 
-def readers_masks(case: Case) -> dict[str, CaseMask]:
-    """The newest mask of each reader who handed theirs in, by seat and stage, without their name; one query."""
-    rows = CaseMask.objects.filter(case=case, reading__handed_in_at__isnull=False).select_related("reading__row")
+def readers_masks(case: Case, person: User) -> dict[str, CaseMask]:
+    """The newest mask of each reader who handed theirs in, by seat and stage, without their name; as far as `person`
+    may see them."""
+    rows = CaseMask.objects.filter(case=case, reading__handed_in_at__isnull=False, reading__row__is_control=False)
+    rows = rows.exclude(reading__in=hidden_readings(person, case)).select_related("reading__row")
     return {
         f"Reader {row.reading.seat}, {row.reading.row.stage}": row
         for row in rows.order_by("reading", "pk")
@@ -98,8 +106,8 @@ def readers_masks(case: Case) -> dict[str, CaseMask]:
     }
 
 
-def _readers(case: Case) -> list[Overlay]:
-    rows = readers_masks(case)
+def _readers(case: Case, person: User) -> list[Overlay]:
+    rows = readers_masks(case, person)
     return [_of_mask(row, OverlayKind.READER, title, case=case) for title, row in rows.items()]
 
 

@@ -1,5 +1,6 @@
 """What the viewer of a review page fetches: images, masks and numbers, each for people who read reviews."""
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
@@ -10,14 +11,15 @@ from annotation_backend.cases.stored.digests import whole_bytes
 from annotation_backend.cases.stored.files import image_file
 from annotation_backend.history.models import EventKind
 from annotation_backend.history.recording import record
-from annotation_backend.labeling.models import CaseMask
 from annotation_backend.labeling.versions.stored_masks import mask_file
 from annotation_backend.registry.models import Model
 from annotation_backend.review.readers import READERS
 from annotation_backend.review.verdict_stages import open_review
 from annotation_backend.review.viewing.figures import figures_of, former_of
+from annotation_backend.review.viewing.masks_shown import ALONE, mask_shown, require_not_alone
 from annotation_backend.review.viewing.overlays import readers_masks
 from annotation_backend.review.viewing.volumes import model_answer, stored_answer
+from annotation_backend.stages.hiding import draws_without_models
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import study_page
 
@@ -36,6 +38,9 @@ def volume(request: HttpRequest, study: Study, code: str, role: str) -> HttpResp
 def model_mask(request: HttpRequest, study: Study, code: str, pk: int) -> HttpResponseBase:
     """What a model drew of a case before anybody prompted."""
     case = get_object_or_404(Case.objects.with_images(), study=study, code=code)
+    require_not_alone(request, case)
+    if draws_without_models(signed_in_user(request), case):
+        raise PermissionDenied(ALONE)
     model = get_object_or_404(Model.objects.filter(initial_masks__case=case).distinct(), pk=pk)
     return model_answer(request, case, model)
 
@@ -44,14 +49,14 @@ def model_mask(request: HttpRequest, study: Study, code: str, pk: int) -> HttpRe
 @require_GET
 def mask_volume(request: HttpRequest, study: Study, mask_id: int) -> HttpResponseBase:
     """A version of a case's mask."""
-    return stored_answer(request, mask_file(_mask(study, mask_id)))
+    return stored_answer(request, mask_file(mask_shown(request, study, mask_id)))
 
 
 @study_page(*READERS)
 @require_GET
 def mask_download(request: HttpRequest, study: Study, mask_id: int) -> HttpResponse:
     """A version of a case's mask as a file, for Slicer or ITK-SNAP."""
-    mask = _mask(study, mask_id)
+    mask = mask_shown(request, study, mask_id)
     answer = HttpResponse(whole_bytes(mask_file(mask)), content_type="application/gzip")
     record(EventKind.MASK_DOWNLOADED, signed_in_user(request), case=mask.case, detail={"mask": mask.pk})
     answer["Content-Disposition"] = f'attachment; filename="{mask.case.code}-mask-{mask.pk}.nii.gz"'
@@ -63,14 +68,9 @@ def mask_download(request: HttpRequest, study: Study, mask_id: int) -> HttpRespo
 @require_GET
 def figures(request: HttpRequest, study: Study, mask_id: int) -> HttpResponse:
     """The numbers of a mask; compared with another version of it, where the address names one."""
-    mask = _mask(study, mask_id)
+    mask, person = mask_shown(request, study, mask_id), signed_in_user(request)
     row = open_review(mask.case)
     is_blind = row is not None and row.rules is not None and row.rules.is_blind
-    readers = [] if is_blind else list(readers_masks(mask.case).values())
-    former = None if is_blind else former_of(mask.case, request.GET.get("former", ""))
+    readers = [] if is_blind else list(readers_masks(mask.case, person).values())
+    former = None if is_blind else former_of(mask.case, request.GET.get("former", ""), person)
     return JsonResponse(figures_of(mask, former, readers=readers))
-
-
-def _mask(study: Study, mask_id: int) -> CaseMask:
-    masks = CaseMask.objects.select_related("case__study")
-    return get_object_or_404(masks, case__study=study, pk=mask_id)

@@ -2,29 +2,38 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
+from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.labeling.versions.standing import standing_of
 from annotation_backend.review.models import latest_review
 from annotation_backend.stages.assigning import assign, lapse, require_may_do
 from annotation_backend.stages.flow import lock
-from annotation_backend.stages.models import Assignment, AssignmentState, CaseStage, StageState
+from annotation_backend.stages.models import (
+    WHOLE_CASE,
+    AssignedSlice,
+    Assignment,
+    AssignmentState,
+    CaseStage,
+    StageState,
+)
 from annotation_backend.stages.signals import next_wanted, work_asked
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.people import roles_in
 from annotation_backend.work.taking.orders import Order, in_order, why_next
 from annotation_backend.work.taking.pieces import piece_for
 from datasets.errors import RejectedInput
-from datasets.study.stage import AssignedBy, Stage, StageWork
+from datasets.study.stage import AssignedBy, Stage, StageWork, WantedSlices
 
 MOST_LOOKED_AT = 200
 """Cases that are looked at for one that has something free; as many that are all held by others are not met."""
 
-_PASSING = {"slice-taken", "stage-closed", "stage-drew-before", "stage-not-theirs"}
+_PASSING = {"slice-taken", "stage-closed", "stage-drew-before", "stage-not-theirs", "case-excluded"}
 """Refusals of one case; the next one is tried."""
 
 
@@ -71,7 +80,8 @@ def claim_next(study: Study, person: User, *, order: Order = Order.PATIENT) -> A
 def _control_instead(row: CaseStage, stage: Stage, person: User, order: Order) -> Assignment | None:
     """A control case in place of a piece, as an app above says; it says why it is next as other work does."""
     answers = next_wanted.send(sender=CaseStage, person=person, study=row.case.study, stage=stage)
-    given: Assignment | None = next((answer for _, answer in answers if isinstance(answer, Assignment)), None)
+    found = [cast(object, answer) for _, answer in answers]
+    given = next((answer for answer in found if isinstance(answer, Assignment)), None)
     if given is not None:
         given.why = why_next(given.row, order)[:200]
         given.save(update_fields=["why"])
@@ -93,7 +103,10 @@ def next_review(study: Study, person: User, *, order: Order = Order.PATIENT, aft
     lapse(study=study)
     stages = _stages_for(study, person, draws=False)
     own = Assignment.objects.filter(
-        person=person, state=AssignmentState.OPEN, row__case__study=study, row__stage__in=stages
+        person=person,
+        state=AssignmentState.OPEN,
+        row__case__in=Case.objects.not_excluded().filter(study=study),
+        row__stage__in=stages,
     ).exclude(row__case__code=after)
     mine = own.select_related("row__case__patient", "row__case__study").order_by("pk").first()
     if mine is not None:
@@ -133,14 +146,38 @@ def _stages_for(study: Study, person: User, *, draws: bool) -> Mapping[str, Stag
 
 
 def _open_to(study: Study, person: User, stages: Mapping[str, Stage]) -> QuerySet[CaseStage]:
-    """Open stages of cases in use that the person has no open part of; nor, where one person has all of it, another."""
+    """Open stages of cases in use that the person has no open part of; nor, where one person has all of it, another.
+
+    Where all slices that are free are one piece, what matters is that some are: people open single ones, too.
+    """
     cases = Case.objects.in_use().filter(study=study)
     rows = CaseStage.objects.filter(case__in=cases, stage__in=stages, state=StageState.OPEN)
     busy = Assignment.objects.filter(row=OuterRef("pk"), state=AssignmentState.OPEN)
-    rows = rows.filter(~Exists(busy.filter(person=person)))
+    singly = [name for name, stage in stages.items() if _takes_what_is_free(stage)]
+    rows = rows.exclude(Exists(busy.filter(person=person)), ~Q(stage__in=singly))
     one_has_all = [name for name, stage in stages.items() if stage.readers == 1 and not stage.piece]
-    rows = rows.exclude(Exists(busy), stage__in=one_has_all)
+    rows = rows.exclude(Exists(busy), Q(stage__in=one_has_all) & ~Q(stage__in=singly))
+    rows = rows.exclude(~Exists(_free_tasks()), stage__in=singly)
     return rows.select_related("case__study", "case__patient")
+
+
+def _takes_what_is_free(stage: Stage) -> bool:
+    return (
+        stage.draws
+        and stage.readers == 1
+        and not stage.piece
+        and stage.unit == "slice"
+        and (stage.slices is WantedSlices.ALL)
+    )
+
+
+def _free_tasks() -> QuerySet[LabelingTask]:
+    """Tasks of a stage's case whose slices nobody has."""
+    held = AssignedSlice.objects.filter(
+        Q(slice_index=OuterRef("slice_index")) | Q(slice_index=WHOLE_CASE), row=OuterRef(OuterRef("pk")), is_held=True
+    )
+    tasks = LabelingTask.objects.filter(case=OuterRef("case"), project__is_retired=False, label_studio_id__gt=0)
+    return tasks.filter(~Exists(held))
 
 
 def _waits_for(row: CaseStage, stage: Stage, person: User) -> bool:

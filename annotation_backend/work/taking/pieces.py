@@ -35,9 +35,10 @@ def piece_for(row: CaseStage, stage: Stage, person: User) -> Piece | None:
         stage: Its rules.
         person: Who asks; what they may do at all is checked where it is given to them.
     """
-    held = set(AssignedSlice.objects.filter(row=row, is_held=True).exclude(person=person).values_list("slice_index"))
-    taken = set() if stage.readers > 1 else {index for (index,) in held}
-    if WHOLE_CASE in taken:
+    held = list(AssignedSlice.objects.filter(row=row, is_held=True).values_list("slice_index", "person"))
+    mine = {index for index, whose in held if whose == person.pk}
+    taken = set() if stage.readers > 1 else {index for index, whose in held if whose != person.pk}
+    if WHOLE_CASE in taken | mine:
         return None
     published = published_slices(row)
     if not published:
@@ -47,7 +48,7 @@ def piece_for(row: CaseStage, stage: Stage, person: User) -> Piece | None:
     if stage.unit != "slice":
         return None if taken else Piece((WHOLE_CASE,))
     drawn = drawn_in(row, stage, person)
-    free = [index for index in published if index not in taken and not is_done(row, drawn, index)]
+    free = [index for index in published if index not in taken | mine and not is_done(row, drawn, index)]
     if stage.slices is WantedSlices.ADJACENT:
         free = outwards(free, drawn)
     chosen = free[: stage.piece] if stage.piece else free

@@ -55,7 +55,7 @@ def bulk_verdicts(request: HttpRequest, study: Study) -> HttpResponse:
         status = 400
         if form.is_valid():
             try:
-                codes = [code[:60] for code in request.POST.getlist("case")]
+                codes = [code[:60].replace("\0", "") for code in request.POST.getlist("case")]
                 outcomes = decide_together(study, person, codes, form.said())
                 status = 200
             except RejectedInput as error:

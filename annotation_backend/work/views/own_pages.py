@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from annotation_backend.accounts.models import Role
 from annotation_backend.accounts.permissions import signed_in_user
+from annotation_backend.cases.models import Case
 from annotation_backend.labeling.views.versions import task_url
 from annotation_backend.stages.assigning import give_back, renew
 from annotation_backend.stages.models import Assignment, AssignmentState
@@ -29,8 +30,15 @@ from datasets.study.stage import StageWork
 @login_required
 @require_GET
 def landing(request: HttpRequest) -> HttpResponse:
-    """Where one comes after signing in: an annotator of one study to their work there, everybody else to the start."""
+    """Where one comes after signing in: an annotator of one study to their work there, everybody else to the start.
+
+    Who comes from a task in Label Studio, which names its case, comes to their work in the case's study.
+    """
     person = signed_in_user(request)
+    if code := request.GET.get("case", "")[:60].replace("\0", ""):
+        theirs = studies_of(person).filter(pk__in=Case.objects.filter(code=code).values("study")).first()
+        if theirs is not None:
+            return redirect(page_of(theirs, "my-work"))
     studies = list(studies_of(person)[:2])
     if len(studies) == 1 and role_in(studies[0], person) == Role.ANNOTATOR:
         return redirect(page_of(studies[0], "my-work"))
@@ -53,6 +61,7 @@ def my_work(request: HttpRequest, study: Study) -> HttpResponse:
         "done": done_pieces(study, person),
         "reviews": waiting_reviews(study, person),
         "draws": any(_is_theirs(request, stage.done_by) and stage.draws for stage in study.protocol.steps),
+        "reviews_here": any(_is_theirs(request, stage.done_by) and not stage.draws for stage in study.protocol.steps),
         "orders": Order.choices,
         "order": order_of(request.GET.get("order", "")),
         "sends_digests": digests.is_on(),
@@ -83,9 +92,9 @@ def next_slice(request: HttpRequest, study: Study) -> HttpResponse:
 @require_POST
 def next_case(request: HttpRequest, study: Study) -> HttpResponse:
     """Opens the next case that waits for one's review."""
-    order = order_of(request.POST.get("order", ""))
+    order, after = order_of(request.POST.get("order", "")), request.POST.get("after", "")[:60].replace("\0", "")
     try:
-        found = next_review(study, signed_in_user(request), order=order, after=request.POST.get("after", "")[:60])
+        found = next_review(study, signed_in_user(request), order=order, after=after)
     except RejectedInput as error:
         messages.info(request, f"{error.message} {error.remedy}")
         return redirect(page_of(study, "my-work"))

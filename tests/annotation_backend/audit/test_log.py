@@ -132,7 +132,7 @@ def test_a_long_log_asks_as_often_as_a_short_one(
     manager = signed_in(people[Role.DATA_MANAGER])
     address = page_of(the_study(), "audit-log")
     manager.get(address)
-    counts = len(SOURCES) + 7
+    counts = len(SOURCES) + 6
     with django_assert_num_queries(counts):
         manager.get(address)
     for number in range(2, 12):

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.slow
 
 RACES = (
     "tests/annotation_backend/review/test_approval_races.py",
+    "tests/annotation_backend/review/test_reader_races.py",
     "tests/annotation_backend/work/test_work_races.py",
 )
 

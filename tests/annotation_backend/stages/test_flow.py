@@ -6,8 +6,10 @@ import pytest
 from django.utils.timezone import now
 
 from annotation_backend.accounts.models import Role
+from annotation_backend.cases.models import Case
 from annotation_backend.stages.flow import begin, finish, follow, is_finished, reopen, send_back, send_down
 from annotation_backend.stages.models import CaseStage, StageState, Transition
+from annotation_backend.stages.permits import permits_of
 from annotation_backend.studies.services import change_protocol
 from datasets.errors import RejectedInput
 from datasets.study.shipped_protocols import shipped_names, shipped_text
@@ -192,3 +194,18 @@ def test_a_shipped_protocol_of_before_can_become_the_staged_one() -> None:
     assert [name for name, _ in open_stages(case)] == ["review"], "a stage of the same name stays open"
     assert row_of(case, "annotate").state == StageState.ENDED
     assert now() >= row_of(case, "annotate").closed_at
+
+
+@pytest.mark.parametrize("name", sorted(STAGED))
+def test_the_doctors_rehearsal_is_drawn_and_reviewed_whatever_the_stages_of_its_study(name: str) -> None:
+    study = study_of(name)
+    radiologist = worker(study, Role.RADIOLOGIST)
+    case = bare_case(study)
+    case.is_rehearsal = True
+    case.save()
+    case = Case.objects.get(pk=case.pk)
+    follow(case, drawn([2]))
+    assert open_stages(case) == [("annotate", 1), ("review", 1)]
+    assert permits_of(radiologist, case) == {}, "it is nobody's work"
+    finish(row_of(case, "review"))
+    assert is_finished(case)

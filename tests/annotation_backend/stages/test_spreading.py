@@ -77,7 +77,7 @@ def test_a_review_that_was_given_back_finds_another_reader_by_itself() -> None:
     first = Assignment.objects.get(row=row)
     give_back(first)
     assert keep_order() == 1
-    assert Assignment.objects.get(row=row, state="open").person != first.person, "the other one had the least"
+    assert Assignment.objects.get(row=row, state="open").person != first.person, "not who gave it back"
 
 
 def test_by_load_it_goes_to_whoever_has_the_least_to_do() -> None:

@@ -14,6 +14,7 @@ from annotation_backend.inference.models import InitialMask
 from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.labeling.versions.assembly import assemble
 from annotation_backend.registry.models import Model
+from annotation_backend.stages.assigning import assign
 from annotation_backend.stages.flow import begin, finish, follow
 from annotation_backend.stages.models import WHOLE_CASE, Assignment
 from annotation_backend.stages.signals import work_asked
@@ -25,6 +26,7 @@ from annotation_backend.work.taking.claiming import claim_next, next_review
 from annotation_backend.work.taking.orders import Order
 from datasets.errors import RejectedInput
 from datasets.image.packed_mask import packed
+from datasets.study.stage import AssignedBy
 from tests.annotation_backend.stages.world import BLIND_PAIR, bare_case, drawn, row_of, study_of, worker
 from tests.annotation_backend.support.records import SHAPE, accounts, approve, published, registered_case, saved
 
@@ -180,6 +182,18 @@ def test_adjacent_slices_go_outwards_from_what_is_finished(monkeypatch: pytest.M
     assert piece.next_task.slice_index == 2
     assert _slices(claim_next(study, bert)) == [0, 1]
     assert own_pieces(study, bert)[0].next_task.slice_index == 1, "nearest first"
+
+
+def test_whoever_opened_one_slice_by_its_link_gets_the_others_next_and_keeps_nobody_from_them() -> None:
+    study = study_of("mstt-199")
+    anna, bert = (worker(study, Role.ANNOTATOR, number) for number in (1, 2))
+    case = bare_case(study)
+    row = begin(case)[0]
+    for person, index in ((anna, 1), (bert, 3)):
+        assign(row, person, [index], how=AssignedBy.CLAIM)
+    assert _slices(claim_next(study, anna)) == [0, 2, 4]
+    with pytest.raises(RejectedInput, match="nothing-to-do"):
+        claim_next(study, bert)
 
 
 def test_two_readers_each_get_the_whole_case_and_the_third_nothing() -> None:

@@ -95,7 +95,7 @@ def test_a_data_manager_spreads_work_by_keyboard(page: Page) -> None:
     page.get_by_label("tick all on this page").focus()
     page.keyboard.press("Space")
     assert page.locator("input[name=row]:checked").count() == 2
-    page.get_by_label("Ticked cases").select_option("random")
+    page.get_by_role("combobox", name="Ticked cases").select_option("random")
     page.get_by_role("button", name="Do it").focus()
     page.keyboard.press("Enter")
     page.get_by_text("2 pieces of work changed hands.").wait_for()

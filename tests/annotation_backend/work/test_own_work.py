@@ -7,6 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from annotation_backend.accounts.models import Role, User
+from annotation_backend.labeling.models import LabelingTask
 from annotation_backend.review.models import Comment
 from annotation_backend.stages.assigning import assign, hand_in
 from annotation_backend.stages.flow import begin, finish, follow, send_back
@@ -17,7 +18,7 @@ from annotation_backend.work.own import own_pieces
 from annotation_backend.work.taking import handing_in
 from datasets.study.stage import AssignedBy
 from tests.annotation_backend.stages.world import bare_case, drawn, row_of, study_of, worker
-from tests.annotation_backend.support.records import second_study, signed_in
+from tests.annotation_backend.support.records import saved, second_study, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -57,7 +58,7 @@ def test_the_page_shows_what_is_to_be_done_with_time_left_and_why(study: Study, 
     one = _adjacent(study)
     Assignment.objects.update(why="Because of <that>")
     page = browser.get(page_of(study, "my-work")).content.decode()
-    assert "0 of 2 slices drawn" in page
+    assert "0 slices drawn. Go on to both sides until the tumour ends, then hand in" in page
     assert re.search(r"5[89] min left", page)
     assert "Because of &lt;that&gt;" in page
     assert page_of(study, "studio-of-slice", one.row.case.code, 1) in page
@@ -184,3 +185,33 @@ def test_a_claim_that_others_wait_for_is_no_part_of_the_page_of_somebody_else(st
     page = signed_in(worker(study, Role.DATA_MANAGER)).get(page_of(study, "my-work")).content.decode()
     assert "Nothing is yours now." in page
     assert "Next slice" not in page, "a data manager draws in no stage"
+
+
+def test_of_a_centre_slice_one_is_counted_and_nothing_is_next_once_it_is_drawn(study: Study) -> None:
+    rosa = worker(study, Role.RADIOLOGIST)
+    case = bare_case(study)
+    begin(case)
+    assign(row_of(case, "centre"), rosa, range(5), how=AssignedBy.CLAIM, begins_at=2)
+    [piece] = own_pieces(study, rosa)
+    assert (list(piece.slices), list(piece.drawn)) == ([2], [])
+    assert piece.next_task is not None
+    assert piece.next_task.slice_index == 2
+    saved(LabelingTask.objects.get(case=case, slice_index=3), identifier=7, person=rosa.label_studio_id)
+    [piece] = own_pieces(study, rosa)  # before a worker takes account of it and closes the stage
+    assert (list(piece.slices), list(piece.drawn), piece.next_task) == ([3], [3], None)
+
+
+def test_who_comes_from_a_task_comes_to_their_work_in_its_study(study: Study, anna: User) -> None:
+    case, other = bare_case(study), bare_case(second_study())
+    rosa = worker(study, Role.RADIOLOGIST)
+    assert signed_in(rosa).get(f"{reverse('landing')}?case={case.code}").headers["Location"] == page_of(
+        study, "my-work"
+    )
+    assert signed_in(rosa).get(f"{reverse('landing')}?case={other.code}").headers["Location"] == "/"
+
+
+def test_a_role_without_work_in_the_protocol_is_told_so(study: Study) -> None:
+    page = signed_in(worker(study, Role.DATA_MANAGER)).get(page_of(study, "my-work")).content.decode()
+    assert "In no stage of this study" in page
+    assert page_of(study, "work-table") in page
+    assert "Next case to review" not in page

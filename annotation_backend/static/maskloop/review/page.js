@@ -29,9 +29,12 @@ function score(number) {
 
 function decide(verdict) {
   if (!form) return say("This case takes no verdict now.");
-  const scored = form.querySelector("input[name=quality_score]:checked");
-  if (!scored) return say("First the score: keys 1 to 5.");
-  const goesDown = (form.dataset.down || "").split(" ").includes(scored.value);
+  const score = form.querySelector("input[name=quality_score]:checked");
+  if (!score) return say("First the score: keys 1 to 5.");
+  const button = form.querySelector(`button[value=${verdict}]`);
+  if (!button) return say("This stage returns no case.");
+  const goesDown = (form.dataset.down || "").split(" ").includes(score.value);
+  if (verdict === "approve" && goesDown) return say("With this score the case is not approved: R sends it down.");
   const comment = form.querySelector("textarea[name=comment]");
   if (verdict === "return" && !goesDown && !comment.value.trim()) {
     const slices = [...new Set(comments.open.map((each) => each.slice))].sort((one, other) => one - other);
@@ -42,7 +45,7 @@ function decide(verdict) {
     }
     comment.value = `See the comments on slice${slices.length > 1 ? "s" : ""} ${slices.join(", ")}.`;
   }
-  form.querySelector(`button[value=${verdict}]`).click();
+  button.click();
   return undefined;
 }
 

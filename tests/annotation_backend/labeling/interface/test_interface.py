@@ -170,9 +170,9 @@ GOLDEN = Path(__file__).parent / "golden"
 
 COMMENTS = (
     ' · <a href="https://maskloop.example/review/$case/comments/#slice-$slice" target="_blank" rel="noopener">'
-    "Comments</a>"
+    'Comments</a> · <a href="https://maskloop.example/landing/?case=$case">My work</a>'
 )
-"""The one thing that came later: the way to the open slice's comments."""
+"""What came later: the ways to the open slice's comments, and back to one's work."""
 
 
 @pytest.mark.parametrize("mask_format", MaskFormat)

@@ -1,0 +1,44 @@
+"""Which masks the pages of reviews show to whom: none of a reader who is not to be heard yet."""
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest
+from django.shortcuts import get_object_or_404
+
+from annotation_backend.accounts.models import Role
+from annotation_backend.accounts.permissions import signed_in_user
+from annotation_backend.cases.models import Case
+from annotation_backend.labeling.models import CaseMask
+from annotation_backend.review.verdict_stages import open_review
+from annotation_backend.stages.hiding import draws_all_of, draws_alone, hidden_readings, is_blind_still
+from annotation_backend.studies.models import Study
+from annotation_backend.studies.pages import may
+
+ALONE = "You draw this case yourself now, or may take it: what others drew of it is shown once that stage is done."
+
+
+def mask_shown(request: HttpRequest, study: Study, mask_id: int) -> CaseMask:
+    """A mask of a study by its number, as far as it may be shown to the person.
+
+    Raises:
+        Http404: There is none, or it is another reader's whose work goes on.
+        PermissionDenied: The person draws the case themselves.
+    """
+    mask = get_object_or_404(CaseMask.objects.select_related("case__study"), case__study=study, pk=mask_id)
+    person = signed_in_user(request)
+    require_not_alone(request, mask.case)
+    hidden = hidden_readings(person, mask.case)
+    row = open_review(mask.case)
+    if mask.reading_id is not None and row is not None and is_blind_still(row) and not may(request, Role.DATA_MANAGER):
+        raise Http404
+    return get_object_or_404(CaseMask.objects.select_related("case__study").exclude(reading__in=hidden), pk=mask.pk)
+
+
+def require_not_alone(request: HttpRequest, case: Case) -> None:
+    """Refuses a person who draws a case without seeing others' work.
+
+    Raises:
+        PermissionDenied: They do.
+    """
+    person = signed_in_user(request)
+    if draws_alone(person, case) or draws_all_of(person, case):
+        raise PermissionDenied(ALONE)

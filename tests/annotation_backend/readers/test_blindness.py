@@ -1,0 +1,154 @@
+"""What readers learn of each other while they read: no mask, version, number or word, by whatever address."""
+
+from typing import Any
+
+import pytest
+
+from annotation_backend.accounts.models import Role, User
+from annotation_backend.labeling import jobs
+from annotation_backend.labeling.models import Annotation, CaseMask, Restoration
+from annotation_backend.labeling.versions.versions import restore
+from annotation_backend.review.comments.services import answer, pin
+from annotation_backend.stages.assigning import assign, give_back
+from annotation_backend.stages.flow import finish
+from annotation_backend.stages.models import Reading
+from annotation_backend.studies.addresses import page_of
+from datasets.errors import RejectedInput
+from datasets.study.stage import AssignedBy
+from tests.annotation_backend.readers.several import (
+    STAGES,
+    opened,
+    person_of,
+    published_case,
+    read,
+    save_of,
+    square,
+    study_with,
+)
+from tests.annotation_backend.support.records import signed_in
+
+pytestmark = pytest.mark.django_db
+
+DRAWN = {1: square(slice(4, 10), slice(4, 10)), 2: square(slice(4, 10), slice(4, 10))}
+
+
+class Blind:
+    """Two readers of one role, the first of whom has handed in, and a manager."""
+
+    def __init__(self, role: Role) -> None:
+        self.study = study_with(STAGES.replace('done_by = "annotator"', f'done_by = "{role.value}"'))
+        self.first = person_of(self.study, "first", role, 51)
+        self.second = person_of(self.study, "second", role, 52)
+        self.third = person_of(self.study, "third", role, 53)
+        self.manager = person_of(self.study, "manager", Role.DATA_MANAGER, 56)
+        self.case, self.tasks = published_case(self.study)
+        self.row = opened(self.case)
+        read(self.first, self.row, DRAWN, number=600)
+        self.work = assign(self.row, self.second, how=AssignedBy.HAND)
+        self.mask = CaseMask.objects.get(reading__person=self.first)
+
+    def status(self, person: User, name: str, *values: Any) -> int:
+        """How a page answers a person."""
+        return signed_in(person).get(page_of(self.study, name, *values)).status_code
+
+
+@pytest.fixture
+def folder(tmp_path: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.DATA_FOLDER = tmp_path / "data"
+    monkeypatch.setattr(jobs, "mirror_states", lambda _case: 0)  # nothing answers as Label Studio
+
+
+def _masks(world: Blind, person: User) -> set[int]:
+    names = ("review-mask", "review-mask-download", "review-figures")
+    found = {world.status(person, name, world.mask.pk) for name in names}
+    return {*found, world.status(person, "slice-with-mask", world.mask.pk, world.case.drawn_role, 2)}
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_radiologist_who_reads_sees_no_mask_of_another_reader_until_both_are_done() -> None:
+    world = Blind(Role.RADIOLOGIST)
+    for person in (world.second, world.third):
+        assert _masks(world, person) == {403}
+        assert world.status(person, "review-case", world.case.code) == 403
+    assert _masks(world, world.manager) == {200}
+    finish(world.row)
+    assert _masks(world, world.third) == {200}
+
+
+@pytest.mark.usefixtures("folder")
+def test_who_reads_nothing_themselves_sees_no_mask_of_a_reading_that_goes_on() -> None:
+    world = Blind(Role.ANNOTATOR)
+    judge = person_of(world.study, "judge", Role.RADIOLOGIST, 57)
+    assert _masks(world, judge) == {404}
+    page = signed_in(judge).get(page_of(world.study, "review-case", world.case.code))
+    assert (page.status_code, b"Reader 1" in page.content) == (200, False)
+    finish(world.row)
+    assert _masks(world, judge) == {200}
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("role", [Role.ANNOTATOR, Role.RADIOLOGIST])
+def test_a_slices_versions_are_the_readers_own_alone(role: Role) -> None:
+    world = Blind(role)
+    save_of(world.second, world.tasks[2], square(slice(5, 9), slice(5, 9)), number=700)
+    theirs = Annotation.objects.get(label_studio_id=602)
+    own = Annotation.objects.get(label_studio_id=700)
+    place = (world.case.code, 2)
+    page = signed_in(world.second).get(page_of(world.study, "slice-versions", *place))
+    assert [row["version"].pk for row in page.context["rows"]] == [own.pk]
+    assert world.status(world.second, "compare-versions", *place, own.number, theirs.number) == 404
+    assert world.status(world.second, "comparison-picture", *place, theirs.number, theirs.number) == 404
+    back = signed_in(world.second).post(page_of(world.study, "restore-version", *place, theirs.number))
+    assert (back.status_code, Restoration.objects.count()) == (302, 0)
+    with pytest.raises(RejectedInput, match="version-of-a-reading"):
+        restore(theirs, person=world.manager)
+
+
+@pytest.mark.usefixtures("folder")
+def test_readers_hear_nothing_that_others_say_of_the_case_meanwhile() -> None:
+    world = Blind(Role.ANNOTATOR)
+    judge = person_of(world.study, "judge", Role.RADIOLOGIST, 57)
+    asked = pin(world.case, judge, voxel=[3, 4, 2], text="Look at the border.")
+    answer(asked, world.first, text="It lies at the fascia.")
+    address = page_of(world.study, "review-comments", world.case.code)
+
+    def heard(person: User) -> bytes:
+        values = signed_in(person).get(address, headers={"accept": "application/json"}).content
+        return values + signed_in(person).get(address).content
+
+    assert b"Look at the border" in heard(world.second), "who reviews may say something to all"
+    assert b"fascia" not in heard(world.second)
+    for person in (world.first, judge, world.manager):
+        assert (b"fascia" in heard(person)) == (person != judge), "nor does who reviews the case, until they are done"
+    finish(world.row)
+    assert b"fascia" in heard(world.second)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_radiologist_who_reads_pins_nothing_that_others_would_see_above_their_tasks() -> None:
+    world = Blind(Role.RADIOLOGIST)
+    form = {"i": 3, "j": 4, "k": 2, "text": "Here!"}
+    answered = signed_in(world.second).post(page_of(world.study, "review-comments", world.case.code), form)
+    assert answered.status_code == 403
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_reader_who_leaves_frees_the_seat_for_another() -> None:
+    world = Blind(Role.ANNOTATOR)
+    give_back(world.work)
+    read(world.third, world.row, DRAWN, number=800)
+    world.row.refresh_from_db()
+    assert world.row.state == "done"
+    seats = dict(Reading.objects.filter(handed_in_at__isnull=False).values_list("person", "seat"))
+    assert seats == {world.first.pk: 1, world.third.pk: 2}
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_reader_who_comes_back_finds_another_seat_or_none() -> None:
+    world = Blind(Role.ANNOTATOR)
+    give_back(world.work)
+    taken = assign(world.row, world.third, how=AssignedBy.HAND)
+    with pytest.raises(RejectedInput, match="slice-taken"):
+        assign(world.row, world.second, how=AssignedBy.HAND)
+    give_back(taken)
+    assert assign(world.row, world.second, how=AssignedBy.HAND).seat == 2
