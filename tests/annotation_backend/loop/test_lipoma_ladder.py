@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from datasets.study.shipped_protocols import shipped_text
@@ -259,14 +258,20 @@ def test_rows_methods_and_the_dashboard_say_what_happened(theatre: Theatre, cast
     scores = [("insufficient", "down"), ("incorrect", "down"), ("excellent", "approve")]
     assert theatre.rows(query, theatre.case) == scores
     words = cast.dora.open(f"cases/{theatre.case}/", "15-case-with-its-story")
-    assert np.all([word in words for word in ("Automatic", "Interactive", "Manual")]), words
+    assert all(word in words for word in ("Automatic", "Interactive", "Manual")), words
 
-    def table() -> str:
+    wanted = {
+        "Insufficient": "1 100.0 0 0.0 0 0.0",
+        "Incorrect": "0 0.0 1 100.0 0 0.0",
+        "Excellent": "0 0.0 0 0.0 1 100.0",
+    }
+
+    def table() -> dict[str, str]:
         cast.dora.open("dashboard/")
-        found = cast.dora.page.locator("table.figure-table", has_text="Interactive")
-        return found.first.inner_text() if found.count() else ""
+        rows = [row.inner_text().split() for row in cast.dora.page.locator("#scores tbody tr").all()]
+        return {row[0]: " ".join(row[1:]) for row in rows if row[0] in wanted}
 
-    eventually(lambda: "1" in table(), seconds=SOON, what="the table by method")
+    eventually(lambda: table() == wanted, seconds=SOON, what="one score for each method, automatic to by hand")
     cast.dora.look("16-dashboard")
     cast.dora.open("agreement/", "17-agreement")
     cast.dora.open(f"agreement/{theatre.case}/", "18-agreement-of-the-case")
