@@ -259,7 +259,6 @@ def test_rows_methods_and_the_dashboard_say_what_happened(theatre: Theatre, cast
     assert theatre.rows(query, theatre.case) == scores
     words = cast.dora.open(f"cases/{theatre.case}/", "15-case-with-its-story")
     assert all(word in words for word in ("Automatic", "Interactive", "Manual")), words
-
     wanted = {
         "Insufficient": "1 100.0 0 0.0 0 0.0",
         "Incorrect": "0 0.0 1 100.0 0 0.0",
