@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from datasets.study.shipped_protocols import shipped_text
-from tests.annotation_backend.support.acting import (
+from tests.annotation_backend.support.acting.theatre import (
     Actor,
     Theatre,
     one_phantom,
