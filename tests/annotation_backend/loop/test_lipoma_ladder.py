@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from datasets.study.shipped_protocols import shipped_text
-from tests.annotation_backend.support.acting import (
+from tests.annotation_backend.support.acting.theatre import (
     Actor,
     Theatre,
     one_phantom,
@@ -153,8 +152,7 @@ def test_scored_incorrect_it_goes_down_to_be_drawn_by_hand(theatre: Theatre, cas
     _wait_for(theatre, ("score-interactive", "went_down"), ("manual", "open"))
 
 
-def test_two_readers_draw_by_hand_and_see_neither_each_other_nor_a_model(theatre: Theatre, cast: Cast) -> None:
-    first, second = cast.readers
+def test_two_readers_draw_by_hand_and_see_no_model(theatre: Theatre, cast: Cast) -> None:
     for number, reader in enumerate(cast.readers):
         reader.next_slice(f"07-my-work-of-reader-{number + 1}")
         for index in (theatre.middle, theatre.middle + 1):
@@ -163,10 +161,14 @@ def test_two_readers_draw_by_hand_and_see_neither_each_other_nor_a_model(theatre
             if index == theatre.middle:
                 reader.look(f"08-reader-{number + 1}")
             reader.draw(index, reach=6.0 * number)
+
+
+def test_nor_is_there_anything_of_the_other_once_both_have_drawn(theatre: Theatre, cast: Cast) -> None:
+    first, second = cast.readers
     for reader, other in ((first, second), (second, first)):
         _open(theatre, reader, theatre.middle)
         seen = _asked(theatre, reader, theatre.middle)
-        assert {one["completed_by"] for one in seen["annotations"]} == {_number(theatre, reader)}
+        assert {_person(one["completed_by"]) for one in seen["annotations"]} == {_number(theatre, reader)}
         assert other.name not in reader.editor.tabs()
         for address in (f"review/{theatre.case}/", f"adjudication/{theatre.case}/", "agreement/"):
             assert reader.fetch(address) == 403
@@ -183,6 +185,10 @@ def _asked(theatre: Theatre, reader: Actor, index: int) -> dict[str, Any]:
     """The task as Label Studio gives it to a reader's browser."""
     address = f"{theatre.installation.label_studio_url}/api/tasks/{theatre.tasks[index]}/?project={theatre.project}"
     return dict(reader.page.request.get(address).json())
+
+
+def _person(value: Any) -> int:
+    return int(value["id"] if isinstance(value, dict) else value)
 
 
 def _number(theatre: Theatre, reader: Actor) -> int:
@@ -252,14 +258,19 @@ def test_rows_methods_and_the_dashboard_say_what_happened(theatre: Theatre, cast
     scores = [("insufficient", "down"), ("incorrect", "down"), ("excellent", "approve")]
     assert theatre.rows(query, theatre.case) == scores
     words = cast.dora.open(f"cases/{theatre.case}/", "15-case-with-its-story")
-    assert np.all([word in words for word in ("Automatic", "Interactive", "Manual")]), words
+    assert all(word in words for word in ("Automatic", "Interactive", "Manual")), words
+    wanted = {
+        "Insufficient": "1 100.0 0 0.0 0 0.0",
+        "Incorrect": "0 0.0 1 100.0 0 0.0",
+        "Excellent": "0 0.0 0 0.0 1 100.0",
+    }
 
-    def table() -> str:
+    def table() -> dict[str, str]:
         cast.dora.open("dashboard/")
-        found = cast.dora.page.locator("table.figure-table", has_text="Interactive")
-        return found.first.inner_text() if found.count() else ""
+        rows = [row.inner_text().split() for row in cast.dora.page.locator("#scores tbody tr").all()]
+        return {row[0]: " ".join(row[1:]) for row in rows if row[0] in wanted}
 
-    eventually(lambda: "1" in table(), seconds=SOON, what="the table by method")
+    eventually(lambda: table() == wanted, seconds=SOON, what="one score for each method, automatic to by hand")
     cast.dora.look("16-dashboard")
     cast.dora.open("agreement/", "17-agreement")
     cast.dora.open(f"agreement/{theatre.case}/", "18-agreement-of-the-case")

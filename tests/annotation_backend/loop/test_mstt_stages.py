@@ -13,7 +13,14 @@ from pathlib import Path
 import pytest
 
 from datasets.study.shipped_protocols import shipped_text
-from tests.annotation_backend.support.acting import Actor, Theatre, one_phantom, patient_of, study_from, theatre_of
+from tests.annotation_backend.support.acting.theatre import (
+    Actor,
+    Theatre,
+    one_phantom,
+    patient_of,
+    study_from,
+    theatre_of,
+)
 from tests.annotation_backend.support.installation import Installation, running
 from tests.annotation_backend.support.label_studio_page import require_chromium
 from tests.annotation_backend.support.waiting import eventually

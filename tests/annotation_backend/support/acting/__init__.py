@@ -1,0 +1,1 @@
+"""People who act a protocol out in a browser."""
