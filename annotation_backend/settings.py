@@ -311,7 +311,7 @@ X_FRAME_OPTIONS = "DENY"
 CSP_DEFAULT_SRC = ("'self'",)
 CSP_FRAME_ANCESTORS = ("'none'",)
 CSP_BASE_URI = ("'none'",)
-CSP_FORM_ACTION = ("'self'",)
+CSP_FORM_ACTION = ("'self'", LABEL_STUDIO_URL)  # who is sent here to sign in goes back there at once
 CSP_OBJECT_SRC = ("'none'",)
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024 * 1024
