@@ -23,7 +23,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 EMAIL = "anna@hospital.org"
 HERE = "/studies/mstt-199"
 MARKUP = "<script>alert(1)</script>"
-PASSWORD_INSTEAD_OF_TOKEN = {"ml-health", "ml-setup", "ml-predict", "ml-versions", "ml-webhook"}
+PASSWORD_INSTEAD_OF_TOKEN = {
+    *("ml-health", "ml-setup", "ml-predict", "ml-versions", "ml-webhook", "studio-entries", "studio-permits"),
+}
 
 
 def _sign_in(client: Client, **fields: str) -> Any:
@@ -99,7 +101,7 @@ def test_a_webhook_with_a_wrong_header_is_refused(client: Client, mask: CaseMask
      "\0//x"],
 )  # fmt: skip
 def test_signing_in_leads_to_no_other_site(client: Client, target: str) -> None:
-    assert _sign_in(client, next=target)["Location"] == reverse("home")
+    assert _sign_in(client, next=target)["Location"] == reverse("landing")
 
 
 def test_signing_in_leads_to_the_page_that_was_asked_for(client: Client) -> None:
