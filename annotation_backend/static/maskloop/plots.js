@@ -58,13 +58,14 @@ function plot(table) {
     pointRadius: 4,
   }));
   const isStacked = kind === "stacked";
+  const areCounts = series.every((one) => one.data.every((value) => value === null || Number.isInteger(value)));
   return new Chart(canvas, {
     type: kind === "line" ? "line" : "bar",
     data: { labels, datasets },
     options: {
       animation: false,
       maintainAspectRatio: false,
-      scales: { x: { stacked: isStacked }, y: { stacked: isStacked, beginAtZero: true } },
+      scales: { x: { stacked: isStacked }, y: { stacked: isStacked, beginAtZero: true, ticks: areCounts ? { precision: 0 } : {} } },
       plugins: { legend: { labels: { usePointStyle: kind === "line" } } },
     },
   });
