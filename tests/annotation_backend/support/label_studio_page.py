@@ -202,7 +202,8 @@ class LabelStudioPage:
         self._go(f"/projects/{project}/data?labeling=1")
 
     def next_task(self) -> None:
-        """Opens the next task of the list beside the editor by its key."""
+        """Opens the next task of the list beside the editor by its key, once the open one has settled."""
+        self.wait_until_drawn()
         before = self.page.url
         self.page.evaluate("document.activeElement.blur()")
         self.page.keyboard.press("Shift+ArrowDown")
