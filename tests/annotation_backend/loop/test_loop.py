@@ -164,7 +164,7 @@ def test_a_radiologist_returns_the_case_and_it_is_in_the_annotators_tab(world: W
     assert {task["data"]["state"] for task in shown} == {"returned"}
     with browser_page() as page:
         _editor(page, world).open_task(world.project, returned)
-        assert page.get_by_text("The lower border, please.").is_visible()
+        assert page.get_by_role("heading", name="The lower border, please.").is_visible()
 
 
 def test_the_annotator_updates_and_the_radiologist_approves(world: World) -> None:
