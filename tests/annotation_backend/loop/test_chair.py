@@ -309,7 +309,8 @@ def _ends(rows: np.ndarray, columns: np.ndarray) -> list[tuple[float, float]]:
 
 def test_a_task_is_skipped(chair: Chair, editor: LabelStudioPage) -> None:
     index = max(chair.tasks)
-    editor.open_task(chair.project, chair.tasks[index])  # whoever opens a free slice has it, and only theirs are offered
+    # Whoever opens a free slice has it, and only what one has is offered.
+    editor.open_task(chair.project, chair.tasks[index])
     editor.label_all(chair.project)
     stored = editor.skip()
     assert stored["was_cancelled"]
