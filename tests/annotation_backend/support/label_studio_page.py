@@ -257,4 +257,5 @@ def _is_suggestion(answer: Response) -> bool:
 
 
 def _is_save(answer: Response) -> bool:
-    return "/annotations" in answer.url and answer.request.method in ("POST", "PATCH")
+    is_of_annotations = "/annotations" in answer.url and "/drafts" not in answer.url
+    return is_of_annotations and answer.request.method in ("POST", "PATCH")
