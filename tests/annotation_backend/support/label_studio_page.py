@@ -201,15 +201,6 @@ class LabelStudioPage:
         """Goes through the tasks as *Label All Tasks* offers them; only there is a skip button."""
         self._go(f"/projects/{project}/data?labeling=1")
 
-    def next_task(self) -> None:
-        """Opens the next task of the list beside the editor by its key, once the open one has settled."""
-        self.wait_until_drawn()
-        before = self.page.url
-        self.page.evaluate("document.activeElement.blur()")
-        self.page.keyboard.press("Shift+ArrowDown")
-        self.page.wait_for_function("before => location.href !== before", arg=before)
-        self.wait_until_drawn()
-
     def skip(self) -> dict[str, Any]:
         """Skips the task and returns what the server stored."""
         with self.page.expect_response(_is_save) as stored:
