@@ -15,7 +15,7 @@ NEXT_TASK = "next_task"
 _SAVED = frozenset(
     {
         *("result", "lead_time", "started_at", "draft_id", "parent_prediction", "parent_annotation", "project"),
-        *("was_cancelled", "id", "task", "selected", "skipped", "comment"),
+        *("was_cancelled", "id", "task", "selected", "skipped"),
     }
 )
 """What the editor sends with a save. `completed_by`, which Label Studio would believe, is not among it."""
