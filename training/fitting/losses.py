@@ -36,3 +36,13 @@ def supervised_dice(heads: Sequence[Tensor], target: Tensor) -> Tensor:
     weights = [0.5**level for level in range(len(heads))]
     found = [weight * (1.0 - soft_dice(head, target)).mean() for weight, head in zip(weights, heads, strict=True)]
     return torch.stack(found).sum() / sum(weights)
+
+
+def supervised_entropy(heads: Sequence[Tensor], target: Tensor) -> Tensor:
+    """Binary cross-entropy of every head, weighted as in `supervised_dice`."""
+    weights = [0.5**level for level in range(len(heads))]
+    found = [
+        weight * functional.binary_cross_entropy_with_logits(head.float(), target.float())
+        for weight, head in zip(weights, heads, strict=True)
+    ]
+    return torch.stack(found).sum() / sum(weights)

@@ -77,3 +77,26 @@ def plan_unet(*, channels: int, widths: Sequence[int], spacing: Spacing, shape: 
         strides.append(tuple(int(step) for step in np.where(halved, 2, 1)))
         found, sizes = np.where(halved, found * 2, found), np.where(halved, sizes / 2, sizes)
     return UNetPlan(channels, tuple(widths), tuple(strides), tuple(kernels), supervised)
+
+
+def coarser_spacing(spacing: Spacing, extent_mm: ArrayLike, *, budget: int) -> Spacing:
+    """The spacing at which a volume has at most `budget` voxels.
+
+    Axes less than half as coarse as the coarsest become coarser first; once none is, all do, evenly.
+
+    Args:
+        spacing: Target spacing in millimetres.
+        extent_mm: (3,) millimetres of a typical volume.
+        budget: Most voxels.
+
+    Source: nnU-Net's planning of its low-resolution network.
+    """
+    found, extent = np.array(spacing, dtype=np.float64), np.asarray(extent_mm, dtype=np.float64)
+    while np.maximum(extent / found, 1.0).prod() > budget:
+        finer = found.max() / found > 2.0
+        found = np.where(finer | ~finer.any(), found * _COARSER_BY, found)
+    return float(found[0]), float(found[1]), float(found[2])
+
+
+_COARSER_BY = 1.03
+"""Step of `coarser_spacing` (nnU-Net)."""

@@ -1,0 +1,183 @@
+"""Training of an automatic 3D U-Net on whole volumes. Imports torch.
+
+Each iteration sees tiles of the volumes as inference cuts them; nothing is cropped by knowledge of the mask, but a
+share of the tiles is placed so that a voxel of the tumour lies in them (nnU-Net), since most of a large volume is none.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from datasets.errors import RejectedInput
+from datasets.image.orientation import as_ras
+from datasets.study.image_kind import T1
+from training.fitting.examples import Example, ordered_examples
+from training.fitting.loop import (
+    FitProgress,
+    LoopSettings,
+    channels_last,
+    fit_network,
+    half_precision,
+    laid_out,
+    mixed_precision,
+)
+from training.fitting.losses import supervised_dice, supervised_entropy
+from training.inputs.augmentation import Augmentation, augmented
+from training.inputs.canvas import resized
+from training.inputs.intensity_rules import rule_of
+from training.networks.dyn_unet import dyn_unet, heads
+from training.networks.planning import canvas_shape, coarser_spacing, plan_unet, target_spacing
+from training.segmenters.volumes import VolumePlan, volume_input
+from training.segmenters.weights import best_device
+
+
+@dataclass(frozen=True)
+class VolumeSettings:
+    """Settings of a whole-volume model's training.
+
+    Args:
+        loop: Iterations, learning rate, seed.
+        channels: Images the network sees.
+        widths: Channels of its levels.
+        budget: Most voxels of a tile; the median volume fits into one.
+        batch: Tiles an iteration.
+        with_tumour: Share of the tiles that hold a chosen voxel of the tumour (nnU-Net: one in three).
+        supervised: Coarser heads in training.
+        augmentation: Strengths and probabilities of augmentations.
+    """
+
+    loop: LoopSettings
+    channels: tuple[str, ...] = (T1,)
+    widths: tuple[int, ...] = (16, 32, 64, 96, 128)
+    budget: int = 262_144
+    batch: int = 1
+    with_tumour: float = 1 / 3
+    supervised: int = 2
+    augmentation: Augmentation = field(
+        default_factory=lambda: Augmentation(degrees=20.0, stretch=0.2, gamma=0.5, invert=0.2)
+    )
+
+    def __post_init__(self) -> None:
+        if not (self.batch >= 1 and self.budget >= 1 and 0.0 <= self.with_tumour <= 1.0):
+            raise RejectedInput(
+                "fit-settings",
+                "A training needs at least one tile and one voxel, and shares between 0 and 1.",
+                remedy="Correct the settings.",
+            )
+
+
+def plan_volumes(examples: Sequence[Example], settings: VolumeSettings) -> VolumePlan:
+    """Spacing, tile, kernels and strides from the training volumes, never from their masks."""
+    grids = [as_ras(next(iter(example.volumes.values()))).grid for example in examples]
+    extent = np.median([np.array(grid.shape) * grid.spacing for grid in grids], axis=0)
+    finest = target_spacing([grid.spacing for grid in grids])
+    spacing = coarser_spacing(finest, extent, budget=settings.budget)
+    layout = plan_unet(
+        channels=len(settings.channels),
+        widths=settings.widths,
+        spacing=spacing,
+        shape=extent / np.array(spacing),
+        supervised=settings.supervised,
+    )
+    canvas = canvas_shape(extent, spacing, budget=settings.budget, divisor=layout.divisor)
+    return VolumePlan({name: rule_of(name) for name in settings.channels}, spacing, canvas, layout)
+
+
+def fit_volumes(
+    examples: Sequence[Example],
+    settings: VolumeSettings,
+    *,
+    checkpoint: Path | None = None,
+    progress: FitProgress | None = None,
+) -> tuple[VolumePlan, dict[str, NDArray[Any]], list[float]]:
+    """Fits one network.
+
+    Args:
+        examples: Masks with their images.
+        settings: Settings of the training.
+        checkpoint: File to go on from, and to update.
+        progress: Called after every iteration.
+
+    Returns:
+        The plan, the tensors in half precision, and the losses.
+
+    Raises:
+        RejectedInput: An image is missing, the loss diverged, or the checkpoint is another training's.
+    """
+    ordered = ordered_examples(examples)
+    plan, device = plan_volumes(ordered, settings), best_device()
+    torch.manual_seed(settings.loop.seed)
+    network = laid_out(dyn_unet(plan.network), device)
+    shown = TileSampler(ordered, plan, settings)
+
+    def learn(network: nn.Module, random: np.random.Generator) -> Iterator[Tensor]:
+        images, target = shown.batch(random)
+        with mixed_precision(device):
+            logits = network(images.to(device, memory_format=channels_last(3)))
+        found, truth = heads(logits, plan.network), target.to(device)
+        yield supervised_dice(found, truth) + supervised_entropy(found, truth)
+
+    about = {"cases": [example.case for example in ordered], "settings": asdict(settings)}
+    losses = fit_network(network, learn, settings.loop, checkpoint=checkpoint, progress=progress, about=about)
+    names = dyn_unet(replace(plan.network, supervised=0)).state_dict().keys()
+    return plan, {name: tensor for name, tensor in half_precision(network).items() if name in names}, losses
+
+
+class TileSampler:
+    """Samples tiles of whole volumes.
+
+    Args:
+        examples: Masks with their images, in the order in which they are numbered.
+        plan: Of the model that learns.
+        settings: Of its training.
+    """
+
+    def __init__(self, examples: Sequence[Example], plan: VolumePlan, settings: VolumeSettings) -> None:
+        self._settings = settings
+        self._canvas = plan.canvas
+        self._images: list[NDArray[np.float16]] = []
+        self._targets: list[NDArray[np.float16]] = []
+        for example in examples:
+            grid = as_ras(next(iter(example.volumes.values()))).grid
+            raw = [example.raw(name) for name in settings.channels]
+            self._images.append(volume_input(raw, grid, plan, dtype=np.float16))
+            self._targets.append(resized(example.inside, plan.shape(grid)).astype(np.float16))
+
+    def batch(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Images (B, C, *canvas) and targets of 0 and 1 (B, 1, *canvas)."""
+        images, targets = zip(*(self._one(random) for _ in range(self._settings.batch)), strict=True)
+        return torch.stack(images), torch.stack(targets)
+
+    def _one(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        number = int(random.integers(len(self._images)))
+        image, target = self._images[number], self._targets[number]
+        tile, margins = self._tile(target, random)
+        shown = np.pad(image[(slice(None), *tile)], [(0, 0), *margins]).astype(np.float32)
+        truth = np.pad(target[tile], margins).astype(np.float32)[None]
+        varied, moved = augmented(torch.from_numpy(shown), torch.from_numpy(truth), random, self._settings.augmentation)
+        return varied, (moved > 0.5).float()
+
+    def _tile(
+        self, target: NDArray[np.float16], random: np.random.Generator
+    ) -> tuple[tuple[slice, ...], list[tuple[int, int]]]:
+        """A random tile of a volume, and the margins that it lacks where the volume is smaller."""
+        wanted = None
+        if random.random() < self._settings.with_tumour:
+            inside = np.argwhere(target > 0.5)
+            wanted = inside[random.integers(len(inside))] if len(inside) else None
+        tile, margins = [], []
+        for axis, (size, side) in enumerate(zip(target.shape, self._canvas, strict=True)):
+            low, high = 0, max(size - side, 0)
+            if wanted is not None:
+                low, high = max(int(wanted[axis]) - side + 1, 0), min(int(wanted[axis]), high)
+            start = int(random.integers(min(low, high), high + 1))
+            before = int(random.integers(max(side - size, 0) + 1))
+            tile.append(slice(start, start + side))
+            margins.append((before, max(side - size, 0) - before))
+        return tuple(tile), margins

@@ -1,0 +1,227 @@
+"""A 3D U-Net on whole volumes: automatic, prompts are ignored. Imports torch: see `training.methods.loading`.
+
+The volume is brought to the model's spacing and drawn in tiles that overlap by half, each weighted by a Gaussian
+around its middle; nothing is cropped by knowledge of the tumour.
+
+Source: nnU-Net (target spacing, overlapping tiles with Gaussian weights, mirrored copies, mean of the folds' logits).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from itertools import product
+from math import ceil, prod
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from datasets.errors import RejectedInput
+from datasets.image.orientation import from_ras
+from datasets.image.volume import Grid, Volume
+from training.inputs.canvas import MOST_VOXELS, Picture, Shape, resized
+from training.inputs.intensity_rules import Greys, IntensityRule
+from training.model_package import ModelDescription, Tensors
+from training.networks.dyn_unet import dyn_unet
+from training.networks.planning import Spacing
+from training.networks.unet_plan import MOST_MEMBERS, UNetPlan
+from training.runtime import Runtime, runtime_of
+from training.segmenters.postprocessing import Cleaning, cleaned
+from training.segmenters.request_images import ras_images
+from training.segmenters.segmenter import Segmentation, SegmentationRequest
+from training.segmenters.weights import best_device, members_of, with_weights
+
+_OVERLAP = 0.5
+"""Share of a tile that the next one covers again (nnU-Net)."""
+
+_GAUSSIAN = 1.0 / 8.0
+"""Standard deviation of a tile's weights, as a share of its side (nnU-Net)."""
+
+
+@dataclass(frozen=True)
+class VolumePlan:
+    """A whole-volume model's parameters beside its weights; stored in the model package.
+
+    Args:
+        channels: The intensity rule of each image, in the order the network takes them.
+        spacing: Target spacing in millimetres (right, anterior, superior).
+        canvas: Size of a tile in voxels of that spacing.
+        network: Layout of the network.
+        members: Networks whose logits are averaged (the folds).
+        mirrored: Axes along which mirrored copies are averaged: the copies are all their combinations.
+        cleaning: Post-processing of the mask, chosen on validation folds.
+    """
+
+    channels: Mapping[str, IntensityRule]
+    spacing: Spacing
+    canvas: Shape
+    network: UNetPlan
+    members: int = 1
+    mirrored: tuple[int, ...] = (0, 1)
+    cleaning: Cleaning = Cleaning.NONE
+
+    def __post_init__(self) -> None:
+        fit = type(self.members) is int and 1 <= self.members <= MOST_MEMBERS
+        fit = fit and len(self.spacing) == 3 and all(1e-3 <= size <= 1e3 for size in self.spacing)
+        fit = fit and len(self.canvas) == self.network.dimensions == 3 and prod(self.canvas) <= MOST_VOXELS
+        fit = fit and all(n >= 1 and n % step == 0 for n, step in zip(self.canvas, self.network.divisor, strict=True))
+        fit = fit and {*self.mirrored} <= {0, 1, 2} and len({*self.mirrored}) == len(self.mirrored)
+        if not fit or self.network.channels != len(self.channels):
+            raise RejectedInput(
+                "package-parameters",
+                "The package does not hold the plan of a whole-volume model (channels, spacing, canvas, network).",
+                remedy="Train the model again, or use the version of Maskloop that made it.",
+            )
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        channels = [{"image": name, "rule": rule.value} for name, rule in self.channels.items()]
+        return asdict(self) | {"channels": channels, "cleaning": self.cleaning.value}
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> "VolumePlan":
+        """The plan in a package's parameters; those of the fit are ignored.
+
+        Raises:
+            RejectedInput: They hold no plan.
+        """
+        try:
+            known = {key: parameters[key] for key in cls.__dataclass_fields__}
+            known["channels"] = {entry["image"]: IntensityRule(entry["rule"]) for entry in known["channels"]}
+            known["spacing"] = tuple(float(size) for size in known["spacing"])
+            known["canvas"] = tuple(int(size) for size in known["canvas"])
+            known["mirrored"] = tuple(int(axis) for axis in known["mirrored"])
+            known["network"] = UNetPlan.from_parameters(known["network"])
+            known["cleaning"] = Cleaning(known["cleaning"])
+            return cls(**known)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise RejectedInput(
+                "package-parameters",
+                "The package does not hold the plan of a whole-volume model (channels, spacing, canvas, network).",
+                remedy="Train the model again, or use the version of Maskloop that made it.",
+            ) from error
+
+    def shape(self, grid: Grid) -> Shape:
+        """The size of a volume on `grid` (RAS) in the model's spacing; at least one voxel along each axis."""
+        extent = np.array(grid.shape) * grid.spacing
+        i, j, k = np.maximum(np.rint(extent / np.array(self.spacing)), 1).astype(int)
+        return int(i), int(j), int(k)
+
+
+def volume_input(
+    images: Sequence[NDArray[np.generic]], grid: Grid, plan: VolumePlan, *, dtype: type[np.floating[Any]] = np.float32
+) -> NDArray[Any]:
+    """The images as the network takes them, (C, *plan.shape(grid)).
+
+    Args:
+        images: (i, j, k) each, on the RAS grid, in the plan's order.
+        grid: The RAS grid.
+        plan: The model's.
+        dtype: Of the result; half precision where many are held in memory.
+    """
+    shape = plan.shape(grid)
+    found = [
+        resized(Greys.of(image, rule).apply(image), shape)
+        for image, rule in zip(images, plan.channels.values(), strict=True)
+    ]
+    return np.stack(found).astype(dtype, copy=False)
+
+
+class VolumeSegmenter:
+    """Draws the tumour in a whole volume.
+
+    Args:
+        members: Networks whose logits are averaged.
+        plan: The package's plan.
+        title: Name and version.
+    """
+
+    def __init__(self, members: Sequence[Runtime], plan: VolumePlan, *, title: str) -> None:
+        self._members = members
+        self._plan = plan
+        self._title = title
+
+    @classmethod
+    def from_package(cls, description: ModelDescription, tensors: Tensors) -> "VolumeSegmenter":
+        """The segmenter of a package, on the best device there is.
+
+        Raises:
+            RejectedInput: The parameters or tensors are not those of this method.
+        """
+        plan, device = VolumePlan.from_parameters(description.parameters), best_device()
+        layout = replace(plan.network, supervised=0)
+        networks = [with_weights(dyn_unet(layout), own, device=device) for own in members_of(tensors, plan.members)]
+        return cls([runtime_of(network, device=device) for network in networks], plan, title=description.title)
+
+    def segment(self, request: SegmentationRequest) -> Segmentation:
+        """Draws the tumour; thread-safe.
+
+        Raises:
+            RejectedInput: An image is missing.
+            GeometryError: The images lie on different grids.
+        """
+        start = perf_counter()
+        images, grid = ras_images(request, self._plan.channels)
+        picture = volume_input(images, grid, self._plan)
+        prepared = perf_counter()
+        logits = self.logits(picture)
+        drawn = perf_counter()
+        fine = torch.from_numpy(resized(logits, grid.shape)).sigmoid().numpy()
+        probability = cleaned(fine, self._plan.cleaning)
+        original = request.volumes[next(iter(self._plan.channels))].grid
+        seconds = {"input": prepared - start, "network": drawn - prepared, "postprocessing": perf_counter() - drawn}
+        return Segmentation(
+            Volume(np.ascontiguousarray(from_ras(probability, original)), original),
+            self._title,
+            used={"canvas": list(picture.shape[1:]), "seconds": seconds},
+        )
+
+    def logits(self, picture: Picture) -> Picture:
+        """Mean logits (…) of all members and mirrored copies of a picture (C, …)."""
+        canvas = self._plan.canvas
+        lacking = [max(wanted - size, 0) for wanted, size in zip(canvas, picture.shape[1:], strict=True)]
+        margins = [(lack // 2, lack - lack // 2) for lack in lacking]
+        padded = np.pad(picture, [(0, 0), *margins])
+        total = np.zeros(padded.shape[1:], dtype=np.float32)
+        weight = np.zeros(padded.shape[1:], dtype=np.float32)
+        weights = _tile_weights(canvas)
+        for tile in tiles(padded.shape[1:], canvas):
+            total[tile] += self._tile(np.ascontiguousarray(padded[(slice(None), *tile)])) * weights
+            weight[tile] += weights
+        total /= weight
+        whole: Picture = total[tuple(slice(low, size - high) for (low, high), size in zip(margins, total.shape))]
+        return whole
+
+    def _tile(self, picture: Picture) -> Picture:
+        copies = [axes for count in range(1 << len(self._plan.mirrored)) for axes in [self._axes(count)]]
+        total = np.zeros(picture.shape[1:], dtype=np.float32)
+        for axes in copies:
+            mirrored = np.ascontiguousarray(np.flip(picture, [axis + 1 for axis in axes]))[None]
+            for member in self._members:
+                total += np.flip(member(mirrored)[0, 0], axes)
+        return total / np.float32(len(copies) * len(self._members))
+
+    def _axes(self, number: int) -> tuple[int, ...]:
+        """The axes that the bits of a number stand for."""
+        return tuple(axis for bit, axis in enumerate(self._plan.mirrored) if number >> bit & 1)
+
+
+def tiles(shape: Sequence[int], canvas: Shape) -> Iterator[tuple[slice, ...]]:
+    """Tiles of a canvas's size that cover an array at least as large, evenly placed, overlapping by half or more."""
+    starts = []
+    for size, side in zip(shape, canvas, strict=True):
+        count = 1 + ceil(max(size - side, 0) / (side * (1.0 - _OVERLAP)))
+        starts.append(np.rint(np.linspace(0, size - side, count)).astype(int).tolist())
+    for first in product(*starts):
+        yield tuple(slice(start, start + side) for start, side in zip(first, canvas, strict=True))
+
+
+@lru_cache(maxsize=8)
+def _tile_weights(canvas: Shape) -> Picture:
+    """A Gaussian around the middle of a tile; nowhere 0."""
+    sides = [np.exp(-0.5 * ((np.arange(n) - (n - 1) / 2) / (n * _GAUSSIAN)) ** 2) for n in canvas]
+    weights: Picture = np.einsum("i,j,k->ijk", *sides).astype(np.float32)
+    return np.maximum(weights, weights.max() * np.float32(1e-3))
