@@ -46,7 +46,7 @@ class Training:
     """How a method is trained on images and masks.
 
     Args:
-        fit: Fits one network, or several that belong together: as `training.fitting.choice.Fit`.
+        fit: Fits its networks, as `training.fitting.choice.Fit` says.
         iterations: Its own number of iterations: some minutes a fold on two processor cores.
         options: Its options beside those that all methods have.
         sees_all_images: Whether it learns from all images that every case has where none are named, or from the first.
