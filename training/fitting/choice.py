@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from datasets.errors import ProgramFault, RejectedInput
+from datasets.errors import RejectedInput
 from datasets.files import canonical_json
 from datasets.image.mask import TUMOUR
 from datasets.study.image_kind import T1
 from training.inputs.kinds import require_kinds
 from training.model_package import ModelDescription, Tensors
-from training.table.method import Method, Training
+from training.table.method import Method
 from training.table.table import method_called, trainable_methods
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class TrainingChoice:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.method.training is None:
+        if not self.method.fit:
             raise RejectedInput(
                 "method-not-trainable",
                 f"Expected one of {', '.join(map(str, trainable_methods()))}, got {self.method}.",
@@ -55,7 +55,7 @@ class TrainingChoice:
                 "fit-settings", "A training needs at least one iteration.", remedy="Give a positive number."
             )
         require_kinds(self.channels)
-        known = {option.name: option for option in self.training.options}
+        known = {option.name: option for option in self.method.options}
         if unknown := sorted(self.options.keys() - known.keys()):
             raise RejectedInput(
                 "fit-option",
@@ -74,7 +74,7 @@ class TrainingChoice:
             KeyError: A setting is missing.
         """
         method = method_called(values["method"])
-        options = {option.name for option in method.training.options} if method.training else set()
+        options = {option.name for option in method.options}
         return cls(
             method,
             channels=tuple(values["channels"]),
@@ -89,26 +89,19 @@ class TrainingChoice:
         )
 
     @property
-    def training(self) -> Training:
-        """How the method is trained."""
-        if self.method.training is None:
-            raise ProgramFault("method-not-trainable", "A choice that was checked is of none.", remedy="Report it.")
-        return self.method.training
-
-    @property
     def own_iterations(self) -> int:
         """The iterations, the method's own number where none was given."""
-        return self.iterations or self.training.iterations
+        return self.iterations or self.method.iterations
 
     def option(self, name: str) -> Any:
         """The value of one of the method's options, its default where none was given; None if it has none such."""
-        defaults = {option.name: option.default for option in self.training.options}
+        defaults = {option.name: option.default for option in self.method.options}
         return self.options.get(name, defaults.get(name))
 
     @property
     def described(self) -> dict[str, Any]:
         """As plain JSON values."""
-        named = {option.name: self.option(option.name) for option in self.training.options}
+        named = {option.name: self.option(option.name) for option in self.method.options}
         return {
             "method": self.method.name,
             "channels": list(self.channels),

@@ -37,7 +37,7 @@ def train_method(
     Raises:
         RejectedInput: An image is missing, the loss diverged, or a checkpoint is another training's.
     """
-    fit: Fit = function_called(choice.training.fit)
+    fit: Fit = function_called(choice.method.fit)
     cases = tuple(sorted(example.case for example in examples))
     return replace(fit(choice, examples, checkpoints=checkpoints, progress=progress), cases=cases)
 
@@ -108,7 +108,7 @@ def _own_plans(members: Sequence[Trained]) -> dict[str, Any]:
         alike = {(plan.channels, plan.widths) for plan in map(UNetPlan.from_parameters, plans)}
     except RejectedInput:
         alike = set()
-    if not members[0].choice.training.plans_network or len(alike) != 1:
+    if not members[0].choice.method.plans_network or len(alike) != 1:
         raise RejectedInput(
             "members-differ",
             "The networks of the ensemble's members have different inputs or outputs.",

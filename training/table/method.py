@@ -42,25 +42,6 @@ class Unprompted(StrEnum):
 
 
 @dataclass(frozen=True)
-class Training:
-    """How a method is trained on images and masks.
-
-    Args:
-        fit: Fits its networks, as `training.fitting.choice.Fit` says.
-        iterations: Its own number of iterations: some minutes a fold on two processor cores.
-        options: Its options beside those that all methods have.
-        sees_all_images: Whether it learns from all images that every case has where none are named, or from the first.
-        plans_network: Whether each fold plans its network from its own cases, so that an ensemble keeps several plans.
-    """
-
-    fit: str
-    iterations: int
-    options: tuple[Option, ...] = ()
-    sees_all_images: bool = False
-    plans_network: bool = False
-
-
-@dataclass(frozen=True)
 class Method:
     """A way to draw: its network, and its reading of the prompts.
 
@@ -83,7 +64,11 @@ class Method:
         embeds: Whether it embeds slices, which may be done before anybody opens them.
         convert: Makes its shipped package from installed weights, in a folder; empty where the package lies in
             ``training/pretrained``, or there is none.
-        training: How it is trained; None if it is not.
+        fit: Fits its networks on images and masks, as `training.fitting.choice.Fit` says; empty if it is not trained.
+        iterations: Its own number of iterations: some minutes a fold on two processor cores.
+        options: Its options beside those that all methods have.
+        sees_all_images: Whether it learns from all images that every case has where none are named, or from the first.
+        plans_network: Whether each fold plans its network from its own cases, so that an ensemble keeps several plans.
     """
 
     name: str
@@ -102,7 +87,11 @@ class Method:
     is_corrected: bool = False
     embeds: bool = False
     convert: str = ""
-    training: Training | None = None
+    fit: str = ""
+    iterations: int = 0
+    options: tuple[Option, ...] = ()
+    sees_all_images: bool = False
+    plans_network: bool = False
 
     def __str__(self) -> str:
         return self.name

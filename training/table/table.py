@@ -43,4 +43,4 @@ def method_called(name: str) -> Method:
 
 def trainable_methods() -> tuple[Method, ...]:
     """The methods that are trained on images and masks."""
-    return tuple(method for method in methods().values() if method.training is not None)
+    return tuple(method for method in methods().values() if method.fit)

@@ -1,6 +1,6 @@
 """Clicks in 2D (DeepGrow): draws the slices that were clicked."""
 
-from training.table.method import Extent, Method, PromptType, Training
+from training.table.method import Extent, Method, PromptType
 from training.table.option import canvas
 
 METHOD = Method(
@@ -13,6 +13,8 @@ METHOD = Method(
     extent=Extent.SLICES,
     refines=True,
     is_corrected=True,
+    fit="training.fitting.clicks:fit_clicks_2d",
     # An iteration holds an optimizer step at each of its clicks, five or six on average.
-    training=Training(fit="training.fitting.clicks:fit_clicks_2d", iterations=1200, options=(canvas(2),)),
+    iterations=1200,
+    options=(canvas(2),),
 )

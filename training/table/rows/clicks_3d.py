@@ -1,6 +1,6 @@
 """Clicks in 3D (DeepGrow)."""
 
-from training.table.method import Method, PromptType, Training
+from training.table.method import Method, PromptType
 from training.table.option import canvas
 
 METHOD = Method(
@@ -11,5 +11,7 @@ METHOD = Method(
     prompts=(PromptType.POINT,),
     refines=True,
     is_corrected=True,
-    training=Training(fit="training.fitting.clicks:fit_clicks_3d", iterations=900, options=(canvas(3),)),
+    fit="training.fitting.clicks:fit_clicks_3d",
+    iterations=900,
+    options=(canvas(3),),
 )

@@ -1,6 +1,6 @@
 """DeepEdit: draws automatically, then from clicks, with one network."""
 
-from training.table.method import Method, PromptType, Training, Unprompted
+from training.table.method import Method, PromptType, Unprompted
 from training.table.option import Option, canvas
 
 CLICK_FREE = Option("click_free", "share of iterations without clicks", default=0.25, most=1.0)
@@ -14,5 +14,7 @@ METHOD = Method(
     unprompted=Unprompted.WHEN_ASKED,
     refines=True,
     is_corrected=True,
-    training=Training(fit="training.fitting.clicks:fit_clicks_3d", iterations=900, options=(canvas(3), CLICK_FREE)),
+    fit="training.fitting.clicks:fit_clicks_3d",
+    iterations=900,
+    options=(canvas(3), CLICK_FREE),
 )

@@ -1,6 +1,6 @@
 """Six points at the tumour's ends (InteractiveNet)."""
 
-from training.table.method import Method, PromptType, Training
+from training.table.method import Method, PromptType
 
 METHOD = Method(
     name="six-points",
@@ -9,5 +9,7 @@ METHOD = Method(
     user="training.prompts.simulated_user:six_point_user",
     prompts=(PromptType.EXTREME_POINTS,),
     serves_first=(PromptType.EXTREME_POINTS,),
-    training=Training(fit="training.fitting.six_points:fit", iterations=600, plans_network=True),
+    fit="training.fitting.six_points:fit",
+    iterations=600,
+    plans_network=True,
 )

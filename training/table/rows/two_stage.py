@@ -1,6 +1,6 @@
 """Two stages (2S-ICR): one network draws automatically, a second one corrects it from clicks."""
 
-from training.table.method import Method, PromptType, Training, Unprompted
+from training.table.method import Method, PromptType, Unprompted
 from training.table.option import Option, canvas
 
 AUTOMATIC_ITERATIONS = Option(
@@ -16,10 +16,8 @@ METHOD = Method(
     unprompted=Unprompted.WHEN_ASKED,
     refines=True,
     is_corrected=True,
-    training=Training(
-        fit="training.fitting.clicks:fit_two_stage",
-        # Of the second network; an iteration holds an optimizer step at each of its clicks, five or six on average.
-        iterations=350,
-        options=(canvas(3), AUTOMATIC_ITERATIONS),
-    ),
+    fit="training.fitting.clicks:fit_two_stage",
+    # Of the second network; an iteration holds an optimizer step at each of its clicks, five or six on average.
+    iterations=350,
+    options=(canvas(3), AUTOMATIC_ITERATIONS),
 )

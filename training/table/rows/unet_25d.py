@@ -1,7 +1,7 @@
 """The 2.5D U-Net (after MSTT-199): draws every slice by itself, from three neighbouring slices of each image."""
 
 from datasets.study.image_kind import T1, T2
-from training.table.method import Extent, Method, Training, Unprompted
+from training.table.method import Extent, Method, Unprompted
 from training.table.option import Option
 
 EMPTY_SLICES = Option(
@@ -19,10 +19,8 @@ METHOD = Method(
     unprompted=Unprompted.DRAWS,
     extent=Extent.SLICES,
     earlier_images=(T1, T2),
-    training=Training(
-        fit="training.fitting.unet25d:fit",
-        iterations=300,
-        options=(EMPTY_SLICES,),
-        sees_all_images=True,
-    ),
+    fit="training.fitting.unet25d:fit",
+    iterations=300,
+    options=(EMPTY_SLICES,),
+    sees_all_images=True,
 )
