@@ -36,6 +36,9 @@ from training.segmenters.weights import best_device, members_of, with_weights
 _OVERLAP = 0.5
 """Share of a tile that the next one covers again (nnU-Net)."""
 
+_STRETCH = 1.5
+"""Along an axis that is at most this many tiles long, one longer tile is drawn instead of two or three."""
+
 _GAUSSIAN = 1.0 / 8.0
 """Standard deviation of a tile's weights, as a share of its side (nnU-Net)."""
 
@@ -114,6 +117,15 @@ class VolumePlan:
     def member_networks(self) -> tuple[UNetPlan, ...]:
         """Layout of each member."""
         return self.networks or (self.network,) * self.members
+
+    def tile(self, shape: Sequence[int]) -> Shape:
+        """The tile for a picture of `shape`: the canvas, as long as the picture where that is a little longer."""
+        steps = np.lcm.reduce([each.divisor for each in self.member_networks], axis=0).tolist()
+        i, j, k = (
+            ceil(size / step) * step if side < size <= _STRETCH * side else side
+            for size, side, step in zip(shape, self.canvas, steps, strict=True)
+        )
+        return i, j, k
 
     def shape(self, grid: Grid) -> Shape:
         """The size of a volume on `grid` (RAS) in the model's spacing; at least one voxel along each axis."""
@@ -198,7 +210,7 @@ class VolumeSegmenter:
 
     def logits(self, picture: Picture) -> Picture:
         """Mean logits (…) of all members and mirrored copies of a picture (C, …)."""
-        canvas = self._plan.canvas
+        canvas = self._plan.tile(picture.shape[1:])
         lacking = [max(wanted - size, 0) for wanted, size in zip(canvas, picture.shape[1:], strict=True)]
         margins = [(lack // 2, lack - lack // 2) for lack in lacking]
         padded = np.pad(picture, [(0, 0), *margins])
@@ -209,7 +221,9 @@ class VolumeSegmenter:
             total[tile] += self._tile(np.ascontiguousarray(padded[(slice(None), *tile)])) * weights
             weight[tile] += weights
         total /= weight
-        whole: Picture = total[tuple(slice(low, size - high) for (low, high), size in zip(margins, total.shape))]
+        whole: Picture = total[
+            tuple(slice(low, size - high) for (low, high), size in zip(margins, total.shape, strict=True))
+        ]
         return whole
 
     def _tile(self, picture: Picture) -> Picture:
