@@ -127,7 +127,8 @@ def ask_again(row: CaseStage, person: User, *, why: str) -> Assignment | None:
         with transaction.atomic():
             return assign(row, person, slices, how=AssignedBy.HAND, why=why) if slices else None
     except RejectedInput:
-        theirs.filter(state=AssignmentState.DONE).update(state=AssignmentState.GIVEN_BACK)
+        for former in theirs.filter(state=AssignmentState.DONE):
+            _end(former, AssignmentState.GIVEN_BACK)
         return None
 
 

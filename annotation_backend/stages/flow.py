@@ -81,7 +81,7 @@ def send_back(row: CaseStage, *, person: User | None, why: str) -> list[CaseStag
         _close(row, StageState.RETURNED, person=person, why=why)
         for going_on in CaseStage.objects.filter(case=row.case, stage=target.name, state=StageState.OPEN):
             _close(going_on, StageState.DONE, person=person, why=f"{row.stage} sent the case back")
-        again = _open(row.case, target, why=why)
+        again = _open(row.case, target, why=why, is_sent_back=True)
         sent_back.send(sender=CaseStage, row=again, why=why)
         return [again]
 
@@ -250,13 +250,13 @@ def _may_begin(case: Case, stage: Stage) -> bool:
     return True
 
 
-def _open(case: Case, stage: Stage, *, is_fresh: bool = False, why: str = "") -> CaseStage:
+def _open(case: Case, stage: Stage, *, is_fresh: bool = False, why: str = "", is_sent_back: bool = False) -> CaseStage:
     last = CaseStage.objects.filter(case=case, stage=stage.name).order_by("round").last()
     if last is not None and last.is_open:
         return last
     row = CaseStage.objects.create(case=case, stage=stage.name, round=last.round + 1 if last else 1, is_fresh=is_fresh)
     Transition.objects.create(row=row, state=StageState.OPEN, why=why[:200], created=row.opened_at)
-    stage_opened.send(sender=CaseStage, row=row)
+    stage_opened.send(sender=CaseStage, row=row, is_sent_back=is_sent_back)
     return row
 
 

@@ -3,7 +3,7 @@
 from django.dispatch import Signal
 
 stage_opened = Signal()
-"""A `row` (`CaseStage`) was opened just now; sent inside the transaction."""
+"""A `row` (`CaseStage`) was opened just now, `is_sent_back` or not; sent inside the transaction."""
 
 stage_closed = Signal()
 """A `row` (`CaseStage`) was closed just now, by `person` or None; sent inside the transaction."""
