@@ -60,9 +60,11 @@ def compare_again(*, case: Case, **_signal: Any) -> None:
 
 @receiver(stage_opened)
 def prepare_soon(*, row: CaseStage, **_signal: Any) -> None:
-    """Queues what an adjudicator looks at."""
+    """Queues what an adjudicator looks at, and a study's agreement without what is read again: it is blind again."""
     if row.rules is not None and row.rules.does is StageWork.ADJUDICATE:
         queue_once(prepare_adjudication, row=row.pk)
+    elif row.rules is not None and row.rules.keeps_readings and row.round > 1:
+        queue_once(summarise_agreement, study=row.case.study.name)
 
 
 @receiver(stage_closed)

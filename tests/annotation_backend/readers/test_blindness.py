@@ -8,9 +8,10 @@ from annotation_backend.accounts.models import Role, User
 from annotation_backend.labeling import jobs
 from annotation_backend.labeling.models import Annotation, CaseMask, Restoration
 from annotation_backend.labeling.versions.versions import restore
+from annotation_backend.readers.jobs import compare_readings, summarise_agreement
 from annotation_backend.review.comments.services import answer, pin
-from annotation_backend.stages.assigning import assign, give_back
-from annotation_backend.stages.flow import finish
+from annotation_backend.stages.assigning import assign, give_back, hand_in
+from annotation_backend.stages.flow import finish, send_back
 from annotation_backend.stages.models import Reading
 from annotation_backend.studies.addresses import page_of
 from datasets.errors import RejectedInput
@@ -25,6 +26,7 @@ from tests.annotation_backend.readers.several import (
     square,
     study_with,
 )
+from tests.annotation_backend.stages.world import row_of
 from tests.annotation_backend.support.records import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -84,6 +86,37 @@ def test_who_reads_nothing_themselves_sees_no_mask_of_a_reading_that_goes_on() -
     assert (page.status_code, b"Reader 1" in page.content) == (200, False)
     finish(world.row)
     assert _masks(world, judge) == {200}
+
+
+def _figures(world: Blind, person: User) -> int:
+    """On how many of the pages of agreement a person sees a figure."""
+    compare_readings.call(row=world.row.pk)
+    summarise_agreement.call(study=world.study.name)
+    pages = [("agreement",), ("agreement-case", world.case.code), ("agreement-csv",), ("dashboard",)]
+    found = [signed_in(person).get(page_of(world.study, *page)).content for page in pages]
+    return sum(b"0.444" in page for page in found)
+
+
+@pytest.mark.usefixtures("folder")
+def test_who_reads_a_case_again_sees_neither_the_former_rounds_agreement_nor_its_masks() -> None:
+    world = Blind(Role.RADIOLOGIST)
+    moved = {index: square(slice(6, 12), slice(6, 12)) for index in DRAWN}
+    for index, mask in moved.items():
+        save_of(world.second, world.tasks[index], mask, number=700 + index)
+    jobs.assemble_case.call(case_code=world.case.code)
+    hand_in(world.work)
+    readers, judge = (world.first, world.second), person_of(world.study, "judge", Role.RADIOLOGIST, 57)
+    assert _figures(world, judge) >= 3, "16 of 36 pixels are the same on each slice: Dice 64 / 144"
+
+    finish(row_of(world.case, "decide"))
+    [again] = send_back(row_of(world.case, "review"), person=judge, why="The edge is wrong")
+    assert (again.stage, again.round) == ("read", 2)
+    for person in (*readers, world.third, judge):
+        assert _figures(world, person) == 0
+        assert set(_masks(world, person)) <= {403, 404}
+    assert _figures(world, world.manager) >= 3
+    finish(again)
+    assert _figures(world, judge) >= 3
 
 
 @pytest.mark.usefixtures("folder")
