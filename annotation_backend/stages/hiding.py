@@ -82,8 +82,13 @@ def hidden_readings(person: User, case: Case) -> QuerySet[Reading]:
 
     Nothing is hidden from a data manager.
     """
-    readings = Reading.objects.filter(row__case=case)
-    if has_role_in(case.study, person, Role.DATA_MANAGER):
+    return hidden_readings_in(case.study, person).filter(row__case=case)
+
+
+def hidden_readings_in(study: Study, person: User) -> QuerySet[Reading]:
+    """The same of all cases of a study."""
+    readings = Reading.objects.filter(row__case__study=study)
+    if has_role_in(study, person, Role.DATA_MANAGER):
         return readings.none()
     return readings.filter(Q(row__is_control=True) | is_read_now()).exclude(person=person)
 

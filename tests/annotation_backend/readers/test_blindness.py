@@ -6,7 +6,7 @@ import pytest
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.labeling import jobs
-from annotation_backend.labeling.models import Annotation, CaseMask, Restoration
+from annotation_backend.labeling.models import Annotation, AnnotationFinding, CaseMask, FindingKind, Restoration
 from annotation_backend.labeling.versions.versions import restore
 from annotation_backend.readers.jobs import compare_readings, summarise_agreement
 from annotation_backend.review.comments.services import answer, pin
@@ -117,6 +117,36 @@ def test_who_reads_a_case_again_sees_neither_the_former_rounds_agreement_nor_its
     assert _figures(world, world.manager) >= 3
     finish(again)
     assert _figures(world, judge) >= 3
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("role", [Role.ANNOTATOR, Role.RADIOLOGIST])
+def test_what_is_found_of_a_readers_saves_is_named_to_nobody_who_is_blind_to_them(role: Role) -> None:
+    world = Blind(role)
+    judge = person_of(world.study, "judge", Role.RADIOLOGIST, 57)
+    theirs = Annotation.objects.get(label_studio_id=602)
+    for kind in FindingKind:
+        numbers = {"count": 1, "saves": [theirs.pk], "people": [51], "area_before": 36, "area_after": 4}
+        AnnotationFinding.objects.create(annotation=theirs, kind=kind, label="Tumour", numbers=numbers)
+    own = signed_in(world.manager).get(page_of(world.study, "finding-list"))
+    assert len(own.context["findings"]) == len(FindingKind), "a data manager sees all"
+    place = f"{world.case.code} · 2".encode()
+
+    def told(person: User) -> set[str]:
+        client = signed_in(person)
+        pages = [("finding-list",), ("case-page", world.case.code), ("review-case", world.case.code), ("study",)]
+        found = {page[0]: client.get(page_of(world.study, *page)) for page in pages}
+        words = (place, b" to look at</a>", b"about annotations that nobody has looked at", b'data-findings="2"')
+        return {name for name, page in found.items() if any(word in page.content for word in words)}
+
+    blind = [one for one in (world.second, world.third, judge) if role is Role.RADIOLOGIST or one == judge]
+    key = AnnotationFinding.objects.values_list("pk", flat=True)[0]
+    assert told(world.manager) >= {"finding-list", "case-page", "study"}
+    for person in blind:
+        assert told(person) == set()
+        assert signed_in(person).post(page_of(world.study, "finding-seen", key)).status_code == 404
+    finish(world.row)
+    assert {"finding-list", "case-page", "study"} <= told(judge)
 
 
 @pytest.mark.usefixtures("folder")
