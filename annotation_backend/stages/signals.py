@@ -23,6 +23,13 @@ assigned = Signal()
 assignment_ended = Signal()
 """An `assignment` ended just now, whatever its state is; sent inside the transaction."""
 
+work_given = Signal()
+"""A piece of a drawing stage's `row` is given to a `person` who did not ask for it, `how`, `why` and `by` whom; sent
+inside the transaction, before the piece is theirs or after, by lot.
+
+Whoever receives it may give them more beside it.
+"""
+
 next_wanted = Signal()
 """A `person` takes the next piece of work of a `study`'s `stage` (its rules).
 

@@ -8,7 +8,7 @@ from django.db.models import Count, Q
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import Case
-from annotation_backend.stages.assigning import assign, has_drawn
+from annotation_backend.stages.assigning import give, has_drawn
 from annotation_backend.stages.flow import lock
 from annotation_backend.stages.models import Assignment, AssignmentState, CaseStage, StageState
 from annotation_backend.studies.models import Study
@@ -47,8 +47,7 @@ def spread(row: CaseStage, *, how: AssignedBy, by: User | None = None, only_othe
             person = _next([one for one in people if one.pk not in gave_back] or people)
             people = [one for one in people if one != person]
             try:
-                with transaction.atomic():
-                    given.append(assign(row, person, how=how, why=_why(how), by=by))
+                given.append(give(row, person, how=how, why=_why(how), by=by))
             except RejectedInput:
                 continue
             taken.add(given[-1].seat)
