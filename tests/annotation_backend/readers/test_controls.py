@@ -17,6 +17,7 @@ from annotation_backend.labeling.predictions import own_predictions
 from annotation_backend.labeling.studio.own_predictions import own_predictions as predictions_for_one
 from annotation_backend.labeling.studio.permits import permit_of as studio_permit_of
 from annotation_backend.labeling.studio_door import narrowing
+from annotation_backend.labeling.studio_door.permits import Answer
 from annotation_backend.labeling.studio_door.permits import Permit as DoorPermit
 from annotation_backend.labeling.versions.standing import standing_of
 from annotation_backend.readers.controls import giving
@@ -212,12 +213,13 @@ def test_what_the_door_is_told_of_predictions_for_one_person(world: World) -> No
     own, others = (studio_permit_of(person, task) for person in (world.reader, world.manager))
     assert (own.own_predictions, own.hidden_predictions, own.sees_model) == ((901,), (), True)
     assert (others.own_predictions, others.hidden_predictions) == ((), (901,))
+    asked = SimpleNamespace(answer=Answer(tasks=None))
     told = DoorPermit(sees_model=True, own_predictions=frozenset({901}))
     row = {"data": {"state": "approved"}, "predictions": [{"id": 900}, {"id": 901}]}
-    seen = narrowing._seen(None, row, told)
+    seen = narrowing._seen(asked, row, told)
     assert (seen["predictions"], seen["data"]["state"]) == ([{"id": 901}], "pending")
     seen = narrowing._seen(
-        None, row, DoorPermit(sees_model=True, sees_others=True, hidden_predictions=frozenset({901}))
+        asked, row, DoorPermit(sees_model=True, sees_others=True, hidden_predictions=frozenset({901}))
     )
     assert (seen["predictions"], seen["data"]["state"]) == ([{"id": 900}], "approved")
 
@@ -279,7 +281,7 @@ def test_planted_faults_and_unchanged_drafts_of_simulated_readers_are_counted_ri
     assert sum(row["corrected_count"] for row in rows.values()) == 21
     page = signed_in(world.manager).get(page_of(world.study, "control-list"))
     assert page.status_code == 200
-    csv = signed_in(world.manager).get(page_of(world.study, "controls-csv")).content.decode().splitlines()
+    csv = signed_in(world.manager).get(page_of(world.study, "controls-csv")).getvalue().decode().splitlines()
     assert len(csv) == 51
     assert signed_in(world.judge).get(page_of(world.study, "control-list")).status_code == 403
 
