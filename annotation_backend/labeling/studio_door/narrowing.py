@@ -84,7 +84,7 @@ def _tasks(asked, data):
     rows = [row for row in (data["tasks"] if isinstance(data, dict) else data) if _is_theirs(asked, row["id"])]
     permits = PERMITS.of_each(asked.entry, asked.person, project=asked.project, tasks=[row["id"] for row in rows])
     found = [(row, permits.get(row["id"], Permit())) for row in rows]
-    kept = [_seen(asked, row, permit) for row, permit in found]
+    kept = [as_seen(asked, row, permit) for row, permit in found]
     if not isinstance(data, dict):
         return kept
     counts = {name: 0 for name in ("total_annotations", "total_predictions") if name in data}
@@ -97,7 +97,7 @@ def _is_theirs(asked, task):
 
 def _task(asked, data):
     """A task, or an answer that there is none."""
-    return _seen(asked, data, asked.answer.permit) if "id" in data and "data" in data else data
+    return as_seen(asked, data, asked.answer.permit) if "id" in data and "data" in data else data
 
 
 def _next_task(asked, data):
@@ -106,7 +106,7 @@ def _next_task(asked, data):
     permit = asked.of(asked.project, data["id"]).permit
     if not permit.may_look:
         raise not_allowed()
-    return _seen(asked, data, permit)
+    return as_seen(asked, data, permit)
 
 
 def _annotations(asked, data):
@@ -117,7 +117,7 @@ def _drafts(asked, data):
     return [row for row in data if _number_of(row.get("user")) in (asked.person, _address(asked))]
 
 
-def _seen(asked, task, permit):
+def as_seen(asked, task, permit):
     """A task as a person may see it."""
     seen = dict(task)
     if "annotations" in seen:

@@ -216,9 +216,9 @@ def test_what_the_door_is_told_of_predictions_for_one_person(world: World) -> No
     asked = SimpleNamespace(answer=Answer(tasks=None))
     told = DoorPermit(sees_model=True, own_predictions=frozenset({901}))
     row = {"data": {"state": "approved"}, "predictions": [{"id": 900}, {"id": 901}]}
-    seen = narrowing._seen(asked, row, told)
+    seen = narrowing.as_seen(asked, row, told)
     assert (seen["predictions"], seen["data"]["state"]) == ([{"id": 901}], "pending")
-    seen = narrowing._seen(
+    seen = narrowing.as_seen(
         asked, row, DoorPermit(sees_model=True, sees_others=True, hidden_predictions=frozenset({901}))
     )
     assert (seen["predictions"], seen["data"]["state"]) == ([{"id": 900}], "approved")
