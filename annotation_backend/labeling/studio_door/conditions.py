@@ -4,6 +4,7 @@
 import json
 import re
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from annotation_backend.labeling.studio_door.addresses import Who
 from annotation_backend.labeling.studio_door.permits import PERMITS, Answer, Permit
@@ -12,15 +13,20 @@ from annotation_backend.labeling.studio_door.refusals import malformed, not_allo
 NEXT_TASK = "next_task"
 """Label Studio's name of the one action on tasks that people may have it do."""
 
-_SAVED = frozenset(
+_DRAWN = frozenset(
     {
         *("result", "lead_time", "started_at", "draft_id", "parent_prediction", "parent_annotation", "project"),
         *("was_cancelled", "id", "task", "selected", "skipped"),
     }
 )
-"""What the editor sends with a save. `completed_by`, which Label Studio would believe, is not among it."""
+"""What the editor sends with a drawing. `completed_by`, which Label Studio would believe, is not among it."""
 
-_DRAFTED = frozenset({*_SAVED, "annotation", "user", "created_at", "created_username", "was_postponed", "import_id"})
+_LOCK = "unique_id"
+"""The name of a lock in a save: a task that *Label All Tasks* offers comes with one, and is saved once under it."""
+
+_SAVED = frozenset({*_DRAWN, _LOCK})
+
+_DRAFTED = frozenset({*_DRAWN, "annotation", "user", "created_at", "created_username", "was_postponed", "import_id"})
 
 
 @dataclass
@@ -119,7 +125,7 @@ def _task(asked):
 
 def _drawing(asked):
     _require(asked.of_task(asked.values["pk"]).may_draw)
-    _require_parents(asked, _body(asked, _SAVED), asked.values["pk"])
+    _require_save(asked, asked.values["pk"])
 
 
 def _drafts(asked):
@@ -157,7 +163,7 @@ def _annotation(asked):
 def _own_annotation(asked):
     row = _row_of_annotation(asked.values["pk"])
     _require(row["completed_by_id"] == asked.person and asked.of_task(row["task_id"]).may_draw)
-    _require_parents(asked, _body(asked, _SAVED), row["task_id"])
+    _require_save(asked, row["task_id"])
 
 
 def _prompt(asked):
@@ -216,6 +222,14 @@ def _require_own_annotation(asked, number):
         _require(_row_of_annotation(_number(number))["completed_by_id"] == asked.person)
 
 
+def _require_save(asked, task):
+    """Refuses a save that the editor would not send; a lock is Label Studio's own word, a UUID."""
+    body = _body(asked, _SAVED)
+    if _LOCK in body and not _is_uuid(body[_LOCK]):
+        raise malformed("A save names no lock but Label Studio's own.")
+    _require_parents(asked, body, task)
+
+
 def _require_parents(asked, body, task):
     """Refuses a save that says it began from what the person does not see, or that it is another task's.
 
@@ -253,6 +267,13 @@ def _body(asked, known):
     if known is not None and (others := set(body) - known):
         raise malformed(f"A save may not say: {', '.join(sorted(map(str, others)))[:200]}.")
     return body
+
+
+def _is_uuid(value):
+    try:
+        return str(UUID(value)) == value
+    except (AttributeError, TypeError, ValueError):
+        return False
 
 
 def _number(value):

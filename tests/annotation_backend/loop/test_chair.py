@@ -307,7 +307,6 @@ def _ends(rows: np.ndarray, columns: np.ndarray) -> list[tuple[float, float]]:
     return [(float(rows[place]), float(columns[place])) for place in at]
 
 
-@pytest.mark.xfail(strict=True, reason="A skip is answered with 400 behind the door; to be mended")
 def test_a_task_is_skipped(chair: Chair, editor: LabelStudioPage) -> None:
     index = max(chair.tasks)
     # Whoever opens a free slice has it, and only what one has is offered.
