@@ -70,7 +70,9 @@ def _tasks(asked, data):
     permits = PERMITS.of_each(asked.entry, asked.person, project=asked.project, tasks=[row["id"] for row in rows])
     found = [(row, permits.get(row["id"], Permit())) for row in rows]
     kept = [
-        _seen(asked, row, permit) for row, permit in found if not (permit.own_predictions and _is_through(row, permit))
+        task_as_seen(asked, row, permit)
+        for row, permit in found
+        if not (permit.own_predictions and _is_through(row, permit))
     ]
     if not isinstance(data, dict):
         return kept
@@ -84,7 +86,7 @@ def _is_theirs(asked, task):
 
 def _task(asked, data):
     """A task, or an answer that there is none."""
-    return _seen(asked, data, asked.answer.permit) if "id" in data and "data" in data else data
+    return task_as_seen(asked, data, asked.answer.permit) if "id" in data and "data" in data else data
 
 
 def _next_task(asked, data):
@@ -93,7 +95,7 @@ def _next_task(asked, data):
     permit = asked.of(asked.project, data["id"]).permit
     if not permit.may_look:
         raise not_allowed()
-    return _seen(asked, data, permit)
+    return task_as_seen(asked, data, permit)
 
 
 def _annotations(asked, data):
@@ -104,7 +106,7 @@ def _drafts(asked, data):
     return [row for row in data if _number_of(row.get("user")) in (asked.person, _address(asked))]
 
 
-def _seen(asked, task, permit):
+def task_as_seen(asked, task, permit):
     """A task as a person may see it."""
     seen = dict(task)
     if "annotations" in seen:
