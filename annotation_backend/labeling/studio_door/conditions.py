@@ -166,6 +166,12 @@ def _own_annotation(asked):
     _require_save(asked, row["task_id"])
 
 
+def _own_skip(asked):
+    row = _row_of_annotation(asked.values["pk"])
+    _require(row["completed_by_id"] == asked.person and row["was_cancelled"])
+    _require(asked.of_task(row["task_id"]).may_draw)
+
+
 def _prompt(asked):
     from ml.models import MLBackend
 
@@ -194,6 +200,7 @@ CONDITIONS = {
     Who.DRAFT: _draft,
     Who.ANNOTATION: _annotation,
     Who.OWN_ANNOTATION: _own_annotation,
+    Who.OWN_SKIP: _own_skip,
     Who.PROMPT: _prompt,
 }
 """Raise `Refused` where a person does not come in."""
@@ -211,7 +218,7 @@ def _require_project(asked, project):
 def _row_of_annotation(number):
     from tasks.models import Annotation
 
-    row = Annotation.objects.filter(pk=number).values("task_id", "completed_by_id").first()
+    row = Annotation.objects.filter(pk=number).values("task_id", "completed_by_id", "was_cancelled").first()
     _require(row is not None)
     return row
 

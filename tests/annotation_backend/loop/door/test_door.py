@@ -52,6 +52,7 @@ COMES_IN: dict[Who, frozenset[str]] = {
     **dict.fromkeys((Who.TASK, Who.ANNOTATIONS, Who.ANNOTATION), LOOKS),
     Who.DRAFTS: DRAWS,
     **dict.fromkeys((Who.DRAWING, Who.DRAFTING, Who.DRAFT, Who.OWN_ANNOTATION, Who.PROMPT), DRAWS),
+    Who.OWN_SKIP: frozenset({"administrator"}),  # the annotation is no skip
 }
 """Who comes in at a row of the table that names the annotator's own task, annotation and draft."""
 
@@ -333,6 +334,10 @@ def test_an_offered_task_is_saved_or_skipped_once_under_its_lock(
     changed = world.ask("annotator", "PATCH", f"/api/annotations/{made.json()['id']}/", json=save)
     assert changed.status_code == 200, changed.text
     assert world.ask("annotator", "POST", path, params=project, json=save).status_code == 409
+    path = f"/api/annotations/{made.json()['id']}/"
+    for other in ("stranger", "unassigned", "radiologist", "manager"):
+        assert is_refused(world.ask(other, "DELETE", path)), other
+    assert is_refused(world.ask("annotator", "DELETE", path)) is not skips, "a skip is taken back, a drawing stays"
 
 
 def test_another_sites_page_changes_nothing(world: World, things: Things) -> None:
