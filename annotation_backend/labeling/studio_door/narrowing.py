@@ -69,13 +69,28 @@ def _tasks(asked, data):
     rows = [row for row in (data["tasks"] if isinstance(data, dict) else data) if _is_theirs(asked, row["id"])]
     permits = PERMITS.of_each(asked.entry, asked.person, project=asked.project, tasks=[row["id"] for row in rows])
     found = [(row, permits.get(row["id"], Permit())) for row in rows]
+    is_by_state = _is_by_state(asked)
     kept = [
-        _seen(asked, row, permit) for row, permit in found if not (permit.own_predictions and _is_through(row, permit))
+        _seen(asked, row, permit)
+        for row, permit in found
+        if not (is_by_state and permit.own_predictions and _is_through(row, permit))
     ]
     if not isinstance(data, dict):
         return kept
     counts = {name: 0 for name in ("total_annotations", "total_predictions") if name in data}
     return {**data, "tasks": kept, **({} if asked.answer.tasks is None else counts)}
+
+
+def _is_by_state(asked):
+    """Whether a list is of tasks in one state, where a control case would stand out: there it is to be drawn."""
+    from data_manager.models import View
+
+    view = str(asked.request.GET.get("view") or "")
+    said = [asked.request.GET.get(name, "") for name in ("query", "filters")]
+    by_tab = (
+        View.objects.filter(pk=view, filter_group__filters__column__contains="data.state") if view.isdecimal() else ()
+    )
+    return "data.state" in " ".join(said) or bool(by_tab)
 
 
 def _is_theirs(asked, task):
