@@ -217,7 +217,7 @@ def _piece(
     returned = [index for index in left if index in back and index in drawn]
     returned.sort(key=lambda index: index not in pinned)
     proposed = [one.begins_at] if one.begins_at in left else []
-    first = next(iter(returned or proposed or _in_order(left, stage, drawn)), None)
+    first = next(iter(returned or proposed or _in_order(left, one, stage, drawn)), None)
     if stage.slices is WantedSlices.CENTRE:  # one slice is wanted, whichever the person chooses
         slices = done[:1] or ([first] if first is not None else [])
         done, first = done[:1], None if done else first
@@ -225,11 +225,11 @@ def _piece(
     return OwnPiece(one, stage, slices, done, tasks[first] if first is not None else None, back, pinned)
 
 
-def _in_order(left: list[int], stage: Stage, drawn: Collection[int]) -> list[int]:
-    """The slices that are left, in the order in which they are to be drawn."""
+def _in_order(left: list[int], one: Assignment, stage: Stage, drawn: Collection[int]) -> list[int]:
+    """The slices that are left in their order: outwards from what is drawn or largest, or as they lie."""
     if stage.slices is WantedSlices.ADJACENT:
         return outwards(left, drawn)
-    return left
+    return left if one.begins_at is None else outwards(left, [one.begins_at])
 
 
 def _is_back(task: LabelingTask) -> bool:
