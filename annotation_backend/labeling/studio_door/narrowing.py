@@ -4,7 +4,7 @@
 from annotation_backend.labeling.studio_door.addresses import Who
 from annotation_backend.labeling.studio_door.conditions import Asked
 from annotation_backend.labeling.studio_door.permits import PERMITS, Permit
-from annotation_backend.labeling.studio_door.refusals import not_allowed
+from annotation_backend.labeling.studio_door.refusals import BY_HAND, not_allowed
 
 _OF_OTHERS = (
     *("annotations_results", "annotations_ids", "annotators", "updated_by", "comment_authors", "completed_at"),
@@ -17,6 +17,9 @@ _OF_THE_MODEL = ("predictions_results", "predictions_score", "predictions_model_
 
 _TO_DO, _THROUGH = "pending", ("annotated", "approved")
 """States of a task; to whoever may not see others' work, theirs is still to be done."""
+
+_SHOWN_ABOVE = "review_comment"
+"""What of a task's data stands above its pictures."""
 
 _OF_A_BACKEND = (
     *("id", "title", "state", "readable_state", "is_interactive", "project", "model_version", "auto_update"),
@@ -99,7 +102,7 @@ def _is_theirs(asked, task):
 
 def _task(asked, data):
     """A task, or an answer that there is none."""
-    return _seen(asked, data, asked.answer.permit) if "id" in data and "data" in data else data
+    return _opened(asked, data, asked.answer.permit) if "id" in data and "data" in data else data
 
 
 def _next_task(asked, data):
@@ -108,7 +111,7 @@ def _next_task(asked, data):
     permit = asked.of(asked.project, data["id"]).permit
     if not permit.may_look:
         raise not_allowed()
-    return _seen(asked, data, permit)
+    return _opened(asked, data, permit)
 
 
 def _annotations(asked, data):
@@ -117,6 +120,15 @@ def _annotations(asked, data):
 
 def _drafts(asked, data):
     return [row for row in data if _number_of(row.get("user")) in (asked.person, _address(asked))]
+
+
+def _opened(asked, task, permit):
+    """A task as the editor shows it to a person, who is told where no model draws: its labels are the project's."""
+    seen = _seen(asked, task, permit)
+    if permit.may_draw and not permit.sees_model and isinstance(seen["data"], dict):
+        words = [BY_HAND, seen["data"].get(_SHOWN_ABOVE)]
+        seen["data"] = {**seen["data"], _SHOWN_ABOVE: "\n".join(filter(None, words))}
+    return seen
 
 
 def _seen(asked, task, permit):
