@@ -161,13 +161,12 @@ def _own_annotation(asked):
 
 
 def _prompt(asked):
-    from ml.models import MLBackend
-
-    task = _number(_body(asked, None).get("task"))
-    permit = asked.of_task(task)
+    permit = asked.of_task(_number(_body(asked, None).get("task")))
     if permit.may_draw and not permit.may_prompt:
         raise drawn_by_hand()
     _require(permit.may_prompt)
+    from ml.models import MLBackend
+
     _require(MLBackend.objects.filter(pk=asked.values["pk"], project_id=asked.project).exists())
 
 

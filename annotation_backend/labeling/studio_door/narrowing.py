@@ -74,7 +74,7 @@ def _tasks(asked, data):
     found = [(row, permits.get(row["id"], Permit())) for row in rows]
     is_by_state = _is_by_state(asked)
     kept = [
-        _seen(asked, row, permit)
+        task_as_seen(asked, row, permit)
         for row, permit in found
         if not (is_by_state and permit.own_predictions and _is_through(row, permit))
     ]
@@ -102,7 +102,7 @@ def _is_theirs(asked, task):
 
 def _task(asked, data):
     """A task, or an answer that there is none."""
-    return _opened(asked, data, asked.answer.permit) if "id" in data and "data" in data else data
+    return task_as_opened(asked, data, asked.answer.permit) if "id" in data and "data" in data else data
 
 
 def _next_task(asked, data):
@@ -111,7 +111,7 @@ def _next_task(asked, data):
     permit = asked.of(asked.project, data["id"]).permit
     if not permit.may_look:
         raise not_allowed()
-    return _opened(asked, data, permit)
+    return task_as_opened(asked, data, permit)
 
 
 def _annotations(asked, data):
@@ -122,16 +122,16 @@ def _drafts(asked, data):
     return [row for row in data if _number_of(row.get("user")) in (asked.person, _address(asked))]
 
 
-def _opened(asked, task, permit):
+def task_as_opened(asked, task, permit):
     """A task as the editor shows it to a person, who is told where no model draws: its labels are the project's."""
-    seen = _seen(asked, task, permit)
+    seen = task_as_seen(asked, task, permit)
     if permit.may_draw and not permit.sees_model and isinstance(seen["data"], dict):
         words = [BY_HAND, seen["data"].get(_SHOWN_ABOVE)]
         seen["data"] = {**seen["data"], _SHOWN_ABOVE: "\n".join(filter(None, words))}
     return seen
 
 
-def _seen(asked, task, permit):
+def task_as_seen(asked, task, permit):
     """A task as a person may see it."""
     seen = dict(task)
     if "annotations" in seen:

@@ -19,6 +19,7 @@ from annotation_backend.labeling.project.free_slices import claim_if_free
 from annotation_backend.labeling.project.places import place_of_project, place_of_task
 from annotation_backend.labeling.project.project import current_project
 from annotation_backend.labeling.project.studio_account import ensure_account
+from annotation_backend.labeling.studio.client import require_up
 from annotation_backend.labeling.studio.credentials import door_secret
 from annotation_backend.labeling.studio.entries import enter, person_of, ticket_for
 from annotation_backend.labeling.studio.permits import (
@@ -106,6 +107,7 @@ def _opened(request: HttpRequest, place: str) -> HttpResponse:
     person = signed_in_user(request)
     if not may_enter(person):
         raise PermissionDenied("You have no part in a study yet. A data manager gives you one.")
+    require_up()  # a browser that is sent on shows an error of its own, without a remedy
     ensure_account(person)
     ticket = ticket_for(person, str(request.session.session_key), place)
     answer = HttpResponseRedirect(f"{settings.LABEL_STUDIO_URL}/maskloop/enter?ticket={ticket}")

@@ -214,9 +214,9 @@ def test_what_the_door_is_told_of_predictions_for_one_person(world: World) -> No
     assert (others.own_predictions, others.hidden_predictions) == ((), (901,))
     told = DoorPermit(sees_model=True, own_predictions=frozenset({901}))
     row = {"data": {"state": "approved"}, "predictions": [{"id": 900}, {"id": 901}]}
-    seen = narrowing._seen(None, row, told)
+    seen = narrowing.task_as_seen(None, row, told)
     assert (seen["predictions"], seen["data"]["state"]) == ([{"id": 901}], "pending")
-    seen = narrowing._seen(
+    seen = narrowing.task_as_seen(
         None, row, DoorPermit(sees_model=True, sees_others=True, hidden_predictions=frozenset({901}))
     )
     assert (seen["predictions"], seen["data"]["state"]) == ([{"id": 900}], "approved")

@@ -96,8 +96,11 @@ def test_pieces_hang_together_and_lie_around_where_the_tumour_is_largest() -> No
 def test_a_stage_that_hides_models_tells_nothing_of_them(words: str) -> None:
     stages = INTERACTIVE.replace('method = "interactive"\n', words)
     case, study = _case_with_draft(stages)
-    claim = claim_next(study, worker(study, Role.ANNOTATOR))
+    anna = worker(study, Role.ANNOTATOR)
+    claim = claim_next(study, anna)
     assert claim.begins_at is None
+    page = signed_in(anna).get(page_of(study, "my-work")).content.decode()
+    assert "By hand: no model draws here." in page
     assert claim.why == f"Next in the order of patients: {case.patient.code}"
 
 

@@ -20,7 +20,7 @@ from annotation_backend.studies.people import give_role, take_role
 from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.records import accounts, published, registered_case, signed_in, the_study
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("studio_up")]
 
 
 @pytest.fixture
@@ -105,6 +105,19 @@ def test_an_old_ticket_is_not_used(annotator: Client) -> None:
     ticket = _ticket(annotator.get(reverse("studio")))
     StudioEntry.objects.update(made_at=now() - timedelta(minutes=1))
     assert _ask("/label-studio/entries", {"entry": ticket.entry, "person": ticket.person}).status_code == 403
+
+
+def test_while_label_studio_is_silent_the_browser_stays_here_and_a_page_says_what_to_do(
+    people: dict[Role, User], monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    monkeypatch.undo()
+    settings.LABEL_STUDIO_URL = "http://127.0.0.1:9"  # where nothing listens
+    browser = Client(raise_request_exception=False)
+    browser.force_login(people[Role.ANNOTATOR])
+    answer = browser.get(reverse("studio"))
+    assert answer.status_code == 503
+    assert "Label Studio does not answer" in answer.content.decode()
+    assert not StudioEntry.objects.exists()
 
 
 @pytest.mark.parametrize("path", ["/label-studio/entries", "/label-studio/permits"])
