@@ -8,7 +8,7 @@ from uuid import UUID
 
 from annotation_backend.labeling.studio_door.addresses import Who
 from annotation_backend.labeling.studio_door.permits import PERMITS, Answer, Permit
-from annotation_backend.labeling.studio_door.refusals import malformed, not_allowed
+from annotation_backend.labeling.studio_door.refusals import drawn_by_hand, malformed, not_allowed
 
 NEXT_TASK = "next_task"
 """Label Studio's name of the one action on tasks that people may have it do."""
@@ -173,10 +173,12 @@ def _own_skip(asked):
 
 
 def _prompt(asked):
+    permit = asked.of_task(_number(_body(asked, None).get("task")))
+    if permit.may_draw and not permit.may_prompt:
+        raise drawn_by_hand()
+    _require(permit.may_prompt)
     from ml.models import MLBackend
 
-    task = _number(_body(asked, None).get("task"))
-    _require(asked.of_task(task).may_prompt)
     _require(MLBackend.objects.filter(pk=asked.values["pk"], project_id=asked.project).exists())
 
 

@@ -4,7 +4,7 @@
 from annotation_backend.labeling.studio_door.addresses import Who
 from annotation_backend.labeling.studio_door.conditions import Asked
 from annotation_backend.labeling.studio_door.permits import PERMITS, Permit
-from annotation_backend.labeling.studio_door.refusals import not_allowed
+from annotation_backend.labeling.studio_door.refusals import BY_HAND, not_allowed
 
 _OF_OTHERS = (
     *("annotations_results", "annotations_ids", "annotators", "updated_by", "comment_authors", "completed_at"),
@@ -17,6 +17,9 @@ _OF_THE_MODEL = ("predictions_results", "predictions_score", "predictions_model_
 
 _TO_DO, _THROUGH = "pending", ("annotated", "approved")
 """States of a task; to whoever may not see others' work, theirs is still to be done."""
+
+_SHOWN_ABOVE = "review_comment"
+"""What of a task's data stands above its pictures."""
 
 _OF_A_BACKEND = (
     *("id", "title", "state", "readable_state", "is_interactive", "project", "model_version", "auto_update"),
@@ -69,15 +72,28 @@ def _tasks(asked, data):
     rows = [row for row in (data["tasks"] if isinstance(data, dict) else data) if _is_theirs(asked, row["id"])]
     permits = PERMITS.of_each(asked.entry, asked.person, project=asked.project, tasks=[row["id"] for row in rows])
     found = [(row, permits.get(row["id"], Permit())) for row in rows]
+    is_by_state = _is_by_state(asked)
     kept = [
         task_as_seen(asked, row, permit)
         for row, permit in found
-        if not (permit.own_predictions and _is_through(row, permit))
+        if not (is_by_state and permit.own_predictions and _is_through(row, permit))
     ]
     if not isinstance(data, dict):
         return kept
     counts = {name: 0 for name in ("total_annotations", "total_predictions") if name in data}
     return {**data, "tasks": kept, **({} if asked.answer.tasks is None else counts)}
+
+
+def _is_by_state(asked):
+    """Whether a list is of tasks in one state, where a control case would stand out: there it is to be drawn."""
+    from data_manager.models import View
+
+    view = str(asked.request.GET.get("view") or "")
+    said = [asked.request.GET.get(name, "") for name in ("query", "filters")]
+    by_tab = (
+        View.objects.filter(pk=view, filter_group__filters__column__contains="data.state") if view.isdecimal() else ()
+    )
+    return "data.state" in " ".join(said) or bool(by_tab)
 
 
 def _is_theirs(asked, task):
@@ -86,7 +102,7 @@ def _is_theirs(asked, task):
 
 def _task(asked, data):
     """A task, or an answer that there is none."""
-    return task_as_seen(asked, data, asked.answer.permit) if "id" in data and "data" in data else data
+    return task_as_opened(asked, data, asked.answer.permit) if "id" in data and "data" in data else data
 
 
 def _next_task(asked, data):
@@ -95,7 +111,7 @@ def _next_task(asked, data):
     permit = asked.of(asked.project, data["id"]).permit
     if not permit.may_look:
         raise not_allowed()
-    return task_as_seen(asked, data, permit)
+    return task_as_opened(asked, data, permit)
 
 
 def _annotations(asked, data):
@@ -104,6 +120,15 @@ def _annotations(asked, data):
 
 def _drafts(asked, data):
     return [row for row in data if _number_of(row.get("user")) in (asked.person, _address(asked))]
+
+
+def task_as_opened(asked, task, permit):
+    """A task as the editor shows it to a person, who is told where no model draws: its labels are the project's."""
+    seen = task_as_seen(asked, task, permit)
+    if permit.may_draw and not permit.sees_model and isinstance(seen["data"], dict):
+        words = [BY_HAND, seen["data"].get(_SHOWN_ABOVE)]
+        seen["data"] = {**seen["data"], _SHOWN_ABOVE: "\n".join(filter(None, words))}
+    return seen
 
 
 def task_as_seen(asked, task, permit):

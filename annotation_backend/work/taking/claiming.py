@@ -83,7 +83,7 @@ def _control_instead(row: CaseStage, stage: Stage, person: User, order: Order) -
     found = [cast(object, answer) for _, answer in answers]
     given = next((answer for answer in found if isinstance(answer, Assignment)), None)
     if given is not None:
-        given.why = why_next(given.row, order)[:200]
+        given.why = ". ".join(filter(None, (why_next(given.row, order), given.why)))[:200]
         given.save(update_fields=["why"])
     return given
 
