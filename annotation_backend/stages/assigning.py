@@ -1,5 +1,6 @@
 """Gives pieces of a stage's work to people, with leases; the database lets no two people have one slice."""
 
+import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import cast
@@ -19,7 +20,7 @@ from annotation_backend.stages.models import (
     CaseStage,
     Reading,
 )
-from annotation_backend.stages.signals import annotators_asked, assigned, assignment_ended, work_asked
+from annotation_backend.stages.signals import annotators_asked, assigned, assignment_ended, work_asked, work_given
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.people import has_role_in
 from datasets.errors import RejectedInput
@@ -81,6 +82,42 @@ def assign(
     return assignment
 
 
+def give(
+    row: CaseStage,
+    person: User,
+    slices: Sequence[int] = (WHOLE_CASE,),
+    *,
+    how: AssignedBy,
+    why: str,
+    by: User | None = None,
+    begins_at: int | None = None,
+) -> Assignment:
+    """Gives a piece of work to a person who did not ask for it: the apps above may give them more beside it.
+
+    Args:
+        row: The stage.
+        person: With the role that the stage asks for.
+        slices: Indices; `WHOLE_CASE` for work on the case as a whole.
+        how: At random, by load or by hand.
+        why: Shown to the person.
+        by: The data manager who gave it out; None where the protocol did.
+        begins_at: The slice that is proposed to begin with.
+
+    Raises:
+        RejectedInput: As `assign`; then nothing was given beside it either.
+    """
+    words = {"row": row, "person": person, "how": how, "why": why, "by": by}
+    draws = row.rules is not None and row.rules.draws
+    is_last = bool(secrets.randbelow(2))  # or its place in the person's list would tell it from what stands beside it
+    with transaction.atomic():
+        if draws and is_last:
+            work_given.send(sender=CaseStage, **words)
+        made = assign(row, person, slices, how=how, why=why, by=by, begins_at=begins_at)
+        if draws and not is_last:
+            work_given.send(sender=CaseStage, **words)
+    return made
+
+
 def give_again(row: CaseStage, *, why: str) -> list[Assignment]:
     """Gives the pieces of a stage's newest work to those who did it, where they may still do it.
 
@@ -127,7 +164,8 @@ def ask_again(row: CaseStage, person: User, *, why: str) -> Assignment | None:
         with transaction.atomic():
             return assign(row, person, slices, how=AssignedBy.HAND, why=why) if slices else None
     except RejectedInput:
-        theirs.filter(state=AssignmentState.DONE).update(state=AssignmentState.GIVEN_BACK)
+        for former in theirs.filter(state=AssignmentState.DONE):
+            _end(former, AssignmentState.GIVEN_BACK)
         return None
 
 

@@ -89,7 +89,7 @@ def send_back(
         _close(row, StageState.RETURNED, person=person, why=why)
         for going_on in CaseStage.objects.filter(case=row.case, stage=target.name, state=StageState.OPEN):
             _close(going_on, StageState.DONE, person=person, why=f"{row.stage} sent the case back")
-        again = _open(row.case, target, why=why, asked=slices)
+        again = _open(row.case, target, why=why, asked=slices, is_sent_back=True)
         sent_back.send(sender=CaseStage, row=again, why=why)
         return [again]
 
@@ -296,6 +296,7 @@ def _open(
         is_fresh: Whether what was drawn before counts no more.
         why: Why it is opened.
         asked: Slices to be drawn again; None for all, none where it is no return.
+        is_sent_back: Whether a later stage sent the case back.
     """
     last = CaseStage.objects.filter(case=case, stage=stage.name).order_by("round").last()
     if last is not None and last.is_open:
@@ -308,7 +309,7 @@ def _open(
         asked_slices=None if asked is None else sorted(asked),
     )
     Transition.objects.create(row=row, state=StageState.OPEN, why=why[:200], created=row.opened_at)
-    stage_opened.send(sender=CaseStage, row=row)
+    stage_opened.send(sender=CaseStage, row=row, is_sent_back=is_sent_back)
     return row
 
 
