@@ -286,7 +286,13 @@ def _may_begin(case: Case, stage: Stage) -> bool:
 
 
 def _open(
-    case: Case, stage: Stage, *, is_fresh: bool = False, why: str = "", asked: Collection[int] | None = ()
+    case: Case,
+    stage: Stage,
+    *,
+    is_fresh: bool = False,
+    why: str = "",
+    asked: Collection[int] | None = (),
+    is_sent_back: bool = False,
 ) -> CaseStage:
     """Opens a stage's next round, unless one is open.
 
