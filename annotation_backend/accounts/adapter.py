@@ -16,7 +16,7 @@ from annotation_backend.accounts.models import User
 
 logger = logging.getLogger(__name__)
 
-_sending = ThreadPoolExecutor(1, thread_name_prefix="e-mail")
+SENDER = ThreadPoolExecutor(1, thread_name_prefix="e-mail")
 """An answer that waited for the mail server would tell whether an account exists."""
 
 
@@ -89,7 +89,7 @@ def new_password_link(key: str) -> str:
 
 def send_soon(message: EmailMessage) -> None:
     """Sends an e-mail in the background; one that cannot be sent is told to the log, without a word of it."""
-    _sending.submit(_send, message)
+    SENDER.submit(_send, message)
 
 
 def _send(message: EmailMessage) -> None:

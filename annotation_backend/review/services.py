@@ -148,7 +148,7 @@ def decide(
         verdict = _checked(verdict, quality_score, comment, row)
         if verdict is Verdict.APPROVE:
             _check_annotators(mask)
-            _check_losses(case)
+            _check_losses(case, reviewer)
             _check_approval(mask, accepts_unannotated=accepts_unannotated)
         review = Review.objects.create(
             mask=mask,
@@ -274,9 +274,15 @@ def _checked(verdict: Verdict, score: QualityScore, comment: str, row: CaseStage
     return verdict
 
 
-def _check_losses(case: Case) -> None:
+def _check_losses(case: Case, reviewer: User) -> None:
     """A sudden loss that nobody has looked at may be a slip of the hand; the rehearsal's are nobody's."""
     count = 0 if case.is_rehearsal else open_findings(case).count()
+    if count and not open_findings(case, person=reviewer).exists():
+        raise RejectedInput(
+            "losses-unseen",
+            "Something about annotations of this case is for a data manager to look at first.",
+            remedy="Ask a data manager, who sees it on the page of findings.",
+        )
     if count:
         raise RejectedInput(
             "losses-unseen",

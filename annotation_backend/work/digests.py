@@ -23,7 +23,7 @@ ONE_A_DAY = timedelta(hours=20)
 LOOKED_AT_EVERY = 600.0
 """Seconds between two looks for digests that are due."""
 
-_looked_at: float | None = None
+looked_at: float | None = None
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,8 @@ def send_if_due() -> int:
     Returns:
         How many e-mails went.
     """
-    global _looked_at
-    if not is_on() or (_looked_at is not None and time.monotonic() - _looked_at < LOOKED_AT_EVERY):
+    global looked_at
+    if not is_on() or (looked_at is not None and time.monotonic() - looked_at < LOOKED_AT_EVERY):
         return 0
-    _looked_at = time.monotonic()
+    looked_at = time.monotonic()
     return send_digests()

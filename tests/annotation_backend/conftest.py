@@ -39,6 +39,12 @@ def mask(people: dict[Role, User], tmp_path: Path, settings) -> CaseMask:
 
 
 @pytest.fixture
+def studio_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Label Studio as if it answered, for pages that only send a browser there."""
+    monkeypatch.setattr("annotation_backend.labeling.views.studio.require_up", lambda: None)
+
+
+@pytest.fixture
 def radiologist(people: dict[Role, User]) -> Client:
     """The radiologist's browser, signed in."""
     return signed_in(people[Role.RADIOLOGIST])

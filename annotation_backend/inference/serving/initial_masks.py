@@ -66,7 +66,7 @@ def stored_initial_masks(
         indices: Only these slices.
         model: The model that drew them.
     """
-    inputs, shapes = _inputs_of(cases, model), {case.pk: picture_plane(case).shape for case in cases}
+    inputs, shapes = inputs_of(cases, model), {case.pk: picture_plane(case).shape for case in cases}
     rows = InitialMask.objects.filter(case__in=[case.pk for case in cases], model=model)
     if indices is not None:
         rows = rows.filter(slice_index__in=indices)
@@ -90,7 +90,7 @@ def drawn_and_kept(case: Case, indices: Sequence[int], *, model: Model) -> Itera
     """
     if not indices:
         return
-    [inputs] = _inputs_of([case], model).values()
+    [inputs] = inputs_of([case], model).values()
     for portion in _drawn(case, indices, model=model):
         InitialMask.objects.bulk_create(
             [_row(case, prediction, inputs) for prediction in portion],
@@ -139,7 +139,7 @@ def _box_around(mask: Mask, plane: PicturePlane, index: int) -> Box | None:
     return Box((ax, ay, az), (bx, by, bz))
 
 
-def _inputs_of(cases: Sequence[Case], model: Model) -> dict[int, str]:
+def inputs_of(cases: Sequence[Case], model: Model) -> dict[int, str]:
     """Digest of the inputs of each case's masks: registration, pictures, and the contour for models that use it."""
     contours: dict[int, list[str]] = {case.pk: [] for case in cases}
     if model.method == Method.LITE_MEDSAM.value:

@@ -94,6 +94,16 @@ def is_up(*, seconds: float = 3.0) -> bool:
         return False
 
 
+def require_up() -> None:
+    """Asks the server for its health.
+
+    Raises:
+        TryAgain: Label Studio does not answer (``label-studio-down``).
+    """
+    if not is_up():
+        raise _silent()
+
+
 @contextmanager
 def readable_errors() -> Iterator[None]:
     """Turns exceptions of `requests` into our families of errors.

@@ -62,6 +62,8 @@ class Who(Enum):
     """Who may look at the task, and at others' annotations where it is not their own."""
     OWN_ANNOTATION = "own annotation"
     """Whose annotation it is, of a task that they may draw on."""
+    OWN_SKIP = "own skip"
+    """The same, where it skips the task: the editor takes a skip back by deleting it."""
     PROMPT = "prompt"
     """Who may ask the model on the task that the request names."""
 

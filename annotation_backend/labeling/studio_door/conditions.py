@@ -3,23 +3,29 @@
 
 import json
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from annotation_backend.labeling.studio_door.addresses import Who
 from annotation_backend.labeling.studio_door.permits import PERMITS, Answer, Permit
-from annotation_backend.labeling.studio_door.refusals import malformed, not_allowed
+from annotation_backend.labeling.studio_door.refusals import drawn_by_hand, malformed, not_allowed
 
 NEXT_TASK = "next_task"
 """Label Studio's name of the one action on tasks that people may have it do."""
 
-_SAVED = frozenset(
+_DRAWN = frozenset(
     {
         *("result", "lead_time", "started_at", "draft_id", "parent_prediction", "parent_annotation", "project"),
         *("was_cancelled", "id", "task", "selected", "skipped"),
     }
 )
-"""What the editor sends with a save. `completed_by`, which Label Studio would believe, is not among it."""
+"""What the editor sends with a drawing. `completed_by`, which Label Studio would believe, is not among it."""
 
-_DRAFTED = frozenset({*_SAVED, "annotation", "user", "created_at", "created_username", "was_postponed", "import_id"})
+_LOCK = "unique_id"
+"""The name of a lock in a save: a task that *Label All Tasks* offers comes with one, and is saved once under it."""
+
+_SAVED = frozenset({*_DRAWN, _LOCK})
+
+_DRAFTED = frozenset({*_DRAWN, "annotation", "user", "created_at", "created_username", "was_postponed", "import_id"})
 
 
 @dataclass
@@ -99,7 +105,7 @@ def _task(asked):
 
 def _drawing(asked):
     _require(asked.of_task(asked.values["pk"]).may_draw)
-    _require_parents(asked, _body(asked, _SAVED), asked.values["pk"])
+    _require_save(asked, asked.values["pk"])
 
 
 def _drafts(asked):
@@ -137,14 +143,22 @@ def _annotation(asked):
 def _own_annotation(asked):
     row = _row_of_annotation(asked.values["pk"])
     _require(row["completed_by_id"] == asked.person and asked.of_task(row["task_id"]).may_draw)
-    _require_parents(asked, _body(asked, _SAVED), row["task_id"])
+    _require_save(asked, row["task_id"])
+
+
+def _own_skip(asked):
+    row = _row_of_annotation(asked.values["pk"])
+    _require(row["completed_by_id"] == asked.person and row["was_cancelled"])
+    _require(asked.of_task(row["task_id"]).may_draw)
 
 
 def _prompt(asked):
+    permit = asked.of_task(_number(_body(asked, None).get("task")))
+    if permit.may_draw and not permit.may_prompt:
+        raise drawn_by_hand()
+    _require(permit.may_prompt)
     from ml.models import MLBackend
 
-    task = _number(_body(asked, None).get("task"))
-    _require(asked.of_task(task).may_prompt)
     _require(MLBackend.objects.filter(pk=asked.values["pk"], project_id=asked.project).exists())
 
 
@@ -169,6 +183,7 @@ CONDITIONS = {
     Who.DRAFT: _draft,
     Who.ANNOTATION: _annotation,
     Who.OWN_ANNOTATION: _own_annotation,
+    Who.OWN_SKIP: _own_skip,
     Who.PROMPT: _prompt,
 }
 """Raise `Refused` where a person does not come in."""
@@ -186,7 +201,7 @@ def _require_project(asked, project):
 def _row_of_annotation(number):
     from tasks.models import Annotation
 
-    row = Annotation.objects.filter(pk=number).values("task_id", "completed_by_id").first()
+    row = Annotation.objects.filter(pk=number).values("task_id", "completed_by_id", "was_cancelled").first()
     _require(row is not None)
     return row
 
@@ -195,6 +210,14 @@ def _require_own_annotation(asked, number):
     """Refuses a draft of somebody else's annotation; none is a draft of a new one."""
     if number is not None:
         _require(_row_of_annotation(_number(number))["completed_by_id"] == asked.person)
+
+
+def _require_save(asked, task):
+    """Refuses a save that the editor would not send; a lock is Label Studio's own word, a UUID."""
+    body = _body(asked, _SAVED)
+    if _LOCK in body and not _is_uuid(body[_LOCK]):
+        raise malformed("A save names no lock but Label Studio's own.")
+    _require_parents(asked, body, task)
 
 
 def _require_parents(asked, body, task):
@@ -237,6 +260,13 @@ def _body(asked, known):
     if known is not None and (others := set(body) - known):
         raise malformed(f"A save may not say: {', '.join(sorted(map(str, others)))[:200]}.")
     return body
+
+
+def _is_uuid(value):
+    try:
+        return str(UUID(value)) == value
+    except (AttributeError, TypeError, ValueError):
+        return False
 
 
 def _number(value):

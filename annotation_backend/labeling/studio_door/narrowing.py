@@ -5,7 +5,7 @@ from annotation_backend.labeling.studio_door.addresses import Who
 from annotation_backend.labeling.studio_door.columns import are_ones_own
 from annotation_backend.labeling.studio_door.conditions import Asked
 from annotation_backend.labeling.studio_door.permits import PERMITS, Permit
-from annotation_backend.labeling.studio_door.refusals import not_allowed
+from annotation_backend.labeling.studio_door.refusals import BY_HAND, not_allowed
 
 _OF_OTHERS = (
     *("annotations_results", "annotations_ids", "annotators", "updated_by", "comment_authors", "completed_at"),
@@ -25,6 +25,9 @@ _COUNTED = (
 
 TO_DO, THROUGH = "pending", ("annotated", "approved")
 """States of a task; to whoever may not see others' work, theirs is still to be done."""
+
+_SHOWN_ABOVE = "review_comment"
+"""What of a task's data stands above its pictures."""
 
 _OF_A_BACKEND = (
     *("id", "title", "state", "readable_state", "is_interactive", "project", "model_version", "auto_update"),
@@ -84,7 +87,7 @@ def _tasks(asked, data):
     rows = [row for row in (data["tasks"] if isinstance(data, dict) else data) if _is_theirs(asked, row["id"])]
     permits = PERMITS.of_each(asked.entry, asked.person, project=asked.project, tasks=[row["id"] for row in rows])
     found = [(row, permits.get(row["id"], Permit())) for row in rows]
-    kept = [as_seen(asked, row, permit) for row, permit in found]
+    kept = [_alike(asked, task_as_seen(asked, row, permit)) for row, permit in found]
     if not isinstance(data, dict):
         return kept
     counts = {name: 0 for name in ("total_annotations", "total_predictions") if name in data}
@@ -97,7 +100,9 @@ def _is_theirs(asked, task):
 
 def _task(asked, data):
     """A task, or an answer that there is none."""
-    return as_seen(asked, data, asked.answer.permit) if "id" in data and "data" in data else data
+    if "id" not in data or "data" not in data:
+        return data
+    return _alike(asked, task_as_opened(asked, data, asked.answer.permit))
 
 
 def _next_task(asked, data):
@@ -106,7 +111,7 @@ def _next_task(asked, data):
     permit = asked.of(asked.project, data["id"]).permit
     if not permit.may_look:
         raise not_allowed()
-    return as_seen(asked, data, permit)
+    return _alike(asked, task_as_opened(asked, data, permit))
 
 
 def _annotations(asked, data):
@@ -117,7 +122,16 @@ def _drafts(asked, data):
     return [row for row in data if _number_of(row.get("user")) in (asked.person, _address(asked))]
 
 
-def as_seen(asked, task, permit):
+def task_as_opened(asked, task, permit):
+    """A task as the editor shows it to a person, who is told where no model draws: its labels are the project's."""
+    seen = task_as_seen(asked, task, permit)
+    if permit.may_draw and not permit.sees_model and isinstance(seen["data"], dict):
+        words = [BY_HAND, seen["data"].get(_SHOWN_ABOVE)]
+        seen["data"] = {**seen["data"], _SHOWN_ABOVE: "\n".join(filter(None, words))}
+    return seen
+
+
+def task_as_seen(asked, task, permit):
     """A task as a person may see it."""
     seen = dict(task)
     if "annotations" in seen:
@@ -132,11 +146,13 @@ def as_seen(asked, task, permit):
     for name in hidden:
         if name in seen:
             seen[name] = None if name.endswith("_at") else _nothing(seen[name])
-    return seen if asked.answer.tasks is None else _alike(seen)
+    return seen
 
 
-def _alike(seen):
+def _alike(asked, seen):
     """A task without what tells a control case from others: a second prediction, and when something was saved last."""
+    if asked.answer.tasks is None:
+        return seen
     if "total_predictions" in seen:
         seen["total_predictions"] = min(seen["total_predictions"] or 0, 1)
     for name in _OF_THE_MODEL[:-1]:

@@ -14,7 +14,7 @@ from annotation_backend.cases.models import Case
 from annotation_backend.readers.agreement.summary import CLOSED, EVERYTHING
 from annotation_backend.readers.agreement.verdicts import differing_verdicts
 from annotation_backend.readers.models import PairAgreement, StudyAgreement
-from annotation_backend.stages.models import StageState
+from annotation_backend.stages.hiding import is_read_now
 from annotation_backend.studies.models import Study
 from annotation_backend.studies.pages import may, study_page
 from annotation_backend.studies.people import names_in
@@ -78,11 +78,12 @@ def agreement_csv(request: HttpRequest, study: Study) -> StreamingHttpResponse:
 
 
 def _pairs(request: HttpRequest, study: Study) -> QuerySet[PairAgreement]:
-    """The figures that hold now and that a person may see: of an open blind stage only a data manager."""
+    """The figures that hold now and that a person may see: of a blind stage that is open, also in a later round, only a
+    data manager."""
     rows = PairAgreement.objects.filter(row__case__study=study, is_current=True)
     if not may(request, Role.DATA_MANAGER):
         blind = [stage.name for stage in study.protocol.steps if stage.is_blind]
-        rows = rows.exclude(Q(row__stage__in=blind) & Q(row__state=StageState.OPEN))
+        rows = rows.exclude(Q(row__stage__in=blind) & is_read_now())
     return rows.select_related("row__case__patient", "first__reading", "second__reading").only(*_READ)
 
 

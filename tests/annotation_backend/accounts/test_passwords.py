@@ -33,7 +33,7 @@ def password() -> str:
 def sending(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """E-mail is on, and sent before the answer."""
     settings.EMAIL_IS_ON = True
-    monkeypatch.setattr(adapter._sending, "submit", lambda send, message: send(message))
+    monkeypatch.setattr(adapter.SENDER, "submit", lambda send, message: send(message))
 
 
 def _browser(password: str, email: str = EMAIL) -> Client:

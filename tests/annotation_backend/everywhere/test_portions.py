@@ -47,8 +47,8 @@ def _rows(client: Client, address: str, count: int) -> None:
     """As many cases as those of one portion and `count` more, by records alone."""
     first = Case.objects.get(code="C0001")
     for number in range(2, PORTION + count + 1):
-        first.pk, first.code, first.source_sha256, first._state.adding = None, f"C{number:04d}", str(number), True
-        first.save()
+        first.pk, first.code, first.source_sha256 = None, f"C{number:04d}", str(number)
+        first.save(force_insert=True)
 
 
 def test_each_case_is_on_one_page_and_is_found_by_its_code(manager: Client) -> None:

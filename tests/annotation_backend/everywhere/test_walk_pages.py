@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 ABSURD: dict[str, Any] = {
     "study": "x" * 300, "rest": "x/" * 300,
     "code": "x" * 300, "role": "nobody", "index": 10**30, "token": "\x00é" * 900, "mask_id": 2**63, "pk": 10**40,
-    "kind": "x" * 300, "one": 2**70, "other": 0, "number": 10**25,
+    "kind": "x" * 300, "figure": "x" * 300, "one": 2**70, "other": 0, "number": 10**25,
     "uidb36": "z" * 300, "key": "\x00é" * 900, "provider_id": "\x00é" * 100,
 }  # fmt: skip
 FORM = "application/x-www-form-urlencoded"

@@ -17,7 +17,6 @@ from annotation_backend.labeling.predictions import own_predictions
 from annotation_backend.labeling.studio.own_predictions import own_predictions as predictions_for_one
 from annotation_backend.labeling.studio.permits import permit_of as studio_permit_of
 from annotation_backend.labeling.studio_door import narrowing
-from annotation_backend.labeling.studio_door.permits import Answer
 from annotation_backend.labeling.studio_door.permits import Permit as DoorPermit
 from annotation_backend.labeling.versions.standing import standing_of
 from annotation_backend.readers.controls import giving
@@ -213,13 +212,12 @@ def test_what_the_door_is_told_of_predictions_for_one_person(world: World) -> No
     own, others = (studio_permit_of(person, task) for person in (world.reader, world.manager))
     assert (own.own_predictions, own.hidden_predictions, own.sees_model) == ((901,), (), True)
     assert (others.own_predictions, others.hidden_predictions) == ((), (901,))
-    asked = SimpleNamespace(answer=Answer(tasks=None))
     told = DoorPermit(sees_model=True, own_predictions=frozenset({901}))
     row = {"data": {"state": "approved"}, "predictions": [{"id": 900}, {"id": 901}]}
-    seen = narrowing.as_seen(asked, row, told)
+    seen = narrowing.task_as_seen(None, row, told)
     assert (seen["predictions"], seen["data"]["state"]) == ([{"id": 901}], "pending")
-    seen = narrowing.as_seen(
-        asked, row, DoorPermit(sees_model=True, sees_others=True, hidden_predictions=frozenset({901}))
+    seen = narrowing.task_as_seen(
+        None, row, DoorPermit(sees_model=True, sees_others=True, hidden_predictions=frozenset({901}))
     )
     assert (seen["predictions"], seen["data"]["state"]) == ([{"id": 900}], "approved")
 

@@ -208,7 +208,7 @@ def test_an_address_that_is_none_or_a_members_is_refused(people: dict[Role, User
 def test_an_invitation_is_sent_where_e_mail_is_on(
     people: dict[Role, User], settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adapter._sending, "submit", lambda send, message: send(message))
+    monkeypatch.setattr(adapter.SENDER, "submit", lambda send, message: send(message))
     _post(people[Role.DATA_MANAGER], "invite", email=INVITED, role="annotator")
     assert mail.outbox == []
     settings.EMAIL_IS_ON = True

@@ -89,7 +89,7 @@ def test_the_reconciler_sends_what_is_due_where_it_is_on(
     study: Study, anna: User, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.SEND_DIGESTS = True
-    monkeypatch.setattr(digests, "_looked_at", None)
+    monkeypatch.setattr(digests, "looked_at", None)
     assert [digests.send_if_due() for _ in range(2)] == [1, 0]
 
 

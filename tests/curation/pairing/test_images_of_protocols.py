@@ -173,7 +173,11 @@ def test_the_table_has_a_column_for_every_image(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "protocol", "fitting"),
     [
-        (("MR_T1_image", "CT_image"), PET_CT, "ct (1 of 1 patients), lipoma (1 of 1 patients), t1 (1 of 1 patients)"),
+        (
+            ("MR_T1_image", "CT_image"),
+            PET_CT,
+            ", ".join(f"{name} (1 of 1 patients)" for name in ("ct", "lipoma", "lipoma-ladder", "t1")),
+        ),
         (("PET_image",), T1_ALONE, ""),
     ],
 )

@@ -11,7 +11,7 @@ from django.utils.timezone import now, timedelta
 
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.accounts.services import close_person
-from annotation_backend.labeling.models import LabelingTask, StudioEntry
+from annotation_backend.labeling.models import LabelingTask, ProjectTab, StudioEntry, TaskState
 from annotation_backend.labeling.studio.credentials import door_secret, webhook_secret
 from annotation_backend.labeling.studio_door import surroundings
 from annotation_backend.labeling.studio_door.tickets import Ticket, opened
@@ -20,7 +20,7 @@ from annotation_backend.studies.people import give_role, take_role
 from tests.annotation_backend.support.addresses import page_at
 from tests.annotation_backend.support.records import accounts, published, registered_case, signed_in, the_study
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("studio_up")]
 
 
 @pytest.fixture
@@ -105,6 +105,19 @@ def test_an_old_ticket_is_not_used(annotator: Client) -> None:
     ticket = _ticket(annotator.get(reverse("studio")))
     StudioEntry.objects.update(made_at=now() - timedelta(minutes=1))
     assert _ask("/label-studio/entries", {"entry": ticket.entry, "person": ticket.person}).status_code == 403
+
+
+def test_while_label_studio_is_silent_the_browser_stays_here_and_a_page_says_what_to_do(
+    people: dict[Role, User], monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    monkeypatch.undo()
+    settings.LABEL_STUDIO_URL = "http://127.0.0.1:9"  # where nothing listens
+    browser = Client(raise_request_exception=False)
+    browser.force_login(people[Role.ANNOTATOR])
+    answer = browser.get(reverse("studio"))
+    assert answer.status_code == 503
+    assert "Label Studio does not answer" in answer.content.decode()
+    assert not StudioEntry.objects.exists()
 
 
 @pytest.mark.parametrize("path", ["/label-studio/entries", "/label-studio/permits"])
@@ -212,3 +225,19 @@ def test_a_list_asks_for_all_its_permits_at_once(
 
 
 QUERIES_OF_A_LIST = 14
+
+
+def test_a_slice_that_came_back_opens_beside_its_list_from_every_side(
+    annotator: Client, tasks: list[LabelingTask]
+) -> None:
+    task = tasks[2]
+    annotator.get(page_at("studio-of-slice", "C0001", task.slice_index))
+    LabelingTask.objects.filter(pk=task.pk).update(state=TaskState.RETURNED, mirrored_state=TaskState.RETURNED)
+    ProjectTab.objects.create(project=task.project, purpose=TaskState.RETURNED.value, label_studio_id=8)
+    beside = f"/projects/1/data?tab=8&task={task.label_studio_id}"
+    assert _ticket(annotator.get(page_at("studio-of-slice", "C0001", task.slice_index))).place == beside
+    asked = f"/projects/1/data?task={task.label_studio_id}"
+    assert _ticket(annotator.get(reverse("studio"), {"place": asked})).place == beside
+    chosen = f"/projects/1/data?tab=3&task={task.label_studio_id}"
+    assert _ticket(annotator.get(reverse("studio"), {"place": chosen})).place == chosen, "whoever chose a tab keeps it"
+    assert _ticket(annotator.get(page_at("studio-of-study"))).place == "/projects/1/data?tab=8"

@@ -56,6 +56,7 @@ COMES_IN: dict[Who, frozenset[str]] = {
     **dict.fromkeys((Who.TASK, Who.ANNOTATIONS, Who.ANNOTATION), LOOKS),
     Who.DRAFTS: DRAWS,
     **dict.fromkeys((Who.DRAWING, Who.DRAFTING, Who.DRAFT, Who.OWN_ANNOTATION, Who.PROMPT), DRAWS),
+    Who.OWN_SKIP: frozenset({"administrator"}),  # the annotation is no skip
 }
 """Who comes in at a row of the table that names the annotator's own task, annotation and draft."""
 
@@ -409,6 +410,7 @@ def test_a_save_says_nothing_of_others(world: World, things: Things) -> None:
     foreign = world.tasks["mstt-199"][OTHERS]
     for forged in (
         *({"completed_by": other}, {"updated_by": other}, {"ground_truth": True}, {"unique_id": "x"}),
+        *({"unique_id": 7}, {"unique_id": None}),
         *({"project": world.projects["blind"]}, {"task": foreign}, {"parent_annotation": 999_999}),
         {"parent_prediction": 999_999},
     ):
@@ -422,6 +424,29 @@ def test_a_save_says_nothing_of_others(world: World, things: Things) -> None:
     assert is_refused(world.ask("annotator", "POST", f"/api/tasks/{foreign}/annotations/", json={"result": []}))
     assert is_refused(world.ask("unassigned", "PATCH", f"/api/drafts/{things.draft}/", json={"result": []}))
     assert is_refused(world.ask("unassigned", "DELETE", f"/api/drafts/{things.draft}/"))
+
+
+@pytest.mark.parametrize(("index", "skips"), [(11, False), (12, True)])
+def test_an_offered_task_is_saved_or_skipped_once_under_its_lock(
+    world: World, things: Things, index: int, *, skips: bool
+) -> None:
+    """As *Label All Tasks* does it: the task comes with a lock, which the editor sends with the save."""
+    task, project = world.tasks["mstt-199"][index], {"project": things.project}
+    assert claimed(world.people["annotator"], world.url, things.project, task) == 200
+    offered = world.ask("annotator", "POST", "/api/dm/actions/?id=next_task", params=project, json={}).json()
+    assert offered["id"] == task
+    path = f"/api/tasks/{task}/annotations/"
+    save = {"result": [], "draft_id": 0, "unique_id": offered["unique_lock_id"], "was_cancelled": skips}
+    made = world.ask("annotator", "POST", path, params=project, json=save)
+    assert made.status_code == 201, made.text
+    assert made.json()["was_cancelled"] is skips
+    changed = world.ask("annotator", "PATCH", f"/api/annotations/{made.json()['id']}/", json=save)
+    assert changed.status_code == 200, changed.text
+    assert world.ask("annotator", "POST", path, params=project, json=save).status_code == 409
+    path = f"/api/annotations/{made.json()['id']}/"
+    for other in ("stranger", "unassigned", "radiologist", "manager"):
+        assert is_refused(world.ask(other, "DELETE", path)), other
+    assert is_refused(world.ask("annotator", "DELETE", path)) is not skips, "a skip is taken back, a drawing stays"
 
 
 def test_another_sites_page_changes_nothing(world: World, things: Things) -> None:

@@ -9,7 +9,7 @@ from django.test import Client
 from annotation_backend.accounts.models import Role, User
 from annotation_backend.cases.models import CaseImage
 from annotation_backend.inference.models import InitialMask
-from annotation_backend.inference.serving.initial_masks import _inputs_of
+from annotation_backend.inference.serving.initial_masks import inputs_of
 from annotation_backend.labeling.models import CaseMask
 from datasets.files import write_bytes
 from datasets.formats.nifti import read_mask
@@ -66,7 +66,7 @@ def test_the_download_is_a_file_for_other_programs(mask: CaseMask, radiologist: 
 def test_a_models_masks_are_one_label_map(mask: CaseMask, radiologist: Client, tmp_path) -> None:
     """It drew on slice 2 what the annotator kept, so its label map is the mask that counts."""
     model = known_model()
-    [inputs] = _inputs_of([mask.case], model).values()
+    [inputs] = inputs_of([mask.case], model).values()
     row = {"case": mask.case, "model": model, "inputs_sha256": inputs, "model_version": "bright-1"}
     InitialMask.objects.create(slice_index=2, bits=packed(drawn()), **row)
     InitialMask.objects.create(slice_index=3, bits=b"", **row)
