@@ -1,4 +1,4 @@
 """Methods: how each is trained, cross-validated, packaged, loaded and tried.
 
-Imports `training.fitting`, `training.inputs`, `training.networks`, `training.prompts` and `training.segmenters`.
+Imports `training.fitting`, `training.networks`, `training.prompts`, `training.segmenters` and `training.table`.
 """

@@ -1,4 +1,4 @@
 """Published weights and their one-off conversion to model packages.
 
-Imports `training.networks`.
+Imports `training.networks` and `training.table`.
 """

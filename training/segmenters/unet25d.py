@@ -76,7 +76,7 @@ class UNet25dSegmenter:
         volumes = images_of(request, self._images)
         pictures = PicturePlane.along(next(iter(volumes.values())).grid, request.slice_axis)
         asked = list(pictures.indices(request.slices))
-        probability = np.zeros(pictures.grid.shape, dtype=np.float32)
+        probability: NDArray[np.float32] = np.zeros(pictures.grid.shape, dtype=np.float32)
         if asked:
             # Which parts are stray is seen in the whole volume alone.
             drawn = asked if self._cleaning is Cleaning.NONE else list(range(pictures.slice_count))

@@ -16,11 +16,13 @@ from annotation_backend.registry.chosen_model import choose_model
 from datasets.formats.nifti import read_mask, read_volume
 from datasets.study.cohort import load, read_cohort
 from tests.annotation_backend.support.phantom_cohort import GLOBS, write_cohort
+from tests.training.support.small_training import make_small
 from tests.training.support.tiny_models import BUILDERS
 from training.measures.metrics import dice
 from training.methods.needs import user_of
-from training.model_package import Method, write_package
+from training.model_package import write_package
 from training.prompts.prompt_document import as_document
+from training.table.table import method_called
 
 pytestmark = pytest.mark.slow
 
@@ -174,7 +176,7 @@ def test_a_strangers_first_command_needs_no_database_and_no_secrets(models: Path
 def _points(cohort: Path, folder: Path) -> Path:
     """A file with six simulated points on the first patient."""
     case = load(read_cohort(cohort, {"t1": "*/T1.nii.gz"}, "*/mask.nii.gz").cases[0])
-    prompts = user_of(Method.SIX_POINTS).start(case.mask, np.random.default_rng(0))
+    prompts = user_of(method_called("six-points")).start(case.mask, np.random.default_rng(0))
     path = folder / "points.json"
     path.write_text(json.dumps(as_document(prompts)))
     return path
@@ -233,6 +235,28 @@ def test_a_final_model_learns_and_is_kept(cohort: Path, tmp_path: Path) -> None:
     assert "learned-from" in finding
 
 
+@pytest.mark.slow
+def test_the_unet_learns_in_folds_too_and_steps_are_its_iterations(
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_small(monkeypatch)
+    images = ("--image-glob", "t1=*/T1.nii.gz", "t2=*/T2.nii.gz", "--mask-glob", "*/mask.nii.gz")
+    common = ("train_model", "--cohort", cohort, *images, "--out", tmp_path, "--folds", 2, "--empty-slices", "0.5")
+    status, document = run(*common, "--steps", 40, "--ensemble")
+    assert status == 0
+    assert [package["folder"] for package in document["packages"]] == ["fold-1", "fold-2", "ensemble"]
+    ensemble = choose_model(str(tmp_path / "ensemble")).description
+    assert (ensemble.title, ensemble.kinds, ensemble.parameters["members"]) == ("unet-25d-1", ("t1", "t2"), 2)
+    choice = ensemble.parameters["fit"]["choice"]
+    assert (choice["iterations"], choice["empty_slices"]) == (40, 0.5)
+    again = run(*common, "--iterations", 40, "--fold", 1)[1]["packages"]
+    assert again == document["packages"][:1], "kept: it is the same training"
+    status, found = run("evaluate_model", tmp_path, "--cohort", cohort, *images, "--seeds", 1)
+    assert status == 0
+    assert (found["summary"]["user"], found["cases"][0]["clicks"]) == ("no prompts", [0])
+    assert found["summary"]["dice"]["mean"][0] > 0.4, "each case is drawn by the fold that never saw it"
+
+
 def test_clicks_in_2d_need_a_click(models: Path, cohort: Path, tmp_path: Path) -> None:
     image, out = cohort / "P1" / "T1.nii.gz", tmp_path / "mask.nii.gz"
     status, refused = run("segment_volume", "--model", models / "clicks-2d", "--image", image, "--out", out)
@@ -260,7 +284,15 @@ SEGMENT = ("segment_volume", "--model", "MODELS/six-points", "--image", "COHORT/
         ((*TRAIN, "--name", "../../model"), "model-name"),
         ((*TRAIN, "--model-version", "1/2"), "model-name"),
         (TRAIN[:-2], "options-incomplete"),
-        (("train_model", *TRAIN[2:]), "option-elsewhere"),
+        ((*TRAIN, "--steps", 2), "option-elsewhere"),
+        ((*TRAIN, "--canvas", "16,16,16"), "option-elsewhere"),
+        (("train_model", *TRAIN[2:], "--click-free", "0.5"), "option-elsewhere"),
+        (("train_model", *TRAIN[2:], "--steps", 2, "--iterations", 2), "options-incomplete"),
+        (("train_model", *TRAIN[2:], "--steps", 0), "fit-settings"),
+        (("train_model", *TRAIN[2:], "--empty-slices", "1"), "fit-settings"),
+        (("train_model", *TRAIN[2:], "--empty-slices", "few"), "option-value"),
+        (("train_model", "clicks-2d", *TRAIN[2:], "--canvas", "16,16,16"), "fit-canvas"),
+        (("train_model", "clicks-2d", *TRAIN[2:], "--canvas", "16,wide"), "option-value"),
         ((*EVALUATE, "--image-glob", "*/none.nii.gz", "--mask-glob", "*/mask.nii.gz"), "cohort-nothing-matches"),
         ((*EVALUATE, "--image-glob", "/T1.nii.gz", "--mask-glob", "*/mask.nii.gz"), "cohort-glob"),
         ((*EVALUATE, "--image-glob", "t2=*/T2.nii.gz", "--mask-glob", "*/mask.nii.gz"), "cohort-channels"),
@@ -347,7 +379,8 @@ def test_dice_of_the_document_is_that_of_the_drawn_mask(models: Path, cohort: Pa
 
     case = load(read_cohort(cohort, {"t1": "*/T1.nii.gz"}, "*/mask.nii.gz").cases[0])
     draws = np.random.default_rng([0, 0, int.from_bytes(sha256(b"P1").digest()[:8], "big")])
-    (tmp_path / "points.json").write_text(json.dumps(as_document(user_of(Method.SIX_POINTS).start(case.mask, draws))))
+    prompts = user_of(method_called("six-points")).start(case.mask, draws)
+    (tmp_path / "points.json").write_text(json.dumps(as_document(prompts)))
     run("segment_volume", "--model", models / "six-points", "--image", cohort / "P1" / "T1.nii.gz",
         "--points", tmp_path / "points.json", "--out", tmp_path / "mask.nii.gz")  # fmt: skip
     drawn = read_mask(tmp_path / "mask.nii.gz").foreground
