@@ -7,12 +7,13 @@ import pytest
 
 from training.fitting.choice import TrainingChoice
 from training.inputs.slice_triplets import PictureRule
+from training.segmenters.slices.slice_plan import SlicePlan
 from training.table.method import Method
 
 SMALL: dict[tuple[str, str], dict[str, Any]] = {
     ("training.fitting.clicks", "ClickSettings"): {"most_clicks": 2, "widths": (4, 8, 8)},
     ("training.fitting.six_points", "PointsSettings"): {"budget": 3000, "supervised": 1, "widths": (4, 8, 8)},
-    ("training.fitting.unet25d", "SliceSettings"): {"batch": 4, "widths": (4, 8), "rule": PictureRule(input_size=32)},
+    ("training.fitting.slices", "SliceSettings"): {"batch": 4, "plan": SlicePlan(PictureRule(32), widths=(4, 8))},
 }
 """What the settings of a fit are changed to, by their module and class."""
 
