@@ -17,7 +17,7 @@ SMALL: dict[tuple[str, str], dict[str, Any]] = {
 }
 """What the settings of a fit are changed to, by their module and class."""
 
-_OPTIONS = {"canvas": (16, 16, 8), "automatic_iterations": 2}
+_OPTIONS = {"canvas": (16, 16, 8), "automatic_iterations": 2, "learning_rate": 2e-2}
 
 
 def make_small(patch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ METHOD = Method(
     fit="training.fitting.slices:fit",
     iterations=300,
     options=(
-        *slice_options(batch=8, learning_rate=2e-3, weight_decay=1e-4),
+        *slice_options(batch=8, learning_rate=5e-3, weight_decay=1e-4),
         NETWORK,
         ENCODER_WEIGHTS,
         FIRST_LAYER,
