@@ -63,7 +63,7 @@ FIRST_LAYER = Option(
 
 ENCODER = Option(
     "encoder",
-    "LiteMedSAM's image encoder",
+    "the image encoder of LiteMedSAM",
     default="trained",
     words={"trained": "learns", "frozen": "stays, gradients flow through it"},
 )
