@@ -19,7 +19,7 @@ from training.inputs.slice_triplets import grey_volume, plane_stack, resized_sta
 from training.model_package import ModelDescription, Tensors
 from training.networks.slice_networks import slice_network
 from training.runtime import Runtime, runtime_of
-from training.segmenters.postprocessing import cleaned
+from training.segmenters.postprocessing import Cleaning, cleaned
 from training.segmenters.request_images import images_of
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
 from training.segmenters.slices.copies import copies_of
@@ -79,11 +79,10 @@ class SliceSegmenter:
         volumes = images_of(request, self._kinds)
         pictures = PicturePlane.along(next(iter(volumes.values())).grid, request.slice_axis)
         asked = list(pictures.indices(request.slices))
-        probability = np.zeros(pictures.grid.shape, dtype=np.float32)
         if not asked:
-            return Segmentation(Volume(probability, pictures.grid), self._title)
+            return Segmentation(Volume(np.zeros(pictures.grid.shape, dtype=np.float32), pictures.grid), self._title)
         # Which parts are stray, and how sure the model is, is seen in the whole volume alone.
-        is_whole = request.wants_uncertainty or self._plan.cleaning.value != "none"
+        is_whole = request.wants_uncertainty or self._plan.cleaning is not Cleaning.NONE
         drawn = list(range(pictures.slice_count)) if is_whole else asked
         work = self._work(list(volumes.values()), pictures, drawn, with_spread=request.wants_uncertainty)
         fields = self._fields(work)
