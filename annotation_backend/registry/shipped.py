@@ -60,7 +60,7 @@ def offer_defaults(study: Study, registered: Mapping[str, Model]) -> None:
     sure = sorted((model for model in fits if fits[model].is_sure), key=lambda model: not model.images)
     for label in study.protocol.prompted_labels:
         for kind in PromptKind:
-            able = (model for model in sure if kind in method_called(model.method).serves_first)
+            able = (model for model in sure if kind.value in method_called(model.method).serves_first)
             model = next((model for model in able if label.name in fits[model].labels), None)
             if model is not None:
                 _let_serve(kind, model, study, label.name)

@@ -84,7 +84,7 @@ def _one_network(
 def _settings(choice: TrainingChoice, **own: Any) -> ClickSettings:
     """The settings of a choice, with those of its method; a canvas that was chosen goes before the method's."""
     canvas = choice.option("canvas")
-    chosen = {"loop": _loop(choice, choice.own_iterations), "channels": choice.channels}
+    chosen: dict[str, Any] = {"loop": _loop(choice, choice.own_iterations), "channels": choice.channels}
     return ClickSettings(**chosen | own | ({} if canvas is None else {"canvas": canvas}))
 
 
