@@ -9,8 +9,6 @@ from datasets.image.volume import Grid
 from datasets.study.image_kind import ImageKind
 from datasets.study.protocol import Modality
 
-Box = tuple[slice, slice, slice]
-
 _SHARE = 0.1
 """Share of the 99th percentile above which a voxel of MR or PET is body: air's noise stays below."""
 
@@ -29,7 +27,7 @@ _LOOKED_AT = 128
 """Most voxels along each axis that are looked at."""
 
 
-def body_box(data: NDArray[np.generic], grid: Grid, kind: str) -> Box:
+def body_box(data: NDArray[np.generic], grid: Grid, kind: str) -> tuple[slice, slice, slice]:
     """The box around the body, 10 mm wider on each side; the whole image where no body is found in it.
 
     Args:
@@ -52,7 +50,7 @@ def body_box(data: NDArray[np.generic], grid: Grid, kind: str) -> Box:
     return i, j, k
 
 
-def grid_within(grid: Grid, box: Box) -> Grid:
+def grid_within(grid: Grid, box: tuple[slice, slice, slice]) -> Grid:
     """The grid of a box of a grid's voxels: every voxel keeps its place in the patient."""
     affine = np.array(grid.affine)
     affine[:3, 3] += affine[:3, :3] @ [along.start for along in box]

@@ -13,8 +13,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
-
 NOBODY_DREW = 1.0
 """The uncertainty of a case of which no opinion holds a single voxel: an empty answer is looked at first."""
 
@@ -28,11 +26,11 @@ class Uncertainty:
         of_case: Mean entropy of the voxels that at least one opinion takes for tumour; 1 if there is none.
     """
 
-    entropy: Array
+    entropy: NDArray[np.float32]
     of_case: float
 
 
-def joined(opinions: Iterable[Array], *, with_spread: bool) -> Array:
+def joined(opinions: Iterable[NDArray[np.float32]], *, with_spread: bool) -> NDArray[np.float32]:
     """Opinions of the same pictures in one array, whose fields may be resized and blended before they are read.
 
     Args:
@@ -43,7 +41,7 @@ def joined(opinions: Iterable[Array], *, with_spread: bool) -> Array:
         float32 (1, …), the mean logit; with the spread (3, …): the mean logit, the mean probability, the highest logit.
     """
     rest = iter(opinions)
-    total: Array = np.stack(_fields(next(rest), with_spread))
+    total: NDArray[np.float32] = np.stack(_fields(next(rest), with_spread))
     count = 1
     for logits in rest:
         count += 1
@@ -55,7 +53,7 @@ def joined(opinions: Iterable[Array], *, with_spread: bool) -> Array:
     return total
 
 
-def uncertainty_of(fields: Array) -> Uncertainty:
+def uncertainty_of(fields: NDArray[np.float32]) -> Uncertainty:
     """The uncertainty that fields with the spread (3, …), in the image's own voxels, hold."""
     probability = np.clip(fields[1].astype(np.float64), 0.0, 1.0)
     known = (probability > 0.0) & (probability < 1.0)
@@ -65,10 +63,10 @@ def uncertainty_of(fields: Array) -> Uncertainty:
     return Uncertainty(entropy, float(entropy[candidates].mean()) if candidates.any() else NOBODY_DREW)
 
 
-def _fields(logits: Array, with_spread: bool) -> list[Array]:
+def _fields(logits: NDArray[np.float32], with_spread: bool) -> list[NDArray[np.float32]]:
     return [logits, _probability(logits), logits] if with_spread else [logits]
 
 
-def _probability(logits: Array) -> Array:
-    found: Array = torch.from_numpy(np.ascontiguousarray(logits)).sigmoid().numpy()
+def _probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    found: NDArray[np.float32] = torch.from_numpy(np.ascontiguousarray(logits)).sigmoid().numpy()
     return found

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from datasets.image.volume import Grid, Volume
 from datasets.pictures.picture_plane import AnatomicalPlane, PicturePlane
-from training.inputs.body import Box, body_box, grid_within
+from training.inputs.body import body_box, grid_within
 from training.inputs.slice_triplets import grey_volume, plane_stack, resized_stack, triplets
 from training.model_package import ModelDescription, Tensors
 from training.networks.slice_networks import slice_network
@@ -170,7 +170,7 @@ class _Work:
     """
 
     greys: Sequence[NDArray[np.uint8]]
-    box: Box
+    box: tuple[slice, slice, slice]
     pictures: PicturePlane
     drawn: Sequence[int]
     with_spread: bool
