@@ -60,6 +60,10 @@ def add_training(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--name", help="name of the model (default: the method; from approved masks own-METHOD where one is shipped)"
     )
+    presets = "; ".join(
+        f"{name}: {preset.help} ({method})" for method in trainable for name, preset in method.presets.items()
+    )
+    parser.add_argument("--preset", metavar="NAME", help=f"settings that go together: {presets}")
     _add_options(parser.add_argument_group("of some methods"))
     add_cohort(parser, required=False)
     _add_folder(parser.add_argument_group("with --cohort"))
@@ -69,13 +73,14 @@ def _add_options(group: Any) -> None:
     """Adds the options of single methods, each once."""
     for name, owners in _owners().items():
         option = next(iter(owners.values()))
-        default = "" if option.default is None else f", default {option.default:g}"
+        default = f", default {option.default_text}" if option.default_text else ""
         axes = max(each.axes for each in owners.values())
         group.add_argument(
             option.flag,
             dest=name,
-            metavar=",".join("IJK"[:axes]) or "N",
-            help=f"{option.help} ({', '.join(owners)}{default})",
+            metavar="FILE" if option.is_file else "WORD" if option.words else ",".join("IJK"[:axes]) or "N",
+            # argparse reads a percent sign as the beginning of a value of its own
+            help=f"{option.meanings} ({', '.join(owners)}{default})".replace("%", "%%"),
         )
 
 
@@ -136,10 +141,10 @@ def choice_of(options: dict[str, Any], channels: tuple[str, ...], label: str) ->
         label: That the masks hold.
 
     Raises:
-        RejectedInput: A number is out of range.
+        RejectedInput: A number is out of range, or the method has no such preset.
     """
     method = method_called(options["method"])
-    return TrainingChoice(
+    choice = TrainingChoice(
         method,
         channels=channels,
         iterations=options["steps"] if options["iterations"] is None else options["iterations"],
@@ -147,6 +152,7 @@ def choice_of(options: dict[str, Any], channels: tuple[str, ...], label: str) ->
         label=label,
         options=_own_options(method, options),
     )
+    return choice.with_preset(options["preset"]) if options["preset"] else choice
 
 
 def _own_options(method: Method, options: dict[str, Any]) -> dict[str, Any]:

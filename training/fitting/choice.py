@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -93,6 +93,21 @@ class TrainingChoice:
         """The iterations, the method's own number where none was given."""
         return self.iterations or self.method.iterations
 
+    def with_preset(self, name: str) -> "TrainingChoice":
+        """The same with the values of one of the method's presets, but for options that were given.
+
+        Raises:
+            RejectedInput: The method has no such preset (``fit-preset``).
+        """
+        presets = self.method.presets
+        if name not in presets:
+            raise RejectedInput(
+                "fit-preset",
+                f"{self.method} has no preset {name}.",
+                remedy=f"Leave it out; its presets are: {', '.join(presets) or 'none'}.",
+            )
+        return replace(self, options={**presets[name].options, **self.options})
+
     def option(self, name: str) -> Any:
         """The value of one of the method's options, its default where none was given; None if it has none such."""
         defaults = {option.name: option.default for option in self.method.options}
@@ -101,7 +116,7 @@ class TrainingChoice:
     @property
     def described(self) -> dict[str, Any]:
         """As plain JSON values."""
-        named = {option.name: self.option(option.name) for option in self.method.options}
+        named = {option.name: self.option(option.name) for option in self.method.options if not option.is_file}
         return {
             "method": self.method.name,
             "channels": list(self.channels),

@@ -1,7 +1,6 @@
 """Training of click methods (DeepGrow, DeepEdit, 2S-ICR) in 2D and 3D with simulated users. Imports torch."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from training.fitting.loop import (
     FitProgress,
     LoopSettings,
     channels_last,
+    described_settings,
     fit_network,
     half_precision,
     laid_out,
@@ -176,7 +176,11 @@ def _predict(network: nn.Module, device: torch.device) -> Predict:
 
 def _about(network: str, examples: Sequence[Example], settings: ClickSettings) -> dict[str, Any]:
     """The settings and data that a checkpoint depends on."""
-    return {"network": network, "cases": sorted(each.case for each in examples), "settings": asdict(settings)}
+    return {
+        "network": network,
+        "cases": sorted(each.case for each in examples),
+        "settings": described_settings(settings),
+    }
 
 
 def _network(plan: UNetPlan, settings: ClickSettings, device: torch.device) -> nn.Module:

@@ -1,4 +1,4 @@
-"""The training loop of all prompted methods: AdamW, cosine schedule, moving mean of the weights, checkpoints.
+"""The training loop of all methods: an optimiser, its schedule, moving mean of the weights, checkpoints.
 
 Imports torch: imported where something is fitted. Every random choice of iteration `n` comes from (seed, n), so a
 training that was stopped and goes on from its checkpoint ends with the same weights.
@@ -20,6 +20,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, write_bytes
+from training.fitting.optimisers import Optimiser, Schedule, optimiser_of, share_of_rate
 
 FitProgress = Callable[[int, int, float], None]
 """Called with (done, to do, loss) after every iteration or step; what it raises stops the fit."""
@@ -37,11 +38,13 @@ class LoopSettings:
 
     Args:
         iterations: Iterations; one may hold several optimizer steps.
-        learning_rate: Highest step size of AdamW; it rises over the first twentieth and falls to zero as a cosine.
-        weight_decay: Of AdamW.
+        learning_rate: Highest step size of the optimiser.
+        weight_decay: Of the optimiser.
         averaging: Decay of the moving mean of the weights; the mean is the trained network.
         seed: Seed of the first weights and of every random choice.
         checkpoint_every: Iterations between two checkpoints.
+        optimiser: What makes a step of a gradient.
+        schedule: How the learning rate changes.
     """
 
     iterations: int
@@ -50,6 +53,8 @@ class LoopSettings:
     averaging: float = 0.99
     seed: int = 0
     checkpoint_every: int = 50
+    optimiser: Optimiser = Optimiser.ADAMW
+    schedule: Schedule = Schedule.COSINE
 
     def __post_init__(self) -> None:
         fit = self.iterations >= 1 and 0.0 < self.learning_rate < 1.0 and 0.0 <= self.averaging < 1.0
@@ -62,11 +67,16 @@ class LoopSettings:
 
     def share_of_rate(self, done: int) -> float:
         """Share (0..1) of the highest learning rate after `done` iterations."""
-        rising = max(self.iterations // 20, 1)
-        if done < rising:
-            return (done + 1) / rising
-        share = (done - rising) / max(self.iterations - rising, 1)
-        return 0.5 * (1.0 + math.cos(math.pi * share))
+        return share_of_rate(self.schedule, done, iterations=self.iterations)
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """As plain JSON values; without what checkpoints of earlier versions do not have, where it is what they had."""
+        return {name: value for name, value in asdict(self).items() if (name, value) not in _LATER.items()}
+
+
+_LATER = {"optimiser": Optimiser.ADAMW, "schedule": Schedule.COSINE}
+"""Settings that earlier versions did not have, and what they did."""
 
 
 def fit_network(
@@ -119,8 +129,12 @@ class _State:
         self._network = network
         self._settings = settings
         self._purpose = purpose
-        group: dict[str, Any] = {"params": list(network.parameters()), "initial_lr": settings.learning_rate}
-        self._optimiser = torch.optim.AdamW([group], lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        self._optimiser = optimiser_of(
+            settings.optimiser,
+            network.parameters(),
+            learning_rate=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+        )
         self._average = AveragedModel(network, multi_avg_fn=_moving_mean(settings.averaging), use_buffers=True)
         self._average.update_parameters(network)  # the first update only copies: the mean starts from these weights
 
@@ -157,7 +171,7 @@ class _State:
         for number, moments in self._optimiser.state_dict()["state"].items():
             tensors |= {f"optimizer/{number}/{key}": torch.as_tensor(value) for key, value in moments.items()}
         steps = int(self._average.n_averaged) - 1
-        about = {"settings": asdict(self._settings), "purpose": self._purpose, "steps": steps, "losses": losses}
+        about = {"settings": self._settings.described, "purpose": self._purpose, "steps": steps, "losses": losses}
         path.parent.mkdir(parents=True, exist_ok=True)
         whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
         write_bytes(path, save(whole, metadata={"about": json.dumps(about)}))
@@ -171,7 +185,7 @@ class _State:
                 about = json.loads(opened.metadata()["about"])
                 tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
             # Older checkpoints have no purpose; they are accepted.
-            if about["settings"] != asdict(self._settings) or about.get("purpose", self._purpose) != self._purpose:
+            if about["settings"] != self._settings.described or about.get("purpose", self._purpose) != self._purpose:
                 raise ValueError("settings")
             self._take(tensors)
             self._average.n_averaged.fill_(int(about["steps"]) + 1)
@@ -209,6 +223,11 @@ def _moving_mean(most_kept: float) -> Callable[[Sequence[Tensor], Sequence[Tenso
                 mean.copy_(weight)
 
     return update
+
+
+def described_settings(settings: Any) -> dict[str, Any]:
+    """The settings of a method's fit, a dataclass with its `loop`, as `fit_network` takes them in `about`."""
+    return asdict(settings) | {"loop": settings.loop.described}
 
 
 def channels_last(dimensions: int) -> torch.memory_format:

@@ -1,9 +1,11 @@
-"""Losses of the prompted methods. Imports torch."""
+"""Losses of all methods. Imports torch."""
 
 from collections.abc import Sequence
+from enum import StrEnum
+from functools import cache
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 _SMOOTHING = 1e-5
@@ -34,6 +36,55 @@ def soft_dice(logits: Tensor, target: Tensor) -> Tensor:
     axes = tuple(range(1, logits.ndim))
     overlap = (probability * truth).sum(axes)
     return (2.0 * overlap + _SMOOTHING) / (probability.sum(axes) + truth.sum(axes) + _SMOOTHING)
+
+
+class SliceLoss(StrEnum):
+    """What the training of a network on slices makes small."""
+
+    DICE_BCE = "dice-bce"
+    """One Dice over the batch, and binary cross-entropy."""
+
+    BCE = "bce"
+    """Binary cross-entropy (MSTT-199)."""
+
+    DICE_CE = "dice-ce"
+    """MONAI's DiceCELoss with squared predictions (MSTT-199's other)."""
+
+
+def slice_loss(answer: Tensor | tuple[Tensor, Tensor], target: Tensor, kind: SliceLoss) -> Tensor:
+    """The loss of a batch of slices.
+
+    Args:
+        answer: Logits (B, 1, H, W); of a network that estimates its masks' IoU also those estimates (B,), whose mean
+            squared error is added (LiteMedSAM).
+        target: (B, 1, H, W) of 0 and 1.
+        kind: Which loss.
+    """
+    logits, quality = answer if isinstance(answer, tuple) else (answer, None)
+    if kind is SliceLoss.BCE:
+        loss = functional.binary_cross_entropy_with_logits(logits.float(), target.float())
+    elif kind is SliceLoss.DICE_CE:
+        loss = _monai_dice_ce()(logits.float(), target.float())
+    else:
+        loss = batch_dice_and_cross_entropy(logits, target)
+    if quality is None:
+        return loss
+    return loss + functional.mse_loss(quality.float(), overlap(logits, target))
+
+
+def overlap(logits: Tensor, target: Tensor) -> Tensor:
+    """IoU (B,) of each mask (logits above 0) with its target; 1 where both are empty."""
+    inside, truth = logits.detach().flatten(1) > 0, target.flatten(1) > 0.5
+    union = (inside | truth).sum(1)
+    shared = (inside & truth).sum(1)
+    return torch.where(union > 0, shared / union.clamp_min(1), torch.ones_like(union, dtype=torch.float32))
+
+
+@cache
+def _monai_dice_ce() -> nn.Module:
+    from monai.losses import DiceCELoss
+
+    return DiceCELoss(sigmoid=True, squared_pred=True)
 
 
 def supervised_dice(heads: Sequence[Tensor], target: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Training of six points: InteractiveNet's network on regions around simulated extreme points. Imports torch."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from training.fitting.loop import (
     FitProgress,
     LoopSettings,
     channels_last,
+    described_settings,
     fit_network,
     half_precision,
     laid_out,
@@ -121,7 +122,7 @@ def fit_six_points(
     torch.manual_seed(settings.loop.seed)
     network = laid_out(dyn_unet(plan.network), device)
     learner = PointsLearner(ordered, plan, settings, device=device)
-    about = {"cases": [example.case for example in ordered], "settings": asdict(settings)}
+    about = {"cases": [example.case for example in ordered], "settings": described_settings(settings)}
     losses = fit_network(network, learner.learn, settings.loop, checkpoint=checkpoint, progress=progress, about=about)
     kept = dyn_unet(replace(plan.network, supervised=0))
     names = kept.state_dict().keys()

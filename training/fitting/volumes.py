@@ -5,7 +5,7 @@ share of the tiles is placed so that a voxel of the tumour lies in them (nnU-Net
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from training.fitting.loop import (
     FitProgress,
     LoopSettings,
     channels_last,
+    described_settings,
     fit_network,
     half_precision,
     laid_out,
@@ -138,7 +139,7 @@ def fit_volumes(
         found, truth = heads(logits, plan.network), target.to(device)
         yield supervised_dice(found, truth) + supervised_entropy(found, truth)
 
-    about = {"cases": [example.case for example in ordered], "settings": asdict(settings)}
+    about = {"cases": [example.case for example in ordered], "settings": described_settings(settings)}
     losses = fit_network(network, learn, settings.loop, checkpoint=checkpoint, progress=progress, about=about)
     names = dyn_unet(replace(plan.network, supervised=0)).state_dict().keys()
     return plan, {name: tensor for name, tensor in half_precision(network).items() if name in names}, losses

@@ -1,4 +1,4 @@
-"""Input of the 2.5D U-Net: grey pictures of one size, and triplets of them. Imports torch when called."""
+"""Input of networks on slices: grey pictures of one size, and triplets of them. Imports torch when called."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -51,17 +51,13 @@ class PictureRule:
         return cls(**{name: parameters[name] for name in cls.__dataclass_fields__})
 
 
-def grey_stack(volume: Volume, pictures: PicturePlane, rule: PictureRule, kind: str) -> NDArray[np.uint8]:
-    """All slices of a volume as grey pictures of the network's size.
+def grey_volume(volume: Volume, rule: PictureRule, kind: str) -> NDArray[np.uint8]:
+    """A volume in 8 bits of grey, on its grid.
 
     Args:
         volume: The image; CT in HU, PET in SUV.
-        pictures: Its slices.
-        rule: Size, and the grey window of MR images.
+        rule: The grey window of MR images.
         kind: Of the image (`datasets.study.image_kind`); CT and PET have windows of their own.
-
-    Returns:
-        uint8 (count, size, size); resized bilinearly, with antialiasing where the slice is larger.
     """
     match ImageKind.from_word(kind).modality:
         case Modality.CT:
@@ -70,21 +66,35 @@ def grey_stack(volume: Volume, pictures: PicturePlane, rule: PictureRule, kind: 
             window = PET_WINDOW_SUV
         case _:
             window = percentile_window(volume.data, low=rule.low_percentile, high=rule.high_percentile)
-    grey = pictures.stack(to_uint8(volume.data, window=window))
-    resized = resized_stack(grey.astype(np.float32), (rule.input_size, rule.input_size))
-    return np.rint(np.clip(resized, 0.0, 255.0)).astype(np.uint8)
+    return to_uint8(volume.data, window=window)
 
 
-def case_stack(volumes: Mapping[str, Volume], pictures: PicturePlane, rule: PictureRule) -> NDArray[np.uint8]:
-    """Grey pictures of the images of a model, by their kinds, in their order: uint8 (images, count, size, size)."""
-    return np.stack([grey_stack(volume, pictures, rule, kind) for kind, volume in volumes.items()])
+def plane_stack(greys: Sequence[NDArray[np.uint8]], pictures: PicturePlane, size: int) -> NDArray[np.uint8]:
+    """All slices of some grey volumes as pictures of the network's size.
+
+    Args:
+        greys: On the grid of the pictures, from `grey_volume`.
+        pictures: Its slices.
+        size: Side of a picture.
+
+    Returns:
+        uint8 (images, count, size, size); resized bilinearly, with antialiasing where the slice is larger.
+    """
+    resized = [resized_stack(pictures.stack(grey).astype(np.float32), (size, size)) for grey in greys]
+    return np.stack([np.rint(np.clip(each, 0.0, 255.0)).astype(np.uint8) for each in resized])
+
+
+def grey_stack(volume: Volume, pictures: PicturePlane, rule: PictureRule, kind: str) -> NDArray[np.uint8]:
+    """All slices of a volume as grey pictures of the network's size: uint8 (count, size, size)."""
+    stack: NDArray[np.uint8] = plane_stack([grey_volume(volume, rule, kind)], pictures, rule.input_size)[0]
+    return stack
 
 
 def triplets(stack: NDArray[np.uint8], indices: Sequence[int]) -> NDArray[np.float32]:
     """The network's input for some slices.
 
     Args:
-        stack: uint8 (images, count, size, size), from `case_stack`.
+        stack: uint8 (images, count, size, size), from `plane_stack`.
         indices: N slices.
 
     Returns:

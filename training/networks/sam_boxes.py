@@ -85,6 +85,33 @@ def decode_boxes(
     return masks[0, :, 0], quality[0, :, 0]
 
 
+def decode_whole_pictures(
+    prompt_encoder: nn.Module, mask_decoder: nn.Module, embedding: Tensor, *, side: int
+) -> tuple[Tensor, Tensor]:
+    """Masks of pictures, each prompted by a box around the whole of it.
+
+    Args:
+        prompt_encoder: transformers' SamPromptEncoder.
+        mask_decoder: transformers' SamMaskDecoder.
+        embedding: float (B, C, h, w), from the image encoder.
+        side: Of the network's picture in pixels.
+
+    Returns:
+        Logits (B, 1, 4 h, 4 w), and the network's own estimate of each mask's IoU (B,).
+    """
+    box = torch.tensor([0.0, 0.0, side, side], device=embedding.device, dtype=embedding.dtype)
+    boxes = box.expand(embedding.shape[0], 1, 4)
+    sparse, dense = prompt_encoder(input_points=None, input_labels=None, input_boxes=boxes, input_masks=None)
+    masks, quality = mask_decoder(
+        image_embeddings=embedding,
+        image_positional_embeddings=_positions(prompt_encoder, embedding).expand(embedding.shape[0], -1, -1, -1),
+        sparse_prompt_embeddings=sparse,
+        dense_prompt_embeddings=dense,
+        multimask_output=False,
+    )
+    return masks[:, 0], quality[:, 0, 0]
+
+
 def _positions(prompt_encoder: nn.Module, embedding: Tensor) -> Tensor:
     """Positional encoding (1, C, h, w) of the embedding's pixel centres."""
     down, across = (

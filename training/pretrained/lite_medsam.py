@@ -57,12 +57,11 @@ def convert_lite_medsam(destination: Path, *, source: Path | None = None) -> str
         RejectedInput: The checkpoint is missing or not the published one, or another model lies at `destination`.
     """
     from training.networks.lite_medsam import LiteMedSam
-    from training.networks.sam_boxes import renamed
 
     if destination.exists() and (kept := _converted_before(destination)):
         return kept
     network = LiteMedSam()
-    network.load_state_dict(renamed(_checked_tensors(source or published_weights())), strict=True)
+    network.load_state_dict(published_tensors(source), strict=True)
     description = ModelDescription(
         name="lite-medsam",
         version="1",
@@ -73,6 +72,20 @@ def convert_lite_medsam(destination: Path, *, source: Path | None = None) -> str
     return write_package(
         destination, description, {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     )
+
+
+def published_tensors(source: Path | None = None) -> dict[str, Any]:
+    """The published weights by the names that `training.networks.lite_medsam.LiteMedSam` has.
+
+    Args:
+        source: The checkpoint; None for the installed distribution's.
+
+    Raises:
+        RejectedInput: It is missing, or not the published one.
+    """
+    from training.networks.sam_boxes import renamed
+
+    return renamed(_checked_tensors(source or published_weights()))
 
 
 def _converted_before(folder: Path) -> str | None:

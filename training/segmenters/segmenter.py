@@ -23,6 +23,7 @@ class SegmentationRequest:
         cache_key: Key of the images, so that features computed once can be used again; empty for no cache.
         previous: Probability before these prompts, on the same grid, for methods that refine it.
         modality: Of the target: the window of grey of a CT is known, that of others is found in the image.
+        wants_uncertainty: Whether automatic methods also say how sure they are, which costs them some time.
     """
 
     volumes: Mapping[str, Volume]
@@ -33,6 +34,7 @@ class SegmentationRequest:
     cache_key: str = ""
     previous: Volume | None = None
     modality: Modality = Modality.MR
+    wants_uncertainty: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,14 +45,18 @@ class Segmentation:
         probability: float32 in 0..1 on the request's grid; above 0.5 is inside.
         model_version: Name and version of the model and, if it matters, how the prompt was read
             (e.g. ``lite-medsam-1+box-around-point``).
-        score: The model's own estimate of its quality in 0..1, or None if it has none.
+        score: The model's own estimate of its quality in 0..1, or None if it has none; of automatic methods 1 less the
+            case's uncertainty (`training.segmenters.uncertainty`), where it was wanted.
         used: Details of the answer, as plain JSON values: region, resolution, seconds by part.
+        uncertainty: float32 in 0..1 on the request's grid: entropy of the mean of the model's opinions, in bits; None
+            where it was not wanted, or the method has none.
     """
 
     probability: Volume
     model_version: str
     score: float | None = None
     used: Mapping[str, Any] = field(default_factory=dict)
+    uncertainty: Volume | None = None
 
 
 class Segmenter(Protocol):

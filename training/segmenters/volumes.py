@@ -31,6 +31,7 @@ from training.runtime import Runtime, runtime_of
 from training.segmenters.postprocessing import Cleaning, cleaned
 from training.segmenters.request_images import ras_images
 from training.segmenters.segmenter import Segmentation, SegmentationRequest
+from training.segmenters.uncertainty import joined, uncertainty_of
 from training.segmenters.weights import best_device, members_of, with_weights
 
 _OVERLAP = 0.5
@@ -196,48 +197,64 @@ class VolumeSegmenter:
         images, grid = ras_images(request, self._plan.channels)
         picture = volume_input(images, grid, self._plan)
         prepared = perf_counter()
-        logits = self.logits(picture)
+        fields = self.fields(picture, with_spread=request.wants_uncertainty)
         drawn = perf_counter()
-        fine = torch.from_numpy(resized(logits, grid.shape)).sigmoid().numpy()
-        probability = cleaned(fine, self._plan.cleaning)
+        fine = np.stack([resized(each, grid.shape) for each in fields])
+        probability = cleaned(torch.from_numpy(fine[0]).sigmoid().numpy(), self._plan.cleaning)
+        found = uncertainty_of(fine) if request.wants_uncertainty else None
         original = request.volumes[next(iter(self._plan.channels))].grid
         seconds = {"input": prepared - start, "network": drawn - prepared, "postprocessing": perf_counter() - drawn}
         return Segmentation(
-            Volume(np.ascontiguousarray(from_ras(probability, original)), original),
+            _on(original, probability),
             self._title,
+            score=None if found is None else 1.0 - found.of_case,
             used={"canvas": list(picture.shape[1:]), "seconds": seconds},
+            uncertainty=None if found is None else _on(original, found.entropy),
         )
 
     def logits(self, picture: Picture) -> Picture:
         """Mean logits (…) of all members and mirrored copies of a picture (C, …)."""
+        mean: Picture = self.fields(picture, with_spread=False)[0]
+        return mean
+
+    def fields(self, picture: Picture, *, with_spread: bool) -> Picture:
+        """What all members say of the mirrored copies of a picture (C, …), as `joined` has it.
+
+        Returns:
+            float32 (1, …) or, with the spread, (3, …); where tiles overlap, their weighted mean.
+        """
         canvas = self._plan.tile(picture.shape[1:])
         lacking = [max(wanted - size, 0) for wanted, size in zip(canvas, picture.shape[1:], strict=True)]
         margins = [(lack // 2, lack - lack // 2) for lack in lacking]
         padded = np.pad(picture, [(0, 0), *margins])
-        total = np.zeros(padded.shape[1:], dtype=np.float32)
+        total = np.zeros((3 if with_spread else 1, *padded.shape[1:]), dtype=np.float32)
         weight = np.zeros(padded.shape[1:], dtype=np.float32)
         weights = _tile_weights(canvas)
         for tile in tiles(padded.shape[1:], canvas):
-            total[tile] += self._tile(np.ascontiguousarray(padded[(slice(None), *tile)])) * weights
+            part = np.ascontiguousarray(padded[(slice(None), *tile)])
+            total[(slice(None), *tile)] += joined(self._opinions(part), with_spread=with_spread) * weights
             weight[tile] += weights
         total /= weight
-        whole: Picture = total[
-            tuple(slice(low, size - high) for (low, high), size in zip(margins, total.shape, strict=True))
-        ]
+        inner = [slice(low, size - high) for (low, high), size in zip(margins, padded.shape[1:], strict=True)]
+        whole: Picture = total[(slice(None), *inner)]
         return whole
 
-    def _tile(self, picture: Picture) -> Picture:
-        copies = [axes for count in range(1 << len(self._plan.mirrored)) for axes in [self._axes(count)]]
-        total = np.zeros(picture.shape[1:], dtype=np.float32)
-        for axes in copies:
+    def _opinions(self, picture: Picture) -> Iterator[Picture]:
+        """Logits (…) of each mirrored copy of a tile (C, …) by each member."""
+        for number in range(1 << len(self._plan.mirrored)):
+            axes = self._axes(number)
             mirrored = np.ascontiguousarray(np.flip(picture, [axis + 1 for axis in axes]))[None]
             for member in self._members:
-                total += np.flip(member(mirrored)[0, 0], axes)
-        return total / np.float32(len(copies) * len(self._members))
+                yield np.flip(member(mirrored)[0, 0], axes)
 
     def _axes(self, number: int) -> tuple[int, ...]:
         """The axes that the bits of a number stand for."""
         return tuple(axis for bit, axis in enumerate(self._plan.mirrored) if number >> bit & 1)
+
+
+def _on(original: Grid, turned: Picture) -> Volume:
+    """A turned array, as a volume on the image's own grid."""
+    return Volume(np.ascontiguousarray(from_ras(turned, original)), original)
 
 
 def tiles(shape: Sequence[int], canvas: Shape) -> Iterator[tuple[slice, ...]]:

@@ -4,12 +4,13 @@ Functions are named as ``module:function``, so that a record may name what lies 
 """
 
 import pkgutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from training.table.option import Option
+from training.table.option import Option, Preset
 
 
 class PromptType(StrEnum):
@@ -67,6 +68,7 @@ class Method:
         fit: Fits its networks on images and masks, as `training.fitting.choice.Fit` says; empty if it is not trained.
         iterations: Its own number of iterations: some minutes a fold on two processor cores.
         options: Its options beside those that all methods have.
+        presets: Values of its options that go together, by a name.
         sees_all_images: Whether it learns from all images that every case has where none are named, or from the first.
         plans_network: Whether each fold plans its network from its own cases, so that an ensemble keeps several plans.
     """
@@ -90,6 +92,7 @@ class Method:
     fit: str = ""
     iterations: int = 0
     options: tuple[Option, ...] = ()
+    presets: Mapping[str, Preset] = field(default_factory=dict, hash=False)
     sees_all_images: bool = False
     plans_network: bool = False
 

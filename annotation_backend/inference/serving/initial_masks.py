@@ -109,7 +109,7 @@ def imported_mask_for(model: Model, case: Case) -> Mask | None:
 def _drawn(case: Case, indices: Sequence[int], *, model: Model) -> Iterator[list[SlicePrediction]]:
     if not method_called(model.method).needs_contour:
         with gpu_turn(patience=GPU_PATIENCE_SECONDS):
-            drawn = predict_slices(case, indices, prompts=Prompts(), model=model)
+            drawn = predict_slices(case, indices, prompts=Prompts(), model=model, estimated=True)
         yield drawn
         return
     plane, imported = picture_plane(case), imported_mask_for(model, case)

@@ -66,7 +66,12 @@ def prompt_kind(prompts: Prompts) -> PromptKind:
 
 
 def predict_slices(
-    case: Case, indices: Sequence[int], *, prompts: Prompts, model: Model | None = None
+    case: Case,
+    indices: Sequence[int],
+    *,
+    prompts: Prompts,
+    model: Model | None = None,
+    estimated: bool = False,
 ) -> list[SlicePrediction]:
     """Predicts the tumour on slices of a case and records each prediction.
 
@@ -75,13 +80,14 @@ def predict_slices(
         indices: Slices to draw on.
         prompts: A person's prompts, in millimetres; empty for an automatic prediction.
         model: The model; None for the one that serves this kind of prompt.
+        estimated: Whether an automatic model also estimates how good its masks are; it then looks at the whole case.
 
     Raises:
         RejectedInput: No model serves, or it cannot use the prompts.
     """
     plane = picture_plane(case)
     model = model or model_for(prompt_kind(prompts), case.study)
-    answer = segment_case(case, prompts, model=model, slices=indices)
+    answer = segment_case(case, prompts, model=model, slices=indices, estimated=estimated)
     probability, scores = np.asarray(answer.probability.data), _scores(answer.used)
     predictions = [
         SlicePrediction(
@@ -110,6 +116,7 @@ def segment_case(
     model: Model,
     slices: Sequence[int] | None,
     previous: Volume | None = None,
+    estimated: bool = False,
 ) -> "Segmentation":
     """A model's segmentation of a case, on the case's grid.
 
@@ -119,11 +126,13 @@ def segment_case(
         model: The model.
         slices: Slices to draw; None for all.
         previous: Probability before these prompts, for methods that refine it.
+        estimated: Whether an automatic model also estimates how good its masks are.
 
     Raises:
         RejectedInput: The model cannot use the prompts.
     """
     request = request_of(case, prompts, slices=slices, previous=previous)
+    request = replace(request, wants_uncertainty=estimated)
     return segmenter_of(model).segment(for_model(request, model, case))
 
 

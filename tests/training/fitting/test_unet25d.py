@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,17 +15,25 @@ from tests.training.support.small_training import make_small, small_choice
 from tests.training.support.synthetic import blob_case
 from training.fitting.examples import Example
 from training.fitting.loop import LoopSettings
-from training.fitting.unet25d import PictureSampler, SliceSettings
+from training.fitting.slice_sampler import PictureSampler
+from training.fitting.slices import SliceSettings
 from training.inputs.augmentation import Augmentation
 from training.inputs.slice_triplets import PictureRule
 from training.methods.train import package_trained, train_method
 from training.model_package import read_description
+from training.segmenters.slices.slice_plan import SlicePlan
 from training.table.table import method_called
 
 UNET = method_called("unet-25d")
 IMAGES = ("t1", "t2")
 STILL = Augmentation(mirror=0.0, turn=0.0, intensity=0.0, noise=0.0, blur=0.0, gamma=0.0)
-FAST = SliceSettings(LoopSettings(1), widths=(4, 8), rule=PictureRule(input_size=32), augmentation=STILL)
+PLAN = SlicePlan(PictureRule(32), widths=(4, 8))
+FAST = SliceSettings(LoopSettings(1), PLAN, augmentation=STILL)
+
+
+def sampler(case: Example, **changed: Any) -> PictureSampler:
+    """The sampler of one case."""
+    return PictureSampler([case], IMAGES, PLAN, shown=replace(FAST, **changed).shown)
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +92,7 @@ def test_share_of_empty_slices() -> None:
     case = blob_case(0, shape=(24, 24, 12), radius_mm=8.0)
     shares = {}
     for wanted in (0.0, 0.5):
-        shown = PictureSampler([case], replace(FAST, batch=64, empty_slices=wanted))
+        shown = sampler(case, batch=64, empty_slices=wanted)
         shares[wanted] = np.mean([not target.any() for target in shown.batch(np.random.default_rng(0))[1]])
     assert shares[0.0] == 0.0
     assert 0.3 < shares[0.5] < 0.7
@@ -91,7 +100,7 @@ def test_share_of_empty_slices() -> None:
 
 def test_where_every_slice_shows_tumour_none_without_is_shown() -> None:
     case = blob_case(0, shape=(24, 24, 3), radius_mm=11.0)
-    shown = PictureSampler([case], replace(FAST, batch=16, empty_slices=0.9))
+    shown = sampler(case, batch=16, empty_slices=0.9)
     assert all(target.any() for target in shown.batch(np.random.default_rng(0))[1])
 
 
@@ -101,7 +110,7 @@ def test_the_three_slices_of_an_image_change_their_greys_alike() -> None:
     brighter = replace(STILL, intensity=1.0, together=3)
     for seed in range(5):
         plain, changed = (
-            PictureSampler([case], replace(FAST, batch=1, augmentation=rule)).batch(np.random.default_rng(seed))[0][0]
+            sampler(case, batch=1, augmentation=rule).batch(np.random.default_rng(seed))[0][0]
             for rule in (STILL, brighter)
         )
         for image in (slice(0, 3), slice(3, 6)):
@@ -117,9 +126,7 @@ def test_only_axial_pictures_are_turned_upside_down(axis: int, rows_flip: bool) 
     case = replace(blob_case(0, shape=(32, 32, 32), radius_mm=5.0), slice_axis=axis)
     mirror = replace(STILL, mirror=1.0)
     same, flipped = (
-        PictureSampler([case], replace(FAST, batch=1, augmentation=rule, empty_slices=0.0)).batch(
-            np.random.default_rng(7)
-        )[1][0, 0]
+        sampler(case, batch=1, augmentation=rule, empty_slices=0.0).batch(np.random.default_rng(7))[1][0, 0]
         for rule in (STILL, mirror)
     )
     expected = same.flip(1).flip(0) if rows_flip else same.flip(1)
@@ -153,9 +160,7 @@ def test_a_tumour_that_no_picture_shows_is_refused() -> None:
         {"batch": 0},
         {"empty_slices": 1.0},
         {"empty_slices": -0.1},
-        {"widths": (8,)},
-        {"widths": (8, 0)},
-        {"rule": PictureRule(input_size=31)},
+        {"epochs": 0},
     ],
 )
 def test_settings_out_of_range(change: dict[str, object]) -> None:

@@ -22,6 +22,7 @@ from training.model_package import ModelDescription, read_description, read_pack
 from training.prompts.prompt import Click, Prompts
 from training.segmenters.postprocessing import Cleaning, cleaned
 from training.segmenters.segmenter import SegmentationRequest, Segmenter
+from training.segmenters.slices.slice_plan import SlicePlan
 from training.table.table import method_called
 
 pytestmark = pytest.mark.slow
@@ -35,8 +36,8 @@ def trained(
 ) -> Segmenter:  # fmt: skip
     """A small network of some cases, packaged and loaded; several are an ensemble."""
     with pytest.MonkeyPatch.context() as patch:
-        small = {"widths": (8, 16, 32), "rule": PictureRule(input_size=48), "batch": 8}
-        patch.setitem(SMALL, ("training.fitting.unet25d", "SliceSettings"), small)
+        small = {"plan": SlicePlan(PictureRule(48), widths=(8, 16, 32)), "batch": 8}
+        patch.setitem(SMALL, ("training.fitting.slices", "SliceSettings"), small)
         make_small(patch)
         asked = {"channels": ("t1", "t2"), "iterations": 150} | choice
         members = [train_method(small_choice(UNET, **asked, seed=seed), cases) for seed in seeds]

@@ -1,6 +1,5 @@
 """Trainings that end within seconds: small networks, small canvases, two iterations."""
 
-from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -8,26 +7,24 @@ import pytest
 
 from training.fitting.choice import TrainingChoice
 from training.inputs.slice_triplets import PictureRule
+from training.segmenters.slices.slice_plan import SlicePlan
 from training.table.method import Method
 
 SMALL: dict[tuple[str, str], dict[str, Any]] = {
     ("training.fitting.clicks", "ClickSettings"): {"most_clicks": 2, "widths": (4, 8, 8)},
     ("training.fitting.six_points", "PointsSettings"): {"budget": 3000, "supervised": 1, "widths": (4, 8, 8)},
-    ("training.fitting.unet25d", "SliceSettings"): {"batch": 4, "widths": (4, 8), "rule": PictureRule(input_size=32)},
+    ("training.fitting.slices", "SliceSettings"): {"batch": 4, "plan": SlicePlan(PictureRule(32), widths=(4, 8))},
 }
 """What the settings of a fit are changed to, by their module and class."""
 
-LEARNING_RATES = {("training.fitting.unet25d", "SliceSettings"): 2e-2}
-"""Where so small a network needs another one."""
-
-_OPTIONS = {"canvas": (16, 16, 8), "automatic_iterations": 2}
+_OPTIONS = {"canvas": (16, 16, 8), "automatic_iterations": 2, "learning_rate": 2e-2}
 
 
 def make_small(patch: pytest.MonkeyPatch) -> None:
     """Changes the settings of all fits to small ones."""
     for (module, name), values in SMALL.items():
         settings = getattr(import_module(module), name)
-        patch.setattr(f"{module}.{name}", _smaller(settings, values, rate=LEARNING_RATES.get((module, name))))
+        patch.setattr(f"{module}.{name}", _smaller(settings, values))
 
 
 def small_choice(
@@ -42,11 +39,9 @@ def small_choice(
     return TrainingChoice(method, channels, iterations, seed=seed, options=small | options)
 
 
-def _smaller(settings: Any, values: dict[str, Any], *, rate: float | None) -> Any:
+def _smaller(settings: Any, values: dict[str, Any]) -> Any:
     class Smaller(settings):  # type: ignore[misc]
         def __init__(self, **given: Any) -> None:
             super().__init__(**given | values)
-            if rate is not None:
-                object.__setattr__(self, "loop", replace(self.loop, learning_rate=rate))
 
     return Smaller

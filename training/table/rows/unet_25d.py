@@ -2,25 +2,28 @@
 
 from datasets.study.image_kind import T1, T2
 from training.table.method import Extent, Method, Unprompted
-from training.table.option import Option
-
-EMPTY_SLICES = Option(
-    "empty_slices",
-    "share of slices without tumour; with 0 (MSTT-199) the network draws tumours on slices without one",
-    default=0.25,
-    most=0.95,
-)
+from training.table.slice_options import ENCODER_WEIGHTS, FIRST_LAYER, NETWORK, mstt_199, slice_options
 
 METHOD = Method(
     name="unet-25d",
     title="2.5D U-Net",
-    load="training.segmenters.unet25d:UNet25dSegmenter.from_package",
+    load="training.segmenters.slices.slice_segmenter:SliceSegmenter.from_package",
     user="training.prompts.simulated_user:silent_user",
     unprompted=Unprompted.DRAWS,
     extent=Extent.SLICES,
     earlier_images=(T1, T2),
-    fit="training.fitting.unet25d:fit",
+    fit="training.fitting.slices:fit",
     iterations=300,
-    options=(EMPTY_SLICES,),
+    options=(
+        *slice_options(batch=8, learning_rate=5e-3, weight_decay=1e-4),
+        NETWORK,
+        ENCODER_WEIGHTS,
+        FIRST_LAYER,
+    ),
+    presets={
+        "mstt-199": mstt_199(
+            "SE-ResNeXt50 encoder, published hyperparameters", network="se-resnext50", first_layer="fresh"
+        )
+    },
     sees_all_images=True,
 )

@@ -1,5 +1,7 @@
 """A slice is drawn unprompted once for a model and its images; many slices of a case in one go."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from django.db import connection
@@ -8,8 +10,11 @@ from django.test.utils import CaptureQueriesContext
 from annotation_backend.cases.models import Case
 from annotation_backend.inference.models import InitialMask, Prediction
 from annotation_backend.inference.serving.initial_masks import drawn_and_kept, initial_masks, stored_initial_masks
+from annotation_backend.inference.serving.segmenting import predict_slices
 from tests.annotation_backend.support.records import SHAPE, registered_case
 from tests.annotation_backend.support.segmenters import BrightSegmenter, drawn_by, known_model
+from training.prompts.prompt import Prompts
+from training.segmenters.segmenter import Segmentation, SegmentationRequest
 
 pytestmark = pytest.mark.django_db
 
@@ -34,6 +39,22 @@ def test_many_slices_are_one_question_and_are_kept(segmenter: BrightSegmenter) -
     assert not again[1].mask.any()
     assert again[0].mask.any()
     assert Prediction.objects.count() == InitialMask.objects.count() == len(ALL)
+
+
+def test_a_model_says_how_sure_it_is_of_masks_that_nobody_prompted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which is what orders the queues "where the model is least sure"."""
+
+    class Unsure(BrightSegmenter):
+        def segment(self, request: SegmentationRequest) -> Segmentation:
+            answer = super().segment(request)
+            return replace(answer, used={}, score=0.25 if request.wants_uncertainty else None)
+
+    drawn_by(monkeypatch, Unsure())
+    case, model = registered_case(), known_model()
+    assert {each.score for each in initial_masks(case, ALL, model=model)} == {0.25}
+    assert {*InitialMask.objects.values_list("score", flat=True)} == {0.25}
+    [prompted] = predict_slices(case, [2], prompts=Prompts(), model=model)
+    assert prompted.score is None
 
 
 def test_only_what_is_missing_is_drawn(segmenter: BrightSegmenter) -> None:
