@@ -35,7 +35,7 @@ def best_cleaning_of_folds(
 ) -> Cleaning:
     """The post-processing with the best Dice, over all cases as drawn by the fold that was not trained on them.
 
-    Each case is drawn once, after the usual prompts, at least one click. Methods that draw clicked slices get none.
+    Cases that no fold is tried on, as random splits may have them, are passed over. Each case is drawn once, after the usual prompts, at least one click. Methods that draw clicked slices get none.
 
     Args:
         trained: All folds, trained.
@@ -44,7 +44,7 @@ def best_cleaning_of_folds(
         progress: Called with (cases drawn, cases to draw).
 
     Raises:
-        RejectedInput: A fold was not trained, or a case is in none.
+        RejectedInput: A fold was not trained.
     """
     if read_description(trained.package(0)).method.draws_clicked_slices:
         return Cleaning.NONE
@@ -88,6 +88,8 @@ def _pairs(
     trained: TrainedFolds, examples: "Sequence[Example]", seed: int, progress: Progress | None
 ) -> Iterator[tuple[Inside, Inside]]:
     segmenter_of = FoldSegmenters(trained)
+    tested = {case for fold in trained.folds for case in fold}
+    examples = [example for example in examples if example.case in tested]
     for number, example in enumerate(examples):
         random = np.random.default_rng([seed, number])
         yield _drawn(segmenter_of(example.case), example, trained, random), example.mask.foreground
