@@ -133,9 +133,7 @@ def work_folder(
     return Path(settings.DATA_FOLDER) / "training" / sha256_of_bytes(key)[:16]
 
 
-def _described(
-    choice: "TrainingChoice", rule: SplitRule | None, external: ExternalCohort | None
-) -> dict[str, Any]:
+def _described(choice: "TrainingChoice", rule: SplitRule | None, external: ExternalCohort | None) -> dict[str, Any]:
     """The settings of a training; of the rule and the cohort nothing is said where earlier versions said nothing."""
     described = choice.described | {"folds": None if rule is None else rule.folds}
     if rule is not None and rule.name is not SplitName.GROUPED:

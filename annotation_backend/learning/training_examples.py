@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from annotation_backend.commandline.cohort_arguments import Named, by_kind
-from annotation_backend.learning.splitting.case_table import cases_of_table
+from annotation_backend.learning.case_table import cases_of_table
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file
 from datasets.formats.nifti import read_volume
@@ -127,13 +127,14 @@ def examples_of_folder(
         resample: Bring images on other grids onto the mask's.
         without: Names of cases to leave out.
         mask_value: Value of the masks that is the tumour, as given by --mask-value; empty if not given.
-        table: What is known of the cases (`annotation_backend.learning.splitting.case_table`); None for nothing.
+        table: What is known of the cases (`annotation_backend.learning.case_table`); None for nothing.
 
     Returns:
         The examples, and the channels.
 
     Raises:
-        RejectedInput: As `read_cohort`, `with_mask_values` and `cases_of_table`; a case to leave out does not exist, or none is left.
+        RejectedInput: As `read_cohort`, `with_mask_values` and `cases_of_table`; a case to leave out does not exist, or
+            none is left.
     """
     globs = by_kind(images, T1)
     cohort = with_mask_values(read_cohort(folder, globs, mask_glob), folder, mask_value)
@@ -169,7 +170,7 @@ def _example(case: CohortCase, patient: str, *, resample: bool) -> "Example":
 def _size(case: CohortCase) -> float:
     """Millilitres of a case's tumour, as its mask is on the disk."""
     mask = read_volume(case.mask)
-    inside = np.isin(mask.data, case.values) if case.values else mask.data > 0
+    inside = np.isin(mask.data, case.values or (0,), invert=not case.values)
     return float(np.count_nonzero(inside)) * mask.grid.voxel_volume_mm3 / 1000.0
 
 

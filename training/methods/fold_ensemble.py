@@ -35,7 +35,8 @@ def best_cleaning_of_folds(
 ) -> Cleaning:
     """The post-processing with the best Dice, over all cases as drawn by the fold that was not trained on them.
 
-    Cases that no fold is tried on, as random splits may have them, are passed over. Each case is drawn once, after the usual prompts, at least one click. Methods that draw clicked slices get none.
+    Cases that no fold is tried on, as random splits may have them, are passed over. Each case is drawn once, after the
+    usual prompts, at least one click. Methods that draw clicked slices get none.
 
     Args:
         trained: All folds, trained.

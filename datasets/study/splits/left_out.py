@@ -1,4 +1,4 @@
-"""Leaving one out: all cases of a tissue type, or of a scanner's vendor, are tried on a model that learned from none."""
+"""Leaving one out: all cases of a tissue type, or of a scanner's vendor, are tried on a model that saw none."""
 
 from collections.abc import Callable, Sequence
 

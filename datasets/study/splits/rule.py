@@ -91,10 +91,8 @@ class SplitRule:
     @property
     def described(self) -> dict[str, Any]:
         """As plain JSON values; what has no influence is left out."""
-        if self.name is SplitName.MSTT_199:
-            folds, seed = MSTT_199_FOLDS, MSTT_199_SEED
-        else:
-            folds, seed = self.folds, self.seed if self.name in _COUNTED else 0
+        numbers: tuple[int | None, int] = (self.folds, self.seed if self.name in _COUNTED else 0)
+        folds, seed = (MSTT_199_FOLDS, MSTT_199_SEED) if self.name is SplitName.MSTT_199 else numbers
         return {"rule": self.name.value, "folds": folds, "seed": seed, "test_share": self.test_share}
 
     def test_sets(self, cases: Sequence[SplitCase]) -> Folds:
