@@ -47,6 +47,11 @@ class TrainingExamples:
     external: ExternalCohort | None = None
     external_cases: tuple[SplitCase, ...] = ()
 
+    @property
+    def patients(self) -> dict[str, str]:
+        """The patient of each case."""
+        return {name: case.patient for name, case in self.cases.items()}
+
     def read(self, *, without: Sequence[str] = ()) -> "list[Example]":
         """The examples of all cases but those of `without`, in the order of their names.
 

@@ -54,11 +54,10 @@ def planned_folds(
     from training.methods.crossvalidation import begin_folds
 
     folds, _ = split(examples, rule)
+    pixels = _kept_pixels(examples, folder, progress)
+    _require_no_leaks(examples, folds, pixels)  # before such folds are written and kept
     trained = begin_folds(folder, folds, rule)
-    cases, pixels = list(examples.cases.values()), _kept_pixels(examples, folder, progress)
-    for tested in trained.folds:
-        own = [case for case in cases if case.case in set(tested)]
-        require_no_leak(learned_from(cases, tested), own, pixels)
+    _require_no_leaks(examples, trained.folds, pixels)
     return trained
 
 
@@ -76,7 +75,7 @@ def require_apart(examples: TrainingExamples, *, progress: Progress | None = Non
         return
     learned, held = list(examples.cases.values()), examples.external_cases
     require_no_leak(learned, held, {})
-    pixels = _pixels(examples, [case.case for case in (*learned, *held)], progress)
+    pixels = pixels_of(examples, [case.case for case in (*learned, *held)], progress)
     require_no_leak(learned, held, pixels)
     listed = set(examples.external.pixels)
     if found := sorted(case for case in examples.cases if listed & set(pixels[case])):
@@ -88,6 +87,13 @@ def require_apart(examples: TrainingExamples, *, progress: Progress | None = Non
         )
 
 
+def _require_no_leaks(examples: TrainingExamples, folds: Folds, pixels: Pixels) -> None:
+    cases = list(examples.cases.values())
+    for tested in folds:
+        own = [case for case in cases if case.case in set(tested)]
+        require_no_leak(learned_from(cases, tested), own, pixels)
+
+
 def _kept_pixels(examples: TrainingExamples, folder: Path, progress: Progress | None) -> Pixels:
     """The digests of all cases' images, read once for the folds of a folder."""
     path, inputs, cases = folder / PIXELS_NAME, dict(examples.inputs), sorted(examples.cases)
@@ -97,13 +103,22 @@ def _kept_pixels(examples: TrainingExamples, folder: Path, progress: Progress | 
             return dict(kept["pixels"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
-    found = _pixels(examples, cases, progress)
+    found = pixels_of(examples, cases, progress)
     write_json(path, {"inputs": inputs, "pixels": found})
     return found
 
 
-def _pixels(examples: TrainingExamples, cases: Sequence[str], progress: Progress | None) -> dict[str, list[str]]:
-    """Digests of the images of cases; one image is in memory at a time."""
+def pixels_of(examples: TrainingExamples, cases: Sequence[str], progress: Progress | None) -> dict[str, list[str]]:
+    """Digests of the images of cases; one image is in memory at a time.
+
+    Args:
+        examples: All cases.
+        cases: Those that are read, external ones as well.
+        progress: Called with the cases read, and those to read.
+
+    Raises:
+        RejectedInput: An image cannot be read; the message names its case.
+    """
     found = {}
     for number, case in enumerate(cases, start=1):
         try:
