@@ -104,9 +104,9 @@ def train_on_snapshot(
             registered then.
     """
     name = name or own_name(choice.method)
-    examples = examples_of_snapshot(snapshot, choice.channels, choice.label, external=external)
     described, work = _described(choice, rule, external), work_folder(snapshot, choice, rule, external)
     with recorded_run(snapshot, choice.method.name, described) as run:
+        examples = examples_of_snapshot(snapshot, choice.channels, choice.label, external=external)
         destination, version = models_folder() / f"{name}-{run.pk}", str(run.pk)
         require_apart(examples, progress=progress_of("comparing images: case"))
         if rule is None:
