@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from annotation_backend.learning.training_examples import TrainingExamples
 from datasets.errors import RejectedInput
+from datasets.study.splits.left_out import learned_from
 from training.model_package import read_description
 from training.segmenters.postprocessing import Cleaning
 
@@ -23,35 +24,6 @@ ProgressOf = Callable[[str], Callable[..., None]]
 """Makes a progress display with a title; the display is called with done, to do and, in trainings, the loss."""
 
 FINAL, ENSEMBLE = "final", "ensemble"
-
-
-def planned_folds(examples: TrainingExamples, folder: Path, *, folds: int, seed: int) -> "TrainedFolds":
-    """Writes which cases each fold is tested on, or checks that the same folds are written there.
-
-    Raises:
-        RejectedInput: Too few patients for that many folds, or `folder` holds other folds.
-    """
-    from training.methods.crossvalidation import begin_folds
-
-    return begin_folds(folder, split(examples, folds=folds, seed=seed))
-
-
-def split(examples: TrainingExamples, *, folds: int, seed: int) -> tuple[tuple[str, ...], ...]:
-    """The cases each fold is tested on.
-
-    Raises:
-        RejectedInput: Too few patients for that many folds.
-    """
-    from training.methods.crossvalidation import split_examples
-
-    patients = len(set(examples.patients.values()))
-    if folds < 2 or patients < folds:
-        raise RejectedInput(
-            "folds-patients",
-            f"Expected at least 2 folds and a patient for each, got {folds} folds and {patients} patient(s).",
-            remedy="Ask for fewer folds, add patients, or leave --folds out for one final model.",
-        )
-    return split_examples(sorted(examples.patients.items()), folds=folds, seed=seed)
 
 
 def train_folds(
@@ -67,7 +39,7 @@ def train_folds(
     Args:
         choice: Method and settings.
         examples: Training examples of all cases.
-        trained: From `planned_folds`.
+        trained: From `annotation_backend.learning.splitting.folds.planned_folds`.
         numbers: The folds to train, counted from 0.
         progress_of: Makes the progress display of each fold.
 
@@ -83,7 +55,8 @@ def train_folds(
     for number in numbers:
         package = trained.package(number)
         if not _is_trained(package, choice, examples.inputs):
-            others = examples.read(without=trained.folds[number])
+            seen = {case.case for case in learned_from(list(examples.cases.values()), trained.folds[number])}
+            others = examples.read(without=[case for case in examples.cases if case not in seen])
             progress = progress_of(f"fold {number + 1} of {len(trained.folds)}")
             train_fold(choice, others, trained, number, inputs=dict(examples.inputs), progress=progress)
         packages.append(package)

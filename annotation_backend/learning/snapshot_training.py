@@ -16,16 +16,10 @@ from django.utils import timezone
 from annotation_backend.cases.models import Case
 from annotation_backend.cases.registration.volumes import case_volumes, picture_plane
 from annotation_backend.labeling.models import CaseMask
-from annotation_backend.learning.fold_training import (
-    ProgressOf,
-    fit_all,
-    package_final,
-    planned_folds,
-    train_folds,
-    write_ensemble,
-)
+from annotation_backend.learning.fold_training import ProgressOf, fit_all, package_final, train_folds, write_ensemble
 from annotation_backend.learning.learned_images import label_to_learn, role_of_kind
 from annotation_backend.learning.models import Run, RunStatus, Snapshot
+from annotation_backend.learning.splitting.folds import planned_folds, require_apart
 from annotation_backend.learning.training_examples import TrainingExamples
 from annotation_backend.registry.model_registry import models_folder, register_package
 from annotation_backend.registry.models import Model
@@ -36,6 +30,9 @@ from datasets.errors import RejectedInput
 from datasets.files import canonical_json, is_unchanged, sha256_of_bytes, write_json
 from datasets.formats.nifti import read_mask
 from datasets.image.mask import Mask, label_alone
+from datasets.study.splits.external import ExternalCohort
+from datasets.study.splits.rule import SplitName, SplitRule
+from datasets.study.splits.split_case import SplitCase
 from training.pretrained.shipped import shipped_packages
 
 if TYPE_CHECKING:
@@ -79,7 +76,13 @@ def take_snapshot(study: Study) -> Snapshot:
 
 
 def train_on_snapshot(
-    snapshot: Snapshot, choice: "TrainingChoice", *, name: str = "", progress_of: ProgressOf, folds: int | None = None
+    snapshot: Snapshot,
+    choice: "TrainingChoice",
+    *,
+    name: str = "",
+    progress_of: ProgressOf,
+    rule: SplitRule | None = None,
+    external: ExternalCohort | None = None,
 ) -> Run:
     """Trains a method on a snapshot and registers the package; nothing is promoted.
 
@@ -91,25 +94,28 @@ def train_on_snapshot(
         name: Name of the model, its version is the run's number; empty for the method's, or ``own-`` and the method's
             where a shipped model is called so.
         progress_of: Makes the progress display of each part.
-        folds: Number of folds whose ensemble is registered; None for one model of all cases.
+        rule: Of the folds whose ensemble is registered; None for one model of all cases.
+        external: The external cohort that must not be learned from; None for none.
 
     Raises:
         RejectedInput: The study has no such image or label, a case lacks one of the images, a file of the snapshot is
-            gone or was changed, there are fewer patients than folds, or an approval of the snapshot ended during the
-            training (``snapshot-left``): nothing is registered then.
+            gone or was changed, there are fewer patients than folds, a patient or an image is on both sides
+            (``split-leak``), or an approval of the snapshot ended during the training (``snapshot-left``): nothing is
+            registered then.
     """
     name = name or own_name(choice.method)
-    described = choice.described | {"folds": folds}
-    work = Path(settings.DATA_FOLDER) / "training" / sha256_of_bytes(canonical_json([snapshot.digest, described]))[:16]
+    described, work = _described(choice, rule, external), work_folder(snapshot, choice, rule, external)
     with recorded_run(snapshot, choice.method.name, described) as run:
-        examples = examples_of_snapshot(snapshot, choice.channels, choice.label)
+        examples = examples_of_snapshot(snapshot, choice.channels, choice.label, external=external)
         destination, version = models_folder() / f"{name}-{run.pk}", str(run.pk)
-        if folds is None:
+        require_apart(examples, progress=progress_of("comparing images: case"))
+        if rule is None:
             fitted = fit_all(choice, examples, work, progress_of=progress_of)
             package_final(fitted, destination, name=name, version=version, inputs=examples.inputs)
             run.losses = [round(float(loss), 6) for losses in fitted.losses for loss in losses]
         else:
-            trained = planned_folds(examples, work, folds=folds, seed=choice.seed)
+            show = progress_of("comparing images: case")
+            trained = planned_folds(examples, work, rule, progress=show)
             train_folds(choice, examples, trained, range(len(trained.folds)), progress_of=progress_of)
             write_ensemble(
                 examples, trained, destination, name=name, version=version, seed=choice.seed, progress_of=progress_of
@@ -117,6 +123,24 @@ def train_on_snapshot(
         run.model = _register(destination, snapshot)
     shutil.rmtree(work, ignore_errors=True)
     return run
+
+
+def work_folder(
+    snapshot: Snapshot, choice: "TrainingChoice", rule: SplitRule | None, external: ExternalCohort | None
+) -> Path:
+    """Where the folds and checkpoints of a training lie until it is done, so that a stopped one goes on."""
+    key = canonical_json([snapshot.digest, _described(choice, rule, external)])
+    return Path(settings.DATA_FOLDER) / "training" / sha256_of_bytes(key)[:16]
+
+
+def _described(choice: "TrainingChoice", rule: SplitRule | None, external: ExternalCohort | None) -> dict[str, Any]:
+    """The settings of a training; of the rule and the cohort nothing is said where earlier versions said nothing."""
+    described = choice.described | {"folds": None if rule is None else rule.folds}
+    if rule is not None and rule.name is not SplitName.GROUPED:
+        described["split"] = rule.described
+    if external is not None:
+        described["external"] = {"name": external.name, "digest": external.digest}
+    return described
 
 
 def own_name(method: "Method") -> str:
@@ -172,32 +196,40 @@ def recorded_run(snapshot: Snapshot, method: str, described: dict[str, Any]) -> 
     logger.info("%s gave %s on %s", run, run.model, platform.machine())
 
 
-def examples_of_snapshot(snapshot: Snapshot, kinds: Sequence[str], label: str) -> TrainingExamples:
+def examples_of_snapshot(
+    snapshot: Snapshot, kinds: Sequence[str], label: str, *, external: ExternalCohort | None = None
+) -> TrainingExamples:
     """The training examples of a snapshot: cases in whose mask the label occurs.
 
     Args:
         snapshot: The approved masks.
         kinds: Of the images that are learned from.
         label: Name of the label that is learned.
+        external: The external cohort that must not be learned from; None for none.
 
     Raises:
-        RejectedInput: No approved mask holds the label (``label-nowhere``), or the study has no such image or label.
+        RejectedInput: No approved mask holds the label (``label-nowhere``), all cases are the external cohort's
+            (``external-all``), or the study has no such image or label.
     """
     wanted = _Wanted.of(snapshot, kinds, label)
     entries = {entry["case"]: entry for entry in snapshot.content["cases"]}
-    empty = [case for case, entry in entries.items() if not _mask(entry, wanted).foreground.any()]
+    sizes = {case: _mask(entry, wanted).volume_ml for case, entry in entries.items()}
+    empty = [case for case, size in sizes.items() if not size]
     if len(empty) == len(entries):
         raise RejectedInput(
             "label-nowhere",
             f"No approved mask holds {label}, so there is nothing to learn from.",
             remedy="Name another label with --label, or approve masks that hold it.",
         )
-    return TrainingExamples(
-        patients={case: entry["patient"] for case, entry in entries.items() if case not in empty},
+    found = TrainingExamples(
+        cases={case: _split_case(entry) for case, entry in entries.items() if case not in empty},
         load=lambda case: _example(entries[case], wanted),
+        images_of=lambda case: case_volumes(Case.objects.get(code=case)).images.values(),
+        size_of=lambda case: sizes[case],
         inputs={"snapshot": snapshot.digest},
         findings=tuple(f"{case} is left out: its approved mask holds no {label}." for case in empty),
     )
+    return found.without_external(external)
 
 
 def _entry(review: Review) -> dict[str, Any]:
@@ -212,6 +244,20 @@ def _entry(review: Review) -> dict[str, Any]:
         "registration_sha256": case.images_sha256,
         "quality_score": review.quality_score,
     }
+
+
+def _split_case(entry: Mapping[str, Any]) -> SplitCase:
+    """What splits are balanced by: the tissue type as it was frozen, the site as it is known now, the drawn image's
+    vendor, which cases of earlier versions do not say."""
+    case = Case.objects.with_images().prefetch_related("series").get(code=entry["case"])
+    drawn = next((row for row in case.series.all() if row.role == case.drawn_role), None)
+    return SplitCase(
+        entry["case"],
+        entry["patient"],
+        entry["tissue_type"],
+        site=case.anatomical_site,
+        vendor="" if drawn is None else str(drawn.evidence.get("vendor", "")),
+    )
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from typing import Any, NoReturn
 
 from annotation_backend.commandline.arguments import a_path
 from annotation_backend.commandline.cohort_arguments import add_cohort, add_device
+from annotation_backend.learning.splitting.arguments import add_splitting, is_split
 from datasets.errors import RejectedInput
 from datasets.image.mask import TUMOUR
-from datasets.study.splits import LARGEST_SEED
+from datasets.study.splits.split_case import LARGEST_SEED
 from training.fitting.choice import TrainingChoice
 from training.model_package import ModelDescription
 from training.segmenters.postprocessing import Cleaning
@@ -23,6 +24,7 @@ _FOLDER_ONLY = (
     "mask_glob",
     "mask_value",
     "resample",
+    "case_table",
     "without",
     "out",
     "model_version",
@@ -55,7 +57,7 @@ def add_training(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--label", help=f"the label to learn (default: the first that prompts draw; with --cohort {TUMOUR})"
     )
-    parser.add_argument("--folds", type=int, metavar="N", help="cross-validation instead of one final model")
+    add_splitting(parser)
     parser.add_argument("--ensemble", action="store_true", help="write the folds as one model")
     parser.add_argument(
         "--name", help="name of the model (default: the method; from approved masks own-METHOD where one is shipped)"
@@ -206,18 +208,18 @@ def _require_name(name: str, version: str) -> None:
 
 def _require_approved(options: dict[str, Any]) -> None:
     _refuse_given(options, _FOLDER_ONLY, "a folder", "Give --cohort, or leave it out.")
-    if (options["folds"] is None) == options["ensemble"]:
-        _refuse("--folds N and --ensemble go together on approved masks, which give one registered model.")
+    if is_split(options) != options["ensemble"]:
+        _refuse("--folds N or --split, and --ensemble go together on approved masks, which give one registered model.")
 
 
 def _require_folder(options: dict[str, Any]) -> None:
     if not (options["image_glob"] and options["mask_glob"] and options["out"]):
         _refuse("--cohort needs --image-glob, --mask-glob and --out.")
     _refuse_given(options, ("channels",), "approved masks", "Name the globs, e.g. --image-glob t1=… t2=….")
-    if options["folds"] is not None:
+    if is_split(options):
         _refuse_given(options, ("cleaning",), "a final model", "Leave it out: --ensemble chooses on the folds' cases.")
     elif options["fold"] is not None or options["ensemble"]:
-        _refuse("--fold and --ensemble need --folds N.")
+        _refuse("--fold and --ensemble need --folds N or --split.")
 
 
 def _refuse_given(options: dict[str, Any], those: tuple[str, ...], owner: str, remedy: str) -> None:

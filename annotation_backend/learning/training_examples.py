@@ -1,16 +1,23 @@
 """Training examples: cases with images and masks, from a folder or from a snapshot."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from annotation_backend.commandline.cohort_arguments import Named, by_kind
+from annotation_backend.learning.case_table import cases_of_table
 from datasets.errors import RejectedInput
 from datasets.files import canonical_json, sha256_of_bytes, sha256_of_file
+from datasets.formats.nifti import read_volume
+from datasets.image.volume import Volume
 from datasets.study.cohort import CohortCase, load, read_cohort
 from datasets.study.cohort_values import OTHER_VALUES, with_mask_values
 from datasets.study.image_kind import T1
+from datasets.study.splits.external import ExternalCohort
+from datasets.study.splits.split_case import SplitCase
 
 if TYPE_CHECKING:
     from training.fitting.examples import Example
@@ -21,16 +28,29 @@ class TrainingExamples:
     """The training examples of a cohort or snapshot, read when they are needed.
 
     Args:
-        patients: The patient of each case.
+        cases: Patient, tissue type, site and vendor of each case that may be learned from.
         load: Reads the example of a case.
+        images_of: Reads the images of a case, whether or not it may be learned from, for the check for leaks.
+        size_of: Volume of a case's mask in millilitres.
         inputs: SHA-256 of the images and masks, by their kind (``cohort``, ``snapshot``).
         findings: Cases that were left out, and why.
+        external: The external cohort that must not be learned from; None for none.
+        external_cases: The cohort's or snapshot's cases that are the external cohort's.
     """
 
-    patients: Mapping[str, str]
+    cases: Mapping[str, SplitCase]
     load: "Callable[[str], Example]" = field(repr=False)
+    images_of: Callable[[str], Iterable[Volume]] = field(repr=False)
+    size_of: Callable[[str], float] = field(repr=False)
     inputs: Mapping[str, str]
     findings: tuple[str, ...] = ()
+    external: ExternalCohort | None = None
+    external_cases: tuple[SplitCase, ...] = ()
+
+    @property
+    def patients(self) -> dict[str, str]:
+        """The patient of each case."""
+        return {name: case.patient for name, case in self.cases.items()}
 
     def read(self, *, without: Sequence[str] = ()) -> "list[Example]":
         """The examples of all cases but those of `without`, in the order of their names.
@@ -38,7 +58,37 @@ class TrainingExamples:
         Raises:
             RejectedInput: An example cannot be read; the message names its case.
         """
-        return [self._loaded(case) for case in sorted(self.patients.keys() - set(without))]
+        return [self._loaded(case) for case in sorted(self.cases.keys() - set(without))]
+
+    def sized_cases(self) -> list[SplitCase]:
+        """What is known of the cases, with the sizes of their masks, which may have to be read."""
+        return [replace(case, size_ml=self.size_of(case.case)) for case in self.cases.values()]
+
+    def without_external(self, external: ExternalCohort | None) -> "TrainingExamples":
+        """These examples without the cases of an external cohort; `load` refuses to read them (``external-case``).
+
+        Raises:
+            RejectedInput: No case is left (``external-all``).
+        """
+        if external is None:
+            return self
+        held = tuple(case for case in self.cases.values() if external.holds(case))
+        if len(held) == len(self.cases):
+            raise RejectedInput(
+                "external-all",
+                f"All cases are of the external cohort {external.name}, so there is nothing to learn from.",
+                remedy="Train on other cases, or leave --external out.",
+            )
+        names = ", ".join(case.case for case in held)
+        return replace(
+            self,
+            cases={name: case for name, case in self.cases.items() if case not in held},
+            load=_refusing(self.load, external, {case.case for case in held}),
+            inputs={**self.inputs, "external": external.digest},
+            findings=(*self.findings, *([f"Left out as {external.name}: {names}. [external-case]"] if held else [])),
+            external=external,
+            external_cases=held,
+        )
 
     def _loaded(self, case: str) -> "Example":
         try:
@@ -46,6 +96,21 @@ class TrainingExamples:
         except RejectedInput as error:
             remedy = f"{error.remedy} Or leave the case out with --without."
             raise RejectedInput(error.code, f"{case}: {error.message}", remedy=remedy) from error
+
+
+def _refusing(load: "Callable[[str], Example]", external: ExternalCohort, held: set[str]) -> "Callable[[str], Example]":
+    """The loader, which refuses the cases of an external cohort."""
+
+    def loaded(case: str) -> "Example":
+        if case in held:
+            raise RejectedInput(
+                "external-case",
+                f"The case is of the external cohort {external.name}, which must not be learned from.",
+                remedy="Leave it out.",
+            )
+        return load(case)
+
+    return loaded
 
 
 def examples_of_folder(
@@ -56,8 +121,9 @@ def examples_of_folder(
     resample: bool = False,
     without: Sequence[str] = (),
     mask_value: str = "",
+    table: Path | None = None,
 ) -> tuple[TrainingExamples, tuple[str, ...]]:
-    """Training examples of the cases in a folder; each case counts as a patient of its own.
+    """Training examples of the cases in a folder; each case counts as a patient of its own, unless a table says whose.
 
     Args:
         folder: The cohort's folder.
@@ -66,12 +132,14 @@ def examples_of_folder(
         resample: Bring images on other grids onto the mask's.
         without: Names of cases to leave out.
         mask_value: Value of the masks that is the tumour, as given by --mask-value; empty if not given.
+        table: What is known of the cases (`annotation_backend.learning.case_table`); None for nothing.
 
     Returns:
         The examples, and the channels.
 
     Raises:
-        RejectedInput: As `read_cohort` and `with_mask_values`; a case to leave out does not exist, or none is left.
+        RejectedInput: As `read_cohort`, `with_mask_values` and `cases_of_table`; a case to leave out does not exist, or
+            none is left.
     """
     globs = by_kind(images, T1)
     cohort = with_mask_values(read_cohort(folder, globs, mask_glob), folder, mask_value)
@@ -85,20 +153,30 @@ def examples_of_folder(
             remedy="Name cases as --dry-run lists them.",
         )
     has_others = any(finding.code == OTHER_VALUES for finding in cohort.findings)
+    known, said = cases_of_table(table, cases)
     found = TrainingExamples(
-        patients={name: name for name in cases},
-        load=lambda name: _example(cases[name], resample=resample),
+        cases=known,
+        load=lambda name: _example(cases[name], known[name].patient, resample=resample),
+        images_of=lambda name: (read_volume(path) for path in cases[name].images.values()),
+        size_of=lambda name: _size(cases[name]),
         inputs={"cohort": _digest(cases, are_whole=not has_others)},
-        findings=tuple(str(finding) for finding in cohort.findings),
+        findings=(*(str(finding) for finding in cohort.findings), *said),
     )
     return found, tuple(globs)
 
 
-def _example(case: CohortCase, *, resample: bool) -> "Example":
+def _example(case: CohortCase, patient: str, *, resample: bool) -> "Example":
     from training.fitting.examples import Example
 
     loaded = load(case, resample=resample)
-    return Example(case.case, case.case, loaded.volumes, loaded.mask)
+    return Example(case.case, patient, loaded.volumes, loaded.mask)
+
+
+def _size(case: CohortCase) -> float:
+    """Millilitres of a case's tumour, as its mask is on the disk."""
+    mask = read_volume(case.mask)
+    inside = np.isin(mask.data, case.values or (0,), invert=not case.values)
+    return float(np.count_nonzero(inside)) * mask.grid.voxel_volume_mm3 / 1000.0
 
 
 def _digest(cases: Mapping[str, CohortCase], *, are_whole: bool) -> str:

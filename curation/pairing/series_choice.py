@@ -16,6 +16,7 @@ from datasets.dicom.header import Plane
 from datasets.files import sha256_of_bytes
 from datasets.finding import Finding
 from datasets.study.protocol import Protocol
+from datasets.study.splits.vendors import vendor_of
 
 Choices = Mapping[str, Mapping[str, str]]
 """Series chosen by a person: patient key to role to the reference of a series."""
@@ -77,6 +78,7 @@ class SeriesChoice:
             "runner_up_reasons": list(self.runner_up_reasons),
             "lead": self.lead,
             "source_sha256": self.source_sha256,
+            "vendor": vendor_of(self.series.evidence.manufacturer),
             "frame": sha256_of_bytes(self.series.frame_of_reference.encode()) if self.series.frame_of_reference else "",
         }
 

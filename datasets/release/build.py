@@ -50,7 +50,9 @@ from datasets.release.request import (
     naming_case,
 )
 from datasets.release.verify import verify_release
-from datasets.study.splits import SplitCase, fold_findings, stratified_folds
+from datasets.study.splits.findings import fold_findings
+from datasets.study.splits.folds import stratified_folds
+from datasets.study.splits.split_case import SplitCase
 
 __all__ = [
     "Release",

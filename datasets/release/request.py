@@ -17,7 +17,7 @@ from datasets.image.volume import Grid
 from datasets.release.manifest import MASK, ProtocolEntry
 from datasets.study.case import QualityScore
 from datasets.study.protocol import Protocol
-from datasets.study.splits import LARGEST_SEED
+from datasets.study.splits.split_case import LARGEST_SEED
 
 Parameter = str | int | float | bool | None
 

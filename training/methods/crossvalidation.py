@@ -1,7 +1,7 @@
 """Cross-validation: every patient is drawn by a model that was not trained on them.
 
-One package a fold is kept, so that a stopped training goes on. Folds come from `datasets.study.splits`, by patient;
-`folds.json` lists the cases of each.
+One package a fold is kept, so that a stopped training goes on. Folds come from `datasets.study.splits`; `folds.json`
+lists the cases that each is tried on, and the rule by which they were split.
 """
 
 import json
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from datasets.errors import RejectedInput
 from datasets.files import write_json
-from datasets.study.splits import Folds, SplitCase, stratified_folds
+from datasets.study.splits.rule import SplitRule
+from datasets.study.splits.split_case import Folds
 from training.fitting.choice import TrainingChoice
 from training.methods.loading import load_segmenter
 from training.methods.train import package_trained, train_method
@@ -33,10 +34,12 @@ class TrainedFolds:
     Args:
         folder: Folder with `folds.json` and a package ``fold-1``, ``fold-2`` … for each.
         folds: The cases each fold is tested on.
+        rule: By which they were split; None in folders of earlier versions, whose rule was ``grouped``.
     """
 
     folder: Path
     folds: Folds
+    rule: SplitRule | None = None
 
     @classmethod
     def read(cls, folder: Path) -> "TrainedFolds":
@@ -47,8 +50,9 @@ class TrainedFolds:
         """
         try:
             found = json.loads((folder / FOLDS_NAME).read_text(encoding="utf-8"))
-            return cls(folder, tuple(tuple(str(case) for case in fold) for fold in found["folds"]))
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            rule = SplitRule.from_described(found["split"]) if "split" in found else None
+            return cls(folder, tuple(tuple(str(case) for case in fold) for fold in found["folds"]), rule)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, RejectedInput) as error:
             raise RejectedInput(
                 "folds-missing",
                 f"The folder has no {FOLDS_NAME} that can be read.",
@@ -88,15 +92,6 @@ class FoldSegmenters:
             folder = self._trained.package(number)
             self._loaded[number] = load_segmenter(folder, expected_digest=read_description(folder).digest)
         return self._loaded[number]
-
-
-def split_examples(cases: Sequence[tuple[str, str]], *, folds: int, seed: int) -> Folds:
-    """The cases that each fold is tested on, from (case, patient) pairs.
-
-    Raises:
-        RejectedInput: A case is named twice, or numbers are out of range.
-    """
-    return stratified_folds([SplitCase(case, patient, "unknown") for case, patient in cases], folds=folds, seed=seed)
 
 
 def train_fold(
@@ -146,21 +141,34 @@ def _require_choice(folder: Path, choice: TrainingChoice) -> None:
         )
 
 
-def begin_folds(folder: Path, folds: Folds) -> TrainedFolds:
-    """Writes the cases of each fold, or checks that the same folds are written in `folder`.
+def begin_folds(folder: Path, folds: Folds, rule: SplitRule | None = None) -> TrainedFolds:
+    """Writes the cases of each fold, or checks that they are written in `folder`.
+
+    Folds of the same rule and the same cases are kept as they are written there: what was corrected of a case since,
+    such as its site, does not move it while a training is on its way.
+
+    Args:
+        folder: Of the cross-validation.
+        folds: The cases each fold is tested on.
+        rule: By which they were split; None if by none.
 
     Raises:
-        RejectedInput: `folder` holds other folds.
+        RejectedInput: `folder` holds other folds (``folds-differ``).
     """
     if (folder / FOLDS_NAME).exists():
         found = TrainedFolds.read(folder)
-        if found.folds != folds:
+        if found.folds != folds and not (found.rule and found.rule == rule and _cases(found.folds) == _cases(folds)):
             raise RejectedInput(
                 "folds-differ",
-                "The folder holds the folds of another cohort or seed.",
-                remedy="Choose another folder, or give the cohort and seed it was begun with.",
+                "The folder holds the folds of another cohort, split or seed.",
+                remedy="Choose another folder, or give the cohort, --split and --seed it was begun with.",
             )
         return found
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / FOLDS_NAME, {"folds": [list(fold) for fold in folds]})
-    return TrainedFolds(folder, folds)
+    described = {} if rule is None else {"split": rule.described}
+    write_json(folder / FOLDS_NAME, {"folds": [list(fold) for fold in folds]} | described)
+    return TrainedFolds(folder, folds, rule)
+
+
+def _cases(folds: Folds) -> list[str]:
+    return sorted(case for fold in folds for case in fold)

@@ -13,6 +13,7 @@ from datasets.errors import RejectedInput
 from datasets.image.mask import Inside
 from datasets.pictures.picture_plane import PicturePlane
 from datasets.progress import Progress
+from datasets.study.splits.rule import SplitName
 from training.fitting.choice import Trained, TrainingChoice
 from training.methods.crossvalidation import FoldSegmenters, TrainedFolds
 from training.methods.needs import user_of
@@ -35,7 +36,8 @@ def best_cleaning_of_folds(
 ) -> Cleaning:
     """The post-processing with the best Dice, over all cases as drawn by the fold that was not trained on them.
 
-    Each case is drawn once, after the usual prompts, at least one click. Methods that draw clicked slices get none.
+    Cases that none of several random splits tries are passed over. Each case is drawn once, after the
+    usual prompts, at least one click. Methods that draw clicked slices get none.
 
     Args:
         trained: All folds, trained.
@@ -88,6 +90,9 @@ def _pairs(
     trained: TrainedFolds, examples: "Sequence[Example]", seed: int, progress: Progress | None
 ) -> Iterator[tuple[Inside, Inside]]:
     segmenter_of = FoldSegmenters(trained)
+    if trained.rule is not None and trained.rule.name is SplitName.RANDOM:
+        tested = {case for fold in trained.folds for case in fold}
+        examples = [example for example in examples if example.case in tested]
     for number, example in enumerate(examples):
         random = np.random.default_rng([seed, number])
         yield _drawn(segmenter_of(example.case), example, trained, random), example.mask.foreground

@@ -26,6 +26,7 @@ from annotation_backend.review.models import Verdict
 from annotation_backend.review.services import decide
 from datasets.errors import RejectedInput
 from datasets.study.case import QualityScore
+from datasets.study.splits.rule import SplitRule
 from tests.annotation_backend.support.records import accounts, published, registered_case, saved, the_study
 from tests.training.support.tiny_models import clicks_2d, six_points
 from training.fitting.choice import TrainingChoice
@@ -145,7 +146,7 @@ def test_six_points_learn_from_approved_masks_and_answer_extreme_points() -> Non
             choice,
             name="own-six-points",
             progress_of=lambda _what: lambda *_told: None,
-            folds=2,
+            rule=SplitRule(folds=2),
         )
 
 

@@ -152,6 +152,7 @@ def test_the_real_pair_is_chosen_by_its_text() -> None:
     pairing = pair_series(scan_folder(STS, protocol=MSTT), protocol=MSTT)
     (pair,) = pairing.pairs
     assert codes(pairing) == ["no-t2", "no-t2"]  # two patients have a T1 only
+    assert [choice.as_dict()["vendor"] for choice in pair.choices] == ["siemens", "siemens"]
     assert pair.chosen["t1"].reasons == ("axial (+2)", "40 slices (+1)", "the description says T1 (+3)")
     assert pair.chosen["t2"].reasons == (
         "axial (+2)",

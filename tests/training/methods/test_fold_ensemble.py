@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from datasets.errors import RejectedInput
+from datasets.study.splits.rule import SplitName, SplitRule
 from tests.training.support.synthetic import blob_case
 from training.fitting.choice import Trained, TrainingChoice
 from training.fitting.examples import Example
@@ -89,6 +90,9 @@ def test_the_cleaning_is_chosen_on_all_cases_and_needs_all_folds(tmp_path: Path)
     assert told == [(1, 2), (2, 2)]
     with pytest.raises(RejectedInput, match="case-in-no-fold"):
         best_cleaning_of_folds(trained, [_example(3)])
+    drawn = replace(trained, rule=SplitRule(SplitName.RANDOM, folds=2, test_share=0.2))
+    best_cleaning_of_folds(drawn, [_example(1), _example(3)], progress=lambda done, total: told.append((done, total)))
+    assert told[2:] == [(1, 1)]  # no random split tries the third
 
 
 def test_folds_of_several_cohorts_are_no_ensemble(tmp_path: Path) -> None:

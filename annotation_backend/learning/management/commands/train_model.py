@@ -7,25 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 from annotation_backend.commandline.arguments import MaskloopCommand
 from annotation_backend.commandline.cohort_arguments import use_device
-from annotation_backend.learning.fold_training import (
-    ENSEMBLE,
-    planned_folds,
-    split,
-    train_final,
-    train_folds,
-    write_ensemble,
-)
+from annotation_backend.learning.fold_training import ENSEMBLE, train_final, train_folds, write_ensemble
 from annotation_backend.learning.learned_images import kinds_to_learn, label_to_learn
 from annotation_backend.learning.snapshot_training import (
     examples_of_snapshot,
     snapshot_content,
     take_snapshot,
     train_on_snapshot,
+    work_folder,
 )
+from annotation_backend.learning.splitting.arguments import begun_rule, external_of, rule_of
+from annotation_backend.learning.splitting.folds import planned_folds, require_apart, split
 from annotation_backend.learning.training_arguments import add_training, choice_of, fold_numbers, require_fitting
 from annotation_backend.learning.training_examples import TrainingExamples, examples_of_folder
 from annotation_backend.studies.arguments import add_study, study_of
 from datasets.image.mask import TUMOUR
+from datasets.study.splits.rule import SplitName, SplitRule
 from training.model_package import read_description
 from training.segmenters.postprocessing import Cleaning
 from training.table.table import method_called
@@ -34,6 +31,7 @@ if TYPE_CHECKING:
     from training.fitting.choice import TrainingChoice
 
 FEW_CASES = 10
+COMPARING = "comparing images: case"
 
 
 class Command(MaskloopCommand):
@@ -59,10 +57,18 @@ class Command(MaskloopCommand):
             resample=options["resample"],
             without=options["without"],
             mask_value=options["mask_value"],
+            table=options["case_table"],
         )
-        choice = choice_of(options, channels, options["label"] or TUMOUR)
-        work = self._final if options["folds"] is None else self._folds
-        return self._about(choice, examples) | work(options, examples, choice), list(examples.findings)
+        examples = examples.without_external(external_of(options))
+        choice, rule = choice_of(options, channels, options["label"] or TUMOUR), rule_of(options)
+        document = self._about(choice, examples)
+        if not options["dry_run"]:
+            require_apart(examples, progress=self.progress(COMPARING))
+        if rule is None:
+            return document | self._final(options, examples, choice), list(examples.findings)
+        rule = begun_rule(options, options["out"], rule)
+        found, findings = self._folds(options, examples, choice, rule)
+        return document | found, [*examples.findings, *findings]
 
     def _on_approved(self, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         study = study_of(options)
@@ -72,6 +78,7 @@ class Command(MaskloopCommand):
             study.protocol, options["channels"] or (None if takes_all else study.protocol.required[:1])
         )
         choice = choice_of(options, kinds, label)
+        rule, external = rule_of(options), external_of(options)
         cases = [entry["case"] for entry in snapshot_content(study)["cases"]]
         self.say(f"{len(cases)} approved mask(s): {', '.join(cases)}")
         if len(cases) < FEW_CASES:
@@ -80,16 +87,26 @@ class Command(MaskloopCommand):
         if options["dry_run"]:
             return document, []
         snapshot = take_snapshot(study)
-        findings = examples_of_snapshot(snapshot, kinds, label).findings
+        examples = examples_of_snapshot(snapshot, kinds, label, external=external)
+        findings = list(examples.findings)
+        if rule is not None:
+            earlier = SplitRule(SplitName.GROUPED, folds=rule.folds, seed=rule.seed) if rule.folds else rule
+            rule = begun_rule(options, work_folder(snapshot, choice, earlier, external), rule)
+            findings += split(examples, rule)[1]
         run = train_on_snapshot(
-            snapshot, choice, name=options["name"] or "", progress_of=self._progress_of, folds=options["folds"]
+            snapshot,
+            choice,
+            name=options["name"] or "",
+            progress_of=self._progress_of,
+            rule=rule,
+            external=external,
         )
         self.say(f"{run.model}: registered. `manage.py promote_model {run.model}` lets it serve.")
         trained = {"model": str(run.model), "snapshot": snapshot.digest, "final_loss": (run.losses or [None])[-1]}
-        return document | trained, list(findings)
+        return document | trained, findings
 
     def _about(self, choice: "TrainingChoice", examples: TrainingExamples) -> dict[str, Any]:
-        cases = sorted(examples.patients)
+        cases = sorted(examples.cases)
         self.say(f"{choice.method.name} from {', '.join(choice.channels)} of {len(cases)} case(s): {', '.join(cases)}")
         return {"method": choice.method.name, "channels": list(choice.channels), "cases": cases}
 
@@ -106,21 +123,23 @@ class Command(MaskloopCommand):
         )
         return {"packages": [self._written(package)]}
 
-    def _folds(self, options: dict[str, Any], examples: TrainingExamples, choice: "TrainingChoice") -> dict[str, Any]:
-        count, seed, folder = options["folds"], options["seed"], options["out"]
-        folds = split(examples, folds=count, seed=seed)
+    def _folds(
+        self, options: dict[str, Any], examples: TrainingExamples, choice: "TrainingChoice", rule: SplitRule
+    ) -> tuple[dict[str, Any], list[str]]:
+        folder = options["out"]
+        folds, findings = split(examples, rule)
         numbers = fold_numbers(options["fold"], len(folds))
-        document: dict[str, Any] = {"folds": [list(fold) for fold in folds]}
+        document: dict[str, Any] = {"folds": [list(fold) for fold in folds], "split": rule.described}
         if options["dry_run"]:
-            return document
-        trained = planned_folds(examples, folder, folds=count, seed=seed)
+            return document, list(findings)
+        trained = planned_folds(examples, folder, rule, progress=self.progress(COMPARING))
         packages = train_folds(choice, examples, trained, numbers, progress_of=self._progress_of)
         if options["ensemble"]:
             packages.append(folder / ENSEMBLE)
             document["cleaning"] = write_ensemble(
-                examples, trained, packages[-1], **_title(options), seed=seed, progress_of=self._progress_of
+                examples, trained, packages[-1], **_title(options), seed=options["seed"], progress_of=self._progress_of
             ).value
-        return document | {"packages": [self._written(package) for package in packages]}
+        return document | {"packages": [self._written(package) for package in packages]}, list(findings)
 
     def _written(self, package: Path) -> dict[str, str]:
         found = read_description(package)

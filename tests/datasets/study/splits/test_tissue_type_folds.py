@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datasets.errors import RejectedInput
-from datasets.study.splits import SplitCase, fold_findings, stratified_folds
+from datasets.study.splits.findings import fold_findings
+from datasets.study.splits.folds import stratified_folds
+from datasets.study.splits.split_case import SplitCase
 
 TYPES = ("fat", "fibrous", "myxoid", "nerve", "vascular")
 

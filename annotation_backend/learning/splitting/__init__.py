@@ -1,0 +1,1 @@
+"""How a training's cases are split: the options, the folds and the check for leaks."""
